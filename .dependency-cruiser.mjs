@@ -1,0 +1,71 @@
+/** The arrows of docs/ARCHITECTURE.md as rules: who may import whom. */
+const libs = {
+  protocol: [],
+  runtime: [],
+  producer: ['protocol'],
+  log: ['protocol', 'runtime'],
+  coordination: ['protocol', 'runtime'],
+  replication: ['log', 'coordination', 'protocol', 'runtime'],
+  groups: ['replication', 'log', 'protocol', 'runtime'],
+  broker: ['groups', 'replication', 'coordination', 'producer', 'log', 'protocol', 'runtime'],
+};
+
+const arrows = Object.entries(libs).map(([lib, allowed]) => ({
+  name: `${lib}-imports`,
+  comment: `libs/${lib} may import ${allowed.length === 0 ? 'no other lib' : allowed.join(', ')}.`,
+  severity: 'error',
+  from: { path: `^libs/${lib}/`, pathNot: '\\.test\\.ts$' },
+  to: { path: '^(libs|apps|test|bench)/', pathNot: `^libs/(${[lib, ...allowed].join('|')})/` },
+}));
+
+export default {
+  forbidden: [
+    ...arrows,
+    {
+      name: 'libs-by-their-index',
+      comment: 'A lib is used through its index; inside a lib import the file itself.',
+      severity: 'error',
+      from: { path: '^(libs|apps)/([^/]+)/' },
+      to: {
+        path: '^libs/[^/]+/src/',
+        pathNot: ['^libs/$2/', '^libs/[^/]+/src/(testing/)?index\\.ts$'],
+      },
+    },
+    {
+      name: 'gateway-uses-the-port',
+      comment: 'Transports call the Broker port; only engine/ composes the parts behind it.',
+      severity: 'error',
+      from: { path: '^apps/gateway/src/', pathNot: ['^apps/gateway/src/engine/', '\\.test\\.ts$'] },
+      to: { path: '^libs/(replication|groups|coordination|producer)/' },
+    },
+    {
+      name: 'fs-in-runtime-alone',
+      comment: 'node:fs stands only in libs/runtime (and the gateway, for its own assets).',
+      severity: 'error',
+      from: { path: '^libs/', pathNot: ['^libs/runtime/', '\\.test\\.ts$'] },
+      to: { path: '^(node:)?fs(/promises)?$' },
+    },
+    {
+      name: 'libs-without-nest',
+      comment: 'libs know no framework.',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: 'node_modules/(@nestjs|rxjs|fastify|class-validator|class-transformer)/' },
+    },
+    {
+      name: 'testing-stays-out',
+      comment: 'Fakes are for tests.',
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: ['\\.test\\.ts$', '/testing/'] },
+      to: { path: '/testing/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['source', 'import', 'require', 'node', 'default'] },
+  },
+};

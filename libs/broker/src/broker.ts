@@ -1,0 +1,181 @@
+/**
+ * The port that every transport calls (REST, WebSocket, SSE): topics, produce, fetch, offsets.
+ *
+ * A transport does not know which broker leads a partition, nor what keeps the log: an
+ * implementation serves here or forwards to the leader. All methods reject with `ProtocolError` for
+ * what the contract knows; everything else is a bug or a storage fault.
+ */
+import type { RecordBatch } from '#log';
+import type {
+  LeaderEpoch,
+  Offset,
+  ProtocolError,
+  RecordSet,
+  TopicConfigKey,
+  TopicPartition,
+} from '#protocol';
+
+export interface Broker {
+  describeCluster(): ClusterDescription;
+
+  createTopic(request: CreateTopicRequest): Promise<TopicDescription>;
+  listTopics(options: { readonly includeInternal: boolean }): Promise<TopicDescription[]>;
+  describeTopic(topic: string): Promise<TopicDescription>;
+  alterTopic(topic: string, change: AlterTopicRequest): Promise<TopicDescription>;
+  deleteTopic(topic: string): Promise<void>;
+  /** What a transport needs of a topic before it parses records for it; undefined when there is none. */
+  topicLimits(topic: string): TopicLimits | undefined;
+
+  produce(request: ProduceRequest): Promise<ProduceResult>;
+  /** Issues a producer id that was never issued before, with epoch 0. */
+  initProducer(): Promise<ProducerIdentity>;
+
+  fetch(request: FetchRequest): Promise<FetchResult>;
+  listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset>;
+  /** Removes all records below `beforeOffset`; answers the new log start offset. */
+  deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<{ logStartOffset: Offset }>;
+
+  /** All or none; resolves when the commit is below the high watermark of the offsets topic. */
+  commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
+  committedOffsets(group: string, topic?: string): Promise<CommittedOffset[]>;
+}
+
+export interface ClusterDescription {
+  readonly clusterId: string;
+  readonly coordination: 'embedded' | 'redis';
+  readonly controller: number | null;
+  readonly brokers: readonly BrokerDescription[];
+}
+
+export interface BrokerDescription {
+  readonly id: number;
+  readonly url: string | null;
+  readonly rack: string | null;
+  readonly alive: boolean;
+}
+
+export interface CreateTopicRequest {
+  readonly name: string;
+  readonly partitions?: number;
+  readonly replicationFactor?: number;
+  /** Raw values as the client sent them: number, boolean or string. */
+  readonly configs?: Readonly<Record<string, unknown>>;
+  /** For each partition the broker ids that hold it, the preferred leader first. */
+  readonly replicaAssignment?: readonly (readonly number[])[];
+}
+
+export interface AlterTopicRequest {
+  readonly partitions?: number;
+  /** A null value resets a config to its default. */
+  readonly configs?: Readonly<Record<string, unknown>>;
+}
+
+export interface TopicDescription {
+  readonly name: string;
+  readonly internal: boolean;
+  readonly configs: Readonly<Record<TopicConfigKey, string>>;
+  readonly configSources: Readonly<Record<TopicConfigKey, 'default' | 'topic'>>;
+  readonly partitions: readonly PartitionDescription[];
+}
+
+/** What is not known here and now is null. */
+export interface PartitionDescription {
+  readonly partition: number;
+  readonly leader: number | null;
+  readonly leaderEpoch: LeaderEpoch | null;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly logStartOffset: Offset | null;
+  readonly highWatermark: Offset | null;
+  readonly logEndOffset: Offset | null;
+  readonly sizeBytes: number | null;
+}
+
+export interface TopicLimits {
+  readonly partitions: number;
+  /** Largest record batch, in bytes: also the limit of a record, as a batch of it alone. */
+  readonly maxMessageBytes: number;
+  /** A record without a key cannot be kept. */
+  readonly compacted: boolean;
+}
+
+export type Acks = 'all' | '1' | '0';
+
+export interface ProduceRequest {
+  readonly topic: string;
+  readonly records: RecordSet;
+  readonly acks: Acks;
+  readonly timeoutMs: number;
+  readonly partitioner: 'sticky' | 'roundrobin';
+  /** Makes the request one record batch of its own, for one partition, that is written once. */
+  readonly producer?: ProducerIdentity & { readonly sequence: number };
+  /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
+  readonly mayBlock?: boolean;
+}
+
+export interface ProducerIdentity {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+/** One part for each partition that the records went to. With acks=0 all parts have `baseOffset` null. */
+export interface ProduceResult {
+  readonly parts: readonly ProducePart[];
+}
+
+/** Record k of a part has offset `baseOffset + k`. */
+export interface ProducePart {
+  readonly partition: number;
+  /** Places of the part's records in the request; undefined: all of them, in order. */
+  readonly indexes: readonly number[] | undefined;
+  readonly baseOffset: Offset | null;
+  /** The broker's time where the topic keeps that, else null: each record has its own. */
+  readonly logAppendTimeMs: number | null;
+  /** The time given to records that came without one. */
+  readonly createTimeMs: number;
+  readonly error: ProtocolError | undefined;
+}
+
+export interface FetchRequest extends TopicPartition {
+  readonly offset: Offset;
+  /** Bytes of record batches; the first batch always fits. */
+  readonly maxBytes: number;
+  /** Bytes that must be there before a waiting request is answered. */
+  readonly minBytes: number;
+  /** How long to wait for `minBytes`, from the delayed-fetch list: no polling. */
+  readonly waitMs: number;
+  /** Epoch of the position, when the reader knows it: tells of a truncation. */
+  readonly leaderEpoch?: LeaderEpoch;
+  /** Ends a wait at once, with what is there. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FetchResult {
+  /** Whole batches in offset order: the first may begin below the asked offset, no batch reaches above the high watermark. */
+  readonly batches: readonly RecordBatch[];
+  readonly highWatermark: Offset;
+  readonly logStartOffset: Offset;
+  readonly logEndOffset: Offset;
+  readonly leaderEpoch: LeaderEpoch;
+}
+
+export type OffsetSpec = 'earliest' | 'latest' | { readonly timestampMs: number };
+
+export interface ListedOffset {
+  readonly offset: Offset | null;
+  readonly timestamp: number | null;
+  readonly leaderEpoch: LeaderEpoch | null;
+}
+
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: Offset;
+  readonly leaderEpoch?: LeaderEpoch;
+  readonly metadata?: string;
+}
+
+export interface CommittedOffset extends TopicPartition {
+  readonly offset: Offset | null;
+  readonly highWatermark: Offset | null;
+  readonly lag: number | null;
+  readonly metadata: string | null;
+}

@@ -1,0 +1,47 @@
+export { ERROR_CODES, type ErrorCode, type ErrorCodeEntry, type Outcome } from './error-codes.js';
+export {
+  type HighWatermark,
+  type LeaderEpoch,
+  type LogEndOffset,
+  type LogStartOffset,
+  type Offset,
+  type SyncedEndOffset,
+  type TopicPartition,
+  topicPartitionName,
+} from './offsets.js';
+export { type Fault, ProtocolError, type ProtocolErrorOptions } from './protocol-error.js';
+export {
+  type CleanupPolicy,
+  checkTopicConfig,
+  effectiveConfigTexts,
+  isTopicConfigKey,
+  parseTopicConfig,
+  TOPIC_CONFIG_KEYS,
+  TOPIC_CONFIGS,
+  type TopicConfig,
+  type TopicConfigKey,
+  type TopicConfigOverrides,
+} from './topic-config.js';
+export {
+  assertTopicName,
+  CONSUMER_OFFSETS_TOPIC,
+  isInternalTopic,
+  topicNameFault,
+} from './topic-name.js';
+export {
+  FIELD_ATTRIBUTES,
+  FIELD_HEADER_COUNT,
+  FIELD_HEADERS_END,
+  FIELD_HEADERS_START,
+  FIELD_KEY_END,
+  FIELD_KEY_START,
+  FIELD_PARTITION,
+  FIELD_TIMESTAMP,
+  FIELD_VALUE_END,
+  FIELD_VALUE_START,
+  RECORD_KEY_IS_JSON,
+  RECORD_STRIDE,
+  RECORD_VALUE_IS_JSON,
+  type RecordSet,
+  recordSpan,
+} from './record-set.js';

@@ -1,0 +1,48 @@
+import { ERROR_CODES, type ErrorCode, type Outcome } from './error-codes.js';
+
+/** One fault of a request body or query: where (RFC 6901 pointer into the body, or `?name`) and what. */
+export interface Fault {
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+/** What a thrower may add to a code and a sentence. */
+export interface ProtocolErrorOptions {
+  readonly cause?: unknown;
+  /** Overrides the table's outcome where this code can end both ways. */
+  readonly outcome?: Outcome;
+  /** Overrides the table's retriable. */
+  readonly retriable?: boolean;
+  /** Faults found in the request, each with its place. */
+  readonly faults?: readonly Fault[];
+  /** Members added to the problem document: camelCase names, JSON values. */
+  readonly members?: Readonly<Record<string, string | number | boolean | null>>;
+  /** When to come back, for 429 and 503. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * An error the contract knows: it reaches the client with its code. Anything else that is thrown is a
+ * bug or a storage error and never becomes a 4xx.
+ */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code: ErrorCode;
+  readonly retriable: boolean;
+  readonly outcome: Outcome;
+  readonly faults: readonly Fault[];
+  readonly members: Readonly<Record<string, string | number | boolean | null>>;
+  readonly retryAfterMs: number | undefined;
+
+  /** @param detail a sentence for a person: what was wrong and what is accepted. No paths, no stacks. */
+  constructor(code: ErrorCode, detail: string, options: ProtocolErrorOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    const entry = ERROR_CODES[code];
+    this.code = code;
+    this.retriable = options.retriable ?? entry.retriable;
+    this.outcome = options.outcome ?? entry.outcome;
+    this.faults = options.faults ?? [];
+    this.members = options.members ?? {};
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,30 @@
+import { ProtocolError } from './protocol-error.js';
+
+const TOPIC_NAME_LENGTH_MAX = 249;
+
+/** Topic of committed group offsets. */
+export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
+
+/** Topics whose name starts so are the cluster's own: clients neither create nor produce to them. */
+export function isInternalTopic(name: string): boolean {
+  return name.startsWith('__');
+}
+
+/** What is wrong with a topic name, or undefined; the rule is Kafka's. */
+export function topicNameFault(name: string): string | undefined {
+  if (name.length === 0) return 'a topic name has at least 1 character';
+  if (name.length > TOPIC_NAME_LENGTH_MAX) {
+    return `a topic name has at most ${TOPIC_NAME_LENGTH_MAX} characters, this one has ${name.length}`;
+  }
+  if (name === '.' || name === '..') return `a topic cannot be named "${name}"`;
+  if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
+    return 'a topic name has only the characters a-z, A-Z, 0-9, ".", "_" and "-"';
+  }
+  return undefined;
+}
+
+/** @throws ProtocolError INVALID_TOPIC_EXCEPTION */
+export function assertTopicName(name: string): void {
+  const fault = topicNameFault(name);
+  if (fault !== undefined) throw new ProtocolError('INVALID_TOPIC_EXCEPTION', `${fault}.`);
+}

@@ -1,0 +1,52 @@
+/**
+ * The file system as the log needs it: a port, so that a test can stand a fake disk in its place
+ * which keeps unsynced writes apart and drops or tears them on a "crash".
+ *
+ * Durability rules, as POSIX has them: bytes are durable after `datasync` of their file; a created,
+ * renamed or removed name is durable after `syncDirectory` of its directory.
+ * Errors are Node's `ErrnoException`s (`code`: ENOSPC, EIO, ENOENT, ...).
+ */
+export interface FileSystem {
+  /** Opens for reading and writing at explicit positions. `create` makes the file when it is missing. */
+  open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle>;
+  /** The whole of a small file. Rejects with ENOENT when there is none. */
+  readFile(path: string): Promise<Buffer>;
+  /** Names in a directory, unsorted. */
+  readDirectory(path: string): Promise<DirectoryEntry[]>;
+  /** Makes a directory and its parents; no error when it is there. */
+  makeDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; no error when there is none. */
+  removeFile(path: string): Promise<void>;
+  /** Removes a directory and all in it; no error when there is none. */
+  removeDirectory(path: string): Promise<void>;
+  /** Size in bytes, or undefined when there is no such file. */
+  fileSize(path: string): Promise<number | undefined>;
+  /** Makes creations, renames and removals of names in this directory durable. */
+  syncDirectory(path: string): Promise<void>;
+  /** Takes an exclusive lock that ends with the process; undefined when another process holds it. */
+  tryLock(path: string): Promise<FileLock | undefined>;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+/** An open file. Calls may overlap; the caller orders writes to the same range. */
+export interface FileHandle {
+  readonly path: string;
+  /** Reads up to `length` bytes into `target` at `targetStart`; fewer only at the end of the file. */
+  read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number>;
+  /** Writes all buffers one after the other from `position`, or rejects having written some of them. */
+  writev(buffers: readonly Uint8Array[], position: number): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  /** fdatasync: the file's bytes and size are durable when it resolves. */
+  datasync(): Promise<void>;
+  sizeBytes(): Promise<number>;
+  close(): Promise<void>;
+}
