@@ -5,7 +5,8 @@
  * and Node's ES module loader does one for the entry itself, so that an ES module entry always gets
  * four threads. Here the size is set before anything was read (see docs/adr/0003-thread-pool.md).
  */
-process.env['UV_THREADPOOL_SIZE'] = process.env['SLUICE_IO_THREADS'] ?? process.env['UV_THREADPOOL_SIZE'] ?? '32';
+process.env['UV_THREADPOOL_SIZE'] =
+  process.env['SLUICE_IO_THREADS'] ?? process.env['UV_THREADPOOL_SIZE'] ?? '32';
 
 const gateway = new URL('../../esm/apps/gateway/src/main.js', `file://${__filename}`);
 void import(gateway.href);

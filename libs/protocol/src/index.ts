@@ -11,6 +11,23 @@ export {
 } from './offsets.js';
 export { type Fault, ProtocolError, type ProtocolErrorOptions } from './protocol-error.js';
 export {
+  FIELD_ATTRIBUTES,
+  FIELD_HEADER_COUNT,
+  FIELD_HEADERS_END,
+  FIELD_HEADERS_START,
+  FIELD_KEY_END,
+  FIELD_KEY_START,
+  FIELD_PARTITION,
+  FIELD_TIMESTAMP,
+  FIELD_VALUE_END,
+  FIELD_VALUE_START,
+  RECORD_KEY_IS_JSON,
+  RECORD_STRIDE,
+  RECORD_VALUE_IS_JSON,
+  type RecordSet,
+  recordSpan,
+} from './record-set.js';
+export {
   type CleanupPolicy,
   checkTopicConfig,
   effectiveConfigTexts,
@@ -28,20 +45,3 @@ export {
   isInternalTopic,
   topicNameFault,
 } from './topic-name.js';
-export {
-  FIELD_ATTRIBUTES,
-  FIELD_HEADER_COUNT,
-  FIELD_HEADERS_END,
-  FIELD_HEADERS_START,
-  FIELD_KEY_END,
-  FIELD_KEY_START,
-  FIELD_PARTITION,
-  FIELD_TIMESTAMP,
-  FIELD_VALUE_END,
-  FIELD_VALUE_START,
-  RECORD_KEY_IS_JSON,
-  RECORD_STRIDE,
-  RECORD_VALUE_IS_JSON,
-  type RecordSet,
-  recordSpan,
-} from './record-set.js';

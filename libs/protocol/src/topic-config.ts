@@ -57,8 +57,7 @@ export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> =
   'max.message.bytes': integer(0, INT32_MAX, 1_048_588, 'Largest record batch accepted, in bytes.'),
   'message.timestamp.type': {
     accepts: '"CreateTime" or "LogAppendTime"',
-    canonical: (value) =>
-      value === 'CreateTime' || value === 'LogAppendTime' ? value : undefined,
+    canonical: (value) => (value === 'CreateTime' || value === 'LogAppendTime' ? value : undefined),
     defaultText: () => 'CreateTime',
     sentence: "Whether a record's timestamp is its producer's or the broker's.",
   },
