@@ -1,0 +1,66 @@
+import { describe, expect, it, vi } from 'vitest';
+import { ERROR_CODES, type ErrorCode, ProtocolError } from '#protocol';
+import { silentLogger } from '#runtime';
+import { problemDocument, retryAfterSeconds, statusOf, toProtocolError } from './problem.js';
+
+describe('problemDocument', () => {
+  it('carries what RFC 9457 names and the members of the contract', () => {
+    const error = new ProtocolError('OFFSET_OUT_OF_RANGE', 'Offset 9 is beyond the log end 5.', {
+      members: { logStartOffset: 0, highWatermark: 5 },
+    });
+    expect(problemDocument(error, '/v1/topics/t/partitions/0/records')).toEqual({
+      type: 'urn:sluice:error:OFFSET_OUT_OF_RANGE',
+      title: 'The offset is not in the log.',
+      status: 416,
+      detail: 'Offset 9 is beyond the log end 5.',
+      instance: '/v1/topics/t/partitions/0/records',
+      code: 'OFFSET_OUT_OF_RANGE',
+      retriable: false,
+      logStartOffset: 0,
+      highWatermark: 5,
+    });
+  });
+
+  it('tells the outcome of a write, and only of a write', () => {
+    const error = new ProtocolError('REQUEST_TIMED_OUT', 'Not done within 5 ms.');
+    expect(problemDocument(error, '/', { isWrite: true }).outcome).toBe('unknown');
+    expect(problemDocument(error, '/')).not.toHaveProperty('outcome');
+  });
+
+  it('lists the faults of the request as errors', () => {
+    const faults = [{ pointer: '/records/3/value', detail: 'missing' }];
+    const error = new ProtocolError('INVALID_REQUEST', 'One fault.', { faults });
+    expect(problemDocument(error, '/').errors).toEqual(faults);
+  });
+
+  it('has an error status for every code', () => {
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
+      expect(statusOf(code), code).toBeGreaterThanOrEqual(400);
+    }
+  });
+});
+
+describe('retryAfterSeconds', () => {
+  it('goes with 429 and 503 and rounds up to whole seconds', () => {
+    const error = new ProtocolError('BUFFER_EXHAUSTED', 'Full.', { retryAfterMs: 1200 });
+    expect(retryAfterSeconds(error, 503)).toBe(2);
+    expect(retryAfterSeconds(error, 429)).toBe(2);
+    expect(retryAfterSeconds(error, 507)).toBeUndefined();
+  });
+});
+
+describe('toProtocolError', () => {
+  it('hides what the contract does not know and logs it', () => {
+    const logger = { ...silentLogger, error: vi.fn<typeof silentLogger.error>() };
+    const secret = new Error('ENOENT: /var/lib/secret');
+    const shown = toProtocolError(secret, logger);
+    expect(shown.code).toBe('UNKNOWN_SERVER_ERROR');
+    expect(JSON.stringify(problemDocument(shown, '/'))).not.toContain('secret');
+    expect(logger.error).toHaveBeenCalledWith({ err: secret }, expect.any(String));
+  });
+
+  it('passes on what the contract knows', () => {
+    const error = new ProtocolError('INVALID_RECORD', 'No.');
+    expect(toProtocolError(error, silentLogger)).toBe(error);
+  });
+});

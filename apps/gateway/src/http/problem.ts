@@ -1,0 +1,182 @@
+/**
+ * Errors on their way to an HTTP client: `application/problem+json` (RFC 9457).
+ *
+ * One table maps every error code of the contract to its status, and the compiler keeps it whole.
+ * What is not a `ProtocolError` is a bug or a storage fault: it is logged with its cause and stack,
+ * and the client learns no more than that it happened.
+ */
+import type { ServerResponse } from 'node:http';
+import { ERROR_CODES, type ErrorCode, type Outcome, ProtocolError } from '#protocol';
+import type { Logger } from '#runtime';
+
+const STATUS_OF = {
+  INVALID_REQUEST: 400,
+  INVALID_RECORD: 400,
+  INVALID_TOPIC_EXCEPTION: 400,
+  INVALID_PARTITIONS: 400,
+  INVALID_REPLICATION_FACTOR: 400,
+  INVALID_CONFIG: 400,
+  INVALID_TIMESTAMP: 400,
+  SASL_AUTHENTICATION_FAILED: 401,
+  TOPIC_AUTHORIZATION_FAILED: 403,
+  GROUP_AUTHORIZATION_FAILED: 403,
+  CLUSTER_AUTHORIZATION_FAILED: 403,
+  UNKNOWN_TOPIC_OR_PARTITION: 404,
+  GROUP_ID_NOT_FOUND: 404,
+  UNKNOWN_MEMBER_ID: 404,
+  TOPIC_ALREADY_EXISTS: 409,
+  ILLEGAL_GENERATION: 409,
+  FENCED_MEMBER_EPOCH: 409,
+  NON_EMPTY_GROUP: 409,
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 409,
+  INVALID_PRODUCER_EPOCH: 409,
+  DUPLICATE_SEQUENCE_NUMBER: 409,
+  POLICY_VIOLATION: 409,
+  MESSAGE_TOO_LARGE: 413,
+  REQUEST_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  OFFSET_OUT_OF_RANGE: 416,
+  THROTTLING_QUOTA_EXCEEDED: 429,
+  UNSUPPORTED_COMPRESSION_TYPE: 500,
+  CORRUPT_MESSAGE: 500,
+  UNKNOWN_SERVER_ERROR: 500,
+  LEADER_NOT_AVAILABLE: 503,
+  NOT_ENOUGH_REPLICAS: 503,
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 503,
+  COORDINATOR_NOT_AVAILABLE: 503,
+  BUFFER_EXHAUSTED: 503,
+  BROKER_NOT_AVAILABLE: 503,
+  REQUEST_TIMED_OUT: 504,
+  KAFKA_STORAGE_ERROR: 507,
+} as const satisfies Record<ErrorCode, number>;
+
+/** When to come back where the thrower did not say. */
+const RETRY_AFTER_DEFAULT_MS = 1000;
+
+/** Media type of every error answer. */
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** An RFC 9457 problem document with the contract's own members. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: ErrorCode;
+  readonly retriable: boolean;
+  /** What the request has done to the log; only where the request was a write. */
+  readonly outcome?: Outcome;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Members of the error, such as the offsets of OFFSET_OUT_OF_RANGE. */
+  readonly [member: string]: unknown;
+}
+
+/** How one answer differs from what the table says of its code. */
+export interface ProblemOptions {
+  /** Adds `outcome`. */
+  readonly isWrite?: boolean;
+  /** In place of the code's status, where HTTP has a closer one (404 and 405 for a route, 408). */
+  readonly status?: number;
+}
+
+/** The HTTP status of an error code. */
+export function statusOf(code: ErrorCode): number {
+  return STATUS_OF[code];
+}
+
+/** A URI that names the kind of error; it is a name, not an address. */
+export function problemType(code: ErrorCode): string {
+  return `urn:sluice:error:${code}`;
+}
+
+/** @param instance the request's target, path only */
+export function problemDocument(
+  error: ProtocolError,
+  instance: string,
+  options: ProblemOptions = {},
+): Problem {
+  return {
+    type: problemType(error.code),
+    title: ERROR_CODES[error.code].sentence,
+    status: options.status ?? STATUS_OF[error.code],
+    detail: error.message,
+    instance,
+    code: error.code,
+    retriable: error.retriable,
+    ...(options.isWrite === true ? { outcome: error.outcome } : undefined),
+    ...(error.faults.length > 0 ? { errors: error.faults } : undefined),
+    ...error.members,
+  };
+}
+
+/** Whole seconds for `Retry-After`, which goes with 429 and 503; undefined for every other status. */
+export function retryAfterSeconds(error: ProtocolError, status: number): number | undefined {
+  if (status !== 429 && status !== 503) return undefined;
+  return Math.max(1, Math.ceil((error.retryAfterMs ?? RETRY_AFTER_DEFAULT_MS) / 1000));
+}
+
+/**
+ * Answers with a problem. Whether it says `outcome` follows from the request's method, unless given.
+ * An answer that has begun cannot be taken back: the connection is cut instead, which tells the
+ * client that what it has is not whole.
+ */
+export function writeProblem(
+  response: ServerResponse,
+  error: ProtocolError,
+  instance: string,
+  options: ProblemOptions = {},
+): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const isWrite = options.isWrite ?? isWriteMethod(response.req.method);
+  const problem = problemDocument(error, instance, { ...options, isWrite });
+  const body = Buffer.from(JSON.stringify(problem));
+  response.writeHead(problem.status, problemHeaders(error, problem.status, body.length));
+  response.end(body);
+}
+
+/** Names and values in turn, as `writeHead` takes them. */
+export function problemHeaders(
+  error: ProtocolError,
+  status: number,
+  contentLength: number,
+): string[] {
+  const headers = [
+    'Content-Type',
+    PROBLEM_MEDIA_TYPE,
+    'Content-Length',
+    String(contentLength),
+    'Cache-Control',
+    'no-store',
+  ];
+  const seconds = retryAfterSeconds(error, status);
+  if (seconds !== undefined) headers.push('Retry-After', String(seconds));
+  return headers;
+}
+
+/** Whether a request by this method may change something. */
+export function isWriteMethod(method: string | undefined): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
+}
+
+/**
+ * The error as the client may see it: itself when the contract knows it, else UNKNOWN_SERVER_ERROR,
+ * after the log was told what really happened.
+ */
+export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
+  if (error instanceof ProtocolError) {
+    if (STATUS_OF[error.code] >= 500 && error.cause !== undefined) {
+      logger.warn({ err: error }, 'a request ended in a server error');
+    }
+    return error;
+  }
+  logger.error({ err: error }, 'a request met an unexpected error');
+  return new ProtocolError(
+    'UNKNOWN_SERVER_ERROR',
+    'Something unexpected happened; the log of the broker says more.',
+    { cause: error },
+  );
+}
