@@ -1,0 +1,83 @@
+import type { LogObserver } from '#log';
+import type { Clock, FileSystem, Logger, Random, Scheduler } from '#runtime';
+import type { Broker } from './broker.js';
+
+/** What a broker is told by its operator. Sizes in bytes, times in milliseconds. */
+export interface LocalBrokerSettings {
+  readonly dataDir: string;
+  readonly clusterId: string;
+  readonly brokerId: number;
+  readonly rack: string | null;
+  /** Where clients reach this broker; asked when it is shown, for it may be known only after listening. */
+  readonly url: () => string | null;
+  /** When an append is acknowledged: after fdatasync, or after write. */
+  readonly durability: 'fsync' | 'os';
+  readonly syncsInFlightMax: number;
+  readonly tailCacheBytes: number;
+  readonly bufferMemoryBytes: number;
+  readonly maxBlockMs: number;
+  readonly batchSizeBytes: number;
+  readonly lingerMs: number;
+  readonly longPollsMax: number;
+  readonly topicsMax: number;
+  readonly partitionsMax: number;
+  readonly autoCreateTopics: boolean;
+  readonly producerBatchesRemembered: number;
+  readonly producerIdExpirationMs: number;
+  readonly retentionCheckIntervalMs: number;
+  readonly compactionCheckIntervalMs: number;
+  readonly compactionBytesPerSecond: number;
+  readonly offsetsTopicPartitions: number;
+}
+
+/** The outside world, as `openLocalBroker` needs it. */
+export interface LocalBrokerPorts {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observer: LogObserver;
+}
+
+/** A broker that serves, and what its owner needs to stop and to watch it. */
+export interface OpenBroker {
+  readonly broker: Broker;
+  /** Numbers for metrics and health, as they are now. Walks all partitions. */
+  status(): BrokerStatus;
+  /** Answers all waiting fetches with what is there, and lets none wait any more: the start of a stop. */
+  endWaits(): void;
+  /** Refuses new produces, writes what is buffered, closes the logs cleanly. Call it once. */
+  close(): Promise<void>;
+}
+
+export interface BrokerStatus {
+  readonly topics: number;
+  readonly partitions: readonly PartitionStatus[];
+  readonly bufferTotalBytes: number;
+  readonly bufferAvailableBytes: number;
+  /** Produce requests that wait for buffer memory now. */
+  readonly bufferWaiters: number;
+  /** Produce requests refused with BUFFER_EXHAUSTED since the start. */
+  readonly bufferExhaustedTotal: number;
+  /** Fetches that wait now. */
+  readonly delayedFetches: number;
+  /** Fetches refused because too many waited, since the start. */
+  readonly delayedFetchesRefusedTotal: number;
+}
+
+/** One partition that this broker should serve. */
+export interface PartitionStatus {
+  readonly topic: string;
+  readonly partition: number;
+  readonly logStartOffset: number;
+  readonly highWatermark: number;
+  readonly logEndOffset: number;
+  readonly sizeBytes: number;
+  /** False after a failed sync: reads go on, writes wait for a restart. */
+  readonly isWritable: boolean;
+  /** Ranges of offsets that cannot be read. */
+  readonly damagedRanges: number;
+  /** Why the partition cannot be served at all; undefined when it can. */
+  readonly offline: string | undefined;
+}
