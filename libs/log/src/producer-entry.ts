@@ -1,0 +1,134 @@
+import type { ProducerSnapshot, RememberedBatch } from './producer-snapshot.js';
+
+const ALL_SEQUENCES = 2 ** 31;
+/** Past this many done sequences the count stands still: it must stay below half of all sequences. */
+const DONE_COUNT_MAX = 2 ** 30;
+
+/** The sequence that is `steps` further (or back, when negative), wrapping between 2147483647 and 0. */
+export function sequenceAfter(sequence: number, steps: number): number {
+  return (((sequence + steps) % ALL_SEQUENCES) + ALL_SEQUENCES) % ALL_SEQUENCES;
+}
+
+/**
+ * One producer of one partition in one producer epoch: its last sequence and its last batches.
+ *
+ * Invariant: the remembered batches follow each other without a gap and end with `lastSequence`.
+ * Memory grows with the batches remembered, so that a producer of one batch is small.
+ */
+export class ProducerEntry {
+  /** A ring when it has its greatest size; the oldest batch stands at `#oldest`. */
+  #batches: RememberedBatch[] = [];
+  #oldest = 0;
+  #lastSequence = -1;
+  #doneCount = 0;
+  /** Sequences in the remembered batches. */
+  #rememberedCount = 0;
+
+  constructor(
+    readonly producerId: number,
+    readonly epoch: number,
+    private appendMs: number,
+  ) {}
+
+  static from(snapshot: ProducerSnapshot, batchesMax: number): ProducerEntry {
+    const entry = new ProducerEntry(snapshot.producerId, snapshot.epoch, snapshot.lastAppendMs);
+    for (const batch of snapshot.batches) entry.push(batch, snapshot.lastAppendMs, batchesMax);
+    entry.#lastSequence = snapshot.lastSequence;
+    entry.#doneCount = Math.max(entry.#doneCount, snapshot.doneCount);
+    return entry;
+  }
+
+  /** -1 before the first batch of the epoch. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  /** The one sequence that a new batch may begin with. */
+  get nextSequence(): number {
+    return sequenceAfter(this.#lastSequence, 1);
+  }
+
+  /** Sequences up to the last one that are known to be in the log without a gap. */
+  get doneCount(): number {
+    return this.#doneCount;
+  }
+
+  /** Sequences up to the last one that are in the remembered batches. */
+  get rememberedCount(): number {
+    return this.#rememberedCount;
+  }
+
+  get batchCount(): number {
+    return this.#batches.length;
+  }
+
+  /** Wall clock of the last append, ms. */
+  get lastAppendMs(): number {
+    return this.appendMs;
+  }
+
+  /** The answer to the batch with this base sequence and this many records more than one. */
+  find(
+    baseSequence: number,
+    offsetDelta: number,
+  ): { baseOffset: number; lastOffset: number; maxTimestamp: number } | undefined {
+    const lastSequence = sequenceAfter(baseSequence, offsetDelta);
+    const batch = this.#batches.find((remembered) => {
+      return remembered.lastSequence === lastSequence && remembered.offsetDelta === offsetDelta;
+    });
+    if (batch === undefined) return undefined;
+    const { lastOffset, maxTimestamp } = batch;
+    return { baseOffset: lastOffset - offsetDelta, lastOffset, maxTimestamp };
+  }
+
+  /**
+   * Takes the next batch in.
+   * @returns the batch that is forgotten for it, if any
+   */
+  push(batch: RememberedBatch, nowMs: number, batchesMax: number): RememberedBatch | undefined {
+    this.appendMs = nowMs;
+    this.#lastSequence = batch.lastSequence;
+    this.#doneCount = Math.min(DONE_COUNT_MAX, this.#doneCount + batch.offsetDelta + 1);
+    this.#rememberedCount += batch.offsetDelta + 1;
+    if (this.#batches.length < batchesMax) {
+      this.#batches.push(batch);
+      return undefined;
+    }
+    const forgotten = this.#batches[this.#oldest];
+    this.#batches[this.#oldest] = batch;
+    this.#oldest = (this.#oldest + 1) % this.#batches.length;
+    this.#rememberedCount -= (forgotten?.offsetDelta ?? 0) + 1;
+    return forgotten;
+  }
+
+  /** Takes the last `push` back, given what it returned and the time of the append before it. */
+  unpush(forgotten: RememberedBatch | undefined, lastAppendMs: number): void {
+    const newest = (this.#oldest + this.#batches.length - 1) % this.#batches.length;
+    const batch = this.#batches[newest];
+    if (batch === undefined) return;
+    const sequences = batch.offsetDelta + 1;
+    this.appendMs = lastAppendMs;
+    this.#doneCount = Math.max(0, this.#doneCount - sequences);
+    this.#rememberedCount -= sequences;
+    this.#lastSequence = sequenceAfter(batch.lastSequence, -sequences);
+    if (forgotten === undefined) {
+      this.#batches.pop();
+      if (this.#doneCount === 0) this.#lastSequence = -1;
+      return;
+    }
+    this.#batches[newest] = forgotten;
+    this.#oldest = newest;
+    this.#rememberedCount += forgotten.offsetDelta + 1;
+  }
+
+  snapshot(): ProducerSnapshot {
+    return {
+      producerId: this.producerId,
+      epoch: this.epoch,
+      lastSequence: this.#lastSequence,
+      lastAppendMs: this.appendMs,
+      doneCount: this.#doneCount,
+      batches: [...this.#batches.slice(this.#oldest), ...this.#batches.slice(0, this.#oldest)],
+    };
+  }
+}
