@@ -1,0 +1,228 @@
+/**
+ * The record accumulator: a queue for each partition, in which entries gather while the last send of
+ * that partition is under way (`linger.ms` 0), or for `linger.ms` at most.
+ *
+ * The entries of a partition are sent in the order in which they were added, and one *drain* at a
+ * time: the next one begins when all sends of the last one are done. A drain hands over neighbouring
+ * entries together, and entries that must stay alone (those with a producer id are record batches of
+ * their own) one by one; all sends of a drain are begun in order without waiting for each other, so
+ * that they can share one write and one sync.
+ *
+ * This is the hot path of small requests: an entry is a link of its queue (no arrays are shifted,
+ * removing one is O(1)), and all queues that became ready in one turn of the event loop are drained
+ * by one task at its end.
+ */
+import type { Timers } from './timers.js';
+
+/** What is queued; extend it. An entry is in at most one queue. */
+export abstract class AccumulatorEntry<E extends AccumulatorEntry<E>> {
+  /** Bytes it counts for against the bound of a drain. */
+  readonly sizeBytes: number;
+  /** True: it is sent by itself. */
+  readonly isAlone: boolean;
+  /** Links of its queue; for the queue alone. */
+  next: E | undefined;
+  previous: E | undefined;
+  queue: PartitionQueue<E> | undefined;
+
+  constructor(sizeBytes: number, isAlone: boolean) {
+    this.sizeBytes = sizeBytes;
+    this.isAlone = isAlone;
+  }
+}
+
+/**
+ * Sends entries of one partition. The entries are the sender's from the call on: it tells them their
+ * result. Settles when they are done; a rejection counts as done.
+ */
+export type SendEntries<E> = (entries: readonly E[]) => Promise<void>;
+
+export interface AccumulatorOptions {
+  /** A drain takes no further entry past this many bytes; its first entry always fits. */
+  readonly drainBytesMax: number;
+  /** How long a first entry waits for others; 0: until the turn of the event loop ends. */
+  readonly lingerMs: number;
+  /** Queued bytes that end a linger early. */
+  readonly batchSizeBytes: number;
+  readonly timers: Timers;
+}
+
+export class Accumulator<E extends AccumulatorEntry<E>> {
+  readonly options: AccumulatorOptions;
+  #ready: PartitionQueue<E>[] = [];
+  readonly #drainReady = (): void => {
+    const ready = this.#ready;
+    this.#ready = [];
+    for (const queue of ready) queue.drain();
+  };
+
+  constructor(options: AccumulatorOptions) {
+    this.options = options;
+  }
+
+  /** A queue for one partition. */
+  openQueue(send: SendEntries<E>): PartitionQueue<E> {
+    return new PartitionQueue<E>(this, send);
+  }
+
+  /** Called by queues: drains the queue when the events at hand were handled. */
+  drainSoon(queue: PartitionQueue<E>): void {
+    if (this.#ready.push(queue) === 1) this.options.timers.soon(this.#drainReady);
+  }
+}
+
+export class PartitionQueue<E extends AccumulatorEntry<E>> {
+  readonly #accumulator: Accumulator<E>;
+  readonly #send: SendEntries<E>;
+  readonly #sendDone = (): void => this.#onSendDone();
+  #head: E | undefined;
+  #tail: E | undefined;
+  #queuedBytes = 0;
+  #sendsInFlight = 0;
+  #isMuted = false;
+  /** True while the queue stands in the accumulator's list of ready ones. */
+  #isReady = false;
+  #linger: { cancel(): void } | undefined;
+  #lingerIsOver: boolean;
+  #idleListeners: (() => void)[] = [];
+
+  constructor(accumulator: Accumulator<E>, send: SendEntries<E>) {
+    this.#accumulator = accumulator;
+    this.#send = send;
+    this.#lingerIsOver = accumulator.options.lingerMs === 0;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** True when nothing is queued and nothing is being sent. */
+  get isIdle(): boolean {
+    return this.#head === undefined && this.#sendsInFlight === 0;
+  }
+
+  add(entry: E): void {
+    entry.queue = this;
+    entry.previous = this.#tail;
+    if (this.#tail === undefined) this.#head = entry;
+    else this.#tail.next = entry;
+    this.#tail = entry;
+    this.#queuedBytes += entry.sizeBytes;
+    this.#maybeBecomeReady();
+  }
+
+  /** Takes an entry out before it is sent. @returns false when it is not queued any more */
+  remove(entry: E): boolean {
+    if (entry.queue !== this) return false;
+    this.#unlink(entry);
+    this.#maybeTellIdle();
+    return true;
+  }
+
+  /** Takes all entries out that are not sent yet. */
+  removeAll(): E[] {
+    const removed: E[] = [];
+    while (this.#head !== undefined) {
+      removed.push(this.#head);
+      this.#unlink(this.#head);
+    }
+    this.#maybeTellIdle();
+    return removed;
+  }
+
+  /** Sends nothing more until `unmute`: an earlier send of this partition is unresolved. */
+  mute(): void {
+    this.#isMuted = true;
+  }
+
+  unmute(): void {
+    this.#isMuted = false;
+    this.#maybeBecomeReady();
+  }
+
+  /** Resolves when nothing is queued and nothing is being sent. */
+  whenIdle(): Promise<void> {
+    if (this.isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.#idleListeners.push(resolve));
+  }
+
+  /** Called by the accumulator. */
+  drain(): void {
+    this.#isReady = false;
+    if (this.#isMuted || this.#sendsInFlight > 0) return;
+    const { drainBytesMax, lingerMs } = this.#accumulator.options;
+    let takenBytes = 0;
+    let run: E[] = [];
+    while (this.#head !== undefined) {
+      const entry: E = this.#head;
+      if (takenBytes > 0 && takenBytes + entry.sizeBytes > drainBytesMax) break;
+      takenBytes += entry.sizeBytes;
+      this.#unlink(entry);
+      if (entry.isAlone) {
+        this.#sendRun(run);
+        this.#sendRun([entry]);
+        run = [];
+      } else {
+        run.push(entry);
+      }
+    }
+    this.#sendRun(run);
+    // What did not fit has waited long enough: it goes as soon as this drain is done.
+    if (this.#head === undefined) this.#lingerIsOver = lingerMs === 0;
+  }
+
+  #sendRun(entries: E[]): void {
+    if (entries.length === 0) return;
+    this.#sendsInFlight += 1;
+    this.#send(entries).then(this.#sendDone, this.#sendDone);
+  }
+
+  #onSendDone(): void {
+    this.#sendsInFlight -= 1;
+    if (this.#sendsInFlight > 0) return;
+    this.#maybeBecomeReady();
+    this.#maybeTellIdle();
+  }
+
+  #maybeBecomeReady(): void {
+    if (this.#head === undefined || this.#isReady) return;
+    if (!this.#lingerIsOver && this.#queuedBytes < this.#accumulator.options.batchSizeBytes) {
+      this.#linger ??= this.#startLinger();
+      return;
+    }
+    if (this.#isMuted || this.#sendsInFlight > 0) return;
+    this.#linger?.cancel();
+    this.#linger = undefined;
+    this.#isReady = true;
+    this.#accumulator.drainSoon(this);
+  }
+
+  #startLinger(): { cancel(): void } {
+    const { lingerMs, timers } = this.#accumulator.options;
+    return timers.after(lingerMs, () => {
+      this.#linger = undefined;
+      if (this.#head === undefined) return;
+      this.#lingerIsOver = true;
+      this.#maybeBecomeReady();
+    });
+  }
+
+  #unlink(entry: E): void {
+    const { next, previous } = entry;
+    if (previous === undefined) this.#head = next;
+    else previous.next = next;
+    if (next === undefined) this.#tail = previous;
+    else next.previous = previous;
+    entry.next = undefined;
+    entry.previous = undefined;
+    entry.queue = undefined;
+    this.#queuedBytes -= entry.sizeBytes;
+  }
+
+  #maybeTellIdle(): void {
+    if (this.#idleListeners.length === 0 || !this.isIdle) return;
+    const listeners = this.#idleListeners;
+    this.#idleListeners = [];
+    for (const listener of listeners) listener();
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Which partition a record goes to when its producer named none: by key exactly as Kafka's default
+ * partitioner does (kafka-format.md, section 8), else sticky (KIP-794) or in turns.
+ */
+
+const MURMUR2_SEED = 0x9747b28c;
+const MURMUR2_M = 0x5bd1e995;
+const MURMUR2_R = 24;
+
+/** A source of random whole numbers in [0, bound); `Random` of libs/runtime is one. */
+export interface RandomBelow {
+  below(bound: number): number;
+}
+
+/**
+ * Kafka's 32-bit murmur2 of `bytes[start, end)`.
+ * @returns a signed 32-bit number
+ */
+export function murmur2(bytes: Uint8Array, start = 0, end = bytes.length): number {
+  const length = end - start;
+  let hash = MURMUR2_SEED ^ length;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    let word =
+      byteAt(bytes, at) |
+      (byteAt(bytes, at + 1) << 8) |
+      (byteAt(bytes, at + 2) << 16) |
+      (byteAt(bytes, at + 3) << 24);
+    word = Math.imul(word, MURMUR2_M);
+    word ^= word >>> MURMUR2_R;
+    word = Math.imul(word, MURMUR2_M);
+    hash = Math.imul(hash, MURMUR2_M) ^ word;
+  }
+  const tail = end - at;
+  if (tail >= 3) hash ^= byteAt(bytes, at + 2) << 16;
+  if (tail >= 2) hash ^= byteAt(bytes, at + 1) << 8;
+  if (tail >= 1) hash = Math.imul(hash ^ byteAt(bytes, at), MURMUR2_M);
+  hash = Math.imul(hash ^ (hash >>> 13), MURMUR2_M);
+  return hash ^ (hash >>> 15);
+}
+
+/** The partition of a key (an empty one too) among all `partitionCount` partitions. */
+export function partitionForKey(
+  bytes: Uint8Array,
+  partitionCount: number,
+  start = 0,
+  end = bytes.length,
+): number {
+  return (murmur2(bytes, start, end) & 0x7fffffff) % partitionCount;
+}
+
+/**
+ * Keeps one partition until `batchSizeBytes` were produced to it, then takes a random one: records
+ * without a key fill batches instead of trickling into all partitions. One instance a topic.
+ */
+export class StickyPartitioner {
+  readonly #batchSizeBytes: number;
+  readonly #random: RandomBelow;
+  #partition = -1;
+  #producedBytes = 0;
+
+  constructor(batchSizeBytes: number, random: RandomBelow) {
+    this.#batchSizeBytes = batchSizeBytes;
+    this.#random = random;
+  }
+
+  /** The partition for a record of `recordBytes`, which it counts as produced there. */
+  next(partitionCount: number, recordBytes: number): number {
+    if (partitionCount === 1) return 0;
+    if (this.#partition < 0 || this.#producedBytes >= this.#batchSizeBytes) {
+      this.#partition = this.#random.below(partitionCount);
+      this.#producedBytes = 0;
+    }
+    this.#producedBytes += recordBytes;
+    return this.#partition;
+  }
+}
+
+/** Takes the partitions in turns. One instance a topic. */
+export class RoundRobinPartitioner {
+  #next: number;
+
+  /** Starts anywhere, so that topics and brokers do not all begin with partition 0. */
+  constructor(random: RandomBelow) {
+    this.#next = random.below(0x7fffffff);
+  }
+
+  next(partitionCount: number): number {
+    const partition = this.#next % partitionCount;
+    this.#next = partition + 1;
+    return partition;
+  }
+}
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] as number;
+}
