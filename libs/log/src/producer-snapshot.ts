@@ -113,9 +113,9 @@ export function encodeSidecar(producers: readonly ProducerSnapshot[]): Buffer {
 }
 
 /**
- * Reads a snapshot. Without a sidecar, or with one that does not agree, a producer has the one batch
- * that Kafka keeps and counts as having appended at `nowMs`.
- * @returns undefined when Kafka's file is damaged or of another version
+ * Reads a snapshot. Without a sidecar (Kafka wrote it), or with one that speaks of another batch, a
+ * producer has the one batch that Kafka keeps and counts as having appended at `nowMs`.
+ * @returns undefined when either file is damaged or of another version
  */
 export function decodeSnapshot(
   snapshot: Buffer,
@@ -126,11 +126,12 @@ export function decodeSnapshot(
   if (count === undefined || snapshot.length !== HEADER_BYTES + count * SNAPSHOT_ENTRY_BYTES) {
     return undefined;
   }
-  const details = sidecar === undefined ? undefined : decodeSidecar(sidecar);
+  const details = sidecar === undefined ? new Map<number, SidecarEntry>() : decodeSidecar(sidecar);
+  if (details === undefined) return undefined;
   const producers: ProducerSnapshot[] = [];
   for (let at = HEADER_BYTES; at < snapshot.length; at += SNAPSHOT_ENTRY_BYTES) {
     const fromKafka = decodeSnapshotEntry(snapshot, at, nowMs);
-    const detail = details?.get(fromKafka.producerId);
+    const detail = details.get(fromKafka.producerId);
     producers.push(agrees(fromKafka, detail) ? { ...fromKafka, ...detail } : fromKafka);
   }
   return producers;
@@ -158,10 +159,11 @@ function decodeSnapshotEntry(bytes: Buffer, at: number, nowMs: number): Producer
 
 type SidecarEntry = Pick<ProducerSnapshot, 'lastAppendMs' | 'doneCount' | 'batches'>;
 
-/** By producer id; empty when the sidecar is damaged, for it only adds to Kafka's file. */
-function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> {
+/** By producer id; undefined when the sidecar is damaged. */
+function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
+  const count = checkedCount(bytes);
+  if (count === undefined) return undefined;
   const entries = new Map<number, SidecarEntry>();
-  const count = checkedCount(bytes) ?? 0;
   let at = HEADER_BYTES;
   for (let i = 0; i < count; i += 1) {
     const batchCount = bytes.readInt32BE(at + 24);

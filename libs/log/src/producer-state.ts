@@ -6,6 +6,7 @@ import {
   decodeSnapshot,
   encodeSidecar,
   encodeSnapshot,
+  type ProducerSnapshot,
   sidecarFileName,
   snapshotFileName,
   snapshotOffset,
@@ -199,6 +200,11 @@ export class ProducerStateManager {
     await this.#removeSnapshots(() => true);
   }
 
+  /** Everything known, the producer that appended last at the end. */
+  snapshot(): ProducerSnapshot[] {
+    return Array.from(this.#producers.values(), (producer) => producer.snapshot());
+  }
+
   /**
    * Writes the state as it is now, durably, as the one up to `offset`, the log end. Nothing may wait
    * for `commit`: a snapshot must not know what the log may never get.
@@ -206,7 +212,7 @@ export class ProducerStateManager {
   async takeSnapshot(offset: number): Promise<void> {
     assert(this.#undos.length === 0, `producer snapshot at ${offset} amid a write`);
     const { fileSystem, directory } = this.#options;
-    const producers = Array.from(this.#producers.values(), (producer) => producer.snapshot());
+    const producers = this.snapshot();
     // The sidecar first: without Kafka's file beside it nobody reads it.
     if (producers.length > 0) {
       const sidecar = encodeSidecar(producers);
