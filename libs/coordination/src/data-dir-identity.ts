@@ -1,0 +1,96 @@
+/**
+ * Whose data directory this is: `meta.json` in it, written once when it is first used.
+ *
+ * It keeps a broker from starting on the data of another cluster or of another broker: it would
+ * serve wrong records under right names.
+ */
+
+import { join } from 'node:path';
+import type { FileSystem, Random } from '#runtime';
+import { DataDirError } from './data-dir-error.js';
+import { DurableJsonFile } from './durable-json-file.js';
+
+const FILE_NAME = 'meta.json';
+
+export interface DataDirIdentity {
+  /** The name that its operator gave the cluster. */
+  readonly clusterId: string;
+  /** Made when the cluster was founded; tells clusters of the same name apart. */
+  readonly clusterUuid: string;
+  readonly brokerId: number;
+  /** Made with the directory: tells a replaced disk from the one it replaced. */
+  readonly dataDirUuid: string;
+}
+
+interface MetaDocument {
+  readonly format_version: 1;
+  readonly cluster_id: string;
+  readonly cluster_uuid: string;
+  readonly broker_id: number;
+  readonly data_dir_uuid: string;
+}
+
+export interface OpenIdentityOptions {
+  readonly fileSystem: FileSystem;
+  readonly random: Random;
+  readonly dataDir: string;
+  readonly clusterId: string;
+  readonly brokerId: number;
+}
+
+/** The identity in the directory; undefined when it has none yet. */
+export async function readIdentity(
+  fileSystem: FileSystem,
+  dataDir: string,
+): Promise<DataDirIdentity | undefined> {
+  const document = await metaFile(fileSystem, dataDir).read();
+  if (document === undefined) return undefined;
+  return {
+    clusterId: document.cluster_id,
+    clusterUuid: document.cluster_uuid,
+    brokerId: document.broker_id,
+    dataDirUuid: document.data_dir_uuid,
+  };
+}
+
+/**
+ * Reads the directory's identity, or founds a new cluster in a directory that has none.
+ * @throws DataDirError when it belongs to another cluster or broker, or cannot be read
+ */
+export async function openIdentity(options: OpenIdentityOptions): Promise<DataDirIdentity> {
+  const { fileSystem, random, dataDir, clusterId, brokerId } = options;
+  const known = await readIdentity(fileSystem, dataDir);
+  if (known !== undefined) {
+    assertOwn(known, options);
+    return known;
+  }
+  const identity = { clusterId, brokerId, clusterUuid: random.uuid(), dataDirUuid: random.uuid() };
+  await metaFile(fileSystem, dataDir).write({
+    format_version: 1,
+    cluster_id: clusterId,
+    cluster_uuid: identity.clusterUuid,
+    broker_id: brokerId,
+    data_dir_uuid: identity.dataDirUuid,
+  });
+  return identity;
+}
+
+function assertOwn(known: DataDirIdentity, options: OpenIdentityOptions): void {
+  const { clusterId, brokerId, dataDir } = options;
+  if (known.clusterId !== clusterId) {
+    throw new DataDirError(
+      'foreign',
+      `${dataDir} belongs to cluster "${known.clusterId}", this broker is of "${clusterId}".`,
+    );
+  }
+  if (known.brokerId !== brokerId) {
+    throw new DataDirError(
+      'foreign',
+      `${dataDir} belongs to broker ${known.brokerId}, this is broker ${brokerId}.`,
+    );
+  }
+}
+
+function metaFile(fileSystem: FileSystem, dataDir: string): DurableJsonFile<MetaDocument> {
+  return new DurableJsonFile(fileSystem, join(dataDir, FILE_NAME), 1);
+}

@@ -1,0 +1,112 @@
+/**
+ * Issues producer ids, none of them twice: not after a restart, not after the disk was lost, and
+ * without asking anybody.
+ *
+ *     id = block * 2^21 + (brokerId mod 1024) * 2^11 + counter        counter in [0, 2048)
+ *
+ * A block is a second of time: `max(last block + 1, seconds since 2025-01-01)`, kept durably in
+ * `producer-id-block.json` *before* its first id is issued. Why no id comes twice:
+ *
+ * - Brokers of one cluster have different ids (mod 1024), so their ids differ in bits 11 to 20.
+ * - One process counts up within a block, and its next block is a higher one.
+ * - After a restart the block is above the one on disk, whatever the clock says.
+ * - After the disk was lost the block is the present second. A process takes at most one block a
+ *   second (2,048 ids a second; beyond that it throttles), so the lost one had not reached it,
+ *   unless the clock was set back in between.
+ *
+ * Ids stay below 2^53 until the block reaches 2^32, in the year 2161.
+ * Calls may overlap: they share the allocation of a block.
+ */
+
+import { join } from 'node:path';
+import { ProtocolError } from '#protocol';
+import { assert, type Clock, type FileSystem } from '#runtime';
+import { type DurableDocument, DurableJsonFile } from './durable-json-file.js';
+
+const FILE_NAME = 'producer-id-block.json';
+const BLOCK_EPOCH_MS = Date.UTC(2025, 0, 1);
+const IDS_PER_BLOCK = 2 ** 11;
+const BLOCK_STRIDE = 2 ** 21;
+const BROKERS = 1024;
+const BLOCK_INTERVAL_MS = 1000;
+
+interface BlockDocument extends DurableDocument {
+  readonly format_version: 1;
+  /** The last block of which ids may have been issued. */
+  readonly block: number;
+}
+
+export interface ProducerIdsOptions {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly dataDir: string;
+  readonly brokerId: number;
+}
+
+export class ProducerIds {
+  readonly #file: DurableJsonFile<BlockDocument>;
+  readonly #clock: Clock;
+  readonly #brokerId: number;
+  /** The last block on disk; -1: none. */
+  #lastBlock: number;
+  #nextId = 0;
+  /** End of the block that is being issued, exclusive. */
+  #endId = 0;
+  #allocatedAtMs = Number.NEGATIVE_INFINITY;
+  #allocation: Promise<void> | undefined;
+
+  private constructor(
+    file: DurableJsonFile<BlockDocument>,
+    options: ProducerIdsOptions,
+    lastBlock: number,
+  ) {
+    this.#file = file;
+    this.#clock = options.clock;
+    this.#brokerId = options.brokerId;
+    this.#lastBlock = lastBlock;
+  }
+
+  /** @throws DataDirError when its file cannot be read */
+  static async open(options: ProducerIdsOptions): Promise<ProducerIds> {
+    const path = join(options.dataDir, FILE_NAME);
+    const file = new DurableJsonFile<BlockDocument>(options.fileSystem, path, 1);
+    const document = await file.read();
+    return new ProducerIds(file, options, document?.block ?? -1);
+  }
+
+  /**
+   * A producer id that was never issued before.
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when a second's ids are used up,
+   *   KAFKA_STORAGE_ERROR when a new block cannot be written
+   */
+  async next(): Promise<number> {
+    while (this.#nextId === this.#endId) {
+      this.#allocation ??= this.#allocateBlock().finally(() => (this.#allocation = undefined));
+      await this.#allocation;
+    }
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return id;
+  }
+
+  async #allocateBlock(): Promise<void> {
+    const waitMs = this.#allocatedAtMs + BLOCK_INTERVAL_MS - this.#clock.monotonicMs();
+    if (waitMs > 0) {
+      throw new ProtocolError(
+        'THROTTLING_QUOTA_EXCEEDED',
+        `A broker issues at most ${IDS_PER_BLOCK} producer ids a second.`,
+        { retryAfterMs: Math.ceil(waitMs) },
+      );
+    }
+    const seconds = Math.floor((this.#clock.nowMs() - BLOCK_EPOCH_MS) / 1000);
+    const block = Math.max(this.#lastBlock + 1, seconds, 0);
+    const firstId = block * BLOCK_STRIDE + (this.#brokerId % BROKERS) * IDS_PER_BLOCK;
+    assert(Number.isSafeInteger(firstId + IDS_PER_BLOCK), 'producer ids are used up');
+    // A write whose outcome is unknown may have taken the block: it is not tried again.
+    this.#lastBlock = block;
+    await this.#file.write({ format_version: 1, block });
+    this.#nextId = firstId;
+    this.#endId = firstId + IDS_PER_BLOCK;
+    this.#allocatedAtMs = this.#clock.monotonicMs();
+  }
+}
