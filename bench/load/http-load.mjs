@@ -9,7 +9,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { argv, exit, hrtime, stdout } from 'node:process';
+import { performance } from 'node:perf_hooks';
+import { argv, exit, stdout } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { LatencyHistogram } from './latency-histogram.mjs';
 import { ResponseReader } from './response-reader.mjs';
@@ -89,9 +90,9 @@ class LoadRun {
     for (let index = 0; index < connections; index += 1) this.open();
     await after(warmupMs);
     this.isCounting = true;
-    const started = hrtime.bigint();
+    const startedMs = performance.now();
     await after(durationMs);
-    const seconds = Number(hrtime.bigint() - started) / 1e9;
+    const seconds = (performance.now() - startedMs) / 1000;
     this.isOver = true;
     for (const socket of this.sockets) socket.destroy();
     return {
@@ -108,9 +109,9 @@ class LoadRun {
     const socket = connect({ host: this.options.host ?? '127.0.0.1', port: this.options.port });
     socket.setNoDelay(true);
     this.sockets.push(socket);
-    let sentAt = 0n;
+    let sentAtMs = 0;
     const send = () => {
-      sentAt = hrtime.bigint();
+      sentAtMs = performance.now();
       socket.write(this.requests[this.turn]);
       this.turn = (this.turn + 1) % this.requests.length;
     };
@@ -119,7 +120,7 @@ class LoadRun {
         this.answered += 1;
         this.bytes += sizeBytes;
         this.statuses[status] = (this.statuses[status] ?? 0) + 1;
-        this.latencies.add(Number(hrtime.bigint() - sentAt) / 1000);
+        this.latencies.add((performance.now() - sentAtMs) * 1000);
       }
       if (!this.isOver) send();
     });

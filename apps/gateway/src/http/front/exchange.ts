@@ -1,0 +1,171 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ProtocolError } from '#protocol';
+import {
+  isWriteMethod,
+  type ProblemOptions,
+  problemDocument,
+  problemHeaders,
+  toProtocolError,
+  writeProblem,
+} from '../problem.js';
+import type { InFlightRequest } from './connection-table.js';
+import { drainRequest } from './drain-request.js';
+import type { FrontContext } from './front-context.js';
+import { requestIdOf } from './request-id.js';
+import type { FrontRoute } from './request-observer.js';
+
+/** A body that is left of a refused request and no longer than this is read on, not cut off. */
+const DUMPED_BYTES_MAX = 64 * 1024;
+
+export interface ExchangeOptions {
+  readonly context: FrontContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Percent-encoded, as it came. */
+  readonly path: string;
+  /** Of the URL, without the question mark. */
+  readonly search: string;
+  readonly route: FrontRoute;
+  /** The client waits to be asked for the body. */
+  readonly expectsContinue: boolean;
+}
+
+/**
+ * One request of a hot route with its response: what it holds, and how it ends.
+ *
+ * Invariant: what it holds of the request memory is given back exactly once, when the response is
+ * closed: after it was sent, or at once when the client goes away.
+ */
+export class Exchange implements InFlightRequest {
+  /** What is to end when the exchange does. */
+  onClose: (() => void) | undefined;
+  /** In place of an answer of 408, where an answer has begun already. */
+  onBodyIdle: (() => void) | undefined;
+  /** Ends a wait for records. */
+  onHalfClosed: (() => void) | undefined;
+  /** Ends what has no end of its own. */
+  onStopping: (() => void) | undefined;
+  readonly context: FrontContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly search: string;
+  readonly #route: FrontRoute;
+  #expectsContinue: boolean;
+  #heldBytes = 0;
+  #isClosed = false;
+  readonly #startedMs = performance.now();
+
+  constructor(options: ExchangeOptions) {
+    this.context = options.context;
+    this.request = options.request;
+    this.response = options.response;
+    this.path = options.path;
+    this.search = options.search;
+    this.#route = options.route;
+    this.#expectsContinue = options.expectsContinue;
+  }
+
+  /** The client is gone or was answered: nothing more can be said to it. */
+  get isGone(): boolean {
+    return this.#isClosed || this.response.destroyed;
+  }
+
+  /** @throws ProtocolError BUFFER_EXHAUSTED */
+  holdMemory(sizeBytes: number): void {
+    // Memory taken for a client that is gone would never be given back.
+    if (this.#isClosed) return;
+    this.context.memory.hold(sizeBytes);
+    this.#heldBytes += sizeBytes;
+  }
+
+  releaseMemory(sizeBytes: number): void {
+    if (this.#isClosed) return;
+    this.context.memory.release(sizeBytes);
+    this.#heldBytes -= sizeBytes;
+  }
+
+  /** Asks a client that waits for it to send the body. */
+  askForBody(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.response.writeContinue();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const { connections, memory, observer } = this.context;
+    memory.release(this.#heldBytes);
+    const { response } = this;
+    const status = response.headersSent ? response.statusCode : 0;
+    observer.requestEnded(this.#route, status, performance.now() - this.#startedMs);
+    connections.countFinished();
+    this.onClose?.();
+  }
+
+  bodyIdle(): void {
+    if (this.onBodyIdle !== undefined) {
+      this.onBodyIdle();
+      return;
+    }
+    this.fail(bodyIdleError(this.context.options.bodyIdleTimeoutMs), { status: 408 });
+  }
+
+  halfClosed(): void {
+    this.onHalfClosed?.();
+  }
+
+  stopping(): void {
+    this.onStopping?.();
+  }
+
+  /** Answers with the error as a problem; what the contract does not know is logged and hidden. */
+  fail(error: unknown, options: ProblemOptions = {}): void {
+    const shown = toProtocolError(error, this.context.logger);
+    if (this.isGone) return;
+    const { request, response } = this;
+    if (!response.headersSent) response.setHeader('X-Request-Id', requestIdOf(request));
+    if (response.headersSent || request.complete || this.#restIsSmall()) {
+      writeProblem(response, shown, this.path, options);
+      return;
+    }
+    this.#refuseUnread(shown, options);
+  }
+
+  /** Few enough bytes are still to come, and they come unasked. */
+  #restIsSmall(): boolean {
+    const { headers } = this.request;
+    if (this.#expectsContinue || headers['transfer-encoding'] !== undefined) return false;
+    return Number(headers['content-length'] ?? 0) <= DUMPED_BYTES_MAX;
+  }
+
+  /**
+   * Answers a request whose body is not wanted and then ends the connection.
+   *
+   * Closing a socket with unread bytes resets it, and the client may lose the answer: so the answer
+   * goes out whole, and the response is ended only after the body was drained.
+   */
+  #refuseUnread(error: ProtocolError, options: ProblemOptions): void {
+    const { request, response } = this;
+    const isWrite = isWriteMethod(request.method);
+    const problem = problemDocument(error, this.path, { isWrite, ...options });
+    const body = Buffer.from(JSON.stringify(problem));
+    response.writeHead(problem.status, [
+      ...problemHeaders(error, problem.status, body.length),
+      'Connection',
+      'close',
+    ]);
+    response.write(body);
+    drainRequest(request, this.context.options.requestBytesMax, () => response.end());
+  }
+}
+
+/** The client stopped sending within a body: nothing of it was written. */
+export function bodyIdleError(bodyIdleTimeoutMs: number): ProtocolError {
+  return new ProtocolError(
+    'REQUEST_TIMED_OUT',
+    `Nothing of the body came for ${bodyIdleTimeoutMs} ms (SLUICE_BODY_IDLE_TIMEOUT_MS).`,
+    { outcome: 'failed' },
+  );
+}

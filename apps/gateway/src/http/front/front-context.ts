@@ -1,0 +1,30 @@
+import type { Logger } from '#runtime';
+import type { ConnectionTable } from './connection-table.js';
+import type { LongPolls } from './long-polls.js';
+import type { RequestMemory } from './request-memory.js';
+import type { RequestObserver } from './request-observer.js';
+
+/** The settings that the front reads. */
+export interface HttpFrontOptions {
+  /** Address that the listener is bound to. */
+  readonly host: string;
+  readonly publicUrl: string;
+  /** Origins that may call besides the own one; `*` is every origin. */
+  readonly corsOrigins: readonly string[];
+  /** Largest body, as sent and as unpacked. */
+  readonly requestBytesMax: number;
+  readonly requestMemoryBytes: number;
+  readonly bodyIdleTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly longPollsMax: number;
+}
+
+/** What all requests of a front share. */
+export interface FrontContext {
+  readonly options: HttpFrontOptions;
+  readonly memory: RequestMemory;
+  readonly connections: ConnectionTable;
+  readonly longPolls: LongPolls;
+  readonly observer: RequestObserver;
+  readonly logger: Logger;
+}

@@ -1,0 +1,192 @@
+/**
+ * What stands before the framework: one listener on node:http that every request passes.
+ *
+ * It does for all requests what must be the same for all (Origin, connections, what is in flight,
+ * stopping, broken HTTP), answers the two hot routes with plain handlers, and passes on the rest.
+ *
+ * Overlap: requests overlap freely. `close` is called once.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import { ProtocolError } from '#protocol';
+import type { Logger } from '#runtime';
+import { writeProblem } from '../problem.js';
+import { answerClientError } from './client-error.js';
+import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
+import { Exchange } from './exchange.js';
+import type { FrontContext, HttpFrontOptions } from './front-context.js';
+import { LongPolls } from './long-polls.js';
+import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
+import { PassedOnRequest } from './passed-on-request.js';
+import { RequestMemory } from './request-memory.js';
+import type { FrontRoute, RequestObserver } from './request-observer.js';
+import { hotRoute, recordsTarget, splitUrl } from './target.js';
+
+/** Above the idle time-outs of the usual proxies (60 s), so that they close first. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Connections over the limit that are accepted to be told so; further ones are dropped. */
+const CONNECTIONS_OVER_LIMIT = 128;
+const RETRY_AFTER_MS = 1000;
+
+/** The two hot routes. A handler answers, now or later, and may throw before it has begun to. */
+export interface HotRoutes {
+  produce(exchange: Exchange, topic: string): void;
+  fetch(exchange: Exchange, topic: string, partition: number): void;
+}
+
+export class HttpFront {
+  readonly context: FrontContext;
+  readonly #origins: OriginPolicy;
+  readonly #servers: Server[] = [];
+  #routes: HotRoutes | undefined;
+  #isStopping = false;
+
+  constructor(options: HttpFrontOptions, observer: RequestObserver, logger: Logger) {
+    this.#origins = new OriginPolicy(options);
+    this.context = {
+      options,
+      memory: new RequestMemory(options.requestMemoryBytes),
+      connections: new ConnectionTable(options.connectionsMax, options.bodyIdleTimeoutMs),
+      longPolls: new LongPolls(options.longPollsMax),
+      observer,
+      logger,
+    };
+  }
+
+  /** Hands the hot routes over; without them they go to the framework like all others. */
+  route(routes: HotRoutes): void {
+    this.#routes = routes;
+  }
+
+  /** A server whose requests pass here first; the rest go to `next`. */
+  createServer(next: RequestListener): Server {
+    const server: Server & { httpAllowHalfOpen?: boolean } = createServer({
+      // Bodies may take any time, as long as they come: the connection table finds idle ones.
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      noDelay: true,
+    });
+    // A client that closes its side after the request still gets its answer.
+    server.httpAllowHalfOpen = true;
+    server.maxConnections = this.context.options.connectionsMax + CONNECTIONS_OVER_LIMIT;
+    server.on('connection', (socket: Socket) => {
+      this.context.connections.opened(socket);
+    });
+    server.on('request', (request, response) => {
+      this.#handle(request, response, next, false);
+    });
+    server.on('checkContinue', (request, response) => {
+      this.#handle(request, response, next, true);
+    });
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      const expected = JSON.stringify(request.headers.expect);
+      const detail = `Expect: ${expected} cannot be met; only 100-continue can.`;
+      writeProblem(response, new ProtocolError('INVALID_REQUEST', detail), '/', { status: 417 });
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      answerClientError(error, socket, this.context.connections.of(socket));
+    });
+    this.#servers.push(server);
+    return server;
+  }
+
+  /**
+   * Stops accepting, refuses new requests on open connections, lets waits go, and resolves when all
+   * that was in flight is answered.
+   */
+  async close(): Promise<void> {
+    this.#isStopping = true;
+    for (const server of this.#servers) server.close();
+    this.context.longPolls.releaseAll();
+    await this.context.connections.drained();
+    for (const server of this.#servers) server.closeIdleConnections();
+  }
+
+  #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: RequestListener,
+    expectsContinue: boolean,
+  ): void {
+    const connection = this.context.connections.of(request.socket);
+    // The connection broke while this request was being read from it.
+    if (connection === undefined) return;
+    const { path, search } = splitUrl(request.url ?? '/');
+    const open = (route: FrontRoute): Exchange => {
+      const { context } = this;
+      return new Exchange({ context, request, response, path, search, route, expectsContinue });
+    };
+    const refusal = this.#refusal(request, connection);
+    if (refusal !== undefined) {
+      if (this.#isStopping || connection.isOverLimit) response.shouldKeepAlive = false;
+      this.#begin(connection, open('refused')).fail(refusal);
+      return;
+    }
+    if (request.headers.origin !== undefined && this.#answerCors(request, response)) return;
+    const route = this.#routes === undefined ? undefined : hotRoute(request.method, path);
+    if (route !== undefined) {
+      this.#serve(this.#begin(connection, open(route)));
+      return;
+    }
+    this.#begin(connection, new PassedOnRequest(this.context, request, response, path));
+    if (expectsContinue) response.writeContinue();
+    next(request, response);
+  }
+
+  #begin<Request extends InFlightRequest>(connection: Connection, begun: Request): Request {
+    const { connections } = this.context;
+    connections.began(connection, begun);
+    begun.response.on('close', () => {
+      connections.finished(begun);
+    });
+    return begun;
+  }
+
+  #serve(exchange: Exchange): void {
+    try {
+      const target = recordsTarget(exchange.path);
+      if (target.partition === undefined) this.#routes?.produce(exchange, target.topic);
+      else this.#routes?.fetch(exchange, target.topic, target.partition);
+    } catch (error) {
+      exchange.fail(error);
+    }
+  }
+
+  /** Why the request is not served at all, or undefined. */
+  #refusal(request: IncomingMessage, connection: Connection): ProtocolError | undefined {
+    if (this.#isStopping) {
+      return new ProtocolError('BROKER_NOT_AVAILABLE', 'This broker is stopping.', {
+        outcome: 'failed',
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    }
+    if (connection.isOverLimit) {
+      const { connectionsMax } = this.context.options;
+      return new ProtocolError(
+        'BROKER_NOT_AVAILABLE',
+        `All ${connectionsMax} connections are in use (SLUICE_CONNECTIONS_MAX).`,
+        { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS },
+      );
+    }
+    return this.#origins.refusal(request.headers);
+  }
+
+  /** Lets an allowed page of another origin read the answer; true when its question was all there is. */
+  #answerCors(request: IncomingMessage, response: ServerResponse): boolean {
+    const { headers, method } = request;
+    if (headers.origin === undefined || !this.#origins.isCrossOrigin(headers)) return false;
+    for (const [name, value] of corsHeaders(headers.origin)) response.setHeader(name, value);
+    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) {
+      return false;
+    }
+    for (const [name, value] of preflightHeaders(headers)) response.setHeader(name, value);
+    response.writeHead(204).end();
+    return true;
+  }
+}

@@ -1,0 +1,160 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { ProtocolError } from '#protocol';
+
+/** Host headers that were found acceptable are remembered up to this many. */
+const HOSTS_REMEMBERED_MAX = 64;
+
+const CORS_MAX_AGE_SECONDS = 600;
+const CORS_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
+const CORS_REQUEST_HEADERS = [
+  'Accept',
+  'Content-Encoding',
+  'Content-Type',
+  'Last-Event-ID',
+  'Producer-Epoch',
+  'Producer-Id',
+  'Producer-Sequence',
+  'X-Request-Id',
+].join(', ');
+const CORS_RESPONSE_HEADERS = [
+  'Allow',
+  'Location',
+  'Retry-After',
+  'Sluice-High-Watermark',
+  'Sluice-Key',
+  'Sluice-Key-Base64',
+  'Sluice-Next-Offset',
+  'Sluice-Offset',
+  'Sluice-Timestamp',
+  'Sluice-Tombstone',
+  'X-Request-Id',
+].join(', ');
+
+/** The settings that say who the gateway is and who may call it from a browser. */
+export interface OriginPolicyOptions {
+  readonly host: string;
+  readonly publicUrl: string;
+  readonly corsOrigins: readonly string[];
+}
+
+/**
+ * Which web pages may call.
+ *
+ * A browser sends the `Origin` of the page with every request that could change something, also with
+ * those it makes without asking first (a text/plain POST). Any origin but the own one and the allowed
+ * ones is refused before the request has an effect. `Origin: null` is foreign.
+ *
+ * The own origin is that of SLUICE_PUBLIC_URL, and where the page was loaded from: an Origin that
+ * equals the `Host` of the request, if that is an address or localhost. A name would not do: anybody
+ * can make a name of theirs point here (DNS rebinding). For the same reason a gateway that only
+ * listens on loopback refuses names it does not know as `Host`, whatever the request.
+ */
+export class OriginPolicy {
+  readonly #ownOrigin: string;
+  readonly #allowed: ReadonlySet<string>;
+  readonly #allowsAll: boolean;
+  readonly #checksHost: boolean;
+  readonly #knownNames: ReadonlySet<string>;
+  readonly #acceptedHosts = new Set<string>();
+
+  constructor(options: OriginPolicyOptions) {
+    const own = new URL(options.publicUrl);
+    this.#ownOrigin = own.origin;
+    this.#allowsAll = options.corsOrigins.includes('*');
+    this.#allowed = new Set(options.corsOrigins.map(canonicalOrigin));
+    this.#checksHost = isLoopback(options.host);
+    this.#knownNames = new Set([own.hostname, options.host.toLowerCase()]);
+  }
+
+  /** Why the request is refused, or undefined. Cheap where there is no Origin. */
+  refusal(headers: IncomingHttpHeaders): ProtocolError | undefined {
+    const { host, origin } = headers;
+    if (this.#checksHost && host !== undefined && !this.#isKnownHost(host)) {
+      return forbidden(
+        `The Host ${JSON.stringify(host)} is not a name of this gateway. Call it by its address, ` +
+          'or make the name known with SLUICE_PUBLIC_URL.',
+      );
+    }
+    if (origin === undefined || this.#isOwn(origin, host) || this.#isAllowed(origin)) {
+      return undefined;
+    }
+    return forbidden(
+      `The Origin ${JSON.stringify(origin)} may not call this gateway. ` +
+        'SLUICE_CORS_ORIGINS lists the origins that may.',
+    );
+  }
+
+  /** Whether the caller is a page of another origin that may read answers: those need CORS headers. */
+  isCrossOrigin(headers: IncomingHttpHeaders): boolean {
+    const { host, origin } = headers;
+    return origin !== undefined && !this.#isOwn(origin, host);
+  }
+
+  #isAllowed(origin: string): boolean {
+    return (this.#allowsAll && origin !== 'null') || this.#allowed.has(canonicalOrigin(origin));
+  }
+
+  #isOwn(origin: string, host: string | undefined): boolean {
+    if (origin === this.#ownOrigin) return true;
+    if (host === undefined || (origin !== `http://${host}` && origin !== `https://${host}`)) {
+      return false;
+    }
+    return isRebindProof(hostName(host));
+  }
+
+  #isKnownHost(host: string): boolean {
+    if (this.#acceptedHosts.has(host)) return true;
+    const name = hostName(host);
+    if (!isRebindProof(name) && !this.#knownNames.has(name)) return false;
+    if (this.#acceptedHosts.size < HOSTS_REMEMBERED_MAX) this.#acceptedHosts.add(host);
+    return true;
+  }
+}
+
+/** Names and values of the headers that let a page of `origin` read the answer. */
+export function corsHeaders(origin: string): readonly (readonly [string, string])[] {
+  return [
+    ['Access-Control-Allow-Origin', origin],
+    ['Access-Control-Expose-Headers', CORS_RESPONSE_HEADERS],
+    ['Vary', 'Origin'],
+  ];
+}
+
+/** Names and values of the headers that answer a preflight. */
+export function preflightHeaders(
+  headers: IncomingHttpHeaders,
+): readonly (readonly [string, string])[] {
+  const isPrivate = headers['access-control-request-private-network'] === 'true';
+  return [
+    ['Access-Control-Allow-Methods', CORS_METHODS],
+    ['Access-Control-Allow-Headers', CORS_REQUEST_HEADERS],
+    ['Access-Control-Max-Age', String(CORS_MAX_AGE_SECONDS)],
+    ...(isPrivate ? [['Access-Control-Allow-Private-Network', 'true'] as const] : []),
+  ];
+}
+
+function forbidden(detail: string): ProtocolError {
+  return new ProtocolError('CLUSTER_AUTHORIZATION_FAILED', detail);
+}
+
+/** An origin as browsers send it: lower case, no default port, no slash at the end. */
+function canonicalOrigin(origin: string): string {
+  return URL.canParse(origin) ? new URL(origin).origin : origin;
+}
+
+/** The host of `host:port`, lower case, an IPv6 address in its brackets. */
+function hostName(host: string): string {
+  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.split(':', 1)[0];
+  return (name ?? '').toLowerCase();
+}
+
+/** Nobody can make this name point to a place of their choice. */
+function isRebindProof(name: string): boolean {
+  if (name === 'localhost' || name.endsWith('.localhost')) return true;
+  return isIP(name.startsWith('[') ? name.slice(1, -1) : name) !== 0;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

@@ -1,0 +1,88 @@
+import { ProtocolError } from '#protocol';
+
+/** What a request of a hot route is about. */
+export interface RecordsTarget {
+  readonly topic: string;
+  /** Undefined in the path of produce. */
+  readonly partition: number | undefined;
+}
+
+const TOPICS = '/v1/topics/';
+const RECORDS = '/records';
+const PARTITIONS = '/partitions/';
+const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
+
+/**
+ * Which hot route a request is for:
+ *
+ *     POST /v1/topics/{topic}/records                             produce
+ *     GET  /v1/topics/{topic}/partitions/{partition}/records      fetch, HEAD too
+ *
+ * @param path percent-encoded
+ */
+export function hotRoute(
+  method: string | undefined,
+  path: string,
+): 'produce' | 'fetch' | undefined {
+  if (!path.startsWith(TOPICS) || !path.endsWith(RECORDS)) return undefined;
+  const topicEnd = path.indexOf('/', TOPICS.length);
+  const recordsStart = path.length - RECORDS.length;
+  if (topicEnd <= TOPICS.length) return undefined;
+  if (topicEnd === recordsStart) return method === 'POST' ? 'produce' : undefined;
+  const partitionStart = topicEnd + PARTITIONS.length;
+  const isFetch =
+    partitionStart < recordsStart &&
+    path.startsWith(PARTITIONS, topicEnd) &&
+    path.indexOf('/', partitionStart) === recordsStart;
+  return isFetch && (method === 'GET' || method === 'HEAD') ? 'fetch' : undefined;
+}
+
+/**
+ * The names in the path of a hot route.
+ * @throws ProtocolError INVALID_REQUEST for bad percent-encoding, or a partition that is no number
+ */
+export function recordsTarget(path: string): RecordsTarget {
+  const topicEnd = path.indexOf('/', TOPICS.length);
+  const recordsStart = path.length - RECORDS.length;
+  const topic = decodeSegment(path.slice(TOPICS.length, topicEnd));
+  if (topicEnd === recordsStart) return { topic, partition: undefined };
+  const partition = decodeSegment(path.slice(topicEnd + PARTITIONS.length, recordsStart));
+  return { topic, partition: partitionNumber(partition) };
+}
+
+/** The path and query of a request's URL, which may also come in absolute form (to a proxy). */
+export function splitUrl(url: string): { readonly path: string; readonly search: string } {
+  const origin = url.startsWith('/') ? url : pathOfAbsolute(url);
+  const queryAt = origin.indexOf('?');
+  if (queryAt < 0) return { path: origin, search: '' };
+  return { path: origin.slice(0, queryAt), search: origin.slice(queryAt + 1) };
+}
+
+function pathOfAbsolute(url: string): string {
+  const match = /^https?:\/\/[^/?#]*(.*)$/i.exec(url);
+  if (match === null) return url;
+  const path = match[1] ?? '';
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new ProtocolError(
+      'INVALID_REQUEST',
+      `The path has ${JSON.stringify(segment)}, which is not percent-encoded UTF-8.`,
+    );
+  }
+}
+
+function partitionNumber(text: string): number {
+  if (!PARTITION_NUMBER.test(text)) {
+    throw new ProtocolError(
+      'INVALID_REQUEST',
+      `The partition in the path is ${JSON.stringify(text)}; it is a whole number from 0.`,
+    );
+  }
+  return Number(text);
+}
