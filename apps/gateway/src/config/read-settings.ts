@@ -1,0 +1,137 @@
+import type { Setting } from './setting.js';
+import {
+  CLUSTER_VARIABLES,
+  EMBEDDED_ONLY,
+  SETTINGS,
+  type SettingName,
+  type Settings,
+} from './settings.js';
+
+/** What was found in the environment. */
+export type ReadSettings =
+  | { readonly ok: true; readonly settings: Settings; readonly warnings: readonly string[] }
+  | {
+      readonly ok: false;
+      /** One line each: the variable, its value and what would be accepted. */
+      readonly problems: readonly string[];
+      readonly warnings: readonly string[];
+    };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads every setting from environment variables; an empty value counts as unset, as in most shells'
+ * `VARIABLE= command`. All problems are reported at once, so that a user mends them in one go.
+ */
+export function readSettings(environment: Environment): ReadSettings {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting<unknown>][]) {
+    const given = environment[setting.variable]?.trim();
+    const text = given === undefined || given === '' ? setting.defaultText : given;
+    const parsed = text === undefined ? undefined : setting.parse(text);
+    if (parsed?.ok === false) problems.push(problem(setting, String(given)));
+    values[name] = parsed?.ok === true ? parsed.value : undefined;
+  }
+  if ((environment['SLUICE_REDIS_URL'] ?? '') !== '') problems.push(redisProblem());
+  if (problems.length === 0) {
+    const settings = withDerivedDefaults(values);
+    problems.push(...contradictions(settings));
+    if (problems.length === 0) return { ok: true, settings, warnings: warningsOf(environment) };
+  }
+  return { ok: false, problems, warnings: warningsOf(environment) };
+}
+
+/** `values` has been filled from the table, so it has each name with its own type. */
+function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Settings {
+  const read = values as unknown as Settings;
+  return {
+    ...read,
+    syncsInFlightMax: read.syncsInFlightMax ?? Math.floor((read.ioThreads * 3) / 4),
+    corsOrigins: read.corsOrigins ?? [],
+  };
+}
+
+/** Values that are fine alone and not together. */
+function contradictions(settings: Settings): string[] {
+  const found: string[] = [];
+  if (settings.syncsInFlightMax >= settings.ioThreads) {
+    found.push(
+      line(
+        SETTINGS.syncsInFlightMax.variable,
+        String(settings.syncsInFlightMax),
+        `a whole number below ${SETTINGS.ioThreads.variable} (${settings.ioThreads})`,
+      ),
+    );
+  }
+  if (settings.requestMemoryBytes < settings.requestBytesMax) {
+    found.push(
+      line(
+        SETTINGS.requestMemoryBytes.variable,
+        String(settings.requestMemoryBytes),
+        `at least ${SETTINGS.requestBytesMax.variable} (${settings.requestBytesMax})`,
+      ),
+    );
+  }
+  return found;
+}
+
+function problem(setting: Setting<unknown>, given: string): string {
+  return line(setting.variable, given, setting.accepts);
+}
+
+/** The URL is not repeated: it may hold a password. */
+function redisProblem(): string {
+  return `SLUICE_REDIS_URL is set; accepted: unset (${EMBEDDED_ONLY})`;
+}
+
+function line(variable: string, given: string, accepts: string): string {
+  return `${variable} is ${JSON.stringify(given)}; accepted: ${accepts}`;
+}
+
+/** Variables with our prefix that nothing reads: a typing error must not pass in silence. */
+function warningsOf(environment: Environment): string[] {
+  const known = Object.values(SETTINGS).map((setting): string => setting.variable);
+  const clusterVariables: readonly string[] = CLUSTER_VARIABLES;
+  const warnings: string[] = [];
+  for (const variable of Object.keys(environment).sort()) {
+    if (!variable.startsWith('SLUICE_') || variable === 'SLUICE_REDIS_URL') continue;
+    if (known.includes(variable)) continue;
+    if (clusterVariables.includes(variable)) {
+      warnings.push(`${variable} has no effect: ${EMBEDDED_ONLY}`);
+      continue;
+    }
+    const nearest = nearestOf(variable, known);
+    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+    warnings.push(`${variable} is not a setting and has no effect${hint}`);
+  }
+  return warnings;
+}
+
+/** The known name with the fewest edits, when they are few enough to be a typing error. */
+function nearestOf(name: string, known: readonly string[]): string | undefined {
+  let nearest: string | undefined;
+  let fewest = 4;
+  for (const candidate of known) {
+    const edits = editDistance(name, candidate);
+    if (edits < fewest) {
+      fewest = edits;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+/** Levenshtein's distance, one row at a time. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[right.length] ?? 0;
+}

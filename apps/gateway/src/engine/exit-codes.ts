@@ -1,0 +1,25 @@
+/** Why the process ends: the numbers of sysexits.h where they have one. */
+export const EXIT_CODES = {
+  stopped: exitCode(0, 'Stopped cleanly after SIGTERM or SIGINT.'),
+  stopCutShort: exitCode(
+    1,
+    'A stop was cut short: by a second signal, or after SLUICE_STOP_TIMEOUT_MS. The next start recovers the log.',
+  ),
+  cannotListen: exitCode(69, 'The address or port cannot be listened on.'),
+  bug: exitCode(70, 'A bug was met and logged; the next start recovers the log.'),
+  dataDirLocked: exitCode(73, 'Another process holds the data directory.'),
+  dataDirNotUsable: exitCode(
+    74,
+    'The data directory cannot be read or written, or belongs to another broker or cluster.',
+  ),
+  badSettings: exitCode(78, 'Settings are not acceptable: one line each names what would be.'),
+} as const satisfies Record<string, ExitCode>;
+
+export interface ExitCode {
+  readonly code: number;
+  readonly sentence: string;
+}
+
+function exitCode(code: number, sentence: string): ExitCode {
+  return { code, sentence };
+}
