@@ -1,0 +1,64 @@
+import type { BrokerStatus } from '#broker';
+
+/** What /health/ready answers. */
+export interface ReadinessReport {
+  /** `degraded`: it serves, and an operator should look. */
+  readonly status: 'ok' | 'degraded' | 'stopping';
+  readonly checks: {
+    readonly storage: StorageCheck;
+  };
+}
+
+export interface StorageCheck {
+  readonly status: 'ok' | 'degraded';
+  readonly partitions: number;
+  /** Partitions that cannot be served, and why. */
+  readonly offline: readonly { readonly partition: string; readonly reason: string }[];
+  /** Partitions that can be read and, after a failed sync, not written until a restart. */
+  readonly readOnly: readonly string[];
+  /** Partitions with ranges that cannot be read, and how many. */
+  readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];
+}
+
+/** More than this many of a kind are not listed. */
+const LISTED_MAX = 100;
+
+/** Whether the broker serves, and what is wrong with its storage. */
+export class Health {
+  readonly #status: () => BrokerStatus;
+  #isStopping = false;
+
+  constructor(status: () => BrokerStatus) {
+    this.#status = status;
+  }
+
+  /** From now on a balancer should send requests elsewhere. */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  readiness(): ReadinessReport {
+    const storage = storageCheck(this.#status());
+    return { status: this.#isStopping ? 'stopping' : storage.status, checks: { storage } };
+  }
+}
+
+function storageCheck(status: BrokerStatus): StorageCheck {
+  const offline = [];
+  const readOnly = [];
+  const damaged = [];
+  for (const one of status.partitions) {
+    const partition = `${one.topic}-${one.partition}`;
+    if (one.offline !== undefined) offline.push({ partition, reason: one.offline });
+    else if (!one.isWritable) readOnly.push(partition);
+    if (one.damagedRanges > 0) damaged.push({ partition, ranges: one.damagedRanges });
+  }
+  const isOk = offline.length + readOnly.length + damaged.length === 0;
+  return {
+    status: isOk ? 'ok' : 'degraded',
+    partitions: status.partitions.length,
+    offline: offline.slice(0, LISTED_MAX),
+    readOnly: readOnly.slice(0, LISTED_MAX),
+    damaged: damaged.slice(0, LISTED_MAX),
+  };
+}

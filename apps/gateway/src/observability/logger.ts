@@ -1,0 +1,68 @@
+import { isatty } from 'node:tty';
+import type { LoggerService } from '@nestjs/common';
+import { type Logger as Pino, pino, stdSerializers } from 'pino';
+import pretty from 'pino-pretty';
+import type { Settings } from '../config/settings.js';
+
+const STANDARD_ERROR = 2;
+
+export type ProcessLogger = Pino;
+
+/**
+ * The process's logger. Lines go to standard error, so that standard output has nothing but the
+ * banner. They are written at once: the last line before a crash is the one that matters.
+ */
+export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): ProcessLogger {
+  const isPretty =
+    settings.logFormat === 'pretty' || (settings.logFormat === 'auto' && isatty(STANDARD_ERROR));
+  const options = {
+    level: settings.logLevel,
+    base: { pid: process.pid },
+    serializers: { error: stdSerializers.err },
+  };
+  if (!isPretty) {
+    return pino(
+      {
+        ...options,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label: string) => ({ level: label }) },
+      },
+      pino.destination({ dest: STANDARD_ERROR, sync: true }),
+    );
+  }
+  return pino(
+    options,
+    pretty({
+      destination: STANDARD_ERROR,
+      sync: true,
+      ignore: 'pid',
+      errorLikeObjectKeys: ['error'],
+    }),
+  );
+}
+
+/** Nest's own lines, through pino. Its start-up chatter is debug, not info. */
+export class NestLogger implements LoggerService {
+  readonly #logger: ProcessLogger;
+
+  constructor(logger: ProcessLogger) {
+    this.#logger = logger;
+  }
+
+  log(message: unknown, ...context: unknown[]): void {
+    this.#logger.debug({ context: context.at(-1) }, String(message));
+  }
+
+  warn(message: unknown, ...context: unknown[]): void {
+    this.#logger.warn({ context: context.at(-1) }, String(message));
+  }
+
+  error(message: unknown, ...context: unknown[]): void {
+    const fields = message instanceof Error ? { error: message } : {};
+    this.#logger.error({ ...fields, context: context.at(-1) }, String(message));
+  }
+
+  fatal(message: unknown, ...context: unknown[]): void {
+    this.#logger.fatal({ context: context.at(-1) }, String(message));
+  }
+}

@@ -1,0 +1,374 @@
+/**
+ * Everything that /metrics shows, under Kafka's names where Kafka has one (its MBean in lower case,
+ * as Kafka's own Prometheus exporters write it). docs/reference/metrics.md is made from it.
+ *
+ * What is counted on a hot path is a number that is added to; it becomes Prometheus' text only when
+ * somebody asks.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { BrokerStatus, PartitionStatus } from '#broker';
+import type { LogObserver } from '#log';
+import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
+import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
+
+/** Topics beyond this many share one series, so that /metrics stays readable. */
+const TOPIC_SERIES_MAX = 500;
+/** Label of the series that those topics share; no topic can have this name. */
+const OTHER_TOPICS = '(others)';
+
+const SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+const BATCH_BYTES = [
+  128, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216,
+];
+
+/** Label of the front's routes; `refused` was none of ours, of a foreign origin or over a limit. */
+const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
+  produce: 'POST /v1/topics/{topic}/records',
+  fetch: 'GET /v1/topics/{topic}/partitions/{partition}/records',
+  refused: 'refused',
+};
+
+/** What is asked for its state when /metrics is. */
+export interface MetricSources {
+  broker(): BrokerStatus;
+  http(): HttpStatus;
+}
+
+export interface HttpStatus {
+  readonly connections: number;
+  readonly requestsInFlight: number;
+  readonly requestMemoryUsedBytes: number;
+  readonly requestMemoryLimitBytes: number;
+  readonly longPolls: number;
+  readonly renderCacheBytes: number;
+}
+
+/** A name and its sentence, for the reference page. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+}
+
+/** A number on a hot path. */
+interface Count {
+  value: number;
+}
+
+export class GatewayMetrics implements LogObserver, RequestObserver {
+  readonly #registry = new Registry();
+  readonly #histograms: HotHistogram[] = [];
+  readonly #frontSeries: Readonly<Record<FrontRoute, number>>;
+  #sources: MetricSources | undefined;
+  /** The broker's state as this scrape sees it. */
+  #broker: BrokerStatus | undefined;
+
+  readonly #batchesIn = this.#counter('sluice_log_batches_in_total', 'Record batches appended.');
+  readonly #bytesIn = this.#counter(
+    'kafka_server_brokertopicmetrics_bytesin_total',
+    'Bytes of record batches appended.',
+  );
+  readonly #recordsIn = this.#counter(
+    'kafka_server_brokertopicmetrics_messagesin_total',
+    'Records appended.',
+  );
+  readonly #bytesOut = this.#counter(
+    'kafka_server_brokertopicmetrics_bytesout_total',
+    'Bytes of fetch answers.',
+  );
+  readonly #recordsOut = this.#counter(
+    'sluice_fetch_records_out_total',
+    'Records of fetch answers.',
+  );
+  readonly #diskReadBytes = this.#counter(
+    'sluice_log_read_from_disk_bytes_total',
+    'Bytes of record batches read from disk, not from the tail cache.',
+  );
+  readonly #storageFailures = this.#counter(
+    'sluice_log_storage_failures_total',
+    'Writes and syncs that failed.',
+  );
+  readonly #damages = this.#counter(
+    'sluice_log_damage_found_total',
+    'Ranges found to be unreadable since the start.',
+  );
+  readonly #cutBytes = this.#counter(
+    'sluice_log_recovery_cut_bytes_total',
+    'Bytes that recovery cut from torn tails; they are kept beside the log.',
+  );
+  readonly #deletedBytes = this.#counter(
+    'sluice_log_deleted_bytes_total',
+    'Bytes of segments deleted by retention, deletion of records or of topics.',
+  );
+  readonly #cleanedBytes = this.#counter(
+    'sluice_log_cleaner_freed_bytes_total',
+    'Bytes that compaction freed.',
+  );
+
+  readonly #requestSeconds = this.#histogram({
+    name: 'kafka_network_requestmetrics_totaltime_seconds',
+    help: 'Time from a request to its answer; long polls wait in it.',
+    upperBounds: SECONDS,
+    label: 'request',
+  });
+  readonly #syncSeconds = this.#histogram({
+    name: 'kafka_log_logflushstats_logflush_seconds',
+    help: 'Time of an fdatasync of a log.',
+    upperBounds: SECONDS,
+  });
+  readonly #batchBytes = this.#histogram({
+    name: 'kafka_producer_producermetrics_batch_size_bytes',
+    help: 'Size of an appended record batch.',
+    upperBounds: BATCH_BYTES,
+  });
+
+  constructor() {
+    this.#frontSeries = {
+      produce: this.#requestSeconds.seriesOf(FRONT_ROUTES.produce),
+      fetch: this.#requestSeconds.seriesOf(FRONT_ROUTES.fetch),
+      refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
+    };
+    this.#addBrokerGauges();
+    this.#addHttpGauges();
+    this.#addTopicGauge();
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Called once, when what is watched has been built. */
+  watch(sources: MetricSources): void {
+    this.#sources = sources;
+  }
+
+  /** The text of /metrics. */
+  async render(): Promise<string> {
+    this.#broker = this.#sources?.broker();
+    const text = await this.#registry.metrics();
+    return `${text}\n${this.#histograms.map((histogram) => histogram.render()).join('\n')}`;
+  }
+
+  /** All that `render` shows, in order of their names. */
+  describe(): MetricDescription[] {
+    const plain = this.#registry.getMetricsAsArray().map(
+      (metric): MetricDescription => ({
+        name: metric.name,
+        type: metric.type as unknown as MetricDescription['type'],
+        help: metric.help,
+      }),
+    );
+    const hot = this.#histograms.map(
+      ({ name, help }): MetricDescription => ({ name, type: 'histogram', help }),
+    );
+    return [...plain, ...hot].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** The place of a route among the latencies; asked for once a route. */
+  routeSeries(route: string): number {
+    return this.#requestSeconds.seriesOf(route);
+  }
+
+  /** A request of the control plane was answered. */
+  controlRequestEnded(series: number, durationMs: number): void {
+    this.#requestSeconds.observe(durationMs / 1000, series);
+  }
+
+  requestEnded(route: FrontRoute, _status: number, durationMs: number): void {
+    this.#requestSeconds.observe(durationMs / 1000, this.#frontSeries[route]);
+  }
+
+  /** Records went out in a fetch answer. */
+  fetched(records: number, bytes: number): void {
+    this.#recordsOut.value += records;
+    this.#bytesOut.value += bytes;
+  }
+
+  appended(records: number, batchBytes: readonly number[]): void {
+    this.#recordsIn.value += records;
+    this.#batchesIn.value += batchBytes.length;
+    for (const bytes of batchBytes) {
+      this.#bytesIn.value += bytes;
+      this.#batchBytes.observe(bytes);
+    }
+  }
+
+  synced(durationMs: number): void {
+    this.#syncSeconds.observe(durationMs / 1000);
+  }
+
+  storageFailed(): void {
+    this.#storageFailures.value += 1;
+  }
+
+  damaged(): void {
+    this.#damages.value += 1;
+  }
+
+  cut(_topicPartition: unknown, bytes: number): void {
+    this.#cutBytes.value += bytes;
+  }
+
+  deleted(_segments: number, bytes: number): void {
+    this.#deletedBytes.value += bytes;
+  }
+
+  cleaned(_segments: number, bytesBefore: number, bytesAfter: number): void {
+    this.#cleanedBytes.value += bytesBefore - bytesAfter;
+  }
+
+  readFromDisk(bytes: number): void {
+    this.#diskReadBytes.value += bytes;
+  }
+
+  #addBrokerGauges(): void {
+    const read = (get: (status: BrokerStatus) => number) => () =>
+      this.#broker === undefined ? 0 : get(this.#broker);
+    const count = (isCounted: (partition: PartitionStatus) => boolean) =>
+      read((status) => status.partitions.filter(isCounted).length);
+    const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
+      ['kafka_controller_kafkacontroller_globaltopiccount', 'Topics.', read((s) => s.topics)],
+      ['kafka_server_replicamanager_partitioncount', 'Partitions.', count(() => true)],
+      [
+        'kafka_server_replicamanager_offlinereplicacount',
+        'Partitions that cannot be served.',
+        count((p) => p.offline !== undefined),
+      ],
+      [
+        'sluice_log_read_only_partitions',
+        'Partitions that take no writes since a sync failed, until a restart.',
+        count((p) => p.offline === undefined && !p.isWritable),
+      ],
+      [
+        'sluice_log_damaged_ranges',
+        'Ranges of offsets that cannot be read.',
+        read((s) => s.partitions.reduce((sum, p) => sum + p.damagedRanges, 0)),
+      ],
+      [
+        'kafka_producer_producermetrics_buffer_total_bytes',
+        'Memory for records that wait to be written.',
+        read((s) => s.bufferTotalBytes),
+      ],
+      [
+        'kafka_producer_producermetrics_buffer_available_bytes',
+        'What is free of it.',
+        read((s) => s.bufferAvailableBytes),
+      ],
+      [
+        'kafka_producer_producermetrics_waiting_threads',
+        'Produce requests that wait for buffer memory.',
+        read((s) => s.bufferWaiters),
+      ],
+      [
+        'kafka_server_delayedoperationpurgatory_fetch_purgatorysize',
+        'Fetches that wait for records.',
+        read((s) => s.delayedFetches),
+      ],
+    ];
+    for (const [name, help, get] of gauges) this.#gauge(name, help, get);
+    this.#readCounter(
+      'kafka_producer_producermetrics_buffer_exhausted_total',
+      'Produce requests refused with BUFFER_EXHAUSTED.',
+      read((s) => s.bufferExhaustedTotal),
+    );
+    this.#readCounter(
+      'sluice_fetch_waits_refused_total',
+      'Fetches refused because too many waited.',
+      read((s) => s.delayedFetchesRefusedTotal),
+    );
+  }
+
+  #addHttpGauges(): void {
+    const read = (get: (status: HttpStatus) => number) => () =>
+      this.#sources === undefined ? 0 : get(this.#sources.http());
+    const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
+      [
+        'kafka_server_socketservermetrics_connection_count',
+        'Open connections.',
+        read((s) => s.connections),
+      ],
+      [
+        'sluice_http_requests_in_flight',
+        'Requests not answered yet.',
+        read((s) => s.requestsInFlight),
+      ],
+      [
+        'sluice_http_request_memory_used_bytes',
+        'Memory of bodies being read.',
+        read((s) => s.requestMemoryUsedBytes),
+      ],
+      [
+        'sluice_http_request_memory_limit_bytes',
+        'Its limit, SLUICE_REQUEST_MEMORY_BYTES.',
+        read((s) => s.requestMemoryLimitBytes),
+      ],
+      ['sluice_http_long_polls', 'Requests that wait for records.', read((s) => s.longPolls)],
+      [
+        'sluice_http_render_cache_bytes',
+        'Memory of record batches kept as JSON.',
+        read((s) => s.renderCacheBytes),
+      ],
+    ];
+    for (const [name, help, get] of gauges) this.#gauge(name, help, get);
+  }
+
+  #addTopicGauge(): void {
+    const bytesByTopic = () => bytesOf(this.#broker?.partitions ?? []);
+    const gauge = new Gauge({
+      name: 'kafka_log_log_size_bytes',
+      help: `Size on disk of a topic's partitions; beyond ${TOPIC_SERIES_MAX} topics the rest share one series.`,
+      labelNames: ['topic'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [topic, bytes] of bytesByTopic()) this.set({ topic }, bytes);
+      },
+    });
+    this.#registry.registerMetric(gauge);
+  }
+
+  #counter(name: string, help: string): Count {
+    const count: Count = { value: 0 };
+    this.#readCounter(name, help, () => count.value);
+    return count;
+  }
+
+  #readCounter(name: string, help: string, read: () => number): void {
+    const counter = new Counter({
+      name,
+      help,
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+    this.#registry.registerMetric(counter);
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge = new Gauge({
+      name,
+      help,
+      registers: [],
+      collect() {
+        this.set(read());
+      },
+    });
+    this.#registry.registerMetric(gauge);
+  }
+
+  #histogram(options: HotHistogramOptions): HotHistogram {
+    const histogram = new HotHistogram(options);
+    this.#histograms.push(histogram);
+    return histogram;
+  }
+}
+
+function bytesOf(partitions: readonly PartitionStatus[]): Map<string, number> {
+  const bytes = new Map<string, number>();
+  for (const { topic, sizeBytes } of partitions) {
+    const series = bytes.has(topic) || bytes.size < TOPIC_SERIES_MAX ? topic : OTHER_TOPICS;
+    bytes.set(series, (bytes.get(series) ?? 0) + sizeBytes);
+  }
+  return bytes;
+}
