@@ -1,0 +1,93 @@
+import type { RequestListener, Server } from 'node:http';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
+import type { Settings } from '../config/settings.js';
+import type { ProcessLogger } from '../observability/logger.js';
+import type { GatewayMetrics } from '../observability/metrics.js';
+import { compressAnswer } from './answer-compression.js';
+import { requestIdOf } from './front/request-id.js';
+import { parseJsonBody } from './json-body.js';
+import type { KnownRoutes } from './known-routes.js';
+import type { ProblemFilter } from './problem.filter.js';
+
+export interface ControlPlaneOptions {
+  readonly settings: Pick<Settings, 'requestBytesMax' | 'compression'>;
+  readonly routes: KnownRoutes;
+  readonly filter: ProblemFilter;
+  readonly metrics: GatewayMetrics;
+  readonly logger: ProcessLogger;
+  /** Makes the server around Fastify's handler: what the front does not serve goes there. */
+  readonly serve: (handler: RequestListener) => Server;
+}
+
+/** Fastify as Nest's HTTP adapter, with the hooks of every route that is not the data plane's. */
+export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapter {
+  const { settings, filter } = options;
+  const fastifyOptions: FastifyHttpOptions<Server> = {
+    bodyLimit: settings.requestBytesMax,
+    genReqId: requestIdOf,
+    serverFactory: (handler) => options.serve(handler as RequestListener),
+    frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
+    // The stop answers what came over open connections; see engine/gateway.ts.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+  };
+  const adapter = new FastifyAdapter(fastifyOptions);
+  acceptJsonBodies(adapter);
+  observe(adapter, options);
+  return adapter;
+}
+
+/** Longer than any name, so that a long one meets its own error and not that of a missing route. */
+const MAX_PARAM_LENGTH = 1024;
+
+function acceptJsonBodies(adapter: FastifyAdapter): void {
+  const fastify = adapter.getInstance();
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (request, bytes: Buffer, done) => {
+      try {
+        done(null, parseJsonBody(request, bytes));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
+}
+
+function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
+  const { logger, metrics, routes, settings } = options;
+  const fastify = adapter.getInstance();
+  const seriesByRoute = new Map<string, number>();
+  const refused = metrics.routeSeries('refused');
+  fastify.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) {
+      routes.add(method, route.url);
+      const path = route.url.replace(/:(\w+)/g, '{$1}');
+      seriesByRoute.set(`${method} ${route.url}`, metrics.routeSeries(`${method} ${path}`));
+    }
+  });
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('X-Request-Id', request.id);
+    done();
+  });
+  if (settings.compression !== 'off') fastify.addHook('onSend', compressAnswer);
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const series = seriesByRoute.get(`${request.method} ${request.routeOptions.url}`) ?? refused;
+    metrics.controlRequestEnded(series, reply.elapsedTime);
+    if (logger.isLevelEnabled('debug')) logger.debug(accessOf(request, reply), 'request answered');
+    done();
+  });
+}
+
+function accessOf(request: FastifyRequest, reply: FastifyReply): object {
+  return {
+    requestId: request.id,
+    method: request.method,
+    url: request.raw.url,
+    status: reply.statusCode,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+  };
+}

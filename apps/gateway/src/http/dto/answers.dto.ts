@@ -1,0 +1,153 @@
+/** Shapes of answers, for the OpenAPI document; the broker's own types are what is answered. */
+import { ApiProperty } from '@nestjs/swagger';
+import { TOPIC_CONFIG_KEYS } from '#protocol';
+import { OffsetToCommitDto } from './commit-offsets.dto.js';
+
+const offset = { type: 'integer', minimum: 0 } as const;
+const nullableOffset = { type: 'integer', minimum: 0, nullable: true } as const;
+const brokerIds = { type: 'array', items: { type: 'integer', minimum: 0 } } as const;
+
+function perConfig(schema: object): object {
+  return {
+    type: 'object',
+    properties: Object.fromEntries(TOPIC_CONFIG_KEYS.map((key) => [key, schema])),
+    required: [...TOPIC_CONFIG_KEYS],
+    additionalProperties: false,
+  };
+}
+
+export class PartitionDto {
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly partition!: number;
+
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Broker id of the leader.' })
+  readonly leader!: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true })
+  readonly leaderEpoch!: number | null;
+
+  @ApiProperty({ ...brokerIds, description: 'Brokers that hold the partition.' })
+  readonly replicas!: number[];
+
+  @ApiProperty({ ...brokerIds, description: 'Replicas in sync.' })
+  readonly isr!: number[];
+
+  @ApiProperty({ ...nullableOffset, description: 'First offset that may be read.' })
+  readonly logStartOffset!: number | null;
+
+  @ApiProperty({ ...nullableOffset, description: 'First offset that is not committed.' })
+  readonly highWatermark!: number | null;
+
+  @ApiProperty({ ...nullableOffset, description: 'Offset of the next record.' })
+  readonly logEndOffset!: number | null;
+
+  @ApiProperty({ ...nullableOffset, description: 'Size on disk.' })
+  readonly sizeBytes!: number | null;
+}
+
+export class TopicDto {
+  @ApiProperty({ type: 'string' })
+  readonly name!: string;
+
+  @ApiProperty({ type: 'boolean', description: "The cluster's own: clients do not produce to it." })
+  readonly internal!: boolean;
+
+  @ApiProperty({ ...perConfig({ type: 'string' }), description: 'All effective configs.' })
+  readonly configs!: Record<string, string>;
+
+  @ApiProperty({
+    ...perConfig({ type: 'string', enum: ['default', 'topic'] }),
+    description: 'Where each config comes from.',
+  })
+  readonly configSources!: Record<string, string>;
+
+  @ApiProperty({ type: [PartitionDto] })
+  readonly partitions!: PartitionDto[];
+}
+
+export class TopicListDto {
+  @ApiProperty({ type: [TopicDto] })
+  readonly topics!: TopicDto[];
+}
+
+export class LogStartOffsetDto {
+  @ApiProperty({ ...offset, description: 'First offset that may be read now.' })
+  readonly logStartOffset!: number;
+}
+
+export class ListedOffsetDto {
+  @ApiProperty({ ...nullableOffset, description: 'null: there is no such record.' })
+  readonly offset!: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, description: "The record's, asked by time." })
+  readonly timestamp!: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true })
+  readonly leaderEpoch!: number | null;
+}
+
+export class ProducerDto {
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly producerId!: number;
+
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly producerEpoch!: number;
+}
+
+export class CommittedListDto {
+  @ApiProperty({ type: [OffsetToCommitDto] })
+  readonly offsets!: OffsetToCommitDto[];
+}
+
+export class CommittedOffsetDto {
+  @ApiProperty({ type: 'string' })
+  readonly topic!: string;
+
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly partition!: number;
+
+  @ApiProperty({ ...nullableOffset, description: 'The next offset to read; null: not committed.' })
+  readonly offset!: number | null;
+
+  @ApiProperty(nullableOffset)
+  readonly highWatermark!: number | null;
+
+  @ApiProperty({ ...nullableOffset, description: 'Records from the offset to the high watermark.' })
+  readonly lag!: number | null;
+
+  @ApiProperty({ type: 'string', nullable: true })
+  readonly metadata!: string | null;
+}
+
+export class CommittedOffsetsDto {
+  @ApiProperty({ type: [CommittedOffsetDto] })
+  readonly offsets!: CommittedOffsetDto[];
+}
+
+export class BrokerDto {
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly id!: number;
+
+  @ApiProperty({ type: 'string', nullable: true, description: 'Where clients reach it.' })
+  readonly url!: string | null;
+
+  @ApiProperty({ type: 'string', nullable: true })
+  readonly rack!: string | null;
+
+  @ApiProperty({ type: 'boolean' })
+  readonly alive!: boolean;
+}
+
+export class ClusterDto {
+  @ApiProperty({ type: 'string' })
+  readonly clusterId!: string;
+
+  @ApiProperty({ type: 'string', enum: ['embedded', 'redis'] })
+  readonly coordination!: string;
+
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Broker id of the controller.' })
+  readonly controller!: number | null;
+
+  @ApiProperty({ type: [BrokerDto] })
+  readonly brokers!: BrokerDto[];
+}

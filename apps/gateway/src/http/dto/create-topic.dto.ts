@@ -1,0 +1,69 @@
+import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import { IsObject, IsString } from 'class-validator';
+import { TOPIC_CONFIG_KEYS, TOPIC_CONFIGS } from '#protocol';
+import { IsReplicaAssignment, IsWholeNumber, OptionalMember } from './members.js';
+
+/** Kafka counts partitions in an int32 and replicas in an int16; the broker sets narrower bounds. */
+const INT32_MAX = 2 ** 31 - 1;
+const INT16_MAX = 2 ** 15 - 1;
+
+/** Configs as a client may send them: numbers, booleans or Kafka's strings, under Kafka's names. */
+export const CONFIGS_TO_SET: ApiPropertyOptions = {
+  type: 'object',
+  properties: Object.fromEntries(
+    TOPIC_CONFIG_KEYS.map((key) => [
+      key,
+      {
+        oneOf: [
+          { type: 'string' },
+          { type: 'number' },
+          { type: 'boolean' },
+          { type: 'null', description: 'The default.' },
+        ],
+        description: `${TOPIC_CONFIGS[key].sentence} Accepted: ${TOPIC_CONFIGS[key].accepts}.`,
+      },
+    ]),
+  ),
+  additionalProperties: false,
+};
+
+/** Body of `POST /v1/topics`. */
+export class CreateTopicDto {
+  @ApiProperty({
+    description:
+      'Letters, digits, ".", "_" and "-"; not "." or "..". Names that begin with "__" are internal.',
+    minLength: 1,
+    maxLength: 249,
+    pattern: '^[a-zA-Z0-9._-]+$',
+  })
+  @IsString({ message: 'must be a string' })
+  readonly name!: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, default: 1 })
+  @OptionalMember()
+  @IsWholeNumber(-INT32_MAX, INT32_MAX)
+  readonly partitions?: number;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    description: 'Default: 3, or the number of brokers where they are fewer.',
+  })
+  @OptionalMember()
+  @IsWholeNumber(-INT16_MAX, INT16_MAX)
+  readonly replicationFactor?: number;
+
+  @ApiPropertyOptional(CONFIGS_TO_SET)
+  @OptionalMember()
+  @IsObject({ message: 'must be an object of configs' })
+  readonly configs?: Record<string, unknown>;
+
+  @ApiPropertyOptional({
+    type: 'array',
+    items: { type: 'array', items: { type: 'integer', minimum: 0 } },
+    description: 'For each partition the brokers that hold it, the preferred leader first.',
+  })
+  @OptionalMember()
+  @IsReplicaAssignment()
+  readonly replicaAssignment?: number[][];
+}

@@ -1,0 +1,36 @@
+import { ValidateBy, ValidateIf } from 'class-validator';
+
+/** The member may be left out; null is a value like any other and must pass the checks. */
+export function OptionalMember(): PropertyDecorator {
+  return ValidateIf((_body: object, value: unknown) => value !== undefined);
+}
+
+/** A whole number from `min` to `max`. */
+export function IsWholeNumber(min: number, max: number): PropertyDecorator {
+  return ValidateBy({
+    name: 'isWholeNumber',
+    validator: {
+      validate: (value: unknown) =>
+        typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max,
+      defaultMessage: () => `must be a whole number from ${min} to ${max}`,
+    },
+  });
+}
+
+/** A list that has a list of broker ids for each partition. */
+export function IsReplicaAssignment(): PropertyDecorator {
+  const isBrokerId = (id: unknown): boolean => Number.isSafeInteger(id) && (id as number) >= 0;
+  return ValidateBy({
+    name: 'isReplicaAssignment',
+    validator: {
+      validate: (value: unknown) =>
+        Array.isArray(value) && value.every((ids) => Array.isArray(ids) && ids.every(isBrokerId)),
+      defaultMessage: () => 'must have a list of broker ids for each partition',
+    },
+  });
+}
+
+/** A DTO without the members that were left out. */
+export function present<T extends object>(dto: T): T {
+  return Object.fromEntries(Object.entries(dto).filter(([, value]) => value !== undefined)) as T;
+}

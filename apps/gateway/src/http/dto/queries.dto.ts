@@ -1,0 +1,48 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsBoolean, IsString, Matches } from 'class-validator';
+import { QueryParameters } from '../validation.js';
+import { IsWholeNumber, OptionalMember } from './members.js';
+import { booleanFromText, wholeNumberFromText } from './query-text.js';
+
+/** Query of `GET /v1/topics`. */
+export class ListTopicsQuery extends QueryParameters {
+  @ApiPropertyOptional({ type: 'boolean', default: false, description: 'Internal topics, too.' })
+  @OptionalMember()
+  @Transform(booleanFromText)
+  @IsBoolean({ message: 'must be true or false' })
+  readonly internal?: boolean;
+}
+
+/** Query of `DELETE .../records`. */
+export class DeleteRecordsQuery extends QueryParameters {
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'All records below this offset are deleted; at most the high watermark.',
+  })
+  @Transform(wholeNumberFromText)
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly beforeOffset!: number;
+}
+
+/** Query of `GET .../offsets`. */
+export class ListOffsetQuery extends QueryParameters {
+  @ApiProperty({
+    type: 'string',
+    pattern: '^(earliest|latest|[0-9]{1,16})$',
+    description: '"earliest", "latest" or a time in milliseconds since the epoch.',
+  })
+  @Matches(/^(earliest|latest|\d{1,16})$/, {
+    message: 'must be "earliest", "latest" or milliseconds since the epoch',
+  })
+  readonly at!: string;
+}
+
+/** Query of `GET /v1/groups/{group}/offsets`. */
+export class CommittedOffsetsQuery extends QueryParameters {
+  @ApiPropertyOptional({ type: 'string', description: 'Only the partitions of this topic.' })
+  @OptionalMember()
+  @IsString({ message: 'must be the name of one topic' })
+  readonly topic?: string;
+}

@@ -1,0 +1,26 @@
+/**
+ * Every route that answers, whoever serves it: a path that is known but not under this method is 405
+ * with `Allow`, not 404.
+ */
+export class KnownRoutes {
+  readonly #routes: { readonly method: string; readonly path: RegExp }[] = [];
+
+  /** @param path with its parameters as `:name` (Fastify) or `{name}` (OpenAPI) */
+  add(method: string, path: string): void {
+    const pattern = path
+      .split('/')
+      .map((segment) => (/^(:|\{)/.test(segment) ? '[^/]+' : escapeForRegExp(segment)))
+      .join('/');
+    this.#routes.push({ method, path: new RegExp(`^${pattern}$`) });
+  }
+
+  /** The methods that the path answers, in order; empty when there is no such path. */
+  methodsOf(path: string): string[] {
+    const methods = this.#routes.filter((route) => route.path.test(path));
+    return [...new Set(methods.map((route) => route.method))].sort();
+  }
+}
+
+function escapeForRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

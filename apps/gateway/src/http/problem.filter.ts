@@ -1,0 +1,101 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProtocolError } from '#protocol';
+import type { Logger } from '#runtime';
+import type { KnownRoutes } from './known-routes.js';
+import { isWriteMethod, problemDocument, problemHeaders, toProtocolError } from './problem.js';
+
+/** What Fastify's own errors mean in the contract; all others of 4xx are INVALID_REQUEST. */
+const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new ProtocolError('REQUEST_TOO_LARGE', 'The body is larger than this gateway takes.'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    new ProtocolError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'The body must be sent with "Content-Type: application/json".',
+    ),
+  FST_ERR_BAD_URL: () =>
+    new ProtocolError('INVALID_REQUEST', 'The path has a broken percent-encoding.'),
+};
+
+/** Turns whatever a controller, a pipe or Fastify throws into a problem document. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  readonly #routes: KnownRoutes;
+  readonly #logger: Logger;
+
+  constructor(routes: KnownRoutes, logger: Logger) {
+    this.#routes = routes;
+    this.#logger = logger;
+  }
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(exception, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Also for what Fastify meets before there is a route (a path that cannot be decoded). */
+  answer(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const path = pathOf(request);
+    const { error, status, allow } = this.#errorOf(exception, request.method, path);
+    const problem = problemDocument(error, path, {
+      isWrite: isWriteMethod(request.method),
+      ...(status === undefined ? {} : { status }),
+    });
+    const body = Buffer.from(JSON.stringify(problem));
+    const headers = problemHeaders(error, problem.status, body.length);
+    for (let at = 0; at + 1 < headers.length; at += 2) {
+      reply.header(headers[at] as string, headers[at + 1]);
+    }
+    if (allow !== undefined) reply.header('Allow', allow);
+    void reply.status(problem.status).send(body);
+  }
+
+  #errorOf(exception: unknown, method: string, path: string): AnsweredError {
+    if (!(exception instanceof HttpException) && !isFastifyError(exception)) {
+      return { error: toProtocolError(exception, this.#logger) };
+    }
+    const fastifyError = exception instanceof HttpException ? exception.cause : exception;
+    const code = isFastifyError(fastifyError) ? fastifyError.code : '';
+    const status =
+      exception instanceof HttpException ? exception.getStatus() : (exception.statusCode ?? 500);
+    if (status >= 500) return { error: toProtocolError(exception, this.#logger) };
+    if (status === 404 && code === '') return this.#noSuchRoute(method, path);
+    const known = FASTIFY_ERRORS[code]?.();
+    if (known !== undefined) return { error: known };
+    return { error: new ProtocolError('INVALID_REQUEST', exception.message), status };
+  }
+
+  #noSuchRoute(method: string, path: string): AnsweredError {
+    const methods = this.#routes.methodsOf(path);
+    if (methods.length === 0) {
+      const detail = `There is nothing at ${path}; /docs lists what there is.`;
+      return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
+    }
+    const allow = methods.join(', ');
+    const detail = `${path} does not answer ${method}, only ${allow}.`;
+    return { error: new ProtocolError('INVALID_REQUEST', detail), status: 405, allow };
+  }
+}
+
+interface AnsweredError {
+  readonly error: ProtocolError;
+  /** In place of the code's own status. */
+  readonly status?: number;
+  readonly allow?: string;
+}
+
+interface FastifyErrorLike extends Error {
+  readonly code: string;
+  readonly statusCode?: number;
+}
+
+function isFastifyError(error: unknown): error is FastifyErrorLike {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('FST_ERR_');
+}
+
+function pathOf(request: FastifyRequest): string {
+  const url = request.raw.url ?? '/';
+  const end = url.indexOf('?');
+  return end === -1 ? url : url.slice(0, end);
+}

@@ -1,0 +1,45 @@
+import { ValidationPipe } from '@nestjs/common';
+import type { ValidationError } from 'class-validator';
+import { type Fault, ProtocolError } from '#protocol';
+
+/** Base of DTOs that hold query parameters: their faults are named `?name`, a body's `/name`. */
+export abstract class QueryParameters {}
+
+/** Checks bodies and queries against their DTOs; all faults are answered at once, with pointers. */
+export function dtoPipe(): ValidationPipe {
+  return new ValidationPipe({
+    transform: true,
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    stopAtFirstError: true,
+    validationError: { target: true, value: false },
+    exceptionFactory: invalidRequest,
+  });
+}
+
+function invalidRequest(errors: ValidationError[]): ProtocolError {
+  const prefix = errors[0]?.target instanceof QueryParameters ? '?' : '/';
+  const faults = errors.flatMap((error) => faultsOf(error, prefix));
+  const [first] = faults;
+  const detail =
+    first === undefined
+      ? 'The request is malformed.'
+      : `${first.pointer}: ${first.detail}${faults.length > 1 ? `; and ${faults.length - 1} more` : ''}.`;
+  return new ProtocolError('INVALID_REQUEST', detail, { faults });
+}
+
+function faultsOf(error: ValidationError, prefix: string): Fault[] {
+  const pointer = `${prefix}${escapePointer(error.property)}`;
+  const own = Object.entries(error.constraints ?? {}).map(([constraint, message]) => ({
+    pointer,
+    detail: constraint === 'whitelistValidation' ? 'is not a known member' : message,
+  }));
+  const nested = (error.children ?? []).flatMap((child) => faultsOf(child, `${pointer}/`));
+  return [...own, ...nested];
+}
+
+/** RFC 6901, section 3. */
+export function escapePointer(member: string): string {
+  return member.replaceAll('~', '~0').replaceAll('/', '~1');
+}
