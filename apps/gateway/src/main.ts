@@ -1,4 +1,10 @@
-import { assert } from '#runtime';
+import 'reflect-metadata';
+import { readSettings } from './config/read-settings.js';
+import { endOnBadSettings, runUntilStopped } from './engine/process-lifecycle.js';
 
-assert(1);
-console.log('hi', import.meta.url);
+const read = readSettings(process.env);
+if (read.ok) {
+  await runUntilStopped(read.settings, read.warnings);
+} else {
+  endOnBadSettings(read.problems, read.warnings);
+}

@@ -1,0 +1,54 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { Broker, OpenBroker } from '#broker';
+import type { Settings } from '../config/settings.js';
+import { HttpFront } from '../http/front/http-front.js';
+import { BROKER } from '../http/tokens.js';
+import { Health } from '../observability/health.js';
+import type { ProcessLogger } from '../observability/logger.js';
+import { GatewayMetrics } from '../observability/metrics.js';
+import { openBroker } from './open-broker.js';
+import { PublicAddress } from './public-address.js';
+import { LOGGER, OPEN_BROKER, SETTINGS } from './tokens.js';
+
+/** What exists before the engine: Nest itself logs and serves through it. */
+export interface EngineSeed {
+  readonly settings: Settings;
+  readonly logger: ProcessLogger;
+  readonly metrics: GatewayMetrics;
+  readonly address: PublicAddress;
+  readonly front: HttpFront;
+}
+
+/** The composition root: the one place where the parts behind the Broker port are built. */
+@Module({})
+export class EngineModule {
+  static from(seed: EngineSeed): DynamicModule {
+    return {
+      module: EngineModule,
+      global: true,
+      providers: [
+        { provide: SETTINGS, useValue: seed.settings },
+        { provide: LOGGER, useValue: seed.logger },
+        { provide: GatewayMetrics, useValue: seed.metrics },
+        { provide: PublicAddress, useValue: seed.address },
+        { provide: HttpFront, useValue: seed.front },
+        {
+          provide: OPEN_BROKER,
+          useFactory: openBroker,
+          inject: [SETTINGS, LOGGER, GatewayMetrics, PublicAddress],
+        },
+        {
+          provide: BROKER,
+          useFactory: (open: OpenBroker): Broker => open.broker,
+          inject: [OPEN_BROKER],
+        },
+        {
+          provide: Health,
+          useFactory: (open: OpenBroker) => new Health(() => open.status()),
+          inject: [OPEN_BROKER],
+        },
+      ],
+      exports: [BROKER, Health, GatewayMetrics],
+    };
+  }
+}

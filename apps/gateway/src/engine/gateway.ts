@@ -1,0 +1,99 @@
+import type { AddressInfo, Server } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenBroker } from '#broker';
+import type { Settings } from '../config/settings.js';
+import { GatewayModule } from '../gateway.module.js';
+import { controlPlaneAdapter } from '../http/control-plane.js';
+import { HttpFront } from '../http/front/http-front.js';
+import { KnownRoutes } from '../http/known-routes.js';
+import { ProblemFilter } from '../http/problem.filter.js';
+import { dtoPipe } from '../http/validation.js';
+import { Health } from '../observability/health.js';
+import { NestLogger, type ProcessLogger } from '../observability/logger.js';
+import { GatewayMetrics } from '../observability/metrics.js';
+import { PublicAddress } from './public-address.js';
+import { OPEN_BROKER } from './tokens.js';
+
+/** The address or port cannot be had. */
+export class CannotListenError extends Error {
+  override readonly name = 'CannotListenError';
+}
+
+/**
+ * One running gateway: the order of its start and of its stop.
+ *
+ * `stop` is called at most once, after `start` has resolved.
+ */
+export class Gateway {
+  readonly #app: NestFastifyApplication;
+  readonly #front: HttpFront;
+  readonly #address: PublicAddress;
+
+  private constructor(app: NestFastifyApplication, front: HttpFront, address: PublicAddress) {
+    this.#app = app;
+    this.#front = front;
+    this.#address = address;
+  }
+
+  /**
+   * Opens the broker, which recovers its logs, and only then listens.
+   * @throws CannotListenError; whatever opening the broker throws
+   */
+  static async start(settings: Settings, logger: ProcessLogger): Promise<Gateway> {
+    const metrics = new GatewayMetrics();
+    const address = new PublicAddress(settings);
+    const front = new HttpFront({ ...settings, publicUrl: address.url }, metrics, logger);
+    const routes = new KnownRoutes();
+    const filter = new ProblemFilter(routes, logger);
+    const adapter = controlPlaneAdapter({
+      settings,
+      routes,
+      filter,
+      metrics,
+      logger,
+      serve: (handler) => front.createServer(handler),
+    });
+    const seed = { settings, logger, metrics, address, front };
+    const app = await NestFactory.create<NestFastifyApplication>(
+      GatewayModule.from(seed),
+      adapter,
+      { logger: new NestLogger(logger), bodyParser: false, abortOnError: false },
+    );
+    const gateway = new Gateway(app, front, address);
+    app.useGlobalFilters(filter);
+    app.useGlobalPipes(dtoPipe());
+    try {
+      await gateway.#listen(settings);
+    } catch (error) {
+      await gateway.stop();
+      throw error;
+    }
+    return gateway;
+  }
+
+  get url(): string {
+    return this.#address.url;
+  }
+
+  /** Stops accepting, answers what is in flight, then writes what is buffered and closes the logs. */
+  async stop(): Promise<void> {
+    const broker = this.#app.get<OpenBroker>(OPEN_BROKER);
+    this.#app.get(Health).stopping();
+    broker.endWaits();
+    await this.#front.close();
+    await this.#app.close();
+    await broker.close();
+  }
+
+  async #listen({ host, port }: Settings): Promise<void> {
+    await this.#app.init();
+    try {
+      await this.#app.listen(port, host);
+    } catch (cause) {
+      throw new CannotListenError(`cannot listen on ${host}, port ${port}`, { cause });
+    }
+    const server: Server = this.#app.getHttpServer();
+    this.#address.listensOn((server.address() as AddressInfo).port);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What ends the process, and with which code (exit-codes.ts): signals, failed starts, bugs.
+ */
+import { resolve } from 'node:path';
+import type { Settings } from '../config/settings.js';
+import { openLogger, type ProcessLogger } from '../observability/logger.js';
+import { banner } from './banner.js';
+import { EXIT_CODES, type ExitCode } from './exit-codes.js';
+import { CannotListenError, Gateway } from './gateway.js';
+
+/** Runs a gateway until a signal stops it; ends the process itself. */
+export async function runUntilStopped(
+  settings: Settings,
+  warnings: readonly string[],
+): Promise<void> {
+  const logger = openLogger(settings);
+  endOnBugs(logger);
+  for (const warning of warnings) logger.warn({}, warning);
+  const stopRequested = nextStopSignal(logger);
+  const gateway = await startOrEnd(settings, logger);
+  const { dataDir, durability } = settings;
+  logger.info({ url: gateway.url, dataDir, durability, brokerId: settings.brokerId }, 'started');
+  process.stdout.write(banner({ url: gateway.url, dataDir: resolve(dataDir), durability }));
+  logger.info({ signal: await stopRequested }, 'stopping');
+  cutShortOnTimeout(settings.stopTimeoutMs, logger);
+  await gateway.stop();
+  logger.info({}, 'stopped');
+  end(EXIT_CODES.stopped);
+}
+
+/** Settings that cannot be accepted: one line each, then the end. */
+export function endOnBadSettings(problems: readonly string[], warnings: readonly string[]): never {
+  for (const line of [...warnings, ...problems]) process.stderr.write(`${line}\n`);
+  return end(EXIT_CODES.badSettings);
+}
+
+async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Gateway> {
+  try {
+    return await Gateway.start(settings, logger);
+  } catch (error) {
+    const { exitCode, message } = startFailure(error);
+    logger.fatal({ error, dataDir: settings.dataDir }, message);
+    return end(exitCode);
+  }
+}
+
+function startFailure(error: unknown): { readonly exitCode: ExitCode; readonly message: string } {
+  if (error instanceof CannotListenError) {
+    return { exitCode: EXIT_CODES.cannotListen, message: error.message };
+  }
+  return { exitCode: EXIT_CODES.bug, message: 'the start met a bug' };
+}
+
+/** Half a broker must not go on: what is durable is on disk, and the next start recovers the rest. */
+function endOnBugs(logger: ProcessLogger): void {
+  const endOnBug = (error: unknown): never => {
+    logger.fatal({ error }, 'a bug: the process ends');
+    return end(EXIT_CODES.bug);
+  };
+  process.on('uncaughtException', endOnBug);
+  process.on('unhandledRejection', endOnBug);
+}
+
+/** Resolves with the first signal to stop; the second ends the process at once. */
+function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
+  return new Promise((resolveSignal) => {
+    let isStopping = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (isStopping) {
+        logger.warn({ signal }, 'a second signal: the stop is cut short');
+        end(EXIT_CODES.stopCutShort);
+      }
+      isStopping = true;
+      resolveSignal(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+function cutShortOnTimeout(stopTimeoutMs: number, logger: ProcessLogger): void {
+  setTimeout(() => {
+    logger.error({ stopTimeoutMs }, 'the stop took too long: it is cut short');
+    end(EXIT_CODES.stopCutShort);
+  }, stopTimeoutMs).unref();
+}
+
+function end(exitCode: ExitCode): never {
+  process.exit(exitCode.code);
+}

@@ -1,0 +1,28 @@
+import { isIP } from 'node:net';
+import type { Settings } from '../config/settings.js';
+
+const WILDCARDS = ['0.0.0.0', '::'];
+
+/** Where clients reach this broker; a free port is known only once it is listened on. */
+export class PublicAddress {
+  readonly #settings: Pick<Settings, 'host' | 'publicUrl'>;
+  #port: number;
+
+  constructor(settings: Pick<Settings, 'host' | 'port' | 'publicUrl'>) {
+    this.#settings = settings;
+    this.#port = settings.port;
+  }
+
+  /** Called when the listener is bound. */
+  listensOn(port: number): void {
+    this.#port = port;
+  }
+
+  /** The address of the setting, or of the listener; a wildcard is shown as localhost. */
+  get url(): string {
+    const { host, publicUrl } = this.#settings;
+    if (publicUrl !== undefined) return publicUrl;
+    const name = isIP(host) === 6 ? `[${host}]` : host;
+    return `http://${WILDCARDS.includes(host) ? 'localhost' : name}:${this.#port}`;
+  }
+}

@@ -1,0 +1,24 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { EngineModule, type EngineSeed } from './engine/engine.module.js';
+import { ClusterController } from './http/cluster.controller.js';
+import { GroupsController } from './http/groups.controller.js';
+import { OperationsController } from './http/operations.controller.js';
+import { PartitionsController } from './http/partitions.controller.js';
+import { ProducersController } from './http/producers.controller.js';
+import { TopicsController } from './http/topics.controller.js';
+
+@Module({
+  controllers: [
+    TopicsController,
+    PartitionsController,
+    ProducersController,
+    GroupsController,
+    ClusterController,
+    OperationsController,
+  ],
+})
+export class GatewayModule {
+  static from(seed: EngineSeed): DynamicModule {
+    return { module: GatewayModule, imports: [EngineModule.from(seed)] };
+  }
+}
