@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const ENTRY = 'dist/apps/gateway/main.js';
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Settings of a gateway under test, by variable. */
+export type Environment = Readonly<Record<string, string>>;
+
+/**
+ * A gateway in a process of its own, as a user runs it: `node dist/apps/gateway/main.js` on a free
+ * port, with a data directory that is removed in the end.
+ */
+export class GatewayProcess {
+  /** Everything that was written to standard error: log lines, JSON. */
+  readonly logLines: string[] = [];
+  /** Everything that was written to standard output: the banner. */
+  readonly outputLines: string[] = [];
+  #process: ChildProcess | undefined;
+  #exit: Promise<Exit> | undefined;
+  #url: string | undefined;
+
+  private constructor(
+    readonly dataDir: string,
+    private readonly environment: Environment,
+  ) {}
+
+  /** Starts a gateway on an empty data directory and waits until it serves. */
+  static async start(environment: Environment = {}): Promise<GatewayProcess> {
+    const gateway = await GatewayProcess.create(environment);
+    await gateway.start();
+    return gateway;
+  }
+
+  /** A gateway that is not started yet, with an empty data directory. */
+  static async create(environment: Environment = {}): Promise<GatewayProcess> {
+    return new GatewayProcess(await mkdtemp(join(tmpdir(), 'sluice-test-')), environment);
+  }
+
+  /** Where it listens, without a slash at the end. */
+  get url(): string {
+    if (this.#url === undefined) throw new Error('the gateway does not run');
+    return this.#url;
+  }
+
+  get pid(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error('the gateway does not run');
+    return pid;
+  }
+
+  /** The log lines as objects; lines that are not JSON are left out. */
+  get log(): readonly Readonly<Record<string, unknown>>[] {
+    return this.logLines
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /**
+   * Starts the process, again too, and waits until it serves.
+   * @param overrides variables for this start alone
+   */
+  async start(overrides: Environment = {}): Promise<void> {
+    const exit = this.spawn(overrides);
+    const serving = this.#serving();
+    const ended = exit.then(({ code, signal }) => {
+      const lines = [...this.logLines, ...this.outputLines].slice(-20).join('\n');
+      throw new Error(`the gateway ended with ${code ?? signal} before it served:\n${lines}`);
+    });
+    ended.catch(() => undefined);
+    this.#url = await Promise.race([serving, ended]);
+  }
+
+  /** Starts the process without waiting; resolves when it has ended. */
+  spawn(overrides: Environment = {}): Promise<Exit> {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'));
+    const child = spawn(process.execPath, [ENTRY], {
+      env: {
+        ...Object.fromEntries(inherited),
+        SLUICE_PORT: '0',
+        SLUICE_DATA_DIR: this.dataDir,
+        SLUICE_LOG_FORMAT: 'json',
+        ...this.environment,
+        ...overrides,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    createInterface(child.stderr).on('line', (line) => this.logLines.push(line));
+    createInterface(child.stdout).on('line', (line) => this.outputLines.push(line));
+    // `close` comes after the last line; `exit` may come before it.
+    this.#exit = once(child, 'close').then(([code, signal]) => ({ code, signal }) as Exit);
+    return this.#exit;
+  }
+
+  /** SIGTERM; resolves when the process has ended. */
+  stop(): Promise<Exit> {
+    return this.#signal('SIGTERM');
+  }
+
+  /** kill -9: what a crash of the process leaves behind. */
+  kill(): Promise<Exit> {
+    return this.#signal('SIGKILL');
+  }
+
+  /** Sends a signal and does not wait. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Ends the process if it runs, and removes its data. */
+  async dispose(): Promise<void> {
+    if (this.#process?.exitCode === null && this.#process.signalCode === null) await this.kill();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<Exit> {
+    if (this.#exit === undefined) throw new Error('the gateway does not run');
+    this.signal(signal);
+    return this.#exit;
+  }
+
+  /** Resolves with the URL once the log says that it serves; readers of the log see each line once. */
+  #serving(): Promise<string> {
+    const child = this.#process;
+    const errors = child?.stderr;
+    if (errors === undefined || errors === null) throw new Error('the gateway does not run');
+    return new Promise((resolve) => {
+      createInterface(errors).on('line', (line) => {
+        if (!line.startsWith('{')) return;
+        const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
+        if (msg === 'started' && url !== undefined) resolve(url);
+      });
+    });
+  }
+}
