@@ -1,0 +1,229 @@
+/**
+ * The `headers` member of a record in JSON: an object of strings, or the list of
+ * `{"key", "value" | "valueBase64"}` that alone can repeat a name or say null.
+ *
+ * They are written as Kafka's record has them: (varint length, name, varint length, value)*, a null
+ * value with length -1.
+ */
+import { BASE64_RULE } from './base64.js';
+import type { ByteWriter } from './byte-writer.js';
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COMMA,
+  LOWER_N,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-bytes.js';
+import type { JsonScanner } from './json-scanner.js';
+import { jsonStringText, LONE_SURROGATE, type StringSpan } from './json-string.js';
+import { memberPointer, quotedName } from './record-faults.js';
+
+const KEY = 1;
+const VALUE = 2;
+const VALUE_BASE64 = 4;
+const MEMBERS = new Map([
+  ['key', KEY],
+  ['value', VALUE],
+  ['valueBase64', VALUE_BASE64],
+]);
+
+const OBJECT_RULE =
+  'is a string here; null and base64 are for the list form, [{"key", "value" or "valueBase64"}]';
+
+/** Takes a fault of the record at hand; `tail` is the pointer from the record on. */
+export interface RecordFaultSink {
+  recordFault(tail: string, detail: string): void;
+}
+
+/** Reads the headers of one record after the other: one object a parser, no object a header. */
+export class JsonHeaders {
+  /** Headers of the record last parsed. */
+  count = 0;
+  private readonly name = new MutableStringSpan();
+  private readonly value = new MutableStringSpan();
+  /** Members of the list form's header at hand. */
+  private seen = 0;
+  private isValueNull = false;
+  private readonly names = new Set<string>();
+
+  constructor(
+    private readonly scanner: JsonScanner,
+    private readonly target: ByteWriter,
+    private readonly sink: RecordFaultSink,
+    private readonly headersMax: number,
+  ) {}
+
+  /**
+   * Appends the headers at `position` to the target.
+   * @returns the position after them
+   * @throws JsonSyntaxError
+   */
+  parse(position: number): number {
+    this.count = 0;
+    const first = this.scanner.byteAt(position);
+    let end: number;
+    if (first === OPEN_BRACE) {
+      end = this.parseObject(position);
+    } else if (first === OPEN_BRACKET) {
+      end = this.parseList(position);
+    } else {
+      end = this.scanner.skipValue(position);
+      this.fault('', 'headers are an object of strings, or a list of {"key", "value"}');
+    }
+    if (this.count > this.headersMax) {
+      this.fault('', `a record has at most ${this.headersMax} headers, this one has ${this.count}`);
+    }
+    return end;
+  }
+
+  private parseObject(position: number): number {
+    const { scanner, name } = this;
+    let at = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(at) === CLOSE_BRACE) return at + 1;
+    this.names.clear();
+    for (;;) {
+      if (scanner.byteAt(at) !== QUOTE) scanner.fail(at, 'a header name');
+      at = scanner.skipColon(this.takeString(name, at));
+      at = scanner.skipWhitespace(this.parseObjectValue(at));
+      const byte = scanner.byteAt(at);
+      if (byte === CLOSE_BRACE) return at + 1;
+      if (byte !== COMMA) scanner.fail(at, '"," or "}"');
+      at = scanner.skipWhitespace(at + 1);
+    }
+  }
+
+  /** The value of the object form's header `name`. */
+  private parseObjectValue(position: number): number {
+    const { scanner, name, value, names } = this;
+    this.count++;
+    if (scanner.byteAt(position) !== QUOTE) {
+      this.fault(memberPointer('', jsonStringText(name)), `a header's value ${OBJECT_RULE}`);
+      return scanner.skipValue(position);
+    }
+    const end = this.takeString(value, position);
+    if (this.count > this.headersMax) return end;
+    const text = jsonStringText(name);
+    const pointer = memberPointer('', text);
+    if (names.has(text)) {
+      this.fault(pointer, `repeated header ${quotedName(text)}: the list form can repeat a name`);
+    }
+    names.add(text);
+    if (!this.target.appendSizedString(name)) this.fault(pointer, LONE_SURROGATE);
+    if (!this.target.appendSizedString(value)) this.fault(pointer, LONE_SURROGATE);
+    return end;
+  }
+
+  private parseList(position: number): number {
+    const { scanner } = this;
+    let at = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(at) === CLOSE_BRACKET) return at + 1;
+    for (;;) {
+      const index = this.count++;
+      if (scanner.byteAt(at) === OPEN_BRACE) {
+        at = this.parseListed(at, index);
+      } else {
+        at = scanner.skipValue(at);
+        this.fault(`/${index}`, 'a header in the list form is {"key", "value" or "valueBase64"}');
+      }
+      at = scanner.skipWhitespace(at);
+      const byte = scanner.byteAt(at);
+      if (byte === CLOSE_BRACKET) return at + 1;
+      if (byte !== COMMA) scanner.fail(at, '"," or "]"');
+      at = scanner.skipWhitespace(at + 1);
+    }
+  }
+
+  /** One header of the list form. */
+  private parseListed(position: number, index: number): number {
+    const { scanner } = this;
+    this.seen = 0;
+    let at = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(at) === CLOSE_BRACE) {
+      at++;
+    } else {
+      for (;;) {
+        at = scanner.skipWhitespace(this.parseListedMember(at, index));
+        const byte = scanner.byteAt(at);
+        at++;
+        if (byte === CLOSE_BRACE) break;
+        if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
+        at = scanner.skipWhitespace(at);
+      }
+    }
+    if (this.count <= this.headersMax) this.appendListed(index);
+    return at;
+  }
+
+  /** One member of one header of the list form. */
+  private parseListedMember(position: number, index: number): number {
+    const { scanner, name, value } = this;
+    if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
+    const nameEnd = scanner.skipString(position);
+    const span = { bytes: scanner.bytes, start: position + 1, end: nameEnd - 1, hasEscapes: true };
+    const text = jsonStringText(span);
+    const at = scanner.skipColon(nameEnd);
+    const member = MEMBERS.get(text) ?? 0;
+    const pointer = memberPointer(`/${index}`, text);
+    if (member === 0) this.fault(pointer, `unknown member ${quotedName(text)} of a header`);
+    if ((this.seen & member) !== 0) this.fault(pointer, `repeated member ${quotedName(text)}`);
+    this.seen |= member;
+    if (member === 0) return scanner.skipValue(at);
+    const first = scanner.byteAt(at);
+    if (member === VALUE) this.isValueNull = first === LOWER_N;
+    if (first === QUOTE) return this.takeString(member === KEY ? name : value, at);
+    if (member !== VALUE || first !== LOWER_N) {
+      const orNull = member === VALUE ? ' or null' : '';
+      this.fault(pointer, `${quotedName(text)} of a header is a string${orNull}`);
+      this.seen |= FAULTY;
+    }
+    return scanner.skipValue(at);
+  }
+
+  private appendListed(index: number): void {
+    const { seen, target, name, value } = this;
+    if ((seen & KEY) === 0) this.fault(`/${index}`, 'a header has a "key"');
+    if ((seen & (VALUE | VALUE_BASE64)) === 0) {
+      this.fault(`/${index}`, 'a header has a "value" (a string or null) or a "valueBase64"');
+    }
+    if ((seen & VALUE) !== 0 && (seen & VALUE_BASE64) !== 0) {
+      this.fault(`/${index}`, 'a header has either "value" or "valueBase64", not both');
+    }
+    const isWhole = seen === (KEY | VALUE) || seen === (KEY | VALUE_BASE64);
+    if (!isWhole) return;
+    if (!target.appendSizedString(name)) this.fault(`/${index}/key`, LONE_SURROGATE);
+    if (seen === (KEY | VALUE_BASE64)) {
+      if (!target.appendSizedBase64(value)) this.fault(`/${index}/valueBase64`, BASE64_RULE);
+    } else if (this.isValueNull) {
+      target.appendNull();
+    } else if (!target.appendSizedString(value)) {
+      this.fault(`/${index}/value`, LONE_SURROGATE);
+    }
+  }
+
+  /** Keeps where the string at `position` is and answers the position after it. */
+  private takeString(span: MutableStringSpan, position: number): number {
+    const { scanner } = this;
+    const end = scanner.skipString(position);
+    span.bytes = scanner.bytes;
+    span.start = position + 1;
+    span.end = end - 1;
+    span.hasEscapes = scanner.stringHasEscapes;
+    return end;
+  }
+
+  private fault(tail: string, detail: string): void {
+    this.sink.recordFault(`/headers${tail}`, detail);
+  }
+}
+
+/** A member of the header at hand was not what it must be. */
+const FAULTY = 8;
+
+class MutableStringSpan implements StringSpan {
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+  hasEscapes = false;
+}

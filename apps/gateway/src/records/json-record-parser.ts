@@ -1,0 +1,394 @@
+/**
+ * Reads records in their JSON form (docs/PROTOCOL.md, "Records") into the fields of a RecordSet,
+ * without making objects of them: a record is validated and its spans noted in one pass.
+ *
+ * This is the gateway's hottest code. What is common is fast (the known member names are compared in
+ * place, a value is skipped, nothing is allocated); what is rare (escaped names, faults) is exact.
+ */
+import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
+import { BASE64_RULE } from './base64.js';
+import { ByteWriter } from './byte-writer.js';
+import { CLOSE_BRACE, COMMA, LOWER_N, MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from './json-bytes.js';
+import { JsonHeaders, type RecordFaultSink } from './json-headers.js';
+import { JsonScanner } from './json-scanner.js';
+import { jsonStringText, LONE_SURROGATE, type StringSpan } from './json-string.js';
+import { type FaultKind, memberPointer, quotedName, RecordFaults } from './record-faults.js';
+
+/** Bounds of one request. */
+export interface RecordLimits {
+  readonly recordsMax: number;
+  readonly headersPerRecordMax: number;
+}
+
+/** Members of a record, as bits. */
+const UNKNOWN_MEMBER = 0;
+const VALUE = 1;
+const VALUE_BASE64 = 2;
+const KEY = 4;
+const KEY_BASE64 = 8;
+const HEADERS = 16;
+const PARTITION = 32;
+const TIMESTAMP = 64;
+/** No member of a record, but of the body around a list of them. */
+export const RECORDS_MEMBER = 128;
+
+const MEMBERS = new Map([
+  ['value', VALUE],
+  ['valueBase64', VALUE_BASE64],
+  ['key', KEY],
+  ['keyBase64', KEY_BASE64],
+  ['headers', HEADERS],
+  ['partition', PARTITION],
+  ['timestamp', TIMESTAMP],
+  ['records', RECORDS_MEMBER],
+]);
+
+interface QuotedMember {
+  /** With its closing quote. */
+  readonly name: Uint8Array;
+  readonly member: number;
+}
+/** The names that begin with a byte. */
+const MEMBERS_BY_FIRST_BYTE: (readonly QuotedMember[])[] = Array.from({ length: 256 }, () => []);
+for (const [name, member] of MEMBERS) {
+  const first = name.charCodeAt(0);
+  const others = MEMBERS_BY_FIRST_BYTE[first] ?? [];
+  MEMBERS_BY_FIRST_BYTE[first] = [...others, { name: Buffer.from(`${name}"`), member }];
+}
+
+const PARTITION_MAX = 2 ** 31 - 1;
+/** Whole numbers of so many digits are exact. */
+const EXACT_DIGITS_MAX = 15;
+
+/** One parser takes one request's records; `scanner` is to be turned to its text first. */
+export class JsonRecordParser implements RecordFaultSink, StringSpan {
+  readonly scanner = new JsonScanner();
+  readonly faults = new RecordFaults();
+  /** Records taken. */
+  count = 0;
+  /** Pointer to the list that the records stand in; undefined: a record stands alone. */
+  listPointer: string | undefined;
+
+  // The string at hand, as a StringSpan.
+  bytes: Uint8Array = this.scanner.bytes;
+  start = 0;
+  end = 0;
+  hasEscapes = false;
+
+  /** Position after the member name last read, at or before its colon. */
+  nameEnd = 0;
+  private readonly fields: number[] = [];
+  private readonly decoded = new ByteWriter();
+  private readonly headers: JsonHeaders;
+  /** Length of the source: positions from here on are in `decoded`. */
+  private sourceLength = 0;
+
+  // The record at hand: what becomes its fields.
+  private seen = 0;
+  private valueStart = -1;
+  private valueEnd = -1;
+  private keyStart = -1;
+  private keyEnd = -1;
+  private headersStart = 0;
+  private headersEnd = 0;
+  private headerCount = 0;
+  private attributes = 0;
+  private partition = -1;
+  private timestamp = -1;
+
+  constructor(readonly limits: RecordLimits) {
+    this.headers = new JsonHeaders(this.scanner, this.decoded, this, limits.headersPerRecordMax);
+  }
+
+  /** Turns to the text in `source` from `start` up to `end`; all records of a set have one source. */
+  turnTo(source: Uint8Array, start: number, end: number): void {
+    this.scanner.reset(source, start, end);
+    this.bytes = source;
+    this.sourceLength = source.length;
+  }
+
+  /** All records taken. */
+  recordSet(): RecordSet {
+    const { bytes, decoded, count, fields } = this;
+    return { source: bytes, decoded: decoded.view(), count, fields };
+  }
+
+  /**
+   * Takes the one record that the whole text is.
+   * @throws JsonSyntaxError
+   */
+  parseWholeText(): void {
+    const { scanner } = this;
+    scanner.assertEnd(this.parseRecord(scanner.skipWhitespace(scanner.start)));
+  }
+
+  /** Whether the record last taken has such a member. */
+  hasSeen(member: number): boolean {
+    return (this.seen & member) !== 0;
+  }
+
+  /**
+   * Takes the record at `position`, where faults are noted, not thrown.
+   * @returns the position after it
+   * @throws JsonSyntaxError
+   */
+  parseRecord(position: number): number {
+    const { scanner } = this;
+    if (scanner.byteAt(position) !== OPEN_BRACE) {
+      const end = scanner.skipValue(position);
+      this.recordFault('', 'a record is an object: {"value": ...}');
+      this.count++;
+      return end;
+    }
+    this.beginRecord();
+    let at = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(at) === CLOSE_BRACE) {
+      at++;
+    } else {
+      for (;;) {
+        const member = this.memberAt(at);
+        at = this.parseMember(member, at, scanner.skipColon(this.nameEnd));
+        let byte = scanner.byteAt(at);
+        if (byte <= 0x20) {
+          at = scanner.skipWhitespace(at);
+          byte = scanner.byteAt(at);
+        }
+        at++;
+        if (byte === CLOSE_BRACE) break;
+        if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
+        if (scanner.byteAt(at) <= 0x20) at = scanner.skipWhitespace(at);
+      }
+    }
+    this.endRecord();
+    return at;
+  }
+
+  /**
+   * Reads the member name at `position`; `nameEnd` is then the position after it.
+   * @returns its bit
+   * @throws JsonSyntaxError
+   */
+  memberAt(position: number): number {
+    const { scanner, bytes } = this;
+    if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
+    const candidates = MEMBERS_BY_FIRST_BYTE[scanner.byteAt(position + 1)] as QuotedMember[];
+    for (const { name, member } of candidates) {
+      if (!startsWith(bytes, position + 1, name)) continue;
+      this.nameEnd = position + 1 + name.length;
+      return member;
+    }
+    this.nameEnd = this.takeString(position);
+    return MEMBERS.get(jsonStringText(this)) ?? UNKNOWN_MEMBER;
+  }
+
+  /** The member name at `position`, for faults. */
+  nameAt(position: number): string {
+    this.takeString(position);
+    return jsonStringText(this);
+  }
+
+  /** Notes a fault of the record at hand; `tail` is the pointer from the record on. */
+  recordFault(tail: string, detail: string, kind: FaultKind = 'record'): void {
+    const { listPointer } = this;
+    const record = listPointer === undefined ? '' : `${listPointer}/${this.count}`;
+    this.faults.add(kind, record + tail, detail);
+  }
+
+  private beginRecord(): void {
+    this.seen = 0;
+    this.valueStart = -1;
+    this.valueEnd = -1;
+    this.keyStart = -1;
+    this.keyEnd = -1;
+    this.headersStart = 0;
+    this.headersEnd = 0;
+    this.headerCount = 0;
+    this.attributes = 0;
+    this.partition = -1;
+    this.timestamp = -1;
+  }
+
+  private endRecord(): void {
+    const { seen } = this;
+    if ((seen & (VALUE | VALUE_BASE64)) === 0) {
+      this.recordFault('', 'a record has a "value" (any JSON) or a "valueBase64"');
+    }
+    this.assertNotBoth(VALUE | VALUE_BASE64, 'value');
+    this.assertNotBoth(KEY | KEY_BASE64, 'key');
+    // In the order of the FIELD_* places.
+    this.fields.push(
+      this.valueStart,
+      this.valueEnd,
+      this.keyStart,
+      this.keyEnd,
+      this.headersStart,
+      this.headersEnd,
+      this.headerCount,
+      this.attributes,
+      this.partition,
+      this.timestamp,
+    );
+    this.count++;
+  }
+
+  private assertNotBoth(members: number, name: string): void {
+    if ((this.seen & members) !== members) return;
+    this.recordFault('', `a record has either "${name}" or "${name}Base64", not both`);
+  }
+
+  /**
+   * Takes the member whose name is at `nameAt` and whose value is at `position`.
+   * @returns the position after the value
+   */
+  private parseMember(member: number, nameAt: number, position: number): number {
+    if ((this.seen & member) !== 0) {
+      const name = this.nameAt(nameAt);
+      this.recordFault(memberPointer('', name), `repeated member ${quotedName(name)}`);
+    }
+    this.seen |= member;
+    switch (member) {
+      case VALUE:
+        return this.parseValue(position);
+      case KEY:
+        return this.parseKey(position);
+      case VALUE_BASE64:
+      case KEY_BASE64:
+        return this.parseBase64(member, position);
+      case HEADERS:
+        return this.parseHeaders(position);
+      case PARTITION:
+        return this.parsePartition(position);
+      case TIMESTAMP:
+        return this.parseTimestamp(position);
+      default: {
+        const name = this.nameAt(nameAt);
+        this.recordFault(memberPointer('', name), `unknown member ${quotedName(name)}`);
+        return this.scanner.skipValue(position);
+      }
+    }
+  }
+
+  private parseValue(position: number): number {
+    const end = this.scanner.skipValue(position);
+    if (this.bytes[position] !== LOWER_N) {
+      this.valueStart = position;
+      this.valueEnd = end;
+      this.attributes |= RECORD_VALUE_IS_JSON;
+    }
+    return end;
+  }
+
+  private parseKey(position: number): number {
+    const first = this.scanner.byteAt(position);
+    if (first !== QUOTE) {
+      const end = this.scanner.skipValue(position);
+      if (first === LOWER_N) return end;
+      this.keyStart = position;
+      this.keyEnd = end;
+      this.attributes |= RECORD_KEY_IS_JSON;
+      return end;
+    }
+    const end = this.takeString(position);
+    if (!this.hasEscapes) {
+      this.keyStart = this.start;
+      this.keyEnd = this.end;
+      return end;
+    }
+    this.keyStart = this.decodedEnd();
+    if (!this.decoded.appendString(this)) this.recordFault('/key', LONE_SURROGATE);
+    this.keyEnd = this.decodedEnd();
+    return end;
+  }
+
+  private parseBase64(member: number, position: number): number {
+    const name = member === KEY_BASE64 ? 'keyBase64' : 'valueBase64';
+    if (this.scanner.byteAt(position) !== QUOTE) {
+      this.recordFault(`/${name}`, `"${name}" is a string, ${BASE64_RULE}`);
+      return this.scanner.skipValue(position);
+    }
+    const end = this.takeString(position);
+    const start = this.decodedEnd();
+    if (!this.decoded.appendBase64(this)) {
+      this.recordFault(`/${name}`, `"${name}" is ${BASE64_RULE}`);
+    }
+    if (member === KEY_BASE64) {
+      this.keyStart = start;
+      this.keyEnd = this.decodedEnd();
+    } else {
+      this.valueStart = start;
+      this.valueEnd = this.decodedEnd();
+    }
+    return end;
+  }
+
+  private parseHeaders(position: number): number {
+    this.headersStart = this.decodedEnd();
+    const end = this.headers.parse(position);
+    this.headersEnd = this.decodedEnd();
+    this.headerCount = this.headers.count;
+    return end;
+  }
+
+  private parsePartition(position: number): number {
+    const end = this.scanner.skipValue(position);
+    this.partition = wholeNumber(this.bytes, position, end);
+    if (!(this.partition >= 0 && this.partition <= PARTITION_MAX)) {
+      this.recordFault('/partition', `a partition is a whole number from 0 to ${PARTITION_MAX}`);
+    }
+    return end;
+  }
+
+  private parseTimestamp(position: number): number {
+    const end = this.scanner.skipValue(position);
+    this.timestamp = wholeNumber(this.bytes, position, end);
+    if (!(this.timestamp >= 0 && this.timestamp <= Number.MAX_SAFE_INTEGER)) {
+      this.recordFault(
+        '/timestamp',
+        'a timestamp is a whole number of milliseconds since 1970, from 0 to 2^53 - 1',
+        'timestamp',
+      );
+    }
+    return end;
+  }
+
+  /** Turns to the string at `position` and answers the position after it. */
+  private takeString(position: number): number {
+    const end = this.scanner.skipString(position);
+    this.start = position + 1;
+    this.end = end - 1;
+    this.hasEscapes = this.scanner.stringHasEscapes;
+    return end;
+  }
+
+  private decodedEnd(): number {
+    return this.sourceLength + this.decoded.length;
+  }
+}
+
+function startsWith(bytes: Uint8Array, position: number, name: Uint8Array): boolean {
+  for (let index = 0; index < name.length; index++) {
+    if (bytes[position + index] !== name[index]) return false;
+  }
+  return true;
+}
+
+/** The value at a span if it is a whole number, however it is written; NaN for anything else. */
+function wholeNumber(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start <= EXACT_DIGITS_MAX) {
+    let value = 0;
+    let at = start;
+    for (; at < end; at++) {
+      const digit = (bytes[at] as number) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    if (at === end) return value;
+  }
+  const first = bytes[start] as number;
+  if (first !== MINUS && (first < ZERO || first > NINE)) return Number.NaN;
+  const value = Number(
+    Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1'),
+  );
+  // Adding 0 makes -0 a plain 0.
+  return Number.isInteger(value) ? value + 0 : Number.NaN;
+}

@@ -1,0 +1,134 @@
+/**
+ * Bodies and lines of records in JSON, as record sets. Nothing is taken of a text that has a fault.
+ *
+ * All of these throw ProtocolError with every fault and its pointer: INVALID_REQUEST where the text
+ * is not JSON (members `position`, `line`, `column`) or not of the shape; REQUEST_TOO_LARGE for too
+ * many records; INVALID_RECORD; INVALID_TIMESTAMP when nothing but timestamps is at fault.
+ */
+import type { RecordSet } from '#protocol';
+import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from './json-bytes.js';
+import { JsonRecordParser, RECORDS_MEMBER, type RecordLimits } from './json-record-parser.js';
+import { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
+
+const LIST_POINTER = '/records';
+
+/**
+ * Reads a body of `{"records": [...]}`, or of one record alone. The set's source is `body` itself:
+ * values stay where they are, so the body must not change until its records are encoded.
+ * @throws ProtocolError, see above
+ */
+export function parseJsonRecords(body: Uint8Array, limits: RecordLimits): RecordSet {
+  try {
+    return parseBody(body, limits);
+  } catch (error) {
+    throw syntaxProblem(error, 'The body');
+  }
+}
+
+/**
+ * Reads one record and nothing else, as a line of NDJSON has it.
+ * @throws ProtocolError, see above
+ */
+export function parseJsonRecord(line: Uint8Array, limits: RecordLimits): RecordSet {
+  const parser = new JsonRecordParser(limits);
+  parser.turnTo(line, 0, line.length);
+  try {
+    parser.scanner.assertUtf8();
+    parser.parseWholeText();
+  } catch (error) {
+    throw syntaxProblem(error, 'The line');
+  }
+  return takeRecords(parser);
+}
+
+function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
+  const parser = new JsonRecordParser(limits);
+  parser.turnTo(body, 0, body.length);
+  const { scanner } = parser;
+  scanner.assertUtf8();
+  const at = scanner.skipWhitespace(0);
+  if (scanner.byteAt(at) !== OPEN_BRACE) {
+    scanner.assertEnd(scanner.skipValue(at));
+    parser.faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
+  } else if (isEnvelope(parser, at)) {
+    scanner.assertEnd(parseEnvelope(parser, at));
+  } else {
+    parser.parseWholeText();
+    // Faulty already, by the members before "records": read as the list that was meant, all of its
+    // faults have their places.
+    if (parser.hasSeen(RECORDS_MEMBER)) {
+      const again = new JsonRecordParser(limits);
+      again.turnTo(body, 0, body.length);
+      parseEnvelope(again, at);
+      return takeRecords(again);
+    }
+  }
+  return takeRecords(parser);
+}
+
+/** Whether the first member of the object at `position` is the list of records. */
+function isEnvelope(parser: JsonRecordParser, position: number): boolean {
+  const at = parser.scanner.skipWhitespace(position + 1);
+  return parser.scanner.byteAt(at) !== CLOSE_BRACE && parser.memberAt(at) === RECORDS_MEMBER;
+}
+
+/** @returns the position after `{"records": [...]}` */
+function parseEnvelope(parser: JsonRecordParser, position: number): number {
+  const { scanner, faults } = parser;
+  let hasRecords = false;
+  let at = scanner.skipWhitespace(position + 1);
+  for (;;) {
+    const nameAt = at;
+    const member = parser.memberAt(nameAt);
+    at = scanner.skipColon(parser.nameEnd);
+    if (member === RECORDS_MEMBER && !hasRecords) {
+      hasRecords = true;
+      at = parseList(parser, at);
+    } else {
+      const name = parser.nameAt(nameAt);
+      const fault = member === RECORDS_MEMBER ? 'repeated member' : 'unknown member';
+      faults.add('shape', memberPointer('', name), `${fault} ${quotedName(name)} beside "records"`);
+      at = scanner.skipValue(at);
+    }
+    at = scanner.skipWhitespace(at);
+    const byte = scanner.byteAt(at);
+    if (byte === CLOSE_BRACE) return at + 1;
+    if (byte !== COMMA) scanner.fail(at, '"," or "}"');
+    at = scanner.skipWhitespace(at + 1);
+  }
+}
+
+/** @returns the position after the list of records */
+function parseList(parser: JsonRecordParser, position: number): number {
+  const { scanner, faults, limits } = parser;
+  if (scanner.byteAt(position) !== OPEN_BRACKET) {
+    faults.add('shape', LIST_POINTER, '"records" is a list of records');
+    return scanner.skipValue(position);
+  }
+  let at = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(at) === CLOSE_BRACKET) {
+    faults.add('shape', LIST_POINTER, '"records" has at least one record');
+    return at + 1;
+  }
+  parser.listPointer = LIST_POINTER;
+  let found = 0;
+  for (;;) {
+    found++;
+    at = found <= limits.recordsMax ? parser.parseRecord(at) : scanner.skipValue(at);
+    at = scanner.skipWhitespace(at);
+    const byte = scanner.byteAt(at);
+    if (byte === CLOSE_BRACKET) break;
+    if (byte !== COMMA) scanner.fail(at, '"," or "]"');
+    at = scanner.skipWhitespace(at + 1);
+  }
+  if (found > limits.recordsMax) {
+    const detail = `a request has at most ${limits.recordsMax} records, this one has ${found}`;
+    faults.add('count', LIST_POINTER, detail);
+  }
+  return at + 1;
+}
+
+function takeRecords(parser: JsonRecordParser): RecordSet {
+  if (parser.faults.count > 0) throw parser.faults.toError();
+  return parser.recordSet();
+}

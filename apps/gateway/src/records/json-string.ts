@@ -1,0 +1,117 @@
+/**
+ * The characters of JSON strings, as UTF-8 bytes. The scanner has validated the string before.
+ */
+import { BACKSLASH, LOWER_U } from './json-bytes.js';
+
+/** What a string must not have where it is stored as UTF-8. */
+export const LONE_SURROGATE =
+  'a lone surrogate escape stands for no character: UTF-8 cannot say it';
+
+/** A JSON string in `bytes`: between its quotes, and whether it has escapes. */
+export interface StringSpan {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly hasEscapes: boolean;
+}
+
+/** What the letter after a backslash stands for (all but `u`). */
+const ESCAPED = new Uint8Array(256);
+ESCAPED[0x22] = 0x22;
+ESCAPED[0x5c] = 0x5c;
+ESCAPED[0x2f] = 0x2f;
+ESCAPED[0x62] = 0x08;
+ESCAPED[0x66] = 0x0c;
+ESCAPED[0x6e] = 0x0a;
+ESCAPED[0x72] = 0x0d;
+ESCAPED[0x74] = 0x09;
+
+/**
+ * Writes a string's characters as UTF-8; they are never more bytes than the string's own text.
+ *
+ * @param start after the opening quote
+ * @param end of the closing quote
+ * @param target has room for `end - start` bytes from `at` on
+ * @returns the position after what was written, or -1 when a lone surrogate (which UTF-8 cannot
+ *   say) stands among them
+ */
+export function decodeJsonString(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): number {
+  let from = start;
+  let to = at;
+  while (from < end) {
+    const byte = bytes[from++] as number;
+    if (byte !== BACKSLASH) {
+      target[to++] = byte;
+      continue;
+    }
+    const letter = bytes[from++] as number;
+    if (letter !== LOWER_U) {
+      target[to++] = ESCAPED[letter] as number;
+      continue;
+    }
+    let codePoint = hexAt(bytes, from);
+    from += 4;
+    if (codePoint >= 0xd800 && codePoint <= 0xdfff) {
+      const low = lowSurrogateAt(bytes, from, end);
+      if (codePoint > 0xdbff || low < 0) return -1;
+      codePoint = 0x10000 + ((codePoint - 0xd800) << 10) + (low - 0xdc00);
+      from += 6;
+    }
+    to = writeCodePoint(target, to, codePoint);
+  }
+  return to;
+}
+
+/** The characters of a string, for sentences and look-ups. */
+export function jsonStringText(span: StringSpan): string {
+  const { bytes, start, end, hasEscapes } = span;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+  return hasEscapes ? (JSON.parse(`"${text}"`) as string) : text;
+}
+
+/** The low surrogate of the escape at `at`, or -1 when something else stands there. */
+function lowSurrogateAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 6 > end || bytes[at] !== BACKSLASH || bytes[at + 1] !== LOWER_U) return -1;
+  const unit = hexAt(bytes, at + 2);
+  return unit >= 0xdc00 && unit <= 0xdfff ? unit : -1;
+}
+
+function hexAt(bytes: Uint8Array, at: number): number {
+  return (
+    (hexDigit(bytes[at] as number) << 12) |
+    (hexDigit(bytes[at + 1] as number) << 8) |
+    (hexDigit(bytes[at + 2] as number) << 4) |
+    hexDigit(bytes[at + 3] as number)
+  );
+}
+
+function hexDigit(byte: number): number {
+  return byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57;
+}
+
+function writeCodePoint(target: Uint8Array, at: number, codePoint: number): number {
+  let to = at;
+  if (codePoint < 0x80) {
+    target[to++] = codePoint;
+    return to;
+  }
+  if (codePoint < 0x800) {
+    target[to++] = 0xc0 | (codePoint >> 6);
+  } else {
+    if (codePoint < 0x10000) {
+      target[to++] = 0xe0 | (codePoint >> 12);
+    } else {
+      target[to++] = 0xf0 | (codePoint >> 18);
+      target[to++] = 0x80 | ((codePoint >> 12) & 0x3f);
+    }
+    target[to++] = 0x80 | ((codePoint >> 6) & 0x3f);
+  }
+  target[to++] = 0x80 | (codePoint & 0x3f);
+  return to;
+}

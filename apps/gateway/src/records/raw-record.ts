@@ -1,0 +1,45 @@
+/**
+ * One record whose value is a whole body: text, bytes, and what webhooks send (`?body=value`).
+ */
+import { RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
+import { assertJson } from './json-scanner.js';
+import { syntaxProblem } from './record-faults.js';
+
+/** What stands in the query beside the body. */
+export interface RawRecordOptions {
+  /** Stored as its UTF-8 bytes. */
+  readonly key?: string | undefined;
+  readonly partition?: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly timestamp?: number | undefined;
+  /** The body was sent as JSON: it is checked, and comes back as JSON, white space around it included. */
+  readonly valueIsJson?: boolean;
+}
+
+/**
+ * Makes the record; its value is `body` byte for byte, empty included.
+ * @throws ProtocolError INVALID_REQUEST when the value is to be JSON and is not
+ */
+export function rawRecord(body: Uint8Array, options: RawRecordOptions = {}): RecordSet {
+  const { key, partition = -1, timestamp = -1, valueIsJson = false } = options;
+  if (valueIsJson) {
+    try {
+      assertJson(body);
+    } catch (error) {
+      throw syntaxProblem(error, 'The body');
+    }
+  }
+  const decoded = key === undefined ? NOTHING : Buffer.from(key);
+  const keyStart = key === undefined ? -1 : body.length;
+  const keyEnd = key === undefined ? -1 : body.length + decoded.length;
+  const attributes = valueIsJson ? RECORD_VALUE_IS_JSON : 0;
+  return {
+    source: body,
+    decoded,
+    count: 1,
+    // In the order of the FIELD_* places: value, key, headers and their count, and so on.
+    fields: [0, body.length, keyStart, keyEnd, 0, 0, 0, attributes, partition, timestamp],
+  };
+}
+
+const NOTHING = Buffer.alloc(0);
