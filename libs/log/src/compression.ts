@@ -26,16 +26,9 @@ export function compressionTypeOf(attributes: number): CompressionType {
  *   the bytes are not what they say or unpack to more than DECOMPRESSED_BYTES_MAX
  */
 export function decompress(type: CompressionType, bytes: Buffer): Buffer {
-  switch (type) {
-    case 'none':
-      return bytes;
-    case 'gzip':
-      return gunzip(bytes);
-    case 'snappy':
-    case 'lz4':
-    case 'zstd':
-      throw unsupported(type);
-  }
+  if (type === 'none') return bytes;
+  if (type === 'gzip') return gunzip(bytes);
+  throw unsupported(type);
 }
 
 function gunzip(bytes: Buffer): Buffer {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RECORD_BATCH_HEADER_BYTES, RecordBatch } from './record-batch.js';
 import {
@@ -158,21 +158,21 @@ describe('encodeRecordBatches', () => {
   });
 
   it('encodes the golden batches to the byte', () => {
-    const at = (ms: number) => 1_700_000_000_000 + ms;
+    const baseMs = 1_700_000_000_000;
     const producer = only(
       encode(
         [
-          { key: 'k1', value: 'hello', timestamp: at(0) },
+          { key: 'k1', value: 'hello', timestamp: baseMs },
           {
             key: null,
             value: 'world',
-            timestamp: at(5),
+            timestamp: baseMs + 5,
             headers: [
               ['h', 'v'],
               ['n', null],
             ],
           },
-          { key: 'k3', value: null, timestamp: at(-3) },
+          { key: 'k3', value: null, timestamp: baseMs - 3 },
         ],
         { producer: { producerId: 1001, producerEpoch: 3, baseSequence: 0 } },
       ).batches,
@@ -298,7 +298,7 @@ describe('batchOfOneSizeBytes', () => {
 
 /** kafkajs collects headers by name, in an object with its own order of names. */
 function headersByName(read: ReadRecord): ReadRecord {
-  const names = [...new Set(read.headers.map(([name]) => name))].sort();
+  const names = [...new Set(read.headers.map(([name]) => name))].toSorted();
   const headers = names.flatMap((name) => read.headers.filter(([other]) => other === name));
   return { ...read, headers };
 }

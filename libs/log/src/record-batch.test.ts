@@ -220,15 +220,17 @@ describe('RecordBatch', () => {
 
   it('bytes that are not framed as one batch of magic 2 are refused', () => {
     const { bytes } = golden('producer');
-    const refused = (wrong: Buffer) =>
-      expect(() => new RecordBatch(wrong)).toThrow(protocolError('CORRUPT_MESSAGE'));
-    refused(bytes.subarray(0, -1));
-    refused(Buffer.concat([bytes, Buffer.alloc(1)]));
-    refused(bytes.subarray(0, 60));
-    refused(Buffer.alloc(0));
     const magic1 = Buffer.from(bytes);
     magic1[MAGIC_AT] = 1;
-    refused(magic1);
+    for (const wrong of [
+      bytes.subarray(0, -1),
+      Buffer.concat([bytes, Buffer.alloc(1)]),
+      bytes.subarray(0, 60),
+      Buffer.alloc(0),
+      magic1,
+    ]) {
+      expect(() => new RecordBatch(wrong)).toThrow(protocolError('CORRUPT_MESSAGE'));
+    }
   });
 
   it('codecs that cannot be read are named', () => {

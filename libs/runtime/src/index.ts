@@ -1,4 +1,8 @@
 export { AssertionError, assert, assertNever } from './assert.js';
 export type { Clock, Random, Scheduler, Timer } from './clock.js';
 export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
+export { Limiter } from './limiter.js';
 export { type LogFields, type Logger, silentLogger } from './logger.js';
+export { NodeFileSystem } from './node-file-system.js';
+export { SerialQueue } from './serial-queue.js';
+export { SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';

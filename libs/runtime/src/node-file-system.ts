@@ -1,0 +1,218 @@
+/**
+ * The file system of this machine. Reads, writes and syncs of open files go through node:fs's callback
+ * functions: they run for every round of appends and cost less than those of node:fs/promises.
+ */
+import {
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  fsync,
+  ftruncate,
+  open,
+  promises,
+  read,
+  write,
+  writev,
+} from 'node:fs';
+import { tryLock, unlock } from 'fs-native-extensions';
+import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
+
+const OPEN_FLAGS = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT,
+} as const;
+
+export class NodeFileSystem implements FileSystem {
+  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+    return new NodeFileHandle(path, await openFile(path, OPEN_FLAGS[mode]));
+  }
+
+  readFile(path: string): Promise<Buffer> {
+    return promises.readFile(path);
+  }
+
+  async readDirectory(path: string): Promise<DirectoryEntry[]> {
+    const entries = await promises.readdir(path, { withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }));
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await promises.mkdir(path, { recursive: true });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return promises.rename(from, to);
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await unlessMissing(promises.unlink(path));
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return promises.rm(path, { recursive: true, force: true });
+  }
+
+  async fileSize(path: string): Promise<number | undefined> {
+    const stats = await unlessMissing(promises.stat(path));
+    return stats?.isFile() === true ? stats.size : undefined;
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const descriptor = await openFile(path, constants.O_RDONLY);
+    try {
+      await done((callback) => fsync(descriptor, callback));
+    } finally {
+      await closeFile(descriptor);
+    }
+  }
+
+  /** The lock is on the open file, not the process: a second call here is refused as well. */
+  async tryLock(path: string): Promise<FileLock | undefined> {
+    const descriptor = await openFile(path, OPEN_FLAGS.create);
+    let isLocked = false;
+    try {
+      isLocked = tryLock(descriptor);
+    } finally {
+      if (!isLocked) await closeFile(descriptor);
+    }
+    return isLocked ? new NodeFileLock(descriptor) : undefined;
+  }
+}
+
+class NodeFileHandle implements FileHandle {
+  constructor(
+    readonly path: string,
+    private readonly descriptor: number,
+  ) {}
+
+  async read(
+    target: Uint8Array,
+    targetStart: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
+    let total = 0;
+    while (total < length) {
+      const count = await this.#readOnce(
+        target,
+        targetStart + total,
+        length - total,
+        position + total,
+      );
+      if (count === 0) break;
+      total += count;
+    }
+    return total;
+  }
+
+  async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    let rest = buffers;
+    let at = position;
+    let restBytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    while (restBytes > 0) {
+      const written = await this.#writeOnce(rest, at);
+      // A full disk or a signal may end a write early: what is left is written or names the error.
+      if (written === 0) throw noProgress(this.path);
+      at += written;
+      restBytes -= written;
+      if (restBytes > 0) rest = withoutFirstBytes(rest, written);
+    }
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return done((callback) => ftruncate(this.descriptor, sizeBytes, callback));
+  }
+
+  datasync(): Promise<void> {
+    return done((callback) => fdatasync(this.descriptor, callback));
+  }
+
+  sizeBytes(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fstat(this.descriptor, (error, stats) => (error ? reject(error) : resolve(stats.size)));
+    });
+  }
+
+  close(): Promise<void> {
+    return closeFile(this.descriptor);
+  }
+
+  #readOnce(target: Uint8Array, start: number, length: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.descriptor, target, start, length, position, (error, count) =>
+        error ? reject(error) : resolve(count),
+      );
+    });
+  }
+
+  /** libuv splits what has more buffers than one system call takes. */
+  #writeOnce(buffers: readonly Uint8Array[], position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const callback = (error: Error | null, written: number) =>
+        error ? reject(error) : resolve(written);
+      const [first] = buffers;
+      if (buffers.length === 1 && first !== undefined) {
+        write(this.descriptor, first, 0, first.length, position, callback);
+      } else {
+        writev(this.descriptor, buffers as Uint8Array[], position, callback);
+      }
+    });
+  }
+}
+
+class NodeFileLock implements FileLock {
+  constructor(private readonly descriptor: number) {}
+
+  async release(): Promise<void> {
+    unlock(this.descriptor);
+    await closeFile(this.descriptor);
+  }
+}
+
+function openFile(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(path, flags, (error, descriptor) => (error ? reject(error) : resolve(descriptor)));
+  });
+}
+
+function closeFile(descriptor: number): Promise<void> {
+  return done((callback) => close(descriptor, callback));
+}
+
+function done(call: (callback: (error: Error | null | undefined) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** What the promise resolves to, or undefined when there is no such file. */
+async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function withoutFirstBytes(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count;
+  let index = 0;
+  for (;;) {
+    const buffer = buffers[index];
+    if (buffer === undefined) return [];
+    if (buffer.length > skip) return [buffer.subarray(skip), ...buffers.slice(index + 1)];
+    skip -= buffer.length;
+    index += 1;
+  }
+}
+
+function noProgress(path: string): NodeJS.ErrnoException {
+  const error: NodeJS.ErrnoException = new Error(`EIO: a write to ${path} took no bytes`);
+  error.code = 'EIO';
+  error.syscall = 'write';
+  error.path = path;
+  return error;
+}

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { SerialQueue } from './serial-queue.js';
+
+it('runs tasks one after the other, in the order they came', async () => {
+  const queue = new SerialQueue();
+  const events: string[] = [];
+  const task = (name: string) => async () => {
+    events.push(`${name} begins`);
+    await Promise.resolve();
+    events.push(`${name} ends`);
+    return name;
+  };
+  const results = await Promise.all([queue.run(task('a')), queue.run(task('b'))]);
+  expect(results).toStrictEqual(['a', 'b']);
+  expect(events).toStrictEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+});
+
+it('goes on after a task that failed, whose caller gets the error', async () => {
+  const queue = new SerialQueue();
+  const failing = queue.run(() => Promise.reject(new Error('broken')));
+  const throwing = queue.run(() => {
+    throw new Error('thrown');
+  });
+  const next = queue.run(() => 'done');
+  await expect(failing).rejects.toThrow('broken');
+  await expect(throwing).rejects.toThrow('thrown');
+  expect(await next).toBe('done');
+});
+
+it('does not begin a task within the call', () => {
+  let began = false;
+  void new SerialQueue().run(() => {
+    began = true;
+  });
+  expect(began).toBe(false);
+});

@@ -1,0 +1,12 @@
+/** Runs tasks one after the other, in the order they came; the error of one does not stop the next. */
+export class SerialQueue {
+  /** Resolves when all tasks so far have ended; never rejects. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** @returns what the task returns, or its rejection */
+  run<T>(task: () => Promise<T> | T): Promise<T> {
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+}

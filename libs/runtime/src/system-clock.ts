@@ -1,0 +1,60 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Clock, Random, Scheduler, Timer } from './clock.js';
+
+/** The longest delay that Node's timers keep; a longer one would fire at once. */
+const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
+
+/** The time of this machine. */
+export class SystemClock implements Clock {
+  nowMs(): number {
+    return Date.now();
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+}
+
+/** Node's timers. */
+export class SystemScheduler implements Scheduler {
+  after(delayMs: number, task: () => void): Timer {
+    return new SystemTimer(delayMs, task);
+  }
+
+  soon(task: () => void): void {
+    setImmediate(task);
+  }
+}
+
+class SystemTimer implements Timer {
+  #timeout: NodeJS.Timeout | undefined;
+
+  constructor(
+    delayMs: number,
+    private readonly task: () => void,
+  ) {
+    this.#wait(delayMs);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout);
+  }
+
+  #wait(delayMs: number): void {
+    const stepMs = Math.min(delayMs, TIMER_DELAY_MS_MAX);
+    const next = delayMs > stepMs ? () => this.#wait(delayMs - stepMs) : this.task;
+    this.#timeout = setTimeout(next, stepMs);
+    this.#timeout.unref();
+  }
+}
+
+/** Randomness that nobody can foresee. */
+export class SystemRandom implements Random {
+  below(bound: number): number {
+    return randomInt(bound);
+  }
+
+  uuid(): string {
+    return randomUUID();
+  }
+}
