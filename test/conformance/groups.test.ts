@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { expectProblem, useTarget } from './target.js';
+
+describe('committed offsets of a group', () => {
+  const target = useTarget();
+
+  const commit = (group: string, offsets: readonly unknown[]) =>
+    target.http.put(`/v1/groups/${group}/offsets`).send({ offsets });
+  const committed = async (group: string, query = '') => {
+    const response = await target.http.get(`/v1/groups/${group}/offsets${query}`);
+    expect(response.status, response.text).toBe(200);
+    return (response.body as { offsets: unknown[] }).offsets;
+  };
+
+  it('are what was committed last, with the lag', async () => {
+    const topic = await target.topic({ partitions: 2 });
+    const group = `g-${randomUUID()}`;
+    await target.produce(
+      topic,
+      Array.from({ length: 5 }, (_, value) => ({ value, partition: 0 })),
+    );
+    const offsets = [
+      { topic, partition: 0, offset: 3, metadata: 'm' },
+      { topic, partition: 1, offset: 0 },
+    ];
+    const response = await commit(group, offsets);
+    expect(response.status, response.text).toBe(200);
+    expect(response.body).toMatchObject({ offsets });
+    expect(await committed(group)).toEqual([
+      { topic, partition: 0, offset: 3, highWatermark: 5, lag: 2, metadata: 'm' },
+      { topic, partition: 1, offset: 0, highWatermark: 0, lag: 0, metadata: null },
+    ]);
+    await commit(group, [{ topic, partition: 0, offset: 1 }]).expect(200);
+    expect(await committed(group, `?topic=${topic}`)).toMatchObject([
+      { partition: 0, offset: 1 },
+      { partition: 1, offset: 0 },
+    ]);
+  });
+
+  it('are an empty list of a group that nobody knows', async () => {
+    expect(await committed(`g-${randomUUID()}`)).toEqual([]);
+  });
+
+  it('are null where nothing was committed', async () => {
+    const topic = await target.topic({ partitions: 2 });
+    const group = `g-${randomUUID()}`;
+    await commit(group, [{ topic, partition: 0, offset: 0 }]).expect(200);
+    expect(await committed(group, `?topic=${topic}`)).toContainEqual(
+      expect.objectContaining({ partition: 1, offset: null }),
+    );
+  });
+
+  it.each([
+    [[{ partition: 5, offset: 0 }], 404, 'UNKNOWN_TOPIC_OR_PARTITION'],
+    [[{ partition: 0, offset: 99 }], 416, 'OFFSET_OUT_OF_RANGE'],
+    [[{ partition: 0, offset: -1 }], 400, 'INVALID_REQUEST'],
+    [[{ partition: 0, offset: 1.5 }], 400, 'INVALID_REQUEST'],
+    [[{ partition: 0 }], 400, 'INVALID_REQUEST'],
+  ])('are all or none: %j is refused', async (faulty, status, code) => {
+    const topic = await target.topic({ partitions: 2 });
+    const group = `g-${randomUUID()}`;
+    const offsets = [{ partition: 1, offset: 0 }, ...faulty].map((each) => ({ topic, ...each }));
+    expectProblem(await commit(group, offsets), status, code);
+    expect(await committed(group)).toEqual([]);
+  });
+
+  it('end with their topic', async () => {
+    const topic = await target.topic();
+    const group = `g-${randomUUID()}`;
+    await target.produce(topic, [{ value: 1 }]);
+    await commit(group, [{ topic, partition: 0, offset: 1 }]).expect(200);
+    await target.http.delete(`/v1/topics/${topic}`).expect(204);
+    await target.http.post('/v1/topics').send({ name: topic }).expect(201);
+    const offsets = await committed(group);
+    expect(offsets).not.toContainEqual(expect.objectContaining({ topic, offset: 1 }));
+  });
+});
