@@ -1,7 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { EngineModule, type EngineSeed } from './engine/engine.module.js';
 import { ClusterController } from './http/cluster.controller.js';
+import { DocsController } from './http/docs.controller.js';
 import { GroupsController } from './http/groups.controller.js';
+import { ApiDocument } from './http/openapi/api-document.js';
 import { OperationsController } from './http/operations.controller.js';
 import { PartitionsController } from './http/partitions.controller.js';
 import { ProducersController } from './http/producers.controller.js';
@@ -15,7 +17,9 @@ import { TopicsController } from './http/topics.controller.js';
     GroupsController,
     ClusterController,
     OperationsController,
+    DocsController,
   ],
+  providers: [ApiDocument],
 })
 export class GatewayModule {
   static from(seed: EngineSeed): DynamicModule {

@@ -7,11 +7,14 @@ import { GatewayModule } from '../gateway.module.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { KnownRoutes } from '../http/known-routes.js';
+import { ApiDocument } from '../http/openapi/api-document.js';
+import { DATA_PATHS } from '../http/openapi/data-operations.js';
+import { operationsOf } from '../http/openapi/openapi-types.js';
 import { ProblemFilter } from '../http/problem.filter.js';
 import { dtoPipe } from '../http/validation.js';
 import { Health } from '../observability/health.js';
 import { NestLogger, type ProcessLogger } from '../observability/logger.js';
-import { GatewayMetrics } from '../observability/metrics.js';
+import { GatewayMetrics, type HttpStatus } from '../observability/metrics.js';
 import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 
@@ -45,6 +48,9 @@ export class Gateway {
     const address = new PublicAddress(settings);
     const front = new HttpFront({ ...settings, publicUrl: address.url }, metrics, logger);
     const routes = new KnownRoutes();
+    for (const { method, path } of operationsOf({ paths: DATA_PATHS })) {
+      routes.add(method.toUpperCase(), path);
+    }
     const filter = new ProblemFilter(routes, logger);
     const adapter = controlPlaneAdapter({
       settings,
@@ -61,6 +67,8 @@ export class Gateway {
       { logger: new NestLogger(logger), bodyParser: false, abortOnError: false },
     );
     const gateway = new Gateway(app, front, address);
+    const broker = app.get<OpenBroker>(OPEN_BROKER);
+    metrics.watch({ broker: () => broker.status(), http: () => httpStatus(front) });
     app.useGlobalFilters(filter);
     app.useGlobalPipes(dtoPipe());
     try {
@@ -88,6 +96,7 @@ export class Gateway {
 
   async #listen({ host, port }: Settings): Promise<void> {
     await this.#app.init();
+    this.#app.get(ApiDocument).describe(this.#app);
     try {
       await this.#app.listen(port, host);
     } catch (cause) {
@@ -96,4 +105,15 @@ export class Gateway {
     const server: Server = this.#app.getHttpServer();
     this.#address.listensOn((server.address() as AddressInfo).port);
   }
+}
+
+function httpStatus({ context }: HttpFront): HttpStatus {
+  return {
+    connections: context.connections.connectionCount,
+    requestsInFlight: context.connections.inFlightCount,
+    requestMemoryUsedBytes: context.memory.heldBytes,
+    requestMemoryLimitBytes: context.options.requestMemoryBytes,
+    longPolls: context.longPolls.count,
+    renderCacheBytes: 0,
+  };
 }

@@ -47,9 +47,9 @@ function acceptJsonBodies(adapter: FastifyAdapter): void {
   fastify.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (request, bytes: Buffer, done) => {
+    (_request, bytes: Buffer, done) => {
       try {
-        done(null, parseJsonBody(request, bytes));
+        done(null, parseJsonBody(bytes));
       } catch (error) {
         done(error as Error);
       }

@@ -1,15 +1,33 @@
 import { Body, Controller, Get, Inject, Param, Put, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
+import { CommittedListDto, CommittedOffsetsDto } from './dto/answers.dto.js';
 import { CommitOffsetsDto } from './dto/commit-offsets.dto.js';
 import { present } from './dto/members.js';
 import { CommittedOffsetsQuery } from './dto/queries.dto.js';
+import { ApiErrors } from './openapi/problem-responses.js';
 import { BROKER } from './tokens.js';
 
+@ApiTags('groups')
 @Controller('v1/groups/:group/offsets')
 export class GroupsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}
 
   @Put()
+  @ApiOperation({ operationId: 'commitOffsets', summary: 'Commit offsets: all or none' })
+  @ApiOkResponse({ type: CommittedListDto, description: 'Committed; the same list.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'GROUP_AUTHORIZATION_FAILED',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'REQUEST_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'OFFSET_OUT_OF_RANGE',
+    'UNKNOWN_SERVER_ERROR',
+    'COORDINATOR_NOT_AVAILABLE',
+    'REQUEST_TIMED_OUT',
+    'KAFKA_STORAGE_ERROR',
+  )
   async commitOffsets(
     @Param('group') group: string,
     @Body() body: CommitOffsetsDto,
@@ -20,6 +38,14 @@ export class GroupsController {
   }
 
   @Get()
+  @ApiOperation({ operationId: 'committedOffsets', summary: 'Show committed offsets and lag' })
+  @ApiOkResponse({ type: CommittedOffsetsDto, description: 'Empty for a group that is not known.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'UNKNOWN_SERVER_ERROR',
+    'COORDINATOR_NOT_AVAILABLE',
+  )
   async committedOffsets(
     @Param('group') group: string,
     @Query() query: CommittedOffsetsQuery,

@@ -1,28 +1,33 @@
-import type { FastifyRequest } from 'fastify';
 import { ProtocolError } from '#protocol';
+import { JsonScanner } from '../records/json-scanner.js';
+import { syntaxProblem } from '../records/record-faults.js';
 
 /**
  * The body of a control-plane request: one JSON object.
- * @throws ProtocolError INVALID_REQUEST with the position of the fault
+ *
+ * The scanner of the data plane looks first: it knows the position of a fault, and refuses what is
+ * not UTF-8 or nested too deep.
+ * @throws ProtocolError INVALID_REQUEST
  */
-export function parseJsonBody(_request: FastifyRequest, bytes: Buffer): object {
-  if (bytes.length === 0) throw malformed('The body is empty; a JSON object is expected.');
-  const body: unknown = parse(bytes);
+export function parseJsonBody(bytes: Buffer): object {
+  if (bytes.length === 0) throw notAnObject('The body is empty; a JSON object is expected.');
+  assertJson(bytes);
+  const body: unknown = JSON.parse(bytes.toString());
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
-  throw malformed('The body must be a JSON object.');
+  throw notAnObject('The body must be a JSON object.');
 }
 
-function parse(bytes: Buffer): unknown {
+function assertJson(bytes: Buffer): void {
+  const scanner = new JsonScanner();
+  scanner.reset(bytes);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw malformed('The body is not JSON.', cause);
+    scanner.assertUtf8();
+    scanner.assertEnd(scanner.skipValue(scanner.skipWhitespace(0)));
+  } catch (error) {
+    throw syntaxProblem(error, 'The body');
   }
 }
 
-function malformed(detail: string, cause?: unknown): ProtocolError {
-  return new ProtocolError('INVALID_REQUEST', detail, {
-    faults: [{ pointer: '', detail }],
-    ...(cause === undefined ? {} : { cause }),
-  });
+function notAnObject(detail: string): ProtocolError {
+  return new ProtocolError('INVALID_REQUEST', detail, { faults: [{ pointer: '', detail }] });
 }

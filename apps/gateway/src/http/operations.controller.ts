@@ -1,9 +1,18 @@
 import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
+import {
+  ApiOkResponse,
+  ApiOperation,
+  ApiServiceUnavailableResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Health, type ReadinessReport } from '../observability/health.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 
+import { LivenessDto, ReadinessDto } from './dto/health.dto.js';
+
 /** For the operator's tools: health and metrics. */
+@ApiTags('cluster')
 @Controller()
 export class OperationsController {
   constructor(
@@ -13,6 +22,8 @@ export class OperationsController {
 
   /** The process runs and its event loop turns. */
   @Get('health/live')
+  @ApiOperation({ operationId: 'live', summary: 'Whether the process runs' })
+  @ApiOkResponse({ type: LivenessDto, description: 'It does.' })
   @Header('Cache-Control', 'no-store')
   live(): { readonly status: 'ok' } {
     return { status: 'ok' };
@@ -20,6 +31,9 @@ export class OperationsController {
 
   /** 200 while it serves data, in part too; 503 once it stops. */
   @Get('health/ready')
+  @ApiOperation({ operationId: 'ready', summary: 'Whether the broker serves' })
+  @ApiOkResponse({ type: ReadinessDto, description: 'It does, perhaps in part.' })
+  @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'It stops.' })
   @Header('Cache-Control', 'no-store')
   ready(@Res({ passthrough: true }) reply: FastifyReply): ReadinessReport {
     const report = this.health.readiness();
@@ -28,6 +42,11 @@ export class OperationsController {
   }
 
   @Get('metrics')
+  @ApiOperation({ operationId: 'metrics', summary: "Metrics in Prometheus' text format" })
+  @ApiOkResponse({
+    description: 'See docs/reference/metrics.md.',
+    content: { 'text/plain': { schema: { type: 'string' } } },
+  })
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   @Header('Cache-Control', 'no-store')
   render(): Promise<string> {

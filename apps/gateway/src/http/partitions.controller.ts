@@ -1,15 +1,31 @@
 import { Controller, Delete, Get, Inject, Param, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Broker, ListedOffset, OffsetSpec } from '#broker';
+import { ListedOffsetDto, LogStartOffsetDto } from './dto/answers.dto.js';
 import { DeleteRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
+import { ApiErrors } from './openapi/problem-responses.js';
 import { PartitionPipe } from './path-pipes.js';
 import { BROKER } from './tokens.js';
 
 /** What is asked of one partition besides its records, which are the data plane's. */
+@ApiTags('records')
+@ApiParam({ name: 'partition', schema: { type: 'integer', minimum: 0 } })
 @Controller('v1/topics/:topic/partitions/:partition')
 export class PartitionsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}
 
   @Delete('records')
+  @ApiOperation({ operationId: 'deleteRecords', summary: 'Delete records below an offset' })
+  @ApiOkResponse({ type: LogStartOffsetDto, description: 'Deleted.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'TOPIC_AUTHORIZATION_FAILED',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'OFFSET_OUT_OF_RANGE',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
   deleteRecords(
     @Param('topic') topic: string,
     @Param('partition', PartitionPipe) partition: number,
@@ -19,6 +35,16 @@ export class PartitionsController {
   }
 
   @Get('offsets')
+  @ApiOperation({ operationId: 'listOffset', summary: 'Find an offset by time' })
+  @ApiOkResponse({ type: ListedOffsetDto, description: 'The offset.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'CORRUPT_MESSAGE',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
   listOffset(
     @Param('topic') topic: string,
     @Param('partition', PartitionPipe) partition: number,

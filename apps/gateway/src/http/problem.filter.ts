@@ -68,7 +68,8 @@ export class ProblemFilter implements ExceptionFilter {
 
   #noSuchRoute(method: string, path: string): AnsweredError {
     const methods = this.#routes.methodsOf(path);
-    if (methods.length === 0) {
+    // A route may say itself that what it was asked for is not there.
+    if (methods.length === 0 || methods.includes(method)) {
       const detail = `There is nothing at ${path}; /docs lists what there is.`;
       return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
     }

@@ -11,19 +11,50 @@ import {
   Query,
   Res,
 } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Broker, TopicDescription } from '#broker';
 import { AlterTopicDto } from './dto/alter-topic.dto.js';
+import { TopicDto, TopicListDto } from './dto/answers.dto.js';
 import { CreateTopicDto } from './dto/create-topic.dto.js';
 import { present } from './dto/members.js';
 import { ListTopicsQuery } from './dto/queries.dto.js';
+import { ApiErrors } from './openapi/problem-responses.js';
 import { BROKER } from './tokens.js';
 
+@ApiTags('topics')
 @Controller('v1/topics')
 export class TopicsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}
 
   @Post()
+  @ApiOperation({ operationId: 'createTopic', summary: 'Make a topic' })
+  @ApiCreatedResponse({
+    type: TopicDto,
+    description: 'Made.',
+    headers: { Location: { description: 'Its path.', schema: { type: 'string' } } },
+  })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'INVALID_TOPIC_EXCEPTION',
+    'INVALID_PARTITIONS',
+    'INVALID_REPLICATION_FACTOR',
+    'INVALID_CONFIG',
+    'TOPIC_AUTHORIZATION_FAILED',
+    'TOPIC_ALREADY_EXISTS',
+    'POLICY_VIOLATION',
+    'REQUEST_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
   async createTopic(
     @Body() body: CreateTopicDto,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -34,6 +65,9 @@ export class TopicsController {
   }
 
   @Get()
+  @ApiOperation({ operationId: 'listTopics', summary: 'List the topics' })
+  @ApiOkResponse({ type: TopicListDto, description: 'In order of their names.' })
+  @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
   async listTopics(
     @Query() query: ListTopicsQuery,
   ): Promise<{ readonly topics: readonly TopicDescription[] }> {
@@ -41,11 +75,29 @@ export class TopicsController {
   }
 
   @Get(':topic')
+  @ApiOperation({ operationId: 'describeTopic', summary: 'Show a topic' })
+  @ApiOkResponse({ type: TopicDto, description: 'The topic.' })
+  @ApiErrors('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
   describeTopic(@Param('topic') topic: string): Promise<TopicDescription> {
     return this.broker.describeTopic(topic);
   }
 
   @Patch(':topic')
+  @ApiOperation({ operationId: 'alterTopic', summary: 'Add partitions, set configs' })
+  @ApiOkResponse({ type: TopicDto, description: 'As it is now.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'INVALID_PARTITIONS',
+    'INVALID_CONFIG',
+    'TOPIC_AUTHORIZATION_FAILED',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'POLICY_VIOLATION',
+    'REQUEST_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
   alterTopic(
     @Param('topic') topic: string,
     @Body() body: AlterTopicDto,
@@ -55,6 +107,15 @@ export class TopicsController {
 
   @Delete(':topic')
   @HttpCode(204)
+  @ApiOperation({ operationId: 'deleteTopic', summary: 'Delete a topic with all its records' })
+  @ApiNoContentResponse({ description: 'Deleted.' })
+  @ApiErrors(
+    'TOPIC_AUTHORIZATION_FAILED',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
   deleteTopic(@Param('topic') topic: string): Promise<void> {
     return this.broker.deleteTopic(topic);
   }

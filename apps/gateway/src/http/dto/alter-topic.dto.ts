@@ -1,4 +1,4 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { IsObject } from 'class-validator';
 import { CONFIGS_TO_SET } from './create-topic.dto.js';
 import { IsWholeNumber, OptionalMember } from './members.js';
@@ -6,6 +6,7 @@ import { IsWholeNumber, OptionalMember } from './members.js';
 const INT32_MAX = 2 ** 31 - 1;
 
 /** Body of `PATCH /v1/topics/{topic}`. */
+@ApiSchema({ name: 'AlterTopic' })
 export class AlterTopicDto {
   @ApiPropertyOptional({
     type: 'integer',
@@ -13,7 +14,7 @@ export class AlterTopicDto {
     description: 'The new number of partitions: at least the present one.',
   })
   @OptionalMember()
-  @IsWholeNumber(-INT32_MAX, INT32_MAX)
+  @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')
   readonly partitions?: number;
 
   @ApiPropertyOptional({

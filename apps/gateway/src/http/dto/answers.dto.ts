@@ -1,5 +1,5 @@
 /** Shapes of answers, for the OpenAPI document; the broker's own types are what is answered. */
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { TOPIC_CONFIG_KEYS } from '#protocol';
 import { OffsetToCommitDto } from './commit-offsets.dto.js';
 
@@ -16,6 +16,7 @@ function perConfig(schema: object): object {
   };
 }
 
+@ApiSchema({ name: 'Partition' })
 export class PartitionDto {
   @ApiProperty({ type: 'integer', minimum: 0 })
   readonly partition!: number;
@@ -45,6 +46,7 @@ export class PartitionDto {
   readonly sizeBytes!: number | null;
 }
 
+@ApiSchema({ name: 'Topic' })
 export class TopicDto {
   @ApiProperty({ type: 'string' })
   readonly name!: string;
@@ -65,16 +67,19 @@ export class TopicDto {
   readonly partitions!: PartitionDto[];
 }
 
+@ApiSchema({ name: 'TopicList' })
 export class TopicListDto {
   @ApiProperty({ type: [TopicDto] })
   readonly topics!: TopicDto[];
 }
 
+@ApiSchema({ name: 'LogStartOffset' })
 export class LogStartOffsetDto {
   @ApiProperty({ ...offset, description: 'First offset that may be read now.' })
   readonly logStartOffset!: number;
 }
 
+@ApiSchema({ name: 'ListedOffset' })
 export class ListedOffsetDto {
   @ApiProperty({ ...nullableOffset, description: 'null: there is no such record.' })
   readonly offset!: number | null;
@@ -86,6 +91,7 @@ export class ListedOffsetDto {
   readonly leaderEpoch!: number | null;
 }
 
+@ApiSchema({ name: 'Producer' })
 export class ProducerDto {
   @ApiProperty({ type: 'integer', minimum: 0 })
   readonly producerId!: number;
@@ -94,11 +100,13 @@ export class ProducerDto {
   readonly producerEpoch!: number;
 }
 
+@ApiSchema({ name: 'CommittedList' })
 export class CommittedListDto {
   @ApiProperty({ type: [OffsetToCommitDto] })
   readonly offsets!: OffsetToCommitDto[];
 }
 
+@ApiSchema({ name: 'CommittedOffset' })
 export class CommittedOffsetDto {
   @ApiProperty({ type: 'string' })
   readonly topic!: string;
@@ -119,11 +127,13 @@ export class CommittedOffsetDto {
   readonly metadata!: string | null;
 }
 
+@ApiSchema({ name: 'CommittedOffsets' })
 export class CommittedOffsetsDto {
   @ApiProperty({ type: [CommittedOffsetDto] })
   readonly offsets!: CommittedOffsetDto[];
 }
 
+@ApiSchema({ name: 'Broker' })
 export class BrokerDto {
   @ApiProperty({ type: 'integer', minimum: 0 })
   readonly id!: number;
@@ -138,6 +148,7 @@ export class BrokerDto {
   readonly alive!: boolean;
 }
 
+@ApiSchema({ name: 'Cluster' })
 export class ClusterDto {
   @ApiProperty({ type: 'string' })
   readonly clusterId!: string;

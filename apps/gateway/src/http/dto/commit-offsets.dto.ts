@@ -1,11 +1,12 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayNotEmpty, IsArray, IsObject, IsString, ValidateNested } from 'class-validator';
-import { IsWholeNumber, OptionalMember } from './members.js';
+import { IsString, ValidateNested } from 'class-validator';
+import { IsListOfObjects, IsWholeNumber, OptionalMember } from './members.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 
 /** One offset to commit: the next one to read. */
+@ApiSchema({ name: 'OffsetToCommit' })
 export class OffsetToCommitDto {
   @ApiProperty({ type: 'string' })
   @IsString({ message: 'must be a string' })
@@ -35,11 +36,10 @@ export class OffsetToCommitDto {
 }
 
 /** Body of `PUT /v1/groups/{group}/offsets`. */
+@ApiSchema({ name: 'CommitOffsets' })
 export class CommitOffsetsDto {
   @ApiProperty({ type: [OffsetToCommitDto], minItems: 1 })
-  @IsArray({ message: 'must be a list of offsets' })
-  @ArrayNotEmpty({ message: 'must have at least one offset' })
-  @IsObject({ each: true, message: 'must have objects with topic, partition and offset' })
+  @IsListOfObjects('must be a list of at least one {topic, partition, offset}')
   @ValidateNested({ each: true })
   @Type(() => OffsetToCommitDto)
   readonly offsets!: OffsetToCommitDto[];

@@ -1,4 +1,9 @@
-import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import {
+  ApiProperty,
+  ApiPropertyOptional,
+  type ApiPropertyOptions,
+  ApiSchema,
+} from '@nestjs/swagger';
 import { IsObject, IsString } from 'class-validator';
 import { TOPIC_CONFIG_KEYS, TOPIC_CONFIGS } from '#protocol';
 import { IsReplicaAssignment, IsWholeNumber, OptionalMember } from './members.js';
@@ -28,6 +33,7 @@ export const CONFIGS_TO_SET: ApiPropertyOptions = {
 };
 
 /** Body of `POST /v1/topics`. */
+@ApiSchema({ name: 'CreateTopic' })
 export class CreateTopicDto {
   @ApiProperty({
     description:
@@ -41,7 +47,7 @@ export class CreateTopicDto {
 
   @ApiPropertyOptional({ type: 'integer', minimum: 1, default: 1 })
   @OptionalMember()
-  @IsWholeNumber(-INT32_MAX, INT32_MAX)
+  @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')
   readonly partitions?: number;
 
   @ApiPropertyOptional({
@@ -50,7 +56,7 @@ export class CreateTopicDto {
     description: 'Default: 3, or the number of brokers where they are fewer.',
   })
   @OptionalMember()
-  @IsWholeNumber(-INT16_MAX, INT16_MAX)
+  @IsWholeNumber(-INT16_MAX, INT16_MAX, 'must be a whole number')
   readonly replicationFactor?: number;
 
   @ApiPropertyOptional(CONFIGS_TO_SET)

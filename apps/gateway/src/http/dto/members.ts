@@ -5,14 +5,34 @@ export function OptionalMember(): PropertyDecorator {
   return ValidateIf((_body: object, value: unknown) => value !== undefined);
 }
 
-/** A whole number from `min` to `max`. */
-export function IsWholeNumber(min: number, max: number): PropertyDecorator {
+/**
+ * A whole number from `min` to `max`.
+ * @param message where the bounds are not for people: the broker has narrower ones
+ */
+export function IsWholeNumber(
+  min: number,
+  max: number,
+  message = `must be a whole number from ${min} to ${max}`,
+): PropertyDecorator {
   return ValidateBy({
     name: 'isWholeNumber',
     validator: {
       validate: (value: unknown) =>
         typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max,
-      defaultMessage: () => `must be a whole number from ${min} to ${max}`,
+      defaultMessage: () => message,
+    },
+  });
+}
+
+/** A list of at least one object. */
+export function IsListOfObjects(message: string): PropertyDecorator {
+  const isObject = (member: unknown): boolean => typeof member === 'object' && member !== null;
+  return ValidateBy({
+    name: 'isListOfObjects',
+    validator: {
+      validate: (value: unknown) =>
+        Array.isArray(value) && value.length > 0 && value.every(isObject),
+      defaultMessage: () => message,
     },
   });
 }

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** Files of Swagger UI that the page needs, with their types. */
+const ASSETS: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+
+const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+
+/**
+ * The page's only sources are this gateway's: it works without a network, and nobody learns of it.
+ * Swagger UI writes style attributes and shows images of its own as data URLs.
+ */
+export const DOCS_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Addresses are relative, so that the page works behind a proxy that adds a path. */
+export const DOCS_PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Sluice API</title>
+    <link rel="icon" href="docs/favicon-32x32.png">
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+  </head>
+  <body>
+    <div id="api"></div>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
+  </body>
+</html>
+`;
+
+/** validatorUrl null: else the page would send the document's address to a validator elsewhere. */
+export const DOCS_SCRIPT = `SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#api',
+  deepLinking: true,
+  validatorUrl: null,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+});
+`;
+
+export interface DocsAsset {
+  readonly contentType: string;
+  readonly bytes: Buffer;
+}
+
+/** A file of the page by its name; undefined when the page has no such file. */
+export async function docsAsset(name: string): Promise<DocsAsset | undefined> {
+  const contentType = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
+  if (contentType === undefined) return undefined;
+  return { contentType, bytes: await readFile(join(folder, name)) };
+}

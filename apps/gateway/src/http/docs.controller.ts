@@ -1,0 +1,45 @@
+import { Controller, Get, Header, Inject, NotFoundException, Param, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { DOCS_PAGE, DOCS_POLICY, DOCS_SCRIPT, docsAsset } from './docs-assets.js';
+import { ApiDocument } from './openapi/api-document.js';
+import type { OpenApiDocument } from './openapi/openapi-types.js';
+
+/** The API's description, for programs and for people. */
+@ApiExcludeController()
+@Controller()
+export class DocsController {
+  constructor(@Inject(ApiDocument) private readonly document: ApiDocument) {}
+
+  @Get('openapi.json')
+  openapi(): OpenApiDocument {
+    return this.document.get();
+  }
+
+  @Get('docs')
+  @Header('Content-Type', 'text/html; charset=utf-8')
+  @Header('Content-Security-Policy', DOCS_POLICY)
+  @Header('X-Content-Type-Options', 'nosniff')
+  @Header('Referrer-Policy', 'no-referrer')
+  page(): string {
+    return DOCS_PAGE;
+  }
+
+  @Get('docs/start.js')
+  @Header('Content-Type', 'text/javascript; charset=utf-8')
+  @Header('X-Content-Type-Options', 'nosniff')
+  script(): string {
+    return DOCS_SCRIPT;
+  }
+
+  @Get('docs/:file')
+  async asset(@Param('file') file: string, @Res() reply: FastifyReply): Promise<void> {
+    const asset = await docsAsset(file);
+    if (asset === undefined) throw new NotFoundException();
+    await reply
+      .header('Content-Type', asset.contentType)
+      .header('X-Content-Type-Options', 'nosniff')
+      .header('Cache-Control', 'max-age=3600')
+      .send(asset.bytes);
+  }
+}

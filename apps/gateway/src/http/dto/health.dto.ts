@@ -1,0 +1,63 @@
+/** Shapes of the health answers, for the OpenAPI document. */
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+
+@ApiSchema({ name: 'Liveness' })
+export class LivenessDto {
+  @ApiProperty({ type: 'string', enum: ['ok'] })
+  readonly status!: string;
+}
+
+@ApiSchema({ name: 'OfflinePartition' })
+class OfflinePartitionDto {
+  @ApiProperty({ type: 'string', description: 'topic-partition' })
+  readonly partition!: string;
+
+  @ApiProperty({ type: 'string' })
+  readonly reason!: string;
+}
+
+@ApiSchema({ name: 'DamagedPartition' })
+class DamagedPartitionDto {
+  @ApiProperty({ type: 'string', description: 'topic-partition' })
+  readonly partition!: string;
+
+  @ApiProperty({ type: 'integer', description: 'Ranges of offsets that cannot be read.' })
+  readonly ranges!: number;
+}
+
+@ApiSchema({ name: 'StorageCheck' })
+class StorageCheckDto {
+  @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
+  readonly status!: string;
+
+  @ApiProperty({ type: 'integer' })
+  readonly partitions!: number;
+
+  @ApiProperty({ type: [OfflinePartitionDto], description: 'Partitions that cannot be served.' })
+  readonly offline!: OfflinePartitionDto[];
+
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'string' },
+    description: 'Partitions that take no writes since a sync failed, until a restart.',
+  })
+  readonly readOnly!: string[];
+
+  @ApiProperty({ type: [DamagedPartitionDto] })
+  readonly damaged!: DamagedPartitionDto[];
+}
+
+@ApiSchema({ name: 'Checks' })
+class ChecksDto {
+  @ApiProperty({ type: StorageCheckDto })
+  readonly storage!: StorageCheckDto;
+}
+
+@ApiSchema({ name: 'Readiness' })
+export class ReadinessDto {
+  @ApiProperty({ type: 'string', enum: ['ok', 'degraded', 'stopping'] })
+  readonly status!: string;
+
+  @ApiProperty({ type: ChecksDto })
+  readonly checks!: ChecksDto;
+}

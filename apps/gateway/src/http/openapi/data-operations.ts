@@ -1,0 +1,296 @@
+/**
+ * The two hot routes in the OpenAPI document. They are plain handlers (http/data), which no decorator
+ * describes; what they accept is described here from the constants that they check with.
+ */
+import type { ErrorCode } from '#protocol';
+import type { Operation, Parameter, PathItem, ResponseObject, Schema } from './openapi-types.js';
+import { problemResponses } from './problem-responses.js';
+
+const PRODUCE_PATH = '/v1/topics/{topic}/records';
+const FETCH_PATH = '/v1/topics/{topic}/partitions/{partition}/records';
+
+const PRODUCE_ERRORS: readonly ErrorCode[] = [
+  'INVALID_REQUEST',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+  'INVALID_TOPIC_EXCEPTION',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'INVALID_PRODUCER_EPOCH',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'MESSAGE_TOO_LARGE',
+  'REQUEST_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'UNKNOWN_SERVER_ERROR',
+  'BUFFER_EXHAUSTED',
+  'BROKER_NOT_AVAILABLE',
+  'REQUEST_TIMED_OUT',
+  'KAFKA_STORAGE_ERROR',
+];
+
+const FETCH_ERRORS: readonly ErrorCode[] = [
+  'INVALID_REQUEST',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'OFFSET_OUT_OF_RANGE',
+  'THROTTLING_QUOTA_EXCEEDED',
+  'CORRUPT_MESSAGE',
+  'UNSUPPORTED_COMPRESSION_TYPE',
+  'UNKNOWN_SERVER_ERROR',
+  'BROKER_NOT_AVAILABLE',
+  'KAFKA_STORAGE_ERROR',
+];
+
+const OFFSET: Schema = { type: 'integer', minimum: 0 };
+
+/** Components that the two operations refer to. */
+export const DATA_SCHEMAS: Readonly<Record<string, Schema>> = {
+  RecordToProduce: {
+    type: 'object',
+    description: 'One of `value` and `valueBase64`; at most one of `key` and `keyBase64`.',
+    additionalProperties: false,
+    properties: {
+      value: { description: 'Any JSON: kept as the text that was sent. null is a tombstone.' },
+      valueBase64: { type: 'string', contentEncoding: 'base64' },
+      key: { description: 'A string is kept as its UTF-8 bytes, any other JSON as its text.' },
+      keyBase64: { type: 'string', contentEncoding: 'base64' },
+      headers: {
+        oneOf: [
+          { type: 'object', additionalProperties: { type: 'string' } },
+          { type: 'array', items: ref('RecordHeader') },
+        ],
+      },
+      partition: { type: 'integer', minimum: 0 },
+      timestamp: { type: 'integer', description: 'Milliseconds since the epoch.' },
+    },
+  },
+  RecordHeader: {
+    type: 'object',
+    required: ['key'],
+    additionalProperties: false,
+    properties: {
+      key: { type: 'string' },
+      value: { type: ['string', 'null'] },
+      valueBase64: { type: 'string', contentEncoding: 'base64' },
+    },
+  },
+  RecordsToProduce: {
+    type: 'object',
+    required: ['records'],
+    additionalProperties: false,
+    properties: { records: { type: 'array', minItems: 1, items: ref('RecordToProduce') } },
+  },
+  ProducedOffset: {
+    type: 'object',
+    required: ['partition', 'offset', 'timestamp'],
+    properties: { partition: OFFSET, offset: OFFSET, timestamp: { type: 'integer' } },
+  },
+  ProducedOffsets: {
+    type: 'object',
+    description: 'In the order of the records.',
+    required: ['offsets'],
+    properties: { offsets: { type: 'array', items: ref('ProducedOffset') } },
+  },
+  PartlyProduced: {
+    type: 'object',
+    required: ['offsets'],
+    properties: {
+      offsets: {
+        type: 'array',
+        items: {
+          oneOf: [
+            ref('ProducedOffset'),
+            {
+              type: 'object',
+              required: ['partition', 'error'],
+              properties: { partition: OFFSET, error: ref('Problem') },
+            },
+          ],
+        },
+      },
+    },
+  },
+  FetchedRecord: {
+    type: 'object',
+    required: ['topic', 'partition', 'offset', 'timestamp', 'headers'],
+    properties: {
+      topic: { type: 'string' },
+      partition: OFFSET,
+      offset: OFFSET,
+      timestamp: { type: 'integer' },
+      key: { description: 'As it was sent; a string when it is UTF-8, null when there is none.' },
+      keyBase64: { type: 'string', contentEncoding: 'base64' },
+      value: { description: 'As it was sent; a string when it is UTF-8, null for a tombstone.' },
+      valueBase64: { type: 'string', contentEncoding: 'base64' },
+      headers: { type: 'array', items: ref('RecordHeader') },
+    },
+  },
+  FetchedRecords: {
+    type: 'object',
+    required: ['records', 'nextOffset', 'highWatermark', 'logStartOffset', 'leaderEpoch'],
+    properties: {
+      records: { type: 'array', items: ref('FetchedRecord') },
+      nextOffset: { ...OFFSET, description: 'Where to go on.' },
+      highWatermark: { ...OFFSET, description: 'First offset that is not committed.' },
+      logStartOffset: { ...OFFSET, description: 'First offset that may be read.' },
+      leaderEpoch: { type: ['integer', 'null'] },
+    },
+  },
+};
+
+const TOPIC: Parameter = {
+  name: 'topic',
+  in: 'path',
+  required: true,
+  schema: { type: 'string' },
+};
+
+const PARTITION: Parameter = {
+  name: 'partition',
+  in: 'path',
+  required: true,
+  schema: { type: 'integer', minimum: 0 },
+};
+
+const ANY_BODY: Schema = { type: 'string', description: "One record's value, byte for byte." };
+
+const PRODUCE: Operation = {
+  operationId: 'produce',
+  summary: 'Append records to a topic',
+  description:
+    'All records are checked before the first is appended. Answered once they are on disk ' +
+    '(`acks=0`: once they are buffered). A body of any type but JSON and NDJSON is one record.',
+  tags: ['records'],
+  parameters: [
+    TOPIC,
+    query('acks', { type: 'string', enum: ['all', '1', '0'], default: 'all' }),
+    query('timeoutMs', { type: 'integer', minimum: 1, default: 30_000 }),
+    query(
+      'partitioner',
+      { type: 'string', enum: ['sticky', 'roundrobin'], default: 'sticky' },
+      'For records without partition and key.',
+    ),
+    query('partition', { type: 'integer', minimum: 0 }, 'Of every record.'),
+    query('key', { type: 'string' }, 'Of a record whose body is its value.'),
+    query('body', { type: 'string', enum: ['value'] }, 'The body is one value, whatever its type.'),
+    query(
+      'report',
+      { type: 'string', enum: ['all', 'errors'], default: 'all' },
+      'Which lines the answer to NDJSON has.',
+    ),
+    header('Producer-Id', 'Idempotent producer; goes with the two below.'),
+    header('Producer-Epoch', 'Of `POST /v1/producers`.'),
+    header(
+      'Producer-Sequence',
+      "Of the first record in its partition; from 0, + each request's records.",
+    ),
+  ],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': { schema: { oneOf: [ref('RecordsToProduce'), ref('RecordToProduce')] } },
+      'application/x-ndjson': {
+        schema: { type: 'string', description: 'One record in JSON a line.' },
+      },
+      'text/plain': { schema: ANY_BODY },
+      'application/octet-stream': { schema: { ...ANY_BODY, format: 'binary' } },
+    },
+  },
+  responses: {
+    200: {
+      description: 'Written.',
+      content: {
+        'application/json': { schema: ref('ProducedOffsets') },
+        'application/x-ndjson': {
+          schema: {
+            type: 'string',
+            description:
+              'To NDJSON: `{"line", "partition", "offset"}` or `{"line", "error"}` a line.',
+          },
+        },
+      },
+    },
+    202: { description: '`acks=0`: buffered.' },
+    207: {
+      description:
+        'Writing failed for some partitions; `error` stands in the place of their records.',
+      content: { 'application/json': { schema: ref('PartlyProduced') } },
+    },
+    ...problemResponses(PRODUCE_ERRORS, '/v1/topics/orders/records', true),
+  },
+};
+
+const FETCH: Operation = {
+  operationId: 'fetch',
+  summary: 'Read records of a partition',
+  description:
+    'Records below the high watermark, in order of their offsets. With nothing to read it waits ' +
+    '`waitMs` for the next append. `Accept: application/x-ndjson` streams one record a line.',
+  tags: ['records'],
+  parameters: [
+    TOPIC,
+    PARTITION,
+    query(
+      'offset',
+      { type: 'string', pattern: '^(earliest|latest|[0-9]{1,16})$', default: 'earliest' },
+      'A number, `earliest` or `latest`.',
+    ),
+    query('timestamp', { type: 'integer', minimum: 0 }, 'Begins at the first record not older.'),
+    query('limit', { type: 'integer', minimum: 1, default: 500 }, 'Records.'),
+    query(
+      'maxBytes',
+      { type: 'integer', minimum: 1, default: 1_048_576 },
+      'One record always fits.',
+    ),
+    query('waitMs', { type: 'integer', minimum: 0, maximum: 60_000, default: 0 }, 'Long poll.'),
+    query('minBytes', { type: 'integer', minimum: 1, default: 1 }, 'Ends the wait.'),
+    query(
+      'leaderEpoch',
+      { type: 'integer', minimum: 0 },
+      'Of the position: tells of a truncation.',
+    ),
+    query(
+      'format',
+      { type: 'string', enum: ['auto', 'json', 'string', 'base64', 'raw'], default: 'auto' },
+      'Forces one form of keys and values; `raw` with `limit=1` is the bytes of a value alone.',
+    ),
+    query('follow', { type: 'boolean', default: false }, 'A stream goes on at the high watermark.'),
+  ],
+  responses: {
+    200: {
+      description: 'Records, or none.',
+      content: {
+        'application/json': { schema: ref('FetchedRecords') },
+        'application/x-ndjson': {
+          schema: {
+            type: 'string',
+            description: 'A record a line, last `{"nextOffset", "highWatermark"}`.',
+          },
+        },
+        'application/octet-stream': {
+          schema: { type: 'string', format: 'binary', description: '`format=raw`.' },
+        },
+      },
+    },
+    204: { description: '`format=raw`: there is no record.' },
+    ...problemResponses(FETCH_ERRORS, '/v1/topics/orders/partitions/0/records', false),
+  },
+};
+
+/** By path, to be merged with the operations that the controllers describe. */
+export const DATA_PATHS: Readonly<Record<string, PathItem>> = {
+  [PRODUCE_PATH]: { post: PRODUCE },
+  [FETCH_PATH]: { get: FETCH },
+};
+
+function ref(schema: string): Schema {
+  return { $ref: `#/components/schemas/${schema}` };
+}
+
+function query(name: string, schema: Schema, description?: string): Parameter {
+  return { name, in: 'query', schema, ...(description === undefined ? {} : { description }) };
+}
+
+function header(name: string, description: string): Parameter {
+  return { name, in: 'header', description, schema: { type: 'integer', minimum: 0 } };
+}

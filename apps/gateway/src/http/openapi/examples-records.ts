@@ -1,0 +1,228 @@
+import type { ApiExample } from './api-example.js';
+import { answers, json, problem } from './example-parts.js';
+
+const RECORDS = '/v1/topics/orders/records';
+const PARTITION_RECORDS = '/v1/topics/orders/partitions/0/records';
+const PARTITION_OFFSETS = '/v1/topics/orders/partitions/0/offsets';
+
+const TIMESTAMP = 1_750_000_000_000;
+const PARTITION_0 = { topic: 'orders', partition: 0 };
+
+const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
+const NO_SUCH_PARTITION = 'Topic "orders" has 3 partitions, from 0; there is no partition 9.';
+
+export const RECORD_EXAMPLES: readonly ApiExample[] = [
+  {
+    name: 'two',
+    operationId: 'produce',
+    summary: 'Two records; with a key and headers, and of bytes that are not JSON',
+    request: {
+      path: { topic: 'orders' },
+      body: json({
+        records: [
+          { ...ADA, headers: { trace: '7f1c' } },
+          { valueBase64: '3q2+7w==', partition: 0, timestamp: TIMESTAMP },
+        ],
+      }),
+    },
+    response: answers(200, {
+      offsets: [
+        { partition: 0, offset: 0, timestamp: TIMESTAMP },
+        { partition: 0, offset: 1, timestamp: TIMESTAMP },
+      ],
+    }),
+  },
+  {
+    name: 'alone',
+    operationId: 'produce',
+    summary: 'One record alone',
+    request: { path: { topic: 'orders' }, body: json({ value: [1, 2, 3], partition: 0 }) },
+    response: answers(200, { offsets: [{ partition: 0, offset: 2, timestamp: TIMESTAMP }] }),
+  },
+  {
+    name: 'text',
+    operationId: 'produce',
+    summary: 'Any other body is the value of one record',
+    request: {
+      path: { topic: 'orders' },
+      query: { partition: 1, key: 'ada' },
+      body: { contentType: 'text/plain', value: 'as it is' },
+    },
+    response: answers(200, { offsets: [{ partition: 1, offset: 0, timestamp: TIMESTAMP }] }),
+  },
+  {
+    name: 'lines',
+    operationId: 'produce',
+    summary: 'A stream of records, a line each; a bad line does not end the rest',
+    request: {
+      path: { topic: 'orders' },
+      query: { partition: 2 },
+      body: { contentType: 'application/x-ndjson', value: '{"value": 1}\n{"value": 2}\n' },
+    },
+    response: {
+      status: 200,
+      body: {
+        contentType: 'application/x-ndjson',
+        value: '{"line":1,"partition":2,"offset":0}\n{"line":2,"partition":2,"offset":1}\n',
+      },
+    },
+  },
+  {
+    name: 'noValue',
+    operationId: 'produce',
+    summary: 'A record without a value: nothing is written, the first record neither',
+    request: {
+      path: { topic: 'orders' },
+      body: json({ records: [{ value: 1 }, { key: 'ada' }] }),
+    },
+    response: problem({
+      code: 'INVALID_RECORD',
+      detail: 'A record has neither value nor valueBase64.',
+      instance: RECORDS,
+      isWrite: true,
+      faults: [{ pointer: '/records/1', detail: 'has neither value nor valueBase64' }],
+    }),
+  },
+  {
+    name: 'unknownTopic',
+    operationId: 'produce',
+    summary: 'A topic that there is not',
+    request: { path: { topic: 'nowhere' }, body: json({ value: 1 }) },
+    response: problem({
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      detail: 'There is no topic "nowhere"; POST /v1/topics makes one.',
+      instance: '/v1/topics/nowhere/records',
+      isWrite: true,
+    }),
+  },
+  {
+    name: 'new',
+    operationId: 'initProducer',
+    summary: 'An id for an idempotent producer',
+    request: {},
+    response: answers(201, { producerId: 0, producerEpoch: 0 }),
+  },
+  {
+    name: 'idempotent',
+    operationId: 'produce',
+    summary: 'By an idempotent producer: sent again, it answers the same offsets',
+    request: {
+      path: { topic: 'orders' },
+      query: { partition: 0 },
+      headers: { 'Producer-Id': 0, 'Producer-Epoch': 0, 'Producer-Sequence': 0 },
+      body: json({ value: 'once' }),
+    },
+    response: answers(200, { offsets: [{ partition: 0, offset: 3, timestamp: TIMESTAMP }] }),
+  },
+  {
+    name: 'sequenceGap',
+    operationId: 'produce',
+    summary: 'A sequence that does not follow',
+    request: {
+      path: { topic: 'orders' },
+      query: { partition: 0 },
+      headers: { 'Producer-Id': 0, 'Producer-Epoch': 0, 'Producer-Sequence': 7 },
+      body: json({ value: 'later' }),
+    },
+    response: problem({
+      code: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+      detail: 'The sequence is 7; the next one of this producer and partition is 1.',
+      instance: RECORDS,
+      isWrite: true,
+    }),
+  },
+  {
+    name: 'fromStart',
+    operationId: 'fetch',
+    summary: 'The first two records of a partition',
+    request: { path: PARTITION_0, query: { offset: 'earliest', limit: 2 } },
+    response: answers(200, {
+      records: [
+        {
+          ...PARTITION_0,
+          offset: 0,
+          timestamp: TIMESTAMP,
+          key: 'ada',
+          value: { item: 'tea', n: 2 },
+          headers: [{ key: 'trace', value: '7f1c' }],
+        },
+        {
+          ...PARTITION_0,
+          offset: 1,
+          timestamp: TIMESTAMP,
+          key: null,
+          valueBase64: '3q2+7w==',
+          headers: [],
+        },
+      ],
+      nextOffset: 2,
+      highWatermark: 4,
+      logStartOffset: 0,
+      leaderEpoch: 0,
+    }),
+  },
+  {
+    name: 'outOfRange',
+    operationId: 'fetch',
+    summary: "Beyond the log's end",
+    request: { path: PARTITION_0, query: { offset: 1000 } },
+    response: problem({
+      code: 'OFFSET_OUT_OF_RANGE',
+      detail: 'Offset 1000 is not in the log, which goes from 0 to 4.',
+      instance: PARTITION_RECORDS,
+      members: { logStartOffset: 0, highWatermark: 4 },
+    }),
+  },
+  {
+    name: 'byTime',
+    operationId: 'listOffset',
+    summary: 'The first record at a time or after it',
+    request: { path: PARTITION_0, query: { at: String(TIMESTAMP) } },
+    response: answers(200, { offset: 0, timestamp: TIMESTAMP, leaderEpoch: 0 }),
+  },
+  {
+    name: 'unknownPartition',
+    operationId: 'listOffset',
+    summary: 'A partition that there is not',
+    request: { path: { topic: 'orders', partition: 9 }, query: { at: 'latest' } },
+    response: problem({
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      detail: NO_SUCH_PARTITION,
+      instance: '/v1/topics/orders/partitions/9/offsets',
+    }),
+  },
+  {
+    name: 'noPosition',
+    operationId: 'listOffset',
+    summary: 'A position that is none',
+    request: { path: PARTITION_0, query: { at: 'yesterday' } },
+    response: problem({
+      code: 'INVALID_REQUEST',
+      detail: '?at: must be "earliest", "latest" or milliseconds since the epoch.',
+      instance: PARTITION_OFFSETS,
+      faults: [
+        { pointer: '?at', detail: 'must be "earliest", "latest" or milliseconds since the epoch' },
+      ],
+    }),
+  },
+  {
+    name: 'first',
+    operationId: 'deleteRecords',
+    summary: 'All records below offset 1',
+    request: { path: PARTITION_0, query: { beforeOffset: 1 } },
+    response: answers(200, { logStartOffset: 1 }),
+  },
+  {
+    name: 'aboveHighWatermark',
+    operationId: 'deleteRecords',
+    summary: 'More than there is',
+    request: { path: PARTITION_0, query: { beforeOffset: 1000 } },
+    response: problem({
+      code: 'OFFSET_OUT_OF_RANGE',
+      detail: 'Offset 1000 is above the high watermark, 4.',
+      instance: PARTITION_RECORDS,
+      isWrite: true,
+      members: { logStartOffset: 1, highWatermark: 4 },
+    }),
+  },
+];

@@ -1,0 +1,16 @@
+/**
+ * The examples of the OpenAPI document, in the order in which they work on an empty broker. A test
+ * sends each and compares the answer with the one shown here.
+ */
+
+import type { ApiExample } from './api-example.js';
+import { CLUSTER_EXAMPLES } from './examples-cluster.js';
+import { RECORD_EXAMPLES } from './examples-records.js';
+import { TOPIC_END_EXAMPLES, TOPIC_EXAMPLES } from './examples-topics.js';
+
+export const API_EXAMPLES: readonly ApiExample[] = [
+  ...TOPIC_EXAMPLES,
+  ...RECORD_EXAMPLES,
+  ...CLUSTER_EXAMPLES,
+  ...TOPIC_END_EXAMPLES,
+];
