@@ -111,6 +111,8 @@ export interface ProduceRequest {
   readonly producer?: ProducerIdentity & { readonly sequence: number };
   /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
   readonly mayBlock?: boolean;
+  /** Ends a wait for buffer memory at once; what is buffered is written in any case. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ProducerIdentity {

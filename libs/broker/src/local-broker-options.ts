@@ -70,10 +70,11 @@ export interface BrokerStatus {
 export interface PartitionStatus {
   readonly topic: string;
   readonly partition: number;
-  readonly logStartOffset: number;
-  readonly highWatermark: number;
-  readonly logEndOffset: number;
-  readonly sizeBytes: number;
+  /** These four are null while the partition is offline. */
+  readonly logStartOffset: number | null;
+  readonly highWatermark: number | null;
+  readonly logEndOffset: number | null;
+  readonly sizeBytes: number | null;
   /** False after a failed sync: reads go on, writes wait for a restart. */
   readonly isWritable: boolean;
   /** Ranges of offsets that cannot be read. */

@@ -11,7 +11,7 @@
 
 import { join } from 'node:path';
 import { ProtocolError } from '#protocol';
-import type { FileSystem, Random } from '#runtime';
+import { type FileSystem, type Random, SerialQueue } from '#runtime';
 import type { CoordinationStore, NewBroker, NewTopic, TopicChange } from '../coordination-store.js';
 import { DataDirError } from '../data-dir-error.js';
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
@@ -52,10 +52,10 @@ export class EmbeddedStore implements CoordinationStore {
   readonly clusterUuid: string;
   readonly #file: DurableJsonFile<CoordinationDocument>;
   readonly #random: Random;
+  readonly #changes = new SerialQueue();
   readonly #listeners = new Set<(change: MetadataChange) => void>();
   #state: CoordinationState;
   #broker: BrokerRegistration | undefined;
-  #lastChange: Promise<unknown> = Promise.resolve();
 
   private constructor(
     identity: DataDirIdentity,
@@ -106,7 +106,7 @@ export class EmbeddedStore implements CoordinationStore {
   }
 
   registerBroker(broker: NewBroker): Promise<BrokerRegistration> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const brokerEpoch = this.#state.brokerEpoch + 1;
       const topics = new Map<string, TopicMetadata>();
       for (const topic of this.#state.topics.values()) {
@@ -129,7 +129,7 @@ export class EmbeddedStore implements CoordinationStore {
 
   createTopic(newTopic: NewTopic): Promise<TopicMetadata> {
     const { name, configs, assignment } = newTopic;
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       if (this.#state.topics.has(name)) {
         throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
       }
@@ -141,7 +141,7 @@ export class EmbeddedStore implements CoordinationStore {
   }
 
   alterTopic(change: TopicChange): Promise<TopicMetadata | undefined> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const current = this.#state.topics.get(change.name);
       if (current?.id !== change.topicId || current.version !== change.expectedVersion) {
         return undefined;
@@ -158,7 +158,7 @@ export class EmbeddedStore implements CoordinationStore {
   }
 
   deleteTopic(name: string, topicId: string): Promise<boolean> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       if (this.#state.topics.get(name)?.id !== topicId) return false;
       const topics = new Map(this.#state.topics);
       topics.delete(name);
@@ -171,7 +171,7 @@ export class EmbeddedStore implements CoordinationStore {
   }
 
   confirmPartitions(name: string, topicId: string): Promise<void> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const current = this.#state.topics.get(name);
       if (current?.id !== topicId || !current.partitions.some((one) => one.isNew)) return;
       const partitions = current.partitions.map((one) => ({ ...one, isNew: false }));
@@ -189,15 +189,8 @@ export class EmbeddedStore implements CoordinationStore {
   }
 
   /** Resolves when the changes under way are written. */
-  async close(): Promise<void> {
-    await this.#lastChange;
-  }
-
-  /** Does one change after the other. */
-  #change<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.#lastChange.then(change);
-    this.#lastChange = result.catch(() => undefined);
-    return result;
+  close(): Promise<void> {
+    return this.#changes.run(() => undefined);
   }
 
   async #writeTopic(topic: TopicMetadata): Promise<void> {

@@ -1,0 +1,29 @@
+export type {
+  Acks,
+  AlterTopicRequest,
+  Broker,
+  BrokerDescription,
+  ClusterDescription,
+  CommittedOffset,
+  CreateTopicRequest,
+  FetchRequest,
+  FetchResult,
+  ListedOffset,
+  OffsetSpec,
+  OffsetToCommit,
+  PartitionDescription,
+  ProducePart,
+  ProduceRequest,
+  ProduceResult,
+  ProducerIdentity,
+  TopicDescription,
+  TopicLimits,
+} from './broker.js';
+export type {
+  BrokerStatus,
+  LocalBrokerPorts,
+  LocalBrokerSettings,
+  OpenBroker,
+  PartitionStatus,
+} from './local-broker-options.js';
+export { openLocalBroker } from './open-local-broker.js';

@@ -1,0 +1,157 @@
+import type { CoordinationStore, ProducerIds } from '#coordination';
+import type { OffsetStore } from '#groups';
+import {
+  isInternalTopic,
+  type Offset,
+  ProtocolError,
+  parseTopicConfig,
+  type TopicPartition,
+  topicNameFault,
+} from '#protocol';
+import type { ReplicaManager } from '#replication';
+import type {
+  AlterTopicRequest,
+  Broker,
+  ClusterDescription,
+  CommittedOffset,
+  CreateTopicRequest,
+  FetchRequest,
+  FetchResult,
+  ListedOffset,
+  OffsetSpec,
+  OffsetToCommit,
+  ProduceRequest,
+  ProduceResult,
+  ProducerIdentity,
+  TopicDescription,
+  TopicLimits,
+} from './broker.js';
+import type { ProducePath } from './produce-path.js';
+import { limitsOf } from './topic.js';
+import type { TopicAdmin } from './topic-admin.js';
+import { type TopicRegistry, unknownTopic } from './topic-registry.js';
+
+/** The parts behind a `LocalBroker`, each of which does one thing. */
+export interface LocalBrokerParts {
+  readonly store: CoordinationStore;
+  readonly registry: TopicRegistry;
+  readonly admin: TopicAdmin;
+  readonly replicas: ReplicaManager;
+  readonly producePath: ProducePath;
+  readonly offsets: OffsetStore;
+  readonly producerIds: ProducerIds;
+  readonly url: () => string | null;
+  readonly autoCreateTopics: boolean;
+}
+
+/** What a topic that is made by producing to it has. */
+const AUTO_CREATED_LIMITS: TopicLimits = limitsOf(1, parseTopicConfig({}, 1));
+
+/** The `Broker` of a cluster of one: serves everything from this process. */
+export class LocalBroker implements Broker {
+  readonly #parts: LocalBrokerParts;
+
+  constructor(parts: LocalBrokerParts) {
+    this.#parts = parts;
+  }
+
+  describeCluster(): ClusterDescription {
+    const { store, url } = this.#parts;
+    return {
+      clusterId: store.clusterId,
+      coordination: store.kind,
+      controller: store.controller(),
+      brokers: store.brokers().map((broker) => ({
+        id: broker.id,
+        url: broker.url ?? url(),
+        rack: broker.rack,
+        alive: broker.alive,
+      })),
+    };
+  }
+
+  createTopic(request: CreateTopicRequest): Promise<TopicDescription> {
+    return this.#parts.admin.create(request);
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- of a port whose other implementations wait
+  async listTopics(options: { readonly includeInternal: boolean }): Promise<TopicDescription[]> {
+    const { registry, admin } = this.#parts;
+    return [...registry.all()]
+      .filter((topic) => options.includeInternal || !topic.isInternal)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map((topic) => admin.describe(topic));
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- as above
+  async describeTopic(topic: string): Promise<TopicDescription> {
+    const { registry, admin } = this.#parts;
+    return admin.describe(registry.getOrThrow(topic));
+  }
+
+  alterTopic(topic: string, change: AlterTopicRequest): Promise<TopicDescription> {
+    return this.#parts.admin.alter(topic, change);
+  }
+
+  deleteTopic(topic: string): Promise<void> {
+    return this.#parts.admin.delete(topic);
+  }
+
+  /** A topic that producing would make has the limits that it would be made with. */
+  topicLimits(topic: string): TopicLimits | undefined {
+    const present = this.#parts.registry.get(topic);
+    if (present !== undefined) return present.limits;
+    return this.#mayBeMade(topic) ? AUTO_CREATED_LIMITS : undefined;
+  }
+
+  produce(request: ProduceRequest): Promise<ProduceResult> {
+    const { registry, producePath } = this.#parts;
+    const topic = registry.get(request.topic);
+    return topic === undefined ? this.#produceToNew(request) : producePath.produce(topic, request);
+  }
+
+  async initProducer(): Promise<ProducerIdentity> {
+    return { producerId: await this.#parts.producerIds.next(), producerEpoch: 0 };
+  }
+
+  fetch(request: FetchRequest): Promise<FetchResult> {
+    return this.#parts.replicas.fetch(request, request);
+  }
+
+  listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
+    return this.#parts.replicas.listOffset(target, at);
+  }
+
+  async deleteRecords(
+    target: TopicPartition,
+    beforeOffset: Offset,
+  ): Promise<{ logStartOffset: Offset }> {
+    return { logStartOffset: await this.#parts.replicas.deleteRecords(target, beforeOffset) };
+  }
+
+  commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
+    return this.#parts.offsets.commit(group, offsets);
+  }
+
+  committedOffsets(group: string, topic?: string): Promise<CommittedOffset[]> {
+    return this.#parts.offsets.committed(group, topic);
+  }
+
+  async #produceToNew(request: ProduceRequest): Promise<ProduceResult> {
+    const { admin, producePath } = this.#parts;
+    if (isInternalTopic(request.topic)) {
+      throw new ProtocolError(
+        'INVALID_TOPIC_EXCEPTION',
+        `Topic names that begin with "__" are the cluster's own: clients do not produce to them.`,
+      );
+    }
+    if (!this.#mayBeMade(request.topic)) throw unknownTopic(request.topic);
+    return producePath.produce(await admin.ensure(request.topic), request);
+  }
+
+  #mayBeMade(topic: string): boolean {
+    return (
+      this.#parts.autoCreateTopics && topicNameFault(topic) === undefined && !isInternalTopic(topic)
+    );
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Puts together a broker of its own: the parts, and the order in which they start and stop.
+ *
+ * Start: lock and recover the logs, take the identity and the metadata, begin new leader epochs, open
+ * the topics. Stop: refuse new produces, write what is buffered, end the waits, close the logs cleanly.
+ */
+import { type CoordinationStore, EmbeddedStore, ProducerIds } from '#coordination';
+import { OffsetStore, type TopicDirectory } from '#groups';
+import { LogManager } from '#log';
+import { ReplicaManager } from '#replication';
+import { LocalBroker } from './local-broker.js';
+import type {
+  BrokerStatus,
+  LocalBrokerPorts,
+  LocalBrokerSettings,
+  OpenBroker,
+  PartitionStatus,
+} from './local-broker-options.js';
+import { ProducePath } from './produce-path.js';
+import { TopicAdmin } from './topic-admin.js';
+import { TopicRegistry } from './topic-registry.js';
+
+/**
+ * Opens the broker of a data directory.
+ * @throws DataDirError when the directory is another broker's or damaged; what LogManager.open throws
+ *   when another process has it
+ */
+export async function openLocalBroker(
+  settings: LocalBrokerSettings,
+  ports: LocalBrokerPorts,
+): Promise<OpenBroker> {
+  const logManager = await LogManager.open({ ...settings, ...ports });
+  try {
+    return await openOn(logManager, settings, ports);
+  } catch (error) {
+    await logManager.close();
+    throw error;
+  }
+}
+
+async function openOn(
+  logManager: LogManager,
+  settings: LocalBrokerSettings,
+  ports: LocalBrokerPorts,
+): Promise<OpenBroker> {
+  const { brokerId, rack } = settings;
+  const store = await EmbeddedStore.open({ ...settings, ...ports });
+  const producerIds = await ProducerIds.open({ ...settings, ...ports });
+  const delayedFetchesMax = settings.longPollsMax;
+  const replicas = new ReplicaManager({ ...ports, logManager, brokerId, delayedFetchesMax });
+  const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
+  const admin = new TopicAdmin({ ...settings, ...ports, store, registry, replicas });
+  const producePath = new ProducePath({ ...settings, ...ports, replicas });
+  const topics: TopicDirectory = {
+    topic: (name) => registry.get(name),
+    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
+  };
+  const offsets = new OffsetStore({ ...ports, topics });
+  registry.onDeleted = () => offsets.removeStaleOffsets();
+
+  await store.registerBroker({ id: brokerId, url: null, rack });
+  await registry.open();
+
+  const { url, autoCreateTopics } = settings;
+  const parts = { store, registry, admin, replicas, producePath, offsets, producerIds };
+  return {
+    broker: new LocalBroker({ ...parts, url, autoCreateTopics }),
+    status: () => statusOf(registry, replicas, producePath),
+    endWaits: () => replicas.delayedFetches.end(),
+    close: () => close({ logManager, store, replicas, registry, producePath }),
+  };
+}
+
+interface ClosedParts {
+  readonly logManager: LogManager;
+  readonly store: CoordinationStore;
+  readonly replicas: ReplicaManager;
+  readonly registry: TopicRegistry;
+  readonly producePath: ProducePath;
+}
+
+async function close(parts: ClosedParts): Promise<void> {
+  const { logManager, store, replicas, registry, producePath } = parts;
+  replicas.delayedFetches.end();
+  await producePath.close(registry.all());
+  await registry.close();
+  replicas.close();
+  await store.close();
+  await logManager.close();
+}
+
+function statusOf(
+  registry: TopicRegistry,
+  replicas: ReplicaManager,
+  producePath: ProducePath,
+): BrokerStatus {
+  const partitions = Array.from(
+    replicas.partitions(),
+    ({ topicPartition, log }): PartitionStatus => {
+      const { logStartOffset, highWatermark, logEndOffset, sizeBytes, isWritable } = log;
+      return {
+        ...topicPartition,
+        logStartOffset,
+        highWatermark,
+        logEndOffset,
+        sizeBytes,
+        isWritable,
+        damagedRanges: log.damagedRanges.length,
+        offline: undefined,
+      };
+    },
+  );
+  for (const { topic, partition, reason } of replicas.offline()) {
+    partitions.push({ ...UNKNOWN_PARTITION, topic, partition, offline: reason });
+  }
+  const { buffer } = producePath;
+  return {
+    topics: [...registry.all()].length,
+    partitions,
+    bufferTotalBytes: buffer.totalBytes,
+    bufferAvailableBytes: buffer.availableBytes,
+    bufferWaiters: buffer.waiters,
+    bufferExhaustedTotal: buffer.exhaustedTotal,
+    delayedFetches: replicas.delayedFetches.count,
+    delayedFetchesRefusedTotal: replicas.delayedFetches.refusedTotal,
+  };
+}
+
+/** What is not known of a partition that is offline is null. */
+const UNKNOWN_PARTITION = {
+  logStartOffset: null,
+  highWatermark: null,
+  logEndOffset: null,
+  sizeBytes: null,
+  isWritable: false,
+  damagedRanges: 0,
+} as const;

@@ -1,0 +1,218 @@
+/**
+ * What is checked of a produce request before anything of it is written, and which partitions its
+ * records go to. Runs for every record: plain loops over numbers, no object a record.
+ */
+import { batchOfOneSizeBytes } from '#log';
+import { partitionForKey } from '#producer';
+import {
+  type ErrorCode,
+  type Fault,
+  FIELD_HEADERS_END,
+  FIELD_HEADERS_START,
+  FIELD_KEY_END,
+  FIELD_KEY_START,
+  FIELD_PARTITION,
+  FIELD_TIMESTAMP,
+  FIELD_VALUE_END,
+  FIELD_VALUE_START,
+  ProtocolError,
+  RECORD_STRIDE,
+  type RecordSet,
+} from '#protocol';
+import type { ProduceRequest, TopicLimits } from './broker.js';
+import type { PartitionRecords } from './pending-produce.js';
+import type { Topic } from './topic.js';
+
+/** More than a batch and a record need beside keys, values and headers. */
+const BATCH_OF_ONE_OVERHEAD_BYTES_MAX = 100;
+const FAULTS_MAX = 100;
+const INT16_MAX = 2 ** 15 - 1;
+const INT32_MAX = 2 ** 31 - 1;
+
+/**
+ * Checks all records and the producer's part of a request.
+ * @throws ProtocolError with the code of the first fault and all of them (at most 100) by pointer:
+ *   UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP, INVALID_REQUEST
+ */
+export function checkProduce(request: ProduceRequest, limits: TopicLimits): void {
+  const { records } = request;
+  if (records.count === 0) {
+    throw new ProtocolError('INVALID_REQUEST', 'There are no records to produce.');
+  }
+  for (let index = 0; index < records.count; index += 1) {
+    if (faultOf(records, index, limits) === undefined) continue;
+    throw errorOf(request.topic, records, index, limits);
+  }
+  if (request.producer !== undefined) checkProducer(request.producer, records);
+}
+
+/**
+ * Which partitions the records go to: the one that a record names, else by its key, else as the
+ * request's partitioner says. Counts them as produced there.
+ */
+export function assignPartitions(topic: Topic, request: ProduceRequest): PartitionRecords[] {
+  const { records } = request;
+  const first = partitionOf(topic, request, 0);
+  let sizeBytes = records.source.length + records.decoded.length;
+  for (let index = 1; index < records.count; index += 1) {
+    const partition = partitionOf(topic, request, index);
+    if (partition !== first) return spread(topic, request, index, first, partition);
+  }
+  // One record may be a small part of the bytes that it came in.
+  if (records.count === 1) sizeBytes = Math.min(sizeBytes, contentBytes(records.fields, 0));
+  return [{ partition: first, indexes: undefined, sizeBytes }];
+}
+
+/** Bytes of memory that the records take until they are written. */
+export function memoryBytes(records: RecordSet): number {
+  return records.source.length + records.decoded.length + records.fields.length * 8;
+}
+
+/** The rest of `assignPartitions`, from the first record on that goes elsewhere than those before. */
+function spread(
+  topic: Topic,
+  request: ProduceRequest,
+  changedAt: number,
+  first: number,
+  changedTo: number,
+): PartitionRecords[] {
+  const { fields, count } = request.records;
+  const parts = new Map<number, { partition: number; indexes: number[]; sizeBytes: number }>();
+  for (let index = 0; index < count; index += 1) {
+    let partition = first;
+    if (index === changedAt) partition = changedTo;
+    else if (index > changedAt) partition = partitionOf(topic, request, index);
+    let part = parts.get(partition);
+    if (part === undefined) {
+      part = { partition, indexes: [], sizeBytes: 0 };
+      parts.set(partition, part);
+    }
+    part.indexes.push(index);
+    part.sizeBytes += contentBytes(fields, index * RECORD_STRIDE);
+  }
+  return [...parts.values()];
+}
+
+function partitionOf(topic: Topic, request: ProduceRequest, index: number): number {
+  const { records } = request;
+  const { fields } = records;
+  const at = index * RECORD_STRIDE;
+  const given = fields[at + FIELD_PARTITION] as number;
+  if (given >= 0) return given;
+  const count = topic.partitionCount;
+  const keyStart = fields[at + FIELD_KEY_START] as number;
+  if (keyStart < 0) {
+    return request.partitioner === 'sticky'
+      ? topic.sticky.next(count, contentBytes(fields, at))
+      : topic.roundRobin.next(count);
+  }
+  if (count === 1) return 0;
+  const keyEnd = fields[at + FIELD_KEY_END] as number;
+  const sourceLength = records.source.length;
+  // An empty key at the very end of the source hashes the same wherever it is taken from.
+  return keyStart < sourceLength || records.decoded.length === 0
+    ? partitionForKey(records.source, count, keyStart, keyEnd)
+    : partitionForKey(records.decoded, count, keyStart - sourceLength, keyEnd - sourceLength);
+}
+
+interface RecordFault {
+  readonly code: ErrorCode;
+  readonly member: string;
+  readonly detail: string;
+}
+
+/** What is wrong with a record, or undefined. Makes an object only when something is. */
+function faultOf(records: RecordSet, index: number, limits: TopicLimits): RecordFault | undefined {
+  const { fields } = records;
+  const at = index * RECORD_STRIDE;
+  const partition = fields[at + FIELD_PARTITION] as number;
+  if (partition >= limits.partitions || partition < -1) {
+    return {
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      member: '/partition',
+      detail: `there is no partition ${partition}, the topic has ${limits.partitions}`,
+    };
+  }
+  if (limits.compacted && (fields[at + FIELD_KEY_START] as number) < 0) {
+    const detail = 'a record of a compacted topic has a key';
+    return { code: 'INVALID_RECORD', member: '/key', detail };
+  }
+  const timestamp = fields[at + FIELD_TIMESTAMP] as number;
+  if (timestamp < -1 || !Number.isSafeInteger(timestamp)) {
+    const detail = `a timestamp is in whole milliseconds since 1970, not ${timestamp}`;
+    return { code: 'INVALID_TIMESTAMP', member: '/timestamp', detail };
+  }
+  const { maxMessageBytes } = limits;
+  if (contentBytes(fields, at) + BATCH_OF_ONE_OVERHEAD_BYTES_MAX > maxMessageBytes) {
+    const sizeBytes = batchOfOneSizeBytes(records, index);
+    if (sizeBytes > maxMessageBytes) {
+      const detail =
+        `the record takes ${sizeBytes} bytes as a batch of its own, ` +
+        `the topic's max.message.bytes is ${maxMessageBytes}`;
+      return { code: 'MESSAGE_TOO_LARGE', member: '', detail };
+    }
+  }
+  return undefined;
+}
+
+/** The error of a request whose first faulty record is at `firstAt`. */
+function errorOf(
+  topic: string,
+  records: RecordSet,
+  firstAt: number,
+  limits: TopicLimits,
+): ProtocolError {
+  let code: ErrorCode = 'INVALID_RECORD';
+  const faults: Fault[] = [];
+  for (let index = firstAt; index < records.count && faults.length < FAULTS_MAX; index += 1) {
+    const fault = faultOf(records, index, limits);
+    if (fault === undefined) continue;
+    if (faults.length === 0) code = fault.code;
+    faults.push({ pointer: `/records/${index}${fault.member}`, detail: fault.detail });
+  }
+  const detail = `Nothing was written to topic "${topic}": ${faults[0]?.detail ?? ''}.`;
+  return new ProtocolError(code, detail, { faults });
+}
+
+function checkProducer(
+  producer: NonNullable<ProduceRequest['producer']>,
+  records: RecordSet,
+): void {
+  const { producerId, producerEpoch, sequence } = producer;
+  if (
+    !isWhole(producerId, Number.MAX_SAFE_INTEGER) ||
+    !isWhole(producerEpoch, INT16_MAX) ||
+    !isWhole(sequence, INT32_MAX)
+  ) {
+    throw new ProtocolError(
+      'INVALID_REQUEST',
+      `A producer has a whole id, an epoch from 0 to ${INT16_MAX} and a sequence from 0 to ` +
+        `${INT32_MAX}; not ${producerId}, ${producerEpoch} and ${sequence}.`,
+    );
+  }
+  const first = records.fields[FIELD_PARTITION] as number;
+  for (let index = 0; index < records.count; index += 1) {
+    const partition = records.fields[index * RECORD_STRIDE + FIELD_PARTITION] as number;
+    if (partition >= 0 && partition === first) continue;
+    const detail = 'the records of a request with a producer id name one and the same partition';
+    throw new ProtocolError('INVALID_REQUEST', `Nothing was written: ${detail}.`, {
+      faults: [{ pointer: `/records/${index}/partition`, detail }],
+    });
+  }
+}
+
+/** Bytes of a record's key, value and headers. */
+function contentBytes(fields: readonly number[], at: number): number {
+  return (
+    (fields[at + FIELD_KEY_END] as number) -
+    (fields[at + FIELD_KEY_START] as number) +
+    (fields[at + FIELD_VALUE_END] as number) -
+    (fields[at + FIELD_VALUE_START] as number) +
+    (fields[at + FIELD_HEADERS_END] as number) -
+    (fields[at + FIELD_HEADERS_START] as number)
+  );
+}
+
+function isWhole(value: number, max: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= max;
+}

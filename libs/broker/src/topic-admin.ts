@@ -1,0 +1,244 @@
+/**
+ * Makes, changes, removes and describes topics.
+ *
+ * Calls may overlap. Creations and growths are decided one after the other, so that the limits hold;
+ * what another broker does meanwhile is caught by the store's compare-and-set.
+ */
+import type { CoordinationStore, TopicMetadata } from '#coordination';
+import {
+  assertTopicName,
+  CONSUMER_OFFSETS_TOPIC,
+  effectiveConfigTexts,
+  isInternalTopic,
+  ProtocolError,
+  TOPIC_CONFIG_KEYS,
+  type TopicConfigKey,
+  type TopicConfigOverrides,
+} from '#protocol';
+import { placeReplicas, type ReplicaManager } from '#replication';
+import { type Random, SerialQueue } from '#runtime';
+import type {
+  AlterTopicRequest,
+  CreateTopicRequest,
+  PartitionDescription,
+  TopicDescription,
+} from './broker.js';
+import type { Topic } from './topic.js';
+import type { TopicRegistry } from './topic-registry.js';
+import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
+
+export interface TopicAdminOptions {
+  readonly store: CoordinationStore;
+  readonly registry: TopicRegistry;
+  readonly replicas: ReplicaManager;
+  readonly random: Random;
+  readonly topicsMax: number;
+  readonly partitionsMax: number;
+  readonly offsetsTopicPartitions: number;
+}
+
+export class TopicAdmin {
+  readonly #options: TopicAdminOptions;
+  readonly #decisions = new SerialQueue();
+
+  constructor(options: TopicAdminOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ProtocolError as api.md's Topics says */
+  async create(request: CreateTopicRequest): Promise<TopicDescription> {
+    assertTopicName(request.name);
+    assertNotInternal(request.name, 'created');
+    return this.describe(await this.#decisions.run(() => this.#create(request)));
+  }
+
+  /** Makes a topic with all defaults, unless there is one by now. */
+  ensure(name: string): Promise<Topic> {
+    assertTopicName(name);
+    return this.#decisions.run(
+      async () => this.#options.registry.get(name) ?? this.#create({ name }),
+    );
+  }
+
+  /** Makes the topic of committed offsets, unless there is one by now. */
+  async ensureOffsetsTopic(): Promise<void> {
+    const { registry, offsetsTopicPartitions } = this.#options;
+    if (registry.get(CONSUMER_OFFSETS_TOPIC) !== undefined) return;
+    await this.#decisions.run(async () => {
+      if (registry.get(CONSUMER_OFFSETS_TOPIC) !== undefined) return;
+      await this.#create({
+        name: CONSUMER_OFFSETS_TOPIC,
+        partitions: offsetsTopicPartitions,
+        configs: OFFSETS_TOPIC_CONFIGS,
+      });
+    });
+  }
+
+  async alter(name: string, change: AlterTopicRequest): Promise<TopicDescription> {
+    this.#options.registry.getOrThrow(name);
+    assertNotInternal(name, 'changed');
+    return this.describe(await this.#decisions.run(() => this.#alter(name, change)));
+  }
+
+  async delete(name: string): Promise<void> {
+    const { registry, store } = this.#options;
+    const topic = registry.getOrThrow(name);
+    assertNotInternal(name, 'deleted');
+    await store.deleteTopic(name, topic.id);
+    await registry.settled();
+  }
+
+  describe(topic: Topic): TopicDescription {
+    const { configs, partitions } = topic.metadata;
+    return {
+      name: topic.name,
+      internal: topic.isInternal,
+      configs: effectiveConfigTexts(configs, replicationFactorOf(topic.metadata)),
+      configSources: configSources(configs),
+      partitions: partitions.map((_, number) => this.#describePartition(topic, number)),
+    };
+  }
+
+  async #create(request: CreateTopicRequest): Promise<Topic> {
+    const { store, registry, random } = this.#options;
+    const { name } = request;
+    if (registry.get(name) !== undefined) throw alreadyThere(name);
+    const brokerIds = store.brokers().map((broker) => broker.id);
+    const shape = topicShape(request, brokerIds);
+    const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
+    if (!isInternalTopic(name)) this.#assertRoom(1, shape.partitions);
+    const assignment =
+      shape.assignment ??
+      placeReplicas(brokerIds, shape.partitions, shape.replicationFactor, random);
+    const created = await store.createTopic({ name, configs, assignment });
+    await registry.settled();
+    const offline = this.#firstOffline(created, 0);
+    if (offline !== undefined) {
+      // Answered as failed, so it must not be there.
+      await store.deleteTopic(name, created.id);
+      await registry.settled();
+      throw notOpened(name);
+    }
+    return registry.getOrThrow(name);
+  }
+
+  async #alter(name: string, change: AlterTopicRequest): Promise<Topic> {
+    const { store, registry, random } = this.#options;
+    for (;;) {
+      const { metadata } = registry.getOrThrow(name);
+      const present = metadata.partitions.length;
+      const replicationFactor = replicationFactorOf(metadata);
+      const wanted = change.partitions ?? present;
+      assertGrows(present, wanted);
+      const configs = changedConfigs(metadata.configs, change.configs ?? {}, replicationFactor);
+      this.#assertRoom(0, wanted - present);
+      const brokerIds = store.brokers().map((broker) => broker.id);
+      const added = placeReplicas(brokerIds, wanted - present, replicationFactor, random);
+      const altered = await store.alterTopic({
+        name,
+        topicId: metadata.id,
+        expectedVersion: metadata.version,
+        configs,
+        addedAssignment: added,
+      });
+      await registry.settled();
+      // Somebody else changed it in between: look again at what it is now.
+      if (altered === undefined) continue;
+      if (this.#firstOffline(altered, present) !== undefined) throw notOpened(name);
+      return registry.getOrThrow(name);
+    }
+  }
+
+  #assertRoom(topicsAdded: number, partitionsAdded: number): void {
+    const { registry, topicsMax, partitionsMax } = this.#options;
+    if (topicsAdded + partitionsAdded === 0) return;
+    let topics = topicsAdded;
+    let partitions = partitionsAdded;
+    for (const topic of registry.all()) {
+      if (topic.isInternal) continue;
+      topics += 1;
+      partitions += topic.partitionCount;
+    }
+    if (topics > topicsMax) {
+      throw new ProtocolError('POLICY_VIOLATION', `There may be at most ${topicsMax} topics.`);
+    }
+    if (partitions <= partitionsMax) return;
+    throw new ProtocolError(
+      'POLICY_VIOLATION',
+      `There may be at most ${partitionsMax} partitions over all topics, ` +
+        `this would make ${partitions}.`,
+    );
+  }
+
+  /** The first partition from `from` on that this broker should serve and does not. */
+  #firstOffline(metadata: TopicMetadata, from: number): number | undefined {
+    for (const { topic, partition } of this.#options.replicas.offline()) {
+      if (topic === metadata.name && partition >= from) return partition;
+    }
+    return undefined;
+  }
+
+  #describePartition(topic: Topic, number: number): PartitionDescription {
+    const metadata = topic.metadata.partitions[number];
+    const served = topic.partition(number);
+    return {
+      partition: number,
+      leader: served === undefined ? null : (metadata?.leader ?? null),
+      leaderEpoch: metadata?.leaderEpoch ?? null,
+      replicas: metadata?.replicas ?? [],
+      isr: metadata?.isr ?? [],
+      logStartOffset: served?.log.logStartOffset ?? null,
+      highWatermark: served?.highWatermark ?? null,
+      logEndOffset: served?.log.logEndOffset ?? null,
+      sizeBytes: served?.log.sizeBytes ?? null,
+    };
+  }
+}
+
+/** Commits are small and kept for as long as their group: segments small enough to be compacted. */
+const OFFSETS_TOPIC_CONFIGS = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': 104_857_600,
+} satisfies Partial<Record<TopicConfigKey, unknown>>;
+
+function assertNotInternal(name: string, what: string): void {
+  if (!isInternalTopic(name)) return;
+  throw new ProtocolError(
+    'INVALID_TOPIC_EXCEPTION',
+    `Topic "${name}" is the cluster's own (its name begins with "__"): it cannot be ${what} here.`,
+  );
+}
+
+function assertGrows(present: number, wanted: number): void {
+  assertPartitionCount(wanted);
+  if (wanted >= present) return;
+  const detail = `a topic's partitions only grow: it has ${present}, not ${wanted}`;
+  throw new ProtocolError('INVALID_PARTITIONS', `${detail}.`, {
+    faults: [{ pointer: '/partitions', detail }],
+  });
+}
+
+function configSources(
+  overrides: TopicConfigOverrides,
+): Record<TopicConfigKey, 'default' | 'topic'> {
+  const entries = TOPIC_CONFIG_KEYS.map((key) => [
+    key,
+    overrides[key] === undefined ? 'default' : 'topic',
+  ]);
+  return Object.fromEntries(entries) as Record<TopicConfigKey, 'default' | 'topic'>;
+}
+
+function replicationFactorOf(metadata: TopicMetadata): number {
+  return metadata.partitions[0]?.replicas.length ?? 1;
+}
+
+function alreadyThere(name: string): ProtocolError {
+  return new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
+}
+
+function notOpened(name: string): ProtocolError {
+  return new ProtocolError(
+    'KAFKA_STORAGE_ERROR',
+    `A partition of topic "${name}" could not be made on disk.`,
+  );
+}

@@ -1,0 +1,151 @@
+/**
+ * The topics that this broker knows: follows the coordination store's changes and applies them one
+ * after the other, so that a topic which is deleted and made again is wholly gone in between.
+ *
+ * A topic is visible here once its partitions are open, and until its deletion begins to be applied.
+ */
+import type { CoordinationStore, MetadataChange, TopicMetadata } from '#coordination';
+import type { LogManager } from '#log';
+import { ProtocolError, topicPartitionName } from '#protocol';
+import type { ReplicaManager } from '#replication';
+import type { Logger, Random } from '#runtime';
+import { Topic } from './topic.js';
+
+/** Topics opened at the same time at the start. */
+const OPENED_AT_ONCE = 16;
+
+export interface TopicRegistryOptions {
+  readonly store: CoordinationStore;
+  readonly replicas: ReplicaManager;
+  readonly logManager: LogManager;
+  readonly brokerId: number;
+  readonly batchSizeBytes: number;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export class TopicRegistry {
+  readonly #options: TopicRegistryOptions;
+  readonly #topics = new Map<string, Topic>();
+  #lastChange: Promise<void> = Promise.resolve();
+  #stopListening: () => void = () => undefined;
+  /** Called when a topic's logs are gone, before one of its name can be made again. */
+  onDeleted: () => Promise<void> = () => Promise.resolve();
+
+  constructor(options: TopicRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Opens all topics of the store, tidies up behind an interrupted deletion, follows changes. */
+  async open(): Promise<void> {
+    const { store } = this.#options;
+    await this.#removeLeftOvers();
+    this.#stopListening = store.onChange((change) => this.#follow(change));
+    const topics = [...store.topics()].values();
+    const openNext = async (): Promise<void> => {
+      for (const topic of topics) await this.#applyTopic(topic);
+    };
+    await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openNext));
+    await this.settled();
+  }
+
+  get(name: string): Topic | undefined {
+    return this.#topics.get(name);
+  }
+
+  all(): Iterable<Topic> {
+    return this.#topics.values();
+  }
+
+  /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */
+  getOrThrow(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw unknownTopic(name);
+    return topic;
+  }
+
+  /** Resolves when all changes told so far are applied. */
+  async settled(): Promise<void> {
+    for (let last: Promise<void> | undefined; last !== this.#lastChange; ) {
+      last = this.#lastChange;
+      await last;
+    }
+  }
+
+  /** Follows no further changes. */
+  async close(): Promise<void> {
+    this.#stopListening();
+    await this.settled();
+  }
+
+  #follow(change: MetadataChange): void {
+    this.#lastChange = this.#lastChange
+      .then(() =>
+        change.kind === 'topic'
+          ? this.#applyTopic(change.topic)
+          : this.#removeTopic(change.topic.name, change.topic.id),
+      )
+      .catch((error: unknown) => {
+        this.#options.logger.error(
+          { err: error, topic: change.topic.name },
+          'a change of a topic could not be applied',
+        );
+      });
+  }
+
+  async #applyTopic(metadata: TopicMetadata): Promise<void> {
+    const { replicas, store } = this.#options;
+    await replicas.applyTopic(metadata);
+    const present = this.#topics.get(metadata.name);
+    if (present === undefined) {
+      this.#topics.set(metadata.name, new Topic(metadata, replicas, this.#options));
+    } else {
+      present.update(metadata);
+    }
+    if (!metadata.partitions.some((partition) => partition.isNew)) return;
+    if (this.#isServedHere(metadata)) await store.confirmPartitions(metadata.name, metadata.id);
+  }
+
+  async #removeTopic(name: string, id: string): Promise<void> {
+    const topic = this.#topics.get(name);
+    if (topic?.id === id) {
+      this.#topics.delete(name);
+      for (const entry of topic.markDeleted()) entry.fail(unknownTopic(name));
+    }
+    await this.#options.replicas.removeTopic(name, id);
+    await this.onDeleted();
+  }
+
+  /** Whether every partition that this broker keeps is served. */
+  #isServedHere(metadata: TopicMetadata): boolean {
+    const { replicas, brokerId } = this.#options;
+    return metadata.partitions.every(
+      (partition, number) =>
+        !partition.replicas.includes(brokerId) ||
+        replicas.partition(metadata.name, number) !== undefined,
+    );
+  }
+
+  /**
+   * Logs on disk that no topic has: of a deleted topic they go, for its deletion is on record; any
+   * other is left alone and reported, for nothing proves that it may go.
+   */
+  async #removeLeftOvers(): Promise<void> {
+    const { store, logManager, logger } = this.#options;
+    const deletedIds = new Set(Array.from(store.deletedTopics(), (topic) => topic.id));
+    for (const log of [...logManager.logs()]) {
+      if (store.topic(log.topicPartition.topic)?.id === log.topicId) continue;
+      const partition = topicPartitionName(log.topicPartition);
+      if (deletedIds.has(log.topicId)) {
+        logger.info({ partition }, 'removing the log of a deleted topic');
+        await logManager.deleteLog(log.topicPartition);
+      } else {
+        logger.warn({ partition, topicId: log.topicId }, 'no topic has this log: it is left alone');
+      }
+    }
+  }
+}
+
+export function unknownTopic(name: string): ProtocolError {
+  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${name}".`);
+}

@@ -1,0 +1,127 @@
+/** What clients ask of topics, checked: pure functions, all faults of a request at once. */
+import {
+  checkTopicConfig,
+  type Fault,
+  isTopicConfigKey,
+  ProtocolError,
+  type TopicConfigKey,
+  type TopicConfigOverrides,
+} from '#protocol';
+import type { CreateTopicRequest } from './broker.js';
+
+const DEFAULT_REPLICATION_FACTOR_MAX = 3;
+
+/**
+ * Applies config changes to a topic's overrides; a null value takes an override back.
+ * @throws ProtocolError INVALID_CONFIG, a fault for each bad one
+ */
+export function changedConfigs(
+  overrides: TopicConfigOverrides,
+  changes: Readonly<Record<string, unknown>>,
+  replicationFactor: number,
+): TopicConfigOverrides {
+  const configs: Partial<Record<TopicConfigKey, string>> = { ...overrides };
+  const faults: Fault[] = [];
+  for (const [key, value] of Object.entries(changes)) {
+    const pointer = `/configs/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    if (!isTopicConfigKey(key)) {
+      faults.push({ pointer, detail: `there is no topic config "${key}"` });
+    } else if (value === null) {
+      delete configs[key];
+    } else {
+      const checked = checkTopicConfig(key, value);
+      if (checked.ok) configs[key] = checked.text;
+      else faults.push({ pointer, detail: `${key} accepts ${checked.accepts}` });
+    }
+  }
+  const minInsync = Number(configs['min.insync.replicas'] ?? 1);
+  if (minInsync > replicationFactor) {
+    faults.push({
+      pointer: '/configs/min.insync.replicas',
+      detail:
+        `min.insync.replicas is ${minInsync}, ` +
+        `more than the ${replicationFactor} replica${replicationFactor === 1 ? '' : 's'}`,
+    });
+  }
+  if (faults.length > 0) throw faulty('INVALID_CONFIG', faults);
+  return configs;
+}
+
+/** A new topic's number of partitions and replicas, and where they are to be when the client said so. */
+export interface TopicShape {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly assignment: readonly (readonly number[])[] | undefined;
+}
+
+/**
+ * The shape of a topic to be created.
+ * @throws ProtocolError INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_REQUEST
+ */
+export function topicShape(request: CreateTopicRequest, brokerIds: readonly number[]): TopicShape {
+  const { replicaAssignment: assignment } = request;
+  if (assignment !== undefined) assertAssignment(request, assignment, brokerIds);
+  const partitions = request.partitions ?? assignment?.length ?? 1;
+  assertPartitionCount(partitions);
+  const replicationFactor =
+    request.replicationFactor ??
+    assignment?.[0]?.length ??
+    Math.min(DEFAULT_REPLICATION_FACTOR_MAX, brokerIds.length);
+  if (!isCount(replicationFactor) || replicationFactor > brokerIds.length) {
+    throw faulty('INVALID_REPLICATION_FACTOR', [
+      {
+        pointer: '/replicationFactor',
+        detail:
+          `a topic has 1 to ${brokerIds.length} replicas, for the cluster has ` +
+          `${brokerIds.length} broker${brokerIds.length === 1 ? '' : 's'}; not ${replicationFactor}`,
+      },
+    ]);
+  }
+  return { partitions, replicationFactor, assignment };
+}
+
+/** @throws ProtocolError INVALID_PARTITIONS */
+export function assertPartitionCount(partitions: number): void {
+  if (isCount(partitions)) return;
+  throw faulty('INVALID_PARTITIONS', [
+    { pointer: '/partitions', detail: `a topic has at least 1 partition, not ${partitions}` },
+  ]);
+}
+
+function assertAssignment(
+  request: CreateTopicRequest,
+  assignment: readonly (readonly number[])[],
+  brokerIds: readonly number[],
+): void {
+  const faults: Fault[] = [];
+  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
+  const replicas = assignment[0]?.length ?? 0;
+  if (assignment.length === 0) fault('/replicaAssignment', 'it assigns no partition');
+  if (request.partitions !== undefined && request.partitions !== assignment.length) {
+    fault('/partitions', `replicaAssignment has ${assignment.length} partitions`);
+  }
+  if (request.replicationFactor !== undefined && request.replicationFactor !== replicas) {
+    fault('/replicationFactor', `replicaAssignment has ${replicas} replicas a partition`);
+  }
+  for (const [partition, ids] of assignment.entries()) {
+    const pointer = `/replicaAssignment/${partition}`;
+    if (ids.length === 0) fault(pointer, 'a partition has at least one replica');
+    else if (ids.length !== replicas) fault(pointer, 'all partitions have as many replicas');
+    if (new Set(ids).size !== ids.length) fault(pointer, 'a broker keeps a partition once');
+    for (const id of ids) {
+      if (!brokerIds.includes(id)) fault(pointer, `the cluster has no broker ${id}`);
+    }
+  }
+  if (faults.length > 0) throw faulty('INVALID_REQUEST', faults);
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1;
+}
+
+function faulty(
+  code: 'INVALID_CONFIG' | 'INVALID_PARTITIONS' | 'INVALID_REPLICATION_FACTOR' | 'INVALID_REQUEST',
+  faults: readonly Fault[],
+): ProtocolError {
+  return new ProtocolError(code, `${faults.map((fault) => fault.detail).join('; ')}.`, { faults });
+}

@@ -1,0 +1,93 @@
+import type { TopicMetadata } from '#coordination';
+import { type PartitionQueue, RoundRobinPartitioner, StickyPartitioner } from '#producer';
+import { isInternalTopic, parseTopicConfig, type TopicConfig } from '#protocol';
+import type { Partition, ReplicaManager } from '#replication';
+import type { Random } from '#runtime';
+import type { TopicLimits } from './broker.js';
+import type { ProduceEntry } from './pending-produce.js';
+
+/**
+ * A topic as this broker works with it: metadata, parsed config, and what producing to it keeps
+ * between requests. Replaced by a new object when the topic is deleted and made again.
+ */
+export class Topic {
+  readonly name: string;
+  readonly id: string;
+  readonly isInternal: boolean;
+  readonly sticky: StickyPartitioner;
+  readonly roundRobin: RoundRobinPartitioner;
+  /** By partition; made when a partition is first produced to. */
+  readonly queues: (PartitionQueue<ProduceEntry> | undefined)[] = [];
+  readonly #replicas: ReplicaManager;
+  #metadata: TopicMetadata;
+  #config: TopicConfig;
+  #limits: TopicLimits;
+  #isDeleted = false;
+
+  constructor(
+    metadata: TopicMetadata,
+    replicas: ReplicaManager,
+    options: { readonly batchSizeBytes: number; readonly random: Random },
+  ) {
+    this.name = metadata.name;
+    this.id = metadata.id;
+    this.isInternal = isInternalTopic(metadata.name);
+    this.sticky = new StickyPartitioner(options.batchSizeBytes, options.random);
+    this.roundRobin = new RoundRobinPartitioner(options.random);
+    this.#replicas = replicas;
+    this.#metadata = metadata;
+    this.#config = configOf(metadata);
+    this.#limits = limitsOf(metadata.partitions.length, this.#config);
+  }
+
+  get metadata(): TopicMetadata {
+    return this.#metadata;
+  }
+
+  get config(): TopicConfig {
+    return this.#config;
+  }
+
+  get limits(): TopicLimits {
+    return this.#limits;
+  }
+
+  get partitionCount(): number {
+    return this.#limits.partitions;
+  }
+
+  /** True once it was deleted: whoever waited meanwhile looks it up again, or gives up. */
+  get isDeleted(): boolean {
+    return this.#isDeleted;
+  }
+
+  /** Undefined when this broker does not serve it now. */
+  partition(partition: number): Partition | undefined {
+    return this.#replicas.partition(this.name, partition);
+  }
+
+  update(metadata: TopicMetadata): void {
+    this.#metadata = metadata;
+    this.#config = configOf(metadata);
+    this.#limits = limitsOf(metadata.partitions.length, this.#config);
+  }
+
+  /** Nothing is sent from its queues any more. @returns the entries that were not sent yet */
+  markDeleted(): ProduceEntry[] {
+    this.#isDeleted = true;
+    return this.queues.flatMap((queue) => queue?.removeAll() ?? []);
+  }
+}
+
+/** What producing to a topic of these configs is checked against. */
+export function limitsOf(partitions: number, config: TopicConfig): TopicLimits {
+  return {
+    partitions,
+    maxMessageBytes: config['max.message.bytes'],
+    compacted: config['cleanup.policy'] !== 'delete',
+  };
+}
+
+function configOf(metadata: TopicMetadata): TopicConfig {
+  return parseTopicConfig(metadata.configs, metadata.partitions[0]?.replicas.length ?? 1);
+}

@@ -1,0 +1,1 @@
+export { OffsetStore, type TopicDirectory, type TopicView } from './offset-store.js';

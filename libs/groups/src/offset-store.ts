@@ -1,0 +1,293 @@
+/**
+ * Committed offsets of consumer groups, kept in the compacted topic `__consumer_offsets`: a group's are
+ * in the partition that Kafka's hash of its name gives.
+ *
+ * A commit is one record batch, so it is there wholly or not at all, and it can be read once it is
+ * below the high watermark. Offsets end with their topic: each carries the topic's id, and those of
+ * a deleted topic are neither shown nor kept.
+ *
+ * Calls may overlap. Partitions are loaded from the log when they are first needed.
+ */
+import {
+  CONSUMER_OFFSETS_TOPIC,
+  type Fault,
+  type LeaderEpoch,
+  type Offset,
+  ProtocolError,
+  type TopicPartition,
+} from '#protocol';
+import type { Partition } from '#replication';
+import type { Clock, Logger } from '#runtime';
+import { partitionForGroup } from './group-partition.js';
+import type { OffsetRecord } from './offset-records.js';
+import { OffsetsPartition } from './offsets-partition.js';
+
+const GROUP_NAME_LENGTH_MAX = 1024;
+/** Kafka's offset.metadata.max.bytes. */
+const METADATA_LENGTH_MAX = 4096;
+const OFFSETS_KEPT_MAX = 1_000_000;
+
+/** What this store needs to know of the cluster's topics. */
+export interface TopicDirectory {
+  topic(name: string): TopicView | undefined;
+  /** Makes the offsets topic when there is none yet. */
+  ensureOffsetsTopic(): Promise<void>;
+}
+
+export interface TopicView {
+  readonly id: string;
+  readonly partitionCount: number;
+  /** Undefined when this broker does not serve it now. */
+  partition(partition: number): Partition | undefined;
+}
+
+export interface OffsetCommit extends TopicPartition {
+  readonly offset: Offset;
+  readonly leaderEpoch?: LeaderEpoch;
+  readonly metadata?: string;
+}
+
+export interface GroupOffset extends TopicPartition {
+  readonly offset: Offset | null;
+  readonly highWatermark: Offset | null;
+  readonly lag: number | null;
+  readonly metadata: string | null;
+}
+
+export interface OffsetStoreOptions {
+  readonly topics: TopicDirectory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How many committed offsets a broker keeps, over all groups. */
+  readonly offsetsKeptMax?: number;
+}
+
+export class OffsetStore {
+  readonly #topics: TopicDirectory;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #offsetsKeptMax: number;
+  readonly #loads = new Map<number, Promise<OffsetsPartition>>();
+  readonly #loaded = new Set<OffsetsPartition>();
+
+  constructor(options: OffsetStoreOptions) {
+    this.#topics = options.topics;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#offsetsKeptMax = options.offsetsKeptMax ?? OFFSETS_KEPT_MAX;
+  }
+
+  /**
+   * Commits all offsets or none.
+   * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with faults;
+   *   POLICY_VIOLATION when too many offsets are kept; what appending throws
+   */
+  async commit(group: string, offsets: readonly OffsetCommit[]): Promise<void> {
+    assertGroupName(group);
+    this.#assertCommits(offsets);
+    if (offsets.length === 0) return;
+    await this.#topics.ensureOffsetsTopic();
+    const partition = await this.#partitionOf(group);
+    if (partition === undefined) throw notAvailable();
+    this.#assertRoom(offsets.length);
+    const committedAtMs = this.#clock.nowMs();
+    const records = offsets.map((commit): OffsetRecord => {
+      // Looked up again: the topic may have been deleted while the partition was loaded.
+      const topic = this.#topics.topic(commit.topic);
+      if (topic === undefined) throw unknownPartition([noSuchPartition(commit, '/offsets')]);
+      return {
+        key: { group, topic: commit.topic, partition: commit.partition },
+        value: {
+          topicId: topic.id,
+          offset: commit.offset,
+          leaderEpoch: commit.leaderEpoch ?? null,
+          metadata: commit.metadata ?? '',
+          committedAtMs,
+        },
+      };
+    });
+    await partition.write(records);
+  }
+
+  /**
+   * The committed offsets of a group, by topic and partition. With `topic` all partitions of that one,
+   * `offset` null where nothing is committed. Empty when the group is not known.
+   */
+  async committed(group: string, topic?: string): Promise<GroupOffset[]> {
+    assertGroupName(group);
+    const partition = await this.#partitionOf(group);
+    if (partition === undefined) return [];
+    const committed = new Map<string, GroupOffset>();
+    for (const { topic: name, partition: number, value } of partition.offsets(group)) {
+      const view = this.#topics.topic(name);
+      if (view?.id !== value.topicId) continue;
+      const offset = value.offset;
+      const entry = groupOffset(view, { topic: name, partition: number }, offset, value.metadata);
+      committed.set(`${name} ${number}`, entry);
+    }
+    if (committed.size === 0) return [];
+    const view = topic === undefined ? undefined : this.#topics.topic(topic);
+    if (topic === undefined) return [...committed.values()].toSorted(byTopicAndPartition);
+    return Array.from({ length: view?.partitionCount ?? 0 }, (_, number) => {
+      const known = committed.get(`${topic} ${number}`);
+      return known ?? groupOffset(view, { topic, partition: number }, null, null);
+    });
+  }
+
+  /**
+   * Takes the offsets of deleted topics out, from the log too. To be called after a topic was deleted
+   * and before one of its name can be made again.
+   */
+  async removeStaleOffsets(): Promise<void> {
+    await Promise.all(Array.from(this.#loaded, (partition) => this.#removeStale(partition)));
+  }
+
+  #partitionOf(group: string): Promise<OffsetsPartition | undefined> {
+    const topic = this.#topics.topic(CONSUMER_OFFSETS_TOPIC);
+    if (topic === undefined) return Promise.resolve(undefined);
+    const number = partitionForGroup(group, topic.partitionCount);
+    const present = this.#loads.get(number);
+    if (present !== undefined) return present;
+    const load = this.#load(topic.partition(number));
+    this.#loads.set(number, load);
+    // A load that failed (a damaged range, say) is tried again by the next call.
+    load.catch(() => this.#loads.delete(number));
+    return load;
+  }
+
+  async #load(partition: Partition | undefined): Promise<OffsetsPartition> {
+    if (partition === undefined) throw notAvailable();
+    const loaded = await OffsetsPartition.load(partition, this.#clock);
+    this.#loaded.add(loaded);
+    await this.#removeStale(loaded);
+    return loaded;
+  }
+
+  async #removeStale(partition: OffsetsPartition): Promise<void> {
+    const isStale = (topic: string, topicId: string): boolean =>
+      this.#topics.topic(topic)?.id !== topicId;
+    const records = Array.from(partition.stale(isStale), ({ group, topic, partition }) => ({
+      key: { group, topic, partition },
+      value: null,
+    }));
+    try {
+      for (let at = 0; at < records.length; at += TOMBSTONES_PER_BATCH) {
+        await partition.write(records.slice(at, at + TOMBSTONES_PER_BATCH));
+      }
+    } catch (error) {
+      // They are not shown in any case; the next load or deletion tries again.
+      this.#logger.warn({ err: error }, 'offsets of deleted topics could not be removed');
+    }
+  }
+
+  #assertRoom(added: number): void {
+    let kept = 0;
+    for (const partition of this.#loaded) kept += partition.offsetCount;
+    if (kept + added <= this.#offsetsKeptMax) return;
+    throw new ProtocolError(
+      'POLICY_VIOLATION',
+      `A broker keeps at most ${this.#offsetsKeptMax} committed offsets.`,
+    );
+  }
+
+  #assertCommits(offsets: readonly OffsetCommit[]): void {
+    const invalid: Fault[] = [];
+    const unknown: Fault[] = [];
+    const beyond: Fault[] = [];
+    let bounds: { logStartOffset: Offset; highWatermark: Offset } | undefined;
+    const seen = new Set<string>();
+    for (const [at, commit] of offsets.entries()) {
+      const pointer = `/offsets/${at}`;
+      const key = `${commit.topic} ${commit.partition}`;
+      const detail = commitFault(commit, seen.has(key));
+      if (detail !== undefined) invalid.push({ pointer, detail });
+      seen.add(key);
+      const topic = this.#topics.topic(commit.topic);
+      const { partition, offset } = commit;
+      if (topic === undefined || !(partition >= 0 && partition < topic.partitionCount)) {
+        unknown.push(noSuchPartition(commit, pointer));
+        continue;
+      }
+      const served = topic.partition(partition);
+      if (served !== undefined && offset > served.highWatermark) {
+        const { highWatermark } = served;
+        bounds ??= { logStartOffset: served.log.logStartOffset, highWatermark };
+        const place = `partition ${partition} of topic "${commit.topic}"`;
+        const detail = `the high watermark of ${place} is ${highWatermark}`;
+        beyond.push({ pointer: `${pointer}/offset`, detail });
+      }
+    }
+    if (invalid.length > 0) {
+      throw new ProtocolError('INVALID_REQUEST', faultText(invalid), { faults: invalid });
+    }
+    if (unknown.length > 0) throw unknownPartition(unknown);
+    if (bounds !== undefined) {
+      const options = { faults: beyond, members: bounds };
+      throw new ProtocolError('OFFSET_OUT_OF_RANGE', faultText(beyond), options);
+    }
+  }
+}
+
+/** Far below a batch's limit whatever the names. */
+const TOMBSTONES_PER_BATCH = 100;
+
+function assertGroupName(group: string): void {
+  if (group.length >= 1 && group.length <= GROUP_NAME_LENGTH_MAX) return;
+  throw new ProtocolError(
+    'INVALID_REQUEST',
+    `A group name has 1 to ${GROUP_NAME_LENGTH_MAX} characters, this one has ${group.length}.`,
+  );
+}
+
+function commitFault(commit: OffsetCommit, isRepeated: boolean): string | undefined {
+  const { topic, partition, offset, leaderEpoch, metadata } = commit;
+  if (isRepeated) return `partition ${partition} of topic "${topic}" is there twice`;
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    return `an offset is a whole number from 0 on, not ${offset}`;
+  }
+  if (leaderEpoch !== undefined && !(Number.isSafeInteger(leaderEpoch) && leaderEpoch >= 0)) {
+    return `a leader epoch is a whole number from 0 on, not ${leaderEpoch}`;
+  }
+  if (metadata !== undefined && metadata.length > METADATA_LENGTH_MAX) {
+    return `metadata has at most ${METADATA_LENGTH_MAX} characters, not ${metadata.length}`;
+  }
+  return undefined;
+}
+
+function noSuchPartition({ topic, partition }: TopicPartition, pointer: string): Fault {
+  return { pointer, detail: `there is no partition ${partition} of topic "${topic}"` };
+}
+
+function unknownPartition(faults: readonly Fault[]): ProtocolError {
+  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', faultText(faults), { faults });
+}
+
+function faultText(faults: readonly Fault[]): string {
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
+  return `Nothing was committed: ${faults[0]?.detail ?? ''}${more}.`;
+}
+
+function notAvailable(): ProtocolError {
+  return new ProtocolError(
+    'COORDINATOR_NOT_AVAILABLE',
+    'The partition that keeps the offsets of this group is not served now.',
+    { retryAfterMs: 1000 },
+  );
+}
+
+function groupOffset(
+  topic: TopicView | undefined,
+  { topic: name, partition }: TopicPartition,
+  offset: Offset | null,
+  metadata: string | null,
+): GroupOffset {
+  const highWatermark = topic?.partition(partition)?.highWatermark ?? null;
+  const lag =
+    offset === null || highWatermark === null ? null : Math.max(0, highWatermark - offset);
+  return { topic: name, partition, offset, highWatermark, lag, metadata };
+}
+
+function byTopicAndPartition(a: GroupOffset, b: GroupOffset): number {
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return a.partition - b.partition;
+}

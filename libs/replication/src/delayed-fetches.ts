@@ -1,0 +1,178 @@
+/**
+ * The fetches that wait for records, in a list for each partition, woken by its high watermark.
+ *
+ * Bounded in number. A fetch leaves its list at once when it is answered, timed out or abandoned.
+ * Waking many readers of one partition is done in slices, so that none of them holds the event loop
+ * for long; readers at the same position share one answer.
+ */
+import { type Offset, ProtocolError } from '#protocol';
+import type { Scheduler } from '#runtime';
+import {
+  type FetchedBatches,
+  fetchedBatches,
+  type PartitionFetch,
+  positionFault,
+  readBatches,
+} from './fetch.js';
+import type { Partition } from './partition.js';
+
+const WOKEN_PER_SLICE = 256;
+const RETRY_AFTER_MS = 1000;
+
+export class DelayedFetches {
+  readonly #scheduler: Scheduler;
+  readonly #countMax: number;
+  readonly #byPartition = new Map<Partition, Set<DelayedFetch>>();
+  #count = 0;
+  #refusedTotal = 0;
+  #isEnded = false;
+
+  constructor(scheduler: Scheduler, countMax: number) {
+    this.#scheduler = scheduler;
+    this.#countMax = countMax;
+  }
+
+  /** How many wait now. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many were refused because too many waited. */
+  get refusedTotal(): number {
+    return this.#refusedTotal;
+  }
+
+  /**
+   * Answers when `minBytes` are there, the time is over or the caller gives up: with what is there then.
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when too many wait
+   */
+  wait(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {
+    if (this.#isEnded || fetch.signal?.aborted === true) return readNow(partition, fetch);
+    if (this.#count >= this.#countMax) {
+      this.#refusedTotal += 1;
+      return Promise.reject(
+        new ProtocolError(
+          'THROTTLING_QUOTA_EXCEEDED',
+          `${this.#countMax} fetches wait already, which is the limit of this broker.`,
+          { retryAfterMs: RETRY_AFTER_MS },
+        ),
+      );
+    }
+    return new Promise((resolve) => this.#add(partition, fetch, resolve));
+  }
+
+  /** Answers the fetches of a partition that have enough now; all of them when it is closed. */
+  wake(partition: Partition): void {
+    const delayed = this.#byPartition.get(partition);
+    if (delayed !== undefined) this.#wakeSlice(partition, delayed.values());
+  }
+
+  /** Answers all of them with what is there, and lets none wait from now on. */
+  end(): void {
+    this.#isEnded = true;
+    for (const [partition, delayed] of this.#byPartition) {
+      for (const one of delayed) one.answer(readNow(partition, one.fetch));
+    }
+  }
+
+  #add(
+    partition: Partition,
+    fetch: PartitionFetch,
+    resolve: (result: Promise<FetchedBatches>) => void,
+  ): void {
+    const giveUp = (): void => delayed.answer(readNow(partition, fetch));
+    const timer = this.#scheduler.after(fetch.waitMs, giveUp);
+    const delayed: DelayedFetch = {
+      fetch,
+      seenBytes: 0,
+      seenEnd: fetch.offset,
+      answer: (result) => {
+        if (!this.#remove(partition, delayed)) return;
+        timer.cancel();
+        fetch.signal?.removeEventListener('abort', giveUp);
+        resolve(result);
+      },
+    };
+    fetch.signal?.addEventListener('abort', giveUp, { once: true });
+    const present = this.#byPartition.get(partition);
+    if (present === undefined) this.#byPartition.set(partition, new Set([delayed]));
+    else present.add(delayed);
+    this.#count += 1;
+  }
+
+  #remove(partition: Partition, delayed: DelayedFetch): boolean {
+    const present = this.#byPartition.get(partition);
+    if (present?.delete(delayed) !== true) return false;
+    if (present.size === 0) this.#byPartition.delete(partition);
+    this.#count -= 1;
+    return true;
+  }
+
+  #wakeSlice(partition: Partition, delayed: SetIterator<DelayedFetch>): void {
+    let shared: SharedAnswer | undefined;
+    for (let looked = 0; looked < WOKEN_PER_SLICE; looked += 1) {
+      const step = delayed.next();
+      if (step.done === true) return;
+      const one = step.value;
+      if (!partition.isClosed && !hasEnough(partition, one)) continue;
+      const { offset, maxBytes, leaderEpoch } = one.fetch;
+      if (
+        shared?.offset !== offset ||
+        shared.maxBytes !== maxBytes ||
+        shared.leaderEpoch !== leaderEpoch
+      ) {
+        shared = { offset, maxBytes, leaderEpoch, answer: readNow(partition, one.fetch) };
+      }
+      one.answer(shared.answer);
+    }
+    this.#scheduler.soon(() => this.#wakeSlice(partition, delayed));
+  }
+}
+
+interface DelayedFetch {
+  readonly fetch: PartitionFetch;
+  /** Bytes of the batches from its offset to `seenEnd`. */
+  seenBytes: number;
+  seenEnd: Offset;
+  answer(result: Promise<FetchedBatches>): void;
+}
+
+/** An answer for all fetches of one position that are woken together. */
+interface SharedAnswer {
+  readonly offset: Offset;
+  readonly maxBytes: number;
+  readonly leaderEpoch: number | undefined;
+  readonly answer: Promise<FetchedBatches>;
+}
+
+/** The answer as things are now. */
+export function readNow(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {
+  const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
+  if (fault !== undefined) return Promise.reject(fault);
+  const batches = readBatches(partition, fetch.offset, fetch.maxBytes);
+  return batches instanceof Promise
+    ? batches.then((read) => fetchedBatches(partition, read))
+    : Promise.resolve(fetchedBatches(partition, batches));
+}
+
+/**
+ * Whether a waiting fetch can be answered. Bytes already seen are only counted, not kept: a waiting
+ * fetch holds no records in memory.
+ */
+function hasEnough(partition: Partition, delayed: DelayedFetch): boolean {
+  const { log, highWatermark } = partition;
+  const { fetch } = delayed;
+  if (positionFault(partition, fetch) !== undefined) return true;
+  if (fetch.minBytes <= 1) return fetch.offset < highWatermark;
+  while (delayed.seenEnd < highWatermark) {
+    const leftBytes = fetch.maxBytes - delayed.seenBytes;
+    const batches = log.readCached(delayed.seenEnd, leftBytes, highWatermark);
+    const last = batches?.at(-1);
+    // What is not cached any more is old: the reader is behind, not waiting.
+    if (batches === undefined || last === undefined) return true;
+    for (const batch of batches) delayed.seenBytes += batch.sizeBytes;
+    delayed.seenEnd = last.nextOffset;
+    if (delayed.seenBytes >= Math.min(fetch.minBytes, fetch.maxBytes)) return true;
+  }
+  return false;
+}

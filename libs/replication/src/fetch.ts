@@ -1,0 +1,114 @@
+import type { RecordBatch } from '#log';
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import type { Partition } from './partition.js';
+
+export interface PartitionFetch {
+  readonly offset: Offset;
+  /** Bytes of record batches; the first batch always fits. */
+  readonly maxBytes: number;
+  /** Bytes that must be there before a waiting fetch is answered. */
+  readonly minBytes: number;
+  readonly waitMs: number;
+  /** Epoch of the position, when the reader knows it: tells of a truncation. */
+  readonly leaderEpoch?: LeaderEpoch;
+  /** Ends a wait at once, with what is there. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FetchedBatches {
+  /** Whole batches in offset order: the first may begin below the asked offset. */
+  readonly batches: readonly RecordBatch[];
+  readonly highWatermark: Offset;
+  readonly logStartOffset: Offset;
+  readonly logEndOffset: Offset;
+  readonly leaderEpoch: LeaderEpoch;
+}
+
+/**
+ * What is wrong with a reader's position, or undefined. From the high watermark up to the log end
+ * nothing is wrong: the records there are not committed *yet*.
+ */
+export function positionFault(
+  partition: Partition,
+  fetch: Pick<PartitionFetch, 'offset' | 'leaderEpoch'>,
+): ProtocolError | undefined {
+  const { offset, leaderEpoch } = fetch;
+  const divergingOffset =
+    leaderEpoch === undefined || leaderEpoch === partition.leaderEpoch
+      ? undefined
+      : divergingOffsetOf(partition, offset, leaderEpoch);
+  if (divergingOffset !== undefined) {
+    return outOfRange(
+      partition,
+      `The log was truncated below offset ${offset} since epoch ${leaderEpoch} was read: ` +
+        `what was read from offset ${divergingOffset} on is not in it any more.`,
+      { divergingOffset },
+    );
+  }
+  const { logStartOffset, logEndOffset } = partition.log;
+  if (offset >= logStartOffset && offset <= logEndOffset) return undefined;
+  return outOfRange(
+    partition,
+    offset < logStartOffset
+      ? `Offset ${offset} is below the log start offset ${logStartOffset}: its record was deleted.`
+      : `Offset ${offset} is beyond the log's end, which is ${logEndOffset}.`,
+  );
+}
+
+/** The committed batches from `offset` on; synchronous where the tail cache has them. */
+export function readBatches(
+  partition: Partition,
+  offset: Offset,
+  maxBytes: number,
+): readonly RecordBatch[] | Promise<readonly RecordBatch[]> {
+  const { log, highWatermark } = partition;
+  if (offset >= highWatermark) return [];
+  return (
+    log.readCached(offset, maxBytes, highWatermark) ?? log.read(offset, maxBytes, highWatermark)
+  );
+}
+
+export function fetchedBatches(
+  partition: Partition,
+  batches: readonly RecordBatch[],
+): FetchedBatches {
+  const { log } = partition;
+  return {
+    batches,
+    highWatermark: partition.highWatermark,
+    logStartOffset: log.logStartOffset,
+    logEndOffset: log.logEndOffset,
+    leaderEpoch: partition.leaderEpoch,
+  };
+}
+
+export function outOfRange(
+  partition: Partition,
+  detail: string,
+  members: Readonly<Record<string, number>> = {},
+): ProtocolError {
+  return new ProtocolError('OFFSET_OUT_OF_RANGE', detail, {
+    members: {
+      logStartOffset: partition.log.logStartOffset,
+      highWatermark: partition.highWatermark,
+      ...members,
+    },
+  });
+}
+
+/**
+ * Where a reader's history parts from this log's, when that is below its position (KIP-320): the end of
+ * the reader's epoch here. Of an epoch that this log never had, as after a restore from a backup,
+ * all from the start of its own epoch on may be another history.
+ */
+function divergingOffsetOf(
+  partition: Partition,
+  offset: Offset,
+  leaderEpoch: LeaderEpoch,
+): Offset | undefined {
+  const current = partition.leaderEpoch;
+  const known = Math.min(leaderEpoch, current - 1);
+  const end = partition.log.endOffsetForEpoch(known)?.endOffset;
+  if (leaderEpoch > current) return Math.min(offset, end ?? partition.log.logEndOffset);
+  return end !== undefined && end < offset ? end : undefined;
+}
