@@ -62,6 +62,12 @@ export class ProducerEntry {
     return this.#batches.length;
   }
 
+  /** Of the last batch; undefined before the first one of the epoch. */
+  get lastOffset(): number | undefined {
+    const newest = this.#oldest === 0 ? this.#batches.length - 1 : this.#oldest - 1;
+    return this.#batches[newest]?.lastOffset;
+  }
+
   /** Wall clock of the last append, ms. */
   get lastAppendMs(): number {
     return this.appendMs;

@@ -200,6 +200,16 @@ export class ProducerStateManager {
     await this.#removeSnapshots(() => true);
   }
 
+  /** Last offset of each producer's last batch, by producer id. */
+  lastOffsets(): Map<number, number> {
+    const offsets = new Map<number, number>();
+    for (const producer of this.#producers.values()) {
+      const { lastOffset } = producer;
+      if (lastOffset !== undefined) offsets.set(producer.producerId, lastOffset);
+    }
+    return offsets;
+  }
+
   /** Everything known, the producer that appended last at the end. */
   snapshot(): ProducerSnapshot[] {
     return Array.from(this.#producers.values(), (producer) => producer.snapshot());

@@ -1,0 +1,93 @@
+import type { Offset } from '#protocol';
+import { HalfSipHash } from './half-sip-hash.js';
+
+const WORDS_PER_KEY = 4;
+/** 16 bytes of hash and 8 of offset. */
+const SLOT_BYTES = 4 * WORDS_PER_KEY + 8;
+/** Past this share of used slots probing gets long. */
+const LOAD_MAX = 0.75;
+
+/** 128 secret bits, as four uint32: without them nobody can choose keys that have the same hash. */
+export type HashKey = readonly [number, number, number, number];
+
+/**
+ * The last offset of each record key, for compaction: an open-addressed table of 16-byte key hashes in
+ * a fixed amount of memory. The keys themselves are not kept: two different keys have the same hash
+ * with a probability of 2^-128, as Kafka accepts it too.
+ */
+export class OffsetMap {
+  readonly #slots: number;
+  readonly #hashes: Int32Array;
+  /** Offset + 1; 0 in an empty slot. */
+  readonly #offsets: Float64Array;
+  readonly #countMax: number;
+  readonly #first: HalfSipHash;
+  readonly #second: HalfSipHash;
+  #count = 0;
+
+  /**
+   * @param bytesMax what the table may take
+   * @param keysMax how many keys can come at most: a smaller table is made when they fit into one
+   */
+  constructor(hashKey: HashKey, bytesMax: number, keysMax: number) {
+    const slotsMax = Math.floor(bytesMax / SLOT_BYTES);
+    this.#slots = Math.max(2, Math.min(slotsMax, Math.ceil(keysMax / LOAD_MAX) + 1));
+    this.#countMax = Math.max(1, Math.floor(this.#slots * LOAD_MAX));
+    this.#hashes = new Int32Array(this.#slots * WORDS_PER_KEY);
+    this.#offsets = new Float64Array(this.#slots);
+    this.#first = new HalfSipHash(hashKey[0], hashKey[1]);
+    this.#second = new HalfSipHash(hashKey[2], hashKey[3]);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Sets the offset of the key `bytes[start, end)`.
+   * @returns false when the table is full and the key is not in it: nothing is changed then
+   */
+  put(bytes: Uint8Array, start: number, end: number, offset: Offset): boolean {
+    const slot = this.#slotOf(bytes, start, end);
+    if (this.#offsets[slot] === 0) {
+      if (this.#count >= this.#countMax) return false;
+      this.#count += 1;
+      const at = slot * WORDS_PER_KEY;
+      this.#hashes[at] = this.#first.low;
+      this.#hashes[at + 1] = this.#first.high;
+      this.#hashes[at + 2] = this.#second.low;
+      this.#hashes[at + 3] = this.#second.high;
+    }
+    this.#offsets[slot] = offset + 1;
+    return true;
+  }
+
+  /** The offset of the key `bytes[start, end)`; -1 when it is not in the table. */
+  get(bytes: Uint8Array, start: number, end: number): Offset {
+    return (this.#offsets[this.#slotOf(bytes, start, end)] ?? 0) - 1;
+  }
+
+  /** The slot that holds the key, or the empty one where it would be put; the hashers have its hash. */
+  #slotOf(bytes: Uint8Array, start: number, end: number): number {
+    this.#first.update(bytes, start, end);
+    this.#second.update(bytes, start, end);
+    const word0 = this.#first.low;
+    const word1 = this.#first.high;
+    const word2 = this.#second.low;
+    const word3 = this.#second.high;
+    const hashes = this.#hashes;
+    let slot = (word0 >>> 0) % this.#slots;
+    // Ends: a quarter of the slots is always empty.
+    for (;;) {
+      if (this.#offsets[slot] === 0) return slot;
+      const at = slot * WORDS_PER_KEY;
+      const isSame =
+        hashes[at] === word0 &&
+        hashes[at + 1] === word1 &&
+        hashes[at + 2] === word2 &&
+        hashes[at + 3] === word3;
+      if (isSame) return slot;
+      slot = slot + 1 === this.#slots ? 0 : slot + 1;
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { type RetainedLog, retentionStartOffset } from './retention.js';
+
+const NOW_MS = 1_000_000;
+
+/** Segments of 10 records each, given as [size in bytes, greatest timestamp]. */
+function logOf(
+  segments: readonly [number, number][],
+  config: Partial<RetainedLog['config']>,
+  highWatermark = segments.length * 10,
+): RetainedLog {
+  return {
+    segments: segments.map(([sizeBytes, maxTimestamp], place) => {
+      return { baseOffset: place * 10, sizeBytes, maxTimestamp, loadIndexes: () => undefined };
+    }),
+    config: {
+      'cleanup.policy': 'delete',
+      'retention.ms': -1,
+      'retention.bytes': -1,
+      ...config,
+    },
+    highWatermark,
+    logEndOffset: (segments.length - 1) * 10 + ((segments.at(-1)?.[0] ?? 0) > 0 ? 10 : 0),
+  };
+}
+
+describe('retention by time', () => {
+  const segments: [number, number][] = [
+    [100, 900],
+    [100, 950],
+    [100, 990],
+  ];
+
+  it('removes segments whose youngest record is older than retention.ms', async () => {
+    const log = logOf(segments, { 'retention.ms': NOW_MS - 970 });
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(20);
+  });
+
+  it('keeps a record that is exactly retention.ms old', async () => {
+    const log = logOf(segments, { 'retention.ms': NOW_MS - 950 });
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(10);
+  });
+
+  it('reaches the log end when the active segment is old as well', async () => {
+    const log = logOf(segments, { 'retention.ms': 0 });
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(30);
+  });
+
+  it('keeps an empty active segment', async () => {
+    const log = logOf([...segments, [0, -1]], { 'retention.ms': 0 });
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(30);
+  });
+
+  it('stops at a young segment, whatever follows it', async () => {
+    const log = logOf(
+      [
+        [100, 900],
+        [100, NOW_MS],
+        [100, 900],
+      ],
+      { 'retention.ms': 1000 },
+    );
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(10);
+  });
+
+  it('keeps what has no timestamp', async () => {
+    expect(await retentionStartOffset(logOf([[100, -1]], { 'retention.ms': 0 }), NOW_MS)).toBe(0);
+  });
+});
+
+describe('retention by size', () => {
+  const segments: [number, number][] = [
+    [100, 1],
+    [50, 1],
+    [70, 1],
+  ];
+
+  it.each([
+    [220, 0],
+    [121, 0],
+    [120, 10],
+    [71, 10],
+    [70, 20],
+    [0, 30],
+    [-1, 0],
+  ])('of %i bytes starts the log at %i', async (bytes, startOffset) => {
+    const log = logOf(segments, { 'retention.bytes': bytes });
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(startOffset);
+  });
+});
+
+it('never reaches above the high watermark', async () => {
+  const log = logOf(
+    [
+      [100, 1],
+      [100, 1],
+      [100, 1],
+    ],
+    { 'retention.bytes': 0 },
+    19,
+  );
+  expect(await retentionStartOffset(log, NOW_MS)).toBe(10);
+});
+
+it('leaves a log alone that is only compacted', async () => {
+  const config = { 'cleanup.policy': 'compact', 'retention.bytes': 0 } as const;
+  expect(
+    await retentionStartOffset(
+      logOf(
+        [
+          [100, 1],
+          [100, 1],
+        ],
+        config,
+      ),
+      NOW_MS,
+    ),
+  ).toBe(0);
+});

@@ -1,0 +1,71 @@
+import type { Offset, TopicConfig } from '#protocol';
+
+/** What retention looks at of a segment. */
+export interface RetainedSegment {
+  readonly baseOffset: Offset;
+  readonly sizeBytes: number;
+  /** Greatest timestamp of its records, ms, -1 when it has none; known after `loadIndexes`. */
+  readonly maxTimestamp: number;
+  loadIndexes(): Promise<void> | undefined;
+}
+
+/** What retention looks at of a log. */
+export interface RetainedLog {
+  /** In order, the active one last. */
+  readonly segments: readonly RetainedSegment[];
+  readonly config: Pick<TopicConfig, 'cleanup.policy' | 'retention.ms' | 'retention.bytes'>;
+  readonly highWatermark: Offset;
+  readonly logEndOffset: Offset;
+}
+
+/** A log that retention can shorten. */
+export interface TrimmableLog extends RetainedLog {
+  /** Begins a new segment, unless the active one is empty. */
+  roll(): Promise<void>;
+  /** Moves the log start up, durably, and removes the segments below; how many. */
+  deleteSegmentsBefore(offset: Offset): Promise<number>;
+}
+
+/**
+ * Deletes what `retention.ms` and `retention.bytes` do not keep, in whole segments below the high
+ * watermark; an active segment that is to go as well is rolled first.
+ * @returns how many segments were deleted
+ */
+export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<number> {
+  const startOffset = await retentionStartOffset(log, nowMs);
+  if (startOffset <= (log.segments[0]?.baseOffset ?? startOffset)) return 0;
+  if (startOffset > (log.segments.at(-1)?.baseOffset ?? 0)) await log.roll();
+  return log.deleteSegmentsBefore(startOffset);
+}
+
+/**
+ * Where a log should start by its configs: segments go, oldest first, up to the first that must stay.
+ * That is the base offset of a segment, or the log end when even the active segment is to go.
+ *
+ * By time a segment goes when its youngest record is older than `retention.ms`; one without timestamps
+ * stays. By size it goes when the log has `retention.bytes` without it. A segment with a record at or
+ * above the high watermark stays, and so does an empty active one.
+ */
+export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
+  const { segments, config, highWatermark, logEndOffset } = log;
+  const retentionMs = config['retention.ms'];
+  const retentionBytes = config['retention.bytes'];
+  const deletes = config['cleanup.policy'].includes('delete');
+  let excessBytes = -retentionBytes;
+  for (const segment of segments) excessBytes += segment.sizeBytes;
+  for (const [place, segment] of segments.entries()) {
+    const endOffset = segments[place + 1]?.baseOffset ?? logEndOffset;
+    const isEmptyActive = place === segments.length - 1 && segment.sizeBytes === 0;
+    if (!deletes || endOffset > highWatermark || isEmptyActive) return segment.baseOffset;
+    const isTooMuch = retentionBytes >= 0 && excessBytes >= segment.sizeBytes;
+    const isToGo = isTooMuch || (retentionMs >= 0 && (await isOlder(segment, nowMs - retentionMs)));
+    if (!isToGo) return segment.baseOffset;
+    excessBytes -= segment.sizeBytes;
+  }
+  return logEndOffset;
+}
+
+async function isOlder(segment: RetainedSegment, timestampMs: number): Promise<boolean> {
+  await segment.loadIndexes();
+  return segment.maxTimestamp >= 0 && segment.maxTimestamp < timestampMs;
+}
