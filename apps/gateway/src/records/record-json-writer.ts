@@ -1,0 +1,422 @@
+/**
+ * Writes records of the log as JSON:
+ *
+ *     {"topic","partition","offset","timestamp","key","value","headers"}
+ *
+ * with `keyBase64` / `valueBase64` in place of a key or value that cannot be shown, and headers as
+ * the list of {"key", "value" | "valueBase64"}.
+ *
+ * This runs for every record fetched, so it makes no object a record. All happens in one array:
+ *
+ *     | template | output ->          | free | staged batch |
+ *
+ * The batch's bytes are copied in once; values move from there to the output with `copyWithin`, which costs
+ * a third of a view and a `set`. So does the template, all that stands between two values: the
+ * end of one record and the head of the next up to its value, where only digits have to be changed.
+ *
+ * Writing is synchronous: one writer serves a whole process.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type RecordCursor, VarintReader } from '#log';
+import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
+import { BACKSLASH, CLOSE_BRACE, LOWER_U, QUOTE, ZERO } from './json-bytes.js';
+import { isJson } from './json-scanner.js';
+
+/**
+ * How keys and values are shown; null is null in each, and header values are as in `default`.
+ *
+ * - `default`: what was sent as JSON as that JSON; all else as a string, or base64 when not UTF-8.
+ * - `json`: the stored bytes as JSON; base64 when they are none. So `value` is always the stored
+ *   JSON, and one record that is something else does not keep a reader from the others.
+ * - `string`: the stored bytes as a string, JSON too; base64 when they are not UTF-8.
+ * - `base64`: the stored bytes in base64.
+ */
+export type RecordFormat = 'default' | 'json' | 'string' | 'base64';
+
+/** What all records written in one go have in common. */
+export interface RecordFrame {
+  readonly topic: string;
+  readonly partition: number;
+  readonly format: RecordFormat;
+  /** `array`: separated by commas; `lines`: each ended by a newline, the only ones in the output. */
+  readonly framing: 'array' | 'lines';
+}
+
+const TAIL = ',"headers":[]}';
+const TAIL_BYTES = TAIL.length;
+const NULL_KEY = 'null,"value":';
+const SPACE = 0x20;
+/** Names and separators, and the longest numbers. */
+const TEMPLATE_BYTES_MAX = 192;
+const NEWLINE = 0x0a;
+
+/** Kafka's NO_TIMESTAMP. */
+const NO_TIMESTAMP = -1;
+const INT32_LIMIT = 2 ** 31;
+const SCRATCH_BYTES_MIN = 256 * 1024;
+/** A larger scratch is given back after the answer that needed it. */
+const SCRATCH_BYTES_KEPT = 8 * 1024 * 1024;
+/** What a record takes beside its key, value and headers: names, digits, quotes. */
+const RECORD_OVERHEAD_BYTES = 128;
+const HEADER_OVERHEAD_BYTES = 48;
+/** A control character is written as six. */
+const ESCAPED_BYTES_MAX = 6;
+
+/** What a byte is escaped as after a backslash; `u` stands for \u00XX; 0 for bytes that stay. */
+const ESCAPES = new Uint8Array(256).fill(0x75, 0, 0x20);
+ESCAPES[0x08] = 0x62;
+ESCAPES[0x09] = 0x74;
+ESCAPES[0x0a] = 0x6e;
+ESCAPES[0x0c] = 0x66;
+ESCAPES[0x0d] = 0x72;
+ESCAPES[QUOTE] = QUOTE;
+ESCAPES[BACKSLASH] = BACKSLASH;
+const HEX = Buffer.from('0123456789abcdef');
+
+export class RecordJsonWriter {
+  private scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
+  private view: DataView = viewOf(this.scratch);
+  private frame: RecordFrame = { topic: '', partition: 0, format: 'default', framing: 'array' };
+
+  // The template: [0, templateEnd), with the places of what changes in it.
+  private templateEnd = 0;
+  /** Offsets from here up to the limit have as many digits as the template has room for. */
+  private templateOffsetMin = 0;
+  private templateOffsetLimit = 0;
+  private templateKeyAt = 0;
+  private templateOffsetAt = 0;
+  private templateOffsetEnd = 0;
+  private templateTimestampAt = 0;
+  private templateTimestampEnd = 0;
+  private templateTimestamp = NO_TIMESTAMP;
+
+  private outputStart = 0;
+  private position = 0;
+  private stagedAt = 0;
+  /** What the last record still lacks: nothing was written; its tail; only the separator. */
+  private due: 'nothing' | 'tail' | 'separator' = 'nothing';
+
+  /**
+   * Begins an output: whatever was written before is forgotten.
+   * @param isContinued a comma comes before the first record too
+   */
+  begin(frame: RecordFrame, isContinued: boolean): void {
+    if (this.scratch.length > SCRATCH_BYTES_KEPT) this.resize(SCRATCH_BYTES_MIN);
+    this.stagedAt = this.scratch.length;
+    const isSame =
+      frame.topic === this.frame.topic &&
+      frame.partition === this.frame.partition &&
+      frame.framing === this.frame.framing;
+    this.frame = frame;
+    // No offset is below 0: the first record makes the template.
+    if (!isSame) this.templateOffsetLimit = 0;
+    this.due = isContinued ? 'separator' : 'nothing';
+    // The template may grow while digits are added: its room is kept.
+    this.outputStart = templateBytesMax(frame.topic);
+    this.position = this.outputStart;
+  }
+
+  /** Brings in the bytes that the positions of the next cursor address, in place of the last ones. */
+  stage(bytes: Uint8Array): void {
+    this.stagedAt = this.scratch.length;
+    this.reserve(bytes.length);
+    this.stagedAt = this.scratch.length - bytes.length;
+    this.scratch.set(bytes, this.stagedAt);
+  }
+
+  /** Size of the output so far, the last record ended. */
+  get sizeBytes(): number {
+    const size = this.position - this.outputStart;
+    const tail = this.due === 'tail' ? TAIL_BYTES : 0;
+    const newline = this.due !== 'nothing' && this.frame.framing === 'lines' ? 1 : 0;
+    return size + tail + newline;
+  }
+
+  /** Takes the output back to a former `sizeBytes`, of one record at least or of a comma to come. */
+  cutTo(sizeBytes: number): void {
+    const newline = this.frame.framing === 'lines' ? 1 : 0;
+    this.position = this.outputStart + sizeBytes - newline;
+    this.due = 'separator';
+  }
+
+  /** The output, the last record ended, in memory of its own. */
+  take(): Buffer {
+    this.reserve(TAIL_BYTES + 1);
+    if (this.due === 'tail') this.writeAscii(TAIL);
+    if (this.due !== 'nothing' && this.frame.framing === 'lines') this.writeByte(NEWLINE);
+    this.due = 'nothing';
+    const output = Buffer.allocUnsafe(this.position - this.outputStart);
+    output.set(this.scratch.subarray(this.outputStart, this.position));
+    return output;
+  }
+
+  /** Appends the record that a cursor stands on; the cursor's bytes are staged. */
+  writeRecord(cursor: RecordCursor): void {
+    const { offset, keyStart, valueStart } = cursor;
+    this.reserve(this.recordBytesMax(cursor));
+    if (offset < this.templateOffsetMin || offset >= this.templateOffsetLimit) {
+      this.buildTemplate(offset, cursor.timestamp);
+    } else if (cursor.timestamp !== this.templateTimestamp) {
+      this.changeTimestamp(offset, cursor.timestamp);
+    }
+    const from = this.due === 'tail' ? 0 : this.due === 'separator' ? TAIL_BYTES : TAIL_BYTES + 1;
+    const to = keyStart < 0 ? this.templateEnd : this.templateKeyAt;
+    const { scratch, position } = this;
+    scratch.copyWithin(position, from, to);
+    const shift = position - from;
+    writeDigits(scratch, shift + this.templateOffsetAt, shift + this.templateOffsetEnd, offset);
+    this.position = position + to - from;
+    if (keyStart >= 0) {
+      this.writeBytes(keyStart, cursor.keyEnd, (cursor.attributes & RECORD_KEY_IS_JSON) !== 0);
+      this.writeAscii(',"value":');
+    }
+    if (valueStart >= 0) {
+      this.writeBytes(
+        valueStart,
+        cursor.valueEnd,
+        (cursor.attributes & RECORD_VALUE_IS_JSON) !== 0,
+      );
+    } else {
+      this.writeAscii('null');
+    }
+    this.due = 'tail';
+    if (cursor.headerCount > 0) this.writeHeaders(cursor);
+  }
+
+  /** Most bytes that a record can take with the end of the one before it. */
+  private recordBytesMax(cursor: RecordCursor): number {
+    const contentBytes =
+      cursor.keyEnd -
+      cursor.keyStart +
+      cursor.valueEnd -
+      cursor.valueStart +
+      cursor.headersEnd -
+      cursor.headersStart;
+    return (
+      this.outputStart +
+      RECORD_OVERHEAD_BYTES +
+      cursor.headerCount * HEADER_OVERHEAD_BYTES +
+      contentBytes * ESCAPED_BYTES_MAX
+    );
+  }
+
+  /** Makes the template anew, for offsets of as many digits as this one has. */
+  private buildTemplate(offset: number, timestamp: number): void {
+    const { topic, partition, framing } = this.frame;
+    const digits = String(offset).length;
+    this.templateOffsetMin = digits === 1 ? 0 : 10 ** (digits - 1);
+    this.templateOffsetLimit = 10 ** digits;
+    const { scratch } = this;
+    const separator = framing === 'array' ? ',' : '\n';
+    let at = scratch.write(`${TAIL}${separator}{"topic":${JSON.stringify(topic)}`);
+    at += scratch.write(`,"partition":${partition},"offset":`, at, 'latin1');
+    this.templateOffsetAt = at;
+    this.templateOffsetEnd = at + digits;
+    at += digits;
+    at += scratch.write(',"timestamp":', at, 'latin1');
+    this.templateTimestampAt = at;
+    at += scratch.write(timestamp === NO_TIMESTAMP ? 'null' : String(timestamp), at, 'latin1');
+    this.templateTimestampEnd = at;
+    this.templateTimestamp = timestamp;
+    at += scratch.write(',"key":', at, 'latin1');
+    this.templateKeyAt = at;
+    this.templateEnd = at + scratch.write(NULL_KEY, at, 'latin1');
+  }
+
+  /** Puts another timestamp into the template. */
+  private changeTimestamp(offset: number, timestamp: number): void {
+    const { templateTimestampAt: start, templateTimestampEnd: end } = this;
+    const limit = 10 ** (end - start);
+    if (this.templateTimestamp < 0 || timestamp >= limit || timestamp < limit / 10) {
+      this.buildTemplate(offset, timestamp);
+      return;
+    }
+    writeDigits(this.scratch, start, end, timestamp);
+    this.templateTimestamp = timestamp;
+  }
+
+  /** Writes a key or value after its name. @param start in the cursor's bytes, as `end` */
+  private writeBytes(start: number, end: number, isFlaggedJson: boolean): void {
+    const from = this.stagedAt + start;
+    const to = this.stagedAt + end;
+    const { format } = this.frame;
+    if (format === 'base64') {
+      this.writeBase64(from, to);
+    } else if (format !== 'string' && isFlaggedJson) {
+      this.copyJson(from, to);
+    } else if (format === 'json') {
+      if (isJson(this.scratch.subarray(from, to))) this.copyJson(from, to);
+      else this.writeBase64(from, to);
+    } else if (!this.tryWriteText(from, to)) {
+      this.writeBase64(from, to);
+    }
+  }
+
+  private copyJson(from: number, to: number): void {
+    if (this.frame.framing === 'lines') {
+      this.copyJsonOnOneLine(from, to);
+      return;
+    }
+    this.scratch.copyWithin(this.position, from, to);
+    this.position += to - from;
+  }
+
+  /** In JSON text, control characters are white space: a string has none unescaped. */
+  private copyJsonOnOneLine(from: number, to: number): void {
+    const { scratch } = this;
+    let position = this.position;
+    for (let at = from; at < to; at++) {
+      const byte = scratch[at] as number;
+      scratch[position++] = byte < SPACE ? SPACE : byte;
+    }
+    this.position = position;
+  }
+
+  /**
+   * Writes bytes as a JSON string of the characters that they are.
+   * @returns false, and nothing written, when they are not UTF-8
+   */
+  private tryWriteText(from: number, to: number): boolean {
+    const { scratch, view } = this;
+    const lastWord = to - 4;
+    const start = this.position;
+    let position = start;
+    let at = from;
+    let seen = 0;
+    scratch[position++] = QUOTE;
+    while (at < to) {
+      // Four bytes at a time while none is to be escaped: see JsonScanner.skipString.
+      while (at <= lastWord) {
+        const word = view.getInt32(at, true);
+        const stops =
+          (word - 0x20202020) |
+          ((word ^ 0x22222222) - 0x01010101) |
+          ((word ^ 0x5c5c5c5c) - 0x01010101);
+        if ((stops & ~word & 0x80808080) !== 0) break;
+        view.setInt32(position, word, true);
+        seen |= word;
+        at += 4;
+        position += 4;
+      }
+      // Then up to the byte that is, or the last three.
+      while (at < to) {
+        const byte = scratch[at++] as number;
+        seen |= byte;
+        const escape = ESCAPES[byte] as number;
+        if (escape === 0) {
+          scratch[position++] = byte;
+          continue;
+        }
+        position = writeEscape(scratch, position, byte, escape);
+        break;
+      }
+    }
+    if ((seen & 0x80808080) !== 0 && !isUtf8(scratch.subarray(from, to))) return false;
+    scratch[position++] = QUOTE;
+    this.position = position;
+    return true;
+  }
+
+  /** Writes bytes in base64, under the name that was written with `Base64` added. */
+  private writeBase64(from: number, to: number): void {
+    this.position -= '":'.length;
+    this.writeAscii('Base64":"');
+    const text = this.scratch.toString('base64', from, to);
+    this.position += this.scratch.write(text, this.position, 'latin1');
+    this.writeByte(QUOTE);
+  }
+
+  private writeHeaders(cursor: RecordCursor): void {
+    const reader = new VarintReader(cursor.bytes, cursor.headersStart, cursor.headersEnd);
+    this.writeAscii(',"headers":[');
+    for (let index = 0; index < cursor.headerCount; index++) {
+      this.writeAscii(index === 0 ? '{"key":' : ',{"key":');
+      this.writeHeaderBytes(reader);
+      this.writeAscii(',"value":');
+      this.writeHeaderBytes(reader);
+      this.writeByte(CLOSE_BRACE);
+    }
+    this.writeAscii(']}');
+    this.due = 'separator';
+  }
+
+  /** Writes a header's name or value, which stands behind its length. */
+  private writeHeaderBytes(reader: VarintReader): void {
+    const length = reader.readVarint();
+    if (length < 0) {
+      this.writeAscii('null');
+      return;
+    }
+    const from = this.stagedAt + reader.position;
+    reader.position += length;
+    if (!this.tryWriteText(from, from + length)) this.writeBase64(from, from + length);
+  }
+
+  /** Writes a short constant, letter by letter. */
+  private writeAscii(text: string): void {
+    const { scratch } = this;
+    let { position } = this;
+    for (let index = 0; index < text.length; index++) scratch[position++] = text.charCodeAt(index);
+    this.position = position;
+  }
+
+  private writeByte(byte: number): void {
+    this.scratch[this.position++] = byte;
+  }
+
+  /** Makes room for `bytes` between the output and what is staged. */
+  private reserve(bytes: number): void {
+    if (this.position + bytes <= this.stagedAt) return;
+    const stagedBytes = this.scratch.length - this.stagedAt;
+    const former = this.scratch;
+    this.resize(Math.max(this.position + bytes + stagedBytes, former.length * 2));
+    this.scratch.set(former.subarray(0, this.position));
+    this.scratch.set(former.subarray(this.stagedAt), this.scratch.length - stagedBytes);
+    this.stagedAt = this.scratch.length - stagedBytes;
+  }
+
+  private resize(bytes: number): void {
+    this.scratch = Buffer.allocUnsafeSlow(bytes);
+    this.view = viewOf(this.scratch);
+    this.templateOffsetLimit = 0;
+  }
+}
+
+/** Room for the template of any record of a topic. */
+function templateBytesMax(topic: string): number {
+  return topic.length * ESCAPED_BYTES_MAX + TEMPLATE_BYTES_MAX;
+}
+
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+}
+
+/** Fills `[start, end)` with the digits of a whole number >= 0 that has as many. */
+function writeDigits(bytes: Uint8Array, start: number, end: number, value: number): void {
+  let rest = value;
+  let at = end;
+  if (rest >= INT32_LIMIT) {
+    // Nine digits apart: division of 32-bit integers is several times as fast.
+    const high = Math.floor(rest / 1e9);
+    writeDigits(bytes, end - 9, end, rest - high * 1e9);
+    rest = high;
+    at = end - 9;
+  }
+  while (at > start) {
+    const quotient = (rest / 10) | 0;
+    bytes[--at] = ZERO + rest - quotient * 10;
+    rest = quotient;
+  }
+}
+
+/** @returns the position after the escape of `byte` */
+function writeEscape(bytes: Uint8Array, position: number, byte: number, letter: number): number {
+  bytes[position] = BACKSLASH;
+  bytes[position + 1] = letter;
+  if (letter !== LOWER_U) return position + 2;
+  bytes[position + 2] = ZERO;
+  bytes[position + 3] = ZERO;
+  bytes[position + 4] = HEX[byte >> 4] as number;
+  bytes[position + 5] = HEX[byte & 0x0f] as number;
+  return position + 6;
+}

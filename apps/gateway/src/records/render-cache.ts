@@ -1,0 +1,141 @@
+/**
+ * What batches look like as JSON, kept for the readers at the tail: there a batch is the same object
+ * for all of them (the log's tail cache), so it is rendered once and sent many times.
+ *
+ * Bounded by bytes. What leaves first is what came first, unless it was used since: then it gets another round.
+ * The cache knows batches weakly, so that it keeps none alive that the log has let go of.
+ *
+ * A batch read from disk is an object that is never seen again. `render` therefore keeps a batch's
+ * JSON only from its second reader on, and a scan of old records leaves the cache alone.
+ */
+import type { RecordBatch } from '#log';
+import {
+  RecordsAnswer,
+  type RenderedBatch,
+  type RenderedRecords,
+  type RenderRequest,
+  renderBatch,
+  renderRecords,
+} from './render-records.js';
+
+/** Counters since the start, for metrics. */
+export interface RenderCacheCounters {
+  readonly hits: number;
+  readonly misses: number;
+  readonly evictions: number;
+  readonly entries: number;
+  readonly sizeBytes: number;
+}
+
+/** What is known of one batch. */
+interface Entry {
+  /** Undefined: seen once, or evicted. */
+  rendered: RenderedBatch | undefined;
+  sizeBytes: number;
+  wasUsed: boolean;
+}
+
+/** What an entry takes beside its JSON: objects, and two numbers a record. */
+const ENTRY_OVERHEAD_BYTES = 256;
+const RECORD_OVERHEAD_BYTES = 16;
+
+/** Evicted places of the queue that are left before it is made anew. */
+const QUEUE_HOLES_MAX = 4096;
+
+export class RenderCache {
+  private readonly entries = new WeakMap<RecordBatch, Entry>();
+  /** Entries with JSON from `queueHead` on, the one that came first at its head. */
+  private queue: Entry[] = [];
+  private queueHead = 0;
+  private hits = 0;
+  private misses = 0;
+  private evictions = 0;
+  private sizeBytes = 0;
+
+  /** @param bytesMax 0: nothing is kept */
+  constructor(private readonly bytesMax: number) {}
+
+  counters(): RenderCacheCounters {
+    const { hits, misses, evictions, sizeBytes } = this;
+    return { hits, misses, evictions, sizeBytes, entries: this.queue.length - this.queueHead };
+  }
+
+  /**
+   * The JSON of a whole batch in the default format, kept from the first time on: for batches that
+   * other readers are sure to want.
+   * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+   */
+  renderedBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
+    return this.lookUp(batch) ?? this.renderAndKeep(batch, topic, partition);
+  }
+
+  /**
+   * As `renderRecords`, with what is kept in place of what would be rendered.
+   * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+   */
+  render(batches: readonly RecordBatch[], request: RenderRequest): RenderedRecords {
+    if (request.format !== 'default' || request.framing !== 'array' || this.bytesMax === 0) {
+      return renderRecords(batches, request);
+    }
+    const answer = new RecordsAnswer(request);
+    let unseen: RecordBatch[] = [];
+    for (const batch of batches) {
+      if (answer.isFull) break;
+      const entry = this.entries.get(batch);
+      if (entry === undefined) {
+        this.entries.set(batch, { rendered: undefined, sizeBytes: 0, wasUsed: false });
+        this.misses++;
+        unseen.push(batch);
+        continue;
+      }
+      if (unseen.length > 0) answer.addBatches(unseen);
+      unseen = [];
+      const rendered = this.renderedBatch(batch, request.topic, request.partition);
+      if (!answer.isFull) answer.addRendered(rendered, batch.nextOffset);
+    }
+    if (unseen.length > 0) answer.addBatches(unseen);
+    return answer.end();
+  }
+
+  private lookUp(batch: RecordBatch): RenderedBatch | undefined {
+    const entry = this.entries.get(batch);
+    if (entry?.rendered === undefined) {
+      this.misses++;
+      return undefined;
+    }
+    this.hits++;
+    entry.wasUsed = true;
+    return entry.rendered;
+  }
+
+  private renderAndKeep(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
+    const rendered = renderBatch(batch, topic, partition);
+    const sizeBytes =
+      ENTRY_OVERHEAD_BYTES + rendered.bytes.length + rendered.ends.length * RECORD_OVERHEAD_BYTES;
+    if (sizeBytes > this.bytesMax) return rendered;
+    const entry = { rendered, sizeBytes, wasUsed: false };
+    this.entries.set(batch, entry);
+    this.queue.push(entry);
+    this.sizeBytes += sizeBytes;
+    this.evict();
+    return rendered;
+  }
+
+  private evict(): void {
+    while (this.sizeBytes > this.bytesMax) {
+      const entry = this.queue[this.queueHead++] as Entry;
+      if (entry.wasUsed) {
+        entry.wasUsed = false;
+        this.queue.push(entry);
+        continue;
+      }
+      entry.rendered = undefined;
+      this.sizeBytes -= entry.sizeBytes;
+      this.evictions++;
+    }
+    if (this.queueHead > QUEUE_HOLES_MAX && this.queueHead > this.queue.length / 2) {
+      this.queue = this.queue.slice(this.queueHead);
+      this.queueHead = 0;
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Record batches, as they are fetched, to the JSON of their records.
+ */
+import { type RecordBatch, RecordCursor } from '#log';
+import type { Offset } from '#protocol';
+import { type RecordFrame, RecordJsonWriter } from './record-json-writer.js';
+
+/** Which records of the batches are wanted, and how they are shown. */
+export interface RenderRequest extends RecordFrame {
+  /** Records below are skipped: the first batch may begin earlier. */
+  readonly offset: Offset;
+  readonly recordsMax: number;
+  /** Bytes of JSON; one record always fits. */
+  readonly bytesMax: number;
+}
+
+/** Joined, the chunks are what stands between the brackets of a list; or they are whole lines. */
+export interface RenderedRecords {
+  readonly chunks: readonly Buffer[];
+  readonly sizeBytes: number;
+  readonly count: number;
+  /** Where to read on: after all that was shown, and after what is never shown. */
+  readonly nextOffset: Offset;
+}
+
+/** All records of one batch as elements of a list, each with a comma before it, the first too. */
+export interface RenderedBatch {
+  readonly bytes: Buffer;
+  /** Of each record. */
+  readonly offsets: readonly Offset[];
+  /** Position in `bytes` after each record. */
+  readonly ends: readonly number[];
+}
+
+/** Smaller pieces are copied together: a chunk of its own costs more than such a copy. */
+const CHUNK_BYTES_MIN = 16 * 1024;
+
+/** Writing is synchronous: one writer, and one scratch array, for the whole process. */
+const writer = new RecordJsonWriter();
+
+/**
+ * Renders records of whole batches in offset order; control batches are passed over.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+ */
+export function renderRecords(
+  batches: readonly RecordBatch[],
+  request: RenderRequest,
+): RenderedRecords {
+  const answer = new RecordsAnswer(request);
+  answer.addBatches(batches);
+  return answer.end();
+}
+
+/**
+ * Renders a whole batch in the default format. A control batch has no records.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+ */
+export function renderBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
+  const offsets: Offset[] = [];
+  const ends: number[] = [];
+  writer.begin({ topic, partition, format: 'default', framing: 'array' }, true);
+  if (!batch.isControl) {
+    const cursor = new RecordCursor(batch);
+    writer.stage(cursor.bytes);
+    while (cursor.next()) {
+      writer.writeRecord(cursor);
+      offsets.push(cursor.offset);
+      ends.push(writer.sizeBytes);
+    }
+  }
+  return { bytes: writer.take(), offsets, ends };
+}
+
+/** An answer that is put together of batches, rendered here or before, until it is full. */
+export class RecordsAnswer {
+  /** Whether a record did not fit any more. */
+  isFull = false;
+  private count = 0;
+  private sizeBytes = 0;
+  private nextOffset: Offset;
+  private readonly chunks: Buffer[] = [];
+  /** Small pieces that wait to be copied into one chunk. */
+  private small: Buffer[] = [];
+  private smallBytes = 0;
+
+  constructor(private readonly request: RenderRequest) {
+    this.nextOffset = request.offset;
+  }
+
+  /** Renders and adds batches that follow what was added before. */
+  addBatches(batches: readonly RecordBatch[]): void {
+    const { request } = this;
+    writer.begin(request, this.count > 0 && request.framing === 'array');
+    for (const batch of batches) {
+      if (batch.nextOffset <= this.nextOffset) continue;
+      if (!batch.isControl) this.writeBatch(batch);
+      if (this.isFull) break;
+      this.nextOffset = batch.nextOffset;
+    }
+    if (writer.sizeBytes > 0) this.addPiece(writer.take());
+  }
+
+  /** Adds a batch that was rendered before; `nextOffset` is the batch's. */
+  addRendered(rendered: RenderedBatch, nextOffset: Offset): void {
+    const { offsets, ends, bytes } = rendered;
+    const { recordsMax, bytesMax } = this.request;
+    let first = 0;
+    while (first < offsets.length && (offsets[first] as Offset) < this.nextOffset) first++;
+    const start = first === 0 ? 0 : (ends[first - 1] as number);
+    const comma = this.count === 0 ? 1 : 0;
+    let last = first;
+    for (; last < offsets.length && !this.isFull; last++) {
+      const sizeBytes = this.sizeBytes + (ends[last] as number) - start - comma;
+      const isFirst = this.count === 0 && last === first;
+      if (this.count + last - first >= recordsMax || (!isFirst && sizeBytes > bytesMax)) break;
+    }
+    if (last > first) this.addPiece(bytes.subarray(start + comma, ends[last - 1]));
+    this.count += last - first;
+    this.isFull = last < offsets.length;
+    if (!this.isFull) this.nextOffset = Math.max(this.nextOffset, nextOffset);
+    else if (last > first) this.nextOffset = (offsets[last - 1] as Offset) + 1;
+  }
+
+  end(): RenderedRecords {
+    this.flushSmall();
+    const { chunks, sizeBytes, count, nextOffset } = this;
+    return { chunks, sizeBytes, count, nextOffset };
+  }
+
+  /** Writes what fits of the batch's records from the next offset on. */
+  private writeBatch(batch: RecordBatch): void {
+    const { recordsMax, bytesMax } = this.request;
+    if (this.count >= recordsMax) {
+      this.isFull = true;
+      return;
+    }
+    const cursor = new RecordCursor(batch);
+    writer.stage(cursor.bytes);
+    while (cursor.next()) {
+      if (cursor.offset < this.nextOffset) continue;
+      if (this.count >= recordsMax) {
+        this.isFull = true;
+        return;
+      }
+      const sizeBefore = writer.sizeBytes;
+      writer.writeRecord(cursor);
+      if (this.count > 0 && this.sizeBytes + writer.sizeBytes > bytesMax) {
+        writer.cutTo(sizeBefore);
+        this.isFull = true;
+        return;
+      }
+      this.count++;
+      this.nextOffset = cursor.offset + 1;
+    }
+  }
+
+  private addPiece(piece: Buffer): void {
+    this.sizeBytes += piece.length;
+    if (piece.length >= CHUNK_BYTES_MIN) {
+      this.flushSmall();
+      this.chunks.push(piece);
+      return;
+    }
+    this.small.push(piece);
+    this.smallBytes += piece.length;
+    if (this.smallBytes >= CHUNK_BYTES_MIN) this.flushSmall();
+  }
+
+  private flushSmall(): void {
+    const { small } = this;
+    if (small.length === 0) return;
+    const only = small.length === 1 ? small[0] : undefined;
+    this.chunks.push(only ?? Buffer.concat(small, this.smallBytes));
+    this.small = [];
+    this.smallBytes = 0;
+  }
+}
