@@ -1,4 +1,6 @@
 import { type OpenBroker, openLocalBroker } from '#broker';
+import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
+import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
@@ -13,6 +15,13 @@ export function openBroker(
 ): Promise<OpenBroker> {
   return openLocalBroker(
     { ...settings, rack: settings.rack ?? null, url: () => address.url },
-    { logger, observer: metrics },
+    {
+      fileSystem: new NodeFileSystem(),
+      clock: new SystemClock(),
+      scheduler: new SystemScheduler(),
+      random: new SystemRandom(),
+      logger,
+      observer: metrics,
+    },
   );
 }

@@ -368,7 +368,7 @@ function bytesOf(partitions: readonly PartitionStatus[]): Map<string, number> {
   const bytes = new Map<string, number>();
   for (const { topic, sizeBytes } of partitions) {
     const series = bytes.has(topic) || bytes.size < TOPIC_SERIES_MAX ? topic : OTHER_TOPICS;
-    bytes.set(series, (bytes.get(series) ?? 0) + sizeBytes);
+    bytes.set(series, (bytes.get(series) ?? 0) + (sizeBytes ?? 0));
   }
   return bytes;
 }
