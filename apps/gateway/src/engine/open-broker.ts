@@ -1,5 +1,5 @@
 import { type OpenBroker, openLocalBroker } from '#broker';
-import { NodeFileSystem, NodeFileSystem, SystemClock, SystemClock, SystemRandom, SystemRandom, SystemScheduler, SystemScheduler } from '#runtime';
+import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
