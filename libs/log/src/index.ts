@@ -1,4 +1,13 @@
+export type { AppendResult } from './append-round.js';
 export { type CompressionType, DECOMPRESSED_BYTES_MAX } from './compression.js';
+export type { DamagedRange } from './damage.js';
+export { DataDirLockedError } from './data-dir.js';
+export type { EpochEndOffset } from './leader-epoch-cache.js';
+export { Log } from './log.js';
+export { LogManager, type LogManagerOptions, type LogManagerPorts } from './log-manager.js';
+export type { FoundTimestamp } from './log-reader.js';
+export type { Durability } from './log-state.js';
+export { type LogObserver, silentLogObserver } from './observer.js';
 export {
   batchSizeAt,
   RECORD_BATCH_HEADER_BYTES,

@@ -124,6 +124,15 @@ export class OffsetIndex {
     return entry < 0 ? 0 : (this.#loadedEntries()[2 * entry + 1] ?? 0);
   }
 
+  /**
+   * The offset of the entry that `positionFor` goes by: the last offset of the batch at that position.
+   * Undefined when there is none.
+   */
+  entryOffsetFor(offset: number): number | undefined {
+    const entry = this.#greatestAtOrBelow(offset - this.baseOffset);
+    return entry < 0 ? undefined : this.baseOffset + this.#relativeOffset(entry);
+  }
+
   /** Drops every entry at or above an offset. */
   truncateTo(offset: number): void {
     const count = this.#greatestAtOrBelow(offset - this.baseOffset - 1) + 1;

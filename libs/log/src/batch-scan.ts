@@ -1,0 +1,172 @@
+import type { Offset } from '#protocol';
+import type { FileHandle } from '#runtime';
+import {
+  BASE_OFFSET_AT,
+  BATCH_LENGTH_AT,
+  LAST_OFFSET_DELTA_AT,
+  LOG_OVERHEAD_BYTES,
+  MAGIC_AT,
+  RECORD_BATCH_HEADER_BYTES,
+  RECORD_BATCH_MAGIC,
+  RECORD_COUNT_AT,
+  RecordBatch,
+} from './record-batch.js';
+
+/** What a visitor of a scan wants next; `bad`: this batch is not what must stand here. */
+export type Visit = 'next' | 'bad' | 'stop';
+
+/**
+ * Looks at one batch of a scan. Its framing is sound; its CRC was not looked at.
+ * @param position of its first byte in the file
+ */
+export type BatchVisitor = (batch: RecordBatch, position: number) => Visit;
+
+/** Where a scan ended: at the given end, at the batch that stopped it, or at bytes that are no batch. */
+export interface ScanEnd {
+  readonly reason: 'end' | 'stopped' | 'bad';
+  /** Of the first byte that was not accepted. */
+  readonly position: number;
+}
+
+/** A span of a file's bytes: [from, to). */
+export interface ByteSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How much of a file is read at once where the whole of it is walked. */
+export const SCAN_CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Walks the batches of `span`, which begins at a batch. The file is read in pieces of `chunkBytes`,
+ * each into memory of its own: batches may be kept (they keep their piece). A batch that is longer
+ * than a piece is read on its own. Anything that is no whole batch within the span is `bad`.
+ * @param mayReadOn asked before each piece is read
+ */
+export async function scanBatches(
+  file: FileHandle,
+  span: ByteSpan,
+  chunkBytes: number,
+  visit: BatchVisitor,
+  mayReadOn: () => boolean = () => true,
+): Promise<ScanEnd> {
+  let position = span.from;
+  let wantedBytes = chunkBytes;
+  while (position < span.to) {
+    if (!mayReadOn()) return { reason: 'stopped', position };
+    const askedBytes = Math.min(wantedBytes, span.to - position);
+    const chunk = await readChunk(file, position, askedBytes);
+    const walk = walkChunk(chunk, { from: position, to: span.to }, visit);
+    position = walk.position;
+    if (walk.reason !== 'more') return { reason: walk.reason, position };
+    // The file ends before the span does.
+    if (chunk.length < askedBytes) return { reason: 'bad', position };
+    wantedBytes = Math.max(chunkBytes, walk.bytesNeeded);
+  }
+  return { reason: 'end', position };
+}
+
+interface ChunkWalk {
+  readonly reason: 'more' | 'stopped' | 'bad';
+  readonly position: number;
+  /** With `more`: how many bytes from `position` are needed at least to go on. */
+  readonly bytesNeeded: number;
+}
+
+/** Walks the whole batches of a piece of a file that begins at `span.from`. */
+function walkChunk(chunk: Buffer, span: ByteSpan, visit: BatchVisitor): ChunkWalk {
+  let at = 0;
+  for (;;) {
+    const position = span.from + at;
+    const leftInSpan = span.to - position;
+    if (leftInSpan === 0) return { reason: 'more', position, bytesNeeded: 0 };
+    if (leftInSpan < RECORD_BATCH_HEADER_BYTES) return { reason: 'bad', position, bytesNeeded: 0 };
+    if (chunk.length - at < RECORD_BATCH_HEADER_BYTES) {
+      return { reason: 'more', position, bytesNeeded: RECORD_BATCH_HEADER_BYTES };
+    }
+    const sizeBytes = plausibleBatchSize(chunk, at);
+    if (sizeBytes === undefined || sizeBytes > leftInSpan) {
+      return { reason: 'bad', position, bytesNeeded: 0 };
+    }
+    if (sizeBytes > chunk.length - at) return { reason: 'more', position, bytesNeeded: sizeBytes };
+    const verdict = visit(new RecordBatch(chunk.subarray(at, at + sizeBytes)), position);
+    if (verdict === 'bad') return { reason: 'bad', position, bytesNeeded: 0 };
+    if (verdict === 'stop') return { reason: 'stopped', position, bytesNeeded: 0 };
+    at += sizeBytes;
+  }
+}
+
+/** The first whole batch with a right CRC that begins in `span` and has offsets in the given range. */
+export interface FoundBatch {
+  readonly batch: RecordBatch;
+  readonly position: number;
+}
+
+/**
+ * Looks for a batch among bytes that are damaged, trying every byte as its first.
+ * @param offsets the batch's offsets must lie in [from, to)
+ */
+export async function findNextBatch(
+  file: FileHandle,
+  span: ByteSpan,
+  offsets: { readonly from: Offset; readonly to: Offset },
+): Promise<FoundBatch | undefined> {
+  let position = span.from;
+  while (span.to - position >= RECORD_BATCH_HEADER_BYTES) {
+    const chunk = await readChunk(file, position, Math.min(SCAN_CHUNK_BYTES, span.to - position));
+    const starts = chunk.length - RECORD_BATCH_HEADER_BYTES + 1;
+    if (starts <= 0) return undefined;
+    for (let at = nextMagic(chunk, 0); at < starts; at = nextMagic(chunk, at + 1)) {
+      const sizeBytes = plausibleBatchSize(chunk, at);
+      if (sizeBytes === undefined || sizeBytes > span.to - position - at) continue;
+      if (!areOffsetsWithin(chunk, at, offsets)) continue;
+      const bytes =
+        sizeBytes <= chunk.length - at
+          ? Buffer.from(chunk.subarray(at, at + sizeBytes))
+          : await readChunk(file, position + at, sizeBytes);
+      if (bytes.length < sizeBytes) continue;
+      const batch = new RecordBatch(bytes);
+      if (batch.isCrcValid()) return { batch, position: position + at };
+    }
+    position += starts;
+  }
+  return undefined;
+}
+
+/** Reads up to `length` bytes into memory of its own; fewer only at the end of the file. */
+export async function readChunk(
+  file: FileHandle,
+  position: number,
+  length: number,
+): Promise<Buffer> {
+  const target = Buffer.allocUnsafeSlow(length);
+  const bytesRead = await file.read(target, 0, length, position);
+  return bytesRead === length ? target : target.subarray(0, bytesRead);
+}
+
+/** The size a batch header declares; undefined when no batch of magic 2 can have this header. */
+function plausibleBatchSize(bytes: Buffer, at: number): number | undefined {
+  if (bytes[at + MAGIC_AT] !== RECORD_BATCH_MAGIC) return undefined;
+  const sizeBytes = bytes.readInt32BE(at + BATCH_LENGTH_AT) + LOG_OVERHEAD_BYTES;
+  if (sizeBytes < RECORD_BATCH_HEADER_BYTES) return undefined;
+  // A safe integer has no bit above the 53rd: the upper half is below 2^21, and so not negative.
+  if (bytes.readUInt32BE(at + BASE_OFFSET_AT) >= 2 ** 21) return undefined;
+  if (bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < 0) return undefined;
+  return bytes.readInt32BE(at + RECORD_COUNT_AT) < 0 ? undefined : sizeBytes;
+}
+
+function areOffsetsWithin(
+  bytes: Buffer,
+  at: number,
+  offsets: { readonly from: Offset; readonly to: Offset },
+): boolean {
+  const base =
+    bytes.readUInt32BE(at + BASE_OFFSET_AT) * 2 ** 32 + bytes.readUInt32BE(at + BASE_OFFSET_AT + 4);
+  return base >= offsets.from && base + bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < offsets.to;
+}
+
+/** The first place from `at` on where a magic byte stands where a batch beginning there has it. */
+function nextMagic(chunk: Buffer, at: number): number {
+  const magicAt = chunk.indexOf(RECORD_BATCH_MAGIC, at + MAGIC_AT);
+  return magicAt < 0 ? chunk.length : magicAt - MAGIC_AT;
+}

@@ -1,0 +1,64 @@
+import { type Offset, ProtocolError } from '#protocol';
+
+/**
+ * A part of a log that cannot be read: offsets [startOffset, endOffset), bytes
+ * [startPosition, endPosition) of the segment with that base offset. What is beside it is served.
+ */
+export interface DamagedRange {
+  readonly segmentBaseOffset: Offset;
+  readonly startOffset: Offset;
+  readonly endOffset: Offset;
+  readonly startPosition: number;
+  readonly endPosition: number;
+}
+
+/**
+ * The damaged ranges found in one log since it was opened. A range ends when its segment is deleted
+ * or the log is truncated below it.
+ */
+export class DamageList {
+  #ranges: DamagedRange[] = [];
+
+  get ranges(): readonly DamagedRange[] {
+    return this.#ranges;
+  }
+
+  /** Whether the range is a new one. */
+  add(range: DamagedRange): boolean {
+    const isKnown = this.#ranges.some(
+      (known) =>
+        known.segmentBaseOffset === range.segmentBaseOffset &&
+        known.startOffset === range.startOffset,
+    );
+    if (isKnown) return false;
+    this.#ranges = [...this.#ranges, range].sort((a, b) => a.startOffset - b.startOffset);
+    return true;
+  }
+
+  /** The range that begins at this byte. */
+  at(segmentBaseOffset: Offset, position: number): DamagedRange | undefined {
+    return this.#ranges.find(
+      (range) => range.segmentBaseOffset === segmentBaseOffset && range.startPosition === position,
+    );
+  }
+
+  /** Forgets what lies in removed segments. */
+  dropSegments(isRemoved: (segmentBaseOffset: Offset) => boolean): void {
+    this.#ranges = this.#ranges.filter((range) => !isRemoved(range.segmentBaseOffset));
+  }
+
+  /** Forgets what begins at `offset` or after it. */
+  dropFrom(offset: Offset): void {
+    this.#ranges = this.#ranges.filter((range) => range.startOffset < offset);
+  }
+}
+
+/** What a reader of an offset in a damaged range is told. */
+export function corruptMessage(range: DamagedRange): ProtocolError {
+  return new ProtocolError(
+    'CORRUPT_MESSAGE',
+    `The records from offset ${range.startOffset} up to ${range.endOffset} are damaged on disk. ` +
+      `Reading goes on at offset ${range.endOffset}.`,
+    { members: { damagedStartOffset: range.startOffset, damagedEndOffset: range.endOffset } },
+  );
+}

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { FileLock, FileSystem } from '#runtime';
+import { replaceFile } from './checkpoint-file.js';
+
+const LOCK_FILE = '.lock';
+const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
+
+/** Another process works in the data directory. The message is one line for the operator. */
+export class DataDirLockedError extends Error {
+  override readonly name = 'DataDirLockedError';
+
+  constructor(readonly directory: string) {
+    super(`The data directory ${directory} is in use by another process.`);
+  }
+}
+
+/**
+ * A broker's data directory, held by one process: the lock file ends with the process, however it
+ * ends. `.kafka_cleanshutdown` says that the last process closed every log.
+ */
+export class DataDir {
+  private constructor(
+    private readonly fileSystem: FileSystem,
+    readonly path: string,
+    private readonly lock: FileLock,
+    /** Whether the last process closed every log. */
+    readonly wasClosedCleanly: boolean,
+  ) {}
+
+  /**
+   * Makes the directory if needed and takes it. The mark of a clean stop is removed, durably, before
+   * anything else happens: this process may be killed at any time.
+   * @throws DataDirLockedError
+   */
+  static async open(fileSystem: FileSystem, path: string): Promise<DataDir> {
+    await fileSystem.makeDirectory(path);
+    const lock = await fileSystem.tryLock(join(path, LOCK_FILE));
+    if (lock === undefined) throw new DataDirLockedError(path);
+    try {
+      const marker = join(path, CLEAN_SHUTDOWN_FILE);
+      const wasClosedCleanly = (await fileSystem.fileSize(marker)) !== undefined;
+      await fileSystem.removeFile(marker);
+      await fileSystem.syncDirectory(path);
+      return new DataDir(fileSystem, path, lock, wasClosedCleanly);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Says, durably, that every log was closed. */
+  async markClean(): Promise<void> {
+    const content = Buffer.from('{"version":0,"brokerEpoch":-1}\n');
+    await replaceFile(this.fileSystem, join(this.path, CLEAN_SHUTDOWN_FILE), content);
+  }
+
+  release(): Promise<void> {
+    return this.lock.release();
+  }
+}

@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import type { Offset } from '#protocol';
+import type { FileSystem } from '#runtime';
+import { SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
+import {
+  parseSegmentFileName,
+  type SegmentFileKind,
+  type SegmentFileName,
+  segmentFileName,
+} from './segment-names.js';
+
+/** A segment's `.log` as it stands in a partition's directory. */
+export interface SegmentFile {
+  readonly baseOffset: Offset;
+  readonly sizeBytes: number;
+}
+
+const INDEX_KINDS: readonly SegmentFileKind[] = ['index', 'timeindex', 'txnindex'];
+
+/**
+ * Brings a partition's directory to a state in which its files are exactly those of the log:
+ * finishes or takes back what a crash left half done, in Kafka's order (kafka-format 6).
+ *
+ * - `.deleted`, `.cleaned`, `.tmp`: removed
+ * - `.log.swap`: a compacted segment that was complete. The segments it was made of, from its base
+ *   offset to its own last offset, are removed, then it takes its name. Its indexes are removed and
+ *   built again: some of them may be the old ones'
+ * - indexes without a log: removed
+ *
+ * @returns the log's segments in order
+ */
+export async function settleLogFiles(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<SegmentFile[]> {
+  const files = await segmentFiles(fileSystem, directory);
+  let changes = 0;
+  const remove = async (file: SegmentFileName): Promise<void> => {
+    const name = segmentFileName(file.baseOffset, file.kind, file.suffix);
+    await fileSystem.removeFile(join(directory, name));
+    changes += 1;
+  };
+  for (const file of files) {
+    const isLeftover = file.suffix === '.deleted' || file.suffix === '.cleaned';
+    const isIndexSwap = file.suffix === '.swap' && file.kind !== 'log';
+    if (isLeftover || isIndexSwap) await remove(file);
+  }
+  for (const { baseOffset, kind, suffix } of files) {
+    if (kind !== 'log' || suffix !== '.swap') continue;
+    await finishSwap(fileSystem, directory, baseOffset, files);
+    changes += 1;
+  }
+  const bases = await logBases(fileSystem, directory);
+  for (const file of files) {
+    if (file.kind !== 'log' && file.suffix === '' && !bases.has(file.baseOffset)) {
+      await remove(file);
+    }
+  }
+  if (changes > 0) await fileSystem.syncDirectory(directory);
+  const segments: SegmentFile[] = [];
+  for (const baseOffset of [...bases].toSorted((a, b) => a - b)) {
+    const path = join(directory, segmentFileName(baseOffset, 'log'));
+    segments.push({ baseOffset, sizeBytes: (await fileSystem.fileSize(path)) ?? 0 });
+  }
+  return segments;
+}
+
+async function finishSwap(
+  fileSystem: FileSystem,
+  directory: string,
+  baseOffset: Offset,
+  files: readonly SegmentFileName[],
+): Promise<void> {
+  const swap = join(directory, segmentFileName(baseOffset, 'log', '.swap'));
+  const endOffset = await endOffsetOf(fileSystem, swap, baseOffset);
+  for (const { baseOffset: base, kind, suffix } of files) {
+    const isReplaced = base === baseOffset || (base > baseOffset && base < endOffset);
+    if (suffix !== '' || !isReplaced) continue;
+    // The log of the same base is replaced by the rename, at once.
+    if (kind === 'log' && base === baseOffset) continue;
+    await fileSystem.removeFile(join(directory, segmentFileName(base, kind)));
+  }
+  await fileSystem.rename(swap, join(directory, segmentFileName(baseOffset, 'log')));
+  for (const kind of INDEX_KINDS) {
+    await fileSystem.removeFile(join(directory, segmentFileName(baseOffset, kind)));
+  }
+}
+
+/** The offset after the last one in a log file; its base offset when it is empty. */
+async function endOffsetOf(
+  fileSystem: FileSystem,
+  path: string,
+  baseOffset: Offset,
+): Promise<Offset> {
+  const file = await fileSystem.open(path, 'read');
+  try {
+    let endOffset = baseOffset;
+    const span = { from: 0, to: await file.sizeBytes() };
+    await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch) => {
+      endOffset = batch.nextOffset;
+      return 'next';
+    });
+    return endOffset;
+  } finally {
+    await file.close();
+  }
+}
+
+async function segmentFiles(fileSystem: FileSystem, directory: string): Promise<SegmentFileName[]> {
+  const files: SegmentFileName[] = [];
+  for (const { name, isDirectory } of await fileSystem.readDirectory(directory)) {
+    if (isDirectory) continue;
+    if (name.endsWith('.tmp')) await fileSystem.removeFile(join(directory, name));
+    const file = parseSegmentFileName(name);
+    if (file !== undefined) files.push(file);
+  }
+  return files;
+}
+
+async function logBases(fileSystem: FileSystem, directory: string): Promise<Set<Offset>> {
+  const bases = new Set<Offset>();
+  for (const { name } of await fileSystem.readDirectory(directory)) {
+    const file = parseSegmentFileName(name);
+    if (file?.kind === 'log' && file.suffix === '') bases.add(file.baseOffset);
+  }
+  return bases;
+}

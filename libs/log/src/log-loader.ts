@@ -1,0 +1,188 @@
+import { join } from 'node:path';
+import {
+  type HighWatermark,
+  type Offset,
+  parseTopicConfig,
+  type TopicConfig,
+  type TopicPartition,
+} from '#protocol';
+import { CorruptCheckpointError } from './checkpoint-file.js';
+import { DamageList } from './damage.js';
+import { LeaderEpochCache } from './leader-epoch-cache.js';
+import { Log } from './log.js';
+import { type SegmentFile, settleLogFiles } from './log-files.js';
+import { LogReader } from './log-reader.js';
+import { type LogEnvironment, LogOffsets, type LogState } from './log-state.js';
+import { replayProducers } from './producer-replay.js';
+import { ProducerStateManager } from './producer-state.js';
+import { LogSegment } from './segment.js';
+import { SegmentList } from './segment-list.js';
+import { type RecoveredEnd, type RecoveringLog, SegmentRecovery } from './segment-recovery.js';
+import type { TailCache } from './tail-cache.js';
+
+const LEADER_EPOCH_CHECKPOINT = 'leader-epoch-checkpoint';
+
+/** What is known of a log before its directory is looked at. */
+export interface LogDescription {
+  readonly topicPartition: TopicPartition;
+  readonly topicId: string;
+  readonly directory: string;
+  /** Undefined while the topic's is not known. */
+  readonly config: TopicConfig | undefined;
+  /** The broker stopped cleanly: the log ends where its file ends, indexes are whole. */
+  readonly isClean: boolean;
+  /** As checkpointed; 0 for a log that is in no checkpoint. */
+  readonly recoveryPoint: Offset;
+  readonly logStartOffset: Offset;
+  readonly highWatermark: Offset;
+  readonly compactedEndOffset: Offset;
+}
+
+/** How the producer state of every log is kept. */
+export interface ProducerSettings {
+  readonly batchesRememberedMax: number;
+  readonly producerIdExpirationMs: number;
+}
+
+/** Opens the logs of a broker from their directories, new ones as well. */
+export class LogLoader {
+  constructor(
+    private readonly environment: LogEnvironment,
+    private readonly tailCache: TailCache,
+    private readonly producerSettings: ProducerSettings,
+  ) {}
+
+  /**
+   * Brings a log's directory in order, recovers it where the stop was not clean, and opens it.
+   *
+   * After an unclean stop the segments from the one with the recovery point on are walked; those below
+   * were durable with their indexes before the recovery point passed them, and are trusted. Whatever
+   * was durable and is gone takes the log's writes offline; what is there is served.
+   */
+  async load(description: LogDescription): Promise<Log> {
+    const { environment } = this;
+    const files = await settleLogFiles(environment.fileSystem, description.directory);
+    const segments = await this.#openSegments(description, files);
+    const first = segments[0] as LogSegment;
+    const logStart = Math.max(description.logStartOffset, first.baseOffset);
+    const epochs = await this.#openEpochs(description);
+    const log: RecoveringLog = {
+      topicPartition: description.topicPartition,
+      directory: description.directory,
+      segments: new SegmentList(segments),
+      epochs: epochs.cache,
+      damage: new DamageList(),
+      denseFrom: description.compactedEndOffset,
+    };
+    const bounds = { ...description, isClean: description.isClean && !epochs.isLost };
+    const end = await this.#findEnd(log, bounds, epochs.isLost ? 0 : description.recoveryPoint);
+    const state = this.#state(description, log, logStart, end);
+    epochs.cache.truncateFromEnd(end.logEnd + 1);
+    epochs.cache.truncateFromStart(logStart);
+    await epochs.cache.flush();
+    const { active } = state.segments;
+    active.firstAppendMs = active.sizeBytes > 0 ? environment.clock.nowMs() : undefined;
+    await replayProducers(state, new LogReader(state, environment), environment.clock.nowMs());
+    return new Log(state, environment);
+  }
+
+  /** The segments that the log still has; those wholly below its start are removed. */
+  async #openSegments(
+    { directory, logStartOffset }: LogDescription,
+    files: readonly SegmentFile[],
+  ): Promise<LogSegment[]> {
+    const { files: pool, fileSystem } = this.environment;
+    const segments: LogSegment[] = [];
+    for (const [i, { baseOffset, sizeBytes }] of files.entries()) {
+      const segment = LogSegment.open(pool, directory, baseOffset, sizeBytes);
+      const next = files[i + 1];
+      if (next !== undefined && next.baseOffset <= logStartOffset) await segment.remove();
+      else segments.push(segment);
+    }
+    if (segments.length === 0) {
+      segments.push(await LogSegment.create(pool, directory, logStartOffset));
+      await fileSystem.syncDirectory(directory);
+    }
+    return segments;
+  }
+
+  async #openEpochs({
+    directory,
+    topicPartition,
+  }: LogDescription): Promise<{ cache: LeaderEpochCache; isLost: boolean }> {
+    const { fileSystem, logger } = this.environment;
+    const path = join(directory, LEADER_EPOCH_CHECKPOINT);
+    try {
+      const isLost = (await fileSystem.fileSize(path)) === undefined;
+      return { cache: await LeaderEpochCache.open(fileSystem, path), isLost };
+    } catch (error) {
+      if (!(error instanceof CorruptCheckpointError)) throw error;
+      logger.error({ err: error, ...topicPartition }, 'the leader epochs are read from the log');
+      await fileSystem.rename(path, `${path}.corrupt`);
+      return { cache: await LeaderEpochCache.open(fileSystem, path), isLost: true };
+    }
+  }
+
+  async #findEnd(
+    log: RecoveringLog,
+    { isClean, recoveryPoint: durable, highWatermark, logStartOffset }: LogDescription,
+    recoveryPoint: Offset,
+  ): Promise<RecoveredEnd> {
+    const { active } = log.segments;
+    const durableEnd = Math.max(durable, highWatermark);
+    if (isClean) {
+      const logEnd = await active.walkToEnd();
+      if (logEnd === durable) return { logEnd, isShort: false };
+    }
+    const from = log.segments.holding(recoveryPoint);
+    const recovery = new SegmentRecovery(log, this.environment, { durableEnd }, from);
+    const end = await recovery.run();
+    // Records below the log start are deleted: that they are gone is no loss.
+    if (end.logEnd >= logStartOffset) return end;
+    for (const segment of log.segments.all) await segment.remove();
+    const { files, fileSystem } = this.environment;
+    const empty = await LogSegment.create(files, log.directory, logStartOffset);
+    await fileSystem.syncDirectory(log.directory);
+    log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
+    return { logEnd: logStartOffset, isShort: false };
+  }
+
+  #state(
+    description: LogDescription,
+    log: RecoveringLog,
+    logStart: Offset,
+    end: RecoveredEnd,
+  ): LogState {
+    const offsets = new LogOffsets(logStart, end.logEnd);
+    const highWatermark = Math.min(Math.max(description.highWatermark, logStart), end.logEnd);
+    offsets.highWatermark = highWatermark as HighWatermark;
+    offsets.recoveryPoint = end.logEnd;
+    const failure = {
+      what: 'records that were on disk are missing at the end of its log',
+      cause: undefined,
+    };
+    if (end.isShort) {
+      this.environment.logger.error(
+        { ...description.topicPartition, logEndOffset: end.logEnd },
+        'the log ends below what was committed: it takes no writes',
+      );
+      this.environment.observer.storageFailed(description.topicPartition, true);
+    }
+    const { directory, config, topicId } = description;
+    return {
+      ...log,
+      topicId,
+      config: config ?? parseTopicConfig({}, 1),
+      isConfigured: config !== undefined,
+      offsets,
+      producers: new ProducerStateManager({
+        fileSystem: this.environment.fileSystem,
+        directory,
+        logger: this.environment.logger,
+        ...this.producerSettings,
+      }),
+      tail: this.tailCache.partition(),
+      failure: end.isShort ? failure : undefined,
+    };
+  }
+}

@@ -1,0 +1,324 @@
+import { basename, join } from 'node:path';
+import {
+  ProtocolError,
+  type TopicConfig,
+  type TopicPartition,
+  topicPartitionName,
+} from '#protocol';
+import {
+  assert,
+  type Clock,
+  type FileSystem,
+  Limiter,
+  type Logger,
+  type Random,
+  type Scheduler,
+} from '#runtime';
+import { DataDir } from './data-dir.js';
+import { FilePool } from './file-pool.js';
+import type { Log } from './log.js';
+import { LogCheckpoints } from './log-checkpoints.js';
+import { LogLoader } from './log-loader.js';
+import type { Durability, LogEnvironment } from './log-state.js';
+import type { LogObserver } from './observer.js';
+import { readTopicId, writeTopicId } from './partition-metadata.js';
+import { RepeatedTask } from './repeated-task.js';
+import { DELETED_DIRECTORY_SUFFIX } from './segment-names.js';
+import { writeFailed } from './storage-error.js';
+import { TailCache } from './tail-cache.js';
+
+/** A recovery point is on disk at most this long, and one write, after the sync it speaks of. */
+const CHECKPOINT_INTERVAL_MS = 500;
+const MAINTENANCE_INTERVAL_MS = 5000;
+const INDEX_UNLOAD_INTERVAL_MS = 60_000;
+const LOADED_AT_ONCE = 16;
+const DEFAULT_OPEN_FILES_MAX = 1024;
+const DEFAULT_ROUND_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface LogManagerOptions {
+  readonly dataDir: string;
+  readonly durability: Durability;
+  /** Syncs that may run at a time, over all logs: fewer than the pool has threads. */
+  readonly syncsInFlightMax: number;
+  /** Memory for the newest batches of all logs. */
+  readonly tailCacheBytes: number;
+  readonly producerBatchesRemembered: number;
+  readonly producerIdExpirationMs: number;
+  /** Segment files kept open while nobody uses them. */
+  readonly openFilesMax?: number;
+  /** A round of group commit takes appends until it has this many bytes. */
+  readonly roundBytesMax?: number;
+}
+
+/** The outside world, as the logs need it. */
+export interface LogManagerPorts {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observer: LogObserver;
+}
+
+/**
+ * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in the
+ * background: checkpoints of their offsets, rolls by time.
+ *
+ * `createLog` and `deleteLog` of one partition must not overlap; everything else may.
+ */
+export class LogManager {
+  readonly #logs = new Map<string, Log>();
+  /** Partitions that are on disk and could not be opened. */
+  readonly #unopened = new Map<string, unknown>();
+  readonly #tasks: RepeatedTask[] = [];
+  #isClosed = false;
+
+  private constructor(
+    private readonly options: LogManagerOptions,
+    private readonly ports: LogManagerPorts,
+    private readonly dataDir: DataDir,
+    private readonly parts: ManagerParts,
+  ) {}
+
+  /**
+   * Takes the data directory, opens every log in it and begins the background work. A log that cannot
+   * be opened is left alone and reported (`unopenedLogs`). Logs found on disk have default configs, and
+   * nothing of them is deleted, until `Log.updateConfig`.
+   * @throws DataDirLockedError; storage errors of the directory itself
+   */
+  static async open(options: LogManagerOptions, ports: LogManagerPorts): Promise<LogManager> {
+    const dataDir = await DataDir.open(ports.fileSystem, options.dataDir);
+    try {
+      const checkpoints = new LogCheckpoints(ports.fileSystem, options.dataDir, ports.logger);
+      const areCheckpointsWhole = await checkpoints.read();
+      const parts = managerParts(options, ports, checkpoints);
+      const manager = new LogManager(options, ports, dataDir, parts);
+      await manager.#loadAll(dataDir.wasClosedCleanly && areCheckpointsWhole);
+      await checkpoints.persistAll();
+      manager.#startTasks();
+      return manager;
+    } catch (error) {
+      await dataDir.release();
+      throw error;
+    }
+  }
+
+  log(topicPartition: TopicPartition): Log | undefined {
+    return this.#logs.get(topicPartitionName(topicPartition));
+  }
+
+  logs(): Iterable<Log> {
+    return this.#logs.values();
+  }
+
+  /** Names (`topic-0`) of partitions that could not be opened, with the reason. */
+  get unopenedLogs(): ReadonlyMap<string, unknown> {
+    return this.#unopened;
+  }
+
+  /** Bytes that the tail cache holds now. */
+  get tailCacheBytes(): number {
+    return this.parts.tailCache.bytes;
+  }
+
+  /**
+   * Makes an empty log; durable when it resolves.
+   * @throws ProtocolError TOPIC_ALREADY_EXISTS; KAFKA_STORAGE_ERROR
+   */
+  async createLog(
+    topicPartition: TopicPartition,
+    topicId: string,
+    config: TopicConfig,
+  ): Promise<Log> {
+    const name = topicPartitionName(topicPartition);
+    assert(!this.#isClosed, `${name} is created after the logs were closed`);
+    if (this.#logs.has(name) || this.#unopened.has(name)) {
+      throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a log of ${name} already.`);
+    }
+    const { fileSystem } = this.ports;
+    const directory = join(this.options.dataDir, name);
+    this.parts.checkpoints.remove(topicPartition);
+    try {
+      await fileSystem.makeDirectory(directory);
+      await writeTopicId(fileSystem, directory, topicId);
+      await fileSystem.syncDirectory(this.options.dataDir);
+      const log = await this.parts.loader.load({
+        topicPartition,
+        topicId,
+        directory,
+        config,
+        isClean: true,
+        ...this.parts.checkpoints.offsetsOf(topicPartition),
+      });
+      this.#add(log);
+      return log;
+    } catch (error) {
+      throw error instanceof ProtocolError ? error : writeFailed(error);
+    }
+  }
+
+  /**
+   * Deletes a log; that it is gone is durable when it resolves, its files go when nobody reads them.
+   * Nothing happens when there is none.
+   */
+  async deleteLog(topicPartition: TopicPartition): Promise<void> {
+    const name = topicPartitionName(topicPartition);
+    const log = this.#logs.get(name);
+    if (log === undefined) return;
+    this.#logs.delete(name);
+    await log.abandon();
+    const { fileSystem, random, observer } = this.ports;
+    const gone = join(this.options.dataDir, `${name}.${random.uuid()}${DELETED_DIRECTORY_SUFFIX}`);
+    await fileSystem.rename(log.directory, gone);
+    await fileSystem.syncDirectory(this.options.dataDir);
+    this.parts.checkpoints.remove(topicPartition);
+    observer.deleted(log.segments.length, log.sizeBytes);
+    await fileSystem.removeDirectory(gone);
+  }
+
+  /**
+   * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log starts,
+   * the mark of a clean stop. The mark is left out when a log is not whole. Call it once.
+   */
+  async close(): Promise<void> {
+    assert(!this.#isClosed, 'the logs are closed once');
+    this.#isClosed = true;
+    for (const task of this.#tasks) await task.stop();
+    let areAllClean = this.#unopened.size === 0;
+    const closeNext = eachOf(this.#logs.values(), async (log) => {
+      try {
+        await log.close();
+      } catch (error) {
+        areAllClean = false;
+        this.ports.logger.error({ err: error, ...log.topicPartition }, 'a log was not closed');
+      }
+      areAllClean &&= log.isWritable;
+    });
+    await Promise.all(Array.from({ length: LOADED_AT_ONCE }, closeNext));
+    try {
+      await this.parts.checkpoints.persistAll();
+      if (areAllClean) await this.dataDir.markClean();
+    } finally {
+      await this.dataDir.release();
+    }
+  }
+
+  async #loadAll(isClean: boolean): Promise<void> {
+    const { fileSystem, logger } = this.ports;
+    const directories: string[] = [];
+    for (const { name, isDirectory } of await fileSystem.readDirectory(this.options.dataDir)) {
+      if (!isDirectory) continue;
+      const path = join(this.options.dataDir, name);
+      if (name.endsWith(DELETED_DIRECTORY_SUFFIX)) await fileSystem.removeDirectory(path);
+      else directories.push(path);
+    }
+    const loadNext = eachOf(directories.values(), (path) => this.#loadOne(path, isClean));
+    await Promise.all(Array.from({ length: LOADED_AT_ONCE }, loadNext));
+    logger.info({ logs: this.#logs.size, isClean }, 'logs opened');
+  }
+
+  async #loadOne(directory: string, isClean: boolean): Promise<void> {
+    const topicPartition = parsePartitionDirectory(basename(directory));
+    if (topicPartition === undefined) return;
+    const { logger, observer } = this.ports;
+    try {
+      const topicId = await this.#topicIdOf(directory);
+      if (topicId === undefined) return;
+      const log = await this.parts.loader.load({
+        topicPartition,
+        topicId,
+        directory,
+        config: undefined,
+        isClean,
+        ...this.parts.checkpoints.offsetsOf(topicPartition),
+      });
+      this.#add(log);
+    } catch (error) {
+      this.#unopened.set(basename(directory), error);
+      logger.error({ err: error, ...topicPartition }, 'a log could not be opened');
+      observer.storageFailed(topicPartition, true);
+    }
+  }
+
+  /** A directory without a topic id is what a crash left of a creation, if nothing is in it. */
+  async #topicIdOf(directory: string): Promise<string | undefined> {
+    const { fileSystem } = this.ports;
+    const topicId = await readTopicId(fileSystem, directory);
+    if (topicId !== undefined) return topicId;
+    const names = (await fileSystem.readDirectory(directory)).map(({ name }) => name);
+    if (names.every((name) => name.startsWith('partition.metadata'))) {
+      await fileSystem.removeDirectory(directory);
+      return undefined;
+    }
+    throw new Error('its partition.metadata is missing or damaged');
+  }
+
+  #add(log: Log): void {
+    this.#logs.set(topicPartitionName(log.topicPartition), log);
+    this.parts.checkpoints.add(log);
+  }
+
+  #startTasks(): void {
+    const { scheduler, logger } = this.ports;
+    const repeat = (name: string, intervalMs: number, run: () => Promise<void>): void => {
+      this.#tasks.push(new RepeatedTask(scheduler, logger, { name, intervalMs, run }));
+    };
+    repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => this.parts.checkpoints.persistAll());
+    repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
+      for (const log of [...this.logs()]) await log.maintain();
+    });
+    repeat('index-unload', INDEX_UNLOAD_INTERVAL_MS, () => {
+      for (const log of this.logs()) log.unloadIdleIndexes();
+      return Promise.resolve();
+    });
+  }
+}
+
+interface ManagerParts {
+  readonly environment: LogEnvironment;
+  readonly tailCache: TailCache;
+  readonly checkpoints: LogCheckpoints;
+  readonly loader: LogLoader;
+}
+
+function managerParts(
+  options: LogManagerOptions,
+  ports: LogManagerPorts,
+  checkpoints: LogCheckpoints,
+): ManagerParts {
+  const { fileSystem, clock, scheduler, logger, observer } = ports;
+  const environment: LogEnvironment = {
+    fileSystem,
+    clock,
+    scheduler,
+    logger,
+    observer,
+    checkpoints,
+    files: new FilePool(fileSystem, options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX),
+    syncs: new Limiter(options.syncsInFlightMax),
+    durability: options.durability,
+    roundBytesMax: options.roundBytesMax ?? DEFAULT_ROUND_BYTES_MAX,
+  };
+  const tailCache = new TailCache(options.tailCacheBytes);
+  const loader = new LogLoader(environment, tailCache, {
+    batchesRememberedMax: options.producerBatchesRemembered,
+    producerIdExpirationMs: options.producerIdExpirationMs,
+  });
+  return { environment, tailCache, checkpoints, loader };
+}
+
+/** `topic-0`, read; undefined for the directory of something else. */
+function parsePartitionDirectory(name: string): TopicPartition | undefined {
+  const match = /^([a-zA-Z0-9._-]{1,249})-(0|[1-9]\d{0,9})$/.exec(name);
+  return match === null ? undefined : { topic: match[1] ?? '', partition: Number(match[2]) };
+}
+
+/** A worker that takes the items of a shared iterator one after the other; run as many as may overlap. */
+function eachOf<T>(
+  items: IterableIterator<T>,
+  handle: (item: T) => Promise<void>,
+): () => Promise<void> {
+  return async () => {
+    for (const item of items) await handle(item);
+  };
+}

@@ -1,0 +1,103 @@
+import type {
+  HighWatermark,
+  LogEndOffset,
+  LogStartOffset,
+  Offset,
+  SyncedEndOffset,
+  TopicConfig,
+  TopicPartition,
+} from '#protocol';
+import type { Clock, FileSystem, Logger, Scheduler } from '#runtime';
+import type { DamageList } from './damage.js';
+import type { FilePool } from './file-pool.js';
+import type { LeaderEpochCache } from './leader-epoch-cache.js';
+import type { LogObserver } from './observer.js';
+import type { ProducerStateManager } from './producer-state.js';
+import type { SegmentList } from './segment-list.js';
+import type { PartitionTail } from './tail-cache.js';
+
+/** When an append is answered: after fdatasync, or after the operating system took the bytes. */
+export type Durability = 'fsync' | 'os';
+
+/** Lets a bounded number of syncs run at a time; resolves or rejects as the task does. */
+export interface SyncLimiter {
+  run<T>(task: () => Promise<T>): Promise<T>;
+}
+
+/** What all logs of a broker share. */
+export interface LogEnvironment {
+  readonly fileSystem: FileSystem;
+  readonly files: FilePool;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+  readonly observer: LogObserver;
+  readonly syncs: SyncLimiter;
+  readonly durability: Durability;
+  /** A round takes appends until it has this many bytes; one append may be larger. */
+  readonly roundBytesMax: number;
+  /** Writes down what must be durable before a log goes on; rejects with the storage error. */
+  readonly checkpoints: CheckpointSink;
+}
+
+/** Makes one kind of offset of all logs durable; resolves once the values of now are on disk. */
+export interface CheckpointSink {
+  persistLogStartOffsets(): Promise<void>;
+  /** Recovery points and high watermarks. */
+  persistRecoveryPoints(): Promise<void>;
+  /** Up to where compaction may have left gaps. */
+  persistCompactedEnds(): Promise<void>;
+}
+
+/**
+ * The positions of a log.
+ *
+ * Invariants: logStart <= highWatermark <= logEnd; logStart <= syncedEnd <= logEnd;
+ * recoveryPoint <= syncedEnd with `fsync` durability.
+ */
+export class LogOffsets {
+  /** Moves up when records are deleted. */
+  logStart: LogStartOffset;
+  /** Moves when a round was written, back when the log is truncated. */
+  logEnd: LogEndOffset;
+  /** Moves when a round was synced; with `os` durability it is the log end. */
+  syncedEnd: SyncedEndOffset;
+  /** Moved by replication. */
+  highWatermark: HighWatermark;
+  /** Everything below is on disk with indexes and producer snapshot; recovery begins here. */
+  recoveryPoint: Offset;
+
+  constructor(start: Offset, end: Offset) {
+    this.logStart = start as LogStartOffset;
+    this.logEnd = end as LogEndOffset;
+    this.syncedEnd = end as SyncedEndOffset;
+    this.highWatermark = start as HighWatermark;
+    this.recoveryPoint = start;
+  }
+}
+
+/** The parts of one log, shared by those that write, read and clean it. */
+export interface LogState {
+  readonly topicPartition: TopicPartition;
+  readonly topicId: string;
+  readonly directory: string;
+  config: TopicConfig;
+  /** Whether `config` is the topic's, not yet a default: nothing is deleted by a default. */
+  isConfigured: boolean;
+  readonly offsets: LogOffsets;
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochCache;
+  readonly producers: ProducerStateManager;
+  readonly tail: PartitionTail;
+  readonly damage: DamageList;
+  /** Below it compaction may have left gaps; from it on every offset stands in the log. */
+  denseFrom: Offset;
+  /** Why the log takes no more writes until a restart. */
+  failure: LogFailure | undefined;
+}
+
+/** A fault of the disk after which nothing may be written to a log any more. */
+export interface LogFailure {
+  readonly what: string;
+  readonly cause: unknown;
+}

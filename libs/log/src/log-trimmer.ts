@@ -1,0 +1,241 @@
+import {
+  type HighWatermark,
+  type LogEndOffset,
+  type LogStartOffset,
+  type Offset,
+  ProtocolError,
+  type SyncedEndOffset,
+} from '#protocol';
+import { assert } from '#runtime';
+import type { LogReader } from './log-reader.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import type { LogWriter } from './log-writer.js';
+import { replayProducers } from './producer-replay.js';
+import type { LogSegment } from './segment.js';
+import { writeFailed, writesOffline } from './storage-error.js';
+
+/**
+ * Takes parts out of a log: records from its start, records from its end, segments that compaction
+ * replaces. Every method runs its change in the log's write lane, so they may overlap freely.
+ *
+ * What must never be half done is made durable in an order that a start of the broker can finish or
+ * take back: the log start offset before any segment goes; the recovery point before the end is cut;
+ * a compacted segment as `.swap` before what it replaces goes (see log-files.ts).
+ */
+export class LogTrimmer {
+  /** Removals of files that readers may still hold. */
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly writer: LogWriter,
+    private readonly reader: LogReader,
+  ) {}
+
+  /**
+   * Moves the log start up to `offset`, durably, and removes the segments below it.
+   * @returns the log start offset, which may have been above already
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR
+   */
+  deleteRecordsBefore(offset: Offset): Promise<Offset> {
+    return this.writer.exclusive(async () => {
+      const { logStart, highWatermark } = this.log.offsets;
+      if (offset > highWatermark) throw outOfRange(offset, this.log);
+      if (offset > logStart) await this.#advanceLogStart(offset);
+      return this.log.offsets.logStart;
+    });
+  }
+
+  /**
+   * Removes the segments all of whose records are below `offset`, except the active one.
+   * @returns how many
+   */
+  deleteSegmentsBefore(offset: Offset): Promise<number> {
+    return this.writer.exclusive(async () => {
+      const { segments, offsets } = this.log;
+      const before = segments.all.length;
+      const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
+      if (boundary > offsets.logStart) await this.#advanceLogStart(boundary);
+      return before - segments.all.length;
+    });
+  }
+
+  /**
+   * Puts a compacted segment in the place of consecutive segments, of which the active one is none.
+   * @param cleaned complete and synced, under the suffix `.cleaned`, with the first one's base offset
+   * @returns false when the segments are no longer all of the log: nothing was done
+   */
+  replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
+    return this.writer.exclusive(async () => {
+      const to = this.#endOfRow(old);
+      if (to === undefined || this.log.failure !== undefined) return false;
+      await this.writer.settleRolled();
+      await this.#markCompacted(to);
+      try {
+        await this.#swap(old, cleaned, { from: cleaned.baseOffset, to });
+      } catch (error) {
+        this.writer.goOffline('a compacted segment could not be put in place', error);
+        throw writeFailed(error);
+      }
+      return true;
+    });
+  }
+
+  /**
+   * Cuts the log at `offset`, or at the first offset of the batch that has it; synced when it resolves.
+   * Waiting retries of what is cut are refused.
+   */
+  truncateTo(offset: Offset): Promise<void> {
+    return this.writer.exclusive(async () => {
+      if (offset >= this.log.offsets.logEnd) return;
+      assert(offset >= this.log.offsets.logStart, `truncation to ${offset}, below the log start`);
+      if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
+      try {
+        await this.#truncate(offset);
+      } catch (error) {
+        this.writer.goOffline('a truncation failed', error);
+        throw writeFailed(error);
+      }
+    });
+  }
+
+  /** Waits until the files of removed segments are gone. */
+  async settleRemovals(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  async #advanceLogStart(offset: Offset): Promise<void> {
+    const { log, environment } = this;
+    const before = log.offsets.logStart;
+    log.offsets.logStart = offset as LogStartOffset;
+    try {
+      await environment.checkpoints.persistLogStartOffsets();
+    } catch (error) {
+      log.offsets.logStart = before;
+      throw writeFailed(error);
+    }
+    log.epochs.truncateFromStart(offset);
+    log.tail.dropBefore(offset);
+    const boundary = log.segments.holding(offset).baseOffset;
+    const removed = log.segments.all.filter(({ baseOffset }) => baseOffset < boundary);
+    log.segments.replace(0, boundary, []);
+    this.writer.forgetRolled(0, boundary);
+    log.damage.dropSegments((baseOffset) => baseOffset < boundary);
+    const bytes = removed.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
+    this.#removeLater(removed);
+    await log.producers.removeSnapshotsBefore(boundary);
+  }
+
+  async #truncate(offset: Offset): Promise<void> {
+    const { log, environment } = this;
+    await this.writer.settleRolled();
+    const cut = await this.#cutPlace(offset);
+    const { offsets } = log;
+    offsets.recoveryPoint = Math.min(offsets.recoveryPoint, cut.offset);
+    offsets.highWatermark = Math.min(offsets.highWatermark, cut.offset) as HighWatermark;
+    await environment.checkpoints.persistRecoveryPoints();
+    const removed = log.segments.all.filter(
+      ({ baseOffset }) => baseOffset > cut.segment.baseOffset,
+    );
+    log.segments.replace(cut.segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
+    this.writer.forgetRolled(cut.segment.baseOffset, Number.POSITIVE_INFINITY);
+    // The newest first: a crash amid this leaves a log without a gap.
+    for (const segment of removed.toReversed()) await segment.remove();
+    await cut.segment.truncateTo(cut.offset, cut.position);
+    await environment.fileSystem.syncDirectory(log.directory);
+    offsets.logEnd = cut.offset as LogEndOffset;
+    offsets.syncedEnd = Math.min(offsets.syncedEnd, cut.offset) as SyncedEndOffset;
+    log.tail.truncateTo(cut.offset);
+    log.damage.dropFrom(cut.offset);
+    log.epochs.truncateFromEnd(cut.offset);
+    await log.epochs.flush();
+    await replayProducers(log, this.reader, environment.clock.nowMs());
+    this.writer.truncated(
+      new ProtocolError('LEADER_NOT_AVAILABLE', 'The log was truncated.', { outcome: 'unknown' }),
+    );
+  }
+
+  /** The first batch that has `offset` or a later one: its place, and where the log will end. */
+  async #cutPlace(
+    offset: Offset,
+  ): Promise<{ segment: LogSegment; position: number; offset: Offset }> {
+    const segment = this.log.segments.holding(offset);
+    await segment.loadIndexes();
+    let position = segment.sizeBytes;
+    let end = offset;
+    await this.reader.walk(segment, offset, (batch, at) => {
+      if (batch.lastOffset < offset) return 'next';
+      position = at;
+      end = Math.min(offset, batch.baseOffset);
+      return 'stop';
+    });
+    return { segment, position, offset: end };
+  }
+
+  /** Where segments end that stand in the log one after the other; undefined when they do not. */
+  #endOfRow(row: readonly LogSegment[]): Offset | undefined {
+    const { all } = this.log.segments;
+    const at = all.findIndex((segment) => segment === row[0]);
+    if (at < 0 || row.some((segment, i) => all[at + i] !== segment)) return undefined;
+    return all[at + row.length]?.baseOffset;
+  }
+
+  /** Offsets below `to` may have gaps from now on: must be known before the first gap is there. */
+  async #markCompacted(to: Offset): Promise<void> {
+    if (this.log.denseFrom >= to) return;
+    const before = this.log.denseFrom;
+    this.log.denseFrom = to;
+    try {
+      await this.environment.checkpoints.persistCompactedEnds();
+    } catch (error) {
+      this.log.denseFrom = before;
+      throw writeFailed(error);
+    }
+  }
+
+  async #swap(
+    old: readonly LogSegment[],
+    cleaned: LogSegment,
+    range: { readonly from: Offset; readonly to: Offset },
+  ): Promise<void> {
+    const { log, environment } = this;
+    await cleaned.renameTo('.swap');
+    await environment.fileSystem.syncDirectory(log.directory);
+    // From here on a start of the broker finishes what is left to do.
+    for (const segment of old) await segment.renameTo('.deleted');
+    await cleaned.renameTo('');
+    await environment.fileSystem.syncDirectory(log.directory);
+    log.segments.replace(range.from, range.to, [cleaned]);
+    log.tail.dropBefore(range.to);
+    log.damage.dropSegments((base) => base >= range.from && base < range.to);
+    this.#removeLater(old);
+  }
+
+  /** Removes files as soon as nobody reads them, the oldest first, without keeping the lane. */
+  #removeLater(segments: readonly LogSegment[]): void {
+    if (segments.length === 0) return;
+    const removal = this.#removeAll(segments).catch((error: unknown) => {
+      this.environment.logger.warn(
+        { err: error, ...this.log.topicPartition },
+        'files of a removed segment could not be deleted: done at the next start',
+      );
+    });
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
+  }
+
+  async #removeAll(segments: readonly LogSegment[]): Promise<void> {
+    for (const segment of segments) await segment.remove();
+  }
+}
+
+function outOfRange(offset: Offset, log: LogState): ProtocolError {
+  const { logStart, highWatermark } = log.offsets;
+  return new ProtocolError(
+    'OFFSET_OUT_OF_RANGE',
+    `Offset ${offset} is above the high watermark, ${highWatermark}.`,
+    { members: { logStartOffset: logStart, highWatermark } },
+  );
+}

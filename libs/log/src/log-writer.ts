@@ -1,0 +1,365 @@
+import {
+  type LeaderEpoch,
+  type LogEndOffset,
+  type Offset,
+  ProtocolError,
+  type SyncedEndOffset,
+} from '#protocol';
+import { type FileHandle, SerialQueue } from '#runtime';
+import {
+  type AppendResult,
+  AppendRound,
+  batchesToAppend,
+  type PendingAppend,
+} from './append-round.js';
+import { DuplicateAnswers } from './duplicate-answers.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import { RolledSegments } from './rolled-segments.js';
+import { LogSegment } from './segment.js';
+import { brokerStops, writeFailed, writesOffline } from './storage-error.js';
+
+/**
+ * Appends to a log by group commit, and rolls its segments.
+ *
+ * Appends that come while a round is under way gather; a round is one `writev` and, with `fsync`
+ * durability, one `datasync`. It begins at the end of the event loop's turn, so that what came in this
+ * turn is in it. Between the write and the end of the sync the log end is ahead of the synced end.
+ *
+ * When a write fails the file is cut back and synced, the producer state is undone: the log is as
+ * before and the next round tries anew. When that, or a sync, fails, the log is *offline*: what the
+ * disk has is not known any more, and a sync that is tried again may succeed without having written
+ * (the kernel forgets). Reads go on.
+ *
+ * Everything that changes the log runs in one lane: `exclusive` puts a task of others into it.
+ */
+export class LogWriter {
+  readonly #lane = new SerialQueue();
+  readonly #rolled: RolledSegments;
+  readonly #duplicates = new DuplicateAnswers();
+  readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
+  #pending: PendingAppend[] = [];
+  /** From when a round is asked for until it has ended. */
+  #isRoundUnderWay = false;
+  #isStopped = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+  ) {
+    this.#rolled = new RolledSegments(log, environment, {
+      onFlushed: () => this.#advanceRecoveryPoint(),
+      onSyncFailed: (cause) => this.goOffline('a sync failed', cause),
+    });
+  }
+
+  append(buffers: readonly Buffer[], leaderEpoch: LeaderEpoch): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
+      if (this.#isStopped) throw brokerStops();
+      const batches = batchesToAppend(buffers);
+      let sizeBytes = 0;
+      for (const bytes of buffers) sizeBytes += bytes.length;
+      this.#pending.push({ batches, leaderEpoch, sizeBytes, resolve, reject });
+      this.#askForRound();
+    });
+  }
+
+  /** Calls `listener` after every move of the synced end, before the appends are answered. */
+  onSyncedEnd(listener: (end: SyncedEndOffset) => void): void {
+    this.#syncedEndListeners.push(listener);
+  }
+
+  highWatermarkMoved(): void {
+    this.#duplicates.highWatermarkMoved(this.log.offsets.highWatermark);
+  }
+
+  /** Runs a task while no round and no other task runs; rounds asked for before come first. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.#lane.run(task);
+  }
+
+  /** In the lane: waits until rolled segments were flushed, as far as that goes. */
+  async settleRolled(): Promise<void> {
+    await this.#rolled.flush();
+  }
+
+  /** In the lane: segments with a base offset in [from, to) are no longer of the log. */
+  forgetRolled(from: Offset, to: Offset): void {
+    this.#rolled.forget(from, to);
+    if (this.#rolled.isEmpty) this.#advanceRecoveryPoint();
+  }
+
+  /** In the lane: the log was cut to `logEnd` and synced. */
+  truncated(error: unknown): void {
+    const { offsets } = this.log;
+    this.#duplicates.rejectFrom(offsets.logEnd, error);
+    this.#notifySyncedEnd();
+  }
+
+  /** In the lane: begins a new segment at the log end, unless the active one is empty. */
+  async roll(): Promise<void> {
+    const { log, environment } = this;
+    const old = log.segments.active;
+    if (old.sizeBytes === 0) return;
+    const { logEnd } = log.offsets;
+    const next = await LogSegment.create(environment.files, log.directory, logEnd);
+    if (environment.durability === 'fsync') {
+      // The synced end passes the boundary with the next round: the new name must be durable then.
+      try {
+        await environment.fileSystem.syncDirectory(log.directory);
+      } catch (error) {
+        this.goOffline('a sync of its directory failed', error);
+        throw error;
+      }
+    }
+    await this.#takeProducerSnapshot(logEnd);
+    log.segments.add(next);
+    this.#rolled.add(old);
+  }
+
+  /** Whether the active segment is older than segment.ms. */
+  get isRollDue(): boolean {
+    const { active } = this.log.segments;
+    if (active.sizeBytes === 0 || active.firstAppendMs === undefined) return false;
+    const ageMs = this.environment.clock.nowMs() - active.firstAppendMs;
+    return ageMs > this.log.config['segment.ms'];
+  }
+
+  /** No write is taken until the log is opened again. */
+  goOffline(what: string, cause: unknown): void {
+    if (this.log.failure !== undefined) return;
+    const failure = { what, cause };
+    this.log.failure = failure;
+    this.#rejectPending(writesOffline(failure, 'failed'));
+    this.#duplicates.rejectFrom(0, writesOffline(failure, 'unknown'));
+    const { topicPartition } = this.log;
+    this.environment.logger.error(
+      { err: cause, ...topicPartition },
+      `the partition takes no writes until a restart: ${what}`,
+    );
+    this.environment.observer.storageFailed(topicPartition, true);
+  }
+
+  /** Ends all writing without a sync: the log is deleted. */
+  async abandon(): Promise<void> {
+    this.#isStopped = true;
+    await this.#idle();
+    const error = new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', 'The topic is deleted.');
+    this.#duplicates.rejectFrom(0, error);
+    await this.#lane.run(() => this.#rolled.flush());
+  }
+
+  /** Takes no more appends, ends those that were taken and makes everything durable. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#idle();
+    await this.#lane.run(() => this.#flushAll());
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#isRoundUnderWay) {
+      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    }
+  }
+
+  async #flushAll(): Promise<void> {
+    const { log } = this;
+    if (log.failure !== undefined) return;
+    await this.#rolled.flush();
+    const { active } = log.segments;
+    try {
+      await this.environment.syncs.run(() => active.datasync());
+    } catch (error) {
+      this.goOffline('a sync failed', error);
+      return;
+    }
+    await active.flushIndexes();
+    await this.environment.fileSystem.syncDirectory(log.directory);
+    await log.epochs.flush();
+    await this.#takeProducerSnapshot(log.offsets.logEnd);
+    if (this.#rolled.isEmpty) log.offsets.recoveryPoint = log.offsets.logEnd;
+  }
+
+  /** Flushes rolled segments that could not be flushed before. */
+  retryRolled(): void {
+    if (!this.#rolled.isEmpty) void this.#rolled.flush();
+  }
+
+  #askForRound(): void {
+    if (this.#isRoundUnderWay || this.#pending.length === 0) return;
+    this.#isRoundUnderWay = true;
+    this.environment.scheduler.soon(() => {
+      void this.#lane.run(() => this.#round());
+    });
+  }
+
+  /** Never rejects. */
+  async #round(): Promise<void> {
+    try {
+      if (await this.#prepareRound()) await this.#writeRound();
+    } catch (error) {
+      this.log.producers.undoTo();
+      this.goOffline('a bug or an unexpected fault', error);
+    } finally {
+      this.#isRoundUnderWay = false;
+      this.#askForRound();
+      if (!this.#isRoundUnderWay) for (const wake of this.#whenIdle.splice(0)) wake();
+    }
+  }
+
+  /** Rolls and assigns the leader epoch where the first append needs it; whether to go on. */
+  async #prepareRound(): Promise<boolean> {
+    const { log } = this;
+    const [first] = this.#pending;
+    if (first === undefined || log.failure !== undefined) return false;
+    const { logEnd } = log.offsets;
+    const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
+    const { active } = log.segments;
+    try {
+      // A record takes more than one byte: a round has fewer offsets than bytes.
+      const isFull = active.mustRollFor(first.sizeBytes, logEnd + bytes, this.#segmentBytesMax);
+      if (isFull || this.isRollDue) await this.roll();
+      if (first.leaderEpoch > (log.epochs.latestEpoch ?? -1)) {
+        await log.epochs.assign(first.leaderEpoch, logEnd);
+      }
+      return true;
+    } catch (error) {
+      this.#storageFailed(error);
+      this.#rejectPending(writeFailed(error));
+      return false;
+    }
+  }
+
+  async #writeRound(): Promise<void> {
+    const { log, environment } = this;
+    const { active } = log.segments;
+    const position = active.sizeBytes;
+    const handle = await active.file.acquire();
+    try {
+      const round = new AppendRound(
+        {
+          logEndOffset: log.offsets.logEnd,
+          leaderEpoch: log.epochs.latestEpoch ?? 0,
+          bytesMax: Math.min(environment.roundBytesMax, this.#segmentBytesMax - position),
+          nowMs: environment.clock.nowMs(),
+        },
+        log.producers,
+      );
+      this.#pending = this.#pending.slice(round.assemble(this.#pending));
+      if (round.buffers.length > 0) {
+        try {
+          await handle.writev(round.buffers, position);
+        } catch (error) {
+          await this.#undoRound(round, handle, error);
+          return;
+        }
+        this.#written(round, active);
+        if (environment.durability === 'fsync' && !(await this.#syncRound(round, handle))) return;
+        log.offsets.syncedEnd = round.nextOffset as number as SyncedEndOffset;
+        this.#advanceRecoveryPoint();
+        this.#notifySyncedEnd();
+      }
+      for (const { append, result } of round.answers) append.resolve(result);
+      for (const { append, result } of round.duplicates) {
+        const { resolve, reject } = append;
+        this.#duplicates.add({ result, resolve, reject }, log.offsets.highWatermark);
+      }
+    } finally {
+      active.file.release();
+    }
+  }
+
+  /** The bytes are in the file: the log goes up to the round's end now. */
+  #written(round: AppendRound, segment: LogSegment): void {
+    const { log, environment } = this;
+    log.producers.commit();
+    segment.firstAppendMs ??= environment.clock.nowMs();
+    for (const batch of round.batches) {
+      const { lastOffset, maxTimestamp, sizeBytes } = batch;
+      segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp });
+      log.tail.append(batch);
+    }
+    log.offsets.logEnd = round.nextOffset as LogEndOffset;
+    environment.observer.appended(round.recordCount, round.batchBytes);
+  }
+
+  /** Whether the round is durable. */
+  async #syncRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
+    const { clock, observer, syncs } = this.environment;
+    try {
+      await syncs.run(async () => {
+        const startMs = clock.monotonicMs();
+        await handle.datasync();
+        observer.synced(clock.monotonicMs() - startMs, round.sizeBytes);
+      });
+      return true;
+    } catch (error) {
+      this.goOffline('a sync failed', error);
+      rejectRound(round, writesOffline({ what: 'a sync failed', cause: error }, 'unknown'));
+      return false;
+    }
+  }
+
+  /** Takes back what a failed write may have written, durably: it is answered as not applied. */
+  async #undoRound(round: AppendRound, handle: FileHandle, cause: unknown): Promise<void> {
+    const { log, environment } = this;
+    log.producers.undoTo();
+    try {
+      await handle.truncate(log.segments.active.sizeBytes);
+      await environment.syncs.run(() => handle.datasync());
+    } catch (error) {
+      const what = 'a failed write could not be taken back';
+      this.goOffline(what, error);
+      rejectRound(round, writesOffline({ what, cause: error }, 'unknown'));
+      return;
+    }
+    this.#storageFailed(cause);
+    rejectRound(round, writeFailed(cause));
+  }
+
+  #storageFailed(error: unknown): void {
+    if (this.log.failure !== undefined) return;
+    const { topicPartition } = this.log;
+    this.environment.logger.warn({ err: error, ...topicPartition }, 'a write failed');
+    this.environment.observer.storageFailed(topicPartition, false);
+  }
+
+  #rejectPending(error: unknown): void {
+    for (const append of this.#pending.splice(0)) append.reject(error);
+  }
+
+  #notifySyncedEnd(): void {
+    for (const listener of this.#syncedEndListeners) listener(this.log.offsets.syncedEnd);
+  }
+
+  #advanceRecoveryPoint(): void {
+    const { offsets, segments } = this.log;
+    if (!this.#rolled.isEmpty) return;
+    offsets.recoveryPoint =
+      this.environment.durability === 'fsync'
+        ? offsets.syncedEnd
+        : Math.max(offsets.recoveryPoint, segments.active.baseOffset);
+  }
+
+  /** A producer snapshot saves a scan of the log at the next start: one that fails costs only that. */
+  async #takeProducerSnapshot(offset: Offset): Promise<void> {
+    try {
+      await this.log.producers.takeSnapshot(offset);
+    } catch (error) {
+      this.environment.logger.warn(
+        { err: error, ...this.log.topicPartition, offset },
+        'a producer snapshot could not be written',
+      );
+    }
+  }
+
+  get #segmentBytesMax(): number {
+    return this.log.config['segment.bytes'];
+  }
+}
+
+function rejectRound(round: AppendRound, error: unknown): void {
+  for (const { append } of round.answers) append.reject(error);
+  for (const { append } of round.duplicates) append.reject(error);
+}

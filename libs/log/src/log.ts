@@ -1,0 +1,265 @@
+import type {
+  HighWatermark,
+  LeaderEpoch,
+  LogEndOffset,
+  LogStartOffset,
+  Offset,
+  SyncedEndOffset,
+  TopicConfig,
+  TopicPartition,
+} from '#protocol';
+import type { AppendResult } from './append-round.js';
+import type { DamagedRange } from './damage.js';
+import type { EpochEndOffset } from './leader-epoch-cache.js';
+import { type FoundTimestamp, LogReader } from './log-reader.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import { LogTrimmer } from './log-trimmer.js';
+import { LogWriter } from './log-writer.js';
+import type { RecordBatch } from './record-batch.js';
+import type { LogSegment } from './segment.js';
+import { writeFailed } from './storage-error.js';
+
+/**
+ * The log of one partition on this broker: segments of record batches in the directory
+ * `<topic>-<partition>` (kafka-format 1), with indexes, leader epochs and producer state.
+ *
+ * All methods may overlap. What changes the log runs one after the other in its write lane (rounds of
+ * appends, rolls, truncations, deletions); reads run beside it.
+ * Errors are ProtocolErrors where the contract knows them.
+ */
+export class Log {
+  readonly #writer: LogWriter;
+  readonly #reader: LogReader;
+  readonly #trimmer: LogTrimmer;
+
+  /**
+   * Made by the loader, from what stands on disk.
+   * @param state for the parts of this lib that work on logs: retention and compaction
+   */
+  constructor(
+    readonly state: LogState,
+    private readonly environment: LogEnvironment,
+  ) {
+    this.#writer = new LogWriter(state, environment);
+    this.#reader = new LogReader(state, environment);
+    this.#trimmer = new LogTrimmer(state, environment, this.#writer, this.#reader);
+  }
+
+  get topicPartition(): TopicPartition {
+    return this.state.topicPartition;
+  }
+
+  get topicId(): string {
+    return this.state.topicId;
+  }
+
+  get directory(): string {
+    return this.state.directory;
+  }
+
+  get config(): TopicConfig {
+    return this.state.config;
+  }
+
+  /** Takes effect with the next append, roll or check. */
+  updateConfig(config: TopicConfig): void {
+    this.state.config = config;
+    this.state.isConfigured = true;
+  }
+
+  /** First offset that may still be read. */
+  get logStartOffset(): LogStartOffset {
+    return this.state.offsets.logStart;
+  }
+
+  /** Offset of the next record. */
+  get logEndOffset(): LogEndOffset {
+    return this.state.offsets.logEnd;
+  }
+
+  /** First offset that is not known to be on disk; with `os` durability the log end. */
+  get syncedEndOffset(): SyncedEndOffset {
+    return this.state.offsets.syncedEnd;
+  }
+
+  /** First offset that is not committed, as far as this broker knows. */
+  get highWatermark(): HighWatermark {
+    return this.state.offsets.highWatermark;
+  }
+
+  /** Where recovery would begin now. */
+  get recoveryPoint(): Offset {
+    return this.state.offsets.recoveryPoint;
+  }
+
+  /** From here on every offset stands in the log; below, compaction may have left gaps. */
+  get compactedEndOffset(): Offset {
+    return this.state.denseFrom;
+  }
+
+  /** Bytes of all segments. */
+  get sizeBytes(): number {
+    return this.state.segments.sizeBytes;
+  }
+
+  /** In the order of their offsets; the last one is appended to. */
+  get segments(): readonly LogSegment[] {
+    return this.state.segments.all;
+  }
+
+  get latestLeaderEpoch(): LeaderEpoch | undefined {
+    return this.state.epochs.latestEpoch;
+  }
+
+  /** What is known to be unreadable, in the order of the offsets. */
+  get damagedRanges(): readonly DamagedRange[] {
+    return this.state.damage.ranges;
+  }
+
+  /** Whether appends are taken; not after a sync failed or committed records were found missing. */
+  get isWritable(): boolean {
+    return this.state.failure === undefined;
+  }
+
+  /** Why `isWritable` is false, as a sentence for an operator. */
+  get failure(): string | undefined {
+    return this.state.failure?.what;
+  }
+
+  /**
+   * Appends batches as the leader: stamps offsets and the epoch into their bytes, which must not be
+   * touched until this settles. All batches of a call stand next to each other, or none is written.
+   * A batch with a producer id must come alone; a retry of one is answered with the first offsets once
+   * those are below the high watermark.
+   * Resolves when they are durable. Rejects with ProtocolError: KAFKA_STORAGE_ERROR (failed, or unknown
+   * after a failed sync), INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER,
+   * DUPLICATE_SEQUENCE_NUMBER, LEADER_NOT_AVAILABLE for an epoch that has ended.
+   */
+  append(
+    batches: readonly Buffer[],
+    options: { readonly leaderEpoch: LeaderEpoch },
+  ): Promise<AppendResult> {
+    return this.#writer.append(batches, options.leaderEpoch);
+  }
+
+  /**
+   * Whole batches below `endOffset`: the one that has `offset`, or the next there is, and what fits into
+   * `maxBytes` after it. Empty when there is none. The first may begin below `offset`. Whether `offset`
+   * is in the log is the caller's check.
+   * @throws ProtocolError CORRUPT_MESSAGE (members damagedStartOffset, damagedEndOffset) when `offset`
+   *   is in a damaged range; KAFKA_STORAGE_ERROR when the disk does not answer
+   */
+  read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
+    return this.#reader.read(offset, maxBytes, endOffset);
+  }
+
+  /** As `read`, from memory and at once; undefined when `offset` is not in the tail cache. */
+  readCached(
+    offset: Offset,
+    maxBytes: number,
+    endOffset: Offset,
+  ): readonly RecordBatch[] | undefined {
+    return this.#reader.readCached(offset, maxBytes, endOffset);
+  }
+
+  /** The first record below `endOffset` with this timestamp (ms) or a later one. */
+  offsetForTimestamp(timestampMs: number, endOffset: Offset): Promise<FoundTimestamp | undefined> {
+    return this.#reader.offsetForTimestamp(timestampMs, endOffset);
+  }
+
+  leaderEpochAt(offset: Offset): LeaderEpoch | undefined {
+    return this.state.epochs.epochForOffset(offset);
+  }
+
+  /** The end of the greatest epoch at or below `epoch`; undefined when `epoch` is not known yet. */
+  endOffsetForEpoch(epoch: LeaderEpoch): EpochEndOffset | undefined {
+    return this.state.epochs.endOffsetFor(epoch, this.state.offsets.logEnd);
+  }
+
+  /** Begins a leader epoch at the log end; durable when it resolves. Appends of older ones fail. */
+  assignLeaderEpoch(epoch: LeaderEpoch): Promise<void> {
+    return this.#writer.exclusive(async () => {
+      const { epochs, offsets } = this.state;
+      if (epoch <= (epochs.latestEpoch ?? -1)) return;
+      try {
+        await epochs.assign(epoch, offsets.logEnd);
+      } catch (error) {
+        throw writeFailed(error);
+      }
+    });
+  }
+
+  /** Set by replication; never above the log end. */
+  updateHighWatermark(offset: Offset): void {
+    const { offsets } = this.state;
+    offsets.highWatermark = Math.min(offset, offsets.logEnd) as HighWatermark;
+    this.#writer.highWatermarkMoved();
+  }
+
+  /** Calls `listener` whenever the synced end has moved, before the appends are answered. */
+  onSyncedEnd(listener: (end: SyncedEndOffset) => void): void {
+    this.#writer.onSyncedEnd(listener);
+  }
+
+  /**
+   * Removes the records below `offset`; durable when it resolves to the log start offset.
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR
+   */
+  deleteRecordsBefore(offset: Offset): Promise<Offset> {
+    return this.#trimmer.deleteRecordsBefore(offset);
+  }
+
+  /** Removes whole segments below `offset` and the high watermark, never the active one; how many. */
+  deleteSegmentsBefore(offset: Offset): Promise<number> {
+    return this.#trimmer.deleteSegmentsBefore(offset);
+  }
+
+  /**
+   * Puts a compacted segment (see compaction.ts) in the place of consecutive ones.
+   * @returns false when the log has changed meanwhile: nothing was done
+   */
+  replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
+    return this.#trimmer.replaceSegments(old, cleaned);
+  }
+
+  /** Cuts the log at `offset` or the batch that has it; durable when it resolves. */
+  truncateTo(offset: Offset): Promise<void> {
+    return this.#trimmer.truncateTo(offset);
+  }
+
+  /** Begins a new segment, unless the active one is empty. */
+  roll(): Promise<void> {
+    return this.#writer.exclusive(async () => {
+      if (this.isWritable) await this.#writer.roll();
+    });
+  }
+
+  /** For LogManager: the roll by time, and what a failed flush left to do. */
+  async maintain(): Promise<void> {
+    if (!this.isWritable) return;
+    this.#writer.retryRolled();
+    this.state.producers.removeExpired(this.environment.clock.nowMs());
+    if (this.#writer.isRollDue) await this.roll();
+  }
+
+  /** For LogManager: gives back memory of segments that nobody reads. */
+  unloadIdleIndexes(): void {
+    for (const segment of this.segments.slice(0, -1)) segment.unloadIndexesIfIdle();
+  }
+
+  /** For LogManager: makes everything durable; appends that are under way are finished first. */
+  async close(): Promise<void> {
+    await this.#writer.stop();
+    await this.#trimmer.settleRemovals();
+    this.state.tail.clear();
+    for (const segment of this.segments) await segment.file.close();
+  }
+
+  /** For LogManager: ends all use of the files, which are deleted. Appends fail from now on. */
+  async abandon(): Promise<void> {
+    await this.#writer.abandon();
+    await this.#trimmer.settleRemovals();
+    this.state.tail.clear();
+    for (const segment of this.segments) await segment.file.close();
+  }
+}

@@ -1,0 +1,41 @@
+import { ProtocolError } from '#protocol';
+import { SCAN_CHUNK_BYTES } from './batch-scan.js';
+import type { LogReader } from './log-reader.js';
+import type { LogState } from './log-state.js';
+
+/**
+ * Brings the producer state to what the log holds: the newest snapshot, then every batch after it. At a
+ * damaged range what stood there is not known: it is passed over.
+ * @param nowMs wall clock; producers count as having appended now, for their records' own timestamps
+ *   may be of any time
+ */
+export async function replayProducers(
+  log: LogState,
+  reader: LogReader,
+  nowMs: number,
+): Promise<void> {
+  const { logStart, logEnd } = log.offsets;
+  let offset = await log.producers.reload(logStart, logEnd, nowMs);
+  while (offset < logEnd) {
+    try {
+      const batches = await reader.read(offset, SCAN_CHUNK_BYTES, logEnd);
+      if (batches.length === 0) break;
+      for (const batch of batches) {
+        if (batch.baseOffset >= offset) log.producers.append(batch, batch.baseOffset, nowMs);
+        offset = batch.nextOffset;
+      }
+    } catch (error) {
+      const damagedEnd = damagedEndOffset(error);
+      if (damagedEnd === undefined) throw error;
+      offset = damagedEnd;
+    }
+    log.producers.commit();
+  }
+}
+
+/** Where reading goes on after a CORRUPT_MESSAGE; undefined for any other error. */
+export function damagedEndOffset(error: unknown): number | undefined {
+  if (!(error instanceof ProtocolError) || error.code !== 'CORRUPT_MESSAGE') return undefined;
+  const end = error.members['damagedEndOffset'];
+  return typeof end === 'number' ? end : undefined;
+}

@@ -1,0 +1,64 @@
+/**
+ * Names of the files of a partition (kafka-format 1).
+ *
+ * `<base offset, 20 digits>` + kind + suffix:
+ *
+ * | suffix     | meaning at load                                                            |
+ * |------------|----------------------------------------------------------------------------|
+ * | none       | a file of the log                                                          |
+ * | `.deleted` | no longer of the log; removed as soon as nobody reads it, and at load      |
+ * | `.cleaned` | output of a compaction that did not finish; removed at load                |
+ * | `.swap`    | complete output of a compaction; replacing the old files is finished at load |
+ * | `.tmp`     | content of a checkpoint or snapshot that was never renamed; removed at load |
+ */
+export type SegmentFileKind = 'log' | 'index' | 'timeindex' | 'txnindex';
+export type SegmentFileSuffix = '' | '.deleted' | '.cleaned' | '.swap';
+
+export interface SegmentFileName {
+  readonly baseOffset: number;
+  readonly kind: SegmentFileKind;
+  readonly suffix: SegmentFileSuffix;
+}
+
+/** A directory with this suffix is a partition that is being deleted. */
+export const DELETED_DIRECTORY_SUFFIX = '-delete';
+
+const SEGMENT_FILE = /^(\d{20})\.(log|index|timeindex|txnindex)(\.deleted|\.cleaned|\.swap)?$/;
+
+/** The name of one file of a segment, without its directory. */
+export function segmentFileName(
+  baseOffset: number,
+  kind: SegmentFileKind,
+  suffix: SegmentFileSuffix = '',
+): string {
+  return `${offsetDigits(baseOffset)}.${kind}${suffix}`;
+}
+
+/** Reads a segment file's name; undefined when it is none. */
+export function parseSegmentFileName(name: string): SegmentFileName | undefined {
+  const match = SEGMENT_FILE.exec(name);
+  if (match === null) return undefined;
+  const baseOffset = Number(match[1]);
+  if (!Number.isSafeInteger(baseOffset)) return undefined;
+  return {
+    baseOffset,
+    kind: match[2] as SegmentFileKind,
+    suffix: (match[3] ?? '') as SegmentFileSuffix,
+  };
+}
+
+/** Where recovery keeps what it cut from a segment: `<base>.log.cut-<n>`, n counted from 1. */
+export function cutFileName(baseOffset: number, n: number): string {
+  return `${segmentFileName(baseOffset, 'log')}.cut-${n}`;
+}
+
+/** The first name of `cutFileName` that is not among `names`. */
+export function nextCutFileName(baseOffset: number, names: ReadonlySet<string>): string {
+  let n = 1;
+  while (names.has(cutFileName(baseOffset, n))) n += 1;
+  return cutFileName(baseOffset, n);
+}
+
+function offsetDigits(offset: number): string {
+  return String(offset).padStart(20, '0');
+}

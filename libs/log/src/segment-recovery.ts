@@ -1,0 +1,246 @@
+import { join } from 'node:path';
+import type { Offset } from '#protocol';
+import type { FileHandle } from '#runtime';
+import { findNextBatch, readChunk, SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
+import { reportDamage } from './damage-search.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import type { RecordBatch } from './record-batch.js';
+import type { LogSegment } from './segment.js';
+import { nextCutFileName } from './segment-names.js';
+
+/** What recovery needs to know of a log before it knows its end. */
+export interface RecoveryBounds {
+  /** Everything below was on disk for certain: missing it is damage, never a torn tail. */
+  readonly durableEnd: Offset;
+}
+
+/** The state of a log that is being recovered: its ends are not known yet. */
+export type RecoveringLog = Pick<
+  LogState,
+  'topicPartition' | 'directory' | 'segments' | 'epochs' | 'damage' | 'denseFrom'
+>;
+
+/** Where a log ends after recovery. */
+export interface RecoveredEnd {
+  readonly logEnd: Offset;
+  /** Offsets below `durableEnd` that are gone; the log must take no writes. */
+  readonly isShort: boolean;
+}
+
+/**
+ * Recovers the segments of a log after an unclean stop, from `firstSegment` on: walks every batch,
+ * checks size, CRC and offsets, and builds the indexes and leader epochs anew (kafka-format 6).
+ *
+ * Where a batch is bad there are two cases (replication-safety 3.2). When nothing valid follows, and
+ * nothing below the durable end is missed, it is the torn tail of a write that was never acknowledged:
+ * it is cut, and kept beside the log. Otherwise it is damage: the log stays as it is, the range is
+ * reported, what follows is served.
+ */
+export class SegmentRecovery {
+  /** The offset that must come next. */
+  #expected: Offset;
+  #isShort = false;
+
+  constructor(
+    private readonly log: RecoveringLog,
+    private readonly environment: LogEnvironment,
+    private readonly bounds: RecoveryBounds,
+    firstSegment: LogSegment,
+  ) {
+    this.#expected = firstSegment.baseOffset;
+  }
+
+  /** @returns the log's end; everything is synced */
+  async run(): Promise<RecoveredEnd> {
+    const { log } = this;
+    const from = this.#expected;
+    for (const segment of log.segments.all) {
+      if (segment.baseOffset < from) continue;
+      if (log.segments.after(segment) === undefined || !(await this.#isRestEmpty(segment))) {
+        await this.#recover(segment);
+      } else {
+        // What follows holds no batch: it goes, and this segment is the last.
+        await this.#removeAfter(segment);
+        await this.#recover(segment);
+        break;
+      }
+    }
+    if (this.#expected < this.bounds.durableEnd) this.#reportMissing();
+    await this.#makeDurable(from);
+    return { logEnd: this.#expected, isShort: this.#isShort };
+  }
+
+  async #recover(segment: LogSegment): Promise<void> {
+    const { log } = this;
+    const upper = log.segments.after(segment)?.baseOffset;
+    const sizeBytes = segment.sizeBytes;
+    const file = await segment.file.acquire();
+    try {
+      segment.resetIndexes();
+      if (segment.baseOffset > this.#expected) this.#gapBefore(segment);
+      let position = 0;
+      for (;;) {
+        const span = { from: position, to: sizeBytes };
+        const end = await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch, at) => {
+          return this.#accept(segment, batch, at, upper) ? 'next' : 'bad';
+        });
+        if (end.reason !== 'bad') break;
+        const next = await findNextBatch(
+          file,
+          { from: end.position + 1, to: sizeBytes },
+          { from: this.#expected + 1, to: upper ?? Number.MAX_SAFE_INTEGER },
+        );
+        const isTail = next === undefined && upper === undefined;
+        if (isTail && this.#expected >= this.bounds.durableEnd) {
+          await this.#cut(segment, file, { from: end.position, to: sizeBytes });
+          break;
+        }
+        if (isTail) this.#isShort = true;
+        const endOffset = next?.batch.baseOffset ?? upper ?? this.bounds.durableEnd;
+        this.#report(segment, endOffset, end.position, next?.position ?? sizeBytes);
+        segment.skipTo(next?.position ?? sizeBytes);
+        if (next === undefined) break;
+        position = next.position;
+      }
+    } finally {
+      segment.file.release();
+    }
+  }
+
+  /** Takes a batch over when it is what must stand here. */
+  #accept(
+    segment: LogSegment,
+    batch: RecordBatch,
+    position: number,
+    upper: Offset | undefined,
+  ): boolean {
+    const { baseOffset, lastOffset, sizeBytes } = batch;
+    const isInPlace =
+      baseOffset === this.#expected ||
+      (baseOffset > this.#expected && this.#expected < this.log.denseFrom);
+    if (!isInPlace || lastOffset >= (upper ?? Number.MAX_SAFE_INTEGER)) return false;
+    if (!batch.isCrcValid()) return false;
+    segment.appended({ position, sizeBytes, lastOffset, maxTimestamp: batch.maxTimestamp });
+    segment.verified.add(position, position + sizeBytes);
+    const { epochs } = this.log;
+    // The file of epochs is written before a batch of a new one is: it only misses what it lost.
+    if ((epochs.epochForOffset(baseOffset) ?? -1) < batch.leaderEpoch) {
+      epochs.assignUnflushed(batch.leaderEpoch, baseOffset);
+    }
+    this.#expected = lastOffset + 1;
+    return true;
+  }
+
+  /** Whether no segment after this one holds a batch. */
+  async #isRestEmpty(segment: LogSegment): Promise<boolean> {
+    for (const later of this.log.segments.all) {
+      if (later.baseOffset <= segment.baseOffset || later.sizeBytes === 0) continue;
+      const file = await later.file.acquire();
+      try {
+        const span = { from: 0, to: later.sizeBytes };
+        const offsets = { from: later.baseOffset, to: Number.MAX_SAFE_INTEGER };
+        if ((await findNextBatch(file, span, offsets)) !== undefined) return false;
+      } finally {
+        later.file.release();
+      }
+    }
+    return true;
+  }
+
+  async #removeAfter(segment: LogSegment): Promise<void> {
+    const { log } = this;
+    const later = log.segments.all.filter(({ baseOffset }) => baseOffset > segment.baseOffset);
+    for (const gone of later.toReversed()) {
+      if (gone.sizeBytes > 0) {
+        const file = await gone.file.acquire();
+        try {
+          await this.#keep(gone, file, { from: 0, to: gone.sizeBytes });
+        } finally {
+          gone.file.release();
+        }
+      }
+      await gone.remove();
+    }
+    log.segments.replace(segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
+  }
+
+  async #cut(
+    segment: LogSegment,
+    file: FileHandle,
+    span: { readonly from: number; readonly to: number },
+  ): Promise<void> {
+    await this.#keep(segment, file, span);
+    await file.truncate(span.from);
+    await file.datasync();
+  }
+
+  /** Copies bytes that are about to go into `<base>.log.cut-<n>`, durably. */
+  async #keep(
+    segment: LogSegment,
+    file: FileHandle,
+    span: { readonly from: number; readonly to: number },
+  ): Promise<void> {
+    const { fileSystem, logger, observer } = this.environment;
+    const { directory, topicPartition } = this.log;
+    const names = new Set((await fileSystem.readDirectory(directory)).map(({ name }) => name));
+    const name = nextCutFileName(segment.baseOffset, names);
+    const kept = await fileSystem.open(join(directory, name), 'create');
+    try {
+      for (let at = span.from; at < span.to; at += SCAN_CHUNK_BYTES) {
+        const chunk = await readChunk(file, at, Math.min(SCAN_CHUNK_BYTES, span.to - at));
+        await kept.writev([chunk], at - span.from);
+      }
+      await kept.datasync();
+    } finally {
+      await kept.close();
+    }
+    await fileSystem.syncDirectory(directory);
+    const bytes = span.to - span.from;
+    logger.warn(
+      { ...topicPartition, logEndOffset: this.#expected, bytes, keptIn: name },
+      'recovery cut a torn tail off the log',
+    );
+    observer.cut(topicPartition, bytes);
+  }
+
+  /** Offsets that are missing between two segments. */
+  #gapBefore(segment: LogSegment): void {
+    if (this.#expected >= this.log.denseFrom) this.#report(segment, segment.baseOffset, 0, 0);
+    this.#expected = segment.baseOffset;
+  }
+
+  /** Offsets that were durable are not in the file any more. */
+  #reportMissing(): void {
+    const { active } = this.log.segments;
+    this.#isShort = true;
+    this.#report(active, this.bounds.durableEnd, active.sizeBytes, active.sizeBytes);
+  }
+
+  /** Offsets from the expected one up to `endOffset` are damaged; goes on there. */
+  #report(
+    segment: LogSegment,
+    endOffset: Offset,
+    startPosition: number,
+    endPosition: number,
+  ): void {
+    reportDamage(this.log, this.environment, {
+      segmentBaseOffset: segment.baseOffset,
+      startOffset: this.#expected,
+      endOffset,
+      startPosition,
+      endPosition,
+    });
+    this.#expected = endOffset;
+  }
+
+  /** Recovery ends with a sync: what was found may never have been acknowledged, and be lost yet. */
+  async #makeDurable(from: Offset): Promise<void> {
+    const { active } = this.log.segments;
+    for (const segment of this.log.segments.all) {
+      if (segment.baseOffset < from) continue;
+      await this.environment.syncs.run(() => segment.datasync());
+      if (segment !== active) await segment.flushIndexes();
+    }
+    await this.environment.fileSystem.syncDirectory(this.log.directory);
+  }
+}

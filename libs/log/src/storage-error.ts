@@ -1,0 +1,46 @@
+import { type Outcome, ProtocolError } from '#protocol';
+import type { LogFailure } from './log-state.js';
+
+/** A write that is not in the log because the disk did not take it; it may take the next one. */
+export function writeFailed(cause: unknown): ProtocolError {
+  const detail = isDiskFull(cause)
+    ? 'The disk is full: nothing was written.'
+    : 'The disk refused the write: nothing was written.';
+  return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
+    cause,
+    outcome: 'failed',
+    retriable: true,
+  });
+}
+
+/**
+ * What a write is answered when the partition takes none until the broker is started again.
+ * @param outcome `unknown` for one that was under way when it happened
+ */
+export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolError {
+  const detail = `The partition takes no writes until the broker is restarted: ${failure.what}.`;
+  return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
+    cause: failure.cause,
+    outcome,
+    retriable: false,
+  });
+}
+
+/** An append that came after the log was closed. */
+export function brokerStops(): ProtocolError {
+  return new ProtocolError('LEADER_NOT_AVAILABLE', 'The broker is stopping.');
+}
+
+/** A read that the disk did not answer. */
+export function readFailed(cause: unknown): ProtocolError {
+  return new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk did not give the data.', {
+    cause,
+    outcome: 'failed',
+    retriable: true,
+  });
+}
+
+function isDiskFull(cause: unknown): boolean {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
