@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { PublicAddress } from './public-address.js';
+
+test('the address is that of the listener, once its port is known', () => {
+  const address = new PublicAddress({ host: '127.0.0.1', port: 0, publicUrl: undefined });
+  address.listensOn(4711);
+  expect(address.url).toBe('http://127.0.0.1:4711');
+});
+
+test.each([
+  ['::1', 'http://[::1]:8080'],
+  ['0.0.0.0', 'http://localhost:8080'],
+  ['::', 'http://localhost:8080'],
+  ['broker.example', 'http://broker.example:8080'],
+])('the host %s is called %s', (host, url) => {
+  expect(new PublicAddress({ host, port: 8080, publicUrl: undefined }).url).toBe(url);
+});
+
+test('a public URL is taken as it is', () => {
+  const settings = { host: '0.0.0.0', port: 8080, publicUrl: 'https://sluice.example/a' };
+  expect(new PublicAddress(settings).url).toBe('https://sluice.example/a');
+});

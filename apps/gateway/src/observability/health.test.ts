@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import type { BrokerStatus, PartitionStatus } from '#broker';
+import { Health } from './health.js';
+
+const SOUND: PartitionStatus = {
+  topic: 'orders',
+  partition: 0,
+  logStartOffset: 0,
+  highWatermark: 0,
+  logEndOffset: 0,
+  sizeBytes: 0,
+  isWritable: true,
+  damagedRanges: 0,
+  offline: undefined,
+};
+
+function healthOf(...partitions: PartitionStatus[]): Health {
+  const status: BrokerStatus = {
+    topics: 1,
+    partitions,
+    bufferTotalBytes: 0,
+    bufferAvailableBytes: 0,
+    bufferWaiters: 0,
+    bufferExhaustedTotal: 0,
+    delayedFetches: 0,
+    delayedFetchesRefusedTotal: 0,
+  };
+  return new Health(() => status);
+}
+
+describe('readiness', () => {
+  test('is ok while every partition is', () => {
+    expect(healthOf(SOUND).readiness()).toMatchObject({
+      status: 'ok',
+      checks: { storage: { status: 'ok', partitions: 1 } },
+    });
+  });
+
+  test('is degraded by an offline, a read-only and a damaged partition, and names them', () => {
+    const report = healthOf(
+      SOUND,
+      { ...SOUND, partition: 1, offline: 'its log is shorter than it was', isWritable: false },
+      { ...SOUND, partition: 2, isWritable: false },
+      { ...SOUND, partition: 3, damagedRanges: 2 },
+    ).readiness();
+    expect(report).toEqual({
+      status: 'degraded',
+      checks: {
+        storage: {
+          status: 'degraded',
+          partitions: 4,
+          offline: [{ partition: 'orders-1', reason: 'its log is shorter than it was' }],
+          readOnly: ['orders-2'],
+          damaged: [{ partition: 'orders-3', ranges: 2 }],
+        },
+      },
+    });
+  });
+
+  test('a broker that stops says so', () => {
+    const health = healthOf(SOUND);
+    health.stopping();
+    expect(health.readiness().status).toBe('stopping');
+  });
+
+  test('a long list is cut', () => {
+    const broken = Array.from({ length: 150 }, (_, partition) => ({
+      ...SOUND,
+      partition,
+      isWritable: false,
+    }));
+    expect(healthOf(...broken).readiness().checks.storage.readOnly).toHaveLength(100);
+  });
+});

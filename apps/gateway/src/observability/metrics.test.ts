@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { BrokerStatus, PartitionStatus } from '#broker';
+import { GatewayMetrics } from './metrics.js';
+import { metricsReference } from './metrics-reference.js';
+
+const HTTP = {
+  connections: 3,
+  requestsInFlight: 2,
+  requestMemoryUsedBytes: 10,
+  requestMemoryLimitBytes: 100,
+  longPolls: 1,
+  renderCacheBytes: 5,
+};
+
+function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
+  return {
+    topics: 1,
+    partitions,
+    bufferTotalBytes: 1000,
+    bufferAvailableBytes: 900,
+    bufferWaiters: 0,
+    bufferExhaustedTotal: 4,
+    delayedFetches: 0,
+    delayedFetchesRefusedTotal: 0,
+  };
+}
+
+function partition(topic: string, changes: Partial<PartitionStatus> = {}): PartitionStatus {
+  return {
+    topic,
+    partition: 0,
+    logStartOffset: 0,
+    highWatermark: 1,
+    logEndOffset: 1,
+    sizeBytes: 10,
+    isWritable: true,
+    damagedRanges: 0,
+    offline: undefined,
+    ...changes,
+  };
+}
+
+function watched(partitions: readonly PartitionStatus[]): GatewayMetrics {
+  const metrics = new GatewayMetrics();
+  metrics.watch({ broker: () => statusOf(partitions), http: () => HTTP });
+  return metrics;
+}
+
+describe('the metrics', () => {
+  test('docs/reference/metrics.md lists exactly what is shown', () => {
+    const page = readFileSync(
+      new URL('../../../../docs/reference/metrics.md', import.meta.url),
+      'utf8',
+    );
+    expect(page).toBe(metricsReference(new GatewayMetrics().describe()));
+  });
+
+  test('every metric that is shown is described, and the other way round', async () => {
+    const metrics = watched([partition('orders')]);
+    const shown = [...(await metrics.render()).matchAll(/^# TYPE (\S+) /gm)].map(
+      ([, name]) => name,
+    );
+    expect(shown.toSorted()).toEqual(metrics.describe().map(({ name }) => name));
+  });
+
+  test('what was appended is counted', async () => {
+    const metrics = watched([]);
+    metrics.appended(3, [100, 200]);
+    metrics.appended(1, [50]);
+    const lines = (await metrics.render()).split('\n');
+    expect(lines).toContain('kafka_server_brokertopicmetrics_messagesin_total 4');
+    expect(lines).toContain('kafka_server_brokertopicmetrics_bytesin_total 350');
+    expect(lines).toContain('kafka_producer_producermetrics_batch_size_bytes_count 3');
+  });
+
+  test('counters do not grow by being read', async () => {
+    const metrics = watched([]);
+    metrics.appended(1, [50]);
+    await metrics.render();
+    expect(await metrics.render()).toContain(
+      'kafka_server_brokertopicmetrics_messagesin_total 1\n',
+    );
+  });
+
+  test('sizes are summed by topic, and topics past the limit share a series', async () => {
+    const many = Array.from({ length: 502 }, (_, index) => partition(`t${index}`));
+    const text = await watched([...many, partition('t0', { partition: 1 })]).render();
+    expect(text).toContain('kafka_log_log_size_bytes{topic="t0"} 20');
+    expect(text).toContain('kafka_log_log_size_bytes{topic="(others)"} 20');
+    expect(text.match(/^kafka_log_log_size_bytes\{/gm)).toHaveLength(501);
+  });
+
+  test('partitions that are offline, read-only or damaged are told apart', async () => {
+    const text = await watched([
+      partition('a', { offline: 'the log end is below the high watermark', isWritable: false }),
+      partition('b', { isWritable: false }),
+      partition('c', { damagedRanges: 2 }),
+    ]).render();
+    expect(text).toContain('kafka_server_replicamanager_offlinereplicacount 1\n');
+    expect(text).toContain('sluice_log_read_only_partitions 1\n');
+    expect(text).toContain('sluice_log_damaged_ranges 2\n');
+  });
+
+  test('requests are timed by route', async () => {
+    const metrics = watched([]);
+    metrics.requestEnded('produce', 200, 3);
+    metrics.controlRequestEnded(metrics.routeSeries('GET /v1/topics'), 700);
+    const text = await metrics.render();
+    const bucket = 'kafka_network_requestmetrics_totaltime_seconds_bucket';
+    expect(text).toContain(`${bucket}{request="POST /v1/topics/{topic}/records",le="0.0025"} 0\n`);
+    expect(text).toContain(`${bucket}{request="POST /v1/topics/{topic}/records",le="0.005"} 1\n`);
+    expect(text).toContain(`${bucket}{request="GET /v1/topics",le="1"} 1\n`);
+  });
+});
