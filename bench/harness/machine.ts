@@ -1,0 +1,35 @@
+/** What the numbers were measured on, and how processes are kept apart on it. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpus, platform, release, totalmem } from 'node:os';
+import { version } from 'node:process';
+
+/** Core of the server under test, core of the load; undefined where processes cannot be pinned. */
+export type Core = 'server' | 'load';
+
+const CORES: Readonly<Record<Core, string>> = { server: '0', load: '1' };
+const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** The command line that runs `node` with `args` on a core of its own. */
+export function pinned(core: Core, args: readonly string[]): { command: string; args: string[] } {
+  return canPin
+    ? { command: 'taskset', args: ['-c', CORES[core], process.execPath, ...args] }
+    : { command: process.execPath, args: [...args] };
+}
+
+/** One line for the head of the table. */
+export function describeMachine(): string {
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  const memoryGiB = Math.round(totalmem() / 2 ** 30);
+  const pins = canPin ? 'server on core 0, load on core 1' : 'not pinned (no taskset)';
+  return `${cpus().length} x ${model}, ${memoryGiB} GiB, ${platform()} ${release()}, Node ${version}; ${pins}`;
+}
+
+/** The commit that was measured, with a + when the tree has changes. */
+export function describeCommit(): string {
+  try {
+    const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+');
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,143 @@
+/** Servers and loads as processes of their own; each is ended by its pid. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Core, pinned } from './machine.js';
+
+const READY_POLL_MS = 20;
+const READY_WAIT_MS_MAX = 120_000;
+
+/** A running server, on a port of loopback. */
+export interface Server {
+  readonly port: number;
+  readonly url: string;
+  readonly pid: number;
+  /** From spawn to the first answer of its readiness path. */
+  readonly startedInMs: number;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly dataDir: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeArgs?: readonly string[];
+}
+
+/** Starts the built gateway on the server's core. */
+export async function startGateway(options: GatewayOptions): Promise<Server> {
+  const port = await freePort();
+  const env = {
+    SLUICE_PORT: String(port),
+    SLUICE_DATA_DIR: options.dataDir,
+    SLUICE_LOG_LEVEL: 'warn',
+    ...options.env,
+  };
+  const args = [...(options.nodeArgs ?? []), 'dist/apps/gateway/main.js'];
+  return startServer(args, { port, env, readyPath: '/health/ready' });
+}
+
+/** Starts a baseline of dist/esm/bench/baselines on the server's core; it gets its port as first argument. */
+export async function startBaseline(name: string, args: readonly string[]): Promise<Server> {
+  const port = await freePort();
+  const script = `dist/esm/bench/baselines/${name}.js`;
+  return startServer([script, String(port), ...args], { port, env: {}, readyPath: '/' });
+}
+
+interface ServerOptions {
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly readyPath: string;
+}
+
+async function startServer(args: readonly string[], options: ServerOptions): Promise<Server> {
+  const startedMs = performance.now();
+  const child = spawnPinned('server', args, options.env);
+  const url = `http://127.0.0.1:${options.port}`;
+  await untilAnswers(child, url + options.readyPath);
+  return {
+    port: options.port,
+    url,
+    pid: child.pid ?? 0,
+    startedInMs: performance.now() - startedMs,
+    stop: async (signal = 'SIGTERM') => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      await ended;
+    },
+  };
+}
+
+/** Runs a script of dist/bench (or bench/) to its end and parses the JSON line it prints. */
+export async function runJson<T>(core: Core, args: readonly string[]): Promise<T> {
+  const child = spawnPinned(core, args, {});
+  let text = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${args[0]} ended with ${code}`);
+  return JSON.parse(text) as T;
+}
+
+function spawnPinned(
+  core: Core,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): ChildProcess {
+  const { command, args: all } = pinned(core, args);
+  const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+  const child = spawn(command, all, { env: { ...process.env, ...env }, stdio });
+  child.stdout.on('data', () => undefined);
+  return child;
+}
+
+async function untilAnswers(child: ChildProcess, url: string): Promise<void> {
+  const deadlineMs = performance.now() + READY_WAIT_MS_MAX;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
+    const response = await fetch(url).catch(() => undefined);
+    await response?.arrayBuffer();
+    if (response?.ok === true) return;
+    if (performance.now() > deadlineMs) throw new Error(`${url} was never ready`);
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** A directory that is gone after `use`. */
+export async function withTempDir<T>(use: (path: string) => Promise<T>): Promise<T> {
+  const path = await mkdtemp(join(process.env['SLUICE_BENCH_DIR'] ?? tmpdir(), 'sluice-bench-'));
+  try {
+    return await use(path);
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Resident and peak resident memory of a process, in bytes; undefined where /proc is missing. */
+export async function memoryOf(pid: number): Promise<{ rss: number; peak: number } | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
+  const kiB = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status ?? '')?.[1] ?? Number.NaN);
+  return status === undefined ? undefined : { rss: kiB('VmRSS') * 1024, peak: kiB('VmHWM') * 1024 };
+}
+
+/** Bytes a process has asked the kernel to read, files and sockets alike. */
+export async function bytesReadBy(pid: number): Promise<number | undefined> {
+  const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => undefined);
+  const match = /^rchar: (\d+)/m.exec(io ?? '');
+  return match === null ? undefined : Number(match[1]);
+}

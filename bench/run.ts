@@ -1,0 +1,75 @@
+/**
+ * `npm run bench`: every row beside its baseline, in one table.
+ *
+ *     npm run bench -- [--rows produce,fetch] [--quick] [--json FILE]
+ *
+ * Servers run on core 0, load on core 1. These machines are noisy: each row is a median over several
+ * alternations of baseline and measurement, and what counts is the ratio.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeCommit, describeMachine } from './harness/machine.js';
+import type { Row, RowContext, RowResult } from './harness/row.js';
+import { table } from './harness/table.js';
+import { appendRow } from './rows/append.js';
+import { fetchRow } from './rows/fetch.js';
+import { memoryRow } from './rows/memory.js';
+import { partitionsRow } from './rows/partitions.js';
+import { produceRow } from './rows/produce.js';
+import { restartRow } from './rows/restart.js';
+
+const ROWS: readonly Row[] = [
+  produceRow,
+  appendRow,
+  partitionsRow,
+  fetchRow,
+  restartRow,
+  memoryRow,
+];
+
+const { values: options } = parseArgs({
+  options: {
+    rows: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string', default: '.bench/results.json' },
+  },
+});
+
+const wanted = options.rows?.split(',');
+const unknown = wanted?.filter((id) => !ROWS.some((row) => row.id === id)) ?? [];
+if (unknown.length > 0) {
+  const known = ROWS.map((row) => row.id).join(', ');
+  throw new Error(`no such rows: ${unknown.join(', ')}; there are ${known}`);
+}
+
+const rows = ROWS.filter((row) => wanted === undefined || wanted.includes(row.id));
+const head = [
+  `machine: ${describeMachine()}`,
+  `commit:  ${describeCommit()}`,
+  `command: npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
+].join('\n');
+console.log(`${head}\n`);
+
+const results: RowResult[] = [];
+for (const [index, row] of rows.entries()) {
+  const context: RowContext = {
+    durationMs: options.quick ? 2000 : 5000,
+    rounds: options.quick ? 1 : 3,
+    isQuick: options.quick,
+    progress: (text) => showProgress(`[${index + 1}/${rows.length}] ${text}`),
+  };
+  showProgress(`[${index + 1}/${rows.length}] ${row.title}`);
+  results.push(...(await row.run(context)));
+}
+showProgress('');
+console.log(`${table(results)}\n`);
+
+await mkdir(dirname(options.json), { recursive: true });
+await writeFile(options.json, `${JSON.stringify({ head: head.split('\n'), results }, null, 2)}\n`);
+console.log(`written to ${options.json}`);
+
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
+  else if (text !== '') process.stderr.write(`${text}\n`);
+}
