@@ -16,7 +16,6 @@ export interface HttpFrontOptions {
   readonly requestMemoryBytes: number;
   readonly bodyIdleTimeoutMs: number;
   readonly connectionsMax: number;
-  readonly longPollsMax: number;
 }
 
 /** What all requests of a front share. */

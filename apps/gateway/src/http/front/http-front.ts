@@ -53,7 +53,7 @@ export class HttpFront {
       options,
       memory: new RequestMemory(options.requestMemoryBytes),
       connections: new ConnectionTable(options.connectionsMax, options.bodyIdleTimeoutMs),
-      longPolls: new LongPolls(options.longPollsMax),
+      longPolls: new LongPolls(),
       observer,
       logger,
     };

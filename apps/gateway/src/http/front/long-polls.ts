@@ -1,9 +1,14 @@
-import { ProtocolError } from '#protocol';
-import type { Exchange } from './exchange.js';
+import type { Socket } from 'node:net';
 
-const RETRY_AFTER_MS = 1000;
+/** The exchange that waits, as far as its wait is concerned. */
+export interface Waiter {
+  readonly isGone: boolean;
+  readonly request: { readonly socket: Socket };
+  onHalfClosed: (() => void) | undefined;
+  onClose: (() => void) | undefined;
+}
 
-/** A request that waits for records. */
+/** A request that may wait for records. */
 export interface LongPoll {
   /** Ends the wait: the client is gone or has closed its side, or the gateway stops. */
   readonly signal: AbortSignal;
@@ -12,7 +17,8 @@ export interface LongPoll {
 }
 
 /**
- * The requests that wait for records: how many there may be, and how all are let go at once.
+ * The requests that may wait for records, and how all are let go at once. How many may wait at the
+ * same time is the broker's to say.
  *
  * A half-closed connection ends the wait too. The client may only have said that it sends no more, or
  * it may be gone: the two look alike until something is written, so it is answered with what is there.
@@ -21,26 +27,11 @@ export class LongPolls {
   readonly #waiting = new Set<AbortController>();
   #isReleased = false;
 
-  constructor(private readonly longPollsMax: number) {}
-
   get count(): number {
     return this.#waiting.size;
   }
 
-  /** False when every place is taken; such a request is answered without waiting, or refused. */
-  hasRoom(): boolean {
-    return this.#waiting.size < this.longPollsMax;
-  }
-
-  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when every place is taken */
-  enter(exchange: Exchange): LongPoll {
-    if (!this.hasRoom()) {
-      throw new ProtocolError(
-        'THROTTLING_QUOTA_EXCEEDED',
-        `All ${this.longPollsMax} places for requests that wait are taken.`,
-        { retryAfterMs: RETRY_AFTER_MS },
-      );
-    }
+  enter(exchange: Waiter): LongPoll {
     const controller = new AbortController();
     const end = () => {
       controller.abort();

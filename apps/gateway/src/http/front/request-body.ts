@@ -1,6 +1,11 @@
 import type { Readable } from 'node:stream';
 import { ProtocolError } from '#protocol';
-import { contentCoding, createUnpacker, unpackingError } from './content-coding.js';
+import {
+  type ContentCoding,
+  contentCoding,
+  createUnpacker,
+  unpackingError,
+} from './content-coding.js';
 import type { Exchange } from './exchange.js';
 
 /** Takes a whole body, unpacked. */
@@ -27,22 +32,45 @@ export function readBody(exchange: Exchange, onBody: BodyHandler): void {
     collect(exchange, request, onBody);
     return;
   }
-  const unpacker = createUnpacker(coding);
+  const unpacked = unpackedBody(exchange, coding, (error) => {
+    exchange.fail(error);
+  });
   let receivedBytes = 0;
   request.on('data', (chunk: Buffer) => {
     receivedBytes += chunk.length;
     // A coded stream may go on without ever unpacking to anything.
     if (receivedBytes > requestBytesMax) {
-      unpacker.destroy(bodyTooLarge('has more bytes', requestBytesMax));
+      unpacked.destroy(bodyTooLarge('has more bytes', requestBytesMax));
     }
   });
+  collect(exchange, unpacked, onBody);
+}
+
+/**
+ * The body as a stream, unpacked; its length has no limit.
+ * @param onError called when it is not coded as its head says
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE by the head alone
+ */
+export function streamBody(exchange: Exchange, onError: (error: unknown) => void): Readable {
+  const { request, response } = exchange;
+  const coding = contentCoding(request.headers['content-encoding'], response);
+  exchange.askForBody();
+  return coding === undefined ? request : unpackedBody(exchange, coding, onError);
+}
+
+function unpackedBody(
+  exchange: Exchange,
+  coding: ContentCoding,
+  onError: (error: unknown) => void,
+): Readable {
+  const { request } = exchange;
+  const unpacker = createUnpacker(coding);
   unpacker.on('error', (error) => {
     request.unpipe(unpacker);
-    exchange.fail(error instanceof ProtocolError ? error : unpackingError(coding, error));
+    onError(error instanceof ProtocolError ? error : unpackingError(coding, error));
   });
-  exchange.onClose = () => unpacker.destroy();
-  request.pipe(unpacker);
-  collect(exchange, unpacker, onBody);
+  exchange.response.once('close', () => unpacker.destroy());
+  return request.pipe(unpacker);
 }
 
 /** Gathers a stream in memory that the exchange holds until it ends. */

@@ -1,0 +1,19 @@
+const NDJSON = 'application/x-ndjson';
+
+/**
+ * Whether an `Accept` header asks for NDJSON: it names it, and nothing that is served as JSON with a
+ * higher weight. A header that cannot be met at all is served as JSON.
+ */
+export function acceptsNdjson(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes('ndjson')) return false;
+  let ndjson = 0;
+  let json = 0;
+  for (const range of accept.toLowerCase().split(',')) {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
+    const quality = parameters.find((part) => part.startsWith('q='))?.slice(2);
+    const weight = quality === undefined ? 1 : Number(quality);
+    if (type === NDJSON || type === 'application/ndjson') ndjson = weight;
+    else if (type === 'application/json') json = weight;
+  }
+  return ndjson > 0 && ndjson >= json;
+}

@@ -1,0 +1,55 @@
+import { ProtocolError } from '#protocol';
+import { assertQueryFits, type ProduceQuery } from './produce-query.js';
+
+/** How the records of a produce request stand in its body. */
+export type BodyForm =
+  /** `{"records": [...]}`, or one record in JSON. */
+  | 'json'
+  /** A record in JSON a line. */
+  | 'ndjson'
+  /** The body is the value of one record. */
+  | 'raw'
+  /** The body is the value of one record, and JSON. */
+  | 'raw-json';
+
+const JSON_TYPE = 'application/json';
+const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
+
+/**
+ * @param contentType the header, when there is one
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON in another charset than UTF-8;
+ *   INVALID_REQUEST for a query parameter that does not go with the form
+ */
+export function bodyForm(contentType: string | undefined, query: ProduceQuery): BodyForm {
+  const form = formOf(contentType, query.isValue);
+  assertQueryFits(query, form === 'raw-json' ? 'raw' : form);
+  return form;
+}
+
+function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
+  if (contentType === JSON_TYPE && !isValue) return 'json';
+  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  const mediaType = type.trim();
+  const isNdjson = NDJSON_TYPES.includes(mediaType);
+  if (isNdjson && isValue) return 'raw';
+  if (mediaType !== JSON_TYPE && !isNdjson) return 'raw';
+  assertUtf8Charset(mediaType, parameters);
+  if (isNdjson) return 'ndjson';
+  return isValue ? 'raw-json' : 'json';
+}
+
+/** JSON between systems is UTF-8 (RFC 8259, section 8.1). */
+function assertUtf8Charset(mediaType: string, parameters: readonly string[]): void {
+  for (const parameter of parameters) {
+    const [name = '', value = ''] = parameter.split('=', 2).map((text) => text.trim());
+    if (name !== 'charset') continue;
+    const charset = value.replaceAll('"', '');
+    if (!UTF8_CHARSETS.includes(charset)) {
+      throw new ProtocolError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        `A body of ${mediaType} is UTF-8; the Content-Type says charset ${JSON.stringify(charset)}.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { Broker, FetchRequest, FetchResult, OffsetSpec } from '#broker';
+import { type Offset, ProtocolError } from '#protocol';
+import type { RenderCache } from '../../records/render-cache.js';
+import type { Exchange } from '../front/exchange.js';
+import type { FetchQuery } from './fetch-query.js';
+
+/** `earliest` may be deleted between being asked for and being read: it is asked for again. */
+const EARLIEST_TRIES = 5;
+
+/** A request to fetch, understood. */
+export interface Fetch {
+  readonly exchange: Exchange;
+  readonly topic: string;
+  readonly partition: number;
+  readonly query: FetchQuery;
+}
+
+export interface FetchRouteOptions {
+  readonly broker: Broker;
+  readonly renderCache: RenderCache;
+  /** Fetched records are compressed too, when the client asks. */
+  readonly compresses: boolean;
+}
+
+/** What a first fetch found, and from where. */
+export interface FirstFetch {
+  readonly offset: Offset;
+  readonly result: FetchResult;
+}
+
+/**
+ * Fetches from the position that the query names, waiting as it says.
+ * @throws ProtocolError of the broker
+ */
+export async function fetchFrom(
+  broker: Broker,
+  fetch: Fetch,
+  maxBytes: number,
+): Promise<FirstFetch> {
+  for (let tries = 1; ; tries += 1) {
+    const offset = await startOffset(broker, fetch);
+    try {
+      return { offset, result: await fetchOnce(broker, fetch, offset, maxBytes) };
+    } catch (error) {
+      const wasDeleted = error instanceof ProtocolError && error.code === 'OFFSET_OUT_OF_RANGE';
+      const isRetried = wasDeleted && typeof fetch.query.position !== 'number';
+      if (!isRetried || tries === EARLIEST_TRIES) throw error;
+    }
+  }
+}
+
+async function fetchOnce(
+  broker: Broker,
+  fetch: Fetch,
+  offset: Offset,
+  maxBytes: number,
+): Promise<FetchResult> {
+  const { exchange, topic, partition, query } = fetch;
+  const { leaderEpoch, minBytes, waitMs } = query;
+  const request: FetchRequest = {
+    topic,
+    partition,
+    offset,
+    maxBytes,
+    minBytes,
+    waitMs,
+    ...(leaderEpoch === undefined ? undefined : { leaderEpoch }),
+  };
+  if (waitMs === 0) return broker.fetch(request);
+  const { longPolls } = exchange.context;
+  const poll = longPolls.enter(exchange);
+  try {
+    return await broker.fetch({ ...request, signal: poll.signal });
+  } finally {
+    poll.leave();
+  }
+}
+
+async function startOffset(broker: Broker, fetch: Fetch): Promise<Offset> {
+  const { position } = fetch.query;
+  if (typeof position === 'number') return position;
+  const target = { topic: fetch.topic, partition: fetch.partition };
+  const { offset } = await broker.listOffset(target, position);
+  return offset ?? (await latestOffset(broker, fetch));
+}
+
+/** No record is as late as the timestamp: reading begins with the next one. */
+async function latestOffset(broker: Broker, { topic, partition }: Fetch): Promise<Offset> {
+  const latest: OffsetSpec = 'latest';
+  const { offset } = await broker.listOffset({ topic, partition }, latest);
+  if (offset !== null) return offset;
+  throw new ProtocolError('LEADER_NOT_AVAILABLE', 'The end of the partition is not known yet.');
+}

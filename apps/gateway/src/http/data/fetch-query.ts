@@ -1,0 +1,98 @@
+import type { OffsetSpec } from '#broker';
+import type { RecordFormat } from '../../records/record-json-writer.js';
+import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '../front/query.js';
+
+const ACCEPTED = [
+  'offset',
+  'timestamp',
+  'limit',
+  'maxBytes',
+  'waitMs',
+  'minBytes',
+  'leaderEpoch',
+  'format',
+  'follow',
+];
+
+const INT32_MAX = 2 ** 31 - 1;
+const LIMIT_DEFAULT = 500;
+const BYTES_DEFAULT = 1024 * 1024;
+/** One answer in JSON is made in memory; a stream has no such limit. */
+const BYTES_MAX = 64 * 1024 * 1024;
+const WAIT_MS_MAX = 60_000;
+
+/** What the query of a fetch request says. */
+export interface FetchQuery {
+  /** An offset, or what stands for one. */
+  readonly position: number | OffsetSpec;
+  /** Records; undefined: not given. */
+  readonly limit: number | undefined;
+  /** Bytes of record batches; undefined: not given. */
+  readonly maxBytes: number | undefined;
+  readonly waitMs: number;
+  readonly minBytes: number;
+  readonly leaderEpoch: number | undefined;
+  readonly format: RecordFormat | 'raw';
+  /** A stream goes on when it has reached the high watermark. */
+  readonly follow: boolean;
+}
+
+/**
+ * @param isStream NDJSON was asked for
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function fetchQuery(search: string, isStream: boolean): FetchQuery {
+  const query = parseQuery(search, ACCEPTED);
+  const optional = (name: string, min: number, max: number): number | undefined =>
+    query.has(name) ? wholeNumber(query, name, { min, max, byDefault: min }) : undefined;
+
+  const timestamp = optional('timestamp', 0, Number.MAX_SAFE_INTEGER);
+  const offset = query.get('offset');
+  if (timestamp !== undefined && offset !== undefined) {
+    refuseParameter('timestamp', 'says where to begin, and so does ?offset');
+  }
+  const format = formatOf(query);
+  const limit = optional('limit', 1, INT32_MAX);
+  if (format === 'raw' && (limit !== 1 || isStream)) {
+    refuseParameter('format', 'is raw, which answers one value alone: it goes with limit=1');
+  }
+  const follow =
+    query.has('follow') && oneOf(query, 'follow', ['true', 'false'], 'true') === 'true';
+  if (follow && !isStream) {
+    refuseParameter('follow', 'goes with Accept: application/x-ndjson');
+  }
+  return {
+    position: timestamp === undefined ? offsetOf(offset) : { timestampMs: timestamp },
+    limit,
+    maxBytes: optional('maxBytes', 1, isStream ? Number.MAX_SAFE_INTEGER : BYTES_MAX),
+    waitMs: wholeNumber(query, 'waitMs', { min: 0, max: WAIT_MS_MAX, byDefault: 0 }),
+    minBytes: wholeNumber(query, 'minBytes', { min: 1, max: BYTES_MAX, byDefault: 1 }),
+    leaderEpoch: optional('leaderEpoch', 0, INT32_MAX),
+    format,
+    follow,
+  };
+}
+
+/** The bounds of one answer in JSON. */
+export function pageBounds(query: FetchQuery): {
+  readonly limit: number;
+  readonly maxBytes: number;
+} {
+  return { limit: query.limit ?? LIMIT_DEFAULT, maxBytes: query.maxBytes ?? BYTES_DEFAULT };
+}
+
+function formatOf(query: Query): RecordFormat | 'raw' {
+  const format = oneOf(query, 'format', ['auto', 'json', 'string', 'base64', 'raw'], 'auto');
+  return format === 'auto' ? 'default' : format;
+}
+
+function offsetOf(text: string | undefined): number | OffsetSpec {
+  if (text === undefined || text === 'earliest') return 'earliest';
+  if (text === 'latest') return 'latest';
+  const offset = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (offset <= Number.MAX_SAFE_INTEGER) return offset;
+  return refuseParameter(
+    'offset',
+    `is ${JSON.stringify(text)}; it is a whole number from 0, earliest or latest`,
+  );
+}

@@ -1,0 +1,81 @@
+import type { Exchange } from '../front/exchange.js';
+import { acceptsNdjson } from './accept.js';
+import { answerCoding, writeCompressed } from './answer-coding.js';
+import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
+import { fetchQuery, pageBounds } from './fetch-query.js';
+import { streamRecords } from './ndjson-fetch.js';
+import { answerRaw } from './raw-fetch.js';
+
+/** An answer up to this is sent as one piece; a larger one in its parts, which are not copied. */
+const ONE_PIECE_BYTES_MAX = 32 * 1024;
+
+/** `GET /v1/topics/{topic}/partitions/{partition}/records`, as a page, a stream or raw. */
+export class FetchRoute {
+  constructor(private readonly options: FetchRouteOptions) {}
+
+  /** @throws ProtocolError when the head alone is refused */
+  handle(exchange: Exchange, topic: string, partition: number): void {
+    const isStream = acceptsNdjson(exchange.request.headers.accept);
+    const query = fetchQuery(exchange.search, isStream);
+    const fetch: Fetch = { exchange, topic, partition, query };
+    const answered = isStream
+      ? streamRecords(fetch, this.options)
+      : query.format === 'raw'
+        ? answerRaw(fetch, this.options.broker)
+        : this.#answerPage(fetch);
+    answered.catch((error: unknown) => {
+      exchange.fail(error);
+    });
+  }
+
+  async #answerPage(fetch: Fetch): Promise<void> {
+    const { exchange, topic, partition, query } = fetch;
+    const { limit, maxBytes } = pageBounds(query);
+    const { offset, result } = await fetchFrom(this.options.broker, fetch, maxBytes);
+    if (exchange.isGone) return;
+    const format = query.format === 'raw' ? 'default' : query.format;
+    const { chunks, sizeBytes, nextOffset } = this.options.renderCache.render(result.batches, {
+      topic,
+      partition,
+      format,
+      framing: 'array',
+      offset,
+      recordsMax: limit,
+      bytesMax: maxBytes,
+    });
+    const { highWatermark, logStartOffset, leaderEpoch } = result;
+    const end =
+      `],"nextOffset":${nextOffset},"highWatermark":${highWatermark}` +
+      `,"logStartOffset":${logStartOffset},"leaderEpoch":${leaderEpoch}}`;
+    const bodyBytes = PAGE_BEGIN.length + sizeBytes + end.length;
+    const coding = this.options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
+    if (coding === undefined) writePage(exchange, chunks, end, bodyBytes);
+    else await writeCompressed(exchange, coding, [PAGE_BEGIN, ...chunks, Buffer.from(end)]);
+  }
+}
+
+const PAGE_BEGIN = Buffer.from('{"records":[');
+
+/** The parts go out as they are, in one writev: node corks the socket until `end`. */
+function writePage(
+  { response }: Exchange,
+  chunks: readonly Buffer[],
+  end: string,
+  bodyBytes: number,
+): void {
+  response.writeHead(200, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(bodyBytes),
+    'Cache-Control',
+    'no-store',
+  ]);
+  if (bodyBytes <= ONE_PIECE_BYTES_MAX) {
+    response.end(Buffer.concat([PAGE_BEGIN, ...chunks, Buffer.from(end)], bodyBytes));
+    return;
+  }
+  response.write(PAGE_BEGIN);
+  for (const chunk of chunks) response.write(chunk);
+  response.end(end, 'latin1');
+}

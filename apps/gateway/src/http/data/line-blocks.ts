@@ -1,0 +1,61 @@
+import { type LineBlock, NdjsonLines } from '../../records/ndjson-lines.js';
+
+/** Bounds what is parsed and answered in one go, also where every line is a fault of two bytes. */
+const LINES_MAX = 1024;
+
+/** Lines of a stream, a bounded number at a time. */
+export class LineBlocks {
+  readonly #splitter: NdjsonLines;
+  #block: LineBlock | undefined;
+  /** Lines of the block that were taken. */
+  #taken = 0;
+
+  constructor(lineBytesMax: number) {
+    this.#splitter = new NdjsonLines(lineBytesMax);
+  }
+
+  /** Number of the line after the last one seen. */
+  get nextLine(): number {
+    return this.#splitter.lineCount + 1;
+  }
+
+  /** Bytes of the chunk that was pushed and not wholly taken. */
+  get heldBytes(): number {
+    return this.#block?.bytes.length ?? 0;
+  }
+
+  /** To be called when `next` has nothing more. */
+  push(chunk: Buffer): void {
+    this.#turnTo(this.#splitter.push(chunk));
+  }
+
+  /** The stream has ended: its last line may lack a newline. */
+  end(): void {
+    this.#turnTo(this.#splitter.end());
+  }
+
+  /** The next lines, or undefined when more must be pushed. */
+  next(): LineBlock | undefined {
+    const block = this.#block;
+    if (block === undefined) return undefined;
+    const from = this.#taken;
+    const to = from + LINES_MAX;
+    if (from === 0 && block.lines.length <= LINES_MAX) {
+      this.#block = undefined;
+      return block;
+    }
+    this.#taken = to;
+    if (to >= block.lines.length) this.#block = undefined;
+    return {
+      bytes: block.bytes,
+      lines: block.lines.slice(from, to),
+      starts: block.starts.slice(from, to),
+      ends: block.ends.slice(from, to),
+    };
+  }
+
+  #turnTo(block: LineBlock): void {
+    this.#block = block.lines.length === 0 ? undefined : block;
+    this.#taken = 0;
+  }
+}

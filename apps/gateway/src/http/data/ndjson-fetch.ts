@@ -1,0 +1,153 @@
+import type { Writable } from 'node:stream';
+import type { FetchRequest, FetchResult } from '#broker';
+import type { Offset } from '#protocol';
+import { renderRecords } from '../../records/render-records.js';
+import type { LongPoll } from '../front/long-polls.js';
+import { problemDocument, toProtocolError } from '../problem.js';
+import { type AnswerCoding, answerCoding, compressInto } from './answer-coding.js';
+import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
+
+/** Read and rendered at a time: what a stream holds of memory while its client does not read. */
+const READ_BYTES = 256 * 1024;
+/** How long a stream that follows waits at once; then it waits again. */
+const FOLLOW_WAIT_MS = 60_000;
+
+/**
+ * Answers with one record a line, and at the end a line that says where to go on.
+ *
+ * It reads no further than the high watermark of its start, unless it follows; and no faster than the
+ * client. What goes wrong after the first line is the last line: `{"error", "nextOffset"}`.
+ */
+export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): Promise<void> {
+  const { exchange, query } = fetch;
+  const first = await fetchFrom(options.broker, fetch, READ_BYTES);
+  if (exchange.isGone) return;
+  const coding = options.compresses ? answerCoding(exchange, Number.MAX_VALUE) : undefined;
+  const stream = new RecordStream(fetch, options, first.offset, coding);
+  if (exchange.request.method === 'HEAD') {
+    exchange.response.end();
+    return;
+  }
+  if (!query.follow) {
+    await stream.run(first.result, undefined);
+    return;
+  }
+  const poll = exchange.context.longPolls.enter(exchange);
+  try {
+    await stream.run(first.result, poll);
+  } finally {
+    poll.leave();
+  }
+}
+
+class RecordStream {
+  readonly #fetch: Fetch;
+  readonly #options: FetchRouteOptions;
+  readonly #target: Writable;
+  #offset: Offset;
+  #recordsLeft: number;
+  #bytesLeft: number;
+  #isFull = false;
+
+  constructor(
+    fetch: Fetch,
+    options: FetchRouteOptions,
+    offset: Offset,
+    coding: AnswerCoding | undefined,
+  ) {
+    const { exchange, query } = fetch;
+    this.#fetch = fetch;
+    this.#options = options;
+    this.#offset = offset;
+    this.#recordsLeft = query.limit ?? Number.POSITIVE_INFINITY;
+    this.#bytesLeft = query.maxBytes ?? Number.POSITIVE_INFINITY;
+    const headers = ['Content-Type', 'application/x-ndjson', 'Cache-Control', 'no-store'];
+    if (coding !== undefined) headers.push('Content-Encoding', coding);
+    exchange.response.writeHead(200, headers);
+    // The client of a stream that has nothing yet learns that it stands.
+    exchange.response.flushHeaders();
+    this.#target = coding === undefined ? exchange.response : compressInto(exchange, coding);
+  }
+
+  /** @param poll of a stream that follows */
+  async run(first: FetchResult, poll: LongPoll | undefined): Promise<void> {
+    const { exchange } = this.#fetch;
+    const endOffset = poll === undefined ? first.highWatermark : Number.POSITIVE_INFINITY;
+    let result = first;
+    try {
+      for (;;) {
+        await this.#write(result, endOffset);
+        if (exchange.isGone) return;
+        if (this.#isFull || this.#offset >= endOffset || poll?.signal.aborted === true) break;
+        const offset = this.#offset;
+        result = await this.#fetchOn(poll);
+        // Nothing more below the end: its last records were deleted or compacted away.
+        if (poll === undefined && result.batches.length === 0 && offset === this.#offset) break;
+      }
+      this.#end(`{"nextOffset":${this.#offset},"highWatermark":${result.highWatermark}}\n`);
+    } catch (error) {
+      if (exchange.isGone) return;
+      const shown = toProtocolError(error, exchange.context.logger);
+      const problem = JSON.stringify(problemDocument(shown, exchange.path));
+      this.#end(`{"error":${problem},"nextOffset":${this.#offset}}\n`);
+    }
+  }
+
+  #fetchOn(poll: LongPoll | undefined): Promise<FetchResult> {
+    const { topic, partition, query } = this.#fetch;
+    const request: FetchRequest = {
+      topic,
+      partition,
+      offset: this.#offset,
+      maxBytes: READ_BYTES,
+      minBytes: query.minBytes,
+      waitMs: 0,
+    };
+    if (poll === undefined) return this.#options.broker.fetch(request);
+    const { signal } = poll;
+    return this.#options.broker.fetch({ ...request, waitMs: FOLLOW_WAIT_MS, signal });
+  }
+
+  async #write(result: FetchResult, endOffset: Offset): Promise<void> {
+    const { topic, partition, query } = this.#fetch;
+    // The high watermark is where a batch ends, so a batch is wholly below the end or not at all.
+    const batches = result.batches.filter((batch) => batch.nextOffset <= endOffset);
+    const rendered = renderRecords(batches, {
+      topic,
+      partition,
+      format: query.format === 'raw' ? 'default' : query.format,
+      framing: 'lines',
+      offset: this.#offset,
+      recordsMax: this.#recordsLeft,
+      bytesMax: this.#bytesLeft,
+    });
+    this.#offset = rendered.nextOffset;
+    this.#recordsLeft -= rendered.count;
+    this.#bytesLeft -= rendered.sizeBytes;
+    this.#isFull = this.#recordsLeft <= 0 || this.#bytesLeft <= 0;
+    const last = batches.at(-1);
+    if (last !== undefined && rendered.nextOffset < last.nextOffset) this.#isFull = true;
+    if (batches.length < result.batches.length) this.#isFull = true;
+    for (const chunk of rendered.chunks) await this.#writeChunk(chunk);
+  }
+
+  /** Resolves when the client has taken enough for more to be written, or is gone. */
+  async #writeChunk(chunk: Buffer): Promise<void> {
+    const target = this.#target;
+    const { response } = this.#fetch.exchange;
+    if (this.#fetch.exchange.isGone || target.write(chunk)) return;
+    await new Promise<void>((resolve) => {
+      const goOn = (): void => {
+        target.off('drain', goOn);
+        response.off('close', goOn);
+        resolve();
+      };
+      target.on('drain', goOn);
+      response.on('close', goOn);
+    });
+  }
+
+  #end(line: string): void {
+    this.#target.end(line);
+  }
+}

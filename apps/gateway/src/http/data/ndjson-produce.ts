@@ -1,0 +1,289 @@
+import type { Readable } from 'node:stream';
+import type { Broker, ProduceResult } from '#broker';
+import { ProtocolError } from '#protocol';
+import { parseJsonRecordLines } from '../../records/json-record-lines.js';
+import type { RecordLimits } from '../../records/json-record-parser.js';
+import type { LineBlock } from '../../records/ndjson-lines.js';
+import { drainRequest } from '../front/drain-request.js';
+import { bodyIdleError, type Exchange } from '../front/exchange.js';
+import { streamBody } from '../front/request-body.js';
+import { problemDocument, toProtocolError } from '../problem.js';
+import { LineBlocks } from './line-blocks.js';
+import { checkLines, type NumberedRecords } from './line-checks.js';
+import type { ProduceQuery } from './produce-query.js';
+
+/**
+ * Bytes of lines that may wait for their acknowledgement. At 50 MB/s this is 40 ms of them, many times
+ * what a sync takes; more would only be memory.
+ */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+
+/** A connection that is given up is drained of so much, so that the client reads its last line. */
+const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface NdjsonProduceOptions {
+  readonly exchange: Exchange;
+  readonly broker: Broker;
+  readonly limits: RecordLimits;
+  readonly topic: string;
+  readonly query: ProduceQuery;
+}
+
+/**
+ * Produces the records of a stream of lines, and answers line by line while it comes.
+ * @throws ProtocolError when the head alone is refused
+ */
+export function produceNdjson(options: NdjsonProduceOptions): void {
+  new NdjsonProduce(options).start();
+}
+
+/** Lines that were handed to the broker together. */
+interface Submitted extends NumberedRecords {
+  /** Numbers of all lines, those without a record too. */
+  readonly allLines: readonly number[];
+  /** What is wrong, by line. */
+  readonly faults: Map<number, ProtocolError>;
+  /** Where each record is now. */
+  readonly partitions: number[];
+  /** With acks=0: null. */
+  readonly offsets: (number | null)[];
+  readonly sizeBytes: number;
+  isSettled: boolean;
+}
+
+/**
+ * One such stream. Lines that arrive together go to the broker together; blocks may be acknowledged
+ * out of order, and are answered in order.
+ *
+ * Memory is constant: nothing is read while more than a window of lines is unacknowledged, or while
+ * the client does not read its answers. A client that sends all before it reads anything wants
+ * `?report=errors`, else both sides wait for each other.
+ */
+class NdjsonProduce {
+  readonly #options: NdjsonProduceOptions;
+  readonly #exchange: Exchange;
+  readonly #blocks: LineBlocks;
+  readonly #submitted: Submitted[] = [];
+  #source: Readable | undefined;
+  #windowBytes = 0;
+  #accountedBytes = 0;
+  #count = 0;
+  #errorCount = 0;
+  #needsDrain = false;
+  /** No more lines will come: the stream is at its end, or broke off with this error. */
+  #end: { readonly error: ProtocolError | undefined } | undefined;
+  #isFinished = false;
+
+  constructor(options: NdjsonProduceOptions) {
+    this.#options = options;
+    this.#exchange = options.exchange;
+    const { requestBytesMax } = options.exchange.context.options;
+    this.#blocks = new LineBlocks(requestBytesMax);
+  }
+
+  start(): void {
+    const exchange = this.#exchange;
+    const { response, context } = exchange;
+    const source = streamBody(exchange, (error) => {
+      this.#breakOff(error);
+    });
+    this.#source = source;
+    exchange.onClose = () => {
+      this.#isFinished = true;
+    };
+    exchange.onBodyIdle = () => {
+      this.#breakOff(bodyIdleError(context.options.bodyIdleTimeoutMs));
+    };
+    exchange.onStopping = () => {
+      this.#breakOff(
+        new ProtocolError('BROKER_NOT_AVAILABLE', 'This broker is stopping.', {
+          outcome: 'failed',
+        }),
+      );
+    };
+    response.writeHead(200, ['Content-Type', 'application/x-ndjson']);
+    response.on('drain', () => {
+      this.#needsDrain = false;
+      this.#continue();
+    });
+    source.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+    });
+    source.on('end', () => {
+      if (this.#end !== undefined) return;
+      this.#blocks.end();
+      this.#end = { error: undefined };
+      this.#continue();
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#end !== undefined || this.#isFinished) return;
+    this.#blocks.push(chunk);
+    try {
+      this.#account();
+    } catch (error) {
+      this.#breakOff(error);
+    }
+    this.#continue();
+  }
+
+  /**
+   * Holds as much of the request memory as the lines take that are not answered yet.
+   * @throws ProtocolError BUFFER_EXHAUSTED
+   */
+  #account(): void {
+    const changeBytes = this.#blocks.heldBytes + this.#windowBytes - this.#accountedBytes;
+    if (changeBytes > 0) this.#exchange.holdMemory(changeBytes);
+    else this.#exchange.releaseMemory(-changeBytes);
+    this.#accountedBytes += changeBytes;
+  }
+
+  /** Goes on wherever it can: submits lines, reads more of them or not, ends. */
+  #continue(): void {
+    while (!this.#isBlocked()) {
+      const block = this.#blocks.next();
+      if (block === undefined) {
+        if (this.#end === undefined) this.#source?.resume();
+        else if (this.#submitted.length === 0) this.#finish();
+        return;
+      }
+      this.#submit(block);
+    }
+    this.#source?.pause();
+  }
+
+  #isBlocked(): boolean {
+    return this.#isFinished || this.#needsDrain || this.#windowBytes >= WINDOW_BYTES;
+  }
+
+  #submit(block: LineBlock): void {
+    const { exchange, broker, limits, topic, query } = this.#options;
+    const { requestBytesMax } = exchange.context.options;
+    const { failures, ...parsed } = parseJsonRecordLines(block, limits, requestBytesMax);
+    const faults = new Map(failures.map(({ line, error }) => [line, error]));
+    const target = { topic, partition: query.partition, limits: broker.topicLimits(topic) };
+    const submitted: Submitted = {
+      ...checkLines(parsed, target, faults),
+      allLines: block.lines,
+      faults,
+      partitions: [],
+      offsets: [],
+      sizeBytes: bytesOf(block),
+      isSettled: false,
+    };
+    this.#submitted.push(submitted);
+    this.#windowBytes += submitted.sizeBytes;
+    if (submitted.records.count > 0) {
+      this.#produce(submitted);
+      return;
+    }
+    submitted.isSettled = true;
+    this.#answerSettled();
+  }
+
+  #produce(submitted: Submitted): void {
+    const { broker, topic, query } = this.#options;
+    const { records, lines } = submitted;
+    const { acks, timeoutMs, partitioner } = query;
+    broker.produce({ topic, records, acks, timeoutMs, partitioner }).then(
+      (result) => this.#settled(submitted, result),
+      (error: unknown) => {
+        const shown = toProtocolError(error, this.#exchange.context.logger);
+        for (const line of lines) submitted.faults.set(line, shown);
+        this.#settled(submitted, undefined);
+      },
+    );
+  }
+
+  #settled(submitted: Submitted, result: ProduceResult | undefined): void {
+    if (result !== undefined) noteResult(submitted, result);
+    submitted.isSettled = true;
+    this.#answerSettled();
+    this.#continue();
+  }
+
+  /** Answers what is settled, up to the first lines that are not. */
+  #answerSettled(): void {
+    for (;;) {
+      const [first] = this.#submitted;
+      if (first === undefined || !first.isSettled) return;
+      this.#submitted.shift();
+      this.#windowBytes -= first.sizeBytes;
+      if (this.#isFinished) continue;
+      const text = this.#answerText(first);
+      if (text !== '' && !this.#exchange.response.write(text)) this.#needsDrain = true;
+      this.#account();
+    }
+  }
+
+  #answerText({ allLines, lines, faults, partitions, offsets }: Submitted): string {
+    const showsAll = this.#options.query.report !== 'errors';
+    this.#count += allLines.length;
+    this.#errorCount += faults.size;
+    if (!showsAll && faults.size === 0) return '';
+    let text = '';
+    let index = 0;
+    for (const line of allLines) {
+      const fault = faults.size === 0 ? undefined : faults.get(line);
+      if (fault !== undefined) {
+        text += this.#errorLine(line, fault);
+      } else if (showsAll) {
+        text += `{"line":${line},"partition":${partitions[index]},"offset":${offsets[index]}}\n`;
+      }
+      if (lines[index] === line) index += 1;
+    }
+    return text;
+  }
+
+  #errorLine(line: number, error: ProtocolError): string {
+    const problem = problemDocument(error, this.#exchange.path, { isWrite: true });
+    return `{"line":${line},"error":${JSON.stringify(problem)}}\n`;
+  }
+
+  /** Reads no further; what is under way is answered first. */
+  #breakOff(error: unknown): void {
+    if (this.#end !== undefined || this.#isFinished) return;
+    this.#end = { error: toProtocolError(error, this.#exchange.context.logger) };
+    this.#source?.pause();
+    this.#continue();
+  }
+
+  #finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    const { request, response } = this.#exchange;
+    const error = this.#end?.error;
+    let text = error === undefined ? '' : this.#errorLine(this.#blocks.nextLine, error);
+    if (this.#options.query.report === 'errors') {
+      text += `{"count":${this.#count},"errors":${this.#errorCount}}\n`;
+    }
+    response.end(text);
+    if (error !== undefined && !request.complete) {
+      drainRequest(request, DRAINED_BYTES_MAX, () => request.socket.destroySoon());
+    }
+  }
+}
+
+function noteResult(submitted: Submitted, result: ProduceResult): void {
+  const { records, lines, faults, partitions, offsets } = submitted;
+  for (const part of result.parts) {
+    const count = part.indexes?.length ?? records.count;
+    for (let k = 0; k < count; k += 1) {
+      const index = part.indexes === undefined ? k : (part.indexes[k] as number);
+      if (part.error === undefined) {
+        partitions[index] = part.partition;
+        offsets[index] = part.baseOffset === null ? null : part.baseOffset + k;
+      } else {
+        faults.set(lines[index] as number, part.error);
+      }
+    }
+  }
+}
+
+/** Bytes from the first line of a block to its last. */
+function bytesOf({ starts, ends }: LineBlock): number {
+  const first = starts.find((start) => start >= 0) ?? 0;
+  const last = ends.findLast((end) => end >= 0) ?? 0;
+  return last - first;
+}

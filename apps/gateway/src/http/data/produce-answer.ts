@@ -1,0 +1,79 @@
+import type { ProducePart, ProduceResult } from '#broker';
+import { FIELD_TIMESTAMP, type ProtocolError, RECORD_STRIDE, type RecordSet } from '#protocol';
+import { assert } from '#runtime';
+import { problemDocument } from '../problem.js';
+
+/** The error that all of a request ended in, or undefined: then there is something to list. */
+export function commonError(result: ProduceResult): ProtocolError | undefined {
+  const first = result.parts[0]?.error;
+  if (first === undefined) return undefined;
+  return result.parts.every((part) => part.error?.code === first.code) ? first : undefined;
+}
+
+/** Whether some of the parts, but not all alike, ended in an error. */
+export function isPartial(result: ProduceResult): boolean {
+  return result.parts.some((part) => part.error !== undefined);
+}
+
+/**
+ * The answer's JSON, `{"offsets": [...]}` in the order of the records: built by hand, for it is made
+ * once a request and an object a record would cost more than the text.
+ * @param instance the request's path, for the problems in it
+ */
+export function produceAnswer(result: ProduceResult, records: RecordSet, instance: string): string {
+  const [only] = result.parts;
+  if (result.parts.length === 1 && only?.indexes === undefined && only?.error === undefined) {
+    assert(only !== undefined, 'a produce result has a part');
+    return `{"offsets":[${consecutiveEntries(only, records)}]}`;
+  }
+  const entries = Array.from<string>({ length: records.count });
+  for (const part of result.parts) placeEntries(part, records, instance, entries);
+  return `{"offsets":[${entries.join(',')}]}`;
+}
+
+/** The members of one record's place in an answer, without braces. */
+export function offsetMembers(part: ProducePart, k: number, timestamp: number): string {
+  const offset = part.baseOffset === null ? 'null' : part.baseOffset + k;
+  return `"partition":${part.partition},"offset":${offset},"timestamp":${timestamp}`;
+}
+
+/** The timestamp that record `index` of the request has in the log. */
+export function storedTimestamp(part: ProducePart, records: RecordSet, index: number): number {
+  if (part.logAppendTimeMs !== null) return part.logAppendTimeMs;
+  const given = records.fields[index * RECORD_STRIDE + FIELD_TIMESTAMP] as number;
+  return given < 0 ? part.createTimeMs : given;
+}
+
+/** The whole request went to one partition: only the offsets, and perhaps the timestamps, differ. */
+function consecutiveEntries(part: ProducePart, records: RecordSet): string {
+  assert(part.baseOffset !== null, 'an appended part has its offsets');
+  const { baseOffset } = part;
+  const begin = `{"partition":${part.partition},"offset":`;
+  let text = '';
+  for (let index = 0; index < records.count; index += 1) {
+    const timestamp = storedTimestamp(part, records, index);
+    text += `${index === 0 ? begin : `,${begin}`}${baseOffset + index},"timestamp":${timestamp}}`;
+  }
+  return text;
+}
+
+function placeEntries(
+  part: ProducePart,
+  records: RecordSet,
+  instance: string,
+  entries: string[],
+): void {
+  const { indexes, error } = part;
+  const count = indexes?.length ?? records.count;
+  const problem =
+    error === undefined
+      ? undefined
+      : JSON.stringify(problemDocument(error, instance, { isWrite: true }));
+  for (let k = 0; k < count; k += 1) {
+    const index = indexes === undefined ? k : (indexes[k] as number);
+    entries[index] =
+      problem === undefined
+        ? `{${offsetMembers(part, k, storedTimestamp(part, records, index))}}`
+        : `{"partition":${part.partition},"error":${problem}}`;
+  }
+}

@@ -1,0 +1,70 @@
+import type { Acks } from '#broker';
+import { oneOf, parseQuery, refuseParameter, wholeNumber } from '../front/query.js';
+
+const ACCEPTED = ['acks', 'timeoutMs', 'partitioner', 'partition', 'key', 'body', 'report'];
+
+const TIMEOUT_MS_DEFAULT = 30_000;
+const INT32_MAX = 2 ** 31 - 1;
+/** Parsed queries that are remembered: producers send the same one again and again. */
+const REMEMBERED_MAX = 256;
+
+/** What the query of a produce request says. */
+export interface ProduceQuery {
+  readonly acks: Acks;
+  readonly timeoutMs: number;
+  readonly partitioner: 'sticky' | 'roundrobin';
+  /** The partition of every record. */
+  readonly partition: number | undefined;
+  /** Key of a raw record. */
+  readonly key: string | undefined;
+  /** The body is one record's value, whatever its type. */
+  readonly isValue: boolean;
+  /** Which lines an NDJSON answer has. */
+  readonly report: 'all' | 'errors' | undefined;
+}
+
+const remembered = new Map<string, ProduceQuery>();
+
+/** @throws ProtocolError INVALID_REQUEST */
+export function produceQuery(search: string): ProduceQuery {
+  const known = remembered.get(search);
+  if (known !== undefined) return known;
+  const parsed = parse(search);
+  // Keys differ from request to request: those queries do not come again.
+  if (parsed.key === undefined) {
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    remembered.set(search, parsed);
+  }
+  return parsed;
+}
+
+function parse(search: string): ProduceQuery {
+  const query = parseQuery(search, ACCEPTED);
+  return {
+    acks: oneOf(query, 'acks', ['all', '1', '0'], 'all'),
+    timeoutMs: wholeNumber(query, 'timeoutMs', {
+      min: 1,
+      max: INT32_MAX,
+      byDefault: TIMEOUT_MS_DEFAULT,
+    }),
+    partitioner: oneOf(query, 'partitioner', ['sticky', 'roundrobin'], 'sticky'),
+    partition: query.has('partition')
+      ? wholeNumber(query, 'partition', { min: 0, max: INT32_MAX, byDefault: 0 })
+      : undefined,
+    key: query.get('key'),
+    isValue: query.has('body') && oneOf(query, 'body', ['value'], 'value') === 'value',
+    report: query.has('report')
+      ? oneOf<'all' | 'errors'>(query, 'report', ['all', 'errors'], 'all')
+      : undefined,
+  };
+}
+
+/** @throws ProtocolError INVALID_REQUEST where a parameter does not go with the form of the body */
+export function assertQueryFits(query: ProduceQuery, form: 'json' | 'ndjson' | 'raw'): void {
+  if (query.key !== undefined && form !== 'raw') {
+    refuseParameter('key', 'goes with a raw body; a record in JSON has a member "key"');
+  }
+  if (query.report !== undefined && form !== 'ndjson') {
+    refuseParameter('report', 'goes with a body of application/x-ndjson');
+  }
+}

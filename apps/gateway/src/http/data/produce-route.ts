@@ -1,0 +1,127 @@
+import type { Broker, ProduceRequest, ProduceResult } from '#broker';
+import { ProtocolError, type RecordSet } from '#protocol';
+import type { RecordLimits } from '../../records/json-record-parser.js';
+import { parseJsonRecords } from '../../records/json-records.js';
+import { rawRecord } from '../../records/raw-record.js';
+import type { Exchange } from '../front/exchange.js';
+import { readBody } from '../front/request-body.js';
+import { type BodyForm, bodyForm } from './body-form.js';
+import { produceNdjson } from './ndjson-produce.js';
+import { commonError, isPartial, produceAnswer } from './produce-answer.js';
+import { type ProduceQuery, produceQuery } from './produce-query.js';
+import { type RequestProducer, requestProducer } from './producer-headers.js';
+import { assertOnePartition, withPartition } from './request-partition.js';
+import { assertTopicIsServed } from './topic-check.js';
+
+export interface ProduceRouteOptions {
+  readonly limits: RecordLimits;
+  /** Producing to a topic that is missing makes it. */
+  readonly autoCreateTopics: boolean;
+}
+
+/** One request to produce, understood but for its body. */
+interface Produce {
+  readonly topic: string;
+  readonly query: ProduceQuery;
+  readonly form: BodyForm;
+  readonly producer: RequestProducer | undefined;
+}
+
+/**
+ * `POST /v1/topics/{topic}/records`: the body's records, in whatever form, to the broker.
+ *
+ * What the head says is checked before the body is asked for, and the whole body before the broker
+ * sees a record. Only NDJSON is a stream: its lines stand each for itself.
+ */
+export class ProduceRoute {
+  constructor(
+    private readonly broker: Broker,
+    private readonly options: ProduceRouteOptions,
+  ) {}
+
+  /** @throws ProtocolError when the head alone is refused */
+  handle(exchange: Exchange, topic: string): void {
+    const { headers } = exchange.request;
+    const query = produceQuery(exchange.search);
+    const form = bodyForm(headers['content-type'], query);
+    const producer = requestProducer(headers);
+    const { broker, options } = this;
+    if (!options.autoCreateTopics) assertTopicIsServed(broker, topic);
+    if (form === 'ndjson') {
+      if (producer !== undefined) throw producerOverNdjson();
+      produceNdjson({ exchange, broker, limits: options.limits, topic, query });
+      return;
+    }
+    const produce: Produce = { topic, query, form, producer };
+    readBody(exchange, (body) => {
+      this.#produce(exchange, produce, body);
+    });
+  }
+
+  /** @throws ProtocolError when the body has faults */
+  #produce(exchange: Exchange, produce: Produce, body: Buffer): void {
+    const { query, producer, topic } = produce;
+    const records = recordsOf(body, produce, this.options.limits);
+    if (producer !== undefined) assertOnePartition(records);
+    const request: ProduceRequest = {
+      topic,
+      records,
+      acks: query.acks,
+      timeoutMs: query.timeoutMs,
+      partitioner: query.partitioner,
+      ...(producer === undefined ? undefined : { producer }),
+    };
+    this.broker.produce(request).then(
+      (result) => answer(exchange, request, result),
+      (error: unknown) => {
+        exchange.fail(error);
+      },
+    );
+  }
+}
+
+function recordsOf(body: Buffer, produce: Produce, limits: RecordLimits): RecordSet {
+  const { form, query } = produce;
+  const { key, partition } = query;
+  if (form !== 'json') return rawRecord(body, { key, partition, valueIsJson: form === 'raw-json' });
+  const records = parseJsonRecords(body, limits);
+  return partition === undefined ? records : withPartition(records, partition);
+}
+
+function answer(exchange: Exchange, request: ProduceRequest, result: ProduceResult): void {
+  if (exchange.isGone) return;
+  const { response } = exchange;
+  const error = commonError(result);
+  if (error !== undefined) {
+    exchange.fail(error);
+    return;
+  }
+  if (request.acks === '0') {
+    response.writeHead(202, ['Content-Length', '0']);
+    response.end();
+    return;
+  }
+  const text = produceAnswer(result, request.records, exchange.path);
+  if (isPartial(result)) {
+    // Details of problems are sentences, in any script.
+    const bytes = Buffer.from(text);
+    response.writeHead(207, jsonHeaders(bytes.length));
+    response.end(bytes);
+    return;
+  }
+  response.writeHead(200, jsonHeaders(text.length));
+  // Digits and names alone: its length in bytes is its length.
+  response.end(text, 'latin1');
+}
+
+function jsonHeaders(sizeBytes: number): string[] {
+  return ['Content-Type', 'application/json', 'Content-Length', String(sizeBytes)];
+}
+
+function producerOverNdjson(): ProtocolError {
+  return new ProtocolError(
+    'INVALID_REQUEST',
+    'A request with a producer id is one record batch: JSON or raw, not a stream of ' +
+      'application/x-ndjson.',
+  );
+}

@@ -1,0 +1,96 @@
+import { isUtf8 } from 'node:buffer';
+import type { Broker, FetchResult } from '#broker';
+import { type RecordBatch, RecordCursor } from '#log';
+import { type Offset, RECORD_VALUE_IS_JSON } from '#protocol';
+import type { Exchange } from '../front/exchange.js';
+import { type Fetch, fetchFrom } from './fetch-position.js';
+
+/** One batch is enough: the first always fits. */
+const READ_BYTES = 1;
+
+/**
+ * Answers with the bytes of one value; offset, timestamp and key stand in `Sluice-*` headers. 204 when
+ * there is no record.
+ */
+export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
+  const { exchange, topic, partition } = fetch;
+  let { offset, result } = await fetchFrom(broker, fetch, READ_BYTES);
+  while (!exchange.isGone) {
+    const [batch] = result.batches;
+    if (batch === undefined) {
+      writeNone(exchange, offset, result);
+      return;
+    }
+    const record = firstRecord(batch, offset);
+    if (record !== undefined) {
+      writeRecord(exchange, record, result);
+      return;
+    }
+    // A batch without records to show: of control records, or emptied by compaction.
+    offset = batch.nextOffset;
+    const request = { topic, partition, offset, maxBytes: READ_BYTES, minBytes: 1, waitMs: 0 };
+    result = await broker.fetch(request);
+  }
+}
+
+/** The cursor on the first record at or after `offset`, or undefined. */
+function firstRecord(batch: RecordBatch, offset: Offset): RecordCursor | undefined {
+  if (batch.isControl) return undefined;
+  const cursor = new RecordCursor(batch);
+  while (cursor.next()) {
+    if (cursor.offset >= offset) return cursor;
+  }
+  return undefined;
+}
+
+function writeNone({ response }: Exchange, offset: Offset, result: FetchResult): void {
+  response.writeHead(204, positionHeaders(offset, result));
+  response.end();
+}
+
+function writeRecord({ response }: Exchange, record: RecordCursor, result: FetchResult): void {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = record;
+  const value = valueStart < 0 ? Buffer.alloc(0) : bytes.subarray(valueStart, valueEnd);
+  const isJson = (record.attributes & RECORD_VALUE_IS_JSON) !== 0;
+  const headers = [
+    ...positionHeaders(record.offset + 1, result),
+    'Content-Type',
+    mediaType(value, isJson),
+    'Content-Length',
+    String(value.length),
+    // A value is anybody's bytes: no browser is to take it for a page.
+    'X-Content-Type-Options',
+    'nosniff',
+    'Sluice-Offset',
+    String(record.offset),
+    'Sluice-Timestamp',
+    String(record.timestamp),
+  ];
+  if (valueStart < 0) headers.push('Sluice-Tombstone', 'true');
+  if (keyStart >= 0) headers.push(...keyHeader(bytes.subarray(keyStart, keyEnd)));
+  response.writeHead(200, headers);
+  response.end(value);
+}
+
+function positionHeaders(nextOffset: Offset, result: FetchResult): string[] {
+  return [
+    'Cache-Control',
+    'no-store',
+    'Sluice-Next-Offset',
+    String(nextOffset),
+    'Sluice-High-Watermark',
+    String(result.highWatermark),
+  ];
+}
+
+/** Header values are ASCII, keys are not: percent-encoded where they are text, else in base64. */
+function keyHeader(key: Buffer): [string, string] {
+  return isUtf8(key)
+    ? ['Sluice-Key', encodeURIComponent(key.toString())]
+    : ['Sluice-Key-Base64', key.toString('base64')];
+}
+
+function mediaType(value: Buffer, isJson: boolean): string {
+  if (isJson) return 'application/json';
+  return isUtf8(value) ? 'text/plain; charset=utf-8' : 'application/octet-stream';
+}
