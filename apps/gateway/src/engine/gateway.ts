@@ -100,7 +100,8 @@ export class Gateway {
     try {
       await this.#app.listen(port, host);
     } catch (cause) {
-      throw new CannotListenError(`cannot listen on ${host}, port ${port}`, { cause });
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new CannotListenError(`cannot listen on ${host}, port ${port}: ${reason}`, { cause });
     }
     const server: Server = this.#app.getHttpServer();
     this.#address.listensOn((server.address() as AddressInfo).port);

@@ -2,6 +2,8 @@
  * What ends the process, and with which code (exit-codes.ts): signals, failed starts, bugs.
  */
 import { resolve } from 'node:path';
+import { DataDirError } from '#coordination';
+import { DataDirLockedError } from '#log';
 import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
 import { banner } from './banner.js';
@@ -38,17 +40,36 @@ async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Ga
   try {
     return await Gateway.start(settings, logger);
   } catch (error) {
-    const { exitCode, message } = startFailure(error);
-    logger.fatal({ error, dataDir: settings.dataDir }, message);
+    const { exitCode, message } = startFailure(error, settings);
+    // What its operator can mend is one line; of a bug everything is told.
+    logger.fatal(exitCode === EXIT_CODES.bug ? { error } : {}, message);
     return end(exitCode);
   }
 }
 
-function startFailure(error: unknown): { readonly exitCode: ExitCode; readonly message: string } {
+function startFailure(
+  error: unknown,
+  { dataDir }: Settings,
+): { readonly exitCode: ExitCode; readonly message: string } {
   if (error instanceof CannotListenError) {
     return { exitCode: EXIT_CODES.cannotListen, message: error.message };
   }
+  if (error instanceof DataDirLockedError) {
+    return { exitCode: EXIT_CODES.dataDirLocked, message: error.message };
+  }
+  if (error instanceof DataDirError) {
+    return { exitCode: EXIT_CODES.dataDirNotUsable, message: error.message };
+  }
+  if (isSystemError(error)) {
+    const message = `the data directory ${dataDir} cannot be used: ${error.message}`;
+    return { exitCode: EXIT_CODES.dataDirNotUsable, message };
+  }
   return { exitCode: EXIT_CODES.bug, message: 'the start met a bug' };
+}
+
+/** An error of the operating system (ENOSPC, EACCES, ...), not one of Node's own (ERR_...). */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 /** Half a broker must not go on: what is durable is on disk, and the next start recovers the rest. */
