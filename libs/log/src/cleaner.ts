@@ -1,14 +1,9 @@
-import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
-import type { Timer } from '#runtime';
-import { type OffsetCheckpointEntry, offsetCheckpointFile } from './checkpoint-file.js';
+import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import { type CompactionPlan, compactLog, LogChangedError, planCompaction } from './compaction.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { HashKey } from './offset-map.js';
 import { Pace, StoppedError } from './pace.js';
 import type { LogSegment } from './segment.js';
-
-/** Name of the file with the first uncompacted offset of each log, in the data directory. */
-const CHECKPOINT_NAME = 'cleaner-offset-checkpoint';
 
 /** What the cleaner needs of a log. */
 export interface CleanableLog {
@@ -21,8 +16,6 @@ export interface CleanableLog {
 }
 
 export interface CleanerSettings {
-  /** How often to look for logs that are worth compacting. */
-  readonly checkIntervalMs: number;
   /** What compaction may read and write together. */
   readonly bytesPerSecond: number;
   /** How long compaction may keep the event loop to itself. */
@@ -33,153 +26,107 @@ export interface CleanerSettings {
   readonly hashKey: HashKey;
 }
 
+interface DirtyLog {
+  readonly log: CleanableLog;
+  readonly plan: CompactionPlan;
+}
+
 /**
  * Compacts the logs of a broker with cleanup.policy `compact`, one at a time, the dirtiest first, when
- * their dirty share is above min.cleanable.dirty.ratio.
- *
- * On disk: `cleaner-offset-checkpoint`. A log that has damage in its way is left alone until a restart.
+ * their dirty share is above min.cleanable.dirty.ratio. How far a log is compacted is its `cleanedEnd`,
+ * kept in `cleaner-offset-checkpoint`. A log that has damage in its way is left alone until a restart.
  */
 export class LogCleaner {
   readonly #pace: Pace;
-  readonly #checkpointFile: ReturnType<typeof offsetCheckpointFile>;
-  /** First uncompacted offset by partition name. */
-  readonly #checkpoints = new Map<string, OffsetCheckpointEntry>();
   /** Logs that cannot be compacted. */
   readonly #uncleanable = new WeakSet<LogState>();
-  #timer: Timer | undefined;
-  #run: Promise<void> = Promise.resolve();
   #isStopped = false;
 
-  private constructor(
+  constructor(
     private readonly environment: LogEnvironment,
-    dataDirectory: string,
     private readonly logs: () => Iterable<CleanableLog>,
     private readonly settings: CleanerSettings,
   ) {
-    const { clock, scheduler, fileSystem } = environment;
+    const { clock, scheduler } = environment;
     const { bytesPerSecond, sliceMsMax } = settings;
     this.#pace = new Pace({ clock, scheduler, bytesPerSecond, sliceMsMax });
-    this.#checkpointFile = offsetCheckpointFile(fileSystem, `${dataDirectory}/${CHECKPOINT_NAME}`);
   }
 
-  /**
-   * Reads the checkpoint; nothing runs before `start`. A damaged checkpoint costs compacting again,
-   * nothing else, and is warned of.
-   */
-  static async open(
-    environment: LogEnvironment,
-    dataDirectory: string,
-    logs: () => Iterable<CleanableLog>,
-    settings: CleanerSettings,
-  ): Promise<LogCleaner> {
-    const cleaner = new LogCleaner(environment, dataDirectory, logs, settings);
-    const entries = await cleaner.#checkpointFile.read().catch((err: unknown) => {
-      environment.logger.warn({ err }, 'the cleaner checkpoint cannot be read: logs begin anew');
-      return [];
-    });
-    for (const entry of entries) {
-      cleaner.#checkpoints.set(topicPartitionName(entry.topicPartition), entry);
-    }
-    return cleaner;
-  }
-
-  /** First offset of a log that was not compacted, as far as is known. */
-  checkpointed(topicPartition: TopicPartition): Offset | undefined {
-    return this.#checkpoints.get(topicPartitionName(topicPartition))?.offset;
-  }
-
-  start(): void {
-    if (this.#isStopped) return;
-    this.#timer = this.environment.scheduler.after(this.settings.checkIntervalMs, () => {
-      this.#run = this.compactAll().finally(() => this.start());
-    });
-  }
-
-  /** Ends compaction at its next pause; resolves when it has ended. */
-  async stop(): Promise<void> {
+  /** Ends a compaction under way at its next pause, with no harm, and begins none any more. */
+  stop(): void {
     this.#isStopped = true;
-    this.#timer?.cancel();
     this.#pace.stop();
-    await this.#run;
   }
 
-  /**
-   * A log was cut to `offset`: what is appended from there on was not compacted. Await it before
-   * anything is appended.
-   */
-  async truncated(topicPartition: TopicPartition, offset: Offset): Promise<void> {
-    const checkpointed = this.checkpointed(topicPartition);
-    if (checkpointed === undefined || checkpointed <= offset) return;
-    await this.#setCheckpoint(topicPartition, offset);
-  }
-
-  /** A log was deleted: one of the same name must not begin with its checkpoint. */
-  async forget(topicPartition: TopicPartition): Promise<void> {
-    if (!this.#checkpoints.delete(topicPartitionName(topicPartition))) return;
-    await this.#checkpointFile.write(this.#checkpoints.values());
-  }
-
-  /** Compacts every log that is worth it, until none is. Never rejects. Calls must not overlap. */
+  /** Compacts every log that is worth it. Never rejects. Calls must not overlap. */
   async compactAll(): Promise<void> {
-    /** Logs that were tried in this run: one that stays dirty must not keep the others waiting. */
-    const tried = new Set<CleanableLog>();
-    for (;;) {
-      const next = await this.#dirtiest(tried).catch((error: unknown) => this.#failed(error));
-      if (next === undefined || this.#isStopped) return;
-      tried.add(next.log);
-      const isDone = await this.#compact(next.log, next.plan);
-      // More keys than the map holds: the log goes on with what is left, if that is worth it.
-      if (!isDone) tried.delete(next.log);
+    /** Logs that are done with for now: one that stays dirty must not keep the others waiting. */
+    const done = new Set<LogState>();
+    while (!this.#isStopped) {
+      const dirtiest = await this.#dirtiest(done);
+      if (dirtiest === undefined) return;
+      const { log, plan } = dirtiest;
+      const cleanedEnd = await this.#compact(log, plan);
+      // With more keys than the map holds the log goes on with what is left, if that is worth it.
+      const isDone = cleanedEnd === undefined || cleanedEnd >= plan.firstUncleanableOffset;
+      if (isDone) done.add(log.state);
     }
   }
 
-  async #dirtiest(
-    tried: ReadonlySet<CleanableLog>,
-  ): Promise<{ log: CleanableLog; plan: CompactionPlan } | undefined> {
-    let best: { log: CleanableLog; plan: CompactionPlan } | undefined;
+  async #dirtiest(done: ReadonlySet<LogState>): Promise<DirtyLog | undefined> {
+    let dirtiest: DirtyLog | undefined;
     for (const log of this.logs()) {
       const { state } = log;
-      const isCandidate =
-        state.config['cleanup.policy'].includes('compact') &&
-        !tried.has(log) &&
-        !this.#uncleanable.has(state);
-      if (!isCandidate) continue;
-      const nowMs = this.environment.clock.nowMs();
-      const plan = await planCompaction(state, this.checkpointed(state.topicPartition), nowMs);
+      if (done.has(state) || !this.#isCleanable(state)) continue;
+      const plan = await this.#planOf(state);
       if (plan === undefined) continue;
       if (plan.dirtyRatio <= state.config['min.cleanable.dirty.ratio']) continue;
-      if (plan.dirtyRatio > (best?.plan.dirtyRatio ?? 0)) best = { log, plan };
+      if (plan.dirtyRatio > (dirtiest?.plan.dirtyRatio ?? 0)) dirtiest = { log, plan };
     }
-    return best;
+    return dirtiest;
   }
 
-  /** Whether nothing of the plan is left to do; also after an error, for now. */
-  async #compact(log: CleanableLog, plan: CompactionPlan): Promise<boolean> {
-    const { topicPartition } = log.state;
+  #isCleanable(log: LogState): boolean {
+    return (
+      log.isConfigured &&
+      log.failure === undefined &&
+      log.config['cleanup.policy'].includes('compact') &&
+      !this.#uncleanable.has(log)
+    );
+  }
+
+  async #planOf(log: LogState): Promise<CompactionPlan | undefined> {
+    try {
+      return await planCompaction(log, this.environment.clock.nowMs());
+    } catch (error) {
+      this.#failed(error, log.topicPartition);
+      return undefined;
+    }
+  }
+
+  /** @returns how far the log is compacted now; undefined after an error */
+  async #compact(log: CleanableLog, plan: CompactionPlan): Promise<Offset | undefined> {
     const { hashKey, mapBytesMax } = this.settings;
     try {
-      const cleanEndOffset = await compactLog(log.state, this.environment, plan, {
+      const cleanedEnd = await compactLog(log.state, this.environment, plan, {
         pace: this.#pace,
         hashKey,
         mapBytesMax,
         swap: (old, cleaned) => log.replaceSegments(old, cleaned),
       });
-      await this.#setCheckpoint(topicPartition, cleanEndOffset);
-      return cleanEndOffset >= plan.firstUncleanableOffset;
+      // A truncation may have come after the last segment was put in place.
+      log.state.cleanedEnd = Math.min(cleanedEnd, log.state.segments.active.baseOffset);
+      await this.environment.checkpoints.persistCleanedEnds();
+      return cleanedEnd;
     } catch (error) {
       const isDamaged = error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
       if (isDamaged) this.#uncleanable.add(log.state);
-      this.#failed(error, topicPartition);
-      return true;
+      this.#failed(error, log.state.topicPartition);
+      return undefined;
     }
   }
 
-  async #setCheckpoint(topicPartition: TopicPartition, offset: Offset): Promise<void> {
-    this.#checkpoints.set(topicPartitionName(topicPartition), { topicPartition, offset });
-    await this.#checkpointFile.write(this.#checkpoints.values());
-  }
-
-  #failed(error: unknown, topicPartition?: TopicPartition): undefined {
+  #failed(error: unknown, topicPartition: TopicPartition): void {
     if (error instanceof StoppedError || error instanceof LogChangedError) return;
     this.environment.logger.warn({ err: error, ...topicPartition }, 'a compaction failed');
   }

@@ -19,7 +19,7 @@ export interface CompactionPlan {
   readonly firstDirtyOffset: Offset;
   /** Base offset of the first segment that must not be touched. */
   readonly firstUncleanableOffset: Offset;
-  /** Bytes that must become dirty for the log to be worth it: dirty / (clean + dirty). */
+  /** Share of the bytes that could be compacted which never was: dirty / (clean + dirty). */
   readonly dirtyRatio: number;
 }
 
@@ -43,22 +43,17 @@ export class LogChangedError extends Error {
 /**
  * Looks at what could be compacted: all segments wholly below the high watermark but the active one,
  * and, with `min.compaction.lag.ms`, none from the first that has a younger record on.
- *
- * @param checkpointed first offset that was not compacted yet, as written down; undefined for none
  * @returns undefined when there is nothing
  */
 export async function planCompaction(
   log: LogState,
-  checkpointed: Offset | undefined,
   nowMs: number,
 ): Promise<CompactionPlan | undefined> {
   const segments = log.segments.all;
   const { logStart, highWatermark } = log.offsets;
-  const isCheckpointValid =
-    checkpointed !== undefined &&
-    checkpointed >= logStart &&
-    checkpointed <= log.segments.active.baseOffset;
-  const firstDirtyOffset = isCheckpointValid ? checkpointed : logStart;
+  const isCleanedEndValid =
+    log.cleanedEnd >= logStart && log.cleanedEnd <= log.segments.active.baseOffset;
+  const firstDirtyOffset = isCleanedEndValid ? log.cleanedEnd : logStart;
   const lagMs = log.config['min.compaction.lag.ms'];
   let cleanBytes = 0;
   let dirtyBytes = 0;

@@ -17,6 +17,8 @@ export interface CheckpointedOffsets {
   readonly highWatermark: Offset;
   /** Below it compaction may have left gaps. */
   readonly compactedEndOffset: Offset;
+  /** First offset that compaction has not looked at. */
+  readonly cleanedEndOffset: Offset;
 }
 
 type Kind = keyof CheckpointedOffsets;
@@ -26,6 +28,7 @@ const FILE_NAMES = {
   logStartOffset: 'log-start-offset-checkpoint',
   highWatermark: 'replication-offset-checkpoint',
   compactedEndOffset: 'compacted-end-offset-checkpoint',
+  cleanedEndOffset: 'cleaner-offset-checkpoint',
 } as const satisfies Record<Kind, string>;
 
 const KINDS = Object.keys(FILE_NAMES) as readonly Kind[];
@@ -60,6 +63,7 @@ export class LogCheckpoints implements CheckpointSink {
       logStartOffset: file('logStartOffset'),
       highWatermark: file('highWatermark'),
       compactedEndOffset: file('compactedEndOffset'),
+      cleanedEndOffset: file('cleanedEndOffset'),
     };
   }
 
@@ -94,6 +98,7 @@ export class LogCheckpoints implements CheckpointSink {
         logStartOffset: 0,
         highWatermark: 0,
         compactedEndOffset: 0,
+        cleanedEndOffset: 0,
       }
     );
   }
@@ -121,6 +126,10 @@ export class LogCheckpoints implements CheckpointSink {
 
   persistCompactedEnds(): Promise<void> {
     return this.#write('compactedEndOffset');
+  }
+
+  persistCleanedEnds(): Promise<void> {
+    return this.#write('cleanedEndOffset');
   }
 
   /** Writes every file whose content has changed. */
@@ -153,11 +162,12 @@ export class LogCheckpoints implements CheckpointSink {
 }
 
 function offsetsToKeep(log: Log, checkpoints: LogCheckpoints): CheckpointedOffsets {
-  const { recoveryPoint, logStartOffset, highWatermark, compactedEndOffset } = log;
+  const { recoveryPoint, logStartOffset, highWatermark } = log;
   return {
     recoveryPoint,
     logStartOffset,
-    compactedEndOffset,
+    compactedEndOffset: log.compactedEndOffset,
+    cleanedEndOffset: log.cleanedEndOffset,
     // A log that lost its end must be found short again at the next start.
     highWatermark: log.isWritable
       ? Math.min(highWatermark, recoveryPoint)

@@ -36,6 +36,7 @@ export interface LogDescription {
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
   readonly compactedEndOffset: Offset;
+  readonly cleanedEndOffset: Offset;
 }
 
 /** How the producer state of every log is kept. */
@@ -172,6 +173,7 @@ export class LogLoader {
     return {
       ...log,
       topicId,
+      cleanedEnd: description.cleanedEndOffset,
       config: config ?? parseTopicConfig({}, 1),
       isConfigured: config !== undefined,
       offsets,

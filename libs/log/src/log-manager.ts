@@ -14,6 +14,7 @@ import {
   type Random,
   type Scheduler,
 } from '#runtime';
+import { LogCleaner } from './cleaner.js';
 import { DataDir } from './data-dir.js';
 import { FilePool } from './file-pool.js';
 import type { Log } from './log.js';
@@ -21,8 +22,10 @@ import { LogCheckpoints } from './log-checkpoints.js';
 import { LogLoader } from './log-loader.js';
 import type { Durability, LogEnvironment } from './log-state.js';
 import type { LogObserver } from './observer.js';
+import type { HashKey } from './offset-map.js';
 import { readTopicId, writeTopicId } from './partition-metadata.js';
 import { RepeatedTask } from './repeated-task.js';
+import { applyRetention } from './retention.js';
 import { DELETED_DIRECTORY_SUFFIX } from './segment-names.js';
 import { writeFailed } from './storage-error.js';
 import { TailCache } from './tail-cache.js';
@@ -34,6 +37,11 @@ const INDEX_UNLOAD_INTERVAL_MS = 60_000;
 const LOADED_AT_ONCE = 16;
 const DEFAULT_OPEN_FILES_MAX = 1024;
 const DEFAULT_ROUND_BYTES_MAX = 4 * 1024 * 1024;
+const DEFAULT_CLEANUP_CHECK_INTERVAL_MS = 5000;
+const DEFAULT_COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024;
+const DEFAULT_COMPACTION_MAP_BYTES = 32 * 1024 * 1024;
+/** How long compaction may keep the event loop to itself. */
+const COMPACTION_SLICE_MS_MAX = 2;
 
 export interface LogManagerOptions {
   readonly dataDir: string;
@@ -48,6 +56,14 @@ export interface LogManagerOptions {
   readonly openFilesMax?: number;
   /** A round of group commit takes appends until it has this many bytes. */
   readonly roundBytesMax?: number;
+  /** How often to look for records that retention deletes. */
+  readonly retentionCheckIntervalMs?: number;
+  /** How often to look for logs that are worth compacting. */
+  readonly compactionCheckIntervalMs?: number;
+  /** What compaction may read and write together. */
+  readonly compactionBytesPerSecond?: number;
+  /** Memory of compaction's map from keys to offsets; more keys take several passes. */
+  readonly compactionMapBytes?: number;
 }
 
 /** The outside world, as the logs need it. */
@@ -62,15 +78,17 @@ export interface LogManagerPorts {
 
 /**
  * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in the
- * background: checkpoints of their offsets, rolls by time.
+ * background: checkpoints of their offsets, rolls by time, retention, compaction.
  *
  * `createLog` and `deleteLog` of one partition must not overlap; everything else may.
  */
 export class LogManager {
+  /** By name, `topic-0`. */
   readonly #logs = new Map<string, Log>();
   /** Partitions that are on disk and could not be opened. */
   readonly #unopened = new Map<string, unknown>();
   readonly #tasks: RepeatedTask[] = [];
+  readonly #cleaner: LogCleaner;
   #isClosed = false;
 
   private constructor(
@@ -78,7 +96,15 @@ export class LogManager {
     private readonly ports: LogManagerPorts,
     private readonly dataDir: DataDir,
     private readonly parts: ManagerParts,
-  ) {}
+  ) {
+    const { random } = ports;
+    this.#cleaner = new LogCleaner(parts.environment, () => this.logs(), {
+      bytesPerSecond: options.compactionBytesPerSecond ?? DEFAULT_COMPACTION_BYTES_PER_SECOND,
+      sliceMsMax: COMPACTION_SLICE_MS_MAX,
+      mapBytesMax: options.compactionMapBytes ?? DEFAULT_COMPACTION_MAP_BYTES,
+      hashKey: randomHashKey(random),
+    });
+  }
 
   /**
    * Takes the data directory, opens every log in it and begins the background work. A log that cannot
@@ -183,6 +209,7 @@ export class LogManager {
   async close(): Promise<void> {
     assert(!this.#isClosed, 'the logs are closed once');
     this.#isClosed = true;
+    this.#cleaner.stop();
     for (const task of this.#tasks) await task.stop();
     let areAllClean = this.#unopened.size === 0;
     const closeNext = eachOf(this.#logs.values(), async (log) => {
@@ -258,6 +285,18 @@ export class LogManager {
     this.parts.checkpoints.add(log);
   }
 
+  async #applyRetention(): Promise<void> {
+    const { clock, logger } = this.ports;
+    for (const log of this.logs()) {
+      if (!log.isConfigured || !log.isWritable || this.#isClosed) continue;
+      try {
+        await applyRetention(log, clock.nowMs());
+      } catch (error) {
+        logger.warn({ err: error, ...log.topicPartition }, 'retention failed: tried again later');
+      }
+    }
+  }
+
   #startTasks(): void {
     const { scheduler, logger } = this.ports;
     const repeat = (name: string, intervalMs: number, run: () => Promise<void>): void => {
@@ -265,13 +304,26 @@ export class LogManager {
     };
     repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => this.parts.checkpoints.persistAll());
     repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
-      for (const log of [...this.logs()]) await log.maintain();
+      for (const log of this.logs()) await log.maintain();
+    });
+    const { retentionCheckIntervalMs, compactionCheckIntervalMs } = this.options;
+    repeat('retention', retentionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {
+      return this.#applyRetention();
+    });
+    repeat('compaction', compactionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {
+      return this.#cleaner.compactAll();
     });
     repeat('index-unload', INDEX_UNLOAD_INTERVAL_MS, () => {
       for (const log of this.logs()) log.unloadIdleIndexes();
       return Promise.resolve();
     });
   }
+}
+
+/** 128 bits that no client can know. */
+function randomHashKey(random: Random): HashKey {
+  const word = (): number => random.below(2 ** 32);
+  return [word(), word(), word(), word()];
 }
 
 interface ManagerParts {

@@ -47,6 +47,7 @@ export interface CheckpointSink {
   persistRecoveryPoints(): Promise<void>;
   /** Up to where compaction may have left gaps. */
   persistCompactedEnds(): Promise<void>;
+  persistCleanedEnds(): Promise<void>;
 }
 
 /**
@@ -92,6 +93,8 @@ export interface LogState {
   readonly damage: DamageList;
   /** Below it compaction may have left gaps; from it on every offset stands in the log. */
   denseFrom: Offset;
+  /** First offset that compaction has not looked at; never above `denseFrom`. */
+  cleanedEnd: Offset;
   /** Why the log takes no more writes until a restart. */
   failure: LogFailure | undefined;
 }

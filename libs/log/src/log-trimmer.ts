@@ -135,6 +135,9 @@ export class LogTrimmer {
     const { offsets } = log;
     offsets.recoveryPoint = Math.min(offsets.recoveryPoint, cut.offset);
     offsets.highWatermark = Math.min(offsets.highWatermark, cut.offset) as HighWatermark;
+    // What is appended in the place of compacted records was not compacted itself.
+    log.cleanedEnd = Math.min(log.cleanedEnd, cut.offset);
+    await environment.checkpoints.persistCleanedEnds();
     await environment.checkpoints.persistRecoveryPoints();
     const removed = log.segments.all.filter(
       ({ baseOffset }) => baseOffset > cut.segment.baseOffset,
@@ -149,6 +152,7 @@ export class LogTrimmer {
     offsets.syncedEnd = Math.min(offsets.syncedEnd, cut.offset) as SyncedEndOffset;
     log.tail.truncateTo(cut.offset);
     log.damage.dropFrom(cut.offset);
+    log.denseFrom = Math.min(log.denseFrom, cut.offset);
     log.epochs.truncateFromEnd(cut.offset);
     await log.epochs.flush();
     await replayProducers(log, this.reader, environment.clock.nowMs());

@@ -61,6 +61,11 @@ export class Log {
     return this.state.config;
   }
 
+  /** Whether its config is the topic's; until then nothing of it is deleted. */
+  get isConfigured(): boolean {
+    return this.state.isConfigured;
+  }
+
   /** Takes effect with the next append, roll or check. */
   updateConfig(config: TopicConfig): void {
     this.state.config = config;
@@ -95,6 +100,11 @@ export class Log {
   /** From here on every offset stands in the log; below, compaction may have left gaps. */
   get compactedEndOffset(): Offset {
     return this.state.denseFrom;
+  }
+
+  /** First offset that compaction has not looked at. */
+  get cleanedEndOffset(): Offset {
+    return this.state.cleanedEnd;
   }
 
   /** Bytes of all segments. */
