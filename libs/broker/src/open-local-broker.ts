@@ -1,10 +1,15 @@
 /**
  * Puts together a broker of its own: the parts, and the order in which they start and stop.
  *
- * Start: lock and recover the logs, take the identity and the metadata, begin new leader epochs, open
+ * Start: check whose directory it is, lock it and recover the logs, take the metadata, begin new leader epochs, open
  * the topics. Stop: refuse new produces, write what is buffered, end the waits, close the logs cleanly.
  */
-import { type CoordinationStore, EmbeddedStore, ProducerIds } from '#coordination';
+import {
+  assertOwnDataDir,
+  type CoordinationStore,
+  EmbeddedStore,
+  ProducerIds,
+} from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
 import { LogManager } from '#log';
 import { ReplicaManager } from '#replication';
@@ -22,14 +27,15 @@ import { TopicRegistry } from './topic-registry.js';
 
 /**
  * Opens the broker of a data directory.
- * @throws DataDirError when the directory is another broker's or damaged; what LogManager.open throws
- *   when another process has it
+ * @throws DataDirError when the directory is another broker's or damaged; DataDirLockedError when
+ *   another process has it
  */
 export async function openLocalBroker(
   settings: LocalBrokerSettings,
   ports: LocalBrokerPorts,
 ): Promise<OpenBroker> {
-  const logManager = await LogManager.open({ ...settings, ...ports });
+  await assertOwnDataDir({ ...settings, ...ports });
+  const logManager = await LogManager.open(settings, ports);
   try {
     return await openOn(logManager, settings, ports);
   } catch (error) {

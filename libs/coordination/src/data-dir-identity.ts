@@ -38,6 +38,22 @@ export interface OpenIdentityOptions {
   readonly brokerId: number;
 }
 
+/** Whose directory it should be. */
+export type ExpectedIdentity = Pick<
+  OpenIdentityOptions,
+  'fileSystem' | 'dataDir' | 'clusterId' | 'brokerId'
+>;
+
+/**
+ * Refuses a directory of another cluster or broker before anything in it is touched; one without an
+ * identity passes.
+ * @throws DataDirError
+ */
+export async function assertOwnDataDir(expected: ExpectedIdentity): Promise<void> {
+  const known = await readIdentity(expected.fileSystem, expected.dataDir);
+  if (known !== undefined) assertOwn(known, expected);
+}
+
 /** The identity in the directory; undefined when it has none yet. */
 export async function readIdentity(
   fileSystem: FileSystem,
@@ -75,8 +91,8 @@ export async function openIdentity(options: OpenIdentityOptions): Promise<DataDi
   return identity;
 }
 
-function assertOwn(known: DataDirIdentity, options: OpenIdentityOptions): void {
-  const { clusterId, brokerId, dataDir } = options;
+function assertOwn(known: DataDirIdentity, expected: ExpectedIdentity): void {
+  const { clusterId, brokerId, dataDir } = expected;
   if (known.clusterId !== clusterId) {
     throw new DataDirError(
       'foreign',

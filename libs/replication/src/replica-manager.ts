@@ -245,6 +245,8 @@ export class ReplicaManager {
     const { logManager } = this.#options;
     const log = logManager.log(topicPartition);
     if (log === undefined) {
+      const failure = logManager.unopenedLogs.get(topicPartitionName(topicPartition));
+      if (failure !== undefined) throw failure;
       if (metadata.isNew) return logManager.createLog(topicPartition, topicId, config);
       throw new ProtocolError('KAFKA_STORAGE_ERROR', "The partition's log is missing on disk.");
     }

@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NodeFileSystem } from '#runtime';
+import { ProducerIds } from './producer-ids.js';
+
+const DAY_MS = 86_400_000;
+/** A year and a day after the epoch of the blocks. */
+const NOW_MS = Date.UTC(2026, 0, 2);
+
+describe('ProducerIds', () => {
+  let dataDir: string;
+  let clock: { wallMs: number; monotonicMs(): number; nowMs(): number; steadyMs: number };
+
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'sluice-producer-ids-'));
+    clock = {
+      wallMs: NOW_MS,
+      steadyMs: 0,
+      nowMs: () => clock.wallMs,
+      monotonicMs: () => clock.steadyMs,
+    };
+  });
+
+  afterEach(() => rm(dataDir, { recursive: true }));
+
+  function open(brokerId = 0): Promise<ProducerIds> {
+    return ProducerIds.open({ fileSystem: new NodeFileSystem(), clock, dataDir, brokerId });
+  }
+
+  it('makes ids of the second, the broker and a counter, below 2^53', async () => {
+    const ids = await open(1024 + 5);
+    const block = (366 * DAY_MS) / 1000;
+    expect(await ids.next()).toBe(block * 2 ** 21 + 5 * 2 ** 11);
+    expect(await ids.next()).toBe(block * 2 ** 21 + 5 * 2 ** 11 + 1);
+    expect(Number.isSafeInteger(await ids.next())).toBe(true);
+  });
+
+  it('issues no id twice, however many ask at once', async () => {
+    const ids = await open();
+    const issued = await Promise.all(Array.from({ length: 2048 }, () => ids.next()));
+    expect(new Set(issued).size).toBe(2048);
+  });
+
+  it('throttles after 2,048 ids, and goes on in the next second with a higher block', async () => {
+    const ids = await open();
+    let last = 0;
+    for (let count = 0; count < 2048; count += 1) last = await ids.next();
+    clock.steadyMs = 400;
+    await expect(ids.next()).rejects.toMatchObject({
+      code: 'THROTTLING_QUOTA_EXCEEDED',
+      retryAfterMs: 600,
+    });
+    clock.steadyMs = 1000;
+    expect(await ids.next()).toBeGreaterThan(last);
+  });
+
+  it('goes on above all earlier ids after a restart, also when the clock was set back', async () => {
+    const before = await (await open()).next();
+    clock.wallMs -= 300 * DAY_MS;
+    expect(await (await open()).next()).toBeGreaterThan(before);
+  });
+
+  it('goes on above all earlier ids after the disk was lost', async () => {
+    const first = await open();
+    const before = await first.next();
+    await rm(join(dataDir, 'producer-id-block.json'));
+    clock.wallMs += 1000;
+    expect(await (await open()).next()).toBeGreaterThan(before);
+  });
+
+  it('keeps the ids of different brokers apart', async () => {
+    const of0 = await (await open(0)).next();
+    await rm(join(dataDir, 'producer-id-block.json'));
+    const of1 = await (await open(1)).next();
+    expect(of1 - of0).toBe(2048);
+  });
+
+  it('issues nothing from a block that could not be written', async () => {
+    const ids = await open();
+    await rm(dataDir, { recursive: true });
+    await expect(ids.next()).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+    await new NodeFileSystem().makeDirectory(dataDir);
+    const block = (366 * DAY_MS) / 1000;
+    expect(await ids.next()).toBe((block + 1) * 2 ** 21);
+  });
+});
