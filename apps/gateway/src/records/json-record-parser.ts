@@ -5,7 +5,7 @@
  * This is the gateway's hottest code. What is common is fast (the known member names are compared in
  * place, a value is skipped, nothing is allocated); what is rare (escaped names, faults) is exact.
  */
-import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
+import { RECORD_KEY_IS_JSON, RECORD_STRIDE, RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
 import { BASE64_RULE } from './base64.js';
 import { ByteWriter } from './byte-writer.js';
 import { CLOSE_BRACE, COMMA, LOWER_N, MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from './json-bytes.js';
@@ -63,7 +63,8 @@ const EXACT_DIGITS_MAX = 15;
 /** One parser takes one request's records; `scanner` is to be turned to its text first. */
 export class JsonRecordParser implements RecordFaultSink, StringSpan {
   readonly scanner = new JsonScanner();
-  readonly faults = new RecordFaults();
+  /** Of the records taken, or of the text around them. */
+  faults = new RecordFaults();
   /** Records taken. */
   count = 0;
   /** Pointer to the list that the records stand in; undefined: a record stands alone. */
@@ -105,6 +106,19 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.scanner.reset(source, start, end);
     this.bytes = source;
     this.sourceLength = source.length;
+  }
+
+  /** Length of what was decoded so far: with `count`, a place to go back to. */
+  get decodedBytes(): number {
+    return this.decoded.length;
+  }
+
+  /** Forgets the records after the first `count` ones, and all faults. */
+  goBackTo(count: number, decodedBytes: number): void {
+    this.count = count;
+    this.fields.length = count * RECORD_STRIDE;
+    this.decoded.length = decodedBytes;
+    this.faults = new RecordFaults();
   }
 
   /** All records taken. */

@@ -252,7 +252,7 @@ export class JsonScanner {
     const { bytes, end } = this;
     for (let index = 1; index < literal.length; index++) {
       const at = position + index;
-      if (at >= end || bytes[at] !== literal[index]) this.fail(position, text);
+      if (at >= end || bytes[at] !== literal[index]) this.fail(at, text);
     }
     return position + literal.length;
   }

@@ -1,0 +1,136 @@
+/**
+ * Cuts a stream of NDJSON into lines, as its chunks come in, with memory bounded by one chunk and
+ * one line. A line ends at a newline, or where the stream ends; a carriage return before the
+ * newline belongs to the ending. Lines of white space alone are counted and skipped.
+ *
+ * A line that is too long is reported where it stands and its rest is passed over unkept.
+ */
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const TAB = 0x09;
+const CARRY_BYTES_MIN = 4096;
+const EMPTY = Buffer.alloc(0);
+
+/** Lines in a row, with the buffer that they stand in: line k is `bytes` from starts[k] to ends[k]. */
+export interface LineBlock {
+  readonly bytes: Buffer;
+  /** Numbers of the lines in the stream, from 1. */
+  readonly lines: readonly number[];
+  /** -1: the line is longer than a line may be and is not there. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+export class NdjsonLines {
+  /** Lines begun so far, blank ones included. */
+  lineCount = 0;
+  /** Lines skipped because nothing but white space stands in them. */
+  blankCount = 0;
+
+  /** Beginning of a line whose end has not come yet. */
+  private carry: Buffer = EMPTY;
+  private carryBytes = 0;
+  /** Whether the line at hand was reported as too long: its end is awaited. */
+  private isSkipping = false;
+
+  // The block at hand.
+  private lines: number[] = [];
+  private starts: number[] = [];
+  private ends: number[] = [];
+
+  /** @param lineBytesMax bytes of a line without its ending */
+  constructor(private readonly lineBytesMax: number) {}
+
+  /** Takes the next chunk and answers the lines that end in it (`bytes` may be the chunk itself). */
+  push(chunk: Buffer): LineBlock {
+    const firstEnd = chunk.indexOf(NEWLINE);
+    if (firstEnd < 0) {
+      this.keep(chunk, 0);
+      return this.takeBlock(chunk);
+    }
+    const carried = this.carryBytes;
+    const bytes = carried === 0 ? chunk : Buffer.concat([this.carry.subarray(0, carried), chunk]);
+    this.carryBytes = 0;
+    let start = 0;
+    for (let end = carried + firstEnd; end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      this.addLine(bytes, start, end);
+      start = end + 1;
+    }
+    if (start < bytes.length) this.keep(bytes, start);
+    return this.takeBlock(bytes);
+  }
+
+  /** The stream has ended: answers the last line if it came without a newline. */
+  end(): LineBlock {
+    const bytes = this.carry.subarray(0, this.carryBytes);
+    this.carry = EMPTY;
+    this.carryBytes = 0;
+    if (bytes.length > 0) this.addLine(bytes, 0, bytes.length);
+    return this.takeBlock(bytes);
+  }
+
+  /** A line ends at `end`. */
+  private addLine(bytes: Buffer, start: number, end: number): void {
+    if (this.isSkipping) {
+      this.isSkipping = false;
+      return;
+    }
+    const lineEnd = end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
+    if (lineEnd - start > this.lineBytesMax) {
+      this.report(-1, -1);
+    } else if (isBlank(bytes, start, lineEnd)) {
+      this.lineCount++;
+      this.blankCount++;
+    } else {
+      this.report(start, lineEnd);
+    }
+  }
+
+  /** Keeps the beginning of a line, from `start` on, until its end comes. */
+  private keep(bytes: Buffer, start: number): void {
+    if (this.isSkipping) return;
+    const needed = this.carryBytes + bytes.length - start;
+    // One more than a line has: it may be a carriage return.
+    if (needed > this.lineBytesMax + 1) {
+      this.report(-1, -1);
+      this.isSkipping = true;
+      this.carry = EMPTY;
+      this.carryBytes = 0;
+      return;
+    }
+    if (needed > this.carry.length) {
+      const grown = Buffer.allocUnsafeSlow(
+        Math.max(needed, this.carry.length * 2, CARRY_BYTES_MIN),
+      );
+      this.carry.copy(grown, 0, 0, this.carryBytes);
+      this.carry = grown;
+    }
+    bytes.copy(this.carry, this.carryBytes, start);
+    this.carryBytes = needed;
+  }
+
+  private report(start: number, end: number): void {
+    this.lines.push(++this.lineCount);
+    this.starts.push(start);
+    this.ends.push(end);
+  }
+
+  private takeBlock(bytes: Buffer): LineBlock {
+    const { lines, starts, ends } = this;
+    this.lines = [];
+    this.starts = [];
+    this.ends = [];
+    return { bytes, lines, starts, ends };
+  }
+}
+
+/** Whether nothing but white space stands there. */
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN) return false;
+  }
+  return true;
+}
