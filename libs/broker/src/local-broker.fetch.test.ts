@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ProtocolError } from '#protocol';
-import type { FetchRequest, FetchResult } from './broker.js';
+import type { FetchRequest } from './broker.js';
+import { failureOf } from './testing/failure-of.js';
 import { produceOf, valuesOf } from './testing/records.js';
 import { TestBroker, type TestBrokerOptions } from './testing/test-broker.js';
 
@@ -255,13 +255,4 @@ function fetchOf(request: Partial<FetchRequest>): FetchRequest {
     waitMs: 0,
     ...request,
   };
-}
-
-async function failureOf(promise: Promise<FetchResult | unknown>): Promise<ProtocolError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof ProtocolError) return error;
-  throw new Error(`a ProtocolError was expected, not ${String(error)}`);
 }

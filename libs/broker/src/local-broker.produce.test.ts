@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ProtocolError } from '#protocol';
 import type { FetchResult, ProduceResult } from './broker.js';
+import { failureOf } from './testing/failure-of.js';
 import { type PlainRecord, produceOf, valuesOf } from './testing/records.js';
 import { SlowSyncs } from './testing/slow-syncs.js';
 import { TestBroker, type TestBrokerOptions } from './testing/test-broker.js';
@@ -375,15 +375,6 @@ function fetchAll(
 ): Promise<FetchResult> {
   const maxBytes = 1024 * 1024;
   return broker.fetch({ topic, partition, offset: 0, maxBytes, minBytes: 1, waitMs: 0 });
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<ProtocolError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof ProtocolError) return error;
-  throw new Error(`a ProtocolError was expected, not ${String(error)}`);
 }
 
 /** The partition of each record, in the order of the records. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ProtocolError } from '#protocol';
 import type { CreateTopicRequest } from './broker.js';
+import { failureOf } from './testing/failure-of.js';
 import { produceOf } from './testing/records.js';
 import { DATA_DIR, TestBroker } from './testing/test-broker.js';
 
@@ -317,12 +317,3 @@ describe('openLocalBroker', () => {
     await test.open();
   });
 });
-
-async function failureOf(promise: Promise<unknown>): Promise<ProtocolError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof ProtocolError) return error;
-  throw new Error(`a ProtocolError was expected, not ${String(error)}`);
-}

@@ -61,7 +61,7 @@ export class ProducePath {
     try {
       this.#check(topic, request);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     if (this.buffer.tryReserve(memoryBytes(request.records))) return this.#enqueue(topic, request);
     if (request.acks === '0' || request.mayBlock === false) {
@@ -184,15 +184,18 @@ export class ProducePath {
     for (const [at, entry] of entries.entries()) {
       if (isCommitted || entry.pending.acks !== 'all') succeed(entry, at, sent);
     }
-    if (isCommitted) return;
-    partition.whenCommitted(result.lastOffset + 1).then(
-      () => {
-        for (const [at, entry] of entries.entries()) succeed(entry, at, sent);
-      },
-      (error: unknown) => {
-        for (const entry of entries) entry.fail(outcomeUnknown(error));
-      },
-    );
+    if (!isCommitted) void this.#answerWhenCommitted(sent);
+  }
+
+  async #answerWhenCommitted(sent: SentEntries): Promise<void> {
+    const { partition, entries, result } = sent;
+    try {
+      await partition.whenCommitted(result.lastOffset + 1);
+    } catch (error) {
+      for (const entry of entries) entry.fail(outcomeUnknown(error));
+      return;
+    }
+    for (const [at, entry] of entries.entries()) succeed(entry, at, sent);
   }
 
   /** A retry of what is in the log: answered as the first try was, times included. */

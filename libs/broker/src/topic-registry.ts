@@ -133,7 +133,7 @@ export class TopicRegistry {
   async #removeLeftOvers(): Promise<void> {
     const { store, logManager, logger } = this.#options;
     const deletedIds = new Set(Array.from(store.deletedTopics(), (topic) => topic.id));
-    for (const log of [...logManager.logs()]) {
+    for (const log of logManager.logs()) {
       if (store.topic(log.topicPartition.topic)?.id === log.topicId) continue;
       const partition = topicPartitionName(log.topicPartition);
       if (deletedIds.has(log.topicId)) {

@@ -127,8 +127,7 @@ export class ReplicaManager {
       if (offline.topic === name) this.#offline.delete(key);
     }
     for (const partition of served) partition?.close();
-    const logs = [...logManager.logs()];
-    for (const log of logs) {
+    for (const log of logManager.logs()) {
       if (log.topicId === topicId) await logManager.deleteLog(log.topicPartition);
     }
   }

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { encodeRecordBatches, LogManager, silentLogObserver } from '#log';
+import { parseTopicConfig, RECORD_STRIDE } from '#protocol';
+import { silentLogger } from '#runtime';
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { Partition } from './partition.js';
+
+const METADATA = {
+  replicas: [0],
+  leader: 0,
+  leaderEpoch: 4,
+  isr: [0],
+  partitionEpoch: 0,
+  isNew: false,
+};
+
+describe('Partition', () => {
+  it('has its synced end as high watermark when it begins to lead, in the epoch given', async () => {
+    const { partition } = await opened();
+    await partition.append(oneBatch());
+    expect(partition.highWatermark).toBe(2);
+    expect(partition.leaderEpoch).toBe(4);
+    expect(partition.log.latestLeaderEpoch).toBe(4);
+  });
+
+  it('tells of every rise of the high watermark, before the append is answered', async () => {
+    const { partition, rises } = await opened();
+    let risesAtAnswer = 0;
+    await partition.append(oneBatch()).then(() => (risesAtAnswer = rises.length));
+    expect(rises).toEqual([2]);
+    expect(risesAtAnswer).toBe(1);
+  });
+
+  it('tells those who wait when the high watermark has reached their offset', async () => {
+    const { partition } = await opened();
+    const reached: number[] = [];
+    const waits = [1, 2, 4].map((offset) =>
+      partition.whenCommitted(offset).then(() => reached.push(offset)),
+    );
+    await partition.append(oneBatch());
+    await Promise.all(waits.slice(0, 2));
+    expect(reached).toEqual([1, 2]);
+    await partition.append(oneBatch());
+    await Promise.all(waits);
+    await partition.whenCommitted(4);
+  });
+
+  it('ends all waits when it is closed, and takes no appends then', async () => {
+    const { partition } = await opened();
+    const wait = partition.whenCommitted(1);
+    partition.close();
+    for (const ended of [wait, partition.whenCommitted(1), partition.append(oneBatch())]) {
+      await expect(ended).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    }
+  });
+
+  it('never goes back to an earlier leader epoch', async () => {
+    const { partition } = await opened();
+    await expect(partition.becomeLeader({ ...METADATA, leaderEpoch: 3 })).rejects.toThrow(
+      'went back',
+    );
+  });
+});
+
+async function opened(): Promise<{ readonly partition: Partition; readonly rises: number[] }> {
+  const clock = new FakeClock();
+  const manager = await LogManager.open(
+    {
+      dataDir: '/data',
+      durability: 'fsync',
+      syncsInFlightMax: 4,
+      tailCacheBytes: 1024 * 1024,
+      producerBatchesRemembered: 5,
+      producerIdExpirationMs: 1000,
+      retentionCheckIntervalMs: 5000,
+      compactionCheckIntervalMs: 5000,
+      compactionBytesPerSecond: 1024 * 1024,
+    },
+    {
+      fileSystem: new FakeDisk(),
+      clock,
+      scheduler: new FakeScheduler(clock),
+      random: new SeededRandom(1),
+      logger: silentLogger,
+      observer: silentLogObserver,
+    },
+  );
+  const target = { topic: 'events', partition: 0 };
+  const log = await manager.createLog(target, 'id', parseTopicConfig({}, 1));
+  const rises: number[] = [];
+  const partition = new Partition(log, METADATA, (one) => rises.push(one.highWatermark));
+  await partition.becomeLeader(METADATA);
+  return { partition, rises };
+}
+
+/** A batch of two records without key and value. */
+function oneBatch(): Buffer[] {
+  const record = [-1, -1, -1, -1, -1, -1, 0, 0, -1, -1];
+  expect(record).toHaveLength(RECORD_STRIDE);
+  const none = new Uint8Array(0);
+  const records = { source: none, decoded: none, count: 2, fields: [...record, ...record] };
+  return encodeRecordBatches([{ records, indexes: undefined }], {
+    nowMs: 1,
+    timestampType: 'CreateTime',
+    batchSizeBytes: 1000,
+    maxBatchBytes: 1000,
+  }).batches;
+}
