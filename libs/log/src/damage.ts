@@ -31,7 +31,7 @@ export class DamageList {
         known.startOffset === range.startOffset,
     );
     if (isKnown) return false;
-    this.#ranges = [...this.#ranges, range].sort((a, b) => a.startOffset - b.startOffset);
+    this.#ranges = [...this.#ranges, range].toSorted((a, b) => a.startOffset - b.startOffset);
     return true;
   }
 

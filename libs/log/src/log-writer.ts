@@ -256,7 +256,7 @@ export class LogWriter {
         }
         this.#written(round, active);
         if (environment.durability === 'fsync' && !(await this.#syncRound(round, handle))) return;
-        log.offsets.syncedEnd = round.nextOffset as number as SyncedEndOffset;
+        log.offsets.syncedEnd = round.nextOffset as SyncedEndOffset;
         this.#advanceRecoveryPoint();
         this.#notifySyncedEnd();
       }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Offset } from '#protocol';
-import { assert, type FileSystem } from '#runtime';
+import { assert } from '#runtime';
 import { SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
 import type { FilePool, PooledFile } from './file-pool.js';
 import { OffsetIndex } from './offset-index.js';
@@ -112,6 +112,11 @@ export class LogSegment {
   /** Greatest timestamp of its records, -1 without one; needs the indexes. */
   get maxTimestamp(): number {
     return this.#maxTimestamp ?? this.timeIndex.lastEntry.timestamp;
+  }
+
+  /** Whether `maxTimestamp` may be asked for without loading the indexes. */
+  get isMaxTimestampKnown(): boolean {
+    return this.#maxTimestamp !== undefined || this.#indexes?.time.isLoaded === true;
   }
 
   /** Whether an append of these batches must go to a new segment instead. */

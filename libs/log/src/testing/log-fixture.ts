@@ -9,7 +9,13 @@ import {
   type Scheduler,
   silentLogger,
 } from '#runtime';
-import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import {
+  FakeClock,
+  FakeDisk,
+  type FakeDiskOptions,
+  FakeScheduler,
+  SeededRandom,
+} from '#runtime/testing';
 import type { AppendResult } from '../append-round.js';
 import type { DamagedRange } from '../damage.js';
 import type { Log } from '../log.js';
@@ -67,21 +73,32 @@ export class SeenEvents implements LogObserver {
   }
 }
 
+/** Names of the first segment's files. */
+export const LOG_0 = '00000000000000000000.log';
+export const INDEX_0 = '00000000000000000000.index';
+export const TIME_INDEX_0 = '00000000000000000000.timeindex';
+
 /** A data directory on the fake disk, with time that a test moves. */
 export class FakeBroker {
   readonly disk: FakeDisk;
   readonly clock = new FakeClock();
   readonly scheduler = new FakeScheduler(this.clock);
   seen = new SeenEvents();
+  /** Called after every operation on the disk. */
+  onOperation: (() => void) | undefined;
 
-  constructor(disk = new FakeDisk()) {
-    this.disk = disk;
+  constructor(options: FakeDiskOptions = {}) {
+    this.disk = new FakeDisk({ ...options, onOperation: () => this.onOperation?.() });
   }
 
-  async open(options: Partial<LogManagerOptions> = {}): Promise<LogManager> {
+  /** @param fileSystem in place of the disk as a process sees it */
+  open(
+    options: Partial<LogManagerOptions> = {},
+    fileSystem: FileSystem = this.disk.mount(),
+  ): Promise<LogManager> {
     this.seen = new SeenEvents();
-    const ports = { fileSystem: this.disk.mount(), clock: this.clock, scheduler: this.scheduler };
-    return openLogs('/data', ports, this.seen, options);
+    const { clock, scheduler } = this;
+    return openLogs('/data', { fileSystem, clock, scheduler }, this.seen, options);
   }
 
   /** Path of a file of the test's partition. */
@@ -89,8 +106,9 @@ export class FakeBroker {
     return `/data/${TOPIC.topic}-${TOPIC.partition}/${name}`;
   }
 
+  /** The test partition's files. */
   async names(): Promise<string[]> {
-    const entries = await this.disk.readDirectory(this.path('.'));
+    const entries = await this.disk.readDirectory(`/data/${TOPIC.topic}-${TOPIC.partition}`);
     return entries.map(({ name }) => name).toSorted();
   }
 
@@ -135,6 +153,9 @@ export function openLogs(
     tailCacheBytes: 0,
     producerBatchesRemembered: 512,
     producerIdExpirationMs: 86_400_000,
+    retentionCheckIntervalMs: 5000,
+    compactionCheckIntervalMs: 5000,
+    compactionBytesPerSecond: 2 ** 30,
   };
   return LogManager.open(
     { ...defaults, ...options },
@@ -191,4 +212,14 @@ export async function readAll(
     records.push(...recordsOf(batches).filter(([at]) => at >= next));
     next = last.nextOffset;
   }
+}
+
+/** Size of the encoded batch of these values. */
+export function batchBytes(...values: string[]): number {
+  return valuesBatch(values).length;
+}
+
+/** A text of so many bytes, to fill segments with. */
+export function filler(bytes: number): string {
+  return 'x'.repeat(bytes);
 }
