@@ -40,7 +40,7 @@ import {
   RECORD_BATCH_MAGIC,
   RECORD_COUNT_AT,
 } from './record-batch.js';
-import { varintSizeBytes, varlongSizeBytes, writeVarint, writeVarlong } from './varint.js';
+import { lengthSizeBytes, varlongSizeBytes, writeLength, writeVarlong } from './varint.js';
 
 /** Records of one set, in the order of `indexes`; undefined: all of them, in their own order. */
 export interface RecordSelection {
@@ -96,8 +96,9 @@ export function encodeRecordBatches(
 
 /** Exact size in bytes of a batch of this record alone, as `max.message.bytes` limits it. */
 export function batchOfOneSizeBytes(records: RecordSet, index: number): number {
-  const body = 2 + contentSizeBytes(records.fields, index * RECORD_STRIDE);
-  return RECORD_BATCH_HEADER_BYTES + varintSizeBytes(body) + body;
+  const contentBytes = contentSizeBytesAt(records.fields, index * RECORD_STRIDE);
+  const bodyBytes = deltasSizeBytes(0, 0) + contentBytes;
+  return RECORD_BATCH_HEADER_BYTES + lengthSizeBytes(bodyBytes) + bodyBytes;
 }
 
 /** A selection is staged in the scratch when its set has at most this many bytes a selected record. */
@@ -110,7 +111,18 @@ const SCRATCH_BYTES = 256 * 1024;
 /** Spans shorter than this are copied byte by byte, which is cheaper than a call. */
 const COPY_CALL_BYTES_MIN = 12;
 
+/** -1, the length of null, as a varint. */
+const VARINT_MINUS_ONE = 1;
+/** In place of where a selection is staged. */
+const NOT_STAGED = -1;
+
+/** Batches smaller than this share slabs. */
+const OWN_MEMORY_BYTES_MIN = 4096;
+const SLAB_BYTES = 16_384;
+
 let scratch = new Uint8Array(SCRATCH_BYTES);
+let slab = Buffer.alloc(0);
+let slabUsedBytes = 0;
 
 /** One call of `encodeRecordBatches`. The batch at hand is `scratch[0, #position)`. */
 class BatchEncoder {
@@ -141,8 +153,10 @@ class BatchEncoder {
   addSelection({ records, indexes }: RecordSelection): void {
     const count = indexes === undefined ? records.count : indexes.length;
     this.#stage(records, count);
-    for (let at = 0; at < count; at++) {
-      this.#addRecord(records, indexes === undefined ? at : (indexes[at] as number));
+    let nth = this.#addWhileRoom(records, indexes, 0, count);
+    while (nth < count) {
+      this.#makeRoom(records, indexes === undefined ? nth : (indexes[nth] as number));
+      nth = this.#addWhileRoom(records, indexes, nth, count);
     }
   }
 
@@ -164,78 +178,112 @@ class BatchEncoder {
     if (decoded.length > 0) scratch.set(decoded, this.#stagedAt + source.length);
   }
 
-  #addRecord(records: RecordSet, index: number): void {
+  /**
+   * Adds records of a selection, from its `from`-th on, to the batch at hand.
+   * The loop that runs for every record: the encoder's state stands in locals meanwhile, and null, no
+   * headers and no timestamp delta, the usual cases, are a byte each that is written without a call.
+   *
+   * @returns the place in the selection of the first record without room; `count` when all are added
+   */
+  #addWhileRoom(
+    records: RecordSet,
+    indexes: readonly number[] | undefined,
+    from: number,
+    count: number,
+  ): number {
     const { fields } = records;
+    const target = scratch;
+    const stagedAt = this.#isStaged ? this.#stagedAt : NOT_STAGED;
+    const nowMs = this.#nowMs;
+    const usesNow = this.#isLogAppendTime;
+    let batchRecords = this.#batchRecords;
+    let roomEnd = this.#roomEnd(batchRecords);
+    let position = this.#position;
+    let baseTimestamp = this.#baseTimestamp;
+    let maxTimestamp = this.#maxTimestamp;
+    let nth = from;
+
+    for (; nth < count; nth++) {
+      const at = (indexes === undefined ? nth : (indexes[nth] as number)) * RECORD_STRIDE;
+      const keyStart = fields[at + FIELD_KEY_START] as number;
+      const keyBytes = keyStart < 0 ? -1 : (fields[at + FIELD_KEY_END] as number) - keyStart;
+      const valueStart = fields[at + FIELD_VALUE_START] as number;
+      const valueBytes =
+        valueStart < 0 ? -1 : (fields[at + FIELD_VALUE_END] as number) - valueStart;
+      const headerCount = fields[at + FIELD_HEADER_COUNT] as number;
+      const headersStart = headerCount === 0 ? 0 : (fields[at + FIELD_HEADERS_START] as number);
+      const headersBytes =
+        headerCount === 0 ? 0 : (fields[at + FIELD_HEADERS_END] as number) - headersStart;
+      const given = fields[at + FIELD_TIMESTAMP] as number;
+      const timestamp = usesNow || given < 0 ? nowMs : given;
+      const delta = batchRecords === 0 ? 0 : timestamp - baseTimestamp;
+
+      const contentBytes = contentSizeBytes(keyBytes, valueBytes, headerCount, headersBytes);
+      const bodyBytes = deltasSizeBytes(delta, batchRecords) + contentBytes;
+      if (position + lengthSizeBytes(bodyBytes) + bodyBytes > roomEnd) break;
+
+      position = writeLength(target, position, bodyBytes);
+      target[position++] = fields[at + FIELD_ATTRIBUTES] as number;
+      if (delta === 0) target[position++] = 0;
+      else position = writeVarlong(target, position, delta);
+      position = writeLength(target, position, batchRecords);
+      if (keyBytes < 0) {
+        target[position++] = VARINT_MINUS_ONE;
+      } else {
+        position = writeLength(target, position, keyBytes);
+        position = copy(target, position, records, stagedAt, keyStart, keyBytes);
+      }
+      if (valueBytes < 0) {
+        target[position++] = VARINT_MINUS_ONE;
+      } else {
+        position = writeLength(target, position, valueBytes);
+        position = copy(target, position, records, stagedAt, valueStart, valueBytes);
+      }
+      if (headerCount === 0) {
+        target[position++] = 0;
+      } else {
+        position = writeLength(target, position, headerCount);
+        position = copy(target, position, records, stagedAt, headersStart, headersBytes);
+      }
+
+      if (batchRecords === 0) {
+        baseTimestamp = timestamp;
+        maxTimestamp = timestamp;
+        roomEnd = this.#roomEnd(1);
+      } else if (timestamp > maxTimestamp) {
+        maxTimestamp = timestamp;
+      }
+      batchRecords += 1;
+    }
+    this.recordCount += nth - from;
+    this.#batchRecords = batchRecords;
+    this.#position = position;
+    this.#baseTimestamp = baseTimestamp;
+    this.#maxTimestamp = maxTimestamp;
+    return nth;
+  }
+
+  /** Where the batch at hand must end: at one of its limits, or where the staged bytes begin. */
+  #roomEnd(batchRecords: number): number {
+    const isBoundHard = batchRecords === 0 || this.#producer !== undefined;
+    return Math.min(this.#stagedAt, isBoundHard ? this.#maxBatchBytes : this.#batchSizeBytes);
+  }
+
+  /** For a record that has no room: ends the batch at hand, or makes the scratch larger. */
+  #makeRoom({ fields }: RecordSet, index: number): void {
     const at = index * RECORD_STRIDE;
     const given = fields[at + FIELD_TIMESTAMP] as number;
     const timestamp = this.#isLogAppendTime || given < 0 ? this.#nowMs : given;
-    const contentBytes = contentSizeBytes(fields, at);
-
-    let bodyBytes = this.#bodyBytes(contentBytes, timestamp);
-    let sizeBytes = varintSizeBytes(bodyBytes) + bodyBytes;
-    if (this.#position + sizeBytes > this.#batchSizeBytes) {
-      if (this.#batchRecords > 0 && this.#producer === undefined) {
-        this.#endBatch();
-        bodyBytes = this.#bodyBytes(contentBytes, timestamp);
-        sizeBytes = varintSizeBytes(bodyBytes) + bodyBytes;
-      }
-      this.#assertFits(sizeBytes);
-    }
-    if (this.#position + sizeBytes > this.#stagedAt) this.#reserve(sizeBytes);
-    this.#writeRecord(records, at, bodyBytes, timestamp);
-    this.recordCount += 1;
-  }
-
-  /** Size of a record without its length prefix, as the next record of the batch at hand. */
-  #bodyBytes(contentBytes: number, timestamp: number): number {
-    if (this.#batchRecords === 0) this.#baseTimestamp = timestamp;
-    return (
-      varlongSizeBytes(timestamp - this.#baseTimestamp) +
-      varintSizeBytes(this.#batchRecords) +
-      contentBytes
-    );
-  }
-
-  #writeRecord(records: RecordSet, at: number, bodyBytes: number, timestamp: number): void {
-    const { fields } = records;
-    const target = scratch;
-    let position = writeVarint(target, this.#position, bodyBytes);
-    target[position++] = fields[at + FIELD_ATTRIBUTES] as number;
-    position = writeVarlong(target, position, timestamp - this.#baseTimestamp);
-    position = writeVarint(target, position, this.#batchRecords);
-
-    position = this.#writeNullable(records, at + FIELD_KEY_START, at + FIELD_KEY_END, position);
-    position = this.#writeNullable(records, at + FIELD_VALUE_START, at + FIELD_VALUE_END, position);
-    const headerCount = fields[at + FIELD_HEADER_COUNT] as number;
-    position = writeVarint(target, position, headerCount);
-    if (headerCount > 0) {
-      const start = fields[at + FIELD_HEADERS_START] as number;
-      const end = fields[at + FIELD_HEADERS_END] as number;
-      position = this.#copySpan(records, start, end, position);
-    }
-    this.#position = position;
-    this.#maxTimestamp =
-      this.#batchRecords === 0 ? timestamp : Math.max(this.#maxTimestamp, timestamp);
-    this.#batchRecords += 1;
-  }
-
-  /** A length and that many bytes; -1 alone for null. */
-  #writeNullable(records: RecordSet, startAt: number, endAt: number, position: number): number {
-    const start = records.fields[startAt] as number;
-    if (start < 0) return writeVarint(scratch, position, -1);
-    const end = records.fields[endAt] as number;
-    return this.#copySpan(records, start, end, writeVarint(scratch, position, end - start));
-  }
-
-  #copySpan({ source, decoded }: RecordSet, start: number, end: number, position: number): number {
-    if (this.#isStaged) {
-      copyWithin(scratch, position, this.#stagedAt + start, this.#stagedAt + end);
-    } else if (start < source.length) {
-      scratch.set(source.subarray(start, end), position);
+    const delta = this.#batchRecords === 0 ? 0 : timestamp - this.#baseTimestamp;
+    const bodyBytes = deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, at);
+    const sizeBytes = lengthSizeBytes(bodyBytes) + bodyBytes;
+    const mayEnd = this.#batchRecords > 0 && this.#producer === undefined;
+    if (mayEnd && this.#position + sizeBytes > this.#batchSizeBytes) {
+      this.#endBatch();
     } else {
-      scratch.set(decoded.subarray(start - source.length, end - source.length), position);
+      this.#assertFits(sizeBytes);
+      this.#reserve(sizeBytes);
     }
-    return position + end - start;
   }
 
   #assertFits(recordBytes: number): void {
@@ -252,8 +300,7 @@ class BatchEncoder {
   #endBatch(): void {
     const size = this.#position;
     this.#writeHeader(size);
-    // A batch lives as long as a reader or a cache holds it: a large one gets memory of its own.
-    const batch = Buffer.allocUnsafe(size);
+    const batch = allocate(size);
     batch.set(scratch.subarray(0, size));
     batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT), CRC_AT);
     this.#batches.push(batch);
@@ -292,30 +339,76 @@ class BatchEncoder {
   }
 }
 
-/** Size of what of a record does not depend on its place: attributes, key, value and headers. */
-function contentSizeBytes(fields: readonly number[], at: number): number {
-  const headerCount = fields[at + FIELD_HEADER_COUNT] as number;
-  const headersBytes =
-    headerCount === 0
-      ? 0
-      : (fields[at + FIELD_HEADERS_END] as number) - (fields[at + FIELD_HEADERS_START] as number);
+/**
+ * Memory of a batch. A cache may hold it for long: small batches share slabs among themselves and not,
+ * as with `Buffer.allocUnsafe`, with every short-lived buffer of the process, each of which would then
+ * cost 8 KiB for as long.
+ */
+function allocate(sizeBytes: number): Buffer {
+  if (sizeBytes >= OWN_MEMORY_BYTES_MIN) return Buffer.allocUnsafeSlow(sizeBytes);
+  if (slabUsedBytes + sizeBytes > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsedBytes = 0;
+  }
+  const start = slabUsedBytes;
+  slabUsedBytes += sizeBytes;
+  return slab.subarray(start, slabUsedBytes);
+}
+
+/** Size of what a record has because of its place in its batch. */
+function deltasSizeBytes(timestampDelta: number, offsetDelta: number): number {
   return (
-    1 +
-    nullableSizeBytes(
-      fields[at + FIELD_KEY_START] as number,
-      fields[at + FIELD_KEY_END] as number,
-    ) +
-    nullableSizeBytes(
-      fields[at + FIELD_VALUE_START] as number,
-      fields[at + FIELD_VALUE_END] as number,
-    ) +
-    varintSizeBytes(headerCount) +
-    headersBytes
+    (timestampDelta === 0 ? 1 : varlongSizeBytes(timestampDelta)) + lengthSizeBytes(offsetDelta)
   );
 }
 
-function nullableSizeBytes(start: number, end: number): number {
-  return start < 0 ? 1 : varintSizeBytes(end - start) + end - start;
+/** Size of what a record has anywhere: attributes, key, value and headers; -1 for null. */
+function contentSizeBytes(
+  keyBytes: number,
+  valueBytes: number,
+  headerCount: number,
+  headersBytes: number,
+): number {
+  return (
+    1 +
+    (keyBytes < 0 ? 1 : lengthSizeBytes(keyBytes) + keyBytes) +
+    (valueBytes < 0 ? 1 : lengthSizeBytes(valueBytes) + valueBytes) +
+    (headerCount === 0 ? 1 : lengthSizeBytes(headerCount) + headersBytes)
+  );
+}
+
+/** As `contentSizeBytes`, off the hot path. */
+function contentSizeBytesAt(fields: readonly number[], at: number): number {
+  const span = (startField: number) => {
+    const start = fields[at + startField] as number;
+    return start < 0 ? -1 : (fields[at + startField + 1] as number) - start;
+  };
+  return contentSizeBytes(
+    span(FIELD_KEY_START),
+    span(FIELD_VALUE_START),
+    fields[at + FIELD_HEADER_COUNT] as number,
+    span(FIELD_HEADERS_START),
+  );
+}
+
+/** @returns the position behind the copy */
+function copy(
+  target: Uint8Array,
+  position: number,
+  { source, decoded }: RecordSet,
+  stagedAt: number,
+  start: number,
+  length: number,
+): number {
+  if (stagedAt !== NOT_STAGED) {
+    copyWithin(target, position, stagedAt + start, stagedAt + start + length);
+  } else if (start < source.length) {
+    target.set(source.subarray(start, start + length), position);
+  } else {
+    const from = start - source.length;
+    target.set(decoded.subarray(from, from + length), position);
+  }
+  return position + length;
 }
 
 function copyWithin(bytes: Uint8Array, target: number, start: number, end: number): void {

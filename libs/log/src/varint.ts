@@ -15,9 +15,13 @@ const INT32_LIMIT = 2 ** 31;
 export function varintSizeBytes(value: number): number {
   const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
   if (zigzag < 0x80) return 1;
-  if (zigzag < 0x4000) return 2;
-  if (zigzag < 0x20_0000) return 3;
-  return zigzag < 0x1000_0000 ? 4 : 5;
+  return zigzag < 0x4000 ? 2 : longVarintSizeBytes(zigzag);
+}
+
+/** As `varintSizeBytes`, for a length or a count: 0 or more. */
+export function lengthSizeBytes(value: number): number {
+  if (value < 0x40) return 1;
+  return value < 0x2000 ? 2 : varintSizeBytes(value);
 }
 
 /** Bytes that `writeVarlong` writes. @param value a safe integer */
@@ -35,18 +39,38 @@ export function varlongSizeBytes(value: number): number {
 }
 
 /**
+ * One and two bytes, what lengths and counts mostly take, stand apart so that the rest of the function
+ * stays small enough to be inlined into the encoder.
+ *
  * @param value an int32
  * @returns the position after what was written
  */
 export function writeVarint(target: Uint8Array, position: number, value: number): number {
-  let at = position;
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-  while (rest >= 0x80) {
-    target[at++] = rest | 0x80;
-    rest >>>= 7;
+  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
+  if (zigzag < 0x80) {
+    target[position] = zigzag;
+    return position + 1;
   }
-  target[at++] = rest;
-  return at;
+  if (zigzag < 0x4000) {
+    target[position] = zigzag | 0x80;
+    target[position + 1] = zigzag >>> 7;
+    return position + 2;
+  }
+  return writeLongVarint(target, position, zigzag);
+}
+
+/** As `writeVarint`, for a length or a count: 0 or more. */
+export function writeLength(target: Uint8Array, position: number, value: number): number {
+  if (value < 0x40) {
+    target[position] = value << 1;
+    return position + 1;
+  }
+  if (value < 0x2000) {
+    target[position] = (value << 1) | 0x80;
+    target[position + 1] = value >> 6;
+    return position + 2;
+  }
+  return writeVarint(target, position, value);
 }
 
 /**
@@ -87,35 +111,30 @@ export class VarintReader {
 
   /** @returns an int32 */
   readVarint(): number {
-    const { bytes, end } = this;
-    let at = this.position;
-    let zigzag = 0;
-    for (let shift = 0; at < end; shift += 7) {
-      const byte = bytes[at++] as number;
-      if (shift === 28 && byte > 0x0f) break;
-      zigzag |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        this.position = at;
-        return (zigzag >>> 1) ^ -(zigzag & 1);
+    const { bytes, position, end } = this;
+    if (position < end) {
+      const first = bytes[position] as number;
+      if (first < 0x80) {
+        this.position = position + 1;
+        return (first >>> 1) ^ -(first & 1);
+      }
+      if (position + 1 < end) {
+        const second = bytes[position + 1] as number;
+        if (second < 0x80) {
+          this.position = position + 2;
+          return ((second << 6) | ((first & 0x7f) >>> 1)) ^ -(first & 1);
+        }
       }
     }
-    throw malformed('varint', this.position);
+    return this.#readLongVarint();
   }
 
   /** @returns a safe integer; a value beyond is refused as damage */
   readVarlong(): number {
-    const { bytes, end } = this;
-    let at = this.position;
-    let zigzag = 0;
-    for (let unit = 1; at < end && unit < ZIGZAG_DOUBLE_LIMIT; unit *= 0x80) {
-      const byte = bytes[at++] as number;
-      zigzag += (byte & 0x7f) * unit;
-      if (byte < 0x80) {
-        this.position = at;
-        return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
-      }
-    }
-    return this.#readLongVarlong();
+    const first = this.position < this.end ? (this.bytes[this.position] as number) : 0x80;
+    if (first >= 0x80) return this.#readLongVarlong();
+    this.position += 1;
+    return (first >>> 1) ^ -(first & 1);
   }
 
   /** @returns an int64 */
@@ -134,12 +153,53 @@ export class VarintReader {
     throw malformed('varlong', this.position);
   }
 
+  #readLongVarint(): number {
+    let zigzag = 0;
+    let at = this.position;
+    for (let shift = 0; at < this.end; shift += 7) {
+      const byte = this.bytes[at++] as number;
+      if (shift === 28 && byte > 0x0f) break;
+      zigzag |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.position = at;
+        return (zigzag >>> 1) ^ -(zigzag & 1);
+      }
+    }
+    throw malformed('varint', this.position);
+  }
+
   #readLongVarlong(): number {
+    let at = this.position;
+    let zigzag = 0;
+    for (let unit = 1; at < this.end && unit < ZIGZAG_DOUBLE_LIMIT; unit *= 0x80) {
+      const byte = this.bytes[at++] as number;
+      zigzag += (byte & 0x7f) * unit;
+      if (byte < 0x80) {
+        this.position = at;
+        return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+      }
+    }
     const start = this.position;
     const value = Number(this.readVarlong64());
     if (!Number.isSafeInteger(value)) throw malformed('varlong', start);
     return value;
   }
+}
+
+function longVarintSizeBytes(zigzag: number): number {
+  if (zigzag < 0x20_0000) return 3;
+  return zigzag < 0x1000_0000 ? 4 : 5;
+}
+
+function writeLongVarint(target: Uint8Array, position: number, zigzag: number): number {
+  let at = position;
+  let rest = zigzag;
+  while (rest >= 0x80) {
+    target[at++] = rest | 0x80;
+    rest >>>= 7;
+  }
+  target[at++] = rest;
+  return at;
 }
 
 function malformed(what: string, position: number): ProtocolError {
