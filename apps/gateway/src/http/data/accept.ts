@@ -5,7 +5,7 @@ const NDJSON = 'application/x-ndjson';
  * higher weight. A header that cannot be met at all is served as JSON.
  */
 export function acceptsNdjson(accept: string | undefined): boolean {
-  if (accept === undefined || !accept.includes('ndjson')) return false;
+  if (accept === undefined || !/ndjson/i.test(accept)) return false;
   let ndjson = 0;
   let json = 0;
   for (const range of accept.toLowerCase().split(',')) {

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { fetchQuery, pageBounds } from './fetch-query.js';
+
+describe('fetchQuery', () => {
+  it('has the defaults of the contract', () => {
+    const query = fetchQuery('', false);
+    expect(query).toEqual({
+      position: 'earliest',
+      limit: undefined,
+      maxBytes: undefined,
+      waitMs: 0,
+      minBytes: 1,
+      leaderEpoch: undefined,
+      format: 'default',
+      follow: false,
+    });
+    expect(pageBounds(query)).toEqual({ limit: 500, maxBytes: 1_048_576 });
+  });
+
+  it.each([
+    ['offset=12', 12],
+    ['offset=earliest', 'earliest'],
+    ['offset=latest', 'latest'],
+    ['timestamp=5', { timestampMs: 5 }],
+  ])('?%s begins at %j', (search, position) => {
+    expect(fetchQuery(search, false).position).toEqual(position);
+  });
+
+  it.each([
+    'offset=-1',
+    'offset=1.5',
+    'offset=9007199254740993',
+    'offset=first',
+    'offset=1&timestamp=2',
+    'limit=0',
+    'maxBytes=0',
+    'waitMs=60001',
+    'format=xml',
+    'format=raw',
+    'format=raw&limit=2',
+    'follow=true',
+    'offest=1',
+  ])('refuses ?%s for a page', (search) => {
+    expect(() => fetchQuery(search, false)).toThrow(
+      expect.objectContaining({ code: 'INVALID_REQUEST' }),
+    );
+  });
+
+  it('lets a stream follow, and not be raw', () => {
+    expect(fetchQuery('follow=true', true).follow).toBe(true);
+    expect(() => fetchQuery('format=raw&limit=1', true)).toThrow(
+      expect.objectContaining({ code: 'INVALID_REQUEST' }),
+    );
+  });
+});

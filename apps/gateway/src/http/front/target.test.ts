@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { hotRoute, recordsTarget, splitUrl } from './target.js';
+
+describe('hotRoute', () => {
+  it.each([
+    ['POST', '/v1/topics/orders/records', 'produce'],
+    ['GET', '/v1/topics/orders/partitions/0/records', 'fetch'],
+    ['HEAD', '/v1/topics/orders/partitions/0/records', 'fetch'],
+    ['GET', '/v1/topics/orders/partitions/not-a-number/records', 'fetch'],
+    ['POST', '/v1/topics/records/records', 'produce'],
+    ['GET', '/v1/topics/partitions/partitions/1/records', 'fetch'],
+  ])('%s %s is %s', (method, path, route) => {
+    expect(hotRoute(method, path)).toBe(route);
+  });
+
+  it.each([
+    ['GET', '/v1/topics/orders/records'],
+    ['DELETE', '/v1/topics/orders/partitions/0/records'],
+    ['POST', '/v1/topics//records'],
+    ['POST', '/v1/topics/records'],
+    ['POST', '/v1/topics/a/b/records'],
+    ['POST', '/v1/topics/orders/records/'],
+    ['GET', '/v1/topics/orders/partitions//records'],
+    ['GET', '/v1/topics/orders/partitions/0/1/records'],
+    ['GET', '/v1/topics/orders/partitions/records'],
+    ['POST', '/v2/topics/orders/records'],
+    ['GET', '/'],
+  ])('%s %s is left to the others', (method, path) => {
+    expect(hotRoute(method, path)).toBeUndefined();
+  });
+});
+
+describe('recordsTarget', () => {
+  it('decodes the names in the path', () => {
+    expect(recordsTarget('/v1/topics/a%2Fb/records')).toEqual({ topic: 'a/b' });
+    expect(recordsTarget('/v1/topics/t/partitions/%31/records')).toEqual({
+      topic: 't',
+      partition: 1,
+    });
+  });
+
+  it.each([
+    '/v1/topics/%/records',
+    '/v1/topics/%ff/records',
+    '/v1/topics/t/partitions/-1/records',
+    '/v1/topics/t/partitions/01/records',
+    '/v1/topics/t/partitions/1.0/records',
+    '/v1/topics/t/partitions/99999999999/records',
+  ])('refuses %s', (path) => {
+    expect(() => recordsTarget(path)).toThrow(ProtocolError);
+  });
+});
+
+describe('splitUrl', () => {
+  it.each([
+    ['/a?b=c', '/a', 'b=c'],
+    ['/a', '/a', ''],
+    ['/a?', '/a', ''],
+    ['/a?b?c', '/a', 'b?c'],
+    ['http://host:1/a?b', '/a', 'b'],
+    ['HTTP://host', '/', ''],
+    ['http://host?x=1', '/', 'x=1'],
+    ['*', '*', ''],
+  ])('%s', (url, path, search) => {
+    expect(splitUrl(url)).toEqual({ path, search });
+  });
+});
