@@ -86,12 +86,11 @@ export class LogReader {
     timestampMs: number,
     endOffset: Offset,
   ): Promise<FoundTimestamp | undefined> {
-    const { logStart } = this.log.offsets;
     for (const segment of this.log.segments.all) {
       if (segment.baseOffset >= endOffset) break;
       const from = await this.#scanStart(segment, timestampMs);
       if (from === undefined) continue;
-      const found = await this.#searchFrom(Math.max(from, logStart), timestampMs, endOffset);
+      const found = await this.#searchFrom(from, timestampMs, endOffset);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -129,14 +128,16 @@ export class LogReader {
     timestampMs: number,
     endOffset: Offset,
   ): Promise<FoundTimestamp | undefined> {
-    let offset = from;
+    const { logStart } = this.log.offsets;
+    let offset = Math.max(from, logStart);
     for (;;) {
       const batches = await this.read(offset, SCAN_CHUNK_BYTES, endOffset);
       if (batches.length === 0) return undefined;
       for (const batch of batches) {
         offset = batch.nextOffset;
         if (batch.maxTimestamp < timestampMs || batch.isControl) continue;
-        const found = firstRecordFrom(batch, from, timestampMs);
+        // The index names a batch's last offset: the record may stand before it in that batch.
+        const found = firstRecordFrom(batch, logStart, timestampMs);
         if (found !== undefined) return found;
       }
     }

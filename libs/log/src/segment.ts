@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Offset } from '#protocol';
-import { assert } from '#runtime';
+import { assert, type FileHandle } from '#runtime';
 import { SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
 import type { FilePool, PooledFile } from './file-pool.js';
 import { OffsetIndex } from './offset-index.js';
@@ -248,17 +248,31 @@ export class LogSegment {
     this.verified.truncateTo(position);
     this.offsetIndex.truncateTo(offset);
     this.timeIndex.truncateTo(offset);
-    const last = this.timeIndex.lastEntry;
-    // May be below the true one until the next index entry; look-ups by time scan from there anyway.
-    this.#maxTimestamp = last.timestamp;
-    this.#offsetOfMaxTimestamp = last.offset;
     const handle = await this.file.acquire();
     try {
       await handle.truncate(position);
       await handle.datasync();
+      await this.#findMaxTimestamp(handle);
     } finally {
       this.file.release();
     }
+  }
+
+  /** The greatest timestamp, from the last time index entry and the batches after it. */
+  async #findMaxTimestamp(handle: FileHandle): Promise<void> {
+    const last = this.timeIndex.lastEntry;
+    let maxTimestamp = last.timestamp;
+    let offsetOfMax = last.offset;
+    const span = { from: this.offsetIndex.positionFor(last.offset), to: this.#sizeBytes };
+    await scanBatches(handle, span, SCAN_CHUNK_BYTES, (batch) => {
+      if (batch.maxTimestamp > maxTimestamp) {
+        maxTimestamp = batch.maxTimestamp;
+        offsetOfMax = batch.lastOffset;
+      }
+      return 'next';
+    });
+    this.#maxTimestamp = maxTimestamp;
+    this.#offsetOfMaxTimestamp = offsetOfMax;
   }
 
   /** Gives all files of the segment another suffix. The directory is not synced. */
