@@ -1,0 +1,205 @@
+import type { BatchProducer } from '../record-batch-encoder.js';
+import type { PlainRecord, ReadRecord } from './record-sets.js';
+
+/**
+ * What is known of a batch that a history has appended:
+ * - `pending` it was not answered yet
+ * - `acknowledged` it was answered, or seen below the high watermark: it must stay
+ * - `unknown` it was answered so, or the broker crashed meanwhile: it is in the log whole, or not at all
+ * - `failed` it must never be seen
+ * - `gone` it was cut off, or was not in the log when that was looked at: it must not come back
+ */
+export type Fate = 'pending' | 'acknowledged' | 'unknown' | 'failed' | 'gone';
+
+/** One batch; its records' first header is their name, `<id>.<index>`. */
+export interface HistoryBatch {
+  readonly id: number;
+  readonly records: readonly PlainRecord[];
+  readonly producer: BatchProducer | undefined;
+  /** Of the last try to append it. */
+  leaderEpoch: number;
+  fate: Fate;
+  /** Where its first record stands, once that is known. */
+  baseOffset: number | undefined;
+}
+
+/** A record as the log gave it. */
+export interface SeenRecord extends ReadRecord {
+  readonly leaderEpoch: number;
+}
+
+/** What a log was seen to be while nothing was under way. */
+export interface SeenLog {
+  readonly logStart: number;
+  readonly logEnd: number;
+  readonly highWatermark: number;
+  /** Below it compaction may have left gaps. */
+  readonly compactedEnd: number;
+  /** From `logStart` on, in order. */
+  readonly records: readonly SeenRecord[];
+  /** Offsets [from, to) that cannot be read. */
+  readonly damaged: readonly { readonly from: number; readonly to: number }[];
+}
+
+/** The log did what it must never do. */
+export class HistoryViolation extends Error {
+  override readonly name = 'HistoryViolation';
+}
+
+export function violated(what: string): never {
+  throw new HistoryViolation(what);
+}
+
+/**
+ * All that a log was told and has answered, against which it is checked: nothing acknowledged is lost,
+ * nothing failed is seen, no batch stands at two places, offsets are dense, compaction keeps the last
+ * record of each key.
+ */
+export class HistoryModel {
+  readonly batches: HistoryBatch[] = [];
+  /** What is below was deleted, durably. */
+  logStart = 0;
+
+  constructor(private readonly isCompacted: boolean) {}
+
+  add(batch: Pick<HistoryBatch, 'producer' | 'leaderEpoch' | 'records'>): HistoryBatch {
+    const id = this.batches.length;
+    const records = batch.records.map((record, index) => {
+      return { ...record, headers: [['name', `${id}.${index}`] as const] };
+    });
+    const added: HistoryBatch = { ...batch, records, id, fate: 'pending', baseOffset: undefined };
+    this.batches.push(added);
+    return added;
+  }
+
+  /** The log has answered that the batch stands at `baseOffset`. */
+  acknowledge(batch: HistoryBatch, baseOffset: number): void {
+    if (batch.baseOffset !== undefined && batch.baseOffset !== baseOffset) {
+      violated(`batch ${batch.id} was answered ${baseOffset} and stands at ${batch.baseOffset}`);
+    }
+    batch.baseOffset = baseOffset;
+    batch.fate = 'acknowledged';
+  }
+
+  /** The log was cut at `offset`: what stood there is gone, or may be when that was not answered. */
+  truncate(offset: number, isAnswered: boolean): void {
+    for (const batch of this.batches) {
+      const end = (batch.baseOffset ?? -1) + batch.records.length;
+      if (batch.baseOffset === undefined || end <= offset) continue;
+      if (batch.fate !== 'failed') batch.fate = isAnswered ? 'gone' : 'unknown';
+    }
+  }
+
+  /** Checks what was seen; learns from it which unknown batches are in the log. */
+  check(seen: SeenLog): void {
+    if (seen.logStart < this.logStart) {
+      violated(`the log starts at ${seen.logStart} and was shortened to ${this.logStart}`);
+    }
+    const places = new Map<number, SeenRecord>();
+    for (const record of seen.records) {
+      this.#checkRecord(record);
+      places.set(record.offset, record);
+    }
+    this.#checkNothingLost(seen, places);
+    this.#checkDense(seen, places);
+    if (this.isCompacted) this.#checkKeys(seen);
+    this.#settleUnknown(seen, places);
+  }
+
+  /** The record is one that was appended, there and only there. */
+  #checkRecord(seen: SeenRecord): void {
+    const [batch, index] = this.#sourceOf(seen);
+    if (batch.fate === 'failed' || batch.fate === 'gone') {
+      violated(`batch ${batch.id} is ${batch.fate} and is seen at offset ${seen.offset}`);
+    }
+    batch.baseOffset ??= seen.offset - index;
+    if (batch.baseOffset + index !== seen.offset) {
+      const expected = batch.baseOffset + index;
+      violated(`record ${index} of batch ${batch.id} is at ${seen.offset}, not at ${expected}`);
+    }
+    if (seen.leaderEpoch !== batch.leaderEpoch) {
+      violated(
+        `offset ${seen.offset} was written in epoch ${batch.leaderEpoch}, not ${seen.leaderEpoch}`,
+      );
+    }
+  }
+
+  #sourceOf(seen: SeenRecord): [HistoryBatch, number] {
+    const [id = -1, index = -1] = (seen.headers[0]?.[1] ?? '').split('.').map(Number);
+    const batch = this.batches[id];
+    const record = batch?.records[index];
+    const isWhole =
+      record !== undefined &&
+      record.key === seen.key &&
+      record.value === seen.value &&
+      record.timestamp === seen.timestamp;
+    if (batch !== undefined && isWhole) return [batch, index];
+    return violated(`offset ${seen.offset} has what was never appended: ${JSON.stringify(seen)}`);
+  }
+
+  #checkNothingLost(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+    for (const { id, fate, baseOffset, records } of this.batches) {
+      if (fate !== 'acknowledged' || baseOffset === undefined) continue;
+      for (let index = 0; index < records.length; index += 1) {
+        const offset = baseOffset + index;
+        if (offset < seen.logStart || places.has(offset)) continue;
+        if (this.isCompacted && offset < seen.compactedEnd) continue;
+        violated(`offset ${offset} of batch ${id} was acknowledged and is lost`);
+      }
+    }
+  }
+
+  #checkDense(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+    const from = Math.max(seen.logStart, this.isCompacted ? seen.compactedEnd : 0);
+    for (let offset = from; offset < seen.logEnd; offset += 1) {
+      if (!places.has(offset) && !isDamaged(seen, offset)) violated(`offset ${offset} is missing`);
+    }
+    const last = seen.records.at(-1)?.offset ?? -1;
+    if (last >= seen.logEnd) violated(`offset ${last} is beyond the log end, ${seen.logEnd}`);
+  }
+
+  /** The last record of each key is there; after a tombstone that went no older one is. */
+  #checkKeys(seen: SeenLog): void {
+    for (const [key, last] of this.#lastOfKeys(seen)) {
+      const kept = seen.records.findLast((record) => record.key === key)?.offset;
+      if (kept === last.offset || isDamaged(seen, last.offset)) continue;
+      if (!last.isTombstone) violated(`the last record of key ${key}, ${last.offset}, is gone`);
+      if (kept !== undefined) {
+        violated(`key ${key} was deleted at ${last.offset} and is still seen at ${kept}`);
+      }
+    }
+  }
+
+  #lastOfKeys(seen: SeenLog): Map<string, { offset: number; isTombstone: boolean }> {
+    const lastOfKeys = new Map<string, { offset: number; isTombstone: boolean }>();
+    for (const { fate, baseOffset, records } of this.batches) {
+      if (baseOffset === undefined || fate === 'failed' || fate === 'gone') continue;
+      for (const [index, { key, value }] of records.entries()) {
+        const offset = baseOffset + index;
+        if (offset < seen.logStart || offset >= seen.logEnd || typeof key !== 'string') continue;
+        if (offset < (lastOfKeys.get(key)?.offset ?? 0)) continue;
+        lastOfKeys.set(key, { offset, isTombstone: value === null });
+      }
+    }
+    return lastOfKeys;
+  }
+
+  /** Below the high watermark what is seen must stay; what is not there must not come. */
+  #settleUnknown(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+    for (const batch of this.batches) {
+      if (batch.fate !== 'unknown') continue;
+      const { baseOffset, records } = batch;
+      if (baseOffset !== undefined && places.has(baseOffset)) {
+        if (baseOffset + records.length <= seen.highWatermark) batch.fate = 'acknowledged';
+      } else if (baseOffset === undefined || baseOffset >= seen.logStart) {
+        batch.baseOffset = undefined;
+        // One of a producer may come again: the history tries it once more.
+        if (batch.producer === undefined) batch.fate = 'gone';
+      }
+    }
+  }
+}
+
+function isDamaged(seen: SeenLog, offset: number): boolean {
+  return seen.damaged.some((range) => range.from <= offset && offset < range.to);
+}

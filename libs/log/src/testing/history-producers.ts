@@ -1,0 +1,70 @@
+import type { BatchProducer } from '../record-batch-encoder.js';
+import type { HistoryBatch } from './history-model.js';
+
+/**
+ * An idempotent producer as its client knows it: it goes on with the next sequence, after what was
+ * answered `unknown` was sent again, and uses a sequence again when its batch has `failed`.
+ */
+export class HistoryProducer {
+  #epoch = 0;
+  #nextSequence = 0;
+  /** To be sent again, in the order of their sequences. */
+  #unknown: HistoryBatch[] = [];
+  /** Acknowledged in this epoch, in the order of their sequences. */
+  #done: HistoryBatch[] = [];
+
+  constructor(private readonly producerId: number) {}
+
+  /** For the next batch of new records. */
+  take(recordCount: number): BatchProducer {
+    const baseSequence = this.#nextSequence;
+    this.#nextSequence += recordCount;
+    return { producerId: this.producerId, producerEpoch: this.#epoch, baseSequence };
+  }
+
+  /** The batch that must be sent again before any other. */
+  takeUnknown(): HistoryBatch | undefined {
+    return this.#unknown.shift();
+  }
+
+  isOurs(batch: HistoryBatch): boolean {
+    const { producer } = batch;
+    return producer?.producerId === this.producerId && producer.producerEpoch === this.#epoch;
+  }
+
+  done(batch: HistoryBatch): void {
+    if (this.isOurs(batch)) this.#done = inOrder([...this.#done, batch]);
+  }
+
+  unknown(batch: HistoryBatch): void {
+    if (this.isOurs(batch)) this.#unknown = inOrder([...this.#unknown, batch]);
+  }
+
+  failed(batch: HistoryBatch): void {
+    if (!this.isOurs(batch) || batch.producer === undefined) return;
+    this.#nextSequence = Math.min(this.#nextSequence, batch.producer.baseSequence);
+  }
+
+  /** The batch acknowledged `back` batches ago. */
+  doneBefore(back: number): HistoryBatch | undefined {
+    return this.#done.at(-1 - back);
+  }
+
+  /** Batches that were seen in the log need not be sent again. */
+  settle(): void {
+    for (const batch of this.#unknown) if (batch.fate === 'acknowledged') this.done(batch);
+    this.#unknown = this.#unknown.filter(({ fate }) => fate === 'unknown');
+  }
+
+  /** Begins anew, with nothing behind it. */
+  bumpEpoch(): void {
+    this.#epoch += 1;
+    this.#nextSequence = 0;
+    this.#unknown = [];
+    this.#done = [];
+  }
+}
+
+function inOrder(batches: readonly HistoryBatch[]): HistoryBatch[] {
+  return [...new Set(batches)].toSorted((a, b) => a.id - b.id);
+}

@@ -1,0 +1,447 @@
+import { ProtocolError, type TopicConfig } from '#protocol';
+import type { Random } from '#runtime';
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import type { AppendResult } from '../append-round.js';
+import type { Log } from '../log.js';
+import type { LogManager } from '../log-manager.js';
+import { silentLogObserver } from '../observer.js';
+import { RecordBatch } from '../record-batch.js';
+import { checkReads, checkTimes, isStorageError, lookAt } from './history-look.js';
+import { type HistoryBatch, HistoryModel, type SeenLog, violated } from './history-model.js';
+import { HistoryProducer } from './history-producers.js';
+import { openLogs, TOPIC, TOPIC_ID } from './log-fixture.js';
+import type { PlainRecord } from './record-sets.js';
+import { testBatch } from './test-batches.js';
+
+/** What a crash leaves of what was not synced: nothing, whatever chance wills, or all (a kill). */
+export type CrashMode = 'lost' | 'torn' | 'kept';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly config: TopicConfig;
+  readonly batchesRemembered: number;
+  readonly tailCacheBytes: number;
+  readonly compactionMapBytes: number;
+}
+
+/** A batch that was sent and not answered yet. */
+interface Attempt {
+  readonly batch: HistoryBatch;
+  /** The log stamps offset and epoch into these. */
+  readonly bytes: Buffer;
+}
+
+const PRODUCERS = 3;
+const STARTS_MAX = 20;
+/** After so many crashes amid a start there are no more. */
+const CRASHES_AMID_STARTS_MAX = 4;
+
+/** Lets everything survive that was not synced: only the process dies. */
+const KEEP_ALL: Random = { below: (bound) => (bound === 2 ? 0 : 1), uuid: () => '' };
+
+/**
+ * One partition on a fake disk with everything that can be done to it, checked against a
+ * `HistoryModel`. The high watermark follows the synced end, as on a single broker, unless it is held.
+ * Every method starts the broker first when it has crashed.
+ */
+export class HistoryWorld {
+  readonly #model: HistoryModel;
+  readonly #disk: FakeDisk;
+  readonly #random: SeededRandom;
+  readonly #clock = new FakeClock();
+  readonly #producers: readonly HistoryProducer[];
+  #scheduler = new FakeScheduler(this.#clock);
+  /** Undefined from a crash to the next start. */
+  #manager: LogManager | undefined;
+  #log: Log | undefined;
+  /** Counts the lives of the broker: what a dead one answers is not heard. */
+  #life = 0;
+  #died: () => void = () => undefined;
+  #death: Promise<void> = Promise.resolve();
+  #isCreated = false;
+  #leaderEpoch = 1;
+  #isHighWatermarkHeld = false;
+  /** Records below may have been deleted because that was asked for. */
+  #deletedTo = 0;
+  readonly #attempts = new Set<Attempt>();
+  #operationsToCrash = Number.POSITIVE_INFINITY;
+  #crashMode: CrashMode = 'torn';
+
+  constructor(private readonly options: WorldOptions) {
+    this.#model = new HistoryModel(options.config['cleanup.policy'].includes('compact'));
+    this.#random = new SeededRandom(options.seed);
+    this.#producers = Array.from({ length: PRODUCERS }, (_, i) => new HistoryProducer(100 + i));
+    this.#disk = new FakeDisk({
+      random: this.#random,
+      onOperation: () => {
+        this.#operationsToCrash -= 1;
+        if (this.#operationsToCrash <= 0) this.#die();
+      },
+    });
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** The broker dies, and the machine with it unless `kept`. */
+  crash(mode: CrashMode): void {
+    this.#crashMode = mode;
+    if (this.#manager !== undefined) this.#die();
+  }
+
+  /** The crash comes with the n-th call to the disk from now on. */
+  crashAfter(operations: number, mode: CrashMode): void {
+    this.#operationsToCrash = operations;
+    this.#crashMode = mode;
+  }
+
+  /** A clean stop; the next call starts the broker. */
+  async stop(): Promise<void> {
+    await this.settle();
+    const manager = this.#manager;
+    if (manager === undefined || !(await this.#isDone(() => manager.close()))) return;
+    this.#end();
+  }
+
+  /** Waits until nothing is under way. A log that takes no writes is started anew by a crash. */
+  async settle(): Promise<void> {
+    await this.#scheduler.settle();
+    if (this.#log?.isWritable === false) this.crash('torn');
+    await this.#started();
+  }
+
+  /** A little goes on, if anything is under way. */
+  async turns(count: number): Promise<void> {
+    for (let turn = 0; turn < count; turn += 1) await Promise.resolve();
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.#started();
+    await this.#scheduler.advance(ms);
+    await this.settle();
+  }
+
+  /** Appends batches of new records in one call; does not wait for the answer. */
+  async append(batches: readonly (readonly PlainRecord[])[]): Promise<void> {
+    const log = await this.#started();
+    const leaderEpoch = this.#leaderEpoch;
+    const added = batches.map((records) => {
+      return this.#model.add({ records, producer: undefined, leaderEpoch });
+    });
+    this.#send(log, added, (batch, error) => {
+      if (outcomeOf(error) === 'failed') this.#failed(batch, error);
+      else batch.fate = 'unknown';
+    });
+  }
+
+  /** Appends a producer's next batch, or one that it must send again; does not wait. */
+  async appendIdempotent(producer: number, records: readonly PlainRecord[]): Promise<void> {
+    const log = await this.#started();
+    const again = this.#producer(producer).takeUnknown();
+    if (again === undefined) this.#sendNew(log, this.#producer(producer), records);
+    else this.#sendAgain(log, this.#producer(producer), again);
+  }
+
+  /** Sends a batch once more that was acknowledged: it must be answered as before. */
+  async resend(producer: number, back: number): Promise<void> {
+    await this.settle();
+    await this.holdHighWatermark(false);
+    const log = await this.#started();
+    const batch = this.#producer(producer).doneBefore(back);
+    if (batch === undefined) return;
+    let result: AppendResult | undefined;
+    const isDone = await this.#isDone(async () => {
+      const bytes = testBatch(batch.records, batch.producer);
+      try {
+        result = await log.append([bytes], { leaderEpoch: this.#leaderEpoch });
+      } catch (error) {
+        const isForgotten =
+          outcomeOf(error) === 'applied' && back >= this.options.batchesRemembered;
+        if (!isForgotten) throw error;
+      }
+    });
+    if (!isDone || result === undefined) return;
+    if (!result.isDuplicate || result.baseOffset !== batch.baseOffset) {
+      violated(`batch ${batch.id} at ${batch.baseOffset} was appended again, ${result.baseOffset}`);
+    }
+  }
+
+  async roll(): Promise<void> {
+    await this.settle();
+    const log = await this.#started();
+    await this.#isDone(() => log.roll());
+  }
+
+  async beginLeaderEpoch(): Promise<void> {
+    await this.settle();
+    const log = await this.#started();
+    this.#leaderEpoch += 1;
+    await this.#isDone(() => log.assignLeaderEpoch(this.#leaderEpoch));
+  }
+
+  /** While it is held the high watermark stays, as when followers do not answer. */
+  async holdHighWatermark(isHeld: boolean): Promise<void> {
+    const log = await this.#started();
+    this.#isHighWatermarkHeld = isHeld;
+    this.#moveHighWatermark(log);
+  }
+
+  /** Cuts the log at most `back` offsets before its end, not below the high watermark. */
+  async truncate(back: number): Promise<void> {
+    await this.settle();
+    const log = await this.#started();
+    const offset = Math.max(log.highWatermark, log.logEndOffset - back);
+    if (offset >= log.logEndOffset) return;
+    this.#model.truncate(offset, false);
+    // What their clients were told is gone: they begin anew.
+    for (const producer of this.#producers) producer.bumpEpoch();
+    if (!(await this.#isDone(() => log.truncateTo(offset)))) return;
+    if (log.logEndOffset > offset)
+      violated(`cut at ${offset}, the log ends at ${log.logEndOffset}`);
+    this.#model.truncate(log.logEndOffset, true);
+  }
+
+  /** Deletes a share of the records below the high watermark. */
+  async deleteRecords(share: number): Promise<void> {
+    await this.settle();
+    const log = await this.#started();
+    const { logStartOffset, highWatermark } = log;
+    const offset = logStartOffset + Math.floor((highWatermark - logStartOffset) * share);
+    this.#deletedTo = Math.max(this.#deletedTo, offset);
+    if (!(await this.#isDone(() => log.deleteRecordsBefore(offset)))) return;
+    this.#model.logStart = Math.max(this.#model.logStart, offset);
+  }
+
+  /** The next write to the log finds no room after some bytes. */
+  diskFull(afterBytes: number): void {
+    this.#disk.failNext('writev', 'ENOSPC', { path: '.log', afterBytes });
+  }
+
+  /** The next sync of the log fails. */
+  syncFails(): void {
+    this.#disk.failNext('datasync', 'EIO', { path: '.log' });
+  }
+
+  /** Compares the log with the model: every record, and reads from some offsets and by some times. */
+  async check(): Promise<void> {
+    await this.settle();
+    const log = await this.#started();
+    const operationsToCrash = this.#operationsToCrash;
+    this.#operationsToCrash = Number.POSITIVE_INFINITY;
+    const seen = await lookAt(log);
+    if (this.#attempts.size > 0 && !this.#isHighWatermarkHeld) violated('an append has no answer');
+    this.#checkRetention(seen);
+    this.#model.check(seen);
+    this.#model.logStart = seen.logStart;
+    for (const producer of this.#producers) producer.settle();
+    await checkReads(log, seen, this.#random);
+    await checkTimes(log, seen, this.#random);
+    this.#operationsToCrash = operationsToCrash;
+  }
+
+  /** Nothing was deleted that nobody asked to delete and that is too young. */
+  #checkRetention(seen: SeenLog): void {
+    const { config } = this.options;
+    const from = Math.max(this.#model.logStart, this.#deletedTo);
+    if (seen.logStart <= from) return;
+    if (!config['cleanup.policy'].includes('delete'))
+      violated('records were deleted for no reason');
+    if (config['retention.bytes'] >= 0) return;
+    const youngest = this.nowMs - config['retention.ms'];
+    for (const { id, baseOffset = -1, records, fate } of this.#model.batches) {
+      const isDeleted = baseOffset >= from && baseOffset < seen.logStart;
+      if (!isDeleted || fate !== 'acknowledged') continue;
+      const isYoung = records.some(({ timestamp = 0 }) => timestamp >= youngest);
+      if (isYoung) violated(`batch ${id} was deleted before retention.ms`);
+    }
+  }
+
+  #producer(index: number): HistoryProducer {
+    return this.#producers[index % PRODUCERS] as HistoryProducer;
+  }
+
+  #sendNew(log: Log, producer: HistoryProducer, records: readonly PlainRecord[]): void {
+    const batch = this.#model.add({
+      records,
+      producer: producer.take(records.length),
+      leaderEpoch: this.#leaderEpoch,
+    });
+    this.#send(log, [batch], (_, error) => {
+      if (outcomeOf(error) === 'failed') {
+        this.#failed(batch, error);
+        producer.failed(batch);
+      } else {
+        batch.fate = 'unknown';
+        producer.unknown(batch);
+      }
+    });
+  }
+
+  #sendAgain(log: Log, producer: HistoryProducer, batch: HistoryBatch): void {
+    this.#send(log, [batch], (_, error) => {
+      // That this try has failed says nothing of the first.
+      if (outcomeOf(error) !== 'applied') producer.unknown(batch);
+    });
+  }
+
+  #send(
+    log: Log,
+    batches: readonly HistoryBatch[],
+    refused: (batch: HistoryBatch, error: unknown) => void,
+  ): void {
+    const life = this.#life;
+    const leaderEpoch = this.#leaderEpoch;
+    const attempts = batches.map((batch) => {
+      return { batch, bytes: testBatch(batch.records, batch.producer) };
+    });
+    for (const attempt of attempts) this.#attempts.add(attempt);
+    const buffers = attempts.map(({ bytes }) => bytes);
+    const answered = (answer: (batch: HistoryBatch) => void): void => {
+      if (this.#life !== life) return;
+      for (const attempt of attempts) {
+        this.#attempts.delete(attempt);
+        // A truncation may have come first: what it cut off has no answer any more.
+        if (attempt.batch.fate !== 'gone') answer(attempt.batch);
+      }
+    };
+    log.append(buffers, { leaderEpoch }).then(
+      (result) => {
+        let { baseOffset } = result;
+        answered((batch) => {
+          if (!result.isDuplicate) batch.leaderEpoch = leaderEpoch;
+          this.#acknowledge(batch, baseOffset);
+          baseOffset += batch.records.length;
+        });
+      },
+      (error: unknown) => answered((batch) => refused(batch, error)),
+    );
+  }
+
+  #acknowledge(batch: HistoryBatch, baseOffset: number): void {
+    this.#model.acknowledge(batch, baseOffset);
+    for (const producer of this.#producers) producer.done(batch);
+  }
+
+  #failed(batch: HistoryBatch, error: unknown): void {
+    if (batch.fate === 'acknowledged')
+      violated(`batch ${batch.id}: ${String(error)}, and was seen`);
+    batch.fate = 'failed';
+  }
+
+  #moveHighWatermark(log: Log): void {
+    if (this.#isHighWatermarkHeld) return;
+    const end = log.syncedEndOffset;
+    // A reader sees them from now on, also if their answers never come.
+    for (const { batch, bytes } of this.#attempts) {
+      const stamped = new RecordBatch(bytes);
+      const isShown = stamped.leaderEpoch > 0 && stamped.nextOffset <= end;
+      if (isShown && batch.fate === 'pending') this.#acknowledge(batch, stamped.baseOffset);
+    }
+    log.updateHighWatermark(end);
+  }
+
+  /** Whether the task was done: not when the broker died meanwhile or the disk refused. */
+  async #isDone(task: () => Promise<unknown>): Promise<boolean> {
+    const life = this.#life;
+    const outcome = task().then(
+      () => 'done' as const,
+      (error: unknown) => ({ error }),
+    );
+    const first = await Promise.race([outcome, this.#death.then(() => 'dead' as const)]);
+    if (this.#life !== life || first === 'dead') return false;
+    if (first === 'done') return true;
+    if (isStorageError(first.error)) return false;
+    throw first.error;
+  }
+
+  #die(): void {
+    this.#operationsToCrash = Number.POSITIVE_INFINITY;
+    const modes = { lost: undefined, torn: this.#random, kept: KEEP_ALL };
+    this.#disk.crash({ random: modes[this.#crashMode] });
+    this.#end();
+  }
+
+  /** This life of the broker is over. */
+  #end(): void {
+    this.#life += 1;
+    this.#manager = undefined;
+    this.#log = undefined;
+    this.#died();
+    for (const { batch } of this.#attempts) {
+      if (batch.fate === 'pending') batch.fate = 'unknown';
+      if (batch.fate !== 'unknown') continue;
+      for (const producer of this.#producers) producer.unknown(batch);
+    }
+    this.#attempts.clear();
+  }
+
+  /** The log of a broker that runs. Started after a crash it is checked first. */
+  async #started(): Promise<Log> {
+    for (let starts = 0; starts < STARTS_MAX; starts += 1) {
+      if (this.#log !== undefined) return this.#log;
+      if (starts > CRASHES_AMID_STARTS_MAX) this.#operationsToCrash = Number.POSITIVE_INFINITY;
+      await this.#start();
+      if (this.#log !== undefined) await this.check();
+    }
+    return violated('the broker does not start');
+  }
+
+  async #start(): Promise<void> {
+    this.#disk.clearFaults();
+    this.#scheduler = new FakeScheduler(this.#clock);
+    this.#death = new Promise((resolve) => {
+      this.#died = resolve;
+    });
+    const life = this.#life;
+    try {
+      const manager = await this.#open();
+      const log =
+        manager.log(TOPIC) ??
+        (this.#isCreated
+          ? violated('the log has vanished')
+          : await manager.createLog(TOPIC, TOPIC_ID, this.options.config));
+      if (this.#life !== life) return;
+      this.#isCreated = true;
+      this.#begin(manager, log);
+    } catch (error) {
+      if (this.#life === life) throw error;
+    }
+  }
+
+  async #open(): Promise<LogManager> {
+    const { batchesRemembered, tailCacheBytes, compactionMapBytes } = this.options;
+    const ports = {
+      fileSystem: this.#disk.mount(),
+      clock: this.#clock,
+      scheduler: this.#scheduler,
+    };
+    const manager = await openLogs('/data', ports, silentLogObserver, {
+      producerBatchesRemembered: batchesRemembered,
+      tailCacheBytes,
+      compactionMapBytes,
+      compactionBytesPerSecond: 1e12,
+      openFilesMax: 4,
+    });
+    for (const [name, reason] of manager.unopenedLogs) {
+      violated(`${name} was not opened: ${String(reason)}`);
+    }
+    return manager;
+  }
+
+  #begin(manager: LogManager, log: Log): void {
+    log.updateConfig(this.options.config);
+    if (!log.isWritable) violated(`the log takes no writes after a start: ${log.failure}`);
+    log.onSyncedEnd(() => {
+      if (this.#log === log) this.#moveHighWatermark(log);
+    });
+    this.#manager = manager;
+    this.#log = log;
+    this.#moveHighWatermark(log);
+  }
+}
+
+function outcomeOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.outcome;
+  throw error;
+}
