@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { compressAnswer } from './answer-compression.js';
+import { unpackBody } from './body-unpacking.js';
 import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
 import type { KnownRoutes } from './known-routes.js';
@@ -27,6 +28,8 @@ export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapte
     bodyLimit: settings.requestBytesMax,
     genReqId: requestIdOf,
     serverFactory: (handler) => options.serve(handler as RequestListener),
+    // The front answers what is not HTTP.
+    clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
     // The stop answers what came over open connections; see engine/gateway.ts.
     return503OnClosing: false,
@@ -43,6 +46,7 @@ const MAX_PARAM_LENGTH = 1024;
 
 function acceptJsonBodies(adapter: FastifyAdapter): void {
   const fastify = adapter.getInstance();
+  fastify.addHook('preParsing', unpackBody);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(
     'application/json',

@@ -2,7 +2,7 @@ import type { OffsetSpec } from '#broker';
 import type { RecordFormat } from '../../records/record-json-writer.js';
 import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '../front/query.js';
 
-const ACCEPTED = [
+export const FETCH_PARAMETERS = [
   'offset',
   'timestamp',
   'limit',
@@ -15,11 +15,11 @@ const ACCEPTED = [
 ];
 
 const INT32_MAX = 2 ** 31 - 1;
-const LIMIT_DEFAULT = 500;
-const BYTES_DEFAULT = 1024 * 1024;
+export const FETCH_LIMIT_DEFAULT = 500;
+export const FETCH_BYTES_DEFAULT = 1024 * 1024;
 /** One answer in JSON is made in memory; a stream has no such limit. */
-const BYTES_MAX = 64 * 1024 * 1024;
-const WAIT_MS_MAX = 60_000;
+export const FETCH_BYTES_MAX = 64 * 1024 * 1024;
+export const FETCH_WAIT_MS_MAX = 60_000;
 
 /** What the query of a fetch request says. */
 export interface FetchQuery {
@@ -42,7 +42,7 @@ export interface FetchQuery {
  * @throws ProtocolError INVALID_REQUEST
  */
 export function fetchQuery(search: string, isStream: boolean): FetchQuery {
-  const query = parseQuery(search, ACCEPTED);
+  const query = parseQuery(search, FETCH_PARAMETERS);
   const optional = (name: string, min: number, max: number): number | undefined =>
     query.has(name) ? wholeNumber(query, name, { min, max, byDefault: min }) : undefined;
 
@@ -64,9 +64,9 @@ export function fetchQuery(search: string, isStream: boolean): FetchQuery {
   return {
     position: timestamp === undefined ? offsetOf(offset) : { timestampMs: timestamp },
     limit,
-    maxBytes: optional('maxBytes', 1, isStream ? Number.MAX_SAFE_INTEGER : BYTES_MAX),
-    waitMs: wholeNumber(query, 'waitMs', { min: 0, max: WAIT_MS_MAX, byDefault: 0 }),
-    minBytes: wholeNumber(query, 'minBytes', { min: 1, max: BYTES_MAX, byDefault: 1 }),
+    maxBytes: optional('maxBytes', 1, isStream ? Number.MAX_SAFE_INTEGER : FETCH_BYTES_MAX),
+    waitMs: wholeNumber(query, 'waitMs', { min: 0, max: FETCH_WAIT_MS_MAX, byDefault: 0 }),
+    minBytes: wholeNumber(query, 'minBytes', { min: 1, max: FETCH_BYTES_MAX, byDefault: 1 }),
     leaderEpoch: optional('leaderEpoch', 0, INT32_MAX),
     format,
     follow,
@@ -78,7 +78,10 @@ export function pageBounds(query: FetchQuery): {
   readonly limit: number;
   readonly maxBytes: number;
 } {
-  return { limit: query.limit ?? LIMIT_DEFAULT, maxBytes: query.maxBytes ?? BYTES_DEFAULT };
+  return {
+    limit: query.limit ?? FETCH_LIMIT_DEFAULT,
+    maxBytes: query.maxBytes ?? FETCH_BYTES_DEFAULT,
+  };
 }
 
 function formatOf(query: Query): RecordFormat | 'raw' {

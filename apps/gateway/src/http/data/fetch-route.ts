@@ -34,7 +34,7 @@ export class FetchRoute {
     const { offset, result } = await fetchFrom(this.options.broker, fetch, maxBytes);
     if (exchange.isGone) return;
     const format = query.format === 'raw' ? 'default' : query.format;
-    const { chunks, sizeBytes, nextOffset } = this.options.renderCache.render(result.batches, {
+    const rendered = this.options.renderCache.render(result.batches, {
       topic,
       partition,
       format,
@@ -43,6 +43,9 @@ export class FetchRoute {
       recordsMax: limit,
       bytesMax: maxBytes,
     });
+    const { chunks, count, sizeBytes, nextOffset } = rendered;
+    exchange.context.observer.recordsSent(count, sizeBytes);
+    exchange.context.observer.fetched(count, sizeBytes);
     const { highWatermark, logStartOffset, leaderEpoch } = result;
     const end =
       `],"nextOffset":${nextOffset},"highWatermark":${highWatermark}` +

@@ -121,9 +121,11 @@ class RecordStream {
       recordsMax: this.#recordsLeft,
       bytesMax: this.#bytesLeft,
     });
+    this.#fetch.exchange.context.observer.fetched(rendered.count, rendered.sizeBytes);
     this.#offset = rendered.nextOffset;
     this.#recordsLeft -= rendered.count;
     this.#bytesLeft -= rendered.sizeBytes;
+    this.#fetch.exchange.context.observer.recordsSent(rendered.count, rendered.sizeBytes);
     this.#isFull = this.#recordsLeft <= 0 || this.#bytesLeft <= 0;
     const last = batches.at(-1);
     if (last !== undefined && rendered.nextOffset < last.nextOffset) this.#isFull = true;

@@ -1,9 +1,17 @@
 import type { Acks } from '#broker';
 import { oneOf, parseQuery, refuseParameter, wholeNumber } from '../front/query.js';
 
-const ACCEPTED = ['acks', 'timeoutMs', 'partitioner', 'partition', 'key', 'body', 'report'];
+export const PRODUCE_PARAMETERS = [
+  'acks',
+  'timeoutMs',
+  'partitioner',
+  'partition',
+  'key',
+  'body',
+  'report',
+];
 
-const TIMEOUT_MS_DEFAULT = 30_000;
+export const PRODUCE_TIMEOUT_MS_DEFAULT = 30_000;
 const INT32_MAX = 2 ** 31 - 1;
 /** Parsed queries that are remembered: producers send the same one again and again. */
 const REMEMBERED_MAX = 256;
@@ -39,13 +47,13 @@ export function produceQuery(search: string): ProduceQuery {
 }
 
 function parse(search: string): ProduceQuery {
-  const query = parseQuery(search, ACCEPTED);
+  const query = parseQuery(search, PRODUCE_PARAMETERS);
   return {
     acks: oneOf(query, 'acks', ['all', '1', '0'], 'all'),
     timeoutMs: wholeNumber(query, 'timeoutMs', {
       min: 1,
       max: INT32_MAX,
-      byDefault: TIMEOUT_MS_DEFAULT,
+      byDefault: PRODUCE_TIMEOUT_MS_DEFAULT,
     }),
     partitioner: oneOf(query, 'partitioner', ['sticky', 'roundrobin'], 'sticky'),
     partition: query.has('partition')

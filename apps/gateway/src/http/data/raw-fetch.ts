@@ -48,7 +48,11 @@ function writeNone({ response }: Exchange, offset: Offset, result: FetchResult):
   response.end();
 }
 
-function writeRecord({ response }: Exchange, record: RecordCursor, result: FetchResult): void {
+function writeRecord(
+  { context, response }: Exchange,
+  record: RecordCursor,
+  result: FetchResult,
+): void {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = record;
   const value = valueStart < 0 ? Buffer.alloc(0) : bytes.subarray(valueStart, valueEnd);
   const isJson = (record.attributes & RECORD_VALUE_IS_JSON) !== 0;
@@ -68,8 +72,10 @@ function writeRecord({ response }: Exchange, record: RecordCursor, result: Fetch
   ];
   if (valueStart < 0) headers.push('Sluice-Tombstone', 'true');
   if (keyStart >= 0) headers.push(...keyHeader(bytes.subarray(keyStart, keyEnd)));
-  response.writeHead(200, headers);
-  response.end(value);
+  context.observer.recordsSent(1, value.length);
+  exchange.context.observer.fetched(1, value.length);
+  exchange.response.writeHead(200, headers);
+  exchange.response.end(value);
 }
 
 function positionHeaders(nextOffset: Offset, result: FetchResult): string[] {

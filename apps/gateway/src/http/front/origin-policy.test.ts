@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { OriginPolicy } from './origin-policy.js';
+import { OriginPolicy, type OriginPolicyOptions } from './origin-policy.js';
 
-const LOCAL = { host: '127.0.0.1', publicUrl: 'http://127.0.0.1:8080', corsOrigins: [] };
-const PUBLIC = {
+const LOCAL: OriginPolicyOptions = {
+  host: '127.0.0.1',
+  publicUrl: 'http://127.0.0.1:8080',
+  corsOrigins: [],
+};
+const PUBLIC: OriginPolicyOptions = {
   host: '0.0.0.0',
   publicUrl: 'https://broker.example',
   corsOrigins: ['https://app.example', 'http://dev.example:3000'],
 };
 
-function isRefused(options: typeof LOCAL, host: string | undefined, origin?: string): boolean {
+function isRefused(
+  options: OriginPolicyOptions,
+  host: string | undefined,
+  origin?: string,
+): boolean {
   const headers = {
     ...(host === undefined ? {} : { host }),
     ...(origin === undefined ? {} : { origin }),
