@@ -1,0 +1,77 @@
+/** A system call may take or give fewer bytes than it was asked for: a signal, a quota, a network disk. */
+import type * as NodeFs from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { NodeFileSystem } from './node-file-system.js';
+
+/** Bytes that one system call moves at most. */
+const limits = vi.hoisted(() => ({ callBytesMax: Number.POSITIVE_INFINITY }));
+
+vi.mock('node:fs', async (importOriginal) => {
+  const fs = await importOriginal<typeof NodeFs>();
+  const short = (length: number) => Math.min(length, limits.callBytesMax);
+  const limited =
+    (move: Move): Move =>
+    (descriptor, bytes, start, length, position, callback) =>
+      move(descriptor, bytes, start, short(length), position, callback);
+  return {
+    ...fs,
+    read: limited(fs.read),
+    write: limited(fs.write),
+    writev: (descriptor: number, buffers: Uint8Array[], position: number, callback: Done) => {
+      const all = Buffer.concat(buffers);
+      fs.write(descriptor, all, 0, short(all.length), position, callback);
+    },
+  };
+});
+
+type Done = (error: NodeJS.ErrnoException | null, count: number) => void;
+type Move = (
+  descriptor: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  position: number,
+  callback: Done,
+) => void;
+
+const fileSystem = new NodeFileSystem();
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sluice-short-io-'));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+it('what a call leaves out, the next one does, until all bytes are written and read', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ maxLength: 12 }), { maxLength: 8 }),
+      fc.integer({ min: 1, max: 20 }),
+      async (buffers, callBytesMax) => {
+        limits.callBytesMax = callBytesMax;
+        const bytes = Buffer.concat(buffers);
+        const file = await fileSystem.open(join(directory, 'a.log'), 'create');
+        await file.truncate(0);
+        await file.writev(buffers, 5);
+        const target = Buffer.alloc(bytes.length + 9, '.');
+        expect(await file.read(target, 2, bytes.length + 7, 5)).toBe(bytes.length);
+        expect(target.subarray(2, 2 + bytes.length)).toStrictEqual(bytes);
+        await file.close();
+      },
+    ),
+  );
+});
+
+it('a write that takes no bytes and names no error is one', async () => {
+  limits.callBytesMax = 0;
+  const file = await fileSystem.open(join(directory, 'b.log'), 'create');
+  await expect(file.writev([Buffer.from('x')], 0)).rejects.toMatchObject({ code: 'EIO' });
+  await file.close();
+});
