@@ -48,11 +48,7 @@ function writeNone({ response }: Exchange, offset: Offset, result: FetchResult):
   response.end();
 }
 
-function writeRecord(
-  { context, response }: Exchange,
-  record: RecordCursor,
-  result: FetchResult,
-): void {
+function writeRecord(exchange: Exchange, record: RecordCursor, result: FetchResult): void {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = record;
   const value = valueStart < 0 ? Buffer.alloc(0) : bytes.subarray(valueStart, valueEnd);
   const isJson = (record.attributes & RECORD_VALUE_IS_JSON) !== 0;
