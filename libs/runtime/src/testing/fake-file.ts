@@ -86,7 +86,7 @@ export class FakeFile {
 }
 
 /** Bytes that grow when they are written to; what is skipped is zero. */
-export class GrowingBytes {
+class GrowingBytes {
   #bytes = new Uint8Array(64);
   #size = 0;
 
