@@ -39,7 +39,7 @@ export interface OpenIdentityOptions {
 }
 
 /** Whose directory it should be. */
-export type ExpectedIdentity = Pick<
+type ExpectedIdentity = Pick<
   OpenIdentityOptions,
   'fileSystem' | 'dataDir' | 'clusterId' | 'brokerId'
 >;

@@ -41,20 +41,20 @@ export interface TopicView {
   partition(partition: number): Partition | undefined;
 }
 
-export interface OffsetCommit extends TopicPartition {
+interface OffsetCommit extends TopicPartition {
   readonly offset: Offset;
   readonly leaderEpoch?: LeaderEpoch;
   readonly metadata?: string;
 }
 
-export interface GroupOffset extends TopicPartition {
+interface GroupOffset extends TopicPartition {
   readonly offset: Offset | null;
   readonly highWatermark: Offset | null;
   readonly lag: number | null;
   readonly metadata: string | null;
 }
 
-export interface OffsetStoreOptions {
+interface OffsetStoreOptions {
   readonly topics: TopicDirectory;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -31,7 +31,7 @@ import { Partition } from './partition.js';
 /** Partitions opened at the same time: enough to keep a disk busy, few enough for its queue. */
 const OPENED_AT_ONCE = 16;
 
-export interface ReplicaManagerOptions {
+interface ReplicaManagerOptions {
   readonly logManager: LogManager;
   readonly brokerId: number;
   readonly scheduler: Scheduler;
@@ -40,11 +40,11 @@ export interface ReplicaManagerOptions {
 }
 
 /** A partition that this broker should serve and cannot. */
-export interface OfflinePartition extends TopicPartition {
+interface OfflinePartition extends TopicPartition {
   readonly reason: string;
 }
 
-export interface ListedPosition {
+interface ListedPosition {
   readonly offset: Offset | null;
   readonly timestamp: number | null;
   readonly leaderEpoch: LeaderEpoch | null;

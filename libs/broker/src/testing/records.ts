@@ -11,7 +11,7 @@ export interface PlainRecord {
 }
 
 /** A record set of these records, or of these values. */
-export function recordsOf(records: readonly (PlainRecord | string)[]): RecordSet {
+function recordsOf(records: readonly (PlainRecord | string)[]): RecordSet {
   const chunks: Buffer[] = [];
   const fields: number[] = [];
   let position = 0;
