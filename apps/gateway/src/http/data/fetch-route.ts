@@ -45,7 +45,6 @@ export class FetchRoute {
     });
     const { chunks, count, sizeBytes, nextOffset } = rendered;
     exchange.context.observer.recordsSent(count, sizeBytes);
-    exchange.context.observer.fetched(count, sizeBytes);
     const { highWatermark, logStartOffset, leaderEpoch } = result;
     const end =
       `],"nextOffset":${nextOffset},"highWatermark":${highWatermark}` +

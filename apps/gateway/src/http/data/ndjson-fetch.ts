@@ -121,7 +121,6 @@ class RecordStream {
       recordsMax: this.#recordsLeft,
       bytesMax: this.#bytesLeft,
     });
-    this.#fetch.exchange.context.observer.fetched(rendered.count, rendered.sizeBytes);
     this.#offset = rendered.nextOffset;
     this.#recordsLeft -= rendered.count;
     this.#bytesLeft -= rendered.sizeBytes;

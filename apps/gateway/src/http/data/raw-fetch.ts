@@ -68,8 +68,7 @@ function writeRecord(exchange: Exchange, record: RecordCursor, result: FetchResu
   ];
   if (valueStart < 0) headers.push('Sluice-Tombstone', 'true');
   if (keyStart >= 0) headers.push(...keyHeader(bytes.subarray(keyStart, keyEnd)));
-  context.observer.recordsSent(1, value.length);
-  exchange.context.observer.fetched(1, value.length);
+  exchange.context.observer.recordsSent(1, value.length);
   exchange.response.writeHead(200, headers);
   exchange.response.end(value);
 }

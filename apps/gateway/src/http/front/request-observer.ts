@@ -12,8 +12,6 @@ export interface RequestObserver {
    * @param durationMs from the end of the request's head
    */
   requestEnded(route: FrontRoute, status: number, durationMs: number): void;
-  /** Records went out in an answer, as so many bytes of it. */
-  fetched(records: number, bytes: number): void;
 
   /** Records go out in an answer to a fetch: called once an answer, or once a part of a stream. */
   recordsSent(records: number, bytes: number): void;
