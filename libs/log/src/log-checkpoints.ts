@@ -48,6 +48,8 @@ export class LogCheckpoints implements CheckpointSink {
     { topicPartition: TopicPartition; offsets: CheckpointedOffsets }
   >();
   readonly #logs = new Map<string, Log>();
+  /** For logs that are in no file; when the file was damaged any of them may have gaps. */
+  #compactedEndDefault = 0;
   /** The text of what each file has, to write only what changed. */
   readonly #written = new Map<Kind, string>();
 
@@ -69,7 +71,8 @@ export class LogCheckpoints implements CheckpointSink {
 
   /**
    * Reads all files. One that is damaged counts as empty, which is safe: without recovery points
-   * everything is walked, without log starts deleted records may be seen again.
+   * everything is walked, without log starts deleted records may be seen again, without the ends of
+   * compaction no gap counts as damage.
    * @returns whether all were whole
    */
   async read(): Promise<boolean> {
@@ -84,6 +87,7 @@ export class LogCheckpoints implements CheckpointSink {
       } catch (error) {
         if (!(error instanceof CorruptCheckpointError)) throw error;
         areWhole = false;
+        if (kind === 'compactedEndOffset') this.#compactedEndDefault = Number.MAX_SAFE_INTEGER;
         this.logger.error({ err: error }, 'a checkpoint file is damaged and counts as empty');
       }
     }
@@ -97,7 +101,7 @@ export class LogCheckpoints implements CheckpointSink {
         recoveryPoint: 0,
         logStartOffset: 0,
         highWatermark: 0,
-        compactedEndOffset: 0,
+        compactedEndOffset: this.#compactedEndDefault,
         cleanedEndOffset: 0,
       }
     );

@@ -56,9 +56,10 @@ export class LogLoader {
   /**
    * Brings a log's directory in order, recovers it where the stop was not clean, and opens it.
    *
-   * After an unclean stop the segments from the one with the recovery point on are walked; those below
-   * were durable with their indexes before the recovery point passed them, and are trusted. Whatever
-   * was durable and is gone takes the log's writes offline; what is there is served.
+   * After an unclean stop the segments from the one on are walked that has the last offset below the
+   * recovery point; those before it were durable with their indexes before the recovery point passed
+   * them, and are trusted. Whatever was durable and is gone takes the log's writes offline; what is
+   * there is served.
    */
   async load(description: LogDescription): Promise<Log> {
     const { environment } = this;
@@ -135,7 +136,8 @@ export class LogLoader {
       const logEnd = await active.walkToEnd();
       if (logEnd === durable) return { logEnd, isShort: false };
     }
-    const from = log.segments.holding(recoveryPoint);
+    // A recovery point at the very beginning of a segment says nothing of the indexes before it.
+    const from = log.segments.holding(Math.max(0, recoveryPoint - 1));
     const recovery = new SegmentRecovery(log, this.environment, { durableEnd }, from);
     const end = await recovery.run();
     // Records below the log start are deleted: that they are gone is no loss.
@@ -172,6 +174,7 @@ export class LogLoader {
     const { directory, config, topicId } = description;
     return {
       ...log,
+      denseFrom: Math.min(log.denseFrom, end.logEnd),
       topicId,
       cleanedEnd: description.cleanedEndOffset,
       config: config ?? parseTopicConfig({}, 1),

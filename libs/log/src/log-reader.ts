@@ -12,7 +12,8 @@ import { measureDamage, reportDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { RecordBatch } from './record-batch.js';
 import { RecordCursor } from './record-cursor.js';
-import { INDEX_INTERVAL_BYTES, type LogSegment } from './segment.js';
+import type { LogSegment } from './segment.js';
+import { INDEX_INTERVAL_BYTES } from './segment-indexes.js';
 import { readFailed } from './storage-error.js';
 
 /** The first record at or after a point in time. */
@@ -75,8 +76,7 @@ export class LogReader {
         segment = this.log.segments.after(segment);
       }
     } catch (error) {
-      if (error instanceof ProtocolError || !isErrno(error)) throw error;
-      throw readFailed(error);
+      throw asReadError(error);
     }
     return [];
   }
@@ -86,25 +86,29 @@ export class LogReader {
     timestampMs: number,
     endOffset: Offset,
   ): Promise<FoundTimestamp | undefined> {
-    for (const segment of this.log.segments.all) {
-      if (segment.baseOffset >= endOffset) break;
-      const from = await this.#scanStart(segment, timestampMs);
-      if (from === undefined) continue;
-      const found = await this.#searchFrom(from, timestampMs, endOffset);
-      if (found !== undefined) return found;
+    let segment: LogSegment | undefined = this.log.segments.first;
+    try {
+      while (segment !== undefined && segment.baseOffset < endOffset) {
+        const from = await this.#scanStart(segment, timestampMs);
+        const found =
+          from === undefined ? undefined : await this.#searchFrom(from, timestampMs, endOffset);
+        if (found !== undefined) return found;
+        segment = this.log.segments.after(segment);
+      }
+    } catch (error) {
+      throw asReadError(error);
     }
     return undefined;
   }
 
   /**
-   * Visits the batches of one segment from the place on that the index gives for `offset`, without
-   * checking their CRCs; ends at the first that is none. For those who are in the log's write lane.
+   * Visits the batches of one segment from `position` on, without checking their CRCs; ends at the
+   * first that is none. For those who are in the log's write lane.
    */
-  async walk(segment: LogSegment, offset: Offset, visit: BatchVisitor): Promise<ScanEnd> {
+  async walk(segment: LogSegment, position: number, visit: BatchVisitor): Promise<ScanEnd> {
     const file = await segment.file.acquire();
     try {
-      await segment.loadIndexes();
-      const span = { from: segment.offsetIndex.positionFor(offset), to: segment.sizeBytes };
+      const span = { from: position, to: segment.sizeBytes };
       return await scanBatches(file, span, SCAN_CHUNK_BYTES, visit);
     } finally {
       segment.file.release();
@@ -147,8 +151,8 @@ export class LogReader {
     // Taken before anything else is awaited: from here on the segment's files stay.
     const file = await segment.file.acquire();
     try {
-      await segment.loadIndexes();
       for (;;) {
+        await segment.loadIndexes();
         const { truncations } = segment;
         const read = new SegmentRead(this.log, this.environment, segment, request);
         const batches = await read.run(file);
@@ -294,6 +298,8 @@ function firstRecordFrom(
   return undefined;
 }
 
-function isErrno(error: unknown): boolean {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
+/** A fault of the disk as the contract knows it; anything else as it is. */
+function asReadError(error: unknown): unknown {
+  if (error instanceof ProtocolError || !(error instanceof Error)) return error;
+  return typeof (error as NodeJS.ErrnoException).code === 'string' ? readFailed(error) : error;
 }

@@ -125,6 +125,18 @@ describe('truncation', () => {
     expect(log.latestLeaderEpoch).toBe(1);
   });
 
+  it('takes the recovery point back with it', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.append([valuesBatch(['a'])], { leaderEpoch: 0 });
+    await broker.scheduler.advance(1000);
+    await log.truncateTo(0);
+    expect(log.recoveryPoint).toBe(0);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    expect((await testLog(await broker.open())).isWritable).toBe(true);
+  });
+
   it('to the log end or above changes nothing', async () => {
     const { log } = await segmented(2);
     await log.truncateTo(2);

@@ -7,12 +7,22 @@ import {
   type SyncedEndOffset,
 } from '#protocol';
 import { assert } from '#runtime';
+import type { DamagedRange } from './damage.js';
+import { measureDamage } from './damage-search.js';
 import type { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
 import { replayProducers } from './producer-replay.js';
 import type { LogSegment } from './segment.js';
 import { writeFailed, writesOffline } from './storage-error.js';
+
+/** Where a log is cut. */
+interface CutPlace {
+  readonly segment: LogSegment;
+  readonly position: number;
+  /** The new log end. */
+  readonly offset: Offset;
+}
 
 /**
  * Takes parts out of a log: records from its start, records from its end, segments that compaction
@@ -42,7 +52,7 @@ export class LogTrimmer {
     return this.writer.exclusive(async () => {
       const { logStart, highWatermark } = this.log.offsets;
       if (offset > highWatermark) throw outOfRange(offset, this.log);
-      if (offset > logStart) await this.#advanceLogStart(offset);
+      if (offset > logStart) await this.#advanceLogStart(offset, 'records');
       return this.log.offsets.logStart;
     });
   }
@@ -56,7 +66,7 @@ export class LogTrimmer {
       const { segments, offsets } = this.log;
       const before = segments.all.length;
       const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
-      if (boundary > offsets.logStart) await this.#advanceLogStart(boundary);
+      if (boundary > offsets.logStart) await this.#advanceLogStart(boundary, 'segments');
       return before - segments.all.length;
     });
   }
@@ -105,15 +115,24 @@ export class LogTrimmer {
     await Promise.all(this.#removals);
   }
 
-  async #advanceLogStart(offset: Offset): Promise<void> {
+  /**
+   * @param reason for whole `segments` the log goes on when the new start cannot be written down: on a
+   *   full disk that is the way to get room. The start then follows from the files, which are removed
+   *   one by one, durably, the oldest first
+   */
+  async #advanceLogStart(offset: Offset, reason: 'records' | 'segments'): Promise<void> {
     const { log, environment } = this;
     const before = log.offsets.logStart;
+    let isWrittenDown = true;
     log.offsets.logStart = offset as LogStartOffset;
     try {
       await environment.checkpoints.persistLogStartOffsets();
     } catch (error) {
-      log.offsets.logStart = before;
-      throw writeFailed(error);
+      isWrittenDown = false;
+      if (reason === 'records') {
+        log.offsets.logStart = before;
+        throw writeFailed(error);
+      }
     }
     log.epochs.truncateFromStart(offset);
     log.tail.dropBefore(offset);
@@ -124,7 +143,7 @@ export class LogTrimmer {
     log.damage.dropSegments((baseOffset) => baseOffset < boundary);
     const bytes = removed.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
-    this.#removeLater(removed);
+    this.#removeLater(removed, isWrittenDown ? 'together' : 'one by one');
     await log.producers.removeSnapshotsBefore(boundary);
   }
 
@@ -133,6 +152,7 @@ export class LogTrimmer {
     await this.writer.settleRolled();
     const cut = await this.#cutPlace(offset);
     const { offsets } = log;
+    offsets.syncedEnd = Math.min(offsets.syncedEnd, cut.offset) as SyncedEndOffset;
     offsets.recoveryPoint = Math.min(offsets.recoveryPoint, cut.offset);
     offsets.highWatermark = Math.min(offsets.highWatermark, cut.offset) as HighWatermark;
     // What is appended in the place of compacted records was not compacted itself.
@@ -144,12 +164,14 @@ export class LogTrimmer {
     );
     log.segments.replace(cut.segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
     this.writer.forgetRolled(cut.segment.baseOffset, Number.POSITIVE_INFINITY);
-    // The newest first: a crash amid this leaves a log without a gap.
-    for (const segment of removed.toReversed()) await segment.remove();
+    // The newest first, each durably: a crash amid this leaves a log without a gap.
+    for (const segment of removed.toReversed()) {
+      await segment.remove();
+      await environment.fileSystem.syncDirectory(log.directory);
+    }
     await cut.segment.truncateTo(cut.offset, cut.position);
     await environment.fileSystem.syncDirectory(log.directory);
     offsets.logEnd = cut.offset as LogEndOffset;
-    offsets.syncedEnd = Math.min(offsets.syncedEnd, cut.offset) as SyncedEndOffset;
     log.tail.truncateTo(cut.offset);
     log.damage.dropFrom(cut.offset);
     log.denseFrom = Math.min(log.denseFrom, cut.offset);
@@ -162,20 +184,48 @@ export class LogTrimmer {
   }
 
   /** The first batch that has `offset` or a later one: its place, and where the log will end. */
-  async #cutPlace(
-    offset: Offset,
-  ): Promise<{ segment: LogSegment; position: number; offset: Offset }> {
+  async #cutPlace(offset: Offset): Promise<CutPlace> {
     const segment = this.log.segments.holding(offset);
     await segment.loadIndexes();
-    let position = segment.sizeBytes;
-    let end = offset;
-    await this.reader.walk(segment, offset, (batch, at) => {
-      if (batch.lastOffset < offset) return 'next';
-      position = at;
-      end = Math.min(offset, batch.baseOffset);
-      return 'stop';
-    });
-    return { segment, position, offset: end };
+    let cut: CutPlace = { segment, position: segment.sizeBytes, offset };
+    let from = segment.offsetIndex.positionFor(offset);
+    let expectedOffset = from === 0 ? segment.baseOffset : undefined;
+    for (;;) {
+      const end = await this.reader.walk(segment, from, (batch, position) => {
+        expectedOffset = batch.nextOffset;
+        if (batch.lastOffset < offset) return 'next';
+        cut = { segment, position, offset: Math.min(offset, batch.baseOffset) };
+        return 'stop';
+      });
+      if (end.reason !== 'bad') return cut;
+      if (expectedOffset === undefined) {
+        // The index led to bytes that are no batch: only a walk from the start tells what they are.
+        from = 0;
+        expectedOffset = segment.baseOffset;
+        continue;
+      }
+      const range = await this.#damageAt(segment, end.position, expectedOffset);
+      if (offset < range.endOffset) {
+        const startOffset = Math.min(offset, range.startOffset);
+        return { segment, position: range.startPosition, offset: startOffset };
+      }
+      from = range.endPosition;
+      expectedOffset = range.endOffset;
+    }
+  }
+
+  async #damageAt(
+    segment: LogSegment,
+    position: number,
+    expectedOffset: Offset,
+  ): Promise<DamagedRange> {
+    const file = await segment.file.acquire();
+    try {
+      const place = { segment, file, position, expectedOffset };
+      return await measureDamage(this.log, this.environment, place);
+    } finally {
+      segment.file.release();
+    }
   }
 
   /** Where segments end that stand in the log one after the other; undefined when they do not. */
@@ -214,13 +264,13 @@ export class LogTrimmer {
     log.segments.replace(range.from, range.to, [cleaned]);
     log.tail.dropBefore(range.to);
     log.damage.dropSegments((base) => base >= range.from && base < range.to);
-    this.#removeLater(old);
+    this.#removeLater(old, 'together');
   }
 
   /** Removes files as soon as nobody reads them, the oldest first, without keeping the lane. */
-  #removeLater(segments: readonly LogSegment[]): void {
+  #removeLater(segments: readonly LogSegment[], how: 'together' | 'one by one'): void {
     if (segments.length === 0) return;
-    const removal = this.#removeAll(segments).catch((error: unknown) => {
+    const removal = this.#removeAll(segments, how).catch((error: unknown) => {
       this.environment.logger.warn(
         { err: error, ...this.log.topicPartition },
         'files of a removed segment could not be deleted: done at the next start',
@@ -230,8 +280,12 @@ export class LogTrimmer {
     void removal.finally(() => this.#removals.delete(removal));
   }
 
-  async #removeAll(segments: readonly LogSegment[]): Promise<void> {
-    for (const segment of segments) await segment.remove();
+  async #removeAll(segments: readonly LogSegment[], how: 'together' | 'one by one'): Promise<void> {
+    const { fileSystem } = this.environment;
+    for (const segment of segments) {
+      await segment.remove();
+      if (how === 'one by one') await fileSystem.syncDirectory(this.log.directory);
+    }
   }
 }
 

@@ -18,6 +18,9 @@ import { RolledSegments } from './rolled-segments.js';
 import { LogSegment } from './segment.js';
 import { brokerStops, writeFailed, writesOffline } from './storage-error.js';
 
+/** Something that must not happen: the log goes offline rather than on. */
+const UNEXPECTED = 'an unexpected fault';
+
 /**
  * Appends to a log by group commit, and rolls its segments.
  *
@@ -200,7 +203,7 @@ export class LogWriter {
       if (await this.#prepareRound()) await this.#writeRound();
     } catch (error) {
       this.log.producers.undoTo();
-      this.goOffline('a bug or an unexpected fault', error);
+      this.goOffline(UNEXPECTED, error);
     } finally {
       this.#isRoundUnderWay = false;
       this.#askForRound();
@@ -234,40 +237,48 @@ export class LogWriter {
   async #writeRound(): Promise<void> {
     const { log, environment } = this;
     const { active } = log.segments;
-    const position = active.sizeBytes;
     const handle = await active.file.acquire();
+    const round = new AppendRound(
+      {
+        logEndOffset: log.offsets.logEnd,
+        leaderEpoch: log.epochs.latestEpoch ?? 0,
+        bytesMax: Math.min(environment.roundBytesMax, this.#segmentBytesMax - active.sizeBytes),
+        nowMs: environment.clock.nowMs(),
+      },
+      log.producers,
+    );
     try {
-      const round = new AppendRound(
-        {
-          logEndOffset: log.offsets.logEnd,
-          leaderEpoch: log.epochs.latestEpoch ?? 0,
-          bytesMax: Math.min(environment.roundBytesMax, this.#segmentBytesMax - position),
-          nowMs: environment.clock.nowMs(),
-        },
-        log.producers,
-      );
       this.#pending = this.#pending.slice(round.assemble(this.#pending));
-      if (round.buffers.length > 0) {
-        try {
-          await handle.writev(round.buffers, position);
-        } catch (error) {
-          await this.#undoRound(round, handle, error);
-          return;
-        }
-        this.#written(round, active);
-        if (environment.durability === 'fsync' && !(await this.#syncRound(round, handle))) return;
-        log.offsets.syncedEnd = round.nextOffset as SyncedEndOffset;
-        this.#advanceRecoveryPoint();
-        this.#notifySyncedEnd();
-      }
+      if (round.buffers.length > 0 && !(await this.#persistRound(round, handle))) return;
       for (const { append, result } of round.answers) append.resolve(result);
       for (const { append, result } of round.duplicates) {
         const { resolve, reject } = append;
         this.#duplicates.add({ result, resolve, reject }, log.offsets.highWatermark);
       }
+    } catch (error) {
+      rejectRound(round, writesOffline({ what: UNEXPECTED, cause: error }, 'unknown'));
+      throw error;
     } finally {
       active.file.release();
     }
+  }
+
+  /** Writes a round and, with `fsync` durability, syncs it; whether its appends are in the log. */
+  async #persistRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
+    const { log, environment } = this;
+    const { active } = log.segments;
+    try {
+      await handle.writev(round.buffers, active.sizeBytes);
+    } catch (error) {
+      await this.#undoRound(round, handle, error);
+      return false;
+    }
+    this.#written(round, active);
+    if (environment.durability === 'fsync' && !(await this.#syncRound(round, handle))) return false;
+    log.offsets.syncedEnd = round.nextOffset as SyncedEndOffset;
+    this.#advanceRecoveryPoint();
+    this.#notifySyncedEnd();
+    return true;
   }
 
   /** The bytes are in the file: the log goes up to the round's end now. */

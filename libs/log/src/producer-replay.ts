@@ -14,8 +14,10 @@ export async function replayProducers(
   reader: LogReader,
   nowMs: number,
 ): Promise<void> {
-  const { logStart, logEnd } = log.offsets;
-  let offset = await log.producers.reload(logStart, logEnd, nowMs);
+  const { logEnd } = log.offsets;
+  // Not from the log start: a producer may have written nothing since, and still try again.
+  const { baseOffset } = log.segments.first;
+  let offset = await log.producers.reload(baseOffset, logEnd, nowMs);
   while (offset < logEnd) {
     try {
       const batches = await reader.read(offset, SCAN_CHUNK_BYTES, logEnd);

@@ -240,15 +240,16 @@ export class ProducerStateManager {
   /**
    * Forgets the state in memory and reads the newest good snapshot within the log. Snapshots beyond
    * its end, and damaged ones, are removed. Used at start and after every truncation.
+   * @param firstOffset base offset of the first segment: older snapshots do not connect to the log
    * @returns from which offset on the caller has to scan the log, `append`ing each batch
    */
-  async reload(logStartOffset: number, logEndOffset: number, nowMs: number): Promise<number> {
+  async reload(firstOffset: number, logEndOffset: number, nowMs: number): Promise<number> {
     this.#forgetAll();
     await this.#listSnapshots();
     await this.#removeSnapshots((offset) => offset > logEndOffset);
     for (;;) {
       const offset = this.#snapshots.at(-1);
-      if (offset === undefined || offset < logStartOffset) return logStartOffset;
+      if (offset === undefined || offset < firstOffset) return firstOffset;
       if (await this.#load(offset, nowMs)) return offset;
       this.#options.logger.warn(
         { directory: this.#options.directory, offset },

@@ -5,6 +5,8 @@ export class RepeatedTask {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
+  /** What the last run failed with: a fault that lasts is logged once. */
+  #lastFailure: string | undefined;
 
   /** @param task what it rejects with is logged, and does not end the repetition */
   constructor(
@@ -36,8 +38,13 @@ export class RepeatedTask {
   async #run(): Promise<void> {
     try {
       await this.task.run();
+      this.#lastFailure = undefined;
     } catch (error) {
-      this.logger.error({ err: error, task: this.task.name }, 'a background task failed');
+      const failure = String(error);
+      if (failure !== this.#lastFailure) {
+        this.logger.error({ err: error, task: this.task.name }, 'a background task failed');
+      }
+      this.#lastFailure = failure;
     }
     this.#running = undefined;
     this.#wait();

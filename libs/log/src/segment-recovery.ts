@@ -76,7 +76,7 @@ export class SegmentRecovery {
     const sizeBytes = segment.sizeBytes;
     const file = await segment.file.acquire();
     try {
-      segment.resetIndexes();
+      segment.reset();
       if (segment.baseOffset > this.#expected) this.#gapBefore(segment);
       let position = 0;
       for (;;) {

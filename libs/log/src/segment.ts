@@ -1,26 +1,16 @@
 import { join } from 'node:path';
 import type { Offset } from '#protocol';
 import { assert, type FileHandle } from '#runtime';
-import { SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
+import { SCAN_CHUNK_BYTES, type ScanEnd, scanBatches } from './batch-scan.js';
 import type { FilePool, PooledFile } from './file-pool.js';
-import { OffsetIndex } from './offset-index.js';
+import type { OffsetIndex } from './offset-index.js';
+import { type BatchPlace, type IndexPaths, SegmentIndexes } from './segment-indexes.js';
 import { type SegmentFileSuffix, segmentFileName } from './segment-names.js';
-import { TimeIndex } from './time-index.js';
+import type { TimeIndex } from './time-index.js';
 import { VerifiedRanges } from './verified-ranges.js';
-
-/** Bytes of log between two index entries (Kafka's index.interval.bytes). */
-export const INDEX_INTERVAL_BYTES = 4096;
 
 /** Positions in a `.log` are int32 in the index. */
 const SEGMENT_BYTES_MAX = 2 ** 31 - 1;
-
-/** What a segment must know of a batch that stands in its file now. */
-export interface BatchPlace {
-  readonly position: number;
-  readonly sizeBytes: number;
-  readonly lastOffset: Offset;
-  readonly maxTimestamp: number;
-}
 
 /**
  * One segment of a log: `<base>.log` with its offset index and time index.
@@ -39,12 +29,9 @@ export class LogSegment {
   #sizeBytes = 0;
   /** Counts truncations: bytes that a reader has in hand may be gone from the file when it moved. */
   #truncations = 0;
-  #indexes: { readonly offset: OffsetIndex; readonly time: TimeIndex } | undefined;
+  /** Undefined until they are first needed. */
+  #indexes: SegmentIndexes | undefined;
   #loadingIndexes: Promise<void> | undefined;
-  #bytesSinceIndexEntry = 0;
-  /** Undefined until the indexes of an old segment were loaded. */
-  #maxTimestamp: number | undefined;
-  #offsetOfMaxTimestamp: Offset;
   /** When its first batch was appended, as far as is known; for the roll by time. */
   firstAppendMs: number | undefined;
 
@@ -52,10 +39,9 @@ export class LogSegment {
     private readonly pool: FilePool,
     private readonly directory: string,
     readonly baseOffset: Offset,
-    private readonly suffix: SegmentFileSuffix,
+    private suffix: SegmentFileSuffix,
   ) {
-    this.file = pool.file(this.#path('log'));
-    this.#offsetOfMaxTimestamp = baseOffset;
+    this.file = pool.file(this.#path('log', suffix));
   }
 
   /** Makes the files of a new segment, empty. The directory is not synced. */
@@ -73,7 +59,7 @@ export class LogSegment {
     } finally {
       segment.file.release();
     }
-    segment.resetIndexes();
+    segment.reset();
     return segment;
   }
 
@@ -99,118 +85,80 @@ export class LogSegment {
 
   /** Loaded by `loadIndexes`. */
   get offsetIndex(): OffsetIndex {
-    assert(this.#indexes !== undefined, `indexes of ${this.file.path} are used before loading`);
-    return this.#indexes.offset;
+    return this.#knownIndexes.offset;
   }
 
   /** Loaded by `loadIndexes`. */
   get timeIndex(): TimeIndex {
-    assert(this.#indexes !== undefined, `indexes of ${this.file.path} are used before loading`);
-    return this.#indexes.time;
+    return this.#knownIndexes.time;
   }
 
-  /** Greatest timestamp of its records, -1 without one; needs the indexes. */
+  /** Greatest timestamp of its records, -1 without one; known after `loadIndexes`. */
   get maxTimestamp(): number {
-    return this.#maxTimestamp ?? this.timeIndex.lastEntry.timestamp;
-  }
-
-  /** Whether `maxTimestamp` may be asked for without loading the indexes. */
-  get isMaxTimestampKnown(): boolean {
-    return this.#maxTimestamp !== undefined || this.#indexes?.time.isLoaded === true;
+    return this.#knownIndexes.maxTimestamp;
   }
 
   /** Whether an append of these batches must go to a new segment instead. */
   mustRollFor(appendBytes: number, lastOffset: Offset, segmentBytesMax: number): boolean {
-    if (this.#sizeBytes === 0) return !this.offsetIndex.canHold(lastOffset);
+    const { offset, isFull } = this.#knownIndexes;
+    if (!offset.canHold(lastOffset)) return true;
     const bytesMax = Math.min(segmentBytesMax, SEGMENT_BYTES_MAX);
-    return (
-      this.#sizeBytes + appendBytes > bytesMax ||
-      this.offsetIndex.isFull ||
-      this.timeIndex.isFull ||
-      !this.offsetIndex.canHold(lastOffset)
-    );
+    return this.#sizeBytes > 0 && (isFull || this.#sizeBytes + appendBytes > bytesMax);
   }
 
   /** Takes note of a batch that was written at the end of the file. */
   appended(batch: BatchPlace): void {
-    if (batch.maxTimestamp > (this.#maxTimestamp ?? -1)) {
-      this.#maxTimestamp = batch.maxTimestamp;
-      this.#offsetOfMaxTimestamp = batch.lastOffset;
-    }
-    if (this.#bytesSinceIndexEntry > INDEX_INTERVAL_BYTES && !this.offsetIndex.isFull) {
-      this.offsetIndex.append(batch.lastOffset, batch.position);
-      this.#appendTimeIndexEntry();
-      this.#bytesSinceIndexEntry = 0;
-    }
-    this.#bytesSinceIndexEntry += batch.sizeBytes;
+    this.#knownIndexes.add(batch);
     this.#sizeBytes = batch.position + batch.sizeBytes;
   }
 
   /** Brings the indexes into memory; builds them from the log when a file is missing or wrong. */
   loadIndexes(): Promise<void> | undefined {
-    const indexes = this.#indexes;
-    if (indexes !== undefined && indexes.offset.isLoaded && indexes.time.isLoaded) return undefined;
-    this.#loadingIndexes ??= this.#loadIndexes().finally(() => {
-      this.#loadingIndexes = undefined;
+    if (this.#indexes?.isLoaded === true) return undefined;
+    return this.#exchangeIndexes(async () => {
+      const { fileSystem } = this.pool;
+      const known = this.#indexes;
+      if (known === undefined) {
+        return SegmentIndexes.open(fileSystem, this.#indexPaths(), this.baseOffset);
+      }
+      return (await known.load()) ? known : undefined;
     });
-    return this.#loadingIndexes;
   }
 
   /** Builds the indexes from the log again, for they were found to be wrong. */
   async rebuildIndexes(): Promise<void> {
-    await this.loadIndexes();
-    this.#loadingIndexes = this.#rebuildIndexes().finally(() => {
-      this.#loadingIndexes = undefined;
-    });
-    await this.#loadingIndexes;
-  }
-
-  /**
-   * Finds the segment's end after a clean stop: walks from the last index entry on and takes note of
-   * how many bytes have no entry yet.
-   * @returns the offset after the last batch; undefined when the file does not end with a batch
-   */
-  async walkToEnd(): Promise<Offset | undefined> {
-    await this.loadIndexes();
-    const from = this.offsetIndex.positionFor(Number.MAX_SAFE_INTEGER);
-    let nextOffset = this.baseOffset;
-    const handle = await this.file.acquire();
-    try {
-      const span = { from, to: this.#sizeBytes };
-      const end = await scanBatches(handle, span, SCAN_CHUNK_BYTES, (batch, position) => {
-        if (!batch.isCrcValid()) return 'bad';
-        this.verified.add(position, position + batch.sizeBytes);
-        nextOffset = batch.nextOffset;
-        return 'next';
-      });
-      if (end.reason === 'bad') return undefined;
-    } finally {
-      this.file.release();
-    }
-    const last = this.timeIndex.lastEntry;
-    this.#maxTimestamp = last.timestamp;
-    this.#offsetOfMaxTimestamp = last.offset;
-    this.#bytesSinceIndexEntry = this.#sizeBytes - from;
-    return nextOffset;
+    await this.#exchangeIndexes(() => Promise.resolve(undefined));
   }
 
   /** Gives the memory of the indexes back when nobody looked into them lately. */
   unloadIndexesIfIdle(): void {
-    if (this.#indexes === undefined || this.#loadingIndexes !== undefined) return;
-    this.#maxTimestamp ??= this.#indexes.time.isLoaded ? this.maxTimestamp : undefined;
-    this.#indexes.offset.unloadIfIdle();
-    this.#indexes.time.unloadIfIdle();
+    if (this.#loadingIndexes === undefined) this.#indexes?.unloadIfIdle();
   }
 
-  /** Begins the indexes anew, empty: for recovery, which appends every batch again. */
-  resetIndexes(): void {
+  /**
+   * Finds the segment's end after a clean stop: walks from the last index entry on.
+   * @returns the offset after the last batch; undefined when the file does not end with a batch
+   */
+  async walkToEnd(): Promise<Offset | undefined> {
+    await this.loadIndexes();
+    let nextOffset = this.baseOffset;
+    const handle = await this.file.acquire();
+    try {
+      const end = await this.#resumeIndexes(handle, (batch) => {
+        if (batch.lastOffset < nextOffset) return false;
+        nextOffset = batch.lastOffset + 1;
+        return true;
+      });
+      return end.reason === 'end' ? nextOffset : undefined;
+    } finally {
+      this.file.release();
+    }
+  }
+
+  /** Forgets everything about the file's content: recovery appends every batch again. */
+  reset(): void {
     const { fileSystem } = this.pool;
-    const offset = OffsetIndex.empty(fileSystem, this.#path('index'), this.baseOffset);
-    const time = TimeIndex.empty(fileSystem, this.#path('timeindex'), this.baseOffset);
-    this.#indexes = { offset, time };
-    this.#bytesSinceIndexEntry = 0;
-    this.#maxTimestamp = -1;
-    this.#offsetOfMaxTimestamp = this.baseOffset;
+    this.#indexes = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
     this.#sizeBytes = 0;
   }
 
@@ -222,9 +170,7 @@ export class LogSegment {
   /** Makes the indexes durable, with the last time index entry: when the segment is rolled or closed. */
   async flushIndexes(): Promise<void> {
     await this.loadIndexes();
-    this.#appendTimeIndexEntry();
-    await this.offsetIndex.flush();
-    await this.timeIndex.flush();
+    await this.#knownIndexes.flush();
   }
 
   /** Makes all bytes of the log file durable. */
@@ -246,91 +192,113 @@ export class LogSegment {
     this.#truncations += 1;
     this.#sizeBytes = position;
     this.verified.truncateTo(position);
-    this.offsetIndex.truncateTo(offset);
-    this.timeIndex.truncateTo(offset);
+    this.#knownIndexes.truncateTo(offset);
     const handle = await this.file.acquire();
     try {
       await handle.truncate(position);
       await handle.datasync();
-      await this.#findMaxTimestamp(handle);
+      await this.#resumeIndexes(handle, () => true);
     } finally {
       this.file.release();
     }
-  }
-
-  /** The greatest timestamp, from the last time index entry and the batches after it. */
-  async #findMaxTimestamp(handle: FileHandle): Promise<void> {
-    const last = this.timeIndex.lastEntry;
-    let maxTimestamp = last.timestamp;
-    let offsetOfMax = last.offset;
-    const span = { from: this.offsetIndex.positionFor(last.offset), to: this.#sizeBytes };
-    await scanBatches(handle, span, SCAN_CHUNK_BYTES, (batch) => {
-      if (batch.maxTimestamp > maxTimestamp) {
-        maxTimestamp = batch.maxTimestamp;
-        offsetOfMax = batch.lastOffset;
-      }
-      return 'next';
-    });
-    this.#maxTimestamp = maxTimestamp;
-    this.#offsetOfMaxTimestamp = offsetOfMax;
   }
 
   /** Gives all files of the segment another suffix. The directory is not synced. */
   async renameTo(suffix: SegmentFileSuffix): Promise<void> {
     await this.loadIndexes();
-    await this.offsetIndex.flush();
-    await this.timeIndex.flush();
-    await this.offsetIndex.rename(this.#path('index', suffix));
-    await this.timeIndex.rename(this.#path('timeindex', suffix));
+    await this.#knownIndexes.rename(this.#indexPaths(suffix));
     // Last: while the log has its old name a start of the broker takes the segment as not renamed.
     await this.file.rename(this.#path('log', suffix));
+    this.suffix = suffix;
   }
 
   /** Removes all files once nobody reads them. */
   async remove(): Promise<void> {
     await this.file.remove();
-    await this.#indexes?.offset.remove();
-    await this.#indexes?.time.remove();
-  }
-
-  #appendTimeIndexEntry(): void {
-    if (this.#maxTimestamp === undefined || this.#maxTimestamp < 0) return;
-    this.timeIndex.maybeAppend(this.#maxTimestamp, this.#offsetOfMaxTimestamp);
-  }
-
-  async #loadIndexes(): Promise<void> {
     if (this.#indexes !== undefined) {
-      const isOffsetLoaded = await this.#indexes.offset.load();
-      if (isOffsetLoaded && (await this.#indexes.time.load())) return;
-      return this.#rebuildIndexes();
+      await this.#indexes.remove();
+      return;
     }
-    const { fileSystem } = this.pool;
-    const offset = await OffsetIndex.open(fileSystem, this.#path('index'), this.baseOffset);
-    const time = await TimeIndex.open(fileSystem, this.#path('timeindex'), this.baseOffset);
-    if (offset === undefined || time === undefined) return this.#rebuildIndexes();
-    this.#indexes = { offset, time };
+    for (const path of Object.values(this.#indexPaths())) {
+      await this.pool.fileSystem.removeFile(path);
+    }
   }
 
-  /** Indexes are a cache of the log: whatever is wrong with them is repaired by reading it. */
-  async #rebuildIndexes(): Promise<void> {
-    const to = this.#sizeBytes;
-    const handle = await this.file.acquire();
+  get #knownIndexes(): SegmentIndexes {
+    assert(this.#indexes !== undefined, `indexes of ${this.file.path} are used before loading`);
+    return this.#indexes;
+  }
+
+  /**
+   * Puts the indexes that `find` finds in place, else ones built from the log. One exchange at a time:
+   * whoever asks meanwhile waits for that one. The log's size and the indexes of before stay as they
+   * are until it is done, for readers that are at work.
+   */
+  #exchangeIndexes(find: () => Promise<SegmentIndexes | undefined>): Promise<void> {
+    this.#loadingIndexes ??= this.#findOrBuildIndexes(find).finally(() => {
+      this.#loadingIndexes = undefined;
+    });
+    return this.#loadingIndexes;
+  }
+
+  async #findOrBuildIndexes(find: () => Promise<SegmentIndexes | undefined>): Promise<void> {
+    const found = await find();
+    if (found !== undefined) {
+      this.#indexes = found;
+      return;
+    }
+    const file = await this.file.acquire();
     try {
-      this.resetIndexes();
-      await scanBatches(handle, { from: 0, to }, SCAN_CHUNK_BYTES, (batch, position) => {
-        const { sizeBytes, lastOffset, maxTimestamp } = batch;
-        if (lastOffset < this.baseOffset || !batch.isCrcValid()) return 'bad';
-        this.appended({ position, sizeBytes, lastOffset, maxTimestamp });
-        return 'next';
-      });
+      this.#indexes = await this.#buildIndexes(file);
     } finally {
-      this.#sizeBytes = to;
       this.file.release();
     }
-    await this.flushIndexes();
   }
 
-  #path(kind: 'log' | 'index' | 'timeindex', suffix: SegmentFileSuffix = this.suffix): string {
+  async #buildIndexes(file: FileHandle): Promise<SegmentIndexes> {
+    const { fileSystem } = this.pool;
+    for (;;) {
+      const built = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
+      const truncations = this.#truncations;
+      let position = 0;
+      // The active segment may grow meanwhile: the indexes must be whole when they take their place.
+      while (position < this.#sizeBytes && truncations === this.#truncations) {
+        const span = { from: position, to: this.#sizeBytes };
+        await built.addFrom(file, span);
+        await built.flush();
+        position = span.to;
+      }
+      if (truncations === this.#truncations) return built;
+    }
+  }
+
+  /** Tells the indexes of the batches behind their last entry; `accept` may end the walk. */
+  async #resumeIndexes(
+    handle: FileHandle,
+    accept: (batch: BatchPlace) => boolean,
+  ): Promise<ScanEnd> {
+    const indexes = this.#knownIndexes;
+    const from = indexes.offset.positionFor(Number.MAX_SAFE_INTEGER);
+    const batches: BatchPlace[] = [];
+    const span = { from, to: this.#sizeBytes };
+    const end = await scanBatches(handle, span, SCAN_CHUNK_BYTES, (batch, position) => {
+      if (!batch.isCrcValid()) return 'bad';
+      const { lastOffset, maxTimestamp, sizeBytes } = batch;
+      const place = { position, sizeBytes, lastOffset, maxTimestamp };
+      if (!accept(place)) return 'bad';
+      this.verified.add(position, position + sizeBytes);
+      batches.push(place);
+      return 'next';
+    });
+    indexes.resume(batches);
+    return end;
+  }
+
+  #indexPaths(suffix: SegmentFileSuffix = this.suffix): IndexPaths {
+    return { index: this.#path('index', suffix), timeindex: this.#path('timeindex', suffix) };
+  }
+
+  #path(kind: 'log' | 'index' | 'timeindex', suffix: SegmentFileSuffix): string {
     return join(this.directory, segmentFileName(this.baseOffset, kind, suffix));
   }
 }
