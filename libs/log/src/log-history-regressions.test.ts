@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import {
+  appendValues,
+  FakeBroker,
+  filler,
+  LOG_0,
+  readAll,
+  testLog,
+  valuesBatch,
+} from './testing/log-fixture.js';
+import { testBatch } from './testing/test-batches.js';
+
+/** What random histories have found, each in its shortest form. */
+describe('a truncation', () => {
+  it('cuts what stands behind damage', async () => {
+    const broker = new FakeBroker();
+    const manager = await broker.open();
+    const log = await testLog(manager);
+    await appendValues(log, 'a');
+    for (const value of ['b', 'c']) await log.append([valuesBatch([value])], { leaderEpoch: 0 });
+    await manager.close();
+    broker.disk.corrupt(broker.path(LOG_0), 16, 0xff);
+
+    const again = await testLog(await broker.open());
+    await again.truncateTo(2);
+    expect(await again.append([valuesBatch(['d'])], { leaderEpoch: 0 })).toMatchObject({
+      baseOffset: 2,
+    });
+    expect(await readAll(again, 1)).toEqual([
+      [1, 'b'],
+      [2, 'd'],
+    ]);
+  });
+
+  it('leaves no recovery point above the new end', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.append([valuesBatch(['a'])], { leaderEpoch: 0 });
+    await broker.scheduler.advance(1000);
+    await log.truncateTo(0);
+    expect(log.recoveryPoint).toBe(0);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    expect((await testLog(await broker.open())).isWritable).toBe(true);
+  });
+});
+
+describe('a start after a crash amid a roll', () => {
+  it('does not trust an index that was written before the segment was full', async () => {
+    const broker = new FakeBroker();
+    const manager = await broker.open();
+    await testLog(manager);
+    await manager.close();
+    const second = await testLog(await broker.open());
+    await second.append([testBatch([{ key: null, value: 'a', timestamp: 5000 }])], {
+      leaderEpoch: 0,
+    });
+    await broker.scheduler.advance(1000);
+    broker.disk.failNext('open', 'EIO', { path: 'index', times: 9 });
+    await second.roll();
+    broker.crash();
+
+    const log = await testLog(await broker.open());
+    expect((await log.offsetForTimestamp(4000, 1))?.offset).toBe(0);
+  });
+});
+
+describe('producer state', () => {
+  it('is kept by a crash for records that were deleted from the log start', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    await log.append([valuesBatch(['a', 'b'], producer)], { leaderEpoch: 0 });
+    await appendValues(log, filler(10));
+    await log.deleteRecordsBefore(3);
+    broker.crash();
+
+    const again = await testLog(await broker.open());
+    again.updateHighWatermark(again.syncedEndOffset);
+    const retry = again.append([valuesBatch(['a', 'b'], producer)], { leaderEpoch: 0 });
+    expect(await retry).toMatchObject({ baseOffset: 0, isDuplicate: true });
+  });
+});
