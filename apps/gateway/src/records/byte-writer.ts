@@ -17,7 +17,7 @@ export class ByteWriter {
 
   /** What was written; later writes do not show in it where they moved the bytes. */
   view(): Buffer {
-    return this.bytes.subarray(0, this.length);
+    return this.length === 0 ? EMPTY : this.bytes.subarray(0, this.length);
   }
 
   /** Appends a string's characters as UTF-8; false: it has a lone surrogate, which UTF-8 cannot say. */

@@ -34,8 +34,8 @@ export const RECORDS_MEMBER = 128;
 
 const MEMBERS = new Map([
   ['value', VALUE],
-  ['valueBase64', VALUE_BASE64],
   ['key', KEY],
+  ['valueBase64', VALUE_BASE64],
   ['keyBase64', KEY_BASE64],
   ['headers', HEADERS],
   ['partition', PARTITION],
@@ -43,18 +43,11 @@ const MEMBERS = new Map([
   ['records', RECORDS_MEMBER],
 ]);
 
-interface QuotedMember {
-  /** With its closing quote. */
-  readonly name: Uint8Array;
-  readonly member: number;
-}
-/** The names that begin with a byte. */
-const MEMBERS_BY_FIRST_BYTE: (readonly QuotedMember[])[] = Array.from({ length: 256 }, () => []);
-for (const [name, member] of MEMBERS) {
-  const first = name.charCodeAt(0);
-  const others = MEMBERS_BY_FIRST_BYTE[first] ?? [];
-  MEMBERS_BY_FIRST_BYTE[first] = [...others, { name: Buffer.from(`${name}"`), member }];
-}
+/** Names with their closing quotes, the most common first: escapes aside, they are compared in place. */
+const QUOTED_MEMBERS = Array.from(MEMBERS, ([name, member]) => ({
+  quoted: Buffer.from(`${name}"`),
+  member,
+}));
 
 const PARTITION_MAX = 2 ** 31 - 1;
 /** Whole numbers of so many digits are exact. */
@@ -80,7 +73,8 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   nameEnd = 0;
   private readonly fields: number[] = [];
   private readonly decoded = new ByteWriter();
-  private readonly headers: JsonHeaders;
+  /** Made for the first record that has some. */
+  private headers: JsonHeaders | undefined;
   /** Length of the source: positions from here on are in `decoded`. */
   private sourceLength = 0;
 
@@ -97,9 +91,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   private partition = -1;
   private timestamp = -1;
 
-  constructor(readonly limits: RecordLimits) {
-    this.headers = new JsonHeaders(this.scanner, this.decoded, this, limits.headersPerRecordMax);
-  }
+  constructor(readonly limits: RecordLimits) {}
 
   /** Turns to the text in `source` from `start` up to `end`; all records of a set have one source. */
   turnTo(source: Uint8Array, start: number, end: number): void {
@@ -185,10 +177,9 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   memberAt(position: number): number {
     const { scanner, bytes } = this;
     if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
-    const candidates = MEMBERS_BY_FIRST_BYTE[scanner.byteAt(position + 1)] as QuotedMember[];
-    for (const { name, member } of candidates) {
-      if (!startsWith(bytes, position + 1, name)) continue;
-      this.nameEnd = position + 1 + name.length;
+    for (const { quoted, member } of QUOTED_MEMBERS) {
+      if (!startsWith(bytes, position + 1, quoted)) continue;
+      this.nameEnd = position + 1 + quoted.length;
       return member;
     }
     this.nameEnd = this.takeString(position);
@@ -336,6 +327,8 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   }
 
   private parseHeaders(position: number): number {
+    const { scanner, decoded, limits } = this;
+    this.headers ??= new JsonHeaders(scanner, decoded, this, limits.headersPerRecordMax);
     this.headersStart = this.decodedEnd();
     const end = this.headers.parse(position);
     this.headersEnd = this.decodedEnd();

@@ -182,7 +182,7 @@ describe('assertJson', () => {
     ['', 'a value', 'the end of the text'],
     ['[1', '"," or "]"', 'the end of the text'],
     ['{"a":1]', '"," or "}"', '"]"'],
-    ['{1', 'a member name or "}"', '"1"'],
+    ['{1', 'a member name', '"1"'],
     ['{"a":1,}', 'a member name', '"}"'],
     ['{"a" 1}', '":"', '"1"'],
     ['1 x', 'the end of the text', '"x"'],

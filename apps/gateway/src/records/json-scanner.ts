@@ -14,6 +14,7 @@ import {
   CLOSE_BRACE,
   COLON,
   COMMA,
+  LOWER_E,
   LOWER_F,
   LOWER_N,
   LOWER_T,
@@ -31,9 +32,27 @@ import {
 /** How deep arrays and objects may nest in one value. `JSON.parse` has no such limit. */
 export const JSON_DEPTH_MAX = 512;
 
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
-const NULL = Buffer.from('null');
+const NOTHING = new Uint8Array(0);
+const NO_VIEW = new DataView(NOTHING.buffer);
+const VIEWED_BYTES_MIN = 256;
+
+/** The closing bytes of the arrays and objects that are open. Scanning is synchronous: one serves all. */
+const closers = new Uint8Array(JSON_DEPTH_MAX);
+
+/** What a value is by its first byte; 0: true, false, null or no value. */
+const STRING = 1;
+const NUMBER = 2;
+const CONTAINER = 3;
+const KIND = new Uint8Array(256).fill(NUMBER, ZERO, NINE + 1);
+KIND[MINUS] = NUMBER;
+KIND[QUOTE] = STRING;
+KIND[OPEN_BRACE] = CONTAINER;
+KIND[OPEN_BRACKET] = CONTAINER;
+
+const IS_WHITESPACE = new Uint8Array(256);
+for (const byte of Buffer.from(' \n\r\t')) IS_WHITESPACE[byte] = 1;
+
+const IS_DIGIT = new Uint8Array(256).fill(1, ZERO, NINE + 1);
 
 /** 1 for the bytes that a string's plain run ends at: quote, backslash, control characters. */
 const ENDS_RUN = new Uint8Array(256).fill(1, 0, 0x20);
@@ -72,25 +91,27 @@ export class JsonSyntaxError extends Error {
  * texts (`reset`). Nothing at or after `end` is ever taken as a part of the text.
  */
 export class JsonScanner {
-  bytes: Uint8Array = TRUE;
+  bytes: Uint8Array = NOTHING;
   start = 0;
   end = 0;
   /** Whether the string last skipped has escapes, so that its bytes are not its characters'. */
   stringHasEscapes = false;
 
-  /** The same bytes, for reading four at a time. */
-  private view: DataView = new DataView(TRUE.buffer, TRUE.byteOffset, TRUE.length);
-  /** The closing bytes of the arrays and objects that are open. */
-  private readonly closers = new Uint8Array(JSON_DEPTH_MAX);
+  /** The same bytes, for reading four at a time, at positions up to `lastWord`. */
+  private view: DataView = NO_VIEW;
+  private lastWord = -1;
 
   /** Turns to the text in `bytes` from `start` up to `end`. It must be valid UTF-8. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
     if (bytes !== this.bytes) {
       this.bytes = bytes;
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      // Making a view takes as long as reading some hundred bytes one by one.
+      const isShort = bytes.length < VIEWED_BYTES_MIN;
+      this.view = isShort ? NO_VIEW : new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     }
     this.start = start;
     this.end = end;
+    this.lastWord = this.view === NO_VIEW ? -1 : end - 4;
   }
 
   /** The byte at a position, 0 (which no text of JSON has outside of a value) at its end. */
@@ -102,11 +123,7 @@ export class JsonScanner {
   skipWhitespace(position: number): number {
     const { bytes, end } = this;
     let at = position;
-    while (at < end) {
-      const byte = bytes[at] as number;
-      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
-      at++;
-    }
+    while (at < end && IS_WHITESPACE[bytes[at] as number] === 1) at++;
     return at;
   }
 
@@ -116,41 +133,48 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   skipValue(position: number): number {
-    const { bytes, end, closers } = this;
+    const { bytes, end } = this;
     let depth = 0;
+    /** Of the array or object that `at` stands in; 0: in none. */
+    let closer = 0;
     let at = position;
     for (;;) {
+      if (closer === CLOSE_BRACE) at = this.skipMemberName(at);
       const first = at < end ? (bytes[at] as number) : 0;
-      if (first === QUOTE) {
+      const kind = KIND[first] as number;
+      if (kind === STRING) {
         at = this.skipString(at);
-      } else if (first === OPEN_BRACE || first === OPEN_BRACKET) {
-        const closer = first + 2;
-        at = this.skipWhitespace(at + 1);
-        if (at < end && bytes[at] === closer) {
+      } else if (kind === NUMBER) {
+        at = this.skipNumber(at);
+      } else if (kind === CONTAINER) {
+        at++;
+        if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
+        if (at < end && bytes[at] === first + 2) {
           at++;
         } else {
           if (depth === JSON_DEPTH_MAX) this.failDepth(at);
           closers[depth++] = closer;
-          if (closer === CLOSE_BRACE) at = this.skipMemberName(at, 'a member name or "}"');
+          closer = first + 2;
           continue;
         }
       } else {
-        at = this.skipScalar(at, first);
+        at = this.skipLiteral(at, first);
       }
       // A value ended: so may any number of the arrays and objects around it.
       for (;;) {
-        if (depth === 0) return at;
-        if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
-        const closer = closers[depth - 1] as number;
-        const byte = at < end ? (bytes[at] as number) : 0;
+        if (closer === 0) return at;
+        let byte = at < end ? (bytes[at] as number) : 0;
+        if (byte <= 0x20) {
+          at = this.skipWhitespace(at);
+          byte = at < end ? (bytes[at] as number) : 0;
+        }
+        at++;
         if (byte === COMMA) {
-          at = this.skipWhitespace(at + 1);
-          if (closer === CLOSE_BRACE) at = this.skipMemberName(at, 'a member name');
+          if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
           break;
         }
-        if (byte !== closer) this.fail(at, closer === CLOSE_BRACE ? '"," or "}"' : '"," or "]"');
-        depth--;
-        at++;
+        if (byte !== closer) this.failSeparator(at - 1, closer);
+        closer = closers[--depth] as number;
       }
     }
   }
@@ -161,30 +185,20 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   skipString(position: number): number {
-    const { bytes, end, view } = this;
-    const lastWord = end - 4;
+    const { bytes, view, lastWord } = this;
     this.stringHasEscapes = false;
     let at = position + 1;
-    for (;;) {
-      // Four bytes at a time: a byte's high bit is set in the sum where the byte is below 0x20, a
-      // quote or a backslash. A borrow can set it in a later byte too, after a true one only.
-      while (at <= lastWord) {
-        const word = view.getInt32(at, true);
-        const stops =
-          (word - 0x20202020) |
-          ((word ^ 0x22222222) - 0x01010101) |
-          ((word ^ 0x5c5c5c5c) - 0x01010101);
-        if ((stops & ~word & 0x80808080) !== 0) break;
-        at += 4;
+    // Four bytes at a time, up to the first that is below 0x20, a quote or a backslash.
+    while (at <= lastWord) {
+      const stops = stopsOf(view.getInt32(at, true));
+      if (stops !== 0) {
+        at += (31 - Math.clz32(stops & -stops)) >> 3;
+        if (bytes[at] === QUOTE) return at + 1;
+        break;
       }
-      while (at < end && ENDS_RUN[bytes[at] as number] === 0) at++;
-      if (at >= end) this.fail(at, 'the end of a string');
-      const byte = bytes[at] as number;
-      if (byte === QUOTE) return at + 1;
-      if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
-      this.stringHasEscapes = true;
-      at = this.skipEscape(at);
+      at += 4;
     }
+    return this.skipRestOfString(at);
   }
 
   /**
@@ -193,9 +207,12 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   skipColon(position: number): number {
-    const at = this.byteAt(position) === COLON ? position : this.skipWhitespace(position);
-    if (this.byteAt(at) !== COLON) this.fail(at, '":"');
-    return this.byteAt(at + 1) > 0x20 ? at + 1 : this.skipWhitespace(at + 1);
+    const { bytes, end } = this;
+    let at = position;
+    if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
+    if (at >= end || bytes[at] !== COLON) this.fail(at, '":"');
+    at++;
+    return at < end && (bytes[at] as number) <= 0x20 ? this.skipWhitespace(at) : at;
   }
 
   /** @throws JsonSyntaxError when anything but white space follows `position` */
@@ -234,48 +251,80 @@ export class JsonScanner {
     return this.fail(position, `at most ${JSON_DEPTH_MAX} arrays and objects in each other`);
   }
 
-  private skipMemberName(position: number, expected: string): number {
-    if (this.byteAt(position) !== QUOTE) this.fail(position, expected);
-    return this.skipColon(this.skipString(position));
+  private failSeparator(position: number, closer: number): never {
+    return this.fail(position, closer === CLOSE_BRACE ? '"," or "}"' : '"," or "]"');
   }
 
-  /** Skips a number, true, false or null that begins with `first`. */
-  private skipScalar(position: number, first: number): number {
-    if (first === MINUS || isDigit(first)) return this.skipNumber(position);
-    if (first === LOWER_T) return this.skipLiteral(position, TRUE, 'true');
-    if (first === LOWER_F) return this.skipLiteral(position, FALSE, 'false');
-    if (first === LOWER_N) return this.skipLiteral(position, NULL, 'null');
+  /** Skips a member's name and its colon, up to its value. */
+  private skipMemberName(position: number): number {
+    const { bytes, end } = this;
+    if (position >= end || bytes[position] !== QUOTE) this.fail(position, 'a member name');
+    const at = this.skipString(position);
+    const isColonNext = at < end && bytes[at] === COLON;
+    const valueAt = isColonNext ? at + 1 : this.skipColon(at);
+    return valueAt < end && (bytes[valueAt] as number) <= 0x20
+      ? this.skipWhitespace(valueAt)
+      : valueAt;
+  }
+
+  /** Skips a string from within: its end, escapes, and whatever it must not have. */
+  private skipRestOfString(position: number): number {
+    const { bytes, end, view, lastWord } = this;
+    let at = position;
+    for (;;) {
+      while (at <= lastWord && stopsOf(view.getInt32(at, true)) === 0) at += 4;
+      while (at < end && ENDS_RUN[bytes[at] as number] === 0) at++;
+      if (at >= end) this.fail(at, 'the end of a string');
+      const byte = bytes[at] as number;
+      if (byte === QUOTE) return at + 1;
+      if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
+      this.stringHasEscapes = true;
+      at = this.skipEscape(at);
+    }
+  }
+
+  private skipLiteral(position: number, first: number): number {
+    if (first === LOWER_T) return this.skipLetters(position, 'true');
+    if (first === LOWER_F) return this.skipLetters(position, 'false');
+    if (first === LOWER_N) return this.skipLetters(position, 'null');
     return this.fail(position, 'a value');
   }
 
-  private skipLiteral(position: number, literal: Uint8Array, text: string): number {
+  private skipLetters(position: number, literal: string): number {
     const { bytes, end } = this;
     for (let index = 1; index < literal.length; index++) {
       const at = position + index;
-      if (at >= end || bytes[at] !== literal[index]) this.fail(at, text);
+      if (at >= end || bytes[at] !== literal.charCodeAt(index)) this.fail(at, literal);
     }
     return position + literal.length;
   }
 
   private skipNumber(position: number): number {
-    let at = this.byteAt(position) === MINUS ? position + 1 : position;
-    at = this.byteAt(at) === ZERO ? at + 1 : this.skipDigits(at);
-    if (this.byteAt(at) === POINT) at = this.skipDigits(at + 1);
-    // `| 0x20` makes a capital E a small one.
-    if ((this.byteAt(at) | 0x20) === 0x65) {
-      at++;
-      const sign = this.byteAt(at);
-      if (sign === MINUS || sign === PLUS) at++;
-      at = this.skipDigits(at);
+    const { bytes, end } = this;
+    const start = bytes[position] === MINUS ? position + 1 : position;
+    let at = start;
+    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at++;
+    if (at === start) this.fail(at, 'a digit');
+    if (bytes[start] === ZERO && at > start + 1) this.fail(start + 1, 'no digit after a leading 0');
+    let byte = at < end ? (bytes[at] as number) : 0;
+    if (byte === POINT) {
+      at = this.skipDigits(at + 1);
+      byte = at < end ? (bytes[at] as number) : 0;
     }
-    return at;
+    // `| 0x20` makes a capital E a small one.
+    return (byte | 0x20) === LOWER_E ? this.skipExponent(at) : at;
+  }
+
+  private skipExponent(position: number): number {
+    const sign = this.byteAt(position + 1);
+    return this.skipDigits(sign === MINUS || sign === PLUS ? position + 2 : position + 1);
   }
 
   /** Skips one digit or more. */
   private skipDigits(position: number): number {
     const { bytes, end } = this;
     let at = position;
-    while (at < end && isDigit(bytes[at] as number)) at++;
+    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at++;
     if (at === position) this.fail(at, 'a digit');
     return at;
   }
@@ -314,13 +363,24 @@ export function isJson(bytes: Uint8Array): boolean {
   }
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
+/**
+ * Marks where a run of plain characters stops in four bytes of a string: the high bit of a byte is set
+ * where it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too, never in
+ * one before the first.
+ */
+export function stopsOf(word: number): number {
+  return (
+    ((word - 0x20202020) |
+      ((word ^ 0x22222222) - 0x01010101) |
+      ((word ^ 0x5c5c5c5c) - 0x01010101)) &
+    ~word &
+    0x80808080
+  );
 }
 
 function isHexDigit(byte: number): boolean {
   const lower = byte | 0x20;
-  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
+  return IS_DIGIT[byte] === 1 || (lower >= 0x61 && lower <= 0x66);
 }
 
 /** A byte for people: the character when it can be shown, else its number. */

@@ -5,8 +5,15 @@
 import { type ErrorCode, type Fault, ProtocolError } from '#protocol';
 import { JsonSyntaxError } from './json-scanner.js';
 
-/** What kind of fault: it decides the code of the whole answer. */
-export type FaultKind = 'shape' | 'count' | 'record' | 'timestamp';
+/** Kinds of faults: the code of the whole answer is that of the first kind there is. */
+const CODES = {
+  shape: 'INVALID_REQUEST',
+  count: 'REQUEST_TOO_LARGE',
+  record: 'INVALID_RECORD',
+  timestamp: 'INVALID_TIMESTAMP',
+} as const satisfies Record<string, ErrorCode>;
+export type FaultKind = keyof typeof CODES;
+const KINDS = Object.keys(CODES) as FaultKind[];
 
 /** Faults that are listed; the others are counted only. */
 export const FAULTS_LISTED_MAX = 20;
@@ -14,33 +21,24 @@ export const FAULTS_LISTED_MAX = 20;
 /** A longer member name is not put into pointers and sentences whole. */
 const NAME_LENGTH_MAX = 100;
 
-/** The code of an answer: the first row of which there is a fault. */
-const CODES: readonly (readonly [FaultKind, ErrorCode])[] = [
-  ['shape', 'INVALID_REQUEST'],
-  ['count', 'REQUEST_TOO_LARGE'],
-  ['record', 'INVALID_RECORD'],
-  ['timestamp', 'INVALID_TIMESTAMP'],
-];
-
 export class RecordFaults {
   count = 0;
   private readonly listed: Fault[] = [];
-  private readonly kinds = new Set<FaultKind>();
+  private kind: FaultKind = 'timestamp';
 
   /** @param pointer RFC 6901, from the root of the body */
   add(kind: FaultKind, pointer: string, detail: string): void {
     this.count++;
-    this.kinds.add(kind);
+    if (KINDS.indexOf(kind) < KINDS.indexOf(this.kind)) this.kind = kind;
     if (this.listed.length < FAULTS_LISTED_MAX) this.listed.push({ pointer, detail });
   }
 
   /** The error that carries the faults; `errorCount` says how many there are when not all are listed. */
   toError(): ProtocolError {
-    const code = CODES.find(([kind]) => this.kinds.has(kind))?.[1] ?? 'INVALID_RECORD';
     const { pointer, detail } = this.listed[0] ?? { pointer: '', detail: 'not acceptable' };
     const sentence = pointer === '' ? capitalised(detail) : `${pointer}: ${detail}`;
     const others = this.count > 1 ? ` (the first of ${this.count} faults)` : '';
-    return new ProtocolError(code, `${sentence}${others}.`, {
+    return new ProtocolError(CODES[this.kind], `${sentence}${others}.`, {
       faults: this.listed,
       ...(this.count > this.listed.length ? { members: { errorCount: this.count } } : {}),
     });

@@ -20,7 +20,7 @@ import { isUtf8 } from 'node:buffer';
 import { type RecordCursor, VarintReader } from '#log';
 import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import { BACKSLASH, CLOSE_BRACE, LOWER_U, QUOTE, ZERO } from './json-bytes.js';
-import { isJson } from './json-scanner.js';
+import { isJson, stopsOf } from './json-scanner.js';
 
 /**
  * How keys and values are shown; null is null in each, and header values are as in `default`.
@@ -285,14 +285,10 @@ export class RecordJsonWriter {
     let seen = 0;
     scratch[position++] = QUOTE;
     while (at < to) {
-      // Four bytes at a time while none is to be escaped: see JsonScanner.skipString.
+      // Four bytes at a time while none is to be escaped.
       while (at <= lastWord) {
         const word = view.getInt32(at, true);
-        const stops =
-          (word - 0x20202020) |
-          ((word ^ 0x22222222) - 0x01010101) |
-          ((word ^ 0x5c5c5c5c) - 0x01010101);
-        if ((stops & ~word & 0x80808080) !== 0) break;
+        if (stopsOf(word) !== 0) break;
         view.setInt32(position, word, true);
         seen |= word;
         at += 4;
