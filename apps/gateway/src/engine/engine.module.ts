@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Broker, OpenBroker } from '#broker';
 import type { Settings } from '../config/settings.js';
+import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { BROKER } from '../http/tokens.js';
 import { Health } from '../observability/health.js';
@@ -41,6 +42,11 @@ export class EngineModule {
           provide: BROKER,
           useFactory: (open: OpenBroker): Broker => open.broker,
           inject: [OPEN_BROKER],
+        },
+        {
+          provide: DataPlane,
+          useFactory: (broker: Broker, settings: Settings) => new DataPlane(broker, settings),
+          inject: [BROKER, SETTINGS],
         },
         {
           provide: Health,

@@ -5,6 +5,7 @@ import type { OpenBroker } from '#broker';
 import type { Settings } from '../config/settings.js';
 import { GatewayModule } from '../gateway.module.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
+import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { KnownRoutes } from '../http/known-routes.js';
 import { ApiDocument } from '../http/openapi/api-document.js';
@@ -50,6 +51,7 @@ export class Gateway {
     const routes = new KnownRoutes();
     for (const { method, path } of operationsOf({ paths: DATA_PATHS })) {
       routes.add(method.toUpperCase(), path);
+      if (method === 'get') routes.add('HEAD', path);
     }
     const filter = new ProblemFilter(routes, logger);
     const adapter = controlPlaneAdapter({
@@ -68,7 +70,12 @@ export class Gateway {
     );
     const gateway = new Gateway(app, front, address);
     const broker = app.get<OpenBroker>(OPEN_BROKER);
-    metrics.watch({ broker: () => broker.status(), http: () => httpStatus(front) });
+    const dataPlane = app.get(DataPlane);
+    front.route(dataPlane);
+    metrics.watch({
+      broker: () => broker.status(),
+      http: () => httpStatus(front, dataPlane),
+    });
     app.useGlobalFilters(filter);
     app.useGlobalPipes(dtoPipe());
     try {
@@ -82,6 +89,11 @@ export class Gateway {
 
   get url(): string {
     return this.#address.url;
+  }
+
+  /** The port that it listens on. */
+  get port(): number {
+    return this.#address.port;
   }
 
   /** Stops accepting, answers what is in flight, then writes what is buffered and closes the logs. */
@@ -108,13 +120,16 @@ export class Gateway {
   }
 }
 
-function httpStatus({ context }: HttpFront): HttpStatus {
+function httpStatus({ context }: HttpFront, { renderCache }: DataPlane): HttpStatus {
+  const rendered = renderCache.counters();
   return {
     connections: context.connections.connectionCount,
     requestsInFlight: context.connections.inFlightCount,
     requestMemoryUsedBytes: context.memory.heldBytes,
     requestMemoryLimitBytes: context.options.requestMemoryBytes,
     longPolls: context.longPolls.count,
-    renderCacheBytes: 0,
+    renderCacheBytes: rendered.sizeBytes,
+    renderCacheHits: rendered.hits,
+    renderCacheMisses: rendered.misses,
   };
 }

@@ -20,9 +20,10 @@ export async function runUntilStopped(
   for (const warning of warnings) logger.warn({}, warning);
   const stopRequested = nextStopSignal(logger);
   const gateway = await startOrEnd(settings, logger);
-  const { dataDir, durability } = settings;
-  logger.info({ url: gateway.url, dataDir, durability, brokerId: settings.brokerId }, 'started');
-  process.stdout.write(banner({ url: gateway.url, dataDir: resolve(dataDir), durability }));
+  const { brokerId, dataDir, durability, host } = settings;
+  const { url, port } = gateway;
+  process.stdout.write(banner({ url, dataDir: resolve(dataDir), durability }));
+  logger.info({ url, host, port, dataDir, durability, brokerId }, 'started');
   logger.info({ signal: await stopRequested }, 'stopping');
   cutShortOnTimeout(settings.stopTimeoutMs, logger);
   await gateway.stop();

@@ -18,6 +18,10 @@ export class PublicAddress {
     this.#port = port;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   /** The address of the setting, or of the listener; a wildcard is shown as localhost. */
   get url(): string {
     const { host, publicUrl } = this.#settings;

@@ -58,6 +58,8 @@ export class NestLogger implements LoggerService {
   }
 
   error(message: unknown, ...context: unknown[]): void {
+    // Nest tells of a start that failed and then throws the same error: the thrower's caller logs it.
+    if (context.at(-1) === 'ExceptionHandler') return;
     const fields = message instanceof Error ? { error: message } : {};
     this.#logger.error({ ...fields, context: context.at(-1) }, String(message));
   }

@@ -11,6 +11,8 @@ const HTTP = {
   requestMemoryLimitBytes: 100,
   longPolls: 1,
   renderCacheBytes: 5,
+  renderCacheHits: 6,
+  renderCacheMisses: 7,
 };
 
 function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {

@@ -43,6 +43,8 @@ export interface HttpStatus {
   readonly requestMemoryLimitBytes: number;
   readonly longPolls: number;
   readonly renderCacheBytes: number;
+  readonly renderCacheHits: number;
+  readonly renderCacheMisses: number;
 }
 
 /** A name and its sentence, for the reference page. */
@@ -76,7 +78,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   );
   readonly #bytesOut = this.#counter(
     'kafka_server_brokertopicmetrics_bytesout_total',
-    'Bytes of fetch answers.',
+    'Bytes of records in fetch answers.',
   );
   readonly #recordsOut = this.#counter(
     'sluice_fetch_records_out_total',
@@ -177,8 +179,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     this.#requestSeconds.observe(durationMs / 1000, this.#frontSeries[route]);
   }
 
-  /** Records went out in a fetch answer. */
-  fetched(records: number, bytes: number): void {
+  recordsSent(records: number, bytes: number): void {
     this.#recordsOut.value += records;
     this.#bytesOut.value += bytes;
   }
@@ -309,6 +310,16 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       ],
     ];
     for (const [name, help, get] of gauges) this.#gauge(name, help, get);
+    this.#readCounter(
+      'sluice_http_render_cache_hits_total',
+      'Record batches of fetch answers whose JSON was there already.',
+      read((s) => s.renderCacheHits),
+    );
+    this.#readCounter(
+      'sluice_http_render_cache_misses_total',
+      'Record batches of fetch answers that had to be written as JSON.',
+      read((s) => s.renderCacheMisses),
+    );
   }
 
   #addTopicGauge(): void {
