@@ -17,7 +17,10 @@ const before = hashOfSources();
 if (!existsSync(made) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== before) {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   // Standard output is the gateway's banner's: what the build says goes to standard error.
-  const built = spawnSync(npm, ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const built = spawnSync(npm, ['run', '--silent', 'build'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (built.status !== 0) process.exit(built.status ?? 1);
   writeFileSync(stamp, before);
 }
@@ -25,9 +28,19 @@ if (!existsSync(made) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== b
 /** Of every file that the build reads, with its path. */
 function hashOfSources() {
   const hash = createHash('sha256');
-  const settings = ['package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const settings = [
+    'package.json',
+    'package-lock.json',
+    'nest-cli.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+  ];
   for (const path of [...settings, ...sourcesIn('apps'), ...sourcesIn('libs')].sort()) {
-    hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
+    hash
+      .update(path)
+      .update('\0')
+      .update(readFileSync(join(root, path)))
+      .update('\0');
   }
   return hash.digest('hex');
 }

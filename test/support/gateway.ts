@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 const ENTRY = 'dist/apps/gateway/main.js';
 
@@ -112,6 +113,12 @@ export class GatewayProcess {
     return this.#signal('SIGKILL');
   }
 
+  /** Resolves when the process has ended. */
+  ended(): Promise<Exit> {
+    if (this.#exit === undefined) throw new Error('the gateway does not run');
+    return this.#exit;
+  }
+
   /** Sends a signal and does not wait. */
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
@@ -123,23 +130,29 @@ export class GatewayProcess {
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
-  async #signal(signal: NodeJS.Signals): Promise<Exit> {
-    if (this.#exit === undefined) throw new Error('the gateway does not run');
+  #signal(signal: NodeJS.Signals): Promise<Exit> {
     this.signal(signal);
-    return this.#exit;
+    return this.ended();
   }
 
-  /** Resolves with the URL once the log says that it serves; readers of the log see each line once. */
-  #serving(): Promise<string> {
-    const child = this.#process;
-    const errors = child?.stderr;
-    if (errors === undefined || errors === null) throw new Error('the gateway does not run');
-    return new Promise((resolve) => {
-      createInterface(errors).on('line', (line) => {
-        if (!line.startsWith('{')) return;
-        const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
-        if (msg === 'started' && url !== undefined) resolve(url);
-      });
-    });
+  /** Resolves with the URL once the log says that it serves and the banner is printed. */
+  async #serving(): Promise<string> {
+    const { stderr, stdout } = this.#process ?? {};
+    if (!stderr || !stdout) throw new Error('the gateway does not run');
+    const [started] = await Promise.all([
+      lineOf(stderr, (line) => line.startsWith('{') && line.includes('"msg":"started"')),
+      lineOf(stdout, (line) => line.includes('/records?')),
+    ]);
+    const { host, port } = JSON.parse(started) as { host: string; port: number };
+    return `http://${host}:${port}`;
   }
+}
+
+/** The first line that is looked for. */
+function lineOf(stream: Readable, isWanted: (line: string) => boolean): Promise<string> {
+  return new Promise((resolve) => {
+    createInterface(stream).on('line', (line) => {
+      if (isWanted(line)) resolve(line);
+    });
+  });
 }

@@ -1,0 +1,151 @@
+import { readdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import supertest from 'supertest';
+import { afterEach, describe, expect, test } from 'vitest';
+import { GatewayProcess } from '../support/gateway.js';
+
+let gateway: GatewayProcess;
+
+afterEach(() => gateway.dispose());
+
+describe('a start', () => {
+  test('prints the URL, the data directory, the durability and three lines to try', async () => {
+    gateway = await GatewayProcess.start();
+    const output = gateway.outputLines.join('\n');
+    expect(output).toContain(gateway.url);
+    expect(output).toContain(gateway.dataDir);
+    expect(output).toContain('fsync');
+    expect(gateway.outputLines.filter((line) => /^\s*curl /.test(line))).toHaveLength(3);
+  });
+
+  test('on the data directory of another process is refused with 73 and one line', async () => {
+    gateway = await GatewayProcess.start();
+    const second = await GatewayProcess.create();
+    try {
+      const exit = await second.spawn({ SLUICE_DATA_DIR: gateway.dataDir });
+      expect(exit.code).toBe(73);
+      expect(second.log).toEqual([
+        expect.objectContaining({
+          level: 'fatal',
+          msg: expect.stringContaining('in use by another process'),
+        }),
+      ]);
+    } finally {
+      await second.dispose();
+    }
+    await supertest(gateway.url).get('/health/ready').expect(200);
+  });
+
+  test('as another broker than the data directory belongs to is refused with 74', async () => {
+    gateway = await GatewayProcess.start();
+    await gateway.stop();
+    expect(await gateway.spawn({ SLUICE_BROKER_ID: '7' })).toMatchObject({ code: 74 });
+  });
+
+  test('on a data directory that cannot be made is refused with 74', async () => {
+    gateway = await GatewayProcess.create();
+    const exit = await gateway.spawn({ SLUICE_DATA_DIR: '/dev/null/data' });
+    expect(exit.code).toBe(74);
+    expect(gateway.log.at(-1)).toMatchObject({ level: 'fatal' });
+  });
+
+  test('on a port that is taken is refused with 69, and the log is closed cleanly', async () => {
+    const taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    try {
+      gateway = await GatewayProcess.create();
+      const { port } = taken.address() as AddressInfo;
+      expect(await gateway.spawn({ SLUICE_PORT: String(port) })).toMatchObject({ code: 69 });
+      expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
+    } finally {
+      await promisify(taken.close.bind(taken))();
+    }
+  });
+});
+
+describe('a stop', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('by %s is clean: 0', async (signal) => {
+    gateway = await GatewayProcess.start();
+    await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
+    gateway.signal(signal);
+    expect(await gateway.ended()).toEqual({ code: 0, signal: null });
+    expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
+  });
+
+  test('answers a long poll at once, with what is there', async () => {
+    gateway = await GatewayProcess.start();
+    await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
+    const poll = fetch(`${gateway.url}/v1/topics/orders/partitions/0/records?waitMs=60000`);
+    await waitFor(async () => {
+      const { text } = await supertest(gateway.url).get('/metrics');
+      return /^sluice_http_long_polls 1$/m.test(text);
+    });
+    const exit = gateway.stop();
+    const answer = await poll;
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ records: [], nextOffset: 0 });
+    expect(await exit).toEqual({ code: 0, signal: null });
+  });
+
+  test('ends with 1 when it takes longer than SLUICE_STOP_TIMEOUT_MS', async () => {
+    gateway = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '0' });
+    expect(await gateway.stop()).toEqual({ code: 1, signal: null });
+    expect(gateway.log.at(-1)).toMatchObject({ level: 'error' });
+  });
+
+  test('keeps topics, records and committed offsets for the next start', async () => {
+    gateway = await GatewayProcess.start();
+    await fill(gateway);
+    await gateway.stop();
+    await gateway.start();
+    await expectFilled(gateway);
+  });
+
+  test('by kill -9 keeps everything that was acknowledged', async () => {
+    gateway = await GatewayProcess.start();
+    await fill(gateway);
+    await gateway.kill();
+    await gateway.start();
+    await expectFilled(gateway);
+  });
+});
+
+async function fill({ url }: GatewayProcess): Promise<void> {
+  const http = supertest(url);
+  await http.post('/v1/topics').send({ name: 'orders', partitions: 2 }).expect(201);
+  await http
+    .post('/v1/topics/orders/records')
+    .send({
+      records: [
+        { value: 1, partition: 0 },
+        { value: { a: 2 }, partition: 0 },
+      ],
+    })
+    .expect(200);
+  await http
+    .put('/v1/groups/billing/offsets')
+    .send({ offsets: [{ topic: 'orders', partition: 0, offset: 1, metadata: 'm' }] })
+    .expect(200);
+}
+
+async function expectFilled({ url }: GatewayProcess): Promise<void> {
+  const http = supertest(url);
+  const topic = await http.get('/v1/topics/orders').expect(200);
+  expect(topic.body.partitions).toHaveLength(2);
+  const fetched = await http.get('/v1/topics/orders/partitions/0/records').expect(200);
+  expect(fetched.body.records.map((record: { value: unknown }) => record.value)).toEqual([
+    1,
+    { a: 2 },
+  ]);
+  const committed = await http.get('/v1/groups/billing/offsets').expect(200);
+  expect(committed.body.offsets).toEqual([
+    { topic: 'orders', partition: 0, offset: 1, highWatermark: 2, lag: 1, metadata: 'm' },
+  ]);
+}
+
+/** Asks again, as fast as the answers come, until they say yes; the test's time-out ends it. */
+async function waitFor(isTrue: () => Promise<boolean>): Promise<void> {
+  while (!(await isTrue()));
+}

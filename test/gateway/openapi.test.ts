@@ -1,0 +1,178 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApiExample } from '../../apps/gateway/src/http/openapi/api-example.js';
+import { API_EXAMPLES } from '../../apps/gateway/src/http/openapi/examples.js';
+import {
+  type MediaType,
+  type OpenApiDocument,
+  type Operation,
+  operationsOf,
+} from '../../apps/gateway/src/http/openapi/openapi-types.js';
+import { GatewayProcess } from '../support/gateway.js';
+
+/**
+ * Members whose values differ from run to run, or are sentences for people; all others are answered
+ * as the document shows them.
+ */
+const VOLATILE = new Set(['timestamp', 'clusterId', 'url', 'sizeBytes', 'producerId', 'detail']);
+
+/** Schemas refer to each other by their places in the document. */
+const DOCUMENT_ID = 'https://openapi.example/';
+
+let gateway: GatewayProcess;
+let document: OpenApiDocument;
+let ajv: Ajv2020;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start();
+  document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApiDocument;
+  ajv = new Ajv2020({ strict: false, formats: { binary: true } });
+  ajv.addSchema(document, DOCUMENT_ID);
+});
+
+afterAll(() => gateway.dispose());
+
+describe('the OpenAPI document', () => {
+  test('is valid OpenAPI 3.1', async () => {
+    const { valid, errors } = await new Validator().validate({ ...structuredClone(document) });
+    expect(errors).toBeUndefined();
+    expect(valid).toBe(true);
+    expect(document.openapi).toBe('3.1.0');
+  });
+
+  test('describes every operation with an id, a summary, a tag and an example of an answer', () => {
+    for (const { path, method, operation } of operationsOf(document)) {
+      const where = `${method} ${path}`;
+      expect(operation.operationId, where).toMatch(/^[a-z]\w+$/);
+      expect(operation.summary, where).toBeTypeOf('string');
+      expect(operation.tags, where).toHaveLength(1);
+      const hasExample = API_EXAMPLES.some(
+        (example) => example.operationId === operation.operationId && example.response.status < 300,
+      );
+      // Metrics are not the same text twice.
+      expect(hasExample || operation.operationId === 'metrics', where).toBe(true);
+    }
+  });
+
+  test('shows an example of every error, with its code', () => {
+    for (const { path, method, operation } of operationsOf(document)) {
+      for (const [status, { content }] of Object.entries(operation.responses)) {
+        if (Number(status) < 400 || path.startsWith('/health')) continue;
+        const problems = Object.values(content?.['application/problem+json']?.examples ?? {});
+        expect(problems.length, `${method} ${path} ${status}`).toBeGreaterThan(0);
+        for (const { value } of problems) {
+          expect(value).toMatchObject({ status: Number(status), code: expect.any(String) });
+          assertMatches(value, { $ref: '#/components/schemas/Problem' });
+        }
+      }
+    }
+  });
+
+  test('every example of a JSON body matches its schema, in requests that are accepted', () => {
+    for (const example of API_EXAMPLES) {
+      const { request, response } = example;
+      if (response.status < 300 && request.body?.contentType === 'application/json') {
+        const content = operationOf(example).requestBody?.content['application/json'];
+        assertMatches(request.body.value, schemaOf(content));
+      }
+    }
+  });
+});
+
+test('every member of an answer that is always there is a required one', () => {
+  const topic = document.components.schemas['Topic'];
+  expect(topic?.['required']).toEqual([
+    'name',
+    'internal',
+    'configs',
+    'configSources',
+    'partitions',
+  ]);
+});
+
+describe('the examples, sent in their order', () => {
+  test.each(API_EXAMPLES.map((example) => [`${example.operationId}: ${example.name}`, example]))(
+    '%s',
+    async (_, example) => {
+      const answer = await send(example);
+      const text = await answer.text();
+      expect(answer.status, text).toBe(example.response.status);
+      const expected = example.response.body;
+      if (expected === undefined) {
+        expect(text).toBe('');
+        return;
+      }
+      expect(answer.headers.get('content-type')?.split(';')[0]).toBe(expected.contentType);
+      if (!expected.contentType.endsWith('json') || expected.contentType.includes('ndjson')) {
+        expect(text).toBe(expected.value);
+        return;
+      }
+      const body: unknown = JSON.parse(text);
+      const operation = operationOf(example);
+      assertMatches(
+        body,
+        schemaOf(operation.responses[answer.status]?.content?.[expected.contentType]),
+      );
+      expect(steady(body)).toEqual(steady(expected.value));
+    },
+  );
+});
+
+function operationOf({ operationId }: ApiExample): Operation {
+  for (const { operation } of operationsOf(document)) {
+    if (operation.operationId === operationId) return operation;
+  }
+  throw new Error(`there is no operation ${operationId}`);
+}
+
+function schemaOf(content: MediaType | undefined): object {
+  if (content?.schema === undefined) throw new Error('the document has no schema there');
+  return content.schema;
+}
+
+/** Checks a value against a schema of the document. */
+function assertMatches(value: unknown, schema: object): void {
+  const text = JSON.stringify(schema).replaceAll('"#/', `"${DOCUMENT_ID}#/`);
+  const validate = ajv.compile(JSON.parse(text) as object);
+  expect(validate(value), `${JSON.stringify(value)}: ${ajv.errorsText(validate.errors)}`).toBe(
+    true,
+  );
+}
+
+function send({ operationId, request }: ApiExample): Promise<Response> {
+  for (const { path, method, operation } of operationsOf(document)) {
+    if (operation.operationId !== operationId) continue;
+    const target = path.replace(/\{(\w+)\}/g, (_, name: string) =>
+      encodeURIComponent(String(request.path?.[name])),
+    );
+    const url = new URL(target, gateway.url);
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      url.searchParams.set(name, String(value));
+    }
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(request.headers ?? {})) {
+      headers.set(name, String(value));
+    }
+    const init: RequestInit = { method: method.toUpperCase(), headers };
+    if (request.body !== undefined) {
+      const { contentType, value } = request.body;
+      headers.set('Content-Type', contentType);
+      init.body = contentType === 'application/json' ? JSON.stringify(value) : String(value);
+    }
+    return fetch(url, init);
+  }
+  throw new Error(`there is no operation ${operationId}`);
+}
+
+/** The value with what differs from run to run replaced by its type. */
+function steady(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(steady);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      VOLATILE.has(name) ? typeof member : steady(member),
+    ]),
+  );
+}

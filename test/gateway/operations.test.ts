@@ -1,0 +1,107 @@
+import supertest from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { GatewayProcess } from '../support/gateway.js';
+
+let gateway: GatewayProcess;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start({ SLUICE_RACK: 'r1', SLUICE_BROKER_ID: '3' });
+});
+
+afterAll(() => gateway.dispose());
+
+function http(): ReturnType<typeof supertest> {
+  return supertest(gateway.url);
+}
+
+/** Samples of /metrics by name and labels. */
+async function samples(): Promise<ReadonlyMap<string, number>> {
+  const { text } = await http().get('/metrics').expect(200);
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line): [string, number] => {
+      const valueAt = line.lastIndexOf(' ');
+      return [line.slice(0, valueAt), Number(line.slice(valueAt + 1))];
+    }),
+  );
+}
+
+describe('health', () => {
+  test('is live and ready, with what was checked', async () => {
+    expect((await http().get('/health/live').expect(200)).body).toEqual({ status: 'ok' });
+    const ready = await http().get('/health/ready').expect(200);
+    expect(ready.body).toMatchObject({
+      status: 'ok',
+      checks: { storage: { status: 'ok', offline: [], readOnly: [], damaged: [] } },
+    });
+    expect(ready.headers['cache-control']).toBe('no-store');
+  });
+});
+
+describe('the cluster', () => {
+  test('is this broker alone, by its settings', async () => {
+    const { body } = await http().get('/v1/cluster').expect(200);
+    expect(body).toMatchObject({
+      coordination: 'embedded',
+      controller: 3,
+      brokers: [{ id: 3, url: gateway.url, rack: 'r1', alive: true }],
+    });
+  });
+});
+
+describe('metrics', () => {
+  test('count what comes in and goes out, syncs, batches and requests', async () => {
+    await http().post('/v1/topics').send({ name: 'orders' }).expect(201);
+    const before = await samples();
+    await http()
+      .post('/v1/topics/orders/records')
+      .send({ records: [{ value: 1 }, { value: 2 }, { value: 3 }] })
+      .expect(200);
+    await http().get('/v1/topics/orders/partitions/0/records').expect(200);
+    const after = await samples();
+    const grown = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    expect(grown('kafka_server_brokertopicmetrics_messagesin_total')).toBe(3);
+    expect(grown('kafka_server_brokertopicmetrics_bytesin_total')).toBeGreaterThan(60);
+    expect(grown('sluice_fetch_records_out_total')).toBe(3);
+    expect(grown('kafka_server_brokertopicmetrics_bytesout_total')).toBeGreaterThan(60);
+    expect(grown('kafka_log_logflushstats_logflush_seconds_count')).toBeGreaterThan(0);
+    expect(grown('kafka_producer_producermetrics_batch_size_bytes_count')).toBe(1);
+    const requests = 'kafka_network_requestmetrics_totaltime_seconds_count';
+    expect(grown(`${requests}{request="POST /v1/topics/{topic}/records"}`)).toBe(1);
+    expect(
+      grown(`${requests}{request="GET /v1/topics/{topic}/partitions/{partition}/records"}`),
+    ).toBe(1);
+    expect(grown(`${requests}{request="GET /metrics"}`)).toBe(1);
+    expect(after.get('kafka_log_log_size_bytes{topic="orders"}')).toBeGreaterThan(60);
+    expect(after.get('kafka_controller_kafkacontroller_globaltopiccount')).toBe(1);
+    expect(after.get('kafka_server_replicamanager_partitioncount')).toBe(1);
+  });
+});
+
+describe('the page to try the API', () => {
+  test('and all it loads come from the gateway', async () => {
+    const page = await http().get('/docs').expect(200);
+    expect(page.headers['content-type']).toMatch(/^text\/html/);
+    const policy = String(page.headers['content-security-policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toContain('http');
+    const loaded = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
+    expect(loaded).toHaveLength(4);
+    for (const path of loaded) {
+      const asset = await fetch(new URL(String(path), `${gateway.url}/docs`));
+      expect(asset.status, path).toBe(200);
+      expect(asset.headers.get('content-type'), path).toMatch(
+        /^(text\/(css|javascript)|image\/png)/,
+      );
+      expect((await asset.arrayBuffer()).byteLength, path).toBeGreaterThan(100);
+    }
+    const script = await http().get('/docs/start.js').expect(200);
+    expect(script.text).toContain("url: 'openapi.json'");
+  });
+
+  test('serves no other file', async () => {
+    for (const file of ['package.json', '..%2fpackage.json', 'swagger-ui.css.map', 'toString']) {
+      await http().get(`/docs/${file}`).expect(404);
+    }
+  });
+});
