@@ -16,8 +16,8 @@ export interface HistoryBatch {
   readonly id: number;
   readonly records: readonly PlainRecord[];
   readonly producer: BatchProducer | undefined;
-  /** Of the last try to append it. */
-  leaderEpoch: number;
+  /** Of each try to append it: it is stamped with that of the try which was written. */
+  readonly leaderEpochs: Set<number>;
   fate: Fate;
   /** Where its first record stands, once that is known. */
   baseOffset: number | undefined;
@@ -62,14 +62,20 @@ export class HistoryModel {
 
   constructor(private readonly isCompacted: boolean) {}
 
-  add(batch: Pick<HistoryBatch, 'producer' | 'leaderEpoch' | 'records'>): HistoryBatch {
+  add(records: readonly PlainRecord[], producer?: BatchProducer): HistoryBatch {
     const id = this.batches.length;
-    const records = batch.records.map((record, index) => {
-      return { ...record, headers: [['name', `${id}.${index}`] as const] };
-    });
-    const added: HistoryBatch = { ...batch, records, id, fate: 'pending', baseOffset: undefined };
-    this.batches.push(added);
-    return added;
+    const batch: HistoryBatch = {
+      id,
+      records: records.map((record, index) => {
+        return { ...record, headers: [['name', `${id}.${index}`]] };
+      }),
+      producer,
+      leaderEpochs: new Set(),
+      fate: 'pending',
+      baseOffset: undefined,
+    };
+    this.batches.push(batch);
+    return batch;
   }
 
   /** The log has answered that the batch stands at `baseOffset`. */
@@ -117,10 +123,8 @@ export class HistoryModel {
       const expected = batch.baseOffset + index;
       violated(`record ${index} of batch ${batch.id} is at ${seen.offset}, not at ${expected}`);
     }
-    if (seen.leaderEpoch !== batch.leaderEpoch) {
-      violated(
-        `offset ${seen.offset} was written in epoch ${batch.leaderEpoch}, not ${seen.leaderEpoch}`,
-      );
+    if (!batch.leaderEpochs.has(seen.leaderEpoch)) {
+      violated(`offset ${seen.offset} was never written in leader epoch ${seen.leaderEpoch}`);
     }
   }
 

@@ -61,6 +61,8 @@ export class HistoryWorld {
   #isCreated = false;
   #leaderEpoch = 1;
   #isHighWatermarkHeld = false;
+  /** The highest that a reader may have seen: nothing below is ever cut. */
+  #highWatermark = 0;
   /** Records below may have been deleted because that was asked for. */
   #deletedTo = 0;
   readonly #attempts = new Set<Attempt>();
@@ -125,10 +127,7 @@ export class HistoryWorld {
   /** Appends batches of new records in one call; does not wait for the answer. */
   async append(batches: readonly (readonly PlainRecord[])[]): Promise<void> {
     const log = await this.#started();
-    const leaderEpoch = this.#leaderEpoch;
-    const added = batches.map((records) => {
-      return this.#model.add({ records, producer: undefined, leaderEpoch });
-    });
+    const added = batches.map((records) => this.#model.add(records));
     this.#send(log, added, (batch, error) => {
       if (outcomeOf(error) === 'failed') this.#failed(batch, error);
       else batch.fate = 'unknown';
@@ -191,7 +190,7 @@ export class HistoryWorld {
   async truncate(back: number): Promise<void> {
     await this.settle();
     const log = await this.#started();
-    const offset = Math.max(log.highWatermark, log.logEndOffset - back);
+    const offset = Math.max(this.#highWatermark, log.logEndOffset - back);
     if (offset >= log.logEndOffset) return;
     this.#model.truncate(offset, false);
     // What their clients were told is gone: they begin anew.
@@ -247,7 +246,8 @@ export class HistoryWorld {
     if (seen.logStart <= from) return;
     if (!config['cleanup.policy'].includes('delete'))
       violated('records were deleted for no reason');
-    if (config['retention.bytes'] >= 0) return;
+    // By size there is no rule for a record, and what compaction removed has no say in its segment.
+    if (config['retention.bytes'] >= 0 || config['cleanup.policy'] !== 'delete') return;
     const youngest = this.nowMs - config['retention.ms'];
     for (const { id, baseOffset = -1, records, fate } of this.#model.batches) {
       const isDeleted = baseOffset >= from && baseOffset < seen.logStart;
@@ -262,11 +262,7 @@ export class HistoryWorld {
   }
 
   #sendNew(log: Log, producer: HistoryProducer, records: readonly PlainRecord[]): void {
-    const batch = this.#model.add({
-      records,
-      producer: producer.take(records.length),
-      leaderEpoch: this.#leaderEpoch,
-    });
+    const batch = this.#model.add(records, producer.take(records.length));
     this.#send(log, [batch], (_, error) => {
       if (outcomeOf(error) === 'failed') {
         this.#failed(batch, error);
@@ -293,6 +289,7 @@ export class HistoryWorld {
     const life = this.#life;
     const leaderEpoch = this.#leaderEpoch;
     const attempts = batches.map((batch) => {
+      batch.leaderEpochs.add(leaderEpoch);
       return { batch, bytes: testBatch(batch.records, batch.producer) };
     });
     for (const attempt of attempts) this.#attempts.add(attempt);
@@ -305,17 +302,16 @@ export class HistoryWorld {
         if (attempt.batch.fate !== 'gone') answer(attempt.batch);
       }
     };
-    log.append(buffers, { leaderEpoch }).then(
-      (result) => {
-        let { baseOffset } = result;
-        answered((batch) => {
-          if (!result.isDuplicate) batch.leaderEpoch = leaderEpoch;
-          this.#acknowledge(batch, baseOffset);
-          baseOffset += batch.records.length;
-        });
-      },
-      (error: unknown) => answered((batch) => refused(batch, error)),
-    );
+    const acknowledged = ({ baseOffset }: AppendResult): void => {
+      let offset = baseOffset;
+      answered((batch) => {
+        this.#acknowledge(batch, offset);
+        offset += batch.records.length;
+      });
+    };
+    log.append(buffers, { leaderEpoch }).then(acknowledged, (error: unknown) => {
+      answered((batch) => refused(batch, error));
+    });
   }
 
   #acknowledge(batch: HistoryBatch, baseOffset: number): void {
@@ -338,6 +334,7 @@ export class HistoryWorld {
       const isShown = stamped.leaderEpoch > 0 && stamped.nextOffset <= end;
       if (isShown && batch.fate === 'pending') this.#acknowledge(batch, stamped.baseOffset);
     }
+    this.#highWatermark = Math.max(this.#highWatermark, end);
     log.updateHighWatermark(end);
   }
 

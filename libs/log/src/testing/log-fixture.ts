@@ -163,8 +163,9 @@ export function openLogs(
   );
 }
 
+/** Records are kept for ever unless told otherwise: the tests' have timestamps of long ago. */
 export function topicConfig(overrides: TopicConfigOverrides = {}): TopicConfig {
-  return parseTopicConfig(overrides, 1);
+  return parseTopicConfig({ 'retention.ms': '-1', ...overrides }, 1);
 }
 
 /** The test's log: made on first use, configured when it was found on disk. */
