@@ -40,12 +40,7 @@ export class GroupsController {
   @Get()
   @ApiOperation({ operationId: 'committedOffsets', summary: 'Show committed offsets and lag' })
   @ApiOkResponse({ type: CommittedOffsetsDto, description: 'Empty for a group that is not known.' })
-  @ApiErrors(
-    'INVALID_REQUEST',
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'UNKNOWN_SERVER_ERROR',
-    'COORDINATOR_NOT_AVAILABLE',
-  )
+  @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'COORDINATOR_NOT_AVAILABLE')
   async committedOffsets(
     @Param('group') group: string,
     @Query() query: CommittedOffsetsQuery,

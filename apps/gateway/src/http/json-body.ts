@@ -12,7 +12,7 @@ import { syntaxProblem } from '../records/record-faults.js';
 export function parseJsonBody(bytes: Buffer): object {
   if (bytes.length === 0) throw notAnObject('The body is empty; a JSON object is expected.');
   assertJson(bytes);
-  const body: unknown = JSON.parse(bytes.toString());
+  const body: unknown = JSON.parse(bytes.toString(), refuseInheritedName);
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
   throw notAnObject('The body must be a JSON object.');
 }
@@ -26,6 +26,12 @@ function assertJson(bytes: Buffer): void {
   } catch (error) {
     throw syntaxProblem(error, 'The body');
   }
+}
+
+/** Names that every object has: the check for unknown members does not see them. */
+function refuseInheritedName(name: string, value: unknown): unknown {
+  if (!(name in Object.prototype)) return value;
+  throw new ProtocolError('INVALID_REQUEST', `No member may be named ${name}.`);
 }
 
 function notAnObject(detail: string): ProtocolError {

@@ -4,7 +4,7 @@ import type { Broker, ListedOffset, OffsetSpec } from '#broker';
 import { ListedOffsetDto, LogStartOffsetDto } from './dto/answers.dto.js';
 import { DeleteRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
 import { ApiErrors } from './openapi/problem-responses.js';
-import { PartitionPipe } from './path-pipes.js';
+import { PartitionParam } from './partition-param.js';
 import { BROKER } from './tokens.js';
 
 /** What is asked of one partition besides its records, which are the data plane's. */
@@ -28,7 +28,7 @@ export class PartitionsController {
   )
   deleteRecords(
     @Param('topic') topic: string,
-    @Param('partition', PartitionPipe) partition: number,
+    @PartitionParam() partition: number,
     @Query() query: DeleteRecordsQuery,
   ): Promise<{ logStartOffset: number }> {
     return this.broker.deleteRecords({ topic, partition }, query.beforeOffset);
@@ -47,7 +47,7 @@ export class PartitionsController {
   )
   listOffset(
     @Param('topic') topic: string,
-    @Param('partition', PartitionPipe) partition: number,
+    @PartitionParam() partition: number,
     @Query() query: ListOffsetQuery,
   ): Promise<ListedOffset> {
     return this.broker.listOffset({ topic, partition }, offsetSpec(query.at));

@@ -31,9 +31,10 @@ function invalidRequest(errors: ValidationError[]): ProtocolError {
 
 function faultsOf(error: ValidationError, prefix: string): Fault[] {
   const pointer = `${prefix}${escapePointer(error.property)}`;
+  const unknown = prefix.startsWith('?') ? 'is not known here' : 'is not a known member';
   const own = Object.entries(error.constraints ?? {}).map(([constraint, message]) => ({
     pointer,
-    detail: constraint === 'whitelistValidation' ? 'is not a known member' : message,
+    detail: constraint === 'whitelistValidation' ? unknown : message,
   }));
   const nested = (error.children ?? []).flatMap((child) => faultsOf(child, `${pointer}/`));
   return [...own, ...nested];

@@ -12,6 +12,7 @@ function perConfig(schema: object): object {
     type: 'object',
     properties: Object.fromEntries(TOPIC_CONFIG_KEYS.map((key) => [key, schema])),
     required: [...TOPIC_CONFIG_KEYS],
+    selfRequired: true,
     additionalProperties: false,
   };
 }

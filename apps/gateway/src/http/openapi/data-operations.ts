@@ -3,6 +3,13 @@
  * describes; what they accept is described here from the constants that they check with.
  */
 import type { ErrorCode } from '#protocol';
+import {
+  FETCH_BYTES_DEFAULT,
+  FETCH_BYTES_MAX,
+  FETCH_LIMIT_DEFAULT,
+  FETCH_WAIT_MS_MAX,
+} from '../data/fetch-query.js';
+import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../data/produce-query.js';
 import type { Operation, Parameter, PathItem, ResponseObject, Schema } from './openapi-types.js';
 import { problemResponses } from './problem-responses.js';
 
@@ -164,7 +171,7 @@ const PRODUCE: Operation = {
   parameters: [
     TOPIC,
     query('acks', { type: 'string', enum: ['all', '1', '0'], default: 'all' }),
-    query('timeoutMs', { type: 'integer', minimum: 1, default: 30_000 }),
+    query('timeoutMs', { type: 'integer', minimum: 1, default: PRODUCE_TIMEOUT_MS_DEFAULT }),
     query(
       'partitioner',
       { type: 'string', enum: ['sticky', 'roundrobin'], default: 'sticky' },
@@ -236,13 +243,17 @@ const FETCH: Operation = {
       'A number, `earliest` or `latest`.',
     ),
     query('timestamp', { type: 'integer', minimum: 0 }, 'Begins at the first record not older.'),
-    query('limit', { type: 'integer', minimum: 1, default: 500 }, 'Records.'),
+    query('limit', { type: 'integer', minimum: 1, default: FETCH_LIMIT_DEFAULT }, 'Records.'),
     query(
       'maxBytes',
-      { type: 'integer', minimum: 1, default: 1_048_576 },
+      { type: 'integer', minimum: 1, maximum: FETCH_BYTES_MAX, default: FETCH_BYTES_DEFAULT },
       'One record always fits.',
     ),
-    query('waitMs', { type: 'integer', minimum: 0, maximum: 60_000, default: 0 }, 'Long poll.'),
+    query(
+      'waitMs',
+      { type: 'integer', minimum: 0, maximum: FETCH_WAIT_MS_MAX, default: 0 },
+      'Long poll.',
+    ),
     query('minBytes', { type: 'integer', minimum: 1, default: 1 }, 'Ends the wait.'),
     query(
       'leaderEpoch',

@@ -26,10 +26,10 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
     },
     response: problem({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
-      detail: 'Topic "orders" has 3 partitions, from 0; there is no partition 9.',
+      detail: 'Nothing was committed: there is no partition 9 of topic "orders".',
       instance: GROUP_OFFSETS,
       isWrite: true,
-      faults: [{ pointer: '/offsets/0/partition', detail: 'there is no such partition' }],
+      faults: [{ pointer: '/offsets/0', detail: 'there is no partition 9 of topic "orders"' }],
     }),
   },
   {
@@ -42,10 +42,16 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
     },
     response: problem({
       code: 'OFFSET_OUT_OF_RANGE',
-      detail: 'Offset 1000 is above the high watermark, 4.',
+      detail: 'Nothing was committed: the high watermark of partition 0 of topic "orders" is 4.',
       instance: GROUP_OFFSETS,
       isWrite: true,
-      faults: [{ pointer: '/offsets/0/offset', detail: 'is above the high watermark, 4' }],
+      faults: [
+        {
+          pointer: '/offsets/0/offset',
+          detail: 'the high watermark of partition 0 of topic "orders" is 4',
+        },
+      ],
+      members: { logStartOffset: 1, highWatermark: 4 },
     }),
   },
   {
@@ -88,14 +94,15 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
     }),
   },
   {
-    name: 'unknownTopic',
+    name: 'unknownParameter',
     operationId: 'committedOffsets',
-    summary: 'A topic that there is not',
-    request: { path: { group: 'billing' }, query: { topic: 'nowhere' } },
+    summary: 'A parameter that there is not',
+    request: { path: { group: 'billing' }, query: { topics: 'orders' } },
     response: problem({
-      code: 'UNKNOWN_TOPIC_OR_PARTITION',
-      detail: 'There is no topic "nowhere"; POST /v1/topics makes one.',
+      code: 'INVALID_REQUEST',
+      detail: '?topics: is not known here.',
       instance: GROUP_OFFSETS,
+      faults: [{ pointer: '?topics', detail: 'is not known here' }],
     }),
   },
   {
@@ -120,12 +127,12 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'ok',
     operationId: 'ready',
-    summary: 'It serves, and nothing is wrong',
+    summary: 'It serves, and nothing is wrong; the partitions of internal topics count too',
     request: {},
     response: answers(200, {
       status: 'ok',
       checks: {
-        storage: { status: 'ok', partitions: 3, offline: [], readOnly: [], damaged: [] },
+        storage: { status: 'ok', partitions: 19, offline: [], readOnly: [], damaged: [] },
       },
     }),
   },

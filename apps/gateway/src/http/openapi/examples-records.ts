@@ -9,7 +9,8 @@ const TIMESTAMP = 1_750_000_000_000;
 const PARTITION_0 = { topic: 'orders', partition: 0 };
 
 const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
-const NO_SUCH_PARTITION = 'Topic "orders" has 3 partitions, from 0; there is no partition 9.';
+const NO_SUCH_PARTITION = 'There is no partition 9 of topic "orders".';
+const PRODUCER_ID = 125_078_188_589_056;
 
 export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
@@ -77,10 +78,12 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     },
     response: problem({
       code: 'INVALID_RECORD',
-      detail: 'A record has neither value nor valueBase64.',
+      detail: '/records/1: a record has a "value" (any JSON) or a "valueBase64".',
       instance: RECORDS,
       isWrite: true,
-      faults: [{ pointer: '/records/1', detail: 'has neither value nor valueBase64' }],
+      faults: [
+        { pointer: '/records/1', detail: 'a record has a "value" (any JSON) or a "valueBase64"' },
+      ],
     }),
   },
   {
@@ -100,7 +103,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     operationId: 'initProducer',
     summary: 'An id for an idempotent producer',
     request: {},
-    response: answers(201, { producerId: 0, producerEpoch: 0 }),
+    response: answers(201, { producerId: PRODUCER_ID, producerEpoch: 0 }),
   },
   {
     name: 'idempotent',
@@ -109,7 +112,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: {
       path: { topic: 'orders' },
       query: { partition: 0 },
-      headers: { 'Producer-Id': 0, 'Producer-Epoch': 0, 'Producer-Sequence': 0 },
+      headers: { 'Producer-Id': PRODUCER_ID, 'Producer-Epoch': 0, 'Producer-Sequence': 0 },
       body: json({ value: 'once' }),
     },
     response: answers(200, { offsets: [{ partition: 0, offset: 3, timestamp: TIMESTAMP }] }),
@@ -121,14 +124,15 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: {
       path: { topic: 'orders' },
       query: { partition: 0 },
-      headers: { 'Producer-Id': 0, 'Producer-Epoch': 0, 'Producer-Sequence': 7 },
+      headers: { 'Producer-Id': PRODUCER_ID, 'Producer-Epoch': 0, 'Producer-Sequence': 7 },
       body: json({ value: 'later' }),
     },
     response: problem({
       code: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
-      detail: 'The sequence is 7; the next one of this producer and partition is 1.',
+      detail: `Producer ${PRODUCER_ID} must go on with sequence 1, not 7.`,
       instance: RECORDS,
       isWrite: true,
+      members: { nextSequence: 1 },
     }),
   },
   {
@@ -168,7 +172,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: { path: PARTITION_0, query: { offset: 1000 } },
     response: problem({
       code: 'OFFSET_OUT_OF_RANGE',
-      detail: 'Offset 1000 is not in the log, which goes from 0 to 4.',
+      detail: "Offset 1000 is beyond the log's end, which is 4.",
       instance: PARTITION_RECORDS,
       members: { logStartOffset: 0, highWatermark: 4 },
     }),
@@ -219,7 +223,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: { path: PARTITION_0, query: { beforeOffset: 1000 } },
     response: problem({
       code: 'OFFSET_OUT_OF_RANGE',
-      detail: 'Offset 1000 is above the high watermark, 4.',
+      detail: 'Records up to offset 1000 cannot be deleted: the high watermark is 4.',
       instance: PARTITION_RECORDS,
       isWrite: true,
       members: { logStartOffset: 1, highWatermark: 4 },

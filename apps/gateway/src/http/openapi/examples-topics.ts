@@ -5,7 +5,7 @@ import { answers, json, problem } from './example-parts.js';
 const ORDERS = '/v1/topics/orders';
 const NOWHERE = '/v1/topics/nowhere';
 
-const NO_SUCH_TOPIC = 'There is no topic "nowhere"; POST /v1/topics makes one.';
+const NO_SUCH_TOPIC = 'There is no topic "nowhere".';
 
 export const TOPIC_EXAMPLES: readonly ApiExample[] = [
   {
@@ -64,13 +64,13 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
     request: { body: json({ name: 'more-orders', configs: { 'cleanup.policy': 'shred' } }) },
     response: problem({
       code: 'INVALID_CONFIG',
-      detail: 'cleanup.policy must be "delete", "compact" or "compact,delete".',
+      detail: 'cleanup.policy accepts "delete", "compact" or "compact,delete".',
       instance: '/v1/topics',
       isWrite: true,
       faults: [
         {
           pointer: '/configs/cleanup.policy',
-          detail: 'must be "delete", "compact" or "compact,delete"',
+          detail: 'cleanup.policy accepts "delete", "compact" or "compact,delete"',
         },
       ],
     }),
@@ -129,9 +129,12 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
     request: { path: { topic: 'orders' }, body: json({ partitions: 1 }) },
     response: problem({
       code: 'INVALID_PARTITIONS',
-      detail: 'The topic has 3 partitions; partitions only grow.',
+      detail: "a topic's partitions only grow: it has 3, not 1.",
       instance: ORDERS,
       isWrite: true,
+      faults: [
+        { pointer: '/partitions', detail: "a topic's partitions only grow: it has 3, not 1" },
+      ],
     }),
   },
 ];
