@@ -6,8 +6,10 @@ export interface RawAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Chunks joined, where the answer was chunked. */
+  /** As UTF-8; chunks joined, where the answer was chunked. */
   readonly body: string;
+  /** The same, a character a byte. */
+  readonly latin1Body: string;
 }
 
 /**
@@ -115,7 +117,7 @@ export class RawConnection {
       headers['transfer-encoding'] === 'chunked'
         ? await this.#chunks()
         : await this.#exactly(Number(headers['content-length'] ?? 0));
-    return { status, headers, body: Buffer.from(bytes, 'latin1').toString() };
+    return { status, headers, body: Buffer.from(bytes, 'latin1').toString(), latin1Body: bytes };
   }
 
   /** The next line of a chunked NDJSON answer, parsed; chunk sizes between lines are passed over. */

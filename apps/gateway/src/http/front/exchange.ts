@@ -109,7 +109,10 @@ export class Exchange implements InFlightRequest {
       this.onBodyIdle();
       return;
     }
-    this.fail(bodyIdleError(this.context.options.bodyIdleTimeoutMs), { status: 408 });
+    // Nothing to drain: the client does not send.
+    this.response.shouldKeepAlive = false;
+    const error = bodyIdleError(this.context.options.bodyIdleTimeoutMs);
+    writeProblem(this.response, error, this.path, { status: 408 });
   }
 
   halfClosed(): void {
