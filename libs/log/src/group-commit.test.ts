@@ -56,10 +56,10 @@ describe('group commit', () => {
     const ends: number[] = [];
     log.onSyncedEnd((end) => ends.push(end));
     let answer: AppendResult | undefined;
-    const append = log.append([valuesBatch(['a'])], EPOCH).then((result) => {
-      answer = result;
+    const append = (async () => {
+      answer = await log.append([valuesBatch(['a'])], EPOCH);
       expect(ends).toEqual([1]);
-    });
+    })();
     await broker.scheduler.settle();
     expect(answer).toBeUndefined();
     expect(ends).toEqual([]);

@@ -142,6 +142,11 @@ export class LogManager {
     return this.#unopened;
   }
 
+  /** Segment files that are open now. */
+  get openFileCount(): number {
+    return this.parts.environment.files.openCount;
+  }
+
   /** Bytes that the tail cache holds now. */
   get tailCacheBytes(): number {
     return this.parts.tailCache.bytes;

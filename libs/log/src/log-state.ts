@@ -20,7 +20,7 @@ import type { PartitionTail } from './tail-cache.js';
 export type Durability = 'fsync' | 'os';
 
 /** Lets a bounded number of syncs run at a time; resolves or rejects as the task does. */
-export interface SyncLimiter {
+interface SyncLimiter {
   run<T>(task: () => Promise<T>): Promise<T>;
 }
 

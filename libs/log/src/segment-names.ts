@@ -48,7 +48,7 @@ export function parseSegmentFileName(name: string): SegmentFileName | undefined 
 }
 
 /** Where recovery keeps what it cut from a segment: `<base>.log.cut-<n>`, n counted from 1. */
-export function cutFileName(baseOffset: number, n: number): string {
+function cutFileName(baseOffset: number, n: number): string {
   return `${segmentFileName(baseOffset, 'log')}.cut-${n}`;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseTopicConfig, type TopicConfig, type TopicConfigOverrides } from '#protocol';
@@ -30,7 +30,7 @@ export const TOPIC = { topic: 'orders', partition: 0 };
 export const TOPIC_ID = 'a1b2c3d4-0000-4000-8000-000000000001';
 
 /** What a test saw of the logs. */
-export class SeenEvents implements LogObserver {
+class SeenEvents implements LogObserver {
   readonly damagedRanges: DamagedRange[] = [];
   appendedRecords = 0;
   syncs = 0;
@@ -120,7 +120,7 @@ export class FakeBroker {
 
 /** A data directory on the machine's disk. */
 export class RealBroker {
-  readonly dataDir = mkdtempSync(join(tmpdir(), 'sluice-log-'));
+  readonly dataDir = join(tmpdir(), `sluice-log-${randomUUID()}`);
   readonly clock = new FakeClock();
   readonly scheduler = new FakeScheduler(this.clock);
   readonly fileSystem = new NodeFileSystem();
@@ -135,8 +135,8 @@ export class RealBroker {
     return join(this.dataDir, `${TOPIC.topic}-${TOPIC.partition}`, name);
   }
 
-  remove(): void {
-    rmSync(this.dataDir, { recursive: true, force: true });
+  remove(): Promise<void> {
+    return this.fileSystem.removeDirectory(this.dataDir);
   }
 }
 
