@@ -99,7 +99,7 @@ export class GatewayProcess {
     createInterface(child.stderr).on('line', (line) => this.logLines.push(line));
     createInterface(child.stdout).on('line', (line) => this.outputLines.push(line));
     // `close` comes after the last line; `exit` may come before it.
-    this.#exit = once(child, 'close').then(([code, signal]) => ({ code, signal }) as Exit);
+    this.#exit = once(child, 'close').then(([code, signal]) => ({ code, signal }));
     return this.#exit;
   }
 

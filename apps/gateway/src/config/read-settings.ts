@@ -94,7 +94,7 @@ function warningsOf(environment: Environment): string[] {
   const known = Object.values(SETTINGS).map((setting): string => setting.variable);
   const clusterVariables: readonly string[] = CLUSTER_VARIABLES;
   const warnings: string[] = [];
-  for (const variable of Object.keys(environment).sort()) {
+  for (const variable of Object.keys(environment).toSorted()) {
     if (!variable.startsWith('SLUICE_') || variable === 'SLUICE_REDIS_URL') continue;
     if (known.includes(variable)) continue;
     if (clusterVariables.includes(variable)) {

@@ -27,7 +27,7 @@ export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapte
   const fastifyOptions: FastifyHttpOptions<Server> = {
     bodyLimit: settings.requestBytesMax,
     genReqId: requestIdOf,
-    serverFactory: (handler) => options.serve(handler as RequestListener),
+    serverFactory: (handler) => options.serve(handler),
     // The front answers what is not HTTP.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),

@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 
 /** Files of Swagger UI that the page needs, with their types. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -9,7 +7,7 @@ const ASSETS: Readonly<Record<string, string>> = {
   'favicon-32x32.png': 'image/png',
 };
 
-const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const folder = new URL('.', import.meta.resolve('swagger-ui-dist/package.json'));
 
 /**
  * The page's only sources are this gateway's: it works without a network, and nobody learns of it.
@@ -64,5 +62,5 @@ export interface DocsAsset {
 export async function docsAsset(name: string): Promise<DocsAsset | undefined> {
   const contentType = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
   if (contentType === undefined) return undefined;
-  return { contentType, bytes: await readFile(join(folder, name)) };
+  return { contentType, bytes: await readFile(new URL(name, folder)) };
 }

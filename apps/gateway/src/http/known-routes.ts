@@ -17,7 +17,7 @@ export class KnownRoutes {
   /** The methods that the path answers, in order; empty when there is no such path. */
   methodsOf(path: string): string[] {
     const methods = this.#routes.filter((route) => route.path.test(path));
-    return [...new Set(methods.map((route) => route.method))].sort();
+    return [...new Set(methods.map((route) => route.method))].toSorted();
   }
 }
 

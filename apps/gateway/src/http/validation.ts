@@ -1,9 +1,7 @@
 import { ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { type Fault, ProtocolError } from '#protocol';
-
-/** Base of DTOs that hold query parameters: their faults are named `?name`, a body's `/name`. */
-export abstract class QueryParameters {}
+import { QUERIES } from './dto/queries.dto.js';
 
 /** Checks bodies and queries against their DTOs; all faults are answered at once, with pointers. */
 export function dtoPipe(): ValidationPipe {
@@ -19,7 +17,7 @@ export function dtoPipe(): ValidationPipe {
 }
 
 function invalidRequest(errors: ValidationError[]): ProtocolError {
-  const prefix = errors[0]?.target instanceof QueryParameters ? '?' : '/';
+  const prefix = isQuery(errors[0]?.target) ? '?' : '/';
   const faults = errors.flatMap((error) => faultsOf(error, prefix));
   const [first] = faults;
   const detail =
@@ -27,6 +25,11 @@ function invalidRequest(errors: ValidationError[]): ProtocolError {
       ? 'The request is malformed.'
       : `${first.pointer}: ${first.detail}${faults.length > 1 ? `; and ${faults.length - 1} more` : ''}.`;
   return new ProtocolError('INVALID_REQUEST', detail, { faults });
+}
+
+/** Faults of query parameters are named `?name`, those of a body's members `/name`. */
+function isQuery(target: object | undefined): boolean {
+  return QUERIES.some((query) => target instanceof query);
 }
 
 function faultsOf(error: ValidationError, prefix: string): Fault[] {
@@ -41,6 +44,6 @@ function faultsOf(error: ValidationError, prefix: string): Fault[] {
 }
 
 /** RFC 6901, section 3. */
-export function escapePointer(member: string): string {
+function escapePointer(member: string): string {
   return member.replaceAll('~', '~0').replaceAll('/', '~1');
 }

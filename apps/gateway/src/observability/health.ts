@@ -9,7 +9,7 @@ export interface ReadinessReport {
   };
 }
 
-export interface StorageCheck {
+interface StorageCheck {
   readonly status: 'ok' | 'degraded';
   readonly partitions: number;
   /** Partitions that cannot be served, and why. */

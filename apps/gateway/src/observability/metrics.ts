@@ -162,7 +162,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     const hot = this.#histograms.map(
       ({ name, help }): MetricDescription => ({ name, type: 'histogram', help }),
     );
-    return [...plain, ...hot].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...plain, ...hot].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The place of a route among the latencies; asked for once a route. */

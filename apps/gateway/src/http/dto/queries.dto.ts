@@ -1,12 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsString, Matches } from 'class-validator';
-import { QueryParameters } from '../validation.js';
 import { IsWholeNumber, OptionalMember } from './members.js';
 import { booleanFromText, wholeNumberFromText } from './query-text.js';
 
 /** Query of `GET /v1/topics`. */
-export class ListTopicsQuery extends QueryParameters {
+export class ListTopicsQuery {
   @ApiPropertyOptional({ type: 'boolean', default: false, description: 'Internal topics, too.' })
   @OptionalMember()
   @Transform(booleanFromText)
@@ -15,7 +14,7 @@ export class ListTopicsQuery extends QueryParameters {
 }
 
 /** Query of `DELETE .../records`. */
-export class DeleteRecordsQuery extends QueryParameters {
+export class DeleteRecordsQuery {
   @ApiProperty({
     type: 'integer',
     minimum: 0,
@@ -27,7 +26,7 @@ export class DeleteRecordsQuery extends QueryParameters {
 }
 
 /** Query of `GET .../offsets`. */
-export class ListOffsetQuery extends QueryParameters {
+export class ListOffsetQuery {
   @ApiProperty({
     type: 'string',
     pattern: '^(earliest|latest|[0-9]{1,16})$',
@@ -40,9 +39,17 @@ export class ListOffsetQuery extends QueryParameters {
 }
 
 /** Query of `GET /v1/groups/{group}/offsets`. */
-export class CommittedOffsetsQuery extends QueryParameters {
+export class CommittedOffsetsQuery {
   @ApiPropertyOptional({ type: 'string', description: 'Only the partitions of this topic.' })
   @OptionalMember()
   @IsString({ message: 'must be the name of one topic' })
   readonly topic?: string;
 }
+
+/** The DTOs that hold query parameters, not bodies. */
+export const QUERIES = [
+  ListTopicsQuery,
+  DeleteRecordsQuery,
+  ListOffsetQuery,
+  CommittedOffsetsQuery,
+] as const;

@@ -10,7 +10,7 @@ import {
   FETCH_WAIT_MS_MAX,
 } from '../data/fetch-query.js';
 import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../data/produce-query.js';
-import type { Operation, Parameter, PathItem, ResponseObject, Schema } from './openapi-types.js';
+import type { Operation, Parameter, PathItem, Schema } from './openapi-types.js';
 import { problemResponses } from './problem-responses.js';
 
 const PRODUCE_PATH = '/v1/topics/{topic}/records';
