@@ -21,6 +21,8 @@ export async function unpackBody(
   });
   payload.on('error', (error) => plain.destroy(error));
   unpacker.on('error', (error) => plain.destroy(unpackingError(coding, error)));
+  // Who reads it hears of the error; a route that needs no body does not listen.
+  plain.on('error', () => undefined);
   plain.on('close', () => unpacker.destroy());
   payload.pipe(unpacker).pipe(plain);
   return plain;
