@@ -84,7 +84,8 @@ export class LogLoader {
     await epochs.cache.flush();
     const { active } = state.segments;
     active.firstAppendMs = active.sizeBytes > 0 ? environment.clock.nowMs() : undefined;
-    await replayProducers(state, new LogReader(state, environment), environment.clock.nowMs());
+    const reader = new LogReader(state, environment);
+    await replayProducers(state, reader, environment.clock.nowMs(), end.walked);
     return new Log(state, environment);
   }
 

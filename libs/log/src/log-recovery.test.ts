@@ -170,6 +170,16 @@ describe('recovery', () => {
     expect(broker.disk.counts(broker.path(LOG_0)).reads).toBe(before);
   });
 
+  it('reads a log once that has no idempotent producers', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    for (let i = 0; i < 50; i += 1) await appendValues(log, filler(1000));
+    broker.crash();
+    const before = broker.disk.counts(broker.path(LOG_0)).reads;
+    await broker.open();
+    expect(broker.disk.counts(broker.path(LOG_0)).reads - before).toBe(1);
+  });
+
   it('does not lose a roll: the new segment’s name is durable before its records are acknowledged', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });

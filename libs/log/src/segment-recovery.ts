@@ -20,11 +20,20 @@ export type RecoveringLog = Pick<
   'topicPartition' | 'directory' | 'segments' | 'epochs' | 'damage' | 'denseFrom'
 >;
 
+/** From `from` to the log's end every batch was seen. */
+export interface WalkedRange {
+  readonly from: Offset;
+  /** Of the first batch in it that has a producer id. */
+  readonly firstIdempotentOffset: Offset | undefined;
+}
+
 /** Where a log ends after recovery. */
 export interface RecoveredEnd {
   readonly logEnd: Offset;
   /** Offsets below `durableEnd` that are gone; the log must take no writes. */
   readonly isShort: boolean;
+  /** What recovery has looked at; undefined when it was not needed. */
+  readonly walked?: WalkedRange;
 }
 
 /**
@@ -40,6 +49,7 @@ export class SegmentRecovery {
   /** The offset that must come next. */
   #expected: Offset;
   #isShort = false;
+  #firstIdempotentOffset: Offset | undefined;
 
   constructor(
     private readonly log: RecoveringLog,
@@ -67,7 +77,8 @@ export class SegmentRecovery {
     }
     if (this.#expected < this.bounds.durableEnd) this.#reportMissing();
     await this.#makeDurable(from);
-    return { logEnd: this.#expected, isShort: this.#isShort };
+    const walked = { from, firstIdempotentOffset: this.#firstIdempotentOffset };
+    return { logEnd: this.#expected, isShort: this.#isShort, walked };
   }
 
   async #recover(segment: LogSegment): Promise<void> {
@@ -122,6 +133,7 @@ export class SegmentRecovery {
     if (!batch.isCrcValid()) return false;
     segment.appended({ position, sizeBytes, lastOffset, maxTimestamp: batch.maxTimestamp });
     segment.verified.add(position, position + sizeBytes);
+    if (batch.producerId >= 0) this.#firstIdempotentOffset ??= baseOffset;
     const { epochs } = this.log;
     // The file of epochs is written before a batch of a new one is: it only misses what it lost.
     if ((epochs.epochForOffset(baseOffset) ?? -1) < batch.leaderEpoch) {
