@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import supertest from 'supertest';
 import { afterEach, describe, expect, test } from 'vitest';
-import { GatewayProcess } from '../support/gateway.js';
+import { type Exit, GatewayProcess } from '../support/gateway.js';
 
 let gateway: GatewayProcess;
 
@@ -93,6 +94,33 @@ describe('a stop', () => {
     gateway = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '0' });
     expect(await gateway.stop()).toEqual({ code: 1, signal: null });
     expect(gateway.log.at(-1)).toMatchObject({ level: 'error' });
+  });
+
+  test('is cut short by a second signal, with 1', async () => {
+    gateway = await GatewayProcess.start();
+    await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
+    const client = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    try {
+      client.write('POST /v1/topics/orders/records HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+      client.write('Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhe');
+      await waitFor(async () => {
+        const { text } = await supertest(gateway.url).get('/metrics');
+        return /^sluice_http_requests_in_flight 2$/m.test(text);
+      });
+      let exit: Exit | undefined;
+      void gateway.ended().then((ended) => {
+        exit = ended;
+      });
+      // Signals that come together count as one: it goes on until one came late enough.
+      await waitFor(async () => {
+        gateway.signal('SIGTERM');
+        await nextTurn();
+        return exit !== undefined;
+      });
+      expect(exit).toEqual({ code: 1, signal: null });
+    } finally {
+      client.destroy();
+    }
   });
 
   test('keeps topics, records and committed offsets for the next start', async () => {

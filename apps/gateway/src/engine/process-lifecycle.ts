@@ -83,17 +83,25 @@ function endOnBugs(logger: ProcessLogger): void {
   process.on('unhandledRejection', endOnBug);
 }
 
+/**
+ * A signal this soon after another is the same one: Ctrl-C reaches a whole process group, and npm
+ * sends it on to its child, which has it already.
+ */
+const SAME_SIGNAL_MS = 500;
+
 /** Resolves with the first signal to stop; the second ends the process at once. */
 function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
   return new Promise((resolveSignal) => {
-    let isStopping = false;
+    let firstAtMs: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
-      if (isStopping) {
+      const nowMs = performance.now();
+      if (firstAtMs === undefined) {
+        firstAtMs = nowMs;
+        resolveSignal(signal);
+      } else if (nowMs - firstAtMs > SAME_SIGNAL_MS) {
         logger.warn({ signal }, 'a second signal: the stop is cut short');
         end(EXIT_CODES.stopCutShort);
       }
-      isStopping = true;
-      resolveSignal(signal);
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
