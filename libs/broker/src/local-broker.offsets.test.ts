@@ -12,7 +12,7 @@ describe('commitOffsets', () => {
       { topic: 'events', partition: 0, offset: 2 },
     ]);
     expect(await broker.committedOffsets('g')).toEqual([
-      { topic: 'events', partition: 0, offset: 2, highWatermark: 2, lag: 0, metadata: '' },
+      { topic: 'events', partition: 0, offset: 2, highWatermark: 2, lag: 0, metadata: null },
       { topic: 'events', partition: 1, offset: 1, highWatermark: 2, lag: 1, metadata: 'half' },
     ]);
   });
@@ -100,7 +100,7 @@ describe('committedOffsets', () => {
     await broker.commitOffsets('g', [{ topic: 'events', partition: 1, offset: 1 }]);
     expect(await broker.committedOffsets('g', 'events')).toEqual([
       { topic: 'events', partition: 0, offset: null, highWatermark: 2, lag: null, metadata: null },
-      { topic: 'events', partition: 1, offset: 1, highWatermark: 2, lag: 1, metadata: '' },
+      { topic: 'events', partition: 1, offset: 1, highWatermark: 2, lag: 1, metadata: null },
     ]);
     expect(await broker.committedOffsets('g', 'nowhere')).toEqual([]);
     expect(await broker.committedOffsets('unknown', 'events')).toEqual([]);

@@ -5,7 +5,7 @@
  * key must always be written the same way.
  *
  *     key    {"kind":"offset","version":1,"group":"g","topic":"t","partition":0}
- *     value  {"version":1,"topicId":"<uuid>","offset":42,"leaderEpoch":3,"metadata":"","committedAtMs":1}
+ *     value  {"version":1,"topicId":"<uuid>","offset":42,"leaderEpoch":3,"metadata":null,"committedAtMs":1}
  *
  * A record without value takes the offset back. Keys of a kind or version that is not known are left
  * alone: they are of a later version of this program.
@@ -46,7 +46,7 @@ export interface OffsetValue {
   readonly topicId: string;
   readonly offset: Offset;
   readonly leaderEpoch: LeaderEpoch | null;
-  readonly metadata: string;
+  readonly metadata: string | null;
   readonly committedAtMs: number;
 }
 
@@ -135,7 +135,7 @@ function parseValue(text: string): OffsetValue {
   if (
     typeof topicId !== 'string' ||
     typeof offset !== 'number' ||
-    typeof metadata !== 'string' ||
+    (typeof metadata !== 'string' && metadata !== null) ||
     typeof committedAtMs !== 'number' ||
     (typeof leaderEpoch !== 'number' && leaderEpoch !== null)
   ) {

@@ -101,7 +101,7 @@ export class OffsetStore {
           topicId: topic.id,
           offset: commit.offset,
           leaderEpoch: commit.leaderEpoch ?? null,
-          metadata: commit.metadata ?? '',
+          metadata: commit.metadata ?? null,
           committedAtMs,
         },
       };
