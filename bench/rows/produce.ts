@@ -16,7 +16,7 @@ import {
 import { median, type Row, type RowContext, type RowResult } from '../harness/row.js';
 
 const PATH = '/v1/topics/bench/records';
-const FSYNC_HISTOGRAM = 'sluice_log_sync_duration_seconds';
+const FSYNC_HISTOGRAM = 'kafka_log_logflushstats_logflush_seconds';
 
 const text = (bytes: number) => 'x'.repeat(bytes);
 const smallObject = (n: number) => ({
