@@ -37,7 +37,12 @@ export class ProblemFilter implements ExceptionFilter {
   /** Also for what Fastify meets before there is a route (a path that cannot be decoded). */
   answer(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const path = pathOf(request);
-    const { error, status, allow } = this.#errorOf(exception, request.method, path);
+    // A client that goes away within its request is none of our errors.
+    const isAborted = exception !== null && exception === request.raw.errored;
+    const answered: AnsweredError = isAborted
+      ? { error: new ProtocolError('INVALID_REQUEST', 'The connection closed within the request.') }
+      : this.#errorOf(exception, request.method, path);
+    const { error, status, allow } = answered;
     const problem = problemDocument(error, path, {
       isWrite: isWriteMethod(request.method),
       ...(status === undefined ? {} : { status }),
