@@ -4,9 +4,18 @@
  *
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/json.js
  */
+
 import { bench, do_not_optimize, group, run } from 'mitata';
+import { encodeRecordBatches, RecordBatch, RecordCursor, stampBatch } from '#log';
+import { parseJsonRecordLines } from '../../apps/gateway/src/records/json-record-lines.js';
 import { parseJsonRecord, parseJsonRecords } from '../../apps/gateway/src/records/json-records.js';
 import { assertJson } from '../../apps/gateway/src/records/json-scanner.js';
+import { NdjsonLines } from '../../apps/gateway/src/records/ndjson-lines.js';
+import { RenderCache } from '../../apps/gateway/src/records/render-cache.js';
+import {
+  type RenderRequest,
+  renderRecords,
+} from '../../apps/gateway/src/records/render-records.js';
 
 const LIMITS = { recordsMax: 100_000, headersPerRecordMax: 100 };
 
@@ -38,9 +47,51 @@ for (const [name, body] of Object.entries(bodies)) {
 }
 
 const line = Buffer.from(JSON.stringify({ value: smallObject(1) }));
-group('in: one line of NDJSON', () => {
-  bench('parseJsonRecord', () => do_not_optimize(parseJsonRecord(line, LIMITS)));
+const manyLines = Buffer.from(
+  Array.from({ length: 1000 }, (_, id) => `${JSON.stringify({ value: smallObject(id) })}\n`).join(
+    '',
+  ),
+);
+group('in: NDJSON', () => {
+  bench('one line: parseJsonRecord', () => do_not_optimize(parseJsonRecord(line, LIMITS)));
+  bench('1000 lines: NdjsonLines, parseJsonRecordLines', () => {
+    const block = new NdjsonLines(1_000_000).push(manyLines);
+    do_not_optimize(parseJsonRecordLines(block, LIMITS, 1_000_000));
+  });
 });
+
+const logs = {
+  '1000 strings': batchesOf((id) => ({ value: `${text}${100_000 + id}` })),
+  '1000 small objects with key': batchesOf((id) => ({ key: `k${id}`, value: smallObject(id) })),
+  '1000 texts': batchesOf((id) => ({
+    valueBase64: Buffer.from(`${text}${100_000 + id}`).toString('base64'),
+  })),
+};
+const request: RenderRequest = {
+  topic: 'orders',
+  partition: 3,
+  format: 'default',
+  framing: 'array',
+  offset: 0,
+  recordsMax: 1e6,
+  bytesMax: 1e9,
+};
+
+for (const [name, batches] of Object.entries(logs)) {
+  group(`out: ${name}, in ${batches.length} batches`, () => {
+    const cache = new RenderCache(64 * 1024 * 1024);
+    const shown = JSON.parse(
+      `[${Buffer.concat(renderRecords(batches, request).chunks).toString()}]`,
+    ) as unknown[];
+    bench('renderRecords', () => do_not_optimize(renderRecords(batches, request)));
+    bench('renderRecords, lines', () => renderRecords(batches, { ...request, framing: 'lines' }));
+    bench('RenderCache', () => do_not_optimize(cache.render(batches, request)));
+    bench('RecordCursor alone', () => walk(batches));
+    bench('JSON.stringify of the same objects', () =>
+      do_not_optimize(Buffer.from(JSON.stringify(shown))),
+    );
+  });
+}
 
 await run();
 
@@ -54,5 +105,30 @@ function parseAndPrint(body: Buffer): void {
   const parsed = JSON.parse(body.toString()) as { records?: { value: unknown }[] };
   for (const { value } of parsed.records ?? [parsed as { value: unknown }]) {
     do_not_optimize(Buffer.from(JSON.stringify(value)));
+  }
+}
+
+/** The batches that a thousand such records make, from offset 1,000,000 on. */
+function batchesOf(record: (id: number) => unknown): RecordBatch[] {
+  const records = parseJsonRecords(recordsBody(record, 1000), LIMITS);
+  const encoded = encodeRecordBatches([{ records, indexes: undefined }], {
+    nowMs: 1_700_000_000_000,
+    timestampType: 'CreateTime',
+    batchSizeBytes: 16_384,
+    maxBatchBytes: 1_048_588,
+  });
+  let offset = 1_000_000;
+  return encoded.batches.map((bytes) => {
+    stampBatch(bytes, offset, 0);
+    const batch = new RecordBatch(bytes);
+    offset = batch.nextOffset;
+    return batch;
+  });
+}
+
+function walk(batches: readonly RecordBatch[]): void {
+  for (const batch of batches) {
+    const cursor = new RecordCursor(batch);
+    while (cursor.next()) do_not_optimize(cursor.valueEnd);
   }
 }

@@ -41,6 +41,7 @@ export interface RecordFaultSink {
 export class JsonHeaders {
   /** Headers of the record last parsed. */
   count = 0;
+  private readonly memberName = new MutableStringSpan();
   private readonly name = new MutableStringSpan();
   private readonly value = new MutableStringSpan();
   /** Members of the list form's header at hand. */
@@ -105,13 +106,14 @@ export class JsonHeaders {
     const end = this.takeString(value, position);
     if (this.count > this.headersMax) return end;
     const text = jsonStringText(name);
-    const pointer = memberPointer('', text);
     if (names.has(text)) {
-      this.fault(pointer, `repeated header ${quotedName(text)}: the list form can repeat a name`);
+      const detail = `repeated header ${quotedName(text)}: the list form can repeat a name`;
+      this.fault(memberPointer('', text), detail);
     }
     names.add(text);
-    if (!this.target.appendSizedString(name)) this.fault(pointer, LONE_SURROGATE);
-    if (!this.target.appendSizedString(value)) this.fault(pointer, LONE_SURROGATE);
+    if (!this.target.appendSizedString(name) || !this.target.appendSizedString(value)) {
+      this.fault(memberPointer('', text), LONE_SURROGATE);
+    }
     return end;
   }
 
@@ -160,14 +162,13 @@ export class JsonHeaders {
   private parseListedMember(position: number, index: number): number {
     const { scanner, name, value } = this;
     if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
-    const nameEnd = scanner.skipString(position);
-    const span = { bytes: scanner.bytes, start: position + 1, end: nameEnd - 1, hasEscapes: true };
-    const text = jsonStringText(span);
-    const at = scanner.skipColon(nameEnd);
+    const at = scanner.skipColon(this.takeString(this.memberName, position));
+    const text = jsonStringText(this.memberName);
     const member = MEMBERS.get(text) ?? 0;
-    const pointer = memberPointer(`/${index}`, text);
-    if (member === 0) this.fault(pointer, `unknown member ${quotedName(text)} of a header`);
-    if ((this.seen & member) !== 0) this.fault(pointer, `repeated member ${quotedName(text)}`);
+    if (member === 0 || (this.seen & member) !== 0) {
+      const fault = member === 0 ? 'unknown member' : 'repeated member';
+      this.fault(memberPointer(`/${index}`, text), `${fault} ${quotedName(text)} of a header`);
+    }
     this.seen |= member;
     if (member === 0) return scanner.skipValue(at);
     const first = scanner.byteAt(at);
@@ -175,7 +176,7 @@ export class JsonHeaders {
     if (first === QUOTE) return this.takeString(member === KEY ? name : value, at);
     if (member !== VALUE || first !== LOWER_N) {
       const orNull = member === VALUE ? ' or null' : '';
-      this.fault(pointer, `${quotedName(text)} of a header is a string${orNull}`);
+      this.fault(`/${index}/${text}`, `"${text}" of a header is a string${orNull}`);
       this.seen |= FAULTY;
     }
     return scanner.skipValue(at);

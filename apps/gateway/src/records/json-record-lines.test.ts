@@ -42,6 +42,13 @@ describe('parseJsonRecordLines', () => {
     expect(records.count).toBe(3);
   });
 
+  it('keeps nothing of a line that is refused', () => {
+    const decoded = '{"valueBase64":"/w==","headers":{"a":"b"}';
+    const [result] = parse(`${decoded},"x":1}\n${decoded}}\n${decoded}\n`);
+    expect(result?.lines).toEqual([2]);
+    expect(result?.records.decoded.length).toBe(1 + '1a1b'.length);
+  });
+
   it('reads the last line without a newline', () => {
     expect(parse('{"value":1}\n{"value":2}').map(({ lines }) => lines)).toEqual([[1], [2]]);
   });

@@ -358,6 +358,7 @@ describe('parseJsonRecords', () => {
       ['{"value":1,"key":"\\ud800"}', ['/key']],
       ['{"value":1,"key":"\\udc00\\ud800"}', ['/key']],
       ['{"value":1,"key":"\\ud800\\u0061"}', ['/key']],
+      ['{"value":1,"key":"\\udc00\\udc00"}', ['/key']],
       ['{"records":[1,null,{"value":1}]}', ['/records/0', '/records/1']],
     ])('are found in %s', (text, expected) => {
       const error = problem(text);

@@ -16,7 +16,7 @@ export type FaultKind = keyof typeof CODES;
 const KINDS = Object.keys(CODES) as FaultKind[];
 
 /** Faults that are listed; the others are counted only. */
-export const FAULTS_LISTED_MAX = 20;
+const FAULTS_LISTED_MAX = 20;
 
 /** A longer member name is not put into pointers and sentences whole. */
 const NAME_LENGTH_MAX = 100;

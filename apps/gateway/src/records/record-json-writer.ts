@@ -44,6 +44,12 @@ export interface RecordFrame {
 
 const TAIL = ',"headers":[]}';
 const TAIL_BYTES = TAIL.length;
+
+// Places in the template: it begins with the tail of the record before, and the separator.
+const RESUME_AT_TAIL = 0;
+const RESUME_AT_SEPARATOR = TAIL_BYTES;
+const RESUME_AT_HEAD = TAIL_BYTES + 1;
+
 const NULL_KEY = 'null,"value":';
 const SPACE = 0x20;
 /** Names and separators, and the longest numbers. */
@@ -93,8 +99,9 @@ export class RecordJsonWriter {
   private outputStart = 0;
   private position = 0;
   private stagedAt = 0;
-  /** What the last record still lacks: nothing was written; its tail; only the separator. */
-  private due: 'nothing' | 'tail' | 'separator' = 'nothing';
+  /** Where of the template the next record begins: what the last one still lacks comes with it. */
+  private resumeAt = RESUME_AT_HEAD;
+  private isLines = false;
 
   /**
    * Begins an output: whatever was written before is forgotten.
@@ -110,7 +117,8 @@ export class RecordJsonWriter {
     this.frame = frame;
     // No offset is below 0: the first record makes the template.
     if (!isSame) this.templateOffsetLimit = 0;
-    this.due = isContinued ? 'separator' : 'nothing';
+    this.isLines = frame.framing === 'lines';
+    this.resumeAt = isContinued ? RESUME_AT_SEPARATOR : RESUME_AT_HEAD;
     // The template may grow while digits are added: its room is kept.
     this.outputStart = templateBytesMax(frame.topic);
     this.position = this.outputStart;
@@ -127,24 +135,23 @@ export class RecordJsonWriter {
   /** Size of the output so far, the last record ended. */
   get sizeBytes(): number {
     const size = this.position - this.outputStart;
-    const tail = this.due === 'tail' ? TAIL_BYTES : 0;
-    const newline = this.due !== 'nothing' && this.frame.framing === 'lines' ? 1 : 0;
-    return size + tail + newline;
+    if (this.resumeAt === RESUME_AT_TAIL)
+      return size + (this.isLines ? TAIL_BYTES + 1 : TAIL_BYTES);
+    return this.isLines && this.resumeAt === RESUME_AT_SEPARATOR ? size + 1 : size;
   }
 
   /** Takes the output back to a former `sizeBytes`, of one record at least or of a comma to come. */
   cutTo(sizeBytes: number): void {
-    const newline = this.frame.framing === 'lines' ? 1 : 0;
-    this.position = this.outputStart + sizeBytes - newline;
-    this.due = 'separator';
+    this.position = this.outputStart + sizeBytes - (this.isLines ? 1 : 0);
+    this.resumeAt = RESUME_AT_SEPARATOR;
   }
 
   /** The output, the last record ended, in memory of its own. */
   take(): Buffer {
     this.reserve(TAIL_BYTES + 1);
-    if (this.due === 'tail') this.writeAscii(TAIL);
-    if (this.due !== 'nothing' && this.frame.framing === 'lines') this.writeByte(NEWLINE);
-    this.due = 'nothing';
+    if (this.resumeAt === RESUME_AT_TAIL) this.writeAscii(TAIL);
+    if (this.resumeAt !== RESUME_AT_HEAD && this.isLines) this.writeByte(NEWLINE);
+    this.resumeAt = RESUME_AT_HEAD;
     const output = Buffer.allocUnsafe(this.position - this.outputStart);
     output.set(this.scratch.subarray(this.outputStart, this.position));
     return output;
@@ -159,9 +166,8 @@ export class RecordJsonWriter {
     } else if (cursor.timestamp !== this.templateTimestamp) {
       this.changeTimestamp(offset, cursor.timestamp);
     }
-    const from = this.due === 'tail' ? 0 : this.due === 'separator' ? TAIL_BYTES : TAIL_BYTES + 1;
+    const { scratch, position, resumeAt: from } = this;
     const to = keyStart < 0 ? this.templateEnd : this.templateKeyAt;
-    const { scratch, position } = this;
     scratch.copyWithin(position, from, to);
     const shift = position - from;
     writeDigits(scratch, shift + this.templateOffsetAt, shift + this.templateOffsetEnd, offset);
@@ -179,24 +185,17 @@ export class RecordJsonWriter {
     } else {
       this.writeAscii('null');
     }
-    this.due = 'tail';
+    this.resumeAt = RESUME_AT_TAIL;
     if (cursor.headerCount > 0) this.writeHeaders(cursor);
   }
 
   /** Most bytes that a record can take with the end of the one before it. */
   private recordBytesMax(cursor: RecordCursor): number {
-    const contentBytes =
-      cursor.keyEnd -
-      cursor.keyStart +
-      cursor.valueEnd -
-      cursor.valueStart +
-      cursor.headersEnd -
-      cursor.headersStart;
     return (
       this.outputStart +
       RECORD_OVERHEAD_BYTES +
       cursor.headerCount * HEADER_OVERHEAD_BYTES +
-      contentBytes * ESCAPED_BYTES_MAX
+      cursor.sizeBytes * ESCAPED_BYTES_MAX
     );
   }
 
@@ -253,7 +252,7 @@ export class RecordJsonWriter {
   }
 
   private copyJson(from: number, to: number): void {
-    if (this.frame.framing === 'lines') {
+    if (this.isLines) {
       this.copyJsonOnOneLine(from, to);
       return;
     }
@@ -263,13 +262,23 @@ export class RecordJsonWriter {
 
   /** In JSON text, control characters are white space: a string has none unescaped. */
   private copyJsonOnOneLine(from: number, to: number): void {
-    const { scratch } = this;
-    let position = this.position;
-    for (let at = from; at < to; at++) {
-      const byte = scratch[at] as number;
-      scratch[position++] = byte < SPACE ? SPACE : byte;
+    const { scratch, view, position } = this;
+    const shift = position - from;
+    const lastWord = to - 4;
+    let at = from;
+    while (at < to) {
+      while (at <= lastWord) {
+        const word = view.getInt32(at, true);
+        if (((word - 0x20202020) & ~word & 0x80808080) !== 0) break;
+        view.setInt32(at + shift, word, true);
+        at += 4;
+      }
+      for (const stop = Math.min(to, at + 4); at < stop; at++) {
+        const byte = scratch[at] as number;
+        scratch[at + shift] = byte < SPACE ? SPACE : byte;
+      }
     }
-    this.position = position;
+    this.position = to + shift;
   }
 
   /**
@@ -333,7 +342,7 @@ export class RecordJsonWriter {
       this.writeByte(CLOSE_BRACE);
     }
     this.writeAscii(']}');
-    this.due = 'separator';
+    this.resumeAt = RESUME_AT_SEPARATOR;
   }
 
   /** Writes a header's name or value, which stands behind its length. */

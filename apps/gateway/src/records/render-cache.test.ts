@@ -111,6 +111,19 @@ describe('RenderCache', () => {
     expect(cache.counters().misses).toBe(51);
   });
 
+  it('makes room when all that it keeps is used', () => {
+    const some = batches(30, 10, 1000);
+    const one = new RenderCache(1e6);
+    one.renderedBatch(some[0] as RecordBatch, 'orders', 0);
+    const bytesMax = one.counters().sizeBytes * 5;
+    const cache = new RenderCache(bytesMax);
+    for (const batch of some) {
+      for (let reader = 0; reader < 2; reader++) cache.renderedBatch(batch, 'orders', 0);
+      expect(cache.counters().sizeBytes).toBeLessThanOrEqual(bytesMax);
+    }
+    expect(cache.counters()).toMatchObject({ entries: 5, evictions: 25 });
+  });
+
   it('keeps nothing larger than itself, and nothing at all when it has no bytes', () => {
     for (const bytesMax of [0, 100]) {
       const cache = new RenderCache(bytesMax);

@@ -66,7 +66,7 @@ export class RenderCache {
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   renderedBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-    return this.lookUp(batch) ?? this.renderAndKeep(batch, topic, partition);
+    return this.renderedOf(this.entries.get(batch), batch, topic, partition);
   }
 
   /**
@@ -80,7 +80,7 @@ export class RenderCache {
     const answer = new RecordsAnswer(request);
     let unseen: RecordBatch[] = [];
     for (const batch of batches) {
-      if (answer.isFull) break;
+      if (batch.nextOffset <= request.offset) continue;
       const entry = this.entries.get(batch);
       if (entry === undefined) {
         this.entries.set(batch, { rendered: undefined, sizeBytes: 0, wasUsed: false });
@@ -90,39 +90,42 @@ export class RenderCache {
       }
       if (unseen.length > 0) answer.addBatches(unseen);
       unseen = [];
-      const rendered = this.renderedBatch(batch, request.topic, request.partition);
-      if (!answer.isFull) answer.addRendered(rendered, batch.nextOffset);
+      if (answer.isFull) break;
+      const rendered = this.renderedOf(entry, batch, request.topic, request.partition);
+      answer.addRendered(rendered, batch.nextOffset);
+      if (answer.isFull) break;
     }
     if (unseen.length > 0) answer.addBatches(unseen);
     return answer.end();
   }
 
-  private lookUp(batch: RecordBatch): RenderedBatch | undefined {
-    const entry = this.entries.get(batch);
-    if (entry?.rendered === undefined) {
-      this.misses++;
-      return undefined;
+  private renderedOf(
+    known: Entry | undefined,
+    batch: RecordBatch,
+    topic: string,
+    partition: number,
+  ): RenderedBatch {
+    if (known?.rendered !== undefined) {
+      this.hits++;
+      known.wasUsed = true;
+      return known.rendered;
     }
-    this.hits++;
-    entry.wasUsed = true;
-    return entry.rendered;
-  }
-
-  private renderAndKeep(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
+    this.misses++;
     const rendered = renderBatch(batch, topic, partition);
     const sizeBytes =
       ENTRY_OVERHEAD_BYTES + rendered.bytes.length + rendered.ends.length * RECORD_OVERHEAD_BYTES;
     if (sizeBytes > this.bytesMax) return rendered;
+    // First, so that what comes in is not what goes out when all else was used.
+    this.makeRoom(sizeBytes);
     const entry = { rendered, sizeBytes, wasUsed: false };
     this.entries.set(batch, entry);
     this.queue.push(entry);
     this.sizeBytes += sizeBytes;
-    this.evict();
     return rendered;
   }
 
-  private evict(): void {
-    while (this.sizeBytes > this.bytesMax) {
+  private makeRoom(bytes: number): void {
+    while (this.sizeBytes + bytes > this.bytesMax) {
       const entry = this.queue[this.queueHead++] as Entry;
       if (entry.wasUsed) {
         entry.wasUsed = false;
