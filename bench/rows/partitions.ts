@@ -78,10 +78,11 @@ async function fillCold(server: Server): Promise<void> {
 }
 
 async function readCold(server: Server, until: Promise<unknown>): Promise<number[]> {
-  let isOver = false;
-  until.finally(() => (isOver = true)).catch(() => undefined);
+  const over = new AbortController();
+  const end = () => over.abort();
+  until.then(end, end);
   const timesMs: number[] = [];
-  for (let turn = 0; !isOver; turn += 1) {
+  for (let turn = 0; !over.signal.aborted; turn += 1) {
     const offset = (turn * 7919) % (COLD_RECORDS / 2);
     const startedMs = performance.now();
     const path = `/v1/topics/cold/partitions/0/records?offset=${offset}&limit=100`;

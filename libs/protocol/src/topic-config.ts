@@ -162,7 +162,7 @@ function canonicalRatio(value: string): string | undefined {
 }
 
 function canonicalCleanupPolicy(value: string): string | undefined {
-  const parts = [...new Set(value.split(',').map((part) => part.trim()))].sort();
+  const parts = [...new Set(value.split(',').map((part) => part.trim()))].toSorted();
   const text = parts.join(',');
   return text === 'delete' || text === 'compact' || text === 'compact,delete' ? text : undefined;
 }
