@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import supertest from 'supertest';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Exit, GatewayProcess } from '../support/gateway.js';
+import { GatewayProcess } from '../support/gateway.js';
 
 let gateway: GatewayProcess;
 
@@ -107,17 +107,18 @@ describe('a stop', () => {
         const { text } = await supertest(gateway.url).get('/metrics');
         return /^sluice_http_requests_in_flight 2$/m.test(text);
       });
-      let exit: Exit | undefined;
-      void gateway.ended().then((ended) => {
-        exit = ended;
+      const end = gateway.ended();
+      let hasEnded = false;
+      void end.finally(() => {
+        hasEnded = true;
       });
       // Signals that come together count as one: it goes on until one came late enough.
       await waitFor(async () => {
         gateway.signal('SIGTERM');
         await nextTurn();
-        return exit !== undefined;
+        return hasEnded;
       });
-      expect(exit).toEqual({ code: 1, signal: null });
+      expect(await end).toEqual({ code: 1, signal: null });
     } finally {
       client.destroy();
     }
