@@ -65,6 +65,21 @@ describe('a start after a crash amid a roll', () => {
   });
 });
 
+describe('leader epochs', () => {
+  it('are not forgotten when recovery meets a batch that begins below the log start', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.append([valuesBatch(['a', 'b'])], { leaderEpoch: 1 });
+    log.updateHighWatermark(log.syncedEndOffset);
+    await log.deleteRecordsBefore(1);
+    await log.assignLeaderEpoch(2);
+    broker.crash();
+    const again = await testLog(await broker.open());
+    expect(again.latestLeaderEpoch).toBe(2);
+    expect(again.leaderEpochAt(1)).toBe(1);
+  });
+});
+
 describe('producer state', () => {
   it('is kept by a crash for records that were deleted from the log start', async () => {
     const broker = new FakeBroker();

@@ -135,8 +135,10 @@ export class SegmentRecovery {
     segment.verified.add(position, position + sizeBytes);
     if (batch.producerId >= 0) this.#firstIdempotentOffset ??= baseOffset;
     const { epochs } = this.log;
-    // The file of epochs is written before a batch of a new one is: it only misses what it lost.
-    if ((epochs.epochForOffset(baseOffset) ?? -1) < batch.leaderEpoch) {
+    // The file of epochs is written before a batch of a new one is: it only misses what it lost, and
+    // what is below the log start, where its first entry is.
+    const isBelowFirst = baseOffset < (epochs.entries[0]?.startOffset ?? 0);
+    if (!isBelowFirst && (epochs.epochForOffset(baseOffset) ?? -1) < batch.leaderEpoch) {
       epochs.assignUnflushed(batch.leaderEpoch, baseOffset);
     }
     this.#expected = lastOffset + 1;
