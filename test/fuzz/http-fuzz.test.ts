@@ -19,6 +19,9 @@ const gateway = useGateway({
 test('no input ends the process, goes unanswered, or leaves anything behind', {
   timeout: 60_000 + CASES * 50,
 }, async () => {
+  onTestFailed(() => {
+    console.error(`seed ${SEED}`, gateway.process.logLines.slice(-10).join('\n'));
+  });
   const kept = await gateway.topic();
   await produce('/v1/topics', '{"name":"fuzz","partitions":2}');
   await produce(`/v1/topics/${kept}/records`, '{"value":"before"}');
