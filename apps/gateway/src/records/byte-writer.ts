@@ -20,7 +20,9 @@ export class ByteWriter {
     return this.length === 0 ? EMPTY : this.bytes.subarray(0, this.length);
   }
 
-  /** Appends a string's characters as UTF-8; false: it has a lone surrogate, which UTF-8 cannot say. */
+  /**
+   * Appends a string's characters as UTF-8; false: it has a lone surrogate, which UTF-8 cannot say.
+   */
   appendString(text: StringSpan): boolean {
     this.reserve(text.end - text.start);
     return this.endAt(this.decodeString(text, this.length));

@@ -8,7 +8,9 @@ import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
 import type { LineBlock } from './ndjson-lines.js';
 import { syntaxProblem } from './record-faults.js';
 
-/** The lines of a block that are records, and why the others are not. Both in the order of lines. */
+/**
+ * The lines of a block that are records, and why the others are not. Both in the order of lines.
+ */
 export interface JsonRecordLines {
   readonly records: RecordSet;
   /** Number of each record's line. */
@@ -44,7 +46,9 @@ export function parseJsonRecordLines(
   return { records: parser.recordSet(), lines, failures };
 }
 
-/** Whether all lines of a block are UTF-8: looked at in one go, for one call costs more than a line. */
+/**
+ * Whether all lines of a block are UTF-8: looked at in one go, for one call costs more than a line.
+ */
 function isBlockUtf8({ bytes, starts, ends }: LineBlock): boolean {
   const first = starts.find((start) => start >= 0);
   const last = ends.findLast((end) => end >= 0);

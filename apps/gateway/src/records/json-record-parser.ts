@@ -2,8 +2,9 @@
  * Reads records in their JSON form (docs/PROTOCOL.md, "Records") into the fields of a RecordSet,
  * without making objects of them: a record is validated and its spans noted in one pass.
  *
- * This is the gateway's hottest code. What is common is fast (the known member names are compared in
- * place, a value is skipped, nothing is allocated); what is rare (escaped names, faults) is exact.
+ * This is the gateway's hottest code. What is common is fast (the known member names are compared
+ * in place, a value is skipped, nothing is allocated); what is rare (escaped names, faults) is
+ * exact.
  */
 import { RECORD_KEY_IS_JSON, RECORD_STRIDE, RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
 import { BASE64_RULE } from './base64.js';
@@ -43,7 +44,10 @@ const MEMBERS = new Map([
   ['records', RECORDS_MEMBER],
 ]);
 
-/** Names with their closing quotes, the most common first: escapes aside, they are compared in place. */
+/**
+ * Names with their closing quotes, the most common first: escapes aside, they are compared in
+ * place.
+ */
 const QUOTED_MEMBERS = Array.from(MEMBERS, ([name, member]) => ({
   quoted: Buffer.from(`${name}"`),
   member,
@@ -93,7 +97,9 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   constructor(readonly limits: RecordLimits) {}
 
-  /** Turns to the text in `source` from `start` up to `end`; all records of a set have one source. */
+  /**
+   * Turns to the text in `source` from `start` up to `end`; all records of a set have one source.
+   */
   turnTo(source: Uint8Array, start: number, end: number): void {
     this.scanner.reset(source, start, end);
     this.bytes = source;

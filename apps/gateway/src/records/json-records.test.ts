@@ -1,98 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { VarintReader } from '#log';
-import {
-  FIELD_ATTRIBUTES,
-  FIELD_HEADER_COUNT,
-  FIELD_HEADERS_START,
-  FIELD_KEY_START,
-  FIELD_PARTITION,
-  FIELD_TIMESTAMP,
-  FIELD_VALUE_START,
-  ProtocolError,
-  RECORD_KEY_IS_JSON,
-  RECORD_STRIDE,
-  RECORD_VALUE_IS_JSON,
-  type RecordSet,
-  recordSpan,
-} from '#protocol';
+import { ProtocolError, RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import { parseJsonRecord, parseJsonRecords } from './json-records.js';
+import { LIMITS, latin1, pointers, problem, read, readOne } from './testing/read-records.js';
 
-const LIMITS = { recordsMax: 1000, headersPerRecordMax: 5 };
 const BOTH = RECORD_VALUE_IS_JSON | RECORD_KEY_IS_JSON;
-
-interface Header {
-  key: string;
-  value: string | null;
-}
-
-/** A record of a set, its bytes as latin1 text. */
-interface ReadRecord {
-  value: string | null;
-  key: string | null;
-  headers: Header[];
-  attributes: number;
-  partition: number;
-  timestamp: number;
-}
-
-function read(set: RecordSet): ReadRecord[] {
-  expect(set.fields.length).toBe(set.count * RECORD_STRIDE);
-  return Array.from({ length: set.count }, (_, index) => {
-    const field = (place: number) => set.fields[index * RECORD_STRIDE + place] as number;
-    const bytes = (place: number) => {
-      const span = recordSpan(set, index, place);
-      return span === undefined ? null : Buffer.from(span).toString('latin1');
-    };
-    return {
-      value: bytes(FIELD_VALUE_START),
-      key: bytes(FIELD_KEY_START),
-      headers: readHeaders(
-        recordSpan(set, index, FIELD_HEADERS_START) ?? Buffer.alloc(0),
-        field(FIELD_HEADER_COUNT),
-      ),
-      attributes: field(FIELD_ATTRIBUTES),
-      partition: field(FIELD_PARTITION),
-      timestamp: field(FIELD_TIMESTAMP),
-    };
-  });
-}
-
-function readHeaders(bytes: Uint8Array, count: number): Header[] {
-  const reader = new VarintReader(bytes, 0, bytes.length);
-  const next = (): string | null => {
-    const length = reader.readVarint();
-    const start = reader.position;
-    reader.position += Math.max(0, length);
-    return length < 0
-      ? null
-      : Buffer.from(bytes.subarray(start, reader.position)).toString('latin1');
-  };
-  const headers = Array.from({ length: count }, () => ({ key: next() ?? '', value: next() }));
-  expect(reader.position).toBe(bytes.length);
-  return headers;
-}
-
-/** Reads a body that is one record alone. */
-function readOne(text: string): ReadRecord {
-  const [record, ...others] = read(parseJsonRecords(Buffer.from(text), LIMITS));
-  expect(others).toEqual([]);
-  if (record === undefined) throw new Error('no record');
-  return record;
-}
-
-function problem(text: string | Buffer, parse = parseJsonRecords): ProtocolError {
-  try {
-    parse(Buffer.from(text), LIMITS);
-  } catch (error) {
-    if (error instanceof ProtocolError) return error;
-    throw error;
-  }
-  throw new Error(`accepted: ${text.toString()}`);
-}
-
-const pointers = (error: ProtocolError) => error.faults.map(({ pointer }) => pointer);
-const latin1 = (text: string) => Buffer.from(text).toString('latin1');
 
 describe('parseJsonRecords', () => {
   it('reads a list of records', () => {
@@ -157,7 +69,8 @@ describe('parseJsonRecords', () => {
 
   it('reads members in any order and with escaped names', () => {
     const text =
-      '{"timestamp":5,"v\\u0061lue":1,"\\u006b\\u0065\\u0079":"k","partition":2,"headers":{"a":"b"}}';
+      '{"timestamp":5,"v\\u0061lue":1,"\\u006b\\u0065\\u0079":"k",' +
+      '"partition":2,"headers":{"a":"b"}}';
     expect(readOne(text)).toEqual({
       value: '1',
       key: 'k',
@@ -219,81 +132,6 @@ describe('parseJsonRecords', () => {
           expect(record.value).toBe(bytes.toString('latin1'));
         }),
       );
-    });
-  });
-
-  describe('headers', () => {
-    it('reads an object of strings', () => {
-      const { headers } = readOne(
-        '{"value":1,"headers":{ "a" : "1" , "\\u00e9" : "\\n" , "":"" }}',
-      );
-      expect(headers).toEqual([
-        { key: 'a', value: '1' },
-        { key: latin1('é'), value: '\n' },
-        { key: '', value: '' },
-      ]);
-    });
-
-    it('reads a list, with its order, repetitions, nulls and bytes', () => {
-      const list =
-        '[{"key":"a","value":"1"},{"value":"2","key":"a"},{"key":"n","value":null},' +
-        ' { "k\\u0065y" : "b" , "valueBase64" : "\\/w==" } ]';
-      expect(readOne(`{"headers":${list},"value":1}`).headers).toEqual([
-        { key: 'a', value: '1' },
-        { key: 'a', value: '2' },
-        { key: 'n', value: null },
-        { key: 'b', value: '\xff' },
-      ]);
-    });
-
-    it('reads no headers', () => {
-      expect(readOne('{"value":1,"headers":{ }}').headers).toEqual([]);
-      expect(readOne('{"value":1,"headers":[ ]}').headers).toEqual([]);
-    });
-
-    it('reads long ones', () => {
-      const [name, value] = ['n'.repeat(100), 'v'.repeat(20_000)];
-      expect(readOne(`{"value":1,"headers":{"${name}":"${value}"}}`).headers).toEqual([
-        { key: name, value },
-      ]);
-    });
-
-    it.each([
-      ['1', ['/headers']],
-      ['null', ['/headers']],
-      ['{"a":1,"b":null}', ['/headers/a', '/headers/b']],
-      ['{"a":"1","a":"2"}', ['/headers/a']],
-      ['{"a":"1","\\u0061":"2"}', ['/headers/a']],
-      ['{"a/b~":"\\ud800"}', ['/headers/a~1b~0']],
-      ['["a",{}]', ['/headers/0', '/headers/1', '/headers/1']],
-      ['[{"key":"a"}]', ['/headers/0']],
-      ['[{"value":"a"}]', ['/headers/0']],
-      ['[{"key":null,"value":"a"}]', ['/headers/0/key']],
-      ['[{"key":"a","value":1}]', ['/headers/0/value']],
-      ['[{"key":"a","valueBase64":null}]', ['/headers/0/valueBase64']],
-      ['[{"key":"a","valueBase64":"A"}]', ['/headers/0/valueBase64']],
-      ['[{"key":"a","value":"1","valueBase64":"AA=="}]', ['/headers/0']],
-      ['[{"key":"a","key":"b","value":"1"}]', ['/headers/0/key']],
-      ['[{"key":"a","value":"1","more":2}]', ['/headers/0/more']],
-      ['[{"key":"\\udc00","value":"\\ud800"}]', ['/headers/0/key', '/headers/0/value']],
-    ])('refuses %s', (headers, expected) => {
-      const error = problem(`{"value":1,"headers":${headers}}`);
-      expect(error.code).toBe('INVALID_RECORD');
-      expect(pointers(error)).toEqual(expected);
-    });
-
-    it('takes as many as the limit, and names it when there are more', () => {
-      const list = (count: number) =>
-        Array.from({ length: count }, () => '{"key":"a","value":"b"}').join();
-      const object = (count: number) =>
-        Array.from({ length: count }, (_, n) => `"${n}":"b"`).join();
-      expect(readOne(`{"value":1,"headers":[${list(5)}]}`).headers).toHaveLength(5);
-      expect(readOne(`{"value":1,"headers":{${object(5)}}}`).headers).toHaveLength(5);
-      for (const headers of [`[${list(7)}]`, `{${object(7)}}`]) {
-        expect(problem(`{"value":1,"headers":${headers}}`).faults).toEqual([
-          { pointer: '/headers', detail: 'a record has at most 5 headers, this one has 7' },
-        ]);
-      }
     });
   });
 
@@ -378,7 +216,8 @@ describe('parseJsonRecords', () => {
 
     it('are all found, each with its place', () => {
       const error = problem(
-        '{"records":[{"value":1,"x":1,"timestamp":-1},{"valueBase64":"*","partition":-1},{"value":1}]}',
+        '{"records":[{"value":1,"x":1,"timestamp":-1},' +
+          '{"valueBase64":"*","partition":-1},{"value":1}]}',
       );
       expect(error.code).toBe('INVALID_RECORD');
       expect(pointers(error)).toEqual([

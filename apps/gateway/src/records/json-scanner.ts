@@ -36,7 +36,10 @@ const NOTHING = new Uint8Array(0);
 const NO_VIEW = new DataView(NOTHING.buffer);
 const VIEWED_BYTES_MIN = 256;
 
-/** The closing bytes of the arrays and objects that are open. Scanning is synchronous: one serves all. */
+/**
+ * The closing bytes of the arrays and objects that are open. Scanning is synchronous: one serves
+ * all.
+ */
 const closers = new Uint8Array(JSON_DEPTH_MAX);
 
 /** What a value is by its first byte; 0: true, false, null or no value. */
@@ -364,9 +367,9 @@ export function isJson(bytes: Uint8Array): boolean {
 }
 
 /**
- * Marks where a run of plain characters stops in four bytes of a string: the high bit of a byte is set
- * where it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too, never in
- * one before the first.
+ * Marks where a run of plain characters stops in four bytes of a string: the high bit of a byte is
+ * set where it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too,
+ * never in one before the first.
  */
 export function stopsOf(word: number): number {
   return (

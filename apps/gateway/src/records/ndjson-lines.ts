@@ -13,7 +13,9 @@ const TAB = 0x09;
 const CARRY_BYTES_MIN = 4096;
 const EMPTY = Buffer.alloc(0);
 
-/** Lines in a row, with the buffer that they stand in: line k is `bytes` from starts[k] to ends[k]. */
+/**
+ * Lines in a row, with the buffer that they stand in: line k is `bytes` from starts[k] to ends[k].
+ */
 export interface LineBlock {
   readonly bytes: Buffer;
   /** Numbers of the lines in the stream, from 1. */
@@ -43,7 +45,9 @@ export class NdjsonLines {
   /** @param lineBytesMax bytes of a line without its ending */
   constructor(private readonly lineBytesMax: number) {}
 
-  /** Takes the next chunk and answers the lines that end in it (`bytes` may be the chunk itself). */
+  /**
+   * Takes the next chunk and answers the lines that end in it (`bytes` may be the chunk itself).
+   */
   push(chunk: Buffer): LineBlock {
     const firstEnd = chunk.indexOf(NEWLINE);
     if (firstEnd < 0) {

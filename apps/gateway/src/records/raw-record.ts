@@ -12,7 +12,10 @@ export interface RawRecordOptions {
   readonly partition?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly timestamp?: number | undefined;
-  /** The body was sent as JSON: it is checked, and comes back as JSON, white space around it included. */
+  /**
+   * The body was sent as JSON: it is checked, and comes back as JSON, white space around it
+   * included.
+   */
   readonly valueIsJson?: boolean;
 }
 

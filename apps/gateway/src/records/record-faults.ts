@@ -33,7 +33,10 @@ export class RecordFaults {
     if (this.listed.length < FAULTS_LISTED_MAX) this.listed.push({ pointer, detail });
   }
 
-  /** The error that carries the faults; `errorCount` says how many there are when not all are listed. */
+  /**
+   * The error that carries the faults; `errorCount` says how many there are when not all are
+   * listed.
+   */
   toError(): ProtocolError {
     const { pointer, detail } = this.listed[0] ?? { pointer: '', detail: 'not acceptable' };
     const sentence = pointer === '' ? capitalised(detail) : `${pointer}: ${detail}`;
@@ -46,8 +49,8 @@ export class RecordFaults {
 }
 
 /**
- * The error for a text that is not JSON, with the place as members `position` (bytes), `line` and `column`.
- * Any other error is passed through.
+ * The error for a text that is not JSON, with the place as members `position` (bytes), `line` and
+ * `column`. Any other error is passed through.
  * @param subject begins the sentence: "The body"
  */
 export function syntaxProblem(error: unknown, subject: string): unknown {
@@ -59,7 +62,9 @@ export function syntaxProblem(error: unknown, subject: string): unknown {
   });
 }
 
-/** `parent` with the member `name` appended; a very long name is left out: the parent is pointed at. */
+/**
+ * `parent` with the member `name` appended; a very long name is left out: the parent is pointed at.
+ */
 export function memberPointer(parent: string, name: string): string {
   if (name.length > NAME_LENGTH_MAX) return parent;
   return `${parent}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;

@@ -10,9 +10,10 @@
  *
  *     | template | output ->          | free | staged batch |
  *
- * The batch's bytes are copied in once; values move from there to the output with `copyWithin`, which costs
- * a third of a view and a `set`. So does the template, all that stands between two values: the
- * end of one record and the head of the next up to its value, where only digits have to be changed.
+ * The batch's bytes are copied in once; values move from there to the output with `copyWithin`,
+ * which costs a third of a view and a `set`. So does the template, all that stands between two
+ * values: the end of one record and the head of the next up to its value, where only digits have to
+ * be changed.
  *
  * Writing is synchronous: one writer serves a whole process.
  */
@@ -38,7 +39,9 @@ export interface RecordFrame {
   readonly topic: string;
   readonly partition: number;
   readonly format: RecordFormat;
-  /** `array`: separated by commas; `lines`: each ended by a newline, the only ones in the output. */
+  /**
+   * `array`: separated by commas; `lines`: each ended by a newline, the only ones in the output.
+   */
   readonly framing: 'array' | 'lines';
 }
 
@@ -124,7 +127,9 @@ export class RecordJsonWriter {
     this.position = this.outputStart;
   }
 
-  /** Brings in the bytes that the positions of the next cursor address, in place of the last ones. */
+  /**
+   * Brings in the bytes that the positions of the next cursor address, in place of the last ones.
+   */
   stage(bytes: Uint8Array): void {
     this.stagedAt = this.scratch.length;
     this.reserve(bytes.length);
@@ -140,7 +145,9 @@ export class RecordJsonWriter {
     return this.isLines && this.resumeAt === RESUME_AT_SEPARATOR ? size + 1 : size;
   }
 
-  /** Takes the output back to a former `sizeBytes`, of one record at least or of a comma to come. */
+  /**
+   * Takes the output back to a former `sizeBytes`, of one record at least or of a comma to come.
+   */
   cutTo(sizeBytes: number): void {
     this.position = this.outputStart + sizeBytes - (this.isLines ? 1 : 0);
     this.resumeAt = RESUME_AT_SEPARATOR;

@@ -1,9 +1,10 @@
 /**
- * What batches look like as JSON, kept for the readers at the tail: there a batch is the same object
- * for all of them (the log's tail cache), so it is rendered once and sent many times.
+ * What batches look like as JSON, kept for the readers at the tail: there a batch is the same
+ * object for all of them (the log's tail cache), so it is rendered once and sent many times.
  *
- * Bounded by bytes. What leaves first is what came first, unless it was used since: then it gets another round.
- * The cache knows batches weakly, so that it keeps none alive that the log has let go of.
+ * Bounded by bytes. What leaves first is what came first, unless it was used since: then it gets
+ * another round. The cache knows batches weakly, so that it keeps none alive that the log has let
+ * go of.
  *
  * A batch read from disk is an object that is never seen again. `render` therefore keeps a batch's
  * JSON only from its second reader on, and a scan of old records leaves the cache alone.

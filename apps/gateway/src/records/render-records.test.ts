@@ -97,7 +97,8 @@ describe('renderRecords', () => {
       '[ 1 ,\t2 ]',
       '{"z":1,"__proto__":{"a":[]}}',
     ];
-    const body = `{"records":[${values.map((value) => `{"value":${value},"key":[${value}]}`).join()}]}`;
+    const records = values.map((value) => `{"value":${value},"key":[${value}]}`);
+    const body = `{"records":[${records.join()}]}`;
     const out = text(batchesOf(parseJsonRecords(Buffer.from(body), LIMITS)));
     for (const value of values) {
       expect(out).toContain(`"key":[${value}],"value":${value},"headers":[]}`);
