@@ -86,7 +86,7 @@ export function statusOf(code: ErrorCode): number {
 }
 
 /** A URI that names the kind of error; it is a name, not an address. */
-export function problemType(code: ErrorCode): string {
+function problemType(code: ErrorCode): string {
   return `urn:sluice:error:${code}`;
 }
 

@@ -65,6 +65,8 @@ class NdjsonProduce {
   readonly #blocks: LineBlocks;
   readonly #submitted: Submitted[] = [];
   #source: Readable | undefined;
+  /** Ends waits for buffer memory when the client is gone. */
+  readonly #gone = new AbortController();
   #windowBytes = 0;
   #accountedBytes = 0;
   #count = 0;
@@ -90,6 +92,7 @@ class NdjsonProduce {
     this.#source = source;
     exchange.onClose = () => {
       this.#isFinished = true;
+      this.#gone.abort();
     };
     exchange.onBodyIdle = () => {
       this.#breakOff(bodyIdleError(context.options.bodyIdleTimeoutMs));
@@ -148,7 +151,12 @@ class NdjsonProduce {
         else if (this.#submitted.length === 0) this.#finish();
         return;
       }
-      this.#submit(block);
+      try {
+        this.#submit(block);
+      } catch (error) {
+        this.#exchange.fail(error);
+        return;
+      }
     }
     this.#source?.pause();
   }
@@ -186,18 +194,23 @@ class NdjsonProduce {
     const { broker, topic, query } = this.#options;
     const { records, lines } = submitted;
     const { acks, timeoutMs, partitioner } = query;
-    broker.produce({ topic, records, acks, timeoutMs, partitioner }).then(
-      (result) => this.#settled(submitted, result),
-      (error: unknown) => {
-        const shown = toProtocolError(error, this.#exchange.context.logger);
-        for (const line of lines) submitted.faults.set(line, shown);
-        this.#settled(submitted, undefined);
-      },
-    );
+    const { signal } = this.#gone;
+    broker
+      .produce({ topic, records, acks, timeoutMs, partitioner, signal })
+      .then(
+        (result) => noteResult(submitted, result),
+        (error: unknown) => {
+          const shown = toProtocolError(error, this.#exchange.context.logger);
+          for (const line of lines) submitted.faults.set(line, shown);
+        },
+      )
+      .then(() => this.#settled(submitted))
+      .catch((error: unknown) => {
+        this.#exchange.fail(error);
+      });
   }
 
-  #settled(submitted: Submitted, result: ProduceResult | undefined): void {
-    if (result !== undefined) noteResult(submitted, result);
+  #settled(submitted: Submitted): void {
     submitted.isSettled = true;
     this.#answerSettled();
     this.#continue();

@@ -31,14 +31,8 @@ export function produceAnswer(result: ProduceResult, records: RecordSet, instanc
   return `{"offsets":[${entries.join(',')}]}`;
 }
 
-/** The members of one record's place in an answer, without braces. */
-export function offsetMembers(part: ProducePart, k: number, timestamp: number): string {
-  const offset = part.baseOffset === null ? 'null' : part.baseOffset + k;
-  return `"partition":${part.partition},"offset":${offset},"timestamp":${timestamp}`;
-}
-
 /** The timestamp that record `index` of the request has in the log. */
-export function storedTimestamp(part: ProducePart, records: RecordSet, index: number): number {
+function storedTimestamp(part: ProducePart, records: RecordSet, index: number): number {
   if (part.logAppendTimeMs !== null) return part.logAppendTimeMs;
   const given = records.fields[index * RECORD_STRIDE + FIELD_TIMESTAMP] as number;
   return given < 0 ? part.createTimeMs : given;
@@ -63,17 +57,18 @@ function placeEntries(
   instance: string,
   entries: string[],
 ): void {
-  const { indexes, error } = part;
+  const { indexes, error, baseOffset } = part;
   const count = indexes?.length ?? records.count;
-  const problem =
-    error === undefined
-      ? undefined
-      : JSON.stringify(problemDocument(error, instance, { isWrite: true }));
+  const begin = `{"partition":${part.partition}`;
+  if (error !== undefined) {
+    const problem = JSON.stringify(problemDocument(error, instance, { isWrite: true }));
+    for (let k = 0; k < count; k += 1) entries[indexes?.[k] ?? k] = `${begin},"error":${problem}}`;
+    return;
+  }
+  assert(baseOffset !== null, 'an appended part has its offsets');
   for (let k = 0; k < count; k += 1) {
-    const index = indexes === undefined ? k : (indexes[k] as number);
-    entries[index] =
-      problem === undefined
-        ? `{${offsetMembers(part, k, storedTimestamp(part, records, index))}}`
-        : `{"partition":${part.partition},"error":${problem}}`;
+    const index = indexes?.[k] ?? k;
+    const timestamp = storedTimestamp(part, records, index);
+    entries[index] = `${begin},"offset":${baseOffset + k},"timestamp":${timestamp}}`;
   }
 }

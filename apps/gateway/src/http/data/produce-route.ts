@@ -1,4 +1,4 @@
-import type { Broker, ProduceRequest, ProduceResult } from '#broker';
+import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import { ProtocolError, type RecordSet } from '#protocol';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import { parseJsonRecords } from '../../records/json-records.js';
@@ -63,20 +63,48 @@ export class ProduceRoute {
     const { query, producer, topic } = produce;
     const records = recordsOf(body, produce, this.options.limits);
     if (producer !== undefined) assertOnePartition(records);
-    const request: ProduceRequest = {
-      topic,
-      records,
-      acks: query.acks,
-      timeoutMs: query.timeoutMs,
-      partitioner: query.partitioner,
-      ...(producer === undefined ? undefined : { producer }),
-    };
-    this.broker.produce(request).then(
-      (result) => answer(exchange, request, result),
-      (error: unknown) => {
+    const request = new RequestToProduce(exchange, topic, records, query);
+    if (producer !== undefined) request.producer = producer;
+    this.broker
+      .produce(request)
+      .then((result) => answer(exchange, request, result))
+      .catch((error: unknown) => {
         exchange.fail(error);
-      },
-    );
+      });
+  }
+}
+
+/**
+ * What the broker is asked. The signal that ends a wait for buffer memory is made when the broker
+ * asks for it, which is when it is about to wait: nearly never.
+ */
+class RequestToProduce implements ProduceRequest {
+  readonly acks: Acks;
+  readonly timeoutMs: number;
+  readonly partitioner: 'sticky' | 'roundrobin';
+  producer?: RequestProducer;
+  readonly #exchange: Exchange;
+
+  constructor(
+    exchange: Exchange,
+    readonly topic: string,
+    readonly records: RecordSet,
+    query: ProduceQuery,
+  ) {
+    this.#exchange = exchange;
+    this.acks = query.acks;
+    this.timeoutMs = query.timeoutMs;
+    this.partitioner = query.partitioner;
+  }
+
+  /** Ends when the client is gone. */
+  get signal(): AbortSignal {
+    const controller = new AbortController();
+    this.#exchange.onClose = () => {
+      controller.abort();
+    };
+    if (this.#exchange.isGone) controller.abort();
+    return controller.signal;
   }
 }
 
