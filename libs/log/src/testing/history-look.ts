@@ -10,7 +10,7 @@ const READS = 6;
 const TIMES = 6;
 
 /** Reads a whole log, from its start to its end. */
-export async function lookAt(log: Log): Promise<SeenLog> {
+export async function lookAt(log: Log, nowMs: number): Promise<SeenLog> {
   const { logStartOffset, logEndOffset, highWatermark, compactedEndOffset } = log;
   const records: SeenRecord[] = [];
   const damaged: { from: number; to: number }[] = [];
@@ -31,6 +31,7 @@ export async function lookAt(log: Log): Promise<SeenLog> {
     }
   }
   return {
+    nowMs,
     logStart: logStartOffset,
     logEnd: logEndOffset,
     highWatermark,

@@ -1,3 +1,4 @@
+import type { TopicConfig } from '#protocol';
 import type { BatchProducer } from '../record-batch-encoder.js';
 import type { PlainRecord, ReadRecord } from './record-sets.js';
 
@@ -30,6 +31,7 @@ export interface SeenRecord extends ReadRecord {
 
 /** What a log was seen to be while nothing was under way. */
 export interface SeenLog {
+  readonly nowMs: number;
   readonly logStart: number;
   readonly logEnd: number;
   readonly highWatermark: number;
@@ -40,6 +42,15 @@ export interface SeenLog {
   /** Offsets [from, to) that cannot be read. */
   readonly damaged: readonly { readonly from: number; readonly to: number }[];
 }
+
+interface LastOfKey {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly isTombstone: boolean;
+}
+
+/** How far a record's timestamp may be ahead of the time of its append. */
+export const CLOCK_SKEW_MS = 300;
 
 /** The log did what it must never do. */
 export class HistoryViolation extends Error {
@@ -60,7 +71,13 @@ export class HistoryModel {
   /** What is below was deleted, durably. */
   logStart = 0;
 
-  constructor(private readonly isCompacted: boolean) {}
+  readonly #isCompacted: boolean;
+  readonly #deleteRetentionMs: number;
+
+  constructor(config: Pick<TopicConfig, 'cleanup.policy' | 'delete.retention.ms'>) {
+    this.#isCompacted = config['cleanup.policy'].includes('compact');
+    this.#deleteRetentionMs = config['delete.retention.ms'];
+  }
 
   add(records: readonly PlainRecord[], producer?: BatchProducer): HistoryBatch {
     const id = this.batches.length;
@@ -92,7 +109,8 @@ export class HistoryModel {
     for (const batch of this.batches) {
       const end = (batch.baseOffset ?? -1) + batch.records.length;
       if (batch.baseOffset === undefined || end <= offset) continue;
-      if (batch.fate !== 'failed') batch.fate = isAnswered ? 'gone' : 'unknown';
+      if (batch.fate === 'failed' || batch.fate === 'gone') continue;
+      batch.fate = isAnswered ? 'gone' : 'unknown';
     }
   }
 
@@ -108,7 +126,7 @@ export class HistoryModel {
     }
     this.#checkNothingLost(seen, places);
     this.#checkDense(seen, places);
-    if (this.isCompacted) this.#checkKeys(seen);
+    if (this.#isCompacted) this.#checkKeys(seen, places);
     this.#settleUnknown(seen, places);
   }
 
@@ -147,14 +165,14 @@ export class HistoryModel {
       for (let index = 0; index < records.length; index += 1) {
         const offset = baseOffset + index;
         if (offset < seen.logStart || places.has(offset)) continue;
-        if (this.isCompacted && offset < seen.compactedEnd) continue;
+        if (this.#isCompacted && offset < seen.compactedEnd) continue;
         violated(`offset ${offset} of batch ${id} was acknowledged and is lost`);
       }
     }
   }
 
   #checkDense(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
-    const from = Math.max(seen.logStart, this.isCompacted ? seen.compactedEnd : 0);
+    const from = Math.max(seen.logStart, this.#isCompacted ? seen.compactedEnd : 0);
     for (let offset = from; offset < seen.logEnd; offset += 1) {
       if (!places.has(offset) && !isDamaged(seen, offset)) violated(`offset ${offset} is missing`);
     }
@@ -163,26 +181,30 @@ export class HistoryModel {
   }
 
   /** The last record of each key is there; after a tombstone that went no older one is. */
-  #checkKeys(seen: SeenLog): void {
-    for (const [key, last] of this.#lastOfKeys(seen)) {
+  #checkKeys(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
+    for (const [key, last] of this.#lastOfKeys(seen, places)) {
       const kept = seen.records.findLast((record) => record.key === key)?.offset;
       if (kept === last.offset || isDamaged(seen, last.offset)) continue;
-      if (!last.isTombstone) violated(`the last record of key ${key}, ${last.offset}, is gone`);
+      const ageMs = seen.nowMs - last.timestamp + CLOCK_SKEW_MS;
+      if (!last.isTombstone || ageMs < this.#deleteRetentionMs) {
+        violated(`the last record of key ${key}, ${last.offset}, is gone`);
+      }
       if (kept !== undefined) {
         violated(`key ${key} was deleted at ${last.offset} and is still seen at ${kept}`);
       }
     }
   }
 
-  #lastOfKeys(seen: SeenLog): Map<string, { offset: number; isTombstone: boolean }> {
-    const lastOfKeys = new Map<string, { offset: number; isTombstone: boolean }>();
-    for (const { fate, baseOffset, records } of this.batches) {
+  #lastOfKeys(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): Map<string, LastOfKey> {
+    const lastOfKeys = new Map<string, LastOfKey>();
+    for (const { id, fate, baseOffset, records } of this.batches) {
       if (baseOffset === undefined || fate === 'failed' || fate === 'gone') continue;
-      for (const [index, { key, value }] of records.entries()) {
+      for (const [index, { key, value, timestamp = 0 }] of records.entries()) {
         const offset = baseOffset + index;
+        if (fate !== 'acknowledged' && !isNamed(places.get(offset), id, index)) continue;
         if (offset < seen.logStart || offset >= seen.logEnd || typeof key !== 'string') continue;
         if (offset < (lastOfKeys.get(key)?.offset ?? 0)) continue;
-        lastOfKeys.set(key, { offset, isTombstone: value === null });
+        lastOfKeys.set(key, { offset, timestamp, isTombstone: value === null });
       }
     }
     return lastOfKeys;
@@ -192,8 +214,8 @@ export class HistoryModel {
   #settleUnknown(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
     for (const batch of this.batches) {
       if (batch.fate !== 'unknown') continue;
-      const { baseOffset, records } = batch;
-      if (baseOffset !== undefined && places.has(baseOffset)) {
+      const { id, baseOffset, records } = batch;
+      if (baseOffset !== undefined && isNamed(places.get(baseOffset), id, 0)) {
         if (baseOffset + records.length <= seen.highWatermark) batch.fate = 'acknowledged';
       } else if (baseOffset === undefined || baseOffset >= seen.logStart) {
         batch.baseOffset = undefined;
@@ -202,6 +224,11 @@ export class HistoryModel {
       }
     }
   }
+}
+
+/** Whether this is that record of that batch. */
+function isNamed(seen: SeenRecord | undefined, id: number, index: number): boolean {
+  return seen?.headers[0]?.[1] === `${id}.${index}`;
 }
 
 function isDamaged(seen: SeenLog, offset: number): boolean {

@@ -27,6 +27,13 @@ export class HistoryProducer {
     return this.#unknown.shift();
   }
 
+  /** Whether the next batch follows right after one that was acknowledged. */
+  get isInOrder(): boolean {
+    const last = this.#done.at(-1);
+    const end = (last?.producer?.baseSequence ?? 0) + (last?.records.length ?? 0);
+    return last !== undefined && end === this.#nextSequence;
+  }
+
   isOurs(batch: HistoryBatch): boolean {
     const { producer } = batch;
     return producer?.producerId === this.producerId && producer.producerEpoch === this.#epoch;

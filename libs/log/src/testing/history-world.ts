@@ -1,5 +1,4 @@
 import { ProtocolError, type TopicConfig } from '#protocol';
-import type { Random } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import type { AppendResult } from '../append-round.js';
 import type { Log } from '../log.js';
@@ -13,8 +12,11 @@ import { openLogs, TOPIC, TOPIC_ID } from './log-fixture.js';
 import type { PlainRecord } from './record-sets.js';
 import { testBatch } from './test-batches.js';
 
-/** What a crash leaves of what was not synced: nothing, whatever chance wills, or all (a kill). */
-export type CrashMode = 'lost' | 'torn' | 'kept';
+/**
+ * How the broker dies: `killed` alone, or with its machine, and what was not synced is then `lost`, or
+ * `torn`, whatever chance leaves of it.
+ */
+export type CrashMode = 'lost' | 'torn' | 'killed';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -35,9 +37,6 @@ const PRODUCERS = 3;
 const STARTS_MAX = 20;
 /** After so many crashes amid a start there are no more. */
 const CRASHES_AMID_STARTS_MAX = 4;
-
-/** Lets everything survive that was not synced: only the process dies. */
-const KEEP_ALL: Random = { below: (bound) => (bound === 2 ? 0 : 1), uuid: () => '' };
 
 /**
  * One partition on a fake disk with everything that can be done to it, checked against a
@@ -60,6 +59,8 @@ export class HistoryWorld {
   #death: Promise<void> = Promise.resolve();
   #isCreated = false;
   #leaderEpoch = 1;
+  /** The log has it for certain, also after a crash. */
+  #assignedEpoch = 0;
   #isHighWatermarkHeld = false;
   /** The highest that a reader may have seen: nothing below is ever cut. */
   #highWatermark = 0;
@@ -68,9 +69,13 @@ export class HistoryWorld {
   readonly #attempts = new Set<Attempt>();
   #operationsToCrash = Number.POSITIVE_INFINITY;
   #crashMode: CrashMode = 'torn';
+  /** Since the machine was started. */
+  #maySyncHaveFailed = false;
+  /** The first that was found while nobody waited. */
+  #violation: unknown;
 
   constructor(private readonly options: WorldOptions) {
-    this.#model = new HistoryModel(options.config['cleanup.policy'].includes('compact'));
+    this.#model = new HistoryModel(options.config);
     this.#random = new SeededRandom(options.seed);
     this.#producers = Array.from({ length: PRODUCERS }, (_, i) => new HistoryProducer(100 + i));
     this.#disk = new FakeDisk({
@@ -86,7 +91,7 @@ export class HistoryWorld {
     return this.#clock.nowMs();
   }
 
-  /** The broker dies, and the machine with it unless `kept`. */
+  /** The broker dies, now. */
   crash(mode: CrashMode): void {
     this.#crashMode = mode;
     if (this.#manager !== undefined) this.#die();
@@ -176,7 +181,8 @@ export class HistoryWorld {
     await this.settle();
     const log = await this.#started();
     this.#leaderEpoch += 1;
-    await this.#isDone(() => log.assignLeaderEpoch(this.#leaderEpoch));
+    const isAssigned = await this.#isDone(() => log.assignLeaderEpoch(this.#leaderEpoch));
+    if (isAssigned) this.#assignedEpoch = this.#leaderEpoch;
   }
 
   /** While it is held the high watermark stays, as when followers do not answer. */
@@ -191,8 +197,10 @@ export class HistoryWorld {
     await this.settle();
     const log = await this.#started();
     const offset = Math.max(this.#highWatermark, log.logEndOffset - back);
-    if (offset >= log.logEndOffset) return;
+    // A replica with damage is not truncated: it fetches everything anew.
+    if (offset >= log.logEndOffset || log.damagedRanges.length > 0) return;
     this.#model.truncate(offset, false);
+    this.#assignedEpoch = 0;
     // What their clients were told is gone: they begin anew.
     for (const producer of this.#producers) producer.bumpEpoch();
     if (!(await this.#isDone(() => log.truncateTo(offset)))) return;
@@ -219,6 +227,7 @@ export class HistoryWorld {
 
   /** The next sync of the log fails. */
   syncFails(): void {
+    this.#maySyncHaveFailed = true;
     this.#disk.failNext('datasync', 'EIO', { path: '.log' });
   }
 
@@ -228,7 +237,8 @@ export class HistoryWorld {
     const log = await this.#started();
     const operationsToCrash = this.#operationsToCrash;
     this.#operationsToCrash = Number.POSITIVE_INFINITY;
-    const seen = await lookAt(log);
+    const seen = await lookAt(log, this.nowMs);
+    if (this.#violation !== undefined) throw this.#violation;
     if (this.#attempts.size > 0 && !this.#isHighWatermarkHeld) violated('an append has no answer');
     this.#checkRetention(seen);
     this.#model.check(seen);
@@ -262,11 +272,19 @@ export class HistoryWorld {
   }
 
   #sendNew(log: Log, producer: HistoryProducer, records: readonly PlainRecord[]): void {
+    const isInOrder = producer.isInOrder;
     const batch = this.#model.add(records, producer.take(records.length));
     this.#send(log, [batch], (_, error) => {
       if (outcomeOf(error) === 'failed') {
         this.#failed(batch, error);
-        producer.failed(batch);
+        if (isStorageError(error)) {
+          producer.failed(batch);
+        } else if (isInOrder) {
+          violated(`batch ${batch.id}: ${String(error)}`);
+        } else if (producer.isOurs(batch)) {
+          // A batch that was sent before it has failed: as a client does, it begins anew.
+          producer.bumpEpoch();
+        }
       } else {
         batch.fate = 'unknown';
         producer.unknown(batch);
@@ -299,7 +317,12 @@ export class HistoryWorld {
       for (const attempt of attempts) {
         this.#attempts.delete(attempt);
         // A truncation may have come first: what it cut off has no answer any more.
-        if (attempt.batch.fate !== 'gone') answer(attempt.batch);
+        if (attempt.batch.fate === 'gone') continue;
+        try {
+          answer(attempt.batch);
+        } catch (error) {
+          this.#violation ??= error;
+        }
       }
     };
     const acknowledged = ({ baseOffset }: AppendResult): void => {
@@ -354,8 +377,13 @@ export class HistoryWorld {
 
   #die(): void {
     this.#operationsToCrash = Number.POSITIVE_INFINITY;
-    const modes = { lost: undefined, torn: this.#random, kept: KEEP_ALL };
-    this.#disk.crash({ random: modes[this.#crashMode] });
+    // After a failed sync the machine reads back what its disk does not have: it must restart as well.
+    if (this.#crashMode === 'killed' && !this.#maySyncHaveFailed) {
+      this.#disk.kill();
+    } else {
+      this.#disk.crash({ random: this.#crashMode === 'lost' ? undefined : this.#random });
+      this.#maySyncHaveFailed = false;
+    }
     this.#end();
   }
 
@@ -429,6 +457,9 @@ export class HistoryWorld {
   #begin(manager: LogManager, log: Log): void {
     log.updateConfig(this.options.config);
     if (!log.isWritable) violated(`the log takes no writes after a start: ${log.failure}`);
+    const { latestLeaderEpoch = 0 } = log;
+    if (latestLeaderEpoch < this.#assignedEpoch)
+      violated(`epoch ${this.#assignedEpoch} is forgotten`);
     log.onSyncedEnd(() => {
       if (this.#log === log) this.#moveHighWatermark(log);
     });

@@ -81,6 +81,14 @@ export class FakeDisk implements FileSystem {
     this.#faults.clear();
   }
 
+  /** The process dies, the machine goes on: what was not synced can still be read, and still be lost. */
+  kill(): void {
+    this.#mount.kill();
+    this.#mount = this.#newMount();
+    this.#locks.clear();
+    this.#faults.clear();
+  }
+
   /**
    * Makes the next call at this point fail. A failed `writev` may have written some bytes first; a
    * failed `datasync` loses what it was to make durable.
