@@ -79,6 +79,36 @@ describe('the log manager', () => {
     expect(await readAll(await testLog(await broker.open()))).toEqual([[0, 'new']]);
   });
 
+  it('deletes a log whose topic has the longest name there can be', async () => {
+    const broker = new RealBroker();
+    onTestFinished(() => broker.remove());
+    const longest = { topic: 'n'.repeat(249), partition: 12_345 };
+    const manager = await broker.open();
+    await appendValues(await manager.createLog(longest, 'id', topicConfig()), 'a');
+    await manager.deleteLog(longest);
+    const names = (await broker.fileSystem.readDirectory(broker.dataDir)).map(({ name }) => name);
+    expect(names.filter((name) => name.startsWith('n'))).toEqual([]);
+    await manager.close();
+  });
+
+  it('does not show the records of a log that could not be deleted under its name', async () => {
+    const broker = new FakeBroker();
+    const manager = await broker.open();
+    await appendValues(await testLog(manager), 'old');
+    broker.disk.failNext('rename', 'EIO', { path: '-0', times: 2 });
+    await expect(manager.deleteLog(TOPIC)).rejects.toThrow();
+    await expect(manager.createLog(TOPIC, 'new-id', topicConfig())).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    const fresh = await manager.createLog(TOPIC, 'new-id', topicConfig());
+    expect(fresh.logEndOffset).toBe(0);
+    await appendValues(fresh, 'new');
+    broker.crash();
+    const again = (await broker.open()).log(TOPIC);
+    expect(again?.topicId).toBe('new-id');
+    expect(again && (await readAll(again))).toEqual([[0, 'new']]);
+  });
+
   it('finishes the deletion that a crash interrupted', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();

@@ -26,7 +26,7 @@ import type { HashKey } from './offset-map.js';
 import { readTopicId, writeTopicId } from './partition-metadata.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
-import { DELETED_DIRECTORY_SUFFIX } from './segment-names.js';
+import { DELETED_DIRECTORY_SUFFIX, deletedDirectoryName } from './segment-names.js';
 import { writeFailed } from './storage-error.js';
 import { TailCache } from './tail-cache.js';
 
@@ -87,6 +87,8 @@ export class LogManager {
   readonly #logs = new Map<string, Log>();
   /** Partitions that are on disk and could not be opened. */
   readonly #unopened = new Map<string, unknown>();
+  /** Names of deleted partitions whose directories could not be moved out of the way. */
+  readonly #undeleted = new Set<string>();
   readonly #tasks: RepeatedTask[] = [];
   readonly #cleaner: LogCleaner;
   #isClosed = false;
@@ -170,6 +172,7 @@ export class LogManager {
     const directory = join(this.options.dataDir, name);
     this.parts.checkpoints.remove(topicPartition);
     try {
+      if (this.#undeleted.has(name)) await this.#deleteDirectory(name, directory);
       await fileSystem.makeDirectory(directory);
       await writeTopicId(fileSystem, directory, topicId);
       await fileSystem.syncDirectory(this.options.dataDir);
@@ -197,14 +200,12 @@ export class LogManager {
     const log = this.#logs.get(name);
     if (log === undefined) return;
     this.#logs.delete(name);
+    // Until it is moved away its records must not be taken for those of a new log.
+    this.#undeleted.add(name);
     await log.abandon();
-    const { fileSystem, random, observer } = this.ports;
-    const gone = join(this.options.dataDir, `${name}.${random.uuid()}${DELETED_DIRECTORY_SUFFIX}`);
-    await fileSystem.rename(log.directory, gone);
-    await fileSystem.syncDirectory(this.options.dataDir);
     this.parts.checkpoints.remove(topicPartition);
-    observer.deleted(log.segments.length, log.sizeBytes);
-    await fileSystem.removeDirectory(gone);
+    this.ports.observer.deleted(log.segments.length, log.sizeBytes);
+    await this.#deleteDirectory(name, log.directory);
   }
 
   /**
@@ -233,6 +234,15 @@ export class LogManager {
     } finally {
       await this.dataDir.release();
     }
+  }
+
+  async #deleteDirectory(name: string, directory: string): Promise<void> {
+    const { fileSystem, random } = this.ports;
+    const gone = join(this.options.dataDir, deletedDirectoryName(name, random.uuid()));
+    await fileSystem.rename(directory, gone);
+    this.#undeleted.delete(name);
+    await fileSystem.syncDirectory(this.options.dataDir);
+    await fileSystem.removeDirectory(gone);
   }
 
   async #loadAll(isClean: boolean): Promise<void> {

@@ -23,6 +23,18 @@ export interface SegmentFileName {
 /** A directory with this suffix is a partition that is being deleted. */
 export const DELETED_DIRECTORY_SUFFIX = '-delete';
 
+/** What file systems take of a name, in bytes; topic names have no others than ASCII. */
+const NAME_BYTES_MAX = 255;
+
+/**
+ * The directory of a partition that is being deleted: its name, cut where it would be too long, and
+ * something that no other has.
+ */
+export function deletedDirectoryName(partitionName: string, uuid: string): string {
+  const suffix = `.${uuid}${DELETED_DIRECTORY_SUFFIX}`;
+  return `${partitionName.slice(0, NAME_BYTES_MAX - suffix.length)}${suffix}`;
+}
+
 const SEGMENT_FILE = /^(\d{20})\.(log|index|timeindex|txnindex)(\.deleted|\.cleaned|\.swap)?$/;
 
 /** The name of one file of a segment, without its directory. */
