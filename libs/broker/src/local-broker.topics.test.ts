@@ -187,6 +187,20 @@ describe('alterTopic', () => {
 });
 
 describe('deleteTopic', () => {
+  it('leaves a log that the disk does not let go for later, and starts all the same', async () => {
+    const test = await TestBroker.start();
+    await test.broker.createTopic({ name: 'events', partitions: 3 });
+    await test.broker.createTopic({ name: 'orders' });
+    await test.broker.produce(produceOf('events', ['a', 'b', 'c']));
+    test.disk.failNext('rename', 'EIO', { path: 'events-1', times: 2 });
+    await test.broker.deleteTopic('events');
+    expect(await logDirectories(test)).toEqual(['events-1', 'orders-0']);
+    await test.restart();
+    expect(await logDirectories(test)).toEqual(['events-1', 'orders-0']);
+    await test.restart();
+    expect(await logDirectories(test)).toEqual(['orders-0']);
+  });
+
   it('removes the records for good: a topic of the same name begins anew', async () => {
     const test = await TestBroker.start();
     await test.broker.createTopic({ name: 'events' });
@@ -317,3 +331,9 @@ describe('openLocalBroker', () => {
     await test.open();
   });
 });
+
+/** The directories of partitions that are on the disk. */
+async function logDirectories({ disk }: TestBroker): Promise<string[]> {
+  const entries = await disk.readDirectory(DATA_DIR);
+  return entries.flatMap(({ name, isDirectory }) => (isDirectory ? [name] : [])).toSorted();
+}

@@ -138,7 +138,7 @@ export class TopicRegistry {
       const partition = topicPartitionName(log.topicPartition);
       if (deletedIds.has(log.topicId)) {
         logger.info({ partition }, 'removing the log of a deleted topic');
-        await logManager.deleteLog(log.topicPartition);
+        await this.#options.replicas.removeTopic(log.topicPartition.topic, log.topicId);
       } else {
         logger.warn({ partition, topicId: log.topicId }, 'no topic has this log: it is left alone');
       }

@@ -28,7 +28,7 @@ import {
 } from './fetch.js';
 import { Partition } from './partition.js';
 
-/** Partitions opened at the same time: enough to keep a disk busy, few enough for its queue. */
+/** Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its queue. */
 const OPENED_AT_ONCE = 16;
 
 interface ReplicaManagerOptions {
@@ -127,9 +127,11 @@ export class ReplicaManager {
       if (offline.topic === name) this.#offline.delete(key);
     }
     for (const partition of served) partition?.close();
-    for (const log of logManager.logs()) {
-      if (log.topicId === topicId) await logManager.deleteLog(log.topicPartition);
-    }
+    const logs = [...logManager.logs()].filter((log) => log.topicId === topicId).values();
+    const deleteNext = async (): Promise<void> => {
+      for (const log of logs) await this.#deleteLog(log);
+    };
+    await Promise.all(Array.from({ length: OPENED_AT_ONCE }, deleteNext));
   }
 
   /** Hot for readers at the tail: answers without I/O and with one promise when the cache has it. */
@@ -194,6 +196,18 @@ export class ReplicaManager {
     this.delayedFetches.end();
     for (const partition of this.partitions()) partition.close();
     this.#partitions.clear();
+  }
+
+  /** A log that cannot be deleted now is at the next start: its topic's deletion is on record. */
+  async #deleteLog(log: Log): Promise<void> {
+    try {
+      await this.#options.logManager.deleteLog(log.topicPartition);
+    } catch (error) {
+      this.#options.logger.error(
+        { partition: topicPartitionName(log.topicPartition), err: error },
+        'the log of a deleted topic could not be removed: tried again at the next start',
+      );
+    }
   }
 
   async #applyPartition(
