@@ -94,7 +94,7 @@ export async function compactLog(
 }
 
 /** Which of a log's segments become one: neighbours that fit into one segment together. */
-export function groupSegments(
+function groupSegments(
   segments: readonly LogSegment[],
   endOffset: Offset,
   segmentBytesMax: number,

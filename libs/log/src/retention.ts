@@ -1,7 +1,7 @@
 import type { Offset, TopicConfig } from '#protocol';
 
 /** What retention looks at of a segment. */
-export interface RetainedSegment {
+interface RetainedSegment {
   readonly baseOffset: Offset;
   readonly sizeBytes: number;
   /** Greatest timestamp of its records, ms, -1 when it has none; known after `loadIndexes`. */

@@ -10,7 +10,7 @@ import type { PlainRecord, ReadRecord } from './record-sets.js';
  * - `failed` it must never be seen
  * - `gone` it was cut off, or was not in the log when that was looked at: it must not come back
  */
-export type Fate = 'pending' | 'acknowledged' | 'unknown' | 'failed' | 'gone';
+type Fate = 'pending' | 'acknowledged' | 'unknown' | 'failed' | 'gone';
 
 /** One batch; its records' first header is their name, `<id>.<index>`. */
 export interface HistoryBatch {
@@ -53,7 +53,7 @@ interface LastOfKey {
 export const CLOCK_SKEW_MS = 300;
 
 /** The log did what it must never do. */
-export class HistoryViolation extends Error {
+class HistoryViolation extends Error {
   override readonly name = 'HistoryViolation';
 }
 
