@@ -41,9 +41,7 @@ export class SegmentReader {
     if (this.pace.isDue) await this.pace.pause();
     if (this.#position >= this.#sizeBytes) return undefined;
     const batch = await this.#readBatch();
-    const isRight =
-      batch !== undefined && batch.baseOffset >= this.#expectedOffset && batch.isCrcValid();
-    if (!isRight) return this.#damaged();
+    if (batch === undefined) return this.#damaged();
     this.#position += batch.sizeBytes;
     this.#expectedOffset = batch.nextOffset;
     return batch;
@@ -54,7 +52,7 @@ export class SegmentReader {
     this.#isAcquired = false;
   }
 
-  /** @returns undefined when what stands there is not framed as a batch */
+  /** @returns undefined when what stands there is no batch, or not one that may come next */
   async #readBatch(): Promise<RecordBatch | undefined> {
     try {
       await this.#fill(RECORD_BATCH_HEADER_BYTES);
@@ -62,7 +60,8 @@ export class SegmentReader {
       if (sizeBytes > this.#sizeBytes - this.#position) return undefined;
       await this.#fill(sizeBytes);
       const at = this.#position - this.#chunkPosition;
-      return new RecordBatch(this.#chunk.subarray(at, at + sizeBytes));
+      const batch = new RecordBatch(this.#chunk.subarray(at, at + sizeBytes));
+      return batch.baseOffset >= this.#expectedOffset && batch.isCrcValid() ? batch : undefined;
     } catch (error) {
       if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return undefined;
       throw error;
