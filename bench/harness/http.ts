@@ -1,6 +1,7 @@
 /** What rows ask of a gateway besides load: topics, records, metrics. */
-import type { Server } from './processes.js';
-import { runJson } from './processes.js';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runJson, type Server, withTempDir } from './processes.js';
 
 /** See bench/load/http-load.mjs. */
 export interface LoadOptions {
@@ -29,8 +30,12 @@ export const JSON_HEADERS = { 'content-type': 'application/json' };
 
 /** Puts load on a server from the other core; an answer that is no success fails the row. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const args = ['bench/load/http-load.mjs', JSON.stringify(options)];
-  const result = await runJson<LoadResult>('load', args);
+  const result = await withTempDir(async (directory) => {
+    // In a file: a command line has not the room for thousands of bodies.
+    const file = join(directory, 'load.json');
+    await writeFile(file, JSON.stringify(options));
+    return runJson<LoadResult>('load', ['bench/load/http-load.mjs', `@${file}`]);
+  });
   const bad = Object.keys(result.statuses).filter((status) => !status.startsWith('2'));
   if (bad.length > 0 || result.requests === 0) {
     throw new Error(`the load met answers ${JSON.stringify(result.statuses)}`);
