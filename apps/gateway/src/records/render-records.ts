@@ -108,7 +108,10 @@ export class RecordsAnswer {
     while (first < offsets.length && (offsets[first] as Offset) < this.nextOffset) first++;
     const start = first === 0 ? 0 : (ends[first - 1] as number);
     const comma = this.count === 0 ? 1 : 0;
-    let last = first;
+    // Most batches fit whole: then no record is looked at.
+    let last = this.hasRoomFor(offsets.length - first, bytes.length - start)
+      ? offsets.length
+      : first;
     for (; last < offsets.length && !this.isFull; last++) {
       const sizeBytes = this.sizeBytes + (ends[last] as number) - start - comma;
       const isFirst = this.count === 0 && last === first;
@@ -119,6 +122,11 @@ export class RecordsAnswer {
     this.isFull = last < offsets.length;
     if (!this.isFull) this.nextOffset = Math.max(this.nextOffset, nextOffset);
     else if (last > first) this.nextOffset = (offsets[last - 1] as Offset) + 1;
+  }
+
+  private hasRoomFor(records: number, sizeBytes: number): boolean {
+    const { recordsMax, bytesMax } = this.request;
+    return this.count + records <= recordsMax && this.sizeBytes + sizeBytes <= bytesMax;
   }
 
   end(): RenderedRecords {
