@@ -1,0 +1,35 @@
+/**
+ * The long runs: random histories of the log, mutations that they must see, input fuzz, kills under
+ * load. Some 20 minutes; a short slice of each is part of `npm test`.
+ *
+ * usage: npm run test:faults
+ */
+import { spawnSync } from 'node:child_process';
+
+const VITEST = ['node_modules/vitest/vitest.mjs', 'run'];
+
+const runs = [
+  {
+    args: [...VITEST, '--project', 'unit', 'libs/log/src/log-histories.test.ts'],
+    env: { SLUICE_HISTORIES: '5000' },
+  },
+  { args: ['test/mutations/log-mutations.mjs'], env: {} },
+  {
+    args: [...VITEST, '--project', 'integration', 'test/fuzz'],
+    env: { SLUICE_FUZZ_CASES: '40000' },
+  },
+  {
+    args: [...VITEST, '--project', 'integration', 'test/faults'],
+    env: { SLUICE_KILLS: '40' },
+  },
+];
+
+let hasFailed = false;
+for (const { args, env } of runs) {
+  const result = spawnSync(process.execPath, args, {
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  hasFailed ||= result.status !== 0;
+}
+process.exitCode = hasFailed ? 1 : 0;
