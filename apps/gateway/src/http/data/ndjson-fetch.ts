@@ -48,6 +48,8 @@ class RecordStream {
   #recordsLeft: number;
   #bytesLeft: number;
   #isFull = false;
+  /** The gateway stops: what the client has got by now is all, and its last line says where to go on. */
+  #isCutShort = false;
 
   constructor(
     fetch: Fetch,
@@ -64,6 +66,9 @@ class RecordStream {
     const headers = ['Content-Type', 'application/x-ndjson', 'Cache-Control', 'no-store'];
     if (coding !== undefined) headers.push('Content-Encoding', coding);
     exchange.response.writeHead(200, headers);
+    exchange.onStopping = () => {
+      this.#isCutShort = true;
+    };
     // The client of a stream that has nothing yet learns that it stands.
     exchange.response.flushHeaders();
     this.#target = coding === undefined ? exchange.response : compressInto(exchange, coding);
@@ -78,7 +83,8 @@ class RecordStream {
       for (;;) {
         await this.#write(result, endOffset);
         if (exchange.isGone) return;
-        if (this.#isFull || this.#offset >= endOffset || poll?.signal.aborted === true) break;
+        if (this.#isFull || this.#isCutShort || this.#offset >= endOffset) break;
+        if (poll?.signal.aborted === true) break;
         const offset = this.#offset;
         result = await this.#fetchOn(poll);
         // Nothing more below the end: its last records were deleted or compacted away.

@@ -5,7 +5,8 @@ import { parseJsonRecordLines } from '../../records/json-record-lines.js';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
 import { drainRequest } from '../front/drain-request.js';
-import { bodyIdleError, type Exchange } from '../front/exchange.js';
+import type { Exchange } from '../front/exchange.js';
+import { bodyIdleError, stoppingError } from '../front/late-body.js';
 import { streamBody } from '../front/request-body.js';
 import { problemDocument, toProtocolError } from '../problem.js';
 import { LineBlocks } from './line-blocks.js';
@@ -98,11 +99,7 @@ class NdjsonProduce {
       this.#breakOff(bodyIdleError(context.options.bodyIdleTimeoutMs));
     };
     exchange.onStopping = () => {
-      this.#breakOff(
-        new ProtocolError('BROKER_NOT_AVAILABLE', 'This broker is stopping.', {
-          outcome: 'failed',
-        }),
-      );
+      this.#breakOff(stoppingError());
     };
     response.writeHead(200, ['Content-Type', 'application/x-ndjson']);
     response.on('drain', () => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { LateBody } from './late-body.js';
 
 /** Looks at a body within its idle time-out; an idle one is found at most a quarter late. */
 const SWEEPS_PER_TIMEOUT = 4;
@@ -10,13 +11,16 @@ export interface InFlightRequest {
   readonly response: ServerResponse;
   /** The response was sent to its end, or its connection is gone. Called once or more. */
   close(): void;
-  /** Nothing of the body came for the idle time-out. */
-  bodyIdle(): void;
+  /** The body has not come to its end and is waited for no longer. */
+  bodyLate(why: LateBody): void;
   /** The client sends no more, or is gone: to wait on for its sake makes no sense. */
   halfClosed(): void;
   /** The gateway stops: what has no end of its own is to end. */
   stopping(): void;
 }
+
+/** How long the bodies that are under way when the gateway stops may take to come to their end. */
+const STOPPING_BODY_MS_MAX = 2000;
 
 /** An open connection and its unanswered requests; more than one where the client pipelines. */
 export class Connection {
@@ -104,20 +108,42 @@ export class ConnectionTable {
     if (this.#inFlightCount === 0) this.#onIdle?.();
   }
 
-  /** Tells all that the gateway stops; resolves when nothing is in flight any more. */
-  async drained(): Promise<void> {
-    const all = [...this.#connections.values()].flatMap((connection) => connection.inFlight);
-    for (const each of all) {
+  /**
+   * Tells all that the gateway stops; resolves when nothing is in flight any more. Bodies that have
+   * not come soon are refused, and answers that a client does not take are broken off.
+   * @param answerMsMax how long clients may take to read what is in flight
+   */
+  async drained(answerMsMax: number): Promise<void> {
+    for (const each of this.#allInFlight()) {
       // Answers that have not begun say that the connection ends with them.
       if (!each.response.headersSent) each.response.shouldKeepAlive = false;
       each.stopping();
     }
+    const timers = [
+      setTimeout(() => {
+        this.#refuseLateBodies();
+      }, STOPPING_BODY_MS_MAX),
+      setTimeout(() => {
+        for (const socket of this.#connections.keys()) socket.destroy();
+      }, answerMsMax),
+    ];
     if (this.#inFlightCount > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
     }
+    for (const timer of timers) clearTimeout(timer);
     clearInterval(this.#sweepTimer);
+  }
+
+  #allInFlight(): InFlightRequest[] {
+    return [...this.#connections.values()].flatMap((connection) => connection.inFlight);
+  }
+
+  #refuseLateBodies(): void {
+    for (const each of this.#allInFlight()) {
+      if (!each.request.complete) each.bodyLate('stopping');
+    }
   }
 
   #sweepBodies(): void {
@@ -131,7 +157,7 @@ export class ConnectionTable {
         connection.idleSweeps = 0;
       } else {
         connection.idleSweeps += 1;
-        if (connection.idleSweeps === SWEEPS_PER_TIMEOUT) last.bodyIdle();
+        if (connection.idleSweeps === SWEEPS_PER_TIMEOUT) last.bodyLate('idle');
       }
     }
   }

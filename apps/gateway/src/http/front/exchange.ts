@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ProtocolError } from '#protocol';
+import type { ProtocolError } from '#protocol';
 import {
   isWriteMethod,
   type ProblemOptions,
@@ -11,6 +11,7 @@ import {
 import type { InFlightRequest } from './connection-table.js';
 import { drainRequest } from './drain-request.js';
 import type { FrontContext } from './front-context.js';
+import { answerLateBody, type LateBody } from './late-body.js';
 import { requestIdOf } from './request-id.js';
 import type { FrontRoute } from './request-observer.js';
 
@@ -104,15 +105,10 @@ export class Exchange implements InFlightRequest {
     this.onClose?.();
   }
 
-  bodyIdle(): void {
-    if (this.onBodyIdle !== undefined) {
-      this.onBodyIdle();
-      return;
-    }
-    // Nothing to drain: the client does not send.
-    this.response.shouldKeepAlive = false;
-    const error = bodyIdleError(this.context.options.bodyIdleTimeoutMs);
-    writeProblem(this.response, error, this.path, { status: 408 });
+  bodyLate(why: LateBody): void {
+    if (!this.response.headersSent) {
+      answerLateBody(why, this.response, this.path, this.context.options);
+    } else if (why === 'idle') this.onBodyIdle?.();
   }
 
   halfClosed(): void {
@@ -162,13 +158,4 @@ export class Exchange implements InFlightRequest {
     response.write(body);
     drainRequest(request, this.context.options.requestBytesMax, () => response.end());
   }
-}
-
-/** The client stopped sending within a body: nothing of it was written. */
-export function bodyIdleError(bodyIdleTimeoutMs: number): ProtocolError {
-  return new ProtocolError(
-    'REQUEST_TIMED_OUT',
-    `Nothing of the body came for ${bodyIdleTimeoutMs} ms (SLUICE_BODY_IDLE_TIMEOUT_MS).`,
-    { outcome: 'failed' },
-  );
 }

@@ -15,6 +15,7 @@ export interface HttpFrontOptions {
   readonly requestBytesMax: number;
   readonly requestMemoryBytes: number;
   readonly bodyIdleTimeoutMs: number;
+  readonly stopTimeoutMs: number;
   readonly connectionsMax: number;
 }
 

@@ -21,6 +21,7 @@ import { answerClientError } from './client-error.js';
 import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
 import { Exchange } from './exchange.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
+import { stoppingError } from './late-body.js';
 import { LongPolls } from './long-polls.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
@@ -33,6 +34,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Connections over the limit that are accepted to be told so; further ones are dropped. */
 const CONNECTIONS_OVER_LIMIT = 128;
 const RETRY_AFTER_MS = 1000;
+/** Of the time that a stop may take, for clients to read their answers; the logs get the rest. */
+const STOP_SHARE = 0.5;
 
 /** The two hot routes. A handler answers, now or later, and may throw before it has begun to. */
 export interface HotRoutes {
@@ -104,8 +107,9 @@ export class HttpFront {
     this.#isStopping = true;
     for (const server of this.#servers) server.close();
     this.context.longPolls.releaseAll();
-    await this.context.connections.drained();
-    for (const server of this.#servers) server.closeIdleConnections();
+    await this.context.connections.drained(this.context.options.stopTimeoutMs * STOP_SHARE);
+    // Everything was answered: what is left are idle connections, and heads that have not ended.
+    for (const server of this.#servers) server.closeAllConnections();
   }
 
   #handle(
@@ -161,10 +165,7 @@ export class HttpFront {
   /** Why the request is not served at all, or undefined. */
   #refusal(request: IncomingMessage, connection: Connection): ProtocolError | undefined {
     if (this.#isStopping) {
-      return new ProtocolError('BROKER_NOT_AVAILABLE', 'This broker is stopping.', {
-        outcome: 'failed',
-        retryAfterMs: RETRY_AFTER_MS,
-      });
+      return stoppingError();
     }
     if (connection.isOverLimit) {
       const { connectionsMax } = this.context.options;

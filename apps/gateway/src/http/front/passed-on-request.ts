@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { writeProblem } from '../problem.js';
 import type { InFlightRequest } from './connection-table.js';
-import { bodyIdleError } from './exchange.js';
 import type { FrontContext } from './front-context.js';
+import { answerLateBody, type LateBody } from './late-body.js';
 
 /** A request that the framework answers: counted here, and ended when its body stops coming. */
 export class PassedOnRequest implements InFlightRequest {
@@ -21,10 +20,9 @@ export class PassedOnRequest implements InFlightRequest {
     this.context.connections.countFinished();
   }
 
-  bodyIdle(): void {
-    const error = bodyIdleError(this.context.options.bodyIdleTimeoutMs);
-    this.response.shouldKeepAlive = false;
-    writeProblem(this.response, error, this.path, { status: 408 });
+  bodyLate(why: LateBody): void {
+    if (this.response.headersSent) return;
+    answerLateBody(why, this.response, this.path, this.context.options);
   }
 
   halfClosed(): void {

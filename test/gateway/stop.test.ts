@@ -1,0 +1,95 @@
+import supertest from 'supertest';
+import { afterEach, describe, expect, test } from 'vitest';
+import { RawConnection, requestHead } from '../data/raw-connection.js';
+import { GatewayProcess } from '../support/gateway.js';
+
+const RECORDS = '/v1/topics/orders/records';
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+
+let gateway: GatewayProcess;
+const connections: RawConnection[] = [];
+
+afterEach(async () => {
+  for (const connection of connections.splice(0)) connection.abort();
+  await gateway.dispose();
+});
+
+describe('a stop is clean and soon, whatever clients leave open:', () => {
+  test.each([RECORDS, '/v1/topics'])('a body that does not come to %s', async (path) => {
+    await start();
+    const client = await open();
+    await client.send(requestHead(`POST ${path}`, { ...JSON_TYPE, 'Content-Length': '100' }));
+    await client.send('{"value":');
+    await untilInFlight(2);
+    const exit = gateway.stop();
+    const answer = await client.answer();
+    expect(answer).toMatchObject({ status: 503, headers: { connection: 'close' } });
+    expect(JSON.parse(answer.body)).toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+      outcome: 'failed',
+      retriable: true,
+    });
+    expect(await exit).toEqual({ code: 0, signal: null });
+  });
+
+  test('a head that does not end', async () => {
+    await start();
+    await (await open()).send('POST /v1/topics/ord');
+    await untilConnected();
+    expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('a stream of lines that goes on', async () => {
+    await start();
+    const client = await open();
+    const headers = { 'Content-Type': 'application/x-ndjson', 'Transfer-Encoding': 'chunked' };
+    await client.send(requestHead(`POST ${RECORDS}`, headers));
+    await client.send('c\r\n{"value":1}\n\r\n');
+    await client.until('"line":1');
+    expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+    expect(client.received).toContain('"line":2,"error"');
+  });
+
+  test('a stream of records that nobody reads', async () => {
+    await start();
+    const value = 'x'.repeat(900_000);
+    for (let sent = 0; sent < 24; sent += 1) {
+      await supertest(gateway.url).post(RECORDS).type('text/plain').send(value).expect(200);
+    }
+    const client = await open();
+    client.pause();
+    await client.request('GET /v1/topics/orders/partitions/0/records', {
+      Accept: 'application/x-ndjson',
+    });
+    await untilInFlight(2);
+    expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+async function start(): Promise<void> {
+  gateway = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '8000' });
+  await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
+}
+
+async function open(): Promise<RawConnection> {
+  const connection = await RawConnection.open(gateway.url);
+  connections.push(connection);
+  return connection;
+}
+
+/** Resolves when so many requests are in flight, the one that asks among them. */
+function untilInFlight(count: number): Promise<void> {
+  return untilMetric('sluice_http_requests_in_flight', count);
+}
+
+/** Resolves when the gateway has seen a connection besides the one that asks. */
+function untilConnected(): Promise<void> {
+  return untilMetric('kafka_server_socketservermetrics_connection_count', 2);
+}
+
+async function untilMetric(name: string, value: number): Promise<void> {
+  const line = `${name} ${value}`;
+  const shown = async (): Promise<string[]> =>
+    (await supertest(gateway.url).get('/metrics')).text.split('\n');
+  await expect.poll(shown, { timeout: 30_000, interval: 20 }).toContain(line);
+}
