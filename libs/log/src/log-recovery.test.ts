@@ -170,10 +170,25 @@ describe('recovery', () => {
     expect(broker.disk.counts(broker.path(LOG_0)).reads).toBe(before);
   });
 
+  it('writes again what a failed sync may have left in memory alone, before anyone reads it', async () => {
+    const broker = await brokerOfThree();
+    broker.disk.kill();
+    const log = await testLog(await broker.open());
+    broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
+    await expect(appendValues(log, 'd')).rejects.toMatchObject({ outcome: 'unknown' });
+    broker.disk.kill();
+    // The process is another one, the machine is the same: it reads the record from memory.
+    expect(await readAll(await testLog(await broker.open()))).toHaveLength(4);
+    broker.crash();
+    expect(await readAll(await testLog(await broker.open()))).toHaveLength(4);
+  });
+
   it('reads a log once that has no idempotent producers', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     for (let i = 0; i < 50; i += 1) await appendValues(log, filler(1000));
+    // The recovery point is written down: what it covers is not written again.
+    await broker.scheduler.advance(1000);
     broker.crash();
     const before = broker.disk.counts(broker.path(LOG_0)).reads;
     await broker.open();

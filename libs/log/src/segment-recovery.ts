@@ -50,6 +50,8 @@ export class SegmentRecovery {
   #expected: Offset;
   #isShort = false;
   #firstIdempotentOffset: Offset | undefined;
+  /** In the segment at hand, of the first batch that is not known to be on the disk. */
+  #unsyncedPosition: number | undefined;
 
   constructor(
     private readonly log: RecoveringLog,
@@ -86,6 +88,7 @@ export class SegmentRecovery {
     const upper = log.segments.after(segment)?.baseOffset;
     const sizeBytes = segment.sizeBytes;
     const file = await segment.file.acquire();
+    this.#unsyncedPosition = undefined;
     try {
       segment.reset();
       if (segment.baseOffset > this.#expected) this.#gapBefore(segment);
@@ -113,8 +116,23 @@ export class SegmentRecovery {
         if (next === undefined) break;
         position = next.position;
       }
+      await this.#writeAgain(segment, file);
     } finally {
       segment.file.release();
+    }
+  }
+
+  /**
+   * Writes what is not known to be on the disk once more, as it is. After a failed sync Linux may hold
+   * pages in memory that the disk does not have and call them clean: a process that starts on the same
+   * machine reads them, and its own sync would pass them over.
+   */
+  async #writeAgain(segment: LogSegment, file: FileHandle): Promise<void> {
+    if (this.#unsyncedPosition === undefined || this.environment.durability !== 'fsync') return;
+    const end = segment.sizeBytes;
+    for (let at = this.#unsyncedPosition; at < end; at += SCAN_CHUNK_BYTES) {
+      const chunk = await readChunk(file, at, Math.min(SCAN_CHUNK_BYTES, end - at));
+      await file.writev([chunk], at);
     }
   }
 
@@ -133,6 +151,7 @@ export class SegmentRecovery {
     if (!batch.isCrcValid()) return false;
     segment.appended({ position, sizeBytes, lastOffset, maxTimestamp: batch.maxTimestamp });
     segment.verified.add(position, position + sizeBytes);
+    if (lastOffset >= this.bounds.durableEnd) this.#unsyncedPosition ??= position;
     if (batch.producerId >= 0) this.#firstIdempotentOffset ??= baseOffset;
     const { epochs } = this.log;
     // The file of epochs is written before a batch of a new one is: it only misses what it lost, and

@@ -69,8 +69,6 @@ export class HistoryWorld {
   readonly #attempts = new Set<Attempt>();
   #operationsToCrash = Number.POSITIVE_INFINITY;
   #crashMode: CrashMode = 'torn';
-  /** Since the machine was started. */
-  #maySyncHaveFailed = false;
   /** The first that was found while nobody waited. */
   #violation: unknown;
 
@@ -227,7 +225,6 @@ export class HistoryWorld {
 
   /** The next sync of the log fails. */
   syncFails(): void {
-    this.#maySyncHaveFailed = true;
     this.#disk.failNext('datasync', 'EIO', { path: '.log' });
   }
 
@@ -377,13 +374,8 @@ export class HistoryWorld {
 
   #die(): void {
     this.#operationsToCrash = Number.POSITIVE_INFINITY;
-    // After a failed sync the machine reads back what its disk does not have: it must restart as well.
-    if (this.#crashMode === 'killed' && !this.#maySyncHaveFailed) {
-      this.#disk.kill();
-    } else {
-      this.#disk.crash({ random: this.#crashMode === 'lost' ? undefined : this.#random });
-      this.#maySyncHaveFailed = false;
-    }
+    if (this.#crashMode === 'killed') this.#disk.kill();
+    else this.#disk.crash({ random: this.#crashMode === 'lost' ? undefined : this.#random });
     this.#end();
   }
 
