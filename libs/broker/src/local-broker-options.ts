@@ -12,6 +12,8 @@ export interface LocalBrokerSettings {
   readonly url: () => string | null;
   /** When an append is acknowledged: after fdatasync, or after write. */
   readonly durability: 'fsync' | 'os';
+  /** Kept free of records on the disk, for deletions and the like when it is full. */
+  readonly diskReserveBytes: number;
   readonly syncsInFlightMax: number;
   readonly tailCacheBytes: number;
   readonly bufferMemoryBytes: number;

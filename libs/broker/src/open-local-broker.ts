@@ -50,7 +50,8 @@ async function openOn(
   ports: LocalBrokerPorts,
 ): Promise<OpenBroker> {
   const { brokerId, rack } = settings;
-  const store = await EmbeddedStore.open({ ...settings, ...ports });
+  const { reserve } = logManager;
+  const store = await EmbeddedStore.open({ ...settings, ...ports, reserve });
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
   const delayedFetchesMax = settings.longPollsMax;
   const replicas = new ReplicaManager({ ...ports, logManager, brokerId, delayedFetchesMax });

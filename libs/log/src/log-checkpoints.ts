@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
-import type { FileSystem, Logger } from '#runtime';
+import type { DiskReserve, FileSystem, Logger } from '#runtime';
 import {
   type CheckpointFile,
   CorruptCheckpointError,
@@ -56,6 +56,7 @@ export class LogCheckpoints implements CheckpointSink {
   constructor(
     fileSystem: FileSystem,
     directory: string,
+    private readonly reserve: DiskReserve,
     private readonly logger: Logger,
   ) {
     const file = (kind: Kind): CheckpointFile<OffsetCheckpointEntry> =>
@@ -153,7 +154,7 @@ export class LogCheckpoints implements CheckpointSink {
     if (this.#written.get(kind) === text) return;
     // Whoever calls meanwhile must wait for a write of its own.
     this.#written.delete(kind);
-    await this.#files[kind].write(entries);
+    await this.reserve.run(() => this.#files[kind].write(entries));
     this.#written.set(kind, text);
   }
 

@@ -8,6 +8,7 @@ import {
 import {
   assert,
   type Clock,
+  DiskReserve,
   type FileSystem,
   Limiter,
   type Logger,
@@ -32,6 +33,8 @@ import { TailCache } from './tail-cache.js';
 
 /** A recovery point is on disk at most this long, and one write, after the sync it speaks of. */
 const CHECKPOINT_INTERVAL_MS = 500;
+const RESERVE_CHECK_INTERVAL_MS = 1000;
+const RESERVE_FILE = '.reserve';
 const MAINTENANCE_INTERVAL_MS = 5000;
 const INDEX_UNLOAD_INTERVAL_MS = 60_000;
 const LOADED_AT_ONCE = 16;
@@ -52,6 +55,8 @@ export interface LogManagerOptions {
   readonly tailCacheBytes: number;
   readonly producerBatchesRemembered: number;
   readonly producerIdExpirationMs: number;
+  /** Kept free of records on the disk, for what must be written down when it is full; 0 by default. */
+  readonly diskReserveBytes?: number;
   /** Segment files kept open while nobody uses them. */
   readonly openFilesMax?: number;
   /** A round of group commit takes appends until it has this many bytes. */
@@ -117,9 +122,11 @@ export class LogManager {
   static async open(options: LogManagerOptions, ports: LogManagerPorts): Promise<LogManager> {
     const dataDir = await DataDir.open(ports.fileSystem, options.dataDir);
     try {
-      const checkpoints = new LogCheckpoints(ports.fileSystem, options.dataDir, ports.logger);
+      const reserve = await openReserve(options, ports);
+      const { fileSystem, logger } = ports;
+      const checkpoints = new LogCheckpoints(fileSystem, options.dataDir, reserve, logger);
       const areCheckpointsWhole = await checkpoints.read();
-      const parts = managerParts(options, ports, checkpoints);
+      const parts = managerParts(options, ports, { checkpoints, reserve });
       const manager = new LogManager(options, ports, dataDir, parts);
       await manager.#loadAll(dataDir.wasClosedCleanly && areCheckpointsWhole);
       await checkpoints.persistAll();
@@ -142,6 +149,11 @@ export class LogManager {
   /** Names (`topic-0`) of partitions that could not be opened, with the reason. */
   get unopenedLogs(): ReadonlyMap<string, unknown> {
     return this.#unopened;
+  }
+
+  /** What of the disk is not for records, but for what must be written down when it is full. */
+  get reserve(): DiskReserve {
+    return this.parts.environment.reserve;
   }
 
   /** Segment files that are open now. */
@@ -210,7 +222,8 @@ export class LogManager {
 
   /**
    * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log starts,
-   * the mark of a clean stop. The mark is left out when a log is not whole. Call it once.
+   * the mark of a clean stop. The mark is left out when a log is not whole or the disk does not take
+   * it: acknowledged records are on disk without. Call it once.
    */
   async close(): Promise<void> {
     assert(!this.#isClosed, 'the logs are closed once');
@@ -231,6 +244,11 @@ export class LogManager {
     try {
       await this.parts.checkpoints.persistAll();
       if (areAllClean) await this.dataDir.markClean();
+    } catch (error) {
+      this.ports.logger.error(
+        { err: error },
+        'the stop is not marked clean: the next start recovers',
+      );
     } finally {
       await this.dataDir.release();
     }
@@ -317,6 +335,7 @@ export class LogManager {
     const repeat = (name: string, intervalMs: number, run: () => Promise<void>): void => {
       this.#tasks.push(new RepeatedTask(scheduler, logger, { name, intervalMs, run }));
     };
+    repeat('disk-reserve', RESERVE_CHECK_INTERVAL_MS, () => this.reserve.refill());
     repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => this.parts.checkpoints.persistAll());
     repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
       for (const log of this.logs()) await log.maintain();
@@ -348,10 +367,16 @@ interface ManagerParts {
   readonly loader: LogLoader;
 }
 
+function openReserve(options: LogManagerOptions, ports: LogManagerPorts): Promise<DiskReserve> {
+  const { fileSystem, logger } = ports;
+  const path = join(options.dataDir, RESERVE_FILE);
+  return DiskReserve.open({ fileSystem, logger, path, sizeBytes: options.diskReserveBytes ?? 0 });
+}
+
 function managerParts(
   options: LogManagerOptions,
   ports: LogManagerPorts,
-  checkpoints: LogCheckpoints,
+  { checkpoints, reserve }: Pick<LogEnvironment, 'reserve'> & Pick<ManagerParts, 'checkpoints'>,
 ): ManagerParts {
   const { fileSystem, clock, scheduler, logger, observer } = ports;
   const environment: LogEnvironment = {
@@ -361,6 +386,7 @@ function managerParts(
     logger,
     observer,
     checkpoints,
+    reserve,
     files: new FilePool(fileSystem, options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX),
     syncs: new Limiter(options.syncsInFlightMax),
     durability: options.durability,

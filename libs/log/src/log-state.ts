@@ -7,7 +7,7 @@ import type {
   TopicConfig,
   TopicPartition,
 } from '#protocol';
-import type { Clock, FileSystem, Logger, Scheduler } from '#runtime';
+import type { Clock, DiskReserve, FileSystem, Logger, Scheduler } from '#runtime';
 import type { DamageList } from './damage.js';
 import type { FilePool } from './file-pool.js';
 import type { LeaderEpochCache } from './leader-epoch-cache.js';
@@ -36,6 +36,8 @@ export interface LogEnvironment {
   readonly durability: Durability;
   /** A round takes appends until it has this many bytes; one append may be larger. */
   readonly roundBytesMax: number;
+  /** What of the disk is not for records. */
+  readonly reserve: DiskReserve;
   /** Writes down what must be durable before a log goes on; rejects with the storage error. */
   readonly checkpoints: CheckpointSink;
 }

@@ -5,7 +5,7 @@ import {
   ProtocolError,
   type SyncedEndOffset,
 } from '#protocol';
-import { type FileHandle, SerialQueue } from '#runtime';
+import { DiskReserveError, type FileHandle, SerialQueue } from '#runtime';
 import {
   type AppendResult,
   AppendRound,
@@ -220,6 +220,7 @@ export class LogWriter {
     const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
     const { active } = log.segments;
     try {
+      if (!this.environment.reserve.isWhole) throw new DiskReserveError();
       // A record takes more than one byte: a round has fewer offsets than bytes.
       const isFull = active.mustRollFor(first.sizeBytes, logEnd + bytes, this.#segmentBytesMax);
       if (isFull || this.isRollDue) await this.roll();

@@ -64,6 +64,14 @@ export const SETTINGS = {
     sentence:
       '`fsync`: acknowledged after fdatasync (group commit). `os`: after the write, so that a power cut may lose what was acknowledged.',
   }),
+  diskReserveBytes: wholeNumber({
+    variable: 'SLUICE_DISK_RESERVE_BYTES',
+    byDefault: 4 * MIB,
+    min: 0,
+    max: GIB,
+    sentence:
+      'Room in the data directory that records never take: on a full disk deletions, configs and a start are written with it. Some 500 bytes for each partition are enough.',
+  }),
   brokerId: wholeNumber({
     variable: 'SLUICE_BROKER_ID',
     byDefault: 0,

@@ -69,6 +69,7 @@ const DEFAULTS: LocalBrokerSettings = {
   rack: null,
   url: () => 'http://127.0.0.1:8080',
   durability: 'fsync',
+  diskReserveBytes: 0,
   syncsInFlightMax: 8,
   tailCacheBytes: 1024 * 1024,
   bufferMemoryBytes: 1024 * 1024,

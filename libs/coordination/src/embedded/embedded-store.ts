@@ -11,7 +11,7 @@
 
 import { join } from 'node:path';
 import { ProtocolError } from '#protocol';
-import { type FileSystem, type Random, SerialQueue } from '#runtime';
+import { type DiskReserve, type FileSystem, type Random, SerialQueue } from '#runtime';
 import type { CoordinationStore, NewBroker, NewTopic, TopicChange } from '../coordination-store.js';
 import { DataDirError } from '../data-dir-error.js';
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
@@ -44,6 +44,8 @@ export interface EmbeddedStoreOptions {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;
+  /** Of the disk, for what must be written down when it is full. */
+  readonly reserve?: DiskReserve;
 }
 
 export class EmbeddedStore implements CoordinationStore {
@@ -52,6 +54,7 @@ export class EmbeddedStore implements CoordinationStore {
   readonly clusterUuid: string;
   readonly #file: DurableJsonFile<CoordinationDocument>;
   readonly #random: Random;
+  readonly #reserve: DiskReserve | undefined;
   readonly #changes = new SerialQueue();
   readonly #listeners = new Set<(change: MetadataChange) => void>();
   #state: CoordinationState;
@@ -60,13 +63,14 @@ export class EmbeddedStore implements CoordinationStore {
   private constructor(
     identity: DataDirIdentity,
     file: DurableJsonFile<CoordinationDocument>,
-    random: Random,
+    { random, reserve }: EmbeddedStoreOptions,
     state: CoordinationState,
   ) {
     this.clusterId = identity.clusterId;
     this.clusterUuid = identity.clusterUuid;
     this.#file = file;
     this.#random = random;
+    this.#reserve = reserve;
     this.#state = state;
   }
 
@@ -92,7 +96,7 @@ export class EmbeddedStore implements CoordinationStore {
     return new EmbeddedStore(
       await openIdentity(options),
       file,
-      options.random,
+      options,
       document === undefined ? EMPTY_STATE : stateOf(document),
     );
   }
@@ -201,7 +205,8 @@ export class EmbeddedStore implements CoordinationStore {
 
   async #write(state: CoordinationState): Promise<void> {
     const next = { ...state, metadataVersion: state.metadataVersion + 1 };
-    await this.#file.write(coordinationDocument(next));
+    const write = (): Promise<void> => this.#file.write(coordinationDocument(next));
+    await (this.#reserve === undefined ? write() : this.#reserve.run(write));
     this.#state = next;
   }
 

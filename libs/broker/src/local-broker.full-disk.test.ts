@@ -1,0 +1,104 @@
+import { expect, it } from 'vitest';
+import type { Broker } from './broker.js';
+import { failureOf } from './testing/failure-of.js';
+import { produceOf, valuesOf } from './testing/records.js';
+import { DATA_DIR, TestBroker } from './testing/test-broker.js';
+
+const EVENTS = { topic: 'events', partition: 0 };
+const RESERVE_BYTES = 10_000;
+const RECORDS = 40;
+/** Until the reserve is looked at again. */
+const CHECK_MS = 1000;
+
+it('refuses records on a full disk, serves reads, and takes records again when some are deleted', async () => {
+  const test = await fullBroker();
+  await expectFull(test.broker);
+  expect(await test.broker.deleteRecords(EVENTS, RECORDS - 5)).toEqual({
+    logStartOffset: RECORDS - 5,
+  });
+  await expectRoomAgain(test);
+});
+
+it('takes no records out of what was given up for a deletion', async () => {
+  const test = await fullBroker();
+  await test.broker.deleteRecords(EVENTS, 1);
+  for (let round = 0; round < 3; round += 1) {
+    await test.scheduler.advance(CHECK_MS);
+    await expectFull(test.broker);
+  }
+  await test.broker.deleteTopic('others');
+  await test.broker.deleteRecords(EVENTS, RECORDS - 5);
+  await expectRoomAgain(test);
+});
+
+it('makes room by a retention that is set when the disk is full', async () => {
+  const test = await fullBroker();
+  await test.broker.alterTopic('events', { configs: { 'retention.bytes': 2000 } });
+  await test.scheduler.advance(5000);
+  await expectRoomAgain(test);
+});
+
+it('starts on a full disk: reads, and has room again once records are deleted', async () => {
+  const test = await fullBroker();
+  await test.losePower();
+  await expectFull(test.broker);
+  await test.broker.deleteRecords(EVENTS, RECORDS - 5);
+  await expectRoomAgain(test);
+});
+
+it('stops on a full disk, and loses nothing by it', async () => {
+  const test = await fullBroker({ diskReserveBytes: 0 });
+  await test.opened.close();
+  test.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await test.open();
+  const { highWatermark } = await fetchFrom(test.broker, 0);
+  expect(highWatermark).toBe(RECORDS);
+});
+
+it('makes its reserve anew where the last process gave it up', async () => {
+  const test = await fullBroker();
+  await test.broker.deleteRecords(EVENTS, 1);
+  test.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await test.restart();
+  expect(await test.disk.fileSize(`${DATA_DIR}/.reserve`)).toBe(RESERVE_BYTES);
+  await test.broker.produce(produceOf('events', ['at once']));
+});
+
+/** A broker with records in small segments, on a disk without a byte of room. */
+async function fullBroker(options = { diskReserveBytes: RESERVE_BYTES }): Promise<TestBroker> {
+  const test = await TestBroker.start(options);
+  const configs = { 'segment.bytes': 1024 };
+  await test.broker.createTopic({ name: 'events', configs });
+  await test.broker.createTopic({ name: 'others' });
+  for (let record = 0; record < RECORDS; record += 1) {
+    await test.broker.produce(produceOf('events', ['x'.repeat(400)]));
+  }
+  test.disk.capacityBytes = await usedBytes(test.disk, DATA_DIR);
+  return test;
+}
+
+async function expectFull(broker: Broker): Promise<void> {
+  const produced = produceOf('events', ['refused']);
+  const error = await failureOf(broker.produce(produced));
+  expect(error).toMatchObject({ code: 'KAFKA_STORAGE_ERROR', outcome: 'failed', retriable: true });
+  expect(valuesOf(await fetchFrom(broker, RECORDS - 1), RECORDS - 1)).toHaveLength(1);
+}
+
+async function expectRoomAgain({ broker, scheduler }: TestBroker): Promise<void> {
+  await scheduler.advance(CHECK_MS);
+  await broker.produce(produceOf('events', ['taken']));
+  expect(valuesOf(await fetchFrom(broker, RECORDS))).toEqual([`${RECORDS}:taken`]);
+}
+
+function fetchFrom(broker: Broker, offset: number): ReturnType<Broker['fetch']> {
+  return broker.fetch({ ...EVENTS, offset, maxBytes: 100_000, minBytes: 1, waitMs: 0 });
+}
+
+async function usedBytes(disk: TestBroker['disk'], directory: string): Promise<number> {
+  let bytes = 0;
+  for (const { name, isDirectory } of await disk.readDirectory(directory)) {
+    const path = `${directory}/${name}`;
+    bytes += isDirectory ? await usedBytes(disk, path) : ((await disk.fileSize(path)) ?? 0);
+  }
+  return bytes;
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { DiskReserve } from './disk-reserve.js';
+import { silentLogger } from './logger.js';
+import { errnoError } from './testing/faults.js';
+import { FakeDisk } from './testing/index.js';
+
+const PATH = '/data/.reserve';
+const SIZE_BYTES = 100_000;
+
+describe('the disk reserve', () => {
+  it('holds its room back, also from a broker that was started again', async () => {
+    const disk = await emptyDisk();
+    expect((await openReserve(disk)).isWhole).toBe(true);
+    expect(await disk.fileSize(PATH)).toBe(SIZE_BYTES);
+    disk.capacityBytes = 0;
+    expect((await openReserve(disk)).isWhole).toBe(true);
+  });
+
+  it('gives the room up for a write that finds the disk full, and takes it again later', async () => {
+    const disk = await emptyDisk();
+    const reserve = await openReserve(disk);
+    disk.capacityBytes = SIZE_BYTES;
+    expect(await reserve.run(() => write(disk, 'deleted', 40))).toBe('written');
+    expect(reserve.isWhole).toBe(false);
+    await reserve.refill();
+    expect(reserve.isWhole).toBe(false);
+    expect(await disk.fileSize(PATH)).toBeUndefined();
+    disk.capacityBytes = 2 * SIZE_BYTES;
+    await reserve.refill();
+    expect(reserve.isWhole).toBe(true);
+  });
+
+  it('finds a full disk behind a wrapped error, and passes on all others', async () => {
+    const disk = await emptyDisk();
+    const reserve = await openReserve(disk);
+    const failing = (error: Error) => reserve.run(() => rejectedWith(error));
+    await expect(failing(errnoError('EIO', 'writev', PATH))).rejects.toThrow('EIO');
+    expect(reserve.isWhole).toBe(true);
+    const wrapped = new Error('not written', { cause: errnoError('ENOSPC', 'writev', PATH) });
+    await expect(failing(wrapped)).rejects.toThrow('not written');
+    expect(reserve.isWhole).toBe(false);
+  });
+
+  it('holds nothing back when it has no size', async () => {
+    const disk = await emptyDisk();
+    const reserve = await openReserve(disk, 0);
+    expect(reserve.isWhole).toBe(true);
+    disk.capacityBytes = 0;
+    await expect(reserve.run(() => write(disk, 'deleted', 40))).rejects.toThrow('ENOSPC');
+    expect(reserve.isWhole).toBe(true);
+  });
+});
+
+async function emptyDisk(): Promise<FakeDisk> {
+  const disk = new FakeDisk();
+  await disk.makeDirectory('/data');
+  return disk;
+}
+
+async function rejectedWith(error: Error): Promise<void> {
+  await Promise.resolve();
+  throw error;
+}
+
+function openReserve(disk: FakeDisk, sizeBytes = SIZE_BYTES): Promise<DiskReserve> {
+  return DiskReserve.open({ fileSystem: disk, logger: silentLogger, path: PATH, sizeBytes });
+}
+
+async function write(disk: FakeDisk, name: string, sizeBytes: number): Promise<'written'> {
+  const file = await disk.open(`/data/${name}`, 'create');
+  try {
+    await file.writev([Buffer.alloc(sizeBytes)], 0);
+    return 'written';
+  } finally {
+    await file.close();
+  }
+}

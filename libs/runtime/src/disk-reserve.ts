@@ -1,0 +1,128 @@
+import type { FileSystem } from './file-system.js';
+import type { Logger } from './logger.js';
+import { SerialQueue } from './serial-queue.js';
+
+const CHUNK_BYTES = 64 * 1024;
+
+export interface DiskReserveOptions {
+  readonly fileSystem: FileSystem;
+  readonly logger: Logger;
+  /** The file that holds the room; it has nothing in it. */
+  readonly path: string;
+  /** 0: nothing is held back. */
+  readonly sizeBytes: number;
+}
+
+/** The disk is full as far as records are concerned: what is left is held back. */
+export class DiskReserveError extends Error {
+  override readonly name = 'DiskReserveError';
+  readonly code = 'ENOSPC';
+
+  constructor() {
+    super('the disk is full, and what is held back is not for records');
+  }
+}
+
+/**
+ * Room on a disk that is held back by a file of zeros, so that a broker whose disk is full can still
+ * write down what makes room again: which records, or which topics, are deleted.
+ *
+ * When such a write (`run`) finds the disk full the file is removed and the write is tried once more.
+ * From then until `refill` has made the file whole again `isWhole` is false, and nobody may write
+ * records: they would take the room that was given up.
+ *
+ * All methods may overlap.
+ */
+export class DiskReserve {
+  readonly #options: DiskReserveOptions;
+  readonly #changes = new SerialQueue();
+  #isWhole = false;
+  #isFullTold = false;
+
+  private constructor(options: DiskReserveOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the file whole if the disk has room; if not, the broker goes on without it for now. */
+  static async open(options: DiskReserveOptions): Promise<DiskReserve> {
+    const reserve = new DiskReserve(options);
+    const { fileSystem, path, sizeBytes } = options;
+    reserve.#isWhole = ((await fileSystem.fileSize(path)) ?? 0) === sizeBytes;
+    if (!reserve.#isWhole) await reserve.refill();
+    if (!reserve.#isWhole) reserve.#tellFull();
+    return reserve;
+  }
+
+  /** Whether records may be written. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /**
+   * Runs a write that must be possible on a full disk, and once more after giving up the reserve if it
+   * was not. It must be one that can be repeated.
+   */
+  async run<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (error) {
+      if (this.#options.sizeBytes === 0 || !isDiskFull(error)) throw error;
+      await this.#changes.run(() => this.#release());
+      return write();
+    }
+  }
+
+  /** Takes the room again, if it is there; never rejects. */
+  refill(): Promise<void> {
+    return this.#changes.run(async () => {
+      if (this.#isWhole) return;
+      try {
+        await this.#fill();
+        this.#isWhole = true;
+        if (this.#isFullTold) this.#options.logger.info({}, 'the disk has room for records again');
+        this.#isFullTold = false;
+      } catch {
+        // As little as there is, it is needed by what makes room.
+        await this.#options.fileSystem.removeFile(this.#options.path).catch(() => undefined);
+      }
+    });
+  }
+
+  async #fill(): Promise<void> {
+    const { fileSystem, path, sizeBytes } = this.#options;
+    await fileSystem.removeFile(path);
+    if (sizeBytes === 0) return;
+    const file = await fileSystem.open(path, 'create');
+    try {
+      const zeros = Buffer.alloc(Math.min(sizeBytes, CHUNK_BYTES));
+      for (let position = 0; position < sizeBytes; position += zeros.length) {
+        await file.writev([zeros.subarray(0, sizeBytes - position)], position);
+      }
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #release(): Promise<void> {
+    if (!this.#isWhole) return;
+    this.#isWhole = false;
+    this.#tellFull();
+    await this.#options.fileSystem.removeFile(this.#options.path);
+  }
+
+  #tellFull(): void {
+    this.#isFullTold = true;
+    this.#options.logger.warn(
+      { path: this.#options.path },
+      'the disk is full: no records are taken until there is room; reads and deletions go on',
+    );
+  }
+}
+
+/** Also where the error was wrapped on its way. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' || isDiskFull(error.cause);
+}
