@@ -33,7 +33,11 @@ describe('the disk reserve', () => {
   it('finds a full disk behind a wrapped error, and passes on all others', async () => {
     const disk = await emptyDisk();
     const reserve = await openReserve(disk);
-    const failing = (error: Error) => reserve.run(() => rejectedWith(error));
+    const failing = (error: Error): Promise<void> =>
+      reserve.run(async () => {
+        await disk.fileSize(PATH);
+        throw error;
+      });
     await expect(failing(errnoError('EIO', 'writev', PATH))).rejects.toThrow('EIO');
     expect(reserve.isWhole).toBe(true);
     const wrapped = new Error('not written', { cause: errnoError('ENOSPC', 'writev', PATH) });
@@ -55,11 +59,6 @@ async function emptyDisk(): Promise<FakeDisk> {
   const disk = new FakeDisk();
   await disk.makeDirectory('/data');
   return disk;
-}
-
-async function rejectedWith(error: Error): Promise<void> {
-  await Promise.resolve();
-  throw error;
 }
 
 function openReserve(disk: FakeDisk, sizeBytes = SIZE_BYTES): Promise<DiskReserve> {
