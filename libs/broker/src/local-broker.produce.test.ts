@@ -252,6 +252,23 @@ describe('produce that takes too long', () => {
     expect(test.opened.status().bufferAvailableBytes).toBe(test.opened.status().bufferTotalBytes);
   });
 
+  it('finds its topic deleted meanwhile, and does not know whether a reader saw it', async () => {
+    const slow = new SlowSyncs();
+    const test = await started();
+    await test.broker.createTopic({ name: 'events' });
+    await test.opened.close();
+    await test.open({ fileSystem: slow.wrap(test.disk) });
+    slow.isSlow = true;
+    const error = failureOf(test.broker.produce(produceOf('events', ['a'])));
+    await test.scheduler.settle();
+    slow.isSlow = false;
+    const deleted = test.broker.deleteTopic('events');
+    await test.scheduler.settle();
+    slow.finish();
+    expect(await error).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', outcome: 'unknown' });
+    await deleted;
+  });
+
   it('has an unknown outcome once it was begun', async () => {
     const slow = new SlowSyncs();
     const test = await started();

@@ -290,6 +290,10 @@ function notEnoughReplicas(partition: Partition): ProtocolError {
 
 /** It was appended here, so that it may come to be in the log for good. */
 function outcomeUnknown(cause: unknown): ProtocolError {
+  if (cause instanceof ProtocolError && cause.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
+    const detail = 'The topic was deleted while the records were written to it.';
+    return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { cause, outcome: 'unknown' });
+  }
   return new ProtocolError(
     'UNKNOWN_SERVER_ERROR',
     'The records were appended, and it is not known whether they will stay.',
