@@ -115,6 +115,17 @@ describe('damage below the recovery point', () => {
     expect(log.isWritable).toBe(true);
   });
 
+  it('is no longer told of once its records are deleted', async () => {
+    const { broker, log, size } = await reopened();
+    broker.disk.corrupt(broker.path(LOG_0), 9 * size + 100);
+    expect(await readOne(log, 9)).toBe('CORRUPT_MESSAGE');
+    log.updateHighWatermark(COUNT);
+    await log.deleteRecordsBefore(9);
+    expect(log.damagedRanges).toHaveLength(1);
+    await log.deleteRecordsBefore(10);
+    expect(log.damagedRanges).toEqual([]);
+  });
+
   it('is forgotten with the segment it is in', async () => {
     const { broker, log, size } = await reopened();
     broker.disk.corrupt(broker.path(LOG_0), 9 * size + 100);

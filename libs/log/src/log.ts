@@ -121,9 +121,10 @@ export class Log {
     return this.state.epochs.latestEpoch;
   }
 
-  /** What is known to be unreadable, in the order of the offsets. */
+  /** What is known to be unreadable of what is not deleted, in the order of the offsets. */
   get damagedRanges(): readonly DamagedRange[] {
-    return this.state.damage.ranges;
+    const { damage, offsets } = this.state;
+    return damage.ranges.filter(({ endOffset }) => endOffset > offsets.logStart);
   }
 
   /** Whether appends are taken; not after a sync failed or committed records were found missing. */
