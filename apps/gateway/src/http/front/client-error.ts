@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { ProtocolError } from '#protocol';
 import { PROBLEM_MEDIA_TYPE, problemDocument } from '../problem.js';
@@ -46,7 +46,11 @@ interface Explanation {
 
 /** Node's codes of what can be wrong with the form of a request. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
-  HPE_HEADER_OVERFLOW: { status: 431, detail: 'The head of the request is too large.' },
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    detail: `The head of the request, its URL among it, is larger than ${maxHeaderSize} bytes.`,
+  },
+  HPE_INVALID_METHOD: { status: 400, detail: 'The request has a method that HTTP does not know.' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: 'The chunk extensions are too large.' },
   HPE_INVALID_EOF_STATE: { status: 400, detail: 'The connection was closed within the request.' },
   ERR_HTTP_REQUEST_TIMEOUT: {

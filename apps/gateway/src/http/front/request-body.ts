@@ -40,7 +40,7 @@ export function readBody(exchange: Exchange, onBody: BodyHandler): void {
     receivedBytes += chunk.length;
     // A coded stream may go on without ever unpacking to anything.
     if (receivedBytes > requestBytesMax) {
-      unpacked.destroy(bodyTooLarge('has more bytes', requestBytesMax));
+      unpacked.destroy(bodyTooLarge('is too large', requestBytesMax));
     }
   });
   collect(exchange, unpacked, onBody);
@@ -91,7 +91,7 @@ function collect(exchange: Exchange, source: Readable, onBody: BodyHandler): voi
     if (hasFailed) return;
     sizeBytes += chunk.length;
     try {
-      if (sizeBytes > requestBytesMax) throw bodyTooLarge('has more bytes', requestBytesMax);
+      if (sizeBytes > requestBytesMax) throw bodyTooLarge('is too large', requestBytesMax);
       exchange.holdMemory(chunk.length);
       chunks.push(chunk);
     } catch (error) {
@@ -111,7 +111,7 @@ function collect(exchange: Exchange, source: Readable, onBody: BodyHandler): voi
 function bodyTooLarge(what: string, bytesMax: number): ProtocolError {
   return new ProtocolError(
     'REQUEST_TOO_LARGE',
-    `The body ${what}; at most ${bytesMax} are accepted (SLUICE_REQUEST_BYTES_MAX), unpacked. ` +
+    `The body ${what}: at most ${bytesMax} bytes are accepted (SLUICE_REQUEST_BYTES_MAX), unpacked too. ` +
       'A stream of application/x-ndjson may be of any length.',
   );
 }
