@@ -164,6 +164,7 @@ export class LogLoader {
     const failure = {
       what: 'records that were on disk are missing at the end of its log',
       cause: undefined,
+      outlastsRestart: true,
     };
     if (end.isShort) {
       this.environment.logger.error(

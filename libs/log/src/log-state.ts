@@ -97,7 +97,7 @@ export interface LogState {
   denseFrom: Offset;
   /** First offset that compaction has not looked at; never above `denseFrom`. */
   cleanedEnd: Offset;
-  /** Why the log takes no more writes until a restart. */
+  /** Why the log takes no more writes. */
   failure: LogFailure | undefined;
 }
 
@@ -105,4 +105,6 @@ export interface LogState {
 export interface LogFailure {
   readonly what: string;
   readonly cause: unknown;
+  /** The next start will find the same: it takes its operator. */
+  readonly outlastsRestart?: boolean;
 }

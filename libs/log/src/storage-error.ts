@@ -14,11 +14,12 @@ export function writeFailed(cause: unknown): ProtocolError {
 }
 
 /**
- * What a write is answered when the partition takes none until the broker is started again.
+ * What a write is answered when the partition takes none until somebody has seen to it.
  * @param outcome `unknown` for one that was under way when it happened
  */
 export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolError {
-  const detail = `The partition takes no writes until the broker is restarted: ${failure.what}.`;
+  const end = failure.outlastsRestart === true ? 'its log is restored' : 'the broker is restarted';
+  const detail = `The partition takes no writes until ${end}: ${failure.what}.`;
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause: failure.cause,
     outcome,
