@@ -25,6 +25,12 @@ export interface Broker {
   deleteTopic(topic: string): Promise<void>;
   /** What a transport needs of a topic before it parses records for it; undefined when there is none. */
   topicLimits(topic: string): TopicLimits | undefined;
+  /**
+   * Tells of every topic that was made, changed (more partitions, other configs) or deleted, once
+   * this broker has applied it.
+   * @returns a function that ends the listening
+   */
+  onTopicChange(listener: (change: TopicChanged) => void): () => void;
 
   produce(request: ProduceRequest): Promise<ProduceResult>;
   /** Issues a producer id that was never issued before, with epoch 0. */
@@ -91,6 +97,11 @@ export interface PartitionDescription {
   readonly sizeBytes: number | null;
 }
 
+export interface TopicChanged {
+  readonly topic: string;
+  readonly kind: 'present' | 'deleted';
+}
+
 export interface TopicLimits {
   readonly partitions: number;
   /** Largest record batch, in bytes: also the limit of a record, as a batch of it alone. */
@@ -150,6 +161,11 @@ export interface FetchRequest extends TopicPartition {
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once, with what is there. */
   readonly signal?: AbortSignal;
+  /**
+   * It waits on behalf of all live readers of its partition, one such fetch a partition: not counted
+   * among the waiting fetches that are limited.
+   */
+  readonly isFeed?: boolean;
 }
 
 export interface FetchResult {

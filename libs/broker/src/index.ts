@@ -16,6 +16,7 @@ export type {
   ProduceRequest,
   ProduceResult,
   ProducerIdentity,
+  TopicChanged,
   TopicDescription,
   TopicLimits,
 } from './broker.js';

@@ -23,6 +23,7 @@ import type {
   ProduceRequest,
   ProduceResult,
   ProducerIdentity,
+  TopicChanged,
   TopicDescription,
   TopicLimits,
 } from './broker.js';
@@ -102,6 +103,10 @@ export class LocalBroker implements Broker {
     const present = this.#parts.registry.get(topic);
     if (present !== undefined) return present.limits;
     return this.#mayBeMade(topic) ? AUTO_CREATED_LIMITS : undefined;
+  }
+
+  onTopicChange(listener: (change: TopicChanged) => void): () => void {
+    return this.#parts.registry.onChange(listener);
   }
 
   produce(request: ProduceRequest): Promise<ProduceResult> {

@@ -9,6 +9,7 @@ import type { LogManager } from '#log';
 import { ProtocolError, topicPartitionName } from '#protocol';
 import type { ReplicaManager } from '#replication';
 import type { Logger, Random } from '#runtime';
+import type { TopicChanged } from './broker.js';
 import { Topic } from './topic.js';
 
 /** Topics opened at the same time at the start. */
@@ -27,6 +28,7 @@ export interface TopicRegistryOptions {
 export class TopicRegistry {
   readonly #options: TopicRegistryOptions;
   readonly #topics = new Map<string, Topic>();
+  readonly #listeners = new Set<(change: TopicChanged) => void>();
   #lastChange: Promise<void> = Promise.resolve();
   #stopListening: () => void = () => undefined;
   /** Called when a topic's logs are gone, before one of its name can be made again. */
@@ -62,6 +64,12 @@ export class TopicRegistry {
     const topic = this.#topics.get(name);
     if (topic === undefined) throw unknownTopic(name);
     return topic;
+  }
+
+  /** See `Broker.onTopicChange`. */
+  onChange(listener: (change: TopicChanged) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Resolves when all changes told so far are applied. */
@@ -102,6 +110,7 @@ export class TopicRegistry {
     } else {
       present.update(metadata);
     }
+    this.#tell({ topic: metadata.name, kind: 'present' });
     if (!metadata.partitions.some((partition) => partition.isNew)) return;
     if (this.#isServedHere(metadata)) await store.confirmPartitions(metadata.name, metadata.id);
   }
@@ -111,9 +120,14 @@ export class TopicRegistry {
     if (topic?.id === id) {
       this.#topics.delete(name);
       for (const entry of topic.markDeleted()) entry.fail(unknownTopic(name));
+      this.#tell({ topic: name, kind: 'deleted' });
     }
     await this.#options.replicas.removeTopic(name, id);
     await this.onDeleted();
+  }
+
+  #tell(change: TopicChanged): void {
+    for (const listener of this.#listeners) listener(change);
   }
 
   /** Whether every partition that this broker keeps is served. */

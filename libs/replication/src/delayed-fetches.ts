@@ -1,9 +1,9 @@
 /**
  * The fetches that wait for records, in a list for each partition, woken by its high watermark.
  *
- * Bounded in number. A fetch leaves its list at once when it is answered, timed out or abandoned.
- * Waking many readers of one partition is done in slices, so that none of them holds the event loop
- * for long; readers at the same position share one answer.
+ * Bounded in number, feeds apart: of those there is one a partition. A fetch leaves its list at once
+ * when it is answered, timed out or abandoned. Waking many readers of one partition is done in slices,
+ * so that none of them holds the event loop for long; readers at the same position share one answer.
  */
 import { type Offset, ProtocolError } from '#protocol';
 import type { Scheduler } from '#runtime';
@@ -32,7 +32,7 @@ export class DelayedFetches {
     this.#countMax = countMax;
   }
 
-  /** How many wait now. */
+  /** How many wait now, feeds not counted. */
   get count(): number {
     return this.#count;
   }
@@ -48,7 +48,7 @@ export class DelayedFetches {
    */
   wait(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {
     if (this.#isEnded || fetch.signal?.aborted === true) return readNow(partition, fetch);
-    if (this.#count >= this.#countMax) {
+    if (this.#count >= this.#countMax && fetch.isFeed !== true) {
       this.#refusedTotal += 1;
       return Promise.reject(
         new ProtocolError(
@@ -97,14 +97,14 @@ export class DelayedFetches {
     const present = this.#byPartition.get(partition);
     if (present === undefined) this.#byPartition.set(partition, new Set([delayed]));
     else present.add(delayed);
-    this.#count += 1;
+    if (fetch.isFeed !== true) this.#count += 1;
   }
 
   #remove(partition: Partition, delayed: DelayedFetch): boolean {
     const present = this.#byPartition.get(partition);
     if (present?.delete(delayed) !== true) return false;
     if (present.size === 0) this.#byPartition.delete(partition);
-    this.#count -= 1;
+    if (delayed.fetch.isFeed !== true) this.#count -= 1;
     return true;
   }
 

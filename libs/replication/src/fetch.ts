@@ -13,6 +13,8 @@ export interface PartitionFetch {
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once, with what is there. */
   readonly signal?: AbortSignal;
+  /** One of these a partition waits for many readers: it is not counted against the limit. */
+  readonly isFeed?: boolean;
 }
 
 export interface FetchedBatches {

@@ -1,12 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Broker, OpenBroker } from '#broker';
+import { SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
+import { Delivery } from '../delivery/delivery.js';
 import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { BROKER } from '../http/tokens.js';
 import { Health } from '../observability/health.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics } from '../observability/metrics.js';
+import { RenderCache } from '../records/render-cache.js';
 import { openBroker } from './open-broker.js';
 import { PublicAddress } from './public-address.js';
 import { LOGGER, OPEN_BROKER, SETTINGS } from './tokens.js';
@@ -44,9 +47,21 @@ export class EngineModule {
           inject: [OPEN_BROKER],
         },
         {
+          provide: RenderCache,
+          useFactory: (settings: Settings) => new RenderCache(settings.renderCacheBytes),
+          inject: [SETTINGS],
+        },
+        {
           provide: DataPlane,
-          useFactory: (broker: Broker, settings: Settings) => new DataPlane(broker, settings),
-          inject: [BROKER, SETTINGS],
+          useFactory: (broker: Broker, renderCache: RenderCache, settings: Settings) =>
+            new DataPlane(broker, renderCache, settings),
+          inject: [BROKER, RenderCache, SETTINGS],
+        },
+        {
+          provide: Delivery,
+          useFactory: (broker: Broker, renderCache: RenderCache, settings: Settings) =>
+            new Delivery(broker, new SystemScheduler(), renderCache, settings),
+          inject: [BROKER, RenderCache, SETTINGS],
         },
         {
           provide: Health,
@@ -54,7 +69,7 @@ export class EngineModule {
           inject: [OPEN_BROKER],
         },
       ],
-      exports: [BROKER, Health, GatewayMetrics],
+      exports: [BROKER, Delivery, Health, GatewayMetrics],
     };
   }
 }

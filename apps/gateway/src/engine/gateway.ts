@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenBroker } from '#broker';
 import type { Settings } from '../config/settings.js';
+import { Delivery } from '../delivery/delivery.js';
 import { GatewayModule } from '../gateway.module.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
 import { DataPlane } from '../http/data/data-plane.js';
@@ -16,6 +17,7 @@ import { dtoPipe } from '../http/validation.js';
 import { Health } from '../observability/health.js';
 import { NestLogger, type ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics, type HttpStatus } from '../observability/metrics.js';
+import { RenderCache } from '../records/render-cache.js';
 import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 
@@ -70,11 +72,13 @@ export class Gateway {
     );
     const gateway = new Gateway(app, front, address);
     const broker = app.get<OpenBroker>(OPEN_BROKER);
-    const dataPlane = app.get(DataPlane);
-    front.route(dataPlane);
+    const renderCache = app.get(RenderCache);
+    const delivery = app.get(Delivery);
+    front.route(app.get(DataPlane));
     metrics.watch({
       broker: () => broker.status(),
-      http: () => httpStatus(front, dataPlane),
+      http: () => httpStatus(front, renderCache),
+      delivery: () => delivery.status(),
     });
     app.useGlobalFilters(filter);
     app.useGlobalPipes(dtoPipe());
@@ -100,6 +104,7 @@ export class Gateway {
   async stop(): Promise<void> {
     const broker = this.#app.get<OpenBroker>(OPEN_BROKER);
     this.#app.get(Health).stopping();
+    this.#app.get(Delivery).close();
     broker.endWaits();
     await this.#front.close();
     await this.#app.close();
@@ -120,7 +125,7 @@ export class Gateway {
   }
 }
 
-function httpStatus({ context }: HttpFront, { renderCache }: DataPlane): HttpStatus {
+function httpStatus({ context }: HttpFront, renderCache: RenderCache): HttpStatus {
   const rendered = renderCache.counters();
   return {
     connections: context.connections.connectionCount,

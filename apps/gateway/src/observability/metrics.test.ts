@@ -15,6 +15,17 @@ const HTTP = {
   renderCacheMisses: 7,
 };
 
+const DELIVERY = {
+  subscriptions: 1,
+  cursors: 2,
+  liveCursors: 1,
+  recordsTotal: 30,
+  bytesTotal: 300,
+  catchUpKeptBytes: 40,
+  catchUpReadsTotal: 5,
+  catchUpReadsSharedTotal: 4,
+};
+
 function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
   return {
     topics: 1,
@@ -45,7 +56,11 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
 
 function watched(partitions: readonly PartitionStatus[]): GatewayMetrics {
   const metrics = new GatewayMetrics();
-  metrics.watch({ broker: () => statusOf(partitions), http: () => HTTP });
+  metrics.watch({
+    broker: () => statusOf(partitions),
+    http: () => HTTP,
+    delivery: () => DELIVERY,
+  });
   return metrics;
 }
 

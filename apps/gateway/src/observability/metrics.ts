@@ -8,6 +8,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, PartitionStatus } from '#broker';
 import type { LogObserver } from '#log';
+import type { DeliveryStatus } from '../delivery/delivery.js';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 
@@ -34,6 +35,7 @@ const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
 export interface MetricSources {
   broker(): BrokerStatus;
   http(): HttpStatus;
+  delivery(): DeliveryStatus;
 }
 
 export interface HttpStatus {
@@ -134,6 +136,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     };
     this.#addBrokerGauges();
     this.#addHttpGauges();
+    this.#addDeliveryGauges();
     this.#addTopicGauge();
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -320,6 +323,45 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       'Record batches of fetch answers that had to be written as JSON.',
       read((s) => s.renderCacheMisses),
     );
+  }
+
+  #addDeliveryGauges(): void {
+    const read = (get: (status: DeliveryStatus) => number) => () =>
+      this.#sources === undefined ? 0 : get(this.#sources.delivery());
+    const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
+      ['sluice_delivery_subscriptions', 'Subscriptions.', read((s) => s.subscriptions)],
+      [
+        'sluice_delivery_cursors',
+        'Partitions that subscriptions read; the limit is SLUICE_CURSORS_MAX.',
+        read((s) => s.cursors),
+      ],
+      [
+        'sluice_delivery_live_cursors',
+        'Those of them that have got everything there is.',
+        read((s) => s.liveCursors),
+      ],
+      [
+        'sluice_delivery_catch_up_bytes',
+        'Memory of records kept for subscribers that are behind.',
+        read((s) => s.catchUpKeptBytes),
+      ],
+    ];
+    for (const [name, help, get] of gauges) this.#gauge(name, help, get);
+    const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
+      ['sluice_delivery_records_out_total', 'Records delivered.', read((s) => s.recordsTotal)],
+      ['sluice_delivery_bytes_out_total', 'Bytes of their JSON.', read((s) => s.bytesTotal)],
+      [
+        'sluice_delivery_catch_up_reads_total',
+        'Reads made for subscribers that were behind.',
+        read((s) => s.catchUpReadsTotal),
+      ],
+      [
+        'sluice_delivery_catch_up_reads_shared_total',
+        'Reads that were answered with one made for another subscriber.',
+        read((s) => s.catchUpReadsSharedTotal),
+      ],
+    ];
+    for (const [name, help, get] of counters) this.#readCounter(name, help, get);
   }
 
   #addTopicGauge(): void {

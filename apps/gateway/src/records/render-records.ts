@@ -71,6 +71,53 @@ export function renderBatch(batch: RecordBatch, topic: string, partition: number
   return { bytes: writer.take(), offsets, ends };
 }
 
+/** What a run of records begins and ends with: its own end comes first where that is smaller. */
+export interface RunBounds {
+  readonly topic: string;
+  readonly partition: number;
+  /** Records below are skipped: the first batch may begin earlier. */
+  readonly offset: Offset;
+  readonly recordsMax: number;
+  /** Bytes of JSON; one record always fits. */
+  readonly bytesMax: number;
+}
+
+/** A rendered stretch of records, over batches or within one. */
+export interface RenderedRun extends RenderedBatch {
+  /** Where to read on: after all that is in it, and after what is never shown. */
+  readonly nextOffset: Offset;
+}
+
+/**
+ * As `renderBatch`, for a stretch that begins and ends anywhere in consecutive batches.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+ */
+export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
+  const { topic, partition, recordsMax, bytesMax } = bounds;
+  const offsets: Offset[] = [];
+  const ends: number[] = [];
+  let nextOffset = bounds.offset;
+  writer.begin({ topic, partition, format: 'default', framing: 'array' }, true);
+  for (const batch of batches) {
+    if (batch.nextOffset <= nextOffset) continue;
+    if (!batch.isControl) {
+      const cursor = new RecordCursor(batch);
+      writer.stage(cursor.bytes);
+      while (cursor.next()) {
+        if (cursor.offset < nextOffset) continue;
+        const isFull = ends.length >= recordsMax || writer.sizeBytes >= bytesMax;
+        if (isFull && ends.length > 0) return { bytes: writer.take(), offsets, ends, nextOffset };
+        writer.writeRecord(cursor);
+        offsets.push(cursor.offset);
+        ends.push(writer.sizeBytes);
+        nextOffset = cursor.offset + 1;
+      }
+    }
+    nextOffset = batch.nextOffset;
+  }
+  return { bytes: writer.take(), offsets, ends, nextOffset };
+}
+
 /** An answer that is put together of batches, rendered here or before, until it is full. */
 export class RecordsAnswer {
   /** Whether a record did not fit any more. */

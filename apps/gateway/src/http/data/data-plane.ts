@@ -1,5 +1,5 @@
 import type { Broker } from '#broker';
-import { RenderCache } from '../../records/render-cache.js';
+import type { RenderCache } from '../../records/render-cache.js';
 import type { Exchange } from '../front/exchange.js';
 import type { HotRoutes } from '../front/http-front.js';
 import { FetchRoute } from './fetch-route.js';
@@ -9,19 +9,16 @@ import { ProduceRoute } from './produce-route.js';
 export interface DataPlaneOptions {
   readonly recordsPerRequestMax: number;
   readonly headersPerRecordMax: number;
-  readonly renderCacheBytes: number;
   readonly autoCreateTopics: boolean;
   readonly compression: 'off' | 'api' | 'all';
 }
 
 /** The two routes that carry the load: bare handlers, given to the front. */
 export class DataPlane implements HotRoutes {
-  readonly renderCache: RenderCache;
   readonly #produce: ProduceRoute;
   readonly #fetch: FetchRoute;
 
-  constructor(broker: Broker, options: DataPlaneOptions) {
-    this.renderCache = new RenderCache(options.renderCacheBytes);
+  constructor(broker: Broker, renderCache: RenderCache, options: DataPlaneOptions) {
     this.#produce = new ProduceRoute(broker, {
       limits: {
         recordsMax: options.recordsPerRequestMax,
@@ -31,7 +28,7 @@ export class DataPlane implements HotRoutes {
     });
     this.#fetch = new FetchRoute({
       broker,
-      renderCache: this.renderCache,
+      renderCache,
       compresses: options.compression === 'all',
     });
   }

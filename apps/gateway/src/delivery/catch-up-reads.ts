@@ -1,0 +1,157 @@
+/**
+ * Reads for those who are behind, each made once for all who are at the same place.
+ *
+ * Runs end at offsets that are multiples of `RUN_RECORDS_MAX`, so that readers who begin at different
+ * offsets soon ask for the same runs: after a broker's restart thousands come back at once, and cost
+ * little more than one. A run is kept for a second, for those who are a little later.
+ *
+ * Bounded: in reads that are under way, and in bytes of runs that are kept.
+ */
+import type { Broker } from '#broker';
+import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
+import { Limiter, type Scheduler } from '#runtime';
+import { renderRun } from '../records/render-records.js';
+import { RecordRun } from './record-run.js';
+
+const RUN_RECORDS_MAX = 1024;
+/** Bytes of record batches that are read for a run: about what it shows when records are of 100 B. */
+const READ_BYTES = 128 * 1024;
+const KEPT_MS = 1000;
+/** Objects, and two numbers a record. */
+const RUN_OVERHEAD_BYTES = 512;
+const RECORD_OVERHEAD_BYTES = 16;
+
+export interface CatchUpReadsOptions {
+  /** Runs kept, in bytes of their JSON. */
+  readonly catchUpBytesMax: number;
+  /** Reads under way at the same time. */
+  readonly catchUpReadsMax: number;
+  /** Bytes of JSON in a run; one record always fits. */
+  readonly frameBytesMax: number;
+}
+
+interface Read {
+  readonly target: TopicPartition;
+  readonly partition: Map<Offset, Read>;
+  readonly offset: Offset;
+  readonly run: Promise<RecordRun | undefined>;
+  sizeBytes: number;
+  isKept: boolean;
+}
+
+export class CatchUpReads {
+  readonly #broker: Broker;
+  readonly #scheduler: Scheduler;
+  readonly #options: CatchUpReadsOptions;
+  readonly #limiter: Limiter;
+  readonly #partitions = new Map<string, Map<Offset, Read>>();
+  /** Those that are done, the oldest first. */
+  #kept: Read[] = [];
+  #keptBytes = 0;
+  #sharedTotal = 0;
+  #readTotal = 0;
+
+  constructor(broker: Broker, scheduler: Scheduler, options: CatchUpReadsOptions) {
+    this.#broker = broker;
+    this.#scheduler = scheduler;
+    this.#options = options;
+    this.#limiter = new Limiter(options.catchUpReadsMax);
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Reads that were made, and those that were answered with one that was made for another. */
+  get counters(): { readonly read: number; readonly shared: number } {
+    return { read: this.#readTotal, shared: this.#sharedTotal };
+  }
+
+  /**
+   * The records from `position` on, as many as a run has; undefined: there are none yet.
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE and whatever else a fetch says
+   */
+  read(target: TopicPartition, position: Offset): Promise<RecordRun | undefined> {
+    const name = topicPartitionName(target);
+    const partition = this.#partitions.get(name) ?? new Map<Offset, Read>();
+    const present = partition.get(position);
+    if (present !== undefined) {
+      this.#sharedTotal += 1;
+      return present.run;
+    }
+    // Also where it was there: it may have been dropped as its last read was.
+    this.#partitions.set(name, partition);
+    this.#readTotal += 1;
+    const run = this.#limiter.run(() => this.#readRun(target, position));
+    const read: Read = { target, partition, offset: position, run, sizeBytes: 0, isKept: false };
+    partition.set(position, read);
+    void run.then(
+      (found) => {
+        if (found === undefined) this.#drop(read);
+        else this.#keep(read, found);
+      },
+      () => {
+        this.#drop(read);
+      },
+    );
+    return run;
+  }
+
+  /** The topic is gone, and another one of its name may come. */
+  forget(topic: string): void {
+    for (const reads of this.#partitions.values()) {
+      for (const read of reads.values()) if (read.target.topic === topic) this.#drop(read);
+    }
+  }
+
+  async #readRun(target: TopicPartition, position: Offset): Promise<RecordRun | undefined> {
+    const { topic, partition } = target;
+    const result = await this.#broker.fetch({
+      topic,
+      partition,
+      offset: position,
+      maxBytes: READ_BYTES,
+      minBytes: 1,
+      waitMs: 0,
+    });
+    if (result.batches.length === 0) return undefined;
+    const rendered = renderRun(result.batches, {
+      topic,
+      partition,
+      offset: position,
+      recordsMax: RUN_RECORDS_MAX - (position % RUN_RECORDS_MAX),
+      bytesMax: this.#options.frameBytesMax,
+    });
+    const { highWatermark, leaderEpoch } = result;
+    const source = { topic, partition, highWatermark, leaderEpoch };
+    return RecordRun.of(source, position, rendered.nextOffset, rendered);
+  }
+
+  #keep(read: Read, run: RecordRun): void {
+    if (read.partition.get(read.offset) !== read) return;
+    // The JSON, and once more as the frame that is made of it.
+    read.sizeBytes = RUN_OVERHEAD_BYTES + 2 * run.sizeBytes + run.count * RECORD_OVERHEAD_BYTES;
+    read.isKept = true;
+    this.#keptBytes += read.sizeBytes;
+    this.#kept.push(read);
+    while (this.#keptBytes > this.#options.catchUpBytesMax) this.#dropOldest();
+    this.#scheduler.after(KEPT_MS, () => {
+      this.#drop(read);
+    });
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#kept.shift();
+    if (oldest !== undefined) this.#drop(oldest);
+  }
+
+  #drop(read: Read): void {
+    const { target, partition, offset } = read;
+    if (partition.get(offset) === read) partition.delete(offset);
+    if (partition.size === 0) this.#partitions.delete(topicPartitionName(target));
+    if (!read.isKept) return;
+    read.isKept = false;
+    this.#keptBytes -= read.sizeBytes;
+    while (this.#kept[0]?.isKept === false) this.#kept.shift();
+  }
+}

@@ -1,0 +1,141 @@
+import type { Broker } from '#broker';
+import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
+import type { Scheduler } from '#runtime';
+import type { RenderCache } from '../records/render-cache.js';
+import { CatchUpReads, type CatchUpReadsOptions } from './catch-up-reads.js';
+import { Cursor } from './cursor.js';
+import { OutboxFlusher } from './outbox.js';
+import { PartitionFeed } from './partition-feed.js';
+import type { RecordRun } from './record-run.js';
+import type { Subscription } from './subscription.js';
+
+export interface DeliveryOptions extends CatchUpReadsOptions {
+  /** Partitions that all subscriptions together read, each counted once a subscription. */
+  readonly cursorsMax: number;
+}
+
+/** Numbers for metrics, as they are now. */
+export interface DeliveryStatus {
+  readonly subscriptions: number;
+  readonly cursors: number;
+  /** Cursors that have read everything there is. */
+  readonly liveCursors: number;
+  /** Delivered since the start, in bytes of their JSON. */
+  readonly recordsTotal: number;
+  readonly bytesTotal: number;
+  readonly catchUpKeptBytes: number;
+  readonly catchUpReadsTotal: number;
+  readonly catchUpReadsSharedTotal: number;
+}
+
+const RETRY_AFTER_MS = 1000;
+
+/** What all subscriptions of this process share: one feed a partition, and the reads of who is behind. */
+export class Delivery {
+  readonly flusher = new OutboxFlusher();
+  readonly #feeds = new Map<string, PartitionFeed>();
+  readonly #reads: CatchUpReads;
+  readonly #byTopic = new Map<string, Set<Subscription>>();
+  readonly #stopListening: () => void;
+  #subscriptions = 0;
+  #cursors = 0;
+  #recordsTotal = 0;
+  #bytesTotal = 0;
+
+  constructor(
+    readonly broker: Broker,
+    readonly scheduler: Scheduler,
+    private readonly renderCache: RenderCache,
+    private readonly options: DeliveryOptions,
+  ) {
+    this.#reads = new CatchUpReads(broker, scheduler, options);
+    this.#stopListening = broker.onTopicChange(({ topic, kind }) => {
+      if (kind === 'deleted') this.#topicDeleted(topic);
+      else for (const each of this.#of(topic)) each.topicChanged(topic);
+    });
+  }
+
+  status(): DeliveryStatus {
+    let liveCursors = 0;
+    for (const feed of this.#feeds.values()) liveCursors += feed.liveCount;
+    const { read, shared } = this.#reads.counters;
+    return {
+      subscriptions: this.#subscriptions,
+      cursors: this.#cursors,
+      liveCursors,
+      recordsTotal: this.#recordsTotal,
+      bytesTotal: this.#bytesTotal,
+      catchUpKeptBytes: this.#reads.keptBytes,
+      catchUpReadsTotal: read,
+      catchUpReadsSharedTotal: shared,
+    };
+  }
+
+  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED */
+  openCursor(owner: Subscription, target: TopicPartition, position: Offset): Cursor {
+    const { cursorsMax } = this.options;
+    if (this.#cursors >= cursorsMax) {
+      throw new ProtocolError(
+        'THROTTLING_QUOTA_EXCEEDED',
+        `${cursorsMax} partitions are subscribed to, which is all that this broker takes ` +
+          '(SLUICE_CURSORS_MAX).',
+        { retryAfterMs: RETRY_AFTER_MS },
+      );
+    }
+    this.#cursors += 1;
+    return new Cursor(owner, this.#feedOf(target), this.#reads, position);
+  }
+
+  add(subscription: Subscription): void {
+    this.#subscriptions += 1;
+    for (const topic of subscription.topics) {
+      const present = this.#byTopic.get(topic);
+      if (present === undefined) this.#byTopic.set(topic, new Set([subscription]));
+      else present.add(subscription);
+    }
+  }
+
+  remove(subscription: Subscription): void {
+    this.#subscriptions -= 1;
+    this.#cursors -= subscription.cursorCount;
+    for (const topic of subscription.topics) {
+      const present = this.#byTopic.get(topic);
+      present?.delete(subscription);
+      if (present?.size === 0) this.#byTopic.delete(topic);
+    }
+  }
+
+  /** To be told of all that is delivered. Hot. */
+  delivered(run: RecordRun): void {
+    this.#recordsTotal += run.count;
+    this.#bytesTotal += run.sizeBytes;
+  }
+
+  /** Delivers nothing more. */
+  close(): void {
+    this.#stopListening();
+    for (const feed of this.#feeds.values()) feed.close();
+  }
+
+  #feedOf(target: TopicPartition): PartitionFeed {
+    const name = topicPartitionName(target);
+    const present = this.#feeds.get(name);
+    if (present !== undefined) return present;
+    const { broker, renderCache, options } = this;
+    const feed = new PartitionFeed(target, { broker, renderCache, ...options });
+    this.#feeds.set(name, feed);
+    return feed;
+  }
+
+  #topicDeleted(topic: string): void {
+    this.#reads.forget(topic);
+    for (const each of this.#of(topic)) each.topicDeleted(topic);
+    for (const [name, feed] of this.#feeds) {
+      if (feed.target.topic === topic) this.#feeds.delete(name);
+    }
+  }
+
+  #of(topic: string): readonly Subscription[] {
+    return [...(this.#byTopic.get(topic) ?? [])];
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The live end of one partition: one wait for all readers who have read everything so far. What comes
+ * is rendered once and offered to each of them.
+ *
+ * Invariant: `position` is the next offset that will be offered, and every live cursor is there or
+ * beyond. So a cursor joins only when it is not behind `position`, and nothing lies between its last
+ * record and the first that it is offered.
+ *
+ * Overlap: one loop at a time; joining and leaving may happen at any time, also while cursors are
+ * being offered a run.
+ */
+import type { Broker, FetchResult } from '#broker';
+import type { Offset, TopicPartition } from '#protocol';
+import type { RenderCache } from '../records/render-cache.js';
+import type { Cursor } from './cursor.js';
+import { RecordRun } from './record-run.js';
+
+/** Bytes of record batches taken at once; the rest comes in the next turn. */
+const READ_BYTES = 512 * 1024;
+/** How long one wait lasts; then comes the next. */
+const WAIT_MS = 60_000;
+
+export interface PartitionFeedOptions {
+  readonly broker: Broker;
+  readonly renderCache: RenderCache;
+  readonly frameBytesMax: number;
+}
+
+export class PartitionFeed {
+  readonly #options: PartitionFeedOptions;
+  readonly #live: Cursor[] = [];
+  #position: Offset = 0;
+  #isRunning = false;
+  #isClosed = false;
+
+  constructor(
+    readonly target: TopicPartition,
+    options: PartitionFeedOptions,
+  ) {
+    this.#options = options;
+  }
+
+  get liveCount(): number {
+    return this.#live.length;
+  }
+
+  /** Takes a cursor in if it is not behind the feed; false: it has to read on by itself. */
+  tryJoin(cursor: Cursor): boolean {
+    if (!this.#isRunning || cursor.position < this.#position) return false;
+    this.#add(cursor);
+    return true;
+  }
+
+  /** As `tryJoin`, for a cursor that found nothing more to read: a feed that stands begins with it. */
+  tryJoinAtEnd(cursor: Cursor): boolean {
+    if (this.#isRunning) return this.tryJoin(cursor);
+    if (this.#isClosed) return true;
+    this.#position = cursor.position;
+    this.#add(cursor);
+    this.#isRunning = true;
+    void this.#run();
+    return true;
+  }
+
+  leave(cursor: Cursor): void {
+    const live = this.#live;
+    const last = live.pop();
+    if (last === undefined || last === cursor) return;
+    live[cursor.liveIndex] = last;
+    last.liveIndex = cursor.liveIndex;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#live.length = 0;
+  }
+
+  #add(cursor: Cursor): void {
+    cursor.liveIndex = this.#live.push(cursor) - 1;
+  }
+
+  async #run(): Promise<void> {
+    const { topic, partition } = this.target;
+    try {
+      while (this.#live.length > 0 && !this.#isClosed) {
+        const result = await this.#options.broker.fetch({
+          topic,
+          partition,
+          offset: this.#position,
+          maxBytes: READ_BYTES,
+          minBytes: 1,
+          waitMs: WAIT_MS,
+          isFeed: true,
+        });
+        if (this.#isClosed) break;
+        this.#offer(result);
+        // What was offered is to go out before there is more; and a broker that stops lets none wait.
+        const mayHaveMore = this.#position < result.highWatermark || result.batches.length === 0;
+        if (mayHaveMore) await new Promise((resolve) => setImmediate(resolve));
+      }
+      this.#isRunning = false;
+    } catch (error) {
+      this.#isRunning = false;
+      for (const cursor of [...this.#live]) cursor.fail(error);
+    }
+  }
+
+  /** @throws ProtocolError where a batch cannot be shown */
+  #offer({ batches, highWatermark, leaderEpoch }: FetchResult): void {
+    const { topic, partition } = this.target;
+    const source = { topic, partition, highWatermark, leaderEpoch };
+    for (const batch of batches) {
+      if (batch.nextOffset <= this.#position) continue;
+      const rendered = this.#options.renderCache.renderedBatch(batch, topic, partition);
+      const due = RecordRun.of(source, this.#position, batch.nextOffset, rendered);
+      for (const run of due.split(this.#options.frameBytesMax)) this.#offerRun(run);
+    }
+  }
+
+  #offerRun(run: RecordRun): void {
+    this.#position = run.nextOffset;
+    const live = this.#live;
+    // From the end: a cursor that leaves has the last one put in its place, which had its turn.
+    for (let index = live.length - 1; index >= 0; index -= 1) live[index]?.offer(run);
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * A client's subscription: a cursor for each of its partitions, one credit for all of them, and what
+ * happens to its topics. It knows nothing of the transport that it delivers to.
+ *
+ * Life: `open` resolves the positions, which the transport tells its client; `start` then begins to
+ * deliver. Nothing is delivered before.
+ *
+ * Overlap: everything may come while a seek or a reset is under way.
+ */
+import type { Broker } from '#broker';
+import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import type { Scheduler } from '#runtime';
+import { Cursor, type CursorOwner } from './cursor.js';
+import type { Delivery } from './delivery.js';
+import type { RecordRun } from './record-run.js';
+import {
+  type AutoOffsetReset,
+  assertPosition,
+  type PartitionPosition,
+  resetOffset,
+  type StartPosition,
+  startOffset,
+} from './start-position.js';
+
+/** What a client subscribes to. */
+export interface SubscriptionRequest {
+  readonly topics: readonly string[];
+  /** Of each topic; undefined: all, also those that are added later. */
+  readonly partitions?: readonly number[] | undefined;
+  readonly from: StartPosition;
+  readonly autoOffsetReset: AutoOffsetReset;
+  /** Records to deliver before more are granted; undefined: any number. */
+  readonly creditRecords?: number | undefined;
+}
+
+/** The transport's side. Calls come synchronously and must not call back into the subscription. */
+export interface SubscriptionTransport {
+  /** Whether it takes more now; when not, it calls `resume` once it does. Hot. */
+  hasRoom(): boolean;
+  /** Hot. `run` is not empty. */
+  deliver(run: RecordRun): void;
+  /** Partitions were added, and are read from these positions. */
+  assigned(positions: readonly PartitionPosition[]): void;
+  /** A position was not in the log any more; reading went on at `position`. */
+  reset(position: PartitionPosition, cause: ProtocolError): void;
+  /** Delivery from this partition stopped where it was, until a seek. */
+  stopped(target: TopicPartition, error: unknown): void;
+  /** The subscription is over. */
+  ended(error: ProtocolError): void;
+}
+
+/** Errors that pass: a partition's leadership is moving. */
+const PASSING: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
+const RETRY_MS = 200;
+
+export class Subscription implements CursorOwner {
+  readonly #delivery: Delivery;
+  readonly #broker: Broker;
+  readonly #scheduler: Scheduler;
+  readonly #request: SubscriptionRequest;
+  readonly #transport: SubscriptionTransport;
+  readonly #cursors: Cursor[] = [];
+  /** Cursors that wait for room or credit. */
+  readonly #waiting = new Set<Cursor>();
+  #credit: number;
+  #isStarted = false;
+  #isClosed = false;
+
+  private constructor(
+    delivery: Delivery,
+    request: SubscriptionRequest,
+    transport: SubscriptionTransport,
+  ) {
+    this.#delivery = delivery;
+    this.#broker = delivery.broker;
+    this.#scheduler = delivery.scheduler;
+    this.#request = request;
+    this.#transport = transport;
+    this.#credit = request.creditRecords ?? Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; OFFSET_OUT_OF_RANGE where no reset is asked
+   *   for; THROTTLING_QUOTA_EXCEEDED when too many partitions are subscribed to already
+   */
+  static async open(
+    delivery: Delivery,
+    request: SubscriptionRequest,
+    transport: SubscriptionTransport,
+  ): Promise<Subscription> {
+    const subscription = new Subscription(delivery, request, transport);
+    delivery.add(subscription);
+    try {
+      for (const topic of request.topics) await subscription.#openTopic(topic);
+      return subscription;
+    } catch (error) {
+      subscription.close();
+      throw error;
+    }
+  }
+
+  get topics(): readonly string[] {
+    return this.#request.topics;
+  }
+
+  get cursorCount(): number {
+    return this.#cursors.length;
+  }
+
+  /** Where each partition is read on. */
+  positions(): PartitionPosition[] {
+    return this.#cursors.map(({ target, position }) => ({ ...target, offset: position }));
+  }
+
+  /** Begins to deliver. */
+  start(): void {
+    if (this.#isClosed || this.#isStarted) return;
+    this.#isStarted = true;
+    for (const cursor of this.#cursors) cursor.start();
+    // What was added while the positions were resolved.
+    for (const topic of this.#request.topics) this.topicChanged(topic);
+  }
+
+  /** There is room again. */
+  resume(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const cursor of waiting) cursor.resume();
+  }
+
+  /** Allows so many more records. A grant changes nothing for a subscription without credit. */
+  grant(records: number): void {
+    this.#credit += records;
+    this.resume();
+  }
+
+  /**
+   * Nothing is delivered from the partition until `startFrom`; resolves when the position was found
+   * to be one. Where it is none the old position is kept, and delivered from.
+   * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE
+   */
+  async seek(position: PartitionPosition): Promise<void> {
+    const cursor = this.#cursorOf(position);
+    if (cursor === undefined) throw notSubscribed(position);
+    await assertPosition(this.#broker, position);
+    cursor.seek(position.offset);
+  }
+
+  /** Goes on after a seek. */
+  startFrom(target: TopicPartition): void {
+    if (!this.#isClosed) this.#cursorOf(target)?.start();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#waiting.clear();
+    for (const cursor of this.#cursors) cursor.close();
+    this.#delivery.remove(this);
+  }
+
+  /** Takes in the partitions that a topic was given since. */
+  topicChanged(topic: string): void {
+    if (!this.#isStarted || this.#isClosed || this.#request.partitions !== undefined) return;
+    const count = this.#broker.topicLimits(topic)?.partitions ?? 0;
+    const known = this.#cursors.filter(({ target }) => target.topic === topic).length;
+    if (count <= known) return;
+    const added: Cursor[] = [];
+    try {
+      for (let partition = known; partition < count; partition += 1) {
+        added.push(this.#addCursor({ topic, partition }, 0));
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#end(error);
+      return;
+    }
+    this.#transport.assigned(added.map(({ target }) => ({ ...target, offset: 0 })));
+    for (const cursor of added) cursor.start();
+  }
+
+  topicDeleted(topic: string): void {
+    const detail = `The topic "${topic}" was deleted.`;
+    this.#end(new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { members: { topic } }));
+  }
+
+  roomFor(cursor: Cursor): number {
+    if (this.#credit > 0 && this.#transport.hasRoom()) return this.#credit;
+    this.#waiting.add(cursor);
+    return 0;
+  }
+
+  deliver(run: RecordRun): void {
+    this.#credit -= run.count;
+    this.#delivery.delivered(run);
+    this.#transport.deliver(run);
+  }
+
+  failed(cursor: Cursor, error: unknown): void {
+    if (!(error instanceof ProtocolError)) {
+      this.#transport.stopped(cursor.target, error);
+    } else if (error.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
+      this.topicDeleted(cursor.target.topic);
+    } else if (PASSING.has(error.code)) {
+      this.#scheduler.after(RETRY_MS, () => {
+        cursor.start();
+      });
+    } else if (error.code === 'OFFSET_OUT_OF_RANGE') {
+      void this.#reset(cursor, error);
+    } else {
+      this.#transport.stopped(cursor.target, error);
+    }
+  }
+
+  /** Never rejects. */
+  async #reset(cursor: Cursor, cause: ProtocolError): Promise<void> {
+    const { autoOffsetReset } = this.#request;
+    const { target, position } = cursor;
+    if (autoOffsetReset === 'none') {
+      this.#transport.stopped(target, cause);
+      return;
+    }
+    try {
+      const offset = await resetOffset(this.#broker, target, autoOffsetReset);
+      if (this.#isClosed || cursor.position !== position) return;
+      cursor.seek(offset);
+      this.#transport.reset({ ...target, offset }, cause);
+      cursor.start();
+    } catch (error) {
+      this.failed(cursor, error);
+    }
+  }
+
+  async #openTopic(topic: string): Promise<void> {
+    const limits = this.#broker.topicLimits(topic);
+    if (limits === undefined) {
+      throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${topic}".`);
+    }
+    const partitions =
+      this.#request.partitions ?? Array.from({ length: limits.partitions }, (_, index) => index);
+    for (const partition of partitions) {
+      const target = { topic, partition };
+      this.#addCursor(target, await this.#firstOffset(target));
+    }
+  }
+
+  async #firstOffset(target: TopicPartition): Promise<Offset> {
+    const { from, autoOffsetReset } = this.#request;
+    try {
+      return await startOffset(this.#broker, target, from);
+    } catch (error) {
+      const isReset =
+        error instanceof ProtocolError &&
+        error.code === 'OFFSET_OUT_OF_RANGE' &&
+        autoOffsetReset !== 'none';
+      if (!isReset) throw error;
+      return resetOffset(this.#broker, target, autoOffsetReset);
+    }
+  }
+
+  #addCursor(target: TopicPartition, position: Offset): Cursor {
+    const cursor = this.#delivery.openCursor(this, target, position);
+    this.#cursors.push(cursor);
+    return cursor;
+  }
+
+  #cursorOf({ topic, partition }: TopicPartition): Cursor | undefined {
+    return this.#cursors.find(
+      ({ target }) => target.topic === topic && target.partition === partition,
+    );
+  }
+
+  #end(error: ProtocolError): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#transport.ended(error);
+  }
+}
+
+function notSubscribed({ topic, partition }: TopicPartition): ProtocolError {
+  return new ProtocolError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `The subscription has no partition ${partition} of topic "${topic}".`,
+  );
+}
