@@ -1,5 +1,5 @@
 import type { LogObserver } from '#log';
-import type { Clock, FileSystem, Logger, Random, Scheduler } from '#runtime';
+import type { Clock, DiskReserveStatus, FileSystem, Logger, Random, Scheduler } from '#runtime';
 import type { Broker } from './broker.js';
 
 /** What a broker is told by its operator. Sizes in bytes, times in milliseconds. */
@@ -56,6 +56,7 @@ export interface OpenBroker {
 export interface BrokerStatus {
   readonly topics: number;
   readonly partitions: readonly PartitionStatus[];
+  readonly disk: DiskReserveStatus;
   readonly bufferTotalBytes: number;
   readonly bufferAvailableBytes: number;
   /** Produce requests that wait for buffer memory now. */

@@ -7,12 +7,15 @@ import { DATA_DIR, TestBroker } from './testing/test-broker.js';
 const EVENTS = { topic: 'events', partition: 0 };
 const RESERVE_BYTES = 10_000;
 const RECORDS = 40;
+const SOUND = { isDiskFull: false, heldBytes: RESERVE_BYTES };
 /** Until the reserve is looked at again. */
 const CHECK_MS = 1000;
 
 it('refuses records on a full disk, serves reads, and takes records again when some are deleted', async () => {
   const test = await fullBroker();
+  expect(test.opened.status().disk).toEqual(SOUND);
   await expectFull(test.broker);
+  expect(test.opened.status().disk).toEqual({ isDiskFull: true, heldBytes: RESERVE_BYTES });
   expect(await test.broker.deleteRecords(EVENTS, RECORDS - 5)).toEqual({
     logStartOffset: RECORDS - 5,
   });
@@ -24,6 +27,7 @@ it('takes no records out of what was given up for a deletion', async () => {
   await test.broker.deleteRecords(EVENTS, 1);
   for (let round = 0; round < 3; round += 1) {
     await test.scheduler.advance(CHECK_MS);
+    expect(test.opened.status().disk).toEqual({ isDiskFull: true, heldBytes: 0 });
     await expectFull(test.broker);
   }
   await test.broker.deleteTopic('others');
@@ -84,8 +88,9 @@ async function expectFull(broker: Broker): Promise<void> {
   expect(valuesOf(await fetchFrom(broker, RECORDS - 1), RECORDS - 1)).toHaveLength(1);
 }
 
-async function expectRoomAgain({ broker, scheduler }: TestBroker): Promise<void> {
+async function expectRoomAgain({ broker, scheduler, opened }: TestBroker): Promise<void> {
   await scheduler.advance(CHECK_MS);
+  expect(opened.status().disk).toEqual(SOUND);
   await broker.produce(produceOf('events', ['taken']));
   expect(valuesOf(await fetchFrom(broker, RECORDS))).toEqual([`${RECORDS}:taken`]);
 }

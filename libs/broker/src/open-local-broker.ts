@@ -13,6 +13,7 @@ import {
 import { OffsetStore, type TopicDirectory } from '#groups';
 import { LogManager } from '#log';
 import { ReplicaManager } from '#replication';
+import type { DiskReserve } from '#runtime';
 import { LocalBroker } from './local-broker.js';
 import type {
   BrokerStatus,
@@ -72,7 +73,7 @@ async function openOn(
   const parts = { store, registry, admin, replicas, producePath, offsets, producerIds };
   return {
     broker: new LocalBroker({ ...parts, url, autoCreateTopics }),
-    status: () => statusOf(registry, replicas, producePath),
+    status: () => statusOf({ registry, replicas, producePath, reserve }),
     endWaits: () => replicas.delayedFetches.end(),
     close: () => close({ logManager, store, replicas, registry, producePath }),
   };
@@ -96,11 +97,14 @@ async function close(parts: ClosedParts): Promise<void> {
   await logManager.close();
 }
 
-function statusOf(
-  registry: TopicRegistry,
-  replicas: ReplicaManager,
-  producePath: ProducePath,
-): BrokerStatus {
+interface WatchedParts {
+  readonly registry: TopicRegistry;
+  readonly replicas: ReplicaManager;
+  readonly producePath: ProducePath;
+  readonly reserve: DiskReserve;
+}
+
+function statusOf({ registry, replicas, producePath, reserve }: WatchedParts): BrokerStatus {
   const partitions = Array.from(
     replicas.partitions(),
     ({ topicPartition, log }): PartitionStatus => {
@@ -124,6 +128,7 @@ function statusOf(
   return {
     topics: [...registry.all()].length,
     partitions,
+    disk: reserve.status,
     bufferTotalBytes: buffer.totalBytes,
     bufferAvailableBytes: buffer.availableBytes,
     bufferWaiters: buffer.waiters,

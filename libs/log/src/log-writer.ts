@@ -333,6 +333,7 @@ export class LogWriter {
   #storageFailed(error: unknown): void {
     if (this.log.failure !== undefined) return;
     const { topicPartition } = this.log;
+    this.environment.reserve.writeFailed(error);
     this.environment.logger.warn({ err: error, ...topicPartition }, 'a write failed');
     this.environment.observer.storageFailed(topicPartition, false);
   }

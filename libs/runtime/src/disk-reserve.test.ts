@@ -45,6 +45,24 @@ describe('the disk reserve', () => {
     expect(reserve.isWhole).toBe(false);
   });
 
+  it('tells of a full disk that refused records, and looks by itself whether it has room', async () => {
+    for (const sizeBytes of [SIZE_BYTES, 0]) {
+      const disk = await emptyDisk();
+      const reserve = await openReserve(disk, sizeBytes);
+      disk.capacityBytes = sizeBytes + 10;
+      reserve.writeFailed(errnoError('EIO', 'writev', PATH));
+      expect(reserve.status).toEqual({ isDiskFull: false, heldBytes: sizeBytes });
+      reserve.writeFailed(errnoError('ENOSPC', 'writev', PATH));
+      await reserve.refill();
+      expect(reserve.status).toEqual({ isDiskFull: true, heldBytes: sizeBytes });
+      disk.capacityBytes = 3 * SIZE_BYTES;
+      await reserve.refill();
+      expect(reserve.status).toEqual({ isDiskFull: false, heldBytes: sizeBytes });
+      const left = (await disk.readDirectory('/data')).map(({ name }) => name);
+      expect(left).toEqual(sizeBytes > 0 ? ['.reserve'] : []);
+    }
+  });
+
   it('holds nothing back when it has no size', async () => {
     const disk = await emptyDisk();
     const reserve = await openReserve(disk, 0);

@@ -23,6 +23,13 @@ export class DiskReserveError extends Error {
   }
 }
 
+export interface DiskReserveStatus {
+  /** The disk was found full, and has not been found to have room since. */
+  readonly isDiskFull: boolean;
+  /** Held back from records now: 0 while it is given up. */
+  readonly heldBytes: number;
+}
+
 /**
  * Room on a disk that is held back by a file of zeros, so that a broker whose disk is full can still
  * write down what makes room again: which records, or which topics, are deleted.
@@ -31,13 +38,16 @@ export class DiskReserveError extends Error {
  * From then until `refill` has made the file whole again `isWhole` is false, and nobody may write
  * records: they would take the room that was given up.
  *
+ * Whoever writes without it says when the disk was full (`writeFailed`), so that `status` tells of a
+ * disk that is full while the reserve is still whole, too.
+ *
  * All methods may overlap.
  */
 export class DiskReserve {
   readonly #options: DiskReserveOptions;
   readonly #changes = new SerialQueue();
   #isWhole = false;
-  #isFullTold = false;
+  #isDiskFull = false;
 
   private constructor(options: DiskReserveOptions) {
     this.#options = options;
@@ -48,14 +58,25 @@ export class DiskReserve {
     const reserve = new DiskReserve(options);
     const { fileSystem, path, sizeBytes } = options;
     reserve.#isWhole = ((await fileSystem.fileSize(path)) ?? 0) === sizeBytes;
+    await fileSystem.removeFile(reserve.#probePath);
     if (!reserve.#isWhole) await reserve.refill();
-    if (!reserve.#isWhole) reserve.#tellFull();
+    if (!reserve.#isWhole) reserve.#foundFull();
     return reserve;
   }
 
   /** Whether records may be written. */
   get isWhole(): boolean {
     return this.#isWhole;
+  }
+
+  get status(): DiskReserveStatus {
+    const heldBytes = this.#isWhole ? this.#options.sizeBytes : 0;
+    return { isDiskFull: this.#isDiskFull, heldBytes };
+  }
+
+  /** Told of a write of records that failed, whatever the reason. */
+  writeFailed(error: unknown): void {
+    if (isDiskFull(error)) this.#foundFull();
   }
 
   /**
@@ -66,30 +87,51 @@ export class DiskReserve {
     try {
       return await write();
     } catch (error) {
+      this.writeFailed(error);
       if (this.#options.sizeBytes === 0 || !isDiskFull(error)) throw error;
       await this.#changes.run(() => this.#release());
       return write();
     }
   }
 
-  /** Takes the room again, if it is there; never rejects. */
+  /** Takes the room again, if it is there, and looks whether a full disk has some; never rejects. */
   refill(): Promise<void> {
     return this.#changes.run(async () => {
-      if (this.#isWhole) return;
-      try {
-        await this.#fill();
-        this.#isWhole = true;
-        if (this.#isFullTold) this.#options.logger.info({}, 'the disk has room for records again');
-        this.#isFullTold = false;
-      } catch {
-        // As little as there is, it is needed by what makes room.
-        await this.#options.fileSystem.removeFile(this.#options.path).catch(() => undefined);
-      }
+      if (this.#isWhole && !this.#isDiskFull) return;
+      const { path, sizeBytes, logger } = this.#options;
+      const hasRoom = this.#isWhole
+        ? await this.#tryWriteZeros(this.#probePath, CHUNK_BYTES, 'remove')
+        : await this.#tryWriteZeros(path, sizeBytes, 'keep');
+      if (!hasRoom) return;
+      this.#isWhole = true;
+      if (this.#isDiskFull) logger.info({}, 'the disk has room for records again');
+      this.#isDiskFull = false;
     });
   }
 
-  async #fill(): Promise<void> {
-    const { fileSystem, path, sizeBytes } = this.#options;
+  get #probePath(): string {
+    return `${this.#options.path}-probe`;
+  }
+
+  /** Whether the disk took so many bytes. What it took of too many is needed by what makes room. */
+  async #tryWriteZeros(
+    path: string,
+    sizeBytes: number,
+    afterwards: 'keep' | 'remove',
+  ): Promise<boolean> {
+    const { fileSystem } = this.#options;
+    try {
+      await this.#writeZeros(path, sizeBytes);
+      if (afterwards === 'remove') await fileSystem.removeFile(path);
+      return true;
+    } catch {
+      await fileSystem.removeFile(path).catch(() => undefined);
+      return false;
+    }
+  }
+
+  async #writeZeros(path: string, sizeBytes: number): Promise<void> {
+    const { fileSystem } = this.#options;
     await fileSystem.removeFile(path);
     if (sizeBytes === 0) return;
     const file = await fileSystem.open(path, 'create');
@@ -107,12 +149,12 @@ export class DiskReserve {
   async #release(): Promise<void> {
     if (!this.#isWhole) return;
     this.#isWhole = false;
-    this.#tellFull();
     await this.#options.fileSystem.removeFile(this.#options.path);
   }
 
-  #tellFull(): void {
-    this.#isFullTold = true;
+  #foundFull(): void {
+    if (this.#isDiskFull) return;
+    this.#isDiskFull = true;
     this.#options.logger.warn(
       { path: this.#options.path },
       'the disk is full: no records are taken until there is room; reads and deletions go on',

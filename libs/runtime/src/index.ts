@@ -1,6 +1,6 @@
 export { AssertionError, assert, assertNever } from './assert.js';
 export type { Clock, Random, Scheduler, Timer } from './clock.js';
-export { DiskReserve, DiskReserveError } from './disk-reserve.js';
+export { DiskReserve, DiskReserveError, type DiskReserveStatus } from './disk-reserve.js';
 export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
 export { Limiter } from './limiter.js';
 export { type LogFields, type Logger, silentLogger } from './logger.js';

@@ -14,10 +14,17 @@ const SOUND: PartitionStatus = {
   offline: undefined,
 };
 
+const SOUND_DISK = { isDiskFull: false, heldBytes: 4096 };
+
 function healthOf(...partitions: PartitionStatus[]): Health {
+  return healthOn(SOUND_DISK, partitions);
+}
+
+function healthOn(disk: BrokerStatus['disk'], partitions: readonly PartitionStatus[]): Health {
   const status: BrokerStatus = {
     topics: 1,
     partitions,
+    disk,
     bufferTotalBytes: 0,
     bufferAvailableBytes: 0,
     bufferWaiters: 0,
@@ -32,7 +39,10 @@ describe('readiness', () => {
   test('is ok while every partition is', () => {
     expect(healthOf(SOUND).readiness()).toMatchObject({
       status: 'ok',
-      checks: { storage: { status: 'ok', partitions: 1 } },
+      checks: {
+        disk: { status: 'ok', reason: null, reserveBytes: 4096 },
+        storage: { status: 'ok', partitions: 1 },
+      },
     });
   });
 
@@ -46,6 +56,7 @@ describe('readiness', () => {
     expect(report).toEqual({
       status: 'degraded',
       checks: {
+        disk: { status: 'ok', reason: null, reserveBytes: 4096 },
         storage: {
           status: 'degraded',
           partitions: 4,
@@ -53,6 +64,21 @@ describe('readiness', () => {
           readOnly: ['orders-2'],
           damaged: [{ partition: 'orders-3', ranges: 2 }],
         },
+      },
+    });
+  });
+
+  test('is degraded by a full disk, and says what that means', () => {
+    const report = healthOn({ isDiskFull: true, heldBytes: 0 }, [SOUND]).readiness();
+    expect(report).toMatchObject({
+      status: 'degraded',
+      checks: {
+        disk: {
+          status: 'degraded',
+          reason: expect.stringContaining('records are refused until there is room') as string,
+          reserveBytes: 0,
+        },
+        storage: { status: 'ok' },
       },
     });
   });

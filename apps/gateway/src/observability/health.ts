@@ -5,8 +5,17 @@ export interface ReadinessReport {
   /** `degraded`: it serves, and an operator should look. */
   readonly status: 'ok' | 'degraded' | 'stopping';
   readonly checks: {
+    readonly disk: DiskCheck;
     readonly storage: StorageCheck;
   };
+}
+
+interface DiskCheck {
+  readonly status: 'ok' | 'degraded';
+  /** Why records are refused; null while they are not. */
+  readonly reason: string | null;
+  /** Held back from records for what makes room; 0 while it is given up. */
+  readonly reserveBytes: number;
 }
 
 interface StorageCheck {
@@ -23,7 +32,7 @@ interface StorageCheck {
 /** More than this many of a kind are not listed. */
 const LISTED_MAX = 100;
 
-/** Whether the broker serves, and what is wrong with its storage. */
+/** Whether the broker serves, and what is wrong with its disk and its partitions. */
 export class Health {
   readonly #status: () => BrokerStatus;
   #isStopping = false;
@@ -38,9 +47,25 @@ export class Health {
   }
 
   readiness(): ReadinessReport {
-    const storage = storageCheck(this.#status());
-    return { status: this.#isStopping ? 'stopping' : storage.status, checks: { storage } };
+    const status = this.#status();
+    const disk = diskCheck(status);
+    const storage = storageCheck(status);
+    const isOk = disk.status === 'ok' && storage.status === 'ok';
+    const whileRunning = isOk ? 'ok' : 'degraded';
+    return { status: this.#isStopping ? 'stopping' : whileRunning, checks: { disk, storage } };
   }
+}
+
+const DISK_FULL =
+  'The disk is full: records are refused until there is room. ' +
+  'Reads go on, and so do deletions and configs, which make room.';
+
+function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck {
+  return {
+    status: isDiskFull ? 'degraded' : 'ok',
+    reason: isDiskFull ? DISK_FULL : null,
+    reserveBytes: heldBytes,
+  };
 }
 
 function storageCheck(status: BrokerStatus): StorageCheck {

@@ -30,6 +30,7 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
   return {
     topics: 1,
     partitions,
+    disk: { isDiskFull: false, heldBytes: 4096 },
     bufferTotalBytes: 1000,
     bufferAvailableBytes: 900,
     bufferWaiters: 0,
@@ -117,6 +118,12 @@ describe('the metrics', () => {
     expect(text).toContain('kafka_server_replicamanager_offlinereplicacount 1\n');
     expect(text).toContain('sluice_log_read_only_partitions 1\n');
     expect(text).toContain('sluice_log_damaged_ranges 2\n');
+  });
+
+  test('a full disk and what is held back on it are shown', async () => {
+    const text = await watched([]).render();
+    expect(text).toContain('sluice_disk_full 0\n');
+    expect(text).toContain('sluice_disk_reserve_bytes 4096\n');
   });
 
   test('requests are timed by route', async () => {

@@ -28,6 +28,7 @@ const BATCH_BYTES = [
 const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
   produce: 'POST /v1/topics/{topic}/records',
   fetch: 'GET /v1/topics/{topic}/partitions/{partition}/records',
+  events: 'GET /v1/topics/{topic}/events',
   refused: 'refused',
 };
 
@@ -132,6 +133,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     this.#frontSeries = {
       produce: this.#requestSeconds.seriesOf(FRONT_ROUTES.produce),
       fetch: this.#requestSeconds.seriesOf(FRONT_ROUTES.fetch),
+      events: this.#requestSeconds.seriesOf(FRONT_ROUTES.events),
       refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
     };
     this.#addBrokerGauges();
@@ -246,6 +248,16 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         'sluice_log_damaged_ranges',
         'Ranges of offsets that cannot be read.',
         read((s) => s.partitions.reduce((sum, p) => sum + p.damagedRanges, 0)),
+      ],
+      [
+        'sluice_disk_full',
+        '1 while the disk is full: no records are taken until there is room.',
+        read((s) => Number(s.disk.isDiskFull)),
+      ],
+      [
+        'sluice_disk_reserve_bytes',
+        'Room on the disk that is held back from records; 0 while it is given up.',
+        read((s) => s.disk.heldBytes),
       ],
       [
         'kafka_producer_producermetrics_buffer_total_bytes',

@@ -47,8 +47,30 @@ class StorageCheckDto {
   readonly damaged!: DamagedPartitionDto[];
 }
 
+@ApiSchema({ name: 'DiskCheck' })
+class DiskCheckDto {
+  @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
+  readonly status!: string;
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Why records are refused; null while they are not.',
+  })
+  readonly reason!: string | null;
+
+  @ApiProperty({
+    type: 'integer',
+    description: 'Held back from records for what makes room; 0 while it is given up.',
+  })
+  readonly reserveBytes!: number;
+}
+
 @ApiSchema({ name: 'Checks' })
 class ChecksDto {
+  @ApiProperty({ type: DiskCheckDto })
+  readonly disk!: DiskCheckDto;
+
   @ApiProperty({ type: StorageCheckDto })
   readonly storage!: StorageCheckDto;
 }

@@ -132,6 +132,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
     response: answers(200, {
       status: 'ok',
       checks: {
+        disk: { status: 'ok', reason: null, reserveBytes: 4_194_304 },
         storage: { status: 'ok', partitions: 19, offline: [], readOnly: [], damaged: [] },
       },
     }),

@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import supertest from 'supertest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { GatewayProcess } from '../support/gateway.js';
+
+const MIB = 1024 * 1024;
+const RECORD = 'x'.repeat(100_000);
+
+/**
+ * A file system of its own that is soon full; needs the right to mount.
+ * @returns where it is, or undefined when the machine does not allow it
+ */
+function mountSmallDisk(sizeBytes: number): string | undefined {
+  const path = mkdtempSync(join(tmpdir(), 'sluice-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', path], {
+      stdio: 'ignore',
+    });
+  } catch {
+    rmSync(path, { recursive: true });
+    return undefined;
+  }
+  onTestFinished(() => {
+    execFileSync('umount', [path]);
+    rmSync(path, { recursive: true });
+  });
+  return path;
+}
+
+describe('a gateway whose disk is full', () => {
+  test('says so in health and metrics, serves reads, starts, and takes records when there is room', async ({
+    skip,
+  }) => {
+    const disk = mountSmallDisk(8 * MIB);
+    if (disk === undefined) {
+      skip('no right to mount a file system');
+      return;
+    }
+    const gateway = await GatewayProcess.start({
+      SLUICE_DATA_DIR: disk,
+      SLUICE_DISK_RESERVE_BYTES: String(MIB),
+    });
+    onTestFinished(() => gateway.dispose());
+    const client = new Client(gateway);
+    await client.expectDisk({ isFull: false, reserveBytes: MIB });
+    await client.http
+      .post('/v1/topics')
+      .send({ name: 'orders', configs: { 'segment.bytes': MIB } })
+      .expect(201);
+
+    const taken = await client.fill();
+    await client.expectFull(taken);
+    await gateway.kill();
+    await gateway.start();
+    await client.expectFull(taken);
+
+    await client.http
+      .delete(`/v1/topics/orders/partitions/0/records?beforeOffset=${taken - 5}`)
+      .expect(200);
+    await vi.waitFor(() => client.expectDisk({ isFull: false, reserveBytes: MIB }), 20_000);
+    await client.produce().expect(200);
+  });
+});
+
+class Client {
+  constructor(private readonly gateway: GatewayProcess) {}
+
+  get http(): ReturnType<typeof supertest> {
+    return supertest(this.gateway.url);
+  }
+
+  produce(): supertest.Test {
+    return this.http
+      .post('/v1/topics/orders/records')
+      .set('Content-Type', 'text/plain')
+      .send(RECORD);
+  }
+
+  /** Produces until the disk takes no more; returns how many records it took. */
+  async fill(): Promise<number> {
+    for (let taken = 0; ; taken += 1) {
+      const { status, body } = await this.produce();
+      if (status === 200) continue;
+      expect(status).toBe(507);
+      expect(body).toMatchObject({
+        code: 'KAFKA_STORAGE_ERROR',
+        outcome: 'failed',
+        retriable: true,
+        detail: 'The disk is full: nothing was written.',
+      });
+      return taken;
+    }
+  }
+
+  /** Records are refused and health says so; every record that was taken can be read. */
+  async expectFull(taken: number): Promise<void> {
+    await this.produce().expect(507);
+    await this.expectDisk({ isFull: true });
+    const path = `/v1/topics/orders/partitions/0/records?offset=${taken - 1}`;
+    const { body } = await this.http.get(path).expect(200);
+    expect(body).toMatchObject({ records: [{ value: RECORD }], highWatermark: taken });
+  }
+
+  async expectDisk(expected: { isFull: boolean; reserveBytes?: number }): Promise<void> {
+    const { body } = await this.http.get('/health/ready').expect(200);
+    const status = expected.isFull ? 'degraded' : 'ok';
+    const reason = expected.isFull ? expect.stringContaining('The disk is full') : null;
+    expect(body).toMatchObject({ status, checks: { disk: { status, reason } } });
+    const { text } = await this.http.get('/metrics').expect(200);
+    expect(text).toContain(`sluice_disk_full ${Number(expected.isFull)}\n`);
+    if (expected.reserveBytes === undefined) return;
+    expect(body).toMatchObject({ checks: { disk: { reserveBytes: expected.reserveBytes } } });
+    expect(text).toContain(`sluice_disk_reserve_bytes ${expected.reserveBytes}\n`);
+  }
+}
