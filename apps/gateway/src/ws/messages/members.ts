@@ -1,0 +1,73 @@
+import { ValidateBy } from 'class-validator';
+
+/** Longest name of a subscription, in UTF-16 code units. */
+const SUBSCRIPTION_LENGTH_MAX = 255;
+export const INT32_MAX = 2 ** 31 - 1;
+
+/** JSON Schema of a subscription's name. */
+export const SUBSCRIPTION = {
+  type: 'string',
+  minLength: 1,
+  maxLength: SUBSCRIPTION_LENGTH_MAX,
+  description: 'Name of the subscription, chosen by the client, unique on its connection.',
+} as const;
+
+/** JSON Schema of a partition. */
+export const PARTITION = { type: 'integer', minimum: 0, maximum: INT32_MAX } as const;
+
+/** JSON Schema of an offset, or of another number of that size. */
+export const OFFSET = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+
+/** The name of a subscription. */
+export function IsSubscriptionName(): PropertyDecorator {
+  const message = `must be a string of 1 to ${SUBSCRIPTION_LENGTH_MAX} characters`;
+  return checked('isSubscriptionName', message, (value) => {
+    return typeof value === 'string' && value !== '' && value.length <= SUBSCRIPTION_LENGTH_MAX;
+  });
+}
+
+/** A list of at least one topic. */
+export function IsListOfTopics(): PropertyDecorator {
+  const message = 'must be a list of at least one topic, none of them twice';
+  return checked('isListOfTopics', message, (value) => {
+    return isSetOf(value, (topic) => typeof topic === 'string');
+  });
+}
+
+/** A list of at least one partition. */
+export function IsListOfPartitions(): PropertyDecorator {
+  const message =
+    'must be a list of at least one partition (whole numbers from 0), none of them twice';
+  return checked('isListOfPartitions', message, (value) => {
+    return isSetOf(value, (partition) => isWholeNumber(partition, INT32_MAX));
+  });
+}
+
+/** A string or an object; what is in it is looked at where it is used. */
+export function IsStringOrObject(message: string): PropertyDecorator {
+  return checked('isStringOrObject', message, (value) => {
+    return typeof value === 'string' || (typeof value === 'object' && value !== null);
+  });
+}
+
+/** Whether `value` is a whole number from 0 to `max`. */
+export function isWholeNumber(value: unknown, max: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+function checked(
+  name: string,
+  message: string,
+  validate: (value: unknown) => boolean,
+): PropertyDecorator {
+  return ValidateBy({ name, validator: { validate, defaultMessage: () => message } });
+}
+
+function isSetOf(value: unknown, isMember: (member: unknown) => boolean): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(isMember) &&
+    new Set(value).size === value.length
+  );
+}

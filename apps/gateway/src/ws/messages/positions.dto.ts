@@ -1,0 +1,29 @@
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { OFFSET, PARTITION } from './members.js';
+
+/** A partition of a topic. */
+@ApiSchema({ name: 'TopicPartition' })
+export class TopicPartitionDto {
+  @ApiProperty({ type: 'string' })
+  readonly topic!: string;
+
+  @ApiProperty(PARTITION)
+  readonly partition!: number;
+}
+
+/** The next offset to be read of a partition. */
+@ApiSchema({ name: 'Position' })
+export class PositionDto extends TopicPartitionDto {
+  @ApiProperty({ ...OFFSET, description: 'The next offset to be read.' })
+  readonly offset!: number;
+}
+
+/** A position to begin at. */
+@ApiSchema({ name: 'StartPosition' })
+export class StartPositionDto extends PositionDto {
+  @ApiPropertyOptional({
+    ...PARTITION,
+    description: 'Leader epoch of the last record read: tells of a truncation.',
+  })
+  readonly leaderEpoch?: number;
+}

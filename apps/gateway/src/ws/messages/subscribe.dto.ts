@@ -1,0 +1,135 @@
+import {
+  ApiExtraModels,
+  ApiProperty,
+  ApiPropertyOptional,
+  ApiSchema,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import { IsBoolean, IsIn, IsString } from 'class-validator';
+import { IsWholeNumber, OptionalMember } from '../../http/dto/members.js';
+import {
+  IsListOfPartitions,
+  IsListOfTopics,
+  IsStringOrObject,
+  IsSubscriptionName,
+  OFFSET,
+  PARTITION,
+  SUBSCRIPTION,
+} from './members.js';
+import { StartPositionDto } from './positions.dto.js';
+
+const OFFSET_BY_PARTITION = {
+  type: 'object',
+  description: 'With one topic: offsets by partition.',
+  minProperties: 1,
+  propertyNames: { pattern: '^(0|[1-9][0-9]{0,9})$' },
+  additionalProperties: OFFSET,
+};
+
+/** Data of `subscribe`. */
+@ApiSchema({ name: 'Subscribe' })
+@ApiExtraModels(StartPositionDto)
+export class SubscribeDto {
+  @ApiProperty(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+
+  @ApiPropertyOptional({
+    type: 'array',
+    items: { type: 'string' },
+    minItems: 1,
+    uniqueItems: true,
+    description: 'Either `topics` or `topic`.',
+  })
+  @OptionalMember()
+  @IsListOfTopics()
+  readonly topics?: string[];
+
+  @ApiPropertyOptional({ type: 'string', description: 'Short for `topics` with one.' })
+  @OptionalMember()
+  @IsString({ message: 'must be a string' })
+  readonly topic?: string;
+
+  @ApiPropertyOptional({
+    type: 'array',
+    items: PARTITION,
+    minItems: 1,
+    uniqueItems: true,
+    description: 'Of each topic. Default: all of them, also those that are added later.',
+  })
+  @OptionalMember()
+  @IsListOfPartitions()
+  readonly partitions?: number[];
+
+  @ApiPropertyOptional({
+    description: 'Where to begin.',
+    default: 'latest',
+    oneOf: [
+      { type: 'string', enum: ['latest', 'earliest'] },
+      {
+        type: 'object',
+        description: 'The first record of this time or later; none: as `latest`.',
+        required: ['timestamp'],
+        additionalProperties: false,
+        properties: { timestamp: { ...OFFSET, description: 'Milliseconds since the epoch.' } },
+      },
+      {
+        type: 'object',
+        description: 'As `subscribed` told them, moved on by what was read since.',
+        required: ['offsets'],
+        additionalProperties: false,
+        properties: {
+          offsets: {
+            oneOf: [
+              { type: 'array', items: { $ref: getSchemaPath(StartPositionDto) } },
+              OFFSET_BY_PARTITION,
+            ],
+          },
+        },
+      },
+      OFFSET_BY_PARTITION,
+    ],
+  })
+  @OptionalMember()
+  @IsStringOrObject('must be "latest", "earliest", {"timestamp": ms} or {"offsets": [...]}')
+  readonly from?: unknown;
+
+  @ApiPropertyOptional({
+    type: 'string',
+    enum: ['latest', 'earliest', 'none'],
+    default: 'none',
+    description:
+      'Where to go on when a position is not in the log any more; none: stop and say so.',
+  })
+  @OptionalMember()
+  @IsIn(['latest', 'earliest', 'none'], { message: 'must be "latest", "earliest" or "none"' })
+  readonly autoOffsetReset?: 'latest' | 'earliest' | 'none';
+
+  @ApiPropertyOptional({
+    ...OFFSET,
+    description: 'Records to deliver before `credit` grants more. Default: any number.',
+  })
+  @OptionalMember()
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly credit?: number;
+
+  @ApiPropertyOptional({ type: 'string', enum: ['stream'], default: 'stream' })
+  @OptionalMember()
+  @IsIn(['stream', 'queue'], { message: 'must be "stream" or "queue"' })
+  readonly mode?: 'stream' | 'queue';
+
+  @ApiPropertyOptional({ type: 'string', description: 'Refused: this version has no members yet.' })
+  @OptionalMember()
+  @IsString({ message: 'must be a string' })
+  readonly group?: string;
+
+  @ApiPropertyOptional({ type: 'string', description: 'Of a member: refused, as `group` is.' })
+  @OptionalMember()
+  @IsString({ message: 'must be a string' })
+  readonly instanceId?: string;
+
+  @ApiPropertyOptional({ type: 'boolean', description: 'Of a member: refused, as `group` is.' })
+  @OptionalMember()
+  @IsBoolean({ message: 'must be true or false' })
+  readonly autoCommit?: boolean;
+}
