@@ -49,7 +49,8 @@ export class Outbox {
   constructor(target: Writable, flusher: OutboxFlusher, bytesMax: number) {
     this.#target = target;
     this.#flusher = flusher;
-    this.#bytesMax = bytesMax;
+    // Below its own mark a stream does not tell of a drain.
+    this.#bytesMax = Math.max(bytesMax, target.writableHighWaterMark);
     target.on('drain', () => {
       this.#maybeTellOfRoom();
     });

@@ -180,8 +180,7 @@ export class Subscription implements CursorOwner {
   }
 
   topicDeleted(topic: string): void {
-    const detail = `The topic "${topic}" was deleted.`;
-    this.#end(new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { members: { topic } }));
+    this.#end(topicDeletedError(topic));
   }
 
   roomFor(cursor: Cursor): number {
@@ -240,7 +239,10 @@ export class Subscription implements CursorOwner {
       this.#request.partitions ?? Array.from({ length: limits.partitions }, (_, index) => index);
     for (const partition of partitions) {
       const target = { topic, partition };
-      this.#addCursor(target, await this.#firstOffset(target));
+      const offset = await this.#firstOffset(target);
+      // A cursor that is added to what is closed would be counted for good.
+      if (this.#isClosed) throw topicDeletedError(topic);
+      this.#addCursor(target, offset);
     }
   }
 
@@ -275,6 +277,11 @@ export class Subscription implements CursorOwner {
     this.close();
     this.#transport.ended(error);
   }
+}
+
+function topicDeletedError(topic: string): ProtocolError {
+  const detail = `The topic "${topic}" was deleted.`;
+  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { members: { topic } });
 }
 
 function notSubscribed({ topic, partition }: TopicPartition): ProtocolError {

@@ -53,9 +53,9 @@ export class EngineModule {
         },
         {
           provide: DataPlane,
-          useFactory: (broker: Broker, renderCache: RenderCache, settings: Settings) =>
-            new DataPlane(broker, renderCache, settings),
-          inject: [BROKER, RenderCache, SETTINGS],
+          useFactory: (delivery: Delivery, renderCache: RenderCache, settings: Settings) =>
+            new DataPlane(delivery, renderCache, settings),
+          inject: [Delivery, RenderCache, SETTINGS],
         },
         {
           provide: Delivery,

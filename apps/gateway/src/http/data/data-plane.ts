@@ -1,24 +1,28 @@
-import type { Broker } from '#broker';
+import type { Delivery } from '../../delivery/delivery.js';
 import type { RenderCache } from '../../records/render-cache.js';
+import type { EventStreamOptions } from '../../sse/event-streams.js';
+import { EventsRoute } from '../../sse/events-route.js';
 import type { Exchange } from '../front/exchange.js';
 import type { HotRoutes } from '../front/http-front.js';
 import { FetchRoute } from './fetch-route.js';
 import { ProduceRoute } from './produce-route.js';
 
 /** The settings that the hot routes read. */
-export interface DataPlaneOptions {
+export interface DataPlaneOptions extends EventStreamOptions {
   readonly recordsPerRequestMax: number;
   readonly headersPerRecordMax: number;
   readonly autoCreateTopics: boolean;
   readonly compression: 'off' | 'api' | 'all';
 }
 
-/** The two routes that carry the load: bare handlers, given to the front. */
+/** The routes that carry the load: bare handlers, given to the front. */
 export class DataPlane implements HotRoutes {
   readonly #produce: ProduceRoute;
   readonly #fetch: FetchRoute;
+  readonly #events: EventsRoute;
 
-  constructor(broker: Broker, renderCache: RenderCache, options: DataPlaneOptions) {
+  constructor(delivery: Delivery, renderCache: RenderCache, options: DataPlaneOptions) {
+    const { broker } = delivery;
     this.#produce = new ProduceRoute(broker, {
       limits: {
         recordsMax: options.recordsPerRequestMax,
@@ -31,6 +35,7 @@ export class DataPlane implements HotRoutes {
       renderCache,
       compresses: options.compression === 'all',
     });
+    this.#events = new EventsRoute(delivery, options);
   }
 
   produce(exchange: Exchange, topic: string): void {
@@ -39,5 +44,9 @@ export class DataPlane implements HotRoutes {
 
   fetch(exchange: Exchange, topic: string, partition: number): void {
     this.#fetch.handle(exchange, topic, partition);
+  }
+
+  events(exchange: Exchange, topic: string): void {
+    this.#events.handle(exchange, topic);
   }
 }

@@ -55,6 +55,7 @@ export class Exchange implements InFlightRequest {
   #expectsContinue: boolean;
   #heldBytes = 0;
   #isClosed = false;
+  #isObserved = false;
   readonly #startedMs = performance.now();
 
   constructor(options: ExchangeOptions) {
@@ -96,13 +97,21 @@ export class Exchange implements InFlightRequest {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const { connections, memory, observer } = this.context;
+    const { connections, memory } = this.context;
     memory.release(this.#heldBytes);
-    const { response } = this;
-    const status = response.headersSent ? response.statusCode : 0;
-    observer.requestEnded(this.#route, status, performance.now() - this.#startedMs);
+    this.observe();
     connections.countFinished();
     this.onClose?.();
+  }
+
+  /** Counts the request as answered, once: where a stream begins, how long it stands is no latency. */
+  observe(): void {
+    if (this.#isObserved) return;
+    this.#isObserved = true;
+    const { response } = this;
+    const status = response.headersSent ? response.statusCode : 0;
+    const durationMs = performance.now() - this.#startedMs;
+    this.context.observer.requestEnded(this.#route, status, durationMs);
   }
 
   bodyLate(why: LateBody): void {

@@ -2,7 +2,7 @@
  * What stands before the framework: one listener on node:http that every request passes.
  *
  * It does for all requests what must be the same for all (Origin, connections, what is in flight,
- * stopping, broken HTTP), answers the two hot routes with plain handlers, and passes on the rest.
+ * stopping, broken HTTP), answers the hot routes with plain handlers, and passes on the rest.
  *
  * Overlap: requests overlap freely. `close` is called once.
  */
@@ -27,7 +27,7 @@ import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js'
 import { PassedOnRequest } from './passed-on-request.js';
 import { RequestMemory } from './request-memory.js';
 import type { FrontRoute, RequestObserver } from './request-observer.js';
-import { hotRoute, recordsTarget, splitUrl } from './target.js';
+import { eventsTopic, hotRoute, recordsTarget, splitUrl } from './target.js';
 
 /** Above the idle time-outs of the usual proxies (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -37,10 +37,11 @@ const RETRY_AFTER_MS = 1000;
 /** Of the time that a stop may take, for clients to read their answers; the logs get the rest. */
 const STOP_SHARE = 0.5;
 
-/** The two hot routes. A handler answers, now or later, and may throw before it has begun to. */
+/** The hot routes. A handler answers, now or later, and may throw before it has begun to. */
 export interface HotRoutes {
   produce(exchange: Exchange, topic: string): void;
   fetch(exchange: Exchange, topic: string, partition: number): void;
+  events(exchange: Exchange, topic: string): void;
 }
 
 export class HttpFront {
@@ -135,7 +136,7 @@ export class HttpFront {
     if (request.headers.origin !== undefined && this.#answerCors(request, response)) return;
     const route = this.#routes === undefined ? undefined : hotRoute(request.method, path);
     if (route !== undefined) {
-      this.#serve(this.#begin(connection, open(route)));
+      this.#serve(this.#begin(connection, open(route)), route);
       return;
     }
     this.#begin(connection, new PassedOnRequest(this.context, request, response, path));
@@ -152,8 +153,12 @@ export class HttpFront {
     return begun;
   }
 
-  #serve(exchange: Exchange): void {
+  #serve(exchange: Exchange, route: 'produce' | 'fetch' | 'events'): void {
     try {
+      if (route === 'events') {
+        this.#routes?.events(exchange, eventsTopic(exchange.path));
+        return;
+      }
       const target = recordsTarget(exchange.path);
       if (target.partition === undefined) this.#routes?.produce(exchange, target.topic);
       else this.#routes?.fetch(exchange, target.topic, target.partition);

@@ -1,5 +1,5 @@
 /** What a request that the front answered itself was. */
-export type FrontRoute = 'produce' | 'fetch' | 'refused';
+export type FrontRoute = 'produce' | 'fetch' | 'events' | 'refused';
 
 /**
  * Where the metrics of the hot routes come from; called once a request, so it must be cheap.
@@ -7,7 +7,7 @@ export type FrontRoute = 'produce' | 'fetch' | 'refused';
  */
 export interface RequestObserver {
   /**
-   * A request has left: answered, refused or gone.
+   * A request has left: answered, refused or gone; or the stream that answers it has begun.
    * @param status of the answer; 0 when the client went away before it began
    * @param durationMs from the end of the request's head
    */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
-import { hotRoute, recordsTarget, splitUrl } from './target.js';
+import { eventsTopic, hotRoute, recordsTarget, splitUrl } from './target.js';
 
 describe('hotRoute', () => {
   it.each([
@@ -10,6 +10,9 @@ describe('hotRoute', () => {
     ['GET', '/v1/topics/orders/partitions/not-a-number/records', 'fetch'],
     ['POST', '/v1/topics/records/records', 'produce'],
     ['GET', '/v1/topics/partitions/partitions/1/records', 'fetch'],
+    ['GET', '/v1/topics/orders/events', 'events'],
+    ['HEAD', '/v1/topics/orders/events', 'events'],
+    ['GET', '/v1/topics/events/events', 'events'],
   ])('%s %s is %s', (method, path, route) => {
     expect(hotRoute(method, path)).toBe(route);
   });
@@ -25,6 +28,11 @@ describe('hotRoute', () => {
     ['GET', '/v1/topics/orders/partitions/0/1/records'],
     ['GET', '/v1/topics/orders/partitions/records'],
     ['POST', '/v2/topics/orders/records'],
+    ['POST', '/v1/topics/orders/events'],
+    ['GET', '/v1/topics//events'],
+    ['GET', '/v1/topics/events'],
+    ['GET', '/v1/topics/a/b/events'],
+    ['GET', '/v1/topics/orders/events/'],
     ['GET', '/'],
   ])('%s %s is left to the others', (method, path) => {
     expect(hotRoute(method, path)).toBeUndefined();
@@ -49,6 +57,16 @@ describe('recordsTarget', () => {
     '/v1/topics/t/partitions/99999999999/records',
   ])('refuses %s', (path) => {
     expect(() => recordsTarget(path)).toThrow(ProtocolError);
+  });
+});
+
+describe('eventsTopic', () => {
+  it('decodes the topic in the path', () => {
+    expect(eventsTopic('/v1/topics/a%2Fb/events')).toBe('a/b');
+  });
+
+  it('refuses what is not percent-encoded UTF-8', () => {
+    expect(() => eventsTopic('/v1/topics/%ff/events')).toThrow(ProtocolError);
   });
 });
 

@@ -10,6 +10,7 @@ export interface RecordsTarget {
 const TOPICS = '/v1/topics/';
 const RECORDS = '/records';
 const PARTITIONS = '/partitions/';
+const EVENTS = '/events';
 const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
 
 /**
@@ -17,14 +18,16 @@ const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
  *
  *     POST /v1/topics/{topic}/records                             produce
  *     GET  /v1/topics/{topic}/partitions/{partition}/records      fetch, HEAD too
+ *     GET  /v1/topics/{topic}/events                              events, HEAD too
  *
  * @param path percent-encoded
  */
 export function hotRoute(
   method: string | undefined,
   path: string,
-): 'produce' | 'fetch' | undefined {
-  if (!path.startsWith(TOPICS) || !path.endsWith(RECORDS)) return undefined;
+): 'produce' | 'fetch' | 'events' | undefined {
+  if (!path.startsWith(TOPICS)) return undefined;
+  if (!path.endsWith(RECORDS)) return isEvents(method, path) ? 'events' : undefined;
   const topicEnd = path.indexOf('/', TOPICS.length);
   const recordsStart = path.length - RECORDS.length;
   if (topicEnd <= TOPICS.length) return undefined;
@@ -38,7 +41,7 @@ export function hotRoute(
 }
 
 /**
- * The names in the path of a hot route.
+ * The names in the path of produce or fetch.
  * @throws ProtocolError INVALID_REQUEST for bad percent-encoding, or a partition that is no number
  */
 export function recordsTarget(path: string): RecordsTarget {
@@ -50,12 +53,26 @@ export function recordsTarget(path: string): RecordsTarget {
   return { topic, partition: partitionNumber(partition) };
 }
 
+/**
+ * The topic in the path of events.
+ * @throws ProtocolError INVALID_REQUEST for bad percent-encoding
+ */
+export function eventsTopic(path: string): string {
+  return decodeSegment(path.slice(TOPICS.length, path.length - EVENTS.length));
+}
+
 /** The path and query of a request's URL, which may also come in absolute form (to a proxy). */
 export function splitUrl(url: string): { readonly path: string; readonly search: string } {
   const origin = url.startsWith('/') ? url : pathOfAbsolute(url);
   const queryAt = origin.indexOf('?');
   if (queryAt < 0) return { path: origin, search: '' };
   return { path: origin.slice(0, queryAt), search: origin.slice(queryAt + 1) };
+}
+
+function isEvents(method: string | undefined, path: string): boolean {
+  if (!path.endsWith(EVENTS) || (method !== 'GET' && method !== 'HEAD')) return false;
+  const topicEnd = path.indexOf('/', TOPICS.length);
+  return topicEnd > TOPICS.length && topicEnd === path.length - EVENTS.length;
 }
 
 function pathOfAbsolute(url: string): string {

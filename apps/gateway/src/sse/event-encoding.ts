@@ -1,0 +1,125 @@
+/**
+ * Events as they go over the wire (`text/event-stream`), framed as one HTTP chunk:
+ *
+ *     hex CRLF  event: record LF  data: json LF  id: positions LF  LF  ...  CRLF
+ *
+ * The chunk is made here and not by node:http so that it is made once for all streams that send the
+ * same records with the same ids, and goes out in one write.
+ */
+import type { RecordRun } from '../delivery/record-run.js';
+import type { IdFrame } from './event-id.js';
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+const RECORD_BEGIN = Buffer.from('event: record\ndata: ');
+const NEXT_LINE = Buffer.from('\ndata: ');
+/** Of an offset in decimal digits. */
+const OFFSET_BYTES_MAX = 16;
+/** Eight hexadecimal digits, CRLF. */
+const CHUNK_HEAD_BYTES_MAX = 10;
+const CRLF_BYTES = 2;
+
+/** One event, or fields without one. */
+export interface EventFields {
+  readonly event?: string;
+  /** JSON without line breaks. */
+  readonly data?: string;
+  readonly id?: string;
+  readonly retryMs?: number;
+}
+
+/** The text of an event that is no record. Without `data` the client dispatches nothing. */
+export function eventText({ event, data, id, retryMs }: EventFields): string {
+  const lines = [
+    ...(retryMs === undefined ? [] : [`retry: ${retryMs}\n`]),
+    ...(event === undefined ? [] : [`event: ${event}\n`]),
+    ...(data === undefined ? [] : [`data: ${data}\n`]),
+    ...(id === undefined ? [] : [`id: ${id}\n`]),
+  ];
+  return `${lines.join('')}\n`;
+}
+
+/** What keeps a silent stream from looking dead to what is in between. */
+export const HEARTBEAT = ':\n\n';
+
+/** Text as an HTTP chunk. */
+export function chunkOf(text: string): Buffer {
+  const sizeBytes = Buffer.byteLength(text);
+  return Buffer.from(`${sizeBytes.toString(16)}\r\n${text}\r\n`);
+}
+
+/** What is in a chunk, for a client that knows none (HTTP/1.0). */
+export function contentOf(chunk: Buffer): Buffer {
+  return chunk.subarray(chunk.indexOf(LF) + 1, chunk.length - CRLF_BYTES);
+}
+
+/**
+ * The records of a run as events, each with the id that resumes after it. One of them serves all
+ * streams: encoding is synchronous.
+ */
+export class EventEncoder {
+  #frame: IdFrame = { before: '', after: '', form: '' };
+
+  /** Hot. @returns a chunk that is shared, not to be changed */
+  chunkOf(run: RecordRun, frame: IdFrame): Buffer {
+    this.#frame = frame;
+    return run.encoded(frame.form, this.#encode);
+  }
+
+  readonly #encode = (run: RecordRun): Buffer => {
+    const { before, after } = this.#frame;
+    const json = run.json();
+    const breaks = lineBreaksIn(json);
+    const idBegin = `\nid: ${before}`;
+    const idEnd = `${after}\n\n`;
+    const recordBytes =
+      RECORD_BEGIN.length + idBegin.length + OFFSET_BYTES_MAX + idEnd.length + CRLF_BYTES;
+    const bytesMax =
+      CHUNK_HEAD_BYTES_MAX + run.count * recordBytes + json.length + breaks * NEXT_LINE.length;
+    const chunk = Buffer.allocUnsafe(bytesMax);
+    let at = CHUNK_HEAD_BYTES_MAX;
+    for (let index = 0; index < run.count; index += 1) {
+      at += RECORD_BEGIN.copy(chunk, at);
+      const record = run.jsonAt(index);
+      at = breaks === 0 ? at + record.copy(chunk, at) : copyLines(record, chunk, at);
+      at += chunk.write(`${idBegin}${run.offsetAt(index) + 1}${idEnd}`, at, 'latin1');
+    }
+    return closedChunk(chunk, at);
+  };
+}
+
+/** Writes the head of a chunk whose content ends at `end`, right before the content. */
+function closedChunk(chunk: Buffer, end: number): Buffer {
+  const head = `${(end - CHUNK_HEAD_BYTES_MAX).toString(16)}\r\n`;
+  const start = CHUNK_HEAD_BYTES_MAX - head.length;
+  chunk.write(head, start, 'latin1');
+  const tail = chunk.write('\r\n', end, 'latin1');
+  return chunk.subarray(start, end + tail);
+}
+
+function lineBreaksIn(bytes: Buffer): number {
+  let breaks = 0;
+  for (const byte of [LF, CR]) {
+    for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) breaks += 1;
+  }
+  return breaks;
+}
+
+/**
+ * Copies JSON whose white space has line breaks: each line becomes one of `data`, and the client puts
+ * them together with LF. @returns the position after it
+ */
+function copyLines(json: Buffer, target: Buffer, position: number): number {
+  let at = position;
+  let start = 0;
+  for (let index = 0; index < json.length; index += 1) {
+    const byte = json[index];
+    if (byte !== LF && byte !== CR) continue;
+    at += json.copy(target, at, start, index);
+    at += NEXT_LINE.copy(target, at);
+    if (byte === CR && json[index + 1] === LF) index += 1;
+    start = index + 1;
+  }
+  return at + json.copy(target, at, start);
+}

@@ -1,0 +1,68 @@
+import { ProtocolError } from '#protocol';
+import type { AutoOffsetReset } from '../delivery/start-position.js';
+import { oneOf, parseQuery, type Query, refuseParameter } from '../http/front/query.js';
+import { EVENT_PARTITIONS_MAX, type EventPosition, tryParseEventId } from './event-id.js';
+
+export const EVENT_PARAMETERS = ['from', 'partitions', 'lastEventId', 'autoOffsetReset'];
+
+const PARTITION = /^(0|[1-9]\d{0,9})$/;
+const ID_ACCEPTED =
+  'it is the id of an event of this topic as it came, such as 0:12,1:7: the next offset to read ' +
+  `of each partition, of ${EVENT_PARTITIONS_MAX} at most`;
+
+/** What a request for events asks. */
+export interface EventQuery {
+  readonly from: 'latest' | 'earliest' | readonly EventPosition[];
+  /** In order; undefined: all, also those that are added later. */
+  readonly partitions: readonly number[] | undefined;
+  readonly autoOffsetReset: AutoOffsetReset;
+}
+
+/**
+ * `Last-Event-ID` wins over `?lastEventId`, which wins over `?from`: an EventSource that connects again
+ * asks for the URL it was made with, and says where it stands in the header.
+ * @param lastEventId of the header; empty is none, as for an EventSource
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function eventQuery(search: string, lastEventId: string | undefined): EventQuery {
+  const query = parseQuery(search, EVENT_PARAMETERS);
+  const from = oneOf(query, 'from', ['latest', 'earliest'], 'latest');
+  return {
+    from: headerPositions(lastEventId) ?? queryPositions(query) ?? from,
+    partitions: partitionsOf(query),
+    autoOffsetReset: oneOf(query, 'autoOffsetReset', ['latest', 'earliest', 'none'], 'none'),
+  };
+}
+
+function headerPositions(text: string | undefined): readonly EventPosition[] | undefined {
+  if (text === undefined || text === '') return undefined;
+  const positions = tryParseEventId(text);
+  if (positions !== undefined) return positions;
+  throw new ProtocolError(
+    'INVALID_REQUEST',
+    `The header Last-Event-ID is ${JSON.stringify(text)}; ${ID_ACCEPTED}.`,
+  );
+}
+
+function queryPositions(query: Query): readonly EventPosition[] | undefined {
+  const text = query.get('lastEventId');
+  if (text === undefined || text === '') return undefined;
+  return (
+    tryParseEventId(text) ??
+    refuseParameter('lastEventId', `is ${JSON.stringify(text)}; ${ID_ACCEPTED}`)
+  );
+}
+
+function partitionsOf(query: Query): readonly number[] | undefined {
+  const text = query.get('partitions');
+  if (text === undefined) return undefined;
+  const parts = text.split(',');
+  const partitions = [...new Set(parts.map(Number))].toSorted((a, b) => a - b);
+  if (parts.every((part) => PARTITION.test(part)) && partitions.length === parts.length) {
+    return partitions;
+  }
+  return refuseParameter(
+    'partitions',
+    `is ${JSON.stringify(text)}; it is partitions separated by commas, each once, such as 0,1`,
+  );
+}

@@ -1,0 +1,237 @@
+/**
+ * One stream of server-sent events: a subscription's transport over one response.
+ *
+ *     opening --begin--> streaming --error, stop, half-close--> ended --sent or cut--> closed
+ *
+ * While it streams, chunks go to the socket beneath the response, as they were made for all streams:
+ * node:http would frame them again for each. Before and after that the response is used as usual; it
+ * may wait behind others of its connection, so the socket is its own only once its first bytes are out.
+ *
+ * Bounded by its outbox. The connection ends with the stream.
+ */
+import type { Socket } from 'node:net';
+import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { Outbox } from '../delivery/outbox.js';
+import type { RecordRun } from '../delivery/record-run.js';
+import type { PartitionPosition } from '../delivery/start-position.js';
+import type { Subscription, SubscriptionTransport } from '../delivery/subscription.js';
+import type { Exchange } from '../http/front/exchange.js';
+import { stoppingError } from '../http/front/late-body.js';
+import { problemDocument, toProtocolError } from '../http/problem.js';
+import { chunkOf, contentOf, eventText } from './event-encoding.js';
+import { EVENT_PARTITIONS_MAX, type EventPosition, EventPositions } from './event-id.js';
+import type { EventStreams, SweptStream } from './event-streams.js';
+
+/**
+ * After an error an EventSource waits for so long before it connects again, at least: what made the
+ * stream end may still be there.
+ */
+const RETRY_AFTER_ERROR_MS = 10_000;
+
+const EVENT_STREAM_HEADERS = [
+  'Content-Type',
+  'text/event-stream',
+  'Cache-Control',
+  'no-store',
+  // nginx passes on at once what has this, whatever it is set to.
+  'X-Accel-Buffering',
+  'no',
+];
+
+export class EventStream implements SubscriptionTransport, SweptStream {
+  readonly #exchange: Exchange;
+  readonly #streams: EventStreams;
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  readonly #positions = new EventPositions();
+  #subscription: Subscription | undefined;
+  #state: 'opening' | 'streaming' | 'ended' = 'opening';
+  /** Why it is not to begin: its topic was deleted meanwhile, or the gateway stops. */
+  #refusal: ProtocolError | undefined;
+
+  constructor(exchange: Exchange, streams: EventStreams) {
+    this.#exchange = exchange;
+    this.#streams = streams;
+    this.#socket = exchange.request.socket;
+    const { delivery, options } = streams;
+    this.#outbox = new Outbox(this.#socket, delivery.flusher, options.socketBufferBytes);
+    exchange.onClose = () => {
+      this.#close();
+    };
+    exchange.onStopping = () => {
+      this.#stop();
+    };
+  }
+
+  get pendingBytes(): number {
+    return this.#outbox.pendingBytes;
+  }
+
+  get takenBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  /**
+   * Answers with the stream's head and with where it begins; then come records.
+   * @param asked the positions that the client asked for; where the log does not have them any more
+   *   the subscription begins elsewhere, and the client is told
+   * @throws ProtocolError what made an end of it before it began
+   */
+  begin(subscription: Subscription, asked: readonly EventPosition[]): void {
+    this.#subscription = subscription;
+    const { response, request, isGone } = this.#exchange;
+    if (isGone || this.#refusal !== undefined || request.method === 'HEAD') subscription.close();
+    if (this.#refusal !== undefined) throw this.#refusal;
+    if (isGone) return;
+    response.shouldKeepAlive = false;
+    response.writeHead(200, EVENT_STREAM_HEADERS);
+    this.#exchange.observe();
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    response.write(this.#opening(subscription, asked), (error) => {
+      if (!error) this.#stream();
+    });
+    this.#exchange.onHalfClosed = () => {
+      this.#end();
+    };
+    // The client has said that it sends no more, or is gone: the two look alike.
+    if (this.#socket.readableEnded) this.#end();
+  }
+
+  hasRoom(): boolean {
+    return this.#state === 'streaming' && this.#outbox.hasRoom();
+  }
+
+  deliver(run: RecordRun): void {
+    const { partition } = run.source;
+    this.#push(this.#streams.encoder.chunkOf(run, this.#positions.frameOf(partition)));
+    this.#positions.set(partition, run.nextOffset);
+  }
+
+  assigned(positions: readonly PartitionPosition[]): void {
+    for (const { partition, offset } of positions) this.#positions.set(partition, offset);
+    if (this.#positions.count > EVENT_PARTITIONS_MAX) {
+      this.#fail(tooManyPartitions(this.#positions.count));
+    } else {
+      this.#push(chunkOf(eventText({ id: this.#positions.text() })));
+    }
+  }
+
+  reset(position: PartitionPosition): void {
+    const askedOffset = this.#positions.offsetOf(position.partition);
+    this.#positions.set(position.partition, position.offset);
+    this.#push(chunkOf(resetText(position, askedOffset, this.#positions.text())));
+  }
+
+  stopped(_target: TopicPartition, error: unknown): void {
+    this.#fail(toProtocolError(error, this.#exchange.context.logger));
+  }
+
+  ended(error: ProtocolError): void {
+    this.#fail(error);
+  }
+
+  beat(heartbeat: Buffer): void {
+    this.#push(heartbeat);
+  }
+
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  /** What is said before any record: it moves no client, but gives it the id to resume with. */
+  #opening(subscription: Subscription, asked: readonly EventPosition[]): string {
+    const positions = subscription.positions();
+    for (const { partition, offset } of positions) this.#positions.set(partition, offset);
+    const id = this.#positions.text();
+    let text = eventText({ id, retryMs: this.#streams.options.eventRetryMs });
+    for (const { partition, offset } of asked) {
+      const begun = positions.find((position) => position.partition === partition);
+      if (begun !== undefined && begun.offset !== offset) text += resetText(begun, offset, id);
+    }
+    return text;
+  }
+
+  /** The opening is out: from now on the socket is this stream's alone. */
+  #stream(): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'streaming';
+    this.#outbox.onRoom = () => {
+      this.#subscription?.resume();
+    };
+    this.#streams.add(this);
+    this.#subscription?.start();
+  }
+
+  #push(chunk: Buffer): void {
+    if (this.#state !== 'streaming') return;
+    this.#outbox.push(this.#exchange.response.chunkedEncoding ? chunk : contentOf(chunk));
+  }
+
+  /** Tells the client why, and ends the stream. */
+  #fail(error: ProtocolError): void {
+    const { response, path } = this.#exchange;
+    if (!response.headersSent) {
+      this.#refusal ??= error;
+      return;
+    }
+    const data = JSON.stringify(problemDocument(error, path));
+    const retryMs = Math.max(this.#streams.options.eventRetryMs, RETRY_AFTER_ERROR_MS);
+    this.#end(eventText({ event: 'error', data, retryMs }));
+  }
+
+  #stop(): void {
+    const { response } = this.#exchange;
+    if (!response.headersSent) {
+      this.#refusal ??= stoppingError();
+      return;
+    }
+    const isSlow = this.#socket.writableLength > 0;
+    this.#end();
+    // It would hold up the stop, and resumes elsewhere from what it has got.
+    if (isSlow) this.#socket.destroy();
+  }
+
+  /** Ends the stream with its last words, behind all that was delivered. */
+  #end(text = ''): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#outbox.flush();
+    this.#exchange.response.end(text);
+    // Not at once: it may be the subscription that calls.
+    this.#streams.delivery.scheduler.soon(() => this.#subscription?.close());
+  }
+
+  /** The response was sent to its end, or the client is gone. */
+  #close(): void {
+    this.#state = 'ended';
+    this.#subscription?.close();
+    this.#outbox.close();
+    this.#streams.delete(this);
+  }
+}
+
+/** The log has `askedOffset` no more: the records from there up to the position are lost to the client. */
+function resetText(
+  { topic, partition, offset }: PartitionPosition,
+  askedOffset: Offset | undefined,
+  id: string,
+): string {
+  return eventText({
+    event: 'reset',
+    data: JSON.stringify({ topic, partition, askedOffset, offset }),
+    id,
+  });
+}
+
+/** What a topic of more partitions than an id has room for is answered with. */
+export function tooManyPartitions(count: number): ProtocolError {
+  return new ProtocolError(
+    'INVALID_REQUEST',
+    `That is ${count} partitions; one stream reads ${EVENT_PARTITIONS_MAX} at most: name those that ` +
+      'it is to read, such as ?partitions=0,1.',
+    { faults: [{ pointer: '?partitions', detail: `names ${EVENT_PARTITIONS_MAX} at most` }] },
+  );
+}

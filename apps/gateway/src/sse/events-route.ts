@@ -1,0 +1,63 @@
+import type { Broker } from '#broker';
+import { ProtocolError } from '#protocol';
+import type { Delivery } from '../delivery/delivery.js';
+import { Subscription, type SubscriptionRequest } from '../delivery/subscription.js';
+import { assertTopicIsServed } from '../http/data/topic-check.js';
+import type { Exchange } from '../http/front/exchange.js';
+import { EVENT_PARTITIONS_MAX } from './event-id.js';
+import { type EventQuery, eventQuery } from './event-query.js';
+import { EventStream, tooManyPartitions } from './event-stream.js';
+import { type EventStreamOptions, EventStreams } from './event-streams.js';
+
+/** `GET /v1/topics/{topic}/events`: a topic's records as server-sent events. */
+export class EventsRoute {
+  readonly #broker: Broker;
+  readonly #streams: EventStreams;
+
+  constructor(delivery: Delivery, options: EventStreamOptions) {
+    this.#broker = delivery.broker;
+    this.#streams = new EventStreams(delivery, options);
+  }
+
+  /** @throws ProtocolError when the head alone is refused */
+  handle(exchange: Exchange, topic: string): void {
+    const lastEventId = exchange.request.headers['last-event-id'];
+    const query = eventQuery(exchange.search, lastEventId?.toString());
+    assertTopicIsServed(this.#broker, topic);
+    this.#assertPartitions(topic, query);
+    this.#open(exchange, topic, query).catch((error: unknown) => {
+      exchange.fail(error);
+    });
+  }
+
+  /** @throws ProtocolError of the subscription, or why the stream is not to begin any more */
+  async #open(exchange: Exchange, topic: string, query: EventQuery): Promise<void> {
+    const { from, partitions, autoOffsetReset } = query;
+    const asked = typeof from === 'string' ? [] : from;
+    const request: SubscriptionRequest = {
+      topics: [topic],
+      partitions,
+      from:
+        typeof from === 'string' ? from : { offsets: asked.map((each) => ({ topic, ...each })) },
+      autoOffsetReset,
+    };
+    const stream = new EventStream(exchange, this.#streams);
+    const subscription = await Subscription.open(this.#streams.delivery, request, stream);
+    stream.begin(subscription, asked);
+  }
+
+  /** @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION */
+  #assertPartitions(topic: string, { from, partitions }: EventQuery): void {
+    const count = this.#broker.topicLimits(topic)?.partitions ?? 0;
+    const wanted = partitions?.length ?? count;
+    if (wanted > EVENT_PARTITIONS_MAX) throw tooManyPartitions(wanted);
+    if (typeof from === 'string') return;
+    const foreign = from.find(({ partition }) => partition >= count);
+    if (foreign === undefined) return;
+    throw new ProtocolError(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      `The last event's id names partition ${foreign.partition}, and topic "${topic}" has ${count}: ` +
+        'it is the id of an event of another topic.',
+    );
+  }
+}
