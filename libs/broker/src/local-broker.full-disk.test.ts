@@ -77,7 +77,7 @@ async function fullBroker(options = { diskReserveBytes: RESERVE_BYTES }): Promis
   for (let record = 0; record < RECORDS; record += 1) {
     await test.broker.produce(produceOf('events', ['x'.repeat(400)]));
   }
-  test.disk.capacityBytes = await usedBytes(test.disk, DATA_DIR);
+  test.disk.capacityBytes = test.disk.usedBytes;
   return test;
 }
 
@@ -97,13 +97,4 @@ async function expectRoomAgain({ broker, scheduler, opened }: TestBroker): Promi
 
 function fetchFrom(broker: Broker, offset: number): ReturnType<Broker['fetch']> {
   return broker.fetch({ ...EVENTS, offset, maxBytes: 100_000, minBytes: 1, waitMs: 0 });
-}
-
-async function usedBytes(disk: TestBroker['disk'], directory: string): Promise<number> {
-  let bytes = 0;
-  for (const { name, isDirectory } of await disk.readDirectory(directory)) {
-    const path = `${directory}/${name}`;
-    bytes += isDirectory ? await usedBytes(disk, path) : ((await disk.fileSize(path)) ?? 0);
-  }
-  return bytes;
 }

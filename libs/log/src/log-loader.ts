@@ -81,7 +81,7 @@ export class LogLoader {
     const state = this.#state(description, log, logStart, end);
     epochs.cache.truncateFromEnd(end.logEnd + 1);
     epochs.cache.truncateFromStart(logStart);
-    await epochs.cache.flush();
+    await environment.reserve.run(() => epochs.cache.flush());
     const { active } = state.segments;
     active.firstAppendMs = active.sizeBytes > 0 ? environment.clock.nowMs() : undefined;
     const reader = new LogReader(state, environment);

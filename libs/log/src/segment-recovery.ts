@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import type { Offset } from '#protocol';
 import type { FileHandle } from '#runtime';
-import { findNextBatch, readChunk, SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
+import {
+  type ByteSpan,
+  findNextBatch,
+  readChunk,
+  SCAN_CHUNK_BYTES,
+  scanBatches,
+} from './batch-scan.js';
 import { reportDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { RecordBatch } from './record-batch.js';
@@ -42,7 +48,7 @@ export interface RecoveredEnd {
  *
  * Where a batch is bad there are two cases (replication-safety 3.2). When nothing valid follows, and
  * nothing below the durable end is missed, it is the torn tail of a write that was never acknowledged:
- * it is cut, and kept beside the log. Otherwise it is damage: the log stays as it is, the range is
+ * it is cut, and kept beside the log, on a full disk in the room that is held back for such. Otherwise it is damage: the log stays as it is, the range is
  * reported, what follows is served.
  */
 export class SegmentRecovery {
@@ -197,35 +203,25 @@ export class SegmentRecovery {
     log.segments.replace(segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
   }
 
-  async #cut(
-    segment: LogSegment,
-    file: FileHandle,
-    span: { readonly from: number; readonly to: number },
-  ): Promise<void> {
+  async #cut(segment: LogSegment, file: FileHandle, span: ByteSpan): Promise<void> {
     await this.#keep(segment, file, span);
     await file.truncate(span.from);
     await file.datasync();
   }
 
   /** Copies bytes that are about to go into `<base>.log.cut-<n>`, durably. */
-  async #keep(
-    segment: LogSegment,
-    file: FileHandle,
-    span: { readonly from: number; readonly to: number },
-  ): Promise<void> {
-    const { fileSystem, logger, observer } = this.environment;
+  async #keep(segment: LogSegment, file: FileHandle, span: ByteSpan): Promise<void> {
+    const { fileSystem, logger, observer, reserve } = this.environment;
     const { directory, topicPartition } = this.log;
     const names = new Set((await fileSystem.readDirectory(directory)).map(({ name }) => name));
     const name = nextCutFileName(segment.baseOffset, names);
-    const kept = await fileSystem.open(join(directory, name), 'create');
+    const path = join(directory, name);
     try {
-      for (let at = span.from; at < span.to; at += SCAN_CHUNK_BYTES) {
-        const chunk = await readChunk(file, at, Math.min(SCAN_CHUNK_BYTES, span.to - at));
-        await kept.writev([chunk], at - span.from);
-      }
-      await kept.datasync();
-    } finally {
-      await kept.close();
+      await reserve.run(() => this.#copy(file, span, path));
+    } catch (error) {
+      // A part of it helps nobody, and what makes room may need the bytes that it has.
+      await fileSystem.removeFile(path);
+      throw error;
     }
     await fileSystem.syncDirectory(directory);
     const bytes = span.to - span.from;
@@ -234,6 +230,19 @@ export class SegmentRecovery {
       'recovery cut a torn tail off the log',
     );
     observer.cut(topicPartition, bytes);
+  }
+
+  async #copy(file: FileHandle, span: ByteSpan, path: string): Promise<void> {
+    const copy = await this.environment.fileSystem.open(path, 'create');
+    try {
+      for (let at = span.from; at < span.to; at += SCAN_CHUNK_BYTES) {
+        const chunk = await readChunk(file, at, Math.min(SCAN_CHUNK_BYTES, span.to - at));
+        await copy.writev([chunk], at - span.from);
+      }
+      await copy.datasync();
+    } finally {
+      await copy.close();
+    }
   }
 
   /** Offsets that are missing between two segments. */
@@ -268,11 +277,12 @@ export class SegmentRecovery {
 
   /** Recovery ends with a sync: what was found may never have been acknowledged, and be lost yet. */
   async #makeDurable(from: Offset): Promise<void> {
+    const { syncs, reserve } = this.environment;
     const { active } = this.log.segments;
     for (const segment of this.log.segments.all) {
       if (segment.baseOffset < from) continue;
-      await this.environment.syncs.run(() => segment.datasync());
-      if (segment !== active) await segment.flushIndexes();
+      await syncs.run(() => segment.datasync());
+      if (segment !== active) await reserve.run(() => segment.flushIndexes());
     }
     await this.environment.fileSystem.syncDirectory(this.log.directory);
   }

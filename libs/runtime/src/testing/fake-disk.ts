@@ -111,6 +111,13 @@ export class FakeDisk implements FileSystem {
     node.corrupt(position, mask);
   }
 
+  /** Bytes that all files have together; as `capacityBytes` it makes the disk full. */
+  get usedBytes(): number {
+    let used = 0;
+    for (const file of this.#tree.files()) used += file.seen.size;
+    return used;
+  }
+
   counts(path: string): PathCounts {
     return { reads: 0, writes: 0, syncs: 0, ...this.#counts.get(path) };
   }
@@ -169,9 +176,7 @@ export class FakeDisk implements FileSystem {
 
   #roomBytes(): number {
     if (this.capacityBytes === Number.POSITIVE_INFINITY) return this.capacityBytes;
-    let used = 0;
-    for (const file of this.#tree.files()) used += file.seen.size;
-    return Math.max(0, this.capacityBytes - used);
+    return Math.max(0, this.capacityBytes - this.usedBytes);
   }
 
   /** With randomness calls that overlap overtake each other. */
