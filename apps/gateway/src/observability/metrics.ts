@@ -134,7 +134,6 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       produce: this.#requestSeconds.seriesOf(FRONT_ROUTES.produce),
       fetch: this.#requestSeconds.seriesOf(FRONT_ROUTES.fetch),
       events: this.#requestSeconds.seriesOf(FRONT_ROUTES.events),
-      events: this.#requestSeconds.seriesOf(FRONT_ROUTES.events),
       refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
     };
     this.#addBrokerGauges();
