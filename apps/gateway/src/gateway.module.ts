@@ -8,6 +8,7 @@ import { OperationsController } from './http/operations.controller.js';
 import { PartitionsController } from './http/partitions.controller.js';
 import { ProducersController } from './http/producers.controller.js';
 import { TopicsController } from './http/topics.controller.js';
+import { TryController } from './http/try-page/try.controller.js';
 
 @Module({
   controllers: [
@@ -18,6 +19,7 @@ import { TopicsController } from './http/topics.controller.js';
     ClusterController,
     OperationsController,
     DocsController,
+    TryController,
   ],
   providers: [ApiDocument],
 })

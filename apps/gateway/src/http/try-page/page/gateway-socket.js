@@ -1,0 +1,151 @@
+// The connection to the gateway.
+
+import { ProblemError } from './gateway-http.js';
+
+const SUBPROTOCOL = 'sluice.v1';
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 5000;
+/** A connection on which nothing came for so long after a ping is taken for dead. */
+const PING_MS = 10_000;
+
+/** The answer to a request did not come: what became of the request is not known. */
+export class ConnectionLostError extends Error {
+  constructor() {
+    super('The connection broke before the answer came.');
+  }
+}
+
+/**
+ * A WebSocket that is there again after it broke: `connecting`, then `open` or `waiting` for the
+ * next try. Requests do not outlive a connection; who needs one again sends it when `onOpen` is
+ * called.
+ */
+export class GatewaySocket {
+  #handlers;
+  #socket;
+  /** Ends listening to the present connection. */
+  #deafen;
+  #answers = new Map();
+  #lastId = 0;
+  #failedTries = 0;
+  #timer;
+  #pings;
+  #isSilent = false;
+
+  /**
+   * @param handlers onState({name, failedTries, retryMs}), onOpen(), onEvent({event, data}) for
+   *   what the gateway sends on its own
+   */
+  constructor(handlers) {
+    this.#handlers = handlers;
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Connects now, unless it is connected or on its way. */
+  connect() {
+    if (this.#socket !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#state('connecting');
+    const socket = new WebSocket(socketUrl(), SUBPROTOCOL);
+    this.#socket = socket;
+    this.#deafen = new AbortController();
+    const listening = { signal: this.#deafen.signal };
+    socket.addEventListener('open', () => this.#opened(), listening);
+    socket.addEventListener(
+      'message',
+      ({ data }) => this.#received(parseKeepingNumbers(data)),
+      listening,
+    );
+    socket.addEventListener('close', () => this.#lost(), listening);
+  }
+
+  /**
+   * @param dataText the event's data as JSON text
+   * @returns {Promise<any>} the answer's data
+   * @throws ProblemError, ConnectionLostError
+   */
+  request(event, dataText) {
+    if (!this.isOpen) return Promise.reject(new Error('There is no connection at the moment.'));
+    this.#lastId += 1;
+    const id = String(this.#lastId);
+    return new Promise((resolve, reject) => {
+      this.#answers.set(id, { resolve, reject });
+      this.#socket.send(`{"event":"${event}","id":"${id}","data":${dataText}}`);
+    });
+  }
+
+  /** For events that are not answered; nothing happens without a connection. */
+  send(event, data) {
+    if (this.isOpen) this.#socket.send(JSON.stringify({ event, data }));
+  }
+
+  #opened() {
+    this.#failedTries = 0;
+    this.#isSilent = false;
+    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#state('open');
+    this.#handlers.onOpen();
+  }
+
+  #received({ event, id, data }) {
+    this.#isSilent = false;
+    const answer = this.#answers.get(id);
+    if (answer === undefined) {
+      this.#handlers.onEvent({ event, data });
+      return;
+    }
+    this.#answers.delete(id);
+    if (event === 'error') answer.reject(new ProblemError(data));
+    else answer.resolve(data);
+  }
+
+  #ping() {
+    if (this.#isSilent) this.#lost();
+    else this.send('ping');
+    this.#isSilent = true;
+  }
+
+  #lost() {
+    // A connection that was given up may still have something to say.
+    this.#deafen.abort();
+    this.#socket.close();
+    this.#socket = undefined;
+    clearInterval(this.#pings);
+    const unanswered = [...this.#answers.values()];
+    this.#answers.clear();
+    for (const { reject } of unanswered) reject(new ConnectionLostError());
+    const ceilingMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** this.#failedTries);
+    // Spread, so that all who lost the same gateway do not come back in the same moment.
+    const retryMs = ceilingMs * (0.5 + Math.random() / 2);
+    this.#failedTries += 1;
+    this.#timer = setTimeout(() => this.connect(), retryMs);
+    this.#state('waiting', retryMs);
+  }
+
+  #state(name, retryMs = 0) {
+    this.#handlers.onState({ name, failedTries: this.#failedTries, retryMs });
+  }
+}
+
+/** Beside this page's own address, so that it works behind a proxy that adds a path. */
+export function socketUrl() {
+  const url = new URL('v1/ws', document.baseURI);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.search = '';
+  url.hash = '';
+  return url.href;
+}
+
+/**
+ * JSON.parse that keeps numbers as they are written, where the browser can: 1.0 stays 1.0, and 20
+ * digits stay 20 digits. JSON.stringify writes them the same way.
+ */
+function parseKeepingNumbers(text) {
+  if (!('rawJSON' in JSON)) return JSON.parse(text);
+  return JSON.parse(text, (_name, value, { source }) =>
+    typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value,
+  );
+}

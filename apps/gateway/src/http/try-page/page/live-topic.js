@@ -1,0 +1,202 @@
+// The subscription to one topic.
+
+import { inWords, ProblemError, wordsOf } from './gateway-http.js';
+import { ConnectionLostError } from './gateway-socket.js';
+
+/** Records that the gateway may send before more are granted. */
+const WINDOW_RECORDS = 500;
+/** How long until a subscription that was refused for now is asked for again. */
+const REFUSED_RETRY_MS = 1000;
+
+/**
+ * One topic, followed over any number of connections: every record once and in order.
+ *
+ * It knows where each partition is read on, and says so whenever it subscribes again. It takes no
+ * more records than the page can show: credit is granted for those that were shown, once a frame of
+ * the screen. So a paused or hidden page holds a bounded number of them, and all that follow wait in
+ * the log.
+ */
+export class LiveTopic {
+  static #count = 0;
+
+  #socket;
+  #handlers;
+  #from;
+  /** Of the present subscription; another one's late events are known by it. */
+  #name;
+  #isSubscribed = false;
+  #isClosed = false;
+  #isPaused = false;
+  /** Where each partition is read on: {offset, leaderEpoch} by partition. */
+  #positions = new Map();
+  /** Received, not shown. */
+  #waiting = [];
+  /** Shown, credit not granted yet. */
+  #owed = 0;
+  #frame;
+  #timer;
+
+  /**
+   * @param {{topic: string, from: 'latest' | 'earliest'}} start
+   * @param handlers onRecords(records), onLive(isLive), onGap(text), onEnd(text)
+   */
+  constructor(socket, start, handlers) {
+    this.topic = start.topic;
+    this.#from = start.from;
+    this.#socket = socket;
+    this.#handlers = handlers;
+    void this.subscribe();
+  }
+
+  get isPaused() {
+    return this.#isPaused;
+  }
+
+  get waitingCount() {
+    return this.#waiting.length;
+  }
+
+  /** Next offset that is not here yet, by partition. */
+  get offsets() {
+    return new Map([...this.#positions].map(([partition, { offset }]) => [partition, offset]));
+  }
+
+  pause() {
+    this.#isPaused = true;
+  }
+
+  resume() {
+    this.#isPaused = false;
+    this.#scheduleShow();
+  }
+
+  /** Ends it; nothing is called any more. */
+  close() {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    if (this.#isSubscribed) this.#socket.send('unsubscribe', { subscription: this.#name });
+  }
+
+  /** To be called whenever there is a new connection. */
+  async subscribe() {
+    clearTimeout(this.#timer);
+    if (this.#isClosed || !this.#socket.isOpen) return;
+    LiveTopic.#count += 1;
+    const name = `try-${LiveTopic.#count}`;
+    this.#name = name;
+    this.#owed = 0;
+    const request = {
+      subscription: name,
+      topic: this.topic,
+      from: this.#startPosition(),
+      // Records that retention took meanwhile must not keep the others away; onGap tells of them.
+      autoOffsetReset: 'earliest',
+      credit: WINDOW_RECORDS - this.#waiting.length,
+    };
+    try {
+      const { positions } = await this.#socket.request('subscribe', JSON.stringify(request));
+      if (this.#isClosed) this.#socket.send('unsubscribe', { subscription: name });
+      else if (this.#name === name) this.#subscribed(positions);
+    } catch (error) {
+      if (!this.#isClosed && this.#name === name) this.#refused(error);
+    }
+  }
+
+  /** To be called when the connection broke. */
+  disconnected() {
+    this.#setSubscribed(false);
+  }
+
+  /** An event that the gateway sent on its own. */
+  received(event, data) {
+    if (this.#isClosed || data?.subscription !== this.#name) return;
+    if (event === 'records') this.#receivedRecords(data);
+    else if (event === 'assigned') this.#receivedAssigned(data);
+    else if (event === 'reset') this.#handlers.onGap(this.#moveTo(data.partition, data.offset));
+    else if (event === 'error') this.#receivedError(data);
+  }
+
+  #startPosition() {
+    if (this.#positions.size === 0) return this.#from;
+    const offsets = [...this.#positions].map(([partition, { offset, leaderEpoch }]) => ({
+      topic: this.topic,
+      partition,
+      offset,
+      ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
+    }));
+    return { offsets };
+  }
+
+  #subscribed(positions) {
+    const jumps = positions.map(({ partition, offset }) => this.#moveTo(partition, offset));
+    this.#setSubscribed(true);
+    const told = jumps.filter((jump) => jump !== undefined);
+    if (told.length > 0) this.#handlers.onGap(told.join(' '));
+  }
+
+  #refused(error) {
+    if (error instanceof ConnectionLostError) return;
+    if (error instanceof ProblemError && error.problem.retriable === true) {
+      this.#timer = setTimeout(() => void this.subscribe(), REFUSED_RETRY_MS);
+    } else {
+      this.#handlers.onEnd(wordsOf(error));
+    }
+  }
+
+  #receivedRecords({ partition, records, leaderEpoch }) {
+    this.#waiting.push(...records);
+    this.#positions.set(partition, { offset: records.at(-1).offset + 1, leaderEpoch });
+    this.#scheduleShow();
+  }
+
+  /** The topic grew: its new partitions are read from their first record. */
+  #receivedAssigned({ partitions }) {
+    for (const { partition } of partitions) this.#moveTo(partition, 0);
+    this.#handlers.onLive(true);
+  }
+
+  #receivedError(problem) {
+    if (problem.partition === undefined) {
+      this.#setSubscribed(false);
+      this.#handlers.onEnd(inWords(problem));
+    } else {
+      this.#handlers.onGap(inWords(problem));
+    }
+  }
+
+  /** Where the partition is read on. Returns what to tell when that is not where it stopped. */
+  #moveTo(partition, offset) {
+    const known = this.#positions.get(partition);
+    if (known?.offset === offset) return undefined;
+    this.#positions.set(partition, { offset });
+    if (known === undefined) return undefined;
+    return (
+      `Partition ${partition}: the record at offset ${known.offset} is not in the log any more ` +
+      `(retention, or the topic was made anew). Going on at offset ${offset}.`
+    );
+  }
+
+  #setSubscribed(isSubscribed) {
+    this.#isSubscribed = isSubscribed;
+    this.#handlers.onLive(isSubscribed);
+  }
+
+  #scheduleShow() {
+    if (this.#isPaused || this.#isClosed || this.#waiting.length === 0) return;
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      if (!this.#isPaused) this.#show();
+    });
+  }
+
+  #show() {
+    const records = this.#waiting;
+    this.#waiting = [];
+    this.#handlers.onRecords(records);
+    this.#owed += records.length;
+    if (!this.#isSubscribed || this.#owed < WINDOW_RECORDS / 2) return;
+    this.#socket.send('credit', { subscription: this.#name, records: this.#owed });
+    this.#owed = 0;
+  }
+}

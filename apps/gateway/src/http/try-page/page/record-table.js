@@ -1,0 +1,119 @@
+// The table of records. What records contain becomes text nodes, never markup.
+
+/** Rows in the document; older records are dropped from the page, not from the log. */
+export const ROWS_MAX = 500;
+const SUMMARY_CHARACTERS_MAX = 300;
+const DETAIL_CHARACTERS_MAX = 200_000;
+const HUES = 12;
+
+export class RecordTable {
+  #body;
+
+  /** @param body the tbody */
+  constructor(body) {
+    this.#body = body;
+  }
+
+  /** @param records in the order in which they came; the newest is shown first */
+  add(records) {
+    const rows = records.slice(-ROWS_MAX).map(rowOf).toReversed();
+    this.#body.prepend(...rows);
+    while (this.#body.rows.length > ROWS_MAX) this.#body.lastElementChild.remove();
+  }
+
+  clear() {
+    this.#body.replaceChildren();
+  }
+}
+
+function rowOf(record) {
+  const row = element('tr', { role: 'row' });
+  const { partition, offset } = record;
+  const partitionCell = element('td', { className: 'partition', role: 'cell' }, String(partition));
+  const hue = ((partition % HUES) * 5 * 360) / HUES + 190;
+  partitionCell.style.setProperty('--partition-hue', String(hue % 360));
+  row.append(
+    partitionCell,
+    element('td', { className: 'offset', role: 'cell' }, String(offset)),
+    element('td', { className: 'time', role: 'cell' }, timeOf(record.timestamp)),
+    element('td', { className: 'key', role: 'cell' }, keyOf(record)),
+    element('td', { className: 'value', role: 'cell' }, valueOf(record)),
+  );
+  return row;
+}
+
+function timeOf(timestamp) {
+  if (timestamp === null) return element('span', { className: 'none' }, 'none');
+  const date = new Date(timestamp);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const clock = date.toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+    hour12: false,
+  });
+  const day = date.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
+  const iso = date.toISOString();
+  return element('time', { dateTime: iso, title: iso }, isToday ? clock : `${day} ${clock}`);
+}
+
+function keyOf({ key, keyBase64 }) {
+  if (keyBase64 !== undefined) return taggedText('base64', keyBase64);
+  if (key === null) return element('span', { className: 'none' }, '–');
+  const text = typeof key === 'string' ? key : JSON.stringify(key);
+  return element('span', { title: text }, text);
+}
+
+/** One line, which opens to all of it. */
+function valueOf(record) {
+  const details = element('details');
+  const summary = element('summary');
+  if (record.valueBase64 !== undefined) summary.append(taggedText('base64', record.valueBase64));
+  else if (record.value === null) summary.append(taggedText('tombstone', 'null'));
+  else summary.append(shortened(textOf(record.value, 0), SUMMARY_CHARACTERS_MAX));
+  details.append(summary);
+  details.addEventListener('toggle', () => details.append(...detailOf(record)), { once: true });
+  return details;
+}
+
+function detailOf({ value, valueBase64, headers }) {
+  const text = valueBase64 ?? textOf(value, 2);
+  const parts = [element('pre', { tabIndex: 0 }, shortened(text, DETAIL_CHARACTERS_MAX))];
+  if (headers.length > 0) {
+    const list = element('dl', { ariaLabel: 'Headers' });
+    for (const { key, value: text, valueBase64: base64 } of headers) {
+      list.append(element('dt', {}, key), element('dd', {}, text ?? base64 ?? 'null'));
+    }
+    parts.push(list);
+  }
+  return parts;
+}
+
+function textOf(value, indent) {
+  return typeof value === 'string' ? value : JSON.stringify(value, null, indent);
+}
+
+function taggedText(tag, text) {
+  const fragment = document.createDocumentFragment();
+  fragment.append(
+    element('span', { className: 'tag' }, tag),
+    shortened(text, SUMMARY_CHARACTERS_MAX),
+  );
+  return fragment;
+}
+
+function shortened(text, charactersMax) {
+  return text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
+}
+
+/** @param content a node, or text that becomes a text node */
+export function element(name, properties = {}, content) {
+  const made = document.createElement(name);
+  for (const [property, value] of Object.entries(properties)) {
+    if (property === 'role') made.setAttribute('role', value);
+    else made[property] = value;
+  }
+  if (content !== undefined) made.append(content);
+  return made;
+}

@@ -1,0 +1,88 @@
+// Choosing a topic, or making one.
+
+import { callApi, wordsOf } from './gateway-http.js';
+
+/** A name that the first topic may have. */
+export const FIRST_TOPIC = 'hello';
+
+export class TopicPicker {
+  #select = document.getElementById('topic');
+  #newTopic = document.getElementById('new-topic');
+  #form = document.getElementById('new-topic-form');
+  #name = document.getElementById('new-topic-name');
+  #partitions = document.getElementById('new-topic-partitions');
+  #error = document.getElementById('new-topic-error');
+  #handlers;
+  /** Partitions of each topic, by name. */
+  #topics = new Map();
+
+  /** @param handlers onPick(), when another topic or another beginning is chosen */
+  constructor(handlers) {
+    this.#handlers = handlers;
+    this.#select.addEventListener('change', () => handlers.onPick());
+    // A list that was opened shows what there is now.
+    this.#select.addEventListener('focus', () => void this.refresh().catch(() => undefined));
+    for (const radio of document.getElementsByName('from')) {
+      radio.addEventListener('change', () => handlers.onPick());
+    }
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#create();
+    });
+  }
+
+  /** Undefined when there is no topic at all. */
+  get topic() {
+    return this.#select.value === '' ? undefined : this.#select.value;
+  }
+
+  get partitionCount() {
+    return this.#topics.get(this.topic) ?? 0;
+  }
+
+  get from() {
+    return document.querySelector('input[name="from"]:checked').value;
+  }
+
+  set from(from) {
+    for (const radio of document.getElementsByName('from')) radio.checked = radio.value === from;
+  }
+
+  /** Reads the list of topics and keeps the choice, or makes the one that is wanted. */
+  async refresh(wanted = this.topic) {
+    const { topics } = await callApi('v1/topics');
+    this.#topics = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
+    const names = [...this.#topics.keys()].toSorted((a, b) => a.localeCompare(b));
+    const isSame =
+      names.length === this.#select.options.length &&
+      names.every((name, index) => this.#select.options[index].value === name);
+    // Options are left alone while a person may be looking at them.
+    if (!isSame) this.#select.replaceChildren(...names.map((name) => new Option(name, name)));
+    if (names.includes(wanted)) this.#select.value = wanted;
+    this.#select.disabled = names.length === 0;
+    if (names.length === 0) this.#proposeFirst();
+  }
+
+  #proposeFirst() {
+    this.#newTopic.open = true;
+    if (this.#name.value === '') this.#name.value = FIRST_TOPIC;
+  }
+
+  async #create() {
+    this.#error.textContent = '';
+    this.#name.removeAttribute('aria-invalid');
+    const name = this.#name.value.trim();
+    try {
+      await callApi('v1/topics', { name, partitions: this.#partitions.valueAsNumber });
+      await this.refresh(name);
+      this.#newTopic.open = false;
+      this.#name.value = '';
+      this.#handlers.onPick();
+      document.getElementById('value').focus();
+    } catch (error) {
+      this.#error.textContent = wordsOf(error);
+      this.#name.setAttribute('aria-invalid', 'true');
+      this.#name.focus();
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** The modules of the page's script, each after those that it imports. */
+const MODULES = [
+  'gateway-http.js',
+  'gateway-socket.js',
+  'live-topic.js',
+  'record-table.js',
+  'publish-form.js',
+  'topic-picker.js',
+  'page.js',
+];
+const STYLES = ['page.css', 'records.css'];
+
+export interface TryPage {
+  readonly html: string;
+  /**
+   * Content-Security-Policy: the page runs this style and this script and no other, by their hashes,
+   * and talks to the gateway that it came from.
+   */
+  readonly policy: string;
+}
+
+/** The page that shows a topic live: one file, without anything to load besides. */
+export function readTryPage(): TryPage {
+  const style = textOf(STYLES);
+  const script = asOneModule(textOf(MODULES));
+  // Functions, because a replacement text gives $ a meaning.
+  const html = textOf(['page.html'])
+    .replace('<!-- style -->', () => style)
+    .replace('<!-- script -->', () => script);
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashSource(script)}`,
+    `style-src ${hashSource(style)}`,
+    // The favicon is in the page.
+    'img-src data:',
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+  return { html, policy };
+}
+
+function textOf(files: readonly string[]): string {
+  return files
+    .map((file) => readFileSync(new URL(`page/${file}`, import.meta.url), 'utf8'))
+    .join('\n');
+}
+
+/**
+ * The modules stand in one, so that the page is one file: what they import of each other is there
+ * already, and nothing is exported.
+ */
+function asOneModule(modules: string): string {
+  return modules
+    .replace(/^import \{[^}]*\} from '\.\/[\w-]+\.js';\n/gm, '')
+    .replace(/^export /gm, '');
+}
+
+function hashSource(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}
