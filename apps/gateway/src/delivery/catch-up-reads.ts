@@ -85,15 +85,7 @@ export class CatchUpReads {
     const run = this.#limiter.run(() => this.#readRun(target, position));
     const read: Read = { target, partition, offset: position, run, sizeBytes: 0, isKept: false };
     partition.set(position, read);
-    void run.then(
-      (found) => {
-        if (found === undefined) this.#drop(read);
-        else this.#keep(read, found);
-      },
-      () => {
-        this.#drop(read);
-      },
-    );
+    void this.#keepWhenRead(read);
     return run;
   }
 
@@ -125,6 +117,13 @@ export class CatchUpReads {
     const { highWatermark, leaderEpoch } = result;
     const source = { topic, partition, highWatermark, leaderEpoch };
     return RecordRun.of(source, position, rendered.nextOffset, rendered);
+  }
+
+  /** Never rejects: whoever waits for the read is told. */
+  async #keepWhenRead(read: Read): Promise<void> {
+    const run = await read.run.catch(() => undefined);
+    if (run === undefined) this.#drop(read);
+    else this.#keep(read, run);
   }
 
   #keep(read: Read, run: RecordRun): void {

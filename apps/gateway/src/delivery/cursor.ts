@@ -142,7 +142,7 @@ export class Cursor {
 
   /** Delivers what there is room for now: while it was read, others may have taken some. */
   #deliverPart(run: RecordRun): void {
-    const part = run.slice(this.#position, this.#owner.roomFor(this));
+    const part = run.firstPart(this.#owner.roomFor(this));
     this.#position = part.nextOffset;
     if (part.count > 0) this.#owner.deliver(part);
   }

@@ -101,7 +101,8 @@ export class PartitionFeed {
       this.#isRunning = false;
     } catch (error) {
       this.#isRunning = false;
-      for (const cursor of [...this.#live]) cursor.fail(error);
+      // Each leaves as it fails.
+      for (const cursor of this.#live.slice()) cursor.fail(error);
     }
   }
 

@@ -80,16 +80,12 @@ export class RecordRun {
     return this.#rendered.bytes.subarray(this.#endOf(at - 1) + 1, this.#endOf(at));
   }
 
-  /** The part for a reader at `position` that takes at most `recordsMax`; the run itself where that is all. */
-  slice(position: Offset, recordsMax: number): RecordRun {
-    if (position <= this.from && recordsMax >= this.count) return this;
-    const { offsets } = this.#rendered;
-    let first = this.#first;
-    while (first < this.#end && (offsets[first] as Offset) < position) first += 1;
-    const end = Math.min(this.#end, first + recordsMax);
-    const isAll = end === this.#end;
-    const nextOffset = isAll ? this.nextOffset : (offsets[end] as Offset);
-    return new RecordRun(this.source, position, nextOffset, this.#rendered, first, end);
+  /** The first `recordsMax` records; the run itself where that is all. */
+  firstPart(recordsMax: number): RecordRun {
+    if (recordsMax >= this.count) return this;
+    const end = this.#first + recordsMax;
+    const nextOffset = recordsMax === 0 ? this.from : this.offsetAt(recordsMax - 1) + 1;
+    return new RecordRun(this.source, this.from, nextOffset, this.#rendered, this.#first, end);
   }
 
   /** The run in parts of at most `bytesMax` of JSON each; one record always fits. */

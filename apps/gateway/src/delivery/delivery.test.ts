@@ -1,0 +1,204 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { DeliveryWorld } from './testing/delivery-world.js';
+
+const P0 = { topic: 'events', partition: 0 };
+
+const worlds: DeliveryWorld[] = [];
+
+async function opened(
+  options: Parameters<typeof DeliveryWorld.open>[0] & { partitions?: number } = {},
+): Promise<DeliveryWorld> {
+  const { partitions = 1, ...rest } = options;
+  const world = await DeliveryWorld.open(rest);
+  worlds.push(world);
+  await world.createTopic('events', partitions);
+  return world;
+}
+
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+describe('a subscription', () => {
+  test('gets nothing before it is started, and then all from the positions that it named', async () => {
+    const world = await opened();
+    await world.produce(P0, 3);
+    const reader = await world.subscribe({ topics: ['events'], from: 'latest' });
+    expect(reader.subscription.positions()).toEqual([{ ...P0, offset: 3 }]);
+    await world.produce(P0, 2);
+    await world.until(() => reader.received === 2, 'two records');
+    expect(reader.faults).toEqual([]);
+  });
+
+  test('is delivered what was produced between its positions and its start', async () => {
+    const world = await opened();
+    const reader = await world.subscribe({ topics: ['events'], from: 'latest' });
+    reader.close();
+    await world.produce(P0, 2);
+    const again = await world.subscribe({
+      topics: ['events'],
+      from: { offsets: [{ ...P0, offset: 0 }] },
+    });
+    await world.until(() => again.received === 2, 'two records');
+  });
+
+  test('stands still without credit, and a grant is used up to the record', async () => {
+    const world = await opened({ partitions: 2 });
+    const reader = await world.subscribe({ topics: ['events'], creditRecords: 0 });
+    await Promise.all([world.produce(P0, 9), world.produce({ topic: 'events', partition: 1 }, 9)]);
+    for (const granted of [1, 4, 10]) {
+      const before = reader.received;
+      reader.subscription.grant(granted);
+      await world.until(() => reader.received >= before + granted, 'what was granted');
+      await world.scheduler.settle();
+      expect(reader.received).toBe(before + granted);
+    }
+    expect(reader.faults).toEqual([]);
+  });
+
+  test('is told of a lost position with both bounds, and goes on after a seek', async () => {
+    const world = await opened();
+    const reader = await world.subscribe({ topics: ['events'] });
+    reader.setTakes(false);
+    await world.produce(P0, 4);
+    await world.broker.deleteRecords(P0, 2);
+    reader.setTakes(true);
+    await world.until(() => reader.errors.length === 1, 'an error');
+    expect(reader.errors[0]).toMatchObject({
+      target: P0,
+      error: {
+        code: 'OFFSET_OUT_OF_RANGE',
+        members: { logStartOffset: 2, highWatermark: 4 },
+      },
+    });
+    await reader.subscription.seek({ ...P0, offset: 3 });
+    reader.expect({ ...P0, offset: 3 });
+    reader.subscription.startFrom(P0);
+    await world.until(() => reader.received === 1, 'the last record');
+    expect(reader.faults).toEqual([]);
+  });
+
+  test.each([
+    ['earliest', 2],
+    ['latest', 4],
+  ] as const)('goes on at the %s record where that was asked for, and says so', async (to, at) => {
+    const world = await opened();
+    const reader = await world.subscribe({ topics: ['events'], autoOffsetReset: to });
+    reader.setTakes(false);
+    await world.produce(P0, 4);
+    await world.broker.deleteRecords(P0, 2);
+    reader.setTakes(true);
+    await world.until(() => reader.resets.length === 1, 'a reset');
+    expect(reader.resets).toEqual([{ ...P0, offset: at }]);
+    await world.produce(P0, 1);
+    await world.until(() => reader.received === 5 - at, 'the rest');
+    expect(reader.faults).toEqual([]);
+  });
+
+  test('refuses positions that are none of the log, unless a reset is asked for', async () => {
+    const world = await opened();
+    await world.produce(P0, 2);
+    const from = { offsets: [{ ...P0, offset: 7 }] };
+    await expect(world.subscribe({ topics: ['events'], from })).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+    });
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
+    const reader = await world.subscribe({ topics: ['events'], from, autoOffsetReset: 'latest' });
+    expect(reader.subscription.positions()).toEqual([{ ...P0, offset: 2 }]);
+  });
+
+  test('takes in partitions that are added, from their beginning', async () => {
+    const world = await opened();
+    const all = await world.subscribe({ topics: ['events'], from: 'latest' });
+    const one = await world.subscribe({ topics: ['events'], partitions: [0] });
+    await world.broker.alterTopic('events', { partitions: 3 });
+    await world.produce({ topic: 'events', partition: 2 }, 4);
+    await world.until(() => all.received === 4, 'the records of the new partition');
+    expect([...all.next]).toContainEqual(['events-1', 0]);
+    expect(one.received).toBe(0);
+    expect(all.faults).toEqual([]);
+  });
+
+  test('reads a partition that its list of positions does not name from its beginning', async () => {
+    const world = await opened({ partitions: 2 });
+    await world.produce({ topic: 'events', partition: 1 }, 2);
+    const from = { offsets: [{ ...P0, offset: 0 }] };
+    const reader = await world.subscribe({ topics: ['events'], from });
+    expect(reader.subscription.positions()).toContainEqual({
+      topic: 'events',
+      partition: 1,
+      offset: 0,
+    });
+  });
+
+  test('ends with its topic, and a new topic of that name is another one', async () => {
+    const world = await opened();
+    const waits = await world.subscribe({ topics: ['events'], from: 'latest' });
+    const blocked = await world.subscribe({ topics: ['events'], creditRecords: 0 });
+    await world.produce(P0, 5);
+    await world.broker.deleteTopic('events');
+    await world.until(() => blocked.endedWith !== undefined, 'the end of a blocked one');
+    expect(waits.endedWith).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0, liveCursors: 0 });
+    world.values.clear();
+    await world.createTopic('events', 1);
+    const anew = await world.subscribe({ topics: ['events'] });
+    await world.produce(P0, 2);
+    await world.until(() => anew.received === 2, 'the records of the new topic');
+    expect(anew.faults).toEqual([]);
+  });
+
+  test('is refused over the limit of partitions that are read, and leaves nothing behind', async () => {
+    const world = await opened({ partitions: 3, cursorsMax: 4 });
+    await world.subscribe({ topics: ['events'] });
+    await expect(world.subscribe({ topics: ['events'] })).rejects.toMatchObject({
+      code: 'THROTTLING_QUOTA_EXCEEDED',
+    });
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 1, cursors: 3 });
+  });
+});
+
+describe('the seam between reading alone and being live', () => {
+  test('who stands within a run that the feed offers reads the rest of it alone', async () => {
+    const world = await opened();
+    const feeds = world.hold((request) => request.isFeed === true);
+    const first = await world.subscribe({ topics: ['events'], from: 'latest' });
+    const second = await world.subscribe({ topics: ['events'], from: 'latest' });
+    await world.produce(P0, 4);
+    await world.until(() => feeds.count === 1, 'the feed has read them');
+    await second.subscription.seek({ ...P0, offset: 2 });
+    second.expect({ ...P0, offset: 2 });
+    second.subscription.startFrom(P0);
+    feeds.stop();
+    feeds.release();
+    await world.until(() => first.received === 4 && second.received === 2, 'all and a half');
+    expect([...first.faults, ...second.faults]).toEqual([]);
+  });
+
+  test('many who are behind at the same place cost one read', async () => {
+    const world = await opened();
+    await world.produce(P0, 3);
+    const readers = await Promise.all(
+      Array.from({ length: 20 }, () => world.subscribe({ topics: ['events'] })),
+    );
+    await world.until(() => readers.every((one) => one.received === 3), 'all records');
+    const { catchUpReadsTotal, catchUpReadsSharedTotal } = world.delivery.status();
+    expect(catchUpReadsTotal).toBeLessThanOrEqual(2);
+    expect(catchUpReadsSharedTotal).toBeGreaterThanOrEqual(19);
+    await world.scheduler.advance(2000);
+    expect(world.delivery.status().catchUpKeptBytes).toBe(0);
+  });
+
+  test('one that stands still keeps no others', async () => {
+    const world = await opened();
+    const stands = await world.subscribe({ topics: ['events'] });
+    const goes = await world.subscribe({ topics: ['events'] });
+    stands.setTakes(false);
+    for (let round = 0; round < 20; round += 1) await world.produce(P0, 5);
+    await world.until(() => goes.received === 100, 'all records');
+    expect(stands.received).toBe(0);
+    stands.setTakes(true);
+    await world.until(() => stands.received === 100, 'all records, later');
+    expect(stands.faults).toEqual([]);
+  });
+});

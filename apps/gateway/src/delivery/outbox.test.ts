@@ -1,0 +1,113 @@
+import { Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { Outbox, OutboxFlusher } from './outbox.js';
+
+/** A connection that takes what is written only when it is told to. */
+class SlowConnection extends Writable {
+  readonly writes: string[] = [];
+  #finish: (() => void) | undefined;
+
+  constructor() {
+    super({ highWaterMark: 8 });
+  }
+
+  override _write(chunk: Buffer, _coding: string, done: () => void): void {
+    this.writes.push(chunk.toString());
+    this.#finish = done;
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.writes.push(chunks.map(({ chunk }) => chunk.toString()).join(''));
+    this.#finish = done;
+  }
+
+  /** Takes what was written last. */
+  take(): void {
+    const finish = this.#finish;
+    this.#finish = undefined;
+    finish?.();
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('an outbox', () => {
+  test('writes what was pushed in a turn at once, in order', async () => {
+    const connection = new SlowConnection();
+    const outbox = new Outbox(connection, new OutboxFlusher(), 100);
+    for (const text of ['a', 'b', 'c']) outbox.push(Buffer.from(text));
+    expect(connection.writes).toEqual([]);
+    await turn();
+    expect(connection.writes).toEqual(['abc']);
+  });
+
+  test('has no room while so much waits, and tells once when it has again', async () => {
+    const connection = new SlowConnection();
+    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    let told = 0;
+    outbox.onRoom = () => (told += 1);
+    outbox.push(Buffer.alloc(10));
+    expect(outbox.hasRoom()).toBe(false);
+    await turn();
+    expect(outbox.hasRoom()).toBe(false);
+    expect(told).toBe(0);
+    connection.take();
+    await turn();
+    expect(told).toBe(1);
+    expect(outbox.hasRoom()).toBe(true);
+    expect(outbox.pendingBytes).toBe(0);
+  });
+
+  test('tells of room also when the connection took everything at once', async () => {
+    const taken: number[] = [];
+    const connection = new Writable({
+      highWaterMark: 8,
+      write: (chunk: Buffer, _coding, done) => {
+        taken.push(chunk.length);
+        done();
+      },
+    });
+    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    const room = new Promise<void>((resolve) => {
+      outbox.onRoom = resolve;
+    });
+    outbox.push(Buffer.alloc(20));
+    expect(outbox.hasRoom()).toBe(false);
+    await room;
+    expect(taken).toEqual([20]);
+  });
+
+  test('tells nobody who did not ask', async () => {
+    const connection = new SlowConnection();
+    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    outbox.onRoom = () => {
+      throw new Error('nobody asked');
+    };
+    outbox.push(Buffer.alloc(20));
+    await turn();
+    connection.take();
+    await turn();
+    expect(connection.writableLength).toBe(0);
+  });
+
+  test('writes nothing after it was closed', async () => {
+    const connection = new SlowConnection();
+    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    outbox.push(Buffer.from('a'));
+    outbox.close();
+    outbox.push(Buffer.from('b'));
+    await turn();
+    expect(connection.writes).toEqual([]);
+    expect(outbox.pendingBytes).toBe(0);
+  });
+
+  test('more outboxes than a slice are all written', async () => {
+    const flusher = new OutboxFlusher();
+    const connections = Array.from({ length: 1300 }, () => new SlowConnection());
+    for (const connection of connections) {
+      new Outbox(connection, flusher, 10).push(Buffer.from('a'));
+    }
+    for (let turns = 0; turns < 4; turns += 1) await turn();
+    expect(connections.every(({ writes }) => writes.length === 1)).toBe(true);
+  });
+});

@@ -1,0 +1,272 @@
+/** A broker on a fake disk with a delivery in front of it, and subscribers that check what they get. */
+import { type Broker, type FetchRequest, type OpenBroker, openLocalBroker } from '#broker';
+import { silentLogObserver } from '#log';
+import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
+import { silentLogger } from '#runtime';
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { parseJsonRecords } from '../../records/json-records.js';
+import { RenderCache } from '../../records/render-cache.js';
+import { Delivery, type DeliveryOptions } from '../delivery.js';
+import type { RecordRun } from '../record-run.js';
+import type { PartitionPosition } from '../start-position.js';
+import {
+  Subscription,
+  type SubscriptionRequest,
+  type SubscriptionTransport,
+} from '../subscription.js';
+
+const TURNS_MAX = 10_000;
+
+export class DeliveryWorld {
+  readonly clock = new FakeClock();
+  readonly scheduler = new FakeScheduler(this.clock);
+  /** For each partition the values in it, by offset. */
+  readonly values = new Map<string, string[]>();
+  #opened: OpenBroker | undefined;
+  #delivery: Delivery | undefined;
+  #produced = 0;
+  readonly #holds: HeldFetches[] = [];
+
+  static async open(options: Partial<DeliveryOptions> = {}): Promise<DeliveryWorld> {
+    const world = new DeliveryWorld();
+    const { clock, scheduler } = world;
+    world.#opened = await openLocalBroker(BROKER_SETTINGS, {
+      fileSystem: new FakeDisk().mount(),
+      clock,
+      scheduler,
+      random: new SeededRandom(7),
+      logger: silentLogger,
+      observer: silentLogObserver,
+    });
+    const renderCache = new RenderCache(64 * 1024);
+    world.#delivery = new Delivery(world.#heldBroker(), scheduler, renderCache, {
+      frameBytesMax: 400,
+      catchUpBytesMax: 4096,
+      catchUpReadsMax: 2,
+      cursorsMax: 100,
+      ...options,
+    });
+    return world;
+  }
+
+  get broker(): OpenBroker['broker'] {
+    return (this.#opened as OpenBroker).broker;
+  }
+
+  get delivery(): Delivery {
+    return this.#delivery as Delivery;
+  }
+
+  /** Holds the answers of those fetches of the delivery that are matched, from now on. */
+  hold(isHeld: (request: FetchRequest) => boolean): HeldFetches {
+    const held = new HeldFetches(isHeld);
+    this.#holds.push(held);
+    return held;
+  }
+
+  async createTopic(name: string, partitions: number): Promise<void> {
+    // Small segments: histories roll, and old records are read from other files than new ones.
+    await this.broker.createTopic({ name, partitions, configs: { 'segment.bytes': 1024 } });
+    await this.scheduler.settle();
+  }
+
+  /** Writes records as one request, which the partition takes as it comes. */
+  async produce(target: TopicPartition, count: number): Promise<void> {
+    const values = Array.from({ length: count }, () => `v${this.#produced++}`);
+    const list = this.values.get(topicPartitionName(target)) ?? [];
+    this.values.set(topicPartitionName(target), list);
+    const records = values.map((value) => ({ value, partition: target.partition }));
+    const set = parseJsonRecords(Buffer.from(JSON.stringify({ records })), LIMITS);
+    const request = { topic: target.topic, acks: 'all', timeoutMs: 30_000 } as const;
+    const whole = { ...request, partitioner: 'sticky', records: set } as const;
+    const { parts } = await this.broker.produce(whole);
+    const base = parts[0]?.baseOffset ?? Number.NaN;
+    for (const [index, value] of values.entries()) list[base + index] = value;
+  }
+
+  async subscribe(request: Partial<SubscriptionRequest> & { topics: string[] }): Promise<Reader> {
+    const reader = new Reader(this);
+    await reader.open({ from: 'earliest', autoOffsetReset: 'none', ...request });
+    return reader;
+  }
+
+  /** Lets events happen until the condition holds. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    for (let turn = 0; turn < TURNS_MAX; turn += 1) {
+      if (condition()) return;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (turn % 16 === 15) await this.scheduler.advance(100);
+    }
+    throw new Error(`it never came to be: ${what}`);
+  }
+
+  /** The broker, but for fetches whose answers are held back. */
+  #heldBroker(): Broker {
+    const { broker } = this;
+    return new Proxy(broker, {
+      get: (target, name) => {
+        if (name === 'fetch') {
+          return async (request: FetchRequest) => {
+            const result = await broker.fetch(request);
+            for (const held of this.#holds) await held.pass(request);
+            return result;
+          };
+        }
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    this.delivery.close();
+    this.#opened?.endWaits();
+    await this.#opened?.close();
+  }
+}
+
+/** Answers of fetches that are there and not given yet. */
+export class HeldFetches {
+  readonly #waiting: (() => void)[] = [];
+  #isStopped = false;
+
+  constructor(private readonly isHeld: (request: FetchRequest) => boolean) {}
+
+  get count(): number {
+    return this.#waiting.length;
+  }
+
+  async pass(request: FetchRequest): Promise<void> {
+    if (this.#isStopped || !this.isHeld(request)) return;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Holds no further ones. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  release(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/**
+ * A subscriber that fails as soon as it gets a record that is not the next one, or not what was
+ * written there.
+ */
+export class Reader implements SubscriptionTransport {
+  /** The next offset that each partition is to deliver. */
+  readonly next = new Map<string, Offset>();
+  readonly faults: string[] = [];
+  readonly errors: { target: TopicPartition; error: unknown }[] = [];
+  readonly resets: PartitionPosition[] = [];
+  endedWith: ProtocolError | undefined;
+  received = 0;
+  takes = true;
+  #subscription: Subscription | undefined;
+  #isOpen = false;
+
+  constructor(private readonly world: DeliveryWorld) {}
+
+  get subscription(): Subscription {
+    if (this.#subscription === undefined) throw new Error('it is not open');
+    return this.#subscription;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && this.endedWith === undefined;
+  }
+
+  async open(request: SubscriptionRequest): Promise<void> {
+    this.#subscription = await Subscription.open(this.world.delivery, request, this);
+    this.#isOpen = true;
+    for (const position of this.#subscription.positions()) this.expect(position);
+    this.#subscription.start();
+  }
+
+  expect(position: PartitionPosition): void {
+    this.next.set(topicPartitionName(position), position.offset);
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.subscription.close();
+  }
+
+  /** Takes what comes, or no more of it. */
+  setTakes(takes: boolean): void {
+    this.takes = takes;
+    if (takes && this.isOpen) this.subscription.resume();
+  }
+
+  hasRoom(): boolean {
+    return this.takes;
+  }
+
+  deliver(run: RecordRun): void {
+    const name = topicPartitionName(run.source);
+    if (!this.#isOpen) this.faults.push(`${name}: delivered after it was closed`);
+    if (!this.takes) this.faults.push(`${name}: delivered without room`);
+    const shown = JSON.parse(`[${run.json().toString()}]`) as { offset: number; value: string }[];
+    if (shown.length !== run.count || shown.length === 0)
+      this.faults.push(`${name}: a wrong count`);
+    for (const { offset, value } of shown) {
+      const next = this.next.get(name);
+      if (offset !== next) this.faults.push(`${name}: ${offset} came for ${next}`);
+      if (offset >= run.source.highWatermark) this.faults.push(`${name}: ${offset} too early`);
+      if (value !== (this.world.values.get(name)?.[offset] ?? value)) {
+        this.faults.push(`${name}: another record at ${offset}`);
+      }
+      this.next.set(name, offset + 1);
+      this.received += 1;
+    }
+    if (run.nextOffset !== this.next.get(name)) this.faults.push(`${name}: a wrong next offset`);
+  }
+
+  assigned(positions: readonly PartitionPosition[]): void {
+    for (const position of positions) this.expect(position);
+  }
+
+  reset(position: PartitionPosition): void {
+    this.resets.push(position);
+    this.expect(position);
+  }
+
+  stopped(target: TopicPartition, error: unknown): void {
+    this.errors.push({ target, error });
+  }
+
+  ended(error: ProtocolError): void {
+    this.endedWith = error;
+  }
+}
+
+const LIMITS = { recordsMax: 1000, headersPerRecordMax: 0 };
+
+const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
+  dataDir: '/data',
+  clusterId: 'sluice',
+  brokerId: 0,
+  rack: null,
+  url: () => null,
+  durability: 'fsync',
+  diskReserveBytes: 0,
+  syncsInFlightMax: 8,
+  // Little of the tail is cached: those who are behind read from disk.
+  tailCacheBytes: 1500,
+  bufferMemoryBytes: 1024 * 1024,
+  maxBlockMs: 5000,
+  batchSizeBytes: 16_384,
+  lingerMs: 0,
+  longPollsMax: 1,
+  topicsMax: 10,
+  partitionsMax: 30,
+  autoCreateTopics: false,
+  producerBatchesRemembered: 16,
+  producerIdExpirationMs: 86_400_000,
+  retentionCheckIntervalMs: 5000,
+  compactionCheckIntervalMs: 5000,
+  compactionBytesPerSecond: 16 * 1024 * 1024,
+  offsetsTopicPartitions: 1,
+};

@@ -1,0 +1,71 @@
+/**
+ * The safeguards of delivery that its random histories must miss when one is taken out.
+ *
+ * Usage: node test/mutations/delivery-mutations.mjs [part of a mutation's name]
+ */
+import { showMutationsAreSeen } from './mutations.mjs';
+
+await showMutationsAreSeen({
+  folder: 'apps/gateway/src/delivery',
+  tests: [
+    'apps/gateway/src/delivery/delivery-histories.test.ts',
+    'apps/gateway/src/delivery/delivery.test.ts',
+    'apps/gateway/src/delivery/record-run.test.ts',
+  ],
+  mutations: [
+    {
+      name: 'a cursor that is behind joins the live ones',
+      file: 'partition-feed.ts',
+      from: 'if (!this.#isRunning || cursor.position < this.#position) return false;',
+      to: 'if (!this.#isRunning) return false;',
+    },
+    {
+      name: 'a live cursor takes a run that does not begin at its position',
+      file: 'cursor.ts',
+      from: 'if (run.from === this.#position) {',
+      to: 'if (run.nextOffset > this.#position) {',
+    },
+    {
+      name: 'a live cursor without room stays live',
+      file: 'cursor.ts',
+      from: "this.#feed.leave(this);\n    this.#state = 'behind';",
+      to: 'return;',
+    },
+    {
+      name: 'a read that was begun before a seek is delivered',
+      file: 'cursor.ts',
+      from: 'if (begun !== this.#begun) return;\n      if (run',
+      to: 'if (run',
+    },
+    {
+      name: 'a part of a run goes on behind the whole run',
+      file: 'record-run.ts',
+      from: 'recordsMax === 0 ? this.from : this.offsetAt(recordsMax - 1) + 1;',
+      to: 'this.nextOffset;',
+    },
+    {
+      name: 'a feed that begins within a batch offers all of it',
+      file: 'record-run.ts',
+      from: 'while (first < offsets.length && (offsets[first] as Offset) < position) first += 1;',
+      to: '',
+    },
+    {
+      name: 'nobody wakes who waits for credit',
+      file: 'subscription.ts',
+      from: 'this.#credit += records;\n    this.resume();',
+      to: 'this.#credit += records;',
+    },
+    {
+      name: 'a cursor that takes a part is not woken for the rest',
+      file: 'cursor.ts',
+      from: 'if (this.#owner.roomFor(this) > 0) this.resume();',
+      to: '',
+    },
+    {
+      name: 'a cursor that left is still offered what comes',
+      file: 'cursor.ts',
+      from: "if (this.#state === 'live') this.#feed.leave(this);\n    this.#state = state;",
+      to: 'this.#state = state;',
+    },
+  ],
+});
