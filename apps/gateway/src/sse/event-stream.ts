@@ -20,7 +20,8 @@ import { stoppingError } from '../http/front/late-body.js';
 import { problemDocument, toProtocolError } from '../http/problem.js';
 import { chunkOf, contentOf, eventText } from './event-encoding.js';
 import { EVENT_PARTITIONS_MAX, type EventPosition, EventPositions } from './event-id.js';
-import type { EventStreams, SweptStream } from './event-streams.js';
+import type { EventStreams } from './event-streams.js';
+import type { SweptStream } from './stream-sweep.js';
 
 /**
  * After an error an EventSource waits for so long before it connects again, at least: what made the
@@ -161,7 +162,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#outbox.onRoom = () => {
       this.#subscription?.resume();
     };
-    this.#streams.add(this);
+    this.#streams.sweep.add(this);
     this.#subscription?.start();
   }
 
@@ -209,7 +210,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#state = 'ended';
     this.#subscription?.close();
     this.#outbox.close();
-    this.#streams.delete(this);
+    this.#streams.sweep.delete(this);
   }
 }
 

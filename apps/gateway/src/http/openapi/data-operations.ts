@@ -1,8 +1,9 @@
 /**
- * The two hot routes in the OpenAPI document. They are plain handlers (http/data), which no decorator
+ * The hot routes in the OpenAPI document. They are plain handlers (http/data), which no decorator
  * describes; what they accept is described here from the constants that they check with.
  */
 import type { ErrorCode } from '#protocol';
+import { EVENT_PARTITIONS_MAX } from '../../sse/event-id.js';
 import {
   FETCH_BYTES_DEFAULT,
   FETCH_BYTES_MAX,
@@ -15,6 +16,8 @@ import { problemResponses } from './problem-responses.js';
 
 const PRODUCE_PATH = '/v1/topics/{topic}/records';
 const FETCH_PATH = '/v1/topics/{topic}/partitions/{partition}/records';
+
+const EVENTS_PATH = '/v1/topics/{topic}/events';
 
 const PRODUCE_ERRORS: readonly ErrorCode[] = [
   'INVALID_REQUEST',
@@ -50,7 +53,7 @@ const FETCH_ERRORS: readonly ErrorCode[] = [
 
 const OFFSET: Schema = { type: 'integer', minimum: 0 };
 
-/** Components that the two operations refer to. */
+/** Components that the operations refer to. */
 export const DATA_SCHEMAS: Readonly<Record<string, Schema>> = {
   RecordToProduce: {
     type: 'object',
@@ -288,10 +291,58 @@ const FETCH: Operation = {
   },
 };
 
+const EVENTS: Operation = {
+  operationId: 'subscribeToEvents',
+  summary: "A topic's records as server-sent events",
+  description:
+    'For EventSource and `curl -N`. `event: record` has one record as in a fetch as its `data`; its ' +
+    '`id` holds the positions of all partitions after it, so that `Last-Event-ID` goes on with ' +
+    'nothing lost or repeated. `event: reset` tells that `autoOffsetReset` moved a partition; ' +
+    '`event: error` has a problem as its `data` and ends the stream. Comments come while it is silent.',
+  tags: ['records'],
+  parameters: [
+    TOPIC,
+    query(
+      'from',
+      { type: 'string', enum: ['latest', 'earliest'], default: 'latest' },
+      'Where to begin without an id.',
+    ),
+    query(
+      'partitions',
+      { type: 'string', pattern: '^(0|[1-9][0-9]*)(,(0|[1-9][0-9]*))*$' },
+      `Separated by commas, ${EVENT_PARTITIONS_MAX} at most; else all, those too that are added later.`,
+    ),
+    query(
+      'lastEventId',
+      { type: 'string' },
+      'As `Last-Event-ID`, which wins: for a new EventSource, which cannot set a header.',
+    ),
+    query(
+      'autoOffsetReset',
+      { type: 'string', enum: ['latest', 'earliest', 'none'], default: 'none' },
+      'Where to go on when a position is not in the log any more; `none` is an error.',
+    ),
+    {
+      name: 'Last-Event-ID',
+      in: 'header',
+      description: 'The `id` of the last event that was received: goes on after it.',
+      schema: { type: 'string' },
+    },
+  ],
+  responses: {
+    200: {
+      description: 'Events, until the client goes away.',
+      content: { 'text/event-stream': { schema: { type: 'string' } } },
+    },
+    ...problemResponses(FETCH_ERRORS, '/v1/topics/orders/events', false),
+  },
+};
+
 /** By path, to be merged with the operations that the controllers describe. */
 export const DATA_PATHS: Readonly<Record<string, PathItem>> = {
   [PRODUCE_PATH]: { post: PRODUCE },
   [FETCH_PATH]: { get: FETCH },
+  [EVENTS_PATH]: { get: EVENTS },
 };
 
 function ref(schema: string): Schema {

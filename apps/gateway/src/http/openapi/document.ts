@@ -17,7 +17,7 @@ const PATH_VALUES: Readonly<Record<string, string>> = {
   group: 'billing',
 };
 
-/** The OpenAPI 3.1 document of all routes: the controllers', and the two hot ones by hand. */
+/** The OpenAPI 3.1 document of all routes: the controllers', and the hot ones by hand. */
 export function openApiDocument(app: INestApplication): OpenApiDocument {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')

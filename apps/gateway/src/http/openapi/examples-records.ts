@@ -12,6 +12,23 @@ const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp:
 const NO_SUCH_PARTITION = 'There is no partition 9 of topic "orders".';
 const PRODUCER_ID = 125_078_188_589_056;
 
+const NO_EVENT_ID =
+  'is "yesterday"; it is the id of an event of this topic as it came, such as 0:12,1:7: the next ' +
+  'offset to read of each partition, of 64 at most';
+const FIRST_EVENTS = [
+  'event: record',
+  `data: {"topic":"orders","partition":0,"offset":0,"timestamp":${TIMESTAMP},"key":"ada",` +
+    '"value":{"item":"tea","n":2},"headers":[{"key":"trace","value":"7f1c"}]}',
+  'id: 0:1',
+  '',
+  'event: record',
+  `data: {"topic":"orders","partition":0,"offset":1,"timestamp":${TIMESTAMP},"key":null,` +
+    '"valueBase64":"3q2+7w==","headers":[]}',
+  'id: 0:2',
+  '',
+  '',
+].join('\n');
+
 export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'two',
@@ -175,6 +192,31 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       detail: "Offset 1000 is beyond the log's end, which is 4.",
       instance: PARTITION_RECORDS,
       members: { logStartOffset: 0, highWatermark: 4 },
+    }),
+  },
+  {
+    name: 'fromEarliest',
+    operationId: 'subscribeToEvents',
+    summary: 'The records of a partition from the first on, and what comes later',
+    request: { path: { topic: 'orders' }, query: { from: 'earliest', partitions: '0' } },
+    response: {
+      status: 200,
+      body: {
+        contentType: 'text/event-stream',
+        value: `retry: 2000\nid: 0:0\n\n${FIRST_EVENTS}`,
+      },
+    },
+  },
+  {
+    name: 'noEventId',
+    operationId: 'subscribeToEvents',
+    summary: 'An id that is none',
+    request: { path: { topic: 'orders' }, query: { lastEventId: 'yesterday' } },
+    response: problem({
+      code: 'INVALID_REQUEST',
+      detail: `Query parameter ?lastEventId ${NO_EVENT_ID}.`,
+      instance: '/v1/topics/orders/events',
+      faults: [{ pointer: '?lastEventId', detail: NO_EVENT_ID }],
     }),
   },
   {

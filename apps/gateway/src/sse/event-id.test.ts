@@ -1,0 +1,102 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EVENT_PARTITIONS_MAX, EventPositions, tryParseEventId } from './event-id.js';
+
+const offsets = fc.maxSafeNat();
+const positionLists = fc.uniqueArray(
+  fc.record({ partition: fc.nat({ max: 9_999_999_999 }), offset: offsets }),
+  { minLength: 1, maxLength: EVENT_PARTITIONS_MAX, selector: ({ partition }) => partition },
+);
+
+function positionsOf(list: readonly { partition: number; offset: number }[]): EventPositions {
+  const positions = new EventPositions();
+  for (const { partition, offset } of list) positions.set(partition, offset);
+  return positions;
+}
+
+describe('an event id', () => {
+  it('names the next offset of each partition', () => {
+    const positions = positionsOf([
+      { partition: 0, offset: 12 },
+      { partition: 1, offset: 7 },
+    ]);
+    expect(positions.text()).toBe('0:12,1:7');
+  });
+
+  it('is parsed to the positions that it was made of', () => {
+    fc.assert(
+      fc.property(positionLists, (list) => {
+        expect(tryParseEventId(positionsOf(list).text())).toEqual(list);
+      }),
+    );
+  });
+
+  it('is put together around one offset as it is as a whole, whatever moved before', () => {
+    const moves = fc.array(fc.tuple(fc.nat(), offsets), { maxLength: 20 });
+    fc.assert(
+      fc.property(positionLists, moves, (list, moved) => {
+        const positions = positionsOf(list);
+        for (const [pick, offset] of moved) {
+          const { partition } = list[pick % list.length] ?? { partition: 0 };
+          const { before, after } = positions.frameOf(partition);
+          positions.set(partition, offset);
+          expect(`${before}${offset}${after}`).toBe(positions.text());
+          expect(positions.offsetOf(partition)).toBe(offset);
+        }
+      }),
+    );
+  });
+
+  it('has a form of its own for each text around the offset, and no other', () => {
+    const forms = new Map<string, string>();
+    fc.assert(
+      fc.property(positionLists, fc.nat(), (list, pick) => {
+        const { partition } = list[pick % list.length] ?? { partition: 0 };
+        const { before, after, form } = positionsOf(list).frameOf(partition);
+        const around = JSON.stringify([before, after]);
+        expect(forms.get(form) ?? around).toBe(around);
+        forms.set(form, around);
+      }),
+    );
+  });
+
+  it('takes in a partition that is added', () => {
+    const positions = positionsOf([{ partition: 0, offset: 3 }]);
+    expect(positions.frameOf(0)).toMatchObject({ before: '0:', after: '' });
+    positions.set(1, 0);
+    expect(positions.frameOf(0)).toMatchObject({ before: '0:', after: ',1:0' });
+    expect(positions.text()).toBe('0:3,1:0');
+  });
+
+  it.each([
+    'x',
+    '0',
+    '0:',
+    ':0',
+    '0:1,',
+    ',0:1',
+    '0:1,0:2',
+    '00:1',
+    '0:01',
+    '0:-1',
+    '-1:0',
+    '0:1.5',
+    '0:1e3',
+    ' 0:1',
+    '0:9007199254740992',
+    '99999999999:1',
+    Array.from({ length: EVENT_PARTITIONS_MAX + 1 }, (_, partition) => `${partition}:0`).join(','),
+  ])('is not %s', (text) => {
+    expect(tryParseEventId(text)).toBeUndefined();
+  });
+
+  it('may be any text to the parser, which never throws and accepts what it would write', () => {
+    const texts = fc.string({ unit: fc.constantFrom(...Array.from('0123456789:,.-x ')) });
+    fc.assert(
+      fc.property(texts, (text) => {
+        const parsed = tryParseEventId(text);
+        if (parsed !== undefined) expect(positionsOf(parsed).text()).toBe(text);
+      }),
+    );
+  });
+});
