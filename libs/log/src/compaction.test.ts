@@ -130,6 +130,32 @@ describe('compaction', () => {
   });
 
   it.each([
+    ['', 0],
+    [', before the recovery point was written down', 100],
+  ])(
+    'leaves a log that recovery finds whole when its last records were removed%s',
+    async (_, times) => {
+      const { broker, log } = await compactedLog();
+      if (times > 0) broker.disk.failNext('writev', 'EIO', { path: 'recovery-point', times });
+      await append(log, testBatch([put(broker, 'a', '1')]));
+      await append(log, testBatch([put(broker, null, '2'), put(broker, null, '3')]));
+      await log.roll();
+      await broker.scheduler.advance(CHECK_MS);
+      expect(await contents(log)).toEqual([[0, '1']]);
+      broker.crash();
+      const again = await testLog(await broker.open(), COMPACTED);
+      expect(again.isWritable).toBe(true);
+      expect(again.damagedRanges).toEqual([]);
+      expect(again.logEndOffset).toBe(3);
+      await append(again, testBatch([put(broker, 'c', '4')]));
+      expect(await contents(again)).toEqual([
+        [0, '1'],
+        [3, '4'],
+      ]);
+    },
+  );
+
+  it.each([
     ['base offset', 0],
     ['length', 10],
     ['magic', 16],

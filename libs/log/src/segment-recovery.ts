@@ -74,14 +74,10 @@ export class SegmentRecovery {
     const from = this.#expected;
     for (const segment of log.segments.all) {
       if (segment.baseOffset < from) continue;
-      if (log.segments.after(segment) === undefined || !(await this.#isRestEmpty(segment))) {
-        await this.#recover(segment);
-      } else {
-        // What follows holds no batch: it goes, and this segment is the last.
-        await this.#removeAfter(segment);
-        await this.#recover(segment);
-        break;
-      }
+      const isLast = await this.#mayBeLast(segment);
+      if (isLast) await this.#removeAfter(segment);
+      await this.#recover(segment);
+      if (isLast) break;
     }
     if (this.#expected < this.bounds.durableEnd) this.#reportMissing();
     await this.#makeDurable(from);
@@ -168,6 +164,18 @@ export class SegmentRecovery {
     }
     this.#expected = lastOffset + 1;
     return true;
+  }
+
+  /**
+   * Whether what follows a segment holds no batch and can go. An empty segment stays that begins where
+   * the log was known to reach: its name may be all that tells so, when compaction removed the last
+   * records before it.
+   */
+  async #mayBeLast(segment: LogSegment): Promise<boolean> {
+    const next = this.log.segments.after(segment);
+    if (next === undefined) return true;
+    const knownEnd = Math.max(this.bounds.durableEnd, this.log.denseFrom);
+    return next.baseOffset > knownEnd && (await this.#isRestEmpty(segment));
   }
 
   /** Whether no segment after this one holds a batch. */
