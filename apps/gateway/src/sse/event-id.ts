@@ -47,7 +47,6 @@ export function tryParseEventId(text: string): readonly EventPosition[] | undefi
 /** Where a stream stands in each of its partitions, kept as the text of an id. */
 export class EventPositions {
   readonly #partitions: number[] = [];
-  readonly #offsets: Offset[] = [];
   /** `partition:offset` of each. */
   readonly #texts: string[] = [];
   /** The last frame that was asked for: it holds while no other partition moves. */
@@ -58,20 +57,14 @@ export class EventPositions {
     return this.#partitions.length;
   }
 
-  offsetOf(partition: number): Offset | undefined {
-    return this.#offsets[this.#partitions.indexOf(partition)];
-  }
-
   /** Takes in another partition, or sets the position of one that there is. */
   set(partition: number, offset: Offset): void {
     const at = this.#partitions.indexOf(partition);
     const text = `${partition}:${offset}`;
     if (at < 0) {
       this.#partitions.push(partition);
-      this.#offsets.push(offset);
       this.#texts.push(text);
     } else {
-      this.#offsets[at] = offset;
       this.#texts[at] = text;
     }
     if (at !== this.#framedAt) this.#frame = undefined;

@@ -10,7 +10,7 @@
  * Bounded by its outbox. The connection ends with the stream.
  */
 import type { Socket } from 'node:net';
-import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { ProtocolError, type TopicPartition } from '#protocol';
 import { Outbox } from '../delivery/outbox.js';
 import type { RecordRun } from '../delivery/record-run.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
@@ -19,7 +19,7 @@ import type { Exchange } from '../http/front/exchange.js';
 import { stoppingError } from '../http/front/late-body.js';
 import { problemDocument, toProtocolError } from '../http/problem.js';
 import { chunkOf, contentOf, eventText } from './event-encoding.js';
-import { EVENT_PARTITIONS_MAX, type EventPosition, EventPositions } from './event-id.js';
+import { EVENT_PARTITIONS_MAX, EventPositions } from './event-id.js';
 import type { EventStreams } from './event-streams.js';
 import type { SweptStream } from './stream-sweep.js';
 
@@ -38,6 +38,12 @@ const EVENT_STREAM_HEADERS = [
   'X-Accel-Buffering',
   'no',
 ];
+
+/** A position that the log does not have any more, and where reading goes on in its place. */
+export interface PositionReset {
+  readonly position: PartitionPosition;
+  readonly cause: ProtocolError;
+}
 
 export class EventStream implements SubscriptionTransport, SweptStream {
   readonly #exchange: Exchange;
@@ -74,11 +80,10 @@ export class EventStream implements SubscriptionTransport, SweptStream {
 
   /**
    * Answers with the stream's head and with where it begins; then come records.
-   * @param asked the positions that the client asked for; where the log does not have them any more
-   *   the subscription begins elsewhere, and the client is told
+   * @param resets where the subscription begins elsewhere than the client asked
    * @throws ProtocolError what made an end of it before it began
    */
-  begin(subscription: Subscription, asked: readonly EventPosition[]): void {
+  begin(subscription: Subscription, resets: readonly PositionReset[]): void {
     this.#subscription = subscription;
     const { response, request, isGone } = this.#exchange;
     if (isGone || this.#refusal !== undefined || request.method === 'HEAD') subscription.close();
@@ -91,7 +96,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
       response.end();
       return;
     }
-    response.write(this.#opening(subscription, asked), (error) => {
+    response.write(this.#opening(subscription, resets), (error) => {
       if (!error) this.#stream();
     });
     this.#exchange.onHalfClosed = () => {
@@ -120,10 +125,9 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     }
   }
 
-  reset(position: PartitionPosition): void {
-    const askedOffset = this.#positions.offsetOf(position.partition);
+  reset(position: PartitionPosition, cause: ProtocolError): void {
     this.#positions.set(position.partition, position.offset);
-    this.#push(chunkOf(resetText(position, askedOffset, this.#positions.text())));
+    this.#push(chunkOf(this.#resetText({ position, cause })));
   }
 
   stopped(_target: TopicPartition, error: unknown): void {
@@ -143,16 +147,19 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   /** What is said before any record: it moves no client, but gives it the id to resume with. */
-  #opening(subscription: Subscription, asked: readonly EventPosition[]): string {
-    const positions = subscription.positions();
-    for (const { partition, offset } of positions) this.#positions.set(partition, offset);
-    const id = this.#positions.text();
-    let text = eventText({ id, retryMs: this.#streams.options.eventRetryMs });
-    for (const { partition, offset } of asked) {
-      const begun = positions.find((position) => position.partition === partition);
-      if (begun !== undefined && begun.offset !== offset) text += resetText(begun, offset, id);
+  #opening(subscription: Subscription, resets: readonly PositionReset[]): string {
+    for (const { partition, offset } of subscription.positions()) {
+      this.#positions.set(partition, offset);
     }
-    return text;
+    const id = this.#positions.text();
+    const begun = eventText({ id, retryMs: this.#streams.options.eventRetryMs });
+    return begun + resets.map((reset) => this.#resetText(reset)).join('');
+  }
+
+  #resetText({ position, cause }: PositionReset): string {
+    const problem = problemDocument(cause, this.#exchange.path);
+    const data = JSON.stringify({ ...problem, ...position });
+    return eventText({ event: 'reset', data, id: this.#positions.text() });
   }
 
   /** The opening is out: from now on the socket is this stream's alone. */
@@ -212,19 +219,6 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#outbox.close();
     this.#streams.sweep.delete(this);
   }
-}
-
-/** The log has `askedOffset` no more: the records from there up to the position are lost to the client. */
-function resetText(
-  { topic, partition, offset }: PartitionPosition,
-  askedOffset: Offset | undefined,
-  id: string,
-): string {
-  return eventText({
-    event: 'reset',
-    data: JSON.stringify({ topic, partition, askedOffset, offset }),
-    id,
-  });
 }
 
 /** What a topic of more partitions than an id has room for is answered with. */

@@ -1,12 +1,13 @@
 import type { Broker } from '#broker';
 import { ProtocolError } from '#protocol';
 import type { Delivery } from '../delivery/delivery.js';
+import { assertPosition, type PartitionPosition } from '../delivery/start-position.js';
 import { Subscription, type SubscriptionRequest } from '../delivery/subscription.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
 import type { Exchange } from '../http/front/exchange.js';
 import { EVENT_PARTITIONS_MAX } from './event-id.js';
 import { type EventQuery, eventQuery } from './event-query.js';
-import { EventStream, tooManyPartitions } from './event-stream.js';
+import { EventStream, type PositionReset, tooManyPartitions } from './event-stream.js';
 import { type EventStreamOptions, EventStreams } from './event-streams.js';
 
 /** `GET /v1/topics/{topic}/events`: a topic's records as server-sent events. */
@@ -33,17 +34,31 @@ export class EventsRoute {
   /** @throws ProtocolError of the subscription, or why the stream is not to begin any more */
   async #open(exchange: Exchange, topic: string, query: EventQuery): Promise<void> {
     const { from, partitions, autoOffsetReset } = query;
-    const asked = typeof from === 'string' ? [] : from;
+    const asked = typeof from === 'string' ? [] : from.map((each) => ({ topic, ...each }));
     const request: SubscriptionRequest = {
       topics: [topic],
       partitions,
-      from:
-        typeof from === 'string' ? from : { offsets: asked.map((each) => ({ topic, ...each })) },
+      from: typeof from === 'string' ? from : { offsets: asked },
       autoOffsetReset,
     };
     const stream = new EventStream(exchange, this.#streams);
     const subscription = await Subscription.open(this.#streams.delivery, request, stream);
-    stream.begin(subscription, asked);
+    stream.begin(subscription, await this.#resetsOf(subscription, asked));
+  }
+
+  /** Where the subscription begins elsewhere than it was asked to, and why. */
+  async #resetsOf(
+    subscription: Subscription,
+    asked: readonly PartitionPosition[],
+  ): Promise<PositionReset[]> {
+    const resets: PositionReset[] = [];
+    for (const position of subscription.positions()) {
+      const from = asked.find(({ partition }) => partition === position.partition);
+      if (from === undefined || from.offset === position.offset) continue;
+      const cause = await rejectionOf(assertPosition(this.#broker, from));
+      if (cause instanceof ProtocolError) resets.push({ position, cause });
+    }
+    return resets;
   }
 
   /** @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION */
@@ -60,4 +75,11 @@ export class EventsRoute {
         'it is the id of an event of another topic.',
     );
   }
+}
+
+function rejectionOf(settled: Promise<unknown>): Promise<unknown> {
+  return settled.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }
