@@ -13,17 +13,25 @@ import { describeCommit, describeMachine } from './harness/machine.js';
 import type { Row, RowContext, RowResult } from './harness/row.js';
 import { table } from './harness/table.js';
 import { appendRow } from './rows/append.js';
+import { deliveryLatencyRow, fanOutRow } from './rows/fan-out.js';
 import { fetchRow } from './rows/fetch.js';
 import { memoryRow } from './rows/memory.js';
 import { partitionsRow } from './rows/partitions.js';
 import { produceRow } from './rows/produce.js';
+import { publishRow } from './rows/publish.js';
 import { restartRow } from './rows/restart.js';
+import { catchUpRow, idleRow } from './rows/subscribers.js';
 
 const ROWS: readonly Row[] = [
   produceRow,
   appendRow,
   partitionsRow,
   fetchRow,
+  fanOutRow,
+  deliveryLatencyRow,
+  publishRow,
+  catchUpRow,
+  idleRow,
   restartRow,
   memoryRow,
 ];

@@ -1,0 +1,153 @@
+/**
+ * Subscribers, and producers that feed them: counts what arrives, and how long after it was sent.
+ *
+ *     taskset -c 1 node bench/load/fan-out-load.mjs '{"port": 8080, "subscribers": 1000, ...}'
+ *
+ * One JSON argument, see `FanOutOptions`; one JSON line with the result on stdout.
+ */
+import { connect } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { argv, exit, stdout } from 'node:process';
+import { LatencyHistogram } from './latency-histogram.mjs';
+import { clientFrame, openWebSocket } from './raw-websocket.mjs';
+import { ResponseReader } from './response-reader.mjs';
+
+/**
+ * @typedef {object} FanOutOptions
+ * @property {number} port
+ * @property {boolean} isBare the server is the baseline: it sends to whoever is connected
+ * @property {number} subscribers
+ * @property {number} [producers] connections that POST, each its next request when the last is
+ *   answered; none: the server sends by itself
+ * @property {number} [perSecond] POSTs a second of all producers together, in place of as many as go
+ * @property {number} recordsPerFrame
+ * @property {number} [warmupMs]
+ * @property {number} [durationMs]
+ */
+
+const RECORD_BYTES = 100;
+const TIME_DIGITS = 16;
+const TIME_MARK = Buffer.from('"value":"');
+const OPENED_AT_ONCE = 64;
+
+const options = /** @type {FanOutOptions} */ (JSON.parse(argv[2] ?? '{}'));
+const { port, subscribers, recordsPerFrame, warmupMs = 1000, durationMs = 5000 } = options;
+
+let frames = 0;
+let isCounting = false;
+const latencies = new LatencyHistogram();
+const records = Buffer.from('"event":"records"');
+
+/** @param {Buffer} bytes @param {number} start @param {number} end */
+function received(bytes, start, end) {
+  if (!isCounting) return;
+  // Answers are few and short; every other frame has records.
+  if (bytes.indexOf(records, start) !== start + 1) return;
+  frames += 1;
+  if (options.perSecond === undefined) return;
+  const at = bytes.subarray(start, end).indexOf(TIME_MARK) + start + TIME_MARK.length;
+  const sentMicros = Number(bytes.latin1Slice(at, at + TIME_DIGITS));
+  latencies.add(performance.now() * 1000 - sentMicros);
+}
+
+await openSubscribers();
+const producers = await Promise.all(
+  Array.from({ length: options.producers ?? 0 }, () => openProducer()),
+);
+const timer = options.perSecond === undefined ? undefined : pace(options.perSecond);
+if (timer === undefined) for (const send of producers) send();
+await after(warmupMs);
+isCounting = true;
+const startedMs = performance.now();
+await after(durationMs);
+const seconds = (performance.now() - startedMs) / 1000;
+isCounting = false;
+const result = {
+  framesPerSecond: Math.round(frames / seconds),
+  recordsPerSecond: Math.round((frames * recordsPerFrame) / seconds),
+  latencyMs: latencies.summary(),
+};
+stdout.write(`${JSON.stringify(result)}\n`);
+exit(0);
+
+async function openSubscribers() {
+  const subscribe = clientFrame(
+    JSON.stringify({ event: 'subscribe', data: { subscription: 's', topic: 'bench' } }),
+  );
+  const openOne = async () => {
+    /** @type {() => void} */
+    let answered = () => undefined;
+    const isSubscribed = new Promise((resolve) => {
+      answered = () => resolve(undefined);
+    });
+    const socket = await openWebSocket({
+      port,
+      protocol: 'sluice.v1',
+      onFrame: (bytes, start, end) => {
+        answered();
+        received(bytes, start, end);
+      },
+    });
+    if (options.isBare) return;
+    socket.write(subscribe);
+    await isSubscribed;
+  };
+  for (let opened = 0; opened < subscribers; opened += OPENED_AT_ONCE) {
+    const count = Math.min(OPENED_AT_ONCE, subscribers - opened);
+    await Promise.all(Array.from({ length: count }, openOne));
+  }
+}
+
+/**
+ * A connection that POSTs `recordsPerFrame` records, which stay together: a producer of its own makes
+ * them one batch, and so one frame.
+ */
+async function openProducer() {
+  let producer;
+  if (!options.isBare) {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/producers`, { method: 'POST' });
+    producer = /** @type {{producerId: number, producerEpoch: number}} */ (await response.json());
+  }
+  let sequence = 0;
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.setNoDelay(true);
+  const reader = new ResponseReader((status) => {
+    if (status >= 300) throw new Error(`a produce was answered with ${status}`);
+    if (options.perSecond === undefined) send();
+  });
+  socket.on('data', (chunk) => reader.read(chunk));
+  const rest = 'x'.repeat(RECORD_BYTES - 2 - TIME_DIGITS);
+  const send = () => {
+    const micros = String(Math.round(performance.now() * 1000)).padStart(TIME_DIGITS, '0');
+    const record = `{"value":"${micros}${rest}"}`;
+    const body = `{"records":[${Array.from({ length: recordsPerFrame }, () => record).join(',')}]}`;
+    const idempotence =
+      producer === undefined
+        ? ''
+        : `Producer-Id: ${producer.producerId}\r\nProducer-Epoch: 0\r\nProducer-Sequence: ${sequence}\r\n`;
+    sequence += recordsPerFrame;
+    socket.write(
+      `POST /v1/topics/bench/records?partition=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n` +
+        `Content-Type: application/json\r\n${idempotence}Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+  };
+  return send;
+}
+
+/** @param {number} perSecond */
+function pace(perSecond) {
+  const startMs = performance.now();
+  let sent = 0;
+  const tick = () => {
+    const due = ((performance.now() - startMs) / 1000) * perSecond;
+    for (; sent < due; sent += 1) producers[sent % producers.length]?.();
+  };
+  return setInterval(tick, 1);
+}
+
+/** @param {number} delayMs */
+function after(delayMs) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, delayMs);
+  });
+}
