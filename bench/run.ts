@@ -16,6 +16,7 @@ import { appendRow } from './rows/append.js';
 import { deliveryLatencyRow, fanOutRow } from './rows/fan-out.js';
 import { fetchRow } from './rows/fetch.js';
 import { memoryRow } from './rows/memory.js';
+import { natsRow } from './rows/nats.js';
 import { partitionsRow } from './rows/partitions.js';
 import { produceRow } from './rows/produce.js';
 import { publishRow } from './rows/publish.js';
@@ -32,6 +33,7 @@ const ROWS: readonly Row[] = [
   publishRow,
   catchUpRow,
   idleRow,
+  natsRow,
   restartRow,
   memoryRow,
 ];

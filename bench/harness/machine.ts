@@ -9,11 +9,15 @@ export type Core = 'server' | 'load';
 const CORES: Readonly<Record<Core, string>> = { server: '0', load: '1' };
 const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
 
-/** The command line that runs `node` with `args` on a core of its own. */
-export function pinned(core: Core, args: readonly string[]): { command: string; args: string[] } {
+/** The command line that runs a program (node by default) with `args` on a core of its own. */
+export function pinned(
+  core: Core,
+  args: readonly string[],
+  program = process.execPath,
+): { command: string; args: string[] } {
   return canPin
-    ? { command: 'taskset', args: ['-c', CORES[core], process.execPath, ...args] }
-    : { command: process.execPath, args: [...args] };
+    ? { command: 'taskset', args: ['-c', CORES[core], program, ...args] }
+    : { command: program, args: [...args] };
 }
 
 /** One line for the head of the table. */

@@ -1,0 +1,175 @@
+/**
+ * Subscribers of both kinds with random starts, speeds, pauses, credits, disconnects and resumes,
+ * while the partitions are produced to, roll and lose their beginning: each one's history is exactly
+ * the log from its start on. SLUICE_STRESS_SEED runs one again; SLUICE_STRESS_RECORDS makes it longer.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SeededRandom } from '#runtime/testing';
+import { GatewayProcess } from '../support/gateway.js';
+import { CheckedEvents, CheckedSocket } from './checked-reader.js';
+
+const SEED = Number(process.env['SLUICE_STRESS_SEED'] ?? Date.now() % 1_000_000);
+const RECORDS = Number(process.env['SLUICE_STRESS_RECORDS'] ?? 3000);
+const PARTITIONS = 3;
+const SOCKETS = 24;
+const STREAMS = 8;
+const TOPIC = 'stress';
+
+let gateway: GatewayProcess;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start({
+    SLUICE_LOG_LEVEL: 'warn',
+    // Little is cached and little fits into a frame: everybody falls behind and catches up.
+    SLUICE_TAIL_CACHE_BYTES: '20000',
+    SLUICE_RENDER_CACHE_BYTES: '50000',
+    SLUICE_SOCKET_BUFFER_BYTES: '20000',
+    SLUICE_FRAME_BYTES_MAX: '4000',
+    SLUICE_CATCH_UP_BYTES: '100000',
+  });
+  await post('/v1/topics', {
+    name: TOPIC,
+    partitions: PARTITIONS,
+    configs: { 'segment.bytes': 20_000 },
+  });
+});
+
+afterAll(() => gateway.dispose());
+
+describe('subscribers that come, go and dawdle', () => {
+  test(`each gets the log from its start on, seed ${SEED}`, async () => {
+    const ends = [0, 0, 0];
+    let isOver = false;
+    const producing = Promise.all(
+      ends.map(async (_, partition) => {
+        ends[partition] = await produceTo(partition);
+      }),
+    );
+    const deleting = deleteNowAndThen(() => isOver);
+    const isDone = (): boolean => isOver;
+    const sockets = Array.from({ length: SOCKETS }, (_, index) =>
+      socketLife(new CheckedSocket(gateway.url, TOPIC), index, isDone, ends),
+    );
+    const streams = Array.from({ length: STREAMS }, (_, index) =>
+      streamLife(new CheckedEvents(gateway.url, TOPIC), index, isDone, ends),
+    );
+    await producing;
+    isOver = true;
+    await deleting;
+    const received = await Promise.all([...sockets, ...streams]);
+    expect(Math.max(...received)).toBeGreaterThan(RECORDS);
+    expect(ends.every((end) => end > 0)).toBe(true);
+    await untilNothingIsLeft();
+  }, 180_000);
+});
+
+/** Writes until the partition has its records; resolves with its end. */
+async function produceTo(partition: number): Promise<number> {
+  const random = new SeededRandom(SEED + partition);
+  let end = 0;
+  while (end < RECORDS) {
+    const count = 1 + random.below(random.below(4) === 0 ? 60 : 4);
+    const records = Array.from({ length: count }, (_, index) => ({
+      value: { n: end + index, pad: 'x'.repeat(random.below(200)) },
+      partition,
+    }));
+    await post(`/v1/topics/${TOPIC}/records`, { records });
+    end += count;
+  }
+  return end;
+}
+
+async function deleteNowAndThen(isOver: () => boolean): Promise<void> {
+  const random = new SeededRandom(SEED + 100);
+  while (!isOver()) {
+    const partition = random.below(PARTITIONS);
+    const path = `/v1/topics/${TOPIC}/partitions/${partition}`;
+    const { offset } = (await get(`${path}/offsets?at=latest`)) as { offset: number };
+    // Once in a while everything goes, which leaves behind whoever is not at the end.
+    const beforeOffset = random.below(4) === 0 ? offset : Math.floor(offset / 2);
+    await fetch(`${gateway.url}${path}/records?beforeOffset=${beforeOffset}`, { method: 'DELETE' });
+    for (let wait = 0; wait < 20 && !isOver(); wait += 1) await get('/health/live');
+  }
+}
+
+/** @returns how many records it has received */
+async function socketLife(
+  reader: CheckedSocket,
+  index: number,
+  isDone: () => boolean,
+  ends: readonly number[],
+): Promise<number> {
+  const random = new SeededRandom(SEED + 1000 + index);
+  const credit = random.below(3) === 0 ? 1 + random.below(40) : undefined;
+  const options = {
+    autoOffsetReset: 'earliest' as const,
+    ...(credit === undefined ? {} : { credit }),
+  };
+  await reader.open({ ...options, from: random.below(2) === 0 ? 'earliest' : 'latest' });
+  while (!isDone()) {
+    const wanted = reader.history.received + 1 + random.below(150);
+    if (credit !== undefined) reader.grant(200);
+    await reader.until(() => reader.history.received >= wanted || isDone());
+    const act = random.below(4);
+    if (act === 0) {
+      reader.pause();
+      for (let wait = 0; wait < random.below(40); wait += 1) await get('/health/live');
+      reader.resume();
+    } else if (act === 1) {
+      reader.cut();
+      await reader.reopen(options);
+    }
+  }
+  reader.grant(1_000_000);
+  await reader.until(() => reader.history.hasReached(ends));
+  reader.cut();
+  return reader.history.received;
+}
+
+async function streamLife(
+  reader: CheckedEvents,
+  index: number,
+  isDone: () => boolean,
+  ends: readonly number[],
+): Promise<number> {
+  const random = new SeededRandom(SEED + 2000 + index);
+  await reader.open(random.below(2) === 0 ? 'earliest' : 'latest');
+  while (!isDone()) {
+    const wanted = reader.history.received + 1 + random.below(150);
+    await reader.until(() => reader.history.received >= wanted || reader.history.hasReached(ends));
+    const act = random.below(4);
+    if (act === 0) {
+      reader.pause();
+      for (let wait = 0; wait < random.below(40); wait += 1) await get('/health/live');
+      reader.resume();
+    } else if (act === 1) {
+      reader.cut();
+      await reader.reopen();
+    }
+  }
+  await reader.until(() => reader.history.hasReached(ends));
+  reader.cut();
+  return reader.history.received;
+}
+
+async function untilNothingIsLeft(): Promise<void> {
+  for (;;) {
+    const text = await (await fetch(`${gateway.url}/metrics`)).text();
+    if (/^sluice_delivery_cursors 0$/m.test(text)) return;
+    await get('/health/live');
+  }
+}
+
+async function get(path: string): Promise<unknown> {
+  return (await fetch(gateway.url + path)).json();
+}
+
+async function post(path: string, body: unknown): Promise<void> {
+  const response = await fetch(gateway.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  expect(response.ok, text).toBe(true);
+}
