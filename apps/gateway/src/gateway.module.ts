@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { EngineModule, type EngineSeed } from './engine/engine.module.js';
+import { AsyncApiDocument } from './http/asyncapi/async-api-document.js';
 import { ClusterController } from './http/cluster.controller.js';
 import { DocsController } from './http/docs.controller.js';
 import { GroupsController } from './http/groups.controller.js';
@@ -21,7 +22,7 @@ import { TryController } from './http/try-page/try.controller.js';
     DocsController,
     TryController,
   ],
-  providers: [ApiDocument],
+  providers: [ApiDocument, AsyncApiDocument],
 })
 export class GatewayModule {
   static from(seed: EngineSeed): DynamicModule {

@@ -5,6 +5,7 @@ import type { OpenBroker } from '#broker';
 import type { Settings } from '../config/settings.js';
 import { Delivery } from '../delivery/delivery.js';
 import { GatewayModule } from '../gateway.module.js';
+import { AsyncApiDocument } from '../http/asyncapi/async-api-document.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
 import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
@@ -122,6 +123,7 @@ export class Gateway {
     }
     const server: Server = this.#app.getHttpServer();
     this.#address.listensOn((server.address() as AddressInfo).port);
+    this.#app.get(AsyncApiDocument).describe(this.#app, this.url);
   }
 }
 

@@ -1,6 +1,8 @@
 import { Controller, Get, Header, Inject, NotFoundException, Param, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { AsyncApiDocument } from './asyncapi/async-api-document.js';
+import type { AsyncApiDocumentObject } from './asyncapi/asyncapi-types.js';
 import { DOCS_PAGE, DOCS_POLICY, DOCS_SCRIPT, docsAsset } from './docs-assets.js';
 import { ApiDocument } from './openapi/api-document.js';
 import type { OpenApiDocument } from './openapi/openapi-types.js';
@@ -9,11 +11,19 @@ import type { OpenApiDocument } from './openapi/openapi-types.js';
 @ApiExcludeController()
 @Controller()
 export class DocsController {
-  constructor(@Inject(ApiDocument) private readonly document: ApiDocument) {}
+  constructor(
+    @Inject(ApiDocument) private readonly document: ApiDocument,
+    @Inject(AsyncApiDocument) private readonly asyncDocument: AsyncApiDocument,
+  ) {}
 
   @Get('openapi.json')
   openapi(): OpenApiDocument {
     return this.document.get();
+  }
+
+  @Get('asyncapi.json')
+  asyncapi(): AsyncApiDocumentObject {
+    return this.asyncDocument.get();
   }
 
   @Get('docs')

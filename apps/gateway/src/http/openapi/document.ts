@@ -24,7 +24,8 @@ export function openApiDocument(app: INestApplication): OpenApiDocument {
     .setTitle('Sluice')
     .setDescription(
       "Kafka's topics, partitions and committed offsets over HTTP. Every error is a problem " +
-        'document (RFC 9457) with a `code`.',
+        'document (RFC 9457) with a `code`. The WebSocket is described in ' +
+        '[asyncapi.json](asyncapi.json); [try](try) shows a topic live.',
     )
     .setVersion(API_VERSION)
     .addServer('/')

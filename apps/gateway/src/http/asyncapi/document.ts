@@ -1,0 +1,197 @@
+import { getSchemaPath } from '@nestjs/swagger';
+import {
+  CLIENT_MESSAGES,
+  type ClientEvent,
+  SERVER_MESSAGES,
+  type ServerEvent,
+  SOCKET_PATH,
+  SUBPROTOCOL,
+} from '../../ws/messages/socket-messages.js';
+import type { Schema } from '../openapi/openapi-types.js';
+import type {
+  AsyncApiDocumentObject,
+  MessageExample,
+  MessageObject,
+  OperationObject,
+  Reference,
+} from './asyncapi-types.js';
+import { SERVER_EXAMPLES, SOCKET_EXAMPLES } from './examples.js';
+
+/** Version of the WebSocket contract, not of the program. */
+const API_VERSION = '1';
+const CHANNEL = 'socket';
+const CHANNEL_REFERENCE: Reference = { $ref: `#/channels/${CHANNEL}` };
+
+const DESCRIPTION = `Kafka's topics over one WebSocket: subscriptions and publishing.
+
+Frames are texts: \`{"event": ..., "id"?: ..., "data": {...}}\`. An answer repeats the \`id\`. Messages of a
+connection are handled one after the other and answered in their order. What is wrong with a message
+is answered with \`error\`, and the connection stays.
+
+HTTP, server-sent events among it, is described in [openapi.json](openapi.json).`;
+
+/** What the gateway sends on its own; all else it sends are answers. */
+const UNASKED = ['records', 'assigned', 'reset', 'error'] as const satisfies ServerEvent[];
+
+const clientEvents = Object.keys(CLIENT_MESSAGES) as ClientEvent[];
+const serverEvents = Object.keys(SERVER_MESSAGES) as ServerEvent[];
+
+/**
+ * The AsyncAPI 3.0 document of the WebSocket, seen from the gateway: it receives what clients send.
+ * @param schemas of the messages' data, by name
+ * @param url what clients call the gateway by
+ */
+export function asyncApiDocument(
+  schemas: Readonly<Record<string, Schema>>,
+  url: string,
+): AsyncApiDocumentObject {
+  const events = [...clientEvents, ...serverEvents];
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Sluice',
+      version: API_VERSION,
+      description: DESCRIPTION,
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      tags: [{ name: 'websocket' }],
+    },
+    defaultContentType: 'application/json',
+    servers: { gateway: serverOf(url) },
+    channels: { [CHANNEL]: { ...channel(), messages: referencesByName(events) } },
+    operations: {
+      ...Object.fromEntries(clientEvents.map((event) => [event, receiveOperation(event)])),
+      ...Object.fromEntries(UNASKED.map((event) => [event, sendOperation(event)])),
+    },
+    components: {
+      messages: Object.fromEntries([
+        ...clientEvents.map((event) => [event, clientMessage(event, schemas)]),
+        ...serverEvents.map((event) => [event, serverMessage(event)]),
+      ]) as Record<string, MessageObject>,
+      schemas: { ...schemas, MessageId: MESSAGE_ID },
+    },
+  };
+}
+
+const MESSAGE_ID: Schema = {
+  description: 'Chosen by the client; the answer repeats it.',
+  type: ['string', 'number'],
+};
+
+function serverOf(url: string): object {
+  const { protocol, host, pathname } = new URL(url);
+  return {
+    host,
+    ...(pathname === '/' ? {} : { pathname }),
+    protocol: protocol === 'https:' ? 'wss' : 'ws',
+    description: 'The gateway that answered.',
+  };
+}
+
+function channel(): object {
+  const header = 'Sec-WebSocket-Protocol';
+  return {
+    address: SOCKET_PATH,
+    title: 'One WebSocket',
+    description: `A client offers the subprotocol \`${SUBPROTOCOL}\`.`,
+    servers: [{ $ref: '#/servers/gateway' }],
+    bindings: {
+      ws: {
+        method: 'GET',
+        headers: {
+          type: 'object',
+          required: [header],
+          properties: { [header]: { type: 'string', const: SUBPROTOCOL } },
+        },
+        bindingVersion: '0.1.0',
+      },
+    },
+  };
+}
+
+function receiveOperation(event: ClientEvent): OperationObject {
+  const { answer, summary } = CLIENT_MESSAGES[event];
+  const answers: ServerEvent[] = answer === null ? ['error'] : [answer, 'error'];
+  return {
+    action: 'receive',
+    channel: CHANNEL_REFERENCE,
+    title: event,
+    summary,
+    messages: [ofChannel(event)],
+    reply: { channel: CHANNEL_REFERENCE, messages: answers.map(ofChannel) },
+  };
+}
+
+function sendOperation(event: ServerEvent): OperationObject {
+  return {
+    action: 'send',
+    channel: CHANNEL_REFERENCE,
+    title: event,
+    summary: SERVER_MESSAGES[event].summary,
+    messages: [ofChannel(event)],
+  };
+}
+
+function clientMessage(
+  event: ClientEvent,
+  schemas: Readonly<Record<string, Schema>>,
+): MessageObject {
+  const { data, summary } = CLIENT_MESSAGES[event];
+  const $ref = getSchemaPath(data);
+  const needsData = schemas[$ref.split('/').at(-1) ?? '']?.['required'] !== undefined;
+  return {
+    name: event,
+    title: event,
+    summary,
+    contentType: 'application/json',
+    correlationId: { description: 'Of the answer.', location: '$message.payload#/id' },
+    payload: frameSchema(event, $ref, needsData),
+    examples: SOCKET_EXAMPLES.filter(({ message }) => message.event === event).map(
+      ({ name, summary, message }) => ({ name, summary, payload: message }),
+    ),
+  };
+}
+
+function serverMessage(event: ServerEvent): MessageObject {
+  const { data, summary } = SERVER_MESSAGES[event];
+  return {
+    name: event,
+    title: event,
+    summary,
+    contentType: 'application/json',
+    payload: frameSchema(event, getSchemaPath(data), true),
+    examples: serverExamples(event),
+  };
+}
+
+function serverExamples(event: ServerEvent): MessageExample[] {
+  const answers = SOCKET_EXAMPLES.flatMap(({ name, summary, answer }) =>
+    answer?.event === event ? [{ name, summary, payload: answer }] : [],
+  );
+  const own = SERVER_EXAMPLES.filter(({ message }) => message.event === event).map(
+    ({ name, summary, message }) => ({ name, summary, payload: message }),
+  );
+  return [...own, ...answers];
+}
+
+function frameSchema(event: string, $ref: string, needsData: boolean): Schema {
+  return {
+    type: 'object',
+    required: needsData ? ['event', 'data'] : ['event'],
+    additionalProperties: false,
+    properties: {
+      event: { type: 'string', const: event },
+      id: { $ref: '#/components/schemas/MessageId' },
+      data: { $ref },
+    },
+  };
+}
+
+function referencesByName(events: readonly string[]): Record<string, Reference> {
+  return Object.fromEntries(
+    events.map((event) => [event, { $ref: `#/components/messages/${event}` }]),
+  );
+}
+
+function ofChannel(event: string): Reference {
+  return { $ref: `#/channels/${CHANNEL}/messages/${event}` };
+}
