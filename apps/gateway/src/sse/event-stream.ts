@@ -11,6 +11,7 @@
  */
 import type { Socket } from 'node:net';
 import { ProtocolError, type TopicPartition } from '#protocol';
+import type { Delivery } from '../delivery/delivery.js';
 import { Outbox } from '../delivery/outbox.js';
 import type { RecordRun } from '../delivery/record-run.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
@@ -18,10 +19,9 @@ import type { Subscription, SubscriptionTransport } from '../delivery/subscripti
 import type { Exchange } from '../http/front/exchange.js';
 import { stoppingError } from '../http/front/late-body.js';
 import { problemDocument, toProtocolError } from '../http/problem.js';
-import { chunkOf, contentOf, eventText } from './event-encoding.js';
+import { chunkOf, contentOf, type EventEncoder, eventText } from './event-encoding.js';
 import { EVENT_PARTITIONS_MAX, EventPositions } from './event-id.js';
-import type { EventStreams } from './event-streams.js';
-import type { SweptStream } from './stream-sweep.js';
+import type { StreamSweep, StreamSweepOptions, SweptStream } from './stream-sweep.js';
 
 /**
  * After an error an EventSource waits for so long before it connects again, at least: what made the
@@ -38,6 +38,20 @@ const EVENT_STREAM_HEADERS = [
   'X-Accel-Buffering',
   'no',
 ];
+
+/** The settings that streams of events read. */
+export interface EventStreamOptions extends StreamSweepOptions {
+  readonly eventRetryMs: number;
+  readonly socketBufferBytes: number;
+}
+
+/** What all streams of events share. */
+export interface EventStreams {
+  readonly delivery: Delivery;
+  readonly encoder: EventEncoder;
+  readonly sweep: StreamSweep;
+  readonly options: EventStreamOptions;
+}
 
 /** A position that the log does not have any more, and where reading goes on in its place. */
 export interface PositionReset {

@@ -1,23 +1,27 @@
 import type { Broker } from '#broker';
 import { ProtocolError } from '#protocol';
-import type { Delivery } from '../delivery/delivery.js';
 import { assertPosition, type PartitionPosition } from '../delivery/start-position.js';
 import { Subscription, type SubscriptionRequest } from '../delivery/subscription.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
 import type { Exchange } from '../http/front/exchange.js';
+import { EventEncoder } from './event-encoding.js';
 import { EVENT_PARTITIONS_MAX } from './event-id.js';
 import { type EventQuery, eventQuery } from './event-query.js';
-import { EventStream, type PositionReset, tooManyPartitions } from './event-stream.js';
-import { type EventStreamOptions, EventStreams } from './event-streams.js';
+import {
+  EventStream,
+  type EventStreams,
+  type PositionReset,
+  tooManyPartitions,
+} from './event-stream.js';
 
 /** `GET /v1/topics/{topic}/events`: a topic's records as server-sent events. */
 export class EventsRoute {
   readonly #broker: Broker;
   readonly #streams: EventStreams;
 
-  constructor(delivery: Delivery, options: EventStreamOptions) {
-    this.#broker = delivery.broker;
-    this.#streams = new EventStreams(delivery, options);
+  constructor(shared: Omit<EventStreams, 'encoder'>) {
+    this.#broker = shared.delivery.broker;
+    this.#streams = { ...shared, encoder: new EventEncoder() };
   }
 
   /** @throws ProtocolError when the head alone is refused */

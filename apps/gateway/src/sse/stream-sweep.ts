@@ -13,7 +13,7 @@ export interface SweptStream {
   readonly pendingBytes: number;
   /** Bytes that the system has taken since the connection was opened. */
   readonly takenBytes: number;
-  /** Sends a comment. */
+  /** It was silent for a while: sends the heartbeat, where its format has one. */
   beat(heartbeat: Buffer): void;
   /** Cuts the connection of a client that takes nothing any more. */
   drop(): void;
@@ -32,7 +32,7 @@ interface Sighting {
 const SWEEPS_PER_PERIOD = 4;
 
 /**
- * One timer that looks at all streams of events now and then, for those that are silent and for those
+ * One timer that looks at all streams of records now and then, for those that are silent and for those
  * whose clients are.
  *
  * A client is given up when bytes wait for it and it takes none of them for a long time. Slow is no

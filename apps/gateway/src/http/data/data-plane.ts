@@ -1,7 +1,8 @@
 import type { Delivery } from '../../delivery/delivery.js';
 import type { RenderCache } from '../../records/render-cache.js';
-import type { EventStreamOptions } from '../../sse/event-streams.js';
+import type { EventStreamOptions } from '../../sse/event-stream.js';
 import { EventsRoute } from '../../sse/events-route.js';
+import { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { HotRoutes } from '../front/http-front.js';
 import { FetchRoute } from './fetch-route.js';
@@ -23,6 +24,7 @@ export class DataPlane implements HotRoutes {
 
   constructor(delivery: Delivery, renderCache: RenderCache, options: DataPlaneOptions) {
     const { broker } = delivery;
+    const sweep = new StreamSweep(delivery.scheduler, options);
     this.#produce = new ProduceRoute(broker, {
       limits: {
         recordsMax: options.recordsPerRequestMax,
@@ -34,8 +36,9 @@ export class DataPlane implements HotRoutes {
       broker,
       renderCache,
       compresses: options.compression === 'all',
+      sweep,
     });
-    this.#events = new EventsRoute(delivery, options);
+    this.#events = new EventsRoute({ delivery, sweep, options });
   }
 
   produce(exchange: Exchange, topic: string): void {

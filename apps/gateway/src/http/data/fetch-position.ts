@@ -1,6 +1,7 @@
 import type { Broker, FetchRequest, FetchResult, OffsetSpec } from '#broker';
 import { type Offset, ProtocolError } from '#protocol';
 import type { RenderCache } from '../../records/render-cache.js';
+import type { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { FetchQuery } from './fetch-query.js';
 
@@ -20,6 +21,8 @@ export interface FetchRouteOptions {
   readonly renderCache: RenderCache;
   /** Fetched records are compressed too, when the client asks. */
   readonly compresses: boolean;
+  /** Looks after streams whose clients take nothing. */
+  readonly sweep: StreamSweep;
 }
 
 /** What a first fetch found, and from where. */

@@ -1,7 +1,10 @@
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { FetchRequest, FetchResult } from '#broker';
 import type { Offset } from '#protocol';
 import { renderRecords } from '../../records/render-records.js';
+import type { SweptStream } from '../../sse/stream-sweep.js';
+import type { Exchange } from '../front/exchange.js';
 import type { LongPoll } from '../front/long-polls.js';
 import { problemDocument, toProtocolError } from '../problem.js';
 import { type AnswerCoding, answerCoding, compressInto } from './answer-coding.js';
@@ -11,16 +14,22 @@ import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.
 const READ_BYTES = 256 * 1024;
 /** How long a stream that follows waits at once; then it waits again. */
 const FOLLOW_WAIT_MS = 60_000;
+/** A peer that vanished without a word is asked for after so long a silence. */
+const KEEP_ALIVE_MS = 60_000;
 
 /**
  * Answers with one record a line, and at the end a line that says where to go on.
  *
- * It reads no further than the high watermark of its start, unless it follows; and no faster than the
- * client. What goes wrong after the first line is the last line: `{"error", "nextOffset"}`.
+ * It reads no further than the high watermark of its start, unless it is a tail: with `follow` it goes
+ * on for good, with `waitMs` and no `limit` until nothing came for so long. It reads no faster than
+ * the client. What goes wrong after the first line is the last line: `{"error", "nextOffset"}`.
  */
 export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): Promise<void> {
   const { exchange, query } = fetch;
-  const first = await fetchFrom(options.broker, fetch, READ_BYTES);
+  const tail = tailOf(query);
+  // A tail stands at once, and waits as it goes.
+  const begun = tail === undefined ? fetch : { ...fetch, query: { ...query, waitMs: 0 } };
+  const first = await fetchFrom(options.broker, begun, READ_BYTES);
   if (exchange.isGone) return;
   const coding = options.compresses ? answerCoding(exchange, Number.MAX_VALUE) : undefined;
   const stream = new RecordStream(fetch, options, first.offset, coding);
@@ -28,22 +37,53 @@ export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): P
     exchange.response.end();
     return;
   }
-  if (!query.follow) {
-    await stream.run(first.result, undefined);
-    return;
+  options.sweep.add(stream);
+  try {
+    if (tail === undefined) await stream.run(first.result, undefined);
+    else await runTail(stream, first.result, exchange, tail);
+  } finally {
+    options.sweep.delete(stream);
   }
+}
+
+/** How a stream goes on at the high watermark. */
+interface Tail {
+  readonly waitMs: number;
+  /** A wait that brings nothing ends the stream. */
+  readonly endsInSilence: boolean;
+}
+
+function tailOf({ follow, waitMs, limit }: Fetch['query']): Tail | undefined {
+  if (follow) return { waitMs: FOLLOW_WAIT_MS, endsInSilence: false };
+  if (waitMs === 0 || limit !== undefined) return undefined;
+  return { waitMs, endsInSilence: true };
+}
+
+async function runTail(
+  stream: RecordStream,
+  first: FetchResult,
+  exchange: Exchange,
+  tail: Tail,
+): Promise<void> {
+  exchange.request.socket.setKeepAlive(true, KEEP_ALIVE_MS);
   const poll = exchange.context.longPolls.enter(exchange);
   try {
-    await stream.run(first.result, poll);
+    await stream.run(first, { ...tail, poll });
   } finally {
     poll.leave();
   }
 }
 
-class RecordStream {
+/** A tail with its waits, which the client and the gateway's stop can end. */
+interface PolledTail extends Tail {
+  readonly poll: LongPoll;
+}
+
+class RecordStream implements SweptStream {
   readonly #fetch: Fetch;
   readonly #options: FetchRouteOptions;
   readonly #target: Writable;
+  readonly #socket: Socket;
   #offset: Offset;
   #recordsLeft: number;
   #bytesLeft: number;
@@ -60,6 +100,7 @@ class RecordStream {
     const { exchange, query } = fetch;
     this.#fetch = fetch;
     this.#options = options;
+    this.#socket = exchange.request.socket;
     this.#offset = offset;
     this.#recordsLeft = query.limit ?? Number.POSITIVE_INFINITY;
     this.#bytesLeft = query.maxBytes ?? Number.POSITIVE_INFINITY;
@@ -74,21 +115,36 @@ class RecordStream {
     this.#target = coding === undefined ? exchange.response : compressInto(exchange, coding);
   }
 
-  /** @param poll of a stream that follows */
-  async run(first: FetchResult, poll: LongPoll | undefined): Promise<void> {
+  get pendingBytes(): number {
+    return this.#target.writableLength + this.#socket.writableLength;
+  }
+
+  get takenBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  /** A line is a record: silence stays silent. */
+  beat(): void {
+    // Nothing is sent.
+  }
+
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  async run(first: FetchResult, tail: PolledTail | undefined): Promise<void> {
     const { exchange } = this.#fetch;
-    const endOffset = poll === undefined ? first.highWatermark : Number.POSITIVE_INFINITY;
+    const endOffset = tail === undefined ? first.highWatermark : Number.POSITIVE_INFINITY;
     let result = first;
     try {
       for (;;) {
         await this.#write(result, endOffset);
         if (exchange.isGone) return;
         if (this.#isFull || this.#isCutShort || this.#offset >= endOffset) break;
-        if (poll?.signal.aborted === true) break;
-        const offset = this.#offset;
-        result = await this.#fetchOn(poll);
-        // Nothing more below the end: its last records were deleted or compacted away.
-        if (poll === undefined && result.batches.length === 0 && offset === this.#offset) break;
+        if (tail?.poll.signal.aborted === true) break;
+        result = await this.#fetchOn(tail);
+        // Without a tail: the last records below the end were deleted or compacted away.
+        if (tail?.endsInSilence !== false && result.batches.length === 0) break;
       }
       this.#end(`{"nextOffset":${this.#offset},"highWatermark":${result.highWatermark}}\n`);
     } catch (error) {
@@ -99,7 +155,7 @@ class RecordStream {
     }
   }
 
-  #fetchOn(poll: LongPoll | undefined): Promise<FetchResult> {
+  #fetchOn(tail: PolledTail | undefined): Promise<FetchResult> {
     const { topic, partition, query } = this.#fetch;
     const request: FetchRequest = {
       topic,
@@ -109,9 +165,9 @@ class RecordStream {
       minBytes: query.minBytes,
       waitMs: 0,
     };
-    if (poll === undefined) return this.#options.broker.fetch(request);
-    const { signal } = poll;
-    return this.#options.broker.fetch({ ...request, waitMs: FOLLOW_WAIT_MS, signal });
+    if (tail === undefined) return this.#options.broker.fetch(request);
+    const { waitMs, poll } = tail;
+    return this.#options.broker.fetch({ ...request, waitMs, signal: poll.signal });
   }
 
   async #write(result: FetchResult, endOffset: Offset): Promise<void> {

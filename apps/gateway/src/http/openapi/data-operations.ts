@@ -255,7 +255,7 @@ const FETCH: Operation = {
     query(
       'waitMs',
       { type: 'integer', minimum: 0, maximum: FETCH_WAIT_MS_MAX, default: 0 },
-      'Long poll.',
+      'Long poll. A stream without `limit` goes on at the high watermark until nothing came for so long.',
     ),
     query('minBytes', { type: 'integer', minimum: 1, default: 1 }, 'Ends the wait.'),
     query(
@@ -268,7 +268,11 @@ const FETCH: Operation = {
       { type: 'string', enum: ['auto', 'json', 'string', 'base64', 'raw'], default: 'auto' },
       'Forces one form of keys and values; `raw` with `limit=1` is the bytes of a value alone.',
     ),
-    query('follow', { type: 'boolean', default: false }, 'A stream goes on at the high watermark.'),
+    query(
+      'follow',
+      { type: 'boolean', default: false },
+      'A stream goes on at the high watermark, for good.',
+    ),
   ],
   responses: {
     200: {
