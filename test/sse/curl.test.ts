@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterEach, expect, test } from 'vitest';
+import { useSseGateway } from './sse-gateway.js';
+
+const gateway = useSseGateway();
+const running: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill();
+});
+
+/** A curl that runs, and the lines that it prints as they come. */
+class Curl {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(...args: readonly string[]) {
+    const child = spawn('curl', ['-sN', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    running.push(child);
+    this.#child = child;
+    this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  }
+
+  async line(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error('curl has ended');
+    return value;
+  }
+
+  /** Its exit code. */
+  async ended(): Promise<number | null> {
+    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+    return this.#child.exitCode;
+  }
+
+  /** Control-C. */
+  interrupt(): void {
+    this.#child.kill('SIGINT');
+  }
+}
+
+test('curl -N shows events as they come', async () => {
+  const topic = await gateway.topic({ partitions: 2 });
+  const curl = new Curl(`${gateway.url}/v1/topics/${topic}/events`);
+  expect([await curl.line(), await curl.line(), await curl.line()]).toEqual([
+    'retry: 2000',
+    'id: 0:0,1:0',
+    '',
+  ]);
+  for (const offset of [0, 1, 2]) {
+    await gateway.produce(topic, [{ n: offset }], 1);
+    expect(await curl.line()).toBe('event: record');
+    expect(await curl.line()).toContain(`"value":{"n":${offset}}`);
+    expect(await curl.line()).toBe(`id: 0:0,1:${offset + 1}`);
+    expect(await curl.line()).toBe('');
+  }
+  curl.interrupt();
+  await gateway.untilNoStreams();
+});
+
+test('curl -N ends well when the stream does', async () => {
+  const topic = await gateway.topic();
+  const curl = new Curl(`${gateway.url}/v1/topics/${topic}/events`);
+  for (let lines = 0; lines < 3; lines += 1) await curl.line();
+  await gateway.deleteTopic(topic);
+  expect(await curl.line()).toBe('retry: 10000');
+  expect(await curl.line()).toBe('event: error');
+  expect(await curl.line()).toContain('UNKNOWN_TOPIC_OR_PARTITION');
+  expect(await curl.ended()).toBe(0);
+});
+
+test('curl -N shows lines of NDJSON as they come', async () => {
+  const topic = await gateway.topic();
+  const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?follow=true`;
+  const curl = new Curl('-H', 'Accept: application/x-ndjson', url);
+  for (const offset of [0, 1, 2]) {
+    await gateway.produce(topic, [{ n: offset }]);
+    expect(JSON.parse(await curl.line())).toMatchObject({ offset, value: { n: offset } });
+  }
+  curl.interrupt();
+  await gateway.untilIdle();
+});
+
+test('curl -N of NDJSON with waitMs ends well in silence', async () => {
+  const topic = await gateway.topic();
+  await gateway.produce(topic, ['a']);
+  const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?waitMs=100`;
+  const curl = new Curl('-H', 'Accept: application/x-ndjson', url);
+  expect(JSON.parse(await curl.line())).toMatchObject({ offset: 0 });
+  expect(JSON.parse(await curl.line())).toEqual({ nextOffset: 1, highWatermark: 1 });
+  expect(await curl.ended()).toBe(0);
+});
