@@ -5,7 +5,7 @@
  * implementation serves here or forwards to the leader. All methods reject with `ProtocolError` for
  * what the contract knows; everything else is a bug or a storage fault.
  */
-import type { RecordBatch } from '#log';
+import type { OffsetRange, RecordBatch } from '#log';
 import type {
   LeaderEpoch,
   Offset,
@@ -40,6 +40,11 @@ export interface Broker {
   listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset>;
   /** Removes all records below `beforeOffset`; answers the new log start offset. */
   deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<{ logStartOffset: Offset }>;
+  /**
+   * Accepts that synced records are missing at a log's end, which must be exactly `lost`: their offsets
+   * hold nothing from now on, and the partition takes writes again.
+   */
+  giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void>;
 
   /** All or none; resolves when the commit is below the high watermark of the offsets topic. */
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;

@@ -1,4 +1,4 @@
-import type { LogObserver } from '#log';
+import type { LogObserver, OffsetRange } from '#log';
 import type { Clock, DiskReserveStatus, FileSystem, Logger, Random, Scheduler } from '#runtime';
 import type { Broker } from './broker.js';
 
@@ -78,8 +78,10 @@ export interface PartitionStatus {
   readonly highWatermark: number | null;
   readonly logEndOffset: number | null;
   readonly sizeBytes: number | null;
-  /** False after a failed sync: reads go on, writes wait for a restart. */
+  /** False after a failed sync, until a restart, and while `lostRecords` are missing: reads go on. */
   readonly isWritable: boolean;
+  /** Synced records that are missing at the log's end and were not given up. */
+  readonly lostRecords: OffsetRange | undefined;
   /** Ranges of offsets that cannot be read. */
   readonly damagedRanges: number;
   /** Why the partition cannot be served at all; undefined when it can. */

@@ -1,5 +1,6 @@
 import type { CoordinationStore, ProducerIds } from '#coordination';
 import type { OffsetStore } from '#groups';
+import type { OffsetRange } from '#log';
 import {
   isInternalTopic,
   type Offset,
@@ -132,6 +133,11 @@ export class LocalBroker implements Broker {
     beforeOffset: Offset,
   ): Promise<{ logStartOffset: Offset }> {
     return { logStartOffset: await this.#parts.replicas.deleteRecords(target, beforeOffset) };
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- what is thrown at once rejects, too
+  async giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
+    return this.#parts.replicas.giveUpLostRecords(target, lost);
   }
 
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {

@@ -108,14 +108,15 @@ function statusOf({ registry, replicas, producePath, reserve }: WatchedParts): B
   const partitions = Array.from(
     replicas.partitions(),
     ({ topicPartition, log }): PartitionStatus => {
-      const { logStartOffset, highWatermark, logEndOffset, sizeBytes, isWritable } = log;
+      const { logStartOffset, highWatermark, logEndOffset, sizeBytes } = log;
       return {
         ...topicPartition,
         logStartOffset,
         highWatermark,
         logEndOffset,
         sizeBytes,
-        isWritable,
+        isWritable: log.isWritable,
+        lostRecords: log.lostRecords,
         damagedRanges: log.damagedRanges.length,
         offline: undefined,
       };
@@ -145,5 +146,6 @@ const UNKNOWN_PARTITION = {
   logEndOffset: null,
   sizeBytes: null,
   isWritable: false,
+  lostRecords: undefined,
   damagedRanges: 0,
 } as const;

@@ -7,6 +7,7 @@ export { Log } from './log.js';
 export { LogManager, type LogManagerOptions, type LogManagerPorts } from './log-manager.js';
 export type { FoundTimestamp } from './log-reader.js';
 export type { Durability } from './log-state.js';
+export type { OffsetRange } from './lost-records.js';
 export { type LogObserver, silentLogObserver } from './observer.js';
 export {
   batchSizeAt,

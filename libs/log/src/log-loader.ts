@@ -7,12 +7,12 @@ import {
   type TopicPartition,
 } from '#protocol';
 import { CorruptCheckpointError } from './checkpoint-file.js';
-import { DamageList } from './damage.js';
+import { type DamagedRange, DamageList } from './damage.js';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
 import { Log } from './log.js';
 import { type SegmentFile, settleLogFiles } from './log-files.js';
 import { LogReader } from './log-reader.js';
-import { type LogEnvironment, LogOffsets, type LogState } from './log-state.js';
+import { type LogEnvironment, type LogFailure, LogOffsets, type LogState } from './log-state.js';
 import { replayProducers } from './producer-replay.js';
 import { ProducerStateManager } from './producer-state.js';
 import { LogSegment } from './segment.js';
@@ -135,7 +135,7 @@ export class LogLoader {
     const durableEnd = Math.max(durable, highWatermark);
     if (isClean) {
       const logEnd = await active.walkToEnd();
-      if (logEnd === durable) return { logEnd, isShort: false };
+      if (logEnd === durable) return { logEnd, lost: undefined };
     }
     // A recovery point at the very beginning of a segment says nothing of the indexes before it.
     const from = log.segments.holding(Math.max(0, recoveryPoint - 1));
@@ -148,7 +148,7 @@ export class LogLoader {
     const empty = await LogSegment.create(files, log.directory, logStartOffset);
     await fileSystem.syncDirectory(log.directory);
     log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
-    return { logEnd: logStartOffset, isShort: false };
+    return { logEnd: logStartOffset, lost: undefined };
   }
 
   #state(
@@ -161,15 +161,11 @@ export class LogLoader {
     const highWatermark = Math.min(Math.max(description.highWatermark, logStart), end.logEnd);
     offsets.highWatermark = highWatermark as HighWatermark;
     offsets.recoveryPoint = end.logEnd;
-    const failure = {
-      what: 'records that were on disk are missing at the end of its log',
-      cause: undefined,
-      outlastsRestart: true,
-    };
-    if (end.isShort) {
+    if (end.lost !== undefined) {
+      const { startOffset, endOffset } = end.lost;
       this.environment.logger.error(
-        { ...description.topicPartition, logEndOffset: end.logEnd },
-        'the log ends below what was committed: it takes no writes',
+        { ...description.topicPartition, startOffset, endOffset },
+        'synced records are missing at the end of the log: it takes no writes',
       );
       this.environment.observer.storageFailed(description.topicPartition, true);
     }
@@ -189,7 +185,12 @@ export class LogLoader {
         ...this.producerSettings,
       }),
       tail: this.tailCache.partition(),
-      failure: end.isShort ? failure : undefined,
+      failure: end.lost === undefined ? undefined : endLost(end.lost),
     };
   }
+}
+
+function endLost(lost: DamagedRange): LogFailure {
+  const what = `records ${lost.startOffset} up to ${lost.endOffset} are missing at the end of its log`;
+  return { what, cause: undefined, lost };
 }

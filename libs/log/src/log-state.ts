@@ -8,7 +8,7 @@ import type {
   TopicPartition,
 } from '#protocol';
 import type { Clock, DiskReserve, FileSystem, Logger, Scheduler } from '#runtime';
-import type { DamageList } from './damage.js';
+import type { DamagedRange, DamageList } from './damage.js';
 import type { FilePool } from './file-pool.js';
 import type { LeaderEpochCache } from './leader-epoch-cache.js';
 import type { LogObserver } from './observer.js';
@@ -105,6 +105,9 @@ export interface LogState {
 export interface LogFailure {
   readonly what: string;
   readonly cause: unknown;
-  /** The next start will find the same: it takes its operator. */
-  readonly outlastsRestart?: boolean;
+  /**
+   * Synced records that are missing at the log's end: the next start will find the same. It takes its
+   * operator, who restores them or gives them up.
+   */
+  readonly lost?: DamagedRange;
 }

@@ -15,6 +15,7 @@ import { type FoundTimestamp, LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { LogTrimmer } from './log-trimmer.js';
 import { LogWriter } from './log-writer.js';
+import { LostRecords, type OffsetRange } from './lost-records.js';
 import type { RecordBatch } from './record-batch.js';
 import type { LogSegment } from './segment.js';
 import { writeFailed } from './storage-error.js';
@@ -31,6 +32,7 @@ export class Log {
   readonly #writer: LogWriter;
   readonly #reader: LogReader;
   readonly #trimmer: LogTrimmer;
+  readonly #lostRecords: LostRecords;
 
   /**
    * Made by the loader, from what stands on disk.
@@ -43,6 +45,7 @@ export class Log {
     this.#writer = new LogWriter(state, environment);
     this.#reader = new LogReader(state, environment);
     this.#trimmer = new LogTrimmer(state, environment, this.#writer, this.#reader);
+    this.#lostRecords = new LostRecords(state, environment, this.#writer, this.#reader);
   }
 
   get topicPartition(): TopicPartition {
@@ -135,6 +138,11 @@ export class Log {
   /** Why `isWritable` is false, as a sentence for an operator. */
   get failure(): string | undefined {
     return this.state.failure?.what;
+  }
+
+  /** The synced records that recovery found missing at the end, until they are given up. */
+  get lostRecords(): OffsetRange | undefined {
+    return this.state.failure?.lost;
   }
 
   /**
@@ -236,6 +244,15 @@ export class Log {
   /** Cuts the log at `offset` or the batch that has it; durable when it resolves. */
   truncateTo(offset: Offset): Promise<void> {
     return this.#trimmer.truncateTo(offset);
+  }
+
+  /**
+   * Gives up exactly these records, which must be `lostRecords`: their offsets hold nothing from now on,
+   * and the log takes writes again. Durable when it resolves; again for the same range does nothing.
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
+   */
+  giveUpLostRecords(range: OffsetRange): Promise<void> {
+    return this.#lostRecords.giveUp(range);
   }
 
   /** Begins a new segment, unless the active one is empty. */

@@ -9,6 +9,7 @@ import {
   BATCH_LENGTH_AT,
   batchSizeAt,
   CRC_AT,
+  emptyBatch,
   LAST_OFFSET_DELTA_AT,
   MAGIC_AT,
   PRODUCER_ID_AT,
@@ -176,6 +177,26 @@ describe('golden batches', () => {
 });
 
 describe('RecordBatch', () => {
+  it('without records has its offsets and nothing else, for kafkajs too', async () => {
+    const bytes = emptyBatch({ baseOffset: 2 ** 40, lastOffset: 2 ** 40 + 9 }, 7);
+    const batch = new RecordBatch(bytes);
+    expect(batch).toMatchObject({
+      baseOffset: 2 ** 40,
+      nextOffset: 2 ** 40 + 10,
+      leaderEpoch: 7,
+      attributes: 0,
+      baseTimestamp: -1,
+      maxTimestamp: -1,
+      producerId: -1,
+      producerEpoch: -1,
+      baseSequence: -1,
+      recordCount: 0,
+    });
+    expect(batch.isCrcValid()).toBe(true);
+    expect(new RecordCursor(batch).next()).toBe(false);
+    expect(await kafkajsRecords(bytes)).toEqual([]);
+  });
+
   it('offsets and sequences of a compacted batch keep the gap', () => {
     const batch = changed('producer', (bytes) => {
       bytes.writeInt32BE(9, LAST_OFFSET_DELTA_AT);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Offset } from '#protocol';
 import type { FileHandle } from '#runtime';
 import {
@@ -8,11 +7,12 @@ import {
   SCAN_CHUNK_BYTES,
   scanBatches,
 } from './batch-scan.js';
+import type { DamagedRange } from './damage.js';
 import { reportDamage } from './damage-search.js';
+import { keepAside } from './kept-bytes.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { RecordBatch } from './record-batch.js';
 import type { LogSegment } from './segment.js';
-import { nextCutFileName } from './segment-names.js';
 
 /** What recovery needs to know of a log before it knows its end. */
 export interface RecoveryBounds {
@@ -36,8 +36,8 @@ export interface WalkedRange {
 /** Where a log ends after recovery. */
 export interface RecoveredEnd {
   readonly logEnd: Offset;
-  /** Offsets below `durableEnd` that are gone; the log must take no writes. */
-  readonly isShort: boolean;
+  /** The last offsets below `durableEnd`, when they are gone: the log must take no writes. */
+  readonly lost: DamagedRange | undefined;
   /** What recovery has looked at; undefined when it was not needed. */
   readonly walked?: WalkedRange;
 }
@@ -54,7 +54,7 @@ export interface RecoveredEnd {
 export class SegmentRecovery {
   /** The offset that must come next. */
   #expected: Offset;
-  #isShort = false;
+  #lost: DamagedRange | undefined;
   #firstIdempotentOffset: Offset | undefined;
   /** In the segment at hand, of the first batch that is not known to be on the disk. */
   #unsyncedPosition: number | undefined;
@@ -82,7 +82,7 @@ export class SegmentRecovery {
     if (this.#expected < this.bounds.durableEnd) this.#reportMissing();
     await this.#makeDurable(from);
     const walked = { from, firstIdempotentOffset: this.#firstIdempotentOffset };
-    return { logEnd: this.#expected, isShort: this.#isShort, walked };
+    return { logEnd: this.#expected, lost: this.#lost, walked };
   }
 
   async #recover(segment: LogSegment): Promise<void> {
@@ -111,9 +111,10 @@ export class SegmentRecovery {
           await this.#cut(segment, file, { from: end.position, to: sizeBytes });
           break;
         }
-        if (isTail) this.#isShort = true;
         const endOffset = next?.batch.baseOffset ?? upper ?? this.bounds.durableEnd;
-        this.#report(segment, endOffset, end.position, next?.position ?? sizeBytes);
+        const endPosition = next?.position ?? sizeBytes;
+        const damaged = this.#report(segment, endOffset, end.position, endPosition);
+        if (isTail) this.#lost = damaged;
         segment.skipTo(next?.position ?? sizeBytes);
         if (next === undefined) break;
         position = next.position;
@@ -198,59 +199,28 @@ export class SegmentRecovery {
     const { log } = this;
     const later = log.segments.all.filter(({ baseOffset }) => baseOffset > segment.baseOffset);
     for (const gone of later.toReversed()) {
-      if (gone.sizeBytes > 0) {
-        const file = await gone.file.acquire();
-        try {
-          await this.#keep(gone, file, { from: 0, to: gone.sizeBytes });
-        } finally {
-          gone.file.release();
-        }
-      }
+      if (gone.sizeBytes > 0) await this.#keep(gone, { from: 0, to: gone.sizeBytes });
       await gone.remove();
     }
     log.segments.replace(segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
   }
 
   async #cut(segment: LogSegment, file: FileHandle, span: ByteSpan): Promise<void> {
-    await this.#keep(segment, file, span);
+    await this.#keep(segment, span);
     await file.truncate(span.from);
     await file.datasync();
   }
 
-  /** Copies bytes that are about to go into `<base>.log.cut-<n>`, durably. */
-  async #keep(segment: LogSegment, file: FileHandle, span: ByteSpan): Promise<void> {
-    const { fileSystem, logger, observer, reserve } = this.environment;
-    const { directory, topicPartition } = this.log;
-    const names = new Set((await fileSystem.readDirectory(directory)).map(({ name }) => name));
-    const name = nextCutFileName(segment.baseOffset, names);
-    const path = join(directory, name);
-    try {
-      await reserve.run(() => this.#copy(file, span, path));
-    } catch (error) {
-      // A part of it helps nobody, and what makes room may need the bytes that it has.
-      await fileSystem.removeFile(path);
-      throw error;
-    }
-    await fileSystem.syncDirectory(directory);
+  /** Keeps bytes that are about to go, and tells of it. */
+  async #keep(segment: LogSegment, span: ByteSpan): Promise<void> {
+    const { log, environment } = this;
+    const keptIn = await keepAside(log, environment, segment, span);
     const bytes = span.to - span.from;
-    logger.warn(
-      { ...topicPartition, logEndOffset: this.#expected, bytes, keptIn: name },
+    environment.logger.warn(
+      { ...log.topicPartition, logEndOffset: this.#expected, bytes, keptIn },
       'recovery cut a torn tail off the log',
     );
-    observer.cut(topicPartition, bytes);
-  }
-
-  async #copy(file: FileHandle, span: ByteSpan, path: string): Promise<void> {
-    const copy = await this.environment.fileSystem.open(path, 'create');
-    try {
-      for (let at = span.from; at < span.to; at += SCAN_CHUNK_BYTES) {
-        const chunk = await readChunk(file, at, Math.min(SCAN_CHUNK_BYTES, span.to - at));
-        await copy.writev([chunk], at - span.from);
-      }
-      await copy.datasync();
-    } finally {
-      await copy.close();
-    }
+    environment.observer.cut(log.topicPartition, bytes);
   }
 
   /** Offsets that are missing between two segments. */
@@ -262,8 +232,7 @@ export class SegmentRecovery {
   /** Offsets that were durable are not in the file any more. */
   #reportMissing(): void {
     const { active } = this.log.segments;
-    this.#isShort = true;
-    this.#report(active, this.bounds.durableEnd, active.sizeBytes, active.sizeBytes);
+    this.#lost = this.#report(active, this.bounds.durableEnd, active.sizeBytes, active.sizeBytes);
   }
 
   /** Offsets from the expected one up to `endOffset` are damaged; goes on there. */
@@ -272,15 +241,17 @@ export class SegmentRecovery {
     endOffset: Offset,
     startPosition: number,
     endPosition: number,
-  ): void {
-    reportDamage(this.log, this.environment, {
+  ): DamagedRange {
+    const range: DamagedRange = {
       segmentBaseOffset: segment.baseOffset,
       startOffset: this.#expected,
       endOffset,
       startPosition,
       endPosition,
-    });
+    };
+    reportDamage(this.log, this.environment, range);
     this.#expected = endOffset;
+    return range;
   }
 
   /** Recovery ends with a sync: what was found may never have been acknowledged, and be lost yet. */

@@ -18,7 +18,10 @@ export function writeFailed(cause: unknown): ProtocolError {
  * @param outcome `unknown` for one that was under way when it happened
  */
 export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolError {
-  const end = failure.outlastsRestart === true ? 'its log is restored' : 'the broker is restarted';
+  const end =
+    failure.lost === undefined
+      ? 'the broker is restarted'
+      : 'its log is restored or the lost records are given up';
   const detail = `The partition takes no writes until ${end}: ${failure.what}.`;
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause: failure.cause,

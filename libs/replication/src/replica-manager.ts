@@ -6,7 +6,7 @@
  * changes one after the other); everything else may overlap with everything.
  */
 import type { PartitionMetadata, TopicMetadata } from '#coordination';
-import type { Log, LogManager } from '#log';
+import type { Log, LogManager, OffsetRange } from '#log';
 import {
   type LeaderEpoch,
   type Offset,
@@ -189,6 +189,14 @@ export class ReplicaManager {
       );
     }
     return partition.log.deleteRecordsBefore(beforeOffset);
+  }
+
+  /**
+   * Gives up the synced records that are missing at the end of a log.
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE when these are not exactly those
+   */
+  giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
+    return this.partitionOrThrow(target.topic, target.partition).log.giveUpLostRecords(lost);
   }
 
   /** Stops serving all partitions; their logs are the log manager's to close. */

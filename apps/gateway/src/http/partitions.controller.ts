@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Broker, ListedOffset, OffsetSpec } from '#broker';
-import { ListedOffsetDto, LogStartOffsetDto } from './dto/answers.dto.js';
-import { DeleteRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
+import { GivenUpRecordsDto, ListedOffsetDto, LogStartOffsetDto } from './dto/answers.dto.js';
+import { DeleteRecordsQuery, GiveUpLostRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { PartitionParam } from './partition-param.js';
 import { BROKER } from './tokens.js';
@@ -32,6 +32,37 @@ export class PartitionsController {
     @Query() query: DeleteRecordsQuery,
   ): Promise<{ logStartOffset: number }> {
     return this.broker.deleteRecords({ topic, partition }, query.beforeOffset);
+  }
+
+  /** For a log that ends below what was synced: never done unless its operator says what is lost. */
+  @Delete('lost-records')
+  @ApiOperation({
+    operationId: 'giveUpLostRecords',
+    summary: 'Give up synced records that are missing at the end of a log',
+    description:
+      'A partition whose disk lost synced records at the end of its log takes no writes, and ' +
+      '`/health/ready` names their offsets under `storage.lost`. Restore its directory from a backup, ' +
+      'or give these records up: they are lost for good then, their offsets hold nothing and are not ' +
+      'given to other records, and the partition takes writes again. Both bounds must be exactly ' +
+      'those found. The same call again does nothing.',
+  })
+  @ApiOkResponse({ type: GivenUpRecordsDto, description: 'Given up, now or before.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'OFFSET_OUT_OF_RANGE',
+    'POLICY_VIOLATION',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
+  async giveUpLostRecords(
+    @Param('topic') topic: string,
+    @PartitionParam() partition: number,
+    @Query() { startOffset, endOffset }: GiveUpLostRecordsQuery,
+  ): Promise<GivenUpRecordsDto> {
+    await this.broker.giveUpLostRecords({ topic, partition }, { startOffset, endOffset });
+    return { startOffset, endOffset };
   }
 
   @Get('offsets')

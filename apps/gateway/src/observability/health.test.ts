@@ -10,6 +10,7 @@ const SOUND: PartitionStatus = {
   logEndOffset: 0,
   sizeBytes: 0,
   isWritable: true,
+  lostRecords: undefined,
   damagedRanges: 0,
   offline: undefined,
 };
@@ -52,6 +53,7 @@ describe('readiness', () => {
       { ...SOUND, partition: 1, offline: 'its log is shorter than it was', isWritable: false },
       { ...SOUND, partition: 2, isWritable: false },
       { ...SOUND, partition: 3, damagedRanges: 2 },
+      { ...SOUND, partition: 4, isWritable: false, lostRecords: { startOffset: 3, endOffset: 7 } },
     ).readiness();
     expect(report).toEqual({
       status: 'degraded',
@@ -59,9 +61,10 @@ describe('readiness', () => {
         disk: { status: 'ok', reason: null, reserveBytes: 4096 },
         storage: {
           status: 'degraded',
-          partitions: 4,
+          partitions: 5,
           offline: [{ partition: 'orders-1', reason: 'its log is shorter than it was' }],
-          readOnly: ['orders-2'],
+          readOnly: ['orders-2', 'orders-4'],
+          lost: [{ partition: 'orders-4', startOffset: 3, endOffset: 7 }],
           damaged: [{ partition: 'orders-3', ranges: 2 }],
         },
       },

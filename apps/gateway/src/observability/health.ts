@@ -23,10 +23,19 @@ interface StorageCheck {
   readonly partitions: number;
   /** Partitions that cannot be served, and why. */
   readonly offline: readonly { readonly partition: string; readonly reason: string }[];
-  /** Partitions that can be read and, after a failed sync, not written until a restart. */
+  /** Partitions that can be read, and not written: after a failed sync, or while records are lost. */
   readonly readOnly: readonly string[];
+  /** Those of them whose log ends below what was synced: the offsets that are missing. */
+  readonly lost: readonly LostRecords[];
   /** Partitions with ranges that cannot be read, and how many. */
   readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];
+}
+
+interface LostRecords {
+  readonly partition: string;
+  readonly startOffset: number;
+  /** Not included. */
+  readonly endOffset: number;
 }
 
 /** More than this many of a kind are not listed. */
@@ -71,11 +80,16 @@ function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck
 function storageCheck(status: BrokerStatus): StorageCheck {
   const offline = [];
   const readOnly = [];
+  const lost = [];
   const damaged = [];
   for (const one of status.partitions) {
     const partition = `${one.topic}-${one.partition}`;
     if (one.offline !== undefined) offline.push({ partition, reason: one.offline });
     else if (!one.isWritable) readOnly.push(partition);
+    if (one.lostRecords !== undefined) {
+      const { startOffset, endOffset } = one.lostRecords;
+      lost.push({ partition, startOffset, endOffset });
+    }
     if (one.damagedRanges > 0) damaged.push({ partition, ranges: one.damagedRanges });
   }
   const isOk = offline.length + readOnly.length + damaged.length === 0;
@@ -84,6 +98,7 @@ function storageCheck(status: BrokerStatus): StorageCheck {
     partitions: status.partitions.length,
     offline: offline.slice(0, LISTED_MAX),
     readOnly: readOnly.slice(0, LISTED_MAX),
+    lost: lost.slice(0, LISTED_MAX),
     damaged: damaged.slice(0, LISTED_MAX),
   };
 }

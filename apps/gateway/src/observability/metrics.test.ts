@@ -58,6 +58,7 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
 function watched(partitions: readonly PartitionStatus[]): GatewayMetrics {
   const metrics = new GatewayMetrics();
   metrics.watch({
+    lostRecords: undefined,
     broker: () => statusOf(partitions),
     http: () => HTTP,
     delivery: () => DELIVERY,

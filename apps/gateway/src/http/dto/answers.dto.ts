@@ -80,6 +80,15 @@ export class LogStartOffsetDto {
   readonly logStartOffset!: number;
 }
 
+@ApiSchema({ name: 'GivenUpRecords' })
+export class GivenUpRecordsDto {
+  @ApiProperty({ ...offset, description: 'The first offset that holds nothing any more.' })
+  readonly startOffset!: number;
+
+  @ApiProperty({ ...offset, description: 'The first one after them.' })
+  readonly endOffset!: number;
+}
+
 @ApiSchema({ name: 'ListedOffset' })
 export class ListedOffsetDto {
   @ApiProperty({ ...nullableOffset, description: 'null: there is no such record.' })

@@ -25,6 +25,18 @@ class DamagedPartitionDto {
   readonly ranges!: number;
 }
 
+@ApiSchema({ name: 'PartitionLostRecords' })
+class LostRecordsDto {
+  @ApiProperty({ type: 'string', description: 'topic-partition' })
+  readonly partition!: string;
+
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'The first offset that is missing.' })
+  readonly startOffset!: number;
+
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'The first one after them.' })
+  readonly endOffset!: number;
+}
+
 @ApiSchema({ name: 'StorageCheck' })
 class StorageCheckDto {
   @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
@@ -39,9 +51,16 @@ class StorageCheckDto {
   @ApiProperty({
     type: 'array',
     items: { type: 'string' },
-    description: 'Partitions that take no writes since a sync failed, until a restart.',
+    description:
+      'Partitions that take no writes: since a sync failed, until a restart, or while records are lost.',
   })
   readonly readOnly!: string[];
+
+  @ApiProperty({
+    type: [LostRecordsDto],
+    description: 'Those whose log ends below what was synced; see giveUpLostRecords.',
+  })
+  readonly lost!: LostRecordsDto[];
 
   @ApiProperty({ type: [DamagedPartitionDto] })
   readonly damaged!: DamagedPartitionDto[];

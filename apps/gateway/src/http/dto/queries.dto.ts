@@ -25,6 +25,27 @@ export class DeleteRecordsQuery {
   readonly beforeOffset!: number;
 }
 
+/** Query of `DELETE .../lost-records`. */
+export class GiveUpLostRecordsQuery {
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'The first offset that is missing, as /health/ready names it.',
+  })
+  @Transform(wholeNumberFromText)
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly startOffset!: number;
+
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'The first offset after those that are missing, as /health/ready names it.',
+  })
+  @Transform(wholeNumberFromText)
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly endOffset!: number;
+}
+
 /** Query of `GET .../offsets`. */
 export class ListOffsetQuery {
   @ApiProperty({
@@ -50,6 +71,7 @@ export class CommittedOffsetsQuery {
 export const QUERIES = [
   ListTopicsQuery,
   DeleteRecordsQuery,
+  GiveUpLostRecordsQuery,
   ListOffsetQuery,
   CommittedOffsetsQuery,
 ] as const;

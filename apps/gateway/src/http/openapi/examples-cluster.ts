@@ -133,7 +133,14 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
       status: 'ok',
       checks: {
         disk: { status: 'ok', reason: null, reserveBytes: 4_194_304 },
-        storage: { status: 'ok', partitions: 19, offline: [], readOnly: [], damaged: [] },
+        storage: {
+          status: 'ok',
+          partitions: 19,
+          offline: [],
+          readOnly: [],
+          lost: [],
+          damaged: [],
+        },
       },
     }),
   },

@@ -1,10 +1,12 @@
 /**
- * The examples of the OpenAPI document, in the order in which they work on an empty broker. A test
- * sends each and compares the answer with the one shown here.
+ * The examples of the OpenAPI document, in the order in which they work on an empty broker, but for
+ * those of lost records, before which some must be lost. A test sends each and compares the answer with
+ * the one shown here.
  */
 
 import type { ApiExample } from './api-example.js';
 import { CLUSTER_EXAMPLES } from './examples-cluster.js';
+import { LOST_RECORDS_EXAMPLES } from './examples-lost-records.js';
 import { RECORD_EXAMPLES } from './examples-records.js';
 import { TOPIC_END_EXAMPLES, TOPIC_EXAMPLES } from './examples-topics.js';
 
@@ -12,5 +14,6 @@ export const API_EXAMPLES: readonly ApiExample[] = [
   ...TOPIC_EXAMPLES,
   ...RECORD_EXAMPLES,
   ...CLUSTER_EXAMPLES,
+  ...LOST_RECORDS_EXAMPLES,
   ...TOPIC_END_EXAMPLES,
 ];

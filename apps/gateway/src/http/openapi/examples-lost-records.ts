@@ -1,0 +1,31 @@
+import type { ApiExample } from './api-example.js';
+import { answers, problem } from './example-parts.js';
+
+const PARTITION_0 = { topic: 'orders', partition: 0 };
+const BOUNDS = { startOffset: 3, endOffset: 4 };
+
+/** They work on a partition whose disk has lost the record of offset 3 while the gateway was stopped. */
+export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
+  {
+    name: 'otherBounds',
+    operationId: 'giveUpLostRecords',
+    summary: 'More than is missing: nothing is given up',
+    request: { path: PARTITION_0, query: { startOffset: 1, endOffset: 4 } },
+    response: problem({
+      code: 'OFFSET_OUT_OF_RANGE',
+      detail:
+        'The records 1 up to 4 are not those missing at the end of partition 0 of topic "orders": ' +
+        'those missing are 3 up to 4.',
+      instance: '/v1/topics/orders/partitions/0/lost-records',
+      isWrite: true,
+      members: { logStartOffset: 1, highWatermark: 4, lostStartOffset: 3, lostEndOffset: 4 },
+    }),
+  },
+  {
+    name: 'last',
+    operationId: 'giveUpLostRecords',
+    summary: 'The record of offset 3; the next one gets offset 4',
+    request: { path: PARTITION_0, query: BOUNDS },
+    response: answers(200, BOUNDS),
+  },
+];

@@ -1,0 +1,155 @@
+import { type Offset, ProtocolError } from '#protocol';
+import { keepAside } from './kept-bytes.js';
+import type { LogReader } from './log-reader.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import type { LogWriter } from './log-writer.js';
+import { damagedEndOffset } from './producer-replay.js';
+import { emptyBatch, RECORD_BATCH_HEADER_BYTES } from './record-batch.js';
+import { writeFailed } from './storage-error.js';
+
+const INT32_MAX = 2 ** 31 - 1;
+
+/** Offsets [startOffset, endOffset). */
+export interface OffsetRange {
+  readonly startOffset: Offset;
+  readonly endOffset: Offset;
+}
+
+/**
+ * Gives up the synced records that recovery found missing at the end of a log, so that it takes writes
+ * again.
+ *
+ * Their place is taken by one record batch without records, as compaction leaves them, that has all
+ * their offsets: no new record gets the offset of a lost one, committed offsets and readers' positions
+ * stay right, and readers pass over the hole. Once that batch is synced the log is whole for every
+ * later start; a crash before leaves it as it was found.
+ */
+export class LostRecords {
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly writer: LogWriter,
+    private readonly reader: LogReader,
+  ) {}
+
+  /**
+   * Nothing happens when exactly these were given up before.
+   * @param range must be exactly what is missing: nobody gives up what they do not know of
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset where some are
+   *   missing) for any other range; KAFKA_STORAGE_ERROR
+   */
+  giveUp(range: OffsetRange): Promise<void> {
+    return this.writer.exclusive(async () => {
+      const lost = this.log.failure?.lost;
+      if (lost === undefined) {
+        if (await this.#isGivenUp(range)) return;
+        throw this.#refusal(range);
+      }
+      const isThat = lost.startOffset === range.startOffset && lost.endOffset === range.endOffset;
+      if (!isThat) throw this.#refusal(range);
+      await this.#cutRest();
+      await this.#fill(range);
+    });
+  }
+
+  /** Cuts the bytes that stand where the lost records were: they are kept beside the log. */
+  async #cutRest(): Promise<void> {
+    const { log, environment } = this;
+    const { failure } = log;
+    if (failure?.lost === undefined) return;
+    const { startOffset, startPosition, endPosition } = failure.lost;
+    if (startPosition === endPosition) return;
+    const { active } = log.segments;
+    try {
+      const span = { from: startPosition, to: endPosition };
+      const keptIn = await keepAside(log, environment, active, span);
+      environment.logger.warn({ ...log.topicPartition, ...span, keptIn }, 'damaged bytes were cut');
+      environment.observer.cut(log.topicPartition, endPosition - startPosition);
+      await active.truncateTo(startOffset, startPosition);
+    } catch (error) {
+      throw writeFailed(error);
+    }
+    const lost = { ...failure.lost, endPosition: startPosition };
+    log.damage.dropFrom(startOffset);
+    log.damage.add(lost);
+    log.failure = { ...failure, lost };
+  }
+
+  async #fill({ startOffset, endOffset }: OffsetRange): Promise<void> {
+    const { log, environment } = this;
+    const { active } = log.segments;
+    const lastOffset = endOffset - 1;
+    if (lastOffset - active.baseOffset > INT32_MAX) throw tooMany();
+    const epoch = log.epochs.epochForOffset(startOffset) ?? log.epochs.latestEpoch ?? 0;
+    const batch = emptyBatch({ baseOffset: startOffset, lastOffset }, epoch);
+    const position = active.sizeBytes;
+    const file = await active.file.acquire();
+    try {
+      await environment.reserve.run(() => file.writev([batch], position));
+      await environment.syncs.run(() => file.datasync());
+    } catch (error) {
+      // Whether it is in the file is not known: what the next call writes is the same bytes.
+      throw writeFailed(error);
+    } finally {
+      active.file.release();
+    }
+    const sizeBytes = RECORD_BATCH_HEADER_BYTES;
+    active.appended({ position, sizeBytes, lastOffset, maxTimestamp: -1 });
+    log.damage.dropFrom(startOffset);
+    log.failure = undefined;
+    environment.logger.warn(
+      { ...log.topicPartition, startOffset, endOffset },
+      'the records missing at the end of the log were given up: it takes writes again',
+    );
+  }
+
+  /** Whether an empty batch has exactly these offsets. */
+  async #isGivenUp({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
+    const { logStart, logEnd } = this.log.offsets;
+    if (startOffset < logStart || endOffset > logEnd) return false;
+    try {
+      const [batch] = await this.reader.read(startOffset, 1, logEnd);
+      return (
+        batch?.recordCount === 0 &&
+        batch.baseOffset === startOffset &&
+        batch.nextOffset === endOffset
+      );
+    } catch (error) {
+      if (damagedEndOffset(error) !== undefined) return false;
+      throw error;
+    }
+  }
+
+  #refusal({ startOffset, endOffset }: OffsetRange): ProtocolError {
+    const { failure, offsets, topicPartition } = this.log;
+    const { topic, partition } = topicPartition;
+    const lost = failure?.lost;
+    const found =
+      lost === undefined
+        ? 'no records are missing there'
+        : `those missing are ${lost.startOffset} up to ${lost.endOffset}`;
+    const bounds =
+      lost === undefined
+        ? {}
+        : { lostStartOffset: lost.startOffset, lostEndOffset: lost.endOffset };
+    return new ProtocolError(
+      'OFFSET_OUT_OF_RANGE',
+      `The records ${startOffset} up to ${endOffset} are not those missing at the end of partition ` +
+        `${partition} of topic "${topic}": ${found}.`,
+      {
+        members: {
+          logStartOffset: offsets.logStart,
+          highWatermark: offsets.highWatermark,
+          ...bounds,
+        },
+      },
+    );
+  }
+}
+
+function tooMany(): ProtocolError {
+  return new ProtocolError(
+    'POLICY_VIOLATION',
+    'More offsets are missing than one record batch can have: the log must be restored.',
+  );
+}

@@ -1,0 +1,134 @@
+import supertest from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { GatewayProcess } from '../support/gateway.js';
+import { loseLastBatch } from '../support/lost-end.js';
+
+const PARTITION = '/v1/topics/orders/partitions/0';
+const LOST = { startOffset: 2, endOffset: 4 };
+
+let gateway: GatewayProcess;
+
+/** A gateway that was stopped cleanly with four records, and started without the last two. */
+beforeAll(async () => {
+  gateway = await GatewayProcess.start();
+  await http().post('/v1/topics').send({ name: 'orders' }).expect(201);
+  await produce(0, 1).expect(200);
+  await produce(2, 3).expect(200);
+  await http()
+    .put('/v1/groups/billing/offsets')
+    .send({ offsets: [{ topic: 'orders', partition: 0, offset: 4 }] })
+    .expect(200);
+  await gateway.stop();
+  await loseLastBatch(gateway.dataDir, 'orders-0');
+  await gateway.start();
+});
+
+afterAll(() => gateway.dispose());
+
+function http(): ReturnType<typeof supertest> {
+  return supertest(gateway.url);
+}
+
+function produce(...values: number[]): supertest.Test {
+  const records = values.map((value) => ({ value }));
+  return http().post('/v1/topics/orders/records').send({ records });
+}
+
+function fetchFrom(offset: number): supertest.Test {
+  return http().get(`${PARTITION}/records?offset=${offset}`);
+}
+
+function giveUp(query: string): supertest.Test {
+  return http().delete(`${PARTITION}/lost-records${query}`);
+}
+
+async function storageCheck(): Promise<unknown> {
+  const { body } = await http().get('/health/ready').expect(200);
+  return (body as { checks: { storage: unknown } }).checks.storage;
+}
+
+/** In their order: each goes on where the one before has left the gateway. */
+describe('a partition whose disk lost the end of its log', () => {
+  test('is read-only, and health says which records are missing', async () => {
+    expect(await storageCheck()).toMatchObject({
+      status: 'degraded',
+      readOnly: ['orders-0'],
+      lost: [{ partition: 'orders-0', ...LOST }],
+    });
+    const { body } = await produce(4).expect(507);
+    expect(body).toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      outcome: 'failed',
+      retriable: false,
+      detail: expect.stringContaining('records 2 up to 4 are missing') as string,
+    });
+    expect((await fetchFrom(0).expect(200)).body).toMatchObject({ nextOffset: 2 });
+    expect((await fetchFrom(2).expect(500)).body).toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+      damagedStartOffset: 2,
+      damagedEndOffset: 4,
+    });
+  });
+
+  test.each([
+    ['', ['?startOffset', '?endOffset']],
+    ['?startOffset=2', ['?endOffset']],
+    ['?startOffset=2&endOffset=-4', ['?endOffset']],
+  ])('is not given up without both bounds: %j', async (query, pointers) => {
+    const { body } = await giveUp(query).expect(400);
+    expect(body).toMatchObject({
+      code: 'INVALID_REQUEST',
+      errors: pointers.map((pointer) => ({ pointer })),
+    });
+  });
+
+  test('is not given up by other bounds: the answer names those found', async () => {
+    const { body } = await giveUp('?startOffset=0&endOffset=4').expect(416);
+    expect(body).toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+      outcome: 'failed',
+      detail: expect.stringContaining('those missing are 2 up to 4') as string,
+      lostStartOffset: 2,
+      lostEndOffset: 4,
+      logStartOffset: 0,
+      highWatermark: 4,
+    });
+    expect(await storageCheck()).toMatchObject({ status: 'degraded' });
+  });
+
+  test('takes writes again once they are given up, behind the offsets that were lost', async () => {
+    const query = '?startOffset=2&endOffset=4';
+    expect((await giveUp(query).expect(200)).body).toEqual(LOST);
+    expect(await storageCheck()).toMatchObject({
+      status: 'ok',
+      readOnly: [],
+      lost: [],
+      damaged: [],
+    });
+    expect((await produce(4).expect(200)).body).toMatchObject({ offsets: [{ offset: 4 }] });
+    expect((await giveUp(query).expect(200)).body).toEqual(LOST);
+    expect((await giveUp('?startOffset=4&endOffset=5').expect(416)).body).toMatchObject({
+      detail: expect.stringContaining('no records are missing there') as string,
+    });
+  });
+
+  test('is read past the hole, in pages and as a stream, also after a restart', async () => {
+    for (const round of ['before', 'after a restart']) {
+      const { body } = await fetchFrom(2).expect(200);
+      expect(body, round).toMatchObject({ records: [{ offset: 4, value: 4 }], nextOffset: 5 });
+      const page = await http().get(`${PARTITION}/records?offset=2&limit=1`).expect(200);
+      expect(page.body, round).toMatchObject({ records: [{ offset: 4 }] });
+      const stream = await fetchFrom(0).set('Accept', 'application/x-ndjson').expect(200);
+      const lines = stream.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { offset?: number });
+      expect(lines.map(({ offset }) => offset)).toEqual([0, 1, 4, undefined]);
+      const committed = await http().get('/v1/groups/billing/offsets').expect(200);
+      expect(committed.body).toMatchObject({ offsets: [{ offset: 4, lag: 1 }] });
+      await gateway.kill();
+      await gateway.start();
+    }
+    expect(await storageCheck()).toMatchObject({ status: 'ok' });
+  });
+});

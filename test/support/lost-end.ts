@@ -1,0 +1,24 @@
+import { readdir, readFile, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Bytes of a record batch before the part that its length counts. */
+const LOG_OVERHEAD_BYTES = 12;
+const BATCH_LENGTH_AT = 8;
+
+/**
+ * Takes the last record batch out of a partition's newest segment, as a file system that lost synced
+ * bytes would have. The gateway must not run.
+ * @param partition its directory, `orders-0`
+ */
+export async function loseLastBatch(dataDir: string, partition: string): Promise<void> {
+  const directory = join(dataDir, partition);
+  const logs = (await readdir(directory)).filter((name) => name.endsWith('.log')).toSorted();
+  const path = join(directory, logs.at(-1) ?? '');
+  const content = await readFile(path);
+  let last = 0;
+  for (let at = 0; at < content.length; ) {
+    last = at;
+    at += LOG_OVERHEAD_BYTES + content.readInt32BE(at + BATCH_LENGTH_AT);
+  }
+  await truncate(path, last);
+}
