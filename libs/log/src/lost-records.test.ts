@@ -82,6 +82,7 @@ describe('lost records at the end of a log', () => {
       const again = await openLog(broker);
       expect(again.isWritable).toBe(true);
       expect(again.damagedRanges).toEqual([]);
+      expect(again.endOffsetForEpoch(0)).toEqual({ epoch: 0, endOffset: 4 });
       expect(await readAll(again)).toEqual([
         [0, 'a'],
         [3, 'd'],
@@ -182,10 +183,11 @@ describe('lost records at the end of a log', () => {
 
   it('are given up on a full disk', async () => {
     const broker = await brokerThatLost();
-    await (await broker.open({ diskReserveBytes: 1000 })).close();
+    const manager = await broker.open({ diskReserveBytes: 1000 });
+    const log = await testLog(manager);
     broker.disk.capacityBytes = broker.disk.usedBytes;
-    const log = await openLog(broker, { diskReserveBytes: 1000 });
     await log.giveUpLostRecords(LOST);
+    expect(manager.reserve.isWhole).toBe(false);
     expect(log.isWritable).toBe(true);
     broker.crash();
     await expectGivenUp(await openLog(broker, { diskReserveBytes: 1000 }));
