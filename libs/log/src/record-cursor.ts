@@ -29,13 +29,14 @@ export class RecordCursor {
   /** Bytes of the whole record in the (decompressed) batch. */
   sizeBytes = 0;
 
+  /** Of the batch, as the next two: what the records' deltas are added to, and their last offset. */
+  readonly baseOffset: Offset;
+  readonly lastOffset: Offset;
+  readonly baseTimestamp: number;
+  /** Timestamp of every record; undefined when each has its own. */
+  readonly logAppendTime: number | undefined;
   readonly #reader: VarintReader;
   readonly #recordsEnd: number;
-  readonly #baseOffset: Offset;
-  readonly #lastOffset: Offset;
-  readonly #baseTimestamp: number;
-  /** Timestamp of every record; undefined when each has its own. */
-  readonly #logAppendTime: number | undefined;
   #remaining: number;
 
   /** @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked */
@@ -44,11 +45,34 @@ export class RecordCursor {
     this.bytes = isPlain ? batch.bytes : batch.recordsBytes();
     this.#recordsEnd = this.bytes.length;
     this.#reader = new VarintReader(this.bytes, isPlain ? RECORD_BATCH_HEADER_BYTES : 0, 0);
-    this.#baseOffset = batch.baseOffset;
-    this.#lastOffset = batch.lastOffset;
-    this.#baseTimestamp = batch.baseTimestamp;
-    this.#logAppendTime = batch.isLogAppendTime ? batch.maxTimestamp : undefined;
+    this.baseOffset = batch.baseOffset;
+    this.lastOffset = batch.lastOffset;
+    this.baseTimestamp = batch.baseTimestamp;
+    this.logAppendTime = batch.isLogAppendTime ? batch.maxTimestamp : undefined;
     this.#remaining = batch.recordCount;
+  }
+
+  /** Where in `bytes` the next record begins. */
+  get position(): number {
+    return this.#reader.position;
+  }
+
+  /** How many records are still to come. */
+  get remaining(): number {
+    return this.#remaining;
+  }
+
+  /**
+   * Goes on behind records that the caller has walked, and checked as `next` does, by itself. The other
+   * fields are of no record then.
+   * @param position where the record after them begins
+   * @param count how many they were
+   * @param offset of the last one
+   */
+  passOver(position: number, count: number, offset: Offset): void {
+    this.#reader.position = position;
+    this.#remaining -= count;
+    this.offset = offset;
   }
 
   /**
@@ -81,8 +105,8 @@ export class RecordCursor {
     reader.end = end;
     this.attributes = this.bytes[reader.position++] ?? 0;
     const timestampDelta = reader.readVarlong();
-    this.timestamp = this.#logAppendTime ?? this.#baseTimestamp + timestampDelta;
-    this.#moveTo(this.#baseOffset + reader.readVarint());
+    this.timestamp = this.logAppendTime ?? this.baseTimestamp + timestampDelta;
+    this.#moveTo(this.baseOffset + reader.readVarint());
 
     const keyLength = reader.readVarint();
     this.keyStart = keyLength < 0 ? -1 : reader.position;
@@ -104,7 +128,7 @@ export class RecordCursor {
   }
 
   #moveTo(offset: Offset): void {
-    if (offset <= this.offset || offset < this.#baseOffset || offset > this.#lastOffset) {
+    if (offset <= this.offset || offset < this.baseOffset || offset > this.lastOffset) {
       throw corrupt(`A record has offset ${offset}, outside its place in the batch.`);
     }
     this.offset = offset;

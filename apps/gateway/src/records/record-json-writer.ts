@@ -20,7 +20,8 @@
 import { isUtf8 } from 'node:buffer';
 import { type RecordCursor, VarintReader } from '#log';
 import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
-import { BACKSLASH, CLOSE_BRACE, LOWER_U, QUOTE, ZERO } from './json-bytes.js';
+import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
+import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
 import { isJson, stopsOf } from './json-scanner.js';
 
 /**
@@ -54,6 +55,12 @@ const RESUME_AT_SEPARATOR = TAIL_BYTES;
 const RESUME_AT_HEAD = TAIL_BYTES + 1;
 
 const NULL_KEY = 'null,"value":';
+/** A plain record up to its key: length, attributes, two deltas, the key's length. */
+const PLAIN_HEAD_BYTES_MAX = 2 + 1 + 2 + 2 + 2;
+/** Zigzag of -1. */
+const NULL_LENGTH = 1;
+/** Odd, as what is negative: neither is plain. */
+const NO_SHORT_VARINT = -1;
 const SPACE = 0x20;
 /** Names and separators, and the longest numbers. */
 const TEMPLATE_BYTES_MAX = 192;
@@ -61,7 +68,6 @@ const NEWLINE = 0x0a;
 
 /** Kafka's NO_TIMESTAMP. */
 const NO_TIMESTAMP = -1;
-const INT32_LIMIT = 2 ** 31;
 const SCRATCH_BYTES_MIN = 256 * 1024;
 /** A larger scratch is given back after the answer that needed it. */
 const SCRATCH_BYTES_KEPT = 8 * 1024 * 1024;
@@ -70,17 +76,6 @@ const RECORD_OVERHEAD_BYTES = 128;
 const HEADER_OVERHEAD_BYTES = 48;
 /** A control character is written as six. */
 const ESCAPED_BYTES_MAX = 6;
-
-/** What a byte is escaped as after a backslash; `u` stands for \u00XX; 0 for bytes that stay. */
-const ESCAPES = new Uint8Array(256).fill(0x75, 0, 0x20);
-ESCAPES[0x08] = 0x62;
-ESCAPES[0x09] = 0x74;
-ESCAPES[0x0a] = 0x6e;
-ESCAPES[0x0c] = 0x66;
-ESCAPES[0x0d] = 0x72;
-ESCAPES[QUOTE] = QUOTE;
-ESCAPES[BACKSLASH] = BACKSLASH;
-const HEX = Buffer.from('0123456789abcdef');
 
 export class RecordJsonWriter {
   private scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
@@ -173,12 +168,7 @@ export class RecordJsonWriter {
     } else if (cursor.timestamp !== this.templateTimestamp) {
       this.changeTimestamp(offset, cursor.timestamp);
     }
-    const { scratch, position, resumeAt: from } = this;
-    const to = keyStart < 0 ? this.templateEnd : this.templateKeyAt;
-    scratch.copyWithin(position, from, to);
-    const shift = position - from;
-    writeDigits(scratch, shift + this.templateOffsetAt, shift + this.templateOffsetEnd, offset);
-    this.position = position + to - from;
+    this.copyTemplate(offset, keyStart >= 0);
     if (keyStart >= 0) {
       this.writeBytes(keyStart, cursor.keyEnd, (cursor.attributes & RECORD_KEY_IS_JSON) !== 0);
       this.writeAscii(',"value":');
@@ -194,6 +184,97 @@ export class RecordJsonWriter {
     }
     this.resumeAt = RESUME_AT_TAIL;
     if (cursor.headerCount > 0) this.writeHeaders(cursor);
+  }
+
+  /**
+   * Writes the records after the cursor's, as long as each is plain: without headers, with a value, and
+   * with lengths and deltas of two bytes at most. The first that is not, or that looks damaged, or does
+   * not fit, is left to `next` and `writeRecord`, which these are as good as: one loop over the staged
+   * bytes takes half their time. Something was written before.
+   * @param countMax records
+   * @param sizeBytesMax what `sizeBytes` may come to
+   * @returns how many were written; the cursor stands behind them
+   */
+  writePlainRecords(cursor: RecordCursor, countMax: number, sizeBytesMax: number): number {
+    const { scratch, stagedAt } = this;
+    const { baseOffset, lastOffset, baseTimestamp, logAppendTime } = cursor;
+    const { format } = this.frame;
+    const isJsonCopied = !this.isLines && (format === 'default' || format === 'json');
+    const positionMax = this.outputStart + sizeBytesMax - TAIL_BYTES - (this.isLines ? 1 : 0);
+    const headStartMax = scratch.length - PLAIN_HEAD_BYTES_MAX;
+    const wanted = Math.min(countMax, cursor.remaining);
+    let at = stagedAt + cursor.position;
+    let { offset } = cursor;
+    let count = 0;
+    for (; count < wanted && at <= headStartMax; count++) {
+      const length = shortVarint(scratch, at);
+      const bodyAt = at + shortVarintBytes(length);
+      const end = bodyAt + (length >>> 1);
+      const timestampDelta = shortVarint(scratch, bodyAt + 1);
+      const offsetDeltaAt = bodyAt + 1 + shortVarintBytes(timestampDelta);
+      const offsetDelta = shortVarint(scratch, offsetDeltaAt);
+      // Odd is what is negative, or longer.
+      if (((length | timestampDelta | offsetDelta) & 1) !== 0 || end > scratch.length) break;
+      const recordOffset = baseOffset + (offsetDelta >>> 1);
+      if (recordOffset <= offset || recordOffset > lastOffset) break;
+      if (recordOffset < this.templateOffsetMin || recordOffset >= this.templateOffsetLimit) break;
+
+      const keyLengthAt = offsetDeltaAt + shortVarintBytes(offsetDelta);
+      const keyLength = shortVarint(scratch, keyLengthAt);
+      const hasKey = keyLength !== NULL_LENGTH;
+      if (hasKey && (keyLength & 1) !== 0) break;
+      const keyAt = keyLengthAt + shortVarintBytes(keyLength);
+      const keyEnd = hasKey ? keyAt + (keyLength >>> 1) : keyAt;
+      if (keyEnd + 1 >= end) break;
+      const valueLength = shortVarint(scratch, keyEnd);
+      const valueAt = keyEnd + shortVarintBytes(valueLength);
+      const valueEnd = valueAt + (valueLength >>> 1);
+      // What is left is the count of the headers.
+      if ((valueLength & 1) !== 0 || valueEnd + 1 !== end || scratch[valueEnd] !== 0) break;
+
+      const bytesMax = this.outputStart + (end - at) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
+      if (this.position + bytesMax > stagedAt) break;
+      const timestamp = logAppendTime ?? baseTimestamp + (timestampDelta >>> 1);
+      if (timestamp !== this.templateTimestamp) {
+        if (timestamp > Number.MAX_SAFE_INTEGER) break;
+        this.changeTimestamp(recordOffset, timestamp);
+      }
+      const { position, resumeAt } = this;
+      const attributes = scratch[bodyAt] as number;
+      this.copyTemplate(recordOffset, hasKey);
+      if (hasKey) {
+        const isJsonKey = (attributes & RECORD_KEY_IS_JSON) !== 0;
+        this.writeBytes(keyAt - stagedAt, keyEnd - stagedAt, isJsonKey);
+        this.writeAscii(',"value":');
+      }
+      const isJsonValue = (attributes & RECORD_VALUE_IS_JSON) !== 0;
+      if (isJsonCopied && isJsonValue) {
+        scratch.copyWithin(this.position, valueAt, valueEnd);
+        this.position += valueEnd - valueAt;
+      } else {
+        this.writeBytes(valueAt - stagedAt, valueEnd - stagedAt, isJsonValue);
+      }
+      if (this.position > positionMax) {
+        this.position = position;
+        this.resumeAt = resumeAt;
+        break;
+      }
+      this.resumeAt = RESUME_AT_TAIL;
+      offset = recordOffset;
+      at = end;
+    }
+    if (count > 0) cursor.passOver(at - stagedAt, count, offset);
+    return count;
+  }
+
+  /** Writes what stands before a record's value, or before its key when it has one. */
+  private copyTemplate(offset: number, hasKey: boolean): void {
+    const { scratch, position, resumeAt: from } = this;
+    const to = hasKey ? this.templateKeyAt : this.templateEnd;
+    scratch.copyWithin(position, from, to);
+    const shift = position - from;
+    writeDigits(scratch, shift + this.templateOffsetAt, shift + this.templateOffsetEnd, offset);
+    this.position = position + to - from;
   }
 
   /** Most bytes that a record can take with the end of the one before it. */
@@ -403,32 +484,14 @@ function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
-/** Fills `[start, end)` with the digits of a whole number >= 0 that has as many. */
-function writeDigits(bytes: Uint8Array, start: number, end: number, value: number): void {
-  let rest = value;
-  let at = end;
-  if (rest >= INT32_LIMIT) {
-    // Nine digits apart: division of 32-bit integers is several times as fast.
-    const high = Math.floor(rest / 1e9);
-    writeDigits(bytes, end - 9, end, rest - high * 1e9);
-    rest = high;
-    at = end - 9;
-  }
-  while (at > start) {
-    const quotient = (rest / 10) | 0;
-    bytes[--at] = ZERO + rest - quotient * 10;
-    rest = quotient;
-  }
+/** The zigzag of a varint of one or two bytes, written as short as can be; NO_SHORT_VARINT else. */
+function shortVarint(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] as number;
+  if (first < 0x80) return first;
+  const second = bytes[at + 1] as number;
+  return second === 0 || second >= 0x80 ? NO_SHORT_VARINT : (second << 7) | (first & 0x7f);
 }
 
-/** @returns the position after the escape of `byte` */
-function writeEscape(bytes: Uint8Array, position: number, byte: number, letter: number): number {
-  bytes[position] = BACKSLASH;
-  bytes[position + 1] = letter;
-  if (letter !== LOWER_U) return position + 2;
-  bytes[position + 2] = ZERO;
-  bytes[position + 3] = ZERO;
-  bytes[position + 4] = HEX[byte >> 4] as number;
-  bytes[position + 5] = HEX[byte & 0x0f] as number;
-  return position + 6;
+function shortVarintBytes(zigzag: number): number {
+  return zigzag < 0x80 ? 1 : 2;
 }

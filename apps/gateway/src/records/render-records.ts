@@ -205,6 +205,8 @@ export class RecordsAnswer {
         return;
       }
       this.count++;
+      const sizeLeft = bytesMax - this.sizeBytes;
+      this.count += writer.writePlainRecords(cursor, recordsMax - this.count, sizeLeft);
       this.nextOffset = cursor.offset + 1;
     }
   }
