@@ -166,6 +166,8 @@ export interface FetchRequest extends TopicPartition {
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once, with what is there. */
   readonly signal?: AbortSignal;
+  /** Who asks: a read from disk whose turn comes when they are gone is not made. */
+  readonly caller?: { readonly isGone: boolean };
   /**
    * It waits on behalf of all live readers of its partition, one such fetch a partition: not counted
    * among the waiting fetches that are limited.

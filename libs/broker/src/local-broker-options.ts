@@ -21,6 +21,8 @@ export interface LocalBrokerSettings {
   readonly batchSizeBytes: number;
   readonly lingerMs: number;
   readonly longPollsMax: number;
+  /** Reads of records from disk that may be under way; others wait in their order. */
+  readonly diskReadsMax: number;
   readonly topicsMax: number;
   readonly partitionsMax: number;
   readonly autoCreateTopics: boolean;
@@ -63,10 +65,14 @@ export interface BrokerStatus {
   readonly bufferWaiters: number;
   /** Produce requests refused with BUFFER_EXHAUSTED since the start. */
   readonly bufferExhaustedTotal: number;
-  /** Fetches that wait now. */
+  /** Fetches that wait for records now. */
   readonly delayedFetches: number;
   /** Fetches refused because too many waited, since the start. */
   readonly delayedFetchesRefusedTotal: number;
+  /** Reads of records from disk that are under way. */
+  readonly diskReads: number;
+  /** Fetches that wait for their turn to read from disk. */
+  readonly diskReadsWaiting: number;
 }
 
 /** One partition that this broker should serve. */

@@ -55,7 +55,7 @@ async function openOn(
   const store = await EmbeddedStore.open({ ...settings, ...ports, reserve });
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
   const delayedFetchesMax = settings.longPollsMax;
-  const replicas = new ReplicaManager({ ...ports, logManager, brokerId, delayedFetchesMax });
+  const replicas = new ReplicaManager({ ...settings, ...ports, logManager, delayedFetchesMax });
   const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
   const admin = new TopicAdmin({ ...settings, ...ports, store, registry, replicas });
   const producePath = new ProducePath({ ...settings, ...ports, replicas });
@@ -136,6 +136,8 @@ function statusOf({ registry, replicas, producePath, reserve }: WatchedParts): B
     bufferExhaustedTotal: buffer.exhaustedTotal,
     delayedFetches: replicas.delayedFetches.count,
     delayedFetchesRefusedTotal: replicas.delayedFetches.refusedTotal,
+    diskReads: replicas.diskReads.running,
+    diskReadsWaiting: replicas.diskReads.waiting,
   };
 }
 

@@ -149,7 +149,7 @@ interface SharedAnswer {
 export function readNow(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {
   const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
   if (fault !== undefined) return Promise.reject(fault);
-  const batches = readBatches(partition, fetch.offset, fetch.maxBytes);
+  const batches = readBatches(partition, fetch);
   return batches instanceof Promise
     ? batches.then((read) => fetchedBatches(partition, read))
     : Promise.resolve(fetchedBatches(partition, batches));

@@ -13,6 +13,8 @@ export interface PartitionFetch {
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once, with what is there. */
   readonly signal?: AbortSignal;
+  /** Who asks: what is not read yet when they are gone is not read. */
+  readonly caller?: { readonly isGone: boolean };
   /** One of these a partition waits for many readers: it is not counted against the limit. */
   readonly isFeed?: boolean;
 }
@@ -57,17 +59,28 @@ export function positionFault(
   );
 }
 
-/** The committed batches from `offset` on; synchronous where the tail cache has them. */
+/** The committed batches from the fetch's offset on; synchronous where the tail cache has them. */
 export function readBatches(
   partition: Partition,
-  offset: Offset,
-  maxBytes: number,
+  fetch: PartitionFetch,
 ): readonly RecordBatch[] | Promise<readonly RecordBatch[]> {
   const { log, highWatermark } = partition;
+  const { offset, maxBytes } = fetch;
   if (offset >= highWatermark) return [];
-  return (
-    log.readCached(offset, maxBytes, highWatermark) ?? log.read(offset, maxBytes, highWatermark)
-  );
+  return log.readCached(offset, maxBytes, highWatermark) ?? readFromDisk(partition, fetch);
+}
+
+/** Reads when it is its turn; by then things may have changed. */
+function readFromDisk(
+  partition: Partition,
+  fetch: PartitionFetch,
+): Promise<readonly RecordBatch[]> {
+  return partition.diskReads.run(async () => {
+    if (fetch.caller?.isGone === true) return [];
+    const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
+    if (fault !== undefined) throw fault;
+    return partition.log.read(fetch.offset, fetch.maxBytes, partition.highWatermark);
+  });
 }
 
 export function fetchedBatches(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeRecordBatches, LogManager, silentLogObserver } from '#log';
 import { parseTopicConfig, RECORD_STRIDE } from '#protocol';
-import { silentLogger } from '#runtime';
+import { Limiter, silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import { Partition } from './partition.js';
 
@@ -88,7 +88,9 @@ async function opened(): Promise<{ readonly partition: Partition; readonly rises
   const target = { topic: 'events', partition: 0 };
   const log = await manager.createLog(target, 'id', parseTopicConfig({}, 1));
   const rises: number[] = [];
-  const partition = new Partition(log, METADATA, (one) => rises.push(one.highWatermark));
+  const partition = new Partition(log, METADATA, new Limiter(1), (one) =>
+    rises.push(one.highWatermark),
+  );
   await partition.becomeLeader(METADATA);
   return { partition, rises };
 }

@@ -18,7 +18,7 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { assert } from '#runtime';
+import { assert, type Limiter } from '#runtime';
 
 export class Partition {
   readonly topicPartition: TopicPartition;
@@ -29,10 +29,14 @@ export class Partition {
   #commitWaiters: CommitWaiter[] = [];
   readonly #onHighWatermark: (partition: Partition) => void;
 
-  /** @param onHighWatermark called after every rise, and when the partition is closed */
+  /**
+   * @param diskReads lets the reads of all partitions that go to disk take turns
+   * @param onHighWatermark called after every rise, and when the partition is closed
+   */
   constructor(
     log: Log,
     metadata: PartitionMetadata,
+    readonly diskReads: Limiter,
     onHighWatermark: (partition: Partition) => void,
   ) {
     this.topicPartition = log.topicPartition;

@@ -16,7 +16,7 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import type { Logger, Scheduler } from '#runtime';
+import { Limiter, type Logger, type Scheduler } from '#runtime';
 import { DelayedFetches, readNow } from './delayed-fetches.js';
 import {
   type FetchedBatches,
@@ -37,6 +37,7 @@ interface ReplicaManagerOptions {
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly delayedFetchesMax: number;
+  readonly diskReadsMax: number;
 }
 
 /** A partition that this broker should serve and cannot. */
@@ -52,6 +53,8 @@ interface ListedPosition {
 
 export class ReplicaManager {
   readonly delayedFetches: DelayedFetches;
+  /** What is not cached is read in turn, over all partitions: a read holds the memory it reads into. */
+  readonly diskReads: Limiter;
   readonly #options: ReplicaManagerOptions;
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
   readonly #offline = new Map<string, OfflinePartition>();
@@ -59,6 +62,7 @@ export class ReplicaManager {
   constructor(options: ReplicaManagerOptions) {
     this.#options = options;
     this.delayedFetches = new DelayedFetches(options.scheduler, options.delayedFetchesMax);
+    this.diskReads = new Limiter(options.diskReadsMax);
   }
 
   partition(topic: string, partition: number): Partition | undefined {
@@ -141,7 +145,7 @@ export class ReplicaManager {
     if (fetch.waitMs === 0) return readNow(partition, fetch);
     const fault = positionFault(partition, fetch);
     if (fault !== undefined) return Promise.reject(fault);
-    const read = readBatches(partition, fetch.offset, fetch.maxBytes);
+    const read = readBatches(partition, fetch);
     if (read instanceof Promise) {
       // Not in the cache: the reader is behind the tail.
       return read.then((batches) => fetchedBatches(partition, batches));
@@ -234,7 +238,10 @@ export class ReplicaManager {
         return;
       }
       const log = await this.#openLog(topicPartition, topic.id, metadata, config);
-      const opened = new Partition(log, metadata, (one) => this.delayedFetches.wake(one));
+      const { diskReads } = this;
+      const opened = new Partition(log, metadata, diskReads, (one) => {
+        this.delayedFetches.wake(one);
+      });
       await this.#lead(opened, metadata);
       const served = this.#partitions.get(topic.name);
       if (served !== undefined) served[number] = opened;

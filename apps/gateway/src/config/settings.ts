@@ -175,6 +175,14 @@ export const SETTINGS = {
     max: 1_000_000,
     sentence: 'Fetches that may wait at the same time; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
+  diskReadsMax: wholeNumber({
+    variable: 'SLUICE_DISK_READS_MAX',
+    byDefault: 16,
+    min: 1,
+    max: 1024,
+    sentence:
+      'Reads of records from disk that are under way at the same time, over all partitions; others wait in the order they came. Each holds up to `maxBytes` of memory.',
+  }),
   topicsMax: wholeNumber({
     variable: 'SLUICE_TOPICS_MAX',
     byDefault: 2000,

@@ -37,6 +37,8 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
     bufferExhaustedTotal: 4,
     delayedFetches: 0,
     delayedFetchesRefusedTotal: 0,
+    diskReads: 0,
+    diskReadsWaiting: 0,
   };
 }
 
@@ -49,6 +51,7 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
     logEndOffset: 1,
     sizeBytes: 10,
     isWritable: true,
+    lostRecords: undefined,
     damagedRanges: 0,
     offline: undefined,
     ...changes,
@@ -58,7 +61,6 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
 function watched(partitions: readonly PartitionStatus[]): GatewayMetrics {
   const metrics = new GatewayMetrics();
   metrics.watch({
-    lostRecords: undefined,
     broker: () => statusOf(partitions),
     http: () => HTTP,
     delivery: () => DELIVERY,

@@ -279,6 +279,16 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         'Fetches that wait for records.',
         read((s) => s.delayedFetches),
       ],
+      [
+        'sluice_fetch_disk_reads',
+        'Reads of records from disk that are under way; the limit is SLUICE_DISK_READS_MAX.',
+        read((s) => s.diskReads),
+      ],
+      [
+        'sluice_fetch_disk_reads_waiting',
+        'Fetches that wait for their turn to read from disk.',
+        read((s) => s.diskReadsWaiting),
+      ],
     ];
     for (const [name, help, get] of gauges) this.#gauge(name, help, get);
     this.#readCounter(

@@ -77,6 +77,7 @@ const DEFAULTS: LocalBrokerSettings = {
   batchSizeBytes: 16_384,
   lingerMs: 0,
   longPollsMax: 100,
+  diskReadsMax: 4,
   topicsMax: 10,
   partitionsMax: 30,
   autoCreateTopics: false,

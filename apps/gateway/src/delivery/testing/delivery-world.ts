@@ -260,6 +260,7 @@ const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   batchSizeBytes: 16_384,
   lingerMs: 0,
   longPollsMax: 1,
+  diskReadsMax: 4,
   topicsMax: 10,
   partitionsMax: 30,
   autoCreateTopics: false,

@@ -67,6 +67,7 @@ async function fetchOnce(
     maxBytes,
     minBytes,
     waitMs,
+    caller: exchange,
     ...(leaderEpoch === undefined ? undefined : { leaderEpoch }),
   };
   if (waitMs === 0) return broker.fetch(request);

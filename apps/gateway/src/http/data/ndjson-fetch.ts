@@ -164,6 +164,7 @@ class RecordStream implements SweptStream {
       maxBytes: READ_BYTES,
       minBytes: query.minBytes,
       waitMs: 0,
+      caller: this.#fetch.exchange,
     };
     if (tail === undefined) return this.#options.broker.fetch(request);
     const { waitMs, poll } = tail;
