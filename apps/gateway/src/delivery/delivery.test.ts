@@ -148,6 +148,20 @@ describe('a subscription', () => {
     expect(anew.faults).toEqual([]);
   });
 
+  test('whose topic is deleted while its positions are resolved is refused, and not counted', async () => {
+    const world = await opened({ partitions: 2 });
+    const held = world.hold((request) => request.partition === 1);
+    const offsets = [P0, { ...P0, partition: 1 }].map((target) => ({ ...target, offset: 0 }));
+    const refused = expect(
+      world.subscribe({ topics: ['events'], from: { offsets } }),
+    ).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    await world.until(() => held.count === 1, 'the last position, resolved');
+    await world.broker.deleteTopic('events');
+    held.release();
+    await refused;
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
+  });
+
   test('is refused over the limit of partitions that are read, and leaves nothing behind', async () => {
     const world = await opened({ partitions: 3, cursorsMax: 4 });
     await world.subscribe({ topics: ['events'] });

@@ -77,6 +77,19 @@ describe('an outbox', () => {
     expect(taken).toEqual([20]);
   });
 
+  test('tells of room also where its bound is below the mark at which a stream tells', async () => {
+    const connection = new SlowConnection();
+    const outbox = new Outbox(connection, new OutboxFlusher(), 4);
+    let told = 0;
+    outbox.onRoom = () => (told += 1);
+    outbox.push(Buffer.alloc(6));
+    const hadRoom = outbox.hasRoom();
+    await turn();
+    connection.take();
+    await turn();
+    expect(hadRoom || told === 1).toBe(true);
+  });
+
   test('tells nobody who did not ask', async () => {
     const connection = new SlowConnection();
     const outbox = new Outbox(connection, new OutboxFlusher(), 10);
