@@ -31,30 +31,33 @@ describe('an event id', () => {
     );
   });
 
-  it('is put together around one offset as it is as a whole, whatever moved before', () => {
-    const moves = fc.array(fc.tuple(fc.nat(), offsets), { maxLength: 20 });
+  it('is put together around any one offset as it is as a whole, whatever moved before', () => {
+    const moves = fc.array(fc.tuple(fc.nat(), offsets, fc.nat()), { maxLength: 20 });
     fc.assert(
       fc.property(positionLists, moves, (list, moved) => {
         const positions = positionsOf(list);
-        for (const [pick, offset] of moved) {
-          const { partition } = list[pick % list.length] ?? { partition: 0 };
-          const { before, after } = positions.frameOf(partition);
-          positions.set(partition, offset);
-          expect(`${before}${offset}${after}`).toBe(positions.text());
+        const current = new Map(list.map(({ partition, offset }) => [partition, offset]));
+        const picked = (pick: number): number => list[pick % list.length]?.partition ?? 0;
+        for (const [pick, offset, framed] of moved) {
+          positions.set(picked(pick), offset);
+          current.set(picked(pick), offset);
+          const { before, after } = positions.frameOf(picked(framed));
+          expect(`${before}${current.get(picked(framed))}${after}`).toBe(positions.text());
         }
       }),
     );
   });
 
-  it('has a form of its own for each text around the offset, and no other', () => {
-    const forms = new Map<string, string>();
+  it('has another form around an offset once another partition has moved, and only then', () => {
     fc.assert(
-      fc.property(positionLists, fc.nat(), (list, pick) => {
+      fc.property(positionLists, fc.nat(), fc.nat(), (list, pick, movedPick) => {
         const { partition } = list[pick % list.length] ?? { partition: 0 };
-        const { before, after, form } = positionsOf(list).frameOf(partition);
-        const around = JSON.stringify([before, after]);
-        expect(forms.get(form) ?? around).toBe(around);
-        forms.set(form, around);
+        const moved = list[movedPick % list.length] ?? { partition: 0, offset: 0 };
+        const positions = positionsOf(list);
+        const { form } = positions.frameOf(partition);
+        positions.set(moved.partition, moved.offset === 0 ? 1 : moved.offset - 1);
+        const isOther = positions.frameOf(partition).form !== form;
+        expect(isOther).toBe(moved.partition !== partition);
       }),
     );
   });
