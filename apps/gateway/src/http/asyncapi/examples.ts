@@ -11,8 +11,8 @@ import type { Frame, ServerExample, SocketExample } from './socket-example.js';
 const TIMESTAMP = 1_750_000_000_000;
 const START = [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 0 }));
 const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
-const NO_SUCH_TOPIC = 'There is no topic "nowhere".';
-const NO_SUCH_SUBSCRIPTION = 'There is no subscription "nobody" on this connection.';
+const NO_SUCH_PARTITION = 'there is no partition 9, the topic has 3';
+const NO_SUCH_SUBSCRIPTION = 'here is no subscription "nobody" on this connection';
 
 export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   {
@@ -41,16 +41,6 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     },
   },
   {
-    name: 'publish-unacknowledged',
-    summary: 'Without waiting for the disk: nothing is known of the offset',
-    message: {
-      event: 'publish',
-      id: '2',
-      data: { topic: 'orders', acks: '0', partition: 0, records: [{ value: 'whatever' }] },
-    },
-    answer: { event: 'published', id: '2', data: { offsets: null } },
-  },
-  {
     name: 'publish-fault',
     summary: 'Nothing is written when any record has a fault',
     message: {
@@ -60,14 +50,9 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     },
     answer: problem('3', {
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
-      detail: 'There is no partition 9 of topic "orders".',
+      detail: `Nothing was written to topic "orders": ${NO_SUCH_PARTITION}.`,
       isWrite: true,
-      faults: [
-        {
-          pointer: '/data/records/0/partition',
-          detail: 'There is no partition 9 of topic "orders".',
-        },
-      ],
+      faults: [{ pointer: '/data/records/0/partition', detail: NO_SUCH_PARTITION }],
     }),
   },
   {
@@ -120,7 +105,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     message: { event: 'subscribe', id: '7', data: { subscription: 'none', topic: 'nowhere' } },
     answer: problem('7', {
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
-      detail: NO_SUCH_TOPIC,
+      detail: 'There is no topic "nowhere".',
       about: { subscription: 'none' },
     }),
   },
@@ -137,7 +122,11 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
       id: '8',
       data: { subscription: 'mine', topic: 'orders', partition: 0, offset: 0 },
     },
-    answer: { event: 'subscribed', id: '8', data: { subscription: 'mine', positions: START } },
+    answer: {
+      event: 'subscribed',
+      id: '8',
+      data: { subscription: 'mine', positions: [START[0]] },
+    },
   },
   {
     name: 'commit',
@@ -161,10 +150,20 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
       },
     },
   },
+  {
+    name: 'publish-unacknowledged',
+    summary: 'Without waiting for the disk: nothing is known of the offset',
+    message: {
+      event: 'publish',
+      id: '2',
+      data: { topic: 'orders', acks: '0', partition: 0, records: [{ value: 'whatever' }] },
+    },
+    answer: { event: 'published', id: '2', data: { offsets: null } },
+  },
   ...(['ack', 'nack', 'extend', 'reject'] as const).map(
     (event, index): SocketExample => ({
       name: event,
-      summary: 'Belongs to queue mode, which this version does not have yet',
+      summary: 'Belongs to queue mode; this subscription is in stream mode',
       message: {
         event,
         id: String(10 + index),
@@ -172,7 +171,9 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
       },
       answer: problem(String(10 + index), {
         code: 'INVALID_REQUEST',
-        detail: `"${event}" belongs to queue mode, which this version does not have yet.`,
+        detail:
+          'The subscription "all" is in stream mode, where records are not acknowledged one by one: ' +
+          '"commit" says how far they were processed.',
         about: { subscription: 'all' },
       }),
     }),
@@ -189,8 +190,9 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     message: { event: 'unsubscribe', id: '15', data: { subscription: 'nobody' } },
     answer: problem('15', {
       code: 'INVALID_REQUEST',
-      detail: NO_SUCH_SUBSCRIPTION,
+      detail: `T${NO_SUCH_SUBSCRIPTION}.`,
       about: { subscription: 'nobody' },
+      faults: [{ pointer: '/data/subscription', detail: `t${NO_SUCH_SUBSCRIPTION}` }],
     }),
   },
   {
@@ -241,11 +243,11 @@ export const SERVER_EXAMPLES: readonly ServerExample[] = [
       event: 'reset',
       data: {
         topic: 'orders',
-        partition: 0,
+        partition: 1,
         offset: 2,
         ...problemData({
           code: 'OFFSET_OUT_OF_RANGE',
-          detail: 'Offset 0 is not in the log of partition 0 of topic "orders".',
+          detail: 'Offset 0 is not in the log of partition 1 of topic "orders".',
           about: { subscription: 'late' },
           members: { logStartOffset: 2, highWatermark: 3 },
         }),

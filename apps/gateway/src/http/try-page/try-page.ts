@@ -11,7 +11,7 @@ const MODULES = [
   'topic-picker.js',
   'page.js',
 ];
-const STYLES = ['page.css', 'records.css'];
+const STYLES = ['page.css', 'fields.css', 'records.css'];
 
 export interface TryPage {
   readonly html: string;

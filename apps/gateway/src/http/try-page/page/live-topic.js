@@ -4,7 +4,7 @@ import { inWords, ProblemError, wordsOf } from './gateway-http.js';
 import { ConnectionLostError } from './gateway-socket.js';
 
 /** Records that the gateway may send before more are granted. */
-const WINDOW_RECORDS = 500;
+const WINDOW_RECORDS = 1000;
 /** How long until a subscription that was refused for now is asked for again. */
 const REFUSED_RETRY_MS = 1000;
 

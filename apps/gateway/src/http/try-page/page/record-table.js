@@ -1,10 +1,22 @@
 // The table of records. What records contain becomes text nodes, never markup.
 
 /** Rows in the document; older records are dropped from the page, not from the log. */
-export const ROWS_MAX = 500;
+export const ROWS_MAX = 200;
+/** Fewer than these are shown to arrive; a flood of them would only flicker. */
+const ARRIVALS_MAX = 30;
 const SUMMARY_CHARACTERS_MAX = 300;
 const DETAIL_CHARACTERS_MAX = 200_000;
 const HUES = 12;
+
+// To make one costs far more than to use it.
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hourCycle: 'h23',
+});
+const DAY = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 
 export class RecordTable {
   #body;
@@ -17,8 +29,14 @@ export class RecordTable {
   /** @param records in the order in which they came; the newest is shown first */
   add(records) {
     const rows = records.slice(-ROWS_MAX).map(rowOf).toReversed();
+    if (rows.length < ARRIVALS_MAX) for (const row of rows) row.className = 'arrival';
+    const kept = [...this.#body.rows].slice(0, ROWS_MAX - rows.length);
+    if (kept.length === 0) {
+      this.#body.replaceChildren(...rows);
+      return;
+    }
+    while (this.#body.rows.length > kept.length) this.#body.lastElementChild.remove();
     this.#body.prepend(...rows);
-    while (this.#body.rows.length > ROWS_MAX) this.#body.lastElementChild.remove();
   }
 
   clear() {
@@ -46,14 +64,8 @@ function timeOf(timestamp) {
   if (timestamp === null) return element('span', { className: 'none' }, 'none');
   const date = new Date(timestamp);
   const isToday = date.toDateString() === new Date().toDateString();
-  const clock = date.toLocaleTimeString(undefined, {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    fractionalSecondDigits: 3,
-    hour12: false,
-  });
-  const day = date.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
+  const clock = CLOCK.format(date);
+  const day = DAY.format(date);
   const iso = date.toISOString();
   return element('time', { dateTime: iso, title: iso }, isToday ? clock : `${day} ${clock}`);
 }

@@ -1,0 +1,113 @@
+/**
+ * Makes the README's pictures of /try, docs/images/try-light.png and try-dark.png, from a gateway of
+ * its own with records of its own.
+ *
+ * usage: node scripts/screenshot-try.mjs
+ *
+ * CHROMIUM is the browser's path (/usr/bin/chromium). On Debian the pictures look as they do here with
+ * the packages fonts-inter and fonts-jetbrains-mono.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const images = join(root, 'docs/images');
+const DRINKS = ['oolong', 'espresso', 'matcha', 'chai', 'cocoa'];
+const ORDERS = 17;
+/** How far apart the arrivals of two rows look. */
+const ROW_MS = 160;
+
+execFileSync(process.execPath, [join(root, 'scripts/build-if-needed.mjs')], { stdio: 'inherit' });
+const dataDir = mkdtempSync(join(tmpdir(), 'sluice-screenshot-'));
+const gateway = spawn(process.execPath, [join(root, 'dist/apps/gateway/main.js')], {
+  env: { ...process.env, SLUICE_PORT: '0', SLUICE_DATA_DIR: dataDir, SLUICE_LOG_FORMAT: 'json' },
+  stdio: ['ignore', 'ignore', 'pipe'],
+});
+const ended = once(gateway, 'close');
+try {
+  const url = await serving();
+  await produceOrders(url);
+  await takePictures(url);
+} finally {
+  gateway.kill('SIGTERM');
+  await ended;
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** The gateway's address, once it serves. */
+async function serving() {
+  for await (const line of createInterface(gateway.stderr)) {
+    const { msg, url } = JSON.parse(line);
+    if (msg === 'started') return url;
+  }
+  throw new Error('the gateway ended before it served');
+}
+
+async function produceOrders(url) {
+  await post(`${url}/v1/topics`, { name: 'orders', partitions: 3 });
+  for (let order = 0; order < ORDERS; order += 1) {
+    const key = `table-${(order * 7) % 9}`;
+    const value = { drink: DRINKS[(order * 3) % DRINKS.length], cups: 1 + (order % 3) };
+    const headers = { till: `till-${1 + (order % 2)}` };
+    await post(`${url}/v1/topics/orders/records`, { records: [{ key, value, headers }] });
+  }
+}
+
+async function post(url, body) {
+  const headers = { 'Content-Type': 'application/json' };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+async function takePictures(url) {
+  mkdirSync(images, { recursive: true });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
+  try {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await browser.newPage({
+        colorScheme,
+        locale: 'en-GB',
+        viewport: { width: 1180, height: 700 },
+        deviceScaleFactor: 1.5,
+      });
+      await page.goto(`${url}/try?topic=orders&from=earliest`);
+      await useThePage(page);
+      await page.screenshot({ path: join(images, `try-${colorScheme}.png`) });
+      await page.close();
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+async function useThePage(page) {
+  await page.locator('#connection[data-state="live"]').waitFor();
+  await page
+    .locator('#rows tr')
+    .nth(ORDERS - 1)
+    .waitFor();
+  await page.getByLabel('Value', { exact: true }).fill('{"drink": "oolong", "cups": 2}');
+  await page.getByLabel('Key').fill('table-4');
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await page.getByText(/^Stored/).waitFor();
+  await page.locator('#rows tr').nth(ORDERS).waitFor();
+  await page.locator('#rows summary').nth(3).click();
+  await page.mouse.move(0, 0);
+  // Every picture shows the same moment: the newest row has just come, those before it earlier.
+  await page.evaluate(`
+    for (const [index, row] of [...document.querySelectorAll('#rows tr')].entries()) {
+      for (const arrival of row.getAnimations()) {
+        arrival.pause();
+        arrival.currentTime = Math.min(index * ${ROW_MS}, 1600);
+      }
+    }`);
+}

@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { chromiumPath } from './chromium.js';
+
+/** Scripts that tests call in the page. */
+const IN_PAGE = new URL('in-page/', import.meta.url);
+
+/** What a browser says of a connection that is refused while a gateway is away; no page can keep it. */
+const REFUSED = /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|WebSocket connection to/;
+
+/** One Chromium for the tests of a file. */
+export class BrowserUnderTest {
+  readonly #browser: Browser;
+
+  private constructor(browser: Browser) {
+    this.#browser = browser;
+  }
+
+  static async launch(): Promise<BrowserUnderTest> {
+    // Chromium refuses to run its sandbox as root.
+    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    return new BrowserUnderTest(await chromium.launch({ executablePath: chromiumPath(), args }));
+  }
+
+  /** A page in a context of its own, so that tests share nothing. */
+  async page(options: BrowserContextOptions = {}): Promise<WatchedPage> {
+    const context = await this.#browser.newContext(options);
+    for (const script of ['contrast.js', 'seen-rows.js']) {
+      await context.addInitScript({ path: fileURLToPath(new URL(script, IN_PAGE)) });
+    }
+    return new WatchedPage(await context.newPage());
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+  }
+}
+
+/** A page, and what went wrong on it. */
+export class WatchedPage {
+  /** Errors of scripts, of the console and of the Content-Security-Policy. */
+  readonly errors: string[] = [];
+  /** Every address that was asked for, WebSockets too. */
+  readonly addresses: string[] = [];
+
+  constructor(readonly page: Page) {
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(message.text());
+    });
+    page.on('request', (request) => this.addresses.push(request.url()));
+    page.on('websocket', (socket) => this.addresses.push(socket.url()));
+  }
+
+  /** Errors but those of a gateway that is away. */
+  get ownErrors(): string[] {
+    return this.errors.filter((error) => !REFUSED.test(error));
+  }
+
+  /** Addresses at another host than that of `url`, or at another port. */
+  foreignAddresses(url: string): string[] {
+    const { host } = new URL(url);
+    return this.addresses.filter(
+      (address) => !address.startsWith('data:') && new URL(address).host !== host,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+}

@@ -1,0 +1,300 @@
+import { randomUUID } from 'node:crypto';
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
+import supertest from 'supertest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type OpenApiDocument,
+  operationsOf,
+} from '../../apps/gateway/src/http/openapi/openapi-types.js';
+import { GatewayProcess } from '../support/gateway.js';
+import { BrowserUnderTest, type WatchedPage } from './browser-under-test.js';
+
+interface SeenRecord {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+interface SeenRow extends SeenRecord {
+  readonly key: string;
+  readonly value: string;
+}
+
+interface Contrast {
+  readonly what: string;
+  readonly ratio: number;
+}
+
+/** How long a browser on a busy machine may take. */
+const PATIENCE = { timeout: 20_000 };
+
+let gateway: GatewayProcess;
+let browser: BrowserUnderTest;
+const open: WatchedPage[] = [];
+
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([GatewayProcess.start(), BrowserUnderTest.launch()]);
+});
+
+afterAll(async () => {
+  await Promise.all([browser?.close(), gateway?.dispose()]);
+});
+
+afterEach(async () => {
+  const pages = open.splice(0);
+  await Promise.all(pages.map((page) => page.close()));
+  for (const page of pages) {
+    expect(page.ownErrors).toEqual([]);
+    expect(page.foreignAddresses(gateway.url)).toEqual([]);
+  }
+});
+
+describe('/try', () => {
+  test('creates the first topic and publishes the first record, with the keyboard alone', async () => {
+    const name = topicName();
+    const page = await visit('/try');
+    await page.getByText('There is no topic yet. Create the first one.').waitFor();
+    await page.getByLabel('Name').fill(name);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+    // The field that a person wants next has the focus.
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => rowsOf(page), PATIENCE).toMatchObject([{ value: '{"hello":"world"}' }]);
+    expect(await page.getByRole('status').allTextContents()).toContainEqual(
+      expect.stringMatching(/^Stored: partition \d, offset 0, in \d+ ms\.$/),
+    );
+    expect(new URL(page.url()).searchParams.get('topic')).toBe(name);
+  });
+
+  test('shows what is produced while it is open, as text and as it was written', async () => {
+    const topic = await createTopic(1);
+    const page = await visit(`/try?topic=${topic}`);
+    await isLive(page);
+    await produceText(topic, '{"n": 12345678901234567890, "price": 1.0}', 'application/json');
+    await produce(topic, [
+      { value: '<img src="/nowhere" onerror="document.title = 1">', key: '<b>' },
+      { value: null, key: 'gone' },
+      { valueBase64: '3q2+7w==' },
+    ]);
+    await expect
+      .poll(() => rowsOf(page), PATIENCE)
+      .toEqual([
+        row(0, '–', '{"n":12345678901234567890,"price":1.0}'),
+        row(1, '<b>', '<img src="/nowhere" onerror="document.title = 1">'),
+        row(2, 'gone', 'tombstonenull'),
+        row(3, '–', 'base643q2+7w=='),
+      ]);
+    expect(await page.getByRole('region', { name: 'Records' }).locator('img').count()).toBe(0);
+    await page.locator('#rows summary').first().click();
+    await page.locator('#rows pre', { hasText: '3q2+7w==' }).waitFor();
+  });
+
+  test('publishes JSON as it is typed, text as its bytes, and to the partition asked for', async () => {
+    const topic = await createTopic(3);
+    const page = await visit(`/try?topic=${topic}`);
+    await isLive(page);
+    await page.getByLabel('Value', { exact: true }).fill('{"b": 1.00,\n "a": [2]}');
+    await page.getByLabel('Key').fill('ada');
+    await page.getByLabel('Partition', { exact: true }).selectOption('2');
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await expect.poll(() => rowsOf(page), PATIENCE).toHaveLength(1);
+    await page.getByText('Text', { exact: true }).click();
+    await page.getByLabel('Value', { exact: true }).fill('{"not JSON", grüße}');
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await expect.poll(() => rowsOf(page), PATIENCE).toHaveLength(2);
+    const path = `/v1/topics/${topic}/partitions/2/records?limit=1&format=raw`;
+    const raw = async (offset: number): Promise<string> =>
+      (await fetch(`${gateway.url}${path}&offset=${offset}`)).text();
+    expect(await raw(0)).toBe('{"b": 1.00,\n "a": [2]}');
+    expect(await raw(1)).toBe('{"not JSON", grüße}');
+  });
+
+  test('a pause loses nothing: the records wait, and come in order afterwards', async () => {
+    const topic = await createTopic(1);
+    const page = await visit(`/try?topic=${topic}&from=earliest`);
+    await isLive(page);
+    const pause = page.getByRole('button', { name: 'Pause' });
+    await pause.click();
+    // Three times what the page takes before it has shown some.
+    const count = 3000;
+    await produce(
+      topic,
+      Array.from({ length: count }, (_, value) => ({ value })),
+    );
+    await page.getByText('3,000 records wait for you').waitFor();
+    expect(await rowsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByText('3,000 records · newest 200 shown').waitFor();
+    // Rising, of so many records in all, and the last is the log's last: none is missed or repeated.
+    const offsets = offsetsOf(await rowsOf(page), 0);
+    expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b));
+    expect(offsets.slice(-200)).toEqual(range(count).slice(-200));
+    expect(await page.locator('#rows tr').count()).toBe(200);
+  });
+
+  test('goes on after the gateway was restarted: no record is missed or shown twice', async () => {
+    const topic = await createTopic(2);
+    const page = await visit(`/try?topic=${topic}`);
+    await isLive(page);
+    await produceTo(topic, [0, 1, 0]);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(3);
+    const { port } = new URL(gateway.url);
+    await gateway.stop();
+    await page.getByText(/Connection lost|Connecting again/).waitFor();
+    await gateway.start({ SLUICE_PORT: port });
+    // Perhaps before the page is back.
+    await produceTo(topic, [1, 1, 0]);
+    await isLive(page);
+    await produceTo(topic, [0, 1]);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(8);
+    const rows = await rowsOf(page);
+    expect(offsetsOf(rows, 0)).toEqual(range(4));
+    expect(offsetsOf(rows, 1)).toEqual(range(4));
+  });
+
+  test('follows a topic that is given more partitions', async () => {
+    const topic = await createTopic(1);
+    const page = await visit(`/try?topic=${topic}`);
+    await isLive(page);
+    await api().patch(`/v1/topics/${topic}`).send({ partitions: 3 }).expect(200);
+    await produceTo(topic, [2, 1]);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+    const partitions = page.getByLabel('Partition', { exact: true }).locator('option');
+    await expect.poll(() => partitions.allTextContents(), PATIENCE).toEqual(['any', '0', '1', '2']);
+  });
+
+  test('says what is wrong in words', async () => {
+    const topic = await createTopic(1);
+    const page = await visit(`/try?topic=${topic}`);
+    await isLive(page);
+    await page.getByLabel('Value', { exact: true }).fill('{oops');
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await page.getByText(/^The value is not JSON: .* Choose Text to send it as it is\.$/).waitFor();
+    await api().delete(`/v1/topics/${topic}`).expect(204);
+    await page.getByRole('alert').getByText(`The topic "${topic}" was deleted.`).waitFor();
+  });
+
+  test('is readable in light and dark, which differ, and has room on a narrow screen', async () => {
+    const topic = await createTopic(2);
+    await produceTo(topic, [0, 1]);
+    const pictures: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await visit(`/try?topic=${topic}&from=earliest`, {
+        colorScheme,
+        reducedMotion: 'reduce',
+        viewport: { width: 360, height: 740 },
+      });
+      await isLive(page);
+      await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+      await page.getByText('New topic').click();
+      await page.getByText('The same in your code').click();
+      await page.locator('#rows summary').first().click();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      expect(tooFaint(await contrasts(page, 'text'), 4.5)).toEqual([]);
+      expect(tooFaint(await contrasts(page, 'edge'), 3)).toEqual([]);
+      const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+      expect(width).toBe(360);
+      pictures.push((await page.screenshot({ fullPage: true })).toString('base64'));
+    }
+    expect(pictures[0]).not.toBe(pictures[1]);
+  });
+
+  test('is one file with a policy that lets nothing else run', async () => {
+    const response = await fetch(`${gateway.url}/try`);
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    const policy = response.headers.get('content-security-policy') ?? '';
+    expect(policy).toMatch(/^default-src 'none'; script-src 'sha256-[^ ]+'; style-src 'sha256-/);
+    expect(policy).not.toContain('unsafe');
+    const html = await response.text();
+    expect(html).not.toMatch(
+      /<(script|img|iframe)[^>]+src=|<link[^>]+href="(?!data:)|@import|url\(/,
+    );
+  });
+});
+
+describe('/docs', () => {
+  test('shows every operation, and one can be tried out', async () => {
+    const described = await fetch(`${gateway.url}/openapi.json`);
+    const document = (await described.json()) as OpenApiDocument;
+    const page = await visit('/docs');
+    const operations = page.locator('.opblock');
+    await operations.first().waitFor();
+    expect(await operations.count()).toBe([...operationsOf(document)].length);
+    const cluster = operations.filter({ hasText: '/v1/cluster' });
+    await cluster.getByRole('button').first().click();
+    await cluster.getByRole('button', { name: 'Execute' }).click();
+    await cluster.locator('.live-responses-table').getByText('"clusterId"').waitFor();
+    await page.getByRole('link', { name: 'asyncapi.json' }).waitFor();
+  });
+});
+
+async function visit(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const watched = await browser.page({ locale: 'en-GB', ...options });
+  open.push(watched);
+  await watched.page.goto(`${gateway.url}${path}`);
+  return watched.page;
+}
+
+async function isLive(page: Page): Promise<void> {
+  const state: Locator = page.locator('#connection[data-state="live"]');
+  await state.waitFor();
+}
+
+/** Every row that was ever in the table, in the order of their coming. */
+function rowsOf(page: Page): Promise<SeenRow[]> {
+  return page.evaluate<SeenRow[]>('seenRows');
+}
+
+async function rowCount(page: Page): Promise<number> {
+  return (await rowsOf(page)).length;
+}
+
+function contrasts(page: Page, of: 'text' | 'edge'): Promise<Contrast[]> {
+  return page.evaluate<Contrast[]>(`contrasts('${of}')`);
+}
+
+function tooFaint(found: readonly Contrast[], ratioMin: number): Contrast[] {
+  // What finds nothing proves nothing.
+  expect(found.length).toBeGreaterThan(5);
+  return found.filter(({ ratio }) => ratio < ratioMin);
+}
+
+function row(offset: number, key: string, value: string): SeenRow {
+  return { partition: 0, offset, key, value };
+}
+
+function offsetsOf(records: readonly SeenRecord[], partition: number): number[] {
+  return records.filter((each) => each.partition === partition).map(({ offset }) => offset);
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+function api(): ReturnType<typeof supertest> {
+  return supertest(gateway.url);
+}
+
+function topicName(): string {
+  return `t-${randomUUID()}`;
+}
+
+async function createTopic(partitions: number): Promise<string> {
+  const name = topicName();
+  await api().post('/v1/topics').send({ name, partitions }).expect(201);
+  return name;
+}
+
+async function produce(topic: string, records: readonly object[]): Promise<void> {
+  await api().post(`/v1/topics/${topic}/records`).send({ records }).expect(200);
+}
+
+/** One record to each of the partitions, one after the other. */
+async function produceTo(topic: string, partitions: readonly number[]): Promise<void> {
+  for (const partition of partitions) await produce(topic, [{ value: { partition }, partition }]);
+}
+
+/** One record whose value is the text, byte for byte. */
+async function produceText(topic: string, text: string, type: string): Promise<void> {
+  const path = `/v1/topics/${topic}/records?body=value`;
+  await api().post(path).set('Content-Type', type).send(text).expect(200);
+}

@@ -1,0 +1,234 @@
+import { once } from 'node:events';
+import { Parser } from '@asyncapi/parser';
+import { Ajv } from 'ajv';
+import supertest from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { AsyncApiDocumentObject } from '../../apps/gateway/src/http/asyncapi/asyncapi-types.js';
+import { SERVER_EXAMPLES, SOCKET_EXAMPLES } from '../../apps/gateway/src/http/asyncapi/examples.js';
+import type { Frame } from '../../apps/gateway/src/http/asyncapi/socket-example.js';
+import {
+  CLIENT_MESSAGES,
+  SERVER_MESSAGES,
+} from '../../apps/gateway/src/ws/messages/socket-messages.js';
+import { GatewayProcess } from '../support/gateway.js';
+
+const DOCUMENT_ID = 'https://asyncapi.example/';
+/** Members whose values differ from run to run, or are sentences for people. */
+const VOLATILE = new Set(['timestamp', 'detail']);
+
+const clientEvents = Object.keys(CLIENT_MESSAGES);
+const serverEvents = Object.keys(SERVER_MESSAGES);
+
+let gateway: GatewayProcess;
+let document: AsyncApiDocumentObject;
+let ajv: Ajv;
+let client: SocketClient;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start();
+  document = (await (await fetch(`${gateway.url}/asyncapi.json`)).json()) as AsyncApiDocumentObject;
+  ajv = new Ajv({ strict: false });
+  ajv.addSchema(document, DOCUMENT_ID);
+  await api().post('/v1/topics').send({ name: 'orders', partitions: 3 }).expect(201);
+  client = await SocketClient.connect(gateway.url);
+});
+
+afterAll(async () => {
+  client?.close();
+  await gateway?.dispose();
+});
+
+describe('the AsyncAPI document', () => {
+  test('is valid AsyncAPI 3.0', async () => {
+    const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document));
+    const isLatestVersion = 'asyncapi-latest-version';
+    expect(diagnostics.filter(({ code }) => code !== isLatestVersion)).toEqual([]);
+    expect(parsed?.version()).toBe('3.0.0');
+    expect(parsed?.allMessages().all()).toHaveLength(clientEvents.length + serverEvents.length);
+  });
+
+  test('says where the WebSocket is, and its subprotocol', () => {
+    const { host } = new URL(gateway.url);
+    expect(document.servers).toMatchObject({ gateway: { host, protocol: 'ws' } });
+    expect(document.channels['socket']).toMatchObject({
+      address: '/v1/ws',
+      bindings: {
+        ws: { headers: { properties: { 'Sec-WebSocket-Protocol': { const: 'sluice.v1' } } } },
+      },
+    });
+  });
+
+  test('describes what clients send with its answer, and what the gateway sends on its own', () => {
+    const described = Object.entries(document.operations).map(([event, operation]) => [
+      event,
+      operation.action,
+      operation.reply?.messages.map(({ $ref }) => $ref.split('/').at(-1)),
+    ]);
+    const received = Object.entries(CLIENT_MESSAGES).map(([event, { answer }]) => [
+      event,
+      'receive',
+      answer === null ? ['error'] : [answer, 'error'],
+    ]);
+    const answers = new Set(Object.values(CLIENT_MESSAGES).map(({ answer }) => answer));
+    const sent = serverEvents
+      .filter((event) => !answers.has(event as never))
+      .map((event) => [event, 'send', undefined]);
+    expect(described).toEqual([...received, ...sent]);
+  });
+
+  test('has an example of every message, which its schema accepts', () => {
+    for (const [event, message] of Object.entries(document.components.messages)) {
+      expect(message.examples.length, event).toBeGreaterThan(0);
+      for (const { payload } of message.examples) assertDescribed(payload as Frame<string>);
+    }
+  });
+
+  test('a frame with a member too many, or without one it needs, is not accepted', () => {
+    const [subscribe] = document.components.messages['subscribe']?.examples ?? [];
+    const frame = subscribe?.payload as Frame<string> & { readonly data: object };
+    expect(faultsOf(frame)).toBe('');
+    expect(faultsOf({ ...frame, data: { ...frame.data, topicc: 'x' } })).toContain('additional');
+    expect(faultsOf({ event: 'subscribe', data: {} })).toContain('required');
+    expect(faultsOf({ event: 'subscribe' })).toContain('required');
+  });
+});
+
+describe('the examples, sent in their order over one connection', () => {
+  test.each(SOCKET_EXAMPLES.map((example) => [example.name, example] as const))(
+    '%s',
+    async (_, { message, answer }) => {
+      const before = client.errors.length;
+      client.send(message);
+      if (answer === undefined) {
+        // Messages are answered in order: what had to be said was said before this answer.
+        client.send({ event: 'ping', id: 'after' });
+        await client.received(({ id }) => id === 'after');
+        expect(client.errors.slice(before)).toEqual([]);
+        return;
+      }
+      const received = await client.received(({ id }) => id === message.id);
+      expect(steady(received)).toEqual(steady(answer));
+    },
+  );
+
+  test('the gateway knows no other event', async () => {
+    client.send({ event: 'nonsense', id: 'other' });
+    const { data } = await client.received(({ id }) => id === 'other');
+    const { detail } = data as { readonly detail: string };
+    for (const event of clientEvents) expect(detail).toContain(event);
+  });
+});
+
+describe('what the gateway sends on its own', () => {
+  const byName = new Map(SERVER_EXAMPLES.map((example) => [example.name, example.message]));
+
+  test('records', () => isReceived('records'));
+
+  test('assigned', async () => {
+    await api().patch('/v1/topics/orders').send({ partitions: 4 }).expect(200);
+    await isReceived('assigned');
+  });
+
+  test('reset', async () => {
+    const data = { subscription: 'late', topic: 'orders', from: 'earliest', credit: 0 };
+    client.send({ event: 'subscribe', id: 'l', data: { ...data, autoOffsetReset: 'earliest' } });
+    await client.received(({ id }) => id === 'l');
+    const records = [0, 1, 2].map((value) => ({ value, partition: 1 }));
+    await api().post('/v1/topics/orders/records').send({ records }).expect(200);
+    await api().delete('/v1/topics/orders/partitions/1/records?beforeOffset=2').expect(200);
+    client.send({ event: 'credit', data: { subscription: 'late', records: 10 } });
+    await isReceived('reset');
+  });
+
+  test('error', async () => {
+    await api().delete('/v1/topics/orders').expect(204);
+    await isReceived('deleted');
+  });
+
+  test('every event of the document was received, none that it does not have', () => {
+    expect(new Set(client.frames.map(({ event }) => event))).toEqual(new Set(serverEvents));
+    for (const frame of client.frames) assertDescribed(frame);
+  });
+
+  /** Resolves when the frame of the example came. */
+  async function isReceived(name: string): Promise<void> {
+    const example = JSON.stringify(steady(byName.get(name)), sorted);
+    await client.received((frame) => JSON.stringify(steady(frame), sorted) === example);
+  }
+});
+
+/** A connection that keeps every frame that it received. */
+class SocketClient {
+  readonly frames: Frame<string>[] = [];
+  readonly #socket: WebSocket;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on('message', (bytes: Buffer) => {
+      this.frames.push(JSON.parse(bytes.toString()) as Frame<string>);
+    });
+  }
+
+  static async connect(url: string): Promise<SocketClient> {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws`, 'sluice.v1');
+    const client = new SocketClient(socket);
+    await once(socket, 'open');
+    return client;
+  }
+
+  get errors(): readonly Frame<string>[] {
+    return this.frames.filter(({ event }) => event === 'error');
+  }
+
+  send(frame: Frame<string>): void {
+    this.#socket.send(JSON.stringify(frame));
+  }
+
+  /** The first frame of that kind, now or later. */
+  async received(isWanted: (frame: Frame<string>) => boolean): Promise<Frame<string>> {
+    await expect.poll(() => this.frames.some(isWanted), { timeout: 10_000 }).toBe(true);
+    const frame = this.frames.find(isWanted);
+    if (frame === undefined) throw new Error('a frame went away');
+    return frame;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+function assertDescribed(frame: Frame<string>): void {
+  expect(faultsOf(frame), JSON.stringify(frame)).toBe('');
+}
+
+/** What the document's schema of the frame's event has against it; empty: nothing. */
+function faultsOf(frame: Frame<string>): string {
+  const payload = document.components.messages[frame.event]?.payload;
+  if (payload === undefined) return `the document has no event ${frame.event}`;
+  const text = JSON.stringify(payload).replaceAll('"#/', `"${DOCUMENT_ID}#/`);
+  const validate = ajv.compile(JSON.parse(text) as object);
+  return validate(frame) ? '' : ajv.errorsText(validate.errors);
+}
+
+/** The value with what differs from run to run replaced by its type. */
+function steady(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(steady);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      VOLATILE.has(name) ? typeof member : steady(member),
+    ]),
+  );
+}
+
+/** For JSON.stringify: members in the order of their names. */
+function sorted(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => a.localeCompare(b)));
+}
+
+function api(): ReturnType<typeof supertest> {
+  return supertest(gateway.url);
+}
