@@ -60,6 +60,11 @@ const INT32_MAX = 2 ** 31 - 1;
  * leaderEpoch).
  */
 export class RecordBatch {
+  /**
+   * What a reader has made of the batch and keeps with it: readers at the tail meet the same object. A
+   * WeakMap would do too, and cost the garbage collector several times what reading costs.
+   */
+  attachment: object | undefined = undefined;
   #recordsBytes: Buffer | undefined;
 
   /** @throws ProtocolError CORRUPT_MESSAGE when `bytes` is not framed as one batch of magic 2 */
@@ -210,25 +215,6 @@ export function stampBatch(bytes: Buffer, baseOffset: Offset, leaderEpoch: Leade
   bytes.writeUInt32BE(Math.floor(baseOffset / 2 ** 32), BASE_OFFSET_AT);
   bytes.writeUInt32BE(baseOffset % 2 ** 32, BASE_OFFSET_AT + 4);
   bytes.writeInt32BE(leaderEpoch, LEADER_EPOCH_AT);
-}
-
-/**
- * A batch that has offsets and no records, such as compaction leaves.
- * @param offsets both included, at most 2^31 - 1 apart
- */
-export function emptyBatch(
-  { baseOffset, lastOffset }: { readonly baseOffset: Offset; readonly lastOffset: Offset },
-  leaderEpoch: LeaderEpoch,
-): Buffer {
-  const bytes = Buffer.alloc(RECORD_BATCH_HEADER_BYTES);
-  stampBatch(bytes, baseOffset, leaderEpoch);
-  bytes.writeInt32BE(RECORD_BATCH_HEADER_BYTES - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
-  bytes[MAGIC_AT] = RECORD_BATCH_MAGIC;
-  bytes.writeInt32BE(lastOffset - baseOffset, LAST_OFFSET_DELTA_AT);
-  // Timestamps, producer id, epoch and sequence: none.
-  bytes.fill(0xff, BASE_TIMESTAMP_AT, RECORD_COUNT_AT);
-  bytes.writeUInt32BE(crc32c(bytes, ATTRIBUTES_AT), CRC_AT);
-  return bytes;
 }
 
 /**

@@ -3,8 +3,8 @@
  * object for all of them (the log's tail cache), so it is rendered once and sent many times.
  *
  * Bounded by bytes. What leaves first is what came first, unless it was used since: then it gets
- * another round. The cache knows batches weakly, so that it keeps none alive that the log has let
- * go of.
+ * another round. What is known of a batch is attached to it, so that the cache keeps none alive that
+ * the log has let go of.
  *
  * A batch read from disk is an object that is never seen again. `render` therefore keeps a batch's
  * JSON only from its second reader on, and a scan of old records leaves the cache alone.
@@ -28,12 +28,16 @@ export interface RenderCacheCounters {
   readonly sizeBytes: number;
 }
 
-/** What is known of one batch. */
-interface Entry {
-  /** Undefined: seen once, or evicted. */
-  rendered: RenderedBatch | undefined;
-  sizeBytes: number;
-  wasUsed: boolean;
+/** What is known of one batch, attached to it. */
+class Entry {
+  wasUsed = false;
+
+  /** @param rendered undefined: seen once, or evicted */
+  constructor(
+    readonly cache: RenderCache,
+    public rendered: RenderedBatch | undefined,
+    readonly sizeBytes: number,
+  ) {}
 }
 
 /** What an entry takes beside its JSON: objects, and two numbers a record. */
@@ -44,7 +48,8 @@ const RECORD_OVERHEAD_BYTES = 16;
 const QUEUE_HOLES_MAX = 4096;
 
 export class RenderCache {
-  private readonly entries = new WeakMap<RecordBatch, Entry>();
+  /** For all batches that were seen once. */
+  private readonly seenOnce = new Entry(this, undefined, 0);
   /** Entries with JSON from `queueHead` on, the one that came first at its head. */
   private queue: Entry[] = [];
   private queueHead = 0;
@@ -67,7 +72,7 @@ export class RenderCache {
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   renderedBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-    return this.renderedOf(this.entries.get(batch), batch, topic, partition);
+    return this.renderedOf(this.entryOf(batch), batch, topic, partition);
   }
 
   /**
@@ -82,9 +87,9 @@ export class RenderCache {
     let unseen: RecordBatch[] = [];
     for (const batch of batches) {
       if (batch.nextOffset <= request.offset) continue;
-      const entry = this.entries.get(batch);
+      const entry = this.entryOf(batch);
       if (entry === undefined) {
-        this.entries.set(batch, { rendered: undefined, sizeBytes: 0, wasUsed: false });
+        batch.attachment = this.seenOnce;
         this.misses++;
         unseen.push(batch);
         continue;
@@ -98,6 +103,10 @@ export class RenderCache {
     }
     if (unseen.length > 0) answer.addBatches(unseen);
     return answer.end();
+  }
+
+  private entryOf({ attachment }: RecordBatch): Entry | undefined {
+    return attachment instanceof Entry && attachment.cache === this ? attachment : undefined;
   }
 
   private renderedOf(
@@ -118,8 +127,8 @@ export class RenderCache {
     if (sizeBytes > this.bytesMax) return rendered;
     // First, so that what comes in is not what goes out when all else was used.
     this.makeRoom(sizeBytes);
-    const entry = { rendered, sizeBytes, wasUsed: false };
-    this.entries.set(batch, entry);
+    const entry = new Entry(this, rendered, sizeBytes);
+    batch.attachment = entry;
     this.queue.push(entry);
     this.sizeBytes += sizeBytes;
     return rendered;

@@ -70,6 +70,32 @@ function shown(batches: readonly RecordBatch[], request: Partial<RenderRequest> 
 }
 
 describe('renderRecords', () => {
+  it('hands a large answer on in chunks, whose borders nobody can see', () => {
+    const posted = Array.from({ length: 1000 }, (_, id) => ({ value: `${id}`.repeat(100) }));
+    const batches = batchesOf(fromJson({ records: posted }));
+    for (const framing of ['array', 'lines'] as const) {
+      const { chunks } = renderRecords(batches, { ...ALL, framing });
+      expect(chunks.length).toBeGreaterThan(3);
+      const whole = Buffer.concat(chunks).toString();
+      const all = framing === 'array' ? `[${whole}]` : `[${whole.trimEnd().split('\n').join()}]`;
+      expect((JSON.parse(all) as ShownRecord[]).map(({ value }) => ({ value }))).toEqual(posted);
+
+      let borderBytes = 0;
+      for (const chunk of chunks.slice(0, -1)) {
+        borderBytes += chunk.length;
+        for (const bytesMax of [borderBytes - 1, borderBytes, borderBytes + 1, borderBytes + 500]) {
+          const part = renderRecords(batches, { ...ALL, framing, bytesMax });
+          const shownPart = Buffer.concat(part.chunks).toString();
+          expect(shownPart).toBe(whole.slice(0, shownPart.length));
+          expect(part.sizeBytes).toBe(shownPart.length);
+          expect(part.sizeBytes).toBeLessThanOrEqual(bytesMax);
+          expect(part.sizeBytes).toBeGreaterThan(bytesMax - 600);
+          expect(part.nextOffset).toBe(part.count);
+        }
+      }
+    }
+  });
+
   it('shows a record with all of its members, in their order', () => {
     const batches = batchesOf(
       fromJson({ key: 'k', value: { a: 1 }, timestamp: 5, headers: { h: 'v' } }),
