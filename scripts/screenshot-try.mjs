@@ -32,7 +32,6 @@ const gateway = spawn(process.execPath, [join(root, 'dist/apps/gateway/main.js')
 const ended = once(gateway, 'close');
 try {
   const url = await serving();
-  await produceOrders(url);
   await takePictures(url);
 } finally {
   gateway.kill('SIGTERM');
@@ -49,8 +48,8 @@ async function serving() {
   throw new Error('the gateway ended before it served');
 }
 
+/** Waits for each before the next, so that they come in one by one. */
 async function produceOrders(url) {
-  await post(`${url}/v1/topics`, { name: 'orders', partitions: 3 });
   for (let order = 0; order < ORDERS; order += 1) {
     const key = `table-${(order * 7) % 9}`;
     const value = { drink: DRINKS[(order * 3) % DRINKS.length], cups: 1 + (order % 3) };
@@ -77,12 +76,15 @@ async function takePictures(url) {
         colorScheme,
         locale: 'en-GB',
         viewport: { width: 1180, height: 700 },
-        deviceScaleFactor: 1.5,
       });
-      await page.goto(`${url}/try?topic=orders&from=earliest`);
+      await post(`${url}/v1/topics`, { name: 'orders', partitions: 3 });
+      await page.goto(`${url}/try?topic=orders`);
+      await page.locator('#connection[data-state="live"]').waitFor();
+      await produceOrders(url);
       await useThePage(page);
       await page.screenshot({ path: join(images, `try-${colorScheme}.png`) });
       await page.close();
+      await fetch(`${url}/v1/topics/orders`, { method: 'DELETE' });
     }
   } finally {
     await browser.close();
@@ -90,16 +92,12 @@ async function takePictures(url) {
 }
 
 async function useThePage(page) {
-  await page.locator('#connection[data-state="live"]').waitFor();
-  await page
-    .locator('#rows tr')
-    .nth(ORDERS - 1)
-    .waitFor();
+  await page.waitForFunction(`document.querySelectorAll('#rows tr').length === ${ORDERS}`);
   await page.getByLabel('Value', { exact: true }).fill('{"drink": "oolong", "cups": 2}');
   await page.getByLabel('Key').fill('table-4');
   await page.getByRole('button', { name: 'Publish' }).click();
   await page.getByText(/^Stored/).waitFor();
-  await page.locator('#rows tr').nth(ORDERS).waitFor();
+  await page.waitForFunction(`document.querySelectorAll('#rows tr').length === ${ORDERS + 1}`);
   await page.locator('#rows summary').nth(3).click();
   await page.mouse.move(0, 0);
   // Every picture shows the same moment: the newest row has just come, those before it earlier.
