@@ -28,8 +28,8 @@ const SHAPES: readonly Shape[] = [
   { subscribers: 1000, recordsPerFrame: 10, target: 0.7 },
   { subscribers: 1000, recordsPerFrame: 100, target: 0.7 },
 ];
-/** Enough that the gateway always has a record to deliver; each is a batch, and so a frame, of its own. */
-const PRODUCERS = 4;
+/** Enough that a sync is never waited for; each record is a batch, and so a frame, of its own. */
+const PRODUCERS = 32;
 
 export const fanOutRow: Row = {
   id: 'fan-out',

@@ -169,7 +169,7 @@ export class CheckedSocket {
   }
 }
 
-/** A reader of server-sent events that resumes with the last id it saw. */
+/** A reader of server-sent events that resumes with the id of the last event that it took. */
 export class CheckedEvents {
   readonly history: History;
   resets = 0;
@@ -183,16 +183,29 @@ export class CheckedEvents {
     this.history = new History(topic);
   }
 
+  /** A new stream: where it begins is said by the id that comes first. */
   async open(from: 'earliest' | 'latest'): Promise<void> {
-    this.#client = await EventClient.open(this.url, this.#path(`from=${from}`));
-    await this.#start();
+    const client = await EventClient.open(this.url, this.#path(`from=${from}`));
+    this.#client = client;
+    await client.until(() => client.lastEventId !== '');
+    this.#moveTo(client.lastEventId);
+  }
+
+  /** Comes again and goes on behind the last event. */
+  async reopen(from: 'earliest' | 'latest'): Promise<void> {
+    if (this.#lastEventId === undefined) {
+      await this.open(from);
+      return;
+    }
+    const headers = { 'Last-Event-ID': this.#lastEventId };
+    this.#client = await EventClient.open(this.url, this.#path(''), headers);
   }
 
   /** Reads until it holds. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       const { type, data, lastEventId } = await this.#opened().next();
-      if (type === 'record') this.history.take(JSON.parse(data) as ShownRecord);
+      if (type === 'record') this.#take(JSON.parse(data) as ShownRecord, lastEventId);
       else if (type === 'reset') this.#reset(data);
       else throw new Error(`there came ${type}: ${data}`);
       this.#lastEventId = lastEventId;
@@ -211,18 +224,13 @@ export class CheckedEvents {
     this.#client?.abort();
   }
 
-  async reopen(): Promise<void> {
-    const headers = { 'Last-Event-ID': this.#lastEventId ?? '' };
-    this.#client = await EventClient.open(this.url, this.#path(''), headers);
-    await this.#start();
-  }
-
-  /** The first thing that comes is an id, which says where it begins. */
-  async #start(): Promise<void> {
-    const client = this.#opened();
-    await client.until(() => client.lastEventId !== '');
-    this.#lastEventId = client.lastEventId;
-    this.#moveTo(client.lastEventId);
+  #take(record: ShownRecord, eventId: string): void {
+    if (this.#lastEventId === undefined) {
+      // More than the first id may have arrived at once: the first record's own says it too.
+      this.#moveTo(eventId);
+      this.history.moveTo(record.partition, record.offset);
+    }
+    this.history.take(record);
   }
 
   #reset(data: string): void {

@@ -18,7 +18,7 @@ const TOPIC = 'many';
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
-  gateway = await GatewayProcess.start({ SLUICE_LOG_LEVEL: 'warn' });
+  gateway = await GatewayProcess.start();
   await post('/v1/topics', { name: TOPIC, partitions: 1 });
 });
 

@@ -6,11 +6,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
 import { GatewayProcess } from '../support/gateway.js';
-import { CheckedEvents, CheckedSocket } from './checked-reader.js';
+import { CheckedEvents, CheckedSocket, type History } from './checked-reader.js';
 
 const SEED = Number(process.env['SLUICE_STRESS_SEED'] ?? Date.now() % 1_000_000);
 const RECORDS = Number(process.env['SLUICE_STRESS_RECORDS'] ?? 3000);
-const PARTITIONS = 3;
+const PARTITIONS = [0, 1, 2];
 const SOCKETS = 24;
 const STREAMS = 8;
 const TOPIC = 'stress';
@@ -19,7 +19,6 @@ let gateway: GatewayProcess;
 
 beforeAll(async () => {
   gateway = await GatewayProcess.start({
-    SLUICE_LOG_LEVEL: 'warn',
     // Little is cached and little fits into a frame: everybody falls behind and catches up.
     SLUICE_TAIL_CACHE_BYTES: '20000',
     SLUICE_RENDER_CACHE_BYTES: '50000',
@@ -29,7 +28,7 @@ beforeAll(async () => {
   });
   await post('/v1/topics', {
     name: TOPIC,
-    partitions: PARTITIONS,
+    partitions: PARTITIONS.length,
     configs: { 'segment.bytes': 20_000 },
   });
 });
@@ -38,27 +37,24 @@ afterAll(() => gateway.dispose());
 
 describe('subscribers that come, go and dawdle', () => {
   test(`each gets the log from its start on, seed ${SEED}`, async () => {
-    const ends = [0, 0, 0];
+    const ends: number[] = [];
     let isOver = false;
-    const producing = Promise.all(
-      ends.map(async (_, partition) => {
-        ends[partition] = await produceTo(partition);
-      }),
-    );
-    const deleting = deleteNowAndThen(() => isOver);
     const isDone = (): boolean => isOver;
-    const sockets = Array.from({ length: SOCKETS }, (_, index) =>
-      socketLife(new CheckedSocket(gateway.url, TOPIC), index, isDone, ends),
-    );
-    const streams = Array.from({ length: STREAMS }, (_, index) =>
-      streamLife(new CheckedEvents(gateway.url, TOPIC), index, isDone, ends),
-    );
-    await producing;
+    const deleting = deleteNowAndThen(isDone);
+    const lives = [
+      ...Array.from({ length: SOCKETS }, (_, index) => socketLife(index, isDone, ends)),
+      ...Array.from({ length: STREAMS }, (_, index) => streamLife(index, isDone, ends)),
+    ];
+    const produced = await Promise.all(PARTITIONS.map(produceTo));
     isOver = true;
     await deleting;
-    const received = await Promise.all([...sockets, ...streams]);
+    // One record more for each partition: whoever waits for one sees that it is over.
+    for (const partition of PARTITIONS) {
+      ends[partition] = (produced[partition] ?? 0) + 1;
+      await append(partition, [{ n: produced[partition] }]);
+    }
+    const received = await Promise.all(lives);
     expect(Math.max(...received)).toBeGreaterThan(RECORDS);
-    expect(ends.every((end) => end > 0)).toBe(true);
     await untilNothingIsLeft();
   }, 180_000);
 });
@@ -69,20 +65,25 @@ async function produceTo(partition: number): Promise<number> {
   let end = 0;
   while (end < RECORDS) {
     const count = 1 + random.below(random.below(4) === 0 ? 60 : 4);
-    const records = Array.from({ length: count }, (_, index) => ({
-      value: { n: end + index, pad: 'x'.repeat(random.below(200)) },
+    const pad = 'x'.repeat(random.below(200));
+    await append(
       partition,
-    }));
-    await post(`/v1/topics/${TOPIC}/records`, { records });
+      Array.from({ length: count }, (_, index) => ({ n: end + index, pad })),
+    );
     end += count;
   }
   return end;
 }
 
+async function append(partition: number, values: readonly unknown[]): Promise<void> {
+  const records = values.map((value) => ({ value, partition }));
+  await post(`/v1/topics/${TOPIC}/records`, { records });
+}
+
 async function deleteNowAndThen(isOver: () => boolean): Promise<void> {
   const random = new SeededRandom(SEED + 100);
   while (!isOver()) {
-    const partition = random.below(PARTITIONS);
+    const partition = random.below(PARTITIONS.length);
     const path = `/v1/topics/${TOPIC}/partitions/${partition}`;
     const { offset } = (await get(`${path}/offsets?at=latest`)) as { offset: number };
     // Once in a while everything goes, which leaves behind whoever is not at the end.
@@ -94,11 +95,11 @@ async function deleteNowAndThen(isOver: () => boolean): Promise<void> {
 
 /** @returns how many records it has received */
 async function socketLife(
-  reader: CheckedSocket,
   index: number,
   isDone: () => boolean,
   ends: readonly number[],
 ): Promise<number> {
+  const reader = new CheckedSocket(gateway.url, TOPIC);
   const random = new SeededRandom(SEED + 1000 + index);
   const credit = random.below(3) === 0 ? 1 + random.below(40) : undefined;
   const options = {
@@ -121,22 +122,23 @@ async function socketLife(
     }
   }
   reader.grant(1_000_000);
-  await reader.until(() => reader.history.hasReached(ends));
+  await reader.until(() => hasAll(reader.history, ends));
   reader.cut();
   return reader.history.received;
 }
 
 async function streamLife(
-  reader: CheckedEvents,
   index: number,
   isDone: () => boolean,
   ends: readonly number[],
 ): Promise<number> {
+  const reader = new CheckedEvents(gateway.url, TOPIC);
   const random = new SeededRandom(SEED + 2000 + index);
-  await reader.open(random.below(2) === 0 ? 'earliest' : 'latest');
+  const from = random.below(2) === 0 ? 'earliest' : 'latest';
+  await reader.open(from);
   while (!isDone()) {
     const wanted = reader.history.received + 1 + random.below(150);
-    await reader.until(() => reader.history.received >= wanted || reader.history.hasReached(ends));
+    await reader.until(() => reader.history.received >= wanted || isDone());
     const act = random.below(4);
     if (act === 0) {
       reader.pause();
@@ -144,12 +146,17 @@ async function streamLife(
       reader.resume();
     } else if (act === 1) {
       reader.cut();
-      await reader.reopen();
+      await reader.reopen(from);
     }
   }
-  await reader.until(() => reader.history.hasReached(ends));
+  await reader.until(() => hasAll(reader.history, ends));
   reader.cut();
   return reader.history.received;
+}
+
+/** The ends are known one after the other. */
+function hasAll(history: History, ends: readonly number[]): boolean {
+  return ends.length === PARTITIONS.length && history.hasReached(ends);
 }
 
 async function untilNothingIsLeft(): Promise<void> {
