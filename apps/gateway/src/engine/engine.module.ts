@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Broker, OpenBroker } from '#broker';
-import { SystemScheduler } from '#runtime';
+import { type Logger, SystemClock, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
 import { Delivery } from '../delivery/delivery.js';
 import { DataPlane } from '../http/data/data-plane.js';
@@ -10,6 +10,7 @@ import { Health } from '../observability/health.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 import { RenderCache } from '../records/render-cache.js';
+import { SocketServer } from '../ws/socket-server.js';
 import { openBroker } from './open-broker.js';
 import { PublicAddress } from './public-address.js';
 import { LOGGER, OPEN_BROKER, SETTINGS } from './tokens.js';
@@ -62,6 +63,19 @@ export class EngineModule {
           useFactory: (broker: Broker, renderCache: RenderCache, settings: Settings) =>
             new Delivery(broker, new SystemScheduler(), renderCache, settings),
           inject: [BROKER, RenderCache, SETTINGS],
+        },
+        {
+          provide: SocketServer,
+          useFactory: (delivery: Delivery, front: HttpFront, settings: Settings, logger: Logger) =>
+            new SocketServer(settings, {
+              broker: delivery.broker,
+              delivery,
+              memory: front.context.memory,
+              clock: new SystemClock(),
+              scheduler: new SystemScheduler(),
+              logger,
+            }),
+          inject: [Delivery, HttpFront, SETTINGS, LOGGER],
         },
         {
           provide: Health,

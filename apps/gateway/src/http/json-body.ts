@@ -29,7 +29,7 @@ function assertJson(bytes: Buffer): void {
 }
 
 /** Names that every object has: the check for unknown members does not see them. */
-function refuseInheritedName(name: string, value: unknown): unknown {
+export function refuseInheritedName(name: string, value: unknown): unknown {
   if (!(name in Object.prototype)) return value;
   throw new ProtocolError('INVALID_REQUEST', `No member may be named ${name}.`);
 }

@@ -1,6 +1,7 @@
 import { ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { type Fault, ProtocolError } from '#protocol';
+import { CLIENT_MESSAGES } from '../ws/messages/socket-messages.js';
 import { QUERIES } from './dto/queries.dto.js';
 
 /** Checks bodies and queries against their DTOs; all faults are answered at once, with pointers. */
@@ -17,7 +18,7 @@ export function dtoPipe(): ValidationPipe {
 }
 
 function invalidRequest(errors: ValidationError[]): ProtocolError {
-  const prefix = isQuery(errors[0]?.target) ? '?' : '/';
+  const prefix = prefixOf(errors[0]?.target);
   const faults = errors.flatMap((error) => faultsOf(error, prefix));
   const [first] = faults;
   const detail =
@@ -27,9 +28,14 @@ function invalidRequest(errors: ValidationError[]): ProtocolError {
   return new ProtocolError('INVALID_REQUEST', detail, { faults });
 }
 
-/** Faults of query parameters are named `?name`, those of a body's members `/name`. */
-function isQuery(target: object | undefined): boolean {
-  return QUERIES.some((query) => target instanceof query);
+/**
+ * Faults of query parameters are named `?name`, those of a body's members `/name`, and those of a
+ * WebSocket message, whose data is what is checked, `/data/name`.
+ */
+function prefixOf(target: object | undefined): string {
+  if (QUERIES.some((query) => target instanceof query)) return '?';
+  const isMessage = Object.values(CLIENT_MESSAGES).some(({ data }) => target instanceof data);
+  return isMessage ? '/data/' : '/';
 }
 
 function faultsOf(error: ValidationError, prefix: string): Fault[] {

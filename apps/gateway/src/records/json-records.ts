@@ -83,7 +83,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
     at = scanner.skipColon(parser.nameEnd);
     if (member === RECORDS_MEMBER && !hasRecords) {
       hasRecords = true;
-      at = parseList(parser, at);
+      at = parseRecordList(parser, at, LIST_POINTER);
     } else {
       const name = parser.nameAt(nameAt);
       const fault = member === RECORDS_MEMBER ? 'repeated member' : 'unknown member';
@@ -98,19 +98,28 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
   }
 }
 
-/** @returns the position after the list of records */
-function parseList(parser: JsonRecordParser, position: number): number {
+/**
+ * Takes the list of records at `position`; its faults are noted, not thrown.
+ * @param pointer to the list, from the root of the text
+ * @returns the position after the list
+ * @throws JsonSyntaxError
+ */
+export function parseRecordList(
+  parser: JsonRecordParser,
+  position: number,
+  pointer: string,
+): number {
   const { scanner, faults, limits } = parser;
   if (scanner.byteAt(position) !== OPEN_BRACKET) {
-    faults.add('shape', LIST_POINTER, '"records" is a list of records');
+    faults.add('shape', pointer, '"records" is a list of records');
     return scanner.skipValue(position);
   }
   let at = scanner.skipWhitespace(position + 1);
   if (scanner.byteAt(at) === CLOSE_BRACKET) {
-    faults.add('shape', LIST_POINTER, '"records" has at least one record');
+    faults.add('shape', pointer, '"records" has at least one record');
     return at + 1;
   }
-  parser.listPointer = LIST_POINTER;
+  parser.listPointer = pointer;
   let found = 0;
   for (;;) {
     found++;
@@ -123,7 +132,7 @@ function parseList(parser: JsonRecordParser, position: number): number {
   }
   if (found > limits.recordsMax) {
     const detail = `a request has at most ${limits.recordsMax} records, this one has ${found}`;
-    faults.add('count', LIST_POINTER, detail);
+    faults.add('count', pointer, detail);
   }
   return at + 1;
 }

@@ -1,8 +1,9 @@
-import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
 import { ProtocolError } from '#protocol';
-import { PROBLEM_MEDIA_TYPE, problemDocument } from '../problem.js';
+import { problemDocument } from '../problem.js';
 import type { Connection } from './connection-table.js';
+import { endWithProblem } from './raw-problem.js';
 
 /**
  * Ends a connection on which something came that is not HTTP, with a problem where one can be sent:
@@ -26,16 +27,7 @@ export function answerClientError(
     '/',
     { status, isWrite: true },
   );
-  const body = JSON.stringify(problem);
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => {
-    socket.destroy();
-  });
+  endWithProblem(socket, problem);
 }
 
 interface Explanation {

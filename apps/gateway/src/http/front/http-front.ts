@@ -28,6 +28,7 @@ import { PassedOnRequest } from './passed-on-request.js';
 import { RequestMemory } from './request-memory.js';
 import type { FrontRoute, RequestObserver } from './request-observer.js';
 import { eventsTopic, hotRoute, recordsTarget, splitUrl } from './target.js';
+import { type UpgradeHandler, Upgrades, upgradeMissing } from './upgrades.js';
 
 /** Above the idle time-outs of the usual proxies (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -47,6 +48,7 @@ export interface HotRoutes {
 export class HttpFront {
   readonly context: FrontContext;
   readonly #origins: OriginPolicy;
+  readonly #upgrades: Upgrades;
   readonly #servers: Server[] = [];
   #routes: HotRoutes | undefined;
   #isStopping = false;
@@ -61,6 +63,19 @@ export class HttpFront {
       observer,
       logger,
     };
+    this.#upgrades = new Upgrades(this.context, (request, connection) =>
+      this.#refusal(request, connection),
+    );
+  }
+
+  /** How long clients may take, when the gateway stops, for what is in flight. */
+  get answerMsMax(): number {
+    return this.context.options.stopTimeoutMs * STOP_SHARE;
+  }
+
+  /** Hands the requests for a WebSocket over; without a handler there is none. */
+  upgrade(handler: UpgradeHandler): void {
+    this.#upgrades.handler = handler;
   }
 
   /** Hands the hot routes over; without them they go to the framework like all others. */
@@ -80,7 +95,13 @@ export class HttpFront {
     server.httpAllowHalfOpen = true;
     server.maxConnections = this.context.options.connectionsMax + CONNECTIONS_OVER_LIMIT;
     server.on('connection', (socket: Socket) => {
-      this.context.connections.opened(socket);
+      // A connection that node:http is given back comes a second time.
+      if (this.context.connections.of(socket) === undefined) {
+        this.context.connections.opened(socket);
+      }
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.#upgrades.handle(server, request, socket, head);
     });
     server.on('request', (request, response) => {
       this.#handle(request, response, next, false);
@@ -108,7 +129,7 @@ export class HttpFront {
     this.#isStopping = true;
     for (const server of this.#servers) server.close();
     this.context.longPolls.releaseAll();
-    await this.context.connections.drained(this.context.options.stopTimeoutMs * STOP_SHARE);
+    await this.context.connections.drained(this.answerMsMax);
     // Everything was answered: what is left are idle connections, and heads that have not ended.
     for (const server of this.#servers) server.closeAllConnections();
   }
@@ -134,6 +155,10 @@ export class HttpFront {
       return;
     }
     if (request.headers.origin !== undefined && this.#answerCors(request, response)) return;
+    if (path === this.#upgrades.handler?.path) {
+      this.#begin(connection, open('refused')).fail(upgradeMissing(path), { status: 426 });
+      return;
+    }
     const route = this.#routes === undefined ? undefined : hotRoute(request.method, path);
     if (route !== undefined) {
       this.#serve(this.#begin(connection, open(route)), route);

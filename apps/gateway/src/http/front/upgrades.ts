@@ -1,0 +1,163 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { ProtocolError } from '#protocol';
+import { problemDocument, retryAfterSeconds, statusOf } from '../problem.js';
+import type { Connection } from './connection-table.js';
+import type { FrontContext } from './front-context.js';
+import { endWithProblem } from './raw-problem.js';
+import { splitUrl } from './target.js';
+
+/** `server.maxHeadersCount` of node:http, where it is not set. */
+const HEADERS_KEPT_MAX = 2000;
+
+/** Why a connection is not upgraded. */
+export interface UpgradeRefusal {
+  readonly error: ProtocolError;
+  /** In place of the code's own. */
+  readonly status?: number;
+  /** Further ones, names and values in turn. */
+  readonly headers?: readonly string[];
+}
+
+/** Whoever takes connections that are to be WebSockets. */
+export interface UpgradeHandler {
+  /** The only path that it serves. */
+  readonly path: string;
+  refusal(request: IncomingMessage): UpgradeRefusal | undefined;
+  /**
+   * Takes the connection, or refuses it after all.
+   * @param head bytes that came behind the request
+   */
+  accept(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    refuse: (refusal: UpgradeRefusal) => void,
+  ): void;
+}
+
+/**
+ * Requests to change the protocol of a connection. One to WebSocket is checked as every request is, and
+ * handed over. Any other (h2c, which some clients ask for with every request) is served as if it had
+ * not been asked for (RFC 9110, section 7.8).
+ */
+export class Upgrades {
+  handler: UpgradeHandler | undefined;
+  readonly #context: FrontContext;
+  readonly #refusalOf: (
+    request: IncomingMessage,
+    connection: Connection,
+  ) => ProtocolError | undefined;
+
+  /** @param refusalOf why a request is not served at all */
+  constructor(
+    context: FrontContext,
+    refusalOf: (request: IncomingMessage, connection: Connection) => ProtocolError | undefined,
+  ) {
+    this.#context = context;
+    this.#refusalOf = refusalOf;
+  }
+
+  /** @param head bytes that came behind the request */
+  handle(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const connection = this.#context.connections.of(socket);
+    // In the middle of an answer to an earlier request nothing can be said.
+    const isAnswering = connection?.inFlight.some(({ response }) => !response.writableFinished);
+    if (connection === undefined || isAnswering === true) {
+      socket.destroy();
+      return;
+    }
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      serveWithoutUpgrade(server, request, socket, head);
+      return;
+    }
+    const startedMs = performance.now();
+    const { path } = splitUrl(request.url ?? '/');
+    const refuse = (refusal: UpgradeRefusal): void => {
+      const status = refuseUpgrade(socket, path, refusal);
+      this.#context.observer.requestEnded('refused', status, performance.now() - startedMs);
+    };
+    const refusal = this.#refusal(request, connection, path);
+    if (refusal !== undefined) refuse(refusal);
+    else this.handler?.accept(request, socket, head, refuse);
+  }
+
+  #refusal(
+    request: IncomingMessage,
+    connection: Connection,
+    path: string,
+  ): UpgradeRefusal | undefined {
+    const error = this.#refusalOf(request, connection);
+    if (error !== undefined) return { error };
+    const { handler } = this;
+    if (handler?.path !== path) {
+      const detail = `There is no WebSocket at ${path}${handler === undefined ? '' : `, only at ${handler.path}`}.`;
+      return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
+    }
+    if (request.method !== 'GET') {
+      const detail = `A WebSocket is asked for with GET, not with ${request.method}.`;
+      const headers = ['Allow', 'GET'];
+      return { error: new ProtocolError('INVALID_REQUEST', detail), status: 405, headers };
+    }
+    return handler.refusal(request);
+  }
+}
+
+/** A plain request for the path of the WebSocket. */
+export function upgradeMissing(path: string): ProtocolError {
+  return new ProtocolError(
+    'INVALID_REQUEST',
+    `${path} is a WebSocket: it answers requests with "Upgrade: websocket" only.`,
+  );
+}
+
+/** @returns the status of the answer */
+function refuseUpgrade(socket: Socket, path: string, refusal: UpgradeRefusal): number {
+  const { error, headers = [], status = statusOf(error.code) } = refusal;
+  // A client that is gone meanwhile is told nothing.
+  socket.on('error', () => socket.destroy());
+  const retryAfter = retryAfterSeconds(error, status);
+  endWithProblem(socket, problemDocument(error, path, { status }), [
+    ...headers,
+    ...(retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)]),
+  ]);
+  return status;
+}
+
+/**
+ * Gives the connection back to node:http, which has let go of it: the request is put before what
+ * follows it once more, without the members that ask for an upgrade.
+ */
+function serveWithoutUpgrade(
+  server: Server,
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  // Of more headers than it keeps, node:http may have dropped those that say where the body ends.
+  if (rawHeaders.length >= 2 * HEADERS_KEPT_MAX) {
+    socket.destroy();
+    return;
+  }
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    const value = rawHeaders[at + 1] ?? '';
+    const lowerName = name.toLowerCase();
+    if (lowerName === 'upgrade' || lowerName === 'http2-settings') continue;
+    const kept = lowerName === 'connection' ? withoutUpgrade(value) : value;
+    // A header of another name may be empty.
+    if (kept !== '' || kept === value) lines.push(`${name}: ${kept}`);
+  }
+  const again = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  socket.unshift(Buffer.concat([again, head]));
+  server.emit('connection', socket);
+}
+
+/** The options of `Connection` without those that are about the upgrade. */
+function withoutUpgrade(value: string): string {
+  const options = value.split(',').map((option) => option.trim());
+  return options
+    .filter((option) => !['upgrade', 'http2-settings'].includes(option.toLowerCase()))
+    .join(', ');
+}

@@ -1,0 +1,81 @@
+/**
+ * Frames as a server sends them (RFC 6455, section 5.2): never masked and never fragmented, so that a
+ * frame is a head and the payload as it is.
+ *
+ *     byte 0      0x80 FIN | 0x40 RSV1 (the message is compressed) | opcode
+ *     byte 1      length of the payload; 126: bytes 2..3 have it; 127: bytes 2..9 have it
+ *     then        the payload
+ */
+
+const FIN = 0x80;
+const COMPRESSED = 0x40;
+const OPCODE_TEXT = 0x1;
+const OPCODE_PING = 0x9;
+const OPCODE_PONG = 0xa;
+
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+const UINT16_MAX = 0xffff;
+
+/** Bytes of the head of a frame with a payload of so many bytes. */
+export function frameHeadBytes(payloadBytes: number): number {
+  if (payloadBytes < LENGTH_16) return 2;
+  return payloadBytes <= UINT16_MAX ? 4 : 10;
+}
+
+/**
+ * Writes the head of a text frame.
+ * @returns the position after it
+ */
+export function writeTextHead(
+  target: Buffer,
+  at: number,
+  payloadBytes: number,
+  isCompressed = false,
+): number {
+  target[at] = FIN | OPCODE_TEXT | (isCompressed ? COMPRESSED : 0);
+  if (payloadBytes < LENGTH_16) {
+    target[at + 1] = payloadBytes;
+    return at + 2;
+  }
+  if (payloadBytes <= UINT16_MAX) {
+    target[at + 1] = LENGTH_16;
+    return target.writeUInt16BE(payloadBytes, at + 2);
+  }
+  target[at + 1] = LENGTH_64;
+  target.writeUInt16BE(0, at + 2);
+  return target.writeUIntBE(payloadBytes, at + 4, 6);
+}
+
+/** Texts as text frames, one after the other in one buffer. */
+export function textFrames(texts: readonly string[]): Buffer {
+  let sizeBytes = 0;
+  const lengths: number[] = [];
+  for (const text of texts) {
+    const length = Buffer.byteLength(text);
+    lengths.push(length);
+    sizeBytes += frameHeadBytes(length) + length;
+  }
+  const frames = Buffer.allocUnsafe(sizeBytes);
+  let at = 0;
+  for (let index = 0; index < texts.length; index += 1) {
+    const text = texts[index] as string;
+    const length = lengths[index] as number;
+    at = writeTextHead(frames, at, length);
+    // As many bytes as characters: all of them are ASCII, and need no encoding.
+    at += frames.write(text, at, length === text.length ? 'latin1' : 'utf8');
+  }
+  return frames;
+}
+
+/** A ping without a payload. */
+export const PING_FRAME = Buffer.from([FIN | OPCODE_PING, 0]);
+
+/** The answer to a ping. @param payload of the ping: at most 125 bytes */
+export function pongFrame(payload: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(2 + payload.length);
+  frame[0] = FIN | OPCODE_PONG;
+  frame[1] = payload.length;
+  payload.copy(frame, 2);
+  return frame;
+}

@@ -1,0 +1,93 @@
+import { CLOSE_BRACE, COMMA, QUOTE } from '../records/json-bytes.js';
+import type { JsonScanner } from '../records/json-scanner.js';
+import { jsonStringText } from '../records/json-string.js';
+
+/** Of a name that is not among those that were looked for. */
+export const UNKNOWN_MEMBER = -1;
+
+/** Names of an object's members, to be recognised in the bytes of a text. The most common stand first. */
+export class MemberNames {
+  /** Position after the name last looked at. */
+  end = 0;
+  readonly #names: readonly string[];
+  readonly #quoted: readonly Buffer[];
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.#quoted = names.map((name) => Buffer.from(`${name}"`));
+  }
+
+  /**
+   * Reads the member name at `position`; `end` is then the position after it.
+   * @returns its place among the names, or UNKNOWN_MEMBER
+   * @throws JsonSyntaxError
+   */
+  at(scanner: JsonScanner, position: number): number {
+    if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
+    const quoted = this.#quoted;
+    for (let index = 0; index < quoted.length; index += 1) {
+      const name = quoted[index] as Buffer;
+      if (!startsWith(scanner.bytes, position + 1, name)) continue;
+      this.end = position + 1 + name.length;
+      return index;
+    }
+    this.end = scanner.skipString(position);
+    // Written with escapes, it may be one of them all the same.
+    return scanner.stringHasEscapes
+      ? this.#names.indexOf(stringAt(scanner, position))
+      : UNKNOWN_MEMBER;
+  }
+}
+
+/** Whoever takes the members of an object. */
+export interface MemberSink {
+  /**
+   * Takes the member whose name is at `nameAt` and whose value is at `valueAt`.
+   * @param member place among the names
+   * @returns the position after the value
+   */
+  takeMember(member: number, nameAt: number, valueAt: number): number;
+}
+
+/**
+ * Reads the object at `position`, whose opening brace was looked at already.
+ * @returns the position after it
+ * @throws JsonSyntaxError
+ */
+export function readObject(
+  scanner: JsonScanner,
+  position: number,
+  names: MemberNames,
+  sink: MemberSink,
+): number {
+  let at = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(at) === CLOSE_BRACE) return at + 1;
+  for (;;) {
+    const member = names.at(scanner, at);
+    at = sink.takeMember(member, at, scanner.skipColon(names.end));
+    at = scanner.skipWhitespace(at);
+    const byte = scanner.byteAt(at);
+    if (byte === CLOSE_BRACE) return at + 1;
+    if (byte !== COMMA) scanner.fail(at, '"," or "}"');
+    at = scanner.skipWhitespace(at + 1);
+  }
+}
+
+/** The characters of the string at `position`. @throws JsonSyntaxError */
+export function stringAt(scanner: JsonScanner, position: number): string {
+  const end = scanner.skipString(position);
+  const { bytes, stringHasEscapes: hasEscapes } = scanner;
+  return jsonStringText({ bytes, start: position + 1, end: end - 1, hasEscapes });
+}
+
+/** The text of a span of the scanner's bytes. */
+export function textOf({ bytes }: JsonScanner, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+}
+
+function startsWith(bytes: Uint8Array, position: number, name: Uint8Array): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    if (bytes[position + index] !== name[index]) return false;
+  }
+  return true;
+}

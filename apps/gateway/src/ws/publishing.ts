@@ -1,0 +1,67 @@
+/** `publish`: records to the broker, as `POST /v1/topics/{topic}/records` does it. */
+import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
+import type { RecordSet } from '#protocol';
+import { commonError, produceAnswer } from '../http/data/produce-answer.js';
+import type { RequestProducer } from '../http/data/producer-headers.js';
+import { assertTopicIsServed } from '../http/data/topic-check.js';
+import { SOCKET_PATH } from './messages/socket-messages.js';
+import type { PublishData } from './publish-data.js';
+
+/** What ends with a connection. */
+export type AbortSet = Set<AbortController>;
+
+/** A message to the broker. */
+export class Publication implements ProduceRequest {
+  readonly topic: string;
+  readonly acks: Acks;
+  readonly timeoutMs: number;
+  readonly partitioner: 'sticky' | 'roundrobin';
+  readonly records: RecordSet;
+  readonly producer?: RequestProducer;
+  readonly #aborts: AbortSet;
+  #controller: AbortController | undefined;
+
+  /** @param aborts where the end of its wait is put, if it has to wait */
+  constructor(data: PublishData, aborts: AbortSet) {
+    this.topic = data.topic;
+    this.acks = data.acks;
+    this.timeoutMs = data.timeoutMs;
+    this.partitioner = data.partitioner;
+    this.records = data.records();
+    if (data.producer !== undefined) this.producer = data.producer;
+    this.#aborts = aborts;
+  }
+
+  /** The buffers are full: the publisher is to send no more until there is room. */
+  get isBlocked(): boolean {
+    return this.#controller !== undefined;
+  }
+
+  /** Ends a wait for buffer memory. The broker asks for it when it is about to wait: nearly never. */
+  get signal(): AbortSignal {
+    const controller = this.#controller ?? new AbortController();
+    this.#controller = controller;
+    this.#aborts.add(controller);
+    return controller.signal;
+  }
+
+  /**
+   * @returns the data of `published`, JSON text
+   * @throws ProtocolError whatever produce ends in
+   */
+  async send(broker: Broker, autoCreateTopics: boolean): Promise<string> {
+    if (!autoCreateTopics) assertTopicIsServed(broker, this.topic);
+    try {
+      return this.#answerOf(await broker.produce(this));
+    } finally {
+      if (this.#controller !== undefined) this.#aborts.delete(this.#controller);
+    }
+  }
+
+  #answerOf(result: ProduceResult): string {
+    const error = commonError(result);
+    if (error !== undefined) throw error;
+    if (this.acks === '0') return '{"offsets":null}';
+    return produceAnswer(result, this.records, SOCKET_PATH);
+  }
+}

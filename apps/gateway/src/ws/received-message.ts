@@ -1,0 +1,148 @@
+/**
+ * Reads the messages that clients send, from the bytes that came:
+ *
+ *     {"event": "publish", "id"?: "a string" or 1, "data": {"topic": "orders", "records": [...]}}
+ *
+ * with the members in any order. The data of `publish` is read in the same pass, without making
+ * objects of its records; the data of all other events is a small object.
+ */
+import { refuseInheritedName } from '../http/json-body.js';
+import { MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from '../records/json-bytes.js';
+import { JsonRecordParser, type RecordLimits } from '../records/json-record-parser.js';
+import { memberPointer, quotedName, syntaxProblem } from '../records/record-faults.js';
+import { MemberNames, type MemberSink, readObject, stringAt, textOf } from './json-members.js';
+import { CLIENT_MESSAGES, type ClientEvent } from './messages/socket-messages.js';
+import { PublishData } from './publish-data.js';
+
+/** Longest `id`, in bytes of its JSON. */
+const ID_BYTES_MAX = 256;
+
+/** Places of the names. */
+const EVENT = 0;
+const DATA = 1;
+const NAMES = new MemberNames(['event', 'data', 'id']);
+
+/** One message; to be read once. */
+export class ReceivedMessage implements MemberSink {
+  /** JSON text. Known as soon as it was read: answers repeat it also where the rest has a fault. */
+  id: string | undefined;
+  /** The data of `publish`; undefined: the message is of another event. */
+  publish: PublishData | undefined;
+  #event: ClientEvent | undefined;
+  readonly #parser: JsonRecordParser;
+  #seen = 0;
+  #dataStart = -1;
+  #dataEnd = -1;
+
+  /** @param bytes valid UTF-8; they must not change until the records are written */
+  constructor(bytes: Buffer, limits: RecordLimits) {
+    this.#parser = new JsonRecordParser(limits);
+    this.#parser.turnTo(bytes, 0, bytes.length);
+  }
+
+  /**
+   * @returns the event
+   * @throws ProtocolError INVALID_REQUEST for what is no such message; for `publish` also what records
+   *   are refused with
+   */
+  read(): ClientEvent {
+    try {
+      this.#readEnvelope();
+    } catch (error) {
+      throw syntaxProblem(error, 'The message');
+    }
+    const event = this.#event;
+    if (event === undefined || this.#parser.faults.count > 0) throw this.#parser.faults.toError();
+    return event;
+  }
+
+  /**
+   * The data of any event but `publish`; an empty object where there is none.
+   * @throws ProtocolError INVALID_REQUEST for names of members that every object has
+   */
+  data(): unknown {
+    if (this.#dataStart < 0) return {};
+    const text = textOf(this.#parser.scanner, this.#dataStart, this.#dataEnd);
+    return JSON.parse(text, refuseInheritedName);
+  }
+
+  takeMember(member: number, nameAt: number, valueAt: number): number {
+    const { scanner } = this.#parser;
+    if (member < 0 || (this.#seen & (1 << member)) !== 0) {
+      const name = stringAt(scanner, nameAt);
+      const fault = member < 0 ? 'unknown member' : 'repeated member';
+      this.#fault(memberPointer('', name), `${fault} ${quotedName(name)}`);
+      return scanner.skipValue(valueAt);
+    }
+    this.#seen |= 1 << member;
+    if (member === DATA) return this.#takeData(valueAt);
+    const end = scanner.skipValue(valueAt);
+    if (member === EVENT) this.#takeEvent(valueAt);
+    else this.#takeId(valueAt, end);
+    return end;
+  }
+
+  #readEnvelope(): void {
+    const { scanner } = this.#parser;
+    const at = scanner.skipWhitespace(0);
+    if (scanner.byteAt(at) !== OPEN_BRACE) {
+      scanner.assertEnd(scanner.skipValue(at));
+      this.#fault('', 'a message is an object: {"event": ..., "data": {...}}');
+      return;
+    }
+    scanner.assertEnd(readObject(scanner, at, NAMES, this));
+    if ((this.#seen & (1 << EVENT)) === 0) this.#fault('/event', 'is missing');
+    if (this.#event !== 'publish' || this.publish !== undefined) return;
+    // The event stands behind the data, or there is none.
+    if (this.#dataStart >= 0) this.#readPublish(this.#dataStart);
+    else if ((this.#seen & (1 << DATA)) === 0) this.#fault('/data', 'is missing');
+  }
+
+  #takeEvent(at: number): void {
+    const { scanner } = this.#parser;
+    if (scanner.byteAt(at) !== QUOTE) {
+      this.#fault('/event', 'must be a string');
+      return;
+    }
+    const event = stringAt(scanner, at);
+    if (isClientEvent(event)) {
+      this.#event = event;
+      return;
+    }
+    const known = Object.keys(CLIENT_MESSAGES).join(', ');
+    this.#fault('/event', `unknown event ${quotedName(event)}; clients send ${known}`);
+  }
+
+  #takeId(start: number, end: number): void {
+    const { scanner } = this.#parser;
+    const first = scanner.byteAt(start);
+    const isAccepted = first === QUOTE || first === MINUS || (first >= ZERO && first <= NINE);
+    if (isAccepted && end - start <= ID_BYTES_MAX) this.id = textOf(scanner, start, end);
+    else this.#fault('/id', `must be a string or a number, of at most ${ID_BYTES_MAX} bytes`);
+  }
+
+  #takeData(position: number): number {
+    const { scanner } = this.#parser;
+    if (scanner.byteAt(position) !== OPEN_BRACE) {
+      this.#fault('/data', 'must be an object');
+      return scanner.skipValue(position);
+    }
+    if (this.#event === 'publish') return this.#readPublish(position);
+    this.#dataStart = position;
+    this.#dataEnd = scanner.skipValue(position);
+    return this.#dataEnd;
+  }
+
+  #readPublish(position: number): number {
+    this.publish = new PublishData(this.#parser);
+    return this.publish.read(position);
+  }
+
+  #fault(pointer: string, detail: string): void {
+    this.#parser.faults.add('shape', pointer, detail);
+  }
+}
+
+function isClientEvent(event: string): event is ClientEvent {
+  return Object.hasOwn(CLIENT_MESSAGES, event);
+}

@@ -1,0 +1,42 @@
+import { ProtocolError } from '#protocol';
+import { type ProblemOptions, problemDocument } from '../http/problem.js';
+import { SOCKET_PATH } from './messages/socket-messages.js';
+
+/** What an error is about, beside the problem itself. */
+export interface ProblemContext {
+  readonly subscription?: string | undefined;
+  readonly topic?: string;
+  readonly partition?: number;
+}
+
+/** The data of an `error`: the problem document of HTTP, and what it is about. */
+export function socketProblem(
+  error: ProtocolError,
+  context: ProblemContext,
+  options: ProblemOptions = {},
+): object {
+  return { ...context, ...problemDocument(error, SOCKET_PATH, options) };
+}
+
+/** The text of a message. @param id JSON text */
+export function messageText(event: string, id: string | undefined, data: string): string {
+  const middle = id === undefined ? '' : `"id":${id},`;
+  return `{"event":"${event}",${middle}"data":${data}}`;
+}
+
+/**
+ * The error of the broker, whose pointers are into a body of HTTP, with pointers into a message; any
+ * other error as it is.
+ */
+export function pointedIntoMessage(error: unknown): unknown {
+  if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;
+  const { code, message, cause, outcome, retriable, members, retryAfterMs } = error;
+  return new ProtocolError(code, message, {
+    cause,
+    outcome,
+    retriable,
+    members,
+    faults: error.faults.map(({ pointer, detail }) => ({ pointer: `/data${pointer}`, detail })),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}

@@ -1,0 +1,247 @@
+/**
+ * All WebSocket connections of this process: how they begin, what looks after them, how they end.
+ *
+ * Overlap: connections come and go at any time. `close` is called once; none comes after it.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Server, WebSocketServer } from 'ws';
+import type { Broker } from '#broker';
+import { ProtocolError } from '#protocol';
+import type { Clock, Logger, Scheduler } from '#runtime';
+import type { Delivery } from '../delivery/delivery.js';
+import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
+import type { ControlMessage, SocketAnswer } from './control-message.js';
+import { GatewaySocket } from './gateway-socket.js';
+import type { InboxMemory } from './inbox.js';
+import { type ClientEvent, SOCKET_PATH, SUBPROTOCOL } from './messages/socket-messages.js';
+import { type SocketContext, SocketSession } from './socket-session.js';
+import { SocketWatch } from './socket-watch.js';
+
+/** How long a client may take to end its side after it was told that the broker stops. */
+const CLOSING_MS_MAX = 3000;
+const WEBSOCKET_VERSION = '13';
+
+/** The settings that WebSockets have. */
+export interface SocketServerOptions {
+  readonly requestBytesMax: number;
+  readonly recordsPerRequestMax: number;
+  readonly headersPerRecordMax: number;
+  readonly autoCreateTopics: boolean;
+  readonly socketBufferBytes: number;
+  readonly subscriptionsPerSocketMax: number;
+  readonly socketInboxMessagesMax: number;
+  readonly socketPingIntervalMs: number;
+  readonly socketStalledTimeoutMs: number;
+  readonly socketCompression: 'off' | 'on';
+}
+
+/** What they work with. */
+export interface SocketServerParts {
+  readonly broker: Broker;
+  readonly delivery: Delivery;
+  readonly memory: InboxMemory;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+}
+
+/** Numbers for metrics, as they are now. */
+export interface SocketStatus {
+  readonly sockets: number;
+  /** Those that are not read from at present. */
+  readonly pausedSockets: number;
+  /** Bytes that clients have not taken yet. */
+  readonly pendingBytes: number;
+  readonly openedTotal: number;
+  readonly messagesTotal: number;
+  /** Dropped: no pong. */
+  readonly deadTotal: number;
+  /** Dropped: nothing taken for very long. */
+  readonly stalledTotal: number;
+}
+
+/** Has one kind of control message handled; where that fails, `message` is told. Never rejects. */
+export type ControlHandler = (
+  data: unknown,
+  message: ControlMessage,
+) => Promise<SocketAnswer | undefined>;
+
+export class SocketServer implements UpgradeHandler {
+  readonly path = SOCKET_PATH;
+  /** Called before the first connection: gives the handlers. */
+  onFirstConnection: (() => void) | undefined;
+  readonly #options: SocketServerOptions;
+  readonly #parts: SocketServerParts;
+  readonly #server: Server<typeof GatewaySocket>;
+  readonly #context: SocketContext;
+  readonly #watch: SocketWatch;
+  readonly #sessions = new Set<SocketSession>();
+  readonly #handlers = new Map<string, ControlHandler>();
+  #openedTotal = 0;
+  #messagesTotal = 0;
+  #deadTotal = 0;
+  #stalledTotal = 0;
+  #isStopping = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: SocketServerOptions, parts: SocketServerParts) {
+    const { clock, scheduler } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.#server = new WebSocketServer<typeof GatewaySocket>({
+      noServer: true,
+      clientTracking: false,
+      autoPong: false,
+      maxPayload: options.requestBytesMax,
+      perMessageDeflate: options.socketCompression === 'on' && DEFLATE,
+      handleProtocols: () => SUBPROTOCOL,
+      WebSocket: GatewaySocket,
+    });
+    this.#context = this.#sharedContext();
+    this.#watch = new SocketWatch({ clock, scheduler, intervalMs: options.socketPingIntervalMs });
+  }
+
+  status(): SocketStatus {
+    let pausedSockets = 0;
+    let pendingBytes = 0;
+    for (const session of this.#sessions) {
+      if (session.isPaused) pausedSockets += 1;
+      pendingBytes += session.pendingBytes;
+    }
+    return {
+      sockets: this.#sessions.size,
+      pausedSockets,
+      pendingBytes,
+      openedTotal: this.#openedTotal,
+      messagesTotal: this.#messagesTotal,
+      deadTotal: this.#deadTotal,
+      stalledTotal: this.#stalledTotal,
+    };
+  }
+
+  /** Has messages of the event handled so. */
+  handle(event: string, handler: ControlHandler): void {
+    this.#handlers.set(event, handler);
+  }
+
+  refusal({ headers }: IncomingMessage): UpgradeRefusal | undefined {
+    if (headers['sec-websocket-version'] !== WEBSOCKET_VERSION) {
+      const detail = `Only version ${WEBSOCKET_VERSION} of the WebSocket protocol is spoken here.`;
+      return {
+        error: new ProtocolError('INVALID_REQUEST', detail),
+        status: 426,
+        headers: ['Sec-WebSocket-Version', WEBSOCKET_VERSION, 'Upgrade', 'websocket'],
+      };
+    }
+    const offered = headers['sec-websocket-protocol'] ?? '';
+    if (offered.split(',').some((each) => each.trim() === SUBPROTOCOL)) return undefined;
+    const detail =
+      `A client of ${SOCKET_PATH} offers the subprotocol "${SUBPROTOCOL}" ` +
+      `(new WebSocket(url, "${SUBPROTOCOL}")); this one offers ` +
+      `${offered === '' ? 'none' : JSON.stringify(offered)}.`;
+    return { error: new ProtocolError('INVALID_REQUEST', detail) };
+  }
+
+  accept(
+    request: IncomingMessage,
+    tcp: Socket,
+    head: Buffer,
+    refuse: (refusal: UpgradeRefusal) => void,
+  ): void {
+    const { headers } = request;
+    // Frames are compressed once for all: with the largest window, or not at all.
+    if (headers['sec-websocket-extensions']?.includes('server_max_window_bits') === true) {
+      delete headers['sec-websocket-extensions'];
+    }
+    // What else is wrong with the request is found by ws.
+    this.#server.once('wsClientError', (error: Error) => {
+      refuse({
+        error: new ProtocolError('INVALID_REQUEST', `${error.message}.`, { cause: error }),
+      });
+    });
+    this.#server.handleUpgrade(request, tcp, head, (socket) => {
+      this.#opened(socket, tcp);
+    });
+    this.#server.removeAllListeners('wsClientError');
+  }
+
+  /**
+   * Reads no more and closes every connection once what came over it is answered; resolves when all
+   * are closed.
+   * @param answerMsMax how long that may take
+   */
+  async close(answerMsMax: number): Promise<void> {
+    this.#isStopping = true;
+    for (const session of this.#sessions) session.stop();
+    const timer = this.#parts.scheduler.after(answerMsMax, () => {
+      for (const session of this.#sessions) session.terminate();
+    });
+    if (this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
+    timer.cancel();
+    this.#watch.close();
+  }
+
+  #opened(socket: GatewaySocket, tcp: Socket): void {
+    this.onFirstConnection?.();
+    this.onFirstConnection = undefined;
+    const session = new SocketSession(socket, tcp, this.#context);
+    this.#openedTotal += 1;
+    this.#sessions.add(session);
+    this.#watch.add(session);
+  }
+
+  #sharedContext(): SocketContext {
+    const { broker, clock, delivery, logger, memory, scheduler } = this.#parts;
+    const options = this.#options;
+    return {
+      broker,
+      delivery,
+      memory,
+      logger,
+      nowMs: () => clock.monotonicMs(),
+      limits: {
+        recordsMax: options.recordsPerRequestMax,
+        headersPerRecordMax: options.headersPerRecordMax,
+      },
+      autoCreateTopics: options.autoCreateTopics,
+      bufferBytes: options.socketBufferBytes,
+      subscriptionsMax: options.subscriptionsPerSocketMax,
+      unansweredMax: options.socketInboxMessagesMax,
+      stalledTimeoutMs: options.socketStalledTimeoutMs,
+      dispatch: (event, data, message) => this.#dispatch(event, data, message),
+      received: () => {
+        this.#messagesTotal += 1;
+      },
+      dropped: (verdict) => {
+        if (verdict === 'dead') this.#deadTotal += 1;
+        else this.#stalledTotal += 1;
+      },
+      closing: (session) => {
+        if (this.#isStopping) scheduler.after(CLOSING_MS_MAX, () => session.terminate());
+      },
+      closed: (session) => {
+        this.#watch.remove(session);
+        this.#sessions.delete(session);
+        if (this.#sessions.size === 0) this.#onEmpty?.();
+      },
+    };
+  }
+
+  #dispatch(
+    event: ClientEvent,
+    data: unknown,
+    message: ControlMessage,
+  ): Promise<SocketAnswer | undefined> {
+    const handler = this.#handlers.get(event);
+    if (handler === undefined) throw new Error(`nothing handles "${event}"`);
+    return handler(data, message);
+  }
+}
+
+/** No context is taken over from message to message: a compressed frame is the same for all. */
+const DEFLATE = { serverNoContextTakeover: true, clientNoContextTakeover: true } as const;

@@ -1,0 +1,429 @@
+/**
+ * One WebSocket connection: its messages are begun one after the other and answered in their order, and
+ * all that goes out goes through one outbox.
+ *
+ * Bounded: it is read from only while there is room for answers, few messages are unanswered and none
+ * waits to be begun; records are delivered only while there is room.
+ *
+ * Overlap: publishes overlap each other and everything else, control messages only them. The end may
+ * come at any time; what is under way then ends by itself, unheard.
+ */
+import type { Socket } from 'node:net';
+import type { Broker } from '#broker';
+import { ProtocolError, type TopicPartition } from '#protocol';
+import type { Logger } from '#runtime';
+import type { Delivery } from '../delivery/delivery.js';
+import { Outbox } from '../delivery/outbox.js';
+import type { PartitionPosition } from '../delivery/start-position.js';
+import { toProtocolError } from '../http/problem.js';
+import type { RecordLimits } from '../records/json-record-parser.js';
+import { CLOSE_CODES } from './close-codes.js';
+import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
+import { PING_FRAME, pongFrame, textFrames } from './frame.js';
+import type { GatewaySocket } from './gateway-socket.js';
+import { Inbox, type InboxMemory, type InboxMessage, type InboxOwner } from './inbox.js';
+import { type ConnectionSight, Liveness, type Verdict } from './liveness.js';
+import type { ClientEvent, ServerEvent } from './messages/socket-messages.js';
+import type { PublishData } from './publish-data.js';
+import { Publication } from './publishing.js';
+import { ReceivedMessage } from './received-message.js';
+import { type Reply, ReplyQueue } from './reply-queue.js';
+import {
+  messageText,
+  type ProblemContext,
+  pointedIntoMessage,
+  socketProblem,
+} from './socket-problem.js';
+import type { SocketSubscription } from './socket-subscription.js';
+import { SocketSubscriptions } from './socket-subscriptions.js';
+import type { WatchedConnection } from './socket-watch.js';
+
+/** Bytes of unanswered messages with which no more are begun. */
+const UNANSWERED_BYTES_MAX = 4 * 1024 * 1024;
+/** A part of a message that is no longer than this is not counted. */
+const UNCOUNTED_PART_BYTES = 64 * 1024;
+
+/** What all connections share. */
+export interface SocketContext {
+  readonly broker: Broker;
+  readonly delivery: Delivery;
+  /** Of messages that are being received or wait; shared with request bodies. */
+  readonly memory: InboxMemory;
+  readonly logger: Logger;
+  readonly limits: RecordLimits;
+  readonly autoCreateTopics: boolean;
+  readonly bufferBytes: number;
+  readonly subscriptionsMax: number;
+  readonly unansweredMax: number;
+  readonly stalledTimeoutMs: number;
+  nowMs(): number;
+  /** Has a control message handled; where that fails, `message` is told. Never rejects. */
+  dispatch(
+    event: ClientEvent,
+    data: unknown,
+    message: ControlMessage,
+  ): Promise<SocketAnswer | undefined>;
+  /** A message came. */
+  received(): void;
+  /** The connection is dropped. */
+  dropped(verdict: 'dead' | 'stalled'): void;
+  /** The connection is about to be closed, by either side. */
+  closing(session: SocketSession): void;
+  /** The connection is gone. */
+  closed(session: SocketSession): void;
+}
+
+export class SocketSession implements InboxOwner, ControlSession, WatchedConnection {
+  readonly subscriptions: SocketSubscriptions;
+  readonly compresses: boolean;
+  readonly #context: SocketContext;
+  readonly #socket: GatewaySocket;
+  readonly #tcp: Socket;
+  readonly #outbox: Outbox;
+  readonly #replies: ReplyQueue;
+  readonly #inbox: Inbox;
+  readonly #liveness: Liveness;
+  readonly #aborts = new Set<AbortController>();
+  /** The answer to a ping that there was no room for: to the last one alone. */
+  #pong: Buffer | undefined;
+  /** Bytes that came since the last whole message, and how many of them are counted. */
+  #partBytes = 0;
+  #countedBytes = 0;
+  #isPaused = false;
+  #isStopping = false;
+  #isClosed = false;
+
+  constructor(socket: GatewaySocket, tcp: Socket, context: SocketContext) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#tcp = tcp;
+    this.compresses = socket.extensions !== '';
+    this.#outbox = new Outbox(tcp, context.delivery.flusher, context.bufferBytes);
+    this.#outbox.onRoom = this.#roomAgain;
+    this.#replies = new ReplyQueue(this.#outbox);
+    this.#replies.onSent = this.#proceed;
+    this.#inbox = new Inbox(this, context.memory);
+    this.subscriptions = new SocketSubscriptions(context.subscriptionsMax, () =>
+      this.#outbox.hasRoom(),
+    );
+    this.#liveness = new Liveness(context.nowMs(), context.stalledTimeoutMs);
+    this.#listen();
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Bytes that the system has not taken yet. */
+  get pendingBytes(): number {
+    return this.#outbox.pendingBytes;
+  }
+
+  push(bytes: Buffer): void {
+    this.#outbox.push(bytes);
+  }
+
+  sight(): ConnectionSight {
+    const tcp = this.#tcp;
+    return {
+      receivedBytes: tcp.bytesRead,
+      writtenBytes: tcp.bytesWritten,
+      pendingBytes: untakenBytes(tcp),
+      isPaused: this.#isPaused,
+    };
+  }
+
+  judge(seen: ConnectionSight, nowMs: number): Verdict {
+    return this.#liveness.judge(seen, nowMs);
+  }
+
+  ping(): void {
+    this.#outbox.push(PING_FRAME);
+  }
+
+  drop(verdict: 'dead' | 'stalled'): void {
+    this.#context.dropped(verdict);
+    this.terminate();
+  }
+
+  /** Ends the connection at once. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Reads no more, and closes the connection when all that was read is answered. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#proceed();
+  }
+
+  mayBegin(): boolean {
+    const { unanswered, unansweredBytes } = this.#replies;
+    return (
+      unanswered < this.#context.unansweredMax &&
+      unansweredBytes < UNANSWERED_BYTES_MAX &&
+      this.#outbox.hasRoom()
+    );
+  }
+
+  begin({ bytes, isBinary }: InboxMessage): Promise<void> | undefined {
+    this.#context.received();
+    const reply = this.#replies.take(bytes.length);
+    const message = new ReceivedMessage(bytes, this.#context.limits);
+    let event: ClientEvent;
+    try {
+      if (isBinary) throw binaryError();
+      event = message.read();
+    } catch (error) {
+      // It may have been one to publish.
+      reply.answer(this.#errorText(error, message.id, {}, true));
+      return undefined;
+    }
+    const { publish } = message;
+    if (publish === undefined) return this.#control(event, message, reply);
+    return this.#publish(publish, message.id, reply);
+  }
+
+  handled(): void {
+    this.#proceed();
+  }
+
+  hasRoomFor(subscription: SocketSubscription): boolean {
+    if (this.#outbox.hasRoom()) return true;
+    this.subscriptions.wait(subscription);
+    return false;
+  }
+
+  sendAssigned(subscription: SocketSubscription, partitions: readonly TopicPartition[]): void {
+    this.#sendEvent(subscription, 'assigned', { subscription: subscription.name, partitions });
+  }
+
+  sendReset(
+    subscription: SocketSubscription,
+    { topic, partition, offset }: PartitionPosition,
+    cause: ProtocolError,
+  ): void {
+    const about = { subscription: subscription.name, topic, partition };
+    this.#sendEvent(subscription, 'reset', { ...socketProblem(cause, about), offset });
+  }
+
+  sendError(subscription: SocketSubscription, error: unknown, about: ProblemContext): void {
+    const shown = toProtocolError(error, this.#context.logger);
+    const problem = socketProblem(shown, { subscription: subscription.name, ...about });
+    this.#sendEvent(subscription, 'error', problem);
+  }
+
+  forget(subscription: SocketSubscription): void {
+    this.subscriptions.forget(subscription);
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.onClosing = this.#closing;
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      this.#takeMessage(data, isBinary);
+    });
+    socket.on('ping', (payload: Buffer) => {
+      this.#takePing(payload);
+    });
+    socket.on('pong', () => {
+      this.#partEnded();
+      this.#liveness.ponged();
+    });
+    socket.on('error', (error) => {
+      this.#context.logger.debug({ err: error }, 'a WebSocket ended in an error');
+    });
+    socket.on('close', () => {
+      this.#ended();
+    });
+    // Before ws has its turn: it reads messages from the bytes, and ends its side with the client's.
+    this.#tcp.prependListener('data', (chunk: Buffer) => {
+      this.#takePart(chunk.length);
+    });
+    this.#tcp.prependListener('end', this.#closing);
+  }
+
+  #takeMessage(bytes: Buffer, isBinary: boolean): void {
+    if (this.#isClosed) return;
+    this.#partEnded();
+    try {
+      this.#inbox.add({ bytes, isBinary });
+    } catch (error) {
+      this.#outOfMemory(error);
+      return;
+    }
+    this.#updateReading();
+  }
+
+  #takePing(payload: Buffer): void {
+    if (this.#isClosed) return;
+    this.#partEnded();
+    if (this.#outbox.hasRoom()) this.#outbox.push(pongFrame(payload));
+    // A copy: the payload is a part of the bytes that were read, which are not to be kept for it.
+    else this.#pong = Buffer.from(payload);
+  }
+
+  /** Bytes came; they are counted while they are part of a long message that is not whole yet. */
+  #takePart(sizeBytes: number): void {
+    this.#partBytes += sizeBytes;
+    if (this.#partBytes <= UNCOUNTED_PART_BYTES || this.#isClosed) return;
+    try {
+      this.#context.memory.hold(sizeBytes);
+      this.#countedBytes += sizeBytes;
+    } catch (error) {
+      this.#outOfMemory(error);
+    }
+  }
+
+  #partEnded(): void {
+    this.#partBytes = 0;
+    if (this.#countedBytes === 0) return;
+    this.#context.memory.release(this.#countedBytes);
+    this.#countedBytes = 0;
+  }
+
+  #publish(data: PublishData, id: string | undefined, reply: Reply): Promise<void> | undefined {
+    const publication = new Publication(data, this.#aborts);
+    const answered = this.#answerPublication(publication, id, reply);
+    // While it waits for buffer memory nothing more is begun, and so nothing more is read.
+    return publication.isBlocked ? answered : undefined;
+  }
+
+  /** Never rejects. */
+  async #answerPublication(
+    publication: Publication,
+    id: string | undefined,
+    reply: Reply,
+  ): Promise<void> {
+    const { broker, autoCreateTopics } = this.#context;
+    let text: string;
+    try {
+      text = messageText('published', id, await publication.send(broker, autoCreateTopics));
+    } catch (error) {
+      text = this.#errorText(pointedIntoMessage(error), id, {}, true);
+    }
+    reply.answer(text);
+  }
+
+  /** Never rejects. */
+  async #control(event: ClientEvent, message: ReceivedMessage, reply: Reply): Promise<void> {
+    const control = new ControlMessage(this, () => reply.turn());
+    let subscription: string | undefined;
+    let answer: SocketAnswer | undefined;
+    try {
+      const data = message.data();
+      subscription = subscriptionOf(data);
+      answer = await this.#context.dispatch(event, data, control);
+    } catch (error) {
+      control.fail(error);
+    }
+    if (control.hasFailed) {
+      const isWrite = event === 'commit';
+      reply.answer(this.#errorText(control.error, message.id, { subscription }, isWrite));
+    } else if (answer === undefined) {
+      reply.answer(undefined);
+    } else {
+      const text = messageText(answer.event, message.id, JSON.stringify(answer.data));
+      reply.answer(text, answer.onSent);
+    }
+  }
+
+  #errorText(
+    error: unknown,
+    id: string | undefined,
+    about: ProblemContext,
+    isWrite: boolean,
+  ): string {
+    const shown = toProtocolError(error, this.#context.logger);
+    return messageText('error', id, JSON.stringify(socketProblem(shown, about, { isWrite })));
+  }
+
+  /** Behind all that was sent; of a subscription that is not known to the client yet, behind its answer. */
+  #sendEvent(subscription: SocketSubscription, event: ServerEvent, data: object): void {
+    const text = messageText(event, undefined, JSON.stringify(data));
+    if (subscription.isStarted) this.#outbox.push(textFrames([text]));
+    else this.#replies.take(0).answer(text);
+  }
+
+  readonly #roomAgain = (): void => {
+    const pong = this.#pong;
+    this.#pong = undefined;
+    if (pong !== undefined) this.#outbox.push(pongFrame(pong));
+    this.#proceed();
+    this.subscriptions.resume();
+  };
+
+  readonly #proceed = (): void => {
+    if (this.#isClosed) return;
+    this.#inbox.proceed();
+    this.#updateReading();
+    if (!this.#isStopping || !this.#inbox.isIdle || this.#replies.unanswered > 0) return;
+    this.#socket.close(CLOSE_CODES.goingAway, 'the broker stops');
+  };
+
+  #updateReading(): void {
+    const mayRead = !this.#isStopping && this.#inbox.waiting === 0 && this.mayBegin();
+    if (mayRead !== this.#isPaused) return;
+    this.#isPaused = !mayRead;
+    if (mayRead) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  #outOfMemory(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.#socket.close(CLOSE_CODES.tryAgainLater, 'the memory for messages is used up');
+  }
+
+  /** The connection takes nothing more: what was sent so far goes out. */
+  readonly #closing = (): void => {
+    if (this.#isClosed) return;
+    this.#outbox.flush();
+    this.#release();
+    this.#context.closing(this);
+    // The client's own close frame is still to come.
+    if (this.#isPaused) this.#socket.resume();
+  };
+
+  #ended(): void {
+    this.#release();
+    this.#context.closed(this);
+  }
+
+  /** Gives back all that it holds. */
+  #release(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#outbox.close();
+    this.#inbox.close();
+    this.#partEnded();
+    for (const controller of this.#aborts) controller.abort();
+    this.subscriptions.close();
+  }
+}
+
+/**
+ * Bytes that the system has not taken. `writableLength` counts a write until all of it was taken, and a
+ * large one may take a slow reader hours: libuv knows what is left of it.
+ */
+function untakenBytes(tcp: Socket): number {
+  const { _handle: handle } = tcp as { readonly _handle?: StreamHandle | null };
+  if (handle === undefined || handle === null) return tcp.writableLength;
+  return handle.writeQueueSize + tcp.bytesWritten - handle.bytesWritten;
+}
+
+/** What Node has of a connection, as far as it is looked at here. */
+interface StreamHandle {
+  readonly bytesWritten: number;
+  /** Bytes of writes under way that are left. */
+  readonly writeQueueSize: number;
+}
+
+function binaryError(): ProtocolError {
+  return new ProtocolError('INVALID_REQUEST', 'A message is text; this one is binary.');
+}
+
+function subscriptionOf(data: unknown): string | undefined {
+  if (typeof data !== 'object' || data === null || !('subscription' in data)) return undefined;
+  const { subscription } = data;
+  return typeof subscription === 'string' ? subscription : undefined;
+}

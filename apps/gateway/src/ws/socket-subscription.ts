@@ -1,0 +1,122 @@
+import type { ProtocolError, TopicPartition } from '#protocol';
+import type { Delivery } from '../delivery/delivery.js';
+import type { RecordRun } from '../delivery/record-run.js';
+import type { PartitionPosition } from '../delivery/start-position.js';
+import {
+  Subscription,
+  type SubscriptionRequest,
+  type SubscriptionTransport,
+} from '../delivery/subscription.js';
+import { type FrameSink, RecordsFrames } from './records-frames.js';
+import type { ProblemContext } from './socket-problem.js';
+
+/** The connection, as far as one of its subscriptions is concerned. */
+export interface SubscribedSocket extends FrameSink {
+  /** Whether frames are compressed. */
+  readonly compresses: boolean;
+  /** Whether the connection takes more; when not, the subscription's `resume` is called later. */
+  hasRoomFor(subscription: SocketSubscription): boolean;
+  sendAssigned(subscription: SocketSubscription, partitions: readonly TopicPartition[]): void;
+  sendReset(
+    subscription: SocketSubscription,
+    position: PartitionPosition,
+    cause: ProtocolError,
+  ): void;
+  sendError(subscription: SocketSubscription, error: unknown, about: ProblemContext): void;
+  /** The subscription is over: its name is free again. */
+  forget(subscription: SocketSubscription): void;
+}
+
+/** A subscription of one connection, under the name that the client gave it. */
+export class SocketSubscription implements SubscriptionTransport {
+  readonly #socket: SubscribedSocket;
+  readonly #frames: RecordsFrames;
+  #subscription: Subscription | undefined;
+  #endedWith: ProtocolError | undefined;
+  #isStarted = false;
+  #isClosed = false;
+
+  constructor(
+    readonly name: string,
+    socket: SubscribedSocket,
+  ) {
+    this.#socket = socket;
+    this.#frames = new RecordsFrames(name, socket.compresses);
+  }
+
+  /** The client was told of the subscription; until then nothing else may be said of it. */
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  /**
+   * Resolves the positions; `start` begins to deliver.
+   * @throws ProtocolError as `Subscription.open`
+   */
+  async open(delivery: Delivery, request: SubscriptionRequest): Promise<PartitionPosition[]> {
+    const subscription = await Subscription.open(delivery, request, this);
+    if (this.#endedWith !== undefined) throw this.#endedWith;
+    this.#subscription = subscription;
+    if (this.#isClosed) subscription.close();
+    return subscription.positions();
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.#subscription?.start();
+  }
+
+  /** There is room again. */
+  resume(): void {
+    this.#subscription?.resume();
+  }
+
+  /** Allows so many more records. */
+  grant(records: number): void {
+    this.#subscription?.grant(records);
+  }
+
+  /** @throws ProtocolError as `Subscription.seek` */
+  async seek(position: PartitionPosition): Promise<void> {
+    await this.#subscription?.seek(position);
+  }
+
+  startFrom(target: TopicPartition): void {
+    this.#subscription?.startFrom(target);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#subscription?.close();
+  }
+
+  hasRoom(): boolean {
+    return this.#socket.hasRoomFor(this);
+  }
+
+  deliver(run: RecordRun): void {
+    this.#frames.send(run, this.#socket);
+  }
+
+  assigned(positions: readonly PartitionPosition[]): void {
+    const partitions = positions.map(({ topic, partition }) => ({ topic, partition }));
+    this.#socket.sendAssigned(this, partitions);
+  }
+
+  reset(position: PartitionPosition, cause: ProtocolError): void {
+    this.#socket.sendReset(this, position, cause);
+  }
+
+  stopped({ topic, partition }: TopicPartition, error: unknown): void {
+    this.#socket.sendError(this, error, { topic, partition });
+  }
+
+  ended(error: ProtocolError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.forget(this);
+    // Not open yet: the answer to `subscribe` says it.
+    if (this.#subscription === undefined) this.#endedWith = error;
+    else this.#socket.sendError(this, error, {});
+  }
+}

@@ -1,0 +1,67 @@
+import type { Clock, Scheduler, Timer } from '#runtime';
+import type { ConnectionSight, Verdict } from './liveness.js';
+
+/** Connections are looked at in turn, a part of them at a time, so that not all are pinged at once. */
+const PARTS = 8;
+
+/** A connection that is looked after. */
+export interface WatchedConnection {
+  sight(): ConnectionSight;
+  judge(seen: ConnectionSight, nowMs: number): Verdict;
+  ping(): void;
+  /** Ends it without a word: nobody hears it. */
+  drop(verdict: 'dead' | 'stalled'): void;
+}
+
+export interface SocketWatchOptions {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly intervalMs: number;
+}
+
+/** Looks at each connection once an interval, all of them with one timer. */
+export class SocketWatch {
+  readonly #options: SocketWatchOptions;
+  readonly #parts: readonly Set<WatchedConnection>[];
+  #next = 0;
+  #added = 0;
+  #timer: Timer | undefined;
+
+  constructor(options: SocketWatchOptions) {
+    this.#options = options;
+    this.#parts = Array.from({ length: PARTS }, () => new Set());
+  }
+
+  add(connection: WatchedConnection): void {
+    this.#parts[this.#added % PARTS]?.add(connection);
+    this.#added += 1;
+    if (this.#timer === undefined) this.#schedule();
+  }
+
+  remove(connection: WatchedConnection): void {
+    for (const part of this.#parts) part.delete(connection);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  #schedule(): void {
+    const { scheduler, intervalMs } = this.#options;
+    this.#timer = scheduler.after(intervalMs / PARTS, () => {
+      this.#lookAtPart();
+      this.#schedule();
+    });
+  }
+
+  #lookAtPart(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const part = this.#parts[this.#next % PARTS] ?? new Set();
+    this.#next += 1;
+    for (const connection of part) {
+      const verdict = connection.judge(connection.sight(), nowMs);
+      if (verdict === 'ping') connection.ping();
+      else if (verdict !== 'alive') connection.drop(verdict);
+    }
+  }
+}

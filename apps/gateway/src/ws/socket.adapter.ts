@@ -1,0 +1,40 @@
+import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
+import type { ControlHandler, SocketServer } from './socket-server.js';
+
+/**
+ * Nest's view of the sockets.
+ *
+ * Nest binds its handlers to each client; here they are bound once, to one client that stands for all
+ * of them, and every message says whose it is. A connection that is silent then costs nothing here, and
+ * a session can have its messages handled one after the other, which Nest's own adapters do not.
+ */
+export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
+  constructor(private readonly server: SocketServer) {}
+
+  create(): SocketServer {
+    return this.server;
+  }
+
+  bindClientConnect(server: SocketServer, connect: (client: object) => void): void {
+    server.onFirstConnection = () => {
+      connect(EVERY_CLIENT);
+    };
+  }
+
+  bindMessageHandlers(_client: object, handlers: WsMessageHandler[]): void {
+    for (const { message, callback } of handlers) {
+      this.server.handle(message, callback as ControlHandler);
+    }
+  }
+
+  /** The gateway closes it itself, in its place in the order of the stop. */
+  close(): void {
+    // Nothing is open any more.
+  }
+
+  dispose(): void {
+    // As above.
+  }
+}
+
+const EVERY_CLIENT = {};
