@@ -10,6 +10,7 @@ import { PartitionsController } from './http/partitions.controller.js';
 import { ProducersController } from './http/producers.controller.js';
 import { TopicsController } from './http/topics.controller.js';
 import { TryController } from './http/try-page/try.controller.js';
+import { SocketGateway } from './ws/socket.gateway.js';
 
 @Module({
   controllers: [
@@ -22,7 +23,7 @@ import { TryController } from './http/try-page/try.controller.js';
     DocsController,
     TryController,
   ],
-  providers: [ApiDocument, AsyncApiDocument],
+  providers: [SocketGateway, ApiDocument, AsyncApiDocument],
 })
 export class GatewayModule {
   static from(seed: EngineSeed): DynamicModule {

@@ -19,6 +19,8 @@ import { Health } from '../observability/health.js';
 import { NestLogger, type ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics, type HttpStatus } from '../observability/metrics.js';
 import { RenderCache } from '../records/render-cache.js';
+import { SocketAdapter } from '../ws/socket.adapter.js';
+import { SocketServer } from '../ws/socket-server.js';
 import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 
@@ -75,11 +77,15 @@ export class Gateway {
     const broker = app.get<OpenBroker>(OPEN_BROKER);
     const renderCache = app.get(RenderCache);
     const delivery = app.get(Delivery);
+    const sockets = app.get(SocketServer);
     front.route(app.get(DataPlane));
+    front.upgrade(sockets);
+    app.useWebSocketAdapter(new SocketAdapter(sockets));
     metrics.watch({
       broker: () => broker.status(),
       http: () => httpStatus(front, renderCache),
       delivery: () => delivery.status(),
+      sockets: () => sockets.status(),
     });
     app.useGlobalFilters(filter);
     app.useGlobalPipes(dtoPipe());
@@ -107,7 +113,8 @@ export class Gateway {
     this.#app.get(Health).stopping();
     this.#app.get(Delivery).close();
     broker.endWaits();
-    await this.#front.close();
+    const sockets = this.#app.get(SocketServer);
+    await Promise.all([this.#front.close(), sockets.close(this.#front.answerMsMax)]);
     await this.#app.close();
     await broker.close();
   }

@@ -26,6 +26,16 @@ const DELIVERY = {
   catchUpReadsSharedTotal: 4,
 };
 
+const SOCKETS = {
+  sockets: 3,
+  pausedSockets: 1,
+  pendingBytes: 50,
+  openedTotal: 7,
+  messagesTotal: 9,
+  deadTotal: 2,
+  stalledTotal: 1,
+};
+
 function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
   return {
     topics: 1,
@@ -64,6 +74,7 @@ function watched(partitions: readonly PartitionStatus[]): GatewayMetrics {
     broker: () => statusOf(partitions),
     http: () => HTTP,
     delivery: () => DELIVERY,
+    sockets: () => SOCKETS,
   });
   return metrics;
 }

@@ -10,6 +10,7 @@ import type { BrokerStatus, PartitionStatus } from '#broker';
 import type { LogObserver } from '#log';
 import type { DeliveryStatus } from '../delivery/delivery.js';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
+import type { SocketStatus } from '../ws/socket-server.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 
 /** Topics beyond this many share one series, so that /metrics stays readable. */
@@ -37,6 +38,7 @@ export interface MetricSources {
   broker(): BrokerStatus;
   http(): HttpStatus;
   delivery(): DeliveryStatus;
+  sockets(): SocketStatus;
 }
 
 export interface HttpStatus {
@@ -139,6 +141,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     this.#addBrokerGauges();
     this.#addHttpGauges();
     this.#addDeliveryGauges();
+    this.#addSocketGauges();
     this.#addTopicGauge();
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -381,6 +384,41 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         'sluice_delivery_catch_up_reads_shared_total',
         'Reads that were answered with one made for another subscriber.',
         read((s) => s.catchUpReadsSharedTotal),
+      ],
+    ];
+    for (const [name, help, get] of counters) this.#readCounter(name, help, get);
+  }
+
+  #addSocketGauges(): void {
+    const read = (get: (status: SocketStatus) => number) => () =>
+      this.#sources === undefined ? 0 : get(this.#sources.sockets());
+    this.#gauge(
+      'sluice_websocket_connections',
+      'Open WebSockets.',
+      read((s) => s.sockets),
+    );
+    this.#gauge(
+      'sluice_websocket_paused_connections',
+      'WebSockets that are not read from until there is room for what they ask for.',
+      read((s) => s.pausedSockets),
+    );
+    this.#gauge(
+      'sluice_websocket_pending_bytes',
+      'Bytes that WebSocket clients have not taken yet.',
+      read((s) => s.pendingBytes),
+    );
+    const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
+      ['sluice_websocket_opened_total', 'WebSockets opened.', read((s) => s.openedTotal)],
+      ['sluice_websocket_messages_in_total', 'Messages received.', read((s) => s.messagesTotal)],
+      [
+        'sluice_websocket_dead_total',
+        'WebSockets dropped because they answered no ping.',
+        read((s) => s.deadTotal),
+      ],
+      [
+        'sluice_websocket_stalled_total',
+        'WebSockets dropped because they took nothing for SLUICE_SOCKET_STALLED_TIMEOUT_MS.',
+        read((s) => s.stalledTotal),
       ],
     ];
     for (const [name, help, get] of counters) this.#readCounter(name, help, get);
