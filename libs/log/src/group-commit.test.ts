@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { AppendResult } from './append-round.js';
 import { HeldFileSystem } from './testing/held-file-system.js';
 import {
@@ -15,7 +15,7 @@ import {
 const EPOCH = { leaderEpoch: 0 };
 
 describe('group commit', () => {
-  it('writes and syncs appends of one turn of the event loop once, in the order of the calls', async () => {
+  it('writes and syncs appends of one task once, in the order of the calls', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const before = broker.disk.counts(broker.path(LOG_0));
@@ -27,6 +27,14 @@ describe('group commit', () => {
     expect(after.syncs - before.syncs).toBe(1);
     expect(results.map(({ baseOffset }) => baseOffset)).toEqual(results.map((_, i) => i));
     expect((await readAll(log))[42]).toEqual([42, 'v42']);
+  });
+
+  it('begins a round with the task that asks for it, not a turn of the event loop later', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    const soon = vi.spyOn(broker.scheduler, 'soon');
+    await appendValues(log, 'a');
+    expect(soon).not.toHaveBeenCalled();
   });
 
   it('gathers what arrives while a round is under way into the next one', async () => {

@@ -25,8 +25,12 @@ const UNEXPECTED = 'an unexpected fault';
  * Appends to a log by group commit, and rolls its segments.
  *
  * Appends that come while a round is under way gather; a round is one `writev` and, with `fsync`
- * durability, one `datasync`. It begins at the end of the event loop's turn, so that what came in this
- * turn is in it. Between the write and the end of the sync the log end is ahead of the synced end.
+ * durability, one `datasync`. It begins as a microtask, so that appends of one task are in it together:
+ * what comes by the accumulator has waited for the end of the event loop's turn already. Between the
+ * write and the end of the sync the log end is ahead of the synced end.
+ *
+ * Over many partitions there is a round for nearly every request: the way of a round through here has
+ * no closure and no promise that it can do without.
  *
  * When a write fails the file is cut back and synced, the producer state is undone: the log is as
  * before and the next round tries anew. When that, or a sync, fails, the log is *offline*: what the
@@ -45,6 +49,7 @@ export class LogWriter {
   #isRoundUnderWay = false;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
+  readonly #runRound = (): Promise<void> => this.#round();
 
   constructor(
     private readonly log: LogState,
@@ -192,15 +197,13 @@ export class LogWriter {
   #askForRound(): void {
     if (this.#isRoundUnderWay || this.#pending.length === 0) return;
     this.#isRoundUnderWay = true;
-    this.environment.scheduler.soon(() => {
-      void this.#lane.run(() => this.#round());
-    });
+    void this.#lane.run(this.#runRound);
   }
 
   /** Never rejects. */
   async #round(): Promise<void> {
     try {
-      if (await this.#prepareRound()) await this.#writeRound();
+      if (this.#isRoundPrepared() || (await this.#prepareRound())) await this.#writeRound();
     } catch (error) {
       this.log.producers.undoTo();
       this.goOffline(UNEXPECTED, error);
@@ -211,19 +214,37 @@ export class LogWriter {
     }
   }
 
+  /** Whether the first append finds all as it needs it: so it is for all but a few rounds. */
+  #isRoundPrepared(): boolean {
+    const { log } = this;
+    const [first] = this.#pending;
+    return (
+      first !== undefined &&
+      log.failure === undefined &&
+      this.environment.reserve.isWhole &&
+      first.leaderEpoch <= (log.epochs.latestEpoch ?? -1) &&
+      !this.#mustRollFor(first)
+    );
+  }
+
+  #mustRollFor(first: PendingAppend): boolean {
+    const { segments, offsets } = this.log;
+    // A record takes more than one byte: a round has fewer offsets than bytes.
+    const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
+    const endMax = offsets.logEnd + bytes;
+    const isFull = segments.active.mustRollFor(first.sizeBytes, endMax, this.#segmentBytesMax);
+    return isFull || this.isRollDue;
+  }
+
   /** Rolls and assigns the leader epoch where the first append needs it; whether to go on. */
   async #prepareRound(): Promise<boolean> {
     const { log } = this;
     const [first] = this.#pending;
     if (first === undefined || log.failure !== undefined) return false;
     const { logEnd } = log.offsets;
-    const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
-    const { active } = log.segments;
     try {
       if (!this.environment.reserve.isWhole) throw new DiskReserveError();
-      // A record takes more than one byte: a round has fewer offsets than bytes.
-      const isFull = active.mustRollFor(first.sizeBytes, logEnd + bytes, this.#segmentBytesMax);
-      if (isFull || this.isRollDue) await this.roll();
+      if (this.#mustRollFor(first)) await this.roll();
       if (first.leaderEpoch > (log.epochs.latestEpoch ?? -1)) {
         await log.epochs.assign(first.leaderEpoch, logEnd);
       }
@@ -238,7 +259,8 @@ export class LogWriter {
   async #writeRound(): Promise<void> {
     const { log, environment } = this;
     const { active } = log.segments;
-    const handle = await active.file.acquire();
+    const acquired = active.file.acquire();
+    const handle = acquired instanceof Promise ? await acquired : acquired;
     const round = new AppendRound(
       {
         logEndOffset: log.offsets.logEnd,
