@@ -30,7 +30,7 @@ await showMutationsAreSeen({
     {
       name: 'recovery does not sync what it found',
       file: 'segment-recovery.ts',
-      from: 'await this.environment.syncs.run(() => segment.datasync());',
+      from: 'await syncs.run(() => segment.datasync());',
       to: '',
     },
     {
