@@ -31,7 +31,10 @@ export interface LocalBrokerSettings {
   readonly retentionCheckIntervalMs: number;
   readonly compactionCheckIntervalMs: number;
   readonly compactionBytesPerSecond: number;
+  readonly compactionMapBytes: number;
   readonly offsetsTopicPartitions: number;
+  readonly offsetsKeptMax: number;
+  readonly offsetsRetentionMinutes: number;
 }
 
 /** The outside world, as `openLocalBroker` needs it. */
@@ -69,6 +72,10 @@ export interface BrokerStatus {
   readonly delayedFetches: number;
   /** Fetches refused because too many waited, since the start. */
   readonly delayedFetchesRefusedTotal: number;
+  /** Committed offsets in memory. */
+  readonly committedOffsets: number;
+  /** Committed offsets taken back since the start because their groups were silent. */
+  readonly offsetsExpiredTotal: number;
   /** Reads of records from disk that are under way. */
   readonly diskReads: number;
   /** Fetches that wait for their turn to read from disk. */

@@ -63,7 +63,7 @@ async function openOn(
     topic: (name) => registry.get(name),
     ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
   };
-  const offsets = new OffsetStore({ ...ports, topics });
+  const offsets = new OffsetStore({ ...settings, ...ports, topics });
   registry.onDeleted = () => offsets.removeStaleOffsets();
 
   await store.registerBroker({ id: brokerId, url: null, rack });
@@ -73,9 +73,9 @@ async function openOn(
   const parts = { store, registry, admin, replicas, producePath, offsets, producerIds };
   return {
     broker: new LocalBroker({ ...parts, url, autoCreateTopics }),
-    status: () => statusOf({ registry, replicas, producePath, reserve }),
+    status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
     endWaits: () => replicas.delayedFetches.end(),
-    close: () => close({ logManager, store, replicas, registry, producePath }),
+    close: () => close({ logManager, store, replicas, registry, producePath, offsets }),
   };
 }
 
@@ -85,11 +85,13 @@ interface ClosedParts {
   readonly replicas: ReplicaManager;
   readonly registry: TopicRegistry;
   readonly producePath: ProducePath;
+  readonly offsets: OffsetStore;
 }
 
 async function close(parts: ClosedParts): Promise<void> {
-  const { logManager, store, replicas, registry, producePath } = parts;
+  const { logManager, store, replicas, registry, producePath, offsets } = parts;
   replicas.delayedFetches.end();
+  await offsets.close();
   await producePath.close(registry.all());
   await registry.close();
   replicas.close();
@@ -101,10 +103,12 @@ interface WatchedParts {
   readonly registry: TopicRegistry;
   readonly replicas: ReplicaManager;
   readonly producePath: ProducePath;
+  readonly offsets: OffsetStore;
   readonly reserve: DiskReserve;
 }
 
-function statusOf({ registry, replicas, producePath, reserve }: WatchedParts): BrokerStatus {
+function statusOf(parts: WatchedParts): BrokerStatus {
+  const { registry, replicas, producePath, offsets, reserve } = parts;
   const partitions = Array.from(
     replicas.partitions(),
     ({ topicPartition, log }): PartitionStatus => {
@@ -136,6 +140,8 @@ function statusOf({ registry, replicas, producePath, reserve }: WatchedParts): B
     bufferExhaustedTotal: buffer.exhaustedTotal,
     delayedFetches: replicas.delayedFetches.count,
     delayedFetchesRefusedTotal: replicas.delayedFetches.refusedTotal,
+    committedOffsets: offsets.offsetCount,
+    offsetsExpiredTotal: offsets.expiredTotal,
     diskReads: replicas.diskReads.running,
     diskReadsWaiting: replicas.diskReads.waiting,
   };

@@ -6,8 +6,13 @@
  * below the high watermark. Offsets end with their topic: each carries the topic's id, and those of
  * a deleted topic are neither shown nor kept.
  *
+ * A group without members that has committed nothing for so long as offsets.retention.minutes says loses
+ * its offsets. There are no members yet: this goes for every group.
+ *
  * Calls may overlap. Partitions are loaded from the log when they are first needed.
  */
+
+import { RepeatedTask } from '#log';
 import {
   CONSUMER_OFFSETS_TOPIC,
   type Fault,
@@ -17,7 +22,7 @@ import {
   type TopicPartition,
 } from '#protocol';
 import type { Partition } from '#replication';
-import type { Clock, Logger } from '#runtime';
+import type { Clock, Logger, Scheduler } from '#runtime';
 import { partitionForGroup } from './group-partition.js';
 import type { OffsetRecord } from './offset-records.js';
 import { OffsetsPartition } from './offsets-partition.js';
@@ -25,7 +30,9 @@ import { OffsetsPartition } from './offsets-partition.js';
 const GROUP_NAME_LENGTH_MAX = 1024;
 /** Kafka's offset.metadata.max.bytes. */
 const METADATA_LENGTH_MAX = 4096;
-const OFFSETS_KEPT_MAX = 1_000_000;
+/** Kafka's offsets.retention.check.interval.ms. */
+const EXPIRY_CHECK_INTERVAL_MS = 600_000;
+const MINUTE_MS = 60_000;
 
 /** What this store needs to know of the cluster's topics. */
 export interface TopicDirectory {
@@ -57,9 +64,12 @@ interface GroupOffset extends TopicPartition {
 interface OffsetStoreOptions {
   readonly topics: TopicDirectory;
   readonly clock: Clock;
+  readonly scheduler: Scheduler;
   readonly logger: Logger;
   /** How many committed offsets a broker keeps, over all groups. */
-  readonly offsetsKeptMax?: number;
+  readonly offsetsKeptMax: number;
+  /** Kafka's offsets.retention.minutes: since the last commit of a group. */
+  readonly offsetsRetentionMinutes: number;
 }
 
 export class OffsetStore {
@@ -67,6 +77,9 @@ export class OffsetStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #offsetsKeptMax: number;
+  readonly #offsetsRetentionMs: number;
+  readonly #expiry: RepeatedTask;
+  #expiredTotal = 0;
   readonly #loads = new Map<number, Promise<OffsetsPartition>>();
   readonly #loaded = new Set<OffsetsPartition>();
 
@@ -74,7 +87,30 @@ export class OffsetStore {
     this.#topics = options.topics;
     this.#clock = options.clock;
     this.#logger = options.logger;
-    this.#offsetsKeptMax = options.offsetsKeptMax ?? OFFSETS_KEPT_MAX;
+    this.#offsetsKeptMax = options.offsetsKeptMax;
+    this.#offsetsRetentionMs = options.offsetsRetentionMinutes * MINUTE_MS;
+    this.#expiry = new RepeatedTask(options.scheduler, options.logger, {
+      name: 'offset-expiry',
+      intervalMs: EXPIRY_CHECK_INTERVAL_MS,
+      run: () => this.#expire(),
+    });
+  }
+
+  /** Committed offsets in memory. */
+  get offsetCount(): number {
+    let count = 0;
+    for (const partition of this.#loaded) count += partition.offsetCount;
+    return count;
+  }
+
+  /** Offsets that were taken back because their groups were silent. */
+  get expiredTotal(): number {
+    return this.#expiredTotal;
+  }
+
+  /** Ends the background work. */
+  close(): Promise<void> {
+    return this.#expiry.stop();
   }
 
   /**
@@ -106,7 +142,7 @@ export class OffsetStore {
         },
       };
     });
-    await partition.write(records);
+    await partition.commit(group, records);
   }
 
   /**
@@ -145,7 +181,10 @@ export class OffsetStore {
   #partitionOf(group: string): Promise<OffsetsPartition | undefined> {
     const topic = this.#topics.topic(CONSUMER_OFFSETS_TOPIC);
     if (topic === undefined) return Promise.resolve(undefined);
-    const number = partitionForGroup(group, topic.partitionCount);
+    return this.#partition(topic, partitionForGroup(group, topic.partitionCount));
+  }
+
+  #partition(topic: TopicView, number: number): Promise<OffsetsPartition> {
     const present = this.#loads.get(number);
     if (present !== undefined) return present;
     const load = this.#load(topic.partition(number));
@@ -166,24 +205,34 @@ export class OffsetStore {
   async #removeStale(partition: OffsetsPartition): Promise<void> {
     const isStale = (topic: string, topicId: string): boolean =>
       this.#topics.topic(topic)?.id !== topicId;
-    const records = Array.from(partition.stale(isStale), ({ group, topic, partition }) => ({
-      key: { group, topic, partition },
-      value: null,
-    }));
     try {
-      for (let at = 0; at < records.length; at += TOMBSTONES_PER_BATCH) {
-        await partition.write(records.slice(at, at + TOMBSTONES_PER_BATCH));
-      }
+      await partition.remove([...partition.stale(isStale)]);
     } catch (error) {
       // They are not shown in any case; the next load or deletion tries again.
       this.#logger.warn({ err: error }, 'offsets of deleted topics could not be removed');
     }
   }
 
+  /** One partition that fails, for its disk is full, does not keep the others from it. */
+  async #expire(): Promise<void> {
+    const topic = this.#topics.topic(CONSUMER_OFFSETS_TOPIC);
+    if (topic === undefined) return;
+    const sinceMs = this.#clock.nowMs() - this.#offsetsRetentionMs;
+    const failures: unknown[] = [];
+    for (let number = 0; number < topic.partitionCount; number += 1) {
+      if (topic.partition(number) === undefined) continue;
+      try {
+        const partition = await this.#partition(topic, number);
+        this.#expiredTotal += await partition.expire(sinceMs);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
   #assertRoom(added: number): void {
-    let kept = 0;
-    for (const partition of this.#loaded) kept += partition.offsetCount;
-    if (kept + added <= this.#offsetsKeptMax) return;
+    if (this.offsetCount + added <= this.#offsetsKeptMax) return;
     throw new ProtocolError(
       'POLICY_VIOLATION',
       `A broker keeps at most ${this.#offsetsKeptMax} committed offsets.`,
@@ -227,9 +276,6 @@ export class OffsetStore {
     }
   }
 }
-
-/** Far below a batch's limit whatever the names. */
-const TOMBSTONES_PER_BATCH = 100;
 
 function assertGroupName(group: string): void {
   if (group.length >= 1 && group.length <= GROUP_NAME_LENGTH_MAX) return;

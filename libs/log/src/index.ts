@@ -24,4 +24,5 @@ export {
   type RecordSelection,
 } from './record-batch-encoder.js';
 export { RecordCursor } from './record-cursor.js';
+export { RepeatedTask } from './repeated-task.js';
 export { VarintReader, varintSizeBytes, writeVarint } from './varint.js';

@@ -382,6 +382,30 @@ export const SETTINGS = {
     max: 64 * GIB,
     sentence: "Kafka's `log.cleaner.io.max.bytes.per.second`: keeps compaction from the disk.",
   }),
+  compactionMapBytes: wholeNumber({
+    variable: 'SLUICE_COMPACTION_MAP_BYTES',
+    byDefault: 32 * MIB,
+    min: 64 * KIB,
+    max: 2 * GIB,
+    sentence:
+      "Kafka's `log.cleaner.dedupe.buffer.size`: memory for the keys of a log that is compacted; with more keys it takes several passes.",
+  }),
+  offsetsKeptMax: wholeNumber({
+    variable: 'SLUICE_OFFSETS_KEPT_MAX',
+    byDefault: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    sentence:
+      'Committed offsets of all groups, which are kept in memory; over it: 409 `POLICY_VIOLATION`.',
+  }),
+  offsetsRetentionMinutes: wholeNumber({
+    variable: 'SLUICE_OFFSETS_RETENTION_MINUTES',
+    byDefault: 7 * 24 * 60,
+    min: 1,
+    max: INT32_MAX,
+    sentence:
+      "Kafka's `offsets.retention.minutes`: a group without members that has committed nothing for so long loses its offsets.",
+  }),
   offsetsTopicPartitions: wholeNumber({
     variable: 'SLUICE_OFFSETS_TOPIC_PARTITIONS',
     byDefault: 16,

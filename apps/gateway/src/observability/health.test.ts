@@ -32,6 +32,8 @@ function healthOn(disk: BrokerStatus['disk'], partitions: readonly PartitionStat
     bufferExhaustedTotal: 0,
     delayedFetches: 0,
     delayedFetchesRefusedTotal: 0,
+    committedOffsets: 0,
+    offsetsExpiredTotal: 0,
     diskReads: 0,
     diskReadsWaiting: 0,
   };

@@ -25,7 +25,6 @@ const DELIVERY = {
   catchUpReadsTotal: 5,
   catchUpReadsSharedTotal: 4,
 };
-
 const SOCKETS = {
   sockets: 3,
   pausedSockets: 1,
@@ -47,6 +46,8 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
     bufferExhaustedTotal: 4,
     delayedFetches: 0,
     delayedFetchesRefusedTotal: 0,
+    committedOffsets: 0,
+    offsetsExpiredTotal: 0,
     diskReads: 0,
     diskReadsWaiting: 0,
   };

@@ -283,6 +283,11 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         read((s) => s.delayedFetches),
       ],
       [
+        'kafka_coordinator_group_groupmetadatamanager_numoffsets',
+        'Committed offsets in memory; the limit is SLUICE_OFFSETS_KEPT_MAX.',
+        read((s) => s.committedOffsets),
+      ],
+      [
         'sluice_fetch_disk_reads',
         'Reads of records from disk that are under way; the limit is SLUICE_DISK_READS_MAX.',
         read((s) => s.diskReads),
@@ -298,6 +303,11 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       'kafka_producer_producermetrics_buffer_exhausted_total',
       'Produce requests refused with BUFFER_EXHAUSTED.',
       read((s) => s.bufferExhaustedTotal),
+    );
+    this.#readCounter(
+      'kafka_server_groupcoordinatormetrics_offset_expiration_total',
+      'Committed offsets taken back because their groups were silent.',
+      read((s) => s.offsetsExpiredTotal),
     );
     this.#readCounter(
       'sluice_fetch_waits_refused_total',

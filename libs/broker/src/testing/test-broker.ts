@@ -86,5 +86,8 @@ const DEFAULTS: LocalBrokerSettings = {
   retentionCheckIntervalMs: 5000,
   compactionCheckIntervalMs: 5000,
   compactionBytesPerSecond: 16 * 1024 * 1024,
+  compactionMapBytes: 1024 * 1024,
   offsetsTopicPartitions: 4,
+  offsetsKeptMax: 1_000_000,
+  offsetsRetentionMinutes: 7 * 24 * 60,
 };

@@ -269,5 +269,8 @@ const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   retentionCheckIntervalMs: 5000,
   compactionCheckIntervalMs: 5000,
   compactionBytesPerSecond: 16 * 1024 * 1024,
+  compactionMapBytes: 1024 * 1024,
   offsetsTopicPartitions: 1,
+  offsetsKeptMax: 1000,
+  offsetsRetentionMinutes: 7 * 24 * 60,
 };
