@@ -70,7 +70,8 @@ test('the guide has a program for each way', () => {
     'EventSource',
     'WebSocket',
   ]);
-  for (const program of PROGRAMS) expect(program.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
+  for (const program of PROGRAMS)
+    expect(program.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
 });
 
 describe.each([

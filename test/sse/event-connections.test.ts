@@ -145,6 +145,18 @@ describe('a client of events', () => {
     await gateway.untilNoStreams();
   });
 
+  test('that is refused goes on with its connection, and leaves nothing on it', async () => {
+    const topic = await gateway.topic();
+    const connection = await RawConnection.open(gateway.url);
+    for (let times = 0; times < 30; times += 1) {
+      await connection.request(`GET /v1/topics/${topic}/events`, { 'Last-Event-ID': '0:9' });
+      expect((await connection.answer()).status).toBe(416);
+    }
+    connection.abort();
+    await gateway.untilNoStreams();
+    expect(gateway.process.logLines.filter((line) => line.includes('MaxListeners'))).toEqual([]);
+  });
+
   test('may ask for events behind another request of its connection', async () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);

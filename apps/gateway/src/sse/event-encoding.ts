@@ -12,7 +12,7 @@ import type { IdFrame } from './event-id.js';
 const LF = 0x0a;
 const CR = 0x0d;
 
-const RECORD_BEGIN = Buffer.from('event: record\ndata: ');
+const RECORD_BEGIN = 'event: record\ndata: ';
 const NEXT_LINE = Buffer.from('\ndata: ');
 /** Of an offset in decimal digits. */
 const OFFSET_BYTES_MAX = 16;
@@ -73,17 +73,20 @@ export class EventEncoder {
     const breaks = lineBreaksIn(json);
     const idBegin = `\nid: ${before}`;
     const idEnd = `${after}\n\n`;
+    // With the beginning of the next event: one write a record.
+    const idEndAndBegin = idEnd + RECORD_BEGIN;
+    const last = run.count - 1;
     const recordBytes =
       RECORD_BEGIN.length + idBegin.length + OFFSET_BYTES_MAX + idEnd.length + CRLF_BYTES;
     const bytesMax =
       CHUNK_HEAD_BYTES_MAX + run.count * recordBytes + json.length + breaks * NEXT_LINE.length;
     const chunk = Buffer.allocUnsafe(bytesMax);
-    let at = CHUNK_HEAD_BYTES_MAX;
-    for (let index = 0; index < run.count; index += 1) {
-      at += RECORD_BEGIN.copy(chunk, at);
+    let at = CHUNK_HEAD_BYTES_MAX + chunk.write(RECORD_BEGIN, CHUNK_HEAD_BYTES_MAX, 'latin1');
+    for (let index = 0; index <= last; index += 1) {
       const record = run.jsonAt(index);
       at = breaks === 0 ? at + record.copy(chunk, at) : copyLines(record, chunk, at);
-      at += chunk.write(`${idBegin}${run.offsetAt(index) + 1}${idEnd}`, at, 'latin1');
+      const end = index === last ? idEnd : idEndAndBegin;
+      at += chunk.write(`${idBegin}${run.offsetAt(index) + 1}${end}`, at, 'latin1');
     }
     return closedChunk(chunk, at);
   };

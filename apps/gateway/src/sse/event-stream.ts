@@ -63,9 +63,10 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   readonly #exchange: Exchange;
   readonly #streams: EventStreams;
   readonly #socket: Socket;
-  readonly #outbox: Outbox;
   readonly #positions = new EventPositions();
   #subscription: Subscription | undefined;
+  /** Made as it begins to stream: a connection whose request is refused goes on with others. */
+  #outbox: Outbox | undefined;
   #state: 'opening' | 'streaming' | 'ended' = 'opening';
   /** Why it is not to begin: its topic was deleted meanwhile, or the gateway stops. */
   #refusal: ProtocolError | undefined;
@@ -74,8 +75,6 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#exchange = exchange;
     this.#streams = streams;
     this.#socket = exchange.request.socket;
-    const { delivery, options } = streams;
-    this.#outbox = new Outbox(this.#socket, delivery.flusher, options.socketBufferBytes);
     exchange.onClose = () => {
       this.#close();
     };
@@ -85,7 +84,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   get pendingBytes(): number {
-    return this.#outbox.pendingBytes;
+    return this.#outbox?.pendingBytes ?? this.#socket.writableLength;
   }
 
   get takenBytes(): number {
@@ -121,7 +120,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   hasRoom(): boolean {
-    return this.#state === 'streaming' && this.#outbox.hasRoom();
+    return this.#state === 'streaming' && this.#outbox?.hasRoom() === true;
   }
 
   deliver(run: RecordRun): void {
@@ -180,16 +179,19 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   #stream(): void {
     if (this.#state !== 'opening') return;
     this.#state = 'streaming';
-    this.#outbox.onRoom = () => {
+    const { delivery, options } = this.#streams;
+    const outbox = new Outbox(this.#socket, delivery.flusher, options.socketBufferBytes);
+    outbox.onRoom = () => {
       this.#subscription?.resume();
     };
+    this.#outbox = outbox;
     this.#streams.sweep.add(this);
     this.#subscription?.start();
   }
 
   #push(chunk: Buffer): void {
     if (this.#state !== 'streaming') return;
-    this.#outbox.push(this.#exchange.response.chunkedEncoding ? chunk : contentOf(chunk));
+    this.#outbox?.push(this.#exchange.response.chunkedEncoding ? chunk : contentOf(chunk));
   }
 
   /** Tells the client why, and ends the stream. */
@@ -220,7 +222,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   #end(text = ''): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#outbox.flush();
+    this.#outbox?.flush();
     this.#exchange.response.end(text);
     // Not at once: it may be the subscription that calls.
     this.#streams.delivery.scheduler.soon(() => this.#subscription?.close());
@@ -230,7 +232,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   #close(): void {
     this.#state = 'ended';
     this.#subscription?.close();
-    this.#outbox.close();
+    this.#outbox?.close();
     this.#streams.sweep.delete(this);
   }
 }
