@@ -1,0 +1,455 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { useGateway } from '../data/gateway-under-test.js';
+import { offsetsByPartition, type Position, SocketClient } from './socket-client.js';
+
+const gateway = useGateway({
+  SLUICE_RETENTION_CHECK_INTERVAL_MS: '20',
+  SLUICE_SUBSCRIPTIONS_PER_SOCKET_MAX: '20',
+});
+
+const clients: SocketClient[] = [];
+
+async function connected(): Promise<SocketClient> {
+  const client = await SocketClient.open(gateway.url);
+  clients.push(client);
+  return client;
+}
+
+/** Produces records with the values `0, 1, ...`; the same number to each of the partitions. */
+async function produce(topic: string, count: number, partitions = 1, from = 0): Promise<void> {
+  const records = Array.from({ length: count * partitions }, (_, index) => ({
+    value: from + Math.floor(index / partitions),
+    partition: index % partitions,
+  }));
+  const response = await fetch(`${gateway.url}/v1/topics/${topic}/records`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ records }),
+  });
+  expect(response.status).toBe(200);
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
+}
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+  await gateway.untilMetric('sluice_delivery_subscriptions', 0);
+  await gateway.untilMetric('sluice_delivery_cursors', 0);
+});
+
+describe('where a subscription begins', () => {
+  test('latest, also of a topic without records: what is produced after the answer comes', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    expect(await client.subscribe({ subscription: 's', topic })).toEqual([
+      { topic, partition: 0, offset: 0 },
+    ]);
+    await produce(topic, 3);
+    expect((await client.recordsOf('s', 3)).map(({ value }) => value)).toEqual([0, 1, 2]);
+
+    const late = await connected();
+    const positions = await late.subscribe({ subscription: 's', topic, from: 'latest' });
+    expect(positions).toEqual([{ topic, partition: 0, offset: 3 }]);
+    await produce(topic, 1, 1, 3);
+    expect((await late.recordsOf('s', 1)).map(({ offset }) => offset)).toEqual([3]);
+  });
+
+  test('earliest: all partitions, each in order', async () => {
+    const topic = await gateway.topic({ partitions: 3 });
+    await produce(topic, 500, 3);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topics: [topic], from: 'earliest' });
+    const records = await client.recordsOf('s', 1500);
+    const byPartition = offsetsByPartition(records);
+    for (const partition of [0, 1, 2]) {
+      expect(byPartition.get(partition)).toEqual(range(0, 500));
+    }
+  });
+
+  test('a time: the first record that is not older', async () => {
+    const topic = await gateway.topic();
+    const records = range(0, 10).map((value) => ({ value, timestamp: 1_000_000 + value * 1000 }));
+    const client = await connected();
+    await client.request('publish', { topic, records });
+    const from = { timestamp: 1_004_500 };
+    expect(await client.subscribe({ subscription: 's', topic, from })).toEqual([
+      { topic, partition: 0, offset: 5 },
+    ]);
+    expect((await client.recordsOf('s', 5)).map(({ offset }) => offset)).toEqual(range(5, 10));
+  });
+
+  test.each([
+    ['a list', (topic: string) => ({ offsets: [{ topic, partition: 1, offset: 4 }] })],
+    ['by partition', () => ({ offsets: { '1': 4 } })],
+    ['by partition, in short', () => ({ '1': 4 })],
+  ])('offsets, as %s; partitions that are not named begin at their start', async (_, from) => {
+    const topic = await gateway.topic({ partitions: 2 });
+    await produce(topic, 10, 2);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic, from: from(topic) });
+    const byPartition = offsetsByPartition(await client.recordsOf('s', 16));
+    expect(byPartition.get(0)).toEqual(range(0, 10));
+    expect(byPartition.get(1)).toEqual(range(4, 10));
+  });
+
+  test('some partitions alone', async () => {
+    const topic = await gateway.topic({ partitions: 3 });
+    await produce(topic, 5, 3);
+    const client = await connected();
+    const request = { subscription: 's', topic, partitions: [2, 0], from: 'earliest' };
+    const positions = await client.subscribe(request);
+    expect(positions.map(({ partition }) => partition).toSorted()).toEqual([0, 2]);
+    const byPartition = offsetsByPartition(await client.recordsOf('s', 10));
+    expect([...byPartition.keys()].toSorted()).toEqual([0, 2]);
+  });
+
+  test('the positions that were told, moved on by what was read, resume with nothing lost or repeated', async () => {
+    const topic = await gateway.topic({ partitions: 2 });
+    await produce(topic, 300, 2);
+    const first = await connected();
+    let positions: readonly Position[] = await first.subscribe({
+      subscription: 's',
+      topic,
+      from: 'earliest',
+      credit: 250,
+    });
+    const read = await first.recordsOf('s', 250);
+    first.terminate();
+    const next = new Map(positions.map(({ partition, offset }) => [partition, offset]));
+    for (const { partition, offset } of read) next.set(partition, offset + 1);
+    positions = positions.map((each) => ({ ...each, offset: next.get(each.partition) ?? 0 }));
+
+    await produce(topic, 50, 2, 300);
+    const second = await connected();
+    await second.subscribe({ subscription: 's', topic, from: { offsets: positions } });
+    const rest = await second.recordsOf('s', 700 - 250);
+    const all = offsetsByPartition([...read, ...rest]);
+    for (const partition of [0, 1]) expect(all.get(partition)).toEqual(range(0, 350));
+  });
+});
+
+describe('several subscriptions of one connection', () => {
+  test('read the same topic from different positions', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 20);
+    const client = await connected();
+    await client.subscribe({ subscription: 'all', topic, from: 'earliest' });
+    await client.subscribe({ subscription: 'end', topic, from: { '0': 15 } });
+    await client.recordsOf('all', 20);
+    await client.recordsOf('end', 5);
+    await produce(topic, 1, 1, 20);
+    const all = await client.recordsOf('all', 21);
+    const end = await client.recordsOf('end', 6);
+    expect(all.map(({ offset }) => offset)).toEqual(range(0, 21));
+    expect(end.map(({ offset }) => offset)).toEqual(range(15, 21));
+  });
+
+  test('one that ended leaves its name and gets nothing more', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    expect(await client.request('unsubscribe', { subscription: 's' })).toMatchObject({
+      event: 'unsubscribed',
+      data: { subscription: 's' },
+    });
+    await produce(topic, 3);
+    const after = client.messages.length;
+    await client.subscribe({ subscription: 's', topic, from: { '0': 2 } });
+    await client.recordsOf('s', 1);
+    const later = client.messages.slice(after).filter(({ event }) => event === 'records');
+    expect(later.flatMap(({ data }) => data.records?.map(({ offset }) => offset))).toEqual([2]);
+  });
+
+  test('a name that is taken, and one too many, are refused', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    const again = await client.request('subscribe', { subscription: 's', topic });
+    expect(again).toMatchObject({
+      event: 'error',
+      data: {
+        subscription: 's',
+        code: 'INVALID_REQUEST',
+        errors: [{ pointer: '/data/subscription' }],
+      },
+    });
+    for (const number of range(1, 20)) {
+      await client.subscribe({ subscription: `s${number}`, topic });
+    }
+    const one = await client.request('subscribe', { subscription: 'over', topic });
+    expect(one).toMatchObject({ event: 'error', data: { code: 'POLICY_VIOLATION', status: 409 } });
+  });
+});
+
+describe('flow', () => {
+  test('credit bounds what is delivered until more is granted', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 100);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic, from: 'earliest', credit: 7 });
+    await client.recordsOf('s', 7);
+    // Whatever else would have been sent stands before this answer.
+    await client.request('ping');
+    expect(client.records('s')).toHaveLength(7);
+    client.send('credit', { subscription: 's', records: 5 });
+    await client.recordsOf('s', 12);
+    await client.request('ping');
+    expect(client.records('s').map(({ offset }) => offset)).toEqual(range(0, 12));
+  });
+
+  test('a subscription without credit to begin with gets nothing', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 3);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic, from: 'earliest', credit: 0 });
+    await client.request('ping');
+    expect(client.records('s')).toEqual([]);
+    client.send('credit', { subscription: 's', records: 1 });
+    expect(await client.recordsOf('s', 1)).toHaveLength(1);
+  });
+
+  test('after the answer to a seek all records are from the new position on', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 2000);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic, from: 'earliest' });
+    const target = { topic, partition: 0, offset: 1990 };
+    const answer = await client.request('seek', { subscription: 's', ...target });
+    expect(answer).toMatchObject({ event: 'subscribed', data: { positions: [target] } });
+    const at = client.messages.indexOf(answer);
+    await client.until(() => client.records('s').at(-1)?.offset === 1999);
+    await client.request('ping');
+    const after = client.messages.slice(at).filter(({ event }) => event === 'records');
+    const offsets = after.flatMap(({ data }) => data.records ?? []).map(({ offset }) => offset);
+    expect(offsets).toEqual(range(1990, 2000));
+  });
+
+  test('a seek to where nothing is leaves the subscription as it was', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 3);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    const beyond = { subscription: 's', topic, partition: 0, offset: 99 };
+    const answer = await client.request('seek', beyond);
+    expect(answer).toMatchObject({
+      event: 'error',
+      data: { subscription: 's', code: 'OFFSET_OUT_OF_RANGE', logStartOffset: 0, highWatermark: 3 },
+    });
+    await produce(topic, 1, 1, 3);
+    expect((await client.recordsOf('s', 1)).map(({ offset }) => offset)).toEqual([3]);
+  });
+
+  test('seeks behind publishes that are not answered yet: each answer stands before its records', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 50);
+    const client = await connected();
+    client.send('publish', { topic, records: [{ value: 50 }] });
+    client.send('subscribe', { subscription: 's', topic, from: 'earliest', credit: 3 });
+    client.send('publish', { topic, records: [{ value: 51 }] });
+    client.send('seek', { subscription: 's', topic, partition: 0, offset: 40 });
+    client.send('credit', { subscription: 's', records: 1000 });
+    const last = client.send('ping');
+    await client.answer(last);
+    await client.until(() => client.records('s').at(-1)?.offset === 51);
+    const answers = client.messages.filter(({ id }) => id !== undefined).map(({ id }) => id);
+    expect(answers).toEqual([1, 2, 3, 4, last]);
+    const seekAt = client.messages.findIndex(({ id }) => id === 4);
+    const after = client.messages.slice(seekAt).flatMap(({ data }) => data.records ?? []);
+    expect(after.map(({ offset }) => offset)).toEqual(range(40, 52));
+  });
+});
+
+describe('what happens to a topic', () => {
+  test('new partitions are read from their start, and told of', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    const response = await fetch(`${gateway.url}/v1/topics/${topic}`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ partitions: 3 }),
+    });
+    expect(response.status).toBe(200);
+    await produce(topic, 2, 3);
+    await client.recordsOf('s', 6);
+    expect(client.of('assigned').flatMap(({ data }) => data.partitions)).toEqual([
+      { topic, partition: 1 },
+      { topic, partition: 2 },
+    ]);
+  });
+
+  test('its deletion ends the subscription, with an error', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    await fetch(`${gateway.url}/v1/topics/${topic}`, { method: 'DELETE' });
+    await client.until(() => client.of('error').length > 0);
+    expect(client.of('error')[0]?.data).toMatchObject({
+      subscription: 's',
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      topic,
+    });
+    expect(await client.request('unsubscribe', { subscription: 's' })).toMatchObject({
+      event: 'error',
+      data: { code: 'INVALID_REQUEST' },
+    });
+  });
+
+  test('records deleted under a position: an error with both bounds, and nothing until a seek', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 20);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic, from: 'earliest', credit: 5 });
+    await client.recordsOf('s', 5);
+    await deleteBefore(topic, 10);
+    client.send('credit', { subscription: 's', records: 100 });
+    await client.until(() => client.of('error').length > 0);
+    expect(client.of('error')[0]?.data).toMatchObject({
+      subscription: 's',
+      topic,
+      partition: 0,
+      code: 'OFFSET_OUT_OF_RANGE',
+      logStartOffset: 10,
+      highWatermark: 20,
+    });
+    await client.request('seek', { subscription: 's', topic, partition: 0, offset: 10 });
+    const records = await client.recordsOf('s', 15);
+    expect(records.map(({ offset }) => offset)).toEqual([...range(0, 5), ...range(10, 20)]);
+  });
+
+  test('the same with autoOffsetReset: a reset that says where it goes on, then the records', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 20);
+    const client = await connected();
+    const request = { subscription: 's', topic, from: 'earliest', credit: 5 };
+    await client.subscribe({ ...request, autoOffsetReset: 'earliest' });
+    await client.recordsOf('s', 5);
+    await deleteBefore(topic, 10);
+    client.send('credit', { subscription: 's', records: 100 });
+    await client.recordsOf('s', 15);
+    const [reset] = client.of('reset');
+    expect(reset?.data).toMatchObject({
+      subscription: 's',
+      topic,
+      partition: 0,
+      offset: 10,
+      code: 'OFFSET_OUT_OF_RANGE',
+    });
+    const after = client.messages.slice(client.messages.findIndex((each) => each === reset));
+    expect(after.flatMap(({ data }) => data.records ?? [])[0]?.offset).toBe(10);
+  });
+
+  test('a position that is not in the log is refused, or reset where that is asked for', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 20);
+    await deleteBefore(topic, 10);
+    const client = await connected();
+    const request = { subscription: 's', topic, from: { '0': 3 } };
+    expect(await client.request('subscribe', request)).toMatchObject({
+      event: 'error',
+      data: { code: 'OFFSET_OUT_OF_RANGE', logStartOffset: 10, highWatermark: 20 },
+    });
+    const positions = await client.subscribe({ ...request, autoOffsetReset: 'earliest' });
+    expect(positions).toEqual([{ topic, partition: 0, offset: 10 }]);
+  });
+});
+
+describe('what is refused', () => {
+  test.each([
+    [{ subscription: 's', topic: 'no-such-topic' }, 'UNKNOWN_TOPIC_OR_PARTITION', undefined],
+    [{ subscription: '', topic: 't' }, 'INVALID_REQUEST', '/data/subscription'],
+    [{ topic: 't' }, 'INVALID_REQUEST', '/data/subscription'],
+    [{ subscription: 's' }, 'INVALID_REQUEST', '/data/topics'],
+    [{ subscription: 's', topic: 't', topics: ['t'] }, 'INVALID_REQUEST', '/data/topics'],
+    [{ subscription: 's', topics: ['t', 't'] }, 'INVALID_REQUEST', '/data/topics'],
+    [{ subscription: 's', topic: 't', partitions: [-1] }, 'INVALID_REQUEST', '/data/partitions'],
+    [{ subscription: 's', topic: 't', from: 'now' }, 'INVALID_REQUEST', '/data/from'],
+    [{ subscription: 's', topic: 't', from: null }, 'INVALID_REQUEST', '/data/from'],
+    [{ subscription: 's', topic: 't', colour: 'red' }, 'INVALID_REQUEST', '/data/colour'],
+    [{ subscription: 's', topic: 't', group: 'g' }, 'INVALID_REQUEST', '/data/group'],
+    [{ subscription: 's', topic: 't', mode: 'queue' }, 'INVALID_REQUEST', '/data/mode'],
+    [{ subscription: 's', topic: 't', credit: -1 }, 'INVALID_REQUEST', '/data/credit'],
+  ])('subscribe %j', async (data, code, pointer) => {
+    const client = await connected();
+    const answer = await client.request('subscribe', data);
+    expect(answer).toMatchObject({ event: 'error', data: { code } });
+    if (pointer !== undefined) expect(answer.data.errors?.[0]?.pointer).toBe(pointer);
+    // The connection stays.
+    expect(await client.request('ping')).toMatchObject({ event: 'pong' });
+  });
+
+  test('a partition that the topic does not have', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    for (const request of [{ partitions: [1] }, { from: { '1': 0 } }]) {
+      const answer = await client.request('subscribe', { subscription: 's', topic, ...request });
+      expect(answer).toMatchObject({
+        event: 'error',
+        data: { code: 'UNKNOWN_TOPIC_OR_PARTITION' },
+      });
+    }
+  });
+
+  test('acknowledgements, for the subscription is in stream mode', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    for (const event of ['ack', 'nack', 'extend', 'reject']) {
+      const answer = await client.request(event, {
+        subscription: 's',
+        topic,
+        partition: 0,
+        offset: 0,
+      });
+      expect(answer).toMatchObject({ event: 'error', data: { code: 'INVALID_REQUEST' } });
+      expect(answer.data.detail).toContain('stream mode');
+    }
+  });
+});
+
+describe('commit', () => {
+  test('is what the group then has', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 5);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    const offsets = [{ topic, partition: 0, offset: 4, metadata: 'm' }];
+    const group = `g-${topic}`;
+    const answer = await client.request('commit', { subscription: 's', group, offsets });
+    expect(answer).toEqual({
+      event: 'committed',
+      id: 2,
+      data: { subscription: 's', group, offsets },
+    });
+    const shown = await fetch(`${gateway.url}/v1/groups/${group}/offsets`);
+    expect(await shown.json()).toMatchObject({ offsets: [{ topic, offset: 4, lag: 1 }] });
+  });
+
+  test('needs a group, and offsets that are there; the error says what was done', async () => {
+    const topic = await gateway.topic();
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    const offsets = [{ topic, partition: 0, offset: 4 }];
+    expect(await client.request('commit', { subscription: 's', offsets })).toMatchObject({
+      event: 'error',
+      data: { code: 'INVALID_REQUEST', errors: [{ pointer: '/data/group' }] },
+    });
+    const beyond = await client.request('commit', { subscription: 's', group: 'g', offsets });
+    expect(beyond).toMatchObject({
+      event: 'error',
+      data: {
+        subscription: 's',
+        code: 'OFFSET_OUT_OF_RANGE',
+        outcome: 'failed',
+        errors: [{ pointer: '/data/offsets/0/offset' }],
+      },
+    });
+  });
+});
+
+async function deleteBefore(topic: string, offset: number): Promise<void> {
+  const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?beforeOffset=${offset}`;
+  expect((await fetch(url, { method: 'DELETE' })).status).toBe(200);
+}
