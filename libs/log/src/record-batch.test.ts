@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { DECOMPRESSED_BYTES_MAX } from './compression.js';
 import { crc32c } from './crc32c.js';
+import { emptyBatch } from './empty-batch.js';
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
@@ -9,7 +10,6 @@ import {
   BATCH_LENGTH_AT,
   batchSizeAt,
   CRC_AT,
-  emptyBatch,
   LAST_OFFSET_DELTA_AT,
   MAGIC_AT,
   PRODUCER_ID_AT,
