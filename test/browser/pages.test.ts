@@ -131,6 +131,28 @@ describe('/try', () => {
     expect(await page.locator('#rows tr').count()).toBe(200);
   });
 
+  test('says which records were deleted before it could show them', async () => {
+    const topic = await createTopic(1);
+    const page = await visit(`/try?topic=${topic}`);
+    await isLive(page);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await produce(
+      topic,
+      Array.from({ length: 1500 }, (_, value) => ({ value })),
+    );
+    // The page holds what it was given credit for; the next one that it needs is deleted.
+    await page.getByText('1,500 records wait for you').waitFor();
+    const records = `/v1/topics/${topic}/partitions/0/records?beforeOffset=1400`;
+    await api().delete(records).expect(200);
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/offset 1000 .* Going on at offset 1400\.$/)
+      .waitFor();
+    await page.getByText('1,100 records').waitFor();
+    expect(offsetsOf(await rowsOf(page), 0).at(-1)).toBe(1499);
+  });
+
   test('goes on after the gateway was restarted: no record is missed or shown twice', async () => {
     const topic = await createTopic(2);
     const page = await visit(`/try?topic=${topic}`);
