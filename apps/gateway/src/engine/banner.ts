@@ -12,7 +12,7 @@ const DURABILITY = {
 /** What a start prints on standard output: where it is, and three lines that work when pasted. */
 export function banner({ url, dataDir, durability }: BannerFacts): string {
   return `
-  Sluice   ${url}   docs: ${url}/docs
+  Sluice   ${url}   try it: ${url}/try   docs: ${url}/docs
   data     ${dataDir}
   writes   ${durability}: ${DURABILITY[durability]}
 
