@@ -2,7 +2,7 @@ import type { FileSystem } from '#runtime';
 import { readFileIfAny } from './checkpoint-file.js';
 
 /** Encodes the entries [from, to) of an index as they stand on disk. */
-export type EncodeEntries = (from: number, to: number) => Buffer;
+type EncodeEntries = (from: number, to: number) => Buffer;
 
 /**
  * The file behind an index whose entries live in memory: entries are appended to it when it is

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeDisk } from '#runtime/testing';
 import { replaceFile } from './checkpoint-file.js';
 import { OffsetIndex } from './offset-index.js';
+import type { IndexOptions } from './segment-index.js';
 
 const PATH = '/data/00000000000000001000.index';
 const BASE = 1000;
@@ -15,13 +16,13 @@ beforeEach(async () => {
 });
 
 function indexOf(...entries: [number, number][]): OffsetIndex {
-  const index = OffsetIndex.empty(disk, PATH, BASE);
+  const index = OffsetIndex.empty(indexOn(disk));
   for (const [offset, position] of entries) index.append(offset, position);
   return index;
 }
 
 async function reopened(): Promise<OffsetIndex> {
-  const index = await OffsetIndex.open(disk, PATH, BASE);
+  const index = await OffsetIndex.open(indexOn(disk));
   if (index === undefined) throw new Error('the index file is not sane');
   return index;
 }
@@ -44,11 +45,11 @@ describe('the file', () => {
     ['an offset below the base', 'ffffffff00000000'],
   ])('with %s is not opened', async (_, hex) => {
     await replaceFile(disk, PATH, Buffer.from(hex, 'hex'));
-    expect(await OffsetIndex.open(disk, PATH, BASE)).toBeUndefined();
+    expect(await OffsetIndex.open(indexOn(disk))).toBeUndefined();
   });
 
   it('that is missing is not opened', async () => {
-    expect(await OffsetIndex.open(disk, PATH, BASE)).toBeUndefined();
+    expect(await OffsetIndex.open(indexOn(disk))).toBeUndefined();
   });
 
   it('follows truncation, further appends and flushes', async () => {
@@ -107,7 +108,7 @@ describe('memory', () => {
 });
 
 it('is full at its greatest size, and refuses offsets that do not rise or fit', () => {
-  const index = OffsetIndex.empty(disk, PATH, BASE, 17);
+  const index = OffsetIndex.empty({ ...indexOn(disk), indexBytesMax: 17 });
   index.append(1001, 0);
   expect(() => index.append(1001, 5)).toThrow('after');
   expect(index.canHold(BASE + 2 ** 31)).toBe(false);
@@ -146,3 +147,7 @@ it('finds for every offset what a scan of the entries finds', async () => {
     { numRuns: 150 },
   );
 });
+
+function indexOn(fileSystem: FakeDisk): IndexOptions {
+  return { fileSystem, path: PATH, baseOffset: BASE };
+}

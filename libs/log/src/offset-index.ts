@@ -1,12 +1,12 @@
-import { assert, type FileSystem } from '#runtime';
-import { IndexFile } from './index-file.js';
+import { assert } from '#runtime';
+import {
+  ENTRIES_AT_FIRST,
+  type IndexOptions,
+  RELATIVE_OFFSET_MAX,
+  SegmentIndex,
+} from './segment-index.js';
 
 const ENTRY_BYTES = 8;
-const ENTRIES_AT_FIRST = 64;
-const INT32_MAX = 2 ** 31 - 1;
-
-/** Kafka's segment.index.bytes: an index of this size makes its segment roll. */
-export const INDEX_BYTES_MAX = 10 * 1024 * 1024;
 
 /**
  * The sparse offset index of one segment (`<base>.index`, kafka-format 3).
@@ -17,39 +17,19 @@ export const INDEX_BYTES_MAX = 10 * 1024 * 1024;
  * | 4 | int32, byte position in the `.log` of a batch that begins at or before that offset |
  *
  * Invariant: offsets strictly increase, positions never decrease.
- * Entries live in memory and reach the file with `flush`; the memory can be given back (`unload`)
- * once all is flushed. All methods but `load`, `flush`, `rename` and `remove` are synchronous.
  */
-export class OffsetIndex {
-  readonly #file: IndexFile;
+export class OffsetIndex extends SegmentIndex {
   /** Relative offset and position of each entry, in turn; undefined while unloaded. */
   #entries: Int32Array | undefined;
-  #count = 0;
-  #usedLately = true;
 
-  private constructor(
-    fileSystem: FileSystem,
-    path: string,
-    readonly baseOffset: number,
-    private readonly entriesMax: number,
-  ) {
-    this.#file = new IndexFile(fileSystem, path, ENTRY_BYTES);
+  private constructor(options: IndexOptions) {
+    super(options, ENTRY_BYTES);
   }
 
   /** An empty index for a new segment, or for one whose index is rebuilt; the file is not read. */
-  static empty(
-    fileSystem: FileSystem,
-    path: string,
-    baseOffset: number,
-    indexBytesMax = INDEX_BYTES_MAX,
-  ): OffsetIndex {
-    const index = new OffsetIndex(
-      fileSystem,
-      path,
-      baseOffset,
-      Math.floor(indexBytesMax / ENTRY_BYTES),
-    );
-    index.#entries = new Int32Array(2 * ENTRIES_AT_FIRST);
+  static empty(options: IndexOptions): OffsetIndex {
+    const index = new OffsetIndex(options);
+    index.reset();
     return index;
   }
 
@@ -57,42 +37,29 @@ export class OffsetIndex {
    * Reads an index file.
    * @returns undefined when there is none or its content cannot be an index of this segment: rebuild
    */
-  static async open(
-    fileSystem: FileSystem,
-    path: string,
-    baseOffset: number,
-    indexBytesMax = INDEX_BYTES_MAX,
-  ): Promise<OffsetIndex | undefined> {
-    const index = OffsetIndex.empty(fileSystem, path, baseOffset, indexBytesMax);
-    return (await index.#read()) ? index : undefined;
-  }
-
-  get path(): string {
-    return this.#file.path;
-  }
-
-  get entryCount(): number {
-    return this.#count;
+  static async open(options: IndexOptions): Promise<OffsetIndex | undefined> {
+    const index = OffsetIndex.empty(options);
+    return (await index.read()) ? index : undefined;
   }
 
   /** Whether the segment must roll before the next entry. */
   get isFull(): boolean {
-    return this.#count >= this.entriesMax;
+    return this.count >= this.entriesMax;
   }
 
-  get isLoaded(): boolean {
+  override get isLoaded(): boolean {
     return this.#entries !== undefined;
   }
 
   /** The last entry's offset; the base offset when there is none. */
   get lastOffset(): number {
-    if (this.#count === 0) return this.baseOffset;
-    return this.baseOffset + this.#relativeOffset(this.#count - 1);
+    if (this.count === 0) return this.baseOffset;
+    return this.baseOffset + this.#relativeOffset(this.count - 1);
   }
 
   /** Whether an offset can be expressed relative to this segment's base. */
   canHold(offset: number): boolean {
-    return offset >= this.baseOffset && offset - this.baseOffset <= INT32_MAX;
+    return offset >= this.baseOffset && offset - this.baseOffset <= RELATIVE_OFFSET_MAX;
   }
 
   /**
@@ -105,13 +72,13 @@ export class OffsetIndex {
     assert(!this.isFull, `${this.path} is full`);
     assert(this.canHold(lastOffset), `${this.path} cannot hold offset ${lastOffset}`);
     assert(
-      this.#count === 0 || lastOffset > this.lastOffset,
+      this.count === 0 || lastOffset > this.lastOffset,
       `${this.path}: offset ${lastOffset} after ${this.lastOffset}`,
     );
     const entries = this.#roomForOneMore();
-    entries[2 * this.#count] = lastOffset - this.baseOffset;
-    entries[2 * this.#count + 1] = position;
-    this.#count += 1;
+    entries[2 * this.count] = lastOffset - this.baseOffset;
+    entries[2 * this.count + 1] = position;
+    this.count += 1;
   }
 
   /**
@@ -119,9 +86,9 @@ export class OffsetIndex {
    * it, else 0. The batch there begins at or before the offset.
    */
   positionFor(offset: number): number {
-    this.#usedLately = true;
+    this.usedLately = true;
     const entry = this.#greatestAtOrBelow(offset - this.baseOffset);
-    return entry < 0 ? 0 : (this.#loadedEntries()[2 * entry + 1] ?? 0);
+    return entry < 0 ? 0 : (this.loaded(this.#entries)[2 * entry + 1] ?? 0);
   }
 
   /**
@@ -135,76 +102,26 @@ export class OffsetIndex {
 
   /** Drops every entry at or above an offset. */
   truncateTo(offset: number): void {
-    const count = this.#greatestAtOrBelow(offset - this.baseOffset - 1) + 1;
-    if (count === this.#count) return;
-    this.#count = count;
-    this.#file.truncated(count);
+    this.truncate(this.#greatestAtOrBelow(offset - this.baseOffset - 1) + 1);
   }
 
-  /** Drops every entry, so that the index can be built again from the log. */
-  reset(): void {
+  protected override clear(): void {
     this.#entries = new Int32Array(2 * ENTRIES_AT_FIRST);
-    this.#count = 0;
-    this.#file.truncated(0);
   }
 
-  /** Makes the file equal to the entries in memory, durably. An empty index has an empty file. */
-  flush(): Promise<void> {
-    return this.#file.flush(
-      () => this.#count,
-      (from, to) => this.#encode(from, to),
-    );
+  protected override unload(): void {
+    this.#entries = undefined;
   }
 
-  /**
-   * Gives the memory back when the index was not looked up since the last call and is flushed; called
-   * now and then for segments that are no longer appended to.
-   * @returns whether it is unloaded now
-   */
-  unloadIfIdle(): boolean {
-    const isIdle = !this.#usedLately && this.#file.isFlushed(this.#count);
-    this.#usedLately = false;
-    if (isIdle) this.#entries = undefined;
-    return this.#entries === undefined;
-  }
-
-  /**
-   * Brings an unloaded index back; needed before any look-up or change when not `isLoaded`.
-   * @returns false when the file is no longer what was unloaded: the index is empty then, rebuild it
-   */
-  async load(): Promise<boolean> {
-    if (this.#entries !== undefined) return true;
-    const countBefore = this.#count;
-    if ((await this.#read()) && this.#count === countBefore) return true;
-    this.reset();
-    return false;
-  }
-
-  /** Gives the file another name; the directory is not synced. */
-  rename(path: string): Promise<void> {
-    return this.#file.rename(path);
-  }
-
-  /** Removes the file; no error when there is none. */
-  remove(): Promise<void> {
-    return this.#file.remove();
-  }
-
-  /** @returns false when there is no file or it is not a sane index */
-  async #read(): Promise<boolean> {
-    const content = await this.#file.read();
-    if (content === undefined || content.length % ENTRY_BYTES !== 0) return false;
+  protected override decode(content: Buffer): boolean {
     const entries = decodeEntries(content);
     if (entries === undefined) return false;
     this.#entries = entries;
-    this.#count = content.length / ENTRY_BYTES;
-    this.#usedLately = true;
-    this.#file.loaded(this.#count);
     return true;
   }
 
-  #encode(from: number, to: number): Buffer {
-    const entries = this.#loadedEntries();
+  protected override encode(from: number, to: number): Buffer {
+    const entries = this.loaded(this.#entries);
     const bytes = Buffer.allocUnsafe((to - from) * ENTRY_BYTES);
     for (let i = 2 * from; i < 2 * to; i += 1) {
       bytes.writeInt32BE(entries[i] ?? 0, (i - 2 * from) * 4);
@@ -213,14 +130,14 @@ export class OffsetIndex {
   }
 
   #relativeOffset(entry: number): number {
-    return this.#loadedEntries()[2 * entry] ?? 0;
+    return this.loaded(this.#entries)[2 * entry] ?? 0;
   }
 
   /** Number of the greatest entry with a relative offset at or below `relative`; -1 when there is none. */
   #greatestAtOrBelow(relative: number): number {
-    const entries = this.#loadedEntries();
+    const entries = this.loaded(this.#entries);
     let low = 0;
-    let high = this.#count;
+    let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((entries[2 * middle] ?? 0) <= relative) low = middle + 1;
@@ -229,14 +146,9 @@ export class OffsetIndex {
     return low - 1;
   }
 
-  #loadedEntries(): Int32Array {
-    assert(this.#entries !== undefined, `${this.path} is used while unloaded`);
-    return this.#entries;
-  }
-
   #roomForOneMore(): Int32Array {
-    const entries = this.#loadedEntries();
-    if (2 * this.#count < entries.length) return entries;
+    const entries = this.loaded(this.#entries);
+    if (2 * this.count < entries.length) return entries;
     const larger = new Int32Array(Math.max(2 * ENTRIES_AT_FIRST, 2 * entries.length));
     larger.set(entries);
     this.#entries = larger;

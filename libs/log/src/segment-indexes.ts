@@ -47,8 +47,8 @@ export class SegmentIndexes {
   /** For a segment without batches, or one whose batches are added again. */
   static empty(fileSystem: FileSystem, paths: IndexPaths, baseOffset: Offset): SegmentIndexes {
     const indexes = new SegmentIndexes(
-      OffsetIndex.empty(fileSystem, paths.index, baseOffset),
-      TimeIndex.empty(fileSystem, paths.timeindex, baseOffset),
+      OffsetIndex.empty({ fileSystem, path: paths.index, baseOffset }),
+      TimeIndex.empty({ fileSystem, path: paths.timeindex, baseOffset }),
     );
     indexes.#maxTimestamp = -1;
     return indexes;
@@ -60,8 +60,8 @@ export class SegmentIndexes {
     paths: IndexPaths,
     baseOffset: Offset,
   ): Promise<SegmentIndexes | undefined> {
-    const offset = await OffsetIndex.open(fileSystem, paths.index, baseOffset);
-    const time = await TimeIndex.open(fileSystem, paths.timeindex, baseOffset);
+    const offset = await OffsetIndex.open({ fileSystem, path: paths.index, baseOffset });
+    const time = await TimeIndex.open({ fileSystem, path: paths.timeindex, baseOffset });
     if (offset === undefined || time === undefined) return undefined;
     return new SegmentIndexes(offset, time);
   }

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeDisk } from '#runtime/testing';
 import { replaceFile } from './checkpoint-file.js';
+import type { IndexOptions } from './segment-index.js';
 import { TimeIndex } from './time-index.js';
 
 const PATH = '/data/00000000000000001000.timeindex';
@@ -16,7 +17,7 @@ beforeEach(async () => {
 
 describe('the file', () => {
   it('has the bytes that Kafka writes', async () => {
-    const index = TimeIndex.empty(disk, PATH, BASE);
+    const index = TimeIndex.empty(indexOn(disk));
     index.maybeAppend(1_700_000_000_000, 1004);
     await index.flush();
     expect((await disk.readFile(PATH)).toString('hex')).toBe('0000018bcfe5680000000004');
@@ -29,12 +30,12 @@ describe('the file', () => {
     ['an offset below the base', '0000018bcfe56800ffffffff'],
   ])('with %s is not opened', async (_, hex) => {
     await replaceFile(disk, PATH, Buffer.from(hex, 'hex'));
-    expect(await TimeIndex.open(disk, PATH, BASE)).toBeUndefined();
+    expect(await TimeIndex.open(indexOn(disk))).toBeUndefined();
   });
 });
 
 it('skips an entry whose timestamp is not above the last', () => {
-  const index = TimeIndex.empty(disk, PATH, BASE);
+  const index = TimeIndex.empty(indexOn(disk));
   index.maybeAppend(50, 1001);
   index.maybeAppend(50, 1002);
   index.maybeAppend(40, 1003);
@@ -43,7 +44,7 @@ it('skips an entry whose timestamp is not above the last', () => {
 });
 
 it('keeps one place for the entry that a roll forces', () => {
-  const index = TimeIndex.empty(disk, PATH, BASE, 24);
+  const index = TimeIndex.empty({ ...indexOn(disk), indexBytesMax: 24 });
   index.maybeAppend(1, 1001);
   expect(index.isFull).toBe(true);
   index.maybeAppend(2, 1002);
@@ -51,7 +52,7 @@ it('keeps one place for the entry that a roll forces', () => {
 });
 
 it('gives its memory back when idle, and takes it again from the file', async () => {
-  const index = TimeIndex.empty(disk, PATH, BASE);
+  const index = TimeIndex.empty(indexOn(disk));
   index.maybeAppend(50, 1001);
   await index.flush();
   expect(index.unloadIfIdle()).toBe(false);
@@ -64,7 +65,7 @@ it('finds for every time what a scan of the entries finds', async () => {
   const steps = fc.array(fc.tuple(fc.integer({ min: -3, max: 20 }), fc.nat(9)), { maxLength: 100 });
   await fc.assert(
     fc.asyncProperty(steps, fc.nat(300), async (gaps, cut) => {
-      const index = TimeIndex.empty(disk, PATH, BASE);
+      const index = TimeIndex.empty(indexOn(disk));
       const entries: { timestamp: number; offset: number }[] = [];
       let timestamp = 0;
       let offset = BASE;
@@ -78,7 +79,7 @@ it('finds for every time what a scan of the entries finds', async () => {
       index.truncateTo(BASE + cut);
       await index.flush();
       const kept = entries.filter((entry) => entry.offset < BASE + cut);
-      const reopened = await TimeIndex.open(disk, PATH, BASE);
+      const reopened = await TimeIndex.open(indexOn(disk));
       for (let target = -1; target < 250; target += 9) {
         const expected = kept.findLast((entry) => entry.timestamp <= target);
         const answer = expected ?? { timestamp: -1, offset: BASE };
@@ -89,3 +90,7 @@ it('finds for every time what a scan of the entries finds', async () => {
     { numRuns: 150 },
   );
 });
+
+function indexOn(fileSystem: FakeDisk): IndexOptions {
+  return { fileSystem, path: PATH, baseOffset: BASE };
+}
