@@ -18,8 +18,11 @@ beforeAll(async () => {
     .put('/v1/groups/billing/offsets')
     .send({ offsets: [{ topic: 'orders', partition: 0, offset: 4 }] })
     .expect(200);
+  await http().post('/v1/topics').send({ name: 'pairs', partitions: 2 }).expect(201);
+  await producePair().expect(200);
   await gateway.stop();
   await loseLastBatch(gateway.dataDir, 'orders-0');
+  await loseLastBatch(gateway.dataDir, 'pairs-0');
   await gateway.start();
 });
 
@@ -32,6 +35,12 @@ function http(): ReturnType<typeof supertest> {
 function produce(...values: number[]): supertest.Test {
   const records = values.map((value) => ({ value }));
   return http().post('/v1/topics/orders/records').send({ records });
+}
+
+/** A record for each of two partitions. */
+function producePair(): supertest.Test {
+  const records = [0, 1].map((partition) => ({ value: partition, partition }));
+  return http().post('/v1/topics/pairs/records').send({ records });
 }
 
 function fetchFrom(offset: number): supertest.Test {
@@ -52,8 +61,11 @@ describe('a partition whose disk lost the end of its log', () => {
   test('is read-only, and health says which records are missing', async () => {
     expect(await storageCheck()).toMatchObject({
       status: 'degraded',
-      readOnly: ['orders-0'],
-      lost: [{ partition: 'orders-0', ...LOST }],
+      readOnly: ['orders-0', 'pairs-0'],
+      lost: [
+        { partition: 'orders-0', ...LOST },
+        { partition: 'pairs-0', startOffset: 0, endOffset: 1 },
+      ],
     });
     const { body } = await produce(4).expect(507);
     expect(body).toMatchObject({
@@ -68,6 +80,23 @@ describe('a partition whose disk lost the end of its log', () => {
       damagedStartOffset: 2,
       damagedEndOffset: 4,
     });
+  });
+
+  test('does not keep the other partitions of a request from being written: 207', async () => {
+    const { body } = await producePair().expect(207);
+    expect(body).toMatchObject({
+      offsets: [
+        {
+          partition: 0,
+          error: { code: 'KAFKA_STORAGE_ERROR', status: 507, outcome: 'failed', retriable: false },
+        },
+        { partition: 1, offset: 1 },
+      ],
+    });
+    const path = '/v1/topics/pairs/partitions/0/lost-records?startOffset=0&endOffset=1';
+    await http().delete(path).expect(200);
+    const both = await producePair().expect(200);
+    expect(both.body).toMatchObject({ offsets: [{ offset: 1 }, { offset: 2 }] });
   });
 
   test.each([

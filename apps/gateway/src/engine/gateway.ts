@@ -130,6 +130,7 @@ export class Gateway {
     }
     const server: Server = this.#app.getHttpServer();
     this.#address.listensOn((server.address() as AddressInfo).port);
+    this.#front.isReachedAt(this.url);
     this.#app.get(AsyncApiDocument).describe(this.#app, this.url);
   }
 }

@@ -8,6 +8,7 @@ import type { RequestObserver } from './request-observer.js';
 export interface HttpFrontOptions {
   /** Address that the listener is bound to. */
   readonly host: string;
+  /** Until the front is told that it is reached elsewhere. */
   readonly publicUrl: string;
   /** Origins that may call besides the own one; `*` is every origin. */
   readonly corsOrigins: readonly string[];

@@ -47,7 +47,7 @@ export interface HotRoutes {
 
 export class HttpFront {
   readonly context: FrontContext;
-  readonly #origins: OriginPolicy;
+  #origins: OriginPolicy;
   readonly #upgrades: Upgrades;
   readonly #servers: Server[] = [];
   #routes: HotRoutes | undefined;
@@ -66,6 +66,11 @@ export class HttpFront {
     this.#upgrades = new Upgrades(this.context, (request, connection) =>
       this.#refusal(request, connection),
     );
+  }
+
+  /** The own origin, for it has a port only when the front listens where any free one may be taken. */
+  isReachedAt(publicUrl: string): void {
+    this.#origins = new OriginPolicy({ ...this.context.options, publicUrl });
   }
 
   /** How long clients may take, when the gateway stops, for what is in flight. */
