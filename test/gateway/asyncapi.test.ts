@@ -30,7 +30,9 @@ beforeAll(async () => {
   document = (await (await fetch(`${gateway.url}/asyncapi.json`)).json()) as AsyncApiDocumentObject;
   ajv = new Ajv({ strict: false });
   ajv.addSchema(document, DOCUMENT_ID);
-  await api().post('/v1/topics').send({ name: 'orders', partitions: 3 }).expect(201);
+  // The examples' timestamps are of long ago: retention would take their records away.
+  const configs = { 'retention.ms': -1 };
+  await api().post('/v1/topics').send({ name: 'orders', partitions: 3, configs }).expect(201);
   client = await SocketClient.connect(gateway.url);
 });
 
