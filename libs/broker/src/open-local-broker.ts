@@ -91,8 +91,9 @@ interface ClosedParts {
 async function close(parts: ClosedParts): Promise<void> {
   const { logManager, store, replicas, registry, producePath, offsets } = parts;
   replicas.delayedFetches.end();
-  await offsets.close();
+  // At once: what comes from now on is refused.
   await producePath.close(registry.all());
+  await offsets.close();
   await registry.close();
   replicas.close();
   await store.close();
