@@ -13,7 +13,7 @@
  */
 import type { Offset, TopicPartition } from '#protocol';
 import type { CatchUpReads } from './catch-up-reads.js';
-import type { PartitionFeed } from './partition-feed.js';
+import type { LiveCursor, PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
 
 /** Whoever the cursor reads for. */
@@ -29,7 +29,7 @@ export interface CursorOwner {
   failed(cursor: Cursor, error: unknown): void;
 }
 
-export class Cursor {
+export class Cursor implements LiveCursor {
   /** Where the feed keeps it while it is live. */
   liveIndex = -1;
   readonly #owner: CursorOwner;

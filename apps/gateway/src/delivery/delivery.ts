@@ -3,11 +3,10 @@ import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } f
 import type { Scheduler } from '#runtime';
 import type { RenderCache } from '../records/render-cache.js';
 import { CatchUpReads, type CatchUpReadsOptions } from './catch-up-reads.js';
-import { Cursor } from './cursor.js';
+import { Cursor, type CursorOwner } from './cursor.js';
 import { OutboxFlusher } from './outbox.js';
 import { PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
-import type { Subscription } from './subscription.js';
 
 export interface DeliveryOptions extends CatchUpReadsOptions {
   /** Partitions that all subscriptions together read, each counted once a subscription. */
@@ -30,12 +29,20 @@ export interface DeliveryStatus {
 
 const RETRY_AFTER_MS = 1000;
 
+/** A subscription, as those who serve all of them see it. */
+export interface Subscriber extends CursorOwner {
+  readonly topics: readonly string[];
+  readonly cursorCount: number;
+  topicChanged(topic: string): void;
+  topicDeleted(topic: string): void;
+}
+
 /** What all subscriptions of this process share: one feed a partition, and the reads of who is behind. */
 export class Delivery {
   readonly flusher = new OutboxFlusher();
   readonly #feeds = new Map<string, PartitionFeed>();
   readonly #reads: CatchUpReads;
-  readonly #byTopic = new Map<string, Set<Subscription>>();
+  readonly #byTopic = new Map<string, Set<Subscriber>>();
   readonly #stopListening: () => void;
   #subscriptions = 0;
   #cursors = 0;
@@ -72,7 +79,7 @@ export class Delivery {
   }
 
   /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED */
-  openCursor(owner: Subscription, target: TopicPartition, position: Offset): Cursor {
+  openCursor(owner: Subscriber, target: TopicPartition, position: Offset): Cursor {
     const { cursorsMax } = this.options;
     if (this.#cursors >= cursorsMax) {
       throw new ProtocolError(
@@ -86,7 +93,7 @@ export class Delivery {
     return new Cursor(owner, this.#feedOf(target), this.#reads, position);
   }
 
-  add(subscription: Subscription): void {
+  add(subscription: Subscriber): void {
     this.#subscriptions += 1;
     for (const topic of subscription.topics) {
       const present = this.#byTopic.get(topic);
@@ -95,7 +102,7 @@ export class Delivery {
     }
   }
 
-  remove(subscription: Subscription): void {
+  remove(subscription: Subscriber): void {
     this.#subscriptions -= 1;
     this.#cursors -= subscription.cursorCount;
     for (const topic of subscription.topics) {
@@ -135,7 +142,7 @@ export class Delivery {
     }
   }
 
-  #of(topic: string): readonly Subscription[] {
+  #of(topic: string): readonly Subscriber[] {
     return [...(this.#byTopic.get(topic) ?? [])];
   }
 }

@@ -12,7 +12,6 @@
 import type { Broker, FetchResult } from '#broker';
 import type { Offset, TopicPartition } from '#protocol';
 import type { RenderCache } from '../records/render-cache.js';
-import type { Cursor } from './cursor.js';
 import { RecordRun } from './record-run.js';
 
 /** Bytes of record batches taken at once; the rest comes in the next turn. */
@@ -26,9 +25,21 @@ export interface PartitionFeedOptions {
   readonly frameBytesMax: number;
 }
 
+/** A cursor, as its feed sees it. */
+export interface LiveCursor {
+  /** The next offset that it is to get. */
+  readonly position: Offset;
+  /** Where the feed keeps it. */
+  liveIndex: number;
+  /** Takes the run, or leaves. */
+  offer(run: RecordRun): void;
+  /** Leaves: nothing more can be read. */
+  fail(error: unknown): void;
+}
+
 export class PartitionFeed {
   readonly #options: PartitionFeedOptions;
-  readonly #live: Cursor[] = [];
+  readonly #live: LiveCursor[] = [];
   #position: Offset = 0;
   #isRunning = false;
   #isClosed = false;
@@ -45,14 +56,14 @@ export class PartitionFeed {
   }
 
   /** Takes a cursor in if it is not behind the feed; false: it has to read on by itself. */
-  tryJoin(cursor: Cursor): boolean {
+  tryJoin(cursor: LiveCursor): boolean {
     if (!this.#isRunning || cursor.position < this.#position) return false;
     this.#add(cursor);
     return true;
   }
 
   /** As `tryJoin`, for a cursor that found nothing more to read: a feed that stands begins with it. */
-  tryJoinAtEnd(cursor: Cursor): boolean {
+  tryJoinAtEnd(cursor: LiveCursor): boolean {
     if (this.#isRunning) return this.tryJoin(cursor);
     if (this.#isClosed) return true;
     this.#position = cursor.position;
@@ -62,7 +73,7 @@ export class PartitionFeed {
     return true;
   }
 
-  leave(cursor: Cursor): void {
+  leave(cursor: LiveCursor): void {
     const live = this.#live;
     const last = live.pop();
     if (last === undefined || last === cursor) return;
@@ -75,7 +86,7 @@ export class PartitionFeed {
     this.#live.length = 0;
   }
 
-  #add(cursor: Cursor): void {
+  #add(cursor: LiveCursor): void {
     cursor.liveIndex = this.#live.push(cursor) - 1;
   }
 

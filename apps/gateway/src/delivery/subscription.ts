@@ -10,8 +10,8 @@
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import type { Scheduler } from '#runtime';
-import { Cursor, type CursorOwner } from './cursor.js';
-import type { Delivery } from './delivery.js';
+import type { Cursor } from './cursor.js';
+import type { Delivery, Subscriber } from './delivery.js';
 import type { RecordRun } from './record-run.js';
 import {
   type AutoOffsetReset,
@@ -53,7 +53,7 @@ export interface SubscriptionTransport {
 const PASSING: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
 const RETRY_MS = 200;
 
-export class Subscription implements CursorOwner {
+export class Subscription implements Subscriber {
   readonly #delivery: Delivery;
   readonly #broker: Broker;
   readonly #scheduler: Scheduler;

@@ -3,7 +3,7 @@ import type { JsonScanner } from '../records/json-scanner.js';
 import { jsonStringText } from '../records/json-string.js';
 
 /** Of a name that is not among those that were looked for. */
-export const UNKNOWN_MEMBER = -1;
+const UNKNOWN_MEMBER = -1;
 
 /** Names of an object's members, to be recognised in the bytes of a text. The most common stand first. */
 export class MemberNames {
