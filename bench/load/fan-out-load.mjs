@@ -34,6 +34,10 @@ const options = /** @type {FanOutOptions} */ (JSON.parse(argv[2] ?? '{}'));
 const { port, subscribers, recordsPerFrame, warmupMs = 1000, durationMs = 5000 } = options;
 
 let frames = 0;
+let bytesIn = 0;
+/** Of a frame without its records, and of a record in one: records are counted by their bytes. */
+let envelopeBytes = 0;
+let recordBytes = 0;
 let isCounting = false;
 const latencies = new LatencyHistogram();
 const records = Buffer.from('"event":"records"');
@@ -44,10 +48,19 @@ function received(bytes, start, end) {
   // Answers are few and short; every other frame has records.
   if (bytes.indexOf(records, start) !== start + 1) return;
   frames += 1;
+  bytesIn += end - start;
+  if (envelopeBytes === 0) measureFrame(bytes.toString('utf8', start, end));
   if (options.perSecond === undefined) return;
   const at = bytes.subarray(start, end).indexOf(TIME_MARK) + start + TIME_MARK.length;
   const sentMicros = Number(bytes.latin1Slice(at, at + TIME_DIGITS));
   latencies.add(performance.now() * 1000 - sentMicros);
+}
+
+/** @param {string} text a frame */
+function measureFrame(text) {
+  const { data } = /** @type {{data: {records: object[]}}} */ (JSON.parse(text));
+  recordBytes = JSON.stringify(data.records[0]).length + 1;
+  envelopeBytes = text.length - data.records.length * recordBytes;
 }
 
 await openSubscribers();
@@ -64,7 +77,7 @@ const seconds = (performance.now() - startedMs) / 1000;
 isCounting = false;
 const result = {
   framesPerSecond: Math.round(frames / seconds),
-  recordsPerSecond: Math.round((frames * recordsPerFrame) / seconds),
+  recordsPerSecond: Math.round((bytesIn - frames * envelopeBytes) / recordBytes / seconds),
   latencyMs: latencies.summary(),
 };
 stdout.write(`${JSON.stringify(result)}\n`);

@@ -77,6 +77,12 @@ const HEADER_OVERHEAD_BYTES = 48;
 /** A control character is written as six. */
 const ESCAPED_BYTES_MAX = 6;
 
+/** Where the records of an output are: the offset of each, and its size after each. */
+export interface RecordPlaces {
+  readonly offsets: number[];
+  readonly ends: number[];
+}
+
 export class RecordJsonWriter {
   private scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
   private view: DataView = viewOf(this.scratch);
@@ -193,9 +199,15 @@ export class RecordJsonWriter {
    * bytes takes half their time. Something was written before.
    * @param countMax records
    * @param sizeBytesMax what `sizeBytes` may come to
+   * @param places where to note each record's offset and the `sizeBytes` after it (`array` framing)
    * @returns how many were written; the cursor stands behind them
    */
-  writePlainRecords(cursor: RecordCursor, countMax: number, sizeBytesMax: number): number {
+  writePlainRecords(
+    cursor: RecordCursor,
+    countMax: number,
+    sizeBytesMax: number,
+    places?: RecordPlaces,
+  ): number {
     const { scratch, stagedAt } = this;
     const { baseOffset, lastOffset, baseTimestamp, logAppendTime } = cursor;
     const { format } = this.frame;
@@ -262,6 +274,8 @@ export class RecordJsonWriter {
       this.resumeAt = RESUME_AT_TAIL;
       offset = recordOffset;
       at = end;
+      places?.offsets.push(offset);
+      places?.ends.push(this.position - this.outputStart + TAIL_BYTES);
     }
     if (count > 0) cursor.passOver(at - stagedAt, count, offset);
     return count;

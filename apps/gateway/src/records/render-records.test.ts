@@ -5,7 +5,7 @@ import type { RecordSet } from '#protocol';
 import { parseJsonRecords } from './json-records.js';
 import { rawRecord } from './raw-record.js';
 import type { RecordFormat } from './record-json-writer.js';
-import { type RenderRequest, renderRecords } from './render-records.js';
+import { type RenderRequest, renderRecords, renderRun } from './render-records.js';
 
 const LIMITS = { recordsMax: 1000, headersPerRecordMax: 100 };
 const NOW_MS = 1_700_000_000_000;
@@ -410,5 +410,56 @@ describe('renderRecords', () => {
         },
       ),
     );
+  });
+});
+
+describe('renderRun', () => {
+  const record = fc.record({
+    value: fc.oneof(
+      fc.json().map((json) => JSON.parse(json) as unknown),
+      fc.string(),
+    ),
+    key: fc.option(fc.string({ maxLength: 5 }), { nil: null }),
+    timestamp: fc.constantFrom(NOW_MS, NOW_MS, NOW_MS + 70_000),
+    headers: fc.constantFrom({}, {}, {}, { a: 'b' }),
+  });
+  const runs = fc.record({
+    records: fc.array(record, { minLength: 1, maxLength: 60 }),
+    baseOffset: fc.constantFrom(0, 95, 2 ** 40),
+    skipped: fc.nat({ max: 70 }),
+    recordsMax: fc.integer({ min: 1, max: 70 }),
+    batchSizeBytes: fc.constantFrom(70, 300, 16_384),
+  });
+
+  it('shows what renderRecords shows, and says where each record ends', () => {
+    fc.assert(
+      fc.property(runs, ({ records, baseOffset, skipped, recordsMax, batchSizeBytes }) => {
+        const batches = batchesOf(fromJson({ records }), { baseOffset, batchSizeBytes });
+        const offset = baseOffset + skipped;
+        const bounds = { topic: 'orders', partition: 3, offset, recordsMax };
+        const run = renderRun(batches, { ...bounds, bytesMax: Number.POSITIVE_INFINITY });
+        const expected = renderRecords(batches, { ...ALL, offset, recordsMax });
+        expect(run.bytes.subarray(1).toString()).toBe(Buffer.concat(expected.chunks).toString());
+        expect(run.nextOffset).toBe(expected.nextOffset);
+        const places = run.ends.map((end, index) => {
+          const shownText = run.bytes.toString('utf8', (run.ends[index - 1] ?? 0) + 1, end);
+          return (JSON.parse(shownText) as ShownRecord).offset;
+        });
+        expect(run.offsets).toEqual(places);
+        expect(run.ends.at(-1) ?? 0).toBe(run.bytes.length);
+      }),
+    );
+  });
+
+  it('ends before the record that would begin beyond so many bytes, and has one at least', () => {
+    const batches = batchesOf(fromJson({ records: Array(20).fill({ value: 'x'.repeat(50) }) }));
+    const bounds = { topic: 'orders', partition: 3, offset: 0, recordsMax: 100 };
+    const one = renderRun(batches, { ...bounds, recordsMax: 1, bytesMax: 1 });
+    for (const records of [1, 2, 7]) {
+      const bytesMax = one.bytes.length * records;
+      const run = renderRun(batches, { ...bounds, bytesMax });
+      expect(run.offsets).toHaveLength(records);
+      expect(run.nextOffset).toBe(records);
+    }
   });
 });

@@ -3,7 +3,7 @@
  */
 import { type RecordBatch, RecordCursor } from '#log';
 import type { Offset } from '#protocol';
-import { type RecordFrame, RecordJsonWriter } from './record-json-writer.js';
+import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
 
 /** Which records of the batches are wanted, and how they are shown. */
 export interface RenderRequest extends RecordFrame {
@@ -61,19 +61,14 @@ export function renderRecords(
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
  */
 export function renderBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-  const offsets: Offset[] = [];
-  const ends: number[] = [];
-  writer.begin({ topic, partition, format: 'default', framing: 'array' }, true);
-  if (!batch.isControl) {
-    const cursor = new RecordCursor(batch);
-    writer.stage(cursor.bytes);
-    while (cursor.next()) {
-      writer.writeRecord(cursor);
-      offsets.push(cursor.offset);
-      ends.push(writer.sizeBytes);
-    }
-  }
-  return { bytes: writer.take(), offsets, ends };
+  const { bytes, offsets, ends } = renderRun([batch], {
+    topic,
+    partition,
+    offset: batch.baseOffset,
+    recordsMax: Number.POSITIVE_INFINITY,
+    bytesMax: Number.POSITIVE_INFINITY,
+  });
+  return { bytes, offsets, ends };
 }
 
 /** What a run of records begins and ends with: its own end comes first where that is smaller. */
@@ -98,31 +93,42 @@ export interface RenderedRun extends RenderedBatch {
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
  */
 export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
-  const { topic, partition, recordsMax, bytesMax } = bounds;
-  const offsets: Offset[] = [];
-  const ends: number[] = [];
-  let nextOffset = bounds.offset;
+  const { topic, partition, offset } = bounds;
+  const places: RecordPlaces = { offsets: [], ends: [] };
+  let nextOffset = offset;
   writer.begin({ topic, partition, format: 'default', framing: 'array' }, true);
   for (const batch of batches) {
     if (batch.nextOffset <= nextOffset) continue;
-    if (!batch.isControl) {
-      const cursor = new RecordCursor(batch);
-      writer.stage(cursor.bytes);
-      while (cursor.next()) {
-        if (cursor.offset < nextOffset) continue;
-        const isFull = ends.length >= recordsMax || writer.sizeBytes >= bytesMax;
-        if (isFull && ends.length > 0) return { bytes: writer.take(), offsets, ends, nextOffset };
-        writer.writeRecord(cursor);
-        offsets.push(cursor.offset);
-        ends.push(writer.sizeBytes);
-        nextOffset = cursor.offset + 1;
-      }
-    }
-    nextOffset = batch.nextOffset;
+    const end = batch.isControl ? batch.nextOffset : writeRun(batch, nextOffset, bounds, places);
+    nextOffset = end;
+    if (end < batch.nextOffset) break;
   }
-  return { bytes: writer.take(), offsets, ends, nextOffset };
+  return { bytes: writer.take(), ...places, nextOffset };
 }
 
+/** Writes what fits of the batch from an offset on. @returns where to read on */
+function writeRun(
+  batch: RecordBatch,
+  from: Offset,
+  { recordsMax, bytesMax }: RunBounds,
+  places: RecordPlaces,
+): Offset {
+  const { offsets, ends } = places;
+  const cursor = new RecordCursor(batch);
+  writer.stage(cursor.bytes);
+  let nextOffset = from;
+  while (cursor.next()) {
+    if (cursor.offset < from) continue;
+    const isFull = ends.length >= recordsMax || writer.sizeBytes >= bytesMax;
+    if (isFull && ends.length > 0) return nextOffset;
+    writer.writeRecord(cursor);
+    offsets.push(cursor.offset);
+    ends.push(writer.sizeBytes);
+    writer.writePlainRecords(cursor, recordsMax - ends.length, bytesMax, places);
+    nextOffset = cursor.offset + 1;
+  }
+  return batch.nextOffset;
+}
 /** An answer that is put together of batches, rendered here or before, until it is full. */
 export class RecordsAnswer {
   /** Whether a record did not fit any more. */
