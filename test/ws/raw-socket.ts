@@ -97,32 +97,31 @@ export class RawSocket {
     this.tcp.write(maskedFrame(Buffer.from(text), options));
   }
 
-  /** Resolves with the code of the close frame that ended it; undefined: it ended without one. */
-  async closeCode(): Promise<number | undefined> {
-    await this.ended;
-    const frames = this.received.subarray(this.received.indexOf('\r\n\r\n') + 4);
-    for (const { opcode, payload } of framesOf(frames)) {
-      if (opcode === OPCODE_CLOSE) return payload.length >= 2 ? payload.readUInt16BE(0) : undefined;
-    }
-    return undefined;
+  /** The code of the close frame that came; undefined: none did. */
+  get closeCode(): number | undefined {
+    const close = this.#frames().find(({ opcode }) => opcode === OPCODE_CLOSE);
+    return close === undefined ? undefined : close.payload.readUInt16BE(0);
   }
 
   /** The texts that came so far, as whole frames. */
   texts(): string[] {
-    const frames = this.received.subarray(this.received.indexOf('\r\n\r\n') + 4);
-    return framesOf(frames)
+    return this.#frames()
       .filter(({ opcode }) => opcode === OPCODE_TEXT)
       .map(({ payload }) => payload.toString());
   }
 
   /** How many frames of an opcode came so far. */
   count(opcode: number): number {
-    const frames = this.received.subarray(this.received.indexOf('\r\n\r\n') + 4);
-    return framesOf(frames).filter((each) => each.opcode === opcode).length;
+    return this.#frames().filter((each) => each.opcode === opcode).length;
   }
 
   destroy(): void {
     this.tcp.destroy();
+  }
+
+  /** Whole frames that came after the answer to the request. */
+  #frames(): Frame[] {
+    return framesOf(this.received.subarray(this.received.indexOf('\r\n\r\n') + 4));
   }
 }
 

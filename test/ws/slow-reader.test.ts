@@ -1,0 +1,176 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { useGateway } from '../data/gateway-under-test.js';
+import { RawSocket } from './raw-socket.js';
+import { offsetsByPartition, SocketClient } from './socket-client.js';
+
+const BUFFER_BYTES = 65_536;
+const FRAME_BYTES = 16_384;
+
+const gateway = useGateway({
+  SLUICE_SOCKET_BUFFER_BYTES: String(BUFFER_BYTES),
+  SLUICE_FRAME_BYTES_MAX: String(FRAME_BYTES),
+  SLUICE_SOCKET_PING_INTERVAL_MS: '100',
+  SLUICE_SUBSCRIPTIONS_PER_SOCKET_MAX: '100',
+});
+
+const clients: SocketClient[] = [];
+
+async function connected(): Promise<SocketClient> {
+  const client = await SocketClient.open(gateway.url);
+  clients.push(client);
+  return client;
+}
+
+/** Produces so many records of 10 KB with rising values. */
+async function produce(topic: string, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += 100) {
+    const records = Array.from({ length: Math.min(100, to - at) }, (_, index) => ({
+      value: [at + index, 'x'.repeat(10_000)],
+    }));
+    const response = await fetch(`${gateway.url}/v1/topics/${topic}/records`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ records }),
+    });
+    expect(response.status).toBe(200);
+  }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
+}
+
+/** Resolves when nothing more goes out to a connection that takes nothing. */
+async function untilFull(): Promise<number> {
+  let before = -1;
+  await expect
+    .poll(
+      async () => {
+        const pendingBytes = await gateway.metric('sluice_websocket_pending_bytes');
+        const isSteady = pendingBytes === before && pendingBytes >= BUFFER_BYTES;
+        before = pendingBytes;
+        return isSteady;
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(true);
+  return before;
+}
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.terminate();
+  await gateway.untilMetric('sluice_delivery_subscriptions', 0);
+  await gateway.untilMetric('sluice_websocket_pending_bytes', 0);
+});
+
+describe('a reader that takes nothing', () => {
+  test('costs bounded memory, slows nobody, and gets all when it reads again', async () => {
+    const topic = await gateway.topic();
+    const slow = await connected();
+    const fast = await connected();
+    await slow.subscribe({ subscription: 's', topic });
+    await fast.subscribe({ subscription: 's', topic });
+    slow.socket.pause();
+    // More than the system's own buffers take.
+    await produce(topic, 0, 2000);
+    expect((await fast.recordsOf('s', 2000)).map(({ offset }) => offset)).toEqual(range(0, 2000));
+    expect(await untilFull()).toBeLessThan(BUFFER_BYTES + 2 * FRAME_BYTES);
+    expect(await gateway.metric('sluice_delivery_live_cursors')).toBe(1);
+
+    // Pings go out all the while: it is not judged by them.
+    const pings = await gateway.metric('sluice_websocket_dead_total');
+    await produce(topic, 2000, 2100);
+    await fast.recordsOf('s', 2100);
+    expect(await gateway.metric('sluice_websocket_dead_total')).toBe(pings);
+
+    slow.socket.resume();
+    const records = await slow.recordsOf('s', 2100);
+    expect(records.map(({ offset }) => offset)).toEqual(range(0, 2100));
+    await gateway.untilMetric('sluice_delivery_live_cursors', 2);
+  });
+
+  test('is not dropped over many ping intervals, nor is its connection cut', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 0, 1500);
+    const slow = await connected();
+    slow.socket.pause();
+    slow.socket.resume();
+    await slow.subscribe({ subscription: 's', topic, from: 'earliest' });
+    slow.socket.pause();
+    await untilFull();
+    const other = await connected();
+    // The gateway's own time: so many intervals have passed when so many pings came to another client.
+    let pings = 0;
+    other.socket.on('ping', () => {
+      pings += 1;
+    });
+    await expect.poll(() => pings, { timeout: 30_000 }).toBeGreaterThan(8);
+    expect(await gateway.metric('sluice_websocket_connections')).toBe(2);
+    slow.socket.resume();
+    const records = await slow.recordsOf('s', 1500);
+    expect(records.map(({ offset }) => offset)).toEqual(range(0, 1500));
+  });
+
+  test('with many subscriptions: all of them go on when it reads again', async () => {
+    const topic = await gateway.topic({ partitions: 2 });
+    const client = await connected();
+    for (const number of range(0, 60)) {
+      await client.subscribe({ subscription: `s${number}`, topic, from: 'earliest' });
+    }
+    client.socket.pause();
+    await produce(topic, 0, 300);
+    await untilFull();
+    client.socket.resume();
+    for (const number of range(0, 60)) {
+      const byPartition = offsetsByPartition(await client.recordsOf(`s${number}`, 300));
+      for (const offsets of byPartition.values()) expect(offsets).toEqual(range(0, offsets.length));
+    }
+    await gateway.untilMetric('sluice_delivery_live_cursors', 120);
+  });
+
+  test('is heard all the same: once it reads, what it asked meanwhile is answered', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 0, 1500);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic, from: 'earliest' });
+    client.socket.pause();
+    await untilFull();
+    const id = client.send('unsubscribe', { subscription: 's' });
+    client.socket.resume();
+    expect(await client.answer(id)).toMatchObject({ event: 'unsubscribed' });
+    const count = client.records('s').length;
+    await client.request('ping');
+    expect(client.records('s')).toHaveLength(count);
+    expect(count).toBeLessThanOrEqual(1500);
+  });
+});
+
+describe('a peer that is gone', () => {
+  test('is dropped when it took everything and answers no pings', async () => {
+    const dead = await gateway.metric('sluice_websocket_dead_total');
+    const socket = await RawSocket.open(gateway.url);
+    // It reads, and answers nothing: neither a message nor a ping.
+    await socket.ended;
+    expect(socket.closeCode).toBeUndefined();
+    expect(await gateway.metric('sluice_websocket_dead_total')).toBe(dead + 1);
+  });
+
+  test('is not one that answers, or sends anything', async () => {
+    const client = await connected();
+    let pings = 0;
+    client.socket.on('ping', () => {
+      pings += 1;
+    });
+    const silent = await SocketClient.open(gateway.url, { autoPong: false });
+    clients.push(silent);
+    let unanswered = 0;
+    silent.socket.on('ping', () => {
+      unanswered += 1;
+    });
+    await client.until(() => true);
+    while (pings < 6) await Promise.race([silent.request('ping'), client.closed]);
+    expect(unanswered).toBeGreaterThan(0);
+    expect(silent.of('pong').length).toBeGreaterThan(0);
+    expect(silent.socket.readyState).toBe(silent.socket.OPEN);
+  });
+});
