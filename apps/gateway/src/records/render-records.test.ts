@@ -452,7 +452,9 @@ describe('renderRun', () => {
   });
 
   it('ends before the record that would begin beyond so many bytes, and has one at least', () => {
-    const batches = batchesOf(fromJson({ records: Array(20).fill({ value: 'x'.repeat(50) }) }));
+    const batches = batchesOf(
+      fromJson({ records: Array.from({ length: 20 }, () => ({ value: 'x'.repeat(50) })) }),
+    );
     const bounds = { topic: 'orders', partition: 3, offset: 0, recordsMax: 100 };
     const one = renderRun(batches, { ...bounds, recordsMax: 1, bytesMax: 1 });
     for (const records of [1, 2, 7]) {
