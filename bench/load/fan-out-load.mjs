@@ -40,16 +40,17 @@ let envelopeBytes = 0;
 let recordBytes = 0;
 let isCounting = false;
 const latencies = new LatencyHistogram();
-const records = Buffer.from('"event":"records"');
+/** Place and value of what tells a frame of records from answers: `{"event":"r`. */
+const MARK_AT = 10;
+const MARK = 'r'.charCodeAt(0);
 
 /** @param {Buffer} bytes @param {number} start @param {number} end */
 function received(bytes, start, end) {
   if (!isCounting) return;
-  // Answers are few and short; every other frame has records.
-  if (bytes.indexOf(records, start) !== start + 1) return;
+  if (start + MARK_AT < bytes.length && bytes[start + MARK_AT] !== MARK) return;
   frames += 1;
   bytesIn += end - start;
-  if (envelopeBytes === 0) measureFrame(bytes.toString('utf8', start, end));
+  if (envelopeBytes === 0 && end <= bytes.length) measureFrame(bytes.toString('utf8', start, end));
   if (options.perSecond === undefined) return;
   const at = bytes.subarray(start, end).indexOf(TIME_MARK) + start + TIME_MARK.length;
   const sentMicros = Number(bytes.latin1Slice(at, at + TIME_DIGITS));
@@ -96,6 +97,7 @@ async function openSubscribers() {
     const socket = await openWebSocket({
       port,
       protocol: 'sluice.v1',
+      isCounted: options.perSecond === undefined,
       onFrame: (bytes, start, end) => {
         answered();
         received(bytes, start, end);

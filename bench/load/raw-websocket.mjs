@@ -36,15 +36,16 @@ export function clientFrame(payload, isBinary = false) {
  * @param {string} [options.protocol]
  * @param {(bytes: Buffer, start: number, end: number) => void} options.onFrame the place of the
  *   payload of each text or binary frame
- * @param {() => void} [options.onClose]
+ * @param {boolean} [options.isCounted] the payload is not looked at beyond its beginning: `end` may lie
+ *   outside of the bytes, and nothing is put together
  */
-export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, onClose }) {
+export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, isCounted = false }) {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });
     socket.setNoDelay(true);
     let head = Buffer.alloc(0);
     let isOpen = false;
-    const reader = new FrameReader(onFrame);
+    const reader = new FrameReader(onFrame, isCounted);
     socket.on('connect', () => {
       const lines = [
         `GET ${path} HTTP/1.1`,
@@ -76,15 +77,20 @@ export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, onClos
       if (rest.length > 0) reader.read(rest);
     });
     socket.on('error', reject);
-    socket.on('close', () => onClose?.());
   });
 }
 
 /** Finds frames in the chunks of a connection; the payload of one that is split is put together. */
 class FrameReader {
-  /** @param {(bytes: Buffer, start: number, end: number) => void} onFrame */
-  constructor(onFrame) {
+  /**
+   * @param {(bytes: Buffer, start: number, end: number) => void} onFrame
+   * @param {boolean} isCounted
+   */
+  constructor(onFrame, isCounted) {
     this.onFrame = onFrame;
+    this.isCounted = isCounted;
+    /** Of a counted frame, what is still to come. */
+    this.skippedBytes = 0;
     /** @type {Buffer[]} */
     this.parts = [];
     this.partBytes = 0;
@@ -102,7 +108,8 @@ class FrameReader {
       this.parts = [];
       this.partBytes = 0;
     }
-    let at = 0;
+    let at = Math.min(this.skippedBytes, bytes.length);
+    this.skippedBytes -= at;
     for (;;) {
       const left = bytes.length - at;
       if (left < 2) break;
@@ -118,13 +125,14 @@ class FrameReader {
         start = at + 10;
       }
       const end = start + length;
-      if (end > bytes.length) {
+      if (end > bytes.length && !this.isCounted) {
         this.neededBytes = end - at;
         break;
       }
       const opcode = bytes[at] & 0x0f;
       if (opcode === 1 || opcode === 2) this.onFrame(bytes, start, end);
-      at = end;
+      at = Math.min(end, bytes.length);
+      this.skippedBytes = end - at;
     }
     if (at < bytes.length) {
       this.parts = [at === 0 ? bytes : Buffer.from(bytes.subarray(at))];
