@@ -88,9 +88,9 @@ describe('frames', () => {
       id: 1,
       data: { topic, records: [{ value: 1 }] },
     });
-    for (const [index, character] of [...text].entries()) {
+    for (let index = 0; index < text.length; index += 1) {
       const opcode = index === 0 ? 1 : OPCODE_CONTINUATION;
-      socket.sendText(character, { fin: index === text.length - 1, opcode });
+      socket.sendText(text.charAt(index), { fin: index === text.length - 1, opcode });
       if (index % 10 === 0) socket.sendText('are you there', { opcode: OPCODE_PING });
     }
     await socket.until(() => socket.texts().length > 0);

@@ -100,9 +100,9 @@ describe('where a subscription begins', () => {
     const client = await connected();
     const request = { subscription: 's', topic, partitions: [2, 0], from: 'earliest' };
     const positions = await client.subscribe(request);
-    expect(positions.map(({ partition }) => partition).toSorted()).toEqual([0, 2]);
+    expect(new Set(positions.map(({ partition }) => partition))).toEqual(new Set([0, 2]));
     const byPartition = offsetsByPartition(await client.recordsOf('s', 10));
-    expect([...byPartition.keys()].toSorted()).toEqual([0, 2]);
+    expect(new Set(byPartition.keys())).toEqual(new Set([0, 2]));
   });
 
   test('the positions that were told, moved on by what was read, resume with nothing lost or repeated', async () => {

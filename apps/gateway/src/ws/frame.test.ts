@@ -1,0 +1,41 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PING_FRAME, pongFrame, textFrames, writeTextHead } from './frame.js';
+import { framesIn } from './testing/frames-in.js';
+
+/** Around the lengths at which the head changes. */
+const LENGTHS = [0, 1, 124, 125, 126, 127, 65_534, 65_535, 65_536, 65_537];
+
+describe('text frames', () => {
+  test.each(LENGTHS)('a payload of %i bytes', (length) => {
+    const text = 'x'.repeat(length);
+    const [frame, ...others] = framesIn(textFrames([text]));
+    expect(frame).toMatchObject({ opcode: 1, isCompressed: false });
+    expect(frame?.payload.toString() === text).toBe(true);
+    expect(others).toEqual([]);
+  });
+
+  test('are the texts that they were made of, in any script, one after the other', () => {
+    const texts = fc.array(fc.string({ unit: 'grapheme', maxLength: 300 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(texts, (given) => {
+        const frames = framesIn(textFrames(given));
+        expect(frames.map(({ payload }) => payload.toString())).toEqual(given);
+        expect(frames.every(({ opcode }) => opcode === 1)).toBe(true);
+      }),
+    );
+  });
+
+  test('say that they are compressed', () => {
+    const frame = Buffer.alloc(3);
+    writeTextHead(frame, 0, 1, true);
+    expect(framesIn(frame)).toEqual([{ opcode: 1, isCompressed: true, payload: Buffer.from([0]) }]);
+  });
+});
+
+test('a pong has the payload of its ping', () => {
+  expect(framesIn(Buffer.concat([PING_FRAME, pongFrame(Buffer.from('abc'))]))).toEqual([
+    { opcode: 9, isCompressed: false, payload: Buffer.alloc(0) },
+    { opcode: 10, isCompressed: false, payload: Buffer.from('abc') },
+  ]);
+});

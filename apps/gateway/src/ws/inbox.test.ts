@@ -1,0 +1,110 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { RequestMemory } from '../http/front/request-memory.js';
+import { Inbox, type InboxMessage, type InboxOwner } from './inbox.js';
+
+/** Begins messages as it is told: those whose text is `slow` take until they are ended. */
+class Owner implements InboxOwner {
+  readonly begun: string[] = [];
+  isWilling = true;
+  handledCount = 0;
+  #end: (() => void) | undefined;
+
+  mayBegin(): boolean {
+    return this.isWilling;
+  }
+
+  begin({ bytes }: InboxMessage): Promise<void> | undefined {
+    const text = bytes.toString();
+    this.begun.push(text);
+    if (text !== 'slow') return undefined;
+    return new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  handled(): void {
+    this.handledCount += 1;
+  }
+
+  async end(): Promise<void> {
+    this.#end?.();
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
+function message(text: string): InboxMessage {
+  return { bytes: Buffer.from(text), isBinary: false };
+}
+
+describe('an inbox', () => {
+  let owner = new Owner();
+  let memory = new RequestMemory(1000);
+  let inbox = new Inbox(owner, memory);
+
+  beforeEach(() => {
+    owner = new Owner();
+    memory = new RequestMemory(1000);
+    inbox = new Inbox(owner, memory);
+  });
+
+  test('begins messages as they come, and holds nothing', () => {
+    for (const text of ['a', 'b']) inbox.add(message(text));
+    expect(owner.begun).toEqual(['a', 'b']);
+    expect([inbox.isIdle, memory.heldBytes]).toEqual([true, 0]);
+  });
+
+  test('lets all wait, in their order, behind one that takes its time', async () => {
+    for (const text of ['slow', 'a', 'slow', 'b']) inbox.add(message(text));
+    expect(owner.begun).toEqual(['slow']);
+    expect(inbox.waiting).toBe(3);
+    expect(memory.heldBytes).toBeGreaterThan(6);
+    await owner.end();
+    expect(owner.begun).toEqual(['slow', 'a', 'slow']);
+    await owner.end();
+    expect(owner.begun).toEqual(['slow', 'a', 'slow', 'b']);
+    expect([inbox.isIdle, memory.heldBytes, owner.handledCount]).toEqual([true, 0, 2]);
+  });
+
+  test('begins nothing while its owner may not, and goes on when it is told', () => {
+    owner.isWilling = false;
+    for (const text of ['a', 'b']) inbox.add(message(text));
+    inbox.proceed();
+    expect(owner.begun).toEqual([]);
+    owner.isWilling = true;
+    inbox.proceed();
+    expect(owner.begun).toEqual(['a', 'b']);
+    expect(memory.heldBytes).toBe(0);
+  });
+
+  test('a message that comes later does not overtake those that wait', () => {
+    owner.isWilling = false;
+    inbox.add(message('a'));
+    owner.isWilling = true;
+    inbox.add(message('b'));
+    expect(owner.begun).toEqual([]);
+    inbox.proceed();
+    expect(owner.begun).toEqual(['a', 'b']);
+  });
+
+  test('takes no more than there is memory for', () => {
+    owner.isWilling = false;
+    expect(() => {
+      for (;;) inbox.add(message('x'.repeat(100)));
+    }).toThrow(ProtocolError);
+    expect(inbox.waiting).toBe(4);
+    inbox.close();
+    expect(memory.heldBytes).toBe(0);
+  });
+
+  test('that is closed gives its memory back, and begins nothing more', async () => {
+    for (const text of ['slow', 'a', 'b']) inbox.add(message(text));
+    inbox.close();
+    expect(memory.heldBytes).toBe(0);
+    await owner.end();
+    inbox.add(message('c'));
+    expect(owner.begun).toEqual(['slow']);
+  });
+});
