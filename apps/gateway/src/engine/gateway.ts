@@ -24,6 +24,13 @@ import { SocketServer } from '../ws/socket-server.js';
 import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 
+/**
+ * Connections that the kernel keeps until they are accepted: when thousands of clients come back at
+ * once, those beyond are dropped and try again a second later, and later. The kernel has a limit of
+ * its own (net.core.somaxconn, 4096 by default).
+ */
+const BACKLOG = 4096;
+
 /** The address or port cannot be had. */
 export class CannotListenError extends Error {
   override readonly name = 'CannotListenError';
@@ -123,7 +130,7 @@ export class Gateway {
     await this.#app.init();
     this.#app.get(ApiDocument).describe(this.#app);
     try {
-      await this.#app.listen(port, host);
+      await this.#app.listen({ port, host, backlog: BACKLOG });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new CannotListenError(`cannot listen on ${host}, port ${port}: ${reason}`, { cause });
