@@ -5,8 +5,6 @@
 export const CLOSE_CODES = {
   /** The broker stops: connect again, to any broker. */
   goingAway: 1001,
-  /** A bug: connect again after a while. */
-  internalError: 1011,
   /** The memory for messages is used up: connect again after a while. */
   tryAgainLater: 1013,
 } as const;
