@@ -4,7 +4,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 const SUBPROTOCOL = 'sluice.v1';
 
 /** Data of a message, as far as tests look at it. */
-export interface MessageData {
+interface MessageData {
   readonly subscription?: string;
   readonly topic?: string;
   readonly partition?: number;
