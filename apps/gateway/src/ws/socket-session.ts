@@ -38,8 +38,11 @@ import type { SocketSubscription } from './socket-subscription.js';
 import { SocketSubscriptions } from './socket-subscriptions.js';
 import type { WatchedConnection } from './socket-watch.js';
 
-/** Bytes of unanswered messages with which no more are begun. */
-const UNANSWERED_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Bytes of unanswered messages with which no more are begun: enough for each write to disk to have what
+ * it can take. More would only live longer, and cost the garbage collector.
+ */
+const UNANSWERED_BYTES_MAX = 1024 * 1024;
 /** A part of a message that is no longer than this is not counted. */
 const UNCOUNTED_PART_BYTES = 64 * 1024;
 
