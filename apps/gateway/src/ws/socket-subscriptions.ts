@@ -64,7 +64,8 @@ export class SocketSubscriptions {
    * they deliver comes later; so the next ones are looked at in the next turn.
    */
   readonly resume = (): void => {
-    let left = RESUMED_TOGETHER;
+    // One that finds no room comes behind the others, and is not looked at twice.
+    let left = Math.min(RESUMED_TOGETHER, this.#waiting.size);
     for (const subscription of this.#waiting) {
       if (left === 0) break;
       left -= 1;

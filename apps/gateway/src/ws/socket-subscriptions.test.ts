@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { SocketSubscription, type SubscribedSocket } from './socket-subscription.js';
+import { SocketSubscriptions } from './socket-subscriptions.js';
+
+const NOWHERE: SubscribedSocket = {
+  compresses: false,
+  push: () => undefined,
+  hasRoomFor: () => true,
+  sendAssigned: () => undefined,
+  sendReset: () => undefined,
+  sendError: () => undefined,
+  forget: () => undefined,
+};
+
+/** Counts how often it goes on, and waits again where that is wanted. */
+class Waiting extends SocketSubscription {
+  resumed = 0;
+  onResume: () => void = () => undefined;
+
+  override resume(): void {
+    this.resumed += 1;
+    this.onResume();
+  }
+}
+
+function turns(count: number): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => {
+      resolve(count > 1 ? turns(count - 1) : undefined);
+    });
+  });
+}
+
+function waiting(
+  count: number,
+  hasRoom: () => boolean,
+): { subscriptions: SocketSubscriptions; all: Waiting[] } {
+  const subscriptions = new SocketSubscriptions(count, hasRoom);
+  const all = Array.from({ length: count }, (_, number) => new Waiting(`s${number}`, NOWHERE));
+  for (const each of all) {
+    subscriptions.add(each);
+    subscriptions.wait(each);
+  }
+  return { subscriptions, all };
+}
+
+describe('subscriptions that wait for room', () => {
+  test('go on all of them when there is room, though those before them take none of it', async () => {
+    const { subscriptions, all } = waiting(100, () => true);
+    subscriptions.resume();
+    expect(all.filter(({ resumed }) => resumed === 1).length).toBeLessThan(100);
+    await turns(20);
+    expect(all.map(({ resumed }) => resumed)).toEqual(all.map(() => 1));
+  });
+
+  test('go on no further than there is room, and then in their turn', async () => {
+    let hasRoom = true;
+    const { subscriptions, all } = waiting(100, () => hasRoom);
+    hasRoom = false;
+    for (let round = 0; round < 30; round += 1) {
+      const before = all.reduce((sum, { resumed }) => sum + resumed, 0);
+      for (const each of all) each.onResume = () => subscriptions.wait(each);
+      subscriptions.resume();
+      await turns(3);
+      const after = all.reduce((sum, { resumed }) => sum + resumed, 0);
+      expect(after - before).toBeLessThan(100);
+    }
+    const counts = all.map(({ resumed }) => resumed);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+
+  test('that are forgotten do not go on', async () => {
+    const { subscriptions, all } = waiting(40, () => true);
+    for (const each of all) subscriptions.forget(each);
+    subscriptions.resume();
+    await turns(5);
+    expect(all.every(({ resumed }) => resumed === 0)).toBe(true);
+    expect(subscriptions.count).toBe(0);
+  });
+});
+
+describe('names', () => {
+  test('are unique, bounded in number, and free again', () => {
+    const { subscriptions, all } = waiting(2, () => true);
+    expect(() => subscriptions.add(new Waiting('s0', NOWHERE))).toThrow(ProtocolError);
+    const another = new Waiting('s2', NOWHERE);
+    expect(() => subscriptions.add(another)).toThrow(/at most 2/);
+    expect(subscriptions.get('s1')).toBe(all[1]);
+    expect(() => subscriptions.get('s2')).toThrow(ProtocolError);
+    if (all[0] !== undefined) subscriptions.forget(all[0]);
+    subscriptions.add(another);
+    expect(subscriptions.get('s2')).toBe(another);
+  });
+});
