@@ -262,19 +262,23 @@ describe('flow', () => {
     const topic = await gateway.topic();
     await produce(topic, 50);
     const client = await connected();
-    // Of a size that takes a while to be written.
-    const large = { topic, records: [{ value: 'x'.repeat(900_000) }] };
-    for (const round of range(0, 5)) {
+    // The second takes longer than the first, and the records less than either.
+    const other = await gateway.topic();
+    const first = { topic, records: [{ value: 'x'.repeat(100_000) }] };
+    const second = { topic: other, records: [{ value: 'x'.repeat(900_000) }] };
+    for (const round of range(0, 20)) {
       const subscription = `s${round}`;
-      client.send('publish', large);
+      client.send('publish', first);
       client.send('subscribe', { subscription, topic, from: 'earliest', credit: 3 });
-      client.send('publish', large);
+      client.send('publish', second);
       const seek = client.send('seek', { subscription, topic, partition: 0, offset: 40 });
       client.send('credit', { subscription, records: 7 });
       const answer = await client.answer(seek);
       expect(answer.event).toBe('subscribed');
       const records = await client.recordsOf(subscription, 10);
-      const answers = client.messages.filter(({ id }) => id !== undefined);
+      const answers = client.messages.filter(
+        ({ id, event }) => id !== undefined && event !== 'unsubscribed',
+      );
       expect(answers.map(({ event }) => event)).toEqual(
         range(0, round + 1).flatMap(() => ['published', 'subscribed', 'published', 'subscribed']),
       );
@@ -285,6 +289,7 @@ describe('flow', () => {
       const offsets = records.map(({ offset }) => offset);
       expect(offsets.slice(0, before.length)).toEqual(range(0, before.length));
       expect(offsets.slice(before.length)).toEqual(range(40, 40 + 10 - before.length));
+      await client.request('unsubscribe', { subscription });
     }
   });
 });
