@@ -3,7 +3,8 @@
  *
  * Runs end at offsets that are multiples of `RUN_RECORDS_MAX`, so that readers who begin at different
  * offsets soon ask for the same runs: after a broker's restart thousands come back at once, and cost
- * little more than one. A run is kept for a second, for those who are a little later.
+ * little more than one. Where runs are shared they are kept for a second, for those who are a little
+ * later; a reader that is alone leaves nothing behind for the garbage collector to carry around.
  *
  * Bounded: in reads that are under way, and in bytes of runs that are kept.
  */
@@ -17,6 +18,8 @@ const RUN_RECORDS_MAX = 1024;
 /** Bytes of record batches that are read for a run: about what it shows when records are of 100 B. */
 const READ_BYTES = 128 * 1024;
 const KEPT_MS = 1000;
+/** A partition where a read was shared is crowded for so long. */
+const CROWDED_MS = 5000;
 /** Objects, and two numbers a record. */
 const RUN_OVERHEAD_BYTES = 512;
 const RECORD_OVERHEAD_BYTES = 16;
@@ -45,6 +48,8 @@ export class CatchUpReads {
   readonly #options: CatchUpReadsOptions;
   readonly #limiter: Limiter;
   readonly #partitions = new Map<string, Map<Offset, Read>>();
+  /** Partitions, by name, that several read at the same place. */
+  readonly #crowded = new Set<string>();
   /** Those that are done, the oldest first. */
   #kept: Read[] = [];
   #keptBytes = 0;
@@ -77,6 +82,7 @@ export class CatchUpReads {
     const present = partition.get(position);
     if (present !== undefined) {
       this.#sharedTotal += 1;
+      this.#crowd(name);
       return present.run;
     }
     // Also where it was there: it may have been dropped as its last read was.
@@ -122,8 +128,17 @@ export class CatchUpReads {
   /** Never rejects: whoever waits for the read is told. */
   async #keepWhenRead(read: Read): Promise<void> {
     const run = await read.run.catch(() => undefined);
-    if (run === undefined) this.#drop(read);
+    const isWanted = this.#crowded.has(topicPartitionName(read.target));
+    if (run === undefined || !isWanted) this.#drop(read);
     else this.#keep(read, run);
+  }
+
+  #crowd(partition: string): void {
+    if (this.#crowded.has(partition)) return;
+    this.#crowded.add(partition);
+    this.#scheduler.after(CROWDED_MS, () => {
+      this.#crowded.delete(partition);
+    });
   }
 
   #keep(read: Read, run: RecordRun): void {

@@ -199,8 +199,17 @@ describe('the seam between reading alone and being live', () => {
     const { catchUpReadsTotal, catchUpReadsSharedTotal } = world.delivery.status();
     expect(catchUpReadsTotal).toBeLessThanOrEqual(2);
     expect(catchUpReadsSharedTotal).toBeGreaterThanOrEqual(19);
+    expect(world.delivery.status().catchUpKeptBytes).toBeGreaterThan(0);
     await world.scheduler.advance(2000);
     expect(world.delivery.status().catchUpKeptBytes).toBe(0);
+  });
+
+  test('one that is alone behind keeps nothing of what it read', async () => {
+    const world = await opened();
+    await world.produce(P0, 3);
+    const reader = await world.subscribe({ topics: ['events'] });
+    await world.until(() => reader.received === 3, 'all records');
+    expect(world.delivery.status()).toMatchObject({ catchUpKeptBytes: 0 });
   });
 
   test('one that stands still keeps no others', async () => {
