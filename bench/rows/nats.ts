@@ -110,7 +110,7 @@ async function natsVersion(): Promise<string | undefined> {
     once(child, 'close').then(() => true),
     once(child, 'error').then(() => false),
   ]);
-  return isThere ? /v(\S+)/.exec(text)?.[1] : undefined;
+  return isThere ? /v(\d\S*)/.exec(text)?.[1] : undefined;
 }
 
 /** A NATS server on the server's core, for as long as `use` takes. */
