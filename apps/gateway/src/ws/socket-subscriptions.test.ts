@@ -93,3 +93,18 @@ describe('names', () => {
     expect(subscriptions.get('s2')).toBe(another);
   });
 });
+
+test('a connection that has ended takes no more subscriptions, and those it has end with it', () => {
+  const { subscriptions, all } = waiting(1, () => true);
+  const [present] = all;
+  let isClosed = false;
+  if (present !== undefined) {
+    present.close = () => {
+      isClosed = true;
+    };
+  }
+  subscriptions.close();
+  expect(isClosed).toBe(true);
+  expect(() => subscriptions.add(new Waiting('late', NOWHERE))).toThrow(ProtocolError);
+  expect(subscriptions.count).toBe(0);
+});

@@ -12,6 +12,7 @@ export class SocketSubscriptions {
   readonly #countMax: number;
   readonly #hasRoom: () => boolean;
   #isResuming = false;
+  #isClosed = false;
 
   constructor(countMax: number, hasRoom: () => boolean) {
     this.#countMax = countMax;
@@ -30,9 +31,15 @@ export class SocketSubscriptions {
     throw nameError(detail);
   }
 
-  /** @throws ProtocolError INVALID_REQUEST when the name is taken; POLICY_VIOLATION for too many */
+  /**
+   * @throws ProtocolError INVALID_REQUEST when the name is taken; POLICY_VIOLATION for too many;
+   *   BROKER_NOT_AVAILABLE when the connection ended meanwhile: nobody would end it
+   */
   add(subscription: SocketSubscription): void {
     const { name } = subscription;
+    if (this.#isClosed) {
+      throw new ProtocolError('BROKER_NOT_AVAILABLE', 'The connection has ended.');
+    }
     if (this.#byName.has(name)) {
       throw nameError(`the name ${JSON.stringify(name)} is taken`);
     }
@@ -78,6 +85,7 @@ export class SocketSubscriptions {
   };
 
   close(): void {
+    this.#isClosed = true;
     for (const subscription of this.#byName.values()) subscription.close();
     this.#byName.clear();
     this.#waiting.clear();

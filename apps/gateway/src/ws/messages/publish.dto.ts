@@ -20,7 +20,12 @@ export class PublishDto {
   })
   readonly records!: object[];
 
-  @ApiPropertyOptional({ type: 'string', enum: ['all', '1', '0'], default: 'all' })
+  @ApiPropertyOptional({
+    type: 'string',
+    enum: ['all', '1', '0'],
+    default: 'all',
+    description: '1 and 0 are taken as numbers too. With 0 nothing is waited for.',
+  })
   readonly acks?: string;
 
   @ApiPropertyOptional({ ...PARTITION, description: 'Of all records.' })
