@@ -56,8 +56,9 @@ export class Cursor implements LiveCursor {
     return this.#position;
   }
 
-  get isLive(): boolean {
-    return this.#state === 'live';
+  /** Counts the times that it was held: whoever starts it again later sees whether another held it. */
+  get holds(): number {
+    return this.#begun;
   }
 
   /** Begins to deliver, or goes on after a failure. */

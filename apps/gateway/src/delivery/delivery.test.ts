@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { ProtocolError } from '#protocol';
 import { DeliveryWorld } from './testing/delivery-world.js';
 
 const P0 = { topic: 'events', partition: 0 };
@@ -160,6 +161,24 @@ describe('a subscription', () => {
     held.release();
     await refused;
     expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
+  });
+
+  test('goes on by itself when a leader is back, but not from a place that was left by a seek', async () => {
+    const world = await opened();
+    await world.produce(P0, 4);
+    world.fetchFailure = new ProtocolError('LEADER_NOT_AVAILABLE', 'The leader is moving.');
+    const goesOn = await world.subscribe({ topics: ['events'] });
+    const sought = await world.subscribe({ topics: ['events'] });
+    await world.scheduler.settle();
+    world.fetchFailure = undefined;
+    await sought.subscription.seek({ ...P0, offset: 3 });
+    sought.expect({ ...P0, offset: 3 });
+    await world.until(() => goesOn.received === 4, 'all records');
+    await world.scheduler.advance(1000);
+    expect(sought.received).toBe(0);
+    sought.subscription.startFrom(P0);
+    await world.until(() => sought.received === 1, 'the last record');
+    expect([...goesOn.faults, ...sought.faults, ...goesOn.errors]).toEqual([]);
   });
 
   test('is refused over the limit of partitions that are read, and leaves nothing behind', async () => {

@@ -201,8 +201,10 @@ export class Subscription implements Subscriber {
     } else if (error.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
       this.topicDeleted(cursor.target.topic);
     } else if (PASSING.has(error.code)) {
+      const { holds } = cursor;
       this.#scheduler.after(RETRY_MS, () => {
-        cursor.start();
+        // Sought meanwhile, it waits for its client to be told.
+        if (cursor.holds === holds) cursor.start();
       });
     } else if (error.code === 'OFFSET_OUT_OF_RANGE') {
       void this.#reset(cursor, error);

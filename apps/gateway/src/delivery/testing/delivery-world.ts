@@ -26,6 +26,8 @@ export class DeliveryWorld {
   #delivery: Delivery | undefined;
   #produced = 0;
   readonly #holds: HeldFetches[] = [];
+  /** What all fetches of the delivery end in, for as long as it is set. */
+  fetchFailure: ProtocolError | undefined;
 
   static async open(options: Partial<DeliveryOptions> = {}): Promise<DeliveryWorld> {
     const world = new DeliveryWorld();
@@ -107,6 +109,8 @@ export class DeliveryWorld {
       get: (target, name) => {
         if (name === 'fetch') {
           return async (request: FetchRequest) => {
+            const failure = this.fetchFailure;
+            if (failure !== undefined) throw failure;
             const result = await broker.fetch(request);
             for (const held of this.#holds) await held.pass(request);
             return result;
