@@ -23,6 +23,7 @@ import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
 import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
 import { isJson, stopsOf } from './json-scanner.js';
+import { shortVarint, shortVarintBytes } from './short-varint.js';
 
 /**
  * How keys and values are shown; null is null in each, and header values are as in `default`.
@@ -59,8 +60,6 @@ const NULL_KEY = 'null,"value":';
 const PLAIN_HEAD_BYTES_MAX = 2 + 1 + 2 + 2 + 2;
 /** Zigzag of -1. */
 const NULL_LENGTH = 1;
-/** Odd, as what is negative: neither is plain. */
-const NO_SHORT_VARINT = -1;
 const SPACE = 0x20;
 /** Names and separators, and the longest numbers. */
 const TEMPLATE_BYTES_MAX = 192;
@@ -496,16 +495,4 @@ function templateBytesMax(topic: string): number {
 
 function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-}
-
-/** The zigzag of a varint of one or two bytes, written as short as can be; NO_SHORT_VARINT else. */
-function shortVarint(bytes: Uint8Array, at: number): number {
-  const first = bytes[at] as number;
-  if (first < 0x80) return first;
-  const second = bytes[at + 1] as number;
-  return second === 0 || second >= 0x80 ? NO_SHORT_VARINT : (second << 7) | (first & 0x7f);
-}
-
-function shortVarintBytes(zigzag: number): number {
-  return zigzag < 0x80 ? 1 : 2;
 }
