@@ -17,6 +17,9 @@ import { RecordRun } from './record-run.js';
 const RUN_RECORDS_MAX = 1024;
 /** Bytes of record batches that are read for a run: about what it shows when records are of 100 B. */
 const READ_BYTES = 128 * 1024;
+/** Who takes fewer records than this reads them for itself, and no more of the log than they may need. */
+const FEW_RECORDS = 64;
+const FEW_READ_BYTES = 8 * 1024;
 const KEPT_MS = 1000;
 /** A partition where a read was shared is crowded for so long. */
 const CROWDED_MS = 5000;
@@ -74,9 +77,14 @@ export class CatchUpReads {
 
   /**
    * The records from `position` on, as many as a run has; undefined: there are none yet.
+   * @param recordsMax how many the reader takes; there may be more in what it gets
    * @throws ProtocolError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE and whatever else a fetch says
    */
-  read(target: TopicPartition, position: Offset): Promise<RecordRun | undefined> {
+  read(
+    target: TopicPartition,
+    position: Offset,
+    recordsMax: number,
+  ): Promise<RecordRun | undefined> {
     const name = topicPartitionName(target);
     const partition = this.#partitions.get(name) ?? new Map<Offset, Read>();
     const present = partition.get(position);
@@ -85,10 +93,14 @@ export class CatchUpReads {
       this.#crowd(name);
       return present.run;
     }
+    this.#readTotal += 1;
+    if (recordsMax < FEW_RECORDS) {
+      return this.#limiter.run(() => this.#readRun(target, position, recordsMax, FEW_READ_BYTES));
+    }
     // Also where it was there: it may have been dropped as its last read was.
     this.#partitions.set(name, partition);
-    this.#readTotal += 1;
-    const run = this.#limiter.run(() => this.#readRun(target, position));
+    const leftOfRun = RUN_RECORDS_MAX - (position % RUN_RECORDS_MAX);
+    const run = this.#limiter.run(() => this.#readRun(target, position, leftOfRun, READ_BYTES));
     const read: Read = { target, partition, offset: position, run, sizeBytes: 0, isKept: false };
     partition.set(position, read);
     void this.#keepWhenRead(read);
@@ -102,13 +114,18 @@ export class CatchUpReads {
     }
   }
 
-  async #readRun(target: TopicPartition, position: Offset): Promise<RecordRun | undefined> {
+  async #readRun(
+    target: TopicPartition,
+    position: Offset,
+    recordsMax: number,
+    maxBytes: number,
+  ): Promise<RecordRun | undefined> {
     const { topic, partition } = target;
     const result = await this.#broker.fetch({
       topic,
       partition,
       offset: position,
-      maxBytes: READ_BYTES,
+      maxBytes,
       minBytes: 1,
       waitMs: 0,
     });
@@ -117,7 +134,7 @@ export class CatchUpReads {
       topic,
       partition,
       offset: position,
-      recordsMax: RUN_RECORDS_MAX - (position % RUN_RECORDS_MAX),
+      recordsMax,
       bytesMax: this.#options.frameBytesMax,
     });
     const { highWatermark, leaderEpoch } = result;

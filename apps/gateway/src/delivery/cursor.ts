@@ -126,11 +126,12 @@ export class Cursor implements LiveCursor {
         this.#state = 'live';
         return;
       }
-      if (this.#owner.roomFor(this) === 0) {
+      const room = this.#owner.roomFor(this);
+      if (room === 0) {
         this.#state = 'behind';
         return;
       }
-      const run = await this.#reads.read(this.target, this.#position);
+      const run = await this.#reads.read(this.target, this.#position, room);
       if (begun !== this.#begun) return;
       if (run !== undefined) {
         this.#deliverPart(run);

@@ -231,6 +231,25 @@ describe('the seam between reading alone and being live', () => {
     expect(world.delivery.status()).toMatchObject({ catchUpKeptBytes: 0 });
   });
 
+  test('one that takes few records has no more of them read', async () => {
+    const world = await opened();
+    await world.produce(P0, 30);
+    const sizes: number[] = [];
+    const unheld = world.hold((request) => {
+      if (request.maxBytes > 1) sizes.push(request.maxBytes);
+      return false;
+    });
+    const few = await world.subscribe({ topics: ['events'], creditRecords: 2 });
+    await world.until(() => few.received === 2, 'what it takes');
+    const all = await world.subscribe({ topics: ['events'] });
+    await world.until(() => all.received === 30, 'all records');
+    unheld.stop();
+    expect(Math.max(...sizes)).toBeGreaterThan(10 * (sizes[0] ?? 0));
+    few.subscription.grant(100);
+    await world.until(() => few.received === 30, 'the rest');
+    expect(few.faults).toEqual([]);
+  });
+
   test('one that stands still keeps no others', async () => {
     const world = await opened();
     const stands = await world.subscribe({ topics: ['events'] });
