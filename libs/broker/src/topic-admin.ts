@@ -100,16 +100,14 @@ export class TopicAdmin {
   }
 
   async #create(request: CreateTopicRequest): Promise<Topic> {
-    const { store, registry, random } = this.#options;
+    const { store, registry } = this.#options;
     const { name } = request;
     if (registry.get(name) !== undefined) throw alreadyThere(name);
     const brokerIds = store.brokers().map((broker) => broker.id);
     const shape = topicShape(request, brokerIds);
     const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
     if (!isInternalTopic(name)) this.#assertRoom(1, shape.partitions);
-    const assignment =
-      shape.assignment ??
-      placeReplicas(brokerIds, shape.partitions, shape.replicationFactor, random);
+    const assignment = shape.assignment ?? this.#place(shape.partitions, shape.replicationFactor);
     const created = await store.createTopic({ name, configs, assignment });
     await registry.settled();
     const offline = this.#firstOffline(created, 0);
@@ -123,7 +121,7 @@ export class TopicAdmin {
   }
 
   async #alter(name: string, change: AlterTopicRequest): Promise<Topic> {
-    const { store, registry, random } = this.#options;
+    const { store, registry } = this.#options;
     for (;;) {
       const { metadata } = registry.getOrThrow(name);
       const present = metadata.partitions.length;
@@ -132,8 +130,7 @@ export class TopicAdmin {
       assertGrows(present, wanted);
       const configs = changedConfigs(metadata.configs, change.configs ?? {}, replicationFactor);
       this.#assertRoom(0, wanted - present);
-      const brokerIds = store.brokers().map((broker) => broker.id);
-      const added = placeReplicas(brokerIds, wanted - present, replicationFactor, random);
+      const added = this.#place(wanted - present, replicationFactor);
       const altered = await store.alterTopic({
         name,
         topicId: metadata.id,
@@ -147,6 +144,19 @@ export class TopicAdmin {
       if (this.#firstOffline(altered, present) !== undefined) throw notOpened(name);
       return registry.getOrThrow(name);
     }
+  }
+
+  /** Brokers for new partitions, with regard to what each has already. */
+  #place(count: number, replicationFactor: number): number[][] {
+    const { store, registry, random } = this.#options;
+    const present = Array.from(registry.all(), ({ metadata }) => metadata.partitions).flat();
+    const placement = {
+      brokers: [...store.brokers()],
+      count,
+      replicationFactor,
+      present: present.map(({ replicas }) => replicas),
+    };
+    return placeReplicas(placement, random);
   }
 
   #assertRoom(topicsAdded: number, partitionsAdded: number): void {

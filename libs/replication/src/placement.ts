@@ -1,25 +1,104 @@
+/**
+ * Which brokers keep a partition.
+ *
+ * Each partition in turn takes the brokers that have least: its leader the one with the fewest preferred
+ * leaderships, its followers those with the fewest replicas. Among equals a follower is one that
+ * follows this leader least, so that one broker's leaderships fail over to all others; then chance
+ * decides. Brokers that are not alive come last. Where all brokers say in which rack they are, the
+ * replicas of a partition are in as many racks as they can be.
+ */
 import type { Random } from '#runtime';
 
-/**
- * Which brokers keep each of `count` new partitions, the preferred leader first: leaders take turns
- * from a random broker on, and the followers of a partition are the brokers behind its leader, at a
- * distance that changes with every round, so that one broker's leaderships fail over to all others.
- * @param brokerIds at least `replicationFactor` of them
- */
-export function placeReplicas(
-  brokerIds: readonly number[],
-  count: number,
-  replicationFactor: number,
-  random: Random,
-): number[][] {
-  const brokers = brokerIds.length;
-  const start = random.below(brokers);
-  return Array.from({ length: count }, (_, partition) => {
-    const leader = start + partition;
-    const round = Math.floor(partition / brokers);
-    return Array.from({ length: replicationFactor }, (_, replica) => {
-      const distance = replica === 0 ? 0 : 1 + ((replica - 1 + round) % (brokers - 1));
-      return brokerIds[(leader + distance) % brokers] as number;
-    });
+/** A member of the cluster, as placement sees it. */
+export interface PlacementBroker {
+  readonly id: number;
+  readonly rack: string | null;
+  readonly alive: boolean;
+}
+
+export interface Placement {
+  /** At least `replicationFactor` of them. */
+  readonly brokers: readonly PlacementBroker[];
+  /** How many partitions to place. */
+  readonly count: number;
+  readonly replicationFactor: number;
+  /** Replicas of every partition there is, the preferred leader first. */
+  readonly present: Iterable<readonly number[]>;
+}
+
+/** A broker and what it has been given. */
+interface Load {
+  readonly broker: PlacementBroker;
+  /** Random: decides among equals. */
+  readonly chance: number;
+  leaders: number;
+  replicas: number;
+  /** How many partitions it leads with this follower, by the follower's id. */
+  readonly followedBy: Map<number, number>;
+}
+
+/** @returns for each new partition the ids of its brokers, the preferred leader first */
+export function placeReplicas(placement: Placement, random: Random): number[][] {
+  const loads = placement.brokers.map(
+    (broker): Load => ({
+      broker,
+      chance: random.below(2 ** 32),
+      leaders: 0,
+      replicas: 0,
+      followedBy: new Map(),
+    }),
+  );
+  const byId = new Map(loads.map((load) => [load.broker.id, load]));
+  for (const replicas of placement.present) account(byId, replicas);
+  const hasRacks = placement.brokers.every(({ rack }) => rack !== null);
+  return Array.from({ length: placement.count }, () => {
+    const replicas = placeOne(loads, placement.replicationFactor, hasRacks);
+    account(byId, replicas);
+    return replicas;
   });
+}
+
+function account(byId: ReadonlyMap<number, Load>, replicas: readonly number[]): void {
+  const leader = byId.get(replicas[0] ?? -1);
+  if (leader !== undefined) leader.leaders += 1;
+  for (const [at, id] of replicas.entries()) {
+    const load = byId.get(id);
+    if (load === undefined) continue;
+    load.replicas += 1;
+    if (at > 0) leader?.followedBy.set(id, (leader.followedBy.get(id) ?? 0) + 1);
+  }
+}
+
+function placeOne(loads: readonly Load[], replicationFactor: number, hasRacks: boolean): number[] {
+  const leader = least(loads, (load) => [load.leaders, load.replicas]);
+  const chosen = [leader];
+  while (chosen.length < replicationFactor) {
+    const racks = new Set(hasRacks ? chosen.map(({ broker }) => broker.rack) : []);
+    const left = loads.filter((load) => !chosen.includes(load));
+    const elsewhere = left.filter(({ broker }) => !racks.has(broker.rack));
+    chosen.push(
+      least(elsewhere.length > 0 ? elsewhere : left, (load) => [
+        load.replicas,
+        leader.followedBy.get(load.broker.id) ?? 0,
+      ]),
+    );
+  }
+  return chosen.map(({ broker }) => broker.id);
+}
+
+/** The load with the smallest key, compared from its first number on; those alive before all others. */
+function least(loads: readonly Load[], keyOf: (load: Load) => readonly number[]): Load {
+  const keyed = loads.map((load) => ({
+    load,
+    key: [load.broker.alive ? 0 : 1, ...keyOf(load), load.chance],
+  }));
+  return keyed.reduce((a, b) => (isLess(b.key, a.key) ? b : a)).load;
+}
+
+function isLess(a: readonly number[], b: readonly number[]): boolean {
+  for (const [at, value] of a.entries()) {
+    const other = b[at] ?? 0;
+    if (value !== other) return value < other;
+  }
+  return false;
 }
