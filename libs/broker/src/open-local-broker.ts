@@ -22,6 +22,7 @@ import type {
   OpenBroker,
   PartitionStatus,
 } from './local-broker-options.js';
+import { LocalWriter } from './local-writer.js';
 import { ProducePath } from './produce-path.js';
 import { TopicAdmin } from './topic-admin.js';
 import { TopicRegistry } from './topic-registry.js';
@@ -58,7 +59,8 @@ async function openOn(
   const replicas = new ReplicaManager({ ...settings, ...ports, logManager, delayedFetchesMax });
   const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
   const admin = new TopicAdmin({ ...settings, ...ports, store, registry, replicas });
-  const producePath = new ProducePath({ ...settings, ...ports, replicas });
+  const writer = new LocalWriter({ ...settings, ...ports, replicas });
+  const producePath = new ProducePath({ ...settings, ...ports, writer });
   const topics: TopicDirectory = {
     topic: (name) => registry.get(name),
     ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
