@@ -10,13 +10,14 @@ export type { Durability } from './log-state.js';
 export type { OffsetRange } from './lost-records.js';
 export { type LogObserver, silentLogObserver } from './observer.js';
 export {
+  type BatchProducer,
   batchSizeAt,
   RECORD_BATCH_HEADER_BYTES,
   RecordBatch,
   stampBatch,
+  stampProducer,
 } from './record-batch.js';
 export {
-  type BatchProducer,
   batchOfOneSizeBytes,
   type EncodedBatches,
   type EncodeOptions,

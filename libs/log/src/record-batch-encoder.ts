@@ -27,6 +27,7 @@ import {
   BASE_SEQUENCE_AT,
   BASE_TIMESTAMP_AT,
   BATCH_LENGTH_AT,
+  type BatchProducer,
   CRC_AT,
   LAST_OFFSET_DELTA_AT,
   LEADER_EPOCH_AT,
@@ -58,14 +59,6 @@ export interface EncodeOptions {
   readonly maxBatchBytes: number;
   /** Makes the records one batch of this producer, whatever `batchSizeBytes` says. */
   readonly producer?: BatchProducer;
-}
-
-/** Who wrote a batch, for recognising it when it comes again. */
-export interface BatchProducer {
-  readonly producerId: number;
-  readonly producerEpoch: number;
-  /** Sequence of the first record. */
-  readonly baseSequence: number;
 }
 
 export interface EncodedBatches {

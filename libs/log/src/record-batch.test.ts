@@ -17,11 +17,13 @@ import {
   RECORD_COUNT_AT,
   RecordBatch,
   stampBatch,
+  stampProducer,
 } from './record-batch.js';
+import { encodeRecordBatches } from './record-batch-encoder.js';
 import { RecordCursor } from './record-cursor.js';
 import { GOLDEN_BATCHES } from './testing/golden-batches.js';
 import { kafkajsRecords } from './testing/kafkajs-decoder.js';
-import { readRecords } from './testing/record-sets.js';
+import { readRecords, recordSetOf } from './testing/record-sets.js';
 
 const TIMESTAMP = 1_700_000_000_000;
 
@@ -393,3 +395,28 @@ describe('RecordCursor', () => {
 function utf8(text: string): Buffer {
   return Buffer.from(text);
 }
+
+describe('stampProducer', () => {
+  it('makes of any batch the one that a producer would have encoded', () => {
+    const records = recordSetOf([
+      { key: null, value: 'a' },
+      { key: 'k', value: 'b' },
+    ]);
+    const options = {
+      nowMs: 5,
+      timestampType: 'CreateTime',
+      batchSizeBytes: 1000,
+      maxBatchBytes: 1000,
+    } as const;
+    const producer = { producerId: 2 ** 40 + 7, producerEpoch: 3, baseSequence: 9 };
+    const [plain] = encodeRecordBatches([{ records, indexes: undefined }], options).batches;
+    const [wanted] = encodeRecordBatches([{ records, indexes: undefined }], {
+      ...options,
+      producer,
+    }).batches;
+    if (plain === undefined || wanted === undefined) throw new Error('nothing was encoded');
+    stampProducer(plain, producer);
+    expect(plain).toEqual(wanted);
+    expect(new RecordBatch(plain).isCrcValid()).toBe(true);
+  });
+});

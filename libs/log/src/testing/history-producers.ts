@@ -1,4 +1,4 @@
-import type { BatchProducer } from '../record-batch-encoder.js';
+import type { BatchProducer } from '../record-batch.js';
 import type { HistoryBatch } from './history-model.js';
 
 /**

@@ -21,8 +21,7 @@ import type { DamagedRange } from '../damage.js';
 import type { Log } from '../log.js';
 import { LogManager, type LogManagerOptions } from '../log-manager.js';
 import { type LogObserver, silentLogObserver } from '../observer.js';
-import type { RecordBatch } from '../record-batch.js';
-import type { BatchProducer } from '../record-batch-encoder.js';
+import type { BatchProducer, RecordBatch } from '../record-batch.js';
 import { readRecords } from './record-sets.js';
 import { testBatch } from './test-batches.js';
 

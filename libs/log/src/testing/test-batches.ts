@@ -3,11 +3,12 @@ import { crc32c } from '../crc32c.js';
 import {
   ATTRIBUTES_AT,
   BATCH_LENGTH_AT,
+  type BatchProducer,
   CRC_AT,
   LOG_OVERHEAD_BYTES,
   RECORD_BATCH_HEADER_BYTES,
 } from '../record-batch.js';
-import { type BatchProducer, encodeRecordBatches } from '../record-batch-encoder.js';
+import { encodeRecordBatches } from '../record-batch-encoder.js';
 import { type PlainRecord, recordSetOf } from './record-sets.js';
 
 /** One batch of these records, base offset 0. */
