@@ -1,3 +1,25 @@
 export { Partition } from './partition.js';
+export {
+  type LeadershipFault,
+  NotLeaderError,
+  type PeerCallOptions,
+  type PeerHandler,
+  type PeerHandlers,
+  type PeerMessage,
+  type PeerMethod,
+  type Peers,
+  PeerUnreachableError,
+} from './peers.js';
+export {
+  type LeadershipFault,
+  NotLeaderError,
+  type PeerCallOptions,
+  type PeerHandler,
+  type PeerHandlers,
+  type PeerMessage,
+  type PeerMethod,
+  type Peers,
+  PeerUnreachableError,
+} from './peers.js';
 export { placeReplicas } from './placement.js';
 export { ReplicaManager } from './replica-manager.js';

@@ -1,0 +1,95 @@
+/**
+ * How brokers of one cluster call each other, whatever carries the bytes: HTTP between processes, an
+ * object in a simulation. A call is answered once, or fails; calls overlap freely and may overtake
+ * each other.
+ */
+import type { ProtocolError } from '#protocol';
+
+/** What a call or its answer carries: a small JSON value and byte strings beside it. */
+export interface PeerMessage {
+  /** JSON: what it must look like is the method's own check. */
+  readonly body: unknown;
+  readonly blobs: readonly Buffer[];
+}
+
+export interface PeerCallOptions {
+  /** After this the call fails, its outcome unknown. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The other brokers, as one calls them. */
+export interface Peers {
+  /**
+   * Calls a method of a broker.
+   * @throws ProtocolError as the other broker refused it; PeerUnreachableError when no answer came;
+   *   NotLeaderError where the method says so
+   */
+  call(
+    brokerId: number,
+    method: PeerMethod,
+    message: PeerMessage,
+    options: PeerCallOptions,
+  ): Promise<PeerMessage>;
+}
+
+/** The methods of the private listener. */
+export type PeerMethod =
+  | 'replica-fetch'
+  | 'epoch-end-offsets'
+  | 'produce'
+  | 'fetch'
+  | 'list-offset'
+  | 'delete-records'
+  | 'give-up-lost-records'
+  | 'partition-status'
+  | 'commit-offsets'
+  | 'committed-offsets';
+
+/** Serves one method. `signal` is aborted when the caller is gone. */
+export type PeerHandler = (
+  message: PeerMessage,
+  context: { readonly signal: AbortSignal },
+) => Promise<PeerMessage>;
+
+export type PeerHandlers = Readonly<Partial<Record<PeerMethod, PeerHandler>>>;
+
+/** No answer came. */
+export class PeerUnreachableError extends Error {
+  override readonly name = 'PeerUnreachableError';
+
+  /**
+   * @param wasSent whether the call may have reached the other broker: false only where it surely did
+   *   not, such as a refused connection
+   */
+  constructor(
+    readonly brokerId: number,
+    readonly wasSent: boolean,
+    cause: unknown,
+  ) {
+    super(`broker ${brokerId} gave no answer`, { cause });
+  }
+}
+
+/** Why a replica does not answer for a partition (KIP-320, with election ids). */
+export type LeadershipFault =
+  /** It does not lead the partition; `leader` and `leaderEpoch` are what it knows of who does. */
+  | 'NOT_LEADER_OR_FOLLOWER'
+  /** The asker's leader epoch is an older one. */
+  | 'FENCED_LEADER_EPOCH'
+  /** The asker's leader epoch is a newer one, or has another election id. */
+  | 'UNKNOWN_LEADER_EPOCH';
+
+/** The asked broker does not lead the partition in the asker's epoch. Nothing was done. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError';
+
+  constructor(
+    readonly fault: LeadershipFault,
+    readonly leader: number | null,
+    readonly leaderEpoch: number,
+    options: { readonly cause?: ProtocolError } = {},
+  ) {
+    super(`${fault}: leader ${leader ?? 'none'} in epoch ${leaderEpoch}`, options);
+  }
+}
