@@ -10,16 +10,5 @@ export {
   type Peers,
   PeerUnreachableError,
 } from './peers.js';
-export {
-  type LeadershipFault,
-  NotLeaderError,
-  type PeerCallOptions,
-  type PeerHandler,
-  type PeerHandlers,
-  type PeerMessage,
-  type PeerMethod,
-  type Peers,
-  PeerUnreachableError,
-} from './peers.js';
 export { placeReplicas } from './placement.js';
 export { ReplicaManager } from './replica-manager.js';
