@@ -59,11 +59,12 @@ export class LocalBroker implements Broker {
 
   describeCluster(): ClusterDescription {
     const { store, url } = this.#parts;
+    const { controller, brokers } = store.state;
     return {
       clusterId: store.clusterId,
       coordination: store.kind,
-      controller: store.controller(),
-      brokers: store.brokers().map((broker) => ({
+      controller: controller?.id ?? null,
+      brokers: Array.from(brokers.values(), (broker) => ({
         id: broker.id,
         url: broker.url ?? url(),
         rack: broker.rack,

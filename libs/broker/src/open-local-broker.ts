@@ -8,7 +8,10 @@ import {
   assertOwnDataDir,
   type CoordinationStore,
   EmbeddedStore,
+  inOrder,
   ProducerIds,
+  registerBroker,
+  takeOverController,
 } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
 import { LogManager } from '#log';
@@ -68,7 +71,7 @@ async function openOn(
   const offsets = new OffsetStore({ ...settings, ...ports, topics });
   registry.onDeleted = () => offsets.removeStaleOffsets();
 
-  await store.registerBroker({ id: brokerId, url: null, rack });
+  await registerAlone(store, { brokerId, rack }, ports);
   await registry.open();
 
   const { url, autoCreateTopics } = settings;
@@ -79,6 +82,22 @@ async function openOn(
     endWaits: () => replicas.delayedFetches.end(),
     close: () => close({ logManager, store, replicas, registry, producePath, offsets }),
   };
+}
+
+/** Registers the only broker there is: it is its own controller. */
+async function registerAlone(
+  store: CoordinationStore,
+  { brokerId, rack }: Pick<LocalBrokerSettings, 'brokerId' | 'rack'>,
+  { random }: LocalBrokerPorts,
+): Promise<void> {
+  const { dataDirUuid } = store;
+  const registrant = { id: brokerId, url: null, clusterUrl: null, rack, dataDirUuid };
+  await store.update(
+    inOrder(
+      (state) => registerBroker(state, registrant, random),
+      (state) => takeOverController(state, brokerId, state.controller),
+    ),
+  );
 }
 
 interface ClosedParts {

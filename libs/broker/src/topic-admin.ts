@@ -4,7 +4,15 @@
  * Calls may overlap. Creations and growths are decided one after the other, so that the limits hold;
  * what another broker does meanwhile is caught by the store's compare-and-set.
  */
-import type { CoordinationStore, TopicMetadata } from '#coordination';
+import {
+  alterTopic,
+  type ClusterState,
+  type CoordinationStore,
+  createTopic,
+  deleteTopic,
+  type MetadataChange,
+  type TopicMetadata,
+} from '#coordination';
 import {
   assertTopicName,
   CONSUMER_OFFSETS_TOPIC,
@@ -24,7 +32,7 @@ import type {
   TopicDescription,
 } from './broker.js';
 import type { Topic } from './topic.js';
-import type { TopicRegistry } from './topic-registry.js';
+import { type TopicRegistry, unknownTopic } from './topic-registry.js';
 import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
 
 export interface TopicAdminOptions {
@@ -84,7 +92,7 @@ export class TopicAdmin {
     const { registry, store } = this.#options;
     const topic = registry.getOrThrow(name);
     assertNotInternal(name, 'deleted');
-    await store.deleteTopic(name, topic.id);
+    await store.update((state) => deleteTopic(state, name, topic.id));
     await registry.settled();
   }
 
@@ -100,63 +108,71 @@ export class TopicAdmin {
   }
 
   async #create(request: CreateTopicRequest): Promise<Topic> {
-    const { store, registry } = this.#options;
+    const { store, registry, random } = this.#options;
     const { name } = request;
-    if (registry.get(name) !== undefined) throw alreadyThere(name);
-    const brokerIds = store.brokers().map((broker) => broker.id);
-    const shape = topicShape(request, brokerIds);
-    const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
-    if (!isInternalTopic(name)) this.#assertRoom(1, shape.partitions);
-    const assignment = shape.assignment ?? this.#place(shape.partitions, shape.replicationFactor);
-    const created = await store.createTopic({ name, configs, assignment });
+    const id = random.uuid();
+    const state = await store.update((before) => this.#creation(before, request, id));
     await registry.settled();
-    const offline = this.#firstOffline(created, 0);
-    if (offline !== undefined) {
+    const created = state.topics.get(name);
+    if (created !== undefined && this.#hasOffline(created, 0)) {
       // Answered as failed, so it must not be there.
-      await store.deleteTopic(name, created.id);
+      await store.update((before) => deleteTopic(before, name, id));
       await registry.settled();
       throw notOpened(name);
     }
     return registry.getOrThrow(name);
   }
 
-  async #alter(name: string, change: AlterTopicRequest): Promise<Topic> {
-    const { store, registry } = this.#options;
-    for (;;) {
-      const { metadata } = registry.getOrThrow(name);
-      const present = metadata.partitions.length;
-      const replicationFactor = replicationFactorOf(metadata);
-      const wanted = change.partitions ?? present;
-      assertGrows(present, wanted);
-      const configs = changedConfigs(metadata.configs, change.configs ?? {}, replicationFactor);
-      this.#assertRoom(0, wanted - present);
-      const added = this.#place(wanted - present, replicationFactor);
-      const altered = await store.alterTopic({
-        name,
-        topicId: metadata.id,
-        expectedVersion: metadata.version,
-        configs,
-        addedAssignment: added,
-      });
-      await registry.settled();
-      // Somebody else changed it in between: look again at what it is now.
-      if (altered === undefined) continue;
-      if (this.#firstOffline(altered, present) !== undefined) throw notOpened(name);
-      return registry.getOrThrow(name);
-    }
+  #creation(state: ClusterState, request: CreateTopicRequest, id: string): MetadataChange[] {
+    const { random } = this.#options;
+    const { name } = request;
+    if (state.topics.has(name)) throw alreadyThere(name);
+    const brokerIds = [...state.brokers.keys()];
+    const shape = topicShape(request, brokerIds);
+    const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
+    if (!isInternalTopic(name)) this.#assertRoom(1, shape.partitions);
+    const assignment =
+      shape.assignment ?? this.#place(state, shape.partitions, shape.replicationFactor);
+    return createTopic(state, { name, id, configs, assignment }, random);
   }
 
-  /** Brokers for new partitions, with regard to what each has already. */
-  #place(count: number, replicationFactor: number): number[][] {
-    const { store, registry, random } = this.#options;
-    const present = Array.from(registry.all(), ({ metadata }) => metadata.partitions).flat();
-    const placement = {
-      brokers: [...store.brokers()],
-      count,
-      replicationFactor,
-      present: present.map(({ replicas }) => replicas),
-    };
-    return placeReplicas(placement, random);
+  async #alter(name: string, change: AlterTopicRequest): Promise<Topic> {
+    const { store, registry } = this.#options;
+    let present = 0;
+    const state = await store.update((before) => {
+      const topic = before.topics.get(name);
+      if (topic === undefined) throw unknownTopic(name);
+      present = topic.partitions.length;
+      return this.#alteration(before, topic, change);
+    });
+    await registry.settled();
+    const altered = state.topics.get(name);
+    if (altered !== undefined && this.#hasOffline(altered, present)) throw notOpened(name);
+    return registry.getOrThrow(name);
+  }
+
+  #alteration(
+    state: ClusterState,
+    topic: TopicMetadata,
+    change: AlterTopicRequest,
+  ): MetadataChange[] {
+    const { random } = this.#options;
+    const present = topic.partitions.length;
+    const replicationFactor = replicationFactorOf(topic);
+    const wanted = change.partitions ?? present;
+    assertGrows(present, wanted);
+    const configs = changedConfigs(topic.configs, change.configs ?? {}, replicationFactor);
+    this.#assertRoom(0, wanted - present);
+    const addedAssignment = this.#place(state, wanted - present, replicationFactor);
+    const altered = { name: topic.name, topicId: topic.id, configs, addedAssignment };
+    return alterTopic(state, altered, random);
+  }
+
+  #place(state: ClusterState, count: number, replicationFactor: number): number[][] {
+    const topics = [...state.topics.values()];
+    const present = topics.flatMap((topic) => topic.partitions.map(({ replicas }) => replicas));
+    const brokers = [...state.brokers.values()];
+    return placeReplicas({ brokers, count, replicationFactor, present }, this.#options.random);
   }
 
   #assertRoom(topicsAdded: number, partitionsAdded: number): void {
@@ -180,12 +196,12 @@ export class TopicAdmin {
     );
   }
 
-  /** The first partition from `from` on that this broker should serve and does not. */
-  #firstOffline(metadata: TopicMetadata, from: number): number | undefined {
+  /** Whether this broker should serve a partition from `from` on and does not. */
+  #hasOffline(metadata: TopicMetadata, from: number): boolean {
     for (const { topic, partition } of this.#options.replicas.offline()) {
-      if (topic === metadata.name && partition >= from) return partition;
+      if (topic === metadata.name && partition >= from) return true;
     }
-    return undefined;
+    return false;
   }
 
   #describePartition(topic: Topic, number: number): PartitionDescription {

@@ -4,7 +4,13 @@
  *
  * A topic is visible here once its partitions are open, and until its deletion begins to be applied.
  */
-import type { CoordinationStore, MetadataChange, TopicMetadata } from '#coordination';
+import {
+  type ClusterState,
+  type CoordinationStore,
+  confirmPartitions,
+  type MetadataChange,
+  type TopicMetadata,
+} from '#coordination';
 import type { LogManager } from '#log';
 import { ProtocolError, topicPartitionName } from '#protocol';
 import type { ReplicaManager } from '#replication';
@@ -42,8 +48,8 @@ export class TopicRegistry {
   async open(): Promise<void> {
     const { store } = this.#options;
     await this.#removeLeftOvers();
-    this.#stopListening = store.onChange((change) => this.#follow(change));
-    const topics = [...store.topics()].values();
+    this.#stopListening = store.onChange((change, state) => this.#follow(change, state));
+    const topics = [...store.state.topics.values()].values();
     const openNext = async (): Promise<void> => {
       for (const topic of topics) await this.#applyTopic(topic);
     };
@@ -86,19 +92,34 @@ export class TopicRegistry {
     await this.settled();
   }
 
-  #follow(change: MetadataChange): void {
-    this.#lastChange = this.#lastChange
-      .then(() =>
-        change.kind === 'topic'
-          ? this.#applyTopic(change.topic)
-          : this.#removeTopic(change.topic.name, change.topic.id),
-      )
-      .catch((error: unknown) => {
-        this.#options.logger.error(
-          { err: error, topic: change.topic.name },
-          'a change of a topic could not be applied',
-        );
-      });
+  #follow(change: MetadataChange, state: ClusterState): void {
+    switch (change.kind) {
+      case 'topic':
+        this.#applyNext(change.topic.name, () => this.#applyTopic(change.topic));
+        return;
+      case 'partitions': {
+        const topic = state.topics.get(change.topic);
+        // Of a topic that is gone by the end of the same commit there is nothing left to apply.
+        if (topic?.id !== change.topicId) return;
+        this.#applyNext(change.topic, () => this.#applyTopic(topic));
+        return;
+      }
+      case 'topic-deleted': {
+        const { name, id } = change.topic;
+        this.#applyNext(name, () => this.#removeTopic(name, id));
+        return;
+      }
+      case 'broker':
+      case 'broker-removed':
+      case 'controller':
+        return;
+    }
+  }
+
+  #applyNext(topic: string, apply: () => Promise<void>): void {
+    this.#lastChange = this.#lastChange.then(apply).catch((error: unknown) => {
+      this.#options.logger.error({ err: error, topic }, 'a change of a topic could not be applied');
+    });
   }
 
   async #applyTopic(metadata: TopicMetadata): Promise<void> {
@@ -112,7 +133,9 @@ export class TopicRegistry {
     }
     this.#tell({ topic: metadata.name, kind: 'present' });
     if (!metadata.partitions.some((partition) => partition.isNew)) return;
-    if (this.#isServedHere(metadata)) await store.confirmPartitions(metadata.name, metadata.id);
+    if (!this.#isServedHere(metadata)) return;
+    const partitions = [...metadata.partitions.keys()];
+    await store.update((state) => confirmPartitions(state, metadata.name, metadata.id, partitions));
   }
 
   async #removeTopic(name: string, id: string): Promise<void> {
@@ -146,11 +169,11 @@ export class TopicRegistry {
    */
   async #removeLeftOvers(): Promise<void> {
     const { store, logManager, logger } = this.#options;
-    const deletedIds = new Set(Array.from(store.deletedTopics(), (topic) => topic.id));
+    const { topics, deletedTopics } = store.state;
     for (const log of logManager.logs()) {
-      if (store.topic(log.topicPartition.topic)?.id === log.topicId) continue;
+      if (topics.get(log.topicPartition.topic)?.id === log.topicId) continue;
       const partition = topicPartitionName(log.topicPartition);
-      if (deletedIds.has(log.topicId)) {
+      if (deletedTopics.has(log.topicId)) {
         logger.info({ partition }, 'removing the log of a deleted topic');
         await this.#options.replicas.removeTopic(log.topicPartition.topic, log.topicId);
       } else {

@@ -1,72 +1,68 @@
 /**
  * What the brokers of a cluster agree on: who they are, which topics there are, who leads what.
  *
- * Reads answer from memory what this broker knows; every change is a compare-and-set that is durable
- * when it resolves, and is told to all listeners, in order, before that. Data paths read it and never
- * wait for it.
+ * The metadata is one line of commits. A broker decides on the state that it knows and commits by
+ * compare-and-set on that state's version and change id: whatever a decision looked at (leader epochs,
+ * partition epochs, broker epochs, the controller's) is what it looked at when the commit is taken, or
+ * the commit is not taken and the decision is made again. So every rule of replication safety about
+ * metadata is a pure function from a state to changes, the same for every store.
+ *
+ * Reads answer from memory what this broker knows. Data paths read it and never wait for it.
  */
-import type { TopicConfigOverrides } from '#protocol';
-import type {
-  BrokerRegistration,
-  DeletedTopic,
-  MetadataChange,
-  TopicMetadata,
-} from './metadata.js';
+import type { ClusterState } from './cluster-state.js';
+import type { MetadataChange } from './metadata.js';
+
+/** @returns the changes that are wanted of this state, in order; none: nothing is to be done */
+export type Decision = (state: ClusterState) => readonly MetadataChange[];
+
+/** Told after every commit that this broker has taken over, in their order, none left out. */
+export type MetadataListener = (change: MetadataChange, state: ClusterState) => void;
 
 export interface CoordinationStore {
   readonly kind: 'embedded' | 'redis';
   /** The name that its operator gave the cluster. */
   readonly clusterId: string;
+  /** Made when the cluster was founded; tells clusters of the same name apart. */
   readonly clusterUuid: string;
+  /** Made with this broker's data directory: tells a replaced disk from the one it replaced. */
+  readonly dataDirUuid: string;
+  /** The newest state that this broker knows. */
+  readonly state: ClusterState;
+  /** Version of the newest state that is on this broker's own disk: what a rebuild could start from. */
+  readonly journaledVersion: number;
+  /** Whether changes can be made now, as far as is known. */
+  readonly isAvailable: boolean;
 
-  /** All members of the cluster, alive or not, by id. */
-  brokers(): readonly BrokerRegistration[];
-  /** Id of the broker that is the controller now, when that is known. */
-  controller(): number | null;
   /**
-   * Makes this process the one that its broker id stands for. Every partition that an earlier process
-   * of this id led gets a new leader epoch before it is led again: no process leads in an epoch that
-   * was granted to another.
+   * Changes the metadata. `decide` gets the newest state that this broker knows; when another commit
+   * came first it is called again with that. Resolves with the state that has the changes (or, when
+   * `decide` wanted none, with the one it was called with), once that is durable in the store and told
+   * to all listeners of this broker.
+   * @throws what `decide` throws; ProtocolError BROKER_NOT_AVAILABLE within two seconds when the store
+   *   cannot be reached: outcome `failed`, or `unknown` when the reply was lost and could not be looked up
    */
-  registerBroker(broker: NewBroker): Promise<BrokerRegistration>;
-
-  topics(): Iterable<TopicMetadata>;
-  topic(name: string): TopicMetadata | undefined;
-  /** @throws ProtocolError TOPIC_ALREADY_EXISTS */
-  createTopic(topic: NewTopic): Promise<TopicMetadata>;
-  /** @returns the topic as it is now, or undefined when it is not at `expectedVersion` any more */
-  alterTopic(change: TopicChange): Promise<TopicMetadata | undefined>;
-  /** @returns false when there is no topic of this name with this id */
-  deleteTopic(name: string, topicId: string): Promise<boolean>;
-  /** Says that all replicas of the topic's new partitions have made their logs. */
-  confirmPartitions(name: string, topicId: string): Promise<void>;
-  /** The topics deleted last. */
-  deletedTopics(): Iterable<DeletedTopic>;
+  update(decide: Decision): Promise<ClusterState>;
 
   /** @returns a function that ends the listening */
-  onChange(listener: (change: MetadataChange) => void): () => void;
+  onChange(listener: MetadataListener): () => void;
+
+  /**
+   * Says that this process lives; rejects when the store cannot be reached within `timeoutMs`.
+   * The lease is good from when this was called, not from when it resolved.
+   */
+  renewLease(lease: BrokerLease, timeoutMs: number): Promise<void>;
+  /**
+   * What each broker's lease was last renewed with, by id. A value that is another one than at the last
+   * look says that its broker lives; how long a value may stay the same is the watcher's to measure, on
+   * its own clock.
+   */
+  leases(timeoutMs: number): Promise<ReadonlyMap<number, string>>;
+
+  /** Waits for what is under way and lets go of the store. */
   close(): Promise<void>;
 }
 
-export interface NewBroker {
-  readonly id: number;
-  readonly url: string | null;
-  readonly rack: string | null;
-}
-
-export interface NewTopic {
-  readonly name: string;
-  readonly configs: TopicConfigOverrides;
-  /** Replicas of each partition, the leader first. */
-  readonly assignment: readonly (readonly number[])[];
-}
-
-export interface TopicChange {
-  readonly name: string;
-  readonly topicId: string;
-  readonly expectedVersion: number;
-  /** All overrides from now on. */
-  readonly configs: TopicConfigOverrides;
-  /** Replicas of each partition that is added behind the present ones. */
-  readonly addedAssignment: readonly (readonly number[])[];
+export interface BrokerLease {
+  readonly brokerId: number;
+  readonly brokerEpoch: number;
 }

@@ -1,6 +1,52 @@
-export type { CoordinationStore } from './coordination-store.js';
+export type { ClusterState } from './cluster-state.js';
+export type {
+  BrokerLease,
+  CoordinationStore,
+  Decision,
+  MetadataListener,
+} from './coordination-store.js';
 export { DataDirError } from './data-dir-error.js';
 export { assertOwnDataDir } from './data-dir-identity.js';
+export { asController, takeOverController } from './decisions/controller.js';
+export {
+  type BrokerProcess,
+  brokerDied,
+  controlledShutdown,
+  electLeaders,
+  electPreferredLeaders,
+  electUncleanly,
+  type UncleanElection,
+} from './decisions/elections.js';
+export {
+  type IsrMember,
+  type IsrProposal,
+  type LackingPartition,
+  leaveIsrs,
+  proposeIsr,
+} from './decisions/isr.js';
+export { inOrder } from './decisions/partition-changes.js';
+export {
+  BrokerIdTakenError,
+  type Registrant,
+  registerBroker,
+  removeBroker,
+} from './decisions/registration.js';
+export {
+  alterTopic,
+  confirmPartitions,
+  createTopic,
+  deleteTopic,
+  type NewTopic,
+  type TopicChange,
+} from './decisions/topics.js';
 export { EmbeddedStore } from './embedded/embedded-store.js';
-export type { MetadataChange, PartitionMetadata, TopicMetadata } from './metadata.js';
+export type {
+  BrokerRegistration,
+  ControllerMetadata,
+  DeletedTopic,
+  MetadataChange,
+  PartitionChange,
+  PartitionMetadata,
+  TopicMetadata,
+} from './metadata.js';
 export { ProducerIds } from './producer-ids.js';

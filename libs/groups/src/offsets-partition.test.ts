@@ -80,6 +80,7 @@ async function emptyPartition(): Promise<Partition> {
   const metadata = {
     leader: 0,
     leaderEpoch: 0,
+    electionId: 'first',
     replicas: [0],
     isr: [0],
     partitionEpoch: 0,

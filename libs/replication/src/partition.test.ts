@@ -9,6 +9,7 @@ const METADATA = {
   replicas: [0],
   leader: 0,
   leaderEpoch: 4,
+  electionId: 'first',
   isr: [0],
   partitionEpoch: 0,
   isNew: false,

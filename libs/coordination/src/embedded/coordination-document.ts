@@ -1,12 +1,26 @@
 import type { TopicConfigOverrides } from '#protocol';
+import type { ClusterState } from '../cluster-state.js';
 import type { DurableDocument } from '../durable-json-file.js';
-import type { DeletedTopic, PartitionMetadata, TopicMetadata } from '../metadata.js';
+import type {
+  BrokerRegistration,
+  ControllerMetadata,
+  DeletedTopic,
+  PartitionMetadata,
+  TopicMetadata,
+} from '../metadata.js';
 
-/** What `coordination.json` keeps, version 1; the shapes and names are those of Kafka's registry. */
+/**
+ * What `coordination.json` keeps, version 1; the shapes and names are those of Kafka's registry.
+ * Optional members are those that the first files of this version did not have.
+ */
 export interface CoordinationDocument extends DurableDocument {
   readonly format_version: 1;
   readonly metadata_version: number;
+  readonly change_id?: string;
+  /** The highest that was given out. */
   readonly broker_epoch: number;
+  readonly controller?: ControllerMetadata | null;
+  readonly brokers?: readonly BrokerRegistration[];
   readonly topics: Readonly<Record<string, TopicDocument>>;
   readonly deleted_topics: readonly DeletedTopic[];
 }
@@ -21,6 +35,7 @@ interface TopicDocument {
 interface PartitionDocument {
   readonly leader: number | null;
   readonly leader_epoch: number;
+  readonly election_id?: string;
   readonly isr: readonly number[];
   readonly replicas: readonly number[];
   readonly partition_epoch: number;
@@ -28,66 +43,52 @@ interface PartitionDocument {
   readonly is_new?: boolean;
 }
 
-/** The same in memory. Immutable: a change makes a new one. */
-export interface CoordinationState {
-  /** Rises with every change. */
-  readonly metadataVersion: number;
-  /** Epoch of the broker's last registration. */
-  readonly brokerEpoch: number;
-  readonly topics: ReadonlyMap<string, TopicMetadata>;
-  /** Oldest first. */
-  readonly deletedTopics: readonly DeletedTopic[];
-}
+/**
+ * Their logs are gone before a delete is answered; the newest are kept for the start after a crash in
+ * between.
+ */
+const DELETED_TOPICS_KEPT = 1000;
 
-export const EMPTY_STATE: CoordinationState = {
-  metadataVersion: 0,
-  brokerEpoch: 0,
-  topics: new Map(),
-  deletedTopics: [],
-};
-
-export function coordinationDocument(state: CoordinationState): CoordinationDocument {
-  const topics = [...state.topics.values()].map((topic) => [
-    topic.name,
-    {
-      id: topic.id,
-      version: topic.version,
-      configs: topic.configs,
-      partitions: topic.partitions.map(partitionDocument),
-    } satisfies TopicDocument,
-  ]);
+export function coordinationDocument(state: ClusterState): CoordinationDocument {
+  const brokers = [...state.brokers.values()];
+  const topics = Array.from(state.topics.values(), (topic) => [topic.name, topicDocument(topic)]);
   return {
     format_version: 1,
-    metadata_version: state.metadataVersion,
-    broker_epoch: state.brokerEpoch,
+    metadata_version: state.version,
+    change_id: state.changeId,
+    broker_epoch: Math.max(0, ...brokers.map((broker) => broker.brokerEpoch)),
+    controller: state.controller,
+    brokers,
     topics: Object.fromEntries(topics) as Record<string, TopicDocument>,
-    deleted_topics: state.deletedTopics,
+    deleted_topics: [...state.deletedTopics.values()].slice(-DELETED_TOPICS_KEPT),
   };
 }
 
-export function stateOf(document: CoordinationDocument): CoordinationState {
+export function stateOf(document: CoordinationDocument): ClusterState {
   const topics = new Map<string, TopicMetadata>();
   for (const [name, topic] of Object.entries(document.topics)) {
-    topics.set(name, {
-      name,
-      id: topic.id,
-      version: topic.version,
-      configs: topic.configs,
-      partitions: topic.partitions.map(partitionMetadata),
-    });
+    const { id, version, configs, partitions } = topic;
+    topics.set(name, { name, id, version, configs, partitions: partitions.map(partitionMetadata) });
   }
   return {
-    metadataVersion: document.metadata_version,
-    brokerEpoch: document.broker_epoch,
+    version: document.metadata_version,
+    changeId: document.change_id ?? '',
+    controller: document.controller ?? null,
+    brokers: new Map(document.brokers?.map((broker) => [broker.id, broker])),
     topics,
-    deletedTopics: document.deleted_topics,
+    deletedTopics: new Map(document.deleted_topics.map((topic) => [topic.id, topic])),
   };
+}
+
+function topicDocument({ id, version, configs, partitions }: TopicMetadata): TopicDocument {
+  return { id, version, configs, partitions: partitions.map(partitionDocument) };
 }
 
 function partitionDocument(partition: PartitionMetadata): PartitionDocument {
   return {
     leader: partition.leader,
     leader_epoch: partition.leaderEpoch,
+    election_id: partition.electionId,
     isr: partition.isr,
     replicas: partition.replicas,
     partition_epoch: partition.partitionEpoch,
@@ -100,6 +101,7 @@ function partitionMetadata(document: PartitionDocument): PartitionMetadata {
     replicas: document.replicas,
     leader: document.leader,
     leaderEpoch: document.leader_epoch,
+    electionId: document.election_id ?? '',
     isr: document.isr,
     partitionEpoch: document.partition_epoch,
     isNew: document.is_new === true,

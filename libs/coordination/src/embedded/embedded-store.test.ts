@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FileSystem, NodeFileSystem, SystemRandom } from '#runtime';
+import { inOrder } from '../decisions/partition-changes.js';
+import { registerBroker } from '../decisions/registration.js';
+import { confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange, TopicMetadata } from '../metadata.js';
 import { EmbeddedStore } from './embedded-store.js';
 
-const ORDERS = { name: 'orders', configs: { 'retention.ms': '1000' }, assignment: [[0], [0]] };
-const BROKER = { id: 0, url: null, rack: 'r1' };
+const random = new SystemRandom();
 
 describe('EmbeddedStore', () => {
   let dataDir: string;
@@ -21,7 +23,7 @@ describe('EmbeddedStore', () => {
   function open(options: { clusterId?: string; brokerId?: number; fileSystem?: FileSystem } = {}) {
     return EmbeddedStore.open({
       fileSystem: new NodeFileSystem(),
-      random: new SystemRandom(),
+      random,
       dataDir,
       clusterId: 'sluice',
       brokerId: 0,
@@ -34,23 +36,23 @@ describe('EmbeddedStore', () => {
     const second = await open();
     expect(first.clusterUuid).toMatch(/^[0-9a-f-]{36}$/);
     expect(second.clusterUuid).toBe(first.clusterUuid);
+    expect(second.dataDirUuid).toBe(first.dataDirUuid);
   });
 
-  it('keeps topics, their configs and partition states over a restart', async () => {
+  it('keeps all of its state over a restart', async () => {
     const store = await open();
-    const created = await store.createTopic(ORDERS);
-    expect(created.partitions).toEqual([
-      { replicas: [0], leader: 0, leaderEpoch: 0, isr: [0], partitionEpoch: 0, isNew: true },
-      { replicas: [0], leader: 0, leaderEpoch: 0, isr: [0], partitionEpoch: 0, isNew: true },
-    ]);
+    await register(store);
+    const topic = await createOrders(store);
+    expect(topic.partitions).toMatchObject([{ leader: 0, isr: [0] }, { isNew: true }]);
     const reopened = await open();
-    expect(reopened.topic('orders')).toEqual(created);
-    expect([...reopened.topics()]).toHaveLength(1);
+    expect(reopened.state).toEqual(store.state);
+    expect(reopened.journaledVersion).toBe(2);
   });
 
   it("writes partition states in the shape of Kafka's registry", async () => {
     const store = await open();
-    await store.createTopic(ORDERS);
+    await register(store);
+    await createOrders(store);
     const [line] = (await readFile(join(dataDir, 'coordination.json'), 'utf8')).split('\n');
     const document = JSON.parse(line ?? '') as {
       topics: Record<string, { partitions: unknown[] }>;
@@ -62,92 +64,106 @@ describe('EmbeddedStore', () => {
     });
   });
 
-  it('refuses a topic that is there already, also when two are created at once', async () => {
+  it('decides updates one after the other, each on what the one before left', async () => {
     const store = await open();
-    const results = await Promise.allSettled([
-      store.createTopic(ORDERS),
-      store.createTopic(ORDERS),
-    ]);
+    await register(store);
+    const results = await Promise.allSettled([createOrders(store), createOrders(store)]);
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected']);
-    await expect(store.createTopic(ORDERS)).rejects.toMatchObject({ code: 'TOPIC_ALREADY_EXISTS' });
+    await expect(createOrders(store)).rejects.toMatchObject({ code: 'TOPIC_ALREADY_EXISTS' });
   });
 
-  it('alters a topic only from the version that was looked at', async () => {
+  it('writes nothing when nothing is to be changed', async () => {
     const store = await open();
-    const created = await store.createTopic(ORDERS);
-    const change = changeOf(created, { addedAssignment: [[0]], configs: {} });
-    const altered = await store.alterTopic(change);
-    expect(altered?.partitions).toHaveLength(3);
-    expect(altered?.configs).toEqual({});
-    expect(await store.alterTopic(change)).toBeUndefined();
-    expect(store.topic('orders')?.partitions).toHaveLength(3);
-  });
-
-  it('does not alter or delete a topic that was made again under the same name', async () => {
-    const store = await open();
-    const first = await store.createTopic(ORDERS);
-    expect(await store.deleteTopic('orders', first.id)).toBe(true);
-    const second = await store.createTopic(ORDERS);
-    expect(second.id).not.toBe(first.id);
-    expect(await store.alterTopic(changeOf(first))).toBeUndefined();
-    expect(await store.deleteTopic('orders', first.id)).toBe(false);
-    expect(store.topic('orders')?.id).toBe(second.id);
-  });
-
-  it('remembers deleted topics over a restart', async () => {
-    const store = await open();
-    const { id } = await store.createTopic(ORDERS);
-    await store.deleteTopic('orders', id);
-    const reopened = await open();
-    expect(reopened.topic('orders')).toBeUndefined();
-    expect([...reopened.deletedTopics()]).toEqual([{ name: 'orders', id }]);
+    const state = await store.update(() => []);
+    expect(state).toBe(store.state);
+    expect(state.version).toBe(0);
   });
 
   it('raises the leader epochs at every registration, durably', async () => {
     const store = await open();
-    await store.createTopic(ORDERS);
-    expect((await store.registerBroker(BROKER)).brokerEpoch).toBe(1);
+    await register(store);
+    await createOrders(store);
+    await register(store);
+    expect(store.state.brokers.get(0)?.brokerEpoch).toBe(3);
     expect(epochsOf(store)).toEqual([1, 1]);
     const restarted = await open();
     expect(epochsOf(restarted)).toEqual([1, 1]);
-    expect((await restarted.registerBroker(BROKER)).brokerEpoch).toBe(2);
+    await register(restarted);
+    expect(restarted.state.brokers.get(0)?.brokerEpoch).toBe(4);
     expect(epochsOf(restarted)).toEqual([2, 2]);
-    expect(restarted.brokers()).toMatchObject([{ id: 0, rack: 'r1', alive: true }]);
-    expect(restarted.controller()).toBe(0);
   });
 
-  it('confirms that logs were made', async () => {
+  it('remembers deleted topics and confirmed partitions over a restart', async () => {
     const store = await open();
-    const { id } = await store.createTopic(ORDERS);
-    await store.confirmPartitions('orders', id);
-    const reopened = await open();
-    expect(reopened.topic('orders')?.partitions.map((one) => one.isNew)).toEqual([false, false]);
+    await register(store);
+    const first = await createOrders(store);
+    await store.update((state) => deleteTopic(state, 'orders', first.id));
+    const { id } = await createOrders(store);
+    await store.update((state) => confirmPartitions(state, 'orders', id, [0, 1]));
+    const { topics, deletedTopics } = (await open()).state;
+    expect(topics.get('orders')?.partitions.map((one) => one.isNew)).toEqual([false, false]);
+    expect([...deletedTopics.values()]).toEqual([{ name: 'orders', id: first.id }]);
   });
 
-  it('tells changes in order, after they are durable', async () => {
+  it('tells changes in order, with the state that has them, after they are durable', async () => {
     const store = await open();
-    const changes: MetadataChange[] = [];
-    const stop = store.onChange((change) => changes.push(change));
-    const created = await store.createTopic(ORDERS);
-    await store.alterTopic(changeOf(created));
-    await store.deleteTopic('orders', created.id);
+    const changes: [MetadataChange['kind'], number][] = [];
+    const stop = store.onChange((change, state) => changes.push([change.kind, state.version]));
+    await register(store);
+    const { id } = await createOrders(store);
+    const both = inOrder(
+      (state) => confirmPartitions(state, 'orders', id, [0]),
+      (state) => deleteTopic(state, 'orders', id),
+    );
+    await store.update(both);
     stop();
-    await store.createTopic(ORDERS);
-    expect(changes.map((change) => change.kind)).toEqual(['topic', 'topic', 'topic-deleted']);
+    await createOrders(store);
+    expect(changes).toEqual([
+      ['broker', 1],
+      ['topic', 2],
+      ['partitions', 3],
+      ['topic-deleted', 3],
+    ]);
   });
 
-  it('shows nothing of a change that could not be written, and goes on when there is room', async () => {
+  it('shows nothing of an update that could not be written, and goes on when there is room', async () => {
     const fileSystem = new FullDisk();
     const store = await open({ fileSystem });
+    await register(store);
     fileSystem.isFull = true;
-    await expect(store.createTopic(ORDERS)).rejects.toMatchObject({
+    const told: MetadataChange[] = [];
+    store.onChange((change) => told.push(change));
+    await expect(createOrders(store)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });
-    expect(store.topic('orders')).toBeUndefined();
+    expect(store.state.topics.size).toBe(0);
+    expect(told).toEqual([]);
     fileSystem.isFull = false;
-    await store.createTopic(ORDERS);
-    expect((await open()).topic('orders')).toBeDefined();
+    await createOrders(store);
+    expect((await open()).state.topics.has('orders')).toBe(true);
+  });
+
+  it('opens a file of the first version, whose partitions have no election id yet', async () => {
+    const store = await open();
+    await register(store);
+    await createOrders(store);
+    await writeFile(join(dataDir, 'coordination.json'), FIRST_FORMAT);
+    const reopened = await open();
+    expect(reopened.state.topics.get('events')?.partitions).toEqual([
+      {
+        replicas: [0],
+        leader: 0,
+        leaderEpoch: 2,
+        electionId: '',
+        isr: [0],
+        partitionEpoch: 2,
+        isNew: false,
+      },
+    ]);
+    await register(reopened);
+    expect(reopened.state.brokers.get(0)?.brokerEpoch).toBe(6);
+    expect(reopened.state.topics.get('events')?.partitions[0]?.leaderEpoch).toBe(3);
   });
 
   it('refuses the data directory of another cluster, and of another broker', async () => {
@@ -161,7 +177,7 @@ describe('EmbeddedStore', () => {
 
   it('refuses a damaged file instead of starting empty', async () => {
     const store = await open();
-    await store.createTopic(ORDERS);
+    await register(store);
     const path = join(dataDir, 'coordination.json');
     const bytes = await readFile(path);
     for (const damaged of [flipped(bytes, 40), bytes.subarray(0, -1), Buffer.alloc(0)]) {
@@ -172,16 +188,23 @@ describe('EmbeddedStore', () => {
 
   it('refuses a directory whose identity is gone, and one whose topics are gone beside its logs', async () => {
     const store = await open();
-    await store.createTopic(ORDERS);
+    await register(store);
     await mkdir(join(dataDir, 'orders-0'));
     await rm(join(dataDir, 'coordination.json'));
     await expect(open()).rejects.toMatchObject({ fault: 'damaged' });
     await rm(join(dataDir, 'orders-0'), { recursive: true });
-    await (await open()).createTopic(ORDERS);
+    await register(await open());
     await rm(join(dataDir, 'meta.json'));
     await expect(open()).rejects.toMatchObject({ fault: 'damaged' });
   });
 });
+
+/** As the first release wrote it. */
+const FIRST_FORMAT =
+  '{"format_version":1,"metadata_version":5,"broker_epoch":3,"topics":{"events":{"id":' +
+  '"2c4d2d0e-8a38-4b1e-9f5c-0d9d3b0a6a11","version":4,"configs":{},"partitions":[{"leader":0,' +
+  '"leader_epoch":2,"isr":[0],"replicas":[0],"partition_epoch":2}]}},"deleted_topics":[]}\n' +
+  'crc32c f6fdfc1e\n';
 
 /** This machine's disk, that can be full. */
 class FullDisk extends NodeFileSystem {
@@ -195,21 +218,23 @@ class FullDisk extends NodeFileSystem {
   }
 }
 
-function changeOf(
-  topic: TopicMetadata,
-  change: { configs?: TopicMetadata['configs']; addedAssignment?: number[][] } = {},
-) {
-  return {
-    name: topic.name,
-    topicId: topic.id,
-    expectedVersion: topic.version,
-    configs: change.configs ?? topic.configs,
-    addedAssignment: change.addedAssignment ?? [],
-  };
+async function register(store: EmbeddedStore): Promise<void> {
+  const { dataDirUuid } = store;
+  const registrant = { id: 0, url: null, clusterUrl: null, rack: 'r1', dataDirUuid };
+  await store.update((state) => registerBroker(state, registrant, random));
+}
+
+async function createOrders(store: EmbeddedStore): Promise<TopicMetadata> {
+  const id = random.uuid();
+  const topic = { name: 'orders', id, configs: { 'retention.ms': '1000' }, assignment: [[0], [0]] };
+  const state = await store.update((before) => createTopic(before, topic, random));
+  const created = state.topics.get('orders');
+  if (created === undefined) throw new Error('the topic is not there');
+  return created;
 }
 
 function epochsOf(store: EmbeddedStore): number[] | undefined {
-  return store.topic('orders')?.partitions.map((partition) => partition.leaderEpoch);
+  return store.state.topics.get('orders')?.partitions.map((partition) => partition.leaderEpoch);
 }
 
 function flipped(bytes: Buffer, at: number): Buffer {

@@ -10,33 +10,24 @@
  */
 
 import { join } from 'node:path';
-import { ProtocolError } from '#protocol';
 import { type DiskReserve, type FileSystem, type Random, SerialQueue } from '#runtime';
-import type { CoordinationStore, NewBroker, NewTopic, TopicChange } from '../coordination-store.js';
+import { applyCommit, type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
+import type {
+  BrokerLease,
+  CoordinationStore,
+  Decision,
+  MetadataListener,
+} from '../coordination-store.js';
 import { DataDirError } from '../data-dir-error.js';
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
 import { DurableJsonFile } from '../durable-json-file.js';
-import type {
-  BrokerRegistration,
-  DeletedTopic,
-  MetadataChange,
-  PartitionMetadata,
-  TopicMetadata,
-} from '../metadata.js';
 import {
   type CoordinationDocument,
-  type CoordinationState,
   coordinationDocument,
-  EMPTY_STATE,
   stateOf,
 } from './coordination-document.js';
 
 const FILE_NAME = 'coordination.json';
-/**
- * Their logs are gone before a delete is answered; the newest are kept for the start after a crash in
- * between.
- */
-const DELETED_TOPICS_KEPT = 1000;
 
 export interface EmbeddedStoreOptions {
   readonly fileSystem: FileSystem;
@@ -52,22 +43,27 @@ export class EmbeddedStore implements CoordinationStore {
   readonly kind = 'embedded';
   readonly clusterId: string;
   readonly clusterUuid: string;
+  readonly dataDirUuid: string;
+  /** There is nothing that could be away. */
+  readonly isAvailable = true;
   readonly #file: DurableJsonFile<CoordinationDocument>;
   readonly #random: Random;
   readonly #reserve: DiskReserve | undefined;
-  readonly #changes = new SerialQueue();
-  readonly #listeners = new Set<(change: MetadataChange) => void>();
-  #state: CoordinationState;
-  #broker: BrokerRegistration | undefined;
+  readonly #updates = new SerialQueue();
+  readonly #listeners = new Set<MetadataListener>();
+  readonly #leases = new Map<number, string>();
+  #renewals = 0;
+  #state: ClusterState;
 
   private constructor(
     identity: DataDirIdentity,
     file: DurableJsonFile<CoordinationDocument>,
     { random, reserve }: EmbeddedStoreOptions,
-    state: CoordinationState,
+    state: ClusterState,
   ) {
     this.clusterId = identity.clusterId;
     this.clusterUuid = identity.clusterUuid;
+    this.dataDirUuid = identity.dataDirUuid;
     this.#file = file;
     this.#random = random;
     this.#reserve = reserve;
@@ -97,146 +93,61 @@ export class EmbeddedStore implements CoordinationStore {
       await openIdentity(options),
       file,
       options,
-      document === undefined ? EMPTY_STATE : stateOf(document),
+      document === undefined ? EMPTY_CLUSTER : stateOf(document),
     );
   }
 
-  brokers(): readonly BrokerRegistration[] {
-    return this.#broker === undefined ? [] : [this.#broker];
+  get state(): ClusterState {
+    return this.#state;
   }
 
-  controller(): number | null {
-    return this.#broker?.id ?? null;
+  get journaledVersion(): number {
+    return this.#state.version;
   }
 
-  registerBroker(broker: NewBroker): Promise<BrokerRegistration> {
-    return this.#changes.run(async () => {
-      const brokerEpoch = this.#state.brokerEpoch + 1;
-      const topics = new Map<string, TopicMetadata>();
-      for (const topic of this.#state.topics.values()) {
-        topics.set(topic.name, withNewLeaderEpochs(topic, broker.id));
+  update(decide: Decision): Promise<ClusterState> {
+    return this.#updates.run(async () => {
+      const before = this.#state;
+      const changes = decide(before);
+      if (changes.length === 0) return before;
+      const version = before.version + 1;
+      const changeId = this.#random.uuid();
+      const previousChangeId = before.changeId;
+      const after = applyCommit(before, { version, changeId, previousChangeId, changes });
+      await this.#write(after);
+      this.#state = after;
+      for (const change of changes) {
+        for (const listener of this.#listeners) listener(change, after);
       }
-      await this.#write({ ...this.#state, brokerEpoch, topics });
-      this.#broker = { ...broker, brokerEpoch, alive: true };
-      for (const topic of topics.values()) this.#tell({ kind: 'topic', topic });
-      return this.#broker;
+      return after;
     });
   }
 
-  topics(): Iterable<TopicMetadata> {
-    return this.#state.topics.values();
-  }
-
-  topic(name: string): TopicMetadata | undefined {
-    return this.#state.topics.get(name);
-  }
-
-  createTopic(newTopic: NewTopic): Promise<TopicMetadata> {
-    const { name, configs, assignment } = newTopic;
-    return this.#changes.run(async () => {
-      if (this.#state.topics.has(name)) {
-        throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
-      }
-      const partitions = assignment.map(newPartition);
-      const topic = { name, id: this.#random.uuid(), version: 0, configs, partitions };
-      await this.#writeTopic(topic);
-      return topic;
-    });
-  }
-
-  alterTopic(change: TopicChange): Promise<TopicMetadata | undefined> {
-    return this.#changes.run(async () => {
-      const current = this.#state.topics.get(change.name);
-      if (current?.id !== change.topicId || current.version !== change.expectedVersion) {
-        return undefined;
-      }
-      const topic: TopicMetadata = {
-        ...current,
-        version: current.version + 1,
-        configs: change.configs,
-        partitions: [...current.partitions, ...change.addedAssignment.map(newPartition)],
-      };
-      await this.#writeTopic(topic);
-      return topic;
-    });
-  }
-
-  deleteTopic(name: string, topicId: string): Promise<boolean> {
-    return this.#changes.run(async () => {
-      if (this.#state.topics.get(name)?.id !== topicId) return false;
-      const topics = new Map(this.#state.topics);
-      topics.delete(name);
-      const deleted = { name, id: topicId };
-      const deletedTopics = [...this.#state.deletedTopics, deleted].slice(-DELETED_TOPICS_KEPT);
-      await this.#write({ ...this.#state, topics, deletedTopics });
-      this.#tell({ kind: 'topic-deleted', topic: deleted });
-      return true;
-    });
-  }
-
-  confirmPartitions(name: string, topicId: string): Promise<void> {
-    return this.#changes.run(async () => {
-      const current = this.#state.topics.get(name);
-      if (current?.id !== topicId || !current.partitions.some((one) => one.isNew)) return;
-      const partitions = current.partitions.map((one) => ({ ...one, isNew: false }));
-      await this.#writeTopic({ ...current, version: current.version + 1, partitions });
-    });
-  }
-
-  deletedTopics(): Iterable<DeletedTopic> {
-    return this.#state.deletedTopics;
-  }
-
-  onChange(listener: (change: MetadataChange) => void): () => void {
+  onChange(listener: MetadataListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Resolves when the changes under way are written. */
+  // oxlint-disable-next-line typescript/require-await -- of a port whose other implementations wait
+  async renewLease({ brokerId, brokerEpoch }: BrokerLease): Promise<void> {
+    this.#renewals += 1;
+    this.#leases.set(brokerId, `${brokerEpoch} ${this.#renewals}`);
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- as above
+  async leases(): Promise<ReadonlyMap<number, string>> {
+    return new Map(this.#leases);
+  }
+
+  /** Resolves when the updates under way are written. */
   close(): Promise<void> {
-    return this.#changes.run(() => undefined);
+    return this.#updates.run(() => undefined);
   }
 
-  async #writeTopic(topic: TopicMetadata): Promise<void> {
-    const topics = new Map(this.#state.topics).set(topic.name, topic);
-    await this.#write({ ...this.#state, topics });
-    this.#tell({ kind: 'topic', topic });
-  }
-
-  async #write(state: CoordinationState): Promise<void> {
-    const next = { ...state, metadataVersion: state.metadataVersion + 1 };
-    const write = (): Promise<void> => this.#file.write(coordinationDocument(next));
+  async #write(state: ClusterState): Promise<void> {
+    const write = (): Promise<void> => this.#file.write(coordinationDocument(state));
     await (this.#reserve === undefined ? write() : this.#reserve.run(write));
-    this.#state = next;
   }
-
-  #tell(change: MetadataChange): void {
-    for (const listener of this.#listeners) listener(change);
-  }
-}
-
-function newPartition(replicas: readonly number[]): PartitionMetadata {
-  return {
-    replicas,
-    leader: replicas[0] ?? null,
-    leaderEpoch: 0,
-    isr: replicas,
-    partitionEpoch: 0,
-    isNew: true,
-  };
-}
-
-function withNewLeaderEpochs(topic: TopicMetadata, brokerId: number): TopicMetadata {
-  const partitions = topic.partitions.map((partition) =>
-    partition.leader === brokerId
-      ? {
-          ...partition,
-          leaderEpoch: partition.leaderEpoch + 1,
-          partitionEpoch: partition.partitionEpoch + 1,
-        }
-      : partition,
-  );
-  return { ...topic, version: topic.version + 1, partitions };
 }
 
 /**

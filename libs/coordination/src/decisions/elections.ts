@@ -1,0 +1,138 @@
+/** Decisions about leaders: who leads when a broker goes, comes back, or is preferred. */
+import { ProtocolError, type TopicPartition } from '#protocol';
+import type { Random } from '#runtime';
+import type { ClusterState } from '../cluster-state.js';
+import type { MetadataChange, PartitionMetadata, TopicMetadata } from '../metadata.js';
+import { aliveIn, changePartitions, elected, isrWithout, settled } from './partition-changes.js';
+
+/** One process of a broker: a later one of the same id has a higher epoch. */
+export interface BrokerProcess {
+  readonly id: number;
+  readonly brokerEpoch: number;
+}
+
+/**
+ * Declares a broker dead whose lease ran out: it leaves every ISR, save as the last member, and what it
+ * led is led by others. Nothing when another process has the id by now, or it is dead already.
+ */
+export function brokerDied(
+  state: ClusterState,
+  broker: BrokerProcess,
+  random: Random,
+): MetadataChange[] {
+  return withdrawn(state, broker, random);
+}
+
+/**
+ * A broker withdraws before it stops, in one commit: others lead what it led and it is in no ISR that has
+ * another member, so that nobody waits for it.
+ *
+ * A partition without another live replica in sync has no leader from then on.
+ */
+export function controlledShutdown(
+  state: ClusterState,
+  broker: BrokerProcess,
+  random: Random,
+): MetadataChange[] {
+  return withdrawn(state, broker, random);
+}
+
+/** Elects leaders where there is none and a replica in sync is alive again. */
+export function electLeaders(state: ClusterState, random: Random): MetadataChange[] {
+  const isAlive = aliveIn(state);
+  return changePartitions(state, (partition, topic) => {
+    if (partition.leader !== null) return partition;
+    const live = partition.replicas.filter(isAlive);
+    return settled(partition, topic, { isr: partition.isr, live, mayKeepLeader: true }, random);
+  });
+}
+
+/**
+ * Gives partitions back to their preferred leaders, where those are alive and in sync.
+ * @param targets the partitions; undefined: all
+ */
+export function electPreferredLeaders(
+  state: ClusterState,
+  targets: readonly TopicPartition[] | undefined,
+  random: Random,
+): MetadataChange[] {
+  const isAlive = aliveIn(state);
+  const isTarget = targetFilter(targets);
+  return changePartitions(state, (partition, topic, number) => {
+    const [preferred] = partition.replicas;
+    if (preferred === undefined || preferred === partition.leader) return partition;
+    if (!isTarget(topic, number)) return partition;
+    if (!isAlive(preferred) || !partition.isr.includes(preferred)) return partition;
+    return elected(partition, preferred, random);
+  });
+}
+
+/** A replica out of sync is to lead: its operator knows that records are lost. */
+export interface UncleanElection extends TopicPartition {
+  /** Which replica; undefined: the first live one. */
+  readonly replica?: number;
+}
+
+/**
+ * Makes a live replica lead that need not be in sync, alone in the ISR. Where one in sync is alive it is
+ * elected, cleanly, unless another was named. Nothing when the partition has a leader.
+ * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; BROKER_NOT_AVAILABLE when no replica, or not the
+ *   named one, is alive; INVALID_REQUEST when the named broker has no replica
+ */
+export function electUncleanly(
+  state: ClusterState,
+  { topic: name, partition: number, replica }: UncleanElection,
+  random: Random,
+): MetadataChange[] {
+  const topic = state.topics.get(name);
+  const partition = topic?.partitions[number];
+  if (topic === undefined || partition === undefined) {
+    const detail = `There is no partition ${number} of topic "${name}".`;
+    throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail);
+  }
+  if (replica !== undefined && !partition.replicas.includes(replica)) {
+    const detail = `Broker ${replica} keeps no replica of partition ${number} of topic "${name}".`;
+    throw new ProtocolError('INVALID_REQUEST', detail);
+  }
+  if (partition.leader !== null) return [];
+  const live = partition.replicas.filter(aliveIn(state));
+  const leader = replica ?? live.find((id) => partition.isr.includes(id)) ?? live[0];
+  if (leader === undefined || !live.includes(leader)) {
+    const detail = `No replica that could lead partition ${number} of topic "${name}" is alive.`;
+    throw new ProtocolError('BROKER_NOT_AVAILABLE', detail);
+  }
+  const isr = partition.isr.includes(leader) ? partition.isr : [leader];
+  const change = { partition: number, state: elected({ ...partition, isr }, leader, random) };
+  return [{ kind: 'partitions', topic: name, topicId: topic.id, partitions: [change] }];
+}
+
+function withdrawn(
+  state: ClusterState,
+  { id, brokerEpoch }: BrokerProcess,
+  random: Random,
+): MetadataChange[] {
+  const broker = state.brokers.get(id);
+  if (broker?.brokerEpoch !== brokerEpoch || !broker.alive) return [];
+  const isAlive = aliveIn(state);
+  const withdraw = (partition: PartitionMetadata, topic: TopicMetadata): PartitionMetadata => {
+    if (!partition.isr.includes(id)) return partition;
+    const isr = isrWithout(partition.isr, id);
+    const live = partition.replicas.filter((other) => other !== id && isAlive(other));
+    return settled(partition, topic, { isr, live, mayKeepLeader: true }, random);
+  };
+  return [
+    { kind: 'broker', broker: { ...broker, alive: false } },
+    ...changePartitions(state, withdraw),
+  ];
+}
+
+function targetFilter(
+  targets: readonly TopicPartition[] | undefined,
+): (topic: TopicMetadata, partition: number) => boolean {
+  if (targets === undefined) return () => true;
+  const wanted = new Map<string, Set<number>>();
+  for (const { topic, partition } of targets) {
+    wanted.set(topic, (wanted.get(topic) ?? new Set()).add(partition));
+  }
+  return (topic, partition) => wanted.get(topic.name)?.has(partition) === true;
+}

@@ -1,0 +1,115 @@
+/** What the decisions about partitions have in common. */
+import { parseTopicConfig } from '#protocol';
+import type { Random } from '#runtime';
+import { applyChanges, type ClusterState } from '../cluster-state.js';
+import type { Decision } from '../coordination-store.js';
+import type {
+  MetadataChange,
+  PartitionChange,
+  PartitionMetadata,
+  TopicMetadata,
+} from '../metadata.js';
+
+/** The new state of a partition; the same object when it stays as it is. */
+export type PartitionDecision = (
+  partition: PartitionMetadata,
+  topic: TopicMetadata,
+  number: number,
+) => PartitionMetadata;
+
+/** Decides on every partition of every topic: one change for each topic of which something changes. */
+export function changePartitions(state: ClusterState, decide: PartitionDecision): MetadataChange[] {
+  const changes: MetadataChange[] = [];
+  for (const topic of state.topics.values()) {
+    const partitions: PartitionChange[] = [];
+    for (const [partition, before] of topic.partitions.entries()) {
+      const after = decide(before, topic, partition);
+      if (after !== before) partitions.push({ partition, state: after });
+    }
+    if (partitions.length > 0) {
+      changes.push({ kind: 'partitions', topic: topic.name, topicId: topic.id, partitions });
+    }
+  }
+  return changes;
+}
+
+/** Decisions one after the other, each on what those before it left, in one commit. */
+export function inOrder(...decisions: readonly Decision[]): Decision {
+  return (state) => {
+    const changes: MetadataChange[] = [];
+    let draft = state;
+    for (const decide of decisions) {
+      const more = decide(draft);
+      changes.push(...more);
+      draft = applyChanges(draft, more);
+    }
+    return changes;
+  };
+}
+
+/** The partition in a new leader epoch. */
+export function elected(
+  partition: PartitionMetadata,
+  leader: number | null,
+  random: Random,
+): PartitionMetadata {
+  return {
+    ...partition,
+    leader,
+    leaderEpoch: partition.leaderEpoch + 1,
+    electionId: random.uuid(),
+    partitionEpoch: partition.partitionEpoch + 1,
+  };
+}
+
+/** What a partition is to be settled on. */
+export interface Settlement {
+  readonly isr: readonly number[];
+  /** Its live replicas, in the order in which they are preferred as leaders. */
+  readonly live: readonly number[];
+  /** Whether the present leader may go on in its epoch. */
+  readonly mayKeepLeader: boolean;
+}
+
+/**
+ * Gives a partition an ISR and a leader: the present one, else the first live replica in sync. Where
+ * there is none but the topic allows an unclean election it is the first live replica, and what only
+ * others had is lost; else nobody leads.
+ */
+export function settled(
+  partition: PartitionMetadata,
+  topic: TopicMetadata,
+  settlement: Settlement,
+  random: Random,
+): PartitionMetadata {
+  const { isr, live, mayKeepLeader } = settlement;
+  const { leader } = partition;
+  const inSync = live.filter((id) => isr.includes(id));
+  if (!mayKeepLeader || leader === null || !inSync.includes(leader)) {
+    const [next] = inSync;
+    if (next !== undefined) return elected({ ...partition, isr }, next, random);
+    const [outOfSync] = live;
+    if (outOfSync !== undefined && allowsUncleanElection(topic)) {
+      return elected({ ...partition, isr: [outOfSync] }, outOfSync, random);
+    }
+    if (leader !== null) return elected({ ...partition, isr }, null, random);
+  }
+  // ISRs only lose members here, so that one of the same length is the same one.
+  if (isr.length === partition.isr.length) return partition;
+  return { ...partition, isr, partitionEpoch: partition.partitionEpoch + 1 };
+}
+
+/** An ISR without a broker; it stays when it is the last. */
+export function isrWithout(isr: readonly number[], id: number): readonly number[] {
+  const others = isr.filter((member) => member !== id);
+  return others.length === 0 ? isr : others;
+}
+
+export function aliveIn(state: ClusterState): (id: number) => boolean {
+  return (id) => state.brokers.get(id)?.alive === true;
+}
+
+function allowsUncleanElection(topic: TopicMetadata): boolean {
+  const replicationFactor = topic.partitions[0]?.replicas.length ?? 1;
+  return parseTopicConfig(topic.configs, replicationFactor)['unclean.leader.election.enable'];
+}

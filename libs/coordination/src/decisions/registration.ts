@@ -1,0 +1,107 @@
+/** Decisions about members: a process takes a broker id over, a member is taken out. */
+import { ProtocolError } from '#protocol';
+import type { Random } from '#runtime';
+import type { ClusterState } from '../cluster-state.js';
+import type { BrokerRegistration, MetadataChange, PartitionMetadata } from '../metadata.js';
+import { aliveIn, changePartitions, isrWithout, settled } from './partition-changes.js';
+
+/** A process that wants to be a broker. */
+export interface Registrant {
+  readonly id: number;
+  readonly url: string | null;
+  readonly clusterUrl: string | null;
+  readonly rack: string | null;
+  readonly dataDirUuid: string;
+  /**
+   * Whether synced ends of its logs may have gone back since its last process: an unclean stop of a
+   * broker that acknowledges before it syncs. It leaves every ISR that has another member.
+   */
+  readonly mayLackRecords?: boolean;
+  /**
+   * Broker epoch of a registration that was watched for a whole lease and did not renew: its id may be
+   * taken over by another data directory.
+   */
+  readonly expiredBrokerEpoch?: number;
+}
+
+/** The broker id is another data directory's, whose process may be alive. */
+export class BrokerIdTakenError extends Error {
+  override readonly name = 'BrokerIdTakenError';
+
+  /** @param brokerEpoch of the registration that has the id */
+  constructor(
+    readonly brokerId: number,
+    readonly brokerEpoch: number,
+    url: string | null,
+  ) {
+    super(
+      `Broker id ${brokerId} is taken: a broker with another data directory has it` +
+        `${url === null ? '' : ` (${url})`} and may be alive.`,
+    );
+  }
+}
+
+/**
+ * Makes a process the one that its broker id stands for.
+ *
+ * Every partition that an earlier process of this id led gets a new leader epoch in the same commit, led
+ * by another live replica in sync where there is one: no process leads in an epoch that was granted
+ * to another one. A replaced disk leaves all ISRs: where it was the last member none is left, and the
+ * partition has no leader until an operator decides.
+ * @throws BrokerIdTakenError when another data directory has the id and may be alive
+ */
+export function registerBroker(
+  state: ClusterState,
+  registrant: Registrant,
+  random: Random,
+): MetadataChange[] {
+  const { id, url, clusterUrl, rack, dataDirUuid } = registrant;
+  const previous = state.brokers.get(id);
+  const isSameDisk = previous === undefined || previous.dataDirUuid === dataDirUuid;
+  if (!isSameDisk) assertGone(previous, registrant);
+  const broker = { id, url, clusterUrl, rack, dataDirUuid, brokerEpoch: state.version + 1 };
+  const isAlive = aliveIn(state);
+
+  const isrAfter = ({ isr, isNew }: PartitionMetadata): readonly number[] => {
+    // A log that was never made cannot be missing on the new disk.
+    if (!isSameDisk && !isNew) return isr.filter((member) => member !== id);
+    return registrant.mayLackRecords === true ? isrWithout(isr, id) : isr;
+  };
+  const partitions = changePartitions(state, (partition, topic) => {
+    const { replicas, leader } = partition;
+    if (!replicas.includes(id)) return partition;
+    const live = [...replicas.filter((other) => other !== id && isAlive(other)), id];
+    const settlement = { isr: isrAfter(partition), live, mayKeepLeader: leader !== id };
+    return settled(partition, topic, settlement, random);
+  });
+  return [{ kind: 'broker', broker: { ...broker, alive: true } }, ...partitions];
+}
+
+/**
+ * Takes a member out that is gone for good.
+ * @throws ProtocolError POLICY_VIOLATION while it is alive, or a replica is its
+ */
+export function removeBroker(state: ClusterState, id: number): MetadataChange[] {
+  const broker = state.brokers.get(id);
+  if (broker === undefined) return [];
+  if (broker.alive) {
+    throw new ProtocolError('POLICY_VIOLATION', `Broker ${id} is alive: stop it first.`);
+  }
+  for (const topic of state.topics.values()) {
+    const partition = topic.partitions.findIndex(({ replicas }) => replicas.includes(id));
+    if (partition < 0) continue;
+    throw new ProtocolError(
+      'POLICY_VIOLATION',
+      `Broker ${id} keeps replicas (partition ${partition} of topic "${topic.name}"): ` +
+        'move them to other brokers first.',
+    );
+  }
+  return [{ kind: 'broker-removed', id }];
+}
+
+function assertGone(previous: BrokerRegistration, { expiredBrokerEpoch }: Registrant): void {
+  const { id, alive, brokerEpoch, url } = previous;
+  if (alive && brokerEpoch !== expiredBrokerEpoch) {
+    throw new BrokerIdTakenError(id, brokerEpoch, url);
+  }
+}

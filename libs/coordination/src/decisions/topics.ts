@@ -1,0 +1,122 @@
+/** Decisions about topics. Who may do what, and whether there is room for it, is the caller's. */
+import { ProtocolError, type TopicConfigOverrides } from '#protocol';
+import type { Random } from '#runtime';
+import type { ClusterState } from '../cluster-state.js';
+import type { MetadataChange, PartitionChange, PartitionMetadata } from '../metadata.js';
+import { aliveIn } from './partition-changes.js';
+
+export interface NewTopic {
+  readonly name: string;
+  /** A UUID that no topic had before. */
+  readonly id: string;
+  readonly configs: TopicConfigOverrides;
+  /** Replicas of each partition, the preferred leader first. */
+  readonly assignment: readonly (readonly number[])[];
+}
+
+export interface TopicChange {
+  readonly name: string;
+  readonly topicId: string;
+  /** All overrides from now on. */
+  readonly configs: TopicConfigOverrides;
+  /** Replicas of each partition that is added behind the present ones. */
+  readonly addedAssignment: readonly (readonly number[])[];
+}
+
+/**
+ * Makes a topic whose live replicas are in sync from the start: there is nothing to be behind of.
+ * @throws ProtocolError TOPIC_ALREADY_EXISTS; BROKER_NOT_AVAILABLE when none of a partition's replicas
+ *   is alive
+ */
+export function createTopic(
+  state: ClusterState,
+  topic: NewTopic,
+  random: Random,
+): MetadataChange[] {
+  const { name, id, configs, assignment } = topic;
+  if (state.topics.has(name)) {
+    throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
+  }
+  const partitions = newPartitions(state, assignment, random);
+  return [{ kind: 'topic', topic: { name, id, version: 0, configs, partitions } }];
+}
+
+/**
+ * Replaces a topic's configs and adds partitions behind the present ones. What the change was made of
+ * must be the same state: decide on both in one `Decision`.
+ * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION when there is no topic of this name with this id;
+ *   BROKER_NOT_AVAILABLE when none of a new partition's replicas is alive
+ */
+export function alterTopic(
+  state: ClusterState,
+  change: TopicChange,
+  random: Random,
+): MetadataChange[] {
+  const current = state.topics.get(change.name);
+  if (current?.id !== change.topicId) {
+    throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic "${change.name}".`);
+  }
+  const added = newPartitions(state, change.addedAssignment, random);
+  const topic = {
+    ...current,
+    version: current.version + 1,
+    configs: change.configs,
+    partitions: [...current.partitions, ...added],
+  };
+  return [{ kind: 'topic', topic }];
+}
+
+/** Deletes a topic; nothing when there is no topic of this name with this id any more. */
+export function deleteTopic(state: ClusterState, name: string, topicId: string): MetadataChange[] {
+  if (state.topics.get(name)?.id !== topicId) return [];
+  return [{ kind: 'topic-deleted', topic: { name, id: topicId } }];
+}
+
+/**
+ * Says that the leaders of these partitions have made their logs. From then on a log that is missing
+ * is a log that was lost.
+ * @param partitions numbers; those that were confirmed before, or are no more, are left alone
+ */
+export function confirmPartitions(
+  state: ClusterState,
+  name: string,
+  topicId: string,
+  partitions: readonly number[],
+): MetadataChange[] {
+  const topic = state.topics.get(name);
+  if (topic?.id !== topicId) return [];
+  const changes: PartitionChange[] = [];
+  for (const partition of partitions) {
+    const before = topic.partitions[partition];
+    if (before?.isNew === true) changes.push({ partition, state: { ...before, isNew: false } });
+  }
+  if (changes.length === 0) return [];
+  return [{ kind: 'partitions', topic: name, topicId, partitions: changes }];
+}
+
+function newPartitions(
+  state: ClusterState,
+  assignment: readonly (readonly number[])[],
+  random: Random,
+): PartitionMetadata[] {
+  const isAlive = aliveIn(state);
+  return assignment.map((replicas) => {
+    const isr = replicas.filter(isAlive);
+    const [leader] = isr;
+    if (leader === undefined) {
+      throw new ProtocolError(
+        'BROKER_NOT_AVAILABLE',
+        `None of the brokers ${replicas.join(', ')}, which would keep a partition, is alive.`,
+      );
+    }
+    return {
+      replicas,
+      leader,
+      leaderEpoch: 0,
+      electionId: random.uuid(),
+      isr,
+      partitionEpoch: 0,
+      isNew: true,
+    };
+  });
+}
