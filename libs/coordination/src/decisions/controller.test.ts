@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { brokerOf, clusterOf, decided } from '../testing/cluster-fixture.js';
+import { asController, takeOverController } from './controller.js';
+import { inOrder } from './partition-changes.js';
+import { removeBroker } from './registration.js';
+
+const BEFORE = clusterOf([brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })]);
+
+describe('takeOverController', () => {
+  it('raises the epoch with every controller, also when it is the same broker', () => {
+    const first = decided(BEFORE, (now) => takeOverController(now, 0, null));
+    const second = decided(first, (now) => takeOverController(now, 0, first.controller));
+    expect([first.controller, second.controller]).toEqual([
+      { id: 0, epoch: 1 },
+      { id: 0, epoch: 2 },
+    ]);
+  });
+
+  it('wants nothing when another one took over first, or the broker is dead', () => {
+    const taken = decided(BEFORE, (now) => takeOverController(now, 0, null));
+    expect(takeOverController(taken, 1, null)).toEqual([]);
+    expect(takeOverController(BEFORE, 2, null)).toEqual([]);
+  });
+});
+
+describe('asController', () => {
+  it('lets a controller decide for as long as it is the one', () => {
+    const remove = asController({ id: 0, epoch: 1 }, (state) => removeBroker(state, 2));
+    const first = decided(BEFORE, (now) => takeOverController(now, 0, null));
+    expect(remove(first)).toHaveLength(1);
+    const second = decided(first, (now) => takeOverController(now, 1, first.controller));
+    expect(remove(second)).toEqual([]);
+    const again = decided(second, (now) => takeOverController(now, 0, second.controller));
+    expect(remove(again)).toEqual([]);
+  });
+});
+
+describe('inOrder', () => {
+  it('decides on what the decisions before have left, in one commit', () => {
+    const decide = inOrder(
+      (state) => removeBroker(state, 2),
+      (state) => removeBroker(state, 2),
+      (state) => takeOverController(state, 0, state.controller),
+    );
+    expect(decide(BEFORE).map((change) => change.kind)).toEqual(['broker-removed', 'controller']);
+  });
+});

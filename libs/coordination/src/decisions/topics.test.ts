@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '#runtime/testing';
+import {
+  brokerOf,
+  clusterOf,
+  decided,
+  partitionIn,
+  partitionOf,
+  topicOf,
+} from '../testing/cluster-fixture.js';
+import { alterTopic, confirmPartitions, createTopic, deleteTopic } from './topics.js';
+
+const random = new SeededRandom(1);
+const BROKERS = [brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })];
+const EVENTS = { name: 'events', id: 'events-1', configs: {}, assignment: [[0, 1]] };
+
+describe('createTopic', () => {
+  it('makes partitions that their first live replica leads, all live ones in sync', () => {
+    const assignment = [
+      [0, 1],
+      [2, 1, 0],
+    ];
+    const state = decided(clusterOf(BROKERS), (before) =>
+      createTopic(before, { ...EVENTS, assignment }, random),
+    );
+    expect(state.topics.get('events')).toMatchObject({ id: 'events-1', version: 0 });
+    expect(partitionIn(state, 'events', 0)).toMatchObject({
+      replicas: [0, 1],
+      leader: 0,
+      leaderEpoch: 0,
+      isr: [0, 1],
+      partitionEpoch: 0,
+      isNew: true,
+    });
+    expect(partitionIn(state, 'events', 1)).toMatchObject({
+      replicas: [2, 1, 0],
+      leader: 1,
+      isr: [1, 0],
+    });
+  });
+
+  it('gives every partition an election id of its own', () => {
+    const state = decided(clusterOf(BROKERS), (before) =>
+      createTopic(before, { ...EVENTS, assignment: [[0], [0]] }, random),
+    );
+    const ids = state.topics.get('events')?.partitions.map((one) => one.electionId);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  it('refuses a name that is taken, and replicas of which none is alive', () => {
+    const taken = clusterOf(BROKERS, [topicOf('events', [])]);
+    expect(() => createTopic(taken, EVENTS, random)).toThrow(
+      expect.objectContaining({ code: 'TOPIC_ALREADY_EXISTS' }),
+    );
+    const onTheDead = { ...EVENTS, assignment: [[0], [2]] };
+    expect(() => createTopic(clusterOf(BROKERS), onTheDead, random)).toThrow(
+      expect.objectContaining({ code: 'BROKER_NOT_AVAILABLE' }),
+    );
+  });
+});
+
+describe('alterTopic', () => {
+  const before = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
+  const change = { name: 'events', topicId: 'id-of-events', configs: {}, addedAssignment: [[1]] };
+
+  it('replaces configs, adds partitions behind the present ones and raises the version', () => {
+    const configs = { 'retention.ms': '5' };
+    const state = decided(before, (now) => alterTopic(now, { ...change, configs }, random));
+    expect(state.topics.get('events')).toMatchObject({ version: 1, configs });
+    expect(partitionIn(state, 'events', 0)).toBe(partitionIn(before, 'events', 0));
+    expect(partitionIn(state, 'events', 1)).toMatchObject({ leader: 1, isNew: true });
+  });
+
+  it('refuses a topic that was made again under the same name', () => {
+    expect(() => alterTopic(before, { ...change, topicId: 'an earlier one' }, random)).toThrow(
+      expect.objectContaining({ code: 'UNKNOWN_TOPIC_OR_PARTITION' }),
+    );
+  });
+});
+
+describe('deleteTopic', () => {
+  const before = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
+
+  it('leaves the proof that its logs may go', () => {
+    const state = decided(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
+    expect(state.topics.has('events')).toBe(false);
+    expect(state.deletedTopics.get('id-of-events')).toEqual({
+      name: 'events',
+      id: 'id-of-events',
+    });
+  });
+
+  it('leaves a topic alone that was made again under the same name', () => {
+    expect(deleteTopic(before, 'events', 'an earlier one')).toEqual([]);
+    expect(deleteTopic(before, 'nothing', 'id-of-events')).toEqual([]);
+  });
+});
+
+describe('confirmPartitions', () => {
+  const before = clusterOf(BROKERS, [
+    topicOf('events', [partitionOf({ isNew: true }), partitionOf({ isNew: true }), partitionOf()]),
+  ]);
+
+  it('confirms the partitions named, and no epoch rises for it', () => {
+    const state = decided(before, (now) =>
+      confirmPartitions(now, 'events', 'id-of-events', [1, 2, 7]),
+    );
+    const partitions = state.topics.get('events')?.partitions ?? [];
+    expect(partitions.map((one) => one.isNew)).toEqual([true, false, false]);
+    expect(partitions[1]).toMatchObject({ leaderEpoch: 5, partitionEpoch: 10 });
+  });
+
+  it('wants nothing where all are confirmed, or the topic is another one', () => {
+    expect(confirmPartitions(before, 'events', 'id-of-events', [2])).toEqual([]);
+    expect(confirmPartitions(before, 'events', 'an earlier one', [0])).toEqual([]);
+  });
+});
