@@ -173,6 +173,11 @@ export interface FetchRequest extends TopicPartition {
    * among the waiting fetches that are limited.
    */
   readonly isFeed?: boolean;
+  /**
+   * It is one of a stream of fetches that each go on where the last one ended: any replica in sync may
+   * answer, whose high watermark may be some behind the leader's.
+   */
+  readonly mayBeBehind?: boolean;
 }
 
 export interface FetchResult {

@@ -3,6 +3,7 @@ import { type AppendResult, encodeRecordBatches, RecordCursor } from '#log';
 import { FIELD_TIMESTAMP, ProtocolError, RECORD_STRIDE } from '#protocol';
 import type { Partition, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
+import { notEnoughReplicas } from './not-enough-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import type { ProduceEntry } from './pending-produce.js';
 import type { Topic } from './topic.js';
@@ -162,16 +163,6 @@ async function createTimeInLog(
   const cursor = batch === undefined ? undefined : new RecordCursor(batch);
   while (cursor?.next() === true) if (cursor.offset === offset) return cursor.timestamp;
   return nowMs;
-}
-
-function notEnoughReplicas(partition: Partition): ProtocolError {
-  const { isr } = partition.metadata;
-  const required = partition.log.config['min.insync.replicas'];
-  return new ProtocolError(
-    'NOT_ENOUGH_REPLICAS',
-    `${isr.length} of the ${required} replicas that must be in sync are.`,
-    { retryAfterMs: 1000 },
-  );
 }
 
 /** It was appended here, so that it may come to be in the log for good. */

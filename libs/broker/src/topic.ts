@@ -66,6 +66,12 @@ export class Topic {
     return this.#replicas.partition(this.name, partition);
   }
 
+  /** Undefined when this broker does not lead it now. */
+  ledPartition(partition: number): Partition | undefined {
+    const served = this.partition(partition);
+    return served?.isLeader === true ? served : undefined;
+  }
+
   update(metadata: TopicMetadata): void {
     this.#metadata = metadata;
     this.#config = configOf(metadata);

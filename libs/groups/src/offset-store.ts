@@ -15,7 +15,6 @@
 import { RepeatedTask } from '#log';
 import {
   CONSUMER_OFFSETS_TOPIC,
-  type Fault,
   type LeaderEpoch,
   type Offset,
   ProtocolError,
@@ -24,12 +23,17 @@ import {
 import type { Partition } from '#replication';
 import type { Clock, Logger, Scheduler } from '#runtime';
 import { partitionForGroup } from './group-partition.js';
+import {
+  assertCommits,
+  type CommitBounds,
+  noSuchPartition,
+  type OffsetCommit,
+  unknownPartition,
+} from './offset-commits.js';
 import type { OffsetRecord } from './offset-records.js';
 import { OffsetsPartition } from './offsets-partition.js';
 
 const GROUP_NAME_LENGTH_MAX = 1024;
-/** Kafka's offset.metadata.max.bytes. */
-const METADATA_LENGTH_MAX = 4096;
 /** Kafka's offsets.retention.check.interval.ms. */
 const EXPIRY_CHECK_INTERVAL_MS = 600_000;
 const MINUTE_MS = 60_000;
@@ -44,17 +48,11 @@ export interface TopicDirectory {
 export interface TopicView {
   readonly id: string;
   readonly partitionCount: number;
-  /** Undefined when this broker does not serve it now. */
-  partition(partition: number): Partition | undefined;
+  /** Undefined when this broker does not lead it now. */
+  ledPartition(partition: number): Partition | undefined;
 }
 
-interface OffsetCommit extends TopicPartition {
-  readonly offset: Offset;
-  readonly leaderEpoch?: LeaderEpoch;
-  readonly metadata?: string;
-}
-
-interface GroupOffset extends TopicPartition {
+export interface GroupOffset extends TopicPartition {
   readonly offset: Offset | null;
   readonly highWatermark: Offset | null;
   readonly lag: number | null;
@@ -72,6 +70,11 @@ interface OffsetStoreOptions {
   readonly offsetsRetentionMinutes: number;
 }
 
+interface LoadedPartition {
+  readonly leaderEpoch: LeaderEpoch;
+  readonly load: Promise<OffsetsPartition>;
+}
+
 export class OffsetStore {
   readonly #topics: TopicDirectory;
   readonly #clock: Clock;
@@ -80,7 +83,8 @@ export class OffsetStore {
   readonly #offsetsRetentionMs: number;
   readonly #expiry: RepeatedTask;
   #expiredTotal = 0;
-  readonly #loads = new Map<number, Promise<OffsetsPartition>>();
+  /** By partition, with the leader epoch that they were loaded in. */
+  readonly #loads = new Map<number, LoadedPartition>();
   readonly #loaded = new Set<OffsetsPartition>();
 
   constructor(options: OffsetStoreOptions) {
@@ -120,7 +124,9 @@ export class OffsetStore {
    */
   async commit(group: string, offsets: readonly OffsetCommit[]): Promise<void> {
     assertGroupName(group);
-    this.#assertCommits(offsets);
+    assertCommits(offsets, this.#topics, ({ topic, partition }) =>
+      this.#ledHighWatermark(topic, partition),
+    );
     if (offsets.length === 0) return;
     await this.#topics.ensureOffsetsTopic();
     const partition = await this.#partitionOf(group);
@@ -185,17 +191,35 @@ export class OffsetStore {
   }
 
   #partition(topic: TopicView, number: number): Promise<OffsetsPartition> {
+    const partition = topic.ledPartition(number);
     const present = this.#loads.get(number);
-    if (present !== undefined) return present;
-    const load = this.#load(topic.partition(number));
-    this.#loads.set(number, load);
+    if (partition !== undefined && present?.leaderEpoch === partition.leaderEpoch) {
+      return present.load;
+    }
+    // What was loaded in an earlier epoch may lack what another leader wrote since.
+    this.#forget(number);
+    if (partition === undefined) return Promise.reject(notAvailable());
+    const load = this.#load(partition);
+    const { leaderEpoch } = partition;
+    this.#loads.set(number, { leaderEpoch, load });
     // A load that failed (a damaged range, say) is tried again by the next call.
-    load.catch(() => this.#loads.delete(number));
+    load.catch(() => {
+      if (this.#loads.get(number)?.load === load) this.#loads.delete(number);
+    });
     return load;
   }
 
-  async #load(partition: Partition | undefined): Promise<OffsetsPartition> {
-    if (partition === undefined) throw notAvailable();
+  #forget(number: number): void {
+    const present = this.#loads.get(number);
+    if (present === undefined) return;
+    this.#loads.delete(number);
+    void present.load.then(
+      (loaded) => this.#loaded.delete(loaded),
+      () => undefined,
+    );
+  }
+
+  async #load(partition: Partition): Promise<OffsetsPartition> {
     const loaded = await OffsetsPartition.load(partition, this.#clock);
     this.#loaded.add(loaded);
     await this.#removeStale(loaded);
@@ -203,6 +227,7 @@ export class OffsetStore {
   }
 
   async #removeStale(partition: OffsetsPartition): Promise<void> {
+    if (!partition.partition.isLeader) return;
     const isStale = (topic: string, topicId: string): boolean =>
       this.#topics.topic(topic)?.id !== topicId;
     try {
@@ -220,7 +245,7 @@ export class OffsetStore {
     const sinceMs = this.#clock.nowMs() - this.#offsetsRetentionMs;
     const failures: unknown[] = [];
     for (let number = 0; number < topic.partitionCount; number += 1) {
-      if (topic.partition(number) === undefined) continue;
+      if (topic.ledPartition(number) === undefined) continue;
       try {
         const partition = await this.#partition(topic, number);
         this.#expiredTotal += await partition.expire(sinceMs);
@@ -231,49 +256,18 @@ export class OffsetStore {
     if (failures.length > 0) throw failures[0];
   }
 
+  #ledHighWatermark(topic: string, number: number): ReturnType<CommitBounds> {
+    const led = this.#topics.topic(topic)?.ledPartition(number);
+    if (led === undefined) return undefined;
+    return { logStartOffset: led.log.logStartOffset, highWatermark: led.highWatermark };
+  }
+
   #assertRoom(added: number): void {
     if (this.offsetCount + added <= this.#offsetsKeptMax) return;
     throw new ProtocolError(
       'POLICY_VIOLATION',
       `A broker keeps at most ${this.#offsetsKeptMax} committed offsets.`,
     );
-  }
-
-  #assertCommits(offsets: readonly OffsetCommit[]): void {
-    const invalid: Fault[] = [];
-    const unknown: Fault[] = [];
-    const beyond: Fault[] = [];
-    let bounds: { logStartOffset: Offset; highWatermark: Offset } | undefined;
-    const seen = new Set<string>();
-    for (const [at, commit] of offsets.entries()) {
-      const pointer = `/offsets/${at}`;
-      const key = `${commit.topic} ${commit.partition}`;
-      const detail = commitFault(commit, seen.has(key));
-      if (detail !== undefined) invalid.push({ pointer, detail });
-      seen.add(key);
-      const topic = this.#topics.topic(commit.topic);
-      const { partition, offset } = commit;
-      if (topic === undefined || !(partition >= 0 && partition < topic.partitionCount)) {
-        unknown.push(noSuchPartition(commit, pointer));
-        continue;
-      }
-      const served = topic.partition(partition);
-      if (served !== undefined && offset > served.highWatermark) {
-        const { highWatermark } = served;
-        bounds ??= { logStartOffset: served.log.logStartOffset, highWatermark };
-        const place = `partition ${partition} of topic "${commit.topic}"`;
-        const detail = `the high watermark of ${place} is ${highWatermark}`;
-        beyond.push({ pointer: `${pointer}/offset`, detail });
-      }
-    }
-    if (invalid.length > 0) {
-      throw new ProtocolError('INVALID_REQUEST', faultText(invalid), { faults: invalid });
-    }
-    if (unknown.length > 0) throw unknownPartition(unknown);
-    if (bounds !== undefined) {
-      const options = { faults: beyond, members: bounds };
-      throw new ProtocolError('OFFSET_OUT_OF_RANGE', faultText(beyond), options);
-    }
   }
 }
 
@@ -283,34 +277,6 @@ function assertGroupName(group: string): void {
     'INVALID_REQUEST',
     `A group name has 1 to ${GROUP_NAME_LENGTH_MAX} characters, this one has ${group.length}.`,
   );
-}
-
-function commitFault(commit: OffsetCommit, isRepeated: boolean): string | undefined {
-  const { topic, partition, offset, leaderEpoch, metadata } = commit;
-  if (isRepeated) return `partition ${partition} of topic "${topic}" is there twice`;
-  if (!Number.isSafeInteger(offset) || offset < 0) {
-    return `an offset is a whole number from 0 on, not ${offset}`;
-  }
-  if (leaderEpoch !== undefined && !(Number.isSafeInteger(leaderEpoch) && leaderEpoch >= 0)) {
-    return `a leader epoch is a whole number from 0 on, not ${leaderEpoch}`;
-  }
-  if (metadata !== undefined && metadata.length > METADATA_LENGTH_MAX) {
-    return `metadata has at most ${METADATA_LENGTH_MAX} characters, not ${metadata.length}`;
-  }
-  return undefined;
-}
-
-function noSuchPartition({ topic, partition }: TopicPartition, pointer: string): Fault {
-  return { pointer, detail: `there is no partition ${partition} of topic "${topic}"` };
-}
-
-function unknownPartition(faults: readonly Fault[]): ProtocolError {
-  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', faultText(faults), { faults });
-}
-
-function faultText(faults: readonly Fault[]): string {
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
-  return `Nothing was committed: ${faults[0]?.detail ?? ''}${more}.`;
 }
 
 function notAvailable(): ProtocolError {
@@ -327,7 +293,7 @@ function groupOffset(
   offset: Offset | null,
   metadata: string | null,
 ): GroupOffset {
-  const highWatermark = topic?.partition(partition)?.highWatermark ?? null;
+  const highWatermark = topic?.ledPartition(partition)?.highWatermark ?? null;
   const lag =
     offset === null || highWatermark === null ? null : Math.max(0, highWatermark - offset);
   return { topic: name, partition, offset, highWatermark, lag, metadata };

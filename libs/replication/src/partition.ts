@@ -59,6 +59,11 @@ export class Partition {
     return this.#metadata;
   }
 
+  /** Whether this broker leads it. On a cluster of one broker it leads what has a leader. */
+  get isLeader(): boolean {
+    return this.#metadata.leader !== null;
+  }
+
   /** True once the topic was deleted or the broker stops. */
   get isClosed(): boolean {
     return this.#isClosed;

@@ -27,6 +27,7 @@ import {
   readBatches,
 } from './fetch.js';
 import { Partition } from './partition.js';
+import { NotLeaderError } from './peers.js';
 
 /** Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its queue. */
 const OPENED_AT_ONCE = 16;
@@ -85,6 +86,19 @@ export class ReplicaManager {
     const found = this.partition(topic, partition);
     if (found !== undefined) return found;
     throw this.notServed({ topic, partition });
+  }
+
+  /**
+   * A partition that this broker leads.
+   * @throws NotLeaderError, also when it keeps no replica; ProtocolError KAFKA_STORAGE_ERROR when the
+   *   replica is offline
+   */
+  leaderOrThrow(target: TopicPartition): Partition {
+    const partition = this.partition(target.topic, target.partition);
+    if (partition?.isLeader === true) return partition;
+    if (this.#offline.has(topicPartitionName(target))) throw this.notServed(target);
+    const { leader, leaderEpoch } = partition?.metadata ?? { leader: null, leaderEpoch: -1 };
+    throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', leader, leaderEpoch);
   }
 
   /** Why a partition is not served: it does not exist, or it is offline. */

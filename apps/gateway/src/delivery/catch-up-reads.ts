@@ -128,6 +128,7 @@ export class CatchUpReads {
       maxBytes,
       minBytes: 1,
       waitMs: 0,
+      mayBeBehind: true,
     });
     if (result.batches.length === 0) return undefined;
     const rendered = renderRun(result.batches, {

@@ -102,6 +102,7 @@ export class PartitionFeed {
           minBytes: 1,
           waitMs: WAIT_MS,
           isFeed: true,
+          mayBeBehind: true,
         });
         if (this.#isClosed) break;
         this.#offer(result);

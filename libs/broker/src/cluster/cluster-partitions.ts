@@ -1,0 +1,129 @@
+/**
+ * Partitions wherever their leaders are. What a client asks once is answered by the leader, so that it
+ * sees what was acknowledged before; a stream goes on from this broker's own replica while that is in
+ * sync, and stops at the high watermark that it knows.
+ */
+import type { CoordinationStore } from '#coordination';
+import type { OffsetRange } from '#log';
+import type { Offset, TopicPartition } from '#protocol';
+import type { PeerMessage, PeerMethod, Peers, ReplicaManager } from '#replication';
+import type { Clock } from '#runtime';
+import type { FetchRequest, FetchResult, ListedOffset, OffsetSpec } from '../broker.js';
+import type { PartitionAccess } from '../partition-access.js';
+import type { LeaderCalls } from './leader-calls.js';
+import { fetchedOf, fetchMessage } from './peer-messages.js';
+
+interface ClusterPartitionsOptions {
+  readonly store: CoordinationStore;
+  readonly replicas: ReplicaManager;
+  readonly peers: Peers;
+  readonly leaders: LeaderCalls;
+  readonly clock: Clock;
+  readonly brokerId: number;
+  /** How long a client waits for a leader to be there, in ms, beside what it waits for records. */
+  readonly leaderWaitMs: number;
+}
+
+export class ClusterPartitions implements PartitionAccess {
+  readonly #options: ClusterPartitionsOptions;
+
+  constructor(options: ClusterPartitionsOptions) {
+    this.#options = options;
+  }
+
+  fetch(request: FetchRequest): Promise<FetchResult> {
+    const { replicas } = this.#options;
+    if (request.mayBeBehind === true && this.#isHere(request)) {
+      return replicas.fetch(request, request);
+    }
+    const { signal } = request;
+    return this.#call(request, {
+      method: 'fetch',
+      message: () => fetchMessage(request),
+      here: () => {
+        replicas.leaderOrThrow(request);
+        return replicas.fetch(request, request);
+      },
+      there: fetchedOf,
+      waitMs: request.waitMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
+    const { replicas } = this.#options;
+    return this.#call(target, {
+      method: 'list-offset',
+      message: () => ({ body: { ...target, at }, blobs: [] }),
+      here: () => {
+        replicas.leaderOrThrow(target);
+        return replicas.listOffset(target, at);
+      },
+      there: ({ body }) => body as ListedOffset,
+    });
+  }
+
+  deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<Offset> {
+    const { replicas } = this.#options;
+    return this.#call(target, {
+      method: 'delete-records',
+      message: () => ({ body: { ...target, beforeOffset }, blobs: [] }),
+      here: () => {
+        replicas.leaderOrThrow(target);
+        return replicas.deleteRecords(target, beforeOffset);
+      },
+      there: ({ body }) => (body as { readonly logStartOffset: Offset }).logStartOffset,
+    });
+  }
+
+  giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
+    const { replicas } = this.#options;
+    return this.#call(target, {
+      method: 'give-up-lost-records',
+      message: () => ({ body: { ...target, lost }, blobs: [] }),
+      here: () => {
+        replicas.leaderOrThrow(target);
+        return replicas.giveUpLostRecords(target, lost);
+      },
+      there: () => undefined,
+    });
+  }
+
+  /** Whether this broker's replica is in sync, and has got as far as the reader. */
+  #isHere({ topic, partition, offset }: FetchRequest): boolean {
+    const { store, replicas, brokerId } = this.#options;
+    const metadata = store.state.topics.get(topic)?.partitions[partition];
+    if (metadata?.isr.includes(brokerId) !== true) return false;
+    const replica = replicas.partition(topic, partition);
+    return replica !== undefined && offset <= replica.log.logEndOffset;
+  }
+
+  #call<T>({ topic, partition }: TopicPartition, call: ForwardedCall<T>): Promise<T> {
+    const { clock, peers, leaders, leaderWaitMs } = this.#options;
+    const { method, message, waitMs = 0, signal } = call;
+    const deadlineMs = clock.monotonicMs() + waitMs + leaderWaitMs;
+    return leaders.call(
+      { topic, partition },
+      {
+        // What is thrown at once is to reject as well.
+        here: async () => call.here(),
+        there: async (brokerId, timeoutMs) => {
+          const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
+          return call.there(await peers.call(brokerId, method, message(), options));
+        },
+      },
+      { deadlineMs, isAbandoned: () => signal?.aborted === true },
+    );
+  }
+}
+
+/** What is done here, or asked of the leader. */
+interface ForwardedCall<T> {
+  readonly method: PeerMethod;
+  readonly message: () => PeerMessage;
+  readonly here: () => Promise<T>;
+  readonly there: (answer: PeerMessage) => T;
+  /** How long the leader itself may wait. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,92 @@
+/**
+ * What this broker does for others: as the leader of a partition, never anything that it would have to
+ * ask a third one for.
+ */
+import type { OffsetRange } from '#log';
+import type { Offset, TopicPartition } from '#protocol';
+import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#replication';
+import type { CommittedOffset, OffsetSpec, OffsetToCommit } from '../broker.js';
+import type { LeaderAppends } from './leader-append.js';
+import {
+  appendedMessage,
+  fetchedMessage,
+  fetchOf,
+  type LeaderStatus,
+  produceOf,
+} from './peer-messages.js';
+
+interface LeaderParts {
+  readonly replicas: ReplicaManager;
+  readonly appends: LeaderAppends;
+  readonly groups: LedGroups;
+}
+
+/** Committed offsets of the groups whose partition this broker leads. */
+export interface LedGroups {
+  commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
+  committed(group: string): Promise<readonly CommittedOffset[]>;
+}
+
+export function leaderHandlers({ replicas, appends, groups }: LeaderParts): PeerHandlers {
+  const atLeader =
+    <B extends TopicPartition>(
+      handle: (body: B, signal: AbortSignal) => Promise<PeerMessage>,
+    ): PeerHandler =>
+    async ({ body }, { signal }) => {
+      replicas.leaderOrThrow(body as B);
+      return handle(body as B, signal);
+    };
+  return {
+    produce: async (message) => appendedMessage(await appends.append(produceOf(message))),
+    fetch: async (message, { signal }) => {
+      const request = fetchOf(message);
+      replicas.leaderOrThrow(request);
+      return fetchedMessage(await replicas.fetch(request, { ...request, signal }));
+    },
+    'list-offset': atLeader<TopicPartition & { readonly at: OffsetSpec }>(async (target) =>
+      jsonMessage(await replicas.listOffset(target, target.at)),
+    ),
+    'delete-records': atLeader<TopicPartition & { readonly beforeOffset: Offset }>(async (target) =>
+      jsonMessage({ logStartOffset: await replicas.deleteRecords(target, target.beforeOffset) }),
+    ),
+    'give-up-lost-records': atLeader<TopicPartition & { readonly lost: OffsetRange }>(
+      async (target) => {
+        await replicas.giveUpLostRecords(target, target.lost);
+        return jsonMessage({});
+      },
+    ),
+    'partition-status': ({ body }) => {
+      const { partitions } = body as { readonly partitions: readonly TopicPartition[] };
+      return Promise.resolve(jsonMessage({ partitions: statusesOf(replicas, partitions) }));
+    },
+    'commit-offsets': async ({ body }) => {
+      const { group, offsets } = body as { group: string; offsets: readonly OffsetToCommit[] };
+      await groups.commit(group, offsets);
+      return jsonMessage({});
+    },
+    'committed-offsets': async ({ body }) => {
+      const { group } = body as { readonly group: string };
+      return jsonMessage({ offsets: await groups.committed(group) });
+    },
+  };
+}
+
+/** Of those partitions that this broker leads. */
+export function statusesOf(
+  replicas: ReplicaManager,
+  partitions: readonly TopicPartition[],
+): LeaderStatus[] {
+  const statuses: LeaderStatus[] = [];
+  for (const { topic, partition } of partitions) {
+    const led = replicas.partition(topic, partition);
+    if (led?.isLeader !== true) continue;
+    const { logStartOffset, logEndOffset, sizeBytes } = led.log;
+    const { highWatermark } = led;
+    statuses.push({ topic, partition, logStartOffset, highWatermark, logEndOffset, sizeBytes });
+  }
+  return statuses;
+}
+
+function jsonMessage(body: unknown): PeerMessage {
+  return { body, blobs: [] };
+}
