@@ -35,8 +35,19 @@ export default {
       name: 'gateway-uses-the-port',
       comment: 'Transports call the Broker port; only engine/ composes the parts behind it.',
       severity: 'error',
-      from: { path: '^apps/gateway/src/', pathNot: ['^apps/gateway/src/engine/', '\\.test\\.ts$'] },
+      from: {
+        path: '^apps/gateway/src/',
+        pathNot: ['^apps/gateway/src/(engine|cluster-api)/', '\\.test\\.ts$'],
+      },
       to: { path: '^libs/(replication|groups|coordination|producer)/' },
+    },
+    {
+      name: 'cluster-api-carries-peer-calls',
+      comment:
+        'The private listener implements the port Peers of libs/replication, and knows no other.',
+      severity: 'error',
+      from: { path: '^apps/gateway/src/cluster-api/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^libs/(broker|groups|coordination|producer|log)/' },
     },
     {
       name: 'fs-in-runtime-alone',

@@ -1,0 +1,178 @@
+/**
+ * The other brokers over HTTP: `Peers` on the private listeners of the cluster.
+ *
+ * Connections are kept and opened as they are needed. Nothing is tried again here: whether a call may
+ * be repeated is its caller's to know, and `PeerUnreachableError.wasSent` what it needs for that.
+ *
+ * Overlap: calls overlap freely; `close` ends them.
+ */
+import { ProtocolError } from '#protocol';
+import {
+  type PeerCallOptions,
+  type PeerMessage,
+  type PeerMethod,
+  type Peers,
+  PeerUnreachableError,
+} from '#replication';
+import type { Logger } from '#runtime';
+import { OutgoingCall } from './outgoing-call.js';
+import { PeerConnections, type PeerConnectionsOptions } from './peer-connections.js';
+import { type EncodedPeerMessage, encodePeerMessage } from './peer-message-codec.js';
+import {
+  PEER_CONTENT_TYPE,
+  PEER_HEADERS,
+  PEER_PATH,
+  PEER_PROTOCOL_VERSION,
+  type PeerIdentity,
+  peerAuthorization,
+} from './peer-protocol.js';
+import { SparseLog } from './sparse-log.js';
+
+export interface HttpPeersOptions extends PeerIdentity, PeerConnectionsOptions {
+  readonly clusterUuid: string;
+  /** Largest message, sent and taken. */
+  readonly messageBytesMax: number;
+}
+
+/** For metrics. */
+export interface HttpPeersStatus {
+  readonly callsInFlight: number;
+  /** Since the start; those that the other broker answered with an error are among the answered. */
+  readonly callsAnswered: number;
+  readonly callsUnreachable: number;
+}
+
+export class HttpPeers implements Peers {
+  readonly #options: HttpPeersOptions;
+  readonly #addressOf: (brokerId: number) => string | undefined;
+  readonly #log: SparseLog;
+  readonly #headers: readonly string[];
+  readonly #connections = new Map<number, PeerConnections>();
+  #callsInFlight = 0;
+  #callsAnswered = 0;
+  #callsUnreachable = 0;
+  #isClosed = false;
+
+  /** @param addressOf a broker's cluster URL as it registered it; asked with every call */
+  constructor(
+    options: HttpPeersOptions,
+    addressOf: (brokerId: number) => string | undefined,
+    logger: Logger,
+  ) {
+    this.#options = options;
+    this.#addressOf = addressOf;
+    this.#log = new SparseLog(logger);
+    this.#headers = Object.entries({
+      [PEER_HEADERS.authorization]: peerAuthorization(options.clusterSecret),
+      [PEER_HEADERS.cluster]: options.clusterUuid,
+      [PEER_HEADERS.protocol]: String(PEER_PROTOCOL_VERSION),
+      [PEER_HEADERS.caller]: String(options.brokerId),
+      'content-type': PEER_CONTENT_TYPE,
+    }).flat();
+  }
+
+  call(
+    brokerId: number,
+    method: PeerMethod,
+    message: PeerMessage,
+    { timeoutMs, signal }: PeerCallOptions,
+  ): Promise<PeerMessage> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        throw new PeerUnreachableError(brokerId, false, signal.reason);
+      }
+      const connections = this.#connectionsTo(brokerId);
+      const encoded = encodePeerMessage(message);
+      if (encoded.sizeBytes > this.#options.messageBytesMax) throw this.#tooLarge(encoded);
+
+      const finish = (): void => {
+        this.#callsInFlight -= 1;
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const call = new OutgoingCall(brokerId, this.#options.messageBytesMax, {
+        onAnswer: (answer) => {
+          finish();
+          this.#callsAnswered += 1;
+          resolve(answer);
+        },
+        onFailure: (error, isRefused) => {
+          finish();
+          if (error instanceof PeerUnreachableError) this.#callsUnreachable += 1;
+          else this.#callsAnswered += 1;
+          if (isRefused) this.#tellRefusal(brokerId, error);
+          reject(error);
+        },
+      });
+      const onAbort = (): void => {
+        call.giveUp(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        call.giveUp(new Error(`no answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      signal?.addEventListener('abort', onAbort);
+      this.#callsInFlight += 1;
+      const headers = [...this.#headers, PEER_HEADERS.callee, String(brokerId)];
+      const body = bodyOf(encoded);
+      const path = `${PEER_PATH}${method}`;
+      connections.dispatch(method, { method: 'POST', path, headers, body }, call);
+    });
+  }
+
+  status(): HttpPeersStatus {
+    return {
+      callsInFlight: this.#callsInFlight,
+      callsAnswered: this.#callsAnswered,
+      callsUnreachable: this.#callsUnreachable,
+    };
+  }
+
+  /** Ends all calls under way, and their connections. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const all = [...this.#connections.values()];
+    this.#connections.clear();
+    const reason = stoppingError();
+    await Promise.all(all.map((connections) => connections.destroy(reason)));
+  }
+
+  /** @throws PeerUnreachableError for a broker without an address */
+  #connectionsTo(brokerId: number): PeerConnections {
+    if (this.#isClosed) throw new PeerUnreachableError(brokerId, false, stoppingError());
+    const url = this.#addressOf(brokerId);
+    const known = this.#connections.get(brokerId);
+    if (known !== undefined && known.url === url) return known;
+    // It came back elsewhere: what is under way there ends by itself.
+    known?.retire();
+    this.#connections.delete(brokerId);
+    if (url === undefined) {
+      throw new PeerUnreachableError(brokerId, false, new Error('it is not registered'));
+    }
+    const connections = new PeerConnections(url, this.#options);
+    this.#connections.set(brokerId, connections);
+    return connections;
+  }
+
+  #tellRefusal(brokerId: number, { cause }: Error): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `broker ${brokerId} refuses the calls of this broker: ${reason}`;
+    this.#log.warn(String(brokerId), { brokerId }, message);
+  }
+
+  #tooLarge({ sizeBytes }: EncodedPeerMessage): ProtocolError {
+    const { messageBytesMax } = this.#options;
+    return new ProtocolError(
+      'REQUEST_TOO_LARGE',
+      `A message of ${sizeBytes} bytes is above the ${messageBytesMax} between brokers (SLUICE_CLUSTER_MESSAGE_BYTES_MAX).`,
+    );
+  }
+}
+
+function stoppingError(): Error {
+  return new Error('this broker is stopping');
+}
+
+function bodyOf({ chunks, sizeBytes }: EncodedPeerMessage): Buffer {
+  const [first] = chunks;
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, sizeBytes);
+}

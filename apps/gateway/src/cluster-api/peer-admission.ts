@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { ProtocolError } from '#protocol';
+import {
+  isSameAuthorization,
+  PEER_HEADERS,
+  PEER_PROTOCOL_VERSION,
+  PEER_PROTOCOL_VERSION_MIN,
+  type PeerIdentity,
+  peerAuthorization,
+} from './peer-protocol.js';
+
+/** Why a call is not taken, and the HTTP status that says so. */
+export interface PeerRefusal {
+  readonly status: number;
+  readonly error: ProtocolError;
+}
+
+/** Decides by the head of a call whether its caller is a broker of this cluster that means this broker. */
+export class PeerAdmission {
+  readonly #brokerId: number;
+  readonly #authorization: Buffer;
+
+  constructor({ brokerId, clusterSecret }: PeerIdentity) {
+    this.#brokerId = brokerId;
+    this.#authorization = Buffer.from(peerAuthorization(clusterSecret));
+  }
+
+  /** @param clusterUuid undefined as long as this broker has not joined its cluster */
+  refusal(headers: IncomingHttpHeaders, clusterUuid: string | undefined): PeerRefusal | undefined {
+    const me = `broker ${this.#brokerId}`;
+    if (!isSameAuthorization(headers[PEER_HEADERS.authorization], this.#authorization)) {
+      const detail = `The caller does not know the cluster secret of ${me} (SLUICE_CLUSTER_SECRET).`;
+      return { status: 401, error: new ProtocolError('SASL_AUTHENTICATION_FAILED', detail) };
+    }
+    const version = Number(headers[PEER_HEADERS.protocol] ?? Number.NaN);
+    if (!(version >= PEER_PROTOCOL_VERSION_MIN && version <= PEER_PROTOCOL_VERSION)) {
+      const spoken = `versions ${PEER_PROTOCOL_VERSION_MIN} to ${PEER_PROTOCOL_VERSION}`;
+      return mismatch(`The caller speaks protocol version ${version}, ${me} ${spoken}.`);
+    }
+    if (clusterUuid === undefined) return unavailable(`The ${me} has not joined its cluster yet.`);
+    const cluster = headers[PEER_HEADERS.cluster];
+    if (cluster !== clusterUuid) {
+      return mismatch(`The caller is of cluster ${String(cluster)}, ${me} is of ${clusterUuid}.`);
+    }
+    const callee = headers[PEER_HEADERS.callee];
+    if (callee !== String(this.#brokerId)) {
+      const detail = `The caller means broker ${String(callee)}; this is ${me}.`;
+      return { status: 421, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail) };
+    }
+    return undefined;
+  }
+}
+
+/** The broker takes no calls at present. */
+export function unavailable(detail: string): PeerRefusal {
+  return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail) };
+}
+
+function mismatch(detail: string): PeerRefusal {
+  return { status: 403, error: new ProtocolError('CLUSTER_AUTHORIZATION_FAILED', detail) };
+}

@@ -1,0 +1,83 @@
+import { type Dispatcher, Pool } from 'undici';
+import type { PeerMethod } from '#replication';
+import type { PeerTls } from './peer-tls.js';
+
+/**
+ * Calls that may wait for long, and calls that others wait for, do not share connections: a thousand
+ * fetches that wait for records must not stand before one produce.
+ */
+type Lane = 'replication' | 'requests' | 'waiting';
+
+const LANE_OF = {
+  'replica-fetch': 'replication',
+  'epoch-end-offsets': 'replication',
+  produce: 'requests',
+  fetch: 'waiting',
+  'list-offset': 'requests',
+  'delete-records': 'requests',
+  'give-up-lost-records': 'requests',
+  'partition-status': 'requests',
+  'commit-offsets': 'requests',
+  'committed-offsets': 'requests',
+} as const satisfies Record<PeerMethod, Lane>;
+
+/** A connection carries one call at a time; they are opened as they are needed. */
+const CONNECTIONS_MAX: Readonly<Record<Lane, number>> = {
+  replication: 64,
+  requests: 128,
+  waiting: 1024,
+};
+
+/** The listener keeps idle ones for longer, and says so. */
+const KEEP_ALIVE_TIMEOUT_MS = 60_000;
+
+export interface PeerConnectionsOptions {
+  readonly tls: PeerTls | undefined;
+  readonly connectTimeoutMs: number;
+}
+
+/** The connections to one address of one broker. */
+export class PeerConnections {
+  readonly #pools = new Map<Lane, Pool>();
+
+  /** @param url where the broker's private listener is */
+  constructor(
+    readonly url: string,
+    private readonly options: PeerConnectionsOptions,
+  ) {}
+
+  dispatch(
+    method: PeerMethod,
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): void {
+    this.#pool(LANE_OF[method]).dispatch(options, handler);
+  }
+
+  /** Lets go of the connections, each when its call has ended. */
+  retire(): void {
+    for (const pool of this.#pools.values()) void pool.close();
+  }
+
+  /** Ends all calls and connections. */
+  async destroy(reason: Error): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy(reason)));
+  }
+
+  #pool(lane: Lane): Pool {
+    const open = this.#pools.get(lane);
+    if (open !== undefined) return open;
+    const { tls, connectTimeoutMs } = this.options;
+    const pool = new Pool(this.url, {
+      connections: CONNECTIONS_MAX[lane],
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      // A call has a time-out of its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: connectTimeoutMs, ...tls },
+    });
+    this.#pools.set(lane, pool);
+    return pool;
+  }
+}

@@ -1,0 +1,293 @@
+import { connect } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PeerUnreachableError } from '#replication';
+import { silentLogger } from '#runtime';
+import { PeerListenError, PeerListener } from './peer-listener.js';
+import { encodePeerMessage } from './peer-message-codec.js';
+import {
+  CALLEE_ID,
+  CLUSTER_SECRET,
+  CLUSTER_UUID,
+  Happening,
+  KeptLog,
+  LISTENER,
+  message,
+  openListener,
+  openPair,
+  openPeers,
+  urlOf,
+} from './testing/peer-pair.js';
+import { rawCall, rawHeaders, rawRequest, receivedBy } from './testing/raw-call.js';
+
+const TIMEOUT_MS = 20_000;
+const PATIENT = { timeoutMs: TIMEOUT_MS };
+const PRODUCE = 'POST /cluster/v1/produce';
+const NOTHING = Buffer.alloc(0);
+const echo = { produce: () => Promise.resolve(message('served')) };
+
+async function unreachable(call: Promise<unknown>): Promise<PeerUnreachableError> {
+  const outcome = await call.then(
+    () => 'an answer',
+    (error: unknown) => error,
+  );
+  expect(outcome).toBeInstanceOf(PeerUnreachableError);
+  return outcome as PeerUnreachableError;
+}
+
+describe('who may call', () => {
+  test('nobody with another secret; both sides say so', async () => {
+    const log = new KeptLog();
+    const listener = await openListener(echo, {}, log);
+    const peers = openPeers(urlOf(listener), { clusterSecret: 'another one' }, log);
+    const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
+    expect(error).toMatchObject({
+      wasSent: false,
+      cause: {
+        code: 'SASL_AUTHENTICATION_FAILED',
+        message: 'The caller does not know the cluster secret of broker 2 (SLUICE_CLUSTER_SECRET).',
+      },
+    });
+    expect(log.lines.map(({ message: line }) => line)).toEqual([
+      expect.stringMatching(/^a call of another broker is refused: .*SLUICE_CLUSTER_SECRET/),
+      expect.stringMatching(/^broker 2 refuses the calls of this broker: .*SLUICE_CLUSTER_SECRET/),
+    ]);
+    expect(JSON.stringify(log.lines)).not.toContain(CLUSTER_SECRET);
+    expect(listener.status().callsRefused).toBe(1);
+  });
+
+  test('nobody of another cluster', async () => {
+    const listener = await openListener(echo);
+    const other = '00000000-0000-4000-8000-000000000000';
+    const peers = openPeers(urlOf(listener), { clusterUuid: other });
+    const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
+    expect(error).toMatchObject({
+      wasSent: false,
+      cause: { code: 'CLUSTER_AUTHORIZATION_FAILED', message: expect.stringContaining(other) },
+    });
+  });
+
+  test.each([
+    ['no authorization', { authorization: undefined }, '401'],
+    ['an authorization that begins right', { authorization: 'Sluice ' }, '401'],
+    ['no protocol version', { 'sluice-protocol': undefined }, '403'],
+    ['a later protocol version', { 'sluice-protocol': '2' }, '403'],
+    ['no cluster', { 'sluice-cluster': undefined }, '403'],
+    ['another broker in mind', { 'sluice-callee': '9' }, '421'],
+    ['nobody in mind', { 'sluice-callee': undefined }, '421'],
+  ])('nobody with %s', async (_name, changes, status) => {
+    const listener = await openListener(echo);
+    const headers = rawHeaders({ ...changes, 'content-length': '0', connection: 'close' });
+    const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toContain('"kind":"refused"');
+  });
+
+  test('nobody before the broker has joined its cluster', async () => {
+    const listener = new PeerListener(LISTENER, silentLogger);
+    await listener.listen();
+    onTestFinished(() => listener.close(0));
+    const peers = openPeers(urlOf(listener));
+    const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
+    expect(error).toMatchObject({ wasSent: false, cause: { code: 'BROKER_NOT_AVAILABLE' } });
+    listener.serve(CLUSTER_UUID, echo);
+    const answer = await peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    expect(answer.body).toBe('served');
+  });
+
+  test('a caller of large messages hears why it is refused', async () => {
+    const listener = await openListener(echo);
+    const peers = openPeers(urlOf(listener), { clusterSecret: 'another one' });
+    const large = message(null, [Buffer.alloc(20_000_000)]);
+    const error = await unreachable(peers.call(CALLEE_ID, 'produce', large, PATIENT));
+    expect(error.cause).toMatchObject({ code: 'SASL_AUTHENTICATION_FAILED' });
+  });
+});
+
+describe('a caller that does not keep to the protocol', () => {
+  test.each([
+    ['a body that is no message', PRODUCE, 'not a message', '400'],
+    ['an empty body', PRODUCE, '', '400'],
+    ['JSON that is none', PRODUCE, '\0\0\0\x01\0\0\0\0x', '400'],
+    ['a blob that is longer than the body', PRODUCE, '\0\0\0\x01\0\0\0\x01\0\0\0\xff1', '400'],
+    ['a method that there is not', 'POST /cluster/v1/drop-all', '', '404'],
+    ['a method that every object has', 'POST /cluster/v1/constructor', '', '404'],
+    ['another path', 'POST /v1/topics', '', '404'],
+    ['GET', 'GET /cluster/v1/produce', '', '404'],
+  ])('%s', async (_name, requestLine, body, status) => {
+    const listener = await openListener(echo);
+    const bytes = Buffer.from(body, 'latin1');
+    const lengths = { 'content-length': String(bytes.length), connection: 'close' };
+    const answer = await rawCall(listener, rawRequest(requestLine, rawHeaders(lengths), bytes));
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toContain('"outcome":"failed"');
+    expect(listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
+  });
+
+  test('a body of no known length is refused', async () => {
+    const listener = await openListener(echo);
+    const headers = rawHeaders({ 'transfer-encoding': 'chunked' });
+    const body = Buffer.from('0\r\n\r\n');
+    const answer = await rawCall(listener, rawRequest(PRODUCE, headers, body));
+    expect(answer).toMatch(/^HTTP\/1.1 411 /);
+  });
+
+  test('a body above the limit is refused by its head', async () => {
+    const listener = await openListener(echo, { messageBytesMax: 1000 });
+    const headers = rawHeaders({ 'content-length': '1001' });
+    const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(answer).toContain('REQUEST_TOO_LARGE');
+  });
+
+  test('a body that stops arriving is given up, and its memory with it', async () => {
+    const listener = await openListener(echo, { arrivalTimeoutMs: 100 });
+    const headers = rawHeaders({ 'content-length': '5000' });
+    const half = rawRequest(PRODUCE, headers, Buffer.from('half of it'));
+    const answer = await rawCall(listener, half);
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    await expect.poll(() => listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
+  });
+
+  test('a caller that breaks off in the middle leaves nothing behind', async () => {
+    const listener = await openListener(echo);
+    const socket = connect(listener.port, '127.0.0.1');
+    const headers = rawHeaders({ 'content-length': '5000' });
+    socket.write(rawRequest(PRODUCE, headers, Buffer.from('half')));
+    await expect.poll(() => listener.status().callsInFlight).toBe(1);
+    socket.resetAndDestroy();
+    await expect.poll(() => listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
+    const answer = await openPeers(urlOf(listener)).call(
+      CALLEE_ID,
+      'produce',
+      message(null),
+      PATIENT,
+    );
+    expect(answer.body).toBe('served');
+  });
+});
+
+describe('the bounds', () => {
+  test('calls above their number are refused, retriable and surely not done', async () => {
+    const released = new Happening();
+    const { peers, listener } = await openPair(
+      {
+        produce: async () => {
+          await released.happened;
+          return message(null);
+        },
+      },
+      { callsMax: 2 },
+    );
+    const call = (): Promise<unknown> => peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    const holding = [call(), call()];
+    await expect.poll(() => listener.status().callsInFlight).toBe(2);
+    await expect(call()).rejects.toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+      outcome: 'failed',
+      retriable: true,
+      retryAfterMs: 1000,
+    });
+    released.happen();
+    await Promise.all(holding);
+  });
+
+  test('messages above the memory for all are refused, and served when there is room', async () => {
+    const released = new Happening();
+    const { peers, listener } = await openPair(
+      {
+        produce: async () => {
+          await released.happened;
+          return message(null);
+        },
+      },
+      { memoryBytesMax: 250_000 },
+    );
+    const call = (): Promise<unknown> =>
+      peers.call(CALLEE_ID, 'produce', message(null, [Buffer.alloc(100_000)]), PATIENT);
+    const holding = [call(), call()];
+    await expect.poll(() => listener.status().heldBytes).toBeGreaterThan(200_000);
+    await expect(call()).rejects.toMatchObject({ code: 'BUFFER_EXHAUSTED', outcome: 'failed' });
+    released.happen();
+    await Promise.all(holding);
+    await expect.poll(() => listener.status().heldBytes).toBe(0);
+    await call();
+  });
+});
+
+describe('a listener that closes', () => {
+  test('answers what is under way, and refuses what comes after', async () => {
+    const [began, released] = [new Happening(), new Happening()];
+    const { peers, listener } = await openPair({
+      produce: async () => {
+        began.happen();
+        await released.happened;
+        return message('in time');
+      },
+    });
+    const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    await began.happened;
+    const closed = listener.close(TIMEOUT_MS);
+    const late = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
+    expect(late.wasSent).toBe(false);
+    released.happen();
+    expect((await call).body).toBe('in time');
+    await closed;
+  });
+
+  test('does not begin what arrives on an open connection', async () => {
+    const [began, released] = [new Happening(), new Happening()];
+    let served = 0;
+    const listener = await openListener({
+      produce: async () => {
+        served += 1;
+        began.happen();
+        await released.happened;
+        return message('in time');
+      },
+    });
+    const socket = connect(listener.port, '127.0.0.1');
+    const received = receivedBy(socket);
+    const body = Buffer.concat(encodePeerMessage(message(null)).chunks);
+    const headers = rawHeaders({ 'content-length': String(body.length) });
+    const request = rawRequest(PRODUCE, headers, body);
+    socket.write(request);
+    await began.happened;
+    const closed = listener.close(TIMEOUT_MS);
+    socket.write(request);
+    released.happen();
+    await closed;
+    expect(await received).toMatch(/^HTTP\/1.1 200 [^]*connection: close[^]*"in time"/i);
+    expect(served).toBe(1);
+  });
+
+  test('gives up what takes longer than the grace: its signal is aborted, its caller told', async () => {
+    const [began, gone] = [new Happening(), new Happening()];
+    const { peers, listener } = await openPair({
+      fetch: (_message, { signal }) => {
+        signal.addEventListener('abort', () => {
+          gone.happen();
+        });
+        began.happen();
+        return new Promise(() => undefined);
+      },
+    });
+    const call = unreachable(peers.call(CALLEE_ID, 'fetch', message(null), PATIENT));
+    await began.happened;
+    await listener.close(10);
+    expect((await call).wasSent).toBe(true);
+    await gone.happened;
+  });
+
+  test('while nobody calls closes at once, kept connections too', async () => {
+    const { peers, listener } = await openPair(echo);
+    await peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    await listener.close(TIMEOUT_MS);
+  });
+});
+
+test('an address that is taken is an error that names the settings', async () => {
+  const listener = await openListener(echo);
+  const second = new PeerListener({ ...LISTENER, port: listener.port }, silentLogger);
+  await expect(second.listen()).rejects.toThrow(PeerListenError);
+  await expect(second.listen()).rejects.toThrow(/SLUICE_CLUSTER_PORT/);
+});

@@ -1,0 +1,310 @@
+/**
+ * The private listener: where the other brokers of the cluster call this one.
+ *
+ * A plain node:http server, for every record of a cluster passes here. A call is admitted by its head
+ * alone (peer-admission.ts), its body is bounded, and so are all bodies and all calls together.
+ *
+ * Overlap: calls overlap freely. `listen` first, then `serve` once, in the end `close` once.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { ProtocolError } from '#protocol';
+import { NotLeaderError, type PeerHandler, type PeerHandlers, type PeerMethod } from '#replication';
+import type { Logger } from '#runtime';
+import { RequestMemory } from '../http/front/request-memory.js';
+import { IncomingCall } from './incoming-call.js';
+import { PeerAdmission, type PeerRefusal, unavailable } from './peer-admission.js';
+import { decodePeerMessage, MalformedPeerMessageError } from './peer-message-codec.js';
+import { PEER_PATH, type PeerIdentity } from './peer-protocol.js';
+import type { PeerTls } from './peer-tls.js';
+import { SparseLog } from './sparse-log.js';
+
+/** Callers are told, and let go of an idle connection two seconds before: no call meets its end. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Connections beyond the calls: idle ones are kept. */
+const IDLE_CONNECTIONS_MAX = 1024;
+const RETRY_AFTER_MS = 1000;
+
+export interface PeerListenerOptions extends PeerIdentity {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly tls: PeerTls | undefined;
+  /** Largest message that is taken. */
+  readonly messageBytesMax: number;
+  /** Bytes of the messages of all calls under way. */
+  readonly memoryBytesMax: number;
+  /** Calls under way, waiting ones too. */
+  readonly callsMax: number;
+  /** How long a call may take to arrive. */
+  readonly arrivalTimeoutMs: number;
+}
+
+/** For metrics. */
+export interface PeerListenerStatus {
+  readonly callsInFlight: number;
+  readonly heldBytes: number;
+  /** Since the start. */
+  readonly callsRefused: number;
+  readonly callsFailed: number;
+}
+
+/** The private address or port cannot be had. */
+export class PeerListenError extends Error {
+  override readonly name = 'PeerListenError';
+}
+
+export class PeerListener {
+  readonly #options: PeerListenerOptions;
+  readonly #logger: Logger;
+  readonly #admission: PeerAdmission;
+  readonly #memory: RequestMemory;
+  readonly #server: Server;
+  readonly #calls = new Set<IncomingCall>();
+  readonly #refusalLog: SparseLog;
+  #served: { readonly clusterUuid: string; readonly handlers: PeerHandlers } | undefined;
+  #isClosing = false;
+  #onDrained: (() => void) | undefined;
+  #callsRefused = 0;
+  #callsFailed = 0;
+
+  constructor(options: PeerListenerOptions, logger: Logger) {
+    this.#options = options;
+    this.#logger = logger;
+    this.#admission = new PeerAdmission(options);
+    this.#memory = new RequestMemory(options.memoryBytesMax);
+    this.#refusalLog = new SparseLog(logger);
+    this.#server = this.#createServer();
+  }
+
+  /**
+   * Binds the address; calls are refused until `serve`.
+   * @throws PeerListenError
+   */
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      const onError = (cause: Error): void => {
+        const where = `${host}, port ${port} (SLUICE_CLUSTER_HOST, SLUICE_CLUSTER_PORT)`;
+        reject(new PeerListenError(`cannot listen on ${where}: ${cause.message}`, { cause }));
+      };
+      this.#server.once('error', onError);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', onError);
+        resolve();
+      });
+    });
+  }
+
+  /** The port that it listens on. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Takes calls from now on. */
+  serve(clusterUuid: string, handlers: PeerHandlers): void {
+    this.#served = { clusterUuid, handlers };
+  }
+
+  status(): PeerListenerStatus {
+    return {
+      callsInFlight: this.#calls.size,
+      heldBytes: this.#memory.heldBytes,
+      callsRefused: this.#callsRefused,
+      callsFailed: this.#callsFailed,
+    };
+  }
+
+  /**
+   * Takes no more calls and resolves when those under way are answered, or were given up.
+   * @param graceMs how long they may take; then their signals are aborted and connections cut
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => {
+      for (const call of this.#calls) call.abort();
+      this.#server.closeAllConnections();
+    }, graceMs);
+    await this.#drained();
+    clearTimeout(timer);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #drained(): Promise<void> {
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
+  }
+
+  #createServer(): Server {
+    const { tls, arrivalTimeoutMs, callsMax } = this.#options;
+    const serverOptions = {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      requestTimeout: arrivalTimeoutMs,
+      headersTimeout: arrivalTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(arrivalTimeoutMs / 4),
+      noDelay: true,
+    };
+    const server =
+      tls === undefined
+        ? createServer(serverOptions)
+        : createTlsServer({
+            ...serverOptions,
+            ...tls,
+            requestCert: true,
+            rejectUnauthorized: true,
+          });
+    server.maxConnections = callsMax + IDLE_CONNECTIONS_MAX;
+    server.on('request', (request, response) => {
+      this.#handle(request, response);
+    });
+    server.on('tlsClientError', (error: Error) => {
+      this.#refusalLog.warn('tls', { error: error.message }, 'a TLS connection was refused');
+    });
+    return server;
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const call = new IncomingCall(request, response);
+    // A caller that breaks off is heard of by the response's end.
+    request.on('error', () => undefined);
+    const served = this.#served;
+    const refusal = this.#isClosing
+      ? unavailable(`Broker ${this.#options.brokerId} is stopping.`)
+      : this.#admission.refusal(request.headers, served?.clusterUuid);
+    if (refusal !== undefined || served === undefined) {
+      if (refusal !== undefined) this.#refuse(call, refusal);
+      return;
+    }
+    const method = methodOf(request);
+    const handler = Object.hasOwn(served.handlers, method) ? served.handlers[method] : undefined;
+    if (handler === undefined) {
+      call.fail(404, { kind: 'failed', error: this.#unknownMethod(method) });
+      return;
+    }
+    const sizeBytes = Number(request.headers['content-length'] ?? Number.NaN);
+    const overload = this.#overload(sizeBytes);
+    if (overload !== undefined) {
+      // The body is not waited for.
+      response.shouldKeepAlive = false;
+      call.fail(overload.status, { kind: 'failed', error: overload.error });
+      return;
+    }
+    this.#begin(call, sizeBytes);
+    call.readBody(sizeBytes, (body) => {
+      void this.#answer(call, method, handler, body);
+    });
+  }
+
+  #refuse(call: IncomingCall, { status, error }: PeerRefusal): void {
+    this.#callsRefused += 1;
+    if (this.#isClosing) call.response.shouldKeepAlive = false;
+    else {
+      const remoteAddress = call.request.socket.remoteAddress;
+      const fields = { caller: call.caller, remoteAddress, code: error.code };
+      this.#refusalLog.warn(
+        error.code,
+        fields,
+        `a call of another broker is refused: ${error.message}`,
+      );
+    }
+    call.fail(status, { kind: 'refused', error });
+  }
+
+  #overload(sizeBytes: number): PeerRefusal | undefined {
+    const { callsMax, messageBytesMax } = this.#options;
+    if (Number.isNaN(sizeBytes)) {
+      return { status: 411, error: callerBug('The call does not say how long it is.') };
+    }
+    if (sizeBytes > messageBytesMax) {
+      const detail = `A message of ${sizeBytes} bytes is above the ${messageBytesMax} between brokers (SLUICE_CLUSTER_MESSAGE_BYTES_MAX).`;
+      return { status: 413, error: new ProtocolError('REQUEST_TOO_LARGE', detail) };
+    }
+    if (this.#calls.size >= callsMax) {
+      const detail = `Broker ${this.#options.brokerId} has ${callsMax} calls of other brokers under way.`;
+      const options = { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS } as const;
+      return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail, options) };
+    }
+    try {
+      this.#memory.hold(sizeBytes);
+    } catch (error) {
+      if (error instanceof ProtocolError) return { status: 503, error };
+      throw error;
+    }
+    return undefined;
+  }
+
+  #begin(call: IncomingCall, sizeBytes: number): void {
+    this.#calls.add(call);
+    call.response.on('close', () => {
+      this.#calls.delete(call);
+      this.#memory.release(sizeBytes);
+      if (this.#calls.size === 0) this.#onDrained?.();
+    });
+  }
+
+  async #answer(
+    call: IncomingCall,
+    method: PeerMethod,
+    handler: PeerHandler,
+    body: Buffer,
+  ): Promise<void> {
+    try {
+      const answer = await handler(decodePeerMessage(body), call);
+      if (call.isGone) return;
+      if (this.#isClosing) call.response.shouldKeepAlive = false;
+      call.answer(answer);
+    } catch (error) {
+      this.#callsFailed += 1;
+      this.#fail(call, method, error);
+    }
+  }
+
+  #fail(call: IncomingCall, method: PeerMethod, error: unknown): void {
+    if (error instanceof NotLeaderError) {
+      call.fail(409, { kind: 'failed', error });
+      return;
+    }
+    if (error instanceof ProtocolError) {
+      call.fail(422, { kind: 'failed', error });
+      return;
+    }
+    if (error instanceof MalformedPeerMessageError) {
+      this.#logger.error({ method, caller: call.caller, error }, 'a malformed call of a broker');
+      call.fail(400, {
+        kind: 'failed',
+        error: callerBug(`The call is malformed: ${error.message}.`),
+      });
+      return;
+    }
+    if (call.isGone && call.signal.reason === error) return;
+    this.#logger.error({ method, caller: call.caller, error }, 'a call of a broker met a bug');
+    const detail = `Broker ${this.#options.brokerId} met a fault; its log says more.`;
+    call.fail(500, { kind: 'failed', error: new ProtocolError('UNKNOWN_SERVER_ERROR', detail) });
+  }
+
+  #unknownMethod(method: string): ProtocolError {
+    const detail = `Broker ${this.#options.brokerId} does not know the method "${method}".`;
+    return new ProtocolError('BROKER_NOT_AVAILABLE', detail, { outcome: 'failed' });
+  }
+}
+
+/** What the path names, also when there is no such method: its lookup says. */
+function methodOf({ method, url }: IncomingMessage): PeerMethod {
+  const isCall = method === 'POST' && url?.startsWith(PEER_PATH) === true;
+  return (isCall ? url.slice(PEER_PATH.length) : `${method} ${url}`) as PeerMethod;
+}
+
+/** Nothing was done, and another try will not do better. */
+function callerBug(detail: string): ProtocolError {
+  return new ProtocolError('UNKNOWN_SERVER_ERROR', detail, { outcome: 'failed', retriable: false });
+}

@@ -1,0 +1,91 @@
+/**
+ * A peer message as bytes: the body of a call between brokers, and of its answer.
+ *
+ * | pos | size | field |
+ * |---|---|---|
+ * | 0 | 4 | bytes of the JSON part, uint32 |
+ * | 4 | 4 | number of blobs, uint32 |
+ * | 8 | 4 each | bytes of each blob, uint32 |
+ * | | | the JSON part, UTF-8 |
+ * | | | the blobs, one after the other |
+ *
+ * Integers are big-endian. There is nothing after the last blob: a length that does not add up is
+ * found whatever it is. Record batches travel as blobs, neither escaped nor copied.
+ */
+import type { PeerMessage } from '#replication';
+
+const LENGTH_BYTES = 4;
+const FIXED_HEAD_BYTES = 2 * LENGTH_BYTES;
+/** Below this a message is put together in one buffer: a copy is cheaper than another write. */
+const JOINED_BYTES_MAX = 64 * 1024;
+
+/** The bytes do not have the form above. */
+export class MalformedPeerMessageError extends Error {
+  override readonly name = 'MalformedPeerMessageError';
+}
+
+/** A message on its way out. */
+export interface EncodedPeerMessage {
+  readonly sizeBytes: number;
+  /** The bytes in order; the blobs are those of the message, not copies. */
+  readonly chunks: readonly Buffer[];
+}
+
+export function encodePeerMessage({ body, blobs }: PeerMessage): EncodedPeerMessage {
+  // What JSON cannot say (undefined) is null: the method's own check finds it.
+  const json = JSON.stringify(body) ?? 'null';
+  const jsonBytes = Buffer.byteLength(json);
+  const headBytes = FIXED_HEAD_BYTES + blobs.length * LENGTH_BYTES + jsonBytes;
+  let blobsBytes = 0;
+  for (const blob of blobs) blobsBytes += blob.length;
+  const sizeBytes = headBytes + blobsBytes;
+  const isJoined = sizeBytes <= JOINED_BYTES_MAX;
+  const head = Buffer.allocUnsafe(isJoined ? sizeBytes : headBytes);
+  head.writeUInt32BE(jsonBytes, 0);
+  head.writeUInt32BE(blobs.length, LENGTH_BYTES);
+  let at = FIXED_HEAD_BYTES;
+  for (const blob of blobs) at = head.writeUInt32BE(blob.length, at);
+  at += head.write(json, at);
+  if (!isJoined) return { sizeBytes, chunks: [head, ...blobs] };
+  for (const blob of blobs) at += blob.copy(head, at);
+  return { sizeBytes, chunks: [head] };
+}
+
+/**
+ * @param bytes a whole message; the blobs of the result are views of it
+ * @throws MalformedPeerMessageError
+ */
+export function decodePeerMessage(bytes: Buffer): PeerMessage {
+  if (bytes.length < FIXED_HEAD_BYTES) throw malformed(`has ${bytes.length} bytes`);
+  const jsonBytes = bytes.readUInt32BE(0);
+  const blobCount = bytes.readUInt32BE(LENGTH_BYTES);
+  const jsonAt = FIXED_HEAD_BYTES + blobCount * LENGTH_BYTES;
+  if (jsonAt + jsonBytes > bytes.length) {
+    throw malformed(`of ${bytes.length} bytes has no room for its lengths and its JSON part`);
+  }
+  const blobs: Buffer[] = [];
+  let at = jsonAt + jsonBytes;
+  for (let index = 0; index < blobCount; index += 1) {
+    const end = at + bytes.readUInt32BE(FIXED_HEAD_BYTES + index * LENGTH_BYTES);
+    if (end > bytes.length) throw malformed(`ends within blob ${index}`);
+    blobs.push(bytes.subarray(at, end));
+    at = end;
+  }
+  if (at !== bytes.length) throw malformed(`goes on after its last blob`);
+  return { body: parseJson(bytes.toString('utf8', jsonAt, jsonAt + jsonBytes)), blobs };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw malformed('has a JSON part that is none', cause);
+  }
+}
+
+function malformed(what: string, cause?: unknown): MalformedPeerMessageError {
+  return new MalformedPeerMessageError(
+    `a peer message ${what}`,
+    cause === undefined ? undefined : { cause },
+  );
+}

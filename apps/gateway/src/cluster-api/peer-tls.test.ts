@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { PeerUnreachableError } from '#replication';
+import { type PeerTls, PeerTlsFileError, readPeerTls } from './peer-tls.js';
+import { CALLEE_ID, KeptLog, message, openListener, openPeers } from './testing/peer-pair.js';
+
+const PATIENT = { timeoutMs: 20_000 };
+const echo = { produce: () => Promise.resolve(message('served')) };
+
+let folder: string;
+let ours: PeerTls;
+let theirs: PeerTls;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
+  ours = await authority('ours');
+  theirs = await authority('theirs');
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** A certificate authority, and a certificate of it for brokers at 127.0.0.1. */
+async function authority(name: string): Promise<PeerTls> {
+  const file = (suffix: string): string => join(folder, `${name}-${suffix}`);
+  const openssl = (...args: string[]): void => {
+    execFileSync('openssl', args, { stdio: 'pipe' });
+  };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const ca = ['-keyout', file('ca-key.pem'), '-out', file('ca.pem'), '-subj', `/CN=${name}`];
+  openssl('req', '-x509', ...key, ...ca, '-days', '2');
+  const request = ['-keyout', file('key.pem'), '-out', file('request.pem'), '-subj', '/CN=broker'];
+  openssl('req', '-new', ...key, ...request);
+  writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1\n');
+  const signing = ['-CA', file('ca.pem'), '-CAkey', file('ca-key.pem'), '-CAcreateserial'];
+  const certificate = ['-in', file('request.pem'), '-out', file('cert.pem'), '-days', '2'];
+  openssl('x509', '-req', ...certificate, ...signing, '-extfile', file('names'));
+  const tls = await readPeerTls({
+    clusterTlsCaFile: file('ca.pem'),
+    clusterTlsCertFile: file('cert.pem'),
+    clusterTlsKeyFile: file('key.pem'),
+  });
+  if (tls === undefined) throw new Error('no TLS was read');
+  return tls;
+}
+
+describe('TLS between brokers', () => {
+  test('carries calls between brokers of one authority', async () => {
+    const listener = await openListener(echo, { tls: ours });
+    const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls: ours });
+    const large = message(null, [Buffer.alloc(300_000, 1)]);
+    expect((await peers.call(CALLEE_ID, 'produce', large, PATIENT)).body).toBe('served');
+  });
+
+  test('a caller whose certificate is of another authority is not let in', async () => {
+    const log = new KeptLog();
+    const listener = await openListener(echo, { tls: ours }, log);
+    const tls = { ...theirs, ca: ours.ca };
+    const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls });
+    const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    await expect(call).rejects.toThrow(PeerUnreachableError);
+    expect(log.lines.map(({ message: line }) => line)).toEqual(['a TLS connection was refused']);
+  });
+
+  test('a listener whose certificate is of another authority is told nothing', async () => {
+    const listener = await openListener(echo, { tls: { ...theirs, ca: ours.ca } });
+    const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls: ours });
+    const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    await expect(call).rejects.toMatchObject({ name: 'PeerUnreachableError', wasSent: false });
+  });
+
+  test('a caller without TLS is not served', async () => {
+    const listener = await openListener(echo, { tls: ours });
+    const peers = openPeers(`http://127.0.0.1:${listener.port}`);
+    const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
+    await expect(call).rejects.toThrow(PeerUnreachableError);
+  });
+});
+
+describe('the files', () => {
+  test('none: no TLS', async () => {
+    const files = {
+      clusterTlsCaFile: undefined,
+      clusterTlsCertFile: undefined,
+      clusterTlsKeyFile: undefined,
+    };
+    expect(await readPeerTls(files)).toBeUndefined();
+  });
+
+  test('that cannot be read are all named, with their variables', async () => {
+    const notPem = join(folder, 'not-pem');
+    writeFileSync(notPem, 'hello');
+    onTestFinished(() => {
+      rmSync(notPem);
+    });
+    const files = {
+      clusterTlsCaFile: join(folder, 'missing'),
+      clusterTlsCertFile: notPem,
+      clusterTlsKeyFile: folder,
+    };
+    const error = await readPeerTls(files).catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(PeerTlsFileError);
+    expect((error as PeerTlsFileError).problems.toSorted()).toEqual([
+      expect.stringMatching(/^SLUICE_CLUSTER_TLS_CA_FILE is ".*missing"; accepted: .*ENOENT/),
+      expect.stringMatching(/^SLUICE_CLUSTER_TLS_CERT_FILE is .*; accepted: a PEM file$/),
+      expect.stringMatching(/^SLUICE_CLUSTER_TLS_KEY_FILE is .*EISDIR/),
+    ]);
+  });
+});

@@ -1,0 +1,114 @@
+import { onTestFinished } from 'vitest';
+import type { PeerHandlers, PeerMessage } from '#replication';
+import { type LogFields, type Logger, silentLogger } from '#runtime';
+import { HttpPeers, type HttpPeersOptions } from '../http-peers.js';
+import { PeerListener, type PeerListenerOptions } from '../peer-listener.js';
+
+export const CALLER_ID = 1;
+export const CALLEE_ID = 2;
+export const CLUSTER_UUID = '6a1c3f5e-8f0b-4d0e-9d0c-0a7f3d1e2b4c';
+export const CLUSTER_SECRET = 'a secret of test brokers';
+const MIB = 1024 * 1024;
+
+/** Broker 2's listener. */
+export const LISTENER: PeerListenerOptions = {
+  brokerId: CALLEE_ID,
+  clusterSecret: CLUSTER_SECRET,
+  host: '127.0.0.1',
+  port: 0,
+  tls: undefined,
+  messageBytesMax: 64 * MIB,
+  memoryBytesMax: 128 * MIB,
+  callsMax: 1000,
+  arrivalTimeoutMs: 10_000,
+};
+
+const PEERS: HttpPeersOptions = {
+  brokerId: CALLER_ID,
+  clusterSecret: CLUSTER_SECRET,
+  clusterUuid: CLUSTER_UUID,
+  tls: undefined,
+  connectTimeoutMs: 5000,
+  messageBytesMax: 64 * MIB,
+};
+
+/** A listener that serves, closed when the test ends. */
+export async function openListener(
+  handlers: PeerHandlers,
+  options: Partial<PeerListenerOptions> = {},
+  logger: Logger = silentLogger,
+): Promise<PeerListener> {
+  const listener = new PeerListener({ ...LISTENER, ...options }, logger);
+  await listener.listen();
+  listener.serve(CLUSTER_UUID, handlers);
+  onTestFinished(() => listener.close(0));
+  return listener;
+}
+
+/** Calls of broker 1, closed when the test ends. Whatever broker is called is found at `address`. */
+export function openPeers(
+  address: string | undefined | (() => string),
+  options: Partial<HttpPeersOptions> = {},
+  logger: Logger = silentLogger,
+): HttpPeers {
+  const addressOf = typeof address === 'function' ? address : (): string | undefined => address;
+  const peers = new HttpPeers({ ...PEERS, ...options }, addressOf, logger);
+  onTestFinished(() => peers.close());
+  return peers;
+}
+
+export function urlOf(listener: PeerListener): string {
+  return `http://127.0.0.1:${listener.port}`;
+}
+
+/** Broker 1 with an address of broker 2. */
+export async function openPair(
+  handlers: PeerHandlers,
+  options: Partial<PeerListenerOptions> = {},
+): Promise<{ readonly listener: PeerListener; readonly peers: HttpPeers }> {
+  const listener = await openListener(handlers, options);
+  return { listener, peers: openPeers(urlOf(listener)) };
+}
+
+export function message(body: unknown, blobs: readonly Buffer[] = []): PeerMessage {
+  return { body, blobs };
+}
+
+/** Keeps what is logged. */
+export class KeptLog implements Logger {
+  readonly lines: {
+    readonly level: string;
+    readonly fields: LogFields;
+    readonly message: string;
+  }[] = [];
+
+  debug(fields: LogFields, message: string): void {
+    this.lines.push({ level: 'debug', fields, message });
+  }
+
+  info(fields: LogFields, message: string): void {
+    this.lines.push({ level: 'info', fields, message });
+  }
+
+  warn(fields: LogFields, message: string): void {
+    this.lines.push({ level: 'warn', fields, message });
+  }
+
+  error(fields: LogFields, message: string): void {
+    this.lines.push({ level: 'error', fields, message });
+  }
+}
+
+/** Something that happens once, waited for from outside. */
+export class Happening<T = void> {
+  readonly happened: Promise<T>;
+  readonly happen: (value: T) => void;
+
+  constructor() {
+    let resolveHappened: (value: T) => void = () => undefined;
+    this.happened = new Promise((resolve) => {
+      resolveHappened = resolve;
+    });
+    this.happen = resolveHappened;
+  }
+}

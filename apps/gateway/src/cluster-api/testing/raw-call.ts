@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { PeerListener } from '../peer-listener.js';
+import { PEER_HEADERS, peerAuthorization } from '../peer-protocol.js';
+import { CALLEE_ID, CALLER_ID, CLUSTER_SECRET, CLUSTER_UUID } from './peer-pair.js';
+
+/** The headers of a broker of the cluster; undefined leaves one out. */
+export function rawHeaders(
+  changes: Readonly<Record<string, string | undefined>> = {},
+): Readonly<Record<string, string | undefined>> {
+  return {
+    host: 'broker',
+    [PEER_HEADERS.authorization]: peerAuthorization(CLUSTER_SECRET),
+    [PEER_HEADERS.cluster]: CLUSTER_UUID,
+    [PEER_HEADERS.protocol]: '1',
+    [PEER_HEADERS.caller]: String(CALLER_ID),
+    [PEER_HEADERS.callee]: String(CALLEE_ID),
+    ...changes,
+  };
+}
+
+/** A request byte for byte, right or wrong. */
+export function rawRequest(
+  requestLine: string,
+  headers: Readonly<Record<string, string | undefined>>,
+  body: Buffer,
+): Buffer {
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}: ${value}`],
+  );
+  const head = [`${requestLine} HTTP/1.1`, ...lines, '', ''].join('\r\n');
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
+/** All that comes back until the connection is closed. */
+export async function receivedBy(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('error', () => undefined);
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+/** Sends a request on a connection of its own. */
+export function rawCall(listener: PeerListener, request: Buffer): Promise<string> {
+  const socket = connect(listener.port, '127.0.0.1');
+  socket.write(request);
+  return receivedBy(socket);
+}
