@@ -1,0 +1,131 @@
+/**
+ * The part of every broker that watches the others, and decides on leaders while it is the controller.
+ *
+ * All brokers look at all leases all the time. When the controller's is silent for a lease, whoever
+ * notices takes over; the controller declares brokers dead whose leases are silent, elects leaders where
+ * there are none, and gives partitions back to their preferred leaders. Every decision is made on the
+ * state that it is committed on, and holds only while this broker is the controller in its epoch.
+ */
+import {
+  asController,
+  brokerDied,
+  type ControllerMetadata,
+  type CoordinationStore,
+  electLeaders,
+  electPreferredLeaders,
+  takeOverController,
+} from '#coordination';
+import { RepeatedTask } from '#log';
+import type { Clock, Logger, Random, Scheduler } from '#runtime';
+import { LeaseWatch } from './lease-watch.js';
+
+/** Looks in the time of a lease: what a look adds to the time until a death is noticed. */
+const LOOKS_A_LEASE = 12;
+const LOOK_TIMEOUT_MS = 2000;
+/** Looks further apart than this part of a lease prove no silence. */
+const GAP_OF_A_LEASE = 0.5;
+
+interface ControllerOptions {
+  readonly store: CoordinationStore;
+  readonly brokerId: number;
+  readonly leaseMs: number;
+  /** How often partitions are given back to their preferred leaders; 0: never. */
+  readonly preferredLeaderIntervalMs: number;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #watch: LeaseWatch;
+  readonly #looks: RepeatedTask;
+  /** Of the state that was last found to need no election. */
+  #electedVersion = -1;
+  #balancedMs: number;
+
+  constructor(options: ControllerOptions) {
+    const { leaseMs, scheduler, logger, clock } = options;
+    this.#options = options;
+    this.#watch = new LeaseWatch(leaseMs * GAP_OF_A_LEASE);
+    this.#balancedMs = clock.monotonicMs();
+    this.#looks = new RepeatedTask(scheduler, logger, {
+      name: 'controller',
+      intervalMs: leaseMs / LOOKS_A_LEASE,
+      run: () => this.#look(),
+    });
+  }
+
+  /** Whether this broker is the controller, as far as it knows. */
+  get isActive(): boolean {
+    return this.#options.store.state.controller?.id === this.#options.brokerId;
+  }
+
+  /** Looks no more. */
+  stop(): Promise<void> {
+    return this.#looks.stop();
+  }
+
+  async #look(): Promise<void> {
+    const { store, clock } = this.#options;
+    try {
+      const leases = await store.leases(LOOK_TIMEOUT_MS);
+      this.#watch.look(leases, store.state.brokers.keys(), clock.monotonicMs());
+    } catch (error) {
+      this.#watch.lookFailed();
+      throw error;
+    }
+    if (!this.isActive) await this.#maybeTakeOver();
+    const { controller } = store.state;
+    if (controller?.id === this.#options.brokerId) await this.#decide(controller);
+  }
+
+  async #maybeTakeOver(): Promise<void> {
+    const { store, brokerId, leaseMs, logger } = this.#options;
+    const { controller, brokers } = store.state;
+    const isGone =
+      controller === null ||
+      brokers.get(controller.id)?.alive !== true ||
+      this.#watch.silentMs(controller.id) >= leaseMs;
+    if (!isGone) return;
+    await store.update((state) => takeOverController(state, brokerId, controller));
+    if (this.isActive) logger.info({ controller: store.state.controller }, 'controller now');
+  }
+
+  async #decide(controller: ControllerMetadata): Promise<void> {
+    await this.#declareDead(controller);
+    await this.#electMissing(controller);
+    await this.#balance(controller);
+  }
+
+  async #declareDead(controller: ControllerMetadata): Promise<void> {
+    const { store, brokerId, leaseMs, random, logger } = this.#options;
+    for (const { id, brokerEpoch, alive } of store.state.brokers.values()) {
+      if (!alive || id === brokerId || this.#watch.silentMs(id) < leaseMs) continue;
+      logger.warn({ brokerId: id, brokerEpoch }, 'the lease ran out: the broker is taken for dead');
+      await store.update(
+        asController(controller, (state) => brokerDied(state, { id, brokerEpoch }, random)),
+      );
+    }
+  }
+
+  async #electMissing(controller: ControllerMetadata): Promise<void> {
+    const { store, random } = this.#options;
+    if (store.state.version === this.#electedVersion) return;
+    const { version } = await store.update(
+      asController(controller, (state) => electLeaders(state, random)),
+    );
+    this.#electedVersion = version;
+  }
+
+  async #balance(controller: ControllerMetadata): Promise<void> {
+    const { store, clock, random, preferredLeaderIntervalMs: intervalMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (intervalMs === 0 || nowMs - this.#balancedMs < intervalMs) return;
+    this.#balancedMs = nowMs;
+    await store.update(
+      asController(controller, (state) => electPreferredLeaders(state, undefined, random)),
+    );
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * This process as a member of its cluster: it registers, renews its lease, registers again when it was
+ * declared dead and is not, and withdraws before it stops.
+ *
+ * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin. Nothing that
+ * must be right rests on it alone (replication-safety 4.1 and 4.4): it only says when a leader has to
+ * ask its followers whether it still leads.
+ */
+import {
+  BrokerIdTakenError,
+  type CoordinationStore,
+  controlledShutdown,
+  type Registrant,
+  registerBroker,
+} from '#coordination';
+import { ProtocolError } from '#protocol';
+import type { Clock, Logger, Random, Scheduler, Timer } from '#runtime';
+import { LeaseWatch } from './lease-watch.js';
+
+/** Renewals sent in the time of a lease: three of four may be lost. */
+const RENEWALS_A_LEASE = 4;
+/** Part of a lease that its holder does not count on: clocks that run at different rates. */
+const LEASE_MARGIN = 0.1;
+const REGISTER_RETRY_MS = 500;
+
+interface MembershipOptions {
+  readonly store: CoordinationStore;
+  /** Its `expiredBrokerEpoch` is found out by watching. */
+  readonly registrant: Registrant;
+  readonly leaseMs: number;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Called once when another process has this broker id: this one must end. */
+  readonly onFenced: () => void;
+}
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #stopListening: () => void;
+  #brokerEpoch = 0;
+  #leaseEndMs = Number.NEGATIVE_INFINITY;
+  #timer: Timer | undefined;
+  #isRegistering = false;
+  #isEnding = false;
+
+  private constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#stopListening = options.store.onChange((change) => {
+      if (change.kind === 'broker' && change.broker.id === options.registrant.id) this.#look();
+    });
+  }
+
+  /**
+   * Registers, waiting for the store as long as it is away, and begins to renew the lease.
+   * @throws BrokerIdTakenError when a live process with another data directory has the broker id
+   */
+  static async join(options: MembershipOptions): Promise<Membership> {
+    const membership = new Membership(options);
+    try {
+      await membership.#register();
+    } catch (error) {
+      membership.#end();
+      throw error;
+    }
+    membership.#renew();
+    return membership;
+  }
+
+  get brokerId(): number {
+    return this.#options.registrant.id;
+  }
+
+  /** Of this process, as it was last registered. */
+  get brokerEpoch(): number {
+    return this.#brokerEpoch;
+  }
+
+  /** Whether nobody can have declared this broker dead yet. */
+  get isLeaseValid(): boolean {
+    return this.#options.clock.monotonicMs() < this.#leaseEndMs;
+  }
+
+  /** Hands leaderships over and leaves the ISRs, in one commit. Best effort: a stop goes on without. */
+  async withdraw(): Promise<void> {
+    this.#end();
+    const { store, random, logger } = this.#options;
+    const process = { id: this.brokerId, brokerEpoch: this.#brokerEpoch };
+    try {
+      await store.update((state) => controlledShutdown(state, process, random));
+    } catch (error) {
+      logger.warn({ err: error }, 'leaderships were not handed over: others wait for the lease');
+    }
+  }
+
+  /** Stops renewing, without a word to the others. */
+  close(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#isEnding = true;
+    this.#timer?.cancel();
+    this.#stopListening();
+  }
+
+  async #register(): Promise<void> {
+    this.#isRegistering = true;
+    try {
+      for (;;) {
+        try {
+          await this.#registerOnce();
+          return;
+        } catch (error) {
+          if (!isAway(error) || this.#isEnding) throw error;
+          this.#options.logger.warn({ err: error }, 'not registered yet: tried again');
+        }
+        await this.#delay(REGISTER_RETRY_MS);
+      }
+    } finally {
+      this.#isRegistering = false;
+    }
+  }
+
+  async #registerOnce(): Promise<void> {
+    const { store, registrant, random, logger } = this.#options;
+    let expired: number | undefined;
+    for (;;) {
+      try {
+        const claim =
+          expired === undefined ? registrant : { ...registrant, expiredBrokerEpoch: expired };
+        const state = await store.update((before) => registerBroker(before, claim, random));
+        const registered = state.brokers.get(registrant.id);
+        this.#brokerEpoch = registered?.brokerEpoch ?? 0;
+        logger.info({ brokerId: registrant.id, brokerEpoch: this.#brokerEpoch }, 'registered');
+        return;
+      } catch (error) {
+        if (!(error instanceof BrokerIdTakenError) || expired === error.brokerEpoch) throw error;
+        if (!(await this.#isSilent(error))) throw error;
+        expired = error.brokerEpoch;
+      }
+    }
+  }
+
+  /** Watches the process that has our id for a whole lease. */
+  async #isSilent({ brokerId }: BrokerIdTakenError): Promise<boolean> {
+    const { store, leaseMs, clock, logger } = this.#options;
+    logger.info({ brokerId, leaseMs }, 'another data directory has this broker id: is it alive?');
+    const watch = new LeaseWatch(leaseMs);
+    const startMs = clock.monotonicMs();
+    while (watch.silentMs(brokerId) < leaseMs) {
+      const leases = await store.leases(leaseMs);
+      const nowMs = clock.monotonicMs();
+      watch.look(leases, [brokerId], nowMs);
+      // Renewed since the first look: it lives.
+      if (nowMs - startMs > 2 * leaseMs) return false;
+      if (watch.silentMs(brokerId) === 0 && nowMs - startMs > leaseMs) return false;
+      await this.#delay(leaseMs / RENEWALS_A_LEASE / 2);
+    }
+    return true;
+  }
+
+  /** The metadata say something of this broker id. */
+  #look(): void {
+    if (this.#isEnding || this.#isRegistering) return;
+    const { store, registrant, logger, onFenced } = this.#options;
+    const registered = store.state.brokers.get(registrant.id);
+    if (registered === undefined) return;
+    if (registered.brokerEpoch > this.#brokerEpoch) {
+      logger.error({ brokerId: registrant.id }, 'another process has this broker id');
+      this.#end();
+      onFenced();
+    } else if (!registered.alive) {
+      logger.warn({}, 'declared dead while alive: registering again');
+      this.#register().catch((error: unknown) => {
+        if (this.#isEnding) return;
+        logger.error({ err: error }, 'the broker could not be registered again');
+        this.#end();
+        onFenced();
+      });
+    }
+  }
+
+  #renew(): void {
+    const { store, leaseMs, clock, scheduler, logger } = this.#options;
+    const intervalMs = leaseMs / RENEWALS_A_LEASE;
+    const sentMs = clock.monotonicMs();
+    const lease = { brokerId: this.brokerId, brokerEpoch: this.#brokerEpoch };
+    store.renewLease(lease, intervalMs).then(
+      () => {
+        this.#leaseEndMs = Math.max(this.#leaseEndMs, sentMs + leaseMs * (1 - LEASE_MARGIN));
+      },
+      (error: unknown) => logger.debug({ err: error }, 'the lease was not renewed'),
+    );
+    // By the clock, not after the answer: a slow store must not slow the renewals down.
+    this.#timer = scheduler.after(intervalMs, () => {
+      if (!this.#isEnding) this.#renew();
+    });
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.scheduler.after(delayMs, resolve);
+    });
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === 'BROKER_NOT_AVAILABLE';
+}
