@@ -1,5 +1,6 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { assertNever } from '#runtime';
 import { SeededRandom } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { Decision } from '../coordination-store.js';
@@ -89,6 +90,8 @@ function decisionOf(
       return (state) => electPreferredLeaders(state, undefined, random);
     case 'elect':
       return (state) => electLeaders(state, random);
+    default:
+      return assertNever(kind, 'step');
   }
 }
 
