@@ -6,6 +6,7 @@
  *
  * Overlap: calls overlap freely; `close` ends them.
  */
+import { Readable } from 'node:stream';
 import { ProtocolError } from '#protocol';
 import {
   type PeerCallOptions,
@@ -112,7 +113,13 @@ export class HttpPeers implements Peers {
       }, timeoutMs);
       signal?.addEventListener('abort', onAbort);
       this.#callsInFlight += 1;
-      const headers = [...this.#headers, PEER_HEADERS.callee, String(brokerId)];
+      const headers = [
+        ...this.#headers,
+        PEER_HEADERS.callee,
+        String(brokerId),
+        'content-length',
+        String(encoded.sizeBytes),
+      ];
       const body = bodyOf(encoded);
       const path = `${PEER_PATH}${method}`;
       connections.dispatch(method, { method: 'POST', path, headers, body }, call);
@@ -172,7 +179,9 @@ function stoppingError(): Error {
   return new Error('this broker is stopping');
 }
 
-function bodyOf({ chunks, sizeBytes }: EncodedPeerMessage): Buffer {
+/** Large messages go out in their parts: to join them would cost more than to send them. */
+function bodyOf({ chunks }: EncodedPeerMessage): Buffer | Readable {
   const [first] = chunks;
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, sizeBytes);
+  const isWhole = chunks.length === 1 && first !== undefined;
+  return isWhole ? first : Readable.from(chunks, { objectMode: false });
 }

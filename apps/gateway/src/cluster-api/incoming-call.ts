@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PeerMessage } from '#replication';
+import { ArrivingBytes } from './arriving-bytes.js';
 import { encodePeerFailure, type PeerFailure } from './peer-failure-codec.js';
 import { encodePeerMessage } from './peer-message-codec.js';
 import { PEER_CONTENT_TYPE, PEER_HEADERS } from './peer-protocol.js';
@@ -43,16 +44,13 @@ export class IncomingCall {
 
   /** Calls back with the whole body; never, when the caller goes before it is there. */
   readBody(sizeBytes: number, onBody: (body: Buffer) => void): void {
-    let body: Buffer | undefined;
-    let filledBytes = 0;
+    const body = new ArrivingBytes();
+    body.announced(sizeBytes);
     this.request.on('data', (chunk: Buffer) => {
-      // Most bodies come in one piece, which is taken as it is.
-      if (chunk.length === sizeBytes) body = chunk;
-      else chunk.copy((body ??= Buffer.allocUnsafeSlow(sizeBytes)), filledBytes);
-      filledBytes += chunk.length;
+      body.add(chunk);
     });
     this.request.on('end', () => {
-      onBody(body ?? Buffer.alloc(0));
+      onBody(body.whole());
     });
   }
 

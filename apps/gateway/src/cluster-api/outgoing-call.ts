@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { type PeerMessage, PeerUnreachableError } from '#replication';
+import { ArrivingBytes } from './arriving-bytes.js';
 import { decodePeerFailure } from './peer-failure-codec.js';
 import { decodePeerMessage } from './peer-message-codec.js';
 
@@ -22,9 +23,7 @@ const ENDED = new Error('the call ended before it was sent');
 export class OutgoingCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
-  #announcedBytes: number | undefined;
-  readonly #chunks: Buffer[] = [];
-  #receivedBytes = 0;
+  readonly #answer = new ArrivingBytes();
   #hasEnded = false;
 
   constructor(
@@ -52,40 +51,28 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
     this.#status = status;
-    const announced = Number(headers['content-length'] ?? Number.NaN);
-    if (Number.isNaN(announced)) return;
-    this.#announcedBytes = announced;
-    if (announced > this.answerBytesMax) controller.abort(this.#tooLarge(announced));
+    const announcedBytes = Number(headers['content-length'] ?? Number.NaN);
+    if (announcedBytes > this.answerBytesMax) controller.abort(this.#tooLarge(announcedBytes));
+    else this.#answer.announced(announcedBytes);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes > this.answerBytesMax) {
-      controller.abort(this.#tooLarge(this.#receivedBytes));
-      return;
-    }
-    this.#chunks.push(chunk);
+    this.#answer.add(chunk);
+    const { sizeBytes } = this.#answer;
+    if (sizeBytes > this.answerBytesMax) controller.abort(this.#tooLarge(sizeBytes));
   }
 
   onResponseEnd(): void {
     if (this.#hasEnded) return;
-    const body = this.#body();
-    if (this.#status === OK) this.#answer(body);
-    else this.#fail(body);
+    if (this.#status === OK) this.#answered(this.#answer.whole());
+    else this.#failed(this.#answer.whole());
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#unreachable(error);
   }
 
-  #body(): Buffer {
-    const [first] = this.#chunks;
-    return this.#chunks.length === 1 && first !== undefined
-      ? first
-      : Buffer.concat(this.#chunks, this.#receivedBytes);
-  }
-
-  #answer(body: Buffer): void {
+  #answered(body: Buffer): void {
     let message: PeerMessage;
     try {
       message = decodePeerMessage(body);
@@ -97,7 +84,7 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
     this.end.onAnswer(message);
   }
 
-  #fail(body: Buffer): void {
+  #failed(body: Buffer): void {
     const failure = decodePeerFailure(body);
     if (failure === undefined) {
       this.#unreachable(new Error(`the answer has status ${this.#status} and is none of a broker`));
@@ -116,7 +103,6 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   }
 
   #tooLarge(sizeBytes: number): Error {
-    const announced = this.#announcedBytes ?? sizeBytes;
-    return new Error(`an answer of ${announced} bytes is above the ${this.answerBytesMax} taken`);
+    return new Error(`an answer of ${sizeBytes} bytes is above the ${this.answerBytesMax} taken`);
   }
 }
