@@ -54,6 +54,8 @@ export class AppendRound {
   readonly answers: RoundAnswer[] = [];
   /** Appends that write nothing; answered once their original is below the high watermark. */
   readonly duplicates: RoundAnswer[] = [];
+  /** Why it is not in the log, or not known to be. */
+  failure: unknown = undefined;
   recordCount = 0;
   sizeBytes = 0;
   nextOffset: Offset;
@@ -79,6 +81,25 @@ export class AppendRound {
       else this.#take(append);
     }
     return taken;
+  }
+
+  /**
+   * Takes batches of the leader's log, with the offsets and epochs that they have there. Their sequences
+   * were checked by the leader.
+   */
+  copy(batches: readonly RecordBatch[]): void {
+    for (const batch of batches) {
+      this.producers.append(batch, batch.baseOffset, this.limits.nowMs);
+      this.nextOffset = batch.nextOffset;
+      this.#add(batch);
+    }
+  }
+
+  /** Rejects everything that would have been answered with the round. */
+  fail(error: unknown): void {
+    this.failure = error;
+    for (const { append } of this.answers) append.reject(error);
+    for (const { append } of this.duplicates) append.reject(error);
   }
 
   #take(append: PendingAppend): void {
@@ -109,16 +130,20 @@ export class AppendRound {
       stampBatch(batch.bytes, this.nextOffset, append.leaderEpoch);
       this.producers.append(batch, this.nextOffset, this.limits.nowMs);
       this.nextOffset = batch.nextOffset;
-      this.buffers.push(batch.bytes);
-      this.batches.push(batch);
-      this.batchBytes.push(batch.sizeBytes);
-      this.recordCount += batch.recordCount;
-      this.sizeBytes += batch.sizeBytes;
+      this.#add(batch);
       if (batch.isLogAppendTime) logAppendTimeMs = batch.maxTimestamp;
     }
     const lastOffset = this.nextOffset - 1;
     const result = { baseOffset, lastOffset, logAppendTimeMs, isDuplicate: false };
     this.answers.push({ append, result });
+  }
+
+  #add(batch: RecordBatch): void {
+    this.buffers.push(batch.bytes);
+    this.batches.push(batch);
+    this.batchBytes.push(batch.sizeBytes);
+    this.recordCount += batch.recordCount;
+    this.sizeBytes += batch.sizeBytes;
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from '#protocol';
 import { CorruptCheckpointError } from './checkpoint-file.js';
 import { type DamagedRange, DamageList } from './damage.js';
+import { LeaderElections } from './leader-elections.js';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
 import { Log } from './log.js';
 import { type SegmentFile, settleLogFiles } from './log-files.js';
@@ -21,6 +22,7 @@ import { type RecoveredEnd, type RecoveringLog, SegmentRecovery } from './segmen
 import type { TailCache } from './tail-cache.js';
 
 const LEADER_EPOCH_CHECKPOINT = 'leader-epoch-checkpoint';
+const LEADER_ELECTION_CHECKPOINT = 'leader-election-checkpoint';
 
 /** What is known of a log before its directory is looked at. */
 export interface LogDescription {
@@ -78,7 +80,8 @@ export class LogLoader {
     };
     const bounds = { ...description, isClean: description.isClean && !epochs.isLost };
     const end = await this.#findEnd(log, bounds, epochs.isLost ? 0 : description.recoveryPoint);
-    const state = this.#state(description, log, logStart, end);
+    const elections = await this.#openElections(description);
+    const state = this.#state(description, { ...log, elections }, logStart, end);
     epochs.cache.truncateFromEnd(end.logEnd + 1);
     epochs.cache.truncateFromStart(logStart);
     await environment.reserve.run(() => epochs.cache.flush());
@@ -126,6 +129,20 @@ export class LogLoader {
     }
   }
 
+  /** What is lost of them is lost: then the numbers of the epochs alone are compared. */
+  async #openElections({ directory, topicPartition }: LogDescription): Promise<LeaderElections> {
+    const { fileSystem, logger } = this.environment;
+    const path = join(directory, LEADER_ELECTION_CHECKPOINT);
+    try {
+      return await LeaderElections.open(fileSystem, path);
+    } catch (error) {
+      if (!(error instanceof CorruptCheckpointError)) throw error;
+      logger.error({ err: error, ...topicPartition }, 'the ids of leader elections are lost');
+      await fileSystem.rename(path, `${path}.corrupt`);
+      return LeaderElections.open(fileSystem, path);
+    }
+  }
+
   async #findEnd(
     log: RecoveringLog,
     { isClean, recoveryPoint: durable, highWatermark, logStartOffset }: LogDescription,
@@ -153,7 +170,7 @@ export class LogLoader {
 
   #state(
     description: LogDescription,
-    log: RecoveringLog,
+    log: RecoveringLog & Pick<LogState, 'elections'>,
     logStart: Offset,
     end: RecoveredEnd,
   ): LogState {
@@ -185,6 +202,7 @@ export class LogLoader {
         ...this.producerSettings,
       }),
       tail: this.tailCache.partition(),
+      role: 'leader',
       failure: end.lost === undefined ? undefined : endLost(end.lost),
     };
   }

@@ -122,6 +122,39 @@ describe('the log manager', () => {
     expect(names.filter((name) => name.endsWith('-delete'))).toEqual([]);
   });
 
+  it('sets a log aside that it is not to keep, until its topic is deleted', async () => {
+    const broker = new FakeBroker();
+    const manager = await broker.open();
+    await appendValues(await testLog(manager), 'old');
+    await manager.setAside(TOPIC);
+    const fresh = await manager.createLog(TOPIC, 'new-id', topicConfig());
+    expect(fresh.logEndOffset).toBe(0);
+    broker.crash();
+    const again = await broker.open();
+    const [[directory, topicId] = []] = again.strayLogs;
+    expect([directory?.endsWith('-stray'), topicId]).toEqual([true, TOPIC_ID]);
+    expect((await broker.disk.readFile(`/data/${directory}/${LOG_0}`)).length).toBeGreaterThan(0);
+    await again.removeStrays('another-id');
+    expect(again.strayLogs.size).toBe(1);
+    await again.removeStrays(TOPIC_ID);
+    expect(again.strayLogs.size).toBe(0);
+    const names = (await broker.disk.readDirectory('/data')).map(({ name }) => name);
+    expect(names).not.toContain(directory);
+  });
+
+  it('makes no log in the place of one that could not be set aside', async () => {
+    const broker = new FakeBroker();
+    const manager = await broker.open();
+    await appendValues(await testLog(manager), 'old');
+    broker.disk.failNext('rename', 'EIO', { path: '-0', times: 9 });
+    await expect(manager.setAside(TOPIC)).rejects.toThrow();
+    await expect(manager.createLog(TOPIC, 'new-id', topicConfig())).rejects.toMatchObject({
+      code: 'TOPIC_ALREADY_EXISTS',
+    });
+    broker.crash();
+    expect(await readAll(await testLog(await broker.open()))).toEqual([[0, 'old']]);
+  });
+
   it('opens the other logs when one cannot be opened, and leaves that one alone', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();

@@ -27,7 +27,11 @@ import type { HashKey } from './offset-map.js';
 import { readTopicId, writeTopicId } from './partition-metadata.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
-import { DELETED_DIRECTORY_SUFFIX, deletedDirectoryName } from './segment-names.js';
+import {
+  DELETED_DIRECTORY_SUFFIX,
+  formerDirectoryName,
+  STRAY_DIRECTORY_SUFFIX,
+} from './segment-names.js';
 import { writeFailed } from './storage-error.js';
 import { TailCache } from './tail-cache.js';
 
@@ -94,6 +98,8 @@ export class LogManager {
   readonly #unopened = new Map<string, unknown>();
   /** Names of deleted partitions whose directories could not be moved out of the way. */
   readonly #undeleted = new Set<string>();
+  /** Topic ids of the logs that were set aside, by directory name; undefined where that is not known. */
+  readonly #strays = new Map<string, string | undefined>();
   readonly #tasks: RepeatedTask[] = [];
   readonly #cleaner: LogCleaner;
   #isClosed = false;
@@ -220,6 +226,48 @@ export class LogManager {
     await this.#deleteDirectory(name, log.directory);
   }
 
+  /** Directories of logs that were set aside, with the ids of their topics where known. */
+  get strayLogs(): ReadonlyMap<string, string | undefined> {
+    return this.#strays;
+  }
+
+  /**
+   * Closes a log that this broker is not to keep and gives its directory a name with `-stray`, under
+   * which nobody touches it; durable when it resolves. Nothing happens when there is none.
+   */
+  async setAside(topicPartition: TopicPartition): Promise<void> {
+    const name = topicPartitionName(topicPartition);
+    const log = this.#logs.get(name);
+    if (log === undefined) return;
+    this.#logs.delete(name);
+    const { fileSystem, random, logger } = this.ports;
+    const stray = formerDirectoryName(name, random.uuid(), STRAY_DIRECTORY_SUFFIX);
+    try {
+      await log.close();
+      await fileSystem.rename(log.directory, join(this.options.dataDir, stray));
+    } catch (error) {
+      // Until its name is free no log of that name can be made.
+      this.#unopened.set(name, error);
+      throw error;
+    }
+    this.parts.checkpoints.remove(topicPartition);
+    this.#strays.set(stray, log.topicId);
+    await fileSystem.syncDirectory(this.options.dataDir);
+    logger.warn(
+      { ...topicPartition, directory: stray },
+      'a log that is not kept here was set aside',
+    );
+  }
+
+  /** Removes the logs of a deleted topic that were set aside. */
+  async removeStrays(topicId: string): Promise<void> {
+    for (const [directory, ofTopic] of this.#strays) {
+      if (ofTopic !== topicId) continue;
+      await this.ports.fileSystem.removeDirectory(join(this.options.dataDir, directory));
+      this.#strays.delete(directory);
+    }
+  }
+
   /**
    * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log starts,
    * the mark of a clean stop. The mark is left out when a log is not whole or the disk does not take
@@ -256,7 +304,8 @@ export class LogManager {
 
   async #deleteDirectory(name: string, directory: string): Promise<void> {
     const { fileSystem, random } = this.ports;
-    const gone = join(this.options.dataDir, deletedDirectoryName(name, random.uuid()));
+    const formerName = formerDirectoryName(name, random.uuid(), DELETED_DIRECTORY_SUFFIX);
+    const gone = join(this.options.dataDir, formerName);
     await fileSystem.rename(directory, gone);
     this.#undeleted.delete(name);
     await fileSystem.syncDirectory(this.options.dataDir);
@@ -270,7 +319,9 @@ export class LogManager {
       if (!isDirectory) continue;
       const path = join(this.options.dataDir, name);
       if (name.endsWith(DELETED_DIRECTORY_SUFFIX)) await fileSystem.removeDirectory(path);
-      else directories.push(path);
+      else if (name.endsWith(STRAY_DIRECTORY_SUFFIX)) {
+        this.#strays.set(name, await readTopicId(fileSystem, path));
+      } else directories.push(path);
     }
     const loadNext = eachOf(directories.values(), (path) => this.#loadOne(path, isClean));
     await Promise.all(Array.from({ length: LOADED_AT_ONCE }, loadNext));
@@ -321,7 +372,8 @@ export class LogManager {
   async #applyRetention(): Promise<void> {
     const { clock, logger } = this.ports;
     for (const log of this.logs()) {
-      if (!log.isConfigured || !log.isWritable || this.#isClosed) continue;
+      const isDue = log.isConfigured && log.isWritable && log.role === 'leader';
+      if (!isDue || this.#isClosed) continue;
       try {
         await applyRetention(log, clock.nowMs());
       } catch (error) {

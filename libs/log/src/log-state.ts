@@ -10,6 +10,7 @@ import type {
 import type { Clock, DiskReserve, FileSystem, Logger, Scheduler } from '#runtime';
 import type { DamagedRange, DamageList } from './damage.js';
 import type { FilePool } from './file-pool.js';
+import type { LeaderElections } from './leader-elections.js';
 import type { LeaderEpochCache } from './leader-epoch-cache.js';
 import type { LogObserver } from './observer.js';
 import type { ProducerStateManager } from './producer-state.js';
@@ -90,6 +91,7 @@ export interface LogState {
   readonly offsets: LogOffsets;
   readonly segments: SegmentList;
   readonly epochs: LeaderEpochCache;
+  readonly elections: LeaderElections;
   readonly producers: ProducerStateManager;
   readonly tail: PartitionTail;
   readonly damage: DamageList;
@@ -97,6 +99,11 @@ export interface LogState {
   denseFrom: Offset;
   /** First offset that compaction has not looked at; never above `denseFrom`. */
   cleanedEnd: Offset;
+  /**
+   * A leader's log takes new records, a follower's takes copies of its leader's batches. What is deleted
+   * of old records is the leader's decision alone.
+   */
+  role: 'leader' | 'follower';
   /** Why the log takes no more writes. */
   failure: LogFailure | undefined;
 }

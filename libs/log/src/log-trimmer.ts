@@ -13,7 +13,7 @@ import type { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
 import { replayProducers } from './producer-replay.js';
-import type { LogSegment } from './segment.js';
+import { LogSegment } from './segment.js';
 import { writeFailed, writesOffline } from './storage-error.js';
 
 /** Where a log is cut. */
@@ -94,15 +94,39 @@ export class LogTrimmer {
 
   /**
    * Cuts the log at `offset`, or at the first offset of the batch that has it; synced when it resolves.
-   * Waiting retries of what is cut are refused.
+   * Waiting retries of what is cut are refused. Epochs in which nothing below was written are forgotten,
+   * also where there is nothing to cut. Records that are missing at the end are given up when all of
+   * them are cut.
    */
   truncateTo(offset: Offset): Promise<void> {
     return this.writer.exclusive(async () => {
-      if (offset >= this.log.offsets.logEnd) return;
-      assert(offset >= this.log.offsets.logStart, `truncation to ${offset}, below the log start`);
-      if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
+      const { log } = this;
+      const { logStart, logEnd } = log.offsets;
+      assert(offset >= logStart, `truncation to ${offset}, below the log start ${logStart}`);
+      this.#assertMayCut(offset);
       try {
-        await this.#truncate(offset);
+        if (offset < logEnd) {
+          await this.#truncate(offset);
+        } else {
+          log.epochs.truncateFromEnd(logEnd);
+          await log.epochs.flush();
+        }
+      } catch (error) {
+        this.writer.goOffline('a truncation failed', error);
+        throw writeFailed(error);
+      }
+    });
+  }
+
+  /**
+   * Removes everything: the log is empty and begins at `offset`, below or above what it had; durable when
+   * it resolves. A crash amid this leaves the old log from some offset on, or the empty one.
+   */
+  truncateFullyAndStartAt(offset: Offset): Promise<void> {
+    return this.writer.exclusive(async () => {
+      this.#assertMayCut(0);
+      try {
+        await this.#startAt(offset);
       } catch (error) {
         this.writer.goOffline('a truncation failed', error);
         throw writeFailed(error);
@@ -147,28 +171,73 @@ export class LogTrimmer {
     await log.producers.removeSnapshotsBefore(boundary);
   }
 
+  /** A log that takes no writes is not cut, unless all that it lacks is cut away. */
+  #assertMayCut(offset: Offset): void {
+    const { failure } = this.log;
+    if (failure === undefined) return;
+    if (failure.lost === undefined || offset > failure.lost.startOffset) {
+      throw writesOffline(failure, 'failed');
+    }
+  }
+
+  async #startAt(offset: Offset): Promise<void> {
+    const { log, environment } = this;
+    const { offsets } = log;
+    await this.writer.settleRolled();
+    await this.#lowerEnds(Math.min(offset, offsets.logEnd));
+    offsets.logStart = offset as LogStartOffset;
+    await environment.checkpoints.persistLogStartOffsets();
+    this.writer.forgetRolled(0, Number.POSITIVE_INFINITY);
+    await this.#remove(log.segments.all);
+    const empty = await LogSegment.create(environment.files, log.directory, offset);
+    await environment.fileSystem.syncDirectory(log.directory);
+    log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
+    offsets.logEnd = offset as LogEndOffset;
+    offsets.syncedEnd = offset as SyncedEndOffset;
+    offsets.recoveryPoint = offset;
+    offsets.highWatermark = offset as HighWatermark;
+    log.tail.clear();
+    log.damage.dropFrom(0);
+    log.failure = undefined;
+    log.epochs.truncateFromEnd(0);
+    await log.epochs.flush();
+    await log.producers.clear();
+    this.writer.truncated(truncated());
+  }
+
+  /** Takes back, durably, what is said of the offsets from `end` on before they are cut. */
+  async #lowerEnds(end: Offset): Promise<void> {
+    const { offsets } = this.log;
+    const { checkpoints } = this.environment;
+    offsets.syncedEnd = Math.min(offsets.syncedEnd, end) as SyncedEndOffset;
+    offsets.recoveryPoint = Math.min(offsets.recoveryPoint, end);
+    offsets.highWatermark = Math.min(offsets.highWatermark, end) as HighWatermark;
+    // What is appended in the place of compacted records was not compacted itself.
+    this.log.cleanedEnd = Math.min(this.log.cleanedEnd, end);
+    await checkpoints.persistCleanedEnds();
+    await checkpoints.persistRecoveryPoints();
+  }
+
+  /** The newest first, each durably: a crash amid this leaves a log without a gap. */
+  async #remove(segments: readonly LogSegment[]): Promise<void> {
+    const { log, environment } = this;
+    for (const segment of segments.toReversed()) {
+      await segment.remove();
+      await environment.fileSystem.syncDirectory(log.directory);
+    }
+  }
+
   async #truncate(offset: Offset): Promise<void> {
     const { log, environment } = this;
     await this.writer.settleRolled();
     const cut = await this.#cutPlace(offset);
     const { offsets } = log;
-    offsets.syncedEnd = Math.min(offsets.syncedEnd, cut.offset) as SyncedEndOffset;
-    offsets.recoveryPoint = Math.min(offsets.recoveryPoint, cut.offset);
-    offsets.highWatermark = Math.min(offsets.highWatermark, cut.offset) as HighWatermark;
-    // What is appended in the place of compacted records was not compacted itself.
-    log.cleanedEnd = Math.min(log.cleanedEnd, cut.offset);
-    await environment.checkpoints.persistCleanedEnds();
-    await environment.checkpoints.persistRecoveryPoints();
-    const removed = log.segments.all.filter(
-      ({ baseOffset }) => baseOffset > cut.segment.baseOffset,
-    );
-    log.segments.replace(cut.segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
-    this.writer.forgetRolled(cut.segment.baseOffset, Number.POSITIVE_INFINITY);
-    // The newest first, each durably: a crash amid this leaves a log without a gap.
-    for (const segment of removed.toReversed()) {
-      await segment.remove();
-      await environment.fileSystem.syncDirectory(log.directory);
-    }
+    await this.#lowerEnds(cut.offset);
+    const { baseOffset } = cut.segment;
+    const later = log.segments.all.filter((segment) => segment.baseOffset > baseOffset);
+    log.segments.replace(baseOffset + 1, Number.POSITIVE_INFINITY, []);
+    this.writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
+    await this.#remove(later);
     await cut.segment.truncateTo(cut.offset, cut.position);
     await environment.fileSystem.syncDirectory(log.directory);
     offsets.logEnd = cut.offset as LogEndOffset;
@@ -177,10 +246,9 @@ export class LogTrimmer {
     log.denseFrom = Math.min(log.denseFrom, cut.offset);
     log.epochs.truncateFromEnd(cut.offset);
     await log.epochs.flush();
+    log.failure = undefined;
     await replayProducers(log, this.reader, environment.clock.nowMs());
-    this.writer.truncated(
-      new ProtocolError('LEADER_NOT_AVAILABLE', 'The log was truncated.', { outcome: 'unknown' }),
-    );
+    this.writer.truncated(truncated());
   }
 
   /** The first batch that has `offset` or a later one: its place, and where the log will end. */
@@ -287,6 +355,13 @@ export class LogTrimmer {
       if (how === 'one by one') await fileSystem.syncDirectory(this.log.directory);
     }
   }
+}
+
+/** What retries are told that wait for records which are cut. */
+function truncated(): ProtocolError {
+  return new ProtocolError('LEADER_NOT_AVAILABLE', 'The log was truncated.', {
+    outcome: 'unknown',
+  });
 }
 
 function outOfRange(offset: Offset, log: LogState): ProtocolError {

@@ -14,9 +14,10 @@ import {
 } from './append-round.js';
 import { DuplicateAnswers } from './duplicate-answers.js';
 import type { LogEnvironment, LogState } from './log-state.js';
+import type { RecordBatch } from './record-batch.js';
 import { RolledSegments } from './rolled-segments.js';
 import { LogSegment } from './segment.js';
-import { brokerStops, writeFailed, writesOffline } from './storage-error.js';
+import { brokerStops, notLeading, writeFailed, writesOffline } from './storage-error.js';
 
 /** Something that must not happen: the log goes offline rather than on. */
 const UNEXPECTED = 'an unexpected fault';
@@ -44,6 +45,7 @@ export class LogWriter {
   readonly #rolled: RolledSegments;
   readonly #duplicates = new DuplicateAnswers();
   readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
+  #logEndListener: (() => void) | undefined;
   #pending: PendingAppend[] = [];
   /** From when a round is asked for until it has ended. */
   #isRoundUnderWay = false;
@@ -65,6 +67,7 @@ export class LogWriter {
     return new Promise((resolve, reject) => {
       if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
       if (this.#isStopped) throw brokerStops();
+      if (this.log.role !== 'leader') throw notLeading();
       const batches = batchesToAppend(buffers);
       let sizeBytes = 0;
       for (const bytes of buffers) sizeBytes += bytes.length;
@@ -76,6 +79,42 @@ export class LogWriter {
   /** Calls `listener` after every move of the synced end, before the appends are answered. */
   onSyncedEnd(listener: (end: SyncedEndOffset) => void): void {
     this.#syncedEndListeners.push(listener);
+  }
+
+  /** Calls `listener` after every write, before it is synced. One listener. */
+  onLogEnd(listener: () => void): void {
+    this.#logEndListener = listener;
+  }
+
+  /**
+   * Takes no appends from now on: those that wait are refused, and so are retries of batches that may
+   * still be lost. What is being written is answered as it ends.
+   */
+  stopLeading(): void {
+    this.log.role = 'follower';
+    this.#rejectPending(notLeading());
+    this.#duplicates.rejectFrom(0, notLeading('unknown'));
+  }
+
+  /** Whether the log is being closed: nothing may be written any more. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /**
+   * In the lane, of a follower: writes batches as they are, which must follow the log end and fit into
+   * the active segment; synced when it resolves.
+   */
+  async writeCopies(batches: readonly RecordBatch[]): Promise<void> {
+    const { active } = this.log.segments;
+    const handle = await active.file.acquire();
+    const round = this.#newRound(Number.POSITIVE_INFINITY);
+    try {
+      round.copy(batches);
+      if (!(await this.#persistRound(round, handle))) throw round.failure;
+    } finally {
+      active.file.release();
+    }
   }
 
   highWatermarkMoved(): void {
@@ -261,15 +300,8 @@ export class LogWriter {
     const { active } = log.segments;
     const acquired = active.file.acquire();
     const handle = acquired instanceof Promise ? await acquired : acquired;
-    const round = new AppendRound(
-      {
-        logEndOffset: log.offsets.logEnd,
-        leaderEpoch: log.epochs.latestEpoch ?? 0,
-        bytesMax: Math.min(environment.roundBytesMax, this.#segmentBytesMax - active.sizeBytes),
-        nowMs: environment.clock.nowMs(),
-      },
-      log.producers,
-    );
+    const bytesMax = Math.min(environment.roundBytesMax, this.#segmentBytesMax - active.sizeBytes);
+    const round = this.#newRound(bytesMax);
     try {
       this.#pending = this.#pending.slice(round.assemble(this.#pending));
       if (round.buffers.length > 0 && !(await this.#persistRound(round, handle))) return;
@@ -279,11 +311,22 @@ export class LogWriter {
         this.#duplicates.add({ result, resolve, reject }, log.offsets.highWatermark);
       }
     } catch (error) {
-      rejectRound(round, writesOffline({ what: UNEXPECTED, cause: error }, 'unknown'));
+      round.fail(writesOffline({ what: UNEXPECTED, cause: error }, 'unknown'));
       throw error;
     } finally {
       active.file.release();
     }
+  }
+
+  #newRound(bytesMax: number): AppendRound {
+    const { log, environment } = this;
+    const limits = {
+      logEndOffset: log.offsets.logEnd,
+      leaderEpoch: log.epochs.latestEpoch ?? 0,
+      bytesMax,
+      nowMs: environment.clock.nowMs(),
+    };
+    return new AppendRound(limits, log.producers);
   }
 
   /** Writes a round and, with `fsync` durability, syncs it; whether its appends are in the log. */
@@ -315,6 +358,7 @@ export class LogWriter {
       log.tail.append(batch);
     }
     log.offsets.logEnd = round.nextOffset as LogEndOffset;
+    this.#logEndListener?.();
     environment.observer.appended(round.recordCount, round.batchBytes);
   }
 
@@ -330,7 +374,7 @@ export class LogWriter {
       return true;
     } catch (error) {
       this.goOffline('a sync failed', error);
-      rejectRound(round, writesOffline({ what: 'a sync failed', cause: error }, 'unknown'));
+      round.fail(writesOffline({ what: 'a sync failed', cause: error }, 'unknown'));
       return false;
     }
   }
@@ -345,11 +389,11 @@ export class LogWriter {
     } catch (error) {
       const what = 'a failed write could not be taken back';
       this.goOffline(what, error);
-      rejectRound(round, writesOffline({ what, cause: error }, 'unknown'));
+      round.fail(writesOffline({ what, cause: error }, 'unknown'));
       return;
     }
     this.#storageFailed(cause);
-    rejectRound(round, writeFailed(cause));
+    round.fail(writeFailed(cause));
   }
 
   #storageFailed(error: unknown): void {
@@ -392,9 +436,4 @@ export class LogWriter {
   get #segmentBytesMax(): number {
     return this.log.config['segment.bytes'];
   }
-}
-
-function rejectRound(round: AppendRound, error: unknown): void {
-  for (const { append } of round.answers) append.reject(error);
-  for (const { append } of round.duplicates) append.reject(error);
 }

@@ -10,6 +10,8 @@ import type {
 } from '#protocol';
 import type { AppendResult } from './append-round.js';
 import type { DamagedRange } from './damage.js';
+import { FollowerAppends, type LeaderLog } from './follower-appends.js';
+import type { Election } from './leader-elections.js';
 import type { EpochEndOffset } from './leader-epoch-cache.js';
 import { type FoundTimestamp, LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
@@ -19,6 +21,11 @@ import { LostRecords, type OffsetRange } from './lost-records.js';
 import type { RecordBatch } from './record-batch.js';
 import type { LogSegment } from './segment.js';
 import { writeFailed } from './storage-error.js';
+
+/** Where an epoch ends in a log, and which election made it. */
+export interface ElectionEndOffset extends EpochEndOffset {
+  readonly electionId: string | undefined;
+}
 
 /**
  * The log of one partition on this broker: segments of record batches in the directory
@@ -32,6 +39,7 @@ export class Log {
   readonly #writer: LogWriter;
   readonly #reader: LogReader;
   readonly #trimmer: LogTrimmer;
+  readonly #followerAppends: FollowerAppends;
   readonly #lostRecords: LostRecords;
 
   /**
@@ -45,6 +53,7 @@ export class Log {
     this.#writer = new LogWriter(state, environment);
     this.#reader = new LogReader(state, environment);
     this.#trimmer = new LogTrimmer(state, environment, this.#writer, this.#reader);
+    this.#followerAppends = new FollowerAppends(state, environment, this.#writer);
     this.#lostRecords = new LostRecords(state, environment, this.#writer, this.#reader);
   }
 
@@ -62,6 +71,11 @@ export class Log {
 
   get config(): TopicConfig {
     return this.state.config;
+  }
+
+  /** A follower's log takes copies alone, and what is deleted of it is its leader's decision. */
+  get role(): 'leader' | 'follower' {
+    return this.state.role;
   }
 
   /** Whether its config is the topic's; until then nothing of it is deleted. */
@@ -195,10 +209,91 @@ export class Log {
     return this.state.epochs.endOffsetFor(epoch, this.state.offsets.logEnd);
   }
 
+  /**
+   * The end of the greatest epoch at or below `epoch` that is the same election here, as far as ids are
+   * known; undefined when the log has no epoch as low. Above all known epochs it is the log end.
+   */
+  endOffsetForElection(
+    epoch: LeaderEpoch,
+    electionId: string | undefined,
+  ): ElectionEndOffset | undefined {
+    const { epochs, elections, offsets } = this.state;
+    const ownId = elections.idOf(epoch);
+    const isOther = ownId !== undefined && electionId !== undefined && ownId !== electionId;
+    const latest = epochs.latestEpoch ?? -1;
+    const asked = Math.min(isOther ? epoch - 1 : epoch, latest);
+    const end = epochs.endOffsetFor(asked, offsets.logEnd);
+    return end === undefined ? undefined : { ...end, electionId: elections.idOf(end.epoch) };
+  }
+
+  /** The newest leader epoch that this replica has taken part in, with its election where known. */
+  get acceptedElection(): { readonly epoch: LeaderEpoch; readonly electionId: string | undefined } {
+    const { elections, epochs } = this.state;
+    const latest = epochs.latestEpoch ?? -1;
+    const { accepted } = elections;
+    if (accepted !== undefined && accepted.epoch >= latest) return accepted;
+    return { epoch: latest, electionId: elections.idOf(latest) };
+  }
+
+  /** Id of the election by which an epoch of the log was made, where known. */
+  electionIdOf(epoch: LeaderEpoch): string | undefined {
+    return this.state.elections.idOf(epoch);
+  }
+
+  /**
+   * Takes part in an election, unless it is an older one than the newest it has taken part in; durable
+   * when it resolves: from then on nothing is done here for a leader of an earlier epoch
+   * (replication-safety 4.1).
+   * @returns whether the election is the accepted one now
+   */
+  tryAcceptElection(election: Election): Promise<boolean> {
+    return this.#writer.exclusive(async () => {
+      const { elections, epochs } = this.state;
+      if (election.epoch < this.acceptedElection.epoch) return false;
+      try {
+        await elections.accept(
+          election,
+          epochs.entries.map(({ epoch }) => epoch),
+        );
+      } catch (error) {
+        throw writeFailed(error);
+      }
+      return true;
+    });
+  }
+
+  /**
+   * Follows another broker from now on: appends of a leader are refused at once. Resolves when what was
+   * being written is, and epochs are forgotten that nothing was written in.
+   */
+  stopLeading(): Promise<void> {
+    this.#writer.stopLeading();
+    return this.#writer.exclusive(async () => {
+      const { epochs, offsets } = this.state;
+      epochs.truncateFromEnd(offsets.logEnd);
+      try {
+        await epochs.flush();
+      } catch (error) {
+        throw writeFailed(error);
+      }
+    });
+  }
+
+  /**
+   * Appends a leader's batches as they are, one after the other in `bytes`, which must not be touched any
+   * more. Synced when it resolves; where it rejects the first of them may be appended.
+   * @throws ProtocolError CORRUPT_MESSAGE on a wrong CRC or batches that do not follow the log end: nothing
+   *   is appended; KAFKA_STORAGE_ERROR
+   */
+  appendAsFollower(bytes: Buffer, leader: LeaderLog): Promise<void> {
+    return this.#followerAppends.append(bytes, leader);
+  }
+
   /** Begins a leader epoch at the log end; durable when it resolves. Appends of older ones fail. */
   assignLeaderEpoch(epoch: LeaderEpoch): Promise<void> {
     return this.#writer.exclusive(async () => {
       const { epochs, offsets } = this.state;
+      this.state.role = 'leader';
       if (epoch <= (epochs.latestEpoch ?? -1)) return;
       try {
         await epochs.assign(epoch, offsets.logEnd);
@@ -213,6 +308,11 @@ export class Log {
     const { offsets } = this.state;
     offsets.highWatermark = Math.min(offset, offsets.logEnd) as HighWatermark;
     this.#writer.highWatermarkMoved();
+  }
+
+  /** Calls `listener` after every write, when the log end has moved and the synced end may not have. */
+  onLogEnd(listener: () => void): void {
+    this.#writer.onLogEnd(listener);
   }
 
   /** Calls `listener` whenever the synced end has moved, before the appends are answered. */
@@ -241,9 +341,17 @@ export class Log {
     return this.#trimmer.replaceSegments(old, cleaned);
   }
 
-  /** Cuts the log at `offset` or the batch that has it; durable when it resolves. */
+  /**
+   * Cuts the log at `offset`, not below the log start, or the batch that has it, and forgets the epochs
+   * that begin there; durable when it resolves.
+   */
   truncateTo(offset: Offset): Promise<void> {
     return this.#trimmer.truncateTo(offset);
+  }
+
+  /** Removes all records: the log is empty and begins at `offset`; durable when it resolves. */
+  truncateFullyAndStartAt(offset: Offset): Promise<void> {
+    return this.#trimmer.truncateFullyAndStartAt(offset);
   }
 
   /**

@@ -22,16 +22,22 @@ export interface SegmentFileName {
 
 /** A directory with this suffix is a partition that is being deleted. */
 export const DELETED_DIRECTORY_SUFFIX = '-delete';
+/** A directory with this suffix was a partition that this broker does not keep any more. */
+export const STRAY_DIRECTORY_SUFFIX = '-stray';
 
 /** What file systems take of a name, in bytes; topic names have no others than ASCII. */
 const NAME_BYTES_MAX = 255;
 
 /**
- * The directory of a partition that is being deleted: its name, cut where it would be too long, and
- * something that no other has.
+ * The directory of what is no partition of this broker any more: its name, cut where it would be too
+ * long, and something that no other has.
  */
-export function deletedDirectoryName(partitionName: string, uuid: string): string {
-  const suffix = `.${uuid}${DELETED_DIRECTORY_SUFFIX}`;
+export function formerDirectoryName(
+  partitionName: string,
+  uuid: string,
+  kind: typeof DELETED_DIRECTORY_SUFFIX | typeof STRAY_DIRECTORY_SUFFIX,
+): string {
+  const suffix = `.${uuid}${kind}`;
   return `${partitionName.slice(0, NAME_BYTES_MAX - suffix.length)}${suffix}`;
 }
 

@@ -30,6 +30,12 @@ export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolEr
   });
 }
 
+/** An append of a leader to a log that follows another broker's by now. */
+export function notLeading(outcome: Outcome = 'failed'): ProtocolError {
+  const detail = 'Another broker leads the partition by now.';
+  return new ProtocolError('LEADER_NOT_AVAILABLE', detail, { outcome });
+}
+
 /** An append that came after the log was closed. */
 export function brokerStops(): ProtocolError {
   return new ProtocolError('LEADER_NOT_AVAILABLE', 'The broker is stopping.');
