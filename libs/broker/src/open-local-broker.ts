@@ -1,8 +1,8 @@
 /**
- * Puts together a broker of its own: the parts, and the order in which they start and stop.
+ * Opens the only broker of a cluster of one.
  *
- * Start: check whose directory it is, lock it and recover the logs, take the metadata, begin new leader epochs, open
- * the topics. Stop: refuse new produces, write what is buffered, end the waits, close the logs cleanly.
+ * Start: check whose directory it is, lock it and recover the logs, take the metadata, begin new leader
+ * epochs, open the topics.
  */
 import {
   assertOwnDataDir,
@@ -13,22 +13,12 @@ import {
   registerBroker,
   takeOverController,
 } from '#coordination';
-import { OffsetStore, type TopicDirectory } from '#groups';
 import { LogManager } from '#log';
 import { ReplicaManager } from '#replication';
-import type { DiskReserve } from '#runtime';
-import { LocalBroker } from './local-broker.js';
-import type {
-  BrokerStatus,
-  LocalBrokerPorts,
-  LocalBrokerSettings,
-  OpenBroker,
-  PartitionStatus,
-} from './local-broker-options.js';
+import { assembleBroker } from './assemble-broker.js';
+import { byPartition, ledStatuses } from './leader-status.js';
+import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
 import { LocalWriter } from './local-writer.js';
-import { ProducePath } from './produce-path.js';
-import { TopicAdmin } from './topic-admin.js';
-import { TopicRegistry } from './topic-registry.js';
 
 /**
  * Opens the broker of a data directory.
@@ -54,34 +44,33 @@ async function openOn(
   settings: LocalBrokerSettings,
   ports: LocalBrokerPorts,
 ): Promise<OpenBroker> {
-  const { brokerId, rack } = settings;
   const { reserve } = logManager;
   const store = await EmbeddedStore.open({ ...settings, ...ports, reserve });
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
   const delayedFetchesMax = settings.longPollsMax;
   const replicas = new ReplicaManager({ ...settings, ...ports, logManager, delayedFetchesMax });
-  const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
-  const admin = new TopicAdmin({ ...settings, ...ports, store, registry, replicas });
-  const writer = new LocalWriter({ ...settings, ...ports, replicas });
-  const producePath = new ProducePath({ ...settings, ...ports, writer });
-  const topics: TopicDirectory = {
-    topic: (name) => registry.get(name),
-    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
-  };
-  const offsets = new OffsetStore({ ...settings, ...ports, topics });
-  registry.onDeleted = () => offsets.removeStaleOffsets();
-
-  await registerAlone(store, { brokerId, rack }, ports);
+  const { open, registry } = assembleBroker(
+    {
+      logManager,
+      store,
+      producerIds,
+      replicas,
+      writer: new LocalWriter({ ...settings, ...ports, replicas }),
+      partitions: {
+        fetch: (request) => replicas.fetch(request, request),
+        listOffset: (target, at) => replicas.listOffset(target, at),
+        deleteRecords: (target, beforeOffset) => replicas.deleteRecords(target, beforeOffset),
+        giveUpLostRecords: (target, lost) => replicas.giveUpLostRecords(target, lost),
+      },
+      statusesOf: (partitions) => Promise.resolve(byPartition(ledStatuses(replicas, partitions))),
+      groupsOf: (offsets) => offsets,
+    },
+    settings,
+    ports,
+  );
+  await registerAlone(store, settings, ports);
   await registry.open();
-
-  const { url, autoCreateTopics } = settings;
-  const parts = { store, registry, admin, replicas, producePath, offsets, producerIds };
-  return {
-    broker: new LocalBroker({ ...parts, url, autoCreateTopics }),
-    status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
-    endWaits: () => replicas.delayedFetches.end(),
-    close: () => close({ logManager, store, replicas, registry, producePath, offsets }),
-  };
+  return open;
 }
 
 /** Registers the only broker there is: it is its own controller. */
@@ -99,83 +88,3 @@ async function registerAlone(
     ),
   );
 }
-
-interface ClosedParts {
-  readonly logManager: LogManager;
-  readonly store: CoordinationStore;
-  readonly replicas: ReplicaManager;
-  readonly registry: TopicRegistry;
-  readonly producePath: ProducePath;
-  readonly offsets: OffsetStore;
-}
-
-async function close(parts: ClosedParts): Promise<void> {
-  const { logManager, store, replicas, registry, producePath, offsets } = parts;
-  replicas.delayedFetches.end();
-  // At once: what comes from now on is refused.
-  await producePath.close(registry.all());
-  await offsets.close();
-  await registry.close();
-  replicas.close();
-  await store.close();
-  await logManager.close();
-}
-
-interface WatchedParts {
-  readonly registry: TopicRegistry;
-  readonly replicas: ReplicaManager;
-  readonly producePath: ProducePath;
-  readonly offsets: OffsetStore;
-  readonly reserve: DiskReserve;
-}
-
-function statusOf(parts: WatchedParts): BrokerStatus {
-  const { registry, replicas, producePath, offsets, reserve } = parts;
-  const partitions = Array.from(
-    replicas.partitions(),
-    ({ topicPartition, log }): PartitionStatus => {
-      const { logStartOffset, highWatermark, logEndOffset, sizeBytes } = log;
-      return {
-        ...topicPartition,
-        logStartOffset,
-        highWatermark,
-        logEndOffset,
-        sizeBytes,
-        isWritable: log.isWritable,
-        lostRecords: log.lostRecords,
-        damagedRanges: log.damagedRanges.length,
-        offline: undefined,
-      };
-    },
-  );
-  for (const { topic, partition, reason } of replicas.offline()) {
-    partitions.push({ ...UNKNOWN_PARTITION, topic, partition, offline: reason });
-  }
-  const { buffer } = producePath;
-  return {
-    topics: [...registry.all()].length,
-    partitions,
-    disk: reserve.status,
-    bufferTotalBytes: buffer.totalBytes,
-    bufferAvailableBytes: buffer.availableBytes,
-    bufferWaiters: buffer.waiters,
-    bufferExhaustedTotal: buffer.exhaustedTotal,
-    delayedFetches: replicas.delayedFetches.count,
-    delayedFetchesRefusedTotal: replicas.delayedFetches.refusedTotal,
-    committedOffsets: offsets.offsetCount,
-    offsetsExpiredTotal: offsets.expiredTotal,
-    diskReads: replicas.diskReads.running,
-    diskReadsWaiting: replicas.diskReads.waiting,
-  };
-}
-
-/** What is not known of a partition that is offline is null. */
-const UNKNOWN_PARTITION = {
-  logStartOffset: null,
-  highWatermark: null,
-  logEndOffset: null,
-  sizeBytes: null,
-  isWritable: false,
-  lostRecords: undefined,
-  damagedRanges: 0,
-} as const;

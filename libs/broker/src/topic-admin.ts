@@ -11,6 +11,7 @@ import {
   createTopic,
   deleteTopic,
   type MetadataChange,
+  type PartitionMetadata,
   type TopicMetadata,
 } from '#coordination';
 import {
@@ -22,15 +23,18 @@ import {
   TOPIC_CONFIG_KEYS,
   type TopicConfigKey,
   type TopicConfigOverrides,
+  type TopicPartition,
+  topicPartitionName,
 } from '#protocol';
 import { placeReplicas, type ReplicaManager } from '#replication';
-import { type Random, SerialQueue } from '#runtime';
+import { assert, type Random, type Scheduler, SerialQueue } from '#runtime';
 import type {
   AlterTopicRequest,
   CreateTopicRequest,
   PartitionDescription,
   TopicDescription,
 } from './broker.js';
+import type { LeaderStatus } from './leader-status.js';
 import type { Topic } from './topic.js';
 import { type TopicRegistry, unknownTopic } from './topic-registry.js';
 import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
@@ -43,7 +47,16 @@ export interface TopicAdminOptions {
   readonly topicsMax: number;
   readonly partitionsMax: number;
   readonly offsetsTopicPartitions: number;
+  readonly brokerId: number;
+  readonly scheduler: Scheduler;
+  /** Where the logs of partitions begin and end, by name, as far as their leaders answer. */
+  readonly statusesOf: (
+    partitions: readonly TopicPartition[],
+  ) => Promise<ReadonlyMap<string, LeaderStatus>>;
 }
+
+/** How long a new topic may take until all its replicas are there. */
+const READY_WAIT_MS = 10_000;
 
 export class TopicAdmin {
   readonly #options: TopicAdminOptions;
@@ -57,7 +70,7 @@ export class TopicAdmin {
   async create(request: CreateTopicRequest): Promise<TopicDescription> {
     assertTopicName(request.name);
     assertNotInternal(request.name, 'created');
-    return this.describe(await this.#decisions.run(() => this.#create(request)));
+    return this.#describeOne(await this.#decisions.run(() => this.#create(request)));
   }
 
   /** Makes a topic with all defaults, unless there is one by now. */
@@ -85,7 +98,7 @@ export class TopicAdmin {
   async alter(name: string, change: AlterTopicRequest): Promise<TopicDescription> {
     this.#options.registry.getOrThrow(name);
     assertNotInternal(name, 'changed');
-    return this.describe(await this.#decisions.run(() => this.#alter(name, change)));
+    return this.#describeOne(await this.#decisions.run(() => this.#alter(name, change)));
   }
 
   async delete(name: string): Promise<void> {
@@ -96,15 +109,31 @@ export class TopicAdmin {
     await registry.settled();
   }
 
-  describe(topic: Topic): TopicDescription {
-    const { configs, partitions } = topic.metadata;
-    return {
-      name: topic.name,
-      internal: topic.isInternal,
-      configs: effectiveConfigTexts(configs, replicationFactorOf(topic.metadata)),
-      configSources: configSources(configs),
-      partitions: partitions.map((_, number) => this.#describePartition(topic, number)),
-    };
+  /** What is asked of the leaders, and not answered, is null. */
+  async describe(topics: readonly Topic[]): Promise<TopicDescription[]> {
+    const partitions = topics.flatMap(({ name, metadata }) =>
+      metadata.partitions.map((_, partition) => ({ topic: name, partition })),
+    );
+    const statuses = await this.#options.statusesOf(partitions);
+    return topics.map((topic) => {
+      const { configs, partitions: metadata } = topic.metadata;
+      return {
+        name: topic.name,
+        internal: topic.isInternal,
+        configs: effectiveConfigTexts(configs, replicationFactorOf(topic.metadata)),
+        configSources: configSources(configs),
+        partitions: metadata.map((partition, number) => {
+          const name = topicPartitionName({ topic: topic.name, partition: number });
+          return this.#describePartition(number, partition, statuses.get(name));
+        }),
+      };
+    });
+  }
+
+  async #describeOne(topic: Topic): Promise<TopicDescription> {
+    const [description] = await this.describe([topic]);
+    assert(description !== undefined, 'a topic has a description');
+    return description;
   }
 
   async #create(request: CreateTopicRequest): Promise<Topic> {
@@ -114,7 +143,7 @@ export class TopicAdmin {
     const state = await store.update((before) => this.#creation(before, request, id));
     await registry.settled();
     const created = state.topics.get(name);
-    if (created !== undefined && this.#hasOffline(created, 0)) {
+    if (created === undefined || this.#hasOffline(created, 0) || !(await this.#isReady(created))) {
       // Answered as failed, so it must not be there.
       await store.update((before) => deleteTopic(before, name, id));
       await registry.settled();
@@ -204,21 +233,55 @@ export class TopicAdmin {
     return false;
   }
 
-  #describePartition(topic: Topic, number: number): PartitionDescription {
-    const metadata = topic.metadata.partitions[number];
-    const served = topic.partition(number);
+  #describePartition(
+    partition: number,
+    { leader, leaderEpoch, replicas, isr }: PartitionMetadata,
+    status: LeaderStatus | undefined,
+  ): PartitionDescription {
+    // A leader here that cannot open its log is none.
+    const isOffline = leader === this.#options.brokerId && status === undefined;
     return {
-      partition: number,
-      leader: served === undefined ? null : (metadata?.leader ?? null),
-      leaderEpoch: metadata?.leaderEpoch ?? null,
-      replicas: metadata?.replicas ?? [],
-      isr: metadata?.isr ?? [],
-      logStartOffset: served?.log.logStartOffset ?? null,
-      highWatermark: served?.highWatermark ?? null,
-      logEndOffset: served?.log.logEndOffset ?? null,
-      sizeBytes: served?.log.sizeBytes ?? null,
+      partition,
+      leader: isOffline ? null : leader,
+      leaderEpoch,
+      replicas,
+      isr,
+      logStartOffset: status?.logStartOffset ?? null,
+      highWatermark: status?.highWatermark ?? null,
+      logEndOffset: status?.logEndOffset ?? null,
+      sizeBytes: status?.sizeBytes ?? null,
     };
   }
+
+  /**
+   * Waits until the leaders of a new topic's partitions have made their logs, and for a while until
+   * the other live replicas are in sync.
+   * @returns false when a leader has not within that time
+   */
+  #isReady({ name, id }: TopicMetadata): Promise<boolean> {
+    const { store, scheduler } = this.#options;
+    return new Promise((resolve) => {
+      const progress = (): 'made' | 'in sync' | undefined => {
+        const topic = store.state.topics.get(name);
+        if (topic?.id !== id || topic.partitions.some(({ isNew }) => isNew)) return undefined;
+        return topic.partitions.every((one) => isWhole(one, store.state)) ? 'in sync' : 'made';
+      };
+      const end = (isMade: boolean): void => {
+        stopListening();
+        timer.cancel();
+        resolve(isMade);
+      };
+      const stopListening = store.onChange(() => {
+        if (progress() === 'in sync') end(true);
+      });
+      const timer = scheduler.after(READY_WAIT_MS, () => end(progress() !== undefined));
+      if (progress() === 'in sync') end(true);
+    });
+  }
+}
+
+function isWhole({ replicas, isr }: PartitionMetadata, { brokers }: ClusterState): boolean {
+  return replicas.every((id) => isr.includes(id) || brokers.get(id)?.alive !== true);
 }
 
 /** Commits are small and kept for as long as their group: segments small enough to be compacted. */

@@ -1,6 +1,6 @@
 /**
- * The topics that this broker knows: follows the coordination store's changes and applies them one
- * after the other, so that a topic which is deleted and made again is wholly gone in between.
+ * The topics that this broker knows: follows the coordination store's changes and applies those of a
+ * topic one after the other, so that one which is deleted and made again is wholly gone in between.
  *
  * A topic is visible here once its partitions are open, and until its deletion begins to be applied.
  */
@@ -14,12 +14,12 @@ import {
 import type { LogManager } from '#log';
 import { ProtocolError, topicPartitionName } from '#protocol';
 import type { ReplicaManager } from '#replication';
-import type { Logger, Random } from '#runtime';
+import { Limiter, type Logger, type Random } from '#runtime';
 import type { TopicChanged } from './broker.js';
 import { Topic } from './topic.js';
 
-/** Topics opened at the same time at the start. */
-const OPENED_AT_ONCE = 16;
+/** Topics whose changes are applied at the same time. */
+const APPLIED_AT_ONCE = 16;
 
 export interface TopicRegistryOptions {
   readonly store: CoordinationStore;
@@ -35,7 +35,9 @@ export class TopicRegistry {
   readonly #options: TopicRegistryOptions;
   readonly #topics = new Map<string, Topic>();
   readonly #listeners = new Set<(change: TopicChanged) => void>();
-  #lastChange: Promise<void> = Promise.resolve();
+  /** By topic: ends when the last change told so far is applied. */
+  readonly #lastChanges = new Map<string, Promise<void>>();
+  readonly #applying = new Limiter(APPLIED_AT_ONCE);
   #stopListening: () => void = () => undefined;
   /** Called when a topic's logs are gone, before one of its name can be made again. */
   onDeleted: () => Promise<void> = () => Promise.resolve();
@@ -49,11 +51,9 @@ export class TopicRegistry {
     const { store } = this.#options;
     await this.#removeLeftOvers();
     this.#stopListening = store.onChange((change, state) => this.#follow(change, state));
-    const topics = [...store.state.topics.values()].values();
-    const openNext = async (): Promise<void> => {
-      for (const topic of topics) await this.#applyTopic(topic);
-    };
-    await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openNext));
+    for (const topic of store.state.topics.values()) {
+      this.#applyNext(topic.name, () => this.#applyTopic(topic));
+    }
     await this.settled();
   }
 
@@ -80,10 +80,7 @@ export class TopicRegistry {
 
   /** Resolves when all changes told so far are applied. */
   async settled(): Promise<void> {
-    for (let last: Promise<void> | undefined; last !== this.#lastChange; ) {
-      last = this.#lastChange;
-      await last;
-    }
+    while (this.#lastChanges.size > 0) await Promise.all(this.#lastChanges.values());
   }
 
   /** Follows no further changes. */
@@ -116,14 +113,23 @@ export class TopicRegistry {
     }
   }
 
+  /** Changes of one topic are applied in their order, those of several topics together. */
   #applyNext(topic: string, apply: () => Promise<void>): void {
-    this.#lastChange = this.#lastChange.then(apply).catch((error: unknown) => {
-      this.#options.logger.error({ err: error, topic }, 'a change of a topic could not be applied');
-    });
+    const before = this.#lastChanges.get(topic) ?? Promise.resolve();
+    const change = before
+      .then(() => this.#applying.run(apply))
+      .catch((error: unknown) => {
+        const { logger } = this.#options;
+        logger.error({ err: error, topic }, 'a change of a topic could not be applied');
+      })
+      .then(() => {
+        if (this.#lastChanges.get(topic) === change) this.#lastChanges.delete(topic);
+      });
+    this.#lastChanges.set(topic, change);
   }
 
   async #applyTopic(metadata: TopicMetadata): Promise<void> {
-    const { replicas, store } = this.#options;
+    const { replicas } = this.#options;
     await replicas.applyTopic(metadata);
     const present = this.#topics.get(metadata.name);
     if (present === undefined) {
@@ -132,10 +138,22 @@ export class TopicRegistry {
       present.update(metadata);
     }
     this.#tell({ topic: metadata.name, kind: 'present' });
-    if (!metadata.partitions.some((partition) => partition.isNew)) return;
-    if (!this.#isServedHere(metadata)) return;
-    const partitions = [...metadata.partitions.keys()];
-    await store.update((state) => confirmPartitions(state, metadata.name, metadata.id, partitions));
+    void this.#confirmNew(metadata);
+  }
+
+  /** Says of new partitions led here that their logs are made. Tried again with the next change. */
+  async #confirmNew({ name, id, partitions }: TopicMetadata): Promise<void> {
+    const { replicas, store, brokerId, logger } = this.#options;
+    const made = [...partitions.entries()]
+      .filter(([, { isNew, leader }]) => isNew && leader === brokerId)
+      .map(([number]) => number)
+      .filter((number) => replicas.partition(name, number) !== undefined);
+    if (made.length === 0) return;
+    try {
+      await store.update((state) => confirmPartitions(state, name, id, made));
+    } catch (error) {
+      logger.warn({ err: error, topic: name }, 'new partitions could not be confirmed');
+    }
   }
 
   async #removeTopic(name: string, id: string): Promise<void> {
@@ -151,16 +169,6 @@ export class TopicRegistry {
 
   #tell(change: TopicChanged): void {
     for (const listener of this.#listeners) listener(change);
-  }
-
-  /** Whether every partition that this broker keeps is served. */
-  #isServedHere(metadata: TopicMetadata): boolean {
-    const { replicas, brokerId } = this.#options;
-    return metadata.partitions.every(
-      (partition, number) =>
-        !partition.replicas.includes(brokerId) ||
-        replicas.partition(metadata.name, number) !== undefined,
-    );
   }
 
   /**

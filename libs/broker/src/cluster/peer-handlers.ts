@@ -6,14 +6,9 @@ import type { OffsetRange } from '#log';
 import type { Offset, TopicPartition } from '#protocol';
 import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#replication';
 import type { CommittedOffset, OffsetSpec, OffsetToCommit } from '../broker.js';
+import { ledStatuses } from '../leader-status.js';
 import type { LeaderAppends } from './leader-append.js';
-import {
-  appendedMessage,
-  fetchedMessage,
-  fetchOf,
-  type LeaderStatus,
-  produceOf,
-} from './peer-messages.js';
+import { appendedMessage, fetchedMessage, fetchOf, produceOf } from './peer-messages.js';
 
 interface LeaderParts {
   readonly replicas: ReplicaManager;
@@ -57,7 +52,7 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
     ),
     'partition-status': ({ body }) => {
       const { partitions } = body as { readonly partitions: readonly TopicPartition[] };
-      return Promise.resolve(jsonMessage({ partitions: statusesOf(replicas, partitions) }));
+      return Promise.resolve(jsonMessage({ partitions: ledStatuses(replicas, partitions) }));
     },
     'commit-offsets': async ({ body }) => {
       const { group, offsets } = body as { group: string; offsets: readonly OffsetToCommit[] };
@@ -69,22 +64,6 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
       return jsonMessage({ offsets: await groups.committed(group) });
     },
   };
-}
-
-/** Of those partitions that this broker leads. */
-export function statusesOf(
-  replicas: ReplicaManager,
-  partitions: readonly TopicPartition[],
-): LeaderStatus[] {
-  const statuses: LeaderStatus[] = [];
-  for (const { topic, partition } of partitions) {
-    const led = replicas.partition(topic, partition);
-    if (led?.isLeader !== true) continue;
-    const { logStartOffset, logEndOffset, sizeBytes } = led.log;
-    const { highWatermark } = led;
-    statuses.push({ topic, partition, logStartOffset, highWatermark, logEndOffset, sizeBytes });
-  }
-  return statuses;
 }
 
 function jsonMessage(body: unknown): PeerMessage {

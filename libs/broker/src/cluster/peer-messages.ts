@@ -3,8 +3,7 @@
  * or a neighbouring version of it; the listener has checked who calls.
  */
 import { type AppendResult, batchSizeAt, RecordBatch } from '#log';
-import type { LeaderEpoch, Offset, TopicPartition } from '#protocol';
-import { ProtocolError } from '#protocol';
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import type { PeerMessage } from '#replication';
 import type { Acks, FetchRequest, FetchResult } from '../broker.js';
 import type { BatchAppended, LeaderAppend } from './leader-append.js';
@@ -79,12 +78,4 @@ export function fetchedOf({ body, blobs }: PeerMessage): FetchResult {
     throw new ProtocolError('CORRUPT_MESSAGE', 'Another broker sent what is no record batch.');
   });
   return { batches, highWatermark, logStartOffset, logEndOffset, leaderEpoch };
-}
-
-/** Where a partition's log begins and ends on its leader. */
-export interface LeaderStatus extends TopicPartition {
-  readonly logStartOffset: Offset;
-  readonly highWatermark: Offset;
-  readonly logEndOffset: Offset;
-  readonly sizeBytes: number;
 }

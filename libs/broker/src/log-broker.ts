@@ -1,5 +1,4 @@
 import type { CoordinationStore, ProducerIds } from '#coordination';
-import type { OffsetStore } from '#groups';
 import type { OffsetRange } from '#log';
 import {
   isInternalTopic,
@@ -9,7 +8,6 @@ import {
   type TopicPartition,
   topicNameFault,
 } from '#protocol';
-import type { ReplicaManager } from '#replication';
 import type {
   AlterTopicRequest,
   Broker,
@@ -28,32 +26,39 @@ import type {
   TopicDescription,
   TopicLimits,
 } from './broker.js';
+import type { PartitionAccess } from './partition-access.js';
 import type { ProducePath } from './produce-path.js';
 import { limitsOf } from './topic.js';
 import type { TopicAdmin } from './topic-admin.js';
 import { type TopicRegistry, unknownTopic } from './topic-registry.js';
 
-/** The parts behind a `LocalBroker`, each of which does one thing. */
-export interface LocalBrokerParts {
+/** The parts behind a `LogBroker`, each of which does one thing. */
+export interface LogBrokerParts {
   readonly store: CoordinationStore;
   readonly registry: TopicRegistry;
   readonly admin: TopicAdmin;
-  readonly replicas: ReplicaManager;
+  readonly partitions: PartitionAccess;
   readonly producePath: ProducePath;
-  readonly offsets: OffsetStore;
+  readonly groups: GroupOffsets;
   readonly producerIds: ProducerIds;
   readonly url: () => string | null;
   readonly autoCreateTopics: boolean;
 }
 
+/** Committed offsets, wherever the group's partition of the offsets topic is led. See `Broker`. */
+export interface GroupOffsets {
+  commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
+  committed(group: string, topic?: string): Promise<CommittedOffset[]>;
+}
+
 /** What a topic that is made by producing to it has. */
 const AUTO_CREATED_LIMITS: TopicLimits = limitsOf(1, parseTopicConfig({}, 1));
 
-/** The `Broker` of a cluster of one: serves everything from this process. */
-export class LocalBroker implements Broker {
-  readonly #parts: LocalBrokerParts;
+/** The `Broker` on logs of our own: of one process, or of a cluster, as its parts are. */
+export class LogBroker implements Broker {
+  readonly #parts: LogBrokerParts;
 
-  constructor(parts: LocalBrokerParts) {
+  constructor(parts: LogBrokerParts) {
     this.#parts = parts;
   }
 
@@ -77,19 +82,19 @@ export class LocalBroker implements Broker {
     return this.#parts.admin.create(request);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- of a port whose other implementations wait
   async listTopics(options: { readonly includeInternal: boolean }): Promise<TopicDescription[]> {
     const { registry, admin } = this.#parts;
-    return [...registry.all()]
-      .filter((topic) => options.includeInternal || !topic.isInternal)
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-      .map((topic) => admin.describe(topic));
+    const listed = [...registry.all()].filter(
+      (topic) => options.includeInternal || !topic.isInternal,
+    );
+    return admin.describe(listed.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
   }
 
-  // oxlint-disable-next-line typescript/require-await -- as above
   async describeTopic(topic: string): Promise<TopicDescription> {
     const { registry, admin } = this.#parts;
-    return admin.describe(registry.getOrThrow(topic));
+    const [description] = await admin.describe([registry.getOrThrow(topic)]);
+    if (description === undefined) throw unknownTopic(topic);
+    return description;
   }
 
   alterTopic(topic: string, change: AlterTopicRequest): Promise<TopicDescription> {
@@ -122,31 +127,31 @@ export class LocalBroker implements Broker {
   }
 
   fetch(request: FetchRequest): Promise<FetchResult> {
-    return this.#parts.replicas.fetch(request, request);
+    return this.#parts.partitions.fetch(request);
   }
 
   listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
-    return this.#parts.replicas.listOffset(target, at);
+    return this.#parts.partitions.listOffset(target, at);
   }
 
   async deleteRecords(
     target: TopicPartition,
     beforeOffset: Offset,
   ): Promise<{ logStartOffset: Offset }> {
-    return { logStartOffset: await this.#parts.replicas.deleteRecords(target, beforeOffset) };
+    return { logStartOffset: await this.#parts.partitions.deleteRecords(target, beforeOffset) };
   }
 
   // oxlint-disable-next-line typescript/require-await -- what is thrown at once rejects, too
   async giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
-    return this.#parts.replicas.giveUpLostRecords(target, lost);
+    return this.#parts.partitions.giveUpLostRecords(target, lost);
   }
 
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
-    return this.#parts.offsets.commit(group, offsets);
+    return this.#parts.groups.commit(group, offsets);
   }
 
   committedOffsets(group: string, topic?: string): Promise<CommittedOffset[]> {
-    return this.#parts.offsets.committed(group, topic);
+    return this.#parts.groups.committed(group, topic);
   }
 
   async #produceToNew(request: ProduceRequest): Promise<ProduceResult> {

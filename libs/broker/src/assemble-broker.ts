@@ -1,0 +1,157 @@
+/**
+ * Puts a broker together of parts that are the same alone and in a cluster, and of those that are not;
+ * and stops it: refuse new produces, write what is buffered, end the waits, close the logs cleanly.
+ */
+import type { CoordinationStore, ProducerIds } from '#coordination';
+import { OffsetStore, type TopicDirectory } from '#groups';
+import type { LogManager } from '#log';
+import type { ReplicaManager } from '#replication';
+import type { DiskReserve } from '#runtime';
+import type {
+  BrokerStatus,
+  LocalBrokerPorts,
+  LocalBrokerSettings,
+  OpenBroker,
+  PartitionStatus,
+} from './local-broker-options.js';
+import { type GroupOffsets, LogBroker } from './log-broker.js';
+import type { PartitionAccess } from './partition-access.js';
+import type { PartitionWriter } from './partition-writer.js';
+import { ProducePath } from './produce-path.js';
+import { TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
+import { TopicRegistry } from './topic-registry.js';
+
+/** What differs between a broker that is alone and one of many. */
+export interface BrokerVariant {
+  readonly logManager: LogManager;
+  readonly store: CoordinationStore;
+  readonly producerIds: ProducerIds;
+  readonly replicas: ReplicaManager;
+  readonly writer: PartitionWriter;
+  readonly partitions: PartitionAccess;
+  readonly statusesOf: TopicAdminOptions['statusesOf'];
+  /** Made of the offsets that this broker keeps itself. */
+  readonly groupsOf: (offsets: OffsetStore, topics: TopicDirectory) => GroupOffsets;
+}
+
+export interface AssembledBroker {
+  readonly open: OpenBroker;
+  /** To be opened once the broker is registered. */
+  readonly registry: TopicRegistry;
+  readonly offsets: OffsetStore;
+}
+
+export function assembleBroker(
+  variant: BrokerVariant,
+  settings: LocalBrokerSettings,
+  ports: LocalBrokerPorts,
+): AssembledBroker {
+  const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = variant;
+  const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
+  const admin = new TopicAdmin({
+    ...settings,
+    ...ports,
+    store,
+    registry,
+    replicas,
+    statusesOf,
+  });
+  const producePath = new ProducePath({ ...settings, ...ports, writer });
+  const topics: TopicDirectory = {
+    topic: (name) => registry.get(name),
+    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
+  };
+  const offsets = new OffsetStore({ ...settings, ...ports, topics });
+  registry.onDeleted = () => offsets.removeStaleOffsets();
+  const groups = variant.groupsOf(offsets, topics);
+  const { url, autoCreateTopics } = settings;
+  const parts = { store, registry, admin, partitions, producePath, groups, producerIds };
+  const { reserve } = logManager;
+  const open: OpenBroker = {
+    broker: new LogBroker({ ...parts, url, autoCreateTopics }),
+    status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
+    endWaits: () => replicas.delayedFetches.end(),
+    close: () => close({ logManager, store, replicas, registry, producePath, offsets }),
+  };
+  return { open, registry, offsets };
+}
+
+interface ClosedParts {
+  readonly logManager: LogManager;
+  readonly store: CoordinationStore;
+  readonly replicas: ReplicaManager;
+  readonly registry: TopicRegistry;
+  readonly producePath: ProducePath;
+  readonly offsets: OffsetStore;
+}
+
+async function close(parts: ClosedParts): Promise<void> {
+  const { logManager, store, replicas, registry, producePath, offsets } = parts;
+  replicas.delayedFetches.end();
+  // At once: what comes from now on is refused.
+  await producePath.close(registry.all());
+  await offsets.close();
+  await registry.close();
+  replicas.close();
+  await store.close();
+  await logManager.close();
+}
+
+interface WatchedParts {
+  readonly registry: TopicRegistry;
+  readonly replicas: ReplicaManager;
+  readonly producePath: ProducePath;
+  readonly offsets: OffsetStore;
+  readonly reserve: DiskReserve;
+}
+
+function statusOf(parts: WatchedParts): BrokerStatus {
+  const { registry, replicas, producePath, offsets, reserve } = parts;
+  const partitions = Array.from(
+    replicas.partitions(),
+    ({ topicPartition, log }): PartitionStatus => {
+      const { logStartOffset, highWatermark, logEndOffset, sizeBytes } = log;
+      return {
+        ...topicPartition,
+        logStartOffset,
+        highWatermark,
+        logEndOffset,
+        sizeBytes,
+        isWritable: log.isWritable,
+        lostRecords: log.lostRecords,
+        damagedRanges: log.damagedRanges.length,
+        offline: undefined,
+      };
+    },
+  );
+  for (const { topic, partition, reason } of replicas.offline()) {
+    partitions.push({ ...UNKNOWN_PARTITION, topic, partition, offline: reason });
+  }
+  const { buffer } = producePath;
+  return {
+    topics: [...registry.all()].length,
+    partitions,
+    disk: reserve.status,
+    bufferTotalBytes: buffer.totalBytes,
+    bufferAvailableBytes: buffer.availableBytes,
+    bufferWaiters: buffer.waiters,
+    bufferExhaustedTotal: buffer.exhaustedTotal,
+    delayedFetches: replicas.delayedFetches.count,
+    delayedFetchesRefusedTotal: replicas.delayedFetches.refusedTotal,
+    committedOffsets: offsets.offsetCount,
+    offsetsExpiredTotal: offsets.expiredTotal,
+    diskReads: replicas.diskReads.running,
+    diskReadsWaiting: replicas.diskReads.waiting,
+  };
+}
+
+/** What is not known of a partition that is offline is null. */
+const UNKNOWN_PARTITION = {
+  logStartOffset: null,
+  highWatermark: null,
+  logEndOffset: null,
+  sizeBytes: null,
+  isWritable: false,
+  lostRecords: undefined,
+  damagedRanges: 0,
+} as const;

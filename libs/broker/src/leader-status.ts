@@ -1,0 +1,30 @@
+import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
+import type { ReplicaManager } from '#replication';
+
+/** Where a partition's log begins and ends on its leader. */
+export interface LeaderStatus extends TopicPartition {
+  readonly logStartOffset: Offset;
+  readonly highWatermark: Offset;
+  readonly logEndOffset: Offset;
+  readonly sizeBytes: number;
+}
+
+/** Of those partitions that this broker leads. */
+export function ledStatuses(
+  replicas: ReplicaManager,
+  partitions: readonly TopicPartition[],
+): LeaderStatus[] {
+  const statuses: LeaderStatus[] = [];
+  for (const { topic, partition } of partitions) {
+    const led = replicas.partition(topic, partition);
+    if (led?.isLeader !== true) continue;
+    const { logStartOffset, logEndOffset, sizeBytes } = led.log;
+    const { highWatermark } = led;
+    statuses.push({ topic, partition, logStartOffset, highWatermark, logEndOffset, sizeBytes });
+  }
+  return statuses;
+}
+
+export function byPartition(statuses: readonly LeaderStatus[]): Map<string, LeaderStatus> {
+  return new Map(statuses.map((status) => [topicPartitionName(status), status]));
+}
