@@ -12,13 +12,13 @@ describe('settings of the process', () => {
     const exit = await gateway.spawn({
       SLUICE_PORT: 'eighty',
       SLUICE_DURABILITY: 'never',
-      SLUICE_REDIS_URL: 'redis://localhost',
+      SLUICE_REDIS_URL: 'http://:sesame@localhost',
     });
     expect(exit.code).toBe(78);
     expect(gateway.logLines).toEqual([
       'SLUICE_PORT is "eighty"; accepted: a whole number from 0 to 65535',
       'SLUICE_DURABILITY is "never"; accepted: "fsync", "os"',
-      'SLUICE_REDIS_URL is set; accepted: unset (this version runs embedded only: one broker, without Redis)',
+      'SLUICE_REDIS_URL is set; accepted: redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss',
     ]);
     expect(gateway.outputLines).toEqual([]);
   });

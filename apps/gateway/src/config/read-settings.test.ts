@@ -6,6 +6,12 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
   return read.ok ? [] : read.problems;
 }
 
+/** The least that a broker of a cluster is told. */
+const CLUSTER = {
+  SLUICE_REDIS_URL: 'redis://127.0.0.1:6379',
+  SLUICE_CLUSTER_SECRET: '0123456789abcdef',
+};
+
 describe('settings from the environment', () => {
   test('an empty environment gives the documented defaults', () => {
     const read = readSettings({ PATH: '/bin', HOME: '/root' });
@@ -81,17 +87,20 @@ describe('settings from the environment', () => {
   });
 
   test('a Redis URL is refused without being repeated, for it may hold a password', () => {
-    expect(problemsOf({ SLUICE_REDIS_URL: 'redis://:secret@host' })).toEqual([
-      'SLUICE_REDIS_URL is set; accepted: unset (this version runs embedded only: one broker, without Redis)',
-    ]);
+    for (const url of ['http://:sesame@host', 'redis:sesame', 'redis://', 'redis+other://sesame']) {
+      const [problem, ...others] = problemsOf({ ...CLUSTER, SLUICE_REDIS_URL: url });
+      expect(problem).toMatch(/^SLUICE_REDIS_URL is set; accepted: redis:\/\/host:6379, /);
+      expect(problem).not.toContain('sesame');
+      expect(others).toEqual([]);
+    }
   });
 
   test('a misspelt variable is warned about, with the one that was meant', () => {
-    const read = readSettings({ SLUICE_PROT: '1', SLUICE_FROBNICATE: '1', SLUICE_LEASE_MS: '1' });
+    const read = readSettings({ SLUICE_PROT: '1', SLUICE_FROBNICATE: '1', SLUICE_LEASE_MS: '900' });
     expect(read.ok).toBe(true);
     expect(read.warnings).toEqual([
       'SLUICE_FROBNICATE is not a setting and has no effect',
-      'SLUICE_LEASE_MS has no effect: this version runs embedded only: one broker, without Redis',
+      'SLUICE_LEASE_MS has no effect without SLUICE_REDIS_URL',
       'SLUICE_PROT is not a setting and has no effect; did you mean SLUICE_PORT?',
     ]);
   });
@@ -100,5 +109,101 @@ describe('settings from the environment', () => {
     expect(readSettings({ SLUICE_PUBLIC_URL: 'https://example.com/' })).toMatchObject({
       settings: { publicUrl: 'https://example.com' },
     });
+  });
+});
+
+describe('settings of cluster mode', () => {
+  test('a Redis and a secret are enough', () => {
+    expect(readSettings(CLUSTER)).toMatchObject({
+      ok: true,
+      warnings: [],
+      settings: {
+        redisUrl: 'redis://127.0.0.1:6379',
+        clusterHost: '127.0.0.1',
+        clusterPort: 0,
+        clusterUrl: undefined,
+        clusterSecret: '0123456789abcdef',
+        leaseMs: 6000,
+        clusterMessageBytesMax: 67_108_864,
+        clusterMemoryBytes: 268_435_456,
+      },
+    });
+  });
+
+  test.each(['redis+sentinel://a,b/main', 'rediss+cluster://u:p@a:1,b:2', 'rediss://:p@[::1]/3'])(
+    'Redis at %s is taken',
+    (url) => {
+      expect(problemsOf({ ...CLUSTER, SLUICE_REDIS_URL: url })).toEqual([]);
+    },
+  );
+
+  test('the secret is required, and a short one refused without being repeated', () => {
+    const accepted = '16 to 1024 printable characters without spaces';
+    expect(problemsOf({ SLUICE_REDIS_URL: 'redis://a' })).toEqual([
+      `SLUICE_CLUSTER_SECRET is not set; accepted: ${accepted}, the same for all brokers`,
+    ]);
+    expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_SECRET: 'short' })).toEqual([
+      `SLUICE_CLUSTER_SECRET is set; accepted: ${accepted}`,
+    ]);
+  });
+
+  test.each([{ SLUICE_HOST: '0.0.0.0' }, { SLUICE_CLUSTER_HOST: '::' }])(
+    'bound to all addresses it must be told how others reach it: %j',
+    (hosts) => {
+      expect(problemsOf({ ...CLUSTER, ...hosts })).toEqual([
+        expect.stringMatching(
+          /^SLUICE_CLUSTER_URL is not set; accepted: .* bound to all addresses/,
+        ),
+      ]);
+      const url = { SLUICE_CLUSTER_URL: 'http://broker-1:9080', SLUICE_CLUSTER_PORT: '9080' };
+      expect(problemsOf({ ...CLUSTER, ...hosts, ...url })).toEqual([]);
+    },
+  );
+
+  test('a cluster URL names the port that is listened on', () => {
+    expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_URL: 'http://broker-1:9080' })).toEqual([
+      'SLUICE_CLUSTER_PORT is "0"; accepted: a whole number from 1 to 65535, for SLUICE_CLUSTER_URL names a port',
+    ]);
+  });
+
+  test.each(['http://a/path', 'http://u:p@a', 'ftp://a', 'http://a?x=1', 'a:80'])(
+    'the cluster URL %s is refused',
+    (url) => {
+      expect(
+        problemsOf({ ...CLUSTER, SLUICE_CLUSTER_URL: url, SLUICE_CLUSTER_PORT: '1' }),
+      ).toHaveLength(1);
+    },
+  );
+
+  test('TLS takes three files and a URL with https', () => {
+    const url = { SLUICE_CLUSTER_URL: 'http://a:1', SLUICE_CLUSTER_PORT: '1' };
+    const cert = { SLUICE_CLUSTER_TLS_CERT_FILE: 'cert.pem' };
+    expect(problemsOf({ ...CLUSTER, ...url, ...cert })).toEqual([
+      'SLUICE_CLUSTER_TLS_CA_FILE is not set; accepted: a path, for TLS takes all three files',
+      'SLUICE_CLUSTER_TLS_KEY_FILE is not set; accepted: a path, for TLS takes all three files',
+      'SLUICE_CLUSTER_URL is "http://a:1"; accepted: a URL with https://, for there are TLS files',
+    ]);
+    expect(
+      problemsOf({ ...CLUSTER, SLUICE_CLUSTER_URL: 'https://a:1', SLUICE_CLUSTER_PORT: '1' }),
+    ).toEqual([
+      'SLUICE_CLUSTER_URL is "https://a:1"; accepted: a URL with http://, for there are no TLS files',
+    ]);
+  });
+
+  test('what may be produced or fetched at once must fit a message between brokers', () => {
+    expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_MESSAGE_BYTES_MAX: '2000000' })).toEqual([
+      'SLUICE_CLUSTER_MESSAGE_BYTES_MAX is "2000000"; accepted: at least twice SLUICE_REQUEST_BYTES_MAX and SLUICE_REPLICA_FETCH_RESPONSE_MAX_BYTES (33554432)',
+    ]);
+    expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_MEMORY_BYTES: '2000000' })).toEqual([
+      'SLUICE_CLUSTER_MEMORY_BYTES is "2000000"; accepted: at least SLUICE_CLUSTER_MESSAGE_BYTES_MAX (67108864)',
+    ]);
+    const large = { SLUICE_REQUEST_BYTES_MAX: '33554432' };
+    expect(readSettings({ ...CLUSTER, ...large })).toMatchObject({
+      settings: { clusterMessageBytesMax: 134_217_728, clusterMemoryBytes: 536_870_912 },
+    });
+  });
+
+  test('one broker alone needs none of it', () => {
+    expect(problemsOf({ SLUICE_HOST: '0.0.0.0', SLUICE_CLUSTER_TLS_CA_FILE: 'a' })).toEqual([]);
   });
 });

@@ -1,11 +1,10 @@
-import type { Setting } from './setting.js';
 import {
-  CLUSTER_VARIABLES,
-  EMBEDDED_ONLY,
-  SETTINGS,
-  type SettingName,
-  type Settings,
-} from './settings.js';
+  CLUSTER_SETTINGS,
+  clusterContradictions,
+  derivedClusterSettings,
+} from './cluster-settings.js';
+import type { Setting } from './setting.js';
+import { SETTINGS, type SettingName, type Settings } from './settings.js';
 
 /** What was found in the environment. */
 export type ReadSettings =
@@ -33,7 +32,6 @@ export function readSettings(environment: Environment): ReadSettings {
     if (parsed?.ok === false) problems.push(problem(setting, String(given)));
     values[name] = parsed?.ok === true ? parsed.value : undefined;
   }
-  if ((environment['SLUICE_REDIS_URL'] ?? '') !== '') problems.push(redisProblem());
   if (problems.length === 0) {
     const settings = withDerivedDefaults(values);
     problems.push(...contradictions(settings));
@@ -47,6 +45,7 @@ function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Setting
   const read = values as unknown as Settings;
   return {
     ...read,
+    ...derivedClusterSettings(read),
     syncsInFlightMax: read.syncsInFlightMax ?? Math.floor((read.ioThreads * 3) / 4),
     corsOrigins: read.corsOrigins ?? [],
   };
@@ -54,7 +53,9 @@ function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Setting
 
 /** Values that are fine alone and not together. */
 function contradictions(settings: Settings): string[] {
-  const found: string[] = [];
+  const found = clusterContradictions(settings).map(({ variable, given, accepts }) =>
+    line(variable, given, accepts),
+  );
   if (settings.syncsInFlightMax >= settings.ioThreads) {
     found.push(
       line(
@@ -76,29 +77,28 @@ function contradictions(settings: Settings): string[] {
   return found;
 }
 
+/** A secret is not repeated: a Redis URL may hold a password. */
 function problem(setting: Setting<unknown>, given: string): string {
+  if (setting.isSecret === true) return `${setting.variable} is set; accepted: ${setting.accepts}`;
   return line(setting.variable, given, setting.accepts);
 }
 
-/** The URL is not repeated: it may hold a password. */
-function redisProblem(): string {
-  return `SLUICE_REDIS_URL is set; accepted: unset (${EMBEDDED_ONLY})`;
-}
-
-function line(variable: string, given: string, accepts: string): string {
-  return `${variable} is ${JSON.stringify(given)}; accepted: ${accepts}`;
+function line(variable: string, given: string | undefined, accepts: string): string {
+  const value = given === undefined ? 'not set' : JSON.stringify(given);
+  return `${variable} is ${value}; accepted: ${accepts}`;
 }
 
 /** Variables with our prefix that nothing reads: a typing error must not pass in silence. */
 function warningsOf(environment: Environment): string[] {
   const known = Object.values(SETTINGS).map((setting): string => setting.variable);
-  const clusterVariables: readonly string[] = CLUSTER_VARIABLES;
+  const ofCluster = Object.values(CLUSTER_SETTINGS).map((setting): string => setting.variable);
+  const isCluster = isSet(environment[SETTINGS.redisUrl.variable]);
   const warnings: string[] = [];
   for (const variable of Object.keys(environment).toSorted()) {
-    if (!variable.startsWith('SLUICE_') || variable === 'SLUICE_REDIS_URL') continue;
-    if (known.includes(variable)) continue;
-    if (clusterVariables.includes(variable)) {
-      warnings.push(`${variable} has no effect: ${EMBEDDED_ONLY}`);
+    if (!variable.startsWith('SLUICE_')) continue;
+    if (known.includes(variable)) {
+      if (isCluster || !ofCluster.includes(variable) || !isSet(environment[variable])) continue;
+      warnings.push(`${variable} has no effect without ${SETTINGS.redisUrl.variable}`);
       continue;
     }
     const nearest = nearestOf(variable, known);
@@ -106,6 +106,10 @@ function warningsOf(environment: Environment): string[] {
     warnings.push(`${variable} is not a setting and has no effect${hint}`);
   }
   return warnings;
+}
+
+function isSet(text: string | undefined): boolean {
+  return text !== undefined && text.trim() !== '';
 }
 
 /** The known name with the fewest edits, when they are few enough to be a typing error. */

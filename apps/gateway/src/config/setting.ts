@@ -17,6 +17,8 @@ export interface Setting<T> {
   readonly accepts: string;
   /** What it does, one or two sentences, without a line break. */
   readonly sentence: string;
+  /** A value that is not shown, also when it is not accepted. */
+  readonly isSecret?: boolean;
   parse(text: string): Parsed<T>;
 }
 
@@ -97,11 +99,28 @@ export function text(
   };
 }
 
+/** A text that passes a check, and may be left unset. */
+export function optionalText(
+  row: Row & {
+    readonly defaultNote: string;
+    readonly accepts: string;
+    readonly isSecret?: boolean;
+    readonly isAccepted: (text: string) => boolean;
+  },
+): Setting<string | undefined> {
+  const { isAccepted, ...rest } = row;
+  return optional({
+    ...rest,
+    parse: (value) => (isAccepted(value) ? { ok: true, value } : { ok: false }),
+  });
+}
+
 /** A value of a kind of its own that may be left unset. */
 export function optional<T>(
   row: Row & {
     readonly defaultNote: string;
     readonly accepts: string;
+    readonly isSecret?: boolean;
     readonly parse: (text: string) => Parsed<T>;
   },
 ): Setting<T | undefined> {

@@ -1,4 +1,5 @@
 import type { ExitCode } from '../engine/exit-codes.js';
+import { CLUSTER_SETTINGS } from './cluster-settings.js';
 import type { Setting } from './setting.js';
 
 /** The page docs/reference/settings.md: made from the tables, so that it cannot be out of date. */
@@ -6,10 +7,10 @@ export function settingsReference(
   settings: Readonly<Record<string, Setting<unknown>>>,
   exitCodes: Readonly<Record<string, ExitCode>>,
 ): string {
-  const rows = Object.values(settings).map(
-    (setting) =>
-      `| \`${setting.variable}\` | ${defaultOf(setting)} | ${setting.accepts} | ${setting.sentence} |`,
-  );
+  const ofCluster: ReadonlySet<string> = new Set(Object.keys(CLUSTER_SETTINGS));
+  const entries = Object.entries(settings);
+  const rows = entries.filter(([name]) => !ofCluster.has(name)).map(rowOf);
+  const clusterRows = entries.filter(([name]) => ofCluster.has(name)).map(rowOf);
   const codes = Object.values(exitCodes).map(({ code, sentence }) => `| ${code} | ${sentence} |`);
   return `${[
     '# Settings',
@@ -24,7 +25,13 @@ export function settingsReference(
     '|---|---|---|---|',
     ...rows,
     '',
-    '`SLUICE_REDIS_URL` must be unset: this version runs embedded, one broker without Redis.',
+    '## Cluster mode',
+    '',
+    'These hold with `SLUICE_REDIS_URL`, and have no effect without it.',
+    '',
+    '| variable | default | accepted | meaning |',
+    '|---|---|---|---|',
+    ...clusterRows,
     '',
     '## Exit codes',
     '',
@@ -32,6 +39,11 @@ export function settingsReference(
     '|---|---|',
     ...codes,
   ].join('\n')}\n`;
+}
+
+function rowOf([, setting]: readonly [string, Setting<unknown>]): string {
+  const { variable, accepts, sentence } = setting;
+  return `| \`${variable}\` | ${defaultOf(setting)} | ${accepts} | ${sentence} |`;
 }
 
 function defaultOf(setting: Setting<unknown>): string {

@@ -2,10 +2,12 @@
  * The one table of settings. Everything that is configurable is a row here: the reader of the
  * environment, the reference page and the checks at start are made from it.
  */
+import { CLUSTER_SETTINGS, type DerivedClusterSettings, isHost } from './cluster-settings.js';
 import {
   choice,
   flag,
   optional,
+  optionalText,
   optionalWholeNumber,
   type Parsed,
   type SettingValue,
@@ -20,12 +22,12 @@ const INT32_MAX = 2 ** 31 - 1;
 /** Longest delay a Node timer takes. */
 const TIMER_MS_MAX = INT32_MAX;
 
-export const SETTINGS = {
+const GENERAL_SETTINGS = {
   host: text({
     variable: 'SLUICE_HOST',
     byDefault: '127.0.0.1',
     accepts: 'a host name or an IP address',
-    isAccepted: (value) => /^[a-zA-Z0-9._-]+$/.test(value) || /^[0-9a-fA-F:.]+$/.test(value),
+    isAccepted: isHost,
     sentence: 'Address that the public listener binds to; `0.0.0.0` or `::` for all.',
   }),
   port: wholeNumber({
@@ -84,14 +86,26 @@ export const SETTINGS = {
     byDefault: 'sluice',
     accepts: '1 to 64 of the characters a-z, A-Z, 0-9, ".", "_" and "-"',
     isAccepted: (value) => /^[a-zA-Z0-9._-]{1,64}$/.test(value),
-    sentence: 'Name of the cluster.',
+    sentence:
+      'Name of the cluster: prefix of every Redis key, so that two clusters may share one Redis.',
+  }),
+  redisUrl: optionalText({
+    variable: 'SLUICE_REDIS_URL',
+    defaultNote: 'none: one broker, without Redis',
+    accepts:
+      'redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss',
+    isAccepted: (value) => /^rediss?(\+(sentinel|cluster))?:\/\/[^\s/]+/.test(value),
+    isSecret: true,
+    sentence:
+      'Where the brokers of a cluster agree on who leads what. Set: cluster mode. User and password go before the host, the number of the database after it.',
   }),
   rack: optional({
     variable: 'SLUICE_RACK',
     defaultNote: 'none',
     accepts: '1 to 255 printable characters',
     parse: (value) => (/^[\x21-\x7e]{1,255}$/.test(value) ? { ok: true, value } : { ok: false }),
-    sentence: 'Where this broker stands; shown by `GET /v1/cluster`.',
+    sentence:
+      'Where this broker stands: the replicas of a partition go to as many racks as can be.',
   }),
   ioThreads: wholeNumber({
     variable: 'SLUICE_IO_THREADS',
@@ -416,28 +430,21 @@ export const SETTINGS = {
   }),
 };
 
+/** All rows, in the order in which they are documented. */
+export const SETTINGS = { ...GENERAL_SETTINGS, ...CLUSTER_SETTINGS };
+
 type Values = { readonly [K in keyof typeof SETTINGS]: SettingValue<(typeof SETTINGS)[K]> };
 
+type Derived = 'syncsInFlightMax' | 'corsOrigins' | keyof DerivedClusterSettings;
+
 /** All settings with their effective values. */
-export interface Settings extends Omit<Values, 'syncsInFlightMax' | 'corsOrigins'> {
+export interface Settings extends Omit<Values, Derived>, DerivedClusterSettings {
   readonly syncsInFlightMax: number;
   /** Origins besides this broker's own; `*` is every origin. */
   readonly corsOrigins: readonly string[];
 }
 
 export type SettingName = keyof typeof SETTINGS;
-
-/** Why a variable of cluster mode cannot be set in this version. */
-export const EMBEDDED_ONLY = 'this version runs embedded only: one broker, without Redis';
-
-/** Variables that belong to cluster mode: without SLUICE_REDIS_URL they have no effect. */
-export const CLUSTER_VARIABLES = [
-  'SLUICE_CLUSTER_HOST',
-  'SLUICE_CLUSTER_PORT',
-  'SLUICE_CLUSTER_URL',
-  'SLUICE_CLUSTER_SECRET',
-  'SLUICE_LEASE_MS',
-] as const;
 
 function parsePublicUrl(value: string): Parsed<string> {
   const url = URL.canParse(value) ? new URL(value) : undefined;

@@ -1,0 +1,308 @@
+/**
+ * The part of the table of settings that holds in cluster mode: with SLUICE_REDIS_URL. Without it
+ * these have no effect, and one that is set is warned about.
+ */
+import {
+  optional,
+  optionalText,
+  optionalWholeNumber,
+  type Parsed,
+  type SettingValue,
+  wholeNumber,
+} from './setting.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+/** Longest delay a Node timer takes. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+const SECRET_LENGTH_MIN = 16;
+
+export const CLUSTER_SETTINGS = {
+  clusterHost: optionalText({
+    variable: 'SLUICE_CLUSTER_HOST',
+    defaultNote: 'SLUICE_HOST',
+    accepts: 'a host name or an IP address',
+    isAccepted: isHost,
+    sentence: 'Address that the private listener binds to, which only other brokers call.',
+  }),
+  clusterPort: wholeNumber({
+    variable: 'SLUICE_CLUSTER_PORT',
+    byDefault: 0,
+    min: 0,
+    max: 65_535,
+    sentence: 'Port of the private listener. 0 takes a free one.',
+  }),
+  clusterUrl: optional({
+    variable: 'SLUICE_CLUSTER_URL',
+    defaultNote: 'from host and port',
+    accepts: 'an http or https URL of a host and a port, without path, query or user',
+    parse: parseClusterUrl,
+    sentence:
+      'How other brokers reach the private listener. Required when its host is a wildcard; `https` with the TLS files.',
+  }),
+  clusterSecret: optionalText({
+    variable: 'SLUICE_CLUSTER_SECRET',
+    defaultNote: 'none',
+    accepts: `${SECRET_LENGTH_MIN} to 1024 printable characters without spaces`,
+    isAccepted: (value) => /^[\x21-\x7e]{1,1024}$/.test(value) && value.length >= SECRET_LENGTH_MIN,
+    isSecret: true,
+    sentence:
+      'What all brokers of the cluster know and nobody else: the private listener refuses a caller without it. Required in cluster mode.',
+  }),
+  clusterTlsCaFile: tlsFile(
+    'SLUICE_CLUSTER_TLS_CA_FILE',
+    'PEM file of the authority that signs the certificates of all brokers. With the other two TLS files brokers talk over TLS, and each shows its certificate.',
+  ),
+  clusterTlsCertFile: tlsFile(
+    'SLUICE_CLUSTER_TLS_CERT_FILE',
+    "PEM file of this broker's certificate, for the host of its cluster URL.",
+  ),
+  clusterTlsKeyFile: tlsFile(
+    'SLUICE_CLUSTER_TLS_KEY_FILE',
+    "PEM file of the private key of this broker's certificate.",
+  ),
+  leaseMs: wholeNumber({
+    variable: 'SLUICE_LEASE_MS',
+    byDefault: 6000,
+    min: 300,
+    max: 600_000,
+    sentence:
+      'How long a silent broker keeps its leaderships and ISR memberships. The same for all brokers.',
+  }),
+  replicaLagTimeMaxMs: wholeNumber({
+    variable: 'SLUICE_REPLICA_LAG_TIME_MAX_MS',
+    byDefault: 30_000,
+    min: 300,
+    max: TIMER_MS_MAX,
+    sentence:
+      "Kafka's `replica.lag.time.max.ms`: a follower that has not caught up for so long leaves the ISR.",
+  }),
+  replicaFetchWaitMaxMs: wholeNumber({
+    variable: 'SLUICE_REPLICA_FETCH_WAIT_MAX_MS',
+    byDefault: 500,
+    min: 1,
+    max: 60_000,
+    sentence: "Kafka's `replica.fetch.wait.max.ms`: how long a follower's fetch waits for records.",
+  }),
+  replicaFetchMaxBytes: wholeNumber({
+    variable: 'SLUICE_REPLICA_FETCH_MAX_BYTES',
+    byDefault: MIB,
+    min: KIB,
+    max: GIB,
+    sentence:
+      "Kafka's `replica.fetch.max.bytes`: batches of one partition that a follower's fetch takes at most; a single larger one still fits.",
+  }),
+  replicaFetchResponseMaxBytes: wholeNumber({
+    variable: 'SLUICE_REPLICA_FETCH_RESPONSE_MAX_BYTES',
+    byDefault: 10 * MIB,
+    min: KIB,
+    max: GIB,
+    sentence:
+      "Kafka's `replica.fetch.response.max.bytes`: batches of all partitions that a follower's fetch takes at most.",
+  }),
+  replicaFetchers: wholeNumber({
+    variable: 'SLUICE_REPLICA_FETCHERS',
+    byDefault: 1,
+    min: 1,
+    max: 64,
+    sentence:
+      "Kafka's `num.replica.fetchers`: fetches that a follower has under way to each other broker; partitions are shared out among them.",
+  }),
+  preferredLeaderIntervalMs: wholeNumber({
+    variable: 'SLUICE_PREFERRED_LEADER_INTERVAL_MS',
+    byDefault: 300_000,
+    min: 0,
+    max: TIMER_MS_MAX,
+    sentence:
+      "Kafka's `leader.imbalance.check.interval.seconds`: how often the controller gives partitions back to their preferred leaders. 0: never.",
+  }),
+  forwardsInFlightMax: wholeNumber({
+    variable: 'SLUICE_FORWARDS_IN_FLIGHT_MAX',
+    byDefault: 5,
+    min: 1,
+    max: 64,
+    sentence:
+      "Kafka's `max.in.flight.requests.per.connection`: produce calls under way to one other broker; what comes meanwhile shares the next.",
+  }),
+  leaderWaitMs: wholeNumber({
+    variable: 'SLUICE_LEADER_WAIT_MS',
+    byDefault: 10_000,
+    min: 0,
+    max: 600_000,
+    sentence:
+      'How long a request other than a produce waits while its partition has no leader; then: 503 `LEADER_NOT_AVAILABLE`. A produce waits for its `timeoutMs`.',
+  }),
+  clusterCallsMax: wholeNumber({
+    variable: 'SLUICE_CLUSTER_CALLS_MAX',
+    byDefault: 10_000,
+    min: 10,
+    max: 1_000_000,
+    sentence: 'Calls of other brokers under way, waiting fetches too; more are refused.',
+  }),
+  clusterMessageBytesMax: optionalWholeNumber({
+    variable: 'SLUICE_CLUSTER_MESSAGE_BYTES_MAX',
+    defaultNote: 'four times SLUICE_REQUEST_BYTES_MAX, at least 64 MiB',
+    min: MIB,
+    max: 2 * GIB,
+    sentence:
+      'Largest message between brokers: what a client may produce at once must fit, and what a follower fetches at once. The same for all brokers.',
+  }),
+  clusterMemoryBytes: optionalWholeNumber({
+    variable: 'SLUICE_CLUSTER_MEMORY_BYTES',
+    defaultNote: 'four times SLUICE_CLUSTER_MESSAGE_BYTES_MAX',
+    min: MIB,
+    max: 64 * GIB,
+    sentence: 'Memory for the messages of all calls of other brokers; over it calls are refused.',
+  }),
+};
+
+/** Host names and IP addresses, as they are bound to. */
+export function isHost(value: string): boolean {
+  return /^[a-zA-Z0-9._-]+$/.test(value) || /^[0-9a-fA-F:.]+$/.test(value);
+}
+
+type ClusterValues = {
+  readonly [K in keyof typeof CLUSTER_SETTINGS]: SettingValue<(typeof CLUSTER_SETTINGS)[K]>;
+};
+
+/** Those with a default that is worked out, with it. */
+export interface DerivedClusterSettings {
+  readonly clusterHost: string;
+  readonly clusterMessageBytesMax: number;
+  readonly clusterMemoryBytes: number;
+}
+
+interface SettingsBeside {
+  readonly host: string;
+  readonly redisUrl: string | undefined;
+  readonly requestBytesMax: number;
+}
+
+export function derivedClusterSettings(
+  read: ClusterValues & SettingsBeside,
+): DerivedClusterSettings {
+  const clusterMessageBytesMax =
+    read.clusterMessageBytesMax ?? Math.max(4 * read.requestBytesMax, 64 * MIB);
+  return {
+    clusterHost: read.clusterHost ?? read.host,
+    clusterMessageBytesMax,
+    clusterMemoryBytes: read.clusterMemoryBytes ?? 4 * clusterMessageBytesMax,
+  };
+}
+
+/** One fault: the variable, its value (undefined: it is not set), and what would be accepted. */
+export interface Contradiction {
+  readonly variable: string;
+  readonly given: string | undefined;
+  readonly accepts: string;
+}
+
+type ClusterModeSettings = Omit<ClusterValues, keyof DerivedClusterSettings> &
+  DerivedClusterSettings &
+  SettingsBeside;
+
+/** What a cluster needs, and values that are fine alone and not together. */
+export function clusterContradictions(settings: ClusterModeSettings): Contradiction[] {
+  if (settings.redisUrl === undefined) return [];
+  return [
+    ...addressContradictions(settings),
+    ...tlsContradictions(settings),
+    ...sizeContradictions(settings),
+  ];
+}
+
+function addressContradictions(settings: ClusterModeSettings): Contradiction[] {
+  const { clusterSecret, clusterUrl, clusterHost, clusterPort } = settings;
+  const found: Contradiction[] = [];
+  if (clusterSecret === undefined) {
+    const { variable, accepts } = CLUSTER_SETTINGS.clusterSecret;
+    found.push({ variable, given: undefined, accepts: `${accepts}, the same for all brokers` });
+  }
+  if (clusterUrl === undefined && (clusterHost === '0.0.0.0' || clusterHost === '::')) {
+    const { variable, accepts } = CLUSTER_SETTINGS.clusterUrl;
+    const why = `for the private listener is bound to all addresses (${clusterHost})`;
+    found.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
+  }
+  if (clusterUrl !== undefined && clusterPort === 0) {
+    const { variable } = CLUSTER_SETTINGS.clusterPort;
+    const why = `for ${CLUSTER_SETTINGS.clusterUrl.variable} names a port`;
+    found.push({ variable, given: '0', accepts: `a whole number from 1 to 65535, ${why}` });
+  }
+  return found;
+}
+
+function tlsContradictions(settings: ClusterModeSettings): Contradiction[] {
+  const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile, clusterUrl } = settings;
+  const files = { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile };
+  const given = Object.values(files).filter((file) => file !== undefined).length;
+  const found: Contradiction[] = [];
+  for (const [name, file] of Object.entries(files)) {
+    if (file !== undefined || given === 0) continue;
+    const { variable, accepts } = CLUSTER_SETTINGS[name as keyof typeof files];
+    const why = 'for TLS takes all three files';
+    found.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
+  }
+  const scheme = given === 0 ? 'http:' : 'https:';
+  if (clusterUrl !== undefined && !clusterUrl.startsWith(scheme)) {
+    const { variable } = CLUSTER_SETTINGS.clusterUrl;
+    const why = given === 0 ? 'for there are no TLS files' : 'for there are TLS files';
+    found.push({ variable, given: clusterUrl, accepts: `a URL with ${scheme}//, ${why}` });
+  }
+  return found;
+}
+
+function sizeContradictions(settings: ClusterModeSettings): Contradiction[] {
+  const { clusterMessageBytesMax, clusterMemoryBytes, requestBytesMax } = settings;
+  const { replicaFetchResponseMaxBytes, replicaLagTimeMaxMs, replicaFetchWaitMaxMs } = settings;
+  const found: Contradiction[] = [];
+  // Small records take more bytes in a batch than in their request.
+  const messageBytesMin = Math.max(2 * requestBytesMax, 2 * replicaFetchResponseMaxBytes);
+  if (clusterMessageBytesMax < messageBytesMin) {
+    found.push({
+      variable: CLUSTER_SETTINGS.clusterMessageBytesMax.variable,
+      given: String(clusterMessageBytesMax),
+      accepts:
+        'at least twice SLUICE_REQUEST_BYTES_MAX and SLUICE_REPLICA_FETCH_RESPONSE_MAX_BYTES ' +
+        `(${messageBytesMin})`,
+    });
+  }
+  if (clusterMemoryBytes < clusterMessageBytesMax) {
+    found.push({
+      variable: CLUSTER_SETTINGS.clusterMemoryBytes.variable,
+      given: String(clusterMemoryBytes),
+      accepts: `at least SLUICE_CLUSTER_MESSAGE_BYTES_MAX (${clusterMessageBytesMax})`,
+    });
+  }
+  if (replicaLagTimeMaxMs < 2 * replicaFetchWaitMaxMs) {
+    found.push({
+      variable: CLUSTER_SETTINGS.replicaLagTimeMaxMs.variable,
+      given: String(replicaLagTimeMaxMs),
+      accepts: `at least twice SLUICE_REPLICA_FETCH_WAIT_MAX_MS (${2 * replicaFetchWaitMaxMs})`,
+    });
+  }
+  return found;
+}
+
+function tlsFile(variable: `SLUICE_${string}`, sentence: string) {
+  return optionalText({
+    variable,
+    defaultNote: 'none',
+    accepts: 'a path',
+    isAccepted: (value) => value.length > 0 && !value.includes('\0'),
+    sentence,
+  });
+}
+
+function parseClusterUrl(value: string): Parsed<string> {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isAccepted =
+    url !== undefined &&
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    (url.pathname === '/' || url.pathname === '') &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.password === '';
+  return isAccepted ? { ok: true, value: url.origin } : { ok: false };
+}
