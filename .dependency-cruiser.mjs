@@ -51,10 +51,20 @@ export default {
     },
     {
       name: 'fs-in-runtime-alone',
-      comment: 'node:fs stands only in libs/runtime (and the gateway, for its own assets).',
+      comment: 'node:fs stands only in libs/runtime (and where a program reads its own assets).',
       severity: 'error',
-      from: { path: '^libs/', pathNot: ['^libs/runtime/', '\\.test\\.ts$'] },
+      from: {
+        path: '^libs/',
+        pathNot: ['^libs/runtime/', '^libs/coordination/src/redis/scripts\\.ts$', '\\.test\\.ts$'],
+      },
       to: { path: '^(node:)?fs(/promises)?$' },
+    },
+    {
+      name: 'ioredis-in-coordination-alone',
+      comment: 'Nobody outside libs/coordination/src/redis talks to Redis.',
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: '^libs/coordination/src/redis/' },
+      to: { path: 'node_modules/ioredis/' },
     },
     {
       name: 'libs-without-nest',

@@ -47,6 +47,6 @@ function hashOfSources() {
 
 function sourcesIn(folder) {
   return readdirSync(join(root, folder), { recursive: true })
-    .filter((path) => /\.(ts|json|html|css|js)$/.test(path) && !/\.test\.ts$/.test(path))
+    .filter((path) => /\.(ts|json|html|css|js|lua)$/.test(path) && !/\.test\.ts$/.test(path))
     .map((path) => join(folder, path));
 }

@@ -36,6 +36,8 @@ export interface OpenIdentityOptions {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;
+  /** Of the cluster that a directory without an identity joins; undefined: it founds one. */
+  readonly clusterUuid?: string;
 }
 
 /** Whose directory it should be. */
@@ -70,7 +72,7 @@ export async function readIdentity(
 }
 
 /**
- * Reads the directory's identity, or founds a new cluster in a directory that has none.
+ * Reads the directory's identity, or gives one to a directory that has none.
  * @throws DataDirError when it belongs to another cluster or broker, or cannot be read
  */
 export async function openIdentity(options: OpenIdentityOptions): Promise<DataDirIdentity> {
@@ -80,7 +82,8 @@ export async function openIdentity(options: OpenIdentityOptions): Promise<DataDi
     assertOwn(known, options);
     return known;
   }
-  const identity = { clusterId, brokerId, clusterUuid: random.uuid(), dataDirUuid: random.uuid() };
+  const clusterUuid = options.clusterUuid ?? random.uuid();
+  const identity = { clusterId, brokerId, clusterUuid, dataDirUuid: random.uuid() };
   await metaFile(fileSystem, dataDir).write({
     format_version: 1,
     cluster_id: clusterId,

@@ -1,13 +1,15 @@
 import type { TopicConfigOverrides } from '#protocol';
 import type { ClusterState } from '../cluster-state.js';
 import type { DurableDocument } from '../durable-json-file.js';
-import type {
-  BrokerRegistration,
-  ControllerMetadata,
-  DeletedTopic,
-  PartitionMetadata,
-  TopicMetadata,
-} from '../metadata.js';
+import type { ControllerMetadata, DeletedTopic, TopicMetadata } from '../metadata.js';
+import {
+  type BrokerDocument,
+  brokerDocument,
+  brokerRegistration,
+  type PartitionDocument,
+  partitionDocument,
+  partitionMetadata,
+} from '../registry-documents.js';
 
 /**
  * What `coordination.json` keeps, version 1; the shapes and names are those of Kafka's registry.
@@ -20,7 +22,7 @@ export interface CoordinationDocument extends DurableDocument {
   /** The highest that was given out. */
   readonly broker_epoch: number;
   readonly controller?: ControllerMetadata | null;
-  readonly brokers?: readonly BrokerRegistration[];
+  readonly brokers?: readonly BrokerDocument[];
   readonly topics: Readonly<Record<string, TopicDocument>>;
   readonly deleted_topics: readonly DeletedTopic[];
 }
@@ -30,17 +32,6 @@ interface TopicDocument {
   readonly version: number;
   readonly configs: TopicConfigOverrides;
   readonly partitions: readonly PartitionDocument[];
-}
-
-interface PartitionDocument {
-  readonly leader: number | null;
-  readonly leader_epoch: number;
-  readonly election_id?: string;
-  readonly isr: readonly number[];
-  readonly replicas: readonly number[];
-  readonly partition_epoch: number;
-  /** Present and true until the partition's log was made. */
-  readonly is_new?: boolean;
 }
 
 /**
@@ -58,7 +49,7 @@ export function coordinationDocument(state: ClusterState): CoordinationDocument 
     change_id: state.changeId,
     broker_epoch: Math.max(0, ...brokers.map((broker) => broker.brokerEpoch)),
     controller: state.controller,
-    brokers,
+    brokers: brokers.map(brokerDocument),
     topics: Object.fromEntries(topics) as Record<string, TopicDocument>,
     deleted_topics: [...state.deletedTopics.values()].slice(-DELETED_TOPICS_KEPT),
   };
@@ -74,7 +65,7 @@ export function stateOf(document: CoordinationDocument): ClusterState {
     version: document.metadata_version,
     changeId: document.change_id ?? '',
     controller: document.controller ?? null,
-    brokers: new Map(document.brokers?.map((broker) => [broker.id, broker])),
+    brokers: new Map(document.brokers?.map((broker) => [broker.id, brokerRegistration(broker)])),
     topics,
     deletedTopics: new Map(document.deleted_topics.map((topic) => [topic.id, topic])),
   };
@@ -82,28 +73,4 @@ export function stateOf(document: CoordinationDocument): ClusterState {
 
 function topicDocument({ id, version, configs, partitions }: TopicMetadata): TopicDocument {
   return { id, version, configs, partitions: partitions.map(partitionDocument) };
-}
-
-function partitionDocument(partition: PartitionMetadata): PartitionDocument {
-  return {
-    leader: partition.leader,
-    leader_epoch: partition.leaderEpoch,
-    election_id: partition.electionId,
-    isr: partition.isr,
-    replicas: partition.replicas,
-    partition_epoch: partition.partitionEpoch,
-    ...(partition.isNew ? { is_new: true } : {}),
-  };
-}
-
-function partitionMetadata(document: PartitionDocument): PartitionMetadata {
-  return {
-    replicas: document.replicas,
-    leader: document.leader,
-    leaderEpoch: document.leader_epoch,
-    electionId: document.election_id ?? '',
-    isr: document.isr,
-    partitionEpoch: document.partition_epoch,
-    isNew: document.is_new === true,
-  };
 }

@@ -151,6 +151,19 @@ export class EmbeddedStore implements CoordinationStore {
 }
 
 /**
+ * What an embedded store left in a directory; undefined when none did.
+ * @throws DataDirError
+ */
+export async function readEmbeddedState(
+  fileSystem: FileSystem,
+  dataDir: string,
+): Promise<ClusterState | undefined> {
+  const path = join(dataDir, FILE_NAME);
+  const document = await new DurableJsonFile<CoordinationDocument>(fileSystem, path, 1).read();
+  return document === undefined ? undefined : stateOf(document);
+}
+
+/**
  * A directory with an identity and logs but without topics has lost its metadata. Starting on it as
  * on an empty one would hide every record in it.
  */

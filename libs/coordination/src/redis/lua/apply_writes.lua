@@ -1,0 +1,26 @@
+-- Writes what a commit changes of the keys that people read. Stands before the scripts that commit.
+--
+-- KEYS  from `first_key` on, one for each write
+-- ARGV  from `first_argument` on, a verb and a value for each write
+-- Values are JSON of the caller's making: an empty array made here would become an object.
+
+local DELETED_TOPICS_KEPT = 10000
+
+local verbs = {
+  set = function(key, value) redis.call('SET', key, value) end,
+  delete = function(key) redis.call('DEL', key) end,
+  add = function(key, value) redis.call('SADD', key, value) end,
+  remove = function(key, value) redis.call('SREM', key, value) end,
+  append = function(key, value)
+    redis.call('RPUSH', key, value)
+    redis.call('LTRIM', key, -DELETED_TOPICS_KEPT, -1)
+  end,
+}
+
+local function apply_writes(first_key, first_argument)
+  local argument = first_argument
+  for index = first_key, #KEYS do
+    verbs[ARGV[argument]](KEYS[index], ARGV[argument + 1])
+    argument = argument + 2
+  end
+end

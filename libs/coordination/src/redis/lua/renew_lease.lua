@@ -1,0 +1,17 @@
+-- Renews the lease of one process of a broker, unless a later one has the broker id.
+--
+-- KEYS  1 the lease   2 the version
+-- ARGV  1 broker epoch of the process   2 what makes this renewal another one than the last
+-- Returns {1 or 0: whether it was renewed, '<version> <change id>' or false}
+-- The value is '<broker epoch> <renewal>'. It has no time to live: others look whether it changes.
+
+local lease, version_key = KEYS[1], KEYS[2]
+local broker_epoch, renewal = ARGV[1], ARGV[2]
+
+local newest = redis.call('GET', version_key)
+local present = redis.call('GET', lease)
+if present and tonumber(string.match(present, '^%d+')) > tonumber(broker_epoch) then
+  return { 0, newest }
+end
+redis.call('SET', lease, broker_epoch .. ' ' .. renewal)
+return { 1, newest }

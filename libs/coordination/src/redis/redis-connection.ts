@@ -1,0 +1,189 @@
+/**
+ * One connection to Redis that is bounded in time and never does anything twice on its own.
+ *
+ * ioredis runs without an offline queue and without resending: a call while Redis is away fails at once,
+ * and one whose connection breaks fails saying that it may have been done. A call that is not answered in
+ * its time breaks the connection: what hangs must not be waited for again. It is made again with
+ * growing pauses for as long as this is not closed.
+ */
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Logger, Random, Scheduler } from '#runtime';
+import type { RedisEndpoint } from './redis-url.js';
+
+const RECONNECT_DELAY_MS_MAX = 1000;
+const CONNECT_TIMEOUT_MS = 1000;
+/** How long a connection that is dropped may take to say goodbye. */
+const DISCONNECT_TIMEOUT_MS = 100;
+const HANDSHAKE_GRACE_MS = 500;
+
+/** Redis gave no answer. */
+export class RedisAwayError extends Error {
+  override readonly name = 'RedisAwayError';
+
+  /** @param wasSent whether the call may have been done all the same */
+  constructor(
+    readonly wasSent: boolean,
+    cause: unknown,
+  ) {
+    super(wasSent ? 'Redis gave no answer' : 'Redis is away', { cause });
+  }
+}
+
+/** Redis answered with an error, and has done nothing. */
+export class RedisRefusedError extends Error {
+  override readonly name = 'RedisRefusedError';
+}
+
+export interface RedisConnectionOptions {
+  readonly endpoint: RedisEndpoint;
+  /** Shown by CLIENT LIST. */
+  readonly name: string;
+  /** Longest that any call may take. */
+  readonly callTimeoutMs: number;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+  readonly onReady: () => void;
+  readonly onLost: () => void;
+}
+
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions;
+  readonly #client: Redis | Cluster;
+  #isReady = false;
+  #isClosed = false;
+  #lastError: unknown;
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options;
+    this.#client = newClient(options);
+    this.#client.on('ready', () => this.#becomeReady());
+    this.#client.on('close', () => this.#lose());
+    this.#client.on('end', () => this.#lose());
+    this.#client.on('error', (error: unknown) => {
+      this.#lastError = error;
+      options.logger.debug({ err: error, connection: options.name }, 'redis connection');
+    });
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Why the last attempt to connect failed. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /**
+   * Sends one command.
+   * @param timeoutMs at most the connection's `callTimeoutMs`
+   * @throws RedisAwayError, RedisRefusedError
+   */
+  async call<T>(
+    send: (client: Redis | Cluster) => Promise<unknown>,
+    timeoutMs = this.#options.callTimeoutMs,
+  ): Promise<T> {
+    if (!this.#isReady) throw new RedisAwayError(false, this.#lastError);
+    let isLate = false;
+    const timer = this.#options.scheduler.after(timeoutMs, () => {
+      isLate = true;
+      this.#client.disconnect(true);
+    });
+    try {
+      return (await send(this.#client)) as T;
+    } catch (error) {
+      if (isReplyError(error) && !isLate) {
+        throw new RedisRefusedError(error.message, { cause: error });
+      }
+      throw new RedisAwayError(true, error);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Runs a Lua script. */
+  script<T>(
+    text: string,
+    keys: readonly string[],
+    values: readonly string[],
+    timeoutMs?: number,
+  ): Promise<T> {
+    return this.call<T>((client) => client.eval(text, keys.length, ...keys, ...values), timeoutMs);
+  }
+
+  /** Drops the connection; a new one is made. */
+  reset(): void {
+    this.#client.disconnect(true);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#client.disconnect();
+  }
+
+  #becomeReady(): void {
+    if (this.#isClosed || this.#isReady) return;
+    this.#isReady = true;
+    this.#lastError = undefined;
+    this.#options.onReady();
+  }
+
+  #lose(): void {
+    if (!this.#isReady) return;
+    this.#isReady = false;
+    this.#options.onLost();
+  }
+}
+
+function newClient(options: RedisConnectionOptions): Redis | Cluster {
+  const { endpoint, random } = options;
+  const { nodes, db, tls, masterName, sentinelUsername, sentinelPassword } = endpoint;
+  const delayMs = (times: number): number =>
+    Math.min(20 * 2 ** Math.min(times, 10), RECONNECT_DELAY_MS_MAX) / 2 + random.below(100);
+  const common = commonOptions(options);
+  if (endpoint.mode === 'cluster') {
+    return new Cluster([...nodes], {
+      clusterRetryStrategy: delayMs,
+      enableOfflineQueue: false,
+      redisOptions: { ...common, ...(tls ? { tls: {} } : {}) },
+    });
+  }
+  const single = { ...common, db, enableOfflineQueue: false, retryStrategy: delayMs };
+  if (endpoint.mode === 'sentinel') {
+    return new Redis({
+      ...single,
+      sentinels: [...nodes],
+      name: masterName,
+      sentinelUsername,
+      sentinelPassword,
+      sentinelRetryStrategy: delayMs,
+      enableTLSForSentinelMode: tls,
+      ...(tls ? { tls: {}, sentinelTLS: {} } : {}),
+    });
+  }
+  return new Redis({ ...single, ...nodes[0], ...(tls ? { tls: {} } : {}) });
+}
+
+function commonOptions({ endpoint, name, callTimeoutMs }: RedisConnectionOptions) {
+  const { username, password } = endpoint;
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    connectionName: name,
+    protocol: 2,
+    disableClientInfo: true,
+    // For what ioredis sends itself; calls are timed here.
+    commandTimeout: callTimeoutMs + HANDSHAKE_GRACE_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // A master that was demoted answers so: another connection finds the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  } satisfies RedisOptions;
+}
+
+function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}

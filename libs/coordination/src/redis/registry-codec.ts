@@ -1,0 +1,202 @@
+/** Metadata as Redis keeps it: commits of the stream, a key for each thing that people look at. */
+import { assertNever } from '#runtime';
+import type { ClusterState, MetadataCommit } from '../cluster-state.js';
+import type {
+  ControllerMetadata,
+  DeletedTopic,
+  MetadataChange,
+  PartitionMetadata,
+  TopicMetadata,
+} from '../metadata.js';
+import {
+  type BrokerDocument,
+  brokerDocument,
+  brokerRegistration,
+  type PartitionDocument,
+  partitionDocument,
+  partitionMetadata,
+} from '../registry-documents.js';
+import type { RedisKeys } from './redis-keys.js';
+
+/** A write to one key, as `apply_writes.lua` knows them. */
+export interface RedisWrite {
+  readonly key: string;
+  readonly verb: 'set' | 'delete' | 'add' | 'remove' | 'append';
+  readonly value: string;
+}
+
+/** An entry of a stream: its id, and fields and values in turns. */
+export type StreamEntry = [id: string, fields: string[]];
+
+/** What `snapshot.lua` answers; null where a value is missing. */
+export type SnapshotReply = [
+  cluster: string | null,
+  version: string | null,
+  controller: string | null,
+  brokers: (string | null)[],
+  topics: (string | null | (string | null)[])[],
+  deletedTopics: string[],
+  knownChangeId: string | null,
+];
+
+/** A topic beside its partitions, which have keys of their own. */
+interface TopicDocument {
+  readonly id: string;
+  readonly version: number;
+  readonly configs: TopicMetadata['configs'];
+  /** How many. */
+  readonly partitions: number;
+}
+
+/** Redis lacks values that belong together: some of its keys were removed or never came back. */
+export class IncompleteRegistryError extends Error {
+  override readonly name = 'IncompleteRegistryError';
+}
+
+/** The writes that make the keys say what these changes made of `before`. */
+export function writesOf(
+  keys: RedisKeys,
+  before: ClusterState,
+  changes: readonly MetadataChange[],
+): RedisWrite[] {
+  const partitionCounts = new Map<string, number>();
+  return changes.flatMap((change): RedisWrite[] => {
+    switch (change.kind) {
+      case 'broker': {
+        const { id } = change.broker;
+        const broker = JSON.stringify(brokerDocument(change.broker));
+        return [set(keys.broker(id), broker), write('add', keys.brokerIds, String(id))];
+      }
+      case 'broker-removed':
+        return [
+          write('remove', keys.brokerIds, String(change.id)),
+          ...[keys.broker(change.id), keys.lease(change.id)].map((key) => write('delete', key)),
+        ];
+      case 'controller':
+        if (change.controller === null) return [write('delete', keys.controller)];
+        return [set(keys.controller, JSON.stringify(change.controller))];
+      case 'topic':
+        partitionCounts.set(change.topic.name, change.topic.partitions.length);
+        return topicWrites(keys, before.topics.get(change.topic.name), change.topic);
+      case 'partitions':
+        return change.partitions.map(({ partition, state }) =>
+          partitionWrite(keys, change.topic, partition, state),
+        );
+      case 'topic-deleted': {
+        const { name } = change.topic;
+        const count = partitionCounts.get(name) ?? before.topics.get(name)?.partitions.length ?? 0;
+        return [
+          write('remove', keys.topicNames, name),
+          write('delete', keys.topic(name)),
+          ...Array.from({ length: count }, (_, partition) =>
+            write('delete', keys.partition(name, partition)),
+          ),
+          write('append', keys.deletedTopics, JSON.stringify(change.topic)),
+        ];
+      }
+      default:
+        return assertNever(change, 'a change of metadata');
+    }
+  });
+}
+
+/** The commit of an entry that `commit.lua` appended. */
+export function commitOf([id, fields]: StreamEntry): MetadataCommit {
+  const [, changeId = '', , previousChangeId = '', , changes = '[]'] = fields;
+  return {
+    version: Number(id.slice(0, id.indexOf('-'))),
+    changeId,
+    previousChangeId,
+    changes: JSON.parse(changes) as MetadataChange[],
+  };
+}
+
+/** `<version> <change id>`, taken apart. */
+export function parseVersion(text: string): { version: number; changeId: string } {
+  const space = text.indexOf(' ');
+  return { version: Number(text.slice(0, space)), changeId: text.slice(space + 1) };
+}
+
+/**
+ * The state in a snapshot.
+ * @throws IncompleteRegistryError when a value is missing that another one promises
+ */
+export function stateOfSnapshot(reply: SnapshotReply): ClusterState {
+  const [, version, controller, brokers, topics, deletedTopics] = reply;
+  const deleted = deletedTopics.map((text) => JSON.parse(text) as DeletedTopic);
+  return {
+    ...parseVersion(present(version, 'the version')),
+    controller: controller === null ? null : (JSON.parse(controller) as ControllerMetadata),
+    brokers: new Map(
+      inGroupsOf(2, brokers).map(([id, text]) => {
+        const document = JSON.parse(present(text, `broker ${id}`)) as BrokerDocument;
+        return [document.id, brokerRegistration(document)];
+      }),
+    ),
+    topics: new Map(
+      inGroupsOf(3, topics).map(([name, topic, states]) => [
+        name as string,
+        topicOf(name as string, topic as string | null, states as (string | null)[]),
+      ]),
+    ),
+    deletedTopics: new Map(deleted.map((topic) => [topic.id, topic])),
+  };
+}
+
+function topicOf(name: string, text: string | null, states: (string | null)[]): TopicMetadata {
+  const document = JSON.parse(present(text, `topic "${name}"`)) as TopicDocument;
+  const { id, version, configs, partitions: count } = document;
+  const partitions = Array.from({ length: count }, (_, partition) => {
+    const state = present(states[partition], `partition ${partition} of topic "${name}"`);
+    return partitionMetadata(JSON.parse(state) as PartitionDocument);
+  });
+  return { name, id, version, configs, partitions };
+}
+
+function topicWrites(
+  keys: RedisKeys,
+  before: TopicMetadata | undefined,
+  topic: TopicMetadata,
+): RedisWrite[] {
+  const { id, name, version, configs, partitions } = topic;
+  const document: TopicDocument = { id, version, configs, partitions: partitions.length };
+  const known = before?.id === id ? before.partitions : [];
+  const writes = [
+    set(keys.topic(name), JSON.stringify(document)),
+    write('add', keys.topicNames, name),
+  ];
+  for (const [partition, state] of partitions.entries()) {
+    if (state !== known[partition]) writes.push(partitionWrite(keys, name, partition, state));
+  }
+  return writes;
+}
+
+function partitionWrite(
+  keys: RedisKeys,
+  topic: string,
+  partition: number,
+  state: PartitionMetadata,
+): RedisWrite {
+  return set(keys.partition(topic, partition), JSON.stringify(partitionDocument(state)));
+}
+
+function set(key: string, value: string): RedisWrite {
+  return write('set', key, value);
+}
+
+function write(verb: RedisWrite['verb'], key: string, value = ''): RedisWrite {
+  return { verb, key, value };
+}
+
+function present(value: string | null | undefined, what: string): string {
+  if (value === null || value === undefined) {
+    throw new IncompleteRegistryError(`Redis lacks ${what}`);
+  }
+  return value;
+}
+
+function inGroupsOf<T>(size: number, items: readonly T[]): T[][] {
+  const groups: T[][] = [];
+  for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
+  return groups;
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A redis-server of a test's own: a free port, a temporary directory, ended by its process id. */
+export class RedisServer {
+  readonly port: number;
+  readonly dir: string;
+  readonly #settings: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, dir: string, settings: readonly string[]) {
+    this.port = port;
+    this.dir = dir;
+    this.#settings = settings;
+  }
+
+  /** @param settings as redis-server takes them, such as `['--appendonly', 'yes']`; it persists nothing */
+  static async start(settings: readonly string[] = []): Promise<RedisServer> {
+    const dir = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
+    const server = new RedisServer(await freePort(), dir, settings);
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Ends it where it runs and starts it again in the same directory. Resolves when it answers. */
+  async restart(): Promise<void> {
+    await this.kill();
+    const persistsNothing = ['--save', '', '--appendonly', 'no'];
+    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.dir];
+    const started = spawn('redis-server', [...place, ...persistsNothing, ...this.#settings], {
+      stdio: 'ignore',
+    });
+    this.#process = started;
+    for (;;) {
+      if (started.exitCode !== null) throw new Error(`redis-server ended: ${started.exitCode}`);
+      const answer = await this.cli('PING').catch(() => '');
+      if (answer === 'PONG') return;
+    }
+  }
+
+  /** SIGKILL: what was not persisted is gone. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = once(running, 'exit');
+    running.kill('SIGKILL');
+    await ended;
+  }
+
+  /** It keeps its connections and answers nothing. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  /** What redis-cli prints, without its last line feed. */
+  async cli(...command: string[]): Promise<string> {
+    const { stdout } = await run('redis-cli', ['-p', String(this.port), '--no-raw', ...command]);
+    return stdout
+      .trimEnd()
+      .replace(/^"(?<text>.*)"$/su, '$<text>')
+      .replaceAll('\\"', '"');
+  }
+
+  /** Ends it and removes its directory. */
+  async close(): Promise<void> {
+    await this.kill();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
