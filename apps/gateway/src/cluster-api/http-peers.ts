@@ -80,7 +80,7 @@ export class HttpPeers implements Peers {
   ): Promise<PeerMessage> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
-        throw new PeerUnreachableError(brokerId, false, signal.reason);
+        throw this.#notSent(brokerId, signal.reason);
       }
       const connections = this.#connectionsTo(brokerId);
       const encoded = encodePeerMessage(message);
@@ -145,19 +145,22 @@ export class HttpPeers implements Peers {
 
   /** @throws PeerUnreachableError for a broker without an address */
   #connectionsTo(brokerId: number): PeerConnections {
-    if (this.#isClosed) throw new PeerUnreachableError(brokerId, false, stoppingError());
+    if (this.#isClosed) throw this.#notSent(brokerId, stoppingError());
     const url = this.#addressOf(brokerId);
     const known = this.#connections.get(brokerId);
     if (known !== undefined && known.url === url) return known;
     // It came back elsewhere: what is under way there ends by itself.
     known?.retire();
     this.#connections.delete(brokerId);
-    if (url === undefined) {
-      throw new PeerUnreachableError(brokerId, false, new Error('it is not registered'));
-    }
+    if (url === undefined) throw this.#notSent(brokerId, new Error('it is not registered'));
     const connections = new PeerConnections(url, this.#options);
     this.#connections.set(brokerId, connections);
     return connections;
+  }
+
+  #notSent(brokerId: number, cause: unknown): PeerUnreachableError {
+    this.#callsUnreachable += 1;
+    return new PeerUnreachableError(brokerId, false, cause);
   }
 
   #tellRefusal(brokerId: number, { cause }: Error): void {

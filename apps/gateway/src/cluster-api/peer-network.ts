@@ -1,0 +1,132 @@
+/**
+ * The private side of one broker: its listener and its calls of others, opened and closed together.
+ *
+ * Start: `open` binds the address, so that it is known before the broker registers; `connect` and
+ * `serve` follow once the cluster is.
+ */
+import type { PeerHandlers, Peers } from '#replication';
+import { assert, type Logger } from '#runtime';
+import { type ClusterAddressSettings, clusterUrlOf } from './cluster-address.js';
+import { HttpPeers, type HttpPeersStatus } from './http-peers.js';
+import { PeerListener, type PeerListenerStatus } from './peer-listener.js';
+import type { PeerIdentity } from './peer-protocol.js';
+import { type PeerTls, type PeerTlsFiles, readPeerTls } from './peer-tls.js';
+
+/** A call that has not arrived by then is given up. */
+const ARRIVAL_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 3000;
+const CLOSE_GRACE_MS = 2000;
+
+/** The settings of a gateway in cluster mode have all of these. */
+export interface PeerNetworkSettings extends ClusterAddressSettings, PeerTlsFiles {
+  readonly brokerId: number;
+  /** Required, although it can be left unset: the check of the settings has seen to it. */
+  readonly clusterSecret: string | undefined;
+  readonly clusterPort: number;
+  readonly clusterMessageBytesMax: number;
+  readonly clusterMemoryBytes: number;
+  readonly clusterCallsMax: number;
+}
+
+/** What the brokers agreed on, as far as calls need it. */
+export interface PeerDirectory {
+  readonly clusterUuid: string;
+  readonly state: {
+    readonly brokers: ReadonlyMap<number, { readonly clusterUrl: string | null }>;
+  };
+}
+
+export interface PeerNetworkStatus {
+  readonly listener: PeerListenerStatus;
+  readonly peers: HttpPeersStatus;
+}
+
+export class PeerNetwork {
+  readonly #settings: PeerNetworkSettings;
+  readonly #identity: PeerIdentity;
+  readonly #tls: PeerTls | undefined;
+  readonly #listener: PeerListener;
+  readonly #logger: Logger;
+  #peers: HttpPeers | undefined;
+
+  private constructor(
+    settings: PeerNetworkSettings,
+    identity: PeerIdentity,
+    tls: PeerTls | undefined,
+    logger: Logger,
+  ) {
+    this.#settings = settings;
+    this.#identity = identity;
+    this.#tls = tls;
+    this.#logger = logger;
+    this.#listener = new PeerListener(
+      {
+        ...identity,
+        host: settings.clusterHost,
+        port: settings.clusterPort,
+        tls,
+        messageBytesMax: settings.clusterMessageBytesMax,
+        memoryBytesMax: settings.clusterMemoryBytes,
+        callsMax: settings.clusterCallsMax,
+        arrivalTimeoutMs: ARRIVAL_TIMEOUT_MS,
+      },
+      logger,
+    );
+  }
+
+  /**
+   * Binds the private address; calls are refused until `serve`.
+   * @throws PeerTlsFileError, PeerListenError
+   */
+  static async open(settings: PeerNetworkSettings, logger: Logger): Promise<PeerNetwork> {
+    const { brokerId, clusterSecret } = settings;
+    assert(clusterSecret !== undefined, 'a cluster without a secret');
+    const tls = await readPeerTls(settings);
+    const network = new PeerNetwork(settings, { brokerId, clusterSecret }, tls, logger);
+    await network.#listener.listen();
+    return network;
+  }
+
+  /** Where other brokers reach this one. */
+  get clusterUrl(): string {
+    return clusterUrlOf(this.#settings, this.#listener.port);
+  }
+
+  /** Calls the brokers that the directory names, where it says that they are at the time of the call. */
+  connect(directory: PeerDirectory): Peers {
+    const peers = new HttpPeers(
+      {
+        ...this.#identity,
+        clusterUuid: directory.clusterUuid,
+        tls: this.#tls,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        messageBytesMax: this.#settings.clusterMessageBytesMax,
+      },
+      (brokerId) => directory.state.brokers.get(brokerId)?.clusterUrl ?? undefined,
+      this.#logger,
+    );
+    this.#peers = peers;
+    return peers;
+  }
+
+  /** Takes calls from now on. */
+  serve(clusterUuid: string, handlers: PeerHandlers): void {
+    this.#listener.serve(clusterUuid, handlers);
+  }
+
+  status(): PeerNetworkStatus {
+    return {
+      listener: this.#listener.status(),
+      peers: this.#peers?.status() ?? { callsInFlight: 0, callsAnswered: 0, callsUnreachable: 0 },
+    };
+  }
+
+  /**
+   * Answers the calls under way, then ends its own.
+   * @param graceMs how long those of other brokers may take
+   */
+  async close(graceMs = CLOSE_GRACE_MS): Promise<void> {
+    await this.#listener.close(graceMs);
+    await this.#peers?.close();
+  }
+}
