@@ -39,6 +39,11 @@ export interface AssembledBroker {
   /** To be opened once the broker is registered. */
   readonly registry: TopicRegistry;
   readonly offsets: OffsetStore;
+  /**
+   * As `OpenBroker.close`.
+   * @param handOver called when all that was taken is written, before the partitions are closed
+   */
+  readonly close: (handOver?: () => Promise<void>) => Promise<void>;
 }
 
 export function assembleBroker(
@@ -67,13 +72,15 @@ export function assembleBroker(
   const { url, autoCreateTopics } = settings;
   const parts = { store, registry, admin, partitions, producePath, groups, producerIds };
   const { reserve } = logManager;
+  const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
+    close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, url, autoCreateTopics }),
     status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
     endWaits: () => replicas.delayedFetches.end(),
-    close: () => close({ logManager, store, replicas, registry, producePath, offsets }),
+    close: () => closeAll(),
   };
-  return { open, registry, offsets };
+  return { open, registry, offsets, close: closeAll };
 }
 
 interface ClosedParts {
@@ -85,12 +92,13 @@ interface ClosedParts {
   readonly offsets: OffsetStore;
 }
 
-async function close(parts: ClosedParts): Promise<void> {
+async function close(parts: ClosedParts, handOver?: () => Promise<void>): Promise<void> {
   const { logManager, store, replicas, registry, producePath, offsets } = parts;
   replicas.delayedFetches.end();
   // At once: what comes from now on is refused.
   await producePath.close(registry.all());
   await offsets.close();
+  await handOver?.();
   await registry.close();
   replicas.close();
   await store.close();

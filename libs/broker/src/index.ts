@@ -20,6 +20,13 @@ export type {
   TopicDescription,
   TopicLimits,
 } from './broker.js';
+export {
+  type ClusterBrokerPorts,
+  type ClusterBrokerSettings,
+  type ClusterNetwork,
+  type OpenClusterBroker,
+  openClusterBroker,
+} from './cluster/open-cluster-broker.js';
 export type {
   BrokerStatus,
   LocalBrokerPorts,

@@ -1,8 +1,9 @@
 /** The writer of a cluster of one broker: every partition is led here. */
-import { type AppendResult, encodeRecordBatches, RecordCursor } from '#log';
-import { FIELD_TIMESTAMP, ProtocolError, RECORD_STRIDE } from '#protocol';
+import { type AppendResult, encodeRecordBatches } from '#log';
+import { ProtocolError } from '#protocol';
 import type { Partition, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
+import { createTimeInLog } from './create-time.js';
 import { notEnoughReplicas } from './not-enough-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import type { ProduceEntry } from './pending-produce.js';
@@ -123,8 +124,11 @@ export class LocalWriter implements PartitionWriter {
       entry.fail(outcomeUnknown(error));
       return;
     }
-    const createTimeMs = await createTimeInLog(partition, entry, result, nowMs).catch(() => nowMs);
-    entry.succeed(result.baseOffset, result.logAppendTimeMs, createTimeMs);
+    const createTimeMs = await createTimeInLog(entry, result.baseOffset, async (offset) => {
+      const [batch] = await partition.log.read(offset, 1, result.lastOffset + 1);
+      return batch;
+    }).catch(() => undefined);
+    entry.succeed(result.baseOffset, result.logAppendTimeMs, createTimeMs ?? nowMs);
   }
 }
 
@@ -140,29 +144,6 @@ interface SentEntries {
 
 function succeed(entry: ProduceEntry, at: number, { starts, result, nowMs }: SentEntries): void {
   entry.succeed(result.baseOffset + (starts[at] as number), result.logAppendTimeMs, nowMs);
-}
-
-/**
- * The time that the first try gave to records which came without one. Where the log does not have
- * that record any more it is the time of the retry: the offsets are what a retry is about.
- */
-async function createTimeInLog(
-  partition: Partition,
-  entry: ProduceEntry,
-  result: AppendResult,
-  nowMs: number,
-): Promise<number> {
-  const { fields, count } = entry.records;
-  let timeless = 0;
-  while (timeless < count && fields[timeless * RECORD_STRIDE + FIELD_TIMESTAMP] !== -1) {
-    timeless += 1;
-  }
-  if (timeless === count) return nowMs;
-  const offset = result.baseOffset + timeless;
-  const [batch] = await partition.log.read(offset, 1, result.lastOffset + 1);
-  const cursor = batch === undefined ? undefined : new RecordCursor(batch);
-  while (cursor?.next() === true) if (cursor.offset === offset) return cursor.timestamp;
-  return nowMs;
 }
 
 /** It was appended here, so that it may come to be in the log for good. */

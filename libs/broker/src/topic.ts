@@ -6,6 +6,9 @@ import type { Random } from '#runtime';
 import type { TopicLimits } from './broker.js';
 import type { ProduceEntry } from './pending-produce.js';
 
+/** Those that this broker keeps. */
+type ServedPartitions = Pick<ReplicaManager, 'partition'>;
+
 /**
  * A topic as this broker works with it: metadata, parsed config, and what producing to it keeps
  * between requests. Replaced by a new object when the topic is deleted and made again.
@@ -18,7 +21,7 @@ export class Topic {
   readonly roundRobin: RoundRobinPartitioner;
   /** By partition; made when a partition is first produced to. */
   readonly queues: (PartitionQueue<ProduceEntry> | undefined)[] = [];
-  readonly #replicas: ReplicaManager;
+  readonly #replicas: ServedPartitions;
   #metadata: TopicMetadata;
   #config: TopicConfig;
   #limits: TopicLimits;
@@ -26,7 +29,7 @@ export class Topic {
 
   constructor(
     metadata: TopicMetadata,
-    replicas: ReplicaManager,
+    replicas: ServedPartitions,
     options: { readonly batchSizeBytes: number; readonly random: Random },
   ) {
     this.name = metadata.name;

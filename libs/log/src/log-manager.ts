@@ -152,6 +152,11 @@ export class LogManager {
     return this.#logs.values();
   }
 
+  /** Whether the last process stopped cleanly: nothing that was written can be missing. */
+  get wasClosedCleanly(): boolean {
+    return this.dataDir.wasClosedCleanly;
+  }
+
   /** Names (`topic-0`) of partitions that could not be opened, with the reason. */
   get unopenedLogs(): ReadonlyMap<string, unknown> {
     return this.#unopened;

@@ -1,3 +1,5 @@
+export { Controller } from './controller.js';
+export { Membership } from './membership.js';
 export { Partition } from './partition.js';
 export {
   type LeadershipFault,

@@ -25,8 +25,9 @@ const REGISTER_RETRY_MS = 500;
 
 interface MembershipOptions {
   readonly store: CoordinationStore;
-  /** Its `expiredBrokerEpoch` is found out by watching. */
-  readonly registrant: Registrant;
+  readonly brokerId: number;
+  /** What to register, as it is now; `expiredBrokerEpoch` is found out by watching. */
+  readonly registrant: () => Registrant;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -48,7 +49,7 @@ export class Membership {
   private constructor(options: MembershipOptions) {
     this.#options = options;
     this.#stopListening = options.store.onChange((change) => {
-      if (change.kind === 'broker' && change.broker.id === options.registrant.id) this.#look();
+      if (change.kind === 'broker' && change.broker.id === options.brokerId) this.#look();
     });
   }
 
@@ -69,7 +70,7 @@ export class Membership {
   }
 
   get brokerId(): number {
-    return this.#options.registrant.id;
+    return this.#options.brokerId;
   }
 
   /** Of this process, as it was last registered. */
@@ -80,6 +81,16 @@ export class Membership {
   /** Whether nobody can have declared this broker dead yet. */
   get isLeaseValid(): boolean {
     return this.#options.clock.monotonicMs() < this.#leaseEndMs;
+  }
+
+  /** Says under which URL clients reach this broker, where that is known only now. */
+  async announce(url: string): Promise<void> {
+    const { store, brokerId } = this.#options;
+    await store.update(({ brokers }) => {
+      const broker = brokers.get(brokerId);
+      if (broker?.brokerEpoch !== this.#brokerEpoch || broker.url === url) return [];
+      return [{ kind: 'broker', broker: { ...broker, url } }];
+    });
   }
 
   /** Hands leaderships over and leaves the ISRs, in one commit. Best effort: a stop goes on without. */
@@ -124,16 +135,20 @@ export class Membership {
   }
 
   async #registerOnce(): Promise<void> {
-    const { store, registrant, random, logger } = this.#options;
+    const { store, brokerId, registrant, random, logger } = this.#options;
     let expired: number | undefined;
     for (;;) {
       try {
-        const claim =
-          expired === undefined ? registrant : { ...registrant, expiredBrokerEpoch: expired };
-        const state = await store.update((before) => registerBroker(before, claim, random));
-        const registered = state.brokers.get(registrant.id);
-        this.#brokerEpoch = registered?.brokerEpoch ?? 0;
-        logger.info({ brokerId: registrant.id, brokerEpoch: this.#brokerEpoch }, 'registered');
+        const claim = registrant();
+        const state = await store.update((before) =>
+          registerBroker(
+            before,
+            expired === undefined ? claim : { ...claim, expiredBrokerEpoch: expired },
+            random,
+          ),
+        );
+        this.#brokerEpoch = state.brokers.get(brokerId)?.brokerEpoch ?? 0;
+        logger.info({ brokerId, brokerEpoch: this.#brokerEpoch }, 'registered');
         return;
       } catch (error) {
         if (!(error instanceof BrokerIdTakenError) || expired === error.brokerEpoch) throw error;
@@ -164,11 +179,11 @@ export class Membership {
   /** The metadata say something of this broker id. */
   #look(): void {
     if (this.#isEnding || this.#isRegistering) return;
-    const { store, registrant, logger, onFenced } = this.#options;
-    const registered = store.state.brokers.get(registrant.id);
+    const { store, brokerId, logger, onFenced } = this.#options;
+    const registered = store.state.brokers.get(brokerId);
     if (registered === undefined) return;
     if (registered.brokerEpoch > this.#brokerEpoch) {
-      logger.error({ brokerId: registrant.id }, 'another process has this broker id');
+      logger.error({ brokerId }, 'another process has this broker id');
       this.#end();
       onFenced();
     } else if (!registered.alive) {

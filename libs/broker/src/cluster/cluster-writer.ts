@@ -6,9 +6,11 @@
  * send unresolved at a time; what comes meanwhile gathers and goes with the next one.
  */
 import { encodeRecordBatches, RecordBatch, stampProducer } from '#log';
-import { ProtocolError } from '#protocol';
+import { type Offset, ProtocolError } from '#protocol';
 import type { Clock } from '#runtime';
 import type { Acks } from '../broker.js';
+import { createTimeInLog } from '../create-time.js';
+import type { PartitionAccess } from '../partition-access.js';
 import type { PartitionWriter } from '../partition-writer.js';
 import type { ProduceEntry } from '../pending-produce.js';
 import type { Topic } from '../topic.js';
@@ -27,8 +29,7 @@ interface ClusterWriterOptions {
     append: LeaderAppend,
     limits: LeaderCallLimits,
   ) => Promise<readonly BatchAppended[]>;
-  /** When a first-hit duplicate was written, by the time in the log; see `Broker.produce`. */
-  readonly createTimeAt: (entry: ProduceEntry, offset: number) => Promise<number | undefined>;
+  readonly partitions: PartitionAccess;
 }
 
 /** What is kept for a partition between sends. */
@@ -138,10 +139,20 @@ export class ClusterWriter implements PartitionWriter {
       return;
     }
     const { baseOffset, logAppendTimeMs, isDuplicate } = appended.result;
-    const createTimeMs = isDuplicate
-      ? await this.#options.createTimeAt(entry, baseOffset).catch(() => undefined)
-      : undefined;
+    const createTimeMs = isDuplicate ? await this.#createTime(send, entry, baseOffset) : undefined;
     entry.succeed(baseOffset, logAppendTimeMs, createTimeMs ?? send.nowMs);
+  }
+
+  #createTime(
+    { topic, partition }: Send,
+    entry: ProduceEntry,
+    baseOffset: Offset,
+  ): Promise<number | undefined> {
+    const request = { topic: topic.name, partition, maxBytes: 1, minBytes: 1, waitMs: 0 };
+    return createTimeInLog(entry, baseOffset, async (offset) => {
+      const { batches } = await this.#options.partitions.fetch({ ...request, offset });
+      return batches[0];
+    }).catch(() => undefined);
   }
 
   async #sendAsBroker(send: Send, producer: PartitionProducer): Promise<void> {

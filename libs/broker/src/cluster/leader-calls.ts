@@ -35,7 +35,7 @@ export interface LeaderCallLimits {
 }
 
 interface LeaderCallsOptions {
-  readonly store: CoordinationStore;
+  readonly store: Pick<CoordinationStore, 'state' | 'onChange'>;
   readonly brokerId: number;
   readonly clock: Clock;
   readonly scheduler: Scheduler;

@@ -5,21 +5,17 @@
 import type { OffsetRange } from '#log';
 import type { Offset, TopicPartition } from '#protocol';
 import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#replication';
-import type { CommittedOffset, OffsetSpec, OffsetToCommit } from '../broker.js';
+import type { OffsetSpec, OffsetToCommit } from '../broker.js';
 import { ledStatuses } from '../leader-status.js';
+import type { GroupOffsets } from '../log-broker.js';
 import type { LeaderAppends } from './leader-append.js';
 import { appendedMessage, fetchedMessage, fetchOf, produceOf } from './peer-messages.js';
 
 interface LeaderParts {
   readonly replicas: ReplicaManager;
   readonly appends: LeaderAppends;
-  readonly groups: LedGroups;
-}
-
-/** Committed offsets of the groups whose partition this broker leads. */
-export interface LedGroups {
-  commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
-  committed(group: string): Promise<readonly CommittedOffset[]>;
+  /** Of the groups whose partition this broker leads. */
+  readonly groups: GroupOffsets;
 }
 
 export function leaderHandlers({ replicas, appends, groups }: LeaderParts): PeerHandlers {
@@ -60,8 +56,8 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
       return jsonMessage({});
     },
     'committed-offsets': async ({ body }) => {
-      const { group } = body as { readonly group: string };
-      return jsonMessage({ offsets: await groups.committed(group) });
+      const { group, topic } = body as { readonly group: string; readonly topic?: string };
+      return jsonMessage({ offsets: await groups.committed(group, topic) });
     },
   };
 }

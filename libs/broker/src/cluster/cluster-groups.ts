@@ -1,0 +1,99 @@
+/**
+ * Committed offsets in a cluster: kept by the leader of the group's partition of the offsets topic, its
+ * coordinator. What a commit is checked against, and how far a group is behind, is asked of the leaders
+ * of the partitions that are read, by the broker that the client talks to.
+ */
+import { assertCommits, type OffsetStore, partitionForGroup, type TopicDirectory } from '#groups';
+import {
+  CONSUMER_OFFSETS_TOPIC,
+  ProtocolError,
+  type TopicPartition,
+  topicPartitionName,
+} from '#protocol';
+import type { Peers, ReplicaManager } from '#replication';
+import type { Clock } from '#runtime';
+import type { CommittedOffset, OffsetToCommit } from '../broker.js';
+import type { GroupOffsets } from '../log-broker.js';
+import type { LeaderCall, LeaderCalls } from './leader-calls.js';
+import type { LeaderStatuses } from './leader-statuses.js';
+
+interface ClusterGroupsOptions {
+  readonly offsets: OffsetStore;
+  readonly topics: TopicDirectory;
+  readonly replicas: ReplicaManager;
+  readonly leaders: LeaderCalls;
+  readonly statuses: LeaderStatuses;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly leaderWaitMs: number;
+}
+
+export class ClusterGroups implements GroupOffsets {
+  readonly #options: ClusterGroupsOptions;
+
+  constructor(options: ClusterGroupsOptions) {
+    this.#options = options;
+  }
+
+  async commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
+    const { topics, statuses, offsets: kept, peers } = this.#options;
+    const known = await statuses.of(offsets);
+    assertCommits(offsets, topics, (target) => known.get(topicPartitionName(target)));
+    if (offsets.length === 0) return;
+    await topics.ensureOffsetsTopic();
+    await this.#atCoordinator(group, {
+      here: () => kept.commit(group, offsets),
+      there: async (brokerId, timeoutMs) => {
+        const message = { body: { group, offsets }, blobs: [] };
+        await peers.call(brokerId, 'commit-offsets', message, { timeoutMs });
+      },
+    });
+  }
+
+  async committed(group: string, topic?: string): Promise<CommittedOffset[]> {
+    const { topics, statuses, offsets: kept, peers } = this.#options;
+    if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return kept.committed(group, topic);
+    const committed = await this.#atCoordinator(group, {
+      here: () => kept.committed(group, topic),
+      there: async (brokerId, timeoutMs) => {
+        const message = { body: { group, topic }, blobs: [] };
+        const answer = await peers.call(brokerId, 'committed-offsets', message, { timeoutMs });
+        return (answer.body as { readonly offsets: CommittedOffset[] }).offsets;
+      },
+    });
+    const known = await statuses.of(committed);
+    return committed.map((one) => withLag(one, known.get(topicPartitionName(one))?.highWatermark));
+  }
+
+  async #atCoordinator<T>(group: string, call: LeaderCall<T>): Promise<T> {
+    const { leaders, replicas, clock, leaderWaitMs } = this.#options;
+    const target = this.#partitionOf(group);
+    const deadlineMs = clock.monotonicMs() + leaderWaitMs;
+    const here = async (): Promise<T> => {
+      replicas.leaderOrThrow(target);
+      return call.here();
+    };
+    try {
+      return await leaders.call(target, { here, there: call.there }, { deadlineMs });
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.code !== 'LEADER_NOT_AVAILABLE') throw error;
+      throw new ProtocolError(
+        'COORDINATOR_NOT_AVAILABLE',
+        'The partition that keeps the offsets of this group has no leader at present.',
+        { cause: error, outcome: error.outcome, retryAfterMs: error.retryAfterMs ?? 1000 },
+      );
+    }
+  }
+
+  #partitionOf(group: string): TopicPartition {
+    const count = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC)?.partitionCount ?? 1;
+    return { topic: CONSUMER_OFFSETS_TOPIC, partition: partitionForGroup(group, count) };
+  }
+}
+
+function withLag(committed: CommittedOffset, highWatermark: number | undefined): CommittedOffset {
+  const { offset } = committed;
+  if (highWatermark === undefined) return { ...committed, highWatermark: null, lag: null };
+  const lag = offset === null ? null : Math.max(0, highWatermark - offset);
+  return { ...committed, highWatermark, lag };
+}

@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import type { TopicMetadata } from '#coordination';
+import { RecordBatch } from '#log';
+import { ProtocolError } from '#protocol';
+import { FakeClock, SeededRandom } from '#runtime/testing';
+import type { ProduceRequest, ProduceResult } from '../broker.js';
+import { PendingProduce } from '../pending-produce.js';
+import { produceOf } from '../testing/records.js';
+import { Topic } from '../topic.js';
+import { ClusterWriter } from './cluster-writer.js';
+import type { BatchAppended, LeaderAppend } from './leader-append.js';
+
+describe('ClusterWriter', () => {
+  it('writes what gathered as one batch under its own producer id, and goes on with its sequence', async () => {
+    const world = new World();
+    const answers = [world.write(['a'], ['b', 'c']), world.write(['d'])];
+    const [first, second] = (await Promise.all(answers)).map((one) => one.map(baseOffsetOf));
+    expect(first).toEqual([0, 1]);
+    expect(second).toEqual([3]);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x3', 'id 1 seq 3 x1']);
+  });
+
+  it('sends nothing behind a send that is unresolved, nor what timed out meanwhile', async () => {
+    const world = new World();
+    const resolve = world.leader.hold();
+    const first = world.write(['a']);
+    const late = world.pending(['late']);
+    const second = world.send([late]);
+    await turn();
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1']);
+    for (const entry of late.entries) entry.fail(new ProtocolError('REQUEST_TIMED_OUT', 'Late.'));
+    resolve();
+    await Promise.all([first, second]);
+    expect(world.leader.sent).toHaveLength(1);
+    await world.write(['b']);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 1 seq 1 x1']);
+  });
+
+  it('uses the sequences again of what is surely not in the log', async () => {
+    const world = new World();
+    world.leader.failNext(new ProtocolError('NOT_ENOUGH_REPLICAS', 'No.'));
+    const [failed] = await world.write(['a']);
+    expect(failed).toMatchObject({ code: 'NOT_ENOUGH_REPLICAS' });
+    await world.write(['b']);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 1 seq 0 x1']);
+  });
+
+  it('goes on as another producer when it is not known whether a send is in the log', async () => {
+    const world = new World();
+    world.leader.failNext(new ProtocolError('REQUEST_TIMED_OUT', 'No answer.'));
+    const [failed] = await world.write(['a']);
+    expect(failed).toMatchObject({ code: 'REQUEST_TIMED_OUT', outcome: 'unknown' });
+    await world.write(['b']);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 2 seq 0 x1']);
+  });
+
+  it('sends again as another producer when the leader lost track of it', async () => {
+    const world = new World();
+    await world.write(['a']);
+    world.leader.answerNext([
+      { error: new ProtocolError('OUT_OF_ORDER_SEQUENCE_NUMBER', 'A gap.') },
+    ]);
+    const [result] = await world.write(['b']);
+    expect(baseOffsetOf(result)).toBe(1);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1', 'id 1 seq 1 x1', 'id 2 seq 0 x1']);
+  });
+
+  it("sends a client's batch alone, as the client's", async () => {
+    const world = new World();
+    const producer = { producerId: 77, producerEpoch: 1, sequence: 5 };
+    const pending = world.pending([{ value: 'a', partition: 0 }], { producer });
+    const answer = pending.answer();
+    await world.send([pending]);
+    expect((await answer).parts[0]?.baseOffset).toBe(0);
+    expect(world.leader.sent).toEqual(['id 77 seq 5 x1']);
+  });
+
+  it('asks for all acknowledgements when one of the requests wants them', async () => {
+    const world = new World();
+    await world.send([world.pending(['a'], { acks: '1' }), world.pending(['b'], { acks: '1' })]);
+    await world.send([world.pending(['a'], { acks: '1' }), world.pending(['b'])]);
+    expect(world.leader.acks).toEqual(['1', 'all']);
+  });
+
+  it('answers each request by the batches that its records are in', async () => {
+    const world = new World({ 'max.message.bytes': '200' });
+    const large = 'x'.repeat(80);
+    world.leader.answerNext([
+      { result: appended(10, 1) },
+      { error: new ProtocolError('KAFKA_STORAGE_ERROR', 'Full.') },
+      { error: new ProtocolError('OUT_OF_ORDER_SEQUENCE_NUMBER', 'Behind it.') },
+    ]);
+    const results = await world.write([large], [large, large]);
+    expect(world.leader.sent).toHaveLength(3);
+    expect(baseOffsetOf(results[0])).toBe(10);
+    expect(results[1]).toMatchObject({ code: 'KAFKA_STORAGE_ERROR', outcome: 'failed' });
+    // The first batch is in the log: the next one follows it.
+    await world.write(['b']);
+    expect(world.leader.sent.at(-1)).toBe('id 1 seq 1 x1');
+  });
+
+  it('says so when records of a request are in the log, but not in one row', async () => {
+    const world = new World({ 'max.message.bytes': '200' });
+    const large = 'x'.repeat(80);
+    world.leader.answerNext([{ result: appended(10, 1) }, { result: appended(12, 1) }]);
+    const [result] = await world.write([large, large]);
+    expect(result).toMatchObject({ code: 'DUPLICATE_SEQUENCE_NUMBER', outcome: 'applied' });
+  });
+});
+
+/** A leader that appends everything, or does as it is told. */
+class ScriptedLeader {
+  readonly sent: string[] = [];
+  readonly acks: string[] = [];
+  #nextOffset = 0;
+  #next: (() => BatchAppended[]) | undefined;
+  #held: Promise<void> | undefined;
+
+  failNext(error: ProtocolError): void {
+    this.#next = () => {
+      throw error;
+    };
+  }
+
+  answerNext(answer: BatchAppended[]): void {
+    this.#next = () => answer;
+  }
+
+  /** @returns lets the next send be answered */
+  hold(): () => void {
+    let resolve = (): void => undefined;
+    this.#held = new Promise((done) => {
+      resolve = done;
+    });
+    return resolve;
+  }
+
+  async append({ batches, acks }: LeaderAppend): Promise<BatchAppended[]> {
+    this.acks.push(acks);
+    for (const bytes of batches) {
+      const { producerId, baseSequence, recordCount } = new RecordBatch(bytes);
+      this.sent.push(`id ${producerId} seq ${baseSequence} x${recordCount}`);
+      expect(new RecordBatch(bytes).isCrcValid()).toBe(true);
+    }
+    const next = this.#next;
+    this.#next = undefined;
+    await this.#held;
+    if (next !== undefined) return next();
+    return batches.map((bytes) => {
+      const { recordCount } = new RecordBatch(bytes);
+      this.#nextOffset += recordCount;
+      return { result: appended(this.#nextOffset - recordCount, recordCount) };
+    });
+  }
+}
+
+class World {
+  readonly leader = new ScriptedLeader();
+  readonly writer: ClusterWriter;
+  readonly topic: Topic;
+  #lastId = 0;
+
+  constructor(configs: TopicMetadata['configs'] = {}) {
+    const metadata = { name: 'events', id: 'topic-id', version: 0, configs, partitions: [] };
+    const options = { batchSizeBytes: 1000, random: new SeededRandom(1) };
+    this.topic = new Topic(metadata, { partition: () => undefined }, options);
+    const unasked = (): Promise<never> => Promise.reject(new Error('not to be called'));
+    this.writer = new ClusterWriter({
+      clock: new FakeClock(),
+      nextProducerId: () => {
+        this.#lastId += 1;
+        return Promise.resolve(this.#lastId);
+      },
+      appendAtLeader: (append) => this.leader.append(append),
+      partitions: {
+        fetch: unasked,
+        listOffset: unasked,
+        deleteRecords: unasked,
+        giveUpLostRecords: unasked,
+      },
+    });
+  }
+
+  pending(
+    records: Parameters<typeof produceOf>[1],
+    options: Partial<ProduceRequest> = {},
+  ): PendingProduce {
+    const part = { partition: 0, indexes: undefined, sizeBytes: 10 };
+    return new PendingProduce(produceOf('events', records, options), [part], () => undefined);
+  }
+
+  send(requests: readonly PendingProduce[]): Promise<void> {
+    const entries = requests.flatMap((request) => request.entries);
+    return this.writer.write(this.topic, 0, entries);
+  }
+
+  /** Writes requests together; answers each with its result or its error. */
+  async write(...requests: readonly string[][]): Promise<(ProduceResult | ProtocolError)[]> {
+    const pending = requests.map((values) => this.pending(values));
+    const answers = pending.map((one) => one.answer().catch((error: ProtocolError) => error));
+    await this.send(pending);
+    return Promise.all(answers);
+  }
+}
+
+function appended(baseOffset: number, records: number) {
+  const lastOffset = baseOffset + records - 1;
+  return { baseOffset, lastOffset, logAppendTimeMs: null, isDuplicate: false };
+}
+
+function baseOffsetOf(result: ProduceResult | ProtocolError | undefined): number | null {
+  if (result === undefined || result instanceof ProtocolError) throw new Error(String(result));
+  return result.parts[0]?.baseOffset ?? null;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,57 @@
+/** Where partitions begin and end, asked of all their leaders at once. */
+import type { CoordinationStore } from '#coordination';
+import type { TopicPartition } from '#protocol';
+import type { Peers, ReplicaManager } from '#replication';
+import { byPartition, type LeaderStatus, ledStatuses } from '../leader-status.js';
+
+/** A leader that does not answer in this time is left out: what is not known is null. */
+const ANSWER_MS = 1000;
+
+interface LeaderStatusesOptions {
+  readonly store: CoordinationStore;
+  readonly replicas: ReplicaManager;
+  readonly peers: Peers;
+  readonly brokerId: number;
+}
+
+export class LeaderStatuses {
+  readonly #options: LeaderStatusesOptions;
+
+  constructor(options: LeaderStatusesOptions) {
+    this.#options = options;
+  }
+
+  /** By partition name; without those whose leaders do not answer, or that have none. */
+  async of(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, LeaderStatus>> {
+    const { store, brokerId } = this.#options;
+    const byLeader = new Map<number, TopicPartition[]>();
+    for (const target of partitions) {
+      const topic = store.state.topics.get(target.topic);
+      const leader = topic?.partitions[target.partition]?.leader ?? null;
+      if (leader === null) continue;
+      const asked = byLeader.get(leader);
+      if (asked === undefined) byLeader.set(leader, [target]);
+      else asked.push(target);
+    }
+    const answers = await Promise.all(
+      Array.from(byLeader, ([leader, asked]) =>
+        leader === brokerId ? ledStatuses(this.#options.replicas, asked) : this.#ask(leader, asked),
+      ),
+    );
+    return byPartition(answers.flat());
+  }
+
+  async #ask(leader: number, partitions: readonly TopicPartition[]): Promise<LeaderStatus[]> {
+    const message = { body: { partitions }, blobs: [] };
+    try {
+      const { peers } = this.#options;
+      const answer = await peers.call(leader, 'partition-status', message, {
+        timeoutMs: ANSWER_MS,
+      });
+      return (answer.body as { readonly partitions: LeaderStatus[] }).partitions;
+    } catch {
+      // It is dead, or new: the description says null for now.
+      return [];
+    }
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Opens one broker of a cluster.
+ *
+ * Start: lock the data directory and recover the logs, take the metadata, register (new leader epochs
+ * for all that an earlier process of this broker led), open the partitions, serve the other brokers,
+ * watch them. Stop: write what is buffered, hand leaderships over, close the logs cleanly.
+ */
+import { type CoordinationStore, ProducerIds } from '#coordination';
+import { LogManager } from '#log';
+import {
+  Controller,
+  Membership,
+  type PeerHandlers,
+  type Peers,
+  ReplicaManager,
+} from '#replication';
+import { assembleBroker } from '../assemble-broker.js';
+import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
+import { ClusterGroups } from './cluster-groups.js';
+import { ClusterPartitions } from './cluster-partitions.js';
+import { ClusterWriter } from './cluster-writer.js';
+import { type LeaderAppend, LeaderAppends } from './leader-append.js';
+import { type LeaderCallLimits, LeaderCalls } from './leader-calls.js';
+import { LeaderStatuses } from './leader-statuses.js';
+import { leaderHandlers } from './peer-handlers.js';
+import { appendedOf, produceMessage } from './peer-messages.js';
+
+/** Beside what a broker alone is told. Times in milliseconds. */
+export interface ClusterBrokerSettings extends LocalBrokerSettings {
+  /** How long a silent broker keeps its leaderships and ISR memberships. */
+  readonly leaseMs: number;
+  /** How often partitions are given back to their preferred leaders; 0: never. */
+  readonly preferredLeaderIntervalMs: number;
+  /** How long a follower may be behind before it leaves the ISR. */
+  readonly replicaLagTimeMaxMs: number;
+}
+
+/** The outside world of a broker that is not alone. */
+export interface ClusterBrokerPorts extends LocalBrokerPorts {
+  /** Opens the coordination store, once the data directory is this process's. */
+  readonly openStore: (logManager: LogManager) => Promise<CoordinationStore>;
+  readonly network: ClusterNetwork;
+  /** Called when another process has this broker id: this one must end. */
+  readonly onFenced: () => void;
+}
+
+/** The private side of a broker: how it calls others and is called. */
+export interface ClusterNetwork {
+  /** Where other brokers reach this one. */
+  readonly clusterUrl: string;
+  /** Begins to serve, and to call the brokers that the store names. */
+  connect(store: CoordinationStore): Peers;
+  serve(clusterUuid: string, handlers: PeerHandlers): void;
+  /** Answers what is under way and ends all connections. */
+  close(): Promise<void>;
+}
+
+/** A broker of a cluster, and what its owner needs beside `OpenBroker`. */
+export interface OpenClusterBroker extends OpenBroker {
+  /** Tells the cluster the URL under which clients reach this broker, once that is known. */
+  announce(): Promise<void>;
+}
+
+/**
+ * @throws DataDirError when the directory is another broker's, another cluster's or damaged;
+ *   DataDirLockedError when another process has it; BrokerIdTakenError when the id is in use
+ */
+export async function openClusterBroker(
+  settings: ClusterBrokerSettings,
+  ports: ClusterBrokerPorts,
+): Promise<OpenClusterBroker> {
+  const logManager = await LogManager.open(settings, ports);
+  let store: CoordinationStore | undefined;
+  try {
+    store = await ports.openStore(logManager);
+    return await openOn(logManager, store, settings, ports);
+  } catch (error) {
+    await ports.network.close();
+    await store?.close();
+    await logManager.close();
+    throw error;
+  }
+}
+
+async function openOn(
+  logManager: LogManager,
+  store: CoordinationStore,
+  settings: ClusterBrokerSettings,
+  ports: ClusterBrokerPorts,
+): Promise<OpenClusterBroker> {
+  const { brokerId, leaseMs } = settings;
+  const { network, clock } = ports;
+  const peers = network.connect(store);
+  const producerIds = await ProducerIds.open({ ...settings, ...ports });
+  const delayedFetchesMax = settings.longPollsMax;
+  const replicas = new ReplicaManager({
+    ...settings,
+    ...ports,
+    logManager,
+    delayedFetchesMax,
+    cluster: { store, peers, brokerEpoch: () => membership.brokerEpoch },
+  });
+  const leaderWaitMs = leaderWait(leaseMs);
+  const leaders = new LeaderCalls({ ...settings, ...ports, store });
+  const appends = new LeaderAppends({ replicas, isLeaseValid: () => membership.isLeaseValid });
+  const statuses = new LeaderStatuses({ store, replicas, peers, brokerId });
+  const partitions = new ClusterPartitions({
+    store,
+    replicas,
+    peers,
+    leaders,
+    clock,
+    brokerId,
+    leaderWaitMs,
+  });
+  const writer = new ClusterWriter({
+    clock,
+    nextProducerId: () => producerIds.next(),
+    appendAtLeader: appendAtLeader({ leaders, appends, peers }),
+    partitions,
+  });
+  const { open, registry, offsets, close } = assembleBroker(
+    {
+      logManager,
+      store,
+      producerIds,
+      replicas,
+      writer,
+      partitions,
+      statusesOf: (targets) => statuses.of(targets),
+      groupsOf: (kept, topics) =>
+        new ClusterGroups({
+          offsets: kept,
+          topics,
+          replicas,
+          leaders,
+          statuses,
+          peers,
+          clock,
+          leaderWaitMs,
+        }),
+    },
+    settings,
+    ports,
+  );
+  const membership = await Membership.join({
+    ...ports,
+    store,
+    brokerId,
+    leaseMs,
+    registrant: () => ({
+      id: brokerId,
+      url: settings.url(),
+      clusterUrl: network.clusterUrl,
+      rack: settings.rack,
+      dataDirUuid: store.dataDirUuid,
+      mayLackRecords: settings.durability === 'os' && !logManager.wasClosedCleanly,
+    }),
+  });
+  network.serve(store.clusterUuid, {
+    ...replicas.handlers(),
+    ...leaderHandlers({ replicas, appends, groups: offsets }),
+  });
+  await registry.open();
+  const controller = new Controller({ ...settings, ...ports, store });
+  return {
+    ...open,
+    announce: async () => {
+      const url = settings.url();
+      if (url !== null) await membership.announce(url);
+    },
+    close: async () => {
+      await controller.stop();
+      await close(async () => {
+        await membership.withdraw();
+        leaders.close();
+        await network.close();
+      });
+    },
+  };
+}
+
+/** Time for a death to be noticed, an election, and some. */
+function leaderWait(leaseMs: number): number {
+  return 2 * leaseMs + 2000;
+}
+
+interface AppendParts {
+  readonly leaders: LeaderCalls;
+  readonly appends: LeaderAppends;
+  readonly peers: Peers;
+}
+
+function appendAtLeader({ leaders, appends, peers }: AppendParts) {
+  return (append: LeaderAppend, limits: LeaderCallLimits) => {
+    let wasTried = false;
+    return leaders.call(
+      append,
+      {
+        here: () => {
+          // The bytes of an earlier try may be in this broker's log: they are stamped only once.
+          const batches = wasTried ? append.batches.map((one) => Buffer.from(one)) : append.batches;
+          wasTried = true;
+          return appends.append({ ...append, batches });
+        },
+        there: async (leader, timeoutMs) => {
+          const message = produceMessage(append);
+          return appendedOf(await peers.call(leader, 'produce', message, { timeoutMs }));
+        },
+      },
+      limits,
+    );
+  };
+}
