@@ -77,6 +77,7 @@ export function assembleBroker(
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, url, autoCreateTopics }),
     status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
+    announce: () => Promise.resolve(),
     endWaits: () => replicas.delayedFetches.end(),
     close: () => closeAll(),
   };

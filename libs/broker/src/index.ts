@@ -24,7 +24,6 @@ export {
   type ClusterBrokerPorts,
   type ClusterBrokerSettings,
   type ClusterNetwork,
-  type OpenClusterBroker,
   openClusterBroker,
 } from './cluster/open-cluster-broker.js';
 export type {

@@ -52,6 +52,8 @@ export interface OpenBroker {
   readonly broker: Broker;
   /** Numbers for metrics and health, as they are now. Walks all partitions. */
   status(): BrokerStatus;
+  /** Tells the cluster the URL under which clients reach this broker, once that is known. */
+  announce(): Promise<void>;
   /** Answers all waiting fetches with what is there, and lets none wait any more: the start of a stop. */
   endWaits(): void;
   /** Refuses new produces, writes what is buffered, closes the logs cleanly. Call it once. */

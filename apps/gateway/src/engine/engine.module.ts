@@ -11,16 +11,12 @@ import type { ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 import { RenderCache } from '../records/render-cache.js';
 import { SocketServer } from '../ws/socket-server.js';
-import { openBroker } from './open-broker.js';
+import { type BrokerOpening, openBroker } from './open-broker.js';
 import { PublicAddress } from './public-address.js';
 import { LOGGER, OPEN_BROKER, SETTINGS } from './tokens.js';
 
 /** What exists before the engine: Nest itself logs and serves through it. */
-export interface EngineSeed {
-  readonly settings: Settings;
-  readonly logger: ProcessLogger;
-  readonly metrics: GatewayMetrics;
-  readonly address: PublicAddress;
+export interface EngineSeed extends BrokerOpening {
   readonly front: HttpFront;
 }
 
@@ -39,8 +35,7 @@ export class EngineModule {
         { provide: HttpFront, useValue: seed.front },
         {
           provide: OPEN_BROKER,
-          useFactory: openBroker,
-          inject: [SETTINGS, LOGGER, GatewayMetrics, PublicAddress],
+          useFactory: () => openBroker(seed),
         },
         {
           provide: BROKER,

@@ -12,6 +12,10 @@ export const EXIT_CODES = {
     74,
     'The data directory cannot be read or written, or belongs to another broker or cluster.',
   ),
+  brokerIdTaken: exitCode(
+    76,
+    'Another process of the cluster has this broker id, with another data directory.',
+  ),
   badSettings: exitCode(78, 'Settings are not acceptable: one line each names what would be.'),
 } as const satisfies Record<string, ExitCode>;
 

@@ -54,9 +54,14 @@ export class Gateway {
 
   /**
    * Opens the broker, which recovers its logs, and only then listens.
+   * @param onFenced called when another process has this broker id: this one must end
    * @throws CannotListenError; whatever opening the broker throws
    */
-  static async start(settings: Settings, logger: ProcessLogger): Promise<Gateway> {
+  static async start(
+    settings: Settings,
+    logger: ProcessLogger,
+    onFenced: () => void,
+  ): Promise<Gateway> {
     const metrics = new GatewayMetrics();
     const address = new PublicAddress(settings);
     const front = new HttpFront({ ...settings, publicUrl: address.url }, metrics, logger);
@@ -74,7 +79,7 @@ export class Gateway {
       logger,
       serve: (handler) => front.createServer(handler),
     });
-    const seed = { settings, logger, metrics, address, front };
+    const seed = { settings, logger, metrics, address, front, onFenced };
     const app = await NestFactory.create<NestFastifyApplication>(
       GatewayModule.from(seed),
       adapter,
@@ -98,6 +103,7 @@ export class Gateway {
     app.useGlobalPipes(dtoPipe());
     try {
       await gateway.#listen(settings);
+      await broker.announce();
     } catch (error) {
       await gateway.stop();
       throw error;

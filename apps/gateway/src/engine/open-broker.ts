@@ -1,26 +1,65 @@
-import { type OpenBroker, openLocalBroker } from '#broker';
+import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
+import { type CoordinationStore, RedisStore } from '#coordination';
+import { ProtocolError } from '#protocol';
 import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
+import { PeerNetwork } from '../cluster-api/peer-network.js';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import type { PublicAddress } from './public-address.js';
 
-/** Opens the broker of this process on its data directory. */
-export function openBroker(
-  settings: Settings,
+const STORE_RETRY_MS = 500;
+
+/** What a broker is opened with. */
+export interface BrokerOpening {
+  readonly settings: Settings;
+  readonly logger: ProcessLogger;
+  readonly metrics: GatewayMetrics;
+  readonly address: PublicAddress;
+  /** Called when another process has this broker id: this one must end. */
+  readonly onFenced: () => void;
+}
+
+/** Opens the broker of this process on its data directory: alone, or as one of a cluster. */
+export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
+  const { settings, logger, metrics, address, onFenced } = opening;
+  const ports = {
+    fileSystem: new NodeFileSystem(),
+    clock: new SystemClock(),
+    scheduler: new SystemScheduler(),
+    random: new SystemRandom(),
+    logger,
+    observer: metrics,
+  };
+  const brokerSettings = {
+    ...settings,
+    rack: settings.rack ?? null,
+    url: () => address.knownUrl,
+  };
+  const { redisUrl } = settings;
+  if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
+  const network = await PeerNetwork.open(settings, logger);
+  return openClusterBroker(brokerSettings, {
+    ...ports,
+    network,
+    onFenced,
+    openStore: () =>
+      whenAvailable(() => RedisStore.open({ ...settings, ...ports, url: redisUrl }), logger),
+  });
+}
+
+/** Redis may be started after its gateways: they wait for it. */
+async function whenAvailable(
+  open: () => Promise<CoordinationStore>,
   logger: ProcessLogger,
-  metrics: GatewayMetrics,
-  address: PublicAddress,
-): Promise<OpenBroker> {
-  return openLocalBroker(
-    { ...settings, rack: settings.rack ?? null, url: () => address.url },
-    {
-      fileSystem: new NodeFileSystem(),
-      clock: new SystemClock(),
-      scheduler: new SystemScheduler(),
-      random: new SystemRandom(),
-      logger,
-      observer: metrics,
-    },
-  );
+): Promise<CoordinationStore> {
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.code !== 'BROKER_NOT_AVAILABLE') throw error;
+      logger.warn({ err: error }, 'the start waits for Redis');
+      await new Promise((resolve) => setTimeout(resolve, STORE_RETRY_MS));
+    }
+  }
 }

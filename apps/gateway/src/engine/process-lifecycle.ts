@@ -2,8 +2,10 @@
  * What ends the process, and with which code (exit-codes.ts): signals, failed starts, bugs.
  */
 import { resolve } from 'node:path';
-import { DataDirError } from '#coordination';
+import { BrokerIdTakenError, DataDirError, RedisUrlError } from '#coordination';
 import { DataDirLockedError } from '#log';
+import { PeerListenError } from '../cluster-api/peer-listener.js';
+import { PeerTlsFileError } from '../cluster-api/peer-tls.js';
 import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
 import { banner } from './banner.js';
@@ -39,7 +41,10 @@ export function endOnBadSettings(problems: readonly string[], warnings: readonly
 
 async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Gateway> {
   try {
-    return await Gateway.start(settings, logger);
+    return await Gateway.start(settings, logger, () => {
+      logger.fatal({ brokerId: settings.brokerId }, 'another process has this broker id');
+      end(EXIT_CODES.brokerIdTaken);
+    });
   } catch (error) {
     const { exitCode, message } = startFailure(error, settings);
     // What its operator can mend is one line; of a bug everything is told.
@@ -60,6 +65,15 @@ function startFailure(
   }
   if (error instanceof DataDirError) {
     return { exitCode: EXIT_CODES.dataDirNotUsable, message: error.message };
+  }
+  if (error instanceof PeerListenError) {
+    return { exitCode: EXIT_CODES.cannotListen, message: error.message };
+  }
+  if (error instanceof PeerTlsFileError || error instanceof RedisUrlError) {
+    return { exitCode: EXIT_CODES.badSettings, message: error.message };
+  }
+  if (error instanceof BrokerIdTakenError) {
+    return { exitCode: EXIT_CODES.brokerIdTaken, message: error.message };
   }
   if (isSystemError(error)) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;

@@ -3,7 +3,9 @@ import { PublicAddress } from './public-address.js';
 
 test('the address is that of the listener, once its port is known', () => {
   const address = new PublicAddress({ host: '127.0.0.1', port: 0, publicUrl: undefined });
+  expect(address.knownUrl).toBeNull();
   address.listensOn(4711);
+  expect(address.knownUrl).toBe('http://127.0.0.1:4711');
   expect(address.url).toBe('http://127.0.0.1:4711');
 });
 

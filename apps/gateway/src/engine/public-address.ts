@@ -22,6 +22,11 @@ export class PublicAddress {
     return this.#port;
   }
 
+  /** What the cluster is told: null until it is known which port is listened on. */
+  get knownUrl(): string | null {
+    return this.#settings.publicUrl === undefined && this.#port === 0 ? null : this.url;
+  }
+
   /** The address of the setting, or of the listener; a wildcard is shown as localhost. */
   get url(): string {
     const { host, publicUrl } = this.#settings;

@@ -23,16 +23,25 @@ import { type LeaderAppend, LeaderAppends } from './leader-append.js';
 import { type LeaderCallLimits, LeaderCalls } from './leader-calls.js';
 import { LeaderStatuses } from './leader-statuses.js';
 import { leaderHandlers } from './peer-handlers.js';
-import { appendedOf, produceMessage } from './peer-messages.js';
+import { ProduceSender } from './produce-sender.js';
 
-/** Beside what a broker alone is told. Times in milliseconds. */
+/** Beside what a broker alone is told. Times in milliseconds, sizes in bytes. */
 export interface ClusterBrokerSettings extends LocalBrokerSettings {
   /** How long a silent broker keeps its leaderships and ISR memberships. */
   readonly leaseMs: number;
+  /** How long a request other than a produce waits for a leader. */
+  readonly leaderWaitMs: number;
   /** How often partitions are given back to their preferred leaders; 0: never. */
   readonly preferredLeaderIntervalMs: number;
+  /** Produce calls under way to one other broker. */
+  readonly forwardsInFlightMax: number;
   /** How long a follower may be behind before it leaves the ISR. */
   readonly replicaLagTimeMaxMs: number;
+  readonly replicaFetchWaitMaxMs: number;
+  readonly replicaFetchMaxBytes: number;
+  readonly replicaFetchResponseMaxBytes: number;
+  /** Fetches that a follower has under way to each other broker. */
+  readonly replicaFetchers: number;
 }
 
 /** The outside world of a broker that is not alone. */
@@ -55,12 +64,6 @@ export interface ClusterNetwork {
   close(): Promise<void>;
 }
 
-/** A broker of a cluster, and what its owner needs beside `OpenBroker`. */
-export interface OpenClusterBroker extends OpenBroker {
-  /** Tells the cluster the URL under which clients reach this broker, once that is known. */
-  announce(): Promise<void>;
-}
-
 /**
  * @throws DataDirError when the directory is another broker's, another cluster's or damaged;
  *   DataDirLockedError when another process has it; BrokerIdTakenError when the id is in use
@@ -68,7 +71,7 @@ export interface OpenClusterBroker extends OpenBroker {
 export async function openClusterBroker(
   settings: ClusterBrokerSettings,
   ports: ClusterBrokerPorts,
-): Promise<OpenClusterBroker> {
+): Promise<OpenBroker> {
   const logManager = await LogManager.open(settings, ports);
   let store: CoordinationStore | undefined;
   try {
@@ -87,8 +90,8 @@ async function openOn(
   store: CoordinationStore,
   settings: ClusterBrokerSettings,
   ports: ClusterBrokerPorts,
-): Promise<OpenClusterBroker> {
-  const { brokerId, leaseMs } = settings;
+): Promise<OpenBroker> {
+  const { brokerId, leaseMs, leaderWaitMs } = settings;
   const { network, clock } = ports;
   const peers = network.connect(store);
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
@@ -100,9 +103,9 @@ async function openOn(
     delayedFetchesMax,
     cluster: { store, peers, brokerEpoch: () => membership.brokerEpoch },
   });
-  const leaderWaitMs = leaderWait(leaseMs);
   const leaders = new LeaderCalls({ ...settings, ...ports, store });
   const appends = new LeaderAppends({ replicas, isLeaseValid: () => membership.isLeaseValid });
+  const sender = new ProduceSender({ ...settings, ...ports, peers });
   const statuses = new LeaderStatuses({ store, replicas, peers, brokerId });
   const partitions = new ClusterPartitions({
     store,
@@ -116,7 +119,7 @@ async function openOn(
   const writer = new ClusterWriter({
     clock,
     nextProducerId: () => producerIds.next(),
-    appendAtLeader: appendAtLeader({ leaders, appends, peers }),
+    appendAtLeader: appendAtLeader({ leaders, appends, sender }),
     partitions,
   });
   const { open, registry, offsets, close } = assembleBroker(
@@ -180,18 +183,13 @@ async function openOn(
   };
 }
 
-/** Time for a death to be noticed, an election, and some. */
-function leaderWait(leaseMs: number): number {
-  return 2 * leaseMs + 2000;
-}
-
 interface AppendParts {
   readonly leaders: LeaderCalls;
   readonly appends: LeaderAppends;
-  readonly peers: Peers;
+  readonly sender: ProduceSender;
 }
 
-function appendAtLeader({ leaders, appends, peers }: AppendParts) {
+function appendAtLeader({ leaders, appends, sender }: AppendParts) {
   return (append: LeaderAppend, limits: LeaderCallLimits) => {
     let wasTried = false;
     return leaders.call(
@@ -203,10 +201,7 @@ function appendAtLeader({ leaders, appends, peers }: AppendParts) {
           wasTried = true;
           return appends.append({ ...append, batches });
         },
-        there: async (leader, timeoutMs) => {
-          const message = produceMessage(append);
-          return appendedOf(await peers.call(leader, 'produce', message, { timeoutMs }));
-        },
+        there: (leader, timeoutMs) => sender.append(leader, append, timeoutMs),
       },
       limits,
     );

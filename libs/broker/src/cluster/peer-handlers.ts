@@ -8,8 +8,14 @@ import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#re
 import type { OffsetSpec, OffsetToCommit } from '../broker.js';
 import { ledStatuses } from '../leader-status.js';
 import type { GroupOffsets } from '../log-broker.js';
-import type { LeaderAppends } from './leader-append.js';
-import { appendedMessage, fetchedMessage, fetchOf, produceOf } from './peer-messages.js';
+import type { LeaderAppend, LeaderAppends } from './leader-append.js';
+import {
+  type AppendAnswer,
+  appendAnswersMessage,
+  fetchedMessage,
+  fetchOf,
+  produceOf,
+} from './peer-messages.js';
 
 interface LeaderParts {
   readonly replicas: ReplicaManager;
@@ -28,7 +34,7 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
       return handle(body as B, signal);
     };
   return {
-    produce: async (message) => appendedMessage(await appends.append(produceOf(message))),
+    produce: async (message) => appendAnswersMessage(await appendAll(appends, produceOf(message))),
     fetch: async (message, { signal }) => {
       const request = fetchOf(message);
       replicas.leaderOrThrow(request);
@@ -60,6 +66,21 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
       return jsonMessage({ offsets: await groups.committed(group, topic) });
     },
   };
+}
+
+/** Each append fails by itself. */
+function appendAll(
+  appends: LeaderAppends,
+  wanted: readonly LeaderAppend[],
+): Promise<AppendAnswer[]> {
+  return Promise.all(
+    wanted.map((append) =>
+      appends.append(append).then(
+        (appended): AppendAnswer => ({ appended }),
+        (error: unknown): AppendAnswer => ({ error }),
+      ),
+    ),
+  );
 }
 
 function jsonMessage(body: unknown): PeerMessage {

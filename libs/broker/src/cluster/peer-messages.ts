@@ -4,17 +4,40 @@
  */
 import { type AppendResult, batchSizeAt, RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import type { PeerMessage } from '#replication';
-import type { Acks, FetchRequest, FetchResult } from '../broker.js';
+import { NotLeaderError, type PeerMessage } from '#replication';
+import type { FetchRequest, FetchResult } from '../broker.js';
 import type { BatchAppended, LeaderAppend } from './leader-append.js';
 
-export function produceMessage({ batches, ...body }: LeaderAppend): PeerMessage {
-  return { body, blobs: batches };
+/** An append as JSON: its batches are the next `batches` blobs. */
+interface AppendBody extends Omit<LeaderAppend, 'batches'> {
+  readonly batches: number;
 }
 
-export function produceOf({ body, blobs }: PeerMessage): LeaderAppend {
-  const { topic, topicId, partition, acks } = body as Omit<LeaderAppend, 'batches'>;
-  return { topic, topicId, partition, acks: acks satisfies Acks, batches: blobs };
+export function produceMessage(appends: readonly LeaderAppend[]): PeerMessage {
+  const bodies = appends.map(({ topic, topicId, partition, acks, batches }): AppendBody => {
+    return { topic, topicId, partition, acks, batches: batches.length };
+  });
+  return { body: { appends: bodies }, blobs: appends.flatMap(({ batches }) => batches) };
+}
+
+export function produceOf({ body, blobs }: PeerMessage): LeaderAppend[] {
+  let at = 0;
+  return (body as { readonly appends: readonly AppendBody[] }).appends.map((append) => {
+    const batches = blobs.slice(at, at + append.batches);
+    at += append.batches;
+    return { ...append, batches };
+  });
+}
+
+/** What became of one append of a call. */
+export type AppendAnswer =
+  | { readonly appended: BatchAppended[] }
+  | { readonly appended?: undefined; readonly error: unknown };
+
+interface AnswerBody {
+  readonly batches?: readonly AppendedBody[];
+  readonly notLeader?: Pick<NotLeaderError, 'fault' | 'leader' | 'leaderEpoch'>;
+  readonly error?: ErrorBody;
 }
 
 /** What became of a batch, as JSON. */
@@ -25,22 +48,55 @@ interface AppendedBody {
 
 type ErrorBody = Pick<ProtocolError, 'code' | 'message' | 'outcome' | 'retriable' | 'members'>;
 
-export function appendedMessage(appended: readonly BatchAppended[]): PeerMessage {
-  const batches = appended.map(({ result, error }): AppendedBody => {
-    if (error === undefined) return { result };
-    const { code, message, outcome, retriable, members } = error;
-    return { error: { code, message, outcome, retriable, members } };
-  });
-  return { body: { batches }, blobs: [] };
+export function appendAnswersMessage(answers: readonly AppendAnswer[]): PeerMessage {
+  return { body: { answers: answers.map(answerBody) }, blobs: [] };
 }
 
-export function appendedOf({ body }: PeerMessage): BatchAppended[] {
-  const { batches } = body as { readonly batches: readonly AppendedBody[] };
-  return batches.map(({ result, error }): BatchAppended => {
-    if (result !== undefined) return { result };
-    if (error === undefined) throw new TypeError('a batch was neither appended nor refused');
-    return { error: new ProtocolError(error.code, error.message, error) };
+/** @param count how many appends the call had */
+export function appendAnswersOf({ body }: PeerMessage, count: number): AppendAnswer[] {
+  const { answers } = body as { readonly answers: readonly AnswerBody[] };
+  if (answers.length !== count) throw new TypeError('a produce call was answered in part');
+  return answers.map(({ batches, notLeader, error }) => {
+    if (batches !== undefined) return { appended: batches.map(appendedOf) };
+    if (notLeader !== undefined) {
+      const { fault, leader, leaderEpoch } = notLeader;
+      return { error: new NotLeaderError(fault, leader, leaderEpoch) };
+    }
+    return { error: errorOf(error) };
   });
+}
+
+function answerBody(answer: AppendAnswer): AnswerBody {
+  if (answer.appended !== undefined) {
+    return {
+      batches: answer.appended.map((one) =>
+        one.error === undefined ? { result: one.result } : { error: errorBody(one.error) },
+      ),
+    };
+  }
+  const { error } = answer;
+  if (error instanceof NotLeaderError) {
+    const { fault, leader, leaderEpoch } = error;
+    return { notLeader: { fault, leader, leaderEpoch } };
+  }
+  if (error instanceof ProtocolError) return { error: errorBody(error) };
+  // No more than that: what it was is in this broker's log.
+  return {
+    error: errorBody(new ProtocolError('UNKNOWN_SERVER_ERROR', 'The leader met a fault.')),
+  };
+}
+
+function errorBody({ code, message, outcome, retriable, members }: ProtocolError): ErrorBody {
+  return { code, message, outcome, retriable, members };
+}
+
+function errorOf(body: ErrorBody | undefined): ProtocolError {
+  if (body === undefined) throw new TypeError('a batch was neither appended nor refused');
+  return new ProtocolError(body.code, body.message, body);
+}
+
+function appendedOf({ result, error }: AppendedBody): BatchAppended {
+  return result === undefined ? { error: errorOf(error) } : { result };
 }
 
 /** What of a fetch goes to the leader. */

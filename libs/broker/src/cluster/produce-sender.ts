@@ -1,0 +1,112 @@
+/**
+ * Sends appends to other brokers: to each at most so many calls at a time (Kafka's
+ * max.in.flight.requests.per.connection), and what comes meanwhile shares the next one. Small produces
+ * to many partitions of one leader become few calls.
+ *
+ * Appends of one partition must not overlap (their caller waits for each): calls may overtake each
+ * other. Appends that share a call are answered together, when the slowest is done.
+ */
+import type { Peers } from '#replication';
+import type { Scheduler } from '#runtime';
+import type { BatchAppended, LeaderAppend } from './leader-append.js';
+import { appendAnswersOf, produceMessage } from './peer-messages.js';
+
+/** Bytes of batches in one call; a larger append goes alone. */
+const CALL_BYTES_MAX = 8 * 1024 * 1024;
+
+interface ProduceSenderOptions {
+  readonly peers: Peers;
+  readonly scheduler: Scheduler;
+  /** Calls under way to one broker. */
+  readonly forwardsInFlightMax: number;
+}
+
+interface QueuedAppend {
+  readonly append: LeaderAppend;
+  readonly sizeBytes: number;
+  readonly timeoutMs: number;
+  readonly resolve: (appended: BatchAppended[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Lane {
+  readonly brokerId: number;
+  queued: QueuedAppend[];
+  inFlight: number;
+  /** True from when a flush is asked for until it begins. */
+  isFlushDue: boolean;
+}
+
+export class ProduceSender {
+  readonly #options: ProduceSenderOptions;
+  readonly #lanes = new Map<number, Lane>();
+
+  constructor(options: ProduceSenderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Appends on another broker; rejects as `LeaderAppends.append` does there, or with
+   * PeerUnreachableError.
+   */
+  append(brokerId: number, append: LeaderAppend, timeoutMs: number): Promise<BatchAppended[]> {
+    return new Promise((resolve, reject) => {
+      let sizeBytes = 0;
+      for (const batch of append.batches) sizeBytes += batch.length;
+      const lane = this.#laneOf(brokerId);
+      lane.queued.push({ append, sizeBytes, timeoutMs, resolve, reject });
+      this.#flushSoon(lane);
+    });
+  }
+
+  #laneOf(brokerId: number): Lane {
+    const present = this.#lanes.get(brokerId);
+    if (present !== undefined) return present;
+    const lane = { brokerId, queued: [], inFlight: 0, isFlushDue: false };
+    this.#lanes.set(brokerId, lane);
+    return lane;
+  }
+
+  #flushSoon(lane: Lane): void {
+    const { scheduler, forwardsInFlightMax } = this.#options;
+    if (lane.isFlushDue || lane.inFlight >= forwardsInFlightMax) return;
+    lane.isFlushDue = true;
+    scheduler.soon(() => {
+      lane.isFlushDue = false;
+      if (lane.queued.length > 0) void this.#send(lane, takeCall(lane));
+      if (lane.queued.length > 0) this.#flushSoon(lane);
+    });
+  }
+
+  async #send(lane: Lane, call: readonly QueuedAppend[]): Promise<void> {
+    lane.inFlight += 1;
+    try {
+      const message = produceMessage(call.map(({ append }) => append));
+      const timeoutMs = Math.max(...call.map((one) => one.timeoutMs));
+      const answer = await this.#options.peers.call(lane.brokerId, 'produce', message, {
+        timeoutMs,
+      });
+      for (const [at, result] of appendAnswersOf(answer, call.length).entries()) {
+        if (result.appended === undefined) call[at]?.reject(result.error);
+        else call[at]?.resolve(result.appended);
+      }
+    } catch (error) {
+      for (const one of call) one.reject(error);
+    } finally {
+      lane.inFlight -= 1;
+      if (lane.queued.length > 0) this.#flushSoon(lane);
+    }
+  }
+}
+
+/** Takes from the front of the queue what fits into one call. */
+function takeCall(lane: Lane): QueuedAppend[] {
+  let sizeBytes = 0;
+  let count = 0;
+  for (const queued of lane.queued) {
+    if (count > 0 && sizeBytes + queued.sizeBytes > CALL_BYTES_MAX) break;
+    sizeBytes += queued.sizeBytes;
+    count += 1;
+  }
+  return lane.queued.splice(0, count);
+}
