@@ -16,12 +16,13 @@ import {
 
 const EPOCH_FILE = 'leader-epoch-checkpoint';
 const ELECTION_FILE = 'leader-election-checkpoint';
-const WHOLE_LOG = { compactedEndOffset: 0, elections: [] };
+const ELECTION = { epoch: 5, electionId: 'fifth' };
+const LEADER = { election: ELECTION, compactedEndOffset: 0, elections: [] };
 
 describe('the copies of a follower', () => {
   it('are the bytes of the leader, synced when the append resolves', async () => {
     const { broker, log } = await follower();
-    await log.appendAsFollower(copies([0, ['a', 'b']], [2, ['c']]), WHOLE_LOG);
+    await log.appendAsFollower([copies([0, ['a', 'b']], [2, ['c']])], LEADER);
     expect([log.logEndOffset, log.syncedEndOffset]).toEqual([3, 3]);
     broker.crash();
     expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(
@@ -40,7 +41,7 @@ describe('the copies of a follower', () => {
     broker.onOperation = () => {
       if (log.logEndOffset === 1) readable ??= log.readCached(0, 1, log.logEndOffset)?.length;
     };
-    await log.appendAsFollower(copies([0, ['a']]), WHOLE_LOG);
+    await log.appendAsFollower([copies([0, ['a']])], LEADER);
     expect(readable).toBe(1);
     expect(log.highWatermark).toBe(0);
   });
@@ -49,7 +50,7 @@ describe('the copies of a follower', () => {
     const { log } = await follower();
     const bytes = copies([0, ['a']], [1, ['b']]);
     bytes[batchBytes('a') + CRC_AT] = (bytes[batchBytes('a') + CRC_AT] ?? 0) ^ 1;
-    await expect(log.appendAsFollower(bytes, WHOLE_LOG)).rejects.toMatchObject({
+    await expect(log.appendAsFollower([bytes], LEADER)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
     });
     expect(log.logEndOffset).toBe(0);
@@ -60,10 +61,11 @@ describe('the copies of a follower', () => {
     ['a gap between batches', copies([0, ['a']], [2, ['b']])],
     ['what is there already', copies([0, ['a']], [0, ['b']])],
     ['an earlier epoch', copies([0, ['a'], 2], [1, ['b'], 1])],
+    ["an epoch after the leader's", copies([0, ['a'], 6])],
     ['half a batch', copies([0, ['a']], [1, ['b']]).subarray(0, batchBytes('a') + 30)],
   ])('are refused with %s', async (_what, bytes) => {
     const { log } = await follower();
-    await expect(log.appendAsFollower(bytes, WHOLE_LOG)).rejects.toMatchObject({
+    await expect(log.appendAsFollower([bytes], LEADER)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
     });
     expect(log.logEndOffset).toBe(0);
@@ -71,9 +73,9 @@ describe('the copies of a follower', () => {
 
   it('have gaps where the leader was compacted, which are no damage after a crash', async () => {
     const { broker, log } = await follower();
-    const compacted = { compactedEndOffset: 9, elections: [] };
-    await log.appendAsFollower(copies([3, ['a']], [8, ['b']], [9, ['c']]), compacted);
-    await expect(log.appendAsFollower(copies([12, ['d']]), compacted)).rejects.toMatchObject({
+    const compacted = { ...LEADER, compactedEndOffset: 9 };
+    await log.appendAsFollower([copies([3, ['a']], [8, ['b']], [9, ['c']])], compacted);
+    await expect(log.appendAsFollower([copies([12, ['d']])], compacted)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
     });
     broker.crash();
@@ -85,11 +87,11 @@ describe('the copies of a follower', () => {
   it('record the epoch that a batch begins before the batch is on disk', async () => {
     const { broker, log } = await follower();
     broker.disk.failNext('writev', 'EIO', { path: EPOCH_FILE });
-    await expect(log.appendAsFollower(copies([0, ['a'], 3]), WHOLE_LOG)).rejects.toMatchObject({
+    await expect(log.appendAsFollower([copies([0, ['a'], 3])], LEADER)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
     expect(broker.disk.counts(broker.path(LOG_0)).writes).toBe(0);
-    await log.appendAsFollower(copies([0, ['a'], 3], [1, ['b'], 5]), WHOLE_LOG);
+    await log.appendAsFollower([copies([0, ['a'], 3], [1, ['b'], 5])], LEADER);
     broker.crash();
     const again = await testLog(await broker.open());
     expect([0, 1].map((offset) => again.leaderEpochAt(offset))).toEqual([3, 5]);
@@ -101,11 +103,10 @@ describe('the copies of a follower', () => {
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 40 };
     const batch = valuesBatch(['a', 'b'], producer);
     stampBatch(batch, 0, 1);
-    await log.appendAsFollower(Buffer.from(batch), WHOLE_LOG);
-    await log.tryAcceptElection({ epoch: 2, electionId: 'x' });
-    await log.assignLeaderEpoch(2);
+    await log.appendAsFollower([Buffer.from(batch)], LEADER);
+    await log.assignLeaderEpoch(6);
     log.updateHighWatermark(2);
-    expect(await log.append([batch], { leaderEpoch: 2 })).toMatchObject({
+    expect(await log.append([batch], { leaderEpoch: 6 })).toMatchObject({
       isDuplicate: true,
       baseOffset: 0,
     });
@@ -114,28 +115,28 @@ describe('the copies of a follower', () => {
   it('go to several segments where they are more than one takes', async () => {
     const { log } = await follower({ 'segment.bytes': '1024' });
     const value = filler(600);
-    await log.appendAsFollower(copies([0, [value]], [1, [value]], [2, [value]]), WHOLE_LOG);
+    await log.appendAsFollower([copies([0, [value]], [1, [value]], [2, [value]])], LEADER);
     expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
     expect((await readAll(log)).map(([offset]) => offset)).toEqual([0, 1, 2]);
   });
 
   it('leave the log as it was when a write fails, and are taken at the next try', async () => {
     const { broker, log } = await follower();
-    await log.appendAsFollower(copies([0, ['a']]), WHOLE_LOG);
+    await log.appendAsFollower([copies([0, ['a']])], LEADER);
     broker.disk.failNext('writev', 'ENOSPC', { path: LOG_0, afterBytes: 10 });
-    await expect(log.appendAsFollower(copies([1, ['b']]), WHOLE_LOG)).rejects.toMatchObject({
+    await expect(log.appendAsFollower([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });
     expect(log.logEndOffset).toBe(1);
-    await log.appendAsFollower(copies([1, ['b']]), WHOLE_LOG);
+    await log.appendAsFollower([copies([1, ['b']])], LEADER);
     expect((await readAll(log)).map(([, value]) => value)).toEqual(['a', 'b']);
   });
 
   it('begin with the batch that has the log start inside it', async () => {
     const { broker, log } = await follower();
     await log.truncateFullyAndStartAt(7);
-    await log.appendAsFollower(copies([5, ['a', 'b', 'c', 'd']], [9, ['e']]), WHOLE_LOG);
+    await log.appendAsFollower([copies([5, ['a', 'b', 'c', 'd']], [9, ['e']])], LEADER);
     expect([log.logStartOffset, log.logEndOffset]).toEqual([7, 10]);
     broker.crash();
     const again = await testLog(await broker.open());
@@ -150,9 +151,9 @@ describe('the copies of a follower', () => {
   it('are indexed beyond a gap that is larger than an index entry can tell', async () => {
     const { broker, log } = await follower();
     const far = 2 ** 33;
-    await log.appendAsFollower(copies([far, ['a']]), {
+    await log.appendAsFollower([copies([far, ['a']])], {
+      ...LEADER,
       compactedEndOffset: far + 1,
-      elections: [],
     });
     expect(await readAll(log)).toEqual([[far, 'a']]);
     broker.crash();
@@ -169,7 +170,27 @@ describe('the copies of a follower', () => {
     });
     await log.assignLeaderEpoch(1);
     await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
-    await expect(log.appendAsFollower(copies([1, ['b']]), WHOLE_LOG)).rejects.toThrow('follower');
+    await expect(log.appendAsFollower([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+    });
+  });
+
+  it('are taken of the leader that is followed alone, and nothing is cut for another', async () => {
+    const { log } = await follower();
+    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    const next = { epoch: 5, electionId: 'another' };
+    const acceptance = log.tryAcceptElection(next);
+    const late = [
+      log.appendAsFollower([copies([1, ['b']])], LEADER),
+      log.truncateTo(0, ELECTION),
+      log.truncateFullyAndStartAt(9, ELECTION),
+    ];
+    await acceptance;
+    for (const one of late) {
+      await expect(one).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE', outcome: 'failed' });
+    }
+    expect(log.logEndOffset).toBe(1);
+    await log.appendAsFollower([copies([1, ['b']])], { ...LEADER, election: next });
   });
 });
 
@@ -212,7 +233,8 @@ describe('a leader that begins to follow', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'retention.ms': '1', 'segment.ms': '1' });
     await log.stopLeading();
-    await log.appendAsFollower(copies([0, ['a']], [1, ['b']]), WHOLE_LOG);
+    await log.tryAcceptElection(ELECTION);
+    await log.appendAsFollower([copies([0, ['a']], [1, ['b']])], LEADER);
     log.updateHighWatermark(2);
     await broker.scheduler.advance(20_000);
     expect(log.logStartOffset).toBe(0);
@@ -223,8 +245,8 @@ describe('a leader that begins to follow', () => {
 });
 
 describe('the elections of a log', () => {
-  const first = { epoch: 4, electionId: 'first' };
-  const second = { epoch: 4, electionId: 'second' };
+  const first = { epoch: 7, electionId: 'first' };
+  const second = { epoch: 7, electionId: 'second' };
 
   it('are accepted durably, and earlier ones are refused from then on', async () => {
     const { broker, log } = await follower();
@@ -232,17 +254,17 @@ describe('the elections of a log', () => {
     broker.crash();
     const again = await testLog(await broker.open());
     expect(again.acceptedElection).toEqual(first);
-    expect(await again.tryAcceptElection({ epoch: 3, electionId: 'x' })).toBe(false);
+    expect(await again.tryAcceptElection(ELECTION)).toBe(false);
     expect(await again.tryAcceptElection(first)).toBe(true);
   });
 
   it('are not accepted when the disk does not take them', async () => {
     const { broker, log } = await follower();
-    broker.disk.failNext('open', 'ENOSPC', { path: ELECTION_FILE });
+    broker.disk.failNext('open', 'EIO', { path: ELECTION_FILE });
     await expect(log.tryAcceptElection(first)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
-    expect(log.acceptedElection.epoch).toBe(-1);
+    expect(log.acceptedElection).toEqual(ELECTION);
   });
 
   it('are those of its newest batch where none was accepted', async () => {
@@ -255,36 +277,35 @@ describe('the elections of a log', () => {
 
   it('tell batches of one epoch number apart', async () => {
     const { broker, log } = await follower();
-    await log.appendAsFollower(copies([0, ['a'], 2]), WHOLE_LOG);
+    await log.appendAsFollower([copies([0, ['a'], 2])], LEADER);
     await log.tryAcceptElection(first);
-    await log.appendAsFollower(copies([1, ['b'], 4]), {
-      compactedEndOffset: 0,
-      elections: [first],
-    });
+    const leader = { election: first, compactedEndOffset: 0, elections: [first] };
+    await log.appendAsFollower([copies([1, ['b'], 7])], leader);
     await log.tryAcceptElection(second);
     for (const one of [log, await testLog(await reopened(broker))]) {
-      expect(one.electionIdOf(4)).toBe('first');
-      expect(one.endOffsetForElection(4, 'first')).toEqual({
-        epoch: 4,
+      expect(one.electionIdOf(7)).toBe('first');
+      expect(one.endOffsetForElection(7, 'first')).toEqual({
+        epoch: 7,
         endOffset: 2,
         electionId: 'first',
       });
-      expect(one.endOffsetForElection(4, 'second')).toMatchObject({ epoch: 2, endOffset: 1 });
-      expect(one.endOffsetForElection(4, undefined)).toMatchObject({ epoch: 4, endOffset: 2 });
-      expect(one.endOffsetForElection(9, 'x')).toMatchObject({ epoch: 4, endOffset: 2 });
+      expect(one.endOffsetForElection(7, 'second')).toMatchObject({ epoch: 2, endOffset: 1 });
+      expect(one.endOffsetForElection(7, undefined)).toMatchObject({ epoch: 7, endOffset: 2 });
+      expect(one.endOffsetForElection(9, 'x')).toMatchObject({ epoch: 7, endOffset: 2 });
       expect(one.endOffsetForElection(1, undefined)).toMatchObject({ epoch: 1, endOffset: 0 });
     }
   });
 
   it('have the id of the batches that took the place of those cut', async () => {
     const { broker, log } = await follower();
-    await log.tryAcceptElection(first);
-    await log.appendAsFollower(copies([0, ['a'], 4]), { ...WHOLE_LOG, elections: [first] });
-    await log.tryAcceptElection(second);
-    await log.truncateTo(0);
-    await log.appendAsFollower(copies([0, ['b'], 4]), { ...WHOLE_LOG, elections: [second] });
+    for (const election of [first, second]) {
+      await log.tryAcceptElection(election);
+      await log.truncateTo(0, election);
+      const leader = { election, compactedEndOffset: 0, elections: [election] };
+      await log.appendAsFollower([copies([0, [election.electionId], 7])], leader);
+    }
     const again = await testLog(await reopened(broker));
-    expect(again.electionIdOf(4)).toBe('second');
+    expect(again.electionIdOf(7)).toBe('second');
   });
 });
 
@@ -310,6 +331,7 @@ async function follower(
   const broker = new FakeBroker();
   const log = await testLog(await broker.open(options), config);
   await log.stopLeading();
+  await log.tryAcceptElection(ELECTION);
   return { broker, log };
 }
 

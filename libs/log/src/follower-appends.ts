@@ -1,17 +1,19 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import { assert, DiskReserveError } from '#runtime';
+import { DiskReserveError } from '#runtime';
 import type { Election } from './leader-elections.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
 import { batchSizeAt, RecordBatch } from './record-batch.js';
 import { LogSegment } from './segment.js';
-import { brokerStops, writeFailed, writesOffline } from './storage-error.js';
+import { brokerStops, fenced, writeFailed, writesOffline } from './storage-error.js';
 
 /** Index entries have offsets relative to their segment's base, as int32. */
 const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
 
 /** What a leader says of the batches that it hands over. */
 export interface LeaderLog {
+  /** The election in which it leads: nothing is appended for it once a later one was accepted. */
+  readonly election: Election;
   /** Below it the leader's compaction may have left gaps: there offsets may be missing. */
   readonly compactedEndOffset: Offset;
   /** The elections that the batches' epochs were made by, where the leader knows them. */
@@ -33,21 +35,23 @@ export class FollowerAppends {
   ) {}
 
   /**
-   * @param bytes whole batches, one after the other; kept in the tail cache, so nobody may change them
-   * @throws ProtocolError CORRUPT_MESSAGE on a wrong CRC, or batches that do not follow the log end
-   *   (nothing of them is appended); KAFKA_STORAGE_ERROR
+   * @param pieces whole batches one after the other in each; kept in the tail cache, so nobody may change
+   *   them
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
+   *   CORRUPT_MESSAGE on a wrong CRC, or batches that do not follow the log end: nothing of them is
+   *   appended; KAFKA_STORAGE_ERROR
    */
-  async append(bytes: Buffer, leader: LeaderLog): Promise<void> {
-    const batches = checkedBatches(bytes);
+  async append(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
+    const batches = pieces.flatMap(checkedBatches);
     await this.writer.exclusive(() => this.#append(batches, leader));
   }
 
   async #append(batches: readonly RecordBatch[], leader: LeaderLog): Promise<void> {
     const { log, writer } = this;
-    assert(log.role === 'follower', 'copies are appended to the log of a follower');
+    assertFollows(log, leader.election);
     if (log.failure !== undefined) throw writesOffline(log.failure, 'failed');
     if (writer.isStopped) throw brokerStops();
-    this.#assertFollows(batches, leader);
+    this.#assertInPlace(batches, leader);
     for (let at = 0; at < batches.length; ) {
       const fitting = await this.#prepare(batches, at, leader);
       await writer.writeCopies(fitting);
@@ -56,7 +60,10 @@ export class FollowerAppends {
   }
 
   /** The batches follow the log end; a gap stands only where the leader's compaction may have left one. */
-  #assertFollows(batches: readonly RecordBatch[], { compactedEndOffset }: LeaderLog): void {
+  #assertInPlace(
+    batches: readonly RecordBatch[],
+    { compactedEndOffset, election }: LeaderLog,
+  ): void {
     const { offsets, epochs } = this.log;
     let expected: Offset = offsets.logEnd;
     let epoch: LeaderEpoch = epochs.latestEpoch ?? -1;
@@ -68,7 +75,7 @@ export class FollowerAppends {
       if (!isInPlace) {
         throw outOfPlace(`A batch of offset ${baseOffset} came where ${expected} must follow.`);
       }
-      if (leaderEpoch < epoch) {
+      if (leaderEpoch < epoch || leaderEpoch > election.epoch) {
         throw outOfPlace(`A batch of leader epoch ${leaderEpoch} came after one of ${epoch}.`);
       }
       expected = nextOffset;
@@ -178,9 +185,19 @@ export class FollowerAppends {
   }
 }
 
-/** The batches of a leader's bytes, each whole and with a right CRC. */
-function checkedBatches(bytes: Buffer): RecordBatch[] {
-  const kept = ownMemory(bytes);
+/**
+ * In the lane: only the leader of the accepted election may change a follower's log.
+ * @throws ProtocolError LEADER_NOT_AVAILABLE
+ */
+export function assertFollows(log: LogState, { epoch, electionId }: Election): void {
+  const { accepted } = log.elections;
+  const isAccepted = accepted?.epoch === epoch && accepted.electionId === electionId;
+  if (log.role !== 'follower' || !isAccepted) throw fenced(epoch);
+}
+
+/** The batches of a piece of a leader's log, each whole and with a right CRC. */
+function checkedBatches(piece: Buffer): RecordBatch[] {
+  const kept = ownMemory(piece);
   const batches: RecordBatch[] = [];
   for (let position = 0; position < kept.length; ) {
     const sizeBytes = batchSizeAt(kept, position);

@@ -37,10 +37,12 @@ describe('truncation of a follower', () => {
     await expect(again.truncateTo(3)).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
     await again.truncateTo(2);
     expect([again.isWritable, again.logEndOffset, again.damagedRanges]).toEqual([true, 2, []]);
+    const election = { epoch: 1, electionId: 'first' };
     await again.stopLeading();
+    await again.tryAcceptElection(election);
     const copy = valuesBatch(['d']);
     stampBatch(copy, 2, 1);
-    await again.appendAsFollower(copy, { compactedEndOffset: 0, elections: [] });
+    await again.appendAsFollower([copy], { election, compactedEndOffset: 0, elections: [] });
     broker.crash();
     const third = await testLog(await broker.open());
     expect((await readAll(third)).map(([, value]) => value)).toEqual(['a', 'b', 'd']);

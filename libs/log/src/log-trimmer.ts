@@ -9,6 +9,8 @@ import {
 import { assert } from '#runtime';
 import type { DamagedRange } from './damage.js';
 import { measureDamage } from './damage-search.js';
+import { assertFollows } from './follower-appends.js';
+import type { Election } from './leader-elections.js';
 import type { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
@@ -97,10 +99,12 @@ export class LogTrimmer {
    * Waiting retries of what is cut are refused. Epochs in which nothing below was written are forgotten,
    * also where there is nothing to cut. Records that are missing at the end are given up when all of
    * them are cut.
+   * @param leader whose log this one is cut for: nothing happens once it is not followed any more
    */
-  truncateTo(offset: Offset): Promise<void> {
+  truncateTo(offset: Offset, leader?: Election): Promise<void> {
     return this.writer.exclusive(async () => {
       const { log } = this;
+      if (leader !== undefined) assertFollows(log, leader);
       const { logStart, logEnd } = log.offsets;
       assert(offset >= logStart, `truncation to ${offset}, below the log start ${logStart}`);
       this.#assertMayCut(offset);
@@ -121,9 +125,11 @@ export class LogTrimmer {
   /**
    * Removes everything: the log is empty and begins at `offset`, below or above what it had; durable when
    * it resolves. A crash amid this leaves the old log from some offset on, or the empty one.
+   * @param leader as in `truncateTo`
    */
-  truncateFullyAndStartAt(offset: Offset): Promise<void> {
+  truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
     return this.writer.exclusive(async () => {
+      if (leader !== undefined) assertFollows(this.log, leader);
       this.#assertMayCut(0);
       try {
         await this.#startAt(offset);

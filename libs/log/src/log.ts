@@ -200,6 +200,11 @@ export class Log {
     return this.#reader.offsetForTimestamp(timestampMs, endOffset);
   }
 
+  /** First offset that was, or would be, written in an epoch; undefined when the log has no such epoch. */
+  leaderEpochStart(epoch: LeaderEpoch): Offset | undefined {
+    return this.state.epochs.entries.findLast((entry) => entry.epoch === epoch)?.startOffset;
+  }
+
   leaderEpochAt(offset: Offset): LeaderEpoch | undefined {
     return this.state.epochs.epochForOffset(offset);
   }
@@ -250,11 +255,9 @@ export class Log {
     return this.#writer.exclusive(async () => {
       const { elections, epochs } = this.state;
       if (election.epoch < this.acceptedElection.epoch) return false;
+      const known = epochs.entries.map(({ epoch }) => epoch);
       try {
-        await elections.accept(
-          election,
-          epochs.entries.map(({ epoch }) => epoch),
-        );
+        await this.environment.reserve.run(() => elections.accept(election, known));
       } catch (error) {
         throw writeFailed(error);
       }
@@ -280,13 +283,13 @@ export class Log {
   }
 
   /**
-   * Appends a leader's batches as they are, one after the other in `bytes`, which must not be touched any
-   * more. Synced when it resolves; where it rejects the first of them may be appended.
-   * @throws ProtocolError CORRUPT_MESSAGE on a wrong CRC or batches that do not follow the log end: nothing
-   *   is appended; KAFKA_STORAGE_ERROR
+   * Appends a leader's batches as they are. Each piece has whole batches one after the other, and must not
+   * be touched any more. Synced when it resolves; where it rejects the first of them may be appended.
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the leader is not followed any more, CORRUPT_MESSAGE on a
+   *   wrong CRC or batches that do not follow the log end: nothing is appended; KAFKA_STORAGE_ERROR
    */
-  appendAsFollower(bytes: Buffer, leader: LeaderLog): Promise<void> {
-    return this.#followerAppends.append(bytes, leader);
+  appendAsFollower(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
+    return this.#followerAppends.append(pieces, leader);
   }
 
   /** Begins a leader epoch at the log end; durable when it resolves. Appends of older ones fail. */
@@ -344,14 +347,19 @@ export class Log {
   /**
    * Cuts the log at `offset`, not below the log start, or the batch that has it, and forgets the epochs
    * that begin there; durable when it resolves.
+   * @param leader for a follower, whose log this one is cut for
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more
    */
-  truncateTo(offset: Offset): Promise<void> {
-    return this.#trimmer.truncateTo(offset);
+  truncateTo(offset: Offset, leader?: Election): Promise<void> {
+    return this.#trimmer.truncateTo(offset, leader);
   }
 
-  /** Removes all records: the log is empty and begins at `offset`; durable when it resolves. */
-  truncateFullyAndStartAt(offset: Offset): Promise<void> {
-    return this.#trimmer.truncateFullyAndStartAt(offset);
+  /**
+   * Removes all records: the log is empty and begins at `offset`; durable when it resolves.
+   * @param leader as in `truncateTo`
+   */
+  truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
+    return this.#trimmer.truncateFullyAndStartAt(offset, leader);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type Outcome, ProtocolError } from '#protocol';
+import { type LeaderEpoch, type Outcome, ProtocolError } from '#protocol';
 import type { LogFailure } from './log-state.js';
 
 /** A write that is not in the log because the disk did not take it; it may take the next one. */
@@ -34,6 +34,12 @@ export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolEr
 export function notLeading(outcome: Outcome = 'failed'): ProtocolError {
   const detail = 'Another broker leads the partition by now.';
   return new ProtocolError('LEADER_NOT_AVAILABLE', detail, { outcome });
+}
+
+/** What a leader wants done to a follower's log that follows another one by now. */
+export function fenced(epoch: LeaderEpoch): ProtocolError {
+  const detail = `The log does not follow the leader of epoch ${epoch} any more.`;
+  return new ProtocolError('LEADER_NOT_AVAILABLE', detail);
 }
 
 /** An append that came after the log was closed. */
