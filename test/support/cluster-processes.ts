@@ -1,0 +1,293 @@
+/**
+ * A cluster as a user runs it: brokers in processes of their own, and one real Redis. With relays, the
+ * network between them can be broken.
+ */
+import { freePort } from './free-port.js';
+import { type Environment, type Exit, GatewayProcess } from './gateway.js';
+import { RedisServer } from './redis-server.js';
+import { type Cut, TcpRelay } from './tcp-relay.js';
+import { until } from './until.js';
+
+const SECRET = 'the secret of a test cluster';
+/** Short, so that deaths are noticed soon; long for a machine that runs four processes on two cores. */
+const LEASE_MS = 2000;
+
+export interface ClusterOptions {
+  /** 3 unless given. */
+  readonly brokers?: number;
+  /** For every broker. */
+  readonly environment?: Environment;
+  /** Puts a relay before every private listener, and one between every broker and Redis. */
+  readonly withRelays?: boolean;
+  /** Settings of Redis, on top of those that keep everything over a restart. */
+  readonly redis?: readonly string[];
+}
+
+export interface PartitionView {
+  readonly partition: number;
+  readonly leader: number | null;
+  readonly leaderEpoch: number | null;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly logStartOffset: number | null;
+  readonly highWatermark: number | null;
+  readonly logEndOffset: number | null;
+}
+
+export interface TopicView {
+  readonly name: string;
+  readonly configs: Readonly<Record<string, string>>;
+  readonly partitions: readonly PartitionView[];
+}
+
+export interface ClusterView {
+  readonly clusterId: string;
+  readonly controller: number | null;
+  readonly brokers: readonly {
+    readonly id: number;
+    readonly url: string | null;
+    readonly alive: boolean;
+  }[];
+}
+
+/** The status and the parsed JSON of an answer. */
+export interface Answer<Body = unknown> {
+  readonly status: number;
+  readonly body: Body;
+}
+
+/** One broker of the cluster, running or not. */
+export class ClusterBroker {
+  /** While false it is not asked: it was killed, stopped or paused. */
+  isUp = false;
+
+  constructor(
+    readonly id: number,
+    readonly process: GatewayProcess,
+    /** Where its clients reach it: the same over restarts. */
+    readonly url: string,
+    readonly callsRelay: TcpRelay | undefined,
+    readonly redisRelay: TcpRelay | undefined,
+  ) {}
+
+  async start(overrides: Environment = {}): Promise<void> {
+    await this.process.start(overrides);
+    this.isUp = true;
+  }
+
+  /** kill -9. */
+  kill(): Promise<Exit> {
+    this.isUp = false;
+    return this.process.kill();
+  }
+
+  /** SIGTERM. */
+  stop(): Promise<Exit> {
+    this.isUp = false;
+    return this.process.stop();
+  }
+
+  /** SIGSTOP: it keeps its connections and does nothing. */
+  pause(): void {
+    this.isUp = false;
+    this.process.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.process.signal('SIGCONT');
+    this.isUp = true;
+  }
+
+  /** A request of a client; what breaks off is thrown. */
+  async call<Body = unknown>(path: string, init: RequestInit = {}): Promise<Answer<Body>> {
+    const response = await fetch(`${this.url}${path}`, init);
+    const text = await response.text();
+    const body = (text === '' ? undefined : JSON.parse(text)) as Body;
+    return { status: response.status, body };
+  }
+
+  send<Body = unknown>(path: string, method: string, body: unknown): Promise<Answer<Body>> {
+    const headers = { 'Content-Type': 'application/json' };
+    return this.call(path, { method, headers, body: JSON.stringify(body) });
+  }
+}
+
+export class ClusterProcesses {
+  private constructor(
+    readonly redis: RedisServer,
+    readonly brokers: readonly ClusterBroker[],
+  ) {}
+
+  /** Starts Redis and all brokers, and waits until all see all. */
+  static async start(options: ClusterOptions = {}): Promise<ClusterProcesses> {
+    const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
+    const redis = await RedisServer.start([...durable, ...(options.redis ?? [])]);
+    const count = options.brokers ?? 3;
+    const brokers: ClusterBroker[] = [];
+    const cluster = new ClusterProcesses(redis, brokers);
+    try {
+      for (let id = 1; id <= count; id += 1) brokers.push(await createBroker(id, redis, options));
+      await Promise.all(brokers.map((broker) => broker.start()));
+      await cluster.untilAllSeeAlive(brokers.map(({ id }) => id));
+    } catch (error) {
+      await cluster.dispose();
+      throw error;
+    }
+    return cluster;
+  }
+
+  broker(id: number): ClusterBroker {
+    const broker = this.brokers.find((one) => one.id === id);
+    if (broker === undefined) throw new Error(`there is no broker ${id}`);
+    return broker;
+  }
+
+  get running(): readonly ClusterBroker[] {
+    return this.brokers.filter(({ isUp }) => isUp);
+  }
+
+  /** Any broker that runs. */
+  get any(): ClusterBroker {
+    const [first] = this.running;
+    if (first === undefined) throw new Error('no broker runs');
+    return first;
+  }
+
+  async describe(broker: ClusterBroker = this.any): Promise<ClusterView> {
+    return (await broker.call<ClusterView>('/v1/cluster')).body;
+  }
+
+  /** @throws when the topic is not known there */
+  async topic(name: string, broker: ClusterBroker = this.any): Promise<TopicView> {
+    const { status, body } = await broker.call<TopicView>(`/v1/topics/${name}`);
+    if (status !== 200) throw new Error(`${name} at broker ${broker.id}: ${status}`);
+    return body;
+  }
+
+  /** Creates a topic at any broker, and waits until all replicas are in sync as all brokers see it. */
+  async createTopic(name: string, partitions: number, more: object = {}): Promise<TopicView> {
+    const wanted = { name, partitions, replicationFactor: this.brokers.length, ...more };
+    const created = await this.any.send<TopicView>('/v1/topics', 'POST', wanted);
+    if (created.status !== 201) throw new Error(JSON.stringify(created));
+    return this.untilInSync(name);
+  }
+
+  /** The leader of a partition, once there is one that runs. */
+  async leaderOf(topic: string, partition: number): Promise<ClusterBroker> {
+    return until(`a leader of ${topic}-${partition}`, async () => {
+      const { partitions } = await this.topic(topic);
+      const leader = partitions[partition]?.leader;
+      return this.running.find(({ id }) => id === leader);
+    });
+  }
+
+  /** Waits until all running brokers describe the topic alike, with a leader and all replicas in sync. */
+  untilInSync(name: string): Promise<TopicView> {
+    return until(`all replicas of ${name} in sync`, async () => {
+      const views = await Promise.all(this.running.map((broker) => this.topic(name, broker)));
+      const isWhole = views.every(({ partitions }) =>
+        partitions.every(({ leader, isr, replicas }) => {
+          return leader !== null && isr.length === replicas.length;
+        }),
+      );
+      return isWhole && areAlike(views.map(placementOf)) ? views[0] : undefined;
+    });
+  }
+
+  /** Waits until every running broker sees exactly these as alive, and the same controller. */
+  async untilAllSeeAlive(ids: readonly number[]): Promise<void> {
+    await until(`brokers ${ids.join(', ')} alive`, async () => {
+      const views = await Promise.all(this.running.map((broker) => this.describe(broker)));
+      const controllers = new Set(views.map(({ controller }) => controller));
+      return (
+        controllers.size === 1 &&
+        !controllers.has(null) &&
+        views.every(({ brokers }) => {
+          const alive = brokers.filter((broker) => broker.alive).map(({ id }) => id);
+          return inOrder(alive) === inOrder(ids);
+        })
+      );
+    });
+  }
+
+  /** What `from` calls of `to` is lost silently. */
+  cutCalls(from: number, to: number, cut: Omit<Cut, 'caller'> = {}): void {
+    relayOf(this.broker(to).callsRelay).cut({ ...cut, caller: from });
+  }
+
+  /** Cuts a broker from all others, both ways, and from Redis. */
+  isolate(id: number): void {
+    for (const { id: other } of this.brokers) {
+      if (other === id) continue;
+      this.cutCalls(id, other);
+      this.cutCalls(other, id);
+    }
+    relayOf(this.broker(id).redisRelay).cut();
+  }
+
+  /** Mends all relays. */
+  heal(): void {
+    for (const { callsRelay, redisRelay } of this.brokers) {
+      callsRelay?.heal();
+      redisRelay?.heal();
+    }
+  }
+
+  /** Redis comes back with nothing. */
+  async emptyRedis(): Promise<void> {
+    await this.redis.cli('FLUSHALL');
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.brokers.map(({ process }) => process.dispose()));
+    const relays = this.brokers.flatMap(({ callsRelay, redisRelay }) => [callsRelay, redisRelay]);
+    for (const relay of relays) await relay?.close();
+    await this.redis.close();
+  }
+}
+
+async function createBroker(
+  id: number,
+  redis: RedisServer,
+  { environment = {}, withRelays = false }: ClusterOptions,
+): Promise<ClusterBroker> {
+  const port = await freePort();
+  const clusterPort = await freePort();
+  const callsRelay = withRelays ? await TcpRelay.start(clusterPort) : undefined;
+  const redisRelay = withRelays ? await TcpRelay.start(redis.port) : undefined;
+  const relayed =
+    callsRelay === undefined
+      ? undefined
+      : { SLUICE_CLUSTER_URL: `http://127.0.0.1:${callsRelay.port}` };
+  const process = await GatewayProcess.create({
+    SLUICE_PORT: String(port),
+    SLUICE_BROKER_ID: String(id),
+    SLUICE_REDIS_URL: `redis://127.0.0.1:${redisRelay?.port ?? redis.port}`,
+    SLUICE_CLUSTER_SECRET: SECRET,
+    SLUICE_CLUSTER_PORT: String(clusterPort),
+    SLUICE_LEASE_MS: String(LEASE_MS),
+    ...relayed,
+    ...environment,
+  });
+  return new ClusterBroker(id, process, `http://127.0.0.1:${port}`, callsRelay, redisRelay);
+}
+
+function relayOf(relay: TcpRelay | undefined): TcpRelay {
+  if (relay === undefined) throw new Error('the cluster was started without relays');
+  return relay;
+}
+
+/** Who leads and keeps what: watermarks move all the time. */
+function placementOf({ partitions }: TopicView): unknown {
+  return partitions.map(({ partition, leader, leaderEpoch, replicas, isr }) => {
+    return { partition, leader, leaderEpoch, replicas, isr: inOrder(isr) };
+  });
+}
+
+function inOrder(ids: readonly number[]): string {
+  return ids.toSorted((left, right) => left - right).join();
+}
+
+function areAlike(values: readonly unknown[]): boolean {
+  return new Set(values.map((value) => JSON.stringify(value))).size === 1;
+}

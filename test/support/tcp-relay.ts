@@ -1,0 +1,221 @@
+/**
+ * A TCP relay that stands between two processes and breaks the network between them: cuts it silently,
+ * as a firewall that drops packets does, in one direction or both, for all or for one caller; delays it;
+ * resets it.
+ *
+ * What is held by a silent cut arrives when it is healed, as TCP would have it.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+export type Direction = 'to-target' | 'from-target';
+
+export interface Cut {
+  /** Both, when none is given. */
+  readonly direction?: Direction;
+  /** Connections of this broker alone, which they tell in their first request. */
+  readonly caller?: number;
+}
+
+/** Bytes that a direction holds before it takes no more from its source. */
+const HELD_BYTES_MAX = 1024 * 1024;
+const CALLER_HEADER = /\r\nsluice-caller: (\d+)\r\n/i;
+const HEAD_BYTES_MAX = 16 * 1024;
+
+export class TcpRelay {
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  #cuts: readonly Cut[] = [];
+  #delayMs = 0;
+  #isRefusing = false;
+
+  private constructor(private readonly targetPort: number) {
+    this.#server = createServer((client) => {
+      this.#accept(client);
+    });
+  }
+
+  /** @param targetPort on 127.0.0.1, where somebody listens sooner or later */
+  static async start(targetPort: number): Promise<TcpRelay> {
+    const relay = new TcpRelay(targetPort);
+    relay.#server.listen(0, '127.0.0.1');
+    await once(relay.#server, 'listening');
+    return relay;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Bytes that it has and does not pass on at present. */
+  get heldBytes(): number {
+    return [...this.#links].reduce((sum, link) => sum + link.heldBytes, 0);
+  }
+
+  /** Lets nothing through any more, without a word to either side; beside other cuts. */
+  cut(cut: Cut = {}): void {
+    this.#cuts = [...this.#cuts, cut];
+    for (const link of this.#links) link.changed(this.#cuts);
+  }
+
+  /** What is sent from now on takes so long. */
+  delay(delayMs: number): void {
+    this.#delayMs = delayMs;
+    for (const link of this.#links) link.delayMs = delayMs;
+  }
+
+  /** Resets all connections, and every new one at once, as a process that is gone does. */
+  refuse(): void {
+    this.#isRefusing = true;
+    for (const link of this.#links) link.reset();
+  }
+
+  /** All is well again: what was held goes on. */
+  heal(): void {
+    this.#isRefusing = false;
+    this.#cuts = [];
+    this.delay(0);
+    for (const link of this.#links) link.changed(this.#cuts);
+  }
+
+  async close(): Promise<void> {
+    this.refuse();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #accept(client: Socket): void {
+    client.on('error', () => undefined);
+    if (this.#isRefusing) {
+      client.resetAndDestroy();
+      return;
+    }
+    const link = new Link(client, connect(this.targetPort, '127.0.0.1'), this.#cuts);
+    link.delayMs = this.#delayMs;
+    this.#links.add(link);
+    client.on('close', () => this.#links.delete(link));
+  }
+}
+
+/** One connection through the relay. */
+class Link {
+  delayMs = 0;
+  /** Undefined until its first request has told. */
+  #caller: number | undefined;
+  #isCallerKnown = false;
+  #head = '';
+  readonly #toTarget: Flow;
+  readonly #fromTarget: Flow;
+
+  constructor(
+    private readonly client: Socket,
+    private readonly target: Socket,
+    private cuts: readonly Cut[],
+  ) {
+    this.#toTarget = new Flow(client, target, () => this.delayMs);
+    this.#fromTarget = new Flow(target, client, () => this.delayMs);
+    client.on('data', (chunk: Buffer) => {
+      this.#learnCaller(chunk);
+      this.#toTarget.push(chunk);
+    });
+    target.on('data', (chunk: Buffer) => {
+      this.#fromTarget.push(chunk);
+    });
+    this.changed(cuts);
+  }
+
+  get heldBytes(): number {
+    return this.#toTarget.heldBytes + this.#fromTarget.heldBytes;
+  }
+
+  changed(cuts: readonly Cut[]): void {
+    this.cuts = cuts;
+    this.#toTarget.hold(this.#isCut('to-target'));
+    this.#fromTarget.hold(this.#isCut('from-target'));
+  }
+
+  reset(): void {
+    this.client.resetAndDestroy();
+    this.target.resetAndDestroy();
+  }
+
+  #isCut(direction: Direction): boolean {
+    return this.cuts.some((cut) => {
+      if (cut.direction !== undefined && cut.direction !== direction) return false;
+      // A connection that has not said yet whose it is may be the one that is meant: it waits.
+      return cut.caller === undefined || !this.#isCallerKnown || cut.caller === this.#caller;
+    });
+  }
+
+  #learnCaller(chunk: Buffer): void {
+    if (this.#isCallerKnown) return;
+    this.#head += chunk.toString('latin1');
+    const told = CALLER_HEADER.exec(this.#head)?.[1];
+    if (told === undefined && this.#head.length < HEAD_BYTES_MAX) return;
+    this.#isCallerKnown = true;
+    this.#caller = told === undefined ? undefined : Number(told);
+    this.#head = '';
+    this.changed(this.cuts);
+  }
+}
+
+/** One direction of a connection. */
+class Flow {
+  #queue: { readonly chunk: Buffer; readonly dueMs: number }[] = [];
+  #heldBytes = 0;
+  #isHeld = false;
+  #hasEnded = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly source: Socket,
+    private readonly sink: Socket,
+    private readonly delayMs: () => number,
+  ) {
+    source.on('error', () => undefined);
+    source.on('close', () => {
+      this.#hasEnded = true;
+      this.#pump();
+    });
+    sink.on('drain', () => source.resume());
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  push(chunk: Buffer): void {
+    this.#queue.push({ chunk, dueMs: performance.now() + this.delayMs() });
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > HELD_BYTES_MAX) this.source.pause();
+    this.#pump();
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#pump();
+  }
+
+  #pump(): void {
+    clearTimeout(this.#timer);
+    while (!this.#isHeld) {
+      const [first] = this.#queue;
+      if (first === undefined) {
+        // The end is held as well: a cut says nothing.
+        if (this.#hasEnded) this.sink.destroy();
+        return;
+      }
+      const waitMs = first.dueMs - performance.now();
+      if (waitMs > 0) {
+        this.#timer = setTimeout(() => {
+          this.#pump();
+        }, waitMs);
+        return;
+      }
+      this.#queue.shift();
+      this.#heldBytes -= first.chunk.length;
+      if (!this.sink.write(first.chunk)) this.source.pause();
+      else if (this.#heldBytes <= HELD_BYTES_MAX) this.source.resume();
+    }
+  }
+}
