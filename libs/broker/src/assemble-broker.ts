@@ -151,6 +151,7 @@ function statusOf(parts: WatchedParts): BrokerStatus {
     offsetsExpiredTotal: offsets.expiredTotal,
     diskReads: replicas.diskReads.running,
     diskReadsWaiting: replicas.diskReads.waiting,
+    cluster: undefined,
   };
 }
 

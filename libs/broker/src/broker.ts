@@ -23,6 +23,11 @@ export interface Broker {
   describeTopic(topic: string): Promise<TopicDescription>;
   alterTopic(topic: string, change: AlterTopicRequest): Promise<TopicDescription>;
   deleteTopic(topic: string): Promise<void>;
+  /**
+   * Has the preferred replica lead, or with `unclean` a replica that lacks records, alone: what it lacks
+   * is lost.
+   */
+  electLeader(target: TopicPartition, election: ElectLeaderRequest): Promise<PartitionDescription>;
   /** What a transport needs of a topic before it parses records for it; undefined when there is none. */
   topicLimits(topic: string): TopicLimits | undefined;
   /**
@@ -79,6 +84,12 @@ export interface AlterTopicRequest {
   readonly partitions?: number;
   /** A null value resets a config to its default. */
   readonly configs?: Readonly<Record<string, unknown>>;
+}
+
+export interface ElectLeaderRequest {
+  readonly type: 'preferred' | 'unclean';
+  /** Which replica is to lead, of an unclean election; by default the first one that is alive. */
+  readonly replica?: number;
 }
 
 export interface TopicDescription {

@@ -6,6 +6,7 @@ export type {
   ClusterDescription,
   CommittedOffset,
   CreateTopicRequest,
+  ElectLeaderRequest,
   FetchRequest,
   FetchResult,
   ListedOffset,
@@ -28,6 +29,7 @@ export {
 } from './cluster/open-cluster-broker.js';
 export type {
   BrokerStatus,
+  ClusterStatus,
   LocalBrokerPorts,
   LocalBrokerSettings,
   OpenBroker,

@@ -82,6 +82,31 @@ export interface BrokerStatus {
   readonly diskReads: number;
   /** Fetches that wait for their turn to read from disk. */
   readonly diskReadsWaiting: number;
+  /** Undefined where this broker is the whole cluster. */
+  readonly cluster: ClusterStatus | undefined;
+}
+
+/** How the cluster stands, as one of its brokers knows it. */
+export interface ClusterStatus {
+  /** Whether the metadata can be changed now. */
+  readonly isStoreAvailable: boolean;
+  readonly isController: boolean;
+  /** Whether nobody can have declared this broker dead. */
+  readonly isLeaseValid: boolean;
+  readonly brokerEpoch: number;
+  /** Members, alive or not. */
+  readonly brokers: number;
+  readonly brokersAlive: number;
+  readonly partitionsLed: number;
+  /** Of those led here: with replicas out of sync. */
+  readonly partitionsUnderReplicated: number;
+  /** In the whole cluster. */
+  readonly partitionsWithoutLeader: number;
+  readonly metadataVersion: number;
+  /** Of the metadata on this broker's own disk. */
+  readonly journaledVersion: number;
+  /** Calls to leaders that were made again, since the start. */
+  readonly leaderCallRetriesTotal: number;
 }
 
 /** One partition that this broker should serve. */

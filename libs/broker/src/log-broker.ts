@@ -14,11 +14,13 @@ import type {
   ClusterDescription,
   CommittedOffset,
   CreateTopicRequest,
+  ElectLeaderRequest,
   FetchRequest,
   FetchResult,
   ListedOffset,
   OffsetSpec,
   OffsetToCommit,
+  PartitionDescription,
   ProduceRequest,
   ProduceResult,
   ProducerIdentity,
@@ -103,6 +105,10 @@ export class LogBroker implements Broker {
 
   deleteTopic(topic: string): Promise<void> {
     return this.#parts.admin.delete(topic);
+  }
+
+  electLeader(target: TopicPartition, election: ElectLeaderRequest): Promise<PartitionDescription> {
+    return this.#parts.admin.electLeader(target, election);
   }
 
   /** A topic that producing would make has the limits that it would be made with. */

@@ -10,6 +10,8 @@ import {
   type CoordinationStore,
   createTopic,
   deleteTopic,
+  electPreferredLeaders,
+  electUncleanly,
   type MetadataChange,
   type PartitionMetadata,
   type TopicMetadata,
@@ -31,6 +33,7 @@ import { assert, type Random, type Scheduler, SerialQueue } from '#runtime';
 import type {
   AlterTopicRequest,
   CreateTopicRequest,
+  ElectLeaderRequest,
   PartitionDescription,
   TopicDescription,
 } from './broker.js';
@@ -107,6 +110,40 @@ export class TopicAdmin {
     assertNotInternal(name, 'deleted');
     await store.update((state) => deleteTopic(state, name, topic.id));
     await registry.settled();
+  }
+
+  /** @throws ProtocolError LEADER_NOT_AVAILABLE when the preferred replica is not alive or not in sync */
+  async electLeader(
+    { topic: name, partition }: TopicPartition,
+    { type, replica }: ElectLeaderRequest,
+  ): Promise<PartitionDescription> {
+    const { registry, store, random } = this.#options;
+    const topic = registry.getOrThrow(name);
+    const isThere = partition < topic.partitionCount;
+    if (!isThere) throw noPartition({ topic: name, partition });
+    const state = await store.update((before) =>
+      type === 'preferred'
+        ? electPreferredLeaders(before, [{ topic: name, partition }], random)
+        : electUncleanly(
+            before,
+            { topic: name, partition, ...(replica === undefined ? {} : { replica }) },
+            random,
+          ),
+    );
+    const elected = state.topics.get(name)?.partitions[partition];
+    if (elected === undefined) throw noPartition({ topic: name, partition });
+    if (type === 'preferred' && elected.leader !== elected.replicas[0]) {
+      throw new ProtocolError(
+        'LEADER_NOT_AVAILABLE',
+        `The preferred leader, broker ${elected.replicas[0]}, is not alive or not in sync.`,
+        { retryAfterMs: 1000 },
+      );
+    }
+    await registry.settled();
+    const described = await this.#describeOne(registry.getOrThrow(name));
+    const description = described.partitions[partition];
+    assert(description !== undefined, 'partitions only grow');
+    return description;
   }
 
   /** What is asked of the leaders, and not answered, is null. */
@@ -319,6 +356,11 @@ function configSources(
 
 function replicationFactorOf(metadata: TopicMetadata): number {
   return metadata.partitions[0]?.replicas.length ?? 1;
+}
+
+function noPartition({ topic, partition }: TopicPartition): ProtocolError {
+  const detail = `There is no partition ${partition} of topic "${topic}".`;
+  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail);
 }
 
 function alreadyThere(name: string): ProtocolError {

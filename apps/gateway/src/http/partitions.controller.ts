@@ -1,7 +1,23 @@
-import { Controller, Delete, Get, Inject, Param, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+} from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import type { Broker, ListedOffset, OffsetSpec } from '#broker';
-import { GivenUpRecordsDto, ListedOffsetDto, LogStartOffsetDto } from './dto/answers.dto.js';
+import type { Broker, ListedOffset, OffsetSpec, PartitionDescription } from '#broker';
+import {
+  GivenUpRecordsDto,
+  ListedOffsetDto,
+  LogStartOffsetDto,
+  PartitionDto,
+} from './dto/answers.dto.js';
+import { ElectLeaderDto } from './dto/elect-leader.dto.js';
 import { DeleteRecordsQuery, GiveUpLostRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { PartitionParam } from './partition-param.js';
@@ -63,6 +79,37 @@ export class PartitionsController {
   ): Promise<GivenUpRecordsDto> {
     await this.broker.giveUpLostRecords({ topic, partition }, { startOffset, endOffset });
     return { startOffset, endOffset };
+  }
+
+  @Post('leader-election')
+  @HttpCode(200)
+  @ApiTags('topics')
+  @ApiOperation({
+    operationId: 'electLeader',
+    summary: 'Choose the leader of a partition',
+    description:
+      '`preferred` gives the leadership back to the first of the replicas; the cluster does so by ' +
+      'itself from time to time. `unclean` is for a partition without a leader, whose replicas in ' +
+      'sync are lost: a replica that lacks records leads, alone in the ISR, and what it lacks is ' +
+      'lost for good.',
+  })
+  @ApiOkResponse({ type: PartitionDto, description: 'The partition as it is now.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'TOPIC_AUTHORIZATION_FAILED',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'UNKNOWN_SERVER_ERROR',
+    'LEADER_NOT_AVAILABLE',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
+  electLeader(
+    @Param('topic') topic: string,
+    @PartitionParam() partition: number,
+    @Body() { type = 'preferred', replica }: ElectLeaderDto,
+  ): Promise<PartitionDescription> {
+    const election = replica === undefined ? { type } : { type, replica };
+    return this.broker.electLeader({ topic, partition }, election);
   }
 
   @Get('offsets')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { BrokerStatus, PartitionStatus } from '#broker';
+import type { BrokerStatus, ClusterStatus, PartitionStatus } from '#broker';
 import { Health } from './health.js';
 
 const SOUND: PartitionStatus = {
@@ -21,7 +21,11 @@ function healthOf(...partitions: PartitionStatus[]): Health {
   return healthOn(SOUND_DISK, partitions);
 }
 
-function healthOn(disk: BrokerStatus['disk'], partitions: readonly PartitionStatus[]): Health {
+function healthOn(
+  disk: BrokerStatus['disk'],
+  partitions: readonly PartitionStatus[],
+  cluster?: ClusterStatus,
+): Health {
   const status: BrokerStatus = {
     topics: 1,
     partitions,
@@ -36,6 +40,7 @@ function healthOn(disk: BrokerStatus['disk'], partitions: readonly PartitionStat
     offsetsExpiredTotal: 0,
     diskReads: 0,
     diskReadsWaiting: 0,
+    cluster,
   };
   return new Health(() => status);
 }
@@ -103,5 +108,36 @@ describe('readiness', () => {
       isWritable: false,
     }));
     expect(healthOf(...broken).readiness().checks.storage.readOnly).toHaveLength(100);
+  });
+
+  test('tells of a cluster whether Redis is there and replicas are missing', () => {
+    const whole: ClusterStatus = {
+      isStoreAvailable: true,
+      isController: false,
+      isLeaseValid: true,
+      brokerEpoch: 4,
+      brokers: 3,
+      brokersAlive: 3,
+      partitionsLed: 2,
+      partitionsUnderReplicated: 0,
+      partitionsWithoutLeader: 0,
+      metadataVersion: 9,
+      journaledVersion: 9,
+      leaderCallRetriesTotal: 0,
+    };
+    const checked = (cluster: ClusterStatus) => healthOn(SOUND_DISK, [SOUND], cluster).readiness();
+    expect(checked(whole)).toMatchObject({
+      status: 'ok',
+      checks: { cluster: { status: 'ok', redis: 'ok', reason: null, brokersAlive: 3 } },
+    });
+    expect(checked({ ...whole, isStoreAvailable: false })).toMatchObject({
+      status: 'degraded',
+      checks: { cluster: { redis: 'away', reason: expect.stringContaining('Redis') } },
+    });
+    expect(checked({ ...whole, partitionsUnderReplicated: 1 })).toMatchObject({
+      status: 'degraded',
+      checks: { cluster: { redis: 'ok', underReplicated: 1 } },
+    });
+    expect(healthOf(SOUND).readiness().checks.cluster).toBeNull();
   });
 });

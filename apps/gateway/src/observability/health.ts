@@ -7,6 +7,8 @@ export interface ReadinessReport {
   readonly checks: {
     readonly disk: DiskCheck;
     readonly storage: StorageCheck;
+    /** Null where this broker is the whole cluster. */
+    readonly cluster: ClusterCheck | null;
   };
 }
 
@@ -29,6 +31,19 @@ interface StorageCheck {
   readonly lost: readonly LostRecords[];
   /** Partitions with ranges that cannot be read, and how many. */
   readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];
+}
+
+interface ClusterCheck {
+  readonly status: 'ok' | 'degraded';
+  readonly redis: 'ok' | 'away';
+  /** What that means; null while it is there. */
+  readonly reason: string | null;
+  readonly brokers: number;
+  readonly brokersAlive: number;
+  /** Partitions led here that have replicas out of sync. */
+  readonly underReplicated: number;
+  /** Partitions of the whole cluster. */
+  readonly withoutLeader: number;
 }
 
 interface LostRecords {
@@ -59,10 +74,32 @@ export class Health {
     const status = this.#status();
     const disk = diskCheck(status);
     const storage = storageCheck(status);
-    const isOk = disk.status === 'ok' && storage.status === 'ok';
+    const cluster = clusterCheck(status);
+    const isOk = [disk, storage, cluster].every((check) => check === null || check.status === 'ok');
     const whileRunning = isOk ? 'ok' : 'degraded';
-    return { status: this.#isStopping ? 'stopping' : whileRunning, checks: { disk, storage } };
+    const checks = { disk, storage, cluster };
+    return { status: this.#isStopping ? 'stopping' : whileRunning, checks };
   }
+}
+
+const REDIS_AWAY =
+  'Redis cannot be asked: records are produced and fetched, and topics, leaders and replicas stay ' +
+  'as they are until it is back.';
+
+function clusterCheck({ cluster }: BrokerStatus): ClusterCheck | null {
+  if (cluster === undefined) return null;
+  const { isStoreAvailable, brokers, brokersAlive } = cluster;
+  const { partitionsUnderReplicated: underReplicated, partitionsWithoutLeader } = cluster;
+  const isWhole = underReplicated + partitionsWithoutLeader === 0;
+  return {
+    status: isStoreAvailable && isWhole ? 'ok' : 'degraded',
+    redis: isStoreAvailable ? 'ok' : 'away',
+    reason: isStoreAvailable ? null : REDIS_AWAY,
+    brokers,
+    brokersAlive,
+    underReplicated,
+    withoutLeader: partitionsWithoutLeader,
+  };
 }
 
 const DISK_FULL =

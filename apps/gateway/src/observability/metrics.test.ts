@@ -50,6 +50,7 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
     offsetsExpiredTotal: 0,
     diskReads: 0,
     diskReadsWaiting: 0,
+    cluster: undefined,
   };
 }
 

@@ -11,6 +11,7 @@ import type { LogObserver } from '#log';
 import type { DeliveryStatus } from '../delivery/delivery.js';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
 import type { SocketStatus } from '../ws/socket-server.js';
+import { CLUSTER_GAUGES } from './cluster-metrics.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 
 /** Topics beyond this many share one series, so that /metrics stays readable. */
@@ -299,6 +300,18 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       ],
     ];
     for (const [name, help, get] of gauges) this.#gauge(name, help, get);
+    for (const { name, help, read: get } of CLUSTER_GAUGES) {
+      this.#gauge(
+        name,
+        help,
+        read(({ cluster }) => (cluster === undefined ? 0 : get(cluster))),
+      );
+    }
+    this.#readCounter(
+      'sluice_cluster_leader_call_retries_total',
+      'Calls to leaders that were made again: leadership moved, or the leader did not answer.',
+      read((s) => s.cluster?.leaderCallRetriesTotal ?? 0),
+    );
     this.#readCounter(
       'kafka_producer_producermetrics_buffer_exhausted_total',
       'Produce requests refused with BUFFER_EXHAUSTED.',

@@ -18,6 +18,7 @@ import { assembleBroker } from '../assemble-broker.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
 import { ClusterGroups } from './cluster-groups.js';
 import { ClusterPartitions } from './cluster-partitions.js';
+import { clusterStatusOf } from './cluster-status.js';
 import { ClusterWriter } from './cluster-writer.js';
 import { type LeaderAppend, LeaderAppends } from './leader-append.js';
 import { type LeaderCallLimits, LeaderCalls } from './leader-calls.js';
@@ -168,6 +169,10 @@ async function openOn(
   const controller = new Controller({ ...settings, ...ports, store });
   return {
     ...open,
+    status: () => ({
+      ...open.status(),
+      cluster: clusterStatusOf({ store, brokerId, membership, controller, leaders }),
+    }),
     announce: async () => {
       const url = settings.url();
       if (url !== null) await membership.announce(url);

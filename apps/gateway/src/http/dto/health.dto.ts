@@ -85,6 +85,37 @@ class DiskCheckDto {
   readonly reserveBytes!: number;
 }
 
+@ApiSchema({ name: 'ClusterCheck' })
+class ClusterCheckDto {
+  @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
+  readonly status!: string;
+
+  @ApiProperty({ type: 'string', enum: ['ok', 'away'] })
+  readonly redis!: string;
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'What it means that Redis is away; null while it is there.',
+  })
+  readonly reason!: string | null;
+
+  @ApiProperty({ type: 'integer', description: 'Members of the cluster.' })
+  readonly brokers!: number;
+
+  @ApiProperty({ type: 'integer' })
+  readonly brokersAlive!: number;
+
+  @ApiProperty({
+    type: 'integer',
+    description: 'Partitions led by this broker that have replicas out of sync.',
+  })
+  readonly underReplicated!: number;
+
+  @ApiProperty({ type: 'integer', description: 'Partitions of the cluster without a leader.' })
+  readonly withoutLeader!: number;
+}
+
 @ApiSchema({ name: 'Checks' })
 class ChecksDto {
   @ApiProperty({ type: DiskCheckDto })
@@ -92,6 +123,13 @@ class ChecksDto {
 
   @ApiProperty({ type: StorageCheckDto })
   readonly storage!: StorageCheckDto;
+
+  @ApiProperty({
+    type: ClusterCheckDto,
+    nullable: true,
+    description: 'null: this broker is the whole cluster.',
+  })
+  readonly cluster!: ClusterCheckDto | null;
 }
 
 @ApiSchema({ name: 'Readiness' })

@@ -141,6 +141,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
           lost: [],
           damaged: [],
         },
+        cluster: null,
       },
     }),
   },

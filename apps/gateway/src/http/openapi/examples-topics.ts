@@ -76,6 +76,26 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
     }),
   },
   {
+    name: 'preferred',
+    operationId: 'electLeader',
+    summary: 'Back to the first of the replicas, which leads already',
+    request: { path: { topic: 'orders', partition: 1 }, body: json({ type: 'preferred' }) },
+    response: answers(200, emptyPartition(1)),
+  },
+  {
+    name: 'badType',
+    operationId: 'electLeader',
+    summary: 'A type that there is not',
+    request: { path: { topic: 'orders', partition: 1 }, body: json({ type: 'any' }) },
+    response: problem({
+      code: 'INVALID_REQUEST',
+      detail: '/type: must be "preferred" or "unclean".',
+      instance: '/v1/topics/orders/partitions/1/leader-election',
+      isWrite: true,
+      faults: [{ pointer: '/type', detail: 'must be "preferred" or "unclean"' }],
+    }),
+  },
+  {
     name: 'all',
     operationId: 'listTopics',
     summary: 'All topics but internal ones',
@@ -171,16 +191,20 @@ function topic(name: string, partitions: number, overrides: TopicConfigOverrides
     configSources: Object.fromEntries(
       TOPIC_CONFIG_KEYS.map((key) => [key, key in overrides ? 'topic' : 'default']),
     ),
-    partitions: Array.from({ length: partitions }, (_, partition) => ({
-      partition,
-      leader: 0,
-      leaderEpoch: 0,
-      replicas: [0],
-      isr: [0],
-      logStartOffset: 0,
-      highWatermark: 0,
-      logEndOffset: 0,
-      sizeBytes: 0,
-    })),
+    partitions: Array.from({ length: partitions }, (_, partition) => emptyPartition(partition)),
+  };
+}
+
+function emptyPartition(partition: number): object {
+  return {
+    partition,
+    leader: 0,
+    leaderEpoch: 0,
+    replicas: [0],
+    isr: [0],
+    logStartOffset: 0,
+    highWatermark: 0,
+    logEndOffset: 0,
+    sizeBytes: 0,
   };
 }

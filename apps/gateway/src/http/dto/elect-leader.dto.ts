@@ -1,0 +1,24 @@
+import { ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { IsIn } from 'class-validator';
+import { IsWholeNumber, OptionalMember } from './members.js';
+
+const INT32_MAX = 2 ** 31 - 1;
+const TYPES = ['preferred', 'unclean'] as const;
+
+/** Body of `POST /v1/topics/{topic}/partitions/{partition}/leader-election`. */
+@ApiSchema({ name: 'ElectLeader' })
+export class ElectLeaderDto {
+  @ApiPropertyOptional({ type: 'string', enum: [...TYPES], default: 'preferred' })
+  @OptionalMember()
+  @IsIn(TYPES, { message: 'must be "preferred" or "unclean"' })
+  readonly type?: (typeof TYPES)[number];
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    description: 'The broker that is to lead, of an `unclean` election; by default any that lives.',
+  })
+  @OptionalMember()
+  @IsWholeNumber(0, INT32_MAX, 'must be a broker id')
+  readonly replica?: number;
+}

@@ -1,0 +1,43 @@
+import type { CoordinationStore } from '#coordination';
+import type { Controller, Membership } from '#replication';
+import type { ClusterStatus } from '../local-broker-options.js';
+import type { LeaderCalls } from './leader-calls.js';
+
+interface WatchedParts {
+  readonly store: CoordinationStore;
+  readonly brokerId: number;
+  readonly membership: Membership;
+  readonly controller: Controller;
+  readonly leaders: LeaderCalls;
+}
+
+/** How the cluster stands, as this broker knows it. Walks all partitions. */
+export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
+  const { store, brokerId, membership, controller, leaders } = parts;
+  const { brokers, topics, version } = store.state;
+  let led = 0;
+  let underReplicated = 0;
+  let withoutLeader = 0;
+  for (const { partitions } of topics.values()) {
+    for (const { leader, replicas, isr } of partitions) {
+      if (leader === null) withoutLeader += 1;
+      if (leader !== brokerId) continue;
+      led += 1;
+      if (isr.length < replicas.length) underReplicated += 1;
+    }
+  }
+  return {
+    isStoreAvailable: store.isAvailable,
+    isController: controller.isActive,
+    isLeaseValid: membership.isLeaseValid,
+    brokerEpoch: membership.brokerEpoch,
+    brokers: brokers.size,
+    brokersAlive: [...brokers.values()].filter(({ alive }) => alive).length,
+    partitionsLed: led,
+    partitionsUnderReplicated: underReplicated,
+    partitionsWithoutLeader: withoutLeader,
+    metadataVersion: version,
+    journaledVersion: store.journaledVersion,
+    leaderCallRetriesTotal: leaders.retriesTotal,
+  };
+}
