@@ -1,0 +1,117 @@
+/**
+ * `npm run cluster`: a Redis and three brokers on this machine, and a table of what they do.
+ *
+ *     npm run cluster                      three brokers
+ *     npm run cluster -- --brokers 5       more of them
+ *
+ * Settings (`SLUICE_...`) in the environment hold for all brokers. Everything lives in a temporary
+ * directory, which is removed when Ctrl-C ends it all. Brokers that were killed are shown as dead, and
+ * come back with a key; without a terminal with SIGUSR2.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ClusterBroker } from './cluster/cluster-broker.mjs';
+import { freePorts } from './cluster/free-ports.mjs';
+import { observe } from './cluster/observe.mjs';
+import { MissingRedisError, RedisProcess } from './cluster/redis-process.mjs';
+import { Screen } from './cluster/screen.mjs';
+import { statusPage } from './cluster/status-page.mjs';
+
+const FIRST_PORT = 8080;
+const REDIS_FIRST_PORT = 7379;
+const REFRESH_MS = 500;
+const SAME_SIGNAL_MS = 500;
+const EXIT_USAGE = 64;
+const EXIT_UNAVAILABLE = 69;
+
+const brokerCount = parseBrokerCount();
+build();
+const directory = mkdtempSync(join(tmpdir(), 'sluice-cluster-'));
+const redis = new RedisProcess(join(directory, 'redis'));
+/** @type {ClusterBroker[]} */
+const brokers = [];
+const screen = new Screen(process.stdout);
+let isStopping = false;
+let stoppingSinceMs = 0;
+
+process.on('exit', () => {
+  // Whatever ended this process: nothing of it stays.
+  for (const child of [...brokers, redis]) child.signal('SIGKILL');
+  screen.restore();
+  rmSync(directory, { recursive: true, force: true });
+});
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+process.on('SIGHUP', stop);
+process.on('SIGUSR2', restartDead);
+screen.onKey(process.stdin, (key) => {
+  if (key === '\u0003' || key === 'q') void stop();
+  else brokers.find(({ id }) => String(id) === key)?.startIfDead();
+});
+
+try {
+  await start();
+} catch (error) {
+  if (!(error instanceof MissingRedisError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT_UNAVAILABLE);
+}
+while (!isStopping) {
+  const observed = await observe(brokers);
+  if (isStopping) break;
+  const { hasKeys } = screen;
+  screen.show(statusPage({ brokers, redis, observed, directory, hasKeys, pid: process.pid }));
+  await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+}
+
+async function start() {
+  const [redisPort] = await freePorts(REDIS_FIRST_PORT, 1);
+  await redis.start(redisPort);
+  const ports = await freePorts(FIRST_PORT, brokerCount);
+  for (const [index, port] of ports.entries()) {
+    brokers.push(new ClusterBroker({ id: index + 1, port, redisUrl: redis.url, directory }));
+  }
+  for (const broker of brokers) broker.startIfDead();
+}
+
+/** Brokers first: each hands its leaderships over, and tells the others through Redis. */
+async function stop() {
+  if (isStopping) {
+    // npm sends Ctrl-C on to its child, which has it already.
+    if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
+    return;
+  }
+  isStopping = true;
+  stoppingSinceMs = performance.now();
+  screen.restore();
+  process.stdout.write('\nstopping all brokers, then Redis …\n');
+  await Promise.all(brokers.map((broker) => broker.stop()));
+  await redis.stop();
+  process.exit(0);
+}
+
+function restartDead() {
+  for (const broker of brokers) broker.startIfDead();
+}
+
+function parseBrokerCount() {
+  try {
+    const { values } = parseArgs({ options: { brokers: { type: 'string', default: '3' } } });
+    const count = Number(values.brokers);
+    if (Number.isInteger(count) && count >= 1 && count <= 9) return count;
+  } catch {
+    // Answered below, as a number that is none.
+  }
+  process.stderr.write('usage: npm run cluster -- [--brokers 1…9]\n');
+  return process.exit(EXIT_USAGE);
+}
+
+function build() {
+  const script = fileURLToPath(new URL('build-if-needed.mjs', import.meta.url));
+  const built = spawnSync(process.execPath, [script], { stdio: ['ignore', 2, 2] });
+  if (built.status !== 0) process.exit(built.status ?? 1);
+}

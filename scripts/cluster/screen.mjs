@@ -1,0 +1,56 @@
+/** Where the page is shown: redrawn in place on a terminal, else printed when it has changed. */
+
+const ENTER = '\u001b[?1049h\u001b[?25l';
+const LEAVE = '\u001b[?25h\u001b[?1049l';
+const HOME = '\u001b[H';
+const CLEAR_LINE = '\u001b[K';
+const CLEAR_REST = '\u001b[J';
+
+export class Screen {
+  #stream;
+  #isEntered = false;
+  #lastGist = '';
+  #input;
+
+  constructor(stream) {
+    this.#stream = stream;
+  }
+
+  /** Whether keys are heard. */
+  get hasKeys() {
+    return this.#input !== undefined;
+  }
+
+  /** Calls back with every key, when there is a keyboard. */
+  onKey(input, listener) {
+    if (!input.isTTY || !this.#stream.isTTY) return;
+    this.#input = input;
+    input.setRawMode(true);
+    input.setEncoding('utf8');
+    input.on('data', (keys) => {
+      for (const key of keys) listener(key);
+    });
+  }
+
+  show({ lines, gist }) {
+    if (!this.#stream.isTTY) {
+      if (gist !== this.#lastGist) this.#stream.write(`${lines.join('\n')}\n\n`);
+      this.#lastGist = gist;
+      return;
+    }
+    if (!this.#isEntered) this.#stream.write(ENTER);
+    this.#isEntered = true;
+    const { columns, rows } = this.#stream;
+    const shown = lines.slice(0, rows - 1).map((line) => `${line.slice(0, columns)}${CLEAR_LINE}`);
+    this.#stream.write(`${HOME}${shown.join('\n')}\n${CLEAR_REST}`);
+  }
+
+  /** Gives the terminal back as it was. */
+  restore() {
+    if (this.#isEntered) this.#stream.write(LEAVE);
+    this.#isEntered = false;
+    this.#input?.setRawMode(false);
+    this.#input?.pause();
+    this.#input = undefined;
+  }
+}
