@@ -69,13 +69,13 @@ export function assembleBroker(
   const offsets = new OffsetStore({ ...settings, ...ports, topics });
   registry.onDeleted = () => offsets.removeStaleOffsets();
   const groups = variant.groupsOf(offsets, topics);
-  const { url, autoCreateTopics } = settings;
+  const { brokerId, url, autoCreateTopics } = settings;
   const parts = { store, registry, admin, partitions, producePath, groups, producerIds };
   const { reserve } = logManager;
   const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
     close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
   const open: OpenBroker = {
-    broker: new LogBroker({ ...parts, url, autoCreateTopics }),
+    broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
     status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
     announce: () => Promise.resolve(),
     endWaits: () => replicas.delayedFetches.end(),

@@ -43,6 +43,7 @@ export interface LogBrokerParts {
   readonly producePath: ProducePath;
   readonly groups: GroupOffsets;
   readonly producerIds: ProducerIds;
+  readonly brokerId: number;
   readonly url: () => string | null;
   readonly autoCreateTopics: boolean;
 }
@@ -65,7 +66,7 @@ export class LogBroker implements Broker {
   }
 
   describeCluster(): ClusterDescription {
-    const { store, url } = this.#parts;
+    const { store, brokerId, url } = this.#parts;
     const { controller, brokers } = store.state;
     return {
       clusterId: store.clusterId,
@@ -73,7 +74,7 @@ export class LogBroker implements Broker {
       controller: controller?.id ?? null,
       brokers: Array.from(brokers.values(), (broker) => ({
         id: broker.id,
-        url: broker.url ?? url(),
+        url: broker.url ?? (broker.id === brokerId ? url() : null),
         rack: broker.rack,
         alive: broker.alive,
       })),
