@@ -13,6 +13,12 @@ import { describeCommit, describeMachine } from './harness/machine.js';
 import type { Row, RowContext, RowResult } from './harness/row.js';
 import { table } from './harness/table.js';
 import { appendRow } from './rows/append.js';
+import {
+  catchUpReplicaRow,
+  clusterProduceRow,
+  failoverRow,
+  manyPartitionsRow,
+} from './rows/cluster.js';
 import { deliveryLatencyRow, fanOutRow } from './rows/fan-out.js';
 import { fetchRow } from './rows/fetch.js';
 import { memoryRow } from './rows/memory.js';
@@ -36,6 +42,10 @@ const ROWS: readonly Row[] = [
   natsRow,
   restartRow,
   memoryRow,
+  clusterProduceRow,
+  failoverRow,
+  manyPartitionsRow,
+  catchUpReplicaRow,
 ];
 
 const { values: options } = parseArgs({

@@ -3,10 +3,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, platform, release, totalmem } from 'node:os';
 import { version } from 'node:process';
 
-/** Core of the server under test, core of the load; undefined where processes cannot be pinned. */
-export type Core = 'server' | 'load';
+/** Core of the server under test, core of the load; `any` where several servers share all cores. */
+export type Core = 'server' | 'load' | 'any';
 
-const CORES: Readonly<Record<Core, string>> = { server: '0', load: '1' };
+const CORES: Readonly<Record<Exclude<Core, 'any'>, string>> = { server: '0', load: '1' };
 const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
 
 /** The command line that runs a program (node by default) with `args` on a core of its own. */
@@ -15,7 +15,7 @@ export function pinned(
   args: readonly string[],
   program = process.execPath,
 ): { command: string; args: string[] } {
-  return canPin
+  return canPin && core !== 'any'
     ? { command: 'taskset', args: ['-c', CORES[core], program, ...args] }
     : { command: program, args: [...args] };
 }

@@ -24,11 +24,15 @@ export interface GatewayOptions {
   readonly dataDir: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
+  /** A free one unless given. */
+  readonly port?: number;
+  /** `any` where it shares the machine with other servers. */
+  readonly core?: Core;
 }
 
 /** Starts the built gateway on the server's core. */
 export async function startGateway(options: GatewayOptions): Promise<Server> {
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const env = {
     SLUICE_PORT: String(port),
     SLUICE_DATA_DIR: options.dataDir,
@@ -36,7 +40,7 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
     ...options.env,
   };
   const args = [...(options.nodeArgs ?? []), 'dist/apps/gateway/main.js'];
-  return startServer(args, { port, env, readyPath: '/health/ready' });
+  return startServer(args, { port, env, readyPath: '/health/ready', core: options.core });
 }
 
 /** Starts a baseline of dist/esm/bench/baselines on the server's core; it gets its port as first argument. */
@@ -50,11 +54,12 @@ interface ServerOptions {
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
   readonly readyPath: string;
+  readonly core?: Core | undefined;
 }
 
 async function startServer(args: readonly string[], options: ServerOptions): Promise<Server> {
   const startedMs = performance.now();
-  const child = spawnPinned('server', args, options.env);
+  const child = spawnPinned(options.core ?? 'server', args, options.env);
   const url = `http://127.0.0.1:${options.port}`;
   await untilAnswers(child, url + options.readyPath);
   return {
