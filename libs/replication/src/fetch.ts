@@ -30,13 +30,17 @@ export interface FetchedBatches {
 
 /**
  * What is wrong with a reader's position, or undefined. From the high watermark up to the log end
- * nothing is wrong: the records there are not committed *yet*.
+ * nothing is wrong: the records there are not committed *yet*. Where this replica does not know how far
+ * committed records reach, nothing above is wrong either (KIP-392): on a follower, and on a new leader.
  */
 export function positionFault(
   partition: Partition,
   fetch: Pick<PartitionFetch, 'offset' | 'leaderEpoch'>,
 ): ProtocolError | undefined {
   const { offset, leaderEpoch } = fetch;
+  if (leaderEpoch !== undefined && leaderEpoch > partition.leaderEpoch && partition.isReplicated) {
+    return newerEpoch(partition, leaderEpoch);
+  }
   const divergingOffset =
     leaderEpoch === undefined || leaderEpoch === partition.leaderEpoch
       ? undefined
@@ -50,7 +54,8 @@ export function positionFault(
     );
   }
   const { logStartOffset, logEndOffset } = partition.log;
-  if (offset >= logStartOffset && offset <= logEndOffset) return undefined;
+  const isAtEnd = offset <= logEndOffset || !partition.isCommittedEndKnown;
+  if (offset >= logStartOffset && isAtEnd) return undefined;
   return outOfRange(
     partition,
     offset < logStartOffset
@@ -111,6 +116,14 @@ export function outOfRange(
   });
 }
 
+/** Another broker leads by now, in the epoch that the reader has seen: this one has not heard of it. */
+function newerEpoch({ leaderEpoch: known }: Partition, leaderEpoch: LeaderEpoch): ProtocolError {
+  return new ProtocolError(
+    'LEADER_NOT_AVAILABLE',
+    `Leader epoch ${leaderEpoch} has begun elsewhere; this broker knows of ${known}.`,
+  );
+}
+
 /**
  * Where a reader's history parts from this log's, when that is below its position (KIP-320): the end of
  * the reader's epoch here. Of an epoch that this log never had, as after a restore from a backup,
@@ -123,6 +136,9 @@ function divergingOffsetOf(
 ): Offset | undefined {
   const current = partition.leaderEpoch;
   const known = Math.min(leaderEpoch, current - 1);
+  // Of an epoch that its log ends with, a follower does not know how far it goes on.
+  const isEndKnown = partition.isLeader || known < (partition.log.latestLeaderEpoch ?? -1);
+  if (!isEndKnown || (partition.isFollower && !partition.isAligned)) return undefined;
   const end = partition.log.endOffsetForEpoch(known)?.endOffset;
   if (leaderEpoch > current) return Math.min(offset, end ?? partition.log.logEndOffset);
   return end !== undefined && end < offset ? end : undefined;

@@ -1,3 +1,4 @@
+export type { ReplicationCluster, ReplicationSettings } from './cluster-replication.js';
 export { Controller } from './controller.js';
 export { Membership } from './membership.js';
 export { Partition } from './partition.js';

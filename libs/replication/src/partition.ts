@@ -1,11 +1,14 @@
 /**
- * One partition on this broker: its log, and what the cluster agreed on about it.
+ * One partition on this broker: its log, what the cluster agreed on about it, and this broker's part in
+ * it. A leader appends what clients produce and says how far that is committed; a follower's log is
+ * its leader's (see ReplicaFetcher).
  *
  * Invariant: log start offset <= high watermark <= synced end <= log end offset. The high watermark
  * rises only, within an epoch, and is what readers see of the log. On a cluster of one broker the ISR
  * is this broker alone, so that the high watermark is its synced end.
  *
- * Appends may overlap: the log takes them in the order of the calls.
+ * `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other. Everything else
+ * may overlap with everything; the log takes appends in the order of the calls.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { AppendResult, Log } from '#log';
@@ -18,33 +21,66 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { assert, type Limiter } from '#runtime';
+import { assert, type Clock, type Limiter, SerialQueue } from '#runtime';
+import { type FollowerPosition, type IsrView, Leadership, type WantedIsr } from './leadership.js';
+import { NotLeaderError } from './peers.js';
+
+/** What a partition needs to know of the cluster that its broker is a member of. */
+export interface ClusterMember {
+  readonly brokerId: number;
+  readonly clock: Clock;
+  /** Version of the cluster's metadata that is on this broker's own disk. */
+  readonly journaledVersion: () => number;
+  /** Called when a leader has records that followers may fetch. */
+  readonly onLogEnd: (partition: Partition) => void;
+}
 
 export class Partition {
   readonly topicPartition: TopicPartition;
   readonly topicId: string;
   readonly log: Log;
+  /** For its manager: changes of this broker's part in it, one after the other. */
+  readonly changes = new SerialQueue();
   #metadata: PartitionMetadata;
+  #role: 'leader' | 'follower' | 'none' = 'none';
+  /** Of the epoch at hand, where there are other brokers. */
+  #leadership: Leadership | undefined;
+  /** As the leader of this epoch said it; undefined until it has answered for this log's end. */
+  #leaderHighWatermark: Offset | undefined;
+  /** Whether this follower has accepted the epoch, so that it may fetch in it. */
+  #isEpochAccepted = false;
   #isClosed = false;
   #commitWaiters: CommitWaiter[] = [];
+  /** Who waits for `isCommittedEndKnown`, or for this broker not to lead any more. */
+  #endWaiters: (() => void)[] = [];
   readonly #onHighWatermark: (partition: Partition) => void;
+  readonly #cluster: ClusterMember | undefined;
 
   /**
    * @param diskReads lets the reads of all partitions that go to disk take turns
-   * @param onHighWatermark called after every rise, and when the partition is closed
+   * @param onHighWatermark called after every rise, when this broker's part in it changes, and when the
+   *   partition is closed
+   * @param cluster undefined where this broker is the whole of it
    */
   constructor(
     log: Log,
     metadata: PartitionMetadata,
     readonly diskReads: Limiter,
     onHighWatermark: (partition: Partition) => void,
+    cluster?: ClusterMember,
   ) {
     this.topicPartition = log.topicPartition;
     this.topicId = log.topicId;
     this.log = log;
     this.#metadata = metadata;
     this.#onHighWatermark = onHighWatermark;
-    log.onSyncedEnd((syncedEnd) => this.#maybeAdvanceHighWatermark(syncedEnd));
+    this.#cluster = cluster;
+    log.onSyncedEnd((syncedEnd) => this.#syncedEndMoved(syncedEnd));
+    if (cluster !== undefined) {
+      log.onLogEnd(() => {
+        if (this.#role === 'leader') cluster.onLogEnd(this);
+      });
+    }
   }
 
   get highWatermark(): HighWatermark {
@@ -59,9 +95,12 @@ export class Partition {
     return this.#metadata;
   }
 
-  /** Whether this broker leads it. On a cluster of one broker it leads what has a leader. */
   get isLeader(): boolean {
-    return this.#metadata.leader !== null;
+    return this.#role === 'leader';
+  }
+
+  get isFollower(): boolean {
+    return this.#role === 'follower';
   }
 
   /** True once the topic was deleted or the broker stops. */
@@ -69,56 +108,204 @@ export class Partition {
     return this.#isClosed;
   }
 
+  /** Whether other brokers may have other replicas of it. */
+  get isReplicated(): boolean {
+    return this.#cluster !== undefined;
+  }
+
+  /** Whether a follower may fetch: not in an epoch that it could not accept. */
+  get mayFetch(): boolean {
+    return this.#role === 'follower' && this.#isEpochAccepted && !this.#isClosed;
+  }
+
+  /** Whether a follower's log is known to be the beginning of its leader's. */
+  get isAligned(): boolean {
+    return this.#role === 'follower' && this.#leaderHighWatermark !== undefined;
+  }
+
+  /**
+   * Whether every committed record is below the high watermark. A new leader does not know before its
+   * high watermark has reached the start of its epoch; a follower never does.
+   */
+  get isCommittedEndKnown(): boolean {
+    if (this.#role !== 'leader') return false;
+    return this.highWatermark >= (this.#leadership?.epochStartOffset ?? 0);
+  }
+
   /**
    * Leads from now on in the epoch of `metadata`, which is durable in the log before this resolves.
-   * The high watermark is the synced end at once: recovery ended with a sync, and nobody else has a say.
-   * When it rejects the epoch is not recorded: reads go on, and the log records it with the first
-   * append, or refuses that.
+   * Alone, the high watermark is the synced end at once: recovery ended with a sync, and nobody else has
+   * a say. When it rejects there the epoch is not recorded: reads go on, and the log records it with the
+   * first append, or refuses that.
+   *
+   * Among other brokers it rejects where this replica took part in a later epoch, or in this one as
+   * another process, and leads nothing then.
+   * @param version of the cluster's metadata in which `metadata` stands
    */
-  async becomeLeader(metadata: PartitionMetadata): Promise<void> {
-    assert(
-      metadata.leaderEpoch >= this.#metadata.leaderEpoch,
-      `leader epoch of ${topicPartitionName(this.topicPartition)} went back`,
-    );
+  async becomeLeader(metadata: PartitionMetadata, version = 0): Promise<void> {
+    this.#assertNotBack(metadata);
     this.#metadata = metadata;
-    this.#maybeAdvanceHighWatermark(this.log.syncedEndOffset);
-    await this.log.assignLeaderEpoch(metadata.leaderEpoch);
+    const { log } = this;
+    const cluster = this.#cluster;
+    if (cluster === undefined) {
+      this.#role = 'leader';
+      this.#maybeAdvanceHighWatermark(log.syncedEndOffset);
+      await log.assignLeaderEpoch(metadata.leaderEpoch);
+      return;
+    }
+    this.#wakeEndWaiters();
+    this.#role = 'none';
+    this.#leadership = undefined;
+    try {
+      await this.#acceptLeadership(metadata);
+    } catch (error) {
+      this.#endCommitWaits(this.#leadershipLost());
+      throw error;
+    }
+    if (this.#isClosed) return;
+    const epochStartOffset = log.leaderEpochStart(metadata.leaderEpoch) ?? log.logEndOffset;
+    const nowMs = cluster.clock.monotonicMs();
+    const start = { version, epochStartOffset, nowMs };
+    this.#leadership = new Leadership(cluster.brokerId, metadata, start);
+    this.#role = 'leader';
+    this.#leadershipMoved();
+    this.#onHighWatermark(this);
+  }
+
+  /**
+   * Follows the leader that `metadata` names, or nobody. From the call on nothing is appended for clients
+   * and nothing is committed here; when it resolves the log is ready for the leader's batches.
+   */
+  async becomeFollower(metadata: PartitionMetadata): Promise<void> {
+    this.#assertNotBack(metadata);
+    this.#metadata = metadata;
+    this.#role = 'follower';
+    this.#leadership = undefined;
+    this.#leaderHighWatermark = undefined;
+    this.#isEpochAccepted = false;
+    this.#endCommitWaits(this.#leadershipLost());
+    await this.log.stopLeading();
+    const { leaderEpoch: epoch, electionId } = metadata;
+    this.#isEpochAccepted = await this.log.tryAcceptElection({ epoch, electionId });
+    if (!this.#isClosed) this.#onHighWatermark(this);
   }
 
   /** Takes over a change that leaves leader and epoch as they are. */
-  updateMetadata(metadata: PartitionMetadata): void {
+  updateMetadata(metadata: PartitionMetadata, version = 0): void {
     this.#metadata = metadata;
+    this.#leadership?.update(metadata, version);
+    this.#leadershipMoved();
   }
 
   /**
    * Appends as the leader. Resolves when the batches are durable here; `whenCommitted` tells when
    * they are in the whole ISR.
+   * @throws NotLeaderError when another broker leads: nothing was appended
    */
   append(batches: readonly Buffer[]): Promise<AppendResult> {
     if (this.#isClosed) return Promise.reject(this.closedError());
+    if (this.#role !== 'leader') return Promise.reject(this.notLeader());
     return this.log.append(batches, { leaderEpoch: this.#metadata.leaderEpoch });
   }
 
   /** Whether an append that asks for all in-sync replicas may begin. */
   hasEnoughReplicas(): boolean {
-    return this.#metadata.isr.length >= this.log.config['min.insync.replicas'];
+    return this.inSyncCount >= this.log.config['min.insync.replicas'];
   }
 
-  /** Resolves when the high watermark has reached `endOffset`. */
+  /** How many replicas are in sync for certain: an ISR that is proposed counts when it is smaller. */
+  get inSyncCount(): number {
+    return this.#leadership?.inSyncCount ?? this.#metadata.isr.length;
+  }
+
+  /**
+   * Resolves when the high watermark has reached `endOffset`.
+   * @throws ProtocolError with the outcome `unknown`: NOT_ENOUGH_REPLICAS_AFTER_APPEND as soon as too few
+   *   replicas are in sync, LEADER_NOT_AVAILABLE when this broker leads no more
+   */
   whenCommitted(endOffset: Offset): Promise<void> {
     if (this.highWatermark >= endOffset) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(this.closedError());
+    if (this.#role !== 'leader') return Promise.reject(this.#leadershipLost());
+    if (!this.hasEnoughReplicas()) return Promise.reject(this.#tooFewReplicas());
     return new Promise((resolve, reject) => {
       this.#commitWaiters.push({ endOffset, resolve, reject });
     });
   }
 
+  /** Resolves when every committed record is below the high watermark, or this broker does not lead. */
+  whenCommittedEndKnown(): Promise<void> {
+    if (this.isCommittedEndKnown || this.#role !== 'leader') return Promise.resolve();
+    return new Promise((resolve) => this.#endWaiters.push(resolve));
+  }
+
+  /** A leader takes note of a follower's position, which continues this log. */
+  followerFetched(replicaId: number, position: FollowerPosition): void {
+    this.#leadership?.followerFetched(replicaId, position, this.#leaderEnd());
+    this.#leadershipMoved();
+  }
+
+  /** A leader takes note of records that are handed to a follower. */
+  followerAnswered(replicaId: number): void {
+    this.#leadership?.followerAnswered(replicaId, this.#leaderEnd());
+  }
+
+  /** Takes note of the version of the metadata that a broker has on its disk, or this one has. */
+  metadataJournaled(brokerId: number, version: number): void {
+    const leadership = this.#leadership;
+    leadership?.followerJournaled(brokerId, version);
+    if (leadership?.hasUnprovenRemovals === true) this.#leadershipMoved();
+  }
+
+  /** Time in which this process stood still is no follower's lag. */
+  forgiveStall(stallMs: number): void {
+    this.#leadership?.forgiveStall(stallMs);
+  }
+
+  /**
+   * The ISR that this leader wants the cluster to agree on, from now on proposed: until `updateMetadata`
+   * tells of a later partition epoch, or `isrRefused`, either may be the committed one. The same again
+   * while one is proposed.
+   */
+  proposedIsr(view: Omit<IsrView, 'highWatermark' | 'logEndOffset'>): WantedIsr | undefined {
+    const leadership = this.#leadership;
+    if (leadership === undefined || this.#isClosed) return undefined;
+    if (leadership.proposal !== undefined) return leadership.proposal;
+    const { highWatermark, log } = this;
+    const wanted = leadership.wantedIsr({
+      ...view,
+      highWatermark,
+      logEndOffset: log.logEndOffset,
+    });
+    if (wanted === undefined) return undefined;
+    leadership.propose(wanted);
+    this.#leadershipMoved();
+    return wanted;
+  }
+
+  /** Whether it is not known which of two ISRs is the committed one. */
+  get isIsrProposed(): boolean {
+    return this.#leadership?.proposal !== undefined;
+  }
+
+  /** The proposal was surely not taken, and will not be. */
+  isrRefused(proposal: WantedIsr): void {
+    this.#leadership?.withdraw(proposal);
+    this.#leadershipMoved();
+  }
+
+  /** A follower takes over what its leader answered, to a fetch that continued the leader's log. */
+  leaderAnswered(leaderHighWatermark: Offset): void {
+    if (this.#role !== 'follower') return;
+    this.#leaderHighWatermark = Math.max(this.#leaderHighWatermark ?? 0, leaderHighWatermark);
+    this.#syncedEndMoved(this.log.syncedEndOffset);
+  }
+
   /** Ends all waits; the log is its manager's to close. */
   close(): void {
     this.#isClosed = true;
-    const waiters = this.#commitWaiters;
-    this.#commitWaiters = [];
-    for (const waiter of waiters) waiter.reject(this.closedError());
+    this.#leadership = undefined;
+    this.#endCommitWaits(this.closedError());
     this.#onHighWatermark(this);
   }
 
@@ -130,11 +317,77 @@ export class Partition {
     );
   }
 
-  #maybeAdvanceHighWatermark(syncedEnd: SyncedEndOffset): void {
-    if (this.#isClosed || syncedEnd <= this.highWatermark) return;
-    this.log.updateHighWatermark(syncedEnd);
+  /** What is answered to whoever takes this broker for the leader. */
+  notLeader(): NotLeaderError {
+    const { leader, leaderEpoch } = this.#metadata;
+    return new NotLeaderError('NOT_LEADER_OR_FOLLOWER', leader, leaderEpoch);
+  }
+
+  async #acceptLeadership({ leaderEpoch, electionId }: PartitionMetadata): Promise<void> {
+    const { log } = this;
+    const latest = log.latestLeaderEpoch ?? -1;
+    const isAccepted = await log.tryAcceptElection({ epoch: leaderEpoch, electionId });
+    // In an epoch that has begun here already another process led, or another broker.
+    if (!isAccepted || latest >= leaderEpoch) {
+      const known = Math.max(latest, log.acceptedElection.epoch);
+      throw new ProtocolError(
+        'LEADER_NOT_AVAILABLE',
+        `Leader epoch ${leaderEpoch} cannot be led: this replica took part in epoch ${known}.`,
+      );
+    }
+    try {
+      await log.assignLeaderEpoch(leaderEpoch);
+    } catch (error) {
+      // The first append tries again, and is refused where that fails, too: a disk that is full must not
+      // keep a partition from being read.
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+
+  #assertNotBack(metadata: PartitionMetadata): void {
+    assert(
+      metadata.leaderEpoch >= this.#metadata.leaderEpoch,
+      `leader epoch of ${topicPartitionName(this.topicPartition)} went back`,
+    );
+  }
+
+  #leaderEnd(): { readonly end: Offset; readonly nowMs: number } {
+    const nowMs = this.#cluster?.clock.monotonicMs() ?? 0;
+    return { end: this.log.logEndOffset, nowMs };
+  }
+
+  #syncedEndMoved(syncedEnd: SyncedEndOffset): void {
+    if (this.#leadership !== undefined) this.#leadershipMoved();
+    else if (this.#role === 'follower') {
+      this.#maybeAdvanceHighWatermark(Math.min(syncedEnd, this.#leaderHighWatermark ?? 0));
+    } else if (this.#cluster === undefined) this.#maybeAdvanceHighWatermark(syncedEnd);
+  }
+
+  /** Something that the high watermark depends on has changed. */
+  #leadershipMoved(): void {
+    const leadership = this.#leadership;
+    const cluster = this.#cluster;
+    if (leadership === undefined || cluster === undefined) return;
+    const { syncedEndOffset, config } = this.log;
+    const journaledVersion = cluster.journaledVersion();
+    const own = { syncedEndOffset, journaledVersion };
+    const bound = leadership.highWatermarkBound(own, config['min.insync.replicas']);
+    if (bound !== undefined) this.#maybeAdvanceHighWatermark(bound);
+    if (this.#commitWaiters.length > 0 && !this.hasEnoughReplicas()) {
+      this.#endCommitWaits(this.#tooFewReplicas());
+    }
+  }
+
+  #maybeAdvanceHighWatermark(offset: Offset): void {
+    if (this.#isClosed || offset <= this.highWatermark) return;
+    this.log.updateHighWatermark(offset);
     if (this.#commitWaiters.length > 0) this.#answerCommitted();
+    if (this.#endWaiters.length > 0 && this.isCommittedEndKnown) this.#wakeEndWaiters();
     this.#onHighWatermark(this);
+  }
+
+  #wakeEndWaiters(): void {
+    for (const wake of this.#endWaiters.splice(0)) wake();
   }
 
   #answerCommitted(): void {
@@ -142,6 +395,31 @@ export class Partition {
     const waiters = this.#commitWaiters;
     this.#commitWaiters = waiters.filter((waiter) => waiter.endOffset > highWatermark);
     for (const waiter of waiters) if (waiter.endOffset <= highWatermark) waiter.resolve();
+  }
+
+  #endCommitWaits(error: ProtocolError): void {
+    this.#wakeEndWaiters();
+    const waiters = this.#commitWaiters;
+    this.#commitWaiters = [];
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  /** Appended here, and maybe not in the log of the next leader. */
+  #leadershipLost(): ProtocolError {
+    return new ProtocolError(
+      'LEADER_NOT_AVAILABLE',
+      'Another broker leads the partition by now: whether the records will stay is not known.',
+      { outcome: 'unknown' },
+    );
+  }
+
+  #tooFewReplicas(): ProtocolError {
+    const required = this.log.config['min.insync.replicas'];
+    return new ProtocolError(
+      'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+      `${this.inSyncCount} of the ${required} replicas that must be in sync are: ` +
+        'the records were appended, and it is not known whether they will stay.',
+    );
   }
 }
 

@@ -5,7 +5,7 @@
  * `applyTopic` and `removeTopic` must not overlap with each other (their caller applies the metadata's
  * changes one after the other); everything else may overlap with everything.
  */
-import type { PartitionMetadata, TopicMetadata } from '#coordination';
+import type { ClusterState, PartitionMetadata, TopicMetadata } from '#coordination';
 import type { Log, LogManager, OffsetRange } from '#log';
 import {
   type LeaderEpoch,
@@ -16,7 +16,20 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { Limiter, type Logger, type Scheduler } from '#runtime';
+import {
+  type Clock,
+  Limiter,
+  type Logger,
+  type Random,
+  type Scheduler,
+  type Timer,
+} from '#runtime';
+import {
+  ClusterReplication,
+  type LackingReplica,
+  type ReplicationCluster,
+  type ReplicationSettings,
+} from './cluster-replication.js';
 import { DelayedFetches, readNow } from './delayed-fetches.js';
 import {
   type FetchedBatches,
@@ -27,18 +40,25 @@ import {
   readBatches,
 } from './fetch.js';
 import { Partition } from './partition.js';
-import { NotLeaderError } from './peers.js';
+import { NotLeaderError, type PeerHandlers } from './peers.js';
+
+/** How long a reader waits until a new leader knows where committed records end. */
+const COMMITTED_END_WAIT_MS = 2000;
 
 /** Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its queue. */
 const OPENED_AT_ONCE = 16;
 
-interface ReplicaManagerOptions {
+interface ReplicaManagerOptions extends Partial<ReplicationSettings> {
   readonly logManager: LogManager;
   readonly brokerId: number;
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
+  readonly random: Random;
   readonly logger: Logger;
   readonly delayedFetchesMax: number;
   readonly diskReadsMax: number;
+  /** Undefined where this broker is the whole of it. */
+  readonly cluster?: ReplicationCluster;
 }
 
 /** A partition that this broker should serve and cannot. */
@@ -59,11 +79,31 @@ export class ReplicaManager {
   readonly #options: ReplicaManagerOptions;
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
   readonly #offline = new Map<string, OfflinePartition>();
+  readonly #replication: ClusterReplication | undefined;
+  /** Replicas whose part in their partition could not be written down: tried again. */
+  readonly #unsettled = new Set<Partition>();
 
   constructor(options: ReplicaManagerOptions) {
     this.#options = options;
     this.delayedFetches = new DelayedFetches(options.scheduler, options.delayedFetchesMax);
     this.diskReads = new Limiter(options.diskReadsMax);
+    const { cluster } = options;
+    this.#replication =
+      cluster &&
+      new ClusterReplication({
+        ...REPLICATION_DEFAULTS,
+        ...options,
+        cluster,
+        partition: (topic, partition) => this.partition(topic, partition),
+        partitions: () => this.partitions(),
+        onState: (partition, state) => takeOver(partition, state),
+        onCheck: () => this.#settleAll(),
+      });
+  }
+
+  /** The methods that other brokers call for their replicas. */
+  handlers(): PeerHandlers {
+    return this.#replication?.handlers() ?? {};
   }
 
   partition(topic: string, partition: number): Partition | undefined {
@@ -118,8 +158,8 @@ export class ReplicaManager {
 
   /**
    * Brings the partitions that this broker keeps of a topic to what its metadata says: opens or makes
-   * logs, leads in new epochs, takes over configs. A partition that cannot be opened is offline; the
-   * others are served.
+   * logs, leads or follows in new epochs, takes over configs. A partition that cannot be opened is
+   * offline; the others are served. The log of one that is not kept here any more is set aside.
    */
   async applyTopic(topic: TopicMetadata): Promise<void> {
     const config = parseTopicConfig(topic.configs, topic.partitions[0]?.replicas.length ?? 1);
@@ -129,8 +169,9 @@ export class ReplicaManager {
     const openNext = async (): Promise<void> => {
       for (const partition of numbers) {
         const metadata = topic.partitions[partition];
-        if (metadata?.replicas.includes(this.#options.brokerId) !== true) continue;
-        await this.#applyPartition(topic, partition, metadata, config);
+        if (metadata?.replicas.includes(this.#options.brokerId) === true) {
+          await this.#applyPartition(topic, partition, metadata, config);
+        } else if (this.#replication !== undefined) await this.#setAside(topic, partition);
       }
     };
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openNext));
@@ -150,6 +191,7 @@ export class ReplicaManager {
       for (const log of logs) await this.#deleteLog(log);
     };
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, deleteNext));
+    await logManager.removeStrays(topicId);
   }
 
   /** Hot for readers at the tail: answers without I/O and with one promise when the cache has it. */
@@ -176,12 +218,14 @@ export class ReplicaManager {
     at: 'earliest' | 'latest' | { readonly timestampMs: number },
   ): Promise<ListedPosition> {
     const partition = this.partitionOrThrow(target.topic, target.partition);
-    const { log, highWatermark, leaderEpoch } = partition;
-    if (at === 'latest') return { offset: highWatermark, timestamp: null, leaderEpoch };
+    const { log, leaderEpoch } = partition;
     if (at === 'earliest') {
       const offset = log.logStartOffset;
       return { offset, timestamp: null, leaderEpoch: log.leaderEpochAt(offset) ?? leaderEpoch };
     }
+    if (!partition.isCommittedEndKnown) await this.#committedEndKnown(partition);
+    const { highWatermark } = partition;
+    if (at === 'latest') return { offset: highWatermark, timestamp: null, leaderEpoch };
     const found = await log.offsetForTimestamp(at.timestampMs, highWatermark);
     return found ?? { offset: null, timestamp: null, leaderEpoch: null };
   }
@@ -219,6 +263,7 @@ export class ReplicaManager {
 
   /** Stops serving all partitions; their logs are the log manager's to close. */
   close(): void {
+    this.#replication?.close();
     this.delayedFetches.end();
     for (const partition of this.partitions()) partition.close();
     this.#partitions.clear();
@@ -247,34 +292,111 @@ export class ReplicaManager {
       const partition = this.partition(topic.name, number);
       if (partition !== undefined) {
         partition.log.updateConfig(config);
-        if (metadata.leaderEpoch > partition.leaderEpoch) await this.#lead(partition, metadata);
-        else partition.updateMetadata(metadata);
+        const isKnown = metadata === partition.metadata && !this.#unsettled.has(partition);
+        if (!isKnown) await this.#settle(partition, metadata);
         return;
       }
       const log = await this.#openLog(topicPartition, topic.id, metadata, config);
-      const { diskReads } = this;
-      const opened = new Partition(log, metadata, diskReads, (one) => {
+      const member = this.#replication?.member;
+      const onHighWatermark = (one: Partition): void => {
         this.delayedFetches.wake(one);
-      });
-      await this.#lead(opened, metadata);
+        this.#replication?.wake(one);
+      };
+      const opened = new Partition(log, metadata, this.diskReads, onHighWatermark, member);
+      await this.#settle(opened, metadata);
       const served = this.#partitions.get(topic.name);
       if (served !== undefined) served[number] = opened;
       this.#offline.delete(topicPartitionName(topicPartition));
+      this.#replication?.update(opened);
     } catch (error) {
       this.#takeOffline(topicPartition, error);
     }
   }
 
-  /** A disk that is full must not keep a partition from being read. */
-  async #lead(partition: Partition, metadata: PartitionMetadata): Promise<void> {
+  /** Lets this broker lead or follow as the newest metadata says. */
+  async #settle(partition: Partition, told: PartitionMetadata): Promise<void> {
+    await partition.changes.run(async () => {
+      const { metadata, version } = this.#newest(partition, told);
+      if (partition.isClosed || metadata.leaderEpoch < partition.leaderEpoch) return;
+      try {
+        await this.#takePart(partition, metadata, version);
+        this.#unsettled.delete(partition);
+      } catch (error) {
+        // A disk that is full must not keep a partition from being read.
+        if (!(error instanceof ProtocolError)) throw error;
+        if (error.code === 'KAFKA_STORAGE_ERROR') this.#unsettled.add(partition);
+        this.#options.logger.warn(
+          { partition: topicPartitionName(partition.topicPartition), err: error },
+          'a leader epoch could not begin here',
+        );
+      }
+    });
+    this.#replication?.update(partition);
+  }
+
+  async #takePart(
+    partition: Partition,
+    metadata: PartitionMetadata,
+    version: number,
+  ): Promise<void> {
+    const isToLead = this.#replication === undefined || metadata.leader === this.#options.brokerId;
+    const isNewEpoch =
+      metadata.leaderEpoch > partition.leaderEpoch ||
+      metadata.electionId !== partition.metadata.electionId;
+    const isSettled = isToLead ? partition.isLeader : partition.mayFetch;
+    if (isSettled && !isNewEpoch) partition.updateMetadata(metadata, version);
+    else if (isToLead) await partition.becomeLeader(metadata, version);
+    else await partition.becomeFollower(metadata);
+  }
+
+  /** Metadata may be newer than what is being applied; with the version in which it stands. */
+  #newest(
+    { topicPartition, topicId }: Partition,
+    told: PartitionMetadata,
+  ): { readonly metadata: PartitionMetadata; readonly version: number } {
+    const state = this.#options.cluster?.store.state;
+    const topic = state?.topics.get(topicPartition.topic);
+    const known = topic?.id === topicId ? topic.partitions[topicPartition.partition] : undefined;
+    return { metadata: known ?? told, version: state?.version ?? 0 };
+  }
+
+  #settleAll(): void {
+    for (const partition of this.#unsettled) {
+      if (partition.isClosed) this.#unsettled.delete(partition);
+      else void this.#settle(partition, partition.metadata);
+    }
+  }
+
+  /** A new leader learns with its followers' first fetches how far records are committed. */
+  async #committedEndKnown(partition: Partition): Promise<void> {
+    let timer: Timer | undefined;
+    const timeIsOver = new Promise<void>((resolve) => {
+      timer = this.#options.scheduler.after(COMMITTED_END_WAIT_MS, resolve);
+    });
+    await Promise.race([partition.whenCommittedEndKnown(), timeIsOver]);
+    timer?.cancel();
+    if (partition.isCommittedEndKnown) return;
+    if (!partition.isLeader) throw partition.notLeader();
+    throw new ProtocolError(
+      'LEADER_NOT_AVAILABLE',
+      'The leader does not know yet which records are committed.',
+      { retryAfterMs: 1000 },
+    );
+  }
+
+  /** Stops serving a partition that this broker is not to keep, and sets its log aside. */
+  async #setAside(topic: TopicMetadata, number: number): Promise<void> {
+    const topicPartition = { topic: topic.name, partition: number };
+    const { logManager, logger } = this.#options;
+    const served = this.#partitions.get(topic.name);
+    served?.[number]?.close();
+    if (served !== undefined) served[number] = undefined;
+    this.#offline.delete(topicPartitionName(topicPartition));
     try {
-      await partition.becomeLeader(metadata);
+      await logManager.setAside(topicPartition);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#options.logger.warn(
-        { partition: topicPartitionName(partition.topicPartition), err: error },
-        'the leader epoch could not be recorded: the first append tries again',
-      );
+      const partition = topicPartitionName(topicPartition);
+      logger.error({ partition, err: error }, 'a log that is not kept here could not be set aside');
     }
   }
 
@@ -285,21 +407,37 @@ export class ReplicaManager {
     config: TopicConfig,
   ): Promise<Log> {
     const { logManager } = this.#options;
-    const log = logManager.log(topicPartition);
+    let log = logManager.log(topicPartition);
+    if (log !== undefined && log.topicId !== topicId) {
+      if (this.#replication === undefined) {
+        throw new ProtocolError(
+          'KAFKA_STORAGE_ERROR',
+          "The partition's directory belongs to another topic of the same name.",
+        );
+      }
+      await logManager.setAside(topicPartition);
+      log = undefined;
+    }
     if (log === undefined) {
       const failure = logManager.unopenedLogs.get(topicPartitionName(topicPartition));
       if (failure !== undefined) throw failure;
-      if (metadata.isNew) return logManager.createLog(topicPartition, topicId, config);
-      throw new ProtocolError('KAFKA_STORAGE_ERROR', "The partition's log is missing on disk.");
-    }
-    if (log.topicId !== topicId) {
-      throw new ProtocolError(
-        'KAFKA_STORAGE_ERROR',
-        "The partition's directory belongs to another topic of the same name.",
-      );
+      if (!metadata.isNew) this.#assertMayBeEmpty({ topicPartition, topicId }, metadata);
+      return logManager.createLog(topicPartition, topicId, config);
     }
     log.updateConfig(config);
     return log;
+  }
+
+  /**
+   * A follower that is not in sync may begin with an empty log, which its leader fills. One that counts as
+   * in sync must leave the ISR first: else it could be elected with nothing.
+   */
+  #assertMayBeEmpty(replica: LackingReplica, metadata: PartitionMetadata): void {
+    const { brokerId } = this.#options;
+    const isInSync = metadata.isr.includes(brokerId);
+    if (this.#replication !== undefined && !isInSync && metadata.leader !== brokerId) return;
+    if (isInSync) this.#replication?.leaveIsr(replica);
+    throw new ProtocolError('KAFKA_STORAGE_ERROR', "The partition's log is missing on disk.");
   }
 
   #takeOffline(topicPartition: TopicPartition, error: unknown): void {
@@ -309,6 +447,25 @@ export class ReplicaManager {
       { partition: topicPartitionName(topicPartition), err: error },
       'the partition is offline',
     );
+  }
+}
+
+const REPLICATION_DEFAULTS: ReplicationSettings = {
+  replicaLagTimeMaxMs: 30_000,
+  replicaFetchWaitMaxMs: 500,
+  replicaFetchMaxBytes: 1024 * 1024,
+  replicaFetchResponseMaxBytes: 10 * 1024 * 1024,
+};
+
+/** A leader takes over what the store answered before the change is told. */
+function takeOver(partition: Partition, state: ClusterState): void {
+  const { topicPartition, topicId, metadata, isLeader } = partition;
+  const topic = state.topics.get(topicPartition.topic);
+  const newest = topic?.id === topicId ? topic.partitions[topicPartition.partition] : undefined;
+  const isOfEpoch =
+    newest?.leaderEpoch === metadata.leaderEpoch && newest.electionId === metadata.electionId;
+  if (isLeader && isOfEpoch && newest.partitionEpoch > metadata.partitionEpoch) {
+    partition.updateMetadata(newest, state.version);
   }
 }
 

@@ -1,0 +1,231 @@
+/**
+ * What a broker does for its replicas because there are other brokers: fetches for those that follow,
+ * serves the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs
+ * cannot be trusted.
+ */
+import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
+import { topicPartitionName } from '#protocol';
+import type { Clock, Logger, Random, Scheduler, Timer } from '#runtime';
+import { FetchSessions } from './fetch-sessions.js';
+import { IsrProposer } from './isr-proposer.js';
+import type { IsrView } from './leadership.js';
+import type { ClusterMember, Partition } from './partition.js';
+import type { PeerHandlers, Peers } from './peers.js';
+import { decodeReplicaFetchRequest, encodeReplicaFetchAnswer } from './replica-fetch-codec.js';
+import { ReplicaFetcher } from './replica-fetcher.js';
+
+/** The cluster as replication needs it. */
+export interface ReplicationCluster {
+  readonly store: Pick<CoordinationStore, 'state' | 'journaledVersion' | 'update'>;
+  readonly peers: Peers;
+  /** Of this process, as it is registered now. */
+  readonly brokerEpoch: () => number;
+}
+
+/** How replicas are kept equal. Times in milliseconds, sizes in bytes. */
+export interface ReplicationSettings {
+  /** How long a follower may be behind before it leaves the ISR. */
+  readonly replicaLagTimeMaxMs: number;
+  /** How long a fetch of a follower waits for news. */
+  readonly replicaFetchWaitMaxMs: number;
+  /** Batches of one partition in an answer to a follower, and of all together. */
+  readonly replicaFetchMaxBytes: number;
+  readonly replicaFetchResponseMaxBytes: number;
+}
+
+export interface ClusterReplicationOptions extends ReplicationSettings {
+  readonly cluster: ReplicationCluster;
+  readonly brokerId: number;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly partition: (topic: string, partition: number) => Partition | undefined;
+  readonly partitions: () => Iterable<Partition>;
+  /** Takes over the state of a partition that the store has. */
+  readonly onState: (partition: Partition, state: ClusterState) => void;
+  /** Called regularly. */
+  readonly onCheck: () => void;
+}
+
+/** How often the ISRs are looked at. */
+const CHECK_INTERVAL_MS = 1000;
+
+export class ClusterReplication {
+  readonly member: ClusterMember;
+  readonly #options: ClusterReplicationOptions;
+  readonly #sessions: FetchSessions;
+  readonly #fetcher: ReplicaFetcher;
+  readonly #proposer: IsrProposer;
+  readonly #leaving = new Map<string, LackingReplica>();
+  #isLeaving = false;
+  #timer: Timer | undefined;
+  #checkedMs: number;
+  #isClosed = false;
+
+  constructor(options: ClusterReplicationOptions) {
+    this.#options = options;
+    const { cluster, brokerId, clock, partition } = options;
+    const { store } = cluster;
+    const journaledVersion = (): number => store.journaledVersion;
+    this.#sessions = new FetchSessions({
+      ...options,
+      partition,
+      state: () => store.state,
+      onFetched: (fetched) => this.#fetched(fetched),
+      onJournaled: (id, version) => {
+        for (const led of options.partitions()) led.metadataJournaled(id, version);
+      },
+    });
+    this.#fetcher = new ReplicaFetcher({ ...options, ...cluster, journaledVersion });
+    this.#proposer = new IsrProposer({ ...options, store });
+    const onLogEnd = (written: Partition): void => this.#sessions.wake(written);
+    this.member = { brokerId, clock, journaledVersion, onLogEnd };
+    this.#checkedMs = clock.monotonicMs();
+    this.#checkLater();
+  }
+
+  /** The methods that other brokers call. */
+  handlers(): PeerHandlers {
+    return {
+      'replica-fetch': async (message, { signal }) => {
+        const request = decodeReplicaFetchRequest(message);
+        return encodeReplicaFetchAnswer(await this.#sessions.fetch(request, signal));
+      },
+    };
+  }
+
+  /** After a change of a partition's metadata, or of this broker's part in it. */
+  update(partition: Partition): void {
+    this.#fetcher.update(partition);
+    this.#sessions.wake(partition);
+  }
+
+  /** After a rise of the high watermark, or the end of a partition. */
+  wake(partition: Partition): void {
+    if (partition.isClosed) this.#fetcher.update(partition);
+    this.#sessions.wake(partition);
+  }
+
+  /** Takes a replica out of the ISR whose log lacks records; tried again with every check. */
+  leaveIsr(replica: LackingReplica): void {
+    this.#leaving.set(topicPartitionName(replica.topicPartition), replica);
+    void this.#leaveAll();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#fetcher.close();
+    this.#sessions.end();
+  }
+
+  #checkLater(): void {
+    this.#timer = this.#options.scheduler.after(CHECK_INTERVAL_MS, () => {
+      if (this.#isClosed) return;
+      this.#check();
+      this.#checkLater();
+    });
+  }
+
+  #check(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const stallMs = nowMs - this.#checkedMs - CHECK_INTERVAL_MS;
+    this.#checkedMs = nowMs;
+    const view = this.#isrView();
+    for (const partition of this.#options.partitions()) {
+      if (!partition.log.isWritable || partition.log.damagedRanges.length > 0) {
+        this.#distrust(partition);
+      }
+      if (!partition.isLeader) continue;
+      // What followers sent while this process stood still may not have been read yet.
+      if (stallMs > CHECK_INTERVAL_MS) partition.forgiveStall(stallMs);
+      this.#proposeWanted(partition, view);
+    }
+    void this.#leaveAll();
+    this.#options.onCheck();
+  }
+
+  /** A follower has got on: it may be in sync now. */
+  #fetched(partition: Partition): void {
+    const { isr, replicas } = partition.metadata;
+    if (isr.length === replicas.length || partition.isIsrProposed) return;
+    this.#proposeWanted(partition, this.#isrView());
+  }
+
+  #proposeWanted(partition: Partition, view: IsrSight): void {
+    const wanted = partition.proposedIsr(view);
+    if (wanted !== undefined) this.#proposer.propose(partition, wanted);
+  }
+
+  #isrView(): IsrSight {
+    const { clock, replicaLagTimeMaxMs, cluster } = this.#options;
+    const { brokers } = cluster.store.state;
+    return {
+      nowMs: clock.monotonicMs(),
+      lagTimeMaxMs: replicaLagTimeMaxMs,
+      isAlive: (id, brokerEpoch) => {
+        const broker = brokers.get(id);
+        return broker?.alive === true && broker.brokerEpoch === brokerEpoch;
+      },
+      seenMs: (id) => this.#sessions.seenMs(id),
+    };
+  }
+
+  /**
+   * A log that is damaged, or takes no writes, is not counted on. Out of the ISR a damaged one is cut where
+   * the damage begins, and filled again by its leader.
+   */
+  #distrust(partition: Partition): void {
+    const { metadata, log } = partition;
+    if (metadata.isr.includes(this.#options.brokerId)) {
+      if (metadata.isr.length > 1) this.leaveIsr(partition);
+      return;
+    }
+    const from = log.damagedRanges[0]?.startOffset ?? log.lostRecords?.startOffset;
+    if (from === undefined || !partition.mayFetch || metadata.leader === null) return;
+    void this.#cutDamage(partition, from);
+  }
+
+  async #cutDamage(partition: Partition, from: number): Promise<void> {
+    const { log, metadata } = partition;
+    const fields = { partition: topicPartitionName(partition.topicPartition), from };
+    const { leaderEpoch: epoch, electionId } = metadata;
+    try {
+      await log.truncateTo(Math.max(from, log.logStartOffset), { epoch, electionId });
+      this.#options.logger.warn(fields, 'a damaged replica was cut: its leader fills it again');
+      this.#fetcher.update(partition);
+    } catch (error) {
+      this.#options.logger.error({ ...fields, err: error }, 'a damaged replica could not be cut');
+    }
+  }
+
+  /** Never rejects. */
+  async #leaveAll(): Promise<void> {
+    if (this.#isLeaving || this.#leaving.size === 0 || this.#isClosed) return;
+    const { cluster, brokerId, random, logger } = this.#options;
+    this.#isLeaving = true;
+    await Promise.resolve();
+    const leaving = new Map(this.#leaving);
+    const lacking = Array.from(leaving.values(), ({ topicPartition, topicId }) => {
+      return { ...topicPartition, topicId };
+    });
+    this.#leaving.clear();
+    try {
+      await cluster.store.update((state) => {
+        const broker = { id: brokerId, brokerEpoch: cluster.brokerEpoch() };
+        return leaveIsrs(state, broker, lacking, random);
+      });
+    } catch (error) {
+      logger.warn({ err: error }, 'replicas that lack records could not leave their ISRs');
+      for (const [name, replica] of leaving) this.#leaving.set(name, replica);
+    } finally {
+      this.#isLeaving = false;
+    }
+  }
+}
+
+/** A replica whose log lacks records. */
+export interface LackingReplica extends Pick<Partition, 'topicPartition' | 'topicId'> {}
+
+type IsrSight = Omit<IsrView, 'highWatermark' | 'logEndOffset'>;

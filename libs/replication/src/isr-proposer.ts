@@ -1,0 +1,92 @@
+/**
+ * Proposes what the leaders of this broker want of their ISRs: many partitions in one commit, one commit
+ * at a time.
+ *
+ * A proposal whose outcome is not known stays proposed, and is proposed again: when it was taken then, the
+ * state says so.
+ */
+import {
+  type ClusterState,
+  type CoordinationStore,
+  type IsrProposal,
+  proposeIsr,
+} from '#coordination';
+import { ProtocolError } from '#protocol';
+import type { Logger } from '#runtime';
+import type { WantedIsr } from './leadership.js';
+import type { Partition } from './partition.js';
+
+interface IsrProposerOptions {
+  readonly store: Pick<CoordinationStore, 'update'>;
+  readonly brokerId: number;
+  readonly logger: Logger;
+  /** Takes over the state of a partition that the store has. */
+  readonly onState: (partition: Partition, state: ClusterState) => void;
+}
+
+interface Proposed {
+  readonly partition: Partition;
+  readonly wanted: WantedIsr;
+  readonly proposal: IsrProposal;
+}
+
+export class IsrProposer {
+  readonly #options: IsrProposerOptions;
+  readonly #queued = new Map<Partition, Proposed>();
+  #underWay: ReadonlyMap<Partition, Proposed> = new Map();
+  #isBusy = false;
+
+  constructor(options: IsrProposerOptions) {
+    this.#options = options;
+  }
+
+  propose(partition: Partition, wanted: WantedIsr): void {
+    if (this.#underWay.get(partition)?.wanted === wanted) return;
+    const proposal = {
+      ...partition.topicPartition,
+      topicId: partition.topicId,
+      leaderEpoch: partition.leaderEpoch,
+      ...wanted,
+    };
+    this.#queued.set(partition, { partition, wanted, proposal });
+    if (!this.#isBusy) void this.#proposeAll();
+  }
+
+  /** Never rejects. */
+  async #proposeAll(): Promise<void> {
+    this.#isBusy = true;
+    // What other partitions want in this turn of the event loop goes into the same commit.
+    await Promise.resolve();
+    while (this.#queued.size > 0) {
+      this.#underWay = new Map(this.#queued);
+      this.#queued.clear();
+      await this.#proposeUnderWay();
+      this.#underWay = new Map();
+    }
+    this.#isBusy = false;
+  }
+
+  async #proposeUnderWay(): Promise<void> {
+    const { store, brokerId, logger } = this.#options;
+    const proposed = [...this.#underWay.values()];
+    try {
+      const proposals = proposed.map(({ proposal }) => proposal);
+      const state = await store.update((known) => proposeIsr(known, brokerId, proposals));
+      for (const one of proposed) this.#settle(one, state);
+    } catch (error) {
+      logger.warn({ err: error, partitions: proposed.length }, 'ISRs could not be changed');
+      if (!(error instanceof ProtocolError) || error.outcome !== 'failed') return;
+      for (const { partition, wanted } of proposed) partition.isrRefused(wanted);
+    }
+  }
+
+  #settle({ partition, wanted, proposal }: Proposed, state: ClusterState): void {
+    const topic = state.topics.get(proposal.topic);
+    const now = topic?.id === proposal.topicId ? topic.partitions[proposal.partition] : undefined;
+    if (now === undefined) return;
+    const isUnchanged =
+      now.leaderEpoch === proposal.leaderEpoch && now.partitionEpoch === proposal.partitionEpoch;
+    if (isUnchanged) partition.isrRefused(wanted);
+    else this.#options.onState(partition, state);
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * `replica-fetch` as peer messages: what came from another broker is checked before anything is made of
+ * it, for its version may be another one.
+ */
+import { ProtocolError } from '#protocol';
+import type { ReplicaFetchAnswer } from './fetch-session.js';
+import type { PeerMessage } from './peers.js';
+import type {
+  EpochEnd,
+  ForgottenPartition,
+  ReplicaFetchFault,
+  ReplicaFetchPosition,
+  ReplicaFetchRecords,
+  ReplicaFetchRefusal,
+  ReplicaFetchRequest,
+  ReplicaFetchResponse,
+  ReplicaFetchResult,
+} from './replica-protocol.js';
+
+export function encodeReplicaFetchRequest(request: ReplicaFetchRequest): PeerMessage {
+  return { body: request, blobs: [] };
+}
+
+/** @throws ProtocolError INVALID_REQUEST */
+export function decodeReplicaFetchRequest({ body }: PeerMessage): ReplicaFetchRequest {
+  const request = new Fields(body);
+  return {
+    replicaId: request.count('replicaId'),
+    brokerEpoch: request.count('brokerEpoch'),
+    journaledVersion: request.count('journaledVersion'),
+    sessionId: request.text('sessionId'),
+    sequence: request.count('sequence'),
+    maxWaitMs: request.count('maxWaitMs'),
+    maxBytes: request.count('maxBytes'),
+    positions: request.list('positions', positionOf),
+    forgotten: request.list('forgotten', forgottenOf),
+  };
+}
+
+export function encodeReplicaFetchAnswer({ response, blobs }: ReplicaFetchAnswer): PeerMessage {
+  return { body: response, blobs };
+}
+
+/** @throws ProtocolError INVALID_REQUEST when it is no answer */
+export function decodeReplicaFetchResponse({ body, blobs }: PeerMessage): ReplicaFetchResponse {
+  const response = new Fields(body);
+  const refusal = response.choice('refusal', REFUSALS);
+  const results = response.list('results', (fields) => resultOf(fields, blobs.length));
+  return refusal === undefined ? { results } : { refusal, results };
+}
+
+const REFUSALS: Record<ReplicaFetchRefusal, true> = {
+  UNKNOWN_SESSION: true,
+  OTHER_BROKER_EPOCH: true,
+};
+
+const FAULTS: Record<ReplicaFetchFault, true> = {
+  NOT_LEADER_OR_FOLLOWER: true,
+  FENCED_LEADER_EPOCH: true,
+  UNKNOWN_LEADER_EPOCH: true,
+  UNKNOWN_TOPIC_ID: true,
+  OFFSET_OUT_OF_RANGE: true,
+  KAFKA_STORAGE_ERROR: true,
+};
+
+function positionOf(fields: Fields): ReplicaFetchPosition {
+  return {
+    topic: fields.text('topic'),
+    topicId: fields.text('topicId'),
+    partition: fields.count('partition'),
+    leaderEpoch: fields.count('leaderEpoch'),
+    electionId: fields.text('electionId'),
+    fetchOffset: fields.count('fetchOffset'),
+    lastFetchedEpoch: fields.isNull('lastFetchedEpoch') ? null : fields.count('lastFetchedEpoch'),
+    lastElectionId: fields.isNull('lastElectionId') ? null : fields.text('lastElectionId'),
+    syncedEndOffset: fields.count('syncedEndOffset'),
+    highWatermark: fields.count('highWatermark'),
+    logStartOffset: fields.count('logStartOffset'),
+    maxBytes: fields.count('maxBytes'),
+  };
+}
+
+function forgottenOf(fields: Fields): ForgottenPartition {
+  return { topic: fields.text('topic'), partition: fields.count('partition') };
+}
+
+function resultOf(fields: Fields, blobs: number): ReplicaFetchResult {
+  const fault = fields.choice('fault', FAULTS);
+  const diverging = fields.part('diverging', epochEndOf);
+  const records = fields.part('records', (part) => recordsOf(part, blobs));
+  return {
+    topic: fields.text('topic'),
+    partition: fields.count('partition'),
+    sequence: fields.count('sequence'),
+    highWatermark: fields.count('highWatermark'),
+    logStartOffset: fields.count('logStartOffset'),
+    ...(fault === undefined ? undefined : { fault }),
+    ...(diverging === undefined ? undefined : { diverging }),
+    ...(records === undefined ? undefined : { records }),
+  };
+}
+
+function epochEndOf(fields: Fields): EpochEnd {
+  return {
+    epoch: fields.whole('epoch', -1),
+    electionId: fields.isNull('electionId') ? null : fields.text('electionId'),
+    endOffset: fields.count('endOffset'),
+  };
+}
+
+function recordsOf(fields: Fields, blobs: number): ReplicaFetchRecords {
+  const firstBlob = fields.count('firstBlob');
+  const blobCount = fields.count('blobCount');
+  if (firstBlob + blobCount > blobs) throw malformed('blobCount');
+  return {
+    firstBlob,
+    blobCount,
+    compactedEndOffset: fields.count('compactedEndOffset'),
+    elections: fields.list('elections', (election) => ({
+      epoch: election.count('epoch'),
+      electionId: election.text('electionId'),
+    })),
+  };
+}
+
+/** The members of a JSON object, each looked at before it is believed. */
+class Fields {
+  readonly #members: Readonly<Record<string, unknown>>;
+
+  constructor(value: unknown) {
+    if (typeof value !== 'object' || value === null) throw malformed('the object');
+    this.#members = value as Record<string, unknown>;
+  }
+
+  isNull(name: string): boolean {
+    return this.#members[name] === null;
+  }
+
+  text(name: string): string {
+    const value = this.#members[name];
+    if (typeof value !== 'string') throw malformed(name);
+    return value;
+  }
+
+  /** A whole number that is not negative. */
+  count(name: string): number {
+    return this.whole(name, 0);
+  }
+
+  whole(name: string, min: number): number {
+    const value = this.#members[name];
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min) {
+      throw malformed(name);
+    }
+    return value;
+  }
+
+  list<T>(name: string, item: (fields: Fields) => T): T[] {
+    const value = this.#members[name];
+    if (!Array.isArray(value)) throw malformed(name);
+    return value.map((one) => item(new Fields(one)));
+  }
+
+  part<T>(name: string, read: (fields: Fields) => T): T | undefined {
+    const value = this.#members[name];
+    return value === undefined ? undefined : read(new Fields(value));
+  }
+
+  choice<Choice extends string>(name: string, choices: Record<Choice, true>): Choice | undefined {
+    const value = this.#members[name];
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string' || !Object.hasOwn(choices, value)) throw malformed(name);
+    return value as Choice;
+  }
+}
+
+function malformed(name: string): ProtocolError {
+  return new ProtocolError('INVALID_REQUEST', `A message of another broker is malformed: ${name}.`);
+}

@@ -1,0 +1,73 @@
+/** What a leader finds when it compares a follower's position with its own log. */
+import type { Offset } from '#protocol';
+import type { Partition } from './partition.js';
+import type { EpochEnd, ReplicaFetchFault, ReplicaFetchPosition } from './replica-protocol.js';
+
+/** The position continues the leader's log, or why not. */
+export type PositionVerdict =
+  | { readonly kind: 'continues' }
+  | { readonly kind: 'fault'; readonly fault: ReplicaFetchFault }
+  | { readonly kind: 'diverging'; readonly diverging: EpochEnd };
+
+const CONTINUES: PositionVerdict = { kind: 'continues' };
+
+/**
+ * Compares a position with the partition as it is led here, if it is. Only a leader of the very election
+ * that the follower follows says anything of the logs (KIP-320); that the follower's log is the
+ * beginning of the leader's is found by its last epoch (KIP-101, KIP-279).
+ */
+export function judgePosition(
+  partition: Partition | undefined,
+  replicaId: number,
+  position: ReplicaFetchPosition,
+): PositionVerdict {
+  const fault = leadershipFault(partition, replicaId, position);
+  if (partition === undefined || fault !== undefined) {
+    return { kind: 'fault', fault: fault ?? 'NOT_LEADER_OR_FOLLOWER' };
+  }
+  const diverging = divergence(partition, position);
+  if (diverging !== undefined) return { kind: 'diverging', diverging };
+  const { logStartOffset, logEndOffset } = partition.log;
+  const isInRange = position.fetchOffset >= logStartOffset && position.fetchOffset <= logEndOffset;
+  return isInRange ? CONTINUES : { kind: 'fault', fault: 'OFFSET_OUT_OF_RANGE' };
+}
+
+function leadershipFault(
+  partition: Partition | undefined,
+  replicaId: number,
+  { topicId, leaderEpoch, electionId }: ReplicaFetchPosition,
+): ReplicaFetchFault | undefined {
+  if (partition === undefined || partition.isClosed) return 'NOT_LEADER_OR_FOLLOWER';
+  if (partition.topicId !== topicId) return 'UNKNOWN_TOPIC_ID';
+  const { metadata } = partition;
+  if (leaderEpoch < metadata.leaderEpoch) return 'FENCED_LEADER_EPOCH';
+  const isKnown = leaderEpoch === metadata.leaderEpoch && electionId === metadata.electionId;
+  if (!isKnown) return 'UNKNOWN_LEADER_EPOCH';
+  const isOfReplica = partition.isLeader && metadata.replicas.includes(replicaId);
+  return isOfReplica ? undefined : 'NOT_LEADER_OR_FOLLOWER';
+}
+
+/** Where the follower's log parts from the leader's, when that is below its end. */
+function divergence(partition: Partition, position: ReplicaFetchPosition): EpochEnd | undefined {
+  const { lastFetchedEpoch, lastElectionId, fetchOffset } = position;
+  if (lastFetchedEpoch === null) return undefined;
+  const end = partition.log.endOffsetForElection(lastFetchedEpoch, lastElectionId ?? undefined);
+  if (end === undefined) return { epoch: -1, electionId: null, endOffset: 0 };
+  const { epoch, endOffset, electionId } = end;
+  if (epoch === lastFetchedEpoch && endOffset >= fetchOffset) return undefined;
+  return { epoch, endOffset, electionId: electionId ?? null };
+}
+
+/**
+ * Where a follower cuts its log when the leader said that theirs part: at the end of the greatest epoch that
+ * both know as the same election (KIP-279). When the leader named an epoch that is not known here it is
+ * asked again from there.
+ */
+export function truncationOffset(partition: Partition, leader: EpochEnd): Offset {
+  const { log } = partition;
+  const own = log.endOffsetForElection(leader.epoch, leader.electionId ?? undefined);
+  if (own === undefined) return Math.min(leader.endOffset, log.logEndOffset);
+  const end =
+    own.epoch === leader.epoch ? Math.min(own.endOffset, leader.endOffset) : own.endOffset;
+  return Math.min(end, log.logEndOffset);
+}

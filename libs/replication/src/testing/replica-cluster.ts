@@ -1,0 +1,342 @@
+import {
+  type BrokerRegistration,
+  type ClusterState,
+  confirmPartitions,
+  createTopic,
+  EmbeddedStore,
+  type MetadataChange,
+  type PartitionMetadata,
+  registerBroker,
+} from '#coordination';
+import { type AppendResult, LogManager, silentLogObserver } from '#log';
+import type { Outcome, TopicConfigOverrides } from '#protocol';
+import { silentLogger } from '#runtime';
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import type { Partition } from '../partition.js';
+import { type PeerMessage, type Peers, PeerUnreachableError } from '../peers.js';
+import { ReplicaManager } from '../replica-manager.js';
+import { oneBatch, valuesOf } from './batches.js';
+import { StoreSight } from './shared-store.js';
+
+export const TOPIC = 'events';
+const TOPIC_ID = '11111111-1111-4111-8111-111111111111';
+
+/** A process of a broker: what is gone when it dies. */
+export interface TestProcess {
+  readonly sight: StoreSight;
+  readonly logManager: LogManager;
+  readonly replicas: ReplicaManager;
+  brokerEpoch: number;
+  /** Ends when all changes told so far are applied. */
+  applied: Promise<void>;
+}
+
+/**
+ * Brokers with real logs on fake disks, joined by calls in memory and one store, in one fake time. What a
+ * controller does a test does itself, with the decisions of the coordination.
+ */
+export class ReplicaCluster {
+  readonly clock = new FakeClock();
+  readonly scheduler = new FakeScheduler(this.clock);
+  readonly random = new SeededRandom(7);
+  readonly disks = new Map<number, FakeDisk>();
+  readonly processes = new Map<number, TestProcess>();
+  /** Pairs `from>to` whose calls do not get through. */
+  readonly #cuts = new Set<string>();
+  /** Brokers whose processes stand still: calls to them are answered when they go on. */
+  readonly #paused = new Map<number, (() => void)[]>();
+  /** `replica-fetch` requests sent, by the sender. */
+  fetches = 0;
+
+  private constructor(
+    readonly store: EmbeddedStore,
+    readonly settings: ReplicaClusterSettings,
+  ) {}
+
+  static async start(
+    count: number,
+    settings: ReplicaClusterSettings = {},
+  ): Promise<ReplicaCluster> {
+    const random = new SeededRandom(3);
+    const storeOptions = { dataDir: '/store', clusterId: 'test', brokerId: 0, random };
+    const store = await EmbeddedStore.open({ fileSystem: new FakeDisk(), ...storeOptions });
+    const cluster = new ReplicaCluster(store, settings);
+    for (let id = 0; id < count; id += 1) {
+      cluster.disks.set(id, new FakeDisk());
+      await cluster.startBroker(id);
+    }
+    return cluster;
+  }
+
+  /** Begins a process: recovers its logs, registers, opens its partitions. */
+  async startBroker(id: number): Promise<TestProcess> {
+    const { clock, scheduler, random } = this;
+    const ports = { clock, scheduler, random, logger: silentLogger };
+    const logManager = await LogManager.open(
+      {
+        dataDir: '/data',
+        durability: this.settings.durability ?? 'fsync',
+        syncsInFlightMax: 4,
+        tailCacheBytes: this.settings.tailCacheBytes ?? 1024 * 1024,
+        producerBatchesRemembered: 5,
+        producerIdExpirationMs: 86_400_000,
+      },
+      { ...ports, fileSystem: this.disk(id).mount(), observer: silentLogObserver },
+    );
+    const sight = new StoreSight(this.store);
+    const replicas = new ReplicaManager({
+      ...ports,
+      logManager,
+      brokerId: id,
+      delayedFetchesMax: 100,
+      diskReadsMax: 8,
+      ...this.settings,
+      cluster: { store: sight, peers: this.#peersOf(id), brokerEpoch: () => process.brokerEpoch },
+    });
+    const process: TestProcess = {
+      sight,
+      logManager,
+      replicas,
+      brokerEpoch: 0,
+      applied: Promise.resolve(),
+    };
+    this.processes.set(id, process);
+    await this.register(id);
+    for (const topic of sight.state.topics.values()) await replicas.applyTopic(topic);
+    sight.onChange((change, state) => this.#follow(id, process, change, state));
+    await this.settle();
+    return process;
+  }
+
+  async register(id: number): Promise<void> {
+    const registrant = {
+      id,
+      url: null,
+      clusterUrl: `broker-${id}`,
+      rack: null,
+      dataDirUuid: `disk-${id}`,
+    };
+    const state = await this.store.update((known) =>
+      registerBroker(known, registrant, this.random),
+    );
+    this.process(id).brokerEpoch = state.brokers.get(id)?.brokerEpoch ?? 0;
+  }
+
+  /** The process dies; with `power` lost so do its unsynced writes. */
+  async kill(id: number, { power = true }: { readonly power?: boolean } = {}): Promise<void> {
+    const { replicas, sight } = this.process(id);
+    this.processes.delete(id);
+    sight.close();
+    if (power) this.disk(id).crash();
+    else this.disk(id).kill();
+    replicas.close();
+    await this.settle();
+  }
+
+  /** Calls from one broker to another are lost, one way. */
+  cut(from: number, to: number): void {
+    this.#cuts.add(`${from}>${to}`);
+  }
+
+  heal(): void {
+    this.#cuts.clear();
+  }
+
+  /** A process that stands still: it hears nothing of the store, and answers nobody. */
+  pause(id: number): void {
+    this.process(id).sight.cut();
+    this.#paused.set(id, []);
+  }
+
+  resume(id: number): void {
+    const waiting = this.#paused.get(id) ?? [];
+    this.#paused.delete(id);
+    for (const go of waiting) go();
+    this.process(id).sight.heal();
+  }
+
+  async createTopic(
+    replicas: readonly (readonly number[])[],
+    configs: TopicConfigOverrides = {},
+  ): Promise<void> {
+    const topic = { name: TOPIC, id: TOPIC_ID, configs, assignment: replicas };
+    await this.store.update((state) => createTopic(state, topic, this.random));
+    await this.settle();
+    const all = replicas.map((_, partition) => partition);
+    await this.store.update((state) => confirmPartitions(state, TOPIC, TOPIC_ID, all));
+    await this.settle();
+  }
+
+  /** Changes the state of partition 0 as a controller would. */
+  async change(
+    change: (partition: PartitionMetadata) => Partial<PartitionMetadata>,
+  ): Promise<void> {
+    await this.store.update((state) => {
+      const before = partitionOf(state);
+      const state0 = {
+        ...before,
+        partitionEpoch: before.partitionEpoch + 1,
+        ...change(before),
+      };
+      const partitions = [{ partition: 0, state: state0 }];
+      return [{ kind: 'partitions', topic: TOPIC, topicId: TOPIC_ID, partitions }];
+    });
+    await this.settle();
+  }
+
+  /** Elects a leader; the ISR stays unless told. */
+  elect(leader: number | null, isr?: readonly number[]): Promise<void> {
+    return this.change((before) => ({
+      leader,
+      leaderEpoch: before.leaderEpoch + 1,
+      electionId: this.random.uuid(),
+      isr: isr ?? before.isr,
+    }));
+  }
+
+  /** What the cluster agreed on about partition 0. */
+  get metadata(): PartitionMetadata {
+    return partitionOf(this.store.state);
+  }
+
+  broker(id: number): BrokerRegistration | undefined {
+    return this.store.state.brokers.get(id);
+  }
+
+  process(id: number): TestProcess {
+    const process = this.processes.get(id);
+    if (process === undefined) throw new Error(`broker ${id} does not run`);
+    return process;
+  }
+
+  disk(id: number): FakeDisk {
+    const disk = this.disks.get(id);
+    if (disk === undefined) throw new Error(`there is no broker ${id}`);
+    return disk;
+  }
+
+  partition(id: number, partition = 0): Partition {
+    return this.process(id).replicas.partitionOrThrow(TOPIC, partition);
+  }
+
+  /** Appends one record at a broker, which resolves when it is there. */
+  append(id: number, value: string, partition = 0): Promise<AppendResult> {
+    return this.partition(id, partition).append([oneBatch(value)]);
+  }
+
+  /** Produces with acks=all: what became of the record. */
+  async produce(id: number, value: string): Promise<Outcome | 'acknowledged'> {
+    const partition = this.partition(id);
+    if (!partition.hasEnoughReplicas()) return 'failed';
+    try {
+      const { lastOffset } = await partition.append([oneBatch(value)]);
+      await partition.whenCommitted(lastOffset + 1);
+      return 'acknowledged';
+    } catch (error) {
+      return (error as { outcome?: Outcome }).outcome ?? 'failed';
+    }
+  }
+
+  /** The values in a replica's log, up to its end. */
+  async values(id: number, partition = 0): Promise<string[]> {
+    const { log } = this.partition(id, partition);
+    const values: string[] = [];
+    for (let offset: number = log.logStartOffset; offset < log.logEndOffset; ) {
+      const batches = await log.read(offset, 1024 * 1024, log.logEndOffset);
+      for (const batch of batches) {
+        values.push(...valuesOf(batch));
+        offset = batch.nextOffset;
+      }
+      if (batches.length === 0) break;
+    }
+    return values;
+  }
+
+  /** The committed values, as a reader at a broker sees them. */
+  async committed(id: number): Promise<string[]> {
+    return (await this.values(id)).slice(0, this.partition(id).highWatermark);
+  }
+
+  /** Lets everything happen that needs no time. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet += 1) {
+      await this.scheduler.settle();
+      for (const { applied } of this.processes.values()) await applied;
+    }
+  }
+
+  /** Lets time pass until `condition` holds; fails after a minute of it. */
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    for (let ms = 0; ms < 60_000; ms += 10) {
+      await this.settle();
+      if (await condition()) return;
+      await this.scheduler.advance(10);
+    }
+    throw new Error(`not within a minute: ${condition.toString()}`);
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.scheduler.advance(ms);
+    await this.settle();
+  }
+
+  #follow(id: number, process: TestProcess, change: MetadataChange, state: ClusterState): void {
+    if (change.kind !== 'topic' && change.kind !== 'partitions') return;
+    const name = change.kind === 'topic' ? change.topic.name : change.topic;
+    const topic = change.kind === 'topic' ? change.topic : state.topics.get(name);
+    if (topic === undefined) return;
+    process.applied = process.applied.then(async () => {
+      if (this.processes.get(id) === process) await process.replicas.applyTopic(topic);
+    });
+  }
+
+  #peersOf(from: number): Peers {
+    return {
+      call: async (to, method, message, { signal }) => {
+        if (method === 'replica-fetch') this.fetches += 1;
+        await this.#passes(from, to);
+        const handler = this.process(to).replicas.handlers()[method];
+        if (handler === undefined) throw new Error(`no handler of ${method}`);
+        const answer = await Promise.race([
+          handler(copied(message), { signal: signal ?? new AbortController().signal }),
+          gone(signal, to),
+        ]);
+        await this.#passes(to, from);
+        return copied(answer);
+      },
+    };
+  }
+
+  async #passes(from: number, to: number): Promise<void> {
+    await Promise.resolve();
+    const isLost = this.#cuts.has(`${from}>${to}`) || !this.processes.has(to);
+    if (isLost) throw new PeerUnreachableError(to, true, undefined);
+    const paused = this.#paused.get(to);
+    if (paused !== undefined) await new Promise<void>((resolve) => paused.push(resolve));
+  }
+}
+
+export interface ReplicaClusterSettings {
+  readonly durability?: 'fsync' | 'os';
+  readonly tailCacheBytes?: number;
+  readonly replicaLagTimeMaxMs?: number;
+  readonly replicaFetchMaxBytes?: number;
+  readonly replicaFetchResponseMaxBytes?: number;
+}
+
+function partitionOf(state: ClusterState): PartitionMetadata {
+  const partition = state.topics.get(TOPIC)?.partitions[0];
+  if (partition === undefined) throw new Error('the test topic has no partition 0');
+  return partition;
+}
+
+/** As it arrives over a network. */
+function copied({ body, blobs }: PeerMessage): PeerMessage {
+  return { body: JSON.parse(JSON.stringify(body)), blobs: blobs.map((blob) => Buffer.from(blob)) };
+}
+
+function gone(signal: AbortSignal | undefined, to: number): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(new PeerUnreachableError(to, true, undefined)));
+  });
+}

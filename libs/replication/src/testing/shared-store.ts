@@ -1,0 +1,71 @@
+import type { ClusterState, CoordinationStore, Decision, MetadataChange } from '#coordination';
+import { ProtocolError } from '#protocol';
+
+type Listener = (change: MetadataChange, state: ClusterState) => void;
+
+/**
+ * One broker's sight of the store that all brokers of a test share. It can be cut off: then it sees
+ * nothing of what the others do, and cannot change anything.
+ */
+export class StoreSight
+  implements Pick<CoordinationStore, 'state' | 'journaledVersion' | 'update' | 'onChange'>
+{
+  state: ClusterState;
+  /** When set, what is on this broker's disk of the metadata. */
+  journaledVersionMax = Number.POSITIVE_INFINITY;
+  /** When true, changes are taken and their replies lost. */
+  losesReplies = false;
+  #isCut = false;
+  #unseen: { readonly change: MetadataChange; readonly state: ClusterState }[] = [];
+  readonly #listeners = new Set<Listener>();
+  readonly #stopListening: () => void;
+
+  constructor(private readonly store: CoordinationStore) {
+    this.state = store.state;
+    this.#stopListening = store.onChange((change, state) => {
+      this.#unseen.push({ change, state });
+      if (!this.#isCut) this.#see();
+    });
+  }
+
+  get journaledVersion(): number {
+    return Math.min(this.state.version, this.journaledVersionMax);
+  }
+
+  async update(decide: Decision): Promise<ClusterState> {
+    if (this.#isCut) throw away('failed');
+    const state = await this.store.update(decide);
+    if (this.losesReplies) throw away('unknown');
+    return state;
+  }
+
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  cut(): void {
+    this.#isCut = true;
+  }
+
+  heal(): void {
+    this.#isCut = false;
+    this.#see();
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    this.#stopListening();
+  }
+
+  #see(): void {
+    for (const { change, state } of this.#unseen.splice(0)) {
+      this.state = state;
+      for (const listener of this.#listeners) listener(change, state);
+    }
+  }
+}
+
+function away(outcome: 'failed' | 'unknown'): ProtocolError {
+  return new ProtocolError('BROKER_NOT_AVAILABLE', 'The store is away.', { outcome });
+}
