@@ -9,7 +9,7 @@
  * Bounded: in reads that are under way, and in bytes of runs that are kept.
  */
 import type { Broker } from '#broker';
-import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
+import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
 import { Limiter, type Scheduler } from '#runtime';
 import { renderRun } from '../records/render-records.js';
 import { RecordRun } from './record-run.js';
@@ -36,11 +36,28 @@ export interface CatchUpReadsOptions {
   readonly frameBytesMax: number;
 }
 
+/** Where a reader is. */
+export interface ReadPosition {
+  readonly offset: Offset;
+  /** In which what comes before was read; absent: nothing was. */
+  readonly leaderEpoch?: LeaderEpoch;
+}
+
+/** What a read found. */
+export interface CaughtUp {
+  /** Undefined: there are no records yet. */
+  readonly run: RecordRun | undefined;
+  /** In which the reader's position was found to be one of the log. */
+  readonly leaderEpoch: LeaderEpoch;
+}
+
 interface Read {
   readonly target: TopicPartition;
   readonly partition: Map<Offset, Read>;
   readonly offset: Offset;
-  readonly run: Promise<RecordRun | undefined>;
+  /** Of the position that it was made for: only who is there in the same epoch may share it. */
+  readonly leaderEpoch: LeaderEpoch | undefined;
+  readonly result: Promise<CaughtUp>;
   sizeBytes: number;
   isKept: boolean;
 }
@@ -76,35 +93,35 @@ export class CatchUpReads {
   }
 
   /**
-   * The records from `position` on, as many as a run has; undefined: there are none yet.
+   * The records from `position` on, as many as a run has.
+   * @param position the next offset, and the epoch in which those before it were read, if any were
    * @param recordsMax how many the reader takes; there may be more in what it gets
    * @throws ProtocolError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE and whatever else a fetch says
    */
-  read(
-    target: TopicPartition,
-    position: Offset,
-    recordsMax: number,
-  ): Promise<RecordRun | undefined> {
+  read(target: TopicPartition, position: ReadPosition, recordsMax: number): Promise<CaughtUp> {
     const name = topicPartitionName(target);
+    const { offset, leaderEpoch } = position;
     const partition = this.#partitions.get(name) ?? new Map<Offset, Read>();
-    const present = partition.get(position);
-    if (present !== undefined) {
+    const present = partition.get(offset);
+    const isShared = present?.leaderEpoch === leaderEpoch;
+    if (present !== undefined && isShared) {
       this.#sharedTotal += 1;
       this.#crowd(name);
-      return present.run;
+      return present.result;
     }
     this.#readTotal += 1;
-    if (recordsMax < FEW_RECORDS) {
-      return this.#limiter.run(() => this.#readRun(target, position, recordsMax, FEW_READ_BYTES));
+    if (recordsMax < FEW_RECORDS || present !== undefined) {
+      return this.#limiter.run(() => this.#read(target, position, recordsMax, FEW_READ_BYTES));
     }
     // Also where it was there: it may have been dropped as its last read was.
     this.#partitions.set(name, partition);
-    const leftOfRun = RUN_RECORDS_MAX - (position % RUN_RECORDS_MAX);
-    const run = this.#limiter.run(() => this.#readRun(target, position, leftOfRun, READ_BYTES));
-    const read: Read = { target, partition, offset: position, run, sizeBytes: 0, isKept: false };
-    partition.set(position, read);
+    const leftOfRun = RUN_RECORDS_MAX - (offset % RUN_RECORDS_MAX);
+    const result = this.#limiter.run(() => this.#read(target, position, leftOfRun, READ_BYTES));
+    const of = { target, partition, offset, leaderEpoch };
+    const read: Read = { ...of, result, sizeBytes: 0, isKept: false };
+    partition.set(offset, read);
     void this.#keepWhenRead(read);
-    return run;
+    return result;
   }
 
   /** The topic is gone, and another one of its name may come. */
@@ -114,38 +131,39 @@ export class CatchUpReads {
     }
   }
 
-  async #readRun(
+  async #read(
     target: TopicPartition,
-    position: Offset,
+    position: ReadPosition,
     recordsMax: number,
     maxBytes: number,
-  ): Promise<RecordRun | undefined> {
+  ): Promise<CaughtUp> {
     const { topic, partition } = target;
+    const { offset } = position;
     const result = await this.#broker.fetch({
       topic,
       partition,
-      offset: position,
+      ...position,
       maxBytes,
       minBytes: 1,
       waitMs: 0,
       mayBeBehind: true,
     });
-    if (result.batches.length === 0) return undefined;
+    const { highWatermark, leaderEpoch } = result;
+    if (result.batches.length === 0) return { run: undefined, leaderEpoch };
     const rendered = renderRun(result.batches, {
       topic,
       partition,
-      offset: position,
+      offset,
       recordsMax,
       bytesMax: this.#options.frameBytesMax,
     });
-    const { highWatermark, leaderEpoch } = result;
     const source = { topic, partition, highWatermark, leaderEpoch };
-    return RecordRun.of(source, position, rendered.nextOffset, rendered);
+    return { run: RecordRun.of(source, offset, rendered.nextOffset, rendered), leaderEpoch };
   }
 
   /** Never rejects: whoever waits for the read is told. */
   async #keepWhenRead(read: Read): Promise<void> {
-    const run = await read.run.catch(() => undefined);
+    const run = (await read.result.catch(() => undefined))?.run;
     const isWanted = this.#crowded.has(topicPartitionName(read.target));
     if (run === undefined || !isWanted) this.#drop(read);
     else this.#keep(read, run);

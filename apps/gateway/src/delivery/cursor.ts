@@ -9,10 +9,13 @@
  * its position with what it delivers, takes nothing that does not begin at its position, and reads
  * by itself from there whatever it was not offered or did not take.
  *
+ * What was read carries its leader epoch: where an election made the log go on without some of it, the
+ * next read says so (KIP-320).
+ *
  * Overlap: `seek` and `close` may come while a read is under way; its result is dropped then.
  */
-import type { Offset, TopicPartition } from '#protocol';
-import type { CatchUpReads } from './catch-up-reads.js';
+import type { LeaderEpoch, Offset, TopicPartition } from '#protocol';
+import type { CatchUpReads, ReadPosition } from './catch-up-reads.js';
 import type { LiveCursor, PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
 
@@ -36,6 +39,8 @@ export class Cursor implements LiveCursor {
   readonly #feed: PartitionFeed;
   readonly #reads: CatchUpReads;
   #position: Offset;
+  /** In which what comes before the position was found in the log; undefined: not yet. */
+  #leaderEpoch: LeaderEpoch | undefined;
   #state: 'held' | 'behind' | 'reading' | 'live' | 'closed' = 'held';
   /** Counts the positions it was set to: a read that was begun for another one is not for it. */
   #begun = 0;
@@ -54,6 +59,10 @@ export class Cursor implements LiveCursor {
   /** The next offset that it delivers. */
   get position(): Offset {
     return this.#position;
+  }
+
+  get leaderEpoch(): LeaderEpoch | undefined {
+    return this.#leaderEpoch;
   }
 
   /** Counts the times that it was held: whoever starts it again later sees whether another held it. */
@@ -83,6 +92,7 @@ export class Cursor implements LiveCursor {
     if (this.#state === 'closed') return;
     this.#hold('held');
     this.#position = position;
+    this.#leaderEpoch = undefined;
   }
 
   close(): void {
@@ -94,6 +104,7 @@ export class Cursor implements LiveCursor {
     if (run.from === this.#position) {
       if (this.#owner.roomFor(this) >= run.count) {
         this.#position = run.nextOffset;
+        this.#leaderEpoch = run.source.leaderEpoch;
         if (run.count > 0) this.#owner.deliver(run);
         return;
       }
@@ -131,8 +142,9 @@ export class Cursor implements LiveCursor {
         this.#state = 'behind';
         return;
       }
-      const run = await this.#reads.read(this.target, this.#position, room);
+      const { run, leaderEpoch } = await this.#reads.read(this.target, this.#readPosition(), room);
       if (begun !== this.#begun) return;
+      this.#leaderEpoch = leaderEpoch;
       if (run !== undefined) {
         this.#deliverPart(run);
       } else if (this.#feed.tryJoinAtEnd(this)) {
@@ -140,6 +152,12 @@ export class Cursor implements LiveCursor {
         return;
       }
     }
+  }
+
+  #readPosition(): ReadPosition {
+    const offset = this.#position;
+    const leaderEpoch = this.#leaderEpoch;
+    return leaderEpoch === undefined ? { offset } : { offset, leaderEpoch };
   }
 
   /** Delivers what there is room for now: while it was read, others may have taken some. */

@@ -10,7 +10,7 @@
  * being offered a run.
  */
 import type { Broker, FetchResult } from '#broker';
-import type { Offset, TopicPartition } from '#protocol';
+import type { LeaderEpoch, Offset, TopicPartition } from '#protocol';
 import type { RenderCache } from '../records/render-cache.js';
 import { RecordRun } from './record-run.js';
 
@@ -29,6 +29,8 @@ export interface PartitionFeedOptions {
 export interface LiveCursor {
   /** The next offset that it is to get. */
   readonly position: Offset;
+  /** In which what comes before that was found in the log; undefined: nothing was read. */
+  readonly leaderEpoch: LeaderEpoch | undefined;
   /** Where the feed keeps it. */
   liveIndex: number;
   /** Takes the run, or leaves. */
@@ -41,6 +43,7 @@ export class PartitionFeed {
   readonly #options: PartitionFeedOptions;
   readonly #live: LiveCursor[] = [];
   #position: Offset = 0;
+  #leaderEpoch: LeaderEpoch | undefined;
   #isRunning = false;
   #isClosed = false;
 
@@ -58,6 +61,8 @@ export class PartitionFeed {
   /** Takes a cursor in if it is not behind the feed; false: it has to read on by itself. */
   tryJoin(cursor: LiveCursor): boolean {
     if (!this.#isRunning || cursor.position < this.#position) return false;
+    // What it read in an earlier epoch may not be in the log any more: its next read tells.
+    if (isEarlier(cursor.leaderEpoch, this.#leaderEpoch)) return false;
     this.#add(cursor);
     return true;
   }
@@ -67,6 +72,7 @@ export class PartitionFeed {
     if (this.#isRunning) return this.tryJoin(cursor);
     if (this.#isClosed) return true;
     this.#position = cursor.position;
+    this.#leaderEpoch = cursor.leaderEpoch;
     this.#add(cursor);
     this.#isRunning = true;
     void this.#run();
@@ -94,10 +100,12 @@ export class PartitionFeed {
     const { topic, partition } = this.target;
     try {
       while (this.#live.length > 0 && !this.#isClosed) {
+        const leaderEpoch = this.#leaderEpoch;
         const result = await this.#options.broker.fetch({
           topic,
           partition,
           offset: this.#position,
+          ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
           maxBytes: READ_BYTES,
           minBytes: 1,
           waitMs: WAIT_MS,
@@ -105,6 +113,7 @@ export class PartitionFeed {
           mayBeBehind: true,
         });
         if (this.#isClosed) break;
+        this.#leaderEpoch = result.leaderEpoch;
         this.#offer(result);
         // What was offered is to go out before there is more; and a broker that stops lets none wait.
         const mayHaveMore = this.#position < result.highWatermark || result.batches.length === 0;
@@ -136,4 +145,8 @@ export class PartitionFeed {
     // From the end: a cursor that leaves has the last one put in its place, which had its turn.
     for (let index = live.length - 1; index >= 0; index -= 1) live[index]?.offer(run);
   }
+}
+
+function isEarlier(epoch: LeaderEpoch | undefined, than: LeaderEpoch | undefined): boolean {
+  return epoch !== undefined && than !== undefined && epoch < than;
 }

@@ -11,6 +11,7 @@ import type { Clock } from '#runtime';
 import type { FetchRequest, FetchResult, ListedOffset, OffsetSpec } from '../broker.js';
 import type { PartitionAccess } from '../partition-access.js';
 import type { LeaderCalls } from './leader-calls.js';
+import { fetchAtLeader } from './leader-fetch.js';
 import { fetchedOf, fetchMessage } from './peer-messages.js';
 
 interface ClusterPartitionsOptions {
@@ -40,10 +41,7 @@ export class ClusterPartitions implements PartitionAccess {
     return this.#call(request, {
       method: 'fetch',
       message: () => fetchMessage(request),
-      here: () => {
-        replicas.leaderOrThrow(request);
-        return replicas.fetch(request, request);
-      },
+      here: () => fetchAtLeader(replicas, request),
       there: fetchedOf,
       waitMs: request.waitMs,
       ...(signal === undefined ? {} : { signal }),
@@ -90,12 +88,16 @@ export class ClusterPartitions implements PartitionAccess {
   }
 
   /** Whether this broker's replica is in sync, and has got as far as the reader. */
-  #isHere({ topic, partition, offset }: FetchRequest): boolean {
+  #isHere({ topic, partition, offset, leaderEpoch = 0 }: FetchRequest): boolean {
     const { store, replicas, brokerId } = this.#options;
     const metadata = store.state.topics.get(topic)?.partitions[partition];
     if (metadata?.isr.includes(brokerId) !== true) return false;
     const replica = replicas.partition(topic, partition);
-    return replica !== undefined && offset <= replica.log.logEndOffset;
+    return (
+      replica !== undefined &&
+      offset <= replica.log.logEndOffset &&
+      leaderEpoch <= replica.leaderEpoch
+    );
   }
 
   #call<T>({ topic, partition }: TopicPartition, call: ForwardedCall<T>): Promise<T> {

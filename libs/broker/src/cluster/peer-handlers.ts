@@ -9,6 +9,7 @@ import type { OffsetSpec, OffsetToCommit } from '../broker.js';
 import { ledStatuses } from '../leader-status.js';
 import type { GroupOffsets } from '../log-broker.js';
 import type { LeaderAppend, LeaderAppends } from './leader-append.js';
+import { fetchAtLeader } from './leader-fetch.js';
 import {
   type AppendAnswer,
   appendAnswersMessage,
@@ -35,11 +36,8 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
     };
   return {
     produce: async (message) => appendAnswersMessage(await appendAll(appends, produceOf(message))),
-    fetch: async (message, { signal }) => {
-      const request = fetchOf(message);
-      replicas.leaderOrThrow(request);
-      return fetchedMessage(await replicas.fetch(request, { ...request, signal }));
-    },
+    fetch: async (message, { signal }) =>
+      fetchedMessage(await fetchAtLeader(replicas, { ...fetchOf(message), signal })),
     'list-offset': atLeader<TopicPartition & { readonly at: OffsetSpec }>(async (target) =>
       jsonMessage(await replicas.listOffset(target, target.at)),
     ),

@@ -102,12 +102,22 @@ function appendedOf({ result, error }: AppendedBody): BatchAppended {
 /** What of a fetch goes to the leader. */
 type FetchBody = Pick<
   FetchRequest,
-  'topic' | 'partition' | 'offset' | 'maxBytes' | 'minBytes' | 'waitMs' | 'leaderEpoch' | 'isFeed'
+  | 'topic'
+  | 'partition'
+  | 'offset'
+  | 'maxBytes'
+  | 'minBytes'
+  | 'waitMs'
+  | 'leaderEpoch'
+  | 'isFeed'
+  | 'mayBeBehind'
 >;
 
 export function fetchMessage(request: FetchRequest): PeerMessage {
-  const { topic, partition, offset, maxBytes, minBytes, waitMs, leaderEpoch, isFeed } = request;
-  const body = { topic, partition, offset, maxBytes, minBytes, waitMs, leaderEpoch, isFeed };
+  const { topic, partition, offset, maxBytes, minBytes, waitMs } = request;
+  const { leaderEpoch, isFeed, mayBeBehind } = request;
+  const position = { topic, partition, offset, leaderEpoch };
+  const body = { ...position, maxBytes, minBytes, waitMs, isFeed, mayBeBehind };
   return { body, blobs: [] };
 }
 

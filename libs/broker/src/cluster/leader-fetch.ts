@@ -1,0 +1,20 @@
+import { NotLeaderError, type ReplicaManager } from '#replication';
+import type { FetchRequest, FetchResult } from '../broker.js';
+
+/**
+ * Answers a fetch as the leader.
+ *
+ * A stream that has read in a later epoch has met a later leader: this broker has not heard yet that it
+ * leads no more. Of a single request that names an epoch there never was, the position is judged.
+ * @throws NotLeaderError; ProtocolError as `ReplicaManager.fetch`
+ */
+export function fetchAtLeader(
+  replicas: ReplicaManager,
+  request: FetchRequest,
+): Promise<FetchResult> {
+  const { leaderEpoch, metadata } = replicas.leaderOrThrow(request);
+  if (request.mayBeBehind === true && (request.leaderEpoch ?? 0) > leaderEpoch) {
+    throw new NotLeaderError('UNKNOWN_LEADER_EPOCH', metadata.leader, leaderEpoch);
+  }
+  return replicas.fetch(request, request);
+}
