@@ -1,4 +1,4 @@
-import { assert } from '#runtime';
+import { AssertionError, assert } from '#runtime';
 import type {
   BrokerRegistration,
   ControllerMetadata,
@@ -137,6 +137,8 @@ function applyChange(draft: Draft, change: MetadataChange): void {
       draft.topics.set(topic.name, { ...topic, partitions });
       return;
     }
+    case 'topic-forgotten':
+      throw new AssertionError('that a topic was forgotten is never committed');
     case 'topic-deleted': {
       draft.topics.delete(change.topic.name);
       draft.deletedTopics.set(change.topic.id, change.topic);

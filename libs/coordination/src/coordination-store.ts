@@ -28,7 +28,11 @@ export interface CoordinationStore {
   readonly dataDirUuid: string;
   /** The newest state that this broker knows. */
   readonly state: ClusterState;
-  /** Version of the newest state that is on this broker's own disk: what a rebuild could start from. */
+  /**
+   * Version of the newest state that is on this broker's own disk: what a rebuild could start from. A
+   * commit is there before it is told to anybody on this broker, so that nobody acts by what a crash
+   * could take back.
+   */
   readonly journaledVersion: number;
   /** Whether changes can be made now, as far as is known. */
   readonly isAvailable: boolean;
@@ -42,6 +46,13 @@ export interface CoordinationStore {
    *   cannot be reached: outcome `failed`, or `unknown` when the reply was lost and could not be looked up
    */
   update(decide: Decision): Promise<ClusterState>;
+
+  /**
+   * Resolves when a majority of the members has this version on disk: from then on no loss of the store
+   * can take it back while a majority of disks is kept. What a client is told about topics waits for it.
+   * @throws ProtocolError BROKER_NOT_AVAILABLE, outcome `unknown`, when it takes longer than `timeoutMs`
+   */
+  whenJournaled(version: number, timeoutMs: number): Promise<void>;
 
   /** @returns a function that ends the listening */
   onChange(listener: MetadataListener): () => void;

@@ -50,6 +50,5 @@ export type {
   TopicMetadata,
 } from './metadata.js';
 export { ProducerIds } from './producer-ids.js';
-export { RedisStore } from './redis/redis-store.js';
-export type { RedisStoreOptions } from './redis/redis-store-options.js';
+export { RedisStore, type RedisStoreOptions } from './redis/open-redis-store.js';
 export { parseRedisUrl, RedisUrlError } from './redis/redis-url.js';

@@ -88,4 +88,9 @@ export type MetadataChange =
       readonly topicId: string;
       readonly partitions: readonly PartitionChange[];
     }
-  | { readonly kind: 'topic-deleted'; readonly topic: DeletedTopic };
+  | { readonly kind: 'topic-deleted'; readonly topic: DeletedTopic }
+  /**
+   * Never committed, only told: the registry was rebuilt, and nobody who took part knew the topic. Its
+   * creation was not answered. No log of it may be removed: nothing proves that it was deleted.
+   */
+  | { readonly kind: 'topic-forgotten'; readonly topic: DeletedTopic };

@@ -24,8 +24,9 @@ export interface TopicChange {
 }
 
 /**
- * Makes a topic whose live replicas are in sync from the start: there is nothing to be behind of.
- * @throws ProtocolError TOPIC_ALREADY_EXISTS; BROKER_NOT_AVAILABLE when none of a partition's replicas
+ * Makes a topic whose live replicas are in sync from the start: there is nothing to be behind of. Nothing
+ * when this very topic is there.
+ * @throws ProtocolError TOPIC_ALREADY_EXISTS when another one has the name; BROKER_NOT_AVAILABLE when none of a partition's replicas
  *   is alive
  */
 export function createTopic(
@@ -34,7 +35,10 @@ export function createTopic(
   random: Random,
 ): MetadataChange[] {
   const { name, id, configs, assignment } = topic;
-  if (state.topics.has(name)) {
+  const present = state.topics.get(name);
+  // It was made before, and the answer was lost.
+  if (present?.id === id) return [];
+  if (present !== undefined) {
     throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
   }
   const partitions = newPartitions(state, assignment, random);

@@ -21,11 +21,10 @@ import type {
 import { DataDirError } from '../data-dir-error.js';
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
 import { DurableJsonFile } from '../durable-json-file.js';
-import {
-  type CoordinationDocument,
-  coordinationDocument,
-  stateOf,
-} from './coordination-document.js';
+import { leaseOver } from '../lease-over.js';
+import { JOURNAL_FILE_NAME } from '../registry/metadata-journal.js';
+import { stateOf } from '../state-document.js';
+import { type CoordinationDocument, coordinationDocument } from './coordination-document.js';
 
 const FILE_NAME = 'coordination.json';
 
@@ -72,11 +71,18 @@ export class EmbeddedStore implements CoordinationStore {
 
   /**
    * Opens the store of a data directory, or founds one in a directory that has none.
-   * @throws DataDirError when the directory is another's, or a file of it cannot be read
+   * @throws DataDirError when the directory is another's or of a broker of a larger cluster, or a file of
+   *   it cannot be read
    */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const { fileSystem, dataDir } = options;
     await fileSystem.makeDirectory(dataDir);
+    if ((await fileSystem.fileSize(join(dataDir, JOURNAL_FILE_NAME))) !== undefined) {
+      throw new DataDirError(
+        'foreign',
+        `${dataDir} is of a broker of a cluster in Redis: it cannot be a cluster of its own.`,
+      );
+    }
     const file = new DurableJsonFile<CoordinationDocument>(fileSystem, join(dataDir, FILE_NAME), 1);
     const document = await file.read();
     const identity = await readIdentity(fileSystem, dataDir);
@@ -130,6 +136,10 @@ export class EmbeddedStore implements CoordinationStore {
 
   // oxlint-disable-next-line typescript/require-await -- of a port whose other implementations wait
   async renewLease({ brokerId, brokerEpoch }: BrokerLease): Promise<void> {
+    const present = this.#leases.get(brokerId);
+    if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) {
+      throw leaseOver(brokerId);
+    }
     this.#renewals += 1;
     this.#leases.set(brokerId, `${brokerEpoch} ${this.#renewals}`);
   }
@@ -137,6 +147,11 @@ export class EmbeddedStore implements CoordinationStore {
   // oxlint-disable-next-line typescript/require-await -- as above
   async leases(): Promise<ReadonlyMap<number, string>> {
     return new Map(this.#leases);
+  }
+
+  /** Nobody else has to: the only member has everything on disk. */
+  whenJournaled(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Resolves when the updates under way are written. */

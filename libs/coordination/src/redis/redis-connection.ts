@@ -8,6 +8,7 @@
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger, Random, Scheduler } from '#runtime';
+import { RegistryAwayError, RegistryRefusedError } from '../registry/registry.js';
 import type { RedisEndpoint } from './redis-url.js';
 
 const RECONNECT_DELAY_MS_MAX = 1000;
@@ -15,24 +16,6 @@ const CONNECT_TIMEOUT_MS = 1000;
 /** How long a connection that is dropped may take to say goodbye. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const HANDSHAKE_GRACE_MS = 500;
-
-/** Redis gave no answer. */
-export class RedisAwayError extends Error {
-  override readonly name = 'RedisAwayError';
-
-  /** @param wasSent whether the call may have been done all the same */
-  constructor(
-    readonly wasSent: boolean,
-    cause: unknown,
-  ) {
-    super(wasSent ? 'Redis gave no answer' : 'Redis is away', { cause });
-  }
-}
-
-/** Redis answered with an error, and has done nothing. */
-export class RedisRefusedError extends Error {
-  override readonly name = 'RedisRefusedError';
-}
 
 export interface RedisConnectionOptions {
   readonly endpoint: RedisEndpoint;
@@ -78,13 +61,13 @@ export class RedisConnection {
   /**
    * Sends one command.
    * @param timeoutMs at most the connection's `callTimeoutMs`
-   * @throws RedisAwayError, RedisRefusedError
+   * @throws RegistryAwayError, RegistryRefusedError
    */
   async call<T>(
     send: (client: Redis | Cluster) => Promise<unknown>,
     timeoutMs = this.#options.callTimeoutMs,
   ): Promise<T> {
-    if (!this.#isReady) throw new RedisAwayError(false, this.#lastError);
+    if (!this.#isReady) throw new RegistryAwayError(false, this.#lastError);
     let isLate = false;
     const timer = this.#options.scheduler.after(timeoutMs, () => {
       isLate = true;
@@ -94,9 +77,9 @@ export class RedisConnection {
       return (await send(this.#client)) as T;
     } catch (error) {
       if (isReplyError(error) && !isLate) {
-        throw new RedisRefusedError(error.message, { cause: error });
+        throw new RegistryRefusedError(error.message, { cause: error });
       }
-      throw new RedisAwayError(true, error);
+      throw new RegistryAwayError(true, error);
     } finally {
       timer.cancel();
     }
@@ -110,11 +93,6 @@ export class RedisConnection {
     timeoutMs?: number,
   ): Promise<T> {
     return this.call<T>((client) => client.eval(text, keys.length, ...keys, ...values), timeoutMs);
-  }
-
-  /** Drops the connection; a new one is made. */
-  reset(): void {
-    this.#client.disconnect(true);
   }
 
   close(): void {

@@ -17,6 +17,14 @@ export class RedisKeys {
   readonly topicNames: string;
   /** List of JSON, the oldest first. */
   readonly deletedTopics: string;
+  /** Which Redis process founded or rebuilt the cluster: its run id. */
+  readonly confirmation: string;
+  /** The rebuild that is under way: `<number> <id> <run id>`. */
+  readonly rebuild: string;
+  /** Hash of JSON by broker id: what the brokers brought to that rebuild. */
+  readonly rebuildViews: string;
+  /** Set of broker ids, made by an operator: a rebuild does not wait for these. */
+  readonly givenUp: string;
   readonly #prefix: string;
 
   /** @param clusterId without braces */
@@ -30,6 +38,10 @@ export class RedisKeys {
     this.brokerIds = `${prefix}brokers:ids`;
     this.topicNames = `${prefix}brokers:topics`;
     this.deletedTopics = `${prefix}deleted-topics`;
+    this.confirmation = `${prefix}confirmed-by`;
+    this.rebuild = `${prefix}rebuild`;
+    this.rebuildViews = `${prefix}rebuild:views`;
+    this.givenUp = `${prefix}rebuild:given-up`;
   }
 
   broker(id: number): string {
@@ -39,6 +51,11 @@ export class RedisKeys {
   /** What the broker last renewed its lease with: `<broker epoch> <renewal>`. */
   lease(id: number): string {
     return `${this.#prefix}brokers:leases:${id}`;
+  }
+
+  /** Up to which version the broker has commits on its disk. */
+  journaled(id: number): string {
+    return `${this.#prefix}brokers:journaled:${id}`;
   }
 
   topic(name: string): string {

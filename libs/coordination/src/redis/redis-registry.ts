@@ -1,19 +1,39 @@
-/** What a store asks of Redis: each method is one script or command. */
+/**
+ * A registry in Redis: each method is one script or command, on keys that people can read (see
+ * redis-keys.ts). Two connections: one waits for changes, the other does everything else.
+ */
 import { type ClusterState, EMPTY_CLUSTER, type MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../coordination-store.js';
-import type { MetadataChange } from '../metadata.js';
-import type { RedisConnection } from './redis-connection.js';
-import type { RedisKeys } from './redis-keys.js';
+import type {
+  ClusterDocument,
+  CommitName,
+  CommitReply,
+  RebuildRound,
+  RebuildView,
+  RegisteredCluster,
+  Registry,
+  RegistrySnapshot,
+} from '../registry/registry.js';
+import { type StateDocument, stateDocument, stateOf } from '../state-document.js';
+import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import { RedisKeys } from './redis-keys.js';
 import {
   commitOf,
+  parseVersion,
+  type RedisWrite,
   type SnapshotReply,
   type StreamEntry,
   stateOfSnapshot,
+  wholeOf,
   writesOf,
 } from './registry-codec.js';
 import {
+  BEGIN_REBUILD_SCRIPT,
   COMMIT_SCRIPT,
   FOUND_CLUSTER_SCRIPT,
+  INSTALL_REBUILT_SCRIPT,
+  PUBLISH_VIEW_SCRIPT,
+  READ_REBUILD_SCRIPT,
   RENEW_LEASE_SCRIPT,
   SNAPSHOT_SCRIPT,
 } from './scripts.js';
@@ -21,69 +41,120 @@ import {
 /** Commits that brokers which were away can catch up with; beyond they read everything. */
 const STREAM_LENGTH = 10_000;
 const COMMITS_A_READ = 200;
+const CALL_TIMEOUT_MS = 1000;
+/** The longest wait for changes. */
+const WAIT_MS_MAX = 5000;
 
-/** Version of what stands in Redis. A later one that cannot be read by this program has a higher number. */
-export const PROTOCOL_VERSION = 1;
-
-/** The value of the cluster's key. */
-export interface ClusterDocument {
-  readonly uuid: string;
-  readonly protocol_version: number;
-  /** Random, of the founding or the last rebuild. */
-  readonly incarnation: string;
+interface ViewDocument {
+  readonly broker_id: number;
+  readonly data_dir_uuid: string;
+  readonly broker_epoch: number;
+  readonly state: StateDocument;
 }
 
-/** A cluster's document, and its text as it stands in Redis: scripts compare that. */
-export interface RegisteredCluster {
-  readonly document: ClusterDocument;
-  readonly text: string;
+type RebuildReply = [number: string, id: string, views: string[]] | null;
+
+export interface RedisRegistryOptions
+  extends Pick<RedisConnectionOptions, 'endpoint' | 'random' | 'scheduler' | 'logger'> {
+  readonly clusterId: string;
+  readonly brokerId: number;
 }
 
-export interface RegistrySnapshot {
-  readonly cluster: RegisteredCluster;
-  readonly state: ClusterState;
-  /** Change id of the version that was asked for; null when the stream has it no more. */
-  readonly knownChangeId: string | null;
-}
-
-export type CommitReply =
-  | { readonly kind: 'committed' }
-  /** The key of the cluster is gone, or another cluster's or incarnation's. */
-  | { readonly kind: 'other-cluster' }
-  | {
-      readonly kind: 'conflict';
-      /** `<version> <change id>`; empty when there is none. */
-      readonly newest: string;
-      /** The first of the commits that came meanwhile, as far as Redis has them. */
-      readonly missed: readonly MetadataCommit[];
-    };
-
-export class RedisRegistry {
+export class RedisRegistry implements Registry {
   readonly #keys: RedisKeys;
   readonly #commands: RedisConnection;
   readonly #follower: RedisConnection;
+  #listener: Parameters<Registry['listen']>[0] | undefined;
 
-  /** @param follower the connection that waits for changes */
-  constructor(keys: RedisKeys, commands: RedisConnection, follower: RedisConnection) {
-    this.#keys = keys;
-    this.#commands = commands;
-    this.#follower = follower;
+  constructor(options: RedisRegistryOptions) {
+    const { clusterId, brokerId } = options;
+    this.#keys = new RedisKeys(clusterId);
+    const connect = (purpose: string, callTimeoutMs: number): RedisConnection =>
+      new RedisConnection({
+        ...options,
+        callTimeoutMs,
+        name: `sluice-${clusterId}-${brokerId}-${purpose}`,
+        onReady: () => {
+          if (this.isReady) this.#listener?.onReady();
+        },
+        onLost: () => this.#listener?.onLost(),
+      });
+    this.#commands = connect('commands', CALL_TIMEOUT_MS);
+    this.#follower = connect('changes', WAIT_MS_MAX + CALL_TIMEOUT_MS);
   }
 
-  /** @param before what the commit was decided on */
+  get isReady(): boolean {
+    return this.#commands.isReady && this.#follower.isReady;
+  }
+
+  get lastError(): unknown {
+    return this.#commands.lastError ?? this.#follower.lastError;
+  }
+
+  /** For questions that are not about the metadata. */
+  get connection(): RedisConnection {
+    return this.#commands;
+  }
+
+  listen(listener: { readonly onReady: () => void; readonly onLost: () => void }): void {
+    this.#listener = listener;
+  }
+
+  async cluster(): Promise<RegisteredCluster | undefined> {
+    const text = await this.#get(this.#keys.cluster);
+    return text === null ? undefined : registered(text);
+  }
+
+  async found(
+    document: ClusterDocument,
+    state: ClusterState,
+  ): Promise<RegisteredCluster | undefined> {
+    const { cluster, version, changes, confirmation, rebuild } = this.#keys;
+    const text = await this.#commit<string | null>(
+      FOUND_CLUSTER_SCRIPT,
+      [cluster, version, changes, confirmation, rebuild],
+      [JSON.stringify(document), versionText(state)],
+      writesOf(this.#keys, EMPTY_CLUSTER, wholeOf(state)),
+    );
+    return text === null ? undefined : registered(text);
+  }
+
+  async snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
+    const keys = this.#keys;
+    const reply = await this.#commands.script<SnapshotReply>(
+      SNAPSHOT_SCRIPT,
+      [
+        keys.cluster,
+        keys.version,
+        keys.changes,
+        keys.controller,
+        keys.brokerIds,
+        keys.topicNames,
+        keys.deletedTopics,
+        keys.confirmation,
+      ],
+      [String(knownVersion)],
+    );
+    const [text, , , , , , knownChangeId, isConfirmed] = reply;
+    if (text === null) return undefined;
+    return {
+      cluster: registered(text),
+      isConfirmed: isConfirmed === 1,
+      state: stateOfSnapshot(reply),
+      knownChangeId,
+    };
+  }
+
   async commit(
     cluster: RegisteredCluster,
     before: ClusterState,
     commit: MetadataCommit,
     timeoutMs: number,
   ): Promise<CommitReply> {
-    const { cluster: clusterKey, version, changes } = this.#keys;
-    const writes = writesOf(this.#keys, before, commit.changes);
-    const [kind, newest = '', missed = []] = await this.#commands.script<
-      [CommitReply['kind'], string?, StreamEntry[]?]
-    >(
+    const { cluster: clusterKey, version, changes, confirmation } = this.#keys;
+    const [kind, missed = []] = await this.#commit<[CommitReply['kind'], StreamEntry[]?]>(
       COMMIT_SCRIPT,
-      [clusterKey, version, changes, ...writes.map(({ key }) => key)],
+      [clusterKey, version, changes, confirmation],
       [
         cluster.text,
         String(before.version),
@@ -93,110 +164,187 @@ export class RedisRegistry {
         JSON.stringify(commit.changes),
         String(STREAM_LENGTH),
         String(COMMITS_A_READ),
-        ...writes.flatMap(({ verb, value }) => [verb, value]),
       ],
+      writesOf(this.#keys, before, commit.changes),
       timeoutMs,
     );
-    return kind === 'conflict' ? { kind, newest, missed: missed.map(commitOf) } : { kind };
+    return kind === 'conflict' ? { kind, missed: missed.map(commitOf) } : { kind };
   }
 
-  /** The cluster that Redis has; undefined when it has none. */
-  async cluster(): Promise<RegisteredCluster | undefined> {
-    const text = await this.#commands.call<string | null>((client) =>
-      client.get(this.#keys.cluster),
-    );
-    return text === null ? undefined : registered(text);
+  async newest(): Promise<CommitName | undefined> {
+    const text = await this.#get(this.#keys.version);
+    return text === null ? undefined : parseVersion(text);
   }
 
-  /**
-   * Founds a cluster that has this state, unless there is one.
-   * @returns the one that is there now
-   */
-  async found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster> {
-    const { cluster, version, changes } = this.#keys;
-    const writes = writesOf(this.#keys, EMPTY_CLUSTER, wholeOf(state));
-    const text = await this.#commands.script<string>(
-      FOUND_CLUSTER_SCRIPT,
-      [cluster, version, changes, ...writes.map(({ key }) => key)],
-      [
-        JSON.stringify(document),
-        `${state.version} ${state.changeId}`,
-        ...writes.flatMap(({ verb, value }) => [verb, value]),
-      ],
-    );
-    return registered(text);
-  }
-
-  /**
-   * Everything at one moment; undefined when Redis has no cluster.
-   * @param knownVersion whose change id is asked for
-   * @throws IncompleteRegistryError
-   */
-  async snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
-    const { cluster, version, changes, controller, brokerIds, topicNames, deletedTopics } =
-      this.#keys;
-    const reply = await this.#commands.script<SnapshotReply>(
-      SNAPSHOT_SCRIPT,
-      [cluster, version, changes, controller, brokerIds, topicNames, deletedTopics],
-      [String(knownVersion)],
-    );
-    const [text, , , , , , knownChangeId] = reply;
-    if (text === null) return undefined;
-    return { cluster: registered(text), state: stateOfSnapshot(reply), knownChangeId };
-  }
-
-  /** Waits for commits after a version; none when none came in that time. */
   async nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]> {
+    const after = `${version}-0`;
+    const block = Math.min(waitMs, WAIT_MS_MAX);
     const streams = await this.#follower.call<[string, StreamEntry[]][] | null>((client) =>
-      client.xread(
-        'COUNT',
-        COMMITS_A_READ,
-        'BLOCK',
-        waitMs,
-        'STREAMS',
-        this.#keys.changes,
-        `${version}-0`,
-      ),
+      client.xread('COUNT', COMMITS_A_READ, 'BLOCK', block, 'STREAMS', this.#keys.changes, after),
     );
     return streams?.[0]?.[1].map(commitOf) ?? [];
   }
 
-  /** `<version> <change id>`; null when there is none. */
-  newest(): Promise<string | null> {
-    return this.#commands.call((client) => client.get(this.#keys.version));
-  }
-
-  /** @returns whether it was renewed (false: a later process has the broker id), and as `newest` */
   async renewLease(
     { brokerId, brokerEpoch }: BrokerLease,
     renewal: string,
     timeoutMs: number,
-  ): Promise<{ isRenewed: boolean; newest: string | null }> {
+  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
     const [isRenewed, newest] = await this.#commands.script<[number, string | null]>(
       RENEW_LEASE_SCRIPT,
       [this.#keys.lease(brokerId), this.#keys.version],
       [String(brokerEpoch), renewal],
       timeoutMs,
     );
-    return { isRenewed: isRenewed === 1, newest };
+    return {
+      isRenewed: isRenewed === 1,
+      newest: newest === null ? undefined : parseVersion(newest),
+    };
   }
 
-  async leases(
-    brokerIds: readonly number[],
-    timeoutMs: number,
-  ): Promise<ReadonlyMap<number, string>> {
-    if (brokerIds.length === 0) return new Map();
-    const keys = brokerIds.map((id) => this.#keys.lease(id));
-    const values = await this.#commands.call<(string | null)[]>(
-      (client) => client.mget(...keys),
+  leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {
+    return this.#ofBrokers(brokerIds, (id) => this.#keys.lease(id), timeoutMs);
+  }
+
+  async publishJournaled(brokerId: number, version: number): Promise<void> {
+    const key = this.#keys.journaled(brokerId);
+    await this.#commands.call((client) => client.set(key, String(version)));
+  }
+
+  async journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const texts = await this.#ofBrokers(brokerIds, (id) => this.#keys.journaled(id));
+    return new Map(Array.from(texts, ([id, text]) => [id, Number(text)]));
+  }
+
+  async confirmedBy(): Promise<string | undefined> {
+    return (await this.#get(this.#keys.confirmation)) ?? undefined;
+  }
+
+  async rebuildRound(): Promise<RebuildRound | undefined> {
+    const reply = await this.#readRebuild();
+    return reply === null ? undefined : { number: Number(reply[0]), id: reply[1] };
+  }
+
+  async beginRebuild(
+    before: RebuildRound | undefined,
+    confirmedBefore: string | undefined,
+    round: RebuildRound,
+  ): Promise<void> {
+    const { rebuild, rebuildViews, confirmation } = this.#keys;
+    await this.#commands.script(
+      BEGIN_REBUILD_SCRIPT,
+      [rebuild, rebuildViews, confirmation],
+      [before === undefined ? '' : roundText(before), confirmedBefore ?? '', roundText(round)],
+    );
+  }
+
+  async publishView(round: RebuildRound, view: RebuildView): Promise<void> {
+    const document: ViewDocument = {
+      broker_id: view.brokerId,
+      data_dir_uuid: view.dataDirUuid,
+      broker_epoch: view.brokerEpoch,
+      state: stateDocument(view.state),
+    };
+    const { rebuild, rebuildViews } = this.#keys;
+    await this.#commands.script(
+      PUBLISH_VIEW_SCRIPT,
+      [rebuild, rebuildViews],
+      [roundText(round), String(view.brokerId), JSON.stringify(document)],
+    );
+  }
+
+  async views(round: RebuildRound): Promise<readonly RebuildView[]> {
+    const reply = await this.#readRebuild();
+    if (reply?.[1] !== round.id) return [];
+    return reply[2].map((text) => {
+      const document = JSON.parse(text) as ViewDocument;
+      return {
+        brokerId: document.broker_id,
+        dataDirUuid: document.data_dir_uuid,
+        brokerEpoch: document.broker_epoch,
+        state: stateOf(document.state),
+      };
+    });
+  }
+
+  async givenUpBrokers(): Promise<readonly number[]> {
+    const ids = await this.#commands.call<string[]>((client) =>
+      client.smembers(this.#keys.givenUp),
+    );
+    return ids.map(Number);
+  }
+
+  async installRebuilt(
+    round: RebuildRound,
+    document: ClusterDocument,
+    state: ClusterState,
+  ): Promise<void> {
+    const keys = this.#keys;
+    await this.#commit(
+      INSTALL_REBUILT_SCRIPT,
+      [
+        keys.cluster,
+        keys.version,
+        keys.changes,
+        keys.confirmation,
+        keys.rebuild,
+        keys.rebuildViews,
+        keys.brokerIds,
+        keys.topicNames,
+        keys.deletedTopics,
+        keys.controller,
+      ],
+      [roundText(round), JSON.stringify(document), versionText(state)],
+      writesOf(keys, EMPTY_CLUSTER, wholeOf(state)),
+    );
+  }
+
+  close(): void {
+    this.#commands.close();
+    this.#follower.close();
+  }
+
+  /** Runs a script that ends with `apply_writes`: each write has a key, a verb and a value. */
+  #commit<T>(
+    script: string,
+    keys: readonly string[],
+    values: readonly string[],
+    writes: readonly RedisWrite[],
+    timeoutMs?: number,
+  ): Promise<T> {
+    return this.#commands.script<T>(
+      script,
+      [...keys, ...writes.map(({ key }) => key)],
+      [...values, ...writes.flatMap(({ verb, value }) => [verb, value])],
       timeoutMs,
     );
-    const leases = new Map<number, string>();
+  }
+
+  #readRebuild(): Promise<RebuildReply> {
+    const { rebuild, rebuildViews } = this.#keys;
+    return this.#commands.script<RebuildReply>(READ_REBUILD_SCRIPT, [rebuild, rebuildViews], []);
+  }
+
+  #get(key: string): Promise<string | null> {
+    return this.#commands.call<string | null>((client) => client.get(key));
+  }
+
+  async #ofBrokers(
+    brokerIds: readonly number[],
+    keyOf: (id: number) => string,
+    timeoutMs?: number,
+  ): Promise<ReadonlyMap<number, string>> {
+    const found = new Map<number, string>();
+    if (brokerIds.length === 0) return found;
+    const values = await this.#commands.call<(string | null)[]>(
+      (client) => client.mget(...brokerIds.map(keyOf)),
+      timeoutMs,
+    );
     for (const [at, id] of brokerIds.entries()) {
       const value = values[at];
-      if (value !== null && value !== undefined) leases.set(id, value);
+      if (value !== null && value !== undefined) found.set(id, value);
     }
-    return leases;
+    return found;
   }
 }
 
@@ -204,14 +352,10 @@ function registered(text: string): RegisteredCluster {
   return { document: JSON.parse(text) as ClusterDocument, text };
 }
 
-/** The changes that make this state of an empty one. */
-function wholeOf(state: ClusterState): MetadataChange[] {
-  const { brokers, controller, topics, deletedTopics } = state;
-  return [
-    ...Array.from(brokers.values(), (broker) => ({ kind: 'broker' as const, broker })),
-    ...(controller === null ? [] : [{ kind: 'controller' as const, controller }]),
-    // Before the topics: one of them may have the name of one that was deleted.
-    ...Array.from(deletedTopics.values(), (topic) => ({ kind: 'topic-deleted' as const, topic })),
-    ...Array.from(topics.values(), (topic) => ({ kind: 'topic' as const, topic })),
-  ];
+function versionText({ version, changeId }: CommitName): string {
+  return `${version} ${changeId}`;
+}
+
+function roundText({ number, id }: RebuildRound): string {
+  return `${number} ${id}`;
 }

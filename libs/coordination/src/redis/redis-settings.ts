@@ -1,5 +1,6 @@
 import type { Logger } from '#runtime';
-import { type RedisConnection, RedisRefusedError } from './redis-connection.js';
+import { RegistryRefusedError } from '../registry/registry.js';
+import type { RedisConnection } from './redis-connection.js';
 
 /**
  * Warns when Redis may forget the metadata: it evicts keys, or writes nothing to disk. Only the node that
@@ -36,7 +37,7 @@ async function savePoints(connection: RedisConnection): Promise<string | undefin
     return setting[1];
   } catch (error) {
     // Hosted ones have no CONFIG.
-    if (error instanceof RedisRefusedError) return undefined;
+    if (error instanceof RegistryRefusedError) return undefined;
     throw error;
   }
 }

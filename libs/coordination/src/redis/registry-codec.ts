@@ -1,5 +1,5 @@
 /** Metadata as Redis keeps it: commits of the stream, a key for each thing that people look at. */
-import { assertNever } from '#runtime';
+import { AssertionError, assertNever } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type {
   ControllerMetadata,
@@ -8,6 +8,7 @@ import type {
   PartitionMetadata,
   TopicMetadata,
 } from '../metadata.js';
+import { type CommitName, IncompleteRegistryError } from '../registry/registry.js';
 import {
   type BrokerDocument,
   brokerDocument,
@@ -37,6 +38,7 @@ export type SnapshotReply = [
   topics: (string | null | (string | null)[])[],
   deletedTopics: string[],
   knownChangeId: string | null,
+  isConfirmed: 0 | 1,
 ];
 
 /** A topic beside its partitions, which have keys of their own. */
@@ -46,11 +48,6 @@ interface TopicDocument {
   readonly configs: TopicMetadata['configs'];
   /** How many. */
   readonly partitions: number;
-}
-
-/** Redis lacks values that belong together: some of its keys were removed or never came back. */
-export class IncompleteRegistryError extends Error {
-  override readonly name = 'IncompleteRegistryError';
 }
 
 /** The writes that make the keys say what these changes made of `before`. */
@@ -70,7 +67,7 @@ export function writesOf(
       case 'broker-removed':
         return [
           write('remove', keys.brokerIds, String(change.id)),
-          ...[keys.broker(change.id), keys.lease(change.id)].map((key) => write('delete', key)),
+          ...brokerKeys(keys, change.id).map((key) => write('delete', key)),
         ];
       case 'controller':
         if (change.controller === null) return [write('delete', keys.controller)];
@@ -94,6 +91,8 @@ export function writesOf(
           write('append', keys.deletedTopics, JSON.stringify(change.topic)),
         ];
       }
+      case 'topic-forgotten':
+        throw new AssertionError('that a topic was forgotten is never committed');
       default:
         return assertNever(change, 'a change of metadata');
     }
@@ -112,7 +111,7 @@ export function commitOf([id, fields]: StreamEntry): MetadataCommit {
 }
 
 /** `<version> <change id>`, taken apart. */
-export function parseVersion(text: string): { version: number; changeId: string } {
+export function parseVersion(text: string): CommitName {
   const space = text.indexOf(' ');
   return { version: Number(text.slice(0, space)), changeId: text.slice(space + 1) };
 }
@@ -180,6 +179,10 @@ function partitionWrite(
   return set(keys.partition(topic, partition), JSON.stringify(partitionDocument(state)));
 }
 
+function brokerKeys(keys: RedisKeys, id: number): string[] {
+  return [keys.broker(id), keys.lease(id), keys.journaled(id)];
+}
+
 function set(key: string, value: string): RedisWrite {
   return write('set', key, value);
 }
@@ -199,4 +202,16 @@ function inGroupsOf<T>(size: number, items: readonly T[]): T[][] {
   const groups: T[][] = [];
   for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
   return groups;
+}
+
+/** The changes that make this state of an empty one. */
+export function wholeOf(state: ClusterState): MetadataChange[] {
+  const { brokers, controller, topics, deletedTopics } = state;
+  return [
+    ...Array.from(brokers.values(), (broker) => ({ kind: 'broker' as const, broker })),
+    ...(controller === null ? [] : [{ kind: 'controller' as const, controller }]),
+    // Before the topics: one of them may have the name of one that was deleted.
+    ...Array.from(deletedTopics.values(), (topic) => ({ kind: 'topic-deleted' as const, topic })),
+    ...Array.from(topics.values(), (topic) => ({ kind: 'topic' as const, topic })),
+  ];
 }

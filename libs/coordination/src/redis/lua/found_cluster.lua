@@ -1,19 +1,26 @@
--- Founds a cluster where there is none.
+-- Founds a cluster where there is none and nobody rebuilds one.
 --
--- KEYS  1 the cluster document   2 the version   3 the change stream   4.. one for each write
+-- KEYS  1 the cluster document   2 the version   3 the change stream   4 the confirmation
+--       5 the round of a rebuild   6.. one for each write
 -- ARGV  1 the cluster document to be   2 its first '<version> <change id>'
 --       3.. verb and value for each write
--- Returns the cluster document that is there now: the caller's, or that of who was first.
+-- Returns the cluster document that is there now: the caller's, or that of who was first; false while a
+--         rebuild is under way.
 
 local cluster, version_key, changes_key = KEYS[1], KEYS[2], KEYS[3]
+local confirmation, round = KEYS[4], KEYS[5]
 local new_cluster, version = ARGV[1], ARGV[2]
 
 local present = redis.call('GET', cluster)
 if present then
   return present
 end
+if redis.call('EXISTS', round) == 1 then
+  return false
+end
 redis.call('DEL', changes_key)
 redis.call('SET', cluster, new_cluster)
 redis.call('SET', version_key, version)
-apply_writes(4, 3)
+redis.call('SET', confirmation, this_process())
+apply_writes(6, 3)
 return new_cluster

@@ -1,8 +1,10 @@
-import type { Clock, FileSystem, Logger, Random, Scheduler } from '#runtime';
+import type { Clock, DiskReserve, FileSystem, Logger, Random, Scheduler } from '#runtime';
+import type { Registry } from './registry.js';
 
-export interface RedisStoreOptions {
-  /** See redis-url.ts. */
-  readonly url: string;
+export interface RegistryStoreOptions {
+  readonly registry: Registry;
+  /** Where the registry is, for messages. */
+  readonly place: string;
   /** 1 to 64 of the characters a-z, A-Z, 0-9, ".", "_" and "-". */
   readonly clusterId: string;
   readonly brokerId: number;
@@ -10,6 +12,8 @@ export interface RedisStoreOptions {
   /** How long a broker with an empty directory waits for others before it founds a cluster. */
   readonly leaseMs: number;
   readonly fileSystem: FileSystem;
+  /** Of the disk, for what must be written down when it is full. */
+  readonly reserve?: DiskReserve;
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly clock: Clock;

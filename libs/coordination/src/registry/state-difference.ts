@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { assert } from '#runtime';
-import type { ClusterState } from './cluster-state.js';
-import type { MetadataChange, PartitionChange, TopicMetadata } from './metadata.js';
+import type { ClusterState } from '../cluster-state.js';
+import type { MetadataChange, PartitionChange, TopicMetadata } from '../metadata.js';
+import { rebuildNumberOf } from './rebuild.js';
 
-/** A topic is gone and no deletion is on record: the state lacks something, and must not be followed. */
+/** A topic is gone, and neither a deletion nor a rebuild says why: the state lacks something. */
 export class MissingTopicError extends Error {
   override readonly name = 'MissingTopicError';
 }
@@ -11,17 +11,24 @@ export class MissingTopicError extends Error {
 /**
  * The changes that make one state of a cluster another, for listeners that missed the commits in between:
  * deletions first, then brokers, then topics.
- * @throws MissingTopicError when a topic of `before` is neither in `after` nor among its deleted ones
+ *
+ * A topic that is gone without a deletion was forgotten if there was a rebuild in between: nobody was told
+ * that it was there.
+ * @throws MissingTopicError when there was none
  */
 export function stateDifference(before: ClusterState, after: ClusterState): MetadataChange[] {
   const changes: MetadataChange[] = [];
   for (const { id, name } of before.topics.values()) {
     if (after.topics.get(name)?.id === id) continue;
     const deleted = after.deletedTopics.get(id);
-    if (deleted === undefined) {
+    if (
+      deleted === undefined &&
+      rebuildNumberOf(before.version) === rebuildNumberOf(after.version)
+    ) {
       throw new MissingTopicError(`topic "${name}" (${id}) is gone without having been deleted`);
     }
-    changes.push({ kind: 'topic-deleted', topic: deleted });
+    const kind = deleted === undefined ? 'topic-forgotten' : 'topic-deleted';
+    changes.push({ kind, topic: { name, id } });
   }
   for (const id of before.brokers.keys()) {
     if (!after.brokers.has(id)) changes.push({ kind: 'broker-removed', id });
@@ -45,10 +52,12 @@ function topicDifference(
   before: TopicMetadata | undefined,
   after: TopicMetadata,
 ): MetadataChange[] {
-  if (before === undefined || before.version !== after.version) {
+  const isSame =
+    before?.version === after.version && isDeepStrictEqual(before.configs, after.configs);
+  if (!isSame) return [{ kind: 'topic', topic: after }];
+  // A rebuild may leave a version out and give it out again.
+  if (before.partitions.length !== after.partitions.length)
     return [{ kind: 'topic', topic: after }];
-  }
-  assert(before.partitions.length === after.partitions.length, 'partitions added, same version');
   const partitions: PartitionChange[] = [];
   for (const [partition, state] of after.partitions.entries()) {
     if (!isDeepStrictEqual(before.partitions[partition], state)) {

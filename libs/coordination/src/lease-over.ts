@@ -1,0 +1,10 @@
+import { ProtocolError } from '#protocol';
+
+/** Why a process may not renew its lease any more. */
+export function leaseOver(brokerId: number): ProtocolError {
+  return new ProtocolError(
+    'BROKER_NOT_AVAILABLE',
+    `A later process has broker id ${brokerId}: the lease of this one is over.`,
+    { retriable: false },
+  );
+}

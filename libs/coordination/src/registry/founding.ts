@@ -1,0 +1,99 @@
+/** Which cluster a broker belongs to when it starts: that in the registry, or one that it founds. */
+import { ProtocolError } from '#protocol';
+import { type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
+import { DataDirError } from '../data-dir-error.js';
+import type { DataDirIdentity } from '../data-dir-identity.js';
+import { readEmbeddedState } from '../embedded/embedded-store.js';
+import type { MetadataJournal } from './metadata-journal.js';
+import { PROTOCOL_VERSION, type RegisteredCluster } from './registry.js';
+import type { RegistryStoreOptions } from './registry-store-options.js';
+
+/** How often a broker that waits to found a cluster looks whether another one did, in a lease. */
+const LOOKS_A_LEASE = 10;
+
+/**
+ * The UUID of the cluster in the registry, which must be the data directory's where that has one.
+ *
+ * Where the registry has none: an empty directory founds a cluster after it waited one lease for others; a
+ * directory of a broker that was alone founds the cluster and brings its topics; any other is of a
+ * cluster that was there, and is to be rebuilt.
+ * @throws DataDirError when the directory is another cluster's; ProtocolError BROKER_NOT_AVAILABLE when
+ *   the directory is empty and others rebuild; RegistryAwayError, RegistryRefusedError
+ */
+export async function findCluster(
+  identity: DataDirIdentity | undefined,
+  journal: MetadataJournal,
+  options: RegistryStoreOptions,
+): Promise<string> {
+  const { registry, random, fileSystem, dataDir } = options;
+  const present = await registry.cluster();
+  if (present !== undefined) return assertOwn(present, identity, options);
+  if (identity === undefined) {
+    const founded = await waitForOthers(options);
+    if (founded !== undefined) return assertOwn(founded, undefined, options);
+    return assertOwn(await found(random.uuid(), EMPTY_CLUSTER, options), undefined, options);
+  }
+  const state = journal.isMade ? undefined : await readEmbeddedState(fileSystem, dataDir);
+  if (state === undefined) return identity.clusterUuid;
+  return assertOwn(await found(identity.clusterUuid, state, options), identity, options);
+}
+
+async function waitForOthers({
+  registry,
+  leaseMs,
+  clock,
+  scheduler,
+  logger,
+  clusterId,
+}: RegistryStoreOptions): Promise<RegisteredCluster | undefined> {
+  logger.info({ clusterId, leaseMs }, 'Redis has no such cluster yet: waiting for other brokers');
+  const endMs = clock.monotonicMs() + leaseMs;
+  while (clock.monotonicMs() < endMs) {
+    await new Promise<void>((resolve) => scheduler.after(leaseMs / LOOKS_A_LEASE, resolve));
+    const founded = await registry.cluster();
+    if (founded !== undefined) return founded;
+  }
+  return undefined;
+}
+
+async function found(
+  uuid: string,
+  state: ClusterState,
+  { registry, random, logger, clusterId }: RegistryStoreOptions,
+): Promise<RegisteredCluster> {
+  const document = { uuid, protocol_version: PROTOCOL_VERSION, incarnation: random.uuid() };
+  const cluster = await registry.found(document, state);
+  if (cluster === undefined) {
+    throw new ProtocolError(
+      'BROKER_NOT_AVAILABLE',
+      `Other brokers rebuild cluster "${clusterId}" just now: this one has to wait for them.`,
+    );
+  }
+  const isOurs = cluster.document.incarnation === document.incarnation;
+  logger.info(
+    { clusterId, clusterUuid: cluster.document.uuid, topics: state.topics.size },
+    isOurs ? 'founded the cluster' : 'another broker founded the cluster',
+  );
+  return cluster;
+}
+
+function assertOwn(
+  cluster: RegisteredCluster,
+  identity: DataDirIdentity | undefined,
+  { dataDir, clusterId, place }: RegistryStoreOptions,
+): string {
+  const { uuid, protocol_version: protocolVersion } = cluster.document;
+  if (protocolVersion > PROTOCOL_VERSION) {
+    throw new DataDirError(
+      'newer-format',
+      `Redis (${place}) has cluster "${clusterId}" in protocol version ${protocolVersion}, ` +
+        `this program knows ${PROTOCOL_VERSION}.`,
+    );
+  }
+  if (identity === undefined || identity.clusterUuid === uuid) return uuid;
+  throw new DataDirError(
+    'foreign',
+    `${dataDir} belongs to another cluster "${clusterId}" (${identity.clusterUuid}) ` +
+      `than the one in Redis (${place}: ${uuid}).`,
+  );
+}

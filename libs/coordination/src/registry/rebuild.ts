@@ -1,0 +1,165 @@
+/**
+ * Rebuilding a registry that lost commits, or everything, from what the brokers have on their disks.
+ *
+ * Why nothing that counted is lost: a commit counts (it was answered, or a high watermark rested on it)
+ * once enough members have it on disk: a majority of them where it is about topics, and of a partition's
+ * replicas all that are in sync. A rebuild needs a majority of the members, and of each partition's
+ * replicas so many (RF - min.insync.replicas + 1) that every possible ISR has one among them. So
+ * the newest of what they bring has every commit that counted. Versions of a rebuild begin above
+ * all that were given out before, as do its epochs, and every member that takes part writes its
+ * number down first, so that two rebuilds never have the same.
+ */
+import { parseTopicConfig } from '#protocol';
+import type { Random } from '#runtime';
+import type { ClusterState } from '../cluster-state.js';
+import type {
+  BrokerRegistration,
+  DeletedTopic,
+  PartitionMetadata,
+  TopicMetadata,
+} from '../metadata.js';
+import type { RebuildView } from './registry.js';
+
+/** Versions that one rebuild leaves for the commits before the next one. */
+const VERSIONS_PER_REBUILD = 2 ** 32;
+
+/** Number of the last rebuild before a version. */
+export function rebuildNumberOf(version: number): number {
+  return Math.floor(version / VERSIONS_PER_REBUILD);
+}
+
+export interface RebuildInput {
+  /** Of the round; above those of all rebuilds that the views know. */
+  readonly number: number;
+  readonly views: readonly RebuildView[];
+  /** What the registry still has; undefined when that is nothing whole. */
+  readonly remains: ClusterState | undefined;
+  /** Members that an operator has given up: their disks are lost, nobody waits for them. */
+  readonly givenUp: readonly number[];
+  readonly random: Random;
+}
+
+export type RebuildOutcome =
+  | { readonly kind: 'rebuilt'; readonly state: ClusterState }
+  /** More members have to come. */
+  | { readonly kind: 'waiting'; readonly for: string };
+
+export function rebuiltState(input: RebuildInput): RebuildOutcome {
+  const { number, views, remains, random } = input;
+  const states = views.map(({ state }) => state);
+  if (remains !== undefined) states.push(remains);
+  const newest = states.reduce((best, state) => (state.version > best.version ? state : best));
+  const voters = votersOf(input, newest);
+  const lacking = lackingVoters(input, newest, voters);
+  if (lacking !== undefined) return { kind: 'waiting', for: lacking };
+  const deletedTopics = tombstonesOf(states);
+  const topics = new Map<string, TopicMetadata>();
+  for (const topic of newest.topics.values()) {
+    if (deletedTopics.has(topic.id)) continue;
+    topics.set(topic.name, rebuiltTopic(topic, states, newest, voters, random));
+  }
+  return {
+    kind: 'rebuilt',
+    state: {
+      version: number * VERSIONS_PER_REBUILD,
+      changeId: random.uuid(),
+      controller: newest.controller,
+      brokers: rebuiltBrokers(newest, voters),
+      topics,
+      deletedTopics,
+    },
+  };
+}
+
+/** Views by broker id of those members whose registered disk it is that speaks. */
+function votersOf(
+  { views, givenUp }: RebuildInput,
+  newest: ClusterState,
+): ReadonlyMap<number, RebuildView> {
+  const voters = views.filter(({ brokerId, dataDirUuid }) => {
+    const registered = newest.brokers.get(brokerId);
+    return registered?.dataDirUuid === dataDirUuid && !givenUp.includes(brokerId);
+  });
+  return new Map(voters.map((view) => [view.brokerId, view]));
+}
+
+/** Of whom more are needed; undefined: enough are there. */
+function lackingVoters(
+  { givenUp }: RebuildInput,
+  newest: ClusterState,
+  voters: ReadonlyMap<number, RebuildView>,
+): string | undefined {
+  const members = [...newest.brokers.keys()].filter((id) => !givenUp.includes(id));
+  const absent = members.filter((id) => !voters.has(id));
+  if (voters.size < Math.min(members.length, Math.floor(members.length / 2) + 1)) {
+    return `a majority of the brokers ${members.join(', ')}: ${absent.join(', ')} have not come`;
+  }
+  for (const topic of newest.topics.values()) {
+    const needed = replicasNeeded(topic);
+    for (const [partition, { replicas }] of topic.partitions.entries()) {
+      const present = replicas.filter((id) => voters.has(id) || givenUp.includes(id)).length;
+      if (present >= needed || replicas.length === 1) continue;
+      const missing = replicas.filter((id) => absent.includes(id));
+      return (
+        `${needed} of the replicas ${replicas.join(', ')} of partition ${partition} of topic ` +
+        `"${topic.name}": ${missing.join(', ')} have not come`
+      );
+    }
+  }
+  return undefined;
+}
+
+/**
+ * So many replicas have one of every ISR that could acknowledge. A sole replica is not waited for: who
+ * leads depends on nobody else.
+ */
+function replicasNeeded({ configs, partitions }: TopicMetadata): number {
+  const replicationFactor = partitions[0]?.replicas.length ?? 1;
+  const minInsyncReplicas = parseTopicConfig(configs, replicationFactor)['min.insync.replicas'];
+  return Math.max(1, replicationFactor - minInsyncReplicas + 1);
+}
+
+function rebuiltTopic(
+  topic: TopicMetadata,
+  states: readonly ClusterState[],
+  newest: ClusterState,
+  voters: ReadonlyMap<number, RebuildView>,
+  random: Random,
+): TopicMetadata {
+  const partitions = topic.partitions.map((partition, number): PartitionMetadata => {
+    const known = states.flatMap((state) => {
+      const same = state.topics.get(topic.name);
+      return same?.id === topic.id ? (same.partitions[number] ?? []) : [];
+    });
+    const partitionEpoch = Math.max(...known.map((one) => one.partitionEpoch)) + 1;
+    const isRunning = (id: number): boolean =>
+      voters.has(id) && newest.brokers.get(id)?.brokerEpoch === voters.get(id)?.brokerEpoch;
+    // Its process is here, and nobody was elected after it.
+    if (partition.leader !== null && isRunning(partition.leader)) {
+      return { ...partition, partitionEpoch };
+    }
+    const inSync = partition.replicas.filter((id) => partition.isr.includes(id) && voters.has(id));
+    const leader = inSync.find(isRunning) ?? inSync[0] ?? null;
+    const leaderEpoch = Math.max(...known.map((one) => one.leaderEpoch)) + 1;
+    return { ...partition, leader, leaderEpoch, electionId: random.uuid(), partitionEpoch };
+  });
+  return { ...topic, partitions };
+}
+
+/** Whoever has come is alive; of the others the controller will see. */
+function rebuiltBrokers(
+  { brokers }: ClusterState,
+  voters: ReadonlyMap<number, RebuildView>,
+): Map<number, BrokerRegistration> {
+  const rebuilt = new Map<number, BrokerRegistration>();
+  for (const broker of brokers.values()) {
+    rebuilt.set(broker.id, voters.has(broker.id) ? { ...broker, alive: true } : broker);
+  }
+  return rebuilt;
+}
+
+/** A deletion that anybody knows of was made: it beats whatever others know of that topic id. */
+function tombstonesOf(states: readonly ClusterState[]): Map<string, DeletedTopic> {
+  const oldestFirst = states.toSorted((one, other) => one.version - other.version);
+  return new Map(oldestFirst.flatMap(({ deletedTopics }) => [...deletedTopics]));
+}

@@ -1,0 +1,322 @@
+/**
+ * Coordination of several brokers through a registry: see registry.ts.
+ *
+ * Every update is one compare-and-set in the registry. Reads answer from memory, which RegistryFollower
+ * keeps current and the journal keeps on disk. While the registry is away, or is being rebuilt, reads go
+ * on and updates fail within two seconds.
+ *
+ * Updates may overlap: they are decided and committed one after the other, each in its own time.
+ */
+import { ProtocolError } from '#protocol';
+import { SerialQueue } from '#runtime';
+import { applyCommit, type ClusterState, type MetadataCommit } from '../cluster-state.js';
+import type {
+  BrokerLease,
+  CoordinationStore,
+  Decision,
+  MetadataListener,
+} from '../coordination-store.js';
+import {
+  assertOwnDataDir,
+  type DataDirIdentity,
+  openIdentity,
+  readIdentity,
+} from '../data-dir-identity.js';
+import { leaseOver } from '../lease-over.js';
+import { findCluster } from './founding.js';
+import { KnownState } from './known-state.js';
+import { MetadataJournal } from './metadata-journal.js';
+import { Rebuilder } from './rebuilder.js';
+import { type CommitReply, RegistryAwayError, RegistryRefusedError } from './registry.js';
+import { RegistryFollower } from './registry-follower.js';
+import type { RegistryStoreOptions } from './registry-store-options.js';
+
+/** An update is answered within two seconds: what is left is for the answer's own way. */
+const UPDATE_TIMEOUT_MS = 1800;
+const CALL_TIMEOUT_MS = 1000;
+const OPEN_TIMEOUT_MS = 2000;
+/** Between attempts of a commit that the registry refused. */
+const REFUSED_DELAY_MS = 100;
+/** Between looks at how far the members' journals are. */
+const JOURNALED_LOOK_MS = 20;
+
+export class RegistryStore implements CoordinationStore {
+  readonly kind = 'redis';
+  readonly clusterId: string;
+  readonly clusterUuid: string;
+  readonly dataDirUuid: string;
+  readonly #options: RegistryStoreOptions;
+  readonly #journal: MetadataJournal;
+  readonly #known: KnownState;
+  readonly #follower: RegistryFollower;
+  readonly #updates = new SerialQueue();
+  #renewals = 0;
+  /** Of this process, as its newest renewal says. */
+  #brokerEpoch = 0;
+  #isClosed = false;
+
+  private constructor(
+    options: RegistryStoreOptions,
+    identity: DataDirIdentity,
+    journal: MetadataJournal,
+  ) {
+    const { clusterId, clusterUuid, dataDirUuid } = identity;
+    this.clusterId = clusterId;
+    this.clusterUuid = clusterUuid;
+    this.dataDirUuid = dataDirUuid;
+    this.#options = options;
+    this.#journal = journal;
+    this.#known = new KnownState({
+      ...options,
+      journal,
+      onJournaled: (version) => this.#publishJournaled(version),
+    });
+    const rebuilder = new Rebuilder({
+      ...options,
+      known: this.#known,
+      journal,
+      clusterUuid,
+      dataDirUuid,
+      brokerEpoch: () => this.#brokerEpoch,
+    });
+    this.#follower = new RegistryFollower({
+      ...options,
+      known: this.#known,
+      journal,
+      rebuilder,
+      clusterUuid,
+    });
+    options.registry.listen({
+      onReady: () => {
+        this.#follower.connected();
+        this.#publishJournaled(this.#known.state.version);
+      },
+      onLost: () => this.#follower.disconnected(),
+    });
+  }
+
+  /**
+   * Opens the store of a data directory: joins the cluster in the registry, or founds one where there is
+   * none. A directory that has a cluster is opened without the registry, too: its state is the
+   * journal's until that is there.
+   * @throws DataDirError when the directory is another broker's or another cluster's, or a file of it
+   *   cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the registry
+   *   away: try again
+   */
+  static async open(options: RegistryStoreOptions): Promise<RegistryStore> {
+    const { fileSystem, dataDir, registry } = options;
+    try {
+      await fileSystem.makeDirectory(dataDir);
+      await assertOwnDataDir(options);
+      const journal = await MetadataJournal.open(options);
+      const known = await readIdentity(fileSystem, dataDir);
+      await reached(options);
+      const clusterUuid =
+        registry.isReady || known === undefined
+          ? await findCluster(known, journal, options)
+          : known.clusterUuid;
+      const identity = await openIdentity({ ...options, clusterUuid });
+      const store = new RegistryStore(options, identity, journal);
+      await store.#follower.start();
+      return store;
+    } catch (error) {
+      registry.close();
+      throw asProtocolError(error, 'failed');
+    }
+  }
+
+  get state(): ClusterState {
+    return this.#known.state;
+  }
+
+  get journaledVersion(): number {
+    return this.#known.state.version;
+  }
+
+  get isAvailable(): boolean {
+    return this.#follower.isAvailable;
+  }
+
+  update(decide: Decision): Promise<ClusterState> {
+    const deadlineMs = this.#options.clock.monotonicMs() + UPDATE_TIMEOUT_MS;
+    return this.#updates.run(() => this.#update(decide, deadlineMs));
+  }
+
+  async whenJournaled(version: number, timeoutMs: number): Promise<void> {
+    const { registry, clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    let cause: unknown;
+    while (clock.monotonicMs() < deadlineMs && !this.#isClosed) {
+      const ids = [...this.#known.state.brokers.keys()];
+      try {
+        const versions = await registry.journaledVersions(ids);
+        const journaled = ids.filter((id) => (versions.get(id) ?? -1) >= version).length;
+        if (journaled > Math.floor(ids.length / 2)) return;
+      } catch (error) {
+        cause = error;
+        if (asProtocolError(error, 'unknown') === error) throw error;
+      }
+      await this.#delay(JOURNALED_LOOK_MS);
+    }
+    throw new ProtocolError(
+      'BROKER_NOT_AVAILABLE',
+      "The change is made, but too few brokers have it on disk yet: the cluster's metadata may lose it.",
+      { outcome: 'unknown', cause, retryAfterMs: 1000 },
+    );
+  }
+
+  onChange(listener: MetadataListener): () => void {
+    return this.#known.onChange(listener);
+  }
+
+  async renewLease(lease: BrokerLease, timeoutMs: number): Promise<void> {
+    this.#renewals += 1;
+    this.#brokerEpoch = lease.brokerEpoch;
+    const known = this.#known.newest;
+    const answer = await this.#options.registry
+      .renewLease(lease, String(this.#renewals), Math.min(timeoutMs, CALL_TIMEOUT_MS))
+      .catch((error: unknown) => {
+        throw asProtocolError(error, 'failed');
+      });
+    // Nobody waits for that: the lease is renewed.
+    void this.#follower.check(answer.newest, known);
+    if (answer.isRenewed) return;
+    throw leaseOver(lease.brokerId);
+  }
+
+  leases(timeoutMs: number): Promise<ReadonlyMap<number, string>> {
+    const ids = [...this.#known.state.brokers.keys()];
+    return this.#options.registry
+      .leases(ids, Math.min(timeoutMs, CALL_TIMEOUT_MS))
+      .catch((error: unknown) => {
+        throw asProtocolError(error, 'failed');
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#updates.run(() => undefined);
+    this.#options.registry.close();
+    await this.#follower.close();
+    await this.#known.close();
+    await this.#journal.close();
+  }
+
+  async #update(decide: Decision, deadlineMs: number): Promise<ClusterState> {
+    for (;;) {
+      await this.#settled(deadlineMs, 'failed');
+      const before = this.#known.state;
+      const changes = decide(before);
+      if (changes.length === 0) return before;
+      const commit = {
+        version: before.version + 1,
+        changeId: this.#options.random.uuid(),
+        previousChangeId: before.changeId,
+        changes,
+      };
+      const after = applyCommit(before, commit);
+      const reply = await this.#commit(before, commit, deadlineMs);
+      if (reply.kind === 'committed') {
+        await this.#follower.takeCommits([commit]);
+        await this.#settled(deadlineMs, 'unknown');
+        // A rebuild may have come before it was on this broker's disk, and may not know it.
+        const { state } = this.#known;
+        if (state.version >= commit.version) return state.version > commit.version ? after : state;
+        throw notAvailable('unknown', undefined);
+      }
+      if (reply.kind === 'conflict') await this.#follower.takeCommits(reply.missed);
+      // It says that something changed; what it was is not among the commits that it brought.
+      if (this.#known.newest === before) await this.#follower.synchronize();
+    }
+  }
+
+  /** Waits until what is known is on disk; `outcome` is the update's when that takes too long. */
+  async #settled(deadlineMs: number, outcome: 'failed' | 'unknown'): Promise<void> {
+    if (!this.#known.isWriting) return;
+    const { clock, scheduler } = this.#options;
+    const isSettled = await new Promise<boolean>((resolve) => {
+      const leftMs = Math.max(0, deadlineMs - clock.monotonicMs());
+      const timer = scheduler.after(leftMs, () => resolve(false));
+      const settle = (): void => {
+        timer.cancel();
+        resolve(true);
+      };
+      void this.#known.settled().then(settle);
+    });
+    if (isSettled) return;
+    throw new ProtocolError(
+      'KAFKA_STORAGE_ERROR',
+      "The cluster's metadata could not be written to this broker's disk.",
+      { outcome },
+    );
+  }
+
+  /** Commits, and asks again when the reply is lost: a commit that was made once is not made twice. */
+  async #commit(
+    before: ClusterState,
+    commit: MetadataCommit,
+    deadlineMs: number,
+  ): Promise<CommitReply> {
+    const { registry, clock, logger } = this.#options;
+    let outcome: 'failed' | 'unknown' = 'failed';
+    let cause = registry.lastError;
+    while (!this.#isClosed && (await this.#follower.whenAvailable(deadlineMs))) {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      const { cluster } = this.#follower;
+      if (leftMs <= 0 || cluster === undefined) break;
+      try {
+        const timeoutMs = Math.min(leftMs, CALL_TIMEOUT_MS);
+        return await registry.commit(cluster, before, commit, timeoutMs);
+      } catch (error) {
+        cause = error;
+        if (error instanceof RegistryAwayError && error.wasSent) outcome = 'unknown';
+        else if (error instanceof RegistryRefusedError) {
+          logger.warn({ err: error }, 'Redis refused a change of the metadata');
+        } else if (!(error instanceof RegistryAwayError)) throw error;
+        await this.#delay(REFUSED_DELAY_MS);
+      }
+    }
+    throw notAvailable(outcome, cause);
+  }
+
+  #publishJournaled(version: number): void {
+    const { registry, brokerId, logger } = this.#options;
+    // An empty disk says nothing; what is not heard now is with the next reconnect.
+    if (!this.#journal.isMade || !registry.isReady) return;
+    registry.publishJournaled(brokerId, version).catch((error: unknown) => {
+      logger.debug({ err: error }, 'how far the metadata are on disk was not published');
+    });
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.scheduler.after(delayMs, resolve);
+    });
+  }
+}
+
+/** Resolves when the registry can be asked, or has not been reached for a while. */
+function reached({ registry, scheduler }: RegistryStoreOptions): Promise<void> {
+  if (registry.isReady) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = scheduler.after(OPEN_TIMEOUT_MS, resolve);
+    const onReady = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    registry.listen({ onReady, onLost: () => undefined });
+  });
+}
+
+function asProtocolError(error: unknown, outcome: 'failed' | 'unknown'): unknown {
+  const isRegistry = error instanceof RegistryAwayError || error instanceof RegistryRefusedError;
+  return isRegistry ? notAvailable(outcome, error) : error;
+}
+
+function notAvailable(outcome: 'failed' | 'unknown', cause: unknown): ProtocolError {
+  return new ProtocolError(
+    'BROKER_NOT_AVAILABLE',
+    "The cluster's metadata cannot be changed at present: Redis is away or not up to date.",
+    { outcome, cause, retryAfterMs: 1000 },
+  );
+}

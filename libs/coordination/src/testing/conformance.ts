@@ -1,0 +1,273 @@
+/**
+ * What every coordination store must do, as tests: the embedded one, the one in Redis and the fake are
+ * held to the same.
+ */
+import { describe, expect, it } from 'vitest';
+import { SystemRandom } from '#runtime';
+import type { ClusterState } from '../cluster-state.js';
+import type { CoordinationStore } from '../coordination-store.js';
+import { takeOverController } from '../decisions/controller.js';
+import { inOrder } from '../decisions/partition-changes.js';
+import { registerBroker, removeBroker } from '../decisions/registration.js';
+import { alterTopic, confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
+import type { MetadataChange } from '../metadata.js';
+
+/** How a suite gets at stores. All that were opened are closed after each test. */
+export interface StoresUnderTest {
+  /** Whether several brokers can share one cluster; else only broker 0 is opened. */
+  readonly isShared: boolean;
+  /** Opens the store of a broker, or opens it again after it was closed. */
+  open(brokerId: number): Promise<CoordinationStore>;
+  /** What becomes of a promise for which time has to pass. */
+  passing<T>(promise: Promise<T>): Promise<T>;
+  /** Resolves when `condition` holds. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+const random = new SystemRandom();
+
+/** @param stores the stores of a cluster that the running test alone has */
+export function describeCoordinationStore(name: string, stores: () => StoresUnderTest): void {
+  describe(`${name} as a coordination store`, () => {
+    describeUpdates(stores);
+    describeListeners(stores);
+    describeLeases(stores);
+    describeSharing(stores);
+  });
+}
+
+function describeUpdates(stores: () => StoresUnderTest): void {
+  it('begins with nothing, and says which cluster it is', async () => {
+    const store = await stores().open(0);
+    expect(store.state).toMatchObject({ version: 0, controller: null });
+    expect(store.state.brokers.size + store.state.topics.size).toBe(0);
+    expect(store.clusterUuid).toMatch(UUID);
+    expect(store.dataDirUuid).toMatch(UUID);
+    expect(store.isAvailable).toBe(true);
+  });
+
+  it('resolves with the state that has the changes, and shows it', async () => {
+    const store = await stores().open(0);
+    const state = await register(store, 0);
+    expect(state).toBe(store.state);
+    expect(state.version).toBe(1);
+    expect(state.brokers.get(0)).toMatchObject({ brokerEpoch: 1, alive: true });
+    expect(store.journaledVersion).toBe(1);
+    await stores().passing(store.whenJournaled(1, 2000));
+  });
+
+  it('commits nothing when nothing is wanted, and rejects with what the decision throws', async () => {
+    const store = await stores().open(0);
+    expect(await store.update(() => [])).toBe(store.state);
+    const failure = new Error('no');
+    const failing = store.update(() => {
+      throw failure;
+    });
+    await expect(failing).rejects.toBe(failure);
+    expect(store.state.version).toBe(0);
+  });
+
+  it('decides updates that overlap one after the other, each on what the one before left', async () => {
+    const store = await stores().open(0);
+    await register(store, 0);
+    const names = ['a', 'b', 'a', 'c'];
+    const results = await Promise.allSettled(names.map((name) => create(store, name)));
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect([...store.state.topics.keys()].toSorted()).toEqual(['a', 'b', 'c']);
+    expect(store.state.version).toBe(4);
+  });
+
+  it('has all that was committed when it is opened again, and the same identity', async () => {
+    const store = await stores().open(0);
+    await register(store, 0);
+    await store.update((state) => takeOverController(state, 0, null));
+    await create(store, 'kept', 3);
+    const { id } = await create(store, 'gone');
+    await store.update((state) => deleteTopic(state, 'gone', id));
+    const kept = store.state.topics.get('kept')?.id ?? '';
+    await store.update((state) => confirmPartitions(state, 'kept', kept, [1]));
+    const { state, clusterUuid, dataDirUuid } = store;
+    await store.close();
+    const again = await stores().open(0);
+    expect(again.state).toEqual(state);
+    expect(again).toMatchObject({ clusterUuid, dataDirUuid });
+  });
+
+  it('makes and removes everything that there is in metadata', async () => {
+    const store = await stores().open(0);
+    await register(store, 0);
+    const { id } = await create(store, 'events', 2);
+    const change = { name: 'events', topicId: id, configs: { 'retention.ms': '9' } };
+    await store.update((state) => alterTopic(state, { ...change, addedAssignment: [[0]] }, random));
+    await store.update(addDeadBroker);
+    await store.update((state) => removeBroker(state, 9));
+    await store.update(
+      inOrder(
+        (state) => deleteTopic(state, 'events', id),
+        (state) => createTopic(state, topicOf('events', 1), random),
+      ),
+    );
+    const { state } = store;
+    expect([...state.brokers.keys()]).toEqual([0]);
+    expect(state.topics.get('events')).toMatchObject({ version: 0, configs: {} });
+    expect(state.topics.get('events')?.partitions).toHaveLength(1);
+    expect(state.deletedTopics.get(id)).toEqual({ name: 'events', id });
+    await store.close();
+    expect((await stores().open(0)).state).toEqual(state);
+  });
+}
+
+function describeListeners(stores: () => StoresUnderTest): void {
+  it('tells every change in order, with the state after its commit', async () => {
+    const store = await stores().open(0);
+    const told: [MetadataChange['kind'], number][] = [];
+    const stop = store.onChange((change, state) => {
+      told.push([change.kind, state.version]);
+      expect(store.state).toBe(state);
+    });
+    await register(store, 0);
+    const { id } = await create(store, 'events');
+    await store.update(
+      inOrder(
+        (state) => confirmPartitions(state, 'events', id, [0]),
+        (state) => deleteTopic(state, 'events', id),
+      ),
+    );
+    stop();
+    await create(store, 'later');
+    expect(told).toEqual([
+      ['broker', 1],
+      ['topic', 2],
+      ['partitions', 3],
+      ['topic-deleted', 3],
+    ]);
+  });
+}
+
+function describeLeases(stores: () => StoresUnderTest): void {
+  it('shows with every renewal that its broker lives', async () => {
+    const store = await stores().open(0);
+    await register(store, 0);
+    expect((await store.leases(1000)).get(0)).toBeUndefined();
+    const lease = { brokerId: 0, brokerEpoch: 1 };
+    const seen = new Set<string | undefined>();
+    for (let renewals = 0; renewals < 3; renewals += 1) {
+      await store.renewLease(lease, 1000);
+      seen.add((await store.leases(1000)).get(0));
+      seen.add((await store.leases(1000)).get(0));
+    }
+    expect(seen.size).toBe(3);
+    expect(seen).not.toContain(undefined);
+  });
+
+  it('refuses the lease of a process that another one has replaced', async () => {
+    const store = await stores().open(0);
+    await store.renewLease({ brokerId: 0, brokerEpoch: 10 }, 1000);
+    const late = store.renewLease({ brokerId: 0, brokerEpoch: 9 }, 1000);
+    await expect(late).rejects.toMatchObject({ code: 'BROKER_NOT_AVAILABLE', retriable: false });
+  });
+}
+
+function describeSharing(stores: () => StoresUnderTest): void {
+  it('has brokers of one cluster agree, whoever commits', async ({ skip }) => {
+    if (!stores().isShared) skip();
+    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
+    expect(other.clusterUuid).toBe(one.clusterUuid);
+    expect(other.dataDirUuid).not.toBe(one.dataDirUuid);
+    await Promise.all([register(one, 0), register(other, 1)]);
+    const names = Array.from({ length: 12 }, (_, number) => `topic-${number}`);
+    await Promise.all(names.map((name, at) => create(at % 2 === 0 ? one : other, name)));
+    await stores().until(() => one.state.version === 14 && other.state.version === 14);
+    expect(one.state).toEqual(other.state);
+    expect([...one.state.topics.keys()].toSorted()).toEqual(names.toSorted());
+    const epochs = Array.from(one.state.brokers.values(), (broker) => broker.brokerEpoch);
+    expect(new Set(epochs).size).toBe(2);
+  });
+
+  it('has one of two win that want the same', async ({ skip }) => {
+    if (!stores().isShared) skip();
+    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
+    await register(one, 0);
+    await register(other, 1);
+    const results = await Promise.allSettled([create(one, 'same'), create(other, 'same')]);
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await stores().until(() => one.state.version === other.state.version);
+    expect(one.state).toEqual(other.state);
+  });
+
+  it('tells listeners of another broker the same, and what it missed while it was closed', async ({
+    skip,
+  }) => {
+    if (!stores().isShared) skip();
+    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
+    await register(one, 0);
+    await stores().until(() => other.state.version === 1);
+    await other.close();
+    const { id } = await create(one, 'events');
+    await create(one, 'gone');
+    const again = await stores().open(1);
+    await stores().until(() => again.state.version === one.state.version);
+    const told: MetadataChange['kind'][] = [];
+    again.onChange((change) => told.push(change.kind));
+    await one.update((state) => confirmPartitions(state, 'events', id, [0]));
+    await one.update((state) => deleteTopic(state, 'events', id));
+    await stores().until(() => again.state.version === one.state.version);
+    expect(told).toEqual(['partitions', 'topic-deleted']);
+    expect(again.state).toEqual(one.state);
+  });
+
+  it('knows when a majority has a version on disk', async ({ skip }) => {
+    if (!stores().isShared) skip();
+    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
+    await register(one, 0);
+    await register(other, 1);
+    const { version } = await one.update((state) => createTopic(state, topicOf('t', 1), random));
+    await stores().passing(one.whenJournaled(version, 2000));
+    await stores().until(() => other.state.version === version);
+    await other.close();
+    const later = await one.update((state) => createTopic(state, topicOf('u', 1), random));
+    const waiting = stores().passing(one.whenJournaled(later.version, 50));
+    await expect(waiting).rejects.toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+      outcome: 'unknown',
+    });
+  });
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Registers a broker on its own store. */
+export function register(store: CoordinationStore, id: number): Promise<ClusterState> {
+  const { dataDirUuid } = store;
+  const registrant = { id, url: null, clusterUrl: null, rack: null, dataDirUuid };
+  return store.update((state) => registerBroker(state, registrant, random));
+}
+
+/** Creates a topic on all brokers, and resolves with its id. */
+export async function create(
+  store: CoordinationStore,
+  name: string,
+  partitions = 1,
+): Promise<{ id: string }> {
+  const { id } = topicOf(name, partitions);
+  await store.update((state) => {
+    const assignment = Array.from({ length: partitions }, () => [...state.brokers.keys()]);
+    return createTopic(state, { name, id, configs: {}, assignment }, random);
+  });
+  return { id };
+}
+
+function topicOf(name: string, partitions: number) {
+  const assignment = Array.from({ length: partitions }, () => [0]);
+  return { name, id: random.uuid(), configs: {}, assignment };
+}
+
+function addDeadBroker({ version }: ClusterState): MetadataChange[] {
+  const dead = { id: 9, url: null, clusterUrl: null, rack: null, dataDirUuid: 'x', alive: false };
+  return [{ kind: 'broker', broker: { ...dead, brokerEpoch: version + 1 } }];
+}

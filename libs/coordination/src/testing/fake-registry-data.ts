@@ -1,0 +1,147 @@
+import {
+  applyCommit,
+  type ClusterState,
+  EMPTY_CLUSTER,
+  type MetadataCommit,
+} from '../cluster-state.js';
+import type {
+  ClusterDocument,
+  CommitReply,
+  RebuildRound,
+  RebuildView,
+  RegisteredCluster,
+  RegistrySnapshot,
+} from '../registry/registry.js';
+
+/** Commits in an answer. */
+const COMMITS_A_READ = 200;
+
+/** What the scripts of a registry do, on values in memory: each method is atomic. */
+export class FakeRegistryData {
+  readonly leases = new Map<number, string>();
+  readonly journaled = new Map<number, number>();
+  readonly givenUp = new Set<number>();
+  #cluster: RegisteredCluster | undefined;
+  #confirmedBy: string | undefined;
+  /** States of the newest line, the first one as it was founded or rebuilt, and what made them. */
+  #line: { readonly state: ClusterState; readonly commit: MetadataCommit | undefined }[] = [];
+  #round: RebuildRound | undefined;
+  #views = new Map<number, RebuildView>();
+  #process = 1;
+
+  get cluster(): RegisteredCluster | undefined {
+    return this.#cluster;
+  }
+
+  get state(): ClusterState {
+    return this.#line.at(-1)?.state ?? EMPTY_CLUSTER;
+  }
+
+  get confirmedBy(): string | undefined {
+    return this.#confirmedBy;
+  }
+
+  get round(): RebuildRound | undefined {
+    return this.#round;
+  }
+
+  get #isConfirmed(): boolean {
+    return this.#confirmedBy === `process-${this.#process}`;
+  }
+
+  /** Another process keeps the registry, with this much of the line: all of it when not given. */
+  restart(version = Number.POSITIVE_INFINITY): void {
+    this.#process += 1;
+    this.#round = undefined;
+    this.#views = new Map();
+    this.#line = this.#line.filter(({ state }) => state.version <= version);
+    if (this.#line.length === 0) this.empty();
+  }
+
+  /** Everything is removed, while the process stays the same. */
+  empty(): void {
+    this.#line = [];
+    this.#cluster = undefined;
+    this.#confirmedBy = undefined;
+    this.#round = undefined;
+    this.#views = new Map();
+    this.leases.clear();
+    this.journaled.clear();
+  }
+
+  found(document: ClusterDocument, state: ClusterState): RegisteredCluster | undefined {
+    if (this.#cluster !== undefined) return this.#cluster;
+    if (this.#round !== undefined) return undefined;
+    return this.#install(document, state);
+  }
+
+  commit(cluster: RegisteredCluster, before: ClusterState, commit: MetadataCommit): CommitReply {
+    if (this.#cluster?.text !== cluster.text) return { kind: 'other-cluster' };
+    if (!this.#isConfirmed) return { kind: 'unconfirmed' };
+    const { version, changeId } = this.state;
+    if (version !== before.version || changeId !== before.changeId) {
+      if (this.commitAt(commit.version)?.changeId === commit.changeId) return { kind: 'committed' };
+      return { kind: 'conflict', missed: this.commitsAfter(before.version) };
+    }
+    this.#line.push({ state: applyCommit(this.state, commit), commit });
+    return { kind: 'committed' };
+  }
+
+  commitAt(version: number): MetadataCommit | undefined {
+    return this.#line.find(({ commit }) => commit?.version === version)?.commit;
+  }
+
+  commitsAfter(version: number): MetadataCommit[] {
+    const commits = this.#line.flatMap(({ commit }) => commit ?? []);
+    return commits.filter((commit) => commit.version > version).slice(0, COMMITS_A_READ);
+  }
+
+  snapshot(knownVersion: number): RegistrySnapshot | undefined {
+    if (this.#cluster === undefined) return undefined;
+    return {
+      cluster: this.#cluster,
+      isConfirmed: this.#isConfirmed,
+      state: this.state,
+      knownChangeId: this.commitAt(knownVersion)?.changeId ?? null,
+    };
+  }
+
+  renewLease(brokerId: number, brokerEpoch: number, renewal: string): boolean {
+    const present = this.leases.get(brokerId);
+    if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) return false;
+    this.leases.set(brokerId, `${brokerEpoch} ${renewal}`);
+    return true;
+  }
+
+  beginRebuild(
+    before: RebuildRound | undefined,
+    confirmedBefore: string | undefined,
+    round: RebuildRound,
+  ): void {
+    if (this.#round?.id !== before?.id || this.#confirmedBy !== confirmedBefore) return;
+    this.#round = round;
+    this.#views = new Map();
+    this.#confirmedBy = undefined;
+  }
+
+  publishView(round: RebuildRound, view: RebuildView): void {
+    if (this.#round?.id === round.id) this.#views.set(view.brokerId, view);
+  }
+
+  views(round: RebuildRound): RebuildView[] {
+    return this.#round?.id === round.id ? [...this.#views.values()] : [];
+  }
+
+  installRebuilt(round: RebuildRound, document: ClusterDocument, state: ClusterState): void {
+    if (this.#round?.id === round.id) this.#install(document, state);
+  }
+
+  #install(document: ClusterDocument, state: ClusterState): RegisteredCluster {
+    this.#cluster = { document, text: JSON.stringify(document) };
+    this.#confirmedBy = `process-${this.#process}`;
+    this.#line = [{ state, commit: undefined }];
+    this.#round = undefined;
+    this.#views = new Map();
+    return this.#cluster;
+  }
+}

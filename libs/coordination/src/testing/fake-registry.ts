@@ -1,0 +1,266 @@
+import type { Scheduler } from '#runtime';
+import type { ClusterState, MetadataCommit } from '../cluster-state.js';
+import type { BrokerLease } from '../coordination-store.js';
+import {
+  type ClusterDocument,
+  type CommitName,
+  type CommitReply,
+  type RebuildRound,
+  type RebuildView,
+  type RegisteredCluster,
+  type Registry,
+  RegistryAwayError,
+  type RegistrySnapshot,
+} from '../registry/registry.js';
+import type { FakeRegistryData } from './fake-registry-data.js';
+
+const CALL_TIMEOUT_MS = 1000;
+
+export interface FakeRegistryOptions {
+  readonly data: FakeRegistryData;
+  readonly scheduler: Scheduler;
+  /** How long a request, and its answer, are on their way; 0: they are there at once. */
+  readonly delayMs: () => number;
+  /** Called after everything that may have changed the data. */
+  readonly onChanged: () => void;
+}
+
+/** A broker's connection to a fake registry; its faults are those of `FakeCoordination`. */
+export class FakeRegistry implements Registry {
+  readonly #options: FakeRegistryOptions;
+  #listener: Parameters<Registry['listen']>[0] | undefined;
+  #isReady = false;
+  #isClosed = false;
+  #isHeld = false;
+  #losesNextReply = false;
+  /** Set while calls hang: done, or not, when it resolves. */
+  #pause: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  /** Called when a wait for commits is over, one way or the other. */
+  readonly #waits = new Set<() => void>();
+  readonly #breaks = new Set<(error: RegistryAwayError) => void>();
+
+  constructor(options: FakeRegistryOptions) {
+    this.#options = options;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get lastError(): unknown {
+    return this.#isReady ? undefined : new Error('the connection is refused');
+  }
+
+  connect(): void {
+    if (this.#isReady || this.#isClosed) return;
+    this.#isReady = true;
+    this.#listener?.onReady();
+  }
+
+  disconnect(): void {
+    if (!this.#isReady) return;
+    this.#isReady = false;
+    const error = new RegistryAwayError(true, new Error('the connection was reset'));
+    for (const fail of this.#breaks) fail(error);
+    this.#listener?.onLost();
+  }
+
+  /** Calls get no answer until `resume`; then those that were sent are done all the same. */
+  pause(): void {
+    if (this.#pause !== undefined) return;
+    let end: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#pause = { over, end };
+  }
+
+  resume(): void {
+    this.#pause?.end();
+    this.#pause = undefined;
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.notify();
+  }
+
+  loseNextReply(): void {
+    this.#losesNextReply = true;
+  }
+
+  /** There may be new commits. */
+  notify(): void {
+    for (const wake of this.#waits) wake();
+  }
+
+  listen(listener: { readonly onReady: () => void; readonly onLost: () => void }): void {
+    this.#listener = listener;
+  }
+
+  cluster(): Promise<RegisteredCluster | undefined> {
+    return this.#call(({ cluster }) => cluster);
+  }
+
+  found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster | undefined> {
+    return this.#call((data) => data.found(document, state));
+  }
+
+  snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
+    return this.#call((data) => data.snapshot(knownVersion));
+  }
+
+  commit(
+    cluster: RegisteredCluster,
+    before: ClusterState,
+    commit: MetadataCommit,
+    timeoutMs: number,
+  ): Promise<CommitReply> {
+    const isLost = this.#losesNextReply;
+    this.#losesNextReply = false;
+    return this.#call((data) => {
+      const reply = data.commit(cluster, before, commit);
+      this.#options.onChanged();
+      if (isLost) throw new RegistryAwayError(true, new Error('the reply was lost'));
+      return reply;
+    }, timeoutMs);
+  }
+
+  newest(): Promise<CommitName | undefined> {
+    return this.#call(({ cluster, state }) => (cluster === undefined ? undefined : state));
+  }
+
+  async nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]> {
+    const { scheduler, data } = this.#options;
+    const read = (): MetadataCommit[] => (this.#isHeld ? [] : data.commitsAfter(version));
+    if (read().length === 0) {
+      await this.#orBroken(
+        new Promise<void>((resolve) => {
+          const end = (): void => {
+            this.#waits.delete(wake);
+            timer.cancel();
+            resolve();
+          };
+          const wake = (): void => {
+            if (this.#pause === undefined && read().length > 0) end();
+          };
+          const timer = scheduler.after(waitMs, end);
+          this.#waits.add(wake);
+        }),
+      );
+    }
+    return this.#call(read);
+  }
+
+  renewLease(
+    { brokerId, brokerEpoch }: BrokerLease,
+    renewal: string,
+    timeoutMs: number,
+  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
+    return this.#call((data) => {
+      const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
+      return { isRenewed, newest: data.cluster === undefined ? undefined : data.state };
+    }, timeoutMs);
+  }
+
+  leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {
+    return this.#call(({ leases }) => ofBrokers(leases, brokerIds), timeoutMs);
+  }
+
+  publishJournaled(brokerId: number, version: number): Promise<void> {
+    return this.#call(({ journaled }) => void journaled.set(brokerId, version));
+  }
+
+  journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    return this.#call(({ journaled }) => ofBrokers(journaled, brokerIds));
+  }
+
+  confirmedBy(): Promise<string | undefined> {
+    return this.#call(({ confirmedBy }) => confirmedBy);
+  }
+
+  rebuildRound(): Promise<RebuildRound | undefined> {
+    return this.#call(({ round }) => round);
+  }
+
+  beginRebuild(
+    before: RebuildRound | undefined,
+    confirmedBefore: string | undefined,
+    round: RebuildRound,
+  ): Promise<void> {
+    return this.#call((data) => data.beginRebuild(before, confirmedBefore, round));
+  }
+
+  publishView(round: RebuildRound, view: RebuildView): Promise<void> {
+    return this.#call((data) => data.publishView(round, view));
+  }
+
+  views(round: RebuildRound): Promise<readonly RebuildView[]> {
+    return this.#call((data) => data.views(round));
+  }
+
+  givenUpBrokers(): Promise<readonly number[]> {
+    return this.#call(({ givenUp }) => [...givenUp]);
+  }
+
+  installRebuilt(
+    round: RebuildRound,
+    document: ClusterDocument,
+    state: ClusterState,
+  ): Promise<void> {
+    return this.#call((data) => {
+      data.installRebuilt(round, document, state);
+      this.#options.onChanged();
+    });
+  }
+
+  close(): void {
+    this.disconnect();
+    this.#isClosed = true;
+  }
+
+  async #call<T>(run: (data: FakeRegistryData) => T, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+    if (!this.#isReady) throw new RegistryAwayError(false, this.lastError);
+    const done = (async () => {
+      await this.#hop();
+      if (this.#pause !== undefined) await this.#pause.over;
+      const reply = run(this.#options.data);
+      await this.#hop();
+      return reply;
+    })();
+    const timer = this.#options.scheduler.after(timeoutMs, () => this.disconnect());
+    try {
+      return await this.#orBroken(done);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** What `promise` becomes, unless the connection breaks first. */
+  #orBroken<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#breaks.add(reject);
+      promise.then(resolve, reject).finally(() => this.#breaks.delete(reject));
+    });
+  }
+
+  #hop(): Promise<void> {
+    const delayMs = this.#options.delayMs();
+    if (delayMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#options.scheduler.after(delayMs, resolve);
+    });
+  }
+}
+
+function ofBrokers<T>(
+  values: ReadonlyMap<number, T>,
+  brokerIds: readonly number[],
+): ReadonlyMap<number, T> {
+  const found = new Map<number, T>();
+  for (const id of brokerIds) {
+    const value = values.get(id);
+    if (value !== undefined) found.set(id, value);
+  }
+  return found;
+}

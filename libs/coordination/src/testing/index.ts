@@ -1,0 +1,5 @@
+export {
+  FakeCoordination,
+  type FakeCoordinationOptions,
+  type FakeStoreOptions,
+} from './fake-coordination.js';
