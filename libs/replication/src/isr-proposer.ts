@@ -2,8 +2,8 @@
  * Proposes what the leaders of this broker want of their ISRs: many partitions in one commit, one commit
  * at a time.
  *
- * A proposal whose outcome is not known stays proposed, and is proposed again: when it was taken then, the
- * state says so.
+ * A proposal whose outcome is not known stays proposed, whatever becomes of later tries, until a state
+ * of the store tells: the one in which it was taken, or a later one in which it does not hold any more.
  */
 import {
   type ClusterState,
@@ -33,6 +33,8 @@ interface Proposed {
 export class IsrProposer {
   readonly #options: IsrProposerOptions;
   readonly #queued = new Map<Partition, Proposed>();
+  /** Proposals that may have been taken. */
+  readonly #uncertain = new WeakSet<WantedIsr>();
   #underWay: ReadonlyMap<Partition, Proposed> = new Map();
   #isBusy = false;
 
@@ -75,8 +77,11 @@ export class IsrProposer {
       for (const one of proposed) this.#settle(one, state);
     } catch (error) {
       logger.warn({ err: error, partitions: proposed.length }, 'ISRs could not be changed');
-      if (!(error instanceof ProtocolError) || error.outcome !== 'failed') return;
-      for (const { partition, wanted } of proposed) partition.isrRefused(wanted);
+      const isUntaken = error instanceof ProtocolError && error.outcome === 'failed';
+      for (const { partition, wanted } of proposed) {
+        if (!isUntaken) this.#uncertain.add(wanted);
+        else if (!this.#uncertain.has(wanted)) partition.isrRefused(wanted);
+      }
     }
   }
 

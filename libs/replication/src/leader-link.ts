@@ -292,7 +292,6 @@ export class LeaderLink {
     } else if (fault !== undefined) {
       this.#restPlace(place);
     } else {
-      place.backoff.reset();
       place.partition.leaderAnswered(result.highWatermark);
       const pieces = records === undefined ? [] : blobsOf(blobs, records);
       const isChange =
@@ -317,6 +316,7 @@ export class LeaderLink {
     place.state = 'busy';
     try {
       await change();
+      place.backoff.reset();
     } catch (error) {
       this.#changeFailed(place, error);
       return;

@@ -180,18 +180,23 @@ export class ReplicaManager {
   /** Stops serving a deleted topic and removes its logs, those that were offline too. */
   async removeTopic(name: string, topicId: string): Promise<void> {
     const { logManager } = this.#options;
-    const served = this.#partitions.get(name) ?? [];
-    this.#partitions.delete(name);
-    for (const [key, offline] of this.#offline) {
-      if (offline.topic === name) this.#offline.delete(key);
-    }
-    for (const partition of served) partition?.close();
+    this.#stopServing(name);
     const logs = [...logManager.logs()].filter((log) => log.topicId === topicId).values();
     const deleteNext = async (): Promise<void> => {
       for (const log of logs) await this.#deleteLog(log);
     };
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, deleteNext));
     await logManager.removeStrays(topicId);
+  }
+
+  /**
+   * Stops serving a topic that the cluster knows no more, though nobody has deleted it: its logs are set
+   * aside, for nothing proves that they may go.
+   */
+  async setTopicAside(name: string, topicId: string): Promise<void> {
+    this.#stopServing(name);
+    const logs = [...this.#options.logManager.logs()].filter((log) => log.topicId === topicId);
+    for (const { topicPartition } of logs) await this.#setLogAside(topicPartition);
   }
 
   /** Hot for readers at the tail: answers without I/O and with one promise when the cache has it. */
@@ -387,11 +392,24 @@ export class ReplicaManager {
   /** Stops serving a partition that this broker is not to keep, and sets its log aside. */
   async #setAside(topic: TopicMetadata, number: number): Promise<void> {
     const topicPartition = { topic: topic.name, partition: number };
-    const { logManager, logger } = this.#options;
     const served = this.#partitions.get(topic.name);
     served?.[number]?.close();
     if (served !== undefined) served[number] = undefined;
     this.#offline.delete(topicPartitionName(topicPartition));
+    await this.#setLogAside(topicPartition);
+  }
+
+  #stopServing(topic: string): void {
+    const served = this.#partitions.get(topic) ?? [];
+    this.#partitions.delete(topic);
+    for (const [key, offline] of this.#offline) {
+      if (offline.topic === topic) this.#offline.delete(key);
+    }
+    for (const partition of served) partition?.close();
+  }
+
+  async #setLogAside(topicPartition: TopicPartition): Promise<void> {
+    const { logManager, logger } = this.#options;
     try {
       await logManager.setAside(topicPartition);
     } catch (error) {

@@ -18,7 +18,7 @@ export function oneBatch(value: string, producer?: BatchProducer): Buffer {
   fields[FIELD_VALUE_END] = source.length;
   const records: RecordSet = { source, decoded: new Uint8Array(0), count: 1, fields };
   const { batches } = encodeRecordBatches([{ records, indexes: undefined }], {
-    nowMs: 1,
+    nowMs: 1_750_000_000_000,
     timestampType: 'CreateTime',
     batchSizeBytes: 2 ** 20,
     maxBatchBytes: 2 ** 20,

@@ -45,7 +45,10 @@ export class ReplicaCluster {
   readonly #cuts = new Set<string>();
   /** Brokers whose processes stand still: calls to them are answered when they go on. */
   readonly #paused = new Map<number, (() => void)[]>();
-  /** `replica-fetch` requests sent, by the sender. */
+  readonly #held = new Map<string, HeldAnswers>();
+  /** Called when a broker has synced the file of a log. */
+  onSynced: (id: number) => void = () => undefined;
+  /** `replica-fetch` requests sent. */
   fetches = 0;
 
   private constructor(
@@ -62,7 +65,7 @@ export class ReplicaCluster {
     const store = await EmbeddedStore.open({ fileSystem: new FakeDisk(), ...storeOptions });
     const cluster = new ReplicaCluster(store, settings);
     for (let id = 0; id < count; id += 1) {
-      cluster.disks.set(id, new FakeDisk());
+      cluster.disks.set(id, cluster.#newDisk(id));
       await cluster.startBroker(id);
     }
     return cluster;
@@ -131,6 +134,23 @@ export class ReplicaCluster {
     else this.disk(id).kill();
     replicas.close();
     await this.settle();
+  }
+
+  /** What one broker answers to another waits on its way until it is released. */
+  holdAnswers(from: number, to: number): HeldAnswers {
+    const waiting: (() => void)[] = [];
+    const held = {
+      get count(): number {
+        return waiting.length;
+      },
+      hold: () => new Promise<void>((resolve) => waiting.push(resolve)),
+      release: () => {
+        this.#held.delete(`${from}>${to}`);
+        for (const go of waiting.splice(0)) go();
+      },
+    };
+    this.#held.set(`${from}>${to}`, held);
+    return held;
   }
 
   /** Calls from one broker to another are lost, one way. */
@@ -280,14 +300,30 @@ export class ReplicaCluster {
     await this.settle();
   }
 
+  /** The broker gets a new disk, with nothing on it. */
+  replaceDisk(id: number): void {
+    this.disks.set(id, this.#newDisk(id));
+  }
+
+  #newDisk(id: number): FakeDisk {
+    return new FakeDisk({
+      onOperation: (point, path) => {
+        if (point === 'datasync' && path.endsWith('.log')) this.onSynced(id);
+      },
+    });
+  }
+
   #follow(id: number, process: TestProcess, change: MetadataChange, state: ClusterState): void {
     if (change.kind !== 'topic' && change.kind !== 'partitions') return;
     const name = change.kind === 'topic' ? change.topic.name : change.topic;
     const topic = change.kind === 'topic' ? change.topic : state.topics.get(name);
     if (topic === undefined) return;
-    process.applied = process.applied.then(async () => {
+    const before = process.applied;
+    const apply = async (): Promise<void> => {
+      await before;
       if (this.processes.get(id) === process) await process.replicas.applyTopic(topic);
-    });
+    };
+    process.applied = apply();
   }
 
   #peersOf(from: number): Peers {
@@ -297,10 +333,10 @@ export class ReplicaCluster {
         await this.#passes(from, to);
         const handler = this.process(to).replicas.handlers()[method];
         if (handler === undefined) throw new Error(`no handler of ${method}`);
-        const answer = await Promise.race([
-          handler(copied(message), { signal: signal ?? new AbortController().signal }),
-          gone(signal, to),
-        ]);
+        const answer = await untilGone(to, signal, (ended) => {
+          return handler(copied(message), { signal: ended });
+        });
+        await this.#held.get(`${to}>${from}`)?.hold();
         await this.#passes(to, from);
         return copied(answer);
       },
@@ -314,6 +350,13 @@ export class ReplicaCluster {
     const paused = this.#paused.get(to);
     if (paused !== undefined) await new Promise<void>((resolve) => paused.push(resolve));
   }
+}
+
+interface HeldAnswers {
+  /** How many wait. */
+  readonly count: number;
+  hold(): Promise<void>;
+  release(): void;
 }
 
 export interface ReplicaClusterSettings {
@@ -335,8 +378,24 @@ function copied({ body, blobs }: PeerMessage): PeerMessage {
   return { body: JSON.parse(JSON.stringify(body)), blobs: blobs.map((blob) => Buffer.from(blob)) };
 }
 
-function gone(signal: AbortSignal | undefined, to: number): Promise<never> {
-  return new Promise((_, reject) => {
-    signal?.addEventListener('abort', () => reject(new PeerUnreachableError(to, true, undefined)));
+/** Makes a call that ends with its caller's signal. */
+async function untilGone(
+  to: number,
+  signal: AbortSignal | undefined,
+  call: (ended: AbortSignal) => Promise<PeerMessage>,
+): Promise<PeerMessage> {
+  const ended = new AbortController();
+  let end = (): void => undefined;
+  const gone = new Promise<never>((_, reject) => {
+    end = () => {
+      ended.abort();
+      reject(new PeerUnreachableError(to, true, undefined));
+    };
   });
+  signal?.addEventListener('abort', end);
+  try {
+    return await Promise.race([call(ended.signal), gone]);
+  } finally {
+    signal?.removeEventListener('abort', end);
+  }
 }

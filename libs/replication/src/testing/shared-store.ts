@@ -34,6 +34,8 @@ export class StoreSight
 
   async update(decide: Decision): Promise<ClusterState> {
     if (this.#isCut) throw away('failed');
+    // A change whose reply is lost is not told either: the connection is gone.
+    if (this.losesReplies) this.cut();
     const state = await this.store.update(decide);
     if (this.losesReplies) throw away('unknown');
     return state;
