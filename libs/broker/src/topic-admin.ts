@@ -60,6 +60,8 @@ export interface TopicAdminOptions {
 
 /** How long a new topic may take until all its replicas are there. */
 const READY_WAIT_MS = 10_000;
+/** How long it may take until a majority of the brokers has a change of a topic on disk. */
+const JOURNALED_WAIT_MS = 5000;
 
 export class TopicAdmin {
   readonly #options: TopicAdminOptions;
@@ -108,7 +110,8 @@ export class TopicAdmin {
     const { registry, store } = this.#options;
     const topic = registry.getOrThrow(name);
     assertNotInternal(name, 'deleted');
-    await store.update((state) => deleteTopic(state, name, topic.id));
+    const { version } = await store.update((state) => deleteTopic(state, name, topic.id));
+    await store.whenJournaled(version, JOURNALED_WAIT_MS);
     await registry.settled();
   }
 
@@ -178,6 +181,7 @@ export class TopicAdmin {
     const { name } = request;
     const id = random.uuid();
     const state = await store.update((before) => this.#creation(before, request, id));
+    await store.whenJournaled(state.version, JOURNALED_WAIT_MS);
     await registry.settled();
     const created = state.topics.get(name);
     if (created === undefined || this.#hasOffline(created, 0) || !(await this.#isReady(created))) {
@@ -192,7 +196,10 @@ export class TopicAdmin {
   #creation(state: ClusterState, request: CreateTopicRequest, id: string): MetadataChange[] {
     const { random } = this.#options;
     const { name } = request;
-    if (state.topics.has(name)) throw alreadyThere(name);
+    const present = state.topics.get(name);
+    // It was made before, and the answer was lost.
+    if (present?.id === id) return [];
+    if (present !== undefined) throw alreadyThere(name);
     const brokerIds = [...state.brokers.keys()];
     const shape = topicShape(request, brokerIds);
     const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
@@ -211,6 +218,7 @@ export class TopicAdmin {
       present = topic.partitions.length;
       return this.#alteration(before, topic, change);
     });
+    await store.whenJournaled(state.version, JOURNALED_WAIT_MS);
     await registry.settled();
     const altered = state.topics.get(name);
     if (altered !== undefined && this.#hasOffline(altered, present)) throw notOpened(name);

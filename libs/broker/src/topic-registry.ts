@@ -106,6 +106,11 @@ export class TopicRegistry {
         this.#applyNext(name, () => this.#removeTopic(name, id));
         return;
       }
+      case 'topic-forgotten': {
+        const { name, id } = change.topic;
+        this.#applyNext(name, () => this.#setTopicAside(name, id));
+        return;
+      }
       case 'broker':
       case 'broker-removed':
       case 'controller':
@@ -157,14 +162,25 @@ export class TopicRegistry {
   }
 
   async #removeTopic(name: string, id: string): Promise<void> {
-    const topic = this.#topics.get(name);
-    if (topic?.id === id) {
-      this.#topics.delete(name);
-      for (const entry of topic.markDeleted()) entry.fail(unknownTopic(name));
-      this.#tell({ topic: name, kind: 'deleted' });
-    }
+    this.#hide(name, id);
     await this.#options.replicas.removeTopic(name, id);
     await this.onDeleted();
+  }
+
+  /** The cluster's metadata were rebuilt without a topic whose creation nobody was told of. */
+  async #setTopicAside(name: string, id: string): Promise<void> {
+    const { replicas, logger } = this.#options;
+    logger.warn({ topic: name, topicId: id }, 'a topic that was just made was lost with Redis');
+    this.#hide(name, id);
+    await replicas.setTopicAside(name, id);
+  }
+
+  #hide(name: string, id: string): void {
+    const topic = this.#topics.get(name);
+    if (topic?.id !== id) return;
+    this.#topics.delete(name);
+    for (const entry of topic.markDeleted()) entry.fail(unknownTopic(name));
+    this.#tell({ topic: name, kind: 'deleted' });
   }
 
   #tell(change: TopicChanged): void {
