@@ -1,0 +1,67 @@
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { type ClusterOptions, ClusterProcesses } from '../support/cluster-processes.js';
+import { type CheckedHistory, checkedHistory, found } from './checked-history.js';
+import { ClusterLoad } from './cluster-load.js';
+import { addFinalLogs, logHash } from './final-log.js';
+import { History } from './history.js';
+
+export const TOPIC = 'orders';
+const PARTITIONS = 3;
+/** Acknowledged before the first fault, and after the last. */
+const RECORDS_AROUND = 300;
+
+export interface RunUnderLoad {
+  readonly cluster: ClusterProcesses;
+  readonly history: History;
+  readonly load: ClusterLoad;
+}
+
+export interface RunOptions extends ClusterOptions {
+  /** For the history file. */
+  readonly name: string;
+  /** Configs of the topic; min.insync.replicas is 2 unless given. */
+  readonly configs?: Readonly<Record<string, string | number>>;
+}
+
+/**
+ * Runs a cluster of three brokers under load, lets `faults` do what it does, and holds all that happened
+ * against the invariants; the logs of all brokers must be the same in the end. A run that fails leaves
+ * its history file and says where.
+ * @param faults ends with all brokers running again
+ */
+export async function runUnderLoad(
+  options: RunOptions,
+  faults: (run: RunUnderLoad) => Promise<void>,
+): Promise<CheckedHistory> {
+  const cluster = await ClusterProcesses.start(options);
+  onTestFinished(() => cluster.dispose());
+  const history = new History(options.name);
+  await cluster.createTopic(TOPIC, PARTITIONS, { configs: options.configs ?? {} });
+  const load = new ClusterLoad({ cluster, history, topic: TOPIC, partitions: PARTITIONS });
+  await load.more(RECORDS_AROUND);
+  await faults({ cluster, history, load });
+  await load.more(RECORDS_AROUND);
+  await load.stop();
+  await addFinalLogs(cluster, history, TOPIC);
+  history.close();
+
+  const checked = await checkedHistory(history.path);
+  expect(found(checked), `history: ${history.path}`).toEqual({});
+  expect(checked.isWhole).toBe(true);
+  await expectSameLogs(cluster);
+  rmSync(dirname(history.path), { recursive: true });
+  return checked;
+}
+
+/** Stops all brokers, for what is in memory to be on disk, and compares their files. */
+async function expectSameLogs(cluster: ClusterProcesses): Promise<void> {
+  await Promise.all(cluster.running.map((broker) => broker.stop()));
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    const hashes = await Promise.all(
+      cluster.brokers.map((broker) => logHash(broker, TOPIC, partition)),
+    );
+    expect(new Set(hashes).size, `${TOPIC}-${partition} on disk: ${hashes.join(' ')}`).toBe(1);
+  }
+}
