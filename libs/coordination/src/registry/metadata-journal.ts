@@ -215,13 +215,12 @@ function lineOf(line: JournalLine): Buffer {
 }
 
 function parsed(bytes: Buffer, path: string): JournalContent {
-  const texts = bytes.toString('utf8').split('\n');
-  const lines = texts.map(parsedLine);
-  const end = lines.indexOf(undefined);
-  const [first, ...others] = lines.slice(0, end);
-  // After a torn line nothing was written; what is whole behind a bad one says that it was damaged.
-  const isDamaged = lines.slice(end).some((line) => line !== undefined);
-  if (first?.state === undefined || isDamaged) {
+  // What is behind the last line feed was never a line.
+  const lines = bytes.toString('utf8').split('\n').slice(0, -1).map(parsedLine);
+  if (lines.at(-1) === undefined) lines.pop();
+  const [first, ...others] = lines;
+  // After a torn line nothing was written: a bad one before others was damaged.
+  if (first?.state === undefined || others.includes(undefined)) {
     throw new DataDirError('damaged', `${path} is damaged: restore it from a backup.`);
   }
   if (first.format_version !== FORMAT_VERSION) {
@@ -235,7 +234,7 @@ function parsed(bytes: Buffer, path: string): JournalContent {
   return { state, promise: first.promise ?? undefined };
 }
 
-/** Undefined when it is not as it was written; so is the empty text behind the last line feed. */
+/** Undefined when it is not as it was written. */
 function parsedLine(text: string): JournalLine | undefined {
   const body = text.slice(9);
   if (body === '' || text.slice(0, 9) !== `${checksum(body)} `) return undefined;

@@ -12,6 +12,7 @@ import type { Clock, Logger, Scheduler, Timer } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { KnownState } from './known-state.js';
 import type { MetadataJournal } from './metadata-journal.js';
+import { rebuildNumberOf } from './rebuild.js';
 import type { Rebuilder } from './rebuilder.js';
 import {
   type CommitName,
@@ -130,14 +131,16 @@ export class RegistryFollower {
   }
 
   /**
-   * Compares the registry's newest commit with what was known when it was asked for: a registry that has
-   * gone back, without a connection being lost, shows only so.
+   * Compares the registry's newest commit with what was known when it was asked for: a registry that went
+   * back, or was rebuilt, without a connection being lost shows only so. Later commits of the same line
+   * are on their way.
    */
-  async check(newest: CommitName | undefined, knownWhenAsked: CommitName): Promise<void> {
-    const isSame =
-      newest?.version === knownWhenAsked.version && newest.changeId === knownWhenAsked.changeId;
-    if (isSame || (newest !== undefined && newest.version > knownWhenAsked.version)) return;
-    await this.synchronize();
+  async check(newest: CommitName | undefined, known: CommitName): Promise<void> {
+    const isLater =
+      newest !== undefined &&
+      newest.version > known.version &&
+      rebuildNumberOf(newest.version) === rebuildNumberOf(known.version);
+    if (!isLater && !isSame(newest, known)) await this.synchronize();
   }
 
   /** @returns false when the registry is not available by that time on the monotonic clock */
@@ -239,8 +242,8 @@ export class RegistryFollower {
         const commits = await registry.nextCommits(known.newest.version, COMMIT_WAIT_MS);
         await this.takeCommits(commits);
         if (commits.length > 0 || this.#isClosed) continue;
-        const { newest } = known;
-        await this.check(await registry.newest(), newest);
+        // None came, so that a newest one that is not known cannot be on its way.
+        if (!isSame(await registry.newest(), known.newest)) await this.synchronize();
       } catch (error) {
         if (this.#isClosed) return;
         if (!(error instanceof RegistryAwayError)) {
@@ -272,4 +275,8 @@ export class RegistryFollower {
 
 function isWhole(snapshot: ReadSnapshot): snapshot is RegistrySnapshot {
   return typeof snapshot === 'object';
+}
+
+function isSame(one: CommitName | undefined, other: CommitName): boolean {
+  return one?.version === other.version && one.changeId === other.changeId;
 }

@@ -1,0 +1,54 @@
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import type { CoordinationStore } from '../coordination-store.js';
+import type { StoresUnderTest } from './conformance.js';
+import { FakeCoordination } from './fake-coordination.js';
+
+/** Stores on a fake registry and fake disks, whose time passes while anything is waited for. */
+export class FakeStores implements StoresUnderTest {
+  readonly isShared = true;
+  readonly clock = new FakeClock();
+  readonly scheduler = new FakeScheduler(this.clock);
+  readonly coordination = new FakeCoordination({
+    clock: this.clock,
+    scheduler: this.scheduler,
+    random: new SeededRandom(1),
+  });
+  readonly #disks = new Map<number, FakeDisk>();
+
+  disk(brokerId: number): FakeDisk {
+    const disk = this.#disks.get(brokerId) ?? new FakeDisk();
+    this.#disks.set(brokerId, disk);
+    return disk;
+  }
+
+  replaceDisk(brokerId: number): void {
+    this.#disks.delete(brokerId);
+  }
+
+  open(brokerId: number): Promise<CoordinationStore> {
+    const fileSystem = this.disk(brokerId).mount();
+    return this.passing(this.coordination.open({ brokerId, fileSystem, dataDir: '/data' }));
+  }
+
+  /** The broker loses power and is started again; its earlier store is dead. */
+  crash(brokerId: number): Promise<CoordinationStore> {
+    this.disk(brokerId).crash();
+    return this.open(brokerId);
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    for (let steps = 0; !condition(); steps += 1) {
+      if (steps === 6000) throw new Error('a minute has passed and it is not so');
+      await this.scheduler.advance(10);
+    }
+  }
+
+  /** What becomes of a promise while time passes. */
+  async passing<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settle = (): void => void (isSettled = true);
+    promise.then(settle, settle);
+    await this.until(() => isSettled);
+    return promise;
+  }
+}
