@@ -97,6 +97,7 @@ export class ClusterReplication {
 
   /** After a change of a partition's metadata, or of this broker's part in it. */
   update(partition: Partition): void {
+    if (!partition.isTrusted) this.#distrust(partition);
     this.#fetcher.update(partition);
     this.#sessions.wake(partition);
   }
@@ -134,9 +135,7 @@ export class ClusterReplication {
     this.#checkedMs = nowMs;
     const view = this.#isrView();
     for (const partition of this.#options.partitions()) {
-      if (!partition.log.isWritable || partition.log.damagedRanges.length > 0) {
-        this.#distrust(partition);
-      }
+      if (!partition.isTrusted) this.#distrust(partition);
       if (!partition.isLeader) continue;
       // What followers sent while this process stood still may not have been read yet.
       if (stallMs > CHECK_INTERVAL_MS) partition.forgiveStall(stallMs);
@@ -194,7 +193,6 @@ export class ClusterReplication {
     try {
       await log.truncateTo(Math.max(from, log.logStartOffset), { epoch, electionId });
       this.#options.logger.warn(fields, 'a damaged replica was cut: its leader fills it again');
-      this.#fetcher.update(partition);
     } catch (error) {
       this.#options.logger.error({ ...fields, err: error }, 'a damaged replica could not be cut');
     }

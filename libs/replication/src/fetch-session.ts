@@ -95,7 +95,10 @@ export class FetchSession {
     const isDue = answer.response.results.length > 0 || maxWaitMs === 0 || signal.aborted;
     if (isDue) return Promise.resolve(answer);
     return new Promise((resolve) => {
-      const timer = this.#scheduler.after(maxWaitMs, () => this.#answerIf(waiting));
+      const timer = this.#scheduler.after(maxWaitMs, () => {
+        this.#lookAtAll();
+        this.#answerIf(waiting);
+      });
       const waiting: WaitingRequest = { maxBytes, timer, resolve };
       signal.addEventListener('abort', () => this.#answerIf(waiting), { once: true });
       this.#waiting = waiting;
@@ -147,6 +150,13 @@ export class FetchSession {
       const answer = this.#collect(waiting.maxBytes);
       if (answer.response.results.length > 0) this.#answer(answer);
     });
+  }
+
+  /** What nobody tells of at once, such as records that retention deletes, is found in the end. */
+  #lookAtAll(): void {
+    for (const followed of this.#positions.values()) {
+      if (followed.hasNews) this.#ready.add(followed);
+    }
   }
 
   #answerIf(waiting: WaitingRequest): void {

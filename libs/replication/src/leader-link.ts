@@ -192,7 +192,10 @@ export class LeaderLink {
     const positions: ReplicaFetchPosition[] = [];
     for (const place of this.#untold) {
       const position = this.#positionOf(place);
-      if (position === undefined) continue;
+      if (position === undefined) {
+        this.#restPlace(place);
+        continue;
+      }
       place.state = 'told';
       place.sequence = sequence;
       positions.push(position);
@@ -213,9 +216,11 @@ export class LeaderLink {
     });
   }
 
-  #positionOf({ partition, election }: Place): ReplicaFetchPosition | undefined {
+  /** Undefined while the log has no end that may be counted on. */
+  #positionOf(place: Place): ReplicaFetchPosition | undefined {
+    const { partition, election } = place;
     const { log, topicPartition, topicId } = partition;
-    if (!partition.mayFetch || partition.leaderEpoch !== election.epoch) return undefined;
+    if (!partition.isTrusted || !this.#isFollowed(place)) return undefined;
     const lastFetchedEpoch = log.latestLeaderEpoch ?? null;
     return {
       ...topicPartition,

@@ -205,6 +205,7 @@ export class Membership {
     store.renewLease(lease, intervalMs).then(
       () => {
         this.#leaseEndMs = Math.max(this.#leaseEndMs, sentMs + leaseMs * (1 - LEASE_MARGIN));
+        return undefined;
       },
       (error: unknown) => logger.debug({ err: error }, 'the lease was not renewed'),
     );

@@ -118,6 +118,11 @@ export class Partition {
     return this.#role === 'follower' && this.#isEpochAccepted && !this.#isClosed;
   }
 
+  /** Whether the log is whole and takes writes: else it is no replica that may be counted on. */
+  get isTrusted(): boolean {
+    return this.log.isWritable && this.log.damagedRanges.length === 0;
+  }
+
   /** Whether a follower's log is known to be the beginning of its leader's. */
   get isAligned(): boolean {
     return this.#role === 'follower' && this.#leaderHighWatermark !== undefined;

@@ -2,20 +2,29 @@ import { type BatchProducer, encodeRecordBatches, type RecordBatch, RecordCursor
 import {
   FIELD_ATTRIBUTES,
   FIELD_HEADER_COUNT,
+  FIELD_KEY_END,
+  FIELD_KEY_START,
   FIELD_VALUE_END,
   FIELD_VALUE_START,
   RECORD_STRIDE,
   type RecordSet,
 } from '#protocol';
 
-/** A batch of one record without a key. */
-export function oneBatch(value: string, producer?: BatchProducer): Buffer {
-  const source = Buffer.from(value);
+/** A batch of one record. */
+export function oneBatch(
+  value: string,
+  { key, producer }: { readonly key?: string | undefined; readonly producer?: BatchProducer } = {},
+): Buffer {
+  const source = Buffer.from(`${value}${key ?? ''}`);
   const fields = Array.from({ length: RECORD_STRIDE }, () => -1);
   fields[FIELD_HEADER_COUNT] = 0;
   fields[FIELD_ATTRIBUTES] = 0;
   fields[FIELD_VALUE_START] = 0;
-  fields[FIELD_VALUE_END] = source.length;
+  fields[FIELD_VALUE_END] = Buffer.byteLength(value);
+  if (key !== undefined) {
+    fields[FIELD_KEY_START] = Buffer.byteLength(value);
+    fields[FIELD_KEY_END] = source.length;
+  }
   const records: RecordSet = { source, decoded: new Uint8Array(0), count: 1, fields };
   const { batches } = encodeRecordBatches([{ records, indexes: undefined }], {
     nowMs: 1_750_000_000_000,

@@ -10,13 +10,15 @@ import {
 } from '#coordination';
 import { type AppendResult, LogManager, silentLogObserver } from '#log';
 import type { Outcome, TopicConfigOverrides } from '#protocol';
-import { silentLogger } from '#runtime';
+import { type FileSystem, silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import type { Partition } from '../partition.js';
 import { type PeerMessage, type Peers, PeerUnreachableError } from '../peers.js';
 import { ReplicaManager } from '../replica-manager.js';
+import type { ReplicaFetchRequest } from '../replica-protocol.js';
 import { oneBatch, valuesOf } from './batches.js';
 import { StoreSight } from './shared-store.js';
+import { withSlowSyncs } from './slow-syncs.js';
 
 export const TOPIC = 'events';
 const TOPIC_ID = '11111111-1111-4111-8111-111111111111';
@@ -46,8 +48,12 @@ export class ReplicaCluster {
   /** Brokers whose processes stand still: calls to them are answered when they go on. */
   readonly #paused = new Map<number, (() => void)[]>();
   readonly #held = new Map<string, HeldAnswers>();
+  readonly #heldSyncs = new Map<number, HeldSyncs>();
   /** Called when a broker has synced the file of a log. */
   onSynced: (id: number) => void = () => undefined;
+  /** Called with every fetch of a follower, and with every answer. */
+  onRequest: (request: PeerMessage) => void = () => undefined;
+  onAnswer: (answer: PeerMessage) => void = () => undefined;
   /** `replica-fetch` requests sent. */
   fetches = 0;
 
@@ -84,7 +90,7 @@ export class ReplicaCluster {
         producerBatchesRemembered: 5,
         producerIdExpirationMs: 86_400_000,
       },
-      { ...ports, fileSystem: this.disk(id).mount(), observer: silentLogObserver },
+      { ...ports, fileSystem: this.#fileSystemOf(id), observer: silentLogObserver },
     );
     const sight = new StoreSight(this.store);
     const replicas = new ReplicaManager({
@@ -138,19 +144,37 @@ export class ReplicaCluster {
 
   /** What one broker answers to another waits on its way until it is released. */
   holdAnswers(from: number, to: number): HeldAnswers {
+    const held = this.#newHeld(() => this.#held.delete(`${from}>${to}`));
+    this.#held.set(`${from}>${to}`, held);
+    return held;
+  }
+
+  #newHeld(onRelease: () => void): HeldAnswers {
     const waiting: (() => void)[] = [];
-    const held = {
+    return {
       get count(): number {
         return waiting.length;
       },
       hold: () => new Promise<void>((resolve) => waiting.push(resolve)),
       release: () => {
-        this.#held.delete(`${from}>${to}`);
+        onRelease();
         for (const go of waiting.splice(0)) go();
       },
     };
-    this.#held.set(`${from}>${to}`, held);
+  }
+
+  /** Syncs of logs whose path contains `path` wait until they are released. */
+  holdSyncs(id: number, path: string): HeldAnswers {
+    const held = this.#newHeld(() => this.#heldSyncs.delete(id));
+    this.#heldSyncs.set(id, { path, held });
     return held;
+  }
+
+  /** A fetch as a follower would send it. */
+  async fetch(to: number, request: ReplicaFetchRequest): Promise<PeerMessage> {
+    const handler = this.process(to).replicas.handlers()['replica-fetch'];
+    if (handler === undefined) throw new Error('no handler of replica-fetch');
+    return handler(copied({ body: request, blobs: [] }), { signal: new AbortController().signal });
   }
 
   /** Calls from one broker to another are lost, one way. */
@@ -240,8 +264,8 @@ export class ReplicaCluster {
   }
 
   /** Appends one record at a broker, which resolves when it is there. */
-  append(id: number, value: string, partition = 0): Promise<AppendResult> {
-    return this.partition(id, partition).append([oneBatch(value)]);
+  append(id: number, value: string, partition = 0, key?: string): Promise<AppendResult> {
+    return this.partition(id, partition).append([oneBatch(value, { key })]);
   }
 
   /** Produces with acks=all: what became of the record. */
@@ -305,6 +329,13 @@ export class ReplicaCluster {
     this.disks.set(id, this.#newDisk(id));
   }
 
+  #fileSystemOf(id: number): FileSystem {
+    return withSlowSyncs(this.disk(id).mount(), async (path) => {
+      const slow = this.#heldSyncs.get(id);
+      if (slow !== undefined && path.includes(slow.path)) await slow.held.hold();
+    });
+  }
+
   #newDisk(id: number): FakeDisk {
     return new FakeDisk({
       onOperation: (point, path) => {
@@ -329,7 +360,8 @@ export class ReplicaCluster {
   #peersOf(from: number): Peers {
     return {
       call: async (to, method, message, { signal }) => {
-        if (method === 'replica-fetch') this.fetches += 1;
+        this.fetches += 1;
+        this.onRequest(message);
         await this.#passes(from, to);
         const handler = this.process(to).replicas.handlers()[method];
         if (handler === undefined) throw new Error(`no handler of ${method}`);
@@ -338,6 +370,7 @@ export class ReplicaCluster {
         });
         await this.#held.get(`${to}>${from}`)?.hold();
         await this.#passes(to, from);
+        this.onAnswer(answer);
         return copied(answer);
       },
     };
@@ -350,6 +383,11 @@ export class ReplicaCluster {
     const paused = this.#paused.get(to);
     if (paused !== undefined) await new Promise<void>((resolve) => paused.push(resolve));
   }
+}
+
+interface HeldSyncs {
+  readonly path: string;
+  readonly held: HeldAnswers;
 }
 
 interface HeldAnswers {
