@@ -68,11 +68,12 @@ export class LogBroker implements Broker {
   describeCluster(): ClusterDescription {
     const { store, brokerId, url } = this.#parts;
     const { controller, brokers } = store.state;
+    const inOrder = [...brokers.values()].toSorted((one, other) => one.id - other.id);
     return {
       clusterId: store.clusterId,
       coordination: store.kind,
       controller: controller?.id ?? null,
-      brokers: Array.from(brokers.values(), (broker) => ({
+      brokers: inOrder.map((broker) => ({
         id: broker.id,
         url: broker.url ?? (broker.id === brokerId ? url() : null),
         rack: broker.rack,
