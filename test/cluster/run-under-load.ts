@@ -48,6 +48,10 @@ export async function runUnderLoad(
   history.close();
 
   const checked = await checkedHistory(history.path);
+  // One line a run, beside its name: how much was at stake, and how long it stood still.
+  const { counts, unavailability } = checked;
+  const { longestMs, after } = unavailability;
+  console.info(`${options.name}: ${JSON.stringify(counts)}, still for ${longestMs} ms (${after})`);
   expect(found(checked), `history: ${history.path}`).toEqual({});
   expect(checked.isWhole).toBe(true);
   await expectSameLogs(cluster);

@@ -8,7 +8,7 @@ import { RedisServer } from './redis-server.js';
 import { type Cut, TcpRelay } from './tcp-relay.js';
 import { until } from './until.js';
 
-const SECRET = 'the secret of a test cluster';
+const SECRET = 'secret-of-a-test-cluster';
 /** Short, so that deaths are noticed soon; long for a machine that runs four processes on two cores. */
 const LEASE_MS = 2000;
 
