@@ -173,18 +173,16 @@ async function failOnce(cluster: BenchCluster, { who, signal }: Failure): Promis
   return availability;
 }
 
-async function manyPartitions(
-  cluster: BenchCluster,
-  { isQuick, progress }: RowContext,
-): Promise<RowResult[]> {
+async function manyPartitions(cluster: BenchCluster, context: RowContext): Promise<RowResult[]> {
+  const { isQuick } = context;
   const partitions = isQuick ? 100 : 1000;
   const seconds = isQuick ? 3 : 20;
-  progress(`${partitions} partitions: creating`);
+  context.progress(`${partitions} partitions: creating`);
   const startedMs = performance.now();
   await cluster.createTopic(TOPIC, { partitions });
   await cluster.untilInSync(TOPIC);
   const createdMs = performance.now() - startedMs;
-  progress(`${partitions} partitions: at rest`);
+  context.progress(`${partitions} partitions: at rest`);
   const cpuBefore = await Promise.all(cluster.brokers.map(({ pid }) => cpuSecondsOf(pid)));
   const commandsBefore = await cluster.redisCommands();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -192,14 +190,14 @@ async function manyPartitions(
   const commands = (await cluster.redisCommands()) - commandsBefore;
   const memory = await Promise.all(cluster.brokers.map(({ pid }) => memoryOf(pid)));
   const cpuPercent = cpuAfter.map((after, at) => (100 * (after - (cpuBefore[at] ?? 0))) / seconds);
-  progress(`${partitions} partitions: failover`);
+  context.progress(`${partitions} partitions: failover`);
   const failover = await timed(async () => {
     await cluster.stop(1, 'SIGKILL');
     await until('others lead', async () =>
       (await cluster.partitions(TOPIC)).every(({ leader }) => leader !== null && leader !== 1),
     );
   });
-  progress(`${partitions} partitions: start`);
+  context.progress(`${partitions} partitions: start`);
   const start = await timed(async () => {
     await cluster.start(1);
     await cluster.untilInSync(TOPIC);
@@ -224,10 +222,8 @@ async function manyPartitions(
   ];
 }
 
-async function fill(
-  cluster: BenchCluster,
-  { isQuick, progress }: RowContext,
-): Promise<RowResult[]> {
+async function fill(cluster: BenchCluster, context: RowContext): Promise<RowResult[]> {
+  const { isQuick } = context;
   const wantedBytes = (isQuick ? 0.25 : 5) * GIB;
   await cluster.createTopic(TOPIC, {
     partitions: 1,
@@ -241,19 +237,19 @@ async function fill(
   const body = 'x'.repeat(1_000_000);
   const headers = { 'content-type': 'text/plain' };
   for (let written = 0; written < wantedBytes; ) {
-    progress(`catch-up: writing, ${((100 * written) / wantedBytes).toFixed(0)} %`);
+    context.progress(`catch-up: writing, ${((100 * written) / wantedBytes).toFixed(0)} %`);
     const options = { port: cluster.broker(leader).port, path: PATH, headers, body };
     const one = await load({ ...options, connections: 8, warmupMs: 0, durationMs: 2000 });
     written += one.requests * body.length;
   }
   const source = join(cluster.dir, `broker-${leader}`, `${TOPIC}-0`);
   const bytes = await sizeOf(source);
-  progress('catch-up: the empty broker is filled');
+  context.progress('catch-up: the empty broker is filled');
   const filledMs = await timed(async () => {
     await cluster.start(follower);
     await cluster.untilInSync(TOPIC);
   });
-  progress('catch-up: a copy of the files');
+  context.progress('catch-up: a copy of the files');
   const copiedMs = await timed(() => cp(source, join(cluster.dir, 'copy'), { recursive: true }));
   const mbPerSecond = (ms: number): number => bytes / 1e6 / (ms / 1000);
   return [

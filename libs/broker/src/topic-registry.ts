@@ -121,16 +121,25 @@ export class TopicRegistry {
   /** Changes of one topic are applied in their order, those of several topics together. */
   #applyNext(topic: string, apply: () => Promise<void>): void {
     const before = this.#lastChanges.get(topic) ?? Promise.resolve();
-    const change = before
-      .then(() => this.#applying.run(apply))
-      .catch((error: unknown) => {
-        const { logger } = this.#options;
-        logger.error({ err: error, topic }, 'a change of a topic could not be applied');
-      })
-      .then(() => {
-        if (this.#lastChanges.get(topic) === change) this.#lastChanges.delete(topic);
-      });
+    const change = this.#applyAfter(before, topic, apply).finally(() => {
+      if (this.#lastChanges.get(topic) === change) this.#lastChanges.delete(topic);
+    });
     this.#lastChanges.set(topic, change);
+  }
+
+  /** Never rejects. */
+  async #applyAfter(
+    before: Promise<void>,
+    topic: string,
+    apply: () => Promise<void>,
+  ): Promise<void> {
+    await before;
+    try {
+      await this.#applying.run(apply);
+    } catch (error) {
+      const { logger } = this.#options;
+      logger.error({ err: error, topic }, 'a change of a topic could not be applied');
+    }
   }
 
   async #applyTopic(metadata: TopicMetadata): Promise<void> {

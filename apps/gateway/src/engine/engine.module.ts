@@ -7,7 +7,6 @@ import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { BROKER } from '../http/tokens.js';
 import { Health } from '../observability/health.js';
-import type { ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 import { RenderCache } from '../records/render-cache.js';
 import { SocketServer } from '../ws/socket-server.js';

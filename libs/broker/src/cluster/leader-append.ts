@@ -3,7 +3,7 @@
  * brokers that forward to it.
  */
 import type { AppendResult } from '#log';
-import { type LeaderEpoch, ProtocolError, type TopicPartition } from '#protocol';
+import { ProtocolError, type TopicPartition } from '#protocol';
 import { NotLeaderError, type Partition, type ReplicaManager } from '#replication';
 import type { Acks } from '../broker.js';
 import { notEnoughReplicas } from '../not-enough-replicas.js';
@@ -55,7 +55,7 @@ export class LeaderAppends {
     const partition = this.#options.replicas.leaderOrThrow({ topic, partition: number });
     if (partition.topicId === topicId) return partition;
     // The topic was deleted and made again: one of the two brokers has not heard of it yet.
-    throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', null, partition.leaderEpoch as LeaderEpoch);
+    throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', null, partition.leaderEpoch);
   }
 }
 

@@ -34,7 +34,7 @@ export class LeaderStatuses {
       else asked.push(target);
     }
     const answers = await Promise.all(
-      Array.from(byLeader, ([leader, asked]) =>
+      Array.from(byLeader, async ([leader, asked]) =>
         leader === brokerId ? ledStatuses(this.#options.replicas, asked) : this.#ask(leader, asked),
       ),
     );
