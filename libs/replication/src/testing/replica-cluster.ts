@@ -54,6 +54,8 @@ export class ReplicaCluster {
   /** Called with every fetch of a follower, and with every answer. */
   onRequest: (request: PeerMessage) => void = () => undefined;
   onAnswer: (answer: PeerMessage) => void = () => undefined;
+  /** Whether a broker that registers again leads what it led, though others are alive. */
+  keepsLeaders = false;
   /** `replica-fetch` requests sent. */
   fetches = 0;
 
@@ -125,9 +127,14 @@ export class ReplicaCluster {
       rack: null,
       dataDirUuid: `disk-${id}`,
     };
-    const state = await this.store.update((known) =>
-      registerBroker(known, registrant, this.random),
-    );
+    const state = await this.store.update((known) => {
+      // As if no other was alive, a broker leads again what it led.
+      const alone = {
+        ...known,
+        brokers: new Map([...known.brokers].filter(([one]) => one === id)),
+      };
+      return registerBroker(this.keepsLeaders ? alone : known, registrant, this.random);
+    });
     this.process(id).brokerEpoch = state.brokers.get(id)?.brokerEpoch ?? 0;
   }
 
