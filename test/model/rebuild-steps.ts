@@ -1,0 +1,123 @@
+/** The steps after Redis lost commits: it is noticed, and the line is rebuilt from journals. */
+import {
+  type BrokerSet,
+  bit,
+  brokerAt,
+  type Cluster,
+  count,
+  EPOCHS_PER_REBUILD,
+  has,
+  headOf,
+  idsOf,
+  type Metadata,
+  NOBODY,
+  type PartitionState,
+  type Redis,
+  VERSIONS_PER_REBUILD,
+  withBroker,
+} from './cluster.js';
+import type { Step } from './explorer.js';
+import type { Fences } from './fences.js';
+import { changeIdOf, described, isrName, majorityOf, type Rules } from './metadata-steps.js';
+
+/**
+ * Without the check of the Redis process a loss is noticed by those alone whose metadata is not on
+ * Redis's line.
+ */
+export function noticingSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
+  const { redis } = cluster;
+  const head = headOf(redis);
+  if (rules.fences.redisProcess || redis.isConfirmed || head === null) return [];
+  const isNoticed = cluster.brokers.some(
+    ({ known }) => known !== null && !isOnLine(redis, known) && known.version >= head.version,
+  );
+  if (!isNoticed) return [];
+  return rebuildSteps(cluster, rules);
+}
+
+function isOnLine({ line }: Redis, { changeId }: Metadata): boolean {
+  return line.some((commit) => commit.changeId === changeId);
+}
+
+/** Enough brokers bring their journals, and the newest of what they know becomes Redis's line. */
+export function rebuildSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
+  const { redis, brokers } = cluster;
+  if (redis.isConfirmed) return [];
+  const steps: Step<Cluster>[] = [];
+  for (let comers: BrokerSet = 1; comers < 1 << brokers.length; comers += 1) {
+    if (idsOf(comers).some((id) => brokerAt(cluster, id).journal === null)) continue;
+    steps.push(...rebuilt(cluster, comers, rules));
+  }
+  return steps;
+}
+
+/** How many journals a rebuild needs, where every broker has a replica. */
+function quorumOf(brokers: number, { fences, minInsyncReplicas }: Rules): number {
+  const majority = fences.rebuildMajority ? majorityOf(brokers) : 1;
+  const replicas = fences.rebuildReplicas ? brokers - minInsyncReplicas + 1 : 1;
+  return Math.max(majority, replicas);
+}
+
+function rebuilt(cluster: Cluster, comers: BrokerSet, rules: Rules): Step<Cluster>[] {
+  const { fences } = rules;
+  const { lineNumber } = cluster.redis;
+  const views = idsOf(comers).map((id) => brokerAt(cluster, id).journal);
+  const all = [...views, headOf(cluster.redis)].filter((view) => view !== null);
+  const newest = all.reduce((best, view) => (view.version > best.version ? view : best));
+  const voters = fences.rebuildVotersDisk ? comers & onRegisteredDisks(cluster, newest) : comers;
+  if (count(voters) < quorumOf(cluster.brokers.length, rules)) return [];
+  const number = rebuildNumber(cluster, comers, all, rules);
+  const version = fences.rebuildNumbers ? number * VERSIONS_PER_REBUILD : newest.version + 1;
+  const changeId = changeIdOf(lineNumber, version);
+  const alive = newest.alive | voters;
+  const base = { ...newest.partition, version, reign: changeId };
+  const outcomes: PartitionState[] = [];
+  if (mayKeepLeader(cluster, voters, newest, fences)) outcomes.push(base);
+  const seen = Math.max(...all.map(({ partition }) => partition.leaderEpoch)) + 1;
+  const leaderEpoch = fences.rebuildEpochs ? Math.max(seen, number * EPOCHS_PER_REBUILD) : seen;
+  const candidates = newest.partition.isr & voters & onRegisteredDisks(cluster, newest);
+  for (const leader of candidates === 0 ? [NOBODY] : idsOf(candidates)) {
+    outcomes.push({ ...base, leaderEpoch, electionId: changeId, leader });
+  }
+  return outcomes.map((partition) => {
+    const line = [{ ...newest, version, changeId, alive, partition, hashes: [] }];
+    const redis = { line, lineNumber, isConfirmed: true, hashes: [] };
+    let state: Cluster = { ...cluster, redis };
+    if (fences.rebuildPromises) {
+      for (const id of idsOf(comers)) state = withBroker(state, id, { promised: number });
+    }
+    const label = `rebuild ${number} by ${isrName(comers)} from version ${newest.version}; `;
+    return { label: label + described(partition), state };
+  });
+}
+
+/** Above those of all rebuilds that a voter knows of. */
+function rebuildNumber(
+  cluster: Cluster,
+  voters: BrokerSet,
+  views: readonly Metadata[],
+  { fences }: Rules,
+): number {
+  const seen = views.map(({ version }) => Math.floor(version / VERSIONS_PER_REBUILD));
+  const promises = idsOf(voters).map((id) => brokerAt(cluster, id).promised);
+  return Math.max(...seen, ...(fences.rebuildPromises ? promises : [])) + 1;
+}
+
+function onRegisteredDisks({ brokers }: Cluster, { disks }: Metadata): BrokerSet {
+  let set = 0;
+  for (const [id, { disk }] of brokers.entries()) if (disk === disks[id]) set |= bit(id);
+  return set;
+}
+
+/** A leader whose own process is here, and that nobody can have been elected after, leads on. */
+function mayKeepLeader(
+  cluster: Cluster,
+  voters: BrokerSet,
+  { partition, brokerEpochs }: Metadata,
+  fences: Fences,
+): boolean {
+  const { leader } = partition;
+  if (leader === NOBODY || !has(voters, leader)) return false;
+  if (fences.rebuildLeavesEpoch && count(voters) < cluster.brokers.length) return false;
+  return brokerAt(cluster, leader).brokerEpoch === brokerEpochs[leader];
+}

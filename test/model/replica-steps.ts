@@ -1,0 +1,375 @@
+/** The steps of replicas: appends, syncs, fetches, crashes, and metadata that reaches a broker. */
+import {
+  type Broker,
+  brokerAt,
+  type Cluster,
+  has,
+  headOf,
+  isLeading,
+  isRegistered,
+  type LateAnswer,
+  type LogEntry,
+  type Metadata,
+  NOBODY,
+  spent,
+  VERSIONS_PER_REBUILD,
+  withBroker,
+} from './cluster.js';
+import type { Step } from './explorer.js';
+import type { Fences } from './fences.js';
+import { described, name, type Rules } from './metadata-steps.js';
+
+type Steps = Step<Cluster>[];
+
+export function appendSteps(cluster: Cluster): Steps {
+  if (cluster.budget.records === 0) return [];
+  return cluster.brokers.flatMap((broker, id) => {
+    if (broker.known === null || !isLeading(broker, id)) return [];
+    const { leaderEpoch, electionId } = broker.known.partition;
+    const record = cluster.nextRecord;
+    const log = [...broker.log, { leaderEpoch, electionId, record }];
+    const label = `${name(id)} appends r${record} at ${broker.log.length} in epoch ${leaderEpoch}`;
+    const state = spent({ ...withBroker(cluster, id, { log }), nextRecord: record + 1 }, 'records');
+    return [{ label, state }];
+  });
+}
+
+export function syncSteps(cluster: Cluster): Steps {
+  return cluster.brokers.flatMap(({ log, syncedEnd }, id) => {
+    if (syncedEnd === log.length) return [];
+    const label = `${name(id)} syncs its log up to ${log.length}`;
+    return [{ label, state: withBroker(cluster, id, { syncedEnd: log.length }) }];
+  });
+}
+
+/** Metadata is written to the journal of a broker that acts by it already. */
+export function journalSteps(cluster: Cluster): Steps {
+  return cluster.brokers.flatMap(({ known, journal, promised }, id) => {
+    if (known === null || known === journal) return [];
+    // Who takes part in a rebuild takes nothing of an earlier line any more.
+    if (known.version < promised * VERSIONS_PER_REBUILD) return [];
+    const label = `${name(id)} journals version ${known.version}`;
+    return [{ label, state: withBroker(cluster, id, { journal: known }) }];
+  });
+}
+
+/** A broker hears of the commit after the newest that it knows, or of a line that is not its own. */
+export function deliverySteps(cluster: Cluster, rules: Rules): Steps {
+  const { line, isConfirmed } = cluster.redis;
+  const head = headOf(cluster.redis);
+  if (head === null) return [];
+  return cluster.brokers.flatMap((broker, id) => {
+    const { known } = broker;
+    const at = known === null ? -1 : line.findIndex(({ changeId }) => changeId === known.changeId);
+    if (at < 0 && known !== null && (!isConfirmed || known.version >= head.version)) return [];
+    const next = at < 0 ? head : line[at + 1];
+    if (next === undefined) return [];
+    const label = `${name(id)} hears of version ${next.version}: ${described(next.partition)}`;
+    const state = withBroker(cluster, id, told(broker, id, next, rules));
+    const before = known?.partition.leaderEpoch ?? 0;
+    const { leaderEpoch } = next.partition;
+    if (leaderEpoch >= before) return [{ label, state }];
+    const fault = `the leader epoch that ${name(id)} knows falls from ${before} to ${leaderEpoch}`;
+    return [{ label, state: { ...state, fault } }];
+  });
+}
+
+function told(broker: Broker, id: number, next: Metadata, { fences }: Rules): Partial<Broker> {
+  const before = broker.known?.partition;
+  const { partition } = next;
+  const all = (1 << broker.progress.length) - 1;
+  const isSameElection =
+    before?.leaderEpoch === partition.leaderEpoch &&
+    (before.electionId === partition.electionId || !fences.electionIds);
+  const wasIsr = before?.isr ?? all;
+  const isSettled = !fences.proposalUntilSettled || before?.version !== partition.version;
+  const after: Broker = {
+    ...broker,
+    known: next,
+    journal: fences.journalFirst ? next : broker.journal,
+    proposedIsr: isSettled ? 0 : broker.proposedIsr,
+    // A new leader knows little of who was a member before; what it lacks is proven with its epoch.
+    unprovenIsr: isSameElection ? broker.unprovenIsr | wasIsr : all,
+    progress: isSameElection ? broker.progress : broker.progress.map(() => null),
+  };
+  const epochStart =
+    isSameElection && broker.epochStart >= 0 ? broker.epochStart : after.log.length;
+  const unprovenIsr = partition.leader === id ? after.unprovenIsr : 0;
+  return { ...after, unprovenIsr, epochStart: isLeading(after, id) ? epochStart : -1 };
+}
+
+/** A power failure: what was not synced is gone, and a new process comes up. */
+export function crashSteps(cluster: Cluster): Steps {
+  const { budget } = cluster;
+  if (budget.crashes === 0) return [];
+  return cluster.brokers.flatMap((broker, id) => {
+    const { log, syncedEnd } = broker;
+    const kept = { ...newProcess(broker), log: log.slice(0, syncedEnd), known: broker.journal };
+    const label = `${name(id)} crashes and restarts with its log up to ${syncedEnd}`;
+    const steps = [{ label, state: spent(withBroker(cluster, id, kept), 'crashes') }];
+    if (budget.disksLost > 0) {
+      const disk = broker.disk + 1;
+      const empty = { disk, log: [], syncedEnd: 0, known: null, journal: null, promised: 0 };
+      const state = spent(withBroker(cluster, id, { ...kept, ...empty }), 'crashes');
+      steps.push({
+        label: `${name(id)} crashes and restarts on an empty disk`,
+        state: spent(state, 'disksLost'),
+      });
+    }
+    return steps;
+  });
+}
+
+function newProcess({ progress }: Broker): Partial<Broker> {
+  return {
+    brokerEpoch: 0,
+    // The checkpoint of the high watermark may be any older one.
+    highWatermark: 0,
+    epochStart: -1,
+    progress: progress.map(() => null),
+    proposedIsr: 0,
+    unprovenIsr: 0,
+    late: null,
+  };
+}
+
+/** A follower asks its leader, and is answered. */
+export function fetchSteps(cluster: Cluster, rules: Rules): Steps {
+  return cluster.brokers.flatMap((follower, id) => {
+    const { known } = follower;
+    if (known === null || !isRegistered(follower, id)) return [];
+    const { leader } = known.partition;
+    if (leader === id || leader === NOBODY) return [];
+    return fetched(cluster, id, leader, rules);
+  });
+}
+
+function fetched(cluster: Cluster, id: number, leaderId: number, { fences }: Rules): Steps {
+  const follower = brokerAt(cluster, id);
+  const leader = brokerAt(cluster, leaderId);
+  if (!isLeading(leader, leaderId) || !isOfEpoch(follower, leader, fences)) return [];
+  const end = commonEnd(follower.log, leader, fences);
+  if (end < follower.log.length) return [truncation(cluster, id, leaderId, end)];
+  const progress = leader.progress.with(id, {
+    logEnd: end,
+    syncedEnd: follower.syncedEnd,
+    brokerEpoch: follower.brokerEpoch,
+    journaledVersion: follower.journal?.version ?? 0,
+  });
+  const told = withBroker(cluster, leaderId, { progress });
+  const answer = answered(leader, end);
+  const what = `${name(id)} fetches from ${name(leaderId)} at ${end} (synced ${follower.syncedEnd})`;
+  const steps = [{ label: what, state: withBroker(told, id, taken(follower, answer)) }];
+  if (cluster.budget.lateAnswers > 0 && answer.entries.length > 0) {
+    const state = spent(withBroker(told, id, { late: answer }), 'lateAnswers');
+    steps.push({ label: `${what}, and the answer is late`, state });
+  }
+  return steps;
+}
+
+function isOfEpoch({ known }: Broker, leader: Broker, fences: Fences): boolean {
+  if (!fences.epochOnFetch) return true;
+  const asked = known?.partition;
+  const own = leader.known?.partition;
+  if (asked?.leaderEpoch !== own?.leaderEpoch) return false;
+  return !fences.electionIds || asked?.electionId === own?.electionId;
+}
+
+/**
+ * Where a follower cuts its log, in as many rounds of question and answer as that takes (KIP-101,
+ * KIP-279); its end when that continues the leader's log.
+ */
+function commonEnd(own: readonly LogEntry[], leader: Broker, fences: Fences): number {
+  if (!fences.truncationBeforeFetch) return Math.min(own.length, leader.log.length);
+  const now = leader.known?.partition ?? NO_EPOCH;
+  let end = own.length;
+  for (;;) {
+    const last = own[end - 1];
+    if (last === undefined) return 0;
+    const theirs = endOfEpoch(leader.log, last, now, fences);
+    if (theirs.leaderEpoch === last.leaderEpoch && theirs.end >= end) return end;
+    const mine = endOfEpoch(own.slice(0, end), theirs, NO_EPOCH, fences);
+    const isShared = mine.leaderEpoch === theirs.leaderEpoch;
+    end = Math.min(end, isShared ? Math.min(mine.end, theirs.end) : mine.end);
+  }
+}
+
+type Election = Pick<LogEntry, 'leaderEpoch' | 'electionId'>;
+
+interface EpochEnd extends Election {
+  readonly end: number;
+}
+
+const NO_EPOCH: Election = { leaderEpoch: 0, electionId: 0 };
+
+/**
+ * The end of the greatest epoch of a log at or below another one, and below it where that is another
+ * election of the same number.
+ * @param now in which the log's owner leads, also when it has not written in it
+ */
+function endOfEpoch(
+  log: readonly LogEntry[],
+  { leaderEpoch, electionId }: Election,
+  now: Election,
+  { electionIds }: Fences,
+): EpochEnd {
+  const isOther = [...log, now].some(
+    (entry) => entry.leaderEpoch === leaderEpoch && entry.electionId !== electionId,
+  );
+  const asked = electionIds && isOther ? leaderEpoch - 1 : leaderEpoch;
+  if (now.leaderEpoch > 0 && asked >= now.leaderEpoch) return { ...now, end: log.length };
+  const at = log.findLastIndex((entry) => entry.leaderEpoch <= asked);
+  const entry = log[at];
+  return entry === undefined ? { ...NO_EPOCH, end: 0 } : { ...entry, end: at + 1 };
+}
+
+function truncation(cluster: Cluster, id: number, leaderId: number, end: number): Step<Cluster> {
+  const { log, syncedEnd, highWatermark } = brokerAt(cluster, id);
+  // A replica out of sync may do so, after a leader that is none any more: it gets the record again.
+  const isInSync = has(headOf(cluster.redis)?.partition.isr ?? 0, id);
+  const lost = log.findIndex(
+    ({ record }, offset) =>
+      isInSync && offset >= end && cluster.acknowledged[offset]?.record === record,
+  );
+  const fault = lost < 0 ? cluster.fault : `${name(id)} truncates acknowledged offset ${lost}`;
+  const change = {
+    log: log.slice(0, end),
+    syncedEnd: Math.min(syncedEnd, end),
+    highWatermark: Math.min(highWatermark, end),
+  };
+  return {
+    label: `${name(id)} truncates its log to ${end}, as ${name(leaderId)} says`,
+    state: { ...withBroker(cluster, id, change), fault },
+  };
+}
+
+function answered({ known, log, highWatermark }: Broker, fetchOffset: number): LateAnswer {
+  if (known === null) throw new Error('a leader knows of its election');
+  const { leaderEpoch, electionId } = known.partition;
+  return { leaderEpoch, electionId, fetchOffset, entries: log.slice(fetchOffset), highWatermark };
+}
+
+function taken(follower: Broker, { entries, highWatermark }: LateAnswer): Partial<Broker> {
+  const log = entries.length === 0 ? follower.log : [...follower.log, ...entries];
+  const known = Math.min(log.length, Math.max(follower.highWatermark, highWatermark));
+  return { log, highWatermark: known };
+}
+
+export function lateAnswerSteps(cluster: Cluster, { fences }: Rules): Steps {
+  return cluster.brokers.flatMap((broker, id) => {
+    const { late, known, log } = broker;
+    if (late === null) return [];
+    const isOfEpoch =
+      known?.partition.leaderEpoch === late.leaderEpoch &&
+      known.partition.electionId === late.electionId;
+    const isWanted = !fences.answerOfThisEpoch || (isOfEpoch && log.length === late.fetchOffset);
+    const change = isWanted ? taken(broker, late) : {};
+    const label = `the late answer reaches ${name(id)}${isWanted ? '' : ', which drops it'}`;
+    return [{ label, state: withBroker(cluster, id, { ...change, late: null }) }];
+  });
+}
+
+/**
+ * Moves every leader's high watermark as far as it may go, which acknowledges what is below. Nothing is
+ * gained by a leader that waits: what it may do later it may as well do when it can first.
+ */
+export function settle(cluster: Cluster, rules: Rules): Cluster {
+  let settled = cluster.budget.crashes === 0 ? synced(cluster) : cluster;
+  for (const [id, broker] of settled.brokers.entries()) {
+    if (isLeading(broker, id)) settled = advance(settled, id, broker, rules);
+  }
+  return settled;
+}
+
+/** What is not on disk matters to those alone who may crash. */
+function synced(cluster: Cluster): Cluster {
+  let all = cluster;
+  for (const [id, { log, syncedEnd }] of cluster.brokers.entries()) {
+    if (syncedEnd < log.length) all = withBroker(all, id, { syncedEnd: log.length });
+  }
+  return all;
+}
+
+function advance(cluster: Cluster, id: number, before: Broker, rules: Rules): Cluster {
+  const { fences, minInsyncReplicas } = rules;
+  const isProven = isIsrProven(before, id);
+  const unprovenIsr = isProven ? 0 : before.unprovenIsr;
+  const leader = { ...before, unprovenIsr };
+  const isr = leader.known?.partition.isr ?? 0;
+  const settled =
+    unprovenIsr === before.unprovenIsr ? cluster : withBroker(cluster, id, { unprovenIsr });
+  const { proposedIsr } = leader;
+  const smaller = proposedIsr === 0 ? isr : isr & proposedIsr;
+  if (fences.minInsyncGate && sizeOf(smaller) < minInsyncReplicas) return settled;
+  let counted = isr;
+  if (fences.maximalIsr) counted |= proposedIsr;
+  if (fences.journaledGate) counted |= unprovenIsr;
+  const highWatermark = leastEnd(leader, id, counted, fences);
+  if (highWatermark <= leader.highWatermark) return settled;
+  return acknowledge(withBroker(settled, id, { highWatermark }), id);
+}
+
+function sizeOf(set: number): number {
+  let size = 0;
+  for (let rest = set; rest !== 0; rest &= rest - 1) size += 1;
+  return size;
+}
+
+/** Whether all of the ISR has the commit that made it on disk. */
+function isIsrProven({ known, journal, progress }: Broker, id: number): boolean {
+  if (known === null) return false;
+  const { isr, version } = known.partition;
+  for (let member = 0; member < progress.length; member += 1) {
+    if (!has(isr, member)) continue;
+    const journaled = member === id ? journal?.version : progress[member]?.journaledVersion;
+    if (journaled === undefined || journaled < version) return false;
+  }
+  return true;
+}
+
+function leastEnd({ log, syncedEnd, progress }: Broker, id: number, isr: number, fences: Fences) {
+  let least = log.length;
+  for (let member = 0; member < progress.length; member += 1) {
+    if (!has(isr, member)) continue;
+    const seen = member === id ? { logEnd: log.length, syncedEnd } : progress[member];
+    const end = (fences.syncedEnds ? seen?.syncedEnd : seen?.logEnd) ?? 0;
+    if (end < least) least = end;
+  }
+  return least;
+}
+
+/** When an election was confirmed last, also if its leader has not heard of that. */
+function reignOf({ redis, brokers }: Cluster, electionId: number): number {
+  let last = 0;
+  for (const known of [...redis.line, ...brokers.map((broker) => broker.known)]) {
+    if (known?.partition.electionId !== electionId) continue;
+    last = Math.max(last, known.partition.reign);
+  }
+  return last;
+}
+
+/** Answers all who wait for what is below the leader's high watermark. */
+function acknowledge(cluster: Cluster, id: number): Cluster {
+  const { known, log, highWatermark, brokerEpoch } = brokerAt(cluster, id);
+  if (known === null) return cluster;
+  const { electionId } = known.partition;
+  const reign = reignOf(cluster, electionId);
+  const acknowledged = [...cluster.acknowledged];
+  let { fault, acknowledgers } = cluster;
+  for (let offset = 0; offset < highWatermark; offset += 1) {
+    const record = log[offset]?.record;
+    const earlier = acknowledged[offset];
+    if (record === undefined) continue;
+    if (earlier === undefined) acknowledged[offset] = { record, reign, electionId };
+    else if (earlier.record !== record) {
+      fault = `${name(id)} acknowledges r${record} at ${offset}, where r${earlier.record} was`;
+    }
+  }
+  const earlier = acknowledgers.find((process) => process.electionId === electionId);
+  if (earlier === undefined) {
+    acknowledgers = [...acknowledgers, { electionId, broker: id, brokerEpoch }];
+  } else if (earlier.broker !== id || earlier.brokerEpoch !== brokerEpoch) {
+    fault = `two processes acknowledge in election ${electionId}: ${name(earlier.broker)} and ${name(id)}`;
+  }
+  return { ...cluster, acknowledged, fault, acknowledgers };
+}

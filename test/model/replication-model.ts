@@ -1,0 +1,54 @@
+/** The model of one replicated partition: what can happen, and what must never be. */
+import { hashOf } from './canonical-hash.js';
+import { type Cluster, type Configuration, initialCluster } from './cluster.js';
+import type { Model, Step } from './explorer.js';
+import type { Fences } from './fences.js';
+import { violationIn } from './invariants.js';
+import {
+  deathSteps,
+  proposalSteps,
+  type Rules,
+  redisLossSteps,
+  registrationSteps,
+} from './metadata-steps.js';
+import { noticingSteps, rebuildSteps } from './rebuild-steps.js';
+import {
+  appendSteps,
+  crashSteps,
+  deliverySteps,
+  fetchSteps,
+  journalSteps,
+  lateAnswerSteps,
+  settle,
+  syncSteps,
+} from './replica-steps.js';
+
+export function replicationModel(configuration: Configuration, fences: Fences): Model<Cluster> {
+  const { minInsyncReplicas } = configuration;
+  const rules: Rules = { fences, minInsyncReplicas };
+  const initial = initialCluster(configuration);
+  return {
+    initial,
+    steps: (cluster) => stepsOf(cluster, rules),
+    violation: violationIn,
+    hash: hashOf(initial.brokers.length),
+  };
+}
+
+function stepsOf(cluster: Cluster, rules: Rules): Step<Cluster>[] {
+  const steps = [
+    ...appendSteps(cluster),
+    ...syncSteps(cluster),
+    ...fetchSteps(cluster, rules),
+    ...lateAnswerSteps(cluster, rules),
+    ...deliverySteps(cluster, rules),
+    ...(rules.fences.journalFirst ? [] : journalSteps(cluster)),
+    ...proposalSteps(cluster, rules),
+    ...deathSteps(cluster, rules),
+    ...registrationSteps(cluster, rules),
+    ...crashSteps(cluster),
+    ...redisLossSteps(cluster),
+    ...(rules.fences.redisProcess ? rebuildSteps(cluster, rules) : noticingSteps(cluster, rules)),
+  ];
+  return steps.map(({ label, state }) => ({ label, state: settle(state, rules) }));
+}
