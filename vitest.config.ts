@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          globalSetup: ['test/support/build.ts'],
+          globalSetup: ['test/support/redis-installed.ts', 'test/support/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

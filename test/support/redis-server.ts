@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.js';
 
 const run = promisify(execFile);
 
@@ -15,6 +15,7 @@ export class RedisServer {
   readonly #settings: readonly string[];
   #process: ChildProcess | undefined;
 
+  /** @param settings of the command line; a file of settings first */
   private constructor(port: number, dir: string, settings: readonly string[]) {
     this.port = port;
     this.dir = dir;
@@ -24,6 +25,24 @@ export class RedisServer {
   /** @param settings as redis-server takes them, such as `['--appendonly', 'yes']`; it persists nothing */
   static async start(settings: readonly string[] = []): Promise<RedisServer> {
     const dir = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
+    const persistsNothing = ['--save', '', '--appendonly', 'no'];
+    return RedisServer.#startIn(dir, [...persistsNothing, ...settings]);
+  }
+
+  /** A Sentinel that watches a master under the name `main`, and alone decides when it is gone. */
+  static async startSentinel(master: RedisServer): Promise<RedisServer> {
+    const dir = await mkdtemp(join(tmpdir(), 'sluice-sentinel-'));
+    const file = join(dir, 'sentinel.conf');
+    const lines = [
+      `sentinel monitor main 127.0.0.1 ${master.port} 1`,
+      'sentinel down-after-milliseconds main 300',
+      'sentinel failover-timeout main 2000',
+    ];
+    await writeFile(file, `${lines.join('\n')}\n`);
+    return RedisServer.#startIn(dir, [file, '--sentinel']);
+  }
+
+  static async #startIn(dir: string, settings: readonly string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), dir, settings);
     await server.restart();
     return server;
@@ -36,11 +55,8 @@ export class RedisServer {
   /** Ends it where it runs and starts it again in the same directory. Resolves when it answers. */
   async restart(): Promise<void> {
     await this.kill();
-    const persistsNothing = ['--save', '', '--appendonly', 'no'];
     const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.dir];
-    const started = spawn('redis-server', [...place, ...persistsNothing, ...this.#settings], {
-      stdio: 'ignore',
-    });
+    const started = spawn('redis-server', [...this.#settings, ...place], { stdio: 'ignore' });
     this.#process = started;
     for (;;) {
       if (started.exitCode !== null) throw new Error(`redis-server ended: ${started.exitCode}`);
@@ -82,15 +98,4 @@ export class RedisServer {
     await this.kill();
     await rm(this.dir, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -27,7 +27,7 @@ export interface RedisEndpoint {
   readonly sentinelPassword: string | undefined;
 }
 
-export interface RedisNode {
+interface RedisNode {
   readonly host: string;
   readonly port: number;
 }

@@ -136,6 +136,12 @@ describe('rebuiltState', () => {
     expect([...state.deletedTopics.values()]).toEqual([deleted]);
   });
 
+  it('says who was alive and has not come', () => {
+    const views = [viewOf(0, stateAt(9)), viewOf(1, stateAt(9))];
+    expect(rebuild(views)).toMatchObject({ kind: 'rebuilt', absent: [2] });
+    expect(rebuild(views, { givenUp: [2] })).toMatchObject({ absent: [] });
+  });
+
   it('takes who has come for alive, and of the others what was known', () => {
     const state = stateAt(9);
     const dead = new Map(state.brokers)

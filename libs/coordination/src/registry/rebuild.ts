@@ -40,7 +40,12 @@ export interface RebuildInput {
 }
 
 export type RebuildOutcome =
-  | { readonly kind: 'rebuilt'; readonly state: ClusterState }
+  | {
+      readonly kind: 'rebuilt';
+      readonly state: ClusterState;
+      /** Members that were alive and have not come: what they led is led by others. */
+      readonly absent: readonly number[];
+    }
   /** More members have to come. */
   | { readonly kind: 'waiting'; readonly for: string };
 
@@ -58,8 +63,12 @@ export function rebuiltState(input: RebuildInput): RebuildOutcome {
     if (deletedTopics.has(topic.id)) continue;
     topics.set(topic.name, rebuiltTopic(topic, states, newest, voters, random));
   }
+  const absent = [...newest.brokers.values()]
+    .filter(({ id, alive }) => alive && !voters.has(id) && !input.givenUp.includes(id))
+    .map(({ id }) => id);
   return {
     kind: 'rebuilt',
+    absent,
     state: {
       version: number * VERSIONS_PER_REBUILD,
       changeId: random.uuid(),

@@ -5,7 +5,7 @@
  * they have on disk, look at what all have published, and install what comes out. The registry takes the
  * first. One attempt does as much as can be done now; it is made again until the registry is whole.
  */
-import type { Logger, Random } from '#runtime';
+import type { Clock, Logger, Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { KnownState } from './known-state.js';
 import type { MetadataJournal } from './metadata-journal.js';
@@ -17,6 +17,9 @@ import {
   type Registry,
 } from './registry.js';
 
+/** How long others are waited for once there are enough. */
+const GRACE_OF_A_LEASE = 0.5;
+
 export interface RebuilderOptions {
   readonly registry: Registry;
   readonly known: KnownState;
@@ -26,6 +29,8 @@ export interface RebuilderOptions {
   readonly brokerId: number;
   /** Of this process once it is registered; else 0. */
   readonly brokerEpoch: () => number;
+  readonly leaseMs: number;
+  readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -34,6 +39,8 @@ export class Rebuilder {
   readonly #options: RebuilderOptions;
   /** What was last said about whom it waits for. */
   #said: string | undefined;
+  /** Since when a round has had enough members. */
+  #enough: { readonly round: string; readonly sinceMs: number } | undefined;
 
   constructor(options: RebuilderOptions) {
     this.#options = options;
@@ -67,6 +74,7 @@ export class Rebuilder {
       this.#saysWaiting(outcome);
       return;
     }
+    if (outcome.absent.length > 0 && this.#mayStillCome(round)) return;
     const { clusterUuid: uuid } = this.#options;
     const document = { uuid, protocol_version: PROTOCOL_VERSION, incarnation: random.uuid() };
     await registry.installRebuilt(round, document, outcome.state);
@@ -76,6 +84,17 @@ export class Rebuilder {
       { round: round.number, brokers, version: outcome.state.version },
       'the metadata were rebuilt from what the brokers have on disk',
     );
+  }
+
+  /**
+   * Enough are there, and others were alive: they are given some time, for what they lead would have to
+   * be led by others without them.
+   */
+  #mayStillCome(round: RebuildRound): boolean {
+    const { clock, leaseMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#enough?.round !== round.id) this.#enough = { round: round.id, sinceMs: nowMs };
+    return nowMs - this.#enough.sinceMs < leaseMs * GRACE_OF_A_LEASE;
   }
 
   /** The round that this broker takes part in; undefined when there is none yet that it may. */

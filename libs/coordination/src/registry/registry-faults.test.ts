@@ -233,6 +233,16 @@ describe('a registry that another process keeps', () => {
     expect(twice.brokers).toEqual(before.brokers);
   });
 
+  it('waits a little for a leader that comes later than the others, which leads on then', async () => {
+    stores.coordination.cutOff(0);
+    stores.coordination.restart();
+    await stores.scheduler.advance(1000);
+    expect(at(1).isAvailable).toBe(false);
+    stores.coordination.reach(0);
+    const state = await agreed();
+    expect(partitionIn(state, 'events')).toMatchObject({ leader: 0, leaderEpoch: 0 });
+  });
+
   it('waits for a majority, and for no empty disk', async () => {
     for (const id of [1, 2]) await at(id).close();
     stores.coordination.restartEmpty();

@@ -25,12 +25,12 @@ import {
 import { MissingTopicError } from './state-difference.js';
 
 /** How long one wait for commits takes when none come: then the newest is looked at. */
-export const COMMIT_WAIT_MS = 2000;
+const COMMIT_WAIT_MS = 2000;
 /** Before another attempt after one that failed. */
 const RETRY_DELAY_MS = 250;
 
 /** Why a registry is not followed though it answers. */
-export type RegistryFault =
+type RegistryFault =
   /** It has no cluster any more. */
   | 'emptied'
   /** It has another cluster under our name. */
@@ -63,6 +63,7 @@ export class RegistryFollower {
   #cluster: RegisteredCluster | undefined;
   #isSynchronized = false;
   #isClosed = false;
+  /** Why the registry is not followed; undefined while it is, and while it is away. */
   #fault: RegistryFault | undefined;
   #synchronization: Promise<void> | undefined;
   #retry: Timer | undefined;
@@ -76,11 +77,6 @@ export class RegistryFollower {
 
   get isAvailable(): boolean {
     return this.#isSynchronized && !this.#isClosed && !this.#options.known.isStuck;
-  }
-
-  /** Why the registry is not followed; undefined while it is, and while it is away. */
-  get fault(): RegistryFault | undefined {
-    return this.#fault;
   }
 
   /** What commits are made to; undefined before everything was read once. */

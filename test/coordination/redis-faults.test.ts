@@ -1,0 +1,237 @@
+import { rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CoordinationStore, EmbeddedStore } from '#coordination';
+import { NodeFileSystem, SystemRandom } from '#runtime';
+import { create, register } from '../../libs/coordination/src/testing/conformance.js';
+import { RedisServer } from '../support/redis-server.js';
+import { TcpRelay } from '../support/tcp-relay.js';
+import { RedisStores } from './redis-stores.js';
+
+const IDS = [0, 1, 2];
+const AWAY = { code: 'BROKER_NOT_AVAILABLE' };
+/** Dumps are written when a test asks for them. */
+const DUMPING = ['--save', '', '--dbfilename', 'dump.rdb'];
+
+let redis: RedisServer;
+let stores: RedisStores;
+let brokers: CoordinationStore[];
+
+beforeEach(async () => {
+  redis = await RedisServer.start(DUMPING);
+  stores = new RedisStores(redis.url);
+  brokers = await Promise.all(IDS.map((id) => stores.open(id)));
+  for (const id of IDS) await join(id);
+  await create(at(0), 'events', 3);
+  await agreed();
+});
+
+afterEach(async () => {
+  await stores.close();
+  await redis.close();
+});
+
+function at(id: number): CoordinationStore {
+  const store = brokers[id];
+  if (store === undefined) throw new Error(`there is no broker ${id}`);
+  return store;
+}
+
+async function join(id: number): Promise<void> {
+  const { brokers: registered } = await register(at(id), id);
+  await at(id).renewLease({ brokerId: id, brokerEpoch: registered.get(id)?.brokerEpoch ?? 0 }, 500);
+}
+
+/** Resolves when all brokers (or these) know the same, and can change it. */
+async function agreed(ids = IDS): Promise<void> {
+  const newest = (): number => Math.max(...ids.map((id) => at(id).state.version));
+  await stores.until(() =>
+    ids.every((id) => at(id).isAvailable && at(id).state.version === newest()),
+  );
+  for (const id of ids) expect(at(id).state).toEqual(at(ids[0] ?? 0).state);
+}
+
+/** What Redis has is what the brokers know. */
+async function expectWhole(): Promise<void> {
+  const { version, changeId } = at(0).state;
+  expect(await redis.cli('GET', '{c}:version')).toBe(`${version} ${changeId}`);
+  const partition = await redis.cli('GET', '{c}:brokers:topics:events:partitions:2:state');
+  expect(JSON.parse(partition)).toMatchObject({ isr: [0, 1, 2], replicas: [0, 1, 2] });
+}
+
+async function topicsAfter(name: string): Promise<string[]> {
+  await create(at(1), name);
+  await agreed();
+  return [...at(2).state.topics.keys()].toSorted();
+}
+
+describe('Redis that is emptied, or comes back as it was', () => {
+  it('has everything again after FLUSHALL, while connections stay', async () => {
+    const { version } = at(0).state;
+    await redis.cli('FLUSHALL');
+    await stores.until(() => IDS.every((id) => at(id).state.version > version));
+    await agreed();
+    await expectWhole();
+    expect(await topicsAfter('later')).toEqual(['events', 'later']);
+  });
+
+  it('has everything again after a restart with nothing', async () => {
+    await redis.restart();
+    await stores.until(() => !at(0).isAvailable || at(0).state.version > 1000);
+    await agreed();
+    await expectWhole();
+    expect(await topicsAfter('later')).toEqual(['events', 'later']);
+  });
+
+  it('has what came after its last dump, too', async () => {
+    await redis.cli('SAVE');
+    await create(at(0), 'not dumped');
+    await agreed();
+    const { version } = at(0).state;
+    await redis.restart();
+    await stores.until(() => IDS.every((id) => at(id).state.version > version));
+    await agreed();
+    expect(await topicsAfter('later')).toEqual(['events', 'later', 'not dumped']);
+  });
+
+  it('is rebuilt by brokers that were started again, too, and by no empty disk', async () => {
+    for (const id of IDS) await at(id).close();
+    await redis.restart();
+    const alone = await stores.open(0);
+    expect(alone.state.topics.has('events')).toBe(true);
+    expect(alone.isAvailable).toBe(false);
+    await expect(create(alone, 'alone')).rejects.toMatchObject({ ...AWAY, outcome: 'failed' });
+    await expect(stores.open(7)).rejects.toMatchObject(AWAY);
+    brokers = [alone, await stores.open(1), await stores.open(2)];
+    await stores.until(() => IDS.every((id) => at(id).isAvailable));
+    for (const id of IDS) await join(id);
+    expect(await topicsAfter('later')).toEqual(['events', 'later']);
+  });
+
+  it('gets back a value that was evicted, when that is noticed', async () => {
+    await redis.cli('DEL', '{c}:brokers:topics:events:partitions:1:state');
+    await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+    await stores.until(() => at(0).state.version > 1000);
+    await agreed();
+    await expectWhole();
+    expect(stores.said).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        fields: expect.objectContaining({ fault: 'incomplete' }),
+      }),
+    );
+  });
+});
+
+describe('Redis that is away, hangs, or cannot be heard', () => {
+  it('is caught up with by a broker that has missed more than the stream has', async () => {
+    await at(2).close();
+    const { id } = await create(at(0), 'made');
+    await redis.cli('XTRIM', '{c}:changes', 'MAXLEN', '0');
+    brokers[2] = await stores.open(2);
+    await agreed();
+    expect(at(2).state.topics.get('made')?.id).toBe(id);
+  });
+
+  it('is asked again by an update whose reply was lost, which is made once', async () => {
+    const relay = await TcpRelay.start(redis.port);
+    const dataDir = await stores.dataDir(9);
+    const url = `redis://127.0.0.1:${relay.port}`;
+    const store = await stores.open(9, { url, dataDir });
+    const { version } = store.state;
+    relay.cut({ direction: 'from-target' });
+    const creating = create(store, 'once');
+    await stores.until(() => at(0).state.topics.has('once'));
+    relay.refuse();
+    relay.heal();
+    await creating;
+    expect(store.state.version).toBe(version + 1);
+    await store.close();
+    await relay.close();
+  });
+
+  it('fails updates within two seconds while it hangs, of unknown outcome, and goes on then', async () => {
+    redis.pause();
+    const startMs = performance.now();
+    await expect(create(at(0), 'late')).rejects.toMatchObject({ ...AWAY, outcome: 'unknown' });
+    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(at(0).isAvailable).toBe(false);
+    await expect(create(at(0), 'never')).rejects.toMatchObject({ ...AWAY, outcome: 'failed' });
+    expect([...at(0).state.topics.keys()]).toEqual(['events']);
+    redis.resume();
+    await agreed();
+    expect(await topicsAfter('later')).toEqual(
+      expect.arrayContaining(['events', 'later']) as string[],
+    );
+    expect(at(0).state.topics.has('never')).toBe(false);
+  });
+
+  it('is not needed to open a directory that has a journal, only to change anything', async () => {
+    const { state } = at(0);
+    await at(0).close();
+    await redis.kill();
+    const store = await stores.open(0);
+    expect(store.state).toEqual(state);
+    expect(store.isAvailable).toBe(false);
+    await expect(stores.open(7)).rejects.toMatchObject(AWAY);
+    await redis.restart();
+    brokers[0] = store;
+    await agreed();
+  });
+});
+
+describe('whose data directory it is', () => {
+  it('refuses a directory of another cluster of the same name', async () => {
+    const other = await RedisServer.start();
+    const others = new RedisStores(other.url);
+    await others.open(0);
+    const dataDir = await others.dataDir(0);
+    await expect(stores.open(0, { dataDir })).rejects.toMatchObject({
+      fault: 'foreign',
+      message: expect.stringContaining('belongs to another cluster "c"'),
+    });
+    await others.close();
+    await other.close();
+  });
+
+  it('founds the cluster of a broker that was alone, with its topics, and never the other way', async () => {
+    const dataDir = await stores.dataDir(5);
+    const options = { clusterId: 'alone', brokerId: 5, dataDir, random: new SystemRandom() };
+    const embedded = await EmbeddedStore.open({ ...options, fileSystem: new NodeFileSystem() });
+    await register(embedded, 5);
+    await create(embedded, 'kept');
+    const { state, clusterUuid } = embedded;
+    await embedded.close();
+    const store = await stores.open(5, { clusterId: 'alone' });
+    expect(store.clusterUuid).toBe(clusterUuid);
+    expect(store.state).toEqual(state);
+    const other = await stores.open(6, { clusterId: 'alone' });
+    expect(other.state.topics.has('kept')).toBe(true);
+    await store.close();
+    const again = EmbeddedStore.open({ ...options, fileSystem: new NodeFileSystem() });
+    await expect(again).rejects.toMatchObject({ fault: 'foreign' });
+  });
+
+  it('takes a replaced disk in, which knows what the others know', async () => {
+    await at(2).close();
+    const before = at(2).dataDirUuid;
+    await rm(await stores.dataDir(2), { recursive: true });
+    brokers[2] = await stores.open(2);
+    expect(at(2).dataDirUuid).not.toBe(before);
+    await agreed();
+  });
+});
+
+describe('what Redis is told about itself', () => {
+  it('warns of a Redis that writes nothing to disk, and of one that evicts', async () => {
+    const messages = (): string[] => stores.said.map(({ message }) => message);
+    expect(messages()).toContainEqual(expect.stringContaining('writes nothing to disk'));
+    expect(messages()).not.toContainEqual(expect.stringContaining('evicts keys'));
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '100mb');
+    await redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    stores.said.length = 0;
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'yes');
+    await stores.open(4);
+    expect(messages()).toContainEqual(expect.stringContaining('evicts keys'));
+    expect(messages()).not.toContainEqual(expect.stringContaining('writes nothing to disk'));
+  });
+});
