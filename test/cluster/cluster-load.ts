@@ -2,6 +2,7 @@
  * Producers and readers of every kind at all brokers of a cluster, while brokers come and go. What they
  * were told goes into the history; each ends by itself when the load is stopped.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { ClusterProcesses } from '../support/cluster-processes.js';
 import { until } from '../support/until.js';
 import type { History, Place, ShownRecord } from './history.js';
@@ -12,6 +13,8 @@ const JSON_TYPE = { 'Content-Type': 'application/json' };
 const REQUEST_TIMEOUT_MS = 30_000;
 const READ_WAIT_MS = 500;
 const READ_TIMEOUT_MS = 5000;
+/** While there is nobody to ask. */
+const PAUSE_MS = 20;
 
 export interface LoadOptions {
   readonly cluster: ClusterProcesses;
@@ -112,6 +115,7 @@ export class ClusterLoad {
   async #produceOnce(client: string, partition: number): Promise<void> {
     const { history } = this.#options;
     for (let sent = 0; !this.#areProducersEnding; sent += 1) {
+      await this.#someBrokerUp();
       const values = [0, 1, 2].map((index) => `${client}-${sent}-${index}`);
       history.add({ event: 'produce', client, values });
       const answer = await this.#send(values, partition);
@@ -208,6 +212,10 @@ export class ClusterLoad {
     });
   }
 
+  async #someBrokerUp(): Promise<void> {
+    while (this.#options.cluster.running.length === 0) await setTimeout(PAUSE_MS);
+  }
+
   /** Asks the brokers in turn, those that are up; undefined when it broke off. */
   async #call(
     path: string,
@@ -215,9 +223,10 @@ export class ClusterLoad {
     timeoutMs = REQUEST_TIMEOUT_MS,
   ): Promise<Answered | undefined> {
     const { cluster } = this.#options;
+    await this.#someBrokerUp();
     this.#turn += 1;
     const broker = cluster.running[this.#turn % cluster.running.length];
-    if (broker === undefined) return undefined;
+    if (broker === undefined) throw new Error('no broker is up');
     try {
       const signal = AbortSignal.timeout(timeoutMs);
       return await broker.call(path, { headers: JSON_TYPE, ...init, signal });
