@@ -71,7 +71,7 @@ export class Controller {
     const { store, clock } = this.#options;
     try {
       const leases = await store.leases(LOOK_TIMEOUT_MS);
-      this.#watch.look(leases, store.state.brokers.keys(), clock.monotonicMs());
+      this.#watch.look(leases, store.state.brokers.values(), clock.monotonicMs());
     } catch (error) {
       this.#watch.lookFailed();
       throw error;

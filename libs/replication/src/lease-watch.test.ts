@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { LeaseWatch } from './lease-watch.js';
 
-const IDS = [1, 2];
+const IDS = [
+  { id: 1, brokerEpoch: 7 },
+  { id: 2, brokerEpoch: 8 },
+];
 
 function leases(one: string, two?: string): Map<number, string> {
   return new Map(two === undefined ? [[1, one]] : [[1, one] as const, [2, two] as const]);
@@ -42,5 +45,16 @@ describe('LeaseWatch', () => {
     watch.lookFailed();
     watch.look(leases('a', 'a'), IDS, 500);
     expect(watch.silentMs(1)).toBe(0);
+  });
+
+  it('gives a process that has just registered the whole time, however long its id was silent', () => {
+    const watch = new LeaseWatch(500);
+    for (const nowMs of [0, 400, 800]) watch.look(leases('a', 'a'), IDS, nowMs);
+    expect(watch.silentMs(1)).toBe(800);
+    const registered = [{ id: 1, brokerEpoch: 9 }];
+    watch.look(leases('a', 'a'), registered, 1200);
+    expect(watch.silentMs(1)).toBe(0);
+    watch.look(leases('a', 'a'), registered, 1600);
+    expect(watch.silentMs(1)).toBe(400);
   });
 });

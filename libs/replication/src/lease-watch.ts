@@ -3,11 +3,24 @@
  *
  * A lease counts as silent only while it is looked at: after a look that failed, or came late because
  * this process was stalled or cut off, everybody is given the whole time again (replication-safety
- * 4.3). A broker that was never seen is silent from the first look on that missed it.
+ * 4.3). A process that has never renewed its lease is silent from the first look after its registration.
  */
+/** One process of a broker, of which a lease is to be expected. */
+export interface WatchedBroker {
+  readonly id: number;
+  /** Of its registration: a process that has just registered has its whole lease before it. */
+  readonly brokerEpoch: number;
+}
+
+interface SeenLease {
+  readonly value: string | undefined;
+  readonly brokerEpoch: number;
+  readonly sinceMs: number;
+}
+
 export class LeaseWatch {
   readonly #gapMsMax: number;
-  readonly #seen = new Map<number, { value: string | undefined; sinceMs: number }>();
+  readonly #seen = new Map<number, SeenLease>();
   #lastLookMs = Number.NEGATIVE_INFINITY;
 
   /** @param gapMsMax looks that are further apart prove no silence */
@@ -18,18 +31,16 @@ export class LeaseWatch {
   /**
    * Takes a look.
    * @param leases what each lease was last renewed with
-   * @param brokerIds of whom a lease is to be expected
    * @param nowMs when the answer came, on the monotonic clock
    */
-  look(leases: ReadonlyMap<number, string>, brokerIds: Iterable<number>, nowMs: number): void {
+  look(leases: ReadonlyMap<number, string>, brokers: Iterable<WatchedBroker>, nowMs: number): void {
     if (nowMs - this.#lastLookMs > this.#gapMsMax) this.#seen.clear();
     this.#lastLookMs = nowMs;
-    for (const id of brokerIds) {
+    for (const { id, brokerEpoch } of brokers) {
       const value = leases.get(id);
       const before = this.#seen.get(id);
-      if (before === undefined || before.value !== value) {
-        this.#seen.set(id, { value, sinceMs: nowMs });
-      }
+      if (before?.value === value && before?.brokerEpoch === brokerEpoch) continue;
+      this.#seen.set(id, { value, brokerEpoch, sinceMs: nowMs });
     }
   }
 

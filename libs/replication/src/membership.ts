@@ -66,6 +66,8 @@ export class Membership {
       throw error;
     }
     membership.#renew();
+    // What was said of it while the answer was on its way was not heard.
+    membership.#look();
     return membership;
   }
 
@@ -134,6 +136,12 @@ export class Membership {
     }
   }
 
+  /** Registers again, and looks at once whether that still stands. */
+  async #registerAgain(): Promise<void> {
+    await this.#register();
+    this.#look();
+  }
+
   async #registerOnce(): Promise<void> {
     const { store, brokerId, registrant, random, logger } = this.#options;
     let expired: number | undefined;
@@ -159,7 +167,7 @@ export class Membership {
   }
 
   /** Watches the process that has our id for a whole lease. */
-  async #isSilent({ brokerId }: BrokerIdTakenError): Promise<boolean> {
+  async #isSilent({ brokerId, brokerEpoch }: BrokerIdTakenError): Promise<boolean> {
     const { store, leaseMs, clock, logger } = this.#options;
     logger.info({ brokerId, leaseMs }, 'another data directory has this broker id: is it alive?');
     const watch = new LeaseWatch(leaseMs);
@@ -167,7 +175,7 @@ export class Membership {
     while (watch.silentMs(brokerId) < leaseMs) {
       const leases = await store.leases(leaseMs);
       const nowMs = clock.monotonicMs();
-      watch.look(leases, [brokerId], nowMs);
+      watch.look(leases, [{ id: brokerId, brokerEpoch }], nowMs);
       // Renewed since the first look: it lives.
       if (nowMs - startMs > 2 * leaseMs) return false;
       if (watch.silentMs(brokerId) === 0 && nowMs - startMs > leaseMs) return false;
@@ -188,7 +196,7 @@ export class Membership {
       onFenced();
     } else if (!registered.alive) {
       logger.warn({}, 'declared dead while alive: registering again');
-      this.#register().catch((error: unknown) => {
+      this.#registerAgain().catch((error: unknown) => {
         if (this.#isEnding) return;
         logger.error({ err: error }, 'the broker could not be registered again');
         this.#end();
