@@ -12,6 +12,8 @@ import {
 import { type RebuildInput, rebuildNumberOf, rebuiltState } from './rebuild.js';
 import type { RebuildView } from './registry.js';
 
+/** Leader epochs that one rebuild leaves for elections. */
+const EPOCHS = 65_536;
 const BROKERS = [brokerOf(0), brokerOf(1), brokerOf(2)];
 
 /** What broker `id` brings, as the process that is registered. */
@@ -57,31 +59,43 @@ describe('rebuiltState', () => {
     expect(rebuild(views.slice(0, 1), { remains }).kind).toBe('waiting');
   });
 
-  it('has a leader go on in its epoch whose process is there', () => {
-    const state = rebuilt([viewOf(0, stateAt(9)), viewOf(1, stateAt(9))]);
+  it('has a leader go on in its epoch whose process is there, when all replicas are', () => {
+    const state = rebuilt([0, 1, 2].map((id) => viewOf(id, stateAt(9))));
     const { partitionEpoch, ...partition } = partitionIn(state, 'events');
     expect(partition).toMatchObject({ leader: 0, leaderEpoch: 5, electionId: 'before' });
     // What was proposed before is not taken any more.
     expect(partitionEpoch).toBe(11);
   });
 
-  it('elects another replica in sync where the leader is not there, above all epochs known', () => {
+  it('elects a leader anew while a replica is absent that may know of a later epoch', () => {
+    const state = rebuilt([viewOf(0, stateAt(9)), viewOf(1, stateAt(9))], { number: 2 });
+    const partition = partitionIn(state, 'events');
+    expect(partition).toMatchObject({ leader: 0, leaderEpoch: 2 * EPOCHS, isr: [0, 1, 2] });
+    expect(partition.electionId).not.toBe('before');
+  });
+
+  it('begins above all epochs known where those are above what is left for the rebuild', () => {
+    const views = [0, 1].map((id) => viewOf(id, stateAt(9, { leaderEpoch: EPOCHS + 3 })));
+    expect(partitionIn(rebuilt(views), 'events').leaderEpoch).toBe(EPOCHS + 4);
+  });
+
+  it('elects another replica in sync where the leader is not there', () => {
     const views = [viewOf(1, stateAt(9)), viewOf(2, stateAt(8, { leaderEpoch: 6 }))];
     const partition = partitionIn(rebuilt(views), 'events');
-    expect(partition).toMatchObject({ leader: 1, leaderEpoch: 7, isr: [0, 1, 2] });
+    expect(partition).toMatchObject({ leader: 1, leaderEpoch: EPOCHS, isr: [0, 1, 2] });
     expect(partition.electionId).not.toBe('before');
   });
 
   it('elects anew where the leader was started again', () => {
     const views = [viewOf(0, stateAt(9), { brokerEpoch: 0 }), viewOf(1, stateAt(9))];
-    expect(partitionIn(rebuilt(views), 'events')).toMatchObject({ leader: 1, leaderEpoch: 6 });
+    expect(partitionIn(rebuilt(views), 'events')).toMatchObject({ leader: 1, leaderEpoch: EPOCHS });
   });
 
   it('never elects who is not in sync', () => {
     const views = [viewOf(1, stateAt(9, { isr: [0] })), viewOf(2, stateAt(9, { isr: [0] }))];
     expect(partitionIn(rebuilt(views), 'events')).toMatchObject({
       leader: null,
-      leaderEpoch: 6,
+      leaderEpoch: EPOCHS,
       isr: [0],
     });
   });
@@ -115,7 +129,11 @@ describe('rebuiltState', () => {
   it('does not wait for the broker of a sole replica: nobody else can lead it', () => {
     const sole = { replicas: [2], leader: 2, isr: [2] };
     const state = rebuilt([viewOf(0, stateAt(9, sole)), viewOf(1, stateAt(9, sole))]);
-    expect(partitionIn(state, 'events')).toMatchObject({ leader: null, isr: [2], leaderEpoch: 6 });
+    expect(partitionIn(state, 'events')).toMatchObject({
+      leader: null,
+      isr: [2],
+      leaderEpoch: EPOCHS,
+    });
   });
 
   it('does not wait for brokers that an operator has given up', () => {

@@ -22,6 +22,12 @@ import type { RebuildView } from './registry.js';
 
 /** Versions that one rebuild leaves for the commits before the next one. */
 const VERSIONS_PER_REBUILD = 2 ** 32;
+/**
+ * Leader epochs that one rebuild leaves for the elections before the next one. An absent replica may
+ * have accepted, or written in, epochs that nobody who takes part knows of: it is never to be told of
+ * a lower one.
+ */
+const EPOCHS_PER_REBUILD = 2 ** 16;
 
 /** Number of the last rebuild before a version. */
 export function rebuildNumberOf(version: number): number {
@@ -61,7 +67,7 @@ export function rebuiltState(input: RebuildInput): RebuildOutcome {
   const topics = new Map<string, TopicMetadata>();
   for (const topic of newest.topics.values()) {
     if (deletedTopics.has(topic.id)) continue;
-    topics.set(topic.name, rebuiltTopic(topic, states, newest, voters, random));
+    topics.set(topic.name, rebuiltTopic(topic, input, { states, newest, voters }));
   }
   const absent = [...newest.brokers.values()]
     .filter(({ id, alive }) => alive && !voters.has(id) && !input.givenUp.includes(id))
@@ -128,12 +134,22 @@ function replicasNeeded({ configs, partitions }: TopicMetadata): number {
   return Math.max(1, replicationFactor - minInsyncReplicas + 1);
 }
 
+/** What a rebuild begins with. */
+interface Evidence {
+  /** All that anybody has brought, and what the registry still has. */
+  readonly states: readonly ClusterState[];
+  readonly newest: ClusterState;
+  readonly voters: ReadonlyMap<number, RebuildView>;
+}
+
+/**
+ * Leaves every partition its ISR. Its leader goes on in its epoch where its process is here and all
+ * replicas are: nobody can have been elected after it. Else it is elected anew, or another one in sync.
+ */
 function rebuiltTopic(
   topic: TopicMetadata,
-  states: readonly ClusterState[],
-  newest: ClusterState,
-  voters: ReadonlyMap<number, RebuildView>,
-  random: Random,
+  { number: round, random }: RebuildInput,
+  { states, newest, voters }: Evidence,
 ): TopicMetadata {
   const partitions = topic.partitions.map((partition, number): PartitionMetadata => {
     const known = states.flatMap((state) => {
@@ -143,13 +159,15 @@ function rebuiltTopic(
     const partitionEpoch = Math.max(...known.map((one) => one.partitionEpoch)) + 1;
     const isRunning = (id: number): boolean =>
       voters.has(id) && newest.brokers.get(id)?.brokerEpoch === voters.get(id)?.brokerEpoch;
-    // Its process is here, and nobody was elected after it.
-    if (partition.leader !== null && isRunning(partition.leader)) {
+    const { leader: present, replicas, isr } = partition;
+    const isPresentRunning = present !== null && isRunning(present);
+    if (isPresentRunning && replicas.every((id) => voters.has(id))) {
       return { ...partition, partitionEpoch };
     }
-    const inSync = partition.replicas.filter((id) => partition.isr.includes(id) && voters.has(id));
-    const leader = inSync.find(isRunning) ?? inSync[0] ?? null;
-    const leaderEpoch = Math.max(...known.map((one) => one.leaderEpoch)) + 1;
+    const inSync = replicas.filter((id) => isr.includes(id) && voters.has(id));
+    const leader = isPresentRunning ? present : (inSync.find(isRunning) ?? inSync[0] ?? null);
+    const seen = Math.max(...known.map((one) => one.leaderEpoch)) + 1;
+    const leaderEpoch = Math.max(seen, round * EPOCHS_PER_REBUILD);
     return { ...partition, leader, leaderEpoch, electionId: random.uuid(), partitionEpoch };
   });
   return { ...topic, partitions };
