@@ -97,8 +97,8 @@ export class RegistryStore implements CoordinationStore {
 
   /**
    * Opens the store of a data directory: joins the cluster in the registry, or founds one where there is
-   * none. A directory that has a cluster is opened without the registry, too: its state is the
-   * journal's until that is there.
+   * none. A directory that has a journal is opened without the registry, too: its state is the journal's
+   * until that is there.
    * @throws DataDirError when the directory is another broker's or another cluster's, or a file of it
    *   cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the registry
    *   away: try again
@@ -111,10 +111,11 @@ export class RegistryStore implements CoordinationStore {
       const journal = await MetadataJournal.open(options);
       const known = await readIdentity(fileSystem, dataDir);
       await reached(options);
-      const clusterUuid =
-        registry.isReady || known === undefined
-          ? await findCluster(known, journal, options)
-          : known.clusterUuid;
+      const clusterUuid = await findCluster(known, journal, options).catch((error: unknown) => {
+        // What a broker once was a member of it does not need to be told.
+        if (known !== undefined && journal.isMade && isAway(error)) return known.clusterUuid;
+        throw error;
+      });
       const identity = await openIdentity({ ...options, clusterUuid });
       const store = new RegistryStore(options, identity, journal);
       await store.#follower.start();
@@ -309,8 +310,11 @@ function reached({ registry, scheduler }: RegistryStoreOptions): Promise<void> {
 }
 
 function asProtocolError(error: unknown, outcome: 'failed' | 'unknown'): unknown {
-  const isRegistry = error instanceof RegistryAwayError || error instanceof RegistryRefusedError;
-  return isRegistry ? notAvailable(outcome, error) : error;
+  return isAway(error) ? notAvailable(outcome, error) : error;
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof RegistryAwayError || error instanceof RegistryRefusedError;
 }
 
 function notAvailable(outcome: 'failed' | 'unknown', cause: unknown): ProtocolError {

@@ -61,12 +61,13 @@ export class FakeCoordination {
     const registry = new FakeRegistry({
       data: this.#data,
       scheduler,
+      isReachable: () => !this.#isAway && !this.#isPaused && !this.#cutOff.has(brokerId),
       delayMs: () => delayMs?.(brokerId) ?? 0,
       onChanged: () => this.#notify(),
     });
     this.#connections.set(brokerId, registry);
     if (this.#isPaused) registry.pause();
-    this.#reconnect(brokerId, registry);
+    registry.connect();
     return RegistryStore.open({
       registry,
       place: 'fake',
@@ -90,7 +91,7 @@ export class FakeCoordination {
 
   comeBack(): void {
     this.#isAway = false;
-    for (const [id, registry] of this.#connections) this.#reconnect(id, registry);
+    for (const registry of this.#connections.values()) registry.connect();
   }
 
   /** One broker alone does not reach the registry. */
@@ -101,8 +102,7 @@ export class FakeCoordination {
 
   reach(brokerId: number): void {
     this.#cutOff.delete(brokerId);
-    const registry = this.#connections.get(brokerId);
-    if (registry !== undefined) this.#reconnect(brokerId, registry);
+    this.#connections.get(brokerId)?.connect();
   }
 
   /** Nothing is answered; what was sent is done when it goes on. */
@@ -113,9 +113,9 @@ export class FakeCoordination {
 
   resume(): void {
     this.#isPaused = false;
-    for (const [id, registry] of this.#connections) {
+    for (const registry of this.#connections.values()) {
       registry.resume();
-      this.#reconnect(id, registry);
+      registry.connect();
     }
   }
 
@@ -163,10 +163,6 @@ export class FakeCoordination {
     this.goAway();
     change();
     if (!wasAway) this.comeBack();
-  }
-
-  #reconnect(brokerId: number, registry: FakeRegistry): void {
-    if (!this.#isAway && !this.#isPaused && !this.#cutOff.has(brokerId)) registry.connect();
   }
 
   #notify(): void {

@@ -15,10 +15,13 @@ import {
 import type { FakeRegistryData } from './fake-registry-data.js';
 
 const CALL_TIMEOUT_MS = 1000;
+const RECONNECT_DELAY_MS = 100;
 
 export interface FakeRegistryOptions {
   readonly data: FakeRegistryData;
   readonly scheduler: Scheduler;
+  /** Whether a connection can be made. */
+  readonly isReachable: () => boolean;
   /** How long a request, and its answer, are on their way; 0: they are there at once. */
   readonly delayMs: () => number;
   /** Called after everything that may have changed the data. */
@@ -51,8 +54,9 @@ export class FakeRegistry implements Registry {
     return this.#isReady ? undefined : new Error('the connection is refused');
   }
 
+  /** Makes the connection, if that is possible now. */
   connect(): void {
-    if (this.#isReady || this.#isClosed) return;
+    if (this.#isReady || this.#isClosed || !this.#options.isReachable()) return;
     this.#isReady = true;
     this.#listener?.onReady();
   }
@@ -228,7 +232,11 @@ export class FakeRegistry implements Registry {
       await this.#hop();
       return reply;
     })();
-    const timer = this.#options.scheduler.after(timeoutMs, () => this.disconnect());
+    const { scheduler } = this.#options;
+    const timer = scheduler.after(timeoutMs, () => {
+      this.disconnect();
+      scheduler.after(RECONNECT_DELAY_MS, () => this.connect());
+    });
     try {
       return await this.#orBroken(done);
     } finally {

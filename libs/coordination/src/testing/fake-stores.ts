@@ -1,19 +1,25 @@
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import type { CoordinationStore } from '../coordination-store.js';
 import type { StoresUnderTest } from './conformance.js';
-import { FakeCoordination } from './fake-coordination.js';
+import { FakeCoordination, type FakeCoordinationOptions } from './fake-coordination.js';
 
 /** Stores on a fake registry and fake disks, whose time passes while anything is waited for. */
 export class FakeStores implements StoresUnderTest {
   readonly isShared = true;
   readonly clock = new FakeClock();
   readonly scheduler = new FakeScheduler(this.clock);
-  readonly coordination = new FakeCoordination({
-    clock: this.clock,
-    scheduler: this.scheduler,
-    random: new SeededRandom(1),
-  });
+  readonly coordination: FakeCoordination;
   readonly #disks = new Map<number, FakeDisk>();
+
+  constructor(options: Pick<FakeCoordinationOptions, 'delayMs'> = {}) {
+    const { clock, scheduler } = this;
+    this.coordination = new FakeCoordination({
+      ...options,
+      clock,
+      scheduler,
+      random: new SeededRandom(1),
+    });
+  }
 
   disk(brokerId: number): FakeDisk {
     const disk = this.#disks.get(brokerId) ?? new FakeDisk();
