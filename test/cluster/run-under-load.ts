@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { type ClusterOptions, ClusterProcesses } from '../support/cluster-processes.js';
 import { type CheckedHistory, checkedHistory, found } from './checked-history.js';
@@ -28,7 +28,7 @@ export interface RunOptions extends ClusterOptions {
 /**
  * Runs a cluster of three brokers under load, lets `faults` do what it does, and holds all that happened
  * against the invariants; the logs of all brokers must be the same in the end. A run that fails leaves
- * its history file and says where.
+ * its history and the brokers' logs, and says where.
  * @param faults ends with all brokers running again
  */
 export async function runUnderLoad(
@@ -38,6 +38,19 @@ export async function runUnderLoad(
   const cluster = await ClusterProcesses.start(options);
   onTestFinished(() => cluster.dispose());
   const history = new History(options.name);
+  try {
+    return await checkedRun({ cluster, history }, options, faults);
+  } catch (error) {
+    console.info(`${options.name} failed: ${await evidence(cluster, history)}`);
+    throw error;
+  }
+}
+
+async function checkedRun(
+  { cluster, history }: Omit<RunUnderLoad, 'load'>,
+  options: RunOptions,
+  faults: (run: RunUnderLoad) => Promise<void>,
+): Promise<CheckedHistory> {
   await cluster.createTopic(TOPIC, PARTITIONS, { configs: options.configs ?? {} });
   const load = new ClusterLoad({ cluster, history, topic: TOPIC, partitions: PARTITIONS });
   await load.more(RECORDS_AROUND);
@@ -52,11 +65,27 @@ export async function runUnderLoad(
   const { counts, unavailability } = checked;
   const { longestMs, after } = unavailability;
   console.info(`${options.name}: ${JSON.stringify(counts)}, still for ${longestMs} ms (${after})`);
-  expect(found(checked), `history: ${history.path}`).toEqual({});
+  expect(found(checked)).toEqual({});
   expect(checked.isWhole).toBe(true);
   await expectSameLogs(cluster);
   rmSync(dirname(history.path), { recursive: true });
   return checked;
+}
+
+/** Puts what the brokers logged, and how they see the topic, beside the history; answers where. */
+async function evidence(cluster: ClusterProcesses, history: History): Promise<string> {
+  const directory = dirname(history.path);
+  for (const { id, process } of cluster.brokers) {
+    writeFileSync(join(directory, `broker-${id}.log`), process.logLines.join('\n'));
+  }
+  const views = await Promise.all(
+    cluster.running.map(async (broker) => {
+      const view = await cluster.topic(TOPIC, broker).catch(String);
+      return { broker: broker.id, cluster: await cluster.describe(broker).catch(String), view };
+    }),
+  );
+  writeFileSync(join(directory, 'views.json'), JSON.stringify(views, undefined, 2));
+  return directory;
 }
 
 /** Stops all brokers, for what is in memory to be on disk, and compares their files. */
