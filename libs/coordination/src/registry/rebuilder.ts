@@ -62,6 +62,8 @@ export class Rebuilder {
     if (round === undefined) return;
     await registry.publishView(round, this.#view());
     const views = await registry.views(round);
+    // Another round has begun, or this one has ended.
+    if (views.length === 0) return;
     const highest = Math.max(...views.map(({ state }) => rebuildNumberOf(state.version)));
     if (highest >= round.number) {
       const next = { number: highest + 1, id: random.uuid() };
