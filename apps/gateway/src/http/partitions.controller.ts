@@ -83,7 +83,6 @@ export class PartitionsController {
 
   @Post('leader-election')
   @HttpCode(200)
-  @ApiTags('topics')
   @ApiOperation({
     operationId: 'electLeader',
     summary: 'Choose the leader of a partition',
