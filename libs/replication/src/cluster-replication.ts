@@ -130,7 +130,8 @@ export class ClusterReplication {
   }
 
   #check(): void {
-    const nowMs = this.#options.clock.monotonicMs();
+    const { clock, brokerId, cluster } = this.#options;
+    const nowMs = clock.monotonicMs();
     const stallMs = nowMs - this.#checkedMs - CHECK_INTERVAL_MS;
     this.#checkedMs = nowMs;
     const view = this.#isrView();
@@ -139,6 +140,7 @@ export class ClusterReplication {
       if (!partition.isLeader) continue;
       // What followers sent while this process stood still may not have been read yet.
       if (stallMs > CHECK_INTERVAL_MS) partition.forgiveStall(stallMs);
+      partition.metadataJournaled(brokerId, cluster.store.journaledVersion);
       this.#proposeWanted(partition, view);
     }
     void this.#leaveAll();

@@ -115,6 +115,20 @@ describe('a change of the leader', () => {
     for (const id of [0, 1, 2]) expect(await cluster.committed(id)).toEqual(['a', 'b']);
   });
 
+  it('counts for a follower only once it has heard of it, though the same broker leads', async () => {
+    const cluster = await started();
+    await acknowledged(cluster, 0, 'a');
+    for (const id of [1, 2]) cluster.process(id).sight.cut();
+    await cluster.elect(0);
+    const outcome = cluster.produce(0, 'b');
+    await cluster.advance(3000);
+    expect(cluster.partition(1).log.logEndOffset).toBe(1);
+    expect(cluster.partition(0).highWatermark).toBe(1);
+    for (const id of [1, 2]) cluster.process(id).sight.heal();
+    await cluster.until(() => cluster.partition(0).highWatermark === 2);
+    expect(await outcome).toBe('acknowledged');
+  });
+
   it('is refused by a replica that has taken part in a later epoch, also after a restart', async () => {
     const cluster = await started();
     await cluster.elect(1);

@@ -142,6 +142,20 @@ describe('the high watermark', () => {
     expect(await outcome).toBe('acknowledged');
   });
 
+  it('waits until its leader has a removal from the ISR on disk itself', async () => {
+    const cluster = await started(ON_THREE, MIN_TWO);
+    const { sight } = cluster.process(0);
+    sight.journaledVersionMax = cluster.store.state.version;
+    isolate(cluster, 2);
+    const outcome = cluster.produce(0, 'a');
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    await cluster.advance(3000);
+    expect(cluster.partition(0).highWatermark).toBe(0);
+    sight.journaledVersionMax = Number.POSITIVE_INFINITY;
+    await cluster.advance(3000);
+    expect(await outcome).toBe('acknowledged');
+  });
+
   it('counts what a follower has on disk, not what it has written', async () => {
     const cluster = await started(ON_TWO, MIN_TWO);
     cluster.disk(1).failNext('datasync', 'EIO', { path: '.log' });

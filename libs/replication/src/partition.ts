@@ -16,6 +16,7 @@ import {
   type HighWatermark,
   type LeaderEpoch,
   type Offset,
+  type Outcome,
   ProtocolError,
   type SyncedEndOffset,
   type TopicPartition,
@@ -230,7 +231,7 @@ export class Partition {
    */
   whenCommitted(endOffset: Offset): Promise<void> {
     if (this.highWatermark >= endOffset) return Promise.resolve();
-    if (this.#isClosed) return Promise.reject(this.closedError());
+    if (this.#isClosed) return Promise.reject(this.closedError('unknown'));
     if (this.#role !== 'leader') return Promise.reject(this.#leadershipLost());
     if (!this.hasEnoughReplicas()) return Promise.reject(this.#tooFewReplicas());
     return new Promise((resolve, reject) => {
@@ -310,16 +311,15 @@ export class Partition {
   close(): void {
     this.#isClosed = true;
     this.#leadership = undefined;
-    this.#endCommitWaits(this.closedError());
+    this.#endCommitWaits(this.closedError('unknown'));
     this.#onHighWatermark(this);
   }
 
-  closedError(): ProtocolError {
+  /** @param outcome `unknown` for what was appended before */
+  closedError(outcome: Outcome = 'failed'): ProtocolError {
     const { topic, partition } = this.topicPartition;
-    return new ProtocolError(
-      'UNKNOWN_TOPIC_OR_PARTITION',
-      `Partition ${partition} of topic "${topic}" is not served any more.`,
-    );
+    const detail = `Partition ${partition} of topic "${topic}" is not served any more.`;
+    return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { outcome });
   }
 
   /** What is answered to whoever takes this broker for the leader. */

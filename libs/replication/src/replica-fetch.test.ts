@@ -158,6 +158,65 @@ describe('a fetch of a follower', () => {
   });
 });
 
+describe('a position of a follower', () => {
+  it('counts for the high watermark as far as it is on the disk of the follower', async () => {
+    const cluster = await started([[0, 1]]);
+    cluster.cut(1, 0);
+    await cluster.append(0, 'a');
+    await cluster.append(0, 'b');
+    const written = { ...positionAt(cluster, 2), syncedEndOffset: 1 };
+    await cluster.fetch(0, ofProcess(cluster, { positions: [written] }));
+    expect(cluster.partition(0).highWatermark).toBe(1);
+  });
+
+  it.each([
+    ['FENCED_LEADER_EPOCH', { leaderEpoch: 0 }],
+    ['UNKNOWN_LEADER_EPOCH', { leaderEpoch: 2 }],
+    ['UNKNOWN_LEADER_EPOCH', { electionId: 'another' }],
+    ['UNKNOWN_TOPIC_ID', { topicId: 'another' }],
+    ['NOT_LEADER_OR_FOLLOWER', { partition: 7 }],
+    ['OFFSET_OUT_OF_RANGE', { fetchOffset: 9, lastFetchedEpoch: null }],
+  ])('is answered with %s, and counts for nothing: %o', async (fault, members) => {
+    const cluster = await started([[0, 1]]);
+    cluster.cut(1, 0);
+    await cluster.elect(0);
+    await cluster.append(0, 'a');
+    const position = { ...positionAt(cluster, 1), ...members };
+    const answer = await cluster.fetch(0, ofProcess(cluster, { positions: [position] }));
+    expect(resultsOf(answer)).toMatchObject([{ fault }]);
+    expect(cluster.partition(0).highWatermark).toBe(0);
+  });
+
+  it('is answered with the end of the epoch where the logs part, and counts for nothing', async () => {
+    const cluster = await started([[0, 1]]);
+    cluster.cut(1, 0);
+    await cluster.append(0, 'a');
+    await cluster.elect(0);
+    await cluster.append(0, 'b');
+    const { electionId } = cluster.metadata;
+    const ofEarlier = { ...positionAt(cluster, 2), lastFetchedEpoch: 0 };
+    const answer = await cluster.fetch(0, ofProcess(cluster, { positions: [ofEarlier] }));
+    expect(resultsOf(answer)).toMatchObject([{ diverging: { epoch: 0, endOffset: 1 } }]);
+    const ofOther = { ...positionAt(cluster, 2), lastElectionId: `not ${electionId}` };
+    const second = { sequence: 2, positions: [ofOther] };
+    const other = await cluster.fetch(0, ofProcess(cluster, second));
+    expect(resultsOf(other)).toMatchObject([{ diverging: { epoch: 0, endOffset: 1 } }]);
+    expect(cluster.partition(0).highWatermark).toBe(0);
+  });
+
+  it('of a broker that keeps no replica is refused', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    await cluster.createTopic([[0, 1]]);
+    const { brokerEpoch } = cluster.process(2);
+    const position = positionAt(cluster, 0);
+    const answer = await cluster.fetch(
+      0,
+      request({ replicaId: 2, brokerEpoch, positions: [position] }),
+    );
+    expect(resultsOf(answer)).toMatchObject([{ fault: 'NOT_LEADER_OR_FOLLOWER' }]);
+  });
+});
+
 describe('requests of one session that overtake each other', () => {
   it('leave the position that was told last', async () => {
     const cluster = await started([[0, 1]]);
@@ -168,11 +227,7 @@ describe('requests of one session that overtake each other', () => {
     const call = (sequence: number, fetchOffset: number): Promise<PeerMessage> =>
       cluster.fetch(
         0,
-        request({
-          brokerEpoch: cluster.process(1).brokerEpoch,
-          sequence,
-          positions: [positionAt(cluster, fetchOffset)],
-        }),
+        ofProcess(cluster, { sequence, positions: [positionAt(cluster, fetchOffset)] }),
       );
     expect(partition).toBe(0);
     await call(1, 0);
@@ -251,6 +306,14 @@ function request(members: Partial<ReplicaFetchRequest>): ReplicaFetchRequest {
     forgotten: [],
     ...members,
   };
+}
+
+/** Of the process that broker 1 is. */
+function ofProcess(
+  cluster: ReplicaCluster,
+  members: Partial<ReplicaFetchRequest>,
+): ReplicaFetchRequest {
+  return request({ brokerEpoch: cluster.process(1).brokerEpoch, ...members });
 }
 
 function somePosition(): ReplicaFetchPosition {

@@ -9,11 +9,17 @@ import {
   registerBroker,
 } from '#coordination';
 import { type AppendResult, LogManager, silentLogObserver } from '#log';
-import type { Outcome, TopicConfigOverrides } from '#protocol';
+import { type Outcome, ProtocolError, type TopicConfigOverrides } from '#protocol';
 import { type FileSystem, silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import type { Partition } from '../partition.js';
-import { type PeerMessage, type Peers, PeerUnreachableError } from '../peers.js';
+import {
+  NotLeaderError,
+  type PeerMessage,
+  type PeerMethod,
+  type Peers,
+  PeerUnreachableError,
+} from '../peers.js';
 import { ReplicaManager } from '../replica-manager.js';
 import type { ReplicaFetchRequest } from '../replica-protocol.js';
 import { oneBatch, valuesOf } from './batches.js';
@@ -196,7 +202,7 @@ export class ReplicaCluster {
   /** A process that stands still: it hears nothing of the store, and answers nobody. */
   pause(id: number): void {
     this.process(id).sight.cut();
-    this.#paused.set(id, []);
+    this.#paused.set(id, this.#paused.get(id) ?? []);
   }
 
   resume(id: number): void {
@@ -284,7 +290,9 @@ export class ReplicaCluster {
       await partition.whenCommitted(lastOffset + 1);
       return 'acknowledged';
     } catch (error) {
-      return (error as { outcome?: Outcome }).outcome ?? 'failed';
+      if (error instanceof NotLeaderError) return 'failed';
+      // What a process that dies throws tells its client nothing.
+      return error instanceof ProtocolError ? error.outcome : 'unknown';
     }
   }
 
@@ -366,21 +374,42 @@ export class ReplicaCluster {
 
   #peersOf(from: number): Peers {
     return {
-      call: async (to, method, message, { signal }) => {
+      call: async (to, method, message, { signal, timeoutMs }) => {
         this.fetches += 1;
         this.onRequest(message);
-        await this.#passes(from, to);
-        const handler = this.process(to).replicas.handlers()[method];
-        if (handler === undefined) throw new Error(`no handler of ${method}`);
-        const answer = await untilGone(to, signal, (ended) => {
-          return handler(copied(message), { signal: ended });
+        const unreachable = new PeerUnreachableError(to, true, undefined);
+        const ended = new AbortController();
+        const end = (): void => ended.abort();
+        const gone = new Promise<never>((_, reject) => {
+          ended.signal.addEventListener('abort', () => reject(unreachable));
         });
-        await this.#held.get(`${to}>${from}`)?.hold();
-        await this.#passes(to, from);
-        this.onAnswer(answer);
-        return copied(answer);
+        signal?.addEventListener('abort', end);
+        const timer = this.scheduler.after(timeoutMs, end);
+        try {
+          const answer = this.#answer({ from, to }, method, copied(message), ended.signal);
+          return copied(await Promise.race([answer, gone]));
+        } finally {
+          timer.cancel();
+          signal?.removeEventListener('abort', end);
+        }
       },
     };
+  }
+
+  async #answer(
+    { from, to }: { readonly from: number; readonly to: number },
+    method: PeerMethod,
+    message: PeerMessage,
+    signal: AbortSignal,
+  ): Promise<PeerMessage> {
+    await this.#passes(from, to);
+    const handler = this.process(to).replicas.handlers()[method];
+    if (handler === undefined) throw new Error(`no handler of ${method}`);
+    const answer = await handler(message, { signal });
+    await this.#held.get(`${to}>${from}`)?.hold();
+    await this.#passes(to, from);
+    this.onAnswer(answer);
+    return answer;
   }
 
   async #passes(from: number, to: number): Promise<void> {
@@ -421,26 +450,4 @@ function partitionOf(state: ClusterState): PartitionMetadata {
 /** As it arrives over a network. */
 function copied({ body, blobs }: PeerMessage): PeerMessage {
   return { body: JSON.parse(JSON.stringify(body)), blobs: blobs.map((blob) => Buffer.from(blob)) };
-}
-
-/** Makes a call that ends with its caller's signal. */
-async function untilGone(
-  to: number,
-  signal: AbortSignal | undefined,
-  call: (ended: AbortSignal) => Promise<PeerMessage>,
-): Promise<PeerMessage> {
-  const ended = new AbortController();
-  let end = (): void => undefined;
-  const gone = new Promise<never>((_, reject) => {
-    end = () => {
-      ended.abort();
-      reject(new PeerUnreachableError(to, true, undefined));
-    };
-  });
-  signal?.addEventListener('abort', end);
-  try {
-    return await Promise.race([call(ended.signal), gone]);
-  } finally {
-    signal?.removeEventListener('abort', end);
-  }
 }
