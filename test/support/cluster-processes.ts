@@ -23,7 +23,7 @@ export interface ClusterOptions {
   readonly redis?: readonly string[];
 }
 
-export interface PartitionView {
+interface PartitionView {
   readonly partition: number;
   readonly leader: number | null;
   readonly leaderEpoch: number | null;

@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-export type Direction = 'to-target' | 'from-target';
+type Direction = 'to-target' | 'from-target';
 
 export interface Cut {
   /** Both, when none is given. */
