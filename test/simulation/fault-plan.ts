@@ -1,0 +1,112 @@
+import type { SeededRandom } from '#runtime/testing';
+import { FAULT_KINDS, type FaultKind } from './faults.js';
+import type { World } from './world.js';
+
+/** Between two faults, in ms: the mean of a run is one of these. */
+const PAUSES_MS = [150, 600, 1500, 3000];
+/** Of a hundred kinds of faults so many are in a run: some seeds have one kind alone, some most of them. */
+const KIND_PERCENTS = [8, 25, 60];
+
+/** What goes wrong in one run, and when: drawn from the seed, kind by kind. */
+export class FaultPlan {
+  readonly random: SeededRandom;
+  readonly kinds: readonly FaultKind[];
+  readonly #world: World;
+  readonly #ends = new Set<() => void>();
+  readonly #rolling = new Set<Promise<void>>();
+  readonly #pauseMs: number;
+  #count = 0;
+  #isOver = false;
+
+  constructor(world: World, kinds: readonly FaultKind[] = FAULT_KINDS) {
+    this.#world = world;
+    this.random = world.randomOf('faults');
+    this.#pauseMs = this.pick(PAUSES_MS);
+    const percent = this.pick(KIND_PERCENTS);
+    const chosen = kinds.filter(() => this.random.below(100) < percent);
+    this.kinds = chosen.length > 0 ? chosen : [this.pick(kinds)];
+  }
+
+  /** How many faults there were. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Lets things go wrong for so long. */
+  async run(ms: number): Promise<void> {
+    const endMs = this.#world.nowMs + ms;
+    const kinds = this.kinds.map(({ name }) => name).join(', ');
+    this.#world.trace.add('faults', `every ${this.#pauseMs} ms of: ${kinds}`);
+    while (this.#world.nowMs < endMs && this.#world.violations.length === 0) {
+      await this.#world.sleep(this.random.below(2 * this.#pauseMs));
+      this.#begin(this.pick(this.kinds));
+    }
+    this.#isOver = true;
+  }
+
+  /** Everything is well from now on: nobody is dead, stopped, cut off or short of disk. */
+  async heal(): Promise<void> {
+    const world = this.#world;
+    for (const end of this.#ends) end();
+    this.#ends.clear();
+    await world.until(() => this.#rolling.size === 0, 120_000);
+    world.trace.add('faults', 'are over: everything is well from now on');
+    world.links.healAll();
+    world.redis.goOn();
+    world.redis.start();
+    world.redis.loseReplies(0);
+    world.redis.newsDelayMsMax = 0;
+    for (const machine of world.machines) {
+      machine.disk.clearFaults();
+      machine.disk.capacityBytes = Number.POSITIVE_INFINITY;
+      machine.diskMsMax = 1.5;
+      machine.goOn();
+    }
+    const isRestarted = this.random.below(2) === 0;
+    for (const machine of world.machines) {
+      // What a failed sync left is mended by a restart alone.
+      if (isRestarted || machine.mustRestart) machine.kill();
+      machine.start();
+    }
+  }
+
+  /** One of these. */
+  pick<T>(from: readonly T[]): T {
+    const one = from[this.random.below(from.length)];
+    if (one === undefined) throw new Error('there is nothing to pick from');
+    return one;
+  }
+
+  /** A duration: short ones are as likely as those that a lease is over in. */
+  duration(msMax = 9000): number {
+    return this.random.below(this.pick([msMax / 20, msMax / 4, msMax]));
+  }
+
+  /** Ends a fault after a while, or when all faults end. */
+  endAfter(ms: number, end: () => void): void {
+    let isEnded = false;
+    const once = (): void => {
+      if (isEnded) return;
+      isEnded = true;
+      this.#ends.delete(once);
+      end();
+    };
+    this.#ends.add(once);
+    this.#world.scheduler.after(ms, once);
+  }
+
+  /** Something that takes its time by itself. */
+  goesOn(what: Promise<void>): void {
+    this.#rolling.add(what);
+    void what.finally(() => this.#rolling.delete(what));
+  }
+
+  #begin(kind: FaultKind): void {
+    this.#world.mayDisksFail ||= kind.hurtsDisks === true;
+    if (kind.begin(this.#world, this)) this.#count += 1;
+  }
+}

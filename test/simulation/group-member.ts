@@ -1,0 +1,83 @@
+import { topicPartitionName } from '#protocol';
+import { Client, type ClientParts } from './client.js';
+import { outcomeOf } from './history.js';
+
+interface GroupMemberOptions {
+  /** Of the group, too. */
+  readonly name: string;
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+/** What is known of a group's offset in one partition. */
+interface Commits {
+  sent: number;
+  acknowledged: number;
+}
+
+const PAUSE_MS_MAX = 300;
+
+/** Commits offsets that rise: what was acknowledged is kept, and nothing that was not sent comes back. */
+export class GroupMember extends Client {
+  readonly #commits = new Map<number, Commits>();
+
+  constructor(
+    parts: ClientParts,
+    private readonly options: GroupMemberOptions,
+  ) {
+    super(parts, options.name);
+  }
+
+  async run(): Promise<void> {
+    while (!this.parts.isOver()) {
+      await this.#commit();
+      await this.pause(PAUSE_MS_MAX);
+    }
+    await this.#check();
+  }
+
+  async #commit(): Promise<void> {
+    const { world, history } = this.parts;
+    const { topic, partitions, name } = this.options;
+    const partition = this.random.below(partitions);
+    const shown = history.shown.get(topicPartitionName({ topic, partition }));
+    const offset = Math.max(0, ...(shown?.keys() ?? []));
+    const commits = this.#commits.get(partition) ?? { sent: -1, acknowledged: -1 };
+    this.#commits.set(partition, commits);
+    if (offset <= commits.sent) return;
+    commits.sent = offset;
+    try {
+      await this.connection.call(this.anyMachine(), (broker) =>
+        broker.commitOffsets(name, [{ topic, partition, offset }]),
+      );
+      commits.acknowledged = offset;
+      world.trace.add('client', `group offset ${offset} of ${topic}-${partition} is acknowledged`);
+    } catch (error) {
+      if (outcomeOf(error) === undefined) world.unexpected(this.name, error);
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { world } = this.parts;
+    const { topic, name } = this.options;
+    for (let isAnswered = false; !isAnswered; ) {
+      try {
+        const offsets = await this.connection.call(this.anyMachine(), (broker) =>
+          broker.committedOffsets(name, topic),
+        );
+        isAnswered = true;
+        const found = new Map(offsets.map(({ partition, offset }) => [partition, offset ?? -1]));
+        if (world.metadata.lost.size > 0) return;
+        for (const [partition, { sent, acknowledged }] of this.#commits) {
+          const offset = found.get(partition) ?? -1;
+          if (offset >= acknowledged && offset <= sent) continue;
+          const told = `${acknowledged} was acknowledged and ${sent} sent`;
+          world.violated(`I1: the group is at ${offset} of ${topic}-${partition}: ${told}`);
+        }
+      } catch (error) {
+        if (outcomeOf(error) === undefined) world.unexpected(this.name, error);
+        await this.pause(PAUSE_MS_MAX);
+      }
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import type { Acks } from '#broker';
+import { type Offset, ProtocolError, topicPartitionName } from '#protocol';
+import { UnreachableError } from './client-connection.js';
+import type { World } from './world.js';
+
+/**
+ * What a client knows of a record: `unknown` may be in the log, once; `applied` is in it, and it is not
+ * known where; `failed` is not and never will be.
+ */
+export type Fate = 'sent' | 'acknowledged' | 'failed' | 'unknown' | 'applied';
+
+export interface Place {
+  readonly partition: number;
+  readonly offset: Offset;
+}
+
+/** One record as its client sent it. Every record has a value of its own. */
+export interface SentRecord {
+  readonly value: string;
+  readonly topic: string;
+  readonly acks: Acks;
+  /** Who sent it; requests of a producer follow each other. */
+  readonly producer: string;
+  fate: Fate;
+  /** Undefined: nobody told. */
+  place: Place | undefined;
+  acknowledgedMs: number;
+  error: string | undefined;
+}
+
+/** What all clients were told and shown, with the rules that can be checked at once. */
+export class History {
+  readonly records = new Map<string, SentRecord>();
+  /** By partition name and offset: what somebody was shown there. */
+  readonly shown = new Map<string, Map<Offset, string>>();
+  /** Ends of partitions as they were told, with the records that were acknowledged before. */
+  readonly ends: ToldEnd[] = [];
+  readonly #world: World;
+  /** By producer and partition: where its last acknowledged record is. */
+  readonly #lastPlaces = new Map<string, { readonly offset: Offset; readonly value: string }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  count(fate: Fate): number {
+    let count = 0;
+    for (const record of this.records.values()) if (record.fate === fate) count += 1;
+    return count;
+  }
+
+  send(sent: Pick<SentRecord, 'value' | 'topic' | 'acks' | 'producer'>): SentRecord {
+    const record: SentRecord = {
+      ...sent,
+      fate: 'sent',
+      place: undefined,
+      acknowledgedMs: Number.POSITIVE_INFINITY,
+      error: undefined,
+    };
+    this.records.set(sent.value, record);
+    return record;
+  }
+
+  acknowledged(record: SentRecord, place: Place): void {
+    const { value, topic, producer } = record;
+    const name = topicPartitionName({ topic, partition: place.partition });
+    this.#world.trace.add('client', `${value} is acknowledged at ${name}@${place.offset}`);
+    if (!Number.isSafeInteger(place.offset) || place.offset < 0) {
+      this.#world.violated(`I9: ${value} was acknowledged at offset ${place.offset}`);
+    }
+    record.fate = 'acknowledged';
+    record.place = place;
+    record.acknowledgedMs = this.#world.nowMs;
+    // What others have not is lost with its leader, and its offset given again.
+    if (record.acks !== 'all') return;
+    const last = this.#lastPlaces.get(`${producer} ${name}`);
+    if (last !== undefined && last.offset >= place.offset && !this.#world.metadata.lost.has(name)) {
+      this.#world.violated(
+        `I6: ${value} is at ${name}@${place.offset}, ${last.value} before it at ${last.offset}`,
+      );
+    }
+    this.#lastPlaces.set(`${producer} ${name}`, { offset: place.offset, value });
+  }
+
+  /**
+   * A try has ended without an acknowledgement.
+   * @returns what is known of the record now: one try that failed says nothing of those before
+   */
+  failed(record: SentRecord, error: unknown): Fate {
+    const outcome = outcomeOf(error);
+    if (outcome === undefined) this.#world.unexpected(record.producer, error);
+    const isFirst = record.fate === 'sent';
+    if (outcome === 'applied') record.fate = 'applied';
+    else if (outcome === 'failed' && (isFirst || record.fate === 'failed')) record.fate = 'failed';
+    else if (record.fate !== 'applied') record.fate = 'unknown';
+    record.error = error instanceof ProtocolError ? error.code : String(error);
+    this.#world.trace.add('client', `${record.value} is ${record.fate}: ${record.error}`);
+    return record.fate;
+  }
+
+  /** A record is sent again: what became of it is open. */
+  retried(record: SentRecord): void {
+    if (record.fate === 'failed') record.fate = 'sent';
+  }
+
+  /** A reader was shown a record. */
+  read(reader: string, name: string, offset: Offset, value: string): void {
+    const places = this.shown.get(name) ?? new Map<Offset, string>();
+    this.shown.set(name, places);
+    const known = places.get(offset);
+    if (known === undefined) places.set(offset, value);
+    else if (known !== value && !this.#world.metadata.lost.has(name)) {
+      this.#world.violated(
+        `I3: ${reader} reads ${value} at ${name}@${offset}, where ${known} was read before`,
+      );
+    }
+    const record = this.records.get(value);
+    if (record === undefined) this.#world.violated(`${reader} reads ${value}, which nobody sent`);
+    else if (record.fate === 'failed') {
+      this.#world.violated(`I5: ${reader} reads ${value} at ${name}@${offset}: it had failed`);
+    }
+  }
+}
+
+/** An answer to the question where a partition ends. */
+export interface ToldEnd {
+  readonly topic: string;
+  readonly partition: number;
+  readonly askedMs: number;
+  readonly offset: Offset;
+  readonly leaderEpoch: number;
+}
+
+/** What an error says of a write; undefined for what is no error of the contract. */
+export function outcomeOf(error: unknown): 'failed' | 'unknown' | 'applied' | undefined {
+  if (error instanceof ProtocolError) return error.outcome;
+  if (error instanceof UnreachableError) return error.wasSent ? 'unknown' : 'failed';
+  return undefined;
+}

@@ -1,0 +1,58 @@
+import { basename, dirname } from 'node:path';
+import { recordsIn, wholeBatches } from './batches.js';
+import type { MetadataRules } from './metadata-rules.js';
+import type { DiskObserver } from './simulated-disk.js';
+import type { Trace } from './trace.js';
+
+/** CRC-32C, of all that a leader does not stamp. */
+const CRC_AT = 17;
+
+/**
+ * Watches what brokers write into their logs: in one leader epoch there is one batch at an offset, on
+ * whatever replica and whenever it was written, though it may be lost later (I3, I11).
+ */
+export class LogObservations {
+  /** By directory, epoch and offset: the checksum, and who wrote it first. */
+  readonly #batches = new Map<string, { readonly crc: number; readonly broker: number }>();
+
+  constructor(
+    private readonly trace: Trace,
+    private readonly metadata: MetadataRules,
+    private readonly violated: (what: string) => void,
+  ) {}
+
+  ofBroker(broker: number): DiskObserver {
+    return {
+      written: (path, bytes) => {
+        if (path.endsWith('.log')) this.#written(broker, basename(dirname(path)), bytes);
+      },
+      truncated: (path, sizeBytes) => {
+        if (!path.endsWith('.log')) return;
+        const where = `${basename(dirname(path))} ${basename(path)}`;
+        this.trace.add(`broker ${broker}`, `cuts ${where} to ${sizeBytes} bytes`);
+      },
+    };
+  }
+
+  #written(broker: number, directory: string, bytes: Buffer): void {
+    for (const batch of wholeBatches(bytes)) {
+      const { baseOffset, leaderEpoch } = batch;
+      const values = recordsIn(batch).map(({ value }) => value);
+      const what = `${directory}@${baseOffset} in epoch ${leaderEpoch}`;
+      this.trace.add(`broker ${broker}`, `writes ${what}: ${values.join(' ')}`);
+      const crc = batch.bytes.readUInt32BE(CRC_AT);
+      const known = this.#batches.get(what);
+      if (known === undefined) this.#batches.set(what, { crc, broker });
+      else if (known.crc !== crc && this.#isSoleElection(directory, leaderEpoch)) {
+        this.violated(`I3, I11: brokers ${known.broker} and ${broker} wrote ${what} differently`);
+      }
+    }
+  }
+
+  #isSoleElection(directory: string, leaderEpoch: number): boolean {
+    const at = directory.lastIndexOf('-');
+    const topic = this.metadata.state.topics.get(directory.slice(0, at));
+    const partition = Number(directory.slice(at + 1));
+    return topic !== undefined && this.metadata.isSoleElection(topic.id, partition, leaderEpoch);
+  }
+}

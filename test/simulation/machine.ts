@@ -1,0 +1,304 @@
+import { join } from 'node:path';
+import {
+  type Broker,
+  type ClusterBrokerSettings,
+  type OpenBroker,
+  openClusterBroker,
+} from '#broker';
+import type { CoordinationStore } from '#coordination';
+import { BrokerIdTakenError } from '#coordination';
+import { silentLogObserver } from '#log';
+import { ProtocolError } from '#protocol';
+import type { FileSystem, LogFields, Logger } from '#runtime';
+import { FakeDisk } from '#runtime/testing';
+import { type DiskObserver, ProcessDisk } from './simulated-disk.js';
+import { SimulatedProcess } from './simulated-process.js';
+import type { World } from './world.js';
+
+export const DATA_DIR = '/data';
+export const LEASE_MS = 3000;
+
+/** Before a process that ended by itself is started again. */
+const SUPERVISOR_DELAY_MS = 500;
+const STORE_RETRY_MS = 500;
+/** As long as it takes a gateway to give a stop up. */
+const STOP_TIMEOUT_MS = 30_000;
+const STOP_LOOK_MS = 5;
+const USUAL_DISK_MS_MAX = 1.5;
+
+/** The machine of one broker: a disk, a wall clock, and a process on it now and then. */
+export class Machine {
+  disk: FakeDisk;
+  wallOffsetMs = 0;
+  diskMsMax = USUAL_DISK_MS_MAX;
+  /** Its disk failed in a way that only a new process gets over. */
+  mustRestart = false;
+  readonly #world: World;
+  readonly #observer: DiskObserver;
+  #process: SimulatedProcess | undefined;
+  #open: OpenBroker | undefined;
+  #lives = 0;
+  #disks = 1;
+  /** Whether somebody starts the process again when it ends by itself. */
+  #isWanted = false;
+
+  constructor(
+    readonly id: number,
+    world: World,
+    observer: DiskObserver,
+  ) {
+    this.#world = world;
+    this.#observer = observer;
+    this.disk = new FakeDisk({ random: world.randomOf(`disk ${id}`) });
+  }
+
+  get name(): string {
+    return `broker ${this.id}`;
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process;
+  }
+
+  /** Counts the processes that ran here. */
+  get lives(): number {
+    return this.#lives;
+  }
+
+  /** Whether it serves, or starts: not while it is stopped, or stops. */
+  get isRunning(): boolean {
+    return this.#process?.isStopped === false && this.#isWanted;
+  }
+
+  /** Undefined while it is not there, or still starts. */
+  get broker(): Broker | undefined {
+    return this.#open?.broker;
+  }
+
+  get opened(): OpenBroker | undefined {
+    return this.#open;
+  }
+
+  start(): void {
+    if (this.#process !== undefined) return;
+    this.#isWanted = true;
+    this.#lives += 1;
+    this.mustRestart = false;
+    this.#world.network.setDark(this.id, false);
+    const process = new SimulatedProcess(this.#world, {
+      name: `${this.name}.${this.#lives}`,
+      random: this.#world.randomOf(`process ${this.id}.${this.#lives}`),
+      wallOffsetMs: () => this.wallOffsetMs,
+      log: (level, fields, message) => this.#log(level, fields, message),
+    });
+    this.#process = process;
+    this.#say('starts');
+    void this.#run(process);
+  }
+
+  /** kill -9 */
+  kill(): void {
+    this.#end('is killed');
+    this.disk.kill();
+  }
+
+  /** The machine loses power: what was not synced is lost, torn or kept. */
+  losePower(): void {
+    this.#world.network.setDark(this.id, true);
+    this.#end('loses power');
+    this.disk.crash();
+  }
+
+  /** SIGSTOP */
+  pause(): void {
+    this.#say('is stopped by SIGSTOP');
+    this.#process?.stop();
+  }
+
+  /** SIGCONT */
+  goOn(): void {
+    if (this.#process?.isStopped !== true) return;
+    this.#say('goes on');
+    this.#process.goOn();
+  }
+
+  /** A clean stop; resolves when the process has ended. */
+  async stop(): Promise<void> {
+    const process = this.#process;
+    const open = this.#open;
+    if (process === undefined || open === undefined || process.isStopped || !this.#isWanted) {
+      this.kill();
+      return;
+    }
+    this.#isWanted = false;
+    this.#say('is asked to stop');
+    const end = { isClean: false };
+    process.deliver(() => {
+      open.endWaits();
+      open.close().then(
+        () => (end.isClean = true),
+        (error: unknown) => this.#world.unexpected(process.name, error),
+      );
+    });
+    const endMs = this.#world.nowMs + STOP_TIMEOUT_MS;
+    while (!end.isClean && !process.isDead && this.#world.nowMs < endMs) {
+      await this.#world.sleep(STOP_LOOK_MS);
+    }
+    if (this.#process !== process) return;
+    this.#end(end.isClean ? 'has stopped' : 'is killed, for its stop took too long');
+    this.disk.kill();
+  }
+
+  /** An empty disk in place of this one. */
+  replaceDisk(): void {
+    this.#end('gets an empty disk');
+    this.#disks += 1;
+    this.disk = new FakeDisk({ random: this.#world.randomOf(`disk ${this.id}.${this.#disks}`) });
+  }
+
+  #end(how: string): void {
+    this.#isWanted = false;
+    if (this.#process === undefined) return;
+    this.#say(how);
+    this.#process.kill();
+    this.#process = undefined;
+    this.#open = undefined;
+  }
+
+  async #run(process: SimulatedProcess): Promise<void> {
+    try {
+      const open = await this.#openBroker(process);
+      if (this.#process !== process) return;
+      this.#open = open;
+      this.#say('serves');
+      await open.announce().catch((error: unknown) => this.#couldNotAnnounce(error));
+    } catch (error) {
+      this.#exited(process, error);
+    }
+  }
+
+  #couldNotAnnounce(error: unknown): void {
+    const isAway = error instanceof ProtocolError && error.code === 'BROKER_NOT_AVAILABLE';
+    if (!isAway) throw error;
+    this.#say('could not announce its URL');
+  }
+
+  /** The process has ended by itself: whoever watches over it starts it again. */
+  #exited(process: SimulatedProcess, error: unknown): void {
+    if (this.#process !== process) return;
+    const isUsual =
+      error instanceof BrokerIdTakenError ||
+      (error instanceof ProtocolError && error.code === 'BROKER_NOT_AVAILABLE');
+    if (!isUsual && !this.#world.mayDisksFail) this.#world.unexpected(process.name, error);
+    this.#end(`exits: ${String(error)}`);
+    this.disk.kill();
+    this.#isWanted = true;
+    this.#world.scheduler.after(SUPERVISOR_DELAY_MS, () => {
+      if (this.#isWanted) this.start();
+    });
+  }
+
+  #openBroker(process: SimulatedProcess): Promise<OpenBroker> {
+    const { world, id } = { world: this.#world, id: this.id };
+    const fileSystem = new ProcessDisk({
+      disk: this.disk,
+      process,
+      after: (delayMs, task) => void world.scheduler.after(delayMs, task),
+      random: world.randomOf(`disk speed ${id}.${this.#lives}`),
+      speed: () => ({ latencyMsMax: this.diskMsMax }),
+      observer: this.#observer,
+    });
+    return openClusterBroker(settingsOf(id, world.settings), {
+      ...process.ports,
+      fileSystem,
+      observer: silentLogObserver,
+      network: world.network.open(id, process),
+      onFenced: () => this.#exited(process, new ProtocolError('BROKER_NOT_AVAILABLE', 'Fenced.')),
+      openStore: () => this.#openStore(process, fileSystem),
+    });
+  }
+
+  /** Redis may be started after its gateways: they wait for it. */
+  async #openStore(process: SimulatedProcess, fileSystem: FileSystem): Promise<CoordinationStore> {
+    for (;;) {
+      try {
+        return await this.#world.redis.openStore({
+          brokerId: this.id,
+          process,
+          fileSystem,
+          dataDir: DATA_DIR,
+          clusterId: 'simulated',
+          leaseMs: LEASE_MS,
+        });
+      } catch (error) {
+        const isAway = error instanceof ProtocolError && error.code === 'BROKER_NOT_AVAILABLE';
+        if (!isAway) throw error;
+        await new Promise<void>((resolve) => {
+          process.ports.scheduler.after(STORE_RETRY_MS, resolve);
+        });
+      }
+    }
+  }
+
+  #log(level: keyof Logger, fields: LogFields, message: string): void {
+    const { err, error = err, ...rest } = fields;
+    this.#world.looked(`${this.name}.${this.#lives}`, error);
+    if (level === 'debug') return;
+    const details = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
+    const cause = error instanceof Error ? `: ${String(error)}` : '';
+    this.#say(`${level}: ${message}${details}${cause}`);
+  }
+
+  #say(text: string): void {
+    this.#world.trace.add(this.name, text);
+  }
+}
+
+/** Files of the logs of a topic's partition on a machine's disk. */
+export function partitionDirectory(topic: string, partition: number): string {
+  return join(DATA_DIR, `${topic}-${partition}`);
+}
+
+function settingsOf(
+  brokerId: number,
+  changes: Partial<ClusterBrokerSettings>,
+): ClusterBrokerSettings {
+  return { ...SETTINGS, ...changes, brokerId, url: () => `http://broker-${brokerId}:8080` };
+}
+
+const SETTINGS: Omit<ClusterBrokerSettings, 'brokerId' | 'url'> = {
+  dataDir: DATA_DIR,
+  clusterId: 'simulated',
+  rack: null,
+  durability: 'fsync',
+  diskReserveBytes: 0,
+  syncsInFlightMax: 8,
+  tailCacheBytes: 4096,
+  bufferMemoryBytes: 1024 * 1024,
+  maxBlockMs: 5000,
+  batchSizeBytes: 16_384,
+  lingerMs: 0,
+  longPollsMax: 100,
+  diskReadsMax: 4,
+  topicsMax: 100,
+  partitionsMax: 300,
+  autoCreateTopics: false,
+  producerBatchesRemembered: 512,
+  producerIdExpirationMs: 86_400_000,
+  retentionCheckIntervalMs: 5000,
+  compactionCheckIntervalMs: 5000,
+  compactionBytesPerSecond: 16 * 1024 * 1024,
+  compactionMapBytes: 1024 * 1024,
+  offsetsTopicPartitions: 1,
+  offsetsKeptMax: 1_000_000,
+  offsetsRetentionMinutes: 7 * 24 * 60,
+  leaseMs: LEASE_MS,
+  leaderWaitMs: 5000,
+  preferredLeaderIntervalMs: 4000,
+  forwardsInFlightMax: 5,
+  replicaLagTimeMaxMs: 4000,
+  replicaFetchWaitMaxMs: 500,
+  replicaFetchMaxBytes: 4096,
+  replicaFetchResponseMaxBytes: 16_384,
+  replicaFetchers: 1,
+};

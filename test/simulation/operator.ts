@@ -1,0 +1,51 @@
+import { topicPartitionName } from '#protocol';
+import { Client, type ClientParts } from './client.js';
+import { outcomeOf } from './history.js';
+
+const PAUSE_MS = 3000;
+
+/** Does what only a person may decide, where records were lost with their last disk. */
+export class Operator extends Client {
+  constructor(parts: ClientParts) {
+    super(parts, 'operator');
+  }
+
+  async run(): Promise<void> {
+    const { world } = this.parts;
+    while (!this.parts.isOver()) {
+      await world.sleep(PAUSE_MS);
+      this.#giveUpDisks();
+      for (const { name: topic, partitions } of world.state.topics.values()) {
+        for (const [partition, { leader }] of partitions.entries()) {
+          const name = topicPartitionName({ topic, partition });
+          if (leader !== null || !world.metadata.lost.has(name)) continue;
+          await this.#elect(topic, partition);
+        }
+      }
+    }
+  }
+
+  /** A rebuild waits for what was on a lost disk, until somebody says that it is lost. */
+  #giveUpDisks(): void {
+    const { redis, metadata, trace } = this.parts.world;
+    if (redis.isConfirmed) return;
+    for (const brokerId of metadata.brokersMissingRecords) {
+      trace.add('operator', `gives up what was on the disk of broker ${brokerId}`);
+      redis.giveUp(brokerId);
+    }
+  }
+
+  async #elect(topic: string, partition: number): Promise<void> {
+    const { world } = this.parts;
+    const name = topicPartitionName({ topic, partition });
+    world.metadata.electsUncleanly(name);
+    world.trace.add('operator', `has any replica of ${name} lead`);
+    try {
+      await this.connection.call(this.anyMachine(), (broker) =>
+        broker.electLeader({ topic, partition }, { type: 'unclean' }),
+      );
+    } catch (error) {
+      if (outcomeOf(error) === undefined) world.unexpected(this.name, error);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type { FetchResult } from '#broker';
+import { ProtocolError, topicPartitionName } from '#protocol';
+import { recordsIn } from './batches.js';
+import { Client, type ClientParts } from './client.js';
+import { UnreachableError } from './client-connection.js';
+import { outcomeOf } from './history.js';
+import type { Machine } from './machine.js';
+
+export interface ReaderOptions {
+  readonly name: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Goes on at other brokers now and then, not only when it must. */
+  readonly isRestless: boolean;
+}
+
+const READ_WAIT_MS = 300;
+const RETRY_MS_MAX = 400;
+
+/** Follows a partition from its beginning, as a stream does: nothing is passed over or repeated (I7). */
+export class Reader extends Client {
+  #position = 0;
+  #leaderEpoch: number | undefined;
+  #machine: Machine;
+
+  constructor(
+    parts: ClientParts,
+    private readonly options: ReaderOptions,
+  ) {
+    super(parts, options.name);
+    this.#machine = this.anyMachine();
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  async run(): Promise<void> {
+    while (!this.parts.isOver()) await this.readOn();
+  }
+
+  /** Reads once. */
+  async readOn(): Promise<void> {
+    const { topic, partition, isRestless } = this.options;
+    const { world } = this.parts;
+    if (isRestless && this.random.below(10) === 0) this.#machine = this.anyMachine();
+    const machine = this.#machine;
+    const epoch = this.#leaderEpoch;
+    const request = {
+      topic,
+      partition,
+      offset: this.#position,
+      maxBytes: 2000,
+      minBytes: 1,
+      waitMs: READ_WAIT_MS,
+      mayBeBehind: true,
+      ...(epoch === undefined ? {} : { leaderEpoch: epoch }),
+    };
+    try {
+      const result = await this.connection.call(machine, (broker) => broker.fetch(request));
+      this.#take(result);
+    } catch (error) {
+      this.#failed(error);
+      this.#machine = world.machine((machine.id + 1) % world.machines.length);
+      await this.pause(RETRY_MS_MAX);
+    }
+  }
+
+  #take({ batches, highWatermark, leaderEpoch }: FetchResult): void {
+    const { world, history } = this.parts;
+    const { topic, partition } = this.options;
+    const name = topicPartitionName({ topic, partition });
+    this.#leaderEpoch = leaderEpoch;
+    for (const batch of batches) {
+      for (const { offset, value } of recordsIn(batch)) {
+        if (offset < this.#position) continue;
+        const at = `${name}@${offset}`;
+        if (offset >= highWatermark) {
+          world.violated(`I13: ${this.name} reads ${value} at ${at}, at or above ${highWatermark}`);
+        }
+        if (offset !== this.#position && !world.metadata.lost.has(name)) {
+          world.violated(`I7: ${this.name} is at ${this.#position} and reads ${value} at ${at}`);
+        }
+        if (value !== null) history.read(this.name, name, offset, value);
+        this.#position = offset + 1;
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { world } = this.parts;
+    const { topic, partition } = this.options;
+    if (error instanceof UnreachableError) return;
+    if (!(error instanceof ProtocolError)) {
+      world.unexpected(this.name, error);
+      return;
+    }
+    const isGone = error.code === 'OFFSET_OUT_OF_RANGE' || error.code === 'CORRUPT_MESSAGE';
+    const name = topicPartitionName({ topic, partition });
+    if (!isGone || world.metadata.lost.has(name)) return;
+    world.violated(`I7: ${this.name} is at ${name}@${this.#position} and told ${error.code}`);
+  }
+}
+
+export interface AskerOptions {
+  readonly name: string;
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+/** Asks now and then where partitions begin and end (I9). */
+export class Asker extends Client {
+  constructor(
+    parts: ClientParts,
+    private readonly options: AskerOptions,
+  ) {
+    super(parts, options.name);
+  }
+
+  async run(): Promise<void> {
+    while (!this.parts.isOver()) {
+      await this.#ask();
+      await this.pause(400);
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { world, history } = this.parts;
+    const { topic, partitions } = this.options;
+    const partition = this.random.below(partitions);
+    const askedMs = world.nowMs;
+    const at = this.pick(['latest', 'earliest'] as const);
+    try {
+      const { offset, leaderEpoch } = await this.connection.call(this.anyMachine(), (broker) =>
+        broker.listOffset({ topic, partition }, at),
+      );
+      const name = topicPartitionName({ topic, partition });
+      const isPlausible = offset !== null && offset >= 0 && (at === 'latest' || offset === 0);
+      if (!isPlausible || leaderEpoch === null || leaderEpoch < 0) {
+        world.violated(`I9: ${at} of ${name} is ${offset} in epoch ${leaderEpoch}`);
+      } else if (at === 'latest') {
+        history.ends.push({ topic, partition, askedMs, offset, leaderEpoch });
+      }
+    } catch (error) {
+      if (outcomeOf(error) === undefined) world.unexpected(this.name, error);
+    }
+  }
+}

@@ -1,0 +1,278 @@
+import type { ClusterState } from '#coordination';
+import type { SeededRandom } from '#runtime/testing';
+import type { MetadataCommit } from '../../libs/coordination/src/cluster-state.js';
+import type { BrokerLease } from '../../libs/coordination/src/coordination-store.js';
+import {
+  type ClusterDocument,
+  type CommitName,
+  type CommitReply,
+  type RebuildRound,
+  type RebuildView,
+  type RegisteredCluster,
+  type Registry,
+  RegistryAwayError,
+  type RegistrySnapshot,
+} from '../../libs/coordination/src/registry/registry.js';
+import type { FakeRegistryData } from '../../libs/coordination/src/testing/fake-registry-data.js';
+import type { SimulatedLinks } from './simulated-links.js';
+import type { SimulatedProcess } from './simulated-process.js';
+import type { SimulatedRedis } from './simulated-redis.js';
+
+const CALL_TIMEOUT_MS = 1000;
+const WAIT_MS_MAX = 5000;
+const RECONNECT_MS_MIN = 10;
+const RECONNECT_MS_MAX = 600;
+
+interface RedisClientParts {
+  readonly redis: SimulatedRedis;
+  readonly links: SimulatedLinks;
+  readonly random: SeededRandom;
+  readonly process: SimulatedProcess;
+  readonly brokerId: number;
+}
+
+/** A call that has no answer yet. */
+interface Pending {
+  readonly fail: (error: RegistryAwayError) => void;
+}
+
+/**
+ * One process's connection to Redis, as the real one behaves: it sends nothing twice, a call that is not
+ * answered in its time breaks it, and it is made again with pauses.
+ */
+export class RedisClient implements Registry {
+  readonly #parts: RedisClientParts;
+  readonly #pending = new Set<Pending>();
+  #listener: Parameters<Registry['listen']>[0] | undefined;
+  #isReady = false;
+  #isClosed = false;
+  /** Counts connections: what belongs to an earlier one is not heard. */
+  #connection = 0;
+
+  constructor(parts: RedisClientParts) {
+    this.#parts = parts;
+    parts.process.onDeath(() => this.#abandon());
+    this.#connect();
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get lastError(): unknown {
+    return this.#isReady ? undefined : new Error('the connection is refused');
+  }
+
+  /** The server broke the connection. */
+  reset(): void {
+    const { links, brokerId, process } = this.#parts;
+    const connection = this.#connection;
+    links.send('redis', brokerId, () => process.deliver(() => this.#break(connection)));
+  }
+
+  listen(listener: { readonly onReady: () => void; readonly onLost: () => void }): void {
+    this.#listener = listener;
+  }
+
+  cluster(): Promise<RegisteredCluster | undefined> {
+    return this.#call(({ cluster }) => cluster);
+  }
+
+  found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster | undefined> {
+    return this.#call((data) => data.found(document, state));
+  }
+
+  snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
+    return this.#call((data) => data.snapshot(knownVersion));
+  }
+
+  commit(
+    cluster: RegisteredCluster,
+    before: ClusterState,
+    commit: MetadataCommit,
+    timeoutMs: number,
+  ): Promise<CommitReply> {
+    return this.#call((data) => data.commit(cluster, before, commit), timeoutMs);
+  }
+
+  newest(): Promise<CommitName | undefined> {
+    return this.#call(({ cluster, state }) => {
+      if (cluster === undefined) return undefined;
+      return { version: state.version, changeId: state.changeId };
+    });
+  }
+
+  nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]> {
+    const { redis } = this.#parts;
+    const blockMs = Math.min(waitMs, WAIT_MS_MAX);
+    return this.#send(WAIT_MS_MAX + CALL_TIMEOUT_MS, (_, reply) =>
+      redis.waitForCommits(version, blockMs, (commits) => reply([...commits])),
+    );
+  }
+
+  renewLease(
+    { brokerId, brokerEpoch }: BrokerLease,
+    renewal: string,
+    timeoutMs: number,
+  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
+    return this.#call((data) => {
+      const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
+      return { isRenewed, newest: data.cluster === undefined ? undefined : data.state };
+    }, timeoutMs);
+  }
+
+  leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {
+    return this.#call(({ leases }) => ofBrokers(leases, brokerIds), timeoutMs);
+  }
+
+  publishJournaled(brokerId: number, version: number): Promise<void> {
+    return this.#call(({ journaled }) => void journaled.set(brokerId, version));
+  }
+
+  journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    return this.#call(({ journaled }) => ofBrokers(journaled, brokerIds));
+  }
+
+  confirmedBy(): Promise<string | undefined> {
+    return this.#call(({ confirmedBy }) => confirmedBy);
+  }
+
+  rebuildRound(): Promise<RebuildRound | undefined> {
+    return this.#call(({ round }) => round);
+  }
+
+  beginRebuild(
+    before: RebuildRound | undefined,
+    confirmedBefore: string | undefined,
+    round: RebuildRound,
+  ): Promise<void> {
+    return this.#call((data) => data.beginRebuild(before, confirmedBefore, round));
+  }
+
+  publishView(round: RebuildRound, view: RebuildView): Promise<void> {
+    return this.#call((data) => data.publishView(round, view));
+  }
+
+  views(round: RebuildRound): Promise<readonly RebuildView[]> {
+    return this.#call((data) => data.views(round));
+  }
+
+  givenUpBrokers(): Promise<readonly number[]> {
+    return this.#call(({ givenUp }) => [...givenUp]);
+  }
+
+  installRebuilt(
+    round: RebuildRound,
+    document: ClusterDocument,
+    state: ClusterState,
+  ): Promise<void> {
+    return this.#call((data) => data.installRebuilt(round, document, state));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#parts.redis.forget(this);
+    this.#break(this.#connection);
+  }
+
+  #call<T>(run: (data: FakeRegistryData) => T, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+    return this.#send(timeoutMs, (data, reply) => reply(run(data)));
+  }
+
+  /** @param run is called once it is done there, and replies once */
+  #send<T>(
+    timeoutMs: number,
+    run: (data: FakeRegistryData, reply: (value: T) => void) => void,
+  ): Promise<T> {
+    if (!this.#isReady) return Promise.reject(new RegistryAwayError(false, this.lastError));
+    const connection = this.#connection;
+    const { redis, links, process, brokerId, random } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const timer = process.ports.scheduler.after(timeoutMs, () => this.#break(connection));
+      const pending = { fail: reject };
+      this.#pending.add(pending);
+      const settle = (value: T): void => {
+        timer.cancel();
+        if (this.#pending.delete(pending)) resolve(value);
+      };
+      const reply = (value: T): void => {
+        if (redis.takesReply()) this.reset();
+        else links.send('redis', brokerId, () => process.deliver(() => settle(value)));
+      };
+      links.send(brokerId, 'redis', () => {
+        // What was sent may arrive after its sender has given up, or never.
+        if (connection !== this.#connection && random.below(2) === 0) return;
+        if (!redis.execute((data) => run(data, reply))) this.reset();
+      });
+    });
+  }
+
+  /** Connects, again and again until it has. */
+  #connect(): void {
+    if (this.#isClosed || this.#parts.process.isDead) return;
+    const { redis, links, process, brokerId } = this.#parts;
+    this.#connection += 1;
+    const connection = this.#connection;
+    const timer = process.ports.scheduler.after(CALL_TIMEOUT_MS, () =>
+      this.#connectLater(connection),
+    );
+    const answered = (isThere: boolean): void => {
+      links.send('redis', brokerId, () =>
+        process.deliver(() => {
+          if (connection !== this.#connection || this.#isClosed) return;
+          timer.cancel();
+          if (isThere) this.#becomeReady();
+          else this.#connectLater(connection);
+        }),
+      );
+    };
+    links.send(brokerId, 'redis', () => {
+      if (!redis.execute(() => answered(true))) answered(false);
+    });
+  }
+
+  #connectLater(connection: number): void {
+    if (connection !== this.#connection) return;
+    this.#connection += 1;
+    const { process, random } = this.#parts;
+    const delayMs = RECONNECT_MS_MIN + random.below(RECONNECT_MS_MAX);
+    process.ports.scheduler.after(delayMs, () => this.#connect());
+  }
+
+  #becomeReady(): void {
+    this.#isReady = true;
+    this.#listener?.onReady();
+  }
+
+  /** The connection is gone: nobody knows what became of what it was asked for. */
+  #break(connection: number): void {
+    if (connection !== this.#connection || !this.#isReady) return;
+    this.#isReady = false;
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    this.#connectLater(connection);
+    for (const { fail } of pending) {
+      fail(new RegistryAwayError(true, new Error('the connection was broken')));
+    }
+    this.#listener?.onLost();
+  }
+
+  #abandon(): void {
+    this.#isClosed = true;
+    this.#isReady = false;
+    this.#pending.clear();
+    this.#parts.redis.forget(this);
+  }
+}
+
+function ofBrokers<T>(
+  values: ReadonlyMap<number, T>,
+  brokerIds: readonly number[],
+): ReadonlyMap<number, T> {
+  const found = new Map<number, T>();
+  for (const id of brokerIds) {
+    const value = values.get(id);
+    if (value !== undefined) found.set(id, value);
+  }
+  return found;
+}

@@ -1,0 +1,34 @@
+import type { SimulationResult } from './simulation.js';
+
+/** Lines of a trace that are shown whole when there are no more than so many. */
+const LINES_MAX = 400;
+
+/**
+ * What somebody needs to understand a violation: how to run it alone, what broke, and of all that happened
+ * what has to do with it.
+ */
+export function report({ seed, violations, world, counts }: SimulationResult): string {
+  const words = violations.flatMap((what) => what.match(/[a-z]+\d*(?:-\d+)+(?:@\d+)?/g) ?? []);
+  const whole = world.trace.text().split('\n');
+  const lines =
+    whole.length <= LINES_MAX ? whole : world.trace.text([...MILESTONES, ...words]).split('\n');
+  const left = lines.length - LINES_MAX;
+  return [
+    `seed ${seed}: ${violations[0]}`,
+    ...violations.slice(1, 10),
+    `Alone: ${commandOf(seed)}`,
+    JSON.stringify(counts),
+    ...(left > 0 ? [`(${left} lines before these)`] : []),
+    ...lines.slice(-LINES_MAX),
+  ].join('\n');
+}
+
+function commandOf(seed: number): string {
+  return (
+    `SLUICE_SIMULATION_SEED=${seed} npx vitest run --project integration ` +
+    'test/simulation/simulation.test.ts'
+  );
+}
+
+/** Who changes what a cluster is. */
+const MILESTONES = ['VIOLATION', 'faults', 'redis', 'operator', 'checker', 'is killed', 'starts'];

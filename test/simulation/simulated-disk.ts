@@ -1,0 +1,155 @@
+import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '#runtime';
+import { type FakeDisk, MachineCrashedError, type SeededRandom } from '#runtime/testing';
+import type { SimulatedProcess } from './simulated-process.js';
+
+/** Told of what reached the files of a disk, when it has. */
+export interface DiskObserver {
+  written(path: string, bytes: Buffer): void;
+  truncated(path: string, sizeBytes: number): void;
+}
+
+export interface DiskSpeed {
+  /** Longest that a write or a sync takes, in ms. */
+  readonly latencyMsMax: number;
+}
+
+interface ProcessDiskParts {
+  readonly disk: FakeDisk;
+  readonly process: SimulatedProcess;
+  /** Of the world, not of the process: a disk works on while a process is stopped. */
+  readonly after: (delayMs: number, task: () => void) => void;
+  readonly random: SeededRandom;
+  readonly speed: () => DiskSpeed;
+  readonly observer: DiskObserver;
+}
+
+/**
+ * A fake disk as one process has it: writes and syncs take time, so that anything may happen before and
+ * after they have their effect, and what they answer reaches the process as all else does.
+ */
+export class ProcessDisk implements FileSystem {
+  readonly #parts: ProcessDiskParts;
+  readonly #mount: FileSystem;
+
+  constructor(parts: ProcessDiskParts) {
+    this.#parts = parts;
+    this.#mount = parts.disk.mount();
+  }
+
+  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+    const handle = await this.#quick(() => this.#mount.open(path, mode));
+    return new ProcessFile(handle, this, this.#parts.observer);
+  }
+
+  readFile(path: string): Promise<Buffer> {
+    return this.#quick(() => this.#mount.readFile(path));
+  }
+
+  readDirectory(path: string): Promise<DirectoryEntry[]> {
+    return this.#quick(() => this.#mount.readDirectory(path));
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    return this.#quick(() => this.#mount.makeDirectory(path));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.slow(() => this.#mount.rename(from, to));
+  }
+
+  removeFile(path: string): Promise<void> {
+    return this.#quick(() => this.#mount.removeFile(path));
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return this.#quick(() => this.#mount.removeDirectory(path));
+  }
+
+  fileSize(path: string): Promise<number | undefined> {
+    return this.#quick(() => this.#mount.fileSize(path));
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.slow(() => this.#mount.syncDirectory(path));
+  }
+
+  tryLock(path: string): Promise<FileLock | undefined> {
+    return this.#quick(() => this.#mount.tryLock(path));
+  }
+
+  /** Does something that takes time, part of it before and part of it after its effect. */
+  slow<T>(act: () => Promise<T>): Promise<T> {
+    const { process, random, speed, after } = this.#parts;
+    const { latencyMsMax } = speed();
+    const beforeMs = (random.below(1000) / 1000) * latencyMsMax;
+    const afterMs = (random.below(1000) / 1000) * latencyMsMax;
+    const later = (delayMs: number): Promise<void> =>
+      new Promise((resolve) => {
+        after(delayMs, resolve);
+      });
+    const acted = async (): Promise<T> => {
+      await later(beforeMs);
+      const result = await act();
+      await later(afterMs);
+      return result;
+    };
+    return process.fromOutside(acted());
+  }
+
+  /** Does something that takes no time. */
+  #quick<T>(act: () => Promise<T>): Promise<T> {
+    return this.#parts.process.fromOutside(act());
+  }
+
+  /** @see #quick */
+  quick<T>(act: () => Promise<T>): Promise<T> {
+    return this.#quick(act);
+  }
+}
+
+class ProcessFile implements FileHandle {
+  readonly path: string;
+
+  constructor(
+    private readonly handle: FileHandle,
+    private readonly disk: ProcessDisk,
+    private readonly observer: DiskObserver,
+  ) {
+    this.path = handle.path;
+  }
+
+  read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number> {
+    return this.disk.quick(() => this.handle.read(target, targetStart, length, position));
+  }
+
+  writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    return this.disk.slow(async () => {
+      await this.handle.writev(buffers, position);
+      this.observer.written(this.path, Buffer.concat(buffers));
+    });
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return this.disk.slow(async () => {
+      await this.handle.truncate(sizeBytes);
+      this.observer.truncated(this.path, sizeBytes);
+    });
+  }
+
+  datasync(): Promise<void> {
+    return this.disk.slow(() => this.handle.datasync());
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.disk.quick(() => this.handle.sizeBytes());
+  }
+
+  close(): Promise<void> {
+    return this.disk.quick(() => this.handle.close());
+  }
+}
+
+/** Whether a call ended because its process is gone, which no process lives to see. */
+export function isOfTheDead(error: unknown): boolean {
+  return error instanceof MachineCrashedError;
+}

@@ -1,0 +1,318 @@
+import type { ClusterNetwork } from '#broker';
+import type { CoordinationStore } from '#coordination';
+import { ProtocolError } from '#protocol';
+import {
+  NotLeaderError,
+  type PeerCallOptions,
+  type PeerHandlers,
+  type PeerMessage,
+  type PeerMethod,
+  type Peers,
+  PeerUnreachableError,
+} from '#replication';
+import type { SeededRandom } from '#runtime/testing';
+import {
+  decodePeerFailure,
+  encodePeerFailure,
+} from '../../apps/gateway/src/cluster-api/peer-failure-codec.js';
+import {
+  decodePeerMessage,
+  encodePeerMessage,
+} from '../../apps/gateway/src/cluster-api/peer-message-codec.js';
+import type { SimulatedLinks } from './simulated-links.js';
+import type { SimulatedProcess } from './simulated-process.js';
+
+/** As the private listener has it. */
+const CONNECT_TIMEOUT_MS = 3000;
+const CLOSE_GRACE_MS = 2000;
+/** Of a hundred calls so many find a connection open that was used before. */
+const KEPT_CONNECTIONS_PERCENT = 80;
+
+/** What a broker's machine does with who knocks. */
+interface Listener {
+  readonly process: SimulatedProcess;
+  /** Undefined until the broker has joined its cluster. */
+  served: { readonly clusterUuid: string; readonly handlers: PeerHandlers } | undefined;
+  isClosing: boolean;
+  /** Calls that it was sent and has not answered, each to be broken off when it dies. */
+  readonly calls: Set<ServedCall>;
+}
+
+interface ServedCall {
+  /** The caller hears that the connection is gone. */
+  readonly reset: () => void;
+  readonly signal: AbortController;
+}
+
+interface NetworkParts {
+  readonly links: SimulatedLinks;
+  readonly random: SeededRandom;
+  /** A method threw what no method may throw. */
+  readonly unexpected: (who: string, error: unknown) => void;
+}
+
+/** The private listeners of all brokers, and the connections between them. */
+export class SimulatedNetwork {
+  readonly #parts: NetworkParts;
+  readonly #listeners = new Map<number, Listener>();
+  /** Machines without power: nobody there answers that a port is closed. */
+  readonly #dark = new Set<number>();
+  /** Connections that were used, and are kept: `<caller>><callee>`. */
+  readonly #kept = new Set<string>();
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+  }
+
+  setDark(brokerId: number, isDark: boolean): void {
+    if (isDark) this.#dark.add(brokerId);
+    else this.#dark.delete(brokerId);
+  }
+
+  /** Binds the private address of a broker's process. */
+  open(brokerId: number, process: SimulatedProcess): ClusterNetwork {
+    const listener: Listener = { process, served: undefined, isClosing: false, calls: new Set() };
+    this.#listeners.set(brokerId, listener);
+    let peers: NetworkPeers | undefined;
+    process.onDeath(() => this.#died(brokerId, listener));
+    return {
+      clusterUrl: `http://broker-${brokerId}:8081`,
+      connect: (store) => {
+        peers = new NetworkPeers(this, brokerId, process, store);
+        return peers;
+      },
+      serve: (clusterUuid, handlers) => {
+        listener.served = { clusterUuid, handlers };
+      },
+      close: async () => {
+        listener.isClosing = true;
+        await drained(listener);
+        if (this.#listeners.get(brokerId) === listener) this.#listeners.delete(brokerId);
+        peers?.close();
+      },
+    };
+  }
+
+  /** @see Peers.call */
+  call(caller: Caller, to: number, method: PeerMethod, message: PeerMessage, ends: CallEnds): void {
+    const { links, random } = this.#parts;
+    const from = caller.brokerId;
+    const bytes = encoded(message);
+    const key = `${from}>${to}`;
+    const isKept = this.#kept.has(key) && random.below(100) < KEPT_CONNECTIONS_PERCENT;
+    const request = (): void => {
+      if (ends.isOver()) return;
+      ends.sent();
+      this.#kept.add(key);
+      links.send(from, to, () => {
+        // Bytes that were handed over may arrive after their sender has given up, or never.
+        if (!ends.isOver() || random.below(2) === 0) this.#arrived(caller, to, method, bytes, ends);
+      });
+    };
+    if (isKept) {
+      request();
+      return;
+    }
+    // To connect takes both directions.
+    links.send(from, to, () => {
+      if (this.#dark.has(to)) return;
+      const isListening = this.#listeners.has(to);
+      links.send(to, from, () => {
+        if (isListening) request();
+        else ends.fail(new PeerUnreachableError(to, false, new Error('connection refused')));
+      });
+    });
+  }
+
+  #arrived(caller: Caller, to: number, method: PeerMethod, bytes: Buffer, ends: CallEnds): void {
+    const { links } = this.#parts;
+    const from = caller.brokerId;
+    if (this.#dark.has(to)) return;
+    const listener = this.#listeners.get(to);
+    const reset = (): void => {
+      this.#kept.delete(`${from}>${to}`);
+      links.send(to, from, () =>
+        ends.fail(new PeerUnreachableError(to, true, new Error('connection reset'))),
+      );
+    };
+    if (listener === undefined) {
+      reset();
+      return;
+    }
+    const call: ServedCall = { reset, signal: new AbortController() };
+    listener.calls.add(call);
+    const answer = (arrive: () => void): void => {
+      if (!listener.calls.delete(call)) return;
+      links.send(to, from, arrive);
+    };
+    ends.onOver(() => links.send(from, to, () => this.#gone(listener, call)));
+    listener.process.deliver(() => {
+      void this.#serve(caller, listener, { to, method, bytes, ends, answer, call });
+    });
+  }
+
+  async #serve(
+    { clusterUuid }: Caller,
+    { served, isClosing, process }: Listener,
+    { to, method, bytes, ends, answer, call }: ArrivedCall,
+  ): Promise<void> {
+    const handler = served?.handlers[method];
+    if (handler === undefined || served?.clusterUuid !== clusterUuid || isClosing) {
+      const why = new Error('the broker takes no calls at present');
+      answer(() => ends.fail(new PeerUnreachableError(to, false, why)));
+      return;
+    }
+    try {
+      const message = await handler(decodePeerMessage(bytes), { signal: call.signal.signal });
+      const reply = encoded(message);
+      answer(() => ends.succeed(decodePeerMessage(reply)));
+    } catch (error) {
+      const failure = this.#failureOf(process, error, call);
+      answer(() => ends.fail(failure));
+    }
+  }
+
+  /** An error as it arrives at the other end. */
+  #failureOf(process: SimulatedProcess, error: unknown, call: ServedCall): Error {
+    const isKnown = error instanceof NotLeaderError || error instanceof ProtocolError;
+    if (!isKnown && call.signal.signal.reason !== error) {
+      this.#parts.unexpected(process.name, error);
+    }
+    const told = isKnown ? error : new ProtocolError('UNKNOWN_SERVER_ERROR', String(error));
+    const failure = decodePeerFailure(encodePeerFailure({ kind: 'failed', error: told }));
+    if (failure === undefined) throw new Error('the failure codec does not know its own');
+    return failure.error;
+  }
+
+  /** The caller is not there any more. */
+  #gone(listener: Listener, call: ServedCall): void {
+    if (!listener.calls.delete(call)) return;
+    listener.process.deliver(() => call.signal.abort(new Error('the caller is gone')));
+  }
+
+  #died(brokerId: number, listener: Listener): void {
+    if (this.#listeners.get(brokerId) === listener) this.#listeners.delete(brokerId);
+    // A machine without power resets nothing: its callers wait until their time is over.
+    if (!this.#dark.has(brokerId)) for (const call of listener.calls) call.reset();
+    listener.calls.clear();
+  }
+}
+
+interface Caller {
+  readonly brokerId: number;
+  readonly clusterUuid: string;
+}
+
+/** A call as its caller sees it. */
+interface CallEnds {
+  isOver(): boolean;
+  onOver(listener: () => void): void;
+  /** From here on the other broker may have heard of it. */
+  sent(): void;
+  succeed(message: PeerMessage): void;
+  fail(error: Error): void;
+}
+
+interface ArrivedCall {
+  readonly to: number;
+  readonly method: PeerMethod;
+  readonly bytes: Buffer;
+  readonly ends: CallEnds;
+  readonly answer: (arrive: () => void) => void;
+  readonly call: ServedCall;
+}
+
+/** The other brokers, as one process calls them. */
+class NetworkPeers implements Peers {
+  readonly #network: SimulatedNetwork;
+  readonly #process: SimulatedProcess;
+  readonly #store: CoordinationStore;
+  readonly #caller: Caller;
+  readonly #calls = new Set<(error: Error) => void>();
+  #isClosed = false;
+
+  constructor(
+    network: SimulatedNetwork,
+    brokerId: number,
+    process: SimulatedProcess,
+    store: CoordinationStore,
+  ) {
+    this.#network = network;
+    this.#process = process;
+    this.#store = store;
+    this.#caller = { brokerId, clusterUuid: store.clusterUuid };
+  }
+
+  call(
+    brokerId: number,
+    method: PeerMethod,
+    message: PeerMessage,
+    { timeoutMs, signal }: PeerCallOptions,
+  ): Promise<PeerMessage> {
+    const isKnown = this.#store.state.brokers.get(brokerId)?.clusterUrl != null;
+    if (!isKnown || this.#isClosed || signal?.aborted === true) {
+      const why = new Error('not registered, or not asked any more');
+      return Promise.reject(new PeerUnreachableError(brokerId, false, why));
+    }
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      let wasSent = false;
+      const listeners: (() => void)[] = [];
+      const end = (settle: () => void): void => {
+        if (isOver) return;
+        isOver = true;
+        timer.cancel();
+        connecting.cancel();
+        signal?.removeEventListener('abort', onAbort);
+        this.#calls.delete(giveUp);
+        stopListening();
+        for (const listener of listeners) listener();
+        settle();
+      };
+      const giveUp = (cause: unknown): void =>
+        end(() => reject(new PeerUnreachableError(brokerId, wasSent, cause)));
+      const onAbort = (): void => giveUp(signal?.reason);
+      const { scheduler } = this.#process.ports;
+      const timer = scheduler.after(timeoutMs, () => giveUp(new Error('no answer in time')));
+      const connecting = scheduler.after(CONNECT_TIMEOUT_MS, () => {
+        if (!wasSent) giveUp(new Error('no connection in time'));
+      });
+      const stopListening = this.#process.onDeath(() => end(() => undefined));
+      signal?.addEventListener('abort', onAbort);
+      this.#calls.add(giveUp);
+      this.#network.call(this.#caller, brokerId, method, message, {
+        isOver: () => isOver,
+        onOver: (listener) => {
+          if (isOver) listener();
+          else listeners.push(listener);
+        },
+        sent: () => {
+          wasSent = true;
+        },
+        succeed: (answer) => this.#process.deliver(() => end(() => resolve(answer))),
+        fail: (error) => this.#process.deliver(() => end(() => reject(error))),
+      });
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const giveUp of this.#calls) giveUp(new Error('this broker is stopping'));
+  }
+}
+
+/** Bytes of a message as they are on their way. */
+function encoded(message: PeerMessage): Buffer {
+  return Buffer.concat(encodePeerMessage(message).chunks);
+}
+
+/** Resolves when a listener has answered all calls, or they were given up. */
+async function drained({ calls, process }: Listener): Promise<void> {
+  const endMs = process.ports.clock.monotonicMs() + CLOSE_GRACE_MS;
+  while (calls.size > 0 && process.ports.clock.monotonicMs() < endMs) {
+    await new Promise<void>((resolve) => {
+      process.ports.scheduler.after(10, resolve);
+    });
+  }
+  for (const { signal } of calls) signal.abort(new Error('the broker is stopping'));
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { report } from './report.js';
+import { simulate } from './simulation.js';
+
+/** Seeds of every run of the tests. */
+const FIXED_SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+/** Others each time, printed when one of them finds something. */
+const FRESH_SEEDS = 2;
+const SEED_MAX = 2 ** 31;
+
+/**
+ * SLUICE_SIMULATION_SEED runs one seed alone; SLUICE_SIMULATION_MINUTES goes on with fresh seeds for so
+ * long.
+ */
+const SEED = process.env['SLUICE_SIMULATION_SEED'];
+const MINUTES = Number(process.env['SLUICE_SIMULATION_MINUTES'] ?? 0);
+
+async function expectNoViolation(seed: number): Promise<void> {
+  const result = await simulate({ seed });
+  if (result.violations.length > 0) expect.fail(report(result));
+}
+
+function freshSeed(): number {
+  return Math.floor(Math.random() * SEED_MAX);
+}
+
+describe('a simulated cluster keeps what it promised, whatever goes wrong', () => {
+  if (SEED !== undefined) {
+    it(`seed ${SEED}`, () => expectNoViolation(Number(SEED)));
+    return;
+  }
+  it.each(FIXED_SEEDS)('seed %i', expectNoViolation);
+
+  it.each(Array.from({ length: FRESH_SEEDS }, freshSeed))('fresh seed %i', expectNoViolation);
+
+  it.runIf(MINUTES > 0)(
+    `for ${MINUTES} minutes of fresh seeds`,
+    { timeout: MINUTES * 60_000 + 60_000 },
+    async () => {
+      const startMs = performance.now();
+      const endMs = startMs + MINUTES * 60_000;
+      let runs = 0;
+      while (performance.now() < endMs) {
+        await expectNoViolation(freshSeed());
+        runs += 1;
+      }
+      const hours = (performance.now() - startMs) / 3_600_000;
+      console.log(`${runs} runs, ${Math.round(runs / hours)} an hour`);
+    },
+  );
+});

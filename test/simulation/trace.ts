@@ -1,0 +1,31 @@
+import type { FakeClock } from '#runtime/testing';
+
+interface Line {
+  readonly atMs: number;
+  readonly who: string;
+  readonly text: string;
+}
+
+/** What happened, in order, for whoever has to understand a violation. */
+export class Trace {
+  readonly #lines: Line[] = [];
+
+  constructor(private readonly clock: FakeClock) {}
+
+  add(who: string, text: string): void {
+    this.#lines.push({ atMs: this.clock.monotonicMs(), who, text });
+  }
+
+  /** @param wanted words of which a line, or who it is of, must have one; none: all lines are given */
+  text(wanted: readonly string[] = []): string {
+    const isWanted = ({ who, text }: Line): boolean =>
+      wanted.length === 0 || wanted.some((word) => who === word || text.includes(word));
+    return this.#lines
+      .filter(isWanted)
+      .map(
+        ({ atMs, who, text }) =>
+          `${(atMs / 1000).toFixed(4).padStart(9)}  ${who.padEnd(9)} ${text}`,
+      )
+      .join('\n');
+  }
+}

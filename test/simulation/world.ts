@@ -1,0 +1,158 @@
+import type { ClusterBrokerSettings } from '#broker';
+import type { ClusterState, PartitionMetadata } from '#coordination';
+import { AssertionError } from '#runtime';
+import { FakeClock, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { LogObservations } from './log-observations.js';
+import { Machine } from './machine.js';
+import { MetadataRules } from './metadata-rules.js';
+import { SimulatedLinks } from './simulated-links.js';
+import { SimulatedNetwork } from './simulated-network.js';
+import type { ProcessWorld } from './simulated-process.js';
+import { SimulatedRedis } from './simulated-redis.js';
+import { Trace } from './trace.js';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly brokers?: number;
+  readonly settings?: Partial<ClusterBrokerSettings>;
+}
+
+const DRIVEN_MS = 100;
+/** Between looks at whether something holds. */
+const LOOK_MS = 10;
+
+/** What must never be thrown, whatever happens outside: a bug shows as one of these. */
+const BUGS = [AssertionError, TypeError, RangeError, ReferenceError, SyntaxError];
+
+/**
+ * A cluster and all that is around it, in one process and on one clock: brokers on fake disks, a network,
+ * a Redis. Everything in it is decided by its seed.
+ */
+export class World implements ProcessWorld {
+  readonly clock = new FakeClock();
+  readonly scheduler = new FakeScheduler(this.clock);
+  readonly trace = new Trace(this.clock);
+  readonly links: SimulatedLinks;
+  readonly network: SimulatedNetwork;
+  readonly redis: SimulatedRedis;
+  readonly machines: readonly Machine[];
+  readonly settings: Partial<ClusterBrokerSettings>;
+  /** What broke a rule, as it was found. */
+  readonly violations: string[] = [];
+  readonly metadata: MetadataRules;
+  readonly logs: LogObservations;
+  /** Whether a broker may fail to start, for its disk gives errors. */
+  mayDisksFail = false;
+  readonly #seed: number;
+  readonly #onUnhandled = (error: unknown): void => this.unexpected('nobody', error);
+
+  constructor({ seed, brokers = 3, settings = {} }: WorldOptions) {
+    this.#seed = seed;
+    this.settings = settings;
+    this.links = new SimulatedLinks(this.scheduler, this.randomOf('links'));
+    this.network = new SimulatedNetwork({
+      links: this.links,
+      random: this.randomOf('network'),
+      unexpected: (who, error) => this.unexpected(who, error),
+    });
+    const violated = (what: string): void => this.violated(what);
+    this.metadata = new MetadataRules(this.trace, violated);
+    this.logs = new LogObservations(this.trace, this.metadata, violated);
+    this.redis = new SimulatedRedis({
+      scheduler: this.scheduler,
+      links: this.links,
+      random: this.randomOf('redis'),
+      nowMs: () => this.nowMs,
+      observer: this.metadata,
+    });
+    this.machines = Array.from(
+      { length: brokers },
+      (_, id) => new Machine(id, this, this.logs.ofBroker(id)),
+    );
+    process.on('unhandledRejection', this.#onUnhandled);
+  }
+
+  /** Monotonic. */
+  get nowMs(): number {
+    return this.clock.monotonicMs();
+  }
+
+  /** What the registry has, or had before it lost it. */
+  get state(): ClusterState {
+    return this.metadata.state;
+  }
+
+  /** A stream of random numbers of its own: what draws from another one does not change it. */
+  randomOf(name: string): SeededRandom {
+    let hash = this.#seed | 0;
+    for (const char of name) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+    return new SeededRandom(hash);
+  }
+
+  machine(id: number): Machine {
+    const machine = this.machines[id];
+    if (machine === undefined) throw new Error(`there is no machine ${id}`);
+    return machine;
+  }
+
+  partition(topic: string, partition: number): PartitionMetadata | undefined {
+    return this.state.topics.get(topic)?.partitions[partition];
+  }
+
+  /**
+   * Lets time pass until a scenario has ended: the one place where it does. Whatever is in the world waits
+   * with `sleep` and `until`.
+   */
+  async drive<T>(scenario: () => Promise<T>): Promise<T> {
+    const run = { isOver: false };
+    const result = scenario().finally(() => {
+      run.isOver = true;
+    });
+    // Until it is awaited below.
+    result.catch(() => undefined);
+    while (!run.isOver) await this.scheduler.advance(DRIVEN_MS);
+    return result;
+  }
+
+  /** @returns whether something held within `msMax`; not waited for once a rule is broken */
+  async until(condition: () => boolean, msMax: number): Promise<boolean> {
+    const endMs = this.nowMs + msMax;
+    while (!condition()) {
+      if (this.nowMs >= endMs || this.violations.length > 0) return false;
+      await this.sleep(LOOK_MS);
+    }
+    return true;
+  }
+
+  /** For what is in the world and no process of it. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.scheduler.after(ms, resolve);
+    });
+  }
+
+  violated(what: string): void {
+    this.trace.add('checker', `VIOLATION: ${what}`);
+    this.violations.push(what);
+  }
+
+  unexpected(who: string, error: unknown): void {
+    this.violated(`${who}: an error that nobody may meet: ${describe(error)}`);
+  }
+
+  /** Looks whether an error that was logged is one of those that show a bug. */
+  looked(who: string, error: unknown): void {
+    for (let one = error; one instanceof Error; one = one.cause) {
+      if (BUGS.some((bug) => one instanceof bug)) this.unexpected(who, one);
+    }
+  }
+
+  end(): void {
+    process.off('unhandledRejection', this.#onUnhandled);
+    for (const machine of this.machines) machine.kill();
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
+}
