@@ -1,4 +1,10 @@
-import { type BatchProducer, encodeRecordBatches, type RecordBatch, RecordCursor } from '#log';
+import {
+  type BatchProducer,
+  encodeRecordBatches,
+  type RecordBatch,
+  RecordCursor,
+  stampBatch,
+} from '#log';
 import {
   FIELD_ATTRIBUTES,
   FIELD_HEADER_COUNT,
@@ -35,6 +41,12 @@ export function oneBatch(
   });
   const [batch] = batches;
   if (batch === undefined) throw new Error('a record makes a batch');
+  return batch;
+}
+
+/** As a leader stamps it. */
+export function stamped(batch: Buffer, baseOffset: number, leaderEpoch: number): Buffer {
+  stampBatch(batch, baseOffset, leaderEpoch);
   return batch;
 }
 
