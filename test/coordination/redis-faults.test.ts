@@ -107,6 +107,15 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect(await topicsAfter('later')).toEqual(['events', 'later']);
   });
 
+  it('takes no commit where another process keeps it, though no connection broke', async () => {
+    await redis.cli('SET', '{c}:confirmed-by', '0123456789abcdef');
+    for (const id of IDS) await at(id).renewLease({ brokerId: id, brokerEpoch: id + 1 }, 500);
+    await create(at(0), 'later');
+    await agreed();
+    expect(at(0).state.version).toBeGreaterThan(2 ** 32);
+    expect([...at(0).state.topics.keys()].toSorted()).toEqual(['events', 'later']);
+  });
+
   it('gets back a value that was evicted, when that is noticed', async () => {
     await redis.cli('DEL', '{c}:brokers:topics:events:partitions:1:state');
     await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');

@@ -192,7 +192,7 @@ export class RedisRegistry implements Registry {
   ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
     const [isRenewed, newest] = await this.#commands.script<[number, string | null]>(
       RENEW_LEASE_SCRIPT,
-      [this.#keys.lease(brokerId), this.#keys.version],
+      [this.#keys.lease(brokerId), this.#keys.version, this.#keys.confirmation],
       [String(brokerEpoch), renewal],
       timeoutMs,
     );

@@ -220,6 +220,35 @@ describe('a registry that another process keeps', () => {
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, leaderEpoch: 2 ** 16 });
   });
 
+  it('takes no commit of a broker that has not noticed: what it lacks may be what others know', async () => {
+    const { version } = at(0).state;
+    stores.coordination.cutOff(0);
+    await create(at(1), 'lost');
+    await agreed([1, 2]);
+    // Nothing that broker 0 knows is missing.
+    stores.coordination.failOverSilentlyTo(version);
+    stores.coordination.reach(0);
+    await stores.untilDone(() => create(at(0), 'later'));
+    expect(topicsOf(await agreed())).toEqual(['events', 'later', 'lost']);
+  });
+
+  it('is seen to be another one by the next renewal of a lease', async () => {
+    stores.coordination.failOverSilentlyTo(at(0).state.version);
+    for (const id of IDS) await renew(id);
+    await stores.scheduler.advance(500);
+    expect(rebuildNumberOf((await agreed()).version)).toBe(1);
+  });
+
+  it('takes no commit over a connection that did not break', async () => {
+    const { version } = at(0).state;
+    stores.coordination.holdNotifications(0);
+    await create(at(1), 'lost');
+    stores.coordination.failOverSilentlyTo(version);
+    stores.coordination.releaseNotifications(0);
+    await stores.untilDone(() => create(at(0), 'later'));
+    expect(topicsOf(await agreed())).toEqual(['events', 'later', 'lost']);
+  });
+
   it('gets back everything when it is empty, whether its process is another one or not', async () => {
     const before = at(0).state;
     stores.coordination.restartEmpty();

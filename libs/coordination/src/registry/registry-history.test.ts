@@ -6,7 +6,7 @@ import { create, register } from '../testing/conformance.js';
 import { FakeStores } from '../testing/fake-stores.js';
 
 const IDS = [0, 1, 2];
-const HISTORIES = 400;
+const HISTORIES = 150;
 const STEPS = 40;
 
 describe('any history of faults', () => {
@@ -64,6 +64,7 @@ class FaultHistory {
       () => coordination.loseNextReply(id),
       () => coordination.restart(),
       () => coordination.rollBackTo(coordination.state.version - this.#random.below(6)),
+      () => coordination.failOverSilentlyTo(coordination.state.version - this.#random.below(6)),
       () => coordination.empty(),
       () => coordination.restartEmpty(),
       () => coordination.pause(),
@@ -105,7 +106,7 @@ class FaultHistory {
 
   async #join(id: number): Promise<void> {
     const store = this.#brokers.get(id);
-    if (store !== undefined) await this.#stores.passing(register(store, id));
+    if (store !== undefined) await this.#stores.untilDone(() => register(store, id));
     await this.#stores.passing(this.#renewal(id));
   }
 

@@ -100,7 +100,10 @@ export interface Registry {
   /** Waits for commits after a version; none when none came in that time. */
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]>;
 
-  /** @returns false when a later process has the broker id; and the newest commit, if there is one */
+  /**
+   * @returns false when a later process has the broker id; and the newest commit, if there is one and the
+   *   registry is confirmed
+   */
   renewLease(
     lease: BrokerLease,
     renewal: string,

@@ -143,6 +143,11 @@ export class FakeCoordination {
     this.#restart(() => this.#data.restart(version));
   }
 
+  /** As `rollBackTo`, behind a proxy: no connection breaks. */
+  failOverSilentlyTo(version: number): void {
+    this.#data.restart(version);
+  }
+
   /** Another process keeps it from now on, and nothing is in it. */
   restartEmpty(): void {
     this.#restart(() => this.#data.restart(-1));

@@ -45,7 +45,7 @@ export class FakeRegistryData {
     return this.#round;
   }
 
-  get #isConfirmed(): boolean {
+  get isConfirmed(): boolean {
     return this.#confirmedBy === `process-${this.#process}`;
   }
 
@@ -77,7 +77,7 @@ export class FakeRegistryData {
 
   commit(cluster: RegisteredCluster, before: ClusterState, commit: MetadataCommit): CommitReply {
     if (this.#cluster?.text !== cluster.text) return { kind: 'other-cluster' };
-    if (!this.#isConfirmed) return { kind: 'unconfirmed' };
+    if (!this.isConfirmed) return { kind: 'unconfirmed' };
     const { version, changeId } = this.state;
     if (version !== before.version || changeId !== before.changeId) {
       if (this.commitAt(commit.version)?.changeId === commit.changeId) return { kind: 'committed' };
@@ -100,7 +100,7 @@ export class FakeRegistryData {
     if (this.#cluster === undefined) return undefined;
     return {
       cluster: this.#cluster,
-      isConfirmed: this.#isConfirmed,
+      isConfirmed: this.isConfirmed,
       state: this.state,
       knownChangeId: this.commitAt(knownVersion)?.changeId ?? null,
     };

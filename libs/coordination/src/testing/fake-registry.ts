@@ -163,7 +163,7 @@ export class FakeRegistry implements Registry {
   ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
     return this.#call((data) => {
       const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
-      return { isRenewed, newest: data.cluster === undefined ? undefined : data.state };
+      return { isRenewed, newest: data.isConfirmed ? data.state : undefined };
     }, timeoutMs);
   }
 

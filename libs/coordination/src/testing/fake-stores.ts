@@ -1,3 +1,4 @@
+import { ProtocolError } from '#protocol';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import type { CoordinationStore } from '../coordination-store.js';
 import type { StoresUnderTest } from './conformance.js';
@@ -56,5 +57,16 @@ export class FakeStores implements StoresUnderTest {
     promise.then(settle, settle);
     await this.until(() => isSettled);
     return promise;
+  }
+
+  /** What `attempt` becomes, which is made again for as long as the store is away. */
+  async untilDone<T>(attempt: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await this.passing(attempt());
+      } catch (error) {
+        if (!(error instanceof ProtocolError) || error.code !== 'BROKER_NOT_AVAILABLE') throw error;
+      }
+    }
   }
 }

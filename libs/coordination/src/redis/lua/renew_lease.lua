@@ -1,14 +1,16 @@
 -- Renews the lease of one process of a broker, unless a later one has the broker id.
 --
--- KEYS  1 the lease   2 the version
+-- KEYS  1 the lease   2 the version   3 the confirmation
 -- ARGV  1 broker epoch of the process   2 what makes this renewal another one than the last
--- Returns {1 or 0: whether it was renewed, '<version> <change id>' or false}
+-- Returns {1 or 0: whether it was renewed, '<version> <change id>'}; false in place of the version when
+--         this process neither founded nor rebuilt the cluster: there is something to look at.
 -- The value is '<broker epoch> <renewal>'. It has no time to live: others look whether it changes.
 
-local lease, version_key = KEYS[1], KEYS[2]
+local lease, version_key, confirmation = KEYS[1], KEYS[2], KEYS[3]
 local broker_epoch, renewal = ARGV[1], ARGV[2]
 
-local newest = redis.call('GET', version_key)
+local is_confirmed = redis.call('GET', confirmation) == this_process()
+local newest = is_confirmed and redis.call('GET', version_key)
 local present = redis.call('GET', lease)
 if present and tonumber(string.match(present, '^%d+')) > tonumber(broker_epoch) then
   return { 0, newest }
