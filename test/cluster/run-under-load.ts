@@ -53,6 +53,9 @@ async function checkedRun(
 ): Promise<CheckedHistory> {
   await cluster.createTopic(TOPIC, PARTITIONS, { configs: options.configs ?? {} });
   const load = new ClusterLoad({ cluster, history, topic: TOPIC, partitions: PARTITIONS });
+  onTestFinished(() => {
+    load.abandon();
+  });
   await load.more(RECORDS_AROUND);
   await faults({ cluster, history, load });
   await load.more(RECORDS_AROUND);
