@@ -79,13 +79,19 @@ describe('the ISR', () => {
 
   it('does not lose everybody because its leader stood still', async () => {
     const cluster = await started(ON_THREE, MIN_TWO);
-    await cluster.produce(0, 'a');
-    // The process sleeps: time passes, and no timer of its fires.
+    // Its followers have the record, and it does not hear so.
+    cluster.pause(0);
+    const outcome = cluster.produce(0, 'a');
+    await cluster.settle();
+    expect(cluster.partition(1).log.syncedEndOffset).toBe(1);
     cluster.clock.advance(5 * LAG_MS);
-    const outcome = cluster.produce(0, 'b');
-    await cluster.advance(3000);
+    cluster.process(0).sight.heal();
+    await cluster.advance(2000);
+    cluster.resume(0);
+    await cluster.advance(2000);
     expect(await outcome).toBe('acknowledged');
     expect(cluster.metadata.isr).toEqual([0, 1, 2]);
+    expect(cluster.metadata.partitionEpoch).toBe(0);
   });
 });
 
