@@ -69,6 +69,17 @@ describe('the link to a leader', () => {
     expect(partition.log.logStartOffset).toBe(500);
   });
 
+  it('shows what is committed when it is on the disk here', async () => {
+    const { cluster, asked, partition } = await linked();
+    const held = cluster.holdSyncs(1, `${TOPIC}-0/`);
+    asked[0]?.answer([{ ...records(0), highWatermark: 1 }], [stamped(oneBatch('a'), 0, 0)]);
+    await cluster.settle();
+    expect([partition.log.logEndOffset, partition.highWatermark]).toEqual([1, 0]);
+    held.release();
+    await cluster.settle();
+    expect(partition.highWatermark).toBe(1);
+  });
+
   it('asks again after a fault, later each time', async () => {
     const { cluster, asked } = await linked();
     const timesMs: number[] = [];

@@ -124,21 +124,6 @@ describe('a fetch of a follower', () => {
     expect(cluster.partition(0).highWatermark).toBe(before);
   });
 
-  it('tells what is committed, which a follower shows when it has it on disk', async () => {
-    const cluster = await started([[0, 1]]);
-    await cluster.change(() => ({ isr: [0] }));
-    cluster.store.update = () => Promise.reject(new Error('away'));
-    const held = cluster.holdSyncs(1, `${TOPIC}-0/`);
-    await cluster.append(0, 'a');
-    await cluster.settle();
-    expect(cluster.partition(0).highWatermark).toBe(1);
-    expect(cluster.partition(1).log.logEndOffset).toBe(1);
-    expect(cluster.partition(1).highWatermark).toBe(0);
-    held.release();
-    await cluster.settle();
-    expect(cluster.partition(1).highWatermark).toBe(1);
-  });
-
   it('costs nothing to speak of while there is nothing to fetch', async () => {
     const many = Array.from({ length: 50 }, () => [0, 1]);
     const cluster = await started(many);
