@@ -15,8 +15,8 @@ import { type DiskObserver, ProcessDisk } from './simulated-disk.js';
 import { SimulatedProcess } from './simulated-process.js';
 import type { World } from './world.js';
 
-export const DATA_DIR = '/data';
-export const LEASE_MS = 3000;
+const DATA_DIR = '/data';
+const LEASE_MS = 3000;
 
 /** Before a process that ended by itself is started again. */
 const SUPERVISOR_DELAY_MS = 500;

@@ -8,7 +8,7 @@ export interface DiskObserver {
   truncated(path: string, sizeBytes: number): void;
 }
 
-export interface DiskSpeed {
+interface DiskSpeed {
   /** Longest that a write or a sync takes, in ms. */
   readonly latencyMsMax: number;
 }
@@ -150,6 +150,6 @@ class ProcessFile implements FileHandle {
 }
 
 /** Whether a call ended because its process is gone, which no process lives to see. */
-export function isOfTheDead(error: unknown): boolean {
+function isOfTheDead(error: unknown): boolean {
   return error instanceof MachineCrashedError;
 }

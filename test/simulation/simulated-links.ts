@@ -9,7 +9,7 @@ export interface LinkSpeed {
   readonly latencyMsMax: number;
 }
 
-export const FAST_LINK: LinkSpeed = { latencyMsMin: 0.1, latencyMsMax: 1.5 };
+const FAST_LINK: LinkSpeed = { latencyMsMin: 0.1, latencyMsMax: 1.5 };
 
 /** What is lost on the way is sent again until it arrives; so long after the way is open again. */
 const RESENT_MS_MAX = 300;

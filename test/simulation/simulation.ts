@@ -22,13 +22,13 @@ export interface SimulationResult {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-export interface TopicPlan {
+interface TopicPlan {
   readonly name: string;
   readonly partitions: number;
   readonly minInSyncReplicas: number;
 }
 
-export const TOPICS: readonly TopicPlan[] = [
+const TOPICS: readonly TopicPlan[] = [
   { name: 'orders', partitions: 2, minInSyncReplicas: 2 },
   { name: 'events', partitions: 1, minInSyncReplicas: 2 },
   { name: 'notes', partitions: 1, minInSyncReplicas: 1 },
@@ -86,7 +86,7 @@ async function runThrough(
 }
 
 /** Starts all brokers and makes the topics. */
-export async function startCluster(world: World, topics: readonly TopicPlan[]): Promise<void> {
+async function startCluster(world: World, topics: readonly TopicPlan[]): Promise<void> {
   for (const machine of world.machines) machine.start();
   const isUp = (): boolean => world.machines.every(({ broker }) => broker !== undefined);
   if (!(await world.until(isUp, START_MS_MAX))) {
