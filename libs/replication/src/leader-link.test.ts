@@ -71,7 +71,7 @@ describe('the link to a leader', () => {
 
   it('shows what is committed when it is on the disk here', async () => {
     const { cluster, asked, partition } = await linked();
-    const held = cluster.holdSyncs(1, `${TOPIC}-0/`);
+    const held = cluster.holdSyncs(1, `${TOPIC}-0/00000000000000000000.log`);
     asked[0]?.answer([{ ...records(0), highWatermark: 1 }], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
     expect([partition.log.logEndOffset, partition.highWatermark]).toEqual([1, 0]);

@@ -143,7 +143,7 @@ describe('a fetch of a follower', () => {
 
   it('does not wait for a partition that is slow to sync', async () => {
     const cluster = await started(TWO_PARTITIONS);
-    const held = cluster.holdSyncs(1, `${TOPIC}-0/`);
+    const held = cluster.holdSyncs(1, `${TOPIC}-0/00000000000000000000.log`);
     await cluster.append(0, 'slow', 0);
     await cluster.settle();
     expect(held.count).toBe(1);
