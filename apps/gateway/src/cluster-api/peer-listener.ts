@@ -129,7 +129,7 @@ export class PeerListener {
     });
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
-      for (const call of this.#calls) call.abort();
+      // Which aborts the signals of their calls.
       this.#server.closeAllConnections();
     }, graceMs);
     await this.#drained();
