@@ -1,5 +1,5 @@
 import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '#runtime';
-import { type FakeDisk, MachineCrashedError, type SeededRandom } from '#runtime/testing';
+import type { FakeDisk, SeededRandom } from '#runtime/testing';
 import type { SimulatedProcess } from './simulated-process.js';
 
 /** Told of what reached the files of a disk, when it has. */
@@ -147,9 +147,4 @@ class ProcessFile implements FileHandle {
   close(): Promise<void> {
     return this.disk.quick(() => this.handle.close());
   }
-}
-
-/** Whether a call ended because its process is gone, which no process lives to see. */
-function isOfTheDead(error: unknown): boolean {
-  return error instanceof MachineCrashedError;
 }
