@@ -1,6 +1,6 @@
 /**
  * The long runs: random histories of the log, mutations that they must see, input fuzz, kills under
- * load. Some 20 minutes; a short slice of each is part of `npm test`.
+ * load, faults of a cluster, of real processes and simulated. Some 40 minutes; a short slice of each is part of `npm test`.
  *
  * usage: npm run test:faults
  */
@@ -21,6 +21,14 @@ const runs = [
   {
     args: [...VITEST, '--project', 'integration', 'test/faults'],
     env: { SLUICE_KILLS: '40' },
+  },
+  {
+    args: [...VITEST, '--project', 'integration', 'test/cluster'],
+    env: { SLUICE_CLUSTER_FAULTS: 'all' },
+  },
+  {
+    args: [...VITEST, '--project', 'integration', 'test/simulation'],
+    env: { SLUICE_SIMULATION_MINUTES: '10' },
   },
 ];
 

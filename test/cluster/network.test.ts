@@ -6,6 +6,9 @@ import { runUnderLoad, TOPIC } from './run-under-load.js';
 const TIMEOUT = { timeout: 240_000 };
 const RECORDS_BETWEEN = 300;
 
+/** All faults in a long run; a slice of them in every run of the tests. */
+const longTest = test.runIf(process.env['SLUICE_CLUSTER_FAULTS'] === 'all');
+
 test('a leader alone is cut off from everything, and comes back', TIMEOUT, async () => {
   const options = { name: 'isolate-leader', withRelays: true };
   await runUnderLoad(options, async ({ cluster, history, load }) => {
@@ -28,7 +31,7 @@ test('a leader alone is cut off from everything, and comes back', TIMEOUT, async
   });
 });
 
-test(
+longTest(
   'a follower that cannot reach its leader leaves the ISR, and joins again',
   TIMEOUT,
   async () => {
@@ -55,7 +58,7 @@ test(
   },
 );
 
-test('answers of the leader are lost on their way to a follower', TIMEOUT, async () => {
+longTest('answers of the leader are lost on their way to a follower', TIMEOUT, async () => {
   const options = {
     name: 'answers-lost',
     withRelays: true,
@@ -75,7 +78,7 @@ test('answers of the leader are lost on their way to a follower', TIMEOUT, async
   });
 });
 
-test('one broker alone loses Redis', TIMEOUT, async () => {
+longTest('one broker alone loses Redis', TIMEOUT, async () => {
   const options = { name: 'redis-cut', withRelays: true };
   await runUnderLoad(options, async ({ cluster, history, load }) => {
     const leader = await cluster.leaderOf(TOPIC, 0);
@@ -94,7 +97,7 @@ test('one broker alone loses Redis', TIMEOUT, async () => {
   });
 });
 
-test('slow links between all brokers', TIMEOUT, async () => {
+longTest('slow links between all brokers', TIMEOUT, async () => {
   const options = { name: 'slow-links', withRelays: true };
   await runUnderLoad(options, async ({ cluster, history, load }) => {
     history.fault('every message takes 100 ms');
