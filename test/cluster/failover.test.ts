@@ -94,7 +94,7 @@ longTest('a leader that is paused for longer than its lease', TIMEOUT, async () 
   });
 });
 
-test('a broker comes back with an empty disk, and is filled', TIMEOUT, async () => {
+longTest('a broker comes back with an empty disk, and is filled', TIMEOUT, async () => {
   await runUnderLoad({ name: 'empty-disk' }, async ({ cluster, history, load }) => {
     const leader = await cluster.leaderOf(TOPIC, 0);
     history.fault(`the disk of broker ${leader.id} is replaced`);

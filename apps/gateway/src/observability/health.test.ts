@@ -76,6 +76,7 @@ describe('readiness', () => {
           lost: [{ partition: 'orders-4', startOffset: 3, endOffset: 7 }],
           damaged: [{ partition: 'orders-3', ranges: 2 }],
         },
+        cluster: null,
       },
     });
   });
