@@ -34,7 +34,7 @@ export interface PartitionState {
 }
 
 /** The setting `min.insync.replicas`. */
-export interface MinInsync {
+interface MinInsync {
   readonly replicas: number;
   /** What it was before it was lowered; the same when it was not. */
   readonly former: number;
