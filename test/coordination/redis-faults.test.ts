@@ -41,6 +41,10 @@ async function join(id: number): Promise<void> {
   await at(id).renewLease({ brokerId: id, brokerEpoch: registered.get(id)?.brokerEpoch ?? 0 }, 500);
 }
 
+async function renewAll(): Promise<void> {
+  for (const id of IDS) await at(id).renewLease({ brokerId: id, brokerEpoch: id + 1 }, 500);
+}
+
 /** Resolves when all brokers (or these) know the same, and can change it. */
 async function agreed(ids = IDS): Promise<void> {
   const newest = (): number => Math.max(...ids.map((id) => at(id).state.version));
@@ -109,11 +113,23 @@ describe('Redis that is emptied, or comes back as it was', () => {
 
   it('takes no commit where another process keeps it, though no connection broke', async () => {
     await redis.cli('SET', '{c}:confirmed-by', '0123456789abcdef');
-    for (const id of IDS) await at(id).renewLease({ brokerId: id, brokerEpoch: id + 1 }, 500);
+    await renewAll();
     await create(at(0), 'later');
     await agreed();
     expect(at(0).state.version).toBeGreaterThan(2 ** 32);
     expect([...at(0).state.topics.keys()].toSorted()).toEqual(['events', 'later']);
+  });
+
+  it('is rebuilt when its version goes back while its process stays', async () => {
+    const older = await redis.cli('GET', '{c}:version');
+    await create(at(0), 'later');
+    await agreed();
+    await redis.cli('SET', '{c}:version', older);
+    await renewAll();
+    await stores.until(() => at(0).state.version >= 2 ** 32);
+    await agreed();
+    await expectWhole();
+    expect(at(0).state.topics.has('later')).toBe(true);
   });
 
   it('gets back a value that was evicted, when that is noticed', async () => {
@@ -148,12 +164,13 @@ describe('Redis that is away, hangs, or cannot be heard', () => {
     const store = await stores.open(9, { url, dataDir });
     const { version } = store.state;
     relay.cut({ direction: 'from-target' });
-    const creating = create(store, 'once');
-    await stores.until(() => at(0).state.topics.has('once'));
+    const registering = register(store, 9);
+    await stores.until(() => at(0).state.brokers.has(9));
     relay.refuse();
     relay.heal();
-    await creating;
+    await registering;
     expect(store.state.version).toBe(version + 1);
+    expect(store.state.brokers.get(9)?.brokerEpoch).toBe(version + 1);
     await store.close();
     await relay.close();
   });

@@ -57,8 +57,12 @@ class Renaming {
     }
   }
 
-  hash({ redis, brokers, acknowledged, acknowledgers, fault, budget }: Cluster): number {
+  hash(cluster: Cluster): number {
+    const { redis, formerRedis, brokers, acknowledged, acknowledgers, fault, budget } = cluster;
     const hash = new Hash();
+    if (formerRedis !== null) {
+      hash.add((formerRedis.hashes[this.#index] ??= this.#ofRedis(formerRedis)));
+    }
     hash.add((redis.hashes[this.#index] ??= this.#ofRedis(redis)));
     for (const id of this.#order) {
       const broker = brokers[id];
@@ -98,7 +102,7 @@ class Renaming {
     }
     hash.add(journal === null ? 0 : this.#ofCommit(journal));
     hash.add(known === null ? 0 : this.#ofCommit(known));
-    hash.add(broker.promised * 16 + broker.epochStart);
+    hash.add(broker.promised * 32 + (broker.isAtFormer ? 16 : 0) + broker.epochStart);
     hash.add(broker.brokerEpoch);
     hash.add(this.#set(broker.proposedIsr) * 16 + this.#set(broker.unprovenIsr));
     for (const id of this.#order) {
@@ -118,13 +122,14 @@ class Renaming {
   }
 
   #newOfCommit({ version, changeId, partition, ...commit }: Metadata): number {
-    const { brokerEpochs, disks, alive } = commit;
+    const { brokerEpochs, disks, alive, minInsync } = commit;
     const hash = new Hash();
     hash.add(version * 1024 + changeId);
     hash.add(partition.leader === NOBODY ? 7 : (this.#names[partition.leader] ?? 0));
     hash.add(partition.leaderEpoch * 1024 + partition.electionId);
     hash.add(this.#set(partition.isr) * 16 + this.#set(alive));
     hash.add(partition.version * 1024 + partition.reign);
+    hash.add(minInsync.version * 64 + minInsync.former * 8 + minInsync.replicas);
     for (const id of this.#order) hash.add((brokerEpochs[id] ?? 0) * 16 + (disks[id] ?? 0));
     return hash.value();
   }
@@ -139,7 +144,7 @@ function addBudget(hash: Hash, budget: Budget): void {
   hash.add(budget.disksLost * 8 + budget.deaths);
   hash.add(budget.isrShrinks * 8 + budget.isrGrowths);
   hash.add(budget.rollbacks * 8 + budget.wipes);
-  hash.add(budget.lateAnswers);
+  hash.add(budget.lateAnswers * 64 + budget.failovers * 8 + budget.minInsyncLowerings);
 }
 
 /** Two 32-bit hashes side by side, of whole numbers below 2^53. */

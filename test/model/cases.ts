@@ -29,9 +29,14 @@ export const BOUNDS: Readonly<Record<string, Configuration>> = {
     minInsyncReplicas: 2,
     budget: { rollbacks: 1, wipes: 1 },
   },
+  'two replicas, min.insync.replicas 1, a copy of Redis takes over from one that lives on': {
+    brokers: 2,
+    minInsyncReplicas: 1,
+    budget: { records: 1, isrShrinks: 1, failovers: 1 },
+  },
 };
 
-/** Explored to the end on request: a quarter of an hour in all. */
+/** Explored to the end on request: half an hour in all. */
 export const DEEP_BOUNDS: Readonly<Record<string, Configuration>> = {
   'RF 3, min.insync 2: a death, a shrink and a rollback': {
     brokers: 3,
@@ -52,6 +57,16 @@ export const DEEP_BOUNDS: Readonly<Record<string, Configuration>> = {
     brokers: 3,
     minInsyncReplicas: 2,
     budget: { records: 1, crashes: 1, disksLost: 1, isrShrinks: 1, rollbacks: 1 },
+  },
+  'RF 3, min.insync 2: a shrink while a copy of Redis takes over': {
+    brokers: 3,
+    minInsyncReplicas: 2,
+    budget: { records: 1, isrShrinks: 1, failovers: 1 },
+  },
+  'RF 2, min.insync 1: a death and a shrink while a copy of Redis takes over': {
+    brokers: 2,
+    minInsyncReplicas: 1,
+    budget: { records: 1, deaths: 1, isrShrinks: 1, failovers: 1 },
   },
   'RF 3, min.insync 2: two deaths and a growth': {
     brokers: 3,
@@ -163,6 +178,21 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
     },
     finds: /nobody has r0 any more/,
   },
+  loweredMinInsync: {
+    configuration: {
+      brokers: 3,
+      minInsyncReplicas: 2,
+      budget: { records: 1, minInsyncLowerings: 1, isrShrinks: 2, rollbacks: 1 },
+    },
+    given: [
+      'a appends r0',
+      'min.insync.replicas is lowered to 1',
+      'a hears of version 2',
+      'a has b leave the ISR',
+      'a hears of version 3',
+    ],
+    finds: LOST,
+  },
   journaledGate: {
     configuration: {
       brokers: 3,
@@ -270,7 +300,20 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
     finds: /knows version 2, which was given again/,
   },
   rebuildPromises: {
-    configuration: { brokers: 3, minInsyncReplicas: 2, budget: { rollbacks: 1, wipes: 1 } },
-    finds: /knows version 20, which was given again/,
+    configuration: {
+      brokers: 3,
+      minInsyncReplicas: 2,
+      budget: { records: 1, isrShrinks: 1, failovers: 1 },
+    },
+    given: [
+      'a appends r0',
+      'b fetches from a at 0',
+      'a copy of Redis that lacks 0 commits takes over',
+      'at the former Redis: a has c leave the ISR',
+      'at the former Redis: a hears of version 2',
+      'b connects to the new Redis',
+      'c connects to the new Redis',
+    ],
+    finds: LOST,
   },
 };

@@ -33,6 +33,15 @@ export interface PartitionState {
   readonly reign: number;
 }
 
+/** The setting `min.insync.replicas`. */
+interface MinInsync {
+  readonly replicas: number;
+  /** What it was before it was lowered; the same when it was not. */
+  readonly former: number;
+  /** Of the commit that lowered it. */
+  readonly version: number;
+}
+
 /** One commit of the metadata, with the whole state that it left. */
 export interface Metadata {
   readonly version: number;
@@ -44,6 +53,7 @@ export interface Metadata {
   /** By broker id: its registered disk. */
   readonly disks: readonly number[];
   readonly alive: BrokerSet;
+  readonly minInsync: MinInsync;
   readonly hashes: Hashes;
 }
 
@@ -92,6 +102,8 @@ export interface Broker {
   /** Members of earlier ISRs, until the present one is proven: see the rule of the journals. */
   readonly unprovenIsr: BrokerSet;
   readonly late: LateAnswer | null;
+  /** Whether it is connected to the former Redis still. */
+  readonly isAtFormer: boolean;
   readonly hashes: Hashes;
 }
 
@@ -132,11 +144,17 @@ export interface Budget {
   readonly rollbacks: number;
   /** Times that Redis forgets everything. */
   readonly wipes: number;
+  /** Times that min.insync.replicas is lowered by one. */
+  readonly minInsyncLowerings: number;
+  /** Times that a lagging copy takes over from a Redis that lives on for a while. */
+  readonly failovers: number;
   readonly lateAnswers: number;
 }
 
 export interface Cluster {
   readonly redis: Redis;
+  /** A master that was replaced, and serves those who have not heard of that; null: there is none. */
+  readonly formerRedis: Redis | null;
   readonly brokers: readonly Broker[];
   readonly acknowledged: readonly Acknowledged[];
   readonly acknowledgers: readonly Acknowledger[];
@@ -160,7 +178,8 @@ export const VERSIONS_PER_REBUILD = 20;
 /** Leader epochs that one rebuild leaves for the elections before the next one. */
 export const EPOCHS_PER_REBUILD = 10;
 
-export function initialCluster({ brokers, budget, isr }: Configuration): Cluster {
+export function initialCluster(configuration: Configuration): Cluster {
+  const { brokers, minInsyncReplicas, budget, isr } = configuration;
   const all = (1 << brokers) - 1;
   const partition: PartitionState = {
     leader: 0,
@@ -178,10 +197,12 @@ export function initialCluster({ brokers, budget, isr }: Configuration): Cluster
     brokerEpochs: ids.map(() => 1),
     disks: ids.map(() => 0),
     alive: all,
+    minInsync: { replicas: minInsyncReplicas, former: minInsyncReplicas, version: 1 },
     hashes: [],
   };
   return {
     redis: { line: [metadata], lineNumber: 0, isConfirmed: true, hashes: [] },
+    formerRedis: null,
     brokers: ids.map((id) => newBroker(id, metadata, brokers)),
     acknowledged: [],
     acknowledgers: [],
@@ -196,6 +217,8 @@ export function initialCluster({ brokers, budget, isr }: Configuration): Cluster
       isrGrowths: 0,
       rollbacks: 0,
       wipes: 0,
+      minInsyncLowerings: 0,
+      failovers: 0,
       lateAnswers: 0,
       ...budget,
     },
@@ -217,6 +240,7 @@ function newBroker(id: number, metadata: Metadata, brokers: number): Broker {
     proposedIsr: 0,
     unprovenIsr: 0,
     late: null,
+    isAtFormer: false,
     hashes: [],
   };
 }

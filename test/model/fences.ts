@@ -19,6 +19,8 @@ export interface Fences {
   readonly proposalUntilSettled: boolean;
   /** The high watermark stands still while the ISR is smaller than min.insync.replicas. */
   readonly minInsyncGate: boolean;
+  /** A lower min.insync.replicas counts once a majority of the brokers has it on disk. */
+  readonly loweredMinInsync: boolean;
   /** A former member counts until the whole ISR has the change that removed it on disk. */
   readonly journaledGate: boolean;
   /** A joiner is taken only as the process that was seen to have caught up. */
@@ -58,6 +60,7 @@ export const ALL_FENCES: Fences = {
   maximalIsr: true,
   proposalUntilSettled: true,
   minInsyncGate: true,
+  loweredMinInsync: true,
   journaledGate: true,
   joinerBrokerEpoch: true,
   joinerCaughtUp: true,

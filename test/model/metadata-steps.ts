@@ -14,17 +14,39 @@ import {
   NOBODY,
   type PartitionState,
   spent,
+  VERSIONS_PER_REBUILD,
   withBroker,
 } from './cluster.js';
 import type { Step } from './explorer.js';
 import type { Fences } from './fences.js';
 
+type Steps = Step<Cluster>[];
+
 export interface Rules {
   readonly fences: Fences;
-  readonly minInsyncReplicas: number;
 }
 
-type Steps = Step<Cluster>[];
+/** Whether a broker is connected to the Redis that is looked at, and takes what that has. */
+export function isAttached({ formerRedis, redis }: Cluster, { isAtFormer }: Broker): boolean {
+  return isAtFormer === (formerRedis === redis);
+}
+
+/** Who takes part in a rebuild takes no commit of an earlier line any more. */
+export function mayTake({ promised }: Broker, version: number, { fences }: Rules): boolean {
+  return !fences.rebuildPromises || version >= promised * VERSIONS_PER_REBUILD;
+}
+
+/** The steps that can be taken with each Redis, of the brokers that are connected to it. */
+export function withEachRedis(cluster: Cluster, stepsOf: (at: Cluster) => Steps): Steps {
+  const { redis, formerRedis } = cluster;
+  const steps = stepsOf(cluster);
+  if (formerRedis === null) return steps;
+  const atFormer = stepsOf({ ...cluster, redis: formerRedis }).map(({ label, state }) => ({
+    label: `at the former Redis: ${label}`,
+    state: { ...state, redis, formerRedis: state.redis },
+  }));
+  return [...steps, ...atFormer];
+}
 
 /** Whether a compare-and-set can be taken: see `Fences.redisProcess`. */
 function takesCommits({ redis }: Cluster, { fences }: Rules): boolean {
@@ -70,27 +92,36 @@ export function deathSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || cluster.budget.deaths === 0 || !takesCommits(cluster, rules)) return [];
   const isSeenByAnother = (id: number): boolean =>
-    cluster.brokers.some((broker, other) => other !== id && mayDecide(broker, other, head));
+    cluster.brokers.some(
+      (broker, other) =>
+        other !== id && isAttached(cluster, broker) && mayDecide(broker, other, head, rules),
+    );
   return idsOf(head.alive).flatMap((id) => {
-    if (!isSeenByAnother(id)) return [];
-    const alive = head.alive & ~bit(id);
-    const { partition } = head;
-    const isr = withoutMember(partition.isr, id);
-    const { version } = nextIds(cluster, head);
-    const partitions =
-      partition.leader === id
-        ? leadersOf(isr & alive).map((leader) => elected(cluster, head, leader, isr))
-        : [isr === partition.isr ? partition : { ...partition, isr, version }];
-    return partitions.map((after) => ({
-      label: `${name(id)} is taken for dead; ${described(after)}`,
-      state: spent(committed(cluster, { alive, partition: after }), 'deaths'),
-    }));
+    return isSeenByAnother(id) ? deathStepsOf(cluster, id, head) : [];
   });
 }
 
+/** What may be decided when a broker is taken for dead. */
+export function deathStepsOf(cluster: Cluster, id: number, head: Metadata): Steps {
+  const alive = head.alive & ~bit(id);
+  const { partition } = head;
+  const isr = withoutMember(partition.isr, id);
+  const { version } = nextIds(cluster, head);
+  const partitions =
+    partition.leader === id
+      ? leadersOf(isr & alive).map((leader) => elected(cluster, head, leader, isr))
+      : [isr === partition.isr ? partition : { ...partition, isr, version }];
+  return partitions.map((after) => ({
+    label: `${name(id)} is taken for dead; ${described(after)}`,
+    state: spent(committed(cluster, { alive, partition: after }), 'deaths'),
+  }));
+}
+
 /** A compare-and-set is taken only of a broker that has read the newest commit. */
-function mayDecide(broker: Broker, id: number, head: Metadata): boolean {
-  return broker.known?.changeId === head.changeId && isRegistered(broker, id);
+function mayDecide(broker: Broker, id: number, head: Metadata, rules: Rules): boolean {
+  if (broker.known?.changeId !== head.changeId || !mayTake(broker, head.version, rules))
+    return false;
+  return isRegistered(broker, id);
 }
 
 function leadersOf(candidates: BrokerSet): number[] {
@@ -102,20 +133,30 @@ export function registrationSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || !takesCommits(cluster, rules)) return [];
   return cluster.brokers.flatMap((broker, id) => {
-    const { known } = broker;
-    if (known?.changeId !== head.changeId) return [];
+    if (broker.known?.changeId !== head.changeId || !isAttached(cluster, broker)) return [];
+    if (!mayTake(broker, head.version, rules)) return [];
     if (isRegistered(broker, id) && has(head.alive, id)) return [];
-    return registered(cluster, id, head, rules).map((partition) => {
-      const { version } = nextIds(cluster, head);
-      const brokerEpochs = head.brokerEpochs.with(id, version);
-      const disks = head.disks.with(id, broker.disk);
-      const alive = head.alive | bit(id);
-      const after = committed(cluster, { brokerEpochs, disks, alive, partition });
-      return {
-        label: `${name(id)} registers; ${described(partition)}`,
-        state: withBroker(after, id, { brokerEpoch: version }),
-      };
-    });
+    return registrationStepsOf(cluster, id, head, rules);
+  });
+}
+
+/** What may be decided when a broker registers. */
+export function registrationStepsOf(
+  cluster: Cluster,
+  id: number,
+  head: Metadata,
+  rules: Rules,
+): Steps {
+  const { version } = nextIds(cluster, head);
+  return registered(cluster, id, head, rules).map((partition) => {
+    const brokerEpochs = head.brokerEpochs.with(id, version);
+    const disks = head.disks.with(id, brokerAt(cluster, id).disk);
+    const alive = head.alive | bit(id);
+    const after = committed(cluster, { brokerEpochs, disks, alive, partition });
+    return {
+      label: `${name(id)} registers; ${described(partition)}`,
+      state: withBroker(after, id, { brokerEpoch: version }),
+    };
   });
 }
 
@@ -151,6 +192,7 @@ export function proposalSteps(cluster: Cluster, rules: Rules): Steps {
   return cluster.brokers.flatMap((broker, id) => {
     const { known } = broker;
     if (known === null || !isLeading(broker, id) || broker.proposedIsr !== 0) return [];
+    if (!isAttached(cluster, broker) || !mayTake(broker, head.version, rules)) return [];
     if (!sameEpochs(known.partition, head.partition) || !has(head.alive, id)) return [];
     return cluster.brokers.flatMap((_, other) => {
       if (other === id) return [];
@@ -201,6 +243,24 @@ function mayJoin(
   return end >= highWatermark && end >= epochStart;
 }
 
+/** The operator lowers min.insync.replicas. */
+export function loweringSteps(cluster: Cluster, rules: Rules): Steps {
+  const head = headOf(cluster.redis);
+  if (head === null || cluster.budget.minInsyncLowerings === 0) return [];
+  if (!takesCommits(cluster, rules)) return [];
+  const isAskable = cluster.brokers.some(
+    (broker, id) => isAttached(cluster, broker) && mayDecide(broker, id, head, rules),
+  );
+  if (!isAskable) return [];
+  const { partition, minInsync } = head;
+  const { version } = nextIds(cluster, head);
+  const replicas = minInsync.replicas - 1;
+  const lowered = { replicas, former: minInsync.replicas, version };
+  const label = `min.insync.replicas is lowered to ${replicas}`;
+  const state = committed(cluster, { partition, minInsync: lowered });
+  return [{ label, state: spent(state, 'minInsyncLowerings') }];
+}
+
 /** Redis comes back without its newest commits, or without any. */
 export function redisLossSteps(cluster: Cluster): Steps {
   const { redis, budget } = cluster;
@@ -215,11 +275,30 @@ export function redisLossSteps(cluster: Cluster): Steps {
       steps.push({ label, state: spent(state, 'rollbacks') });
     }
   }
+  if (budget.failovers > 0) {
+    for (let lost = 0; lost < redis.line.length; lost += 1) {
+      const line = redis.line.slice(0, redis.line.length - lost);
+      const copy = { line, lineNumber, isConfirmed: false, hashes: [] };
+      let state: Cluster = { ...cluster, redis: copy, formerRedis: redis };
+      for (const id of cluster.brokers.keys()) state = withBroker(state, id, { isAtFormer: true });
+      const label = `a copy of Redis that lacks ${lost} commits takes over`;
+      steps.push({ label, state: spent(state, 'failovers') });
+    }
+  }
   if (budget.wipes > 0 && redis.line.length > 0) {
     const state = { ...cluster, redis: { line: [], lineNumber, isConfirmed: false, hashes: [] } };
     steps.push({ label: 'Redis restarts empty', state: spent(state, 'wipes') });
   }
   return steps;
+}
+
+/** A broker hears of the new master, or is led back to the former one. */
+export function reconnectionSteps(cluster: Cluster): Steps {
+  if (cluster.formerRedis === null) return [];
+  return cluster.brokers.map(({ isAtFormer }, id) => ({
+    label: `${name(id)} connects to the ${isAtFormer ? 'new' : 'former'} Redis`,
+    state: withBroker(cluster, id, { isAtFormer: !isAtFormer }),
+  }));
 }
 
 export function described({ leader, leaderEpoch, electionId, isr }: PartitionState): string {

@@ -18,7 +18,14 @@ import {
 } from './cluster.js';
 import type { Step } from './explorer.js';
 import type { Fences } from './fences.js';
-import { changeIdOf, described, isrName, majorityOf, type Rules } from './metadata-steps.js';
+import {
+  changeIdOf,
+  described,
+  isAttached,
+  isrName,
+  majorityOf,
+  type Rules,
+} from './metadata-steps.js';
 
 /**
  * Without the check of the Redis process a loss is noticed by those alone whose metadata is not on
@@ -45,16 +52,28 @@ export function rebuildSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
   if (redis.isConfirmed) return [];
   const steps: Step<Cluster>[] = [];
   for (let comers: BrokerSet = 1; comers < 1 << brokers.length; comers += 1) {
-    if (idsOf(comers).some((id) => brokerAt(cluster, id).journal === null)) continue;
-    steps.push(...rebuilt(cluster, comers, rules));
+    steps.push(...(rebuildStepsBy(cluster, comers, rules) ?? []));
   }
   return steps;
 }
 
+/** What a rebuild may come to by these brokers, none while it waits for others; null: they cannot come. */
+export function rebuildStepsBy(
+  cluster: Cluster,
+  comers: BrokerSet,
+  rules: Rules,
+): Step<Cluster>[] | null {
+  const cannot = idsOf(comers).some((id) => {
+    const broker = brokerAt(cluster, id);
+    return broker.journal === null || !isAttached(cluster, broker);
+  });
+  return cannot ? null : rebuilt(cluster, comers, rules);
+}
+
 /** How many journals a rebuild needs, where every broker has a replica. */
-function quorumOf(brokers: number, { fences, minInsyncReplicas }: Rules): number {
+function quorumOf(brokers: number, { minInsync }: Metadata, { fences }: Rules): number {
   const majority = fences.rebuildMajority ? majorityOf(brokers) : 1;
-  const replicas = fences.rebuildReplicas ? brokers - minInsyncReplicas + 1 : 1;
+  const replicas = fences.rebuildReplicas ? brokers - minInsync.replicas + 1 : 1;
   return Math.max(majority, replicas);
 }
 
@@ -65,7 +84,7 @@ function rebuilt(cluster: Cluster, comers: BrokerSet, rules: Rules): Step<Cluste
   const all = [...views, headOf(cluster.redis)].filter((view) => view !== null);
   const newest = all.reduce((best, view) => (view.version > best.version ? view : best));
   const voters = fences.rebuildVotersDisk ? comers & onRegisteredDisks(cluster, newest) : comers;
-  if (count(voters) < quorumOf(cluster.brokers.length, rules)) return [];
+  if (count(voters) < quorumOf(cluster.brokers.length, newest, rules)) return [];
   const number = rebuildNumber(cluster, comers, all, rules);
   const version = fences.rebuildNumbers ? number * VERSIONS_PER_REBUILD : newest.version + 1;
   const changeId = changeIdOf(lineNumber, version);

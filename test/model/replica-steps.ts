@@ -3,6 +3,7 @@ import {
   type Broker,
   brokerAt,
   type Cluster,
+  count,
   has,
   headOf,
   isLeading,
@@ -12,12 +13,11 @@ import {
   type Metadata,
   NOBODY,
   spent,
-  VERSIONS_PER_REBUILD,
   withBroker,
 } from './cluster.js';
 import type { Step } from './explorer.js';
 import type { Fences } from './fences.js';
-import { described, name, type Rules } from './metadata-steps.js';
+import { described, isAttached, majorityOf, mayTake, name, type Rules } from './metadata-steps.js';
 
 type Steps = Step<Cluster>[];
 
@@ -43,11 +43,10 @@ export function syncSteps(cluster: Cluster): Steps {
 }
 
 /** Metadata is written to the journal of a broker that acts by it already. */
-export function journalSteps(cluster: Cluster): Steps {
-  return cluster.brokers.flatMap(({ known, journal, promised }, id) => {
-    if (known === null || known === journal) return [];
-    // Who takes part in a rebuild takes nothing of an earlier line any more.
-    if (known.version < promised * VERSIONS_PER_REBUILD) return [];
+export function journalSteps(cluster: Cluster, rules: Rules): Steps {
+  return cluster.brokers.flatMap((broker, id) => {
+    const { known, journal } = broker;
+    if (known === null || known === journal || !mayTake(broker, known.version, rules)) return [];
     const label = `${name(id)} journals version ${known.version}`;
     return [{ label, state: withBroker(cluster, id, { journal: known }) }];
   });
@@ -63,7 +62,8 @@ export function deliverySteps(cluster: Cluster, rules: Rules): Steps {
     const at = known === null ? -1 : line.findIndex(({ changeId }) => changeId === known.changeId);
     if (at < 0 && known !== null && (!isConfirmed || known.version >= head.version)) return [];
     const next = at < 0 ? head : line[at + 1];
-    if (next === undefined) return [];
+    if (next === undefined || !isAttached(cluster, broker)) return [];
+    if (!mayTake(broker, next.version, rules)) return [];
     const label = `${name(id)} hears of version ${next.version}: ${described(next.partition)}`;
     const state = withBroker(cluster, id, told(broker, id, next, rules));
     const before = known?.partition.leaderEpoch ?? 0;
@@ -226,7 +226,8 @@ function endOfEpoch(
 function truncation(cluster: Cluster, id: number, leaderId: number, end: number): Step<Cluster> {
   const { log, syncedEnd, highWatermark } = brokerAt(cluster, id);
   // A replica out of sync may do so, after a leader that is none any more: it gets the record again.
-  const isInSync = has(headOf(cluster.redis)?.partition.isr ?? 0, id);
+  const { redis } = cluster;
+  const isInSync = redis.isConfirmed && has(headOf(redis)?.partition.isr ?? 0, id);
   const lost = log.findIndex(
     ({ record }, offset) =>
       isInSync && offset >= end && cluster.acknowledged[offset]?.record === record,
@@ -291,7 +292,7 @@ function synced(cluster: Cluster): Cluster {
 }
 
 function advance(cluster: Cluster, id: number, before: Broker, rules: Rules): Cluster {
-  const { fences, minInsyncReplicas } = rules;
+  const { fences } = rules;
   const isProven = isIsrProven(before, id);
   const unprovenIsr = isProven ? 0 : before.unprovenIsr;
   const leader = { ...before, unprovenIsr };
@@ -300,7 +301,7 @@ function advance(cluster: Cluster, id: number, before: Broker, rules: Rules): Cl
     unprovenIsr === before.unprovenIsr ? cluster : withBroker(cluster, id, { unprovenIsr });
   const { proposedIsr } = leader;
   const smaller = proposedIsr === 0 ? isr : isr & proposedIsr;
-  if (fences.minInsyncGate && sizeOf(smaller) < minInsyncReplicas) return settled;
+  if (fences.minInsyncGate && count(smaller) < minInsyncOf(leader, id, fences)) return settled;
   let counted = isr;
   if (fences.maximalIsr) counted |= proposedIsr;
   if (fences.journaledGate) counted |= unprovenIsr;
@@ -309,22 +310,34 @@ function advance(cluster: Cluster, id: number, before: Broker, rules: Rules): Cl
   return acknowledge(withBroker(settled, id, { highWatermark }), id);
 }
 
-function sizeOf(set: number): number {
-  let size = 0;
-  for (let rest = set; rest !== 0; rest &= rest - 1) size += 1;
-  return size;
+/** How many replicas have to be in sync: the former number, until the lower one cannot be lost. */
+function minInsyncOf(leader: Broker, id: number, { loweredMinInsync }: Fences): number {
+  const { known, progress } = leader;
+  if (known === null) return progress.length;
+  const { replicas, former, version } = known.minInsync;
+  if (!loweredMinInsync || former === replicas) return replicas;
+  let journaled = 0;
+  for (let broker = 0; broker < progress.length; broker += 1) {
+    if (hasJournaled(leader, id, broker, version)) journaled += 1;
+  }
+  return journaled >= majorityOf(progress.length) ? replicas : former;
 }
 
 /** Whether all of the ISR has the commit that made it on disk. */
-function isIsrProven({ known, journal, progress }: Broker, id: number): boolean {
-  if (known === null) return false;
-  const { isr, version } = known.partition;
-  for (let member = 0; member < progress.length; member += 1) {
-    if (!has(isr, member)) continue;
-    const journaled = member === id ? journal?.version : progress[member]?.journaledVersion;
-    if (journaled === undefined || journaled < version) return false;
+function isIsrProven(leader: Broker, id: number): boolean {
+  if (leader.known === null) return false;
+  const { isr, version } = leader.known.partition;
+  for (let member = 0; member < leader.progress.length; member += 1) {
+    if (has(isr, member) && !hasJournaled(leader, id, member, version)) return false;
   }
   return true;
+}
+
+/** Whether a broker has a version on disk, as far as the leader knows. */
+function hasJournaled(leader: Broker, id: number, broker: number, version: number): boolean {
+  const { journal, progress } = leader;
+  const journaled = broker === id ? journal?.version : progress[broker]?.journaledVersion;
+  return journaled !== undefined && journaled >= version;
 }
 
 function leastEnd({ log, syncedEnd, progress }: Broker, id: number, isr: number, fences: Fences) {
@@ -339,9 +352,10 @@ function leastEnd({ log, syncedEnd, progress }: Broker, id: number, isr: number,
 }
 
 /** When an election was confirmed last, also if its leader has not heard of that. */
-function reignOf({ redis, brokers }: Cluster, electionId: number): number {
+function reignOf({ redis, formerRedis, brokers }: Cluster, electionId: number): number {
   let last = 0;
-  for (const known of [...redis.line, ...brokers.map((broker) => broker.known)]) {
+  const former = formerRedis?.line ?? [];
+  for (const known of [...redis.line, ...former, ...brokers.map((broker) => broker.known)]) {
     if (known?.partition.electionId !== electionId) continue;
     last = Math.max(last, known.partition.reign);
   }

@@ -6,10 +6,13 @@ import type { Fences } from './fences.js';
 import { violationIn } from './invariants.js';
 import {
   deathSteps,
+  loweringSteps,
   proposalSteps,
   type Rules,
+  reconnectionSteps,
   redisLossSteps,
   registrationSteps,
+  withEachRedis,
 } from './metadata-steps.js';
 import { noticingSteps, rebuildSteps } from './rebuild-steps.js';
 import {
@@ -24,8 +27,7 @@ import {
 } from './replica-steps.js';
 
 export function replicationModel(configuration: Configuration, fences: Fences): Model<Cluster> {
-  const { minInsyncReplicas } = configuration;
-  const rules: Rules = { fences, minInsyncReplicas };
+  const rules: Rules = { fences };
   const initial = initialCluster(configuration);
   return {
     initial,
@@ -41,13 +43,17 @@ function stepsOf(cluster: Cluster, rules: Rules): Step<Cluster>[] {
     ...syncSteps(cluster),
     ...fetchSteps(cluster, rules),
     ...lateAnswerSteps(cluster, rules),
-    ...deliverySteps(cluster, rules),
-    ...(rules.fences.journalFirst ? [] : journalSteps(cluster)),
-    ...proposalSteps(cluster, rules),
-    ...deathSteps(cluster, rules),
-    ...registrationSteps(cluster, rules),
+    ...(rules.fences.journalFirst ? [] : journalSteps(cluster, rules)),
+    ...withEachRedis(cluster, (at) => [
+      ...deliverySteps(at, rules),
+      ...proposalSteps(at, rules),
+      ...deathSteps(at, rules),
+      ...registrationSteps(at, rules),
+      ...loweringSteps(at, rules),
+    ]),
     ...crashSteps(cluster),
     ...redisLossSteps(cluster),
+    ...reconnectionSteps(cluster),
     ...(rules.fences.redisProcess ? rebuildSteps(cluster, rules) : noticingSteps(cluster, rules)),
   ];
   return steps.map(({ label, state }) => ({ label, state: settle(state, rules) }));

@@ -165,7 +165,7 @@ export class RedisClient implements Registry {
     round: RebuildRound,
     document: ClusterDocument,
     state: ClusterState,
-  ): Promise<void> {
+  ): Promise<boolean> {
     return this.#call((data) => data.installRebuilt(round, document, state));
   }
 

@@ -97,11 +97,11 @@ export class HttpPeers implements Peers {
           this.#callsAnswered += 1;
           resolve(answer);
         },
-        onFailure: (error, isRefused) => {
+        onFailure: (error, mustBeMended) => {
           finish();
           if (error instanceof PeerUnreachableError) this.#callsUnreachable += 1;
           else this.#callsAnswered += 1;
-          if (isRefused) this.#tellRefusal(brokerId, error);
+          if (mustBeMended) this.#tellRefusal(brokerId, error);
           reject(error);
         },
       });

@@ -1,16 +1,17 @@
 import type { Dispatcher } from 'undici';
 import { type PeerMessage, PeerUnreachableError } from '#replication';
 import { ArrivingBytes } from './arriving-bytes.js';
+import { UNAVAILABLE } from './peer-admission.js';
 import { decodePeerFailure } from './peer-failure-codec.js';
 import { decodePeerMessage } from './peer-message-codec.js';
 
 const OK = 200;
 
-/** How a call ended that has no answer: a refusal is a misconfiguration, which somebody must mend. */
+/** How a call ends. */
 export interface CallEnd {
   onAnswer(message: PeerMessage): void;
-  /** `isRefused`: by the other broker, and not for what was asked. */
-  onFailure(error: Error, isRefused: boolean): void;
+  /** `mustBeMended`: the two brokers do not fit together, and go on like that until somebody acts. */
+  onFailure(error: Error, mustBeMended: boolean): void;
 }
 
 /** Thrown at the connection that takes the call up when it has ended before: the connection is kept. */
@@ -91,8 +92,12 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
       return;
     }
     this.#hasEnded = true;
-    if (failure.kind === 'failed') this.end.onFailure(failure.error, false);
-    else this.end.onFailure(new PeerUnreachableError(this.brokerId, false, failure.error), true);
+    if (failure.kind === 'failed') {
+      this.end.onFailure(failure.error, false);
+      return;
+    }
+    const error = new PeerUnreachableError(this.brokerId, false, failure.error);
+    this.end.onFailure(error, this.#status !== UNAVAILABLE);
   }
 
   #unreachable(cause: unknown): void {

@@ -9,6 +9,9 @@ import {
   peerAuthorization,
 } from './peer-protocol.js';
 
+/** Of a broker that starts or stops: its callers come back, and nobody has to mend anything. */
+export const UNAVAILABLE = 503;
+
 /** Why a call is not taken, and the HTTP status that says so. */
 export interface PeerRefusal {
   readonly status: number;
@@ -53,7 +56,7 @@ export class PeerAdmission {
 
 /** The broker takes no calls at present. */
 export function unavailable(detail: string): PeerRefusal {
-  return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail) };
+  return { status: UNAVAILABLE, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail) };
 }
 
 function mismatch(detail: string): PeerRefusal {

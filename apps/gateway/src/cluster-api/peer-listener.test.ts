@@ -83,12 +83,15 @@ describe('who may call', () => {
   });
 
   test('nobody before the broker has joined its cluster', async () => {
-    const listener = new PeerListener(LISTENER, silentLogger);
+    const log = new KeptLog();
+    const listener = new PeerListener(LISTENER, log);
     await listener.listen();
     onTestFinished(() => listener.close(0));
-    const peers = openPeers(urlOf(listener));
+    const peers = openPeers(urlOf(listener), {}, log);
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error).toMatchObject({ wasSent: false, cause: { code: 'BROKER_NOT_AVAILABLE' } });
+    // Every start is like that: nobody is to be alarmed.
+    expect(log.lines).toEqual([]);
     listener.serve(CLUSTER_UUID, echo);
     const answer = await peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     expect(answer.body).toBe('served');

@@ -14,7 +14,7 @@ import { NotLeaderError, type PeerHandler, type PeerHandlers, type PeerMethod } 
 import type { Logger } from '#runtime';
 import { RequestMemory } from '../http/front/request-memory.js';
 import { IncomingCall } from './incoming-call.js';
-import { PeerAdmission, type PeerRefusal, unavailable } from './peer-admission.js';
+import { PeerAdmission, type PeerRefusal, UNAVAILABLE, unavailable } from './peer-admission.js';
 import { decodePeerMessage, MalformedPeerMessageError } from './peer-message-codec.js';
 import { PEER_PATH, type PeerIdentity } from './peer-protocol.js';
 import type { PeerTls } from './peer-tls.js';
@@ -208,14 +208,11 @@ export class PeerListener {
   #refuse(call: IncomingCall, { status, error }: PeerRefusal): void {
     this.#callsRefused += 1;
     if (this.#isClosing) call.response.shouldKeepAlive = false;
-    else {
+    if (status !== UNAVAILABLE) {
       const remoteAddress = call.request.socket.remoteAddress;
       const fields = { caller: call.caller, remoteAddress, code: error.code };
-      this.#refusalLog.warn(
-        error.code,
-        fields,
-        `a call of another broker is refused: ${error.message}`,
-      );
+      const message = `a call of another broker is refused: ${error.message}`;
+      this.#refusalLog.warn(error.code, fields, message);
     }
     call.fail(status, { kind: 'refused', error });
   }

@@ -39,6 +39,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   const { redisUrl } = settings;
   if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
   const network = await PeerNetwork.open(settings, logger);
+  metrics.watchPeers(() => network.status());
   return openClusterBroker(brokerSettings, {
     ...ports,
     network,

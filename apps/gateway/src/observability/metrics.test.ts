@@ -117,6 +117,27 @@ describe('the metrics', () => {
     );
   });
 
+  test('calls between brokers are shown once there are other brokers', async () => {
+    const metrics = watched([]);
+    expect(await metrics.render()).toContain('sluice_cluster_calls_answered_total 0\n');
+    metrics.watchPeers(() => ({
+      listener: { callsInFlight: 2, heldBytes: 300, callsRefused: 4, callsFailed: 5 },
+      peers: { callsInFlight: 6, callsAnswered: 7, callsUnreachable: 8 },
+    }));
+    const text = await metrics.render();
+    for (const line of [
+      'sluice_cluster_calls_served_in_flight 2',
+      'sluice_cluster_calls_memory_used_bytes 300',
+      'sluice_cluster_calls_refused_total 4',
+      'sluice_cluster_calls_failed_total 5',
+      'sluice_cluster_calls_made_in_flight 6',
+      'sluice_cluster_calls_answered_total 7',
+      'sluice_cluster_calls_unreachable_total 8',
+    ]) {
+      expect(text).toContain(`${line}\n`);
+    }
+  });
+
   test('sizes are summed by topic, and topics past the limit share a series', async () => {
     const many = Array.from({ length: 502 }, (_, index) => partition(`t${index}`));
     const text = await watched([...many, partition('t0', { partition: 1 })]).render();

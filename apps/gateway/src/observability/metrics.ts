@@ -8,11 +8,15 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, PartitionStatus } from '#broker';
 import type { LogObserver } from '#log';
+import type { PeerNetworkStatus } from '../cluster-api/peer-network.js';
 import type { DeliveryStatus } from '../delivery/delivery.js';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
 import type { SocketStatus } from '../ws/socket-server.js';
 import { CLUSTER_GAUGES } from './cluster-metrics.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
+import { HTTP_SERIES, type HttpStatus } from './http-metrics.js';
+import { PEER_SERIES } from './peer-metrics.js';
+import type { StatusSeries } from './status-series.js';
 
 /** Topics beyond this many share one series, so that /metrics stays readable. */
 const TOPIC_SERIES_MAX = 500;
@@ -42,17 +46,6 @@ export interface MetricSources {
   sockets(): SocketStatus;
 }
 
-export interface HttpStatus {
-  readonly connections: number;
-  readonly requestsInFlight: number;
-  readonly requestMemoryUsedBytes: number;
-  readonly requestMemoryLimitBytes: number;
-  readonly longPolls: number;
-  readonly renderCacheBytes: number;
-  readonly renderCacheHits: number;
-  readonly renderCacheMisses: number;
-}
-
 /** A name and its sentence, for the reference page. */
 export interface MetricDescription {
   readonly name: string;
@@ -70,6 +63,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   readonly #histograms: HotHistogram[] = [];
   readonly #frontSeries: Readonly<Record<FrontRoute, number>>;
   #sources: MetricSources | undefined;
+  #peers: (() => PeerNetworkStatus) | undefined;
   /** The broker's state as this scrape sees it. */
   #broker: BrokerStatus | undefined;
 
@@ -140,7 +134,8 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
     };
     this.#addBrokerGauges();
-    this.#addHttpGauges();
+    this.#addSeries(HTTP_SERIES, () => this.#sources?.http());
+    this.#addSeries(PEER_SERIES, () => this.#peers?.());
     this.#addDeliveryGauges();
     this.#addSocketGauges();
     this.#addTopicGauge();
@@ -150,6 +145,11 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   /** Called once, when what is watched has been built. */
   watch(sources: MetricSources): void {
     this.#sources = sources;
+  }
+
+  /** Called once, where this broker is one of a cluster. */
+  watchPeers(status: () => PeerNetworkStatus): void {
+    this.#peers = status;
   }
 
   /** The text of /metrics. */
@@ -329,48 +329,18 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     );
   }
 
-  #addHttpGauges(): void {
-    const read = (get: (status: HttpStatus) => number) => () =>
-      this.#sources === undefined ? 0 : get(this.#sources.http());
-    const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
-      [
-        'kafka_server_socketservermetrics_connection_count',
-        'Open connections.',
-        read((s) => s.connections),
-      ],
-      [
-        'sluice_http_requests_in_flight',
-        'Requests not answered yet.',
-        read((s) => s.requestsInFlight),
-      ],
-      [
-        'sluice_http_request_memory_used_bytes',
-        'Memory of bodies being read.',
-        read((s) => s.requestMemoryUsedBytes),
-      ],
-      [
-        'sluice_http_request_memory_limit_bytes',
-        'Its limit, SLUICE_REQUEST_MEMORY_BYTES.',
-        read((s) => s.requestMemoryLimitBytes),
-      ],
-      ['sluice_http_long_polls', 'Requests that wait for records.', read((s) => s.longPolls)],
-      [
-        'sluice_http_render_cache_bytes',
-        'Memory of record batches kept as JSON.',
-        read((s) => s.renderCacheBytes),
-      ],
-    ];
-    for (const [name, help, get] of gauges) this.#gauge(name, help, get);
-    this.#readCounter(
-      'sluice_http_render_cache_hits_total',
-      'Record batches of fetch answers whose JSON was there already.',
-      read((s) => s.renderCacheHits),
-    );
-    this.#readCounter(
-      'sluice_http_render_cache_misses_total',
-      'Record batches of fetch answers that had to be written as JSON.',
-      read((s) => s.renderCacheMisses),
-    );
+  #addSeries<Status>(
+    series: readonly StatusSeries<Status>[],
+    status: () => Status | undefined,
+  ): void {
+    for (const { name, type, help, read } of series) {
+      const value = (): number => {
+        const now = status();
+        return now === undefined ? 0 : read(now);
+      };
+      if (type === 'gauge') this.#gauge(name, help, value);
+      else this.#readCounter(name, help, value);
+    }
   }
 
   #addDeliveryGauges(): void {

@@ -278,9 +278,9 @@ export class RedisRegistry implements Registry {
     round: RebuildRound,
     document: ClusterDocument,
     state: ClusterState,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const keys = this.#keys;
-    await this.#commit(
+    const isInstalled = await this.#commit<number>(
       INSTALL_REBUILT_SCRIPT,
       [
         keys.cluster,
@@ -297,6 +297,7 @@ export class RedisRegistry implements Registry {
       [roundText(round), JSON.stringify(document), versionText(state)],
       writesOf(keys, EMPTY_CLUSTER, wholeOf(state)),
     );
+    return isInstalled === 1;
   }
 
   close(): void {

@@ -79,8 +79,9 @@ export class Rebuilder {
     if (outcome.absent.length > 0 && this.#mayStillCome(round)) return;
     const { clusterUuid: uuid } = this.#options;
     const document = { uuid, protocol_version: PROTOCOL_VERSION, incarnation: random.uuid() };
-    await registry.installRebuilt(round, document, outcome.state);
     this.#said = undefined;
+    // Another one may have been faster.
+    if (!(await registry.installRebuilt(round, document, outcome.state))) return;
     const brokers = views.map(({ brokerId }) => brokerId);
     logger.warn(
       { round: round.number, brokers, version: outcome.state.version },

@@ -137,14 +137,14 @@ export interface Registry {
   /** Brokers that an operator has given up for good: a rebuild does not wait for them. */
   givenUpBrokers(): Promise<readonly number[]>;
   /**
-   * Replaces everything by this state, confirmed, and ends the round; nothing when another round is
-   * under way.
+   * Replaces everything by this state, confirmed, and ends the round.
+   * @returns false when it is not this round that is under way: then nothing is done
    */
   installRebuilt(
     round: RebuildRound,
     document: ClusterDocument,
     state: ClusterState,
-  ): Promise<void>;
+  ): Promise<boolean>;
 
   close(): void;
 }

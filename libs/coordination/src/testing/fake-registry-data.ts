@@ -132,8 +132,10 @@ export class FakeRegistryData {
     return this.#round?.id === round.id ? [...this.#views.values()] : [];
   }
 
-  installRebuilt(round: RebuildRound, document: ClusterDocument, state: ClusterState): void {
-    if (this.#round?.id === round.id) this.#install(document, state);
+  installRebuilt(round: RebuildRound, document: ClusterDocument, state: ClusterState): boolean {
+    if (this.#round?.id !== round.id) return false;
+    this.#install(document, state);
+    return true;
   }
 
   #install(document: ClusterDocument, state: ClusterState): RegisteredCluster {

@@ -211,10 +211,11 @@ export class FakeRegistry implements Registry {
     round: RebuildRound,
     document: ClusterDocument,
     state: ClusterState,
-  ): Promise<void> {
+  ): Promise<boolean> {
     return this.#call((data) => {
-      data.installRebuilt(round, document, state);
+      const isInstalled = data.installRebuilt(round, document, state);
       this.#options.onChanged();
+      return isInstalled;
     });
   }
 

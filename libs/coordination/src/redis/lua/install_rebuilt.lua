@@ -6,7 +6,7 @@
 --       The keys of brokers, topics and partitions begin with 7 and 8: they are in the same slot.
 -- ARGV  1 '<number> <id>' of the round   2 the new cluster document   3 '<version> <change id>'
 --       4.. verb and value for each write
--- Does nothing when another round is under way, or none. Returns nothing.
+-- Returns 1; 0 when another round is under way, or none: then nothing is done.
 
 local cluster, version_key, changes_key, confirmation = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local round, views, broker_ids, topic_names = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
@@ -14,7 +14,7 @@ local deleted_topics, controller = KEYS[9], KEYS[10]
 local wanted, new_cluster, version = ARGV[1], ARGV[2], ARGV[3]
 
 if redis.call('GET', round) ~= wanted .. ' ' .. this_process() then
-  return
+  return 0
 end
 for _, id in ipairs(redis.call('SMEMBERS', broker_ids)) do
   redis.call('DEL', broker_ids .. ':' .. id)
@@ -32,3 +32,4 @@ redis.call('SET', cluster, new_cluster)
 redis.call('SET', version_key, version)
 redis.call('SET', confirmation, this_process())
 apply_writes(11, 4)
+return 1

@@ -1,0 +1,63 @@
+import type { StatusSeries } from './status-series.js';
+
+export interface HttpStatus {
+  readonly connections: number;
+  readonly requestsInFlight: number;
+  readonly requestMemoryUsedBytes: number;
+  readonly requestMemoryLimitBytes: number;
+  readonly longPolls: number;
+  readonly renderCacheBytes: number;
+  readonly renderCacheHits: number;
+  readonly renderCacheMisses: number;
+}
+
+export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
+  {
+    name: 'kafka_server_socketservermetrics_connection_count',
+    type: 'gauge',
+    help: 'Open connections.',
+    read: (s) => s.connections,
+  },
+  {
+    name: 'sluice_http_requests_in_flight',
+    type: 'gauge',
+    help: 'Requests not answered yet.',
+    read: (s) => s.requestsInFlight,
+  },
+  {
+    name: 'sluice_http_request_memory_used_bytes',
+    type: 'gauge',
+    help: 'Memory of bodies being read.',
+    read: (s) => s.requestMemoryUsedBytes,
+  },
+  {
+    name: 'sluice_http_request_memory_limit_bytes',
+    type: 'gauge',
+    help: 'Its limit, SLUICE_REQUEST_MEMORY_BYTES.',
+    read: (s) => s.requestMemoryLimitBytes,
+  },
+  {
+    name: 'sluice_http_long_polls',
+    type: 'gauge',
+    help: 'Requests that wait for records.',
+    read: (s) => s.longPolls,
+  },
+  {
+    name: 'sluice_http_render_cache_bytes',
+    type: 'gauge',
+    help: 'Memory of record batches kept as JSON.',
+    read: (s) => s.renderCacheBytes,
+  },
+  {
+    name: 'sluice_http_render_cache_hits_total',
+    type: 'counter',
+    help: 'Record batches of fetch answers whose JSON was there already.',
+    read: (s) => s.renderCacheHits,
+  },
+  {
+    name: 'sluice_http_render_cache_misses_total',
+    type: 'counter',
+    help: 'Record batches of fetch answers that had to be written as JSON.',
+    read: (s) => s.renderCacheMisses,
+  },
+];
