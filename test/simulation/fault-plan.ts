@@ -1,4 +1,5 @@
 import type { SeededRandom } from '#runtime/testing';
+import { healAll } from './cluster-life.js';
 import { FAULT_KINDS, type FaultKind } from './faults.js';
 import type { World } from './world.js';
 
@@ -54,24 +55,7 @@ export class FaultPlan {
     for (const end of this.#ends) end();
     this.#ends.clear();
     await world.until(() => this.#rolling.size === 0, 120_000);
-    world.trace.add('faults', 'are over: everything is well from now on');
-    world.links.healAll();
-    world.redis.goOn();
-    world.redis.start();
-    world.redis.loseReplies(0);
-    world.redis.newsDelayMsMax = 0;
-    for (const machine of world.machines) {
-      machine.disk.clearFaults();
-      machine.disk.capacityBytes = Number.POSITIVE_INFINITY;
-      machine.diskMsMax = 1.5;
-      machine.goOn();
-    }
-    const isRestarted = this.random.below(2) === 0;
-    for (const machine of world.machines) {
-      // What a failed sync left is mended by a restart alone.
-      if (isRestarted || machine.mustRestart) machine.kill();
-      machine.start();
-    }
+    healAll(world, { restarts: this.random.below(2) === 0 });
   }
 
   /** One of these. */

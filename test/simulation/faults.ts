@@ -1,3 +1,4 @@
+import { flipBit } from './bit-flips.js';
 import type { FaultPlan } from './fault-plan.js';
 import type { Machine } from './machine.js';
 import type { Place } from './simulated-links.js';
@@ -129,6 +130,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   { name: 'disk replaced', begin: replaceDisk },
+  { name: 'bit flip', begin: damageDisk },
   { name: 'disk full', hurtsDisks: true, begin: fillDisk },
   {
     name: 'write error',
@@ -291,17 +293,31 @@ function mayLoseMetadata(world: World): boolean {
   return world.metadata.brokersMissingRecords.length === 0;
 }
 
-/** The disk of one broker at a time, while all others have everything: as many as I1 lets go. */
-function replaceDisk(world: World, plan: FaultPlan): boolean {
-  const { metadata, redis, state } = world;
+/** Whether a disk may go, or lose something: as many at a time as I1 lets go. */
+function maySpareDisk({ metadata, redis, state }: World): boolean {
   const isWhole = [...state.topics.values()].every(({ partitions }) =>
     partitions.every(({ isr, replicas }) => isr.length === replicas.length),
   );
-  if (!isWhole || metadata.brokersMissingRecords.length > 0 || !redis.isConfirmed) return false;
-  const machine = plan.pick(world.machines);
+  return isWhole && metadata.brokersMissingRecords.length === 0 && redis.isConfirmed;
+}
+
+/** The disk of one broker at a time, while all others have everything. */
+function replaceDisk(world: World, plan: FaultPlan): boolean {
+  if (!maySpareDisk(world)) return false;
+  const { metadata } = world;
+  // What is damaged on one disk must not be gone from another one.
+  const machine = world.damaged ?? plan.pick(world.machines);
   metadata.diskLost(machine.id);
   machine.replaceDisk();
   startLater(machine, plan);
+  return true;
+}
+
+/** One disk of a run: nobody knows what it lacks before it is read. */
+function damageDisk(world: World, plan: FaultPlan): boolean {
+  if (!maySpareDisk(world)) return false;
+  world.damaged ??= plan.pick(world.machines);
+  plan.goesOn(flipBit(world, world.damaged, plan.random));
   return true;
 }
 

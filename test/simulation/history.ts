@@ -33,7 +33,7 @@ export class History {
   readonly records = new Map<string, SentRecord>();
   /** By partition name and offset: what somebody was shown there. */
   readonly shown = new Map<string, Map<Offset, string>>();
-  /** Ends of partitions as they were told, with the records that were acknowledged before. */
+  /** Ends of partitions as their leaders told them. */
   readonly ends: ToldEnd[] = [];
   readonly #world: World;
   /** By producer and partition: where its last acknowledged record is. */
@@ -103,6 +103,26 @@ export class History {
     if (record.fate === 'failed') record.fate = 'sent';
   }
 
+  /** A client was told where a partition ends: not before an end that was told earlier (I13). */
+  endTold(end: ToldEnd): void {
+    const { topic, partition, askedMs, offset, leaderEpoch } = end;
+    const name = topicPartitionName(end);
+    const before = this.ends.find(
+      (one) =>
+        one.topic === topic &&
+        one.partition === partition &&
+        one.answeredMs < askedMs &&
+        one.leaderEpoch <= leaderEpoch &&
+        one.offset > offset,
+    );
+    this.ends.push(end);
+    if (before === undefined || this.#world.metadata.lost.has(name)) return;
+    this.#world.violated(
+      `I13: ${name} ends at ${offset} in epoch ${leaderEpoch}, ` +
+        `and ended at ${before.offset} in epoch ${before.leaderEpoch}`,
+    );
+  }
+
   /** A reader was shown a record. */
   read(reader: string, name: string, offset: Offset, value: string): void {
     const places = this.shown.get(name) ?? new Map<Offset, string>();
@@ -127,6 +147,7 @@ export interface ToldEnd {
   readonly topic: string;
   readonly partition: number;
   readonly askedMs: number;
+  readonly answeredMs: number;
   readonly offset: Offset;
   readonly leaderEpoch: number;
 }

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import type { RecordBatch } from '#log';
 import { recordsIn, wholeBatches } from './batches.js';
 import type { MetadataRules } from './metadata-rules.js';
 import type { DiskObserver } from './simulated-disk.js';
@@ -12,8 +13,13 @@ const CRC_AT = 17;
  * whatever replica and whenever it was written, though it may be lost later (I3, I11).
  */
 export class LogObservations {
-  /** By directory, epoch and offset: the checksum, and who wrote it first. */
+  /** By directory, epoch and offset: the checksum, and who wrote it first, which is the leader. */
   readonly #batches = new Map<string, { readonly crc: number; readonly broker: number }>();
+
+  /** By directory and epoch: who wrote what nobody had written before. */
+  readonly #leaders = new Map<string, number>();
+  /** Who has ever written a value into a log. */
+  readonly #writers = new Map<string, Set<number>>();
 
   constructor(
     private readonly trace: Trace,
@@ -34,19 +40,44 @@ export class LogObservations {
     };
   }
 
+  /** Whether a broker has ever written a value into one of its logs. */
+  hasWritten(broker: number, value: string): boolean {
+    return this.#writers.get(value)?.has(broker) === true;
+  }
+
   #written(broker: number, directory: string, bytes: Buffer): void {
     for (const batch of wholeBatches(bytes)) {
       const { baseOffset, leaderEpoch } = batch;
       const values = recordsIn(batch).map(({ value }) => value);
       const what = `${directory}@${baseOffset} in epoch ${leaderEpoch}`;
       this.trace.add(`broker ${broker}`, `writes ${what}: ${values.join(' ')}`);
+      for (const value of values) this.#noteWriter(value, broker);
       const crc = batch.bytes.readUInt32BE(CRC_AT);
       const known = this.#batches.get(what);
-      if (known === undefined) this.#batches.set(what, { crc, broker });
-      else if (known.crc !== crc && this.#isSoleElection(directory, leaderEpoch)) {
+      if (known === undefined) {
+        this.#batches.set(what, { crc, broker });
+        this.#checkLeader(broker, directory, batch);
+      } else if (known.crc !== crc && this.#isSoleElection(directory, leaderEpoch)) {
         this.violated(`I3, I11: brokers ${known.broker} and ${broker} wrote ${what} differently`);
       }
     }
+  }
+
+  /** A batch that nobody had before is its leader's: of those there is one in an epoch (I11). */
+  #checkLeader(broker: number, directory: string, { baseOffset, leaderEpoch }: RecordBatch): void {
+    const epoch = `${directory} in epoch ${leaderEpoch}`;
+    const leader = this.#leaders.get(epoch);
+    if (leader === undefined) this.#leaders.set(epoch, broker);
+    else if (leader !== broker && this.#isSoleElection(directory, leaderEpoch)) {
+      this.violated(`I11: broker ${broker} appends to ${epoch} at ${baseOffset}, led by ${leader}`);
+    }
+  }
+
+  #noteWriter(value: string | null, broker: number): void {
+    if (value === null) return;
+    const writers = this.#writers.get(value);
+    if (writers === undefined) this.#writers.set(value, new Set([broker]));
+    else writers.add(broker);
   }
 
   #isSoleElection(directory: string, leaderEpoch: number): boolean {

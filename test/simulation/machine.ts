@@ -9,7 +9,7 @@ import type { CoordinationStore } from '#coordination';
 import { BrokerIdTakenError } from '#coordination';
 import { silentLogObserver } from '#log';
 import { ProtocolError } from '#protocol';
-import type { FileSystem, LogFields, Logger } from '#runtime';
+import type { FileSystem, LogFields, Logger, Random } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
 import { type DiskObserver, ProcessDisk } from './simulated-disk.js';
 import { SimulatedProcess } from './simulated-process.js';
@@ -41,6 +41,7 @@ export class Machine {
   #disks = 1;
   /** Whether somebody starts the process again when it ends by itself. */
   #isWanted = false;
+  #heldSyncs: string | undefined;
 
   constructor(
     readonly id: number,
@@ -102,11 +103,26 @@ export class Machine {
     this.disk.kill();
   }
 
-  /** The machine loses power: what was not synced is lost, torn or kept. */
-  losePower(): void {
+  /**
+   * The machine loses power: what was not synced is lost, torn or kept.
+   * @param fate decides on that; the disk's own randomness unless told
+   */
+  losePower(fate?: Random): void {
     this.#world.network.setDark(this.id, true);
     this.#end('loses power');
-    this.disk.crash();
+    this.disk.crash({ random: fate });
+  }
+
+  /** From now on syncs of files do not begin that have this in their path; nobody is told. */
+  holdSyncs(word: string): void {
+    this.#say(`syncs of "${word}" take for ever`);
+    this.#heldSyncs = word;
+  }
+
+  /** The disk is as fast as usual. */
+  resetSpeed(): void {
+    this.diskMsMax = USUAL_DISK_MS_MAX;
+    this.#heldSyncs = undefined;
   }
 
   /** SIGSTOP */
@@ -206,6 +222,7 @@ export class Machine {
       after: (delayMs, task) => void world.scheduler.after(delayMs, task),
       random: world.randomOf(`disk speed ${id}.${this.#lives}`),
       speed: () => ({ latencyMsMax: this.diskMsMax }),
+      isSyncHeld: (path) => this.#heldSyncs !== undefined && path.includes(this.#heldSyncs),
       observer: this.#observer,
     });
     return openClusterBroker(settingsOf(id, world.settings), {

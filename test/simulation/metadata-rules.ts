@@ -15,6 +15,8 @@ export class MetadataRules implements MetadataObserver {
   readonly lost = new Set<string>();
   /** Elections by topic id, partition and leader epoch; their leaders by election id. */
   readonly #elections = new Map<string, Map<string, number | null>>();
+  /** By version: its change id. */
+  readonly #versions = new Map<number, string>();
   /** What a broker's lost disk had: the partitions of which it does not have everything again. */
   readonly #missing = new Map<number, Set<string>>();
   /** Operators may do what nobody else may. */
@@ -58,6 +60,7 @@ export class MetadataRules implements MetadataObserver {
       this.trace.add('redis', `${how}, after ${before.version}`);
     }
     if (after.version === 0) return;
+    this.#checkVersion(after);
     const known = new Map(
       Array.from(partitionsOf(isNext ? before : this.state), (one) => [one.key, one]),
     );
@@ -92,7 +95,15 @@ export class MetadataRules implements MetadataObserver {
     );
   }
 
-  /** An election has one leader, however often it is told. */
+  /** No version is given twice, whatever the registry loses (I11, I14). */
+  #checkVersion({ version, changeId }: ClusterState): void {
+    const known = this.#versions.get(version);
+    this.#versions.set(version, changeId);
+    if (known === undefined || known === changeId) return;
+    this.violated(`I14: version ${version} of the metadata was given to two changes`);
+  }
+
+  /** An election has one leader, however often it is told, and an epoch one election (I11). */
   #checkElection({ name, topicId, number, partition }: NamedPartition): void {
     const { leader, leaderEpoch, electionId } = partition;
     const key = electionKey(topicId, number, leaderEpoch);
@@ -100,6 +111,9 @@ export class MetadataRules implements MetadataObserver {
     this.#elections.set(key, ofEpoch);
     const known = ofEpoch.get(electionId);
     ofEpoch.set(electionId, leader);
+    if (ofEpoch.size > 1) {
+      this.violated(`I11: epoch ${leaderEpoch} of ${name} was given to two elections`);
+    }
     if (known !== undefined && known !== leader) {
       this.violated(
         `I11: election ${electionId} of ${name} in epoch ${leaderEpoch} has two leaders`,

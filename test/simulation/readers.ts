@@ -95,7 +95,9 @@ export class Reader extends Client {
       world.unexpected(this.name, error);
       return;
     }
-    const isGone = error.code === 'OFFSET_OUT_OF_RANGE' || error.code === 'CORRUPT_MESSAGE';
+    // A broker that finds damage says so, until another one leads.
+    const isDamaged = error.code === 'CORRUPT_MESSAGE' && world.damaged === undefined;
+    const isGone = error.code === 'OFFSET_OUT_OF_RANGE' || isDamaged;
     const name = topicPartitionName({ topic, partition });
     if (!isGone || world.metadata.lost.has(name)) return;
     world.violated(`I7: ${this.name} is at ${name}@${this.#position} and told ${error.code}`);
@@ -139,7 +141,8 @@ export class Asker extends Client {
       if (!isPlausible || leaderEpoch === null || leaderEpoch < 0) {
         world.violated(`I9: ${at} of ${name} is ${offset} in epoch ${leaderEpoch}`);
       } else if (at === 'latest') {
-        history.ends.push({ topic, partition, askedMs, offset, leaderEpoch });
+        const answeredMs = world.nowMs;
+        history.endTold({ topic, partition, askedMs, answeredMs, offset, leaderEpoch });
       }
     } catch (error) {
       if (outcomeOf(error) === undefined) world.unexpected(this.name, error);

@@ -55,6 +55,10 @@ export class RedisClient implements Registry {
     this.#connect();
   }
 
+  get brokerId(): number {
+    return this.#parts.brokerId;
+  }
+
   get isReady(): boolean {
     return this.#isReady;
   }
@@ -92,7 +96,12 @@ export class RedisClient implements Registry {
     commit: MetadataCommit,
     timeoutMs: number,
   ): Promise<CommitReply> {
-    return this.#call((data) => data.commit(cluster, before, commit), timeoutMs);
+    const { redis, brokerId } = this.#parts;
+    const underWay = { brokerId, commit };
+    redis.commitsUnderWay.add(underWay);
+    return this.#call((data) => data.commit(cluster, before, commit), timeoutMs).finally(() =>
+      redis.commitsUnderWay.delete(underWay),
+    );
   }
 
   newest(): Promise<CommitName | undefined> {
@@ -103,10 +112,10 @@ export class RedisClient implements Registry {
   }
 
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]> {
-    const { redis } = this.#parts;
-    const blockMs = Math.min(waitMs, WAIT_MS_MAX);
+    const { redis, brokerId } = this.#parts;
+    const wait = { brokerId, version, waitMs: Math.min(waitMs, WAIT_MS_MAX) };
     return this.#send(WAIT_MS_MAX + CALL_TIMEOUT_MS, (_, reply) =>
-      redis.waitForCommits(version, blockMs, (commits) => reply([...commits])),
+      redis.waitForCommits(wait, (commits) => reply([...commits])),
     );
   }
 

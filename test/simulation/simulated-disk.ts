@@ -20,8 +20,13 @@ interface ProcessDiskParts {
   readonly after: (delayMs: number, task: () => void) => void;
   readonly random: SeededRandom;
   readonly speed: () => DiskSpeed;
+  /** Whether a sync of a file does not come to its end, as on a disk that hangs. */
+  readonly isSyncHeld: (path: string) => boolean;
   readonly observer: DiskObserver;
 }
+
+/** Between looks whether a sync that is held may go on. */
+const HELD_MS = 10;
 
 /**
  * A fake disk as one process has it: writes and syncs take time, so that anything may happen before and
@@ -96,6 +101,12 @@ export class ProcessDisk implements FileSystem {
     return process.fromOutside(acted());
   }
 
+  /** Resolves when syncs of a file may begin. */
+  async syncAllowed(path: string): Promise<void> {
+    const { isSyncHeld, after } = this.#parts;
+    while (isSyncHeld(path)) await new Promise<void>((resolve) => after(HELD_MS, resolve));
+  }
+
   /** Does something that takes no time. */
   #quick<T>(act: () => Promise<T>): Promise<T> {
     return this.#parts.process.fromOutside(act());
@@ -137,7 +148,10 @@ class ProcessFile implements FileHandle {
   }
 
   datasync(): Promise<void> {
-    return this.disk.slow(() => this.handle.datasync());
+    return this.disk.slow(async () => {
+      await this.disk.syncAllowed(this.path);
+      await this.handle.datasync();
+    });
   }
 
   sizeBytes(): Promise<number> {

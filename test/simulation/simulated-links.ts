@@ -49,6 +49,16 @@ export class SimulatedLinks {
     }
   }
 
+  /** How much waits on a way that is cut. */
+  waiting(from: Place, to: Place): number {
+    return this.#parked.get(keyOf(from, to))?.length ?? 0;
+  }
+
+  /** Lets what waits longest on a way that is cut arrive, now; the way stays cut. */
+  letOneThrough(from: Place, to: Place): void {
+    this.#parked.get(keyOf(from, to))?.shift()?.();
+  }
+
   healAll(): void {
     for (const key of this.#cuts) {
       const [from = '', to = ''] = key.split('>');

@@ -51,6 +51,17 @@ interface NetworkParts {
   readonly unexpected: (who: string, error: unknown) => void;
 }
 
+/** A message between brokers, and how far it is. */
+export interface SeenMessage {
+  readonly step: 'called' | 'arrived' | 'answered';
+  /** Who called whom. */
+  readonly from: number;
+  readonly to: number;
+  readonly method: PeerMethod;
+  /** Of the request; of the answer once it has reached the caller. */
+  readonly bytes: Buffer;
+}
+
 /** The private listeners of all brokers, and the connections between them. */
 export class SimulatedNetwork {
   readonly #parts: NetworkParts;
@@ -59,6 +70,8 @@ export class SimulatedNetwork {
   readonly #dark = new Set<number>();
   /** Connections that were used, and are kept: `<caller>><callee>`. */
   readonly #kept = new Set<string>();
+  /** Called with every step of every call, for whoever watches. */
+  onMessage: ((seen: SeenMessage) => void) | undefined;
 
   constructor(parts: NetworkParts) {
     this.#parts = parts;
@@ -98,6 +111,7 @@ export class SimulatedNetwork {
     const { links, random } = this.#parts;
     const from = caller.brokerId;
     const bytes = encoded(message);
+    this.onMessage?.({ step: 'called', from, to, method, bytes });
     const key = `${from}>${to}`;
     const isKept = this.#kept.has(key) && random.below(100) < KEPT_CONNECTIONS_PERCENT;
     const request = (): void => {
@@ -139,6 +153,7 @@ export class SimulatedNetwork {
       reset();
       return;
     }
+    this.onMessage?.({ step: 'arrived', from, to, method, bytes });
     const call: ServedCall = { reset, signal: new AbortController() };
     listener.calls.add(call);
     const answer = (arrive: () => void): void => {
@@ -152,7 +167,7 @@ export class SimulatedNetwork {
   }
 
   async #serve(
-    { clusterUuid }: Caller,
+    { clusterUuid, brokerId: from }: Caller,
     { served, isClosing, process }: Listener,
     { to, method, bytes, ends, answer, call }: ArrivedCall,
   ): Promise<void> {
@@ -165,7 +180,10 @@ export class SimulatedNetwork {
     try {
       const message = await handler(decodePeerMessage(bytes), { signal: call.signal.signal });
       const reply = encoded(message);
-      answer(() => ends.succeed(decodePeerMessage(reply)));
+      answer(() => {
+        this.onMessage?.({ step: 'answered', from, to, method, bytes: reply });
+        ends.succeed(decodePeerMessage(reply));
+      });
     } catch (error) {
       const failure = this.#failureOf(process, error, call);
       answer(() => ends.fail(failure));

@@ -33,6 +33,20 @@ interface StoreParts {
   readonly leaseMs: number;
 }
 
+/** A commit on its way, or one whose reply is. */
+export interface CommitUnderWay {
+  readonly brokerId: number;
+  readonly commit: MetadataCommit;
+}
+
+/** Who wants to hear of which commits. */
+interface CommitWait {
+  readonly brokerId: number;
+  /** Of the newest that it knows. */
+  readonly version: number;
+  readonly waitMs: number;
+}
+
 /** One that waits for commits. */
 interface Waiter {
   readonly version: number;
@@ -55,6 +69,9 @@ export class SimulatedRedis {
   #known: ClusterState;
   #state: 'up' | 'stopped' | 'down' = 'up';
   #repliesToLose = 0;
+  /** Brokers that do not hear of commits by themselves, and what they would have been told. */
+  readonly #heldNews = new Map<number, (() => void)[]>();
+  readonly commitsUnderWay = new Set<CommitUnderWay>();
   /** How much later than the commit others hear of it, at most. */
   newsDelayMsMax = 0;
 
@@ -96,6 +113,7 @@ export class SimulatedRedis {
     this.#state = 'down';
     this.#held.length = 0;
     this.#waiters.clear();
+    for (const held of this.#heldNews.values()) held.length = 0;
     for (const client of this.#clients) client.reset();
   }
 
@@ -140,6 +158,22 @@ export class SimulatedRedis {
     this.#repliesToLose = count;
   }
 
+  /** A broker hears of no commit any more that it did not make itself: all else of Redis reaches it. */
+  holdNewsOf(brokerId: number): void {
+    this.#heldNews.set(brokerId, []);
+  }
+
+  releaseNewsOf(brokerId: number): void {
+    const held = this.#heldNews.get(brokerId) ?? [];
+    this.#heldNews.delete(brokerId);
+    for (const tell of held) tell();
+  }
+
+  /** The connections of a broker break; it makes others, and reads everything. */
+  breakConnectionsOf(brokerId: number): void {
+    for (const client of this.#clients) if (client.brokerId === brokerId) client.reset();
+  }
+
   /** An operator says that nobody waits for a broker any more. */
   giveUp(brokerId: number): void {
     this.#data.givenUp.add(brokerId);
@@ -169,21 +203,23 @@ export class SimulatedRedis {
 
   /** Calls back with the commits behind a version: as soon as there are some, or after `waitMs`. */
   waitForCommits(
-    version: number,
-    waitMs: number,
+    { brokerId, version, waitMs }: CommitWait,
     reply: (commits: readonly MetadataCommit[]) => void,
   ): void {
     const { scheduler, random } = this.#parts;
-    const present = this.#data.commitsAfter(version);
-    if (present.length > 0) {
-      reply(present);
+    const tell = (): void => {
+      const held = this.#heldNews.get(brokerId);
+      if (held === undefined) reply(this.#data.commitsAfter(version));
+      else held.push(tell);
+    };
+    if (this.#data.commitsAfter(version).length > 0) {
+      tell();
       return;
     }
     const end = (): void => {
       if (!this.#waiters.delete(waiter)) return;
       timer.cancel();
       const delayMs = random.below(this.newsDelayMsMax + 1);
-      const tell = (): void => reply(this.#data.commitsAfter(version));
       if (delayMs === 0) tell();
       else scheduler.after(delayMs, tell);
     };

@@ -43,6 +43,8 @@ export class World implements ProcessWorld {
   readonly logs: LogObservations;
   /** Whether a broker may fail to start, for its disk gives errors. */
   mayDisksFail = false;
+  /** The one machine on whose disk bits have flipped. */
+  damaged: Machine | undefined;
   readonly #seed: number;
   readonly #onUnhandled = (error: unknown): void => this.unexpected('nobody', error);
 

@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import type { SeededRandom } from '#runtime/testing';
+import { wholeBatches } from './batches.js';
+import { ClientConnection } from './client-connection.js';
+import { outcomeOf } from './history.js';
+import { type Machine, partitionDirectory } from './machine.js';
+import type { World } from './world.js';
+
+const REPAIR_MS_MAX = 60_000;
+const RETRY_MS = 250;
+
+/**
+ * Flips a bit in a file of a machine's logs (F7): in a segment that is closed, for the last bytes of a log
+ * are believed when the process starts that wrote them; or in an index.
+ */
+export async function flipBit(world: World, machine: Machine, random: SeededRandom): Promise<void> {
+  const { disk } = machine;
+  const files: string[] = [];
+  for (const { name: topic, partitions } of world.state.topics.values()) {
+    for (const partition of partitions.keys()) {
+      const directory = partitionDirectory(topic, partition);
+      const names = (await namesIn(machine, directory)).toSorted();
+      const active = names.findLast((name) => name.endsWith('.log'));
+      const isMine = (name: string): boolean => /\.(log|index|timeindex)$/.test(name);
+      files.push(
+        ...names
+          .filter((name) => isMine(name) && name !== active)
+          .map((name) => join(directory, name)),
+      );
+    }
+  }
+  const path = files[random.below(files.length)];
+  const sizeBytes = path === undefined ? 0 : ((await disk.fileSize(path)) ?? 0);
+  // The machine may have got another disk meanwhile.
+  if (path === undefined || sizeBytes === 0 || machine.disk !== disk) return;
+  const position = random.below(sizeBytes);
+  world.trace.add('faults', `${machine.name}: a bit of ${path} flips at ${position}`);
+  disk.corrupt(path, position, 1 << random.below(8));
+}
+
+/** Reads all that a damaged machine has, until what it does not have whole is filled by others. */
+export async function repaired(world: World, machine: Machine): Promise<void> {
+  const endMs = world.nowMs + REPAIR_MS_MAX;
+  const connection = new ClientConnection(world, world.randomOf('repair'));
+  while (world.nowMs < endMs && world.violations.length === 0) {
+    for (const { name: topic, partitions } of world.state.topics.values()) {
+      for (const partition of partitions.keys()) {
+        await readThrough(connection, machine, topic, partition);
+      }
+    }
+    if (await isWhole(world, machine)) {
+      world.trace.add('checker', `${machine.name} has everything whole again`);
+      return;
+    }
+    await world.sleep(RETRY_MS);
+  }
+  world.violated(`${machine.name} is damaged and was not repaired`);
+}
+
+async function readThrough(
+  connection: ClientConnection,
+  machine: Machine,
+  topic: string,
+  partition: number,
+): Promise<void> {
+  const request = { topic, partition, maxBytes: 50_000, minBytes: 1, waitMs: 0, mayBeBehind: true };
+  try {
+    for (let offset = 0; ; ) {
+      const from = offset;
+      const { batches } = await connection.call(machine, (broker) =>
+        broker.fetch({ ...request, offset: from }),
+      );
+      offset = batches.at(-1)?.nextOffset ?? from;
+      if (offset === from) return;
+    }
+  } catch (error) {
+    if (outcomeOf(error) === undefined) throw error;
+  }
+}
+
+/** Whether each of its logs has all offsets, in batches that are right, and counts as in sync. */
+async function isWhole(world: World, machine: Machine): Promise<boolean> {
+  for (const { name: topic, partitions } of world.state.topics.values()) {
+    for (const [partition, { replicas, isr }] of partitions.entries()) {
+      if (!replicas.includes(machine.id)) continue;
+      if (!isr.includes(machine.id)) return false;
+      const status = machine.opened
+        ?.status()
+        .partitions.find((one) => one.topic === topic && one.partition === partition);
+      let next = status?.logStartOffset ?? 0;
+      const directory = partitionDirectory(topic, partition);
+      const names = (await namesIn(machine, directory)).filter((name) => name.endsWith('.log'));
+      for (const name of names.toSorted()) {
+        const batches = wholeBatches(await machine.disk.readFile(join(directory, name)));
+        for (const { baseOffset, nextOffset } of batches) {
+          if (baseOffset > next) return false;
+          next = nextOffset;
+        }
+      }
+      if (next < (status?.logEndOffset ?? 0)) return false;
+    }
+  }
+  return true;
+}
+
+async function namesIn({ disk }: Machine, directory: string): Promise<string[]> {
+  try {
+    return (await disk.readDirectory(directory)).map(({ name }) => name);
+  } catch {
+    // It has no replica of that partition, or has it no more.
+    return [];
+  }
+}

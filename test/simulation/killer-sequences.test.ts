@@ -1,0 +1,333 @@
+/**
+ * The sequences of faults that broke other replicated logs (replication-safety, section 6), each driven to
+ * the very state that is dangerous. A test fails when that state did not come about, so that none of
+ * them can become a test of nothing; and with the safeguard removed that it is about (see
+ * test/mutations/cluster-mutations.mjs).
+ */
+import { describe, it } from 'vitest';
+import { LOSES_ALL, Scenario } from './scenario.js';
+
+const LEASE_MS = 3000;
+/** How long a message to Redis is on its way where it must be overtaken. */
+const SLOW_MS = 650;
+
+describe('a killer sequence', () => {
+  it('restarts a follower just before its leader dies: it keeps what it did not know to be committed', () =>
+    Scenario.run(restartOfAFollower));
+
+  it('has two elections within one fetch: the answer of the first leader is not taken', () =>
+    Scenario.run(twoElectionsBeforeAnAnswer));
+
+  it('has two elections within one fetch: a request of the first epoch counts for nothing', () =>
+    Scenario.run(twoElectionsBeforeARequest));
+
+  it('has a follower reboot empty while its return to the ISR is under way: it is not taken in', () =>
+    Scenario.run(emptyRebootDuringAProposal));
+
+  it('has an ISR of one lose its tail: what nobody was promised goes everywhere', () =>
+    Scenario.run(isrOfOneLosesItsTail));
+
+  it('rolls Redis back to before an ISR shrank: who had left it is not elected', () =>
+    Scenario.run(rollbackOfAShrink));
+
+  it('rolls Redis back before the ISR has a removal on disk: nothing was acknowledged without it', () =>
+    Scenario.run(rollbackOfAnUnprovenShrink));
+});
+
+/**
+ * KIP-101: a follower learns with its next fetch that a record is committed. Between the two it restarts,
+ * and is elected before it has fetched.
+ */
+async function restartOfAFollower(scenario: Scenario): Promise<void> {
+  const [leader, follower, absent] = [0, 1, 2];
+  const { links } = scenario.world;
+  await scenario.makeTopic([leader, follower, absent]);
+  await scenario.produced('committed', leader);
+  scenario.machine(absent).kill();
+  await scenario.reach('the ISR is the two that are left', () => isIsr(scenario, [0, 1]));
+  await scenario.produced('proof-of-the-removal', leader);
+
+  links.cut(leader, follower);
+  const last = scenario.produce('last-words', leader);
+  const offset = scenario.logEndOf(follower);
+  const isWritten = (): boolean => scenario.logEndOf(follower) > offset;
+  await scenario.letThrough(leader, follower, 'the follower has the record', isWritten);
+  const isCommitted = (): boolean => scenario.highWatermarkOf(leader) > offset;
+  await scenario.letThrough(leader, follower, 'the leader knows that', isCommitted);
+  await scenario.reach('it is acknowledged', () => last.fate === 'acknowledged');
+  const knownBefore = scenario.highWatermarkOf(follower);
+  scenario.holds('the follower does not know that it is committed', knownBefore <= offset);
+
+  scenario.machine(follower).losePower(LOSES_ALL);
+  scenario.machine(follower).start();
+  const serves = (): boolean => scenario.logEndOf(follower) >= 0;
+  await scenario.reach('the follower is back', serves);
+  const known = scenario.highWatermarkOf(follower);
+  scenario.holds('it has not heard of its leader', known <= offset);
+  scenario.machine(leader).losePower(LOSES_ALL);
+  await scenario.reach('it is elected', () => scenario.partition.leader === follower);
+  await scenario.never(
+    'what was acknowledged is not in its log',
+    () => scenario.logEndOf(follower) <= offset,
+    LEASE_MS,
+  );
+  links.heal(leader, follower);
+  scenario.machine(absent).start();
+  const isBack = (): boolean => scenario.highWatermarkOf(follower) > offset;
+  await scenario.reach('with one who joins it, that is committed again', isBack);
+}
+
+/**
+ * KIP-279, KIP-320: a leader's answer is so slow that another one leads meanwhile, before whom it cuts
+ * what is in that answer, and then it leads again. Its follower has heard of none of that.
+ */
+async function twoElectionsBeforeAnAnswer(scenario: Scenario): Promise<void> {
+  const [other, leader, follower] = [0, 1, 2];
+  const { links, redis } = scenario.world;
+  await leadBySecondReplica(scenario);
+  links.cut(leader, other);
+  links.cut(leader, follower);
+  const cutOff = await scenario.produced('only-at-the-first-leader', leader, '1');
+  await scenario.reach('an answer is under way', () => links.waiting(leader, follower) > 0);
+  const isStale = (): boolean =>
+    scenario.messages.some(
+      ({ step, from, bytes }) =>
+        step === 'answered' && from === follower && bytes.includes(cutOff.value),
+    );
+
+  redis.holdNewsOf(follower);
+  await scenario.electPreferredLeader();
+  const kept = await scenario.produced('of-the-second-leader', other, '1');
+  links.heal(leader, other);
+  const isCut = (): boolean => scenario.hasWritten(leader, kept);
+  await scenario.reach('the first leader has cut its record and follows', isCut);
+  await scenario.restart(other);
+  await scenario.reach('it leads again', () => scenario.partition.leader === leader);
+  await scenario.produced('of-the-third-leader', leader, '1');
+  const { electionId } = scenario.partition;
+  // It hears of both elections at once: its link to the leader stays as it was.
+  redis.breakConnectionsOf(follower);
+  redis.releaseNewsOf(follower);
+  const hasAsked = (): boolean =>
+    scenario.messages.some(
+      ({ step, from, bytes }) =>
+        step === 'called' && from === follower && bytes.includes(electionId),
+    );
+  await scenario.reach('its follower has asked in the newest epoch', hasAsked);
+  scenario.holds('the late answer fits its log end', scenario.logEndOf(follower) === 1);
+  scenario.holds('the late answer has not arrived', !isStale());
+  await scenario.letThrough(leader, follower, 'the late answer arrives', isStale);
+  await scenario.never(
+    'the follower takes what its leader has cut',
+    () => scenario.hasWritten(follower, cutOff),
+    50,
+  );
+}
+
+/**
+ * KIP-320: a follower's request is so slow that it reaches its leader two epochs later. The follower may
+ * yet hear of the epoch in between, and cut what it has for its leader.
+ */
+async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
+  const [other, leader, follower] = [0, 1, 2];
+  const { links, redis } = scenario.world;
+  await leadBySecondReplica(scenario);
+  const { electionId } = scenario.partition;
+  scenario.cut(leader, other);
+  links.cut(leader, follower);
+  const open = await scenario.produced('not-committed', leader, '1');
+  links.cut(follower, leader);
+  const calls = scenario.messages.length;
+  const hasIt = (): boolean => scenario.hasWritten(follower, open);
+  await scenario.letThrough(leader, follower, 'the follower has the record', hasIt);
+  const ofFirstEpoch = (step: 'called' | 'arrived') => (): boolean =>
+    scenario.messages
+      .slice(calls)
+      .some(
+        (seen) => seen.step === step && seen.from === follower && seen.bytes.includes(electionId),
+      );
+  await scenario.reach('it asks for what follows', ofFirstEpoch('called'));
+
+  redis.holdNewsOf(follower);
+  await scenario.electPreferredLeader();
+  const { version } = scenario.world.state;
+  await scenario.reach('another one leads', () => scenario.journaledBy(other) >= version);
+  await scenario.restart(other);
+  await scenario.reach('the first one leads again', () => scenario.partition.leader === leader);
+  const latest = await scenario.produced('of-the-third-epoch', leader, '1');
+  scenario.heal(leader, other);
+  await scenario.reach('one follows it', () => scenario.hasWritten(other, latest));
+  scenario.holds('its records are not committed', scenario.highWatermarkOf(leader) === 1);
+  scenario.holds('the request has not arrived', !ofFirstEpoch('arrived')());
+  links.heal(leader, follower);
+  await scenario.letThrough(follower, leader, 'the request arrives', ofFirstEpoch('arrived'));
+  const isBehind = scenario.journaledBy(follower) <= version;
+  scenario.holds('its sender knows of no later epoch', isBehind);
+  await scenario.never(
+    'a request of an earlier epoch commits records',
+    () => scenario.highWatermarkOf(leader) > 1,
+    50,
+  );
+}
+
+/** KIP-841, KIP-903: a disk is replaced between the fetch that shows it in sync and the proposal to take it. */
+async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
+  const { links, redis, state, metadata } = scenario.world;
+  // Who decides about deaths is neither the leader, nor who reboots.
+  const other = state.controller?.id ?? 0;
+  const [leader, joiner] = [0, 1, 2].filter((id) => id !== other) as [number, number];
+  await scenario.makeTopic([leader, other, joiner]);
+  scenario.cut(joiner, leader);
+  scenario.cut(joiner, other);
+  const members = [leader, other];
+  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, members));
+  await scenario.produced('only-in-the-isr', leader);
+
+  // Long enough for a reboot, and too short for the leader to lose its connection.
+  links.setSpeed(leader, 'redis', { latencyMsMin: SLOW_MS, latencyMsMax: SLOW_MS });
+  scenario.heal(joiner, leader);
+  const isProposed = (): boolean =>
+    [...redis.commitsUnderWay].some(
+      ({ brokerId, commit }) =>
+        brokerId === leader &&
+        commit.changes.some(
+          (change) =>
+            change.kind === 'partitions' &&
+            change.partitions.some(({ state: { isr } }) => isr.includes(joiner)),
+        ),
+    );
+  await scenario.reach('its leader proposes to take it in again', isProposed);
+  const { partitionEpoch } = scenario.partition;
+  scenario.cut(joiner, leader);
+  const machine = scenario.machine(joiner);
+  const seenEpoch = state.brokers.get(joiner)?.brokerEpoch ?? 0;
+  await machine.stop();
+  metadata.diskLost(joiner);
+  machine.replaceDisk();
+  machine.start();
+  await scenario.reach('it is back on an empty disk', () => scenario.logEndOf(joiner) === 0);
+  const registered = scenario.world.state.brokers.get(joiner);
+  scenario.holds('it is registered anew', (registered?.brokerEpoch ?? 0) > seenEpoch);
+  scenario.holds('the proposal is still under way', isProposed());
+  const isSame = scenario.partition.partitionEpoch === partitionEpoch;
+  scenario.holds('the partition is as the proposal found it', isSame);
+  links.setSpeed(leader, 'redis', undefined);
+  await scenario.never(
+    'an empty replica is in the ISR',
+    () => scenario.partition.isr.includes(joiner) && scenario.logEndOf(joiner) < 1,
+    2 * LEASE_MS,
+  );
+}
+
+/** KIP-966: the last member of an ISR comes back with less than its followers have. */
+async function isrOfOneLosesItsTail(scenario: Scenario): Promise<void> {
+  const [leader, ...followers] = [0, 1, 2];
+  await scenario.makeTopic([leader, ...followers]);
+  await scenario.produced('committed', leader);
+  const machine = scenario.machine(leader);
+  machine.holdSyncs('.log');
+  const lost = scenario.produce('never-synced-by-its-leader', leader);
+  const haveIt = (): boolean => followers.every((id) => scenario.hasWritten(id, lost));
+  await scenario.reach('its followers have a record that the leader has not on disk', haveIt);
+  await scenario.never(
+    'it is committed',
+    () => [leader, ...followers].some((id) => scenario.highWatermarkOf(id) > 1),
+    500,
+  );
+  for (const id of followers) scenario.machine(id).kill();
+  await scenario.reach('the ISR is the leader alone', () => isIsr(scenario, [leader]));
+
+  const { leaderEpoch } = scenario.partition;
+  machine.losePower(LOSES_ALL);
+  machine.resetSpeed();
+  machine.start();
+  const leads = (): boolean =>
+    scenario.partition.leaderEpoch > leaderEpoch && scenario.partition.leader === leader;
+  await scenario.reach('it leads again, in another epoch', leads);
+  await scenario.reach('its log is served', () => scenario.logEndOf(leader) >= 0);
+  scenario.holds('its tail is lost', scenario.logEndOf(leader) === 1);
+  const other = await scenario.produced('in-its-place', leader, '1');
+  scenario.holds('another record has its place', other.place?.offset === 1);
+  await scenario.never(
+    'an ISR of one commits what two must have',
+    () => scenario.highWatermarkOf(leader) > 1,
+    LEASE_MS,
+  );
+  for (const id of followers) scenario.machine(id).start();
+  const haveOther = (): boolean => followers.every((id) => scenario.hasWritten(id, other));
+  await scenario.reach('its followers have that one in place of theirs', haveOther);
+}
+
+/** Redis comes back with an ISR that counts a replica which lacks what was acknowledged since. */
+async function rollbackOfAShrink(scenario: Scenario): Promise<void> {
+  const [leader, member, removed] = [0, 1, 2];
+  const { world } = scenario;
+  await scenario.makeTopic([leader, removed, member]);
+  await scenario.produced('in-all', leader);
+  const beforeMs = world.nowMs;
+  scenario.cut(removed, leader);
+  scenario.cut(removed, member);
+  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, member]));
+  const without = await scenario.produced('without-the-removed-one', leader);
+
+  for (const id of [leader, member]) scenario.machine(id).kill();
+  world.redis.failOver(world.nowMs - beforeMs);
+  scenario.holds('Redis counts it again', scenario.partition.isr.includes(removed));
+  scenario.heal(removed, leader);
+  scenario.heal(removed, member);
+  await scenario.never(
+    'it is elected, and lacks what was acknowledged',
+    () => scenario.partition.leader === removed || scenario.hasWritten(removed, without),
+    3 * LEASE_MS,
+  );
+  scenario.machine(member).start();
+  const isElected = (): boolean => scenario.partition.leader === member;
+  await scenario.reach('the one that was in sync is elected when it is back', isElected);
+  scenario.holds('it is in sync with who is still away', isIsr(scenario, [leader, member]));
+}
+
+/** The same, where the leader alone has the removal on its disk. */
+async function rollbackOfAnUnprovenShrink(scenario: Scenario): Promise<void> {
+  const [leader, removed, member] = [0, 1, 2];
+  const { world } = scenario;
+  await scenario.makeTopic([leader, removed, member]);
+  await scenario.produced('in-all', leader);
+  const beforeMs = world.nowMs;
+  for (const id of [member, removed]) world.redis.holdNewsOf(id);
+  scenario.cut(removed, leader);
+  scenario.cut(removed, member);
+  const without = scenario.produce('without-the-removed-one', leader);
+  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, member]));
+  const { version } = world.state;
+  await scenario.reach('the leader knows that', () => scenario.journaledBy(leader) >= version);
+  await scenario.never(
+    'what the removed one lacks is acknowledged',
+    () => without.fate === 'acknowledged' || scenario.highWatermarkOf(leader) > 1,
+    500,
+  );
+  scenario.holds('all that are left have it', scenario.hasWritten(member, without));
+  scenario.holds('the other one knows of no removal', scenario.journaledBy(member) < version);
+
+  scenario.machine(leader).kill();
+  world.redis.failOver(world.nowMs - beforeMs);
+  for (const id of [member, removed]) world.redis.releaseNewsOf(id);
+  scenario.heal(removed, leader);
+  scenario.heal(removed, member);
+  const isElected = (): boolean => scenario.partition.leader === removed;
+  await scenario.reach('the removed one is elected, which may be', isElected);
+}
+
+/** The second replica leads, of a topic whose first one was restarted; one record is committed. */
+async function leadBySecondReplica(scenario: Scenario): Promise<void> {
+  await scenario.makeTopic([0, 1, 2]);
+  await scenario.restart(0);
+  await scenario.reach('its second replica leads', () => scenario.partition.leader === 1);
+  await scenario.produced('committed', 1);
+  const knowAll = (): boolean => [0, 1, 2].every((id) => scenario.highWatermarkOf(id) === 1);
+  await scenario.reach('all know that', knowAll);
+}
+
+function isIsr({ partition }: Scenario, members: readonly number[]): boolean {
+  const { isr } = partition;
+  return isr.length === members.length && members.every((id) => isr.includes(id));
+}

@@ -1,0 +1,46 @@
+import { Client, type ClientParts } from './client.js';
+import type { Machine } from './machine.js';
+
+const PAUSE_MS_MAX = 60;
+
+/**
+ * Looks into all brokers now and then: a replica's high watermark stays between its log's two ends, and
+ * does not fall while its process runs (I13).
+ */
+export class WatermarkWatch extends Client {
+  /** By process, topic and partition. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(parts: ClientParts) {
+    super(parts, 'watermarks');
+  }
+
+  async run(): Promise<void> {
+    while (!this.parts.isOver()) {
+      for (const machine of this.parts.world.machines) this.#look(machine);
+      await this.pause(PAUSE_MS_MAX);
+    }
+  }
+
+  #look(machine: Machine): void {
+    const { world } = this.parts;
+    for (const status of machine.opened?.status().partitions ?? []) {
+      const { topic, partition, highWatermark, logStartOffset, logEndOffset } = status;
+      if (highWatermark === null || logStartOffset === null || logEndOffset === null) continue;
+      const name = `${topic}-${partition}`;
+      const replica = `${machine.name}.${machine.lives} ${name}`;
+      const before = this.#seen.get(replica) ?? 0;
+      this.#seen.set(replica, highWatermark);
+      if (world.metadata.lost.has(name)) continue;
+      if (highWatermark < before) {
+        world.violated(
+          `I13: the high watermark falls from ${before} to ${highWatermark}: ${replica}`,
+        );
+      }
+      if (highWatermark < logStartOffset || highWatermark > logEndOffset) {
+        const ends = `${logStartOffset} to ${logEndOffset}`;
+        world.violated(`I13: the high watermark is ${highWatermark}, the log ${ends}: ${replica}`);
+      }
+    }
+  }
+}
