@@ -26,6 +26,14 @@ export {
 } from './decisions/isr.js';
 export { inOrder } from './decisions/partition-changes.js';
 export {
+  awaitedVersion,
+  proceedReassignments,
+  type ReassignmentRequest,
+  type ReplicaMoves,
+  reassignReplicas,
+  replicaMoves,
+} from './decisions/reassignments.js';
+export {
   BrokerIdTakenError,
   type Registrant,
   registerBroker,
@@ -37,6 +45,7 @@ export {
   createTopic,
   deleteTopic,
   type NewTopic,
+  releaseMinInsyncHolds,
   type TopicChange,
 } from './decisions/topics.js';
 export { EmbeddedStore } from './embedded/embedded-store.js';
@@ -49,6 +58,11 @@ export type {
   PartitionMetadata,
   TopicMetadata,
 } from './metadata.js';
+export {
+  leastReplicationFactor,
+  minInsyncReplicas,
+  topicReplicationFactor,
+} from './min-insync-replicas.js';
 export { ProducerIds } from './producer-ids.js';
 export { RedisStore, type RedisStoreOptions } from './redis/open-redis-store.js';
 export { parseRedisUrl, RedisUrlError } from './redis/redis-url.js';

@@ -9,6 +9,19 @@ export interface TopicMetadata {
   readonly version: number;
   readonly configs: TopicConfigOverrides;
   readonly partitions: readonly PartitionMetadata[];
+  /** There after min.insync.replicas was lowered, until a majority of the brokers has that on disk. */
+  readonly minInsyncHold?: MinInsyncHold;
+}
+
+/**
+ * What leaders go by while a lower min.insync.replicas is not known widely enough: a rebuild of the
+ * registry that did not know of it would wait for too few replicas.
+ */
+export interface MinInsyncHold {
+  /** The setting before. */
+  readonly replicas: number;
+  /** Of the commit that lowered it. */
+  readonly version: number;
 }
 
 /** Who keeps a partition: Kafka's partition state. */
@@ -39,6 +52,21 @@ export interface PartitionMetadata {
    * one only then: at any later time an empty log in its place would be silent loss.
    */
   readonly isNew: boolean;
+  /** There while the partition moves to other replicas. */
+  readonly reassignment?: Reassignment;
+}
+
+/**
+ * A partition on its way to other replicas (see decisions/reassignments.ts). Its `replicas` are those it
+ * had and, once a majority of the brokers has this on disk, those it is to have as well.
+ */
+export interface Reassignment {
+  /** Who kept it when this began, the preferred leader first. */
+  readonly from: readonly number[];
+  /** Who is to keep it, the preferred leader first. */
+  readonly to: readonly number[];
+  /** Of the commit that asked for it. */
+  readonly version: number;
 }
 
 /** A broker of the cluster, alive or not. */

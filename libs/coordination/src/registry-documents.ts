@@ -2,7 +2,14 @@
  * Metadata as it stands in `coordination.json` and in Redis: the shapes and names of Kafka's registry,
  * to be read by people, too.
  */
-import type { BrokerRegistration, PartitionMetadata } from './metadata.js';
+import type { TopicConfigOverrides } from '#protocol';
+import type {
+  BrokerRegistration,
+  MinInsyncHold,
+  PartitionMetadata,
+  Reassignment,
+  TopicMetadata,
+} from './metadata.js';
 
 export interface BrokerDocument {
   readonly id: number;
@@ -24,6 +31,8 @@ export interface PartitionDocument {
   readonly partition_epoch: number;
   /** Present and true until the partition's log was made. */
   readonly is_new?: boolean;
+  /** Present while the partition moves to other replicas. */
+  readonly reassignment?: Reassignment;
 }
 
 export function brokerDocument(broker: BrokerRegistration): BrokerDocument {
@@ -59,6 +68,7 @@ export function partitionDocument(partition: PartitionMetadata): PartitionDocume
     replicas: partition.replicas,
     partition_epoch: partition.partitionEpoch,
     ...(partition.isNew ? { is_new: true } : {}),
+    ...(partition.reassignment === undefined ? {} : { reassignment: partition.reassignment }),
   };
 }
 
@@ -71,5 +81,30 @@ export function partitionMetadata(document: PartitionDocument): PartitionMetadat
     isr: document.isr,
     partitionEpoch: document.partition_epoch,
     isNew: document.is_new === true,
+    ...(document.reassignment === undefined ? {} : { reassignment: document.reassignment }),
   };
+}
+
+/** The members that topics have beside their partitions, wherever those are. */
+export interface TopicFields {
+  readonly id: string;
+  readonly version: number;
+  readonly configs: TopicConfigOverrides;
+  /** Present while a lower min.insync.replicas does not count yet. */
+  readonly min_insync_hold?: MinInsyncHold;
+}
+
+export function topicFields(topic: TopicMetadata): TopicFields {
+  const { id, version, configs, minInsyncHold } = topic;
+  const fields = { id, version, configs };
+  return minInsyncHold === undefined ? fields : { ...fields, min_insync_hold: minInsyncHold };
+}
+
+export function topicMetadata(
+  name: string,
+  { id, version, configs, min_insync_hold: minInsyncHold }: TopicFields,
+  partitions: readonly PartitionMetadata[],
+): TopicMetadata {
+  const topic = { name, id, version, configs, partitions };
+  return minInsyncHold === undefined ? topic : { ...topic, minInsyncHold };
 }

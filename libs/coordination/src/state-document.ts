@@ -1,5 +1,4 @@
 /** A whole state as JSON, in the shapes and with the names of Kafka's registry. */
-import type { TopicConfigOverrides } from '#protocol';
 import type { ClusterState } from './cluster-state.js';
 import type { ControllerMetadata, DeletedTopic, TopicMetadata } from './metadata.js';
 import {
@@ -9,6 +8,9 @@ import {
   type PartitionDocument,
   partitionDocument,
   partitionMetadata,
+  type TopicFields,
+  topicFields,
+  topicMetadata,
 } from './registry-documents.js';
 
 /** Optional members are those that the first files of `coordination.json` did not have. */
@@ -21,10 +23,7 @@ export interface StateDocument {
   readonly deleted_topics: readonly DeletedTopic[];
 }
 
-interface TopicDocument {
-  readonly id: string;
-  readonly version: number;
-  readonly configs: TopicConfigOverrides;
+interface TopicDocument extends TopicFields {
   readonly partitions: readonly PartitionDocument[];
 }
 
@@ -43,8 +42,7 @@ export function stateDocument(state: ClusterState): StateDocument {
 export function stateOf(document: StateDocument): ClusterState {
   const topics = new Map<string, TopicMetadata>();
   for (const [name, topic] of Object.entries(document.topics)) {
-    const { id, version, configs, partitions } = topic;
-    topics.set(name, { name, id, version, configs, partitions: partitions.map(partitionMetadata) });
+    topics.set(name, topicMetadata(name, topic, topic.partitions.map(partitionMetadata)));
   }
   return {
     version: document.metadata_version,
@@ -56,6 +54,6 @@ export function stateOf(document: StateDocument): ClusterState {
   };
 }
 
-function topicDocument({ id, version, configs, partitions }: TopicMetadata): TopicDocument {
-  return { id, version, configs, partitions: partitions.map(partitionDocument) };
+function topicDocument(topic: TopicMetadata): TopicDocument {
+  return { ...topicFields(topic), partitions: topic.partitions.map(partitionDocument) };
 }

@@ -9,6 +9,7 @@ import type {
   PartitionMetadata,
   TopicMetadata,
 } from '../metadata.js';
+import { topicReplicationFactor } from '../min-insync-replicas.js';
 
 /** The new state of a partition; the same object when it stays as it is. */
 export type PartitionDecision = (
@@ -110,6 +111,6 @@ export function aliveIn(state: ClusterState): (id: number) => boolean {
 }
 
 function allowsUncleanElection(topic: TopicMetadata): boolean {
-  const replicationFactor = topic.partitions[0]?.replicas.length ?? 1;
-  return parseTopicConfig(topic.configs, replicationFactor)['unclean.leader.election.enable'];
+  const config = parseTopicConfig(topic.configs, topicReplicationFactor(topic));
+  return config['unclean.leader.election.enable'];
 }

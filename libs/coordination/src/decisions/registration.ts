@@ -3,6 +3,7 @@ import { ProtocolError } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { BrokerRegistration, MetadataChange, PartitionMetadata } from '../metadata.js';
+import { countedReplicas } from '../min-insync-replicas.js';
 import { aliveIn, changePartitions, isrWithout, settled } from './partition-changes.js';
 
 /** A process that wants to be a broker. */
@@ -88,7 +89,7 @@ export function removeBroker(state: ClusterState, id: number): MetadataChange[] 
     throw new ProtocolError('POLICY_VIOLATION', `Broker ${id} is alive: stop it first.`);
   }
   for (const topic of state.topics.values()) {
-    const partition = topic.partitions.findIndex(({ replicas }) => replicas.includes(id));
+    const partition = topic.partitions.findIndex((one) => countedReplicas(one).includes(id));
     if (partition < 0) continue;
     throw new ProtocolError(
       'POLICY_VIOLATION',

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
+import type { ClusterState } from '../cluster-state.js';
+import type { TopicMetadata } from '../metadata.js';
+import { minInsyncReplicas } from '../min-insync-replicas.js';
 import {
   brokerOf,
   clusterOf,
@@ -8,7 +11,13 @@ import {
   partitionOf,
   topicOf,
 } from '../testing/cluster-fixture.js';
-import { alterTopic, confirmPartitions, createTopic, deleteTopic } from './topics.js';
+import {
+  alterTopic,
+  confirmPartitions,
+  createTopic,
+  deleteTopic,
+  releaseMinInsyncHolds,
+} from './topics.js';
 
 const random = new SeededRandom(1);
 const BROKERS = [brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })];
@@ -75,6 +84,56 @@ describe('alterTopic', () => {
     expect(() => alterTopic(before, { ...change, topicId: 'an earlier one' }, random)).toThrow(
       expect.objectContaining({ code: 'UNKNOWN_TOPIC_OR_PARTITION' }),
     );
+  });
+});
+
+describe('a lower min.insync.replicas', () => {
+  const MIN_TWO = { 'min.insync.replicas': '2' };
+  const MIN_ONE = { 'min.insync.replicas': '1' };
+  const before = clusterOf(BROKERS, [topicOf('events', [partitionOf()], MIN_TWO)]);
+
+  function altered(state: ClusterState, configs: TopicMetadata['configs']): ClusterState {
+    const change = { name: 'events', topicId: 'id-of-events', configs, addedAssignment: [] };
+    return decided(state, (now) => alterTopic(now, change, random));
+  }
+
+  function topicIn(state: ClusterState): TopicMetadata {
+    const topic = state.topics.get('events');
+    if (topic === undefined) throw new Error('the topic is gone');
+    return topic;
+  }
+
+  it('is shown at once, and leaders go by the one before until it is released', () => {
+    const held = altered(before, MIN_ONE);
+    const topic = topicIn(held);
+    expect(topic).toMatchObject({ configs: MIN_ONE, minInsyncHold: { replicas: 2, version: 101 } });
+    expect(minInsyncReplicas(topic, partitionOf())).toBe(2);
+    const released = topicIn(decided(held, (now) => releaseMinInsyncHolds(now, 101)));
+    expect(released).toEqual({ ...topicOf('events', [partitionOf()], MIN_ONE), version: 2 });
+    expect(minInsyncReplicas(released, partitionOf())).toBe(1);
+  });
+
+  it('is not released by a version that may lack it', () => {
+    expect(releaseMinInsyncHolds(altered(before, MIN_ONE), 100)).toEqual([]);
+  });
+
+  it('is held, too, where it comes from a default', () => {
+    const byDefault = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
+    expect(topicIn(altered(byDefault, MIN_ONE)).minInsyncHold?.replicas).toBe(2);
+    const one = clusterOf(BROKERS, [topicOf('events', [partitionOf({ replicas: [0] })])]);
+    expect(topicIn(altered(one, MIN_ONE)).minInsyncHold).toBeUndefined();
+  });
+
+  it('needs no hold when it is taken back, or raised', () => {
+    const back = altered(altered(before, MIN_ONE), MIN_TWO);
+    expect(topicIn(back).minInsyncHold).toBeUndefined();
+    expect(topicIn(altered(before, { 'min.insync.replicas': '3' })).minInsyncHold).toBeUndefined();
+  });
+
+  it('stays held when something else changes', () => {
+    const held = altered(before, MIN_ONE);
+    const next = altered(held, { ...MIN_ONE, 'retention.ms': '5' });
+    expect(topicIn(next).minInsyncHold).toEqual({ replicas: 2, version: 102 });
   });
 });
 

@@ -2,7 +2,18 @@
 import { ProtocolError, type TopicConfigOverrides } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
-import type { MetadataChange, PartitionChange, PartitionMetadata } from '../metadata.js';
+import type {
+  MetadataChange,
+  MinInsyncHold,
+  PartitionChange,
+  PartitionMetadata,
+  TopicMetadata,
+} from '../metadata.js';
+import {
+  configuredMinInsync,
+  minInsyncReplicas,
+  replicationFactorOf,
+} from '../min-insync-replicas.js';
 import { aliveIn } from './partition-changes.js';
 
 export interface NewTopic {
@@ -47,7 +58,8 @@ export function createTopic(
 
 /**
  * Replaces a topic's configs and adds partitions behind the present ones. What the change was made of
- * must be the same state: decide on both in one `Decision`.
+ * must be the same state: decide on both in one `Decision`. A lower min.insync.replicas is held until
+ * `releaseMinInsyncHolds`.
  * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION when there is no topic of this name with this id;
  *   BROKER_NOT_AVAILABLE when none of a new partition's replicas is alive
  */
@@ -62,12 +74,32 @@ export function alterTopic(
   }
   const added = newPartitions(state, change.addedAssignment, random);
   const topic = {
-    ...current,
+    ...withoutHold(current),
     version: current.version + 1,
     configs: change.configs,
     partitions: [...current.partitions, ...added],
   };
-  return [{ kind: 'topic', topic }];
+  const minInsyncHold = holdOf(current, topic, state.version + 1);
+  const held = minInsyncHold === undefined ? topic : { ...topic, minInsyncHold };
+  return [{ kind: 'topic', topic: held }];
+}
+
+/**
+ * Lets leaders go by a lower min.insync.replicas that a majority of the brokers has on disk.
+ * @param journaledVersion a version that a majority is known to have
+ */
+export function releaseMinInsyncHolds(
+  state: ClusterState,
+  journaledVersion: number,
+): MetadataChange[] {
+  const changes: MetadataChange[] = [];
+  for (const topic of state.topics.values()) {
+    if (topic.minInsyncHold === undefined || topic.minInsyncHold.version > journaledVersion)
+      continue;
+    const released = { ...withoutHold(topic), version: topic.version + 1 };
+    changes.push({ kind: 'topic', topic: released });
+  }
+  return changes;
 }
 
 /** Deletes a topic; nothing when there is no topic of this name with this id any more. */
@@ -96,6 +128,26 @@ export function confirmPartitions(
   }
   if (changes.length === 0) return [];
   return [{ kind: 'partitions', topic: name, topicId, partitions: changes }];
+}
+
+/** What leaders went by before, where the change lowers it for any partition. */
+function holdOf(
+  before: TopicMetadata,
+  after: TopicMetadata,
+  version: number,
+): MinInsyncHold | undefined {
+  const held: number[] = [];
+  for (const partition of before.partitions) {
+    const required = minInsyncReplicas(before, partition);
+    const next = configuredMinInsync(after, replicationFactorOf(partition));
+    if (next < required) held.push(required);
+  }
+  return held.length === 0 ? undefined : { replicas: Math.max(...held), version };
+}
+
+function withoutHold(topic: TopicMetadata): TopicMetadata {
+  const { minInsyncHold: _, ...others } = topic;
+  return others;
 }
 
 function newPartitions(

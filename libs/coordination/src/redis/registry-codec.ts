@@ -16,6 +16,9 @@ import {
   type PartitionDocument,
   partitionDocument,
   partitionMetadata,
+  type TopicFields,
+  topicFields,
+  topicMetadata,
 } from '../registry-documents.js';
 import type { RedisKeys } from './redis-keys.js';
 
@@ -42,10 +45,7 @@ export type SnapshotReply = [
 ];
 
 /** A topic beside its partitions, which have keys of their own. */
-interface TopicDocument {
-  readonly id: string;
-  readonly version: number;
-  readonly configs: TopicMetadata['configs'];
+interface TopicDocument extends TopicFields {
   /** How many. */
   readonly partitions: number;
 }
@@ -144,12 +144,11 @@ export function stateOfSnapshot(reply: SnapshotReply): ClusterState {
 
 function topicOf(name: string, text: string | null, states: (string | null)[]): TopicMetadata {
   const document = JSON.parse(present(text, `topic "${name}"`)) as TopicDocument;
-  const { id, version, configs, partitions: count } = document;
-  const partitions = Array.from({ length: count }, (_, partition) => {
+  const partitions = Array.from({ length: document.partitions }, (_, partition) => {
     const state = present(states[partition], `partition ${partition} of topic "${name}"`);
     return partitionMetadata(JSON.parse(state) as PartitionDocument);
   });
-  return { name, id, version, configs, partitions };
+  return topicMetadata(name, document, partitions);
 }
 
 function topicWrites(
@@ -157,8 +156,8 @@ function topicWrites(
   before: TopicMetadata | undefined,
   topic: TopicMetadata,
 ): RedisWrite[] {
-  const { id, name, version, configs, partitions } = topic;
-  const document: TopicDocument = { id, version, configs, partitions: partitions.length };
+  const { id, name, partitions } = topic;
+  const document: TopicDocument = { ...topicFields(topic), partitions: partitions.length };
   const known = before?.id === id ? before.partitions : [];
   const writes = [
     set(keys.topic(name), JSON.stringify(document)),

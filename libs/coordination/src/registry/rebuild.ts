@@ -9,7 +9,6 @@
  * all that were given out before, as do its epochs, and every member that takes part writes its
  * number down first, so that two rebuilds never have the same.
  */
-import { parseTopicConfig } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type {
@@ -18,6 +17,7 @@ import type {
   PartitionMetadata,
   TopicMetadata,
 } from '../metadata.js';
+import { countedReplicas, replicasNeeded } from '../min-insync-replicas.js';
 import type { RebuildView } from './registry.js';
 
 /** Versions that one rebuild leaves for the commits before the next one. */
@@ -110,10 +110,13 @@ function lackingVoters(
     return `a majority of the brokers ${members.join(', ')}: ${absent.join(', ')} have not come`;
   }
   for (const topic of newest.topics.values()) {
-    const needed = replicasNeeded(topic);
-    for (const [partition, { replicas }] of topic.partitions.entries()) {
+    for (const [partition, metadata] of topic.partitions.entries()) {
+      const replicas = countedReplicas(metadata);
+      const needed = replicasNeeded(topic, metadata);
+      // A sole replica is not waited for: who leads depends on nobody else.
+      if (replicas.length === 1) continue;
       const present = replicas.filter((id) => voters.has(id) || givenUp.includes(id)).length;
-      if (present >= needed || replicas.length === 1) continue;
+      if (present >= needed) continue;
       const missing = replicas.filter((id) => absent.includes(id));
       return (
         `${needed} of the replicas ${replicas.join(', ')} of partition ${partition} of topic ` +
@@ -122,16 +125,6 @@ function lackingVoters(
     }
   }
   return undefined;
-}
-
-/**
- * So many replicas have one of every ISR that could acknowledge. A sole replica is not waited for: who
- * leads depends on nobody else.
- */
-function replicasNeeded({ configs, partitions }: TopicMetadata): number {
-  const replicationFactor = partitions[0]?.replicas.length ?? 1;
-  const minInsyncReplicas = parseTopicConfig(configs, replicationFactor)['min.insync.replicas'];
-  return Math.max(1, replicationFactor - minInsyncReplicas + 1);
 }
 
 /** What a rebuild begins with. */
@@ -159,7 +152,8 @@ function rebuiltTopic(
     const partitionEpoch = Math.max(...known.map((one) => one.partitionEpoch)) + 1;
     const isRunning = (id: number): boolean =>
       voters.has(id) && newest.brokers.get(id)?.brokerEpoch === voters.get(id)?.brokerEpoch;
-    const { leader: present, replicas, isr } = partition;
+    const { leader: present, isr } = partition;
+    const replicas = countedReplicas(partition);
     const isPresentRunning = present !== null && isRunning(present);
     if (isPresentRunning && replicas.every((id) => voters.has(id))) {
       return { ...partition, partitionEpoch };

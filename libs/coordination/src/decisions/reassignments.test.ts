@@ -1,0 +1,323 @@
+import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '#runtime/testing';
+import type { ClusterState } from '../cluster-state.js';
+import type { Decision } from '../coordination-store.js';
+import type { PartitionMetadata } from '../metadata.js';
+import {
+  brokerOf,
+  clusterOf,
+  decided,
+  partitionIn,
+  partitionOf,
+  topicOf,
+} from '../testing/cluster-fixture.js';
+import { brokerDied, electLeaders, electPreferredLeaders, electUncleanly } from './elections.js';
+import { proposeIsr } from './isr.js';
+import {
+  awaitedVersion,
+  proceedReassignments,
+  reassignReplicas,
+  replicaMoves,
+} from './reassignments.js';
+import { registerBroker, removeBroker } from './registration.js';
+import { alterTopic, confirmPartitions, deleteTopic } from './topics.js';
+
+const random = new SeededRandom(1);
+const TOPIC = { topic: 'events', partition: 0 };
+const FROM = [0, 1, 2];
+const TO = [3, 4, 5];
+const ALL = [...FROM, ...TO];
+
+function stateOf(
+  partition: Partial<PartitionMetadata> = {},
+  { dead = [] as number[], configs = {} } = {},
+): ClusterState {
+  const brokers = ALL.map((id) => brokerOf(id, { alive: !dead.includes(id) }));
+  return clusterOf(brokers, [topicOf('events', [partitionOf(partition)], configs)]);
+}
+
+const asked =
+  (replicas: readonly number[]): Decision =>
+  (state) =>
+    reassignReplicas(state, { ...TOPIC, replicas });
+
+/** Everybody has everything on disk. */
+const proceeded: Decision = (state) => proceedReassignments(state, state.version, random);
+
+/** Joins the ISR, as its leader sees it. */
+const joined =
+  (...ids: readonly number[]): Decision =>
+  (state) => {
+    const { leader, leaderEpoch, partitionEpoch, isr } = partitionIn(state, 'events');
+    const members = [...isr, ...ids].map((id) => {
+      return { id, brokerEpoch: state.brokers.get(id)?.brokerEpoch ?? null };
+    });
+    const proposal = { ...TOPIC, topicId: 'id-of-events', leaderEpoch, partitionEpoch };
+    return proposeIsr(state, leader ?? -1, [{ ...proposal, isr: members }]);
+  };
+
+const died =
+  (id: number): Decision =>
+  (state) =>
+    brokerDied(state, { id, brokerEpoch: state.brokers.get(id)?.brokerEpoch ?? 0 }, random);
+
+const returnedEmpty =
+  (id: number): Decision =>
+  (state) => {
+    const disk = { id, dataDirUuid: 'a new disk', url: null, clusterUrl: null, rack: null };
+    const { brokerEpoch = 0 } = state.brokers.get(id) ?? {};
+    return registerBroker(state, { ...disk, expiredBrokerEpoch: brokerEpoch }, random);
+  };
+
+function after(state: ClusterState, ...decisions: readonly Decision[]): PartitionMetadata {
+  return partitionIn(decisions.reduce(decided, state), 'events');
+}
+
+function stateAfter(state: ClusterState, ...decisions: readonly Decision[]): ClusterState {
+  return decisions.reduce(decided, state);
+}
+
+describe('a partition that moves', () => {
+  it('is asked for in a commit that leaves replicas, leader and ISR alone', () => {
+    const before = stateOf();
+    expect(after(before, asked(TO))).toEqual({
+      ...partitionIn(before, 'events'),
+      partitionEpoch: 11,
+      reassignment: { from: FROM, to: TO, version: 101 },
+    });
+  });
+
+  it('gets its new replicas beside the old ones once a majority has the request on disk', () => {
+    const state = stateAfter(stateOf(), asked(TO));
+    expect(proceedReassignments(state, 100, random)).toEqual([]);
+    const partition = after(state, (now) => proceedReassignments(now, 101, random));
+    expect(partition).toMatchObject({ replicas: ALL, isr: FROM, leader: 0, leaderEpoch: 5 });
+  });
+
+  it('waits until all new replicas are in sync', () => {
+    const state = stateAfter(stateOf(), asked(TO), proceeded, joined(3, 4));
+    expect(proceeded(state)).toEqual([]);
+  });
+
+  it('then has them alone, in an epoch that tells of it, led by the first of them', () => {
+    const partition = after(stateOf(), asked(TO), proceeded, joined(...TO), proceeded);
+    expect(partition).toMatchObject({ replicas: TO, isr: TO, leader: 3, leaderEpoch: 6 });
+    expect(partition.reassignment).toBeUndefined();
+    expect(partition.electionId).not.toBe('before');
+  });
+
+  it('keeps its leader where that stays, in another epoch all the same', () => {
+    const partition = after(stateOf(), asked([3, 0]), proceeded, joined(3), proceeded);
+    expect(partition).toMatchObject({ replicas: [3, 0], isr: [3, 0], leader: 0, leaderEpoch: 6 });
+  });
+
+  it('moves though none of those who leave is in sync', () => {
+    const state = stateOf({ isr: [0] });
+    const partition = after(state, asked([0, 3, 4]), proceeded, joined(3, 4), proceeded);
+    expect(partition).toMatchObject({ replicas: [0, 3, 4], isr: [0, 3, 4], leader: 0 });
+  });
+
+  it('may end with more replicas, or with fewer', () => {
+    const sole = stateOf({ replicas: [0] });
+    expect(after(sole, asked([1, 0]), proceeded, joined(1), proceeded)).toMatchObject({
+      replicas: [1, 0],
+      isr: [1, 0],
+    });
+    expect(after(stateOf(), asked([2]), proceeded)).toMatchObject({
+      replicas: [2],
+      isr: [2],
+      leader: 2,
+      leaderEpoch: 6,
+    });
+  });
+
+  it('is asked for once: the same again wants nothing, nor do the replicas that it has', () => {
+    expect(asked(FROM)(stateOf())).toEqual([]);
+    const state = stateAfter(stateOf(), asked(TO), proceeded);
+    expect(asked(TO)(state)).toEqual([]);
+  });
+
+  it('counts as asked for with the later version when it is asked for again', () => {
+    const state = stateAfter(stateOf(), asked(TO), asked(FROM), asked(TO));
+    expect(proceedReassignments(state, 101, random)).toEqual([]);
+    expect(awaitedVersion(state)).toBe(103);
+  });
+
+  it('says what is added and what is removed', () => {
+    const state = stateAfter(stateOf(), asked([2, 3]));
+    const moves = { adding: [3], removing: [0, 1] };
+    expect(replicaMoves(partitionIn(state, 'events'))).toEqual(moves);
+    expect(replicaMoves(after(state, proceeded))).toEqual(moves);
+    expect(replicaMoves(partitionOf())).toBeUndefined();
+  });
+});
+
+describe('a move that is taken back', () => {
+  it('ends at once while nothing was added', () => {
+    const partition = after(stateOf(), asked(TO), asked(FROM));
+    expect(partition).toEqual({ ...partitionOf(), partitionEpoch: 12 });
+  });
+
+  it('gives back what it had, in another epoch, when that is journaled', () => {
+    const moving = stateAfter(stateOf(), asked(TO), proceeded, joined(3));
+    const back = stateAfter(moving, asked(FROM));
+    expect(partitionIn(back, 'events').replicas).toEqual(ALL);
+    expect(proceedReassignments(back, back.version - 1, random)).toEqual([]);
+    expect(after(back, proceeded)).toMatchObject({ replicas: FROM, isr: FROM, leaderEpoch: 6 });
+  });
+
+  it('does not wait for an old replica that is behind, but for min.insync.replicas', () => {
+    const moving = stateAfter(stateOf({ isr: [0, 1] }), asked(TO), proceeded, asked(FROM));
+    expect(after(moving, proceeded)).toMatchObject({ replicas: FROM, isr: [0, 1] });
+    const alone = stateAfter(stateOf({ isr: [0] }), asked(TO), proceeded, asked(FROM));
+    expect(proceeded(alone)).toEqual([]);
+  });
+
+  it('may go elsewhere instead: replicas that were added stay until the end', () => {
+    const moving = stateAfter(stateOf(), asked([3, 4]), proceeded, joined(3), asked([0, 5]));
+    const next = stateAfter(moving, proceeded);
+    expect(partitionIn(next, 'events')).toMatchObject({ replicas: [0, 1, 2, 3, 4, 5] });
+    expect(partitionIn(next, 'events').reassignment).toMatchObject({ from: FROM, to: [0, 5] });
+    expect(after(next, joined(5), proceeded)).toMatchObject({ replicas: [0, 5], isr: [0, 5] });
+  });
+});
+
+describe('a request that cannot be', () => {
+  it.each([
+    ['no replicas', [], {}, 'INVALID_REQUEST'],
+    ['an unknown broker', [0, 9], {}, 'INVALID_REQUEST'],
+    ['a broker twice', [0, 0], {}, 'INVALID_REQUEST'],
+    ['too few', [0], { 'min.insync.replicas': '2' }, 'INVALID_REPLICATION_FACTOR'],
+  ])('is refused: %s', (_, replicas, configs, code) => {
+    expect(() => asked(replicas)(stateOf({}, { configs }))).toThrow(
+      expect.objectContaining({ code }),
+    );
+  });
+
+  it('is refused where a broker is dead that has nothing yet', () => {
+    const state = stateOf({ isr: [0, 1] }, { dead: [2, 3] });
+    const refusal = expect.objectContaining({ code: 'BROKER_NOT_AVAILABLE' });
+    expect(() => asked([0, 3])(state)).toThrow(refusal);
+    expect(asked([0, 2])(state)).toHaveLength(1);
+  });
+
+  it('is refused for what there is not', () => {
+    const refusal = expect.objectContaining({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    const none = { topic: 'events', partition: 7, replicas: TO };
+    expect(() => reassignReplicas(stateOf(), none)).toThrow(refusal);
+    expect(() => reassignReplicas(stateOf(), { ...none, topic: 'nothing' })).toThrow(refusal);
+  });
+});
+
+/** Each phase of a move of partition 0, with all that came before. */
+const PHASES: readonly (readonly [name: string, state: ClusterState])[] = [
+  ['asked for', stateAfter(stateOf(), asked(TO))],
+  ['copying', stateAfter(stateOf(), asked(TO), proceeded)],
+  ['partly in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(3))],
+  ['wholly in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(...TO))],
+];
+
+/** What may happen meanwhile. */
+const EVENTS: readonly (readonly [name: string, happens: Decision])[] = [
+  ['the leader dies', died(0)],
+  ['a follower dies', died(1)],
+  ['a target dies', died(3)],
+  ['the leader returns with an empty disk', returnedEmpty(0)],
+  ['a target returns with an empty disk', returnedEmpty(4)],
+  ['leaders are balanced', (state) => electPreferredLeaders(state, undefined, random)],
+  ['leaders are elected', (state) => electLeaders(state, random)],
+  ['partitions are added', (state) => altered(state, [[0, 1, 2]])],
+  ['configs change', (state) => altered(state, [])],
+  ['its log is made', (state) => confirmPartitions(state, 'events', 'id-of-events', [0])],
+  ['it is asked for elsewhere', asked([1, 3])],
+  ['it is taken back', asked(FROM)],
+  ['others proceed', proceeded],
+];
+
+function altered(state: ClusterState, addedAssignment: readonly (readonly number[])[]) {
+  const change = { name: 'events', topicId: 'id-of-events', configs: {}, addedAssignment };
+  return alterTopic(state, change, random);
+}
+
+describe('whatever happens in whatever phase', () => {
+  const cases = PHASES.flatMap(([phase, state]) =>
+    EVENTS.map(([event, happens]) => [phase, event, state, happens] as const),
+  );
+
+  it.each(cases)('%s, and %s: the rules hold, and it ends', (_phase, _event, before, happens) => {
+    let state = before;
+    const step = (decide: Decision): void => {
+      const next = decided(state, decide);
+      assertStep(partitionIn(state, 'events'), partitionIn(next, 'events'));
+      state = next;
+    };
+    step(happens);
+    const moving = partitionIn(state, 'events');
+    const target = moving.reassignment?.to ?? moving.replicas;
+    for (const id of ALL) {
+      if (state.brokers.get(id)?.alive !== true) step(returnedWithItsDisk(id));
+    }
+    for (let round = 0; round < 4; round += 1) {
+      step((now) => electLeaders(now, random));
+      step(proceeded);
+      const { replicas, isr } = partitionIn(state, 'events');
+      const behind = replicas.filter((id) => !isr.includes(id));
+      if (behind.length > 0) step(joined(...behind));
+    }
+    const partition = partitionIn(state, 'events');
+    expect(partition.reassignment).toBeUndefined();
+    expect(partition.replicas).toEqual(target);
+    expect(partition.isr).toEqual(target);
+    expect(target).toContain(partition.leader);
+  });
+
+  it.each(PHASES)('%s, and its topic is deleted: nothing is left of it', (_, before) => {
+    const state = decided(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
+    expect(state.topics.size).toBe(0);
+    expect(proceeded(state)).toEqual([]);
+    expect(awaitedVersion(state)).toBeUndefined();
+  });
+
+  it.each(PHASES)('%s: a broker that is to keep it cannot be taken out', (_, before) => {
+    const state = decided(before, died(5));
+    expect(() => removeBroker(state, 5)).toThrow(
+      expect.objectContaining({ code: 'POLICY_VIOLATION' }),
+    );
+  });
+
+  it('all in sync but those who are to keep it die: an operator may have it led, and it ends', () => {
+    const dead = [...FROM.map(died), died(4), died(5)];
+    const start = stateAfter(stateOf({ isr: [0] }), asked(TO), proceeded, ...dead);
+    expect(partitionIn(start, 'events')).toMatchObject({ leader: null, isr: [0] });
+    const led = decided(start, (now) => electUncleanly(now, { ...TOPIC, replica: 3 }, random));
+    const partition = after(
+      led,
+      returnedWithItsDisk(4),
+      returnedWithItsDisk(5),
+      joined(4, 5),
+      proceeded,
+    );
+    expect(partition).toMatchObject({ replicas: TO, isr: [3, 4, 5], leader: 3 });
+  });
+});
+
+function returnedWithItsDisk(id: number): Decision {
+  return (state) => {
+    const { dataDirUuid = '' } = state.brokers.get(id) ?? {};
+    const registrant = { id, url: null, clusterUrl: null, rack: null, dataDirUuid };
+    return registerBroker(state, registrant, random);
+  };
+}
+
+/** Replicas leave with a new epoch alone; who leads was in sync, and is a replica. */
+function assertStep(before: PartitionMetadata, now: PartitionMetadata): void {
+  if (now === before) return;
+  const isElection = now.leaderEpoch > before.leaderEpoch;
+  const hasLost = before.replicas.some((id) => !now.replicas.includes(id));
+  if (hasLost) expect(isElection).toBe(true);
+  expect(now.replicas).toEqual(expect.arrayContaining([...now.isr]));
+  expect(now.isr.length).toBeGreaterThan(0);
+  if (now.leader === null) return;
+  expect(now.isr).toContain(now.leader);
+  if (isElection) expect(before.isr).toContain(now.leader);
+}

@@ -1,0 +1,184 @@
+/**
+ * Decisions about which brokers keep a partition: it moves in three commits, and nothing acknowledged
+ * rests on a step that a rebuild of the registry could miss (replication-safety, M8).
+ *
+ * 1. Asked for: the partition names who is to keep it. Replicas, leader and ISR stay; a rebuild waits for
+ *    enough of those who keep it and of those who are to keep it together.
+ * 2. Once a majority of the brokers has that on disk, those who are to keep it become replicas, beside
+ *    those who do. They copy, and join the ISR as any other.
+ * 3. Once all who are to keep it are in sync they are the replicas, in a new leader epoch. Replicas leave
+ *    a partition only so: whoever fetches in that epoch has their leaving on disk, so that nothing is
+ *    acknowledged without them that a rebuild could ask of them.
+ *
+ * Versions are given once, so that the version of the first commit tells which request it was that the
+ * majority knows of, whatever came in between.
+ */
+import { type Fault, ProtocolError, type TopicPartition } from '#protocol';
+import type { Random } from '#runtime';
+import type { ClusterState } from '../cluster-state.js';
+import type { MetadataChange, PartitionMetadata, TopicMetadata } from '../metadata.js';
+import { configuredMinInsync, countedReplicas } from '../min-insync-replicas.js';
+import { aliveIn, changePartitions, elected } from './partition-changes.js';
+
+export interface ReassignmentRequest extends TopicPartition {
+  /** Who is to keep the partition, the preferred leader first. */
+  readonly replicas: readonly number[];
+}
+
+/**
+ * Asks for other replicas, in place of what was asked for before. Those that it had when it began to move
+ * take it back: it is given up then. Nothing when the partition has these replicas, or moves to them.
+ * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; INVALID_REQUEST for replicas that cannot be;
+ *   INVALID_REPLICATION_FACTOR for fewer than the topic's min.insync.replicas; BROKER_NOT_AVAILABLE when
+ *   one that has no replica yet is not alive
+ */
+export function reassignReplicas(
+  state: ClusterState,
+  request: ReassignmentRequest,
+): MetadataChange[] {
+  const { topic: name, partition: number, replicas: to } = request;
+  const topic = state.topics.get(name);
+  const partition = topic?.partitions[number];
+  if (topic === undefined || partition === undefined) {
+    const detail = `There is no partition ${number} of topic "${name}".`;
+    throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail);
+  }
+  assertReplicas(state, topic, request);
+  const { reassignment, replicas, ...others } = partition;
+  if (isSameList(reassignment?.to ?? replicas, to)) return [];
+  assertAlive(state, partition, to);
+  const from = reassignment?.from ?? replicas;
+  const isBack = isSameList(to, replicas);
+  const after: PartitionMetadata = {
+    ...others,
+    replicas,
+    partitionEpoch: partition.partitionEpoch + 1,
+    ...(isBack ? {} : { reassignment: { from, to, version: state.version + 1 } }),
+  };
+  const change = { partition: number, state: after };
+  return [{ kind: 'partitions', topic: name, topicId: topic.id, partitions: [change] }];
+}
+
+/**
+ * Takes every partition that moves one step further, where that may be done now.
+ * @param journaledVersion a version that a majority of the brokers is known to have on disk
+ */
+export function proceedReassignments(
+  state: ClusterState,
+  journaledVersion: number,
+  random: Random,
+): MetadataChange[] {
+  const isAlive = aliveIn(state);
+  return changePartitions(state, (partition, topic) => {
+    const { reassignment, replicas } = partition;
+    if (reassignment === undefined || reassignment.version > journaledVersion) return partition;
+    const counted = countedReplicas(partition);
+    if (counted.length > replicas.length) {
+      return { ...partition, replicas: counted, partitionEpoch: partition.partitionEpoch + 1 };
+    }
+    return finished(partition, topic, isAlive, random);
+  });
+}
+
+/** The newest version that something waits for to be journaled; undefined: nothing waits. */
+export function awaitedVersion({ topics }: ClusterState): number | undefined {
+  let version = -1;
+  for (const { minInsyncHold, partitions } of topics.values()) {
+    version = Math.max(version, minInsyncHold?.version ?? -1);
+    for (const { reassignment } of partitions) {
+      version = Math.max(version, reassignment?.version ?? -1);
+    }
+  }
+  return version < 0 ? undefined : version;
+}
+
+/** Who is to keep a partition and did not, and who keeps it and is not to. */
+export interface ReplicaMoves {
+  readonly adding: readonly number[];
+  readonly removing: readonly number[];
+}
+
+/** Undefined while the partition does not move. */
+export function replicaMoves({
+  replicas,
+  reassignment,
+}: PartitionMetadata): ReplicaMoves | undefined {
+  if (reassignment === undefined) return undefined;
+  const { from, to } = reassignment;
+  return {
+    adding: to.filter((id) => !from.includes(id)),
+    removing: replicas.filter((id) => !to.includes(id)),
+  };
+}
+
+/** The partition with its new replicas alone; the same one while they cannot be. */
+function finished(
+  partition: PartitionMetadata,
+  topic: TopicMetadata,
+  isAlive: (id: number) => boolean,
+  random: Random,
+): PartitionMetadata {
+  const { reassignment, ...others } = partition;
+  if (reassignment === undefined) return partition;
+  const { from, to } = reassignment;
+  const isr = to.filter((id) => partition.isr.includes(id));
+  // Whoever takes a move back is not kept waiting for a replica that was behind before.
+  const needed = isSameSet(from, to) ? configuredMinInsync(topic, to.length) : to.length;
+  if (isr.length < needed) return partition;
+  const { leader: present } = partition;
+  const stays = present !== null && isr.includes(present);
+  const leader = stays ? present : isr.find(isAlive);
+  if (leader === undefined) return partition;
+  return elected({ ...others, replicas: to, isr }, leader, random);
+}
+
+function assertReplicas(
+  { brokers }: ClusterState,
+  topic: TopicMetadata,
+  { replicas }: ReassignmentRequest,
+): void {
+  const faults: Fault[] = [];
+  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
+  if (replicas.length === 0) fault('/replicas', 'a partition has at least one replica');
+  for (const [at, id] of replicas.entries()) {
+    if (!brokers.has(id)) fault(`/replicas/${at}`, `the cluster has no broker ${id}`);
+    if (replicas.indexOf(id) < at) fault(`/replicas/${at}`, `broker ${id} is named twice`);
+  }
+  if (faults.length > 0) throw faulty('INVALID_REQUEST', faults);
+  const required = configuredMinInsync(topic, replicas.length);
+  if (replicas.length >= required) return;
+  const detail = `the topic's min.insync.replicas is ${required}, more than ${replicas.length}`;
+  throw faulty('INVALID_REPLICATION_FACTOR', [{ pointer: '/replicas', detail }]);
+}
+
+/** What is to be copied to is there, or was before. */
+function assertAlive(
+  state: ClusterState,
+  { replicas, reassignment }: PartitionMetadata,
+  to: readonly number[],
+): void {
+  const isAlive = aliveIn(state);
+  const known = [...replicas, ...(reassignment?.to ?? [])];
+  const dead = to.filter((id) => !known.includes(id) && !isAlive(id));
+  if (dead.length === 0) return;
+  const which = dead.length === 1 ? `Broker ${dead[0]} is` : `Brokers ${dead.join(', ')} are`;
+  throw new ProtocolError(
+    'BROKER_NOT_AVAILABLE',
+    `${which} not alive: nothing can be copied there.`,
+  );
+}
+
+function faulty(
+  code: 'INVALID_REQUEST' | 'INVALID_REPLICATION_FACTOR',
+  faults: readonly Fault[],
+): ProtocolError {
+  return new ProtocolError(code, `${faults.map(({ detail }) => detail).join('; ')}.`, { faults });
+}
+
+function isSameList(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((id, at) => id === other[at]);
+}
+
+function isSameSet(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((id) => other.includes(id));
+}
