@@ -11,12 +11,16 @@ import { IsrProposer } from './isr-proposer.js';
 import type { IsrView } from './leadership.js';
 import type { ClusterMember, Partition } from './partition.js';
 import type { PeerHandlers, Peers } from './peers.js';
+import { ReassignmentThrottle } from './reassignment-throttle.js';
 import { decodeReplicaFetchRequest, encodeReplicaFetchAnswer } from './replica-fetch-codec.js';
 import { ReplicaFetcher } from './replica-fetcher.js';
 
 /** The cluster as replication needs it. */
 export interface ReplicationCluster {
-  readonly store: Pick<CoordinationStore, 'state' | 'journaledVersion' | 'update'>;
+  readonly store: Pick<
+    CoordinationStore,
+    'state' | 'journaledVersion' | 'update' | 'whenJournaled'
+  >;
   readonly peers: Peers;
   /** Of this process, as it is registered now. */
   readonly brokerEpoch: () => number;
@@ -31,6 +35,8 @@ export interface ReplicationSettings {
   /** Batches of one partition in an answer to a follower, and of all together. */
   readonly replicaFetchMaxBytes: number;
   readonly replicaFetchResponseMaxBytes: number;
+  /** What is fetched for replicas that a reassignment adds, at most; 0: no bound. */
+  readonly reassignmentBytesPerSecond: number;
 }
 
 export interface ClusterReplicationOptions extends ReplicationSettings {
@@ -56,6 +62,7 @@ export class ClusterReplication {
   readonly #options: ClusterReplicationOptions;
   readonly #sessions: FetchSessions;
   readonly #fetcher: ReplicaFetcher;
+  readonly #throttle: ReassignmentThrottle;
   readonly #proposer: IsrProposer;
   readonly #leaving = new Map<string, LackingReplica>();
   #isLeaving = false;
@@ -77,12 +84,20 @@ export class ClusterReplication {
         for (const led of options.partitions()) led.metadataJournaled(id, version);
       },
     });
-    this.#fetcher = new ReplicaFetcher({ ...options, ...cluster, journaledVersion });
+    this.#throttle = new ReassignmentThrottle(options.reassignmentBytesPerSecond, clock);
+    const reassignmentThrottle = this.#throttle;
+    const links = { ...options, ...cluster, journaledVersion, reassignmentThrottle };
+    this.#fetcher = new ReplicaFetcher(links);
     this.#proposer = new IsrProposer({ ...options, store });
     const onLogEnd = (written: Partition): void => this.#sessions.wake(written);
     this.member = { brokerId, clock, journaledVersion, onLogEnd };
     this.#checkedMs = clock.monotonicMs();
     this.#checkLater();
+  }
+
+  /** Bytes that were fetched for replicas that a reassignment adds. */
+  get reassignmentBytesTotal(): number {
+    return this.#throttle.bytesTotal;
   }
 
   /** The methods that other brokers call. */

@@ -3,16 +3,21 @@
  *
  * All brokers look at all leases all the time. When the controller's is silent for a lease, whoever
  * notices takes over; the controller declares brokers dead whose leases are silent, elects leaders where
- * there are none, and gives partitions back to their preferred leaders. Every decision is made on the
+ * there are none, moves partitions to other replicas step by step, and gives partitions back to their
+ * preferred leaders. Every decision is made on the
  * state that it is committed on, and holds only while this broker is the controller in its epoch.
  */
 import {
   asController,
+  awaitedVersion,
   brokerDied,
   type ControllerMetadata,
   type CoordinationStore,
   electLeaders,
   electPreferredLeaders,
+  inOrder,
+  proceedReassignments,
+  releaseMinInsyncHolds,
   takeOverController,
 } from '#coordination';
 import { RepeatedTask } from '#log';
@@ -22,11 +27,13 @@ import { LeaseWatch } from './lease-watch.js';
 /** Looks in the time of a lease: what a look adds to the time until a death is noticed. */
 const LOOKS_A_LEASE = 12;
 const LOOK_TIMEOUT_MS = 2000;
+/** How long a majority of the journals is waited for at once; the next look waits again. */
+const JOURNALED_WAIT_MS = 1000;
 /** Looks further apart than this part of a lease prove no silence. */
 const GAP_OF_A_LEASE = 0.5;
 
 interface ControllerOptions {
-  readonly store: CoordinationStore;
+  readonly store: Pick<CoordinationStore, 'state' | 'update' | 'whenJournaled' | 'leases'>;
   readonly brokerId: number;
   readonly leaseMs: number;
   /** How often partitions are given back to their preferred leaders; 0: never. */
@@ -43,6 +50,9 @@ export class Controller {
   readonly #looks: RepeatedTask;
   /** Of the state that was last found to need no election. */
   #electedVersion = -1;
+  /** Of the state in which nothing that waits for journals could go on. */
+  #proceededVersion = -1;
+  #proceeding: Promise<void> | undefined;
   #balancedMs: number;
 
   constructor(options: ControllerOptions) {
@@ -63,8 +73,9 @@ export class Controller {
   }
 
   /** Looks no more. */
-  stop(): Promise<void> {
-    return this.#looks.stop();
+  async stop(): Promise<void> {
+    await this.#looks.stop();
+    await this.#proceeding;
   }
 
   async #look(): Promise<void> {
@@ -96,6 +107,7 @@ export class Controller {
   async #decide(controller: ControllerMetadata): Promise<void> {
     await this.#declareDead(controller);
     await this.#electMissing(controller);
+    this.#maybeProceed(controller);
     await this.#balance(controller);
   }
 
@@ -117,6 +129,39 @@ export class Controller {
       asController(controller, (state) => electLeaders(state, random)),
     );
     this.#electedVersion = version;
+  }
+
+  /**
+   * What waits for the journals of a majority goes on when they have it: partitions that move, a lower
+   * min.insync.replicas. Beside the looks, which must not wait: what died may be what it waits for.
+   */
+  #maybeProceed(controller: ControllerMetadata): void {
+    const { state } = this.#options.store;
+    if (this.#proceeding !== undefined || state.version === this.#proceededVersion) return;
+    const awaited = awaitedVersion(state);
+    if (awaited === undefined) this.#proceededVersion = state.version;
+    else {
+      this.#proceeding = this.#proceed(controller, awaited).finally(() => {
+        this.#proceeding = undefined;
+      });
+    }
+  }
+
+  /** Never rejects. */
+  async #proceed(controller: ControllerMetadata, awaited: number): Promise<void> {
+    const { store, random, logger } = this.#options;
+    const proceed = inOrder(
+      (state) => releaseMinInsyncHolds(state, awaited),
+      (state) => proceedReassignments(state, awaited, random),
+    );
+    const { version } = store.state;
+    try {
+      await store.whenJournaled(awaited, JOURNALED_WAIT_MS);
+      const after = await store.update(asController(controller, proceed));
+      if (after.version === version) this.#proceededVersion = version;
+    } catch (error) {
+      logger.debug({ err: error, version: awaited }, 'what waits for journals could not go on yet');
+    }
   }
 
   async #balance(controller: ControllerMetadata): Promise<void> {

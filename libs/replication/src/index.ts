@@ -1,5 +1,6 @@
 export type { ReplicationCluster, ReplicationSettings } from './cluster-replication.js';
 export { Controller } from './controller.js';
+export type { ReplicaEnd } from './leadership.js';
 export { Membership } from './membership.js';
 export { Partition } from './partition.js';
 export {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger } from '#runtime';
 import { LeaderLink } from './leader-link.js';
 import type { PeerMessage, Peers } from './peers.js';
+import { ReassignmentThrottle } from './reassignment-throttle.js';
 import type {
   ReplicaFetchPosition,
   ReplicaFetchRequest,
@@ -132,6 +133,7 @@ async function linked() {
     replicaFetchWaitMaxMs: 500,
     replicaFetchMaxBytes: 1000,
     replicaFetchResponseMaxBytes: 1000,
+    reassignmentThrottle: new ReassignmentThrottle(0, cluster.clock),
   });
   link.follow(partition);
   await cluster.settle();

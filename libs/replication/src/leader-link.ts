@@ -3,8 +3,8 @@
  * what the leader answers into the logs, and tells where they stand.
  *
  * A partition is *told* when the leader has its position, *busy* while its log changes for an answer, and
- * *resting* after a fault. One that is slow to sync does not keep the others: their positions are told
- * with a request that takes over the wait.
+ * *resting* after a fault, or while it is throttled. One that is slow to sync does not keep the others:
+ * their positions are told with a request that takes over the wait.
  *
  * Everything that an answer changes is checked again when it is done: the partition may follow
  * another leader by then, and the log refuses what is of an election that is not the accepted one.
@@ -15,6 +15,7 @@ import { assert, type Logger, type Random, type Scheduler, type Timer } from '#r
 import { Backoff } from './backoff.js';
 import type { Partition } from './partition.js';
 import { type PeerMessage, type Peers, PeerUnreachableError } from './peers.js';
+import { isBeingAdded, type ReassignmentThrottle } from './reassignment-throttle.js';
 import { decodeReplicaFetchResponse, encodeReplicaFetchRequest } from './replica-fetch-codec.js';
 import { truncationOffset } from './replica-position.js';
 import type {
@@ -39,6 +40,8 @@ export interface LeaderLinkOptions {
   /** Bytes of batches of one partition in an answer, and of all together. */
   readonly replicaFetchMaxBytes: number;
   readonly replicaFetchResponseMaxBytes: number;
+  /** Of the replicas that a reassignment adds, over all links. */
+  readonly reassignmentThrottle: ReassignmentThrottle;
 }
 
 /** The later request takes over the wait of the earlier: more help nobody. */
@@ -142,9 +145,20 @@ export class LeaderLink {
   }
 
   #tellAnew(place: Place): void {
+    const throttledMs = this.#throttledMs(place);
+    if (throttledMs > 0) {
+      this.#restPlace(place, throttledMs);
+      return;
+    }
     place.state = 'untold';
     this.#untold.add(place);
     this.#askToSend();
+  }
+
+  /** How long a replica that a reassignment adds is to wait before it fetches. */
+  #throttledMs({ partition: { metadata } }: Place): number {
+    const { brokerId, reassignmentThrottle } = this.#options;
+    return isBeingAdded(metadata, brokerId) ? reassignmentThrottle.waitMs : 0;
   }
 
   /** All that changes in this turn of the event loop goes into one request. */
@@ -299,12 +313,19 @@ export class LeaderLink {
     } else {
       place.partition.leaderAnswered(result.highWatermark);
       const pieces = records === undefined ? [] : blobsOf(blobs, records);
+      this.#count(place, pieces);
       const isChange =
         records !== undefined || result.logStartOffset > place.partition.log.logStartOffset;
       if (isChange) {
         void this.#whileBusy(place, () => this.#append(place, result, pieces));
       }
     }
+  }
+
+  #count({ partition: { metadata } }: Place, pieces: readonly Buffer[]): void {
+    const { brokerId, reassignmentThrottle } = this.#options;
+    if (pieces.length === 0 || !isBeingAdded(metadata, brokerId)) return;
+    reassignmentThrottle.take(pieces.reduce((bytes, piece) => bytes + piece.length, 0));
   }
 
   #isFollowed({ partition, election }: Place): boolean {
@@ -387,9 +408,9 @@ export class LeaderLink {
     await log.truncateFullyAndStartAt(logStartOffset, election);
   }
 
-  #restPlace(place: Place): void {
+  #restPlace(place: Place, restMs = place.backoff.nextMs()): void {
     place.state = 'resting';
-    place.rest = this.#options.scheduler.after(place.backoff.nextMs(), () => {
+    place.rest = this.#options.scheduler.after(restMs, () => {
       assert(place.state === 'resting', 'a place rests until its time is over');
       this.#tellAnew(place);
     });

@@ -39,6 +39,12 @@ export interface IsrView {
   readonly seenMs: (id: number) => number | undefined;
 }
 
+/** How far the log of a replica reaches. */
+export interface ReplicaEnd {
+  readonly broker: number;
+  readonly logEndOffset: Offset;
+}
+
 interface Follower {
   readonly id: number;
   /** Undefined until it has fetched in this epoch. */
@@ -79,7 +85,9 @@ export class Leadership {
       if (id === brokerId) continue;
       const isInSync = metadata.isr.includes(id);
       this.#addFollower(id, isInSync ? nowMs : Number.NEGATIVE_INFINITY);
-      // A leader that was in sync before may be among them: others must know that it leads no more.
+      // A leader that was in sync before may be among them: others must know that it leads no more. Who
+      // is no replica any more has left with the beginning of this epoch, or before: whoever fetches
+      // in it knows.
       if (!isInSync) this.#unprovenRemovals.add(id);
     }
     this.#removalVersion = version;
@@ -134,6 +142,13 @@ export class Leadership {
       const isKept = metadata.replicas.includes(id) || this.#unprovenRemovals.has(id);
       if (!isKept) this.#followers.delete(id);
     }
+  }
+
+  /** Of those that have fetched in this epoch. */
+  followerEnds(): ReplicaEnd[] {
+    return [...this.#followers.values()].flatMap(({ id, position }) =>
+      position === undefined ? [] : [{ broker: id, logEndOffset: position.logEndOffset }],
+    );
   }
 
   /** Takes note of a follower's position. */

@@ -23,7 +23,14 @@ import {
   topicPartitionName,
 } from '#protocol';
 import { assert, type Clock, type Limiter, SerialQueue } from '#runtime';
-import { type FollowerPosition, type IsrView, Leadership, type WantedIsr } from './leadership.js';
+import {
+  type FollowerPosition,
+  type IsrView,
+  Leadership,
+  type ReplicaEnd,
+  type WantedIsr,
+} from './leadership.js';
+import { NO_CONTEXT } from './metadata-context.js';
 import { NotLeaderError } from './peers.js';
 
 /** What a partition needs to know of the cluster that its broker is a member of. */
@@ -43,6 +50,7 @@ export class Partition {
   /** For its manager: changes of this broker's part in it, one after the other. */
   readonly changes = new SerialQueue();
   #metadata: PartitionMetadata;
+  #context = NO_CONTEXT;
   #role: 'leader' | 'follower' | 'none' = 'none';
   /** Of the epoch at hand, where there are other brokers. */
   #leadership: Leadership | undefined;
@@ -51,6 +59,7 @@ export class Partition {
   /** Whether this follower has accepted the epoch, so that it may fetch in it. */
   #isEpochAccepted = false;
   #isClosed = false;
+  #isLeft = false;
   #commitWaiters: CommitWaiter[] = [];
   /** Who waits for `isCommittedEndKnown`, or for this broker not to lead any more. */
   #endWaiters: (() => void)[] = [];
@@ -146,11 +155,11 @@ export class Partition {
    *
    * Among other brokers it rejects where this replica took part in a later epoch, or in this one as
    * another process, and leads nothing then.
-   * @param version of the cluster's metadata in which `metadata` stands
    */
-  async becomeLeader(metadata: PartitionMetadata, version = 0): Promise<void> {
+  async becomeLeader(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
     this.#metadata = metadata;
+    this.#context = context;
     const { log } = this;
     const cluster = this.#cluster;
     if (cluster === undefined) {
@@ -171,6 +180,7 @@ export class Partition {
     if (this.#isClosed) return;
     const epochStartOffset = log.leaderEpochStart(metadata.leaderEpoch) ?? log.logEndOffset;
     const nowMs = cluster.clock.monotonicMs();
+    const { version } = context;
     const start = { version, epochStartOffset, nowMs };
     this.#leadership = new Leadership(cluster.brokerId, metadata, start);
     this.#role = 'leader';
@@ -182,9 +192,10 @@ export class Partition {
    * Follows the leader that `metadata` names, or nobody. From the call on nothing is appended for clients
    * and nothing is committed here; when it resolves the log is ready for the leader's batches.
    */
-  async becomeFollower(metadata: PartitionMetadata): Promise<void> {
+  async becomeFollower(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
     this.#metadata = metadata;
+    this.#context = context;
     this.#role = 'follower';
     this.#leadership = undefined;
     this.#leaderHighWatermark = undefined;
@@ -197,9 +208,11 @@ export class Partition {
   }
 
   /** Takes over a change that leaves leader and epoch as they are. */
-  updateMetadata(metadata: PartitionMetadata, version = 0): void {
+  updateMetadata(metadata: PartitionMetadata, context = NO_CONTEXT): void {
+    const isChange = metadata !== this.#metadata;
     this.#metadata = metadata;
-    this.#leadership?.update(metadata, version);
+    this.#context = context;
+    if (isChange) this.#leadership?.update(metadata, context.version);
     this.#leadershipMoved();
   }
 
@@ -216,7 +229,15 @@ export class Partition {
 
   /** Whether an append that asks for all in-sync replicas may begin. */
   hasEnoughReplicas(): boolean {
-    return this.inSyncCount >= this.log.config['min.insync.replicas'];
+    return this.inSyncCount >= this.minInsyncReplicas;
+  }
+
+  /**
+   * How many replicas must be in sync for a record to be committed: of the very metadata that the ISR is
+   * of, for what a rebuild waits for goes by both.
+   */
+  get minInsyncReplicas(): number {
+    return this.#context.minInsyncReplicas ?? this.log.config['min.insync.replicas'];
   }
 
   /** How many replicas are in sync for certain: an ISR that is proposed counts when it is smaller. */
@@ -261,6 +282,12 @@ export class Partition {
     const leadership = this.#leadership;
     leadership?.followerJournaled(brokerId, version);
     if (leadership?.hasUnprovenRemovals === true) this.#leadershipMoved();
+  }
+
+  /** How far each replica's log reaches, as far as this leader has heard of it in this epoch. */
+  replicaEnds(): ReplicaEnd[] {
+    const own = { broker: this.#cluster?.brokerId ?? 0, logEndOffset: this.log.logEndOffset };
+    return [own, ...(this.#leadership?.followerEnds() ?? [])];
   }
 
   /** Time in which this process stood still is no follower's lag. */
@@ -315,9 +342,19 @@ export class Partition {
     this.#onHighWatermark(this);
   }
 
+  /** Closes a partition that other brokers keep from now on: whoever asks for it is to ask them. */
+  leave(): void {
+    this.#isLeft = true;
+    this.close();
+  }
+
   /** @param outcome `unknown` for what was appended before */
   closedError(outcome: Outcome = 'failed'): ProtocolError {
     const { topic, partition } = this.topicPartition;
+    if (this.#isLeft) {
+      const moved = `Other brokers keep partition ${partition} of topic "${topic}" by now.`;
+      return new ProtocolError('LEADER_NOT_AVAILABLE', moved, { outcome });
+    }
     const detail = `Partition ${partition} of topic "${topic}" is not served any more.`;
     return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { outcome });
   }
@@ -373,10 +410,10 @@ export class Partition {
     const leadership = this.#leadership;
     const cluster = this.#cluster;
     if (leadership === undefined || cluster === undefined) return;
-    const { syncedEndOffset, config } = this.log;
+    const { syncedEndOffset } = this.log;
     const journaledVersion = cluster.journaledVersion();
     const own = { syncedEndOffset, journaledVersion };
-    const bound = leadership.highWatermarkBound(own, config['min.insync.replicas']);
+    const bound = leadership.highWatermarkBound(own, this.minInsyncReplicas);
     if (bound !== undefined) this.#maybeAdvanceHighWatermark(bound);
     if (this.#commitWaiters.length > 0 && !this.hasEnoughReplicas()) {
       this.#endCommitWaits(this.#tooFewReplicas());
@@ -419,7 +456,7 @@ export class Partition {
   }
 
   #tooFewReplicas(): ProtocolError {
-    const required = this.log.config['min.insync.replicas'];
+    const required = this.minInsyncReplicas;
     return new ProtocolError(
       'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
       `${this.inSyncCount} of the ${required} replicas that must be in sync are: ` +

@@ -5,7 +5,12 @@
  * `applyTopic` and `removeTopic` must not overlap with each other (their caller applies the metadata's
  * changes one after the other); everything else may overlap with everything.
  */
-import type { ClusterState, PartitionMetadata, TopicMetadata } from '#coordination';
+import {
+  minInsyncReplicas,
+  type PartitionMetadata,
+  type TopicMetadata,
+  topicReplicationFactor,
+} from '#coordination';
 import type { Log, LogManager, OffsetRange } from '#log';
 import {
   type LeaderEpoch,
@@ -16,20 +21,14 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import {
-  type Clock,
-  Limiter,
-  type Logger,
-  type Random,
-  type Scheduler,
-  type Timer,
-} from '#runtime';
+import { type Clock, Limiter, type Logger, type Random, type Scheduler } from '#runtime';
 import {
   ClusterReplication,
   type LackingReplica,
   type ReplicationCluster,
   type ReplicationSettings,
 } from './cluster-replication.js';
+import { committedEndKnown } from './committed-end.js';
 import { DelayedFetches, readNow } from './delayed-fetches.js';
 import {
   type FetchedBatches,
@@ -39,11 +38,11 @@ import {
   positionFault,
   readBatches,
 } from './fetch.js';
+import { LeftReplicas } from './left-replicas.js';
+import { contextOf, type MetadataContext } from './metadata-context.js';
 import { Partition } from './partition.js';
 import { NotLeaderError, type PeerHandlers } from './peers.js';
-
-/** How long a reader waits until a new leader knows where committed records end. */
-const COMMITTED_END_WAIT_MS = 2000;
+import { takeOver } from './take-over.js';
 
 /** Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its queue. */
 const OPENED_AT_ONCE = 16;
@@ -80,6 +79,7 @@ export class ReplicaManager {
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
   readonly #offline = new Map<string, OfflinePartition>();
   readonly #replication: ClusterReplication | undefined;
+  readonly #left: LeftReplicas | undefined;
   /** Replicas whose part in their partition could not be written down: tried again. */
   readonly #unsettled = new Set<Partition>();
 
@@ -97,13 +97,22 @@ export class ReplicaManager {
         partition: (topic, partition) => this.partition(topic, partition),
         partitions: () => this.partitions(),
         onState: (partition, state) => takeOver(partition, state),
-        onCheck: () => this.#settleAll(),
+        onCheck: () => {
+          this.#settleAll();
+          void this.#left?.removeProven();
+        },
       });
+    this.#left = cluster && new LeftReplicas({ ...options, ...cluster });
   }
 
   /** The methods that other brokers call for their replicas. */
   handlers(): PeerHandlers {
     return this.#replication?.handlers() ?? {};
+  }
+
+  /** Bytes that were fetched for replicas that a reassignment adds, since the start. */
+  get reassignmentBytesTotal(): number {
+    return this.#replication?.reassignmentBytesTotal ?? 0;
   }
 
   partition(topic: string, partition: number): Partition | undefined {
@@ -159,10 +168,11 @@ export class ReplicaManager {
   /**
    * Brings the partitions that this broker keeps of a topic to what its metadata says: opens or makes
    * logs, leads or follows in new epochs, takes over configs. A partition that cannot be opened is
-   * offline; the others are served. The log of one that is not kept here any more is set aside.
+   * offline; the others are served. The log of one that is not kept here any more goes once that is
+   * proven, that of an earlier topic of this name is set aside.
    */
   async applyTopic(topic: TopicMetadata): Promise<void> {
-    const config = parseTopicConfig(topic.configs, topic.partitions[0]?.replicas.length ?? 1);
+    const config = parseTopicConfig(topic.configs, topicReplicationFactor(topic));
     const served = this.#partitions.get(topic.name) ?? [];
     this.#partitions.set(topic.name, served);
     const numbers = topic.partitions.keys();
@@ -171,7 +181,7 @@ export class ReplicaManager {
         const metadata = topic.partitions[partition];
         if (metadata?.replicas.includes(this.#options.brokerId) === true) {
           await this.#applyPartition(topic, partition, metadata, config);
-        } else if (this.#replication !== undefined) await this.#setAside(topic, partition);
+        } else if (this.#left !== undefined) await this.#leave(topic, partition, this.#left);
       }
     };
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openNext));
@@ -228,7 +238,9 @@ export class ReplicaManager {
       const offset = log.logStartOffset;
       return { offset, timestamp: null, leaderEpoch: log.leaderEpochAt(offset) ?? leaderEpoch };
     }
-    if (!partition.isCommittedEndKnown) await this.#committedEndKnown(partition);
+    if (!partition.isCommittedEndKnown) {
+      await committedEndKnown(partition, this.#options.scheduler);
+    }
     const { highWatermark } = partition;
     if (at === 'latest') return { offset: highWatermark, timestamp: null, leaderEpoch };
     const found = await log.offsetForTimestamp(at.timestampMs, highWatermark);
@@ -269,6 +281,7 @@ export class ReplicaManager {
   /** Stops serving all partitions; their logs are the log manager's to close. */
   close(): void {
     this.#replication?.close();
+    this.#left?.close();
     this.delayedFetches.end();
     for (const partition of this.partitions()) partition.close();
     this.#partitions.clear();
@@ -297,10 +310,14 @@ export class ReplicaManager {
       const partition = this.partition(topic.name, number);
       if (partition !== undefined) {
         partition.log.updateConfig(config);
-        const isKnown = metadata === partition.metadata && !this.#unsettled.has(partition);
-        if (!isKnown) await this.#settle(partition, metadata);
+        const isKnown =
+          metadata === partition.metadata &&
+          partition.minInsyncReplicas === minInsyncReplicas(topic, metadata) &&
+          !this.#unsettled.has(partition);
+        if (!isKnown) await this.#settle(partition, topic);
         return;
       }
+      await this.#left?.keep(topicPartition);
       const log = await this.#openLog(topicPartition, topic.id, metadata, config);
       const member = this.#replication?.member;
       const onHighWatermark = (one: Partition): void => {
@@ -308,7 +325,7 @@ export class ReplicaManager {
         this.#replication?.wake(one);
       };
       const opened = new Partition(log, metadata, this.diskReads, onHighWatermark, member);
-      await this.#settle(opened, metadata);
+      await this.#settle(opened, topic);
       const served = this.#partitions.get(topic.name);
       if (served !== undefined) served[number] = opened;
       this.#offline.delete(topicPartitionName(topicPartition));
@@ -319,12 +336,14 @@ export class ReplicaManager {
   }
 
   /** Lets this broker lead or follow as the newest metadata says. */
-  async #settle(partition: Partition, told: PartitionMetadata): Promise<void> {
+  async #settle(partition: Partition, told: TopicMetadata): Promise<void> {
     await partition.changes.run(async () => {
-      const { metadata, version } = this.#newest(partition, told);
-      if (partition.isClosed || metadata.leaderEpoch < partition.leaderEpoch) return;
+      const newest = this.#newest(partition, told);
+      if (partition.isClosed || newest === undefined) return;
+      const { metadata, context } = newest;
+      if (metadata.leaderEpoch < partition.leaderEpoch) return;
       try {
-        await this.#takePart(partition, metadata, version);
+        await this.#takePart(partition, metadata, context);
         this.#unsettled.delete(partition);
       } catch (error) {
         // A disk that is full must not keep a partition from being read.
@@ -342,61 +361,56 @@ export class ReplicaManager {
   async #takePart(
     partition: Partition,
     metadata: PartitionMetadata,
-    version: number,
+    context: MetadataContext,
   ): Promise<void> {
     const isToLead = this.#replication === undefined || metadata.leader === this.#options.brokerId;
     const isNewEpoch =
       metadata.leaderEpoch > partition.leaderEpoch ||
       metadata.electionId !== partition.metadata.electionId;
     const isSettled = isToLead ? partition.isLeader : partition.mayFetch;
-    if (isSettled && !isNewEpoch) partition.updateMetadata(metadata, version);
-    else if (isToLead) await partition.becomeLeader(metadata, version);
-    else await partition.becomeFollower(metadata);
+    if (isSettled && !isNewEpoch) partition.updateMetadata(metadata, context);
+    else if (isToLead) await partition.becomeLeader(metadata, context);
+    else await partition.becomeFollower(metadata, context);
   }
 
-  /** Metadata may be newer than what is being applied; with the version in which it stands. */
+  /** Metadata may be newer than what is being applied; undefined when this broker keeps it no more. */
   #newest(
-    { topicPartition, topicId }: Partition,
-    told: PartitionMetadata,
-  ): { readonly metadata: PartitionMetadata; readonly version: number } {
+    { topicPartition: { topic: name, partition }, topicId }: Partition,
+    told: TopicMetadata,
+  ): { readonly metadata: PartitionMetadata; readonly context: MetadataContext } | undefined {
     const state = this.#options.cluster?.store.state;
-    const topic = state?.topics.get(topicPartition.topic);
-    const known = topic?.id === topicId ? topic.partitions[topicPartition.partition] : undefined;
-    return { metadata: known ?? told, version: state?.version ?? 0 };
+    const known = state?.topics.get(name);
+    const topic = known?.id === topicId ? known : told;
+    const metadata = topic.partitions[partition];
+    if (metadata?.replicas.includes(this.#options.brokerId) !== true) return undefined;
+    return { metadata, context: contextOf(topic, metadata, state?.version ?? 0) };
   }
 
   #settleAll(): void {
     for (const partition of this.#unsettled) {
       if (partition.isClosed) this.#unsettled.delete(partition);
-      else void this.#settle(partition, partition.metadata);
+      else void this.#settleAgain(partition);
     }
   }
 
-  /** A new leader learns with its followers' first fetches how far records are committed. */
-  async #committedEndKnown(partition: Partition): Promise<void> {
-    let timer: Timer | undefined;
-    const timeIsOver = new Promise<void>((resolve) => {
-      timer = this.#options.scheduler.after(COMMITTED_END_WAIT_MS, resolve);
-    });
-    await Promise.race([partition.whenCommittedEndKnown(), timeIsOver]);
-    timer?.cancel();
-    if (partition.isCommittedEndKnown) return;
-    if (!partition.isLeader) throw partition.notLeader();
-    throw new ProtocolError(
-      'LEADER_NOT_AVAILABLE',
-      'The leader does not know yet which records are committed.',
-      { retryAfterMs: 1000 },
-    );
+  async #settleAgain(partition: Partition): Promise<void> {
+    const { store } = this.#options.cluster ?? {};
+    const topic = store?.state.topics.get(partition.topicPartition.topic);
+    if (topic?.id === partition.topicId) await this.#settle(partition, topic);
   }
 
-  /** Stops serving a partition that this broker is not to keep, and sets its log aside. */
-  async #setAside(topic: TopicMetadata, number: number): Promise<void> {
+  /** Stops serving a partition that this broker is not to keep. */
+  async #leave(topic: TopicMetadata, number: number, left: LeftReplicas): Promise<void> {
     const topicPartition = { topic: topic.name, partition: number };
     const served = this.#partitions.get(topic.name);
-    served?.[number]?.close();
+    const partition = served?.[number];
     if (served !== undefined) served[number] = undefined;
     this.#offline.delete(topicPartitionName(topicPartition));
-    await this.#setLogAside(topicPartition);
+    if (partition?.topicId === topic.id) partition.leave();
+    else partition?.close();
+    const log = this.#options.logManager.log(topicPartition);
+    if (log?.topicId === topic.id) left.add(log);
+    else if (log !== undefined) await this.#setLogAside(topicPartition);
   }
 
   #stopServing(topic: string): void {
@@ -473,19 +487,8 @@ const REPLICATION_DEFAULTS: ReplicationSettings = {
   replicaFetchWaitMaxMs: 500,
   replicaFetchMaxBytes: 1024 * 1024,
   replicaFetchResponseMaxBytes: 10 * 1024 * 1024,
+  reassignmentBytesPerSecond: 0,
 };
-
-/** A leader takes over what the store answered before the change is told. */
-function takeOver(partition: Partition, state: ClusterState): void {
-  const { topicPartition, topicId, metadata, isLeader } = partition;
-  const topic = state.topics.get(topicPartition.topic);
-  const newest = topic?.id === topicId ? topic.partitions[topicPartition.partition] : undefined;
-  const isOfEpoch =
-    newest?.leaderEpoch === metadata.leaderEpoch && newest.electionId === metadata.electionId;
-  if (isLeader && isOfEpoch && newest.partitionEpoch > metadata.partitionEpoch) {
-    partition.updateMetadata(newest, state.version);
-  }
-}
 
 /** Whether a fetch that may wait need not: enough bytes, or no more would fit. */
 function isEnough(result: FetchedBatches, fetch: PartitionFetch): boolean {

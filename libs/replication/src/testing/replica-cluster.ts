@@ -439,6 +439,7 @@ export interface ReplicaClusterSettings {
   readonly replicaLagTimeMaxMs?: number;
   readonly replicaFetchMaxBytes?: number;
   readonly replicaFetchResponseMaxBytes?: number;
+  readonly reassignmentBytesPerSecond?: number;
 }
 
 function partitionOf(state: ClusterState): PartitionMetadata {

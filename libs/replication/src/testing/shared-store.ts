@@ -8,11 +8,14 @@ type Listener = (change: MetadataChange, state: ClusterState) => void;
  * nothing of what the others do, and cannot change anything.
  */
 export class StoreSight
-  implements Pick<CoordinationStore, 'state' | 'journaledVersion' | 'update' | 'onChange'>
+  implements
+    Pick<CoordinationStore, 'state' | 'journaledVersion' | 'update' | 'whenJournaled' | 'onChange'>
 {
   state: ClusterState;
   /** When set, what is on this broker's disk of the metadata. */
   journaledVersionMax = Number.POSITIVE_INFINITY;
+  /** When true, no majority has anything on disk, as far as this broker hears. */
+  isJournaledByFew = false;
   /** When true, changes are taken and their replies lost. */
   losesReplies = false;
   #isCut = false;
@@ -39,6 +42,11 @@ export class StoreSight
     const state = await this.store.update(decide);
     if (this.losesReplies) throw away('unknown');
     return state;
+  }
+
+  whenJournaled(version: number, timeoutMs: number): Promise<void> {
+    if (this.#isCut || this.isJournaledByFew) return Promise.reject(away('unknown'));
+    return this.store.whenJournaled(version, timeoutMs);
   }
 
   onChange(listener: Listener): () => void {

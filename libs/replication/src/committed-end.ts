@@ -1,0 +1,26 @@
+import { ProtocolError } from '#protocol';
+import type { Scheduler, Timer } from '#runtime';
+import type { Partition } from './partition.js';
+
+/** How long a reader waits until a new leader knows where committed records end. */
+const COMMITTED_END_WAIT_MS = 2000;
+
+/**
+ * A new leader learns with its followers' first fetches how far records are committed.
+ * @throws ProtocolError LEADER_NOT_AVAILABLE when it does not in time; NotLeaderError
+ */
+export async function committedEndKnown(partition: Partition, scheduler: Scheduler): Promise<void> {
+  let timer: Timer | undefined;
+  const timeIsOver = new Promise<void>((resolve) => {
+    timer = scheduler.after(COMMITTED_END_WAIT_MS, resolve);
+  });
+  await Promise.race([partition.whenCommittedEndKnown(), timeIsOver]);
+  timer?.cancel();
+  if (partition.isCommittedEndKnown) return;
+  if (!partition.isLeader) throw partition.notLeader();
+  throw new ProtocolError(
+    'LEADER_NOT_AVAILABLE',
+    'The leader does not know yet which records are committed.',
+    { retryAfterMs: 1000 },
+  );
+}
