@@ -23,6 +23,8 @@ export interface RunOptions extends ClusterOptions {
   readonly name: string;
   /** Configs of the topic; min.insync.replicas is 2 unless given. */
   readonly configs?: Readonly<Record<string, string | number>>;
+  /** On which brokers the partitions are; all are on all unless given. */
+  readonly replicaAssignment?: readonly (readonly number[])[];
 }
 
 /**
@@ -51,7 +53,10 @@ async function checkedRun(
   options: RunOptions,
   faults: (run: RunUnderLoad) => Promise<void>,
 ): Promise<CheckedHistory> {
-  await cluster.createTopic(TOPIC, PARTITIONS, { configs: options.configs ?? {} });
+  const { configs = {}, replicaAssignment } = options;
+  const replicationFactor = replicaAssignment?.[0]?.length ?? cluster.brokers.length;
+  const more = { configs, replicationFactor, replicaAssignment };
+  await cluster.createTopic(TOPIC, PARTITIONS, more);
   const load = new ClusterLoad({ cluster, history, topic: TOPIC, partitions: PARTITIONS });
   onTestFinished(() => {
     load.abandon();
@@ -91,12 +96,13 @@ async function evidence(cluster: ClusterProcesses, history: History): Promise<st
   return directory;
 }
 
-/** Stops all brokers, for what is in memory to be on disk, and compares their files. */
+/** Stops all brokers, for what is in memory to be on disk, and compares the files of the replicas. */
 async function expectSameLogs(cluster: ClusterProcesses): Promise<void> {
+  const { partitions } = await cluster.untilInSync(TOPIC);
   await Promise.all(cluster.running.map((broker) => broker.stop()));
-  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+  for (const { partition, replicas } of partitions) {
     const hashes = await Promise.all(
-      cluster.brokers.map((broker) => logHash(broker, TOPIC, partition)),
+      replicas.map((id) => logHash(cluster.broker(id), TOPIC, partition)),
     );
     expect(new Set(hashes).size, `${TOPIC}-${partition} on disk: ${hashes.join(' ')}`).toBe(1);
   }

@@ -16,6 +16,7 @@ import type {
 } from './local-broker-options.js';
 import { type GroupOffsets, LogBroker } from './log-broker.js';
 import type { PartitionAccess } from './partition-access.js';
+import { PartitionReplicas } from './partition-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import { ProducePath } from './produce-path.js';
 import { TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
@@ -70,7 +71,16 @@ export function assembleBroker(
   registry.onDeleted = () => offsets.removeStaleOffsets();
   const groups = variant.groupsOf(offsets, topics);
   const { brokerId, url, autoCreateTopics } = settings;
-  const parts = { store, registry, admin, partitions, producePath, groups, producerIds };
+  const parts = {
+    store,
+    registry,
+    admin,
+    replicas: new PartitionReplicas({ store, registry, admin, statusesOf }),
+    partitions,
+    producePath,
+    groups,
+    producerIds,
+  };
   const { reserve } = logManager;
   const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
     close({ logManager, store, replicas, registry, producePath, offsets }, handOver);

@@ -28,6 +28,16 @@ export interface Broker {
    * is lost.
    */
   electLeader(target: TopicPartition, election: ElectLeaderRequest): Promise<PartitionDescription>;
+  /**
+   * Has other brokers keep a partition: it is copied to those that do not yet, and moves once all of
+   * them are in sync. Resolves when that is sure to go on. The present replicas take a move back.
+   * @param replicas broker ids, the preferred leader first
+   */
+  reassignReplicas(
+    target: TopicPartition,
+    replicas: readonly number[],
+  ): Promise<PartitionDescription>;
+  describeReplicas(target: TopicPartition): Promise<PartitionReplicasDescription>;
   /** What a transport needs of a topic before it parses records for it; undefined when there is none. */
   topicLimits(topic: string): TopicLimits | undefined;
   /**
@@ -111,6 +121,27 @@ export interface PartitionDescription {
   readonly highWatermark: Offset | null;
   readonly logEndOffset: Offset | null;
   readonly sizeBytes: number | null;
+  /** While the partition moves: brokers that are to keep it, and those that are not to any more. */
+  readonly addingReplicas?: readonly number[];
+  readonly removingReplicas?: readonly number[];
+}
+
+/** Who keeps a partition, and how far each has it. */
+export interface PartitionReplicasDescription extends TopicPartition {
+  readonly leader: number | null;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly addingReplicas: readonly number[];
+  readonly removingReplicas: readonly number[];
+  readonly progress: readonly ReplicaProgress[];
+}
+
+/** How far a replica has its partition's records; null where its leader does not know. */
+export interface ReplicaProgress {
+  readonly broker: number;
+  readonly logEndOffset: Offset | null;
+  /** Records from there to the leader's log end. */
+  readonly lag: number | null;
 }
 
 export interface TopicChanged {

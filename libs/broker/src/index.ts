@@ -13,6 +13,7 @@ export type {
   OffsetSpec,
   OffsetToCommit,
   PartitionDescription,
+  PartitionReplicasDescription,
   ProducePart,
   ProduceRequest,
   ProduceResult,

@@ -1,5 +1,5 @@
 import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
-import type { ReplicaManager } from '#replication';
+import type { ReplicaEnd, ReplicaManager } from '#replication';
 
 /** Where a partition's log begins and ends on its leader. */
 export interface LeaderStatus extends TopicPartition {
@@ -7,12 +7,19 @@ export interface LeaderStatus extends TopicPartition {
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
   readonly sizeBytes: number;
+  /** How far the log of each replica reaches, where that was asked for. */
+  readonly replicas?: readonly ReplicaEnd[];
+}
+
+export interface StatusOptions {
+  readonly withReplicas?: boolean;
 }
 
 /** Of those partitions that this broker leads. */
 export function ledStatuses(
   replicas: ReplicaManager,
   partitions: readonly TopicPartition[],
+  { withReplicas = false }: StatusOptions = {},
 ): LeaderStatus[] {
   const statuses: LeaderStatus[] = [];
   for (const { topic, partition } of partitions) {
@@ -20,7 +27,8 @@ export function ledStatuses(
     if (led?.isLeader !== true) continue;
     const { logStartOffset, logEndOffset, sizeBytes } = led.log;
     const { highWatermark } = led;
-    statuses.push({ topic, partition, logStartOffset, highWatermark, logEndOffset, sizeBytes });
+    const status = { topic, partition, logStartOffset, highWatermark, logEndOffset, sizeBytes };
+    statuses.push(withReplicas ? { ...status, replicas: led.replicaEnds() } : status);
   }
   return statuses;
 }

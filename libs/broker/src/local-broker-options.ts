@@ -100,6 +100,8 @@ export interface ClusterStatus {
   readonly partitionsLed: number;
   /** Of those led here: with replicas out of sync. */
   readonly partitionsUnderReplicated: number;
+  /** Of those led here: that move to other replicas. */
+  readonly partitionsReassigning: number;
   /** In the whole cluster. */
   readonly partitionsWithoutLeader: number;
   readonly metadataVersion: number;
@@ -107,6 +109,8 @@ export interface ClusterStatus {
   readonly journaledVersion: number;
   /** Calls to leaders that were made again, since the start. */
   readonly leaderCallRetriesTotal: number;
+  /** Bytes fetched for replicas that a reassignment adds, since the start. */
+  readonly reassignmentBytesTotal: number;
 }
 
 /** One partition that this broker should serve. */

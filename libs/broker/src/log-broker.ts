@@ -21,6 +21,7 @@ import type {
   OffsetSpec,
   OffsetToCommit,
   PartitionDescription,
+  PartitionReplicasDescription,
   ProduceRequest,
   ProduceResult,
   ProducerIdentity,
@@ -29,6 +30,7 @@ import type {
   TopicLimits,
 } from './broker.js';
 import type { PartitionAccess } from './partition-access.js';
+import type { PartitionReplicas } from './partition-replicas.js';
 import type { ProducePath } from './produce-path.js';
 import { limitsOf } from './topic.js';
 import type { TopicAdmin } from './topic-admin.js';
@@ -39,6 +41,7 @@ export interface LogBrokerParts {
   readonly store: CoordinationStore;
   readonly registry: TopicRegistry;
   readonly admin: TopicAdmin;
+  readonly replicas: PartitionReplicas;
   readonly partitions: PartitionAccess;
   readonly producePath: ProducePath;
   readonly groups: GroupOffsets;
@@ -111,6 +114,17 @@ export class LogBroker implements Broker {
 
   electLeader(target: TopicPartition, election: ElectLeaderRequest): Promise<PartitionDescription> {
     return this.#parts.admin.electLeader(target, election);
+  }
+
+  reassignReplicas(
+    target: TopicPartition,
+    replicas: readonly number[],
+  ): Promise<PartitionDescription> {
+    return this.#parts.replicas.reassign(target, replicas);
+  }
+
+  describeReplicas(target: TopicPartition): Promise<PartitionReplicasDescription> {
+    return this.#parts.replicas.describe(target);
   }
 
   /** A topic that producing would make has the limits that it would be made with. */

@@ -62,7 +62,8 @@ async function openOn(
         deleteRecords: (target, beforeOffset) => replicas.deleteRecords(target, beforeOffset),
         giveUpLostRecords: (target, lost) => replicas.giveUpLostRecords(target, lost),
       },
-      statusesOf: (partitions) => Promise.resolve(byPartition(ledStatuses(replicas, partitions))),
+      statusesOf: (partitions, wanted) =>
+        Promise.resolve(byPartition(ledStatuses(replicas, partitions, wanted))),
       groupsOf: (offsets) => offsets,
     },
     settings,

@@ -12,9 +12,13 @@ import {
   deleteTopic,
   electPreferredLeaders,
   electUncleanly,
+  leastReplicationFactor,
   type MetadataChange,
   type PartitionMetadata,
+  releaseMinInsyncHolds,
+  replicaMoves,
   type TopicMetadata,
+  topicReplicationFactor,
 } from '#coordination';
 import {
   assertTopicName,
@@ -37,7 +41,7 @@ import type {
   PartitionDescription,
   TopicDescription,
 } from './broker.js';
-import type { LeaderStatus } from './leader-status.js';
+import type { LeaderStatus, StatusOptions } from './leader-status.js';
 import type { Topic } from './topic.js';
 import { type TopicRegistry, unknownTopic } from './topic-registry.js';
 import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
@@ -55,6 +59,7 @@ export interface TopicAdminOptions {
   /** Where the logs of partitions begin and end, by name, as far as their leaders answer. */
   readonly statusesOf: (
     partitions: readonly TopicPartition[],
+    wanted?: StatusOptions,
   ) => Promise<ReadonlyMap<string, LeaderStatus>>;
 }
 
@@ -143,9 +148,14 @@ export class TopicAdmin {
       );
     }
     await registry.settled();
-    const described = await this.#describeOne(registry.getOrThrow(name));
+    return this.describePartition({ topic: name, partition });
+  }
+
+  /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */
+  async describePartition({ topic, partition }: TopicPartition): Promise<PartitionDescription> {
+    const described = await this.#describeOne(this.#options.registry.getOrThrow(topic));
     const description = described.partitions[partition];
-    assert(description !== undefined, 'partitions only grow');
+    if (description === undefined) throw noPartition({ topic, partition });
     return description;
   }
 
@@ -160,7 +170,7 @@ export class TopicAdmin {
       return {
         name: topic.name,
         internal: topic.isInternal,
-        configs: effectiveConfigTexts(configs, replicationFactorOf(topic.metadata)),
+        configs: effectiveConfigTexts(configs, topicReplicationFactor(topic.metadata)),
         configSources: configSources(configs),
         partitions: metadata.map((partition, number) => {
           const name = topicPartitionName({ topic: topic.name, partition: number });
@@ -219,10 +229,22 @@ export class TopicAdmin {
       return this.#alteration(before, topic, change);
     });
     await store.whenJournaled(state.version, JOURNALED_WAIT_MS);
+    await this.#releaseHolds(state.version);
     await registry.settled();
     const altered = state.topics.get(name);
     if (altered !== undefined && this.#hasOffline(altered, present)) throw notOpened(name);
     return registry.getOrThrow(name);
+  }
+
+  /** From now on a lower min.insync.replicas counts. */
+  async #releaseHolds(journaledVersion: number): Promise<void> {
+    const { store } = this.#options;
+    try {
+      await store.update((known) => releaseMinInsyncHolds(known, journaledVersion));
+    } catch (error) {
+      // The change itself is made: the controller sees to the rest.
+      if (!(error instanceof ProtocolError)) throw error;
+    }
   }
 
   #alteration(
@@ -232,10 +254,11 @@ export class TopicAdmin {
   ): MetadataChange[] {
     const { random } = this.#options;
     const present = topic.partitions.length;
-    const replicationFactor = replicationFactorOf(topic);
+    const replicationFactor = topicReplicationFactor(topic);
     const wanted = change.partitions ?? present;
     assertGrows(present, wanted);
-    const configs = changedConfigs(topic.configs, change.configs ?? {}, replicationFactor);
+    const fewest = leastReplicationFactor(topic);
+    const configs = changedConfigs(topic.configs, change.configs ?? {}, fewest);
     this.#assertRoom(0, wanted - present);
     const addedAssignment = this.#place(state, wanted - present, replicationFactor);
     const altered = { name: topic.name, topicId: topic.id, configs, addedAssignment };
@@ -244,7 +267,9 @@ export class TopicAdmin {
 
   #place(state: ClusterState, count: number, replicationFactor: number): number[][] {
     const topics = [...state.topics.values()];
-    const present = topics.flatMap((topic) => topic.partitions.map(({ replicas }) => replicas));
+    const present = topics.flatMap((topic) =>
+      topic.partitions.map(({ replicas, reassignment }) => reassignment?.to ?? replicas),
+    );
     const brokers = [...state.brokers.values()];
     return placeReplicas({ brokers, count, replicationFactor, present }, this.#options.random);
   }
@@ -280,9 +305,11 @@ export class TopicAdmin {
 
   #describePartition(
     partition: number,
-    { leader, leaderEpoch, replicas, isr }: PartitionMetadata,
+    metadata: PartitionMetadata,
     status: LeaderStatus | undefined,
   ): PartitionDescription {
+    const { leader, leaderEpoch, replicas, isr } = metadata;
+    const moves = replicaMoves(metadata);
     // A leader here that cannot open its log is none.
     const isOffline = leader === this.#options.brokerId && status === undefined;
     return {
@@ -295,6 +322,9 @@ export class TopicAdmin {
       highWatermark: status?.highWatermark ?? null,
       logEndOffset: status?.logEndOffset ?? null,
       sizeBytes: status?.sizeBytes ?? null,
+      ...(moves === undefined
+        ? {}
+        : { addingReplicas: moves.adding, removingReplicas: moves.removing }),
     };
   }
 
@@ -362,11 +392,7 @@ function configSources(
   return Object.fromEntries(entries) as Record<TopicConfigKey, 'default' | 'topic'>;
 }
 
-function replicationFactorOf(metadata: TopicMetadata): number {
-  return metadata.partitions[0]?.replicas.length ?? 1;
-}
-
-function noPartition({ topic, partition }: TopicPartition): ProtocolError {
+export function noPartition({ topic, partition }: TopicPartition): ProtocolError {
   const detail = `There is no partition ${partition} of topic "${topic}".`;
   return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail);
 }

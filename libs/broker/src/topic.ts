@@ -1,4 +1,4 @@
-import type { TopicMetadata } from '#coordination';
+import { type TopicMetadata, topicReplicationFactor } from '#coordination';
 import { type PartitionQueue, RoundRobinPartitioner, StickyPartitioner } from '#producer';
 import { isInternalTopic, parseTopicConfig, type TopicConfig } from '#protocol';
 import type { Partition, ReplicaManager } from '#replication';
@@ -98,5 +98,5 @@ export function limitsOf(partitions: number, config: TopicConfig): TopicLimits {
 }
 
 function configOf(metadata: TopicMetadata): TopicConfig {
-  return parseTopicConfig(metadata.configs, metadata.partitions[0]?.replicas.length ?? 1);
+  return parseTopicConfig(metadata.configs, topicReplicationFactor(metadata));
 }

@@ -101,6 +101,14 @@ export const CLUSTER_SETTINGS = {
     sentence:
       "Kafka's `replica.fetch.response.max.bytes`: batches of all partitions that a follower's fetch takes at most.",
   }),
+  reassignmentBytesPerSecond: wholeNumber({
+    variable: 'SLUICE_REASSIGNMENT_BYTES_PER_SECOND',
+    byDefault: 50 * MIB,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    sentence:
+      'What a broker fetches at most for replicas that a reassignment adds, all together, so that records that are copied do not keep those that are produced. 0: no bound.',
+  }),
   replicaFetchers: wholeNumber({
     variable: 'SLUICE_REPLICA_FETCHERS',
     byDefault: 1,

@@ -7,18 +7,27 @@ import {
   Inject,
   Param,
   Post,
+  Put,
   Query,
 } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import type { Broker, ListedOffset, OffsetSpec, PartitionDescription } from '#broker';
+import type {
+  Broker,
+  ListedOffset,
+  OffsetSpec,
+  PartitionDescription,
+  PartitionReplicasDescription,
+} from '#broker';
 import {
   GivenUpRecordsDto,
   ListedOffsetDto,
   LogStartOffsetDto,
   PartitionDto,
+  PartitionReplicasDto,
 } from './dto/answers.dto.js';
 import { ElectLeaderDto } from './dto/elect-leader.dto.js';
 import { DeleteRecordsQuery, GiveUpLostRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
+import { ReassignReplicasDto } from './dto/reassign-replicas.dto.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { PartitionParam } from './partition-param.js';
 import { BROKER } from './tokens.js';
@@ -109,6 +118,50 @@ export class PartitionsController {
   ): Promise<PartitionDescription> {
     const election = replica === undefined ? { type } : { type, replica };
     return this.broker.electLeader({ topic, partition }, election);
+  }
+
+  @Get('replicas')
+  @ApiOperation({
+    operationId: 'describeReplicas',
+    summary: 'Show who holds a partition, and how far each has it',
+  })
+  @ApiOkResponse({ type: PartitionReplicasDto, description: 'The replicas.' })
+  @ApiErrors('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
+  describeReplicas(
+    @Param('topic') topic: string,
+    @PartitionParam() partition: number,
+  ): Promise<PartitionReplicasDescription> {
+    return this.broker.describeReplicas({ topic, partition });
+  }
+
+  @Put('replicas')
+  @ApiOperation({
+    operationId: 'reassignReplicas',
+    summary: 'Move a partition to other brokers',
+    description:
+      'Records are copied to the brokers that do not hold the partition yet, while it is read and ' +
+      'written as before; once all named are in sync they hold it, and the others remove it. The ' +
+      'answer says that the move has begun and goes on whatever fails; `GET` of the same path shows ' +
+      'how far it is. Other brokers take its place; those that held the partition before take it back.',
+  })
+  @ApiOkResponse({ type: PartitionDto, description: 'The partition as it is now.' })
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'INVALID_REPLICATION_FACTOR',
+    'TOPIC_AUTHORIZATION_FAILED',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'REQUEST_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+    'KAFKA_STORAGE_ERROR',
+  )
+  reassignReplicas(
+    @Param('topic') topic: string,
+    @PartitionParam() partition: number,
+    @Body() { replicas }: ReassignReplicasDto,
+  ): Promise<PartitionDescription> {
+    return this.broker.reassignReplicas({ topic, partition }, replicas);
   }
 
   @Get('offsets')

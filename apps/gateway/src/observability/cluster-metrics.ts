@@ -39,6 +39,11 @@ export const CLUSTER_GAUGES: readonly ClusterGauge[] = [
     read: (s) => s.partitionsUnderReplicated,
   },
   {
+    name: 'kafka_server_replicamanager_reassigningpartitions',
+    help: 'Partitions led here that move to other replicas.',
+    read: (s) => s.partitionsReassigning,
+  },
+  {
     name: 'sluice_cluster_redis_available',
     help: '1 while Redis can be asked; without it records flow, and nothing else can be changed.',
     read: (s) => Number(s.isStoreAvailable),

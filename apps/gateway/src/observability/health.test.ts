@@ -121,10 +121,12 @@ describe('readiness', () => {
       brokersAlive: 3,
       partitionsLed: 2,
       partitionsUnderReplicated: 0,
+      partitionsReassigning: 0,
       partitionsWithoutLeader: 0,
       metadataVersion: 9,
       journaledVersion: 9,
       leaderCallRetriesTotal: 0,
+      reassignmentBytesTotal: 0,
     };
     const checked = (cluster: ClusterStatus) => healthOn(SOUND_DISK, [SOUND], cluster).readiness();
     expect(checked(whole)).toMatchObject({

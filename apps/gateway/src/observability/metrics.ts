@@ -313,6 +313,11 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       read((s) => s.cluster?.leaderCallRetriesTotal ?? 0),
     );
     this.#readCounter(
+      'kafka_server_brokertopicmetrics_reassignmentbytesin_total',
+      'Bytes of batches fetched for replicas that a reassignment adds.',
+      read((s) => s.cluster?.reassignmentBytesTotal ?? 0),
+    );
+    this.#readCounter(
       'kafka_producer_producermetrics_buffer_exhausted_total',
       'Produce requests refused with BUFFER_EXHAUSTED.',
       read((s) => s.bufferExhaustedTotal),

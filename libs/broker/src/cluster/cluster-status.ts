@@ -1,10 +1,11 @@
 import type { CoordinationStore } from '#coordination';
-import type { Controller, Membership } from '#replication';
+import type { Controller, Membership, ReplicaManager } from '#replication';
 import type { ClusterStatus } from '../local-broker-options.js';
 import type { LeaderCalls } from './leader-calls.js';
 
 interface WatchedParts {
   readonly store: CoordinationStore;
+  readonly replicas: ReplicaManager;
   readonly brokerId: number;
   readonly membership: Membership;
   readonly controller: Controller;
@@ -13,17 +14,19 @@ interface WatchedParts {
 
 /** How the cluster stands, as this broker knows it. Walks all partitions. */
 export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
-  const { store, brokerId, membership, controller, leaders } = parts;
+  const { store, replicas: kept, brokerId, membership, controller, leaders } = parts;
   const { brokers, topics, version } = store.state;
   let led = 0;
   let underReplicated = 0;
+  let reassigning = 0;
   let withoutLeader = 0;
   for (const { partitions } of topics.values()) {
-    for (const { leader, replicas, isr } of partitions) {
+    for (const { leader, replicas, isr, reassignment } of partitions) {
       if (leader === null) withoutLeader += 1;
       if (leader !== brokerId) continue;
       led += 1;
       if (isr.length < replicas.length) underReplicated += 1;
+      if (reassignment !== undefined) reassigning += 1;
     }
   }
   return {
@@ -35,9 +38,11 @@ export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
     brokersAlive: [...brokers.values()].filter(({ alive }) => alive).length,
     partitionsLed: led,
     partitionsUnderReplicated: underReplicated,
+    partitionsReassigning: reassigning,
     partitionsWithoutLeader: withoutLeader,
     metadataVersion: version,
     journaledVersion: store.journaledVersion,
     leaderCallRetriesTotal: leaders.retriesTotal,
+    reassignmentBytesTotal: kept.reassignmentBytesTotal,
   };
 }

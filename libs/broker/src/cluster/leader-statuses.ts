@@ -2,7 +2,12 @@
 import type { CoordinationStore } from '#coordination';
 import type { TopicPartition } from '#protocol';
 import type { Peers, ReplicaManager } from '#replication';
-import { byPartition, type LeaderStatus, ledStatuses } from '../leader-status.js';
+import {
+  byPartition,
+  type LeaderStatus,
+  ledStatuses,
+  type StatusOptions,
+} from '../leader-status.js';
 
 /** A leader that does not answer in this time is left out: what is not known is null. */
 const ANSWER_MS = 1000;
@@ -22,8 +27,11 @@ export class LeaderStatuses {
   }
 
   /** By partition name; without those whose leaders do not answer, or that have none. */
-  async of(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, LeaderStatus>> {
-    const { store, brokerId } = this.#options;
+  async of(
+    partitions: readonly TopicPartition[],
+    options: StatusOptions = {},
+  ): Promise<ReadonlyMap<string, LeaderStatus>> {
+    const { store, brokerId, replicas } = this.#options;
     const byLeader = new Map<number, TopicPartition[]>();
     for (const target of partitions) {
       const topic = store.state.topics.get(target.topic);
@@ -35,14 +43,20 @@ export class LeaderStatuses {
     }
     const answers = await Promise.all(
       Array.from(byLeader, async ([leader, asked]) =>
-        leader === brokerId ? ledStatuses(this.#options.replicas, asked) : this.#ask(leader, asked),
+        leader === brokerId
+          ? ledStatuses(replicas, asked, options)
+          : this.#ask(leader, asked, options),
       ),
     );
     return byPartition(answers.flat());
   }
 
-  async #ask(leader: number, partitions: readonly TopicPartition[]): Promise<LeaderStatus[]> {
-    const message = { body: { partitions }, blobs: [] };
+  async #ask(
+    leader: number,
+    partitions: readonly TopicPartition[],
+    options: StatusOptions,
+  ): Promise<LeaderStatus[]> {
+    const message = { body: { partitions, ...options }, blobs: [] };
     try {
       const { peers } = this.#options;
       const answer = await peers.call(leader, 'partition-status', message, {

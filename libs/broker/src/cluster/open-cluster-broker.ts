@@ -41,6 +41,8 @@ export interface ClusterBrokerSettings extends LocalBrokerSettings {
   readonly replicaFetchWaitMaxMs: number;
   readonly replicaFetchMaxBytes: number;
   readonly replicaFetchResponseMaxBytes: number;
+  /** What is fetched for replicas that a reassignment adds, at most; 0, or left out: no bound. */
+  readonly reassignmentBytesPerSecond?: number;
   /** Fetches that a follower has under way to each other broker. */
   readonly replicaFetchers: number;
 }
@@ -131,7 +133,7 @@ async function openOn(
       replicas,
       writer,
       partitions,
-      statusesOf: (targets) => statuses.of(targets),
+      statusesOf: (targets, wanted) => statuses.of(targets, wanted),
       groupsOf: (kept, topics) =>
         new ClusterGroups({
           offsets: kept,
@@ -171,7 +173,7 @@ async function openOn(
     ...open,
     status: () => ({
       ...open.status(),
-      cluster: clusterStatusOf({ store, brokerId, membership, controller, leaders }),
+      cluster: clusterStatusOf({ store, replicas, brokerId, membership, controller, leaders }),
     }),
     announce: async () => {
       const url = settings.url();

@@ -6,7 +6,7 @@ import type { OffsetRange } from '#log';
 import type { Offset, TopicPartition } from '#protocol';
 import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#replication';
 import type { OffsetSpec, OffsetToCommit } from '../broker.js';
-import { ledStatuses } from '../leader-status.js';
+import { ledStatuses, type StatusOptions } from '../leader-status.js';
 import type { GroupOffsets } from '../log-broker.js';
 import type { LeaderAppend, LeaderAppends } from './leader-append.js';
 import { fetchAtLeader } from './leader-fetch.js';
@@ -51,8 +51,11 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
       },
     ),
     'partition-status': ({ body }) => {
-      const { partitions } = body as { readonly partitions: readonly TopicPartition[] };
-      return Promise.resolve(jsonMessage({ partitions: ledStatuses(replicas, partitions) }));
+      const { partitions, ...options } = body as StatusOptions & {
+        readonly partitions: readonly TopicPartition[];
+      };
+      const statuses = ledStatuses(replicas, partitions, options);
+      return Promise.resolve(jsonMessage({ partitions: statuses }));
     },
     'commit-offsets': async ({ body }) => {
       const { group, offsets } = body as { group: string; offsets: readonly OffsetToCommit[] };

@@ -1,5 +1,5 @@
 /** Shapes of answers, for the OpenAPI document; the broker's own types are what is answered. */
-import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { TOPIC_CONFIG_KEYS } from '#protocol';
 import { OffsetToCommitDto } from './commit-offsets.dto.js';
 
@@ -45,6 +45,57 @@ export class PartitionDto {
 
   @ApiProperty({ ...nullableOffset, description: 'Size on disk.' })
   readonly sizeBytes!: number | null;
+
+  @ApiPropertyOptional({
+    ...brokerIds,
+    description: 'While the partition moves: brokers that are to hold it and did not.',
+  })
+  readonly addingReplicas?: number[];
+
+  @ApiPropertyOptional({
+    ...brokerIds,
+    description: 'While the partition moves: brokers that are not to hold it any more.',
+  })
+  readonly removingReplicas?: number[];
+}
+
+@ApiSchema({ name: 'ReplicaProgress' })
+export class ReplicaProgressDto {
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly broker!: number;
+
+  @ApiProperty({ ...nullableOffset, description: 'null: its leader does not know.' })
+  readonly logEndOffset!: number | null;
+
+  @ApiProperty({ ...nullableOffset, description: "Records from there to the leader's log end." })
+  readonly lag!: number | null;
+}
+
+@ApiSchema({ name: 'PartitionReplicas' })
+export class PartitionReplicasDto {
+  @ApiProperty({ type: 'string' })
+  readonly topic!: string;
+
+  @ApiProperty({ type: 'integer', minimum: 0 })
+  readonly partition!: number;
+
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Broker id of the leader.' })
+  readonly leader!: number | null;
+
+  @ApiProperty({ ...brokerIds, description: 'Brokers that hold the partition.' })
+  readonly replicas!: number[];
+
+  @ApiProperty({ ...brokerIds, description: 'Replicas in sync.' })
+  readonly isr!: number[];
+
+  @ApiProperty({ ...brokerIds, description: 'Brokers that are to hold it and did not.' })
+  readonly addingReplicas!: number[];
+
+  @ApiProperty({ ...brokerIds, description: 'Brokers that are not to hold it any more.' })
+  readonly removingReplicas!: number[];
+
+  @ApiProperty({ type: [ReplicaProgressDto], description: 'How far each of them has it.' })
+  readonly progress!: ReplicaProgressDto[];
 }
 
 @ApiSchema({ name: 'Topic' })

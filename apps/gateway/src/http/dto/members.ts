@@ -37,9 +37,23 @@ export function IsListOfObjects(message: string): PropertyDecorator {
   });
 }
 
+/** A list of broker ids. */
+export function IsBrokerIds(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isBrokerIds',
+    validator: {
+      validate: (value: unknown) => Array.isArray(value) && value.every(isBrokerId),
+      defaultMessage: () => 'must be a list of broker ids',
+    },
+  });
+}
+
+function isBrokerId(id: unknown): boolean {
+  return Number.isSafeInteger(id) && (id as number) >= 0;
+}
+
 /** A list that has a list of broker ids for each partition. */
 export function IsReplicaAssignment(): PropertyDecorator {
-  const isBrokerId = (id: unknown): boolean => Number.isSafeInteger(id) && (id as number) >= 0;
   return ValidateBy({
     name: 'isReplicaAssignment',
     validator: {
