@@ -1,4 +1,5 @@
 import url = require('node:url');
+import v8 = require('node:v8');
 
 /**
  * The process's entry, `node dist/apps/gateway/main.js`.
@@ -10,6 +11,13 @@ import url = require('node:url');
  */
 process.env['UV_THREADPOOL_SIZE'] =
   process.env['SLUICE_IO_THREADS'] ?? process.env['UV_THREADPOOL_SIZE'] ?? '32';
+
+/**
+ * How far the heap may grow between two whole collections, in percent of what lives. V8 judges that by
+ * how fast JavaScript objects are made, and does not see the buffers of records: it would collect
+ * after every ten MiB that pass through (docs/adr/0013-collections-and-buffers.md).
+ */
+v8.setFlagsFromString('--heap-growing-percent=200');
 
 const gateway = new URL('../../esm/apps/gateway/src/main.js', url.pathToFileURL(__filename));
 void import(gateway.href);
