@@ -58,8 +58,10 @@ export interface CoordinationStore {
   onChange(listener: MetadataListener): () => void;
 
   /**
-   * Says that this process lives; rejects when the store cannot be reached within `timeoutMs`.
-   * The lease is good from when this was called, not from when it resolved.
+   * Says that this process lives. Resolves when `state` is as new as the store was when it heard of it:
+   * who stood still knows then what was decided without them. Rejects when the store cannot be reached, or
+   * that takes longer than `timeoutMs`. The lease is good from when this was called, not from when it
+   * resolved.
    */
   renewLease(lease: BrokerLease, timeoutMs: number): Promise<void>;
   /**

@@ -2,9 +2,11 @@
  * This process as a member of its cluster: it registers, renews its lease, registers again when it was
  * declared dead and is not, and withdraws before it stops.
  *
- * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin. Nothing that
- * must be right rests on it alone (replication-safety 4.1 and 4.4): it only says when a leader has to
- * ask its followers whether it still leads.
+ * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin, and only once
+ * this process knows what the metadata were then: one that stood still for longer than its lease has lost
+ * it until it knows what was decided meanwhile. Nothing that must be right rests on it alone
+ * (replication-safety 4.1 and 4.4): it only says when a leader has to ask its followers whether it still
+ * leads.
  */
 import {
   BrokerIdTakenError,
@@ -212,7 +214,10 @@ export class Membership {
     const lease = { brokerId: this.brokerId, brokerEpoch: this.#brokerEpoch };
     store.renewLease(lease, intervalMs).then(
       () => {
-        this.#leaseEndMs = Math.max(this.#leaseEndMs, sentMs + leaseMs * (1 - LEASE_MARGIN));
+        const registered = store.state.brokers.get(lease.brokerId);
+        const isAlive = registered?.alive === true && registered.brokerEpoch === lease.brokerEpoch;
+        const endMs = sentMs + leaseMs * (1 - LEASE_MARGIN);
+        if (isAlive) this.#leaseEndMs = Math.max(this.#leaseEndMs, endMs);
         return undefined;
       },
       (error: unknown) => logger.debug({ err: error }, 'the lease was not renewed'),

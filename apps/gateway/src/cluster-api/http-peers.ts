@@ -20,10 +20,11 @@ import { OutgoingCall } from './outgoing-call.js';
 import { PeerConnections, type PeerConnectionsOptions } from './peer-connections.js';
 import { type EncodedPeerMessage, encodePeerMessage } from './peer-message-codec.js';
 import {
+  formatProtocolRange,
   PEER_CONTENT_TYPE,
   PEER_HEADERS,
   PEER_PATH,
-  PEER_PROTOCOL_VERSION,
+  PEER_PROTOCOL,
   type PeerIdentity,
   peerAuthorization,
 } from './peer-protocol.js';
@@ -66,7 +67,7 @@ export class HttpPeers implements Peers {
     this.#headers = Object.entries({
       [PEER_HEADERS.authorization]: peerAuthorization(options.clusterSecret),
       [PEER_HEADERS.cluster]: options.clusterUuid,
-      [PEER_HEADERS.protocol]: String(PEER_PROTOCOL_VERSION),
+      [PEER_HEADERS.protocol]: formatProtocolRange(PEER_PROTOCOL),
       [PEER_HEADERS.caller]: String(options.brokerId),
       'content-type': PEER_CONTENT_TYPE,
     }).flat();

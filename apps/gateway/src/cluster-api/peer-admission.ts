@@ -1,11 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProtocolError } from '#protocol';
 import {
+  formatProtocolRange,
+  haveCommonVersion,
   isSameAuthorization,
   PEER_HEADERS,
-  PEER_PROTOCOL_VERSION,
-  PEER_PROTOCOL_VERSION_MIN,
+  PEER_PROTOCOL,
   type PeerIdentity,
+  parseProtocolRange,
   peerAuthorization,
 } from './peer-protocol.js';
 
@@ -35,10 +37,13 @@ export class PeerAdmission {
       const detail = `The caller does not know the cluster secret of ${me} (SLUICE_CLUSTER_SECRET).`;
       return { status: 401, error: new ProtocolError('SASL_AUTHENTICATION_FAILED', detail) };
     }
-    const version = Number(headers[PEER_HEADERS.protocol] ?? Number.NaN);
-    if (!(version >= PEER_PROTOCOL_VERSION_MIN && version <= PEER_PROTOCOL_VERSION)) {
-      const spoken = `versions ${PEER_PROTOCOL_VERSION_MIN} to ${PEER_PROTOCOL_VERSION}`;
-      return mismatch(`The caller speaks protocol version ${version}, ${me} ${spoken}.`);
+    const given = headers[PEER_HEADERS.protocol];
+    const spoken = parseProtocolRange(typeof given === 'string' ? given : undefined);
+    if (spoken === undefined || !haveCommonVersion(spoken, PEER_PROTOCOL)) {
+      return mismatch(
+        `The caller speaks protocol versions ${String(given)}, ${me} ` +
+          `${formatProtocolRange(PEER_PROTOCOL)}: brokers are upgraded from one version to the next.`,
+      );
     }
     if (clusterUuid === undefined) return unavailable(`The ${me} has not joined its cluster yet.`);
     const cluster = headers[PEER_HEADERS.cluster];

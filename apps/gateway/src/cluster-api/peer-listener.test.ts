@@ -70,7 +70,10 @@ describe('who may call', () => {
     ['no authorization', { authorization: undefined }, '401'],
     ['an authorization that begins right', { authorization: 'Sluice ' }, '401'],
     ['no protocol version', { 'sluice-protocol': undefined }, '403'],
-    ['a later protocol version', { 'sluice-protocol': '2' }, '403'],
+    ['a later protocol version alone', { 'sluice-protocol': '2' }, '403'],
+    ['later protocol versions alone', { 'sluice-protocol': '2-3' }, '403'],
+    ['an earlier protocol version alone', { 'sluice-protocol': '0' }, '403'],
+    ['versions that are none', { 'sluice-protocol': '3-1' }, '403'],
     ['no cluster', { 'sluice-cluster': undefined }, '403'],
     ['another broker in mind', { 'sluice-callee': '9' }, '421'],
     ['nobody in mind', { 'sluice-callee': undefined }, '421'],
@@ -80,6 +83,26 @@ describe('who may call', () => {
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(answer).toContain('"kind":"refused"');
+  });
+
+  test.each([
+    ['the version before, too', '0-1'],
+    ['the next version, too', '1-2'],
+  ])('a broker that speaks %s', async (_name, versions) => {
+    const listener = await openListener({
+      'list-offset': ({ body }) => {
+        const { topic } = body as { readonly topic: string };
+        return Promise.resolve(message({ offset: topic.length }));
+      },
+    });
+    const body = { topic: 'orders', partition: 0, at: 'latest', isOfALaterVersion: true };
+    const bytes = Buffer.concat(encodePeerMessage(message(body)).chunks);
+    const changes = { 'sluice-protocol': versions, connection: 'close' };
+    const headers = rawHeaders({ ...changes, 'content-length': String(bytes.length) });
+    const request = rawRequest('POST /cluster/v1/list-offset', headers, bytes);
+    const answer = await rawCall(listener, request);
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    expect(answer).toContain('"offset":6');
   });
 
   test('nobody before the broker has joined its cluster', async () => {

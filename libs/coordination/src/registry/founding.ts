@@ -5,7 +5,7 @@ import { DataDirError } from '../data-dir-error.js';
 import type { DataDirIdentity } from '../data-dir-identity.js';
 import { readEmbeddedState } from '../embedded/embedded-store.js';
 import type { MetadataJournal } from './metadata-journal.js';
-import { PROTOCOL_VERSION, type RegisteredCluster } from './registry.js';
+import { clusterDocument, type RegisteredCluster, versionFault } from './registry.js';
 import type { RegistryStoreOptions } from './registry-store-options.js';
 
 /** How often a broker that waits to found a cluster looks whether another one did, in a lease. */
@@ -61,7 +61,7 @@ async function found(
   state: ClusterState,
   { registry, random, logger, clusterId }: RegistryStoreOptions,
 ): Promise<RegisteredCluster> {
-  const document = { uuid, protocol_version: PROTOCOL_VERSION, incarnation: random.uuid() };
+  const document = clusterDocument(uuid, random.uuid());
   const cluster = await registry.found(document, state);
   if (cluster === undefined) {
     throw new ProtocolError(
@@ -82,13 +82,11 @@ function assertOwn(
   identity: DataDirIdentity | undefined,
   { dataDir, clusterId, place }: RegistryStoreOptions,
 ): string {
-  const { uuid, protocol_version: protocolVersion } = cluster.document;
-  if (protocolVersion > PROTOCOL_VERSION) {
-    throw new DataDirError(
-      'newer-format',
-      `Redis (${place}) has cluster "${clusterId}" in protocol version ${protocolVersion}, ` +
-        `this program knows ${PROTOCOL_VERSION}.`,
-    );
+  const { uuid } = cluster.document;
+  const fault = versionFault(cluster.document);
+  if (fault !== undefined) {
+    const what = `Redis (${place}) has cluster "${clusterId}" in ${fault}.`;
+    throw new DataDirError('newer-format', what);
   }
   if (identity === undefined || identity.clusterUuid === uuid) return uuid;
   throw new DataDirError(

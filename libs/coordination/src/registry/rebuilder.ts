@@ -10,12 +10,7 @@ import type { ClusterState } from '../cluster-state.js';
 import type { KnownState } from './known-state.js';
 import type { MetadataJournal } from './metadata-journal.js';
 import { type RebuildOutcome, rebuildNumberOf, rebuiltState } from './rebuild.js';
-import {
-  PROTOCOL_VERSION,
-  type RebuildRound,
-  type RebuildView,
-  type Registry,
-} from './registry.js';
+import { clusterDocument, type RebuildRound, type RebuildView, type Registry } from './registry.js';
 
 /** How long others are waited for once there are enough. */
 const GRACE_OF_A_LEASE = 0.5;
@@ -78,7 +73,7 @@ export class Rebuilder {
     }
     if (outcome.absent.length > 0 && this.#mayStillCome(round)) return;
     const { clusterUuid: uuid } = this.#options;
-    const document = { uuid, protocol_version: PROTOCOL_VERSION, incarnation: random.uuid() };
+    const document = clusterDocument(uuid, random.uuid());
     this.#said = undefined;
     // Another one may have been faster.
     if (!(await registry.installRebuilt(round, document, outcome.state))) return;

@@ -59,6 +59,28 @@ function topicsOf(state: ClusterState): string[] {
   return [...state.topics.keys()].toSorted();
 }
 
+describe('the renewal of a lease', () => {
+  it('is told of once its broker knows what was decided before it', async () => {
+    stores.coordination.holdNotifications(2);
+    await create(at(0), 'made');
+    let isTold = false;
+    const renewal = renew(2).then(() => (isTold = true));
+    await stores.scheduler.settle();
+    expect(isTold).toBe(false);
+    stores.coordination.releaseNotifications(2);
+    await stores.passing(renewal);
+    expect(topicsOf(at(2).state)).toContain('made');
+  });
+
+  it('fails where its broker does not learn in time what was decided', async () => {
+    stores.coordination.holdNotifications(2);
+    await create(at(0), 'made');
+    const brokerEpoch = at(2).state.brokers.get(2)?.brokerEpoch ?? 0;
+    const renewal = at(2).renewLease({ brokerId: 2, brokerEpoch }, 300);
+    await expect(stores.passing(renewal)).rejects.toMatchObject(AWAY);
+  });
+});
+
 describe('a registry that is away', () => {
   it('fails updates within two seconds, as not made, and reads go on', async () => {
     stores.coordination.goAway();

@@ -21,6 +21,7 @@ import {
   type Registry,
   RegistryAwayError,
   type RegistrySnapshot,
+  versionFault,
 } from './registry.js';
 import { MissingTopicError } from './state-difference.js';
 
@@ -35,6 +36,8 @@ type RegistryFault =
   | 'emptied'
   /** It has another cluster under our name. */
   | 'other-cluster'
+  /** A program that is too new for this one, or too old, has rebuilt it. */
+  | 'other-version'
   /** Another process keeps it than the one that founded or rebuilt it: it may lack the newest commits. */
   | 'unconfirmed'
   /** It is at an earlier state than this broker, or went on from an earlier one. */
@@ -165,7 +168,7 @@ export class RegistryFollower {
         return;
       }
       this.#refuse(fault, before, snapshot);
-      if (fault === 'other-cluster') return;
+      if (fault === 'other-cluster' || fault === 'other-version') return;
       const remains = isWhole(snapshot) && fault !== 'incomplete' ? snapshot.state : undefined;
       await this.#options.rebuilder.attempt(confirmedBefore, remains);
     } catch (error) {
@@ -190,6 +193,7 @@ export class RegistryFollower {
     if (snapshot === 'incomplete') return 'incomplete';
     const { cluster, state, knownChangeId, isConfirmed } = snapshot;
     if (cluster.document.uuid !== this.#options.clusterUuid) return 'other-cluster';
+    if (versionFault(cluster.document) !== undefined) return 'other-version';
     if (!isConfirmed) return 'unconfirmed';
     if (!this.#options.journal.mayTake(state.version)) return 'superseded';
     if (state.version < before.version) return 'rolled-back';

@@ -179,10 +179,9 @@ export class RegistryStore implements CoordinationStore {
       .catch((error: unknown) => {
         throw asProtocolError(error, 'failed');
       });
-    // Nobody waits for that: the lease is renewed.
     void this.#follower.check(answer.newest, known);
-    if (answer.isRenewed) return;
-    throw leaseOver(lease.brokerId);
+    if (!answer.isRenewed) throw leaseOver(lease.brokerId);
+    await this.#whenKnown(answer.newest?.version ?? 0, timeoutMs);
   }
 
   leases(timeoutMs: number): Promise<ReadonlyMap<number, string>> {
@@ -286,6 +285,23 @@ export class RegistryStore implements CoordinationStore {
     if (!this.#journal.isMade || !registry.isReady) return;
     registry.publishJournaled(brokerId, version).catch((error: unknown) => {
       logger.debug({ err: error }, 'how far the metadata are on disk was not published');
+    });
+  }
+
+  /** Resolves when what this broker shows is as new as that. */
+  #whenKnown(version: number, timeoutMs: number): Promise<void> {
+    if (this.#known.state.version >= version) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.scheduler.after(timeoutMs, () => {
+        stopListening();
+        reject(notAvailable('unknown', undefined));
+      });
+      const stopListening = this.#known.onChange((_change, state) => {
+        if (state.version < version) return;
+        stopListening();
+        timer.cancel();
+        resolve();
+      });
     });
   }
 

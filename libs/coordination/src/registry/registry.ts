@@ -10,15 +10,42 @@
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../coordination-store.js';
 
-/** Version of what stands in a registry. A later one that cannot be read by this program is higher. */
-export const PROTOCOL_VERSION = 1;
+/** Version of what this program writes into a registry. */
+const PROTOCOL_VERSION = 1;
+/**
+ * The oldest programs that can read it: those know nothing of what came later, and pass it over. In a
+ * rolling upgrade N and N - 1 work together (replication-safety 4.9).
+ */
+const PROTOCOL_VERSION_MIN = 1;
 
 /** Who the cluster is. */
 export interface ClusterDocument {
   readonly uuid: string;
   readonly protocol_version: number;
+  /** The oldest programs that can read what stands there; where it is missing, those of that version. */
+  readonly protocol_version_min?: number;
   /** Random, of the founding or the last rebuild: names one line of commits. */
   readonly incarnation: string;
+}
+
+/** @param incarnation a random id */
+export function clusterDocument(uuid: string, incarnation: string): ClusterDocument {
+  return {
+    uuid,
+    protocol_version: PROTOCOL_VERSION,
+    protocol_version_min: PROTOCOL_VERSION_MIN,
+    incarnation,
+  };
+}
+
+/** Why this program cannot work with what a registry has, as the end of a sentence; undefined: it can. */
+export function versionFault(document: ClusterDocument): string | undefined {
+  const { protocol_version: version, protocol_version_min: min = version } = document;
+  if (min <= PROTOCOL_VERSION && version >= PROTOCOL_VERSION_MIN) return undefined;
+  return (
+    `protocol version ${version}, which programs of version ${min} and later can read: ` +
+    `this one has version ${PROTOCOL_VERSION}, and works with ${PROTOCOL_VERSION_MIN} and later`
+  );
 }
 
 /** A cluster's document, and its text as it stands in the registry: commits compare that. */
