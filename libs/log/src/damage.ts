@@ -13,8 +13,8 @@ export interface DamagedRange {
 }
 
 /**
- * The damaged ranges found in one log since it was opened. A range ends when its segment is deleted
- * or the log is truncated below it.
+ * The damaged ranges found in one log since it was opened. A range ends when its segment is deleted,
+ * the log is truncated below it, or it was written anew.
  */
 export class DamageList {
   #ranges: DamagedRange[] = [];
@@ -31,8 +31,14 @@ export class DamageList {
         known.startOffset === range.startOffset,
     );
     if (isKnown) return false;
-    this.#ranges = [...this.#ranges, range].toSorted((a, b) => a.startOffset - b.startOffset);
+    this.#ranges = [...this.#ranges, range].toSorted(byStart);
     return true;
+  }
+
+  /** Puts what is left of a range in its place; undefined: nothing. */
+  replace(range: DamagedRange, rest: DamagedRange | undefined): void {
+    const others = this.#ranges.filter((known) => known !== range);
+    this.#ranges = rest === undefined ? others : [...others, rest].toSorted(byStart);
   }
 
   /** The range that begins at this byte. */
@@ -51,6 +57,10 @@ export class DamageList {
   dropFrom(offset: Offset): void {
     this.#ranges = this.#ranges.filter((range) => range.startOffset < offset);
   }
+}
+
+function byStart(one: DamagedRange, other: DamagedRange): number {
+  return one.startOffset - other.startOffset;
 }
 
 /** What a reader of an offset in a damaged range is told. */

@@ -195,8 +195,18 @@ export function assertFollows(log: LogState, { epoch, electionId }: Election): v
   if (log.role !== 'follower' || !isAccepted) throw fenced(epoch);
 }
 
-/** The batches of a piece of a leader's log, each whole and with a right CRC. */
-function checkedBatches(piece: Buffer): RecordBatch[] {
+/** Whether the log knows an epoch by this election, as far as ids are known. */
+export function isSameElection(log: LogState, election: Election | undefined): boolean {
+  if (election === undefined) return true;
+  const known = log.elections.idOf(election.epoch);
+  return known === undefined || known === election.electionId;
+}
+
+/**
+ * The batches of a piece of a leader's log, each whole and with a right CRC.
+ * @throws ProtocolError CORRUPT_MESSAGE
+ */
+export function checkedBatches(piece: Buffer): RecordBatch[] {
   const kept = ownMemory(piece);
   const batches: RecordBatch[] = [];
   for (let position = 0; position < kept.length; ) {

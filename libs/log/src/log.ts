@@ -10,6 +10,7 @@ import type {
 } from '#protocol';
 import type { AppendResult } from './append-round.js';
 import type { DamagedRange } from './damage.js';
+import { DamageRepair } from './damage-repair.js';
 import { FollowerAppends, type LeaderLog } from './follower-appends.js';
 import type { Election } from './leader-elections.js';
 import type { EpochEndOffset } from './leader-epoch-cache.js';
@@ -41,6 +42,7 @@ export class Log {
   readonly #trimmer: LogTrimmer;
   readonly #followerAppends: FollowerAppends;
   readonly #lostRecords: LostRecords;
+  readonly #damageRepair: DamageRepair;
 
   /**
    * Made by the loader, from what stands on disk.
@@ -55,6 +57,7 @@ export class Log {
     this.#trimmer = new LogTrimmer(state, environment, this.#writer, this.#reader);
     this.#followerAppends = new FollowerAppends(state, environment, this.#writer);
     this.#lostRecords = new LostRecords(state, environment, this.#writer, this.#reader);
+    this.#damageRepair = new DamageRepair(state, environment, this.#writer, this.#reader);
   }
 
   get topicPartition(): TopicPartition {
@@ -144,6 +147,11 @@ export class Log {
     return damage.ranges.filter(({ endOffset }) => endOffset > offsets.logStart);
   }
 
+  /** From which offset on a leader's batches are needed to repair this log; undefined: it is whole. */
+  get repairOffset(): Offset | undefined {
+    return this.#damageRepair.repairOffset;
+  }
+
   /** Whether appends are taken; not after a sync failed or committed records were found missing. */
   get isWritable(): boolean {
     return this.state.failure === undefined;
@@ -184,6 +192,11 @@ export class Log {
    */
   read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
     return this.#reader.read(offset, maxBytes, endOffset);
+  }
+
+  /** What was checked of the bytes around `offset` is checked again when they are read next. */
+  recheck(offset: Offset): void {
+    this.state.segments.holding(offset).verified.truncateTo(0);
   }
 
   /** As `read`, from memory and at once; undefined when `offset` is not in the tail cache. */
@@ -369,6 +382,30 @@ export class Log {
    */
   giveUpLostRecords(range: OffsetRange): Promise<void> {
     return this.#lostRecords.giveUp(range);
+  }
+
+  /**
+   * Puts a leader's batches in the place of the damage at `offset`, which `repairOffset` has given; durable
+   * when it resolves. The damaged bytes are kept beside the log.
+   * @returns false when the batches do not fit: the log has to be cut there
+   * @throws ProtocolError as `appendAsFollower`
+   */
+  repairAsFollower(offset: Offset, pieces: readonly Buffer[], leader: LeaderLog): Promise<boolean> {
+    return this.#damageRepair.repair(offset, pieces, leader);
+  }
+
+  /**
+   * Cuts a follower's log where its first damage begins, or where synced records are missing at its end,
+   * so that it can be filled again; durable when it resolves. The damaged bytes are kept beside it.
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more,
+   *   KAFKA_STORAGE_ERROR
+   */
+  async cutDamage(leader: Election): Promise<void> {
+    const start = await this.#damageRepair.keepForCut(leader);
+    if (start === undefined) return;
+    const { logStart } = this.state.offsets;
+    if (start >= logStart) await this.#trimmer.truncateTo(start, leader);
+    else await this.#trimmer.truncateFullyAndStartAt(logStart, leader);
   }
 
   /** Begins a new segment, unless the active one is empty. */

@@ -13,6 +13,8 @@ export interface LogObserver {
   damaged(topicPartition: TopicPartition, range: DamagedRange): void;
   /** Recovery cut a torn tail; the bytes are kept beside the log. */
   cut(topicPartition: TopicPartition, bytes: number): void;
+  /** Damaged bytes were replaced by another replica's; they are kept beside the log. */
+  repaired(topicPartition: TopicPartition, bytes: number): void;
   /** Segments were deleted by retention, deletion of records or of the topic. */
   deleted(segments: number, bytes: number): void;
   /** Segments were replaced by their compacted form. */
@@ -27,6 +29,7 @@ export const silentLogObserver: LogObserver = {
   storageFailed: () => undefined,
   damaged: () => undefined,
   cut: () => undefined,
+  repaired: () => undefined,
   deleted: () => undefined,
   cleaned: () => undefined,
   readFromDisk: () => undefined,

@@ -16,7 +16,7 @@ const SEGMENT_BYTES_MAX = 2 ** 31 - 1;
  * One segment of a log: `<base>.log` with its offset index and time index.
  *
  * `sizeBytes` is the end of what readers may see of the file; a write under way is past it. Bytes in
- * front of it never change except by `truncateTo`.
+ * front of it never change except by `truncateTo` and `overwrite`.
  * Indexes of segments that are not appended to are loaded when they are first needed; await
  * `loadIndexes()` before a look-up.
  * Appending, truncating and flushing must not overlap: the log's write lane sees to that. Reads may
@@ -27,7 +27,10 @@ export class LogSegment {
   readonly file: PooledFile;
   readonly verified = new VerifiedRanges();
   #sizeBytes = 0;
-  /** Counts truncations: bytes that a reader has in hand may be gone from the file when it moved. */
+  /**
+   * Counts truncations and overwritings: bytes that a reader has in hand may not be the file's any more
+   * when it moved.
+   */
   #truncations = 0;
   /** Undefined until they are first needed. */
   #indexes: SegmentIndexes | undefined;
@@ -199,6 +202,20 @@ export class LogSegment {
       await handle.datasync();
       await this.#resumeIndexes(handle, () => true);
     } finally {
+      this.file.release();
+    }
+  }
+
+  /** Writes bytes anew that are damaged, and syncs them. */
+  async overwrite(position: number, buffers: readonly Buffer[]): Promise<void> {
+    const handle = await this.file.acquire();
+    // Before and after: a reader that saw a part of it reads again.
+    this.#truncations += 1;
+    try {
+      await handle.writev(buffers, position);
+      await handle.datasync();
+    } finally {
+      this.#truncations += 1;
       this.file.release();
     }
   }

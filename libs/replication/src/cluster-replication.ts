@@ -1,7 +1,7 @@
 /**
  * What a broker does for its replicas because there are other brokers: fetches for those that follow,
  * serves the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs
- * cannot be trusted.
+ * cannot be trusted, until their leaders have repaired them.
  */
 import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
 import { topicPartitionName } from '#protocol';
@@ -56,6 +56,8 @@ export interface ClusterReplicationOptions extends ReplicationSettings {
 
 /** How often the ISRs are looked at. */
 const CHECK_INTERVAL_MS = 1000;
+/** How long it may take until a majority of the brokers has a removal from the ISR on disk. */
+const JOURNALED_WAIT_MS = 5000;
 
 export class ClusterReplication {
   readonly member: ClusterMember;
@@ -65,6 +67,8 @@ export class ClusterReplication {
   readonly #throttle: ReassignmentThrottle;
   readonly #proposer: IsrProposer;
   readonly #leaving = new Map<string, LackingReplica>();
+  /** Replicas that are cut, or wait for that. */
+  readonly #cutting = new Set<Partition>();
   #isLeaving = false;
   #timer: Timer | undefined;
   #checkedMs: number;
@@ -85,9 +89,13 @@ export class ClusterReplication {
       },
     });
     this.#throttle = new ReassignmentThrottle(options.reassignmentBytesPerSecond, clock);
-    const reassignmentThrottle = this.#throttle;
-    const links = { ...options, ...cluster, journaledVersion, reassignmentThrottle };
-    this.#fetcher = new ReplicaFetcher(links);
+    this.#fetcher = new ReplicaFetcher({
+      ...options,
+      ...cluster,
+      journaledVersion,
+      reassignmentThrottle: this.#throttle,
+      cutDamage: (partition) => this.#cutDamage(partition),
+    });
     this.#proposer = new IsrProposer({ ...options, store });
     const onLogEnd = (written: Partition): void => this.#sessions.wake(written);
     this.member = { brokerId, clock, journaledVersion, onLogEnd };
@@ -189,8 +197,8 @@ export class ClusterReplication {
   }
 
   /**
-   * A log that is damaged, or takes no writes, is not counted on. Out of the ISR a damaged one is cut where
-   * the damage begins, and filled again by its leader.
+   * A log that is damaged, or takes no writes, is not counted on. Out of the ISR its fetches repair what
+   * is damaged below its high watermark. Damage above, and an end that is missing, are cut and filled again.
    */
   #distrust(partition: Partition): void {
     const { metadata, log } = partition;
@@ -198,21 +206,41 @@ export class ClusterReplication {
       if (metadata.isr.length > 1) this.leaveIsr(partition);
       return;
     }
-    const from = log.damagedRanges[0]?.startOffset ?? log.lostRecords?.startOffset;
-    if (from === undefined || !partition.mayFetch || metadata.leader === null) return;
-    void this.#cutDamage(partition, from);
+    const mayCut = partition.mayFetch && metadata.leader !== null && !this.#cutting.has(partition);
+    const isAbove = (log.repairOffset ?? -1) >= partition.highWatermark;
+    if (mayCut && (log.lostRecords !== undefined || isAbove)) void this.#cutLater(partition);
   }
 
-  async #cutDamage(partition: Partition, from: number): Promise<void> {
-    const { log, metadata } = partition;
-    const fields = { partition: topicPartitionName(partition.topicPartition), from };
-    const { leaderEpoch: epoch, electionId } = metadata;
+  /** Never rejects: tried again with the next check. */
+  async #cutLater(partition: Partition): Promise<void> {
+    const name = topicPartitionName(partition.topicPartition);
+    this.#cutting.add(partition);
     try {
-      await log.truncateTo(Math.max(from, log.logStartOffset), { epoch, electionId });
-      this.#options.logger.warn(fields, 'a damaged replica was cut: its leader fills it again');
+      await this.#cutDamage(partition);
     } catch (error) {
-      this.#options.logger.error({ ...fields, err: error }, 'a damaged replica could not be cut');
+      const fields = { partition: name, err: error };
+      this.#options.logger.error(fields, 'a damaged replica could not be cut yet');
+    } finally {
+      this.#cutting.delete(partition);
     }
+  }
+
+  /**
+   * Cuts a replica where it is damaged, once nobody can take it for one in sync again: a removal from the
+   * ISR that is lost with Redis would give it back (rule M7).
+   * @throws ProtocolError BROKER_NOT_AVAILABLE before that, LEADER_NOT_AVAILABLE when its leader is not the
+   *   one that it was, KAFKA_STORAGE_ERROR
+   */
+  async #cutDamage(partition: Partition): Promise<void> {
+    const { cluster, brokerId, logger } = this.#options;
+    const { leaderEpoch: epoch, electionId } = partition.metadata;
+    await cluster.store.whenJournaled(cluster.store.state.version, JOURNALED_WAIT_MS);
+    if (!partition.mayFetch || partition.metadata.isr.includes(brokerId)) return;
+    await partition.log.cutDamage({ epoch, electionId });
+    logger.warn(
+      { partition: topicPartitionName(partition.topicPartition), end: partition.log.logEndOffset },
+      'a damaged replica was cut: its leader fills it again',
+    );
   }
 
   /** Never rejects. */

@@ -101,6 +101,9 @@ export class FetchSessions {
     const before = session.arm(followed);
     if (before !== undefined) this.#unwatch(before);
     if (partition === undefined) return;
+    // It could not take what it was handed: maybe the disk has given other bytes than were written.
+    const isSame = before?.hasHandedRecords === true && isSamePosition(before.position, position);
+    if (isSame) partition.log.recheck(position.fetchOffset);
     const watched = this.#followed.get(partition);
     if (watched === undefined) this.#followed.set(partition, new Map([[followed, session]]));
     else watched.set(followed, session);
@@ -119,4 +122,12 @@ export class FetchSessions {
     this.#journaled.set(replicaId, journaledVersion);
     this.#options.onJournaled(replicaId, journaledVersion);
   }
+}
+
+function isSamePosition(one: ReplicaFetchPosition, other: ReplicaFetchPosition): boolean {
+  return (
+    one.fetchOffset === other.fetchOffset &&
+    one.leaderEpoch === other.leaderEpoch &&
+    one.electionId === other.electionId
+  );
 }

@@ -1,4 +1,4 @@
-import type { RecordBatch } from '#log';
+import type { FoundTimestamp, RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import type { Partition } from './partition.js';
 
@@ -84,8 +84,44 @@ function readFromDisk(
     if (fetch.caller?.isGone === true) return [];
     const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
     if (fault !== undefined) throw fault;
-    return partition.log.read(fetch.offset, fetch.maxBytes, partition.highWatermark);
+    const { log, highWatermark } = partition;
+    return log.read(fetch.offset, fetch.maxBytes, highWatermark).catch((error: unknown) => {
+      throw unlessOthersHave(partition, error);
+    });
   });
+}
+
+/**
+ * The first committed record with this timestamp (ms) or a later one.
+ * @throws ProtocolError as a read
+ */
+export async function offsetForTimestamp(
+  partition: Partition,
+  timestampMs: number,
+): Promise<FoundTimestamp | undefined> {
+  try {
+    return await partition.log.offsetForTimestamp(timestampMs, partition.highWatermark);
+  } catch (error) {
+    throw unlessOthersHave(partition, error);
+  }
+}
+
+/**
+ * What a reader is told that met an error: of damage, where other replicas are in sync, that it is to ask
+ * again. This one leaves the ISR, leads no more, and is repaired; the records are at the others.
+ */
+function unlessOthersHave(
+  { isLeader, isReplicated, metadata }: Partition,
+  error: unknown,
+): unknown {
+  const isDamage = error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
+  const isOnlyOne = !isReplicated || (isLeader && metadata.isr.length === 1);
+  if (!isDamage || isOnlyOne) return error;
+  return new ProtocolError(
+    'LEADER_NOT_AVAILABLE',
+    'The records are damaged in the replica of this broker: it is repaired from another one in sync.',
+    { cause: error, retryAfterMs: 1000 },
+  );
 }
 
 export function fetchedBatches(

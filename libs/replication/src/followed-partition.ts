@@ -24,6 +24,7 @@ export class FollowedPartition {
   readonly #verdict: PositionVerdict;
   #isArmed = true;
   #isReading = false;
+  #hasHandedRecords = false;
   /** What was read from disk and is not told yet. */
   #read: readonly RecordBatch[] | undefined;
   #isUnreadable = false;
@@ -54,6 +55,11 @@ export class FollowedPartition {
   /** Whether the follower's log is the beginning of this one, as far as it reaches. */
   get continues(): boolean {
     return this.#verdict.kind === 'continues';
+  }
+
+  /** Whether it was told records, from its position on. */
+  get hasHandedRecords(): boolean {
+    return this.#hasHandedRecords;
   }
 
   /** Whether there is something to tell now. */
@@ -101,6 +107,7 @@ export class FollowedPartition {
     const batches = this.#nextBatches(partition, maxBytes);
     if (batches === undefined || batches.length === 0) return this.#watermarks();
     partition.followerAnswered(replicaId);
+    this.#hasHandedRecords = true;
     const { compactedEndOffset } = partition.log;
     const records = { batches, compactedEndOffset, elections: electionsOf(partition, batches) };
     return { ...this.#lastWord(this.#ends()), records };

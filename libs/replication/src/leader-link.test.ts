@@ -130,6 +130,7 @@ async function linked() {
     random: cluster.random,
     logger: silentLogger,
     journaledVersion: () => 0,
+    cutDamage: () => Promise.resolve(),
     replicaFetchWaitMaxMs: 500,
     replicaFetchMaxBytes: 1000,
     replicaFetchResponseMaxBytes: 1000,

@@ -10,7 +10,7 @@
  * another leader by then, and the log refuses what is of an election that is not the accepted one.
  */
 import type { Election } from '#log';
-import { ProtocolError, topicPartitionName } from '#protocol';
+import { type Offset, ProtocolError, topicPartitionName } from '#protocol';
 import { assert, type Logger, type Random, type Scheduler, type Timer } from '#runtime';
 import { Backoff } from './backoff.js';
 import type { Partition } from './partition.js';
@@ -35,6 +35,11 @@ export interface LeaderLinkOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly journaledVersion: () => number;
+  /**
+   * Cuts a replica whose damage its leader's batches do not fit, once that is safe; rejects when it is not
+   * yet.
+   */
+  readonly cutDamage: (partition: Partition) => Promise<void>;
   /** How long a request waits for news. */
   readonly replicaFetchWaitMaxMs: number;
   /** Bytes of batches of one partition in an answer, and of all together. */
@@ -59,6 +64,8 @@ interface Place {
   state: 'untold' | 'told' | 'busy' | 'resting';
   /** Of the request by which it was told. */
   sequence: number;
+  /** The position that was told: below the log end where a damaged log is repaired. */
+  fetchOffset: Offset;
   rest: Timer | undefined;
 }
 
@@ -114,6 +121,7 @@ export class LeaderLink {
       partitionEpoch,
       state: 'untold',
       sequence: 0,
+      fetchOffset: 0,
       rest: undefined,
     };
     this.#places.set(name, place);
@@ -212,6 +220,7 @@ export class LeaderLink {
       }
       place.state = 'told';
       place.sequence = sequence;
+      place.fetchOffset = position.fetchOffset;
       positions.push(position);
     }
     this.#untold.clear();
@@ -230,26 +239,41 @@ export class LeaderLink {
     });
   }
 
-  /** Undefined while the log has no end that may be counted on. */
+  /** Undefined while the log has nothing that may be counted on. */
   #positionOf(place: Place): ReplicaFetchPosition | undefined {
     const { partition, election } = place;
     const { log, topicPartition, topicId } = partition;
-    if (!partition.isTrusted || !this.#isFollowed(place)) return undefined;
-    const lastFetchedEpoch = log.latestLeaderEpoch ?? null;
+    const fetchOffset = this.#isFollowed(place) ? this.#fetchOffsetOf(partition) : undefined;
+    if (fetchOffset === undefined) return undefined;
+    const isRepair = fetchOffset < log.logEndOffset;
+    const lastEpoch = isRepair ? log.leaderEpochAt(fetchOffset - 1) : log.latestLeaderEpoch;
+    const lastFetchedEpoch = lastEpoch ?? null;
     return {
       ...topicPartition,
       topicId,
       leaderEpoch: election.epoch,
       electionId: election.electionId,
-      fetchOffset: log.logEndOffset,
+      fetchOffset,
       lastFetchedEpoch,
       lastElectionId:
         lastFetchedEpoch === null ? null : (log.electionIdOf(lastFetchedEpoch) ?? null),
-      syncedEndOffset: log.syncedEndOffset,
+      syncedEndOffset: Math.min(log.syncedEndOffset, fetchOffset),
       highWatermark: partition.highWatermark,
       logStartOffset: log.logStartOffset,
       maxBytes: this.#options.replicaFetchMaxBytes,
     };
+  }
+
+  /**
+   * A damaged log has nothing from there on, as far as the leader is concerned; it is not in sync. What is
+   * committed the leader has byte for byte, so that it can be repaired; else it is to be cut.
+   */
+  #fetchOffsetOf({ log, metadata, highWatermark }: Partition): Offset | undefined {
+    if (!log.isWritable) return undefined;
+    const { repairOffset } = log;
+    if (repairOffset === undefined) return log.logEndOffset;
+    const isInSync = metadata.isr.includes(this.#options.brokerId);
+    return !isInSync && repairOffset < highWatermark ? repairOffset : undefined;
   }
 
   #take(answer: PeerMessage): void {
@@ -311,7 +335,9 @@ export class LeaderLink {
     } else if (fault !== undefined) {
       this.#restPlace(place);
     } else {
-      place.partition.leaderAnswered(result.highWatermark);
+      // What stands behind damage was not compared with the leader's log.
+      const isAtEnd = place.fetchOffset >= place.partition.log.logEndOffset;
+      if (isAtEnd) place.partition.leaderAnswered(result.highWatermark);
       const pieces = records === undefined ? [] : blobsOf(blobs, records);
       this.#count(place, pieces);
       const isChange =
@@ -365,14 +391,18 @@ export class LeaderLink {
   }
 
   async #append(
-    { partition, election }: Place,
+    { partition, election, fetchOffset }: Place,
     { records, logStartOffset }: ReplicaFetchResult,
     pieces: readonly Buffer[],
   ): Promise<void> {
     const { log } = partition;
     if (records !== undefined) {
       const { compactedEndOffset, elections } = records;
-      await log.appendAsFollower(pieces, { election, compactedEndOffset, elections });
+      const leader = { election, compactedEndOffset, elections };
+      if (fetchOffset >= log.logEndOffset) await log.appendAsFollower(pieces, leader);
+      else if (!(await log.repairAsFollower(fetchOffset, pieces, leader))) {
+        await this.#options.cutDamage(partition);
+      }
     }
     const start = Math.min(logStartOffset, partition.highWatermark);
     if (start > log.logStartOffset) await log.deleteRecordsBefore(start);
@@ -396,6 +426,12 @@ export class LeaderLink {
   async #startAnew(place: Place, { logStartOffset }: ReplicaFetchResult): Promise<void> {
     const { partition, election } = place;
     const { log, metadata } = partition;
+    // Of what is damaged the leader has deleted the beginning: so may this replica, and no more.
+    const start = Math.min(logStartOffset, partition.highWatermark);
+    if (log.repairOffset !== undefined && start > log.logStartOffset) {
+      await log.deleteRecordsBefore(start);
+      return;
+    }
     const isEmpty = log.logEndOffset - log.logStartOffset === 0;
     const isInSync = metadata.isr.includes(this.#options.brokerId);
     // What the cluster counts on is never deleted because a leader says that it has it not.

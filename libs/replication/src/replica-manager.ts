@@ -33,6 +33,7 @@ import { DelayedFetches, readNow } from './delayed-fetches.js';
 import {
   type FetchedBatches,
   fetchedBatches,
+  offsetForTimestamp,
   outOfRange,
   type PartitionFetch,
   positionFault,
@@ -243,7 +244,7 @@ export class ReplicaManager {
     }
     const { highWatermark } = partition;
     if (at === 'latest') return { offset: highWatermark, timestamp: null, leaderEpoch };
-    const found = await log.offsetForTimestamp(at.timestampMs, highWatermark);
+    const found = await offsetForTimestamp(partition, at.timestampMs);
     return found ?? { offset: null, timestamp: null, leaderEpoch: null };
   }
 

@@ -100,6 +100,10 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     'sluice_log_recovery_cut_bytes_total',
     'Bytes that recovery cut from torn tails; they are kept beside the log.',
   );
+  readonly #repairedBytes = this.#counter(
+    'sluice_log_repaired_bytes_total',
+    'Damaged bytes that were replaced by those of another replica; they are kept beside the log.',
+  );
   readonly #deletedBytes = this.#counter(
     'sluice_log_deleted_bytes_total',
     'Bytes of segments deleted by retention, deletion of records or of topics.',
@@ -216,6 +220,10 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
 
   cut(_topicPartition: unknown, bytes: number): void {
     this.#cutBytes.value += bytes;
+  }
+
+  repaired(_topicPartition: unknown, bytes: number): void {
+    this.#repairedBytes.value += bytes;
   }
 
   deleted(_segments: number, bytes: number): void {

@@ -5,7 +5,7 @@
  */
 import type { CoordinationStore } from '#coordination';
 import type { OffsetRange } from '#log';
-import type { Offset, TopicPartition } from '#protocol';
+import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import type { PeerMessage, PeerMethod, Peers, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
 import type { FetchRequest, FetchResult, ListedOffset, OffsetSpec } from '../broker.js';
@@ -35,17 +35,13 @@ export class ClusterPartitions implements PartitionAccess {
   fetch(request: FetchRequest): Promise<FetchResult> {
     const { replicas } = this.#options;
     if (request.mayBeBehind === true && this.#isHere(request)) {
-      return replicas.fetch(request, request);
+      return replicas.fetch(request, request).catch((error: unknown) => {
+        // What this replica cannot give, such as records that are damaged here, its leader has.
+        if (!isUnavailable(error)) throw error;
+        return this.#fetchFromLeader(request);
+      });
     }
-    const { signal } = request;
-    return this.#call(request, {
-      method: 'fetch',
-      message: () => fetchMessage(request),
-      here: () => fetchAtLeader(replicas, request),
-      there: fetchedOf,
-      waitMs: request.waitMs,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    return this.#fetchFromLeader(request);
   }
 
   listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
@@ -87,6 +83,19 @@ export class ClusterPartitions implements PartitionAccess {
     });
   }
 
+  #fetchFromLeader(request: FetchRequest): Promise<FetchResult> {
+    const { replicas } = this.#options;
+    const { signal } = request;
+    return this.#call(request, {
+      method: 'fetch',
+      message: () => fetchMessage(request),
+      here: () => fetchAtLeader(replicas, request),
+      there: fetchedOf,
+      waitMs: request.waitMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
   /** Whether this broker's replica is in sync, and has got as far as the reader. */
   #isHere({ topic, partition, offset, leaderEpoch = 0 }: FetchRequest): boolean {
     const { store, replicas, brokerId } = this.#options;
@@ -117,6 +126,10 @@ export class ClusterPartitions implements PartitionAccess {
       { deadlineMs, isAbandoned: () => signal?.aborted === true },
     );
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === 'LEADER_NOT_AVAILABLE';
 }
 
 /** What is done here, or asked of the leader. */

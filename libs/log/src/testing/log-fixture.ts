@@ -34,6 +34,7 @@ class SeenEvents implements LogObserver {
   appendedRecords = 0;
   syncs = 0;
   cutBytes = 0;
+  repairedBytes = 0;
   deletedSegments = 0;
   cleanedSegments = 0;
   failures: boolean[] = [];
@@ -57,6 +58,10 @@ class SeenEvents implements LogObserver {
 
   cut(_topicPartition: unknown, bytes: number): void {
     this.cutBytes += bytes;
+  }
+
+  repaired(_topicPartition: unknown, bytes: number): void {
+    this.repairedBytes += bytes;
   }
 
   deleted(segments: number): void {

@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { ReplicaCluster, type ReplicaClusterSettings, TOPIC } from './testing/replica-cluster.js';
+
+const LOG_0 = `/data/${TOPIC}-0/00000000000000000000.log`;
+const TARGET = { topic: TOPIC, partition: 0 };
+/** Of a batch, enough that two are a segment. */
+const VALUES = Array.from({ length: 8 }, (_, i) => `${i}${'x'.repeat(400)}`);
+const IN_SEGMENTS = { 'segment.bytes': '1024' };
+
+describe('bits that flip in a closed segment', () => {
+  it.each([
+    ['a follower', 2],
+    ['the leader', 0],
+  ])('of %s are repaired: readers find all records meanwhile', async (_who, id) => {
+    const cluster = await filled();
+    const whole = await bytesOf(cluster, 1);
+    const lowestEnd = watchedEnd(cluster, id);
+    cluster.disk(id).corrupt(LOG_0, 200);
+    const isrs = seenIsrs(cluster);
+    // Where it was read first it is not the reader's fault.
+    await expect(fetched(cluster, id)).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
+    expect(cluster.partition(id).log.damagedRanges).toHaveLength(1);
+    await cluster.until(() => isrs.length === 2);
+    expect(isrs.map((isr) => isr.includes(id))).toEqual([false, true]);
+    expect(cluster.partition(id).log.damagedRanges).toEqual([]);
+    expect(await cluster.values(id)).toEqual(VALUES);
+    expect(await bytesOf(cluster, id)).toEqual(whole);
+    expect(lowestEnd()).toBe(VALUES.length);
+    expect(await keptFiles(cluster, id)).toHaveLength(1);
+    expect(cluster.metadata.leader).toBe(id === 0 ? 1 : 0);
+  });
+
+  it('are found by a follower that is behind, and its leader leads no more', async () => {
+    const cluster = await filled(3);
+    await cluster.kill(2);
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    cluster.replaceDisk(2);
+    cluster.disk(0).corrupt(LOG_0, 200);
+    await cluster.startBroker(2);
+    await cluster.until(() => cluster.metadata.isr.length === 3);
+    expect(cluster.metadata.leader).toBe(1);
+    expect(cluster.partition(0).log.damagedRanges).toEqual([]);
+    expect(await cluster.values(2)).toEqual(VALUES);
+  });
+
+  it('are found though they were read before, when a follower cannot take them', async () => {
+    const cluster = await filled(3);
+    await cluster.kill(2);
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    cluster.replaceDisk(2);
+    expect(await cluster.values(0)).toEqual(VALUES);
+    cluster.disk(0).corrupt(LOG_0, 200);
+    await cluster.startBroker(2);
+    await cluster.until(() => cluster.metadata.isr.length === 3);
+    expect(cluster.metadata.leader).toBe(1);
+    expect(await bytesOf(cluster, 0)).toEqual(await bytesOf(cluster, 1));
+    expect(await cluster.values(2)).toEqual(VALUES);
+  });
+
+  it('are told to readers where no other replica is in sync', async () => {
+    const cluster = await filled(2);
+    await cluster.kill(1);
+    await cluster.until(() => cluster.metadata.isr.length === 1);
+    cluster.disk(0).corrupt(LOG_0, 200);
+    await expect(fetched(cluster, 0)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    await cluster.advance(5000);
+    expect(cluster.partition(0).log.logEndOffset).toBe(VALUES.length);
+  });
+
+  it('are repaired in several answers where one does not take it all', async () => {
+    const cluster = await filled(2, { 'segment.bytes': '8192' }, { replicaFetchMaxBytes: 500 });
+    const whole = await bytesOf(cluster, 0);
+    const size = whole.length / VALUES.length;
+    for (const batch of [1, 2, 3]) cluster.disk(1).corrupt(LOG_0, batch * size + 200);
+    const isrs = seenIsrs(cluster);
+    await expect(fetched(cluster, 1, 1)).rejects.toBeInstanceOf(ProtocolError);
+    await cluster.until(() => isrs.length === 2);
+    expect(await bytesOf(cluster, 1)).toEqual(whole);
+  });
+
+  it('are forgotten when the leader has deleted their records', async () => {
+    const cluster = await filled(2);
+    cluster.disk(1).corrupt(LOG_0, 200);
+    await expect(fetched(cluster, 1)).rejects.toBeInstanceOf(ProtocolError);
+    cluster.cut(1, 0);
+    await cluster.until(() => cluster.metadata.isr.length === 1);
+    await cluster.process(0).replicas.deleteRecords(TARGET, 5);
+    cluster.heal();
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    const { log } = cluster.partition(1);
+    expect([log.logStartOffset, log.logEndOffset]).toEqual([5, VALUES.length]);
+    expect(await cluster.values(1)).toEqual(VALUES.slice(5));
+  });
+});
+
+describe('a closed segment that lost its end', () => {
+  it('is cut and filled again, once the removal from the ISR cannot be lost', async () => {
+    const cluster = await filled(2);
+    const whole = await bytesOf(cluster, 0);
+    // After that its high watermark is on its disk.
+    await cluster.advance(2000);
+    await startShortened(cluster, whole.length - 100);
+    await expect(fetched(cluster, 1, 1)).rejects.toBeInstanceOf(ProtocolError);
+    const { sight } = cluster.process(1);
+    sight.isJournaledByFew = true;
+    cluster.heal();
+    await cluster.advance(5000);
+    expect(cluster.partition(1).log.logEndOffset).toBe(VALUES.length);
+    sight.isJournaledByFew = false;
+    const lowestEnd = watchedEnd(cluster, 1);
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    expect(lowestEnd()).toBeLessThan(VALUES.length);
+    expect(await bytesOf(cluster, 1)).toEqual(whole);
+    expect(await cluster.values(1)).toEqual(VALUES);
+  });
+
+  it('is cut and filled again where it is not known to be committed', async () => {
+    const cluster = await filled(2);
+    const whole = await bytesOf(cluster, 0);
+    await startShortened(cluster, whole.length - 100);
+    cluster.heal();
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    expect(await bytesOf(cluster, 1)).toEqual(whole);
+    expect(await cluster.values(1)).toEqual(VALUES);
+  });
+});
+
+/** Broker 1 starts on a first segment of so many bytes, and does not reach its leader. */
+async function startShortened(cluster: ReplicaCluster, bytes: number): Promise<void> {
+  await cluster.kill(1, { power: false });
+  await cluster.until(() => cluster.metadata.isr.length === 1);
+  const file = await cluster.disk(1).open(LOG_0, 'write');
+  await file.truncate(bytes);
+  await file.datasync();
+  cluster.cut(1, 0);
+  await cluster.startBroker(1);
+}
+
+/** Brokers that have all values, in segments of which the first are closed and not in memory. */
+async function filled(
+  brokers = 3,
+  configs: Record<string, string> = IN_SEGMENTS,
+  settings: ReplicaClusterSettings = {},
+): Promise<ReplicaCluster> {
+  const cluster = await ReplicaCluster.start(brokers, {
+    replicaLagTimeMaxMs: 10_000,
+    // Enough for followers at the tail: what they read is not checked for them, and would not be again.
+    tailCacheBytes: 1024,
+    ...settings,
+  });
+  const replicas = [Array.from({ length: brokers }, (_, id) => id)];
+  await cluster.createTopic(replicas, { 'min.insync.replicas': '1', ...configs });
+  for (const value of VALUES) {
+    const outcome = cluster.produce(0, value);
+    await cluster.settle();
+    expect(await outcome).toBe('acknowledged');
+  }
+  await cluster.until(() => {
+    return replicas.flat().every((id) => cluster.partition(id).highWatermark === VALUES.length);
+  });
+  return cluster;
+}
+
+/** What a reader of a replica gets. */
+function fetched(cluster: ReplicaCluster, id: number, offset = 0): Promise<unknown> {
+  const limits = { maxBytes: 1024, minBytes: 1, waitMs: 0 };
+  return cluster.process(id).replicas.fetch(TARGET, { offset, ...limits });
+}
+
+/** The bytes of a replica's first segment. */
+function bytesOf(cluster: ReplicaCluster, id: number): Promise<Buffer> {
+  return cluster.disk(id).readFile(LOG_0);
+}
+
+async function keptFiles(cluster: ReplicaCluster, id: number): Promise<string[]> {
+  const entries = await cluster.disk(id).readDirectory(`/data/${TOPIC}-0`);
+  return entries.map(({ name }) => name).filter((name) => name.includes('.cut-'));
+}
+
+/** @returns what tells the lowest log end that the replica had at any write to its disk */
+function watchedEnd(cluster: ReplicaCluster, id: number): () => number {
+  let lowest = Number.POSITIVE_INFINITY;
+  cluster.onSynced = (synced) => {
+    if (synced === id) lowest = Math.min(lowest, cluster.partition(id).log.logEndOffset);
+  };
+  return () => Math.min(lowest, cluster.partition(id).log.logEndOffset);
+}
+
+/** Every ISR of partition 0 from now on. */
+function seenIsrs(cluster: ReplicaCluster): (readonly number[])[] {
+  const isrs: (readonly number[])[] = [];
+  cluster.store.onChange((change) => {
+    if (change.kind === 'partitions') isrs.push(cluster.metadata.isr);
+  });
+  return isrs;
+}
