@@ -15,13 +15,15 @@ export interface LeaderAppend extends TopicPartition {
   readonly batches: readonly Buffer[];
 }
 
+const OUT_OF_ORDER = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+
 /** What became of one batch. */
 export type BatchAppended =
   | { readonly result: AppendResult; readonly error?: undefined }
   | { readonly result?: undefined; readonly error: ProtocolError };
 
 interface LeaderAppendsOptions {
-  readonly replicas: ReplicaManager;
+  readonly replicas: Pick<ReplicaManager, 'leaderOrThrow'>;
   /** Whether this broker may take itself for a leader without asking its followers (rule 4.4). */
   readonly isLeaseValid: () => boolean;
 }
@@ -36,7 +38,8 @@ export class LeaderAppends {
   /**
    * Appends the batches one behind the other, and with acks=all waits until all of them are committed.
    * While the lease is not known to be valid acks=1 waits, too: only the followers can tell then
-   * whether this broker still leads.
+   * whether this broker still leads. Nor is a sequence refused then: another leader's log may have those
+   * before it.
    * @returns what became of each batch, in their order
    * @throws NotLeaderError, ProtocolError NOT_ENOUGH_REPLICAS, where nothing was appended;
    *   LEADER_NOT_AVAILABLE or NOT_ENOUGH_REPLICAS_AFTER_APPEND, outcome unknown, afterwards
@@ -45,6 +48,7 @@ export class LeaderAppends {
     const partition = this.#leader(append);
     if (append.acks === 'all' && !partition.hasEnoughReplicas()) throw notEnoughReplicas(partition);
     const appended = await appendAll(partition, append.batches);
+    if (!this.#options.isLeaseValid()) assertNoneOutOfOrder(appended);
     const waits = append.acks === 'all' || !this.#options.isLeaseValid();
     const endOffset = Math.max(0, ...appended.map(({ result }) => (result?.lastOffset ?? -1) + 1));
     if (waits && endOffset > partition.highWatermark) await committed(partition, endOffset);
@@ -79,6 +83,17 @@ async function appendOne(partition: Partition, bytes: Buffer): Promise<BatchAppe
     if (error instanceof ProtocolError && error.code !== 'LEADER_NOT_AVAILABLE') return { error };
     throw error;
   }
+}
+
+/** @throws ProtocolError LEADER_NOT_AVAILABLE, with the outcome of the batches before */
+function assertNoneOutOfOrder(appended: readonly BatchAppended[]): void {
+  const outOfOrder = appended.findIndex(({ error }) => error?.code === OUT_OF_ORDER);
+  if (outOfOrder < 0) return;
+  const detail =
+    'Whether this broker still leads is not known, and the sequence does not fit its log.';
+  const { error: cause } = appended[outOfOrder] ?? {};
+  const outcome = outOfOrder === 0 ? 'failed' : 'unknown';
+  throw new ProtocolError('LEADER_NOT_AVAILABLE', detail, { cause, outcome });
 }
 
 async function committed(partition: Partition, endOffset: number): Promise<void> {

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { encodeRecordBatches, LogManager, silentLogObserver } from '#log';
+import { parseTopicConfig } from '#protocol';
+import { Partition } from '#replication';
+import { Limiter, silentLogger } from '#runtime';
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { produceOf } from '../testing/records.js';
+import { LeaderAppends } from './leader-append.js';
+
+const TARGET = { topic: 'events', partition: 0, topicId: 'id' };
+const PRODUCER = { producerId: 7, producerEpoch: 0 };
+
+describe('LeaderAppends', () => {
+  it('refuses a sequence that does not fit while the broker surely leads', async () => {
+    const appends = await leading(() => true);
+    await appends.append({ ...TARGET, acks: '1', batches: [batchAt(0)] });
+    const [refused] = await appends.append({ ...TARGET, acks: '1', batches: [batchAt(5)] });
+    expect(refused?.error).toMatchObject({ code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' });
+  });
+
+  it('sends it to whoever leads while that is not sure: its log may have what comes before', async () => {
+    let isLeaseValid = true;
+    const appends = await leading(() => isLeaseValid);
+    await appends.append({ ...TARGET, acks: '1', batches: [batchAt(0)] });
+    isLeaseValid = false;
+    const alone = appends.append({ ...TARGET, acks: 'all', batches: [batchAt(5)] });
+    await expect(alone).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE', outcome: 'failed' });
+    const second = appends.append({ ...TARGET, acks: 'all', batches: [batchAt(1), batchAt(5)] });
+    await expect(second).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+      outcome: 'unknown',
+    });
+  });
+});
+
+/** A batch of one record with this sequence. */
+function batchAt(baseSequence: number): Buffer {
+  const { records } = produceOf('events', ['value']);
+  const { batches } = encodeRecordBatches([{ records, indexes: undefined }], {
+    nowMs: 1,
+    timestampType: 'CreateTime',
+    batchSizeBytes: 1000,
+    maxBatchBytes: 1000,
+    producer: { ...PRODUCER, baseSequence },
+  });
+  const [batch] = batches;
+  if (batch === undefined) throw new Error('a record makes a batch');
+  return batch;
+}
+
+/** The appends of a broker that is alone, and leads. */
+async function leading(isLeaseValid: () => boolean): Promise<LeaderAppends> {
+  const clock = new FakeClock();
+  const manager = await LogManager.open(
+    {
+      dataDir: '/data',
+      durability: 'fsync',
+      syncsInFlightMax: 4,
+      tailCacheBytes: 1024 * 1024,
+      producerBatchesRemembered: 5,
+      producerIdExpirationMs: 1000,
+      retentionCheckIntervalMs: 5000,
+      compactionCheckIntervalMs: 5000,
+      compactionBytesPerSecond: 1024 * 1024,
+    },
+    {
+      fileSystem: new FakeDisk(),
+      clock,
+      scheduler: new FakeScheduler(clock),
+      random: new SeededRandom(1),
+      logger: silentLogger,
+      observer: silentLogObserver,
+    },
+  );
+  const log = await manager.createLog(TARGET, TARGET.topicId, parseTopicConfig({}, 1));
+  const metadata = {
+    replicas: [0],
+    leader: 0,
+    leaderEpoch: 0,
+    electionId: 'first',
+    isr: [0],
+    partitionEpoch: 0,
+    isNew: false,
+  };
+  const partition = new Partition(log, metadata, new Limiter(1), () => undefined);
+  await partition.becomeLeader(metadata);
+  return new LeaderAppends({ replicas: { leaderOrThrow: () => partition }, isLeaseValid });
+}
