@@ -7,6 +7,7 @@ import {
   type Registrant,
 } from '#coordination';
 import { FakeCoordination } from '#coordination/testing';
+import { ProtocolError } from '#protocol';
 import { type Scheduler, silentLogger, type Timer } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import { Controller } from './controller.js';
@@ -61,6 +62,30 @@ describe('members of a cluster', () => {
     expect(world.state.brokers.get(2)?.alive).toBe(true);
     expect(world.member(2).membership.brokerEpoch).toBeGreaterThan(before);
     expect(world.member(2).membership.isLeaseValid).toBe(true);
+  });
+
+  it('wait for a journal that cannot be written when they join', async () => {
+    const world = await World.of(1, 2);
+    const disk = new FakeDisk();
+    const store = await world.coordination.open({
+      brokerId: 3,
+      fileSystem: disk.mount(),
+      dataDir: '/data',
+    });
+    const joined = Membership.join({
+      store: refusingUpdates(store, 2),
+      brokerId: 3,
+      leaseMs: LEASE_MS,
+      registrant: () => registrant(3, store),
+      clock: world.clock,
+      scheduler: world.scheduler,
+      random: world.random,
+      logger: silentLogger,
+      onFenced: () => undefined,
+    });
+    await world.advance(LEASE_MS);
+    expect((await joined).brokerEpoch).toBe(world.state.brokers.get(3)?.brokerEpoch);
+    expect(world.state.brokers.get(3)?.alive).toBe(true);
   });
 
   it('declare nobody dead for a time in which the store was away', async () => {
@@ -233,4 +258,25 @@ class World {
 
 function registrant(id: number, { dataDirUuid }: CoordinationStore): Registrant {
   return { id, url: null, clusterUrl: `http://broker-${id}`, rack: null, dataDirUuid };
+}
+
+/** The same store, whose first updates cannot be written to this broker's disk. */
+function refusingUpdates(store: CoordinationStore, refusals: number): CoordinationStore {
+  let left = refusals;
+  return {
+    ...store,
+    get state() {
+      return store.state;
+    },
+    update: (decide) => {
+      left -= 1;
+      if (left < 0) return store.update(decide);
+      return Promise.reject(new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk is too slow.'));
+    },
+    whenJournaled: (version, timeoutMs) => store.whenJournaled(version, timeoutMs),
+    onChange: (listener) => store.onChange(listener),
+    renewLease: (lease, timeoutMs) => store.renewLease(lease, timeoutMs),
+    leases: (timeoutMs) => store.leases(timeoutMs),
+    close: () => store.close(),
+  };
 }

@@ -56,7 +56,8 @@ export class Membership {
   }
 
   /**
-   * Registers, waiting for the store as long as it is away, and begins to renew the lease.
+   * Registers, waiting for the store as long as it is away or cannot write its journal, and begins to
+   * renew the lease.
    * @throws BrokerIdTakenError when a live process with another data directory has the broker id
    */
   static async join(options: MembershipOptions): Promise<Membership> {
@@ -128,7 +129,7 @@ export class Membership {
           await this.#registerOnce();
           return;
         } catch (error) {
-          if (!isAway(error) || this.#isEnding) throw error;
+          if (!isPassing(error) || this.#isEnding) throw error;
           this.#options.logger.warn({ err: error }, 'not registered yet: tried again');
         }
         await this.#delay(REGISTER_RETRY_MS);
@@ -235,6 +236,8 @@ export class Membership {
   }
 }
 
-function isAway(error: unknown): boolean {
-  return error instanceof ProtocolError && error.code === 'BROKER_NOT_AVAILABLE';
+/** The store is away; or the journal's disk is slow or full, which is no reason to end. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof ProtocolError)) return false;
+  return error.code === 'BROKER_NOT_AVAILABLE' || error.code === 'KAFKA_STORAGE_ERROR';
 }
