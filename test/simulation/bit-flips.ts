@@ -54,7 +54,8 @@ export async function repaired(world: World, machine: Machine): Promise<void> {
     }
     await world.sleep(RETRY_MS);
   }
-  world.violated(`${machine.name} is damaged and was not repaired`);
+  if (world.violations.length > 0) return;
+  world.violated(`I19: ${machine.name} is damaged and was not repaired`);
 }
 
 async function readThrough(

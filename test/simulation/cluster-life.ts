@@ -1,3 +1,4 @@
+import { topicPartitionName } from '#protocol';
 import type { ClientParts } from './client.js';
 import { LastProducer } from './producers.js';
 import type { World } from './world.js';
@@ -71,18 +72,28 @@ export async function recovery(parts: ClientParts): Promise<void> {
     if (topic.startsWith('__')) continue;
     for (const partition of partitions.keys()) {
       const producer = new LastProducer(parts, { topic, partition });
-      waiting.add(producer.name);
-      void producer.run().then(() => waiting.delete(producer.name));
+      const partitionName = topicPartitionName({ topic, partition });
+      waiting.add(partitionName);
+      void producer.run().then(() => waiting.delete(partitionName));
     }
   }
+  // Somebody may be about to delete one of them.
+  const areTaken = (): boolean =>
+    topics.every(
+      ({ name, partitions }) =>
+        !world.state.topics.has(name) ||
+        partitions.every(
+          (_, partition) => !waiting.has(topicPartitionName({ topic: name, partition })),
+        ),
+    );
   const areInSync = (): boolean =>
     [...world.state.topics.values()].every(({ partitions }) =>
       partitions.every(({ isr, replicas }) => isr.length === replicas.length),
     );
-  if (await world.until(() => waiting.size === 0 && areInSync(), RECOVERY_MS_MAX)) {
+  if (await world.until(() => areTaken() && areInSync(), RECOVERY_MS_MAX)) {
     world.trace.add('checker', `all is well again after ${Math.round(world.nowMs - startMs)} ms`);
     return;
   }
-  const why = waiting.size > 0 ? `refuses ${[...waiting].join(', ')}` : 'has replicas out of sync';
+  const why = areTaken() ? 'has replicas out of sync' : `refuses ${[...waiting].join(', ')}`;
   world.violated(`I19: ${RECOVERY_MS_MAX} ms after all was well the cluster still ${why}`);
 }

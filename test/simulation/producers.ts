@@ -18,7 +18,12 @@ const RECORDS_MAX = 3;
 const VALUE_BYTES_MAX = 240;
 const PRODUCE_TIMEOUTS_MS = [1000, 4000, 12_000];
 const RETRY_MS_MAX = 400;
+/**
+ * What a producer that goes on where it was is never told, save by a broker that led before and has not
+ * heard of the next leader, whose log it does not know: not for longer than that takes.
+ */
 const SEQUENCE_ERRORS = ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'INVALID_PRODUCER_EPOCH'];
+const DEPOSED_MS_MAX = 8000;
 
 /** Sends each record once, and believes what it is told. */
 export class Producer extends Client {
@@ -93,6 +98,8 @@ export class Producer extends Client {
 export class RetryingProducer extends Client {
   #identity: ProducerIdentity | undefined;
   readonly #sequences = new Map<number, number>();
+  /** Since when it has been told that its sequence does not fit; undefined: it does. */
+  #strangeSinceMs: number | undefined;
   #sent = 0;
 
   constructor(
@@ -169,6 +176,7 @@ export class RetryingProducer extends Client {
       const [part] = parts;
       if (part?.error !== undefined) throw part.error;
       if (part?.baseOffset == null) throw new Error('a producer was answered without an offset');
+      this.#strangeSinceMs = undefined;
       for (const [at, record] of records.entries()) {
         history.acknowledged(record, { partition, offset: part.baseOffset + at });
       }
@@ -177,13 +185,20 @@ export class RetryingProducer extends Client {
       const fates = records.map((record) => history.failed(record, error));
       const isLost = world.metadata.lost.has(topicPartitionName({ topic, partition }));
       if (error instanceof ProtocolError && !error.retriable && error.outcome === 'failed') {
-        // All that it was told is in the log is there: its sequence follows.
-        const isStrange = SEQUENCE_ERRORS.includes(error.code);
-        if (isStrange && !isLost) world.violated(`${this.name} is told: ${error.message}`);
-        this.#identity = undefined;
+        const isStrange = SEQUENCE_ERRORS.includes(error.code) && !isLost;
+        if (isStrange) this.#strange(error);
+        else this.#identity = undefined;
       }
       return fates.every((fate) => fate === 'applied');
     }
+  }
+
+  /** All that it was told is in the log is there: its sequence follows. */
+  #strange(error: ProtocolError): void {
+    const { world } = this.parts;
+    this.#strangeSinceMs ??= world.nowMs;
+    if (world.nowMs - this.#strangeSinceMs < DEPOSED_MS_MAX) return;
+    world.violated(`I6: ${this.name} is told: ${error.message}`);
   }
 }
 

@@ -15,7 +15,7 @@ const SEEDS = Number(process.env['SLUICE_SIMULATION_SEEDS'] ?? FIXED_SEEDS);
 const MINUTES = Number(process.env['SLUICE_SIMULATION_MINUTES'] ?? 0);
 
 async function expectNoViolation(seed: number): Promise<void> {
-  const result = await simulate({ seed });
+  const result = await simulate(seed);
   if (result.violations.length > 0) expect.fail(report(result));
 }
 

@@ -12,12 +12,6 @@ import { TopicChanger } from './topic-changer.js';
 import { WatermarkWatch } from './watermark-watch.js';
 import { World } from './world.js';
 
-export interface SimulationOptions {
-  readonly seed: number;
-  /** How long things go wrong, in simulated time. */
-  readonly troubleMs?: number;
-}
-
 export interface SimulationResult {
   readonly seed: number;
   readonly violations: readonly string[];
@@ -31,18 +25,18 @@ const TOPICS = [
   { name: 'notes', partitions: 1, minInSyncReplicas: 1 },
 ] satisfies readonly TopicPlan[];
 
-const TROUBLE_MS = 15_000;
+/** How long things go wrong, in simulated time: one of these. */
+const TROUBLES_MS = [4000, 8000, 15_000] as const;
 /** How long after all is well again clients may wait for answers. */
 const ANSWER_MS_MAX = 60_000;
 
 /** A cluster under load, with everything going wrong that may; then well again, and looked at. */
-export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, troubleMs = TROUBLE_MS } = options;
+export async function simulate(seed: number): Promise<SimulationResult> {
   const world = new World({ seed });
   const history = new History(world);
   const plan = new FaultPlan(world);
   try {
-    await world.drive(() => runThrough(world, history, plan, troubleMs));
+    await world.drive(() => runThrough(world, history, plan));
   } finally {
     world.end();
   }
@@ -58,18 +52,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   return { seed, violations: world.violations, world, counts };
 }
 
-async function runThrough(
-  world: World,
-  history: History,
-  plan: FaultPlan,
-  troubleMs: number,
-): Promise<void> {
+async function runThrough(world: World, history: History, plan: FaultPlan): Promise<void> {
   await startCluster(world);
   for (const topic of TOPICS) await makeTopic(world, topic);
   let isOver = false;
   const parts: ClientParts = { world, history, isOver: () => isOver };
   const running = startClients(parts, () => plan.isOver);
-  await plan.run(troubleMs);
+  await plan.run(plan.pick(TROUBLES_MS));
   await plan.heal();
   if (world.violations.length === 0) await recovery(parts);
   if (world.violations.length === 0 && world.damaged !== undefined) {

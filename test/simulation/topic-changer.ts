@@ -12,6 +12,8 @@ interface MadeTopic {
 }
 
 const PAUSE_MS_MAX = 4000;
+/** All brokers show the same topics so long after a change. */
+const SHOWN_MS_MAX = 1000;
 
 /**
  * Makes topics, gives them partitions and deletes them: none vanishes or is born again without being told
@@ -96,6 +98,7 @@ export class TopicChanger extends Client {
 
   async #check(): Promise<void> {
     const { world } = this.parts;
+    await world.sleep(SHOWN_MS_MAX);
     for (const machine of world.machines) {
       try {
         const topics = await this.connection.call(machine, (broker) =>
