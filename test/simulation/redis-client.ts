@@ -1,18 +1,13 @@
 import type { ClusterState } from '#coordination';
 import type { SeededRandom } from '#runtime/testing';
 import type { MetadataCommit } from '../../libs/coordination/src/cluster-state.js';
-import type { BrokerLease } from '../../libs/coordination/src/coordination-store.js';
 import {
-  type ClusterDocument,
-  type CommitName,
   type CommitReply,
-  type RebuildRound,
-  type RebuildView,
   type RegisteredCluster,
   type Registry,
   RegistryAwayError,
-  type RegistrySnapshot,
 } from '../../libs/coordination/src/registry/registry.js';
+import { FakeRegistryCalls } from '../../libs/coordination/src/testing/fake-registry-calls.js';
 import type { FakeRegistryData } from '../../libs/coordination/src/testing/fake-registry-data.js';
 import type { SimulatedLinks } from './simulated-links.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -40,7 +35,7 @@ interface Pending {
  * One process's connection to Redis, as the real one behaves: it sends nothing twice, a call that is not
  * answered in its time breaks it, and it is made again with pauses.
  */
-export class RedisClient implements Registry {
+export class RedisClient extends FakeRegistryCalls implements Registry {
   readonly #parts: RedisClientParts;
   readonly #pending = new Set<Pending>();
   #listener: Parameters<Registry['listen']>[0] | undefined;
@@ -50,6 +45,7 @@ export class RedisClient implements Registry {
   #connection = 0;
 
   constructor(parts: RedisClientParts) {
+    super();
     this.#parts = parts;
     parts.process.onDeath(() => this.#abandon());
     this.#connect();
@@ -78,18 +74,6 @@ export class RedisClient implements Registry {
     this.#listener = listener;
   }
 
-  cluster(): Promise<RegisteredCluster | undefined> {
-    return this.#call(({ cluster }) => cluster);
-  }
-
-  found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster | undefined> {
-    return this.#call((data) => data.found(document, state));
-  }
-
-  snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
-    return this.#call((data) => data.snapshot(knownVersion));
-  }
-
   commit(
     cluster: RegisteredCluster,
     before: ClusterState,
@@ -99,16 +83,9 @@ export class RedisClient implements Registry {
     const { redis, brokerId } = this.#parts;
     const underWay = { brokerId, commit };
     redis.commitsUnderWay.add(underWay);
-    return this.#call((data) => data.commit(cluster, before, commit), timeoutMs).finally(() =>
+    return this.call((data) => data.commit(cluster, before, commit), timeoutMs).finally(() =>
       redis.commitsUnderWay.delete(underWay),
     );
-  }
-
-  newest(): Promise<CommitName | undefined> {
-    return this.#call(({ cluster, state }) => {
-      if (cluster === undefined) return undefined;
-      return { version: state.version, changeId: state.changeId };
-    });
   }
 
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]> {
@@ -119,72 +96,16 @@ export class RedisClient implements Registry {
     );
   }
 
-  renewLease(
-    { brokerId, brokerEpoch }: BrokerLease,
-    renewal: string,
-    timeoutMs: number,
-  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
-    return this.#call((data) => {
-      const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
-      return { isRenewed, newest: data.cluster === undefined ? undefined : data.state };
-    }, timeoutMs);
-  }
-
-  leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {
-    return this.#call(({ leases }) => ofBrokers(leases, brokerIds), timeoutMs);
-  }
-
-  publishJournaled(brokerId: number, version: number): Promise<void> {
-    return this.#call(({ journaled }) => void journaled.set(brokerId, version));
-  }
-
-  journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    return this.#call(({ journaled }) => ofBrokers(journaled, brokerIds));
-  }
-
-  confirmedBy(): Promise<string | undefined> {
-    return this.#call(({ confirmedBy }) => confirmedBy);
-  }
-
-  rebuildRound(): Promise<RebuildRound | undefined> {
-    return this.#call(({ round }) => round);
-  }
-
-  beginRebuild(
-    before: RebuildRound | undefined,
-    confirmedBefore: string | undefined,
-    round: RebuildRound,
-  ): Promise<void> {
-    return this.#call((data) => data.beginRebuild(before, confirmedBefore, round));
-  }
-
-  publishView(round: RebuildRound, view: RebuildView): Promise<void> {
-    return this.#call((data) => data.publishView(round, view));
-  }
-
-  views(round: RebuildRound): Promise<readonly RebuildView[]> {
-    return this.#call((data) => data.views(round));
-  }
-
-  givenUpBrokers(): Promise<readonly number[]> {
-    return this.#call(({ givenUp }) => [...givenUp]);
-  }
-
-  installRebuilt(
-    round: RebuildRound,
-    document: ClusterDocument,
-    state: ClusterState,
-  ): Promise<boolean> {
-    return this.#call((data) => data.installRebuilt(round, document, state));
-  }
-
   close(): void {
     this.#isClosed = true;
     this.#parts.redis.forget(this);
     this.#break(this.#connection);
   }
 
-  #call<T>(run: (data: FakeRegistryData) => T, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+  protected override call<T>(
+    run: (data: FakeRegistryData) => T,
+    timeoutMs = CALL_TIMEOUT_MS,
+  ): Promise<T> {
     return this.#send(timeoutMs, (data, reply) => reply(run(data)));
   }
 
@@ -272,16 +193,4 @@ export class RedisClient implements Registry {
     this.#pending.clear();
     this.#parts.redis.forget(this);
   }
-}
-
-function ofBrokers<T>(
-  values: ReadonlyMap<number, T>,
-  brokerIds: readonly number[],
-): ReadonlyMap<number, T> {
-  const found = new Map<number, T>();
-  for (const id of brokerIds) {
-    const value = values.get(id);
-    if (value !== undefined) found.set(id, value);
-  }
-  return found;
 }

@@ -1,17 +1,14 @@
 import type { Scheduler } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
-import type { BrokerLease } from '../coordination-store.js';
 import {
   type ClusterDocument,
-  type CommitName,
   type CommitReply,
   type RebuildRound,
-  type RebuildView,
   type RegisteredCluster,
   type Registry,
   RegistryAwayError,
-  type RegistrySnapshot,
 } from '../registry/registry.js';
+import { FakeRegistryCalls } from './fake-registry-calls.js';
 import type { FakeRegistryData } from './fake-registry-data.js';
 
 const CALL_TIMEOUT_MS = 1000;
@@ -29,7 +26,7 @@ export interface FakeRegistryOptions {
 }
 
 /** A broker's connection to a fake registry; its faults are those of `FakeCoordination`. */
-export class FakeRegistry implements Registry {
+export class FakeRegistry extends FakeRegistryCalls implements Registry {
   readonly #options: FakeRegistryOptions;
   #listener: Parameters<Registry['listen']>[0] | undefined;
   #isReady = false;
@@ -43,6 +40,7 @@ export class FakeRegistry implements Registry {
   readonly #breaks = new Set<(error: RegistryAwayError) => void>();
 
   constructor(options: FakeRegistryOptions) {
+    super();
     this.#options = options;
   }
 
@@ -102,18 +100,6 @@ export class FakeRegistry implements Registry {
     this.#listener = listener;
   }
 
-  cluster(): Promise<RegisteredCluster | undefined> {
-    return this.#call(({ cluster }) => cluster);
-  }
-
-  found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster | undefined> {
-    return this.#call((data) => data.found(document, state));
-  }
-
-  snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
-    return this.#call((data) => data.snapshot(knownVersion));
-  }
-
   commit(
     cluster: RegisteredCluster,
     before: ClusterState,
@@ -122,16 +108,12 @@ export class FakeRegistry implements Registry {
   ): Promise<CommitReply> {
     const isLost = this.#losesNextReply;
     this.#losesNextReply = false;
-    return this.#call((data) => {
+    return this.call((data) => {
       const reply = data.commit(cluster, before, commit);
       this.#options.onChanged();
       if (isLost) throw new RegistryAwayError(true, new Error('the reply was lost'));
       return reply;
     }, timeoutMs);
-  }
-
-  newest(): Promise<CommitName | undefined> {
-    return this.#call(({ cluster, state }) => (cluster === undefined ? undefined : state));
   }
 
   async nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]> {
@@ -153,66 +135,15 @@ export class FakeRegistry implements Registry {
         }),
       );
     }
-    return this.#call(read);
+    return this.call(read);
   }
 
-  renewLease(
-    { brokerId, brokerEpoch }: BrokerLease,
-    renewal: string,
-    timeoutMs: number,
-  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
-    return this.#call((data) => {
-      const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
-      return { isRenewed, newest: data.isConfirmed ? data.state : undefined };
-    }, timeoutMs);
-  }
-
-  leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {
-    return this.#call(({ leases }) => ofBrokers(leases, brokerIds), timeoutMs);
-  }
-
-  publishJournaled(brokerId: number, version: number): Promise<void> {
-    return this.#call(({ journaled }) => void journaled.set(brokerId, version));
-  }
-
-  journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    return this.#call(({ journaled }) => ofBrokers(journaled, brokerIds));
-  }
-
-  confirmedBy(): Promise<string | undefined> {
-    return this.#call(({ confirmedBy }) => confirmedBy);
-  }
-
-  rebuildRound(): Promise<RebuildRound | undefined> {
-    return this.#call(({ round }) => round);
-  }
-
-  beginRebuild(
-    before: RebuildRound | undefined,
-    confirmedBefore: string | undefined,
-    round: RebuildRound,
-  ): Promise<void> {
-    return this.#call((data) => data.beginRebuild(before, confirmedBefore, round));
-  }
-
-  publishView(round: RebuildRound, view: RebuildView): Promise<void> {
-    return this.#call((data) => data.publishView(round, view));
-  }
-
-  views(round: RebuildRound): Promise<readonly RebuildView[]> {
-    return this.#call((data) => data.views(round));
-  }
-
-  givenUpBrokers(): Promise<readonly number[]> {
-    return this.#call(({ givenUp }) => [...givenUp]);
-  }
-
-  installRebuilt(
+  override installRebuilt(
     round: RebuildRound,
     document: ClusterDocument,
     state: ClusterState,
   ): Promise<boolean> {
-    return this.#call((data) => {
+    return this.call((data) => {
       const isInstalled = data.installRebuilt(round, document, state);
       this.#options.onChanged();
       return isInstalled;
@@ -224,7 +155,10 @@ export class FakeRegistry implements Registry {
     this.#isClosed = true;
   }
 
-  async #call<T>(run: (data: FakeRegistryData) => T, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+  protected override async call<T>(
+    run: (data: FakeRegistryData) => T,
+    timeoutMs = CALL_TIMEOUT_MS,
+  ): Promise<T> {
     if (!this.#isReady) throw new RegistryAwayError(false, this.lastError);
     const done = (async () => {
       await this.#hop();
@@ -260,16 +194,4 @@ export class FakeRegistry implements Registry {
       this.#options.scheduler.after(delayMs, resolve);
     });
   }
-}
-
-function ofBrokers<T>(
-  values: ReadonlyMap<number, T>,
-  brokerIds: readonly number[],
-): ReadonlyMap<number, T> {
-  const found = new Map<number, T>();
-  for (const id of brokerIds) {
-    const value = values.get(id);
-    if (value !== undefined) found.set(id, value);
-  }
-  return found;
 }

@@ -1,0 +1,111 @@
+import type { ClusterState } from '../cluster-state.js';
+import type { BrokerLease } from '../coordination-store.js';
+import type {
+  ClusterDocument,
+  CommitName,
+  RebuildRound,
+  RebuildView,
+  RegisteredCluster,
+  RegistrySnapshot,
+} from '../registry/registry.js';
+import type { FakeRegistryData } from './fake-registry-data.js';
+
+/**
+ * What a connection to a fake registry asks of its data, the same for all of them; how the question and
+ * its answer travel, and fail to, is theirs.
+ */
+export abstract class FakeRegistryCalls {
+  /**
+   * Runs where the data is.
+   * @param timeoutMs after which the connection counts as broken
+   * @throws RegistryAwayError
+   */
+  protected abstract call<T>(run: (data: FakeRegistryData) => T, timeoutMs?: number): Promise<T>;
+
+  cluster(): Promise<RegisteredCluster | undefined> {
+    return this.call(({ cluster }) => cluster);
+  }
+
+  found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster | undefined> {
+    return this.call((data) => data.found(document, state));
+  }
+
+  snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
+    return this.call((data) => data.snapshot(knownVersion));
+  }
+
+  newest(): Promise<CommitName | undefined> {
+    return this.call(({ cluster, state }) => (cluster === undefined ? undefined : state));
+  }
+
+  renewLease(
+    { brokerId, brokerEpoch }: BrokerLease,
+    renewal: string,
+    timeoutMs: number,
+  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
+    return this.call((data) => {
+      const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
+      return { isRenewed, newest: data.isConfirmed ? data.state : undefined };
+    }, timeoutMs);
+  }
+
+  leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {
+    return this.call(({ leases }) => ofBrokers(leases, brokerIds), timeoutMs);
+  }
+
+  publishJournaled(brokerId: number, version: number): Promise<void> {
+    return this.call(({ journaled }) => void journaled.set(brokerId, version));
+  }
+
+  journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    return this.call(({ journaled }) => ofBrokers(journaled, brokerIds));
+  }
+
+  confirmedBy(): Promise<string | undefined> {
+    return this.call(({ confirmedBy }) => confirmedBy);
+  }
+
+  rebuildRound(): Promise<RebuildRound | undefined> {
+    return this.call(({ round }) => round);
+  }
+
+  beginRebuild(
+    before: RebuildRound | undefined,
+    confirmedBefore: string | undefined,
+    round: RebuildRound,
+  ): Promise<void> {
+    return this.call((data) => data.beginRebuild(before, confirmedBefore, round));
+  }
+
+  publishView(round: RebuildRound, view: RebuildView): Promise<void> {
+    return this.call((data) => data.publishView(round, view));
+  }
+
+  views(round: RebuildRound): Promise<readonly RebuildView[]> {
+    return this.call((data) => data.views(round));
+  }
+
+  givenUpBrokers(): Promise<readonly number[]> {
+    return this.call(({ givenUp }) => [...givenUp]);
+  }
+
+  installRebuilt(
+    round: RebuildRound,
+    document: ClusterDocument,
+    state: ClusterState,
+  ): Promise<boolean> {
+    return this.call((data) => data.installRebuilt(round, document, state));
+  }
+}
+
+function ofBrokers<T>(
+  values: ReadonlyMap<number, T>,
+  brokerIds: readonly number[],
+): ReadonlyMap<number, T> {
+  const found = new Map<number, T>();
+  for (const id of brokerIds) {
+    const value = values.get(id);
+    if (value !== undefined) found.set(id, value);
+  }
+  return found;
+}
