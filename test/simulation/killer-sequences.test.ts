@@ -24,6 +24,9 @@ describe('a killer sequence', () => {
   it('has a follower reboot empty while its return to the ISR is under way: it is not taken in', () =>
     Scenario.run(emptyRebootDuringAProposal));
 
+  it('has a return to the ISR be taken while its proposer does not hear of it: all three must have a record', () =>
+    Scenario.run(proposalTakenUnheard));
+
   it('has an ISR of one lose its tail: what nobody was promised goes everywhere', () =>
     Scenario.run(isrOfOneLosesItsTail));
 
@@ -66,6 +69,8 @@ async function restartOfAFollower(scenario: Scenario): Promise<void> {
   scenario.holds('it has not heard of its leader', known <= offset);
   scenario.machine(leader).losePower(LOSES_ALL);
   await scenario.reach('it is elected', () => scenario.partition.leader === follower);
+  const end = await scenario.endToldBy(follower);
+  scenario.holds('it tells no end before that', end === undefined || end > offset);
   await scenario.never(
     'what was acknowledged is not in its log',
     () => scenario.logEndOf(follower) <= offset,
@@ -179,13 +184,18 @@ async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
   await scenario.makeTopic([leader, other, joiner]);
   scenario.cut(joiner, leader);
   scenario.cut(joiner, other);
-  const members = [leader, other];
-  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, members));
+  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, other]));
   await scenario.produced('only-in-the-isr', leader);
+  links.heal(joiner, leader);
+  await scenario.never(
+    'one that is behind is in the ISR',
+    () => scenario.partition.isr.includes(joiner),
+    1000,
+  );
 
   // Long enough for a reboot, and too short for the leader to lose its connection.
   links.setSpeed(leader, 'redis', { latencyMsMin: SLOW_MS, latencyMsMax: SLOW_MS });
-  scenario.heal(joiner, leader);
+  links.heal(leader, joiner);
   const isProposed = (): boolean =>
     [...redis.commitsUnderWay].some(
       ({ brokerId, commit }) =>
@@ -217,6 +227,38 @@ async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
     () => scenario.partition.isr.includes(joiner) && scenario.logEndOf(joiner) < 1,
     2 * LEASE_MS,
   );
+}
+
+/** KIP-497: while nobody told whether a proposal was taken, either ISR may be the one. */
+async function proposalTakenUnheard(scenario: Scenario): Promise<void> {
+  const { links, state } = scenario.world;
+  const other = state.controller?.id ?? 0;
+  const [leader, joiner] = [0, 1, 2].filter((id) => id !== other) as [number, number];
+  await scenario.makeTopic([leader, other, joiner]);
+  scenario.cut(joiner, leader);
+  scenario.cut(joiner, other);
+  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, other]));
+  await scenario.produced('only-in-the-isr', leader);
+  links.heal(joiner, leader);
+  await scenario.reach('it asks for what it lacks', () => links.waiting(leader, joiner) > 0);
+  links.cut('redis', leader);
+  links.heal(leader, joiner);
+  const isTaken = (): boolean => scenario.partition.isr.includes(joiner);
+  await scenario.reach('it is in the ISR again', isTaken);
+  const { version } = scenario.world.state;
+  scenario.cut(joiner, leader);
+
+  const open = scenario.produce('not-in-all-three', leader);
+  await scenario.reach('two of three have a record', () => scenario.hasWritten(other, open));
+  scenario.holds('its leader does not know of the third', scenario.journaledBy(leader) < version);
+  await scenario.never(
+    'it is acknowledged without the third',
+    () => open.fate === 'acknowledged' || scenario.highWatermarkOf(leader) > 1,
+    500,
+  );
+  for (const id of [leader, other]) scenario.machine(id).kill();
+  const isElected = (): boolean => scenario.partition.leader === joiner;
+  await scenario.reach('the third is elected, which may be', isElected);
 }
 
 /** KIP-966: the last member of an ISR comes back with less than its followers have. */

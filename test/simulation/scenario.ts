@@ -6,7 +6,7 @@ import type { ClientParts } from './client.js';
 import { ClientConnection } from './client-connection.js';
 import { healAll, makeTopic, recovery, startCluster } from './cluster-life.js';
 import { FinalCheck } from './final-check.js';
-import { History, type SentRecord } from './history.js';
+import { History, outcomeOf, type SentRecord } from './history.js';
 import type { Machine } from './machine.js';
 import { Reader } from './readers.js';
 import type { SeenMessage } from './simulated-network.js';
@@ -160,6 +160,20 @@ export class Scenario {
     const record = this.produce(value, at, acks);
     await this.reach(`${value} is acknowledged`, () => record.fate === 'acknowledged');
     return record;
+  }
+
+  /** Where a broker says that committed records end; undefined where it refuses to say. */
+  async endToldBy(id: number): Promise<number | undefined> {
+    try {
+      const machine = this.machine(id);
+      const { offset } = await this.#connection.call(machine, (broker) =>
+        broker.listOffset(TARGET, 'latest'),
+      );
+      return offset ?? undefined;
+    } catch (error) {
+      if (outcomeOf(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   /** Nothing arrives in either direction any more. */
