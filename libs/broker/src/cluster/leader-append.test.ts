@@ -11,6 +11,14 @@ const TARGET = { topic: 'events', partition: 0, topicId: 'id' };
 const PRODUCER = { producerId: 7, producerEpoch: 0 };
 
 describe('LeaderAppends', () => {
+  it('appends nothing that all are to have while too few are in sync', async () => {
+    const appends = await leading(() => true, 2);
+    const refused = appends.append({ ...TARGET, acks: 'all', batches: [batchAt(0)] });
+    await expect(refused).rejects.toMatchObject({ code: 'NOT_ENOUGH_REPLICAS', outcome: 'failed' });
+    const [first] = await appends.append({ ...TARGET, acks: '1', batches: [batchAt(0)] });
+    expect(first?.result).toMatchObject({ baseOffset: 0, isDuplicate: false });
+  });
+
   it('refuses a sequence that does not fit while the broker surely leads', async () => {
     const appends = await leading(() => true);
     await appends.append({ ...TARGET, acks: '1', batches: [batchAt(0)] });
@@ -49,7 +57,7 @@ function batchAt(baseSequence: number): Buffer {
 }
 
 /** The appends of a broker that is alone, and leads. */
-async function leading(isLeaseValid: () => boolean): Promise<LeaderAppends> {
+async function leading(isLeaseValid: () => boolean, minInSyncReplicas = 1): Promise<LeaderAppends> {
   const clock = new FakeClock();
   const manager = await LogManager.open(
     {
@@ -72,7 +80,8 @@ async function leading(isLeaseValid: () => boolean): Promise<LeaderAppends> {
       observer: silentLogObserver,
     },
   );
-  const log = await manager.createLog(TARGET, TARGET.topicId, parseTopicConfig({}, 1));
+  const config = parseTopicConfig({ 'min.insync.replicas': minInSyncReplicas }, 1);
+  const log = await manager.createLog(TARGET, TARGET.topicId, config);
   const metadata = {
     replicas: [0],
     leader: 0,
