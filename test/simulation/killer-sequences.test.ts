@@ -10,6 +10,7 @@ import { LOSES_ALL, Scenario } from './scenario.js';
 const LEASE_MS = 3000;
 /** How long a message to Redis is on its way where it must be overtaken. */
 const SLOW_MS = 650;
+const LATE_MS = 200;
 
 describe('a killer sequence', () => {
   it('restarts a follower just before its leader dies: it keeps what it did not know to be committed', () =>
@@ -26,6 +27,9 @@ describe('a killer sequence', () => {
 
   it('has a return to the ISR be taken while its proposer does not hear of it: all three must have a record', () =>
     Scenario.run(proposalTakenUnheard));
+
+  it('has another change seem to settle a return to the ISR: all three must have a record', () =>
+    Scenario.run(proposalThatSeemsSettled));
 
   it('has an ISR of one lose its tail: what nobody was promised goes everywhere', () =>
     Scenario.run(isrOfOneLosesItsTail));
@@ -69,6 +73,8 @@ async function restartOfAFollower(scenario: Scenario): Promise<void> {
   scenario.holds('it has not heard of its leader', known <= offset);
   scenario.machine(leader).losePower(LOSES_ALL);
   await scenario.reach('it is elected', () => scenario.partition.leader === follower);
+  const { version } = scenario.world.state;
+  await scenario.reach('it knows that', () => scenario.journaledBy(follower) >= version);
   const end = await scenario.endToldBy(follower);
   scenario.holds('it tells no end before that', end === undefined || end > offset);
   await scenario.never(
@@ -177,15 +183,8 @@ async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
 
 /** KIP-841, KIP-903: a disk is replaced between the fetch that shows it in sync and the proposal to take it. */
 async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
-  const { links, redis, state, metadata } = scenario.world;
-  // Who decides about deaths is neither the leader, nor who reboots.
-  const other = state.controller?.id ?? 0;
-  const [leader, joiner] = [0, 1, 2].filter((id) => id !== other) as [number, number];
-  await scenario.makeTopic([leader, other, joiner]);
-  scenario.cut(joiner, leader);
-  scenario.cut(joiner, other);
-  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, other]));
-  await scenario.produced('only-in-the-isr', leader);
+  const { links, metadata } = scenario.world;
+  const { leader, other, joiner } = await withAFollowerOut(scenario);
   links.heal(joiner, leader);
   await scenario.never(
     'one that is behind is in the ISR',
@@ -196,21 +195,12 @@ async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
   // Long enough for a reboot, and too short for the leader to lose its connection.
   links.setSpeed(leader, 'redis', { latencyMsMin: SLOW_MS, latencyMsMax: SLOW_MS });
   links.heal(leader, joiner);
-  const isProposed = (): boolean =>
-    [...redis.commitsUnderWay].some(
-      ({ brokerId, commit }) =>
-        brokerId === leader &&
-        commit.changes.some(
-          (change) =>
-            change.kind === 'partitions' &&
-            change.partitions.some(({ state: { isr } }) => isr.includes(joiner)),
-        ),
-    );
+  const isProposed = (): boolean => proposedVersion(scenario, leader, joiner) !== undefined;
   await scenario.reach('its leader proposes to take it in again', isProposed);
   const { partitionEpoch } = scenario.partition;
   scenario.cut(joiner, leader);
   const machine = scenario.machine(joiner);
-  const seenEpoch = state.brokers.get(joiner)?.brokerEpoch ?? 0;
+  const seenEpoch = scenario.world.state.brokers.get(joiner)?.brokerEpoch ?? 0;
   await machine.stop();
   metadata.diskLost(joiner);
   machine.replaceDisk();
@@ -231,23 +221,48 @@ async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
 
 /** KIP-497: while nobody told whether a proposal was taken, either ISR may be the one. */
 async function proposalTakenUnheard(scenario: Scenario): Promise<void> {
-  const { links, state } = scenario.world;
-  const other = state.controller?.id ?? 0;
-  const [leader, joiner] = [0, 1, 2].filter((id) => id !== other) as [number, number];
-  await scenario.makeTopic([leader, other, joiner]);
-  scenario.cut(joiner, leader);
-  scenario.cut(joiner, other);
-  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, other]));
-  await scenario.produced('only-in-the-isr', leader);
+  const { links } = scenario.world;
+  const { leader, other, joiner } = await withAFollowerOut(scenario);
   links.heal(joiner, leader);
   await scenario.reach('it asks for what it lacks', () => links.waiting(leader, joiner) > 0);
   links.cut('redis', leader);
   links.heal(leader, joiner);
+  await mustHaveAllThree(scenario, { leader, other, joiner });
+}
+
+/** The same, where its proposer hears of another change of the topic before the proposal is taken. */
+async function proposalThatSeemsSettled(scenario: Scenario): Promise<void> {
+  const { world } = scenario;
+  const { leader, other, joiner } = await withAFollowerOut(scenario);
+  world.links.setSpeed(leader, 'redis', { latencyMsMin: LATE_MS, latencyMsMax: LATE_MS });
+  scenario.heal(joiner, leader);
+  const { version } = world.state;
+  const isProposedOn = (known: number) => (): boolean =>
+    proposedVersion(scenario, leader, joiner) === known + 1;
+  await scenario.reach('its leader proposes to take it in again', isProposedOn(version));
+  scenario.alterTopic({ 'retention.ms': 1_000_000_000 }, other);
+  const isHeard = (): boolean => scenario.journaledBy(leader) > version;
+  await scenario.reach('the leader hears of another change', isHeard);
+  scenario.holds('its proposal is not taken', !scenario.partition.isr.includes(joiner));
+  // The first try finds another version than it was made for; the second one is taken.
+  await scenario.reach('it is proposed again', isProposedOn(version + 1));
+  world.links.cut('redis', leader);
+  await mustHaveAllThree(scenario, { leader, other, joiner });
+}
+
+interface Roles {
+  readonly leader: number;
+  readonly other: number;
+  readonly joiner: number;
+}
+
+/** One that is in the ISR, and not for all its leader knows, has whatever is acknowledged. */
+async function mustHaveAllThree(scenario: Scenario, roles: Roles): Promise<void> {
+  const { leader, other, joiner } = roles;
   const isTaken = (): boolean => scenario.partition.isr.includes(joiner);
   await scenario.reach('it is in the ISR again', isTaken);
   const { version } = scenario.world.state;
   scenario.cut(joiner, leader);
-
   const open = scenario.produce('not-in-all-three', leader);
   await scenario.reach('two of three have a record', () => scenario.hasWritten(other, open));
   scenario.holds('its leader does not know of the third', scenario.journaledBy(leader) < version);
@@ -259,6 +274,29 @@ async function proposalTakenUnheard(scenario: Scenario): Promise<void> {
   for (const id of [leader, other]) scenario.machine(id).kill();
   const isElected = (): boolean => scenario.partition.leader === joiner;
   await scenario.reach('the third is elected, which may be', isElected);
+}
+
+/** A follower is out of the ISR and cut off, and lacks a record; who decides about deaths is the other one. */
+async function withAFollowerOut(scenario: Scenario): Promise<Roles> {
+  const other = scenario.world.state.controller?.id ?? 0;
+  const [leader, joiner] = [0, 1, 2].filter((id) => id !== other) as [number, number];
+  await scenario.makeTopic([leader, other, joiner]);
+  scenario.cut(joiner, leader);
+  scenario.cut(joiner, other);
+  await scenario.reach('a follower has left the ISR', () => isIsr(scenario, [leader, other]));
+  await scenario.produced('only-in-the-isr', leader);
+  return { leader, other, joiner };
+}
+
+/** For which version of the metadata a leader's proposal to take a replica in is on its way, if it is. */
+function proposedVersion({ world }: Scenario, leader: number, joiner: number): number | undefined {
+  for (const { brokerId, commit } of world.redis.commitsUnderWay) {
+    for (const change of commit.changes) {
+      if (brokerId !== leader || change.kind !== 'partitions') continue;
+      if (change.partitions.some(({ state }) => state.isr.includes(joiner))) return commit.version;
+    }
+  }
+  return undefined;
 }
 
 /** KIP-966: the last member of an ISR comes back with less than its followers have. */

@@ -92,7 +92,7 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
     const { redis, brokerId } = this.#parts;
     const wait = { brokerId, version, waitMs: Math.min(waitMs, WAIT_MS_MAX) };
     return this.#send(WAIT_MS_MAX + CALL_TIMEOUT_MS, (_, reply) =>
-      redis.waitForCommits(wait, (commits) => reply([...commits])),
+      redis.waitForCommits(wait, (commits) => reply(structuredClone([...commits]))),
     );
   }
 
@@ -106,7 +106,8 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
     run: (data: FakeRegistryData) => T,
     timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<T> {
-    return this.#send(timeoutMs, (data, reply) => reply(run(data)));
+    // Whoever reads it has it for itself, as it has what is decoded.
+    return this.#send(timeoutMs, (data, reply) => reply(structuredClone(run(data))));
   }
 
   /** @param run is called once it is done there, and replies once */

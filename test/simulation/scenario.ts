@@ -162,6 +162,14 @@ export class Scenario {
     return record;
   }
 
+  /** Changes the topic's configs; nobody waits for the answer. */
+  alterTopic(configs: Readonly<Record<string, unknown>>, at: number): void {
+    const altering = this.#connection.call(this.machine(at), (broker) =>
+      broker.alterTopic(TOPIC, { configs }),
+    );
+    altering.catch((error: unknown) => this.world.trace.add('scenario', String(error)));
+  }
+
   /** Where a broker says that committed records end; undefined where it refuses to say. */
   async endToldBy(id: number): Promise<number | undefined> {
     try {
