@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import supertest from 'supertest';
 import { afterEach, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
+import { until } from '../support/until.js';
 
 let gateway: GatewayProcess;
 
@@ -50,6 +51,23 @@ describe('a start', () => {
     const exit = await gateway.spawn({ SLUICE_DATA_DIR: '/dev/null/data' });
     expect(exit.code).toBe(74);
     expect(gateway.log.at(-1)).toMatchObject({ level: 'fatal' });
+  });
+
+  test('that waits for Redis says what is wrong, and is broken off by SIGTERM', async () => {
+    gateway = await GatewayProcess.create({
+      SLUICE_BROKER_ID: '1',
+      // The discard port: nobody is there.
+      SLUICE_REDIS_URL: 'redis://127.0.0.1:9',
+      SLUICE_CLUSTER_PORT: '0',
+      SLUICE_CLUSTER_SECRET: 'secret-of-a-test-cluster',
+    });
+    const exit = gateway.spawn();
+    const line = await until('the line about Redis', () => {
+      return gateway.log.find(({ msg }) => msg === 'the start waits for Redis');
+    });
+    expect(line['reason']).toMatch(/ECONNREFUSED/);
+    gateway.signal('SIGTERM');
+    expect(await exit).toEqual({ code: 0, signal: null });
   });
 
   test('on a port that is taken is refused with 69, and the log is closed cleanly', async () => {

@@ -54,13 +54,21 @@ async function whenAvailable(
   open: () => Promise<CoordinationStore>,
   logger: ProcessLogger,
 ): Promise<CoordinationStore> {
+  let said: string | undefined;
   for (;;) {
     try {
       return await open();
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.code !== 'BROKER_NOT_AVAILABLE') throw error;
-      logger.warn({ err: error }, 'the start waits for Redis');
+      const reason = innermostMessage(error);
+      if (reason !== said) logger.warn({ reason }, 'the start waits for Redis');
+      said = reason;
       await new Promise((resolve) => setTimeout(resolve, STORE_RETRY_MS));
     }
   }
+}
+
+/** What Redis, or the way to it, said. */
+function innermostMessage(error: Error): string {
+  return error.cause instanceof Error ? innermostMessage(error.cause) : error.message;
 }

@@ -21,7 +21,15 @@ export async function runUntilStopped(
   endOnBugs(logger);
   for (const warning of warnings) logger.warn({}, warning);
   const stopRequested = nextStopSignal(logger);
+  let isStarted = false;
+  // A start may wait for long: for Redis, or while logs are recovered. It may be broken off at any time.
+  void stopRequested.then((signal) => {
+    if (isStarted) return undefined;
+    logger.info({ signal }, 'stopped before the start was done');
+    return end(EXIT_CODES.stopped);
+  });
   const gateway = await startOrEnd(settings, logger);
+  isStarted = true;
   const { brokerId, dataDir, durability, host } = settings;
   const { url, port } = gateway;
   process.stdout.write(banner({ url, dataDir: resolve(dataDir), durability }));

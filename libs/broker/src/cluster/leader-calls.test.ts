@@ -35,6 +35,30 @@ describe('LeaderCalls', () => {
     expect(await answer).toBe('done');
   });
 
+  it('waits no longer for a broker that is cut off than until another one leads', async () => {
+    const world = new World(2);
+    const answer = world.call({
+      there: (leader) => (leader === 2 ? new Promise(() => undefined) : Promise.resolve('done')),
+    });
+    await world.scheduler.settle();
+    world.setLeader(3);
+    expect(await Promise.race([answer, world.scheduler.advance(600)])).toBe('done');
+  });
+
+  it('gives a broker that leads no more the time to answer what it was asked before', async () => {
+    const world = new World(2);
+    let finish: (value: string) => void = () => undefined;
+    const answer = world.call({
+      there: (leader) =>
+        leader === 2 ? new Promise((resolve) => (finish = resolve)) : Promise.resolve('again'),
+    });
+    await world.scheduler.settle();
+    world.setLeader(3);
+    await world.scheduler.advance(400);
+    finish('answered');
+    expect(await answer).toBe('answered');
+  });
+
   it('waits for a leader, and says that there is none when its time is over', async () => {
     const world = new World(null);
     const answer = world.call({});

@@ -10,10 +10,15 @@
 import type { CoordinationStore } from '#coordination';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import { NotLeaderError, PeerUnreachableError } from '#replication';
-import type { Clock, Scheduler } from '#runtime';
+import type { Clock, Scheduler, Timer } from '#runtime';
 
 /** How long to wait for a change of the metadata before asking again all the same. */
 const RETRY_DELAY_MS = 50;
+/**
+ * How long a call may still be answered by a broker that leads no more: one that is cut off would leave its
+ * callers without an answer until their time is over.
+ */
+const MOVED_GRACE_MS = 500;
 /** What a caller that was told to come back later should wait. */
 const RETRY_AFTER_MS = 1000;
 
@@ -82,7 +87,9 @@ export class LeaderCalls {
         if (leader === brokerId) return await call.here();
         if (leader !== null) {
           const leftMs = deadlineMs - clock.monotonicMs();
-          if (leftMs > 0) return await call.there(leader, leftMs);
+          if (leftMs > 0) {
+            return await this.#whileLeading(target, leader, call.there(leader, leftMs));
+          }
         }
       } catch (error) {
         if (!isRetried(error)) throw mayHaveHadEffect ? outcomeUnknown(error) : error;
@@ -99,6 +106,28 @@ export class LeaderCalls {
   close(): void {
     this.#stopListening();
     this.#wakeAll();
+  }
+
+  /** What a call to a leader ends with; without an answer soon after another one leads. */
+  #whileLeading<T>(target: TopicPartition, leader: number, answer: Promise<T>): Promise<T> {
+    const { store, scheduler } = this.#options;
+    return new Promise((resolve, reject) => {
+      let grace: Timer | undefined;
+      const end = (): void => {
+        grace?.cancel();
+        this.#waiters.delete(look);
+      };
+      const look = (): void => {
+        const metadata = store.state.topics.get(target.topic)?.partitions[target.partition];
+        if (grace !== undefined || metadata?.leader === leader) return;
+        grace = scheduler.after(MOVED_GRACE_MS, () => {
+          end();
+          reject(new PeerUnreachableError(leader, true, new Error('another broker leads by now')));
+        });
+      };
+      this.#waiters.add(look);
+      void answer.then(resolve, reject).finally(end);
+    });
   }
 
   #changeOrDelay(delayMs: number): Promise<void> {

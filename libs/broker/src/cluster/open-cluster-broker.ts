@@ -203,12 +203,16 @@ function appendAtLeader({ leaders, appends, sender }: AppendParts) {
       append,
       {
         here: () => {
-          // The bytes of an earlier try may be in this broker's log: they are stamped only once.
+          // The bytes of an earlier try may be in this broker's log, or on their way to another one: they are
+          // stamped only once.
           const batches = wasTried ? append.batches.map((one) => Buffer.from(one)) : append.batches;
           wasTried = true;
           return appends.append({ ...append, batches });
         },
-        there: (leader, timeoutMs) => sender.append(leader, append, timeoutMs),
+        there: (leader, timeoutMs) => {
+          wasTried = true;
+          return sender.append(leader, append, timeoutMs);
+        },
       },
       limits,
     );
