@@ -122,7 +122,7 @@ class Renaming {
   }
 
   #newOfCommit({ version, changeId, partition, ...commit }: Metadata): number {
-    const { brokerEpochs, disks, alive, minInsync } = commit;
+    const { brokerEpochs, disks, alive, minInsync, replicas, move } = commit;
     const hash = new Hash();
     hash.add(version * 1024 + changeId);
     hash.add(partition.leader === NOBODY ? 7 : (this.#names[partition.leader] ?? 0));
@@ -130,6 +130,8 @@ class Renaming {
     hash.add(this.#set(partition.isr) * 16 + this.#set(alive));
     hash.add(partition.version * 1024 + partition.reign);
     hash.add(minInsync.version * 64 + minInsync.former * 8 + minInsync.replicas);
+    hash.add(this.#set(replicas) * 16 + (move === null ? 0 : this.#set(move.to)));
+    hash.add(move?.version ?? 0);
     for (const id of this.#order) hash.add((brokerEpochs[id] ?? 0) * 16 + (disks[id] ?? 0));
     return hash.value();
   }
@@ -143,7 +145,7 @@ function addBudget(hash: Hash, budget: Budget): void {
   hash.add(budget.records * 8 + budget.crashes);
   hash.add(budget.disksLost * 8 + budget.deaths);
   hash.add(budget.isrShrinks * 8 + budget.isrGrowths);
-  hash.add(budget.rollbacks * 8 + budget.wipes);
+  hash.add(budget.rollbacks * 64 + budget.wipes * 8 + budget.moves);
   hash.add(budget.lateAnswers * 64 + budget.failovers * 8 + budget.minInsyncLowerings);
 }
 

@@ -34,6 +34,12 @@ export const BOUNDS: Readonly<Record<string, Configuration>> = {
     minInsyncReplicas: 1,
     budget: { records: 1, isrShrinks: 1, failovers: 1 },
   },
+  'one of three brokers moves its replica to another, and Redis is rolled back': {
+    brokers: 3,
+    replicas: [0],
+    minInsyncReplicas: 1,
+    budget: { records: 1, moves: 1, isrGrowths: 1, rollbacks: 1 },
+  },
 };
 
 /** Explored to the end on request: half an hour in all. */
@@ -190,6 +196,31 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       'a hears of version 2',
       'a has b leave the ISR',
       'a hears of version 3',
+    ],
+    finds: LOST,
+  },
+  leavingEpoch: {
+    configuration: {
+      brokers: 3,
+      replicas: [0, 1],
+      minInsyncReplicas: 2,
+      mayPassOver: true,
+      budget: { records: 1, moves: 1, isrGrowths: 1, crashes: 1, rollbacks: 1 },
+    },
+    given: [
+      'the partition is to move to {b c}',
+      'a hears of version 2',
+      'b hears of version 2',
+      'the replicas are {a b c}',
+      'a hears of version 3',
+      'b hears of version 3',
+      'c hears of version 2',
+      'c hears of version 3',
+      'c fetches from a at 0',
+      'a has c join the ISR',
+      'a crashes and restarts with its log up to 0',
+      'a hears of version 4',
+      'a registers; b leads',
     ],
     finds: LOST,
   },

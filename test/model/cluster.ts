@@ -1,5 +1,5 @@
 /**
- * The state of the model: some brokers that each keep a replica of one partition, and a Redis that
+ * The state of the model: some brokers that keep the replicas of one partition, and a Redis that
  * keeps the line of commits of their metadata. States are immutable.
  *
  * What is left out, and why that hides nothing: a broker that is down or cut off is one that does
@@ -42,6 +42,13 @@ interface MinInsync {
   readonly version: number;
 }
 
+/** The partition is on its way to other replicas. */
+interface Move {
+  readonly to: BrokerSet;
+  /** Of the commit that asked for it. */
+  readonly version: number;
+}
+
 /** One commit of the metadata, with the whole state that it left. */
 export interface Metadata {
   readonly version: number;
@@ -54,6 +61,9 @@ export interface Metadata {
   readonly disks: readonly number[];
   readonly alive: BrokerSet;
   readonly minInsync: MinInsync;
+  readonly replicas: BrokerSet;
+  /** Null while the partition stays where it is. */
+  readonly move: Move | null;
   readonly hashes: Hashes;
 }
 
@@ -146,6 +156,8 @@ export interface Budget {
   readonly wipes: number;
   /** Times that min.insync.replicas is lowered by one. */
   readonly minInsyncLowerings: number;
+  /** Times that the partition is sent to as many other replicas. */
+  readonly moves: number;
   /** Times that a lagging copy takes over from a Redis that lives on for a while. */
   readonly failovers: number;
   readonly lateAnswers: number;
@@ -161,14 +173,19 @@ export interface Cluster {
   /** What was seen to go wrong in a step rather than in a state. */
   readonly fault: string | null;
   readonly nextRecord: number;
+  /** Whether a broker may act by the newest commit without having acted by those before it. */
+  readonly mayPassOver: boolean;
   readonly budget: Budget;
 }
 
 export interface Configuration {
   readonly brokers: number;
   readonly minInsyncReplicas: number;
-  /** The first ISR, as ids; all of them when absent. */
+  /** Who keeps the partition at first, as ids; all brokers when absent. */
+  readonly replicas?: readonly number[];
+  /** The first ISR, as ids; all replicas when absent. */
   readonly isr?: readonly number[];
+  readonly mayPassOver?: boolean;
   readonly budget: Partial<Budget>;
 }
 
@@ -179,13 +196,14 @@ export const VERSIONS_PER_REBUILD = 20;
 export const EPOCHS_PER_REBUILD = 10;
 
 export function initialCluster(configuration: Configuration): Cluster {
-  const { brokers, minInsyncReplicas, budget, isr } = configuration;
+  const { brokers, minInsyncReplicas, budget, isr, mayPassOver = false } = configuration;
   const all = (1 << brokers) - 1;
+  const replicas = configuration.replicas === undefined ? all : setOf(configuration.replicas);
   const partition: PartitionState = {
     leader: 0,
     leaderEpoch: 1,
     electionId: 1,
-    isr: isr === undefined ? all : isr.reduce((set, id) => set | bit(id), 0),
+    isr: isr === undefined ? replicas : setOf(isr),
     version: 1,
     reign: 1,
   };
@@ -198,6 +216,8 @@ export function initialCluster(configuration: Configuration): Cluster {
     disks: ids.map(() => 0),
     alive: all,
     minInsync: { replicas: minInsyncReplicas, former: minInsyncReplicas, version: 1 },
+    replicas,
+    move: null,
     hashes: [],
   };
   return {
@@ -208,6 +228,7 @@ export function initialCluster(configuration: Configuration): Cluster {
     acknowledgers: [],
     fault: null,
     nextRecord: 0,
+    mayPassOver,
     budget: {
       records: 0,
       crashes: 0,
@@ -218,6 +239,7 @@ export function initialCluster(configuration: Configuration): Cluster {
       rollbacks: 0,
       wipes: 0,
       minInsyncLowerings: 0,
+      moves: 0,
       failovers: 0,
       lateAnswers: 0,
       ...budget,
@@ -257,6 +279,10 @@ export function count(set: BrokerSet): number {
   let members = 0;
   for (let rest = set; rest !== 0; rest &= rest - 1) members += 1;
   return members;
+}
+
+function setOf(ids: readonly number[]): BrokerSet {
+  return ids.reduce((set, id) => set | bit(id), 0);
 }
 
 export function idsOf(set: BrokerSet): number[] {

@@ -21,6 +21,8 @@ export interface Fences {
   readonly minInsyncGate: boolean;
   /** A lower min.insync.replicas counts once a majority of the brokers has it on disk. */
   readonly loweredMinInsync: boolean;
+  /** Replicas leave with a new leader epoch, also where the leader stays. */
+  readonly leavingEpoch: boolean;
   /** A former member counts until the whole ISR has the change that removed it on disk. */
   readonly journaledGate: boolean;
   /** A joiner is taken only as the process that was seen to have caught up. */
@@ -61,6 +63,7 @@ export const ALL_FENCES: Fences = {
   proposalUntilSettled: true,
   minInsyncGate: true,
   loweredMinInsync: true,
+  leavingEpoch: true,
   journaledGate: true,
   joinerBrokerEpoch: true,
   joinerCaughtUp: true,

@@ -49,12 +49,12 @@ export function withEachRedis(cluster: Cluster, stepsOf: (at: Cluster) => Steps)
 }
 
 /** Whether a compare-and-set can be taken: see `Fences.redisProcess`. */
-function takesCommits({ redis }: Cluster, { fences }: Rules): boolean {
+export function takesCommits({ redis }: Cluster, { fences }: Rules): boolean {
   return redis.isConfirmed || (!fences.redisProcess && redis.line.length > 0);
 }
 
 /** A commit of what is to be other than in the newest one. */
-function committed(
+export function committed(
   cluster: Cluster,
   change: Partial<Metadata> & { readonly partition: PartitionState },
 ): Cluster {
@@ -66,7 +66,10 @@ function committed(
 }
 
 /** One line has one commit of a version, so that both together name it. */
-function nextIds({ redis }: Cluster, head: Metadata): Pick<Metadata, 'version' | 'changeId'> {
+export function nextIds(
+  { redis }: Cluster,
+  head: Metadata,
+): Pick<Metadata, 'version' | 'changeId'> {
   const version = head.version + 1;
   return { version, changeId: changeIdOf(redis.lineNumber, version) };
 }
@@ -76,7 +79,12 @@ export function changeIdOf(lineNumber: number, version: number): number {
 }
 
 /** The partition in a new epoch, made by the commit that is next. */
-function elected(cluster: Cluster, head: Metadata, leader: number, isr: BrokerSet): PartitionState {
+export function elected(
+  cluster: Cluster,
+  head: Metadata,
+  leader: number,
+  isr: BrokerSet,
+): PartitionState {
   const { version, changeId } = nextIds(cluster, head);
   const leaderEpoch = head.partition.leaderEpoch + 1;
   return { leader, leaderEpoch, electionId: changeId, isr, version, reign: changeId };
@@ -118,13 +126,13 @@ export function deathStepsOf(cluster: Cluster, id: number, head: Metadata): Step
 }
 
 /** A compare-and-set is taken only of a broker that has read the newest commit. */
-function mayDecide(broker: Broker, id: number, head: Metadata, rules: Rules): boolean {
+export function mayDecide(broker: Broker, id: number, head: Metadata, rules: Rules): boolean {
   if (broker.known?.changeId !== head.changeId || !mayTake(broker, head.version, rules))
     return false;
   return isRegistered(broker, id);
 }
 
-function leadersOf(candidates: BrokerSet): number[] {
+export function leadersOf(candidates: BrokerSet): number[] {
   return candidates === 0 ? [NOBODY] : idsOf(candidates);
 }
 
@@ -237,6 +245,7 @@ function mayJoin(
   const { progress, highWatermark, epochStart } = brokerAt(cluster, leader);
   const seen = progress[joiner];
   if (seen === null || seen === undefined || !has(head.alive, joiner)) return false;
+  if (!has(head.replicas, joiner)) return false;
   if (fences.joinerBrokerEpoch && seen.brokerEpoch !== head.brokerEpochs[joiner]) return false;
   if (!fences.joinerCaughtUp) return true;
   const end = fences.syncedEnds ? seen.syncedEnd : seen.logEnd;

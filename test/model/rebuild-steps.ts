@@ -70,11 +70,23 @@ export function rebuildStepsBy(
   return cannot ? null : rebuilt(cluster, comers, rules);
 }
 
-/** How many journals a rebuild needs, where every broker has a replica. */
-function quorumOf(brokers: number, { minInsync }: Metadata, { fences }: Rules): number {
-  const majority = fences.rebuildMajority ? majorityOf(brokers) : 1;
-  const replicas = fences.rebuildReplicas ? brokers - minInsync.replicas + 1 : 1;
-  return Math.max(majority, replicas);
+/** Whether so many bring their journals that a rebuild may begin. */
+function areEnough(
+  { brokers }: Cluster,
+  voters: BrokerSet,
+  newest: Metadata,
+  { fences }: Rules,
+): boolean {
+  const majority = fences.rebuildMajority ? majorityOf(brokers.length) : 1;
+  if (count(voters) < majority) return false;
+  const counted = countedReplicas(newest);
+  const needed = fences.rebuildReplicas ? count(counted) - newest.minInsync.replicas + 1 : 1;
+  return count(voters & counted) >= needed;
+}
+
+/** Who keeps the partition, and who is to keep it. */
+function countedReplicas({ replicas, move }: Metadata): BrokerSet {
+  return replicas | (move?.to ?? 0);
 }
 
 function rebuilt(cluster: Cluster, comers: BrokerSet, rules: Rules): Step<Cluster>[] {
@@ -84,7 +96,7 @@ function rebuilt(cluster: Cluster, comers: BrokerSet, rules: Rules): Step<Cluste
   const all = [...views, headOf(cluster.redis)].filter((view) => view !== null);
   const newest = all.reduce((best, view) => (view.version > best.version ? view : best));
   const voters = fences.rebuildVotersDisk ? comers & onRegisteredDisks(cluster, newest) : comers;
-  if (count(voters) < quorumOf(cluster.brokers.length, newest, rules)) return [];
+  if (!areEnough(cluster, voters, newest, rules)) return [];
   const number = rebuildNumber(cluster, comers, all, rules);
   const version = fences.rebuildNumbers ? number * VERSIONS_PER_REBUILD : newest.version + 1;
   const changeId = changeIdOf(lineNumber, version);
@@ -132,11 +144,12 @@ function onRegisteredDisks({ brokers }: Cluster, { disks }: Metadata): BrokerSet
 function mayKeepLeader(
   cluster: Cluster,
   voters: BrokerSet,
-  { partition, brokerEpochs }: Metadata,
+  newest: Metadata,
   fences: Fences,
 ): boolean {
+  const { partition, brokerEpochs } = newest;
   const { leader } = partition;
   if (leader === NOBODY || !has(voters, leader)) return false;
-  if (fences.rebuildLeavesEpoch && count(voters) < cluster.brokers.length) return false;
+  if (fences.rebuildLeavesEpoch && (countedReplicas(newest) & ~voters) !== 0) return false;
   return brokerAt(cluster, leader).brokerEpoch === brokerEpochs[leader];
 }

@@ -63,25 +63,32 @@ export function deliverySteps(cluster: Cluster, rules: Rules): Steps {
     if (at < 0 && known !== null && (!isConfirmed || known.version >= head.version)) return [];
     const next = at < 0 ? head : line[at + 1];
     if (next === undefined || !isAttached(cluster, broker)) return [];
-    if (!mayTake(broker, next.version, rules)) return [];
-    const label = `${name(id)} hears of version ${next.version}: ${described(next.partition)}`;
-    const state = withBroker(cluster, id, told(broker, id, next, rules));
-    const before = known?.partition.leaderEpoch ?? 0;
-    const { leaderEpoch } = next.partition;
-    if (leaderEpoch >= before) return [{ label, state }];
-    const fault = `the leader epoch that ${name(id)} knows falls from ${before} to ${leaderEpoch}`;
-    return [{ label, state: { ...state, fault } }];
+    const isPassedOver = cluster.mayPassOver && next !== head;
+    return (isPassedOver ? [next, head] : [next])
+      .filter(({ version }) => mayTake(broker, version, rules))
+      .map((commit) => delivery(cluster, id, commit, rules));
   });
+}
+
+function delivery(cluster: Cluster, id: number, commit: Metadata, rules: Rules): Step<Cluster> {
+  const broker = brokerAt(cluster, id);
+  const label = `${name(id)} hears of version ${commit.version}: ${described(commit.partition)}`;
+  const state = withBroker(cluster, id, told(broker, id, commit, rules));
+  const before = broker.known?.partition.leaderEpoch ?? 0;
+  const { leaderEpoch } = commit.partition;
+  // Who is no replica has taken part in no epoch.
+  if (leaderEpoch >= before || !has(commit.replicas, id)) return { label, state };
+  const fault = `the leader epoch that ${name(id)} knows falls from ${before} to ${leaderEpoch}`;
+  return { label, state: { ...state, fault } };
 }
 
 function told(broker: Broker, id: number, next: Metadata, { fences }: Rules): Partial<Broker> {
   const before = broker.known?.partition;
-  const { partition } = next;
-  const all = (1 << broker.progress.length) - 1;
+  const { partition, replicas } = next;
   const isSameElection =
     before?.leaderEpoch === partition.leaderEpoch &&
     (before.electionId === partition.electionId || !fences.electionIds);
-  const wasIsr = before?.isr ?? all;
+  const wasIsr = before?.isr ?? replicas;
   const isSettled = !fences.proposalUntilSettled || before?.version !== partition.version;
   const after: Broker = {
     ...broker,
@@ -89,7 +96,7 @@ function told(broker: Broker, id: number, next: Metadata, { fences }: Rules): Pa
     journal: fences.journalFirst ? next : broker.journal,
     proposedIsr: isSettled ? 0 : broker.proposedIsr,
     // A new leader knows little of who was a member before; what it lacks is proven with its epoch.
-    unprovenIsr: isSameElection ? broker.unprovenIsr | wasIsr : all,
+    unprovenIsr: isSameElection ? broker.unprovenIsr | wasIsr | broker.proposedIsr : replicas,
     progress: isSameElection ? broker.progress : broker.progress.map(() => null),
   };
   const epochStart =
@@ -139,7 +146,7 @@ export function fetchSteps(cluster: Cluster, rules: Rules): Steps {
     const { known } = follower;
     if (known === null || !isRegistered(follower, id)) return [];
     const { leader } = known.partition;
-    if (leader === id || leader === NOBODY) return [];
+    if (leader === id || leader === NOBODY || !has(known.replicas, id)) return [];
     return fetched(cluster, id, leader, rules);
   });
 }
@@ -148,6 +155,7 @@ function fetched(cluster: Cluster, id: number, leaderId: number, { fences }: Rul
   const follower = brokerAt(cluster, id);
   const leader = brokerAt(cluster, leaderId);
   if (!isLeading(leader, leaderId) || !isOfEpoch(follower, leader, fences)) return [];
+  if (!has(leader.known?.replicas ?? 0, id)) return [];
   const end = commonEnd(follower.log, leader, fences);
   if (end < follower.log.length) return [truncation(cluster, id, leaderId, end)];
   const progress = leader.progress.with(id, {

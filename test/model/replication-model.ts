@@ -14,6 +14,7 @@ import {
   registrationSteps,
   withEachRedis,
 } from './metadata-steps.js';
+import { moveSteps } from './move-steps.js';
 import { noticingSteps, rebuildSteps } from './rebuild-steps.js';
 import {
   appendSteps,
@@ -50,6 +51,7 @@ function stepsOf(cluster: Cluster, rules: Rules): Step<Cluster>[] {
       ...deathSteps(at, rules),
       ...registrationSteps(at, rules),
       ...loweringSteps(at, rules),
+      ...moveSteps(at, rules),
     ]),
     ...crashSteps(cluster),
     ...redisLossSteps(cluster),
