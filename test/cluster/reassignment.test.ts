@@ -162,7 +162,7 @@ longTest('a lower min.insync.replicas counts once it is answered', TIMEOUT, asyn
   await until('a record is acknowledged', async () => (await produce()).status === 200);
 });
 
-test('what cannot be is refused, and a move is taken back', TIMEOUT, async () => {
+longTest('what cannot be is refused, and a move is taken back', TIMEOUT, async () => {
   const cluster = await ClusterProcesses.start();
   onTestFinished(() => cluster.dispose());
   await cluster.createTopic(TOPIC, 1, { replicationFactor: 2, replicaAssignment: [[1, 2]] });
