@@ -33,11 +33,12 @@ export function moveSteps(cluster: Cluster, rules: Rules): Steps {
     (broker, id) => isAttached(cluster, broker) && mayDecide(broker, id, head, rules),
   );
   if (!isAskable) return [];
-  return head.move === null ? askingSteps(cluster, head) : movingStepsOf(cluster, head, rules);
+  if (head.move === null) return askingSteps(cluster, head);
+  return isJournaled(cluster, head.move.version) ? movingSteps(cluster, head, rules) : [];
 }
 
 /** Any other replicas may be asked for, as many as there are. */
-function askingSteps(cluster: Cluster, head: Metadata): Steps {
+export function askingSteps(cluster: Cluster, head: Metadata): Steps {
   const { version } = nextIds(cluster, head);
   const steps: Steps = [];
   for (let to: BrokerSet = 1; to < 1 << cluster.brokers.length; to += 1) {
@@ -50,11 +51,10 @@ function askingSteps(cluster: Cluster, head: Metadata): Steps {
   return steps;
 }
 
-/** What may be decided about a partition that moves. */
-export function movingStepsOf(cluster: Cluster, head: Metadata, rules: Rules): Steps {
+/** What may be decided about a partition that moves, once a majority has on disk that it does. */
+export function movingSteps(cluster: Cluster, head: Metadata, rules: Rules): Steps {
   const { replicas, move, partition } = head;
   if (move === null) return [];
-  if (!isJournaled(cluster, move.version)) return [];
   const { version } = nextIds(cluster, head);
   const all = replicas | move.to;
   if (all !== replicas) {

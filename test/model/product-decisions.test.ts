@@ -3,7 +3,13 @@
  * within small bounds, each decision of the product is one of those that the model has there.
  */
 import { describe, expect, it } from 'vitest';
-import { brokerDied, proposeIsr, registerBroker } from '#coordination';
+import {
+  brokerDied,
+  proceedReassignments,
+  proposeIsr,
+  reassignReplicas,
+  registerBroker,
+} from '#coordination';
 import { SeededRandom } from '#runtime/testing';
 import { applyChanges, type ClusterState } from '../../libs/coordination/src/cluster-state.js';
 import { rebuiltState } from '../../libs/coordination/src/registry/rebuild.js';
@@ -31,6 +37,7 @@ import {
 import { explore } from './explorer.js';
 import { ALL_FENCES } from './fences.js';
 import { deathStepsOf, proposalSteps, type Rules, registrationStepsOf } from './metadata-steps.js';
+import { askingSteps, movingSteps } from './move-steps.js';
 import { rebuildStepsBy } from './rebuild-steps.js';
 import { replicationModel } from './replication-model.js';
 
@@ -52,6 +59,22 @@ const CONFIGURATIONS: Configuration[] = [
   },
 ];
 
+/** Of the moves of a partition from one replica, or two, to others. */
+const MOVES: Configuration[] = [
+  {
+    brokers: 3,
+    replicas: [0, 1],
+    minInsyncReplicas: 2,
+    budget: { moves: 1, deaths: 1, isrShrinks: 1, isrGrowths: 1, rollbacks: 1 },
+  },
+  {
+    brokers: 3,
+    replicas: [0],
+    minInsyncReplicas: 1,
+    budget: { moves: 2, isrGrowths: 2, rollbacks: 1 },
+  },
+];
+
 describe.each(CONFIGURATIONS)('min.insync.replicas $minInsyncReplicas', (configuration) => {
   const rules: Rules = { fences: ALL_FENCES };
 
@@ -69,6 +92,25 @@ describe.each(CONFIGURATIONS)('min.insync.replicas $minInsyncReplicas', (configu
   }, 600_000);
 
   it('rebuilds as the model does', () => {
+    const checked = everywhere(configuration, STATES, (cluster) => {
+      return cluster.redis.isConfirmed ? 0 : checkRebuilds(cluster, rules);
+    });
+    expect(checked).toBeGreaterThan(STATES / 10);
+  }, 600_000);
+});
+
+describe.each(MOVES)('a partition of $replicas', (configuration) => {
+  const rules: Rules = { fences: ALL_FENCES };
+
+  it('moves as the model does', () => {
+    const checked = everywhere(configuration, STATES, (cluster) => {
+      const head = headOf(cluster.redis);
+      return head === null || !cluster.redis.isConfirmed ? 0 : checkMoves(cluster, head, rules);
+    });
+    expect(checked).toBeGreaterThan(STATES / 10);
+  }, 600_000);
+
+  it('is rebuilt as the model does', () => {
     const checked = everywhere(configuration, STATES, (cluster) => {
       return cluster.redis.isConfirmed ? 0 : checkRebuilds(cluster, rules);
     });
@@ -141,6 +183,34 @@ function checkDeaths(cluster: Cluster, head: Metadata): number {
     );
   }
   return alive.length;
+}
+
+function checkMoves(cluster: Cluster, head: Metadata, rules: Rules): number {
+  const before = stateOf(head);
+  if (head.move === null) {
+    const steps = askingSteps(cluster, head);
+    for (const { state } of steps) {
+      const to = idsOf(headOf(state.redis)?.move?.to ?? 0);
+      // The product refuses to copy to the dead.
+      if (to.some((id) => !has(head.alive | head.replicas, id))) continue;
+      const changes = reassignReplicas(before, { topic: TOPIC, partition: 0, replicas: to });
+      expect(described([headOf(state.redis)])).toContain(
+        outcome(head, applyChanges(before, changes)),
+      );
+    }
+    return steps.length;
+  }
+  const version = scaled(head.move.version, VERSIONS_PER_REBUILD, VERSIONS);
+  expect(proceedReassignments(before, version - 1, new SeededRandom(1))).toEqual([]);
+  const changes = proceedReassignments(before, version, new SeededRandom(1));
+  const steps = movingSteps(cluster, head, rules);
+  if (steps.length === 0) expect(changes).toEqual([]);
+  else {
+    expect(described(steps.map(({ state }) => headOf(state.redis)))).toContain(
+      outcome(head, applyChanges(before, changes)),
+    );
+  }
+  return 1;
 }
 
 /** What the model's leaders propose is taken, and what they may not is refused. */
@@ -216,7 +286,7 @@ function numberAfter({ brokers, redis }: Cluster, comers: BrokerSet): number {
 
 /** The model's metadata as the product's. */
 function stateOf(metadata: Metadata): ClusterState {
-  const { version, changeId, partition, brokerEpochs, disks, alive } = metadata;
+  const { version, changeId, partition, brokerEpochs, disks, alive, replicas, move } = metadata;
   const brokers = brokerEpochs.map((brokerEpoch, id) =>
     brokerOf(id, { brokerEpoch, dataDirUuid: diskName(id, disks[id] ?? 0), alive: has(alive, id) }),
   );
@@ -224,6 +294,8 @@ function stateOf(metadata: Metadata): ClusterState {
     ...modelled(partition),
     electionId: `election-${partition.electionId}`,
     partitionEpoch: partition.version,
+    replicas: idsOf(replicas),
+    ...(move === null ? {} : { reassignment: reassignmentOf(replicas, move) }),
   });
   const configs = { 'min.insync.replicas': String(metadata.minInsync.replicas) };
   return {
@@ -231,6 +303,12 @@ function stateOf(metadata: Metadata): ClusterState {
     version: scaled(version, VERSIONS_PER_REBUILD, VERSIONS),
     changeId: `change-${changeId}`,
   };
+}
+
+/** Who kept it before is told from those who are added while it is not the same. */
+function reassignmentOf(replicas: BrokerSet, { to, version }: NonNullable<Metadata['move']>) {
+  const from = idsOf(replicas & ~to);
+  return { from, to: idsOf(to), version: scaled(version, VERSIONS_PER_REBUILD, VERSIONS) };
 }
 
 /** Numbers of the model leave less room for a rebuild than those of the product. */
@@ -253,10 +331,13 @@ function diskName(id: number, disk: number): string {
 
 /** What a commit of the product made of the partition and of who is alive, comparable with the model's. */
 function outcome(before: Metadata, after: ClusterState): string {
-  const { leader, leaderEpoch, electionId, isr } = partitionIn(after, TOPIC);
+  const { leader, leaderEpoch, electionId, ...sets } = partitionIn(after, TOPIC);
+  const [isr, replicas, to] = [sets.isr, sets.replicas, sets.reassignment?.to ?? []].map((ids) =>
+    ids.toSorted((one, other) => one - other),
+  );
   const isElection = electionId !== `election-${before.partition.electionId}`;
   const alive = [...after.brokers.values()].filter((broker) => broker.alive).map(({ id }) => id);
-  return JSON.stringify({ leader, leaderEpoch, isr, isElection, alive });
+  return JSON.stringify({ leader, leaderEpoch, isr, replicas, to, isElection, alive });
 }
 
 function described(commits: readonly (Metadata | null)[]): string[] {
@@ -265,6 +346,8 @@ function described(commits: readonly (Metadata | null)[]): string[] {
     const isElection = commit.partition.electionId === commit.changeId;
     return JSON.stringify({
       ...modelled(commit.partition),
+      replicas: idsOf(commit.replicas),
+      to: idsOf(commit.move?.to ?? 0),
       isElection,
       alive: idsOf(commit.alive),
     });

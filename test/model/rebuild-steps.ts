@@ -80,6 +80,8 @@ function areEnough(
   const majority = fences.rebuildMajority ? majorityOf(brokers.length) : 1;
   if (count(voters) < majority) return false;
   const counted = countedReplicas(newest);
+  // A sole replica is not waited for: nobody else can lead.
+  if (count(counted) === 1) return true;
   const needed = fences.rebuildReplicas ? count(counted) - newest.minInsync.replicas + 1 : 1;
   return count(voters & counted) >= needed;
 }
