@@ -19,6 +19,8 @@ export class MetadataRules implements MetadataObserver {
   readonly #versions = new Map<number, string>();
   /** What a broker's lost disk had: the partitions of which it does not have everything again. */
   readonly #missing = new Map<number, Set<string>>();
+  /** Brokers and partitions that they have left. */
+  readonly #left = new Set<string>();
   /** Operators may do what nobody else may. */
   readonly #uncleanly = new Set<string>();
   /** How often leaders were elected. */
@@ -72,6 +74,7 @@ export class MetadataRules implements MetadataObserver {
       this.#checkElection(one);
       this.#checkState(one, after);
       if (earlier !== undefined && isNext) this.#checkStep(one, earlier);
+      this.#noteMoves(one, earlier);
       for (const id of one.partition.isr) {
         if (earlier?.isr.includes(id) !== true) this.#missing.get(id)?.delete(one.name);
       }
@@ -82,6 +85,20 @@ export class MetadataRules implements MetadataObserver {
       }
     }
     this.#lookForLost();
+  }
+
+  /** What other brokers keep by now is not missing on a disk; who leaves removes its replica. */
+  #noteMoves({ name, partition }: NamedPartition, earlier: PartitionMetadata | undefined): void {
+    const { replicas } = partition;
+    for (const [id, names] of this.#missing) if (!replicas.includes(id)) names.delete(name);
+    for (const id of earlier?.replicas ?? []) {
+      if (!replicas.includes(id)) this.#left.add(`${id} ${name}`);
+    }
+  }
+
+  /** Whether a broker has kept a partition and left it: it begins with nothing when it comes back. */
+  hasLeft(brokerId: number, name: string): boolean {
+    return this.#left.has(`${brokerId} ${name}`);
   }
 
   #tell({ name, partition }: NamedPartition, earlier: PartitionMetadata | undefined): void {

@@ -1,4 +1,4 @@
-import { ProtocolError } from '#protocol';
+import { ProtocolError, topicPartitionName } from '#protocol';
 import { Client, type ClientParts } from './client.js';
 import { outcomeOf } from './history.js';
 
@@ -12,12 +12,15 @@ interface MadeTopic {
 }
 
 const PAUSE_MS_MAX = 4000;
+/** I19: how long after everything is well again a partition may be on its way to other brokers. */
+const MOVE_MS_MAX = 20_000;
 /** All brokers show the same topics so long after a change. */
 const SHOWN_MS_MAX = 1000;
 
 /**
  * Makes topics, gives them partitions and deletes them: none vanishes or is born again without being told
- * to (I15).
+ * to (I15). Moves any partition, of the topics that others write to as well: what holds of their
+ * records holds all the same.
  */
 export class TopicChanger extends Client {
   readonly #topics: MadeTopic[] = [];
@@ -37,12 +40,14 @@ export class TopicChanger extends Client {
       if (this.isEnough()) break;
       const present = this.#topics.filter(({ isThere }) => isThere === true);
       const topic = present[this.random.below(present.length)];
-      const what = this.random.below(3);
-      if (topic === undefined || what === 0) await this.#create();
+      const what = this.random.below(5);
+      if (what >= 3) await this.#move();
+      else if (topic === undefined || what === 0) await this.#create();
       else if (what === 1) await this.#grow(topic);
       else await this.#delete(topic);
     }
     while (!this.parts.isOver()) await this.pause(PAUSE_MS_MAX);
+    await this.#checkMoves();
     await this.#check();
   }
 
@@ -78,6 +83,22 @@ export class TopicChanger extends Client {
     if (isGone !== undefined) topic.isThere = !isGone;
   }
 
+  async #move(): Promise<void> {
+    const { world } = this.parts;
+    const topics = [...world.state.topics.values()];
+    const topic = topics[this.random.below(topics.length)];
+    if (topic === undefined) return;
+    const target = { topic: topic.name, partition: this.random.below(topic.partitions.length) };
+    const left = world.machines.map(({ id }) => id);
+    const replicas: number[] = [];
+    for (let count = 1 + this.random.below(left.length); count > 0; count -= 1) {
+      replicas.push(...left.splice(this.random.below(left.length), 1));
+    }
+    await this.#isDone(`move ${topicPartitionName(target)} to ${replicas.join(', ')}`, (broker) =>
+      broker.reassignReplicas(target, replicas),
+    );
+  }
+
   /** @returns undefined when that is not known */
   async #isDone(
     what: string,
@@ -94,6 +115,20 @@ export class TopicChanger extends Client {
       world.trace.add('client', `${what}: ${outcome}, ${String(error)}`);
       return outcome === 'failed' ? false : undefined;
     }
+  }
+
+  /** What was asked for is done in the end. */
+  async #checkMoves(): Promise<void> {
+    const { world } = this.parts;
+    const moving = (): string[] =>
+      [...world.state.topics.values()].flatMap(({ name: topic, partitions }) =>
+        [...partitions.entries()]
+          .filter(([, { reassignment }]) => reassignment !== undefined)
+          .map(([partition]) => topicPartitionName({ topic, partition })),
+      );
+    if (await world.until(() => moving().length === 0, MOVE_MS_MAX)) return;
+    if (world.violations.length > 0) return;
+    world.violated(`I19: ${moving().join(', ')} did not get to the brokers that were asked for`);
   }
 
   async #check(): Promise<void> {

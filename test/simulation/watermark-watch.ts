@@ -33,7 +33,8 @@ export class WatermarkWatch extends Client {
       this.#seen.set(replica, highWatermark);
       // A damaged replica out of sync is cut where its damage begins.
       if (world.metadata.lost.has(name) || machine === world.damaged) continue;
-      if (highWatermark < before) {
+      // Who left and came back began with nothing.
+      if (highWatermark < before && !world.metadata.hasLeft(machine.id, name)) {
         world.violated(
           `I13: the high watermark falls from ${before} to ${highWatermark}: ${replica}`,
         );
