@@ -80,7 +80,7 @@ async function leading(isLeaseValid: () => boolean, minInSyncReplicas = 1): Prom
       observer: silentLogObserver,
     },
   );
-  const config = parseTopicConfig({ 'min.insync.replicas': minInSyncReplicas }, 1);
+  const config = parseTopicConfig({ 'min.insync.replicas': String(minInSyncReplicas) }, 1);
   const log = await manager.createLog(TARGET, TARGET.topicId, config);
   const metadata = {
     replicas: [0],
