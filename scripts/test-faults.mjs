@@ -1,6 +1,6 @@
 /**
  * The long runs: random histories of the log, mutations that they must see, input fuzz, kills under
- * load, faults of a cluster, of real processes and simulated. Some 40 minutes; a short slice of each is part of `npm test`.
+ * load, faults of a cluster, of real processes and simulated. Some 45 minutes; a short slice of each is part of `npm test`.
  *
  * usage: npm run test:faults
  */
@@ -14,6 +14,7 @@ const runs = [
     env: { SLUICE_HISTORIES: '5000' },
   },
   { args: ['test/mutations/log-mutations.mjs'], env: {} },
+  { args: ['test/mutations/cluster-mutations.mjs'], env: {} },
   {
     args: [...VITEST, '--project', 'integration', 'test/fuzz'],
     env: { SLUICE_FUZZ_CASES: '40000' },

@@ -6,16 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { startVitest } from 'vitest/node';
 
 /**
- * @typedef {object} Mutation
- * @property {string} name what is missing
+ * @typedef {object} Edit
  * @property {string} file in the suite's folder
  * @property {string} from must stand in the file exactly once
  * @property {string} to
  *
- * @typedef {object} Suite
+ * @typedef {Edit & { name: string, also?: readonly Edit[] }} Mutation named for what is missing
+ *
+ * @typedef {object} Tests
  * @property {string} folder of the files that are changed, from the root
  * @property {string[]} tests files of which one must fail, from the root
- * @property {readonly Mutation[]} mutations
+ * @property {number} [bail] after so many failures the rest is left out: 1 unless told, 0 for never
+ *
+ * @typedef {Tests & { mutations: readonly Mutation[] }} Suite
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,7 +36,7 @@ export async function showMutationsAreSeen(suite) {
   let unseen = 0;
   for (const mutation of chosen) {
     const startMs = performance.now();
-    const failures = await failuresWith(suite, mutation);
+    const failures = (await failuresWith(suite, mutation)).length;
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
     if (failures === 0) unseen += 1;
     process.stdout.write(`${failures > 0 ? 'seen  ' : 'UNSEEN'}  ${seconds} s  ${mutation.name}\n`);
@@ -43,35 +46,44 @@ export async function showMutationsAreSeen(suite) {
 }
 
 /**
- * @param {Suite} suite
+ * @param {Tests} suite
  * @param {Mutation} mutation
- * @returns {Promise<number>} how many tests failed
+ * @returns {Promise<string[]>} the names of the tests that failed, in their order
  */
-async function failuresWith({ folder, tests }, mutation) {
+export async function failuresWith({ folder, tests, bail = 1 }, mutation) {
   const resolve = { conditions: ['source'] };
-  let isApplied = false;
+  const edits = [mutation, ...(mutation.also ?? [])];
+  /** @type {Set<Edit>} */
+  const applied = new Set();
   const plugin = {
     name: 'mutation',
     enforce: 'pre',
     /** @param {string} code @param {string} id */
     transform(code, id) {
-      if (!id.endsWith(`/${folder}/${mutation.file}`)) return undefined;
-      const parts = code.split(mutation.from);
-      if (parts.length !== 2) throw new Error(`${mutation.name}: its place is not there once`);
-      isApplied = true;
-      return parts.join(mutation.to);
+      let changed = code;
+      for (const edit of edits) {
+        if (!id.endsWith(`/${folder}/${edit.file}`)) continue;
+        const parts = changed.split(edit.from);
+        if (parts.length !== 2) throw new Error(`${mutation.name}: its place is not there once`);
+        applied.add(edit);
+        changed = parts.join(edit.to);
+      }
+      return changed === code ? undefined : changed;
     },
   };
-  const options = { root, config: false, watch: false, bail: 1, include: tests };
+  const options = { root, config: false, watch: false, bail, include: tests };
   const vitest = await startVitest(
     'test',
     tests,
     { ...options, testTimeout: 120_000, reporters: [{}] },
     { resolve, ssr: { resolve }, plugins: [plugin] },
   );
-  const failures = vitest.state.getCountOfFailedTests();
+  const failed = vitest.state
+    .getTestModules()
+    .flatMap((module) => Array.from(module.children.allTests('failed'), ({ name }) => name));
   await vitest.close();
   process.exitCode = 0;
-  if (!isApplied) throw new Error(`${mutation.name}: ${mutation.file} was not loaded`);
-  return failures;
+  const missed = edits.find((edit) => !applied.has(edit));
+  if (missed !== undefined) throw new Error(`${mutation.name}: ${missed.file} was not loaded`);
+  return failed;
 }

@@ -184,7 +184,7 @@ async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
 /** KIP-841, KIP-903: a disk is replaced between the fetch that shows it in sync and the proposal to take it. */
 async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
   const { links, metadata } = scenario.world;
-  const { leader, other, joiner } = await withAFollowerOut(scenario);
+  const { leader, joiner } = await withAFollowerOut(scenario);
   links.heal(joiner, leader);
   await scenario.never(
     'one that is behind is in the ISR',
