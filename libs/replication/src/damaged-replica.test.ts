@@ -31,6 +31,43 @@ describe('bits that flip in a closed segment', () => {
     expect(cluster.metadata.leader).toBe(id === 0 ? 1 : 0);
   });
 
+  it('are not repaired before the replica has left the ISR', async () => {
+    const cluster = await filled(2);
+    cluster.disk(1).corrupt(LOG_0, 200);
+    await expect(fetched(cluster, 1)).rejects.toBeInstanceOf(ProtocolError);
+    // It goes on to copy its leader, in sync.
+    const outcome = cluster.produce(0, 'one more');
+    await cluster.settle();
+    expect(cluster.metadata.isr).toEqual([0, 1]);
+    expect(await keptFiles(cluster, 1)).toEqual([]);
+    await cluster.until(async () => (await keptFiles(cluster, 1)).length === 1);
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    expect(await outcome).toBe('acknowledged');
+    expect(await cluster.values(1)).toEqual([...VALUES, 'one more']);
+  });
+
+  it('are repaired without a word about what stands behind them and is to be cut', async () => {
+    const cluster = await filled(2);
+    cluster.cut(1, 0);
+    for (const value of ['lost', 'lost, too']) await cluster.append(0, value);
+    cluster.cut(0, 1);
+    await cluster.elect(1, [1]);
+    for (const value of ['a', 'b', 'c']) await cluster.append(1, value);
+    cluster.disk(0).corrupt(LOG_0, 200);
+    await expect(fetched(cluster, 0)).rejects.toBeInstanceOf(ProtocolError);
+    const { log } = cluster.partition(0);
+    const former = log.latestLeaderEpoch;
+    const shown: number[] = [];
+    cluster.onAnswer = () => {
+      if (log.latestLeaderEpoch === former) shown.push(log.highWatermark);
+    };
+    cluster.onSynced = () => cluster.onAnswer({ body: null, blobs: [] });
+    cluster.heal();
+    await cluster.until(() => cluster.metadata.isr.length === 2);
+    expect(Math.max(...shown)).toBe(VALUES.length);
+    expect(await cluster.values(0)).toEqual([...VALUES, 'a', 'b', 'c']);
+  });
+
   it('are found by a follower that is behind, and its leader leads no more', async () => {
     const cluster = await filled(3);
     await cluster.kill(2);
