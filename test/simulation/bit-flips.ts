@@ -8,6 +8,9 @@ import type { World } from './world.js';
 
 const REPAIR_MS_MAX = 60_000;
 const RETRY_MS = 250;
+/** Where a batch has its leader epoch. */
+const EPOCH_AT = 12;
+const EPOCH_END = 16;
 
 /**
  * Flips a bit in a file of a machine's logs (F7): in a segment that is closed, for the last bytes of a log
@@ -33,9 +36,24 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
   const sizeBytes = path === undefined ? 0 : ((await disk.fileSize(path)) ?? 0);
   // The machine may have got another disk meanwhile.
   if (path === undefined || sizeBytes === 0 || machine.disk !== disk) return;
-  const position = random.below(sizeBytes);
+  const content = path.endsWith('.log') ? await disk.readFile(path) : Buffer.alloc(0);
+  const position = checkedPosition(content, random.below(sizeBytes));
   world.trace.add('faults', `${machine.name}: a bit of ${path} flips at ${position}`);
   disk.corrupt(path, position, 1 << random.below(8));
+}
+
+/**
+ * The leader epoch of a batch is the one field that no checksum covers, for its leader stamps it: nobody
+ * could tell. A position within one is moved behind it.
+ */
+function checkedPosition(log: Buffer, position: number): number {
+  let start = 0;
+  for (const { sizeBytes } of wholeBatches(log)) {
+    const within = position - start;
+    if (within >= EPOCH_AT && within < EPOCH_END) return start + EPOCH_END;
+    start += sizeBytes;
+  }
+  return position;
 }
 
 /** Reads all that a damaged machine has, until what it does not have whole is filled by others. */
