@@ -132,7 +132,7 @@ export function mayDecide(broker: Broker, id: number, head: Metadata, rules: Rul
   return isRegistered(broker, id);
 }
 
-export function leadersOf(candidates: BrokerSet): number[] {
+function leadersOf(candidates: BrokerSet): number[] {
   return candidates === 0 ? [NOBODY] : idsOf(candidates);
 }
 

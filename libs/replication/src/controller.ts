@@ -28,7 +28,7 @@ import { LeaseWatch } from './lease-watch.js';
 const LOOKS_A_LEASE = 12;
 const LOOK_TIMEOUT_MS = 2000;
 /** How long a majority of the journals is waited for at once; the next look waits again. */
-const JOURNALED_WAIT_MS = 1000;
+const JOURNALED_WAIT_MS = 200;
 /** Looks further apart than this part of a lease prove no silence. */
 const GAP_OF_A_LEASE = 0.5;
 

@@ -11,7 +11,8 @@ import type { Log, LogManager } from '#log';
 import { type TopicPartition, topicPartitionName } from '#protocol';
 import type { Logger } from '#runtime';
 
-const JOURNALED_WAIT_MS = 5000;
+/** How long a majority of the journals is waited for at once: it is asked again regularly. */
+const JOURNALED_WAIT_MS = 200;
 
 interface LeftReplicasOptions {
   readonly brokerId: number;

@@ -8,6 +8,7 @@ import {
 } from '#coordination';
 import { silentLogger } from '#runtime';
 import { Controller } from './controller.js';
+import { takeOver } from './take-over.js';
 import { ReplicaCluster, type ReplicaClusterSettings, TOPIC } from './testing/replica-cluster.js';
 
 const MIN_TWO = { 'min.insync.replicas': '2' };
@@ -186,6 +187,20 @@ describe('min.insync.replicas', () => {
     await setMinInsync(cluster, '1');
     expect(cluster.partition(0).minInsyncReplicas).toBe(1);
     expect(await cluster.produce(0, 'a')).toBe('acknowledged');
+  });
+
+  it('counts at once when it is raised, with an ISR that the leader itself proposed', async () => {
+    const cluster = await started();
+    const partition = cluster.partition(0);
+    const { state } = cluster.store;
+    const topic = state.topics.get(TOPIC);
+    if (topic === undefined) throw new Error('the topic is gone');
+    const { metadata } = partition;
+    const later = { ...metadata, isr: [0, 1], partitionEpoch: metadata.partitionEpoch + 1 };
+    const raised = { ...topic, configs: { 'min.insync.replicas': '3' }, partitions: [later] };
+    takeOver(partition, { ...state, topics: new Map([[TOPIC, raised]]) });
+    expect(partition.metadata.isr).toEqual([0, 1]);
+    expect(partition.hasEnoughReplicas()).toBe(false);
   });
 });
 

@@ -56,6 +56,20 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     await stores().passing(store.whenJournaled(1, 2000));
   });
 
+  it('keeps a partition that moves, and a setting that is held, over a restart', async () => {
+    const store = await stores().open(0);
+    await register(store, 0);
+    await create(store, 'events');
+    const { topics } = await store.update((state) => moving(state, 'events'));
+    await store.close();
+    const again = await stores().open(0);
+    expect(again.state.topics).toEqual(topics);
+    expect(again.state.topics.get('events')).toMatchObject({
+      minInsyncHold: { replicas: 2 },
+      partitions: [{ reassignment: { from: [0], to: [7, 8] } }],
+    });
+  });
+
   it('commits nothing when nothing is wanted, and rejects with what the decision throws', async () => {
     const store = await stores().open(0);
     expect(await store.update(() => [])).toBe(store.state);
@@ -221,6 +235,19 @@ function describeSharing(stores: () => StoresUnderTest): void {
     expect(again.state).toEqual(one.state);
   });
 
+  it('shows a broker that is new a partition that moves, and a setting that is held', async ({
+    skip,
+  }) => {
+    if (!stores().isShared) skip();
+    const one = await stores().open(0);
+    await register(one, 0);
+    await create(one, 'events');
+    await one.update((state) => moving(state, 'events'));
+    const other = await stores().open(1);
+    await stores().until(() => other.state.version === one.state.version);
+    expect(other.state).toEqual(one.state);
+  });
+
   it('knows when a majority has a version on disk', async ({ skip }) => {
     if (!stores().isShared) skip();
     const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
@@ -237,6 +264,18 @@ function describeSharing(stores: () => StoresUnderTest): void {
       outcome: 'unknown',
     });
   });
+}
+
+/** What an operator may ask of a topic, and has not come into force. */
+function moving({ topics, version }: ClusterState, name: string): MetadataChange[] {
+  const topic = topics.get(name);
+  if (topic === undefined) throw new Error(`there is no topic ${name}`);
+  const partitions = topic.partitions.map((partition) => {
+    const reassignment = { from: partition.replicas, to: [7, 8], version: version + 1 };
+    return { ...partition, reassignment };
+  });
+  const minInsyncHold = { replicas: 2, version: version + 1 };
+  return [{ kind: 'topic', topic: { ...topic, partitions, minInsyncHold } }];
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
