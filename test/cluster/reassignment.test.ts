@@ -6,7 +6,7 @@ import { until } from '../support/until.js';
 import { runUnderLoad, TOPIC } from './run-under-load.js';
 
 const TIMEOUT = { timeout: 240_000 };
-const RECORDS_BETWEEN = 300;
+const RECORDS_BETWEEN = 150;
 
 /** All faults in a long run; a slice of them in every run of the tests. */
 const longTest = test.runIf(process.env['SLUICE_CLUSTER_FAULTS'] === 'all');

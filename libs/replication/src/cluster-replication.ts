@@ -39,6 +39,14 @@ export interface ReplicationSettings {
   readonly reassignmentBytesPerSecond: number;
 }
 
+export const REPLICATION_DEFAULTS: ReplicationSettings = {
+  replicaLagTimeMaxMs: 30_000,
+  replicaFetchWaitMaxMs: 500,
+  replicaFetchMaxBytes: 1024 * 1024,
+  replicaFetchResponseMaxBytes: 10 * 1024 * 1024,
+  reassignmentBytesPerSecond: 0,
+};
+
 export interface ClusterReplicationOptions extends ReplicationSettings {
   readonly cluster: ReplicationCluster;
   readonly brokerId: number;

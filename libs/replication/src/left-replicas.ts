@@ -55,8 +55,9 @@ export class LeftReplicas {
     try {
       await store.whenJournaled(store.state.version, JOURNALED_WAIT_MS);
       for (const [name, log] of leaving) {
-        const mayGo = !this.#isClosed && this.#left.get(name) === log && !this.#isKept(log);
-        if (mayGo) await this.#remove(name, log);
+        if (this.#isClosed || this.#left.get(name) !== log) continue;
+        if (this.#isKept(log)) this.#left.delete(name);
+        else await this.#remove(name, log);
       }
     } catch (error) {
       logger.debug({ err: error }, 'replicas that are not kept here cannot be removed yet');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   brokerDied,
   type Decision,
+  deleteTopic,
   proceedReassignments,
   reassignReplicas,
   takeOverController,
@@ -126,6 +127,22 @@ describe('a partition that moves to other brokers', () => {
     expect([...logManager.strayLogs]).toEqual([]);
     const directories = await cluster.disk(1).mount().readDirectory('/data');
     expect(directories.filter(({ name }) => name.startsWith(TOPIC))).toEqual([]);
+  });
+
+  it('leaves what is left of a deleted topic to its deletion', async () => {
+    const cluster = await started();
+    await moveUntilInSync(cluster);
+    const { sight, replicas } = cluster.process(1);
+    const { topicId } = cluster.partition(1);
+    sight.isJournaledByFew = true;
+    await proceed(cluster);
+    await cluster.store.update((state) => deleteTopic(state, TOPIC, topicId));
+    await replicas.removeTopic(TOPIC, topicId);
+    sight.isJournaledByFew = false;
+    await cluster.advance(2000);
+    const { looksAtJournals } = sight;
+    await cluster.advance(5000);
+    expect(sight.looksAtJournals).toBe(looksAtJournals);
   });
 
   it('removes them after a restart that came before', async () => {

@@ -25,6 +25,7 @@ import { type Clock, Limiter, type Logger, type Random, type Scheduler } from '#
 import {
   ClusterReplication,
   type LackingReplica,
+  REPLICATION_DEFAULTS,
   type ReplicationCluster,
   type ReplicationSettings,
 } from './cluster-replication.js';
@@ -482,14 +483,6 @@ export class ReplicaManager {
     );
   }
 }
-
-const REPLICATION_DEFAULTS: ReplicationSettings = {
-  replicaLagTimeMaxMs: 30_000,
-  replicaFetchWaitMaxMs: 500,
-  replicaFetchMaxBytes: 1024 * 1024,
-  replicaFetchResponseMaxBytes: 10 * 1024 * 1024,
-  reassignmentBytesPerSecond: 0,
-};
 
 /** Whether a fetch that may wait need not: enough bytes, or no more would fit. */
 function isEnough(result: FetchedBatches, fetch: PartitionFetch): boolean {

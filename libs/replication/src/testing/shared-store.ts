@@ -16,6 +16,8 @@ export class StoreSight
   journaledVersionMax = Number.POSITIVE_INFINITY;
   /** When true, no majority has anything on disk, as far as this broker hears. */
   isJournaledByFew = false;
+  /** How often it was asked whether a majority has something on disk. */
+  looksAtJournals = 0;
   /** When true, changes are taken and their replies lost. */
   losesReplies = false;
   #isCut = false;
@@ -45,6 +47,7 @@ export class StoreSight
   }
 
   whenJournaled(version: number, timeoutMs: number): Promise<void> {
+    this.looksAtJournals += 1;
     if (this.#isCut || this.isJournaledByFew) return Promise.reject(away('unknown'));
     return this.store.whenJournaled(version, timeoutMs);
   }
