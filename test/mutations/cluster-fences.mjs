@@ -132,6 +132,7 @@ export const CLUSTER_FENCES = [
     from: 'return this.highWatermark >= (this.#leadership?.epochStartOffset ?? 0);',
     to: 'return true;',
     killers: ['it keeps what it did not know to be committed'],
+    seeds: 20,
   },
   {
     name: 'another epoch for another process',
@@ -144,7 +145,7 @@ export const CLUSTER_FENCES = [
       'a request of the first epoch counts for nothing',
       'what nobody was promised goes everywhere',
     ],
-    seeds: 15,
+    seeds: 20,
   },
   {
     name: 'a replaced disk leaves every ISR',
@@ -152,7 +153,7 @@ export const CLUSTER_FENCES = [
     file: 'coordination/src/decisions/registration.ts',
     from: 'if (!isSameDisk && !isNew) return isr.filter((member) => member !== id);',
     to: '',
-    seeds: 30,
+    seeds: 40,
     tests: ['libs/coordination/src/decisions/registration.test.ts'],
   },
   {
@@ -210,7 +211,7 @@ export const CLUSTER_FENCES = [
     file: 'coordination/src/decisions/partition-changes.ts',
     from: 'outOfSync !== undefined && allowsUncleanElection(topic)',
     to: 'outOfSync !== undefined',
-    seeds: 30,
+    seeds: 40,
     tests: ['libs/coordination/src/decisions/elections.test.ts'],
   },
   {
@@ -235,6 +236,7 @@ export const CLUSTER_FENCES = [
       },
     ],
     killers: ['nothing was acknowledged without it'],
+    seeds: 40,
   },
   {
     name: 'who takes part in a rebuild leaves the line before it',
@@ -297,6 +299,7 @@ export const CLUSTER_FENCES = [
     from: 'version: number * VERSIONS_PER_REBUILD,',
     to: 'version: newest.version + 1,',
     killers: ['who had left it is not elected', 'nothing was acknowledged without it'],
+    seeds: 10,
   },
   {
     name: 'leader epochs of a rebuild above all others',
