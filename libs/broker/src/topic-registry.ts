@@ -164,12 +164,7 @@ export class TopicRegistry {
       .filter((number) => replicas.partition(name, number) !== undefined);
     if (made.length === 0) return;
     try {
-      await store.update((state) => {
-        // Who leads by now may have no log yet, and must be allowed to make one.
-        const partitions = state.topics.get(name)?.partitions;
-        const led = made.filter((number) => partitions?.[number]?.leader === brokerId);
-        return confirmPartitions(state, name, id, led);
-      });
+      await store.update((state) => confirmPartitions(state, name, id, made, brokerId));
     } catch (error) {
       logger.warn({ err: error, topic: name }, 'new partitions could not be confirmed');
     }

@@ -169,6 +169,12 @@ describe('confirmPartitions', () => {
     expect(partitions[1]).toMatchObject({ leaderEpoch: 5, partitionEpoch: 10 });
   });
 
+  it('takes no word for it from a broker that does not lead any more', () => {
+    const leader = before.topics.get('events')?.partitions[0]?.leader ?? 0;
+    expect(confirmPartitions(before, 'events', 'id-of-events', [0], leader + 1)).toEqual([]);
+    expect(confirmPartitions(before, 'events', 'id-of-events', [0], leader)).toHaveLength(1);
+  });
+
   it('wants nothing where all are confirmed, or the topic is another one', () => {
     expect(confirmPartitions(before, 'events', 'id-of-events', [2])).toEqual([]);
     expect(confirmPartitions(before, 'events', 'an earlier one', [0])).toEqual([]);

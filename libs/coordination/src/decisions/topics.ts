@@ -112,19 +112,23 @@ export function deleteTopic(state: ClusterState, name: string, topicId: string):
  * Says that the leaders of these partitions have made their logs. From then on a log that is missing
  * is a log that was lost.
  * @param partitions numbers; those that were confirmed before, or are no more, are left alone
+ * @param leaderId who says so: what another one leads by now is left alone, for that one may have no log
+ *   yet and must be allowed to make one. Undefined: whoever leads
  */
 export function confirmPartitions(
   state: ClusterState,
   name: string,
   topicId: string,
   partitions: readonly number[],
+  leaderId?: number,
 ): MetadataChange[] {
   const topic = state.topics.get(name);
   if (topic?.id !== topicId) return [];
   const changes: PartitionChange[] = [];
   for (const partition of partitions) {
     const before = topic.partitions[partition];
-    if (before?.isNew === true) changes.push({ partition, state: { ...before, isNew: false } });
+    if (before?.isNew !== true || (leaderId !== undefined && before.leader !== leaderId)) continue;
+    changes.push({ partition, state: { ...before, isNew: false } });
   }
   if (changes.length === 0) return [];
   return [{ kind: 'partitions', topic: name, topicId, partitions: changes }];
