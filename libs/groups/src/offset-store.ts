@@ -20,7 +20,7 @@ import {
   ProtocolError,
   type TopicPartition,
 } from '#protocol';
-import type { Partition } from '#replication';
+import { committedEndKnown, type Partition } from '#replication';
 import type { Clock, Logger, Scheduler } from '#runtime';
 import { partitionForGroup } from './group-partition.js';
 import {
@@ -78,6 +78,7 @@ interface LoadedPartition {
 export class OffsetStore {
   readonly #topics: TopicDirectory;
   readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
   readonly #logger: Logger;
   readonly #offsetsKeptMax: number;
   readonly #offsetsRetentionMs: number;
@@ -90,6 +91,7 @@ export class OffsetStore {
   constructor(options: OffsetStoreOptions) {
     this.#topics = options.topics;
     this.#clock = options.clock;
+    this.#scheduler = options.scheduler;
     this.#logger = options.logger;
     this.#offsetsKeptMax = options.offsetsKeptMax;
     this.#offsetsRetentionMs = options.offsetsRetentionMinutes * MINUTE_MS;
@@ -220,6 +222,8 @@ export class OffsetStore {
   }
 
   async #load(partition: Partition): Promise<OffsetsPartition> {
+    // Below the high watermark of a new leader there may be less than was committed.
+    await committedEndKnown(partition, this.#scheduler);
     const loaded = await OffsetsPartition.load(partition, this.#clock);
     this.#loaded.add(loaded);
     await this.#removeStale(loaded);

@@ -1,4 +1,5 @@
 export type { ReplicationCluster, ReplicationSettings } from './cluster-replication.js';
+export { committedEndKnown } from './committed-end.js';
 export { Controller } from './controller.js';
 export type { ReplicaEnd } from './leadership.js';
 export { Membership } from './membership.js';
