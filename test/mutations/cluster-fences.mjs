@@ -41,6 +41,7 @@ export const CLUSTER_FENCES = [
     from: 'await this.log.stopLeading();',
     to: 'await this.log.stopLeading(); await this.log.truncateTo(this.log.highWatermark);',
     killers: ['it keeps what it did not know to be committed'],
+    seeds: 15,
   },
   {
     name: 'the high watermark knows this epoch alone',
@@ -49,6 +50,7 @@ export const CLUSTER_FENCES = [
     from: 'if (follower.position === undefined) return undefined;',
     to: 'if (follower.position === undefined) continue;',
     killers: ['a request of the first epoch counts for nothing'],
+    seeds: 15,
   },
   {
     name: 'a joiner that has caught up',
@@ -133,6 +135,14 @@ export const CLUSTER_FENCES = [
     to: 'return true;',
     killers: ['it keeps what it did not know to be committed'],
     seeds: 20,
+  },
+  {
+    name: 'committed offsets once the end of the committed records is known',
+    rule: '3.4',
+    file: 'groups/src/offset-store.ts',
+    from: 'await committedEndKnown(partition, this.#scheduler);',
+    to: '',
+    tests: ['libs/groups/src/offset-store.test.ts'],
   },
   {
     name: 'another epoch for another process',
