@@ -70,6 +70,26 @@ describe('the link to a leader', () => {
     expect(partition.log.logStartOffset).toBe(500);
   });
 
+  it('tells where it stands with every wait while it is out of sync, and once in sync', async () => {
+    const { cluster, link, asked, partition } = await linked();
+    const answerAll = async (): Promise<number> => {
+      const from = asked.length;
+      for (const { answer } of asked) answer([]);
+      await cluster.until(() => asked.length > from);
+      return asked.at(-1)?.positions.length ?? 0;
+    };
+    expect(await answerAll()).toBe(0);
+    await cluster.change(() => ({ isr: [0] }));
+    link.follow(partition);
+    await cluster.settle();
+    expect([await answerAll(), await answerAll()]).toEqual([1, 1]);
+    await cluster.change(() => ({ isr: [0, 1] }));
+    link.follow(partition);
+    await cluster.settle();
+    await answerAll();
+    expect([await answerAll(), await answerAll()]).toEqual([0, 0]);
+  });
+
   it('shows what is committed when it is on the disk here', async () => {
     const { cluster, asked, partition } = await linked();
     const held = cluster.holdSyncs(1, `${TOPIC}-0/00000000000000000000.log`);

@@ -73,6 +73,8 @@ export class LeaderLink {
   readonly #options: LeaderLinkOptions;
   readonly #places = new Map<string, Place>();
   readonly #untold = new Set<Place>();
+  /** Of replicas that are out of the ISR. */
+  readonly #outOfSync = new Set<Place>();
   #forgotten: ForgottenPartition[] = [];
   readonly #ended = new AbortController();
   readonly #backoff = new Backoff();
@@ -109,6 +111,7 @@ export class LeaderLink {
     if (present !== undefined && isSame) {
       if (present.partitionEpoch === partitionEpoch) return;
       present.partitionEpoch = partitionEpoch;
+      this.#lookAtIsr(present);
       // It may have left the ISR: the leader lets it in again when it tells where it stands.
       if (present.state === 'told') this.#tellAnew(present);
       return;
@@ -125,6 +128,7 @@ export class LeaderLink {
       rest: undefined,
     };
     this.#places.set(name, place);
+    this.#lookAtIsr(place);
     // Whoever was elected just now was there just now.
     this.#endRest();
     this.#tellAnew(place);
@@ -150,6 +154,12 @@ export class LeaderLink {
   #drop(place: Place): void {
     place.rest?.cancel();
     this.#untold.delete(place);
+    this.#outOfSync.delete(place);
+  }
+
+  #lookAtIsr(place: Place): void {
+    if (place.partition.metadata.isr.includes(this.#options.brokerId)) this.#outOfSync.delete(place);
+    else this.#outOfSync.add(place);
   }
 
   #tellAnew(place: Place): void {
@@ -182,9 +192,22 @@ export class LeaderLink {
   #sendIfDue(): void {
     if (this.#ended.signal.aborted || this.#rest !== undefined || this.#requests >= REQUESTS_MAX)
       return;
-    const hasNews = this.#untold.size > 0 || this.#forgotten.length > 0;
     const isWaitMissing = this.#requests === 0 && this.#places.size > 0;
+    if (isWaitMissing) this.#tellOutOfSync();
+    const hasNews = this.#untold.size > 0 || this.#forgotten.length > 0;
     if (hasNews || isWaitMissing) void this.#send();
+  }
+
+  /**
+   * A leader that hears of a removal after what the removed replica told because of it lets that in again
+   * only when it tells once more, which without new records nothing else would make it do.
+   */
+  #tellOutOfSync(): void {
+    for (const place of this.#outOfSync) {
+      if (place.state !== 'told') continue;
+      place.state = 'untold';
+      this.#untold.add(place);
+    }
   }
 
   /** Never rejects. */
