@@ -51,6 +51,8 @@ export interface LeaderLinkOptions {
 
 /** The later request takes over the wait of the earlier: more help nobody. */
 const REQUESTS_MAX = 2;
+/** How often a replica that is out of sync tells where it stands, though nothing has changed. */
+const OUT_OF_SYNC_TELL_MS = 1000;
 /** What an answer may take beyond the wait before the leader counts as unreachable. */
 const ANSWER_MS_MAX = 5000;
 
@@ -75,6 +77,7 @@ export class LeaderLink {
   readonly #untold = new Set<Place>();
   /** Of replicas that are out of the ISR. */
   readonly #outOfSync = new Set<Place>();
+  #outOfSyncTimer: Timer | undefined;
   #forgotten: ForgottenPartition[] = [];
   readonly #ended = new AbortController();
   readonly #backoff = new Backoff();
@@ -147,6 +150,7 @@ export class LeaderLink {
   close(): void {
     for (const place of this.#places.values()) this.#drop(place);
     this.#places.clear();
+    this.#outOfSyncTimer?.cancel();
     this.#endRest();
     this.#ended.abort();
   }
@@ -158,8 +162,10 @@ export class LeaderLink {
   }
 
   #lookAtIsr(place: Place): void {
-    if (place.partition.metadata.isr.includes(this.#options.brokerId)) this.#outOfSync.delete(place);
+    const { isr } = place.partition.metadata;
+    if (isr.includes(this.#options.brokerId)) this.#outOfSync.delete(place);
     else this.#outOfSync.add(place);
+    this.#tellOutOfSyncLater();
   }
 
   #tellAnew(place: Place): void {
@@ -192,9 +198,8 @@ export class LeaderLink {
   #sendIfDue(): void {
     if (this.#ended.signal.aborted || this.#rest !== undefined || this.#requests >= REQUESTS_MAX)
       return;
-    const isWaitMissing = this.#requests === 0 && this.#places.size > 0;
-    if (isWaitMissing) this.#tellOutOfSync();
     const hasNews = this.#untold.size > 0 || this.#forgotten.length > 0;
+    const isWaitMissing = this.#requests === 0 && this.#places.size > 0;
     if (hasNews || isWaitMissing) void this.#send();
   }
 
@@ -202,12 +207,13 @@ export class LeaderLink {
    * A leader that hears of a removal after what the removed replica told because of it lets that in again
    * only when it tells once more, which without new records nothing else would make it do.
    */
-  #tellOutOfSync(): void {
-    for (const place of this.#outOfSync) {
-      if (place.state !== 'told') continue;
-      place.state = 'untold';
-      this.#untold.add(place);
-    }
+  #tellOutOfSyncLater(): void {
+    if (this.#outOfSyncTimer !== undefined || this.#outOfSync.size === 0) return;
+    this.#outOfSyncTimer = this.#options.scheduler.after(OUT_OF_SYNC_TELL_MS, () => {
+      this.#outOfSyncTimer = undefined;
+      for (const place of this.#outOfSync) if (place.state === 'told') this.#tellAnew(place);
+      this.#tellOutOfSyncLater();
+    });
   }
 
   /** Never rejects. */
