@@ -295,7 +295,7 @@ describe('a disk that fails', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
     await appendValues(log, filler(1000));
-    broker.disk.failNext('syncDirectory', 'EIO', { path: 'orders-0' });
+    broker.disk.failNext('syncDirectory', 'EIO', { path: 'orders-0', times: 9 });
     await expect(log.append([valuesBatch([filler(1000)])], EPOCH)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',

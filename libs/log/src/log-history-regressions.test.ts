@@ -65,6 +65,36 @@ describe('a start after a crash amid a roll', () => {
   });
 });
 
+describe('a batch whose records were deleted', () => {
+  it('is recognised wherever the power fails in a roll', async () => {
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    for (let crashAt = 1, isOver = false; !isOver; crashAt += 1) {
+      const broker = new FakeBroker();
+      const log = await testLog(await broker.open());
+      await log.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
+      log.updateHighWatermark(log.syncedEndOffset);
+      await log.deleteRecordsBefore(1);
+      let operations = 0;
+      broker.onOperation = () => {
+        operations += 1;
+        if (operations === crashAt) broker.crash();
+      };
+      await log.roll().catch(() => undefined);
+      broker.onOperation = undefined;
+      isOver = operations < crashAt;
+      if (isOver) broker.crash();
+
+      const again = await testLog(await broker.open());
+      again.updateHighWatermark(again.syncedEndOffset);
+      const retried = await again.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
+      expect(retried, `power fails at operation ${crashAt}`).toMatchObject({
+        isDuplicate: true,
+        baseOffset: 0,
+      });
+    }
+  });
+});
+
 describe('leader epochs', () => {
   it('are not forgotten when recovery meets a batch that begins below the log start', async () => {
     const broker = new FakeBroker();

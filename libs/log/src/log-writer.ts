@@ -150,6 +150,8 @@ export class LogWriter {
     const old = log.segments.active;
     if (old.sizeBytes === 0) return;
     const { logEnd } = log.offsets;
+    // First: once the next segment is there, this one may be removed, with all that it says of producers.
+    await this.#takeProducerSnapshot(logEnd);
     const next = await LogSegment.create(environment.files, log.directory, logEnd);
     if (environment.durability === 'fsync') {
       // The synced end passes the boundary with the next round: the new name must be durable then.
@@ -160,7 +162,6 @@ export class LogWriter {
         throw error;
       }
     }
-    await this.#takeProducerSnapshot(logEnd);
     log.segments.add(next);
     this.#rolled.add(old);
   }
