@@ -74,7 +74,7 @@ describe('the link to a leader', () => {
     const { cluster, link, asked, partition } = await linked();
     const tells = (): number => asked.filter(({ positions }) => positions.length > 0).length;
     const answerAll = (): void => {
-      for (const { answer } of asked) answer([]);
+      for (const one of asked) one.answer([]);
     };
     const become = async (isr: readonly number[]): Promise<void> => {
       await cluster.change(() => ({ isr }));
