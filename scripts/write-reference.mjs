@@ -1,6 +1,6 @@
 /** Writes the pages of docs/reference/ from the tables they describe. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { SETTINGS } from '../dist/esm/apps/gateway/src/config/settings.js';
+import { SETTINGS_SECTIONS } from '../dist/esm/apps/gateway/src/config/settings.js';
 import { settingsReference } from '../dist/esm/apps/gateway/src/config/settings-reference.js';
 import { EXIT_CODES } from '../dist/esm/apps/gateway/src/engine/exit-codes.js';
 import { GatewayMetrics } from '../dist/esm/apps/gateway/src/observability/metrics.js';
@@ -8,5 +8,5 @@ import { metricsReference } from '../dist/esm/apps/gateway/src/observability/met
 
 const folder = new URL('../docs/reference/', import.meta.url);
 mkdirSync(folder, { recursive: true });
-writeFileSync(new URL('settings.md', folder), settingsReference(SETTINGS, EXIT_CODES));
+writeFileSync(new URL('settings.md', folder), settingsReference(SETTINGS_SECTIONS, EXIT_CODES));
 writeFileSync(new URL('metrics.md', folder), metricsReference(new GatewayMetrics().describe()));

@@ -10,12 +10,8 @@ import {
   type SettingValue,
   wholeNumber,
 } from './setting.js';
+import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
-/** Longest delay a Node timer takes. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 const SECRET_LENGTH_MIN = 16;
 
 export const CLUSTER_SETTINGS = {

@@ -57,8 +57,8 @@ describe('settings from the environment', () => {
       'SLUICE_PORT is "80a"; accepted: a whole number from 0 to 65535',
       'SLUICE_PUBLIC_URL is "ftp://example.com"; accepted: an http or https URL without query or fragment',
       'SLUICE_CORS_ORIGINS is "https://a.example, b.example"; accepted: origins such as https://app.example.com, separated by commas, or "*" for all',
-      'SLUICE_DURABILITY is "maybe"; accepted: "fsync", "os"',
       'SLUICE_CLUSTER_ID is "a b"; accepted: 1 to 64 of the characters a-z, A-Z, 0-9, ".", "_" and "-"',
+      'SLUICE_DURABILITY is "maybe"; accepted: "fsync", "os"',
       'SLUICE_AUTO_CREATE_TOPICS is "yes"; accepted: "true", "false"',
     ]);
   });

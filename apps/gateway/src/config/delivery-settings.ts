@@ -1,0 +1,103 @@
+import { choice, wholeNumber } from './setting.js';
+import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+
+/** Live delivery: subscriptions, WebSockets and server-sent events. */
+export const DELIVERY_SETTINGS = {
+  renderCacheBytes: wholeNumber({
+    variable: 'SLUICE_RENDER_CACHE_BYTES',
+    byDefault: 64 * MIB,
+    min: 0,
+    max: 64 * GIB,
+    sentence: 'Memory for record batches already written as JSON, shared by readers of the tail.',
+  }),
+  socketBufferBytes: wholeNumber({
+    variable: 'SLUICE_SOCKET_BUFFER_BYTES',
+    byDefault: 256 * KIB,
+    min: 4 * KIB,
+    max: GIB,
+    sentence:
+      'Bytes that wait for a subscriber to take them; with this much its delivery stops until it has. One frame may go over it.',
+  }),
+  frameBytesMax: wholeNumber({
+    variable: 'SLUICE_FRAME_BYTES_MAX',
+    byDefault: 256 * KIB,
+    min: KIB,
+    max: GIB,
+    sentence: 'Largest frame of records sent to a subscriber; a single larger record still fits.',
+  }),
+  catchUpBytesMax: wholeNumber({
+    variable: 'SLUICE_CATCH_UP_BYTES',
+    byDefault: 32 * MIB,
+    min: 0,
+    max: 64 * GIB,
+    sentence:
+      'Memory for records read for subscribers that are behind, kept for a second for others at the same place.',
+  }),
+  catchUpReadsMax: wholeNumber({
+    variable: 'SLUICE_CATCH_UP_READS_MAX',
+    byDefault: 8,
+    min: 1,
+    max: 1024,
+    sentence: 'Reads for subscribers that are behind which are under way at the same time.',
+  }),
+  cursorsMax: wholeNumber({
+    variable: 'SLUICE_CURSORS_MAX',
+    byDefault: 200_000,
+    min: 1,
+    max: 10_000_000,
+    sentence:
+      'Partitions that all subscriptions together read; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
+  }),
+  subscriptionsPerSocketMax: wholeNumber({
+    variable: 'SLUICE_SUBSCRIPTIONS_PER_SOCKET_MAX',
+    byDefault: 1000,
+    min: 1,
+    max: 1_000_000,
+    sentence: 'Subscriptions of one WebSocket; over it: `POLICY_VIOLATION`.',
+  }),
+  socketInboxMessagesMax: wholeNumber({
+    variable: 'SLUICE_SOCKET_INBOX_MESSAGES_MAX',
+    byDefault: 1024,
+    min: 1,
+    max: 1_000_000,
+    sentence:
+      'Messages of one WebSocket that are not answered yet; with this many no more are read from it until some are.',
+  }),
+  socketPingIntervalMs: wholeNumber({
+    variable: 'SLUICE_SOCKET_PING_INTERVAL_MS',
+    byDefault: 30_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How often a WebSocket is pinged; one that takes everything and answers no ping for two intervals is closed.',
+  }),
+  socketStalledTimeoutMs: wholeNumber({
+    variable: 'SLUICE_SOCKET_STALLED_TIMEOUT_MS',
+    byDefault: 3_600_000,
+    min: 1000,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How long a subscriber may take none of the bytes that wait for it before its connection is closed.',
+  }),
+  socketCompression: choice({
+    variable: 'SLUICE_SOCKET_COMPRESSION',
+    byDefault: 'off',
+    choices: ['off', 'on'],
+    sentence:
+      '`on`: permessage-deflate for WebSockets that ask for it. A frame that many get is compressed once.',
+  }),
+  eventHeartbeatMs: wholeNumber({
+    variable: 'SLUICE_EVENT_HEARTBEAT_MS',
+    byDefault: 15_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence: 'A stream of server-sent events that is silent for so long gets a comment.',
+  }),
+  eventRetryMs: wholeNumber({
+    variable: 'SLUICE_EVENT_RETRY_MS',
+    byDefault: 2000,
+    min: 0,
+    max: TIMER_MS_MAX,
+    sentence: 'How long an EventSource waits before it connects again (`retry:`).',
+  }),
+};

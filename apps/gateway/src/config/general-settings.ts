@@ -1,0 +1,108 @@
+import { isHost } from './cluster-settings.js';
+import { choice, optional, optionalText, type Parsed, text, wholeNumber } from './setting.js';
+import { INT32_MAX, TIMER_MS_MAX } from './units.js';
+
+/** Who this broker is, where it listens, what it logs and how it stops. */
+export const GENERAL_SETTINGS = {
+  host: text({
+    variable: 'SLUICE_HOST',
+    byDefault: '127.0.0.1',
+    accepts: 'a host name or an IP address',
+    isAccepted: isHost,
+    sentence: 'Address that the public listener binds to; `0.0.0.0` or `::` for all.',
+  }),
+  port: wholeNumber({
+    variable: 'SLUICE_PORT',
+    byDefault: 8080,
+    min: 0,
+    max: 65_535,
+    sentence: 'Port of the public listener: REST, docs, metrics, health. 0 takes a free one.',
+  }),
+  publicUrl: optional({
+    variable: 'SLUICE_PUBLIC_URL',
+    defaultNote: 'from host and port',
+    accepts: 'an http or https URL without query or fragment',
+    parse: parsePublicUrl,
+    sentence: 'What this broker tells clients to call it by.',
+  }),
+  corsOrigins: optional({
+    variable: 'SLUICE_CORS_ORIGINS',
+    defaultNote: 'own origin',
+    accepts: 'origins such as https://app.example.com, separated by commas, or "*" for all',
+    parse: parseOrigins,
+    sentence:
+      'Origins of web pages that may call besides its own; a request with any other `Origin` is refused with 403 before it has an effect.',
+  }),
+  brokerId: wholeNumber({
+    variable: 'SLUICE_BROKER_ID',
+    byDefault: 0,
+    min: 0,
+    max: INT32_MAX,
+    sentence: "This broker's id, unique in its cluster.",
+  }),
+  clusterId: text({
+    variable: 'SLUICE_CLUSTER_ID',
+    byDefault: 'sluice',
+    accepts: '1 to 64 of the characters a-z, A-Z, 0-9, ".", "_" and "-"',
+    isAccepted: (value) => /^[a-zA-Z0-9._-]{1,64}$/.test(value),
+    sentence:
+      'Name of the cluster: prefix of every Redis key, so that two clusters may share one Redis.',
+  }),
+  redisUrl: optionalText({
+    variable: 'SLUICE_REDIS_URL',
+    defaultNote: 'none: one broker, without Redis',
+    accepts:
+      'redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss',
+    isAccepted: (value) => /^rediss?(\+(sentinel|cluster))?:\/\/[^\s/]+/.test(value),
+    isSecret: true,
+    sentence:
+      'Where the brokers of a cluster agree on who leads what. Set: cluster mode. User and password go before the host, the number of the database after it.',
+  }),
+  rack: optional({
+    variable: 'SLUICE_RACK',
+    defaultNote: 'none',
+    accepts: '1 to 255 printable characters',
+    parse: (value) => (/^[\x21-\x7e]{1,255}$/.test(value) ? { ok: true, value } : { ok: false }),
+    sentence:
+      'Where this broker stands: the replicas of a partition go to as many racks as can be.',
+  }),
+  logLevel: choice({
+    variable: 'SLUICE_LOG_LEVEL',
+    byDefault: 'info',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'silent'],
+    sentence: 'Least severe lines that are logged. `debug` logs every request.',
+  }),
+  logFormat: choice({
+    variable: 'SLUICE_LOG_FORMAT',
+    byDefault: 'auto',
+    choices: ['auto', 'json', 'pretty'],
+    sentence: 'Form of the log on standard error; `auto`: pretty on a terminal, else JSON.',
+  }),
+  stopTimeoutMs: wholeNumber({
+    variable: 'SLUICE_STOP_TIMEOUT_MS',
+    byDefault: 30_000,
+    min: 0,
+    max: TIMER_MS_MAX,
+    sentence: 'How long a clean stop may take before the process ends with code 1.',
+  }),
+};
+
+function parsePublicUrl(value: string): Parsed<string> {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isAccepted =
+    url !== undefined &&
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.password === '';
+  return isAccepted ? { ok: true, value: url.href.replace(/\/$/, '') } : { ok: false };
+}
+
+function parseOrigins(value: string): Parsed<readonly string[]> {
+  if (value === '*') return { ok: true, value: ['*'] };
+  const origins = value.split(',').map((origin) => origin.trim());
+  const isOrigin = (origin: string): boolean =>
+    /^https?:\/\//.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
+  return origins.every(isOrigin) ? { ok: true, value: origins } : { ok: false };
+}

@@ -1,0 +1,63 @@
+import { choice, wholeNumber } from './setting.js';
+import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+
+/** Bounds of HTTP: connections, request bodies, long polls, and how answers are compressed. */
+export const HTTP_SETTINGS = {
+  connectionsMax: wholeNumber({
+    variable: 'SLUICE_CONNECTIONS_MAX',
+    byDefault: 10_000,
+    min: 1,
+    max: 1_000_000,
+    sentence: 'Open connections; one above is closed as soon as it is accepted.',
+  }),
+  requestBytesMax: wholeNumber({
+    variable: 'SLUICE_REQUEST_BYTES_MAX',
+    byDefault: 16 * MIB,
+    min: KIB,
+    max: GIB,
+    sentence:
+      'Largest request body after unpacking; over it: 413 `REQUEST_TOO_LARGE`. NDJSON streams have no limit but that of each line.',
+  }),
+  requestMemoryBytes: wholeNumber({
+    variable: 'SLUICE_REQUEST_MEMORY_BYTES',
+    byDefault: 128 * MIB,
+    min: KIB,
+    max: 64 * GIB,
+    sentence: 'Memory for all bodies being read together; over it: 503 `BUFFER_EXHAUSTED`.',
+  }),
+  recordsPerRequestMax: wholeNumber({
+    variable: 'SLUICE_RECORDS_PER_REQUEST_MAX',
+    byDefault: 100_000,
+    min: 1,
+    max: 10_000_000,
+    sentence: 'Records of one produce request; over it: 413 `REQUEST_TOO_LARGE`.',
+  }),
+  headersPerRecordMax: wholeNumber({
+    variable: 'SLUICE_HEADERS_PER_RECORD_MAX',
+    byDefault: 100,
+    min: 0,
+    max: 100_000,
+    sentence: 'Headers of one record; over it: 400 `INVALID_RECORD`.',
+  }),
+  bodyIdleTimeoutMs: wholeNumber({
+    variable: 'SLUICE_BODY_IDLE_TIMEOUT_MS',
+    byDefault: 60_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence: 'How long a request body may stand still before its connection is closed.',
+  }),
+  longPollsMax: wholeNumber({
+    variable: 'SLUICE_LONG_POLLS_MAX',
+    byDefault: 10_000,
+    min: 0,
+    max: 1_000_000,
+    sentence: 'Fetches that may wait at the same time; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
+  }),
+  compression: choice({
+    variable: 'SLUICE_COMPRESSION',
+    byDefault: 'api',
+    choices: ['off', 'api', 'all'],
+    sentence:
+      'Answers compressed for clients that ask: none, all but records, or fetched records too.',
+  }),
+};

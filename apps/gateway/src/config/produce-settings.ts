@@ -1,0 +1,42 @@
+import { flag, wholeNumber } from './setting.js';
+import { GIB, KIB, MIB } from './units.js';
+
+/** How records wait to be written: the accumulator of each partition. */
+export const PRODUCE_SETTINGS = {
+  bufferMemoryBytes: wholeNumber({
+    variable: 'SLUICE_BUFFER_MEMORY_BYTES',
+    byDefault: 32 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence:
+      "Kafka's `buffer.memory`: records that wait to be written; over it: 503 `BUFFER_EXHAUSTED`.",
+  }),
+  maxBlockMs: wholeNumber({
+    variable: 'SLUICE_MAX_BLOCK_MS',
+    byDefault: 5000,
+    min: 0,
+    max: 600_000,
+    sentence:
+      "Kafka's `max.block.ms`: how long a request waits for buffer memory before it is refused; `acks=0` never waits.",
+  }),
+  batchSizeBytes: wholeNumber({
+    variable: 'SLUICE_BATCH_SIZE_BYTES',
+    byDefault: 16_384,
+    min: 512,
+    max: GIB,
+    sentence: "Kafka's `batch.size`: past it a new record batch is begun.",
+  }),
+  lingerMs: wholeNumber({
+    variable: 'SLUICE_LINGER_MS',
+    byDefault: 0,
+    min: 0,
+    max: 60_000,
+    sentence:
+      "Kafka's `linger.ms`: how long records wait for company. 0 takes what gathered while the last write was under way.",
+  }),
+  autoCreateTopics: flag({
+    variable: 'SLUICE_AUTO_CREATE_TOPICS',
+    byDefault: false,
+    sentence: "Kafka's `auto.create.topics.enable`: producing to a topic that is missing makes it.",
+  }),
+};

@@ -1,0 +1,102 @@
+import { choice, optionalWholeNumber, text, wholeNumber } from './setting.js';
+import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
+
+/** The log on disk: durability, threads, memory, retention, compaction and producer state. */
+export const STORAGE_SETTINGS = {
+  dataDir: text({
+    variable: 'SLUICE_DATA_DIR',
+    byDefault: './data',
+    accepts: 'a path',
+    isAccepted: (value) => value.length > 0 && !value.includes('\0'),
+    sentence: 'Directory that the log lives in; made when it is missing. One process at a time.',
+  }),
+  durability: choice({
+    variable: 'SLUICE_DURABILITY',
+    byDefault: 'fsync',
+    choices: ['fsync', 'os'],
+    sentence:
+      '`fsync`: acknowledged after fdatasync (group commit). `os`: after the write, so that a power cut may lose what was acknowledged.',
+  }),
+  diskReserveBytes: wholeNumber({
+    variable: 'SLUICE_DISK_RESERVE_BYTES',
+    byDefault: 4 * MIB,
+    min: 0,
+    max: GIB,
+    sentence:
+      'Room in the data directory that records never take: on a full disk deletions, configs and a start are written with it. Some 500 bytes for each partition are enough.',
+  }),
+  ioThreads: wholeNumber({
+    variable: 'SLUICE_IO_THREADS',
+    byDefault: 32,
+    min: 4,
+    max: 1024,
+    sentence: "Threads for file system calls (the size of libuv's pool).",
+  }),
+  syncsInFlightMax: optionalWholeNumber({
+    variable: 'SLUICE_SYNCS_IN_FLIGHT_MAX',
+    defaultNote: 'three quarters of SLUICE_IO_THREADS',
+    min: 1,
+    max: 1023,
+    sentence:
+      'Partitions that are synced at the same time. Below the number of threads, so that a read always finds one.',
+  }),
+  diskReadsMax: wholeNumber({
+    variable: 'SLUICE_DISK_READS_MAX',
+    byDefault: 16,
+    min: 1,
+    max: 1024,
+    sentence:
+      'Reads of records from disk that are under way at the same time, over all partitions; others wait in the order they came. Each holds up to `maxBytes` of memory.',
+  }),
+  tailCacheBytes: wholeNumber({
+    variable: 'SLUICE_TAIL_CACHE_BYTES',
+    byDefault: 64 * MIB,
+    min: 0,
+    max: 64 * GIB,
+    sentence: 'Memory for the newest record batches, so that readers at the tail read no disk.',
+  }),
+  producerBatchesRemembered: wholeNumber({
+    variable: 'SLUICE_PRODUCER_BATCHES_REMEMBERED',
+    byDefault: 512,
+    min: 1,
+    max: 100_000,
+    sentence:
+      'Record batches remembered for each idempotent producer and partition: how far back a retry is answered with its first offsets.',
+  }),
+  producerIdExpirationMs: wholeNumber({
+    variable: 'SLUICE_PRODUCER_ID_EXPIRATION_MS',
+    byDefault: 86_400_000,
+    min: 1000,
+    max: Number.MAX_SAFE_INTEGER,
+    sentence: "Kafka's `producer.id.expiration.ms`: a silent producer is forgotten after it.",
+  }),
+  retentionCheckIntervalMs: wholeNumber({
+    variable: 'SLUICE_RETENTION_CHECK_INTERVAL_MS',
+    byDefault: 5000,
+    min: 10,
+    max: TIMER_MS_MAX,
+    sentence: "Kafka's `log.retention.check.interval.ms`: how often old segments are looked for.",
+  }),
+  compactionCheckIntervalMs: wholeNumber({
+    variable: 'SLUICE_COMPACTION_CHECK_INTERVAL_MS',
+    byDefault: 5000,
+    min: 10,
+    max: TIMER_MS_MAX,
+    sentence: "Kafka's `log.cleaner.backoff.ms`: how often logs to compact are looked for.",
+  }),
+  compactionBytesPerSecond: wholeNumber({
+    variable: 'SLUICE_COMPACTION_BYTES_PER_SECOND',
+    byDefault: 32 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence: "Kafka's `log.cleaner.io.max.bytes.per.second`: keeps compaction from the disk.",
+  }),
+  compactionMapBytes: wholeNumber({
+    variable: 'SLUICE_COMPACTION_MAP_BYTES',
+    byDefault: 32 * MIB,
+    min: 64 * KIB,
+    max: 2 * GIB,
+    sentence:
+      "Kafka's `log.cleaner.dedupe.buffer.size`: memory for the keys of a log that is compacted; with more keys it takes several passes.",
+  }),
+};
