@@ -137,7 +137,7 @@ describe('a client of events', () => {
     await connection.send(`GET /v1/topics/${topic}/events HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n`);
     const head = await connection.until('\r\n\r\n');
     expect(head.toLowerCase()).not.toContain('transfer-encoding');
-    expect(await connection.until('\n\n')).toBe('retry: 2000\nid: 0:0\n\n');
+    expect(await connection.until('\n\n')).toBe('retry: 2000\nevent: position\nid: 0:0\n\n');
     await gateway.produce(topic, ['a']);
     const events = await connection.until('id: 0:1\n\n');
     expect(events.replaceAll(':\n\n', '')).toMatch(/^event: record\ndata: \{.*\}\nid: 0:1\n\n$/);

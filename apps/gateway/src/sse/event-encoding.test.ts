@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RecordRun } from '../delivery/record-run.js';
-import { chunkOf, contentOf, EventEncoder, eventText, HEARTBEAT } from './event-encoding.js';
+import {
+  chunkOf,
+  contentOf,
+  EventEncoder,
+  eventText,
+  HEARTBEAT,
+  positionText,
+} from './event-encoding.js';
 import type { IdFrame } from './event-id.js';
 import { EventSourceParser } from './testing/event-source-parser.js';
 
@@ -103,10 +110,8 @@ describe('records as events', () => {
 });
 
 describe('other events', () => {
-  it('an id without data moves what a client resumes with, and dispatches nothing', () => {
-    const { events, lastEventId, retryMs } = parsed(
-      Buffer.from(eventText({ id: '0:4', retryMs: 2000 })),
-    );
+  it('a position moves what a client resumes with, and dispatches nothing', () => {
+    const { events, lastEventId, retryMs } = parsed(Buffer.from(positionText('0:4', 2000)));
     expect({ events, lastEventId, retryMs }).toEqual({
       events: [],
       lastEventId: '0:4',
@@ -114,8 +119,12 @@ describe('other events', () => {
     });
   });
 
+  it('a position has a name, so that a client that dispatches it shows no empty message', () => {
+    expect(positionText('0:4').split('\n')).toEqual(['event: position', 'id: 0:4', '', '']);
+  });
+
   it('an error keeps the id of the last record', () => {
-    const text = eventText({ id: '0:4' }) + eventText({ event: 'error', data: '{"code":"X"}' });
+    const text = positionText('0:4') + eventText({ event: 'error', data: '{"code":"X"}' });
     expect(parsed(Buffer.from(text)).events).toEqual([
       { type: 'error', data: '{"code":"X"}', lastEventId: '0:4' },
     ]);

@@ -29,7 +29,7 @@ export interface EventFields {
   readonly retryMs?: number;
 }
 
-/** The text of an event that is no record. Without `data` the client dispatches nothing. */
+/** The text of an event that is not a record. */
 export function eventText({ event, data, id, retryMs }: EventFields): string {
   const lines = [
     ...(retryMs === undefined ? [] : [`retry: ${retryMs}\n`]),
@@ -40,7 +40,19 @@ export function eventText({ event, data, id, retryMs }: EventFields): string {
   return `${lines.join('')}\n`;
 }
 
-/** What keeps a silent stream from looking dead to what is in between. */
+/**
+ * Tells the client which id to resume with, before or between records.
+ *
+ * A client that follows the standard keeps the id and dispatches nothing, because there is no `data`.
+ * Some clients dispatch such an event all the same: it has a name of its own so that none of them
+ * takes it for an empty `message` or for a record.
+ * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html, "dispatch the event".
+ */
+export function positionText(id: string, retryMs?: number): string {
+  return eventText({ event: 'position', id, ...(retryMs === undefined ? {} : { retryMs }) });
+}
+
+/** A comment that keeps a silent stream from being taken for dead by proxies. */
 export const HEARTBEAT = ':\n\n';
 
 /** Text as an HTTP chunk. */

@@ -19,7 +19,13 @@ import type { Subscription, SubscriptionTransport } from '../delivery/subscripti
 import type { Exchange } from '../http/front/exchange.js';
 import { stoppingError } from '../http/front/late-body.js';
 import { problemDocument, toProtocolError } from '../http/problem.js';
-import { chunkOf, contentOf, type EventEncoder, eventText } from './event-encoding.js';
+import {
+  chunkOf,
+  contentOf,
+  type EventEncoder,
+  eventText,
+  positionText,
+} from './event-encoding.js';
 import { EVENT_PARTITIONS_MAX, EventPositions } from './event-id.js';
 import type { StreamSweep, StreamSweepOptions, SweptStream } from './stream-sweep.js';
 
@@ -134,7 +140,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     if (this.#positions.count > EVENT_PARTITIONS_MAX) {
       this.#fail(tooManyPartitions(this.#positions.count));
     } else {
-      this.#push(chunkOf(eventText({ id: this.#positions.text() })));
+      this.#push(chunkOf(positionText(this.#positions.text())));
     }
   }
 
@@ -159,13 +165,13 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#socket.destroy();
   }
 
-  /** What is said before any record: it moves no client, but gives it the id to resume with. */
+  /** The text before any record: the id to resume with, and the positions that were reset. */
   #opening(subscription: Subscription, resets: readonly PositionReset[]): string {
     for (const { partition, offset } of subscription.positions()) {
       this.#positions.set(partition, offset);
     }
     const id = this.#positions.text();
-    const begun = eventText({ id, retryMs: this.#streams.options.eventRetryMs });
+    const begun = positionText(id, this.#streams.options.eventRetryMs);
     return begun + resets.map((reset) => this.#resetText(reset)).join('');
   }
 

@@ -9,6 +9,7 @@ import type { LongPoll } from '../front/long-polls.js';
 import { problemDocument, toProtocolError } from '../problem.js';
 import { type AnswerCoding, answerCoding, compressInto } from './answer-coding.js';
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
+import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 
 /** Read and rendered at a time: what a stream holds of memory while its client does not read. */
 const READ_BYTES = 256 * 1024;
@@ -104,7 +105,7 @@ class RecordStream implements SweptStream {
     this.#offset = offset;
     this.#recordsLeft = query.limit ?? Number.POSITIVE_INFINITY;
     this.#bytesLeft = query.maxBytes ?? Number.POSITIVE_INFINITY;
-    const headers = ['Content-Type', 'application/x-ndjson', 'Cache-Control', 'no-store'];
+    const headers = [...NDJSON_STREAM_HEADERS, 'Cache-Control', 'no-store'];
     if (coding !== undefined) headers.push('Content-Encoding', coding);
     exchange.response.writeHead(200, headers);
     exchange.onStopping = () => {

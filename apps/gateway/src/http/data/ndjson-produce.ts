@@ -11,6 +11,7 @@ import { streamBody } from '../front/request-body.js';
 import { problemDocument, toProtocolError } from '../problem.js';
 import { LineBlocks } from './line-blocks.js';
 import { checkLines, type NumberedRecords } from './line-checks.js';
+import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 import type { ProduceQuery } from './produce-query.js';
 
 /**
@@ -101,7 +102,7 @@ class NdjsonProduce {
     exchange.onStopping = () => {
       this.#breakOff(stoppingError());
     };
-    response.writeHead(200, ['Content-Type', 'application/x-ndjson']);
+    response.writeHead(200, [...NDJSON_STREAM_HEADERS]);
     response.on('drain', () => {
       this.#needsDrain = false;
       this.#continue();

@@ -203,7 +203,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       status: 200,
       body: {
         contentType: 'text/event-stream',
-        value: `retry: 2000\nid: 0:0\n\n${FIRST_EVENTS}`,
+        value: `retry: 2000\nevent: position\nid: 0:0\n\n${FIRST_EVENTS}`,
       },
     },
   },
