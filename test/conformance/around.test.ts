@@ -46,7 +46,7 @@ describe('around the records', () => {
 
   it('an unknown route is 404 and a wrong method 405', async () => {
     expectProblem(await target.http.get('/v1/nothing'), 404, 'INVALID_REQUEST');
-    expectProblem(await target.http.get('/'), 404, 'INVALID_REQUEST');
+    expectProblem(await target.http.get('/nothing'), 404, 'INVALID_REQUEST');
     const topic = await target.topic();
     const responses = [
       await target.http.put('/v1/topics'),

@@ -26,6 +26,22 @@ async function samples(): Promise<ReadonlyMap<string, number>> {
   );
 }
 
+describe('the address without a path', () => {
+  test('answers a program with the entry points, which all answer', async () => {
+    const { body, text } = await http().get('/').set('Accept', '*/*').expect(200);
+    expect(text.endsWith('}\n')).toBe(true);
+    const { webSocket, ...links } = (body as { links: Record<string, string> }).links;
+    for (const path of Object.values(links)) await http().get(path).expect(200);
+    await http().get(String(webSocket)).expect(426);
+  });
+
+  test('leads a browser to the page', async () => {
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
+    const { headers } = await http().get('/').set('Accept', accept).expect(302);
+    expect(headers).toMatchObject({ location: '/try', vary: 'Accept' });
+  });
+});
+
 describe('health', () => {
   test('is live and ready, with what was checked', async () => {
     expect((await http().get('/health/live').expect(200)).body).toEqual({ status: 'ok' });

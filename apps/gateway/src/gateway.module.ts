@@ -8,6 +8,7 @@ import { ApiDocument } from './http/openapi/api-document.js';
 import { OperationsController } from './http/operations.controller.js';
 import { PartitionsController } from './http/partitions.controller.js';
 import { ProducersController } from './http/producers.controller.js';
+import { RootController } from './http/root.controller.js';
 import { TopicsController } from './http/topics.controller.js';
 import { TryController } from './http/try-page/try.controller.js';
 import { SocketGateway } from './ws/socket.gateway.js';
@@ -20,6 +21,7 @@ import { SocketGateway } from './ws/socket.gateway.js';
     GroupsController,
     ClusterController,
     OperationsController,
+    RootController,
     DocsController,
     TryController,
   ],

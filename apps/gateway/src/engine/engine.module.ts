@@ -77,7 +77,7 @@ export class EngineModule {
           inject: [OPEN_BROKER],
         },
       ],
-      exports: [BROKER, Delivery, Health, GatewayMetrics],
+      exports: [BROKER, Delivery, Health, GatewayMetrics, PublicAddress],
     };
   }
 }

@@ -135,7 +135,7 @@ export class Gateway {
 
   async #listen({ host, port }: Settings): Promise<void> {
     await this.#app.init();
-    this.#app.get(ApiDocument).describe(this.#app);
+    this.#app.get(ApiDocument).describe(this.#app, this.#address.documentedServer);
     try {
       await this.#app.listen({ port, host, backlog: BACKLOG });
     } catch (cause) {

@@ -22,3 +22,19 @@ test('a public URL is taken as it is', () => {
   const settings = { host: '0.0.0.0', port: 8080, publicUrl: 'https://sluice.example/a' };
   expect(new PublicAddress(settings).url).toBe('https://sluice.example/a');
 });
+
+test.each([
+  ['https://sluice.example', '/v1/topics', '/v1/topics'],
+  ['https://sluice.example/a', '/v1/topics', '/a/v1/topics'],
+  ['https://sluice.example/a/b', '/try', '/a/b/try'],
+  [undefined, '/try', '/try'],
+])('behind the public URL %s the path %s is %s', (publicUrl, path, seen) => {
+  expect(new PublicAddress({ host: '::', port: 8080, publicUrl }).pathOf(path)).toBe(seen);
+});
+
+test('the documented server is the public URL, else where the document was loaded from', () => {
+  const settings = { host: '::', port: 8080 };
+  const url = 'https://sluice.example/a';
+  expect(new PublicAddress({ ...settings, publicUrl: url }).documentedServer).toBe(url);
+  expect(new PublicAddress({ ...settings, publicUrl: undefined }).documentedServer).toBe('/');
+});

@@ -27,6 +27,23 @@ export class PublicAddress {
     return this.#settings.publicUrl === undefined && this.#port === 0 ? null : this.url;
   }
 
+  /**
+   * The path of an address as clients see it: a proxy in front of the gateway may add a prefix, which
+   * SLUICE_PUBLIC_URL names.
+   * @param path absolute, as this process serves it, such as `/v1/topics`
+   */
+  pathOf(path: string): string {
+    return new URL(this.url).pathname.replace(/\/$/, '') + path;
+  }
+
+  /**
+   * The server of the OpenAPI document: the public URL where it is set, else the address that the
+   * document was loaded from, because a gateway may be reached by several names.
+   */
+  get documentedServer(): string {
+    return this.#settings.publicUrl ?? '/';
+  }
+
   /** The address of the setting, or of the listener; a wildcard is shown as localhost. */
   get url(): string {
     const { host, publicUrl } = this.#settings;

@@ -20,6 +20,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Broker, TopicDescription } from '#broker';
+import { PublicAddress } from '../engine/public-address.js';
 import { AlterTopicDto } from './dto/alter-topic.dto.js';
 import { TopicDto, TopicListDto } from './dto/answers.dto.js';
 import { CreateTopicDto } from './dto/create-topic.dto.js';
@@ -31,7 +32,10 @@ import { BROKER } from './tokens.js';
 @ApiTags('topics')
 @Controller('v1/topics')
 export class TopicsController {
-  constructor(@Inject(BROKER) private readonly broker: Broker) {}
+  constructor(
+    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(PublicAddress) private readonly address: PublicAddress,
+  ) {}
 
   @Post()
   @ApiOperation({ operationId: 'createTopic', summary: 'Make a topic' })
@@ -60,7 +64,8 @@ export class TopicsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TopicDescription> {
     const topic = await this.broker.createTopic(present(body));
-    reply.header('Location', `/v1/topics/${encodeURIComponent(topic.name)}`);
+    const path = `/v1/topics/${encodeURIComponent(topic.name)}`;
+    reply.header('Location', this.address.pathOf(path));
     return topic;
   }
 

@@ -17,8 +17,11 @@ const PATH_VALUES: Readonly<Record<string, string>> = {
   group: 'billing',
 };
 
-/** The OpenAPI 3.1 document of all routes: the controllers', and the hot ones by hand. */
-export function openApiDocument(app: INestApplication): OpenApiDocument {
+/**
+ * The OpenAPI 3.1 document of all routes: the controllers', and the hot ones by hand.
+ * @param server URL that the paths are relative to
+ */
+export function openApiDocument(app: INestApplication, server: string): OpenApiDocument {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Sluice')
@@ -28,7 +31,7 @@ export function openApiDocument(app: INestApplication): OpenApiDocument {
         '[asyncapi.json](asyncapi.json); [try](try) shows a topic live.',
     )
     .setVersion(API_VERSION)
-    .addServer('/')
+    .addServer(server)
     .addTag('topics', 'Topics and their configs')
     .addTag('records', 'Producing and fetching')
     .addTag('groups', 'Committed offsets')

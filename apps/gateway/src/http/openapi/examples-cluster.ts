@@ -118,6 +118,27 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
     }),
   },
   {
+    name: 'links',
+    operationId: 'listEntryPoints',
+    summary: 'Where everything is',
+    request: {},
+    response: answers(200, {
+      name: 'Sluice',
+      links: {
+        topics: '/v1/topics',
+        webSocket: '/v1/ws',
+        cluster: '/v1/cluster',
+        try: '/try',
+        docs: '/docs',
+        openapi: '/openapi.json',
+        asyncapi: '/asyncapi.json',
+        live: '/health/live',
+        ready: '/health/ready',
+        metrics: '/metrics',
+      },
+    }),
+  },
+  {
     name: 'ok',
     operationId: 'live',
     summary: 'The process runs',
