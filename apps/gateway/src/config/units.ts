@@ -3,4 +3,4 @@ export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
 export const INT32_MAX = 2 ** 31 - 1;
 /** Longest delay that a Node timer accepts, in milliseconds. */
-export const TIMER_MS_MAX = INT32_MAX;
+export const TIMER_MS_MAX = 2 ** 31 - 1;
