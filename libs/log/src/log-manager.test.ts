@@ -41,6 +41,36 @@ describe('the log manager', () => {
     expect(again.log(OTHER)?.logEndOffset).toBe(1);
   });
 
+  it("writes the topic id in Kafka's form, 22 characters of base64", async () => {
+    const broker = new FakeBroker();
+    await testLog(await broker.open());
+    expect(String(await broker.disk.readFile(broker.path('partition.metadata')))).toBe(
+      'version: 0\ntopic_id: obLD1AAAQACAAAAAAAAAAQ\n',
+    );
+  });
+
+  it.each([
+    ['a full disk', true],
+    ['a disk with room', false],
+  ])('reads the topic id of an earlier version on %s, and rewrites it', async (_title, isFull) => {
+    const broker = new FakeBroker();
+    const manager = await broker.open();
+    await appendValues(await testLog(manager), 'a');
+    await manager.close();
+    const path = broker.path('partition.metadata');
+    const file = await broker.disk.open(path, 'create');
+    await file.writev([Buffer.from(`version: 0\ntopic_id: ${TOPIC_ID}\n`)], 0);
+    await file.close();
+    if (isFull) broker.disk.failNext('writev', 'ENOSPC', { path: 'partition.metadata' });
+    const again = await broker.open();
+    expect(again.log(TOPIC)?.topicId).toBe(TOPIC_ID);
+    expect(again.log(TOPIC)?.logEndOffset).toBe(1);
+    const written = String(await broker.disk.readFile(path));
+    expect(written).toContain(
+      isFull ? `topic_id: ${TOPIC_ID}\n` : 'topic_id: obLD1AAAQACAAAAAAAAAAQ',
+    );
+  });
+
   it('makes a log that is there after a power failure, even when nothing was appended', async () => {
     const broker = new FakeBroker();
     await testLog(await broker.open());

@@ -24,7 +24,7 @@ import { LogLoader } from './log-loader.js';
 import type { Durability, LogEnvironment } from './log-state.js';
 import type { LogObserver } from './observer.js';
 import type { HashKey } from './offset-map.js';
-import { readTopicId, writeTopicId } from './partition-metadata.js';
+import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
 import {
@@ -359,14 +359,30 @@ export class LogManager {
   /** A directory without a topic id is what a crash left of a creation, if nothing is in it. */
   async #topicIdOf(directory: string): Promise<string | undefined> {
     const { fileSystem } = this.ports;
-    const topicId = await readTopicId(fileSystem, directory);
-    if (topicId !== undefined) return topicId;
+    const metadata = await readPartitionMetadata(fileSystem, directory);
+    if (metadata !== undefined) {
+      if (!metadata.isInKafkaForm) await this.#rewriteTopicId(directory, metadata.topicId);
+      return metadata.topicId;
+    }
     const names = (await fileSystem.readDirectory(directory)).map(({ name }) => name);
     if (names.every((name) => name.startsWith('partition.metadata'))) {
       await fileSystem.removeDirectory(directory);
       return undefined;
     }
     throw new Error('its partition.metadata is missing or damaged');
+  }
+
+  /** Gives a `partition.metadata` of an earlier version Kafka's form; the log opens without it too. */
+  async #rewriteTopicId(directory: string, topicId: string): Promise<void> {
+    const { fileSystem, logger } = this.ports;
+    try {
+      await this.reserve.run(() => writeTopicId(fileSystem, directory, topicId));
+    } catch (error) {
+      logger.warn(
+        { err: error, directory },
+        "partition.metadata keeps a form that Kafka can't read",
+      );
+    }
   }
 
   #add(log: Log): void {
