@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canInstallPackages, installPackages } from '../support/debian-package.js';
+import { freePort } from '../support/free-port.js';
+import { until } from '../support/until.js';
+
+const PAGE = new URL('../../docs/operating/proxies.md', import.meta.url);
+
+/** A program that can stand before the gateway. */
+export interface ProxyProgram {
+  readonly command: string;
+  /** Debian's package of it. */
+  readonly debianPackage: string;
+  /** Language of its configuration in the page docs/operating/proxies.md. */
+  readonly language: string;
+  /** Complete configuration file around the text of the page. */
+  configuration(text: string, dir: string): string;
+  arguments(file: string): readonly string[];
+}
+
+export const NGINX: ProxyProgram = {
+  command: 'nginx',
+  debianPackage: 'nginx-light',
+  language: 'nginx',
+  configuration: (text, dir) =>
+    [
+      'daemon off;',
+      'master_process off;',
+      `pid ${dir}/nginx.pid;`,
+      `error_log ${dir}/error.log;`,
+      'events {}',
+      'http {',
+      'access_log off;',
+      ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+        (name) => `${name}_temp_path ${dir}/${name};`,
+      ),
+      text,
+      '}',
+    ].join('\n'),
+  arguments: (file) => ['-c', file, '-e', '/dev/null'],
+};
+
+export const HAPROXY: ProxyProgram = {
+  command: 'haproxy',
+  debianPackage: 'haproxy',
+  language: 'haproxy',
+  configuration: (text) => `${text}\n`,
+  arguments: (file) => ['-db', '-f', file],
+};
+
+export const CADDY: ProxyProgram = {
+  command: 'caddy',
+  debianPackage: 'caddy',
+  language: 'caddyfile',
+  configuration: (text) => `{\n  admin off\n}\n${text}\n`,
+  arguments: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
+};
+
+/**
+ * Whether the program is there. Where tests run unattended (CI=true) as root on Debian it is
+ * installed; elsewhere not, because a proxy that is installed also starts as a service.
+ */
+export function isProxyInstalled({ command, debianPackage }: ProxyProgram): boolean {
+  if (isThere(command)) return true;
+  if (process.env['CI'] !== 'true' || !canInstallPackages()) return false;
+  installPackages(debianPackage);
+  return isThere(command);
+}
+
+function isThere(command: string): boolean {
+  return spawnSync(command, [command === 'caddy' ? 'version' : '-v']).status === 0;
+}
+
+/** The text in docs/operating/proxies.md for this program. */
+export async function documentedConfiguration({ language }: ProxyProgram): Promise<string> {
+  const page = await readFile(PAGE, 'utf8');
+  const text = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'ms').exec(page)?.[1];
+  if (text === undefined) throw new Error(`the page has no configuration for ${language}`);
+  return text;
+}
+
+/** A proxy in a process of its own, on a free port. */
+export class ReverseProxy {
+  readonly #process: ChildProcess;
+  readonly #dir: string;
+
+  private constructor(
+    readonly port: number,
+    child: ChildProcess,
+    dir: string,
+  ) {
+    this.#process = child;
+    this.#dir = dir;
+  }
+
+  /**
+   * Starts a proxy and waits until it accepts connections.
+   * @param text configuration that listens on port 80 and forwards to 127.0.0.1:8080
+   * @param port of 127.0.0.1 that it listens on instead
+   * @param gatewayPort that it forwards to instead
+   */
+  static async start(
+    program: ProxyProgram,
+    text: string,
+    { port, gatewayPort }: { readonly port: number; readonly gatewayPort: number },
+  ): Promise<ReverseProxy> {
+    const dir = await mkdtemp(join(tmpdir(), 'sluice-proxy-'));
+    const file = join(dir, 'configuration');
+    const adapted = text
+      .replaceAll('127.0.0.1:8080', `127.0.0.1:${gatewayPort}`)
+      .replace('listen 80;', `listen 127.0.0.1:${port};`)
+      .replace('bind :80', `bind 127.0.0.1:${port}`)
+      .replace(/^:80 \{/m, `http://127.0.0.1:${port} {\nbind 127.0.0.1`);
+    await writeFile(file, program.configuration(adapted, dir));
+    const child = spawn(program.command, program.arguments(file), {
+      env: { ...process.env, HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr?.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+    const proxy = new ReverseProxy(port, child, dir);
+    const exited = once(child, 'exit').then(() => {
+      throw new Error(`${program.command} ended: ${said}`);
+    });
+    exited.catch(() => undefined);
+    const accepting = until(`${program.command} to accept connections`, () => accepts(port));
+    await Promise.race([accepting, exited]);
+    return proxy;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const exit = once(this.#process, 'exit');
+      this.#process.kill('SIGKILL');
+      await exit;
+    }
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** A gateway and a proxy need to know the port of the other before they start. */
+export function proxyPort(): Promise<number> {
+  return freePort();
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
+}
