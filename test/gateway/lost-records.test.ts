@@ -1,7 +1,7 @@
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
-import { loseLastBatch } from '../support/lost-end.js';
+import { loseFirstSegment, loseLastBatch } from '../support/lost-end.js';
 
 const PARTITION = '/v1/topics/orders/partitions/0';
 const LOST = { startOffset: 2, endOffset: 4 };
@@ -159,5 +159,54 @@ describe('a partition whose disk lost the end of its log', () => {
       await gateway.start();
     }
     expect(await storageCheck()).toMatchObject({ status: 'ok' });
+  });
+});
+
+/** In their order, as above. */
+describe('a partition whose disk lost the start of its log', () => {
+  const PATH = '/v1/topics/aged/partitions/0';
+  let lost: { readonly startOffset: number; readonly endOffset: number };
+
+  beforeAll(async () => {
+    const configs = { 'segment.bytes': 1024 };
+    await http().post('/v1/topics').send({ name: 'aged', configs }).expect(201);
+    for (let i = 0; i < 6; i += 1) {
+      await http()
+        .post('/v1/topics/aged/records')
+        .send({ records: [{ value: 'x'.repeat(600) }] })
+        .expect(200);
+    }
+    await gateway.stop();
+    lost = { startOffset: 0, endOffset: await loseFirstSegment(gateway.dataDir, 'aged-0') };
+    await gateway.start();
+  });
+
+  test('is named by health and the metric, and answers the missing offsets as damaged', async () => {
+    expect(await storageCheck()).toMatchObject({
+      status: 'degraded',
+      readOnly: [],
+      lost: [{ partition: 'aged-0', ...lost }],
+    });
+    const { text } = await http().get('/metrics').expect(200);
+    expect(text).toContain(`sluice_log_lost_records ${lost.endOffset}`);
+    const { body } = await http().get(`${PATH}/records?offset=earliest`).expect(500);
+    expect(body).toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+      damagedStartOffset: 0,
+      damagedEndOffset: lost.endOffset,
+    });
+    await http().get(`${PATH}/records?offset=${lost.endOffset}`).expect(200);
+  });
+
+  test('begins behind the missing records once they are given up, also after a restart', async () => {
+    const query = `startOffset=0&endOffset=${lost.endOffset}`;
+    await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
+    await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
+    expect(await storageCheck()).toMatchObject({ status: 'ok', lost: [] });
+    await gateway.kill();
+    await gateway.start();
+    expect(await storageCheck()).toMatchObject({ status: 'ok', lost: [] });
+    const { body } = await http().get(`${PATH}/records?offset=earliest`).expect(200);
+    expect(body).toMatchObject({ logStartOffset: lost.endOffset });
   });
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, truncate } from 'node:fs/promises';
+import { readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Bytes of a record batch before the part that its length counts. */
@@ -21,4 +21,18 @@ export async function loseLastBatch(dataDir: string, partition: string): Promise
     at += LOG_OVERHEAD_BYTES + content.readInt32BE(at + BATCH_LENGTH_AT);
   }
   await truncate(path, last);
+}
+
+/**
+ * Removes the oldest segment of a partition. The gateway must not run.
+ * @param partition its directory, `orders-0`
+ * @returns the base offset of the segment that is the first now
+ */
+export async function loseFirstSegment(dataDir: string, partition: string): Promise<number> {
+  const directory = join(dataDir, partition);
+  const [first = '', second = ''] = (await readdir(directory))
+    .filter((name) => name.endsWith('.log'))
+    .toSorted();
+  await rm(join(directory, first));
+  return Number.parseInt(second, 10);
 }

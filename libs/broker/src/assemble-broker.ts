@@ -137,7 +137,7 @@ function statusOf(parts: WatchedParts): BrokerStatus {
         logEndOffset,
         sizeBytes,
         isWritable: log.isWritable,
-        lostRecords: log.lostRecords,
+        lostRecords: [log.lostStart, log.lostRecords].filter((range) => range !== undefined),
         damagedRanges: log.damagedRanges.length,
         offline: undefined,
       };
@@ -172,6 +172,6 @@ const UNKNOWN_PARTITION = {
   logEndOffset: null,
   sizeBytes: null,
   isWritable: false,
-  lostRecords: undefined,
+  lostRecords: [],
   damagedRanges: 0,
 } as const;

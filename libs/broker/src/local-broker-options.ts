@@ -122,10 +122,10 @@ export interface PartitionStatus {
   readonly highWatermark: number | null;
   readonly logEndOffset: number | null;
   readonly sizeBytes: number | null;
-  /** False after a failed sync, until a restart, and while `lostRecords` are missing: reads go on. */
+  /** False after a failed sync, until a restart, and while records are missing at the end: reads go on. */
   readonly isWritable: boolean;
-  /** Synced records that are missing at the log's end and were not given up. */
-  readonly lostRecords: OffsetRange | undefined;
+  /** Synced records that are missing at the log's start or end and were not abandoned. */
+  readonly lostRecords: readonly OffsetRange[];
   /** Ranges of offsets that cannot be read. */
   readonly damagedRanges: number;
   /** Why the partition cannot be served at all; undefined when it can. */

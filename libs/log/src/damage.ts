@@ -27,8 +27,9 @@ export class DamageList {
   add(range: DamagedRange): boolean {
     const isKnown = this.#ranges.some(
       (known) =>
-        known.segmentBaseOffset === range.segmentBaseOffset &&
-        known.startOffset === range.startOffset,
+        known.startOffset === range.startOffset &&
+        (known.segmentBaseOffset === range.segmentBaseOffset ||
+          known.endOffset === range.endOffset),
     );
     if (isKnown) return false;
     this.#ranges = [...this.#ranges, range].toSorted(byStart);
@@ -46,6 +47,12 @@ export class DamageList {
     return this.#ranges.find(
       (range) => range.segmentBaseOffset === segmentBaseOffset && range.startPosition === position,
     );
+  }
+
+  /** The offsets that are missing before a log's first segment; undefined when none are. */
+  missingBefore(firstBaseOffset: Offset): DamagedRange | undefined {
+    const range = this.at(firstBaseOffset, 0);
+    return range?.endPosition === 0 && range.endOffset === firstBaseOffset ? range : undefined;
   }
 
   /** Forgets what lies in removed segments. */

@@ -4,6 +4,8 @@ import { replaceFile } from './checkpoint-file.js';
 
 const LOCK_FILE = '.lock';
 const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
+/** Versions that do not write this file may have moved a log start without writing it down. */
+const LOG_STARTS_FILE = '.log-starts-recorded';
 
 /** Another process works in the data directory. The message is one line for the operator. */
 export class DataDirLockedError extends Error {
@@ -25,6 +27,8 @@ export class DataDir {
     private readonly lock: FileLock,
     /** Whether the last process closed every log. */
     readonly wasClosedCleanly: boolean,
+    /** Whether every log start is in the checkpoint file; false for a directory of an older version. */
+    readonly areLogStartsRecorded: boolean,
   ) {}
 
   /**
@@ -41,7 +45,8 @@ export class DataDir {
       const wasClosedCleanly = (await fileSystem.fileSize(marker)) !== undefined;
       await fileSystem.removeFile(marker);
       await fileSystem.syncDirectory(path);
-      return new DataDir(fileSystem, path, lock, wasClosedCleanly);
+      const recorded = await fileSystem.fileSize(join(path, LOG_STARTS_FILE));
+      return new DataDir(fileSystem, path, lock, wasClosedCleanly, recorded !== undefined);
     } catch (error) {
       await lock.release();
       throw error;
@@ -52,6 +57,16 @@ export class DataDir {
   async markClean(): Promise<void> {
     const content = Buffer.from('{"version":0,"brokerEpoch":-1}\n');
     await replaceFile(this.fileSystem, join(this.path, CLEAN_SHUTDOWN_FILE), content);
+  }
+
+  /** Records, durably, that the checkpoint file has the log start of every log from now on. */
+  async markLogStartsRecorded(): Promise<void> {
+    if (this.areLogStartsRecorded) return;
+    await replaceFile(
+      this.fileSystem,
+      join(this.path, LOG_STARTS_FILE),
+      Buffer.from('{"version":1}\n'),
+    );
   }
 
   release(): Promise<void> {

@@ -8,7 +8,7 @@ import { LogSegment } from './segment.js';
 import { brokerStops, fenced, writeFailed, writesOffline } from './storage-error.js';
 
 /** Index entries have offsets relative to their segment's base, as int32. */
-const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
+export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
 
 /** What a leader says of the batches that it hands over. */
 export interface LeaderLog {

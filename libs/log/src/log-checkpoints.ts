@@ -48,13 +48,15 @@ export class LogCheckpoints implements CheckpointSink {
     { topicPartition: TopicPartition; offsets: CheckpointedOffsets }
   >();
   readonly #logs = new Map<string, Log>();
+  /** Whether a log that is in no file of log starts begins at offset 0 for certain. */
+  #areLogStartsKnown = true;
   /** For logs that are in no file; when the file was damaged any of them may have gaps. */
   #compactedEndDefault = 0;
   /** The text of what each file has, to write only what changed. */
   readonly #written = new Map<Kind, string>();
 
   constructor(
-    fileSystem: FileSystem,
+    private readonly fileSystem: FileSystem,
     directory: string,
     private readonly reserve: DiskReserve,
     private readonly logger: Logger,
@@ -78,6 +80,8 @@ export class LogCheckpoints implements CheckpointSink {
    */
   async read(): Promise<boolean> {
     let areWhole = true;
+    const startsBytes = await this.fileSystem.fileSize(this.#files.logStartOffset.path);
+    this.#areLogStartsKnown = (startsBytes ?? 0) > 0;
     for (const kind of KINDS) {
       try {
         for (const { topicPartition, offset } of await this.#files[kind].read()) {
@@ -88,11 +92,17 @@ export class LogCheckpoints implements CheckpointSink {
       } catch (error) {
         if (!(error instanceof CorruptCheckpointError)) throw error;
         areWhole = false;
+        if (kind === 'logStartOffset') this.#areLogStartsKnown = false;
         if (kind === 'compactedEndOffset') this.#compactedEndDefault = Number.MAX_SAFE_INTEGER;
         this.logger.error({ err: error }, 'a checkpoint file is damaged and counts as empty');
       }
     }
     return areWhole;
+  }
+
+  /** Whether the file of log starts was there and whole: a log that is not in it begins at offset 0. */
+  get areLogStartsKnown(): boolean {
+    return this.#areLogStartsKnown;
   }
 
   /** What was read for a partition; zeros when it is in no file. */
@@ -117,6 +127,20 @@ export class LogCheckpoints implements CheckpointSink {
   remove(topicPartition: TopicPartition): void {
     this.#logs.delete(topicPartitionName(topicPartition));
     this.#read.delete(topicPartitionName(topicPartition));
+  }
+
+  /**
+   * As `remove`, durable when it resolves: a log of the same name must not be taken for the earlier one
+   * after a crash. Rejects with the storage error.
+   */
+  async forget(topicPartition: TopicPartition): Promise<void> {
+    this.remove(topicPartition);
+    const line = `${topicPartitionName(topicPartition)} `;
+    const mayBeWritten = KINDS.some((kind) => {
+      const text = this.#written.get(kind);
+      return text === undefined || text.startsWith(line) || text.includes(`\n${line}`);
+    });
+    if (mayBeWritten) await this.persistAll();
   }
 
   persistLogStartOffsets(): Promise<void> {

@@ -15,25 +15,38 @@ export interface SegmentFile {
   readonly sizeBytes: number;
 }
 
+/** The files of a log after `settleLogFiles`. */
+export interface SettledFiles {
+  /** In the order of their base offsets. */
+  readonly segments: readonly SegmentFile[];
+  /**
+   * Paths of `.log.deleted` files in front of the first segment. They prove that this broker deleted the
+   * records below the first segment, and stay until the log start is written down.
+   */
+  readonly deletedBefore: readonly string[];
+}
+
 const INDEX_KINDS: readonly SegmentFileKind[] = ['index', 'timeindex', 'txnindex'];
 
 /**
  * Brings a partition's directory to a state in which its files are exactly those of the log:
  * finishes or takes back what a crash left half done, in Kafka's order (kafka-format 6).
  *
- * - `.deleted`, `.cleaned`, `.tmp`: removed
+ * - `.deleted`, `.cleaned`, `.tmp`: removed, except deletions that no log start was written down for
  * - `.log.swap`: a compacted segment that was complete. The segments it was made of, from its base
  *   offset to its own last offset, are removed, then it takes its name. Its indexes are removed and
  *   built again: some of them may be the old ones'
  * - indexes without a log: removed
  *
- * @returns the log's segments in order
+ * @param logStart the log start that was written down
  */
 export async function settleLogFiles(
   fileSystem: FileSystem,
   directory: string,
-): Promise<SegmentFile[]> {
+  logStart: Offset,
+): Promise<SettledFiles> {
   const files = await segmentFiles(fileSystem, directory);
+  const unrecorded = unrecordedDeletions(files, logStart);
   let changes = 0;
   const remove = async (file: SegmentFileName): Promise<void> => {
     const name = segmentFileName(file.baseOffset, file.kind, file.suffix);
@@ -43,7 +56,7 @@ export async function settleLogFiles(
   for (const file of files) {
     const isLeftover = file.suffix === '.deleted' || file.suffix === '.cleaned';
     const isIndexSwap = file.suffix === '.swap' && file.kind !== 'log';
-    if (isLeftover || isIndexSwap) await remove(file);
+    if ((isLeftover && !unrecorded.has(file)) || isIndexSwap) await remove(file);
   }
   for (const { baseOffset, kind, suffix } of files) {
     if (kind !== 'log' || suffix !== '.swap') continue;
@@ -62,7 +75,24 @@ export async function settleLogFiles(
     const path = join(directory, segmentFileName(baseOffset, 'log'));
     segments.push({ baseOffset, sizeBytes: (await fileSystem.fileSize(path)) ?? 0 });
   }
-  return segments;
+  const deletedBefore = Array.from(unrecorded, ({ baseOffset, kind, suffix }) => {
+    return join(directory, segmentFileName(baseOffset, kind, suffix));
+  });
+  return { segments, deletedBefore };
+}
+
+/** The `.log.deleted` files in front of the first segment, where that begins above the log start. */
+function unrecordedDeletions(
+  files: readonly SegmentFileName[],
+  logStart: Offset,
+): ReadonlySet<SegmentFileName> {
+  const logs = files.filter(({ kind }) => kind === 'log');
+  const kept = logs.filter(({ suffix }) => suffix === '' || suffix === '.swap');
+  const first = Math.min(...kept.map(({ baseOffset }) => baseOffset));
+  if (first <= logStart) return new Set();
+  return new Set(
+    logs.filter(({ suffix, baseOffset }) => suffix === '.deleted' && baseOffset < first),
+  );
 }
 
 async function finishSwap(

@@ -8,6 +8,8 @@ import {
 } from '#protocol';
 import { CorruptCheckpointError } from './checkpoint-file.js';
 import { type DamagedRange, DamageList } from './damage.js';
+import { reportDamage } from './damage-search.js';
+import { RELATIVE_OFFSET_MAX } from './follower-appends.js';
 import { LeaderElections } from './leader-elections.js';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
 import { Log } from './log.js';
@@ -36,6 +38,8 @@ export interface LogDescription {
   /** As checkpointed; 0 for a log that is in no checkpoint. */
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
+  /** Whether `logStartOffset` is certain: a first segment above it is then a loss. */
+  readonly isLogStartKnown: boolean;
   readonly highWatermark: Offset;
   readonly compactedEndOffset: Offset;
   readonly cleanedEndOffset: Offset;
@@ -65,10 +69,9 @@ export class LogLoader {
    */
   async load(description: LogDescription): Promise<Log> {
     const { environment } = this;
-    const files = await settleLogFiles(environment.fileSystem, description.directory);
-    const segments = await this.#openSegments(description, files);
-    const first = segments[0] as LogSegment;
-    const logStart = Math.max(description.logStartOffset, first.baseOffset);
+    const { directory, logStartOffset } = description;
+    const files = await settleLogFiles(environment.fileSystem, directory, logStartOffset);
+    const segments = await this.#openSegments(description, files.segments);
     const epochs = await this.#openEpochs(description);
     const log: RecoveringLog = {
       topicPartition: description.topicPartition,
@@ -78,10 +81,13 @@ export class LogLoader {
       damage: new DamageList(),
       denseFrom: description.compactedEndOffset,
     };
+    const wasDeleted = files.deletedBefore.length > 0;
+    const logStart = this.#findStart(log, description, wasDeleted);
     const bounds = { ...description, isClean: description.isClean && !epochs.isLost };
     const end = await this.#findEnd(log, bounds, epochs.isLost ? 0 : description.recoveryPoint);
     const elections = await this.#openElections(description);
-    const state = this.#state(description, { ...log, elections }, logStart, end);
+    const known = { ...log, elections, unrecordedDeletions: [...files.deletedBefore] };
+    const state = this.#state(description, known, logStart, end);
     epochs.cache.truncateFromEnd(end.logEnd + 1);
     epochs.cache.truncateFromStart(logStart);
     await environment.reserve.run(() => epochs.cache.flush());
@@ -110,6 +116,35 @@ export class LogLoader {
       await fileSystem.syncDirectory(directory);
     }
     return segments;
+  }
+
+  /**
+   * The log start. Records are deleted after the log start was written down: a first segment above it
+   * means that records are missing, unless the directory was left by a version that did not keep to this
+   * (`isLogStartKnown`), the deletion was not written down yet, or compaction left the gap.
+   * @param wasDeleted the files of the deleted segments are still there
+   */
+  #findStart(log: RecoveringLog, description: LogDescription, wasDeleted: boolean): Offset {
+    const { logStartOffset, isLogStartKnown, compactedEndOffset } = description;
+    const { baseOffset } = log.segments.first;
+    if (baseOffset <= logStartOffset) return logStartOffset;
+    // A follower moves an empty segment up where compaction left a gap that no segment can span.
+    const isCompacted =
+      baseOffset <= compactedEndOffset && baseOffset - logStartOffset > RELATIVE_OFFSET_MAX;
+    if (wasDeleted || !isLogStartKnown || isCompacted) return baseOffset;
+    const range = {
+      segmentBaseOffset: baseOffset,
+      startOffset: logStartOffset,
+      endOffset: baseOffset,
+      startPosition: 0,
+      endPosition: 0,
+    };
+    this.environment.logger.error(
+      { ...log.topicPartition, startOffset: logStartOffset, endOffset: baseOffset },
+      'synced records are missing at the start of the log, and nobody deleted them',
+    );
+    reportDamage(log, this.environment, range);
+    return logStartOffset;
   }
 
   async #openEpochs({
@@ -170,7 +205,7 @@ export class LogLoader {
 
   #state(
     description: LogDescription,
-    log: RecoveringLog & Pick<LogState, 'elections'>,
+    log: RecoveringLog & Pick<LogState, 'elections' | 'unrecordedDeletions'>,
     logStart: Offset,
     end: RecoveredEnd,
   ): LogState {

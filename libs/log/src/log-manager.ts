@@ -136,6 +136,7 @@ export class LogManager {
       const manager = new LogManager(options, ports, dataDir, parts);
       await manager.#loadAll(dataDir.wasClosedCleanly && areCheckpointsWhole);
       await checkpoints.persistAll();
+      await reserve.run(() => dataDir.markLogStartsRecorded());
       manager.#startTasks();
       return manager;
     } catch (error) {
@@ -193,8 +194,8 @@ export class LogManager {
     }
     const { fileSystem } = this.ports;
     const directory = join(this.options.dataDir, name);
-    this.parts.checkpoints.remove(topicPartition);
     try {
+      await this.parts.checkpoints.forget(topicPartition);
       if (this.#undeleted.has(name)) await this.#deleteDirectory(name, directory);
       await fileSystem.makeDirectory(directory);
       await writeTopicId(fileSystem, directory, topicId);
@@ -205,6 +206,7 @@ export class LogManager {
         directory,
         config,
         isClean: true,
+        isLogStartKnown: true,
         ...this.parts.checkpoints.offsetsOf(topicPartition),
       });
       this.#add(log);
@@ -337,6 +339,7 @@ export class LogManager {
     const topicPartition = parsePartitionDirectory(basename(directory));
     if (topicPartition === undefined) return;
     const { logger, observer } = this.ports;
+    const { checkpoints } = this.parts;
     try {
       const topicId = await this.#topicIdOf(directory);
       if (topicId === undefined) return;
@@ -346,6 +349,7 @@ export class LogManager {
         directory,
         config: undefined,
         isClean,
+        isLogStartKnown: this.dataDir.areLogStartsRecorded && checkpoints.areLogStartsKnown,
         ...this.parts.checkpoints.offsetsOf(topicPartition),
       });
       this.#add(log);

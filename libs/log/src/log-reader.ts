@@ -69,6 +69,10 @@ export class LogReader {
     if (cached !== undefined) return cached;
     const request = { offset, maxBytes, endOffset };
     let segment: LogSegment | undefined = this.log.segments.holding(offset);
+    if (offset < segment.baseOffset) {
+      const missing = this.log.damage.missingBefore(segment.baseOffset);
+      if (missing !== undefined) throw corruptMessage(missing);
+    }
     try {
       while (segment !== undefined && segment.baseOffset < endOffset) {
         const batches: readonly RecordBatch[] = await this.#readSegment(segment, request);

@@ -104,6 +104,11 @@ export interface LogState {
    * of old records is the leader's decision alone.
    */
   role: 'leader' | 'follower';
+  /**
+   * Paths of `.log.deleted` files of segments that were deleted before the log start could be written
+   * down. They are removed once it is.
+   */
+  readonly unrecordedDeletions: string[];
   /** Why the log takes no more writes. */
   failure: LogFailure | undefined;
 }

@@ -6,7 +6,7 @@ import {
   ProtocolError,
   type SyncedEndOffset,
 } from '#protocol';
-import { assert } from '#runtime';
+import { assert, isDiskFull } from '#runtime';
 import type { DamagedRange } from './damage.js';
 import { measureDamage } from './damage-search.js';
 import { assertFollows } from './follower-appends.js';
@@ -146,35 +146,75 @@ export class LogTrimmer {
   }
 
   /**
-   * @param reason for whole `segments` the log goes on when the new start cannot be written down: on a
-   *   full disk that is the way to get room. The start then follows from the files, which are removed
-   *   one by one, durably, the oldest first
+   * Writes the new log start down, then removes the segments below it.
+   * @param reason for whole `segments` the log goes on when a full disk has no room for the new start:
+   *   deleting them is how it gets room
    */
   async #advanceLogStart(offset: Offset, reason: 'records' | 'segments'): Promise<void> {
     const { log, environment } = this;
-    const before = log.offsets.logStart;
-    let isWrittenDown = true;
-    log.offsets.logStart = offset as LogStartOffset;
+    const { offsets, segments } = log;
+    const before = offsets.logStart;
+    let boundary = segments.holding(offset).baseOffset;
+    let isRecorded = true;
+    offsets.logStart = offset as LogStartOffset;
     try {
       await environment.checkpoints.persistLogStartOffsets();
     } catch (error) {
-      isWrittenDown = false;
-      if (reason === 'records') {
-        log.offsets.logStart = before;
-        throw writeFailed(error);
-      }
+      isRecorded = false;
+      offsets.logStart = before;
+      if (reason === 'records' || !isDiskFull(error)) throw writeFailed(error);
+      boundary = await this.#markDeleted(boundary);
+      offsets.logStart = boundary as LogStartOffset;
     }
-    log.epochs.truncateFromStart(offset);
-    log.tail.dropBefore(offset);
-    const boundary = log.segments.holding(offset).baseOffset;
-    const removed = log.segments.all.filter(({ baseOffset }) => baseOffset < boundary);
-    log.segments.replace(0, boundary, []);
+    log.epochs.truncateFromStart(offsets.logStart);
+    log.tail.dropBefore(offsets.logStart);
+    const removed = segments.all.filter(({ baseOffset }) => baseOffset < boundary);
+    segments.replace(0, boundary, []);
     this.writer.forgetRolled(0, boundary);
     log.damage.dropSegments((baseOffset) => baseOffset < boundary);
     const bytes = removed.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
-    this.#removeLater(removed, isWrittenDown ? 'together' : 'one by one');
+    if (isRecorded) this.#removeLater(removed);
+    else this.#emptyLater(removed);
     await log.producers.removeSnapshotsBefore(boundary);
+  }
+
+  /**
+   * Marks the segments below `boundary` as deleted, durably, the oldest first: what a start of the broker
+   * finds in place of a log start that could not be written down.
+   * @returns the base offset of the first segment that is not marked
+   * @throws ProtocolError KAFKA_STORAGE_ERROR when none could be marked
+   */
+  async #markDeleted(boundary: Offset): Promise<Offset> {
+    const { log, environment } = this;
+    let end = log.segments.first.baseOffset;
+    try {
+      for (const segment of log.segments.all) {
+        if (segment.baseOffset >= boundary) break;
+        await segment.markDeleted();
+        log.unrecordedDeletions.push(segment.file.path);
+        end = log.segments.after(segment)?.baseOffset ?? end;
+      }
+      await environment.fileSystem.syncDirectory(log.directory);
+    } catch (error) {
+      if (end === log.segments.first.baseOffset) throw writeFailed(error);
+    }
+    return end;
+  }
+
+  /**
+   * Writes the log start down that a full disk did not take before, and removes the files that stood in
+   * for it. Does nothing when there are none.
+   */
+  async recordDeletions(): Promise<void> {
+    const paths = this.log.unrecordedDeletions;
+    if (paths.length === 0) return;
+    const { checkpoints, fileSystem } = this.environment;
+    const done = [...paths];
+    await checkpoints.persistLogStartOffsets();
+    for (const path of done) await fileSystem.removeFile(path);
+    await fileSystem.syncDirectory(this.log.directory);
+    paths.splice(0, done.length);
   }
 
   /** A log that takes no writes is not cut, unless all that it lacks is cut away. */
@@ -338,13 +378,27 @@ export class LogTrimmer {
     log.segments.replace(range.from, range.to, [cleaned]);
     log.tail.dropBefore(range.to);
     log.damage.dropSegments((base) => base >= range.from && base < range.to);
-    this.#removeLater(old, 'together');
+    this.#removeLater(old);
   }
 
   /** Removes files as soon as nobody reads them, the oldest first, without keeping the lane. */
-  #removeLater(segments: readonly LogSegment[], how: 'together' | 'one by one'): void {
+  #removeLater(segments: readonly LogSegment[]): void {
+    this.#later(segments, async () => {
+      for (const segment of segments) await segment.remove();
+    });
+  }
+
+  /** Gives the room of marked segments back as soon as nobody reads them, then writes the start down. */
+  #emptyLater(segments: readonly LogSegment[]): void {
+    this.#later(segments, async () => {
+      for (const segment of segments) await segment.empty();
+      await this.recordDeletions();
+    });
+  }
+
+  #later(segments: readonly LogSegment[], remove: () => Promise<void>): void {
     if (segments.length === 0) return;
-    const removal = this.#removeAll(segments, how).catch((error: unknown) => {
+    const removal = remove().catch((error: unknown) => {
       this.environment.logger.warn(
         { err: error, ...this.log.topicPartition },
         'files of a removed segment could not be deleted: done at the next start',
@@ -352,14 +406,6 @@ export class LogTrimmer {
     });
     this.#removals.add(removal);
     void removal.finally(() => this.#removals.delete(removal));
-  }
-
-  async #removeAll(segments: readonly LogSegment[], how: 'together' | 'one by one'): Promise<void> {
-    const { fileSystem } = this.environment;
-    for (const segment of segments) {
-      await segment.remove();
-      if (how === 'one by one') await fileSystem.syncDirectory(this.log.directory);
-    }
   }
 }
 

@@ -18,7 +18,7 @@ import { type FoundTimestamp, LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { LogTrimmer } from './log-trimmer.js';
 import { LogWriter } from './log-writer.js';
-import { LostRecords, type OffsetRange } from './lost-records.js';
+import { isSameRange, LostRecords, missingStart, type OffsetRange } from './lost-records.js';
 import type { RecordBatch } from './record-batch.js';
 import type { LogSegment } from './segment.js';
 import { writeFailed } from './storage-error.js';
@@ -165,6 +165,11 @@ export class Log {
   /** The synced records that recovery found missing at the end, until they are given up. */
   get lostRecords(): OffsetRange | undefined {
     return this.state.failure?.lost;
+  }
+
+  /** Records missing at the start that nobody deleted, until they are given up or deleted. */
+  get lostStart(): OffsetRange | undefined {
+    return missingStart(this.state);
   }
 
   /**
@@ -376,12 +381,18 @@ export class Log {
   }
 
   /**
-   * Gives up exactly these records, which must be `lostRecords`: their offsets hold nothing from now on,
-   * and the log takes writes again. Durable when it resolves; again for the same range does nothing.
+   * Abandons exactly these records, which must be `lostRecords` or `lostStart`. Offsets at the end hold
+   * nothing from now on and the log takes writes again; after those at the start the log begins behind
+   * them. Durable when it resolves; again for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */
-  giveUpLostRecords(range: OffsetRange): Promise<void> {
-    return this.#lostRecords.giveUp(range);
+  async giveUpLostRecords(range: OffsetRange): Promise<void> {
+    if (isSameRange(this.lostStart, range)) {
+      await this.#trimmer.deleteRecordsBefore(range.endOffset);
+      this.#lostRecords.logAbandonedStart(range);
+      return;
+    }
+    await this.#lostRecords.giveUp(range);
   }
 
   /**
@@ -404,7 +415,7 @@ export class Log {
     const start = await this.#damageRepair.keepForCut(leader);
     if (start === undefined) return;
     const { logStart } = this.state.offsets;
-    if (start >= logStart) await this.#trimmer.truncateTo(start, leader);
+    if (start > logStart) await this.#trimmer.truncateTo(start, leader);
     else await this.#trimmer.truncateFullyAndStartAt(logStart, leader);
   }
 
@@ -417,6 +428,7 @@ export class Log {
 
   /** For LogManager: the roll by time, and what a failed flush left to do. */
   async maintain(): Promise<void> {
+    await this.#trimmer.recordDeletions();
     if (!this.isWritable) return;
     this.#writer.retryRolled();
     this.state.producers.removeExpired(this.environment.clock.nowMs());

@@ -16,6 +16,20 @@ export interface OffsetRange {
   readonly endOffset: Offset;
 }
 
+/** The records at the start of a log that are missing and that nobody deleted. */
+export function missingStart({ damage, segments, offsets }: LogState): OffsetRange | undefined {
+  const range = damage.missingBefore(segments.first.baseOffset);
+  if (range === undefined || offsets.logStart >= range.endOffset) return undefined;
+  return {
+    startOffset: Math.max(range.startOffset, offsets.logStart),
+    endOffset: range.endOffset,
+  };
+}
+
+export function isSameRange(one: OffsetRange | undefined, other: OffsetRange): boolean {
+  return one?.startOffset === other.startOffset && one.endOffset === other.endOffset;
+}
+
 /**
  * Gives up the synced records that recovery found missing at the end of a log, so that it takes writes
  * again.
@@ -46,11 +60,17 @@ export class LostRecords {
         if (await this.#isGivenUp(range)) return;
         throw this.#refusal(range);
       }
-      const isThat = lost.startOffset === range.startOffset && lost.endOffset === range.endOffset;
-      if (!isThat) throw this.#refusal(range);
+      if (!isSameRange(lost, range)) throw this.#refusal(range);
       await this.#cutRest();
       await this.#fill(range);
     });
+  }
+
+  logAbandonedStart({ startOffset, endOffset }: OffsetRange): void {
+    this.environment.logger.warn(
+      { ...this.log.topicPartition, startOffset, endOffset },
+      'the records missing at the start of the log were abandoned: the log begins behind them',
+    );
   }
 
   /** Cuts the bytes that stand where the lost records were: they are kept beside the log. */
@@ -104,9 +124,10 @@ export class LostRecords {
     );
   }
 
-  /** Whether an empty batch has exactly these offsets. */
+  /** Whether an empty batch has exactly these offsets, or the log begins behind them. */
   async #isGivenUp({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
     const { logStart, logEnd } = this.log.offsets;
+    if (endOffset === logStart && startOffset < endOffset) return true;
     if (startOffset < logStart || endOffset > logEnd) return false;
     try {
       const [batch] = await this.reader.read(startOffset, 1, logEnd);
@@ -124,18 +145,19 @@ export class LostRecords {
   #refusal({ startOffset, endOffset }: OffsetRange): ProtocolError {
     const { failure, offsets, topicPartition } = this.log;
     const { topic, partition } = topicPartition;
-    const lost = failure?.lost;
+    const lost = [missingStart(this.log), failure?.lost].filter((one) => one !== undefined);
     const found =
-      lost === undefined
+      lost.length === 0
         ? 'no records are missing there'
-        : `those missing are ${lost.startOffset} up to ${lost.endOffset}`;
+        : `those missing are ${lost.map((one) => `${one.startOffset} up to ${one.endOffset}`).join(' and ')}`;
+    const named = failure?.lost ?? lost[0];
     const bounds =
-      lost === undefined
+      named === undefined
         ? {}
-        : { lostStartOffset: lost.startOffset, lostEndOffset: lost.endOffset };
+        : { lostStartOffset: named.startOffset, lostEndOffset: named.endOffset };
     return new ProtocolError(
       'OFFSET_OUT_OF_RANGE',
-      `The records ${startOffset} up to ${endOffset} are not those missing at the end of partition ` +
+      `The records ${startOffset} up to ${endOffset} are not those missing in partition ` +
         `${partition} of topic "${topic}": ${found}.`,
       {
         members: {

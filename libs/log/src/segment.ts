@@ -229,6 +229,28 @@ export class LogSegment {
     this.suffix = suffix;
   }
 
+  /**
+   * Gives the `.log` the suffix of deleted files: from here on, once the directory is synced, a start of
+   * the broker knows that its records were deleted. Needs no room on the disk.
+   */
+  async markDeleted(): Promise<void> {
+    await this.file.rename(this.#path('log', '.deleted'));
+  }
+
+  /** Gives back the room of all files, once nobody reads them; an empty `.log` stays. */
+  async empty(): Promise<void> {
+    await this.file.close();
+    const handle = await this.pool.fileSystem.open(this.file.path, 'write');
+    try {
+      await handle.truncate(0);
+    } finally {
+      await handle.close();
+    }
+    for (const path of Object.values(this.#indexPaths())) {
+      await this.pool.fileSystem.removeFile(path);
+    }
+  }
+
   /** Removes all files once nobody reads them. */
   async remove(): Promise<void> {
     await this.file.remove();

@@ -1,4 +1,5 @@
 import { type LeaderEpoch, type Outcome, ProtocolError } from '#protocol';
+import { isDiskFull } from '#runtime';
 import type { LogFailure } from './log-state.js';
 
 /** A write that is not in the log because the disk did not take it; it may take the next one. */
@@ -54,9 +55,4 @@ export function readFailed(cause: unknown): ProtocolError {
     outcome: 'failed',
     retriable: true,
   });
-}
-
-function isDiskFull(cause: unknown): boolean {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }

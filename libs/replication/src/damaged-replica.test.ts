@@ -131,6 +131,26 @@ describe('bits that flip in a closed segment', () => {
   });
 });
 
+describe('a first segment that was removed by hand', () => {
+  it.each([
+    ['a follower', 1],
+    ['the leader', 0],
+  ])('of %s is filled again from another replica', async (_who, id) => {
+    const cluster = await filled();
+    await cluster.advance(2000);
+    await cluster.kill(id);
+    await cluster.disk(id).removeFile(LOG_0);
+    await cluster.disk(id).syncDirectory(`/data/${TOPIC}-0`);
+    const isrs = seenIsrs(cluster);
+    await cluster.startBroker(id);
+    expect(isrs.some((isr) => !isr.includes(id))).toBe(true);
+    await cluster.until(() => cluster.metadata.isr.length === 3);
+    const { log } = cluster.partition(id);
+    expect([log.lostStart, log.damagedRanges]).toEqual([undefined, []]);
+    expect(await cluster.values(id)).toEqual(VALUES);
+  });
+});
+
 describe('a closed segment that lost its end', () => {
   it('is cut and filled again, once the removal from the ISR cannot be lost', async () => {
     const cluster = await filled(2);

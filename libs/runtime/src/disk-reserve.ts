@@ -1,6 +1,7 @@
 import type { FileSystem } from './file-system.js';
 import type { Logger } from './logger.js';
 import { SerialQueue } from './serial-queue.js';
+import { isDiskFull } from './system-error.js';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -160,11 +161,4 @@ export class DiskReserve {
       'the disk is full: no records are taken until there is room; reads and deletions go on',
     );
   }
-}
-
-/** Also where the error was wrapped on its way. */
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT' || isDiskFull(error.cause);
 }

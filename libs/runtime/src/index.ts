@@ -7,3 +7,4 @@ export { type LogFields, type Logger, silentLogger } from './logger.js';
 export { NodeFileSystem } from './node-file-system.js';
 export { SerialQueue } from './serial-queue.js';
 export { SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
+export { isDiskFull, isOutOfDescriptors, isShortage } from './system-error.js';

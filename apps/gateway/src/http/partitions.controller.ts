@@ -59,17 +59,18 @@ export class PartitionsController {
     return this.broker.deleteRecords({ topic, partition }, query.beforeOffset);
   }
 
-  /** For a log that ends below what was synced: never done unless its operator says what is lost. */
+  /** Accepts that synced records are lost: done only when the operator names exactly these. */
   @Delete('lost-records')
   @ApiOperation({
     operationId: 'giveUpLostRecords',
-    summary: 'Give up synced records that are missing at the end of a log',
+    summary: 'Give up synced records that are missing at the start or the end of a log',
     description:
-      'A partition whose disk lost synced records at the end of its log takes no writes, and ' +
-      '`/health/ready` names their offsets under `storage.lost`. Restore its directory from a backup, ' +
-      'or give these records up: they are lost for good then, their offsets hold nothing and are not ' +
-      'given to other records, and the partition takes writes again. Both bounds must be exactly ' +
-      'those found. The same call again does nothing.',
+      'Where a disk lost synced records, `/health/ready` names their offsets under `storage.lost`. ' +
+      'While they are missing at the end of a log its partition takes no writes. Restore its directory ' +
+      'from a backup, or give these records up: they are lost for good then. Offsets at the end hold ' +
+      'nothing and are not given to other records, and the partition takes writes again; after those at ' +
+      'the start the log begins behind them. Both bounds must be exactly those found. The same call ' +
+      'again does nothing.',
   })
   @ApiOkResponse({ type: GivenUpRecordsDto, description: 'Given up, now or before.' })
   @ApiErrors(

@@ -10,7 +10,7 @@ const SOUND: PartitionStatus = {
   logEndOffset: 0,
   sizeBytes: 0,
   isWritable: true,
-  lostRecords: undefined,
+  lostRecords: [],
   damagedRanges: 0,
   offline: undefined,
 };
@@ -62,7 +62,12 @@ describe('readiness', () => {
       { ...SOUND, partition: 1, offline: 'its log is shorter than it was', isWritable: false },
       { ...SOUND, partition: 2, isWritable: false },
       { ...SOUND, partition: 3, damagedRanges: 2 },
-      { ...SOUND, partition: 4, isWritable: false, lostRecords: { startOffset: 3, endOffset: 7 } },
+      {
+        ...SOUND,
+        partition: 4,
+        isWritable: false,
+        lostRecords: [{ startOffset: 3, endOffset: 7 }],
+      },
     ).readiness();
     expect(report).toEqual({
       status: 'degraded',

@@ -27,7 +27,7 @@ interface StorageCheck {
   readonly offline: readonly { readonly partition: string; readonly reason: string }[];
   /** Partitions that can be read, and not written: after a failed sync, or while records are lost. */
   readonly readOnly: readonly string[];
-  /** Those of them whose log ends below what was synced: the offsets that are missing. */
+  /** Synced offsets that are missing at the start or the end of a log, and were not deleted. */
   readonly lost: readonly LostRecords[];
   /** Partitions with ranges that cannot be read, and how many. */
   readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];
@@ -123,8 +123,7 @@ function storageCheck(status: BrokerStatus): StorageCheck {
     const partition = `${one.topic}-${one.partition}`;
     if (one.offline !== undefined) offline.push({ partition, reason: one.offline });
     else if (!one.isWritable) readOnly.push(partition);
-    if (one.lostRecords !== undefined) {
-      const { startOffset, endOffset } = one.lostRecords;
+    for (const { startOffset, endOffset } of one.lostRecords) {
       lost.push({ partition, startOffset, endOffset });
     }
     if (one.damagedRanges > 0) damaged.push({ partition, ranges: one.damagedRanges });

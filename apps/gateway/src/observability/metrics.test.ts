@@ -63,7 +63,7 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
     logEndOffset: 1,
     sizeBytes: 10,
     isWritable: true,
-    lostRecords: undefined,
+    lostRecords: [],
     damagedRanges: 0,
     offline: undefined,
     ...changes,

@@ -17,6 +17,7 @@ import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 import { HTTP_SERIES, type HttpStatus } from './http-metrics.js';
 import { PEER_SERIES } from './peer-metrics.js';
 import type { StatusSeries } from './status-series.js';
+import { STORAGE_GAUGES } from './storage-metrics.js';
 
 /** Topics beyond this many share one series, so that /metrics stays readable. */
 const TOPIC_SERIES_MAX = 500;
@@ -252,26 +253,6 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         count((p) => p.offline !== undefined),
       ],
       [
-        'sluice_log_read_only_partitions',
-        'Partitions that take no writes since a sync failed, until a restart.',
-        count((p) => p.offline === undefined && !p.isWritable),
-      ],
-      [
-        'sluice_log_damaged_ranges',
-        'Ranges of offsets that cannot be read.',
-        read((s) => s.partitions.reduce((sum, p) => sum + p.damagedRanges, 0)),
-      ],
-      [
-        'sluice_disk_full',
-        '1 while the disk is full: no records are taken until there is room.',
-        read((s) => Number(s.disk.isDiskFull)),
-      ],
-      [
-        'sluice_disk_reserve_bytes',
-        'Room on the disk that is held back from records; 0 while it is given up.',
-        read((s) => s.disk.heldBytes),
-      ],
-      [
         'kafka_producer_producermetrics_buffer_total_bytes',
         'Memory for records that wait to be written.',
         read((s) => s.bufferTotalBytes),
@@ -308,6 +289,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       ],
     ];
     for (const [name, help, get] of gauges) this.#gauge(name, help, get);
+    for (const { name, help, read: get } of STORAGE_GAUGES) this.#gauge(name, help, read(get));
     for (const { name, help, read: get } of CLUSTER_GAUGES) {
       this.#gauge(
         name,

@@ -58,7 +58,8 @@ class StorageCheckDto {
 
   @ApiProperty({
     type: [LostRecordsDto],
-    description: 'Those whose log ends below what was synced; see giveUpLostRecords.',
+    description:
+      'Synced records that are missing at the start or the end of a log; see giveUpLostRecords.',
   })
   readonly lost!: LostRecordsDto[];
 

@@ -14,7 +14,7 @@ export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
     response: problem({
       code: 'OFFSET_OUT_OF_RANGE',
       detail:
-        'The records 1 up to 4 are not those missing at the end of partition 0 of topic "orders": ' +
+        'The records 1 up to 4 are not those missing in partition 0 of topic "orders": ' +
         'those missing are 3 up to 4.',
       instance: '/v1/topics/orders/partitions/0/lost-records',
       isWrite: true,

@@ -1,0 +1,43 @@
+import type { BrokerStatus, PartitionStatus } from '#broker';
+import type { StatusSeries } from './status-series.js';
+
+/** The state of the disk and of the logs on it. */
+export const STORAGE_GAUGES: readonly Omit<StatusSeries<BrokerStatus>, 'type'>[] = [
+  {
+    name: 'sluice_log_read_only_partitions',
+    help: 'Partitions that take no writes since a sync failed, until a restart.',
+    read: ({ partitions }) =>
+      partitions.filter((p) => p.offline === undefined && !p.isWritable).length,
+  },
+  {
+    name: 'sluice_log_damaged_ranges',
+    help: 'Ranges of offsets that cannot be read.',
+    read: ({ partitions }) => sum(partitions, (p) => p.damagedRanges),
+  },
+  {
+    name: 'sluice_log_lost_records',
+    help: 'Synced offsets that are missing at the start or the end of logs; /health/ready names them.',
+    read: ({ partitions }) => sum(partitions, lostRecords),
+  },
+  {
+    name: 'sluice_disk_full',
+    help: '1 while the disk is full: no records are taken until there is room.',
+    read: ({ disk }) => Number(disk.isDiskFull),
+  },
+  {
+    name: 'sluice_disk_reserve_bytes',
+    help: 'Room on the disk that is held back from records; 0 while it is given up.',
+    read: ({ disk }) => disk.heldBytes,
+  },
+];
+
+function lostRecords({ lostRecords: ranges }: PartitionStatus): number {
+  return ranges.reduce((count, { startOffset, endOffset }) => count + endOffset - startOffset, 0);
+}
+
+function sum(
+  partitions: readonly PartitionStatus[],
+  read: (partition: PartitionStatus) => number,
+): number {
+  return partitions.reduce((total, partition) => total + read(partition), 0);
+}

@@ -1,0 +1,32 @@
+/** Codes of an operating system that has no descriptors or memory left, or was interrupted. */
+const SHORTAGE_CODES: ReadonlySet<string | undefined> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'EINTR',
+  'EAGAIN',
+]);
+
+/** Whether a call failed because the disk, or the quota of this user, is full. */
+export function isDiskFull(error: unknown): boolean {
+  return isCaused(error, (code) => code === 'ENOSPC' || code === 'EDQUOT');
+}
+
+/**
+ * Whether a call failed because the operating system was short of file descriptors or memory, or was
+ * interrupted. The call had no effect, the disk is not at fault, and a later try may succeed.
+ */
+export function isShortage(error: unknown): boolean {
+  return isCaused(error, (code) => SHORTAGE_CODES.has(code));
+}
+
+/** Whether a call failed because no file descriptor was free, in the process or in the system. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  return isCaused(error, (code) => code === 'EMFILE' || code === 'ENFILE');
+}
+
+/** Tests the code of an error and of the errors that it wraps. */
+function isCaused(error: unknown, isThat: (code: string | undefined) => boolean): boolean {
+  if (!(error instanceof Error)) return false;
+  return isThat((error as NodeJS.ErrnoException).code) || isCaused(error.cause, isThat);
+}
