@@ -1,10 +1,33 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/run/longest-first.js';
+import { ProgressReporter } from './test/run/progress-reporter.js';
 
 const resolve = { conditions: ['source'] };
 
+/** Where a report in JSON is written, with the duration of each test; none unless it is set. */
+const reportFile = process.env['SLUICE_TEST_REPORT'];
+
+/** Tests that start processes, open ports or run real clients. */
+const withProcesses = {
+  globalSetup: ['test/support/redis-installed.ts', 'test/support/build.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+};
+
+/**
+ * The projects `unit` and `integration` are the quick tier, which `npm test` runs; `slow` is the slow
+ * tier: the files named `*.slow.test.ts`. CONTRIBUTING.md tells which test belongs where.
+ */
 export default defineConfig({
   test: {
-    reporters: ['default'],
+    reporters:
+      reportFile === undefined ? [new ProgressReporter()] : [new ProgressReporter(), 'json'],
+    ...(reportFile === undefined ? {} : { outputFile: { json: reportFile } }),
+    // Vitest leaves one core to itself by default, and so would use one process on two cores.
+    maxWorkers: Math.max(2, availableParallelism()),
+    pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve,
@@ -12,6 +35,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['libs/**/*.test.ts', 'apps/**/*.test.ts'],
+          exclude: ['**/*.slow.test.ts'],
+          // The files of a worker share its modules: loading them again took half of the time.
+          isolate: false,
           testTimeout: 30_000,
         },
       },
@@ -21,9 +47,17 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          globalSetup: ['test/support/redis-installed.ts', 'test/support/build.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          exclude: ['**/*.slow.test.ts', 'test/interop/**'],
+          ...withProcesses,
+        },
+      },
+      {
+        resolve,
+        ssr: { resolve },
+        test: {
+          name: 'slow',
+          include: ['{test,libs,apps}/**/*.slow.test.ts'],
+          ...withProcesses,
         },
       },
     ],

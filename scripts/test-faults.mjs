@@ -1,6 +1,6 @@
 /**
  * The long runs: random histories of the log, mutations that they must see, input fuzz, kills under
- * load, faults of a cluster, of real processes and simulated. Some 45 minutes; a short slice of each is part of `npm test`.
+ * load, faults of a cluster, of real processes and simulated. Some 45 minutes; shorter slices of each are part of both tiers (CONTRIBUTING.md).
  *
  * usage: npm run test:faults
  */
@@ -24,8 +24,8 @@ const runs = [
     env: { SLUICE_KILLS: '40' },
   },
   {
-    args: [...VITEST, '--project', 'integration', 'test/cluster'],
-    env: { SLUICE_CLUSTER_FAULTS: 'all' },
+    args: [...VITEST, '--project', 'integration', '--project', 'slow', 'test/cluster'],
+    env: { SLUICE_CLUSTER_ROUNDS: '12' },
   },
   {
     args: [...VITEST, '--project', 'integration', 'test/simulation'],

@@ -1,32 +1,15 @@
 /** A system call may take or give fewer bytes than it was asked for: a signal, a quota, a network disk. */
-import type * as NodeFs from 'node:fs';
+import nodeFs from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { NodeFileSystem } from './node-file-system.js';
 
 /** Bytes that one system call moves at most. */
-const limits = vi.hoisted(() => ({ callBytesMax: Number.POSITIVE_INFINITY }));
-
-vi.mock('node:fs', async (importOriginal) => {
-  const fs = await importOriginal<typeof NodeFs>();
-  const short = (length: number) => Math.min(length, limits.callBytesMax);
-  const limited =
-    (move: Move): Move =>
-    (descriptor, bytes, start, length, position, callback) =>
-      move(descriptor, bytes, start, short(length), position, callback);
-  return {
-    ...fs,
-    read: limited(fs.read),
-    write: limited(fs.write),
-    writev: (descriptor: number, buffers: Uint8Array[], position: number, callback: Done) => {
-      const all = Buffer.concat(buffers);
-      fs.write(descriptor, all, 0, short(all.length), position, callback);
-    },
-  };
-});
+const limits = { callBytesMax: Number.POSITIVE_INFINITY };
 
 type Done = (error: NodeJS.ErrnoException | null, count: number) => void;
 type Move = (
@@ -38,14 +21,30 @@ type Move = (
   callback: Done,
 ) => void;
 
+interface SystemCalls {
+  readonly read: Move;
+  readonly write: Move;
+  readonly writev: (
+    descriptor: number,
+    buffers: Uint8Array[],
+    position: number,
+    callback: Done,
+  ) => void;
+}
+
+const { read, write, writev } = nodeFs as unknown as SystemCalls;
+const systemCalls: SystemCalls = { read, write, writev };
+
 const fileSystem = new NodeFileSystem();
 let directory: string;
 
 beforeEach(async () => {
+  replaceCalls(shortCalls());
   directory = await mkdtemp(join(tmpdir(), 'sluice-short-io-'));
 });
 
 afterEach(async () => {
+  replaceCalls(systemCalls);
   await rm(directory, { recursive: true });
 });
 
@@ -75,3 +74,27 @@ it('a write that takes no bytes and names no error is one', async () => {
   await expect(file.writev([Buffer.from('x')], 0)).rejects.toMatchObject({ code: 'EIO' });
   await file.close();
 });
+
+/** The calls of the system, each of which moves at most `limits.callBytesMax` bytes. */
+function shortCalls(): SystemCalls {
+  const short = (length: number) => Math.min(length, limits.callBytesMax);
+  const limited =
+    (move: Move): Move =>
+    (descriptor, bytes, start, length, position, callback) => {
+      move(descriptor, bytes, start, short(length), position, callback);
+    };
+  return {
+    read: limited(read),
+    write: limited(write),
+    writev: (descriptor, buffers, position, callback) => {
+      const all = Buffer.concat(buffers);
+      write(descriptor, all, 0, short(all.length), position, callback);
+    },
+  };
+}
+
+/** Every module that has imported these calls from `node:fs` uses the given ones from now on. */
+function replaceCalls(calls: SystemCalls): void {
+  Object.assign(nodeFs, calls);
+  syncBuiltinESMExports();
+}

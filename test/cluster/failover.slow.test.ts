@@ -7,9 +7,6 @@ import { runUnderLoad, TOPIC } from './run-under-load.js';
 const TIMEOUT = { timeout: 240_000 };
 const RECORDS_BETWEEN = 300;
 
-/** All faults in a long run; a slice of them in every run of the tests. */
-const longTest = test.runIf(process.env['SLUICE_CLUSTER_FAULTS'] === 'all');
-
 function others(cluster: ClusterProcesses, id: number): number[] {
   return cluster.brokers.map((broker) => broker.id).filter((other) => other !== id);
 }
@@ -30,23 +27,19 @@ test('kill -9 of a leader, and its return', TIMEOUT, async () => {
   expect(counts.acknowledged).toBeGreaterThan(RECORDS_BETWEEN);
 });
 
-longTest(
-  'kill -9 of every broker in turn, each as soon as the last one is back',
-  TIMEOUT,
-  async () => {
-    await runUnderLoad({ name: 'kill-each' }, async ({ cluster, history, load }) => {
-      for (const broker of cluster.brokers) {
-        history.fault(`kill -9 of broker ${broker.id}`);
-        await broker.kill();
-        await load.more(RECORDS_BETWEEN);
-        await broker.start();
-        await cluster.untilInSync(TOPIC);
-      }
-    });
-  },
-);
+test('kill -9 of every broker in turn, each as soon as the last one is back', TIMEOUT, async () => {
+  await runUnderLoad({ name: 'kill-each' }, async ({ cluster, history, load }) => {
+    for (const broker of cluster.brokers) {
+      history.fault(`kill -9 of broker ${broker.id}`);
+      await broker.kill();
+      await load.more(RECORDS_BETWEEN);
+      await broker.start();
+      await cluster.untilInSync(TOPIC);
+    }
+  });
+});
 
-longTest('kill -9 of a follower', TIMEOUT, async () => {
+test('kill -9 of a follower', TIMEOUT, async () => {
   await runUnderLoad({ name: 'kill-follower' }, async ({ cluster, history, load }) => {
     const leader = await cluster.leaderOf(TOPIC, 0);
     const follower = cluster.broker(others(cluster, leader.id)[0] ?? 0);
@@ -58,7 +51,7 @@ longTest('kill -9 of a follower', TIMEOUT, async () => {
   });
 });
 
-longTest('kill -9 of all brokers at once', TIMEOUT, async () => {
+test('kill -9 of all brokers at once', TIMEOUT, async () => {
   await runUnderLoad({ name: 'kill-all' }, async ({ cluster, history }) => {
     history.fault('kill -9 of all brokers');
     await Promise.all(cluster.brokers.map((broker) => broker.kill()));
@@ -80,7 +73,7 @@ test('a rolling restart with SIGTERM: no request fails', TIMEOUT, async () => {
   expect(counts.failed).toBe(0);
 });
 
-longTest('a leader that is paused for longer than its lease', TIMEOUT, async () => {
+test('a leader that is paused for longer than its lease', TIMEOUT, async () => {
   await runUnderLoad({ name: 'pause-leader' }, async ({ cluster, history, load }) => {
     const leader = await cluster.leaderOf(TOPIC, 0);
     history.fault(`SIGSTOP of broker ${leader.id}`);
@@ -94,7 +87,7 @@ longTest('a leader that is paused for longer than its lease', TIMEOUT, async () 
   });
 });
 
-longTest('a broker comes back with an empty disk, and is filled', TIMEOUT, async () => {
+test('a broker comes back with an empty disk, and is filled', TIMEOUT, async () => {
   await runUnderLoad({ name: 'empty-disk' }, async ({ cluster, history, load }) => {
     const leader = await cluster.leaderOf(TOPIC, 0);
     history.fault(`the disk of broker ${leader.id} is replaced`);
@@ -107,7 +100,7 @@ longTest('a broker comes back with an empty disk, and is filled', TIMEOUT, async
   });
 });
 
-longTest(
+test(
   'with too few in sync nothing is acknowledged, and it goes on when they are back',
   TIMEOUT,
   async () => {

@@ -6,9 +6,6 @@ import { runUnderLoad, TOPIC } from './run-under-load.js';
 const TIMEOUT = { timeout: 240_000 };
 const RECORDS_BETWEEN = 300;
 
-/** All faults in a long run; a slice of them in every run of the tests. */
-const longTest = test.runIf(process.env['SLUICE_CLUSTER_FAULTS'] === 'all');
-
 test('a leader alone is cut off from everything, and comes back', TIMEOUT, async () => {
   const options = { name: 'isolate-leader', withRelays: true };
   await runUnderLoad(options, async ({ cluster, history, load }) => {
@@ -31,7 +28,7 @@ test('a leader alone is cut off from everything, and comes back', TIMEOUT, async
   });
 });
 
-longTest(
+test(
   'a follower that cannot reach its leader leaves the ISR, and joins again',
   TIMEOUT,
   async () => {
@@ -58,7 +55,7 @@ longTest(
   },
 );
 
-longTest('answers of the leader are lost on their way to a follower', TIMEOUT, async () => {
+test('answers of the leader are lost on their way to a follower', TIMEOUT, async () => {
   const options = {
     name: 'answers-lost',
     withRelays: true,
@@ -78,7 +75,7 @@ longTest('answers of the leader are lost on their way to a follower', TIMEOUT, a
   });
 });
 
-longTest('one broker alone loses Redis', TIMEOUT, async () => {
+test('one broker alone loses Redis', TIMEOUT, async () => {
   const options = { name: 'redis-cut', withRelays: true };
   await runUnderLoad(options, async ({ cluster, history, load }) => {
     const leader = await cluster.leaderOf(TOPIC, 0);
@@ -97,7 +94,7 @@ longTest('one broker alone loses Redis', TIMEOUT, async () => {
   });
 });
 
-longTest('slow links between all brokers', TIMEOUT, async () => {
+test('slow links between all brokers', TIMEOUT, async () => {
   const options = { name: 'slow-links', withRelays: true };
   await runUnderLoad(options, async ({ cluster, history, load }) => {
     history.fault('every message takes 100 ms');

@@ -6,9 +6,6 @@ import { runUnderLoad, TOPIC } from './run-under-load.js';
 const TIMEOUT = { timeout: 240_000 };
 const RECORDS_BETWEEN = 300;
 
-/** All faults in a long run; a slice of them in every run of the tests. */
-const longTest = test.runIf(process.env['SLUICE_CLUSTER_FAULTS'] === 'all');
-
 interface Readiness {
   readonly status: string;
 }
@@ -41,7 +38,7 @@ test('Redis is killed and comes back: produce and fetch go on', TIMEOUT, async (
   expect(counts.failed).toBe(0);
 });
 
-longTest('Redis is paused for longer than the lease', TIMEOUT, async () => {
+test('Redis is paused for longer than the lease', TIMEOUT, async () => {
   await runUnderLoad({ name: 'redis-pause' }, async ({ cluster, history, load }) => {
     history.fault('SIGSTOP of Redis');
     cluster.redis.pause();
@@ -57,7 +54,7 @@ longTest('Redis is paused for longer than the lease', TIMEOUT, async () => {
   });
 });
 
-longTest('a leader dies while Redis is away: it goes on when Redis is back', TIMEOUT, async () => {
+test('a leader dies while Redis is away: it goes on when Redis is back', TIMEOUT, async () => {
   await runUnderLoad({ name: 'redis-and-leader' }, async ({ cluster, history, load }) => {
     history.fault('kill -9 of Redis');
     await cluster.redis.kill();

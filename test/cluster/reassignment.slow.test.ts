@@ -8,9 +8,6 @@ import { runUnderLoad, TOPIC } from './run-under-load.js';
 const TIMEOUT = { timeout: 240_000 };
 const RECORDS_BETWEEN = 150;
 
-/** All faults in a long run; a slice of them in every run of the tests. */
-const longTest = test.runIf(process.env['SLUICE_CLUSTER_FAULTS'] === 'all');
-
 /** As `GET .../replicas` answers. */
 interface Replicas {
   readonly leader: number | null;
@@ -81,7 +78,7 @@ test(
   },
 );
 
-longTest('kill -9 of the leader while its partition moves to two others', TIMEOUT, async () => {
+test('kill -9 of the leader while its partition moves to two others', TIMEOUT, async () => {
   const options = {
     name: 'move-kill',
     brokers: 4,
@@ -105,7 +102,7 @@ longTest('kill -9 of the leader while its partition moves to two others', TIMEOU
   });
 });
 
-longTest(
+test(
   'kill -9 of the controller, and of a new replica, while a partition moves',
   TIMEOUT,
   async () => {
@@ -131,7 +128,7 @@ longTest(
   },
 );
 
-longTest('Redis comes back empty while a partition moves', TIMEOUT, async () => {
+test('Redis comes back empty while a partition moves', TIMEOUT, async () => {
   const replicaAssignment = [
     [1, 2],
     [2, 3],
@@ -147,7 +144,7 @@ longTest('Redis comes back empty while a partition moves', TIMEOUT, async () => 
   });
 });
 
-longTest('a lower min.insync.replicas counts once it is answered', TIMEOUT, async () => {
+test('a lower min.insync.replicas counts once it is answered', TIMEOUT, async () => {
   const cluster = await ClusterProcesses.start();
   onTestFinished(() => cluster.dispose());
   await cluster.createTopic('lowered', 1, { replicationFactor: 2, replicaAssignment: [[1, 2]] });
@@ -162,7 +159,7 @@ longTest('a lower min.insync.replicas counts once it is answered', TIMEOUT, asyn
   await until('a record is acknowledged', async () => (await produce()).status === 200);
 });
 
-longTest('what cannot be is refused, and a move is taken back', TIMEOUT, async () => {
+test('what cannot be is refused, and a move is taken back', TIMEOUT, async () => {
   const cluster = await ClusterProcesses.start();
   onTestFinished(() => cluster.dispose());
   await cluster.createTopic(TOPIC, 1, { replicationFactor: 2, replicaAssignment: [[1, 2]] });
