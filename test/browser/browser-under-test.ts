@@ -25,7 +25,7 @@ export class BrowserUnderTest {
   /** A page in a context of its own, so that tests share nothing. */
   async page(options: BrowserContextOptions = {}): Promise<WatchedPage> {
     const context = await this.#browser.newContext(options);
-    for (const script of ['contrast.js', 'seen-rows.js']) {
+    for (const script of ['boxes.js', 'contrast.js', 'seen-rows.js']) {
       await context.addInitScript({ path: fileURLToPath(new URL(script, IN_PAGE)) });
     }
     return new WatchedPage(await context.newPage());

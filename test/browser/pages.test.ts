@@ -19,6 +19,14 @@ interface SeenRow extends SeenRecord {
   readonly value: string;
 }
 
+interface Box {
+  readonly name: string;
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
 interface Contrast {
   readonly what: string;
   readonly ratio: number;
@@ -58,7 +66,9 @@ describe('/try', () => {
     await isLive(page);
     // The field that a person wants next has the focus.
     await page.keyboard.press('Control+Enter');
-    await expect.poll(() => rowsOf(page), PATIENCE).toMatchObject([{ value: '{"hello":"world"}' }]);
+    await expect
+      .poll(() => rowsOf(page), PATIENCE)
+      .toMatchObject([{ value: '{"hello": "world"}' }]);
     expect(await page.getByRole('status').allTextContents()).toContainEqual(
       expect.stringMatching(/^Stored: partition \d, offset 0, in \d+ ms\.$/),
     );
@@ -69,7 +79,8 @@ describe('/try', () => {
     const topic = await createTopic(1);
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
-    await produceText(topic, '{"n": 12345678901234567890, "price": 1.0}', 'application/json');
+    const sent = '{"n": 12345678901234567890, "2": 1.0, "1": "\\u00e9", "1": [1e2, {} ]}';
+    await produceText(topic, sent, 'application/json');
     await produce(topic, [
       { value: '<img src="/nowhere" onerror="document.title = 1">', key: '<b>' },
       { value: null, key: 'gone' },
@@ -78,7 +89,7 @@ describe('/try', () => {
     await expect
       .poll(() => rowsOf(page), PATIENCE)
       .toEqual([
-        row(0, '–', '{"n":12345678901234567890,"price":1.0}'),
+        row(0, '–', sent),
         row(1, '<b>', '<img src="/nowhere" onerror="document.title = 1">'),
         row(2, 'gone', 'tombstonenull'),
         row(3, '–', 'base643q2+7w=='),
@@ -86,7 +97,66 @@ describe('/try', () => {
     expect(await page.getByRole('region', { name: 'Records' }).locator('img').count()).toBe(0);
     await page.locator('#rows summary').first().click();
     await page.locator('#rows pre', { hasText: '3q2+7w==' }).waitFor();
+    await page.locator('#rows summary').last().click();
+    const shown = await page.locator('#rows tr').last().locator('pre').textContent();
+    expect(shown?.split('\n')).toEqual([
+      '{',
+      '  "n": 12345678901234567890,',
+      '  "2": 1.0,',
+      '  "1": "\\u00e9",',
+      '  "1": [',
+      '    1e2,',
+      '    {}',
+      '  ]',
+      '}',
+    ]);
   });
+
+  test('opens on the topic with the newest record, and shows what is there', async () => {
+    const [before, newest] = [await createTopic(2), await createTopic(2)];
+    await createTopic(1);
+    await produceTo(before, [0]);
+    await produceTo(newest, [1, 0]);
+    const page = await visit('/try');
+    await isLive(page);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+    expect(new URL(page.url()).searchParams.get('topic')).toBe(newest);
+    await produceTo(newest, [1]);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(3);
+  });
+
+  test('shows the last of many records first, then those that come', async () => {
+    const topic = await createTopic(1);
+    const values = Array.from({ length: 250 }, (_, value) => ({ value }));
+    await produce(topic, values);
+    const page = await visit(`/try?topic=${topic}`);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(100);
+    expect(offsetsOf(await rowsOf(page), 0)).toEqual(range(250).slice(-100));
+  });
+
+  test.each([375, 768, 1024, 1280, 1920])(
+    'no part covers another at %i pixels, with everything open',
+    async (width) => {
+      const topic = await createTopic(1);
+      await produceText(topic, JSON.stringify({ text: 'long '.repeat(200) }), 'application/json');
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const page = await visit(`/try?topic=${topic}`, {
+          colorScheme,
+          viewport: { width, height: 800 },
+        });
+        await expect.poll(() => rowCount(page), PATIENCE).toBe(1);
+        await page.getByText('New topic').click();
+        await page.getByText('The same in your code').click();
+        await page.locator('#rows summary').first().click();
+        const boxes = await page.evaluate<Box[]>(`boxesOf('.page-header, .card')`);
+        expect(boxes).toHaveLength(5);
+        expect(overlapsOf(boxes)).toEqual([]);
+        expect(boxes.filter(({ left, right }) => left < 0 || right > width)).toEqual([]);
+        const scrollWidth = await page.evaluate<number>('document.documentElement.scrollWidth');
+        expect(scrollWidth).toBe(width);
+      }
+    },
+  );
 
   test('publishes JSON as it is typed, text as its bytes, and to the partition asked for', async () => {
     const topic = await createTopic(3);
@@ -247,6 +317,28 @@ describe('/docs', () => {
     await cluster.locator('.live-responses-table').getByText('"clusterId"').waitFor();
     await page.getByRole('link', { name: 'asyncapi.json' }).waitFor();
   });
+
+  test('shows what deletes last in each section', async () => {
+    const page = await visit('/docs');
+    const sections = page.locator('.opblock-tag-section');
+    await page.locator('.opblock-delete').first().waitFor();
+    for (const section of await sections.all()) {
+      const methods = await section.locator('.opblock-summary-method').allTextContents();
+      const firstDelete = methods.indexOf('DELETE');
+      if (firstDelete >= 0)
+        expect(new Set(methods.slice(firstDelete))).toEqual(new Set(['DELETE']));
+    }
+  });
+
+  test('follows the colour scheme of the system, also when it changes', async () => {
+    const page = await visit('/docs', { colorScheme: 'dark' });
+    const background = (): Promise<string> =>
+      page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
+    await page.locator('.opblock').first().waitFor();
+    const dark = await background();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expect.poll(background, PATIENCE).not.toBe(dark);
+  });
 });
 
 async function visit(path: string, options: BrowserContextOptions = {}): Promise<Page> {
@@ -278,6 +370,16 @@ function tooFaint(found: readonly Contrast[], ratioMin: number): Contrast[] {
   // What finds nothing proves nothing.
   expect(found.length).toBeGreaterThan(5);
   return found.filter(({ ratio }) => ratio < ratioMin);
+}
+
+/** Names of the pairs of boxes that share an area. */
+function overlapsOf(boxes: readonly Box[]): string[] {
+  return boxes.flatMap((a, index) =>
+    boxes
+      .slice(index + 1)
+      .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+      .map((b) => `${a.name} and ${b.name}`),
+  );
 }
 
 function row(offset: number, key: string, value: string): SeenRow {

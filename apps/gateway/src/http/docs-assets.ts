@@ -30,6 +30,7 @@ export const DOCS_PAGE = `<!doctype html>
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
     <title>Sluice API</title>
     <link rel="icon" href="docs/favicon-32x32.png">
     <link rel="stylesheet" href="docs/swagger-ui.css">
@@ -43,8 +44,17 @@ export const DOCS_PAGE = `<!doctype html>
 `;
 
 /** validatorUrl null: else the page would send the document's address to a validator elsewhere. */
-export const DOCS_SCRIPT = `SwaggerUIBundle({
+export const DOCS_SCRIPT = `const dark = matchMedia('(prefers-color-scheme: dark)');
+const followScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', followScheme);
+followScheme();
+
+// In the order of the document, but what deletes comes last: nobody should try that first.
+const deletes = (operation) => Number(operation.get('method') === 'delete');
+
+SwaggerUIBundle({
   url: 'openapi.json',
+  operationsSorter: (a, b) => deletes(a) - deletes(b),
   dom_id: '#api',
   deepLinking: true,
   validatorUrl: null,

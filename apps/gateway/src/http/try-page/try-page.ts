@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 /** The modules of the page's script, each after those that it imports. */
 const MODULES = [
   'gateway-http.js',
+  'json-text.js',
+  'newest-topic.js',
   'gateway-socket.js',
   'live-topic.js',
   'record-table.js',

@@ -1,6 +1,7 @@
 // The connection to the gateway.
 
 import { ProblemError } from './gateway-http.js';
+import { noteTexts } from './json-text.js';
 
 const SUBPROTOCOL = 'sluice.v1';
 const RETRY_MS_MIN = 250;
@@ -54,11 +55,7 @@ export class GatewaySocket {
     this.#deafen = new AbortController();
     const listening = { signal: this.#deafen.signal };
     socket.addEventListener('open', () => this.#opened(), listening);
-    socket.addEventListener(
-      'message',
-      ({ data }) => this.#received(parseKeepingNumbers(data)),
-      listening,
-    );
+    socket.addEventListener('message', ({ data }) => this.#received(data), listening);
     socket.addEventListener('close', () => this.#lost(), listening);
   }
 
@@ -90,8 +87,10 @@ export class GatewaySocket {
     this.#handlers.onOpen();
   }
 
-  #received({ event, id, data }) {
+  #received(frame) {
+    const { event, id, data } = JSON.parse(frame);
     this.#isSilent = false;
+    if (event === 'records') noteTexts(data.records, frame);
     const answer = this.#answers.get(id);
     if (answer === undefined) {
       this.#handlers.onEvent({ event, data });
@@ -137,15 +136,4 @@ export function socketUrl() {
   url.search = '';
   url.hash = '';
   return url.href;
-}
-
-/**
- * JSON.parse that keeps numbers as they are written, where the browser can: 1.0 stays 1.0, and 20
- * digits stay 20 digits. JSON.stringify writes them the same way.
- */
-function parseKeepingNumbers(text) {
-  if (!('rawJSON' in JSON)) return JSON.parse(text);
-  return JSON.parse(text, (_name, value, { source }) =>
-    typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value,
-  );
 }

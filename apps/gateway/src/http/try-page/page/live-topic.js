@@ -1,10 +1,12 @@
 // The subscription to one topic.
 
-import { inWords, ProblemError, wordsOf } from './gateway-http.js';
+import { callApi, inWords, ProblemError, wordsOf } from './gateway-http.js';
 import { ConnectionLostError } from './gateway-socket.js';
 
 /** Records that the gateway may send before more are granted. */
 const WINDOW_RECORDS = 1000;
+/** Records of all partitions that are shown at first when it begins with the newest. */
+const NEWEST_RECORDS = 100;
 /** How long until a subscription that was refused for now is asked for again. */
 const REFUSED_RETRY_MS = 1000;
 
@@ -37,7 +39,7 @@ export class LiveTopic {
   #timer;
 
   /**
-   * @param {{topic: string, from: 'latest' | 'earliest'}} start
+   * @param {{topic: string, from: 'newest' | 'latest' | 'earliest'}} start
    * @param handlers onRecords(records), onLive(isLive), onGap(text), onEnd(text)
    */
   constructor(socket, start, handlers) {
@@ -86,10 +88,14 @@ export class LiveTopic {
     const name = `try-${LiveTopic.#count}`;
     this.#name = name;
     this.#owed = 0;
+    const from = await this.#startPosition().catch((error) => {
+      if (!this.#isClosed && this.#name === name) this.#refused(error);
+    });
+    if (from === undefined || this.#isClosed || this.#name !== name || !this.#socket.isOpen) return;
     const request = {
       subscription: name,
       topic: this.topic,
-      from: this.#startPosition(),
+      from,
       // Records that retention took meanwhile must not keep the others away; onGap tells of them.
       autoOffsetReset: 'earliest',
       credit: WINDOW_RECORDS - this.#waiting.length,
@@ -117,8 +123,11 @@ export class LiveTopic {
     else if (event === 'error') this.#receivedError(data);
   }
 
-  #startPosition() {
-    if (this.#positions.size === 0) return this.#from;
+  /** Where the partitions are read from, as `subscribe` takes it. */
+  async #startPosition() {
+    if (this.#positions.size === 0) {
+      return this.#from === 'newest' ? { offsets: await newestOffsets(this.topic) } : this.#from;
+    }
     const offsets = [...this.#positions].map(([partition, { offset, leaderEpoch }]) => ({
       topic: this.topic,
       partition,
@@ -199,4 +208,15 @@ export class LiveTopic {
     this.#socket.send('credit', { subscription: this.#name, records: this.#owed });
     this.#owed = 0;
   }
+}
+
+/** Positions of a topic so that about NEWEST_RECORDS of its last records are read. */
+async function newestOffsets(topic) {
+  const { partitions } = await callApi(`v1/topics/${encodeURIComponent(topic)}`);
+  const count = Math.max(1, Math.floor(NEWEST_RECORDS / partitions.length));
+  return partitions.map(({ partition, logStartOffset, highWatermark }) => ({
+    topic,
+    partition,
+    offset: Math.max(logStartOffset ?? 0, (highWatermark ?? 0) - count),
+  }));
 }

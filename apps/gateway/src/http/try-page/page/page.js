@@ -41,7 +41,8 @@ class TryPage {
     setInterval(() => this.#showCounts(), RATE_MS);
     setInterval(() => void this.#showPaused(), PAUSED_POLL_MS);
     const asked = new URLSearchParams(location.search);
-    if (asked.get('from') === 'earliest') this.#picker.from = 'earliest';
+    const from = asked.get('from');
+    if (from === 'earliest' || from === 'latest') this.#picker.from = from;
     this.#socket.connect();
     await this.#loadTopics(asked.get('topic') ?? undefined);
   }
@@ -124,10 +125,10 @@ class TryPage {
     showConnection('live', 'Live');
     const { size } = this.#live.offsets;
     this.#publishForm.setTopic(this.#live.topic, size);
-    byId('empty-text').textContent =
-      this.#picker.from === 'latest'
-        ? 'Listening. Every record published from now on shows up here the moment it is stored.'
-        : 'Listening. There is no record in this topic yet.';
+    const isEmpty = this.#picker.from !== 'latest';
+    byId('empty-text').textContent = `Listening. ${
+      isEmpty ? 'There is no record in this topic yet. ' : ''
+    }Every record published from now on shows up here the moment it is stored.`;
   }
 
   #ended(text) {

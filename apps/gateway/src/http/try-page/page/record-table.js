@@ -1,5 +1,7 @@
 // The table of records. What records contain becomes text nodes, never markup.
 
+import { indented } from './json-text.js';
+
 /** Rows in the document; older records are dropped from the page, not from the log. */
 export const ROWS_MAX = 200;
 /** Fewer than these are shown to arrive; a flood of them would only flicker. */
@@ -70,10 +72,10 @@ function timeOf(timestamp) {
   return element('time', { dateTime: iso, title: iso }, isToday ? clock : `${day} ${clock}`);
 }
 
-function keyOf({ key, keyBase64 }) {
+function keyOf({ key, keyText, keyBase64 }) {
   if (keyBase64 !== undefined) return taggedText('base64', keyBase64);
   if (key === null) return element('span', { className: 'none' }, '–');
-  const text = typeof key === 'string' ? key : JSON.stringify(key);
+  const text = typeof key === 'string' ? key : keyText;
   return element('span', { title: text }, text);
 }
 
@@ -83,14 +85,15 @@ function valueOf(record) {
   const summary = element('summary');
   if (record.valueBase64 !== undefined) summary.append(taggedText('base64', record.valueBase64));
   else if (record.value === null) summary.append(taggedText('tombstone', 'null'));
-  else summary.append(shortened(textOf(record.value, 0), SUMMARY_CHARACTERS_MAX));
+  else summary.append(shortened(sentText(record), SUMMARY_CHARACTERS_MAX));
   details.append(summary);
   details.addEventListener('toggle', () => details.append(...detailOf(record)), { once: true });
   return details;
 }
 
-function detailOf({ value, valueBase64, headers }) {
-  const text = valueBase64 ?? textOf(value, 2);
+function detailOf(record) {
+  const { headers } = record;
+  const text = record.valueBase64 ?? detailText(record);
   const parts = [element('pre', { tabIndex: 0 }, shortened(text, DETAIL_CHARACTERS_MAX))];
   if (headers.length > 0) {
     const list = element('dl', { ariaLabel: 'Headers' });
@@ -102,8 +105,16 @@ function detailOf({ value, valueBase64, headers }) {
   return parts;
 }
 
-function textOf(value, indent) {
-  return typeof value === 'string' ? value : JSON.stringify(value, null, indent);
+/** A value that is JSON as it was sent, character by character; a text as it is. */
+function sentText({ value, valueText }) {
+  return typeof value === 'string' ? value : valueText;
+}
+
+/** JSON on one line is indented, which changes white space alone. */
+function detailText(record) {
+  const text = sentText(record);
+  const isOneLine = typeof record.value === 'object' && !/[\n\r]/.test(text);
+  return isOneLine ? indented(text, DETAIL_CHARACTERS_MAX) : text;
 }
 
 function taggedText(tag, text) {

@@ -1,6 +1,7 @@
 // Choosing a topic, or making one.
 
 import { callApi, wordsOf } from './gateway-http.js';
+import { topicWithNewestRecord } from './newest-topic.js';
 
 /** A name that the first topic may have. */
 export const FIRST_TOPIC = 'hello';
@@ -48,9 +49,13 @@ export class TopicPicker {
     for (const radio of document.getElementsByName('from')) radio.checked = radio.value === from;
   }
 
-  /** Reads the list of topics and keeps the choice, or makes the one that is wanted. */
+  /**
+   * Reads the list of topics and keeps the choice, or chooses the one that is wanted. The first time
+   * without either it chooses the topic with the newest record.
+   */
   async refresh(wanted = this.topic) {
     const { topics } = await callApi('v1/topics');
+    const chosen = wanted ?? (await topicWithNewestRecord(topics));
     this.#topics = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
     const names = [...this.#topics.keys()].toSorted((a, b) => a.localeCompare(b));
     const isSame =
@@ -58,7 +63,7 @@ export class TopicPicker {
       names.every((name, index) => this.#select.options[index].value === name);
     // Options are left alone while a person may be looking at them.
     if (!isSame) this.#select.replaceChildren(...names.map((name) => new Option(name, name)));
-    if (names.includes(wanted)) this.#select.value = wanted;
+    if (names.includes(chosen)) this.#select.value = chosen;
     this.#select.disabled = names.length === 0;
     if (names.length === 0) this.#proposeFirst();
   }
