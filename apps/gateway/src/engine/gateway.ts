@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js';
 import { Delivery } from '../delivery/delivery.js';
 import { GatewayModule } from '../gateway.module.js';
 import { AsyncApiDocument } from '../http/asyncapi/async-api-document.js';
+import { BodyPresencePipe } from '../http/body-presence.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
 import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
@@ -101,7 +102,7 @@ export class Gateway {
       sockets: () => sockets.status(),
     });
     app.useGlobalFilters(filter);
-    app.useGlobalPipes(dtoPipe());
+    app.useGlobalPipes(new BodyPresencePipe(), dtoPipe());
     try {
       await gateway.#listen(settings);
       await broker.announce();

@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { compressAnswer } from './answer-compression.js';
+import { ignoreHeadersOfAbsentBody } from './body-presence.js';
 import { unpackBody } from './body-unpacking.js';
 import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
@@ -46,6 +47,7 @@ const MAX_PARAM_LENGTH = 1024;
 
 function acceptJsonBodies(adapter: FastifyAdapter): void {
   const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', ignoreHeadersOfAbsentBody);
   fastify.addHook('preParsing', unpackBody);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(
@@ -53,7 +55,7 @@ function acceptJsonBodies(adapter: FastifyAdapter): void {
     { parseAs: 'buffer' },
     (_request, bytes: Buffer, done) => {
       try {
-        done(null, parseJsonBody(bytes));
+        done(null, bytes.length === 0 ? undefined : parseJsonBody(bytes));
       } catch (error) {
         done(error as Error);
       }
