@@ -27,10 +27,34 @@ describe('bodyForm', () => {
   });
 
   it.each([
+    ['multipart/form-data; boundary=x', '--data-binary'],
+    ['Multipart/Mixed', '--data-binary'],
+    ['application/vnd.kafka.json.v2+json', '"records"'],
+    ['application/vnd.kafka.binary.v2+json', '"records"'],
+    ['application/vnd.kafka.avro.v2+json; charset=utf-8', '"records"'],
+  ])('refuses %s and says what to send', (contentType, sentence) => {
+    expect(() => bodyForm(contentType, produceQuery(''))).toThrow(
+      expect.objectContaining({
+        code: 'UNSUPPORTED_MEDIA_TYPE',
+        message: expect.stringContaining(sentence),
+      }),
+    );
+    expect(bodyForm(contentType, produceQuery('body=value'))).toBe('raw');
+  });
+
+  it.each(['application/json', 'text/plain', 'application/x-ndjson'])(
+    'takes every parameter with its default for a body of %s',
+    (contentType) => {
+      const search = 'acks=all&timeoutMs=30000&partitioner=sticky&report=all';
+      expect(() => bodyForm(contentType, produceQuery(search))).not.toThrow();
+    },
+  );
+
+  it.each([
     ['application/json', 'key=k'],
     ['application/x-ndjson', 'key=k'],
     ['application/json', 'report=errors'],
-    ['text/plain', 'report=all'],
+    ['text/plain', 'report=errors'],
   ])('refuses for %s the parameter of another form: %s', (contentType, search) => {
     expect(() => bodyForm(contentType, produceQuery(search))).toThrow(ProtocolError);
   });
@@ -45,7 +69,7 @@ describe('produceQuery', () => {
       partition: undefined,
       key: undefined,
       isValue: false,
-      report: undefined,
+      report: 'all',
     });
   });
 

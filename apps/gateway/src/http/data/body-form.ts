@@ -18,8 +18,8 @@ const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
 
 /**
  * @param contentType the header, when there is one
- * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON in another charset than UTF-8;
- *   INVALID_REQUEST for a query parameter that does not go with the form
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON in another charset than UTF-8, and for
+ *   envelopes of other protocols; INVALID_REQUEST for a query parameter that does not go with the form
  */
 export function bodyForm(contentType: string | undefined, query: ProduceQuery): BodyForm {
   const form = formOf(contentType, query.isValue);
@@ -33,10 +33,35 @@ function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
   const mediaType = type.trim();
   const isNdjson = NDJSON_TYPES.includes(mediaType);
   if (isNdjson && isValue) return 'raw';
-  if (mediaType !== JSON_TYPE && !isNdjson) return 'raw';
+  if (mediaType !== JSON_TYPE && !isNdjson) {
+    if (!isValue) refuseEnvelope(mediaType);
+    return 'raw';
+  }
   assertUtf8Charset(mediaType, parameters);
   if (isNdjson) return 'ndjson';
   return isValue ? 'raw-json' : 'json';
+}
+
+/**
+ * A form with files, or a body for Confluent's REST Proxy, is an envelope around values: as a value it
+ * would be stored with the boundaries, or the base64, of another protocol.
+ */
+function refuseEnvelope(mediaType: string): void {
+  const asValue = 'With ?body=value the body is stored as it is.';
+  if (mediaType.startsWith('multipart/')) {
+    throw new ProtocolError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `A form (${JSON.stringify(mediaType)}) is no record. Send the bytes of a file as the body: ` +
+        `curl --data-binary @file -H "Content-Type: application/octet-stream". ${asValue}`,
+    );
+  }
+  if (mediaType.startsWith('application/vnd.kafka.')) {
+    throw new ProtocolError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `${JSON.stringify(mediaType)} is a format of Confluent's REST Proxy, which this API is not. Send ` +
+        `"Content-Type: application/json" with {"records": [{"value": ...}]}. ${asValue}`,
+    );
+  }
 }
 
 /** JSON between systems is UTF-8 (RFC 8259, section 8.1). */

@@ -28,7 +28,7 @@ export interface ProduceQuery {
   /** The body is one record's value, whatever its type. */
   readonly isValue: boolean;
   /** Which lines an NDJSON answer has. */
-  readonly report: 'all' | 'errors' | undefined;
+  readonly report: 'all' | 'errors';
 }
 
 const remembered = new Map<string, ProduceQuery>();
@@ -61,9 +61,7 @@ function parse(search: string): ProduceQuery {
       : undefined,
     key: query.get('key'),
     isValue: query.has('body') && oneOf(query, 'body', ['value'], 'value') === 'value',
-    report: query.has('report')
-      ? oneOf<'all' | 'errors'>(query, 'report', ['all', 'errors'], 'all')
-      : undefined,
+    report: oneOf(query, 'report', ['all', 'errors'], 'all'),
   };
 }
 
@@ -72,7 +70,7 @@ export function assertQueryFits(query: ProduceQuery, form: 'json' | 'ndjson' | '
   if (query.key !== undefined && form !== 'raw') {
     refuseParameter('key', 'goes with a raw body; a record in JSON has a member "key"');
   }
-  if (query.report !== undefined && form !== 'ndjson') {
-    refuseParameter('report', 'goes with a body of application/x-ndjson');
+  if (query.report !== 'all' && form !== 'ndjson') {
+    refuseParameter('report', 'is errors, which goes with a body of application/x-ndjson');
   }
 }
