@@ -5,6 +5,12 @@ import { type Offset, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { Exchange } from '../front/exchange.js';
 import { type Fetch, fetchFrom } from './fetch-position.js';
 
+/**
+ * A longer key is left out. Percent-encoded it takes three times as many characters, and clients
+ * refuse heads of 16 KiB or more.
+ */
+const KEY_BYTES_MAX = 4096;
+
 /** One batch is enough: the first always fits. */
 const READ_BYTES = 1;
 
@@ -84,8 +90,12 @@ function positionHeaders(nextOffset: Offset, result: FetchResult): string[] {
   ];
 }
 
-/** Header values are ASCII, keys are not: percent-encoded where they are text, else in base64. */
+/**
+ * Header values are ASCII, keys are not: percent-encoded where they are text, else in base64. Of a
+ * long key only the size is told, in bytes.
+ */
 function keyHeader(key: Buffer): [string, string] {
+  if (key.length > KEY_BYTES_MAX) return ['Sluice-Key-Size', String(key.length)];
   return isUtf8(key)
     ? ['Sluice-Key', encodeURIComponent(key.toString())]
     : ['Sluice-Key-Base64', key.toString('base64')];

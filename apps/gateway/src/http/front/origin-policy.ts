@@ -24,6 +24,7 @@ const CORS_RESPONSE_HEADERS = [
   'Sluice-High-Watermark',
   'Sluice-Key',
   'Sluice-Key-Base64',
+  'Sluice-Key-Size',
   'Sluice-Next-Offset',
   'Sluice-Offset',
   'Sluice-Timestamp',
