@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { ProtocolError } from '#protocol';
+import { partitionNumber } from './front/target.js';
 
 /**
  * `{partition}` of the path, as a number. Not a pipe: Nest's own would have made a number of the text
@@ -11,10 +11,5 @@ export const PartitionParam = createParamDecorator((_: unknown, context: Executi
 );
 
 function partitionOf(params: unknown): number {
-  const text = String((params as Readonly<Record<string, unknown>>)['partition']);
-  if (/^(0|[1-9]\d{0,9})$/.test(text)) return Number(text);
-  throw new ProtocolError(
-    'INVALID_REQUEST',
-    `The partition in the path is ${JSON.stringify(text)}; it is a whole number from 0.`,
-  );
+  return partitionNumber(String((params as Readonly<Record<string, unknown>>)['partition']));
 }

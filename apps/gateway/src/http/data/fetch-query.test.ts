@@ -22,6 +22,10 @@ describe('fetchQuery', () => {
     ['offset=earliest', 'earliest'],
     ['offset=latest', 'latest'],
     ['timestamp=5', { timestampMs: 5 }],
+    ['offset=earliest&timestamp=5', { timestampMs: 5 }],
+    ['from=earliest&offset=12', 12],
+    ['from=latest&offset=earliest', 'latest'],
+    ['', 'earliest'],
   ])('?%s begins at %j', (search, position) => {
     expect(fetchQuery(search, false).position).toEqual(position);
   });
@@ -32,6 +36,10 @@ describe('fetchQuery', () => {
     'offset=9007199254740993',
     'offset=first',
     'offset=1&timestamp=2',
+    'offset=latest&timestamp=2',
+    'offset=0&from=latest',
+    'from=latest&timestamp=2',
+    'from=first',
     'limit=0',
     'maxBytes=0',
     'waitMs=60001',

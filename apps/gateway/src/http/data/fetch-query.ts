@@ -4,6 +4,7 @@ import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '../
 
 export const FETCH_PARAMETERS = [
   'offset',
+  'from',
   'timestamp',
   'limit',
   'maxBytes',
@@ -46,11 +47,6 @@ export function fetchQuery(search: string, isStream: boolean): FetchQuery {
   const optional = (name: string, min: number, max: number): number | undefined =>
     query.has(name) ? wholeNumber(query, name, { min, max, byDefault: min }) : undefined;
 
-  const timestamp = optional('timestamp', 0, Number.MAX_SAFE_INTEGER);
-  const offset = query.get('offset');
-  if (timestamp !== undefined && offset !== undefined) {
-    refuseParameter('timestamp', 'says where to begin, and so does ?offset');
-  }
   const format = formatOf(query);
   const limit = optional('limit', 1, INT32_MAX);
   if (format === 'raw' && (limit !== 1 || isStream)) {
@@ -62,7 +58,7 @@ export function fetchQuery(search: string, isStream: boolean): FetchQuery {
     refuseParameter('follow', 'goes with Accept: application/x-ndjson');
   }
   return {
-    position: timestamp === undefined ? offsetOf(offset) : { timestampMs: timestamp },
+    position: positionOf(query),
     limit,
     maxBytes: optional('maxBytes', 1, isStream ? Number.MAX_SAFE_INTEGER : FETCH_BYTES_MAX),
     waitMs: wholeNumber(query, 'waitMs', { min: 0, max: FETCH_WAIT_MS_MAX, byDefault: 0 }),
@@ -82,6 +78,27 @@ export function pageBounds(query: FetchQuery): {
     limit: query.limit ?? FETCH_LIMIT_DEFAULT,
     maxBytes: query.maxBytes ?? FETCH_BYTES_DEFAULT,
   };
+}
+
+/**
+ * `?offset`, `?timestamp` and `?from` each say where to begin. `earliest` is the default of the first
+ * and the last: given or not, it gives way to any other.
+ */
+function positionOf(query: Query): number | OffsetSpec {
+  const positions = new Map<string, number | OffsetSpec>();
+  const offset = offsetOf(query.get('offset'));
+  if (offset !== 'earliest') positions.set('offset', offset);
+  if (query.has('timestamp')) {
+    const range = { min: 0, max: Number.MAX_SAFE_INTEGER, byDefault: 0 };
+    positions.set('timestamp', { timestampMs: wholeNumber(query, 'timestamp', range) });
+  }
+  const from = oneOf(query, 'from', ['earliest', 'latest'], 'earliest');
+  if (from !== 'earliest') positions.set('from', from);
+  const [first, second] = positions.keys();
+  if (second !== undefined) {
+    refuseParameter(second, `says where to begin, and so does ?${first}: give one of them`);
+  }
+  return positions.values().next().value ?? 'earliest';
 }
 
 function formatOf(query: Query): RecordFormat | 'raw' {

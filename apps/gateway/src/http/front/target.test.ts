@@ -54,6 +54,7 @@ describe('recordsTarget', () => {
     '/v1/topics/t/partitions/-1/records',
     '/v1/topics/t/partitions/01/records',
     '/v1/topics/t/partitions/1.0/records',
+    '/v1/topics/t/partitions/2147483648/records',
     '/v1/topics/t/partitions/99999999999/records',
   ])('refuses %s', (path) => {
     expect(() => recordsTarget(path)).toThrow(ProtocolError);

@@ -11,6 +11,8 @@ const TOPICS = '/v1/topics/';
 const RECORDS = '/records';
 const PARTITIONS = '/partitions/';
 const EVENTS = '/events';
+/** Kafka counts partitions in an int32. */
+const PARTITION_MAX = 2 ** 31 - 1;
 const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
 
 /**
@@ -94,12 +96,16 @@ function decodeSegment(segment: string): string {
   }
 }
 
-function partitionNumber(text: string): number {
-  if (!PARTITION_NUMBER.test(text)) {
-    throw new ProtocolError(
-      'INVALID_REQUEST',
-      `The partition in the path is ${JSON.stringify(text)}; it is a whole number from 0.`,
-    );
-  }
-  return Number(text);
+/**
+ * The partition that a segment of a path names.
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function partitionNumber(text: string): number {
+  const partition = PARTITION_NUMBER.test(text) ? Number(text) : Number.NaN;
+  if (partition <= PARTITION_MAX) return partition;
+  throw new ProtocolError(
+    'INVALID_REQUEST',
+    `The partition in the path is ${JSON.stringify(text)}; it is a whole number from 0 to ` +
+      `${PARTITION_MAX}.`,
+  );
 }

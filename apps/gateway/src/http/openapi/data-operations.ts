@@ -242,8 +242,13 @@ const FETCH: Operation = {
     PARTITION,
     query(
       'offset',
-      { type: 'string', pattern: '^(earliest|latest|[0-9]{1,16})$', default: 'earliest' },
-      'A number, `earliest` or `latest`.',
+      { type: 'integer', format: 'int64', minimum: 0 },
+      'The first offset to read. `earliest` and `latest` are accepted too, as in `from`.',
+    ),
+    query(
+      'from',
+      { type: 'string', enum: ['earliest', 'latest'], default: 'earliest' },
+      'Where to begin without `offset` and `timestamp`.',
     ),
     query('timestamp', { type: 'integer', minimum: 0 }, 'Begins at the first record not older.'),
     query('limit', { type: 'integer', minimum: 1, default: FETCH_LIMIT_DEFAULT }, 'Records.'),

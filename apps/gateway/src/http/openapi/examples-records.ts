@@ -156,7 +156,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     name: 'fromStart',
     operationId: 'fetch',
     summary: 'The first two records of a partition',
-    request: { path: PARTITION_0, query: { offset: 'earliest', limit: 2 } },
+    request: { path: PARTITION_0, query: { from: 'earliest', limit: 2 } },
     response: answers(200, {
       records: [
         {
