@@ -460,6 +460,25 @@ describe('commit', () => {
     expect(await shown.json()).toMatchObject({ offsets: [{ topic, offset: 4, lag: 1 }] });
   });
 
+  test('accepts the committed offsets as they are shown', async () => {
+    const topic = await gateway.topic();
+    await produce(topic, 5);
+    const client = await connected();
+    await client.subscribe({ subscription: 's', topic });
+    const group = `g-${topic}`;
+    const offsets = [{ topic, partition: 0, offset: 4 }];
+    await client.request('commit', { subscription: 's', group, offsets });
+    const shown = (await (await fetch(`${gateway.url}/v1/groups/${group}/offsets`)).json()) as {
+      readonly offsets: readonly object[];
+    };
+    expect(shown.offsets).toMatchObject([{ lag: 1, metadata: null }]);
+    const data = { subscription: 's', group, offsets: shown.offsets };
+    expect(await client.request('commit', data)).toMatchObject({
+      event: 'committed',
+      data: { offsets },
+    });
+  });
+
   test('needs a group, and offsets that are there; the error says what was done', async () => {
     const topic = await gateway.topic();
     const client = await connected();

@@ -45,4 +45,17 @@ export class ProtocolError extends Error {
     this.members = options.members ?? {};
     this.retryAfterMs = options.retryAfterMs;
   }
+
+  /** The same error with other faults, such as the same ones with pointers into another text. */
+  withFaults(faults: readonly Fault[]): ProtocolError {
+    const { code, message, cause, outcome, retriable, members, retryAfterMs } = this;
+    return new ProtocolError(code, message, {
+      cause,
+      outcome,
+      retriable,
+      members,
+      faults,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
 }

@@ -3,8 +3,8 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
 import { CommittedListDto, CommittedOffsetsDto } from './dto/answers.dto.js';
 import { CommitOffsetsDto } from './dto/commit-offsets.dto.js';
-import { present } from './dto/members.js';
 import { CommittedOffsetsQuery } from './dto/queries.dto.js';
+import { commitEntries } from './offset-commit.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { BROKER } from './tokens.js';
 
@@ -32,9 +32,7 @@ export class GroupsController {
     @Param('group') group: string,
     @Body() body: CommitOffsetsDto,
   ): Promise<{ readonly offsets: readonly OffsetToCommit[] }> {
-    const offsets = body.offsets.map(present);
-    await this.broker.commitOffsets(group, offsets);
-    return { offsets };
+    return { offsets: await commitEntries(this.broker, group, body.offsets) };
   }
 
   @Get()

@@ -30,13 +30,7 @@ export function messageText(event: string, id: string | undefined, data: string)
  */
 export function pointedIntoMessage(error: unknown): unknown {
   if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;
-  const { code, message, cause, outcome, retriable, members, retryAfterMs } = error;
-  return new ProtocolError(code, message, {
-    cause,
-    outcome,
-    retriable,
-    members,
-    faults: error.faults.map(({ pointer, detail }) => ({ pointer: `/data${pointer}`, detail })),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  return error.withFaults(
+    error.faults.map(({ pointer, detail }) => ({ pointer: `/data${pointer}`, detail })),
+  );
 }

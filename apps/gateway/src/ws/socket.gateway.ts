@@ -4,7 +4,7 @@ import type { Broker } from '#broker';
 import { ProtocolError } from '#protocol';
 import { Delivery } from '../delivery/delivery.js';
 import type { StartPosition } from '../delivery/start-position.js';
-import { present } from '../http/dto/members.js';
+import { commitEntries } from '../http/offset-commit.js';
 import { BROKER } from '../http/tokens.js';
 import { memberPointer } from '../records/record-faults.js';
 import { ControlMessage, type SocketAnswer } from './control-message.js';
@@ -76,13 +76,12 @@ export class SocketGateway {
     session.subscriptions.get(data.subscription);
     const { subscription, group } = data;
     if (group === undefined) throw groupMissing();
-    const offsets = data.offsets.map(present);
     try {
-      await this.broker.commitOffsets(group, offsets);
+      const offsets = await commitEntries(this.broker, group, data.offsets);
+      return { event: 'committed', data: { subscription, group, offsets } };
     } catch (error) {
       throw pointedIntoMessage(error);
     }
-    return { event: 'committed', data: { subscription, group, offsets } };
   }
 
   @SubscribeMessage('seek')

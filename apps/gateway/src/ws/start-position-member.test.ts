@@ -22,6 +22,10 @@ describe('from', () => {
       { offsets: [{ topic: 't', partition: 1, offset: 2, leaderEpoch: 3 }] },
       { offsets: [{ topic: 't', partition: 1, offset: 2, leaderEpoch: 3 }] },
     ],
+    [
+      { offsets: [{ topic: 't', partition: 1, offset: 2, leaderEpoch: null }] },
+      { offsets: [{ topic: 't', partition: 1, offset: 2 }] },
+    ],
     [{ offsets: [] }, { offsets: [] }],
     [{ offsets: { 3: 4 } }, { offsets: [{ topic: 't', partition: 3, offset: 4 }] }],
     [{ 0: 12 }, { offsets: [{ topic: 't', partition: 0, offset: 12 }] }],

@@ -55,7 +55,13 @@ function offsetList(
     seen.add(key);
   }
   if (faults.length > 0) throw refused(faults);
-  return list as readonly PartitionPosition[];
+  return (list as readonly PartitionPosition[]).map(withKnownEpoch);
+}
+
+/** A fetch answers a leader epoch of null where it is not known: the same as none. */
+function withKnownEpoch(position: PartitionPosition): PartitionPosition {
+  const { topic, partition, offset, leaderEpoch } = position;
+  return leaderEpoch == null ? { topic, partition, offset } : position;
 }
 
 function positionFaults(
@@ -73,7 +79,7 @@ function positionFaults(
   check(isWholeNumber(partition, INT32_MAX), 'partition', wholeTo(INT32_MAX));
   const offsetMax = Number.MAX_SAFE_INTEGER;
   check(isWholeNumber(offset, offsetMax), 'offset', wholeTo(offsetMax));
-  const isEpoch = leaderEpoch === undefined || isWholeNumber(leaderEpoch, INT32_MAX);
+  const isEpoch = leaderEpoch == null || isWholeNumber(leaderEpoch, INT32_MAX);
   check(isEpoch, 'leaderEpoch', wholeTo(INT32_MAX));
   return [...faults, ...unknownMembers(Object.keys(others), pointer)];
 }

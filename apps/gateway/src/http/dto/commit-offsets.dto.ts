@@ -1,7 +1,14 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsString, ValidateNested } from 'class-validator';
-import { IsListOfObjects, IsWholeNumber, OptionalMember } from './members.js';
+import {
+  IsAnsweredOnly,
+  IsListOfObjects,
+  IsWholeNumber,
+  NullableMember,
+  OptionalMember,
+} from './members.js';
+import { NULLABLE_LEADER_EPOCH, NULLABLE_OFFSET, OFFSET, PARTITION } from './schemas.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -12,27 +19,46 @@ export class OffsetToCommitDto {
   @IsString({ message: 'must be a string' })
   readonly topic!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(PARTITION)
   @IsWholeNumber(0, INT32_MAX)
   readonly partition!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'The next offset to read.' })
+  @ApiProperty({
+    ...OFFSET,
+    description:
+      'The next offset to read. null is accepted, as it is answered for a partition without a committed ' +
+      'offset: such an entry is left out.',
+  })
+  @NullableMember()
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
-  readonly offset!: number;
+  readonly offset!: number | null;
 
   @ApiPropertyOptional({
-    type: 'integer',
-    minimum: 0,
+    ...NULLABLE_LEADER_EPOCH,
     description: 'Leader epoch of the last record read.',
   })
   @OptionalMember()
+  @NullableMember()
   @IsWholeNumber(0, INT32_MAX)
-  readonly leaderEpoch?: number;
+  readonly leaderEpoch?: number | null;
 
-  @ApiPropertyOptional({ type: 'string', description: 'A text of your own, answered as it is.' })
+  @ApiPropertyOptional({
+    type: 'string',
+    nullable: true,
+    description: 'A text of your own, answered as it is.',
+  })
   @OptionalMember()
+  @NullableMember()
   @IsString({ message: 'must be a string' })
-  readonly metadata?: string;
+  readonly metadata?: string | null;
+
+  @ApiPropertyOptional({ ...NULLABLE_OFFSET, readOnly: true, description: 'Ignored.' })
+  @IsAnsweredOnly()
+  readonly highWatermark?: unknown;
+
+  @ApiPropertyOptional({ ...NULLABLE_OFFSET, readOnly: true, description: 'Ignored.' })
+  @IsAnsweredOnly()
+  readonly lag?: unknown;
 }
 
 /** Body of `PUT /v1/groups/{group}/offsets`. */

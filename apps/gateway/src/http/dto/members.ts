@@ -1,8 +1,18 @@
-import { ValidateBy, ValidateIf } from 'class-validator';
+import { Allow, ValidateBy, ValidateIf } from 'class-validator';
 
 /** The member may be left out; null is a value like any other and must pass the checks. */
 export function OptionalMember(): PropertyDecorator {
   return ValidateIf((_body: object, value: unknown) => value !== undefined);
+}
+
+/** null passes without the checks: it says the same as leaving the member out. */
+export function NullableMember(): PropertyDecorator {
+  return ValidateIf((_body: object, value: unknown) => value !== null);
+}
+
+/** A member that an answer has: a body may repeat it, and it is ignored there. */
+export function IsAnsweredOnly(): PropertyDecorator {
+  return Allow();
 }
 
 /**

@@ -1,15 +1,40 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { IsBrokerIds } from './members.js';
+import { IsAnsweredOnly, IsBrokerIds } from './members.js';
+import { BROKER_ID } from './schemas.js';
 
-/** Body of `PUT /v1/topics/{topic}/partitions/{partition}/replicas`. */
+/**
+ * Body of `PUT /v1/topics/{topic}/partitions/{partition}/replicas`. It may have the other members
+ * that `GET` of the same path answers.
+ */
 @ApiSchema({ name: 'ReassignReplicas' })
 export class ReassignReplicasDto {
   @ApiProperty({
     type: 'array',
-    items: { type: 'integer', minimum: 0 },
+    items: BROKER_ID,
     minItems: 1,
-    description: 'The brokers that are to keep the partition, the preferred leader first.',
+    description: 'The brokers that should hold the partition, the preferred leader first.',
   })
   @IsBrokerIds()
   readonly replicas!: number[];
+
+  @IsAnsweredOnly()
+  readonly topic?: unknown;
+
+  @IsAnsweredOnly()
+  readonly partition?: unknown;
+
+  @IsAnsweredOnly()
+  readonly leader?: unknown;
+
+  @IsAnsweredOnly()
+  readonly isr?: unknown;
+
+  @IsAnsweredOnly()
+  readonly addingReplicas?: unknown;
+
+  @IsAnsweredOnly()
+  readonly removingReplicas?: unknown;
+
+  @IsAnsweredOnly()
+  readonly progress?: unknown;
 }

@@ -23,7 +23,8 @@ export class PositionDto extends TopicPartitionDto {
 export class StartPositionDto extends PositionDto {
   @ApiPropertyOptional({
     ...PARTITION,
+    nullable: true,
     description: 'Leader epoch of the last record read: tells of a truncation.',
   })
-  readonly leaderEpoch?: number;
+  readonly leaderEpoch?: number | null;
 }

@@ -1,0 +1,24 @@
+/** JSON Schemas of the values that many members have, for the OpenAPI and AsyncAPI documents. */
+
+const INT32_MAX = 2 ** 31 - 1;
+const INT64 = { type: 'integer', format: 'int64' } as const;
+
+/** An offset, a number of records or bytes, or another whole number that may need 53 bits. */
+export const OFFSET = { ...INT64, minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+
+/** An offset that may not be known. */
+export const NULLABLE_OFFSET = { ...OFFSET, nullable: true } as const;
+
+/** A partition of a topic. */
+export const PARTITION = {
+  type: 'integer',
+  format: 'int32',
+  minimum: 0,
+  maximum: INT32_MAX,
+} as const;
+
+/** The id of a broker. */
+export const BROKER_ID = { ...PARTITION } as const;
+
+/** A leader epoch that may not be known. */
+export const NULLABLE_LEADER_EPOCH = { ...PARTITION, nullable: true } as const;

@@ -1,0 +1,49 @@
+import type { Broker, OffsetToCommit } from '#broker';
+import { type Fault, ProtocolError } from '#protocol';
+import type { OffsetToCommitDto } from './dto/commit-offsets.dto.js';
+
+/**
+ * Commits the entries that have an offset. What `GET .../offsets` answers is accepted as it is: an
+ * entry whose offset is null leaves the committed offset of its partition as it was, and `metadata`
+ * and `leaderEpoch` of null are the same as none.
+ * @returns the committed entries, in their order
+ * @throws ProtocolError of the broker, with pointers into the list that was sent
+ */
+export async function commitEntries(
+  broker: Broker,
+  group: string,
+  entries: readonly OffsetToCommitDto[],
+): Promise<readonly OffsetToCommit[]> {
+  const indexes: number[] = [];
+  const offsets: OffsetToCommit[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const { topic, partition, offset, leaderEpoch, metadata } = entry;
+    if (offset === null) continue;
+    indexes.push(index);
+    offsets.push({
+      topic,
+      partition,
+      offset,
+      ...(leaderEpoch == null ? {} : { leaderEpoch }),
+      ...(metadata == null ? {} : { metadata }),
+    });
+  }
+  if (offsets.length === 0) return offsets;
+  try {
+    await broker.commitOffsets(group, offsets);
+  } catch (error) {
+    throw indexes.length === entries.length ? error : pointedIntoList(error, indexes);
+  }
+  return offsets;
+}
+
+/** The error with the broker's indexes of entries replaced by those of the list that was sent. */
+function pointedIntoList(error: unknown, indexes: readonly number[]): unknown {
+  if (!(error instanceof ProtocolError)) return error;
+  return error.withFaults(error.faults.map((fault) => moved(fault, indexes)));
+}
+
+function moved({ pointer, detail }: Fault, indexes: readonly number[]): Fault {
+  const moveIndex = (_: string, index: string): string => `/offsets/${indexes[Number(index)]}`;
+  return { pointer: pointer.replace(/^\/offsets\/(\d+)/, moveIndex), detail };
+}
