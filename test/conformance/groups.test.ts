@@ -42,6 +42,47 @@ describe('committed offsets of a group', () => {
     expect(await committed(`g-${randomUUID()}`)).toEqual([]);
   });
 
+  it.each([
+    ['reserved characters', 'a b/c?d#e%f'],
+    ['255 characters of three bytes', '語'.repeat(255)],
+    ['quotes', `'"<>\\`],
+  ])(
+    'of a group with %s in its name are kept under it, percent-encoded in the path',
+    async (_, name) => {
+      const topic = await target.topic();
+      const path = encodeURIComponent(name);
+      await commit(path, [{ topic, partition: 0, offset: 0, metadata: name.slice(0, 100) }]).expect(
+        200,
+      );
+      expect(await committed(path, `?topic=${topic}`)).toMatchObject([
+        { topic, offset: 0, metadata: name.slice(0, 100) },
+      ]);
+    },
+  );
+
+  it.each(['a%00b', '%0A', '%7F', '%C2%85', 'x'.repeat(256)])(
+    'of the group %s in a path are refused',
+    async (path) => {
+      expectProblem(await target.http.get(`/v1/groups/${path}/offsets`), 400, 'INVALID_REQUEST');
+      const topic = await target.topic();
+      const offsets = [{ topic, partition: 0, offset: 0 }];
+      expectProblem(await commit(path, offsets), 400, 'INVALID_REQUEST');
+    },
+  );
+
+  it('may carry 4,096 bytes of metadata, and not one more', async () => {
+    const topic = await target.topic();
+    const group = `g-${randomUUID()}`;
+    const withMetadata = (length: number) =>
+      commit(group, [{ topic, partition: 0, offset: 0, metadata: 'm'.repeat(length) }]);
+    expect((await withMetadata(4096)).status).toBe(200);
+    const refused = await withMetadata(4097);
+    expectProblem(refused, 400, 'INVALID_REQUEST');
+    expect((refused.body as { errors: unknown }).errors).toMatchObject([
+      { pointer: '/offsets/0/metadata' },
+    ]);
+  });
+
   it('are null where nothing was committed', async () => {
     const topic = await target.topic({ partitions: 2 });
     const group = `g-${randomUUID()}`;

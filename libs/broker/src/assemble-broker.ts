@@ -4,7 +4,7 @@
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
-import type { LogManager } from '#log';
+import type { LogManager, ProducerMemory } from '#log';
 import type { ReplicaManager } from '#replication';
 import type { DiskReserve } from '#runtime';
 import type {
@@ -81,12 +81,12 @@ export function assembleBroker(
     groups,
     producerIds,
   };
-  const { reserve } = logManager;
+  const { reserve, producerMemory } = logManager;
   const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
     close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
-    status: () => statusOf({ registry, replicas, producePath, offsets, reserve }),
+    status: () => statusOf({ registry, replicas, producePath, offsets, reserve, producerMemory }),
     announce: () => Promise.resolve(),
     endWaits: () => replicas.delayedFetches.end(),
     close: () => closeAll(),
@@ -122,10 +122,11 @@ interface WatchedParts {
   readonly producePath: ProducePath;
   readonly offsets: OffsetStore;
   readonly reserve: DiskReserve;
+  readonly producerMemory: ProducerMemory;
 }
 
 function statusOf(parts: WatchedParts): BrokerStatus {
-  const { registry, replicas, producePath, offsets, reserve } = parts;
+  const { registry, replicas, producePath, offsets, reserve, producerMemory } = parts;
   const partitions = Array.from(
     replicas.partitions(),
     ({ topicPartition, log }): PartitionStatus => {
@@ -161,6 +162,11 @@ function statusOf(parts: WatchedParts): BrokerStatus {
     offsetsExpiredTotal: offsets.expiredTotal,
     diskReads: replicas.diskReads.running,
     diskReadsWaiting: replicas.diskReads.waiting,
+    keptState: {
+      offsetBytes: offsets.offsetBytes,
+      offsetCommitsRefusedTotal: offsets.refusedTotal,
+      producers: producerMemory.status,
+    },
     cluster: undefined,
   };
 }

@@ -1,4 +1,4 @@
-import type { LogObserver, OffsetRange } from '#log';
+import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
 import type { Clock, DiskReserveStatus, FileSystem, Logger, Random, Scheduler } from '#runtime';
 import type { Broker } from './broker.js';
 
@@ -28,12 +28,19 @@ export interface LocalBrokerSettings {
   readonly autoCreateTopics: boolean;
   readonly producerBatchesRemembered: number;
   readonly producerIdExpirationMs: number;
+  /** Memory for idempotent producers: of all partitions, and of each. */
+  readonly producerStateBytes: number;
+  readonly producerStatePartitionBytes: number;
+  /** How long after its last append a producer is never forgotten to make room for others. */
+  readonly producerProtectedMs: number;
   readonly retentionCheckIntervalMs: number;
   readonly compactionCheckIntervalMs: number;
   readonly compactionBytesPerSecond: number;
   readonly compactionMapBytes: number;
   readonly offsetsTopicPartitions: number;
   readonly offsetsKeptMax: number;
+  readonly offsetsKeptBytes: number;
+  readonly offsetMetadataBytesMax: number;
   readonly offsetsRetentionMinutes: number;
 }
 
@@ -82,8 +89,18 @@ export interface BrokerStatus {
   readonly diskReads: number;
   /** Fetches that wait for their turn to read from disk. */
   readonly diskReadsWaiting: number;
+  readonly keptState: KeptStateStatus;
   /** Undefined where this broker is the whole cluster. */
   readonly cluster: ClusterStatus | undefined;
+}
+
+/** What clients have made this broker keep in memory, as counted. Totals count from the start. */
+interface KeptStateStatus {
+  /** Bytes of committed offsets, with their metadata and the names of their groups. */
+  readonly offsetBytes: number;
+  /** Commits refused because too many offsets, or too many bytes of them, are kept. */
+  readonly offsetCommitsRefusedTotal: number;
+  readonly producers: ProducerMemoryStatus;
 }
 
 /** How the cluster stands, as one of its brokers knows it. */

@@ -62,7 +62,13 @@ describe('commitOffsets', () => {
       '/offsets/1/offset',
     ],
     ['the same partition twice', { partition: 0 }, 'INVALID_REQUEST', '/offsets/1'],
-    ['too much metadata', { metadata: 'x'.repeat(4097) }, 'INVALID_REQUEST', '/offsets/1'],
+    ['too much metadata', { metadata: 'x'.repeat(4097) }, 'INVALID_REQUEST', '/offsets/1/metadata'],
+    [
+      'metadata with too many bytes of UTF-8',
+      { metadata: '語'.repeat(1366) },
+      'INVALID_REQUEST',
+      '/offsets/1/metadata',
+    ],
   ])('commits nothing of a list with %s', async (_, bad, code, pointer) => {
     const { broker } = await withRecords();
     const good = { topic: 'events', partition: 0, offset: 1 };

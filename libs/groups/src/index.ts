@@ -1,3 +1,4 @@
+export { assertGroupName } from './group-name.js';
 export { partitionForGroup } from './group-partition.js';
 export { assertCommits, type OffsetCommit } from './offset-commits.js';
 export {

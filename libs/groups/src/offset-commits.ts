@@ -7,9 +7,6 @@ import {
   type TopicPartition,
 } from '#protocol';
 
-/** Kafka's offset.metadata.max.bytes. */
-const METADATA_LENGTH_MAX = 4096;
-
 /** One position to be committed: the next offset to read. */
 export interface OffsetCommit extends TopicPartition {
   readonly offset: Offset;
@@ -18,7 +15,7 @@ export interface OffsetCommit extends TopicPartition {
 }
 
 /** What a check needs to know of the topics. */
-export interface PartitionCounts {
+interface PartitionCounts {
   topic(name: string): { readonly partitionCount: number } | undefined;
 }
 
@@ -27,14 +24,22 @@ export type CommitBounds = (
   target: TopicPartition,
 ) => { readonly logStartOffset: Offset; readonly highWatermark: Offset } | undefined;
 
+/** What commits are checked against. */
+export interface CommitChecks {
+  readonly topics: PartitionCounts;
+  /** Where they are known, an offset above the high watermark is refused. */
+  readonly boundsOf: CommitBounds;
+  /** Kafka's offset.metadata.max.bytes: UTF-8 bytes of one offset's metadata. */
+  readonly offsetMetadataBytesMax: number;
+}
+
 /**
- * @param boundsOf where they are known an offset above the high watermark is refused
+ * Checks all offsets of a commit and reports all faults at once.
  * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with faults
  */
 export function assertCommits(
   offsets: readonly OffsetCommit[],
-  topics: PartitionCounts,
-  boundsOf: CommitBounds,
+  { topics, boundsOf, offsetMetadataBytesMax }: CommitChecks,
 ): void {
   const invalid: Fault[] = [];
   const unknown: Fault[] = [];
@@ -46,6 +51,10 @@ export function assertCommits(
     const key = `${commit.topic} ${commit.partition}`;
     const detail = commitFault(commit, seen.has(key));
     if (detail !== undefined) invalid.push({ pointer, detail });
+    const metadataDetail = metadataFault(commit, offsetMetadataBytesMax);
+    if (metadataDetail !== undefined) {
+      invalid.push({ pointer: `${pointer}/metadata`, detail: metadataDetail });
+    }
     seen.add(key);
     const { partition, offset } = commit;
     const partitionCount = topics.topic(commit.topic)?.partitionCount ?? 0;
@@ -71,7 +80,7 @@ export function assertCommits(
 }
 
 function commitFault(commit: OffsetCommit, isRepeated: boolean): string | undefined {
-  const { topic, partition, offset, leaderEpoch, metadata } = commit;
+  const { topic, partition, offset, leaderEpoch } = commit;
   if (isRepeated) return `partition ${partition} of topic "${topic}" is there twice`;
   if (!Number.isSafeInteger(offset) || offset < 0) {
     return `an offset is a whole number from 0 on, not ${offset}`;
@@ -79,10 +88,14 @@ function commitFault(commit: OffsetCommit, isRepeated: boolean): string | undefi
   if (leaderEpoch !== undefined && !(Number.isSafeInteger(leaderEpoch) && leaderEpoch >= 0)) {
     return `a leader epoch is a whole number from 0 on, not ${leaderEpoch}`;
   }
-  if (metadata !== undefined && metadata.length > METADATA_LENGTH_MAX) {
-    return `metadata has at most ${METADATA_LENGTH_MAX} characters, not ${metadata.length}`;
-  }
   return undefined;
+}
+
+function metadataFault({ metadata }: OffsetCommit, bytesMax: number): string | undefined {
+  // Most metadata is far shorter than the limit: its bytes are counted only near it.
+  if (metadata === undefined || metadata.length * 3 <= bytesMax) return undefined;
+  const bytes = Buffer.byteLength(metadata);
+  return bytes <= bytesMax ? undefined : `metadata has at most ${bytesMax} bytes, not ${bytes}`;
 }
 
 export function noSuchPartition({ topic, partition }: TopicPartition, pointer: string): Fault {

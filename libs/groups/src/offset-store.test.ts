@@ -87,6 +87,8 @@ async function newLeader() {
     scheduler,
     logger: silentLogger,
     offsetsKeptMax: 100,
+    offsetsKeptBytes: 64 * 1024 * 1024,
+    offsetMetadataBytesMax: 4096,
     offsetsRetentionMinutes: 1000,
   });
   return { store, partition, scheduler };

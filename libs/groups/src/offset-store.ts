@@ -22,6 +22,7 @@ import {
 } from '#protocol';
 import { committedEndKnown, type Partition } from '#replication';
 import type { Clock, Logger, Scheduler } from '#runtime';
+import { assertGroupName } from './group-name.js';
 import { partitionForGroup } from './group-partition.js';
 import {
   assertCommits,
@@ -31,9 +32,8 @@ import {
   unknownPartition,
 } from './offset-commits.js';
 import type { OffsetRecord } from './offset-records.js';
-import { OffsetsPartition } from './offsets-partition.js';
+import { type Growth, OffsetsPartition } from './offsets-partition.js';
 
-const GROUP_NAME_LENGTH_MAX = 1024;
 /** Kafka's offsets.retention.check.interval.ms. */
 const EXPIRY_CHECK_INTERVAL_MS = 600_000;
 const MINUTE_MS = 60_000;
@@ -64,8 +64,12 @@ interface OffsetStoreOptions {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
-  /** How many committed offsets a broker keeps, over all groups. */
+  /** How many committed offsets this broker keeps, over all groups. */
   readonly offsetsKeptMax: number;
+  /** Bytes of memory that they may take, with their metadata and the names of their groups. */
+  readonly offsetsKeptBytes: number;
+  /** Kafka's offset.metadata.max.bytes: of one offset. */
+  readonly offsetMetadataBytesMax: number;
   /** Kafka's offsets.retention.minutes: since the last commit of a group. */
   readonly offsetsRetentionMinutes: number;
 }
@@ -81,9 +85,14 @@ export class OffsetStore {
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
   readonly #offsetsKeptMax: number;
+  readonly #offsetsKeptBytes: number;
+  readonly #offsetMetadataBytesMax: number;
   readonly #offsetsRetentionMs: number;
   readonly #expiry: RepeatedTask;
   #expiredTotal = 0;
+  #refusedTotal = 0;
+  /** What commits that are being written will add to the index. */
+  readonly #underWay = { offsets: 0, bytes: 0 };
   /** By partition, with the leader epoch that they were loaded in. */
   readonly #loads = new Map<number, LoadedPartition>();
   readonly #loaded = new Set<OffsetsPartition>();
@@ -94,6 +103,8 @@ export class OffsetStore {
     this.#scheduler = options.scheduler;
     this.#logger = options.logger;
     this.#offsetsKeptMax = options.offsetsKeptMax;
+    this.#offsetsKeptBytes = options.offsetsKeptBytes;
+    this.#offsetMetadataBytesMax = options.offsetMetadataBytesMax;
     this.#offsetsRetentionMs = options.offsetsRetentionMinutes * MINUTE_MS;
     this.#expiry = new RepeatedTask(options.scheduler, options.logger, {
       name: 'offset-expiry',
@@ -107,6 +118,18 @@ export class OffsetStore {
     let count = 0;
     for (const partition of this.#loaded) count += partition.offsetCount;
     return count;
+  }
+
+  /** Bytes of memory that they take, as counted. */
+  get offsetBytes(): number {
+    let bytes = 0;
+    for (const partition of this.#loaded) bytes += partition.sizeBytes;
+    return bytes;
+  }
+
+  /** Commits refused because too many offsets, or too many bytes of them, are kept. */
+  get refusedTotal(): number {
+    return this.#refusedTotal;
   }
 
   /** Offsets that were taken back because their groups were silent. */
@@ -126,14 +149,15 @@ export class OffsetStore {
    */
   async commit(group: string, offsets: readonly OffsetCommit[]): Promise<void> {
     assertGroupName(group);
-    assertCommits(offsets, this.#topics, ({ topic, partition }) =>
-      this.#ledHighWatermark(topic, partition),
-    );
+    assertCommits(offsets, {
+      topics: this.#topics,
+      boundsOf: ({ topic, partition }) => this.#ledHighWatermark(topic, partition),
+      offsetMetadataBytesMax: this.#offsetMetadataBytesMax,
+    });
     if (offsets.length === 0) return;
     await this.#topics.ensureOffsetsTopic();
     const partition = await this.#partitionOf(group);
     if (partition === undefined) throw notAvailable();
-    this.#assertRoom(offsets.length);
     const committedAtMs = this.#clock.nowMs();
     const records = offsets.map((commit): OffsetRecord => {
       // Looked up again: the topic may have been deleted while the partition was loaded.
@@ -150,7 +174,26 @@ export class OffsetStore {
         },
       };
     });
-    await partition.commit(group, records);
+    await this.#commitWithin(partition, group, records);
+  }
+
+  /** Commits what fits into the limits together with all commits that are under way. */
+  async #commitWithin(
+    partition: OffsetsPartition,
+    group: string,
+    records: readonly OffsetRecord[],
+  ): Promise<void> {
+    const growth = partition.growthOf(group, records);
+    this.#assertRoom(growth);
+    const underWay = this.#underWay;
+    underWay.offsets += growth.offsets;
+    underWay.bytes += growth.bytes;
+    try {
+      await partition.commit(group, records);
+    } finally {
+      underWay.offsets -= growth.offsets;
+      underWay.bytes -= growth.bytes;
+    }
   }
 
   /**
@@ -266,21 +309,22 @@ export class OffsetStore {
     return { logStartOffset: led.log.logStartOffset, highWatermark: led.highWatermark };
   }
 
-  #assertRoom(added: number): void {
-    if (this.offsetCount + added <= this.#offsetsKeptMax) return;
+  /** A commit that takes no more room than before always passes, also over the limits. */
+  #assertRoom({ offsets, bytes }: Growth): void {
+    const kept = this.offsetCount + this.#underWay.offsets + offsets;
+    const keptBytes = this.offsetBytes + this.#underWay.bytes + bytes;
+    const isCountOver = offsets > 0 && kept > this.#offsetsKeptMax;
+    const isBytesOver = bytes > 0 && keptBytes > this.#offsetsKeptBytes;
+    if (!isCountOver && !isBytesOver) return;
+    this.#refusedTotal += 1;
     throw new ProtocolError(
       'POLICY_VIOLATION',
-      `A broker keeps at most ${this.#offsetsKeptMax} committed offsets.`,
+      isCountOver
+        ? `A broker keeps at most ${this.#offsetsKeptMax} committed offsets (SLUICE_OFFSETS_KEPT_MAX).`
+        : `A broker keeps at most ${this.#offsetsKeptBytes} bytes of committed offsets with their ` +
+            'metadata and group names (SLUICE_OFFSETS_KEPT_BYTES). Commit less metadata, or for fewer groups.',
     );
   }
-}
-
-function assertGroupName(group: string): void {
-  if (group.length >= 1 && group.length <= GROUP_NAME_LENGTH_MAX) return;
-  throw new ProtocolError(
-    'INVALID_REQUEST',
-    `A group name has 1 to ${GROUP_NAME_LENGTH_MAX} characters, this one has ${group.length}.`,
-  );
 }
 
 function notAvailable(): ProtocolError {

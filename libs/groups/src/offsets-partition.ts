@@ -9,7 +9,7 @@
 import { encodeRecordBatches } from '#log';
 import { type Offset, ProtocolError } from '#protocol';
 import type { Partition } from '#replication';
-import type { Clock } from '#runtime';
+import { type Clock, detachedText, textMemoryBytes } from '#runtime';
 import {
   type OffsetKey,
   type OffsetRecord,
@@ -26,13 +26,39 @@ interface IndexedOffset extends OffsetKey {
   readonly logOffset: Offset;
 }
 
-interface Group {
-  /** Of all its commits, as the clock of the broker said then. */
-  lastCommitMs: number;
-  /** By topic, then by partition. */
-  readonly offsets: Map<string, Map<number, IndexedOffset>>;
+/** What the index keeps of the newest record of a key: the key itself is kept once per group and topic. */
+interface KeptOffset {
+  readonly value: OffsetValue;
+  readonly logOffset: Offset;
 }
 
+interface Group {
+  readonly name: string;
+  /** Of all its commits, as the clock of the broker said then. */
+  lastCommitMs: number;
+  /** By topic. */
+  readonly topics: Map<string, TopicOffsets>;
+}
+
+interface TopicOffsets {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly offsets: Map<number, KeptOffset>;
+}
+
+/** What a commit adds to the index; negative where it replaces more than it brings. */
+export interface Growth {
+  readonly offsets: number;
+  readonly bytes: number;
+}
+
+/**
+ * Bytes of heap beside the texts, measured on Node 20 and rounded up (docs/operating/memory.md). A
+ * topic's count includes its id.
+ */
+const GROUP_BYTES = 320;
+const TOPIC_BYTES = 352;
+const OFFSET_BYTES = 208;
 /** Far below a batch's limit whatever the names. */
 const TOMBSTONES_PER_BATCH = 100;
 
@@ -43,6 +69,7 @@ export class OffsetsPartition {
   /** Commits that are written and not in the index yet, by group. */
   readonly #commitsUnderWay = new Map<string, number>();
   #offsetCount = 0;
+  #sizeBytes = 0;
 
   private constructor(partition: Partition, clock: Clock) {
     this.partition = partition;
@@ -68,6 +95,30 @@ export class OffsetsPartition {
   /** Committed offsets that are kept. */
   get offsetCount(): number {
     return this.#offsetCount;
+  }
+
+  /** Bytes of memory that the index takes, as counted. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** What a commit would add to the index as it is now. */
+  growthOf(group: string, records: readonly OffsetRecord[]): Growth {
+    const known = this.#groups.get(group);
+    const newTopics = new Set<string>();
+    let bytes = known === undefined ? groupBytes(group) : 0;
+    let offsets = 0;
+    for (const { key, value } of records) {
+      const ofTopic = known?.topics.get(key.topic);
+      if (ofTopic === undefined && !newTopics.has(key.topic)) {
+        newTopics.add(key.topic);
+        bytes += topicBytes(key.topic);
+      }
+      const present = ofTopic?.offsets.get(key.partition);
+      if (present === undefined) offsets += 1;
+      bytes += offsetBytes(value) - offsetBytes(present?.value);
+    }
+    return { offsets, bytes };
   }
 
   /** The committed offsets of a group, those of deleted topics too. */
@@ -164,34 +215,72 @@ export class OffsetsPartition {
 
   #take(record: OffsetRecord, logOffset: Offset): void {
     const { group, topic, partition } = record.key;
-    const known = this.#groups.get(group);
-    const ofTopic = known?.offsets.get(topic);
-    const present = ofTopic?.get(partition);
+    const { value } = record;
+    const present = this.#groups.get(group)?.topics.get(topic)?.offsets.get(partition);
     if (present !== undefined && present.logOffset > logOffset) return;
-    if (record.value === null) {
+    if (value === null) {
       if (present !== undefined) this.#drop(record.key);
       return;
     }
     if (present === undefined) this.#offsetCount += 1;
-    const indexed = { ...record.key, value: record.value, logOffset };
-    const { committedAtMs } = record.value;
-    const ofGroup = known ?? { lastCommitMs: committedAtMs, offsets: new Map() };
-    if (known === undefined) this.#groups.set(group, ofGroup);
-    ofGroup.lastCommitMs = Math.max(ofGroup.lastCommitMs, committedAtMs);
-    if (ofTopic === undefined) ofGroup.offsets.set(topic, new Map([[partition, indexed]]));
-    else ofTopic.set(partition, indexed);
+    this.#sizeBytes += offsetBytes(value) - offsetBytes(present?.value);
+    const ofGroup = this.#groups.get(group) ?? this.#addGroup(group, value.committedAtMs);
+    ofGroup.lastCommitMs = Math.max(ofGroup.lastCommitMs, value.committedAtMs);
+    const ofTopic = ofGroup.topics.get(topic) ?? this.#addTopic(ofGroup, topic, value.topicId);
+    // The log has the id in each record: one copy of it is enough.
+    const topicId = ofTopic.topicId === value.topicId ? ofTopic.topicId : value.topicId;
+    ofTopic.offsets.set(partition, { value: { ...value, topicId }, logOffset });
+  }
+
+  #addGroup(group: string, lastCommitMs: number): Group {
+    // It may have been cut from the URL of a request.
+    const name = detachedText(group);
+    const added = { name, lastCommitMs, topics: new Map<string, TopicOffsets>() };
+    this.#groups.set(name, added);
+    this.#sizeBytes += groupBytes(name);
+    return added;
+  }
+
+  #addTopic(group: Group, topic: string, topicId: string): TopicOffsets {
+    const added = { topic, topicId, offsets: new Map<number, KeptOffset>() };
+    group.topics.set(topic, added);
+    this.#sizeBytes += topicBytes(topic);
+    return added;
   }
 
   #drop({ group, topic, partition }: OffsetKey): void {
     const ofGroup = this.#groups.get(group);
-    const ofTopic = ofGroup?.offsets.get(topic);
-    ofTopic?.delete(partition);
+    const ofTopic = ofGroup?.topics.get(topic);
+    if (ofGroup === undefined || ofTopic === undefined) return;
+    this.#sizeBytes -= offsetBytes(ofTopic.offsets.get(partition)?.value);
+    ofTopic.offsets.delete(partition);
     this.#offsetCount -= 1;
-    if (ofTopic?.size === 0) ofGroup?.offsets.delete(topic);
-    if (ofGroup?.offsets.size === 0) this.#groups.delete(group);
+    if (ofTopic.offsets.size > 0) return;
+    ofGroup.topics.delete(topic);
+    this.#sizeBytes -= topicBytes(topic);
+    if (ofGroup.topics.size > 0) return;
+    this.#groups.delete(group);
+    this.#sizeBytes -= groupBytes(group);
   }
 }
 
-function* offsetsOf(group: Group): Iterable<IndexedOffset> {
-  for (const ofTopic of group.offsets.values()) yield* ofTopic.values();
+function* offsetsOf({ name: group, topics }: Group): Iterable<IndexedOffset> {
+  for (const { topic, offsets } of topics.values()) {
+    for (const [partition, { value, logOffset }] of offsets) {
+      yield { group, topic, partition, value, logOffset };
+    }
+  }
+}
+
+function groupBytes(name: string): number {
+  return GROUP_BYTES + textMemoryBytes(name);
+}
+
+function topicBytes(topic: string): number {
+  return TOPIC_BYTES + textMemoryBytes(topic);
+}
+
+function offsetBytes(value: OffsetValue | null | undefined): number {
+  if (value === null || value === undefined) return 0;
+  return OFFSET_BYTES + (value.metadata === null ? 0 : textMemoryBytes(value.metadata));
 }

@@ -111,6 +111,7 @@ export class AppendRound {
     try {
       const duplicate = this.producers.checkSequence(first);
       if (duplicate === undefined) {
+        this.producers.assertRoomFor(first, this.limits.nowMs);
         this.#stamp(append);
         return;
       }

@@ -11,6 +11,7 @@ export type { FoundTimestamp } from './log-reader.js';
 export type { Durability } from './log-state.js';
 export type { OffsetRange } from './lost-records.js';
 export { type LogObserver, silentLogObserver } from './observer.js';
+export type { ProducerMemory, ProducerMemoryStatus } from './producer-memory.js';
 export {
   type BatchProducer,
   batchSizeAt,

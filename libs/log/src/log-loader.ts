@@ -16,6 +16,7 @@ import { Log } from './log.js';
 import { type SegmentFile, settleLogFiles } from './log-files.js';
 import { LogReader } from './log-reader.js';
 import { type LogEnvironment, type LogFailure, LogOffsets, type LogState } from './log-state.js';
+import type { ProducerMemory } from './producer-memory.js';
 import { replayProducers } from './producer-replay.js';
 import { ProducerStateManager } from './producer-state.js';
 import { LogSegment } from './segment.js';
@@ -49,6 +50,7 @@ export interface LogDescription {
 export interface ProducerSettings {
   readonly batchesRememberedMax: number;
   readonly producerIdExpirationMs: number;
+  readonly memory: ProducerMemory;
 }
 
 /** Opens the logs of a broker from their directories, new ones as well. */
@@ -94,7 +96,12 @@ export class LogLoader {
     const { active } = state.segments;
     active.firstAppendMs = active.sizeBytes > 0 ? environment.clock.nowMs() : undefined;
     const reader = new LogReader(state, environment);
-    await replayProducers(state, reader, environment.clock.nowMs(), end.walked);
+    try {
+      await replayProducers(state, reader, environment.clock.nowMs(), end.walked);
+    } catch (error) {
+      state.producers.close();
+      throw error;
+    }
     return new Log(state, environment);
   }
 

@@ -25,6 +25,7 @@ import type { Durability, LogEnvironment } from './log-state.js';
 import type { LogObserver } from './observer.js';
 import type { HashKey } from './offset-map.js';
 import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
+import { ProducerMemory } from './producer-memory.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
 import {
@@ -47,6 +48,9 @@ const DEFAULT_ROUND_BYTES_MAX = 4 * 1024 * 1024;
 const DEFAULT_CLEANUP_CHECK_INTERVAL_MS = 5000;
 const DEFAULT_COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024;
 const DEFAULT_COMPACTION_MAP_BYTES = 32 * 1024 * 1024;
+const DEFAULT_PRODUCER_STATE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_PRODUCER_STATE_PARTITION_BYTES = 16 * 1024 * 1024;
+const DEFAULT_PRODUCER_PROTECTED_MS = 600_000;
 /** How long compaction may keep the event loop to itself. */
 const COMPACTION_SLICE_MS_MAX = 2;
 
@@ -59,6 +63,11 @@ export interface LogManagerOptions {
   readonly tailCacheBytes: number;
   readonly producerBatchesRemembered: number;
   readonly producerIdExpirationMs: number;
+  /** Memory for the idempotent producers of all logs, and of each. */
+  readonly producerStateBytes?: number;
+  readonly producerStatePartitionBytes?: number;
+  /** How long after its last append no producer is evicted to make room for others. */
+  readonly producerProtectedMs?: number;
   /** Kept free of records on the disk, for what must be written down when it is full; 0 by default. */
   readonly diskReserveBytes?: number;
   /** Segment files kept open while nobody uses them. */
@@ -166,6 +175,11 @@ export class LogManager {
   /** What of the disk is not for records, but for what must be written down when it is full. */
   get reserve(): DiskReserve {
     return this.parts.environment.reserve;
+  }
+
+  /** Where the memory of idempotent producers is counted. */
+  get producerMemory(): ProducerMemory {
+    return this.parts.producerMemory;
   }
 
   /** Segment files that are open now. */
@@ -442,6 +456,7 @@ interface ManagerParts {
   readonly tailCache: TailCache;
   readonly checkpoints: LogCheckpoints;
   readonly loader: LogLoader;
+  readonly producerMemory: ProducerMemory;
 }
 
 function openReserve(options: LogManagerOptions, ports: LogManagerPorts): Promise<DiskReserve> {
@@ -470,11 +485,17 @@ function managerParts(
     roundBytesMax: options.roundBytesMax ?? DEFAULT_ROUND_BYTES_MAX,
   };
   const tailCache = new TailCache(options.tailCacheBytes);
+  const producerMemory = new ProducerMemory({
+    brokerBytes: options.producerStateBytes ?? DEFAULT_PRODUCER_STATE_BYTES,
+    partitionBytes: options.producerStatePartitionBytes ?? DEFAULT_PRODUCER_STATE_PARTITION_BYTES,
+    protectedMs: options.producerProtectedMs ?? DEFAULT_PRODUCER_PROTECTED_MS,
+  });
   const loader = new LogLoader(environment, tailCache, {
+    memory: producerMemory,
     batchesRememberedMax: options.producerBatchesRemembered,
     producerIdExpirationMs: options.producerIdExpirationMs,
   });
-  return { environment, tailCache, checkpoints, loader };
+  return { environment, tailCache, checkpoints, loader, producerMemory };
 }
 
 /** `topic-0`, read; undefined for the directory of something else. */

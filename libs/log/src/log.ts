@@ -445,6 +445,7 @@ export class Log {
     await this.#writer.stop();
     await this.#trimmer.settleRemovals();
     this.state.tail.clear();
+    this.state.producers.close();
     for (const segment of this.segments) await segment.file.close();
   }
 
@@ -453,6 +454,7 @@ export class Log {
     await this.#writer.abandon();
     await this.#trimmer.settleRemovals();
     this.state.tail.clear();
+    this.state.producers.close();
     for (const segment of this.segments) await segment.file.close();
   }
 }

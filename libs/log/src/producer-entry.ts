@@ -16,7 +16,7 @@ export function sequenceAfter(sequence: number, steps: number): number {
  * Memory grows with the batches remembered, so that a producer of one batch is small.
  */
 export class ProducerEntry {
-  /** A ring when it has its greatest size; the oldest batch stands at `#oldest`. */
+  /** A ring while it may not grow; the oldest batch is at `#oldest`. */
   #batches: RememberedBatch[] = [];
   #oldest = 0;
   #lastSequence = -1;
@@ -97,6 +97,7 @@ export class ProducerEntry {
     this.#doneCount = Math.min(DONE_COUNT_MAX, this.#doneCount + batch.offsetDelta + 1);
     this.#rememberedCount += batch.offsetDelta + 1;
     if (this.#batches.length < batchesMax) {
+      this.#oldestFirst();
       this.#batches.push(batch);
       return undefined;
     }
@@ -125,6 +126,20 @@ export class ProducerEntry {
     this.#batches[newest] = forgotten;
     this.#oldest = newest;
     this.#rememberedCount += forgotten.offsetDelta + 1;
+  }
+
+  /** Forgets all batches but the newest `batchesMax`; that they are in the log is still known. */
+  trimTo(batchesMax: number): void {
+    if (this.#batches.length <= batchesMax) return;
+    this.#oldestFirst();
+    this.#batches = this.#batches.slice(-batchesMax);
+    this.#rememberedCount = this.#batches.reduce((sum, batch) => sum + batch.offsetDelta + 1, 0);
+  }
+
+  #oldestFirst(): void {
+    if (this.#oldest === 0) return;
+    this.#batches = [...this.#batches.slice(this.#oldest), ...this.#batches.slice(0, this.#oldest)];
+    this.#oldest = 0;
   }
 
   snapshot(): ProducerSnapshot {

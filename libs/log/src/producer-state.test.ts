@@ -3,11 +3,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { silentLogger } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
-import {
-  ProducerStateManager,
-  type ProducerStateOptions,
-  type SequencedBatch,
-} from './producer-state.js';
+import { largeProducerMemory } from './producer-memory.js';
+import { ProducerStateManager, type ProducerStateOptions } from './producer-state.js';
+import type { SequencedBatch } from './sequenced-batch.js';
 
 const DIRECTORY = '/data/orders-0';
 const SEQUENCE_MAX = 2 ** 31 - 1;
@@ -27,6 +25,7 @@ function managerWith(options: Partial<ProducerStateOptions> = {}): ProducerState
     logger: silentLogger,
     batchesRememberedMax: 512,
     producerIdExpirationMs: 1000,
+    memory: largeProducerMemory(),
     ...options,
   });
 }
@@ -209,16 +208,6 @@ describe('bounds', () => {
     expect(manager.producerCount).toBe(1);
     expect(manager.checkSequence(batch(0, 1, { id: 1 }))?.baseOffset).toBe(0);
   });
-
-  it('forgets those silent for longest when there are too many', () => {
-    const manager = managerWith({ producersMax: 2 });
-    for (const id of [1, 2, 1, 3]) {
-      accept(manager, batch(id === 1 ? manager.producerCount / 2 : 0, 1, { id }), 0);
-    }
-    expect(manager.producerCount).toBe(2);
-    expect(manager.checkSequence(batch(0, 1, { id: 2 }))).toBeUndefined();
-    expect(manager.checkSequence(batch(0, 1, { id: 3 }))).toBeDefined();
-  });
 });
 
 describe('snapshots', () => {
@@ -306,6 +295,13 @@ describe('snapshots', () => {
       '00000000000000000010.snapshot',
     ]);
   });
+});
+
+it('keeps the oldest snapshot and the newest seven', async () => {
+  const manager = managerWith();
+  for (let offset = 1; offset <= 12; offset += 1) await manager.takeSnapshot(offset);
+  expect(manager.snapshotOffsets).toEqual([1, 6, 7, 8, 9, 10, 11, 12]);
+  expect(await disk.readDirectory(DIRECTORY)).toHaveLength(8);
 });
 
 function stateOf(manager: ProducerStateManager): unknown {

@@ -2,6 +2,7 @@ import { ProtocolError } from '#protocol';
 import { assert, type FileSystem, type Logger } from '#runtime';
 import { readFileIfAny, replaceFile } from './checkpoint-file.js';
 import { ProducerEntry, sequenceAfter } from './producer-entry.js';
+import { type PartitionProducers, type ProducerMemory, ROOM_MADE_TO } from './producer-memory.js';
 import {
   decodeSnapshot,
   encodeSidecar,
@@ -11,18 +12,8 @@ import {
   snapshotFileName,
   snapshotOffset,
 } from './producer-snapshot.js';
-
-/** What is looked at of a record batch; `RecordBatch` has it all. */
-export interface SequencedBatch {
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  readonly maxTimestamp: number;
-  /** -1: none, and the batch is not looked at. */
-  readonly producerId: number;
-  readonly producerEpoch: number;
-  readonly baseSequence: number;
-  readonly isControl: boolean;
-}
+import { notInOrder, outOfOrder } from './sequence-errors.js';
+import type { SequencedBatch } from './sequenced-batch.js';
 
 /** A batch that is in the log already: what its first append was answered. */
 export interface DuplicateBatch {
@@ -40,15 +31,22 @@ export interface ProducerStateOptions {
   readonly batchesRememberedMax: number;
   /** How long a producer that appends nothing is known, in ms. */
   readonly producerIdExpirationMs: number;
-  /** Bounds of one partition's memory: over them the producers silent for longest are forgotten. */
-  readonly producersMax?: number;
-  readonly batchesInAllMax?: number;
+  /** Where the memory of this partition's producers is counted and limited. */
+  readonly memory: ProducerMemory;
 }
 
-const PRODUCERS_MAX = 100_000;
-const BATCHES_IN_ALL_MAX = 1_000_000;
-/** Distances of sequences at or above this one count as ahead, those below as behind. */
-const HALF_OF_ALL_SEQUENCES = 2 ** 30;
+/** Batches that Kafka remembers; a producer keeps so many whatever the memory of others. */
+const BATCHES_GUARANTEED = 5;
+/**
+ * Bytes of heap, measured on Node 20 and rounded up (docs/operating/memory.md): of a producer without
+ * batches, and of each batch.
+ */
+const PRODUCER_BYTES = 384;
+const BATCH_BYTES = 112;
+/** Snapshots kept per partition: the oldest, and the newest ones. */
+const SNAPSHOTS_MAX = 8;
+/** Over it a refused producer is told to come back after so long, in ms. */
+const REFUSED_RETRY_MS = 5000;
 
 /** How an append is taken back. */
 type Undo = () => void;
@@ -64,19 +62,39 @@ type Undo = () => void;
  * the next check knows it) and, once the write is done, `commit`; when it failed `undoTo` takes back
  * all that was appended since. Rounds of writes must not overlap between `append` and `commit`.
  * The asynchronous methods may overlap with those, but not with each other.
+ *
+ * Memory is bounded in bytes, per partition and over all partitions (`ProducerMemory`). A leader asks
+ * `assertRoomFor` before it takes a new producer in. What is found in the log or copied from a leader
+ * is always taken: over the limit of the partition, the producers that are silent for longest are
+ * evicted, which are those that the leader had evicted before it took the later ones.
+ *
+ * Invariant: each producer counts with at least `BATCHES_GUARANTEED` batches, so that a known producer
+ * always has room for these.
  */
-export class ProducerStateManager {
+export class ProducerStateManager implements PartitionProducers {
   /** By producer id; the one that appended last comes last. */
   readonly #producers = new Map<number, ProducerEntry>();
   readonly #undos: Undo[] = [];
   readonly #options: ProducerStateOptions;
+  readonly #memory: ProducerMemory;
+  readonly #batchesGuaranteed: number;
   /** Offsets of the snapshots on disk, ascending. */
   #snapshots: number[] = [];
-  #batchesInAll = 0;
+  #usedBytes = 0;
+  /** Wall clock of the last append, ms. */
+  #lastAppendMs = 0;
 
   constructor(options: ProducerStateOptions) {
     assert(options.batchesRememberedMax >= 1, 'at least one batch is remembered');
     this.#options = options;
+    this.#memory = options.memory;
+    this.#batchesGuaranteed = Math.min(BATCHES_GUARANTEED, options.batchesRememberedMax);
+    this.#memory.add(this);
+  }
+
+  /** Bytes of memory that the producers take, as counted. */
+  get usedBytes(): number {
+    return this.#usedBytes;
   }
 
   get producerCount(): number {
@@ -120,6 +138,27 @@ export class ProducerStateManager {
   }
 
   /**
+   * Refuses a batch of a producer that is not known when there is no room for another producer: called
+   * by a leader before `append`.
+   * @param nowMs wall clock
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED
+   */
+  assertRoomFor(batch: SequencedBatch, nowMs: number): void {
+    if (batch.producerId < 0 || this.#hasRoomForOne) return;
+    if (this.#producers.has(batch.producerId)) return;
+    this.#makeRoom(nowMs);
+    if (this.#hasRoomForOne) return;
+    this.#memory.refused();
+    throw new ProtocolError(
+      'THROTTLING_QUOTA_EXCEEDED',
+      'There is no room for another idempotent producer: the broker and the partition remember as many ' +
+        'as SLUICE_PRODUCER_STATE_BYTES and SLUICE_PRODUCER_STATE_PARTITION_BYTES allow. ' +
+        'Producers that are known here go on.',
+      { retryAfterMs: REFUSED_RETRY_MS },
+    );
+  }
+
+  /**
    * Takes a batch into the state: one that `checkSequence` let pass, or one found in the log. Batches
    * without a producer id may be passed too, and change nothing.
    * @param baseOffset the batch's first offset in the log (the batch need not have it yet)
@@ -127,6 +166,7 @@ export class ProducerStateManager {
    */
   append(batch: SequencedBatch, baseOffset: number, nowMs: number): void {
     if (batch.producerId < 0) return;
+    this.#lastAppendMs = nowMs;
     const before = this.#producers.get(batch.producerId);
     if (batch.isControl) {
       if (before === undefined || batch.producerEpoch <= before.epoch) return;
@@ -149,9 +189,10 @@ export class ProducerStateManager {
         maxTimestamp: batch.maxTimestamp,
       },
       nowMs,
-      this.#options.batchesRememberedMax,
+      this.#batchesMaxOf(producer),
     );
-    if (forgotten === undefined) this.#batchesInAll += 1;
+    const bytes = forgotten === undefined ? this.#newestBatchBytes(producer) : 0;
+    if (bytes > 0) this.#count(bytes, 0);
     if (follows) {
       // The map's order is that of the last appends.
       this.#producers.delete(producer.producerId);
@@ -159,7 +200,7 @@ export class ProducerStateManager {
     }
     this.#undos.push(() => {
       producer.unpush(forgotten, lastAppendMsBefore);
-      if (forgotten === undefined) this.#batchesInAll -= 1;
+      if (bytes > 0) this.#count(-bytes, 0);
     });
   }
 
@@ -176,17 +217,40 @@ export class ProducerStateManager {
   /** The appends so far are in the log: they cannot be taken back any more. */
   commit(): void {
     this.#undos.length = 0;
-    const producersMax = this.#options.producersMax ?? PRODUCERS_MAX;
-    const batchesMax = this.#options.batchesInAllMax ?? BATCHES_IN_ALL_MAX;
-    while (this.#producers.size > producersMax || this.#batchesInAll > batchesMax) {
-      const [oldest] = this.#producers.values();
-      if (oldest === undefined || this.#producers.size === 1) return;
-      this.#forget(oldest);
+    const { partitionBytes, brokerBytes } = this.#memory.limits;
+    if (this.#usedBytes > partitionBytes) this.#evictOldest(partitionBytes * ROOM_MADE_TO);
+    if (this.#memory.usedBytes > brokerBytes) this.#memory.makeRoom(this.#lastAppendMs);
+  }
+
+  trim(): void {
+    if (this.#undos.length > 0) return;
+    for (const producer of this.#producers.values()) {
+      if (producer.batchCount <= this.#batchesGuaranteed) continue;
+      const before = this.#bytesOf(producer);
+      producer.trimTo(this.#batchesGuaranteed);
+      this.#count(this.#bytesOf(producer) - before, 0);
     }
+  }
+
+  evictSilent(nowMs: number, isEnough: () => boolean): void {
+    if (this.#undos.length > 0) return;
+    const { protectedMs } = this.#memory.limits;
+    for (const producer of this.#producers.values()) {
+      if (isEnough() || nowMs - producer.lastAppendMs < protectedMs) return;
+      this.#evict(producer);
+    }
+  }
+
+  /** Forgets everything in memory: the log is closed. */
+  close(): void {
+    this.#forgetAll();
+    this.#memory.remove(this);
   }
 
   /** Forgets the producers that have appended nothing for `producerIdExpirationMs`. */
   removeExpired(nowMs: number): void {
+    // What a write that is under way has taken in may still be undone.
+    if (this.#undos.length > 0) return;
     for (const producer of this.#producers.values()) {
       if (nowMs - producer.lastAppendMs < this.#options.producerIdExpirationMs) return;
       this.#forget(producer);
@@ -235,6 +299,9 @@ export class ProducerStateManager {
     if (!this.#snapshots.includes(offset)) {
       this.#snapshots = [...this.#snapshots, offset].toSorted((a, b) => a - b);
     }
+    // The oldest alone may know of producers whose records were deleted.
+    const surplus = this.#snapshots.slice(1, 1 - SNAPSHOTS_MAX);
+    if (surplus.length > 0) await this.#removeSnapshots((other) => surplus.includes(other));
   }
 
   /**
@@ -275,9 +342,10 @@ export class ProducerStateManager {
     for (const snapshotOfOne of oldestFirst) {
       const producer = ProducerEntry.from(snapshotOfOne, this.#options.batchesRememberedMax);
       this.#producers.set(producer.producerId, producer);
-      this.#batchesInAll += producer.batchCount;
+      this.#count(this.#bytesOf(producer), 1);
     }
     this.removeExpired(nowMs);
+    this.commit();
     return true;
   }
 
@@ -306,55 +374,81 @@ export class ProducerStateManager {
     const id = producer.producerId;
     this.#producers.delete(id);
     this.#producers.set(id, producer);
-    this.#batchesInAll -= before?.batchCount ?? 0;
+    const bytes = this.#bytesOf(producer) - (before === undefined ? 0 : this.#bytesOf(before));
+    const added = before === undefined ? 1 : 0;
+    this.#count(bytes, added);
     this.#undos.push(() => {
       if (before === undefined) this.#producers.delete(id);
       else this.#producers.set(id, before);
-      this.#batchesInAll += before?.batchCount ?? 0;
+      this.#count(-bytes, -added);
     });
+  }
+
+  /** How many batches of a producer are remembered with its next one: it grows only while there is room. */
+  #batchesMaxOf(producer: ProducerEntry): number {
+    const { batchCount } = producer;
+    if (batchCount < this.#batchesGuaranteed) return this.#batchesGuaranteed;
+    const mayGrow =
+      this.#usedBytes + BATCH_BYTES <= this.#memory.limits.partitionBytes &&
+      this.#memory.hasRoomFor(BATCH_BYTES);
+    return mayGrow ? this.#options.batchesRememberedMax : batchCount;
+  }
+
+  /** What the newest batch added to the count, beyond the guaranteed ones. */
+  #newestBatchBytes(producer: ProducerEntry): number {
+    return producer.batchCount > this.#batchesGuaranteed ? BATCH_BYTES : 0;
+  }
+
+  #bytesOf({ batchCount }: ProducerEntry): number {
+    return PRODUCER_BYTES + Math.max(batchCount, this.#batchesGuaranteed) * BATCH_BYTES;
+  }
+
+  #count(bytes: number, producers: number): void {
+    this.#usedBytes += bytes;
+    this.#memory.take(bytes, producers);
+  }
+
+  get #hasRoomForOne(): boolean {
+    const bytes = PRODUCER_BYTES + this.#batchesGuaranteed * BATCH_BYTES;
+    return (
+      this.#usedBytes + bytes <= this.#memory.limits.partitionBytes &&
+      this.#memory.hasRoomFor(bytes)
+    );
+  }
+
+  #makeRoom(nowMs: number): void {
+    const { partitionBytes } = this.#memory.limits;
+    const bytes = PRODUCER_BYTES + this.#batchesGuaranteed * BATCH_BYTES;
+    if (this.#usedBytes + bytes > partitionBytes) {
+      const isEnough = (): boolean => this.#usedBytes <= partitionBytes * ROOM_MADE_TO;
+      this.trim();
+      this.evictSilent(nowMs, isEnough);
+    }
+    if (!this.#memory.hasRoomFor(bytes)) this.#memory.makeRoom(nowMs);
+  }
+
+  /** Evicts those that appended least recently, until `enoughBytes` are left; one stays. */
+  #evictOldest(enoughBytes: number): void {
+    this.trim();
+    for (const producer of this.#producers.values()) {
+      if (this.#usedBytes <= enoughBytes || this.#producers.size === 1) return;
+      this.#evict(producer);
+    }
+  }
+
+  #evict(producer: ProducerEntry): void {
+    this.#forget(producer);
+    this.#memory.evicted();
   }
 
   #forget(producer: ProducerEntry): void {
     this.#producers.delete(producer.producerId);
-    this.#batchesInAll -= producer.batchCount;
+    this.#count(-this.#bytesOf(producer), -1);
   }
 
   #forgetAll(): void {
+    this.#count(-this.#usedBytes, -this.#producers.size);
     this.#producers.clear();
     this.#undos.length = 0;
-    this.#batchesInAll = 0;
   }
-}
-
-/** The error for a batch of the producer's epoch that neither follows nor is remembered. */
-function notInOrder(batch: SequencedBatch, producer: ProducerEntry): ProtocolError {
-  const offsetDelta = batch.lastOffset - batch.baseOffset;
-  const lastSequence = sequenceAfter(batch.baseSequence, offsetDelta);
-  const behind = sequenceAfter(producer.lastSequence, -lastSequence);
-  const isAhead = producer.lastSequence < 0 || behind >= HALF_OF_ALL_SEQUENCES;
-  // A remembered batch of another size has these sequences, so that this one was never appended.
-  const isRemembered = behind < producer.rememberedCount;
-  if (isAhead || isRemembered) return outOfOrder(batch, producer.nextSequence, 'failed');
-  if (behind + offsetDelta + 1 > producer.doneCount) {
-    // From before the producer became known (again): it may be in the log or not.
-    return outOfOrder(batch, producer.nextSequence, 'unknown');
-  }
-  return new ProtocolError(
-    'DUPLICATE_SEQUENCE_NUMBER',
-    `Sequence ${batch.baseSequence} of producer ${batch.producerId} was appended before; its offsets ` +
-      `are no longer remembered. The next sequence is ${producer.nextSequence}.`,
-    { members: { nextSequence: producer.nextSequence } },
-  );
-}
-
-function outOfOrder(
-  batch: SequencedBatch,
-  nextSequence: number,
-  outcome: 'failed' | 'unknown',
-): ProtocolError {
-  return new ProtocolError(
-    'OUT_OF_ORDER_SEQUENCE_NUMBER',
-    `Producer ${batch.producerId} must go on with sequence ${nextSequence}, not ${batch.baseSequence}.`,
-    { outcome, members: { nextSequence } },
-  );
 }

@@ -8,3 +8,4 @@ export { NodeFileSystem } from './node-file-system.js';
 export { SerialQueue } from './serial-queue.js';
 export { SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 export { isDiskFull, isOutOfDescriptors, isShortage } from './system-error.js';
+export { detachedText, textMemoryBytes } from './text-memory.js';

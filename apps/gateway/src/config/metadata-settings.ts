@@ -1,5 +1,5 @@
 import { wholeNumber } from './setting.js';
-import { INT32_MAX } from './units.js';
+import { GIB, INT32_MAX, KIB, MIB } from './units.js';
 
 /** Topics, partitions and committed offsets. */
 export const METADATA_SETTINGS = {
@@ -24,6 +24,22 @@ export const METADATA_SETTINGS = {
     max: 100_000_000,
     sentence:
       'Committed offsets of all groups, which are kept in memory; over it: 409 `POLICY_VIOLATION`.',
+  }),
+  offsetsKeptBytes: wholeNumber({
+    variable: 'SLUICE_OFFSETS_KEPT_BYTES',
+    byDefault: 64 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence:
+      'Memory for committed offsets with their metadata and the names of their groups; a commit that would exceed it is refused with 409 `POLICY_VIOLATION`, one that takes no more room than before is not.',
+  }),
+  offsetMetadataBytesMax: wholeNumber({
+    variable: 'SLUICE_OFFSET_METADATA_BYTES_MAX',
+    byDefault: 4096,
+    min: 0,
+    max: 64 * KIB,
+    sentence:
+      "Kafka's `offset.metadata.max.bytes`: metadata of one committed offset, in UTF-8; over it: 400 `INVALID_REQUEST`.",
   }),
   offsetsRetentionMinutes: wholeNumber({
     variable: 'SLUICE_OFFSETS_RETENTION_MINUTES',

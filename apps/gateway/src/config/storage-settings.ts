@@ -70,6 +70,29 @@ export const STORAGE_SETTINGS = {
     max: Number.MAX_SAFE_INTEGER,
     sentence: "Kafka's `producer.id.expiration.ms`: a silent producer is forgotten after it.",
   }),
+  producerStateBytes: wholeNumber({
+    variable: 'SLUICE_PRODUCER_STATE_BYTES',
+    byDefault: 64 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence:
+      'Memory for idempotent producers over all partitions. When it is used up, producers silent for SLUICE_PRODUCER_PROTECTED_MS are forgotten; if there are none, new producers are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
+  }),
+  producerStatePartitionBytes: wholeNumber({
+    variable: 'SLUICE_PRODUCER_STATE_PARTITION_BYTES',
+    byDefault: 16 * MIB,
+    min: 16 * KIB,
+    max: 64 * GIB,
+    sentence: 'The same for each partition.',
+  }),
+  producerProtectedMs: wholeNumber({
+    variable: 'SLUICE_PRODUCER_PROTECTED_MS',
+    byDefault: 600_000,
+    min: 1000,
+    max: Number.MAX_SAFE_INTEGER,
+    sentence:
+      'How long after its last append a producer is never forgotten to make room for others: longer than any producer tries a batch again.',
+  }),
   retentionCheckIntervalMs: wholeNumber({
     variable: 'SLUICE_RETENTION_CHECK_INTERVAL_MS',
     byDefault: 5000,

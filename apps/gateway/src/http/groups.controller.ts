@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Inject, Param, Put, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
 import { CommittedListDto, CommittedOffsetsDto } from './dto/answers.dto.js';
 import { CommitOffsetsDto } from './dto/commit-offsets.dto.js';
@@ -9,6 +9,11 @@ import { ApiErrors } from './openapi/problem-responses.js';
 import { BROKER } from './tokens.js';
 
 @ApiTags('groups')
+@ApiParam({
+  name: 'group',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  description: 'Name of the group, percent-encoded. Control characters are refused.',
+})
 @Controller('v1/groups/:group/offsets')
 export class GroupsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}
@@ -20,6 +25,7 @@ export class GroupsController {
     'INVALID_REQUEST',
     'GROUP_AUTHORIZATION_FAILED',
     'UNKNOWN_TOPIC_OR_PARTITION',
+    'POLICY_VIOLATION',
     'REQUEST_TOO_LARGE',
     'UNSUPPORTED_MEDIA_TYPE',
     'OFFSET_OUT_OF_RANGE',

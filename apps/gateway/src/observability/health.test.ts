@@ -39,6 +39,11 @@ function healthOn(
     committedOffsets: 0,
     offsetsExpiredTotal: 0,
     diskReads: 0,
+    keptState: {
+      offsetBytes: 700,
+      offsetCommitsRefusedTotal: 3,
+      producers: { producers: 2, usedBytes: 1300, refusedTotal: 5, evictedTotal: 6 },
+    },
     diskReadsWaiting: 0,
     cluster,
   };

@@ -15,6 +15,7 @@ import type { SocketStatus } from '../ws/socket-server.js';
 import { CLUSTER_GAUGES } from './cluster-metrics.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 import { HTTP_SERIES, type HttpStatus } from './http-metrics.js';
+import { KEPT_STATE_SERIES } from './kept-state-metrics.js';
 import { PEER_SERIES } from './peer-metrics.js';
 import type { StatusSeries } from './status-series.js';
 import { STORAGE_GAUGES } from './storage-metrics.js';
@@ -139,6 +140,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
     };
     this.#addBrokerGauges();
+    this.#addSeries(KEPT_STATE_SERIES, () => this.#broker);
     this.#addSeries(HTTP_SERIES, () => this.#sources?.http());
     this.#addSeries(PEER_SERIES, () => this.#peers?.());
     this.#addDeliveryGauges();
@@ -273,11 +275,6 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         read((s) => s.delayedFetches),
       ],
       [
-        'kafka_coordinator_group_groupmetadatamanager_numoffsets',
-        'Committed offsets in memory; the limit is SLUICE_OFFSETS_KEPT_MAX.',
-        read((s) => s.committedOffsets),
-      ],
-      [
         'sluice_fetch_disk_reads',
         'Reads of records from disk that are under way; the limit is SLUICE_DISK_READS_MAX.',
         read((s) => s.diskReads),
@@ -311,11 +308,6 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       'kafka_producer_producermetrics_buffer_exhausted_total',
       'Produce requests refused with BUFFER_EXHAUSTED.',
       read((s) => s.bufferExhaustedTotal),
-    );
-    this.#readCounter(
-      'kafka_server_groupcoordinatormetrics_offset_expiration_total',
-      'Committed offsets taken back because their groups were silent.',
-      read((s) => s.offsetsExpiredTotal),
     );
     this.#readCounter(
       'sluice_fetch_waits_refused_total',

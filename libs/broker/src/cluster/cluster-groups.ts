@@ -3,7 +3,13 @@
  * coordinator. What a commit is checked against, and how far a group is behind, is asked of the leaders
  * of the partitions that are read, by the broker that the client talks to.
  */
-import { assertCommits, type OffsetStore, partitionForGroup, type TopicDirectory } from '#groups';
+import {
+  assertCommits,
+  assertGroupName,
+  type OffsetStore,
+  partitionForGroup,
+  type TopicDirectory,
+} from '#groups';
 import {
   CONSUMER_OFFSETS_TOPIC,
   ProtocolError,
@@ -26,6 +32,8 @@ interface ClusterGroupsOptions {
   readonly peers: Peers;
   readonly clock: Clock;
   readonly leaderWaitMs: number;
+  /** UTF-8 bytes of one offset's metadata. */
+  readonly offsetMetadataBytesMax: number;
 }
 
 export class ClusterGroups implements GroupOffsets {
@@ -36,9 +44,14 @@ export class ClusterGroups implements GroupOffsets {
   }
 
   async commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
-    const { topics, statuses, offsets: kept, peers } = this.#options;
+    const { topics, statuses, offsets: kept, peers, offsetMetadataBytesMax } = this.#options;
+    assertGroupName(group);
     const known = await statuses.of(offsets);
-    assertCommits(offsets, topics, (target) => known.get(topicPartitionName(target)));
+    assertCommits(offsets, {
+      topics,
+      boundsOf: (target) => known.get(topicPartitionName(target)),
+      offsetMetadataBytesMax,
+    });
     if (offsets.length === 0) return;
     await topics.ensureOffsetsTopic();
     await this.#atCoordinator(group, {
@@ -52,6 +65,7 @@ export class ClusterGroups implements GroupOffsets {
 
   async committed(group: string, topic?: string): Promise<CommittedOffset[]> {
     const { topics, statuses, offsets: kept, peers } = this.#options;
+    assertGroupName(group);
     if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return kept.committed(group, topic);
     const committed = await this.#atCoordinator(group, {
       here: () => kept.committed(group, topic),

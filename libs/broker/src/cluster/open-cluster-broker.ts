@@ -144,6 +144,7 @@ async function openOn(
           peers,
           clock,
           leaderWaitMs,
+          offsetMetadataBytesMax: settings.offsetMetadataBytesMax,
         }),
     },
     settings,

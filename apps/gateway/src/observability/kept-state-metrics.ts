@@ -1,0 +1,54 @@
+import type { BrokerStatus } from '#broker';
+import type { StatusSeries } from './status-series.js';
+
+/** What clients have made the broker keep in memory, each with its limit. */
+export const KEPT_STATE_SERIES: readonly StatusSeries<BrokerStatus>[] = [
+  {
+    name: 'kafka_coordinator_group_groupmetadatamanager_numoffsets',
+    type: 'gauge',
+    help: 'Committed offsets in memory; the limit is SLUICE_OFFSETS_KEPT_MAX.',
+    read: (s) => s.committedOffsets,
+  },
+  {
+    name: 'sluice_group_offsets_bytes',
+    type: 'gauge',
+    help: 'Memory of committed offsets with metadata and group names; the limit is SLUICE_OFFSETS_KEPT_BYTES.',
+    read: (s) => s.keptState.offsetBytes,
+  },
+  {
+    name: 'sluice_group_commits_refused_total',
+    type: 'counter',
+    help: 'Commits refused by SLUICE_OFFSETS_KEPT_MAX or SLUICE_OFFSETS_KEPT_BYTES.',
+    read: (s) => s.keptState.offsetCommitsRefusedTotal,
+  },
+  {
+    name: 'kafka_server_groupcoordinatormetrics_offset_expiration_total',
+    type: 'counter',
+    help: 'Committed offsets removed because their groups committed nothing for SLUICE_OFFSETS_RETENTION_MINUTES.',
+    read: (s) => s.offsetsExpiredTotal,
+  },
+  {
+    name: 'sluice_producer_state_producers',
+    type: 'gauge',
+    help: 'Idempotent producers remembered, counted once per partition.',
+    read: (s) => s.keptState.producers.producers,
+  },
+  {
+    name: 'sluice_producer_state_bytes',
+    type: 'gauge',
+    help: 'Memory of idempotent producers; the limit is SLUICE_PRODUCER_STATE_BYTES.',
+    read: (s) => s.keptState.producers.usedBytes,
+  },
+  {
+    name: 'sluice_producer_state_refused_total',
+    type: 'counter',
+    help: 'Batches of new producers refused by SLUICE_PRODUCER_STATE_BYTES or SLUICE_PRODUCER_STATE_PARTITION_BYTES.',
+    read: (s) => s.keptState.producers.refusedTotal,
+  },
+  {
+    name: 'sluice_producer_state_evicted_total',
+    type: 'counter',
+    help: 'Producers forgotten before SLUICE_PRODUCER_ID_EXPIRATION_MS because there was no room for them.',
+    read: (s) => s.keptState.producers.evictedTotal,
+  },
+];
