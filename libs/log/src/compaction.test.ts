@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicConfigOverrides } from '#protocol';
 import type { Log } from './log.js';
-import type { LogManagerOptions } from './log-manager.js';
+import type { LogManagerOptions } from './log-manager-options.js';
 import { FakeBroker, LOG_0, recordsOf, testLog } from './testing/log-fixture.js';
 import type { PlainRecord } from './testing/record-sets.js';
 import { gzipBatch, testBatch } from './testing/test-batches.js';

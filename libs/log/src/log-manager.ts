@@ -5,24 +5,15 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import {
-  assert,
-  type Clock,
-  DiskReserve,
-  type FileSystem,
-  Limiter,
-  type Logger,
-  type Random,
-  type Scheduler,
-} from '#runtime';
+import { assert, DiskReserve, Limiter, type Random } from '#runtime';
 import { LogCleaner } from './cleaner.js';
 import { DataDir } from './data-dir.js';
 import { FilePool } from './file-pool.js';
 import type { Log } from './log.js';
 import { LogCheckpoints } from './log-checkpoints.js';
 import { LogLoader } from './log-loader.js';
-import type { Durability, LogEnvironment } from './log-state.js';
-import type { LogObserver } from './observer.js';
+import type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
+import type { LogEnvironment } from './log-state.js';
 import type { HashKey } from './offset-map.js';
 import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
 import { ProducerMemory } from './producer-memory.js';
@@ -53,46 +44,6 @@ const DEFAULT_PRODUCER_STATE_PARTITION_BYTES = 16 * 1024 * 1024;
 const DEFAULT_PRODUCER_PROTECTED_MS = 600_000;
 /** How long compaction may keep the event loop to itself. */
 const COMPACTION_SLICE_MS_MAX = 2;
-
-export interface LogManagerOptions {
-  readonly dataDir: string;
-  readonly durability: Durability;
-  /** Syncs that may run at a time, over all logs: fewer than the pool has threads. */
-  readonly syncsInFlightMax: number;
-  /** Memory for the newest batches of all logs. */
-  readonly tailCacheBytes: number;
-  readonly producerBatchesRemembered: number;
-  readonly producerIdExpirationMs: number;
-  /** Memory for the idempotent producers of all logs, and of each. */
-  readonly producerStateBytes?: number;
-  readonly producerStatePartitionBytes?: number;
-  /** How long after its last append no producer is evicted to make room for others. */
-  readonly producerProtectedMs?: number;
-  /** Kept free of records on the disk, for what must be written down when it is full; 0 by default. */
-  readonly diskReserveBytes?: number;
-  /** Segment files kept open while nobody uses them. */
-  readonly openFilesMax?: number;
-  /** A round of group commit takes appends until it has this many bytes. */
-  readonly roundBytesMax?: number;
-  /** How often to look for records that retention deletes. */
-  readonly retentionCheckIntervalMs?: number;
-  /** How often to look for logs that are worth compacting. */
-  readonly compactionCheckIntervalMs?: number;
-  /** What compaction may read and write together. */
-  readonly compactionBytesPerSecond?: number;
-  /** Memory of compaction's map from keys to offsets; more keys take several passes. */
-  readonly compactionMapBytes?: number;
-}
-
-/** The outside world, as the logs need it. */
-export interface LogManagerPorts {
-  readonly fileSystem: FileSystem;
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly observer: LogObserver;
-}
 
 /**
  * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in the

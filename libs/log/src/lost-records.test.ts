@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from './log.js';
-import type { LogManagerOptions } from './log-manager.js';
+import type { LogManagerOptions } from './log-manager-options.js';
 import {
   appendValues,
   batchBytes,

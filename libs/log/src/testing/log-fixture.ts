@@ -19,7 +19,8 @@ import {
 import type { AppendResult } from '../append-round.js';
 import type { DamagedRange } from '../damage.js';
 import type { Log } from '../log.js';
-import { LogManager, type LogManagerOptions } from '../log-manager.js';
+import { LogManager } from '../log-manager.js';
+import type { LogManagerOptions } from '../log-manager-options.js';
 import { type LogObserver, silentLogObserver } from '../observer.js';
 import type { BatchProducer, RecordBatch } from '../record-batch.js';
 import { readRecords } from './record-sets.js';
