@@ -1,0 +1,111 @@
+/**
+ * Reads every record of one topic and writes one record to another topic for each: exactly once, also
+ * when this program, the network or the gateway fails at any point.
+ *
+ * usage: node examples/read-process-write.mjs http://localhost:8080 orders invoices
+ *
+ * Three things make it so:
+ *   - the sequence of a record that is written is the offset of the record that was read, so that a
+ *     repeated write is recognised and answered with the offset of the first;
+ *   - the position, and the producer id that belongs to it, are committed together;
+ *   - a record is written before the position behind it is committed.
+ *
+ * Every partition of the input has a writer of its own, and goes to the same partition of the output.
+ */
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const RETRY_MS = 500;
+const WAIT_MS = 20_000;
+
+/**
+ * @param {object} job
+ * @param {string} job.url of the gateway
+ * @param {string} job.group that the position is committed for: one for each such program
+ * @param {string} job.from topic that is read
+ * @param {string} job.to topic that is written, with as many partitions
+ * @param {(record: object) => unknown} job.process gives the value to write; it may run twice
+ */
+export async function readProcessWrite({ url, group, from, to, process }) {
+  const { partitions } = await call(url, 'GET', `/v1/topics/${from}`);
+  await Promise.all(partitions.map(({ partition }) => follow(partition)));
+
+  async function follow(partition) {
+    let { offset, producer } = await resume(partition);
+    for (;;) {
+      const query = `offset=${offset}&waitMs=${WAIT_MS}`;
+      const path = `/v1/topics/${from}/partitions/${partition}/records?${query}`;
+      const { records, nextOffset } = await call(url, 'GET', path);
+      for (const record of records) {
+        await write(record, await process(record), producer);
+      }
+      offset = nextOffset;
+      if (records.length > 0) await commit(partition, offset, producer);
+    }
+  }
+
+  /** Where the last run stopped, and its producer id; or the beginning, and a new one. */
+  async function resume(partition) {
+    const { offsets } = await call(url, 'GET', `/v1/groups/${group}/offsets?topic=${from}`);
+    const committed = offsets.find((each) => each.partition === partition);
+    if (committed !== undefined && committed.offset !== null) {
+      return { offset: committed.offset, producer: JSON.parse(committed.metadata) };
+    }
+    const producer = await call(url, 'POST', '/v1/producers');
+    const path = `/v1/topics/${from}/partitions/${partition}/offsets?at=earliest`;
+    const { offset } = await call(url, 'GET', path);
+    await commit(partition, offset, producer);
+    return { offset, producer };
+  }
+
+  async function commit(partition, offset, producer) {
+    const position = { topic: from, partition, offset, metadata: JSON.stringify(producer) };
+    await call(url, 'PUT', `/v1/groups/${group}/offsets`, { offsets: [position] });
+  }
+
+  async function write({ partition, offset, key }, value, { producerId, producerEpoch }) {
+    const records = [{ key, value, partition }];
+    await call(
+      url,
+      'POST',
+      `/v1/topics/${to}/records`,
+      { records },
+      {
+        'Producer-Id': String(producerId),
+        'Producer-Epoch': String(producerEpoch),
+        'Producer-Sequence': String(offset),
+      },
+    );
+  }
+}
+
+/** Calls the gateway until it gets an answer that repeating the call would not change. */
+async function call(url, method, path, body, headers = {}) {
+  const request = { method, headers: { ...headers } };
+  if (body !== undefined) {
+    request.headers['Content-Type'] = 'application/json';
+    request.body = JSON.stringify(body);
+  }
+  for (;;) {
+    const response = await fetch(`${url}${path}`, request).catch(() => undefined);
+    const answer = await response?.json().catch(() => undefined);
+    if (response?.ok && answer !== undefined) return answer;
+    // The write is in the log already, and so long ago that its offset is not remembered.
+    if (answer?.outcome === 'applied') return answer;
+    if (answer !== undefined && answer.retriable === false && answer.outcome !== 'unknown') {
+      throw new Error(`${method} ${path}: ${answer.detail}`);
+    }
+    await setTimeout(RETRY_MS);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [url, from, to] = process.argv.slice(2);
+  await readProcessWrite({
+    url,
+    group: `${from}-to-${to}`,
+    from,
+    to,
+    process: ({ value }) => ({ seen: value }),
+  });
+}
