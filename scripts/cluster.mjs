@@ -8,11 +8,9 @@
  * directory, which is removed when Ctrl-C ends it all. Brokers that were killed are shown as dead, and
  * come back with a key; without a terminal with SIGUSR2.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ClusterBroker } from './cluster/cluster-broker.mjs';
 import { freePorts } from './cluster/free-ports.mjs';
@@ -20,6 +18,7 @@ import { observe } from './cluster/observe.mjs';
 import { MissingRedisError, RedisProcess } from './cluster/redis-process.mjs';
 import { Screen } from './cluster/screen.mjs';
 import { statusPage } from './cluster/status-page.mjs';
+import { buildIfNeeded } from './current-build.cjs';
 
 const FIRST_PORT = 8080;
 const REDIS_FIRST_PORT = 7379;
@@ -27,8 +26,15 @@ const REFRESH_MS = 500;
 const SAME_SIGNAL_MS = 500;
 const EXIT_USAGE = 64;
 const EXIT_UNAVAILABLE = 69;
+const USAGE = `usage: npm run cluster -- [--brokers 1…9]
 
-const brokerCount = parseBrokerCount();
+  --brokers N   how many brokers to start, by default 3
+  -h, --help    print this text
+
+Settings (SLUICE_...) in the environment hold for all brokers: npm start -- --help lists them.
+`;
+
+const brokerCount = parseArguments();
 build();
 const directory = mkdtempSync(join(tmpdir(), 'sluice-cluster-'));
 const redis = new RedisProcess(join(directory, 'redis'));
@@ -98,20 +104,32 @@ function restartDead() {
   for (const broker of brokers) broker.startIfDead();
 }
 
-function parseBrokerCount() {
+function parseArguments() {
   try {
-    const { values } = parseArgs({ options: { brokers: { type: 'string', default: '3' } } });
+    const { values } = parseArgs({
+      options: {
+        brokers: { type: 'string', default: '3' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      process.exit();
+    }
     const count = Number(values.brokers);
     if (Number.isInteger(count) && count >= 1 && count <= 9) return count;
-  } catch {
-    // Answered below, as a number that is none.
+    refuse(`--brokers is ${JSON.stringify(values.brokers)}; accepted: a number from 1 to 9`);
+  } catch (error) {
+    refuse(error.message);
   }
-  process.stderr.write('usage: npm run cluster -- [--brokers 1…9]\n');
-  return process.exit(EXIT_USAGE);
+}
+
+function refuse(reason) {
+  process.stderr.write(`${reason}\n${USAGE}`);
+  process.exit(EXIT_USAGE);
 }
 
 function build() {
-  const script = fileURLToPath(new URL('build-if-needed.mjs', import.meta.url));
-  const built = spawnSync(process.execPath, [script], { stdio: ['ignore', 2, 2] });
-  if (built.status !== 0) process.exit(built.status ?? 1);
+  const status = buildIfNeeded();
+  if (status !== 0) process.exit(status);
 }

@@ -17,8 +17,8 @@ describe('settings of the process', () => {
     expect(exit.code).toBe(78);
     expect(gateway.logLines).toEqual([
       'SLUICE_PORT is "eighty"; accepted: a whole number from 0 to 65535',
-      'SLUICE_DURABILITY is "never"; accepted: "fsync", "os"',
       'SLUICE_REDIS_URL is set; accepted: redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss',
+      'SLUICE_DURABILITY is "never"; accepted: "fsync", "os"',
     ]);
     expect(gateway.outputLines).toEqual([]);
   });

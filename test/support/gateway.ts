@@ -69,9 +69,10 @@ export class GatewayProcess {
   /**
    * Starts the process, again too, and waits until it serves.
    * @param overrides variables for this start alone
+   * @param argv arguments of the command line
    */
-  async start(overrides: Environment = {}): Promise<void> {
-    const exit = this.spawn(overrides);
+  async start(overrides: Environment = {}, argv: readonly string[] = []): Promise<void> {
+    const exit = this.spawn(overrides, argv);
     const serving = this.#serving();
     const ended = exit.then(({ code, signal }) => {
       const lines = [...this.logLines, ...this.outputLines].slice(-20).join('\n');
@@ -82,9 +83,9 @@ export class GatewayProcess {
   }
 
   /** Starts the process without waiting; resolves when it has ended. */
-  spawn(overrides: Environment = {}): Promise<Exit> {
+  spawn(overrides: Environment = {}, argv: readonly string[] = []): Promise<Exit> {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'));
-    const child = spawn(process.execPath, [ENTRY], {
+    const child = spawn(process.execPath, [ENTRY, ...argv], {
       env: {
         ...Object.fromEntries(inherited),
         SLUICE_PORT: '0',

@@ -5,6 +5,7 @@ export const EXIT_CODES = {
     1,
     'A stop was cut short: by a second signal, or after SLUICE_STOP_TIMEOUT_MS. The next start recovers the log.',
   ),
+  badArguments: exitCode(64, 'An argument of the command line is not known.'),
   cannotListen: exitCode(69, 'The address or port cannot be listened on.'),
   bug: exitCode(70, 'A bug was met and logged; the next start recovers the log.'),
   dataDirLocked: exitCode(73, 'Another process holds the data directory.'),

@@ -136,7 +136,7 @@ export class Gateway {
 
   async #listen({ host, port }: Settings): Promise<void> {
     await this.#app.init();
-    this.#app.get(ApiDocument).describe(this.#app, this.#address.documentedServer);
+    this.#app.get(ApiDocument).isServedBy(this.#address.documentedServer);
     try {
       await this.#app.listen({ port, host, backlog: BACKLOG });
     } catch (cause) {
@@ -146,7 +146,7 @@ export class Gateway {
     const server: Server = this.#app.getHttpServer();
     this.#address.listensOn((server.address() as AddressInfo).port);
     this.#front.isReachedAt(this.url);
-    this.#app.get(AsyncApiDocument).describe(this.#app, this.url);
+    this.#app.get(AsyncApiDocument).isServedBy(this.url);
   }
 }
 

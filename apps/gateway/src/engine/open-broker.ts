@@ -2,7 +2,6 @@ import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
 import { type CoordinationStore, RedisStore } from '#coordination';
 import { ProtocolError } from '#protocol';
 import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
-import { PeerNetwork } from '../cluster-api/peer-network.js';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
@@ -38,6 +37,8 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   };
   const { redisUrl } = settings;
   if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
+  // Loaded in cluster mode alone: it brings an HTTP client, which makes every start slower.
+  const { PeerNetwork } = await import('../cluster-api/peer-network.js');
   const network = await PeerNetwork.open(settings, logger);
   metrics.watchPeers(() => network.status());
   return openClusterBroker(brokerSettings, {

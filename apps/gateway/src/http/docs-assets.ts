@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 
 /** Files of Swagger UI that the page needs, with their types. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -7,7 +9,8 @@ const ASSETS: Readonly<Record<string, string>> = {
   'favicon-32x32.png': 'image/png',
 };
 
-const folder = new URL('.', import.meta.resolve('swagger-ui-dist/package.json'));
+const require = createRequire(import.meta.url);
+const folder = pathToFileURL(require.resolve('swagger-ui-dist/package.json'));
 
 /**
  * The page's only sources are this gateway's: it works without a network, and nobody learns of it.

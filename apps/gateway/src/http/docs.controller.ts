@@ -2,10 +2,8 @@ import { Controller, Get, Header, Inject, NotFoundException, Param, Res } from '
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AsyncApiDocument } from './asyncapi/async-api-document.js';
-import type { AsyncApiDocumentObject } from './asyncapi/asyncapi-types.js';
 import { DOCS_PAGE, DOCS_POLICY, DOCS_SCRIPT, docsAsset } from './docs-assets.js';
 import { ApiDocument } from './openapi/api-document.js';
-import type { OpenApiDocument } from './openapi/openapi-types.js';
 
 /** The API's description, for programs and for people. */
 @ApiExcludeController()
@@ -17,12 +15,14 @@ export class DocsController {
   ) {}
 
   @Get('openapi.json')
-  openapi(): OpenApiDocument {
+  @Header('Content-Type', 'application/json; charset=utf-8')
+  openapi(): string {
     return this.document.get();
   }
 
   @Get('asyncapi.json')
-  asyncapi(): AsyncApiDocumentObject {
+  @Header('Content-Type', 'application/json; charset=utf-8')
+  asyncapi(): string {
     return this.asyncDocument.get();
   }
 

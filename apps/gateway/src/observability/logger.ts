@@ -1,8 +1,9 @@
 import { isatty } from 'node:tty';
 import type { LoggerService } from '@nestjs/common';
-import { type Logger as Pino, pino, stdSerializers } from 'pino';
+import { type Logger as Pino, pino, type SerializedError, stdSerializers } from 'pino';
 import pretty from 'pino-pretty';
 import type { Settings } from '../config/settings.js';
+import { withSourceLines } from './source-lines.js';
 
 const STANDARD_ERROR = 2;
 
@@ -18,7 +19,7 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
   const options = {
     level: settings.logLevel,
     base: { pid: process.pid },
-    serializers: { error: stdSerializers.err },
+    serializers: { error: serializedError },
   };
   if (!isPretty) {
     return pino(
@@ -39,6 +40,14 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
       errorLikeObjectKeys: ['error'],
     }),
   );
+}
+
+/** An error with its causes and its stack, whose frames name source files. */
+function serializedError(error: Error): unknown {
+  const serialized: unknown = stdSerializers.err(error);
+  if (!(error instanceof Error)) return serialized;
+  const { stack, ...members } = serialized as SerializedError;
+  return stack === undefined ? members : { ...members, stack: withSourceLines(stack) };
 }
 
 /** Nest's own lines, through pino. Its start-up chatter is debug, not info. */

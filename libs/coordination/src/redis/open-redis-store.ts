@@ -1,7 +1,6 @@
 import type { CoordinationStore } from '../coordination-store.js';
 import { RegistryStore } from '../registry/registry-store.js';
 import type { RegistryStoreOptions } from '../registry/registry-store-options.js';
-import { RedisRegistry } from './redis-registry.js';
 import { warnOfUnsafeSettings } from './redis-settings.js';
 import { describeEndpoint, parseRedisUrl } from './redis-url.js';
 
@@ -21,6 +20,8 @@ export interface RedisStoreOptions extends Omit<RegistryStoreOptions, 'registry'
 async function open(options: RedisStoreOptions): Promise<CoordinationStore> {
   const endpoint = parseRedisUrl(options.url);
   const place = describeEndpoint(endpoint);
+  // Loaded only when it is used: the client of Redis makes every other start slower.
+  const { RedisRegistry } = await import('./redis-registry.js');
   const registry = new RedisRegistry({ ...options, endpoint });
   const store = await RegistryStore.open({ ...options, registry, place });
   if (registry.isReady) await warnOfUnsafeSettings(registry.connection, place, options.logger);

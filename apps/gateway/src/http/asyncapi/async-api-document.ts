@@ -1,24 +1,35 @@
-import type { INestApplication } from '@nestjs/common';
+import { readFileSync } from 'node:fs';
 import type { AsyncApiDocumentObject } from './asyncapi-types.js';
-import { asyncApiDocument } from './document.js';
-import { messageSchemas } from './message-schemas.js';
+import { serverObject } from './server-object.js';
 
-/** The AsyncAPI document of the running application, made when it is first asked for. */
+/** File that the build writes beside this module (write-documents.ts). */
+export const ASYNCAPI_FILE = new URL('asyncapi.json', import.meta.url);
+
+/**
+ * The AsyncAPI document of the gateway, as JSON text. The build makes the document; only the
+ * server is filled in here.
+ */
 export class AsyncApiDocument {
-  #make: (() => AsyncApiDocumentObject) | undefined;
-  #document: AsyncApiDocumentObject | undefined;
+  #url: string | undefined;
+  #text: string | undefined;
 
   /**
-   * Called once it is listened.
+   * Called once the port is known.
    * @param url what clients call the gateway by
    */
-  describe(app: INestApplication, url: string): void {
-    this.#make = () => asyncApiDocument(messageSchemas(app), url);
+  isServedBy(url: string): void {
+    this.#url = url;
+    this.#text = undefined;
   }
 
-  get(): AsyncApiDocumentObject {
-    if (this.#make === undefined) throw new Error('the application is not described yet');
-    this.#document ??= this.#make();
-    return this.#document;
+  get(): string {
+    this.#text ??= this.#read();
+    return this.#text;
+  }
+
+  #read(): string {
+    if (this.#url === undefined) throw new Error('the URL of the gateway is not known yet');
+    const document = JSON.parse(readFileSync(ASYNCAPI_FILE, 'utf8')) as AsyncApiDocumentObject;
+    return JSON.stringify({ ...document, servers: { gateway: serverObject(this.#url) } });
   }
 }

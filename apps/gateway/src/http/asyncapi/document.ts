@@ -16,6 +16,7 @@ import type {
   Reference,
 } from './asyncapi-types.js';
 import { SERVER_EXAMPLES, SOCKET_EXAMPLES } from './examples.js';
+import { serverObject } from './server-object.js';
 
 /** Version of the WebSocket contract, not of the program. */
 const API_VERSION = '1';
@@ -56,7 +57,7 @@ export function asyncApiDocument(
       tags: [{ name: 'websocket' }],
     },
     defaultContentType: 'application/json',
-    servers: { gateway: serverOf(url) },
+    servers: { gateway: serverObject(url) },
     channels: { [CHANNEL]: { ...channel(), messages: referencesByName(events) } },
     operations: {
       ...Object.fromEntries(clientEvents.map((event) => [event, receiveOperation(event)])),
@@ -76,16 +77,6 @@ const MESSAGE_ID: Schema = {
   description: 'Chosen by the client; the answer repeats it.',
   type: ['string', 'number'],
 };
-
-function serverOf(url: string): object {
-  const { protocol, host, pathname } = new URL(url);
-  return {
-    host,
-    ...(pathname === '/' ? {} : { pathname }),
-    protocol: protocol === 'https:' ? 'wss' : 'ws',
-    description: 'The gateway that answered.',
-  };
-}
 
 function channel(): object {
   const header = 'Sec-WebSocket-Protocol';

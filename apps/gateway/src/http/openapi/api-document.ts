@@ -1,25 +1,32 @@
-import type { INestApplication } from '@nestjs/common';
-import { openApiDocument } from './document.js';
+import { readFileSync } from 'node:fs';
 import type { OpenApiDocument } from './openapi-types.js';
 
-/** The OpenAPI document of the running application, made when it is first asked for. */
-export class ApiDocument {
-  #app: INestApplication | undefined;
-  #server = '/';
-  #document: OpenApiDocument | undefined;
+/** File that the build writes beside this module (write-documents.ts). */
+export const OPENAPI_FILE = new URL('openapi.json', import.meta.url);
 
-  /**
-   * Called once all routes are there.
-   * @param server URL that the paths of the document are relative to
-   */
-  describe(app: INestApplication, server: string): void {
-    this.#app = app;
+/**
+ * The OpenAPI document of the gateway, as JSON text.
+ *
+ * The build makes the document, because making it takes longer than a request may hold up the event
+ * loop and needs libraries that nothing else uses. Only the server's URL is filled in here.
+ */
+export class ApiDocument {
+  #server = '/';
+  #text: string | undefined;
+
+  /** @param server URL that the paths of the document are relative to */
+  isServedBy(server: string): void {
     this.#server = server;
+    this.#text = undefined;
   }
 
-  get(): OpenApiDocument {
-    if (this.#app === undefined) throw new Error('the application is not described yet');
-    this.#document ??= openApiDocument(this.#app, this.#server);
-    return this.#document;
+  get(): string {
+    this.#text ??= this.#read();
+    return this.#text;
+  }
+
+  #read(): string {
+    const document = JSON.parse(readFileSync(OPENAPI_FILE, 'utf8')) as OpenApiDocument;
+    return JSON.stringify({ ...document, servers: [{ url: this.#server }] });
   }
 }

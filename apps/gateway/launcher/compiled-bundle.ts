@@ -1,0 +1,74 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { constants, Script } from 'node:vm';
+
+type ModuleFunction = (
+  exports: unknown,
+  require: NodeJS.Require,
+  module: { exports: unknown },
+  filename: string,
+  directory: string,
+) => void;
+
+/**
+ * A CommonJS file that is compiled with V8's code cache (docs/adr/0014-bundle-and-code-cache.md).
+ *
+ * The cache is beside the file, as `<file>.cache`. V8 accepts the cache from the version and with the
+ * flags that made it; otherwise the file is compiled as usual.
+ */
+export class CompiledBundle {
+  readonly #path: string;
+  readonly #script: Script;
+
+  private constructor(path: string, script: Script) {
+    this.#path = path;
+    this.#script = script;
+  }
+
+  /** Reads and compiles a file; call it before V8's flags are changed, or the cache is refused. */
+  static read(path: string): CompiledBundle {
+    const source = readFileSync(path, 'utf8');
+    const cachedData = tryRead(cacheOf(path));
+    // On one line with the source's first, so that line numbers in stack traces are the file's.
+    const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
+    const script = new Script(wrapped, {
+      filename: path,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      ...(cachedData === undefined ? {} : { cachedData }),
+    });
+    return new CompiledBundle(path, script);
+  }
+
+  /** True when V8 took the code cache. */
+  get isFromCache(): boolean {
+    return this.#script.cachedDataRejected === false;
+  }
+
+  /** Runs the file; answers its exports. */
+  evaluate(): unknown {
+    const module = { exports: {} as unknown };
+    const run = this.#script.runInThisContext() as ModuleFunction;
+    const path = this.#path;
+    run.call(module.exports, module.exports, createRequire(path), module, path, dirname(path));
+    return module.exports;
+  }
+
+  /** Writes the cache of every function that has been compiled until now. */
+  writeCache(): void {
+    writeFileSync(cacheOf(this.#path), this.#script.createCachedData());
+  }
+}
+
+function cacheOf(path: string): string {
+  return `${path}.cache`;
+}
+
+function tryRead(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    // Without a cache the file is compiled as usual.
+    return undefined;
+  }
+}

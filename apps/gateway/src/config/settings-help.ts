@@ -1,0 +1,15 @@
+import type { Setting } from './setting.js';
+import { SETTINGS_SECTIONS } from './settings.js';
+
+/** All settings as plain text, for `--help`: two lines each, by section. */
+export function settingsHelp(): string {
+  return SETTINGS_SECTIONS.map(({ title, settings }) =>
+    [`${title}:`, ...Object.values(settings).map(linesOf)].join('\n'),
+  ).join('\n\n');
+}
+
+function linesOf(setting: Setting<unknown>): string {
+  const { variable, defaultText, defaultNote, sentence } = setting;
+  const byDefault = defaultText ?? (defaultNote === undefined ? '' : `(${defaultNote})`);
+  return `  ${variable}=${byDefault}\n      ${sentence.replaceAll('`', '')}`;
+}
