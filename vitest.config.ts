@@ -8,9 +8,13 @@ const resolve = { conditions: ['source'] };
 /** Where a report in JSON is written, with the duration of each test; none unless it is set. */
 const reportFile = process.env['SLUICE_TEST_REPORT'];
 
+/** A condition that is polled has this long to come true: the default of 1 s is too short on a busy machine. */
+const patient = { expect: { poll: { timeout: 20_000 } } };
+
 /** Tests that start processes, open ports or run real clients. */
 const withProcesses = {
-  globalSetup: ['test/support/redis-installed.ts', 'test/support/build.ts'],
+  ...patient,
+  globalSetup: ['test/support/packages-installed.ts', 'test/support/build.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
 };
@@ -38,6 +42,7 @@ export default defineConfig({
           exclude: ['**/*.slow.test.ts'],
           // The files of a worker share its modules: loading them again took half of the time.
           isolate: false,
+          ...patient,
           testTimeout: 30_000,
         },
       },

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { FakeDisk } from '#runtime/testing';
 import type { FetchRequest, FetchResult } from './broker.js';
 import { failureOf } from './testing/failure-of.js';
@@ -19,10 +19,9 @@ describe('reads from disk', () => {
     for (let left = 6; left > 0; left -= 1) {
       const running = Math.min(2, left);
       const status = { diskReads: running, diskReadsWaiting: left - running };
-      await vi.waitFor(() => {
-        expect(reads.count).toBe(running);
-        expect(test.opened.status()).toMatchObject(status);
-      });
+      await expect
+        .poll(() => ({ running: reads.count, ...test.opened.status() }))
+        .toMatchObject({ running, ...status });
       reads.releaseFirst();
     }
     await Promise.all(fetches);
@@ -33,7 +32,7 @@ describe('reads from disk', () => {
   it('do not make readers of the tail wait', async () => {
     const { test, reads } = await brokerThatReadsDisk();
     const cold = [0, 1, 2].map((offset) => test.broker.fetch(fetchOf({ offset })));
-    await vi.waitFor(() => expect(reads.count).toBe(2));
+    await expect.poll(() => reads.count).toBe(2);
     await test.broker.produce(produceOf('events', [{ value: 'new', partition: 0 }]));
     expect(valuesOf(await test.broker.fetch(fetchOf({ offset: 3 })))).toEqual(['3:new']);
     await finish(reads, cold);
@@ -45,11 +44,11 @@ describe('reads from disk', () => {
     const caller = { isGone: false };
     const abandoned = test.broker.fetch(fetchOf({ caller }));
     const last = test.broker.fetch(fetchOf({ offset: 2 }));
-    await vi.waitFor(() => expect(reads.count).toBe(2));
+    await expect.poll(() => reads.count).toBe(2);
     caller.isGone = true;
     reads.releaseFirst();
     expect((await abandoned).batches).toEqual([]);
-    await vi.waitFor(() => expect(reads.count).toBe(2));
+    await expect.poll(() => reads.count).toBe(2);
     await finish(reads, [...first, last]);
     expect(valuesOf(await last, 2)).toEqual(['2:c']);
   });
@@ -59,7 +58,7 @@ describe('reads from disk', () => {
     const first = [0, 1].map((offset) => test.broker.fetch(fetchOf({ offset })));
     const deleted = failureOf(test.broker.fetch(fetchOf({ offset: 0 })));
     const ofTopic = failureOf(test.broker.fetch(fetchOf({ topic: 'others', offset: 0 })));
-    await vi.waitFor(() => expect(reads.count).toBe(2));
+    await expect.poll(() => reads.count).toBe(2);
     await test.broker.deleteRecords(PARTITION, 1);
     await test.broker.deleteTopic('others');
     await finish(reads, first);
