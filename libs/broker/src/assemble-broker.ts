@@ -6,7 +6,7 @@ import type { CoordinationStore, ProducerIds } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
 import type { LogManager, ProducerMemory } from '#log';
 import type { ReplicaManager } from '#replication';
-import type { DiskReserve } from '#runtime';
+import type { DiskReserve, ExpiryClock } from '#runtime';
 import type {
   BrokerStatus,
   LocalBrokerPorts,
@@ -53,6 +53,7 @@ export function assembleBroker(
   ports: LocalBrokerPorts,
 ): AssembledBroker {
   const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = variant;
+  const { reserve, producerMemory, expiryClock } = logManager;
   const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
   const admin = new TopicAdmin({
     ...settings,
@@ -67,7 +68,7 @@ export function assembleBroker(
     topic: (name) => registry.get(name),
     ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
   };
-  const offsets = new OffsetStore({ ...settings, ...ports, topics });
+  const offsets = new OffsetStore({ ...settings, ...ports, topics, expiryClock });
   registry.onDeleted = () => offsets.removeStaleOffsets();
   const groups = variant.groupsOf(offsets, topics);
   const { brokerId, url, autoCreateTopics } = settings;
@@ -81,12 +82,12 @@ export function assembleBroker(
     groups,
     producerIds,
   };
-  const { reserve, producerMemory } = logManager;
   const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
     close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
-    status: () => statusOf({ registry, replicas, producePath, offsets, reserve, producerMemory }),
+    status: () =>
+      statusOf({ registry, replicas, producePath, offsets, reserve, producerMemory, expiryClock }),
     announce: () => Promise.resolve(),
     endWaits: () => replicas.delayedFetches.end(),
     close: () => closeAll(),
@@ -123,10 +124,11 @@ interface WatchedParts {
   readonly offsets: OffsetStore;
   readonly reserve: DiskReserve;
   readonly producerMemory: ProducerMemory;
+  readonly expiryClock: ExpiryClock;
 }
 
 function statusOf(parts: WatchedParts): BrokerStatus {
-  const { registry, replicas, producePath, offsets, reserve, producerMemory } = parts;
+  const { registry, replicas, producePath, offsets, reserve, producerMemory, expiryClock } = parts;
   const partitions = Array.from(
     replicas.partitions(),
     ({ topicPartition, log }): PartitionStatus => {
@@ -152,6 +154,7 @@ function statusOf(parts: WatchedParts): BrokerStatus {
     topics: [...registry.all()].length,
     partitions,
     disk: reserve.status,
+    clock: expiryClock.status,
     bufferTotalBytes: buffer.totalBytes,
     bufferAvailableBytes: buffer.availableBytes,
     bufferWaiters: buffer.waiters,

@@ -1,5 +1,13 @@
 import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
-import type { Clock, DiskReserveStatus, FileSystem, Logger, Random, Scheduler } from '#runtime';
+import type {
+  Clock,
+  DiskReserveStatus,
+  ExpiryClockStatus,
+  FileSystem,
+  Logger,
+  Random,
+  Scheduler,
+} from '#runtime';
 import type { Broker } from './broker.js';
 
 /** What a broker is told by its operator. Sizes in bytes, times in milliseconds. */
@@ -37,6 +45,8 @@ export interface LocalBrokerSettings {
   readonly compactionCheckIntervalMs: number;
   readonly compactionBytesPerSecond: number;
   readonly compactionMapBytes: number;
+  readonly clockJumpMs?: number;
+  readonly clockGraceMs?: number;
   readonly offsetsTopicPartitions: number;
   readonly offsetsKeptMax: number;
   readonly offsetsKeptBytes: number;
@@ -71,6 +81,7 @@ export interface BrokerStatus {
   readonly topics: number;
   readonly partitions: readonly PartitionStatus[];
   readonly disk: DiskReserveStatus;
+  readonly clock: ExpiryClockStatus;
   readonly bufferTotalBytes: number;
   readonly bufferAvailableBytes: number;
   /** Produce requests that wait for buffer memory now. */

@@ -54,6 +54,17 @@ describe('committed offsets of a silent group', () => {
     expect(await committed(test, 'silent')).toEqual([]);
   });
 
+  it('do not expire by a clock that jumps ahead', async () => {
+    const test = await withRecords();
+    await commit(test, 'silent');
+    test.clock.setNowMs(test.clock.nowMs() + 2 * RETENTION_MINUTES * MINUTE_MS);
+    await pass(test, RETENTION_MINUTES - 1);
+    expect(await committed(test, 'silent')).toEqual([1]);
+    expect(test.opened.status().clock).toMatchObject({
+      aheadMs: 2 * RETENTION_MINUTES * MINUTE_MS,
+    });
+  });
+
   it('are tried again when the disk did not take it', async () => {
     const test = await withRecords();
     await commit(test, 'silent');

@@ -84,6 +84,7 @@ async function newLeader() {
       ensureOffsetsTopic: () => Promise.resolve(),
     },
     clock,
+    expiryClock: clock,
     scheduler,
     logger: silentLogger,
     offsetsKeptMax: 100,

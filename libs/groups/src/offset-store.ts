@@ -62,6 +62,8 @@ export interface GroupOffset extends TopicPartition {
 interface OffsetStoreOptions {
   readonly topics: TopicDirectory;
   readonly clock: Clock;
+  /** The time by which offsets expire. */
+  readonly expiryClock: Pick<Clock, 'nowMs'>;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   /** How many committed offsets this broker keeps, over all groups. */
@@ -82,6 +84,7 @@ interface LoadedPartition {
 export class OffsetStore {
   readonly #topics: TopicDirectory;
   readonly #clock: Clock;
+  readonly #expiryClock: Pick<Clock, 'nowMs'>;
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
   readonly #offsetsKeptMax: number;
@@ -100,6 +103,7 @@ export class OffsetStore {
   constructor(options: OffsetStoreOptions) {
     this.#topics = options.topics;
     this.#clock = options.clock;
+    this.#expiryClock = options.expiryClock;
     this.#scheduler = options.scheduler;
     this.#logger = options.logger;
     this.#offsetsKeptMax = options.offsetsKeptMax;
@@ -289,7 +293,7 @@ export class OffsetStore {
   async #expire(): Promise<void> {
     const topic = this.#topics.topic(CONSUMER_OFFSETS_TOPIC);
     if (topic === undefined) return;
-    const sinceMs = this.#clock.nowMs() - this.#offsetsRetentionMs;
+    const sinceMs = this.#expiryClock.nowMs() - this.#offsetsRetentionMs;
     const failures: unknown[] = [];
     for (let number = 0; number < topic.partitionCount; number += 1) {
       if (topic.ledPartition(number) === undefined) continue;

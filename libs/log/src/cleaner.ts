@@ -97,7 +97,7 @@ export class LogCleaner {
 
   async #planOf(log: LogState): Promise<CompactionPlan | undefined> {
     try {
-      return await planCompaction(log, this.environment.clock.nowMs());
+      return await planCompaction(log, this.environment.expiryClock.nowMs());
     } catch (error) {
       this.#failed(error, log.topicPartition);
       return undefined;

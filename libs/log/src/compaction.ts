@@ -140,7 +140,7 @@ class Compaction {
     const rule: RetentionRule = {
       offsets: this.#map,
       mapEndOffset,
-      nowMs: environment.clock.nowMs(),
+      nowMs: environment.expiryClock.nowMs(),
       deleteRetentionMs: log.config['delete.retention.ms'],
       producerLastOffsets: log.producers.lastOffsets(),
     };

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { FileLock, FileSystem } from '#runtime';
-import { replaceFile } from './checkpoint-file.js';
+import { readFileIfAny, replaceFile } from './checkpoint-file.js';
 
 const LOCK_FILE = '.lock';
 const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
+const LAST_SEEN_TIME_FILE = '.last-seen-time';
 /** Versions that do not write this file may have moved a log start without writing it down. */
 const LOG_STARTS_FILE = '.log-starts-recorded';
 
@@ -67,6 +68,19 @@ export class DataDir {
       join(this.path, LOG_STARTS_FILE),
       Buffer.from('{"version":1}\n'),
     );
+  }
+
+  /** The time that `keepTime` kept last, ms; undefined when there is none that can be read. */
+  async lastSeenMs(): Promise<number | undefined> {
+    const content = await readFileIfAny(this.fileSystem, join(this.path, LAST_SEEN_TIME_FILE));
+    const match = /^\d{1,15}(?=\n$)/.exec(content?.toString('utf8') ?? '');
+    return match === null ? undefined : Number(match[0]);
+  }
+
+  /** Keeps the time for the next start, durably. */
+  async keepTime(nowMs: number): Promise<void> {
+    const content = Buffer.from(`${Math.max(0, nowMs)}\n`);
+    await replaceFile(this.fileSystem, join(this.path, LAST_SEEN_TIME_FILE), content);
   }
 
   release(): Promise<void> {

@@ -31,6 +31,9 @@ export interface LogManagerOptions {
   readonly compactionBytesPerSecond?: number;
   /** Memory of compaction's map from keys to offsets; more keys take several passes. */
   readonly compactionMapBytes?: number;
+  /** How far the wall clock must jump ahead for nothing to expire by it for `clockGraceMs`. */
+  readonly clockJumpMs?: number;
+  readonly clockGraceMs?: number;
 }
 
 /** The outside world, as the logs need it. */

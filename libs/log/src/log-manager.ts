@@ -5,18 +5,15 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { assert, DiskReserve, Limiter, type Random } from '#runtime';
+import { assert, type DiskReserve, type ExpiryClock, type Random } from '#runtime';
 import { LogCleaner } from './cleaner.js';
 import { DataDir } from './data-dir.js';
-import { FilePool } from './file-pool.js';
 import type { Log } from './log.js';
-import { LogCheckpoints } from './log-checkpoints.js';
-import { LogLoader } from './log-loader.js';
 import type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
-import type { LogEnvironment } from './log-state.js';
+import { type ManagerParts, openManagerParts } from './log-manager-parts.js';
 import type { HashKey } from './offset-map.js';
 import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
-import { ProducerMemory } from './producer-memory.js';
+import type { ProducerMemory } from './producer-memory.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
 import {
@@ -25,23 +22,17 @@ import {
   STRAY_DIRECTORY_SUFFIX,
 } from './segment-names.js';
 import { writeFailed } from './storage-error.js';
-import { TailCache } from './tail-cache.js';
 
 /** A recovery point is on disk at most this long, and one write, after the sync it speaks of. */
 const CHECKPOINT_INTERVAL_MS = 500;
 const RESERVE_CHECK_INTERVAL_MS = 1000;
-const RESERVE_FILE = '.reserve';
 const MAINTENANCE_INTERVAL_MS = 5000;
 const INDEX_UNLOAD_INTERVAL_MS = 60_000;
 const LOADED_AT_ONCE = 16;
-const DEFAULT_OPEN_FILES_MAX = 1024;
-const DEFAULT_ROUND_BYTES_MAX = 4 * 1024 * 1024;
 const DEFAULT_CLEANUP_CHECK_INTERVAL_MS = 5000;
 const DEFAULT_COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024;
+const LAST_SEEN_TIME_INTERVAL_MS = 60_000;
 const DEFAULT_COMPACTION_MAP_BYTES = 32 * 1024 * 1024;
-const DEFAULT_PRODUCER_STATE_BYTES = 64 * 1024 * 1024;
-const DEFAULT_PRODUCER_STATE_PARTITION_BYTES = 16 * 1024 * 1024;
-const DEFAULT_PRODUCER_PROTECTED_MS = 600_000;
 /** How long compaction may keep the event loop to itself. */
 const COMPACTION_SLICE_MS_MAX = 2;
 
@@ -88,11 +79,10 @@ export class LogManager {
   static async open(options: LogManagerOptions, ports: LogManagerPorts): Promise<LogManager> {
     const dataDir = await DataDir.open(ports.fileSystem, options.dataDir);
     try {
-      const reserve = await openReserve(options, ports);
-      const { fileSystem, logger } = ports;
-      const checkpoints = new LogCheckpoints(fileSystem, options.dataDir, reserve, logger);
+      const parts = await openManagerParts(options, ports, await dataDir.lastSeenMs());
+      const { checkpoints } = parts;
+      const { reserve } = parts.environment;
       const areCheckpointsWhole = await checkpoints.read();
-      const parts = managerParts(options, ports, { checkpoints, reserve });
       const manager = new LogManager(options, ports, dataDir, parts);
       await manager.#loadAll(dataDir.wasClosedCleanly && areCheckpointsWhole);
       await checkpoints.persistAll();
@@ -131,6 +121,11 @@ export class LogManager {
   /** Where the memory of idempotent producers is counted. */
   get producerMemory(): ProducerMemory {
     return this.parts.producerMemory;
+  }
+
+  /** The time by which everything expires that clients have left here. */
+  get expiryClock(): ExpiryClock {
+    return this.parts.expiryClock;
   }
 
   /** Segment files that are open now. */
@@ -262,6 +257,7 @@ export class LogManager {
     });
     await Promise.all(Array.from({ length: LOADED_AT_ONCE }, closeNext));
     try {
+      await this.#keepTime();
       await this.parts.checkpoints.persistAll();
       if (areAllClean) await this.dataDir.markClean();
     } catch (error) {
@@ -271,6 +267,15 @@ export class LogManager {
       );
     } finally {
       await this.dataDir.release();
+    }
+  }
+
+  /** A time that could not be kept makes the next start more careful, nothing else. */
+  async #keepTime(): Promise<void> {
+    try {
+      await this.dataDir.keepTime(this.expiryClock.nowMs());
+    } catch (error) {
+      this.ports.logger.debug({ err: error }, 'the time of the data directory could not be kept');
     }
   }
 
@@ -360,12 +365,13 @@ export class LogManager {
   }
 
   async #applyRetention(): Promise<void> {
-    const { clock, logger } = this.ports;
+    const { logger } = this.ports;
+    const { expiryClock } = this.parts;
     for (const log of this.logs()) {
       const isDue = log.isConfigured && log.isWritable && log.role === 'leader';
       if (!isDue || this.#isClosed) continue;
       try {
-        await applyRetention(log, clock.nowMs());
+        await applyRetention(log, expiryClock.nowMs());
       } catch (error) {
         logger.warn({ err: error, ...log.topicPartition }, 'retention failed: tried again later');
       }
@@ -378,7 +384,11 @@ export class LogManager {
       this.#tasks.push(new RepeatedTask(scheduler, logger, { name, intervalMs, run }));
     };
     repeat('disk-reserve', RESERVE_CHECK_INTERVAL_MS, () => this.reserve.refill());
-    repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => this.parts.checkpoints.persistAll());
+    repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => {
+      this.expiryClock.check();
+      return this.parts.checkpoints.persistAll();
+    });
+    repeat('last-seen-time', LAST_SEEN_TIME_INTERVAL_MS, () => this.#keepTime());
     repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
       for (const log of this.logs()) await log.maintain();
     });
@@ -400,53 +410,6 @@ export class LogManager {
 function randomHashKey(random: Random): HashKey {
   const word = (): number => random.below(2 ** 32);
   return [word(), word(), word(), word()];
-}
-
-interface ManagerParts {
-  readonly environment: LogEnvironment;
-  readonly tailCache: TailCache;
-  readonly checkpoints: LogCheckpoints;
-  readonly loader: LogLoader;
-  readonly producerMemory: ProducerMemory;
-}
-
-function openReserve(options: LogManagerOptions, ports: LogManagerPorts): Promise<DiskReserve> {
-  const { fileSystem, logger } = ports;
-  const path = join(options.dataDir, RESERVE_FILE);
-  return DiskReserve.open({ fileSystem, logger, path, sizeBytes: options.diskReserveBytes ?? 0 });
-}
-
-function managerParts(
-  options: LogManagerOptions,
-  ports: LogManagerPorts,
-  { checkpoints, reserve }: Pick<LogEnvironment, 'reserve'> & Pick<ManagerParts, 'checkpoints'>,
-): ManagerParts {
-  const { fileSystem, clock, scheduler, logger, observer } = ports;
-  const environment: LogEnvironment = {
-    fileSystem,
-    clock,
-    scheduler,
-    logger,
-    observer,
-    checkpoints,
-    reserve,
-    files: new FilePool(fileSystem, options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX),
-    syncs: new Limiter(options.syncsInFlightMax),
-    durability: options.durability,
-    roundBytesMax: options.roundBytesMax ?? DEFAULT_ROUND_BYTES_MAX,
-  };
-  const tailCache = new TailCache(options.tailCacheBytes);
-  const producerMemory = new ProducerMemory({
-    brokerBytes: options.producerStateBytes ?? DEFAULT_PRODUCER_STATE_BYTES,
-    partitionBytes: options.producerStatePartitionBytes ?? DEFAULT_PRODUCER_STATE_PARTITION_BYTES,
-    protectedMs: options.producerProtectedMs ?? DEFAULT_PRODUCER_PROTECTED_MS,
-  });
-  const loader = new LogLoader(environment, tailCache, {
-    memory: producerMemory,
-    batchesRememberedMax: options.producerBatchesRemembered,
-    producerIdExpirationMs: options.producerIdExpirationMs,
-  });
-  return { environment, tailCache, checkpoints, loader, producerMemory };
 }
 
 /** `topic-0`, read; undefined for the directory of something else. */

@@ -30,6 +30,8 @@ export interface LogEnvironment {
   readonly fileSystem: FileSystem;
   readonly files: FilePool;
   readonly clock: Clock;
+  /** The time by which records, tombstones and producers expire: see ExpiryClock. */
+  readonly expiryClock: Pick<Clock, 'nowMs'>;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly observer: LogObserver;

@@ -431,7 +431,7 @@ export class Log {
     await this.#trimmer.recordDeletions();
     if (!this.isWritable) return;
     this.#writer.retryRolled();
-    this.state.producers.removeExpired(this.environment.clock.nowMs());
+    this.state.producers.removeExpired(this.environment.expiryClock.nowMs());
     if (this.#writer.isRollDue) await this.roll();
   }
 

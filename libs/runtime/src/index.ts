@@ -1,6 +1,7 @@
 export { AssertionError, assert, assertNever } from './assert.js';
 export type { Clock, Random, Scheduler, Timer } from './clock.js';
 export { DiskReserve, DiskReserveError, type DiskReserveStatus } from './disk-reserve.js';
+export { ExpiryClock, type ExpiryClockStatus } from './expiry-clock.js';
 export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
 export { Limiter } from './limiter.js';
 export { type LogFields, type Logger, silentLogger } from './logger.js';

@@ -100,6 +100,22 @@ export const STORAGE_SETTINGS = {
     max: TIMER_MS_MAX,
     sentence: "Kafka's `log.retention.check.interval.ms`: how often old segments are looked for.",
   }),
+  clockJumpMs: wholeNumber({
+    variable: 'SLUICE_CLOCK_JUMP_MS',
+    byDefault: 600_000,
+    min: 1000,
+    max: Number.MAX_SAFE_INTEGER,
+    sentence:
+      'A wall clock that jumps ahead of the monotonic clock by this much, or of the time at which the data directory was last in use, is not trusted: nothing expires by it for SLUICE_CLOCK_GRACE_MS.',
+  }),
+  clockGraceMs: wholeNumber({
+    variable: 'SLUICE_CLOCK_GRACE_MS',
+    byDefault: 3_600_000,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    sentence:
+      'How long records, committed offsets, producers and tombstones expire by the time before a jump of the clock; after it the clock is trusted.',
+  }),
   compactionCheckIntervalMs: wholeNumber({
     variable: 'SLUICE_COMPACTION_CHECK_INTERVAL_MS',
     byDefault: 5000,

@@ -15,6 +15,7 @@ const SOUND: PartitionStatus = {
   offline: undefined,
 };
 
+const RIGHT_CLOCK = { aheadMs: 0, graceLeftMs: 0, jumpsTotal: 0 };
 const SOUND_DISK = { isDiskFull: false, heldBytes: 4096 };
 
 function healthOf(...partitions: PartitionStatus[]): Health {
@@ -25,11 +26,13 @@ function healthOn(
   disk: BrokerStatus['disk'],
   partitions: readonly PartitionStatus[],
   cluster?: ClusterStatus,
+  clock: BrokerStatus['clock'] = RIGHT_CLOCK,
 ): Health {
   const status: BrokerStatus = {
     topics: 1,
     partitions,
     disk,
+    clock,
     bufferTotalBytes: 0,
     bufferAvailableBytes: 0,
     bufferWaiters: 0,
@@ -86,9 +89,20 @@ describe('readiness', () => {
           lost: [{ partition: 'orders-4', startOffset: 3, endOffset: 7 }],
           damaged: [{ partition: 'orders-3', ranges: 2 }],
         },
+        clock: { status: 'ok', reason: null, aheadMs: 0 },
         cluster: null,
       },
     });
+  });
+
+  test('is degraded by a clock that has jumped ahead, and says what does not happen', () => {
+    const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 1 };
+    const report = healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
+    expect(report).toMatchObject({
+      status: 'degraded',
+      checks: { clock: { status: 'degraded', aheadMs: 86_400_000 } },
+    });
+    expect(report.checks.clock.reason).toContain('do not expire by it for another 3000 s');
   });
 
   test('is degraded by a full disk, and says what that means', () => {

@@ -7,6 +7,7 @@ export interface ReadinessReport {
   readonly checks: {
     readonly disk: DiskCheck;
     readonly storage: StorageCheck;
+    readonly clock: ClockCheck;
     /** Null where this broker is the whole cluster. */
     readonly cluster: ClusterCheck | null;
   };
@@ -18,6 +19,15 @@ interface DiskCheck {
   readonly reason: string | null;
   /** Held back from records for what makes room; 0 while it is given up. */
   readonly reserveBytes: number;
+}
+
+interface ClockCheck {
+  /** `degraded` while the clock is not trusted. */
+  readonly status: 'ok' | 'degraded';
+  /** What happened to the clock; null while it is trusted. */
+  readonly reason: string | null;
+  /** How far it is ahead of the time by which things expire. */
+  readonly aheadMs: number;
 }
 
 interface StorageCheck {
@@ -74,10 +84,13 @@ export class Health {
     const status = this.#status();
     const disk = diskCheck(status);
     const storage = storageCheck(status);
+    const clock = clockCheck(status);
     const cluster = clusterCheck(status);
-    const isOk = [disk, storage, cluster].every((check) => check === null || check.status === 'ok');
+    const isOk = [disk, storage, clock, cluster].every(
+      (check) => check === null || check.status === 'ok',
+    );
     const whileRunning = isOk ? 'ok' : 'degraded';
-    const checks = { disk, storage, cluster };
+    const checks = { disk, storage, clock, cluster };
     return { status: this.#isStopping ? 'stopping' : whileRunning, checks };
   }
 }
@@ -112,6 +125,16 @@ function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck
     reason: isDiskFull ? DISK_FULL : null,
     reserveBytes: heldBytes,
   };
+}
+
+function clockCheck({ clock: { aheadMs, graceLeftMs } }: BrokerStatus): ClockCheck {
+  if (aheadMs === 0) return { status: 'ok', reason: null, aheadMs };
+  const seconds = Math.round(aheadMs / 1000);
+  const reason =
+    `The clock is ${seconds} s ahead of the time that this broker saw before: records, offsets and ` +
+    `producers do not expire by it for another ${Math.ceil(graceLeftMs / 1000)} s. ` +
+    'Set the clock right if it is wrong.';
+  return { status: 'degraded', reason, aheadMs };
 }
 
 function storageCheck(status: BrokerStatus): StorageCheck {

@@ -40,6 +40,7 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
     topics: 1,
     partitions,
     disk: { isDiskFull: false, heldBytes: 4096 },
+    clock: { aheadMs: 0, graceLeftMs: 0, jumpsTotal: 0 },
     bufferTotalBytes: 1000,
     bufferAvailableBytes: 900,
     bufferWaiters: 0,

@@ -29,6 +29,11 @@ export const STORAGE_GAUGES: readonly Omit<StatusSeries<BrokerStatus>, 'type'>[]
     help: 'Room on the disk that is held back from records; 0 while it is given up.',
     read: ({ disk }) => disk.heldBytes,
   },
+  {
+    name: 'sluice_clock_ahead_seconds',
+    help: 'How far the clock is ahead of the time by which things expire; 0 unless it has jumped.',
+    read: ({ clock }) => clock.aheadMs / 1000,
+  },
 ];
 
 function lostRecords({ lostRecords: ranges }: PartitionStatus): number {

@@ -86,6 +86,26 @@ class DiskCheckDto {
   readonly reserveBytes!: number;
 }
 
+@ApiSchema({ name: 'ClockCheck' })
+class ClockCheckDto {
+  @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
+  readonly status!: string;
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'What happened to the clock; null while it is trusted.',
+  })
+  readonly reason!: string | null;
+
+  @ApiProperty({
+    type: 'integer',
+    description:
+      'How far the clock is ahead of the time by which records, offsets and producers expire; 0 while it is trusted.',
+  })
+  readonly aheadMs!: number;
+}
+
 @ApiSchema({ name: 'ClusterCheck' })
 class ClusterCheckDto {
   @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
@@ -124,6 +144,9 @@ class ChecksDto {
 
   @ApiProperty({ type: StorageCheckDto })
   readonly storage!: StorageCheckDto;
+
+  @ApiProperty({ type: ClockCheckDto })
+  readonly clock!: ClockCheckDto;
 
   @ApiProperty({
     type: ClusterCheckDto,

@@ -162,6 +162,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
           lost: [],
           damaged: [],
         },
+        clock: { status: 'ok', reason: null, aheadMs: 0 },
         cluster: null,
       },
     }),
