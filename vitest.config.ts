@@ -15,8 +15,9 @@ const patient = { expect: { poll: { timeout: 20_000 } } };
 const withProcesses = {
   ...patient,
   globalSetup: ['test/support/packages-installed.ts', 'test/support/build.ts'],
-  testTimeout: 60_000,
-  hookTimeout: 120_000,
+  // They end a test that hangs; a busy machine must not reach them.
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
 };
 
 /**
@@ -43,7 +44,7 @@ export default defineConfig({
           // The files of a worker share its modules: loading them again took half of the time.
           isolate: false,
           ...patient,
-          testTimeout: 30_000,
+          testTimeout: 120_000,
         },
       },
       {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { ClusterProcesses } from '../support/cluster-processes.js';
 import { runUnderLoad, TOPIC } from './run-under-load.js';
 
-const TIMEOUT = { timeout: 240_000 };
+const TIMEOUT = { timeout: 600_000 };
 const RECORDS_BETWEEN = 300;
 
 function others(cluster: ClusterProcesses, id: number): number[] {

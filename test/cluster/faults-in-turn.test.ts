@@ -9,7 +9,7 @@ import { type RunUnderLoad, runUnderLoad, TOPIC } from './run-under-load.js';
 const RECORDS_BETWEEN = 150;
 
 test('kill -9 of a leader, an absent Redis and a clean stop lose and repeat nothing', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const { counts } = await runUnderLoad({ name: 'faults-in-turn' }, async (run) => {
     await killLeader(run);

@@ -3,7 +3,7 @@ import { test } from 'vitest';
 import { until } from '../support/until.js';
 import { runUnderLoad, TOPIC } from './run-under-load.js';
 
-const TIMEOUT = { timeout: 240_000 };
+const TIMEOUT = { timeout: 600_000 };
 const RECORDS_BETWEEN = 300;
 
 test('a leader alone is cut off from everything, and comes back', TIMEOUT, async () => {

@@ -5,7 +5,7 @@ import { type ClusterBroker, ClusterProcesses } from '../support/cluster-process
 import { until } from '../support/until.js';
 import { runUnderLoad, TOPIC } from './run-under-load.js';
 
-const TIMEOUT = { timeout: 240_000 };
+const TIMEOUT = { timeout: 600_000 };
 const RECORDS_BETWEEN = 150;
 
 /** As `GET .../replicas` answers. */

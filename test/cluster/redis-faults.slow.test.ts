@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { until } from '../support/until.js';
 import { runUnderLoad, TOPIC } from './run-under-load.js';
 
-const TIMEOUT = { timeout: 240_000 };
+const TIMEOUT = { timeout: 600_000 };
 const RECORDS_BETWEEN = 300;
 
 interface Readiness {

@@ -17,7 +17,7 @@ const gateway = useGateway({
 });
 
 test('no input ends the process, goes unanswered, or leaves anything behind', {
-  timeout: 60_000 + CASES * 50,
+  timeout: 240_000 + CASES * 50,
 }, async () => {
   onTestFailed(() => {
     console.error(`seed ${SEED}`, gateway.process.logLines.slice(-10).join('\n'));

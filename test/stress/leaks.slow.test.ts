@@ -38,7 +38,7 @@ test('thousands of sockets that misbehave and vanish leave nothing behind', asyn
   for (let round = 0; round < ROUNDS; round += 1) await misbehave();
   const after = await heapWhenQuiet();
   expect(after).toBeLessThan(before + GROWTH_BYTES_MAX);
-}, 120_000);
+}, 600_000);
 
 async function misbehave(): Promise<void> {
   for (let opened = 0; opened < SOCKETS_A_ROUND; opened += OPENED_AT_ONCE) {
