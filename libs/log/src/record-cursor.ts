@@ -3,7 +3,7 @@ import { RECORD_BATCH_HEADER_BYTES, type RecordBatch } from './record-batch.js';
 import { VarintReader } from './varint.js';
 
 /**
- * Walks the records of one batch. The cursor is the record at hand: `next()` moves it and sets its
+ * Walks the records of one batch. The cursor is the current record: `next()` moves it and sets its
  * fields, so that reading a record allocates nothing. Keys, values and headers are positions in
  * `bytes`; a null key or value has start = end = -1.
  *

@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import * as fc from 'fast-check';
+import { compressFrameSync, compressSync as compressLz4 } from 'lz4-napi';
+import { compressSync as compressSnappy } from 'snappy';
+import { describe, expect, it } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { CodecPackage } from './codec-package.js';
+import { type CompressionType, DECOMPRESSED_BYTES_MAX, decompress } from './compression.js';
+import { decompressZstdInJavaScript } from './zstd-frame.js';
+
+const TEXT = Buffer.from('Kafka keeps records. '.repeat(5000));
+const corrupt = expect.objectContaining({ code: 'CORRUPT_MESSAGE' });
+
+describe('decompress', () => {
+  it.each<[CompressionType, string, Buffer]>([
+    ['gzip', 'a gzip member', gzipSync(TEXT)],
+    ['snappy', 'one raw block, as librdkafka writes', compressSnappy(TEXT)],
+    ['snappy', 'a stream of blocks, as Java clients write', snappyStream(TEXT)],
+    [
+      'snappy',
+      'one stream after another',
+      Buffer.concat([snappyStream(TEXT.subarray(0, 50_000)), snappyStream(TEXT.subarray(50_000))]),
+    ],
+    ['lz4', 'a frame', compressFrameSync(TEXT)],
+    [
+      'lz4',
+      'a frame with checksums of its blocks and content',
+      compressFrameSync(TEXT, { blockChecksums: true, contentChecksum: true }),
+    ],
+    [
+      'lz4',
+      'a frame whose blocks refer to those before',
+      lz4Frame(linkedBlocks(TEXT), { flags: 0x40 }),
+    ],
+    ['lz4', 'a frame with blocks that are not compressed', lz4Frame(plainBlocks(TEXT))],
+    [
+      'lz4',
+      "a frame with Kafka's old checksum of the header",
+      wrongHeaderChecksum(compressFrameSync(TEXT)),
+    ],
+    [
+      'lz4',
+      'a frame with the size of its content',
+      lz4Frame(plainBlocks(TEXT), { flags: 0x68, fields: Buffer.alloc(8) }),
+    ],
+    ['zstd', 'a frame', zstdFrame(plainZstdBlocks(TEXT))],
+  ])('unpacks %s: %s', (type, _title, bytes) => {
+    expect(decompress(type, bytes).equals(TEXT)).toBe(true);
+  });
+
+  it.each<[CompressionType, Buffer]>([
+    ['gzip', gzipSync(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
+    ['snappy', compressSnappy(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
+    ['snappy', snappyStream(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
+    ['lz4', compressFrameSync(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
+    ['zstd', zstdFrame(zeroZstdBlocks(DECOMPRESSED_BYTES_MAX + 1))],
+  ])('refuses a %s batch that unpacks to more than the bound', (type, bomb) => {
+    expect(bomb.length).toBeLessThan(4 * 1024 * 1024);
+    expect(() => decompress(type, bomb)).toThrow(corrupt);
+  });
+
+  it.each([
+    ['16 GiB', Buffer.from('28b52ffd00c0010000', 'hex')],
+    ['2^60 bytes in one piece', Buffer.from('28b52ffde00000000000000010010000', 'hex')],
+  ])('refuses a zstd frame that asks its reader to keep %s', (_title, frame) => {
+    expect(() => decompress('zstd', frame)).toThrow(corrupt);
+    const second = Buffer.concat([zstdFrame(plainZstdBlocks(TEXT)), frame]);
+    expect(() => decompress('zstd', second)).toThrow(corrupt);
+  });
+
+  it('unpacks zstd in JavaScript alone, within the same bound', () => {
+    const frame = zstdFrame(plainZstdBlocks(TEXT));
+    expect(decompressZstdInJavaScript(frame, TEXT.length).equals(TEXT)).toBe(true);
+    expect(() => decompressZstdInJavaScript(frame, TEXT.length - 1)).toThrow(RangeError);
+  });
+
+  const wholes: readonly [CompressionType, Buffer][] = [
+    ['gzip', gzipSync(TEXT)],
+    ['snappy', snappyStream(TEXT)],
+    ['snappy', compressSnappy(TEXT)],
+    ['lz4', compressFrameSync(TEXT)],
+    ['zstd', zstdFrame(plainZstdBlocks(TEXT))],
+  ];
+
+  it.each(wholes)('refuses %s bytes that end too early', (type, whole) => {
+    for (const end of [0, 1, 4, 5, 7, 12, whole.length >> 1, whole.length - 5]) {
+      expect(() => decompress(type, whole.subarray(0, end)), `${end}`).toThrow(corrupt);
+    }
+  });
+
+  it.each(wholes)('answers damaged %s bytes with CORRUPT_MESSAGE or some bytes', (type, whole) => {
+    const damage = fc.record({ at: fc.nat(whole.length - 1), byte: fc.nat(255) });
+    fc.assert(
+      fc.property(fc.array(damage, { minLength: 1, maxLength: 4 }), (changes) => {
+        const bytes = Buffer.from(whole);
+        for (const { at, byte } of changes) bytes[at] = byte;
+        expect(isAnswered(type, bytes)).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
+    expect(isAnswered(type, randomBytes(1000))).toBe(true);
+  });
+
+  it('names the package that is missing for a codec', () => {
+    const missing = new CodecPackage('no-such-package', 'lz4');
+    expect(() => missing.load()).toThrow(
+      expect.objectContaining({
+        code: 'UNSUPPORTED_COMPRESSION_TYPE',
+        message: expect.stringContaining('"no-such-package"'),
+      }),
+    );
+  });
+});
+
+/** Whether the answer is one that a reader can be given. */
+function isAnswered(type: CompressionType, bytes: Buffer): boolean {
+  try {
+    return decompress(type, bytes).length <= DECOMPRESSED_BYTES_MAX;
+  } catch (error) {
+    return error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
+  }
+}
+
+function snappyStream(content: Buffer): Buffer {
+  const header = Buffer.from('82534e41505059000000000100000001', 'hex');
+  const parts = piecesOf(content, 32 * 1024).flatMap((piece) => {
+    const block = compressSnappy(piece);
+    const size = Buffer.alloc(4);
+    size.writeInt32BE(block.length);
+    return [size, block];
+  });
+  return Buffer.concat([header, ...parts]);
+}
+
+/** @param blocks with their sizes before them */
+function lz4Frame(
+  blocks: Buffer,
+  { flags = 0x60, fields = Buffer.alloc(0) }: { flags?: number; fields?: Buffer } = {},
+): Buffer {
+  const magicAndFlags = Buffer.from([0x04, 0x22, 0x4d, 0x18, flags, 0x40]);
+  const headerChecksum = Buffer.from([0]);
+  return Buffer.concat([magicAndFlags, fields, headerChecksum, blocks, Buffer.alloc(4)]);
+}
+
+function linkedBlocks(content: Buffer): Buffer {
+  const pieces = piecesOf(content, 10_000);
+  const blocks = pieces.map((piece, i) => {
+    const before = content.subarray(Math.max(0, i * 10_000 - 65_536), i * 10_000);
+    const sized = i === 0 ? compressLz4(piece) : compressLz4(piece, before);
+    return withSize(sized.subarray(4), 0);
+  });
+  return Buffer.concat(blocks);
+}
+
+function plainBlocks(content: Buffer): Buffer {
+  return Buffer.concat(piecesOf(content, 60_000).map((piece) => withSize(piece, 0x80000000)));
+}
+
+function withSize(block: Buffer, flag: number): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(block.length + flag);
+  return Buffer.concat([size, block]);
+}
+
+function wrongHeaderChecksum(frame: Buffer): Buffer {
+  const changed = Buffer.from(frame);
+  changed[6] = (changed[6] as number) ^ 0xff;
+  return changed;
+}
+
+/** A window of 128 KiB, no size of the content. */
+function zstdFrame(blocks: Buffer): Buffer {
+  return Buffer.concat([Buffer.from('28b52ffd0038', 'hex'), blocks]);
+}
+
+function plainZstdBlocks(content: Buffer): Buffer {
+  const pieces = piecesOf(content, 100_000);
+  return Buffer.concat(
+    pieces.flatMap((piece, i) => [
+      zstdBlockHeader(0, piece.length, i === pieces.length - 1),
+      piece,
+    ]),
+  );
+}
+
+/** Blocks that repeat one byte. */
+function zeroZstdBlocks(bytes: number): Buffer {
+  const blocks: Buffer[] = [];
+  for (let left = bytes; left > 0; left -= 131_072) {
+    const size = Math.min(left, 131_072);
+    blocks.push(zstdBlockHeader(1, size, left <= 131_072), Buffer.alloc(1));
+  }
+  return Buffer.concat(blocks);
+}
+
+function zstdBlockHeader(type: 0 | 1, size: number, isLast: boolean): Buffer {
+  const header = Buffer.alloc(3);
+  header.writeUIntLE((size << 3) | (type << 1) | (isLast ? 1 : 0), 0, 3);
+  return header;
+}
+
+function piecesOf(content: Buffer, bytes: number): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < content.length; at += bytes) pieces.push(content.subarray(at, at + bytes));
+  return pieces;
+}
