@@ -1,7 +1,8 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { type Offset, ProtocolError } from '#protocol';
+import type { Offset } from '#protocol';
 import { crc32c } from './crc32c.js';
+import { isUnreadable } from './damage.js';
 import type { OffsetMap } from './offset-map.js';
 import type { Pace } from './pace.js';
 import {
@@ -48,7 +49,7 @@ export interface RetentionRule {
  * the attributes says that `baseTimestamp` is that time (KIP-534).
  *
  * @returns the batch's own bytes when all of it stays, new ones when a part does, undefined for none
- * @throws ProtocolError CORRUPT_MESSAGE, StoppedError
+ * @throws StoppedError
  */
 export async function filterBatch(
   batch: RecordBatch,
@@ -56,10 +57,23 @@ export async function filterBatch(
   pace: Pace,
 ): Promise<Buffer | undefined> {
   if (batch.isControl || batch.baseOffset >= rule.mapEndOffset) return batch.bytes;
-  const cursor = tryCursor(batch);
-  // Records that cannot be read (a codec that is not known here) stay, all of them.
-  if (cursor === undefined) return batch.bytes;
-  const kept = await selectRecords(batch, cursor, rule, pace);
+  try {
+    const cursor = new RecordCursor(batch);
+    const kept = await selectRecords(batch, cursor, rule, pace);
+    return await keptBatch(batch, cursor.bytes, kept, rule);
+  } catch (error) {
+    // What cannot be read stays, all of the batch.
+    if (isUnreadable(error)) return batch.bytes;
+    throw error;
+  }
+}
+
+async function keptBatch(
+  batch: RecordBatch,
+  source: Buffer,
+  kept: KeptRecords,
+  rule: RetentionRule,
+): Promise<Buffer | undefined> {
   if (kept.count === 0) {
     const isLastOfProducer = rule.producerLastOffsets.get(batch.producerId) === batch.lastOffset;
     if (!isLastOfProducer) return undefined;
@@ -68,7 +82,7 @@ export async function filterBatch(
   const needsHorizon = kept.hasTombstone && !batch.hasDeleteHorizon;
   if (kept.count === batch.recordCount && !needsHorizon) return batch.bytes;
   const horizonMs = needsHorizon ? rule.nowMs + rule.deleteRetentionMs : undefined;
-  return rewriteBatch(batch, cursor.bytes, kept, horizonMs);
+  return rewriteBatch(batch, source, kept, horizonMs);
 }
 
 /** The records of a batch that stay. */
@@ -78,17 +92,6 @@ interface KeptRecords {
   readonly spans: number[];
   maxTimestamp: number;
   hasTombstone: boolean;
-}
-
-function tryCursor(batch: RecordBatch): RecordCursor | undefined {
-  try {
-    return new RecordCursor(batch);
-  } catch (error) {
-    const isUnreadable =
-      error instanceof ProtocolError && error.code === 'UNSUPPORTED_COMPRESSION_TYPE';
-    if (isUnreadable) return undefined;
-    throw error;
-  }
 }
 
 async function selectRecords(

@@ -1,5 +1,8 @@
 import type { Offset } from '#protocol';
 import { filterBatch, type RetentionRule } from './batch-filter.js';
+import { isOfTransaction } from './committed-batches.js';
+import { isUnreadable } from './damage.js';
+import { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { type HashKey, OffsetMap } from './offset-map.js';
 import type { Pace } from './pace.js';
@@ -119,6 +122,7 @@ function groupSegments(
 
 class Compaction {
   readonly #map: OffsetMap;
+  readonly #reader: LogReader;
 
   constructor(
     private readonly log: LogState,
@@ -128,6 +132,7 @@ class Compaction {
   ) {
     const dirtyOffsets = plan.firstUncleanableOffset - plan.firstDirtyOffset;
     this.#map = new OffsetMap(options.hashKey, options.mapBytesMax, dirtyOffsets);
+    this.#reader = new LogReader(log, environment);
   }
 
   async run(): Promise<Offset> {
@@ -161,6 +166,7 @@ class Compaction {
       try {
         for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
           if (batch.nextOffset <= firstDirtyOffset || batch.isControl) continue;
+          if (isOfTransaction(batch) && !(await this.#isCommitted(batch))) continue;
           const fullAt = await this.#mapBatch(batch);
           if (fullAt !== undefined) return fullAt;
         }
@@ -171,11 +177,29 @@ class Compaction {
     return firstUncleanableOffset;
   }
 
-  /** @returns the offset of the first record that did not fit, if any */
+  /** A record that was not committed does not make the one before it with its key obsolete. */
+  async #isCommitted(batch: RecordBatch): Promise<boolean> {
+    const { highWatermark } = this.log.offsets;
+    const end = await this.#reader.transactions.endOf(batch, highWatermark);
+    return end === 'committed';
+  }
+
+  /**
+   * Of a batch that cannot be read only the records before the unreadable one are mapped: `filterBatch`
+   * keeps all of it.
+   * @returns the offset of the first record that did not fit, if any
+   */
   async #mapBatch(batch: RecordBatch): Promise<Offset | undefined> {
+    try {
+      return await this.#mapRecords(new RecordCursor(batch));
+    } catch (error) {
+      if (isUnreadable(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #mapRecords(cursor: RecordCursor): Promise<Offset | undefined> {
     const { pace } = this.options;
-    if (batch.compression !== 'none' && batch.compression !== 'gzip') return undefined;
-    const cursor = new RecordCursor(batch);
     for (let looked = 0; cursor.next(); looked += 1) {
       if (cursor.keyStart < 0 || cursor.offset < this.plan.firstDirtyOffset) continue;
       const { bytes, keyStart, keyEnd, offset } = cursor;

@@ -1,4 +1,5 @@
 import { type Offset, ProtocolError } from '#protocol';
+import type { RecordBatch } from './record-batch.js';
 
 /**
  * A part of a log that cannot be read: offsets [startOffset, endOffset), bytes
@@ -78,4 +79,37 @@ export function corruptMessage(range: DamagedRange): ProtocolError {
       `Reading goes on at offset ${range.endOffset}.`,
     { members: { damagedStartOffset: range.startOffset, damagedEndOffset: range.endOffset } },
   );
+}
+
+/**
+ * What a reader is told of a batch that is stored as it was written and whose records cannot be read all
+ * the same: malformed, too large when unpacked, of a codec that is not there. It is so in every replica.
+ */
+export class UnreadableBatchError extends ProtocolError {
+  constructor({ baseOffset, nextOffset }: RecordBatch, cause: ProtocolError) {
+    super(
+      cause.code,
+      `The records from offset ${baseOffset} up to ${nextOffset} cannot be read: ${cause.message} ` +
+        `Reading goes on at offset ${nextOffset}.`,
+      { cause, members: { damagedStartOffset: baseOffset, damagedEndOffset: nextOffset } },
+    );
+  }
+}
+
+/** Whether a batch's records could not be read, as opposed to a fault of another kind. */
+export function isUnreadable(error: unknown): error is ProtocolError {
+  const code = error instanceof ProtocolError ? error.code : undefined;
+  return code === 'CORRUPT_MESSAGE' || code === 'UNSUPPORTED_COMPRESSION_TYPE';
+}
+
+/** The error for a reader of the batch; one of another kind is returned as it is. */
+export function unreadableBatch(batch: RecordBatch, error: unknown): unknown {
+  return isUnreadable(error) ? new UnreadableBatchError(batch, error) : error;
+}
+
+/** Where reading goes on after a CORRUPT_MESSAGE; undefined for any other error. */
+export function damagedEndOffset(error: unknown): number | undefined {
+  if (!(error instanceof ProtocolError) || error.code !== 'CORRUPT_MESSAGE') return undefined;
+  const end = error.members['damagedEndOffset'];
+  return typeof end === 'number' ? end : undefined;
 }

@@ -1,6 +1,6 @@
 export type { AppendResult } from './append-round.js';
 export { type CompressionType, DECOMPRESSED_BYTES_MAX } from './compression.js';
-export type { DamagedRange } from './damage.js';
+export { type DamagedRange, UnreadableBatchError, unreadableBatch } from './damage.js';
 export { DataDirLockedError } from './data-dir.js';
 export type { LeaderLog } from './follower-appends.js';
 export type { Election } from './leader-elections.js';

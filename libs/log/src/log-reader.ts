@@ -7,7 +7,8 @@ import {
   scanBatches,
   type Visit,
 } from './batch-scan.js';
-import { corruptMessage } from './damage.js';
+import { isOfTransaction } from './committed-batches.js';
+import { corruptMessage, unreadableBatch } from './damage.js';
 import { measureDamage, reportDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { RecordBatch } from './record-batch.js';
@@ -15,6 +16,7 @@ import { RecordCursor } from './record-cursor.js';
 import type { LogSegment } from './segment.js';
 import { INDEX_INTERVAL_BYTES } from './segment-indexes.js';
 import { readFailed } from './storage-error.js';
+import { TransactionMarkers } from './transaction-markers.js';
 
 /** The first record at or after a point in time. */
 export interface FoundTimestamp {
@@ -45,10 +47,18 @@ const READ_SLACK_BYTES = 2 * INDEX_INTERVAL_BYTES;
  * A batch's CRC is checked when it is read from disk for the first time since the log was opened.
  */
 export class LogReader {
+  /** How the transactions ended that Kafka wrote into the log. */
+  readonly transactions: TransactionMarkers;
+
   constructor(
     private readonly log: LogState,
     private readonly environment: LogEnvironment,
-  ) {}
+  ) {
+    this.transactions = new TransactionMarkers({
+      logEndOffset: () => log.offsets.logEnd,
+      read: (offset, maxBytes, endOffset) => this.read(offset, maxBytes, endOffset),
+    });
+  }
 
   /** From memory alone; undefined when `offset` is not there. */
   readCached(
@@ -144,11 +154,17 @@ export class LogReader {
       for (const batch of batches) {
         offset = batch.nextOffset;
         if (batch.maxTimestamp < timestampMs || batch.isControl) continue;
+        if (isOfTransaction(batch) && !(await this.#mayBeShown(batch, endOffset))) continue;
         // The index names a batch's last offset: the record may stand before it in that batch.
         const found = firstRecordFrom(batch, logStart, timestampMs);
         if (found !== undefined) return found;
       }
     }
+  }
+
+  async #mayBeShown(batch: RecordBatch, endOffset: Offset): Promise<boolean> {
+    const end = await this.transactions.endOf(batch, endOffset);
+    return end === 'committed' || end === 'undecided';
   }
 
   async #readSegment(segment: LogSegment, request: ReadRequest): Promise<RecordBatch[]> {
@@ -293,13 +309,17 @@ function firstRecordFrom(
   from: Offset,
   timestampMs: number,
 ): FoundTimestamp | undefined {
-  const cursor = new RecordCursor(batch);
-  while (cursor.next()) {
-    const { offset, timestamp } = cursor;
-    if (offset < from || timestamp < timestampMs) continue;
-    return { offset, timestamp, leaderEpoch: batch.leaderEpoch };
+  try {
+    const cursor = new RecordCursor(batch);
+    while (cursor.next()) {
+      const { offset, timestamp } = cursor;
+      if (offset < from || timestamp < timestampMs) continue;
+      return { offset, timestamp, leaderEpoch: batch.leaderEpoch };
+    }
+    return undefined;
+  } catch (error) {
+    throw unreadableBatch(batch, error);
   }
-  return undefined;
 }
 
 /** A fault of the disk as the contract knows it; anything else as it is. */

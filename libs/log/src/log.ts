@@ -9,6 +9,7 @@ import type {
   TopicPartition,
 } from '#protocol';
 import type { AppendResult } from './append-round.js';
+import { committedBatches, isOfTransaction } from './committed-batches.js';
 import type { DamagedRange } from './damage.js';
 import { DamageRepair } from './damage-repair.js';
 import { FollowerAppends, type LeaderLog } from './follower-appends.js';
@@ -199,6 +200,24 @@ export class Log {
     return this.#reader.read(offset, maxBytes, endOffset);
   }
 
+  /**
+   * What clients are shown of batches that were read: none of the records of a transaction of Kafka's
+   * that was not committed (see committed-batches.ts).
+   * @param endOffset as in `read`
+   * @param isLogComplete whether the leader's log has no more than this one
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the first batch is of a transaction that is not
+   *   decided here; KAFKA_STORAGE_ERROR
+   */
+  committedBatches(
+    batches: readonly RecordBatch[],
+    endOffset: Offset,
+    isLogComplete: boolean,
+  ): readonly RecordBatch[] | Promise<readonly RecordBatch[]> {
+    if (!batches.some(isOfTransaction)) return batches;
+    const markers = this.#reader.transactions;
+    return committedBatches(batches, { markers, endOffset, isLogComplete });
+  }
+
   /** What was checked of the bytes around `offset` is checked again when they are read next. */
   recheck(offset: Offset): void {
     this.state.segments.holding(offset).verified.truncateTo(0);
@@ -368,16 +387,18 @@ export class Log {
    * @param leader for a follower, whose log this one is cut for
    * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more
    */
-  truncateTo(offset: Offset, leader?: Election): Promise<void> {
-    return this.#trimmer.truncateTo(offset, leader);
+  async truncateTo(offset: Offset, leader?: Election): Promise<void> {
+    await this.#trimmer.truncateTo(offset, leader);
+    this.#reader.transactions.clear();
   }
 
   /**
    * Removes all records: the log is empty and begins at `offset`; durable when it resolves.
    * @param leader as in `truncateTo`
    */
-  truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
-    return this.#trimmer.truncateFullyAndStartAt(offset, leader);
+  async truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
+    await this.#trimmer.truncateFullyAndStartAt(offset, leader);
+    this.#reader.transactions.clear();
   }
 
   /**

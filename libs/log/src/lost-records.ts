@@ -1,10 +1,10 @@
 import { type Offset, ProtocolError } from '#protocol';
+import { damagedEndOffset } from './damage.js';
 import { emptyBatch } from './empty-batch.js';
 import { keepAside } from './kept-bytes.js';
 import type { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
-import { damagedEndOffset } from './producer-replay.js';
 import { RECORD_BATCH_HEADER_BYTES } from './record-batch.js';
 import { writeFailed } from './storage-error.js';
 

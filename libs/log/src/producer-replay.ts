@@ -1,5 +1,5 @@
-import { ProtocolError } from '#protocol';
 import { SCAN_CHUNK_BYTES } from './batch-scan.js';
+import { damagedEndOffset } from './damage.js';
 import type { LogReader } from './log-reader.js';
 import type { LogState } from './log-state.js';
 import type { WalkedRange } from './segment-recovery.js';
@@ -39,11 +39,4 @@ export async function replayProducers(
     }
     log.producers.commit();
   }
-}
-
-/** Where reading goes on after a CORRUPT_MESSAGE; undefined for any other error. */
-export function damagedEndOffset(error: unknown): number | undefined {
-  if (!(error instanceof ProtocolError) || error.code !== 'CORRUPT_MESSAGE') return undefined;
-  const end = error.members['damagedEndOffset'];
-  return typeof end === 'number' ? end : undefined;
 }

@@ -1,4 +1,4 @@
-import type { FoundTimestamp, RecordBatch } from '#log';
+import { type FoundTimestamp, type RecordBatch, UnreadableBatchError } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import type { Partition } from './partition.js';
 
@@ -72,7 +72,9 @@ export function readBatches(
   const { log, highWatermark } = partition;
   const { offset, maxBytes } = fetch;
   if (offset >= highWatermark) return [];
-  return log.readCached(offset, maxBytes, highWatermark) ?? readFromDisk(partition, fetch);
+  const cached = log.readCached(offset, maxBytes, highWatermark);
+  if (cached === undefined) return readFromDisk(partition, fetch);
+  return log.committedBatches(cached, highWatermark, partition.isInSync);
 }
 
 /** Reads when it is its turn; by then things may have changed. */
@@ -84,10 +86,13 @@ function readFromDisk(
     if (fetch.caller?.isGone === true) return [];
     const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
     if (fault !== undefined) throw fault;
-    const { log, highWatermark } = partition;
-    return log.read(fetch.offset, fetch.maxBytes, highWatermark).catch((error: unknown) => {
+    const { log, highWatermark, isInSync } = partition;
+    try {
+      const batches = await log.read(fetch.offset, fetch.maxBytes, highWatermark);
+      return await log.committedBatches(batches, highWatermark, isInSync);
+    } catch (error) {
       throw unlessOthersHave(partition, error);
-    });
+    }
   });
 }
 
@@ -114,7 +119,10 @@ function unlessOthersHave(
   { isLeader, isReplicated, metadata }: Partition,
   error: unknown,
 ): unknown {
-  const isDamage = error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
+  const isDamage =
+    error instanceof ProtocolError &&
+    error.code === 'CORRUPT_MESSAGE' &&
+    !(error instanceof UnreadableBatchError);
   const isOnlyOne = !isReplicated || (isLeader && metadata.isr.length === 1);
   if (!isDamage || isOnlyOne) return error;
   return new ProtocolError(

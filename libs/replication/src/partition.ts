@@ -138,6 +138,13 @@ export class Partition {
     return this.#role === 'follower' && this.#leaderHighWatermark !== undefined;
   }
 
+  /** Whether this replica has all committed records: it leads, or is in the ISR that it knows of. */
+  get isInSync(): boolean {
+    const cluster = this.#cluster;
+    if (cluster === undefined || this.#role === 'leader') return true;
+    return this.#metadata.isr.includes(cluster.brokerId);
+  }
+
   /**
    * Whether every committed record is below the high watermark. A new leader does not know before its
    * high watermark has reached the start of its epoch; a follower never does.

@@ -10,9 +10,11 @@
  * being offered a run.
  */
 import type { Broker, FetchResult } from '#broker';
-import type { LeaderEpoch, Offset, TopicPartition } from '#protocol';
+import type { RecordBatch } from '#log';
+import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import type { RenderCache } from '../records/render-cache.js';
-import { RecordRun } from './record-run.js';
+import { type RenderedBatch, renderRun } from '../records/render-records.js';
+import { RecordRun, type RunSource } from './record-run.js';
 
 /** Bytes of record batches taken at once; the rest comes in the next turn. */
 const READ_BYTES = 512 * 1024;
@@ -127,16 +129,33 @@ export class PartitionFeed {
     }
   }
 
-  /** @throws ProtocolError where a batch cannot be shown */
+  /** @throws ProtocolError where a batch cannot be shown; what stands before it is offered first */
   #offer({ batches, highWatermark, leaderEpoch }: FetchResult): void {
     const { topic, partition } = this.target;
     const source = { topic, partition, highWatermark, leaderEpoch };
     for (const batch of batches) {
       if (batch.nextOffset <= this.#position) continue;
-      const rendered = this.#options.renderCache.renderedBatch(batch, topic, partition);
-      const due = RecordRun.of(source, this.#position, batch.nextOffset, rendered);
-      for (const run of due.split(this.#options.frameBytesMax)) this.#offerRun(run);
+      try {
+        const rendered = this.#options.renderCache.renderedBatch(batch, topic, partition);
+        this.#offerRendered(source, batch.nextOffset, rendered);
+      } catch (error) {
+        if (error instanceof ProtocolError) this.#offerReadablePart(source, batch);
+        throw error;
+      }
     }
+  }
+
+  /** The records of a batch that stand before one that cannot be read. */
+  #offerReadablePart(source: RunSource, batch: RecordBatch): void {
+    const { topic, partition } = source;
+    const all = { recordsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
+    const part = renderRun([batch], { topic, partition, offset: this.#position, ...all });
+    this.#offerRendered(source, part.nextOffset, part);
+  }
+
+  #offerRendered(source: RunSource, nextOffset: Offset, rendered: RenderedBatch): void {
+    const due = RecordRun.of(source, this.#position, nextOffset, rendered);
+    for (const run of due.split(this.#options.frameBytesMax)) this.#offerRun(run);
   }
 
   #offerRun(run: RecordRun): void {

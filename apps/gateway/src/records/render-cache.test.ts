@@ -55,6 +55,22 @@ describe('RenderCache', () => {
     }
   });
 
+  it('answers what stands before an unreadable batch, however often that is asked for', () => {
+    const some = batches(3);
+    // Codec 3: bytes that are no LZ4 frame.
+    some[1]?.bytes.writeInt16BE(3, 21);
+    const cache = new RenderCache(1e9);
+    for (let round = 0; round < 3; round += 1) {
+      const { count, nextOffset, fault } = cache.render(some, ALL);
+      expect({ count, nextOffset }).toEqual({ count: 3, nextOffset: 3 });
+      expect(fault).toMatchObject({ members: { damagedStartOffset: 3, damagedEndOffset: 6 } });
+      expect(() => cache.render(some, { ...ALL, offset: 3 })).toThrow(
+        'Reading goes on at offset 6',
+      );
+      expect(cache.render(some, { ...ALL, offset: 6 }).count).toBe(3);
+    }
+  });
+
   it('renders a batch once for many readers', () => {
     const cache = new RenderCache(1e6);
     const [batch] = batches(1) as [RecordBatch];

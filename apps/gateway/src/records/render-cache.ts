@@ -10,6 +10,7 @@
  * JSON only from its second reader on, and a scan of old records leaves the cache alone.
  */
 import type { RecordBatch } from '#log';
+import { ProtocolError } from '#protocol';
 import {
   RecordsAnswer,
   type RenderedBatch,
@@ -97,8 +98,9 @@ export class RenderCache {
       if (unseen.length > 0) answer.addBatches(unseen);
       unseen = [];
       if (answer.isFull) break;
-      const rendered = this.renderedOf(entry, batch, request.topic, request.partition);
-      answer.addRendered(rendered, batch.nextOffset);
+      const rendered = this.tryRenderedOf(entry, batch, request);
+      if (rendered === undefined) answer.addBatches([batch]);
+      else answer.addRendered(rendered, batch.nextOffset);
       if (answer.isFull) break;
     }
     if (unseen.length > 0) answer.addBatches(unseen);
@@ -107,6 +109,20 @@ export class RenderCache {
 
   private entryOf({ attachment }: RecordBatch): Entry | undefined {
     return attachment instanceof Entry && attachment.cache === this ? attachment : undefined;
+  }
+
+  /** Undefined for a batch that cannot be shown whole. */
+  private tryRenderedOf(
+    known: Entry,
+    batch: RecordBatch,
+    { topic, partition }: RenderRequest,
+  ): RenderedBatch | undefined {
+    try {
+      return this.renderedOf(known, batch, topic, partition);
+    } catch (error) {
+      if (error instanceof ProtocolError) return undefined;
+      throw error;
+    }
   }
 
   private renderedOf(

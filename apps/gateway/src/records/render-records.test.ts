@@ -312,6 +312,39 @@ describe('renderRecords', () => {
     expect(renderRecords(batches.slice(0, 1), { ...ALL, offset: 100 }).nextOffset).toBe(101);
   });
 
+  it('answers what stands before an unreadable batch, and only then the error', () => {
+    const [one, two, three] = batchesOf(
+      [1, 2, 3].map((value) => fromJson({ value })),
+      {
+        batchSizeBytes: 1,
+      },
+    );
+    if (one === undefined || two === undefined || three === undefined)
+      throw new Error('no batches');
+    const unreadable = new RecordBatch(Buffer.from(two.bytes));
+    // Codec 3: bytes that are no LZ4 frame.
+    unreadable.bytes.writeInt16BE(3, 21);
+    const batches = [one, unreadable, three];
+    const error = expect.objectContaining({
+      code: 'CORRUPT_MESSAGE',
+      members: { damagedStartOffset: 1, damagedEndOffset: 2 },
+    });
+    for (const framing of ['array', 'lines'] as const) {
+      const prefix = renderRecords(batches, { ...ALL, framing });
+      expect(prefix).toMatchObject({ count: 1, nextOffset: 1, fault: error });
+      expect(() => renderRecords(batches, { ...ALL, framing, offset: 1 })).toThrow(error);
+      expect(renderRecords(batches, { ...ALL, framing, offset: 2 }).count).toBe(1);
+      expect(renderRecords(batches, { ...ALL, framing, recordsMax: 1 }).fault).toBeUndefined();
+    }
+    const run = { topic: 'orders', partition: 3, recordsMax: 10, bytesMax: 1e6 };
+    expect(renderRun(batches, { ...run, offset: 0 })).toMatchObject({
+      offsets: [0],
+      nextOffset: 1,
+      fault: error,
+    });
+    expect(() => renderRun(batches, { ...run, offset: 1 })).toThrow(error);
+  });
+
   it('shows one record a line, with no other line breaks', () => {
     const body = '{"records":[{"value":{"a":\r\n1,\t"b":"x\\ny"}},{"value":"s"},{"value":[\n]}]}';
     const batches = batchesOf([

@@ -1,7 +1,7 @@
 /**
  * Record batches, as they are fetched, to the JSON of their records.
  */
-import { type RecordBatch, RecordCursor } from '#log';
+import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import type { Offset } from '#protocol';
 import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
 
@@ -21,6 +21,8 @@ export interface RenderedRecords {
   readonly count: number;
   /** Where to read on: after all that was shown, and after what is never shown. */
   readonly nextOffset: Offset;
+  /** Why the records end at `nextOffset`, where the batch that stands there cannot be read. */
+  readonly fault?: unknown;
 }
 
 /** All records of one batch as elements of a list, each with a comma before it, the first too. */
@@ -44,8 +46,9 @@ const CHUNK_BYTES = 64 * 1024;
 const writer = new RecordJsonWriter();
 
 /**
- * Renders records of whole batches in offset order; control batches are passed over.
- * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+ * Renders records of whole batches in offset order; control batches are passed over. What stands before
+ * a batch that cannot be read is answered first.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when nothing stands before it
  */
 export function renderRecords(
   batches: readonly RecordBatch[],
@@ -61,13 +64,14 @@ export function renderRecords(
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
  */
 export function renderBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-  const { bytes, offsets, ends } = renderRun([batch], {
+  const { bytes, offsets, ends, fault } = renderRun([batch], {
     topic,
     partition,
     offset: batch.baseOffset,
     recordsMax: Number.POSITIVE_INFINITY,
     bytesMax: Number.POSITIVE_INFINITY,
   });
+  if (fault !== undefined) throw fault;
   return { bytes, offsets, ends };
 }
 
@@ -86,24 +90,35 @@ export interface RunBounds {
 export interface RenderedRun extends RenderedBatch {
   /** Where to read on: after all that is in it, and after what is never shown. */
   readonly nextOffset: Offset;
+  /** Why it ends at `nextOffset`, where the batch that stands there cannot be read. */
+  readonly fault?: unknown;
 }
 
 /**
- * As `renderBatch`, for a stretch that begins and ends anywhere in consecutive batches.
- * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+ * As `renderBatch`, for a stretch that begins and ends anywhere in consecutive batches. What stands before
+ * a batch that cannot be read is rendered.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when nothing stands before it
  */
 export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
   const { topic, partition, offset } = bounds;
   const places: RecordPlaces = { offsets: [], ends: [] };
   let nextOffset = offset;
   writer.begin({ topic, partition, format: 'default', framing: 'array' }, true);
+  let fault: unknown;
   for (const batch of batches) {
     if (batch.nextOffset <= nextOffset) continue;
-    const end = batch.isControl ? batch.nextOffset : writeRun(batch, nextOffset, bounds, places);
-    nextOffset = end;
-    if (end < batch.nextOffset) break;
+    try {
+      const end = batch.isControl ? batch.nextOffset : writeRun(batch, nextOffset, bounds, places);
+      nextOffset = end;
+    } catch (error) {
+      fault = unreadableBatch(batch, error);
+      if (places.offsets.length === 0) throw fault;
+      nextOffset = Math.max(nextOffset, (places.offsets.at(-1) ?? nextOffset) + 1);
+    }
+    if (nextOffset < batch.nextOffset) break;
   }
-  return { bytes: writer.take(), ...places, nextOffset };
+  const end = fault === undefined ? { nextOffset } : { nextOffset, fault };
+  return { bytes: writer.take(), ...places, ...end };
 }
 
 /** Writes what fits of the batch from an offset on. @returns where to read on */
@@ -131,8 +146,10 @@ function writeRun(
 }
 /** An answer that is put together of batches, rendered here or before, until it is full. */
 export class RecordsAnswer {
-  /** Whether a record did not fit any more. */
+  /** Whether a record did not fit any more, or could not be read. */
   isFull = false;
+  /** Of the batch at `nextOffset`, which cannot be read. */
+  private fault: unknown;
   private count = 0;
   private sizeBytes = 0;
   private nextOffset: Offset;
@@ -151,7 +168,7 @@ export class RecordsAnswer {
     writer.begin(request, this.count > 0 && request.framing === 'array');
     for (const batch of batches) {
       if (batch.nextOffset <= this.nextOffset) continue;
-      if (!batch.isControl) this.writeBatch(batch);
+      if (!batch.isControl) this.tryWriteBatch(batch);
       if (this.isFull) break;
       this.nextOffset = batch.nextOffset;
       if (writer.sizeBytes >= CHUNK_BYTES) {
@@ -191,10 +208,22 @@ export class RecordsAnswer {
     return this.count + records <= recordsMax && this.sizeBytes + sizeBytes <= bytesMax;
   }
 
+  /** @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE of the first batch */
   end(): RenderedRecords {
     this.flushSmall();
-    const { chunks, sizeBytes, count, nextOffset } = this;
-    return { chunks, sizeBytes, count, nextOffset };
+    const { chunks, sizeBytes, count, nextOffset, fault } = this;
+    if (fault === undefined) return { chunks, sizeBytes, count, nextOffset };
+    if (count === 0) throw fault;
+    return { chunks, sizeBytes, count, nextOffset, fault };
+  }
+
+  private tryWriteBatch(batch: RecordBatch): void {
+    try {
+      this.writeBatch(batch);
+    } catch (error) {
+      this.fault = unreadableBatch(batch, error);
+      this.isFull = true;
+    }
   }
 
   /** Writes what fits of the batch's records from the next offset on. */

@@ -191,9 +191,11 @@ class RecordStream implements SweptStream {
     this.#fetch.exchange.context.observer.recordsSent(rendered.count, rendered.sizeBytes);
     this.#isFull = this.#recordsLeft <= 0 || this.#bytesLeft <= 0;
     const last = batches.at(-1);
-    if (last !== undefined && rendered.nextOffset < last.nextOffset) this.#isFull = true;
+    const isCut = last !== undefined && rendered.nextOffset < last.nextOffset;
+    if (isCut && rendered.fault === undefined) this.#isFull = true;
     if (batches.length < result.batches.length) this.#isFull = true;
     for (const chunk of rendered.chunks) await this.#writeChunk(chunk);
+    if (rendered.fault !== undefined && !this.#isFull) throw rendered.fault;
   }
 
   /** Resolves when the client has taken enough for more to be written, or is gone. */

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Broker, FetchResult } from '#broker';
-import { type RecordBatch, RecordCursor } from '#log';
+import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import { type Offset, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { Exchange } from '../front/exchange.js';
 import { type Fetch, fetchFrom } from './fetch-position.js';
@@ -39,14 +39,21 @@ export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
   }
 }
 
-/** The cursor on the first record at or after `offset`, or undefined. */
+/**
+ * The cursor on the first record at or after `offset`, or undefined.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
+ */
 function firstRecord(batch: RecordBatch, offset: Offset): RecordCursor | undefined {
   if (batch.isControl) return undefined;
-  const cursor = new RecordCursor(batch);
-  while (cursor.next()) {
-    if (cursor.offset >= offset) return cursor;
+  try {
+    const cursor = new RecordCursor(batch);
+    while (cursor.next()) {
+      if (cursor.offset >= offset) return cursor;
+    }
+    return undefined;
+  } catch (error) {
+    throw unreadableBatch(batch, error);
   }
-  return undefined;
 }
 
 function writeNone({ response }: Exchange, offset: Offset, result: FetchResult): void {

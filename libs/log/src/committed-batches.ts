@@ -1,0 +1,69 @@
+import { type Offset, ProtocolError } from '#protocol';
+import { emptyBatch } from './empty-batch.js';
+import { RecordBatch } from './record-batch.js';
+import type { TransactionEnd, TransactionMarkers } from './transaction-markers.js';
+
+const RETRY_AFTER_MS = 1000;
+
+/** What decides which batches a client may see. */
+export interface CommittedView {
+  readonly markers: TransactionMarkers;
+  /** End of what is committed: the high watermark. */
+  readonly endOffset: Offset;
+  /**
+   * Whether a transaction without a marker has none in the leader's log either. Nobody can end it then,
+   * and its records are never committed.
+   */
+  readonly isLogComplete: boolean;
+}
+
+/** Whether a batch holds records of a transaction. Hot: looks at one number of the header. */
+export function isOfTransaction(batch: RecordBatch): boolean {
+  return batch.isTransactional && !batch.isControl;
+}
+
+/**
+ * The batches as clients are shown them: in the place of one whose transaction was aborted, or can't be
+ * committed any more, stands an empty one of the same offsets. So a reader goes on behind it, and what
+ * one broker hands to another needs no further mark.
+ *
+ * Ends before the first batch whose transaction is not decided.
+ * @throws ProtocolError LEADER_NOT_AVAILABLE when that is the first one; KAFKA_STORAGE_ERROR
+ */
+export async function committedBatches(
+  batches: readonly RecordBatch[],
+  view: CommittedView,
+): Promise<readonly RecordBatch[]> {
+  const shown: RecordBatch[] = [];
+  for (const batch of batches) {
+    const visibility = isOfTransaction(batch) ? await visibilityOf(batch, view) : 'shown';
+    if (visibility === 'undecided') {
+      if (shown.length > 0) return shown;
+      throw undecided(batch);
+    }
+    shown.push(visibility === 'shown' ? batch : inPlaceOf(batch));
+  }
+  return shown;
+}
+
+async function visibilityOf(
+  batch: RecordBatch,
+  { markers, endOffset, isLogComplete }: CommittedView,
+): Promise<'shown' | 'hidden' | 'undecided'> {
+  const end: TransactionEnd = await markers.endOf(batch, endOffset);
+  if (end === 'committed') return 'shown';
+  if (end === 'aborted') return 'hidden';
+  return end === 'open' && isLogComplete ? 'hidden' : 'undecided';
+}
+
+function inPlaceOf(batch: RecordBatch): RecordBatch {
+  return new RecordBatch(emptyBatch(batch, batch.leaderEpoch));
+}
+
+function undecided({ baseOffset }: RecordBatch): ProtocolError {
+  return new ProtocolError(
+    'LEADER_NOT_AVAILABLE',
+    `Whether the transaction at offset ${baseOffset} was committed is not known to this replica yet.`,
+    { retryAfterMs: RETRY_AFTER_MS },
+  );
+}

@@ -1,0 +1,158 @@
+import type { Offset } from '#protocol';
+import { SerialQueue } from '#runtime';
+import { SCAN_CHUNK_BYTES } from './batch-scan.js';
+import { damagedEndOffset, isUnreadable } from './damage.js';
+import type { RecordBatch } from './record-batch.js';
+import { RecordCursor } from './record-cursor.js';
+
+/**
+ * How a transaction ended. `undecided`: its marker is not committed itself. `open`: the log has no
+ * marker of it.
+ */
+export type TransactionEnd = 'committed' | 'aborted' | 'undecided' | 'open';
+
+/** The parts of a log that are read for its markers. */
+export interface MarkedLog {
+  logEndOffset(): Offset;
+  read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]>;
+}
+
+interface Marker {
+  readonly offset: Offset;
+  readonly isCommit: boolean;
+}
+
+/** A stretch of the log, [from, to), all of whose markers are known. */
+interface ScannedRange {
+  readonly from: Offset;
+  to: Offset;
+  /** By producer id, in the order of the offsets. */
+  readonly markers: Map<number, Marker[]>;
+}
+
+/** Markers kept of one log; with more the scanned ranges are forgotten, and read again when needed. */
+const MARKERS_MAX = 20_000;
+
+/**
+ * Tells how the transactions in a log ended. Only Kafka writes transactions: the log is one that a Kafka
+ * broker wrote, or a copy of one.
+ *
+ * A transaction ends with a control batch (a marker) of its producer, behind its records. The end of a
+ * batch's transaction is therefore the first marker of its producer after it. It is found by reading on
+ * from the batch, and what was passed on the way is remembered, so that a reader who goes through the
+ * log has every byte read once more at most. Kafka's `.txnindex` is not used: it lacks the committed
+ * transactions, has no checksum, and copies of a log do not have it.
+ *
+ * Look-ups may overlap: they run one after the other.
+ */
+export class TransactionMarkers {
+  readonly #queue = new SerialQueue();
+  #ranges: ScannedRange[] = [];
+  #markerCount = 0;
+
+  constructor(private readonly log: MarkedLog) {}
+
+  /**
+   * How the transaction ended that a batch of records belongs to.
+   * @param committedEnd markers from this offset on may be cut off the log again
+   * @throws ProtocolError KAFKA_STORAGE_ERROR
+   */
+  async endOf(batch: RecordBatch, committedEnd: Offset): Promise<TransactionEnd> {
+    const { producerId, nextOffset } = batch;
+    const marker = await this.#queue.run(() => this.#markerAfter(producerId, nextOffset));
+    if (marker === undefined) return 'open';
+    if (marker.offset >= committedEnd) return 'undecided';
+    return marker.isCommit ? 'committed' : 'aborted';
+  }
+
+  /** The log was cut: what was read of it may be gone. */
+  clear(): void {
+    this.#ranges = [];
+    this.#markerCount = 0;
+  }
+
+  async #markerAfter(producerId: number, from: Offset): Promise<Marker | undefined> {
+    const range = this.#rangeAt(from);
+    for (;;) {
+      const marker = range.markers.get(producerId)?.find(({ offset }) => offset >= from);
+      if (marker !== undefined || range.to >= this.log.logEndOffset()) return marker;
+      const next = this.#rangeFrom(range);
+      if (next !== undefined) this.#join(range, next);
+      else await this.#scanOn(range);
+    }
+  }
+
+  #rangeAt(offset: Offset): ScannedRange {
+    const known = this.#ranges.find(({ from, to }) => from <= offset && offset <= to);
+    if (known !== undefined) return known;
+    const range = { from: offset, to: offset, markers: new Map() };
+    this.#ranges.push(range);
+    return range;
+  }
+
+  /** The range that goes on where another one has come to. */
+  #rangeFrom(range: ScannedRange): ScannedRange | undefined {
+    return this.#ranges.find((other) => {
+      return other !== range && other.from <= range.to && other.to > range.to;
+    });
+  }
+
+  #join(range: ScannedRange, next: ScannedRange): void {
+    for (const [producerId, markers] of next.markers) {
+      for (const marker of markers) {
+        if (marker.offset >= range.to) this.#add(range, producerId, marker);
+        this.#markerCount -= 1;
+      }
+    }
+    range.to = next.to;
+    this.#ranges = this.#ranges.filter((other) => other !== next);
+  }
+
+  async #scanOn(range: ScannedRange): Promise<void> {
+    const { log } = this;
+    try {
+      const batches = await log.read(range.to, SCAN_CHUNK_BYTES, log.logEndOffset());
+      if (batches.length === 0) range.to = log.logEndOffset();
+      for (const batch of batches) {
+        if (batch.isControl) this.#addMarker(range, batch);
+        range.to = batch.nextOffset;
+      }
+    } catch (error) {
+      // A marker that is damaged is unknown: the next one of its producer is taken for it.
+      const damagedEnd = damagedEndOffset(error);
+      if (damagedEnd === undefined) throw error;
+      range.to = damagedEnd;
+    }
+    if (this.#markerCount > MARKERS_MAX) this.clear();
+  }
+
+  #addMarker(range: ScannedRange, batch: RecordBatch): void {
+    const type = markerType(batch);
+    if (type === undefined) return;
+    this.#add(range, batch.producerId, { offset: batch.baseOffset, isCommit: type === COMMIT });
+  }
+
+  #add(range: ScannedRange, producerId: number, marker: Marker): void {
+    const markers = range.markers.get(producerId);
+    if (markers === undefined) range.markers.set(producerId, [marker]);
+    else markers.push(marker);
+    this.#markerCount += 1;
+  }
+}
+
+/** Types of control records (kafka-format 2); all others say nothing of transactions. */
+const ABORT = 0;
+const COMMIT = 1;
+
+function markerType(batch: RecordBatch): number | undefined {
+  try {
+    const cursor = new RecordCursor(batch);
+    // The key: int16 version, int16 type.
+    if (!cursor.next() || cursor.keyEnd - cursor.keyStart < 4) return undefined;
+    const type = cursor.bytes.readInt16BE(cursor.keyStart + 2);
+    return type === ABORT || type === COMMIT ? type : undefined;
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
