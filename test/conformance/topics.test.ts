@@ -11,6 +11,8 @@ const CONFIGS = [
   'min.insync.replicas',
   'max.message.bytes',
   'message.timestamp.type',
+  'message.timestamp.before.max.ms',
+  'message.timestamp.after.max.ms',
   'min.compaction.lag.ms',
   'min.cleanable.dirty.ratio',
   'delete.retention.ms',

@@ -74,6 +74,10 @@ export class ProcessDisk implements FileSystem {
     return this.#quick(() => this.#mount.fileSize(path));
   }
 
+  modifiedMs(path: string): Promise<number | undefined> {
+    return this.#quick(() => this.#mount.modifiedMs(path));
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.slow(() => this.#mount.syncDirectory(path));
   }

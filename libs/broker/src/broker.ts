@@ -155,6 +155,10 @@ export interface TopicLimits {
   readonly maxMessageBytes: number;
   /** A record without a key cannot be kept. */
   readonly compacted: boolean;
+  /** How far a record's own timestamp may lie in the past, ms; Infinity: without a limit. */
+  readonly timestampBeforeMaxMs: number;
+  /** How far it may lie in the future, ms; Infinity: without a limit. */
+  readonly timestampAfterMaxMs: number;
 }
 
 export type Acks = 'all' | '1' | '0';
@@ -167,6 +171,8 @@ export interface ProduceRequest {
   readonly partitioner: 'sticky' | 'roundrobin';
   /** Makes the request one record batch of its own, for one partition, that is written once. */
   readonly producer?: ProducerIdentity & { readonly sequence: number };
+  /** When it came, wall clock in ms: what timestamps are compared with; by default now. */
+  readonly receivedMs?: number;
   /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
   readonly mayBlock?: boolean;
   /** Ends a wait for buffer memory at once; what is buffered is written in any case. */

@@ -37,3 +37,4 @@ export type {
   PartitionStatus,
 } from './local-broker-options.js';
 export { openLocalBroker } from './open-local-broker.js';
+export { timestampFault, timestampRange } from './timestamp-range.js';

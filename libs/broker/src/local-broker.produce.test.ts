@@ -66,6 +66,64 @@ describe('produce', () => {
     expect(stamped.parts[0]).toMatchObject({ logAppendTimeMs: clock.nowMs() });
   });
 
+  it.each([
+    ['message.timestamp.after.max.ms', {}, 3_600_000, 3_600_001],
+    ['message.timestamp.after.max.ms', { 'message.timestamp.after.max.ms': '0' }, 0, 1],
+    [
+      'message.timestamp.before.max.ms',
+      { 'message.timestamp.before.max.ms': '1000' },
+      -1000,
+      -1001,
+    ],
+  ])('compares timestamps with its clock by %s %j', async (key, configs, accepted, refused) => {
+    const { broker, clock } = await started();
+    await broker.createTopic({ name: 'events', configs });
+    const stamped = (distanceMs: number, i: number): PlainRecord => {
+      return { value: String(i), timestamp: clock.nowMs() + distanceMs };
+    };
+    await broker.produce(produceOf('events', [stamped(accepted, 0)]));
+    const request = produceOf('events', [stamped(0, 1), stamped(refused, 2)]);
+    const error = await failureOf(broker.produce(request));
+    expect(error).toMatchObject({ code: 'INVALID_TIMESTAMP', outcome: 'failed' });
+    expect(error.faults).toEqual([
+      { pointer: '/records/1/timestamp', detail: expect.stringContaining(key) as string },
+    ]);
+    expect(valuesOf(await fetchAll(broker, 'events'))).toEqual(['0:0']);
+  });
+
+  it('takes any timestamp under LogAppendTime, and any age by default', async () => {
+    const { broker } = await started();
+    const configs = {
+      'message.timestamp.type': 'LogAppendTime',
+      'message.timestamp.before.max.ms': '0',
+      'message.timestamp.after.max.ms': '0',
+    };
+    await broker.createTopic({ name: 'stamped', configs });
+    await broker.createTopic({ name: 'old' });
+    const records = [
+      { value: 'a', timestamp: 0 },
+      { value: 'b', timestamp: 2 ** 52 },
+    ];
+    await broker.produce(produceOf('stamped', records));
+    await broker.produce(produceOf('old', records.slice(0, 1)));
+    expect(valuesOf(await fetchAll(broker, 'stamped'))).toEqual(['0:a', '1:b']);
+  });
+
+  it('does not say of a retry that has become too old that it was never written', async () => {
+    const { broker, clock } = await started();
+    const configs = { 'message.timestamp.before.max.ms': '1000' };
+    await broker.createTopic({ name: 'events', configs });
+    const producer = { ...(await broker.initProducer()), sequence: 0 };
+    const records = [{ value: 'a', partition: 0, timestamp: clock.nowMs() }];
+    const request = { ...produceOf('events', records), producer };
+    await broker.produce(request);
+    clock.advance(1001);
+    expect(await failureOf(broker.produce(request))).toMatchObject({
+      code: 'INVALID_TIMESTAMP',
+      outcome: 'unknown',
+    });
+  });
+
   it.each<[string, PlainRecord, string, string]>([
     [
       'a partition that is not there',

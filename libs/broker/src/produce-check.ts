@@ -21,6 +21,7 @@ import {
 } from '#protocol';
 import type { ProduceRequest, TopicLimits } from './broker.js';
 import type { PartitionRecords } from './pending-produce.js';
+import { type TimestampRange, timestampFault, timestampRange } from './timestamp-range.js';
 import type { Topic } from './topic.js';
 
 /** More than a batch and a record need beside keys, values and headers. */
@@ -31,17 +32,19 @@ const INT32_MAX = 2 ** 31 - 1;
 
 /**
  * Checks all records and the producer's part of a request.
+ * @param nowMs wall clock: what timestamps are compared with where the request does not say when it came
  * @throws ProtocolError with the code of the first fault and all of them (at most 100) by pointer:
  *   UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP, INVALID_REQUEST
  */
-export function checkProduce(request: ProduceRequest, limits: TopicLimits): void {
+export function checkProduce(request: ProduceRequest, limits: TopicLimits, nowMs: number): void {
   const { records } = request;
   if (records.count === 0) {
     throw new ProtocolError('INVALID_REQUEST', 'There are no records to produce.');
   }
+  const bounds = { limits, timestamps: timestampRange(limits, request.receivedMs ?? nowMs) };
   for (let index = 0; index < records.count; index += 1) {
-    if (faultOf(records, index, limits) === undefined) continue;
-    throw errorOf(request.topic, records, index, limits);
+    if (faultOf(records, index, bounds) === undefined) continue;
+    throw errorOf(request, index, bounds);
   }
   if (request.producer !== undefined) checkProducer(request.producer, records);
 }
@@ -115,14 +118,26 @@ function partitionOf(topic: Topic, request: ProduceRequest, index: number): numb
     : partitionForKey(records.decoded, count, keyStart - sourceLength, keyEnd - sourceLength);
 }
 
+/** What records are checked against. */
+interface RecordBounds {
+  readonly limits: TopicLimits;
+  readonly timestamps: TimestampRange;
+}
+
 interface RecordFault {
   readonly code: ErrorCode;
   readonly member: string;
   readonly detail: string;
+  /** Whether an earlier try of the same record may have been taken. */
+  readonly isAged?: boolean;
 }
 
 /** What is wrong with a record, or undefined. Makes an object only when something is. */
-function faultOf(records: RecordSet, index: number, limits: TopicLimits): RecordFault | undefined {
+function faultOf(
+  records: RecordSet,
+  index: number,
+  { limits, timestamps }: RecordBounds,
+): RecordFault | undefined {
   const { fields } = records;
   const at = index * RECORD_STRIDE;
   const partition = fields[at + FIELD_PARTITION] as number;
@@ -142,6 +157,11 @@ function faultOf(records: RecordSet, index: number, limits: TopicLimits): Record
     const detail = `a timestamp is in whole milliseconds since 1970, not ${timestamp}`;
     return { code: 'INVALID_TIMESTAMP', member: '/timestamp', detail };
   }
+  if (timestamp !== -1 && (timestamp < timestamps.min || timestamp > timestamps.max)) {
+    const detail = timestampFault(timestamp, timestamps) ?? '';
+    const isAged = timestamp < timestamps.min;
+    return { code: 'INVALID_TIMESTAMP', member: '/timestamp', detail, isAged };
+  }
   const { maxMessageBytes } = limits;
   if (contentBytes(fields, at) + BATCH_OF_ONE_OVERHEAD_BYTES_MAX > maxMessageBytes) {
     const sizeBytes = batchOfOneSizeBytes(records, index);
@@ -155,23 +175,27 @@ function faultOf(records: RecordSet, index: number, limits: TopicLimits): Record
   return undefined;
 }
 
-/** The error of a request whose first faulty record is at `firstAt`. */
-function errorOf(
-  topic: string,
-  records: RecordSet,
-  firstAt: number,
-  limits: TopicLimits,
-): ProtocolError {
-  let code: ErrorCode = 'INVALID_RECORD';
+/**
+ * The error of a request whose first faulty record is at `firstAt`. A retry of a producer's batch that
+ * only the passing of time made too old may be in the log since its first try.
+ */
+function errorOf(request: ProduceRequest, firstAt: number, bounds: RecordBounds): ProtocolError {
+  const { topic, records, producer } = request;
+  let first: RecordFault | undefined;
   const faults: Fault[] = [];
   for (let index = firstAt; index < records.count && faults.length < FAULTS_MAX; index += 1) {
-    const fault = faultOf(records, index, limits);
+    const fault = faultOf(records, index, bounds);
     if (fault === undefined) continue;
-    if (faults.length === 0) code = fault.code;
+    first ??= fault;
     faults.push({ pointer: `/records/${index}${fault.member}`, detail: fault.detail });
   }
-  const detail = `Nothing was written to topic "${topic}": ${faults[0]?.detail ?? ''}.`;
-  return new ProtocolError(code, detail, { faults });
+  const isRetry = producer !== undefined && first?.isAged === true;
+  const written = isRetry ? 'This try wrote nothing' : 'Nothing was written';
+  const detail = `${written} to topic "${topic}": ${first?.detail ?? ''}.`;
+  return new ProtocolError(first?.code ?? 'INVALID_RECORD', detail, {
+    faults,
+    outcome: isRetry ? 'unknown' : 'failed',
+  });
 }
 
 function checkProducer(

@@ -34,6 +34,7 @@ export interface ProducePathOptions {
 export class ProducePath {
   readonly buffer: BufferPool;
   readonly #writer: PartitionWriter;
+  readonly #clock: Clock;
   readonly #accumulator: Accumulator<ProduceEntry>;
   readonly #deadlines: ProduceDeadlines;
   #isClosed = false;
@@ -45,6 +46,7 @@ export class ProducePath {
   constructor(options: ProducePathOptions) {
     const { clock, scheduler, bufferMemoryBytes, maxBlockMs, lingerMs, batchSizeBytes } = options;
     this.#writer = options.writer;
+    this.#clock = clock;
     this.buffer = new BufferPool({ totalBytes: bufferMemoryBytes, maxBlockMs, timers: scheduler });
     this.#accumulator = new Accumulator({
       drainBytesMax: DRAIN_BYTES_MAX,
@@ -80,7 +82,7 @@ export class ProducePath {
   #check(topic: Topic, request: ProduceRequest): void {
     if (this.#isClosed) throw stopping();
     if (topic.isInternal) throw internalTopic(topic.name);
-    checkProduce(request, topic.limits);
+    checkProduce(request, topic.limits, this.#clock.nowMs());
   }
 
   async #produceWhenThereIsRoom(topic: Topic, request: ProduceRequest): Promise<ProduceResult> {

@@ -90,8 +90,12 @@ export class Topic {
 
 /** What producing to a topic of these configs is checked against. */
 export function limitsOf(partitions: number, config: TopicConfig): TopicLimits {
+  const isCreateTime = config['message.timestamp.type'] === 'CreateTime';
+  const unlimited = Number.POSITIVE_INFINITY;
   return {
     partitions,
+    timestampBeforeMaxMs: isCreateTime ? config['message.timestamp.before.max.ms'] : unlimited,
+    timestampAfterMaxMs: isCreateTime ? config['message.timestamp.after.max.ms'] : unlimited,
     maxMessageBytes: config['max.message.bytes'],
     compacted: config['cleanup.policy'] !== 'delete',
   };

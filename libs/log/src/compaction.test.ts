@@ -60,6 +60,19 @@ describe('compaction', () => {
     expect(log.cleanedEndOffset).toBe(4);
   });
 
+  it('is not held up by a record from the future under min.compaction.lag.ms', async () => {
+    const { broker, log } = await compactedLog({ 'min.compaction.lag.ms': '8000' });
+    const timestamp = Number.MAX_SAFE_INTEGER;
+    for (const value of ['1', '2', '3']) {
+      await append(log, testBatch([{ key: 'a', value, timestamp }]));
+      await log.roll();
+    }
+    await broker.scheduler.advance(5000);
+    expect(await contents(log)).toHaveLength(3);
+    await broker.scheduler.advance(10_000);
+    expect(await contents(log)).toEqual([[2, '3']]);
+  });
+
   it('leaves what is not committed, and what is too young', async () => {
     const { broker, log } = await compactedLog({ 'min.compaction.lag.ms': '8000' });
     for (const value of ['1', '2', '3']) {

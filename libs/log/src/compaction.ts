@@ -6,6 +6,7 @@ import { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { type HashKey, OffsetMap } from './offset-map.js';
 import type { Pace } from './pace.js';
+import { youngestRecord } from './record-age.js';
 import { RecordBatch } from './record-batch.js';
 import { RecordCursor } from './record-cursor.js';
 import { LogSegment } from './segment.js';
@@ -66,7 +67,7 @@ export async function planCompaction(
     if (endOffset === undefined || endOffset > highWatermark) break;
     if (endOffset <= firstDirtyOffset) cleanBytes += segment.sizeBytes;
     else {
-      if (lagMs > 0 && (await maxTimestampOf(segment)) > nowMs - lagMs) break;
+      if (lagMs > 0 && (await youngestRecord(segment, nowMs)).timeMs > nowMs - lagMs) break;
       dirtyBytes += segment.sizeBytes;
     }
     firstUncleanableOffset = endOffset;
@@ -293,10 +294,4 @@ class CleanedWriter {
     this.#bytes = 0;
     await pace.pause();
   }
-}
-
-/** Greatest timestamp of a segment's records. */
-async function maxTimestampOf(segment: LogSegment): Promise<number> {
-  await segment.loadIndexes();
-  return segment.maxTimestamp;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLogger } from '#runtime';
 import { DataDirLockedError } from './data-dir.js';
 import {
   appendValues,
@@ -13,6 +14,7 @@ import {
   topicConfig,
   valuesBatch,
 } from './testing/log-fixture.js';
+import { testBatch } from './testing/test-batches.js';
 
 const OTHER = { topic: 'a.b_c-1', partition: 12 };
 
@@ -208,6 +210,25 @@ describe('the log manager', () => {
     const manager = await broker.open();
     expect(manager.unopenedLogs.size).toBe(0);
     expect(await appendValues(await testLog(manager), 'a')).toMatchObject({ baseOffset: 0 });
+  });
+
+  it('deletes records from the future by the time they were written, and warns once', async () => {
+    const broker = new FakeBroker();
+    const warnings: string[] = [];
+    broker.logger = { ...silentLogger, warn: (_fields, message) => warnings.push(message) };
+    const log = await testLog(await broker.open(), { 'retention.ms': '60000' });
+    const inTenYears = broker.clock.nowMs() + 10 * 365 * 86_400_000;
+    for (const value of ['a', 'b']) {
+      const batch = testBatch([{ key: null, value, timestamp: inTenYears }]);
+      await log.append([batch], { leaderEpoch: 0 });
+      log.updateHighWatermark(log.syncedEndOffset);
+      await log.roll();
+    }
+    await broker.scheduler.advance(50_000);
+    expect(log.logStartOffset).toBe(0);
+    await broker.scheduler.advance(20_000);
+    expect(log.logStartOffset).toBe(2);
+    expect(warnings.filter((line) => line.includes('timestamp in the future'))).toHaveLength(1);
   });
 
   it('writes recovery points and high watermarks down within a second', async () => {

@@ -44,6 +44,7 @@ export class Log {
   readonly #followerAppends: FollowerAppends;
   readonly #lostRecords: LostRecords;
   readonly #damageRepair: DamageRepair;
+  #hasWarnedOfFuture = false;
 
   /**
    * Made by the loader, from what stands on disk.
@@ -358,6 +359,16 @@ export class Log {
   /** Calls `listener` whenever the synced end has moved, before the appends are answered. */
   onSyncedEnd(listener: (end: SyncedEndOffset) => void): void {
     this.#writer.onSyncedEnd(listener);
+  }
+
+  /** Warns once of records that retention by time can't go by; for retention. */
+  futureTimestampSeen(segmentBaseOffset: Offset, timestampMs: number): void {
+    if (this.#hasWarnedOfFuture) return;
+    this.#hasWarnedOfFuture = true;
+    this.environment.logger.warn(
+      { ...this.topicPartition, segment: segmentBaseOffset, timestamp: timestampMs },
+      'a record has a timestamp in the future: retention counts its segment from its last write',
+    );
   }
 
   /**

@@ -3,16 +3,20 @@ import { type RetainedLog, retentionStartOffset } from './retention.js';
 
 const NOW_MS = 1_000_000;
 
-/** Segments of 10 records each, given as [size in bytes, greatest timestamp]. */
+/** Segments of 10 records each, given as [size in bytes, greatest timestamp, last write]. */
 function logOf(
-  segments: readonly [number, number][],
+  segments: readonly [number, number, number?][],
   config: Partial<RetainedLog['config']>,
   highWatermark = segments.length * 10,
 ): RetainedLog {
   return {
-    segments: segments.map(([sizeBytes, maxTimestamp], place) => {
-      return { baseOffset: place * 10, sizeBytes, maxTimestamp, loadIndexes: () => undefined };
-    }),
+    segments: segments.map(([sizeBytes, maxTimestamp, lastWriteMs], place) => ({
+      baseOffset: place * 10,
+      sizeBytes,
+      maxTimestamp,
+      loadIndexes: () => undefined,
+      lastWriteMs: () => Promise.resolve(lastWriteMs),
+    })),
     config: {
       'cleanup.policy': 'delete',
       'retention.ms': -1,
@@ -34,6 +38,28 @@ describe('retention by time', () => {
   it('removes segments whose youngest record is older than retention.ms', async () => {
     const log = logOf(segments, { 'retention.ms': NOW_MS - 970 });
     expect(await retentionStartOffset(log, NOW_MS)).toBe(20);
+  });
+
+  it('goes by the last write to a segment while a record of it lies in the future', async () => {
+    const segmentsInFuture: [number, number, number][] = [
+      [100, Number.MAX_SAFE_INTEGER, 900],
+      [100, NOW_MS + 1, 950],
+      [100, NOW_MS + 1, 990],
+    ];
+    const log = logOf(segmentsInFuture, { 'retention.ms': NOW_MS - 970 });
+    const seen: [number, number][] = [];
+    const watched = {
+      ...log,
+      futureTimestampSeen: (base: number, timestamp: number) => seen.push([base, timestamp]),
+    };
+    expect(await retentionStartOffset(watched, NOW_MS)).toBe(20);
+    expect(seen[0]).toEqual([0, Number.MAX_SAFE_INTEGER]);
+    expect(await retentionStartOffset(watched, NOW_MS + 2)).toBe(10);
+  });
+
+  it('keeps a segment with a record in the future whose last write is not known', async () => {
+    const log = logOf([[100, NOW_MS + 1]], { 'retention.ms': 0 });
+    expect(await retentionStartOffset(log, NOW_MS)).toBe(0);
   });
 
   it('keeps a record that is exactly retention.ms old', async () => {

@@ -1,12 +1,10 @@
 import type { Offset, TopicConfig } from '#protocol';
+import { type AgedSegment, youngestRecord } from './record-age.js';
 
 /** What retention looks at of a segment. */
-interface RetainedSegment {
+interface RetainedSegment extends AgedSegment {
   readonly baseOffset: Offset;
   readonly sizeBytes: number;
-  /** Greatest timestamp of its records, ms, -1 when it has none; known after `loadIndexes`. */
-  readonly maxTimestamp: number;
-  loadIndexes(): Promise<void> | undefined;
 }
 
 /** What retention looks at of a log. */
@@ -16,6 +14,8 @@ export interface RetainedLog {
   readonly config: Pick<TopicConfig, 'cleanup.policy' | 'retention.ms' | 'retention.bytes'>;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
+  /** Called for a segment with a timestamp in the future, whenever retention by time looks at it. */
+  futureTimestampSeen?(segmentBaseOffset: Offset, timestampMs: number): void;
 }
 
 /** A log that retention can shorten. */
@@ -42,8 +42,8 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
  * Where a log should start by its configs: segments go, oldest first, up to the first that must stay.
  * That is the base offset of a segment, or the log end when even the active segment is to go.
  *
- * By time a segment goes when its youngest record is older than `retention.ms`; one without timestamps
- * stays. By size it goes when the log has `retention.bytes` without it. A segment with a record at or
+ * By time a segment goes when its youngest record is older than `retention.ms` (see record-age.ts for one
+ * with a timestamp in the future); one without timestamps stays. By size it goes when the log has `retention.bytes` without it. A segment with a record at or
  * above the high watermark stays, and so does an empty active one.
  */
 export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
@@ -58,14 +58,19 @@ export async function retentionStartOffset(log: RetainedLog, nowMs: number): Pro
     const isEmptyActive = place === segments.length - 1 && segment.sizeBytes === 0;
     if (!deletes || endOffset > highWatermark || isEmptyActive) return segment.baseOffset;
     const isTooMuch = retentionBytes >= 0 && excessBytes >= segment.sizeBytes;
-    const isToGo = isTooMuch || (retentionMs >= 0 && (await isOlder(segment, nowMs - retentionMs)));
+    const isToGo = isTooMuch || (retentionMs >= 0 && (await isTooOld(log, segment, nowMs)));
     if (!isToGo) return segment.baseOffset;
     excessBytes -= segment.sizeBytes;
   }
   return logEndOffset;
 }
 
-async function isOlder(segment: RetainedSegment, timestampMs: number): Promise<boolean> {
-  await segment.loadIndexes();
-  return segment.maxTimestamp >= 0 && segment.maxTimestamp < timestampMs;
+async function isTooOld(
+  log: RetainedLog,
+  segment: RetainedSegment,
+  nowMs: number,
+): Promise<boolean> {
+  const { timeMs, isInFuture } = await youngestRecord(segment, nowMs);
+  if (isInFuture) log.futureTimestampSeen?.(segment.baseOffset, segment.maxTimestamp);
+  return timeMs >= 0 && timeMs < nowMs - log.config['retention.ms'];
 }

@@ -96,6 +96,11 @@ export class LogSegment {
     return this.#knownIndexes.time;
   }
 
+  /** When its log was last written, wall clock in ms; undefined when that is not known. */
+  lastWriteMs(): Promise<number | undefined> {
+    return this.pool.fileSystem.modifiedMs(this.file.path);
+  }
+
   /** Greatest timestamp of its records, -1 without one; known after `loadIndexes`. */
   get maxTimestamp(): number {
     return this.#knownIndexes.maxTimestamp;

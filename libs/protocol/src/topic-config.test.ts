@@ -16,6 +16,8 @@ describe('topic configs', () => {
     ['min.cleanable.dirty.ratio', 0.25, '0.25'],
     ['unclean.leader.election.enable', true, 'true'],
     ['message.timestamp.type', 'LogAppendTime', 'LogAppendTime'],
+    ['message.timestamp.before.max.ms', 0, '0'],
+    ['message.timestamp.after.max.ms', '9223372036854775807', '9223372036854775807'],
   ] as const)('%s takes %j as %j', (key, value, text) => {
     expect(checkTopicConfig(key, value)).toEqual({ ok: true, text });
   });
@@ -34,6 +36,9 @@ describe('topic configs', () => {
     ['min.cleanable.dirty.ratio', '.5'],
     ['unclean.leader.election.enable', 'yes'],
     ['min.insync.replicas', 0],
+    ['message.timestamp.before.max.ms', -1],
+    ['message.timestamp.after.max.ms', '9223372036854775806'],
+    ['message.timestamp.after.max.ms', '1e3'],
     ['message.timestamp.type', ['CreateTime']],
   ] as const)('%s refuses %j and says what it accepts', (key, value) => {
     const checked = checkTopicConfig(key, value);
@@ -51,6 +56,14 @@ describe('topic configs', () => {
   it('ask for two replicas in sync where there are two, else for one', () => {
     expect(parseTopicConfig({}, 1)['min.insync.replicas']).toBe(1);
     expect(parseTopicConfig({}, 3)['min.insync.replicas']).toBe(2);
+  });
+
+  it("take timestamps as Kafka 4 does: of any age, up to an hour ahead of the broker's clock", () => {
+    const config = parseTopicConfig({}, 1);
+    expect(config['message.timestamp.before.max.ms']).toBe(Number.POSITIVE_INFINITY);
+    expect(config['message.timestamp.after.max.ms']).toBe(3_600_000);
+    const texts = effectiveConfigTexts({}, 1);
+    expect(texts['message.timestamp.before.max.ms']).toBe('9223372036854775807');
   });
 
   it('put overrides over defaults', () => {

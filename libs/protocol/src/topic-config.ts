@@ -13,6 +13,10 @@ export interface TopicConfig {
   readonly 'min.insync.replicas': number;
   readonly 'max.message.bytes': number;
   readonly 'message.timestamp.type': 'CreateTime' | 'LogAppendTime';
+  /** ms; Infinity: without a limit. */
+  readonly 'message.timestamp.before.max.ms': number;
+  /** ms; Infinity: without a limit. */
+  readonly 'message.timestamp.after.max.ms': number;
   readonly 'min.compaction.lag.ms': number;
   readonly 'min.cleanable.dirty.ratio': number;
   readonly 'delete.retention.ms': number;
@@ -38,6 +42,8 @@ interface ConfigDefinition {
 
 const INT64_MAX = Number.MAX_SAFE_INTEGER;
 const INT32_MAX = 2 ** 31 - 1;
+/** Kafka's way to say that there is no limit: an int64 that is beyond this program's numbers. */
+const KAFKA_LONG_MAX = '9223372036854775807';
 
 export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> = {
   'cleanup.policy': {
@@ -61,6 +67,14 @@ export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> =
     defaultText: () => 'CreateTime',
     sentence: "Whether a record's timestamp is its producer's or the broker's.",
   },
+  'message.timestamp.before.max.ms': difference(
+    KAFKA_LONG_MAX,
+    "How far a record's timestamp may lie in the past; not with LogAppendTime.",
+  ),
+  'message.timestamp.after.max.ms': difference(
+    '3600000',
+    "How far a record's timestamp may lie in the future; not with LogAppendTime.",
+  ),
   'min.compaction.lag.ms': integer(0, INT64_MAX, 0, 'How long a record stays uncompacted.'),
   'min.cleanable.dirty.ratio': {
     accepts: 'a number from 0 to 1',
@@ -125,6 +139,8 @@ export function parseTopicConfig(
     'min.insync.replicas': Number(texts['min.insync.replicas']),
     'max.message.bytes': Number(texts['max.message.bytes']),
     'message.timestamp.type': texts['message.timestamp.type'] as 'CreateTime' | 'LogAppendTime',
+    'message.timestamp.before.max.ms': differenceMs(texts['message.timestamp.before.max.ms']),
+    'message.timestamp.after.max.ms': differenceMs(texts['message.timestamp.after.max.ms']),
     'min.compaction.lag.ms': Number(texts['min.compaction.lag.ms']),
     'min.cleanable.dirty.ratio': Number(texts['min.cleanable.dirty.ratio']),
     'delete.retention.ms': Number(texts['delete.retention.ms']),
@@ -144,6 +160,25 @@ function integer(min: number, max: number, byDefault: number, sentence: string):
     defaultText: () => String(byDefault),
     sentence,
   };
+}
+
+/** A difference of two times in ms: any int64 of Kafka's that is not negative. */
+function difference(defaultText: string, sentence: string): ConfigDefinition {
+  return {
+    accepts: `a whole number from 0 to ${INT64_MAX}, or ${KAFKA_LONG_MAX} for no limit`,
+    canonical: (value) => {
+      if (value === KAFKA_LONG_MAX) return value;
+      if (!/^\d+$/.test(value)) return undefined;
+      const number = Number(value);
+      return number <= INT64_MAX ? String(number) : undefined;
+    },
+    defaultText: () => defaultText,
+    sentence,
+  };
+}
+
+function differenceMs(text: string): number {
+  return text === KAFKA_LONG_MAX ? Number.POSITIVE_INFINITY : Number(text);
 }
 
 function boolean(byDefault: boolean, sentence: string): ConfigDefinition {

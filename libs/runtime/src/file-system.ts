@@ -22,6 +22,8 @@ export interface FileSystem {
   removeDirectory(path: string): Promise<void>;
   /** Size in bytes, or undefined when there is no such file. */
   fileSize(path: string): Promise<number | undefined>;
+  /** When a file was last written, wall clock in ms; undefined when there is no such file. */
+  modifiedMs(path: string): Promise<number | undefined>;
   /** Makes creations, renames and removals of names in this directory durable. */
   syncDirectory(path: string): Promise<void>;
   /** Takes an exclusive lock that ends with the process; undefined when another process holds it. */

@@ -59,6 +59,10 @@ export class NodeFileSystem implements FileSystem {
     return stats?.isFile() === true ? stats.size : undefined;
   }
 
+  async modifiedMs(path: string): Promise<number | undefined> {
+    return (await unlessMissing(promises.stat(path)))?.mtimeMs;
+  }
+
   async syncDirectory(path: string): Promise<void> {
     const descriptor = await openFile(path, constants.O_RDONLY);
     try {

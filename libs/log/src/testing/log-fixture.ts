@@ -5,6 +5,7 @@ import { parseTopicConfig, type TopicConfig, type TopicConfigOverrides } from '#
 import {
   type Clock,
   type FileSystem,
+  type Logger,
   NodeFileSystem,
   type Scheduler,
   silentLogger,
@@ -89,11 +90,13 @@ export class FakeBroker {
   readonly clock = new FakeClock();
   readonly scheduler = new FakeScheduler(this.clock);
   seen = new SeenEvents();
+  logger: Logger = silentLogger;
   /** Called after every operation on the disk. */
   onOperation: (() => void) | undefined;
 
   constructor(options: FakeDiskOptions = {}) {
-    this.disk = new FakeDisk({ ...options, onOperation: () => this.onOperation?.() });
+    const nowMs = (): number => this.clock.nowMs();
+    this.disk = new FakeDisk({ nowMs, ...options, onOperation: () => this.onOperation?.() });
   }
 
   /** @param fileSystem in place of the disk as a process sees it */
@@ -102,8 +105,8 @@ export class FakeBroker {
     fileSystem: FileSystem = this.disk.mount(),
   ): Promise<LogManager> {
     this.seen = new SeenEvents();
-    const { clock, scheduler } = this;
-    return openLogs('/data', { fileSystem, clock, scheduler }, this.seen, options);
+    const { clock, scheduler, logger } = this;
+    return openLogs('/data', { fileSystem, clock, scheduler, logger }, this.seen, options);
   }
 
   /** Path of a file of the test's partition. */
@@ -147,7 +150,7 @@ export class RealBroker {
 
 export function openLogs(
   dataDir: string,
-  ports: { fileSystem: FileSystem; clock: Clock; scheduler: Scheduler },
+  ports: { fileSystem: FileSystem; clock: Clock; scheduler: Scheduler; logger?: Logger },
   observer: LogObserver = silentLogObserver,
   options: Partial<LogManagerOptions> = {},
 ): Promise<LogManager> {
@@ -164,7 +167,7 @@ export function openLogs(
   };
   return LogManager.open(
     { ...defaults, ...options },
-    { ...ports, random: new SeededRandom(1), logger: silentLogger, observer },
+    { logger: silentLogger, ...ports, random: new SeededRandom(1), observer },
   );
 }
 

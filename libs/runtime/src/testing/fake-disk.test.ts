@@ -312,6 +312,7 @@ describe('a fault', () => {
       removeFile: () => disk.removeFile('/data/b'),
       removeDirectory: () => disk.removeDirectory('/data/b'),
       fileSize: () => disk.fileSize('/data/a'),
+      modifiedMs: () => disk.modifiedMs('/data/a'),
       syncDirectory: () => disk.syncDirectory('/data'),
       tryLock: () => disk.tryLock('/data/l'),
       read: () => file.read(Buffer.alloc(1), 0, 1, 0),

@@ -19,6 +19,8 @@ export interface FakeDiskOptions {
   readonly random?: Random;
   /** Bytes that all files may have together. */
   readonly capacityBytes?: number;
+  /** Wall clock in ms, for the time of a file's last write; 0 without it. */
+  readonly nowMs?: () => number;
   /**
    * Called with every call of the port once it has had its effect (a sync: just before it has). A
    * simulation may call `crash` here; the call is then rejected like all others under way.
@@ -54,12 +56,14 @@ export class FakeDisk implements FileSystem {
   readonly #counts = new Map<string, { reads: number; writes: number; syncs: number }>();
   readonly #random: Random | undefined;
   readonly #onOperation: ((point: FaultPoint, path: string) => void) | undefined;
+  readonly #nowMs: (() => number) | undefined;
   #mount: FakeMount;
 
   constructor(options: FakeDiskOptions = {}) {
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
     this.#random = options.random;
     this.#onOperation = options.onOperation;
+    this.#nowMs = options.nowMs;
     this.#mount = this.#newMount();
   }
 
@@ -154,6 +158,10 @@ export class FakeDisk implements FileSystem {
     return this.#mount.fileSize(path);
   }
 
+  modifiedMs(path: string): Promise<number | undefined> {
+    return this.#mount.modifiedMs(path);
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.#mount.syncDirectory(path);
   }
@@ -167,6 +175,7 @@ export class FakeDisk implements FileSystem {
       tree: this.#tree,
       locks: this.#locks,
       roomBytes: () => this.#roomBytes(),
+      nowMs: () => this.#nowMs?.() ?? 0,
       turn: () => this.#turn(),
       takeFault: (point, path) => this.#faults.take(point, path),
       reached: (point, path) => this.#reached(point, path),

@@ -27,6 +27,8 @@ const WRITE_FATES = [keepNothing, apply, keepSectors, keepPrefix, keepScattered,
  */
 export class FakeFile {
   readonly seen = new GrowingBytes();
+  /** Wall clock of the last write, ms. */
+  modifiedMs = 0;
   readonly #platter = new GrowingBytes();
   #unsynced: FileChange[] = [];
 

@@ -9,6 +9,8 @@ export interface FakeDiskCore {
   readonly locks: Set<FakeFile>;
   /** Bytes that may still be written. */
   roomBytes(): number;
+  /** Wall clock, ms. */
+  nowMs(): number;
   /** Resolves after the promises at hand, or a random number of turns of them. */
   turn(): Promise<void>;
   takeFault(point: FaultPoint, path: string): Fault | undefined;
@@ -109,6 +111,13 @@ export class FakeMount implements FileSystem {
     return this.perform('fileSize', path, () => {
       const { node } = this.disk.tree.find(path);
       return node instanceof FakeFile ? node.seen.size : undefined;
+    });
+  }
+
+  modifiedMs(path: string): Promise<number | undefined> {
+    return this.perform('modifiedMs', path, () => {
+      const { node } = this.disk.tree.find(path);
+      return node instanceof FakeFile ? node.modifiedMs : undefined;
     });
   }
 
@@ -234,6 +243,7 @@ class FakeFileHandle implements FileHandle {
         this.#assertWritable('writev');
         const room = this.disk.roomBytes() + Math.max(0, this.file.seen.size - position);
         const written = this.#write(buffers, position, room);
+        this.file.modifiedMs = this.disk.nowMs();
         const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
         if (written < total) throw errnoError('ENOSPC', 'writev', this.path);
       },
@@ -245,6 +255,7 @@ class FakeFileHandle implements FileHandle {
     return this.#perform('truncate', () => {
       this.#assertWritable('truncate');
       this.file.truncate(sizeBytes);
+      this.file.modifiedMs = this.disk.nowMs();
     });
   }
 

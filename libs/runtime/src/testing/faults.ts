@@ -8,6 +8,7 @@ export const FAULT_POINTS = [
   'removeFile',
   'removeDirectory',
   'fileSize',
+  'modifiedMs',
   'syncDirectory',
   'tryLock',
   'read',

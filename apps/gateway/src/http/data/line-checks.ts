@@ -1,8 +1,9 @@
-import type { TopicLimits } from '#broker';
+import { type TopicLimits, timestampFault, timestampRange } from '#broker';
 import { batchOfOneSizeBytes } from '#log';
 import {
   FIELD_KEY_START,
   FIELD_PARTITION,
+  FIELD_TIMESTAMP,
   ProtocolError,
   RECORD_STRIDE,
   type RecordSet,
@@ -21,6 +22,8 @@ export interface LineTarget {
   readonly partition: number | undefined;
   /** Undefined: the topic is yet to be made. */
   readonly limits: TopicLimits | undefined;
+  /** When the lines came, wall clock in ms: what timestamps are compared with. */
+  readonly receivedMs: number;
 }
 
 /**
@@ -76,6 +79,11 @@ function faultOf(
       faults: [{ pointer: '/key', detail: 'a record of a compacted topic has a key' }],
     });
   }
+  const timestamp = records.fields[at + FIELD_TIMESTAMP] as number;
+  if (timestamp !== -1) {
+    const fault = timestampFault(timestamp, timestampRange(limits, target.receivedMs));
+    if (fault !== undefined) return invalidTimestamp(fault);
+  }
   if (isSmall) return undefined;
   const sizeBytes = batchOfOneSizeBytes(records, index);
   return sizeBytes > limits.maxMessageBytes
@@ -87,6 +95,12 @@ function unknownPartition(partition: number, topic: string, partitions: number):
   const detail = `is ${partition}, but ${topic} has the partitions 0 to ${partitions - 1}`;
   return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `The partition of the record ${detail}.`, {
     faults: [{ pointer: '/partition', detail }],
+  });
+}
+
+function invalidTimestamp(detail: string): ProtocolError {
+  return new ProtocolError('INVALID_TIMESTAMP', `The record is not taken: ${detail}.`, {
+    faults: [{ pointer: '/timestamp', detail }],
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Broker, ProduceResult } from '#broker';
 import { ProtocolError } from '#protocol';
+import { SystemClock } from '#runtime';
 import { parseJsonRecordLines } from '../../records/json-record-lines.js';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
@@ -23,6 +24,8 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 /** A connection that is given up is drained of so much, so that the client reads its last line. */
 const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 
+const clock = new SystemClock();
+
 export interface NdjsonProduceOptions {
   readonly exchange: Exchange;
   readonly broker: Broker;
@@ -41,6 +44,8 @@ export function produceNdjson(options: NdjsonProduceOptions): void {
 
 /** Lines that were handed to the broker together. */
 interface Submitted extends NumberedRecords {
+  /** When the lines came, wall clock in ms. */
+  readonly receivedMs: number;
   /** Numbers of all lines, those without a record too. */
   readonly allLines: readonly number[];
   /** What is wrong, by line. */
@@ -168,9 +173,12 @@ class NdjsonProduce {
     const { requestBytesMax } = exchange.context.options;
     const { failures, ...parsed } = parseJsonRecordLines(block, limits, requestBytesMax);
     const faults = new Map(failures.map(({ line, error }) => [line, error]));
-    const target = { topic, partition: query.partition, limits: broker.topicLimits(topic) };
+    const receivedMs = clock.nowMs();
+    const topicLimits = broker.topicLimits(topic);
+    const target = { topic, partition: query.partition, limits: topicLimits, receivedMs };
     const submitted: Submitted = {
       ...checkLines(parsed, target, faults),
+      receivedMs,
       allLines: block.lines,
       faults,
       partitions: [],
@@ -190,11 +198,11 @@ class NdjsonProduce {
 
   #produce(submitted: Submitted): void {
     const { broker, topic, query } = this.#options;
-    const { records, lines } = submitted;
+    const { records, lines, receivedMs } = submitted;
     const { acks, timeoutMs, partitioner } = query;
     const { signal } = this.#gone;
     broker
-      .produce({ topic, records, acks, timeoutMs, partitioner, signal })
+      .produce({ topic, records, acks, timeoutMs, partitioner, receivedMs, signal })
       .then(
         (result) => noteResult(submitted, result),
         (error: unknown) => {

@@ -1,0 +1,32 @@
+import type { TopicLimits } from './broker.js';
+
+/** The timestamps that a topic takes now, both included; ms. */
+export interface TimestampRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** @param nowMs wall clock when the records came */
+export function timestampRange(
+  { timestampBeforeMaxMs, timestampAfterMaxMs }: TopicLimits,
+  nowMs: number,
+): TimestampRange {
+  return { min: nowMs - timestampBeforeMaxMs, max: nowMs + timestampAfterMaxMs };
+}
+
+/** What is wrong with a record's own timestamp, as a clause; undefined where it lies in the range. */
+export function timestampFault(timestamp: number, range: TimestampRange): string | undefined {
+  if (timestamp < range.min) {
+    return (
+      `the timestamp ${timestamp} lies ${range.min - timestamp} ms further back than the topic's ` +
+      'message.timestamp.before.max.ms allows'
+    );
+  }
+  if (timestamp > range.max) {
+    return (
+      `the timestamp ${timestamp} lies ${timestamp - range.max} ms further ahead than the topic's ` +
+      'message.timestamp.after.max.ms allows'
+    );
+  }
+  return undefined;
+}
