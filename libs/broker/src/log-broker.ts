@@ -32,6 +32,7 @@ import type {
 import type { PartitionAccess } from './partition-access.js';
 import type { PartitionReplicas } from './partition-replicas.js';
 import type { ProducePath } from './produce-path.js';
+import { producerIdFault } from './producer-id-check.js';
 import { limitsOf } from './topic.js';
 import type { TopicAdmin } from './topic-admin.js';
 import { type TopicRegistry, unknownTopic } from './topic-registry.js';
@@ -140,6 +141,10 @@ export class LogBroker implements Broker {
 
   produce(request: ProduceRequest): Promise<ProduceResult> {
     const { registry, producePath } = this.#parts;
+    if (request.producer !== undefined) {
+      const fault = producerIdFault(request.producer.producerId, this.#parts);
+      if (fault !== undefined) return Promise.reject(fault);
+    }
     const topic = registry.get(request.topic);
     return topic === undefined ? this.#produceToNew(request) : producePath.produce(topic, request);
   }

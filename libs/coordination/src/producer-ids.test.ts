@@ -85,4 +85,37 @@ describe('ProducerIds', () => {
     const block = (366 * DAY_MS) / 1000;
     expect(await ids.next()).toBe((block + 1) * 2 ** 21);
   });
+
+  it('knows which ids it cannot have issued', async () => {
+    const ids = await open(5);
+    const issued = await ids.next();
+    expect(ids.mayHaveIssued(issued)).toBe(true);
+    // An id of another broker.
+    expect(ids.mayHaveIssued(issued + 2048)).toBe(false);
+    expect(ids.isOwn(issued + 2048)).toBe(false);
+    // A block of the future.
+    expect(ids.mayHaveIssued(issued + 2 ** 21)).toBe(false);
+    expect(ids.isOwn(issued + 2 ** 21)).toBe(true);
+    // An earlier block: another process may have had it.
+    expect(ids.mayHaveIssued(issued - 2 ** 21)).toBe(true);
+  });
+
+  it('takes ids of earlier processes for issued, also on a new disk', async () => {
+    const first = await open();
+    const issued = await first.next();
+    clock.wallMs -= DAY_MS;
+    expect((await open()).mayHaveIssued(issued)).toBe(true);
+    await rm(join(dataDir, 'producer-id-block.json'));
+    clock.wallMs += DAY_MS;
+    expect((await open()).mayHaveIssued(issued)).toBe(true);
+  });
+
+  it('takes every id that it issues for issued', async () => {
+    const ids = await open(3);
+    clock.wallMs -= DAY_MS;
+    for (let count = 0; count < 4100; count += 1) {
+      if (count % 2048 === 0) clock.steadyMs += 1000;
+      expect(ids.mayHaveIssued(await ids.next())).toBe(true);
+    }
+  });
 });

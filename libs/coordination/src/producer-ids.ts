@@ -52,6 +52,8 @@ export class ProducerIds {
   #nextId = 0;
   /** End of the block that is being issued, exclusive. */
   #endId = 0;
+  /** No id of this broker from here on was ever issued. */
+  #issuedEndId: number;
   #allocatedAtMs = Number.NEGATIVE_INFINITY;
   #allocation: Promise<void> | undefined;
 
@@ -64,6 +66,9 @@ export class ProducerIds {
     this.#clock = options.clock;
     this.#brokerId = options.brokerId;
     this.#lastBlock = lastBlock;
+    // A disk that was lost may have had blocks up to the present second.
+    const block = Math.max(lastBlock, this.#secondsNow, 0);
+    this.#issuedEndId = this.#firstIdOf(block) + IDS_PER_BLOCK;
   }
 
   /** @throws DataDirError when its file cannot be read */
@@ -86,7 +91,21 @@ export class ProducerIds {
     }
     const id = this.#nextId;
     this.#nextId += 1;
+    this.#issuedEndId = Math.max(this.#issuedEndId, this.#nextId);
     return id;
+  }
+
+  /** Whether an id is one that only this broker issues, among brokers whose ids differ modulo 1,024. */
+  isOwn(id: number): boolean {
+    return Math.floor(id / IDS_PER_BLOCK) % BROKERS === this.#brokerId % BROKERS;
+  }
+
+  /**
+   * Whether this broker may have issued an id, in this process or an earlier one. False is certain, but
+   * for what breaks the ids themselves: a lost disk *and* a clock that was set back.
+   */
+  mayHaveIssued(id: number): boolean {
+    return this.isOwn(id) && id < this.#issuedEndId;
   }
 
   async #allocateBlock(): Promise<void> {
@@ -98,9 +117,8 @@ export class ProducerIds {
         { retryAfterMs: Math.ceil(waitMs) },
       );
     }
-    const seconds = Math.floor((this.#clock.nowMs() - BLOCK_EPOCH_MS) / 1000);
-    const block = Math.max(this.#lastBlock + 1, seconds, 0);
-    const firstId = block * BLOCK_STRIDE + (this.#brokerId % BROKERS) * IDS_PER_BLOCK;
+    const block = Math.max(this.#lastBlock + 1, this.#secondsNow, 0);
+    const firstId = this.#firstIdOf(block);
     assert(Number.isSafeInteger(firstId + IDS_PER_BLOCK), 'producer ids are used up');
     // A write whose outcome is unknown may have taken the block: it is not tried again.
     this.#lastBlock = block;
@@ -108,5 +126,13 @@ export class ProducerIds {
     this.#nextId = firstId;
     this.#endId = firstId + IDS_PER_BLOCK;
     this.#allocatedAtMs = this.#clock.monotonicMs();
+  }
+
+  get #secondsNow(): number {
+    return Math.floor((this.#clock.nowMs() - BLOCK_EPOCH_MS) / 1000);
+  }
+
+  #firstIdOf(block: number): number {
+    return block * BLOCK_STRIDE + (this.#brokerId % BROKERS) * IDS_PER_BLOCK;
   }
 }

@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   NON_EMPTY_GROUP: code(68, false, 'failed', 'The group has members.'),
   OUT_OF_ORDER_SEQUENCE_NUMBER: code(45, false, 'failed', 'The sequence does not follow.'),
   INVALID_PRODUCER_EPOCH: code(47, false, 'failed', 'The producer epoch is an old one.'),
+  INVALID_PRODUCER_ID_MAPPING: code(49, false, 'failed', 'The producer id was never issued.'),
   DUPLICATE_SEQUENCE_NUMBER: code(46, false, 'applied', 'The sequence was written before.'),
   POLICY_VIOLATION: code(44, false, 'failed', 'A limit of this cluster would be exceeded.'),
   MESSAGE_TOO_LARGE: code(10, false, 'failed', 'A record is too large.'),
