@@ -85,12 +85,32 @@ describe('a start', () => {
 });
 
 describe('a stop', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('by %s is clean: 0', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('by %s is clean: 0', async (signal) => {
     gateway = await GatewayProcess.start();
     await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
     gateway.signal(signal);
     expect(await gateway.ended()).toEqual({ code: 0, signal: null });
     expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
+  });
+
+  test('by SIGQUIT is no clean one: it says so, ends with 1, and the next start recovers', async () => {
+    gateway = await GatewayProcess.start();
+    gateway.signal('SIGQUIT');
+    expect(await gateway.ended()).toEqual({ code: 1, signal: null });
+    expect(gateway.log.at(-1)).toMatchObject({ level: 'fatal', signal: 'SIGQUIT' });
+    expect(await readdir(gateway.dataDir)).not.toContain('.kafka_cleanshutdown');
+  });
+
+  test('does not come from SIGUSR1, SIGUSR2 or SIGPIPE, and no debugger is opened', async () => {
+    gateway = await GatewayProcess.start();
+    for (const signal of ['SIGPIPE', 'SIGUSR1', 'SIGUSR2'] as const) gateway.signal(signal);
+    await until('the lines about the signals', () => {
+      const signals = gateway.log.map(({ signal }) => signal);
+      return signals.includes('SIGUSR1') && signals.includes('SIGUSR2') ? true : undefined;
+    });
+    await supertest(gateway.url).get('/health/ready').expect(200);
+    expect(gateway.logLines.join('\n')).not.toContain('Debugger');
+    expect(await gateway.stop()).toEqual({ code: 0, signal: null });
   });
 
   test('answers a long poll at once, with what is there', async () => {

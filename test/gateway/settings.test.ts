@@ -1,6 +1,11 @@
+import { existsSync } from 'node:fs';
 import supertest from 'supertest';
 import { afterEach, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
+
+const REDIS_URL_ACCEPTED =
+  'redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with ' +
+  'rediss; user and password in percent encoding';
 
 let gateway: GatewayProcess;
 
@@ -17,10 +22,34 @@ describe('settings of the process', () => {
     expect(exit.code).toBe(78);
     expect(gateway.logLines).toEqual([
       'SLUICE_PORT is "eighty"; accepted: a whole number from 0 to 65535',
-      'SLUICE_REDIS_URL is set; accepted: redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss',
+      `SLUICE_REDIS_URL is "http://***@localhost"; accepted: ${REDIS_URL_ACCEPTED}`,
       'SLUICE_DURABILITY is "never"; accepted: "fsync", "os"',
     ]);
     expect(gateway.outputLines).toEqual([]);
+  });
+
+  test('a Redis URL or TLS file that cannot be used ends it before anything is opened', async () => {
+    gateway = await GatewayProcess.create();
+    const dataDir = `${gateway.dataDir}/data`;
+    const exit = await gateway.spawn({
+      SLUICE_DATA_DIR: dataDir,
+      SLUICE_REDIS_URL: 'redis://a:b/sesame@host:1',
+      SLUICE_CLUSTER_SECRET: 'secret-of-a-test-cluster',
+      SLUICE_CLUSTER_TLS_CA_FILE: 'package.json',
+      SLUICE_CLUSTER_TLS_CERT_FILE: '/nowhere/cert.pem',
+      SLUICE_CLUSTER_TLS_KEY_FILE: 'package.json',
+    });
+    expect(exit.code).toBe(78);
+    expect(gateway.logLines).toEqual([
+      `SLUICE_REDIS_URL is "redis://***@host:1"; accepted: ${REDIS_URL_ACCEPTED} ` +
+        '(a node is a host, or a host and a port from 1 to 65535)',
+      'SLUICE_CLUSTER_TLS_CA_FILE is "package.json"; accepted: a PEM file',
+      expect.stringMatching(
+        /^SLUICE_CLUSTER_TLS_CERT_FILE is "\/nowhere\/cert.pem"; accepted: a file/,
+      ),
+      'SLUICE_CLUSTER_TLS_KEY_FILE is "package.json"; accepted: a PEM file',
+    ]);
+    expect(existsSync(dataDir)).toBe(false);
   });
 
   test('a misspelt one is warned about, and the gateway starts', async () => {

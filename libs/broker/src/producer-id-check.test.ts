@@ -16,7 +16,9 @@ describe('a producer id that was never issued', () => {
     const forged = producerId + 2 ** 21;
     for (const id of [forged, producerId + 2048]) {
       const producer = { producerId: id, producerEpoch: 0, sequence: 0 };
-      const refusal = await failureOf(broker.produce({ ...produceOf('events', records), producer }));
+      const refusal = await failureOf(
+        broker.produce({ ...produceOf('events', records), producer }),
+      );
       expect(refusal).toMatchObject({
         code: 'INVALID_PRODUCER_ID_MAPPING',
         outcome: 'failed',

@@ -49,11 +49,10 @@ export async function readPeerTls(files: PeerTlsFiles): Promise<PeerTls | undefi
       return '';
     }
   };
-  const [ca, cert, key] = await Promise.all([
-    pem('SLUICE_CLUSTER_TLS_CA_FILE', clusterTlsCaFile),
-    pem('SLUICE_CLUSTER_TLS_CERT_FILE', clusterTlsCertFile),
-    pem('SLUICE_CLUSTER_TLS_KEY_FILE', clusterTlsKeyFile),
-  ]);
+  // One after the other: the problems come in the order of the settings.
+  const ca = await pem('SLUICE_CLUSTER_TLS_CA_FILE', clusterTlsCaFile);
+  const cert = await pem('SLUICE_CLUSTER_TLS_CERT_FILE', clusterTlsCertFile);
+  const key = await pem('SLUICE_CLUSTER_TLS_KEY_FILE', clusterTlsKeyFile);
   if (problems.length > 0) throw new PeerTlsFileError(problems);
   return { ca, cert, key };
 }

@@ -1,4 +1,5 @@
 import { isHost } from './cluster-settings.js';
+import { maskedUrl } from './masked-url.js';
 import { choice, optional, optionalText, type Parsed, text, wholeNumber } from './setting.js';
 import { INT32_MAX, TIMER_MS_MAX } from './units.js';
 
@@ -52,9 +53,10 @@ export const GENERAL_SETTINGS = {
     variable: 'SLUICE_REDIS_URL',
     defaultNote: 'none: one broker, without Redis',
     accepts:
-      'redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss',
+      'redis://host:6379, redis+sentinel://host,host/master, redis+cluster://host,host or the same with rediss; user and password in percent encoding',
     isAccepted: (value) => /^rediss?(\+(sentinel|cluster))?:\/\/[^\s/]+/.test(value),
     isSecret: true,
+    masked: maskedUrl,
     sentence:
       'Where the brokers of a cluster agree on who leads what. Set: cluster mode. User and password go before the host, the number of the database after it.',
   }),

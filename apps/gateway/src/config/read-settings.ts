@@ -77,10 +77,12 @@ function contradictions(settings: Settings): string[] {
   return found;
 }
 
-/** A secret is not repeated: a Redis URL may hold a password. */
-function problem(setting: Setting<unknown>, given: string): string {
-  if (setting.isSecret === true) return `${setting.variable} is set; accepted: ${setting.accepts}`;
-  return line(setting.variable, given, setting.accepts);
+/** A secret is not repeated, except with what is secret in it left out: a Redis URL may hold a password. */
+export function problem(setting: Setting<unknown>, given: string, reason?: string): string {
+  const accepts = reason === undefined ? setting.accepts : `${setting.accepts} (${reason})`;
+  if (setting.masked !== undefined) return line(setting.variable, setting.masked(given), accepts);
+  if (setting.isSecret === true) return `${setting.variable} is set; accepted: ${accepts}`;
+  return line(setting.variable, given, accepts);
 }
 
 function line(variable: string, given: string | undefined, accepts: string): string {

@@ -19,6 +19,8 @@ export interface Setting<T> {
   readonly sentence: string;
   /** A value that is not shown, also when it is not accepted. */
   readonly isSecret?: boolean;
+  /** The value as it may be shown, without the secrets that are in it. */
+  readonly masked?: (text: string) => string;
   parse(text: string): Parsed<T>;
 }
 
@@ -105,6 +107,7 @@ export function optionalText(
     readonly defaultNote: string;
     readonly accepts: string;
     readonly isSecret?: boolean;
+    readonly masked?: (text: string) => string;
     readonly isAccepted: (text: string) => boolean;
   },
 ): Setting<string | undefined> {

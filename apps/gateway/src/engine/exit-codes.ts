@@ -1,9 +1,9 @@
 /** Why the process ends: the numbers of sysexits.h where they have one. */
 export const EXIT_CODES = {
-  stopped: exitCode(0, 'Stopped cleanly after SIGTERM or SIGINT.'),
+  stopped: exitCode(0, 'Stopped cleanly after SIGTERM, SIGINT or SIGHUP.'),
   stopCutShort: exitCode(
     1,
-    'A stop was cut short: by a second signal, or after SLUICE_STOP_TIMEOUT_MS. The next start recovers the log.',
+    'A stop was cut short: by SIGQUIT, by a second signal, or after SLUICE_STOP_TIMEOUT_MS. The next start recovers the log.',
   ),
   badArguments: exitCode(64, 'An argument of the command line is not known.'),
   cannotListen: exitCode(69, 'The address or port cannot be listened on.'),

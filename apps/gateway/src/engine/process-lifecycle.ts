@@ -2,23 +2,26 @@
  * What ends the process, and with which code (exit-codes.ts): signals, failed starts, bugs.
  */
 import { resolve } from 'node:path';
-import { BrokerIdTakenError, DataDirError, RedisUrlError } from '#coordination';
+import { BrokerIdTakenError, DataDirError } from '#coordination';
 import { DataDirLockedError } from '#log';
 import { PeerListenError } from '../cluster-api/peer-listener.js';
-import { PeerTlsFileError } from '../cluster-api/peer-tls.js';
 import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
 import { banner } from './banner.js';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { CannotListenError, Gateway } from './gateway.js';
+import { settingProblems } from './setting-checks.js';
 
 /** Runs a gateway until a signal stops it; ends the process itself. */
 export async function runUntilStopped(
   settings: Settings,
   warnings: readonly string[],
 ): Promise<void> {
+  const problems = await settingProblems(settings);
+  if (problems.length > 0) endOnBadSettings(problems, warnings);
   const logger = openLogger(settings);
   endOnBugs(logger);
+  logOtherSignals(logger);
   for (const warning of warnings) logger.warn({}, warning);
   const stopRequested = nextStopSignal(logger);
   let isStarted = false;
@@ -77,9 +80,6 @@ function startFailure(
   if (error instanceof PeerListenError) {
     return { exitCode: EXIT_CODES.cannotListen, message: error.message };
   }
-  if (error instanceof PeerTlsFileError || error instanceof RedisUrlError) {
-    return { exitCode: EXIT_CODES.badSettings, message: error.message };
-  }
   if (error instanceof BrokerIdTakenError) {
     return { exitCode: EXIT_CODES.brokerIdTaken, message: error.message };
   }
@@ -125,9 +125,27 @@ function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
         end(EXIT_CODES.stopCutShort);
       }
     };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   });
+}
+
+/** Signals that stop the broker cleanly. SIGHUP is among them as in Kafka: nothing is read again. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/**
+ * Signals that end a process, or open a debugger, where nobody listens for them. SIGQUIT ends this one
+ * at once and the next start recovers the log; SIGUSR1 and SIGUSR2 have no effect. Node ignores SIGPIPE.
+ */
+function logOtherSignals(logger: ProcessLogger): void {
+  process.on('SIGQUIT', (signal) => {
+    logger.fatal({ signal }, 'ended at once by a signal: the next start recovers the log');
+    end(EXIT_CODES.stopCutShort);
+  });
+  for (const ignored of ['SIGUSR1', 'SIGUSR2'] as const) {
+    process.on(ignored, (signal) =>
+      logger.warn({ signal }, 'a signal without a meaning is ignored'),
+    );
+  }
 }
 
 function cutShortOnTimeout(stopTimeoutMs: number, logger: ProcessLogger): void {

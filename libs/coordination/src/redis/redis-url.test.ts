@@ -67,8 +67,12 @@ describe('parseRedisUrl', () => {
     ['redis', /redis:\/\//],
     ['redis://', /redis:\/\//],
     ['redis://a,b', /several nodes/],
-    ['redis://a:0', /no host/],
-    ['redis://a:70000', /no host/],
+    ['redis://a:0', /a port from 1 to 65535/],
+    ['redis://a:70000', /a port from 1 to 65535/],
+    ['redis://h:abc', /a port from 1 to 65535/],
+    ['redis://a:b/c@host:1', /a port from 1 to 65535/],
+    ['redis://a?timeout=5', /parameters of a Sentinel URL/],
+    ['redis+sentinel://a/main?password=x', /parameters of a Sentinel URL/],
     ['redis://a/x', /number of a database/],
     ['redis://a/1/2', /number of a database/],
     ['redis+cluster://a/1', /only database 0/],
@@ -78,6 +82,19 @@ describe('parseRedisUrl', () => {
     expect(() => parseRedisUrl(url)).toThrow(RedisUrlError);
     expect(() => parseRedisUrl(url)).toThrow(message);
   });
+});
+
+it('repeats nothing of the URL in its errors', () => {
+  for (const url of ['redis://u:sesame/x@host', 'redis://h:sesame', 'redis://a?sesame=sesame']) {
+    let message = '';
+    try {
+      parseRedisUrl(url);
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toContain('RedisUrlError');
+    expect(message).not.toContain('sesame');
+  }
 });
 
 describe('describeEndpoint', () => {

@@ -40,6 +40,7 @@ export class RedisUrlError extends Error {
 const URL_PATTERN =
   /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(?<user>[^:@/]*):(?<password>[^@/]*)@)?(?<nodes>[^/?@]+)(?<path>\/[^?]*)?(?:\?(?<query>.*))?$/;
 const NODE_PATTERN = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<host>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/;
+const SENTINEL_PARAMETERS = ['sentinelUser', 'sentinelPassword'];
 const DEFAULT_PORT = { single: 6379, sentinel: 26_379, cluster: 6379 };
 
 /** @throws RedisUrlError */
@@ -57,6 +58,12 @@ export function parseRedisUrl(url: string): RedisEndpoint {
     throw new RedisUrlError('several nodes are redis+sentinel://… or redis+cluster://…');
   }
   const parameters = new URLSearchParams(query);
+  const known = mode === 'sentinel' ? SENTINEL_PARAMETERS : [];
+  if ([...parameters.keys()].some((name) => !known.includes(name))) {
+    throw new RedisUrlError(
+      `the parameters of a Sentinel URL are ${SENTINEL_PARAMETERS.join(' and ')}; others have none`,
+    );
+  }
   const segments = path.split('/').filter((segment) => segment !== '');
   const masterName = mode === 'sentinel' ? decoded(segments.shift()) : undefined;
   if (mode === 'sentinel' && masterName === undefined) {
@@ -87,7 +94,8 @@ function parseNode(text: string, defaultPort: number): RedisNode {
   const host = groups?.['ipv6'] ?? groups?.['host'];
   const port = Number(groups?.['port'] ?? defaultPort);
   if (host === undefined || port < 1 || port > 65_535) {
-    throw new RedisUrlError(`"${text}" is no host with a port`);
+    // The text is not repeated: it may be a part of a password that is not encoded.
+    throw new RedisUrlError('a node is a host, or a host and a port from 1 to 65535');
   }
   return { host, port };
 }

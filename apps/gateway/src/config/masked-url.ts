@@ -1,0 +1,28 @@
+const SCHEME = /^[a-z][a-z0-9+.-]{0,31}:(?:\/\/)?/i;
+const MASK = '***';
+/** A bracketed IPv6 address, or a colon that no port follows. */
+const ADDRESS_OR_TEXT = /\[[0-9a-fA-F:.]*\]|:(?!\d{1,5}(?:[,/]|$))[^,/]*/g;
+
+/**
+ * A URL, well-formed or not, as it may be shown: user and password, the values of the query, and
+ * whatever else may be a password in the wrong place are replaced by `***`.
+ */
+export function maskedUrl(text: string): string {
+  const scheme = SCHEME.exec(text)?.[0];
+  if (scheme === undefined) return MASK;
+  const rest = text.slice(scheme.length);
+  const at = rest.lastIndexOf('@');
+  const queryAt = rest.indexOf('?');
+  // One of the two is in a password: nobody can tell where that ends.
+  if (queryAt >= 0 && queryAt < at) return scheme + MASK;
+  const place = rest.slice(at + 1, queryAt < 0 ? undefined : queryAt);
+  const query = queryAt < 0 ? '' : rest.slice(queryAt);
+  // Without slashes, or without a host after a user, the whole may be a password.
+  if (!scheme.endsWith('//')) return scheme + MASK;
+  return [
+    scheme,
+    at < 0 ? '' : `${MASK}@`,
+    place.replace(ADDRESS_OR_TEXT, (found) => (found.startsWith('[') ? found : `:${MASK}`)),
+    query.replace(/=[^&]*/g, `=${MASK}`).replace(/(?<=[?&])[^=&]+(?=&|$)/g, MASK),
+  ].join('');
+}
