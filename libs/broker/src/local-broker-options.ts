@@ -1,3 +1,4 @@
+import type { StoreFault } from '#coordination';
 import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
 import type {
   Clock,
@@ -118,6 +119,8 @@ interface KeptStateStatus {
 export interface ClusterStatus {
   /** Whether the metadata can be changed now. */
   readonly isStoreAvailable: boolean;
+  /** Why it cannot; undefined while nothing is known against it. */
+  readonly storeFault: StoreFault | undefined;
   readonly isController: boolean;
   /** Whether nobody can have declared this broker dead. */
   readonly isLeaseValid: boolean;

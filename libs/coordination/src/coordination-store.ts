@@ -11,6 +11,7 @@
  */
 import type { ClusterState } from './cluster-state.js';
 import type { MetadataChange } from './metadata.js';
+import type { StoreFault } from './registry/store-fault.js';
 
 /** @returns the changes that are wanted of this state, in order; none: nothing is to be done */
 export type Decision = (state: ClusterState) => readonly MetadataChange[];
@@ -36,6 +37,8 @@ export interface CoordinationStore {
   readonly journaledVersion: number;
   /** Whether changes can be made now, as far as is known. */
   readonly isAvailable: boolean;
+  /** Why changes cannot be made, or were refused last; undefined while nothing is known against it. */
+  readonly fault: StoreFault | undefined;
 
   /**
    * Changes the metadata. `decide` gets the newest state that this broker knows; when another commit

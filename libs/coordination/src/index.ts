@@ -66,3 +66,4 @@ export {
 export { ProducerIds } from './producer-ids.js';
 export { RedisStore, type RedisStoreOptions } from './redis/open-redis-store.js';
 export { parseRedisUrl, RedisUrlError } from './redis/redis-url.js';
+export type { StoreFault } from './registry/store-fault.js';

@@ -138,6 +138,7 @@ describe('readiness', () => {
   test('tells of a cluster whether Redis is there and replicas are missing', () => {
     const whole: ClusterStatus = {
       isStoreAvailable: true,
+      storeFault: undefined,
       isController: false,
       isLeaseValid: true,
       brokerEpoch: 4,
@@ -156,6 +157,16 @@ describe('readiness', () => {
     expect(checked(whole)).toMatchObject({
       status: 'ok',
       checks: { cluster: { status: 'ok', redis: 'ok', reason: null, brokersAlive: 3 } },
+    });
+    const storeFault = { reason: 'out-of-memory', sentence: 'Redis is full.' } as const;
+    expect(checked({ ...whole, isStoreAvailable: false, storeFault })).toMatchObject({
+      status: 'degraded',
+      checks: {
+        cluster: {
+          redis: 'refusing',
+          reason: expect.stringMatching(/^Redis is full\. Until then records/),
+        },
+      },
     });
     expect(checked({ ...whole, isStoreAvailable: false })).toMatchObject({
       status: 'degraded',

@@ -1,4 +1,4 @@
-import type { BrokerStatus } from '#broker';
+import type { BrokerStatus, ClusterStatus } from '#broker';
 
 /** What /health/ready answers. */
 export interface ReadinessReport {
@@ -45,7 +45,7 @@ interface StorageCheck {
 
 interface ClusterCheck {
   readonly status: 'ok' | 'degraded';
-  readonly redis: 'ok' | 'away';
+  readonly redis: 'ok' | 'away' | 'refusing';
   /** What that means; null while it is there. */
   readonly reason: string | null;
   readonly brokers: number;
@@ -95,24 +95,27 @@ export class Health {
   }
 }
 
-const REDIS_AWAY =
-  'Redis cannot be asked: records are produced and fetched, and topics, leaders and replicas stay ' +
-  'as they are until it is back.';
+const UNTIL_THEN =
+  'Until then records are produced and fetched, and topics, leaders and replicas stay as they are.';
 
 function clusterCheck({ cluster }: BrokerStatus): ClusterCheck | null {
   if (cluster === undefined) return null;
-  const { isStoreAvailable, brokers, brokersAlive } = cluster;
+  const { isStoreAvailable, storeFault, brokers, brokersAlive } = cluster;
   const { partitionsUnderReplicated: underReplicated, partitionsWithoutLeader } = cluster;
   const isWhole = underReplicated + partitionsWithoutLeader === 0;
   return {
     status: isStoreAvailable && isWhole ? 'ok' : 'degraded',
-    redis: isStoreAvailable ? 'ok' : 'away',
-    reason: isStoreAvailable ? null : REDIS_AWAY,
+    redis: isStoreAvailable ? 'ok' : redisStateOf(storeFault),
+    reason: isStoreAvailable ? null : `${storeFault?.sentence ?? 'Redis is away.'} ${UNTIL_THEN}`,
     brokers,
     brokersAlive,
     underReplicated,
     withoutLeader: partitionsWithoutLeader,
   };
+}
+
+function redisStateOf(fault: ClusterStatus['storeFault']): 'away' | 'refusing' {
+  return fault === undefined || fault.reason === 'away' ? 'away' : 'refusing';
 }
 
 const DISK_FULL =

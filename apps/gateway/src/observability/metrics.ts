@@ -146,6 +146,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     this.#addDeliveryGauges();
     this.#addSocketGauges();
     this.#addTopicGauge();
+    this.#addStoreFaultGauge();
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -414,6 +415,22 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       collect() {
         this.reset();
         for (const [topic, bytes] of bytesByTopic()) this.set({ topic }, bytes);
+      },
+    });
+    this.#registry.registerMetric(gauge);
+  }
+
+  #addStoreFaultGauge(): void {
+    const fault = () => this.#broker?.cluster?.storeFault;
+    const gauge = new Gauge({
+      name: 'sluice_cluster_redis_fault',
+      help: '1 with the reason why Redis takes no changes of the metadata; no series while it does.',
+      labelNames: ['reason'],
+      registers: [],
+      collect() {
+        this.reset();
+        const reason = fault()?.reason;
+        if (reason !== undefined) this.set({ reason }, 1);
       },
     });
     this.#registry.registerMetric(gauge);

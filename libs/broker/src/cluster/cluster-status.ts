@@ -30,7 +30,8 @@ export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
     }
   }
   return {
-    isStoreAvailable: store.isAvailable,
+    isStoreAvailable: store.isAvailable && store.fault === undefined,
+    storeFault: store.fault,
     isController: controller.isActive,
     isLeaseValid: membership.isLeaseValid,
     brokerEpoch: membership.brokerEpoch,

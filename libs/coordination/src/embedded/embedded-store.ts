@@ -45,6 +45,7 @@ export class EmbeddedStore implements CoordinationStore {
   readonly dataDirUuid: string;
   /** There is nothing that could be away. */
   readonly isAvailable = true;
+  readonly fault = undefined;
   readonly #file: DurableJsonFile<CoordinationDocument>;
   readonly #random: Random;
   readonly #reserve: DiskReserve | undefined;

@@ -30,6 +30,7 @@ import { Rebuilder } from './rebuilder.js';
 import { type CommitReply, RegistryAwayError, RegistryRefusedError } from './registry.js';
 import { RegistryFollower } from './registry-follower.js';
 import type { RegistryStoreOptions } from './registry-store-options.js';
+import { type StoreFault, storeFaultOf } from './store-fault.js';
 
 /** An update is answered within two seconds: what is left is for the answer's own way. */
 const UPDATE_TIMEOUT_MS = 1800;
@@ -53,6 +54,8 @@ export class RegistryStore implements CoordinationStore {
   #renewals = 0;
   /** Of this process, as its newest renewal says. */
   #brokerEpoch = 0;
+  /** Why the registry refused the last write; undefined when it took it. */
+  #refusal: StoreFault | undefined;
   #isClosed = false;
 
   private constructor(
@@ -138,6 +141,11 @@ export class RegistryStore implements CoordinationStore {
     return this.#follower.isAvailable;
   }
 
+  get fault(): StoreFault | undefined {
+    if (this.#refusal !== undefined) return this.#refusal;
+    return this.isAvailable ? undefined : storeFaultOf(this.#options.registry.lastError);
+  }
+
   update(decide: Decision): Promise<ClusterState> {
     const deadlineMs = this.#options.clock.monotonicMs() + UPDATE_TIMEOUT_MS;
     return this.#updates.run(() => this.#update(decide, deadlineMs));
@@ -177,8 +185,11 @@ export class RegistryStore implements CoordinationStore {
     const answer = await this.#options.registry
       .renewLease(lease, String(this.#renewals), Math.min(timeoutMs, CALL_TIMEOUT_MS))
       .catch((error: unknown) => {
+        this.#writeFailed(error);
         throw asProtocolError(error, 'failed');
       });
+    // It takes writes again. That it takes this one says nothing of others' permissions.
+    if (this.#refusal?.reason !== 'no-permission') this.#refusal = undefined;
     void this.#follower.check(answer.newest, known);
     if (!answer.isRenewed) throw leaseOver(lease.brokerId);
     await this.#whenKnown(answer.newest?.version ?? 0, timeoutMs);
@@ -266,9 +277,12 @@ export class RegistryStore implements CoordinationStore {
       if (leftMs <= 0 || cluster === undefined) break;
       try {
         const timeoutMs = Math.min(leftMs, CALL_TIMEOUT_MS);
-        return await registry.commit(cluster, before, commit, timeoutMs);
+        const reply = await registry.commit(cluster, before, commit, timeoutMs);
+        if (reply.kind === 'committed') this.#refusal = undefined;
+        return reply;
       } catch (error) {
         cause = error;
+        this.#writeFailed(error);
         if (error instanceof RegistryAwayError && error.wasSent) outcome = 'unknown';
         else if (error instanceof RegistryRefusedError) {
           logger.warn({ err: error }, 'Redis refused a change of the metadata');
@@ -277,6 +291,10 @@ export class RegistryStore implements CoordinationStore {
       }
     }
     throw notAvailable(outcome, cause);
+  }
+
+  #writeFailed(error: unknown): void {
+    if (error instanceof RegistryRefusedError) this.#refusal = storeFaultOf(error, 'refused');
   }
 
   #publishJournaled(version: number): void {
@@ -336,7 +354,7 @@ function isAway(error: unknown): boolean {
 function notAvailable(outcome: 'failed' | 'unknown', cause: unknown): ProtocolError {
   return new ProtocolError(
     'BROKER_NOT_AVAILABLE',
-    "The cluster's metadata cannot be changed at present: Redis is away or not up to date.",
+    `The cluster's metadata cannot be changed at present. ${storeFaultOf(cause).sentence}`,
     { outcome, cause, retryAfterMs: 1000 },
   );
 }

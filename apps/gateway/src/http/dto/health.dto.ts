@@ -111,13 +111,17 @@ class ClusterCheckDto {
   @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: string;
 
-  @ApiProperty({ type: 'string', enum: ['ok', 'away'] })
+  @ApiProperty({
+    type: 'string',
+    enum: ['ok', 'away', 'refusing'],
+    description: '`refusing`: Redis answers, and takes no changes.',
+  })
   readonly redis!: string;
 
   @ApiProperty({
     type: 'string',
     nullable: true,
-    description: 'What it means that Redis is away; null while it is there.',
+    description: 'Why Redis cannot be used, and what that means; null while it can.',
   })
   readonly reason!: string | null;
 
