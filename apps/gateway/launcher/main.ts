@@ -14,6 +14,7 @@ import { EXIT_CODES, type ExitCode } from '../src/engine/exit-codes.js';
 import { ARGUMENTS_HELP, parseArguments } from './arguments.js';
 import { CompiledBundle } from './compiled-bundle.js';
 import { readEnvFiles } from './env-file.js';
+import { applyHeapLimit } from './heap-limit.js';
 
 /** What the bundle of src/main.ts exports. */
 interface GatewayProgram {
@@ -46,6 +47,7 @@ function run(envFiles: readonly string[]): void {
     return;
   }
   for (const [name, value] of Object.entries(read.variables)) process.env[name] ??= value;
+  applyHeapLimit();
   process.env['UV_THREADPOOL_SIZE'] =
     process.env['SLUICE_IO_THREADS'] || process.env['UV_THREADPOOL_SIZE'] || '32';
   const bundle = CompiledBundle.read(BUNDLE_PATH);

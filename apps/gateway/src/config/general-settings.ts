@@ -1,7 +1,15 @@
 import { isHost } from './cluster-settings.js';
 import { maskedUrl } from './masked-url.js';
-import { choice, optional, optionalText, type Parsed, text, wholeNumber } from './setting.js';
-import { INT32_MAX, TIMER_MS_MAX } from './units.js';
+import {
+  choice,
+  optional,
+  optionalText,
+  optionalWholeNumber,
+  type Parsed,
+  text,
+  wholeNumber,
+} from './setting.js';
+import { GIB, INT32_MAX, MIB, TIMER_MS_MAX } from './units.js';
 
 /** Who this broker is, where it listens, what it logs and how it stops. */
 export const GENERAL_SETTINGS = {
@@ -79,6 +87,14 @@ export const GENERAL_SETTINGS = {
     byDefault: 'auto',
     choices: ['auto', 'json', 'pretty'],
     sentence: 'Form of the log on standard error; `auto`: pretty on a terminal, else JSON.',
+  }),
+  heapBytes: optionalWholeNumber({
+    variable: 'SLUICE_HEAP_BYTES',
+    defaultNote: "V8's: a quarter of the memory of the machine or container, at most 4 GiB",
+    min: 64 * MIB,
+    max: 64 * GIB,
+    sentence:
+      'Limit of the heap, where record batches and other buffers are not. Takes effect on Node 22.15 and later; for an earlier one, or to override it, set `NODE_OPTIONS=--max-old-space-size`.',
   }),
   stopTimeoutMs: wholeNumber({
     variable: 'SLUICE_STOP_TIMEOUT_MS',

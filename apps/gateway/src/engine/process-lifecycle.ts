@@ -5,8 +5,10 @@ import { resolve } from 'node:path';
 import { BrokerIdTakenError, DataDirError } from '#coordination';
 import { DataDirLockedError } from '#log';
 import { PeerListenError } from '../cluster-api/peer-listener.js';
+import { memoryWarnings } from '../config/memory-budget.js';
 import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
+import { availableMemory, heapWarnings } from './available-memory.js';
 import { banner } from './banner.js';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { CannotListenError, Gateway } from './gateway.js';
@@ -22,7 +24,9 @@ export async function runUntilStopped(
   const logger = openLogger(settings);
   endOnBugs(logger);
   logOtherSignals(logger);
-  for (const warning of warnings) logger.warn({}, warning);
+  const available = availableMemory();
+  const ofMemory = [...memoryWarnings(settings, available), ...heapWarnings(settings, available)];
+  for (const warning of [...warnings, ...ofMemory]) logger.warn({}, warning);
   const stopRequested = nextStopSignal(logger);
   let isStarted = false;
   // A start may wait for long: for Redis, or while logs are recovered. It may be broken off at any time.

@@ -1,8 +1,15 @@
+import { getHeapStatistics } from 'node:v8';
 import type { BrokerStatus } from '#broker';
 import type { StatusSeries } from './status-series.js';
 
 /** What clients have made the broker keep in memory, each with its limit. */
 export const KEPT_STATE_SERIES: readonly StatusSeries<BrokerStatus>[] = [
+  {
+    name: 'sluice_heap_limit_bytes',
+    type: 'gauge',
+    help: "V8's limit of the heap, by SLUICE_HEAP_BYTES or NODE_OPTIONS; the process ends beyond it.",
+    read: () => getHeapStatistics().heap_size_limit,
+  },
   {
     name: 'kafka_coordinator_group_groupmetadatamanager_numoffsets',
     type: 'gauge',

@@ -1,0 +1,22 @@
+const MIB = 1024 * 1024;
+const FLAG = /--max[-_]old[-_]space[-_]size/;
+
+type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
+
+/**
+ * Starts this process anew with the heap limit of SLUICE_HEAP_BYTES, under the same process id.
+ *
+ * V8 takes the limit when its heap is made: `v8.setFlagsFromString` is without effect on Node 20, 22
+ * and 24. `process.execve` is there from Node 22.15 on; an earlier Node goes on, and the gateway warns.
+ * A limit that the user gave Node directly is left as it is. A value that is no number is refused
+ * later, with all other settings.
+ */
+export function applyHeapLimit(): void {
+  const given = process.env['SLUICE_HEAP_BYTES']?.trim() ?? '';
+  const isGivenToNode = FLAG.test([...process.execArgv, process.env['NODE_OPTIONS']].join(' '));
+  const { execve } = process as { execve?: Execve };
+  if (!/^\d{1,16}$/.test(given) || isGivenToNode || execve === undefined) return;
+  const flag = `--max-old-space-size=${Math.max(1, Math.floor(Number(given) / MIB))}`;
+  const args = [process.execPath, ...process.execArgv, flag, ...process.argv.slice(1)];
+  execve.call(process, process.execPath, args, process.env);
+}

@@ -1,0 +1,135 @@
+/**
+ * What the settings allow a broker to take of the memory, all used up at the same time: the table of
+ * docs/operating/memory.md in numbers.
+ */
+import type { Settings } from './settings.js';
+import { KIB, MIB } from './units.js';
+
+/** One row of the budget. */
+export interface MemoryItem {
+  /** What takes it. */
+  readonly what: string;
+  /** The settings that it comes from. */
+  readonly variables: readonly string[];
+  /** All of it: heap, buffers and what the operating system has for it in this process. */
+  readonly bytes: number;
+  /** The part of it in V8's heap, which has a limit of its own. */
+  readonly heapBytes: number;
+}
+
+/** What there is. */
+export interface AvailableMemory {
+  /** Of the machine, or of the container where that has less. */
+  readonly totalBytes: number;
+  /** V8's limit of the heap. */
+  readonly heapLimitBytes: number;
+}
+
+/** Measured on Node 20 after a start with an empty data directory. */
+const PROCESS_BYTES = 120 * MIB;
+const PROCESS_HEAP_BYTES = 40 * MIB;
+/** Measured with 1,000 new partitions and 200 topics with names of 242 characters. */
+const PARTITION_BYTES = 33 * KIB;
+const PARTITION_HEAP_BYTES = 8.5 * KIB;
+const TOPIC_HEAP_BYTES = 2 * KIB;
+/** An idle connection, and a partition that a subscription reads. */
+const CONNECTION_HEAP_BYTES = 12 * KIB;
+const CURSOR_HEAP_BYTES = 400;
+/** A read from disk has the default of `maxBytes`. */
+const DISK_READ_BYTES = MIB;
+
+export type BudgetSettings = Pick<
+  Settings,
+  | 'bufferMemoryBytes'
+  | 'catchUpBytesMax'
+  | 'clusterMemoryBytes'
+  | 'compactionMapBytes'
+  | 'connectionsMax'
+  | 'cursorsMax'
+  | 'diskReadsMax'
+  | 'offsetsKeptBytes'
+  | 'partitionsMax'
+  | 'producerStateBytes'
+  | 'redisUrl'
+  | 'renderCacheBytes'
+  | 'requestMemoryBytes'
+  | 'socketBufferBytes'
+  | 'tailCacheBytes'
+  | 'topicsMax'
+>;
+
+/** The rows, in the order of the page. */
+export function memoryItems(settings: BudgetSettings): MemoryItem[] {
+  const { connectionsMax, cursorsMax, partitionsMax, topicsMax } = settings;
+  const heap = (what: string, variable: string, bytes: number): MemoryItem => {
+    return { what, variables: [variable], bytes, heapBytes: bytes };
+  };
+  const buffers = (what: string, bytes: number, ...variables: string[]): MemoryItem => {
+    return { what, variables, bytes, heapBytes: 0 };
+  };
+  return [
+    { what: 'process', variables: [], bytes: PROCESS_BYTES, heapBytes: PROCESS_HEAP_BYTES },
+    {
+      what: 'partitions',
+      variables: ['SLUICE_PARTITIONS_MAX'],
+      bytes: partitionsMax * PARTITION_BYTES,
+      heapBytes: partitionsMax * PARTITION_HEAP_BYTES,
+    },
+    heap('topics', 'SLUICE_TOPICS_MAX', topicsMax * TOPIC_HEAP_BYTES),
+    heap('committed offsets', 'SLUICE_OFFSETS_KEPT_BYTES', settings.offsetsKeptBytes),
+    heap('idempotent producers', 'SLUICE_PRODUCER_STATE_BYTES', settings.producerStateBytes),
+    heap('connections', 'SLUICE_CONNECTIONS_MAX', connectionsMax * CONNECTION_HEAP_BYTES),
+    heap('subscriptions', 'SLUICE_CURSORS_MAX', cursorsMax * CURSOR_HEAP_BYTES),
+    buffers('request bodies', settings.requestMemoryBytes, 'SLUICE_REQUEST_MEMORY_BYTES'),
+    buffers('records to be written', settings.bufferMemoryBytes, 'SLUICE_BUFFER_MEMORY_BYTES'),
+    buffers('tail cache', settings.tailCacheBytes, 'SLUICE_TAIL_CACHE_BYTES'),
+    buffers('render cache', settings.renderCacheBytes, 'SLUICE_RENDER_CACHE_BYTES'),
+    buffers('catch-up reads', settings.catchUpBytesMax, 'SLUICE_CATCH_UP_BYTES'),
+    buffers('compaction', settings.compactionMapBytes, 'SLUICE_COMPACTION_MAP_BYTES'),
+    buffers('reads from disk', settings.diskReadsMax * DISK_READ_BYTES, 'SLUICE_DISK_READS_MAX'),
+    buffers(
+      'bytes that subscribers have not taken',
+      connectionsMax * settings.socketBufferBytes,
+      'SLUICE_CONNECTIONS_MAX',
+      'SLUICE_SOCKET_BUFFER_BYTES',
+    ),
+    ...(settings.redisUrl === undefined
+      ? []
+      : [buffers('calls of brokers', settings.clusterMemoryBytes, 'SLUICE_CLUSTER_MEMORY_BYTES')]),
+  ];
+}
+
+/** A sentence for each sum that does not fit; empty where both do. */
+export function memoryWarnings(settings: BudgetSettings, available: AvailableMemory): string[] {
+  const items = memoryItems(settings);
+  const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
+  const heapBytes = items.reduce((sum, item) => sum + item.heapBytes, 0);
+  const warnings: string[] = [];
+  if (bytes > available.totalBytes) {
+    warnings.push(
+      `the settings allow ${inMib(bytes)} of memory in all, there are ${inMib(available.totalBytes)}; ` +
+        `most of it: ${largest(items, (item) => item.bytes)} (docs/operating/memory.md)`,
+    );
+  }
+  if (heapBytes > available.heapLimitBytes) {
+    warnings.push(
+      `the settings allow ${inMib(heapBytes)} of heap, its limit is ${inMib(available.heapLimitBytes)}; ` +
+        `most of it: ${largest(items, (item) => item.heapBytes)} (docs/operating/memory.md)`,
+    );
+  }
+  return warnings;
+}
+
+/** The three largest rows with their settings. */
+function largest(items: readonly MemoryItem[], bytesOf: (item: MemoryItem) => number): string {
+  return items
+    .filter(({ variables }) => variables.length > 0)
+    .toSorted((one, other) => bytesOf(other) - bytesOf(one))
+    .slice(0, 3)
+    .map((item) => `${item.variables.join(' x ')} ${inMib(bytesOf(item))}`)
+    .join(', ');
+}
+
+function inMib(bytes: number): string {
+  return `${Math.ceil(bytes / MIB)} MiB`;
+}
