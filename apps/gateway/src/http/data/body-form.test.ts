@@ -20,6 +20,26 @@ describe('bodyForm', () => {
     expect(bodyForm(contentType, produceQuery(search))).toBe(form);
   });
 
+  it.each([
+    ['application/json', 'raw', 'raw-json'],
+    ['application/octet-stream', 'raw', 'raw'],
+    ['multipart/form-data; boundary=x', 'raw', 'raw'],
+    [undefined, 'raw', 'raw'],
+    ['application/x-ndjson', 'ndjson', 'ndjson'],
+    ['text/plain', 'ndjson', 'ndjson'],
+    ['application/json', 'ndjson', 'ndjson'],
+    [undefined, 'ndjson', 'ndjson'],
+  ] as const)('a body of %s to records:%s is %s', (contentType, pathForm, form) => {
+    expect(bodyForm(contentType, produceQuery(''), pathForm)).toBe(form);
+  });
+
+  it('refuses an envelope, and ?body=value, where the path says lines', () => {
+    const refuse = (contentType: string, search: string) => () =>
+      bodyForm(contentType, produceQuery(search), 'ndjson');
+    expect(refuse('multipart/form-data', '')).toThrow(ProtocolError);
+    expect(refuse('application/x-ndjson', 'body=value')).toThrow(ProtocolError);
+  });
+
   it('refuses JSON in another charset', () => {
     expect(() => bodyForm('application/json; charset=utf-16', produceQuery(''))).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_MEDIA_TYPE' }),

@@ -1,4 +1,6 @@
 import { ProtocolError } from '#protocol';
+import { refuseParameter } from '../front/query.js';
+import type { RecordsForm } from '../front/target.js';
 import { assertQueryFits, type ProduceQuery } from './produce-query.js';
 
 /** How the records of a produce request stand in its body. */
@@ -13,25 +15,44 @@ export type BodyForm =
   | 'raw-json';
 
 const JSON_TYPE = 'application/json';
-const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'] as const;
 const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
 
 /**
  * @param contentType the header, when there is one
+ * @param pathForm what the path says: `raw` is the same as ?body=value
  * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON in another charset than UTF-8, and for
  *   envelopes of other protocols; INVALID_REQUEST for a query parameter that does not go with the form
  */
-export function bodyForm(contentType: string | undefined, query: ProduceQuery): BodyForm {
-  const form = formOf(contentType, query.isValue);
+export function bodyForm(
+  contentType: string | undefined,
+  query: ProduceQuery,
+  pathForm: RecordsForm = 'any',
+): BodyForm {
+  if (pathForm === 'ndjson' && query.isValue) {
+    refuseParameter('body', 'is value, but the path says that the body is lines');
+  }
+  const form =
+    pathForm === 'ndjson'
+      ? lineForm(contentType)
+      : formOf(contentType, query.isValue || pathForm === 'raw');
   assertQueryFits(query, form === 'raw-json' ? 'raw' : form);
   return form;
+}
+
+/** Lines may come under any name, but not in an envelope. */
+function lineForm(contentType: string | undefined): 'ndjson' {
+  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  refuseEnvelope(type.trim());
+  assertUtf8Charset(NDJSON_TYPES[0], parameters);
+  return 'ndjson';
 }
 
 function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
   if (contentType === JSON_TYPE && !isValue) return 'json';
   const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
   const mediaType = type.trim();
-  const isNdjson = NDJSON_TYPES.includes(mediaType);
+  const isNdjson = NDJSON_TYPES.some((known) => known === mediaType);
   if (isNdjson && isValue) return 'raw';
   if (mediaType !== JSON_TYPE && !isNdjson) {
     if (!isValue) refuseEnvelope(mediaType);

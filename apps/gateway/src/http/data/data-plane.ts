@@ -5,6 +5,7 @@ import { EventsRoute } from '../../sse/events-route.js';
 import { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { HotRoutes } from '../front/http-front.js';
+import type { PartitionTarget, RecordsForm } from '../front/target.js';
 import { FetchRoute } from './fetch-route.js';
 import { ProduceRoute } from './produce-route.js';
 
@@ -41,12 +42,12 @@ export class DataPlane implements HotRoutes {
     this.#events = new EventsRoute({ delivery, sweep, options });
   }
 
-  produce(exchange: Exchange, topic: string): void {
-    this.#produce.handle(exchange, topic);
+  produce(exchange: Exchange, topic: string, form: RecordsForm): void {
+    this.#produce.handle(exchange, topic, form);
   }
 
-  fetch(exchange: Exchange, topic: string, partition: number): void {
-    this.#fetch.handle(exchange, topic, partition);
+  fetch(exchange: Exchange, target: PartitionTarget): void {
+    this.#fetch.handle(exchange, target);
   }
 
   events(exchange: Exchange, topic: string): void {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { ProtocolError } from '#protocol';
 import { fetchQuery, pageBounds } from './fetch-query.js';
 
 describe('fetchQuery', () => {
   it('has the defaults of the contract', () => {
-    const query = fetchQuery('', false);
+    const query = fetchQuery('', 'page');
     expect(query).toEqual({
       position: 'earliest',
       limit: undefined,
@@ -27,7 +28,7 @@ describe('fetchQuery', () => {
     ['from=latest&offset=earliest', 'latest'],
     ['', 'earliest'],
   ])('?%s begins at %j', (search, position) => {
-    expect(fetchQuery(search, false).position).toEqual(position);
+    expect(fetchQuery(search, 'page').position).toEqual(position);
   });
 
   it.each([
@@ -49,15 +50,22 @@ describe('fetchQuery', () => {
     'follow=true',
     'offest=1',
   ])('refuses ?%s for a page', (search) => {
-    expect(() => fetchQuery(search, false)).toThrow(
+    expect(() => fetchQuery(search, 'page')).toThrow(
       expect.objectContaining({ code: 'INVALID_REQUEST' }),
     );
   });
 
   it('lets a stream follow, and not be raw', () => {
-    expect(fetchQuery('follow=true', true).follow).toBe(true);
-    expect(() => fetchQuery('format=raw&limit=1', true)).toThrow(
+    expect(fetchQuery('follow=true', 'ndjson').follow).toBe(true);
+    expect(() => fetchQuery('format=raw&limit=1', 'ndjson')).toThrow(
       expect.objectContaining({ code: 'INVALID_REQUEST' }),
     );
+  });
+
+  it('needs no limit where the path says raw', () => {
+    expect(fetchQuery('', 'raw')).toMatchObject({ format: 'raw', limit: 1 });
+    expect(fetchQuery('limit=1&format=auto', 'raw')).toMatchObject({ format: 'raw', limit: 1 });
+    expect(() => fetchQuery('limit=2', 'raw')).toThrow(ProtocolError);
+    expect(() => fetchQuery('format=json', 'raw')).toThrow(ProtocolError);
   });
 });

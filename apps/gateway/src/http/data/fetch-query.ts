@@ -39,16 +39,17 @@ export interface FetchQuery {
 }
 
 /**
- * @param isStream NDJSON was asked for
+ * @param form of the answer: a page in JSON, unless `?format` says raw; a stream; one value's bytes
  * @throws ProtocolError INVALID_REQUEST
  */
-export function fetchQuery(search: string, isStream: boolean): FetchQuery {
+export function fetchQuery(search: string, form: 'page' | 'ndjson' | 'raw'): FetchQuery {
+  const isStream = form === 'ndjson';
   const query = parseQuery(search, FETCH_PARAMETERS);
   const optional = (name: string, min: number, max: number): number | undefined =>
     query.has(name) ? wholeNumber(query, name, { min, max, byDefault: min }) : undefined;
 
-  const format = formatOf(query);
-  const limit = optional('limit', 1, INT32_MAX);
+  const format = form === 'raw' ? rawFormat(query) : formatOf(query);
+  const limit = optional('limit', 1, INT32_MAX) ?? (form === 'raw' ? 1 : undefined);
   if (format === 'raw' && (limit !== 1 || isStream)) {
     refuseParameter('format', 'is raw, which answers one value alone: it goes with limit=1');
   }
@@ -99,6 +100,12 @@ function positionOf(query: Query): number | OffsetSpec {
     refuseParameter(second, `says where to begin, and so does ?${first}: give one of them`);
   }
   return positions.values().next().value ?? 'earliest';
+}
+
+/** The path says raw already. */
+function rawFormat(query: Query): 'raw' {
+  oneOf(query, 'format', ['auto', 'raw'], 'raw');
+  return 'raw';
 }
 
 function formatOf(query: Query): RecordFormat | 'raw' {

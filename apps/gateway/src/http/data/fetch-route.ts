@@ -1,4 +1,5 @@
 import type { Exchange } from '../front/exchange.js';
+import type { PartitionTarget } from '../front/target.js';
 import { acceptsNdjson } from './accept.js';
 import { answerCoding, writeCompressed } from './answer-coding.js';
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
@@ -14,9 +15,11 @@ export class FetchRoute {
   constructor(private readonly options: FetchRouteOptions) {}
 
   /** @throws ProtocolError when the head alone is refused */
-  handle(exchange: Exchange, topic: string, partition: number): void {
-    const isStream = acceptsNdjson(exchange.request.headers.accept);
-    const query = fetchQuery(exchange.search, isStream);
+  handle(exchange: Exchange, { topic, partition, form }: PartitionTarget): void {
+    const asked = acceptsNdjson(exchange.request.headers.accept) ? 'ndjson' : 'page';
+    const answerForm = form === 'any' ? asked : form;
+    const isStream = answerForm === 'ndjson';
+    const query = fetchQuery(exchange.search, answerForm);
     const fetch: Fetch = { exchange, topic, partition, query };
     const answered = isStream
       ? streamRecords(fetch, this.options)

@@ -5,6 +5,7 @@ import { parseJsonRecords } from '../../records/json-records.js';
 import { rawRecord } from '../../records/raw-record.js';
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
+import type { RecordsForm } from '../front/target.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { produceNdjson } from './ndjson-produce.js';
 import { commonError, isPartial, produceAnswer } from './produce-answer.js';
@@ -28,7 +29,7 @@ interface Produce {
 }
 
 /**
- * `POST /v1/topics/{topic}/records`: the body's records, in whatever form, to the broker.
+ * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: the body's records, in whatever form, to the broker.
  *
  * What the head says is checked before the body is asked for, and the whole body before the broker
  * sees a record. Only NDJSON is a stream: its lines stand each for itself.
@@ -40,10 +41,10 @@ export class ProduceRoute {
   ) {}
 
   /** @throws ProtocolError when the head alone is refused */
-  handle(exchange: Exchange, topic: string): void {
+  handle(exchange: Exchange, topic: string, pathForm: RecordsForm): void {
     const { headers } = exchange.request;
     const query = produceQuery(exchange.search);
-    const form = bodyForm(headers['content-type'], query);
+    const form = bodyForm(headers['content-type'], query, pathForm);
     const producer = requestProducer(headers);
     const { broker, options } = this;
     if (!options.autoCreateTopics) assertTopicIsServed(broker, topic);

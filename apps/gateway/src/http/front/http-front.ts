@@ -27,7 +27,14 @@ import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js'
 import { PassedOnRequest } from './passed-on-request.js';
 import { RequestMemory } from './request-memory.js';
 import type { FrontRoute, RequestObserver } from './request-observer.js';
-import { eventsTopic, hotRoute, recordsTarget, splitUrl } from './target.js';
+import {
+  eventsTopic,
+  hotRoute,
+  type PartitionTarget,
+  type RecordsForm,
+  recordsTarget,
+  splitUrl,
+} from './target.js';
 import { type UpgradeHandler, Upgrades, upgradeMissing } from './upgrades.js';
 
 /** Above the idle time-outs of the usual proxies (60 s), so that they close first. */
@@ -40,8 +47,8 @@ const STOP_SHARE = 0.5;
 
 /** The hot routes. A handler answers, now or later, and may throw before it has begun to. */
 export interface HotRoutes {
-  produce(exchange: Exchange, topic: string): void;
-  fetch(exchange: Exchange, topic: string, partition: number): void;
+  produce(exchange: Exchange, topic: string, form: RecordsForm): void;
+  fetch(exchange: Exchange, target: PartitionTarget): void;
   events(exchange: Exchange, topic: string): void;
 }
 
@@ -190,8 +197,9 @@ export class HttpFront {
         return;
       }
       const target = recordsTarget(exchange.path);
-      if (target.partition === undefined) this.#routes?.produce(exchange, target.topic);
-      else this.#routes?.fetch(exchange, target.topic, target.partition);
+      const { topic, partition, form } = target;
+      if (partition === undefined) this.#routes?.produce(exchange, topic, form);
+      else this.#routes?.fetch(exchange, { topic, partition, form });
     } catch (error) {
       exchange.fail(error);
     }

@@ -13,6 +13,9 @@ describe('hotRoute', () => {
     ['GET', '/v1/topics/orders/events', 'events'],
     ['HEAD', '/v1/topics/orders/events', 'events'],
     ['GET', '/v1/topics/events/events', 'events'],
+    ['POST', '/v1/topics/orders/records:raw', 'produce'],
+    ['POST', '/v1/topics/orders/records%3Andjson', 'produce'],
+    ['GET', '/v1/topics/orders/partitions/0/records:ndjson', 'fetch'],
   ])('%s %s is %s', (method, path, route) => {
     expect(hotRoute(method, path)).toBe(route);
   });
@@ -24,6 +27,8 @@ describe('hotRoute', () => {
     ['POST', '/v1/topics/records'],
     ['POST', '/v1/topics/a/b/records'],
     ['POST', '/v1/topics/orders/records/'],
+    ['GET', '/v1/topics/orders/records:raw'],
+    ['POST', '/v1/topics/orders/records:xml'],
     ['GET', '/v1/topics/orders/partitions//records'],
     ['GET', '/v1/topics/orders/partitions/0/1/records'],
     ['GET', '/v1/topics/orders/partitions/records'],
@@ -41,10 +46,29 @@ describe('hotRoute', () => {
 
 describe('recordsTarget', () => {
   it('decodes the names in the path', () => {
-    expect(recordsTarget('/v1/topics/a%2Fb/records')).toEqual({ topic: 'a/b' });
+    expect(recordsTarget('/v1/topics/a%2Fb/records')).toEqual({
+      topic: 'a/b',
+      partition: undefined,
+      form: 'any',
+    });
     expect(recordsTarget('/v1/topics/t/partitions/%31/records')).toEqual({
       topic: 't',
       partition: 1,
+      form: 'any',
+    });
+  });
+
+  it('has the form of the records that the path names', () => {
+    const topic = 't';
+    expect(recordsTarget('/v1/topics/t/records:raw')).toEqual({
+      topic,
+      partition: undefined,
+      form: 'raw',
+    });
+    expect(recordsTarget('/v1/topics/t/partitions/1/records%3andjson')).toEqual({
+      topic,
+      partition: 1,
+      form: 'ndjson',
     });
   });
 

@@ -5,12 +5,25 @@ export interface RecordsTarget {
   readonly topic: string;
   /** Undefined in the path of produce. */
   readonly partition: number | undefined;
+  readonly form: RecordsForm;
 }
+
+/** A request for the records of one partition. */
+export interface PartitionTarget extends RecordsTarget {
+  readonly partition: number;
+}
+
+/**
+ * What the path says of the records in a body or an answer. `any`: the headers say it. The other two
+ * are for clients that are generated from the OpenAPI document: they send one type per path.
+ */
+export type RecordsForm = 'any' | 'raw' | 'ndjson';
 
 const TOPICS = '/v1/topics/';
 const RECORDS = '/records';
 const PARTITIONS = '/partitions/';
 const EVENTS = '/events';
+const FORM = /\/records(?::|%3A)(raw|ndjson)$/i;
 /** Kafka counts partitions in an int32. */
 const PARTITION_MAX = 2 ** 31 - 1;
 const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
@@ -22,6 +35,8 @@ const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
  *     GET  /v1/topics/{topic}/partitions/{partition}/records      fetch, HEAD too
  *     GET  /v1/topics/{topic}/events                              events, HEAD too
  *
+ * The first two also with `records:raw` and `records:ndjson`.
+ *
  * @param path percent-encoded
  */
 export function hotRoute(
@@ -29,7 +44,11 @@ export function hotRoute(
   path: string,
 ): 'produce' | 'fetch' | 'events' | undefined {
   if (!path.startsWith(TOPICS)) return undefined;
-  if (!path.endsWith(RECORDS)) return isEvents(method, path) ? 'events' : undefined;
+  if (!path.endsWith(RECORDS)) {
+    const form = FORM.exec(path);
+    if (form !== null) return hotRoute(method, path.slice(0, form.index + RECORDS.length));
+    return isEvents(method, path) ? 'events' : undefined;
+  }
   const topicEnd = path.indexOf('/', TOPICS.length);
   const recordsStart = path.length - RECORDS.length;
   if (topicEnd <= TOPICS.length) return undefined;
@@ -47,12 +66,14 @@ export function hotRoute(
  * @throws ProtocolError INVALID_REQUEST for bad percent-encoding, or a partition that is no number
  */
 export function recordsTarget(path: string): RecordsTarget {
+  const match = path.endsWith(RECORDS) ? null : FORM.exec(path);
+  const form = match === null ? 'any' : match[1]?.toLowerCase() === 'raw' ? 'raw' : 'ndjson';
+  const recordsStart = match?.index ?? path.length - RECORDS.length;
   const topicEnd = path.indexOf('/', TOPICS.length);
-  const recordsStart = path.length - RECORDS.length;
   const topic = decodeSegment(path.slice(TOPICS.length, topicEnd));
-  if (topicEnd === recordsStart) return { topic, partition: undefined };
+  if (topicEnd === recordsStart) return { topic, partition: undefined, form };
   const partition = decodeSegment(path.slice(topicEnd + PARTITIONS.length, recordsStart));
-  return { topic, partition: partitionNumber(partition) };
+  return { topic, partition: partitionNumber(partition), form };
 }
 
 /**
