@@ -28,7 +28,7 @@ let client: SocketClient;
 beforeAll(async () => {
   gateway = await GatewayProcess.start();
   document = (await (await fetch(`${gateway.url}/asyncapi.json`)).json()) as AsyncApiDocumentObject;
-  ajv = new Ajv({ strict: false });
+  ajv = new Ajv({ strict: false, formats: { int32: true, int64: true, double: true } });
   ajv.addSchema(document, DOCUMENT_ID);
   // The examples' timestamps are of long ago: retention would take their records away.
   const configs = { 'retention.ms': -1 };

@@ -38,7 +38,7 @@ export async function mainFlow(client: Client<paths, Media>) {
     body: { records: [{ key: 'ada', value: { item: 'tea' }, partition: 0 }, { value: 2, partition: 0 }] },
   });
   const fetched = await client.GET('/v1/topics/{topic}/partitions/{partition}/records', {
-    params: { path: { topic: 'orders', partition: 0 }, query: { offset: 'earliest' } },
+    params: { path: { topic: 'orders', partition: 0 }, query: { from: 'earliest' } },
   });
   const nextOffset: number | undefined = fetched.data?.nextOffset;
   const committed = await client.PUT('/v1/groups/{group}/offsets', {

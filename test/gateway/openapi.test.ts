@@ -30,7 +30,10 @@ let ajv: Ajv2020;
 beforeAll(async () => {
   gateway = await GatewayProcess.start();
   document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApiDocument;
-  ajv = new Ajv2020({ strict: false, formats: { binary: true } });
+  ajv = new Ajv2020({
+    strict: false,
+    formats: { binary: true, int32: true, int64: true, double: true },
+  });
   ajv.addSchema(document, DOCUMENT_ID);
 });
 

@@ -10,7 +10,7 @@ import {
   Put,
   Query,
 } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type {
   Broker,
   ListedOffset,
@@ -28,13 +28,14 @@ import {
 import { ElectLeaderDto } from './dto/elect-leader.dto.js';
 import { DeleteRecordsQuery, GiveUpLostRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
 import { ReassignReplicasDto } from './dto/reassign-replicas.dto.js';
+import { PARTITION } from './dto/schemas.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { PartitionParam } from './partition-param.js';
 import { BROKER } from './tokens.js';
 
 /** What is asked of one partition besides its records, which are the data plane's. */
 @ApiTags('records')
-@ApiParam({ name: 'partition', schema: { type: 'integer', minimum: 0 } })
+@ApiParam({ name: 'partition', schema: PARTITION })
 @Controller('v1/topics/:topic/partitions/:partition')
 export class PartitionsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}
@@ -102,6 +103,7 @@ export class PartitionsController {
       'sync are lost: a replica that lacks records leads, alone in the ISR, and what it lacks is ' +
       'lost for good.',
   })
+  @ApiBody({ type: ElectLeaderDto, required: false })
   @ApiOkResponse({ type: PartitionDto, description: 'The partition as it is now.' })
   @ApiErrors(
     'INVALID_REQUEST',
@@ -127,7 +129,12 @@ export class PartitionsController {
     summary: 'Show who holds a partition, and how far each has it',
   })
   @ApiOkResponse({ type: PartitionReplicasDto, description: 'The replicas.' })
-  @ApiErrors('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+  )
   describeReplicas(
     @Param('topic') topic: string,
     @PartitionParam() partition: number,

@@ -7,7 +7,7 @@ import {
   SOCKET_PATH,
   SUBPROTOCOL,
 } from '../../ws/messages/socket-messages.js';
-import type { Schema } from '../openapi/openapi-types.js';
+import { ref, type Schema } from '../openapi/openapi-types.js';
 import type {
   AsyncApiDocumentObject,
   MessageExample,
@@ -65,10 +65,10 @@ export function asyncApiDocument(
     },
     components: {
       messages: Object.fromEntries([
-        ...clientEvents.map((event) => [event, clientMessage(event, schemas)]),
+        ...clientEvents.map((event) => [event, clientMessage(event)]),
         ...serverEvents.map((event) => [event, serverMessage(event)]),
       ]) as Record<string, MessageObject>,
-      schemas: { ...schemas, MessageId: MESSAGE_ID },
+      schemas: { ...schemas, MessageId: MESSAGE_ID, ...frameSchemas(schemas) },
     },
   };
 }
@@ -122,20 +122,34 @@ function sendOperation(event: ServerEvent): OperationObject {
   };
 }
 
-function clientMessage(
-  event: ClientEvent,
-  schemas: Readonly<Record<string, Schema>>,
-): MessageObject {
-  const { data, summary } = CLIENT_MESSAGES[event];
-  const $ref = getSchemaPath(data);
-  const needsData = schemas[$ref.split('/').at(-1) ?? '']?.['required'] !== undefined;
+/** The schema of every frame, by its name. */
+function frameSchemas(schemas: Readonly<Record<string, Schema>>): Record<string, Schema> {
+  const received = clientEvents.map((event) => {
+    const $ref = getSchemaPath(CLIENT_MESSAGES[event].data);
+    const needsData = schemas[$ref.split('/').at(-1) ?? '']?.['required'] !== undefined;
+    return [frameName(event), frameSchema(event, $ref, needsData)] as const;
+  });
+  const sent = serverEvents.map((event) => {
+    const $ref = getSchemaPath(SERVER_MESSAGES[event].data);
+    return [frameName(event), frameSchema(event, $ref, true)] as const;
+  });
+  return Object.fromEntries([...received, ...sent]);
+}
+
+/** The name of an event's frame, such as `SubscribeFrame`; code generators name classes by it. */
+function frameName(event: string): string {
+  return `${event.charAt(0).toUpperCase()}${event.slice(1)}Frame`;
+}
+
+function clientMessage(event: ClientEvent): MessageObject {
+  const { summary } = CLIENT_MESSAGES[event];
   return {
     name: event,
     title: event,
     summary,
     contentType: 'application/json',
     correlationId: { description: 'Of the answer.', location: '$message.payload#/id' },
-    payload: frameSchema(event, $ref, needsData),
+    payload: ref(frameName(event)),
     examples: SOCKET_EXAMPLES.filter(({ message }) => message.event === event).map(
       ({ name, summary, message }) => ({ name, summary, payload: message }),
     ),
@@ -143,13 +157,13 @@ function clientMessage(
 }
 
 function serverMessage(event: ServerEvent): MessageObject {
-  const { data, summary } = SERVER_MESSAGES[event];
+  const { summary } = SERVER_MESSAGES[event];
   return {
     name: event,
     title: event,
     summary,
     contentType: 'application/json',
-    payload: frameSchema(event, getSchemaPath(data), true),
+    payload: ref(frameName(event)),
     examples: serverExamples(event),
   };
 }
@@ -169,6 +183,7 @@ function frameSchema(event: string, $ref: string, needsData: boolean): Schema {
     type: 'object',
     required: needsData ? ['event', 'data'] : ['event'],
     additionalProperties: false,
+    title: frameName(event),
     properties: {
       event: { type: 'string', const: event },
       id: { $ref: '#/components/schemas/MessageId' },

@@ -24,7 +24,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
       data: {
         topic: 'orders',
         records: [
-          { ...ADA, headers: { trace: '7f1c' } },
+          { ...ADA, headers: [{ key: 'trace', value: '7f1c' }] },
           { valueBase64: '3q2+7w==', partition: 0, timestamp: TIMESTAMP },
         ],
       },

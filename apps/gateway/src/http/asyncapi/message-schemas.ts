@@ -1,9 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, getSchemaPath, SwaggerModule } from '@nestjs/swagger';
 import { CLIENT_MESSAGES, SERVER_MESSAGES } from '../../ws/messages/socket-messages.js';
-import { DATA_SCHEMAS } from '../openapi/data-operations.js';
 import type { OpenApiDocument, Schema } from '../openapi/openapi-types.js';
-import { PROBLEM_SCHEMA } from '../openapi/problem-responses.js';
+import { PROBLEM_SCHEMAS } from '../openapi/problem-responses.js';
+import { RECORD_SCHEMAS } from '../openapi/record-schemas.js';
 
 /** Where schemas refer to each other. */
 const SCHEMAS_AT = '#/components/schemas/';
@@ -27,8 +27,8 @@ export function messageSchemas(app: INestApplication): Record<string, Schema> {
   }) as unknown as OpenApiDocument;
   const all: Readonly<Record<string, Schema>> = {
     ...described.components.schemas,
-    ...DATA_SCHEMAS,
-    Problem: PROBLEM_SCHEMA,
+    ...RECORD_SCHEMAS,
+    ...PROBLEM_SCHEMAS,
   };
   const reached: Record<string, Schema> = {};
   for (const { data } of tables) reach(nameIn(getSchemaPath(data)), all, reached);

@@ -1,7 +1,8 @@
 import { ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { IsObject } from 'class-validator';
-import { CONFIGS_TO_SET } from './create-topic.dto.js';
+import { ref } from '../openapi/openapi-types.js';
 import { IsWholeNumber, OptionalMember } from './members.js';
+import { COUNT } from './schemas.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -9,18 +10,15 @@ const INT32_MAX = 2 ** 31 - 1;
 @ApiSchema({ name: 'AlterTopic' })
 export class AlterTopicDto {
   @ApiPropertyOptional({
-    type: 'integer',
+    ...COUNT,
     minimum: 1,
-    description: 'The new number of partitions: at least the present one.',
+    description: 'The new number of partitions, at least the present one.',
   })
   @OptionalMember()
   @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')
   readonly partitions?: number;
 
-  @ApiPropertyOptional({
-    ...CONFIGS_TO_SET,
-    description: 'Configs to set; those not named stay. null resets one to its default.',
-  })
+  @ApiPropertyOptional(ref('ConfigsToSet'))
   @OptionalMember()
   @IsObject({ message: 'must be an object of configs' })
   readonly configs?: Record<string, unknown>;

@@ -1,31 +1,29 @@
 /** Shapes of answers, for the OpenAPI document; the broker's own types are what is answered. */
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { TOPIC_CONFIG_KEYS } from '#protocol';
+import { ref } from '../openapi/openapi-types.js';
 import { OffsetToCommitDto } from './commit-offsets.dto.js';
+import {
+  BROKER_ID,
+  NULLABLE_LEADER_EPOCH,
+  NULLABLE_OFFSET,
+  OFFSET,
+  PARTITION,
+  PRODUCER_EPOCH,
+  TIMESTAMP,
+} from './schemas.js';
 
-const offset = { type: 'integer', minimum: 0 } as const;
-const nullableOffset = { type: 'integer', minimum: 0, nullable: true } as const;
-const brokerIds = { type: 'array', items: { type: 'integer', minimum: 0 } } as const;
-
-function perConfig(schema: object): object {
-  return {
-    type: 'object',
-    properties: Object.fromEntries(TOPIC_CONFIG_KEYS.map((key) => [key, schema])),
-    required: [...TOPIC_CONFIG_KEYS],
-    selfRequired: true,
-    additionalProperties: false,
-  };
-}
+const brokerIds = { type: 'array', items: BROKER_ID } as const;
+const leader = { ...BROKER_ID, nullable: true, description: 'Broker id of the leader.' } as const;
 
 @ApiSchema({ name: 'Partition' })
 export class PartitionDto {
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(PARTITION)
   readonly partition!: number;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'Broker id of the leader.' })
+  @ApiProperty(leader)
   readonly leader!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true })
+  @ApiProperty(NULLABLE_LEADER_EPOCH)
   readonly leaderEpoch!: number | null;
 
   @ApiProperty({ ...brokerIds, description: 'Brokers that hold the partition.' })
@@ -34,16 +32,16 @@ export class PartitionDto {
   @ApiProperty({ ...brokerIds, description: 'Replicas in sync.' })
   readonly isr!: number[];
 
-  @ApiProperty({ ...nullableOffset, description: 'First offset that may be read.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'First offset that may be read.' })
   readonly logStartOffset!: number | null;
 
-  @ApiProperty({ ...nullableOffset, description: 'First offset that is not committed.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'First offset that is not committed.' })
   readonly highWatermark!: number | null;
 
-  @ApiProperty({ ...nullableOffset, description: 'Offset of the next record.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'Offset of the next record.' })
   readonly logEndOffset!: number | null;
 
-  @ApiProperty({ ...nullableOffset, description: 'Size on disk.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'Size on disk.' })
   readonly sizeBytes!: number | null;
 
   @ApiPropertyOptional({
@@ -61,13 +59,13 @@ export class PartitionDto {
 
 @ApiSchema({ name: 'ReplicaProgress' })
 export class ReplicaProgressDto {
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(BROKER_ID)
   readonly broker!: number;
 
-  @ApiProperty({ ...nullableOffset, description: 'null: its leader does not know.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'null: its leader does not know.' })
   readonly logEndOffset!: number | null;
 
-  @ApiProperty({ ...nullableOffset, description: "Records from there to the leader's log end." })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: "Records from there to the leader's log end." })
   readonly lag!: number | null;
 }
 
@@ -76,10 +74,10 @@ export class PartitionReplicasDto {
   @ApiProperty({ type: 'string' })
   readonly topic!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(PARTITION)
   readonly partition!: number;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'Broker id of the leader.' })
+  @ApiProperty(leader)
   readonly leader!: number | null;
 
   @ApiProperty({ ...brokerIds, description: 'Brokers that hold the partition.' })
@@ -106,13 +104,10 @@ export class TopicDto {
   @ApiProperty({ type: 'boolean', description: "The cluster's own: clients do not produce to it." })
   readonly internal!: boolean;
 
-  @ApiProperty({ ...perConfig({ type: 'string' }), description: 'All effective configs.' })
+  @ApiProperty(ref('EffectiveConfigs'))
   readonly configs!: Record<string, string>;
 
-  @ApiProperty({
-    ...perConfig({ type: 'string', enum: ['default', 'topic'] }),
-    description: 'Where each config comes from.',
-  })
+  @ApiProperty(ref('ConfigSources'))
   readonly configSources!: Record<string, string>;
 
   @ApiProperty({ type: [PartitionDto] })
@@ -127,37 +122,37 @@ export class TopicListDto {
 
 @ApiSchema({ name: 'LogStartOffset' })
 export class LogStartOffsetDto {
-  @ApiProperty({ ...offset, description: 'First offset that may be read now.' })
+  @ApiProperty({ ...OFFSET, description: 'First offset that may be read now.' })
   readonly logStartOffset!: number;
 }
 
 @ApiSchema({ name: 'GivenUpRecords' })
 export class GivenUpRecordsDto {
-  @ApiProperty({ ...offset, description: 'The first offset that holds nothing any more.' })
+  @ApiProperty({ ...OFFSET, description: 'The first offset that holds nothing any more.' })
   readonly startOffset!: number;
 
-  @ApiProperty({ ...offset, description: 'The first one after them.' })
+  @ApiProperty({ ...OFFSET, description: 'The first one after them.' })
   readonly endOffset!: number;
 }
 
 @ApiSchema({ name: 'ListedOffset' })
 export class ListedOffsetDto {
-  @ApiProperty({ ...nullableOffset, description: 'null: there is no such record.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'null: there is no such record.' })
   readonly offset!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: "The record's, asked by time." })
+  @ApiProperty({ ...TIMESTAMP, nullable: true, description: "The record's, asked by time." })
   readonly timestamp!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true })
+  @ApiProperty(NULLABLE_LEADER_EPOCH)
   readonly leaderEpoch!: number | null;
 }
 
 @ApiSchema({ name: 'Producer' })
 export class ProducerDto {
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(OFFSET)
   readonly producerId!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(PRODUCER_EPOCH)
   readonly producerEpoch!: number;
 }
 
@@ -172,16 +167,19 @@ export class CommittedOffsetDto {
   @ApiProperty({ type: 'string' })
   readonly topic!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(PARTITION)
   readonly partition!: number;
 
-  @ApiProperty({ ...nullableOffset, description: 'The next offset to read; null: not committed.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'The next offset to read; null: not committed.' })
   readonly offset!: number | null;
 
-  @ApiProperty(nullableOffset)
+  @ApiProperty(NULLABLE_OFFSET)
   readonly highWatermark!: number | null;
 
-  @ApiProperty({ ...nullableOffset, description: 'Records from the offset to the high watermark.' })
+  @ApiProperty({
+    ...NULLABLE_OFFSET,
+    description: 'Records from the offset to the high watermark.',
+  })
   readonly lag!: number | null;
 
   @ApiProperty({ type: 'string', nullable: true })
@@ -196,7 +194,7 @@ export class CommittedOffsetsDto {
 
 @ApiSchema({ name: 'Broker' })
 export class BrokerDto {
-  @ApiProperty({ type: 'integer', minimum: 0 })
+  @ApiProperty(BROKER_ID)
   readonly id!: number;
 
   @ApiProperty({ type: 'string', nullable: true, description: 'Where clients reach it.' })
@@ -217,7 +215,7 @@ export class ClusterDto {
   @ApiProperty({ type: 'string', enum: ['embedded', 'redis'] })
   readonly coordination!: string;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'Broker id of the controller.' })
+  @ApiProperty({ ...BROKER_ID, nullable: true, description: 'Broker id of the controller.' })
   readonly controller!: number | null;
 
   @ApiProperty({ type: [BrokerDto] })

@@ -1,41 +1,18 @@
-import {
-  ApiProperty,
-  ApiPropertyOptional,
-  type ApiPropertyOptions,
-  ApiSchema,
-} from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { IsObject, IsString } from 'class-validator';
-import { TOPIC_CONFIG_KEYS, TOPIC_CONFIGS } from '#protocol';
+import { ref } from '../openapi/openapi-types.js';
 import { IsReplicaAssignment, IsWholeNumber, OptionalMember } from './members.js';
+import { BROKER_ID, COUNT } from './schemas.js';
 
 /** Kafka counts partitions in an int32 and replicas in an int16; the broker sets narrower bounds. */
 const INT32_MAX = 2 ** 31 - 1;
 const INT16_MAX = 2 ** 15 - 1;
 
-/** Configs as a client may send them: numbers, booleans or Kafka's strings, under Kafka's names. */
-export const CONFIGS_TO_SET: ApiPropertyOptions = {
-  type: 'object',
-  properties: Object.fromEntries(
-    TOPIC_CONFIG_KEYS.map((key) => [
-      key,
-      {
-        oneOf: [
-          { type: 'string' },
-          { type: 'number' },
-          { type: 'boolean' },
-          { type: 'null', description: 'The default.' },
-        ],
-        description: `${TOPIC_CONFIGS[key].sentence} Accepted: ${TOPIC_CONFIGS[key].accepts}.`,
-      },
-    ]),
-  ),
-  additionalProperties: false,
-};
-
 /** Body of `POST /v1/topics`. */
 @ApiSchema({ name: 'CreateTopic' })
 export class CreateTopicDto {
   @ApiProperty({
+    type: 'string',
     description:
       'Letters, digits, ".", "_" and "-"; not "." or "..". Names that begin with "__" are internal.',
     minLength: 1,
@@ -45,13 +22,13 @@ export class CreateTopicDto {
   @IsString({ message: 'must be a string' })
   readonly name!: string;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, default: 1 })
+  @ApiPropertyOptional({ ...COUNT, minimum: 1, default: 1 })
   @OptionalMember()
   @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')
   readonly partitions?: number;
 
   @ApiPropertyOptional({
-    type: 'integer',
+    ...COUNT,
     minimum: 1,
     description: 'Default: 3, or the number of brokers where they are fewer.',
   })
@@ -59,14 +36,14 @@ export class CreateTopicDto {
   @IsWholeNumber(-INT16_MAX, INT16_MAX, 'must be a whole number')
   readonly replicationFactor?: number;
 
-  @ApiPropertyOptional(CONFIGS_TO_SET)
+  @ApiPropertyOptional(ref('ConfigsToSet'))
   @OptionalMember()
   @IsObject({ message: 'must be an object of configs' })
   readonly configs?: Record<string, unknown>;
 
   @ApiPropertyOptional({
     type: 'array',
-    items: { type: 'array', items: { type: 'integer', minimum: 0 } },
+    items: { type: 'array', items: BROKER_ID },
     description: 'For each partition the brokers that hold it, the preferred leader first.',
   })
   @OptionalMember()

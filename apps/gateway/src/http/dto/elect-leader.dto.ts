@@ -1,6 +1,7 @@
 import { ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
 import { IsWholeNumber, OptionalMember } from './members.js';
+import { BROKER_ID } from './schemas.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 const TYPES = ['preferred', 'unclean'] as const;
@@ -14,8 +15,7 @@ export class ElectLeaderDto {
   readonly type?: (typeof TYPES)[number];
 
   @ApiPropertyOptional({
-    type: 'integer',
-    minimum: 0,
+    ...BROKER_ID,
     description: 'The broker that is to lead, of an `unclean` election; by default any that lives.',
   })
   @OptionalMember()

@@ -1,5 +1,6 @@
 /** Shapes of the health answers, for the OpenAPI document. */
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { COUNT, OFFSET } from './schemas.js';
 
 @ApiSchema({ name: 'Liveness' })
 export class LivenessDto {
@@ -21,7 +22,7 @@ class DamagedPartitionDto {
   @ApiProperty({ type: 'string', description: 'topic-partition' })
   readonly partition!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Ranges of offsets that cannot be read.' })
+  @ApiProperty({ ...COUNT, description: 'Ranges of offsets that cannot be read.' })
   readonly ranges!: number;
 }
 
@@ -30,10 +31,10 @@ class LostRecordsDto {
   @ApiProperty({ type: 'string', description: 'topic-partition' })
   readonly partition!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'The first offset that is missing.' })
+  @ApiProperty({ ...OFFSET, description: 'The first offset that is missing.' })
   readonly startOffset!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'The first one after them.' })
+  @ApiProperty({ ...OFFSET, description: 'The first one after them.' })
   readonly endOffset!: number;
 }
 
@@ -42,7 +43,7 @@ class StorageCheckDto {
   @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
   readonly status!: string;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty(COUNT)
   readonly partitions!: number;
 
   @ApiProperty({ type: [OfflinePartitionDto], description: 'Partitions that cannot be served.' })
@@ -80,7 +81,7 @@ class DiskCheckDto {
   readonly reason!: string | null;
 
   @ApiProperty({
-    type: 'integer',
+    ...OFFSET,
     description: 'Held back from records for what makes room; 0 while it is given up.',
   })
   readonly reserveBytes!: number;
@@ -125,19 +126,19 @@ class ClusterCheckDto {
   })
   readonly reason!: string | null;
 
-  @ApiProperty({ type: 'integer', description: 'Members of the cluster.' })
+  @ApiProperty({ ...COUNT, description: 'Members of the cluster.' })
   readonly brokers!: number;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty(COUNT)
   readonly brokersAlive!: number;
 
   @ApiProperty({
-    type: 'integer',
+    ...COUNT,
     description: 'Partitions led by this broker that have replicas out of sync.',
   })
   readonly underReplicated!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Partitions of the cluster without a leader.' })
+  @ApiProperty({ ...COUNT, description: 'Partitions of the cluster without a leader.' })
   readonly withoutLeader!: number;
 }
 

@@ -3,6 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, IsString, Matches } from 'class-validator';
 import { IsWholeNumber, OptionalMember } from './members.js';
 import { booleanFromText, wholeNumberFromText } from './query-text.js';
+import { OFFSET } from './schemas.js';
 
 /** Query of `GET /v1/topics`. */
 export class ListTopicsQuery {
@@ -16,8 +17,7 @@ export class ListTopicsQuery {
 /** Query of `DELETE .../records`. */
 export class DeleteRecordsQuery {
   @ApiProperty({
-    type: 'integer',
-    minimum: 0,
+    ...OFFSET,
     description: 'All records below this offset are deleted; at most the high watermark.',
   })
   @Transform(wholeNumberFromText)
@@ -28,8 +28,7 @@ export class DeleteRecordsQuery {
 /** Query of `DELETE .../lost-records`. */
 export class GiveUpLostRecordsQuery {
   @ApiProperty({
-    type: 'integer',
-    minimum: 0,
+    ...OFFSET,
     description: 'The first offset that is missing, as /health/ready names it.',
   })
   @Transform(wholeNumberFromText)
@@ -37,8 +36,7 @@ export class GiveUpLostRecordsQuery {
   readonly startOffset!: number;
 
   @ApiProperty({
-    type: 'integer',
-    minimum: 0,
+    ...OFFSET,
     description: 'The first offset after those that are missing, as /health/ready names it.',
   })
   @Transform(wholeNumberFromText)

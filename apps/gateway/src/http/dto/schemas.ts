@@ -9,6 +9,9 @@ export const OFFSET = { ...INT64, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
 /** An offset that may not be known. */
 export const NULLABLE_OFFSET = { ...OFFSET, nullable: true } as const;
 
+/** Milliseconds since the epoch. A log written by other software may have negative ones. */
+export const TIMESTAMP = INT64;
+
 /** A partition of a topic. */
 export const PARTITION = {
   type: 'integer',
@@ -20,5 +23,19 @@ export const PARTITION = {
 /** The id of a broker. */
 export const BROKER_ID = { ...PARTITION } as const;
 
+/** A leader epoch. */
+export const LEADER_EPOCH = { ...PARTITION } as const;
+
 /** A leader epoch that may not be known. */
-export const NULLABLE_LEADER_EPOCH = { ...PARTITION, nullable: true } as const;
+export const NULLABLE_LEADER_EPOCH = { ...LEADER_EPOCH, nullable: true } as const;
+
+/** A number of things that a process can have in memory. */
+export const COUNT = { type: 'integer', format: 'int32', minimum: 0 } as const;
+
+/** The epoch of a producer. */
+export const PRODUCER_EPOCH = {
+  type: 'integer',
+  format: 'int32',
+  minimum: 0,
+  maximum: 2 ** 15 - 1,
+} as const;

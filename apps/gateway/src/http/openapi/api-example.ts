@@ -1,6 +1,7 @@
 import {
   type MediaType,
   type OpenApiDocument,
+  type Operation,
   operationsOf,
   type Parameter,
 } from './openapi-types.js';
@@ -27,7 +28,8 @@ export interface ApiExample {
 
 /**
  * Writes the examples into the document: bodies, parameters and answers of one example under one
- * name.
+ * name. Of a request that is refused only the answer is shown: tools take what stands beside a
+ * parameter or a body for something to send.
  */
 export function addExamples(document: OpenApiDocument, examples: readonly ApiExample[]): void {
   const operations = new Map(
@@ -36,19 +38,25 @@ export function addExamples(document: OpenApiDocument, examples: readonly ApiExa
   for (const { name, operationId, summary, request, response } of examples) {
     const operation = operations.get(operationId);
     if (operation === undefined) throw new Error(`example ${name}: no operation ${operationId}`);
-    for (const parameter of operation.parameters ?? []) {
-      const value = valuesOf(parameter.in, request)?.[parameter.name];
-      if (value !== undefined) addTo(parameter, name, summary, value);
-    }
-    if (request.body !== undefined) {
-      const content = operation.requestBody?.content[request.body.contentType];
-      addTo(required(content, `${name}: request body`), name, summary, request.body.value);
-    }
+    if (response.status < 300) addRequest(operation, { name, summary, request });
     if (response.body !== undefined) {
       const content = operation.responses[response.status]?.content?.[response.body.contentType];
       addTo(required(content, `${name}: response`), name, summary, response.body.value);
     }
   }
+}
+
+function addRequest(
+  operation: Operation,
+  { name, summary, request }: Pick<ApiExample, 'name' | 'summary' | 'request'>,
+): void {
+  for (const parameter of operation.parameters ?? []) {
+    const value = valuesOf(parameter.in, request)?.[parameter.name];
+    if (value !== undefined) addTo(parameter, name, summary, value);
+  }
+  if (request.body === undefined) return;
+  const content = operation.requestBody?.content[request.body.contentType];
+  addTo(required(content, `${name}: request body`), name, summary, request.body.value);
 }
 
 function valuesOf(

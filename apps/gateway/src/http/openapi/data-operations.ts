@@ -11,8 +11,15 @@ import {
   FETCH_WAIT_MS_MAX,
 } from '../data/fetch-query.js';
 import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../data/produce-query.js';
-import type { Operation, Parameter, PathItem, Schema } from './openapi-types.js';
-import { problemResponses } from './problem-responses.js';
+import { OFFSET, PARTITION as PARTITION_NUMBER, PRODUCER_EPOCH } from '../dto/schemas.js';
+import {
+  type Operation,
+  type Parameter,
+  type PathItem,
+  type ResponseObject,
+  ref,
+  type Schema,
+} from './openapi-types.js';
 
 const PRODUCE_PATH = '/v1/topics/{topic}/records';
 const FETCH_PATH = '/v1/topics/{topic}/partitions/{partition}/records';
@@ -52,103 +59,6 @@ const FETCH_ERRORS: readonly ErrorCode[] = [
   'KAFKA_STORAGE_ERROR',
 ];
 
-const OFFSET: Schema = { type: 'integer', minimum: 0 };
-
-/** Components that the operations refer to. */
-export const DATA_SCHEMAS: Readonly<Record<string, Schema>> = {
-  RecordToProduce: {
-    type: 'object',
-    description: 'One of `value` and `valueBase64`; at most one of `key` and `keyBase64`.',
-    additionalProperties: false,
-    properties: {
-      value: { description: 'Any JSON: kept as the text that was sent. null is a tombstone.' },
-      valueBase64: { type: 'string', contentEncoding: 'base64' },
-      key: { description: 'A string is kept as its UTF-8 bytes, any other JSON as its text.' },
-      keyBase64: { type: 'string', contentEncoding: 'base64' },
-      headers: {
-        oneOf: [
-          { type: 'object', additionalProperties: { type: 'string' } },
-          { type: 'array', items: ref('RecordHeader') },
-        ],
-      },
-      partition: { type: 'integer', minimum: 0 },
-      timestamp: { type: 'integer', description: 'Milliseconds since the epoch.' },
-    },
-  },
-  RecordHeader: {
-    type: 'object',
-    required: ['key'],
-    additionalProperties: false,
-    properties: {
-      key: { type: 'string' },
-      value: { type: ['string', 'null'] },
-      valueBase64: { type: 'string', contentEncoding: 'base64' },
-    },
-  },
-  RecordsToProduce: {
-    type: 'object',
-    required: ['records'],
-    additionalProperties: false,
-    properties: { records: { type: 'array', minItems: 1, items: ref('RecordToProduce') } },
-  },
-  ProducedOffset: {
-    type: 'object',
-    required: ['partition', 'offset', 'timestamp'],
-    properties: { partition: OFFSET, offset: OFFSET, timestamp: { type: 'integer' } },
-  },
-  ProducedOffsets: {
-    type: 'object',
-    description: 'In the order of the records.',
-    required: ['offsets'],
-    properties: { offsets: { type: 'array', items: ref('ProducedOffset') } },
-  },
-  PartlyProduced: {
-    type: 'object',
-    required: ['offsets'],
-    properties: {
-      offsets: {
-        type: 'array',
-        items: {
-          oneOf: [
-            ref('ProducedOffset'),
-            {
-              type: 'object',
-              required: ['partition', 'error'],
-              properties: { partition: OFFSET, error: ref('Problem') },
-            },
-          ],
-        },
-      },
-    },
-  },
-  FetchedRecord: {
-    type: 'object',
-    required: ['topic', 'partition', 'offset', 'timestamp', 'headers'],
-    properties: {
-      topic: { type: 'string' },
-      partition: OFFSET,
-      offset: OFFSET,
-      timestamp: { type: 'integer' },
-      key: { description: 'As it was sent; a string when it is UTF-8, null when there is none.' },
-      keyBase64: { type: 'string', contentEncoding: 'base64' },
-      value: { description: 'As it was sent; a string when it is UTF-8, null for a tombstone.' },
-      valueBase64: { type: 'string', contentEncoding: 'base64' },
-      headers: { type: 'array', items: ref('RecordHeader') },
-    },
-  },
-  FetchedRecords: {
-    type: 'object',
-    required: ['records', 'nextOffset', 'highWatermark', 'logStartOffset', 'leaderEpoch'],
-    properties: {
-      records: { type: 'array', items: ref('FetchedRecord') },
-      nextOffset: { ...OFFSET, description: 'Where to go on.' },
-      highWatermark: { ...OFFSET, description: 'First offset that is not committed.' },
-      logStartOffset: { ...OFFSET, description: 'First offset that may be read.' },
-      leaderEpoch: { type: ['integer', 'null'] },
-    },
-  },
-};
-
 const TOPIC: Parameter = {
   name: 'topic',
   in: 'path',
@@ -160,148 +70,276 @@ const PARTITION: Parameter = {
   name: 'partition',
   in: 'path',
   required: true,
-  schema: { type: 'integer', minimum: 0 },
+  schema: PARTITION_NUMBER,
 };
 
-const ANY_BODY: Schema = { type: 'string', description: "One record's value, byte for byte." };
+const INT32_MAX = 2 ** 31 - 1;
+const INT32: Schema = { type: 'integer', format: 'int32' };
+const BYTES: Schema = { type: 'string', format: 'binary' };
+
+/** Query parameters of all forms of produce. */
+const PRODUCE_QUERY: readonly Parameter[] = [
+  query('acks', { type: 'string', enum: ['all', '1', '0'], default: 'all' }),
+  query('timeoutMs', {
+    ...INT32,
+    minimum: 1,
+    maximum: INT32_MAX,
+    default: PRODUCE_TIMEOUT_MS_DEFAULT,
+  }),
+  query(
+    'partitioner',
+    { type: 'string', enum: ['sticky', 'roundrobin'], default: 'sticky' },
+    'For records without partition and key.',
+  ),
+  query('partition', PARTITION_NUMBER, 'Of every record.'),
+];
+
+const PRODUCER_HEADERS: readonly Parameter[] = [
+  header('Producer-Id', OFFSET, 'Idempotent producer; goes with the two below.'),
+  header('Producer-Epoch', PRODUCER_EPOCH, 'Of `POST /v1/producers`.'),
+  header(
+    'Producer-Sequence',
+    { ...INT32, minimum: 0, maximum: INT32_MAX },
+    "Of the first record in its partition; from 0, + each request's records.",
+  ),
+];
+
+const PRODUCED: Readonly<Record<string, ResponseObject>> = {
+  200: {
+    description: 'Written.',
+    content: { 'application/json': { schema: ref('ProducedOffsets') } },
+  },
+  202: { description: '`acks=0`: buffered.' },
+};
 
 const PRODUCE: Operation = {
+  'x-error-codes': PRODUCE_ERRORS,
   operationId: 'produce',
   summary: 'Append records to a topic',
   description:
     'All records are checked before the first is appended. Answered once they are on disk ' +
-    '(`acks=0`: once they are buffered). A body of any type but JSON and NDJSON is one record.',
+    '(`acks=0`: once they are buffered). One record alone (`{"value": ...}`) is accepted as a body, ' +
+    'too. This path takes bodies of other types as well: `application/x-ndjson` as ' +
+    '`records:ndjson` does, and any other one (`text/plain`, what curl sends) as the value of one ' +
+    'record, with `?key=`, as `records:raw` does; `?body=value` makes the value of a JSON body. ' +
+    '`multipart/*` and `application/vnd.kafka.*` are refused.',
   tags: ['records'],
-  parameters: [
-    TOPIC,
-    query('acks', { type: 'string', enum: ['all', '1', '0'], default: 'all' }),
-    query('timeoutMs', { type: 'integer', minimum: 1, default: PRODUCE_TIMEOUT_MS_DEFAULT }),
-    query(
-      'partitioner',
-      { type: 'string', enum: ['sticky', 'roundrobin'], default: 'sticky' },
-      'For records without partition and key.',
-    ),
-    query('partition', { type: 'integer', minimum: 0 }, 'Of every record.'),
-    query('key', { type: 'string' }, 'Of a record whose body is its value.'),
-    query('body', { type: 'string', enum: ['value'] }, 'The body is one value, whatever its type.'),
-    query(
-      'report',
-      { type: 'string', enum: ['all', 'errors'], default: 'all' },
-      'Which lines the answer to NDJSON has.',
-    ),
-    header('Producer-Id', 'Idempotent producer; goes with the two below.'),
-    header('Producer-Epoch', 'Of `POST /v1/producers`.'),
-    header(
-      'Producer-Sequence',
-      "Of the first record in its partition; from 0, + each request's records.",
-    ),
-  ],
+  parameters: [TOPIC, ...PRODUCE_QUERY, ...PRODUCER_HEADERS],
   requestBody: {
     required: true,
-    content: {
-      'application/json': { schema: { oneOf: [ref('RecordsToProduce'), ref('RecordToProduce')] } },
-      'application/x-ndjson': {
-        schema: { type: 'string', description: 'One record in JSON a line.' },
-      },
-      'text/plain': { schema: ANY_BODY },
-      'application/octet-stream': { schema: { ...ANY_BODY, format: 'binary' } },
-    },
+    content: { 'application/json': { schema: ref('RecordsToProduce') } },
   },
   responses: {
-    200: {
-      description: 'Written.',
-      content: {
-        'application/json': { schema: ref('ProducedOffsets') },
-        'application/x-ndjson': {
-          schema: {
-            type: 'string',
-            description:
-              'To NDJSON: `{"line", "partition", "offset"}` or `{"line", "error"}` a line.',
-          },
-        },
-      },
-    },
-    202: { description: '`acks=0`: buffered.' },
+    ...PRODUCED,
     207: {
       description:
         'Writing failed for some partitions; `error` stands in the place of their records.',
       content: { 'application/json': { schema: ref('PartlyProduced') } },
     },
-    ...problemResponses(PRODUCE_ERRORS, '/v1/topics/orders/records', true),
   },
 };
 
+const PRODUCE_VALUE: Operation = {
+  'x-error-codes': PRODUCE_ERRORS,
+  operationId: 'produceValue',
+  summary: 'Append a body as the value of one record',
+  description:
+    'The body is the value, byte for byte, empty included. The `Content-Type` may be any; with ' +
+    '`application/json` the body must be JSON, and comes back as JSON.',
+  tags: ['records'],
+  parameters: [
+    TOPIC,
+    ...PRODUCE_QUERY,
+    query('key', { type: 'string' }, 'Key of the record.'),
+    ...PRODUCER_HEADERS,
+  ],
+  requestBody: { required: true, content: { 'application/octet-stream': { schema: BYTES } } },
+  responses: PRODUCED,
+};
+
+const PRODUCE_LINES: Operation = {
+  'x-error-codes': PRODUCE_ERRORS,
+  operationId: 'produceLines',
+  summary: 'Append a stream of records, one per line',
+  description:
+    'Each line is a record in JSON (`RecordToProduce`), of at most the size of a request; the stream ' +
+    'has any length. The answer has a line for each, in order: `{"line", "partition", "offset"}` or ' +
+    '`{"line", "error": {problem}}`. It comes while the body is sent: a client that reads only ' +
+    'afterwards sends `report=errors`, and gets the lines that failed and the counts.',
+  tags: ['records'],
+  parameters: [
+    TOPIC,
+    ...PRODUCE_QUERY,
+    query(
+      'report',
+      { type: 'string', enum: ['all', 'errors'], default: 'all' },
+      'Which lines the answer has.',
+    ),
+  ],
+  requestBody: {
+    required: true,
+    content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+  },
+  responses: {
+    200: {
+      description: 'What became of each line.',
+      content: { 'application/x-ndjson': { schema: BYTES } },
+    },
+  },
+};
+
+/** Query parameters that say where a fetch begins, and how long it waits. */
+const POSITION_QUERY: readonly Parameter[] = [
+  query(
+    'offset',
+    OFFSET,
+    'The first offset to read. `earliest` and `latest` are accepted too, as in `from`.',
+  ),
+  query(
+    'from',
+    { type: 'string', enum: ['earliest', 'latest'], default: 'earliest' },
+    'Where to begin without `offset` and `timestamp`.',
+  ),
+  query('timestamp', OFFSET, 'In place of `offset`: begins at the first record not older.'),
+  query(
+    'leaderEpoch',
+    PARTITION_NUMBER,
+    'Leader epoch of the last record read: tells of a truncation.',
+  ),
+];
+
+const WAIT_QUERY: readonly Parameter[] = [
+  query(
+    'waitMs',
+    { ...INT32, minimum: 0, maximum: FETCH_WAIT_MS_MAX, default: 0 },
+    'How long to wait for `minBytes`: a long poll.',
+  ),
+  query(
+    'minBytes',
+    { ...INT32, minimum: 1, maximum: FETCH_BYTES_MAX, default: 1 },
+    'Ends the wait.',
+  ),
+];
+
+const FORMAT = query(
+  'format',
+  { type: 'string', enum: ['auto', 'json', 'string', 'base64'], default: 'auto' },
+  'Forces one form of keys and values.',
+);
+
+const LIMIT: Schema = { ...INT32, minimum: 1, maximum: INT32_MAX };
+
 const FETCH: Operation = {
+  'x-error-codes': FETCH_ERRORS,
   operationId: 'fetch',
   summary: 'Read records of a partition',
   description:
     'Records below the high watermark, in order of their offsets. With nothing to read it waits ' +
-    '`waitMs` for the next append. `Accept: application/x-ndjson` streams one record a line.',
+    '`waitMs` for the next append. `Accept: application/x-ndjson` answers as `records:ndjson` does, and ' +
+    '`format=raw` with `limit=1` as `records:raw` does.',
   tags: ['records'],
   parameters: [
     TOPIC,
     PARTITION,
-    query(
-      'offset',
-      { type: 'integer', format: 'int64', minimum: 0 },
-      'The first offset to read. `earliest` and `latest` are accepted too, as in `from`.',
-    ),
-    query(
-      'from',
-      { type: 'string', enum: ['earliest', 'latest'], default: 'earliest' },
-      'Where to begin without `offset` and `timestamp`.',
-    ),
-    query('timestamp', { type: 'integer', minimum: 0 }, 'Begins at the first record not older.'),
-    query('limit', { type: 'integer', minimum: 1, default: FETCH_LIMIT_DEFAULT }, 'Records.'),
+    ...POSITION_QUERY,
+    query('limit', LIMIT, `Most records. Default: ${FETCH_LIMIT_DEFAULT}.`),
     query(
       'maxBytes',
-      { type: 'integer', minimum: 1, maximum: FETCH_BYTES_MAX, default: FETCH_BYTES_DEFAULT },
-      'One record always fits.',
+      { ...INT32, minimum: 1, maximum: FETCH_BYTES_MAX },
+      `Most bytes; one record always fits. Default: ${FETCH_BYTES_DEFAULT}.`,
     ),
-    query(
-      'waitMs',
-      { type: 'integer', minimum: 0, maximum: FETCH_WAIT_MS_MAX, default: 0 },
-      'Long poll. A stream without `limit` goes on at the high watermark until nothing came for so long.',
-    ),
-    query('minBytes', { type: 'integer', minimum: 1, default: 1 }, 'Ends the wait.'),
-    query(
-      'leaderEpoch',
-      { type: 'integer', minimum: 0 },
-      'Of the position: tells of a truncation.',
-    ),
-    query(
-      'format',
-      { type: 'string', enum: ['auto', 'json', 'string', 'base64', 'raw'], default: 'auto' },
-      'Forces one form of keys and values; `raw` with `limit=1` is the bytes of a value alone.',
-    ),
+    ...WAIT_QUERY,
+    FORMAT,
+  ],
+  responses: {
+    200: {
+      description: 'Records, or none.',
+      content: { 'application/json': { schema: ref('FetchedRecords') } },
+    },
+  },
+};
+
+const FETCH_VALUE: Operation = {
+  'x-error-codes': FETCH_ERRORS,
+  operationId: 'fetchValue',
+  summary: 'Read the value of one record as its bytes',
+  description:
+    'The offset, the timestamp and the key are in headers. A key above 4096 bytes is left out. The ' +
+    'type of the answer is `application/json` where the value was sent as JSON, and `text/plain` where ' +
+    'it is UTF-8.',
+  tags: ['records'],
+  parameters: [TOPIC, PARTITION, ...POSITION_QUERY, ...WAIT_QUERY],
+  responses: {
+    200: {
+      description: 'The value.',
+      headers: {
+        'Sluice-Offset': { description: 'Offset of the record.', schema: OFFSET },
+        'Sluice-Next-Offset': { description: 'The offset to fetch next.', schema: OFFSET },
+        'Sluice-High-Watermark': {
+          description: 'First offset that is not committed.',
+          schema: OFFSET,
+        },
+        'Sluice-Timestamp': {
+          description: 'Milliseconds since the epoch.',
+          schema: { type: 'integer', format: 'int64' },
+        },
+        'Sluice-Tombstone': {
+          description: '`true` where the value is null.',
+          schema: { type: 'string' },
+        },
+        'Sluice-Key': { description: 'The key, percent-encoded.', schema: { type: 'string' } },
+        'Sluice-Key-Base64': {
+          description: 'A key that is not UTF-8.',
+          schema: { type: 'string' },
+        },
+        'Sluice-Key-Size': {
+          description: 'Size in bytes of a key that is left out.',
+          schema: OFFSET,
+        },
+      },
+      content: {
+        'application/octet-stream': { schema: BYTES },
+        'application/json': { schema: BYTES },
+        'text/plain': { schema: BYTES },
+      },
+    },
+    204: { description: 'There is no record.' },
+  },
+};
+
+const FETCH_LINES: Operation = {
+  'x-error-codes': FETCH_ERRORS,
+  operationId: 'fetchLines',
+  summary: 'Read records of a partition as a stream, one per line',
+  description:
+    'Each line is a record as in a fetch (`FetchedRecord`), up to the high watermark at the ' +
+    'beginning; the last one is `{"nextOffset", "highWatermark"}`. With `waitMs` it goes on until nothing ' +
+    'came for so long, with `follow` until the client goes away.',
+  tags: ['records'],
+  parameters: [
+    TOPIC,
+    PARTITION,
+    ...POSITION_QUERY,
+    query('limit', LIMIT, 'Most records. Default: any number.'),
+    query('maxBytes', { ...OFFSET, minimum: 1 }, 'Most bytes. Default: any number.'),
+    ...WAIT_QUERY,
+    FORMAT,
     query(
       'follow',
       { type: 'boolean', default: false },
-      'A stream goes on at the high watermark, for good.',
+      'Goes on at the high watermark, for good.',
     ),
   ],
   responses: {
     200: {
       description: 'Records, or none.',
-      content: {
-        'application/json': { schema: ref('FetchedRecords') },
-        'application/x-ndjson': {
-          schema: {
-            type: 'string',
-            description: 'A record a line, last `{"nextOffset", "highWatermark"}`.',
-          },
-        },
-        'application/octet-stream': {
-          schema: { type: 'string', format: 'binary', description: '`format=raw`.' },
-        },
-      },
+      content: { 'application/x-ndjson': { schema: BYTES } },
     },
-    204: { description: '`format=raw`: there is no record.' },
-    ...problemResponses(FETCH_ERRORS, '/v1/topics/orders/partitions/0/records', false),
   },
 };
 
 const EVENTS: Operation = {
+  'x-error-codes': FETCH_ERRORS,
   operationId: 'subscribeToEvents',
   summary: "A topic's records as server-sent events",
   description:
@@ -344,25 +382,24 @@ const EVENTS: Operation = {
       description: 'Events, until the client goes away.',
       content: { 'text/event-stream': { schema: { type: 'string' } } },
     },
-    ...problemResponses(FETCH_ERRORS, '/v1/topics/orders/events', false),
   },
 };
 
 /** By path, to be merged with the operations that the controllers describe. */
 export const DATA_PATHS: Readonly<Record<string, PathItem>> = {
   [PRODUCE_PATH]: { post: PRODUCE },
+  [`${PRODUCE_PATH}:raw`]: { post: PRODUCE_VALUE },
+  [`${PRODUCE_PATH}:ndjson`]: { post: PRODUCE_LINES },
   [FETCH_PATH]: { get: FETCH },
+  [`${FETCH_PATH}:raw`]: { get: FETCH_VALUE },
+  [`${FETCH_PATH}:ndjson`]: { get: FETCH_LINES },
   [EVENTS_PATH]: { get: EVENTS },
 };
-
-function ref(schema: string): Schema {
-  return { $ref: `#/components/schemas/${schema}` };
-}
 
 function query(name: string, schema: Schema, description?: string): Parameter {
   return { name, in: 'query', schema, ...(description === undefined ? {} : { description }) };
 }
 
-function header(name: string, description: string): Parameter {
-  return { name, in: 'header', description, schema: { type: 'integer', minimum: 0 } };
+function header(name: string, schema: Schema, description: string): Parameter {
+  return { name, in: 'header', description, schema };
 }

@@ -15,15 +15,19 @@ const PRODUCER_ID = 125_078_188_589_056;
 const NO_EVENT_ID =
   'is "yesterday"; it is the id of an event of this topic as it came, such as 0:12,1:7: the next ' +
   'offset to read of each partition, of 64 at most';
+const FETCHED_LINES = [
+  `{"topic":"orders","partition":0,"offset":0,"timestamp":${TIMESTAMP},"key":"ada",` +
+    '"value":{"item":"tea","n":2},"headers":[{"key":"trace","value":"7f1c"}]}',
+  `{"topic":"orders","partition":0,"offset":1,"timestamp":${TIMESTAMP},"key":null,` +
+    '"valueBase64":"3q2+7w==","headers":[]}',
+] as const;
 const FIRST_EVENTS = [
   'event: record',
-  `data: {"topic":"orders","partition":0,"offset":0,"timestamp":${TIMESTAMP},"key":"ada",` +
-    '"value":{"item":"tea","n":2},"headers":[{"key":"trace","value":"7f1c"}]}',
+  `data: ${FETCHED_LINES[0]}`,
   'id: 0:1',
   '',
   'event: record',
-  `data: {"topic":"orders","partition":0,"offset":1,"timestamp":${TIMESTAMP},"key":null,` +
-    '"valueBase64":"3q2+7w==","headers":[]}',
+  `data: ${FETCHED_LINES[1]}`,
   'id: 0:2',
   '',
   '',
@@ -38,7 +42,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       path: { topic: 'orders' },
       body: json({
         records: [
-          { ...ADA, headers: { trace: '7f1c' } },
+          { ...ADA, headers: [{ key: 'trace', value: '7f1c' }] },
           { valueBase64: '3q2+7w==', partition: 0, timestamp: TIMESTAMP },
         ],
       }),
@@ -51,26 +55,29 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     }),
   },
   {
-    name: 'alone',
+    name: 'one',
     operationId: 'produce',
-    summary: 'One record alone',
-    request: { path: { topic: 'orders' }, body: json({ value: [1, 2, 3], partition: 0 }) },
+    summary: 'One record',
+    request: {
+      path: { topic: 'orders' },
+      body: json({ records: [{ value: [1, 2, 3], partition: 0 }] }),
+    },
     response: answers(200, { offsets: [{ partition: 0, offset: 2, timestamp: TIMESTAMP }] }),
   },
   {
     name: 'text',
-    operationId: 'produce',
-    summary: 'Any other body is the value of one record',
+    operationId: 'produceValue',
+    summary: 'A body that is the value of one record',
     request: {
       path: { topic: 'orders' },
       query: { partition: 1, key: 'ada' },
-      body: { contentType: 'text/plain', value: 'as it is' },
+      body: { contentType: 'application/octet-stream', value: 'as it is' },
     },
     response: answers(200, { offsets: [{ partition: 1, offset: 0, timestamp: TIMESTAMP }] }),
   },
   {
     name: 'lines',
-    operationId: 'produce',
+    operationId: 'produceLines',
     summary: 'A stream of records, a line each; a bad line does not end the rest',
     request: {
       path: { topic: 'orders' },
@@ -130,7 +137,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       path: { topic: 'orders' },
       query: { partition: 0 },
       headers: { 'Producer-Id': PRODUCER_ID, 'Producer-Epoch': 0, 'Producer-Sequence': 0 },
-      body: json({ value: 'once' }),
+      body: json({ records: [{ value: 'once' }] }),
     },
     response: answers(200, { offsets: [{ partition: 0, offset: 3, timestamp: TIMESTAMP }] }),
   },
@@ -142,7 +149,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       path: { topic: 'orders' },
       query: { partition: 0 },
       headers: { 'Producer-Id': PRODUCER_ID, 'Producer-Epoch': 0, 'Producer-Sequence': 7 },
-      body: json({ value: 'later' }),
+      body: json({ records: [{ value: 'later' }] }),
     },
     response: problem({
       code: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
@@ -181,6 +188,29 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
       logStartOffset: 0,
       leaderEpoch: 0,
     }),
+  },
+  {
+    name: 'value',
+    operationId: 'fetchValue',
+    summary: 'The value of the last record of another partition',
+    request: { path: { topic: 'orders', partition: 1 }, query: { offset: 0 } },
+    response: {
+      status: 200,
+      body: { contentType: 'text/plain', value: 'as it is' },
+    },
+  },
+  {
+    name: 'all',
+    operationId: 'fetchLines',
+    summary: 'The records of a partition, one per line',
+    request: { path: PARTITION_0, query: { offset: 0, limit: 2 } },
+    response: {
+      status: 200,
+      body: {
+        contentType: 'application/x-ndjson',
+        value: `${FETCHED_LINES.join('\n')}\n{"nextOffset":2,"highWatermark":4}\n`,
+      },
+    },
   },
   {
     name: 'outOfRange',

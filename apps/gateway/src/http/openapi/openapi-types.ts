@@ -46,10 +46,16 @@ export type PathItem = Partial<Record<HttpMethod, Operation>>;
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: { readonly title: string; readonly version: string };
+  readonly security?: readonly object[];
   readonly servers?: readonly { readonly url: string }[];
   readonly tags?: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Record<string, PathItem>;
   readonly components: { schemas: Record<string, Schema> };
+}
+
+/** A reference to a schema among the components. */
+export function ref(schema: string): Schema {
+  return { $ref: `#/components/schemas/${schema}` };
 }
 
 /** Every operation of a document with its place. */

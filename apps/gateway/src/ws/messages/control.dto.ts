@@ -3,7 +3,8 @@ import { Type } from 'class-transformer';
 import { IsString, ValidateNested } from 'class-validator';
 import { OffsetToCommitDto } from '../../http/dto/commit-offsets.dto.js';
 import { IsListOfObjects, IsWholeNumber, OptionalMember } from '../../http/dto/members.js';
-import { INT32_MAX, IsSubscriptionName, OFFSET, PARTITION, SUBSCRIPTION } from './members.js';
+import { OFFSET, PARTITION } from '../../http/dto/schemas.js';
+import { INT32_MAX, IsSubscriptionName, SUBSCRIPTION } from './members.js';
 
 /** Data of `credit`. */
 @ApiSchema({ name: 'Credit' })

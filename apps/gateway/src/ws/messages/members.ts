@@ -12,12 +12,6 @@ export const SUBSCRIPTION = {
   description: 'Name of the subscription, chosen by the client, unique on its connection.',
 } as const;
 
-/** JSON Schema of a partition. */
-export const PARTITION = { type: 'integer', minimum: 0, maximum: INT32_MAX } as const;
-
-/** JSON Schema of an offset, or of another number of that size. */
-export const OFFSET = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
-
 /** The name of a subscription. */
 export function IsSubscriptionName(): PropertyDecorator {
   const message = `must be a string of 1 to ${SUBSCRIPTION_LENGTH_MAX} characters`;

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { OFFSET, PARTITION } from './members.js';
+import { OFFSET, PARTITION } from '../../http/dto/schemas.js';
 
 /** A partition of a topic. */
 @ApiSchema({ name: 'TopicPartition' })

@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../../http/data/produce-query.js';
-import { INT32_MAX, OFFSET, PARTITION } from './members.js';
-
-const INT16_MAX = 2 ** 15 - 1;
+import { OFFSET, PARTITION, PRODUCER_EPOCH } from '../../http/dto/schemas.js';
+import { ref } from '../../http/openapi/openapi-types.js';
+import { INT32_MAX } from './members.js';
 
 /**
  * Data of `publish`, for the AsyncAPI document: it is read from the bytes that came, by
@@ -16,7 +16,7 @@ export class PublishDto {
   @ApiProperty({
     type: 'array',
     minItems: 1,
-    items: { $ref: '#/components/schemas/RecordToProduce' },
+    items: ref('RecordToProduce'),
   })
   readonly records!: object[];
 
@@ -36,6 +36,7 @@ export class PublishDto {
 
   @ApiPropertyOptional({
     type: 'integer',
+    format: 'int32',
     minimum: 1,
     maximum: INT32_MAX,
     default: PRODUCE_TIMEOUT_MS_DEFAULT,
@@ -45,7 +46,7 @@ export class PublishDto {
   @ApiPropertyOptional({ ...OFFSET, description: 'With `producerEpoch` and `producerSequence`.' })
   readonly producerId?: number;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: INT16_MAX })
+  @ApiPropertyOptional(PRODUCER_EPOCH)
   readonly producerEpoch?: number;
 
   @ApiPropertyOptional({

@@ -1,7 +1,9 @@
 /** What the gateway sends, for the AsyncAPI document; the broker's own types are what is sent. */
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { OffsetToCommitDto } from '../../http/dto/commit-offsets.dto.js';
-import { OFFSET, PARTITION, SUBSCRIPTION } from './members.js';
+import { COUNT, OFFSET, PARTITION } from '../../http/dto/schemas.js';
+import { ref } from '../../http/openapi/openapi-types.js';
+import { SUBSCRIPTION } from './members.js';
 import { PositionDto, TopicPartitionDto } from './positions.dto.js';
 
 /** Data of `subscribed`. */
@@ -37,7 +39,9 @@ export class PublishedDto {
     description:
       'In the order of the records; null with `acks: "0"`. An entry has an `error` in place of its ' +
       'offset where the records of that partition were not written and others were.',
-    oneOf: [{ $ref: '#/components/schemas/PartlyProduced/properties/offsets' }, { type: 'null' }],
+    type: 'array',
+    items: ref('PartlyProducedOffset'),
+    nullable: true,
   })
   readonly offsets!: object[] | null;
 }
@@ -68,7 +72,7 @@ export class RecordsDto {
   @ApiProperty({
     type: 'array',
     minItems: 1,
-    items: { $ref: '#/components/schemas/FetchedRecord' },
+    items: ref('FetchedRecord'),
     description: 'Consecutive records of the partition, in the order of their offsets.',
   })
   readonly records!: object[];
@@ -102,7 +106,7 @@ class SocketProblemDto {
   @ApiProperty({ type: 'string' })
   readonly title!: string;
 
-  @ApiProperty({ type: 'integer', description: 'The status that HTTP has for it.' })
+  @ApiProperty({ ...COUNT, description: 'The status that HTTP has for it.' })
   readonly status!: number;
 
   @ApiProperty({ type: 'string', description: 'What was wrong, for a person.' })
@@ -127,11 +131,7 @@ class SocketProblemDto {
   @ApiPropertyOptional({
     type: 'array',
     description: 'Each fault with its place in the message.',
-    items: {
-      type: 'object',
-      required: ['pointer', 'detail'],
-      properties: { pointer: { type: 'string' }, detail: { type: 'string' } },
-    },
+    items: ref('Fault'),
   })
   readonly errors?: object[];
 

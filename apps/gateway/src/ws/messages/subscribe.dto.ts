@@ -7,13 +7,12 @@ import {
 } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsString } from 'class-validator';
 import { IsWholeNumber, OptionalMember } from '../../http/dto/members.js';
+import { OFFSET, PARTITION } from '../../http/dto/schemas.js';
 import {
   IsListOfPartitions,
   IsListOfTopics,
   IsStringOrObject,
   IsSubscriptionName,
-  OFFSET,
-  PARTITION,
   SUBSCRIPTION,
 } from './members.js';
 import { StartPositionDto } from './positions.dto.js';
