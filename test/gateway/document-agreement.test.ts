@@ -1,0 +1,115 @@
+/** The OpenAPI document and the server agree: what one allows the other takes, and refuses the rest. */
+import supertest from 'supertest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { OpenApiDocument } from '../../apps/gateway/src/http/openapi/openapi-types.js';
+import { GatewayProcess } from '../support/gateway.js';
+import { type DocumentRequest, DocumentRequests } from './document-requests.js';
+
+/** Codes that say that a request is not what the document describes. */
+const NOT_DESCRIBED = ['INVALID_REQUEST', 'UNSUPPORTED_MEDIA_TYPE'];
+
+/** The server takes more than the document says; the descriptions say so in words. */
+const IN_WORDS: readonly RegExp[] = [
+  // One record alone, and an object of headers; any other body is a value.
+  /^produce: the body(\/records\/0)?\/headers is /,
+  /^commitOffsets: the body\/offsets\/0\/offset is null$/,
+  // What GET answers may be sent back.
+  /^reassignReplicas: the body without replicas$/,
+];
+
+/** Requests that name something that does not exist, which is INVALID_REQUEST for them. */
+const NAMES_NOTHING: readonly RegExp[] = [/^giveUpLostRecords: /];
+
+let gateway: GatewayProcess;
+let requests: DocumentRequests;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start();
+  const api = supertest(gateway.url);
+  await api.post('/v1/topics').send({ name: 'orders' }).expect(201);
+  await api.post('/v1/topics/orders/records').send({ value: 1 }).expect(200);
+  const { body } = await api.get('/openapi.json').expect(200);
+  const values = { topic: 'orders', partition: '0', group: 'billing', name: 'made', at: 'latest' };
+  requests = new DocumentRequests(body as OpenApiDocument, values);
+});
+
+afterAll(() => gateway?.dispose());
+
+test('what the document allows is accepted, with a status that the document has', async () => {
+  await expectNone([...requests.allowed()].filter(isHarmless), ({ status, code }, request) => {
+    const isAccepted = !NOT_DESCRIBED.includes(code ?? '') || matches(NAMES_NOTHING, request);
+    return isAccepted && request.operation.responses[status] !== undefined;
+  });
+});
+
+test('what the document forbids is refused, with a status that the document has', async () => {
+  await expectNone([...requests.forbidden()], ({ status }, request) => {
+    const isRefused = (status >= 400 && status < 500) || matches(IN_WORDS, request);
+    return isRefused && request.operation.responses[status] !== undefined;
+  });
+});
+
+test.each<[string, string, string, Record<string, string>?]>([
+  ['two positions', 'GET', '/v1/topics/orders/partitions/0/records?offset=0&timestamp=0'],
+  [
+    'an offset and the end',
+    'GET',
+    '/v1/topics/orders/partitions/0/records:raw?offset=0&from=latest',
+  ],
+  ['a part of a producer', 'POST', '/v1/topics/orders/records', { 'Producer-Id': '1' }],
+])('what excludes each other is refused together: %s', async (_, method, path, headers = {}) => {
+  const body = method === 'POST' ? { body: '{"records":[{"value":1}]}' } : {};
+  const type = { 'Content-Type': 'application/json', ...headers };
+  expect((await fetch(gateway.url + path, { method, headers: type, ...body })).status).toBe(400);
+});
+
+/** Deletions of what the other requests need are left out. */
+function isHarmless({ method, operation }: DocumentRequest): boolean {
+  return method !== 'delete' || operation.operationId !== 'deleteTopic';
+}
+
+interface Answer {
+  readonly status: number;
+  readonly code: string | undefined;
+}
+
+/** Sends all requests, and expects no answer that is not right. */
+async function expectNone(
+  sent: readonly DocumentRequest[],
+  isRight: (answer: Answer, request: DocumentRequest) => boolean,
+): Promise<void> {
+  const disagreements: string[] = [];
+  for (const request of sent) {
+    const answer = await send(request);
+    if (isRight(answer, request)) continue;
+    disagreements.push(`${titleOf(request)} is ${answer.status} ${answer.code ?? ''}`.trim());
+  }
+  expect(sent.length).toBeGreaterThan(100);
+  expect(disagreements).toEqual([]);
+}
+
+/** The head of the answer, and the code of a problem: streams have no end. */
+async function send({ method, path, query, headers, body }: DocumentRequest): Promise<Answer> {
+  const url = new URL(path, gateway.url);
+  for (const [name, value] of query) url.searchParams.append(name, value);
+  const stop = new AbortController();
+  const response = await fetch(url, {
+    method: method.toUpperCase(),
+    headers,
+    redirect: 'manual',
+    signal: stop.signal,
+    ...(body === undefined ? {} : { body }),
+  });
+  const isProblem = response.headers.get('content-type') === 'application/problem+json';
+  const code = isProblem ? ((await response.json()) as { code: string }).code : undefined;
+  stop.abort();
+  return { status: response.status, code };
+}
+
+function titleOf({ operation, what }: DocumentRequest): string {
+  return `${operation.operationId}: ${what}`;
+}
+
+function matches(patterns: readonly RegExp[], request: DocumentRequest): boolean {
+  return patterns.some((pattern) => pattern.test(titleOf(request)));
+}
