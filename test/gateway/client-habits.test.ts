@@ -146,6 +146,11 @@ describe('what one call answers the other takes:', () => {
     await api().put(path).send(body).expect(200);
   });
 
+  test('a list without a replica assignment is as none', async () => {
+    const topic = { name: 'unassigned', replicaAssignment: [] };
+    await api().post('/v1/topics').send(topic).expect(201);
+  });
+
   test('the configs of a topic are those of another', async () => {
     const { body } = await api().get('/v1/topics/orders').expect(200);
     const { configs } = body as { configs: object };

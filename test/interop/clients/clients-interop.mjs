@@ -24,6 +24,8 @@ const REDOCLY = '@redocly/cli@2.77.0';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..', '..');
 const CACHE = join(ROOT, 'node_modules', '.cache', 'clients-interop');
+/** Outside node_modules, of whose files the TypeScript compiler writes none. */
+const WORK = join(ROOT, 'dist', 'clients-interop');
 const GENERATOR_JAR = join(CACHE, 'openapi-generator-cli-7.25.0.jar');
 
 /** What every client answers: the same flow in four languages. */
@@ -158,7 +160,7 @@ function runLanguage(name, { tools, generator, run }, document) {
     return;
   }
   step(name, () => {
-    const folder = join(CACHE, name);
+    const folder = join(WORK, name);
     rmSync(folder, { recursive: true, force: true });
     cpSync(join(HERE, name), folder, { recursive: true });
     const [kind, ...options] = generator;

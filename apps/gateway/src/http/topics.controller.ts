@@ -63,7 +63,12 @@ export class TopicsController {
     @Body() body: CreateTopicDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TopicDescription> {
-    const topic = await this.broker.createTopic(present(body));
+    const { replicaAssignment, ...request } = present(body);
+    // Generated clients send an empty list for one that was not given.
+    const isAssigned = replicaAssignment !== undefined && replicaAssignment.length > 0;
+    const topic = await this.broker.createTopic(
+      isAssigned ? { ...request, replicaAssignment } : request,
+    );
     const path = `/v1/topics/${encodeURIComponent(topic.name)}`;
     reply.header('Location', this.address.pathOf(path));
     return topic;

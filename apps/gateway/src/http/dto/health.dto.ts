@@ -100,7 +100,7 @@ class ClockCheckDto {
   readonly reason!: string | null;
 
   @ApiProperty({
-    type: 'integer',
+    ...OFFSET,
     description:
       'How far the clock is ahead of the time by which records, offsets and producers expire; 0 while it is trusted.',
   })
