@@ -32,6 +32,8 @@ const PARTITION = 32;
 const TIMESTAMP = 64;
 /** No member of a record, but of the body around a list of them. */
 export const RECORDS_MEMBER = 128;
+/** A key other than null was read: null beside `keyBase64` is as if it were left out. */
+const KEY_GIVEN = 256;
 
 const MEMBERS = new Map([
   ['value', VALUE],
@@ -224,8 +226,11 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     if ((seen & (VALUE | VALUE_BASE64)) === 0) {
       this.recordFault('', 'a record has a "value" (any JSON) or a "valueBase64"');
     }
-    this.assertNotBoth(VALUE | VALUE_BASE64, 'value');
-    this.assertNotBoth(KEY | KEY_BASE64, 'key');
+    // Generated clients send null for a member of any type that was not given.
+    if ((this.attributes & RECORD_VALUE_IS_JSON) !== 0) {
+      this.assertNotBoth(VALUE | VALUE_BASE64, 'value');
+    }
+    this.assertNotBoth(KEY_GIVEN | KEY_BASE64, 'key');
     // In the order of the FIELD_* places.
     this.fields.push(
       this.valueStart,
@@ -291,6 +296,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   private parseKey(position: number): number {
     const first = this.scanner.byteAt(position);
+    if (first !== LOWER_N) this.seen |= KEY_GIVEN;
     if (first !== QUOTE) {
       const end = this.scanner.skipValue(position);
       if (first === LOWER_N) return end;

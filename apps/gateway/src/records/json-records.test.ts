@@ -97,6 +97,24 @@ describe('parseJsonRecords', () => {
     });
 
     it.each([
+      '{"value":null,"valueBase64":"aGk=","key":null,"keyBase64":"aGk="}',
+      '{"keyBase64":"aGk=","key":null,"valueBase64":"aGk=","value":null}',
+    ])('takes a null beside it as if it were left out: %s', (text) => {
+      expect(readOne(text)).toMatchObject({ value: 'hi', key: 'hi', attributes: 0 });
+    });
+
+    it('refuses any other value or key beside it', () => {
+      for (const text of [
+        '{"value":"","valueBase64":""}',
+        '{"valueBase64":"","value":0}',
+        '{"value":1,"key":"","keyBase64":""}',
+        '{"value":1,"keyBase64":"","key":0}',
+      ]) {
+        expect(pointers(problem(text))).toEqual(['']);
+      }
+    });
+
+    it.each([
       'A',
       'AA',
       'AAA',
