@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CoordinationStore } from '#coordination';
 import { create, register } from '../../libs/coordination/src/testing/conformance.js';
@@ -33,6 +34,7 @@ async function renewed(): Promise<void> {
       () => false,
     );
     if (isRenewed) return;
+    await nextTurn();
   }
 }
 
@@ -52,8 +54,8 @@ const FAULTS = [
   },
   {
     reason: 'no-permission',
-    begin: [['ACL', 'SETUSER', 'default', '-set']],
-    end: [['ACL', 'SETUSER', 'default', '+set']],
+    begin: [['ACL', 'SETUSER', 'default', '-eval']],
+    end: [['ACL', 'SETUSER', 'default', '+eval']],
     says: /NOPERM.* ACL/,
   },
 ] as const;

@@ -352,9 +352,10 @@ function isAway(error: unknown): boolean {
 }
 
 function notAvailable(outcome: 'failed' | 'unknown', cause: unknown): ProtocolError {
+  const fault = storeFaultOf(cause, cause instanceof RegistryRefusedError ? 'refused' : 'away');
   return new ProtocolError(
     'BROKER_NOT_AVAILABLE',
-    `The cluster's metadata cannot be changed at present. ${storeFaultOf(cause).sentence}`,
+    `The cluster's metadata cannot be changed at present. ${fault.sentence}`,
     { outcome, cause, retryAfterMs: 1000 },
   );
 }

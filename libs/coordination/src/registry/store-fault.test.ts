@@ -15,6 +15,10 @@ it.each([
   ['NOAUTH Authentication required.', 'no-credentials'],
   ['WRONGPASS invalid username-password pair or user is disabled.', 'no-credentials'],
   ["NOPERM User ann has no permissions to run the 'eval' command", 'no-permission'],
+  [
+    "ERR The user executing the script can't run this command or subcommand script: 1f",
+    'no-permission',
+  ],
   ['LOADING Redis is loading the dataset in memory', 'loading'],
   ['MISCONF Redis is configured to save RDB snapshots, but', 'cannot-save'],
   ['CLUSTERDOWN Hash slot not served', 'cluster-down'],

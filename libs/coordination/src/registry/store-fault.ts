@@ -35,6 +35,7 @@ const REASONS: Readonly<Record<string, StoreFaultReason>> = {
   NOAUTH: 'no-credentials',
   WRONGPASS: 'no-credentials',
   NOPERM: 'no-permission',
+  'The user executing the script': 'no-permission',
   LOADING: 'loading',
   MASTERDOWN: 'loading',
   MISCONF: 'cannot-save',
