@@ -97,7 +97,8 @@ const LANGUAGES = {
       ['javac', '-version'],
       ['mvn', '-version'],
     ],
-    generator: ['java', '--additional-properties=library=native'],
+    // Its library `native` sends the name of a file in place of its bytes; the default one does not.
+    generator: ['java'],
     run(folder, program) {
       const client = join(folder, 'client');
       const goals = ['compile', 'dependency:copy-dependencies', '-DincludeScope=runtime'];

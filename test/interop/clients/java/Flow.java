@@ -1,4 +1,4 @@
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.gson.Gson;
 import java.io.File;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.openapitools.client.ApiClient;
 import org.openapitools.client.ApiException;
+import org.openapitools.client.JSON;
 import org.openapitools.client.api.GroupsApi;
 import org.openapitools.client.api.RecordsApi;
 import org.openapitools.client.api.TopicsApi;
@@ -32,7 +33,9 @@ public final class Flow {
   public static void main(String[] arguments) throws Exception {
     String topic = arguments[1];
     ApiClient client = new ApiClient();
-    client.updateBaseUri(arguments[0]);
+    client.setBasePath(arguments[0]);
+    // A long poll takes longer than the client waits for an answer unless it is told so.
+    client.setReadTimeout(30_000);
     TopicsApi topics = new TopicsApi(client);
     RecordsApi records = new RecordsApi(client);
     GroupsApi groups = new GroupsApi(client);
@@ -85,11 +88,11 @@ public final class Flow {
     CommittedOffsets offsets = groups.committedOffsets("java", topic);
 
     Problem problem = null;
-    ObjectMapper mapper = ApiClient.createDefaultObjectMapper();
+    Gson gson = JSON.getGson();
     try {
       records.fetch(topic, 0, 1000L, null, null, null, null, null, null, null, null);
     } catch (ApiException error) {
-      problem = mapper.readValue(error.getResponseBody(), Problem.class);
+      problem = gson.fromJson(error.getResponseBody(), Problem.class);
     }
 
     List<FetchedRecord> found = fetched.getRecords();
@@ -114,7 +117,7 @@ public final class Flow {
     answer.put("code", problem.getCode().getValue());
     answer.put("status", problem.getStatus());
     answer.put("highWatermark", problem.getHighWatermark());
-    System.out.println(mapper.writeValueAsString(answer));
+    System.out.println(gson.toJson(answer));
   }
 
   private static ProducedOffsets produce(RecordsApi api, String topic, RecordToProduce... records)
