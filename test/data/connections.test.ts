@@ -217,7 +217,9 @@ describe('a body', () => {
       return connection;
     };
     const first = await open();
-    await gateway.untilMetric('sluice_http_request_memory_used_bytes', LIMIT_BYTES - 1);
+    await expect
+      .poll(() => gateway.metric('sluice_http_request_memory_used_bytes'), { timeout: 30_000 })
+      .toBeGreaterThanOrEqual(LIMIT_BYTES - 1);
     const second = await open();
     const answer = await second.answer();
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });

@@ -1,9 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PeerMessage } from '#replication';
+import { drainRequest } from '../http/front/drain-request.js';
 import { ArrivingBytes } from './arriving-bytes.js';
 import { encodePeerFailure, type PeerFailure } from './peer-failure-codec.js';
 import { encodePeerMessage } from './peer-message-codec.js';
 import { PEER_CONTENT_TYPE, PEER_HEADERS } from './peer-protocol.js';
+
+/** A refused body of no more than this is read on, so that the connection can be used again. */
+const READ_ON_BYTES_MAX = 64 * 1024;
+/** So much of a larger one is read before the connection ends. */
+const DRAINED_BYTES_MAX = 1024 * 1024;
 
 /** One call of another broker: its body, its answer, and whether the caller is still there. */
 export class IncomingCall {
@@ -67,16 +73,34 @@ export class IncomingCall {
     response.uncork();
   }
 
-  /** Answers with an error; what is left of the request's body is thrown away. */
+  /**
+   * Answers with an error. A small rest of the body is read on and thrown away; with a larger one the
+   * connection ends, after a while in which the caller can read why.
+   */
   fail(status: number, failure: PeerFailure): void {
-    const { response } = this;
+    const { request, response } = this;
     if (this.#isGone || response.headersSent) return;
-    this.request.resume();
     const body = encodePeerFailure(failure);
+    const isRead = request.complete || bodyBytesOf(request) <= READ_ON_BYTES_MAX;
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': body.length,
+      ...(isRead ? undefined : { connection: 'close' }),
     });
-    response.end(body);
+    if (isRead) {
+      request.resume();
+      response.end(body);
+      return;
+    }
+    // Were it ended now, the connection would be reset, and the caller might lose the answer.
+    response.write(body);
+    drainRequest(request, DRAINED_BYTES_MAX, () => response.end());
   }
+}
+
+/** Infinite where the head does not say. */
+function bodyBytesOf({ headers }: IncomingMessage): number {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers;
+  if (coding !== undefined) return Number.POSITIVE_INFINITY;
+  return Number(length ?? 0);
 }

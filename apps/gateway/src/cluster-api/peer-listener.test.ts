@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PeerUnreachableError } from '#replication';
 import { silentLogger } from '#runtime';
 import { PeerListenError, PeerListener } from './peer-listener.js';
@@ -172,6 +172,59 @@ describe('a caller that does not keep to the protocol', () => {
     const answer = await rawCall(listener, half);
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
     await expect.poll(() => listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
+  });
+
+  test('what a caller sends is counted until its handler has ended, also when the caller is gone', async () => {
+    const begun = new Happening();
+    const end = new Happening();
+    const produce = async () => {
+      begun.happen();
+      await end.happened;
+      return message('done');
+    };
+    const listener = await openListener({ produce });
+    const body = encodePeerMessage(message(null, [Buffer.alloc(100_000)]));
+    const headers = rawHeaders({ 'content-length': String(body.sizeBytes) });
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(rawRequest(PRODUCE, headers, Buffer.concat(body.chunks)));
+    await begun.happened;
+    socket.destroy();
+    await vi.waitUntil(() => listener.status().callsInFlight === 0);
+    expect(listener.status().heldBytes).toBe(body.sizeBytes);
+    end.happen();
+    await vi.waitUntil(() => listener.status().heldBytes === 0);
+  });
+
+  test('a stranger with a large body is told so and cut off, and nothing of it is kept', async () => {
+    const listener = await openListener(echo);
+    const headers = rawHeaders({
+      authorization: 'none',
+      'content-length': String(64 * 1024 * 1024),
+    });
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(rawRequest(PRODUCE, headers, NOTHING));
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += String(chunk);
+    });
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => {
+      socket.on('close', resolve);
+    });
+    const block = Buffer.alloc(1024 * 1024);
+    let sentBytes = 0;
+    while (socket.writable && sentBytes < 60 * block.length) {
+      sentBytes += block.length;
+      if (!socket.write(block)) {
+        await new Promise<void>((resolve) => {
+          socket.once('drain', resolve).once('close', resolve);
+        });
+      }
+      expect(listener.status().heldBytes).toBe(0);
+    }
+    await closed;
+    expect(received).toMatch(/^HTTP\/1\.1 401 .*connection: close/is);
+    expect(sentBytes).toBeLessThan(60 * block.length);
   });
 
   test('a caller that breaks off in the middle leaves nothing behind', async () => {

@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, type PeerHandler, type PeerHandlers, type PeerMethod } from '#replication';
 import type { Logger } from '#runtime';
+import { HeldMemory } from '../http/front/held-memory.js';
 import { RequestMemory } from '../http/front/request-memory.js';
 import { IncomingCall } from './incoming-call.js';
 import { PeerAdmission, type PeerRefusal, UNAVAILABLE, unavailable } from './peer-admission.js';
@@ -194,14 +195,15 @@ export class PeerListener {
     const sizeBytes = Number(request.headers['content-length'] ?? Number.NaN);
     const overload = this.#overload(sizeBytes);
     if (overload !== undefined) {
-      // The body is not waited for.
-      response.shouldKeepAlive = false;
       call.fail(overload.status, { kind: 'failed', error: overload.error });
       return;
     }
-    this.#begin(call, sizeBytes);
+    const memory = this.#begin(call, sizeBytes);
     call.readBody(sizeBytes, (body) => {
-      void this.#answer(call, method, handler, body);
+      memory.workBegan();
+      void this.#answer(call, method, handler, body).finally(() => {
+        memory.workEnded();
+      });
     });
   }
 
@@ -218,7 +220,7 @@ export class PeerListener {
   }
 
   #overload(sizeBytes: number): PeerRefusal | undefined {
-    const { callsMax, messageBytesMax } = this.#options;
+    const { callsMax, memoryBytesMax, messageBytesMax } = this.#options;
     if (Number.isNaN(sizeBytes)) {
       return { status: 411, error: callerBug('The call does not say how long it is.') };
     }
@@ -231,22 +233,25 @@ export class PeerListener {
       const options = { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS } as const;
       return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail, options) };
     }
-    try {
-      this.#memory.hold(sizeBytes);
-    } catch (error) {
-      if (error instanceof ProtocolError) return { status: 503, error };
-      throw error;
+    if (!this.#memory.hasRoomFor(sizeBytes)) {
+      const detail = `The messages of other brokers take all of the ${memoryBytesMax} bytes there are for them (SLUICE_CLUSTER_MEMORY_BYTES).`;
+      const options = { retryAfterMs: RETRY_AFTER_MS };
+      return { status: 503, error: new ProtocolError('BUFFER_EXHAUSTED', detail, options) };
     }
     return undefined;
   }
 
-  #begin(call: IncomingCall, sizeBytes: number): void {
+  /** @returns the memory of the call, which is kept until its handler has ended, too */
+  #begin(call: IncomingCall, sizeBytes: number): HeldMemory {
+    const memory = new HeldMemory(this.#memory);
+    memory.hold(sizeBytes);
     this.#calls.add(call);
     call.response.on('close', () => {
       this.#calls.delete(call);
-      this.#memory.release(sizeBytes);
+      memory.close();
       if (this.#calls.size === 0) this.#onDrained?.();
     });
+    return memory;
   }
 
   async #answer(

@@ -79,6 +79,14 @@ export const DELIVERY_SETTINGS = {
     sentence:
       'How long a subscriber may take none of the bytes that wait for it before its connection is closed.',
   }),
+  socketCloseTimeoutMs: wholeNumber({
+    variable: 'SLUICE_SOCKET_CLOSE_TIMEOUT_MS',
+    byDefault: 3000,
+    min: 10,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How long a client may take to end a WebSocket that the gateway closes; then the connection is cut.',
+  }),
   socketCompression: choice({
     variable: 'SLUICE_SOCKET_COMPRESSION',
     byDefault: 'off',

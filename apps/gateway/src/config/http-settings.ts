@@ -23,7 +23,8 @@ export const HTTP_SETTINGS = {
     byDefault: 128 * MIB,
     min: KIB,
     max: 64 * GIB,
-    sentence: 'Memory for all bodies being read together; over it: 503 `BUFFER_EXHAUSTED`.',
+    sentence:
+      'Memory for all that clients sent and that is not done with: bodies, WebSocket messages, lines, and what unpacking takes. Over it: 503 `BUFFER_EXHAUSTED`; a WebSocket is closed with 1013.',
   }),
   recordsPerRequestMax: wholeNumber({
     variable: 'SLUICE_RECORDS_PER_REQUEST_MAX',

@@ -6,7 +6,7 @@ import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { compressAnswer } from './answer-compression.js';
 import { ignoreHeadersOfAbsentBody } from './body-presence.js';
-import { unpackBody } from './body-unpacking.js';
+import { receiveBody } from './control-body.js';
 import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
 import type { KnownRoutes } from './known-routes.js';
@@ -48,7 +48,7 @@ const MAX_PARAM_LENGTH = 1024;
 function acceptJsonBodies(adapter: FastifyAdapter): void {
   const fastify = adapter.getInstance();
   fastify.addHook('onRequest', ignoreHeadersOfAbsentBody);
-  fastify.addHook('preParsing', unpackBody);
+  fastify.addHook('preParsing', receiveBody);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(
     'application/json',

@@ -33,6 +33,8 @@ const SOCKETS = {
   messagesTotal: 9,
   deadTotal: 2,
   stalledTotal: 1,
+  refusedTotal: 6,
+  closeTimeoutsTotal: 8,
 };
 
 function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {

@@ -401,6 +401,16 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         'WebSockets dropped because they took nothing for SLUICE_SOCKET_STALLED_TIMEOUT_MS.',
         read((s) => s.stalledTotal),
       ],
+      [
+        'sluice_websocket_refused_total',
+        'WebSockets closed with 1013 because SLUICE_REQUEST_MEMORY_BYTES was used up.',
+        read((s) => s.refusedTotal),
+      ],
+      [
+        'sluice_websocket_close_timeouts_total',
+        'WebSockets cut because the client did not end its side within SLUICE_SOCKET_CLOSE_TIMEOUT_MS.',
+        read((s) => s.closeTimeoutsTotal),
+      ],
     ];
     for (const [name, help, get] of counters) this.#readCounter(name, help, get);
   }

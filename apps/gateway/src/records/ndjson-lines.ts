@@ -6,12 +6,14 @@
  * A line that is too long is reported where it stands and its rest is passed over unkept.
  */
 
+import { type ByteAccount, ByteSegments } from '../http/front/byte-segments.js';
+
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
-const CARRY_BYTES_MIN = 4096;
-const EMPTY = Buffer.alloc(0);
+/** The reader of the lines counts what they take itself. */
+const UNCOUNTED: ByteAccount = { hold: () => undefined, release: () => undefined };
 
 /**
  * Lines in a row, with the buffer that they stand in: line k is `bytes` from starts[k] to ends[k].
@@ -32,8 +34,7 @@ export class NdjsonLines {
   blankCount = 0;
 
   /** Beginning of a line whose end has not come yet. */
-  private carry: Buffer = EMPTY;
-  private carryBytes = 0;
+  private readonly carry = new ByteSegments(UNCOUNTED);
   /** Whether the line at hand was reported as too long: its end is awaited. */
   private isSkipping = false;
 
@@ -45,6 +46,16 @@ export class NdjsonLines {
   /** @param lineBytesMax bytes of a line without its ending */
   constructor(private readonly lineBytesMax: number) {}
 
+  /** Memory of the line that has begun, in bytes. */
+  get heldBytes(): number {
+    return this.carry.heldBytes;
+  }
+
+  /** Lets go of the line that has begun. */
+  drop(): void {
+    this.carry.drop();
+  }
+
   /**
    * Takes the next chunk and answers the lines that end in it (`bytes` may be the chunk itself).
    */
@@ -54,9 +65,9 @@ export class NdjsonLines {
       this.keep(chunk, 0);
       return this.takeBlock(chunk);
     }
-    const carried = this.carryBytes;
-    const bytes = carried === 0 ? chunk : Buffer.concat([this.carry.subarray(0, carried), chunk]);
-    this.carryBytes = 0;
+    const carried = this.carry.sizeBytes;
+    const bytes = carried === 0 ? chunk : this.carry.joined(chunk);
+    if (carried > 0) this.carry.drop();
     let start = 0;
     for (let end = carried + firstEnd; end >= 0; end = bytes.indexOf(NEWLINE, start)) {
       this.addLine(bytes, start, end);
@@ -68,9 +79,8 @@ export class NdjsonLines {
 
   /** The stream has ended: answers the last line if it came without a newline. */
   end(): LineBlock {
-    const bytes = this.carry.subarray(0, this.carryBytes);
-    this.carry = EMPTY;
-    this.carryBytes = 0;
+    const bytes = this.carry.joined();
+    this.carry.drop();
     if (bytes.length > 0) this.addLine(bytes, 0, bytes.length);
     return this.takeBlock(bytes);
   }
@@ -95,24 +105,14 @@ export class NdjsonLines {
   /** Keeps the beginning of a line, from `start` on, until its end comes. */
   private keep(bytes: Buffer, start: number): void {
     if (this.isSkipping) return;
-    const needed = this.carryBytes + bytes.length - start;
     // One more than a line has: it may be a carriage return.
-    if (needed > this.lineBytesMax + 1) {
+    if (this.carry.sizeBytes + bytes.length - start > this.lineBytesMax + 1) {
       this.report(-1, -1);
       this.isSkipping = true;
-      this.carry = EMPTY;
-      this.carryBytes = 0;
+      this.carry.drop();
       return;
     }
-    if (needed > this.carry.length) {
-      const grown = Buffer.allocUnsafeSlow(
-        Math.max(needed, this.carry.length * 2, CARRY_BYTES_MIN),
-      );
-      this.carry.copy(grown, 0, 0, this.carryBytes);
-      this.carry = grown;
-    }
-    bytes.copy(this.carry, this.carryBytes, start);
-    this.carryBytes = needed;
+    this.carry.add(bytes, start, bytes.length, Number.POSITIVE_INFINITY);
   }
 
   private report(start: number, end: number): void {

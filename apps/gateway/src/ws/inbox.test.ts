@@ -1,10 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { RequestMemory } from '../http/front/request-memory.js';
-import { Inbox, type InboxMessage, type InboxOwner } from './inbox.js';
+import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
 
-/** Begins messages as it is told: those whose text is `slow` take until they are ended. */
+/**
+ * Begins messages as it is told: those whose text is `slow` take until they are ended. A message is
+ * answered when it is handled.
+ */
 class Owner implements InboxOwner {
+  constructor(private readonly memory: RequestMemory) {}
+
   readonly begun: string[] = [];
   isWilling = true;
   handledCount = 0;
@@ -14,12 +19,18 @@ class Owner implements InboxOwner {
     return this.isWilling;
   }
 
-  begin({ bytes }: InboxMessage): Promise<void> | undefined {
-    const text = bytes.toString();
+  begin(message: InboxMessage): Promise<void> | undefined {
+    const text = message.bytes.toString();
     this.begun.push(text);
-    if (text !== 'slow') return undefined;
+    if (text !== 'slow') {
+      this.memory.release(memoryOf(message));
+      return undefined;
+    }
     return new Promise((resolve) => {
-      this.#end = resolve;
+      this.#end = () => {
+        this.memory.release(memoryOf(message));
+        resolve();
+      };
     });
   }
 
@@ -40,17 +51,17 @@ function message(text: string): InboxMessage {
 }
 
 describe('an inbox', () => {
-  let owner = new Owner();
   let memory = new RequestMemory(1000);
+  let owner = new Owner(memory);
   let inbox = new Inbox(owner, memory);
 
   beforeEach(() => {
-    owner = new Owner();
     memory = new RequestMemory(1000);
+    owner = new Owner(memory);
     inbox = new Inbox(owner, memory);
   });
 
-  test('begins messages as they come, and holds nothing', () => {
+  test('begins messages as they come, and holds nothing of those that are answered', () => {
     for (const text of ['a', 'b']) inbox.add(message(text));
     expect(owner.begun).toEqual(['a', 'b']);
     expect([inbox.isIdle, memory.heldBytes]).toEqual([true, 0]);
@@ -99,11 +110,12 @@ describe('an inbox', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('that is closed gives its memory back, and begins nothing more', async () => {
+  test('that is closed gives the memory of what waits back, and begins nothing more', async () => {
     for (const text of ['slow', 'a', 'b']) inbox.add(message(text));
     inbox.close();
-    expect(memory.heldBytes).toBe(0);
+    expect(memory.heldBytes).toBe(memoryOf(message('slow')));
     await owner.end();
+    expect(memory.heldBytes).toBe(0);
     inbox.add(message('c'));
     expect(owner.begun).toEqual(['slow']);
   });

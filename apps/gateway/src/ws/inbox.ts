@@ -2,8 +2,9 @@
  * The messages of one connection that were read and not begun yet: handled one after the other, in the
  * order in which they came.
  *
- * Bounded by whoever reads the connection: while messages wait it reads no more, so that what waits is
- * what one read brought. Its bytes are counted with those of all request bodies.
+ * The session that reads the connection bounds it: while messages wait it reads no more, so that what
+ * waits is what one read brought. The bytes of a message are counted with those of all request bodies
+ * from here on until the message is answered: the session gives them back then.
  *
  * Overlap: `add` and `proceed` come at any time, also while a message is being handled.
  */
@@ -16,10 +17,18 @@ export interface InboxMessage {
   readonly isBinary: boolean;
 }
 
+/** Memory that the message takes until it is answered. */
+export function memoryOf({ bytes }: InboxMessage): number {
+  return bytes.length + MESSAGE_OVERHEAD_BYTES;
+}
+
 export interface InboxOwner {
   /** Whether another message may be begun now; when not, `proceed` is called once it may. */
   mayBegin(): boolean;
-  /** Begins a message; where it answers a promise, the next one waits for it. It never rejects. */
+  /**
+   * Begins a message; where it answers a promise, the next one waits for it. It never rejects. The
+   * owner gives the memory of the message back once it is answered.
+   */
   begin(message: InboxMessage): Promise<void> | undefined;
   /** A message that others waited for was handled. */
   handled(): void;
@@ -58,16 +67,13 @@ export class Inbox {
 
   /**
    * Begins the message, or lets it wait its turn.
-   * @throws ProtocolError BUFFER_EXHAUSTED where it would have to wait and there is no memory for it
+   * @throws ProtocolError BUFFER_EXHAUSTED where there is no memory for it
    */
   add(message: InboxMessage): void {
     if (this.#isClosed) return;
-    if (this.isIdle && this.#owner.mayBegin()) {
-      this.#begin(message);
-      return;
-    }
     this.#memory.hold(memoryOf(message));
-    this.#messages.push(message);
+    if (this.isIdle && this.#owner.mayBegin()) this.#begin(message);
+    else this.#messages.push(message);
   }
 
   /** Begins as many of those that wait as may be. */
@@ -75,7 +81,6 @@ export class Inbox {
     while (!this.#isBusy && this.waiting > 0 && this.#owner.mayBegin()) {
       const message = this.#messages[this.#first] as InboxMessage;
       this.#first += 1;
-      this.#memory.release(memoryOf(message));
       this.#begin(message);
     }
     if (this.#first === 0 || this.waiting > 0) return;
@@ -105,8 +110,4 @@ export class Inbox {
     this.proceed();
     this.#owner.handled();
   };
-}
-
-function memoryOf({ bytes }: InboxMessage): number {
-  return bytes.length + MESSAGE_OVERHEAD_BYTES;
 }

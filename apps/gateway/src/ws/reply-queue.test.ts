@@ -5,9 +5,14 @@ import { framesIn } from './testing/frames-in.js';
 
 class Sent {
   readonly buffers: Buffer[] = [];
+  freedBytes = 0;
 
   push(bytes: Buffer): void {
     this.buffers.push(bytes);
+  }
+
+  answered(memoryBytes: number): void {
+    this.freedBytes += memoryBytes;
   }
 
   get texts(): string[] {

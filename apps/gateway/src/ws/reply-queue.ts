@@ -13,6 +13,8 @@ const DROPPED_TOGETHER_MIN = 256;
 /** Where answers go. */
 export interface ReplySink {
   push(bytes: Buffer): void;
+  /** A message is answered: its memory is no longer needed, though its answer may have to wait. */
+  answered(memoryBytes: number): void;
 }
 
 /** The place of a message in the queue. */
@@ -24,8 +26,8 @@ export class Reply {
 
   constructor(
     private readonly queue: ReplyQueue,
-    /** Of the message. */
-    readonly sizeBytes: number,
+    /** Memory that the message takes. */
+    readonly memoryBytes: number,
   ) {}
 
   /**
@@ -68,16 +70,16 @@ export class ReplyQueue {
     return this.#places.length - this.#first;
   }
 
-  /** Their bytes. */
+  /** Memory that those messages take, in bytes. */
   get unansweredBytes(): number {
     return this.#unansweredBytes;
   }
 
-  /** Takes the next place. @param sizeBytes of the message */
-  take(sizeBytes: number): Reply {
-    const reply = new Reply(this, sizeBytes);
+  /** Takes the next place. @param memoryBytes memory that the message takes; 0: there is no message */
+  take(memoryBytes: number): Reply {
+    const reply = new Reply(this, memoryBytes);
     this.#places.push(reply);
-    this.#unansweredBytes += sizeBytes;
+    this.#unansweredBytes += memoryBytes;
     return reply;
   }
 
@@ -86,6 +88,7 @@ export class ReplyQueue {
   }
 
   answered(reply: Reply): void {
+    this.#sink.answered(reply.memoryBytes);
     if (this.#isScheduled || !this.isFirst(reply)) return;
     this.#isScheduled = true;
     // After all promises that are settled now: answers of one write to disk come in together.
@@ -114,7 +117,7 @@ export class ReplyQueue {
       return undefined;
     }
     this.#first += 1;
-    this.#unansweredBytes -= reply.sizeBytes;
+    this.#unansweredBytes -= reply.memoryBytes;
     return reply;
   }
 

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { type Server, WebSocketServer } from 'ws';
 import type { Broker } from '#broker';
 import { ProtocolError } from '#protocol';
-import type { Clock, Logger, Scheduler } from '#runtime';
+import type { Clock, Logger, Scheduler, Timer } from '#runtime';
 import type { Delivery } from '../delivery/delivery.js';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
 import type { ControlMessage, SocketAnswer } from './control-message.js';
@@ -17,9 +17,13 @@ import type { InboxMemory } from './inbox.js';
 import { type ClientEvent, SOCKET_PATH, SUBPROTOCOL } from './messages/socket-messages.js';
 import { type SocketContext, SocketSession } from './socket-session.js';
 import { SocketWatch } from './socket-watch.js';
+import { UnpackingSlots } from './unpacking-slots.js';
 
-/** How long a client may take to end its side after it was told that the broker stops. */
-const CLOSING_MS_MAX = 3000;
+/**
+ * Compressed messages that are unpacked at the same time, of all connections. Each may become as large
+ * as SLUICE_REQUEST_BYTES_MAX before it is counted.
+ */
+const UNPACKED_AT_ONCE_MAX = 4;
 const WEBSOCKET_VERSION = '13';
 
 /** The settings that WebSockets have. */
@@ -33,6 +37,7 @@ export interface SocketServerOptions {
   readonly socketInboxMessagesMax: number;
   readonly socketPingIntervalMs: number;
   readonly socketStalledTimeoutMs: number;
+  readonly socketCloseTimeoutMs: number;
   readonly socketCompression: 'off' | 'on';
 }
 
@@ -59,6 +64,10 @@ export interface SocketStatus {
   readonly deadTotal: number;
   /** Dropped: nothing taken for very long. */
   readonly stalledTotal: number;
+  /** Closed: no memory for what they sent. */
+  readonly refusedTotal: number;
+  /** Cut: the client did not end its side in time after a close frame. */
+  readonly closeTimeoutsTotal: number;
 }
 
 /** Has one kind of control message handled; where that fails, `message` is told. Never rejects. */
@@ -77,12 +86,15 @@ export class SocketServer implements UpgradeHandler {
   readonly #context: SocketContext;
   readonly #watch: SocketWatch;
   readonly #sessions = new Set<SocketSession>();
+  /** Of those that were sent a close frame. */
+  readonly #closeTimers = new Map<SocketSession, Timer>();
   readonly #handlers = new Map<string, ControlHandler>();
   #openedTotal = 0;
   #messagesTotal = 0;
   #deadTotal = 0;
   #stalledTotal = 0;
-  #isStopping = false;
+  #refusedTotal = 0;
+  #closeTimeoutsTotal = 0;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: SocketServerOptions, parts: SocketServerParts) {
@@ -117,6 +129,8 @@ export class SocketServer implements UpgradeHandler {
       messagesTotal: this.#messagesTotal,
       deadTotal: this.#deadTotal,
       stalledTotal: this.#stalledTotal,
+      refusedTotal: this.#refusedTotal,
+      closeTimeoutsTotal: this.#closeTimeoutsTotal,
     };
   }
 
@@ -172,7 +186,6 @@ export class SocketServer implements UpgradeHandler {
    * @param answerMsMax how long that may take
    */
   async close(answerMsMax: number): Promise<void> {
-    this.#isStopping = true;
     for (const session of this.#sessions) session.stop();
     const timer = this.#parts.scheduler.after(answerMsMax, () => {
       for (const session of this.#sessions) session.terminate();
@@ -202,6 +215,8 @@ export class SocketServer implements UpgradeHandler {
       broker,
       delivery,
       memory,
+      unpackingSlots: new UnpackingSlots(UNPACKED_AT_ONCE_MAX),
+      messageBytesMax: options.requestBytesMax,
       logger,
       nowMs: () => clock.monotonicMs(),
       limits: {
@@ -221,12 +236,22 @@ export class SocketServer implements UpgradeHandler {
         if (verdict === 'dead') this.#deadTotal += 1;
         else this.#stalledTotal += 1;
       },
+      refused: () => {
+        this.#refusedTotal += 1;
+      },
       closing: (session) => {
-        if (this.#isStopping) scheduler.after(CLOSING_MS_MAX, () => session.terminate());
+        const timer = scheduler.after(options.socketCloseTimeoutMs, () => {
+          this.#closeTimers.delete(session);
+          this.#closeTimeoutsTotal += 1;
+          session.terminate();
+        });
+        this.#closeTimers.set(session, timer);
       },
       closed: (session) => {
         this.#watch.remove(session);
         this.#sessions.delete(session);
+        this.#closeTimers.get(session)?.cancel();
+        this.#closeTimers.delete(session);
         if (this.#sessions.size === 0) this.#onEmpty?.();
       },
     };

@@ -11,7 +11,7 @@
 import type { Socket } from 'node:net';
 import type { Broker } from '#broker';
 import { ProtocolError, type TopicPartition } from '#protocol';
-import type { Logger } from '#runtime';
+import { assert, type Logger } from '#runtime';
 import type { Delivery } from '../delivery/delivery.js';
 import { Outbox } from '../delivery/outbox.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
@@ -21,13 +21,14 @@ import { CLOSE_CODES } from './close-codes.js';
 import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
 import { PING_FRAME, pongFrame, textFrames } from './frame.js';
 import type { GatewaySocket } from './gateway-socket.js';
-import { Inbox, type InboxMemory, type InboxMessage, type InboxOwner } from './inbox.js';
+import { Inbox, type InboxMemory, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
 import { type ConnectionSight, Liveness, type Verdict } from './liveness.js';
+import { MessageGate } from './message-gate.js';
 import type { ClientEvent, ServerEvent } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 import { Publication } from './publishing.js';
 import { ReceivedMessage } from './received-message.js';
-import { type Reply, ReplyQueue } from './reply-queue.js';
+import { type Reply, ReplyQueue, type ReplySink } from './reply-queue.js';
 import {
   messageText,
   type ProblemContext,
@@ -37,21 +38,23 @@ import {
 import type { SocketSubscription } from './socket-subscription.js';
 import { SocketSubscriptions } from './socket-subscriptions.js';
 import type { WatchedConnection } from './socket-watch.js';
+import type { UnpackingSlots } from './unpacking-slots.js';
 
 /**
  * Bytes of unanswered messages with which no more are begun: enough for each write to disk to have what
  * it can take. More would only live longer, and cost the garbage collector.
  */
 const UNANSWERED_BYTES_MAX = 1024 * 1024;
-/** A part of a message that is no longer than this is not counted. */
-const UNCOUNTED_PART_BYTES = 64 * 1024;
 
 /** What all connections share. */
 export interface SocketContext {
   readonly broker: Broker;
   readonly delivery: Delivery;
-  /** Of messages that are being received or wait; shared with request bodies. */
+  /** Memory for what arrived and is not answered yet; shared with request bodies. */
   readonly memory: InboxMemory;
+  /** Bounds the compressed messages that are unpacked at the same time, of all connections. */
+  readonly unpackingSlots: UnpackingSlots;
+  readonly messageBytesMax: number;
   readonly logger: Logger;
   readonly limits: RecordLimits;
   readonly autoCreateTopics: boolean;
@@ -68,6 +71,8 @@ export interface SocketContext {
   ): Promise<SocketAnswer | undefined>;
   /** A message came. */
   received(): void;
+  /** The connection is closed because there is no memory for what it sends. */
+  refused(): void;
   /** The connection is dropped. */
   dropped(verdict: 'dead' | 'stalled'): void;
   /** The connection is about to be closed, by either side. */
@@ -76,7 +81,7 @@ export interface SocketContext {
   closed(session: SocketSession): void;
 }
 
-export class SocketSession implements InboxOwner, ControlSession, WatchedConnection {
+export class SocketSession implements InboxOwner, ControlSession, ReplySink, WatchedConnection {
   readonly subscriptions: SocketSubscriptions;
   readonly compresses: boolean;
   readonly #context: SocketContext;
@@ -85,14 +90,14 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
   readonly #outbox: Outbox;
   readonly #replies: ReplyQueue;
   readonly #inbox: Inbox;
+  readonly #gate: MessageGate;
   readonly #liveness: Liveness;
   readonly #aborts = new Set<AbortController>();
   /** The answer to a ping that there was no room for: to the last one alone. */
   #pong: Buffer | undefined;
-  /** Bytes that came since the last whole message, and how many of them are counted. */
-  #partBytes = 0;
-  #countedBytes = 0;
   #isPaused = false;
+  /** There was no memory for what it sends: it is told so, and read from no more. */
+  #isRefused = false;
   #isStopping = false;
   #isClosed = false;
 
@@ -103,14 +108,26 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
     this.compresses = socket.extensions !== '';
     this.#outbox = new Outbox(tcp, context.delivery.flusher, context.bufferBytes);
     this.#outbox.onRoom = this.#roomAgain;
-    this.#replies = new ReplyQueue(this.#outbox);
+    this.#replies = new ReplyQueue(this);
     this.#replies.onSent = this.#proceed;
     this.#inbox = new Inbox(this, context.memory);
     this.subscriptions = new SocketSubscriptions(context.subscriptionsMax, () =>
       this.#outbox.hasRoom(),
     );
     this.#liveness = new Liveness(context.nowMs(), context.stalledTimeoutMs);
-    this.#listen();
+    const receive = wsReader(tcp);
+    this.#gate = new MessageGate({
+      memory: context.memory,
+      messageBytesMax: context.messageBytesMax,
+      slots: this.compresses ? context.unpackingSlots : undefined,
+      pass: (bytes) => {
+        receive.call(tcp, bytes);
+      },
+    });
+    this.#gate.onUnblocked = () => {
+      this.#updateReading();
+    };
+    this.#listen(receive);
   }
 
   get isPaused(): boolean {
@@ -124,6 +141,10 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
 
   push(bytes: Buffer): void {
     this.#outbox.push(bytes);
+  }
+
+  answered(memoryBytes: number): void {
+    this.#context.memory.release(memoryBytes);
   }
 
   sight(): ConnectionSight {
@@ -169,13 +190,13 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
     );
   }
 
-  begin({ bytes, isBinary }: InboxMessage): Promise<void> | undefined {
+  begin(received: InboxMessage): Promise<void> | undefined {
     this.#context.received();
-    const reply = this.#replies.take(bytes.length);
-    const message = new ReceivedMessage(bytes, this.#context.limits);
+    const reply = this.#replies.take(memoryOf(received));
+    const message = new ReceivedMessage(received.bytes, this.#context.limits);
     let event: ClientEvent;
     try {
-      if (isBinary) throw binaryError();
+      if (received.isBinary) throw binaryError();
       event = message.read();
     } catch (error) {
       // It may have been one to publish.
@@ -220,7 +241,7 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
     this.subscriptions.forget(subscription);
   }
 
-  #listen(): void {
+  #listen(receive: WsReader): void {
     const socket = this.#socket;
     socket.onClosing = this.#closing;
     socket.on('message', (data: Buffer, isBinary: boolean) => {
@@ -230,27 +251,42 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
       this.#takePing(payload);
     });
     socket.on('pong', () => {
-      this.#partEnded();
       this.#liveness.ponged();
     });
     socket.on('error', (error) => {
+      // It takes no more bytes after a fault in them.
+      this.#gate.close();
       this.#context.logger.debug({ err: error }, 'a WebSocket ended in an error');
     });
     socket.on('close', () => {
       this.#ended();
     });
-    // Before ws has its turn: it reads messages from the bytes, and ends its side with the client's.
-    this.#tcp.prependListener('data', (chunk: Buffer) => {
-      this.#takePart(chunk.length);
+    const tcp = this.#tcp;
+    tcp.on('data', (chunk: Buffer) => {
+      this.#takeBytes(chunk);
     });
-    this.#tcp.prependListener('end', this.#closing);
+    tcp.off('data', receive);
+    // Before ws has its turn: it ends its side with the client's, and reads what is left at the close.
+    tcp.prependListener('end', this.#closing);
+    tcp.prependListener('close', () => {
+      this.#release();
+    });
+  }
+
+  #takeBytes(chunk: Buffer): void {
+    try {
+      this.#gate.take(chunk);
+    } catch (error) {
+      this.#outOfMemory(error);
+      return;
+    }
+    if (this.#gate.isBlocked) this.#updateReading();
   }
 
   #takeMessage(bytes: Buffer, isBinary: boolean): void {
-    if (this.#isClosed) return;
-    this.#partEnded();
     try {
-      this.#inbox.add({ bytes, isBinary });
+      if (!this.#isClosed) this.#inbox.add({ bytes, isBinary });
+      this.#gate.messageTaken();
     } catch (error) {
       this.#outOfMemory(error);
       return;
@@ -260,29 +296,9 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
 
   #takePing(payload: Buffer): void {
     if (this.#isClosed) return;
-    this.#partEnded();
     if (this.#outbox.hasRoom()) this.#outbox.push(pongFrame(payload));
     // A copy: the payload is a part of the bytes that were read, which are not to be kept for it.
     else this.#pong = Buffer.from(payload);
-  }
-
-  /** Bytes came; they are counted while they are part of a long message that is not whole yet. */
-  #takePart(sizeBytes: number): void {
-    this.#partBytes += sizeBytes;
-    if (this.#partBytes <= UNCOUNTED_PART_BYTES || this.#isClosed) return;
-    try {
-      this.#context.memory.hold(sizeBytes);
-      this.#countedBytes += sizeBytes;
-    } catch (error) {
-      this.#outOfMemory(error);
-    }
-  }
-
-  #partEnded(): void {
-    this.#partBytes = 0;
-    if (this.#countedBytes === 0) return;
-    this.#context.memory.release(this.#countedBytes);
-    this.#countedBytes = 0;
   }
 
   #publish(data: PublishData, id: string | undefined, reply: Reply): Promise<void> | undefined {
@@ -365,16 +381,26 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
   };
 
   #updateReading(): void {
-    const mayRead = !this.#isStopping && this.#inbox.waiting === 0 && this.mayBegin();
+    if (this.#isClosed) return;
+    const isHeldUp = this.#isStopping || this.#gate.isBlocked || this.#inbox.waiting > 0;
+    const mayRead = !isHeldUp && this.mayBegin();
     if (mayRead !== this.#isPaused) return;
     this.#isPaused = !mayRead;
     if (mayRead) this.#socket.resume();
     else this.#socket.pause();
   }
 
+  /**
+   * Refuses the client: what it has sent is let go of, and it is read from no more. It may take the
+   * close frame; then, or after a while, the connection is cut.
+   */
   #outOfMemory(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
+    this.#isRefused = true;
+    this.#gate.close();
+    this.#context.refused();
     this.#socket.close(CLOSE_CODES.tryAgainLater, 'the memory for messages is used up');
+    this.#socket.pause();
   }
 
   /** The connection takes nothing more: what was sent so far goes out. */
@@ -384,24 +410,34 @@ export class SocketSession implements InboxOwner, ControlSession, WatchedConnect
     this.#release();
     this.#context.closing(this);
     // The client's own close frame is still to come.
-    if (this.#isPaused) this.#socket.resume();
+    if (this.#isPaused && !this.#isRefused) this.#socket.resume();
   };
 
   #ended(): void {
     this.#release();
+    this.#gate.close();
     this.#context.closed(this);
   }
 
-  /** Gives back all that it holds. */
+  /** Gives back all that it holds, but for what `ws` still reads and what is being handled. */
   #release(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#outbox.close();
     this.#inbox.close();
-    this.#partEnded();
     for (const controller of this.#aborts) controller.abort();
     this.subscriptions.close();
   }
+}
+
+/** What ws reads a connection with. */
+type WsReader = (this: Socket, chunk: Buffer) => void;
+
+/** The listener of ws, which gets whole messages in place of what arrives. */
+function wsReader(tcp: Socket): WsReader {
+  const [reader, other] = tcp.listeners('data');
+  assert(reader !== undefined && other === undefined, 'ws alone reads the connection');
+  return reader as WsReader;
 }
 
 /**

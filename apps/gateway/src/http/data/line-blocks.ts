@@ -9,19 +9,32 @@ export class LineBlocks {
   #block: LineBlock | undefined;
   /** Lines of the block that were taken. */
   #taken = 0;
+  #firstDropped: number | undefined;
 
   constructor(lineBytesMax: number) {
     this.#splitter = new NdjsonLines(lineBytesMax);
   }
 
-  /** Number of the line after the last one seen. */
+  /** Number of the first line that was not seen, or was dropped. */
   get nextLine(): number {
-    return this.#splitter.lineCount + 1;
+    return this.#firstDropped ?? this.#splitter.lineCount + 1;
   }
 
-  /** Bytes of the chunk that was pushed and not wholly taken. */
+  /** Bytes of the chunk that was pushed and not wholly taken, and of the line that has begun. */
   get heldBytes(): number {
-    return this.#block?.bytes.length ?? 0;
+    return (this.#block?.bytes.length ?? 0) + this.#splitter.heldBytes;
+  }
+
+  /** Lets go of the line that has begun: its end will not come. */
+  dropBegun(): void {
+    this.#splitter.drop();
+  }
+
+  /** Lets go of all that was not taken. */
+  drop(): void {
+    this.#firstDropped = this.#block?.lines[this.#taken];
+    this.#block = undefined;
+    this.#splitter.drop();
   }
 
   /** To be called when `next` has nothing more. */

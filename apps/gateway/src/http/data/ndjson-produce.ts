@@ -5,6 +5,7 @@ import { SystemClock } from '#runtime';
 import { parseJsonRecordLines } from '../../records/json-record-lines.js';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
+import { recordSetBytes } from '../../records/record-set-bytes.js';
 import { drainRequest } from '../front/drain-request.js';
 import type { Exchange } from '../front/exchange.js';
 import { bodyIdleError, stoppingError } from '../front/late-body.js';
@@ -20,6 +21,9 @@ import type { ProduceQuery } from './produce-query.js';
  * what a sync takes; more would only be memory.
  */
 const WINDOW_BYTES = 2 * 1024 * 1024;
+
+/** What a line that is refused takes until it is answered: its error with its texts. */
+const FAULT_MEMORY_BYTES = 512;
 
 /** A connection that is given up is drained of so much, so that the client reads its last line. */
 const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
@@ -127,22 +131,37 @@ class NdjsonProduce {
     if (this.#end !== undefined || this.#isFinished) return;
     this.#blocks.push(chunk);
     try {
-      this.#account();
+      this.#accountNew();
     } catch (error) {
+      // There is no memory for what has just come.
+      this.#blocks.drop();
       this.#breakOff(error);
     }
     this.#continue();
   }
 
   /**
-   * Holds as much of the request memory as the lines take that are not answered yet.
+   * Holds memory for lines that have just come.
    * @throws ProtocolError BUFFER_EXHAUSTED
    */
+  #accountNew(): void {
+    const newBytes = this.#heldBytes() - this.#accountedBytes;
+    if (newBytes <= 0) return;
+    this.#exchange.memory.hold(newBytes);
+    this.#accountedBytes += newBytes;
+  }
+
+  /** Holds as much of the request memory as the lines take that are not answered yet. */
   #account(): void {
-    const changeBytes = this.#blocks.heldBytes + this.#windowBytes - this.#accountedBytes;
-    if (changeBytes > 0) this.#exchange.holdMemory(changeBytes);
-    else this.#exchange.releaseMemory(-changeBytes);
+    const changeBytes = this.#heldBytes() - this.#accountedBytes;
+    const { memory } = this.#exchange;
+    if (changeBytes > 0) memory.holdAnyway(changeBytes);
+    else memory.release(-changeBytes);
     this.#accountedBytes += changeBytes;
+  }
+
+  #heldBytes(): number {
+    return this.#blocks.heldBytes + this.#windowBytes;
   }
 
   /** Goes on wherever it can: submits lines, reads more of them or not, ends. */
@@ -183,11 +202,13 @@ class NdjsonProduce {
       faults,
       partitions: [],
       offsets: [],
-      sizeBytes: bytesOf(block),
+      sizeBytes:
+        bytesOf(block) + recordSetBytes(parsed.records) + failures.length * FAULT_MEMORY_BYTES,
       isSettled: false,
     };
     this.#submitted.push(submitted);
     this.#windowBytes += submitted.sizeBytes;
+    this.#account();
     if (submitted.records.count > 0) {
       this.#produce(submitted);
       return;
@@ -201,6 +222,7 @@ class NdjsonProduce {
     const { records, lines, receivedMs } = submitted;
     const { acks, timeoutMs, partitioner } = query;
     const { signal } = this.#gone;
+    this.#exchange.memory.workBegan();
     broker
       .produce({ topic, records, acks, timeoutMs, partitioner, receivedMs, signal })
       .then(
@@ -217,6 +239,7 @@ class NdjsonProduce {
   }
 
   #settled(submitted: Submitted): void {
+    this.#exchange.memory.workEnded();
     submitted.isSettled = true;
     this.#answerSettled();
     this.#continue();
@@ -264,6 +287,8 @@ class NdjsonProduce {
   #breakOff(error: unknown): void {
     if (this.#end !== undefined || this.#isFinished) return;
     this.#end = { error: toProtocolError(error, this.#exchange.context.logger) };
+    this.#blocks.dropBegun();
+    this.#account();
     this.#source?.pause();
     this.#continue();
   }

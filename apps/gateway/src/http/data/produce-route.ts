@@ -3,6 +3,7 @@ import { ProtocolError, type RecordSet } from '#protocol';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import { parseJsonRecords } from '../../records/json-records.js';
 import { rawRecord } from '../../records/raw-record.js';
+import { recordSetBytes } from '../../records/record-set-bytes.js';
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
 import type { RecordsForm } from '../front/target.js';
@@ -66,8 +67,14 @@ export class ProduceRoute {
     if (producer !== undefined) assertOnePartition(records);
     const request = new RequestToProduce(exchange, topic, records, query);
     if (producer !== undefined) request.producer = producer;
+    const { memory } = exchange;
+    memory.hold(recordSetBytes(records));
+    memory.workBegan();
     this.broker
       .produce(request)
+      .finally(() => {
+        memory.workEnded();
+      })
       .then((result) => answer(exchange, request, result))
       .catch((error: unknown) => {
         exchange.fail(error);

@@ -11,7 +11,9 @@ import {
 import type { InFlightRequest } from './connection-table.js';
 import { drainRequest } from './drain-request.js';
 import type { FrontContext } from './front-context.js';
+import { HeldMemory } from './held-memory.js';
 import { answerLateBody, type LateBody } from './late-body.js';
+import type { BodyReceiver } from './request-body.js';
 import { requestIdOf } from './request-id.js';
 import type { FrontRoute } from './request-observer.js';
 
@@ -31,13 +33,8 @@ export interface ExchangeOptions {
   readonly expectsContinue: boolean;
 }
 
-/**
- * One request of a hot route with its response: what it holds, and how it ends.
- *
- * Invariant: what it holds of the request memory is given back exactly once, when the response is
- * closed: after it was sent, or at once when the client goes away.
- */
-export class Exchange implements InFlightRequest {
+/** One request of a hot route with its response: what it holds, and how it ends. */
+export class Exchange implements InFlightRequest, BodyReceiver {
   /** What is to end when the exchange does. */
   onClose: (() => void) | undefined;
   /** In place of an answer of 408, where an answer has begun already. */
@@ -51,9 +48,9 @@ export class Exchange implements InFlightRequest {
   readonly response: ServerResponse;
   readonly path: string;
   readonly search: string;
+  readonly memory: HeldMemory;
   readonly #route: FrontRoute;
   #expectsContinue: boolean;
-  #heldBytes = 0;
   #isClosed = false;
   #isObserved = false;
   readonly #startedMs = performance.now();
@@ -64,6 +61,7 @@ export class Exchange implements InFlightRequest {
     this.response = options.response;
     this.path = options.path;
     this.search = options.search;
+    this.memory = new HeldMemory(options.context.memory);
     this.#route = options.route;
     this.#expectsContinue = options.expectsContinue;
   }
@@ -73,21 +71,10 @@ export class Exchange implements InFlightRequest {
     return this.#isClosed || this.response.destroyed;
   }
 
-  /** @throws ProtocolError BUFFER_EXHAUSTED */
-  holdMemory(sizeBytes: number): void {
-    // Memory taken for a client that is gone would never be given back.
-    if (this.#isClosed) return;
-    this.context.memory.hold(sizeBytes);
-    this.#heldBytes += sizeBytes;
+  get bodyBytesMax(): number {
+    return this.context.options.requestBytesMax;
   }
 
-  releaseMemory(sizeBytes: number): void {
-    if (this.#isClosed) return;
-    this.context.memory.release(sizeBytes);
-    this.#heldBytes -= sizeBytes;
-  }
-
-  /** Asks a client that waits for it to send the body. */
   askForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
@@ -97,10 +84,9 @@ export class Exchange implements InFlightRequest {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const { connections, memory } = this.context;
-    memory.release(this.#heldBytes);
+    this.memory.close();
     this.observe();
-    connections.countFinished();
+    this.context.connections.countFinished();
     this.onClose?.();
   }
 

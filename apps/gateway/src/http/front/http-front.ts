@@ -176,8 +176,8 @@ export class HttpFront {
       this.#serve(this.#begin(connection, open(route)), route);
       return;
     }
-    this.#begin(connection, new PassedOnRequest(this.context, request, response, path));
-    if (expectsContinue) response.writeContinue();
+    const { context } = this;
+    this.#begin(connection, new PassedOnRequest(context, request, response, path, expectsContinue));
     next(request, response);
   }
 

@@ -1,10 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InFlightRequest } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
+import { HeldMemory } from './held-memory.js';
 import { answerLateBody, type LateBody } from './late-body.js';
+
+const passedOn = new WeakMap<IncomingMessage, PassedOnRequest>();
 
 /** A request that the framework answers: counted here, and ended when its body stops coming. */
 export class PassedOnRequest implements InFlightRequest {
+  readonly memory: HeldMemory;
+  #expectsContinue: boolean;
   #isClosed = false;
 
   constructor(
@@ -12,11 +17,32 @@ export class PassedOnRequest implements InFlightRequest {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
     private readonly path: string,
-  ) {}
+    expectsContinue: boolean,
+  ) {
+    this.memory = new HeldMemory(context.memory);
+    this.#expectsContinue = expectsContinue;
+    passedOn.set(request, this);
+  }
+
+  /** @returns undefined for a request that did not come through the front */
+  static of(request: IncomingMessage): PassedOnRequest | undefined {
+    return passedOn.get(request);
+  }
+
+  get isGone(): boolean {
+    return this.#isClosed || this.response.destroyed;
+  }
+
+  askForBody(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.response.writeContinue();
+  }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.memory.close();
     this.context.connections.countFinished();
   }
 

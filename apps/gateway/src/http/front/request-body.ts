@@ -1,14 +1,22 @@
 import type { Readable } from 'node:stream';
 import { ProtocolError } from '#protocol';
-import {
-  type ContentCoding,
-  contentCoding,
-  createUnpacker,
-  unpackingError,
-} from './content-coding.js';
-import type { Exchange } from './exchange.js';
+import { contentCoding } from './content-coding.js';
+import { ReceivedBytes } from './received-bytes.js';
+import { type BodySource, unpackedBody } from './unpacked-body.js';
 
-/** Takes a whole body, unpacked. */
+/** A request whose whole body is wanted. */
+export interface BodyReceiver extends BodySource {
+  /** Largest body, as sent and as unpacked. */
+  readonly bodyBytesMax: number;
+  /** The client is gone or was answered. */
+  readonly isGone: boolean;
+  /** Asks a client that waits for it to send the body. */
+  askForBody(): void;
+  /** Answers with the error; nothing more of the body is kept. */
+  fail(error: unknown): void;
+}
+
+/** Takes a whole body, unpacked. What it throws is answered. */
 type BodyHandler = (body: Buffer) => void;
 
 /**
@@ -16,94 +24,86 @@ type BodyHandler = (body: Buffer) => void;
  *
  * Failures while it comes are answered here; a client that goes away is simply not heard of again.
  *
- * @throws ProtocolError REQUEST_TOO_LARGE or UNSUPPORTED_MEDIA_TYPE by the head alone, before the
- *   client is asked for the body
+ * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head
+ *   alone, before the client is asked for the body
  */
-export function readBody(exchange: Exchange, onBody: BodyHandler): void {
-  const { request, response, context } = exchange;
-  const { requestBytesMax } = context.options;
+export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
+  const { request, response, bodyBytesMax } = receiver;
   const coding = contentCoding(request.headers['content-encoding'], response);
-  const announcedBytes = request.headers['content-length'];
-  if (announcedBytes !== undefined && Number(announcedBytes) > requestBytesMax) {
-    throw bodyTooLarge(`has ${announcedBytes} bytes`, requestBytesMax);
+  const announced = request.headers['content-length'];
+  if (announced !== undefined && Number(announced) > bodyBytesMax) {
+    throw bodyTooLarge(`has ${announced} bytes`, bodyBytesMax);
   }
-  exchange.askForBody();
   if (coding === undefined) {
-    collect(exchange, request, onBody);
+    receiver.askForBody();
+    collect(receiver, request, onBody);
     return;
   }
-  const unpacked = unpackedBody(exchange, coding, (error) => {
-    exchange.fail(error);
+  const unpacked = unpackedBody(receiver, coding, (error) => {
+    receiver.fail(error);
   });
+  receiver.askForBody();
   let receivedBytes = 0;
   request.on('data', (chunk: Buffer) => {
     receivedBytes += chunk.length;
     // A coded stream may go on without ever unpacking to anything.
-    if (receivedBytes > requestBytesMax) {
-      unpacked.destroy(bodyTooLarge('is too large', requestBytesMax));
+    if (receivedBytes > bodyBytesMax) {
+      unpacked.destroy(bodyTooLarge('is too large', bodyBytesMax));
     }
   });
-  collect(exchange, unpacked, onBody);
+  collect(receiver, unpacked, onBody);
 }
 
 /**
  * The body as a stream, unpacked; its length has no limit.
  * @param onError called when it is not coded as its head says
- * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE by the head alone
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head alone
  */
-export function streamBody(exchange: Exchange, onError: (error: unknown) => void): Readable {
-  const { request, response } = exchange;
+export function streamBody(receiver: BodyReceiver, onError: (error: unknown) => void): Readable {
+  const { request, response } = receiver;
   const coding = contentCoding(request.headers['content-encoding'], response);
-  exchange.askForBody();
-  return coding === undefined ? request : unpackedBody(exchange, coding, onError);
+  const source = coding === undefined ? request : unpackedBody(receiver, coding, onError);
+  receiver.askForBody();
+  return source;
 }
 
-function unpackedBody(
-  exchange: Exchange,
-  coding: ContentCoding,
-  onError: (error: unknown) => void,
-): Readable {
-  const { request } = exchange;
-  const unpacker = createUnpacker(coding);
-  unpacker.on('error', (error) => {
-    request.unpipe(unpacker);
-    onError(error instanceof ProtocolError ? error : unpackingError(coding, error));
-  });
-  exchange.response.once('close', () => unpacker.destroy());
-  return request.pipe(unpacker);
-}
-
-/** Gathers a stream in memory that the exchange holds until it ends. */
-function collect(exchange: Exchange, source: Readable, onBody: BodyHandler): void {
-  const { requestBytesMax } = exchange.context.options;
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
+/** Gathers a stream in memory that is counted until the request has ended, or was refused. */
+function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler): void {
+  const { request, bodyBytesMax, memory } = receiver;
+  const isPlain = source === request;
+  const announced = request.headers['content-length'];
+  const received = new ReceivedBytes(
+    memory,
+    isPlain && announced !== undefined ? Number(announced) : undefined,
+  );
   let hasFailed = false;
 
   const fail = (error: unknown): void => {
     hasFailed = true;
-    chunks.length = 0;
-    if (source === exchange.request) exchange.fail(error);
+    received.drop();
+    if (isPlain) receiver.fail(error);
     else source.destroy(error as Error);
   };
 
   source.on('data', (chunk: Buffer) => {
     if (hasFailed) return;
-    sizeBytes += chunk.length;
     try {
-      if (sizeBytes > requestBytesMax) throw bodyTooLarge('is too large', requestBytesMax);
-      exchange.holdMemory(chunk.length);
-      chunks.push(chunk);
+      if (received.sizeBytes + chunk.length > bodyBytesMax) {
+        throw bodyTooLarge('is too large', bodyBytesMax);
+      }
+      received.add(chunk);
     } catch (error) {
       fail(error);
     }
   });
+  // It was broken off: by a fault in its coding, or because too much of it came.
+  if (!isPlain) source.on('error', () => received.drop());
   source.on('end', () => {
-    if (hasFailed || exchange.isGone) return;
+    if (hasFailed || receiver.isGone) return;
     try {
-      onBody(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, sizeBytes));
+      onBody(received.whole());
     } catch (error) {
-      exchange.fail(error);
+      receiver.fail(error);
     }
   });
 }

@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream';
+import { NotFoundException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PassedOnRequest } from './front/passed-on-request.js';
+import { readBody } from './front/request-body.js';
+
+/**
+ * Reads the body of a request that the framework answers: a Fastify `preParsing` hook. The framework
+ * would gather it uncounted, in as many pieces as it comes in; so it gets it as a whole, unpacked.
+ *
+ * A client that waits to be asked for its body is asked here, when nothing in the head is refused.
+ * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BUFFER_EXHAUSTED
+ */
+export async function receiveBody(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  payload: Readable,
+): Promise<Readable> {
+  const passed = PassedOnRequest.of(request.raw);
+  if (passed === undefined || !hasBody(request)) return payload;
+  if (request.is404) throw new NotFoundException();
+  // It is refused for its type, unread.
+  if (!request.server.hasContentTypeParser(request.headers['content-type'] ?? '')) return payload;
+  const bodyBytesMax = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
+  return new Promise((resolve, reject) => {
+    const receiver = {
+      request: request.raw,
+      response: passed.response,
+      memory: passed.memory,
+      bodyBytesMax,
+      get isGone() {
+        return passed.isGone;
+      },
+      askForBody: () => {
+        passed.askForBody();
+      },
+      fail: reject,
+    };
+    readBody(receiver, (body) => {
+      const sentBytes = Number(request.headers['content-length'] ?? body.length);
+      resolve(Object.assign(Readable.from([body]), { receivedEncodedLength: sentBytes }));
+    });
+  });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}

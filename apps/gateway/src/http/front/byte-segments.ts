@@ -1,0 +1,91 @@
+import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, segmentPool } from './segment-pool.js';
+
+/** The memory that bytes are counted in. */
+export interface ByteAccount {
+  /** @throws ProtocolError BUFFER_EXHAUSTED; then nothing was taken */
+  hold(sizeBytes: number): void;
+  release(sizeBytes: number): void;
+}
+
+/** Each segment is this much larger than the one before, up to the largest. */
+const GROWTH = 4;
+
+/**
+ * Bytes as they arrive, in segments that are counted when they are taken. What arrives is copied: small
+ * pieces would cost an object for each, and would keep the buffers alive that they were read into.
+ */
+export class ByteSegments {
+  readonly #account: ByteAccount;
+  #segments: Buffer[] = [];
+  #nextBytes: number = SEGMENT_BYTES_MIN;
+  /** Room that is left in the last segment. */
+  #roomBytes = 0;
+  #heldBytes = 0;
+  #sizeBytes = 0;
+
+  constructor(account: ByteAccount) {
+    this.#account = account;
+  }
+
+  /** Bytes that were added. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Memory that they take. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /**
+   * Adds bytes of a piece.
+   * @param expectedBytes how many come from these on, these among them, as far as is known
+   * @throws ProtocolError BUFFER_EXHAUSTED; then the segments are to be dropped
+   */
+  add(piece: Buffer, from: number, to: number, expectedBytes: number): void {
+    let at = from;
+    while (at < to) {
+      if (this.#roomBytes === 0) this.#addSegment(Math.max(expectedBytes - (at - from), to - at));
+      const last = this.#segments.at(-1) as Buffer;
+      const copied = piece.copy(last, last.length - this.#roomBytes, at, to);
+      this.#roomBytes -= copied;
+      at += copied;
+    }
+    this.#sizeBytes += to - from;
+  }
+
+  /**
+   * A copy of all, in one buffer.
+   * @param behind more bytes for its end
+   */
+  joined(behind?: Buffer): Buffer {
+    const behindBytes = behind?.length ?? 0;
+    const joined = Buffer.allocUnsafeSlow(this.#sizeBytes + behindBytes);
+    let at = 0;
+    for (const segment of this.#segments) {
+      at += segment.copy(joined, at, 0, Math.min(segment.length, this.#sizeBytes - at));
+    }
+    behind?.copy(joined, at);
+    return joined;
+  }
+
+  /** Lets go of all. */
+  drop(): void {
+    this.#account.release(this.#heldBytes);
+    for (const segment of this.#segments) segmentPool.giveBack(segment);
+    this.#segments = [];
+    this.#nextBytes = SEGMENT_BYTES_MIN;
+    this.#roomBytes = 0;
+    this.#heldBytes = 0;
+    this.#sizeBytes = 0;
+  }
+
+  #addSegment(expectedBytes: number): void {
+    const sizeBytes = segmentPool.sizeFor(Math.min(expectedBytes, this.#nextBytes));
+    this.#account.hold(sizeBytes);
+    this.#segments.push(segmentPool.take(sizeBytes));
+    this.#heldBytes += sizeBytes;
+    this.#roomBytes = sizeBytes;
+    this.#nextBytes = Math.min(SEGMENT_BYTES_MAX, this.#nextBytes * GROWTH);
+  }
+}

@@ -1,0 +1,62 @@
+import { type ByteAccount, ByteSegments } from './byte-segments.js';
+
+/**
+ * A body as it arrives, counted. One that comes in one piece is kept as it came; further pieces are
+ * gathered in segments, which are joined in the end.
+ */
+export class ReceivedBytes {
+  readonly #account: ByteAccount;
+  readonly #announcedBytes: number;
+  /** The first piece, as long as there is no other. */
+  #only: Buffer | undefined;
+  readonly #segments: ByteSegments;
+
+  /** @param announcedBytes size of the whole body; infinite where it is not known */
+  constructor(account: ByteAccount, announcedBytes = Number.POSITIVE_INFINITY) {
+    this.#account = account;
+    this.#announcedBytes = announcedBytes;
+    this.#segments = new ByteSegments(account);
+  }
+
+  get sizeBytes(): number {
+    return this.#only?.length ?? this.#segments.sizeBytes;
+  }
+
+  /** @throws ProtocolError BUFFER_EXHAUSTED; then it is to be dropped */
+  add(piece: Buffer): void {
+    const only = this.#only;
+    if (only === undefined && this.#segments.sizeBytes === 0) {
+      this.#account.hold(piece.length);
+      this.#only = piece;
+      return;
+    }
+    if (only !== undefined) {
+      this.#gather(only);
+      this.#only = undefined;
+      this.#account.release(only.length);
+    }
+    this.#gather(piece);
+  }
+
+  /** All that has arrived, in one buffer, which stays counted until `drop`. */
+  whole(): Buffer {
+    if (this.#only !== undefined) return this.#only;
+    const joined = this.#segments.joined();
+    this.#segments.drop();
+    this.#account.hold(joined.length);
+    this.#only = joined;
+    return joined;
+  }
+
+  /** Lets go of all. */
+  drop(): void {
+    this.#account.release(this.#only?.length ?? 0);
+    this.#only = undefined;
+    this.#segments.drop();
+  }
+
+  #gather(piece: Buffer): void {
+    const expectedBytes = this.#announcedBytes - this.#segments.sizeBytes;
+    this.#segments.add(piece, 0, piece.length, expectedBytes);
+  }
+}
