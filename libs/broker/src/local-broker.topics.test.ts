@@ -153,7 +153,7 @@ describe('alterTopic', () => {
     });
     expect(altered.partitions).toHaveLength(3);
     expect(altered.configSources['retention.ms']).toBe('default');
-    expect(broker.topicLimits('events')).toEqual({
+    expect(broker.topicLimits('events')).toMatchObject({
       partitions: 3,
       maxMessageBytes: 300,
       compacted: false,
