@@ -8,6 +8,7 @@ const SEEDS = 40;
 
 it.each(Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index))(
   'seed %i keeps what the simulated cluster promised',
+  { timeout: 1_200_000 },
   async (seed) => {
     const result = await simulate(seed);
     if (result.violations.length > 0) expect.fail(report(result));
