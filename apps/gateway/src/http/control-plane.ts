@@ -79,6 +79,7 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     reply.header('X-Request-Id', request.id);
     done();
   });
+  fastify.addHook('onSend', endJsonWithNewline);
   if (settings.compression !== 'off') fastify.addHook('onSend', compressAnswer);
   fastify.addHook('onResponse', (request, reply, done) => {
     const series = seriesByRoute.get(`${request.method} ${request.routeOptions.url}`) ?? refused;
@@ -86,6 +87,18 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     if (logger.isLevelEnabled('debug')) logger.debug(accessOf(request, reply), 'request answered');
     done();
   });
+}
+
+/** Ends JSON with a newline, so that a terminal shows its prompt below the answer. */
+function endJsonWithNewline(
+  _request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: null, payload: unknown) => void,
+): void {
+  const type = String(reply.getHeader('Content-Type') ?? '');
+  const isText = typeof payload === 'string' && type.startsWith('application/json');
+  done(null, isText && !payload.endsWith('\n') ? `${payload}\n` : payload);
 }
 
 function accessOf(request: FastifyRequest, reply: FastifyReply): object {

@@ -3,7 +3,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
 import type { KnownRoutes } from './known-routes.js';
-import { isWriteMethod, problemDocument, problemHeaders, toProtocolError } from './problem.js';
+import {
+  isWriteMethod,
+  problemBody,
+  problemDocument,
+  problemHeaders,
+  toProtocolError,
+} from './problem.js';
 
 /** What Fastify's own errors mean in the contract; all others of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
@@ -47,7 +53,7 @@ export class ProblemFilter implements ExceptionFilter {
       isWrite: isWriteMethod(request.method),
       ...(status === undefined ? {} : { status }),
     });
-    const body = Buffer.from(JSON.stringify(problem));
+    const body = problemBody(problem);
     const headers = problemHeaders(error, problem.status, body.length);
     for (let at = 0; at + 1 < headers.length; at += 2) {
       reply.header(headers[at] as string, headers[at + 1]);

@@ -134,9 +134,14 @@ export function writeProblem(
   }
   const isWrite = options.isWrite ?? isWriteMethod(response.req.method);
   const problem = problemDocument(error, instance, { ...options, isWrite });
-  const body = Buffer.from(JSON.stringify(problem));
+  const body = problemBody(problem);
   response.writeHead(problem.status, problemHeaders(error, problem.status, body.length));
   response.end(body);
+}
+
+/** The body of an answer; it ends in a newline, as every JSON answer does. */
+export function problemBody(problem: Problem): Buffer {
+  return Buffer.from(`${JSON.stringify(problem)}\n`);
 }
 
 /** Names and values in turn, as `writeHead` takes them. */

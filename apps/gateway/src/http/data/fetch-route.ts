@@ -51,7 +51,7 @@ export class FetchRoute {
     const { highWatermark, logStartOffset, leaderEpoch } = result;
     const end =
       `],"nextOffset":${nextOffset},"highWatermark":${highWatermark}` +
-      `,"logStartOffset":${logStartOffset},"leaderEpoch":${leaderEpoch}}`;
+      `,"logStartOffset":${logStartOffset},"leaderEpoch":${leaderEpoch}}\n`;
     const bodyBytes = PAGE_BEGIN.length + sizeBytes + end.length;
     const coding = this.options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
     if (coding === undefined) writePage(exchange, chunks, end, bodyBytes);

@@ -24,11 +24,11 @@ export function produceAnswer(result: ProduceResult, records: RecordSet, instanc
   const [only] = result.parts;
   if (result.parts.length === 1 && only?.indexes === undefined && only?.error === undefined) {
     assert(only !== undefined, 'a produce result has a part');
-    return `{"offsets":[${consecutiveEntries(only, records)}]}`;
+    return `{"offsets":[${consecutiveEntries(only, records)}]}\n`;
   }
   const entries = Array.from<string>({ length: records.count });
   for (const part of result.parts) placeEntries(part, records, instance, entries);
-  return `{"offsets":[${entries.join(',')}]}`;
+  return `{"offsets":[${entries.join(',')}]}\n`;
 }
 
 /** The timestamp that record `index` of the request has in the log. */

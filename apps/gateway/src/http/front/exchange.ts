@@ -3,6 +3,7 @@ import type { ProtocolError } from '#protocol';
 import {
   isWriteMethod,
   type ProblemOptions,
+  problemBody,
   problemDocument,
   problemHeaders,
   toProtocolError,
@@ -144,7 +145,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     const { request, response } = this;
     const isWrite = isWriteMethod(request.method);
     const problem = problemDocument(error, this.path, { isWrite, ...options });
-    const body = Buffer.from(JSON.stringify(problem));
+    const body = problemBody(problem);
     response.writeHead(problem.status, [
       ...problemHeaders(error, problem.status, body.length),
       'Connection',

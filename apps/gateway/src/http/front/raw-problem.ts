@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { PROBLEM_MEDIA_TYPE, type Problem } from '../problem.js';
+import { PROBLEM_MEDIA_TYPE, type Problem, problemBody } from '../problem.js';
 
 /**
  * Writes a problem as the last answer on a connection that node:http has no response for, and ends it.
@@ -11,17 +11,17 @@ export function endWithProblem(
   problem: Problem,
   headers: readonly string[] = [],
 ): void {
-  const body = JSON.stringify(problem);
+  const body = problemBody(problem);
   const lines = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
+    `Content-Length: ${body.length}`,
     'Connection: close',
   ];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     lines.push(`${headers[at]}: ${headers[at + 1]}`);
   }
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => {
+  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]), () => {
     socket.destroy();
   });
 }
