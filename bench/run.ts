@@ -27,6 +27,7 @@ import { partitionsRow } from './rows/partitions.js';
 import { produceRow } from './rows/produce.js';
 import { publishRow } from './rows/publish.js';
 import { restartRow } from './rows/restart.js';
+import { startRow } from './rows/start.js';
 import { catchUpRow, idleRow } from './rows/subscribers.js';
 
 const ROWS: readonly Row[] = [
@@ -40,6 +41,7 @@ const ROWS: readonly Row[] = [
   catchUpRow,
   idleRow,
   natsRow,
+  startRow,
   restartRow,
   memoryRow,
   clusterProduceRow,
