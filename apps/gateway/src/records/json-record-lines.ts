@@ -2,21 +2,11 @@
  * Lines of NDJSON, many at a time, as one record set: a stream of a million lines makes objects by
  * the chunk, not by the line.
  */
-import { isUtf8 } from 'node:buffer';
-import { ProtocolError, type RecordSet } from '#protocol';
+import { ProtocolError } from '#protocol';
 import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
 import type { LineBlock } from './ndjson-lines.js';
 import { syntaxProblem } from './record-faults.js';
-
-/**
- * The lines of a block that are records, and why the others are not. Both in the order of lines.
- */
-export interface JsonRecordLines {
-  readonly records: RecordSet;
-  /** Number of each record's line. */
-  readonly lines: readonly number[];
-  readonly failures: readonly { readonly line: number; readonly error: ProtocolError }[];
-}
+import { isBlockUtf8, lineTooLong, type RecordLines } from './record-lines.js';
 
 /**
  * Reads a block of NDJSON lines into one record set, each line as `parseJsonRecord` does. One
@@ -27,7 +17,7 @@ export function parseJsonRecordLines(
   block: LineBlock,
   limits: RecordLimits,
   lineBytesMax: number,
-): JsonRecordLines {
+): RecordLines {
   const { bytes, starts, ends } = block;
   const parser = new JsonRecordParser(limits);
   parser.turnTo(bytes, 0, 0);
@@ -38,21 +28,12 @@ export function parseJsonRecordLines(
     const start = starts[index] as number;
     const error =
       start < 0
-        ? tooLong(lineBytesMax)
+        ? lineTooLong(lineBytesMax)
         : tryTakeLine(parser, bytes, start, ends[index] as number, isAllUtf8);
     if (error === undefined) lines.push(line);
     else failures.push({ line, error });
   });
   return { records: parser.recordSet(), lines, failures };
-}
-
-/**
- * Whether all lines of a block are UTF-8: looked at in one go, for one call costs more than a line.
- */
-function isBlockUtf8({ bytes, starts, ends }: LineBlock): boolean {
-  const first = starts.find((start) => start >= 0);
-  const last = ends.findLast((end) => end >= 0);
-  return first === undefined || isUtf8(bytes.subarray(first, last));
 }
 
 /** Takes the record that a line is; nothing of it when it is none. */
@@ -78,10 +59,4 @@ function tryTakeLine(
     if (problem instanceof ProtocolError) return problem;
     throw problem;
   }
-}
-
-function tooLong(lineBytesMax: number): ProtocolError {
-  return new ProtocolError('MESSAGE_TOO_LARGE', `A line has at most ${lineBytesMax} bytes.`, {
-    members: { lineBytesMax },
-  });
 }

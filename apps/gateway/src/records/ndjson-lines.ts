@@ -1,7 +1,8 @@
 /**
- * Cuts a stream of NDJSON into lines, as its chunks come in, with memory bounded by one chunk and
- * one line. A line ends at a newline, or where the stream ends; a carriage return before the
- * newline belongs to the ending. Lines of white space alone are counted and skipped.
+ * Cuts a stream of NDJSON or text into lines, as its chunks come in, with memory bounded by one chunk
+ * and one line. A line ends at a newline, or where the stream ends; a carriage return before the
+ * newline belongs to the ending. Empty lines are counted and skipped; so are lines of white space
+ * alone, unless they are to be kept.
  *
  * A line that is too long is reported where it stands and its rest is passed over unkept.
  */
@@ -27,10 +28,15 @@ export interface LineBlock {
   readonly ends: readonly number[];
 }
 
+export interface LineOptions {
+  /** A line of white space alone is a line like any other; only an empty one is skipped. */
+  readonly keepsBlankLines: boolean;
+}
+
 export class NdjsonLines {
   /** Lines begun so far, blank ones included. */
   lineCount = 0;
-  /** Lines skipped because nothing but white space stands in them. */
+  /** Lines skipped because they are empty or, if these are not kept, blank. */
   blankCount = 0;
 
   /** Beginning of a line whose end has not come yet. */
@@ -44,7 +50,10 @@ export class NdjsonLines {
   private ends: number[] = [];
 
   /** @param lineBytesMax bytes of a line without its ending */
-  constructor(private readonly lineBytesMax: number) {}
+  constructor(
+    private readonly lineBytesMax: number,
+    private readonly options: LineOptions = { keepsBlankLines: false },
+  ) {}
 
   /** Memory of the line that has begun, in bytes. */
   get heldBytes(): number {
@@ -70,7 +79,7 @@ export class NdjsonLines {
     if (carried > 0) this.carry.drop();
     let start = 0;
     for (let end = carried + firstEnd; end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      this.addLine(bytes, start, end);
+      this.addLine(bytes, start, lineEndAt(bytes, start, end));
       start = end + 1;
     }
     if (start < bytes.length) this.keep(bytes, start);
@@ -81,20 +90,22 @@ export class NdjsonLines {
   end(): LineBlock {
     const bytes = this.carry.joined();
     this.carry.drop();
-    if (bytes.length > 0) this.addLine(bytes, 0, bytes.length);
+    // Without a newline after it a carriage return is no ending; in JSON it is white space.
+    const { keepsBlankLines } = this.options;
+    const { length } = bytes;
+    if (length > 0) this.addLine(bytes, 0, keepsBlankLines ? length : lineEndAt(bytes, 0, length));
     return this.takeBlock(bytes);
   }
 
-  /** A line ends at `end`. */
-  private addLine(bytes: Buffer, start: number, end: number): void {
+  /** @param lineEnd end of the line without its ending */
+  private addLine(bytes: Buffer, start: number, lineEnd: number): void {
     if (this.isSkipping) {
       this.isSkipping = false;
       return;
     }
-    const lineEnd = end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
     if (lineEnd - start > this.lineBytesMax) {
       this.report(-1, -1);
-    } else if (isBlank(bytes, start, lineEnd)) {
+    } else if (this.options.keepsBlankLines ? lineEnd === start : isBlank(bytes, start, lineEnd)) {
       this.lineCount++;
       this.blankCount++;
     } else {
@@ -128,6 +139,11 @@ export class NdjsonLines {
     this.ends = [];
     return { bytes, lines, starts, ends };
   }
+}
+
+/** The end of a line whose newline, or the end of the stream, is at `end`. */
+function lineEndAt(bytes: Buffer, start: number, end: number): number {
+  return end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
 }
 
 /** Whether nothing but white space stands there. */

@@ -89,6 +89,7 @@ describe('produceQuery', () => {
       partition: undefined,
       key: undefined,
       isValue: false,
+      linesAreValues: false,
       report: 'all',
     });
   });

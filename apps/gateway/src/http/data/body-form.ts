@@ -9,12 +9,15 @@ export type BodyForm =
   | 'json'
   /** A record in JSON a line. */
   | 'ndjson'
+  /** A record's value a line, as it stands. */
+  | 'value-lines'
   /** The body is the value of one record. */
   | 'raw'
   /** The body is the value of one record, and JSON. */
   | 'raw-json';
 
 const JSON_TYPE = 'application/json';
+const TEXT_TYPE = 'text/plain';
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'] as const;
 const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
 
@@ -32,12 +35,22 @@ export function bodyForm(
   if (pathForm === 'ndjson' && query.isValue) {
     refuseParameter('body', 'is value, but the path says that the body is lines');
   }
-  const form =
-    pathForm === 'ndjson'
-      ? lineForm(contentType)
-      : formOf(contentType, query.isValue || pathForm === 'raw');
+  if (pathForm === 'raw' && query.linesAreValues) {
+    refuseParameter('lines', 'is value, but the path says that the body is one value');
+  }
+  const form = formOfBody(contentType, query, pathForm);
   assertQueryFits(query, form === 'raw-json' ? 'raw' : form);
   return form;
+}
+
+function formOfBody(
+  contentType: string | undefined,
+  query: ProduceQuery,
+  pathForm: RecordsForm,
+): BodyForm {
+  if (query.linesAreValues) return valueLinesForm(contentType);
+  if (pathForm === 'ndjson') return lineForm(contentType);
+  return formOf(contentType, query.isValue || pathForm === 'raw');
 }
 
 /** Lines may come under any name, but not in an envelope. */
@@ -61,6 +74,23 @@ function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
   assertUtf8Charset(mediaType, parameters);
   if (isNdjson) return 'ndjson';
   return isValue ? 'raw-json' : 'json';
+}
+
+/** @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for a body that is not said to be lines in UTF-8 */
+function valueLinesForm(contentType: string | undefined): BodyForm {
+  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  const mediaType = type.trim();
+  const isNdjson = NDJSON_TYPES.some((known) => known === mediaType);
+  if (mediaType !== TEXT_TYPE && !isNdjson) {
+    const found = mediaType === '' ? 'has no Content-Type' : `is ${JSON.stringify(mediaType)}`;
+    throw new ProtocolError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `With ?lines=value the body is text/plain or application/x-ndjson; this one ${found}. For a ` +
+        `file: curl --data-binary @file -H "Content-Type: text/plain".`,
+    );
+  }
+  assertUtf8Charset(mediaType, parameters);
+  return 'value-lines';
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type LineBlock, NdjsonLines } from '../../records/ndjson-lines.js';
+import { type LineBlock, type LineOptions, NdjsonLines } from '../../records/ndjson-lines.js';
 
 /** Bounds what is parsed and answered in one go, also where every line is a fault of two bytes. */
 const LINES_MAX = 1024;
@@ -11,8 +11,8 @@ export class LineBlocks {
   #taken = 0;
   #firstDropped: number | undefined;
 
-  constructor(lineBytesMax: number) {
-    this.#splitter = new NdjsonLines(lineBytesMax);
+  constructor(lineBytesMax: number, options: LineOptions) {
+    this.#splitter = new NdjsonLines(lineBytesMax, options);
   }
 
   /** Number of the first line that was not seen, or was dropped. */

@@ -5,7 +5,9 @@ import { SystemClock } from '#runtime';
 import { parseJsonRecordLines } from '../../records/json-record-lines.js';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
+import type { RecordLines } from '../../records/record-lines.js';
 import { recordSetBytes } from '../../records/record-set-bytes.js';
+import { valueLines } from '../../records/value-lines.js';
 import { drainRequest } from '../front/drain-request.js';
 import type { Exchange } from '../front/exchange.js';
 import { bodyIdleError, stoppingError } from '../front/late-body.js';
@@ -36,6 +38,8 @@ export interface NdjsonProduceOptions {
   readonly limits: RecordLimits;
   readonly topic: string;
   readonly query: ProduceQuery;
+  /** What each line is: a record in JSON, or the value of one. */
+  readonly form: 'ndjson' | 'value-lines';
 }
 
 /**
@@ -91,7 +95,8 @@ class NdjsonProduce {
     this.#options = options;
     this.#exchange = options.exchange;
     const { requestBytesMax } = options.exchange.context.options;
-    this.#blocks = new LineBlocks(requestBytesMax);
+    const keepsBlankLines = options.form === 'value-lines';
+    this.#blocks = new LineBlocks(requestBytesMax, { keepsBlankLines });
   }
 
   start(): void {
@@ -188,9 +193,8 @@ class NdjsonProduce {
   }
 
   #submit(block: LineBlock): void {
-    const { exchange, broker, limits, topic, query } = this.#options;
-    const { requestBytesMax } = exchange.context.options;
-    const { failures, ...parsed } = parseJsonRecordLines(block, limits, requestBytesMax);
+    const { broker, topic, query } = this.#options;
+    const { failures, ...parsed } = this.#recordsOf(block);
     const faults = new Map(failures.map(({ line, error }) => [line, error]));
     const receivedMs = clock.nowMs();
     const topicLimits = broker.topicLimits(topic);
@@ -215,6 +219,14 @@ class NdjsonProduce {
     }
     submitted.isSettled = true;
     this.#answerSettled();
+  }
+
+  #recordsOf(block: LineBlock): RecordLines {
+    const { exchange, limits, query, form } = this.#options;
+    const { requestBytesMax } = exchange.context.options;
+    return form === 'ndjson'
+      ? parseJsonRecordLines(block, limits, requestBytesMax)
+      : valueLines(block, query.key, requestBytesMax);
   }
 
   #produce(submitted: Submitted): void {

@@ -8,6 +8,7 @@ export const PRODUCE_PARAMETERS = [
   'partition',
   'key',
   'body',
+  'lines',
   'report',
 ];
 
@@ -23,10 +24,12 @@ export interface ProduceQuery {
   readonly partitioner: 'sticky' | 'roundrobin';
   /** The partition of every record. */
   readonly partition: number | undefined;
-  /** Key of a raw record. */
+  /** Key of a raw record, or of every line that is a value. */
   readonly key: string | undefined;
   /** The body is one record's value, whatever its type. */
   readonly isValue: boolean;
+  /** Each line of the body is the value of one record. */
+  readonly linesAreValues: boolean;
   /** Which lines an NDJSON answer has. */
   readonly report: 'all' | 'errors';
 }
@@ -60,17 +63,30 @@ function parse(search: string): ProduceQuery {
       ? wholeNumber(query, 'partition', { min: 0, max: INT32_MAX, byDefault: 0 })
       : undefined,
     key: query.get('key'),
+    linesAreValues: query.has('lines') && oneOf(query, 'lines', ['value'], 'value') === 'value',
     isValue: query.has('body') && oneOf(query, 'body', ['value'], 'value') === 'value',
     report: oneOf(query, 'report', ['all', 'errors'], 'all'),
   };
 }
 
 /** @throws ProtocolError INVALID_REQUEST where a parameter does not go with the form of the body */
-export function assertQueryFits(query: ProduceQuery, form: 'json' | 'ndjson' | 'raw'): void {
-  if (query.key !== undefined && form !== 'raw') {
-    refuseParameter('key', 'goes with a raw body; a record in JSON has a member "key"');
+export function assertQueryFits(
+  query: ProduceQuery,
+  form: 'json' | 'ndjson' | 'value-lines' | 'raw',
+): void {
+  if (query.linesAreValues && query.isValue) {
+    refuseParameter(
+      'lines',
+      'is value, and so is ?body=: a body is one value, or each line of it is',
+    );
   }
-  if (query.report !== 'all' && form !== 'ndjson') {
-    refuseParameter('report', 'is errors, which goes with a body of application/x-ndjson');
+  if (query.key !== undefined && (form === 'json' || form === 'ndjson')) {
+    refuseParameter(
+      'key',
+      'goes with a raw body or with ?lines=value; a record in JSON has a member "key"',
+    );
+  }
+  if (query.report !== 'all' && form !== 'ndjson' && form !== 'value-lines') {
+    refuseParameter('report', 'is errors, which goes with a body of lines: application/x-ndjson');
   }
 }

@@ -33,7 +33,7 @@ interface Produce {
  * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: the body's records, in whatever form, to the broker.
  *
  * What the head says is checked before the body is asked for, and the whole body before the broker
- * sees a record. Only NDJSON is a stream: its lines stand each for itself.
+ * sees a record. Only lines are a stream: each stands for itself.
  */
 export class ProduceRoute {
   constructor(
@@ -49,9 +49,9 @@ export class ProduceRoute {
     const producer = requestProducer(headers);
     const { broker, options } = this;
     if (!options.autoCreateTopics) assertTopicIsServed(broker, topic);
-    if (form === 'ndjson') {
-      if (producer !== undefined) throw producerOverNdjson();
-      produceNdjson({ exchange, broker, limits: options.limits, topic, query });
+    if (form === 'ndjson' || form === 'value-lines') {
+      if (producer !== undefined) throw producerOverLines();
+      produceNdjson({ exchange, broker, limits: options.limits, topic, query, form });
       return;
     }
     const produce: Produce = { topic, query, form, producer };
@@ -154,10 +154,9 @@ function jsonHeaders(sizeBytes: number): string[] {
   return ['Content-Type', 'application/json', 'Content-Length', String(sizeBytes)];
 }
 
-function producerOverNdjson(): ProtocolError {
+function producerOverLines(): ProtocolError {
   return new ProtocolError(
     'INVALID_REQUEST',
-    'A request with a producer id is one record batch: JSON or raw, not a stream of ' +
-      'application/x-ndjson.',
+    'A request with a producer id is one record batch: JSON or raw, not a stream of lines.',
   );
 }

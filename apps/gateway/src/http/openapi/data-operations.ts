@@ -171,6 +171,12 @@ const PRODUCE_LINES: Operation = {
     TOPIC,
     ...PRODUCE_QUERY,
     query(
+      'lines',
+      { type: 'string', enum: ['value'] },
+      'Each line is the value of a record as it stands, JSON where it is valid JSON, else text; empty ' +
+        'lines are skipped. The body may be `text/plain`, and `key` is the key of every record.',
+    ),
+    query(
       'report',
       { type: 'string', enum: ['all', 'errors'], default: 'all' },
       'Which lines the answer has.',
