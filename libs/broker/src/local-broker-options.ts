@@ -46,6 +46,8 @@ export interface LocalBrokerSettings {
   readonly compactionCheckIntervalMs: number;
   readonly compactionBytesPerSecond: number;
   readonly compactionMapBytes: number;
+  /** Segment files kept open while nobody uses them; 1024 by default. */
+  readonly openFilesMax?: number;
   readonly clockJumpMs?: number;
   readonly clockGraceMs?: number;
   readonly offsetsTopicPartitions: number;

@@ -14,9 +14,12 @@ import {
 import type { LogManager } from '#log';
 import { ProtocolError, topicPartitionName } from '#protocol';
 import type { ReplicaManager } from '#replication';
-import { Limiter, type Logger, type Random } from '#runtime';
+import { Limiter, type Logger, type Random, type Scheduler } from '#runtime';
 import type { TopicChanged } from './broker.js';
 import { Topic } from './topic.js';
+
+/** How soon partitions are opened again that could not be for want of descriptors or memory. */
+const SHORTAGE_RETRY_MS = 1000;
 
 /** Topics whose changes are applied at the same time. */
 const APPLIED_AT_ONCE = 16;
@@ -28,6 +31,7 @@ export interface TopicRegistryOptions {
   readonly brokerId: number;
   readonly batchSizeBytes: number;
   readonly random: Random;
+  readonly scheduler: Scheduler;
   readonly logger: Logger;
 }
 
@@ -39,6 +43,7 @@ export class TopicRegistry {
   readonly #lastChanges = new Map<string, Promise<void>>();
   readonly #applying = new Limiter(APPLIED_AT_ONCE);
   #stopListening: () => void = () => undefined;
+  #isClosed = false;
   /** Called when a topic's logs are gone, before one of its name can be made again. */
   onDeleted: () => Promise<void> = () => Promise.resolve();
 
@@ -85,6 +90,7 @@ export class TopicRegistry {
 
   /** Follows no further changes. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#stopListening();
     await this.settled();
   }
@@ -153,6 +159,17 @@ export class TopicRegistry {
     }
     this.#tell({ topic: metadata.name, kind: 'present' });
     void this.#confirmNew(metadata);
+    if (replicas.isShortOf(metadata.name)) this.#applyAgainLater(metadata);
+  }
+
+  /** A shortage passes: partitions that could not be opened for it are, without a restart. */
+  #applyAgainLater({ name, id }: TopicMetadata): void {
+    const { scheduler, store } = this.#options;
+    scheduler.after(SHORTAGE_RETRY_MS, () => {
+      const newest = store.state.topics.get(name);
+      if (this.#isClosed || newest?.id !== id) return;
+      this.#applyNext(name, () => this.#applyTopic(newest));
+    });
   }
 
   /** Says of new partitions led here that their logs are made. Tried again with the next change. */

@@ -1,4 +1,4 @@
-import { assert, type FileHandle, type FileSystem } from '#runtime';
+import { assert, type FileHandle, type FileSystem, isOutOfDescriptors } from '#runtime';
 
 /**
  * Open segment files, bounded: a broker has many more segments than it may have file descriptors.
@@ -27,6 +27,17 @@ export class FilePool {
   /** Closes all files that are not in use. */
   async closeIdle(): Promise<void> {
     await Promise.all([...this.#idle].map((file) => file.closeIfIdle()));
+  }
+
+  /** For PooledFile: where no descriptor is free, files that nobody uses give theirs back. */
+  async open(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
+    try {
+      return await this.fileSystem.open(path, mode);
+    } catch (error) {
+      if (!isOutOfDescriptors(error) || this.#idle.size === 0) throw error;
+      await this.closeIdle();
+      return this.fileSystem.open(path, mode);
+    }
   }
 
   /** For PooledFile. */
@@ -149,7 +160,7 @@ export class PooledFile {
 
   async #open(mode: 'write' | 'create'): Promise<FileHandle> {
     try {
-      const handle = await this.pool.fileSystem.open(this.filePath, mode);
+      const handle = await this.pool.open(this.filePath, mode);
       this.#handle = handle;
       this.pool.opened();
       return handle;

@@ -1,5 +1,5 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import { DiskReserveError } from '#runtime';
+import { DiskReserveError, retryShortage } from '#runtime';
 import type { Election } from './leader-elections.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
@@ -101,9 +101,8 @@ export class FollowerAppends {
     const first = batches[at] as RecordBatch;
     try {
       if (!environment.reserve.isWhole) throw new DiskReserveError();
-      if (this.#isFullFor(first.sizeBytes, first.lastOffset) || writer.isRollDue) {
-        await writer.roll();
-      }
+      const isFull = this.#isFullFor(first.sizeBytes, first.lastOffset);
+      if (isFull || writer.isRollDue || writer.isRollUnfinished) await writer.roll();
       await this.#moveEmptySegment(first);
       const roomBytes = log.config['segment.bytes'] - log.segments.active.sizeBytes;
       const bytesMax = Math.min(environment.roundBytesMax, roomBytes);
@@ -141,10 +140,11 @@ export class FollowerAppends {
     if (old.sizeBytes > 0 || isWithin) return;
     if (baseOffset > log.offsets.logEnd) await this.#markGap(baseOffset);
     const next = await LogSegment.create(environment.files, log.directory, baseOffset);
-    await environment.fileSystem.syncDirectory(log.directory);
+    const { scheduler, fileSystem } = environment;
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
     log.segments.replace(old.baseOffset, Number.POSITIVE_INFINITY, [next]);
-    await old.remove();
-    await environment.fileSystem.syncDirectory(log.directory);
+    await retryShortage(scheduler, () => old.remove());
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
   }
 
   async #markGaps(batches: readonly RecordBatch[]): Promise<void> {

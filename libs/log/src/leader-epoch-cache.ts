@@ -40,6 +40,8 @@ export class LeaderEpochCache {
   /** Counts changes of the entries; the file has those up to `#writtenVersion`. */
   #version = 0;
   #writtenVersion = 0;
+  /** Of the newest entry that was added. */
+  #assignedVersion = 0;
 
   private constructor(private readonly file: CheckpointFile<EpochEntry>) {}
 
@@ -74,6 +76,11 @@ export class LeaderEpochCache {
   /** As `assign`, but left to a later `flush`: for recovery, which looks at many batches. */
   assignUnflushed(epoch: LeaderEpoch, startOffset: number): void {
     this.#add({ epoch, startOffset });
+  }
+
+  /** Whether the file lacks an entry, because a write of it failed: nothing may be written before `flush`. */
+  get lacksEntry(): boolean {
+    return this.#writtenVersion < this.#assignedVersion;
   }
 
   /** Makes the file equal to memory, durably. */
@@ -128,6 +135,7 @@ export class LeaderEpochCache {
     });
     this.#entries = [...kept, entry];
     this.#version += 1;
+    this.#assignedVersion = this.#version;
   }
 
   #replace(entries: readonly EpochEntry[]): void {

@@ -5,7 +5,7 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { assert, type DiskReserve, type ExpiryClock, type Random } from '#runtime';
+import { assert, type DiskReserve, type ExpiryClock, type Random, retryShortage } from '#runtime';
 import { LogCleaner } from './cleaner.js';
 import { DataDir } from './data-dir.js';
 import type { Log } from './log.js';
@@ -285,8 +285,9 @@ export class LogManager {
     const gone = join(this.options.dataDir, formerName);
     await fileSystem.rename(directory, gone);
     this.#undeleted.delete(name);
-    await fileSystem.syncDirectory(this.options.dataDir);
-    await fileSystem.removeDirectory(gone);
+    const { scheduler } = this.ports;
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(this.options.dataDir));
+    await retryShortage(scheduler, () => fileSystem.removeDirectory(gone));
   }
 
   async #loadAll(isClean: boolean): Promise<void> {
@@ -311,18 +312,19 @@ export class LogManager {
     const { logger, observer } = this.ports;
     const { checkpoints } = this.parts;
     try {
-      const topicId = await this.#topicIdOf(directory);
+      const topicId = await retryShortage(this.ports.scheduler, () => this.#topicIdOf(directory));
       if (topicId === undefined) return;
-      const log = await this.parts.loader.load({
+      const description = {
         topicPartition,
         topicId,
         directory,
         config: undefined,
         isClean,
         isLogStartKnown: this.dataDir.areLogStartsRecorded && checkpoints.areLogStartsKnown,
-        ...this.parts.checkpoints.offsetsOf(topicPartition),
-      });
-      this.#add(log);
+        ...checkpoints.offsetsOf(topicPartition),
+      };
+      const { loader } = this.parts;
+      this.#add(await retryShortage(this.ports.scheduler, () => loader.load(description)));
     } catch (error) {
       this.#unopened.set(basename(directory), error);
       logger.error({ err: error, ...topicPartition }, 'a log could not be opened');

@@ -6,7 +6,7 @@ import {
   ProtocolError,
   type SyncedEndOffset,
 } from '#protocol';
-import { assert, isDiskFull } from '#runtime';
+import { assert, isDiskFull, retryShortage } from '#runtime';
 import type { DamagedRange } from './damage.js';
 import { measureDamage } from './damage-search.js';
 import { assertFollows } from './follower-appends.js';
@@ -113,7 +113,7 @@ export class LogTrimmer {
           await this.#truncate(offset);
         } else {
           log.epochs.truncateFromEnd(logEnd);
-          await log.epochs.flush();
+          await this.#step(() => log.epochs.flush());
         }
       } catch (error) {
         this.writer.goOffline('a truncation failed', error);
@@ -230,13 +230,16 @@ export class LogTrimmer {
     const { log, environment } = this;
     const { offsets } = log;
     await this.writer.settleRolled();
+    await this.#step(() => this.writer.dropUnfinishedRoll());
     await this.#lowerEnds(Math.min(offset, offsets.logEnd));
     offsets.logStart = offset as LogStartOffset;
-    await environment.checkpoints.persistLogStartOffsets();
+    await this.#step(() => environment.checkpoints.persistLogStartOffsets());
     this.writer.forgetRolled(0, Number.POSITIVE_INFINITY);
     await this.#remove(log.segments.all);
-    const empty = await LogSegment.create(environment.files, log.directory, offset);
-    await environment.fileSystem.syncDirectory(log.directory);
+    const empty = await this.#step(() => {
+      return LogSegment.create(environment.files, log.directory, offset);
+    });
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
     offsets.logEnd = offset as LogEndOffset;
     offsets.syncedEnd = offset as SyncedEndOffset;
@@ -246,8 +249,8 @@ export class LogTrimmer {
     log.damage.dropFrom(0);
     log.failure = undefined;
     log.epochs.truncateFromEnd(0);
-    await log.epochs.flush();
-    await log.producers.clear();
+    await this.#step(() => log.epochs.flush());
+    await this.#step(() => log.producers.clear());
     this.writer.truncated(truncated());
   }
 
@@ -260,23 +263,29 @@ export class LogTrimmer {
     offsets.highWatermark = Math.min(offsets.highWatermark, end) as HighWatermark;
     // What is appended in the place of compacted records was not compacted itself.
     this.log.cleanedEnd = Math.min(this.log.cleanedEnd, end);
-    await checkpoints.persistCleanedEnds();
-    await checkpoints.persistRecoveryPoints();
+    await this.#step(() => checkpoints.persistCleanedEnds());
+    await this.#step(() => checkpoints.persistRecoveryPoints());
+  }
+
+  /** Runs one step of a change that must not stay half done: see `retryShortage`. */
+  #step<T>(run: () => Promise<T>): Promise<T> {
+    return retryShortage(this.environment.scheduler, run);
   }
 
   /** The newest first, each durably: a crash amid this leaves a log without a gap. */
   async #remove(segments: readonly LogSegment[]): Promise<void> {
     const { log, environment } = this;
     for (const segment of segments.toReversed()) {
-      await segment.remove();
-      await environment.fileSystem.syncDirectory(log.directory);
+      await this.#step(() => segment.remove());
+      await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     }
   }
 
   async #truncate(offset: Offset): Promise<void> {
     const { log, environment } = this;
     await this.writer.settleRolled();
-    const cut = await this.#cutPlace(offset);
+    await this.#step(() => this.writer.dropUnfinishedRoll());
+    const cut = await this.#step(() => this.#cutPlace(offset));
     const { offsets } = log;
     await this.#lowerEnds(cut.offset);
     const { baseOffset } = cut.segment;
@@ -284,16 +293,16 @@ export class LogTrimmer {
     log.segments.replace(baseOffset + 1, Number.POSITIVE_INFINITY, []);
     this.writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
     await this.#remove(later);
-    await cut.segment.truncateTo(cut.offset, cut.position);
-    await environment.fileSystem.syncDirectory(log.directory);
+    await this.#step(() => cut.segment.truncateTo(cut.offset, cut.position));
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     offsets.logEnd = cut.offset as LogEndOffset;
     log.tail.truncateTo(cut.offset);
     log.damage.dropFrom(cut.offset);
     log.denseFrom = Math.min(log.denseFrom, cut.offset);
     log.epochs.truncateFromEnd(cut.offset);
-    await log.epochs.flush();
+    await this.#step(() => log.epochs.flush());
     log.failure = undefined;
-    await replayProducers(log, this.reader, environment.clock.nowMs());
+    await this.#step(() => replayProducers(log, this.reader, environment.clock.nowMs()));
     this.writer.truncated(truncated());
   }
 
@@ -369,12 +378,12 @@ export class LogTrimmer {
     range: { readonly from: Offset; readonly to: Offset },
   ): Promise<void> {
     const { log, environment } = this;
-    await cleaned.renameTo('.swap');
-    await environment.fileSystem.syncDirectory(log.directory);
+    await this.#step(() => cleaned.renameTo('.swap'));
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     // From here on a start of the broker finishes what is left to do.
-    for (const segment of old) await segment.renameTo('.deleted');
-    await cleaned.renameTo('');
-    await environment.fileSystem.syncDirectory(log.directory);
+    for (const segment of old) await this.#step(() => segment.renameTo('.deleted'));
+    await this.#step(() => cleaned.renameTo(''));
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     log.segments.replace(range.from, range.to, [cleaned]);
     log.tail.dropBefore(range.to);
     log.damage.dropSegments((base) => base >= range.from && base < range.to);

@@ -5,7 +5,14 @@ import {
   ProtocolError,
   type SyncedEndOffset,
 } from '#protocol';
-import { DiskReserveError, type FileHandle, SerialQueue } from '#runtime';
+import {
+  DiskReserveError,
+  type FileHandle,
+  isShortage,
+  isShortageBeforeSync,
+  retryShortage,
+  SerialQueue,
+} from '#runtime';
 import {
   type AppendResult,
   AppendRound,
@@ -49,6 +56,11 @@ export class LogWriter {
   #pending: PendingAppend[] = [];
   /** From when a round is asked for until it has ended. */
   #isRoundUnderWay = false;
+  /**
+   * A roll failed after its file may have been made: until it is done nothing is appended to the segment
+   * before, whose offsets would stand behind the base offset of that file.
+   */
+  #unfinishedRoll: LogSegment | undefined;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   readonly #runRound = (): Promise<void> => this.#round();
@@ -107,13 +119,22 @@ export class LogWriter {
    */
   async writeCopies(batches: readonly RecordBatch[]): Promise<void> {
     const { active } = this.log.segments;
-    const handle = await active.file.acquire();
+    const handle = await this.#acquired(active);
     const round = this.#newRound(Number.POSITIVE_INFINITY);
     try {
       round.copy(batches);
       if (!(await this.#persistRound(round, handle))) throw round.failure;
     } finally {
       active.file.release();
+    }
+  }
+
+  async #acquired({ file }: LogSegment): Promise<FileHandle> {
+    try {
+      return await file.acquire();
+    } catch (error) {
+      this.#storageFailed(error);
+      throw writeFailed(error);
     }
   }
 
@@ -144,26 +165,56 @@ export class LogWriter {
     this.#notifySyncedEnd();
   }
 
-  /** In the lane: begins a new segment at the log end, unless the active one is empty. */
+  /**
+   * In the lane: begins a new segment at the log end, unless the active one is empty. One that fails for
+   * want of descriptors or memory leaves the log as it was and is done again with the next append.
+   */
   async roll(): Promise<void> {
-    const { log, environment } = this;
+    const { log } = this;
     const old = log.segments.active;
     if (old.sizeBytes === 0) return;
     const { logEnd } = log.offsets;
     // First: once the next segment is there, this one may be removed, with all that it says of producers.
-    await this.#takeProducerSnapshot(logEnd);
-    const next = await LogSegment.create(environment.files, log.directory, logEnd);
-    if (environment.durability === 'fsync') {
-      // The synced end passes the boundary with the next round: the new name must be durable then.
-      try {
-        await environment.fileSystem.syncDirectory(log.directory);
-      } catch (error) {
-        this.goOffline('a sync of its directory failed', error);
-        throw error;
-      }
-    }
+    await this.#takeProducerSnapshot(logEnd, 'roll');
+    const next = LogSegment.open(this.environment.files, log.directory, logEnd, 0);
+    this.#unfinishedRoll = next;
+    await this.#makeSegment(next);
+    this.#unfinishedRoll = undefined;
     log.segments.add(next);
     this.#rolled.add(old);
+  }
+
+  /** Whether a roll has begun and must be done before anything is appended. */
+  get isRollUnfinished(): boolean {
+    return this.#unfinishedRoll !== undefined;
+  }
+
+  /**
+   * In the lane, before the log is cut: removes the file that an unfinished roll may have left. Its caller
+   * syncs the directory.
+   */
+  async dropUnfinishedRoll(): Promise<void> {
+    await this.#unfinishedRoll?.remove();
+    this.#unfinishedRoll = undefined;
+  }
+
+  async #makeSegment(segment: LogSegment): Promise<void> {
+    const { environment, log } = this;
+    let isMade = false;
+    try {
+      await segment.makeFile();
+      isMade = true;
+      if (environment.durability !== 'fsync') return;
+      // The synced end passes the boundary with the next round: the new name must be durable then.
+      await environment.fileSystem.syncDirectory(log.directory);
+    } catch (error) {
+      // A descriptor that is kept for a file without use is one more that is missing.
+      await segment.file.close().catch(() => undefined);
+      if (isMade && !isShortageBeforeSync(error)) {
+        this.goOffline('a sync of its directory failed', error);
+      }
+      throw error;
+    }
   }
 
   /** Whether the active segment is older than segment.ms. */
@@ -219,13 +270,14 @@ export class LogWriter {
     try {
       await this.environment.syncs.run(() => active.datasync());
     } catch (error) {
+      if (isShortageBeforeSync(error)) throw error;
       this.goOffline('a sync failed', error);
       return;
     }
     await active.flushIndexes();
     await this.environment.fileSystem.syncDirectory(log.directory);
     await log.epochs.flush();
-    await this.#takeProducerSnapshot(log.offsets.logEnd);
+    await this.#takeProducerSnapshot(log.offsets.logEnd, 'stop');
     if (this.#rolled.isEmpty) log.offsets.recoveryPoint = log.offsets.logEnd;
   }
 
@@ -263,6 +315,7 @@ export class LogWriter {
       log.failure === undefined &&
       this.environment.reserve.isWhole &&
       first.leaderEpoch <= (log.epochs.latestEpoch ?? -1) &&
+      !log.epochs.lacksEntry &&
       !this.#mustRollFor(first)
     );
   }
@@ -273,7 +326,7 @@ export class LogWriter {
     const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
     const endMax = offsets.logEnd + bytes;
     const isFull = segments.active.mustRollFor(first.sizeBytes, endMax, this.#segmentBytesMax);
-    return isFull || this.isRollDue;
+    return isFull || this.isRollDue || this.isRollUnfinished;
   }
 
   /** Rolls and assigns the leader epoch where the first append needs it; whether to go on. */
@@ -287,7 +340,7 @@ export class LogWriter {
       if (this.#mustRollFor(first)) await this.roll();
       if (first.leaderEpoch > (log.epochs.latestEpoch ?? -1)) {
         await log.epochs.assign(first.leaderEpoch, logEnd);
-      }
+      } else if (log.epochs.lacksEntry) await log.epochs.flush();
       return true;
     } catch (error) {
       this.#storageFailed(error);
@@ -300,7 +353,8 @@ export class LogWriter {
     const { log, environment } = this;
     const { active } = log.segments;
     const acquired = active.file.acquire();
-    const handle = acquired instanceof Promise ? await acquired : acquired;
+    const handle = acquired instanceof Promise ? await this.#opened(acquired) : acquired;
+    if (handle === undefined) return;
     const bytesMax = Math.min(environment.roundBytesMax, this.#segmentBytesMax - active.sizeBytes);
     const round = this.#newRound(bytesMax);
     try {
@@ -316,6 +370,17 @@ export class LogWriter {
       throw error;
     } finally {
       active.file.release();
+    }
+  }
+
+  /** The active segment's file; undefined when it could not be opened: the appends were refused. */
+  async #opened(acquired: Promise<FileHandle>): Promise<FileHandle | undefined> {
+    try {
+      return await acquired;
+    } catch (error) {
+      this.#storageFailed(error);
+      this.#rejectPending(writeFailed(error));
+      return undefined;
     }
   }
 
@@ -385,7 +450,9 @@ export class LogWriter {
     const { log, environment } = this;
     log.producers.undoTo();
     try {
-      await handle.truncate(log.segments.active.sizeBytes);
+      await retryShortage(environment.scheduler, () => {
+        return handle.truncate(log.segments.active.sizeBytes);
+      });
       await environment.syncs.run(() => handle.datasync());
     } catch (error) {
       const what = 'a failed write could not be taken back';
@@ -422,11 +489,15 @@ export class LogWriter {
         : Math.max(offsets.recoveryPoint, segments.active.baseOffset);
   }
 
-  /** A producer snapshot saves a scan of the log at the next start: one that fails costs only that. */
-  async #takeProducerSnapshot(offset: Offset): Promise<void> {
+  /**
+   * A producer snapshot saves a scan of the log at the next start: one that fails costs only that. A roll
+   * waits for one that fails for a shortage, which passes.
+   */
+  async #takeProducerSnapshot(offset: Offset, when: 'roll' | 'stop'): Promise<void> {
     try {
       await this.log.producers.takeSnapshot(offset);
     } catch (error) {
+      if (when === 'roll' && isShortage(error)) throw error;
       this.environment.logger.warn(
         { err: error, ...this.log.topicPartition, offset },
         'a producer snapshot could not be written',

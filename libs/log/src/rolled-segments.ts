@@ -1,4 +1,5 @@
 import type { Offset } from '#protocol';
+import { isShortageBeforeSync } from '#runtime';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogSegment } from './segment.js';
 
@@ -63,7 +64,7 @@ export class RolledSegments {
       // With `fsync` every round of it was synced, and the directory when its successor was made.
       if (durability === 'os') await syncs.run(() => segment.datasync());
     } catch (error) {
-      this.events.onSyncFailed(error);
+      if (!isShortageBeforeSync(error)) this.events.onSyncFailed(error);
       return false;
     }
     try {

@@ -55,14 +55,13 @@ export class LogSegment {
     suffix: SegmentFileSuffix = '',
   ): Promise<LogSegment> {
     const segment = new LogSegment(pool, directory, baseOffset, suffix);
-    const handle = await segment.file.create();
     try {
-      // What an unfinished roll or compaction may have left under this name.
-      await handle.truncate(0);
-    } finally {
-      segment.file.release();
+      await segment.makeFile();
+    } catch (error) {
+      // A descriptor that is kept for a file without use is one more that is missing.
+      await segment.file.close().catch(() => undefined);
+      throw error;
     }
-    segment.reset();
     return segment;
   }
 
@@ -76,6 +75,17 @@ export class LogSegment {
     const segment = new LogSegment(pool, directory, baseOffset, '');
     segment.#sizeBytes = sizeBytes;
     return segment;
+  }
+
+  /** Makes the `.log` of a new segment, empty, whatever an unfinished roll or compaction has left there. */
+  async makeFile(): Promise<void> {
+    const handle = await this.file.create();
+    try {
+      await handle.truncate(0);
+    } finally {
+      this.file.release();
+    }
+    this.reset();
   }
 
   get sizeBytes(): number {

@@ -1,12 +1,10 @@
 import { type LeaderEpoch, type Outcome, ProtocolError } from '#protocol';
-import { isDiskFull } from '#runtime';
+import { isDiskFull, isOutOfDescriptors, isShortage } from '#runtime';
 import type { LogFailure } from './log-state.js';
 
 /** A write that is not in the log because the disk did not take it; it may take the next one. */
 export function writeFailed(cause: unknown): ProtocolError {
-  const detail = isDiskFull(cause)
-    ? 'The disk is full: nothing was written.'
-    : 'The disk refused the write: nothing was written.';
+  const detail = `${reasonOf(cause)}: nothing was written.`;
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause,
     outcome: 'failed',
@@ -50,9 +48,20 @@ export function brokerStops(): ProtocolError {
 
 /** A read that the disk did not answer. */
 export function readFailed(cause: unknown): ProtocolError {
-  return new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk did not give the data.', {
+  const detail = isShortage(cause)
+    ? `${reasonOf(cause)}: nothing was read.`
+    : 'The disk did not give the data.';
+  return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
     cause,
     outcome: 'failed',
     retriable: true,
   });
+}
+
+/** What kept a call from being done, as the first part of a sentence. */
+function reasonOf(cause: unknown): string {
+  if (isDiskFull(cause)) return 'The disk is full';
+  if (isOutOfDescriptors(cause)) return 'The broker has no file descriptor free (ulimit -n)';
+  if (isShortage(cause)) return 'The operating system is short of memory or interrupted the call';
+  return 'The disk refused the write';
 }

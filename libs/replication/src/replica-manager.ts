@@ -21,7 +21,14 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '#protocol';
-import { type Clock, Limiter, type Logger, type Random, type Scheduler } from '#runtime';
+import {
+  type Clock,
+  isShortage,
+  Limiter,
+  type Logger,
+  type Random,
+  type Scheduler,
+} from '#runtime';
 import {
   ClusterReplication,
   type LackingReplica,
@@ -65,6 +72,8 @@ interface ReplicaManagerOptions extends Partial<ReplicationSettings> {
 /** A partition that this broker should serve and cannot. */
 interface OfflinePartition extends TopicPartition {
   readonly reason: string;
+  /** The operating system had no descriptor or memory free: opening it again may succeed. */
+  readonly isShortage: boolean;
 }
 
 interface ListedPosition {
@@ -130,6 +139,14 @@ export class ReplicaManager {
   /** The partitions that should be served and cannot be. */
   offline(): Iterable<OfflinePartition> {
     return this.#offline.values();
+  }
+
+  /** Whether partitions of a topic are offline for want of descriptors or memory: `applyTopic` helps. */
+  isShortOf(topic: string): boolean {
+    for (const offline of this.#offline.values()) {
+      if (offline.topic === topic && offline.isShortage) return true;
+    }
+    return false;
   }
 
   /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR when it is offline */
@@ -476,7 +493,11 @@ export class ReplicaManager {
 
   #takeOffline(topicPartition: TopicPartition, error: unknown): void {
     const reason = offlineReason(error);
-    this.#offline.set(topicPartitionName(topicPartition), { ...topicPartition, reason });
+    this.#offline.set(topicPartitionName(topicPartition), {
+      ...topicPartition,
+      reason,
+      isShortage: isShortage(error),
+    });
     this.#options.logger.error(
       { partition: topicPartitionName(topicPartition), err: error },
       'the partition is offline',

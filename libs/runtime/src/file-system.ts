@@ -24,7 +24,10 @@ export interface FileSystem {
   fileSize(path: string): Promise<number | undefined>;
   /** When a file was last written, wall clock in ms; undefined when there is no such file. */
   modifiedMs(path: string): Promise<number | undefined>;
-  /** Makes creations, renames and removals of names in this directory durable. */
+  /**
+   * Makes creations, renames and removals of names in this directory durable. An error of the call that
+   * opens the directory has `syscall` "open": nothing was handed to fsync then.
+   */
   syncDirectory(path: string): Promise<void>;
   /** Takes an exclusive lock that ends with the process; undefined when another process holds it. */
   tryLock(path: string): Promise<FileLock | undefined>;

@@ -6,7 +6,13 @@ export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-sy
 export { Limiter } from './limiter.js';
 export { type LogFields, type Logger, silentLogger } from './logger.js';
 export { NodeFileSystem } from './node-file-system.js';
+export { retryShortage } from './retry-shortage.js';
 export { SerialQueue } from './serial-queue.js';
 export { SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
-export { isDiskFull, isOutOfDescriptors, isShortage } from './system-error.js';
+export {
+  isDiskFull,
+  isOutOfDescriptors,
+  isShortage,
+  isShortageBeforeSync,
+} from './system-error.js';
 export { detachedText, textMemoryBytes } from './text-memory.js';

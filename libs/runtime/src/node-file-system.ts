@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { tryLock, unlock } from 'fs-native-extensions';
 import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
+import { SpareDescriptors } from './spare-descriptors.js';
 
 const OPEN_FLAGS = {
   read: constants.O_RDONLY,
@@ -25,16 +26,24 @@ const OPEN_FLAGS = {
 } as const;
 
 export class NodeFileSystem implements FileSystem {
+  readonly #spares: SpareDescriptors;
+
+  /** @param spareDescriptors held open for calls that find no descriptor free */
+  constructor(spareDescriptors = 0) {
+    this.#spares = new SpareDescriptors(spareDescriptors);
+  }
+
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
-    return new NodeFileHandle(path, await openFile(path, OPEN_FLAGS[mode]));
+    const descriptor = await this.#spares.run(() => openFile(path, OPEN_FLAGS[mode]));
+    return new NodeFileHandle(path, descriptor, this.#spares);
   }
 
   readFile(path: string): Promise<Buffer> {
-    return promises.readFile(path);
+    return this.#spares.run(() => promises.readFile(path));
   }
 
   async readDirectory(path: string): Promise<DirectoryEntry[]> {
-    const entries = await promises.readdir(path, { withFileTypes: true });
+    const entries = await this.#spares.run(() => promises.readdir(path, { withFileTypes: true }));
     return entries.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }));
   }
 
@@ -64,11 +73,12 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const descriptor = await openFile(path, constants.O_RDONLY);
+    const descriptor = await this.#spares.run(() => openFile(path, constants.O_RDONLY));
     try {
       await done((callback) => fsync(descriptor, callback));
     } finally {
       await closeFile(descriptor);
+      this.#spares.refill();
     }
   }
 
@@ -89,6 +99,7 @@ class NodeFileHandle implements FileHandle {
   constructor(
     readonly path: string,
     private readonly descriptor: number,
+    private readonly spares: SpareDescriptors,
   ) {}
 
   async read(
@@ -139,8 +150,9 @@ class NodeFileHandle implements FileHandle {
     });
   }
 
-  close(): Promise<void> {
-    return closeFile(this.descriptor);
+  async close(): Promise<void> {
+    await closeFile(this.descriptor);
+    this.spares.refill();
   }
 
   #readOnce(target: Uint8Array, start: number, length: number, position: number): Promise<number> {

@@ -20,6 +20,14 @@ export function isShortage(error: unknown): boolean {
   return isCaused(error, (code) => SHORTAGE_CODES.has(code));
 }
 
+/**
+ * Whether a call failed for a shortage before anything was handed to fsync: a directory that could not be
+ * opened, say. A shortage that fsync itself reports says nothing about what is on the disk.
+ */
+export function isShortageBeforeSync(error: unknown): boolean {
+  return isShortage(error) && !isOfSync(error);
+}
+
 /** Whether a call failed because no file descriptor was free, in the process or in the system. */
 export function isOutOfDescriptors(error: unknown): boolean {
   return isCaused(error, (code) => code === 'EMFILE' || code === 'ENFILE');
@@ -29,4 +37,10 @@ export function isOutOfDescriptors(error: unknown): boolean {
 function isCaused(error: unknown, isThat: (code: string | undefined) => boolean): boolean {
   if (!(error instanceof Error)) return false;
   return isThat((error as NodeJS.ErrnoException).code) || isCaused(error.cause, isThat);
+}
+
+function isOfSync(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall === 'fsync' || syscall === 'fdatasync' || isOfSync(error.cause);
 }

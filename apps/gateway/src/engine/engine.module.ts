@@ -10,6 +10,7 @@ import { Health } from '../observability/health.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 import { RenderCache } from '../records/render-cache.js';
 import { SocketServer } from '../ws/socket-server.js';
+import { descriptorLimit, descriptorStatus } from './descriptor-limit.js';
 import { type BrokerOpening, openBroker } from './open-broker.js';
 import { PublicAddress } from './public-address.js';
 import { LOGGER, OPEN_BROKER, SETTINGS } from './tokens.js';
@@ -73,7 +74,13 @@ export class EngineModule {
         },
         {
           provide: Health,
-          useFactory: (open: OpenBroker) => new Health(() => open.status()),
+          useFactory: (open: OpenBroker) => {
+            const limit = descriptorLimit();
+            return new Health(
+              () => open.status(),
+              () => descriptorStatus(limit),
+            );
+          },
           inject: [OPEN_BROKER],
         },
       ],

@@ -8,6 +8,10 @@ export const EXIT_CODES = {
   badArguments: exitCode(64, 'An argument of the command line is not known.'),
   cannotListen: exitCode(69, 'The address or port cannot be listened on.'),
   bug: exitCode(70, 'A bug was met and logged; the next start recovers the log.'),
+  tooFewDescriptors: exitCode(
+    71,
+    'The limit of open files (ulimit -n) is too low to run: at least 256 are needed.',
+  ),
   dataDirLocked: exitCode(73, 'Another process holds the data directory.'),
   dataDirNotUsable: exitCode(
     74,

@@ -5,6 +5,7 @@ import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#run
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
+import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import type { PublicAddress } from './public-address.js';
 
 const STORE_RETRY_MS = 500;
@@ -22,8 +23,9 @@ export interface BrokerOpening {
 /** Opens the broker of this process on its data directory: alone, or as one of a cluster. */
 export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   const { settings, logger, metrics, address, onFenced } = opening;
+  const shares = shareDescriptors(descriptorLimit(), settings.connectionsMax);
   const ports = {
-    fileSystem: new NodeFileSystem(),
+    fileSystem: new NodeFileSystem(shares.spareDescriptors),
     clock: new SystemClock(),
     scheduler: new SystemScheduler(),
     random: new SystemRandom(),
@@ -32,6 +34,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   };
   const brokerSettings = {
     ...settings,
+    openFilesMax: shares.openFilesMax,
     rack: settings.rack ?? null,
     url: () => address.knownUrl,
   };

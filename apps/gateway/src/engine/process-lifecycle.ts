@@ -10,23 +10,33 @@ import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
 import { availableMemory, heapWarnings } from './available-memory.js';
 import { banner } from './banner.js';
+import {
+  DESCRIPTORS_MIN,
+  type DescriptorShares,
+  descriptorLimit,
+  shareDescriptors,
+} from './descriptor-limit.js';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { CannotListenError, Gateway } from './gateway.js';
 import { settingProblems } from './setting-checks.js';
 
 /** Runs a gateway until a signal stops it; ends the process itself. */
 export async function runUntilStopped(
-  settings: Settings,
+  wanted: Settings,
   warnings: readonly string[],
 ): Promise<void> {
-  const problems = await settingProblems(settings);
+  const problems = await settingProblems(wanted);
   if (problems.length > 0) endOnBadSettings(problems, warnings);
-  const logger = openLogger(settings);
+  const logger = openLogger(wanted);
   endOnBugs(logger);
   logOtherSignals(logger);
+  const descriptors = sharesOrEnd(wanted, logger);
+  const settings = { ...wanted, connectionsMax: descriptors.connectionsMax };
   const available = availableMemory();
   const ofMemory = [...memoryWarnings(settings, available), ...heapWarnings(settings, available)];
-  for (const warning of [...warnings, ...ofMemory]) logger.warn({}, warning);
+  for (const warning of [...warnings, ...descriptors.warnings, ...ofMemory]) {
+    logger.warn({}, warning);
+  }
   const stopRequested = nextStopSignal(logger);
   let isStarted = false;
   // A start may wait for long: for Redis, or while logs are recovered. It may be broken off at any time.
@@ -52,6 +62,16 @@ export async function runUntilStopped(
 export function endOnBadSettings(problems: readonly string[], warnings: readonly string[]): never {
   for (const line of [...warnings, ...problems]) process.stderr.write(`${line}\n`);
   return end(EXIT_CODES.badSettings);
+}
+
+/** Shares the descriptors of the process out; ends it where there are too few to run. */
+function sharesOrEnd({ connectionsMax }: Settings, logger: ProcessLogger): DescriptorShares {
+  const limit = descriptorLimit();
+  if (limit !== undefined && limit < DESCRIPTORS_MIN) {
+    logger.fatal({ limit }, EXIT_CODES.tooFewDescriptors.sentence);
+    end(EXIT_CODES.tooFewDescriptors);
+  }
+  return shareDescriptors(limit, connectionsMax);
 }
 
 async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Gateway> {

@@ -27,6 +27,7 @@ function healthOn(
   partitions: readonly PartitionStatus[],
   cluster?: ClusterStatus,
   clock: BrokerStatus['clock'] = RIGHT_CLOCK,
+  descriptors?: { readonly inUse: number; readonly limit: number },
 ): Health {
   const status: BrokerStatus = {
     topics: 1,
@@ -50,7 +51,10 @@ function healthOn(
     diskReadsWaiting: 0,
     cluster,
   };
-  return new Health(() => status);
+  return new Health(
+    () => status,
+    () => descriptors,
+  );
 }
 
 describe('readiness', () => {
@@ -90,6 +94,7 @@ describe('readiness', () => {
           damaged: [{ partition: 'orders-3', ranges: 2 }],
         },
         clock: { status: 'ok', reason: null, aheadMs: 0 },
+        descriptors: { status: 'ok', reason: null, inUse: null, limit: null },
         cluster: null,
       },
     });
@@ -103,6 +108,18 @@ describe('readiness', () => {
       checks: { clock: { status: 'degraded', aheadMs: 86_400_000 } },
     });
     expect(report.checks.clock.reason).toContain('do not expire by it for another 3000 s');
+  });
+
+  test.each([
+    [460, 'ok'],
+    [461, 'degraded'],
+  ])('with %i of 512 file descriptors in use is %s', (inUse, expected) => {
+    const report = healthOn(SOUND_DISK, [SOUND], undefined, RIGHT_CLOCK, {
+      inUse,
+      limit: 512,
+    }).readiness();
+    expect(report.checks.descriptors).toMatchObject({ status: expected, inUse, limit: 512 });
+    expect(report.status).toBe(expected);
   });
 
   test('is degraded by a full disk, and says what that means', () => {

@@ -8,6 +8,7 @@ export interface ReadinessReport {
     readonly disk: DiskCheck;
     readonly storage: StorageCheck;
     readonly clock: ClockCheck;
+    readonly descriptors: DescriptorCheck;
     /** Null where this broker is the whole cluster. */
     readonly cluster: ClusterCheck | null;
   };
@@ -19,6 +20,16 @@ interface DiskCheck {
   readonly reason: string | null;
   /** Held back from records for what makes room; 0 while it is given up. */
   readonly reserveBytes: number;
+}
+
+/** File descriptors: connections, segment files and the rest of the process. */
+interface DescriptorCheck {
+  /** `degraded` while nearly all are in use. */
+  readonly status: 'ok' | 'degraded';
+  readonly reason: string | null;
+  /** Null where the system does not say. */
+  readonly inUse: number | null;
+  readonly limit: number | null;
 }
 
 interface ClockCheck {
@@ -63,16 +74,30 @@ interface LostRecords {
   readonly endOffset: number;
 }
 
+interface DescriptorUse {
+  readonly inUse: number;
+  readonly limit: number;
+}
+
+/** Above this share of the descriptors an operator should look. */
+const DESCRIPTORS_USED_MAX = 0.9;
+
 /** More than this many of a kind are not listed. */
 const LISTED_MAX = 100;
 
 /** Whether the broker serves, and what is wrong with its disk and its partitions. */
 export class Health {
   readonly #status: () => BrokerStatus;
+  readonly #descriptors: () => DescriptorUse | undefined;
   #isStopping = false;
 
-  constructor(status: () => BrokerStatus) {
+  /** @param descriptors undefined where the system does not say how many are in use */
+  constructor(
+    status: () => BrokerStatus,
+    descriptors: () => DescriptorUse | undefined = () => undefined,
+  ) {
     this.#status = status;
+    this.#descriptors = descriptors;
   }
 
   /** From now on a balancer should send requests elsewhere. */
@@ -85,12 +110,13 @@ export class Health {
     const disk = diskCheck(status);
     const storage = storageCheck(status);
     const clock = clockCheck(status);
+    const descriptors = descriptorCheck(this.#descriptors());
     const cluster = clusterCheck(status);
-    const isOk = [disk, storage, clock, cluster].every(
+    const isOk = [disk, storage, clock, descriptors, cluster].every(
       (check) => check === null || check.status === 'ok',
     );
     const whileRunning = isOk ? 'ok' : 'degraded';
-    const checks = { disk, storage, clock, cluster };
+    const checks = { disk, storage, clock, descriptors, cluster };
     return { status: this.#isStopping ? 'stopping' : whileRunning, checks };
   }
 }
@@ -138,6 +164,16 @@ function clockCheck({ clock: { aheadMs, graceLeftMs } }: BrokerStatus): ClockChe
     `producers do not expire by it for another ${Math.ceil(graceLeftMs / 1000)} s. ` +
     'Set the clock right if it is wrong.';
   return { status: 'degraded', reason, aheadMs };
+}
+
+function descriptorCheck(use: DescriptorUse | undefined): DescriptorCheck {
+  if (use === undefined) return { status: 'ok', reason: null, inUse: null, limit: null };
+  const { inUse, limit } = use;
+  if (inUse <= limit * DESCRIPTORS_USED_MAX) return { status: 'ok', reason: null, inUse, limit };
+  const reason =
+    `${inUse} of ${limit} file descriptors (ulimit -n) are in use: without a free one records are ` +
+    'refused until there is one.';
+  return { status: 'degraded', reason, inUse, limit };
 }
 
 function storageCheck(status: BrokerStatus): StorageCheck {

@@ -101,6 +101,11 @@ export class FakeDisk implements FileSystem {
     this.#faults.add(point, code, options);
   }
 
+  /** Faults that were asked for and have not happened yet. */
+  get waitingFaults(): number {
+    return this.#faults.waiting;
+  }
+
   /** Forgets the faults that have not happened yet. */
   clearFaults(): void {
     this.#faults.clear();

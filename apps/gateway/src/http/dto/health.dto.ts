@@ -107,6 +107,29 @@ class ClockCheckDto {
   readonly aheadMs!: number;
 }
 
+@ApiSchema({ name: 'DescriptorCheck' })
+class DescriptorCheckDto {
+  @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
+  readonly status!: string;
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'What nearly used up file descriptors mean; null while enough are free.',
+  })
+  readonly reason!: string | null;
+
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'File descriptors in use; null where the system does not say.',
+  })
+  readonly inUse!: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, description: 'The limit, `ulimit -n`.' })
+  readonly limit!: number | null;
+}
+
 @ApiSchema({ name: 'ClusterCheck' })
 class ClusterCheckDto {
   @ApiProperty({ type: 'string', enum: ['ok', 'degraded'] })
@@ -152,6 +175,9 @@ class ChecksDto {
 
   @ApiProperty({ type: ClockCheckDto })
   readonly clock!: ClockCheckDto;
+
+  @ApiProperty({ type: DescriptorCheckDto })
+  readonly descriptors!: DescriptorCheckDto;
 
   @ApiProperty({
     type: ClusterCheckDto,

@@ -163,6 +163,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
           damaged: [],
         },
         clock: { status: 'ok', reason: null, aheadMs: 0 },
+        descriptors: { status: 'ok', reason: null, inUse: 87, limit: 1_048_576 },
         cluster: null,
       },
     }),

@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Descriptors of the process itself: its libraries, threads, log, listeners and peers. */
+const PROCESS_DESCRIPTORS = 64;
+/** Connections over the limit that are accepted to be told so (HttpFront). */
+const CONNECTIONS_OVER_LIMIT = 128;
+/** Held open so that the log always finds one. */
+const SPARE_DESCRIPTORS = 8;
+/** Segment files that stay open while nobody uses them, where descriptors are plenty. */
+const OPEN_FILES_MAX = 1024;
+const OPEN_FILES_MIN = 32;
+
+/** With fewer descriptors a gateway cannot serve clients and keep some for its log. */
+export const DESCRIPTORS_MIN = 256;
+
+/** How the descriptors of a process are shared out. */
+export interface DescriptorShares {
+  /** Connections that are accepted. */
+  readonly connectionsMax: number;
+  /** Segment files that are kept open while nobody uses them. */
+  readonly openFilesMax: number;
+  readonly spareDescriptors: number;
+  /** What does not fit, as sentences for the operator. */
+  readonly warnings: readonly string[];
+}
+
+/** Descriptors in use and the most that there may be; undefined where the system does not say. */
+export interface DescriptorStatus {
+  readonly inUse: number;
+  readonly limit: number;
+}
+
+/**
+ * Shares the descriptors of a process between connections and files, so that clients can never take those
+ * that the log needs.
+ * @param limit undefined: not known, nothing is lowered
+ */
+export function shareDescriptors(
+  limit: number | undefined,
+  connectionsMax: number,
+): DescriptorShares {
+  const spareDescriptors = SPARE_DESCRIPTORS;
+  if (limit === undefined) {
+    return { connectionsMax, openFilesMax: OPEN_FILES_MAX, spareDescriptors, warnings: [] };
+  }
+  const kept = PROCESS_DESCRIPTORS + CONNECTIONS_OVER_LIMIT + spareDescriptors;
+  const rest = Math.max(0, limit - kept);
+  const openFilesMax = Math.max(OPEN_FILES_MIN, Math.min(OPEN_FILES_MAX, Math.floor(rest / 2)));
+  // Files in use pass the bound by as many as are read and written at a time.
+  const accepted = Math.max(1, Math.min(connectionsMax, rest - openFilesMax));
+  if (accepted === connectionsMax) {
+    return { connectionsMax, openFilesMax, spareDescriptors, warnings: [] };
+  }
+  const warning =
+    `The process may have ${limit} files open (ulimit -n): ${accepted} connections are accepted ` +
+    `instead of the ${connectionsMax} of SLUICE_CONNECTIONS_MAX, and the rest is kept for the log. ` +
+    `Raise the limit to ${connectionsMax + OPEN_FILES_MAX + kept}.`;
+  return { connectionsMax: accepted, openFilesMax, spareDescriptors, warnings: [warning] };
+}
+
+/** The most descriptors that this process may have; undefined where the system does not say. */
+export function descriptorLimit(): number | undefined {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    const match = /^Max open files +(\d+)/m.exec(limits);
+    return match === null ? undefined : Number(match[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Counts the descriptors that this process has open. */
+export function descriptorStatus(limit: number | undefined): DescriptorStatus | undefined {
+  if (limit === undefined) return undefined;
+  try {
+    return { inUse: readdirSync('/proc/self/fd').length, limit };
+  } catch {
+    // Not even the directory of descriptors can be opened: all are in use.
+    return { inUse: limit, limit };
+  }
+}

@@ -1,0 +1,22 @@
+import type { Scheduler } from './clock.js';
+import { isShortageBeforeSync } from './system-error.js';
+
+const RETRY_INTERVAL_MS = 100;
+const TRIES_MAX = 50;
+
+/**
+ * Runs one step of a change that must not stay half done, again and again while the operating system is
+ * short of descriptors or memory, for five seconds at most.
+ * @param step must be one that can be repeated
+ * @throws what the last try threw
+ */
+export async function retryShortage<T>(scheduler: Scheduler, step: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await step();
+    } catch (error) {
+      if (tries === TRIES_MAX || !isShortageBeforeSync(error)) throw error;
+      await new Promise<void>((resolve) => scheduler.after(RETRY_INTERVAL_MS, resolve));
+    }
+  }
+}
