@@ -48,6 +48,8 @@ export interface LocalBrokerSettings {
   readonly compactionMapBytes: number;
   /** Segment files kept open while nobody uses them; 1024 by default. */
   readonly openFilesMax?: number;
+  readonly scrubBytesPerSecond?: number;
+  readonly scrubIntervalMs?: number;
   readonly clockJumpMs?: number;
   readonly clockGraceMs?: number;
   readonly offsetsTopicPartitions: number;

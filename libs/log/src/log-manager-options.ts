@@ -31,6 +31,10 @@ export interface LogManagerOptions {
   readonly compactionBytesPerSecond?: number;
   /** Memory of compaction's map from keys to offsets; more keys take several passes. */
   readonly compactionMapBytes?: number;
+  /** What the background scrub may read. */
+  readonly scrubBytesPerSecond?: number;
+  /** Time between two passes of the scrub over all logs; 0: none. */
+  readonly scrubIntervalMs?: number;
   /** How far the wall clock must jump ahead for nothing to expire by it for `clockGraceMs`. */
   readonly clockJumpMs?: number;
   readonly clockGraceMs?: number;

@@ -16,6 +16,7 @@ import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-me
 import type { ProducerMemory } from './producer-memory.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
+import { LogScrubber } from './scrubber.js';
 import {
   DELETED_DIRECTORY_SUFFIX,
   formerDirectoryName,
@@ -33,7 +34,11 @@ const DEFAULT_CLEANUP_CHECK_INTERVAL_MS = 5000;
 const DEFAULT_COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024;
 const LAST_SEEN_TIME_INTERVAL_MS = 60_000;
 const DEFAULT_COMPACTION_MAP_BYTES = 32 * 1024 * 1024;
-/** How long compaction may keep the event loop to itself. */
+const DEFAULT_SCRUB_BYTES_PER_SECOND = 8 * 1024 * 1024;
+const DEFAULT_SCRUB_INTERVAL_MS = 24 * 60 * 60_000;
+const SCRUB_FIRST_AFTER_MS = 60_000;
+const SCRUB_CHECK_INTERVAL_MS = 10_000;
+/** How long compaction, and the scrub, may keep the event loop to itself. */
 const COMPACTION_SLICE_MS_MAX = 2;
 
 /**
@@ -53,6 +58,7 @@ export class LogManager {
   readonly #strays = new Map<string, string | undefined>();
   readonly #tasks: RepeatedTask[] = [];
   readonly #cleaner: LogCleaner;
+  readonly #scrubber: LogScrubber;
   #isClosed = false;
 
   private constructor(
@@ -67,6 +73,12 @@ export class LogManager {
       sliceMsMax: COMPACTION_SLICE_MS_MAX,
       mapBytesMax: options.compactionMapBytes ?? DEFAULT_COMPACTION_MAP_BYTES,
       hashKey: randomHashKey(random),
+    });
+    this.#scrubber = new LogScrubber(parts.environment, () => this.logs(), {
+      bytesPerSecond: options.scrubBytesPerSecond ?? DEFAULT_SCRUB_BYTES_PER_SECOND,
+      intervalMs: options.scrubIntervalMs ?? DEFAULT_SCRUB_INTERVAL_MS,
+      firstAfterMs: SCRUB_FIRST_AFTER_MS,
+      sliceMsMax: COMPACTION_SLICE_MS_MAX,
     });
   }
 
@@ -244,6 +256,7 @@ export class LogManager {
     assert(!this.#isClosed, 'the logs are closed once');
     this.#isClosed = true;
     this.#cleaner.stop();
+    this.#scrubber.stop();
     for (const task of this.#tasks) await task.stop();
     let areAllClean = this.#unopened.size === 0;
     const closeNext = eachOf(this.#logs.values(), async (log) => {
@@ -401,6 +414,7 @@ export class LogManager {
     repeat('compaction', compactionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {
       return this.#cleaner.compactAll();
     });
+    repeat('scrub', SCRUB_CHECK_INTERVAL_MS, () => this.#scrubber.runIfDue());
     repeat('index-unload', INDEX_UNLOAD_INTERVAL_MS, () => {
       for (const log of this.logs()) log.unloadIdleIndexes();
       return Promise.resolve();

@@ -19,6 +19,10 @@ export interface LogObserver {
   deleted(segments: number, bytes: number): void;
   /** Segments were replaced by their compacted form. */
   cleaned(segments: number, bytesBefore: number, bytesAfter: number): void;
+  /** The background scrub has checked a segment of so many bytes. */
+  scrubbed(bytes: number): void;
+  /** The background scrub has been through all logs. */
+  scrubPassEnded(): void;
   /** Bytes of batches read from disk, not from the tail cache. */
   readFromDisk(bytes: number): void;
 }
@@ -32,5 +36,7 @@ export const silentLogObserver: LogObserver = {
   repaired: () => undefined,
   deleted: () => undefined,
   cleaned: () => undefined,
+  scrubbed: () => undefined,
+  scrubPassEnded: () => undefined,
   readFromDisk: () => undefined,
 };

@@ -130,6 +130,22 @@ export const STORAGE_SETTINGS = {
     max: 64 * GIB,
     sentence: "Kafka's `log.cleaner.io.max.bytes.per.second`: keeps compaction from the disk.",
   }),
+  scrubBytesPerSecond: wholeNumber({
+    variable: 'SLUICE_SCRUB_BYTES_PER_SECOND',
+    byDefault: 8 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence:
+      'What the background scrub reads of closed segments to check every batch against its checksum.',
+  }),
+  scrubIntervalMs: wholeNumber({
+    variable: 'SLUICE_SCRUB_INTERVAL_MS',
+    byDefault: 86_400_000,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    sentence:
+      'Time from the end of a scrub of all logs to the start of the next one; the first begins a minute after the start. 0: no scrub.',
+  }),
   compactionMapBytes: wholeNumber({
     variable: 'SLUICE_COMPACTION_MAP_BYTES',
     byDefault: 32 * MIB,

@@ -98,6 +98,14 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     'sluice_log_damage_found_total',
     'Ranges found to be unreadable since the start.',
   );
+  readonly #scrubbedBytes = this.#counter(
+    'sluice_log_scrubbed_bytes_total',
+    'Bytes of closed segments that the background scrub has checked.',
+  );
+  readonly #scrubPasses = this.#counter(
+    'sluice_log_scrub_passes_total',
+    'Times that the background scrub has been through all logs.',
+  );
   readonly #cutBytes = this.#counter(
     'sluice_log_recovery_cut_bytes_total',
     'Bytes that recovery cut from torn tails; they are kept beside the log.',
@@ -236,6 +244,14 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
 
   cleaned(_segments: number, bytesBefore: number, bytesAfter: number): void {
     this.#cleanedBytes.value += bytesBefore - bytesAfter;
+  }
+
+  scrubbed(bytes: number): void {
+    this.#scrubbedBytes.value += bytes;
+  }
+
+  scrubPassEnded(): void {
+    this.#scrubPasses.value += 1;
   }
 
   readFromDisk(bytes: number): void {

@@ -41,6 +41,8 @@ class SeenEvents implements LogObserver {
   cleanedSegments = 0;
   failures: boolean[] = [];
   bytesFromDisk = 0;
+  scrubbedBytes = 0;
+  scrubPasses = 0;
 
   appended(records: number): void {
     this.appendedRecords += records;
@@ -72,6 +74,14 @@ class SeenEvents implements LogObserver {
 
   cleaned(segments: number): void {
     this.cleanedSegments += segments;
+  }
+
+  scrubbed(bytes: number): void {
+    this.scrubbedBytes += bytes;
+  }
+
+  scrubPassEnded(): void {
+    this.scrubPasses += 1;
   }
 
   readFromDisk(bytes: number): void {
