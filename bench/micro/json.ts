@@ -17,7 +17,7 @@ import {
   renderRecords,
 } from '../../apps/gateway/src/records/render-records.js';
 
-const LIMITS = { recordsMax: 100_000, headersPerRecordMax: 100 };
+const LIMITS = { recordsMax: 100_000, headersPerRecordMax: 100, faultyMembersMax: 1000 };
 
 const text = 'abcdefghijklmnopqrstuvwxyz0123456789 '.repeat(3).slice(0, 94);
 const smallObject = (id: number): unknown => ({

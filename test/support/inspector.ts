@@ -19,23 +19,43 @@ export class Inspector {
 
   /** Resolves once all garbage of the process is collected. */
   async collectGarbage(): Promise<void> {
-    this.#requests += 1;
-    const id = this.#requests;
-    const answered = new Promise<void>((resolve, reject) => {
-      const onMessage = (text: Buffer): void => {
-        const answer = JSON.parse(text.toString()) as { id?: number; error?: unknown };
-        if (answer.id !== id) return;
-        this.socket.off('message', onMessage);
-        if (answer.error === undefined) resolve();
-        else reject(new Error(`not collected: ${JSON.stringify(answer.error)}`));
-      };
-      this.socket.on('message', onMessage);
-    });
-    this.socket.send(JSON.stringify({ id, method: 'HeapProfiler.collectGarbage' }));
-    await answered;
+    await this.#call('HeapProfiler.collectGarbage', {});
+  }
+
+  /** The value of an expression in the process, as JSON can say it. */
+  async evaluate(expression: string): Promise<unknown> {
+    const { result, exceptionDetails } = (await this.#call('Runtime.evaluate', {
+      expression,
+      returnByValue: true,
+    })) as { result: { value?: unknown }; exceptionDetails?: unknown };
+    if (exceptionDetails !== undefined) {
+      throw new Error(`not evaluated: ${JSON.stringify(exceptionDetails)}`);
+    }
+    return result.value;
   }
 
   close(): void {
     this.socket.terminate();
+  }
+
+  async #call(method: string, params: object): Promise<unknown> {
+    this.#requests += 1;
+    const id = this.#requests;
+    const answered = new Promise((resolve, reject) => {
+      const onMessage = (text: Buffer): void => {
+        const answer = JSON.parse(text.toString()) as {
+          readonly id?: number;
+          readonly error?: unknown;
+          readonly result?: unknown;
+        };
+        if (answer.id !== id) return;
+        this.socket.off('message', onMessage);
+        if (answer.error === undefined) resolve(answer.result);
+        else reject(new Error(`${method} failed: ${JSON.stringify(answer.error)}`));
+      };
+      this.socket.on('message', onMessage);
+    });
+    this.socket.send(JSON.stringify({ id, method, params }));
+    return answered;
   }
 }

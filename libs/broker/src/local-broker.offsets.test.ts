@@ -53,8 +53,8 @@ describe('commitOffsets', () => {
   it.each([
     ['a partition that is not there', { partition: 7 }, 'UNKNOWN_TOPIC_OR_PARTITION', '/offsets/1'],
     ['a topic that is not there', { topic: 'nowhere' }, 'UNKNOWN_TOPIC_OR_PARTITION', '/offsets/1'],
-    ['a negative offset', { offset: -1 }, 'INVALID_REQUEST', '/offsets/1'],
-    ['half an offset', { offset: 0.5 }, 'INVALID_REQUEST', '/offsets/1'],
+    ['a negative offset', { offset: -1 }, 'INVALID_REQUEST', '/offsets/1/offset'],
+    ['half an offset', { offset: 0.5 }, 'INVALID_REQUEST', '/offsets/1/offset'],
     [
       'an offset above the high watermark',
       { offset: 3 },

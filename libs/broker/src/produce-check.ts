@@ -6,7 +6,7 @@ import { batchOfOneSizeBytes } from '#log';
 import { partitionForKey } from '#producer';
 import {
   type ErrorCode,
-  type Fault,
+  FaultList,
   FIELD_HEADERS_END,
   FIELD_HEADERS_START,
   FIELD_KEY_END,
@@ -26,14 +26,13 @@ import type { Topic } from './topic.js';
 
 /** More than a batch and a record need beside keys, values and headers. */
 const BATCH_OF_ONE_OVERHEAD_BYTES_MAX = 100;
-const FAULTS_MAX = 100;
 const INT16_MAX = 2 ** 15 - 1;
 const INT32_MAX = 2 ** 31 - 1;
 
 /**
  * Checks all records and the producer's part of a request.
  * @param nowMs wall clock: what timestamps are compared with where the request does not say when it came
- * @throws ProtocolError with the code of the first fault and all of them (at most 100) by pointer:
+ * @throws ProtocolError with the code of the first fault and the first ones by pointer:
  *   UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP, INVALID_REQUEST
  */
 export function checkProduce(request: ProduceRequest, limits: TopicLimits, nowMs: number): void {
@@ -182,18 +181,19 @@ function faultOf(
 function errorOf(request: ProduceRequest, firstAt: number, bounds: RecordBounds): ProtocolError {
   const { topic, records, producer } = request;
   let first: RecordFault | undefined;
-  const faults: Fault[] = [];
-  for (let index = firstAt; index < records.count && faults.length < FAULTS_MAX; index += 1) {
+  const faults = new FaultList();
+  for (let index = firstAt; index < records.count; index += 1) {
     const fault = faultOf(records, index, bounds);
     if (fault === undefined) continue;
     first ??= fault;
-    faults.push({ pointer: `/records/${index}${fault.member}`, detail: fault.detail });
+    if (faults.isFull) faults.countOne();
+    else faults.add(`/records/${index}${fault.member}`, fault.detail);
   }
   const isRetry = producer !== undefined && first?.isAged === true;
   const written = isRetry ? 'This try wrote nothing' : 'Nothing was written';
-  const detail = `${written} to topic "${topic}": ${first?.detail ?? ''}.`;
+  const detail = `${written} to topic "${topic}": ${faults.sentence}.`;
   return new ProtocolError(first?.code ?? 'INVALID_RECORD', detail, {
-    faults,
+    ...faults.asOptions,
     outcome: isRetry ? 'unknown' : 'failed',
   });
 }

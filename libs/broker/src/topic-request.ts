@@ -1,7 +1,7 @@
 /** What clients ask of topics, checked: pure functions, all faults of a request at once. */
 import {
   checkTopicConfig,
-  type Fault,
+  FaultList,
   isTopicConfigKey,
   ProtocolError,
   type TopicConfigKey,
@@ -21,29 +21,28 @@ export function changedConfigs(
   replicationFactor: number,
 ): TopicConfigOverrides {
   const configs: Partial<Record<TopicConfigKey, string>> = { ...overrides };
-  const faults: Fault[] = [];
+  const faults = new FaultList();
   for (const [key, value] of Object.entries(changes)) {
     const pointer = `/configs/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     if (!isTopicConfigKey(key)) {
-      faults.push({ pointer, detail: `there is no topic config "${key}"` });
+      faults.add(pointer, `there is no topic config "${key}"`);
     } else if (value === null) {
       delete configs[key];
     } else {
       const checked = checkTopicConfig(key, value);
       if (checked.ok) configs[key] = checked.text;
-      else faults.push({ pointer, detail: `${key} accepts ${checked.accepts}` });
+      else faults.add(pointer, `${key} accepts ${checked.accepts}`);
     }
   }
   const minInsync = Number(configs['min.insync.replicas'] ?? 1);
   if (minInsync > replicationFactor) {
-    faults.push({
-      pointer: '/configs/min.insync.replicas',
-      detail:
-        `min.insync.replicas is ${minInsync}, ` +
+    faults.add(
+      '/configs/min.insync.replicas',
+      `min.insync.replicas is ${minInsync}, ` +
         `more than the ${replicationFactor} replica${replicationFactor === 1 ? '' : 's'}`,
-    });
+    );
   }
-  if (faults.length > 0) throw faulty('INVALID_CONFIG', faults);
+  if (faults.count > 0) throw faulty('INVALID_CONFIG', faults);
   return configs;
 }
 
@@ -68,14 +67,13 @@ export function topicShape(request: CreateTopicRequest, brokerIds: readonly numb
     assignment?.[0]?.length ??
     Math.min(DEFAULT_REPLICATION_FACTOR_MAX, brokerIds.length);
   if (!isCount(replicationFactor) || replicationFactor > brokerIds.length) {
-    throw faulty('INVALID_REPLICATION_FACTOR', [
-      {
-        pointer: '/replicationFactor',
-        detail:
-          `a topic has 1 to ${brokerIds.length} replicas, for the cluster has ` +
-          `${brokerIds.length} broker${brokerIds.length === 1 ? '' : 's'}; not ${replicationFactor}`,
-      },
-    ]);
+    const faults = new FaultList();
+    faults.add(
+      '/replicationFactor',
+      `a topic has 1 to ${brokerIds.length} replicas, for the cluster has ` +
+        `${brokerIds.length} broker${brokerIds.length === 1 ? '' : 's'}; not ${replicationFactor}`,
+    );
+    throw faulty('INVALID_REPLICATION_FACTOR', faults);
   }
   return { partitions, replicationFactor, assignment };
 }
@@ -83,9 +81,9 @@ export function topicShape(request: CreateTopicRequest, brokerIds: readonly numb
 /** @throws ProtocolError INVALID_PARTITIONS */
 export function assertPartitionCount(partitions: number): void {
   if (isCount(partitions)) return;
-  throw faulty('INVALID_PARTITIONS', [
-    { pointer: '/partitions', detail: `a topic has at least 1 partition, not ${partitions}` },
-  ]);
+  const faults = new FaultList();
+  faults.add('/partitions', `a topic has at least 1 partition, not ${partitions}`);
+  throw faulty('INVALID_PARTITIONS', faults);
 }
 
 function assertAssignment(
@@ -93,8 +91,8 @@ function assertAssignment(
   assignment: readonly (readonly number[])[],
   brokerIds: readonly number[],
 ): void {
-  const faults: Fault[] = [];
-  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
+  const faults = new FaultList();
+  const fault = (pointer: string, detail: string): void => faults.add(pointer, detail);
   const replicas = assignment[0]?.length ?? 0;
   if (assignment.length === 0) fault('/replicaAssignment', 'it assigns no partition');
   if (request.partitions !== undefined && request.partitions !== assignment.length) {
@@ -112,7 +110,7 @@ function assertAssignment(
       if (!brokerIds.includes(id)) fault(pointer, `the cluster has no broker ${id}`);
     }
   }
-  if (faults.length > 0) throw faulty('INVALID_REQUEST', faults);
+  if (faults.count > 0) throw faulty('INVALID_REQUEST', faults);
 }
 
 function isCount(value: number): boolean {
@@ -121,7 +119,7 @@ function isCount(value: number): boolean {
 
 function faulty(
   code: 'INVALID_CONFIG' | 'INVALID_PARTITIONS' | 'INVALID_REPLICATION_FACTOR' | 'INVALID_REQUEST',
-  faults: readonly Fault[],
+  faults: FaultList,
 ): ProtocolError {
-  return new ProtocolError(code, `${faults.map((fault) => fault.detail).join('; ')}.`, { faults });
+  return new ProtocolError(code, `${faults.sentence}.`, faults.asOptions);
 }

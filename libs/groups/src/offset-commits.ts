@@ -1,6 +1,6 @@
 /** What is checked of a commit before anything of it is written: all faults at once. */
 import {
-  type Fault,
+  FaultList,
   type LeaderEpoch,
   type Offset,
   ProtocolError,
@@ -41,25 +41,23 @@ export function assertCommits(
   offsets: readonly OffsetCommit[],
   { topics, boundsOf, offsetMetadataBytesMax }: CommitChecks,
 ): void {
-  const invalid: Fault[] = [];
-  const unknown: Fault[] = [];
-  const beyond: Fault[] = [];
+  const invalid = new FaultList();
+  const unknown = new FaultList();
+  const beyond = new FaultList();
   let bounds: ReturnType<CommitBounds>;
   const seen = new Set<string>();
   for (const [at, commit] of offsets.entries()) {
     const pointer = `/offsets/${at}`;
     const key = `${commit.topic} ${commit.partition}`;
-    const detail = commitFault(commit, seen.has(key));
-    if (detail !== undefined) invalid.push({ pointer, detail });
+    const fault = commitFault(commit, seen.has(key));
+    if (fault !== undefined) invalid.add(pointer + fault.member, fault.detail);
     const metadataDetail = metadataFault(commit, offsetMetadataBytesMax);
-    if (metadataDetail !== undefined) {
-      invalid.push({ pointer: `${pointer}/metadata`, detail: metadataDetail });
-    }
+    if (metadataDetail !== undefined) invalid.add(`${pointer}/metadata`, metadataDetail);
     seen.add(key);
     const { partition, offset } = commit;
     const partitionCount = topics.topic(commit.topic)?.partitionCount ?? 0;
     if (!(partition >= 0 && partition < partitionCount)) {
-      unknown.push(noSuchPartition(commit, pointer));
+      unknown.add(pointer, noSuchPartition(commit));
       continue;
     }
     const known = boundsOf(commit);
@@ -67,26 +65,38 @@ export function assertCommits(
     bounds ??= known;
     const place = `partition ${partition} of topic "${commit.topic}"`;
     const what = `the high watermark of ${place} is ${known.highWatermark}`;
-    beyond.push({ pointer: `${pointer}/offset`, detail: what });
+    beyond.add(`${pointer}/offset`, what);
   }
-  if (invalid.length > 0) {
-    throw new ProtocolError('INVALID_REQUEST', faultText(invalid), { faults: invalid });
+  if (invalid.count > 0) {
+    throw new ProtocolError('INVALID_REQUEST', faultText(invalid), invalid.asOptions);
   }
-  if (unknown.length > 0) throw unknownPartition(unknown);
+  if (unknown.count > 0) throw unknownPartition(unknown);
   if (bounds !== undefined) {
     const members = { logStartOffset: bounds.logStartOffset, highWatermark: bounds.highWatermark };
-    throw new ProtocolError('OFFSET_OUT_OF_RANGE', faultText(beyond), { faults: beyond, members });
+    throw new ProtocolError('OFFSET_OUT_OF_RANGE', faultText(beyond), {
+      ...beyond.asOptions,
+      members,
+    });
   }
 }
 
-function commitFault(commit: OffsetCommit, isRepeated: boolean): string | undefined {
+/** What is wrong with one commit; `member` is the pointer from the commit on. */
+interface CommitFault {
+  readonly member: '' | '/offset' | '/leaderEpoch';
+  readonly detail: string;
+}
+
+function commitFault(commit: OffsetCommit, isRepeated: boolean): CommitFault | undefined {
   const { topic, partition, offset, leaderEpoch } = commit;
-  if (isRepeated) return `partition ${partition} of topic "${topic}" is there twice`;
+  if (isRepeated) {
+    return { member: '', detail: `partition ${partition} of topic "${topic}" is there twice` };
+  }
   if (!Number.isSafeInteger(offset) || offset < 0) {
-    return `an offset is a whole number from 0 on, not ${offset}`;
+    return { member: '/offset', detail: `an offset is a whole number from 0 on, not ${offset}` };
   }
   if (leaderEpoch !== undefined && !(Number.isSafeInteger(leaderEpoch) && leaderEpoch >= 0)) {
-    return `a leader epoch is a whole number from 0 on, not ${leaderEpoch}`;
+    const detail = `a leader epoch is a whole number from 0 on, not ${leaderEpoch}`;
+    return { member: '/leaderEpoch', detail };
   }
   return undefined;
 }
@@ -98,15 +108,14 @@ function metadataFault({ metadata }: OffsetCommit, bytesMax: number): string | u
   return bytes <= bytesMax ? undefined : `metadata has at most ${bytesMax} bytes, not ${bytes}`;
 }
 
-export function noSuchPartition({ topic, partition }: TopicPartition, pointer: string): Fault {
-  return { pointer, detail: `there is no partition ${partition} of topic "${topic}"` };
+export function noSuchPartition({ topic, partition }: TopicPartition): string {
+  return `there is no partition ${partition} of topic "${topic}"`;
 }
 
-export function unknownPartition(faults: readonly Fault[]): ProtocolError {
-  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', faultText(faults), { faults });
+export function unknownPartition(faults: FaultList): ProtocolError {
+  return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', faultText(faults), faults.asOptions);
 }
 
-function faultText(faults: readonly Fault[]): string {
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
-  return `Nothing was committed: ${faults[0]?.detail ?? ''}${more}.`;
+function faultText(faults: FaultList): string {
+  return `Nothing was committed: ${faults.sentence}.`;
 }

@@ -15,6 +15,7 @@
 import { RepeatedTask } from '#log';
 import {
   CONSUMER_OFFSETS_TOPIC,
+  FaultList,
   type LeaderEpoch,
   type Offset,
   ProtocolError,
@@ -166,7 +167,7 @@ export class OffsetStore {
     const records = offsets.map((commit): OffsetRecord => {
       // Looked up again: the topic may have been deleted while the partition was loaded.
       const topic = this.#topics.topic(commit.topic);
-      if (topic === undefined) throw unknownPartition([noSuchPartition(commit, '/offsets')]);
+      if (topic === undefined) throw topicIsGone(commit);
       return {
         key: { group, topic: commit.topic, partition: commit.partition },
         value: {
@@ -354,4 +355,10 @@ function groupOffset(
 function byTopicAndPartition(a: GroupOffset, b: GroupOffset): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   return a.partition - b.partition;
+}
+
+function topicIsGone(target: TopicPartition): ProtocolError {
+  const faults = new FaultList();
+  faults.add('/offsets', noSuchPartition(target));
+  return unknownPartition(faults);
 }

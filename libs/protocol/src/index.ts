@@ -1,4 +1,5 @@
 export { ERROR_CODES, type ErrorCode, type ErrorCodeEntry, type Outcome } from './error-codes.js';
+export { FaultList } from './fault-list.js';
 export {
   type HighWatermark,
   type LeaderEpoch,
@@ -9,7 +10,12 @@ export {
   type TopicPartition,
   topicPartitionName,
 } from './offsets.js';
-export { type Fault, ProtocolError, type ProtocolErrorOptions } from './protocol-error.js';
+export {
+  FAULTS_DESCRIBED_MAX,
+  type Fault,
+  ProtocolError,
+  type ProtocolErrorOptions,
+} from './protocol-error.js';
 export {
   FIELD_ATTRIBUTES,
   FIELD_HEADER_COUNT,

@@ -6,6 +6,9 @@ export interface Fault {
   readonly detail: string;
 }
 
+/** Faults of one error that are described; the others are counted only. */
+export const FAULTS_DESCRIBED_MAX = 20;
+
 /** What a thrower may add to a code and a sentence. */
 export interface ProtocolErrorOptions {
   readonly cause?: unknown;
@@ -13,12 +16,16 @@ export interface ProtocolErrorOptions {
   readonly outcome?: Outcome;
   /** Overrides the table's retriable. */
   readonly retriable?: boolean;
-  /** Faults found in the request, each with its place. */
+  /** Faults found in the request, each with its place: all of them, or the first ones. */
   readonly faults?: readonly Fault[];
+  /** How many faults there are. Default: as many as `faults` has. */
+  readonly faultCount?: number;
   /** Members added to the problem document: camelCase names, JSON values. */
   readonly members?: Readonly<Record<string, string | number | boolean | null>>;
   /** When to come back, for 429 and 503. */
   readonly retryAfterMs?: number;
+  /** Name of the setting whose bound the request exceeds. */
+  readonly bound?: string;
 }
 
 /**
@@ -30,31 +37,42 @@ export class ProtocolError extends Error {
   readonly code: ErrorCode;
   readonly retriable: boolean;
   readonly outcome: Outcome;
+  /** The first faults, at most FAULTS_DESCRIBED_MAX. */
   readonly faults: readonly Fault[];
+  /** Faults that are not among `faults`. */
+  readonly faultsOmitted: number;
   readonly members: Readonly<Record<string, string | number | boolean | null>>;
   readonly retryAfterMs: number | undefined;
+  /** Name of the setting whose bound the request exceeds. */
+  readonly bound: string | undefined;
 
   /** @param detail a sentence for a person: what was wrong and what is accepted. No paths, no stacks. */
   constructor(code: ErrorCode, detail: string, options: ProtocolErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     const entry = ERROR_CODES[code];
+    const faults = options.faults ?? [];
     this.code = code;
     this.retriable = options.retriable ?? entry.retriable;
     this.outcome = options.outcome ?? entry.outcome;
-    this.faults = options.faults ?? [];
+    this.faults =
+      faults.length > FAULTS_DESCRIBED_MAX ? faults.slice(0, FAULTS_DESCRIBED_MAX) : faults;
+    this.faultsOmitted = Math.max(0, (options.faultCount ?? faults.length) - this.faults.length);
     this.members = options.members ?? {};
     this.retryAfterMs = options.retryAfterMs;
+    this.bound = options.bound;
   }
 
   /** The same error with other faults, such as the same ones with pointers into another text. */
   withFaults(faults: readonly Fault[]): ProtocolError {
-    const { code, message, cause, outcome, retriable, members, retryAfterMs } = this;
+    const { code, message, cause, outcome, retriable, members, retryAfterMs, bound } = this;
     return new ProtocolError(code, message, {
       cause,
       outcome,
       retriable,
       members,
       faults,
+      faultCount: faults.length + this.faultsOmitted,
+      ...(bound === undefined ? {} : { bound }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }

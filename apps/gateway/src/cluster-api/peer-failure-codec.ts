@@ -4,7 +4,14 @@
  * A broker of the version before or after may know other codes: what is not known here becomes
  * UNKNOWN_SERVER_ERROR, with the outcome that the other broker gave.
  */
-import { ERROR_CODES, type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  type Fault,
+  type Outcome,
+  ProtocolError,
+  type ProtocolErrorOptions,
+} from '#protocol';
 import { type LeadershipFault, NotLeaderError } from '#replication';
 
 /** Why a call has no answer. */
@@ -21,6 +28,7 @@ interface ProtocolErrorJson {
   readonly retriable: boolean;
   readonly members: ProtocolError['members'];
   readonly faults: readonly Fault[];
+  readonly faultsOmitted: number;
   readonly retryAfterMs?: number;
 }
 
@@ -61,7 +69,7 @@ export function decodePeerFailure(bytes: Buffer): PeerFailure | undefined {
 }
 
 function protocolErrorJson(error: ProtocolError): ProtocolErrorJson {
-  const { code, message, outcome, retriable, members, faults, retryAfterMs } = error;
+  const { code, message, outcome, retriable, members, faults, faultsOmitted, retryAfterMs } = error;
   return {
     code,
     detail: message,
@@ -69,6 +77,7 @@ function protocolErrorJson(error: ProtocolError): ProtocolErrorJson {
     retriable,
     members,
     faults,
+    faultsOmitted,
     ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
   };
 }
@@ -84,7 +93,7 @@ function notLeaderJson({ fault, leader, leaderEpoch, cause }: NotLeaderError): N
 
 function protocolError(json: unknown): ProtocolError | undefined {
   if (!isObject(json)) return undefined;
-  const { code, detail, outcome, retriable, members, faults, retryAfterMs } = json;
+  const { code, detail, outcome, retriable, members, retryAfterMs } = json;
   if (typeof code !== 'string' || typeof detail !== 'string') return undefined;
   const isKnown = Object.hasOwn(ERROR_CODES, code);
   return new ProtocolError(
@@ -94,7 +103,7 @@ function protocolError(json: unknown): ProtocolError | undefined {
       outcome: isOutcome(outcome) ? outcome : 'unknown',
       ...(typeof retriable === 'boolean' ? { retriable } : undefined),
       ...(isObject(members) ? { members: membersOf(members) } : undefined),
-      ...(Array.isArray(faults) ? { faults: faults.filter(isFault) } : undefined),
+      ...faultsOf(json),
       ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : undefined),
     },
   );
@@ -122,6 +131,16 @@ function membersOf(members: Readonly<Record<string, unknown>>): ProtocolError['m
     }
   }
   return kept;
+}
+
+function faultsOf(
+  json: Readonly<Record<string, unknown>>,
+): Pick<ProtocolErrorOptions, 'faults' | 'faultCount'> {
+  const { faults, faultsOmitted } = json;
+  if (!Array.isArray(faults)) return {};
+  const known = faults.filter(isFault);
+  const omitted = Number.isSafeInteger(faultsOmitted) ? Number(faultsOmitted) : 0;
+  return { faults: known, faultCount: known.length + Math.max(0, omitted) };
 }
 
 function isFault(value: unknown): value is Fault {

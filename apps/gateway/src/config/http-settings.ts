@@ -26,6 +26,46 @@ export const HTTP_SETTINGS = {
     sentence:
       'Memory for all that clients sent and that is not done with: bodies, WebSocket messages, lines, and what unpacking takes. Over it: 503 `BUFFER_EXHAUSTED`; a WebSocket is closed with 1013.',
   }),
+  controlBytesMax: wholeNumber({
+    variable: 'SLUICE_CONTROL_BYTES_MAX',
+    byDefault: MIB,
+    min: KIB,
+    max: GIB,
+    sentence:
+      'Largest body of a request of the control plane, and largest data of a WebSocket message other than `publish`; over it: 413 `REQUEST_TOO_LARGE`.',
+  }),
+  bodyItemsMax: wholeNumber({
+    variable: 'SLUICE_BODY_ITEMS_MAX',
+    byDefault: 10_000,
+    min: 1,
+    max: 10_000_000,
+    sentence:
+      'Items of one list in a body of the control plane or a WebSocket message; over it: 413 `REQUEST_TOO_LARGE`. Records have a bound of their own.',
+  }),
+  bodyMembersMax: wholeNumber({
+    variable: 'SLUICE_BODY_MEMBERS_MAX',
+    byDefault: 1000,
+    min: 10,
+    max: 10_000_000,
+    sentence:
+      'Members of one object in a body of the control plane or a WebSocket message; over it: 413 `REQUEST_TOO_LARGE`. A record with more unknown or repeated members is not read further: 400.',
+  }),
+  bodyValuesMax: wholeNumber({
+    variable: 'SLUICE_BODY_VALUES_MAX',
+    byDefault: 65_536,
+    min: 100,
+    max: 100_000_000,
+    sentence:
+      'Values of one body of the control plane or one WebSocket message, nested ones too; over it: 413 `REQUEST_TOO_LARGE`.',
+  }),
+  bodyDepthMax: wholeNumber({
+    variable: 'SLUICE_BODY_DEPTH_MAX',
+    byDefault: 32,
+    min: 4,
+    max: 512,
+    sentence:
+      'How deep lists and objects nest in a body of the control plane or a WebSocket message; deeper: 400 `INVALID_REQUEST`. The value of a record may nest 512 deep.',
+  }),
   recordsPerRequestMax: wholeNumber({
     variable: 'SLUICE_RECORDS_PER_REQUEST_MAX',
     byDefault: 100_000,

@@ -15,7 +15,7 @@ import { ApiDocument } from '../http/openapi/api-document.js';
 import { DATA_PATHS } from '../http/openapi/data-operations.js';
 import { operationsOf } from '../http/openapi/openapi-types.js';
 import { ProblemFilter } from '../http/problem.filter.js';
-import { dtoPipe } from '../http/validation.js';
+import { DtoPipe } from '../http/validation.js';
 import { Health } from '../observability/health.js';
 import type { HttpStatus } from '../observability/http-metrics.js';
 import { NestLogger, type ProcessLogger } from '../observability/logger.js';
@@ -102,7 +102,7 @@ export class Gateway {
       sockets: () => sockets.status(),
     });
     app.useGlobalFilters(filter);
-    app.useGlobalPipes(new BodyPresencePipe(), dtoPipe());
+    app.useGlobalPipes(new BodyPresencePipe(), new DtoPipe());
     try {
       await gateway.#listen(settings);
       await broker.announce();

@@ -4,8 +4,10 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
+import type { DocumentLimits } from '../records/json-document.js';
 import { compressAnswer } from './answer-compression.js';
 import { ignoreHeadersOfAbsentBody } from './body-presence.js';
+import { assertUtf8Charset } from './charset.js';
 import { receiveBody } from './control-body.js';
 import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
@@ -13,7 +15,8 @@ import type { KnownRoutes } from './known-routes.js';
 import type { ProblemFilter } from './problem.filter.js';
 
 export interface ControlPlaneOptions {
-  readonly settings: Pick<Settings, 'requestBytesMax' | 'compression'>;
+  readonly settings: Pick<Settings, 'controlBytesMax' | 'requestBytesMax' | 'compression'> &
+    DocumentLimits;
   readonly routes: KnownRoutes;
   readonly filter: ProblemFilter;
   readonly metrics: GatewayMetrics;
@@ -26,7 +29,7 @@ export interface ControlPlaneOptions {
 export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapter {
   const { settings, filter } = options;
   const fastifyOptions: FastifyHttpOptions<Server> = {
-    bodyLimit: settings.requestBytesMax,
+    bodyLimit: Math.min(settings.controlBytesMax, settings.requestBytesMax),
     genReqId: requestIdOf,
     serverFactory: (handler) => options.serve(handler),
     // The front answers what is not HTTP.
@@ -37,7 +40,7 @@ export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapte
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   };
   const adapter = new FastifyAdapter(fastifyOptions);
-  acceptJsonBodies(adapter);
+  acceptJsonBodies(adapter, settings);
   observe(adapter, options);
   return adapter;
 }
@@ -45,7 +48,7 @@ export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapte
 /** Longer than any name, so that a long one meets its own error and not that of a missing route. */
 const MAX_PARAM_LENGTH = 1024;
 
-function acceptJsonBodies(adapter: FastifyAdapter): void {
+function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void {
   const fastify = adapter.getInstance();
   fastify.addHook('onRequest', ignoreHeadersOfAbsentBody);
   fastify.addHook('preParsing', receiveBody);
@@ -53,9 +56,10 @@ function acceptJsonBodies(adapter: FastifyAdapter): void {
   fastify.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (_request, bytes: Buffer, done) => {
+    (request, bytes: Buffer, done) => {
       try {
-        done(null, bytes.length === 0 ? undefined : parseJsonBody(bytes));
+        assertUtf8Charset(request.headers['content-type'] ?? '');
+        done(null, bytes.length === 0 ? undefined : parseJsonBody(bytes, limits));
       } catch (error) {
         done(error as Error);
       }

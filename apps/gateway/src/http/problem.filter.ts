@@ -14,7 +14,11 @@ import {
 /** What Fastify's own errors mean in the contract; all others of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () =>
-    new ProtocolError('REQUEST_TOO_LARGE', 'The body is larger than this gateway takes.'),
+    new ProtocolError(
+      'REQUEST_TOO_LARGE',
+      'The body is larger than a request of the control plane may be (SLUICE_CONTROL_BYTES_MAX).',
+      { bound: 'SLUICE_CONTROL_BYTES_MAX' },
+    ),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     new ProtocolError(
       'UNSUPPORTED_MEDIA_TYPE',
@@ -73,7 +77,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (status >= 500) return { error: toProtocolError(exception, this.#logger) };
     if (status === 404 && code === '') return this.#noSuchRoute(method, path);
     const known = FASTIFY_ERRORS[code]?.();
-    if (known !== undefined) return { error: known };
+    if (known !== undefined) return { error: toProtocolError(known, this.#logger) };
     return { error: new ProtocolError('INVALID_REQUEST', exception.message), status };
   }
 

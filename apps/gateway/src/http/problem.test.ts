@@ -33,6 +33,25 @@ describe('problemDocument', () => {
     expect(problemDocument(error, '/').errors).toEqual(faults);
   });
 
+  it('describes twenty faults and says how many more there are', () => {
+    const faults = Array.from({ length: 60_000 }, (_, n) => ({ pointer: `/${n}`, detail: 'x' }));
+    const errors = problemDocument(
+      new ProtocolError('INVALID_CONFIG', 'Many.', { faults }),
+      '/',
+    ).errors;
+    expect(errors).toHaveLength(21);
+    expect(errors?.at(-1)).toEqual({ pointer: '', detail: 'and 59980 more' });
+  });
+
+  it('repeats what the client sent in part only', () => {
+    const long = 'x'.repeat(1_000_000);
+    const faults = [{ pointer: `/configs/${long}`, detail: long }];
+    const error = new ProtocolError('INVALID_CONFIG', long, { faults });
+    const problem = problemDocument(error, '/');
+    expect(JSON.stringify(problem).length).toBeLessThan(4000);
+    expect(problem.errors?.[0]?.pointer).toBe('/configs');
+  });
+
   it('has an error status for every code', () => {
     for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
       expect(statusOf(code), code).toBeGreaterThanOrEqual(400);

@@ -6,8 +6,9 @@
  * and the client learns no more than that it happened.
  */
 import type { ServerResponse } from 'node:http';
-import { ERROR_CODES, type ErrorCode, type Outcome, ProtocolError } from '#protocol';
+import { ERROR_CODES, type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
+import { boundRefusals } from './bound-refusals.js';
 
 const STATUS_OF = {
   INVALID_REQUEST: 400,
@@ -53,6 +54,11 @@ const STATUS_OF = {
 
 /** When to come back where the thrower did not say. */
 const RETRY_AFTER_DEFAULT_MS = 1000;
+
+/** Characters of the sentence of an error. */
+const DETAIL_LENGTH_MAX = 2000;
+/** Characters of the pointer and of the sentence of one fault. */
+const FAULT_LENGTH_MAX = 500;
 
 /** Media type of every error answer. */
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
@@ -101,14 +107,35 @@ export function problemDocument(
     type: problemType(error.code),
     title: ERROR_CODES[error.code].sentence,
     status: options.status ?? STATUS_OF[error.code],
-    detail: error.message,
+    detail: clipped(error.message, DETAIL_LENGTH_MAX),
     instance,
     code: error.code,
     retriable: error.retriable,
     ...(options.isWrite === true ? { outcome: error.outcome } : undefined),
-    ...(error.faults.length > 0 ? { errors: error.faults } : undefined),
+    ...(error.faults.length > 0 ? { errors: describedFaults(error) } : undefined),
     ...error.members,
   };
+}
+
+/** The first faults, and in one entry how many more there are. */
+function describedFaults({ faults, faultsOmitted }: ProtocolError): readonly Fault[] {
+  const described = faults.map((fault) => ({
+    pointer: clippedPointer(fault.pointer),
+    detail: clipped(fault.detail, FAULT_LENGTH_MAX),
+  }));
+  if (faultsOmitted > 0) described.push({ pointer: '', detail: `and ${faultsOmitted} more` });
+  return described;
+}
+
+/** A client's own text is repeated in part only: an answer is not larger than what it answers. */
+function clipped(text: string, lengthMax: number): string {
+  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}...`;
+}
+
+/** A pointer that is too long points at a value further up. */
+function clippedPointer(pointer: string): string {
+  if (pointer.length <= FAULT_LENGTH_MAX) return pointer;
+  return pointer.slice(0, Math.max(0, pointer.lastIndexOf('/', FAULT_LENGTH_MAX)));
 }
 
 /** Whole seconds for `Retry-After`, which goes with 429 and 503; undefined for every other status. */
@@ -174,6 +201,7 @@ export function isWriteMethod(method: string | undefined): boolean {
  */
 export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
   if (error instanceof ProtocolError) {
+    boundRefusals.count(error);
     if (STATUS_OF[error.code] >= 500 && error.cause !== undefined) {
       logger.warn({ err: error }, 'a request ended in a server error');
     }

@@ -1,55 +1,49 @@
-import { ValidationPipe } from '@nestjs/common';
-import type { ValidationError } from 'class-validator';
-import { type Fault, ProtocolError } from '#protocol';
+import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import { FaultList, ProtocolError } from '#protocol';
 import { CLIENT_MESSAGES } from '../ws/messages/socket-messages.js';
-import { QUERIES } from './dto/queries.dto.js';
+import { checkDto, type DtoPlace } from './dto/dto-check.js';
+import type { DtoClass } from './dto/members.js';
 
-/** Checks bodies and queries against their DTOs; all faults are answered at once, with pointers. */
-export function dtoPipe(): ValidationPipe {
-  return new ValidationPipe({
-    transform: true,
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
-    stopAtFirstError: true,
-    validationError: { target: true, value: false },
-    exceptionFactory: invalidRequest,
+/** Types of parameters that are no classes of ours. */
+const BUILT_IN: readonly unknown[] = [String, Boolean, Number, Array, Object, undefined];
+
+/** Checks bodies, queries and messages against their classes; the first faults are answered with pointers. */
+export class DtoPipe implements PipeTransform {
+  transform(given: unknown, { type, metatype }: ArgumentMetadata): unknown {
+    if ((type !== 'body' && type !== 'query') || BUILT_IN.includes(metatype)) return given;
+    // Calls whose body has no required member may leave it out.
+    const value = given ?? {};
+    const dto = metatype as DtoClass;
+    const place = type === 'query' ? QUERY : placeOf(dto);
+    if (typeof value !== 'object' || Array.isArray(value)) throw noObject(place);
+    const faults = new FaultList();
+    const taken = checkDto(dto, value as Record<string, unknown>, place, faults);
+    if (faults.count > 0) throw invalidRequest(faults);
+    return taken;
+  }
+}
+
+const QUERY: DtoPlace = { prefix: '?', unknownDetail: 'is not known here' };
+const BODY: DtoPlace = { prefix: '/', unknownDetail: 'is not a known member' };
+const MESSAGE: DtoPlace = { prefix: '/data/', unknownDetail: 'is not a known member' };
+
+const MESSAGE_CLASSES = new Set<unknown>(Object.values(CLIENT_MESSAGES).map(({ data }) => data));
+
+function placeOf(dto: DtoClass): DtoPlace {
+  return MESSAGE_CLASSES.has(dto) ? MESSAGE : BODY;
+}
+
+function noObject({ prefix }: DtoPlace): ProtocolError {
+  const detail = 'a JSON object is expected';
+  return new ProtocolError('INVALID_REQUEST', 'A JSON object is expected.', {
+    faults: [{ pointer: prefix.slice(0, -1), detail }],
   });
 }
 
-function invalidRequest(errors: ValidationError[]): ProtocolError {
-  const prefix = prefixOf(errors[0]?.target);
-  const faults = errors.flatMap((error) => faultsOf(error, prefix));
-  const [first] = faults;
-  const detail =
-    first === undefined
-      ? 'The request is malformed.'
-      : `${first.pointer}: ${first.detail}${faults.length > 1 ? `; and ${faults.length - 1} more` : ''}.`;
-  return new ProtocolError('INVALID_REQUEST', detail, { faults });
-}
-
-/**
- * Faults of query parameters are named `?name`, those of a body's members `/name`, and those of a
- * WebSocket message, whose data is what is checked, `/data/name`.
- */
-function prefixOf(target: object | undefined): string {
-  if (QUERIES.some((query) => target instanceof query)) return '?';
-  const isMessage = Object.values(CLIENT_MESSAGES).some(({ data }) => target instanceof data);
-  return isMessage ? '/data/' : '/';
-}
-
-function faultsOf(error: ValidationError, prefix: string): Fault[] {
-  const pointer = `${prefix}${escapePointer(error.property)}`;
-  const unknown = prefix.startsWith('?') ? 'is not known here' : 'is not a known member';
-  const own = Object.entries(error.constraints ?? {}).map(([constraint, message]) => ({
-    pointer,
-    detail: constraint === 'whitelistValidation' ? unknown : message,
-  }));
-  const nested = (error.children ?? []).flatMap((child) => faultsOf(child, `${pointer}/`));
-  return [...own, ...nested];
-}
-
-/** RFC 6901, section 3. */
-function escapePointer(member: string): string {
-  return member.replaceAll('~', '~0').replaceAll('/', '~1');
+function invalidRequest(faults: FaultList): ProtocolError {
+  const { count, described } = faults;
+  const [first] = described;
+  const more = count > 1 ? `; and ${count - 1} more` : '';
+  const detail = `${first?.pointer}: ${first?.detail}${more}.`;
+  return new ProtocolError('INVALID_REQUEST', detail, faults.asOptions);
 }

@@ -12,6 +12,7 @@ import type { PeerNetworkStatus } from '../cluster-api/peer-network.js';
 import type { DeliveryStatus } from '../delivery/delivery.js';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
 import type { SocketStatus } from '../ws/socket-server.js';
+import { boundRefusalsCounter } from './bound-metrics.js';
 import { CLUSTER_GAUGES } from './cluster-metrics.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 import { HTTP_SERIES, type HttpStatus } from './http-metrics.js';
@@ -155,6 +156,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     this.#addSocketGauges();
     this.#addTopicGauge();
     this.#addStoreFaultGauge();
+    this.#registry.registerMetric(boundRefusalsCounter());
     collectDefaultMetrics({ register: this.#registry });
   }
 

@@ -67,7 +67,10 @@ describe('headers of a record', () => {
     expect(readOne(`{"value":1,"headers":{${object(5)}}}`).headers).toHaveLength(5);
     for (const headers of [`[${list(7)}]`, `{${object(7)}}`]) {
       expect(problem(`{"value":1,"headers":${headers}}`).faults).toEqual([
-        { pointer: '/headers', detail: 'a record has at most 5 headers, this one has 7' },
+        {
+          pointer: '/headers',
+          detail: 'a record has at most 5 headers (SLUICE_HEADERS_PER_RECORD_MAX)',
+        },
       ]);
     }
   });

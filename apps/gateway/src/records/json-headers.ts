@@ -18,7 +18,7 @@ import {
 } from './json-bytes.js';
 import type { JsonScanner } from './json-scanner.js';
 import { jsonStringText, LONE_SURROGATE, type StringSpan } from './json-string.js';
-import { memberPointer, quotedName } from './record-faults.js';
+import { memberPointer, quotedName, type RecordFaults } from './record-faults.js';
 
 const KEY = 1;
 const VALUE = 2;
@@ -34,6 +34,7 @@ const OBJECT_RULE =
 
 /** Takes a fault of the record at hand; `tail` is the pointer from the record on. */
 export interface RecordFaultSink {
+  readonly faults: RecordFaults;
   recordFault(tail: string, detail: string): void;
 }
 
@@ -46,6 +47,8 @@ export class JsonHeaders {
   private readonly value = new MutableStringSpan();
   /** Members of the list form's header at hand. */
   private seen = 0;
+  /** Position of that header. */
+  private headerStart = 0;
   private isValueNull = false;
   private readonly names = new Set<string>();
 
@@ -73,10 +76,10 @@ export class JsonHeaders {
       end = this.scanner.skipValue(position);
       this.fault('', 'headers are an object of strings, or a list of {"key", "value"}');
     }
-    if (this.count > this.headersMax) {
-      this.fault('', `a record has at most ${this.headersMax} headers, this one has ${this.count}`);
-    }
-    return end;
+    if (this.count <= this.headersMax) return end;
+    this.fault('', `a record has at most ${this.headersMax} headers (${HEADERS_BOUND})`);
+    this.sink.faults.exceeded = HEADERS_BOUND;
+    return this.scanner.skipValue(position);
   }
 
   private parseObject(position: number): number {
@@ -88,6 +91,7 @@ export class JsonHeaders {
       if (scanner.byteAt(at) !== QUOTE) scanner.fail(at, 'a header name');
       at = scanner.skipColon(this.takeString(name, at));
       at = scanner.skipWhitespace(this.parseObjectValue(at));
+      if (this.count > this.headersMax) return at;
       const byte = scanner.byteAt(at);
       if (byte === CLOSE_BRACE) return at + 1;
       if (byte !== COMMA) scanner.fail(at, '"," or "}"');
@@ -104,7 +108,6 @@ export class JsonHeaders {
       return scanner.skipValue(position);
     }
     const end = this.takeString(value, position);
-    if (this.count > this.headersMax) return end;
     const text = jsonStringText(name);
     if (names.has(text)) {
       const detail = `repeated header ${quotedName(text)}: the list form can repeat a name`;
@@ -129,6 +132,7 @@ export class JsonHeaders {
         at = scanner.skipValue(at);
         this.fault(`/${index}`, 'a header in the list form is {"key", "value" or "valueBase64"}');
       }
+      if (this.count > this.headersMax) return at;
       at = scanner.skipWhitespace(at);
       const byte = scanner.byteAt(at);
       if (byte === CLOSE_BRACKET) return at + 1;
@@ -141,6 +145,7 @@ export class JsonHeaders {
   private parseListed(position: number, index: number): number {
     const { scanner } = this;
     this.seen = 0;
+    this.headerStart = position;
     let at = scanner.skipWhitespace(position + 1);
     if (scanner.byteAt(at) === CLOSE_BRACE) {
       at++;
@@ -154,7 +159,7 @@ export class JsonHeaders {
         at = scanner.skipWhitespace(at);
       }
     }
-    if (this.count <= this.headersMax) this.appendListed(index);
+    this.appendListed(index);
     return at;
   }
 
@@ -168,6 +173,7 @@ export class JsonHeaders {
     if (member === 0 || (this.seen & member) !== 0) {
       const fault = member === 0 ? 'unknown member' : 'repeated member';
       this.fault(memberPointer(`/${index}`, text), `${fault} ${quotedName(text)} of a header`);
+      this.sink.faults.countMember(HEADER_OBJECT - this.headerStart);
     }
     this.seen |= member;
     if (member === 0) return scanner.skipValue(at);
@@ -218,6 +224,10 @@ export class JsonHeaders {
     this.sink.recordFault(`/headers${tail}`, detail);
   }
 }
+
+const HEADERS_BOUND = 'SLUICE_HEADERS_PER_RECORD_MAX';
+/** Less the position of a header this tells its object from records and all other objects. */
+const HEADER_OBJECT = -10;
 
 /** A member of the header at hand was not what it must be. */
 const FAULTY = 8;

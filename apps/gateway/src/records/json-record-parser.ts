@@ -19,6 +19,8 @@ import { type FaultKind, memberPointer, quotedName, RecordFaults } from './recor
 export interface RecordLimits {
   readonly recordsMax: number;
   readonly headersPerRecordMax: number;
+  /** Unknown and repeated members of one object. */
+  readonly faultyMembersMax: number;
 }
 
 /** Members of a record, as bits. */
@@ -63,7 +65,7 @@ const EXACT_DIGITS_MAX = 15;
 export class JsonRecordParser implements RecordFaultSink, StringSpan {
   readonly scanner = new JsonScanner();
   /** Of the records taken, or of the text around them. */
-  faults = new RecordFaults();
+  faults: RecordFaults;
   /** Records taken. */
   count = 0;
   /** Pointer to the list that the records stand in; undefined: a record stands alone. */
@@ -97,7 +99,9 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   private partition = -1;
   private timestamp = -1;
 
-  constructor(readonly limits: RecordLimits) {}
+  constructor(readonly limits: RecordLimits) {
+    this.faults = new RecordFaults(limits.faultyMembersMax);
+  }
 
   /**
    * Turns to the text in `source` from `start` up to `end`; all records of a set have one source.
@@ -118,7 +122,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.count = count;
     this.fields.length = count * RECORD_STRIDE;
     this.decoded.length = decodedBytes;
-    this.faults = new RecordFaults();
+    this.faults = new RecordFaults(this.limits.faultyMembersMax);
   }
 
   /** All records taken. */
@@ -191,6 +195,8 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       return member;
     }
     this.nameEnd = this.takeString(position);
+    // A name without escapes would have been found.
+    if (!this.hasEscapes) return UNKNOWN_MEMBER;
     return MEMBERS.get(jsonStringText(this)) ?? UNKNOWN_MEMBER;
   }
 
@@ -202,6 +208,10 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   /** Notes a fault of the record at hand; `tail` is the pointer from the record on. */
   recordFault(tail: string, detail: string, kind: FaultKind = 'record'): void {
+    if (this.faults.isFull) {
+      this.faults.countOne(kind);
+      return;
+    }
     const { listPointer } = this;
     const record = listPointer === undefined ? '' : `${listPointer}/${this.count}`;
     this.faults.add(kind, record + tail, detail);
@@ -231,6 +241,9 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       this.assertNotBoth(VALUE | VALUE_BASE64, 'value');
     }
     this.assertNotBoth(KEY_GIVEN | KEY_BASE64, 'key');
+    this.count++;
+    // Records of a request with faults are not used.
+    if (this.faults.count > 0) return;
     // In the order of the FIELD_* places.
     this.fields.push(
       this.valueStart,
@@ -244,7 +257,6 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       this.partition,
       this.timestamp,
     );
-    this.count++;
   }
 
   private assertNotBoth(members: number, name: string): void {
@@ -257,10 +269,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
    * @returns the position after the value
    */
   private parseMember(member: number, nameAt: number, position: number): number {
-    if ((this.seen & member) !== 0) {
-      const name = this.nameAt(nameAt);
-      this.recordFault(memberPointer('', name), `repeated member ${quotedName(name)}`);
-    }
+    if ((this.seen & member) !== 0) this.faultyMember('repeated member', nameAt);
     this.seen |= member;
     switch (member) {
       case VALUE:
@@ -276,12 +285,21 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
         return this.parsePartition(position);
       case TIMESTAMP:
         return this.parseTimestamp(position);
-      default: {
-        const name = this.nameAt(nameAt);
-        this.recordFault(memberPointer('', name), `unknown member ${quotedName(name)}`);
+      default:
+        this.faultyMember('unknown member', nameAt);
         return this.scanner.skipValue(position);
-      }
     }
+  }
+
+  /** Takes note of a member that the record must not have. */
+  private faultyMember(fault: string, nameAt: number): void {
+    if (this.faults.isFull) {
+      this.faults.countOne('record');
+    } else {
+      const name = this.nameAt(nameAt);
+      this.recordFault(memberPointer('', name), `${fault} ${quotedName(name)}`);
+    }
+    this.faults.countMember(this.count);
   }
 
   private parseValue(position: number): number {

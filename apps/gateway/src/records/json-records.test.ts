@@ -255,7 +255,7 @@ describe('parseJsonRecords', () => {
     it('are listed up to twenty, and counted', () => {
       const error = problem(`{"records":[${Array.from({ length: 30 }, () => '{}').join()}]}`);
       expect(error.faults).toHaveLength(20);
-      expect(error.members).toEqual({ errorCount: 30 });
+      expect(error.faultsOmitted).toBe(10);
     });
 
     it('do not repeat a name of any length', () => {
@@ -291,7 +291,10 @@ describe('parseJsonRecords', () => {
       const error = problem(body(1003));
       expect(error.code).toBe('REQUEST_TOO_LARGE');
       expect(error.faults).toEqual([
-        { pointer: '/records', detail: 'a request has at most 1000 records, this one has 1003' },
+        {
+          pointer: '/records',
+          detail: 'a request has at most 1000 records (SLUICE_RECORDS_PER_REQUEST_MAX)',
+        },
       ]);
     });
 

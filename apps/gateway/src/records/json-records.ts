@@ -5,12 +5,14 @@
  * is not JSON (members `position`, `line`, `column`) or not of the shape; REQUEST_TOO_LARGE for too
  * many records; INVALID_RECORD; INVALID_TIMESTAMP when nothing but timestamps is at fault.
  */
-import type { RecordSet } from '#protocol';
+import type { ProtocolError, RecordSet } from '#protocol';
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from './json-bytes.js';
 import { JsonRecordParser, RECORDS_MEMBER, type RecordLimits } from './json-record-parser.js';
 import { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
 
 const LIST_POINTER = '/records';
+/** Tells the body from its records, which have numbers from 0. */
+const ENVELOPE_OBJECT = -1;
 
 /**
  * Reads a body of `{"records": [...]}`, or of one record alone. The set's source is `body` itself:
@@ -88,6 +90,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
       const name = parser.nameAt(nameAt);
       const fault = member === RECORDS_MEMBER ? 'repeated member' : 'unknown member';
       faults.add('shape', memberPointer('', name), `${fault} ${quotedName(name)} beside "records"`);
+      faults.countMember(ENVELOPE_OBJECT);
       at = scanner.skipValue(at);
     }
     at = scanner.skipWhitespace(at);
@@ -103,6 +106,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
  * @param pointer to the list, from the root of the text
  * @returns the position after the list
  * @throws JsonSyntaxError
+ * @throws ProtocolError with the faults so far, for too many records
  */
 export function parseRecordList(
   parser: JsonRecordParser,
@@ -123,18 +127,22 @@ export function parseRecordList(
   let found = 0;
   for (;;) {
     found++;
-    at = found <= limits.recordsMax ? parser.parseRecord(at) : scanner.skipValue(at);
+    if (found > limits.recordsMax) throw tooManyRecords(parser, pointer);
+    at = parser.parseRecord(at);
     at = scanner.skipWhitespace(at);
     const byte = scanner.byteAt(at);
     if (byte === CLOSE_BRACKET) break;
     if (byte !== COMMA) scanner.fail(at, '"," or "]"');
     at = scanner.skipWhitespace(at + 1);
   }
-  if (found > limits.recordsMax) {
-    const detail = `a request has at most ${limits.recordsMax} records, this one has ${found}`;
-    faults.add('count', pointer, detail);
-  }
   return at + 1;
+}
+
+function tooManyRecords({ faults, limits }: JsonRecordParser, pointer: string): ProtocolError {
+  const bound = 'SLUICE_RECORDS_PER_REQUEST_MAX';
+  faults.add('count', pointer, `a request has at most ${limits.recordsMax} records (${bound})`);
+  faults.exceeded = bound;
+  return faults.toError();
 }
 
 function takeRecords(parser: JsonRecordParser): RecordSet {

@@ -2,7 +2,7 @@
  * What is wrong with the records of a request: every fault is counted, the first ones are listed
  * with their places.
  */
-import { type ErrorCode, type Fault, ProtocolError } from '#protocol';
+import { type ErrorCode, FaultList, ProtocolError } from '#protocol';
 import { JsonSyntaxError } from './json-scanner.js';
 
 /** Kinds of faults: the code of the whole answer is that of the first kind there is. */
@@ -15,36 +15,84 @@ const CODES = {
 export type FaultKind = keyof typeof CODES;
 const KINDS = Object.keys(CODES) as FaultKind[];
 
-/** Faults that are listed; the others are counted only. */
-const FAULTS_LISTED_MAX = 20;
+/** The setting of `faultyMembersMax`. */
+const MEMBERS_BOUND = 'SLUICE_BODY_MEMBERS_MAX';
 
 /** A longer member name is not put into pointers and sentences whole. */
 const NAME_LENGTH_MAX = 100;
 
 export class RecordFaults {
-  count = 0;
-  private readonly listed: Fault[] = [];
-  private kind: FaultKind = 'timestamp';
+  /** The setting whose bound the records exceed, where one does. */
+  exceeded: string | undefined;
+  readonly #list = new FaultList();
+  readonly #faultyMembersMax: number;
+  #kind: FaultKind = 'timestamp';
+  /** The object that the last faulty member is of, and how many it has. */
+  #object = Number.NaN;
+  #faultyMembers = 0;
+
+  /** @param faultyMembersMax unknown and repeated members that one object may have */
+  constructor(faultyMembersMax: number) {
+    this.#faultyMembersMax = faultyMembersMax;
+  }
+
+  get count(): number {
+    return this.#list.count;
+  }
+
+  /** True when further faults are counted only: no pointer and no sentence is needed for them. */
+  get isFull(): boolean {
+    return this.#list.isFull;
+  }
 
   /** @param pointer RFC 6901, from the root of the body */
   add(kind: FaultKind, pointer: string, detail: string): void {
-    this.count++;
-    if (KINDS.indexOf(kind) < KINDS.indexOf(this.kind)) this.kind = kind;
-    if (this.listed.length < FAULTS_LISTED_MAX) this.listed.push({ pointer, detail });
+    this.#takeKind(kind);
+    this.#list.add(pointer, detail);
+  }
+
+  /** Counts a fault that is not described. */
+  countOne(kind: FaultKind): void {
+    this.#takeKind(kind);
+    this.#list.countOne();
   }
 
   /**
-   * The error that carries the faults; `errorCount` says how many there are when not all are
-   * listed.
+   * Counts an unknown or repeated member.
+   * @param object a number that tells its object from all others
+   * @throws ProtocolError with the faults so far, where the object has too many: nothing more is read
    */
-  toError(): ProtocolError {
-    const { pointer, detail } = this.listed[0] ?? { pointer: '', detail: 'not acceptable' };
+  countMember(object: number): void {
+    if (object !== this.#object) {
+      this.#object = object;
+      this.#faultyMembers = 0;
+    }
+    this.#faultyMembers += 1;
+    if (this.#faultyMembers > this.#faultyMembersMax) throw this.toError(MEMBERS_BOUND);
+  }
+
+  /**
+   * The error that carries the faults.
+   * @param bound the setting whose bound ended the reading
+   */
+  toError(bound?: string): ProtocolError {
+    const { count, described } = this.#list;
+    const { pointer, detail } = described[0] ?? { pointer: '', detail: 'not acceptable' };
     const sentence = pointer === '' ? capitalised(detail) : `${pointer}: ${detail}`;
-    const others = this.count > 1 ? ` (the first of ${this.count} faults)` : '';
-    return new ProtocolError(CODES[this.kind], `${sentence}${others}.`, {
-      faults: this.listed,
-      ...(this.count > this.listed.length ? { members: { errorCount: this.count } } : {}),
+    const others = count > 1 ? ` (the first of ${count} faults)` : '';
+    const ending =
+      bound === undefined
+        ? ''
+        : `; with as many unknown or repeated members as ${bound} reading ends`;
+    const exceeded = bound ?? this.exceeded;
+    return new ProtocolError(CODES[this.#kind], `${sentence}${others}${ending}.`, {
+      ...this.#list.asOptions,
+      ...(exceeded === undefined ? {} : { bound: exceeded }),
     });
+  }
+
+  #takeKind(kind: FaultKind): void {
+    if (KINDS.indexOf(kind) < KINDS.indexOf(this.#kind)) this.#kind = kind;
   }
 }
 

@@ -7,7 +7,7 @@ import { rawRecord } from './raw-record.js';
 import type { RecordFormat } from './record-json-writer.js';
 import { type RenderRequest, renderRecords, renderRun } from './render-records.js';
 
-const LIMITS = { recordsMax: 1000, headersPerRecordMax: 100 };
+const LIMITS = { recordsMax: 1000, headersPerRecordMax: 100, faultyMembersMax: 50 };
 const NOW_MS = 1_700_000_000_000;
 
 const ALL: RenderRequest = {

@@ -14,6 +14,8 @@ import { memberPointer, quotedName } from '../records/record-faults.js';
 import { MemberNames, type MemberSink, readObject, stringAt, textOf } from './json-members.js';
 
 const POINTER = '/data';
+/** Tells the data from its records, which have numbers from 0. */
+const DATA_OBJECT = -1;
 const INT16_MAX = 2 ** 15 - 1;
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -99,6 +101,7 @@ export class PublishData implements MemberSink {
       const name = stringAt(scanner, nameAt);
       const fault = isRepeated ? 'repeated member' : 'unknown member';
       this.#fault(memberPointer('', name), `${fault} ${quotedName(name)}`);
+      this.#parser.faults.countMember(DATA_OBJECT);
       return scanner.skipValue(valueAt);
     }
     this.#seen |= 1 << index;

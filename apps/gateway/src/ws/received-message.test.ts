@@ -4,7 +4,16 @@ import { ProtocolError, RECORD_STRIDE, recordSpan } from '#protocol';
 import { CLIENT_MESSAGES } from './messages/socket-messages.js';
 import { ReceivedMessage } from './received-message.js';
 
-const LIMITS = { recordsMax: 100, headersPerRecordMax: 10 };
+const LIMITS = {
+  recordsMax: 100,
+  headersPerRecordMax: 10,
+  faultyMembersMax: 50,
+  controlBytesMax: 10_000,
+  bodyItemsMax: 100,
+  bodyMembersMax: 50,
+  bodyValuesMax: 1000,
+  bodyDepthMax: 8,
+};
 const EVENTS = Object.keys(CLIENT_MESSAGES).filter((event) => event !== 'publish');
 const NAMES_OF_ALL = new Set(Object.getOwnPropertyNames(Object.prototype));
 

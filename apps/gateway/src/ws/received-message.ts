@@ -6,8 +6,9 @@
  * with the members in any order. The data of `publish` is read in the same pass, without making
  * objects of its records; the data of all other events is a small object.
  */
-import { refuseInheritedName } from '../http/json-body.js';
+import { ProtocolError } from '#protocol';
 import { MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from '../records/json-bytes.js';
+import { type DocumentLimits, readDocument } from '../records/json-document.js';
 import { JsonRecordParser, type RecordLimits } from '../records/json-record-parser.js';
 import { memberPointer, quotedName, syntaxProblem } from '../records/record-faults.js';
 import { MemberNames, type MemberSink, readObject, stringAt, textOf } from './json-members.js';
@@ -22,6 +23,16 @@ const EVENT = 0;
 const DATA = 1;
 const NAMES = new MemberNames(['event', 'data', 'id']);
 
+const CONTROL_BYTES = 'SLUICE_CONTROL_BYTES_MAX';
+/** Tells the message from the objects in it. */
+const MESSAGE_OBJECT = -2;
+
+/** Bounds of one message. */
+export interface MessageLimits extends RecordLimits, DocumentLimits {
+  /** Bytes of the data of any event but `publish`. */
+  readonly controlBytesMax: number;
+}
+
 /** One message; to be read once. */
 export class ReceivedMessage implements MemberSink {
   /** JSON text. Known as soon as it was read: answers repeat it also where the rest has a fault. */
@@ -35,7 +46,10 @@ export class ReceivedMessage implements MemberSink {
   #dataEnd = -1;
 
   /** @param bytes valid UTF-8; they must not change until the records are written */
-  constructor(bytes: Buffer, limits: RecordLimits) {
+  constructor(
+    bytes: Buffer,
+    private readonly limits: MessageLimits,
+  ) {
     this.#parser = new JsonRecordParser(limits);
     this.#parser.turnTo(bytes, 0, bytes.length);
   }
@@ -58,12 +72,22 @@ export class ReceivedMessage implements MemberSink {
 
   /**
    * The data of any event but `publish`; an empty object where there is none.
-   * @throws ProtocolError INVALID_REQUEST for names of members that every object has
+   * @throws ProtocolError INVALID_REQUEST for repeated members; REQUEST_TOO_LARGE for more bytes, items,
+   *   members or values than the limits say
    */
   data(): unknown {
     if (this.#dataStart < 0) return {};
-    const text = textOf(this.#parser.scanner, this.#dataStart, this.#dataEnd);
-    return JSON.parse(text, refuseInheritedName);
+    const { scanner } = this.#parser;
+    const { controlBytesMax } = this.limits;
+    if (this.#dataEnd - this.#dataStart > controlBytesMax) {
+      const detail = `the data of this event has at most ${controlBytesMax} bytes`;
+      throw new ProtocolError('REQUEST_TOO_LARGE', `/data: ${detail} (${CONTROL_BYTES}).`, {
+        faults: [{ pointer: '/data', detail }],
+        bound: CONTROL_BYTES,
+      });
+    }
+    const span = { scanner, start: this.#dataStart, pointer: '/data' };
+    return readDocument(span, this.limits).value;
   }
 
   takeMember(member: number, nameAt: number, valueAt: number): number {
@@ -72,6 +96,7 @@ export class ReceivedMessage implements MemberSink {
       const name = stringAt(scanner, nameAt);
       const fault = member < 0 ? 'unknown member' : 'repeated member';
       this.#fault(memberPointer('', name), `${fault} ${quotedName(name)}`);
+      this.#parser.faults.countMember(MESSAGE_OBJECT);
       return scanner.skipValue(valueAt);
     }
     this.#seen |= 1 << member;

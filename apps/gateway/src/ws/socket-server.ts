@@ -11,6 +11,7 @@ import { ProtocolError } from '#protocol';
 import type { Clock, Logger, Scheduler, Timer } from '#runtime';
 import type { Delivery } from '../delivery/delivery.js';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
+import type { DocumentLimits } from '../records/json-document.js';
 import type { ControlMessage, SocketAnswer } from './control-message.js';
 import { GatewaySocket } from './gateway-socket.js';
 import type { InboxMemory } from './inbox.js';
@@ -27,7 +28,8 @@ const UNPACKED_AT_ONCE_MAX = 4;
 const WEBSOCKET_VERSION = '13';
 
 /** The settings that WebSockets have. */
-export interface SocketServerOptions {
+export interface SocketServerOptions extends DocumentLimits {
+  readonly controlBytesMax: number;
   readonly requestBytesMax: number;
   readonly recordsPerRequestMax: number;
   readonly headersPerRecordMax: number;
@@ -222,6 +224,12 @@ export class SocketServer implements UpgradeHandler {
       limits: {
         recordsMax: options.recordsPerRequestMax,
         headersPerRecordMax: options.headersPerRecordMax,
+        faultyMembersMax: options.bodyMembersMax,
+        controlBytesMax: options.controlBytesMax,
+        bodyItemsMax: options.bodyItemsMax,
+        bodyMembersMax: options.bodyMembersMax,
+        bodyValuesMax: options.bodyValuesMax,
+        bodyDepthMax: options.bodyDepthMax,
       },
       autoCreateTopics: options.autoCreateTopics,
       bufferBytes: options.socketBufferBytes,

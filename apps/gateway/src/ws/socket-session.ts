@@ -16,7 +16,6 @@ import type { Delivery } from '../delivery/delivery.js';
 import { Outbox } from '../delivery/outbox.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
 import { toProtocolError } from '../http/problem.js';
-import type { RecordLimits } from '../records/json-record-parser.js';
 import { CLOSE_CODES } from './close-codes.js';
 import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
 import { PING_FRAME, pongFrame, textFrames } from './frame.js';
@@ -27,7 +26,7 @@ import { MessageGate } from './message-gate.js';
 import type { ClientEvent, ServerEvent } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 import { Publication } from './publishing.js';
-import { ReceivedMessage } from './received-message.js';
+import { type MessageLimits, ReceivedMessage } from './received-message.js';
 import { type Reply, ReplyQueue, type ReplySink } from './reply-queue.js';
 import {
   messageText,
@@ -56,7 +55,7 @@ export interface SocketContext {
   readonly unpackingSlots: UnpackingSlots;
   readonly messageBytesMax: number;
   readonly logger: Logger;
-  readonly limits: RecordLimits;
+  readonly limits: MessageLimits;
   readonly autoCreateTopics: boolean;
   readonly bufferBytes: number;
   readonly subscriptionsMax: number;

@@ -1,5 +1,5 @@
 /** The `from` of `subscribe`, in all of its forms, as a start position. */
-import { type Fault, ProtocolError } from '#protocol';
+import { FaultList, ProtocolError } from '#protocol';
 import type { PartitionPosition, StartPosition } from '../delivery/start-position.js';
 import { memberPointer, quotedName } from '../records/record-faults.js';
 import { INT32_MAX, isWholeNumber } from './messages/members.js';
@@ -16,7 +16,7 @@ const FORMS = '"latest", "earliest", {"timestamp": ms} or {"offsets": [...]}';
 export function startPosition(from: unknown, topics: readonly string[]): StartPosition {
   if (from === undefined || from === 'latest') return 'latest';
   if (from === 'earliest') return 'earliest';
-  if (!isObject(from)) throw refused([{ pointer: POINTER, detail: `must be ${FORMS}` }]);
+  if (!isObject(from)) throw refusedAt(POINTER, `must be ${FORMS}`);
   if ('timestamp' in from) return timestampPosition(from);
   if (!('offsets' in from)) return { offsets: offsetsByPartition(from, POINTER, topics) };
   refuseOthers(from, ['offsets'], POINTER);
@@ -24,7 +24,7 @@ export function startPosition(from: unknown, topics: readonly string[]): StartPo
   const pointer = `${POINTER}/offsets`;
   if (Array.isArray(offsets)) return { offsets: offsetList(offsets, pointer, topics) };
   if (isObject(offsets)) return { offsets: offsetsByPartition(offsets, pointer, topics) };
-  throw refused([{ pointer, detail: 'must be a list of {topic, partition, offset}' }]);
+  throw refusedAt(pointer, 'must be a list of {topic, partition, offset}');
 }
 
 function timestampPosition(from: Readonly<Record<string, unknown>>): StartPosition {
@@ -32,7 +32,7 @@ function timestampPosition(from: Readonly<Record<string, unknown>>): StartPositi
   const timestampMs = from['timestamp'];
   if (isWholeNumber(timestampMs, Number.MAX_SAFE_INTEGER)) return { timestampMs };
   const detail = 'must be a whole number of milliseconds since 1970';
-  throw refused([{ pointer: `${POINTER}/timestamp`, detail }]);
+  throw refusedAt(`${POINTER}/timestamp`, detail);
 }
 
 function offsetList(
@@ -40,21 +40,21 @@ function offsetList(
   pointer: string,
   topics: readonly string[],
 ): readonly PartitionPosition[] {
-  const faults: Fault[] = [];
+  const faults = new FaultList();
+  const known = new Set(topics);
   const seen = new Set<string>();
   for (const [index, entry] of list.entries()) {
     const at = `${pointer}/${index}`;
-    const entryFaults = isObject(entry)
-      ? positionFaults(entry, at, topics)
-      : [{ pointer: at, detail: 'must be {topic, partition, offset}' }];
-    faults.push(...entryFaults);
-    if (entryFaults.length > 0 || !isObject(entry)) continue;
+    if (!isObject(entry)) {
+      faults.add(at, 'must be {topic, partition, offset}');
+      continue;
+    }
+    if (!isPosition(entry, at, known, faults)) continue;
     const key = `${String(entry['topic'])}-${String(entry['partition'])}`;
-    if (seen.has(key))
-      faults.push({ pointer: at, detail: 'names a partition for the second time' });
+    if (seen.has(key)) faults.add(at, 'names a partition for the second time');
     seen.add(key);
   }
-  if (faults.length > 0) throw refused(faults);
+  if (faults.count > 0) throw refused(faults);
   return (list as readonly PartitionPosition[]).map(withKnownEpoch);
 }
 
@@ -64,25 +64,29 @@ function withKnownEpoch(position: PartitionPosition): PartitionPosition {
   return leaderEpoch == null ? { topic, partition, offset } : position;
 }
 
-function positionFaults(
+function isPosition(
   entry: Readonly<Record<string, unknown>>,
   pointer: string,
-  topics: readonly string[],
-): Fault[] {
-  const { topic, partition, offset, leaderEpoch, ...others } = entry;
-  const faults: Fault[] = [];
+  topics: ReadonlySet<string>,
+  faults: FaultList,
+): boolean {
+  const { topic, partition, offset, leaderEpoch } = entry;
+  const found = faults.count;
   const check = (isRight: boolean, member: string, detail: string): void => {
-    if (!isRight) faults.push({ pointer: `${pointer}/${member}`, detail });
+    if (!isRight) faults.add(`${pointer}/${member}`, detail);
   };
-  const isOne = typeof topic === 'string' && topics.includes(topic);
+  const isOne = typeof topic === 'string' && topics.has(topic);
   check(isOne, 'topic', 'must be one of the topics of the subscription');
   check(isWholeNumber(partition, INT32_MAX), 'partition', wholeTo(INT32_MAX));
   const offsetMax = Number.MAX_SAFE_INTEGER;
   check(isWholeNumber(offset, offsetMax), 'offset', wholeTo(offsetMax));
   const isEpoch = leaderEpoch == null || isWholeNumber(leaderEpoch, INT32_MAX);
   check(isEpoch, 'leaderEpoch', wholeTo(INT32_MAX));
-  return [...faults, ...unknownMembers(Object.keys(others), pointer)];
+  findUnknown(entry, POSITION_MEMBERS, pointer, faults);
+  return faults.count === found;
 }
+
+const POSITION_MEMBERS: readonly string[] = ['topic', 'partition', 'offset', 'leaderEpoch'];
 
 /** `{"0": 12, "1": 7}`: of the only topic there is. */
 function offsetsByPartition(
@@ -93,16 +97,18 @@ function offsetsByPartition(
   const [topic] = topics;
   const entries = Object.entries(byPartition);
   if (entries.length === 0 || !entries.every(([name]) => PARTITION_NUMBER.test(name))) {
-    throw refused([{ pointer, detail: `must be ${FORMS}` }]);
+    throw refusedAt(pointer, `must be ${FORMS}`);
   }
   if (topic === undefined || topics.length > 1) {
     const detail = 'offsets by partition go with one topic; name the topics in a list of offsets';
-    throw refused([{ pointer, detail }]);
+    throw refusedAt(pointer, detail);
   }
-  const faults = entries
-    .filter(([, offset]) => !isWholeNumber(offset, Number.MAX_SAFE_INTEGER))
-    .map(([name]) => ({ pointer: `${pointer}/${name}`, detail: wholeTo(Number.MAX_SAFE_INTEGER) }));
-  if (faults.length > 0) throw refused(faults);
+  const faults = new FaultList();
+  for (const [name, offset] of entries) {
+    if (isWholeNumber(offset, Number.MAX_SAFE_INTEGER)) continue;
+    faults.add(`${pointer}/${name}`, wholeTo(Number.MAX_SAFE_INTEGER));
+  }
+  if (faults.count > 0) throw refused(faults);
   return entries.map(([name, offset]) => ({
     topic,
     partition: Number(name),
@@ -111,24 +117,33 @@ function offsetsByPartition(
 }
 
 function refuseOthers(value: object, known: readonly string[], pointer: string): void {
-  const faults = unknownMembers(
-    Object.keys(value).filter((name) => !known.includes(name)),
-    pointer,
-  );
-  if (faults.length > 0) throw refused(faults);
+  const faults = new FaultList();
+  findUnknown(value, known, pointer, faults);
+  if (faults.count > 0) throw refused(faults);
 }
 
-function unknownMembers(names: readonly string[], pointer: string): Fault[] {
-  return names.map((name) => ({
-    pointer: memberPointer(pointer, name),
-    detail: `unknown member ${quotedName(name)}`,
-  }));
+function findUnknown(
+  value: object,
+  known: readonly string[],
+  pointer: string,
+  faults: FaultList,
+): void {
+  for (const name of Object.keys(value)) {
+    if (known.includes(name)) continue;
+    faults.add(memberPointer(pointer, name), `unknown member ${quotedName(name)}`);
+  }
 }
 
-function refused(faults: readonly Fault[]): ProtocolError {
-  const [first] = faults;
+function refusedAt(pointer: string, detail: string): ProtocolError {
+  const faults = new FaultList();
+  faults.add(pointer, detail);
+  return refused(faults);
+}
+
+function refused(faults: FaultList): ProtocolError {
+  const [first] = faults.described;
   const detail = first === undefined ? 'is not acceptable' : `${first.pointer}: ${first.detail}`;
-  return new ProtocolError('INVALID_REQUEST', `${detail}.`, { faults: faults.slice(0, 20) });
+  return new ProtocolError('INVALID_REQUEST', `${detail}.`, faults.asOptions);
 }
 
 function wholeTo(max: number): string {

@@ -13,7 +13,7 @@
  * Versions are given once, so that the version of the first commit tells which request it was that the
  * majority knows of, whatever came in between.
  */
-import { type Fault, ProtocolError, type TopicPartition } from '#protocol';
+import { FaultList, ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionMetadata, TopicMetadata } from '../metadata.js';
@@ -137,18 +137,21 @@ function assertReplicas(
   topic: TopicMetadata,
   { replicas }: ReassignmentRequest,
 ): void {
-  const faults: Fault[] = [];
-  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
-  if (replicas.length === 0) fault('/replicas', 'a partition has at least one replica');
+  const faults = new FaultList();
+  if (replicas.length === 0) faults.add('/replicas', 'a partition has at least one replica');
+  const named = new Set<number>();
   for (const [at, id] of replicas.entries()) {
-    if (!brokers.has(id)) fault(`/replicas/${at}`, `the cluster has no broker ${id}`);
-    if (replicas.indexOf(id) < at) fault(`/replicas/${at}`, `broker ${id} is named twice`);
+    if (!brokers.has(id)) faults.add(`/replicas/${at}`, `the cluster has no broker ${id}`);
+    if (named.has(id)) faults.add(`/replicas/${at}`, `broker ${id} is named twice`);
+    named.add(id);
   }
-  if (faults.length > 0) throw faulty('INVALID_REQUEST', faults);
+  if (faults.count > 0) throw faulty('INVALID_REQUEST', faults);
   const required = configuredMinInsync(topic, replicas.length);
   if (replicas.length >= required) return;
   const detail = `the topic's min.insync.replicas is ${required}, more than ${replicas.length}`;
-  throw faulty('INVALID_REPLICATION_FACTOR', [{ pointer: '/replicas', detail }]);
+  const fault = new FaultList();
+  fault.add('/replicas', detail);
+  throw faulty('INVALID_REPLICATION_FACTOR', fault);
 }
 
 /** What is to be copied to is there, or was before. */
@@ -170,9 +173,9 @@ function assertAlive(
 
 function faulty(
   code: 'INVALID_REQUEST' | 'INVALID_REPLICATION_FACTOR',
-  faults: readonly Fault[],
+  faults: FaultList,
 ): ProtocolError {
-  return new ProtocolError(code, `${faults.map(({ detail }) => detail).join('; ')}.`, { faults });
+  return new ProtocolError(code, `${faults.sentence}.`, faults.asOptions);
 }
 
 function isSameList(one: readonly number[], other: readonly number[]): boolean {

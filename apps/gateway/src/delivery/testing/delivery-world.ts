@@ -246,7 +246,7 @@ export class Reader implements SubscriptionTransport {
   }
 }
 
-const LIMITS = { recordsMax: 1000, headersPerRecordMax: 0 };
+const LIMITS = { recordsMax: 1000, headersPerRecordMax: 0, faultyMembersMax: 50 };
 
 const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   dataDir: '/data',

@@ -12,7 +12,9 @@ describe('bodyForm', () => {
     ['application/json', 'body=value', 'raw-json'],
     ['application/x-ndjson', 'body=value', 'raw'],
     ['text/plain', 'body=value', 'raw'],
-    ['text/plain; charset=latin1', '', 'raw'],
+    ['text/plain; charset=utf-8', '', 'raw'],
+    ['text/plain; charset=latin1', 'body=value', 'raw'],
+    ['application/octet-stream; charset=latin1', '', 'raw'],
     ['application/x-www-form-urlencoded', '', 'raw'],
     ['application/cloudevents+json', '', 'raw'],
     [undefined, '', 'raw'],
@@ -40,8 +42,12 @@ describe('bodyForm', () => {
     expect(refuse('application/x-ndjson', 'body=value')).toThrow(ProtocolError);
   });
 
-  it('refuses JSON in another charset', () => {
-    expect(() => bodyForm('application/json; charset=utf-16', produceQuery(''))).toThrow(
+  it.each([
+    'application/json; charset=utf-16',
+    'application/x-ndjson; charset=iso-8859-1',
+    'text/plain; charset=latin1',
+  ])('refuses a body of %s', (contentType) => {
+    expect(() => bodyForm(contentType, produceQuery(''))).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_MEDIA_TYPE' }),
     );
   });

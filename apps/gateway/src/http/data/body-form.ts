@@ -1,4 +1,5 @@
 import { ProtocolError } from '#protocol';
+import { assertUtf8Charset } from '../charset.js';
 import { refuseParameter } from '../front/query.js';
 import type { RecordsForm } from '../front/target.js';
 import { assertQueryFits, type ProduceQuery } from './produce-query.js';
@@ -19,12 +20,11 @@ export type BodyForm =
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'] as const;
-const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
 
 /**
  * @param contentType the header, when there is one
  * @param pathForm what the path says: `raw` is the same as ?body=value
- * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON in another charset than UTF-8, and for
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON or text in another charset than UTF-8, and for
  *   envelopes of other protocols; INVALID_REQUEST for a query parameter that does not go with the form
  */
 export function bodyForm(
@@ -55,23 +55,24 @@ function formOfBody(
 
 /** Lines may come under any name, but not in an envelope. */
 function lineForm(contentType: string | undefined): 'ndjson' {
-  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  const [type = ''] = (contentType ?? '').toLowerCase().split(';', 1);
   refuseEnvelope(type.trim());
-  assertUtf8Charset(NDJSON_TYPES[0], parameters);
+  assertUtf8Charset(contentType ?? '');
   return 'ndjson';
 }
 
 function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
   if (contentType === JSON_TYPE && !isValue) return 'json';
-  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  const [type = ''] = (contentType ?? '').toLowerCase().split(';', 1);
   const mediaType = type.trim();
   const isNdjson = NDJSON_TYPES.some((known) => known === mediaType);
   if (isNdjson && isValue) return 'raw';
+  const isText = mediaType.startsWith('text/') && !isValue;
+  if (mediaType === JSON_TYPE || isNdjson || isText) assertUtf8Charset(contentType ?? '');
   if (mediaType !== JSON_TYPE && !isNdjson) {
     if (!isValue) refuseEnvelope(mediaType);
     return 'raw';
   }
-  assertUtf8Charset(mediaType, parameters);
   if (isNdjson) return 'ndjson';
   return isValue ? 'raw-json' : 'json';
 }
@@ -112,20 +113,5 @@ function refuseEnvelope(mediaType: string): void {
       `${JSON.stringify(mediaType)} is a format of Confluent's REST Proxy, which this API is not. Send ` +
         `"Content-Type: application/json" with {"records": [{"value": ...}]}. ${asValue}`,
     );
-  }
-}
-
-/** JSON between systems is UTF-8 (RFC 8259, section 8.1). */
-function assertUtf8Charset(mediaType: string, parameters: readonly string[]): void {
-  for (const parameter of parameters) {
-    const [name = '', value = ''] = parameter.split('=', 2).map((text) => text.trim());
-    if (name !== 'charset') continue;
-    const charset = value.replaceAll('"', '');
-    if (!UTF8_CHARSETS.includes(charset)) {
-      throw new ProtocolError(
-        'UNSUPPORTED_MEDIA_TYPE',
-        `A body of ${mediaType} is UTF-8; the Content-Type says charset ${JSON.stringify(charset)}.`,
-      );
-    }
   }
 }

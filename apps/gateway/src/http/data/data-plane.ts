@@ -13,6 +13,7 @@ import { ProduceRoute } from './produce-route.js';
 export interface DataPlaneOptions extends EventStreamOptions {
   readonly recordsPerRequestMax: number;
   readonly headersPerRecordMax: number;
+  readonly bodyMembersMax: number;
   readonly autoCreateTopics: boolean;
   readonly compression: 'off' | 'api' | 'all';
 }
@@ -30,6 +31,7 @@ export class DataPlane implements HotRoutes {
       limits: {
         recordsMax: options.recordsPerRequestMax,
         headersPerRecordMax: options.headersPerRecordMax,
+        faultyMembersMax: options.bodyMembersMax,
       },
       autoCreateTopics: options.autoCreateTopics,
     });

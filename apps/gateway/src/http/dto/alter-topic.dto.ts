@@ -1,7 +1,6 @@
 import { ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { IsObject } from 'class-validator';
 import { ref } from '../openapi/openapi-types.js';
-import { IsWholeNumber, OptionalMember } from './members.js';
+import { IsMap, IsWholeNumber, OptionalMember } from './members.js';
 import { COUNT } from './schemas.js';
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -20,6 +19,6 @@ export class AlterTopicDto {
 
   @ApiPropertyOptional(ref('ConfigsToSet'))
   @OptionalMember()
-  @IsObject({ message: 'must be an object of configs' })
+  @IsMap('must be an object of configs')
   readonly configs?: Record<string, unknown>;
 }

@@ -1,9 +1,8 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsString, ValidateNested } from 'class-validator';
 import {
   IsAnsweredOnly,
-  IsListOfObjects,
+  IsListOf,
+  IsText,
   IsWholeNumber,
   NullableMember,
   OptionalMember,
@@ -16,7 +15,7 @@ const INT32_MAX = 2 ** 31 - 1;
 @ApiSchema({ name: 'OffsetToCommit' })
 export class OffsetToCommitDto {
   @ApiProperty({ type: 'string' })
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly topic!: string;
 
   @ApiProperty(PARTITION)
@@ -49,7 +48,7 @@ export class OffsetToCommitDto {
   })
   @OptionalMember()
   @NullableMember()
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly metadata?: string | null;
 
   @ApiPropertyOptional({ ...NULLABLE_OFFSET, readOnly: true, description: 'Ignored.' })
@@ -65,8 +64,6 @@ export class OffsetToCommitDto {
 @ApiSchema({ name: 'CommitOffsets' })
 export class CommitOffsetsDto {
   @ApiProperty({ type: [OffsetToCommitDto], minItems: 1 })
-  @IsListOfObjects('must be a list of at least one {topic, partition, offset}')
-  @ValidateNested({ each: true })
-  @Type(() => OffsetToCommitDto)
+  @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
   readonly offsets!: OffsetToCommitDto[];
 }

@@ -1,7 +1,6 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { IsObject, IsString } from 'class-validator';
 import { ref } from '../openapi/openapi-types.js';
-import { IsReplicaAssignment, IsWholeNumber, OptionalMember } from './members.js';
+import { IsMap, IsReplicaAssignment, IsText, IsWholeNumber, OptionalMember } from './members.js';
 import { BROKER_ID, COUNT } from './schemas.js';
 
 /** Kafka counts partitions in an int32 and replicas in an int16; the broker sets narrower bounds. */
@@ -19,7 +18,7 @@ export class CreateTopicDto {
     maxLength: 249,
     pattern: '^[a-zA-Z0-9._-]+$',
   })
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly name!: string;
 
   @ApiPropertyOptional({ ...COUNT, minimum: 1, default: 1 })
@@ -38,7 +37,7 @@ export class CreateTopicDto {
 
   @ApiPropertyOptional(ref('ConfigsToSet'))
   @OptionalMember()
-  @IsObject({ message: 'must be an object of configs' })
+  @IsMap('must be an object of configs')
   readonly configs?: Record<string, unknown>;
 
   @ApiPropertyOptional({

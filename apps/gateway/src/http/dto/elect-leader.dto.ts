@@ -1,6 +1,5 @@
 import { ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { IsIn } from 'class-validator';
-import { IsWholeNumber, OptionalMember } from './members.js';
+import { IsOneOf, IsWholeNumber, OptionalMember } from './members.js';
 import { BROKER_ID } from './schemas.js';
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -11,7 +10,7 @@ const TYPES = ['preferred', 'unclean'] as const;
 export class ElectLeaderDto {
   @ApiPropertyOptional({ type: 'string', enum: [...TYPES], default: 'preferred' })
   @OptionalMember()
-  @IsIn(TYPES, { message: 'must be "preferred" or "unclean"' })
+  @IsOneOf(TYPES, 'must be "preferred" or "unclean"')
   readonly type?: (typeof TYPES)[number];
 
   @ApiPropertyOptional({

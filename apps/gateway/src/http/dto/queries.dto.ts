@@ -1,7 +1,12 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsBoolean, IsString, Matches } from 'class-validator';
-import { IsWholeNumber, OptionalMember } from './members.js';
+import {
+  FromText,
+  IsText,
+  IsTrueOrFalse,
+  IsWholeNumber,
+  MatchesText,
+  OptionalMember,
+} from './members.js';
 import { booleanFromText, wholeNumberFromText } from './query-text.js';
 import { OFFSET } from './schemas.js';
 
@@ -9,8 +14,8 @@ import { OFFSET } from './schemas.js';
 export class ListTopicsQuery {
   @ApiPropertyOptional({ type: 'boolean', default: false, description: 'Internal topics, too.' })
   @OptionalMember()
-  @Transform(booleanFromText)
-  @IsBoolean({ message: 'must be true or false' })
+  @FromText(booleanFromText)
+  @IsTrueOrFalse()
   readonly internal?: boolean;
 }
 
@@ -20,7 +25,7 @@ export class DeleteRecordsQuery {
     ...OFFSET,
     description: 'All records below this offset are deleted; at most the high watermark.',
   })
-  @Transform(wholeNumberFromText)
+  @FromText(wholeNumberFromText)
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
   readonly beforeOffset!: number;
 }
@@ -31,7 +36,7 @@ export class GiveUpLostRecordsQuery {
     ...OFFSET,
     description: 'The first offset that is missing, as /health/ready names it.',
   })
-  @Transform(wholeNumberFromText)
+  @FromText(wholeNumberFromText)
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
   readonly startOffset!: number;
 
@@ -39,7 +44,7 @@ export class GiveUpLostRecordsQuery {
     ...OFFSET,
     description: 'The first offset after those that are missing, as /health/ready names it.',
   })
-  @Transform(wholeNumberFromText)
+  @FromText(wholeNumberFromText)
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
   readonly endOffset!: number;
 }
@@ -51,9 +56,10 @@ export class ListOffsetQuery {
     pattern: '^(earliest|latest|[0-9]{1,16})$',
     description: '"earliest", "latest" or a time in milliseconds since the epoch.',
   })
-  @Matches(/^(earliest|latest|\d{1,16})$/, {
-    message: 'must be "earliest", "latest" or milliseconds since the epoch',
-  })
+  @MatchesText(
+    /^(earliest|latest|\d{1,16})$/,
+    'must be "earliest", "latest" or milliseconds since the epoch',
+  )
   readonly at!: string;
 }
 
@@ -61,15 +67,6 @@ export class ListOffsetQuery {
 export class CommittedOffsetsQuery {
   @ApiPropertyOptional({ type: 'string', description: 'Only the partitions of this topic.' })
   @OptionalMember()
-  @IsString({ message: 'must be the name of one topic' })
+  @IsText('must be the name of one topic')
   readonly topic?: string;
 }
-
-/** The DTOs that hold query parameters, not bodies. */
-export const QUERIES = [
-  ListTopicsQuery,
-  DeleteRecordsQuery,
-  GiveUpLostRecordsQuery,
-  ListOffsetQuery,
-  CommittedOffsetsQuery,
-] as const;

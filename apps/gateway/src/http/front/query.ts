@@ -1,4 +1,4 @@
-import { type Fault, ProtocolError } from '#protocol';
+import { FaultList, ProtocolError } from '#protocol';
 
 /** Decoded query parameters by name. */
 export type Query = ReadonlyMap<string, string>;
@@ -14,23 +14,25 @@ const EMPTY: Query = new Map();
 export function parseQuery(search: string, accepted: readonly string[]): Query {
   if (search === '') return EMPTY;
   const query = new Map<string, string>();
-  const faults: Fault[] = [];
+  const faults = new FaultList();
   for (const pair of search.split('&')) {
     if (pair === '') continue;
     const equalsAt = pair.indexOf('=');
     const name = decode(equalsAt < 0 ? pair : pair.slice(0, equalsAt));
     const value = decode(equalsAt < 0 ? '' : pair.slice(equalsAt + 1));
     const detail = faultOf(name, value, query, accepted);
-    if (detail !== undefined) faults.push({ pointer: `?${name ?? ''}`, detail });
+    if (detail !== undefined) faults.add(`?${name ?? ''}`, detail);
     else if (name !== undefined && value !== undefined) query.set(name, value);
   }
-  if (faults.length > 0) throw queryError(faults);
+  if (faults.count > 0) throw queryError(faults);
   return query;
 }
 
 /** @throws ProtocolError INVALID_REQUEST always */
 export function refuseParameter(name: string, detail: string): never {
-  throw queryError([{ pointer: `?${name}`, detail }]);
+  const faults = new FaultList();
+  faults.add(`?${name}`, detail);
+  throw queryError(faults);
 }
 
 /** A parameter that is a whole number; `byDefault` when it is not given. */
@@ -63,11 +65,15 @@ export function oneOf<Word extends string>(
   return refuseParameter(name, `is ${JSON.stringify(text)}; accepted are ${words.join(', ')}`);
 }
 
-function queryError(faults: readonly Fault[]): ProtocolError {
-  const sentences = faults.map((fault) => `${fault.pointer} ${fault.detail}`);
-  return new ProtocolError('INVALID_REQUEST', `Query parameter ${sentences.join('; ')}.`, {
-    faults,
-  });
+function queryError(faults: FaultList): ProtocolError {
+  const sentences = faults.described.map((fault) => `${fault.pointer} ${fault.detail}`);
+  const more = faults.count - sentences.length;
+  if (more > 0) sentences.push(`and ${more} more`);
+  return new ProtocolError(
+    'INVALID_REQUEST',
+    `Query parameter ${sentences.join('; ')}.`,
+    faults.asOptions,
+  );
 }
 
 function faultOf(

@@ -16,7 +16,7 @@ import {
 } from '#protocol';
 import { parseJsonRecords } from '../json-records.js';
 
-export const LIMITS = { recordsMax: 1000, headersPerRecordMax: 5 };
+export const LIMITS = { recordsMax: 1000, headersPerRecordMax: 5, faultyMembersMax: 50 };
 
 interface Header {
   key: string;

@@ -1,8 +1,6 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsString, ValidateNested } from 'class-validator';
 import { OffsetToCommitDto } from '../../http/dto/commit-offsets.dto.js';
-import { IsListOfObjects, IsWholeNumber, OptionalMember } from '../../http/dto/members.js';
+import { IsListOf, IsText, IsWholeNumber, OptionalMember } from '../../http/dto/members.js';
 import { OFFSET, PARTITION } from '../../http/dto/schemas.js';
 import { INT32_MAX, IsSubscriptionName, SUBSCRIPTION } from './members.js';
 
@@ -30,13 +28,11 @@ export class CommitDto {
     description: 'The consumer group; needed, for no subscription has one of its own yet.',
   })
   @OptionalMember()
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly group?: string;
 
   @ApiProperty({ type: [OffsetToCommitDto], minItems: 1 })
-  @IsListOfObjects('must be a list of at least one {topic, partition, offset}')
-  @ValidateNested({ each: true })
-  @Type(() => OffsetToCommitDto)
+  @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
   readonly offsets!: OffsetToCommitDto[];
 }
 
@@ -48,7 +44,7 @@ export class SeekDto {
   readonly subscription!: string;
 
   @ApiProperty({ type: 'string' })
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly topic!: string;
 
   @ApiProperty(PARTITION)
@@ -76,7 +72,7 @@ export class AcknowledgeDto {
   readonly subscription!: string;
 
   @ApiProperty({ type: 'string' })
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly topic!: string;
 
   @ApiProperty(PARTITION)

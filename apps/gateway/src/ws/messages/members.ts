@@ -1,4 +1,4 @@
-import { ValidateBy } from 'class-validator';
+import { Accepts } from '../../http/dto/members.js';
 
 /** Longest name of a subscription, in UTF-16 code units. */
 const SUBSCRIPTION_LENGTH_MAX = 255;
@@ -15,7 +15,7 @@ export const SUBSCRIPTION = {
 /** The name of a subscription. */
 export function IsSubscriptionName(): PropertyDecorator {
   const message = `must be a string of 1 to ${SUBSCRIPTION_LENGTH_MAX} characters`;
-  return checked('isSubscriptionName', message, (value) => {
+  return Accepts(message, (value) => {
     return typeof value === 'string' && value !== '' && value.length <= SUBSCRIPTION_LENGTH_MAX;
   });
 }
@@ -23,7 +23,7 @@ export function IsSubscriptionName(): PropertyDecorator {
 /** A list of at least one topic. */
 export function IsListOfTopics(): PropertyDecorator {
   const message = 'must be a list of at least one topic, none of them twice';
-  return checked('isListOfTopics', message, (value) => {
+  return Accepts(message, (value) => {
     return isSetOf(value, (topic) => typeof topic === 'string');
   });
 }
@@ -32,14 +32,14 @@ export function IsListOfTopics(): PropertyDecorator {
 export function IsListOfPartitions(): PropertyDecorator {
   const message =
     'must be a list of at least one partition (whole numbers from 0), none of them twice';
-  return checked('isListOfPartitions', message, (value) => {
+  return Accepts(message, (value) => {
     return isSetOf(value, (partition) => isWholeNumber(partition, INT32_MAX));
   });
 }
 
 /** A string or an object; what is in it is looked at where it is used. */
 export function IsStringOrObject(message: string): PropertyDecorator {
-  return checked('isStringOrObject', message, (value) => {
+  return Accepts(message, (value) => {
     return typeof value === 'string' || (typeof value === 'object' && value !== null);
   });
 }
@@ -47,14 +47,6 @@ export function IsStringOrObject(message: string): PropertyDecorator {
 /** Whether `value` is a whole number from 0 to `max`. */
 export function isWholeNumber(value: unknown, max: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max;
-}
-
-function checked(
-  name: string,
-  message: string,
-  validate: (value: unknown) => boolean,
-): PropertyDecorator {
-  return ValidateBy({ name, validator: { validate, defaultMessage: () => message } });
 }
 
 function isSetOf(value: unknown, isMember: (member: unknown) => boolean): boolean {

@@ -5,8 +5,13 @@ import {
   ApiSchema,
   getSchemaPath,
 } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsString } from 'class-validator';
-import { IsWholeNumber, OptionalMember } from '../../http/dto/members.js';
+import {
+  IsOneOf,
+  IsText,
+  IsTrueOrFalse,
+  IsWholeNumber,
+  OptionalMember,
+} from '../../http/dto/members.js';
 import { OFFSET, PARTITION } from '../../http/dto/schemas.js';
 import {
   IsListOfPartitions,
@@ -46,7 +51,7 @@ export class SubscribeDto {
 
   @ApiPropertyOptional({ type: 'string', description: 'Short for `topics` with one.' })
   @OptionalMember()
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly topic?: string;
 
   @ApiPropertyOptional({
@@ -101,7 +106,7 @@ export class SubscribeDto {
       'Where to go on when a position is not in the log any more; none: stop and say so.',
   })
   @OptionalMember()
-  @IsIn(['latest', 'earliest', 'none'], { message: 'must be "latest", "earliest" or "none"' })
+  @IsOneOf(['latest', 'earliest', 'none'], 'must be "latest", "earliest" or "none"')
   readonly autoOffsetReset?: 'latest' | 'earliest' | 'none';
 
   @ApiPropertyOptional({
@@ -114,21 +119,21 @@ export class SubscribeDto {
 
   @ApiPropertyOptional({ type: 'string', enum: ['stream'], default: 'stream' })
   @OptionalMember()
-  @IsIn(['stream', 'queue'], { message: 'must be "stream" or "queue"' })
+  @IsOneOf(['stream', 'queue'], 'must be "stream" or "queue"')
   readonly mode?: 'stream' | 'queue';
 
   @ApiPropertyOptional({ type: 'string', description: 'Refused: this version has no members yet.' })
   @OptionalMember()
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly group?: string;
 
   @ApiPropertyOptional({ type: 'string', description: 'Of a member: refused, as `group` is.' })
   @OptionalMember()
-  @IsString({ message: 'must be a string' })
+  @IsText()
   readonly instanceId?: string;
 
   @ApiPropertyOptional({ type: 'boolean', description: 'Of a member: refused, as `group` is.' })
   @OptionalMember()
-  @IsBoolean({ message: 'must be true or false' })
+  @IsTrueOrFalse()
   readonly autoCommit?: boolean;
 }

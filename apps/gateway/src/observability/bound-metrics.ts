@@ -1,0 +1,16 @@
+import { Counter } from 'prom-client';
+import { boundRefusals } from '../http/bound-refusals.js';
+
+/** What is refused because it exceeds a bound, by the setting that says the bound. */
+export function boundRefusalsCounter(): Counter {
+  return new Counter({
+    name: 'sluice_bound_refusals_total',
+    help: 'Requests, messages and lines refused because they exceed a bound, by its setting.',
+    labelNames: ['bound'],
+    registers: [],
+    collect() {
+      this.reset();
+      for (const [bound, total] of boundRefusals.totals) this.inc({ bound }, total);
+    },
+  });
+}

@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AsyncApiDocumentObject } from '../../apps/gateway/src/http/asyncapi/asyncapi-types.js';
+import { GatewayProcess } from '../support/gateway.js';
+import { LoopSlices } from '../support/loop-slices.js';
+import { SocketClient } from '../ws/socket-client.js';
+import { type Body, type BodySchema, type BodySizes, largestBodies } from './largest-bodies.js';
+
+/** The bound of the contract: no slice of the event loop is longer. */
+const SLICE_MS_MAX = 50;
+/** A slice may meet a garbage collection or a compilation: it counts when it is long every time. */
+const TRIES = 3;
+
+const MIB = 1024 * 1024;
+/** Bodies of the control plane: SLUICE_CONTROL_BYTES_MAX, and bounds on counts. */
+const CONTROL: BodySizes = { bytesMax: MIB, counts: [999, 9999] };
+
+let gateway: GatewayProcess;
+let slices: LoopSlices;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start({ NODE_OPTIONS: '--inspect=127.0.0.1:0' });
+  slices = await LoopSlices.of(gateway);
+  const topic = JSON.stringify({ name: 'orders', partitions: 2 });
+  expect((await send('POST', '/v1/topics', topic)).status).toBe(201);
+});
+
+afterAll(async () => {
+  slices?.close();
+  await gateway?.dispose();
+});
+
+test('no body of an operation stops the event loop', { timeout: 300_000 }, async () => {
+  const tooLong: string[] = [];
+  for (const operation of await operations()) {
+    for (const body of largestBodies(operation.schema, operation.lookup, operation.sizes)) {
+      const { method, path, contentType } = operation;
+      const name = `${method} ${path} ${contentType}: ${body.name}`;
+      await check(name, tooLong, async () => {
+        const answer = await send(method, path, body.text, contentType);
+        expect(answer.status, name).toBeLessThan(500);
+        if (answer.status >= 400) expect(answer.text.length, name).toBeLessThan(32 * 1024);
+      });
+    }
+  }
+  expect(tooLong).toEqual([]);
+});
+
+test('no message of a WebSocket client stops the event loop', { timeout: 300_000 }, async () => {
+  const document = (await (
+    await fetch(`${gateway.url}/asyncapi.json`)
+  ).json()) as AsyncApiDocumentObject;
+  const lookup = (reference: string) => componentOf(document, reference);
+  const client = await SocketClient.open(gateway.url);
+  const tooLong: string[] = [];
+  for (const { name, text } of messages(document, lookup)) {
+    await check(name, tooLong, async () => {
+      const received = client.messages.length;
+      client.sendRaw(text);
+      await expect
+        .poll(() => client.messages.length, { timeout: 30_000, interval: 2 })
+        .toBeGreaterThan(received);
+    });
+  }
+  expect(tooLong).toEqual([]);
+  client.socket.terminate();
+});
+
+test.each([
+  ['60,000 unknown configs', 'POST', '/v1/topics', configs(60_000), 'MEMBERS'],
+  ['1,000,000 nested lists', 'POST', '/v1/topics', `{"name":${nested(500_000)}}`, 'DEPTH'],
+  ['20,000 wrong offsets', 'PUT', '/v1/groups/g/offsets', wrongOffsets(20_000), 'ITEMS'],
+  ['70,000 values', 'PUT', '/v1/groups/g/offsets', `{"x":${lists(70, 999)}}`, 'VALUES'],
+])('%s are refused before they are looked at', async (_, method, path, body, bound) => {
+  const before = await refusals(bound);
+  const { status, text } = await send(method, path, body);
+  expect(status).toBe(bound === 'DEPTH' ? 400 : 413);
+  expect(text).toContain(`SLUICE_BODY_${bound}_MAX`);
+  expect(text.length).toBeLessThan(1000);
+  expect(await refusals(bound)).toBe(before + 1);
+});
+
+test('200,000 repeated members of a record are not read to the end', async () => {
+  const before = await refusals('MEMBERS');
+  const body = `{"value":1${',"value":1'.repeat(200_000)}}`;
+  const { status, text } = await send('POST', '/v1/topics/orders/records', body);
+  const { errors } = JSON.parse(text) as { readonly errors: readonly object[] };
+  expect(status).toBe(400);
+  expect(errors).toHaveLength(21);
+  expect(errors[0]).toEqual({ pointer: '/value', detail: 'repeated member "value"' });
+  expect(errors[20]).toEqual({ pointer: '', detail: 'and 981 more' });
+  expect(await refusals('MEMBERS')).toBe(before + 1);
+});
+
+test('twenty faults are described, the others counted', async () => {
+  const { status, text } = await send('PUT', '/v1/groups/g/offsets', wrongOffsets(1000));
+  const { errors } = JSON.parse(text) as { readonly errors: readonly object[] };
+  expect(status).toBe(400);
+  expect(errors).toHaveLength(21);
+  expect(errors[20]).toEqual({ pointer: '', detail: 'and 3980 more' });
+});
+
+/** Refusals by a bound on bodies, as /metrics shows them. */
+async function refusals(bound: string): Promise<number> {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  const series = `sluice_bound_refusals_total{bound="SLUICE_BODY_${bound}_MAX"} `;
+  const line = text.split('\n').find((each) => each.startsWith(series));
+  return line === undefined ? 0 : Number(line.slice(series.length));
+}
+
+function configs(count: number): string {
+  const members = Array.from({ length: count }, (_, index) => `"c${index}":1`);
+  return `{"name":"many","configs":{${members.join(',')}}}`;
+}
+
+function wrongOffsets(count: number): string {
+  return `{"offsets":[${'{"x":0},'.repeat(count).slice(0, -1)}]}`;
+}
+
+function nested(depth: number): string {
+  return '['.repeat(depth) + ']'.repeat(depth);
+}
+
+function lists(count: number, items: number): string {
+  const list = `[${'0,'.repeat(items).slice(0, -1)}]`;
+  return `[${`${list},`.repeat(count).slice(0, -1)}]`;
+}
+
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly contentType: string;
+  readonly schema: BodySchema;
+  readonly lookup: (reference: string) => BodySchema | undefined;
+  readonly sizes: BodySizes;
+}
+
+async function operations(): Promise<Operation[]> {
+  const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApiDocument;
+  const lookup = (reference: string) => componentOf(document, reference);
+  const found: Operation[] = [];
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, { requestBody }] of Object.entries(methods)) {
+      for (const [contentType, media] of Object.entries(requestBody?.content ?? {})) {
+        found.push({
+          method: method.toUpperCase(),
+          path: path.replace('{partition}', '0').replace(/\{\w+\}/g, 'orders'),
+          contentType,
+          schema: media.schema ?? {},
+          lookup,
+          sizes: CONTROL,
+        });
+      }
+    }
+  }
+  expect(found.length).toBeGreaterThan(5);
+  return found;
+}
+
+/** The messages that the document says clients send, with the largest data. */
+function* messages(
+  document: AsyncApiDocumentObject,
+  lookup: (reference: string) => BodySchema | undefined,
+): Generator<Body> {
+  const received = Object.values(document.operations).filter(({ action }) => action === 'receive');
+  const references = received.flatMap((operation) => operation.messages ?? []);
+  expect(references.length).toBeGreaterThan(8);
+  for (const { $ref } of references) {
+    const event = $ref.split('/').at(-1) ?? '';
+    const { payload } = resolved(document, $ref) as { readonly payload: BodySchema };
+    const schema = payload.properties?.['data'] ?? {};
+    for (const { name, text } of largestBodies(schema, lookup, CONTROL)) {
+      yield { name: `${event}: ${name}`, text: `{"event":"${event}","id":1,"data":${text}}` };
+    }
+  }
+}
+
+/** What a reference names, through references. */
+function resolved(document: object, reference: string): unknown {
+  const named = componentOf(document, reference) as { readonly $ref?: string } | undefined;
+  return named?.$ref === undefined ? named : resolved(document, named.$ref);
+}
+
+interface OpenApiDocument {
+  readonly paths: Readonly<
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          {
+            readonly requestBody?: {
+              readonly content: Readonly<Record<string, { readonly schema?: BodySchema }>>;
+            };
+          }
+        >
+      >
+    >
+  >;
+}
+
+/** What a reference within a document names. */
+function componentOf(document: object, reference: string): BodySchema | undefined {
+  let part: unknown = document;
+  for (const name of reference.split('/').slice(1)) {
+    part = (part as Readonly<Record<string, unknown>> | undefined)?.[name];
+  }
+  return part as BodySchema | undefined;
+}
+
+/** Notes the name of work whose longest slice is over the bound however often it is tried. */
+async function check(name: string, tooLong: string[], work: () => Promise<void>): Promise<void> {
+  let shortestMs = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < TRIES && shortestMs > SLICE_MS_MAX; tries += 1) {
+    shortestMs = Math.min(shortestMs, await slices.longestDuring(work));
+  }
+  if (shortestMs > SLICE_MS_MAX) tooLong.push(`${shortestMs.toFixed(1)} ms: ${name}`);
+}
+
+async function send(
+  method: string,
+  path: string,
+  body: string,
+  contentType = 'application/json',
+): Promise<{ readonly status: number; readonly text: string }> {
+  const headers = { 'Content-Type': contentType };
+  const response = await fetch(gateway.url + path, { method, headers, body });
+  return { status: response.status, text: await response.text() };
+}

@@ -1,0 +1,69 @@
+import type { GatewayProcess } from './gateway.js';
+import { Inspector } from './inspector.js';
+
+/**
+ * Measures the slices of a gateway's event loop: how much processor time its main thread takes for one turn
+ * of the loop. Processor time and not time on a clock, so that a busy machine does not count; on systems
+ * that do not tell it of one thread, that of the whole process.
+ *
+ * The gateway has to run with NODE_OPTIONS `--inspect=127.0.0.1:0`.
+ */
+export class LoopSlices {
+  private constructor(private readonly inspector: Inspector) {}
+
+  static async of(gateway: GatewayProcess): Promise<LoopSlices> {
+    const inspector = await Inspector.of(gateway);
+    await inspector.evaluate(METER);
+    return new LoopSlices(inspector);
+  }
+
+  /** The longest slice in milliseconds from now until the work is done. */
+  async longestDuring(work: () => Promise<void>): Promise<number> {
+    await this.inspector.evaluate('sliceMeter.start()');
+    try {
+      await work();
+    } finally {
+      await this.inspector.evaluate('sliceMeter.stop()');
+    }
+    return Number(await this.inspector.evaluate('sliceMeter.longestMs'));
+  }
+
+  close(): void {
+    this.inspector.close();
+  }
+}
+
+/** Runs in the gateway. While it measures, the loop turns without a pause: one callback per turn. */
+const METER = `globalThis.sliceMeter = (() => {
+  const { openSync, readSync } = process.getBuiltinModule('node:fs');
+  const text = Buffer.alloc(64);
+  let file;
+  try { file = openSync('/proc/thread-self/schedstat'); } catch {}
+  const cpuMs = () => {
+    if (file === undefined) {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    }
+    readSync(file, text, 0, 64, 0);
+    return Number(text.latin1Slice(0, text.indexOf(32))) / 1e6;
+  };
+  let turnBeganMs = 0;
+  let isMeasuring = false;
+  const meter = {
+    longestMs: 0,
+    start() {
+      meter.longestMs = 0;
+      isMeasuring = true;
+      turnBeganMs = cpuMs();
+      setImmediate(turned);
+    },
+    stop() { isMeasuring = false; },
+  };
+  const turned = () => {
+    const nowMs = cpuMs();
+    meter.longestMs = Math.max(meter.longestMs, nowMs - turnBeganMs);
+    turnBeganMs = nowMs;
+    if (isMeasuring) setImmediate(turned);
+  };
+  return meter;
+})(); undefined`;
