@@ -24,7 +24,7 @@ const EXTERNAL = ['@node-rs/crc32', 'fs-native-extensions', 'swagger-ui-dist'];
 
 /** What Nest and its adapter load only when it is there. We have none of them. */
 const NOT_INSTALLED =
-  /^(@nestjs\/(microservices|platform-express|platform-socket\.io)|@fastify\/(multipart|static|view)|class-transformer\/storage)(\/|$)/;
+  /^(@nestjs\/(microservices|platform-express|platform-socket\.io)|@fastify\/(multipart|static|view)|class-(transformer|validator))(\/|$)/;
 
 if (process.env.BUILD_PROGRESS) process.stderr.write('Compiled; making one file of it.\n');
 run(join(modules, 'src/write-documents.js'));
