@@ -53,7 +53,15 @@ export class Accumulator<E extends AccumulatorEntry<E>> {
   readonly #drainReady = (): void => {
     const ready = this.#ready;
     this.#ready = [];
-    for (const queue of ready) queue.drain();
+    let drainedBytes = 0;
+    for (const [index, queue] of ready.entries()) {
+      drainedBytes += queue.drain();
+      if (drainedBytes <= this.options.drainBytesMax || index === ready.length - 1) continue;
+      // The others have their turn: encoding takes time.
+      this.#ready = [...ready.slice(index + 1), ...this.#ready];
+      this.options.timers.soon(this.#drainReady);
+      return;
+    }
   };
 
   constructor(options: AccumulatorOptions) {
@@ -146,10 +154,10 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
-  /** Called by the accumulator. */
-  drain(): void {
+  /** Called by the accumulator. @returns bytes of the entries that are sent */
+  drain(): number {
     this.#isReady = false;
-    if (this.#isMuted || this.#sendsInFlight > 0) return;
+    if (this.#isMuted || this.#sendsInFlight > 0) return 0;
     const { drainBytesMax, lingerMs } = this.#accumulator.options;
     let takenBytes = 0;
     let run: E[] = [];
@@ -169,6 +177,7 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     this.#sendRun(run);
     // What did not fit has waited long enough: it goes as soon as this drain is done.
     if (this.#head === undefined) this.#lingerIsOver = lingerMs === 0;
+    return takenBytes;
   }
 
   #sendRun(entries: E[]): void {

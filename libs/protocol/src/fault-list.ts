@@ -32,9 +32,15 @@ export class FaultList {
     this.count += 1;
   }
 
+  /** Forgets the faults after the first `count` ones. */
+  truncate(count: number): void {
+    this.count = count;
+    if (this.#described.length > count) this.#described.length = count;
+  }
+
   /** Members of `ProtocolErrorOptions`. */
   get asOptions(): { readonly faults: readonly Fault[]; readonly faultCount: number } {
-    return { faults: this.#described, faultCount: this.count };
+    return { faults: [...this.#described], faultCount: this.count };
   }
 
   /** The details of the first faults and how many more there are, for the sentence of an error. */

@@ -1,7 +1,7 @@
 import type { ProtocolError } from '#protocol';
 
 /** Counts what is refused because it exceeds a bound, by the setting that says the bound. */
-export class BoundRefusals {
+class BoundRefusals {
   readonly #totals = new Map<string, number>();
 
   /** Refusals by setting since the start of the process. */

@@ -13,7 +13,13 @@ import { CLOSE_BRACE, COMMA, LOWER_N, MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } fro
 import { JsonHeaders, type RecordFaultSink } from './json-headers.js';
 import { JsonScanner } from './json-scanner.js';
 import { jsonStringText, LONE_SURROGATE, type StringSpan } from './json-string.js';
-import { type FaultKind, memberPointer, quotedName, RecordFaults } from './record-faults.js';
+import {
+  type FaultKind,
+  type FaultMark,
+  memberPointer,
+  quotedName,
+  RecordFaults,
+} from './record-faults.js';
 
 /** Bounds of one request. */
 export interface RecordLimits {
@@ -21,6 +27,11 @@ export interface RecordLimits {
   readonly headersPerRecordMax: number;
   /** Unknown and repeated members of one object. */
   readonly faultyMembersMax: number;
+  /**
+   * Bytes that a batch may have, where the topic is known: what is decoded of a large record is bounded by
+   * it.
+   */
+  readonly batchBytesMax?: number;
 }
 
 /** Members of a record, as bits. */
@@ -36,6 +47,11 @@ const TIMESTAMP = 64;
 export const RECORDS_MEMBER = 128;
 /** A key other than null was read: null beside `keyBase64` is as if it were left out. */
 const KEY_GIVEN = 256;
+
+/** Whether the bytes of such a member are decoded; those of a JSON value stay where they are. */
+export function isDecodedMember(member: number): boolean {
+  return (member & (VALUE_BASE64 | KEY | KEY_BASE64 | HEADERS)) !== 0;
+}
 
 const MEMBERS = new Map([
   ['value', VALUE],
@@ -57,9 +73,23 @@ const QUOTED_MEMBERS = Array.from(MEMBERS, ([name, member]) => ({
   member,
 }));
 
+/** A known name is not longer than this, however it is escaped. */
+const NAME_BYTES_MAX = 6 * 'valueBase64'.length;
+/** Of a longer name the beginning is told, as it is written. */
+const NAME_SHOWN_BYTES_MAX = 1000;
+/** A longer number is no whole number of the sizes that are accepted. */
+const NUMBER_BYTES_MAX = 400;
 const PARTITION_MAX = 2 ** 31 - 1;
 /** Whole numbers of so many digits are exact. */
 const EXACT_DIGITS_MAX = 15;
+
+/** See `JsonRecordParser.mark`. */
+export interface ParserMark {
+  readonly count: number;
+  readonly fieldCount: number;
+  readonly decodedBytes: number;
+  readonly faults: FaultMark;
+}
 
 /** One parser takes one request's records; `scanner` is to be turned to its text first. */
 export class JsonRecordParser implements RecordFaultSink, StringSpan {
@@ -123,6 +153,20 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.fields.length = count * RECORD_STRIDE;
     this.decoded.length = decodedBytes;
     this.faults = new RecordFaults(this.limits.faultyMembersMax);
+  }
+
+  /** A state to go back to, when a record turns out to be a large one. */
+  mark(): ParserMark {
+    const { count, decodedBytes, faults } = this;
+    return { count, decodedBytes, fieldCount: this.fields.length, faults: faults.mark() };
+  }
+
+  /** Forgets what was taken since the mark. */
+  rewind(mark: ParserMark): void {
+    this.count = mark.count;
+    this.fields.length = mark.fieldCount;
+    this.decoded.length = mark.decodedBytes;
+    this.faults.rewind(mark.faults);
   }
 
   /** All records taken. */
@@ -196,12 +240,17 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     }
     this.nameEnd = this.takeString(position);
     // A name without escapes would have been found.
-    if (!this.hasEscapes) return UNKNOWN_MEMBER;
+    if (!this.hasEscapes || this.end - this.start > NAME_BYTES_MAX) return UNKNOWN_MEMBER;
     return MEMBERS.get(jsonStringText(this)) ?? UNKNOWN_MEMBER;
   }
 
   /** The member name at `position`, for faults. */
   nameAt(position: number): string {
+    const { bytes, nameEnd } = this;
+    if (nameEnd - position > NAME_SHOWN_BYTES_MAX) {
+      const start = bytes.byteOffset + position + 1;
+      return Buffer.from(bytes.buffer, start, NAME_SHOWN_BYTES_MAX).toString();
+    }
     this.takeString(position);
     return jsonStringText(this);
   }
@@ -217,7 +266,8 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.faults.add(kind, record + tail, detail);
   }
 
-  private beginRecord(): void {
+  /** For large-records.ts, as the two below. */
+  beginRecord(): void {
     this.seen = 0;
     this.valueStart = -1;
     this.valueEnd = -1;
@@ -231,7 +281,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.timestamp = -1;
   }
 
-  private endRecord(): void {
+  endRecord(): void {
     const { seen } = this;
     if ((seen & (VALUE | VALUE_BASE64)) === 0) {
       this.recordFault('', 'a record has a "value" (any JSON) or a "valueBase64"');
@@ -268,7 +318,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
    * Takes the member whose name is at `nameAt` and whose value is at `position`.
    * @returns the position after the value
    */
-  private parseMember(member: number, nameAt: number, position: number): number {
+  parseMember(member: number, nameAt: number, position: number): number {
     if ((this.seen & member) !== 0) this.faultyMember('repeated member', nameAt);
     this.seen |= member;
     switch (member) {
@@ -289,6 +339,12 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
         this.faultyMember('unknown member', nameAt);
         return this.scanner.skipValue(position);
     }
+  }
+
+  /** A member whose value is not taken, because it is too large. */
+  refuseMember(member: number, nameAt: number, detail: string): void {
+    this.seen |= member;
+    this.recordFault(memberPointer('', this.nameAt(nameAt)), detail, 'size');
   }
 
   /** Takes note of a member that the record must not have. */
@@ -422,6 +478,7 @@ function wholeNumber(bytes: Uint8Array, start: number, end: number): number {
     if (at === end) return value;
   }
   const first = bytes[start] as number;
+  if (end - start > NUMBER_BYTES_MAX) return Number.NaN;
   if (first !== MINUS && (first < ZERO || first > NINE)) return Number.NaN;
   const value = Number(
     Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1'),

@@ -10,7 +10,8 @@ import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from './j
 import { JsonRecordParser, RECORDS_MEMBER, type RecordLimits } from './json-record-parser.js';
 import { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
 
-const LIST_POINTER = '/records';
+/** Pointer to the list of records of a body. */
+export const RECORDS_POINTER = '/records';
 /** Tells the body from its records, which have numbers from 0. */
 const ENVELOPE_OBJECT = -1;
 
@@ -51,8 +52,8 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
   const at = scanner.skipWhitespace(0);
   if (scanner.byteAt(at) !== OPEN_BRACE) {
     scanner.assertEnd(scanner.skipValue(at));
-    parser.faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
-  } else if (isEnvelope(parser, at)) {
+    noteWrongBody(parser);
+  } else if (beginsWithRecords(parser, at)) {
     scanner.assertEnd(parseEnvelope(parser, at));
   } else {
     parser.parseWholeText();
@@ -68,15 +69,20 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
   return takeRecords(parser);
 }
 
+/** Notes that the body is no object. */
+export function noteWrongBody({ faults }: JsonRecordParser): void {
+  faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
+}
+
 /** Whether the first member of the object at `position` is the list of records. */
-function isEnvelope(parser: JsonRecordParser, position: number): boolean {
+export function beginsWithRecords(parser: JsonRecordParser, position: number): boolean {
   const at = parser.scanner.skipWhitespace(position + 1);
   return parser.scanner.byteAt(at) !== CLOSE_BRACE && parser.memberAt(at) === RECORDS_MEMBER;
 }
 
 /** @returns the position after `{"records": [...]}` */
 function parseEnvelope(parser: JsonRecordParser, position: number): number {
-  const { scanner, faults } = parser;
+  const { scanner } = parser;
   let hasRecords = false;
   let at = scanner.skipWhitespace(position + 1);
   for (;;) {
@@ -85,12 +91,9 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
     at = scanner.skipColon(parser.nameEnd);
     if (member === RECORDS_MEMBER && !hasRecords) {
       hasRecords = true;
-      at = parseRecordList(parser, at, LIST_POINTER);
+      at = parseRecordList(parser, at, RECORDS_POINTER);
     } else {
-      const name = parser.nameAt(nameAt);
-      const fault = member === RECORDS_MEMBER ? 'repeated member' : 'unknown member';
-      faults.add('shape', memberPointer('', name), `${fault} ${quotedName(name)} beside "records"`);
-      faults.countMember(ENVELOPE_OBJECT);
+      noteMemberBesideRecords(parser, member, nameAt);
       at = scanner.skipValue(at);
     }
     at = scanner.skipWhitespace(at);
@@ -99,6 +102,23 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
     if (byte !== COMMA) scanner.fail(at, '"," or "}"');
     at = scanner.skipWhitespace(at + 1);
   }
+}
+
+/** Notes a member of the body that is no list of records, or is it once more. */
+export function noteMemberBesideRecords(
+  parser: JsonRecordParser,
+  member: number,
+  nameAt: number,
+): void {
+  const { faults } = parser;
+  if (faults.isFull) {
+    faults.countOne('shape');
+  } else {
+    const name = parser.nameAt(nameAt);
+    const fault = member === RECORDS_MEMBER ? 'repeated member' : 'unknown member';
+    faults.add('shape', memberPointer('', name), `${fault} ${quotedName(name)} beside "records"`);
+  }
+  faults.countMember(ENVELOPE_OBJECT);
 }
 
 /**
@@ -113,17 +133,9 @@ export function parseRecordList(
   position: number,
   pointer: string,
 ): number {
-  const { scanner, faults, limits } = parser;
-  if (scanner.byteAt(position) !== OPEN_BRACKET) {
-    faults.add('shape', pointer, '"records" is a list of records');
-    return scanner.skipValue(position);
-  }
-  let at = scanner.skipWhitespace(position + 1);
-  if (scanner.byteAt(at) === CLOSE_BRACKET) {
-    faults.add('shape', pointer, '"records" has at least one record');
-    return at + 1;
-  }
-  parser.listPointer = pointer;
+  const { scanner, limits } = parser;
+  let at = recordListStart(parser, position, pointer);
+  if (at < 0) return -at;
   let found = 0;
   for (;;) {
     found++;
@@ -138,14 +150,43 @@ export function parseRecordList(
   return at + 1;
 }
 
-function tooManyRecords({ faults, limits }: JsonRecordParser, pointer: string): ProtocolError {
+/**
+ * Begins the list of records at `position`.
+ * @returns the position of its first record; where there is none, less than 0: the position after what is
+ *   there, negated
+ */
+export function recordListStart(
+  parser: JsonRecordParser,
+  position: number,
+  pointer: string,
+): number {
+  const { scanner, faults } = parser;
+  if (scanner.byteAt(position) !== OPEN_BRACKET) {
+    faults.add('shape', pointer, '"records" is a list of records');
+    return -scanner.skipValue(position);
+  }
+  const at = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(at) === CLOSE_BRACKET) {
+    faults.add('shape', pointer, '"records" has at least one record');
+    return -(at + 1);
+  }
+  parser.listPointer = pointer;
+  return at;
+}
+
+/** The error of a list with more records than a request may have. */
+export function tooManyRecords(
+  { faults, limits }: JsonRecordParser,
+  pointer: string,
+): ProtocolError {
   const bound = 'SLUICE_RECORDS_PER_REQUEST_MAX';
   faults.add('count', pointer, `a request has at most ${limits.recordsMax} records (${bound})`);
   faults.exceeded = bound;
   return faults.toError();
 }
 
-function takeRecords(parser: JsonRecordParser): RecordSet {
+/** @throws ProtocolError with the faults, where there are some */
+export function takeRecords(parser: JsonRecordParser): RecordSet {
   if (parser.faults.count > 0) throw parser.faults.toError();
   return parser.recordSet();
 }

@@ -28,6 +28,7 @@ import {
   QUOTE,
   ZERO,
 } from './json-bytes.js';
+import { SLICE_BYTES, type SlicedWork } from './slices.js';
 
 /** How deep arrays and objects may nest in one value. `JSON.parse` has no such limit. */
 export const JSON_DEPTH_MAX = 512;
@@ -104,6 +105,12 @@ export class JsonScanner {
   private view: DataView = NO_VIEW;
   private lastWord = -1;
 
+  /** Where the value begins that `scanAhead` has read; -1: none. */
+  private aheadStart = -1;
+  private aheadEnd = -1;
+  /** Whether it is a string with escapes. */
+  private aheadHasEscapes = false;
+
   /** Turns to the text in `bytes` from `start` up to `end`. It must be valid UTF-8. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
     if (bytes !== this.bytes) {
@@ -114,6 +121,7 @@ export class JsonScanner {
     }
     this.start = start;
     this.end = end;
+    this.aheadStart = -1;
     this.lastWord = this.view === NO_VIEW ? -1 : end - 4;
   }
 
@@ -136,6 +144,7 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   skipValue(position: number): number {
+    if (position === this.aheadStart) return this.aheadEnd;
     const { bytes, end } = this;
     let depth = 0;
     /** Of the array or object that `at` stands in; 0: in none. */
@@ -189,6 +198,10 @@ export class JsonScanner {
    */
   skipString(position: number): number {
     const { bytes, view, lastWord } = this;
+    if (position === this.aheadStart) {
+      this.stringHasEscapes = this.aheadHasEscapes;
+      return this.aheadEnd;
+    }
     this.stringHasEscapes = false;
     let at = position + 1;
     // Four bytes at a time, up to the first that is below 0x20, a quote or a backslash.
@@ -202,6 +215,90 @@ export class JsonScanner {
       at += 4;
     }
     return this.skipRestOfString(at);
+  }
+
+  /**
+   * Reads the value at `position` in slices: `skipValue` and `skipString` then know where it ends.
+   * @throws JsonSyntaxError
+   */
+  *scanAhead(position: number): SlicedWork<void> {
+    this.aheadStart = -1;
+    const isString = this.byteAt(position) === QUOTE;
+    const end = isString
+      ? yield* this.skipStringInSlices(position)
+      : yield* this.skipValueInSlices(position);
+    this.aheadHasEscapes = this.stringHasEscapes;
+    this.aheadEnd = end;
+    this.aheadStart = position;
+  }
+
+  /** Skips a value as `skipValue` does. */
+  private *skipValueInSlices(position: number): SlicedWork<number> {
+    const open: number[] = [];
+    let closer = 0;
+    let at = position;
+    let sliceEnd = position + SLICE_BYTES;
+    for (;;) {
+      if (at > sliceEnd) {
+        yield;
+        sliceEnd = at + SLICE_BYTES;
+      }
+      if (closer === CLOSE_BRACE) {
+        if (this.byteAt(at) !== QUOTE) this.fail(at, 'a member name');
+        at = this.skipColon(yield* this.skipStringInSlices(at));
+      }
+      const first = this.byteAt(at);
+      if (KIND[first] === CONTAINER) {
+        at = this.skipWhitespace(at + 1);
+        if (this.byteAt(at) !== first + 2) {
+          if (open.length === JSON_DEPTH_MAX) this.failDepth(at);
+          open.push(closer);
+          closer = first + 2;
+          continue;
+        }
+        at += 1;
+      } else {
+        at = first === QUOTE ? yield* this.skipStringInSlices(at) : this.skipValue(at);
+      }
+      // A value ended: so may any number of the arrays and objects around it.
+      for (;;) {
+        if (closer === 0) return at;
+        at = this.skipWhitespace(at);
+        const byte = this.byteAt(at);
+        at += 1;
+        if (byte === COMMA) {
+          at = this.skipWhitespace(at);
+          break;
+        }
+        if (byte !== closer) this.failSeparator(at - 1, closer);
+        closer = open.pop() ?? 0;
+      }
+    }
+  }
+
+  /** Skips a string as `skipString` does. */
+  private *skipStringInSlices(position: number): SlicedWork<number> {
+    const { bytes, end, view, lastWord } = this;
+    let hasEscapes = false;
+    let at = position + 1;
+    for (;;) {
+      const sliceEnd = at + SLICE_BYTES;
+      while (at < sliceEnd) {
+        while (at <= lastWord && at < sliceEnd && stopsOf(view.getInt32(at, true)) === 0) at += 4;
+        while (at < end && at < sliceEnd && ENDS_RUN[bytes[at] as number] === 0) at += 1;
+        if (at >= sliceEnd) break;
+        if (at >= end) this.fail(at, 'the end of a string');
+        const byte = bytes[at] as number;
+        if (byte === QUOTE) {
+          this.stringHasEscapes = hasEscapes;
+          return at + 1;
+        }
+        if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
+        hasEscapes = true;
+        at = this.skipEscape(at);
+      }
+      yield;
+    }
   }
 
   /**
@@ -342,6 +439,16 @@ export class JsonScanner {
     }
     return position + 6;
   }
+}
+
+/** As `assertJson`, in slices. */
+export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {
+  const scanner = new JsonScanner();
+  scanner.reset(bytes);
+  scanner.assertUtf8();
+  const start = scanner.skipWhitespace(0);
+  yield* scanner.scanAhead(start);
+  scanner.assertEnd(scanner.skipValue(start));
 }
 
 /**

@@ -2,8 +2,9 @@
  * One record whose value is a whole body: text, bytes, and what webhooks send (`?body=value`).
  */
 import { RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
-import { assertJson } from './json-scanner.js';
+import { assertJson, assertJsonInSlices } from './json-scanner.js';
 import { syntaxProblem } from './record-faults.js';
+import type { SlicedWork } from './slices.js';
 
 /** What stands in the query beside the body. */
 export interface RawRecordOptions {
@@ -14,9 +15,9 @@ export interface RawRecordOptions {
   readonly timestamp?: number | undefined;
   /**
    * The body was sent as JSON: it is checked, and comes back as JSON, white space around it
-   * included.
+   * included. `checked`: it was checked by `assertLargeJson`.
    */
-  readonly valueIsJson?: boolean;
+  readonly valueIsJson?: boolean | 'checked';
 }
 
 /**
@@ -25,7 +26,7 @@ export interface RawRecordOptions {
  */
 export function rawRecord(body: Uint8Array, options: RawRecordOptions = {}): RecordSet {
   const { key, partition = -1, timestamp = -1, valueIsJson = false } = options;
-  if (valueIsJson) {
+  if (valueIsJson === true) {
     try {
       assertJson(body);
     } catch (error) {
@@ -35,7 +36,7 @@ export function rawRecord(body: Uint8Array, options: RawRecordOptions = {}): Rec
   const decoded = key === undefined ? NOTHING : Buffer.from(key);
   const keyStart = key === undefined ? -1 : body.length;
   const keyEnd = key === undefined ? -1 : body.length + decoded.length;
-  const attributes = valueIsJson ? RECORD_VALUE_IS_JSON : 0;
+  const attributes = valueIsJson === false ? 0 : RECORD_VALUE_IS_JSON;
   return {
     source: body,
     decoded,
@@ -43,6 +44,18 @@ export function rawRecord(body: Uint8Array, options: RawRecordOptions = {}): Rec
     // In the order of the FIELD_* places: value, key, headers and their count, and so on.
     fields: [0, body.length, keyStart, keyEnd, 0, 0, 0, attributes, partition, timestamp],
   };
+}
+
+/**
+ * Checks in slices that a body is JSON.
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function* assertLargeJson(body: Uint8Array): SlicedWork<void> {
+  try {
+    yield* assertJsonInSlices(body);
+  } catch (error) {
+    throw syntaxProblem(error, 'The body');
+  }
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -10,6 +10,7 @@ const CODES = {
   shape: 'INVALID_REQUEST',
   count: 'REQUEST_TOO_LARGE',
   record: 'INVALID_RECORD',
+  size: 'MESSAGE_TOO_LARGE',
   timestamp: 'INVALID_TIMESTAMP',
 } as const satisfies Record<string, ErrorCode>;
 export type FaultKind = keyof typeof CODES;
@@ -20,6 +21,12 @@ const MEMBERS_BOUND = 'SLUICE_BODY_MEMBERS_MAX';
 
 /** A longer member name is not put into pointers and sentences whole. */
 const NAME_LENGTH_MAX = 100;
+
+/** A state of the faults to go back to. */
+export interface FaultMark {
+  readonly count: number;
+  readonly kind: FaultKind;
+}
 
 export class RecordFaults {
   /** The setting whose bound the records exceed, where one does. */
@@ -69,6 +76,18 @@ export class RecordFaults {
     }
     this.#faultyMembers += 1;
     if (this.#faultyMembers > this.#faultyMembersMax) throw this.toError(MEMBERS_BOUND);
+  }
+
+  /** What `rewind` goes back to. */
+  mark(): FaultMark {
+    return { count: this.#list.count, kind: this.#kind };
+  }
+
+  /** Forgets the faults since the mark. */
+  rewind({ count, kind }: FaultMark): void {
+    this.#list.truncate(count);
+    this.#kind = kind;
+    this.#object = Number.NaN;
   }
 
   /**

@@ -1,7 +1,10 @@
-import { CLOSE_BRACE, COMMA, QUOTE } from '../records/json-bytes.js';
+import { BACKSLASH, CLOSE_BRACE, COMMA, QUOTE } from '../records/json-bytes.js';
 import type { JsonScanner } from '../records/json-scanner.js';
 import { jsonStringText } from '../records/json-string.js';
+import type { SlicedWork } from '../records/slices.js';
 
+/** Bytes of a name in a sentence; sentences show fewer characters. */
+const SHOWN_BYTES_MAX = 1000;
 /** Of a name that is not among those that were looked for. */
 const UNKNOWN_MEMBER = -1;
 
@@ -49,6 +52,12 @@ export interface MemberSink {
   takeMember(member: number, nameAt: number, valueAt: number): number;
 }
 
+/** A sink that takes some members in slices. */
+export interface LargeMemberSink extends MemberSink {
+  /** Takes a member in slices; undefined: `takeMember` takes it. */
+  takeLargeMember(member: number, valueAt: number): SlicedWork<number> | undefined;
+}
+
 /**
  * Reads the object at `position`, whose opening brace was looked at already.
  * @returns the position after it
@@ -73,11 +82,53 @@ export function readObject(
   }
 }
 
+/** As `readObject`; values that are long are read in slices before they are taken. */
+export function* readObjectInSlices(
+  scanner: JsonScanner,
+  position: number,
+  names: MemberNames,
+  sink: LargeMemberSink,
+): SlicedWork<number> {
+  let at = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(at) === CLOSE_BRACE) return at + 1;
+  for (;;) {
+    if (scanner.byteAt(at) === QUOTE) yield* scanner.scanAhead(at);
+    const member = names.at(scanner, at);
+    const valueAt = scanner.skipColon(names.end);
+    const taken = sink.takeLargeMember(member, valueAt);
+    if (taken === undefined) {
+      yield* scanner.scanAhead(valueAt);
+      at = sink.takeMember(member, at, valueAt);
+    } else {
+      at = yield* taken;
+    }
+    at = scanner.skipWhitespace(at);
+    const byte = scanner.byteAt(at);
+    if (byte === CLOSE_BRACE) return at + 1;
+    if (byte !== COMMA) scanner.fail(at, '"," or "}"');
+    at = scanner.skipWhitespace(at + 1);
+  }
+}
+
 /** The characters of the string at `position`. @throws JsonSyntaxError */
 export function stringAt(scanner: JsonScanner, position: number): string {
   const end = scanner.skipString(position);
   const { bytes, stringHasEscapes: hasEscapes } = scanner;
   return jsonStringText({ bytes, start: position + 1, end: end - 1, hasEscapes });
+}
+
+/**
+ * The name at `nameAt` for a sentence, which was read before. Of a very long one the beginning, as it is
+ * written.
+ */
+export function shownNameAt(scanner: JsonScanner, nameAt: number): string {
+  const { bytes, end } = scanner;
+  const limit = Math.min(end, nameAt + SHOWN_BYTES_MAX);
+  for (let at = nameAt + 1; at < limit; at += 1) {
+    if (bytes[at] === QUOTE) return stringAt(scanner, nameAt);
+    if (bytes[at] === BACKSLASH) at += 1;
+  }
+  return textOf(scanner, nameAt + 1, limit);
 }
 
 /** The text of a span of the scanner's bytes. */

@@ -10,12 +10,26 @@ import type { RequestProducer } from '../http/data/producer-headers.js';
 import { MINUS, NINE, QUOTE, ZERO } from '../records/json-bytes.js';
 import type { JsonRecordParser } from '../records/json-record-parser.js';
 import { parseRecordList } from '../records/json-records.js';
+import { parseLargeList } from '../records/large-records.js';
 import { memberPointer, quotedName } from '../records/record-faults.js';
-import { MemberNames, type MemberSink, readObject, stringAt, textOf } from './json-members.js';
+import type { SlicedWork } from '../records/slices.js';
+import {
+  type LargeMemberSink,
+  MemberNames,
+  readObject,
+  readObjectInSlices,
+  shownNameAt,
+  stringAt,
+  textOf,
+} from './json-members.js';
 
 const POINTER = '/data';
 /** Tells the data from its records, which have numbers from 0. */
 const DATA_OBJECT = -1;
+/** A longer text is no name of a topic, however it is escaped: six bytes for a character. */
+const TOPIC_BYTES_MAX = 2 + 6 * 249;
+/** A longer number is none of those that are accepted. */
+const NUMBER_BYTES_MAX = 400;
 const INT16_MAX = 2 ** 15 - 1;
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -50,7 +64,7 @@ const ACKS: Readonly<Record<string, Acks>> = {
   '0': '0',
 };
 
-export class PublishData implements MemberSink {
+export class PublishData implements LargeMemberSink {
   topic = '';
   acks: Acks = 'all';
   timeoutMs = PRODUCE_TIMEOUT_MS_DEFAULT;
@@ -85,12 +99,30 @@ export class PublishData implements MemberSink {
    */
   read(position: number): number {
     const end = readObject(this.#parser.scanner, position, NAMES, this);
+    this.#checkWhole();
+    return end;
+  }
+
+  /** As `read`, in slices. */
+  *readInSlices(position: number): SlicedWork<number> {
+    const end = yield* readObjectInSlices(this.#parser.scanner, position, NAMES, this);
+    this.#checkWhole();
+    return end;
+  }
+
+  /** Records are taken in slices, all else at once. */
+  takeLargeMember(index: number, valueAt: number): SlicedWork<number> | undefined {
+    if (MEMBERS[index] !== 'records' || this.#has('records')) return undefined;
+    this.#seen |= 1 << index;
+    return parseLargeList(this.#parser, valueAt, `${POINTER}/records`);
+  }
+
+  #checkWhole(): void {
     for (const name of ['topic', 'records'] as const) {
       if (!this.#has(name)) this.#fault(`/${name}`, 'is missing');
     }
     this.#joinProducer();
     this.#checkPartitions();
-    return end;
   }
 
   takeMember(index: number, nameAt: number, valueAt: number): number {
@@ -98,7 +130,7 @@ export class PublishData implements MemberSink {
     const member = MEMBERS[index];
     const isRepeated = member !== undefined && this.#has(member);
     if (member === undefined || isRepeated) {
-      const name = stringAt(scanner, nameAt);
+      const name = shownNameAt(scanner, nameAt);
       const fault = isRepeated ? 'repeated member' : 'unknown member';
       this.#fault(memberPointer('', name), `${fault} ${quotedName(name)}`);
       this.#parser.faults.countMember(DATA_OBJECT);
@@ -141,8 +173,9 @@ export class PublishData implements MemberSink {
 
   #stringOf(start: number): string {
     const { scanner } = this.#parser;
-    if (scanner.byteAt(start) === QUOTE) return stringAt(scanner, start);
-    this.#fault('/topic', 'must be a string');
+    const isShort = scanner.skipValue(start) - start <= TOPIC_BYTES_MAX;
+    if (scanner.byteAt(start) === QUOTE && isShort) return stringAt(scanner, start);
+    this.#fault('/topic', 'must be the name of a topic, a string of at most 249 characters');
     return '';
   }
 
@@ -164,7 +197,10 @@ export class PublishData implements MemberSink {
     const { min, max } = NUMBERS[member] ?? { min: 0, max: 0 };
     const first = scanner.byteAt(start);
     const isNumber = first === MINUS || (first >= ZERO && first <= NINE);
-    const value = isNumber ? Number(textOf(scanner, start, end)) : Number.NaN;
+    const value =
+      isNumber && end - start <= NUMBER_BYTES_MAX
+        ? Number(textOf(scanner, start, end))
+        : Number.NaN;
     // Adding 0 makes -0 a plain 0.
     if (Number.isInteger(value) && value >= min && value <= max) return value + 0;
     this.#fault(`/${member}`, `must be a whole number from ${min} to ${max}`);

@@ -1,7 +1,7 @@
 /** `publish`: records to the broker, as `POST /v1/topics/{topic}/records` does it. */
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import type { RecordSet } from '#protocol';
-import { commonError, produceAnswer } from '../http/data/produce-answer.js';
+import { commonError, producedText } from '../http/data/produce-answer.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
 import { SOCKET_PATH } from './messages/socket-messages.js';
@@ -52,16 +52,17 @@ export class Publication implements ProduceRequest {
   async send(broker: Broker, autoCreateTopics: boolean): Promise<string> {
     if (!autoCreateTopics) assertTopicIsServed(broker, this.topic);
     try {
-      return this.#answerOf(await broker.produce(this));
+      const text = this.#answerOf(await broker.produce(this));
+      return typeof text === 'string' ? text : await text;
     } finally {
       if (this.#controller !== undefined) this.#aborts.delete(this.#controller);
     }
   }
 
-  #answerOf(result: ProduceResult): string {
+  #answerOf(result: ProduceResult): string | Promise<string> {
     const error = commonError(result);
     if (error !== undefined) throw error;
     if (this.acks === '0') return '{"offsets":null}';
-    return produceAnswer(result, this.records, SOCKET_PATH);
+    return producedText(result, this.records, SOCKET_PATH);
   }
 }

@@ -11,7 +11,15 @@ import { MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from '../records/json-bytes.js';
 import { type DocumentLimits, readDocument } from '../records/json-document.js';
 import { JsonRecordParser, type RecordLimits } from '../records/json-record-parser.js';
 import { memberPointer, quotedName, syntaxProblem } from '../records/record-faults.js';
-import { MemberNames, type MemberSink, readObject, stringAt, textOf } from './json-members.js';
+import type { SlicedWork } from '../records/slices.js';
+import {
+  type LargeMemberSink,
+  MemberNames,
+  readObject,
+  readObjectInSlices,
+  shownNameAt,
+  textOf,
+} from './json-members.js';
 import { CLIENT_MESSAGES, type ClientEvent } from './messages/socket-messages.js';
 import { PublishData } from './publish-data.js';
 
@@ -23,6 +31,7 @@ const EVENT = 0;
 const DATA = 1;
 const NAMES = new MemberNames(['event', 'data', 'id']);
 
+const NO_MESSAGE = 'a message is an object: {"event": ..., "data": {...}}';
 const CONTROL_BYTES = 'SLUICE_CONTROL_BYTES_MAX';
 /** Tells the message from the objects in it. */
 const MESSAGE_OBJECT = -2;
@@ -34,7 +43,7 @@ export interface MessageLimits extends RecordLimits, DocumentLimits {
 }
 
 /** One message; to be read once. */
-export class ReceivedMessage implements MemberSink {
+export class ReceivedMessage implements LargeMemberSink {
   /** JSON text. Known as soon as it was read: answers repeat it also where the rest has a fault. */
   id: string | undefined;
   /** The data of `publish`; undefined: the message is of another event. */
@@ -65,9 +74,20 @@ export class ReceivedMessage implements MemberSink {
     } catch (error) {
       throw syntaxProblem(error, 'The message');
     }
-    const event = this.#event;
-    if (event === undefined || this.#parser.faults.count > 0) throw this.#parser.faults.toError();
-    return event;
+    return this.#eventOrFaults();
+  }
+
+  /**
+   * As `read`, in slices: for messages that are too large to be read at once.
+   * @throws ProtocolError as `read`
+   */
+  *readInSlices(): SlicedWork<ClientEvent> {
+    try {
+      yield* this.#readEnvelopeInSlices();
+    } catch (error) {
+      throw syntaxProblem(error, 'The message');
+    }
+    return this.#eventOrFaults();
   }
 
   /**
@@ -93,7 +113,7 @@ export class ReceivedMessage implements MemberSink {
   takeMember(member: number, nameAt: number, valueAt: number): number {
     const { scanner } = this.#parser;
     if (member < 0 || (this.#seen & (1 << member)) !== 0) {
-      const name = stringAt(scanner, nameAt);
+      const name = shownNameAt(scanner, nameAt);
       const fault = member < 0 ? 'unknown member' : 'repeated member';
       this.#fault(memberPointer('', name), `${fault} ${quotedName(name)}`);
       this.#parser.faults.countMember(MESSAGE_OBJECT);
@@ -107,20 +127,56 @@ export class ReceivedMessage implements MemberSink {
     return end;
   }
 
+  /** The data of a publish is read in slices, all else was scanned before. */
+  takeLargeMember(member: number, valueAt: number): SlicedWork<number> | undefined {
+    const isFirst = (this.#seen & (1 << DATA)) === 0;
+    if (member !== DATA || !isFirst || this.#event !== 'publish') return undefined;
+    if (this.#parser.scanner.byteAt(valueAt) !== OPEN_BRACE) return undefined;
+    this.#seen |= 1 << DATA;
+    this.publish = new PublishData(this.#parser);
+    return this.publish.readInSlices(valueAt);
+  }
+
+  #eventOrFaults(): ClientEvent {
+    const event = this.#event;
+    if (event === undefined || this.#parser.faults.count > 0) throw this.#parser.faults.toError();
+    return event;
+  }
+
   #readEnvelope(): void {
     const { scanner } = this.#parser;
     const at = scanner.skipWhitespace(0);
     if (scanner.byteAt(at) !== OPEN_BRACE) {
       scanner.assertEnd(scanner.skipValue(at));
-      this.#fault('', 'a message is an object: {"event": ..., "data": {...}}');
+      this.#fault('', NO_MESSAGE);
       return;
     }
     scanner.assertEnd(readObject(scanner, at, NAMES, this));
+    // The event may be behind the data.
+    if (this.#isPublishUnread()) this.#readPublish(this.#dataStart);
+  }
+
+  *#readEnvelopeInSlices(): SlicedWork<void> {
+    const { scanner } = this.#parser;
+    const at = scanner.skipWhitespace(0);
+    if (scanner.byteAt(at) !== OPEN_BRACE) {
+      yield* scanner.scanAhead(at);
+      scanner.assertEnd(scanner.skipValue(at));
+      this.#fault('', NO_MESSAGE);
+      return;
+    }
+    scanner.assertEnd(yield* readObjectInSlices(scanner, at, NAMES, this));
+    if (!this.#isPublishUnread()) return;
+    this.publish = new PublishData(this.#parser);
+    yield* this.publish.readInSlices(this.#dataStart);
+  }
+
+  /** Notes what is missing. @returns whether the data of a publish is still to be read */
+  #isPublishUnread(): boolean {
     if ((this.#seen & (1 << EVENT)) === 0) this.#fault('/event', 'is missing');
-    if (this.#event !== 'publish' || this.publish !== undefined) return;
-    // The event stands behind the data, or there is none.
-    if (this.#dataStart >= 0) this.#readPublish(this.#dataStart);
-    else if ((this.#seen & (1 << DATA)) === 0) this.#fault('/data', 'is missing');
+    if (this.#event !== 'publish' || this.publish !== undefined) return false;
+    if ((this.#seen & (1 << DATA)) === 0) this.#fault('/data', 'is missing');
+    return this.#dataStart >= 0;
   }
 
   #takeEvent(at: number): void {
@@ -129,7 +185,7 @@ export class ReceivedMessage implements MemberSink {
       this.#fault('/event', 'must be a string');
       return;
     }
-    const event = stringAt(scanner, at);
+    const event = shownNameAt(scanner, at);
     if (isClientEvent(event)) {
       this.#event = event;
       return;

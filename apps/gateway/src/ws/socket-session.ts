@@ -16,6 +16,7 @@ import type { Delivery } from '../delivery/delivery.js';
 import { Outbox } from '../delivery/outbox.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
 import { toProtocolError } from '../http/problem.js';
+import { AT_ONCE_BYTES_MAX, inSlices } from '../records/slices.js';
 import { CLOSE_CODES } from './close-codes.js';
 import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
 import { PING_FRAME, pongFrame, textFrames } from './frame.js';
@@ -193,6 +194,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#context.received();
     const reply = this.#replies.take(memoryOf(received));
     const message = new ReceivedMessage(received.bytes, this.#context.limits);
+    const isLarge = received.bytes.length > AT_ONCE_BYTES_MAX;
+    if (isLarge && !received.isBinary) return this.#beginLarge(message, reply);
     let event: ClientEvent;
     try {
       if (received.isBinary) throw binaryError();
@@ -205,6 +208,20 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     const { publish } = message;
     if (publish === undefined) return this.#control(event, message, reply);
     return this.#publish(publish, message.id, reply);
+  }
+
+  /** Reads a large message in slices; the messages behind it wait. Never rejects. */
+  async #beginLarge(message: ReceivedMessage, reply: Reply): Promise<void> {
+    let event: ClientEvent;
+    try {
+      event = await inSlices(message.readInSlices());
+    } catch (error) {
+      reply.answer(this.#errorText(error, message.id, {}, true));
+      return;
+    }
+    const { publish } = message;
+    if (publish === undefined) await this.#control(event, message, reply);
+    else await this.#publish(publish, message.id, reply);
   }
 
   handled(): void {

@@ -4,9 +4,11 @@ import { ProtocolError } from '#protocol';
 import { SystemClock } from '#runtime';
 import { parseJsonRecordLines } from '../../records/json-record-lines.js';
 import type { RecordLimits } from '../../records/json-record-parser.js';
+import { parseLargeLine } from '../../records/large-records.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
 import type { RecordLines } from '../../records/record-lines.js';
 import { recordSetBytes } from '../../records/record-set-bytes.js';
+import { AT_ONCE_BYTES_MAX, inSlices } from '../../records/slices.js';
 import { valueLines } from '../../records/value-lines.js';
 import { drainRequest } from '../front/drain-request.js';
 import type { Exchange } from '../front/exchange.js';
@@ -26,6 +28,9 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 
 /** What a line that is refused takes until it is answered: its error with its texts. */
 const FAULT_MEMORY_BYTES = 512;
+/** Lines that are read before others have their turn; each may be answered with a problem. */
+const LINES_PER_TURN_MAX = 1024;
+const NOTHING = Buffer.alloc(0);
 
 /** A connection that is given up is drained of so much, so that the client reads its last line. */
 const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
@@ -87,6 +92,9 @@ class NdjsonProduce {
   #count = 0;
   #errorCount = 0;
   #needsDrain = false;
+  /** A turn of the event loop, or a long line, is waited for. */
+  #isWaiting = false;
+  #linesOfTurn = 0;
   /** No more lines will come: the stream is at its end, or broke off with this error. */
   #end: { readonly error: ProtocolError | undefined } | undefined;
   #isFinished = false;
@@ -172,14 +180,20 @@ class NdjsonProduce {
   /** Goes on wherever it can: submits lines, reads more of them or not, ends. */
   #continue(): void {
     while (!this.#isBlocked()) {
+      if (this.#linesOfTurn >= LINES_PER_TURN_MAX) {
+        this.#continueNextTurn();
+        break;
+      }
       const block = this.#blocks.next();
       if (block === undefined) {
         if (this.#end === undefined) this.#source?.resume();
         else if (this.#submitted.length === 0) this.#finish();
         return;
       }
+      this.#linesOfTurn += block.lines.length;
       try {
-        this.#submit(block);
+        if (this.#isLarge(block)) void this.#submitLarge(block);
+        else this.#submit(block);
       } catch (error) {
         this.#exchange.fail(error);
         return;
@@ -189,12 +203,63 @@ class NdjsonProduce {
   }
 
   #isBlocked(): boolean {
-    return this.#isFinished || this.#needsDrain || this.#windowBytes >= WINDOW_BYTES;
+    if (this.#isFinished || this.#needsDrain || this.#isWaiting) return true;
+    return this.#windowBytes >= WINDOW_BYTES;
+  }
+
+  /** An answer that is written at once may bring the next lines at once: others have their turn, too. */
+  #continueNextTurn(): void {
+    this.#isWaiting = true;
+    setImmediate(() => {
+      this.#isWaiting = false;
+      this.#linesOfTurn = 0;
+      this.#continue();
+    });
+  }
+
+  /** Whether a line of the block may have to be read in slices. */
+  #isLarge({ bytes }: LineBlock): boolean {
+    return bytes.length > AT_ONCE_BYTES_MAX && this.#options.form === 'ndjson';
+  }
+
+  /** Submits the lines of a block one by one; those that are long are read in slices. Never rejects. */
+  async #submitLarge({ bytes, lines, starts, ends }: LineBlock): Promise<void> {
+    this.#isWaiting = true;
+    try {
+      for (const [index, line] of lines.entries()) {
+        const [start, end] = [starts[index] as number, ends[index] as number];
+        const block = { bytes, lines: [line], starts: [start], ends: [end] };
+        if (end - start <= AT_ONCE_BYTES_MAX) this.#submit(block);
+        else this.#submitRecords(block, await this.#parseLarge(block));
+        if (this.#isFinished) break;
+      }
+    } catch (error) {
+      this.#exchange.fail(error);
+    }
+    this.#isWaiting = false;
+    this.#continue();
+  }
+
+  async #parseLarge({ bytes, lines, starts, ends }: LineBlock): Promise<RecordLines> {
+    const { broker, limits, topic } = this.#options;
+    const batchBytesMax = broker.topicLimits(topic)?.maxMessageBytes;
+    const bounds = { ...limits, ...(batchBytesMax && { batchBytesMax }) };
+    try {
+      const records = await inSlices(parseLargeLine(bytes.subarray(starts[0], ends[0]), bounds));
+      return { records, lines, failures: [] };
+    } catch (error) {
+      const records = { source: bytes, decoded: NOTHING, count: 0, fields: [] };
+      const shown = toProtocolError(error, this.#exchange.context.logger);
+      return { records, lines: [], failures: [{ line: lines[0] as number, error: shown }] };
+    }
   }
 
   #submit(block: LineBlock): void {
+    this.#submitRecords(block, this.#recordsOf(block));
+  }
+
+  #submitRecords(block: LineBlock, { failures, ...parsed }: RecordLines): void {
     const { broker, topic, query } = this.#options;
-    const { failures, ...parsed } = this.#recordsOf(block);
     const faults = new Map(failures.map(({ line, error }) => [line, error]));
     const receivedMs = clock.nowMs();
     const topicLimits = broker.topicLimits(topic);

@@ -1,7 +1,11 @@
 import type { ProducePart, ProduceResult } from '#broker';
 import { FIELD_TIMESTAMP, type ProtocolError, RECORD_STRIDE, type RecordSet } from '#protocol';
 import { assert } from '#runtime';
+import { inSlices, type SlicedWork } from '../../records/slices.js';
 import { problemDocument } from '../problem.js';
+
+/** Records whose part of an answer is made at once. */
+const RECORDS_AT_ONCE_MAX = 5000;
 
 /** The error that all of a request ended in, or undefined: then there is something to list. */
 export function commonError(result: ProduceResult): ProtocolError | undefined {
@@ -27,8 +31,47 @@ export function produceAnswer(result: ProduceResult, records: RecordSet, instanc
     return `{"offsets":[${consecutiveEntries(only, records)}]}\n`;
   }
   const entries = Array.from<string>({ length: records.count });
-  for (const part of result.parts) placeEntries(part, records, instance, entries);
+  for (const part of result.parts) {
+    const to = part.indexes?.length ?? records.count;
+    placeEntries(part, { records, instance, from: 0, to }, entries);
+  }
   return `{"offsets":[${entries.join(',')}]}\n`;
+}
+
+/**
+ * The same text; that of many records is made in slices.
+ * @param instance the request's path, for the problems in it
+ */
+export function producedText(
+  result: ProduceResult,
+  records: RecordSet,
+  instance: string,
+): string | Promise<string> {
+  if (records.count <= RECORDS_AT_ONCE_MAX) return produceAnswer(result, records, instance);
+  const entries = Array.from<string>({ length: records.count });
+  return inSlices(largeAnswer(result, records, instance, entries));
+}
+
+function* largeAnswer(
+  { parts }: ProduceResult,
+  records: RecordSet,
+  instance: string,
+  entries: string[],
+): SlicedWork<string> {
+  for (const part of parts) {
+    const count = part.indexes?.length ?? records.count;
+    for (let from = 0; from < count; from += RECORDS_AT_ONCE_MAX) {
+      const to = Math.min(count, from + RECORDS_AT_ONCE_MAX);
+      placeEntries(part, { records, instance, from, to }, entries);
+      yield;
+    }
+  }
+  const texts: string[] = [];
+  for (let from = 0; from < entries.length; from += RECORDS_AT_ONCE_MAX) {
+    texts.push(entries.slice(from, from + RECORDS_AT_ONCE_MAX).join(','));
+    yield;
+  }
+  return `{"offsets":[${texts.join(',')}]}\n`;
 }
 
 /** The timestamp that record `index` of the request has in the log. */
@@ -51,22 +94,28 @@ function consecutiveEntries(part: ProducePart, records: RecordSet): string {
   return text;
 }
 
+/** Records of a part, from one place in it up to another. */
+interface PartRange {
+  readonly records: RecordSet;
+  readonly instance: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 function placeEntries(
   part: ProducePart,
-  records: RecordSet,
-  instance: string,
+  { records, instance, from, to }: PartRange,
   entries: string[],
 ): void {
   const { indexes, error, baseOffset } = part;
-  const count = indexes?.length ?? records.count;
   const begin = `{"partition":${part.partition}`;
   if (error !== undefined) {
     const problem = JSON.stringify(problemDocument(error, instance, { isWrite: true }));
-    for (let k = 0; k < count; k += 1) entries[indexes?.[k] ?? k] = `${begin},"error":${problem}}`;
+    for (let k = from; k < to; k += 1) entries[indexes?.[k] ?? k] = `${begin},"error":${problem}}`;
     return;
   }
   assert(baseOffset !== null, 'an appended part has its offsets');
-  for (let k = 0; k < count; k += 1) {
+  for (let k = from; k < to; k += 1) {
     const index = indexes?.[k] ?? k;
     const timestamp = storedTimestamp(part, records, index);
     entries[index] = `${begin},"offset":${baseOffset + k},"timestamp":${timestamp}}`;

@@ -2,14 +2,16 @@ import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import { ProtocolError, type RecordSet } from '#protocol';
 import type { RecordLimits } from '../../records/json-record-parser.js';
 import { parseJsonRecords } from '../../records/json-records.js';
-import { rawRecord } from '../../records/raw-record.js';
+import { parseLargeBody } from '../../records/large-records.js';
+import { assertLargeJson, rawRecord } from '../../records/raw-record.js';
 import { recordSetBytes } from '../../records/record-set-bytes.js';
+import { AT_ONCE_BYTES_MAX, inSlices, type SlicedWork } from '../../records/slices.js';
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
 import type { RecordsForm } from '../front/target.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { produceNdjson } from './ndjson-produce.js';
-import { commonError, isPartial, produceAnswer } from './produce-answer.js';
+import { commonError, isPartial, producedText } from './produce-answer.js';
 import { type ProduceQuery, produceQuery } from './produce-query.js';
 import { type RequestProducer, requestProducer } from './producer-headers.js';
 import { assertOnePartition, withPartition } from './request-partition.js';
@@ -56,14 +58,42 @@ export class ProduceRoute {
     }
     const produce: Produce = { topic, query, form, producer };
     readBody(exchange, (body) => {
-      this.#produce(exchange, produce, body);
+      const isRead = form === 'raw' || body.length <= AT_ONCE_BYTES_MAX;
+      if (isRead) this.#produce(exchange, produce, recordsOf(body, produce, options.limits));
+      else this.#produceLarge(exchange, produce, body);
     });
   }
 
-  /** @throws ProtocolError when the body has faults */
-  #produce(exchange: Exchange, produce: Produce, body: Buffer): void {
+  /** Reads the body in slices: nothing else is held up while it is read. */
+  #produceLarge(exchange: Exchange, produce: Produce, body: Buffer): void {
+    const batchBytesMax = this.broker.topicLimits(produce.topic)?.maxMessageBytes;
+    const limits = { ...this.options.limits, ...(batchBytesMax && { batchBytesMax }) };
+    this.#produceInSlices(exchange, produce, largeRecordsOf(body, produce, limits)).catch(
+      (error: unknown) => {
+        exchange.fail(error);
+      },
+    );
+  }
+
+  async #produceInSlices(
+    exchange: Exchange,
+    produce: Produce,
+    reading: SlicedWork<RecordSet>,
+  ): Promise<void> {
+    const { memory } = exchange;
+    let records: RecordSet;
+    memory.workBegan();
+    try {
+      records = await inSlices(reading);
+    } finally {
+      memory.workEnded();
+    }
+    if (!exchange.isGone) this.#produce(exchange, produce, records);
+  }
+
+  /** @throws ProtocolError when the records do not go with the request */
+  #produce(exchange: Exchange, produce: Produce, records: RecordSet): void {
     const { query, producer, topic } = produce;
-    const records = recordsOf(body, produce, this.options.limits);
     if (producer !== undefined) assertOnePartition(records);
     const request = new RequestToProduce(exchange, topic, records, query);
     if (producer !== undefined) request.producer = producer;
@@ -124,20 +154,47 @@ function recordsOf(body: Buffer, produce: Produce, limits: RecordLimits): Record
   return partition === undefined ? records : withPartition(records, partition);
 }
 
-function answer(exchange: Exchange, request: ProduceRequest, result: ProduceResult): void {
-  if (exchange.isGone) return;
+/** As `recordsOf`, in slices. */
+function* largeRecordsOf(
+  body: Buffer,
+  { form, query }: Produce,
+  limits: RecordLimits,
+): SlicedWork<RecordSet> {
+  const { key, partition } = query;
+  if (form !== 'json') {
+    yield* assertLargeJson(body);
+    return rawRecord(body, { key, partition, valueIsJson: 'checked' });
+  }
+  const records = yield* parseLargeBody(body, limits);
+  return partition === undefined ? records : withPartition(records, partition);
+}
+
+function answer(
+  exchange: Exchange,
+  request: ProduceRequest,
+  result: ProduceResult,
+): Promise<void> | undefined {
+  if (exchange.isGone) return undefined;
   const { response } = exchange;
   const error = commonError(result);
   if (error !== undefined) {
     exchange.fail(error);
-    return;
+    return undefined;
   }
   if (request.acks === '0') {
     response.writeHead(202, ['Content-Length', '0']);
     response.end();
-    return;
+    return undefined;
   }
-  const text = produceAnswer(result, request.records, exchange.path);
+  const text = producedText(result, request.records, exchange.path);
+  if (typeof text !== 'string') return text.then((whole) => send(exchange, result, whole));
+  send(exchange, result, text);
+  return undefined;
+}
+
+function send(exchange: Exchange, result: ProduceResult, text: string): void {
+  if (exchange.isGone) return;
+  const { response } = exchange;
   if (isPartial(result)) {
     // Details of problems are sentences, in any script.
     const bytes = Buffer.from(text);

@@ -1,0 +1,214 @@
+/**
+ * Bodies of records that are too large to be read at once: the same records, faults and errors as
+ * json-records.ts has, in slices.
+ *
+ * A record is read at once where it ends within a window of bytes; that is nearly every one. One that goes
+ * on is begun again, member by member: each value is scanned in slices, and then taken.
+ */
+import type { RecordSet } from '#protocol';
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-bytes.js';
+import {
+  isDecodedMember,
+  JsonRecordParser,
+  RECORDS_MEMBER,
+  type RecordLimits,
+} from './json-record-parser.js';
+import {
+  beginsWithRecords,
+  noteMemberBesideRecords,
+  noteWrongBody,
+  RECORDS_POINTER,
+  recordListStart,
+  takeRecords,
+  tooManyRecords,
+} from './json-records.js';
+import { JsonSyntaxError } from './json-scanner.js';
+import { syntaxProblem } from './record-faults.js';
+import { SLICE_BYTES, type SlicedWork } from './slices.js';
+
+/** A record that does not end within so many bytes is read member by member. */
+const WINDOW_BYTES = 256 * 1024;
+
+/** What is decoded of a record has at most so many bytes of text for each byte that a batch may have. */
+const TEXT_BYTES_PER_BYTE = 4;
+
+/**
+ * Reads a body as `parseJsonRecords` does, in slices.
+ * @throws ProtocolError as that does
+ */
+export function* parseLargeBody(body: Uint8Array, limits: RecordLimits): SlicedWork<RecordSet> {
+  const parser = new JsonRecordParser(limits);
+  parser.turnTo(body, 0, body.length);
+  try {
+    parser.scanner.assertUtf8();
+    yield;
+    yield* parseBody(parser, body);
+  } catch (error) {
+    throw syntaxProblem(error, 'The body');
+  }
+  return takeRecords(parser);
+}
+
+/**
+ * Reads one record as `parseJsonRecord` does, in slices.
+ * @param line valid UTF-8 or not
+ * @throws ProtocolError as that does
+ */
+export function* parseLargeLine(line: Uint8Array, limits: RecordLimits): SlicedWork<RecordSet> {
+  const parser = new JsonRecordParser(limits);
+  parser.turnTo(line, 0, line.length);
+  const { scanner } = parser;
+  try {
+    scanner.assertUtf8();
+    scanner.assertEnd(yield* parseLargeRecord(parser, scanner.skipWhitespace(0)));
+  } catch (error) {
+    throw syntaxProblem(error, 'The line');
+  }
+  return takeRecords(parser);
+}
+
+function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void> {
+  const { scanner } = parser;
+  const at = scanner.skipWhitespace(0);
+  if (scanner.byteAt(at) !== OPEN_BRACE) {
+    yield* scanner.scanAhead(at);
+    scanner.assertEnd(scanner.skipValue(at));
+    noteWrongBody(parser);
+    return;
+  }
+  if (beginsWithRecords(parser, at)) {
+    scanner.assertEnd(yield* parseEnvelope(parser, at));
+    return;
+  }
+  scanner.assertEnd(yield* parseLargeRecord(parser, at));
+  if (!parser.hasSeen(RECORDS_MEMBER)) return;
+  // Faulty already, by the members before "records": read as the list that was meant, all of its faults
+  // have their places.
+  const again = new JsonRecordParser(parser.limits);
+  again.turnTo(body, 0, body.length);
+  yield* parseEnvelope(again, at);
+  takeRecords(again);
+}
+
+/** @returns the position after `{"records": [...]}` */
+function* parseEnvelope(parser: JsonRecordParser, position: number): SlicedWork<number> {
+  const { scanner } = parser;
+  let hasRecords = false;
+  let at = scanner.skipWhitespace(position + 1);
+  for (;;) {
+    const nameAt = at;
+    if (scanner.byteAt(nameAt) === QUOTE) yield* scanner.scanAhead(nameAt);
+    const member = parser.memberAt(nameAt);
+    at = scanner.skipColon(parser.nameEnd);
+    if (member === RECORDS_MEMBER && !hasRecords) {
+      hasRecords = true;
+      at = yield* parseLargeList(parser, at, RECORDS_POINTER);
+    } else {
+      noteMemberBesideRecords(parser, member, nameAt);
+      yield* scanner.scanAhead(at);
+      at = scanner.skipValue(at);
+    }
+    at = scanner.skipWhitespace(at);
+    const byte = scanner.byteAt(at);
+    if (byte === CLOSE_BRACE) return at + 1;
+    if (byte !== COMMA) scanner.fail(at, '"," or "}"');
+    at = scanner.skipWhitespace(at + 1);
+  }
+}
+
+/** Takes a list of records as `parseRecordList` does, in slices. */
+export function* parseLargeList(
+  parser: JsonRecordParser,
+  position: number,
+  pointer: string,
+): SlicedWork<number> {
+  const { scanner, limits } = parser;
+  if (scanner.byteAt(position) !== OPEN_BRACKET) yield* scanner.scanAhead(position);
+  let at = recordListStart(parser, position, pointer);
+  if (at < 0) return -at;
+  let sliceEnd = at + SLICE_BYTES;
+  for (let found = 1; ; found += 1) {
+    if (found > limits.recordsMax) throw tooManyRecords(parser, pointer);
+    const end = tryParseWithin(parser, at);
+    at = scanner.skipWhitespace(end < 0 ? yield* parseLargeRecord(parser, at) : end);
+    const byte = scanner.byteAt(at);
+    if (byte === CLOSE_BRACKET) return at + 1;
+    if (byte !== COMMA) scanner.fail(at, '"," or "]"');
+    at = scanner.skipWhitespace(at + 1);
+    if (at <= sliceEnd) continue;
+    yield;
+    sliceEnd = at + SLICE_BYTES;
+  }
+}
+
+/** @returns the position after the record, or -1 where it does not end within the window */
+function tryParseWithin(parser: JsonRecordParser, position: number): number {
+  const { scanner } = parser;
+  const { bytes, start, end } = scanner;
+  const windowEnd = position + WINDOW_BYTES;
+  if (windowEnd >= end) return parser.parseRecord(position);
+  const mark = parser.mark();
+  scanner.reset(bytes, position, windowEnd);
+  try {
+    const recordEnd = parser.parseRecord(position);
+    if (recordEnd < windowEnd) return recordEnd;
+  } catch (error) {
+    // A text that is no JSON is found to be so once more, with its place in the whole body.
+    if (!(error instanceof JsonSyntaxError)) throw error;
+  } finally {
+    scanner.reset(bytes, start, end);
+  }
+  parser.rewind(mark);
+  return -1;
+}
+
+/** Takes the record at `position` member by member. */
+function* parseLargeRecord(parser: JsonRecordParser, position: number): SlicedWork<number> {
+  const { scanner } = parser;
+  if (scanner.byteAt(position) !== OPEN_BRACE) {
+    yield* scanner.scanAhead(position);
+    return parser.parseRecord(position);
+  }
+  parser.beginRecord();
+  let at = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(at) === CLOSE_BRACE) {
+    at += 1;
+  } else {
+    let sliceEnd = at + SLICE_BYTES;
+    for (;;) {
+      at = scanner.skipWhitespace(yield* parseLargeMember(parser, at));
+      const byte = scanner.byteAt(at);
+      at += 1;
+      if (byte === CLOSE_BRACE) break;
+      if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
+      at = scanner.skipWhitespace(at);
+      if (at <= sliceEnd) continue;
+      yield;
+      sliceEnd = at + SLICE_BYTES;
+    }
+  }
+  parser.endRecord();
+  return at;
+}
+
+function* parseLargeMember(parser: JsonRecordParser, nameAt: number): SlicedWork<number> {
+  const { scanner } = parser;
+  if (scanner.byteAt(nameAt) === QUOTE) yield* scanner.scanAhead(nameAt);
+  const member = parser.memberAt(nameAt);
+  const valueAt = scanner.skipColon(parser.nameEnd);
+  yield* scanner.scanAhead(valueAt);
+  const { batchBytesMax = Number.POSITIVE_INFINITY } = parser.limits;
+  const end = scanner.skipValue(valueAt);
+  if (isDecodedMember(member) && end - valueAt > batchBytesMax * TEXT_BYTES_PER_BYTE) {
+    parser.refuseMember(member, nameAt, `is too large: max.message.bytes is ${batchBytesMax}`);
+    return end;
+  }
+  return parser.parseMember(member, nameAt, valueAt);
+}
