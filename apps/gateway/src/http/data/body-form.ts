@@ -79,7 +79,7 @@ function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
 
 /** @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for a body that is not said to be lines in UTF-8 */
 function valueLinesForm(contentType: string | undefined): BodyForm {
-  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  const [type = ''] = (contentType ?? '').toLowerCase().split(';', 1);
   const mediaType = type.trim();
   const isNdjson = NDJSON_TYPES.some((known) => known === mediaType);
   if (mediaType !== TEXT_TYPE && !isNdjson) {
@@ -90,7 +90,7 @@ function valueLinesForm(contentType: string | undefined): BodyForm {
         `file: curl --data-binary @file -H "Content-Type: text/plain".`,
     );
   }
-  assertUtf8Charset(mediaType, parameters);
+  assertUtf8Charset(contentType ?? '');
   return 'value-lines';
 }
 
