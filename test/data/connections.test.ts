@@ -333,16 +333,37 @@ describe('a connection', () => {
     await connection.closed();
   });
 
-  test('over the limit is refused and told so', async () => {
-    const held = await Promise.all(
+  test('over the limit takes the place of the one that has no request for longest', async () => {
+    const idle = await Promise.all(
       Array.from({ length: 40 }, () => RawConnection.open(gateway.url)),
     );
-    const extra = await RawConnection.open(gateway.url);
-    await extra.request('GET /v1/topics');
-    const answer = await extra.answer();
-    expect(answer).toMatchObject({ status: 503, headers: { connection: 'close' } });
-    expect(JSON.parse(answer.body)).toMatchObject({ code: 'BROKER_NOT_AVAILABLE' });
-    for (const connection of [...held, extra]) connection.abort();
+    const askOnce = async (): Promise<number> => {
+      const extra = await RawConnection.open(gateway.url);
+      await extra.request('GET /health/live');
+      const { status } = await extra.answer();
+      extra.abort();
+      return status;
+    };
+    await expect.poll(askOnce, { timeout: 30_000 }).toBe(200);
+    await Promise.race(idle.map((connection) => connection.closed()));
+    for (const connection of idle) connection.abort();
+    await gateway.untilIdle();
+  });
+
+  test('over the limit is refused and told so when all others have a request', async () => {
+    const topic = await gateway.topic();
+    const busy: RawConnection[] = [];
+    for (let count = 0; count < 41; count += 1) {
+      const connection = await RawConnection.open(gateway.url);
+      await connection.request(`GET ${fetchPath(topic, '?waitMs=60000')}`);
+      busy.push(connection);
+    }
+    const answers = busy.map((connection) => connection.answer());
+    const first = await Promise.race(answers);
+    expect(first).toMatchObject({ status: 503, headers: { connection: 'close' } });
+    expect(JSON.parse(first.body)).toMatchObject({ code: 'BROKER_NOT_AVAILABLE' });
+    for (const answer of answers) answer.catch(() => undefined);
+    for (const connection of busy) connection.abort();
     await gateway.untilIdle();
   });
 

@@ -8,11 +8,16 @@ import { endOnBadSettings, runUntilStopped } from './engine/process-lifecycle.js
 
 export { settingsHelp } from './config/settings-help.js';
 
+/** Permissions that new files do not have: all those of the group and of others. */
+const FILES_OF_OTHERS = 0o077;
+
 /** Runs the gateway with the settings of an environment; ends the process itself. */
 export async function runGateway(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   const read = readSettings(environment);
   if (!read.ok) endOnBadSettings(read.problems, read.warnings);
+  // Files are 0600 and directories 0700, whatever the umask was: records are nobody else's to read.
+  process.umask(FILES_OF_OTHERS);
   await runUntilStopped(read.settings, read.warnings);
 }

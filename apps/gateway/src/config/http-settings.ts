@@ -8,7 +8,32 @@ export const HTTP_SETTINGS = {
     byDefault: 10_000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Open connections; one above is closed as soon as it is accepted.',
+    sentence:
+      'Open connections. One above takes the place of the connection that has been without a request for longest; when all have one, it is refused with 503.',
+  }),
+  firstByteTimeoutMs: wholeNumber({
+    variable: 'SLUICE_FIRST_BYTE_TIMEOUT_MS',
+    byDefault: 30_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How long a new connection may be open without a byte of a request; then it is closed.',
+  }),
+  headTimeoutMs: wholeNumber({
+    variable: 'SLUICE_HEAD_TIMEOUT_MS',
+    byDefault: 30_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How long the head of a request may take, from its first byte to its last; over it: 408 `REQUEST_TIMED_OUT`.',
+  }),
+  keepAliveTimeoutMs: wholeNumber({
+    variable: 'SLUICE_KEEP_ALIVE_TIMEOUT_MS',
+    byDefault: 65_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How long a connection is kept after an answer without another request. Above the time of a proxy (60 s, usually), so that the proxy closes first.',
   }),
   requestBytesMax: wholeNumber({
     variable: 'SLUICE_REQUEST_BYTES_MAX',

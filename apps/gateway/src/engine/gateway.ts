@@ -150,10 +150,15 @@ export class Gateway {
   }
 }
 
-function httpStatus({ context }: HttpFront, renderCache: RenderCache): HttpStatus {
+function httpStatus(front: HttpFront, renderCache: RenderCache): HttpStatus {
+  const { context } = front;
   const rendered = renderCache.counters();
   return {
     connections: context.connections.connectionCount,
+    connectionsDropped: context.connections.droppedTotal,
+    connectionsRefused: context.connections.refusedTotal,
+    connectionsSilent: context.connections.silentTotal,
+    lateHeads: front.lateHeadsTotal,
     requestsInFlight: context.connections.inFlightCount,
     requestMemoryUsedBytes: context.memory.heldBytes,
     requestMemoryLimitBytes: context.options.requestMemoryBytes,

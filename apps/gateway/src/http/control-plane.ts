@@ -80,7 +80,7 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     }
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    reply.header('X-Request-Id', request.id);
+    reply.header('X-Request-Id', request.id).header('X-Content-Type-Options', 'nosniff');
     done();
   });
   fastify.addHook('onSend', endJsonWithNewline);

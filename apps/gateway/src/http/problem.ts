@@ -184,6 +184,8 @@ export function problemHeaders(
     String(contentLength),
     'Cache-Control',
     'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
   ];
   const seconds = retryAfterSeconds(error, status);
   if (seconds !== undefined) headers.push('Retry-After', String(seconds));

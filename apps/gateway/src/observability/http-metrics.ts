@@ -2,6 +2,10 @@ import type { StatusSeries } from './status-series.js';
 
 export interface HttpStatus {
   readonly connections: number;
+  readonly connectionsDropped: number;
+  readonly connectionsRefused: number;
+  readonly connectionsSilent: number;
+  readonly lateHeads: number;
   readonly requestsInFlight: number;
   readonly requestMemoryUsedBytes: number;
   readonly requestMemoryLimitBytes: number;
@@ -17,6 +21,30 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
     type: 'gauge',
     help: 'Open connections.',
     read: (s) => s.connections,
+  },
+  {
+    name: 'sluice_http_connections_dropped_total',
+    type: 'counter',
+    help: 'Connections without a request that were closed for a new one, at SLUICE_CONNECTIONS_MAX.',
+    read: (s) => s.connectionsDropped,
+  },
+  {
+    name: 'sluice_http_connections_refused_total',
+    type: 'counter',
+    help: 'Connections refused because all SLUICE_CONNECTIONS_MAX others had a request.',
+    read: (s) => s.connectionsRefused,
+  },
+  {
+    name: 'sluice_http_connections_silent_total',
+    type: 'counter',
+    help: 'Connections closed because nothing came within SLUICE_FIRST_BYTE_TIMEOUT_MS.',
+    read: (s) => s.connectionsSilent,
+  },
+  {
+    name: 'sluice_http_heads_late_total',
+    type: 'counter',
+    help: 'Requests whose head did not come within SLUICE_HEAD_TIMEOUT_MS.',
+    read: (s) => s.lateHeads,
   },
   {
     name: 'sluice_http_requests_in_flight',

@@ -6,6 +6,10 @@ import { metricsReference } from './metrics-reference.js';
 
 const HTTP = {
   connections: 3,
+  connectionsDropped: 3,
+  connectionsRefused: 4,
+  connectionsSilent: 5,
+  lateHeads: 6,
   requestsInFlight: 2,
   requestMemoryUsedBytes: 10,
   requestMemoryLimitBytes: 100,

@@ -13,6 +13,7 @@ import type { Delivery } from '../delivery/delivery.js';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
 import type { DocumentLimits } from '../records/json-document.js';
 import type { ControlMessage, SocketAnswer } from './control-message.js';
+import { acceptedOffers } from './extension-offers.js';
 import { GatewaySocket } from './gateway-socket.js';
 import type { InboxMemory } from './inbox.js';
 import { type ClientEvent, SOCKET_PATH, SUBPROTOCOL } from './messages/socket-messages.js';
@@ -166,10 +167,9 @@ export class SocketServer implements UpgradeHandler {
     refuse: (refusal: UpgradeRefusal) => void,
   ): void {
     const { headers } = request;
-    // Frames are compressed once for all: with the largest window, or not at all.
-    if (headers['sec-websocket-extensions']?.includes('server_max_window_bits') === true) {
-      delete headers['sec-websocket-extensions'];
-    }
+    const offers = acceptedOffers(headers['sec-websocket-extensions'] ?? '');
+    if (offers === '') delete headers['sec-websocket-extensions'];
+    else headers['sec-websocket-extensions'] = offers;
     // What else is wrong with the request is found by ws.
     this.#server.once('wsClientError', (error: Error) => {
       refuse({

@@ -47,6 +47,8 @@ export async function writeCompressed(
     String(body.length),
     'Cache-Control',
     'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
   ]);
   exchange.response.end(body);
 }

@@ -208,7 +208,14 @@ function send(exchange: Exchange, result: ProduceResult, text: string): void {
 }
 
 function jsonHeaders(sizeBytes: number): string[] {
-  return ['Content-Type', 'application/json', 'Content-Length', String(sizeBytes)];
+  return [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(sizeBytes),
+    'X-Content-Type-Options',
+    'nosniff',
+  ];
 }
 
 function producerOverLines(): ProtocolError {

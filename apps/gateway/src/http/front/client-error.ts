@@ -15,7 +15,9 @@ export function answerClientError(
   connection: Connection | undefined,
 ): void {
   const isAnswering = connection?.inFlight.some((each) => each.response.headersSent) ?? false;
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) {
+  // Nothing of a request came: there is nothing to answer.
+  const isSilent = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering || isSilent) {
     socket.destroy();
     return;
   }
@@ -47,7 +49,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   HPE_INVALID_EOF_STATE: { status: 400, detail: 'The connection was closed within the request.' },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
-    detail: 'The head of the request did not come in time.',
+    detail: 'The head of the request did not come in time (SLUICE_HEAD_TIMEOUT_MS).',
     isTimeout: true,
   },
 };

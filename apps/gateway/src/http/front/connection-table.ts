@@ -5,6 +5,9 @@ import type { LateBody } from './late-body.js';
 /** Looks at a body within its idle time-out; an idle one is found at most a quarter late. */
 const SWEEPS_PER_TIMEOUT = 4;
 
+/** A connection that is without a request for less than this is not dropped: its request may be on its way. */
+const DROPPED_IDLE_MS_MIN = 100;
+
 /** A request that was not answered to its end yet. */
 export interface InFlightRequest {
   readonly request: IncomingMessage;
@@ -28,6 +31,9 @@ export class Connection {
   /** Bytes received at the last sweep, and for how many sweeps no more came. */
   seenBytes = -1;
   idleSweeps = 0;
+  readonly openedAtMs = performance.now();
+  /** When its last request ended; until there was one, when it was opened. */
+  withoutRequestSinceMs = this.openedAtMs;
 
   constructor(
     readonly socket: Socket,
@@ -49,18 +55,44 @@ export class Connection {
  */
 export class ConnectionTable {
   readonly #connections = new Map<Socket, Connection>();
+  /** Those without a request, the one that has been so for longest first. */
+  readonly #withoutRequest = new Set<Connection>();
+  readonly #firstByteTimeoutMs: number;
+  #droppedTotal = 0;
+  #refusedTotal = 0;
+  #silentTotal = 0;
   readonly #sweepTimer: NodeJS.Timeout;
+  readonly #silenceTimer: NodeJS.Timeout;
   #inFlightCount = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(
     private readonly connectionsMax: number,
     bodyIdleTimeoutMs: number,
+    firstByteTimeoutMs: number,
   ) {
-    const sweepMs = Math.max(1, bodyIdleTimeoutMs / SWEEPS_PER_TIMEOUT);
+    this.#firstByteTimeoutMs = firstByteTimeoutMs;
     this.#sweepTimer = setInterval(() => {
       this.#sweepBodies();
-    }, sweepMs).unref();
+    }, bodyIdleTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
+    this.#silenceTimer = setInterval(() => {
+      this.#closeSilent();
+    }, firstByteTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
+  }
+
+  /** Closed for a newer one, when all places were taken. */
+  get droppedTotal(): number {
+    return this.#droppedTotal;
+  }
+
+  /** Refused: all places were taken by connections with a request. */
+  get refusedTotal(): number {
+    return this.#refusedTotal;
+  }
+
+  /** Closed because no byte of a request came. */
+  get silentTotal(): number {
+    return this.#silentTotal;
   }
 
   get connectionCount(): number {
@@ -72,14 +104,17 @@ export class ConnectionTable {
   }
 
   opened(socket: Socket): void {
-    const isOverLimit = this.#connections.size >= this.connectionsMax;
+    const isFull = this.#connections.size >= this.connectionsMax;
+    const isOverLimit = isFull && !this.#dropIdlest();
+    if (isOverLimit) this.#refusedTotal += 1;
     const connection = new Connection(socket, isOverLimit);
     this.#connections.set(socket, connection);
+    this.#withoutRequest.add(connection);
     socket.once('end', () => {
       for (const each of connection.inFlight) each.halfClosed();
     });
     socket.once('close', () => {
-      this.#connections.delete(socket);
+      this.#forget(connection);
       for (const each of connection.inFlight) this.finished(each);
     });
   }
@@ -89,6 +124,7 @@ export class ConnectionTable {
   }
 
   began(connection: Connection, inFlight: InFlightRequest): void {
+    if (connection.inFlight.length === 0) this.#withoutRequest.delete(connection);
     connection.inFlight.push(inFlight);
     connection.seenBytes = -1;
     this.#inFlightCount += 1;
@@ -96,10 +132,21 @@ export class ConnectionTable {
 
   /** Ends a request that is in flight; one that has ended already is left alone. */
   finished(inFlight: InFlightRequest): void {
-    const list = this.#connections.get(inFlight.request.socket)?.inFlight;
-    const place = list?.indexOf(inFlight) ?? -1;
-    if (place >= 0) list?.splice(place, 1);
+    const connection = this.#connections.get(inFlight.request.socket);
+    const place = connection?.inFlight.indexOf(inFlight) ?? -1;
+    if (connection !== undefined && place >= 0) {
+      connection.inFlight.splice(place, 1);
+      if (connection.inFlight.length === 0) {
+        connection.withoutRequestSinceMs = performance.now();
+        this.#withoutRequest.add(connection);
+      }
+    }
     inFlight.close();
+  }
+
+  /** The connection becomes a WebSocket: it is busy from now on. */
+  upgraded(connection: Connection): void {
+    this.#withoutRequest.delete(connection);
   }
 
   /** To be called by each request as it ends, once. */
@@ -134,6 +181,34 @@ export class ConnectionTable {
     }
     for (const timer of timers) clearTimeout(timer);
     clearInterval(this.#sweepTimer);
+    clearInterval(this.#silenceTimer);
+  }
+
+  /** Makes room for a new connection. @returns whether there was one without a request */
+  #dropIdlest(): boolean {
+    const [idlest] = this.#withoutRequest;
+    if (idlest === undefined) return false;
+    const idleMs = performance.now() - idlest.withoutRequestSinceMs;
+    if (idleMs < DROPPED_IDLE_MS_MIN) return false;
+    this.#droppedTotal += 1;
+    this.#forget(idlest);
+    idlest.socket.destroy();
+    return true;
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection.socket);
+    this.#withoutRequest.delete(connection);
+  }
+
+  /** Closes connections on which nothing came. */
+  #closeSilent(): void {
+    const limitMs = performance.now() - this.#firstByteTimeoutMs;
+    for (const connection of this.#withoutRequest) {
+      if (connection.openedAtMs > limitMs || connection.socket.bytesRead > 0) continue;
+      this.#silentTotal += 1;
+      connection.socket.destroy();
+    }
   }
 
   #allInFlight(): InFlightRequest[] {

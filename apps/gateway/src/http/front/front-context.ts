@@ -16,6 +16,9 @@ export interface HttpFrontOptions {
   readonly requestBytesMax: number;
   readonly requestMemoryBytes: number;
   readonly bodyIdleTimeoutMs: number;
+  readonly firstByteTimeoutMs: number;
+  readonly headTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly connectionsMax: number;
 }

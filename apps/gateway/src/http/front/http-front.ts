@@ -16,15 +16,18 @@ import {
 import type { Socket } from 'node:net';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
-import { writeProblem } from '../problem.js';
+import { problemDocument, writeProblem } from '../problem.js';
 import { answerClientError } from './client-error.js';
 import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
 import { Exchange } from './exchange.js';
+import { ForeignCallers } from './foreign-callers.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
+import { headFault, notAProxy } from './head-fault.js';
 import { stoppingError } from './late-body.js';
 import { LongPolls } from './long-polls.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
+import { endWithProblem } from './raw-problem.js';
 import { RequestMemory } from './request-memory.js';
 import type { FrontRoute, RequestObserver } from './request-observer.js';
 import {
@@ -37,8 +40,8 @@ import {
 } from './target.js';
 import { type UpgradeHandler, Upgrades, upgradeMissing } from './upgrades.js';
 
-/** Above the idle time-outs of the usual proxies (60 s), so that they close first. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Looks for heads that are late within the time that they have. */
+const CHECKS_PER_HEAD_TIMEOUT = 4;
 /** Connections over the limit that are accepted to be told so; further ones are dropped. */
 const CONNECTIONS_OVER_LIMIT = 128;
 const RETRY_AFTER_MS = 1000;
@@ -59,13 +62,21 @@ export class HttpFront {
   readonly #servers: Server[] = [];
   #routes: HotRoutes | undefined;
   #isStopping = false;
+  /** Requests whose head did not come in time. */
+  lateHeadsTotal = 0;
+  readonly #foreign: ForeignCallers;
 
   constructor(options: HttpFrontOptions, observer: RequestObserver, logger: Logger) {
     this.#origins = new OriginPolicy(options);
+    this.#foreign = new ForeignCallers(logger);
     this.context = {
       options,
       memory: new RequestMemory(options.requestMemoryBytes),
-      connections: new ConnectionTable(options.connectionsMax, options.bodyIdleTimeoutMs),
+      connections: new ConnectionTable(
+        options.connectionsMax,
+        options.bodyIdleTimeoutMs,
+        options.firstByteTimeoutMs,
+      ),
       longPolls: new LongPolls(),
       observer,
       logger,
@@ -97,10 +108,16 @@ export class HttpFront {
 
   /** A server whose requests pass here first; the rest go to `next`. */
   createServer(next: RequestListener): Server {
+    const { headTimeoutMs, keepAliveTimeoutMs } = this.context.options;
     const server: Server & { httpAllowHalfOpen?: boolean } = createServer({
       // Bodies may take any time, as long as they come: the connection table finds idle ones.
       requestTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      // Its default is that of the request, which is none.
+      headersTimeout: headTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(headTimeoutMs / CHECKS_PER_HEAD_TIMEOUT),
+      keepAliveTimeout: keepAliveTimeoutMs,
+      // They are refused with a problem.
+      requireHostHeader: false,
       noDelay: true,
     });
     // A client that closes its side after the request still gets its answer.
@@ -127,7 +144,12 @@ export class HttpFront {
       writeProblem(response, new ProtocolError('INVALID_REQUEST', detail), '/', { status: 417 });
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') this.lateHeadsTotal += 1;
       answerClientError(error, socket, this.context.connections.of(socket));
+    });
+    server.on('connect', (request: IncomingMessage, socket: Socket) => {
+      endWithProblem(socket, problemDocument(notAProxy(), '/', { status: 405, isWrite: true }));
+      request.destroy();
     });
     this.#servers.push(server);
     return server;
@@ -160,6 +182,12 @@ export class HttpFront {
       const { context } = this;
       return new Exchange({ context, request, response, path, search, route, expectsContinue });
     };
+    const fault = headFault(request);
+    if (fault !== undefined) {
+      response.shouldKeepAlive = false;
+      this.#begin(connection, open('refused')).fail(fault.error, { status: fault.status });
+      return;
+    }
     const refusal = this.#refusal(request, connection);
     if (refusal !== undefined) {
       if (this.#isStopping || connection.isOverLimit) response.shouldKeepAlive = false;
@@ -218,7 +246,9 @@ export class HttpFront {
         { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS },
       );
     }
-    return this.#origins.refusal(request.headers);
+    const refusal = this.#origins.refusal(request.headers);
+    if (refusal !== undefined) this.#foreign.refused(request.headers, refusal);
+    return refusal;
   }
 
   /** Lets an allowed page of another origin read the answer; true when its question was all there is. */

@@ -16,6 +16,7 @@ export function endWithProblem(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
     `Content-Length: ${body.length}`,
+    'X-Content-Type-Options: nosniff',
     'Connection: close',
   ];
   for (let at = 0; at + 1 < headers.length; at += 2) {

@@ -4,6 +4,7 @@ import { ProtocolError } from '#protocol';
 import { problemDocument, retryAfterSeconds, statusOf } from '../problem.js';
 import type { Connection } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
+import { headFault } from './head-fault.js';
 import { endWithProblem } from './raw-problem.js';
 import { splitUrl } from './target.js';
 
@@ -78,8 +79,12 @@ export class Upgrades {
       this.#context.observer.requestEnded('refused', status, performance.now() - startedMs);
     };
     const refusal = this.#refusal(request, connection, path);
-    if (refusal !== undefined) refuse(refusal);
-    else this.handler?.accept(request, socket, head, refuse);
+    if (refusal !== undefined) {
+      refuse(refusal);
+      return;
+    }
+    this.#context.connections.upgraded(connection);
+    this.handler?.accept(request, socket, head, refuse);
   }
 
   #refusal(
@@ -87,6 +92,8 @@ export class Upgrades {
     connection: Connection,
     path: string,
   ): UpgradeRefusal | undefined {
+    const fault = headFault(request);
+    if (fault !== undefined) return fault;
     const error = this.#refusalOf(request, connection);
     if (error !== undefined) return { error };
     const { handler } = this;

@@ -1,0 +1,27 @@
+/**
+ * The offers of a `Sec-WebSocket-Extensions` header that may be accepted. Any other is declined, as if it
+ * had not been made (RFC 7692, section 5): another extension, a parameter that is not known, repeated or
+ * has a wrong value. So is a window of the server's: frames are compressed once for all connections.
+ */
+export function acceptedOffers(header: string): string {
+  return header
+    .split(',')
+    .filter((offer) => isAccepted(offer))
+    .join(',');
+}
+
+const WITHOUT_VALUE = ['server_no_context_takeover', 'client_no_context_takeover'];
+const WINDOW_BITS = /^"?([89]|1[0-5])"?$/;
+
+function isAccepted(offer: string): boolean {
+  const [name, ...parameters] = offer.split(';').map((part) => part.trim());
+  if (name !== 'permessage-deflate') return false;
+  const seen = new Set<string>();
+  return parameters.every((parameter) => {
+    const [key = '', value] = parameter.split('=', 2).map((part) => part.trim());
+    if (seen.has(key)) return false;
+    seen.add(key);
+    if (WITHOUT_VALUE.includes(key)) return value === undefined;
+    return key === 'client_max_window_bits' && (value === undefined || WINDOW_BITS.test(value));
+  });
+}
