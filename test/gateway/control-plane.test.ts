@@ -8,7 +8,7 @@ let gateway: GatewayProcess;
 beforeAll(async () => {
   gateway = await GatewayProcess.start({
     SLUICE_REQUEST_BYTES_MAX: '4096',
-    SLUICE_REQUEST_MEMORY_BYTES: '65536',
+    SLUICE_REQUEST_MEMORY_BYTES: '1048576',
     SLUICE_LOG_LEVEL: 'debug',
   });
   await http().post('/v1/topics').send({ name: 'orders' }).expect(201);

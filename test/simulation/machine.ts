@@ -50,7 +50,7 @@ export class Machine {
   ) {
     this.#world = world;
     this.#observer = observer;
-    this.disk = new FakeDisk({ random: world.randomOf(`disk ${id}`) });
+    this.disk = this.#newDisk(`disk ${id}`);
   }
 
   get name(): string {
@@ -169,7 +169,13 @@ export class Machine {
   replaceDisk(): void {
     this.#end('gets an empty disk');
     this.#disks += 1;
-    this.disk = new FakeDisk({ random: this.#world.randomOf(`disk ${this.id}.${this.#disks}`) });
+    this.disk = this.#newDisk(`disk ${this.id}.${this.#disks}`);
+  }
+
+  #newDisk(name: string): FakeDisk {
+    const world = this.#world;
+    const nowMs = (): number => Math.floor(world.clock.nowMs() + this.wallOffsetMs);
+    return new FakeDisk({ random: world.randomOf(name), nowMs });
   }
 
   #end(how: string): void {

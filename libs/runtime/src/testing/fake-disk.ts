@@ -19,7 +19,7 @@ export interface FakeDiskOptions {
   readonly random?: Random;
   /** Bytes that all files may have together. */
   readonly capacityBytes?: number;
-  /** Wall clock in ms, for the time of a file's last write; 0 without it. */
+  /** Wall clock in ms, for the time of a file's last write, which is not known without it. */
   readonly nowMs?: () => number;
   /**
    * Called with every call of the port once it has had its effect (a sync: just before it has). A
@@ -180,7 +180,7 @@ export class FakeDisk implements FileSystem {
       tree: this.#tree,
       locks: this.#locks,
       roomBytes: () => this.#roomBytes(),
-      nowMs: () => this.#nowMs?.() ?? 0,
+      nowMs: () => this.#nowMs?.(),
       turn: () => this.#turn(),
       takeFault: (point, path) => this.#faults.take(point, path),
       reached: (point, path) => this.#reached(point, path),

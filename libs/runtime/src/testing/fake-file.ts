@@ -27,8 +27,8 @@ const WRITE_FATES = [keepNothing, apply, keepSectors, keepPrefix, keepScattered,
  */
 export class FakeFile {
   readonly seen = new GrowingBytes();
-  /** Wall clock of the last write, ms. */
-  modifiedMs = 0;
+  /** Wall clock of the last write, ms; undefined while it is not known. */
+  modifiedMs: number | undefined;
   readonly #platter = new GrowingBytes();
   #unsynced: FileChange[] = [];
 

@@ -9,8 +9,8 @@ export interface FakeDiskCore {
   readonly locks: Set<FakeFile>;
   /** Bytes that may still be written. */
   roomBytes(): number;
-  /** Wall clock, ms. */
-  nowMs(): number;
+  /** Wall clock, ms; undefined when the disk has none. */
+  nowMs(): number | undefined;
   /** Resolves after the promises at hand, or a random number of turns of them. */
   turn(): Promise<void>;
   takeFault(point: FaultPoint, path: string): Fault | undefined;
