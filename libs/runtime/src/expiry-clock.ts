@@ -17,7 +17,7 @@ export interface ExpiryClockStatus {
   readonly aheadMs: number;
   /** Until expiries go by the wall clock again, ms; 0 while they do. */
   readonly graceLeftMs: number;
-  /** Jumps of the wall clock since the start. */
+  /** Jumps of the wall clock since the start; a difference that was there at the start does not count. */
   readonly jumpsTotal: number;
 }
 
@@ -52,6 +52,8 @@ export class ExpiryClock {
     const lastOffsetMs = (lastSeenMs ?? clock.nowMs()) - clock.monotonicMs();
     this.#trustedOffsetMs = Math.min(offsetMs, lastOffsetMs);
     this.check();
+    // A broker that was stopped for long looks the same as a clock that jumped meanwhile.
+    this.#jumpsTotal = 0;
   }
 
   /** The time by which things expire, milliseconds since the epoch. */

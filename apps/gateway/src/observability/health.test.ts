@@ -110,6 +110,13 @@ describe('readiness', () => {
     expect(report.checks.clock.reason).toContain('do not expire by it for another 3000 s');
   });
 
+  test('is ok when the clock was ahead at the start already, as after every long stop', () => {
+    const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 0 };
+    const report = healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
+    expect(report.status).toBe('ok');
+    expect(report.checks.clock.reason).toContain('was stopped for 86400 s, or its clock is ahead');
+  });
+
   test.each([
     [460, 'ok'],
     [461, 'degraded'],

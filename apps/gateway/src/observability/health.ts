@@ -33,7 +33,7 @@ interface DescriptorCheck {
 }
 
 interface ClockCheck {
-  /** `degraded` while the clock is not trusted. */
+  /** `degraded` while the clock is not trusted after it jumped. */
   readonly status: 'ok' | 'degraded';
   /** What happened to the clock; null while it is trusted. */
   readonly reason: string | null;
@@ -156,14 +156,19 @@ function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck
   };
 }
 
-function clockCheck({ clock: { aheadMs, graceLeftMs } }: BrokerStatus): ClockCheck {
+/** A difference that was there at the start is shown and raises no alarm: most brokers were just stopped. */
+function clockCheck({ clock: { aheadMs, graceLeftMs, jumpsTotal } }: BrokerStatus): ClockCheck {
   if (aheadMs === 0) return { status: 'ok', reason: null, aheadMs };
   const seconds = Math.round(aheadMs / 1000);
+  const cause =
+    jumpsTotal === 0
+      ? `The broker was stopped for ${seconds} s, or its clock is ahead: records, offsets and `
+      : `The clock is ${seconds} s ahead of the time that this broker saw before: records, offsets and `;
   const reason =
-    `The clock is ${seconds} s ahead of the time that this broker saw before: records, offsets and ` +
+    cause +
     `producers do not expire by it for another ${Math.ceil(graceLeftMs / 1000)} s. ` +
     'Set the clock right if it is wrong.';
-  return { status: 'degraded', reason, aheadMs };
+  return { status: jumpsTotal === 0 ? 'ok' : 'degraded', reason, aheadMs };
 }
 
 function descriptorCheck(use: DescriptorUse | undefined): DescriptorCheck {
