@@ -95,6 +95,8 @@ class NdjsonProduce {
   /** A turn of the event loop, or a long line, is waited for. */
   #isWaiting = false;
   #linesOfTurn = 0;
+  /** The body has come to its end; its last lines may be still to be taken. */
+  #isSourceEnded = false;
   /** No more lines will come: the stream is at its end, or broke off with this error. */
   #end: { readonly error: ProtocolError | undefined } | undefined;
   #isFinished = false;
@@ -133,9 +135,8 @@ class NdjsonProduce {
       this.#take(chunk);
     });
     source.on('end', () => {
-      if (this.#end !== undefined) return;
-      this.#blocks.end();
-      this.#end = { error: undefined };
+      // It comes in the same turn as the last chunk, whose lines may not be taken yet.
+      this.#isSourceEnded = true;
       this.#continue();
     });
   }
@@ -186,6 +187,11 @@ class NdjsonProduce {
       }
       const block = this.#blocks.next();
       if (block === undefined) {
+        if (this.#isSourceEnded && this.#end === undefined) {
+          this.#blocks.end();
+          this.#end = { error: undefined };
+          continue;
+        }
         if (this.#end === undefined) this.#source?.resume();
         else if (this.#submitted.length === 0) this.#finish();
         return;
