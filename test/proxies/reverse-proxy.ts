@@ -67,7 +67,7 @@ export const CADDY: ProxyProgram = {
 export function isProxyInstalled({ command, debianPackage }: ProxyProgram): boolean {
   if (isThere(command)) return true;
   if (process.env['CI'] !== 'true' || !canInstallPackages()) return false;
-  installPackages(debianPackage);
+  installPackages([debianPackage]);
   return isThere(command);
 }
 

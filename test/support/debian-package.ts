@@ -1,14 +1,22 @@
 import { spawnSync } from 'node:child_process';
 
-/** Whether this process may install Debian's packages: it is root, and there is apt-get. */
+/** Only root on Debian can install packages. */
 export function canInstallPackages(): boolean {
   return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0;
 }
 
-/** Installs packages without those that they only recommend; says nothing about whether it worked. */
-export function installPackages(...packages: readonly string[]): void {
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const options = { stdio: 'inherit', env: environment } as const;
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...packages], options);
+/**
+ * Installs Debian's packages without those that they only recommend. A failure is a line on standard
+ * error: the tests that need a package say what is missing.
+ */
+export function installPackages(packages: readonly string[]): void {
+  process.stderr.write(`installing ${packages.join(' and ')} for the tests\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const options = ['--yes', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300'];
+  for (const args of [['update'], ['install', ...options, ...packages]]) {
+    const { status, stderr } = spawnSync('apt-get', args, { env, encoding: 'utf8' });
+    if (status === 0) continue;
+    const reason = stderr.trim().split('\n').at(-1) ?? '';
+    process.stderr.write(`apt-get ${args[0]} failed: ${reason}\n`);
+  }
 }
