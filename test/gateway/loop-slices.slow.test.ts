@@ -54,7 +54,9 @@ test('no message of a WebSocket client stops the event loop', { timeout: 300_000
   const lookup = (reference: string) => componentOf(document, reference);
   const client = await SocketClient.open(gateway.url);
   const tooLong: string[] = [];
+  let count = 0;
   for (const { name, text } of messages(document, lookup)) {
+    count += 1;
     await check(name, tooLong, async () => {
       const received = client.messages.length;
       client.sendRaw(text);
@@ -63,6 +65,7 @@ test('no message of a WebSocket client stops the event loop', { timeout: 300_000
         .toBeGreaterThan(received);
     });
   }
+  expect(count).toBeGreaterThan(50);
   expect(tooLong).toEqual([]);
   client.socket.terminate();
 });
@@ -109,7 +112,8 @@ function* messages(
   for (const { $ref } of references) {
     const event = $ref.split('/').at(-1) ?? '';
     const { payload } = resolved(document, $ref) as { readonly payload: BodySchema };
-    const schema = payload.properties?.['data'] ?? {};
+    const envelope = payload.$ref === undefined ? payload : (lookup(payload.$ref) ?? {});
+    const schema = envelope.properties?.['data'] ?? {};
     for (const { name, text } of largestBodies(schema, lookup, CONTROL)) {
       yield { name: `${event}: ${name}`, text: `{"event":"${event}","id":1,"data":${text}}` };
     }
