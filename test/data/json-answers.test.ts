@@ -46,12 +46,27 @@ describe('a JSON answer', () => {
       ...(body === undefined ? {} : { headers: JSON_TYPE, body }),
     });
     expect(response.headers.get('content-type')).toMatch(/^application\/(problem\+)?json/);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     const bytes = Buffer.from(await response.arrayBuffer());
     expect(bytes.toString()).toMatch(/[^\n]\n$/);
     JSON.parse(bytes.toString());
     if (response.headers.get('content-encoding') === null) {
       expect(response.headers.get('content-length')).toBe(String(bytes.length));
     }
+  });
+
+  test.each([
+    ['records', 'application/x-ndjson'],
+    ['events', 'text/event-stream'],
+  ])('stream of %s is not to be taken for another type', async (what, type) => {
+    const topic = await gateway.topic();
+    const path = what === 'events' ? 'events' : 'partitions/0/records';
+    const { headers, body } = await fetch(`${gateway.url}/v1/topics/${topic}/${path}`, {
+      headers: { Accept: type },
+    });
+    expect(headers.get('content-type')).toBe(type);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    await body?.cancel();
   });
 
   test.each(['/v1/topics', '/openapi.json', '/nothing'])(

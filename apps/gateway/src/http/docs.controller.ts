@@ -29,7 +29,6 @@ export class DocsController {
   @Get('docs')
   @Header('Content-Type', 'text/html; charset=utf-8')
   @Header('Content-Security-Policy', DOCS_POLICY)
-  @Header('X-Content-Type-Options', 'nosniff')
   @Header('Referrer-Policy', 'no-referrer')
   page(): string {
     return DOCS_PAGE;
@@ -37,7 +36,6 @@ export class DocsController {
 
   @Get('docs/start.js')
   @Header('Content-Type', 'text/javascript; charset=utf-8')
-  @Header('X-Content-Type-Options', 'nosniff')
   script(): string {
     return DOCS_SCRIPT;
   }
@@ -48,7 +46,6 @@ export class DocsController {
     if (asset === undefined) throw new NotFoundException();
     await reply
       .header('Content-Type', asset.contentType)
-      .header('X-Content-Type-Options', 'nosniff')
       .header('Cache-Control', 'max-age=3600')
       .send(asset.bytes);
   }

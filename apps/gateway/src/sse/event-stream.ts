@@ -43,6 +43,8 @@ const EVENT_STREAM_HEADERS = [
   // nginx passes on at once what has this, whatever it is set to.
   'X-Accel-Buffering',
   'no',
+  'X-Content-Type-Options',
+  'nosniff',
 ];
 
 /** The settings that streams of events read. */

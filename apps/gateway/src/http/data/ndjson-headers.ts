@@ -7,4 +7,6 @@ export const NDJSON_STREAM_HEADERS: readonly string[] = [
   'application/x-ndjson',
   'X-Accel-Buffering',
   'no',
+  'X-Content-Type-Options',
+  'nosniff',
 ];

@@ -11,7 +11,6 @@ export class TryController {
 
   @Get('try')
   @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('X-Content-Type-Options', 'nosniff')
   @Header('Referrer-Policy', 'no-referrer')
   @Header('Cache-Control', 'no-cache')
   page(@Res({ passthrough: true }) reply: FastifyReply): string {
