@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PeerUnreachableError } from '#replication';
@@ -163,6 +164,19 @@ describe('a caller that does not keep to the protocol', () => {
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
     expect(answer).toContain('REQUEST_TOO_LARGE');
+  });
+
+  test('a connection without a call is closed in time, and so is one whose head does not end', async () => {
+    const listener = await openListener(echo, { arrivalTimeoutMs: 100 });
+    for (const bytes of ['', 'POST /peer HTTP/1.1\r\nHost: ']) {
+      const socket = connect(listener.port, '127.0.0.1');
+      onTestFinished(() => {
+        socket.destroy();
+      });
+      socket.write(bytes);
+      socket.resume();
+      await once(socket, 'end');
+    }
   });
 
   test('a body that stops arriving is given up, and its memory with it', async () => {

@@ -14,6 +14,7 @@ const SETTINGS = {
   clusterMessageBytesMax: 1_000_000,
   clusterMemoryBytes: 4_000_000,
   clusterCallsMax: 100,
+  clusterArrivalTimeoutMs: 60_000,
 };
 
 async function open(brokerId: number): Promise<PeerNetwork> {

@@ -12,8 +12,6 @@ import { PeerListener, type PeerListenerStatus } from './peer-listener.js';
 import type { PeerIdentity } from './peer-protocol.js';
 import { type PeerTls, type PeerTlsFiles, readPeerTls } from './peer-tls.js';
 
-/** A call that has not arrived by then is given up. */
-const ARRIVAL_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 3000;
 const CLOSE_GRACE_MS = 2000;
 
@@ -26,6 +24,7 @@ export interface PeerNetworkSettings extends ClusterAddressSettings, PeerTlsFile
   readonly clusterMessageBytesMax: number;
   readonly clusterMemoryBytes: number;
   readonly clusterCallsMax: number;
+  readonly clusterArrivalTimeoutMs: number;
 }
 
 /** What the brokers agreed on, as far as calls need it. */
@@ -68,7 +67,7 @@ export class PeerNetwork {
         messageBytesMax: settings.clusterMessageBytesMax,
         memoryBytesMax: settings.clusterMemoryBytes,
         callsMax: settings.clusterCallsMax,
-        arrivalTimeoutMs: ARRIVAL_TIMEOUT_MS,
+        arrivalTimeoutMs: settings.clusterArrivalTimeoutMs,
       },
       logger,
     );

@@ -58,6 +58,14 @@ export const CLUSTER_SETTINGS = {
     'SLUICE_CLUSTER_TLS_KEY_FILE',
     "PEM file of the private key of this broker's certificate.",
   ),
+  clusterArrivalTimeoutMs: wholeNumber({
+    variable: 'SLUICE_CLUSTER_ARRIVAL_TIMEOUT_MS',
+    byDefault: 60_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence:
+      'How long a call of another broker may take to arrive, and a connection to the private listener may be open without one.',
+  }),
   leaseMs: wholeNumber({
     variable: 'SLUICE_LEASE_MS',
     byDefault: 6000,
