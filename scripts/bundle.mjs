@@ -22,9 +22,16 @@ const bundlePath = join(output, 'gateway.cjs');
 /** Packages that load files of their own: a native addon, or what Swagger UI serves. */
 const EXTERNAL = ['@node-rs/crc32', 'fs-native-extensions', 'swagger-ui-dist'];
 
-/** What Nest and its adapter load only when it is there. We have none of them. */
+/** Packages that Nest and its adapter load only when they are there. We have none of them. */
 const NOT_INSTALLED =
-  /^(@nestjs\/(microservices|platform-express|platform-socket\.io)|@fastify\/(multipart|static|view)|class-(transformer|validator))(\/|$)/;
+  /^(@nestjs\/(microservices|platform-express|platform-socket\.io)|@fastify\/(multipart|static|view)|class-transformer)(\/|$)/;
+
+/**
+ * Nest would load all of class-validator for a pipe of its own, which we do not use: the decorators that our
+ * classes import are a small part of it.
+ */
+const isUnusedByNest = (id, importer) =>
+  id === 'class-validator' && importer?.includes('/node_modules/@nestjs/');
 
 if (process.env.BUILD_PROGRESS) process.stderr.write('Compiled; making one file of it.\n');
 run(join(modules, 'src/write-documents.js'));
@@ -40,7 +47,11 @@ async function bundle(entry, file) {
   const build = await rolldown({
     input: entry,
     platform: 'node',
-    external: (id) => isBuiltin(id) || EXTERNAL.includes(id) || NOT_INSTALLED.test(id),
+    external: (id, importer) =>
+      isBuiltin(id) ||
+      EXTERNAL.includes(id) ||
+      NOT_INSTALLED.test(id) ||
+      isUnusedByNest(id, importer),
     plugins: [ownModules(), withoutSwagger(await decoratorsOfSwagger())],
     onLog: (level, log) => {
       // CommonJS packages may use eval, and packages import each other in circles.

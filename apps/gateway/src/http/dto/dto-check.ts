@@ -36,7 +36,9 @@ export function checkDto(
     const given = Object.hasOwn(object, name) ? object[name] : undefined;
     const value = rule.fromText === undefined ? given : rule.fromText(given);
     if (value !== given) taken = { ...taken, [name]: value };
-    checkMember(name, rule, value, place, faults);
+    if (rule.conditions.every((holds) => holds(object, value))) {
+      checkMember(name, rule, value, place, faults);
+    }
   }
   return taken;
 }
@@ -48,11 +50,10 @@ function checkMember(
   place: DtoPlace,
   faults: FaultList,
 ): void {
-  if (value === undefined && rule.isOptional) return;
-  if (value === null && rule.isNullable === true) return;
-  if (rule.accepts?.(value) === false) {
+  const failed = rule.checks.find((check) => !check.accepts(value));
+  if (failed !== undefined) {
     if (faults.isFull) faults.countOne();
-    else faults.add(pointerTo(place, name), rule.message);
+    else faults.add(pointerTo(place, name), failed.message);
     return;
   }
   if (rule.itemsOf === undefined) return;
