@@ -30,7 +30,7 @@ export interface MemberRule {
 }
 
 /** One constraint of a member. */
-export interface MemberCheck {
+interface MemberCheck {
   accepts(value: unknown): boolean;
   /** The sentence about what is accepted: completes "/name: ...". */
   readonly message: string;
