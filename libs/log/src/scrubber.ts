@@ -55,7 +55,9 @@ export class LogScrubber {
     const { clock, observer } = this.environment;
     const { intervalMs } = this.settings;
     if (intervalMs === 0 || clock.monotonicMs() < this.#dueMs) return;
-    for (const { state } of [...this.logs()]) {
+    // A pass takes long: logs may come and go meanwhile.
+    const logs = [...this.logs()];
+    for (const { state } of logs) {
       for (const segment of state.segments.all.slice(0, -1)) {
         if (this.#isStopped) return;
         await this.#scrub(state, segment);

@@ -217,28 +217,34 @@ class ShortHistory {
   /** Tries a step until it is done: each refusal must be one that may be tried again. */
   async #done(step: () => Promise<unknown>): Promise<void> {
     for (let tries = 0; tries < 5; tries += 1) {
-      const outcome = step().then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      let isSettled = false;
-      void outcome.then(() => {
-        isSettled = true;
-      });
-      await this.broker.scheduler.settle();
-      while (!isSettled) await this.broker.scheduler.advance(100);
-      const error = await outcome;
+      const error = await this.#outcomeOf(step);
       if (error === undefined) return;
-      const isExists = error instanceof ProtocolError && error.code === 'TOPIC_ALREADY_EXISTS';
-      if (isExists) return;
       if (error instanceof ProtocolError) {
+        if (error.code === 'TOPIC_ALREADY_EXISTS') return;
         expect(error, this.#what).toMatchObject({ code: 'KAFKA_STORAGE_ERROR', retriable: true });
-      } else
-        expect(CODES, `${this.#what}: ${String(error)}`).toContain(
-          (error as { code?: FaultCode }).code,
-        );
+      } else {
+        const { code, message } = error as Error & { readonly code?: FaultCode };
+        expect(CODES, `${this.#what}: ${message}`).toContain(code);
+      }
       await this.broker.scheduler.advance(1000);
     }
     throw new Error(`${this.#what}: a step was refused five times`);
+  }
+
+  /** The error of a step, or undefined; the clock of the test runs until the step has ended. */
+  async #outcomeOf(step: () => Promise<unknown>): Promise<unknown> {
+    const { scheduler } = this.broker;
+    const run = { isOver: false };
+    const outcome = step()
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      .finally(() => {
+        run.isOver = true;
+      });
+    await scheduler.settle();
+    while (!run.isOver) await scheduler.advance(100);
+    return outcome;
   }
 }
