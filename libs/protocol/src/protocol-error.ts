@@ -62,8 +62,14 @@ export class ProtocolError extends Error {
     this.bound = options.bound;
   }
 
-  /** The same error with other faults, such as the same ones with pointers into another text. */
-  withFaults(faults: readonly Fault[]): ProtocolError {
+  /**
+   * The same error with other faults, such as the same ones with pointers into another text.
+   * @param faultCount how many faults there are. Default: those given and as many more as this error omits
+   */
+  withFaults(
+    faults: readonly Fault[],
+    faultCount = faults.length + this.faultsOmitted,
+  ): ProtocolError {
     const { code, message, cause, outcome, retriable, members, retryAfterMs, bound } = this;
     return new ProtocolError(code, message, {
       cause,
@@ -71,7 +77,7 @@ export class ProtocolError extends Error {
       retriable,
       members,
       faults,
-      faultCount: faults.length + this.faultsOmitted,
+      faultCount,
       ...(bound === undefined ? {} : { bound }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });

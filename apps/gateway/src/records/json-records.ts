@@ -44,6 +44,13 @@ export function parseJsonRecord(line: Uint8Array, limits: RecordLimits): RecordS
   return takeRecords(parser);
 }
 
+/** Whether a body that was read without a fault is one record alone, not a list of them. */
+export function isOneRecord(body: Uint8Array, limits: RecordLimits): boolean {
+  const parser = new JsonRecordParser(limits);
+  parser.turnTo(body, 0, body.length);
+  return !beginsWithRecords(parser, parser.scanner.skipWhitespace(0));
+}
+
 function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
   const parser = new JsonRecordParser(limits);
   parser.turnTo(body, 0, body.length);

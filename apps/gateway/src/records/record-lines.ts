@@ -24,6 +24,7 @@ export function isBlockUtf8({ bytes, starts, ends }: LineBlock): boolean {
 
 export function lineTooLong(lineBytesMax: number): ProtocolError {
   return new ProtocolError('MESSAGE_TOO_LARGE', `A line has at most ${lineBytesMax} bytes.`, {
+    faults: [{ pointer: '', detail: `a line has at most ${lineBytesMax} bytes` }],
     members: { lineBytesMax },
   });
 }

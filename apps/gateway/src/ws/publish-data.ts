@@ -12,6 +12,7 @@ import type { JsonRecordParser } from '../records/json-record-parser.js';
 import { parseRecordList } from '../records/json-records.js';
 import { parseLargeList } from '../records/large-records.js';
 import { memberPointer, quotedName } from '../records/record-faults.js';
+import type { RecordPlaces } from '../records/record-places.js';
 import type { SlicedWork } from '../records/slices.js';
 import {
   type LargeMemberSink,
@@ -24,6 +25,12 @@ import {
 } from './json-members.js';
 
 const POINTER = '/data';
+const RECORDS_POINTER = `${POINTER}/records`;
+const PLACES: RecordPlaces = { list: RECORDS_POINTER, beside: {} };
+const PLACES_WITH_PARTITION: RecordPlaces = {
+  list: RECORDS_POINTER,
+  beside: { '/partition': `${POINTER}/partition` },
+};
 /** Tells the data from its records, which have numbers from 0. */
 const DATA_OBJECT = -1;
 /** A longer text is no name of a topic, however it is escaped: six bytes for a character. */
@@ -82,6 +89,11 @@ export class PublishData implements LargeMemberSink {
     this.#parser = parser;
   }
 
+  /** Where the message has the members of its records. */
+  get places(): RecordPlaces {
+    return this.#partition === undefined ? PLACES : PLACES_WITH_PARTITION;
+  }
+
   /** The records, once all of the data was read and has no faults. */
   records(): RecordSet {
     const records = this.#parser.recordSet();
@@ -114,7 +126,7 @@ export class PublishData implements LargeMemberSink {
   takeLargeMember(index: number, valueAt: number): SlicedWork<number> | undefined {
     if (MEMBERS[index] !== 'records' || this.#has('records')) return undefined;
     this.#seen |= 1 << index;
-    return parseLargeList(this.#parser, valueAt, `${POINTER}/records`);
+    return parseLargeList(this.#parser, valueAt, RECORDS_POINTER);
   }
 
   #checkWhole(): void {
@@ -137,7 +149,7 @@ export class PublishData implements LargeMemberSink {
       return scanner.skipValue(valueAt);
     }
     this.#seen |= 1 << index;
-    if (member === 'records') return parseRecordList(this.#parser, valueAt, `${POINTER}/records`);
+    if (member === 'records') return parseRecordList(this.#parser, valueAt, RECORDS_POINTER);
     const end = scanner.skipValue(valueAt);
     this.#set(member, valueAt, end);
     return end;

@@ -4,6 +4,7 @@ import type { RecordSet } from '#protocol';
 import { commonError, producedText } from '../http/data/produce-answer.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
+import type { RecordPlaces } from '../records/record-places.js';
 import { SOCKET_PATH } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 
@@ -18,6 +19,8 @@ export class Publication implements ProduceRequest {
   readonly partitioner: 'sticky' | 'roundrobin';
   readonly records: RecordSet;
   readonly producer?: RequestProducer;
+  /** Where the message has the members of its records. */
+  readonly places: RecordPlaces;
   readonly #aborts: AbortSet;
   #controller: AbortController | undefined;
 
@@ -28,6 +31,7 @@ export class Publication implements ProduceRequest {
     this.timeoutMs = data.timeoutMs;
     this.partitioner = data.partitioner;
     this.records = data.records();
+    this.places = data.places;
     if (data.producer !== undefined) this.producer = data.producer;
     this.#aborts = aborts;
   }

@@ -16,6 +16,7 @@ import type { Delivery } from '../delivery/delivery.js';
 import { Outbox } from '../delivery/outbox.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
 import { toProtocolError } from '../http/problem.js';
+import { pointedIntoSent } from '../records/record-places.js';
 import { AT_ONCE_BYTES_MAX, inSlices } from '../records/slices.js';
 import { CLOSE_CODES } from './close-codes.js';
 import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
@@ -29,12 +30,7 @@ import type { PublishData } from './publish-data.js';
 import { Publication } from './publishing.js';
 import { type MessageLimits, ReceivedMessage } from './received-message.js';
 import { type Reply, ReplyQueue, type ReplySink } from './reply-queue.js';
-import {
-  messageText,
-  type ProblemContext,
-  pointedIntoMessage,
-  socketProblem,
-} from './socket-problem.js';
+import { messageText, type ProblemContext, socketProblem } from './socket-problem.js';
 import type { SocketSubscription } from './socket-subscription.js';
 import { SocketSubscriptions } from './socket-subscriptions.js';
 import type { WatchedConnection } from './socket-watch.js';
@@ -335,7 +331,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     try {
       text = messageText('published', id, await publication.send(broker, autoCreateTopics));
     } catch (error) {
-      text = this.#errorText(pointedIntoMessage(error), id, {}, true);
+      const shown = pointedIntoSent(error, () => publication.places);
+      text = this.#errorText(shown, id, {}, true);
     }
     reply.answer(text);
   }

@@ -8,6 +8,7 @@ import {
   RECORD_STRIDE,
   type RecordSet,
 } from '#protocol';
+import { placeOf, type RecordPlaces } from '../../records/record-places.js';
 
 /** Records with the number of each one's line. */
 export interface NumberedRecords {
@@ -22,6 +23,8 @@ export interface LineTarget {
   readonly partition: number | undefined;
   /** Undefined: the topic is yet to be made. */
   readonly limits: TopicLimits | undefined;
+  /** Where a line, or the query, has the members of its record. */
+  readonly places: RecordPlaces;
   /** When the lines came, wall clock in ms: what timestamps are compared with. */
   readonly receivedMs: number;
 }
@@ -73,10 +76,11 @@ function faultOf(
   }
   if (limits === undefined) return undefined;
   const asked = partition ?? own;
-  if (asked >= limits.partitions) return unknownPartition(asked, target.topic, limits.partitions);
+  if (asked >= limits.partitions) return unknownPartition(asked, target, limits.partitions);
   if (limits.compacted && (records.fields[at + FIELD_KEY_START] as number) < 0) {
+    const detail = 'a record of a compacted topic has a key';
     return new ProtocolError('INVALID_RECORD', 'A record of a compacted topic has a key.', {
-      faults: [{ pointer: '/key', detail: 'a record of a compacted topic has a key' }],
+      faults: [{ pointer: placeOf(target.places, 0, '/key'), detail }],
     });
   }
   const timestamp = records.fields[at + FIELD_TIMESTAMP] as number;
@@ -91,10 +95,14 @@ function faultOf(
     : undefined;
 }
 
-function unknownPartition(partition: number, topic: string, partitions: number): ProtocolError {
+function unknownPartition(
+  partition: number,
+  { topic, places }: LineTarget,
+  partitions: number,
+): ProtocolError {
   const detail = `is ${partition}, but ${topic} has the partitions 0 to ${partitions - 1}`;
   return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', `The partition of the record ${detail}.`, {
-    faults: [{ pointer: '/partition', detail }],
+    faults: [{ pointer: placeOf(places, 0, '/partition'), detail }],
   });
 }
 
@@ -105,10 +113,10 @@ function invalidTimestamp(detail: string): ProtocolError {
 }
 
 function recordTooLarge(sizeBytes: number, maxBytes: number): ProtocolError {
-  return new ProtocolError(
-    'MESSAGE_TOO_LARGE',
-    `The record takes ${sizeBytes} bytes as a batch of its own; max.message.bytes is ${maxBytes}.`,
-  );
+  const detail = `takes ${sizeBytes} bytes as a batch of its own; max.message.bytes is ${maxBytes}`;
+  return new ProtocolError('MESSAGE_TOO_LARGE', `The record ${detail}.`, {
+    faults: [{ pointer: '', detail }],
+  });
 }
 
 /** Without some of the records, each of the others with the partition of the query. */

@@ -7,6 +7,7 @@ import type { RecordLimits } from '../../records/json-record-parser.js';
 import { parseLargeLine } from '../../records/large-records.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
 import type { RecordLines } from '../../records/record-lines.js';
+import { errorOfRecord, type RecordPlaces } from '../../records/record-places.js';
 import { recordSetBytes } from '../../records/record-set-bytes.js';
 import { AT_ONCE_BYTES_MAX, inSlices } from '../../records/slices.js';
 import { valueLines } from '../../records/value-lines.js';
@@ -15,6 +16,7 @@ import type { Exchange } from '../front/exchange.js';
 import { bodyIdleError, stoppingError } from '../front/late-body.js';
 import { streamBody } from '../front/request-body.js';
 import { problemDocument, toProtocolError } from '../problem.js';
+import { bodyPlaces } from './body-places.js';
 import { LineBlocks } from './line-blocks.js';
 import { checkLines, type NumberedRecords } from './line-checks.js';
 import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
@@ -83,6 +85,7 @@ class NdjsonProduce {
   readonly #options: NdjsonProduceOptions;
   readonly #exchange: Exchange;
   readonly #blocks: LineBlocks;
+  readonly #places: RecordPlaces;
   readonly #submitted: Submitted[] = [];
   #source: Readable | undefined;
   /** Ends waits for buffer memory when the client is gone. */
@@ -105,7 +108,9 @@ class NdjsonProduce {
     this.#options = options;
     this.#exchange = options.exchange;
     const { requestBytesMax } = options.exchange.context.options;
-    const keepsBlankLines = options.form === 'value-lines';
+    const { form, query } = options;
+    this.#places = bodyPlaces({ form, isPartitionInQuery: query.partition !== undefined });
+    const keepsBlankLines = form === 'value-lines';
     this.#blocks = new LineBlocks(requestBytesMax, { keepsBlankLines });
   }
 
@@ -269,7 +274,13 @@ class NdjsonProduce {
     const faults = new Map(failures.map(({ line, error }) => [line, error]));
     const receivedMs = clock.nowMs();
     const topicLimits = broker.topicLimits(topic);
-    const target = { topic, partition: query.partition, limits: topicLimits, receivedMs };
+    const target = {
+      topic,
+      partition: query.partition,
+      limits: topicLimits,
+      places: this.#places,
+      receivedMs,
+    };
     const submitted: Submitted = {
       ...checkLines(parsed, target, faults),
       receivedMs,
@@ -312,7 +323,9 @@ class NdjsonProduce {
         (result) => noteResult(submitted, result),
         (error: unknown) => {
           const shown = toProtocolError(error, this.#exchange.context.logger);
-          for (const line of lines) submitted.faults.set(line, shown);
+          lines.forEach((line, index) => {
+            submitted.faults.set(line, errorOfRecord(shown, index, this.#places));
+          });
         },
       )
       .then(() => this.#settled(submitted))

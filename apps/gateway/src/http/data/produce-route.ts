@@ -1,15 +1,17 @@
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import { ProtocolError, type RecordSet } from '#protocol';
 import type { RecordLimits } from '../../records/json-record-parser.js';
-import { parseJsonRecords } from '../../records/json-records.js';
+import { isOneRecord, parseJsonRecords, RECORDS_POINTER } from '../../records/json-records.js';
 import { parseLargeBody } from '../../records/large-records.js';
 import { assertLargeJson, rawRecord } from '../../records/raw-record.js';
+import { pointedIntoSent, type RecordPlaces } from '../../records/record-places.js';
 import { recordSetBytes } from '../../records/record-set-bytes.js';
 import { AT_ONCE_BYTES_MAX, inSlices, type SlicedWork } from '../../records/slices.js';
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
 import type { RecordsForm } from '../front/target.js';
 import { type BodyForm, bodyForm } from './body-form.js';
+import { bodyPlaces } from './body-places.js';
 import { produceNdjson } from './ndjson-produce.js';
 import { commonError, isPartial, producedText } from './produce-answer.js';
 import { type ProduceQuery, produceQuery } from './produce-query.js';
@@ -92,9 +94,9 @@ export class ProduceRoute {
   }
 
   /** @throws ProtocolError when the records do not go with the request */
-  #produce(exchange: Exchange, produce: Produce, records: RecordSet): void {
+  #produce(exchange: Exchange, produce: Produce, sent: RecordSet): void {
     const { query, producer, topic } = produce;
-    if (producer !== undefined) assertOnePartition(records);
+    const records = this.#addressed(produce, sent);
     const request = new RequestToProduce(exchange, topic, records, query);
     if (producer !== undefined) request.producer = producer;
     const { memory } = exchange;
@@ -107,8 +109,33 @@ export class ProduceRoute {
       })
       .then((result) => answer(exchange, request, result))
       .catch((error: unknown) => {
-        exchange.fail(error);
+        const isPartitionInQuery = query.partition !== undefined;
+        const placesOf = () => this.#placesOf(produce, records, isPartitionInQuery);
+        exchange.fail(pointedIntoSent(error, placesOf));
       });
+  }
+
+  /**
+   * The records with the partition of the query.
+   * @throws ProtocolError when theirs do not go with it, or with the producer
+   */
+  #addressed(produce: Produce, records: RecordSet): RecordSet {
+    const { form, producer } = produce;
+    const { partition } = produce.query;
+    try {
+      const addressed =
+        form === 'json' && partition !== undefined ? withPartition(records, partition) : records;
+      if (producer !== undefined) assertOnePartition(addressed);
+      return addressed;
+    } catch (error) {
+      // The partition of a record in JSON is at fault here, not the one of the query.
+      throw pointedIntoSent(error, () => this.#placesOf(produce, records, false));
+    }
+  }
+
+  #placesOf({ form }: Produce, { source }: RecordSet, isPartitionInQuery: boolean): RecordPlaces {
+    const isList = form === 'json' && !isOneRecord(source, this.options.limits);
+    return bodyPlaces({ form, list: isList ? RECORDS_POINTER : undefined, isPartitionInQuery });
   }
 }
 
@@ -150,8 +177,7 @@ function recordsOf(body: Buffer, produce: Produce, limits: RecordLimits): Record
   const { form, query } = produce;
   const { key, partition } = query;
   if (form !== 'json') return rawRecord(body, { key, partition, valueIsJson: form === 'raw-json' });
-  const records = parseJsonRecords(body, limits);
-  return partition === undefined ? records : withPartition(records, partition);
+  return parseJsonRecords(body, limits);
 }
 
 /** As `recordsOf`, in slices. */
@@ -165,8 +191,7 @@ function* largeRecordsOf(
     yield* assertLargeJson(body);
     return rawRecord(body, { key, partition, valueIsJson: 'checked' });
   }
-  const records = yield* parseLargeBody(body, limits);
-  return partition === undefined ? records : withPartition(records, partition);
+  return yield* parseLargeBody(body, limits);
 }
 
 function answer(
