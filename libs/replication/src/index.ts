@@ -4,8 +4,10 @@ export { Controller } from './controller.js';
 export type { ReplicaEnd } from './leadership.js';
 export { Membership } from './membership.js';
 export { Partition } from './partition.js';
+export { checkedPeerHandlers, PEER_CALLS } from './peer-calls.js';
 export {
   type LeadershipFault,
+  MalformedPeerMessageError,
   NotLeaderError,
   type PeerCallOptions,
   type PeerHandler,

@@ -7,7 +7,7 @@ import type { ProtocolError } from '#protocol';
 
 /** What a call or its answer carries: a small JSON value and byte strings beside it. */
 export interface PeerMessage {
-  /** JSON: what it must look like is the method's own check. */
+  /** JSON, of the shape that the method has in PEER_CALLS. */
   readonly body: unknown;
   readonly blobs: readonly Buffer[];
 }
@@ -36,7 +36,6 @@ export interface Peers {
 /** The methods of the private listener. */
 export type PeerMethod =
   | 'replica-fetch'
-  | 'epoch-end-offsets'
   | 'produce'
   | 'fetch'
   | 'list-offset'
@@ -53,6 +52,11 @@ export type PeerHandler = (
 ) => Promise<PeerMessage>;
 
 export type PeerHandlers = Readonly<Partial<Record<PeerMethod, PeerHandler>>>;
+
+/** The bytes are no message, or the message has not the shape of its call. Nothing was done. */
+export class MalformedPeerMessageError extends Error {
+  override readonly name = 'MalformedPeerMessageError';
+}
 
 /** No answer came. */
 export class PeerUnreachableError extends Error {

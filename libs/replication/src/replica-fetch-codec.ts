@@ -1,15 +1,13 @@
 /**
- * `replica-fetch` as peer messages: what came from another broker is checked before anything is made of
- * it, for its version may be another one.
+ * `replica-fetch` as peer messages. A request is checked before its handler is called (peer-calls.ts), an
+ * answer here, before anything is made of it: the version of the other broker may be another one.
  */
 import { ProtocolError } from '#protocol';
 import type { ReplicaFetchAnswer } from './fetch-session.js';
 import type { PeerMessage } from './peers.js';
 import type {
   EpochEnd,
-  ForgottenPartition,
   ReplicaFetchFault,
-  ReplicaFetchPosition,
   ReplicaFetchRecords,
   ReplicaFetchRefusal,
   ReplicaFetchRequest,
@@ -21,20 +19,9 @@ export function encodeReplicaFetchRequest(request: ReplicaFetchRequest): PeerMes
   return { body: request, blobs: [] };
 }
 
-/** @throws ProtocolError INVALID_REQUEST */
+/** @param message one that has the shape of the call (peer-calls.ts) */
 export function decodeReplicaFetchRequest({ body }: PeerMessage): ReplicaFetchRequest {
-  const request = new Fields(body);
-  return {
-    replicaId: request.count('replicaId'),
-    brokerEpoch: request.count('brokerEpoch'),
-    journaledVersion: request.count('journaledVersion'),
-    sessionId: request.text('sessionId'),
-    sequence: request.count('sequence'),
-    maxWaitMs: request.count('maxWaitMs'),
-    maxBytes: request.count('maxBytes'),
-    positions: request.list('positions', positionOf),
-    forgotten: request.list('forgotten', forgottenOf),
-  };
+  return body as ReplicaFetchRequest;
 }
 
 export function encodeReplicaFetchAnswer({ response, blobs }: ReplicaFetchAnswer): PeerMessage {
@@ -62,27 +49,6 @@ const FAULTS: Record<ReplicaFetchFault, true> = {
   OFFSET_OUT_OF_RANGE: true,
   KAFKA_STORAGE_ERROR: true,
 };
-
-function positionOf(fields: Fields): ReplicaFetchPosition {
-  return {
-    topic: fields.text('topic'),
-    topicId: fields.text('topicId'),
-    partition: fields.count('partition'),
-    leaderEpoch: fields.count('leaderEpoch'),
-    electionId: fields.text('electionId'),
-    fetchOffset: fields.count('fetchOffset'),
-    lastFetchedEpoch: fields.isNull('lastFetchedEpoch') ? null : fields.count('lastFetchedEpoch'),
-    lastElectionId: fields.isNull('lastElectionId') ? null : fields.text('lastElectionId'),
-    syncedEndOffset: fields.count('syncedEndOffset'),
-    highWatermark: fields.count('highWatermark'),
-    logStartOffset: fields.count('logStartOffset'),
-    maxBytes: fields.count('maxBytes'),
-  };
-}
-
-function forgottenOf(fields: Fields): ForgottenPartition {
-  return { topic: fields.text('topic'), partition: fields.count('partition') };
-}
 
 function resultOf(fields: Fields, blobs: number): ReplicaFetchResult {
   const fault = fields.choice('fault', FAULTS);

@@ -245,16 +245,6 @@ describe('messages of other brokers', () => {
   });
 
   it.each([
-    ['no object', null],
-    ['a number as text', { ...good, replicaId: '1' }],
-    ['a negative number', { ...good, sequence: -1 }],
-    ['no list', { ...good, positions: {} }],
-    ['a position without an offset', { ...good, positions: [{ topic: 'a' }] }],
-  ])('are refused that have %s', (_what, body) => {
-    expect(() => decodeReplicaFetchRequest({ body, blobs: [] })).toThrow('malformed');
-  });
-
-  it.each([
     ['an unknown fault', { fault: 'NOBODY_KNOWS' }],
     ['blobs that are not there', { records: { firstBlob: 0, blobCount: 2, elections: [] } }],
   ])('are refused that answer %s', (_what, members) => {

@@ -250,14 +250,14 @@ describe('no answer', () => {
     const released = new Happening();
     let served = 0;
     const { peers } = await openPair({
-      'epoch-end-offsets': async () => {
+      'replica-fetch': async () => {
         served += 1;
         await released.happened;
         return message(null);
       },
     });
     const call = (timeoutMs: number): Promise<unknown> =>
-      peers.call(CALLEE_ID, 'epoch-end-offsets', message(null), { timeoutMs });
+      peers.call(CALLEE_ID, 'replica-fetch', message(null), { timeoutMs });
     const connectionsMax = 64;
     const holding = Array.from({ length: connectionsMax }, () => call(TIMEOUT_MS));
     await expect.poll(() => served).toBe(connectionsMax);

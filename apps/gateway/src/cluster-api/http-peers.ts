@@ -16,6 +16,7 @@ import {
   PeerUnreachableError,
 } from '#replication';
 import type { Logger } from '#runtime';
+import { SparseLog } from '../observability/sparse-log.js';
 import { OutgoingCall } from './outgoing-call.js';
 import { PeerConnections, type PeerConnectionsOptions } from './peer-connections.js';
 import { type EncodedPeerMessage, encodePeerMessage } from './peer-message-codec.js';
@@ -28,7 +29,6 @@ import {
   type PeerIdentity,
   peerAuthorization,
 } from './peer-protocol.js';
-import { SparseLog } from './sparse-log.js';
 
 export interface HttpPeersOptions extends PeerIdentity, PeerConnectionsOptions {
   readonly clusterUuid: string;

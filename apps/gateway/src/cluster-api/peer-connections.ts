@@ -10,7 +10,6 @@ type Lane = 'replication' | 'requests' | 'waiting';
 
 const LANE_OF = {
   'replica-fetch': 'replication',
-  'epoch-end-offsets': 'replication',
   produce: 'requests',
   fetch: 'waiting',
   'list-offset': 'requests',

@@ -10,16 +10,22 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { ProtocolError } from '#protocol';
-import { NotLeaderError, type PeerHandler, type PeerHandlers, type PeerMethod } from '#replication';
+import {
+  MalformedPeerMessageError,
+  NotLeaderError,
+  type PeerHandler,
+  type PeerHandlers,
+  type PeerMethod,
+} from '#replication';
 import type { Logger } from '#runtime';
 import { HeldMemory } from '../http/front/held-memory.js';
 import { RequestMemory } from '../http/front/request-memory.js';
+import { kindOfError, SparseLog } from '../observability/sparse-log.js';
 import { IncomingCall } from './incoming-call.js';
 import { PeerAdmission, type PeerRefusal, UNAVAILABLE, unavailable } from './peer-admission.js';
-import { decodePeerMessage, MalformedPeerMessageError } from './peer-message-codec.js';
+import { decodePeerMessage } from './peer-message-codec.js';
 import { PEER_PATH, type PeerIdentity } from './peer-protocol.js';
 import type { PeerTls } from './peer-tls.js';
-import { SparseLog } from './sparse-log.js';
 
 /** Callers are told, and let go of an idle connection two seconds before: no call meets its end. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -58,12 +64,11 @@ export class PeerListenError extends Error {
 
 export class PeerListener {
   readonly #options: PeerListenerOptions;
-  readonly #logger: Logger;
   readonly #admission: PeerAdmission;
   readonly #memory: RequestMemory;
   readonly #server: Server;
   readonly #calls = new Set<IncomingCall>();
-  readonly #refusalLog: SparseLog;
+  readonly #log: SparseLog;
   #served: { readonly clusterUuid: string; readonly handlers: PeerHandlers } | undefined;
   #isClosing = false;
   #onDrained: (() => void) | undefined;
@@ -72,10 +77,9 @@ export class PeerListener {
 
   constructor(options: PeerListenerOptions, logger: Logger) {
     this.#options = options;
-    this.#logger = logger;
     this.#admission = new PeerAdmission(options);
     this.#memory = new RequestMemory(options.memoryBytesMax);
-    this.#refusalLog = new SparseLog(logger);
+    this.#log = new SparseLog(logger);
     this.#server = this.#createServer();
   }
 
@@ -169,7 +173,7 @@ export class PeerListener {
       this.#handle(request, response);
     });
     server.on('tlsClientError', (error: Error) => {
-      this.#refusalLog.warn('tls', { error: error.message }, 'a TLS connection was refused');
+      this.#log.warn('tls', { error: error.message }, 'a TLS connection was refused');
     });
     return server;
   }
@@ -214,7 +218,7 @@ export class PeerListener {
       const remoteAddress = call.request.socket.remoteAddress;
       const fields = { caller: call.caller, remoteAddress, code: error.code };
       const message = `a call of another broker is refused: ${error.message}`;
-      this.#refusalLog.warn(error.code, fields, message);
+      this.#log.warn(error.code, fields, message);
     }
     call.fail(status, { kind: 'refused', error });
   }
@@ -281,17 +285,30 @@ export class PeerListener {
       return;
     }
     if (error instanceof MalformedPeerMessageError) {
-      this.#logger.error({ method, caller: call.caller, error }, 'a malformed call of a broker');
-      call.fail(400, {
-        kind: 'failed',
-        error: callerBug(`The call is malformed: ${error.message}.`),
-      });
+      this.#refuseMalformed(call, method, error);
       return;
     }
     if (call.isGone && call.signal.reason === error) return;
-    this.#logger.error({ method, caller: call.caller, error }, 'a call of a broker met a bug');
+    const fields = { method, caller: call.caller, error };
+    this.#log.error(`bug ${kindOfError(error)}`, fields, 'a call of a broker met a bug');
     const detail = `Broker ${this.#options.brokerId} met a fault; its log says more.`;
     call.fail(500, { kind: 'failed', error: new ProtocolError('UNKNOWN_SERVER_ERROR', detail) });
+  }
+
+  /** The caller's fault: a line for each caller, without a stack. */
+  #refuseMalformed(
+    call: IncomingCall,
+    method: PeerMethod,
+    { message }: MalformedPeerMessageError,
+  ): void {
+    const { caller } = call;
+    const fields = { method, caller, remoteAddress: call.request.socket.remoteAddress };
+    this.#log.warn(
+      `malformed ${caller}`,
+      fields,
+      `a call of another broker is malformed: ${message}`,
+    );
+    call.fail(400, { kind: 'failed', error: callerBug(`The call is malformed: ${message}.`) });
   }
 
   #unknownMethod(method: string): ProtocolError {

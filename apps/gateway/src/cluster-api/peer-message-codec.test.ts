@@ -1,10 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  decodePeerMessage,
-  encodePeerMessage,
-  MalformedPeerMessageError,
-} from './peer-message-codec.js';
+import { MalformedPeerMessageError } from '#replication';
+import { decodePeerMessage, encodePeerMessage } from './peer-message-codec.js';
 
 const KIB = 1024;
 

@@ -12,17 +12,12 @@
  * Integers are big-endian. There is nothing after the last blob: a length that does not add up is
  * found whatever it is. Record batches travel as blobs, neither escaped nor copied.
  */
-import type { PeerMessage } from '#replication';
+import { MalformedPeerMessageError, type PeerMessage } from '#replication';
 
 const LENGTH_BYTES = 4;
 const FIXED_HEAD_BYTES = 2 * LENGTH_BYTES;
 /** Below this a message is put together in one buffer: a copy is cheaper than another write. */
 const JOINED_BYTES_MAX = 64 * 1024;
-
-/** The bytes do not have the form above. */
-export class MalformedPeerMessageError extends Error {
-  override readonly name = 'MalformedPeerMessageError';
-}
 
 /** A message on its way out. */
 export interface EncodedPeerMessage {
@@ -32,7 +27,7 @@ export interface EncodedPeerMessage {
 }
 
 export function encodePeerMessage({ body, blobs }: PeerMessage): EncodedPeerMessage {
-  // What JSON cannot say (undefined) is null: the method's own check finds it.
+  // What JSON cannot say (undefined) is null: the check of the call's shape finds it.
   const json = JSON.stringify(body) ?? 'null';
   const jsonBytes = Buffer.byteLength(json);
   const headBytes = FIXED_HEAD_BYTES + blobs.length * LENGTH_BYTES + jsonBytes;

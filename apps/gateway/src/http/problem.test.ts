@@ -78,6 +78,24 @@ describe('toProtocolError', () => {
     expect(logger.error).toHaveBeenCalledWith({ err: secret }, expect.any(String));
   });
 
+  it('logs what happens again and again once', () => {
+    const log = {
+      error: vi.fn<typeof silentLogger.error>(),
+      warn: vi.fn<typeof silentLogger.warn>(),
+    };
+    const logger = { ...silentLogger, ...log };
+    const failure = new Error('a bug of this test');
+    const cause = new Error('a disk that is gone');
+    const storage = new ProtocolError('KAFKA_STORAGE_ERROR', 'No.', { cause });
+    for (let request = 0; request < 3; request += 1) {
+      toProtocolError(failure, logger);
+      toProtocolError(storage, logger);
+    }
+    toProtocolError(new Error('another bug'), logger);
+    expect(log.error).toHaveBeenCalledTimes(2);
+    expect(log.warn).toHaveBeenCalledTimes(1);
+  });
+
   it('passes on what the contract knows', () => {
     const error = new ProtocolError('INVALID_RECORD', 'No.');
     expect(toProtocolError(error, silentLogger)).toBe(error);

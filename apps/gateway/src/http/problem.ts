@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
+import { kindOfError, sparseLogOf } from '../observability/sparse-log.js';
 import { boundRefusals } from './bound-refusals.js';
 
 const STATUS_OF = {
@@ -199,17 +200,19 @@ export function isWriteMethod(method: string | undefined): boolean {
 
 /**
  * The error as the client may see it: itself when the contract knows it, else UNKNOWN_SERVER_ERROR,
- * after the log was told what really happened.
+ * after the log was told what really happened: at most once in ten seconds of one error with one stack.
  */
 export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
   if (error instanceof ProtocolError) {
     boundRefusals.count(error);
     if (STATUS_OF[error.code] >= 500 && error.cause !== undefined) {
-      logger.warn({ err: error }, 'a request ended in a server error');
+      const fields = { err: error };
+      sparseLogOf(logger).warn(kindOfError(error), fields, 'a request ended in a server error');
     }
     return error;
   }
-  logger.error({ err: error }, 'a request met an unexpected error');
+  const fields = { err: error };
+  sparseLogOf(logger).error(kindOfError(error), fields, 'a request met an unexpected error');
   return new ProtocolError(
     'UNKNOWN_SERVER_ERROR',
     'Something unexpected happened; the log of the broker says more.',

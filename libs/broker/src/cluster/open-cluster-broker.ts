@@ -9,6 +9,7 @@ import { type CoordinationStore, ProducerIds } from '#coordination';
 import { LogManager } from '#log';
 import {
   Controller,
+  checkedPeerHandlers,
   Membership,
   type PeerHandlers,
   type Peers,
@@ -164,10 +165,11 @@ async function openOn(
       mayLackRecords: settings.durability === 'os' && !logManager.wasClosedCleanly,
     }),
   });
-  network.serve(store.clusterUuid, {
+  const handlers = {
     ...replicas.handlers(),
     ...leaderHandlers({ replicas, appends, groups: offsets }),
-  });
+  };
+  network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await registry.open();
   const controller = new Controller({ ...settings, ...ports, store });
   return {
