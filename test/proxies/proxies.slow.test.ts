@@ -45,8 +45,13 @@ class ProxiedGateway {
     const url = `http://127.0.0.1:${port}${PREFIX}`;
     const gateway = await GatewayProcess.start({ SLUICE_PUBLIC_URL: url });
     const gatewayPort = Number(new URL(gateway.url).port);
-    const proxy = await ReverseProxy.start(program, text, { port, gatewayPort });
-    return new ProxiedGateway(url, gateway, proxy);
+    try {
+      const proxy = await ReverseProxy.start(program, text, { port, gatewayPort });
+      return new ProxiedGateway(url, gateway, proxy);
+    } catch (error) {
+      await gateway.dispose();
+      throw error;
+    }
   }
 
   #topics = 0;
