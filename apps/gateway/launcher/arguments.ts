@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** What a command line asks for. */
+/** The request that a command line makes. */
 export type Command =
   | { readonly kind: 'run'; readonly envFiles: readonly string[] }
   | { readonly kind: 'help' }

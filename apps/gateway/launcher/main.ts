@@ -16,7 +16,7 @@ import { CompiledBundle } from './compiled-bundle.js';
 import { readEnvFiles } from './env-file.js';
 import { applyHeapLimit } from './heap-limit.js';
 
-/** What the bundle of src/main.ts exports. */
+/** The exports of the bundle of src/main.ts. */
 interface GatewayProgram {
   runGateway(environment: Readonly<Record<string, string | undefined>>): Promise<void>;
   settingsHelp(): string;

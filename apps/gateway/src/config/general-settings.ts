@@ -11,7 +11,7 @@ import {
 } from './setting.js';
 import { GIB, INT32_MAX, MIB, TIMER_MS_MAX } from './units.js';
 
-/** Who this broker is, where it listens, what it logs and how it stops. */
+/** The broker's identity, its listener, its log and its stop. */
 export const GENERAL_SETTINGS = {
   host: text({
     variable: 'SLUICE_HOST',

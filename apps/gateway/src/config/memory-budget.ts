@@ -7,7 +7,7 @@ import { KIB, MIB } from './units.js';
 
 /** One row of the budget. */
 export interface MemoryItem {
-  /** What takes it. */
+  /** The setting or the kind of state that takes the memory. */
   readonly what: string;
   /** The settings that it comes from. */
   readonly variables: readonly string[];
@@ -17,9 +17,9 @@ export interface MemoryItem {
   readonly heapBytes: number;
 }
 
-/** What there is. */
+/** The memory that is available. */
 export interface AvailableMemory {
-  /** Of the machine, or of the container where that has less. */
+  /** Memory of the machine, or of the container where that has less, bytes. */
   readonly totalBytes: number;
   /** V8's limit of the heap. */
   readonly heapLimitBytes: number;

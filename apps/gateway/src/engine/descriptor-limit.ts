@@ -20,7 +20,7 @@ export interface DescriptorShares {
   /** Segment files that are kept open while nobody uses them. */
   readonly openFilesMax: number;
   readonly spareDescriptors: number;
-  /** What does not fit, as sentences for the operator. */
+  /** Sentences for the operator that name each limit which does not fit. */
   readonly warnings: readonly string[];
 }
 

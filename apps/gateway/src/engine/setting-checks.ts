@@ -34,7 +34,7 @@ async function tlsProblems(settings: Settings): Promise<string[]> {
   }
 }
 
-/** What OpenSSL finds wrong with the certificate and its key. */
+/** The fault that OpenSSL finds in the certificate and its key. */
 function certificateProblems(settings: Settings, { ca, cert, key }: PeerTls): string[] {
   const faultOf = (options: Parameters<typeof createSecureContext>[0]): string | undefined => {
     try {

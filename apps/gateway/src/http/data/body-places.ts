@@ -7,7 +7,7 @@ const VALUE_PLACES: RecordPlaces = {
   beside: { '/partition': '?partition', '/key': '?key' },
 };
 
-/** What decides where the members of records are. */
+/** The facts that decide where the members of records are. */
 interface BodyToPointInto {
   readonly form: BodyForm;
   /** The pointer to the list of records, where the body has one. */

@@ -7,11 +7,11 @@ import type { FaultList } from '#protocol';
 import { memberPointer } from '../../records/record-faults.js';
 import { type DtoClass, type MemberRule, memberRules } from './members.js';
 
-/** Where the object is in what the client sent. */
+/** The place of the object in the client's request. */
 export interface DtoPlace {
   /** Begins the pointers of faults: `/`, `/data/` or `?`. */
   readonly prefix: string;
-  /** What is said of a member without a rule. */
+  /** The sentence about a member without a rule. */
   readonly unknownDetail: string;
 }
 
