@@ -53,10 +53,11 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/*.slow.test.ts', 'test/interop/**'],
+          exclude: ['**/*.slow.test.ts', 'test/interop/**', 'test/tidy/**'],
           ...withProcesses,
         },
       },
+      { test: { name: 'tidy', include: ['test/tidy/*.test.ts'], testTimeout: 120_000 } },
       {
         resolve,
         ssr: { resolve },

@@ -1,0 +1,161 @@
+/** The rules of docs/STYLE.md that a program can check: each returns the breaks of one file. */
+import ts from 'typescript';
+import { commentsOf, sentencesOf } from './comments.js';
+import { type Finding, lineOf, type SourceFile, visitNodes } from './source-file.js';
+
+const FUNCTION_LINES_MAX = 70;
+const FILE_LINES_MAX = 500;
+const COLUMNS_MAX = 100;
+
+/**
+ * Words that begin a relative clause or a loose phrase where a sentence needs a subject or a verb:
+ * "Of the metadata." or "Who takes fewer records ...".
+ */
+const HEADLESS_OPENING =
+  /^(What|Whatever|Who|Whoever|Whom|Whose|Where|Which|Of|How|Why|From|At|By|In which|In what|For whom|To whom) /;
+/** Docstrings name the value that they describe; "When ..." and "As ..." leave the reader to guess it. */
+const HEADLESS_DOCSTRING = /^(When|As|In|For|To|With|Without|On|After|Before|Since|Until) /;
+const OVERLAP_RULE = /\bOverlap: /;
+
+export type Rule = (file: SourceFile) => Finding[];
+
+export const RULES = {
+  'function-length': functionLength,
+  'file-length': fileLength,
+  'line-length': lineLength,
+  'private-keyword': privateKeyword,
+  'increment-operator': incrementOperator,
+  'headless-sentence': headlessSentence,
+  'overlap-rule': overlapRule,
+} satisfies Record<string, Rule>;
+
+/** Functions have at most 70 lines; the callback of `describe` is a list of tests, not a function. */
+function functionLength(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  visitNodes(file.tree, (node) => {
+    if (!ts.isFunctionLike(node) || !('body' in node) || node.body === undefined) return;
+    if (isDescribeCallback(node)) return;
+    const first = lineOf(file, node.getStart(file.tree));
+    const lines = lineOf(file, node.end) - first + 1;
+    if (lines <= FUNCTION_LINES_MAX) return;
+    findings.push({
+      path: file.path,
+      line: first,
+      problem: `this function has ${lines} lines; at most ${FUNCTION_LINES_MAX} are accepted`,
+    });
+  });
+  return findings;
+}
+
+function fileLength(file: SourceFile): Finding[] {
+  const lines = file.text.trimEnd().split('\n').length;
+  if (lines <= FILE_LINES_MAX) return [];
+  const problem = `this file has ${lines} lines; at most ${FILE_LINES_MAX} are accepted`;
+  return [{ path: file.path, line: 1, problem }];
+}
+
+/** Lines have at most 100 columns, unless a string, a template or a regular expression crosses the limit. */
+function lineLength(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  const starts = file.tree.getLineStarts();
+  file.text.split('\n').forEach((text, index) => {
+    if (text.length <= COLUMNS_MAX) return;
+    const limit = (starts[index] ?? 0) + COLUMNS_MAX;
+    if (isInLiteral(file, limit)) return;
+    const problem = `this line has ${text.length} columns; at most ${COLUMNS_MAX} are accepted`;
+    findings.push({ path: file.path, line: index + 1, problem });
+  });
+  return findings;
+}
+
+/** Members are hidden with `#`; the keyword stays for constructors, which have no other way. */
+function privateKeyword(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  visitNodes(file.tree, (node) => {
+    if (!ts.canHaveModifiers(node) || ts.isConstructorDeclaration(node)) return;
+    const modifier = ts
+      .getModifiers(node)
+      ?.find(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword);
+    if (modifier === undefined) return;
+    const line = lineOf(file, modifier.getStart(file.tree));
+    findings.push({ path: file.path, line, problem: 'hide this member with # instead of private' });
+  });
+  return findings;
+}
+
+function incrementOperator(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  visitNodes(file.tree, (node) => {
+    if (!ts.isPrefixUnaryExpression(node) && !ts.isPostfixUnaryExpression(node)) return;
+    const { operator } = node;
+    const isIncrement = operator === ts.SyntaxKind.PlusPlusToken;
+    if (!isIncrement && operator !== ts.SyntaxKind.MinusMinusToken) return;
+    const line = lineOf(file, node.getStart(file.tree));
+    const problem = isIncrement ? 'write += 1 instead of ++' : 'write -= 1 instead of --';
+    findings.push({ path: file.path, line, problem });
+  });
+  return findings;
+}
+
+/** Sentences of comments have a subject and a verb. */
+function headlessSentence(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  for (const comment of commentsOf(file)) {
+    sentencesOf(comment).forEach((sentence, index) => {
+      const isHeadless =
+        HEADLESS_OPENING.test(sentence) ||
+        (comment.isDocstring && index === 0 && HEADLESS_DOCSTRING.test(sentence));
+      if (!isHeadless || sentence.endsWith('?')) return;
+      const line = lineOf(file, comment.position);
+      const opening = sentence.split(' ').slice(0, 6).join(' ');
+      const problem = `"${opening} ..." has no subject or no verb; begin with what it is`;
+      findings.push({ path: file.path, line, problem });
+    });
+  }
+  return findings;
+}
+
+/** A class of a library whose methods are async says which calls may overlap, and what orders them. */
+function overlapRule(file: SourceFile): Finding[] {
+  if (!file.path.startsWith('libs/') || /\.test\.ts$|\/testing\//.test(file.path)) return [];
+  const header = commentsOf(file).find(({ position }) => position === 0);
+  const findings: Finding[] = [];
+  visitNodes(file.tree, (node) => {
+    if (!ts.isClassDeclaration(node) || !node.members.some(isAsync)) return;
+    const docstring = ts
+      .getJSDocCommentsAndTags(node)
+      .map((part) => part.getText(file.tree))
+      .join('\n');
+    if (OVERLAP_RULE.test(docstring) || OVERLAP_RULE.test(header?.paragraphs.join('\n') ?? '')) {
+      return;
+    }
+    const line = lineOf(file, node.getStart(file.tree));
+    const problem = `class ${node.name?.text ?? ''} has async methods; state its rule as "Overlap: ..."`;
+    findings.push({ path: file.path, line, problem });
+  });
+  return findings;
+}
+
+function isAsync(member: ts.ClassElement): boolean {
+  if (!ts.canHaveModifiers(member)) return false;
+  return ts.getModifiers(member)?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword) === true;
+}
+
+function isDescribeCallback(node: ts.Node): boolean {
+  const { parent } = node;
+  if (parent === undefined || !ts.isCallExpression(parent)) return false;
+  return /^(describe|suite)\b/.test(parent.expression.getText());
+}
+
+function isInLiteral(file: SourceFile, position: number): boolean {
+  let isLiteral = false;
+  visitNodes(file.tree, (node) => {
+    if (node.getStart(file.tree) >= position || node.end < position) return;
+    isLiteral ||=
+      ts.isStringLiteral(node) ||
+      ts.isTemplateExpression(node) ||
+      ts.isNoSubstitutionTemplateLiteral(node) ||
+      ts.isRegularExpressionLiteral(node);
+  });
+  return isLiteral;
+}
