@@ -27,8 +27,8 @@ const NOT_INSTALLED =
   /^(@nestjs\/(microservices|platform-express|platform-socket\.io)|@fastify\/(multipart|static|view)|class-transformer)(\/|$)/;
 
 /**
- * Nest would load all of class-validator for a pipe of its own, which we do not use: the decorators that our
- * classes import are a small part of it.
+ * Nest would load all of class-validator for a pipe of its own, which we do not use: the decorators
+ * that our classes import are a small part of it.
  */
 const isUnusedByNest = (id, importer) =>
   id === 'class-validator' && importer?.includes('/node_modules/@nestjs/');
@@ -97,8 +97,8 @@ function ownModules() {
 }
 
 /**
- * Replaces @nestjs/swagger by decorators that do nothing: the documents are made already, and it is a
- * fifth of what would be loaded.
+ * Replaces @nestjs/swagger by decorators that do nothing: the documents are made already, and it is
+ * a fifth of what would be loaded.
  */
 function withoutSwagger(decorators) {
   const id = '\0without-swagger';
@@ -121,15 +121,15 @@ async function decoratorsOfSwagger() {
 }
 
 /**
- * The lines of a bundle that come from our own sources: ranges of lines that follow each other, with
- * the number of the source line for each. Lines count from 1.
+ * The lines of a bundle that come from our own sources: ranges of lines that follow each other,
+ * with the number of the source line for each. Lines count from 1.
  */
 function linesOf(sourceMap) {
   const ranges = [];
   const found = new SourceMap(sourceMap);
   const count = sourceMap.mappings.split(';').length;
   let range;
-  for (let line = 0; line < count; line++) {
+  for (let line = 0; line < count; line += 1) {
     const entry = firstEntryOf(found, line);
     const source = entry?.originalSource && join(output, entry.originalSource);
     if (!source || source.includes('node_modules')) {

@@ -5,8 +5,8 @@
  *     npm run cluster -- --brokers 5       more of them
  *
  * Settings (`SLUICE_...`) in the environment hold for all brokers. Everything lives in a temporary
- * directory, which is removed when Ctrl-C ends it all. Brokers that were killed are shown as dead, and
- * come back with a key; without a terminal with SIGUSR2.
+ * directory, which is removed when Ctrl-C ends it all. Brokers that were killed are shown as dead,
+ * and come back with a key; without a terminal with SIGUSR2.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

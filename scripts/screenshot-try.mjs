@@ -1,11 +1,11 @@
 /**
- * Makes the README's pictures of /try, docs/images/try-light.png and try-dark.png, from a gateway of
- * its own with records of its own.
+ * Makes the README's pictures of /try, docs/images/try-light.png and try-dark.png, from a gateway
+ * of its own with records of its own.
  *
  * usage: node scripts/screenshot-try.mjs
  *
- * CHROMIUM is the browser's path (/usr/bin/chromium). On Debian the pictures look as they do here with
- * the packages fonts-inter and fonts-jetbrains-mono.
+ * CHROMIUM is the browser's path (/usr/bin/chromium). On Debian the pictures look as they do here
+ * with the packages fonts-inter and fonts-jetbrains-mono.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,7 +1,7 @@
 /**
- * Starts the build on another major version of Node and tries it: README's quickstart, the conformance
- * tests against it, and a stop by SIGTERM. The npm package `node` brings the binary; it is installed
- * into a temporary directory.
+ * Starts the build on another major version of Node and tries it: README's quickstart, the
+ * conformance tests against it, and a stop by SIGTERM. The npm package `node` brings the binary; it
+ * is installed into a temporary directory.
  *
  * usage: node scripts/try-on-node.mjs 24
  */

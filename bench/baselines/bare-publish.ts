@@ -15,9 +15,11 @@ sockServer.on('connection', (client) => {
   client.on('message', (message: Buffer) => {
     const parsed = JSON.parse(message.toString()) as { id: string; data: { records: unknown[] } };
     const timestamp = Date.now();
-    const offsets = parsed.data.records.map(() => ({
+    const baseOffset = nextOffset;
+    nextOffset += parsed.data.records.length;
+    const offsets = parsed.data.records.map((_record, index) => ({
       partition: 0,
-      offset: nextOffset++,
+      offset: baseOffset + index,
       timestamp,
     }));
     client.send(JSON.stringify({ event: 'published', id: parsed.id, data: { offsets } }));

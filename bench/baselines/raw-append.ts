@@ -3,8 +3,8 @@
  *
  *     raw-append raw|log DIRECTORY DURATION_MS
  *
- * `raw` is one writev of GATHERED batches after the other. `log` keeps GATHERED appends of one batch
- * in flight with `os` durability; the log makes rounds of them as it likes.
+ * `raw` is one writev of GATHERED batches after the other. `log` keeps GATHERED appends of one
+ * batch in flight with `os` durability; the log makes rounds of them as it likes.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,10 @@ import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler, silentLogge
 const RECORDS = 100;
 const RECORD_BYTES = 100;
 const GATHERED = 64;
-/** Buffers taken in turn: more than a round and the tail cache hold, so that none is stamped twice at once. */
+/**
+ * Buffers taken in turn: more than a round and the tail cache hold, so that none is stamped twice
+ * at once.
+ */
 const BUFFERS = 1024;
 
 const [mode = '', directory = '', durationMs = '1000'] = process.argv.slice(2);

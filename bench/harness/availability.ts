@@ -22,12 +22,15 @@ export class AvailabilityProbe {
   #produceGapMs = 0;
   #subscribeGapMs = 0;
   readonly #producer: Promise<void>;
+  readonly #server: Server;
+  readonly #topic: string;
+  readonly #socket: WebSocket;
 
-  private constructor(
-    private readonly server: Server,
-    private readonly topic: string,
-    private readonly socket: WebSocket,
-  ) {
+  private constructor(server: Server, topic: string, socket: WebSocket) {
+    this.#server = server;
+    this.#topic = topic;
+    this.#socket = socket;
+
     this.#producer = this.#produce();
   }
 
@@ -53,7 +56,7 @@ export class AvailabilityProbe {
   async end(): Promise<Availability> {
     this.#isOver = true;
     await this.#producer;
-    this.socket.terminate();
+    this.#socket.terminate();
     return {
       longestProduceGapMs: this.#produceGapMs,
       longestSubscribeGapMs: this.#subscribeGapMs,
@@ -64,7 +67,7 @@ export class AvailabilityProbe {
 
   #watch(): void {
     let lastMs = performance.now();
-    this.socket.on('message', (text: Buffer) => {
+    this.#socket.on('message', (text: Buffer) => {
       if (!text.toString('utf8', 0, 40).includes('"records"')) return;
       const nowMs = performance.now();
       this.#subscribeGapMs = Math.max(this.#subscribeGapMs, nowMs - lastMs);
@@ -75,7 +78,7 @@ export class AvailabilityProbe {
   async #produce(): Promise<void> {
     let lastMs = performance.now();
     while (!this.#isOver) {
-      const response = await fetch(`${this.server.url}/v1/topics/${this.topic}/records`, {
+      const response = await fetch(`${this.#server.url}/v1/topics/${this.#topic}/records`, {
         method: 'POST',
         headers: { 'content-type': 'text/plain' },
         body: `record ${this.#acknowledged}`,

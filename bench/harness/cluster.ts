@@ -21,12 +21,15 @@ export interface PartitionState {
 export class BenchCluster {
   readonly #brokers = new Map<number, Server>();
   readonly #ports = new Map<number, number>();
+  readonly #env: Readonly<Record<string, string>>;
 
   private constructor(
     readonly dir: string,
     readonly redisPort: number,
-    private readonly env: Readonly<Record<string, string>>,
-  ) {}
+    env: Readonly<Record<string, string>>,
+  ) {
+    this.#env = env;
+  }
 
   /** Runs `use` with a cluster whose brokers are 1, 2 and 3, and ends all of it. */
   static run<T>(
@@ -72,7 +75,7 @@ export class BenchCluster {
       SLUICE_BROKER_ID: String(id),
       SLUICE_REDIS_URL: `redis://127.0.0.1:${this.redisPort}`,
       SLUICE_CLUSTER_SECRET: SECRET,
-      ...this.env,
+      ...this.#env,
     };
     const port = this.#ports.get(id);
     if (port === undefined) throw new Error(`there is no broker ${id}`);

@@ -65,7 +65,9 @@ export async function createTopic(
   await call(server, '/v1/topics', { name, partitions: 1, ...options });
 }
 
-/** A quantile of a histogram at /metrics, in seconds: the upper bound of the bucket it falls into. */
+/**
+ * A quantile of a histogram at /metrics, in seconds: the upper bound of the bucket it falls into.
+ */
 export async function metricQuantile(
   server: Server,
   name: string,

@@ -43,7 +43,10 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
   return startServer(args, { port, env, readyPath: '/health/ready', core: options.core });
 }
 
-/** Starts a baseline of dist/esm/bench/baselines on the server's core; it gets its port as first argument. */
+/**
+ * Starts a baseline of dist/esm/bench/baselines on the server's core; it gets its port as first
+ * argument.
+ */
 export async function startBaseline(name: string, args: readonly string[]): Promise<Server> {
   const port = await freePort();
   const script = `dist/esm/bench/baselines/${name}.js`;

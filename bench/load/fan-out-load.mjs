@@ -19,7 +19,8 @@ import { ResponseReader } from './response-reader.mjs';
  * @property {number} subscribers
  * @property {number} [producers] connections that POST, each its next request when the last is
  *   answered; none: the server sends by itself
- * @property {number} [perSecond] POSTs a second of all producers together, in place of as many as go
+ * @property {number} [perSecond] POSTs a second of all producers together, in place of as many as
+ *   go
  * @property {number} recordsPerFrame
  * @property {number} [warmupMs]
  * @property {number} [durationMs]
@@ -114,8 +115,8 @@ async function openSubscribers() {
 }
 
 /**
- * A connection that POSTs `recordsPerFrame` records, which stay together: a producer of its own makes
- * them one batch, and so one frame.
+ * A connection that POSTs `recordsPerFrame` records, which stay together: a producer of its own
+ * makes them one batch, and so one frame.
  */
 async function openProducer() {
   let producer;

@@ -1,7 +1,7 @@
 /**
- * HTTP load over raw keep-alive sockets: as many requests as the server answers, one outstanding per
- * connection. A general client would be the slower side; this one sends prebuilt bytes and reads no
- * more of an answer than where it ends.
+ * HTTP load over raw keep-alive sockets: as many requests as the server answers, one outstanding
+ * per connection. A general client would be the slower side; this one sends prebuilt bytes and
+ * reads no more of an answer than where it ends.
  *
  *     taskset -c 1 node bench/load/http-load.mjs '{"port": 8080, "method": "GET", "path": "/", ...}'
  *

@@ -3,8 +3,8 @@
  *
  *     taskset -c 1 node bench/load/nats-load.mjs '{"port": 9222, "mode": "publish", ...}'
  *
- * `publish`: one connection, so many acknowledgements outstanding. `fan-out`: a push consumer without
- * acknowledgements for each subscriber, and publishers that wait for each acknowledgement.
+ * `publish`: one connection, so many acknowledgements outstanding. `fan-out`: a push consumer
+ * without acknowledgements for each subscriber, and publishers that wait for each acknowledgement.
  */
 import { performance } from 'node:perf_hooks';
 import { argv, exit, stdout } from 'node:process';

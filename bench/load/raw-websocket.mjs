@@ -1,6 +1,7 @@
 /**
  * A WebSocket client that does as little as a client can: prebuilt frames out, and of what comes in
- * only where each frame begins and ends. A general client would be the slower side of a measurement.
+ * only where each frame begins and ends. A general client would be the slower side of a
+ * measurement.
  */
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -36,8 +37,8 @@ export function clientFrame(payload, isBinary = false) {
  * @param {string} [options.protocol]
  * @param {(bytes: Buffer, start: number, end: number) => void} options.onFrame the place of the
  *   payload of each text or binary frame
- * @param {boolean} [options.isCounted] the payload is not looked at beyond its beginning: `end` may lie
- *   outside of the bytes, and nothing is put together
+ * @param {boolean} [options.isCounted] the payload is not looked at beyond its beginning: `end`
+ *   may lie outside of the bytes, and nothing is put together
  */
 export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, isCounted = false }) {
   return new Promise((resolve, reject) => {

@@ -13,7 +13,10 @@ const IN_CHUNK = 3;
  * skipped, not kept. Answers without a body (1xx, 204, 304) end with their head.
  */
 export class ResponseReader {
-  /** @param {(status: number, sizeBytes: number) => void} onResponse called at the end of each answer */
+  /**
+   * @param {(status: number, sizeBytes: number) => void} onResponse called at the end of each
+   *   answer
+   */
   constructor(onResponse) {
     this.onResponse = onResponse;
     this.place = IN_HEAD;

@@ -1,6 +1,6 @@
 /**
- * Micro benchmarks of the way of small produce requests: what a request costs in the accumulator, the
- * buffer pool and the partitioners.
+ * Micro benchmarks of the way of small produce requests: what a request costs in the accumulator,
+ * the buffer pool and the partitioners.
  *
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/accumulator.js
  */

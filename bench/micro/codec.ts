@@ -1,5 +1,6 @@
 /**
- * Micro benchmarks of the record batch codec: what each record costs on its way into the log and out.
+ * Micro benchmarks of the record batch codec: what each record costs on its way into the log and
+ * out.
  *
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/codec.js
  */
@@ -54,11 +55,13 @@ function encode(selections: readonly RecordSelection[]): void {
   do_not_optimize(encodeRecordBatches(selections, OPTIONS));
 }
 
-/** Records as they come from a JSON body: values of 100 bytes between the bytes of their objects. */
+/**
+ * Records as they come from a JSON body: values of 100 bytes between the bytes of their objects.
+ */
 function selectionOf(count: number, withKeys = false): RecordSelection {
   let body = '{"records":[';
   const fields: number[] = [];
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const keyStart = body.length + '{"key":"'.length;
     if (withKeys) body += `{"key":"key-${index}","value":`;
     else body += '{"value":';

@@ -66,7 +66,9 @@ function result(
   };
 }
 
-/** Records enough that half of them lie outside the tail cache, in many segments; returns the end. */
+/**
+ * Records enough that half of them lie outside the tail cache, in many segments; returns the end.
+ */
 async function fill(server: Server, context: RowContext): Promise<number> {
   await createTopic(server, 'bench', { configs: { 'segment.bytes': 32 * 2 ** 20 } });
   const value = 'x'.repeat(RECORD_BYTES - 2);
@@ -78,7 +80,9 @@ async function fill(server: Server, context: RowContext): Promise<number> {
   return count;
 }
 
-/** Places spread over the older half, each read once a turn: a rendered answer is never met again. */
+/**
+ * Places spread over the older half, each read once a turn: a rendered answer is never met again.
+ */
 function coldPaths(end: number): string[] {
   const step = Math.floor(FETCH_BYTES / RECORD_BYTES);
   return Array.from({ length: Math.floor(end / 2 / step) }, (_, index) => pathAt(index * step));

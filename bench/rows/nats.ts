@@ -1,6 +1,6 @@
 /**
- * What a user might pick instead, under the same load: NATS JetStream over its own WebSocket. It syncs
- * every two minutes by default, so it stands beside our `os` durability as well as `fsync`.
+ * What a user might pick instead, under the same load: NATS JetStream over its own WebSocket. It
+ * syncs every two minutes by default, so it stands beside our `os` durability as well as `fsync`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

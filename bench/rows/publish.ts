@@ -1,4 +1,6 @@
-/** Publishing over a WebSocket beside a bare `ws` server that parses and answers the same messages. */
+/**
+ * Publishing over a WebSocket beside a bare `ws` server that parses and answers the same messages.
+ */
 import { createTopic } from '../harness/http.js';
 import {
   memoryOf,

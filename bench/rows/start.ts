@@ -1,4 +1,6 @@
-/** How soon a broker is ready: with an empty data directory, and after kill -9 while it was idle. */
+/**
+ * How soon a broker is ready: with an empty data directory, and after kill -9 while it was idle.
+ */
 import { cpuSecondsOf } from '../harness/cluster.js';
 import { createTopic } from '../harness/http.js';
 import { runJson, type Server, startGateway, withTempDir } from '../harness/processes.js';
@@ -19,7 +21,7 @@ export const startRow: Row = {
     const bare: number[] = [];
     const empty: Started[] = [];
     const killed: Started[] = [];
-    for (let k = 0; k < context.rounds * STARTS_PER_ROUND; k++) {
+    for (let k = 0; k < context.rounds * STARTS_PER_ROUND; k += 1) {
       context.progress(`start: ${k + 1} of ${context.rounds * STARTS_PER_ROUND}`);
       bare.push(await bareProcessorS());
       await withTempDir(async (dataDir) => {

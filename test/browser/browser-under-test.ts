@@ -5,7 +5,9 @@ import { chromiumPath } from './chromium.js';
 /** Scripts that tests call in the page. */
 const IN_PAGE = new URL('in-page/', import.meta.url);
 
-/** What a browser says of a connection that is refused while a gateway is away; no page can keep it. */
+/**
+ * What a browser says of a connection that is refused while a gateway is away; no page can keep it.
+ */
 const REFUSED = /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|WebSocket connection to/;
 
 /** One Chromium for the tests of a file. */

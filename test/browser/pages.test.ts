@@ -194,7 +194,8 @@ describe('/try', () => {
     expect(await rowsOf(page)).toEqual([]);
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByText('3,000 records · newest 200 shown').waitFor();
-    // Rising, of so many records in all, and the last is the log's last: none is missed or repeated.
+    // Rising, of so many records in all, and the last is the log's last: none is missed or
+    // repeated.
     const offsets = offsetsOf(await rowsOf(page), 0);
     expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b));
     expect(offsets.slice(-200)).toEqual(range(count).slice(-200));

@@ -89,7 +89,8 @@ describe('fetch', () => {
     await target.produce(topic, [{ value: 'now' }]);
     const response = await waiting;
     const { records } = response.body as Fetched;
-    // The fetch may have come after the record: then `latest` is behind it and it waits for another.
+    // The fetch may have come after the record: then `latest` is behind it and it waits for
+    // another.
     if (records.length === 0) throw new Error('a wait of 30 s ended without the record');
     expect(records[0]).toMatchObject({ offset: 0, value: 'now' });
   });

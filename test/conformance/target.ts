@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
 
 /**
- * What the conformance tests talk to: the gateway at `SLUICE_CONFORMANCE_URL`, or one that is started
- * for them. They know nothing but the public contract, and use topics of names of their own, so that
- * they may run against any gateway.
+ * What the conformance tests talk to: the gateway at `SLUICE_CONFORMANCE_URL`, or one that is
+ * started for them. They know nothing but the public contract, and use topics of names of their
+ * own, so that they may run against any gateway.
  */
 export class Target {
   #url = process.env['SLUICE_CONFORMANCE_URL'];

@@ -1,4 +1,7 @@
-/** What is explored: bounds within which nothing goes wrong, and for each rule what goes wrong without. */
+/**
+ * What is explored: bounds within which nothing goes wrong, and for each rule what goes wrong
+ * without.
+ */
 import type { Configuration } from './cluster.js';
 import type { Fence } from './fences.js';
 

@@ -3,9 +3,9 @@
  * keeps the line of commits of their metadata. States are immutable.
  *
  * What is left out, and why that hides nothing: a broker that is down or cut off is one that does
- * nothing for a while, so a crash is one step, from which a new process comes up at once. Messages are
- * delivered in the step that sends them, save answers to fetches, one of which may be late: a request
- * that is late is one of a follower that has not heard of the newest metadata yet.
+ * nothing for a while, so a crash is one step, from which a new process comes up at once. Messages
+ * are delivered in the step that sends them, save answers to fetches, one of which may be late: a
+ * request that is late is one of a follower that has not heard of the newest metadata yet.
  */
 
 /** A set of broker ids, one bit each. */
@@ -27,8 +27,8 @@ export interface PartitionState {
   /** Of the commit that changed this last. Kafka's partition epoch orders the same. */
   readonly version: number;
   /**
-   * When this leader was confirmed last, in the order in which it really happened: for the invariants,
-   * no rule may look at it.
+   * When this leader was confirmed last, in the order in which it really happened: for the
+   * invariants, no rule may look at it.
    */
   readonly reign: number;
 }
@@ -165,7 +165,9 @@ export interface Budget {
 
 export interface Cluster {
   readonly redis: Redis;
-  /** A master that was replaced, and serves those who have not heard of that; null: there is none. */
+  /**
+   * A master that was replaced, and serves those who have not heard of that; null: there is none.
+   */
   readonly formerRedis: Redis | null;
   readonly brokers: readonly Broker[];
   readonly acknowledged: readonly Acknowledged[];

@@ -1,10 +1,10 @@
 /**
- * A small explicit-state explorer: breadth first over all that can happen, so that the first violation
- * found has a shortest trace.
+ * A small explicit-state explorer: breadth first over all that can happen, so that the first
+ * violation found has a shortest trace.
  *
- * States are told apart by a hash of 53 bits that the model gives (the same for states that differ in
- * names alone). Two different states with one hash would hide one another: among a million states the
- * chance of that is 1 in 18,000.
+ * States are told apart by a hash of 53 bits that the model gives (the same for states that differ
+ * in names alone). Two different states with one hash would hide one another: among a million
+ * states the chance of that is 1 in 18,000.
  */
 
 /** One thing that can happen, and the state after it. */

@@ -1,6 +1,6 @@
 /**
- * The rules that keep acknowledged records, one switch each. A model without one of them must find a
- * violation: else the rule is not needed, or the model does not see what it is for.
+ * The rules that keep acknowledged records, one switch each. A model without one of them must find
+ * a violation: else the rule is not needed, or the model does not see what it is for.
  */
 export interface Fences {
   /** A leader answers a fetch of its own leader epoch alone. */

@@ -1,4 +1,6 @@
-/** The steps in which metadata changes: deaths, registrations, proposals, and what befalls Redis. */
+/**
+ * The steps in which metadata changes: deaths, registrations, proposals, and what befalls Redis.
+ */
 import {
   type Broker,
   type BrokerSet,

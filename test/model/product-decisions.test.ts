@@ -329,7 +329,10 @@ function diskName(id: number, disk: number): string {
   return `disk ${disk} of broker ${id}`;
 }
 
-/** What a commit of the product made of the partition and of who is alive, comparable with the model's. */
+/**
+ * What a commit of the product made of the partition and of who is alive, comparable with the
+ * model's.
+ */
 function outcome(before: Metadata, after: ClusterState): string {
   const { leader, leaderEpoch, electionId, ...sets } = partitionIn(after, TOPIC);
   const [isr, replicas, to] = [sets.isr, sets.replicas, sets.reassignment?.to ?? []].map((ids) =>

@@ -57,7 +57,10 @@ export function rebuildSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
   return steps;
 }
 
-/** What a rebuild may come to by these brokers, none while it waits for others; null: they cannot come. */
+/**
+ * What a rebuild may come to by these brokers, none while it waits for others; null: they cannot
+ * come.
+ */
 export function rebuildStepsBy(
   cluster: Cluster,
   comers: BrokerSet,

@@ -52,7 +52,9 @@ export function journalSteps(cluster: Cluster, rules: Rules): Steps {
   });
 }
 
-/** A broker hears of the commit after the newest that it knows, or of a line that is not its own. */
+/**
+ * A broker hears of the commit after the newest that it knows, or of a line that is not its own.
+ */
 export function deliverySteps(cluster: Cluster, rules: Rules): Steps {
   const { line, isConfirmed } = cluster.redis;
   const head = headOf(cluster.redis);
@@ -211,8 +213,8 @@ interface EpochEnd extends Election {
 const NO_EPOCH: Election = { leaderEpoch: 0, electionId: 0 };
 
 /**
- * The end of the greatest epoch of a log at or below another one, and below it where that is another
- * election of the same number.
+ * The end of the greatest epoch of a log at or below another one, and below it where that is
+ * another election of the same number.
  * @param now in which the log's owner leads, also when it has not written in it
  */
 function endOfEpoch(
@@ -233,7 +235,8 @@ function endOfEpoch(
 
 function truncation(cluster: Cluster, id: number, leaderId: number, end: number): Step<Cluster> {
   const { log, syncedEnd, highWatermark } = brokerAt(cluster, id);
-  // A replica out of sync may do so, after a leader that is none any more: it gets the record again.
+  // A replica out of sync may do so, after a leader that is none any more: it gets the record
+  // again.
   const { redis } = cluster;
   const isInSync = redis.isConfirmed && has(headOf(redis)?.partition.isr ?? 0, id);
   const lost = log.findIndex(
@@ -279,8 +282,9 @@ export function lateAnswerSteps(cluster: Cluster, { fences }: Rules): Steps {
 }
 
 /**
- * Moves every leader's high watermark as far as it may go, which acknowledges what is below. Nothing is
- * gained by a leader that waits: what it may do later it may as well do when it can first.
+ * Moves every leader's high watermark as far as it may go, which acknowledges what is below.
+ * Nothing is gained by a leader that waits: what it may do later it may as well do when it can
+ * first.
  */
 export function settle(cluster: Cluster, rules: Rules): Cluster {
   let settled = cluster.budget.crashes === 0 ? synced(cluster) : cluster;

@@ -1,6 +1,6 @@
 /**
- * Explores the model of docs/replication-safety.md: what can happen to one partition, in every order,
- * within small bounds. `SLUICE_MODEL=deep` takes larger ones, to the end: some minutes each.
+ * Explores the model of docs/replication-safety.md: what can happen to one partition, in every
+ * order, within small bounds. `SLUICE_MODEL=deep` takes larger ones, to the end: some minutes each.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { BOUNDS, DEEP_BOUNDS } from './cases.js';

@@ -13,8 +13,8 @@ const EPOCH_AT = 12;
 const EPOCH_END = 16;
 
 /**
- * Flips a bit in a file of a machine's logs (F7): in a segment that is closed, for the last bytes of a log
- * are believed when the process starts that wrote them; or in an index.
+ * Flips a bit in a file of a machine's logs (F7): in a segment that is closed, for the last bytes
+ * of a log are believed when the process starts that wrote them; or in an index.
  */
 export async function flipBit(world: World, machine: Machine, random: SeededRandom): Promise<void> {
   const { disk } = machine;
@@ -43,8 +43,8 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
 }
 
 /**
- * The leader epoch of a batch is the one field that no checksum covers, for its leader stamps it: nobody
- * could tell. A position within one is moved behind it.
+ * The leader epoch of a batch is the one field that no checksum covers, for its leader stamps it:
+ * nobody could tell. A position within one is moved behind it.
  */
 function checkedPosition(log: Buffer, position: number): number {
   let start = 0;

@@ -15,12 +15,17 @@ export class UnreachableError extends Error {
   }
 }
 
-/** How clients call brokers: from outside, over a connection that ends with the broker's process. */
+/**
+ * How clients call brokers: from outside, over a connection that ends with the broker's process.
+ */
 export class ClientConnection {
-  constructor(
-    private readonly world: World,
-    private readonly random: SeededRandom,
-  ) {}
+  readonly #world: World;
+  readonly #random: SeededRandom;
+
+  constructor(world: World, random: SeededRandom) {
+    this.#world = world;
+    this.#random = random;
+  }
 
   /** @throws UnreachableError; what the broker answers with */
   async call<T>(machine: Machine, act: (broker: Broker) => Promise<T>): Promise<T> {
@@ -39,6 +44,6 @@ export class ClientConnection {
   }
 
   #way(): Promise<void> {
-    return this.world.sleep((this.random.below(1000) / 1000) * WAY_MS_MAX);
+    return this.#world.sleep((this.#random.below(1000) / 1000) * WAY_MS_MAX);
   }
 }

@@ -40,7 +40,8 @@ export async function makeTopic(world: World, plan: TopicPlan): Promise<void> {
 }
 
 /**
- * Everything is well from now on: nobody is stopped, cut off or short of disk, and all processes run.
+ * Everything is well from now on: nobody is stopped, cut off or short of disk, and all processes
+ * run.
  * @param restarts whether all of them are started anew
  */
 export function healAll(world: World, { restarts }: { readonly restarts: boolean }): void {
@@ -55,7 +56,8 @@ export function healAll(world: World, { restarts }: { readonly restarts: boolean
     machine.disk.capacityBytes = Number.POSITIVE_INFINITY;
     machine.resetSpeed();
     machine.goOn();
-    // What a failed sync left is mended by a restart alone; damage is found where nothing is in memory.
+    // What a failed sync left is mended by a restart alone; damage is found where nothing is in
+    // memory.
     if (restarts || machine.mustRestart || machine === world.damaged) machine.kill();
     machine.start();
   }

@@ -5,7 +5,10 @@ import type { World } from './world.js';
 
 /** Between two faults, in ms: the mean of a run is one of these. */
 const PAUSES_MS = [150, 600, 1500, 3000];
-/** Of a hundred kinds of faults so many are in a run: some seeds have one kind alone, some most of them. */
+/**
+ * Of a hundred kinds of faults so many are in a run: some seeds have one kind alone, some most of
+ * them.
+ */
 const KIND_PERCENTS = [8, 25, 60];
 
 /** What goes wrong in one run, and when: drawn from the seed, kind by kind. */

@@ -11,8 +11,8 @@ const READ_TRIES_MAX = 40;
 const RETRY_MS = 250;
 
 /**
- * What is wrong when all is well again: everything is read through every broker, and from every disk, and
- * held against what clients were told.
+ * What is wrong when all is well again: everything is read through every broker, and from every
+ * disk, and held against what clients were told.
  */
 export class FinalCheck {
   readonly #world: World;
@@ -148,7 +148,9 @@ export class FinalCheck {
     }
   }
 
-  /** Below the lowest high watermark all replicas have the same bytes (I12), at every offset (I10). */
+  /**
+   * Below the lowest high watermark all replicas have the same bytes (I12), at every offset (I10).
+   */
   #checkReplicas(target: TopicPartition, logs: readonly ReplicaLog[]): void {
     const name = topicPartitionName(target);
     const lowest = Math.min(...logs.map(({ highWatermark }) => highWatermark));
@@ -173,7 +175,10 @@ export class FinalCheck {
     }
   }
 
-  /** An end that was told is behind all that was acknowledged before, in its epoch or an earlier one. */
+  /**
+   * An end that was told is behind all that was acknowledged before, in its epoch or an earlier
+   * one.
+   */
   #checkEnds({ topic, partition }: TopicPartition, { batches }: ReplicaLog): void {
     const { metadata } = this.#world;
     const name = topicPartitionName({ topic, partition });

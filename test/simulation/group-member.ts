@@ -17,15 +17,17 @@ interface Commits {
 
 const PAUSE_MS_MAX = 300;
 
-/** Commits offsets that rise: what was acknowledged is kept, and nothing that was not sent comes back. */
+/**
+ * Commits offsets that rise: what was acknowledged is kept, and nothing that was not sent comes
+ * back.
+ */
 export class GroupMember extends Client {
   readonly #commits = new Map<number, Commits>();
+  readonly #options: GroupMemberOptions;
 
-  constructor(
-    parts: ClientParts,
-    private readonly options: GroupMemberOptions,
-  ) {
+  constructor(parts: ClientParts, options: GroupMemberOptions) {
     super(parts, options.name);
+    this.#options = options;
   }
 
   async run(): Promise<void> {
@@ -38,7 +40,7 @@ export class GroupMember extends Client {
 
   async #commit(): Promise<void> {
     const { world, history } = this.parts;
-    const { topic, partitions, name } = this.options;
+    const { topic, partitions, name } = this.#options;
     const partition = this.random.below(partitions);
     const shown = history.shown.get(topicPartitionName({ topic, partition }));
     const offset = Math.max(0, ...(shown?.keys() ?? []));
@@ -59,7 +61,7 @@ export class GroupMember extends Client {
 
   async #check(): Promise<void> {
     const { world } = this.parts;
-    const { topic, name } = this.options;
+    const { topic, name } = this.#options;
     for (let isAnswered = false; !isAnswered; ) {
       try {
         const offsets = await this.connection.call(this.anyMachine(), (broker) =>

@@ -4,8 +4,8 @@ import { UnreachableError } from './client-connection.js';
 import type { World } from './world.js';
 
 /**
- * What a client knows of a record: `unknown` may be in the log, once; `applied` is in it, and it is not
- * known where; `failed` is not and never will be.
+ * What a client knows of a record: `unknown` may be in the log, once; `applied` is in it, and it is
+ * not known where; `failed` is not and never will be.
  */
 export type Fate = 'sent' | 'acknowledged' | 'failed' | 'unknown' | 'applied';
 

@@ -1,8 +1,8 @@
 /**
- * The sequences of faults that broke other replicated logs (replication-safety, section 6), each driven to
- * the very state that is dangerous. A test fails when that state did not come about, so that none of
- * them can become a test of nothing; and with the safeguard removed that it is about (see
- * test/mutations/cluster-mutations.mjs).
+ * The sequences of faults that broke other replicated logs (replication-safety, section 6), each
+ * driven to the very state that is dangerous. A test fails when that state did not come about, so
+ * that none of them can become a test of nothing; and with the safeguard removed that it is about
+ * (see test/mutations/cluster-mutations.mjs).
  */
 import { describe, it } from 'vitest';
 import { LOSES_ALL, Scenario } from './scenario.js';
@@ -42,8 +42,8 @@ describe('a killer sequence', () => {
 });
 
 /**
- * KIP-101: a follower learns with its next fetch that a record is committed. Between the two it restarts,
- * and is elected before it has fetched.
+ * KIP-101: a follower learns with its next fetch that a record is committed. Between the two it
+ * restarts, and is elected before it has fetched.
  */
 async function restartOfAFollower(scenario: Scenario): Promise<void> {
   const [leader, follower, absent] = [0, 1, 2];
@@ -89,8 +89,8 @@ async function restartOfAFollower(scenario: Scenario): Promise<void> {
 }
 
 /**
- * KIP-279, KIP-320: a leader's answer is so slow that another one leads meanwhile, before whom it cuts
- * what is in that answer, and then it leads again. Its follower has heard of none of that.
+ * KIP-279, KIP-320: a leader's answer is so slow that another one leads meanwhile, before whom it
+ * cuts what is in that answer, and then it leads again. Its follower has heard of none of that.
  */
 async function twoElectionsBeforeAnAnswer(scenario: Scenario): Promise<void> {
   const [other, leader, follower] = [0, 1, 2];
@@ -136,8 +136,8 @@ async function twoElectionsBeforeAnAnswer(scenario: Scenario): Promise<void> {
 }
 
 /**
- * KIP-320: a follower's request is so slow that it reaches its leader two epochs later. The follower may
- * yet hear of the epoch in between, and cut what it has for its leader.
+ * KIP-320: a follower's request is so slow that it reaches its leader two epochs later. The
+ * follower may yet hear of the epoch in between, and cut what it has for its leader.
  */
 async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
   const [other, leader, follower] = [0, 1, 2];
@@ -181,7 +181,10 @@ async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
   );
 }
 
-/** KIP-841, KIP-903: a disk is replaced between the fetch that shows it in sync and the proposal to take it. */
+/**
+ * KIP-841, KIP-903: a disk is replaced between the fetch that shows it in sync and the proposal to
+ * take it.
+ */
 async function emptyRebootDuringAProposal(scenario: Scenario): Promise<void> {
   const { links, metadata } = scenario.world;
   const { leader, joiner } = await withAFollowerOut(scenario);
@@ -230,7 +233,9 @@ async function proposalTakenUnheard(scenario: Scenario): Promise<void> {
   await mustHaveAllThree(scenario, { leader, other, joiner });
 }
 
-/** The same, where its proposer hears of another change of the topic before the proposal is taken. */
+/**
+ * The same, where its proposer hears of another change of the topic before the proposal is taken.
+ */
 async function proposalThatSeemsSettled(scenario: Scenario): Promise<void> {
   const { world } = scenario;
   const { leader, other, joiner } = await withAFollowerOut(scenario);
@@ -276,7 +281,10 @@ async function mustHaveAllThree(scenario: Scenario, roles: Roles): Promise<void>
   await scenario.reach('the third is elected, which may be', isElected);
 }
 
-/** A follower is out of the ISR and cut off, and lacks a record; who decides about deaths is the other one. */
+/**
+ * A follower is out of the ISR and cut off, and lacks a record; who decides about deaths is the
+ * other one.
+ */
 async function withAFollowerOut(scenario: Scenario): Promise<Roles> {
   const other = scenario.world.state.controller?.id ?? 0;
   const [leader, joiner] = [0, 1, 2].filter((id) => id !== other) as [number, number];
@@ -288,7 +296,10 @@ async function withAFollowerOut(scenario: Scenario): Promise<Roles> {
   return { leader, other, joiner };
 }
 
-/** For which version of the metadata a leader's proposal to take a replica in is on its way, if it is. */
+/**
+ * For which version of the metadata a leader's proposal to take a replica in is on its way, if it
+ * is.
+ */
 function proposedVersion({ world }: Scenario, leader: number, joiner: number): number | undefined {
   for (const { brokerId, commit } of world.redis.commitsUnderWay) {
     for (const change of commit.changes) {

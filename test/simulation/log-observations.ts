@@ -9,8 +9,8 @@ import type { Trace } from './trace.js';
 const CRC_AT = 17;
 
 /**
- * Watches what brokers write into their logs: in one leader epoch there is one batch at an offset, on
- * whatever replica and whenever it was written, though it may be lost later (I3, I11).
+ * Watches what brokers write into their logs: in one leader epoch there is one batch at an offset,
+ * on whatever replica and whenever it was written, though it may be lost later (I3, I11).
  */
 export class LogObservations {
   /** By directory, epoch and offset: the checksum, and who wrote it first, which is the leader. */
@@ -20,12 +20,15 @@ export class LogObservations {
   readonly #leaders = new Map<string, number>();
   /** Who has ever written a value into a log. */
   readonly #writers = new Map<string, Set<number>>();
+  readonly #trace: Trace;
+  readonly #metadata: MetadataRules;
+  readonly #violated: (what: string) => void;
 
-  constructor(
-    private readonly trace: Trace,
-    private readonly metadata: MetadataRules,
-    private readonly violated: (what: string) => void,
-  ) {}
+  constructor(trace: Trace, metadata: MetadataRules, violated: (what: string) => void) {
+    this.#trace = trace;
+    this.#metadata = metadata;
+    this.#violated = violated;
+  }
 
   ofBroker(broker: number): DiskObserver {
     return {
@@ -35,7 +38,7 @@ export class LogObservations {
       truncated: (path, sizeBytes) => {
         if (!path.endsWith('.log')) return;
         const where = `${basename(dirname(path))} ${basename(path)}`;
-        this.trace.add(`broker ${broker}`, `cuts ${where} to ${sizeBytes} bytes`);
+        this.#trace.add(`broker ${broker}`, `cuts ${where} to ${sizeBytes} bytes`);
       },
     };
   }
@@ -50,7 +53,7 @@ export class LogObservations {
       const { baseOffset, leaderEpoch } = batch;
       const values = recordsIn(batch).map(({ value }) => value);
       const what = `${directory}@${baseOffset} in epoch ${leaderEpoch}`;
-      this.trace.add(`broker ${broker}`, `writes ${what}: ${values.join(' ')}`);
+      this.#trace.add(`broker ${broker}`, `writes ${what}: ${values.join(' ')}`);
       for (const value of values) this.#noteWriter(value, broker);
       const crc = batch.bytes.readUInt32BE(CRC_AT);
       const known = this.#batches.get(what);
@@ -58,7 +61,7 @@ export class LogObservations {
         this.#batches.set(what, { crc, broker });
         this.#checkLeader(broker, directory, batch);
       } else if (known.crc !== crc && this.#isSoleElection(directory, leaderEpoch)) {
-        this.violated(`I3, I11: brokers ${known.broker} and ${broker} wrote ${what} differently`);
+        this.#violated(`I3, I11: brokers ${known.broker} and ${broker} wrote ${what} differently`);
       }
     }
   }
@@ -69,7 +72,9 @@ export class LogObservations {
     const leader = this.#leaders.get(epoch);
     if (leader === undefined) this.#leaders.set(epoch, broker);
     else if (leader !== broker && this.#isSoleElection(directory, leaderEpoch)) {
-      this.violated(`I11: broker ${broker} appends to ${epoch} at ${baseOffset}, led by ${leader}`);
+      this.#violated(
+        `I11: broker ${broker} appends to ${epoch} at ${baseOffset}, led by ${leader}`,
+      );
     }
   }
 
@@ -82,8 +87,8 @@ export class LogObservations {
 
   #isSoleElection(directory: string, leaderEpoch: number): boolean {
     const at = directory.lastIndexOf('-');
-    const topic = this.metadata.state.topics.get(directory.slice(0, at));
+    const topic = this.#metadata.state.topics.get(directory.slice(0, at));
     const partition = Number(directory.slice(at + 1));
-    return topic !== undefined && this.metadata.isSoleElection(topic.id, partition, leaderEpoch);
+    return topic !== undefined && this.#metadata.isSoleElection(topic.id, partition, leaderEpoch);
   }
 }

@@ -5,8 +5,8 @@ import type { MetadataObserver } from './simulated-redis.js';
 import type { Trace } from './trace.js';
 
 /**
- * Watches the line of commits, whatever becomes of it, for what must hold of leaders, ISRs and epochs
- * (I11, I14), and keeps what other checks need to know of it.
+ * Watches the line of commits, whatever becomes of it, for what must hold of leaders, ISRs and
+ * epochs (I11, I14), and keeps what other checks need to know of it.
  */
 export class MetadataRules implements MetadataObserver {
   /** What the registry has; what it had last while it has nothing. */
@@ -25,11 +25,13 @@ export class MetadataRules implements MetadataObserver {
   readonly #uncleanly = new Set<string>();
   /** How often leaders were elected. */
   elections = 0;
+  readonly #trace: Trace;
+  readonly #violated: (what: string) => void;
 
-  constructor(
-    private readonly trace: Trace,
-    private readonly violated: (what: string) => void,
-  ) {}
+  constructor(trace: Trace, violated: (what: string) => void) {
+    this.#trace = trace;
+    this.#violated = violated;
+  }
 
   /** Whether a leader epoch was given in one election alone, as far as anybody can tell. */
   isSoleElection(topicId: string, partition: number, leaderEpoch: number): boolean {
@@ -59,7 +61,7 @@ export class MetadataRules implements MetadataObserver {
   changed(before: ClusterState, after: ClusterState, isNext: boolean): void {
     if (!isNext) {
       const how = after.version === 0 ? 'is empty' : `is at version ${after.version}`;
-      this.trace.add('redis', `${how}, after ${before.version}`);
+      this.#trace.add('redis', `${how}, after ${before.version}`);
     }
     if (after.version === 0) return;
     this.#checkVersion(after);
@@ -81,7 +83,7 @@ export class MetadataRules implements MetadataObserver {
     }
     for (const [name, topic] of before.topics) {
       if (isNext && after.topics.get(name)?.id !== topic.id) {
-        this.trace.add('redis', `topic ${name} is deleted in version ${after.version}`);
+        this.#trace.add('redis', `topic ${name} is deleted in version ${after.version}`);
       }
     }
     this.#lookForLost();
@@ -96,7 +98,9 @@ export class MetadataRules implements MetadataObserver {
     }
   }
 
-  /** Whether a broker has kept a partition and left it: it begins with nothing when it comes back. */
+  /**
+   * Whether a broker has kept a partition and left it: it begins with nothing when it comes back.
+   */
   hasLeft(brokerId: number, name: string): boolean {
     return this.#left.has(`${brokerId} ${name}`);
   }
@@ -106,7 +110,7 @@ export class MetadataRules implements MetadataObserver {
     const isElection = earlier?.leaderEpoch !== leaderEpoch;
     if (isElection) this.elections += 1;
     const what = isElection ? `is led by ${leader} in epoch ${leaderEpoch}` : 'has another ISR';
-    this.trace.add(
+    this.#trace.add(
       'redis',
       `${name} ${what}: ISR ${isr.join(',')}, partition epoch ${partitionEpoch}`,
     );
@@ -117,7 +121,7 @@ export class MetadataRules implements MetadataObserver {
     const known = this.#versions.get(version);
     this.#versions.set(version, changeId);
     if (known === undefined || known === changeId) return;
-    this.violated(`I14: version ${version} of the metadata was given to two changes`);
+    this.#violated(`I14: version ${version} of the metadata was given to two changes`);
   }
 
   /** An election has one leader, however often it is told, and an epoch one election (I11). */
@@ -129,10 +133,10 @@ export class MetadataRules implements MetadataObserver {
     const known = ofEpoch.get(electionId);
     ofEpoch.set(electionId, leader);
     if (ofEpoch.size > 1) {
-      this.violated(`I11: epoch ${leaderEpoch} of ${name} was given to two elections`);
+      this.#violated(`I11: epoch ${leaderEpoch} of ${name} was given to two elections`);
     }
     if (known !== undefined && known !== leader) {
-      this.violated(
+      this.#violated(
         `I11: election ${electionId} of ${name} in epoch ${leaderEpoch} has two leaders`,
       );
     }
@@ -141,11 +145,11 @@ export class MetadataRules implements MetadataObserver {
   #checkState({ name, partition }: NamedPartition, { brokers }: ClusterState): void {
     const { leader, isr, replicas } = partition;
     if (!isr.every((id) => replicas.includes(id))) {
-      this.violated(`I11: the ISR ${isr.join(',')} of ${name} is not of its replicas`);
+      this.#violated(`I11: the ISR ${isr.join(',')} of ${name} is not of its replicas`);
     }
     if (leader === null) return;
-    if (!isr.includes(leader)) this.violated(`I11: ${name} is led by ${leader}, not in sync`);
-    if (brokers.get(leader)?.alive !== true) this.violated(`${name} is led by a dead ${leader}`);
+    if (!isr.includes(leader)) this.#violated(`I11: ${name} is led by ${leader}, not in sync`);
+    if (brokers.get(leader)?.alive !== true) this.#violated(`${name} is led by a dead ${leader}`);
   }
 
   #checkStep({ name, partition }: NamedPartition, earlier: PartitionMetadata): void {
@@ -153,20 +157,20 @@ export class MetadataRules implements MetadataObserver {
     // That the first leader has made its log changes nothing else.
     if (earlier.isNew && isDeepStrictEqual(partition, { ...earlier, isNew: false })) return;
     if (partitionEpoch !== earlier.partitionEpoch + 1) {
-      this.violated(
+      this.#violated(
         `I14: ${name} has partition epoch ${partitionEpoch} behind ${earlier.partitionEpoch}`,
       );
     }
     if (leaderEpoch < earlier.leaderEpoch) {
-      this.violated(`I11: ${name} has leader epoch ${leaderEpoch} behind ${earlier.leaderEpoch}`);
+      this.#violated(`I11: ${name} has leader epoch ${leaderEpoch} behind ${earlier.leaderEpoch}`);
     }
     const isSameEpoch = leaderEpoch === earlier.leaderEpoch;
     if (isSameEpoch && (leader !== earlier.leader || electionId !== earlier.electionId)) {
-      this.violated(`I11: the leader of ${name} changed in epoch ${leaderEpoch}`);
+      this.#violated(`I11: the leader of ${name} changed in epoch ${leaderEpoch}`);
     }
     const isClean = leader === null || earlier.isr.includes(leader);
     if (!isClean && !this.#uncleanly.delete(name)) {
-      this.violated(`I11: ${name} is led by ${leader}, which was not in sync before`);
+      this.#violated(`I11: ${name} is led by ${leader}, which was not in sync before`);
     }
   }
 
@@ -174,7 +178,7 @@ export class MetadataRules implements MetadataObserver {
     for (const { name, partition } of partitionsOf(this.state)) {
       const isLost = partition.isr.every((id) => this.#missing.get(id)?.has(name) === true);
       if (!isLost || this.lost.has(name)) continue;
-      this.trace.add('checker', `${name} is in sync on lost disks alone`);
+      this.#trace.add('checker', `${name} is in sync on lost disks alone`);
       this.lost.add(name);
     }
   }

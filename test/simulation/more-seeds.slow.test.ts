@@ -1,4 +1,7 @@
-/** More seeds than `simulation.test.ts` runs; a seed that finds something is run again as told there. */
+/**
+ * More seeds than `simulation.test.ts` runs; a seed that finds something is run again as told
+ * there.
+ */
 import { expect, it } from 'vitest';
 import { report } from './report.js';
 import { simulate } from './simulation.js';

@@ -19,8 +19,8 @@ const VALUE_BYTES_MAX = 240;
 const PRODUCE_TIMEOUTS_MS = [1000, 4000, 12_000];
 const RETRY_MS_MAX = 400;
 /**
- * What a producer that goes on where it was is never told, save by a broker that led before and has not
- * heard of the next leader, whose log it does not know: not for longer than that takes.
+ * What a producer that goes on where it was is never told, save by a broker that led before and has
+ * not heard of the next leader, whose log it does not know: not for longer than that takes.
  */
 const SEQUENCE_ERRORS = ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'INVALID_PRODUCER_EPOCH'];
 const DEPOSED_MS_MAX = 8000;
@@ -28,23 +28,22 @@ const DEPOSED_MS_MAX = 8000;
 /** Sends each record once, and believes what it is told. */
 export class Producer extends Client {
   #sent = 0;
+  readonly #options: ProducerOptions;
 
-  constructor(
-    parts: ClientParts,
-    private readonly options: ProducerOptions,
-  ) {
+  constructor(parts: ClientParts, options: ProducerOptions) {
     super(parts, options.name);
+    this.#options = options;
   }
 
   async run(): Promise<void> {
     while (!this.parts.isOver()) {
       await this.#produce();
-      await this.pause(this.options.pauseMsMax);
+      await this.pause(this.#options.pauseMsMax);
     }
   }
 
   async #produce(): Promise<void> {
-    const { topic, partitions, acks, name } = this.options;
+    const { topic, partitions, acks, name } = this.#options;
     const { history } = this.parts;
     const isPlaced = this.random.below(4) > 0;
     const partition = this.random.below(partitions);
@@ -101,12 +100,11 @@ export class RetryingProducer extends Client {
   /** Since when it has been told that its sequence does not fit; undefined: it does. */
   #strangeSinceMs: number | undefined;
   #sent = 0;
+  readonly #options: ProducerOptions;
 
-  constructor(
-    parts: ClientParts,
-    private readonly options: ProducerOptions,
-  ) {
+  constructor(parts: ClientParts, options: ProducerOptions) {
     super(parts, options.name);
+    this.#options = options;
   }
 
   async run(): Promise<void> {
@@ -114,7 +112,7 @@ export class RetryingProducer extends Client {
       const identity = await this.#ownIdentity();
       if (identity === undefined) continue;
       await this.#produce(identity);
-      await this.pause(this.options.pauseMsMax);
+      await this.pause(this.#options.pauseMsMax);
     }
   }
 
@@ -135,7 +133,7 @@ export class RetryingProducer extends Client {
   }
 
   async #produce(identity: ProducerIdentity): Promise<void> {
-    const { topic, partitions, acks, name } = this.options;
+    const { topic, partitions, acks, name } = this.#options;
     const { history } = this.parts;
     const partition = this.random.below(partitions);
     const sequence = this.#sequences.get(partition) ?? 0;
@@ -166,7 +164,7 @@ export class RetryingProducer extends Client {
     producer: ProducerIdentity & { readonly sequence: number },
     partition: number,
   ): Promise<boolean> {
-    const { topic, acks } = this.options;
+    const { topic, acks } = this.#options;
     const { history, world } = this.parts;
     const request = produceOf(topic, values, { acks, timeoutMs: 3000, producer });
     try {
@@ -205,20 +203,19 @@ export class RetryingProducer extends Client {
 /** Sends records until one is acknowledged by all replicas in sync (I19). */
 export class LastProducer extends Client {
   #sent = 0;
+  readonly #target: TopicPartition;
 
-  constructor(
-    parts: ClientParts,
-    private readonly target: TopicPartition,
-  ) {
+  constructor(parts: ClientParts, target: TopicPartition) {
     super(parts, `last of ${topicPartitionName(target)}`);
+    this.#target = target;
   }
 
   async run(): Promise<void> {
     const { history } = this.parts;
-    const { topic, partition } = this.target;
+    const { topic, partition } = this.#target;
     for (let isTaken = false; !isTaken && !this.parts.isOver(); ) {
       this.#sent += 1;
-      const value = `last-${topicPartitionName(this.target)}-${this.#sent}`;
+      const value = `last-${topicPartitionName(this.#target)}-${this.#sent}`;
       const record = history.send({ value, topic, acks: 'all', producer: this.name });
       const request = produceOf(topic, [{ value, partition }], { timeoutMs: 2000 });
       try {

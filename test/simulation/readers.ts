@@ -17,17 +17,20 @@ export interface ReaderOptions {
 const READ_WAIT_MS = 300;
 const RETRY_MS_MAX = 400;
 
-/** Follows a partition from its beginning, as a stream does: nothing is passed over or repeated (I7). */
+/**
+ * Follows a partition from its beginning, as a stream does: nothing is passed over or repeated
+ * (I7).
+ */
 export class Reader extends Client {
   #position = 0;
   #leaderEpoch: number | undefined;
   #machine: Machine;
+  readonly #options: ReaderOptions;
 
-  constructor(
-    parts: ClientParts,
-    private readonly options: ReaderOptions,
-  ) {
+  constructor(parts: ClientParts, options: ReaderOptions) {
     super(parts, options.name);
+    this.#options = options;
+
     this.#machine = this.anyMachine();
   }
 
@@ -41,7 +44,7 @@ export class Reader extends Client {
 
   /** Reads once. */
   async readOn(): Promise<void> {
-    const { topic, partition, isRestless } = this.options;
+    const { topic, partition, isRestless } = this.#options;
     const { world } = this.parts;
     if (isRestless && this.random.below(10) === 0) this.#machine = this.anyMachine();
     const machine = this.#machine;
@@ -68,7 +71,7 @@ export class Reader extends Client {
 
   #take({ batches, highWatermark, leaderEpoch }: FetchResult): void {
     const { world, history } = this.parts;
-    const { topic, partition } = this.options;
+    const { topic, partition } = this.#options;
     const name = topicPartitionName({ topic, partition });
     this.#leaderEpoch = leaderEpoch;
     for (const batch of batches) {
@@ -89,7 +92,7 @@ export class Reader extends Client {
 
   #failed(error: unknown): void {
     const { world } = this.parts;
-    const { topic, partition } = this.options;
+    const { topic, partition } = this.#options;
     if (error instanceof UnreachableError) return;
     if (!(error instanceof ProtocolError)) {
       world.unexpected(this.name, error);
@@ -112,11 +115,11 @@ export interface AskerOptions {
 
 /** Asks now and then where partitions begin and end (I9). */
 export class Asker extends Client {
-  constructor(
-    parts: ClientParts,
-    private readonly options: AskerOptions,
-  ) {
+  readonly #options: AskerOptions;
+
+  constructor(parts: ClientParts, options: AskerOptions) {
     super(parts, options.name);
+    this.#options = options;
   }
 
   async run(): Promise<void> {
@@ -128,7 +131,7 @@ export class Asker extends Client {
 
   async #ask(): Promise<void> {
     const { world, history } = this.parts;
-    const { topic, partitions } = this.options;
+    const { topic, partitions } = this.#options;
     const partition = this.random.below(partitions);
     const askedMs = world.nowMs;
     const at = this.pick(['latest', 'earliest'] as const);

@@ -32,8 +32,8 @@ interface Pending {
 }
 
 /**
- * One process's connection to Redis, as the real one behaves: it sends nothing twice, a call that is not
- * answered in its time breaks it, and it is made again with pauses.
+ * One process's connection to Redis, as the real one behaves: it sends nothing twice, a call that
+ * is not answered in its time breaks it, and it is made again with pauses.
  */
 export class RedisClient extends FakeRegistryCalls implements Registry {
   readonly #parts: RedisClientParts;

@@ -4,8 +4,8 @@ import type { SimulationResult } from './simulation.js';
 const LINES_MAX = 400;
 
 /**
- * What somebody needs to understand a violation: how to run it alone, what broke, and of all that happened
- * what has to do with it.
+ * What somebody needs to understand a violation: how to run it alone, what broke, and of all that
+ * happened what has to do with it.
  */
 export function report({ seed, violations, world, counts }: SimulationResult): string {
   const words = violations.flatMap((what) => what.match(/[a-z]+\d*(?:-\d+)+(?:@\d+)?/g) ?? []);

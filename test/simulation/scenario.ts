@@ -35,10 +35,10 @@ export const LOSES_ALL: Random = {
 };
 
 /**
- * A cluster of three without a load of its own: what goes wrong in it, and when, a test says step by step,
- * waiting for one to have come about before the next. Nothing in it is left to luck: a step that does not
- * come about fails the test. A reader follows the log all the time. At the end everything is made
- * well, and all that holds of any run is checked.
+ * A cluster of three without a load of its own: what goes wrong in it, and when, a test says step
+ * by step, waiting for one to have come about before the next. Nothing in it is left to luck: a
+ * step that does not come about fails the test. A reader follows the log all the time. At the end
+ * everything is made well, and all that holds of any run is checked.
  */
 export class Scenario {
   readonly world = new World({ seed: SEED, settings: SETTINGS });
@@ -195,7 +195,10 @@ export class Scenario {
     this.world.links.heal(other, one);
   }
 
-  /** Lets what waits on a way that is cut arrive, one after the other, until something has come about. */
+  /**
+   * Lets what waits on a way that is cut arrive, one after the other, until something has come
+   * about.
+   */
   async letThrough(
     from: number,
     to: number,

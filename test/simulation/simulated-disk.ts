@@ -29,8 +29,8 @@ interface ProcessDiskParts {
 const HELD_MS = 10;
 
 /**
- * A fake disk as one process has it: writes and syncs take time, so that anything may happen before and
- * after they have their effect, and what they answer reaches the process as all else does.
+ * A fake disk as one process has it: writes and syncs take time, so that anything may happen before
+ * and after they have their effect, and what they answer reaches the process as all else does.
  */
 export class ProcessDisk implements FileSystem {
   readonly #parts: ProcessDiskParts;
@@ -124,45 +124,48 @@ export class ProcessDisk implements FileSystem {
 
 class ProcessFile implements FileHandle {
   readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #disk: ProcessDisk;
+  readonly #observer: DiskObserver;
 
-  constructor(
-    private readonly handle: FileHandle,
-    private readonly disk: ProcessDisk,
-    private readonly observer: DiskObserver,
-  ) {
+  constructor(handle: FileHandle, disk: ProcessDisk, observer: DiskObserver) {
+    this.#handle = handle;
+    this.#disk = disk;
+    this.#observer = observer;
+
     this.path = handle.path;
   }
 
   read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number> {
-    return this.disk.quick(() => this.handle.read(target, targetStart, length, position));
+    return this.#disk.quick(() => this.#handle.read(target, targetStart, length, position));
   }
 
   writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    return this.disk.slow(async () => {
-      await this.handle.writev(buffers, position);
-      this.observer.written(this.path, Buffer.concat(buffers));
+    return this.#disk.slow(async () => {
+      await this.#handle.writev(buffers, position);
+      this.#observer.written(this.path, Buffer.concat(buffers));
     });
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.disk.slow(async () => {
-      await this.handle.truncate(sizeBytes);
-      this.observer.truncated(this.path, sizeBytes);
+    return this.#disk.slow(async () => {
+      await this.#handle.truncate(sizeBytes);
+      this.#observer.truncated(this.path, sizeBytes);
     });
   }
 
   datasync(): Promise<void> {
-    return this.disk.slow(async () => {
-      await this.disk.syncAllowed(this.path);
-      await this.handle.datasync();
+    return this.#disk.slow(async () => {
+      await this.#disk.syncAllowed(this.path);
+      await this.#handle.datasync();
     });
   }
 
   sizeBytes(): Promise<number> {
-    return this.disk.quick(() => this.handle.sizeBytes());
+    return this.#disk.quick(() => this.#handle.sizeBytes());
   }
 
   close(): Promise<void> {
-    return this.disk.quick(() => this.handle.close());
+    return this.#disk.quick(() => this.#handle.close());
   }
 }

@@ -15,8 +15,9 @@ const FAST_LINK: LinkSpeed = { latencyMsMin: 0.1, latencyMsMax: 1.5 };
 const RESENT_MS_MAX = 300;
 
 /**
- * The ways between machines, each direction by itself. What is sent on a way that is cut arrives when it
- * is not any more, as TCP has it. Messages overtake each other: each stands for a connection.
+ * The ways between machines, each direction by itself. What is sent on a way that is cut arrives
+ * when it is not any more, as TCP has it. Messages overtake each other: each stands for a
+ * connection.
  */
 export class SimulatedLinks {
   readonly #scheduler: FakeScheduler;

@@ -26,9 +26,10 @@ export interface ProcessPorts {
 }
 
 /**
- * One process of a broker, from its start to its death. All that reaches it comes through `deliver`:
- * timers, what the disk and the network answer, calls. While it is stopped (SIGSTOP) that is held, in
- * order; when it is dead nothing of it runs any more, and what it waited for never settles.
+ * One process of a broker, from its start to its death. All that reaches it comes through
+ * `deliver`: timers, what the disk and the network answer, calls. While it is stopped (SIGSTOP)
+ * that is held, in order; when it is dead nothing of it runs any more, and what it waited for never
+ * settles.
  */
 export class SimulatedProcess {
   readonly name: string;

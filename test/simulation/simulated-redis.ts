@@ -158,7 +158,9 @@ export class SimulatedRedis {
     this.#repliesToLose = count;
   }
 
-  /** A broker hears of no commit any more that it did not make itself: all else of Redis reaches it. */
+  /**
+   * A broker hears of no commit any more that it did not make itself: all else of Redis reaches it.
+   */
   holdNewsOf(brokerId: number): void {
     this.#heldNews.set(brokerId, []);
   }

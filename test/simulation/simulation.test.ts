@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { report } from './report.js';
 import { simulate } from './simulation.js';
 
-/** In every run of the tests; a long run takes fresh seeds, and prints the one that finds something. */
+/**
+ * In every run of the tests; a long run takes fresh seeds, and prints the one that finds something.
+ */
 const FIXED_SEEDS = 10;
 const SEED_MAX = 2 ** 31;
 /** Only computes: where a machine has no time for it, it takes as long as it takes. */

@@ -18,26 +18,24 @@ const MOVE_MS_MAX = 20_000;
 const SHOWN_MS_MAX = 1000;
 
 /**
- * Makes topics, gives them partitions and deletes them: none vanishes or is born again without being told
- * to (I15). Moves any partition, of the topics that others write to as well: what holds of their
- * records holds all the same.
+ * Makes topics, gives them partitions and deletes them: none vanishes or is born again without
+ * being told to (I15). Moves any partition, of the topics that others write to as well: what holds
+ * of their records holds all the same.
  */
 export class TopicChanger extends Client {
   readonly #topics: MadeTopic[] = [];
+  readonly #isEnough: () => boolean;
 
   /** @param isEnough once it is true topics stay as they are */
-  constructor(
-    parts: ClientParts,
-    name: string,
-    private readonly isEnough: () => boolean,
-  ) {
+  constructor(parts: ClientParts, name: string, isEnough: () => boolean) {
     super(parts, name);
+    this.#isEnough = isEnough;
   }
 
   async run(): Promise<void> {
-    while (!this.isEnough()) {
+    while (!this.#isEnough()) {
       await this.pause(PAUSE_MS_MAX);
-      if (this.isEnough()) break;
+      if (this.#isEnough()) break;
       const present = this.#topics.filter(({ isThere }) => isThere === true);
       const topic = present[this.random.below(present.length)];
       const what = this.random.below(5);

@@ -9,14 +9,19 @@ interface Line {
 /** What happened, in order, for whoever has to understand a violation. */
 export class Trace {
   readonly #lines: Line[] = [];
+  readonly #clock: FakeClock;
 
-  constructor(private readonly clock: FakeClock) {}
-
-  add(who: string, text: string): void {
-    this.#lines.push({ atMs: this.clock.monotonicMs(), who, text });
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
   }
 
-  /** @param wanted words of which a line, or who it is of, must have one; none: all lines are given */
+  add(who: string, text: string): void {
+    this.#lines.push({ atMs: this.#clock.monotonicMs(), who, text });
+  }
+
+  /**
+   * @param wanted words of which a line, or who it is of, must have one; none: all lines are given
+   */
   text(wanted: readonly string[] = []): string {
     const isWanted = ({ who, text }: Line): boolean =>
       wanted.length === 0 || wanted.some((word) => who === word || text.includes(word));

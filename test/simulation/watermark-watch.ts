@@ -4,8 +4,8 @@ import type { Machine } from './machine.js';
 const PAUSE_MS_MAX = 400;
 
 /**
- * Looks into all brokers now and then: a replica's high watermark stays between its log's two ends, and
- * does not fall while its process runs (I13).
+ * Looks into all brokers now and then: a replica's high watermark stays between its log's two ends,
+ * and does not fall while its process runs (I13).
  */
 export class WatermarkWatch extends Client {
   /** By process, topic and partition. */

@@ -25,8 +25,8 @@ const LOOK_MS = 10;
 const BUGS = [AssertionError, TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
- * A cluster and all that is around it, in one process and on one clock: brokers on fake disks, a network,
- * a Redis. Everything in it is decided by its seed.
+ * A cluster and all that is around it, in one process and on one clock: brokers on fake disks, a
+ * network, a Redis. Everything in it is decided by its seed.
  */
 export class World implements ProcessWorld {
   readonly clock = new FakeClock();
@@ -102,8 +102,8 @@ export class World implements ProcessWorld {
   }
 
   /**
-   * Lets time pass until a scenario has ended: the one place where it does. Whatever is in the world waits
-   * with `sleep` and `until`.
+   * Lets time pass until a scenario has ended: the one place where it does. Whatever is in the
+   * world waits with `sleep` and `until`.
    */
   async drive<T>(scenario: () => Promise<T>): Promise<T> {
     const run = { isOver: false };

@@ -19,17 +19,21 @@ interface ShownRecord {
 export class History {
   readonly next = new Map<number, number>();
   received = 0;
+  readonly #topic: string;
 
-  constructor(private readonly topic: string) {}
+  constructor(topic: string) {
+    this.#topic = topic;
+  }
 
   /** @throws when it is not the next one, or says that it was written elsewhere */
   take({ partition, offset, value }: ShownRecord): void {
     const next = this.next.get(partition);
     if (offset !== next) {
-      throw new Error(`${this.topic}-${partition}: offset ${offset} came for ${next}`);
+      throw new Error(`${this.#topic}-${partition}: offset ${offset} came for ${next}`);
     }
     const written = (value as { readonly n?: number }).n ?? offset;
-    if (written !== offset) throw new Error(`${this.topic}-${partition}: ${offset} has ${written}`);
+    if (written !== offset)
+      throw new Error(`${this.#topic}-${partition}: ${offset} has ${written}`);
     this.next.set(partition, offset + 1);
     this.received += 1;
   }
@@ -39,7 +43,7 @@ export class History {
   }
 
   positions(): Position[] {
-    return [...this.next].map(([partition, offset]) => ({ topic: this.topic, partition, offset }));
+    return [...this.next].map(([partition, offset]) => ({ topic: this.#topic, partition, offset }));
   }
 
   hasReached(ends: readonly number[]): boolean {
@@ -74,17 +78,19 @@ export class CheckedSocket {
   #socket: WebSocket | undefined;
   #wake: (() => void) | undefined;
   #isSubscribed = false;
+  readonly #url: string;
+  readonly #topic: string;
 
-  constructor(
-    private readonly url: string,
-    private readonly topic: string,
-  ) {
+  constructor(url: string, topic: string) {
+    this.#url = url;
+    this.#topic = topic;
+
     this.history = new History(topic);
   }
 
   /** Resolves when the server has answered the subscription. */
   async open(options: SubscribeOptions = {}): Promise<void> {
-    const url = `${this.url.replace('http', 'ws')}/v1/ws`;
+    const url = `${this.#url.replace('http', 'ws')}/v1/ws`;
     const socket = new WebSocket(url, 'sluice.v1', { perMessageDeflate: false });
     this.#socket = socket;
     this.#isSubscribed = false;
@@ -96,7 +102,7 @@ export class CheckedSocket {
       this.#fail(error);
     });
     await once(socket, 'open');
-    const data = { subscription: 'stress', topic: this.topic, ...options };
+    const data = { subscription: 'stress', topic: this.#topic, ...options };
     socket.send(JSON.stringify({ event: 'subscribe', data }));
     await this.until(() => this.#isSubscribed);
   }
@@ -175,17 +181,19 @@ export class CheckedEvents {
   resets = 0;
   #client: EventClient | undefined;
   #lastEventId: string | undefined;
+  readonly #url: string;
+  readonly #topic: string;
 
-  constructor(
-    private readonly url: string,
-    private readonly topic: string,
-  ) {
+  constructor(url: string, topic: string) {
+    this.#url = url;
+    this.#topic = topic;
+
     this.history = new History(topic);
   }
 
   /** A new stream: where it begins is said by the id that comes first. */
   async open(from: 'earliest' | 'latest'): Promise<void> {
-    const client = await EventClient.open(this.url, this.#path(`from=${from}`));
+    const client = await EventClient.open(this.#url, this.#path(`from=${from}`));
     this.#client = client;
     await client.until(() => client.lastEventId !== '');
     this.#moveTo(client.lastEventId);
@@ -198,7 +206,7 @@ export class CheckedEvents {
       return;
     }
     const headers = { 'Last-Event-ID': this.#lastEventId };
-    this.#client = await EventClient.open(this.url, this.#path(''), headers);
+    this.#client = await EventClient.open(this.#url, this.#path(''), headers);
   }
 
   /** Reads until it holds. */
@@ -247,7 +255,7 @@ export class CheckedEvents {
   }
 
   #path(query: string): string {
-    return `${this.topic}/events?autoOffsetReset=earliest&${query}`;
+    return `${this.#topic}/events?autoOffsetReset=earliest&${query}`;
   }
 
   #opened(): EventClient {

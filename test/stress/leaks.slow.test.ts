@@ -1,4 +1,6 @@
-/** Sockets that come, misbehave and go leave nothing behind: no cursor, no connection, no memory. */
+/**
+ * Sockets that come, misbehave and go leave nothing behind: no cursor, no connection, no memory.
+ */
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';

@@ -1,6 +1,7 @@
 /**
  * Five thousand subscribers of one topic on one broker, a hundred of which read nothing: the others
- * get everything, memory is bounded, and when all come back at once from where they were, all catch up.
+ * get everything, memory is bounded, and when all come back at once from where they were, all catch
+ * up.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,7 +1,8 @@
 /**
  * Subscribers of both kinds with random starts, speeds, pauses, credits, disconnects and resumes,
- * while the partitions are produced to, roll and lose their beginning: each one's history is exactly
- * the log from its start on. SLUICE_STRESS_SEED runs one again; SLUICE_STRESS_RECORDS makes it longer.
+ * while the partitions are produced to, roll and lose their beginning: each one's history is
+ * exactly the log from its start on. SLUICE_STRESS_SEED runs one again; SLUICE_STRESS_RECORDS makes
+ * it longer.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SeededRandom } from '#runtime/testing';

@@ -1,6 +1,6 @@
 /**
- * What clients send is let go of when it is refused, however it comes: the resident memory of a gateway
- * stays within its bound during a burst, and comes back after it.
+ * What clients send is let go of when it is refused, however it comes: the resident memory of a
+ * gateway stays within its bound during a burst, and comes back after it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
@@ -14,8 +14,8 @@ import { upgradeRequest } from '../ws/raw-socket.js';
 const MIB = 1024 * 1024;
 const ACCOUNT_BYTES = 64 * MIB;
 /**
- * Resident memory above what the account may hold: read buffers that are not collected yet, buffers that
- * grow, and what the allocator keeps. Without the bound a burst is 600 MB and more.
+ * Resident memory above what the account may hold: read buffers that are not collected yet, buffers
+ * that grow, and what the allocator keeps. Without the bound a burst is 600 MB and more.
  */
 const SLACK_BYTES = 96 * MIB;
 /** What the allocator may keep after a burst. */

@@ -1,6 +1,6 @@
 /**
- * A cluster as a user runs it: brokers in processes of their own, and one real Redis. With relays, the
- * network between them can be broken.
+ * A cluster as a user runs it: brokers in processes of their own, and one real Redis. With relays,
+ * the network between them can be broken.
  */
 import { freePort } from './free-port.js';
 import { type Environment, type Exit, GatewayProcess } from './gateway.js';
@@ -9,7 +9,9 @@ import { type Cut, TcpRelay } from './tcp-relay.js';
 import { until } from './until.js';
 
 const SECRET = 'secret-of-a-test-cluster';
-/** Short, so that deaths are noticed soon; long for a machine that runs four processes on two cores. */
+/**
+ * Short, so that deaths are noticed soon; long for a machine that runs four processes on two cores.
+ */
 const LEASE_MS = 2000;
 
 export interface ClusterOptions {
@@ -164,7 +166,9 @@ export class ClusterProcesses {
     return body;
   }
 
-  /** Creates a topic at any broker, and waits until all replicas are in sync as all brokers see it. */
+  /**
+   * Creates a topic at any broker, and waits until all replicas are in sync as all brokers see it.
+   */
   async createTopic(name: string, partitions: number, more: object = {}): Promise<TopicView> {
     const wanted = { name, partitions, replicationFactor: this.brokers.length, ...more };
     const created = await this.any.send<TopicView>('/v1/topics', 'POST', wanted);
@@ -181,7 +185,10 @@ export class ClusterProcesses {
     });
   }
 
-  /** Waits until all running brokers describe the topic alike, with a leader and all replicas in sync. */
+  /**
+   * Waits until all running brokers describe the topic alike, with a leader and all replicas in
+   * sync.
+   */
   untilInSync(name: string): Promise<TopicView> {
     return until(`all replicas of ${name} in sync`, async () => {
       const views = await Promise.all(this.running.map((broker) => this.topic(name, broker)));

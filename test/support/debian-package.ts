@@ -6,8 +6,8 @@ export function canInstallPackages(): boolean {
 }
 
 /**
- * Installs Debian's packages without those that they only recommend. A failure is a line on standard
- * error: the tests that need a package say what is missing.
+ * Installs Debian's packages without those that they only recommend. A failure is a line on
+ * standard error: the tests that need a package say what is missing.
  */
 export function installPackages(packages: readonly string[]): void {
   process.stderr.write(`installing ${packages.join(' and ')} for the tests\n`);

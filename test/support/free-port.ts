@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below what the system takes for connections: one of those might have the port by the time it is used. */
+/**
+ * Below what the system takes for connections: one of those might have the port by the time it is
+ * used.
+ */
 const PORTS = { from: 10_000, to: 32_000 };
 
 /** A port of this machine that nobody listens on at present. */

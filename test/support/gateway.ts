@@ -29,11 +29,14 @@ export class GatewayProcess {
   #process: ChildProcess | undefined;
   #exit: Promise<Exit> | undefined;
   #url: string | undefined;
+  readonly #environment: Environment;
 
   private constructor(
     readonly dataDir: string,
-    private readonly environment: Environment,
-  ) {}
+    environment: Environment,
+  ) {
+    this.#environment = environment;
+  }
 
   /** Starts a gateway on an empty data directory and waits until it serves. */
   static async start(environment: Environment = {}): Promise<GatewayProcess> {
@@ -91,7 +94,7 @@ export class GatewayProcess {
         SLUICE_PORT: '0',
         SLUICE_DATA_DIR: this.dataDir,
         SLUICE_LOG_FORMAT: 'json',
-        ...this.environment,
+        ...this.#environment,
         ...overrides,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

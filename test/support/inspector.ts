@@ -5,8 +5,11 @@ import type { GatewayProcess } from './gateway.js';
 /** The inspector of a gateway that was started with `--inspect=127.0.0.1:0`. */
 export class Inspector {
   #requests = 0;
+  readonly #socket: WebSocket;
 
-  private constructor(private readonly socket: WebSocket) {}
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
 
   /** Connects to the inspector that the process named on its standard error. */
   static async of(gateway: GatewayProcess): Promise<Inspector> {
@@ -35,7 +38,7 @@ export class Inspector {
   }
 
   close(): void {
-    this.socket.terminate();
+    this.#socket.terminate();
   }
 
   async #call(method: string, params: object): Promise<unknown> {
@@ -49,13 +52,13 @@ export class Inspector {
           readonly result?: unknown;
         };
         if (answer.id !== id) return;
-        this.socket.off('message', onMessage);
+        this.#socket.off('message', onMessage);
         if (answer.error === undefined) resolve(answer.result);
         else reject(new Error(`${method} failed: ${JSON.stringify(answer.error)}`));
       };
-      this.socket.on('message', onMessage);
+      this.#socket.on('message', onMessage);
     });
-    this.socket.send(JSON.stringify({ id, method, params }));
+    this.#socket.send(JSON.stringify({ id, method, params }));
     return answered;
   }
 }

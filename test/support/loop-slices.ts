@@ -2,14 +2,18 @@ import type { GatewayProcess } from './gateway.js';
 import { Inspector } from './inspector.js';
 
 /**
- * Measures the slices of a gateway's event loop: how much processor time its main thread takes for one turn
- * of the loop. Processor time and not time on a clock, so that a busy machine does not count; on systems
- * that do not tell it of one thread, that of the whole process.
+ * Measures the slices of a gateway's event loop: how much processor time its main thread takes for
+ * one turn of the loop. Processor time and not time on a clock, so that a busy machine does not
+ * count; on systems that do not tell it of one thread, that of the whole process.
  *
  * The gateway has to run with NODE_OPTIONS `--inspect=127.0.0.1:0`.
  */
 export class LoopSlices {
-  private constructor(private readonly inspector: Inspector) {}
+  readonly #inspector: Inspector;
+
+  private constructor(inspector: Inspector) {
+    this.#inspector = inspector;
+  }
 
   static async of(gateway: GatewayProcess): Promise<LoopSlices> {
     const inspector = await Inspector.of(gateway);
@@ -19,21 +23,23 @@ export class LoopSlices {
 
   /** The longest slice in milliseconds from now until the work is done. */
   async longestDuring(work: () => Promise<void>): Promise<number> {
-    await this.inspector.evaluate('sliceMeter.start()');
+    await this.#inspector.evaluate('sliceMeter.start()');
     try {
       await work();
     } finally {
-      await this.inspector.evaluate('sliceMeter.stop()');
+      await this.#inspector.evaluate('sliceMeter.stop()');
     }
-    return Number(await this.inspector.evaluate('sliceMeter.longestMs'));
+    return Number(await this.#inspector.evaluate('sliceMeter.longestMs'));
   }
 
   close(): void {
-    this.inspector.close();
+    this.#inspector.close();
   }
 }
 
-/** Runs in the gateway. While it measures, the loop turns without a pause: one callback per turn. */
+/**
+ * Runs in the gateway. While it measures, the loop turns without a pause: one callback per turn.
+ */
 const METER = `globalThis.sliceMeter = (() => {
   const { openSync, readSync } = process.getBuiltinModule('node:fs');
   const text = Buffer.alloc(64);

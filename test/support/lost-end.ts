@@ -6,8 +6,8 @@ const LOG_OVERHEAD_BYTES = 12;
 const BATCH_LENGTH_AT = 8;
 
 /**
- * Takes the last record batch out of a partition's newest segment, as a file system that lost synced
- * bytes would have. The gateway must not run.
+ * Takes the last record batch out of a partition's newest segment, as a file system that lost
+ * synced bytes would have. The gateway must not run.
  * @param partition its directory, `orders-0`
  */
 export async function loseLastBatch(dataDir: string, partition: string): Promise<void> {

@@ -22,7 +22,10 @@ export class RedisServer {
     this.#settings = settings;
   }
 
-  /** @param settings as redis-server takes them, such as `['--appendonly', 'yes']`; it persists nothing */
+  /**
+   * @param settings as redis-server takes them, such as `['--appendonly', 'yes']`; it persists
+   *   nothing
+   */
   static async start(settings: readonly string[] = []): Promise<RedisServer> {
     const dir = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
     const persistsNothing = ['--save', '', '--appendonly', 'no'];

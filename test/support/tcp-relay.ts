@@ -1,7 +1,7 @@
 /**
- * A TCP relay that stands between two processes and breaks the network between them: cuts it silently,
- * as a firewall that drops packets does, in one direction or both, for all or for one caller; delays it;
- * resets it.
+ * A TCP relay that stands between two processes and breaks the network between them: cuts it
+ * silently, as a firewall that drops packets does, in one direction or both, for all or for one
+ * caller; delays it; resets it.
  *
  * What is held by a silent cut arrives when it is healed, as TCP would have it.
  */
@@ -28,8 +28,11 @@ export class TcpRelay {
   #cuts: readonly Cut[] = [];
   #delayMs = 0;
   #isRefusing = false;
+  readonly #targetPort: number;
 
-  private constructor(private readonly targetPort: number) {
+  private constructor(targetPort: number) {
+    this.#targetPort = targetPort;
+
     this.#server = createServer((client) => {
       this.#accept(client);
     });
@@ -90,7 +93,7 @@ export class TcpRelay {
       client.resetAndDestroy();
       return;
     }
-    const link = new Link(client, connect(this.targetPort, '127.0.0.1'), this.#cuts);
+    const link = new Link(client, connect(this.#targetPort, '127.0.0.1'), this.#cuts);
     link.delayMs = this.#delayMs;
     this.#links.add(link);
     client.on('close', () => this.#links.delete(link));
@@ -106,12 +109,15 @@ class Link {
   #head = '';
   readonly #toTarget: Flow;
   readonly #fromTarget: Flow;
+  readonly #client: Socket;
+  readonly #target: Socket;
+  #cuts: readonly Cut[];
 
-  constructor(
-    private readonly client: Socket,
-    private readonly target: Socket,
-    private cuts: readonly Cut[],
-  ) {
+  constructor(client: Socket, target: Socket, cuts: readonly Cut[]) {
+    this.#client = client;
+    this.#target = target;
+    this.#cuts = cuts;
+
     this.#toTarget = new Flow(client, target, () => this.delayMs);
     this.#fromTarget = new Flow(target, client, () => this.delayMs);
     client.on('data', (chunk: Buffer) => {
@@ -129,18 +135,18 @@ class Link {
   }
 
   changed(cuts: readonly Cut[]): void {
-    this.cuts = cuts;
+    this.#cuts = cuts;
     this.#toTarget.hold(this.#isCut('to-target'));
     this.#fromTarget.hold(this.#isCut('from-target'));
   }
 
   reset(): void {
-    this.client.resetAndDestroy();
-    this.target.resetAndDestroy();
+    this.#client.resetAndDestroy();
+    this.#target.resetAndDestroy();
   }
 
   #isCut(direction: Direction): boolean {
-    return this.cuts.some((cut) => {
+    return this.#cuts.some((cut) => {
       if (cut.direction !== undefined && cut.direction !== direction) return false;
       // A connection that has not said yet whose it is may be the one that is meant: it waits.
       return cut.caller === undefined || !this.#isCallerKnown || cut.caller === this.#caller;
@@ -155,7 +161,7 @@ class Link {
     this.#isCallerKnown = true;
     this.#caller = told === undefined ? undefined : Number(told);
     this.#head = '';
-    this.changed(this.cuts);
+    this.changed(this.#cuts);
   }
 }
 
@@ -166,12 +172,15 @@ class Flow {
   #isHeld = false;
   #hasEnded = false;
   #timer: NodeJS.Timeout | undefined;
+  readonly #source: Socket;
+  readonly #sink: Socket;
+  readonly #delayMs: () => number;
 
-  constructor(
-    private readonly source: Socket,
-    private readonly sink: Socket,
-    private readonly delayMs: () => number,
-  ) {
+  constructor(source: Socket, sink: Socket, delayMs: () => number) {
+    this.#source = source;
+    this.#sink = sink;
+    this.#delayMs = delayMs;
+
     source.on('error', () => undefined);
     source.on('close', () => {
       this.#hasEnded = true;
@@ -185,9 +194,9 @@ class Flow {
   }
 
   push(chunk: Buffer): void {
-    this.#queue.push({ chunk, dueMs: performance.now() + this.delayMs() });
+    this.#queue.push({ chunk, dueMs: performance.now() + this.#delayMs() });
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes > HELD_BYTES_MAX) this.source.pause();
+    if (this.#heldBytes > HELD_BYTES_MAX) this.#source.pause();
     this.#pump();
   }
 
@@ -202,7 +211,7 @@ class Flow {
       const [first] = this.#queue;
       if (first === undefined) {
         // The end is held as well: a cut says nothing.
-        if (this.#hasEnded) this.sink.destroy();
+        if (this.#hasEnded) this.#sink.destroy();
         return;
       }
       const waitMs = first.dueMs - performance.now();
@@ -214,8 +223,8 @@ class Flow {
       }
       this.#queue.shift();
       this.#heldBytes -= first.chunk.length;
-      if (!this.sink.write(first.chunk)) this.source.pause();
-      else if (this.#heldBytes <= HELD_BYTES_MAX) this.source.resume();
+      if (!this.#sink.write(first.chunk)) this.#source.pause();
+      else if (this.#heldBytes <= HELD_BYTES_MAX) this.#source.resume();
     }
   }
 }

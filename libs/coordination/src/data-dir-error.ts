@@ -7,7 +7,9 @@ export type DataDirFault =
   /** It was written by a later version of this program. */
   | 'newer-format';
 
-/** A data directory that this broker must not start on. The message is one line for its operator. */
+/**
+ * A data directory that this broker must not start on. The message is one line for its operator.
+ */
 export class DataDirError extends Error {
   override readonly name = 'DataDirError';
   readonly fault: DataDirFault;

@@ -1,6 +1,6 @@
 /**
- * A small JSON document that is replaced as a whole and survives a crash at any point: after `write`
- * resolved it is the new one, before that it is the old or the new one, never a mixture.
+ * A small JSON document that is replaced as a whole and survives a crash at any point: after
+ * `write` resolved it is the new one, before that it is the old or the new one, never a mixture.
  *
  * On disk, two lines of text:
  *

@@ -9,7 +9,9 @@ export interface TopicMetadata {
   readonly version: number;
   readonly configs: TopicConfigOverrides;
   readonly partitions: readonly PartitionMetadata[];
-  /** There after min.insync.replicas was lowered, until a majority of the brokers has that on disk. */
+  /**
+   * There after min.insync.replicas was lowered, until a majority of the brokers has that on disk.
+   */
   readonly minInsyncHold?: MinInsyncHold;
 }
 
@@ -31,25 +33,25 @@ export interface PartitionMetadata {
   /** Null while no replica may lead: none of the ISR is alive. */
   readonly leader: number | null;
   /**
-   * Rises whenever the leader is decided on, also when it is the same broker again, and when there is
-   * none any more.
+   * Rises whenever the leader is decided on, also when it is the same broker again, and when there
+   * is none any more.
    */
   readonly leaderEpoch: LeaderEpoch;
   /**
-   * Random, made with each leader epoch: tells two elections of the same number apart, which there can be
-   * when Redis was rolled back in between.
+   * Random, made with each leader epoch: tells two elections of the same number apart, which there
+   * can be when Redis was rolled back in between.
    */
   readonly electionId: string;
   /**
-   * The replicas that have all committed records. Empty when the disk of the last one was replaced: the
-   * records are lost unless an operator finds them on another replica.
+   * The replicas that have all committed records. Empty when the disk of the last one was replaced:
+   * the records are lost unless an operator finds them on another replica.
    */
   readonly isr: readonly number[];
   /** Rises with every change of leader, ISR or replicas. */
   readonly partitionEpoch: number;
   /**
-   * True until its first leader has made its log. A first leader whose log is missing makes an empty
-   * one only then: at any later time an empty log in its place would be silent loss.
+   * True until its first leader has made its log. A first leader whose log is missing makes an
+   * empty one only then: at any later time an empty log in its place would be silent loss.
    */
   readonly isNew: boolean;
   /** There while the partition moves to other replicas. */
@@ -57,8 +59,8 @@ export interface PartitionMetadata {
 }
 
 /**
- * A partition on its way to other replicas (see decisions/reassignments.ts). Its `replicas` are those it
- * had and, once a majority of the brokers has this on disk, those it is to have as well.
+ * A partition on its way to other replicas (see decisions/reassignments.ts). Its `replicas` are
+ * those it had and, once a majority of the brokers has this on disk, those it is to have as well.
  */
 export interface Reassignment {
   /** Who kept it when this began, the preferred leader first. */
@@ -77,7 +79,9 @@ export interface BrokerRegistration {
   /** Where other brokers reach it; null where there are no others. */
   readonly clusterUrl: string | null;
   readonly rack: string | null;
-  /** Given to the process at its registration; higher than any earlier process of any broker had. */
+  /**
+   * Given to the process at its registration; higher than any earlier process of any broker had.
+   */
   readonly brokerEpoch: number;
   /** Of its data directory: another one under the same id is a replaced disk. */
   readonly dataDirUuid: string;
@@ -104,7 +108,10 @@ export interface PartitionChange {
   readonly state: PartitionMetadata;
 }
 
-/** One step of the cluster's metadata. Steps carry the new values whole, so that applying is replacing. */
+/**
+ * One step of the cluster's metadata. Steps carry the new values whole, so that applying is
+ * replacing.
+ */
 export type MetadataChange =
   | { readonly kind: 'broker'; readonly broker: BrokerRegistration }
   | { readonly kind: 'broker-removed'; readonly id: number }
@@ -118,7 +125,7 @@ export type MetadataChange =
     }
   | { readonly kind: 'topic-deleted'; readonly topic: DeletedTopic }
   /**
-   * Never committed, only told: the registry was rebuilt, and nobody who took part knew the topic. Its
-   * creation was not answered. No log of it may be removed: nothing proves that it was deleted.
+   * Never committed, only told: the registry was rebuilt, and nobody who took part knew the topic.
+   * Its creation was not answered. No log of it may be removed: nothing proves that it was deleted.
    */
   | { readonly kind: 'topic-forgotten'; readonly topic: DeletedTopic };

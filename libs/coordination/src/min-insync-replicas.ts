@@ -1,7 +1,7 @@
 /**
- * How many replicas must be in sync for acks=all, and how many a rebuild of the registry waits for: the
- * two belong together. Whatever a leader goes by, of the replicas that count a rebuild needs so many that
- * every ISR that could acknowledge has one among them (replication-safety, M3 and M8).
+ * How many replicas must be in sync for acks=all, and how many a rebuild of the registry waits for:
+ * the two belong together. Whatever a leader goes by, of the replicas that count a rebuild needs so
+ * many that every ISR that could acknowledge has one among them (replication-safety, M3 and M8).
  */
 import { parseTopicConfig } from '#protocol';
 import type { PartitionMetadata, TopicMetadata } from './metadata.js';
@@ -9,7 +9,9 @@ import type { PartitionMetadata, TopicMetadata } from './metadata.js';
 /** A topic as far as its min.insync.replicas goes. */
 export type InsyncTopic = Pick<TopicMetadata, 'configs' | 'minInsyncHold'>;
 
-/** Of how many replicas a partition is, by which the defaults go: while it moves, of those it had. */
+/**
+ * Of how many replicas a partition is, by which the defaults go: while it moves, of those it had.
+ */
 export function replicationFactorOf({ replicas, reassignment }: PartitionMetadata): number {
   return (reassignment?.from ?? replicas).length;
 }
@@ -46,7 +48,10 @@ export function countedReplicas({ replicas, reassignment }: PartitionMetadata): 
   return [...new Set([...replicas, ...reassignment.to])];
 }
 
-/** Of how many counted replicas a rebuild needs the journals: one of every ISR that could acknowledge. */
+/**
+ * Of how many counted replicas a rebuild needs the journals: one of every ISR that could
+ * acknowledge.
+ */
 export function replicasNeeded(topic: InsyncTopic, partition: PartitionMetadata): number {
   const { replicas, reassignment } = partition;
   const ways = reassignment === undefined ? [replicas] : [reassignment.from, reassignment.to];

@@ -95,14 +95,16 @@ export class ProducerIds {
     return id;
   }
 
-  /** Whether an id is one that only this broker issues, among brokers whose ids differ modulo 1,024. */
+  /**
+   * Whether an id is one that only this broker issues, among brokers whose ids differ modulo 1,024.
+   */
   isOwn(id: number): boolean {
     return Math.floor(id / IDS_PER_BLOCK) % BROKERS === this.#brokerId % BROKERS;
   }
 
   /**
-   * Whether this broker may have issued an id, in this process or an earlier one. False is certain, but
-   * for what breaks the ids themselves: a lost disk *and* a clock that was set back.
+   * Whether this broker may have issued an id, in this process or an earlier one. False is certain,
+   * but for what breaks the ids themselves: a lost disk *and* a clock that was set back.
    */
   mayHaveIssued(id: number): boolean {
     return this.isOwn(id) && id < this.#issuedEndId;

@@ -1,6 +1,6 @@
 /**
- * Metadata as it stands in `coordination.json` and in Redis: the shapes and names of Kafka's registry,
- * to be read by people, too.
+ * Metadata as it stands in `coordination.json` and in Redis: the shapes and names of Kafka's
+ * registry, to be read by people, too.
  */
 import type { TopicConfigOverrides } from '#protocol';
 import type {

@@ -35,7 +35,8 @@ export interface CommitChecks {
 
 /**
  * Checks all offsets of a commit and reports all faults at once.
- * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with faults
+ * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with
+ *   faults
  */
 export function assertCommits(
   offsets: readonly OffsetCommit[],

@@ -1,14 +1,14 @@
 /**
  * The records of `__consumer_offsets`, schema version 1 (docs/reference/consumer-offsets.md).
  *
- * Key and value are JSON texts with a fixed order of members: compaction compares keys as bytes, so a
- * key must always be written the same way.
+ * Key and value are JSON texts with a fixed order of members: compaction compares keys as bytes, so
+ * a key must always be written the same way.
  *
  *     key    {"kind":"offset","version":1,"group":"g","topic":"t","partition":0}
  *     value  {"version":1,"topicId":"<uuid>","offset":42,"leaderEpoch":3,"metadata":null,"committedAtMs":1}
  *
- * A record without value takes the offset back. Keys of a kind or version that is not known are left
- * alone: they are of a later version of this program.
+ * A record without value takes the offset back. Keys of a kind or version that is not known are
+ * left alone: they are of a later version of this program.
  */
 import type { RecordBatch } from '#log';
 import { RecordCursor } from '#log';

@@ -1,13 +1,13 @@
 /**
- * Committed offsets of consumer groups, kept in the compacted topic `__consumer_offsets`: a group's are
- * in the partition that Kafka's hash of its name gives.
+ * Committed offsets of consumer groups, kept in the compacted topic `__consumer_offsets`: a group's
+ * are in the partition that Kafka's hash of its name gives.
  *
  * A commit is one record batch, so it is there wholly or not at all, and it can be read once it is
  * below the high watermark. Offsets end with their topic: each carries the topic's id, and those of
  * a deleted topic are neither shown nor kept.
  *
- * A group without members that has committed nothing for so long as offsets.retention.minutes says loses
- * its offsets. There are no members yet: this goes for every group.
+ * A group without members that has committed nothing for so long as offsets.retention.minutes says
+ * loses its offsets. There are no members yet: this goes for every group.
  *
  * Calls may overlap. Partitions are loaded from the log when they are first needed.
  */
@@ -149,8 +149,8 @@ export class OffsetStore {
 
   /**
    * Commits all offsets or none.
-   * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with faults;
-   *   POLICY_VIOLATION when too many offsets are kept; what appending throws
+   * @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE with
+   *   faults; POLICY_VIOLATION when too many offsets are kept; what appending throws
    */
   async commit(group: string, offsets: readonly OffsetCommit[]): Promise<void> {
     assertGroupName(group);
@@ -202,8 +202,8 @@ export class OffsetStore {
   }
 
   /**
-   * The committed offsets of a group, by topic and partition. With `topic` all partitions of that one,
-   * `offset` null where nothing is committed. Empty when the group is not known.
+   * The committed offsets of a group, by topic and partition. With `topic` all partitions of that
+   * one, `offset` null where nothing is committed. Empty when the group is not known.
    */
   async committed(group: string, topic?: string): Promise<GroupOffset[]> {
     assertGroupName(group);
@@ -227,8 +227,8 @@ export class OffsetStore {
   }
 
   /**
-   * Takes the offsets of deleted topics out, from the log too. To be called after a topic was deleted
-   * and before one of its name can be made again.
+   * Takes the offsets of deleted topics out, from the log too. To be called after a topic was
+   * deleted and before one of its name can be made again.
    */
   async removeStaleOffsets(): Promise<void> {
     await Promise.all(Array.from(this.#loaded, (partition) => this.#removeStale(partition)));

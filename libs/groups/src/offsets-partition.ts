@@ -1,10 +1,11 @@
 /**
- * The committed offsets of the groups of one partition of `__consumer_offsets`: an index in memory of
- * the newest record of each key, loaded from the log once and kept up with it.
+ * The committed offsets of the groups of one partition of `__consumer_offsets`: an index in memory
+ * of the newest record of each key, loaded from the log once and kept up with it.
  *
- * Calls may overlap. Each commit is one record batch; it is taken into the index when it is below the
- * high watermark, and only where the index has nothing newer from the log. What expires is of groups
- * without a commit under way: a later one comes after the tombstones in the log, and so counts.
+ * Calls may overlap. Each commit is one record batch; it is taken into the index when it is below
+ * the high watermark, and only where the index has nothing newer from the log. What expires is of
+ * groups without a commit under way: a later one comes after the tombstones in the log, and so
+ * counts.
  */
 import { encodeRecordBatches } from '#log';
 import { type Offset, ProtocolError } from '#protocol';
@@ -26,7 +27,10 @@ interface IndexedOffset extends OffsetKey {
   readonly logOffset: Offset;
 }
 
-/** What the index keeps of the newest record of a key: the key itself is kept once per group and topic. */
+/**
+ * What the index keeps of the newest record of a key: the key itself is kept once per group and
+ * topic.
+ */
 interface KeptOffset {
   readonly value: OffsetValue;
   readonly logOffset: Offset;
@@ -137,8 +141,8 @@ export class OffsetsPartition {
   }
 
   /**
-   * Writes the offsets of one commit as one batch: all of them or none. Resolves when they are committed
-   * themselves and in the index.
+   * Writes the offsets of one commit as one batch: all of them or none. Resolves when they are
+   * committed themselves and in the index.
    * @throws ProtocolError MESSAGE_TOO_LARGE when they do not fit into one batch
    */
   async commit(group: string, offsets: readonly OffsetRecord[]): Promise<void> {

@@ -1,12 +1,12 @@
 /**
- * The record accumulator: a queue for each partition, in which entries gather while the last send of
- * that partition is under way (`linger.ms` 0), or for `linger.ms` at most.
+ * The record accumulator: a queue for each partition, in which entries gather while the last send
+ * of that partition is under way (`linger.ms` 0), or for `linger.ms` at most.
  *
  * The entries of a partition are sent in the order in which they were added, and one *drain* at a
- * time: the next one begins when all sends of the last one are done. A drain hands over neighbouring
- * entries together, and entries that must stay alone (those with a producer id are record batches of
- * their own) one by one; all sends of a drain are begun in order without waiting for each other, so
- * that they can share one write and one sync.
+ * time: the next one begins when all sends of the last one are done. A drain hands over
+ * neighbouring entries together, and entries that must stay alone (those with a producer id are
+ * record batches of their own) one by one; all sends of a drain are begun in order without waiting
+ * for each other, so that they can share one write and one sync.
  *
  * This is the hot path of small requests: an entry is a link of its queue (no arrays are shifted,
  * removing one is O(1)), and all queues that became ready in one turn of the event loop are drained
@@ -32,8 +32,8 @@ export abstract class AccumulatorEntry<E extends AccumulatorEntry<E>> {
 }
 
 /**
- * Sends entries of one partition. The entries are the sender's from the call on: it tells them their
- * result. Settles when they are done; a rejection counts as done.
+ * Sends entries of one partition. The entries are the sender's from the call on: it tells them
+ * their result. Settles when they are done; a rejection counts as done.
  */
 export type SendEntries<E> = (entries: readonly E[]) => Promise<void>;
 

@@ -1,9 +1,9 @@
 /**
  * The bound on bytes of records that wait to be written or are being written (`buffer.memory`).
  *
- * It keeps count, it owns no memory. Who finds it full waits in line, first come first served, for at
- * most `max.block.ms`. Those who wait hold their bytes already, so they are bounded too: together
- * they hold at most as much as the pool, and whoever comes beyond that is refused at once.
+ * It keeps count, it owns no memory. Who finds it full waits in line, first come first served, for
+ * at most `max.block.ms`. Those who wait hold their bytes already, so they are bounded too:
+ * together they hold at most as much as the pool, and whoever comes beyond that is refused at once.
  *
  * Invariant: 0 <= availableBytes <= totalBytes; while anyone waits, nobody overtakes them.
  */

@@ -2,10 +2,10 @@
  * Every error a client can meet, by Kafka's name.
  *
  * `number` is Kafka's protocol number where Kafka has the error, null where it is ours.
- * `retriable`: the same request may succeed later without being changed.
- * `outcome` is what a *write* that ended so has done: `failed` was not applied and never will be,
- * `unknown` may be in the log, `applied` is in the log already. A thrower may override it where the
- * same code can end both ways (KAFKA_STORAGE_ERROR: a full disk has failed, a failed sync is unknown).
+ * `retriable`: the same request may succeed later without being changed. `outcome` is what a
+ * *write* that ended so has done: `failed` was not applied and never will be, `unknown` may be in
+ * the log, `applied` is in the log already. A thrower may override it where the same code can end
+ * both ways (KAFKA_STORAGE_ERROR: a full disk has failed, a failed sync is unknown).
  */
 export const ERROR_CODES = {
   INVALID_REQUEST: code(42, false, 'failed', 'The request is malformed.'),

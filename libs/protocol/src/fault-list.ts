@@ -3,8 +3,8 @@ import { FAULTS_DESCRIBED_MAX, type Fault } from './protocol-error.js';
 /**
  * The faults of one request: all are counted, the first ones are described.
  *
- * A request may have hundreds of thousands of faults. Code that finds many asks `isFull` and then counts
- * them with `countOne`, without making a pointer and a sentence for each.
+ * A request may have hundreds of thousands of faults. Code that finds many asks `isFull` and then
+ * counts them with `countOne`, without making a pointer and a sentence for each.
  */
 export class FaultList {
   /** Faults found so far. */

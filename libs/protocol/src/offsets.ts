@@ -1,6 +1,6 @@
 /**
- * Offsets are JavaScript numbers (2^53 is enough), one brand per kind of position, so that a log end
- * cannot be passed where a high watermark is meant. On disk they are int64.
+ * Offsets are JavaScript numbers (2^53 is enough), one brand per kind of position, so that a log
+ * end cannot be passed where a high watermark is meant. On disk they are int64.
  */
 declare const brand: unique symbol;
 type Branded<Kind extends string> = number & { readonly [brand]: Kind };

@@ -1,6 +1,9 @@
 import { ERROR_CODES, type ErrorCode, type Outcome } from './error-codes.js';
 
-/** One fault of a request body or query: where (RFC 6901 pointer into the body, or `?name`) and what. */
+/**
+ * One fault of a request body or query: where (RFC 6901 pointer into the body, or `?name`) and
+ * what.
+ */
 export interface Fault {
   readonly pointer: string;
   readonly detail: string;
@@ -29,8 +32,8 @@ export interface ProtocolErrorOptions {
 }
 
 /**
- * An error the contract knows: it reaches the client with its code. Anything else that is thrown is a
- * bug or a storage error and never becomes a 4xx.
+ * An error the contract knows: it reaches the client with its code. Anything else that is thrown is
+ * a bug or a storage error and never becomes a 4xx.
  */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
@@ -46,7 +49,10 @@ export class ProtocolError extends Error {
   /** Name of the setting whose bound the request exceeds. */
   readonly bound: string | undefined;
 
-  /** @param detail a sentence for a person: what was wrong and what is accepted. No paths, no stacks. */
+  /**
+   * @param detail a sentence for a person: what was wrong and what is accepted. No paths, no
+   *   stacks.
+   */
   constructor(code: ErrorCode, detail: string, options: ProtocolErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     const entry = ERROR_CODES[code];
@@ -64,7 +70,8 @@ export class ProtocolError extends Error {
 
   /**
    * The same error with other faults, such as the same ones with pointers into another text.
-   * @param faultCount how many faults there are. Default: those given and as many more as this error omits
+   * @param faultCount how many faults there are. Default: those given and as many more as this
+   *   error omits
    */
   withFaults(
     faults: readonly Fault[],

@@ -2,12 +2,13 @@
  * Records on their way into the log.
  *
  * The records of a request are kept as spans of the bytes that came, not as objects: a request of a
- * hundred small records makes three objects instead of hundreds, and each value is copied once, into
- * its batch. Bytes that had to be decoded (base64, escaped strings, headers) stand in `decoded`.
+ * hundred small records makes three objects instead of hundreds, and each value is copied once,
+ * into its batch. Bytes that had to be decoded (base64, escaped strings, headers) stand in
+ * `decoded`.
  *
- * Positions address `source` followed by `decoded` as one space: a position below `source.length` is
- * a position in `source`, any other is `position - source.length` in `decoded`. A span lies wholly in
- * one of the two. A null key or value has start = end = -1.
+ * Positions address `source` followed by `decoded` as one space: a position below `source.length`
+ * is a position in `source`, any other is `position - source.length` in `decoded`. A span lies
+ * wholly in one of the two. A null key or value has start = end = -1.
  *
  * `fields` holds RECORD_STRIDE numbers a record, at the FIELD_* places.
  */
@@ -23,7 +24,10 @@ export const FIELD_VALUE_START = 0;
 export const FIELD_VALUE_END = 1;
 export const FIELD_KEY_START = 2;
 export const FIELD_KEY_END = 3;
-/** Headers as Kafka's record has them, without their count: (varint length, key, varint length, value)*. */
+/**
+ * Headers as Kafka's record has them, without their count: (varint length, key, varint length,
+ * value)*.
+ */
 export const FIELD_HEADERS_START = 4;
 export const FIELD_HEADERS_END = 5;
 export const FIELD_HEADER_COUNT = 6;
@@ -34,7 +38,10 @@ export const FIELD_PARTITION = 8;
 /** Milliseconds since the epoch, or -1: the time of the request. */
 export const FIELD_TIMESTAMP = 9;
 
-/** Bit 0 of a record's attributes (always 0 in Kafka, ignored by its readers): the value is JSON text. */
+/**
+ * Bit 0 of a record's attributes (always 0 in Kafka, ignored by its readers): the value is JSON
+ * text.
+ */
 export const RECORD_VALUE_IS_JSON = 1;
 /** Bit 1 of a record's attributes: the key is JSON text. */
 export const RECORD_KEY_IS_JSON = 2;

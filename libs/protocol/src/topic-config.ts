@@ -1,6 +1,6 @@
 /**
- * Topic configs under Kafka's dotted names: the one table of key, type, default, bounds and sentence.
- * Values travel as strings (Kafka's way); `TopicConfig` is the parsed, effective form.
+ * Topic configs under Kafka's dotted names: the one table of key, type, default, bounds and
+ * sentence. Values travel as strings (Kafka's way); `TopicConfig` is the parsed, effective form.
  */
 
 /** Every config of a topic, parsed, with defaults filled in. */

@@ -5,7 +5,9 @@ const TOPIC_NAME_LENGTH_MAX = 249;
 /** Topic of committed group offsets. */
 export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
 
-/** Topics whose name starts so are the cluster's own: clients neither create nor produce to them. */
+/**
+ * Topics whose name starts so are the cluster's own: clients neither create nor produce to them.
+ */
 export function isInternalTopic(name: string): boolean {
   return name.startsWith('__');
 }

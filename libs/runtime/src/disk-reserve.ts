@@ -32,15 +32,15 @@ export interface DiskReserveStatus {
 }
 
 /**
- * Room on a disk that is held back by a file of zeros, so that a broker whose disk is full can still
- * write down what makes room again: which records, or which topics, are deleted.
+ * Room on a disk that is held back by a file of zeros, so that a broker whose disk is full can
+ * still write down what makes room again: which records, or which topics, are deleted.
  *
- * When such a write (`run`) finds the disk full the file is removed and the write is tried once more.
- * From then until `refill` has made the file whole again `isWhole` is false, and nobody may write
- * records: they would take the room that was given up.
+ * When such a write (`run`) finds the disk full the file is removed and the write is tried once
+ * more. From then until `refill` has made the file whole again `isWhole` is false, and nobody may
+ * write records: they would take the room that was given up.
  *
- * Whoever writes without it says when the disk was full (`writeFailed`), so that `status` tells of a
- * disk that is full while the reserve is still whole, too.
+ * Whoever writes without it says when the disk was full (`writeFailed`), so that `status` tells of
+ * a disk that is full while the reserve is still whole, too.
  *
  * All methods may overlap.
  */
@@ -81,8 +81,8 @@ export class DiskReserve {
   }
 
   /**
-   * Runs a write that must be possible on a full disk, and once more after giving up the reserve if it
-   * was not. It must be one that can be repeated.
+   * Runs a write that must be possible on a full disk, and once more after giving up the reserve if
+   * it was not. It must be one that can be repeated.
    */
   async run<T>(write: () => Promise<T>): Promise<T> {
     try {
@@ -95,7 +95,9 @@ export class DiskReserve {
     }
   }
 
-  /** Takes the room again, if it is there, and looks whether a full disk has some; never rejects. */
+  /**
+   * Takes the room again, if it is there, and looks whether a full disk has some; never rejects.
+   */
   refill(): Promise<void> {
     return this.#changes.run(async () => {
       if (this.#isWhole && !this.#isDiskFull) return;

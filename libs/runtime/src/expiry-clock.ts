@@ -8,16 +8,23 @@ export interface ExpiryClockOptions {
   readonly jumpMs: number;
   /** How long nothing expires by the time after a jump, ms. */
   readonly graceMs: number;
-  /** The last time that an earlier process on these data took for right, ms; undefined when unknown. */
+  /**
+   * The last time that an earlier process on these data took for right, ms; undefined when unknown.
+   */
   readonly lastSeenMs: number | undefined;
 }
 
 export interface ExpiryClockStatus {
-  /** How far the wall clock is ahead of the time that expiries go by, ms; 0 while they are the same. */
+  /**
+   * How far the wall clock is ahead of the time that expiries go by, ms; 0 while they are the same.
+   */
   readonly aheadMs: number;
   /** Until expiries go by the wall clock again, ms; 0 while they do. */
   readonly graceLeftMs: number;
-  /** Jumps of the wall clock since the start; a difference that was there at the start does not count. */
+  /**
+   * Jumps of the wall clock since the start; a difference that was there at the start does not
+   * count.
+   */
   readonly jumpsTotal: number;
 }
 
@@ -30,13 +37,14 @@ interface Ahead {
 }
 
 /**
- * The time by which records, committed offsets, producers and tombstones expire: the wall clock, except
- * after it has jumped ahead. From then on the time of before runs on by the monotonic clock, until the
- * wall clock is back or `graceMs` have passed. What is deleted because the time was wrong is gone for
- * good; what is deleted an hour later is not missed.
+ * The time by which records, committed offsets, producers and tombstones expire: the wall clock,
+ * except after it has jumped ahead. From then on the time of before runs on by the monotonic clock,
+ * until the wall clock is back or `graceMs` have passed. What is deleted because the time was wrong
+ * is gone for good; what is deleted an hour later is not missed.
  *
- * A clock that jumps back, or drifts, is followed at once: that deletes nothing early. The clock of a
- * machine that was suspended, or a broker that was stopped for longer than `jumpMs`, counts as a jump too.
+ * A clock that jumps back, or drifts, is followed at once: that deletes nothing early. The clock of
+ * a machine that was suspended, or a broker that was stopped for longer than `jumpMs`, counts as a
+ * jump too.
  */
 export class ExpiryClock {
   readonly #options: ExpiryClockOptions;

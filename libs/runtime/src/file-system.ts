@@ -7,7 +7,10 @@
  * Errors are Node's `ErrnoException`s (`code`: ENOSPC, EIO, ENOENT, ...).
  */
 export interface FileSystem {
-  /** Opens for reading and writing at explicit positions. `create` makes the file when it is missing. */
+  /**
+   * Opens for reading and writing at explicit positions. `create` makes the file when it is
+   * missing.
+   */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle>;
   /** The whole of a small file. Rejects with ENOENT when there is none. */
   readFile(path: string): Promise<Buffer>;
@@ -25,11 +28,13 @@ export interface FileSystem {
   /** When a file was last written, wall clock in ms; undefined when there is no such file. */
   modifiedMs(path: string): Promise<number | undefined>;
   /**
-   * Makes creations, renames and removals of names in this directory durable. An error of the call that
-   * opens the directory has `syscall` "open": nothing was handed to fsync then.
+   * Makes creations, renames and removals of names in this directory durable. An error of the call
+   * that opens the directory has `syscall` "open": nothing was handed to fsync then.
    */
   syncDirectory(path: string): Promise<void>;
-  /** Takes an exclusive lock that ends with the process; undefined when another process holds it. */
+  /**
+   * Takes an exclusive lock that ends with the process; undefined when another process holds it.
+   */
   tryLock(path: string): Promise<FileLock | undefined>;
 }
 
@@ -45,9 +50,13 @@ export interface FileLock {
 /** An open file. Calls may overlap; the caller orders writes to the same range. */
 export interface FileHandle {
   readonly path: string;
-  /** Reads up to `length` bytes into `target` at `targetStart`; fewer only at the end of the file. */
+  /**
+   * Reads up to `length` bytes into `target` at `targetStart`; fewer only at the end of the file.
+   */
   read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number>;
-  /** Writes all buffers one after the other from `position`, or rejects having written some of them. */
+  /**
+   * Writes all buffers one after the other from `position`, or rejects having written some of them.
+   */
   writev(buffers: readonly Uint8Array[], position: number): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;
   /** fdatasync: the file's bytes and size are durable when it resolves. */

@@ -1,4 +1,7 @@
-/** A system call may take or give fewer bytes than it was asked for: a signal, a quota, a network disk. */
+/**
+ * A system call may take or give fewer bytes than it was asked for: a signal, a quota, a network
+ * disk.
+ */
 import nodeFs from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';

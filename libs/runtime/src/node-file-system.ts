@@ -1,6 +1,7 @@
 /**
- * The file system of this machine. Reads, writes and syncs of open files go through node:fs's callback
- * functions: they run for every round of appends and cost less than those of node:fs/promises.
+ * The file system of this machine. Reads, writes and syncs of open files go through node:fs's
+ * callback functions: they run for every round of appends and cost less than those of
+ * node:fs/promises.
  */
 import {
   close,
@@ -96,11 +97,17 @@ export class NodeFileSystem implements FileSystem {
 }
 
 class NodeFileHandle implements FileHandle {
+  readonly #descriptor: number;
+  readonly #spares: SpareDescriptors;
+
   constructor(
     readonly path: string,
-    private readonly descriptor: number,
-    private readonly spares: SpareDescriptors,
-  ) {}
+    descriptor: number,
+    spares: SpareDescriptors,
+  ) {
+    this.#descriptor = descriptor;
+    this.#spares = spares;
+  }
 
   async read(
     target: Uint8Array,
@@ -137,27 +144,27 @@ class NodeFileHandle implements FileHandle {
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return done((callback) => ftruncate(this.descriptor, sizeBytes, callback));
+    return done((callback) => ftruncate(this.#descriptor, sizeBytes, callback));
   }
 
   datasync(): Promise<void> {
-    return done((callback) => fdatasync(this.descriptor, callback));
+    return done((callback) => fdatasync(this.#descriptor, callback));
   }
 
   sizeBytes(): Promise<number> {
     return new Promise((resolve, reject) => {
-      fstat(this.descriptor, (error, stats) => (error ? reject(error) : resolve(stats.size)));
+      fstat(this.#descriptor, (error, stats) => (error ? reject(error) : resolve(stats.size)));
     });
   }
 
   async close(): Promise<void> {
-    await closeFile(this.descriptor);
-    this.spares.refill();
+    await closeFile(this.#descriptor);
+    this.#spares.refill();
   }
 
   #readOnce(target: Uint8Array, start: number, length: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      read(this.descriptor, target, start, length, position, (error, count) =>
+      read(this.#descriptor, target, start, length, position, (error, count) =>
         error ? reject(error) : resolve(count),
       );
     });
@@ -170,20 +177,24 @@ class NodeFileHandle implements FileHandle {
         error ? reject(error) : resolve(written);
       const [first] = buffers;
       if (buffers.length === 1 && first !== undefined) {
-        write(this.descriptor, first, 0, first.length, position, callback);
+        write(this.#descriptor, first, 0, first.length, position, callback);
       } else {
-        writev(this.descriptor, buffers as Uint8Array[], position, callback);
+        writev(this.#descriptor, buffers as Uint8Array[], position, callback);
       }
     });
   }
 }
 
 class NodeFileLock implements FileLock {
-  constructor(private readonly descriptor: number) {}
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
 
   async release(): Promise<void> {
-    unlock(this.descriptor);
-    await closeFile(this.descriptor);
+    unlock(this.#descriptor);
+    await closeFile(this.#descriptor);
   }
 }
 

@@ -5,8 +5,8 @@ const RETRY_INTERVAL_MS = 100;
 const TRIES_MAX = 50;
 
 /**
- * Runs one step of a change that must not stay half done, again and again while the operating system is
- * short of descriptors or memory, for five seconds at most.
+ * Runs one step of a change that must not stay half done, again and again while the operating
+ * system is short of descriptors or memory, for five seconds at most.
  * @param step must be one that can be repeated
  * @throws what the last try threw
  */

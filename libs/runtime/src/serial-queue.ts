@@ -1,4 +1,6 @@
-/** Runs tasks one after the other, in the order they came; the error of one does not stop the next. */
+/**
+ * Runs tasks one after the other, in the order they came; the error of one does not stop the next.
+ */
 export class SerialQueue {
   /** Resolves when all tasks so far have ended; never rejects. */
   #tail: Promise<unknown> = Promise.resolve();

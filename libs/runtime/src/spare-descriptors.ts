@@ -5,17 +5,20 @@ import { isOutOfDescriptors } from './system-error.js';
 const NOTHING = '/dev/null';
 
 /**
- * File descriptors that are held open so that they can be given to the log when no other is free, as the
- * disk reserve holds room back.
+ * File descriptors that are held open so that they can be given to the log when no other is free,
+ * as the disk reserve holds room back.
  *
- * A call that finds no descriptor free gets one of them and is made once more. They are taken again as
- * files are closed.
+ * A call that finds no descriptor free gets one of them and is made once more. They are taken again
+ * as files are closed.
  */
 export class SpareDescriptors {
   readonly #spares: number[] = [];
   #isRefilling = false;
+  readonly #count: number;
 
-  constructor(private readonly count: number) {
+  constructor(count: number) {
+    this.#count = count;
+
     while (this.#spares.length < count && this.#openOne());
   }
 
@@ -38,12 +41,12 @@ export class SpareDescriptors {
 
   /** Called when a descriptor was closed: there may be one for the spares that were given away. */
   refill(): void {
-    if (this.#spares.length >= this.count || this.#isRefilling) return;
+    if (this.#spares.length >= this.#count || this.#isRefilling) return;
     this.#isRefilling = true;
     open(NOTHING, 'r', (error, descriptor) => {
       this.#isRefilling = false;
       if (error !== null) return;
-      if (this.#spares.length < this.count) this.#spares.push(descriptor);
+      if (this.#spares.length < this.#count) this.#spares.push(descriptor);
       else close(descriptor, () => undefined);
     });
   }

@@ -28,11 +28,11 @@ export class SystemScheduler implements Scheduler {
 
 class SystemTimer implements Timer {
   #timeout: NodeJS.Timeout | undefined;
+  readonly #task: () => void;
 
-  constructor(
-    delayMs: number,
-    private readonly task: () => void,
-  ) {
+  constructor(delayMs: number, task: () => void) {
+    this.#task = task;
+
     this.#wait(delayMs);
   }
 
@@ -42,7 +42,7 @@ class SystemTimer implements Timer {
 
   #wait(delayMs: number): void {
     const stepMs = Math.min(delayMs, TIMER_DELAY_MS_MAX);
-    const next = delayMs > stepMs ? () => this.#wait(delayMs - stepMs) : this.task;
+    const next = delayMs > stepMs ? () => this.#wait(delayMs - stepMs) : this.#task;
     this.#timeout = setTimeout(next, stepMs);
     this.#timeout.unref();
   }

@@ -13,16 +13,16 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * Whether a call failed because the operating system was short of file descriptors or memory, or was
- * interrupted. The call had no effect, the disk is not at fault, and a later try may succeed.
+ * Whether a call failed because the operating system was short of file descriptors or memory, or
+ * was interrupted. The call had no effect, the disk is not at fault, and a later try may succeed.
  */
 export function isShortage(error: unknown): boolean {
   return isCaused(error, (code) => SHORTAGE_CODES.has(code));
 }
 
 /**
- * Whether a call failed for a shortage before anything was handed to fsync: a directory that could not be
- * opened, say. A shortage that fsync itself reports says nothing about what is on the disk.
+ * Whether a call failed for a shortage before anything was handed to fsync: a directory that could
+ * not be opened, say. A shortage that fsync itself reports says nothing about what is on the disk.
  */
 export function isShortageBeforeSync(error: unknown): boolean {
   return isShortage(error) && !isOfSync(error);

@@ -2,8 +2,8 @@ const BEYOND_LATIN1 = /[\u{100}-\u{10ffff}]/u;
 const HEADER_BYTES = 16;
 
 /**
- * Bytes of heap that V8 takes for a text: one per code unit where all of them are Latin-1, else two,
- * after a header and rounded up to a word.
+ * Bytes of heap that V8 takes for a text: one per code unit where all of them are Latin-1, else
+ * two, after a header and rounded up to a word.
  */
 export function textMemoryBytes(text: string): number {
   const bytes = BEYOND_LATIN1.test(text) ? 2 * text.length : text.length;

@@ -12,8 +12,9 @@ export interface BrokerProcess {
 }
 
 /**
- * Declares a broker dead whose lease ran out: it leaves every ISR, save as the last member, and what it
- * led is led by others. Nothing when another process has the id by now, or it is dead already.
+ * Declares a broker dead whose lease ran out: it leaves every ISR, save as the last member, and
+ * what it led is led by others. Nothing when another process has the id by now, or it is dead
+ * already.
  */
 export function brokerDied(
   state: ClusterState,
@@ -24,8 +25,8 @@ export function brokerDied(
 }
 
 /**
- * A broker withdraws before it stops, in one commit: others lead what it led and it is in no ISR that has
- * another member, so that nobody waits for it.
+ * A broker withdraws before it stops, in one commit: others lead what it led and it is in no ISR
+ * that has another member, so that nobody waits for it.
  *
  * A partition without another live replica in sync has no leader from then on.
  */
@@ -74,10 +75,10 @@ export interface UncleanElection extends TopicPartition {
 }
 
 /**
- * Makes a live replica lead that need not be in sync, alone in the ISR. Where one in sync is alive it is
- * elected, cleanly, unless another was named. Nothing when the partition has a leader.
- * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; BROKER_NOT_AVAILABLE when no replica, or not the
- *   named one, is alive; INVALID_REQUEST when the named broker has no replica
+ * Makes a live replica lead that need not be in sync, alone in the ISR. Where one in sync is alive
+ * it is elected, cleanly, unless another was named. Nothing when the partition has a leader.
+ * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; BROKER_NOT_AVAILABLE when no replica, or not
+ *   the named one, is alive; INVALID_REQUEST when the named broker has no replica
  */
 export function electUncleanly(
   state: ClusterState,

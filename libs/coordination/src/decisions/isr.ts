@@ -23,13 +23,14 @@ export interface IsrMember {
 }
 
 /**
- * Takes the proposals that still hold; the others are left out, and their leaders propose again from
- * what they see then. A proposal was taken when the partition has, in the leader epoch it named, the
- * ISR that it wanted.
+ * Takes the proposals that still hold; the others are left out, and their leaders propose again
+ * from what they see then. A proposal was taken when the partition has, in the leader epoch it
+ * named, the ISR that it wanted.
  *
- * It holds when its maker leads the partition, alive, in the leader epoch and the partition epoch that it
- * names, stays in the ISR, and every joiner is a live replica whose process is the one that was seen in
- * sync (KIP-497, KIP-841, KIP-903): one that was started again, maybe on an empty disk, is not.
+ * It holds when its maker leads the partition, alive, in the leader epoch and the partition epoch
+ * that it names, stays in the ISR, and every joiner is a live replica whose process is the one that
+ * was seen in sync (KIP-497, KIP-841, KIP-903): one that was started again, maybe on an empty disk,
+ * is not.
  * @param leaderId who proposes
  */
 export function proposeIsr(
@@ -67,8 +68,8 @@ export interface LackingPartition {
 }
 
 /**
- * Takes a broker's own replicas out of the ISRs of partitions whose logs it cannot trust; those that it
- * led are led by others. As the last member it stays: nobody has more.
+ * Takes a broker's own replicas out of the ISRs of partitions whose logs it cannot trust; those
+ * that it led are led by others. As the last member it stays: nobody has more.
  */
 export function leaveIsrs(
   state: ClusterState,

@@ -18,7 +18,9 @@ export type PartitionDecision = (
   number: number,
 ) => PartitionMetadata;
 
-/** Decides on every partition of every topic: one change for each topic of which something changes. */
+/**
+ * Decides on every partition of every topic: one change for each topic of which something changes.
+ */
 export function changePartitions(state: ClusterState, decide: PartitionDecision): MetadataChange[] {
   const changes: MetadataChange[] = [];
   for (const topic of state.topics.values()) {
@@ -73,9 +75,9 @@ export interface Settlement {
 }
 
 /**
- * Gives a partition an ISR and a leader: the present one, else the first live replica in sync. Where
- * there is none but the topic allows an unclean election it is the first live replica, and what only
- * others had is lost; else nobody leads.
+ * Gives a partition an ISR and a leader: the present one, else the first live replica in sync.
+ * Where there is none but the topic allows an unclean election it is the first live replica, and
+ * what only others had is lost; else nobody leads.
  */
 export function settled(
   partition: PartitionMetadata,

@@ -1,17 +1,17 @@
 /**
- * Decisions about which brokers keep a partition: it moves in three commits, and nothing acknowledged
- * rests on a step that a rebuild of the registry could miss (replication-safety, M8).
+ * Decisions about which brokers keep a partition: it moves in three commits, and nothing
+ * acknowledged rests on a step that a rebuild of the registry could miss (replication-safety, M8).
  *
- * 1. Asked for: the partition names who is to keep it. Replicas, leader and ISR stay; a rebuild waits for
- *    enough of those who keep it and of those who are to keep it together.
- * 2. Once a majority of the brokers has that on disk, those who are to keep it become replicas, beside
- *    those who do. They copy, and join the ISR as any other.
- * 3. Once all who are to keep it are in sync they are the replicas, in a new leader epoch. Replicas leave
- *    a partition only so: whoever fetches in that epoch has their leaving on disk, so that nothing is
- *    acknowledged without them that a rebuild could ask of them.
+ * 1. Asked for: the partition names who is to keep it. Replicas, leader and ISR stay; a rebuild
+ *   waits for enough of those who keep it and of those who are to keep it together.
+ * 2. Once a majority of the brokers has that on disk, those who are to keep it become replicas,
+ *   beside those who do. They copy, and join the ISR as any other.
+ * 3. Once all who are to keep it are in sync they are the replicas, in a new leader epoch.
+ *   Replicas leave a partition only so: whoever fetches in that epoch has their leaving on disk, so
+ *   that nothing is acknowledged without them that a rebuild could ask of them.
  *
- * Versions are given once, so that the version of the first commit tells which request it was that the
- * majority knows of, whatever came in between.
+ * Versions are given once, so that the version of the first commit tells which request it was that
+ * the majority knows of, whatever came in between.
  */
 import { FaultList, ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
@@ -26,11 +26,12 @@ export interface ReassignmentRequest extends TopicPartition {
 }
 
 /**
- * Asks for other replicas, in place of what was asked for before. Those that it had when it began to move
- * take it back: it is given up then. Nothing when the partition has these replicas, or moves to them.
+ * Asks for other replicas, in place of what was asked for before. Those that it had when it began
+ * to move take it back: it is given up then. Nothing when the partition has these replicas, or
+ * moves to them.
  * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; INVALID_REQUEST for replicas that cannot be;
- *   INVALID_REPLICATION_FACTOR for fewer than the topic's min.insync.replicas; BROKER_NOT_AVAILABLE when
- *   one that has no replica yet is not alive
+ *   INVALID_REPLICATION_FACTOR for fewer than the topic's min.insync.replicas; BROKER_NOT_AVAILABLE
+ *   when one that has no replica yet is not alive
  */
 export function reassignReplicas(
   state: ClusterState,

@@ -19,8 +19,8 @@ export interface Registrant {
    */
   readonly mayLackRecords?: boolean;
   /**
-   * Broker epoch of a registration that was watched for a whole lease and did not renew: its id may be
-   * taken over by another data directory.
+   * Broker epoch of a registration that was watched for a whole lease and did not renew: its id may
+   * be taken over by another data directory.
    */
   readonly expiredBrokerEpoch?: number;
 }
@@ -45,10 +45,10 @@ export class BrokerIdTakenError extends Error {
 /**
  * Makes a process the one that its broker id stands for.
  *
- * Every partition that an earlier process of this id led gets a new leader epoch in the same commit, led
- * by another live replica in sync where there is one: no process leads in an epoch that was granted
- * to another one. A replaced disk leaves all ISRs: where it was the last member none is left, and the
- * partition has no leader until an operator decides.
+ * Every partition that an earlier process of this id led gets a new leader epoch in the same
+ * commit, led by another live replica in sync where there is one: no process leads in an epoch that
+ * was granted to another one. A replaced disk leaves all ISRs: where it was the last member none is
+ * left, and the partition has no leader until an operator decides.
  * @throws BrokerIdTakenError when another data directory has the id and may be alive
  */
 export function registerBroker(

@@ -35,10 +35,10 @@ export interface TopicChange {
 }
 
 /**
- * Makes a topic whose live replicas are in sync from the start: there is nothing to be behind of. Nothing
- * when this very topic is there.
- * @throws ProtocolError TOPIC_ALREADY_EXISTS when another one has the name; BROKER_NOT_AVAILABLE when none of a partition's replicas
- *   is alive
+ * Makes a topic whose live replicas are in sync from the start: there is nothing to be behind of.
+ * Nothing when this very topic is there.
+ * @throws ProtocolError TOPIC_ALREADY_EXISTS when another one has the name; BROKER_NOT_AVAILABLE
+ *   when none of a partition's replicas is alive
  */
 export function createTopic(
   state: ClusterState,
@@ -57,11 +57,11 @@ export function createTopic(
 }
 
 /**
- * Replaces a topic's configs and adds partitions behind the present ones. What the change was made of
- * must be the same state: decide on both in one `Decision`. A lower min.insync.replicas is held until
- * `releaseMinInsyncHolds`.
- * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION when there is no topic of this name with this id;
- *   BROKER_NOT_AVAILABLE when none of a new partition's replicas is alive
+ * Replaces a topic's configs and adds partitions behind the present ones. What the change was made
+ * of must be the same state: decide on both in one `Decision`. A lower min.insync.replicas is held
+ * until `releaseMinInsyncHolds`.
+ * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION when there is no topic of this name with this
+ *   id; BROKER_NOT_AVAILABLE when none of a new partition's replicas is alive
  */
 export function alterTopic(
   state: ClusterState,
@@ -109,11 +109,11 @@ export function deleteTopic(state: ClusterState, name: string, topicId: string):
 }
 
 /**
- * Says that the leaders of these partitions have made their logs. From then on a log that is missing
- * is a log that was lost.
+ * Says that the leaders of these partitions have made their logs. From then on a log that is
+ * missing is a log that was lost.
  * @param partitions numbers; those that were confirmed before, or are no more, are left alone
- * @param leaderId who says so: what another one leads by now is left alone, for that one may have no log
- *   yet and must be allowed to make one. Undefined: whoever leads
+ * @param leaderId who says so: what another one leads by now is left alone, for that one may have
+ *   no log yet and must be allowed to make one. Undefined: whoever leads
  */
 export function confirmPartitions(
   state: ClusterState,

@@ -10,8 +10,8 @@ export interface CoordinationDocument extends DurableDocument, StateDocument {
 }
 
 /**
- * Their logs are gone before a delete is answered; the newest are kept for the start after a crash in
- * between.
+ * Their logs are gone before a delete is answered; the newest are kept for the start after a crash
+ * in between.
  */
 const DELETED_TOPICS_KEPT = 1000;
 

@@ -2,7 +2,8 @@
  * Coordination of a cluster of one broker, kept in `coordination.json` of its data directory.
  *
  * The document has the shapes that a cluster keeps in Redis, readable by hand:
- * `topics.<name>.partitions[n]` is Kafka's partition state, `{"leader":0,"leader_epoch":3,"isr":[0],…}`.
+ * `topics.<name>.partitions[n]` is Kafka's partition state,
+ * `{"leader":0,"leader_epoch":3,"isr":[0],…}`.
  *
  * Changes may overlap: they are done one after the other. A change is written first, then shown and
  * told to the listeners, so that nobody acts on what a crash could take back. A change whose write
@@ -72,8 +73,8 @@ export class EmbeddedStore implements CoordinationStore {
 
   /**
    * Opens the store of a data directory, or founds one in a directory that has none.
-   * @throws DataDirError when the directory is another's or of a broker of a larger cluster, or a file of
-   *   it cannot be read
+   * @throws DataDirError when the directory is another's or of a broker of a larger cluster, or a
+   *   file of it cannot be read
    */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const { fileSystem, dataDir } = options;

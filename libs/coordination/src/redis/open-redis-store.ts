@@ -10,12 +10,12 @@ export interface RedisStoreOptions extends Omit<RegistryStoreOptions, 'registry'
 }
 
 /**
- * Opens the coordination store of a data directory in Redis: joins the cluster there, or founds one where
- * there is none. A directory that has a cluster is opened while Redis is away, too: its state is then
- * what the broker last had on disk, and `isAvailable` is false.
- * @throws RedisUrlError; DataDirError when the directory is another broker's or another cluster's, or a
- *   file of it cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and Redis
- *   away, or rebuilt just now: try again
+ * Opens the coordination store of a data directory in Redis: joins the cluster there, or founds one
+ * where there is none. A directory that has a cluster is opened while Redis is away, too: its state
+ * is then what the broker last had on disk, and `isAvailable` is false.
+ * @throws RedisUrlError; DataDirError when the directory is another broker's or another
+ *   cluster's, or a file of it cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the
+ *   directory is empty and Redis away, or rebuilt just now: try again
  */
 async function open(options: RedisStoreOptions): Promise<CoordinationStore> {
   const endpoint = parseRedisUrl(options.url);

@@ -1,10 +1,10 @@
 /**
  * One connection to Redis that is bounded in time and never does anything twice on its own.
  *
- * ioredis runs without an offline queue and without resending: a call while Redis is away fails at once,
- * and one whose connection breaks fails saying that it may have been done. A call that is not answered in
- * its time breaks the connection: what hangs must not be waited for again. It is made again with
- * growing pauses for as long as this is not closed.
+ * ioredis runs without an offline queue and without resending: a call while Redis is away fails at
+ * once, and one whose connection breaks fails saying that it may have been done. A call that is not
+ * answered in its time breaks the connection: what hangs must not be waited for again. It is made
+ * again with growing pauses for as long as this is not closed.
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger, Random, Scheduler } from '#runtime';

@@ -1,6 +1,6 @@
 /**
- * The keys of one cluster, in the shapes of Kafka's registry. The braces make them one slot of a Redis
- * Cluster, so that one script reads and writes them all.
+ * The keys of one cluster, in the shapes of Kafka's registry. The braces make them one slot of a
+ * Redis Cluster, so that one script reads and writes them all.
  */
 export class RedisKeys {
   /** JSON: who the cluster is, see `ClusterDocument`. */

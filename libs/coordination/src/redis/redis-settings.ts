@@ -3,8 +3,8 @@ import { RegistryRefusedError } from '../registry/registry.js';
 import type { RedisConnection } from './redis-connection.js';
 
 /**
- * Warns when Redis may forget the metadata: it evicts keys, or writes nothing to disk. Only the node that
- * answers is asked.
+ * Warns when Redis may forget the metadata: it evicts keys, or writes nothing to disk. Only the
+ * node that answers is asked.
  * @param redis where it is, for messages
  */
 export async function warnOfUnsafeSettings(

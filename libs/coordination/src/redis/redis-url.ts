@@ -7,10 +7,10 @@
  * | `redis+sentinel://[[user]:password@]host[:26379],host…/master[/db]` | the master that these Sentinels watch under that name |
  * | `redis+cluster://[[user]:password@]host[:6379],host…` | a Redis Cluster, of which these are some nodes |
  *
- * With `rediss` in place of `redis` all connections are encrypted; certificates are checked against the
- * system's authorities and those in NODE_EXTRA_CA_CERTS. User and password are Redis's own, in percent
- * encoding; those of Sentinels are the parameters `sentinelUser` and `sentinelPassword`. IPv6 addresses
- * stand in brackets.
+ * With `rediss` in place of `redis` all connections are encrypted; certificates are checked against
+ * the system's authorities and those in NODE_EXTRA_CA_CERTS. User and password are Redis's own, in
+ * percent encoding; those of Sentinels are the parameters `sentinelUser` and `sentinelPassword`.
+ * IPv6 addresses stand in brackets.
  */
 
 export interface RedisEndpoint {

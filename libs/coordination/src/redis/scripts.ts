@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** The Lua that Redis runs, read once when this module is loaded; each says in its file what it does. */
+/**
+ * The Lua that Redis runs, read once when this module is loaded; each says in its file what it
+ * does.
+ */
 const process = textOf('this_process');
 const writes = textOf('apply_writes');
 

@@ -1,4 +1,6 @@
-/** Which cluster a broker belongs to when it starts: that in the registry, or one that it founds. */
+/**
+ * Which cluster a broker belongs to when it starts: that in the registry, or one that it founds.
+ */
 import { ProtocolError } from '#protocol';
 import { type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
 import { DataDirError } from '../data-dir-error.js';
@@ -14,11 +16,12 @@ const LOOKS_A_LEASE = 10;
 /**
  * The UUID of the cluster in the registry, which must be the data directory's where that has one.
  *
- * Where the registry has none: an empty directory founds a cluster after it waited one lease for others; a
- * directory of a broker that was alone founds the cluster and brings its topics; any other is of a
- * cluster that was there, and is to be rebuilt.
- * @throws DataDirError when the directory is another cluster's; ProtocolError BROKER_NOT_AVAILABLE when
- *   the directory is empty and others rebuild; RegistryAwayError, RegistryRefusedError
+ * Where the registry has none: an empty directory founds a cluster after it waited one lease for
+ * others; a directory of a broker that was alone founds the cluster and brings its topics; any
+ * other is of a cluster that was there, and is to be rebuilt.
+ * @throws DataDirError when the directory is another cluster's; ProtocolError
+ *   BROKER_NOT_AVAILABLE when the directory is empty and others rebuild; RegistryAwayError,
+ *   RegistryRefusedError
  */
 export async function findCluster(
   identity: DataDirIdentity | undefined,

@@ -1,10 +1,11 @@
 /**
  * The newest state that one broker knows, on its disk before anybody acts by it.
  *
- * Commits and whole states may come in any order and more than once, from what this broker did itself and
- * from what it was told. Only what goes on from the newest is taken; what contradicts it is not: it says
- * that the registry was rolled back and went on differently. What was taken is written to the journal, as
- * much at once as there is, then it becomes the state that is shown, and listeners are told.
+ * Commits and whole states may come in any order and more than once, from what this broker did
+ * itself and from what it was told. Only what goes on from the newest is taken; what contradicts it
+ * is not: it says that the registry was rolled back and went on differently. What was taken is
+ * written to the journal, as much at once as there is, then it becomes the state that is shown, and
+ * listeners are told.
  */
 import type { Logger, Scheduler } from '#runtime';
 import { applyCommit, type ClusterState, follows, type MetadataCommit } from '../cluster-state.js';

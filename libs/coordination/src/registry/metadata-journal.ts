@@ -10,9 +10,10 @@
  * | | `promise` | the newest rebuild that this broker takes or took part in; null: none |
  * | others | `commits` | one or more commits that follow what stands before |
  *
- * A line is synced before the next one is written, so that only the last can be torn; it is left out
- * then, for nobody has acted by it. When the lines of commits are many, or a write has failed, the file
- * is replaced as a whole: written beside it, synced, renamed. Writes may overlap: they are done in turn.
+ * A line is synced before the next one is written, so that only the last can be torn; it is left
+ * out then, for nobody has acted by it. When the lines of commits are many, or a write has failed,
+ * the file is replaced as a whole: written beside it, synced, renamed. Writes may overlap: they are
+ * done in turn.
  */
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
@@ -97,7 +98,8 @@ export class MetadataJournal {
   }
 
   /**
-   * Appends commits that follow the state. Rejects when they are not on disk; then append them again.
+   * Appends commits that follow the state. Rejects when they are not on disk; then append them
+   * again.
    * @throws PromisedError when this broker has promised a later rebuild
    */
   append(commits: readonly MetadataCommit[]): Promise<void> {
@@ -125,7 +127,10 @@ export class MetadataJournal {
     });
   }
 
-  /** Writes down that this broker takes part in a rebuild, and in none of a lower number from now on. */
+  /**
+   * Writes down that this broker takes part in a rebuild, and in none of a lower number from now
+   * on.
+   */
   keepPromise(round: RebuildRound): Promise<void> {
     return this.#writes.run(async () => {
       await this.#replace(this.#state, round);

@@ -1,6 +1,6 @@
 /**
- * What a rebuild waits for while a partition moves, or a lower min.insync.replicas is held: held against
- * every ISR that could have acknowledged in a state that whoever came may not know of.
+ * What a rebuild waits for while a partition moves, or a lower min.insync.replicas is held: held
+ * against every ISR that could have acknowledged in a state that whoever came may not know of.
  */
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
@@ -21,7 +21,9 @@ import {
 import { rebuiltState } from './rebuild.js';
 
 const random = new SeededRandom(1);
-/** Members that keep nothing, so many that a majority of the members is there without the others. */
+/**
+ * Members that keep nothing, so many that a majority of the members is there without the others.
+ */
 const BYSTANDERS = [6, 7, 8, 9, 10, 11, 12];
 const IDS = [0, 1, 2, 3, 4, 5, ...BYSTANDERS];
 
@@ -100,8 +102,9 @@ function subsetsOf(ids: readonly number[]): number[][] {
 }
 
 /**
- * An ISR of a later state that acknowledged has that state on all its disks. So a rebuild that takes an
- * earlier one for the newest must have none of that ISR; and it must not be enough for a rebuild.
+ * An ISR of a later state that acknowledged has that state on all its disks. So a rebuild that
+ * takes an earlier one for the newest must have none of that ISR; and it must not be enough for a
+ * rebuild.
  */
 function assertNoneMissed(known: ClusterState, later: ClusterState): void {
   for (const isr of acknowledging(later)) {

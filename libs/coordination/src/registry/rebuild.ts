@@ -1,13 +1,14 @@
 /**
- * Rebuilding a registry that lost commits, or everything, from what the brokers have on their disks.
+ * Rebuilding a registry that lost commits, or everything, from what the brokers have on their
+ * disks.
  *
- * Why nothing that counted is lost: a commit counts (it was answered, or a high watermark rested on it)
- * once enough members have it on disk: a majority of them where it is about topics, and of a partition's
- * replicas all that are in sync. A rebuild needs a majority of the members, and of each partition's
- * replicas so many (RF - min.insync.replicas + 1) that every possible ISR has one among them. So
- * the newest of what they bring has every commit that counted. Versions of a rebuild begin above
- * all that were given out before, as do its epochs, and every member that takes part writes its
- * number down first, so that two rebuilds never have the same.
+ * Why nothing that counted is lost: a commit counts (it was answered, or a high watermark rested on
+ * it) once enough members have it on disk: a majority of them where it is about topics, and of a
+ * partition's replicas all that are in sync. A rebuild needs a majority of the members, and of each
+ * partition's replicas so many (RF - min.insync.replicas + 1) that every possible ISR has one among
+ * them. So the newest of what they bring has every commit that counted. Versions of a rebuild begin
+ * above all that were given out before, as do its epochs, and every member that takes part writes
+ * its number down first, so that two rebuilds never have the same.
  */
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -23,9 +24,9 @@ import type { RebuildView } from './registry.js';
 /** Versions that one rebuild leaves for the commits before the next one. */
 const VERSIONS_PER_REBUILD = 2 ** 32;
 /**
- * Leader epochs that one rebuild leaves for the elections before the next one. An absent replica may
- * have accepted, or written in, epochs that nobody who takes part knows of: it is never to be told of
- * a lower one.
+ * Leader epochs that one rebuild leaves for the elections before the next one. An absent replica
+ * may have accepted, or written in, epochs that nobody who takes part knows of: it is never to be
+ * told of a lower one.
  */
 const EPOCHS_PER_REBUILD = 2 ** 16;
 
@@ -137,7 +138,8 @@ interface Evidence {
 
 /**
  * Leaves every partition its ISR. Its leader goes on in its epoch where its process is here and all
- * replicas are: nobody can have been elected after it. Else it is elected anew, or another one in sync.
+ * replicas are: nobody can have been elected after it. Else it is elected anew, or another one in
+ * sync.
  */
 function rebuiltTopic(
   topic: TopicMetadata,

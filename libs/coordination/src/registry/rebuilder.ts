@@ -1,9 +1,11 @@
 /**
- * This broker's part in a rebuild of the registry: see rebuild.ts for why nothing that counted is lost.
+ * This broker's part in a rebuild of the registry: see rebuild.ts for why nothing that counted is
+ * lost.
  *
  * All who notice do the same: begin a round if there is none, write its number down, publish what
- * they have on disk, look at what all have published, and install what comes out. The registry takes the
- * first. One attempt does as much as can be done now; it is made again until the registry is whole.
+ * they have on disk, look at what all have published, and install what comes out. The registry
+ * takes the first. One attempt does as much as can be done now; it is made again until the registry
+ * is whole.
  */
 import type { Clock, Logger, Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -42,7 +44,8 @@ export class Rebuilder {
   }
 
   /**
-   * @param confirmedBefore what was seen with the fault: a registry that was rebuilt meanwhile is whole
+   * @param confirmedBefore what was seen with the fault: a registry that was rebuilt meanwhile is
+   *   whole
    * @param remains what the registry still has, if that is whole
    */
   async attempt(
@@ -85,8 +88,8 @@ export class Rebuilder {
   }
 
   /**
-   * Enough are there, and others were alive: they are given some time, for what they lead would have to
-   * be led by others without them.
+   * Enough are there, and others were alive: they are given some time, for what they lead would
+   * have to be led by others without them.
    */
   #mayStillCome(round: RebuildRound): boolean {
     const { clock, leaseMs } = this.#options;
@@ -135,7 +138,10 @@ export class Rebuilder {
   }
 }
 
-/** Whether a broker that made this promise may take part in a round: in the promised one, or a higher. */
+/**
+ * Whether a broker that made this promise may take part in a round: in the promised one, or a
+ * higher.
+ */
 function maySay(promise: RebuildRound | undefined, round: RebuildRound): boolean {
   if (promise === undefined || round.number > promise.number) return true;
   return round.number === promise.number && round.id === promise.id;

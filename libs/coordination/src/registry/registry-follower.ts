@@ -1,12 +1,12 @@
 /**
- * Keeps what a broker knows as new as the registry: waits for commits, and reads everything after every
- * reconnect, and whenever commits are missing.
+ * Keeps what a broker knows as new as the registry: waits for commits, and reads everything after
+ * every reconnect, and whenever commits are missing.
  *
- * A registry may come back as it was some time ago. What does not go on from the known state (a lower
- * version, another change id at a version that is known, values that are missing), or is kept by
- * another process than before, is not followed: the store is not available then, and says why, and the
- * brokers rebuild the registry from their disks.
- * Overlap: reading everything is done once at a time; commits are taken whenever they come.
+ * A registry may come back as it was some time ago. What does not go on from the known state (a
+ * lower version, another change id at a version that is known, values that are missing), or is kept
+ * by another process than before, is not followed: the store is not available then, and says why,
+ * and the brokers rebuild the registry from their disks. Overlap: reading everything is done once
+ * at a time; commits are taken whenever they come.
  */
 import type { Clock, Logger, Scheduler, Timer } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
@@ -38,7 +38,10 @@ type RegistryFault =
   | 'other-cluster'
   /** A program that is too new for this one, or too old, has rebuilt it. */
   | 'other-version'
-  /** Another process keeps it than the one that founded or rebuilt it: it may lack the newest commits. */
+  /**
+   * Another process keeps it than the one that founded or rebuilt it: it may lack the newest
+   * commits.
+   */
   | 'unconfirmed'
   /** It is at an earlier state than this broker, or went on from an earlier one. */
   | 'rolled-back'
@@ -130,9 +133,9 @@ export class RegistryFollower {
   }
 
   /**
-   * Compares the registry's newest commit with what was known when it was asked for: a registry that went
-   * back, or was rebuilt, without a connection being lost shows only so. Later commits of the same line
-   * are on their way.
+   * Compares the registry's newest commit with what was known when it was asked for: a registry
+   * that went back, or was rebuilt, without a connection being lost shows only so. Later commits of
+   * the same line are on their way.
    */
   async check(newest: CommitName | undefined, known: CommitName): Promise<void> {
     const isLater =

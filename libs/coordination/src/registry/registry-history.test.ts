@@ -19,7 +19,10 @@ describe('any history of faults', () => {
   );
 });
 
-/** Random faults of registry, network and brokers while topics are made, and what must hold all along. */
+/**
+ * Random faults of registry, network and brokers while topics are made, and what must hold all
+ * along.
+ */
 class FaultHistory {
   readonly #random: SeededRandom;
   readonly #stores: FakeStores;

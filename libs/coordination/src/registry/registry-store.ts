@@ -1,9 +1,9 @@
 /**
  * Coordination of several brokers through a registry: see registry.ts.
  *
- * Every update is one compare-and-set in the registry. Reads answer from memory, which RegistryFollower
- * keeps current and the journal keeps on disk. While the registry is away, or is being rebuilt, reads go
- * on and updates fail within two seconds.
+ * Every update is one compare-and-set in the registry. Reads answer from memory, which
+ * RegistryFollower keeps current and the journal keeps on disk. While the registry is away, or is
+ * being rebuilt, reads go on and updates fail within two seconds.
  *
  * Updates may overlap: they are decided and committed one after the other, each in its own time.
  */
@@ -99,12 +99,12 @@ export class RegistryStore implements CoordinationStore {
   }
 
   /**
-   * Opens the store of a data directory: joins the cluster in the registry, or founds one where there is
-   * none. A directory that has a journal is opened without the registry, too: its state is the journal's
-   * until that is there.
-   * @throws DataDirError when the directory is another broker's or another cluster's, or a file of it
-   *   cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the registry
-   *   away: try again
+   * Opens the store of a data directory: joins the cluster in the registry, or founds one where
+   * there is none. A directory that has a journal is opened without the registry, too: its state is
+   * the journal's until that is there.
+   * @throws DataDirError when the directory is another broker's or another cluster's, or a file
+   *   of it cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the
+   *   registry away: try again
    */
   static async open(options: RegistryStoreOptions): Promise<RegistryStore> {
     const { fileSystem, dataDir, registry } = options;
@@ -262,7 +262,9 @@ export class RegistryStore implements CoordinationStore {
     );
   }
 
-  /** Commits, and asks again when the reply is lost: a commit that was made once is not made twice. */
+  /**
+   * Commits, and asks again when the reply is lost: a commit that was made once is not made twice.
+   */
   async #commit(
     before: ClusterState,
     commit: MetadataCommit,

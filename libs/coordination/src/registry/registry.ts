@@ -1,11 +1,12 @@
 /**
- * Where a cluster of several brokers keeps its metadata, as one broker reaches it: one atomic operation
- * each. Redis is one, a fake in memory another; all that needs thought is above this port.
+ * Where a cluster of several brokers keeps its metadata, as one broker reaches it: one atomic
+ * operation each. Redis is one, a fake in memory another; all that needs thought is above this
+ * port.
  *
- * A registry can be away, lose replies, and come back as it was some time ago, or empty. The process that
- * keeps it has a mark: a registry takes commits only if the process that has it now founded or rebuilt
- * it. So every restart, and every change of master, is noticed before anything is decided on what
- * may have been lost.
+ * A registry can be away, lose replies, and come back as it was some time ago, or empty. The
+ * process that keeps it has a mark: a registry takes commits only if the process that has it now
+ * founded or rebuilt it. So every restart, and every change of master, is noticed before anything
+ * is decided on what may have been lost.
  */
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../coordination-store.js';
@@ -13,8 +14,8 @@ import type { BrokerLease } from '../coordination-store.js';
 /** Version of what this program writes into a registry. */
 const PROTOCOL_VERSION = 1;
 /**
- * The oldest programs that can read it: those know nothing of what came later, and pass it over. In a
- * rolling upgrade N and N - 1 work together (replication-safety 4.9).
+ * The oldest programs that can read it: those know nothing of what came later, and pass it over. In
+ * a rolling upgrade N and N - 1 work together (replication-safety 4.9).
  */
 const PROTOCOL_VERSION_MIN = 1;
 
@@ -22,7 +23,10 @@ const PROTOCOL_VERSION_MIN = 1;
 export interface ClusterDocument {
   readonly uuid: string;
   readonly protocol_version: number;
-  /** The oldest programs that can read what stands there; where it is missing, those of that version. */
+  /**
+   * The oldest programs that can read what stands there; where it is missing, those of that
+   * version.
+   */
   readonly protocol_version_min?: number;
   /** Random, of the founding or the last rebuild: names one line of commits. */
   readonly incarnation: string;
@@ -38,7 +42,10 @@ export function clusterDocument(uuid: string, incarnation: string): ClusterDocum
   };
 }
 
-/** Why this program cannot work with what a registry has, as the end of a sentence; undefined: it can. */
+/**
+ * Why this program cannot work with what a registry has, as the end of a sentence; undefined: it
+ * can.
+ */
 export function versionFault(document: ClusterDocument): string | undefined {
   const { protocol_version: version, protocol_version_min: min = version } = document;
   if (min <= PROTOCOL_VERSION && version >= PROTOCOL_VERSION_MIN) return undefined;
@@ -59,7 +66,9 @@ export interface RegistrySnapshot {
   /** Whether the process that keeps the registry is the one that founded or rebuilt it. */
   readonly isConfirmed: boolean;
   readonly state: ClusterState;
-  /** Change id of the version that was asked for; null when the registry has that commit no more. */
+  /**
+   * Change id of the version that was asked for; null when the registry has that commit no more.
+   */
   readonly knownChangeId: string | null;
 }
 
@@ -128,8 +137,8 @@ export interface Registry {
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]>;
 
   /**
-   * @returns false when a later process has the broker id; and the newest commit, if there is one and the
-   *   registry is confirmed
+   * @returns false when a later process has the broker id; and the newest commit, if there is one
+   *   and the registry is confirmed
    */
   renewLease(
     lease: BrokerLease,
@@ -149,8 +158,8 @@ export interface Registry {
   /** The rebuild that was begun while this process kept the registry; undefined: none. */
   rebuildRound(): Promise<RebuildRound | undefined>;
   /**
-   * Begins a round in place of `before`; from then on no commit is taken until it has ended. Nothing when
-   * there is another round by now, or another confirmation than the one that was seen.
+   * Begins a round in place of `before`; from then on no commit is taken until it has ended.
+   * Nothing when there is another round by now, or another confirmation than the one that was seen.
    */
   beginRebuild(
     before: RebuildRound | undefined,

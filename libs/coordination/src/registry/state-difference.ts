@@ -9,11 +9,11 @@ export class MissingTopicError extends Error {
 }
 
 /**
- * The changes that make one state of a cluster another, for listeners that missed the commits in between:
- * deletions first, then brokers, then topics.
+ * The changes that make one state of a cluster another, for listeners that missed the commits in
+ * between: deletions first, then brokers, then topics.
  *
- * A topic that is gone without a deletion was forgotten if there was a rebuild in between: nobody was told
- * that it was there.
+ * A topic that is gone without a deletion was forgotten if there was a rebuild in between: nobody
+ * was told that it was there.
  * @throws MissingTopicError when there was none
  */
 export function stateDifference(before: ClusterState, after: ClusterState): MetadataChange[] {

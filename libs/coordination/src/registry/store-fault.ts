@@ -28,7 +28,10 @@ const SENTENCES = {
   refused: 'Redis answers with an error and changes nothing: see the log of this broker.',
 } as const;
 
-/** Error codes of Redis, which are the first word of its error replies, or stand in a script's error. */
+/**
+ * Error codes of Redis, which are the first word of its error replies, or stand in a script's
+ * error.
+ */
 const REASONS: Readonly<Record<string, StoreFaultReason>> = {
   OOM: 'out-of-memory',
   READONLY: 'read-only',

@@ -53,7 +53,10 @@ export function clusterOf(
   };
 }
 
-/** What a store would make of a decision: the state after its commit, the same one when it wants none. */
+/**
+ * What a store would make of a decision: the state after its commit, the same one when it wants
+ * none.
+ */
 export function decided(state: ClusterState, decide: Decision): ClusterState {
   const changes = decide(state);
   if (changes.length === 0) return state;

@@ -1,6 +1,6 @@
 /**
- * What every coordination store must do, as tests: the embedded one, the one in Redis and the fake are
- * held to the same.
+ * What every coordination store must do, as tests: the embedded one, the one in Redis and the fake
+ * are held to the same.
  */
 import { describe, expect, it } from 'vitest';
 import { SystemRandom } from '#runtime';

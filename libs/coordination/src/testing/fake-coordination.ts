@@ -30,11 +30,11 @@ export interface FakeStoreOptions {
 }
 
 /**
- * The registry of a cluster in memory, with the faults that Redis has. Stores on it are the real ones,
- * with journal and rebuild: only what Redis does is a fake.
+ * The registry of a cluster in memory, with the faults that Redis has. Stores on it are the real
+ * ones, with journal and rebuild: only what Redis does is a fake.
  *
- * A broker that was opened again (a crash, a restart) has a new connection; faults of the old one are
- * over, save those of the whole registry.
+ * A broker that was opened again (a crash, a restart) has a new connection; faults of the old one
+ * are over, save those of the whole registry.
  */
 export class FakeCoordination {
   readonly #options: FakeCoordinationOptions;

@@ -11,8 +11,8 @@ import type {
 import type { FakeRegistryData } from './fake-registry-data.js';
 
 /**
- * What a connection to a fake registry asks of its data, the same for all of them; how the question and
- * its answer travel, and fail to, is theirs.
+ * What a connection to a fake registry asks of its data, the same for all of them; how the question
+ * and its answer travel, and fail to, is theirs.
  */
 export abstract class FakeRegistryCalls {
   /**

@@ -30,17 +30,21 @@ export class FakeClock implements Clock {
 }
 
 /**
- * Timers that fire when a test lets time pass. `soon` is real (the end of this turn of the event loop):
- * with a fake disk all else are promises, so that the order of events is the same in every run.
+ * Timers that fire when a test lets time pass. `soon` is real (the end of this turn of the event
+ * loop): with a fake disk all else are promises, so that the order of events is the same in every
+ * run.
  */
 export class FakeScheduler implements Scheduler {
   readonly #timers = new Set<FakeTimer>();
   #pendingSoon = 0;
+  readonly #clock: FakeClock;
 
-  constructor(private readonly clock: FakeClock) {}
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
 
   after(delayMs: number, task: () => void): Timer {
-    const dueMs = this.clock.monotonicMs() + Math.max(0, delayMs);
+    const dueMs = this.#clock.monotonicMs() + Math.max(0, delayMs);
     const timer = new FakeTimer(dueMs, task, this.#timers);
     this.#timers.add(timer);
     return timer;
@@ -60,18 +64,18 @@ export class FakeScheduler implements Scheduler {
   }
 
   /**
-   * Lets `ms` pass: each timer due fires at its own time, in order, and what it sets off runs until it
-   * waits for something else; timers set meanwhile fire too when they fall due.
+   * Lets `ms` pass: each timer due fires at its own time, in order, and what it sets off runs until
+   * it waits for something else; timers set meanwhile fire too when they fall due.
    */
   async advance(ms: number): Promise<void> {
-    const endMs = this.clock.monotonicMs() + ms;
+    const endMs = this.#clock.monotonicMs() + ms;
     await this.settle();
     for (let timer = this.#nextDue(endMs); timer !== undefined; timer = this.#nextDue(endMs)) {
-      this.clock.advance(Math.max(0, timer.dueMs - this.clock.monotonicMs()));
+      this.#clock.advance(Math.max(0, timer.dueMs - this.#clock.monotonicMs()));
       timer.fire();
       await this.settle();
     }
-    this.clock.advance(Math.max(0, endMs - this.clock.monotonicMs()));
+    this.#clock.advance(Math.max(0, endMs - this.#clock.monotonicMs()));
   }
 
   /** Resolves when every promise that can settle has, and nothing waits for `soon`. */
@@ -90,18 +94,24 @@ export class FakeScheduler implements Scheduler {
 }
 
 class FakeTimer implements Timer {
+  readonly #task: () => void;
+  readonly #timers: Set<FakeTimer>;
+
   constructor(
     readonly dueMs: number,
-    private readonly task: () => void,
-    private readonly timers: Set<FakeTimer>,
-  ) {}
+    task: () => void,
+    timers: Set<FakeTimer>,
+  ) {
+    this.#task = task;
+    this.#timers = timers;
+  }
 
   cancel(): void {
-    this.timers.delete(this);
+    this.#timers.delete(this);
   }
 
   fire(): void {
-    this.timers.delete(this);
-    this.task();
+    this.#timers.delete(this);
+    this.#task();
   }
 }

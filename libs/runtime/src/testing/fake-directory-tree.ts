@@ -3,7 +3,10 @@ import { FakeFile } from './fake-file.js';
 
 export type FakeNode = FakeFile | FakeDirectory;
 
-/** The names in a directory twice: as the running machine sees them, and as they stand on the platter. */
+/**
+ * The names in a directory twice: as the running machine sees them, and as they stand on the
+ * platter.
+ */
 export class FakeDirectory {
   readonly seen = new Map<string, FakeNode>();
   readonly platter = new Map<string, FakeNode>();
@@ -64,7 +67,9 @@ export class FakeDirectoryTree {
     }
   }
 
-  /** Begins a sync of the names changed in a directory until now; it has an effect when it succeeds. */
+  /**
+   * Begins a sync of the names changed in a directory until now; it has an effect when it succeeds.
+   */
   beginSync(directory: FakeDirectory): { succeed(): void } {
     const touches = (operation: NameOperation) =>
       operation.some((change) => change.directory === directory);

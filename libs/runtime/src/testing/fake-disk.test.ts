@@ -33,7 +33,7 @@ async function names(path: string, on = disk): Promise<string[]> {
 /** What a scenario left, over many seeds: each outcome once. */
 async function outcomes(scenario: (disk: FakeDisk) => Promise<string>): Promise<Set<string>> {
   const seen = new Set<string>();
-  for (let seed = 0; seed < 300; seed++) {
+  for (let seed = 0; seed < 300; seed += 1) {
     const random = new SeededRandom(seed);
     const tried = new FakeDisk({ random });
     await tried.makeDirectory('/data');
@@ -224,7 +224,7 @@ describe('a crash', () => {
       tried.crash();
       return text('/data/a', tried);
     };
-    for (let seed = 0; seed < 20; seed++) expect(await after(seed)).toBe(await after(seed));
+    for (let seed = 0; seed < 20; seed += 1) expect(await after(seed)).toBe(await after(seed));
   });
 
   it('leaves nothing to be lost by a second one', async () => {

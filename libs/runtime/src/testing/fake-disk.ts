@@ -38,10 +38,12 @@ export interface PathCounts {
 /**
  * A disk in memory that keeps what was synced apart from what was not, as nasty as POSIX allows:
  *
- * - a write is durable after `datasync` of its file has resolved, and only if it was done when the sync
- *   began; until then a crash may keep it, lose it, or leave any of its sectors or a prefix;
+ * - a write is durable after `datasync` of its file has resolved, and only if it was done when
+ *   the sync began; until then a crash may keep it, lose it, or leave any of its sectors or a
+ *   prefix;
  * - a size may survive without its data: zeros;
- * - a created, renamed or removed name is durable after `syncDirectory`, whatever was done to the file;
+ * - a created, renamed or removed name is durable after `syncDirectory`, whatever was done to the
+ *   file;
  * - a failed `datasync` loses what it should have made durable, also for later syncs.
  *
  * A test may use the disk itself, before and after a crash. A simulation gives each process that it
@@ -73,9 +75,9 @@ export class FakeDisk implements FileSystem {
   }
 
   /**
-   * The machine loses power and comes back. Unsynced changes are kept, torn or lost by `random` (the
-   * disk's own unless told; lost when there is none); open files are dead, locks are free, faults that
-   * were asked for are forgotten.
+   * The machine loses power and comes back. Unsynced changes are kept, torn or lost by `random`
+   * (the disk's own unless told; lost when there is none); open files are dead, locks are free,
+   * faults that were asked for are forgotten.
    */
   crash({ random = this.#random }: { readonly random?: Random | undefined } = {}): void {
     this.#mount.kill();
@@ -85,7 +87,10 @@ export class FakeDisk implements FileSystem {
     this.#faults.clear();
   }
 
-  /** The process dies, the machine goes on: what was not synced can still be read, and still be lost. */
+  /**
+   * The process dies, the machine goes on: what was not synced can still be read, and still be
+   * lost.
+   */
   kill(): void {
     this.#mount.kill();
     this.#mount = this.#newMount();
@@ -196,7 +201,7 @@ export class FakeDisk implements FileSystem {
   /** With randomness calls that overlap overtake each other. */
   async #turn(): Promise<void> {
     const turns = this.#random === undefined ? 1 : this.#random.below(4);
-    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
   }
 
   #reached(point: FaultPoint, path: string): void {

@@ -14,7 +14,10 @@ export interface FakeDiskCore {
   /** Resolves after the promises at hand, or a random number of turns of them. */
   turn(): Promise<void>;
   takeFault(point: FaultPoint, path: string): Fault | undefined;
-  /** A call has had its effect, as far as it has one before a sync: the test may crash the disk here. */
+  /**
+   * A call has had its effect, as far as it has one before a sync: the test may crash the disk
+   * here.
+   */
   reached(point: FaultPoint, path: string): void;
   syncFailed(sync: FakeSync): void;
 }
@@ -28,13 +31,17 @@ interface CallEnds<T> {
 }
 
 /**
- * The disk as one process sees it, from its start until the machine crashes: after that every call is
- * rejected, those under way too, so that nothing of the old process reaches the disk of the new one.
+ * The disk as one process sees it, from its start until the machine crashes: after that every call
+ * is rejected, those under way too, so that nothing of the old process reaches the disk of the new
+ * one.
  */
 export class FakeMount implements FileSystem {
   #isAlive = true;
+  readonly #disk: FakeDiskCore;
 
-  constructor(private readonly disk: FakeDiskCore) {}
+  constructor(disk: FakeDiskCore) {
+    this.#disk = disk;
+  }
 
   kill(): void {
     this.#isAlive = false;
@@ -43,7 +50,7 @@ export class FakeMount implements FileSystem {
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
     return this.perform('open', path, () => {
       const file = mode === 'create' ? this.#created(path) : this.#file('open', path);
-      return new FakeFileHandle(this, this.disk, path, file, mode !== 'read');
+      return new FakeFileHandle(this, this.#disk, path, file, mode !== 'read');
     });
   }
 
@@ -65,24 +72,24 @@ export class FakeMount implements FileSystem {
   makeDirectory(path: string): Promise<void> {
     return this.perform('makeDirectory', path, () => {
       for (const step of FakeDirectoryTree.pathsTo(path)) {
-        const { directory, name, node } = this.disk.tree.find(step);
+        const { directory, name, node } = this.#disk.tree.find(step);
         if (node instanceof FakeFile) throw errnoError('EEXIST', 'makeDirectory', path);
         if (node !== undefined || directory === undefined) continue;
-        this.disk.tree.change({ directory, name, node: new FakeDirectory() });
+        this.#disk.tree.change({ directory, name, node: new FakeDirectory() });
       }
     });
   }
 
   rename(from: string, to: string): Promise<void> {
     return this.perform('rename', from, () => {
-      const source = this.disk.tree.find(from);
+      const source = this.#disk.tree.find(from);
       const target = this.#parent('rename', to);
       if (source.directory === undefined || source.node === undefined) {
         throw errnoError('ENOENT', 'rename', from);
       }
       if (source.node === target.node) return;
       assertReplaceable(source, target, to);
-      this.disk.tree.change(
+      this.#disk.tree.change(
         { directory: source.directory, name: source.name, node: undefined },
         { directory: target.directory, name: target.name, node: source.node },
       );
@@ -91,32 +98,32 @@ export class FakeMount implements FileSystem {
 
   removeFile(path: string): Promise<void> {
     return this.perform('removeFile', path, () => {
-      const { directory, name, node } = this.disk.tree.find(path);
+      const { directory, name, node } = this.#disk.tree.find(path);
       if (node instanceof FakeDirectory) throw errnoError('EISDIR', 'removeFile', path);
       if (node === undefined || directory === undefined) return;
-      this.disk.tree.change({ directory, name, node: undefined });
+      this.#disk.tree.change({ directory, name, node: undefined });
     });
   }
 
   removeDirectory(path: string): Promise<void> {
     return this.perform('removeDirectory', path, () => {
-      const { directory, name, node } = this.disk.tree.find(path);
+      const { directory, name, node } = this.#disk.tree.find(path);
       if (node === undefined || directory === undefined) return;
       if (node instanceof FakeDirectory) this.#removeAll(node);
-      this.disk.tree.change({ directory, name, node: undefined });
+      this.#disk.tree.change({ directory, name, node: undefined });
     });
   }
 
   fileSize(path: string): Promise<number | undefined> {
     return this.perform('fileSize', path, () => {
-      const { node } = this.disk.tree.find(path);
+      const { node } = this.#disk.tree.find(path);
       return node instanceof FakeFile ? node.seen.size : undefined;
     });
   }
 
   modifiedMs(path: string): Promise<number | undefined> {
     return this.perform('modifiedMs', path, () => {
-      const { node } = this.disk.tree.find(path);
+      const { node } = this.#disk.tree.find(path);
       return node instanceof FakeFile ? node.modifiedMs : undefined;
     });
   }
@@ -125,7 +132,7 @@ export class FakeMount implements FileSystem {
     await this.perform(
       'syncDirectory',
       path,
-      () => this.disk.tree.beginSync(this.#directory('syncDirectory', path)),
+      () => this.#disk.tree.beginSync(this.#directory('syncDirectory', path)),
       { onDone: (sync) => sync.succeed() },
     );
   }
@@ -133,7 +140,7 @@ export class FakeMount implements FileSystem {
   tryLock(path: string): Promise<FileLock | undefined> {
     return this.perform('tryLock', path, () => {
       const file = this.#created(path);
-      const { locks } = this.disk;
+      const { locks } = this.#disk;
       if (locks.has(file)) return undefined;
       locks.add(file);
       return {
@@ -152,16 +159,16 @@ export class FakeMount implements FileSystem {
     ends: CallEnds<T> = {},
   ): Promise<T> {
     this.#assertAlive(point, path);
-    await this.disk.turn();
+    await this.#disk.turn();
     this.#assertAlive(point, path);
-    const fault = this.disk.takeFault(point, path);
+    const fault = this.#disk.takeFault(point, path);
     if (fault !== undefined) {
       ends.onFault?.(fault);
       throw fault.error;
     }
     const result = effect();
-    this.disk.reached(point, path);
-    await this.disk.turn();
+    this.#disk.reached(point, path);
+    await this.#disk.turn();
     this.#assertAlive(point, path);
     ends.onDone?.(result);
     return result;
@@ -172,19 +179,19 @@ export class FakeMount implements FileSystem {
   }
 
   #file(point: FaultPoint, path: string): FakeFile {
-    const { node } = this.disk.tree.find(path);
+    const { node } = this.#disk.tree.find(path);
     if (node instanceof FakeFile) return node;
     throw errnoError(node === undefined ? 'ENOENT' : 'EISDIR', point, path);
   }
 
   #directory(point: FaultPoint, path: string): FakeDirectory {
-    const { node } = this.disk.tree.find(path);
+    const { node } = this.#disk.tree.find(path);
     if (node instanceof FakeDirectory) return node;
     throw errnoError(node === undefined ? 'ENOENT' : 'ENOTDIR', point, path);
   }
 
   #parent(point: FaultPoint, path: string): FakePlace & { readonly directory: FakeDirectory } {
-    const { directory, name, node } = this.disk.tree.find(path);
+    const { directory, name, node } = this.#disk.tree.find(path);
     if (directory === undefined) throw errnoError('ENOENT', point, path);
     return { directory, name, node };
   }
@@ -194,7 +201,7 @@ export class FakeMount implements FileSystem {
     if (node instanceof FakeFile) return node;
     if (node !== undefined) throw errnoError('EISDIR', 'open', path);
     const file = new FakeFile();
-    this.disk.tree.change({ directory, name, node: file });
+    this.#disk.tree.change({ directory, name, node: file });
     return file;
   }
 
@@ -202,12 +209,14 @@ export class FakeMount implements FileSystem {
   #removeAll(directory: FakeDirectory): void {
     for (const [name, node] of directory.seen) {
       if (node instanceof FakeDirectory) this.#removeAll(node);
-      this.disk.tree.change({ directory, name, node: undefined });
+      this.#disk.tree.change({ directory, name, node: undefined });
     }
   }
 }
 
-/** The machine has crashed since the caller mounted its disk. Not an error that a process ever sees. */
+/**
+ * The machine has crashed since the caller mounted its disk. Not an error that a process ever sees.
+ */
 export class MachineCrashedError extends Error {
   override readonly name = 'MachineCrashedError';
   readonly code = 'EIO';
@@ -219,18 +228,27 @@ export class MachineCrashedError extends Error {
 
 class FakeFileHandle implements FileHandle {
   #isOpen = true;
+  readonly #mount: FakeMount;
+  readonly #disk: FakeDiskCore;
+  readonly #file: FakeFile;
+  readonly #isWritable: boolean;
 
   constructor(
-    private readonly mount: FakeMount,
-    private readonly disk: FakeDiskCore,
+    mount: FakeMount,
+    disk: FakeDiskCore,
     readonly path: string,
-    private readonly file: FakeFile,
-    private readonly isWritable: boolean,
-  ) {}
+    file: FakeFile,
+    isWritable: boolean,
+  ) {
+    this.#mount = mount;
+    this.#disk = disk;
+    this.#file = file;
+    this.#isWritable = isWritable;
+  }
 
   read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number> {
     return this.#perform('read', () => {
-      const bytes = this.file.seen.view().subarray(position, position + length);
+      const bytes = this.#file.seen.view().subarray(position, position + length);
       target.set(bytes, targetStart);
       return bytes.length;
     });
@@ -241,9 +259,9 @@ class FakeFileHandle implements FileHandle {
       'writev',
       () => {
         this.#assertWritable('writev');
-        const room = this.disk.roomBytes() + Math.max(0, this.file.seen.size - position);
+        const room = this.#disk.roomBytes() + Math.max(0, this.#file.seen.size - position);
         const written = this.#write(buffers, position, room);
-        this.file.modifiedMs = this.disk.nowMs();
+        this.#file.modifiedMs = this.#disk.nowMs();
         const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
         if (written < total) throw errnoError('ENOSPC', 'writev', this.path);
       },
@@ -254,20 +272,20 @@ class FakeFileHandle implements FileHandle {
   truncate(sizeBytes: number): Promise<void> {
     return this.#perform('truncate', () => {
       this.#assertWritable('truncate');
-      this.file.truncate(sizeBytes);
-      this.file.modifiedMs = this.disk.nowMs();
+      this.#file.truncate(sizeBytes);
+      this.#file.modifiedMs = this.#disk.nowMs();
     });
   }
 
   async datasync(): Promise<void> {
-    await this.#perform('datasync', () => this.file.beginSync(), {
-      onFault: () => this.disk.syncFailed(this.file.beginSync()),
+    await this.#perform('datasync', () => this.#file.beginSync(), {
+      onFault: () => this.#disk.syncFailed(this.#file.beginSync()),
       onDone: (sync) => sync.succeed(),
     });
   }
 
   sizeBytes(): Promise<number> {
-    return this.#perform('sizeBytes', () => this.file.seen.size);
+    return this.#perform('sizeBytes', () => this.#file.seen.size);
   }
 
   close(): Promise<void> {
@@ -281,7 +299,7 @@ class FakeFileHandle implements FileHandle {
       if (!this.#isOpen) throw errnoError('EBADF', point, this.path);
       return effect();
     };
-    return this.mount.perform(point, this.path, checked, ends);
+    return this.#mount.perform(point, this.path, checked, ends);
   }
 
   /** Writes up to `bytesMax`, each buffer a change of its own. @returns bytes written */
@@ -289,14 +307,14 @@ class FakeFileHandle implements FileHandle {
     let written = 0;
     for (const buffer of buffers) {
       const part = buffer.subarray(0, Math.max(0, bytesMax - written));
-      if (part.length > 0) this.file.write(position + written, part);
+      if (part.length > 0) this.#file.write(position + written, part);
       written += part.length;
     }
     return written;
   }
 
   #assertWritable(point: FaultPoint): void {
-    if (!this.isWritable) throw errnoError('EBADF', point, this.path);
+    if (!this.#isWritable) throw errnoError('EBADF', point, this.path);
   }
 }
 
