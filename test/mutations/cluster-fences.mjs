@@ -46,7 +46,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'the high watermark knows this epoch alone',
     rule: '2.3',
-    file: 'replication/src/leadership.ts',
+    file: 'replication/src/leader-state.ts',
     from: 'if (follower.position === undefined) return undefined;',
     to: 'if (follower.position === undefined) continue;',
     killers: ['a request of the first epoch counts for nothing'],
@@ -55,12 +55,12 @@ export const CLUSTER_FENCES = [
   {
     name: 'a joiner that has caught up',
     rule: '2.4',
-    file: 'replication/src/leadership.ts',
+    file: 'replication/src/leader-state.ts',
     from: 'syncedEndOffset >= highWatermark &&',
     to: '',
     also: [
       {
-        file: 'replication/src/leadership.ts',
+        file: 'replication/src/leader-state.ts',
         from: 'syncedEndOffset >= this.epochStartOffset &&',
         to: '',
       },
@@ -98,7 +98,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'the maximal ISR',
     rule: '3.3',
-    file: 'replication/src/leadership.ts',
+    file: 'replication/src/leader-state.ts',
     from: 'this.#proposal?.isr.some((member) => member.id === id) === true ||',
     to: '',
     killers: ['while its proposer does not hear of it', 'seem to settle a return'],
@@ -106,7 +106,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'a proposal counts until it is settled',
     rule: '3.3',
-    file: 'replication/src/leadership.ts',
+    file: 'replication/src/leader-state.ts',
     from: 'metadata.partitionEpoch > this.#proposal.partitionEpoch',
     to: 'true',
     killers: ['seem to settle a return'],
@@ -122,7 +122,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'min.insync.replicas before the high watermark',
     rule: '3.3',
-    file: 'replication/src/leadership.ts',
+    file: 'replication/src/leader-state.ts',
     from: 'if (this.inSyncCount < minInSyncReplicas) return undefined;',
     to: '',
     killers: ['what nobody was promised goes everywhere'],
@@ -131,7 +131,7 @@ export const CLUSTER_FENCES = [
     name: 'the high watermark reaches the start of the epoch first',
     rule: '3.4',
     file: 'replication/src/partition.ts',
-    from: 'return this.highWatermark >= (this.#leadership?.epochStartOffset ?? 0);',
+    from: 'return this.highWatermark >= (this.#leaderState?.epochStartOffset ?? 0);',
     to: 'return true;',
     killers: ['it keeps what it did not know to be committed'],
     seeds: 20,
@@ -227,7 +227,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'a removal is proven before it counts',
     rule: 'M7',
-    file: 'replication/src/leadership.ts',
+    file: 'replication/src/leader-state.ts',
     from: 'const isProven = isr.every(',
     to: 'const isProven = true || isr.every(',
     killers: ['nothing was acknowledged without it'],

@@ -14,7 +14,7 @@ import {
   takeOverController,
 } from '#coordination';
 import { LogManager } from '#log';
-import { ReplicaManager } from '#replication';
+import { NO_PEERS, ReplicaManager } from '#replication';
 import { assembleBroker } from './assemble-broker.js';
 import { byPartition, ledStatuses } from './leader-status.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
@@ -48,7 +48,15 @@ async function openOn(
   const store = await EmbeddedStore.open({ ...settings, ...ports, reserve });
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
   const delayedFetchesMax = settings.longPollsMax;
-  const replicas = new ReplicaManager({ ...settings, ...ports, logManager, delayedFetchesMax });
+  const brokerEpoch = (): number => store.state.brokers.get(settings.brokerId)?.brokerEpoch ?? 0;
+  const cluster = { store, peers: NO_PEERS, brokerEpoch };
+  const replicas = new ReplicaManager({
+    ...settings,
+    ...ports,
+    logManager,
+    delayedFetchesMax,
+    cluster,
+  });
   const { open, registry } = assembleBroker(
     {
       logManager,

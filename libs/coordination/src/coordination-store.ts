@@ -21,6 +21,11 @@ export type MetadataListener = (change: MetadataChange, state: ClusterState) => 
 
 export interface CoordinationStore {
   readonly kind: 'embedded' | 'redis';
+  /**
+   * Whether other brokers commit here, too: then what this broker knows may be behind, and what it knew
+   * may be rolled back. A store of this broker's own is as old as its logs.
+   */
+  readonly isShared: boolean;
   /** The name that its operator gave the cluster. */
   readonly clusterId: string;
   /** Made when the cluster was founded; tells clusters of the same name apart. */

@@ -66,8 +66,18 @@ async function newLeader() {
     'offsets-id',
     parseTopicConfig({ 'min.insync.replicas': '1' }, 2),
   );
-  const member = { brokerId: 0, clock, journaledVersion: () => 0, onLogEnd: () => undefined };
-  const partition = new Partition(log, METADATA, new Limiter(1), () => undefined, member);
+  const member = {
+    brokerId: 0,
+    clock,
+    isMetadataShared: true,
+    journaledVersion: () => 0,
+    onLogEnd: () => undefined,
+  };
+  const partition = new Partition(log, METADATA, {
+    member,
+    diskReads: new Limiter(1),
+    onHighWatermark: () => undefined,
+  });
   await partition.becomeLeader(METADATA);
   const value = { topicId: 'id', offset: 7, leaderEpoch: null, metadata: null, committedAtMs: 1 };
   const offsets = await OffsetsPartition.load(partition, clock);

@@ -86,7 +86,17 @@ async function emptyPartition(): Promise<Partition> {
     partitionEpoch: 0,
     isNew: true,
   };
-  const partition = new Partition(log, metadata, new Limiter(1), () => undefined);
+  const partition = new Partition(log, metadata, {
+    member: {
+      brokerId: 0,
+      clock,
+      isMetadataShared: false,
+      journaledVersion: () => 0,
+      onLogEnd: () => undefined,
+    },
+    diskReads: new Limiter(1),
+    onHighWatermark: () => undefined,
+  });
   await partition.becomeLeader(metadata);
   return partition;
 }

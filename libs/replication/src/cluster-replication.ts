@@ -1,14 +1,14 @@
 /**
- * What a broker does for its replicas because there are other brokers: fetches for those that follow,
- * serves the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs
- * cannot be trusted, until their leaders have repaired them.
+ * What a broker does for replicas that have others beside them: it fetches for those that follow, serves
+ * the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs cannot be
+ * trusted, until their leaders have repaired them. A broker without peers has no such replicas.
  */
 import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
 import { topicPartitionName } from '#protocol';
 import type { Clock, Logger, Random, Scheduler, Timer } from '#runtime';
 import { FetchSessions } from './fetch-sessions.js';
 import { IsrProposer } from './isr-proposer.js';
-import type { IsrView } from './leadership.js';
+import type { IsrInputs } from './leader-state.js';
 import type { ClusterMember, Partition } from './partition.js';
 import type { PeerHandlers, Peers } from './peers.js';
 import { ReassignmentThrottle } from './reassignment-throttle.js';
@@ -19,7 +19,7 @@ import { ReplicaFetcher } from './replica-fetcher.js';
 export interface ReplicationCluster {
   readonly store: Pick<
     CoordinationStore,
-    'state' | 'journaledVersion' | 'update' | 'whenJournaled'
+    'state' | 'isShared' | 'journaledVersion' | 'update' | 'whenJournaled'
   >;
   readonly peers: Peers;
   /** Of this process, as it is registered now. */
@@ -106,7 +106,8 @@ export class ClusterReplication {
     });
     this.#proposer = new IsrProposer({ ...options, store });
     const onLogEnd = (written: Partition): void => this.#sessions.wake(written);
-    this.member = { brokerId, clock, journaledVersion, onLogEnd };
+    const isMetadataShared = store.isShared;
+    this.member = { brokerId, clock, isMetadataShared, journaledVersion, onLogEnd };
     this.#checkedMs = clock.monotonicMs();
     this.#checkLater();
   }
@@ -165,14 +166,14 @@ export class ClusterReplication {
     const nowMs = clock.monotonicMs();
     const stallMs = nowMs - this.#checkedMs - CHECK_INTERVAL_MS;
     this.#checkedMs = nowMs;
-    const view = this.#isrView();
+    const inputs = this.#isrInputs();
     for (const partition of this.#options.partitions()) {
       if (!partition.isTrusted) this.#distrust(partition);
       if (!partition.isLeader) continue;
       // What followers sent while this process stood still may not have been read yet.
       if (stallMs > CHECK_INTERVAL_MS) partition.forgiveStall(stallMs);
       partition.metadataJournaled(brokerId, cluster.store.journaledVersion);
-      this.#proposeWanted(partition, view);
+      this.#proposeWanted(partition, inputs);
     }
     void this.#leaveAll();
     this.#options.onCheck();
@@ -182,15 +183,15 @@ export class ClusterReplication {
   #fetched(partition: Partition): void {
     const { isr, replicas } = partition.metadata;
     if (isr.length === replicas.length || partition.isIsrProposed) return;
-    this.#proposeWanted(partition, this.#isrView());
+    this.#proposeWanted(partition, this.#isrInputs());
   }
 
-  #proposeWanted(partition: Partition, view: IsrSight): void {
-    const wanted = partition.proposedIsr(view);
+  #proposeWanted(partition: Partition, inputs: ClusterIsrInputs): void {
+    const wanted = partition.proposedIsr(inputs);
     if (wanted !== undefined) this.#proposer.propose(partition, wanted);
   }
 
-  #isrView(): IsrSight {
+  #isrInputs(): ClusterIsrInputs {
     const { clock, replicaLagTimeMaxMs, cluster } = this.#options;
     const { brokers } = cluster.store.state;
     return {
@@ -279,4 +280,4 @@ export class ClusterReplication {
 /** A replica whose log lacks records. */
 export interface LackingReplica extends Pick<Partition, 'topicPartition' | 'topicId'> {}
 
-type IsrSight = Omit<IsrView, 'highWatermark' | 'logEndOffset'>;
+type ClusterIsrInputs = Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>;

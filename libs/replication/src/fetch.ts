@@ -38,9 +38,8 @@ export function positionFault(
   fetch: Pick<PartitionFetch, 'offset' | 'leaderEpoch'>,
 ): ProtocolError | undefined {
   const { offset, leaderEpoch } = fetch;
-  if (leaderEpoch !== undefined && leaderEpoch > partition.leaderEpoch && partition.isReplicated) {
-    return newerEpoch(partition, leaderEpoch);
-  }
+  const isNewer = leaderEpoch !== undefined && leaderEpoch > partition.leaderEpoch;
+  if (isNewer && partition.mayEpochBeBehind) return newerEpoch(partition, leaderEpoch);
   const divergingOffset =
     leaderEpoch === undefined || leaderEpoch === partition.leaderEpoch
       ? undefined
@@ -115,15 +114,12 @@ export async function offsetForTimestamp(
  * What a reader is told that met an error: of damage, where other replicas are in sync, that it is to ask
  * again. This one leaves the ISR, leads no more, and is repaired; the records are at the others.
  */
-function unlessOthersHave(
-  { isLeader, isReplicated, metadata }: Partition,
-  error: unknown,
-): unknown {
+function unlessOthersHave({ isLeader, metadata }: Partition, error: unknown): unknown {
   const isDamage =
     error instanceof ProtocolError &&
     error.code === 'CORRUPT_MESSAGE' &&
     !(error instanceof UnreadableBatchError);
-  const isOnlyOne = !isReplicated || (isLeader && metadata.isr.length === 1);
+  const isOnlyOne = isLeader && metadata.isr.length === 1;
   if (!isDamage || isOnlyOne) return error;
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',

@@ -1,13 +1,14 @@
 export type { ReplicationCluster, ReplicationSettings } from './cluster-replication.js';
 export { committedEndKnown } from './committed-end.js';
 export { Controller } from './controller.js';
-export type { ReplicaEnd } from './leadership.js';
+export type { ReplicaEnd } from './leader-state.js';
 export { Membership } from './membership.js';
 export { Partition } from './partition.js';
 export { checkedPeerHandlers, PEER_CALLS } from './peer-calls.js';
 export {
   type LeadershipFault,
   MalformedPeerMessageError,
+  NO_PEERS,
   NotLeaderError,
   type PeerCallOptions,
   type PeerHandler,

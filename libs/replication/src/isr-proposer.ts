@@ -13,7 +13,7 @@ import {
 } from '#coordination';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
-import type { WantedIsr } from './leadership.js';
+import type { WantedIsr } from './leader-state.js';
 import type { Partition } from './partition.js';
 
 interface IsrProposerOptions {

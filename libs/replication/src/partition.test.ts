@@ -4,6 +4,7 @@ import { parseTopicConfig, RECORD_STRIDE } from '#protocol';
 import { Limiter, silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import { Partition } from './partition.js';
+import { soleMember } from './testing/sole-member.js';
 
 const METADATA = {
   replicas: [0],
@@ -89,10 +90,14 @@ async function opened(): Promise<{ readonly partition: Partition; readonly rises
   const target = { topic: 'events', partition: 0 };
   const log = await manager.createLog(target, 'id', parseTopicConfig({}, 1));
   const rises: number[] = [];
-  const partition = new Partition(log, METADATA, new Limiter(1), (one) =>
-    rises.push(one.highWatermark),
-  );
+  const partition = new Partition(log, METADATA, {
+    member: soleMember(clock),
+    diskReads: new Limiter(1),
+    onHighWatermark: (one) => rises.push(one.highWatermark),
+  });
   await partition.becomeLeader(METADATA);
+  // Leading is told like a rise: the test begins after it.
+  rises.length = 0;
   return { partition, rises };
 }
 

@@ -4,8 +4,8 @@
  * its leader's (see ReplicaFetcher).
  *
  * Invariant: log start offset <= high watermark <= synced end <= log end offset. The high watermark
- * rises only, within an epoch, and is what readers see of the log. On a cluster of one broker the ISR
- * is this broker alone, so that the high watermark is its synced end.
+ * rises only, within an epoch, and is what readers see of the log. Where this broker is the only replica
+ * the ISR is this broker alone: the high watermark reaches the synced end in the same step.
  *
  * `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other. Everything else
  * may overlap with everything; the log takes appends in the order of the calls.
@@ -25,35 +25,49 @@ import {
 import { assert, type Clock, type Limiter, SerialQueue } from '#runtime';
 import {
   type FollowerPosition,
-  type IsrView,
-  Leadership,
+  type IsrInputs,
+  LeaderState,
   type ReplicaEnd,
   type WantedIsr,
-} from './leadership.js';
+} from './leader-state.js';
 import { NO_CONTEXT } from './metadata-context.js';
 import { NotLeaderError } from './peers.js';
 
-/** What a partition needs to know of the cluster that its broker is a member of. */
+/** What a partition needs to know of its broker, and of the cluster that this is a member of. */
 export interface ClusterMember {
   readonly brokerId: number;
   readonly clock: Clock;
+  /** See `CoordinationStore.isShared`. */
+  readonly isMetadataShared: boolean;
   /** Version of the cluster's metadata that is on this broker's own disk. */
   readonly journaledVersion: () => number;
   /** Called when a leader has records that followers may fetch. */
   readonly onLogEnd: (partition: Partition) => void;
 }
 
+export interface PartitionOptions {
+  readonly member: ClusterMember;
+  /** Lets the reads of all partitions that go to disk take turns. */
+  readonly diskReads: Limiter;
+  /**
+   * Called after every rise, when this broker's part in the partition changes, and when the partition
+   * is closed.
+   */
+  readonly onHighWatermark: (partition: Partition) => void;
+}
+
 export class Partition {
   readonly topicPartition: TopicPartition;
   readonly topicId: string;
   readonly log: Log;
+  readonly diskReads: Limiter;
   /** For its manager: changes of this broker's part in it, one after the other. */
   readonly changes = new SerialQueue();
   #metadata: PartitionMetadata;
   #context = NO_CONTEXT;
   #role: 'leader' | 'follower' | 'none' = 'none';
-  /** Of the epoch at hand, where there are other brokers. */
-  #leadership: Leadership | undefined;
+  /** Of the current leader epoch; undefined while this broker does not lead in it. */
+  #leaderState: LeaderState | undefined;
   /** As the leader of this epoch said it; undefined until it has answered for this log's end. */
   #leaderHighWatermark: Offset | undefined;
   /** Whether this follower has accepted the epoch, so that it may fetch in it. */
@@ -64,33 +78,21 @@ export class Partition {
   /** Who waits for `isCommittedEndKnown`, or for this broker not to lead any more. */
   #endWaiters: (() => void)[] = [];
   readonly #onHighWatermark: (partition: Partition) => void;
-  readonly #cluster: ClusterMember | undefined;
+  readonly #member: ClusterMember;
 
-  /**
-   * @param diskReads lets the reads of all partitions that go to disk take turns
-   * @param onHighWatermark called after every rise, when this broker's part in it changes, and when the
-   *   partition is closed
-   * @param cluster undefined where this broker is the whole of it
-   */
-  constructor(
-    log: Log,
-    metadata: PartitionMetadata,
-    readonly diskReads: Limiter,
-    onHighWatermark: (partition: Partition) => void,
-    cluster?: ClusterMember,
-  ) {
+  constructor(log: Log, metadata: PartitionMetadata, options: PartitionOptions) {
+    const { member, diskReads, onHighWatermark } = options;
     this.topicPartition = log.topicPartition;
     this.topicId = log.topicId;
     this.log = log;
+    this.diskReads = diskReads;
     this.#metadata = metadata;
     this.#onHighWatermark = onHighWatermark;
-    this.#cluster = cluster;
+    this.#member = member;
     log.onSyncedEnd((syncedEnd) => this.#syncedEndMoved(syncedEnd));
-    if (cluster !== undefined) {
-      log.onLogEnd(() => {
-        if (this.#role === 'leader') cluster.onLogEnd(this);
-      });
-    }
+    log.onLogEnd(() => {
+      if (this.#role === 'leader') member.onLogEnd(this);
+    });
   }
 
   get highWatermark(): HighWatermark {
@@ -118,9 +120,9 @@ export class Partition {
     return this.#isClosed;
   }
 
-  /** Whether other brokers may have other replicas of it. */
-  get isReplicated(): boolean {
-    return this.#cluster !== undefined;
+  /** Whether a leader epoch may have begun that this broker has not heard of. */
+  get mayEpochBeBehind(): boolean {
+    return this.#member.isMetadataShared;
   }
 
   /** Whether a follower may fetch: not in an epoch that it could not accept. */
@@ -140,9 +142,7 @@ export class Partition {
 
   /** Whether this replica has all committed records: it leads, or is in the ISR that it knows of. */
   get isInSync(): boolean {
-    const cluster = this.#cluster;
-    if (cluster === undefined || this.#role === 'leader') return true;
-    return this.#metadata.isr.includes(cluster.brokerId);
+    return this.#role === 'leader' || this.#metadata.isr.includes(this.#member.brokerId);
   }
 
   /**
@@ -151,47 +151,38 @@ export class Partition {
    */
   get isCommittedEndKnown(): boolean {
     if (this.#role !== 'leader') return false;
-    return this.highWatermark >= (this.#leadership?.epochStartOffset ?? 0);
+    return this.highWatermark >= (this.#leaderState?.epochStartOffset ?? 0);
   }
 
   /**
-   * Leads from now on in the epoch of `metadata`, which is durable in the log before this resolves.
-   * Alone, the high watermark is the synced end at once: recovery ended with a sync, and nobody else has
-   * a say. When it rejects there the epoch is not recorded: reads go on, and the log records it with the
-   * first append, or refuses that.
-   *
-   * Among other brokers it rejects where this replica took part in a later epoch, or in this one as
-   * another process, and leads nothing then.
+   * Leads from now on in the epoch of `metadata`, which is durable in the log before this resolves, save
+   * on a disk that is full: then the first append records it, or is refused. As the only replica its
+   * high watermark is the synced end at once: recovery ended with a sync.
+   * @throws ProtocolError LEADER_NOT_AVAILABLE where this replica took part in a later epoch, or in this
+   *   one as another process: it leads nothing then
    */
   async becomeLeader(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
     this.#metadata = metadata;
     this.#context = context;
     const { log } = this;
-    const cluster = this.#cluster;
-    if (cluster === undefined) {
-      this.#role = 'leader';
-      this.#maybeAdvanceHighWatermark(log.syncedEndOffset);
-      await log.assignLeaderEpoch(metadata.leaderEpoch);
-      return;
-    }
+    const { brokerId, clock, isMetadataShared } = this.#member;
     this.#wakeEndWaiters();
     this.#role = 'none';
-    this.#leadership = undefined;
+    this.#leaderState = undefined;
     try {
-      await this.#acceptLeadership(metadata);
+      if (isMetadataShared) await this.#acceptElection(metadata);
+      await this.#assignLeaderEpoch(metadata.leaderEpoch);
     } catch (error) {
       this.#endCommitWaits(this.#leadershipLost());
       throw error;
     }
     if (this.#isClosed) return;
     const epochStartOffset = log.leaderEpochStart(metadata.leaderEpoch) ?? log.logEndOffset;
-    const nowMs = cluster.clock.monotonicMs();
-    const { version } = context;
-    const start = { version, epochStartOffset, nowMs };
-    this.#leadership = new Leadership(cluster.brokerId, metadata, start);
+    const start = { version: context.version, epochStartOffset, nowMs: clock.monotonicMs() };
+    this.#leaderState = new LeaderState(brokerId, metadata, start);
     this.#role = 'leader';
-    this.#leadershipMoved();
+    this.#leaderStateMoved();
     this.#onHighWatermark(this);
   }
 
@@ -204,7 +195,7 @@ export class Partition {
     this.#metadata = metadata;
     this.#context = context;
     this.#role = 'follower';
-    this.#leadership = undefined;
+    this.#leaderState = undefined;
     this.#leaderHighWatermark = undefined;
     this.#isEpochAccepted = false;
     this.#endCommitWaits(this.#leadershipLost());
@@ -219,8 +210,8 @@ export class Partition {
     const isChange = metadata !== this.#metadata;
     this.#metadata = metadata;
     this.#context = context;
-    if (isChange) this.#leadership?.update(metadata, context.version);
-    this.#leadershipMoved();
+    if (isChange) this.#leaderState?.update(metadata, context.version);
+    this.#leaderStateMoved();
   }
 
   /**
@@ -249,7 +240,7 @@ export class Partition {
 
   /** How many replicas are in sync for certain: an ISR that is proposed counts when it is smaller. */
   get inSyncCount(): number {
-    return this.#leadership?.inSyncCount ?? this.#metadata.isr.length;
+    return this.#leaderState?.inSyncCount ?? this.#metadata.isr.length;
   }
 
   /**
@@ -275,31 +266,31 @@ export class Partition {
 
   /** A leader takes note of a follower's position, which continues this log. */
   followerFetched(replicaId: number, position: FollowerPosition): void {
-    this.#leadership?.followerFetched(replicaId, position, this.#leaderEnd());
-    this.#leadershipMoved();
+    this.#leaderState?.followerFetched(replicaId, position, this.#leaderEnd());
+    this.#leaderStateMoved();
   }
 
   /** A leader takes note of records that are handed to a follower. */
   followerAnswered(replicaId: number): void {
-    this.#leadership?.followerAnswered(replicaId, this.#leaderEnd());
+    this.#leaderState?.followerAnswered(replicaId, this.#leaderEnd());
   }
 
   /** Takes note of the version of the metadata that a broker has on its disk, or this one has. */
   metadataJournaled(brokerId: number, version: number): void {
-    const leadership = this.#leadership;
-    leadership?.followerJournaled(brokerId, version);
-    if (leadership?.hasUnprovenRemovals === true) this.#leadershipMoved();
+    const leaderState = this.#leaderState;
+    leaderState?.followerJournaled(brokerId, version);
+    if (leaderState?.hasUnprovenRemovals === true) this.#leaderStateMoved();
   }
 
   /** How far each replica's log reaches, as far as this leader has heard of it in this epoch. */
   replicaEnds(): ReplicaEnd[] {
-    const own = { broker: this.#cluster?.brokerId ?? 0, logEndOffset: this.log.logEndOffset };
-    return [own, ...(this.#leadership?.followerEnds() ?? [])];
+    const own = { broker: this.#member.brokerId, logEndOffset: this.log.logEndOffset };
+    return [own, ...(this.#leaderState?.followerEnds() ?? [])];
   }
 
   /** Time in which this process stood still is no follower's lag. */
   forgiveStall(stallMs: number): void {
-    this.#leadership?.forgiveStall(stallMs);
+    this.#leaderState?.forgiveStall(stallMs);
   }
 
   /**
@@ -307,31 +298,31 @@ export class Partition {
    * tells of a later partition epoch, or `isrRefused`, either may be the committed one. The same again
    * while one is proposed.
    */
-  proposedIsr(view: Omit<IsrView, 'highWatermark' | 'logEndOffset'>): WantedIsr | undefined {
-    const leadership = this.#leadership;
-    if (leadership === undefined || this.#isClosed) return undefined;
-    if (leadership.proposal !== undefined) return leadership.proposal;
+  proposedIsr(inputs: Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>): WantedIsr | undefined {
+    const leaderState = this.#leaderState;
+    if (leaderState === undefined || this.#isClosed) return undefined;
+    if (leaderState.proposal !== undefined) return leaderState.proposal;
     const { highWatermark, log } = this;
-    const wanted = leadership.wantedIsr({
-      ...view,
+    const wanted = leaderState.wantedIsr({
+      ...inputs,
       highWatermark,
       logEndOffset: log.logEndOffset,
     });
     if (wanted === undefined) return undefined;
-    leadership.propose(wanted);
-    this.#leadershipMoved();
+    leaderState.propose(wanted);
+    this.#leaderStateMoved();
     return wanted;
   }
 
   /** Whether it is not known which of two ISRs is the committed one. */
   get isIsrProposed(): boolean {
-    return this.#leadership?.proposal !== undefined;
+    return this.#leaderState?.proposal !== undefined;
   }
 
   /** The proposal was surely not taken, and will not be. */
   isrRefused(proposal: WantedIsr): void {
-    this.#leadership?.withdraw(proposal);
-    this.#leadershipMoved();
+    this.#leaderState?.withdraw(proposal);
+    this.#leaderStateMoved();
   }
 
   /** A follower takes over what its leader answered, to a fetch that continued the leader's log. */
@@ -344,7 +335,7 @@ export class Partition {
   /** Ends all waits; the log is its manager's to close. */
   close(): void {
     this.#isClosed = true;
-    this.#leadership = undefined;
+    this.#leaderState = undefined;
     this.#endCommitWaits(this.closedError('unknown'));
     this.#onHighWatermark(this);
   }
@@ -372,7 +363,11 @@ export class Partition {
     return new NotLeaderError('NOT_LEADER_OR_FOLLOWER', leader, leaderEpoch);
   }
 
-  async #acceptLeadership({ leaderEpoch, electionId }: PartitionMetadata): Promise<void> {
+  /**
+   * Takes part in the election of this broker. A store of this broker's own needs none of it: nobody
+   * else is elected there, and it is not rolled back without the log.
+   */
+  async #acceptElection({ leaderEpoch, electionId }: PartitionMetadata): Promise<void> {
     const { log } = this;
     const latest = log.latestLeaderEpoch ?? -1;
     const isAccepted = await log.tryAcceptElection({ epoch: leaderEpoch, electionId });
@@ -384,8 +379,11 @@ export class Partition {
         `Leader epoch ${leaderEpoch} cannot be led: this replica took part in epoch ${known}.`,
       );
     }
+  }
+
+  async #assignLeaderEpoch(leaderEpoch: LeaderEpoch): Promise<void> {
     try {
-      await log.assignLeaderEpoch(leaderEpoch);
+      await this.log.assignLeaderEpoch(leaderEpoch);
     } catch (error) {
       // The first append tries again, and is refused where that fails, too: a disk that is full must not
       // keep a partition from being read.
@@ -401,26 +399,24 @@ export class Partition {
   }
 
   #leaderEnd(): { readonly end: Offset; readonly nowMs: number } {
-    const nowMs = this.#cluster?.clock.monotonicMs() ?? 0;
-    return { end: this.log.logEndOffset, nowMs };
+    return { end: this.log.logEndOffset, nowMs: this.#member.clock.monotonicMs() };
   }
 
   #syncedEndMoved(syncedEnd: SyncedEndOffset): void {
-    if (this.#leadership !== undefined) this.#leadershipMoved();
+    if (this.#leaderState !== undefined) this.#leaderStateMoved();
     else if (this.#role === 'follower') {
       this.#maybeAdvanceHighWatermark(Math.min(syncedEnd, this.#leaderHighWatermark ?? 0));
-    } else if (this.#cluster === undefined) this.#maybeAdvanceHighWatermark(syncedEnd);
+    }
   }
 
   /** Something that the high watermark depends on has changed. */
-  #leadershipMoved(): void {
-    const leadership = this.#leadership;
-    const cluster = this.#cluster;
-    if (leadership === undefined || cluster === undefined) return;
+  #leaderStateMoved(): void {
+    const leaderState = this.#leaderState;
+    if (leaderState === undefined) return;
     const { syncedEndOffset } = this.log;
-    const journaledVersion = cluster.journaledVersion();
+    const journaledVersion = this.#member.journaledVersion();
     const own = { syncedEndOffset, journaledVersion };
-    const bound = leadership.highWatermarkBound(own, this.minInsyncReplicas);
+    const bound = leaderState.highWatermarkBound(own, this.minInsyncReplicas);
     if (bound !== undefined) this.#maybeAdvanceHighWatermark(bound);
     if (this.#commitWaiters.length > 0 && !this.hasEnoughReplicas()) {
       this.#endCommitWaits(this.#tooFewReplicas());

@@ -33,6 +33,11 @@ export interface Peers {
   ): Promise<PeerMessage>;
 }
 
+/** The peers of a broker that has none. */
+export const NO_PEERS: Peers = {
+  call: (brokerId) => Promise.reject(new PeerUnreachableError(brokerId, false, undefined)),
+};
+
 /** The methods of the private listener. */
 export type PeerMethod =
   | 'replica-fetch'

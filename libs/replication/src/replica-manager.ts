@@ -49,7 +49,7 @@ import {
 } from './fetch.js';
 import { LeftReplicas } from './left-replicas.js';
 import { contextOf, type MetadataContext } from './metadata-context.js';
-import { Partition } from './partition.js';
+import { Partition, type PartitionOptions } from './partition.js';
 import { NotLeaderError, type PeerHandlers } from './peers.js';
 import { takeOver } from './take-over.js';
 
@@ -65,8 +65,7 @@ interface ReplicaManagerOptions extends Partial<ReplicationSettings> {
   readonly logger: Logger;
   readonly delayedFetchesMax: number;
   readonly diskReadsMax: number;
-  /** Undefined where this broker is the whole of it. */
-  readonly cluster?: ReplicationCluster;
+  readonly cluster: ReplicationCluster;
 }
 
 /** A partition that this broker should serve and cannot. */
@@ -89,41 +88,47 @@ export class ReplicaManager {
   readonly #options: ReplicaManagerOptions;
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
   readonly #offline = new Map<string, OfflinePartition>();
-  readonly #replication: ClusterReplication | undefined;
-  readonly #left: LeftReplicas | undefined;
+  readonly #replication: ClusterReplication;
+  readonly #left: LeftReplicas;
   /** Replicas whose part in their partition could not be written down: tried again. */
   readonly #unsettled = new Set<Partition>();
+  readonly #partitionOptions: PartitionOptions;
 
   constructor(options: ReplicaManagerOptions) {
     this.#options = options;
     this.delayedFetches = new DelayedFetches(options.scheduler, options.delayedFetchesMax);
     this.diskReads = new Limiter(options.diskReadsMax);
     const { cluster } = options;
-    this.#replication =
-      cluster &&
-      new ClusterReplication({
-        ...REPLICATION_DEFAULTS,
-        ...options,
-        cluster,
-        partition: (topic, partition) => this.partition(topic, partition),
-        partitions: () => this.partitions(),
-        onState: (partition, state) => takeOver(partition, state),
-        onCheck: () => {
-          this.#settleAll();
-          void this.#left?.removeProven();
-        },
-      });
-    this.#left = cluster && new LeftReplicas({ ...options, ...cluster });
+    this.#left = new LeftReplicas({ ...options, ...cluster });
+    this.#replication = new ClusterReplication({
+      ...REPLICATION_DEFAULTS,
+      ...options,
+      partition: (topic, partition) => this.partition(topic, partition),
+      partitions: () => this.partitions(),
+      onState: (partition, state) => takeOver(partition, state),
+      onCheck: () => {
+        this.#settleAll();
+        void this.#left.removeProven();
+      },
+    });
+    this.#partitionOptions = {
+      member: this.#replication.member,
+      diskReads: this.diskReads,
+      onHighWatermark: (partition) => {
+        this.delayedFetches.wake(partition);
+        this.#replication.wake(partition);
+      },
+    };
   }
 
   /** The methods that other brokers call for their replicas. */
   handlers(): PeerHandlers {
-    return this.#replication?.handlers() ?? {};
+    return this.#replication.handlers();
   }
 
   /** Bytes that were fetched for replicas that a reassignment adds, since the start. */
   get reassignmentBytesTotal(): number {
-    return this.#replication?.reassignmentBytesTotal ?? 0;
+    return this.#replication.reassignmentBytesTotal;
   }
 
   partition(topic: string, partition: number): Partition | undefined {
@@ -200,7 +205,7 @@ export class ReplicaManager {
         const metadata = topic.partitions[partition];
         if (metadata?.replicas.includes(this.#options.brokerId) === true) {
           await this.#applyPartition(topic, partition, metadata, config);
-        } else if (this.#left !== undefined) await this.#leave(topic, partition, this.#left);
+        } else await this.#leave(topic, partition);
       }
     };
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, openNext));
@@ -299,8 +304,8 @@ export class ReplicaManager {
 
   /** Stops serving all partitions; their logs are the log manager's to close. */
   close(): void {
-    this.#replication?.close();
-    this.#left?.close();
+    this.#replication.close();
+    this.#left.close();
     this.delayedFetches.end();
     for (const partition of this.partitions()) partition.close();
     this.#partitions.clear();
@@ -336,19 +341,14 @@ export class ReplicaManager {
         if (!isKnown) await this.#settle(partition, topic);
         return;
       }
-      await this.#left?.keep(topicPartition);
+      await this.#left.keep(topicPartition);
       const log = await this.#openLog(topicPartition, topic.id, metadata, config);
-      const member = this.#replication?.member;
-      const onHighWatermark = (one: Partition): void => {
-        this.delayedFetches.wake(one);
-        this.#replication?.wake(one);
-      };
-      const opened = new Partition(log, metadata, this.diskReads, onHighWatermark, member);
+      const opened = new Partition(log, metadata, this.#partitionOptions);
       await this.#settle(opened, topic);
       const served = this.#partitions.get(topic.name);
       if (served !== undefined) served[number] = opened;
       this.#offline.delete(topicPartitionName(topicPartition));
-      this.#replication?.update(opened);
+      this.#replication.update(opened);
     } catch (error) {
       this.#takeOffline(topicPartition, error);
     }
@@ -374,7 +374,7 @@ export class ReplicaManager {
         );
       }
     });
-    this.#replication?.update(partition);
+    this.#replication.update(partition);
   }
 
   async #takePart(
@@ -382,7 +382,7 @@ export class ReplicaManager {
     metadata: PartitionMetadata,
     context: MetadataContext,
   ): Promise<void> {
-    const isToLead = this.#replication === undefined || metadata.leader === this.#options.brokerId;
+    const isToLead = metadata.leader === this.#options.brokerId;
     const isNewEpoch =
       metadata.leaderEpoch > partition.leaderEpoch ||
       metadata.electionId !== partition.metadata.electionId;
@@ -397,12 +397,12 @@ export class ReplicaManager {
     { topicPartition: { topic: name, partition }, topicId }: Partition,
     told: TopicMetadata,
   ): { readonly metadata: PartitionMetadata; readonly context: MetadataContext } | undefined {
-    const state = this.#options.cluster?.store.state;
-    const known = state?.topics.get(name);
+    const { state } = this.#options.cluster.store;
+    const known = state.topics.get(name);
     const topic = known?.id === topicId ? known : told;
     const metadata = topic.partitions[partition];
     if (metadata?.replicas.includes(this.#options.brokerId) !== true) return undefined;
-    return { metadata, context: contextOf(topic, metadata, state?.version ?? 0) };
+    return { metadata, context: contextOf(topic, metadata, state.version) };
   }
 
   #settleAll(): void {
@@ -413,13 +413,13 @@ export class ReplicaManager {
   }
 
   async #settleAgain(partition: Partition): Promise<void> {
-    const { store } = this.#options.cluster ?? {};
-    const topic = store?.state.topics.get(partition.topicPartition.topic);
+    const { store } = this.#options.cluster;
+    const topic = store.state.topics.get(partition.topicPartition.topic);
     if (topic?.id === partition.topicId) await this.#settle(partition, topic);
   }
 
   /** Stops serving a partition that this broker is not to keep. */
-  async #leave(topic: TopicMetadata, number: number, left: LeftReplicas): Promise<void> {
+  async #leave(topic: TopicMetadata, number: number): Promise<void> {
     const topicPartition = { topic: topic.name, partition: number };
     const served = this.#partitions.get(topic.name);
     const partition = served?.[number];
@@ -428,7 +428,7 @@ export class ReplicaManager {
     if (partition?.topicId === topic.id) partition.leave();
     else partition?.close();
     const log = this.#options.logManager.log(topicPartition);
-    if (log?.topicId === topic.id) left.add(log);
+    if (log?.topicId === topic.id) this.#left.add(log);
     else if (log !== undefined) await this.#setLogAside(topicPartition);
   }
 
@@ -460,12 +460,6 @@ export class ReplicaManager {
     const { logManager } = this.#options;
     let log = logManager.log(topicPartition);
     if (log !== undefined && log.topicId !== topicId) {
-      if (this.#replication === undefined) {
-        throw new ProtocolError(
-          'KAFKA_STORAGE_ERROR',
-          "The partition's directory belongs to another topic of the same name.",
-        );
-      }
       await logManager.setAside(topicPartition);
       log = undefined;
     }
@@ -486,8 +480,8 @@ export class ReplicaManager {
   #assertMayBeEmpty(replica: LackingReplica, metadata: PartitionMetadata): void {
     const { brokerId } = this.#options;
     const isInSync = metadata.isr.includes(brokerId);
-    if (this.#replication !== undefined && !isInSync && metadata.leader !== brokerId) return;
-    if (isInSync) this.#replication?.leaveIsr(replica);
+    if (!isInSync && metadata.leader !== brokerId) return;
+    if (isInSync) this.#replication.leaveIsr(replica);
     throw new ProtocolError('KAFKA_STORAGE_ERROR', "The partition's log is missing on disk.");
   }
 

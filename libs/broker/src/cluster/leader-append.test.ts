@@ -91,7 +91,17 @@ async function leading(isLeaseValid: () => boolean, minInSyncReplicas = 1): Prom
     partitionEpoch: 0,
     isNew: false,
   };
-  const partition = new Partition(log, metadata, new Limiter(1), () => undefined);
+  const partition = new Partition(log, metadata, {
+    member: {
+      brokerId: 0,
+      clock,
+      isMetadataShared: false,
+      journaledVersion: () => 0,
+      onLogEnd: () => undefined,
+    },
+    diskReads: new Limiter(1),
+    onHighWatermark: () => undefined,
+  });
   await partition.becomeLeader(metadata);
   return new LeaderAppends({ replicas: { leaderOrThrow: () => partition }, isLeaseValid });
 }

@@ -41,6 +41,7 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements CoordinationStore {
   readonly kind = 'embedded';
+  readonly isShared = false;
   readonly clusterId: string;
   readonly clusterUuid: string;
   readonly dataDirUuid: string;

@@ -43,6 +43,7 @@ const JOURNALED_LOOK_MS = 20;
 
 export class RegistryStore implements CoordinationStore {
   readonly kind = 'redis';
+  readonly isShared = true;
   readonly clusterId: string;
   readonly clusterUuid: string;
   readonly dataDirUuid: string;

@@ -9,8 +9,12 @@ type Listener = (change: MetadataChange, state: ClusterState) => void;
  */
 export class StoreSight
   implements
-    Pick<CoordinationStore, 'state' | 'journaledVersion' | 'update' | 'whenJournaled' | 'onChange'>
+    Pick<
+      CoordinationStore,
+      'state' | 'isShared' | 'journaledVersion' | 'update' | 'whenJournaled' | 'onChange'
+    >
 {
+  readonly isShared = true;
   state: ClusterState;
   /** When set, what is on this broker's disk of the metadata. */
   journaledVersionMax = Number.POSITIVE_INFINITY;

@@ -1,6 +1,7 @@
 /**
  * What a partition's leader knows of its replicas in one leader epoch, and what follows from it: how far
- * the high watermark may rise, and which ISR is wanted. No I/O, no clock.
+ * the high watermark may rise, and which ISR is wanted. No I/O, no clock. A leader that is the only
+ * replica has a state without followers: its high watermark is its own synced end.
  *
  * Invariants (replication-safety 2 to 4):
  * - the high watermark rises to the least synced end of the *maximal* ISR alone: the committed ISR, the
@@ -27,8 +28,8 @@ export interface WantedIsr {
   readonly isr: readonly IsrMember[];
 }
 
-/** What the leader looks at to find out which ISR it wants. */
-export interface IsrView {
+/** What a leader decides by which ISR it wants. */
+export interface IsrInputs {
   readonly nowMs: number;
   readonly lagTimeMaxMs: number;
   readonly highWatermark: Offset;
@@ -60,7 +61,7 @@ interface Follower {
   offeredMs: number;
 }
 
-export class Leadership {
+export class LeaderState {
   /** Where the log ended when this epoch began: up to here nothing is known to be committed at first. */
   readonly epochStartOffset: Offset;
   readonly #brokerId: number;
@@ -76,7 +77,7 @@ export class Leadership {
   constructor(
     brokerId: number,
     metadata: PartitionMetadata,
-    { version, epochStartOffset, nowMs }: LeadershipStart,
+    { version, epochStartOffset, nowMs }: LeaderStateStart,
   ) {
     this.#brokerId = brokerId;
     this.#metadata = metadata;
@@ -211,19 +212,19 @@ export class Leadership {
    * The ISR that should be, when it is another one than is and none is proposed: without those that
    * lag, with those that have caught up.
    */
-  wantedIsr(view: IsrView): WantedIsr | undefined {
-    if (this.#proposal !== undefined) return undefined;
+  wantedIsr(inputs: IsrInputs): WantedIsr | undefined {
+    if (this.#proposal !== undefined || this.#followers.size === 0) return undefined;
     const { isr, partitionEpoch } = this.#metadata;
     const members: IsrMember[] = [];
     let changes = 0;
     for (const id of isr) {
-      if (id === this.#brokerId || !this.#isLagging(id, view))
+      if (id === this.#brokerId || !this.#isLagging(id, inputs))
         members.push({ id, brokerEpoch: null });
       else changes += 1;
     }
     for (const follower of this.#followers.values()) {
       const { id, position } = follower;
-      if (position === undefined || !this.#mayJoin(follower, view)) continue;
+      if (position === undefined || !this.#mayJoin(follower, inputs)) continue;
       members.push({ id, brokerEpoch: position.brokerEpoch });
       changes += 1;
     }
@@ -282,7 +283,7 @@ export class Leadership {
     if (isProven) this.#unprovenRemovals.clear();
   }
 
-  #isLagging(id: number, { nowMs, lagTimeMaxMs, logEndOffset, seenMs }: IsrView): boolean {
+  #isLagging(id: number, { nowMs, lagTimeMaxMs, logEndOffset, seenMs }: IsrInputs): boolean {
     const follower = this.#followers.get(id);
     if (follower === undefined) return false;
     const { position } = follower;
@@ -292,7 +293,7 @@ export class Leadership {
     return nowMs - follower.caughtUpMs > lagTimeMaxMs;
   }
 
-  #mayJoin(follower: Follower, { highWatermark, isAlive }: IsrView): boolean {
+  #mayJoin(follower: Follower, { highWatermark, isAlive }: IsrInputs): boolean {
     const { id, position, mayRejoin } = follower;
     const { isr, replicas } = this.#metadata;
     if (position === undefined || !mayRejoin) return false;
@@ -307,7 +308,7 @@ export class Leadership {
 }
 
 /** Where and when a leadership begins. */
-export interface LeadershipStart {
+export interface LeaderStateStart {
   readonly version: number;
   readonly epochStartOffset: Offset;
   /** Monotonic. */
