@@ -54,8 +54,8 @@ const FAULTS = [
   },
   {
     reason: 'no-permission',
-    begin: [['ACL', 'SETUSER', 'default', '-eval']],
-    end: [['ACL', 'SETUSER', 'default', '+eval']],
+    begin: [['ACL', 'SETUSER', 'default', '-eval', '-evalsha']],
+    end: [['ACL', 'SETUSER', 'default', '+eval', '+evalsha']],
     says: /NOPERM.* ACL/,
   },
 ] as const;

@@ -10,6 +10,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger, Random, Scheduler } from '#runtime';
 import { RegistryAwayError, RegistryRefusedError } from '../registry/registry.js';
 import type { RedisEndpoint } from './redis-url.js';
+import { SCRIPTS, type ScriptName } from './scripts.js';
 
 const RECONNECT_DELAY_MS_MAX = 1000;
 const CONNECT_TIMEOUT_MS = 1000;
@@ -30,6 +31,10 @@ export interface RedisConnectionOptions {
   readonly onLost: () => void;
 }
 
+/** A client with the commands that `defineCommand` adds, one per script. */
+type ScriptClient = (Redis | Cluster) &
+  Record<ScriptName, (keyCount: number, ...keysAndValues: string[]) => Promise<unknown>>;
+
 export class RedisConnection {
   readonly #options: RedisConnectionOptions;
   readonly #client: Redis | Cluster;
@@ -40,6 +45,7 @@ export class RedisConnection {
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
     this.#client = newClient(options);
+    for (const [name, lua] of Object.entries(SCRIPTS)) this.#client.defineCommand(name, { lua });
     this.#client.on('ready', () => this.#becomeReady());
     this.#client.on('close', () => this.#lose());
     this.#client.on('end', () => this.#lose());
@@ -85,14 +91,20 @@ export class RedisConnection {
     }
   }
 
-  /** Runs a Lua script. */
+  /**
+   * Runs a Lua script. Its text travels once per connection; later calls send its hash (EVALSHA).
+   * @throws RegistryAwayError, RegistryRefusedError
+   */
   script<T>(
-    text: string,
+    name: ScriptName,
     keys: readonly string[],
     values: readonly string[],
     timeoutMs?: number,
   ): Promise<T> {
-    return this.call<T>((client) => client.eval(text, keys.length, ...keys, ...values), timeoutMs);
+    return this.call<T>(
+      (client) => (client as ScriptClient)[name](keys.length, ...keys, ...values),
+      timeoutMs,
+    );
   }
 
   close(): void {

@@ -27,16 +27,7 @@ import {
   wholeOf,
   writesOf,
 } from './registry-codec.js';
-import {
-  BEGIN_REBUILD_SCRIPT,
-  COMMIT_SCRIPT,
-  FOUND_CLUSTER_SCRIPT,
-  INSTALL_REBUILT_SCRIPT,
-  PUBLISH_VIEW_SCRIPT,
-  READ_REBUILD_SCRIPT,
-  RENEW_LEASE_SCRIPT,
-  SNAPSHOT_SCRIPT,
-} from './scripts.js';
+import type { ScriptName } from './scripts.js';
 
 /** Commits that brokers which were away can catch up with; beyond they read everything. */
 const STREAM_LENGTH = 10_000;
@@ -111,7 +102,7 @@ export class RedisRegistry implements Registry {
   ): Promise<RegisteredCluster | undefined> {
     const { cluster, version, changes, confirmation, rebuild } = this.#keys;
     const text = await this.#commit<string | null>(
-      FOUND_CLUSTER_SCRIPT,
+      'sluiceFoundCluster',
       [cluster, version, changes, confirmation, rebuild],
       [JSON.stringify(document), versionText(state)],
       writesOf(this.#keys, EMPTY_CLUSTER, wholeOf(state)),
@@ -122,7 +113,7 @@ export class RedisRegistry implements Registry {
   async snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined> {
     const keys = this.#keys;
     const reply = await this.#commands.script<SnapshotReply>(
-      SNAPSHOT_SCRIPT,
+      'sluiceSnapshot',
       [
         keys.cluster,
         keys.version,
@@ -153,7 +144,7 @@ export class RedisRegistry implements Registry {
   ): Promise<CommitReply> {
     const { cluster: clusterKey, version, changes, confirmation } = this.#keys;
     const [kind, missed = []] = await this.#commit<[CommitReply['kind'], StreamEntry[]?]>(
-      COMMIT_SCRIPT,
+      'sluiceCommit',
       [clusterKey, version, changes, confirmation],
       [
         cluster.text,
@@ -191,7 +182,7 @@ export class RedisRegistry implements Registry {
     timeoutMs: number,
   ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
     const [isRenewed, newest] = await this.#commands.script<[number, string | null]>(
-      RENEW_LEASE_SCRIPT,
+      'sluiceRenewLease',
       [this.#keys.lease(brokerId), this.#keys.version, this.#keys.confirmation],
       [String(brokerEpoch), renewal],
       timeoutMs,
@@ -232,7 +223,7 @@ export class RedisRegistry implements Registry {
   ): Promise<void> {
     const { rebuild, rebuildViews, confirmation } = this.#keys;
     await this.#commands.script(
-      BEGIN_REBUILD_SCRIPT,
+      'sluiceBeginRebuild',
       [rebuild, rebuildViews, confirmation],
       [before === undefined ? '' : roundText(before), confirmedBefore ?? '', roundText(round)],
     );
@@ -247,7 +238,7 @@ export class RedisRegistry implements Registry {
     };
     const { rebuild, rebuildViews } = this.#keys;
     await this.#commands.script(
-      PUBLISH_VIEW_SCRIPT,
+      'sluicePublishView',
       [rebuild, rebuildViews],
       [roundText(round), String(view.brokerId), JSON.stringify(document)],
     );
@@ -281,7 +272,7 @@ export class RedisRegistry implements Registry {
   ): Promise<boolean> {
     const keys = this.#keys;
     const isInstalled = await this.#commit<number>(
-      INSTALL_REBUILT_SCRIPT,
+      'sluiceInstallRebuilt',
       [
         keys.cluster,
         keys.version,
@@ -307,7 +298,7 @@ export class RedisRegistry implements Registry {
 
   /** Runs a script that ends with `apply_writes`: each write has a key, a verb and a value. */
   #commit<T>(
-    script: string,
+    script: ScriptName,
     keys: readonly string[],
     values: readonly string[],
     writes: readonly RedisWrite[],
@@ -323,7 +314,7 @@ export class RedisRegistry implements Registry {
 
   #readRebuild(): Promise<RebuildReply> {
     const { rebuild, rebuildViews } = this.#keys;
-    return this.#commands.script<RebuildReply>(READ_REBUILD_SCRIPT, [rebuild, rebuildViews], []);
+    return this.#commands.script<RebuildReply>('sluiceReadRebuild', [rebuild, rebuildViews], []);
   }
 
   #get(key: string): Promise<string | null> {
