@@ -305,6 +305,7 @@ const SETTINGS: Omit<ClusterBrokerSettings, 'brokerId' | 'url'> = {
   diskReadsMax: 4,
   topicsMax: 100,
   partitionsMax: 300,
+  partitionsPerBrokerMax: 300,
   autoCreateTopics: false,
   producerBatchesRemembered: 512,
   producerIdExpirationMs: 86_400_000,

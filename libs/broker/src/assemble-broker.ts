@@ -76,7 +76,7 @@ export function assembleBroker(
     store,
     registry,
     admin,
-    replicas: new PartitionReplicas({ store, registry, admin, statusesOf }),
+    replicas: new PartitionReplicas({ ...settings, store, registry, admin, statusesOf }),
     partitions,
     producePath,
     groups,

@@ -34,6 +34,7 @@ export interface LocalBrokerSettings {
   readonly diskReadsMax: number;
   readonly topicsMax: number;
   readonly partitionsMax: number;
+  readonly partitionsPerBrokerMax: number;
   readonly autoCreateTopics: boolean;
   readonly producerBatchesRemembered: number;
   readonly producerIdExpirationMs: number;

@@ -132,6 +132,22 @@ describe('createTopic', () => {
     );
   });
 
+  it('bounds the partitions of a broker, and says the setting', async () => {
+    const { broker } = await TestBroker.start({ partitionsPerBrokerMax: 3 });
+    await broker.createTopic({ name: 'a', partitions: 2 });
+    for (const refused of [
+      broker.createTopic({ name: 'b', partitions: 2 }),
+      broker.alterTopic('a', { partitions: 4 }),
+      broker.createTopic({ name: 'b', replicaAssignment: [[0], [0]] }),
+    ]) {
+      expect(await failureOf(refused)).toMatchObject({
+        code: 'POLICY_VIOLATION',
+        bound: 'SLUICE_PARTITIONS_PER_BROKER_MAX',
+      });
+    }
+    await broker.createTopic({ name: 'b' });
+  });
+
   it('leaves nothing behind when the disk does not take a partition', async () => {
     const test = await TestBroker.start();
     test.disk.failNext('makeDirectory', 'ENOSPC', { path: 'events-1' });

@@ -1,12 +1,18 @@
 /** Which brokers keep a partition: shows it, and has it moved to others. */
-import { type CoordinationStore, reassignReplicas, replicaMoves } from '#coordination';
-import { type TopicPartition, topicPartitionName } from '#protocol';
+import {
+  type ClusterState,
+  type CoordinationStore,
+  reassignReplicas,
+  replicaMoves,
+} from '#coordination';
+import { isInternalTopic, type TopicPartition, topicPartitionName } from '#protocol';
 import type {
   PartitionDescription,
   PartitionReplicasDescription,
   ReplicaProgress,
 } from './broker.js';
 import type { LeaderStatus } from './leader-status.js';
+import { assertBrokersHaveRoom } from './replica-counts.js';
 import { noPartition, type TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
 import type { TopicRegistry } from './topic-registry.js';
 
@@ -18,6 +24,8 @@ interface PartitionReplicasOptions {
   readonly registry: TopicRegistry;
   readonly admin: TopicAdmin;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
+  /** Replicas that one broker keeps, without those of the cluster's own topics. */
+  readonly partitionsPerBrokerMax: number;
 }
 
 export class PartitionReplicas {
@@ -30,7 +38,7 @@ export class PartitionReplicas {
   /**
    * Has a partition move to these brokers; resolves when that is sure to go on, whatever fails. Internal
    * topics move like any other.
-   * @throws ProtocolError as `reassignReplicas`
+   * @throws ProtocolError as `reassignReplicas`; POLICY_VIOLATION where a broker would keep too many
    */
   async reassign(
     target: TopicPartition,
@@ -38,12 +46,26 @@ export class PartitionReplicas {
   ): Promise<PartitionDescription> {
     const { store, registry, admin } = this.#options;
     registry.getOrThrow(target.topic);
-    const { version } = await store.update((state) =>
-      reassignReplicas(state, { ...target, replicas }),
-    );
+    const { version } = await store.update((state) => {
+      this.#assertRoom(state, target, replicas);
+      return reassignReplicas(state, { ...target, replicas });
+    });
     await store.whenJournaled(version, JOURNALED_WAIT_MS);
     await registry.settled();
     return admin.describePartition(target);
+  }
+
+  /** What is wrong with the replicas themselves is said by `reassignReplicas`. */
+  #assertRoom(
+    state: ClusterState,
+    { topic, partition }: TopicPartition,
+    replicas: readonly number[],
+  ): void {
+    const present = state.topics.get(topic)?.partitions[partition];
+    if (present === undefined || isInternalTopic(topic)) return;
+    const kept = new Set([...present.replicas, ...(present.reassignment?.to ?? [])]);
+    const added = replicas.filter((id) => !kept.has(id) && state.brokers.has(id));
+    assertBrokersHaveRoom(state, [added], this.#options.partitionsPerBrokerMax);
   }
 
   /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */

@@ -42,6 +42,7 @@ import type {
   TopicDescription,
 } from './broker.js';
 import type { LeaderStatus, StatusOptions } from './leader-status.js';
+import { assertBrokersHaveRoom, policyViolation } from './replica-counts.js';
 import type { Topic } from './topic.js';
 import { type TopicRegistry, unknownTopic } from './topic-registry.js';
 import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
@@ -53,6 +54,8 @@ export interface TopicAdminOptions {
   readonly random: Random;
   readonly topicsMax: number;
   readonly partitionsMax: number;
+  /** Replicas that one broker keeps, without those of the cluster's own topics. */
+  readonly partitionsPerBrokerMax: number;
   readonly offsetsTopicPartitions: number;
   readonly brokerId: number;
   readonly scheduler: Scheduler;
@@ -204,7 +207,7 @@ export class TopicAdmin {
   }
 
   #creation(state: ClusterState, request: CreateTopicRequest, id: string): MetadataChange[] {
-    const { random } = this.#options;
+    const { random, partitionsPerBrokerMax } = this.#options;
     const { name } = request;
     const present = state.topics.get(name);
     // It was made before, and the answer was lost.
@@ -213,9 +216,10 @@ export class TopicAdmin {
     const brokerIds = [...state.brokers.keys()];
     const shape = topicShape(request, brokerIds);
     const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
-    if (!isInternalTopic(name)) this.#assertRoom(1, shape.partitions);
+    if (!isInternalTopic(name)) this.#assertCount(state, 1, shape.partitions);
     const assignment =
       shape.assignment ?? this.#place(state, shape.partitions, shape.replicationFactor);
+    if (!isInternalTopic(name)) assertBrokersHaveRoom(state, assignment, partitionsPerBrokerMax);
     return createTopic(state, { name, id, configs, assignment }, random);
   }
 
@@ -252,15 +256,16 @@ export class TopicAdmin {
     topic: TopicMetadata,
     change: AlterTopicRequest,
   ): MetadataChange[] {
-    const { random } = this.#options;
+    const { random, partitionsPerBrokerMax } = this.#options;
     const present = topic.partitions.length;
     const replicationFactor = topicReplicationFactor(topic);
     const wanted = change.partitions ?? present;
     assertGrows(present, wanted);
     const fewest = leastReplicationFactor(topic);
     const configs = changedConfigs(topic.configs, change.configs ?? {}, fewest);
-    this.#assertRoom(0, wanted - present);
+    this.#assertCount(state, 0, wanted - present);
     const addedAssignment = this.#place(state, wanted - present, replicationFactor);
+    assertBrokersHaveRoom(state, addedAssignment, partitionsPerBrokerMax);
     const altered = { name: topic.name, topicId: topic.id, configs, addedAssignment };
     return alterTopic(state, altered, random);
   }
@@ -274,25 +279,25 @@ export class TopicAdmin {
     return placeReplicas({ brokers, count, replicationFactor, present }, this.#options.random);
   }
 
-  #assertRoom(topicsAdded: number, partitionsAdded: number): void {
-    const { registry, topicsMax, partitionsMax } = this.#options;
+  /** @throws ProtocolError POLICY_VIOLATION for more topics or partitions than the cluster may have */
+  #assertCount(state: ClusterState, topicsAdded: number, partitionsAdded: number): void {
+    const { topicsMax, partitionsMax } = this.#options;
     if (topicsAdded + partitionsAdded === 0) return;
     let topics = topicsAdded;
     let partitions = partitionsAdded;
-    for (const topic of registry.all()) {
-      if (topic.isInternal) continue;
+    for (const topic of state.topics.values()) {
+      if (isInternalTopic(topic.name)) continue;
       topics += 1;
-      partitions += topic.partitionCount;
+      partitions += topic.partitions.length;
     }
     if (topics > topicsMax) {
-      throw new ProtocolError('POLICY_VIOLATION', `There may be at most ${topicsMax} topics.`);
+      throw policyViolation(`There may be at most ${topicsMax} topics`, 'SLUICE_TOPICS_MAX');
     }
     if (partitions <= partitionsMax) return;
-    throw new ProtocolError(
-      'POLICY_VIOLATION',
+    const sentence =
       `There may be at most ${partitionsMax} partitions over all topics, ` +
-        `this would make ${partitions}.`,
-    );
+      `this would make ${partitions}`;
+    throw policyViolation(sentence, 'SLUICE_PARTITIONS_MAX');
   }
 
   /** Whether this broker should serve a partition from `from` on and does not. */

@@ -18,6 +18,22 @@ export const DELIVERY_SETTINGS = {
     sentence:
       'Bytes that wait for a subscriber to take them; with this much its delivery stops until it has. One frame may go over it.',
   }),
+  outboundMemoryBytes: wholeNumber({
+    variable: 'SLUICE_OUTBOUND_MEMORY_BYTES',
+    byDefault: 256 * MIB,
+    min: 256 * KIB,
+    max: 64 * GIB,
+    sentence:
+      'Bytes that all clients together were sent and have not taken: subscribers, streams and answers. A connection may have as much of it as is free; with nothing free deliveries wait and fetches are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
+  }),
+  outboundStalledMs: wholeNumber({
+    variable: 'SLUICE_OUTBOUND_STALLED_MS',
+    byDefault: 10_000,
+    min: 100,
+    max: TIMER_MS_MAX,
+    sentence:
+      'While SLUICE_OUTBOUND_MEMORY_BYTES is used up and others wait for it, connections whose clients have taken nothing for so long are cut. Clients that take something now and then are kept.',
+  }),
   frameBytesMax: wholeNumber({
     variable: 'SLUICE_FRAME_BYTES_MAX',
     byDefault: 256 * KIB,
@@ -47,6 +63,14 @@ export const DELIVERY_SETTINGS = {
     max: 10_000_000,
     sentence:
       'Partitions that all subscriptions together read; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
+  }),
+  subscriptionMemoryBytes: wholeNumber({
+    variable: 'SLUICE_SUBSCRIPTION_MEMORY_BYTES',
+    byDefault: 128 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence:
+      'Heap of the subscriptions of all clients, with the names, topics and partitions that they chose; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
   subscriptionsPerSocketMax: wholeNumber({
     variable: 'SLUICE_SUBSCRIPTIONS_PER_SOCKET_MAX',

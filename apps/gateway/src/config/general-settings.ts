@@ -88,6 +88,14 @@ export const GENERAL_SETTINGS = {
     choices: ['auto', 'json', 'pretty'],
     sentence: 'Form of the log on standard error; `auto`: pretty on a terminal, else JSON.',
   }),
+  metricsTopicsMax: wholeNumber({
+    variable: 'SLUICE_METRICS_TOPICS_MAX',
+    byDefault: 500,
+    min: 0,
+    max: 100_000,
+    sentence:
+      'Topics that have a series of their own in `/metrics`; all others share the series of topic `(others)`. No other label is chosen by clients.',
+  }),
   heapBytes: optionalWholeNumber({
     variable: 'SLUICE_HEAP_BYTES',
     defaultNote: "V8's: a quarter of the memory of the machine or container, at most 4 GiB",

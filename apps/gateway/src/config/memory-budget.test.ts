@@ -22,7 +22,7 @@ test('settings that allow more than there is are warned about, with the largest 
   });
   expect(warnings).toHaveLength(2);
   expect(warnings[0]).toMatch(
-    /allow \d+ MiB of memory in all, there are 1024 MiB; most of it: SLUICE_CONNECTIONS_MAX x SLUICE_SOCKET_BUFFER_BYTES 2500 MiB, /,
+    /allow \d+ MiB of memory in all, there are 1024 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,
   );
   expect(warnings[1]).toMatch(
     /allow \d+ MiB of heap, its limit is 256 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,

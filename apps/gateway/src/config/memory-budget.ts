@@ -32,9 +32,8 @@ const PROCESS_HEAP_BYTES = 40 * MIB;
 const PARTITION_BYTES = 33 * KIB;
 const PARTITION_HEAP_BYTES = 8.5 * KIB;
 const TOPIC_HEAP_BYTES = 2 * KIB;
-/** An idle connection, and a partition that a subscription reads. */
+/** An idle connection. */
 const CONNECTION_HEAP_BYTES = 12 * KIB;
-const CURSOR_HEAP_BYTES = 400;
 /** A read from disk has the default of `maxBytes`. */
 const DISK_READ_BYTES = MIB;
 
@@ -45,22 +44,24 @@ export type BudgetSettings = Pick<
   | 'clusterMemoryBytes'
   | 'compactionMapBytes'
   | 'connectionsMax'
-  | 'cursorsMax'
   | 'diskReadsMax'
   | 'offsetsKeptBytes'
+  | 'outboundMemoryBytes'
   | 'partitionsMax'
+  | 'partitionsPerBrokerMax'
   | 'producerStateBytes'
   | 'redisUrl'
   | 'renderCacheBytes'
   | 'requestMemoryBytes'
-  | 'socketBufferBytes'
   | 'tailCacheBytes'
+  | 'subscriptionMemoryBytes'
   | 'topicsMax'
 >;
 
 /** The rows, in the order of the page. */
 export function memoryItems(settings: BudgetSettings): MemoryItem[] {
-  const { connectionsMax, cursorsMax, partitionsMax, topicsMax } = settings;
+  const { connectionsMax, topicsMax } = settings;
+  const partitionsMax = partitionsOf(settings);
   const heap = (what: string, variable: string, bytes: number): MemoryItem => {
     return { what, variables: [variable], bytes, heapBytes: bytes };
   };
@@ -71,7 +72,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     { what: 'process', variables: [], bytes: PROCESS_BYTES, heapBytes: PROCESS_HEAP_BYTES },
     {
       what: 'partitions',
-      variables: ['SLUICE_PARTITIONS_MAX'],
+      variables: ['SLUICE_PARTITIONS_PER_BROKER_MAX'],
       bytes: partitionsMax * PARTITION_BYTES,
       heapBytes: partitionsMax * PARTITION_HEAP_BYTES,
     },
@@ -79,7 +80,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     heap('committed offsets', 'SLUICE_OFFSETS_KEPT_BYTES', settings.offsetsKeptBytes),
     heap('idempotent producers', 'SLUICE_PRODUCER_STATE_BYTES', settings.producerStateBytes),
     heap('connections', 'SLUICE_CONNECTIONS_MAX', connectionsMax * CONNECTION_HEAP_BYTES),
-    heap('subscriptions', 'SLUICE_CURSORS_MAX', cursorsMax * CURSOR_HEAP_BYTES),
+    heap('subscriptions', 'SLUICE_SUBSCRIPTION_MEMORY_BYTES', settings.subscriptionMemoryBytes),
     buffers('request bodies', settings.requestMemoryBytes, 'SLUICE_REQUEST_MEMORY_BYTES'),
     buffers('records to be written', settings.bufferMemoryBytes, 'SLUICE_BUFFER_MEMORY_BYTES'),
     buffers('tail cache', settings.tailCacheBytes, 'SLUICE_TAIL_CACHE_BYTES'),
@@ -88,15 +89,22 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     buffers('compaction', settings.compactionMapBytes, 'SLUICE_COMPACTION_MAP_BYTES'),
     buffers('reads from disk', settings.diskReadsMax * DISK_READ_BYTES, 'SLUICE_DISK_READS_MAX'),
     buffers(
-      'bytes that subscribers have not taken',
-      connectionsMax * settings.socketBufferBytes,
-      'SLUICE_CONNECTIONS_MAX',
-      'SLUICE_SOCKET_BUFFER_BYTES',
+      'bytes that clients were sent and have not taken',
+      settings.outboundMemoryBytes,
+      'SLUICE_OUTBOUND_MEMORY_BYTES',
     ),
     ...(settings.redisUrl === undefined
       ? []
       : [buffers('calls of brokers', settings.clusterMemoryBytes, 'SLUICE_CLUSTER_MEMORY_BYTES')]),
   ];
+}
+
+/** Partitions that a broker keeps at most; one that is alone keeps all. */
+function partitionsOf(settings: BudgetSettings): number {
+  const { partitionsMax, partitionsPerBrokerMax, redisUrl } = settings;
+  return redisUrl === undefined
+    ? Math.min(partitionsMax, partitionsPerBrokerMax)
+    : partitionsPerBrokerMax;
 }
 
 /** A sentence for each sum that does not fit; empty where both do. */

@@ -17,6 +17,14 @@ export const METADATA_SETTINGS = {
     max: 1_000_000,
     sentence: 'Partitions of all topics together; over it: 409 `POLICY_VIOLATION`.',
   }),
+  partitionsPerBrokerMax: wholeNumber({
+    variable: 'SLUICE_PARTITIONS_PER_BROKER_MAX',
+    byDefault: 10_000,
+    min: 1,
+    max: 1_000_000,
+    sentence:
+      'Replicas that one broker keeps, each of which takes memory (docs/operating/memory.md); a topic, a partition or a move that would exceed it: 409 `POLICY_VIOLATION`. The same for all brokers.',
+  }),
   offsetsKeptMax: wholeNumber({
     variable: 'SLUICE_OFFSETS_KEPT_MAX',
     byDefault: 1_000_000,

@@ -189,6 +189,20 @@ describe('a subscription', () => {
     });
     expect(world.delivery.status()).toMatchObject({ subscriptions: 1, cursors: 3 });
   });
+
+  test('is refused over the memory for subscriptions, which is given back with the last', async () => {
+    const world = await opened({ partitions: 3, subscriptionMemoryBytes: 2000 });
+    const first = await world.subscribe({ topics: ['events'] });
+    const { memoryBytes } = world.delivery.status();
+    expect(memoryBytes).toBeGreaterThan(3 * 200);
+    await expect(world.subscribe({ topics: ['events'] })).rejects.toMatchObject({
+      code: 'THROTTLING_QUOTA_EXCEEDED',
+      bound: 'SLUICE_SUBSCRIPTION_MEMORY_BYTES',
+    });
+    expect(world.delivery.status()).toMatchObject({ memoryBytes, refusedTotal: 1 });
+    first.subscription.close();
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, memoryBytes: 0 });
+  });
 });
 
 describe('the seam between reading alone and being live', () => {

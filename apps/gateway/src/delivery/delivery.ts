@@ -4,19 +4,34 @@ import type { Scheduler } from '#runtime';
 import type { RenderCache } from '../records/render-cache.js';
 import { CatchUpReads, type CatchUpReadsOptions } from './catch-up-reads.js';
 import { Cursor, type CursorOwner } from './cursor.js';
+import type { OutboundMemory } from './outbound-memory.js';
 import { OutboxFlusher } from './outbox.js';
 import { PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
 
 export interface DeliveryOptions extends CatchUpReadsOptions {
-  /** Partitions that all subscriptions together read, each counted once a subscription. */
+  /** Partitions that all subscriptions together read, each counted once per subscription. */
   readonly cursorsMax: number;
+  /** Heap of all subscriptions, with the names that clients gave them. */
+  readonly subscriptionMemoryBytes: number;
+}
+
+/** What a delivery works with. */
+export interface DeliveryParts {
+  readonly broker: Broker;
+  readonly scheduler: Scheduler;
+  readonly outbound: OutboundMemory;
+  readonly renderCache: RenderCache;
 }
 
 /** Numbers for metrics, as they are now. */
 export interface DeliveryStatus {
   readonly subscriptions: number;
   readonly cursors: number;
+  /** Heap of subscriptions and cursors, as counted. */
+  readonly memoryBytes: number;
+  /** Subscriptions refused since the start: too many cursors, or too much memory. */
+  readonly refusedTotal: number;
   /** Cursors that have read everything there is. */
   readonly liveCursors: number;
   /** Delivered since the start, in bytes of their JSON. */
@@ -28,33 +43,46 @@ export interface DeliveryStatus {
 }
 
 const RETRY_AFTER_MS = 1000;
+/** Measured on Node 20: see docs/operating/memory.md. */
+const CURSOR_BYTES = 200;
 
 /** A subscription, as those who serve all of them see it. */
 export interface Subscriber extends CursorOwner {
   readonly topics: readonly string[];
   readonly cursorCount: number;
+  /** Heap that it takes beside its cursors, in bytes; it never changes. */
+  readonly memoryBytes: number;
   topicChanged(topic: string): void;
   topicDeleted(topic: string): void;
 }
 
 /** What all subscriptions of this process share: one feed a partition, and the reads of who is behind. */
 export class Delivery {
+  readonly broker: Broker;
+  readonly scheduler: Scheduler;
   readonly flusher = new OutboxFlusher();
+  /** Counts what subscribers and others have not taken. */
+  readonly outbound: OutboundMemory;
+  readonly #renderCache: RenderCache;
   readonly #feeds = new Map<string, PartitionFeed>();
   readonly #reads: CatchUpReads;
   readonly #byTopic = new Map<string, Set<Subscriber>>();
   readonly #stopListening: () => void;
   #subscriptions = 0;
   #cursors = 0;
+  #memoryBytes = 0;
+  #refusedTotal = 0;
   #recordsTotal = 0;
   #bytesTotal = 0;
 
   constructor(
-    readonly broker: Broker,
-    readonly scheduler: Scheduler,
-    private readonly renderCache: RenderCache,
+    { broker, scheduler, outbound, renderCache }: DeliveryParts,
     private readonly options: DeliveryOptions,
   ) {
+    this.broker = broker;
+    this.scheduler = scheduler;
+    this.outbound = outbound;
+    this.#renderCache = renderCache;
     this.#reads = new CatchUpReads(broker, scheduler, options);
     this.#stopListening = broker.onTopicChange(({ topic, kind }) => {
       if (kind === 'deleted') this.#topicDeleted(topic);
@@ -69,6 +97,8 @@ export class Delivery {
     return {
       subscriptions: this.#subscriptions,
       cursors: this.#cursors,
+      memoryBytes: this.#memoryBytes,
+      refusedTotal: this.#refusedTotal,
       liveCursors,
       recordsTotal: this.#recordsTotal,
       bytesTotal: this.#bytesTotal,
@@ -82,18 +112,19 @@ export class Delivery {
   openCursor(owner: Subscriber, target: TopicPartition, position: Offset): Cursor {
     const { cursorsMax } = this.options;
     if (this.#cursors >= cursorsMax) {
-      throw new ProtocolError(
-        'THROTTLING_QUOTA_EXCEEDED',
-        `${cursorsMax} partitions are subscribed to, which is all that this broker takes ` +
-          '(SLUICE_CURSORS_MAX).',
-        { retryAfterMs: RETRY_AFTER_MS },
+      this.#refuse(
+        `${cursorsMax} partitions are subscribed to, which is all that this broker takes`,
+        'SLUICE_CURSORS_MAX',
       );
     }
+    this.#takeMemory(CURSOR_BYTES);
     this.#cursors += 1;
     return new Cursor(owner, this.#feedOf(target), this.#reads, position);
   }
 
+  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED; then it was not added */
   add(subscription: Subscriber): void {
+    this.#takeMemory(subscription.memoryBytes);
     this.#subscriptions += 1;
     for (const topic of subscription.topics) {
       const present = this.#byTopic.get(topic);
@@ -105,6 +136,7 @@ export class Delivery {
   remove(subscription: Subscriber): void {
     this.#subscriptions -= 1;
     this.#cursors -= subscription.cursorCount;
+    this.#memoryBytes -= subscription.memoryBytes + subscription.cursorCount * CURSOR_BYTES;
     for (const topic of subscription.topics) {
       const present = this.#byTopic.get(topic);
       present?.delete(subscription);
@@ -124,11 +156,33 @@ export class Delivery {
     for (const feed of this.#feeds.values()) feed.close();
   }
 
+  #takeMemory(bytes: number): void {
+    const { subscriptionMemoryBytes } = this.options;
+    if (this.#memoryBytes + bytes > subscriptionMemoryBytes) {
+      this.#refuse(
+        `The subscriptions of all clients take ${this.#memoryBytes} of the ` +
+          `${subscriptionMemoryBytes} bytes that there are for them`,
+        'SLUICE_SUBSCRIPTION_MEMORY_BYTES',
+      );
+    }
+    this.#memoryBytes += bytes;
+  }
+
+  /** @throws ProtocolError always */
+  #refuse(sentence: string, bound: string): never {
+    this.#refusedTotal += 1;
+    throw new ProtocolError('THROTTLING_QUOTA_EXCEEDED', `${sentence} (${bound}).`, {
+      retryAfterMs: RETRY_AFTER_MS,
+      bound,
+    });
+  }
+
   #feedOf(target: TopicPartition): PartitionFeed {
     const name = topicPartitionName(target);
     const present = this.#feeds.get(name);
     if (present !== undefined) return present;
-    const { broker, renderCache, options } = this;
+    const { broker, options } = this;
+    const renderCache = this.#renderCache;
     const feed = new PartitionFeed(target, { broker, renderCache, ...options });
     this.#feeds.set(name, feed);
     return feed;

@@ -1,6 +1,8 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { Outbox, OutboxFlusher } from './outbox.js';
+import { FakeClock, FakeScheduler } from '#runtime/testing';
+import { OutboundMemory } from './outbound-memory.js';
+import { Outbox, OutboxFlusher, type OutboxShared } from './outbox.js';
 
 /** A connection that takes what is written only when it is told to. */
 class SlowConnection extends Writable {
@@ -31,10 +33,16 @@ class SlowConnection extends Writable {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+function sharedOf(outboundMemoryBytes = 1024 * 1024): OutboxShared {
+  const options = { outboundMemoryBytes, outboundStalledMs: 1000 };
+  const outbound = new OutboundMemory(options, new FakeScheduler(new FakeClock()));
+  return { flusher: new OutboxFlusher(), outbound };
+}
+
 describe('an outbox', () => {
   test('writes what was pushed in a turn at once, in order', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, new OutboxFlusher(), 100);
+    const outbox = new Outbox(connection, sharedOf(), 100);
     for (const text of ['a', 'b', 'c']) outbox.push(Buffer.from(text));
     expect(connection.writes).toEqual([]);
     await turn();
@@ -43,7 +51,7 @@ describe('an outbox', () => {
 
   test('has no room while so much waits, and tells once when it has again', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    const outbox = new Outbox(connection, sharedOf(), 10);
     let told = 0;
     outbox.onRoom = () => (told += 1);
     outbox.push(Buffer.alloc(10));
@@ -67,7 +75,7 @@ describe('an outbox', () => {
         done();
       },
     });
-    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    const outbox = new Outbox(connection, sharedOf(), 10);
     const room = new Promise<void>((resolve) => {
       outbox.onRoom = resolve;
     });
@@ -79,7 +87,7 @@ describe('an outbox', () => {
 
   test('tells of room also where its bound is below the mark at which a stream tells', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, new OutboxFlusher(), 4);
+    const outbox = new Outbox(connection, sharedOf(), 4);
     let told = 0;
     outbox.onRoom = () => (told += 1);
     outbox.push(Buffer.alloc(6));
@@ -92,7 +100,7 @@ describe('an outbox', () => {
 
   test('tells nobody who did not ask', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    const outbox = new Outbox(connection, sharedOf(), 10);
     outbox.onRoom = () => {
       throw new Error('nobody asked');
     };
@@ -105,7 +113,7 @@ describe('an outbox', () => {
 
   test('writes nothing after it was closed', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, new OutboxFlusher(), 10);
+    const outbox = new Outbox(connection, sharedOf(), 10);
     outbox.push(Buffer.from('a'));
     outbox.close();
     outbox.push(Buffer.from('b'));
@@ -115,12 +123,39 @@ describe('an outbox', () => {
   });
 
   test('more outboxes than a slice are all written', async () => {
-    const flusher = new OutboxFlusher();
+    const shared = sharedOf();
     const connections = Array.from({ length: 1300 }, () => new SlowConnection());
     for (const connection of connections) {
-      new Outbox(connection, flusher, 10).push(Buffer.from('a'));
+      new Outbox(connection, shared, 10).push(Buffer.from('a'));
     }
     for (let turns = 0; turns < 4; turns += 1) await turn();
     expect(connections.every(({ writes }) => writes.length === 1)).toBe(true);
+  });
+
+  test('counts what the connection has not taken, until it takes it or is gone', async () => {
+    const shared = sharedOf();
+    const [slow, gone] = [new SlowConnection(), new SlowConnection()];
+    for (const connection of [slow, gone]) {
+      new Outbox(connection, shared, 100).push(Buffer.alloc(20));
+    }
+    await turn();
+    expect(shared.outbound.status().heldBytes).toBe(40);
+    slow.take();
+    gone.destroy();
+    await turn();
+    expect(shared.outbound.status().heldBytes).toBe(0);
+  });
+
+  test('counts what was written before it was closed until the connection is gone', async () => {
+    const shared = sharedOf();
+    const connection = new SlowConnection();
+    const outbox = new Outbox(connection, shared, 100);
+    outbox.push(Buffer.alloc(20));
+    outbox.flush();
+    outbox.close();
+    expect(shared.outbound.status().heldBytes).toBe(20);
+    connection.destroy();
+    await turn();
+    expect(shared.outbound.status().heldBytes).toBe(0);
   });
 });

@@ -9,7 +9,7 @@
  */
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
-import type { Scheduler } from '#runtime';
+import { type Scheduler, textMemoryBytes } from '#runtime';
 import type { Cursor } from './cursor.js';
 import type { Delivery, Subscriber } from './delivery.js';
 import type { RecordRun } from './record-run.js';
@@ -35,6 +35,8 @@ export interface SubscriptionRequest {
 
 /** The transport's side. Calls come synchronously and must not call back into the subscription. */
 export interface SubscriptionTransport {
+  /** Heap that it takes, with the name that its client gave it, in bytes; it never changes. */
+  readonly memoryBytes: number;
   /** Whether it takes more now; when not, it calls `resume` once it does. Hot. */
   hasRoom(): boolean;
   /** Hot. `run` is not empty. */
@@ -52,6 +54,12 @@ export interface SubscriptionTransport {
 /** Errors that pass: a partition's leadership is moving. */
 const PASSING: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
 const RETRY_MS = 200;
+/** Heap of a subscription without cursors, names and transport: measured on Node 20. */
+const SUBSCRIPTION_BYTES = 800;
+/** A start position that its client gave, as an object. */
+const POSITION_BYTES = 96;
+/** An entry of a set or list of its topics. */
+const TOPIC_ENTRY_BYTES = 64;
 
 export class Subscription implements Subscriber {
   readonly #delivery: Delivery;
@@ -62,6 +70,7 @@ export class Subscription implements Subscriber {
   readonly #cursors: Cursor[] = [];
   /** Cursors that wait for room or credit. */
   readonly #waiting = new Set<Cursor>();
+  readonly memoryBytes: number;
   #credit: number;
   #isStarted = false;
   #isClosed = false;
@@ -77,6 +86,7 @@ export class Subscription implements Subscriber {
     this.#request = request;
     this.#transport = transport;
     this.#credit = request.creditRecords ?? Number.POSITIVE_INFINITY;
+    this.memoryBytes = memoryOf(request, transport);
   }
 
   /**
@@ -279,6 +289,17 @@ export class Subscription implements Subscriber {
     this.close();
     this.#transport.ended(error);
   }
+}
+
+function memoryOf(
+  { topics, partitions, from }: SubscriptionRequest,
+  transport: SubscriptionTransport,
+): number {
+  const offsets = typeof from === 'object' && 'offsets' in from ? from.offsets.length : 0;
+  let bytes = SUBSCRIPTION_BYTES + transport.memoryBytes + offsets * POSITION_BYTES;
+  bytes += (partitions?.length ?? 0) * 8;
+  for (const topic of topics) bytes += TOPIC_ENTRY_BYTES + textMemoryBytes(topic);
+  return bytes;
 }
 
 function topicDeletedError(topic: string): ProtocolError {

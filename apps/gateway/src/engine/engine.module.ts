@@ -55,9 +55,17 @@ export class EngineModule {
         },
         {
           provide: Delivery,
-          useFactory: (broker: Broker, renderCache: RenderCache, settings: Settings) =>
-            new Delivery(broker, new SystemScheduler(), renderCache, settings),
-          inject: [BROKER, RenderCache, SETTINGS],
+          useFactory: (
+            broker: Broker,
+            front: HttpFront,
+            renderCache: RenderCache,
+            settings: Settings,
+          ) => {
+            const { outbound } = front.context;
+            const shared = { broker, scheduler: new SystemScheduler(), outbound, renderCache };
+            return new Delivery(shared, settings);
+          },
+          inject: [BROKER, HttpFront, RenderCache, SETTINGS],
         },
         {
           provide: SocketServer,

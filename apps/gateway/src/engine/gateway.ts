@@ -64,7 +64,7 @@ export class Gateway {
     logger: ProcessLogger,
     onFenced: () => void,
   ): Promise<Gateway> {
-    const metrics = new GatewayMetrics();
+    const metrics = new GatewayMetrics(settings.metricsTopicsMax);
     const address = new PublicAddress(settings);
     const front = new HttpFront({ ...settings, publicUrl: address.url }, metrics, logger);
     const routes = new KnownRoutes();
@@ -163,6 +163,7 @@ function httpStatus(front: HttpFront, renderCache: RenderCache): HttpStatus {
     requestMemoryUsedBytes: context.memory.heldBytes,
     requestMemoryLimitBytes: context.options.requestMemoryBytes,
     longPolls: context.longPolls.count,
+    outbound: context.outbound.status(),
     renderCacheBytes: rendered.sizeBytes,
     renderCacheHits: rendered.hits,
     renderCacheMisses: rendered.misses,

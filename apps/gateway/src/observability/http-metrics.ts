@@ -1,3 +1,4 @@
+import type { OutboundStatus } from '../delivery/outbound-memory.js';
 import type { StatusSeries } from './status-series.js';
 
 export interface HttpStatus {
@@ -10,6 +11,8 @@ export interface HttpStatus {
   readonly requestMemoryUsedBytes: number;
   readonly requestMemoryLimitBytes: number;
   readonly longPolls: number;
+  /** What clients were sent and have not taken. */
+  readonly outbound: OutboundStatus;
   readonly renderCacheBytes: number;
   readonly renderCacheHits: number;
   readonly renderCacheMisses: number;
@@ -69,6 +72,30 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
     type: 'gauge',
     help: 'Requests that wait for records.',
     read: (s) => s.longPolls,
+  },
+  {
+    name: 'sluice_outbound_memory_used_bytes',
+    type: 'gauge',
+    help: 'Bytes that clients were sent and have not taken; the limit is SLUICE_OUTBOUND_MEMORY_BYTES.',
+    read: (s) => s.outbound.heldBytes,
+  },
+  {
+    name: 'sluice_outbound_waiting',
+    type: 'gauge',
+    help: 'Connections that are sent nothing until other clients have taken what they were sent.',
+    read: (s) => s.outbound.waiting,
+  },
+  {
+    name: 'sluice_outbound_refused_total',
+    type: 'counter',
+    help: 'Answers refused because SLUICE_OUTBOUND_MEMORY_BYTES was used up.',
+    read: (s) => s.outbound.refusedTotal,
+  },
+  {
+    name: 'sluice_outbound_stalled_total',
+    type: 'counter',
+    help: 'Connections cut because SLUICE_OUTBOUND_MEMORY_BYTES was used up and their clients took nothing for SLUICE_OUTBOUND_STALLED_MS.',
+    read: (s) => s.outbound.droppedTotal,
   },
   {
     name: 'sluice_http_render_cache_bytes',

@@ -14,6 +14,7 @@ const HTTP = {
   requestMemoryUsedBytes: 10,
   requestMemoryLimitBytes: 100,
   longPolls: 1,
+  outbound: { heldBytes: 0, waiting: 0, refusedTotal: 0, droppedTotal: 0 },
   renderCacheBytes: 5,
   renderCacheHits: 6,
   renderCacheMisses: 7,
@@ -21,6 +22,8 @@ const HTTP = {
 
 const DELIVERY = {
   subscriptions: 1,
+  memoryBytes: 0,
+  refusedTotal: 0,
   cursors: 2,
   liveCursors: 1,
   recordsTotal: 30,
@@ -82,8 +85,8 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
   };
 }
 
-function watched(partitions: readonly PartitionStatus[]): GatewayMetrics {
-  const metrics = new GatewayMetrics();
+function watched(partitions: readonly PartitionStatus[], topicSeriesMax?: number): GatewayMetrics {
+  const metrics = new GatewayMetrics(topicSeriesMax);
   metrics.watch({
     broker: () => statusOf(partitions),
     http: () => HTTP,
@@ -118,6 +121,23 @@ describe('the metrics', () => {
     expect(lines).toContain('kafka_server_brokertopicmetrics_messagesin_total 4');
     expect(lines).toContain('kafka_server_brokertopicmetrics_bytesin_total 350');
     expect(lines).toContain('kafka_producer_producermetrics_batch_size_bytes_count 3');
+  });
+
+  test('many topics with long names share one series, so that the page stays small', async () => {
+    const topics = Array.from({ length: 100_000 }, (_, index) =>
+      partition(`${'t'.repeat(240)}${index}`),
+    );
+    const page = await watched(topics).render();
+    expect(page.length).toBeLessThan(500_000);
+    expect(page).toContain('kafka_log_log_size_bytes{topic="(others)"} 995000\n');
+    expect(page.match(/kafka_log_log_size_bytes\{/g)).toHaveLength(501);
+  });
+
+  test('as many topics as the setting says have a series of their own', async () => {
+    const metrics = watched([partition('a'), partition('b'), partition('c')], 1);
+    const page = await metrics.render();
+    expect(page).toContain('kafka_log_log_size_bytes{topic="a"} 10\n');
+    expect(page).toContain('kafka_log_log_size_bytes{topic="(others)"} 20\n');
   });
 
   test('counters do not grow by being read', async () => {

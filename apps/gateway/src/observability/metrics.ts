@@ -21,9 +21,9 @@ import { PEER_SERIES } from './peer-metrics.js';
 import type { StatusSeries } from './status-series.js';
 import { STORAGE_GAUGES } from './storage-metrics.js';
 
-/** Topics beyond this many share one series, so that /metrics stays readable. */
+/** Topics that have a series of their own, by default. */
 const TOPIC_SERIES_MAX = 500;
-/** Label of the series that those topics share; no topic can have this name. */
+/** Label of the series that all other topics share; no topic can have this name. */
 const OTHER_TOPICS = '(others)';
 
 const SECONDS = [
@@ -141,7 +141,8 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     upperBounds: BATCH_BYTES,
   });
 
-  constructor() {
+  /** @param topicSeriesMax topics that have a series of their own; all others share one */
+  constructor(private readonly topicSeriesMax = TOPIC_SERIES_MAX) {
     this.#frontSeries = {
       produce: this.#requestSeconds.seriesOf(FRONT_ROUTES.produce),
       fetch: this.#requestSeconds.seriesOf(FRONT_ROUTES.fetch),
@@ -365,6 +366,11 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         read((s) => s.liveCursors),
       ],
       [
+        'sluice_delivery_subscription_memory_bytes',
+        'Heap of subscriptions, with the names that clients gave them; the limit is SLUICE_SUBSCRIPTION_MEMORY_BYTES.',
+        read((s) => s.memoryBytes),
+      ],
+      [
         'sluice_delivery_catch_up_bytes',
         'Memory of records kept for subscribers that are behind.',
         read((s) => s.catchUpKeptBytes),
@@ -373,6 +379,11 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     for (const [name, help, get] of gauges) this.#gauge(name, help, get);
     const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
       ['sluice_delivery_records_out_total', 'Records delivered.', read((s) => s.recordsTotal)],
+      [
+        'sluice_delivery_subscriptions_refused_total',
+        'Subscriptions refused by SLUICE_CURSORS_MAX or SLUICE_SUBSCRIPTION_MEMORY_BYTES.',
+        read((s) => s.refusedTotal),
+      ],
       ['sluice_delivery_bytes_out_total', 'Bytes of their JSON.', read((s) => s.bytesTotal)],
       [
         'sluice_delivery_catch_up_reads_total',
@@ -434,10 +445,10 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   }
 
   #addTopicGauge(): void {
-    const bytesByTopic = () => bytesOf(this.#broker?.partitions ?? []);
+    const bytesByTopic = () => bytesOf(this.#broker?.partitions ?? [], this.topicSeriesMax);
     const gauge = new Gauge({
       name: 'kafka_log_log_size_bytes',
-      help: `Size on disk of a topic's partitions; beyond ${TOPIC_SERIES_MAX} topics the rest share one series.`,
+      help: "Size on disk of a topic's partitions; topics beyond SLUICE_METRICS_TOPICS_MAX share one series.",
       labelNames: ['topic'],
       registers: [],
       collect() {
@@ -502,10 +513,13 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   }
 }
 
-function bytesOf(partitions: readonly PartitionStatus[]): Map<string, number> {
+function bytesOf(
+  partitions: readonly PartitionStatus[],
+  topicSeriesMax: number,
+): Map<string, number> {
   const bytes = new Map<string, number>();
   for (const { topic, sizeBytes } of partitions) {
-    const series = bytes.has(topic) || bytes.size < TOPIC_SERIES_MAX ? topic : OTHER_TOPICS;
+    const series = bytes.has(topic) || bytes.size < topicSeriesMax ? topic : OTHER_TOPICS;
     bytes.set(series, (bytes.get(series) ?? 0) + (sizeBytes ?? 0));
   }
   return bytes;

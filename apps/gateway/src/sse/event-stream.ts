@@ -35,6 +35,9 @@ import type { StreamSweep, StreamSweepOptions, SweptStream } from './stream-swee
  */
 const RETRY_AFTER_ERROR_MS = 10_000;
 
+/** Heap of a stream beside its connection, with the positions of all of its partitions. */
+const EVENT_STREAM_BYTES = 4096;
+
 const EVENT_STREAM_HEADERS = [
   'Content-Type',
   'text/event-stream',
@@ -68,6 +71,7 @@ export interface PositionReset {
 }
 
 export class EventStream implements SubscriptionTransport, SweptStream {
+  readonly memoryBytes = EVENT_STREAM_BYTES;
   readonly #exchange: Exchange;
   readonly #streams: EventStreams;
   readonly #socket: Socket;
@@ -188,7 +192,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     if (this.#state !== 'opening') return;
     this.#state = 'streaming';
     const { delivery, options } = this.#streams;
-    const outbox = new Outbox(this.#socket, delivery.flusher, options.socketBufferBytes);
+    const outbox = new Outbox(this.#socket, delivery, options.socketBufferBytes);
     outbox.onRoom = () => {
       this.#subscription?.resume();
     };

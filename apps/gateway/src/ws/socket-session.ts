@@ -15,6 +15,7 @@ import { assert, type Logger } from '#runtime';
 import type { Delivery } from '../delivery/delivery.js';
 import { Outbox } from '../delivery/outbox.js';
 import type { PartitionPosition } from '../delivery/start-position.js';
+import { untakenBytes } from '../delivery/untaken-bytes.js';
 import { toProtocolError } from '../http/problem.js';
 import { pointedIntoSent } from '../records/record-places.js';
 import { AT_ONCE_BYTES_MAX, inSlices } from '../records/slices.js';
@@ -102,8 +103,9 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#socket = socket;
     this.#tcp = tcp;
     this.compresses = socket.extensions !== '';
-    this.#outbox = new Outbox(tcp, context.delivery.flusher, context.bufferBytes);
+    this.#outbox = new Outbox(tcp, context.delivery, context.bufferBytes);
     this.#outbox.onRoom = this.#roomAgain;
+    this.#outbox.onStalled = () => this.drop('stalled');
     this.#replies = new ReplyQueue(this);
     this.#replies.onSent = this.#proceed;
     this.#inbox = new Inbox(this, context.memory);
@@ -451,23 +453,6 @@ function wsReader(tcp: Socket): WsReader {
   const [reader, other] = tcp.listeners('data');
   assert(reader !== undefined && other === undefined, 'ws alone reads the connection');
   return reader as WsReader;
-}
-
-/**
- * Bytes that the system has not taken. `writableLength` counts a write until all of it was taken, and a
- * large one may take a slow reader hours: libuv knows what is left of it.
- */
-function untakenBytes(tcp: Socket): number {
-  const { _handle: handle } = tcp as { readonly _handle?: StreamHandle | null };
-  if (handle === undefined || handle === null) return tcp.writableLength;
-  return handle.writeQueueSize + tcp.bytesWritten - handle.bytesWritten;
-}
-
-/** What Node has of a connection, as far as it is looked at here. */
-interface StreamHandle {
-  readonly bytesWritten: number;
-  /** Bytes of writes under way that are left. */
-  readonly writeQueueSize: number;
 }
 
 function binaryError(): ProtocolError {

@@ -80,6 +80,7 @@ const DEFAULTS: LocalBrokerSettings = {
   diskReadsMax: 4,
   topicsMax: 10,
   partitionsMax: 30,
+  partitionsPerBrokerMax: 30,
   autoCreateTopics: false,
   producerBatchesRemembered: 512,
   producerIdExpirationMs: 86_400_000,

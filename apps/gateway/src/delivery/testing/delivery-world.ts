@@ -7,6 +7,7 @@ import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testi
 import { parseJsonRecords } from '../../records/json-records.js';
 import { RenderCache } from '../../records/render-cache.js';
 import { Delivery, type DeliveryOptions } from '../delivery.js';
+import { OutboundMemory } from '../outbound-memory.js';
 import type { RecordRun } from '../record-run.js';
 import type { PartitionPosition } from '../start-position.js';
 import {
@@ -41,13 +42,22 @@ export class DeliveryWorld {
       observer: silentLogObserver,
     });
     const renderCache = new RenderCache(64 * 1024);
-    world.#delivery = new Delivery(world.#heldBroker(), scheduler, renderCache, {
-      frameBytesMax: 400,
-      catchUpBytesMax: 4096,
-      catchUpReadsMax: 2,
-      cursorsMax: 100,
-      ...options,
-    });
+    const outbound = new OutboundMemory(
+      { outboundMemoryBytes: 1024 * 1024, outboundStalledMs: 1000 },
+      scheduler,
+    );
+    const broker = world.#heldBroker();
+    world.#delivery = new Delivery(
+      { broker, scheduler, outbound, renderCache },
+      {
+        frameBytesMax: 400,
+        catchUpBytesMax: 4096,
+        catchUpReadsMax: 2,
+        cursorsMax: 100,
+        subscriptionMemoryBytes: 1024 * 1024,
+        ...options,
+      },
+    );
     return world;
   }
 
@@ -160,6 +170,7 @@ export class HeldFetches {
  * written there.
  */
 export class Reader implements SubscriptionTransport {
+  readonly memoryBytes = 0;
   /** The next offset that each partition is to deliver. */
   readonly next = new Map<string, Offset>();
   readonly faults: string[] = [];
@@ -267,6 +278,7 @@ const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   diskReadsMax: 4,
   topicsMax: 10,
   partitionsMax: 30,
+  partitionsPerBrokerMax: 30,
   autoCreateTopics: false,
   producerBatchesRemembered: 16,
   producerIdExpirationMs: 86_400_000,

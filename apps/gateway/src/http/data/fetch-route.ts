@@ -1,5 +1,6 @@
 import type { Exchange } from '../front/exchange.js';
 import type { PartitionTarget } from '../front/target.js';
+import { countUntaken } from '../front/untaken-answer.js';
 import { acceptsNdjson } from './accept.js';
 import { answerCoding, writeCompressed } from './answer-coding.js';
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
@@ -20,6 +21,7 @@ export class FetchRoute {
     const answerForm = form === 'any' ? asked : form;
     const isStream = answerForm === 'ndjson';
     const query = fetchQuery(exchange.search, answerForm);
+    exchange.context.outbound.assertRoomFor(1);
     const fetch: Fetch = { exchange, topic, partition, query };
     const answered = isStream
       ? streamRecords(fetch, this.options)
@@ -53,6 +55,7 @@ export class FetchRoute {
       `],"nextOffset":${nextOffset},"highWatermark":${highWatermark}` +
       `,"logStartOffset":${logStartOffset},"leaderEpoch":${leaderEpoch}}\n`;
     const bodyBytes = PAGE_BEGIN.length + sizeBytes + end.length;
+    exchange.context.outbound.assertRoomFor(bodyBytes);
     const coding = this.options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
     if (coding === undefined) writePage(exchange, chunks, end, bodyBytes);
     else await writeCompressed(exchange, coding, [PAGE_BEGIN, ...chunks, Buffer.from(end)]);
@@ -63,7 +66,7 @@ const PAGE_BEGIN = Buffer.from('{"records":[');
 
 /** The parts go out as they are, in one writev: node corks the socket until `end`. */
 function writePage(
-  { response }: Exchange,
+  { response, context }: Exchange,
   chunks: readonly Buffer[],
   end: string,
   bodyBytes: number,
@@ -80,9 +83,10 @@ function writePage(
   ]);
   if (bodyBytes <= ONE_PIECE_BYTES_MAX) {
     response.end(Buffer.concat([PAGE_BEGIN, ...chunks, Buffer.from(end)], bodyBytes));
-    return;
+  } else {
+    response.write(PAGE_BEGIN);
+    for (const chunk of chunks) response.write(chunk);
+    response.end(end, 'latin1');
   }
-  response.write(PAGE_BEGIN);
-  for (const chunk of chunks) response.write(chunk);
-  response.end(end, 'latin1');
+  countUntaken(response, bodyBytes, context.outbound);
 }

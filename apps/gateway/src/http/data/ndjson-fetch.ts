@@ -2,6 +2,12 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { FetchRequest, FetchResult } from '#broker';
 import type { Offset } from '#protocol';
+import type {
+  OutboundHolder,
+  OutboundMemory,
+  OutboundWaiter,
+} from '../../delivery/outbound-memory.js';
+import { untakenBytes } from '../../delivery/untaken-bytes.js';
 import { renderRecords } from '../../records/render-records.js';
 import type { SweptStream } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
@@ -15,6 +21,8 @@ import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 const READ_BYTES = 256 * 1024;
 /** How long a stream that follows waits at once; then it waits again. */
 const FOLLOW_WAIT_MS = 60_000;
+/** Memory of a compressor, measured: gzip takes 0.4 MiB, brotli 1.1 MiB. */
+const COMPRESSOR_BYTES = 1.25 * 1024 * 1024;
 /** A peer that vanished without a word is asked for after so long a silence. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -32,7 +40,9 @@ export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): P
   const begun = tail === undefined ? fetch : { ...fetch, query: { ...query, waitMs: 0 } };
   const first = await fetchFrom(options.broker, begun, READ_BYTES);
   if (exchange.isGone) return;
-  const coding = options.compresses ? answerCoding(exchange, Number.MAX_VALUE) : undefined;
+  const { outbound } = exchange.context;
+  const mayCompress = options.compresses && outbound.hasRoomFor(COMPRESSOR_BYTES);
+  const coding = mayCompress ? answerCoding(exchange, Number.MAX_VALUE) : undefined;
   const stream = new RecordStream(fetch, options, first.offset, coding);
   if (exchange.request.method === 'HEAD') {
     exchange.response.end();
@@ -80,11 +90,19 @@ interface PolledTail extends Tail {
   readonly poll: LongPoll;
 }
 
-class RecordStream implements SweptStream {
+/** One stream of lines. It is counted in the memory of what clients have not taken. */
+class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   readonly #fetch: Fetch;
   readonly #options: FetchRouteOptions;
   readonly #target: Writable;
   readonly #socket: Socket;
+  readonly #outbound: OutboundMemory;
+  /** Memory of its compressor. */
+  readonly #fixedBytes: number;
+  /** Records that are being written, as read and as rendered. */
+  #renderedBytes = 0;
+  /** Ends a wait for room; undefined: none is under way. */
+  #onRoom: (() => void) | undefined;
   #offset: Offset;
   #recordsLeft: number;
   #bytesLeft: number;
@@ -102,6 +120,8 @@ class RecordStream implements SweptStream {
     this.#fetch = fetch;
     this.#options = options;
     this.#socket = exchange.request.socket;
+    this.#outbound = exchange.context.outbound;
+    this.#fixedBytes = coding === undefined ? 0 : COMPRESSOR_BYTES;
     this.#offset = offset;
     this.#recordsLeft = query.limit ?? Number.POSITIVE_INFINITY;
     this.#bytesLeft = query.maxBytes ?? Number.POSITIVE_INFINITY;
@@ -110,10 +130,17 @@ class RecordStream implements SweptStream {
     exchange.response.writeHead(200, headers);
     exchange.onStopping = () => {
       this.#isCutShort = true;
+      this.#onRoom?.();
     };
+    exchange.response.once('close', () => {
+      this.#outbound.hold(this, 0);
+      this.#outbound.forget(this);
+      this.#onRoom?.();
+    });
     // The client of a stream that has nothing yet learns that it stands.
     exchange.response.flushHeaders();
     this.#target = coding === undefined ? exchange.response : compressInto(exchange, coding);
+    this.#recount();
   }
 
   get pendingBytes(): number {
@@ -129,8 +156,20 @@ class RecordStream implements SweptStream {
     // Nothing is sent.
   }
 
+  get untakenBytes(): number {
+    return this.#target.writableLength + untakenBytes(this.#socket);
+  }
+
   drop(): void {
     this.#socket.destroy();
+  }
+
+  dropStalled(): void {
+    this.drop();
+  }
+
+  roomAgain(): void {
+    this.#onRoom?.();
   }
 
   async run(first: FetchResult, tail: PolledTail | undefined): Promise<void> {
@@ -143,6 +182,9 @@ class RecordStream implements SweptStream {
         if (exchange.isGone) return;
         if (this.#isFull || this.#isCutShort || this.#offset >= endOffset) break;
         if (tail?.poll.signal.aborted === true) break;
+        await this.#untilRoom();
+        if (exchange.isGone) return;
+        if (this.#isCutShort) break;
         result = await this.#fetchOn(tail);
         // Without a tail: the last records below the end were deleted or compacted away.
         if (tail?.endsInSilence !== false && result.batches.length === 0) break;
@@ -194,15 +236,37 @@ class RecordStream implements SweptStream {
     const isCut = last !== undefined && rendered.nextOffset < last.nextOffset;
     if (isCut && rendered.fault === undefined) this.#isFull = true;
     if (batches.length < result.batches.length) this.#isFull = true;
+    this.#renderedBytes = rendered.sizeBytes;
+    for (const batch of batches) this.#renderedBytes += batch.sizeBytes;
+    this.#recount();
     for (const chunk of rendered.chunks) await this.#writeChunk(chunk);
+    this.#renderedBytes = 0;
+    this.#recount();
     if (rendered.fault !== undefined && !this.#isFull) throw rendered.fault;
   }
+
+  /** Resolves when all clients together have taken enough for more to be read, or the stream is over. */
+  async #untilRoom(): Promise<void> {
+    while (!this.#outbound.hasRoomFor(0) && !this.#isCutShort && !this.#fetch.exchange.isGone) {
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve;
+        this.#outbound.wait(this);
+      });
+    }
+    this.#onRoom = undefined;
+  }
+
+  /** Counts what this stream holds now. */
+  readonly #recount = (): void => {
+    if (this.#fetch.exchange.isGone) return;
+    this.#outbound.hold(this, this.#fixedBytes + this.#renderedBytes + this.pendingBytes);
+  };
 
   /** Resolves when the client has taken enough for more to be written, or is gone. */
   async #writeChunk(chunk: Buffer): Promise<void> {
     const target = this.#target;
     const { response } = this.#fetch.exchange;
-    if (this.#fetch.exchange.isGone || target.write(chunk)) return;
+    if (this.#fetch.exchange.isGone || target.write(chunk, this.#recount)) return;
     await new Promise<void>((resolve) => {
       const goOn = (): void => {
         target.off('drain', goOn);
@@ -215,6 +279,7 @@ class RecordStream implements SweptStream {
   }
 
   #end(line: string): void {
-    this.#target.end(line);
+    this.#target.end(line, this.#recount);
+    this.#recount();
   }
 }

@@ -3,6 +3,7 @@ import type { Broker, FetchResult } from '#broker';
 import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import { type Offset, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { Exchange } from '../front/exchange.js';
+import { countUntaken } from '../front/untaken-answer.js';
 import { type Fetch, fetchFrom } from './fetch-position.js';
 
 /**
@@ -81,9 +82,13 @@ function writeRecord(exchange: Exchange, record: RecordCursor, result: FetchResu
   ];
   if (valueStart < 0) headers.push('Sluice-Tombstone', 'true');
   if (keyStart >= 0) headers.push(...keyHeader(bytes.subarray(keyStart, keyEnd)));
-  exchange.context.observer.recordsSent(1, value.length);
-  exchange.response.writeHead(200, headers);
-  exchange.response.end(value);
+  const { context, response } = exchange;
+  context.outbound.assertRoomFor(bytes.length);
+  context.observer.recordsSent(1, value.length);
+  response.writeHead(200, headers);
+  response.end(value);
+  // The value keeps the whole batch that it is cut from.
+  countUntaken(response, bytes.length, context.outbound);
 }
 
 function positionHeaders(nextOffset: Offset, result: FetchResult): string[] {

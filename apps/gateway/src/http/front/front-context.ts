@@ -1,11 +1,12 @@
 import type { Logger } from '#runtime';
+import type { OutboundMemory, OutboundMemoryOptions } from '../../delivery/outbound-memory.js';
 import type { ConnectionTable } from './connection-table.js';
 import type { LongPolls } from './long-polls.js';
 import type { RequestMemory } from './request-memory.js';
 import type { RequestObserver } from './request-observer.js';
 
 /** The settings that the front reads. */
-export interface HttpFrontOptions {
+export interface HttpFrontOptions extends OutboundMemoryOptions {
   /** Address that the listener is bound to. */
   readonly host: string;
   /** Until the front is told that it is reached elsewhere. */
@@ -27,6 +28,8 @@ export interface HttpFrontOptions {
 export interface FrontContext {
   readonly options: HttpFrontOptions;
   readonly memory: RequestMemory;
+  /** Counts what clients were sent and have not taken. */
+  readonly outbound: OutboundMemory;
   readonly connections: ConnectionTable;
   readonly longPolls: LongPolls;
   readonly observer: RequestObserver;

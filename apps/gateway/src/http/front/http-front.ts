@@ -15,7 +15,8 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { ProtocolError } from '#protocol';
-import type { Logger } from '#runtime';
+import { type Logger, SystemScheduler } from '#runtime';
+import { OutboundMemory } from '../../delivery/outbound-memory.js';
 import { problemDocument, writeProblem } from '../problem.js';
 import { answerClientError } from './client-error.js';
 import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
@@ -72,6 +73,7 @@ export class HttpFront {
     this.context = {
       options,
       memory: new RequestMemory(options.requestMemoryBytes),
+      outbound: new OutboundMemory(options, new SystemScheduler()),
       connections: new ConnectionTable(
         options.connectionsMax,
         options.bodyIdleTimeoutMs,
