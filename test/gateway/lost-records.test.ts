@@ -1,7 +1,7 @@
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
-import { loseFirstSegment, loseLastBatch } from '../support/lost-end.js';
+import { loseFirstSegment, loseLastBatch, loseMiddleSegment } from '../support/lost-end.js';
 
 const PARTITION = '/v1/topics/orders/partitions/0';
 const LOST = { startOffset: 2, endOffset: 4 };
@@ -208,5 +208,61 @@ describe('a partition whose disk lost the start of its log', () => {
     expect(await storageCheck()).toMatchObject({ status: 'ok', lost: [] });
     const { body } = await http().get(`${PATH}/records?offset=earliest`).expect(200);
     expect(body).toMatchObject({ logStartOffset: lost.endOffset });
+  });
+});
+
+/** In their order, as above. */
+describe('a partition whose disk lost a segment in the middle of its log', () => {
+  const PATH = '/v1/topics/holed/partitions/0';
+  let lost: { readonly startOffset: number; readonly endOffset: number };
+
+  beforeAll(async () => {
+    const configs = { 'segment.bytes': 1024 };
+    await http().post('/v1/topics').send({ name: 'holed', configs }).expect(201);
+    for (let i = 0; i < 6; i += 1) {
+      await http()
+        .post('/v1/topics/holed/records')
+        .send({ records: [{ value: 'x'.repeat(600) }] })
+        .expect(200);
+    }
+    await gateway.stop();
+    lost = await loseMiddleSegment(gateway.dataDir, 'holed-0');
+    await gateway.start();
+  });
+
+  test('is named by health at every start, and answers the missing offsets as damaged', async () => {
+    for (const round of ['after a clean stop', 'after a kill']) {
+      expect(await storageCheck(), round).toMatchObject({
+        status: 'degraded',
+        readOnly: [],
+        lost: [{ partition: 'holed-0', ...lost }],
+      });
+      const at = `${PATH}/records?offset=${lost.startOffset}`;
+      const { body } = await http().get(at).expect(500);
+      expect(body).toMatchObject({
+        code: 'CORRUPT_MESSAGE',
+        damagedStartOffset: lost.startOffset,
+        damagedEndOffset: lost.endOffset,
+      });
+      await gateway.kill();
+      await gateway.start();
+    }
+  });
+
+  test('is read past the missing records once they are given up, also after a restart', async () => {
+    const query = `startOffset=${lost.startOffset}&endOffset=${lost.endOffset}`;
+    await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
+    await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
+    for (const round of ['before', 'after a restart']) {
+      expect(await storageCheck(), round).toMatchObject({ status: 'ok', lost: [] });
+      const at = `${PATH}/records?offset=${lost.startOffset}`;
+      const { body } = await http().get(at).expect(200);
+      expect(body, round).toMatchObject({ records: [], nextOffset: lost.endOffset });
+      const stream = await http().get(at).set('Accept', 'application/x-ndjson').expect(200);
+      const [first] = stream.text.split('\n');
+      expect(JSON.parse(first ?? ''), round).toMatchObject({ offset: lost.endOffset });
+      await gateway.kill();
+      await gateway.start();
+    }
   });
 });

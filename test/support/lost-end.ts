@@ -24,6 +24,23 @@ export async function loseLastBatch(dataDir: string, partition: string): Promise
 }
 
 /**
+ * Removes the second segment of a partition that has three or more. The gateway must not run.
+ * @param partition its directory, `orders-0`
+ * @returns the offsets that are missing then
+ */
+export async function loseMiddleSegment(
+  dataDir: string,
+  partition: string,
+): Promise<{ readonly startOffset: number; readonly endOffset: number }> {
+  const directory = join(dataDir, partition);
+  const [, second = '', third = ''] = (await readdir(directory))
+    .filter((name) => name.endsWith('.log'))
+    .toSorted();
+  await rm(join(directory, second));
+  return { startOffset: Number.parseInt(second, 10), endOffset: Number.parseInt(third, 10) };
+}
+
+/**
  * Removes the oldest segment of a partition. The gateway must not run.
  * @param partition its directory, `orders-0`
  * @returns the base offset of the segment that is the first now

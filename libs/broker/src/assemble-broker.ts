@@ -140,7 +140,9 @@ function statusOf(parts: WatchedParts): BrokerStatus {
         logEndOffset,
         sizeBytes,
         isWritable: log.isWritable,
-        lostRecords: [log.lostStart, log.lostRecords].filter((range) => range !== undefined),
+        lostRecords: [log.lostStart, ...log.lostBetween, log.lostRecords].filter(
+          (range) => range !== undefined,
+        ),
         damagedRanges: log.damagedRanges.length,
         offline: undefined,
       };

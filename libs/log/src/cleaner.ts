@@ -4,6 +4,7 @@ import type { LogEnvironment, LogState } from './log-state.js';
 import type { HashKey } from './offset-map.js';
 import { Pace, StoppedError } from './pace.js';
 import type { LogSegment } from './segment.js';
+import { missingBetween } from './segment-gaps.js';
 
 /** What the cleaner needs of a log. */
 export interface CleanableLog {
@@ -91,6 +92,8 @@ export class LogCleaner {
       log.isConfigured &&
       log.failure === undefined &&
       log.config['cleanup.policy'].includes('compact') &&
+      // A compacted segment would cover the place of the lost ones, and nobody could tell any more.
+      missingBetween(log).length === 0 &&
       !this.#uncleanable.has(log)
     );
   }

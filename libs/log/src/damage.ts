@@ -1,14 +1,18 @@
 import { type Offset, ProtocolError } from '#protocol';
 import type { RecordBatch } from './record-batch.js';
 
+/** Offsets [startOffset, endOffset). */
+export interface OffsetRange {
+  readonly startOffset: Offset;
+  readonly endOffset: Offset;
+}
+
 /**
  * A part of a log that cannot be read: offsets [startOffset, endOffset), bytes
  * [startPosition, endPosition) of the segment with that base offset. What is beside it is served.
  */
-export interface DamagedRange {
+export interface DamagedRange extends OffsetRange {
   readonly segmentBaseOffset: Offset;
-  readonly startOffset: Offset;
-  readonly endOffset: Offset;
   readonly startPosition: number;
   readonly endPosition: number;
 }
@@ -59,6 +63,13 @@ export class DamageList {
   /** Forgets what lies in removed segments. */
   dropSegments(isRemoved: (segmentBaseOffset: Offset) => boolean): void {
     this.#ranges = this.#ranges.filter((range) => !isRemoved(range.segmentBaseOffset));
+  }
+
+  /** Forgets the ranges that end in (startOffset, endOffset]. */
+  dropWithin(startOffset: Offset, endOffset: Offset): void {
+    this.#ranges = this.#ranges.filter((range) => {
+      return range.endOffset <= startOffset || range.endOffset > endOffset;
+    });
   }
 
   /** Forgets what begins at `offset` or after it. */

@@ -1,16 +1,21 @@
 export type { AppendResult } from './append-round.js';
 export { type CompressionType, DECOMPRESSED_BYTES_MAX } from './compression.js';
-export { type DamagedRange, UnreadableBatchError, unreadableBatch } from './damage.js';
+export {
+  type DamagedRange,
+  type OffsetRange,
+  UnreadableBatchError,
+  unreadableBatch,
+} from './damage.js';
 export { DataDirLockedError } from './data-dir.js';
+export type { ElectionEndOffset } from './election-end-offset.js';
 export type { LeaderLog } from './follower-appends.js';
 export type { Election } from './leader-elections.js';
 export type { EpochEndOffset } from './leader-epoch-cache.js';
-export { type ElectionEndOffset, Log } from './log.js';
+export { Log } from './log.js';
 export { LogManager } from './log-manager.js';
 export type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
 export type { FoundTimestamp } from './log-reader.js';
 export type { Durability } from './log-state.js';
-export type { OffsetRange } from './lost-records.js';
 export { type LogObserver, silentLogObserver } from './observer.js';
 export type { ProducerMemory, ProducerMemoryStatus } from './producer-memory.js';
 export {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { TopicConfigOverrides } from '#protocol';
 import type { Log } from './log.js';
 import type { RecordBatch } from './record-batch.js';
+import { segmentFileName } from './segment-names.js';
 import {
   type DirectoryFiles,
   fixtureFiles,
@@ -138,6 +139,97 @@ describe('a log with the transactions of Kafka', () => {
   });
 });
 
+describe('a log that Kafka has compacted', () => {
+  it('has no damage where offsets are missing, at the first start and at later ones', async () => {
+    const { broker, log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
+    await expectCompacted(broker, log);
+    broker.crash();
+    await expectCompacted(broker, await reopened(broker, COMPACTED));
+    broker.crash();
+    await (await broker.open()).close();
+    await expectCompacted(broker, await reopened(broker, COMPACTED));
+  });
+
+  it('is read on at the next offset from every missing one', async () => {
+    const { log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
+    for (let offset = 0; offset < log.logEndOffset; offset += 1) {
+      const expected = COMPACTED_OFFSETS.filter((at) => at >= offset);
+      const read = (await readAll(log, offset)).map(([at]) => at);
+      expect(read, `from ${offset}`).toEqual(expected);
+    }
+  });
+
+  it('keeps its gaps when the policy no longer has compact', async () => {
+    const { broker } = await logFrom(KAFKA_COMPACTED, COMPACTED);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    await expectCompacted(broker, await reopened(broker, {}));
+  });
+
+  it('has lost records when the policy never had compact', async () => {
+    const { broker, log } = await logFrom(KAFKA_COMPACTED);
+    // Offsets 20 and 21 are missing at the end of a segment; 22 to 29 are a segment without batches.
+    expect(log.lostBetween).toEqual([
+      { startOffset: 9, endOffset: 14 },
+      { startOffset: 20, endOffset: 22 },
+      { startOffset: 22, endOffset: 30 },
+    ]);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    expect((await reopened(broker, {})).lostBetween).toEqual(log.lostBetween);
+  });
+
+  it('is compacted further and takes records behind its end', async () => {
+    const { broker, log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
+    await append(log, testBatch([{ key: 'c', value: 'later', timestamp: KAFKA_TIME_MS }]));
+    await log.roll();
+    await append(log, testBatch([{ key: 'z', value: 'last', timestamp: KAFKA_TIME_MS }]));
+    await compacted(broker, 6);
+    const left = await readAll(log);
+    // Key by key: offsets 28 and 29 hold j and k, which offsets 38 and 39 replaced; 40 replaced 2.
+    expect(left.map(([offset]) => offset)).toEqual([
+      ...COMPACTED_OFFSETS.filter((at) => at !== 2 && at !== 36 && at !== 37),
+      40,
+      41,
+    ]);
+    expect(log.damagedRanges).toEqual([]);
+  });
+
+  it('is copied to a follower with its gaps', async () => {
+    const { log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
+    const copy = await testLog(await new FakeBroker().open(), COMPACTED);
+    await copy.stopLeading();
+    const election = { epoch: 5, electionId: 'fifth' };
+    await copy.tryAcceptElection(election);
+    const leader = { election, compactedEndOffset: log.compactedEndOffset, elections: [] };
+    for (let next = 0; next < log.logEndOffset; next = copy.logEndOffset) {
+      const batches = await log.read(next, 2 ** 20, log.logEndOffset);
+      const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
+      await copy.appendAsFollower([bytes], leader);
+    }
+    expect((await readAll(copy)).map(([offset]) => offset)).toEqual(COMPACTED_OFFSETS);
+  });
+
+  it('may begin above offset 0, as where Kafka has deleted its first segments', async () => {
+    const { broker, log } = await logFrom(KAFKA_COMPACTED, COMPACTED, [0, 8]);
+    expect([log.logStartOffset, log.lostStart]).toEqual([14, undefined]);
+    await broker.scheduler.advance(1000);
+    broker.crash();
+    expect((await reopened(broker, COMPACTED)).logStartOffset).toBe(14);
+  });
+});
+
+const KAFKA_COMPACTED = 'kafka/compacted-0';
+/** What Kafka's cleaner left of the records that test/interop/kafka/KafkaClients.java wrote. */
+const COMPACTED_OFFSETS = [2, 5, 7, 14, 15, 16, 17, 18, 19, 36, 37, 38, 39];
+
+async function expectCompacted(broker: FakeBroker, log: Log): Promise<void> {
+  expect((await readAll(log)).map(([offset]) => offset)).toEqual(COMPACTED_OFFSETS);
+  await broker.scheduler.advance(120_000);
+  expect(broker.seen.scrubPasses).toBe(1);
+  expect([log.lostBetween, log.lostStart, log.damagedRanges]).toEqual([[], undefined, []]);
+}
+
 const TRANSACTIONS = 'kafka/transactions-0';
 const KAFKA_TIME_MS = 1_700_000_000_000;
 const COMPACTED = { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0' } as const;
@@ -160,16 +252,29 @@ function kafkaRecords(codec: string): [number, string][] {
   return values.map((value, offset) => [offset, value]);
 }
 
-/** The log of a broker that finds the fixture in its data directory. */
+async function reopened(broker: FakeBroker, overrides: TopicConfigOverrides): Promise<Log> {
+  const log = await testLog(await broker.open({ compactionCheckIntervalMs: 1e9 }), overrides);
+  log.updateHighWatermark(log.syncedEndOffset);
+  return log;
+}
+
+/**
+ * The log of a broker that finds the fixture in its data directory.
+ * @param without base offsets of segments that are not there
+ */
 async function logFrom(
   fixture: string,
   overrides: TopicConfigOverrides = {},
+  without: readonly number[] = [],
 ): Promise<{ broker: FakeBroker; log: Log }> {
   const broker = new FakeBroker();
   const manager = await broker.open();
   await testLog(manager);
   await manager.close();
   await placeFixture(broker, fixture);
+  for (const base of without) {
+    await broker.disk.removeFile(broker.path(segmentFileName(base, 'log')));
+  }
   const log = await testLog(await broker.open({ compactionBytesPerSecond: 1e12 }), overrides);
   log.updateHighWatermark(log.syncedEndOffset);
   return { broker, log };

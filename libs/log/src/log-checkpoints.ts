@@ -15,8 +15,11 @@ export interface CheckpointedOffsets {
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
-  /** Below it compaction may have left gaps. */
-  readonly compactedEndOffset: Offset;
+  /**
+   * Below it compaction may have left gaps. Undefined for a log that is not listed: it was empty when the
+   * broker stopped, or the broker did not write what is there now.
+   */
+  readonly compactedEndOffset: Offset | undefined;
   /** First offset that compaction has not looked at. */
   readonly cleanedEndOffset: Offset;
 }
@@ -50,8 +53,8 @@ export class LogCheckpoints implements CheckpointSink {
   readonly #logs = new Map<string, Log>();
   /** Whether a log that is in no file of log starts begins at offset 0 for certain. */
   #areLogStartsKnown = true;
-  /** For logs that are in no file; when the file was damaged any of them may have gaps. */
-  #compactedEndDefault = 0;
+  /** For logs that are not listed; when the file was damaged any of them may have gaps. */
+  #compactedEndDefault: Offset | undefined;
   /** The text of what each file has, to write only what changed. */
   readonly #written = new Map<Kind, string>();
 
@@ -105,7 +108,7 @@ export class LogCheckpoints implements CheckpointSink {
     return this.#areLogStartsKnown;
   }
 
-  /** What was read for a partition; zeros when it is in no file. */
+  /** The offsets read for a partition; zeros, and no compacted end, when it is in no file. */
   offsetsOf(topicPartition: TopicPartition): CheckpointedOffsets {
     return (
       this.#read.get(topicPartitionName(topicPartition))?.offsets ?? {
@@ -171,7 +174,7 @@ export class LogCheckpoints implements CheckpointSink {
     let text = '';
     for (const { topicPartition, offsets } of this.#current()) {
       const offset = offsets[kind];
-      if (offset === 0) continue;
+      if (offset === undefined || (offset === 0 && kind !== 'compactedEndOffset')) continue;
       entries.push({ topicPartition, offset });
       text += `${topicPartitionName(topicPartition)} ${offset}\n`;
     }
@@ -195,7 +198,7 @@ function offsetsToKeep(log: Log, checkpoints: LogCheckpoints): CheckpointedOffse
   return {
     recoveryPoint,
     logStartOffset,
-    compactedEndOffset: log.compactedEndOffset,
+    compactedEndOffset: log.recordedCompactedEnd,
     cleanedEndOffset: log.cleanedEndOffset,
     // A log that lost its end must be found short again at the next start.
     highWatermark: log.isWritable

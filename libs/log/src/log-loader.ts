@@ -20,6 +20,7 @@ import type { ProducerMemory } from './producer-memory.js';
 import { replayProducers } from './producer-replay.js';
 import { ProducerStateManager } from './producer-state.js';
 import { LogSegment } from './segment.js';
+import { findSegmentGaps, reportGaps } from './segment-gaps.js';
 import { SegmentList } from './segment-list.js';
 import { type RecoveredEnd, type RecoveringLog, SegmentRecovery } from './segment-recovery.js';
 import type { TailCache } from './tail-cache.js';
@@ -42,7 +43,8 @@ export interface LogDescription {
   /** Whether `logStartOffset` is certain: a first segment above it is then a loss. */
   readonly isLogStartKnown: boolean;
   readonly highWatermark: Offset;
-  readonly compactedEndOffset: Offset;
+  /** Undefined when it is not recorded: see `CheckpointedOffsets`. */
+  readonly compactedEndOffset: Offset | undefined;
   readonly cleanedEndOffset: Offset;
 }
 
@@ -72,6 +74,7 @@ export class LogLoader {
   async load(description: LogDescription): Promise<Log> {
     const { environment } = this;
     const { directory, logStartOffset } = description;
+    const history = compactionHistory(description);
     const files = await settleLogFiles(environment.fileSystem, directory, logStartOffset);
     const segments = await this.#openSegments(description, files.segments);
     const epochs = await this.#openEpochs(description);
@@ -81,12 +84,16 @@ export class LogLoader {
       segments: new SegmentList(segments),
       epochs: epochs.cache,
       damage: new DamageList(),
-      denseFrom: description.compactedEndOffset,
+      denseFrom: history.isKnown ? history.denseFrom : Number.POSITIVE_INFINITY,
     };
     const wasDeleted = files.deletedBefore.length > 0;
     const logStart = this.#findStart(log, description, wasDeleted);
-    const bounds = { ...description, isClean: description.isClean && !epochs.isLost };
-    const end = await this.#findEnd(log, bounds, epochs.isLost ? 0 : description.recoveryPoint);
+    const bounds = {
+      isClean: description.isClean && !epochs.isLost,
+      recoveryPoint: epochs.isLost ? 0 : description.recoveryPoint,
+      recordedDenseFrom: history.denseFrom,
+    };
+    const end = await this.#findEnd(log, description, bounds);
     const elections = await this.#openElections(description);
     const known = { ...log, elections, unrecordedDeletions: [...files.deletedBefore] };
     const state = this.#state(description, known, logStart, end);
@@ -95,6 +102,7 @@ export class LogLoader {
     await environment.reserve.run(() => epochs.cache.flush());
     const { active } = state.segments;
     active.firstAppendMs = active.sizeBytes > 0 ? environment.clock.nowMs() : undefined;
+    await this.#checkGaps(state, history, end);
     const reader = new LogReader(state, environment);
     try {
       await replayProducers(state, reader, environment.clock.nowMs(), end.walked);
@@ -128,17 +136,19 @@ export class LogLoader {
   /**
    * The log start. Records are deleted after the log start was written down: a first segment above it
    * means that records are missing, unless the directory was left by a version that did not keep to this
-   * (`isLogStartKnown`), the deletion was not written down yet, or compaction left the gap.
+   * (`isLogStartKnown`), the deletion was not written down yet, compaction left the gap, or this broker
+   * did not write what is there.
    * @param wasDeleted the files of the deleted segments are still there
    */
   #findStart(log: RecoveringLog, description: LogDescription, wasDeleted: boolean): Offset {
-    const { logStartOffset, isLogStartKnown, compactedEndOffset } = description;
+    const { logStartOffset, isLogStartKnown } = description;
+    const { isKnown, denseFrom } = compactionHistory(description);
     const { baseOffset } = log.segments.first;
     if (baseOffset <= logStartOffset) return logStartOffset;
     // A follower moves an empty segment up where compaction left a gap that no segment can span.
     const isCompacted =
-      baseOffset <= compactedEndOffset && baseOffset - logStartOffset > RELATIVE_OFFSET_MAX;
-    if (wasDeleted || !isLogStartKnown || isCompacted) return baseOffset;
+      baseOffset <= denseFrom && baseOffset - logStartOffset > RELATIVE_OFFSET_MAX;
+    if (wasDeleted || !isLogStartKnown || !isKnown || isCompacted) return baseOffset;
     const range = {
       segmentBaseOffset: baseOffset,
       startOffset: logStartOffset,
@@ -187,8 +197,8 @@ export class LogLoader {
 
   async #findEnd(
     log: RecoveringLog,
-    { isClean, recoveryPoint: durable, highWatermark, logStartOffset }: LogDescription,
-    recoveryPoint: Offset,
+    { recoveryPoint: durable, highWatermark, logStartOffset }: LogDescription,
+    { isClean, recoveryPoint, recordedDenseFrom }: LoadBounds,
   ): Promise<RecoveredEnd> {
     const { active } = log.segments;
     const durableEnd = Math.max(durable, highWatermark);
@@ -198,7 +208,8 @@ export class LogLoader {
     }
     // A recovery point at the very beginning of a segment says nothing of the indexes before it.
     const from = log.segments.holding(Math.max(0, recoveryPoint - 1));
-    const recovery = new SegmentRecovery(log, this.environment, { durableEnd }, from);
+    const bounds = { durableEnd, recordedDenseFrom };
+    const recovery = new SegmentRecovery(log, this.environment, bounds, from);
     const end = await recovery.run();
     // Records below the log start are deleted: that they are gone is no loss.
     if (end.logEnd >= logStartOffset) return end;
@@ -208,6 +219,20 @@ export class LogLoader {
     await fileSystem.syncDirectory(log.directory);
     log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
     return { logEnd: logStartOffset, lost: undefined };
+  }
+
+  /** Finds segments that are missing in the middle of the log. */
+  async #checkGaps(
+    log: LogState,
+    { isKnown, denseFrom }: CompactionHistory,
+    end: RecoveredEnd,
+  ): Promise<void> {
+    const { environment } = this;
+    // Recovery reports the gaps that it walks over, unless each of them may be legal.
+    const to = isKnown ? (end.walked?.from ?? end.logEnd) : end.logEnd;
+    const gaps = await findSegmentGaps(log, environment, { from: denseFrom, to });
+    if (isKnown) reportGaps(log, environment, gaps);
+    else log.unexplainedGaps = { recordedDenseFrom: denseFrom, logEnd: end.logEnd, gaps };
   }
 
   #state(
@@ -232,6 +257,7 @@ export class LogLoader {
     return {
       ...log,
       denseFrom: Math.min(log.denseFrom, end.logEnd),
+      unexplainedGaps: undefined,
       topicId,
       cleanedEnd: description.cleanedEndOffset,
       config: config ?? parseTopicConfig({}, 1),
@@ -248,6 +274,32 @@ export class LogLoader {
       failure: end.lost === undefined ? undefined : endLost(end.lost),
     };
   }
+}
+
+/** What limits the recovery of a log. */
+interface LoadBounds {
+  /** Whether the end of the file is the end of the log. */
+  readonly isClean: boolean;
+  /** Recovery begins in the segment that has the offset before it. */
+  readonly recoveryPoint: Offset;
+  readonly recordedDenseFrom: Offset;
+}
+
+/** How much of a log compaction has been through, as far as that is recorded. */
+interface CompactionHistory {
+  /** False for files that this broker did not write: any part of them may be compacted. */
+  readonly isKnown: boolean;
+  /** Below it compaction may have left gaps. */
+  readonly denseFrom: Offset;
+}
+
+function compactionHistory(description: LogDescription): CompactionHistory {
+  const { config, compactedEndOffset = 0, cleanedEndOffset } = description;
+  return {
+    isKnown: config !== undefined || description.compactedEndOffset !== undefined,
+    // Kafka records only how far its cleaner has come.
+    denseFrom: Math.max(compactedEndOffset, cleanedEndOffset),
+  };
 }
 
 function endLost(lost: DamagedRange): LogFailure {

@@ -161,7 +161,7 @@ describe('recovery', () => {
     expect((await readAll(await testLog(await broker.open())))[3]).toEqual([3, 'd']);
   });
 
-  it('reads only the segments from the recovery point on', async () => {
+  it('reads only the last batches of the segments before the recovery point', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
     for (let i = 0; i < 4; i += 1) await appendValues(log, filler(900));
@@ -170,7 +170,7 @@ describe('recovery', () => {
     const before = broker.disk.counts(broker.path(LOG_0)).reads;
     const again = await testLog(await broker.open());
     expect(again.segments).toHaveLength(4);
-    expect(broker.disk.counts(broker.path(LOG_0)).reads).toBe(before);
+    expect(broker.disk.counts(broker.path(LOG_0)).reads).toBe(before + 1);
   });
 
   it('writes again what a failed sync may have left in memory alone, before anyone reads it', async () => {

@@ -99,6 +99,11 @@ export interface LogState {
   readonly damage: DamageList;
   /** Below it compaction may have left gaps; from it on every offset stands in the log. */
   denseFrom: Offset;
+  /**
+   * Gaps of a log that this broker did not write, until the topic's config tells whether Kafka may have
+   * compacted it; undefined for every other log.
+   */
+  unexplainedGaps: UnexplainedGaps | undefined;
   /** First offset that compaction has not looked at; never above `denseFrom`. */
   cleanedEnd: Offset;
   /**
@@ -113,6 +118,16 @@ export interface LogState {
   readonly unrecordedDeletions: string[];
   /** Why the log takes no more writes. */
   failure: LogFailure | undefined;
+}
+
+/** The gaps of a log that was copied into the data directory, as the start has found them. */
+export interface UnexplainedGaps {
+  /** `denseFrom` if the topic was never compacted. */
+  readonly recordedDenseFrom: Offset;
+  /** End of the log when it was opened. Only the part below it was copied. */
+  readonly logEnd: Offset;
+  /** Offsets that are missing between two segments. */
+  readonly gaps: readonly DamagedRange[];
 }
 
 /** A fault of the disk after which nothing may be written to a log any more. */

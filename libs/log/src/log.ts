@@ -10,8 +10,9 @@ import type {
 } from '#protocol';
 import type { AppendResult } from './append-round.js';
 import { committedBatches, isOfTransaction } from './committed-batches.js';
-import type { DamagedRange } from './damage.js';
+import type { DamagedRange, OffsetRange } from './damage.js';
 import { DamageRepair } from './damage-repair.js';
+import { type ElectionEndOffset, endOffsetForElection } from './election-end-offset.js';
 import { FollowerAppends, type LeaderLog } from './follower-appends.js';
 import type { Election } from './leader-elections.js';
 import type { EpochEndOffset } from './leader-epoch-cache.js';
@@ -19,15 +20,11 @@ import { type FoundTimestamp, LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import { LogTrimmer } from './log-trimmer.js';
 import { LogWriter } from './log-writer.js';
-import { isSameRange, LostRecords, missingStart, type OffsetRange } from './lost-records.js';
+import { isSameRange, LostRecords, missingStart } from './lost-records.js';
 import type { RecordBatch } from './record-batch.js';
 import type { LogSegment } from './segment.js';
+import { explainGaps, missingBetween } from './segment-gaps.js';
 import { writeFailed } from './storage-error.js';
-
-/** Where an epoch ends in a log, and which election made it. */
-export interface ElectionEndOffset extends EpochEndOffset {
-  readonly electionId: string | undefined;
-}
 
 /**
  * The log of one partition on this broker: segments of record batches in the directory
@@ -92,6 +89,7 @@ export class Log {
   updateConfig(config: TopicConfig): void {
     this.state.config = config;
     this.state.isConfigured = true;
+    explainGaps(this.state, this.environment);
   }
 
   /** First offset that may still be read. */
@@ -122,6 +120,13 @@ export class Log {
   /** From here on every offset stands in the log; below, compaction may have left gaps. */
   get compactedEndOffset(): Offset {
     return this.state.denseFrom;
+  }
+
+  /** The compacted end to write down; undefined while the log says nothing about gaps. */
+  get recordedCompactedEnd(): Offset | undefined {
+    const { denseFrom, offsets, unexplainedGaps } = this.state;
+    const isUnused = offsets.logEnd === 0 && denseFrom === 0;
+    return isUnused || unexplainedGaps !== undefined ? undefined : denseFrom;
   }
 
   /** First offset that compaction has not looked at. */
@@ -172,6 +177,11 @@ export class Log {
   /** Records missing at the start that nobody deleted, until they are given up or deleted. */
   get lostStart(): OffsetRange | undefined {
     return missingStart(this.state);
+  }
+
+  /** Records missing between two segments that nobody deleted, until they are abandoned. */
+  get lostBetween(): readonly OffsetRange[] {
+    return missingBetween(this.state);
   }
 
   /**
@@ -260,13 +270,7 @@ export class Log {
     epoch: LeaderEpoch,
     electionId: string | undefined,
   ): ElectionEndOffset | undefined {
-    const { epochs, elections, offsets } = this.state;
-    const ownId = elections.idOf(epoch);
-    const isOther = ownId !== undefined && electionId !== undefined && ownId !== electionId;
-    const latest = epochs.latestEpoch ?? -1;
-    const asked = Math.min(isOther ? epoch - 1 : epoch, latest);
-    const end = epochs.endOffsetFor(asked, offsets.logEnd);
-    return end === undefined ? undefined : { ...end, electionId: elections.idOf(end.epoch) };
+    return endOffsetForElection(this.state, epoch, electionId);
   }
 
   /** The newest leader epoch that this replica has taken part in, with its election where known. */
@@ -413,9 +417,9 @@ export class Log {
   }
 
   /**
-   * Abandons exactly these records, which must be `lostRecords` or `lostStart`. Offsets at the end hold
-   * nothing from now on and the log takes writes again; after those at the start the log begins behind
-   * them. Durable when it resolves; again for the same range does nothing.
+   * Abandons exactly these records, which must be `lostRecords`, `lostStart` or one of `lostBetween`.
+   * Offsets at the end hold nothing from now on and the log takes writes again; those between two segments
+   * hold nothing either; after those at the start the log begins behind them. Durable when it resolves; again for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */
   async giveUpLostRecords(range: OffsetRange): Promise<void> {

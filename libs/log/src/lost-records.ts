@@ -1,20 +1,16 @@
 import { type Offset, ProtocolError } from '#protocol';
-import { damagedEndOffset } from './damage.js';
+import { damagedEndOffset, type OffsetRange } from './damage.js';
 import { emptyBatch } from './empty-batch.js';
 import { keepAside } from './kept-bytes.js';
 import type { LogReader } from './log-reader.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { LogWriter } from './log-writer.js';
 import { RECORD_BATCH_HEADER_BYTES } from './record-batch.js';
+import { LogSegment } from './segment.js';
+import { missingBetween } from './segment-gaps.js';
 import { writeFailed } from './storage-error.js';
 
 const INT32_MAX = 2 ** 31 - 1;
-
-/** Offsets [startOffset, endOffset). */
-export interface OffsetRange {
-  readonly startOffset: Offset;
-  readonly endOffset: Offset;
-}
 
 /** The records at the start of a log that are missing and that nobody deleted. */
 export function missingStart({ damage, segments, offsets }: LogState): OffsetRange | undefined {
@@ -31,13 +27,14 @@ export function isSameRange(one: OffsetRange | undefined, other: OffsetRange): b
 }
 
 /**
- * Gives up the synced records that recovery found missing at the end of a log, so that it takes writes
- * again.
+ * Abandons the synced records that a start found missing at the end of a log, so that it takes writes
+ * again, or between two of its segments.
  *
  * Their place is taken by one record batch without records, as compaction leaves them, that has all
  * their offsets: no new record gets the offset of a lost one, committed offsets and readers' positions
- * stay right, and readers pass over the hole. Once that batch is synced the log is whole for every
- * later start; a crash before leaves it as it was found.
+ * stay right, and readers pass over the hole. Between two segments the batch is a segment of its own.
+ * Once that batch is synced the log is whole for every later start; a crash before leaves it as it was
+ * found.
  */
 export class LostRecords {
   constructor(
@@ -48,14 +45,18 @@ export class LostRecords {
   ) {}
 
   /**
-   * Nothing happens when exactly these were given up before.
-   * @param range must be exactly what is missing: nobody gives up what they do not know of
+   * Nothing happens when exactly these were abandoned before.
+   * @param range must be exactly what is missing: nobody abandons records that they do not know of
    * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset where some are
    *   missing) for any other range; KAFKA_STORAGE_ERROR
    */
   giveUp(range: OffsetRange): Promise<void> {
     return this.writer.exclusive(async () => {
       const lost = this.log.failure?.lost;
+      if (missingBetween(this.log).some((one) => isSameRange(one, range))) {
+        await this.#fillBetween(range);
+        return;
+      }
       if (lost === undefined) {
         if (await this.#isGivenUp(range)) return;
         throw this.#refusal(range);
@@ -104,15 +105,11 @@ export class LostRecords {
     const epoch = log.epochs.epochForOffset(startOffset) ?? log.epochs.latestEpoch ?? 0;
     const batch = emptyBatch({ baseOffset: startOffset, lastOffset }, epoch);
     const position = active.sizeBytes;
-    const file = await active.file.acquire();
     try {
-      await environment.reserve.run(() => file.writev([batch], position));
-      await environment.syncs.run(() => file.datasync());
+      await this.#writeBatch(active, batch);
     } catch (error) {
       // Whether it is in the file is not known: what the next call writes is the same bytes.
       throw writeFailed(error);
-    } finally {
-      active.file.release();
     }
     const sizeBytes = RECORD_BATCH_HEADER_BYTES;
     active.appended({ position, sizeBytes, lastOffset, maxTimestamp: -1 });
@@ -122,6 +119,61 @@ export class LostRecords {
       { ...log.topicPartition, startOffset, endOffset },
       'the records missing at the end of the log were given up: it takes writes again',
     );
+  }
+
+  async #fillBetween({ startOffset, endOffset }: OffsetRange): Promise<void> {
+    const { log, environment } = this;
+    const lastOffset = endOffset - 1;
+    if (lastOffset - startOffset > INT32_MAX) throw tooMany();
+    const epoch = log.epochs.epochForOffset(startOffset) ?? 0;
+    const batch = emptyBatch({ baseOffset: startOffset, lastOffset }, epoch);
+    // Without its records the segment before may be empty and have this base offset itself.
+    const existing = log.segments.all.find(({ baseOffset }) => baseOffset === startOffset);
+    const segment = existing ?? (await this.#makeSegment(startOffset));
+    try {
+      await segment.loadIndexes();
+      await this.#writeBatch(segment, batch);
+      await environment.fileSystem.syncDirectory(log.directory);
+    } catch (error) {
+      if (existing === undefined) await this.#dropSegment(segment);
+      throw writeFailed(error);
+    }
+    const sizeBytes = batch.length;
+    segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp: -1 });
+    log.segments.replace(startOffset, startOffset + 1, [segment]);
+    log.damage.dropWithin(startOffset, endOffset);
+    environment.logger.warn(
+      { ...log.topicPartition, startOffset, endOffset },
+      'the records missing in the middle of the log were abandoned: readers pass over their offsets',
+    );
+  }
+
+  async #makeSegment(baseOffset: Offset): Promise<LogSegment> {
+    try {
+      return await LogSegment.create(this.environment.files, this.log.directory, baseOffset);
+    } catch (error) {
+      throw writeFailed(error);
+    }
+  }
+
+  /** A segment file that the log does not know of must not stay among its segments. */
+  async #dropSegment(segment: LogSegment): Promise<void> {
+    try {
+      await segment.remove();
+    } catch (error) {
+      this.writer.goOffline('an unfinished segment could not be removed', error);
+    }
+  }
+
+  async #writeBatch(segment: LogSegment, batch: Buffer): Promise<void> {
+    const { reserve, syncs } = this.environment;
+    const file = await segment.file.acquire();
+    try {
+      await reserve.run(() => file.writev([batch], segment.sizeBytes));
+      await syncs.run(() => file.datasync());
+    } finally {
+      segment.file.release();
+    }
   }
 
   /** Whether an empty batch has exactly these offsets, or the log begins behind them. */
@@ -145,7 +197,9 @@ export class LostRecords {
   #refusal({ startOffset, endOffset }: OffsetRange): ProtocolError {
     const { failure, offsets, topicPartition } = this.log;
     const { topic, partition } = topicPartition;
-    const lost = [missingStart(this.log), failure?.lost].filter((one) => one !== undefined);
+    const { log } = this;
+    const known = [missingStart(log), ...missingBetween(log), failure?.lost];
+    const lost = known.filter((one) => one !== undefined);
     const found =
       lost.length === 0
         ? 'no records are missing there'

@@ -1,4 +1,4 @@
-import { assert } from '#runtime';
+import { assert, type FileSystem } from '#runtime';
 import {
   ENTRIES_AT_FIRST,
   type IndexOptions,
@@ -7,6 +7,17 @@ import {
 } from './segment-index.js';
 
 const ENTRY_BYTES = 8;
+
+/** One entry of an offset index. */
+export interface IndexEntry {
+  /** Last offset of the batch at `position`, less the segment's base offset. */
+  readonly relativeOffset: number;
+  /** In the `.log`, in bytes. */
+  readonly position: number;
+}
+
+/** The start of a segment, which an index without entries leads to. */
+const SEGMENT_START: IndexEntry = { relativeOffset: -1, position: 0 };
 
 /**
  * The sparse offset index of one segment (`<base>.index`, kafka-format 3).
@@ -55,6 +66,14 @@ export class OffsetIndex extends SegmentIndex {
   get lastOffset(): number {
     if (this.count === 0) return this.baseOffset;
     return this.baseOffset + this.#relativeOffset(this.count - 1);
+  }
+
+  /** The last entry; the start of the segment when there is none. */
+  get lastEntry(): IndexEntry {
+    if (this.count === 0) return SEGMENT_START;
+    const entries = this.loaded(this.#entries);
+    const at = 2 * (this.count - 1);
+    return { relativeOffset: entries[at] ?? 0, position: entries[at + 1] ?? 0 };
   }
 
   /** Whether an offset can be expressed relative to this segment's base. */
@@ -153,6 +172,28 @@ export class OffsetIndex extends SegmentIndex {
     larger.set(entries);
     this.#entries = larger;
     return larger;
+  }
+}
+
+/**
+ * Reads the last entry of an index file alone; the start of the segment when the file is empty.
+ * @returns undefined when there is no file or it is not one of whole entries
+ */
+export async function readLastEntry(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<IndexEntry | undefined> {
+  const sizeBytes = await fileSystem.fileSize(path);
+  if (sizeBytes === undefined || sizeBytes % ENTRY_BYTES !== 0) return undefined;
+  if (sizeBytes === 0) return SEGMENT_START;
+  const file = await fileSystem.open(path, 'read');
+  try {
+    const bytes = Buffer.allocUnsafe(ENTRY_BYTES);
+    const count = await file.read(bytes, 0, ENTRY_BYTES, sizeBytes - ENTRY_BYTES);
+    if (count < ENTRY_BYTES) return undefined;
+    return { relativeOffset: bytes.readInt32BE(0), position: bytes.readInt32BE(4) };
+  } finally {
+    await file.close();
   }
 }
 

@@ -18,6 +18,8 @@ import type { LogSegment } from './segment.js';
 export interface RecoveryBounds {
   /** Everything below was on disk for certain: missing it is damage, never a torn tail. */
   readonly durableEnd: Offset;
+  /** Below it compaction is recorded to have left gaps. */
+  readonly recordedDenseFrom: Offset;
 }
 
 /** The state of a log that is being recovered: its ends are not known yet. */
@@ -48,15 +50,17 @@ export interface RecoveredEnd {
  *
  * Where a batch is bad there are two cases (replication-safety 3.2). When nothing valid follows, and
  * nothing below the durable end is missed, it is the torn tail of a write that was never acknowledged:
- * it is cut, and kept beside the log, on a full disk in the room that is held back for such. Otherwise it is damage: the log stays as it is, the range is
- * reported, what follows is served.
+ * it is cut, and kept beside the log, on a full disk in the room that is held back for such. Otherwise it
+ * is damage: the log stays as it is, the range is reported, what follows is served.
+ *
+ * Offsets that are missing between two batches are damage too, unless they lie below `denseFrom`.
  */
 export class SegmentRecovery {
   /** The offset that must come next. */
   #expected: Offset;
   #lost: DamagedRange | undefined;
   #firstIdempotentOffset: Offset | undefined;
-  /** In the segment at hand, of the first batch that is not known to be on the disk. */
+  /** In the current segment, position of the first batch that is not known to be on the disk. */
   #unsyncedPosition: number | undefined;
 
   constructor(
@@ -175,7 +179,7 @@ export class SegmentRecovery {
   async #mayBeLast(segment: LogSegment): Promise<boolean> {
     const next = this.log.segments.after(segment);
     if (next === undefined) return true;
-    const knownEnd = Math.max(this.bounds.durableEnd, this.log.denseFrom);
+    const knownEnd = Math.max(this.bounds.durableEnd, this.bounds.recordedDenseFrom);
     return next.baseOffset > knownEnd && (await this.#isRestEmpty(segment));
   }
 

@@ -3,7 +3,7 @@ import type { Offset } from '#protocol';
 import { assert, type FileHandle } from '#runtime';
 import { SCAN_CHUNK_BYTES, type ScanEnd, scanBatches } from './batch-scan.js';
 import type { FilePool, PooledFile } from './file-pool.js';
-import type { OffsetIndex } from './offset-index.js';
+import type { IndexEntry, OffsetIndex } from './offset-index.js';
 import { type BatchPlace, type IndexPaths, SegmentIndexes } from './segment-indexes.js';
 import { type SegmentFileSuffix, segmentFileName } from './segment-names.js';
 import type { TimeIndex } from './time-index.js';
@@ -104,6 +104,16 @@ export class LogSegment {
   /** Loaded by `loadIndexes`. */
   get timeIndex(): TimeIndex {
     return this.#knownIndexes.time;
+  }
+
+  /** Last entry of the offset index while that is in memory. */
+  get lastIndexEntry(): IndexEntry | undefined {
+    return this.#indexes?.offset.isLoaded === true ? this.#indexes.offset.lastEntry : undefined;
+  }
+
+  /** Path of the offset index. */
+  get indexPath(): string {
+    return this.#indexPaths().index;
   }
 
   /** When its log was last written, wall clock in ms; undefined when that is not known. */

@@ -48,6 +48,7 @@ public class KafkaClients {
         createTopics();
         for (String codec : CODECS) writeCodec(codec);
         writeTransactions();
+        writeCompacted();
     }
 
     private void createTopics() throws Exception {
@@ -58,6 +59,12 @@ public class KafkaClients {
             // The fixtures' records are old: nothing of them may be deleted.
             Map<String, String> configs = Map.of("retention.ms", "-1");
             for (String name : names) topics.add(new NewTopic(name, 1, (short) 1).configs(configs));
+            topics.add(new NewTopic("compacted", 1, (short) 1).configs(Map.of(
+                "retention.ms", "-1",
+                "cleanup.policy", "compact",
+                "min.cleanable.dirty.ratio", "0",
+                "file.delete.delay.ms", "0",
+                "internal.segment.bytes", "700")));
             admin.createTopics(topics).all().get();
         }
     }
@@ -108,6 +115,65 @@ public class KafkaClients {
         open.beginTransaction();
         send(open, "d", "open 1");
         send(plain, "f", "plain 3");
+    }
+
+    /**
+     * Writes keys again and again, and waits until the cleaner has been through: records are missing in
+     * the middle and at the end of batches, batches are missing between others and at the end of a
+     * segment, and one producer's last batch stays without records.
+     */
+    private void writeCompacted() throws Exception {
+        KafkaProducer<String, String> one = producer(Map.of());
+        compactedBatch(one, "a 0", "b 1", "c 2", "d 3");
+        compactedBatch(one, "a 4");
+        compactedBatch(one, "e 5");
+        compactedBatch(one, "f 6", "b 7");
+        compactedBatch(producer(Map.of()), "g 8");
+        for (int i = 9; i < 15; i++) compactedBatch(one, "h " + i);
+        compactedBatch(one, "d 15", "a 16", "g 17");
+        compactedBatch(one, "i 18", "f 19");
+        for (int i = 20; i < 30; i++) compactedBatch(one, "j " + i, "k" + " " + i);
+        awaitCompaction();
+    }
+
+    /** One batch of records, each given as its key, a space and the start of its value. */
+    private void compactedBatch(KafkaProducer<String, String> producer, String... records) {
+        for (String record : records) {
+            String key = record.substring(0, record.indexOf(' '));
+            String value = record + " ".repeat(40);
+            producer.send(new ProducerRecord<>("compacted", 0, TIME, key, value));
+        }
+        producer.flush();
+    }
+
+    /** Waits until the records of key j that are not in the newest segments are one. */
+    private void awaitCompaction() throws Exception {
+        long deadline = System.currentTimeMillis() + 60_000;
+        int kept = Integer.MAX_VALUE;
+        while (kept > 5) {
+            if (System.currentTimeMillis() > deadline) throw new Exception("no compaction: " + kept);
+            kept = 0;
+            for (ConsumerRecord<String, String> r : consumed("compacted", 29)) {
+                if (r.key().equals("j") || r.key().equals("h")) kept++;
+            }
+        }
+    }
+
+    /** The records of a topic up to one with this offset or a greater one. */
+    private List<ConsumerRecord<String, String>> consumed(String topic, long lastOffset) {
+        List<ConsumerRecord<String, String>> records = new ArrayList<>();
+        Properties config = new Properties();
+        config.put("bootstrap.servers", bootstrap);
+        StringDeserializer text = new StringDeserializer();
+        try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(config, text, text)) {
+            TopicPartition partition = new TopicPartition(topic, 0);
+            consumer.assign(List.of(partition));
+            consumer.seekToBeginning(List.of(partition));
+            while (consumer.position(partition) <= lastOffset) {
+                consumer.poll(Duration.ofMillis(500)).forEach(records::add);
+            }
+        }
+        return records;
     }
 
     private void send(KafkaProducer<String, String> producer, String key, String value)

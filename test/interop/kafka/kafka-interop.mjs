@@ -115,6 +115,7 @@ async function writeProperties(data) {
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
     'transaction.state.log.num.partitions=1',
+    'log.cleaner.backoff.ms=200',
     `log.dirs=${data}`,
   ];
   writeFileSync(path, `${lines.join('\n')}\n`);
@@ -167,8 +168,11 @@ function placeGolden(directory) {
 function keepKafkaLogs(data) {
   const kept = join(FIXTURES, 'kafka');
   rmSync(kept, { recursive: true, force: true });
-  for (const topic of [...KAFKA_TOPICS, 'transactions']) {
-    cpSync(join(data, `${topic}-0`), join(kept, `${topic}-0`), { recursive: true });
+  for (const topic of [...KAFKA_TOPICS, 'transactions', 'compacted']) {
+    cpSync(join(data, `${topic}-0`), join(kept, `${topic}-0`), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.deleted'),
+    });
   }
 }
 

@@ -48,7 +48,7 @@ interface StorageCheck {
   readonly offline: readonly { readonly partition: string; readonly reason: string }[];
   /** Partitions that can be read, and not written: after a failed sync, or while records are lost. */
   readonly readOnly: readonly string[];
-  /** Synced offsets that are missing at the start or the end of a log, and were not deleted. */
+  /** Synced offsets that are missing at the start, in the middle or at the end of a log, and were not deleted. */
   readonly lost: readonly LostRecords[];
   /** Partitions with ranges that cannot be read, and how many. */
   readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];

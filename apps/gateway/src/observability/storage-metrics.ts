@@ -16,7 +16,7 @@ export const STORAGE_GAUGES: readonly Omit<StatusSeries<BrokerStatus>, 'type'>[]
   },
   {
     name: 'sluice_log_lost_records',
-    help: 'Synced offsets that are missing at the start or the end of logs; /health/ready names them.',
+    help: 'Synced offsets that are missing at the start, in the middle or at the end of logs; /health/ready names them.',
     read: ({ partitions }) => sum(partitions, lostRecords),
   },
   {
