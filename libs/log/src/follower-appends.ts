@@ -102,7 +102,7 @@ export class FollowerAppends {
     try {
       if (!environment.reserve.isWhole) throw new DiskReserveError();
       const isFull = this.#isFullFor(first.sizeBytes, first.lastOffset);
-      if (isFull || writer.isRollDue || writer.isRollUnfinished) await writer.roll();
+      if (isFull || writer.roller.isDue || writer.roller.isUnfinished) await writer.roller.roll();
       await this.#moveEmptySegment(first);
       const roomBytes = log.config['segment.bytes'] - log.segments.active.sizeBytes;
       const bytesMax = Math.min(environment.roundBytesMax, roomBytes);

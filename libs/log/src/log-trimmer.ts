@@ -230,7 +230,7 @@ export class LogTrimmer {
     const { log, environment } = this;
     const { offsets } = log;
     await this.writer.settleRolled();
-    await this.#step(() => this.writer.dropUnfinishedRoll());
+    await this.#step(() => this.writer.roller.dropUnfinished());
     await this.#lowerEnds(Math.min(offset, offsets.logEnd));
     offsets.logStart = offset as LogStartOffset;
     await this.#step(() => environment.checkpoints.persistLogStartOffsets());
@@ -284,7 +284,7 @@ export class LogTrimmer {
   async #truncate(offset: Offset): Promise<void> {
     const { log, environment } = this;
     await this.writer.settleRolled();
-    await this.#step(() => this.writer.dropUnfinishedRoll());
+    await this.#step(() => this.writer.roller.dropUnfinished());
     const cut = await this.#step(() => this.#cutPlace(offset));
     const { offsets } = log;
     await this.#lowerEnds(cut.offset);

@@ -8,7 +8,6 @@ import {
 import {
   DiskReserveError,
   type FileHandle,
-  isShortage,
   isShortageBeforeSync,
   retryShortage,
   SerialQueue,
@@ -23,44 +22,44 @@ import { DuplicateAnswers } from './duplicate-answers.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 import type { RecordBatch } from './record-batch.js';
 import { RolledSegments } from './rolled-segments.js';
-import { LogSegment } from './segment.js';
+import type { LogSegment } from './segment.js';
+import { SegmentRoller, takeProducerSnapshot } from './segment-roller.js';
 import { brokerStops, notLeading, writeFailed, writesOffline } from './storage-error.js';
 
-/** Something that must not happen: the log goes offline rather than on. */
+/** Reason of a log that goes offline because of a bug, not of the disk. */
 const UNEXPECTED = 'an unexpected fault';
 
 /**
- * Appends to a log by group commit, and rolls its segments.
+ * Appends to a log by group commit.
  *
- * Appends that come while a round is under way gather; a round is one `writev` and, with `fsync`
- * durability, one `datasync`. It begins as a microtask, so that appends of one task are in it together:
- * what comes by the accumulator has waited for the end of the event loop's turn already. Between the
- * write and the end of the sync the log end is ahead of the synced end.
+ * A round is one `writev` and, with `fsync` durability, one `datasync`. Appends that arrive during a round
+ * wait for the next one, which takes them together. A round begins as a microtask, so that all appends
+ * of one task are in it. The accumulator calls `append` at the end of a turn of the event loop, so a round
+ * does not wait for further appends. Between the write and the end of the sync the log end is ahead of
+ * the synced end.
  *
- * Over many partitions there is a round for nearly every request: the way of a round through here has
- * no closure and no promise that it can do without.
+ * With many partitions nearly every request has a round of its own: the path of a round avoids closures
+ * and promises.
  *
- * When a write fails the file is cut back and synced, the producer state is undone: the log is as
- * before and the next round tries anew. When that, or a sync, fails, the log is *offline*: what the
- * disk has is not known any more, and a sync that is tried again may succeed without having written
- * (the kernel forgets). Reads go on.
+ * After a failed write the file is cut back and synced and the producer state is reverted. The log is as
+ * before, and the next round may succeed. When that fails, or a sync fails, the log goes *offline*: the
+ * content of the disk is unknown, and a repeated sync may succeed without having written, because the
+ * kernel forgets pages that it failed to write. Reads continue.
  *
- * Everything that changes the log runs in one lane: `exclusive` puts a task of others into it.
+ * Everything that changes the log runs in one lane, one task after the other: `exclusive` puts a task of
+ * another class into it.
  */
 export class LogWriter {
   readonly #lane = new SerialQueue();
   readonly #rolled: RolledSegments;
+  /** Begins new segments; in the lane only. */
+  readonly roller: SegmentRoller;
   readonly #duplicates = new DuplicateAnswers();
   readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
   #logEndListener: (() => void) | undefined;
   #pending: PendingAppend[] = [];
-  /** From when a round is asked for until it has ended. */
+  /** Set while a round is scheduled or running. */
   #isRoundUnderWay = false;
-  /**
-   * A roll failed after its file may have been made: until it is done nothing is appended to the segment
-   * before, whose offsets would stand behind the base offset of that file.
-   */
-  #unfinishedRoll: LogSegment | undefined;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   readonly #runRound = (): Promise<void> => this.#round();
@@ -72,6 +71,10 @@ export class LogWriter {
     this.#rolled = new RolledSegments(log, environment, {
       onFlushed: () => this.#advanceRecoveryPoint(),
       onSyncFailed: (cause) => this.goOffline('a sync failed', cause),
+    });
+    this.roller = new SegmentRoller(log, environment, {
+      onRolled: (segment) => this.#rolled.add(segment),
+      onSyncFailed: (cause) => this.goOffline('a sync of its directory failed', cause),
     });
   }
 
@@ -88,7 +91,7 @@ export class LogWriter {
     });
   }
 
-  /** Calls `listener` after every move of the synced end, before the appends are answered. */
+  /** Calls `listener` whenever the synced end has moved, before the appends are answered. */
   onSyncedEnd(listener: (end: SyncedEndOffset) => void): void {
     this.#syncedEndListeners.push(listener);
   }
@@ -99,8 +102,8 @@ export class LogWriter {
   }
 
   /**
-   * Takes no appends from now on: those that wait are refused, and so are retries of batches that may
-   * still be lost. What is being written is answered as it ends.
+   * Refuses all appends from now on: those that wait, and retries of batches that may still be lost. The
+   * round that is being written is answered when it ends.
    */
   stopLeading(): void {
     this.log.role = 'follower';
@@ -108,14 +111,14 @@ export class LogWriter {
     this.#duplicates.rejectFrom(0, notLeading('unknown'));
   }
 
-  /** Whether the log is being closed: nothing may be written any more. */
+  /** Whether the log is being closed or deleted; then nothing may be written. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
 
   /**
-   * In the lane, of a follower: writes batches as they are, which must follow the log end and fit into
-   * the active segment; synced when it resolves.
+   * In the lane of a follower: writes batches unchanged. They must follow the log end and fit into the
+   * active segment. They are synced when it resolves.
    */
   async writeCopies(batches: readonly RecordBatch[]): Promise<void> {
     const { active } = this.log.segments;
@@ -147,12 +150,12 @@ export class LogWriter {
     return this.#lane.run(task);
   }
 
-  /** In the lane: waits until rolled segments were flushed, as far as that goes. */
+  /** In the lane: waits until every rolled segment was flushed, or its flush has failed. */
   async settleRolled(): Promise<void> {
     await this.#rolled.flush();
   }
 
-  /** In the lane: segments with a base offset in [from, to) are no longer of the log. */
+  /** In the lane: segments with a base offset in [from, to) do not belong to the log any more. */
   forgetRolled(from: Offset, to: Offset): void {
     this.#rolled.forget(from, to);
     if (this.#rolled.isEmpty) this.#advanceRecoveryPoint();
@@ -165,67 +168,7 @@ export class LogWriter {
     this.#notifySyncedEnd();
   }
 
-  /**
-   * In the lane: begins a new segment at the log end, unless the active one is empty. One that fails for
-   * want of descriptors or memory leaves the log as it was and is done again with the next append.
-   */
-  async roll(): Promise<void> {
-    const { log } = this;
-    const old = log.segments.active;
-    if (old.sizeBytes === 0) return;
-    const { logEnd } = log.offsets;
-    // First: once the next segment is there, this one may be removed, with all that it says of producers.
-    await this.#takeProducerSnapshot(logEnd, 'roll');
-    const next = LogSegment.open(this.environment.files, log.directory, logEnd, 0);
-    this.#unfinishedRoll = next;
-    await this.#makeSegment(next);
-    this.#unfinishedRoll = undefined;
-    log.segments.add(next);
-    this.#rolled.add(old);
-  }
-
-  /** Whether a roll has begun and must be done before anything is appended. */
-  get isRollUnfinished(): boolean {
-    return this.#unfinishedRoll !== undefined;
-  }
-
-  /**
-   * In the lane, before the log is cut: removes the file that an unfinished roll may have left. Its caller
-   * syncs the directory.
-   */
-  async dropUnfinishedRoll(): Promise<void> {
-    await this.#unfinishedRoll?.remove();
-    this.#unfinishedRoll = undefined;
-  }
-
-  async #makeSegment(segment: LogSegment): Promise<void> {
-    const { environment, log } = this;
-    let isMade = false;
-    try {
-      await segment.makeFile();
-      isMade = true;
-      if (environment.durability !== 'fsync') return;
-      // The synced end passes the boundary with the next round: the new name must be durable then.
-      await environment.fileSystem.syncDirectory(log.directory);
-    } catch (error) {
-      // A descriptor that is kept for a file without use is one more that is missing.
-      await segment.file.close().catch(() => undefined);
-      if (isMade && !isShortageBeforeSync(error)) {
-        this.goOffline('a sync of its directory failed', error);
-      }
-      throw error;
-    }
-  }
-
-  /** Whether the active segment is older than segment.ms. */
-  get isRollDue(): boolean {
-    const { active } = this.log.segments;
-    if (active.sizeBytes === 0 || active.firstAppendMs === undefined) return false;
-    const ageMs = this.environment.clock.nowMs() - active.firstAppendMs;
-    return ageMs > this.log.config['segment.ms'];
-  }
-
-  /** No write is taken until the log is opened again. */
+  /** Refuses every write until the log is opened again. */
   goOffline(what: string, cause: unknown): void {
     if (this.log.failure !== undefined) return;
     const failure = { what, cause };
@@ -240,7 +183,7 @@ export class LogWriter {
     this.environment.observer.storageFailed(topicPartition, true);
   }
 
-  /** Ends all writing without a sync: the log is deleted. */
+  /** Ends all writing without a sync, because the log is deleted. */
   async abandon(): Promise<void> {
     this.#isStopped = true;
     await this.#idle();
@@ -249,7 +192,7 @@ export class LogWriter {
     await this.#lane.run(() => this.#rolled.flush());
   }
 
-  /** Takes no more appends, ends those that were taken and makes everything durable. */
+  /** Refuses further appends, finishes those that were accepted and makes everything durable. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#idle();
@@ -277,7 +220,7 @@ export class LogWriter {
     await active.flushIndexes();
     await this.environment.fileSystem.syncDirectory(log.directory);
     await log.epochs.flush();
-    await this.#takeProducerSnapshot(log.offsets.logEnd, 'stop');
+    await takeProducerSnapshot(log, this.environment, 'stop');
     if (this.#rolled.isEmpty) log.offsets.recoveryPoint = log.offsets.logEnd;
   }
 
@@ -306,7 +249,7 @@ export class LogWriter {
     }
   }
 
-  /** Whether the first append finds all as it needs it: so it is for all but a few rounds. */
+  /** Whether the first append needs no preparation; true for all but a few rounds. */
   #isRoundPrepared(): boolean {
     const { log } = this;
     const [first] = this.#pending;
@@ -326,10 +269,13 @@ export class LogWriter {
     const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
     const endMax = offsets.logEnd + bytes;
     const isFull = segments.active.mustRollFor(first.sizeBytes, endMax, this.#segmentBytesMax);
-    return isFull || this.isRollDue || this.isRollUnfinished;
+    return isFull || this.roller.isDue || this.roller.isUnfinished;
   }
 
-  /** Rolls and assigns the leader epoch where the first append needs it; whether to go on. */
+  /**
+   * Rolls and assigns the leader epoch where the first append needs it.
+   * @returns false when the appends were refused
+   */
   async #prepareRound(): Promise<boolean> {
     const { log } = this;
     const [first] = this.#pending;
@@ -337,7 +283,7 @@ export class LogWriter {
     const { logEnd } = log.offsets;
     try {
       if (!this.environment.reserve.isWhole) throw new DiskReserveError();
-      if (this.#mustRollFor(first)) await this.roll();
+      if (this.#mustRollFor(first)) await this.roller.roll();
       if (first.leaderEpoch > (log.epochs.latestEpoch ?? -1)) {
         await log.epochs.assign(first.leaderEpoch, logEnd);
       } else if (log.epochs.lacksEntry) await log.epochs.flush();
@@ -373,7 +319,7 @@ export class LogWriter {
     }
   }
 
-  /** The active segment's file; undefined when it could not be opened: the appends were refused. */
+  /** @returns the active segment's file; undefined when it could not be opened: the appends were refused */
   async #opened(acquired: Promise<FileHandle>): Promise<FileHandle | undefined> {
     try {
       return await acquired;
@@ -395,7 +341,10 @@ export class LogWriter {
     return new AppendRound(limits, log.producers);
   }
 
-  /** Writes a round and, with `fsync` durability, syncs it; whether its appends are in the log. */
+  /**
+   * Writes a round and, with `fsync` durability, syncs it.
+   * @returns whether its appends are in the log
+   */
   async #persistRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
     const { log, environment } = this;
     const { active } = log.segments;
@@ -413,7 +362,7 @@ export class LogWriter {
     return true;
   }
 
-  /** The bytes are in the file: the log goes up to the round's end now. */
+  /** Moves the log end to the end of a round whose bytes are in the file. */
   #written(round: AppendRound, segment: LogSegment): void {
     const { log, environment } = this;
     log.producers.commit();
@@ -428,7 +377,7 @@ export class LogWriter {
     environment.observer.appended(round.recordCount, round.batchBytes);
   }
 
-  /** Whether the round is durable. */
+  /** @returns whether the round is durable */
   async #syncRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
     const { clock, observer, syncs } = this.environment;
     try {
@@ -445,7 +394,7 @@ export class LogWriter {
     }
   }
 
-  /** Takes back what a failed write may have written, durably: it is answered as not applied. */
+  /** Removes, durably, the bytes of a failed write; its appends are answered as not applied. */
   async #undoRound(round: AppendRound, handle: FileHandle, cause: unknown): Promise<void> {
     const { log, environment } = this;
     log.producers.undoTo();
@@ -487,22 +436,6 @@ export class LogWriter {
       this.environment.durability === 'fsync'
         ? offsets.syncedEnd
         : Math.max(offsets.recoveryPoint, segments.active.baseOffset);
-  }
-
-  /**
-   * A producer snapshot saves a scan of the log at the next start: one that fails costs only that. A roll
-   * waits for one that fails for a shortage, which passes.
-   */
-  async #takeProducerSnapshot(offset: Offset, when: 'roll' | 'stop'): Promise<void> {
-    try {
-      await this.log.producers.takeSnapshot(offset);
-    } catch (error) {
-      if (when === 'roll' && isShortage(error)) throw error;
-      this.environment.logger.warn(
-        { err: error, ...this.log.topicPartition, offset },
-        'a producer snapshot could not be written',
-      );
-    }
   }
 
   get #segmentBytesMax(): number {

@@ -458,7 +458,7 @@ export class Log {
   /** Begins a new segment, unless the active one is empty. */
   roll(): Promise<void> {
     return this.#writer.exclusive(async () => {
-      if (this.isWritable) await this.#writer.roll();
+      if (this.isWritable) await this.#writer.roller.roll();
     });
   }
 
@@ -468,7 +468,7 @@ export class Log {
     if (!this.isWritable) return;
     this.#writer.retryRolled();
     this.state.producers.removeExpired(this.environment.expiryClock.nowMs());
-    if (this.#writer.isRollDue) await this.roll();
+    if (this.#writer.roller.isDue) await this.roll();
   }
 
   /** For LogManager: gives back memory of segments that nobody reads. */
