@@ -1,4 +1,4 @@
-/** Runs `npm run build` unless the build is current; see current-build.cjs. */
+/** Builds the gateway unless the build is current; see current-build.cjs. */
 import { buildIfNeeded } from './current-build.cjs';
 
 process.exitCode = buildIfNeeded();

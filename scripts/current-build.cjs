@@ -1,6 +1,6 @@
 /**
- * Keeps the build current: runs `npm run build` unless dist/ was made from exactly the sources that
- * are here.
+ * Makes the build, and keeps it current: dist/ is made again unless it was made from exactly the sources
+ * that are here. One build at a time works in a checkout; see build-lock.cjs.
  *
  * Compares contents, not times: a checkout, a copy or a clock may set times as they please.
  */
@@ -8,31 +8,54 @@ const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const { existsSync, readdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
+const { withBuildLock } = require('./build-lock.cjs');
 
 const root = join(__dirname, '..');
 const stamp = join(root, 'dist/build-stamp');
 const made = join(root, 'dist/apps/gateway/main.js');
+/** Outside of dist/, which a build removes. */
+const lock = join(root, 'node_modules/.sluice-build.lock');
 
-/** Answers the exit code of the build; 0 also when there was nothing to do. */
+/** Builds unless the build is current. Returns the exit code; 0 also when there was nothing to do. */
 function buildIfNeeded() {
-  const before = hashOfSources();
+  if (staleReason(hashOfSources()) === undefined) return 0;
+  return withBuildLock(lock, say, (lockFile) => {
+    // Another process may have built while this one waited.
+    const sources = hashOfSources();
+    const reason = staleReason(sources);
+    if (reason === undefined) return 0;
+    say(`Building Sluice, because ${reason}. This takes about half a minute; later starts skip it.`);
+    return runSteps(lockFile, sources, { BUILD_PROGRESS: '1' });
+  });
+}
+
+/** Builds in any case, for `npm run build`. Returns the exit code. */
+function build() {
+  return withBuildLock(lock, say, (lockFile) => runSteps(lockFile, hashOfSources(), {}));
+}
+
+/** Why dist/ is not the build of the sources with this hash; undefined when it is. */
+function staleReason(sources) {
   const isBuilt = existsSync(made) && existsSync(stamp);
-  if (isBuilt && readFileSync(stamp, 'utf8') === before) return 0;
-  const reason = isBuilt ? 'the sources have changed' : 'there is no build yet';
-  say(`Building Sluice, because ${reason}. This takes about half a minute; later starts skip it.`);
+  if (!isBuilt) return 'there is no build yet';
+  return readFileSync(stamp, 'utf8') === sources ? undefined : 'the sources have changed';
+}
+
+/** Runs the script `build:steps` and marks the build as that of the sources with this hash. */
+function runSteps(lockFile, sources, environment) {
   const startedMs = performance.now();
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  // Standard output belongs to the gateway's banner: the build writes to standard error.
-  const { status, error } = spawnSync(npm, ['run', '--silent', 'build'], {
+  const { status, error } = spawnSync(npm, ['run', '--silent', 'build:steps'], {
     cwd: root,
-    stdio: ['ignore', 2, 2],
-    env: { ...process.env, BUILD_PROGRESS: '1' },
+    // Standard output belongs to the gateway's banner: the build writes to standard error.
+    stdio: ['ignore', 2, 2, lockFile],
+    env: { ...process.env, ...environment },
   });
   if (status !== 0) {
     say(`The build failed${error === undefined ? '' : `: ${error.message}`}.`);
     return status ?? 1;
   }
-  writeFileSync(stamp, before);
+  writeFileSync(stamp, sources);
   say(`Built in ${Math.round((performance.now() - startedMs) / 1000)} s.`);
   return 0;
 }
@@ -70,4 +93,4 @@ function sourcesIn(folder) {
     .map((path) => join(folder, path));
 }
 
-module.exports = { buildIfNeeded };
+module.exports = { build, buildIfNeeded };
