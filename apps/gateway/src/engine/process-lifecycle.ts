@@ -18,6 +18,7 @@ import {
 } from './descriptor-limit.js';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { CannotListenError, Gateway } from './gateway.js';
+import { makeDataDirPrivate } from './private-data-dir.js';
 import { settingProblems } from './setting-checks.js';
 
 /** Runs a gateway until a signal stops it; ends the process itself. */
@@ -34,7 +35,8 @@ export async function runUntilStopped(
   const settings = { ...wanted, connectionsMax: descriptors.connectionsMax };
   const available = availableMemory();
   const ofMemory = [...memoryWarnings(settings, available), ...heapWarnings(settings, available)];
-  for (const warning of [...warnings, ...descriptors.warnings, ...ofMemory]) {
+  const ofModes = makeDataDirPrivate(settings.dataDir);
+  for (const warning of [...warnings, ...descriptors.warnings, ...ofMemory, ...ofModes]) {
     logger.warn({}, warning);
   }
   const stopRequested = nextStopSignal(logger);
