@@ -121,7 +121,7 @@ export interface LogState {
 }
 
 /** The gaps of a log that was copied into the data directory, as the start has found them. */
-export interface UnexplainedGaps {
+interface UnexplainedGaps {
   /** `denseFrom` if the topic was never compacted. */
   readonly recordedDenseFrom: Offset;
   /** End of the log when it was opened. Only the part below it was copied. */
