@@ -1,5 +1,6 @@
 import type { Offset } from '#protocol';
 import { filterBatch, type RetentionRule } from './batch-filter.js';
+import { unpackedBatchOf } from './batch-parts.js';
 import { isOfTransaction } from './committed-batches.js';
 import { isUnreadable } from './damage.js';
 import { LogReader } from './log-reader.js';
@@ -192,7 +193,7 @@ class Compaction {
    */
   async #mapBatch(batch: RecordBatch): Promise<Offset | undefined> {
     try {
-      return await this.#mapRecords(new RecordCursor(batch));
+      return await this.#mapRecords(new RecordCursor(await unpackedBatchOf(batch)));
     } catch (error) {
       if (isUnreadable(error)) return undefined;
       throw error;

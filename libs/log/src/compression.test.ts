@@ -6,10 +6,16 @@ import { compressSync as compressSnappy } from 'snappy';
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { CodecPackage } from './codec-package.js';
-import { type CompressionType, DECOMPRESSED_BYTES_MAX, decompress } from './compression.js';
+import {
+  type CompressionType,
+  decompress,
+  decompressOnThread,
+  UNPACKED_BATCH_BYTES_MAX,
+} from './compression.js';
 import { decompressZstdInJavaScript } from './zstd-frame.js';
 
 const TEXT = Buffer.from('Kafka keeps records. '.repeat(5000));
+const STREAM_HEADER_BYTES = 16;
 const corrupt = expect.objectContaining({ code: 'CORRUPT_MESSAGE' });
 
 describe('decompress', () => {
@@ -21,6 +27,14 @@ describe('decompress', () => {
       'snappy',
       'one stream after another',
       Buffer.concat([snappyStream(TEXT.subarray(0, 50_000)), snappyStream(TEXT.subarray(50_000))]),
+    ],
+    [
+      'snappy',
+      'a stream with a last block of one byte',
+      Buffer.concat([
+        snappyStream(TEXT.subarray(0, -1)),
+        snappyStream(TEXT.subarray(-1)).subarray(STREAM_HEADER_BYTES),
+      ]),
     ],
     ['lz4', 'a frame', compressFrameSync(TEXT)],
     [
@@ -45,19 +59,23 @@ describe('decompress', () => {
       lz4Frame(plainBlocks(TEXT), { flags: 0x68, fields: Buffer.alloc(8) }),
     ],
     ['zstd', 'a frame', zstdFrame(plainZstdBlocks(TEXT))],
-  ])('unpacks %s: %s', (type, _title, bytes) => {
+  ])('unpacks %s: %s', async (type, _title, bytes) => {
     expect(decompress(type, bytes).equals(TEXT)).toBe(true);
+    expect((await decompressOnThread(type, bytes)).equals(TEXT)).toBe(true);
   });
 
   it.each<[CompressionType, Buffer]>([
-    ['gzip', gzipSync(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
-    ['snappy', compressSnappy(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
-    ['snappy', snappyStream(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
-    ['lz4', compressFrameSync(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1))],
-    ['zstd', zstdFrame(zeroZstdBlocks(DECOMPRESSED_BYTES_MAX + 1))],
-  ])('refuses a %s batch that unpacks to more than the bound', (type, bomb) => {
+    ['gzip', gzipSync(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
+    ['snappy', compressSnappy(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
+    ['snappy', snappyStream(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
+    ['lz4', compressFrameSync(Buffer.alloc(UNPACKED_BATCH_BYTES_MAX + 1))],
+    ['zstd', zstdFrame(zeroZstdBlocks(UNPACKED_BATCH_BYTES_MAX + 1))],
+  ])('refuses a %s batch that unpacks to more than the bound', async (type, bomb) => {
     expect(bomb.length).toBeLessThan(4 * 1024 * 1024);
-    expect(() => decompress(type, bomb)).toThrow(corrupt);
+    const bound = 'SLUICE_UNPACKED_BATCH_BYTES_MAX';
+    const tooLarge = { code: 'CORRUPT_MESSAGE', message: expect.stringContaining(bound), bound };
+    expect(() => decompress(type, bomb)).toThrow(expect.objectContaining(tooLarge));
+    await expect(decompressOnThread(type, bomb)).rejects.toMatchObject(tooLarge);
   });
 
   it.each([
@@ -105,6 +123,12 @@ describe('decompress', () => {
     expect(isAnswered(type, randomBytes(1000))).toBe(true);
   });
 
+  it.each(wholes)('answers cut %s bytes on a thread as it does at once', async (type, whole) => {
+    const cut = whole.subarray(0, whole.length >> 1);
+    const onThread = await decompressOnThread(type, cut).catch(() => Buffer.alloc(0));
+    expect(onThread.length).toBe(unpackedBytes(type, cut));
+  });
+
   it('names the package that is missing for a codec', () => {
     const missing = new CodecPackage('no-such-package', 'lz4');
     expect(() => missing.load()).toThrow(
@@ -119,7 +143,7 @@ describe('decompress', () => {
 /** Whether the answer is one that a reader can be given. */
 function isAnswered(type: CompressionType, bytes: Buffer): boolean {
   try {
-    return decompress(type, bytes).length <= DECOMPRESSED_BYTES_MAX;
+    return decompress(type, bytes).length <= UNPACKED_BATCH_BYTES_MAX;
   } catch (error) {
     return error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
   }

@@ -1,8 +1,11 @@
-import { gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzip, gunzipSync } from 'node:zlib';
 import { ProtocolError } from '#protocol';
-import { decompressLz4Frame } from './lz4-frame.js';
-import { decompressSnappy } from './snappy-stream.js';
-import { decompressZstd } from './zstd-frame.js';
+import { Limiter } from '#runtime';
+import { unpackLz4Block, unpackLz4BlockSync, unpackLz4Frame } from './lz4-frame.js';
+import { TooLargeUnpackedError, unpackBlocks, unpackBlocksSync } from './packed-block.js';
+import { unpackSnappy, unpackSnappyBlock, unpackSnappyBlockSync } from './snappy-stream.js';
+import { decompressZstd, decompressZstdSync } from './zstd-frame.js';
 
 /** How the records section of a batch is compressed. */
 export type CompressionType = (typeof COMPRESSION_TYPES)[number];
@@ -10,21 +13,47 @@ export type CompressionType = (typeof COMPRESSION_TYPES)[number];
 /** By the number in the batch's attributes, bits 0-2. */
 const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
-/**
- * The most bytes that one batch may unpack to. A batch is at most `max.message.bytes` (1 MiB by
- * default) while it is compressed; without a bound a crafted one would unpack to a gigabyte.
- */
-export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
+/** The default of `unpackedBatch.bytesMax`. */
+export const UNPACKED_BATCH_BYTES_MAX = 64 * 1024 * 1024;
+const BOUND = 'SLUICE_UNPACKED_BATCH_BYTES_MAX';
 
-/** Unpacks one blob; throws any error when it is malformed or larger than `bytesMax` unpacked. */
-type Decompressor = (bytes: Buffer, bytesMax: number) => Buffer;
+/**
+ * The bound on what one batch may unpack to, of the whole process: set at its start. A batch is at most
+ * `max.message.bytes` (1 MiB by default) while it is compressed; without a bound a crafted one would
+ * unpack to a gigabyte.
+ */
+export const unpackedBatch = { bytesMax: UNPACKED_BATCH_BYTES_MAX };
+
+/** Batches that are unpacked at the same time: each holds a thread and as much memory as it unpacks to. */
+export const UNPACKED_AT_A_TIME = 2;
+const unpacking = new Limiter(UNPACKED_AT_A_TIME);
+
+/**
+ * Unpacks one blob, at once or on a thread of the pool; throws any error when it is malformed or larger
+ * than `bytesMax` unpacked.
+ */
+interface Decompressor {
+  atOnce(bytes: Buffer, bytesMax: number): Buffer;
+  onThread(bytes: Buffer, bytesMax: number): Promise<Buffer>;
+}
+
+const gunzipOnThread = promisify(gunzip);
 
 const DECOMPRESSORS: Readonly<Record<CompressionType, Decompressor>> = {
-  none: (bytes) => bytes,
-  gzip: (bytes, bytesMax) => gunzipSync(bytes, { maxOutputLength: bytesMax }),
-  snappy: decompressSnappy,
-  lz4: decompressLz4Frame,
-  zstd: decompressZstd,
+  none: { atOnce: (bytes) => bytes, onThread: (bytes) => Promise.resolve(bytes) },
+  gzip: {
+    atOnce: (bytes, bytesMax) => gunzipSync(bytes, { maxOutputLength: bytesMax }),
+    onThread: (bytes, bytesMax) => gunzipOnThread(bytes, { maxOutputLength: bytesMax }),
+  },
+  snappy: {
+    atOnce: (bytes, max) => unpackBlocksSync(unpackSnappy(bytes, max), unpackSnappyBlockSync),
+    onThread: (bytes, max) => unpackBlocks(unpackSnappy(bytes, max), unpackSnappyBlock),
+  },
+  lz4: {
+    atOnce: (bytes, max) => unpackBlocksSync(unpackLz4Frame(bytes, max), unpackLz4BlockSync),
+    onThread: (bytes, max) => unpackBlocks(unpackLz4Frame(bytes, max), unpackLz4Block),
+  },
+  zstd: { atOnce: decompressZstdSync, onThread: decompressZstd },
 };
 
 /** @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE for a number that Kafka does not define */
@@ -38,19 +67,47 @@ export function compressionTypeOf(attributes: number): CompressionType {
 }
 
 /**
- * Unpacks the records section of a batch.
+ * Unpacks the records section of a batch at once: for work in the background. A large one holds the
+ * event loop for longer than a request may.
  * @throws ProtocolError CORRUPT_MESSAGE when the bytes are malformed or unpack to more than
- *   DECOMPRESSED_BYTES_MAX; UNSUPPORTED_COMPRESSION_TYPE when the codec's package is not installed
+ *   `unpackedBatch.bytesMax`; UNSUPPORTED_COMPRESSION_TYPE when the codec's package is not installed
  */
 export function decompress(type: CompressionType, bytes: Buffer): Buffer {
   try {
-    return DECOMPRESSORS[type](bytes, DECOMPRESSED_BYTES_MAX);
+    return DECOMPRESSORS[type].atOnce(bytes, unpackedBatch.bytesMax);
   } catch (cause) {
-    if (cause instanceof ProtocolError) throw cause;
-    throw new ProtocolError(
+    throw unpackingError(type, cause);
+  }
+}
+
+/**
+ * As `decompress`, on a thread of the pool, so that the event loop turns meanwhile.
+ * @throws ProtocolError as that does
+ */
+export function decompressOnThread(type: CompressionType, bytes: Buffer): Promise<Buffer> {
+  return unpacking.run(async () => {
+    try {
+      return await DECOMPRESSORS[type].onThread(bytes, unpackedBatch.bytesMax);
+    } catch (cause) {
+      throw unpackingError(type, cause);
+    }
+  });
+}
+
+function unpackingError(type: CompressionType, cause: unknown): ProtocolError {
+  if (cause instanceof ProtocolError) return cause;
+  if (isTooLarge(cause)) {
+    return new ProtocolError(
       'CORRUPT_MESSAGE',
-      `The records of a batch cannot be unpacked (${type}, at most ${DECOMPRESSED_BYTES_MAX} bytes).`,
-      { cause },
+      `The records of a batch unpack to more than ${unpackedBatch.bytesMax} bytes (${type}; ${BOUND}).`,
+      { cause, bound: BOUND },
     );
   }
+  const detail = `The records of a batch are malformed and cannot be unpacked (${type}).`;
+  return new ProtocolError('CORRUPT_MESSAGE', detail, { cause });
+}
+
+function isTooLarge(cause: unknown): boolean {
+  const isBound = cause instanceof TooLargeUnpackedError;
+  return isBound || (cause as { readonly code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE';
 }

@@ -102,7 +102,11 @@ export class UnreadableBatchError extends ProtocolError {
       cause.code,
       `The records from offset ${baseOffset} up to ${nextOffset} cannot be read: ${cause.message} ` +
         `Reading goes on at offset ${nextOffset}.`,
-      { cause, members: { damagedStartOffset: baseOffset, damagedEndOffset: nextOffset } },
+      {
+        cause,
+        members: { damagedStartOffset: baseOffset, damagedEndOffset: nextOffset },
+        ...(cause.bound === undefined ? {} : { bound: cause.bound }),
+      },
     );
   }
 }

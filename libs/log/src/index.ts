@@ -1,5 +1,11 @@
 export type { AppendResult } from './append-round.js';
-export { type CompressionType, DECOMPRESSED_BYTES_MAX } from './compression.js';
+export { batchParts, unpackedBatchOf } from './batch-parts.js';
+export {
+  type CompressionType,
+  UNPACKED_AT_A_TIME,
+  UNPACKED_BATCH_BYTES_MAX,
+  unpackedBatch,
+} from './compression.js';
 export {
   type DamagedRange,
   type OffsetRange,

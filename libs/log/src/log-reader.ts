@@ -1,5 +1,6 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import type { FileHandle } from '#runtime';
+import { unpackedBatchOf } from './batch-parts.js';
 import {
   type BatchVisitor,
   SCAN_CHUNK_BYTES,
@@ -156,7 +157,7 @@ export class LogReader {
         if (batch.maxTimestamp < timestampMs || batch.isControl) continue;
         if (isOfTransaction(batch) && !(await this.#mayBeShown(batch, endOffset))) continue;
         // The index names a batch's last offset: the record may stand before it in that batch.
-        const found = firstRecordFrom(batch, logStart, timestampMs);
+        const found = await firstRecordFrom(batch, logStart, timestampMs);
         if (found !== undefined) return found;
       }
     }
@@ -304,13 +305,13 @@ class SegmentRead {
   }
 }
 
-function firstRecordFrom(
+async function firstRecordFrom(
   batch: RecordBatch,
   from: Offset,
   timestampMs: number,
-): FoundTimestamp | undefined {
+): Promise<FoundTimestamp | undefined> {
   try {
-    const cursor = new RecordCursor(batch);
+    const cursor = new RecordCursor(await unpackedBatchOf(batch));
     while (cursor.next()) {
       const { offset, timestamp } = cursor;
       if (offset < from || timestamp < timestampMs) continue;

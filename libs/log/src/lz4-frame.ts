@@ -1,5 +1,6 @@
 import type * as lz4 from 'lz4-napi';
 import { CodecPackage } from './codec-package.js';
+import { type BlockWork, type PackedBlock, TooLargeUnpackedError } from './packed-block.js';
 
 const lz4Package = new CodecPackage<typeof lz4>('lz4-napi', 'lz4');
 
@@ -30,13 +31,13 @@ const WINDOW_BYTES = 64 * 1024;
 const EXPANSION_MAX = 255;
 
 /**
- * Unpacks an LZ4 frame block by block, so that no more than `bytesMax` and one block is ever unpacked.
+ * Takes an LZ4 frame apart block by block, so that no more than `bytesMax` and one block is ever unpacked.
  *
  * The checksums in the frame are not compared: the batch's CRC-32C covers all of these bytes. That is
  * also how frames are read whose header checksum is Kafka's old, wrong one (KAFKA-3160).
- * @throws Error when it is malformed or unpacks to more than `bytesMax`
+ * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
-export function decompressLz4Frame(bytes: Buffer, bytesMax: number): Buffer {
+export function* unpackLz4Frame(bytes: Buffer, bytesMax: number): BlockWork {
   if (bytes.readUInt32LE(0) !== FRAME_MAGIC) throw new RangeError('it is no LZ4 frame');
   const flags = bytes.readUInt8(4);
   if (flags >> 6 !== 1) throw new RangeError(`LZ4 frames of version ${flags >> 6} are not known`);
@@ -53,10 +54,10 @@ export function decompressLz4Frame(bytes: Buffer, bytesMax: number): Buffer {
     const end = start + (word % IS_PLAIN);
     if (end > bytes.length) throw new RangeError('an LZ4 block ends beyond its frame');
     const block = bytes.subarray(start, end);
-    const part = word >= IS_PLAIN ? block : decompressBlock(block, blockBytesMax, window);
+    const part = word >= IS_PLAIN ? block : yield { bytes: block, bytesMax: blockBytesMax, window };
     sizeBytes += part.length;
-    if (part.length > blockBytesMax || sizeBytes > bytesMax)
-      throw new RangeError('it is too large');
+    if (part.length > blockBytesMax) throw new RangeError('an LZ4 block is too large');
+    if (sizeBytes > bytesMax) throw new TooLargeUnpackedError('it is too large');
     parts.push(part);
     if (!isIndependent) window = lastBytes(window, part);
     position = (flags & FLAG_BLOCK_CHECKSUM) === 0 ? end : end + 4;
@@ -75,13 +76,21 @@ function blockSizeOf(descriptor: number): number {
   return 2 ** (8 + 2 * code);
 }
 
-/** @param window what was unpacked before, where the block may refer to it */
-function decompressBlock(block: Buffer, bytesMax: number, window: Buffer | undefined): Buffer {
-  // The package takes the room for the result in front of the block.
-  const sized = Buffer.allocUnsafe(4 + block.length);
-  sized.writeUInt32LE(Math.min(bytesMax, block.length * EXPANSION_MAX), 0);
-  block.copy(sized, 4);
-  return lz4Package.load().uncompressSync(sized, window);
+export function unpackLz4BlockSync(block: PackedBlock): Buffer {
+  return lz4Package.load().uncompressSync(sized(block), block.window);
+}
+
+/** As `unpackLz4BlockSync`, on a thread of the pool. */
+export async function unpackLz4Block(block: PackedBlock): Promise<Buffer> {
+  return lz4Package.load().uncompress(sized(block), block.window);
+}
+
+/** The package takes the room for the result in front of the block. */
+function sized({ bytes, bytesMax }: PackedBlock): Buffer {
+  const block = Buffer.allocUnsafe(4 + bytes.length);
+  block.writeUInt32LE(Math.min(bytesMax, bytes.length * EXPANSION_MAX), 0);
+  bytes.copy(block, 4);
+  return block;
 }
 
 function lastBytes(window: Buffer | undefined, part: Buffer): Buffer {

@@ -1,5 +1,10 @@
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
-import { type CompressionType, compressionTypeOf, decompress } from './compression.js';
+import {
+  type CompressionType,
+  compressionTypeOf,
+  decompress,
+  decompressOnThread,
+} from './compression.js';
 import { crc32c } from './crc32c.js';
 
 /**
@@ -191,6 +196,11 @@ export class RecordBatch {
    */
   recordsBytes(): Buffer {
     return decompress(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
+  }
+
+  /** As `recordsBytes`, unpacked on a thread of the pool. */
+  recordsBytesOnThread(): Promise<Buffer> {
+    return decompressOnThread(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
   }
 
   #readInt64(position: number): number {

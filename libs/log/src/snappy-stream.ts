@@ -1,5 +1,6 @@
 import type * as snappy from 'snappy';
 import { CodecPackage } from './codec-package.js';
+import { type BlockWork, type PackedBlock, TooLargeUnpackedError } from './packed-block.js';
 
 const snappyPackage = new CodecPackage<typeof snappy>('snappy', 'snappy');
 
@@ -12,12 +13,12 @@ const STREAM_MAGIC = Buffer.from('82534e4150505900', 'hex');
 const STREAM_HEADER_BYTES = STREAM_MAGIC.length + 8;
 
 /**
- * Unpacks the two forms of snappy that Kafka's clients write: a stream of blocks (Java) or one raw
+ * Takes the two forms of snappy apart that Kafka's clients write: a stream of blocks (Java) or one raw
  * block (librdkafka).
- * @throws Error when it is malformed or unpacks to more than `bytesMax`
+ * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
-export function decompressSnappy(bytes: Buffer, bytesMax: number): Buffer {
-  if (!isStreamHeader(bytes, 0)) return decompressBlock(bytes, bytesMax);
+export function* unpackSnappy(bytes: Buffer, bytesMax: number): BlockWork {
+  if (!isStreamHeader(bytes, 0)) return yield checked(bytes, bytesMax);
   const parts: Buffer[] = [];
   let sizeBytes = 0;
   let position = 0;
@@ -30,7 +31,7 @@ export function decompressSnappy(bytes: Buffer, bytesMax: number): Buffer {
     const start = position + 4;
     const end = start + bytes.readInt32BE(position);
     if (end < start || end > bytes.length) throw new RangeError('a snappy block has a wrong size');
-    const part = decompressBlock(bytes.subarray(start, end), bytesMax - sizeBytes);
+    const part = yield checked(bytes.subarray(start, end), bytesMax - sizeBytes);
     parts.push(part);
     sizeBytes += part.length;
     position = end;
@@ -38,14 +39,25 @@ export function decompressSnappy(bytes: Buffer, bytesMax: number): Buffer {
   return Buffer.concat(parts, sizeBytes);
 }
 
-function isStreamHeader(bytes: Buffer, position: number): boolean {
-  const isMagic = bytes.compare(STREAM_MAGIC, 0, 8, position, position + 8) === 0;
-  return isMagic && bytes.length - position >= STREAM_HEADER_BYTES;
+export function unpackSnappyBlockSync({ bytes }: PackedBlock): Buffer {
+  return snappyPackage.load().uncompressSync(bytes, { asBuffer: true }) as Buffer;
 }
 
-function decompressBlock(block: Buffer, bytesMax: number): Buffer {
-  if (declaredBytes(block) > bytesMax) throw new RangeError('a snappy block is too large');
-  return snappyPackage.load().uncompressSync(block, { asBuffer: true }) as Buffer;
+/** As `unpackSnappyBlockSync`, on a thread of the pool. */
+export async function unpackSnappyBlock({ bytes }: PackedBlock): Promise<Buffer> {
+  return (await snappyPackage.load().uncompress(bytes, { asBuffer: true })) as Buffer;
+}
+
+function isStreamHeader(bytes: Buffer, position: number): boolean {
+  // A short last block leaves fewer bytes than a header has.
+  if (bytes.length - position < STREAM_HEADER_BYTES) return false;
+  return bytes.compare(STREAM_MAGIC, 0, 8, position, position + 8) === 0;
+}
+
+function checked(bytes: Buffer, bytesMax: number): PackedBlock {
+  if (declaredBytes(bytes) > bytesMax)
+    throw new TooLargeUnpackedError('a snappy block is too large');
+  return { bytes, bytesMax };
 }
 
 /** A raw block begins with its unpacked size: base-128 groups, the lowest first. */

@@ -1,6 +1,8 @@
+import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import type * as fzstd from 'fzstd';
 import { CodecPackage } from './codec-package.js';
+import { TooLargeUnpackedError } from './packed-block.js';
 
 /** In JavaScript: for a Node without zstd (before 22.15). */
 const fzstdPackage = new CodecPackage<typeof fzstd>('fzstd', 'zstd');
@@ -10,36 +12,80 @@ const FRAME_MAGIC = Buffer.from('28b52ffd', 'hex');
 const HEADER_BYTES_MAX = 18;
 /** As libzstd has it: 128 MiB. The frame's header says how much its reader has to keep. */
 const WINDOW_BYTES_MAX = 2 ** 27;
+/** Compressed bytes that one slice unpacks in JavaScript: a few milliseconds of most content. */
+const SLICE_BYTES = 64 * 1024;
 
-type ZstdDecompress = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Buffer;
+interface ZstdOptions {
+  readonly maxOutputLength: number;
+}
 
 /** Node's own, from 22.15 on. */
-const zstdDecompressSync = (zlib as { readonly zstdDecompressSync?: ZstdDecompress })
-  .zstdDecompressSync;
+interface NodeZstd {
+  readonly zstdDecompressSync?: (bytes: Buffer, options: ZstdOptions) => Buffer;
+  readonly zstdDecompress?: (
+    bytes: Buffer,
+    options: ZstdOptions,
+    done: (error: Error | null, unpacked: Buffer) => void,
+  ) => void;
+}
+
+const { zstdDecompressSync, zstdDecompress } = zlib as NodeZstd;
+const zstdOnThread = zstdDecompress === undefined ? undefined : promisify(zstdDecompress);
 
 /**
  * Unpacks zstd, by Node's zlib where that can and else by a package in JavaScript.
  * @throws Error when it is malformed or unpacks to more than `bytesMax`
  */
-export function decompressZstd(bytes: Buffer, bytesMax: number): Buffer {
+export function decompressZstdSync(bytes: Buffer, bytesMax: number): Buffer {
   assertWindows(bytes);
   return zstdDecompressSync === undefined
     ? decompressZstdInJavaScript(bytes, bytesMax)
     : zstdDecompressSync(bytes, { maxOutputLength: bytesMax });
 }
 
-/** As `decompressZstd`, on any Node. */
+/**
+ * As `decompressZstdSync`: on a thread of the pool where Node's zlib can, else in slices between which
+ * the event loop turns.
+ */
+export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<Buffer> {
+  assertWindows(bytes);
+  if (zstdOnThread !== undefined) return zstdOnThread(bytes, { maxOutputLength: bytesMax });
+  const work = new ZstdInJavaScript(bytesMax);
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+    work.push(bytes.subarray(at, at + SLICE_BYTES), at + SLICE_BYTES >= bytes.length);
+  }
+  return work.whole();
+}
+
+/** As `decompressZstdSync`, on any Node. */
 export function decompressZstdInJavaScript(bytes: Buffer, bytesMax: number): Buffer {
-  const parts: Uint8Array[] = [];
-  let sizeBytes = 0;
-  const decompressor = new (fzstdPackage.load().Decompress)((part) => {
-    sizeBytes += part.length;
-    if (sizeBytes > bytesMax) throw new RangeError('it is too large');
-    // The package goes on writing into what it hands out.
-    parts.push(Uint8Array.from(part));
-  });
-  decompressor.push(bytes, true);
-  return Buffer.concat(parts, sizeBytes);
+  const work = new ZstdInJavaScript(bytesMax);
+  work.push(bytes, true);
+  return work.whole();
+}
+
+class ZstdInJavaScript {
+  readonly #parts: Uint8Array[] = [];
+  readonly #decompressor: fzstd.Decompress;
+  #sizeBytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#decompressor = new (fzstdPackage.load().Decompress)((part) => {
+      this.#sizeBytes += part.length;
+      if (this.#sizeBytes > bytesMax) throw new TooLargeUnpackedError('it is too large');
+      // The package goes on writing into what it hands out.
+      this.#parts.push(Uint8Array.from(part));
+    });
+  }
+
+  push(bytes: Buffer, isLast: boolean): void {
+    this.#decompressor.push(bytes, isLast);
+  }
+
+  whole(): Buffer {
+    return Buffer.concat(this.#parts, this.#sizeBytes);
+  }
 }
 
 /** Checks every place where a frame may begin. @throws Error when one asks for too much memory */

@@ -2,6 +2,7 @@
  * What the settings allow a broker to take of the memory, all used up at the same time: the table of
  * docs/operating/memory.md in numbers.
  */
+import { UNPACKED_AT_A_TIME } from '#log';
 import type { Settings } from './settings.js';
 import { KIB, MIB } from './units.js';
 
@@ -56,6 +57,7 @@ export type BudgetSettings = Pick<
   | 'tailCacheBytes'
   | 'subscriptionMemoryBytes'
   | 'topicsMax'
+  | 'unpackedBatchBytesMax'
 >;
 
 /** The rows, in the order of the page. */
@@ -88,6 +90,11 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     buffers('catch-up reads', settings.catchUpBytesMax, 'SLUICE_CATCH_UP_BYTES'),
     buffers('compaction', settings.compactionMapBytes, 'SLUICE_COMPACTION_MAP_BYTES'),
     buffers('reads from disk', settings.diskReadsMax * DISK_READ_BYTES, 'SLUICE_DISK_READS_MAX'),
+    buffers(
+      'batches being unpacked',
+      UNPACKED_AT_A_TIME * settings.unpackedBatchBytesMax,
+      'SLUICE_UNPACKED_BATCH_BYTES_MAX',
+    ),
     buffers(
       'bytes that clients were sent and have not taken',
       settings.outboundMemoryBytes,

@@ -55,6 +55,14 @@ export const STORAGE_SETTINGS = {
     max: 64 * GIB,
     sentence: 'Memory for the newest record batches, so that readers at the tail read no disk.',
   }),
+  unpackedBatchBytesMax: wholeNumber({
+    variable: 'SLUICE_UNPACKED_BATCH_BYTES_MAX',
+    byDefault: 64 * MIB,
+    min: MIB,
+    max: GIB,
+    sentence:
+      "What a compressed record batch, which only Kafka's producers write, may unpack to; over it its records cannot be read: `CORRUPT_MESSAGE`. Two batches are unpacked at a time, on threads.",
+  }),
   producerBatchesRemembered: wholeNumber({
     variable: 'SLUICE_PRODUCER_BATCHES_REMEMBERED',
     byDefault: 512,

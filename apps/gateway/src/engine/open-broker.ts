@@ -1,5 +1,6 @@
 import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
 import { type CoordinationStore, RedisStore } from '#coordination';
+import { unpackedBatch } from '#log';
 import { ProtocolError } from '#protocol';
 import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
@@ -23,6 +24,7 @@ export interface BrokerOpening {
 /** Opens the broker of this process on its data directory: alone, or as one of a cluster. */
 export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   const { settings, logger, metrics, address, onFenced } = opening;
+  unpackedBatch.bytesMax = settings.unpackedBatchBytesMax;
   const shares = shareDescriptors(descriptorLimit(), settings.connectionsMax);
   const ports = {
     fileSystem: new NodeFileSystem(shares.spareDescriptors),

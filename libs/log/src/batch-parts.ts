@@ -1,0 +1,111 @@
+import type { Offset } from '#protocol';
+import {
+  ATTRIBUTES_AT,
+  BATCH_LENGTH_AT,
+  LAST_OFFSET_DELTA_AT,
+  LOG_OVERHEAD_BYTES,
+  RECORD_BATCH_HEADER_BYTES,
+  RECORD_COUNT_AT,
+  RecordBatch,
+} from './record-batch.js';
+import { VarintReader } from './varint.js';
+
+/** Bits of the attributes that name the codec. */
+const CODEC_BITS = 0x07;
+
+/**
+ * Cuts a batch that is not compressed into smaller batches of the same records, so that each can be
+ * read in a short time. A part keeps the base offset and the timestamps of the whole batch, and ends
+ * at the offset of its last record; the last part ends where the whole batch ends. Its CRC is that of
+ * the whole batch and not its own.
+ *
+ * A record that is malformed ends the cutting: the last part has all that is left, so that its reader
+ * meets the fault.
+ *
+ * @param from records below this offset may be left out
+ * @param bytesMax of one part; a larger record is a part of its own
+ */
+export function* batchParts(
+  batch: RecordBatch,
+  from: Offset,
+  bytesMax: number,
+): Generator<RecordBatch, void, void> {
+  const { bytes, baseOffset } = batch;
+  const reader = new VarintReader(bytes, RECORD_BATCH_HEADER_BYTES, bytes.length);
+  let left = batch.recordCount;
+  let part = { start: reader.position, count: 0, lastDelta: 0 };
+  while (left > 0) {
+    const start = reader.position;
+    const record = nextRecord(reader);
+    if (record === undefined) break;
+    if (baseOffset + record.offsetDelta < from) {
+      part = { start: record.end, count: 0, lastDelta: 0 };
+    } else {
+      if (part.count > 0 && record.end - part.start > bytesMax) {
+        yield partOf(batch, part.start, start, part);
+        part = { start, count: 0, lastDelta: 0 };
+      }
+      part.count += 1;
+      part.lastDelta = record.offsetDelta;
+    }
+    left -= 1;
+  }
+  const count = part.count + left;
+  yield partOf(batch, part.start, bytes.length, { count, lastDelta: batch.lastOffsetDelta });
+}
+
+/**
+ * The batch with its records unpacked; one that is not compressed is returned as it is. The CRC stays
+ * that of the compressed batch. The event loop turns meanwhile.
+ * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
+ */
+export async function unpackedBatchOf(batch: RecordBatch): Promise<RecordBatch> {
+  if (batch.compression === 'none') return batch;
+  const records = await batch.recordsBytesOnThread();
+  const { recordCount: count, lastOffsetDelta: lastDelta } = batch;
+  return withRecords(batch, records, { count, lastDelta });
+}
+
+/** Passes over one record. @returns undefined where none can be read */
+function nextRecord(
+  reader: VarintReader,
+): { readonly end: number; readonly offsetDelta: number } | undefined {
+  try {
+    const length = reader.readVarint();
+    const end = reader.position + length;
+    if (length < 0 || end > reader.end) return undefined;
+    reader.position += 1;
+    reader.readVarlong();
+    const offsetDelta = reader.readVarint();
+    if (offsetDelta < 0 || reader.position > end) return undefined;
+    reader.position = end;
+    return { end, offsetDelta };
+  } catch {
+    return undefined;
+  }
+}
+
+interface PartRecords {
+  readonly count: number;
+  /** Offset of the last one, from the base offset on. */
+  readonly lastDelta: number;
+}
+
+function partOf(batch: RecordBatch, start: number, end: number, records: PartRecords): RecordBatch {
+  return withRecords(batch, batch.bytes.subarray(start, end), records);
+}
+
+function withRecords(
+  { bytes }: RecordBatch,
+  records: Buffer,
+  { count, lastDelta }: PartRecords,
+): RecordBatch {
+  const whole = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + records.length);
+  bytes.copy(whole, 0, 0, RECORD_BATCH_HEADER_BYTES);
+  records.copy(whole, RECORD_BATCH_HEADER_BYTES);
+  whole.writeInt32BE(whole.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
+  whole.writeInt16BE(whole.readInt16BE(ATTRIBUTES_AT) & ~CODEC_BITS, ATTRIBUTES_AT);
+  whole.writeInt32BE(lastDelta, LAST_OFFSET_DELTA_AT);
+  whole.writeInt32BE(count, RECORD_COUNT_AT);
+  return new RecordBatch(whole);
+}
