@@ -11,7 +11,8 @@
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
 import { Limiter, type Scheduler } from '#runtime';
-import { renderRun } from '../records/render-records.js';
+import { areRenderedAtOnce } from '../records/batch-groups.js';
+import { renderRun, renderRunInSlices } from '../records/render-records.js';
 import { RecordRun } from './record-run.js';
 
 const RUN_RECORDS_MAX = 1024;
@@ -150,13 +151,11 @@ export class CatchUpReads {
     });
     const { highWatermark, leaderEpoch } = result;
     if (result.batches.length === 0) return { run: undefined, leaderEpoch };
-    const rendered = renderRun(result.batches, {
-      topic,
-      partition,
-      offset,
-      recordsMax,
-      bytesMax: this.#options.frameBytesMax,
-    });
+    const bytesMax = this.#options.frameBytesMax;
+    const bounds = { topic, partition, offset, recordsMax, bytesMax };
+    const rendered = areRenderedAtOnce(result.batches)
+      ? renderRun(result.batches, bounds)
+      : await renderRunInSlices(result.batches, bounds);
     const source = { topic, partition, highWatermark, leaderEpoch };
     return { run: RecordRun.of(source, offset, rendered.nextOffset, rendered), leaderEpoch };
   }

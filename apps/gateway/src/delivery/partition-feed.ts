@@ -12,8 +12,9 @@
 import type { Broker, FetchResult } from '#broker';
 import type { RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { batchGroups, isRenderedAtOnce } from '../records/batch-groups.js';
 import type { RenderCache } from '../records/render-cache.js';
-import { type RenderedBatch, renderRun } from '../records/render-records.js';
+import { type RenderedBatch, renderGroup, renderRun } from '../records/render-records.js';
 import { RecordRun, type RunSource } from './record-run.js';
 
 /** Bytes of record batches taken at once; the rest comes in the next turn. */
@@ -116,7 +117,8 @@ export class PartitionFeed {
         });
         if (this.#isClosed) break;
         this.#leaderEpoch = result.leaderEpoch;
-        this.#offer(result);
+        await this.#offer(result);
+        if (this.#isClosed) break;
         // What was offered is to go out before there is more; and a broker that stops lets none wait.
         const mayHaveMore = this.#position < result.highWatermark || result.batches.length === 0;
         if (mayHaveMore) await new Promise((resolve) => setImmediate(resolve));
@@ -130,11 +132,16 @@ export class PartitionFeed {
   }
 
   /** @throws ProtocolError where a batch cannot be shown; what stands before it is offered first */
-  #offer({ batches, highWatermark, leaderEpoch }: FetchResult): void {
+  async #offer({ batches, highWatermark, leaderEpoch }: FetchResult): Promise<void> {
     const { topic, partition } = this.target;
     const source = { topic, partition, highWatermark, leaderEpoch };
     for (const batch of batches) {
       if (batch.nextOffset <= this.#position) continue;
+      if (!isRenderedAtOnce(batch)) {
+        await this.#offerInSlices(source, batch);
+        if (this.#isClosed) return;
+        continue;
+      }
       try {
         const rendered = this.#options.renderCache.renderedBatch(batch, topic, partition);
         this.#offerRendered(source, batch.nextOffset, rendered);
@@ -142,6 +149,18 @@ export class PartitionFeed {
         if (error instanceof ProtocolError) this.#offerReadablePart(source, batch);
         throw error;
       }
+    }
+  }
+
+  /** Cursors may join and leave between two slices, as between two batches. */
+  async #offerInSlices(source: RunSource, batch: RecordBatch): Promise<void> {
+    const { topic, partition } = source;
+    const all = { recordsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
+    for await (const group of batchGroups([batch], this.#position)) {
+      const run = await renderGroup(group, { topic, partition, offset: this.#position, ...all });
+      if (this.#isClosed) return;
+      this.#offerRendered(source, run.nextOffset, run);
+      if (run.fault !== undefined) throw run.fault;
     }
   }
 

@@ -3,7 +3,10 @@
  */
 import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import type { Offset } from '#protocol';
+import { batchGroups, isLargeRecord } from './batch-groups.js';
+import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
 import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
+import { inSlices, type SlicedWork } from './slices.js';
 
 /** Which records of the batches are wanted, and how they are shown. */
 export interface RenderRequest extends RecordFrame {
@@ -42,6 +45,12 @@ const CHUNK_BYTES_MIN = 16 * 1024;
  */
 const CHUNK_BYTES = 64 * 1024;
 
+/** Bytes that are copied in one slice. */
+const COPIED_BYTES = 4 * 1024 * 1024;
+
+const COMMA = Buffer.from(',');
+const NEWLINE = Buffer.from('\n');
+
 /** Writing is synchronous: one writer, and one scratch array, for the whole process. */
 const writer = new RecordJsonWriter();
 
@@ -74,6 +83,31 @@ export function renderBatch(batch: RecordBatch, topic: string, partition: number
   if (fault !== undefined) throw fault;
   return { bytes, offsets, ends };
 }
+
+/**
+ * As `renderRecords`, in slices: for batches that are not `areRenderedAtOnce`.
+ * @param isWanted asked before each slice; where it says no, what was rendered so far is the answer
+ * @throws ProtocolError as that does
+ */
+export async function renderInSlices(
+  batches: readonly RecordBatch[],
+  request: RenderRequest,
+  isWanted: () => boolean,
+): Promise<RenderedRecords> {
+  const answer = new RecordsAnswer(request);
+  try {
+    for await (const group of batchGroups(batches, request.offset)) {
+      await answer.addGroup(group);
+      if (answer.isFull || !isWanted()) break;
+    }
+  } catch (error) {
+    answer.endWith(error);
+  }
+  return answer.end();
+}
+
+/** What a run has that has no records. */
+const NO_RUN = { bytes: Buffer.alloc(0), offsets: [], ends: [] };
 
 /** What a run of records begins and ends with: its own end comes first where that is smaller. */
 export interface RunBounds {
@@ -119,6 +153,65 @@ export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): R
   }
   const end = fault === undefined ? { nextOffset } : { nextOffset, fault };
   return { bytes: writer.take(), ...places, ...end };
+}
+
+/**
+ * As `renderRun`, in slices: for batches that are not `areRenderedAtOnce`. The run may end before its
+ * bounds, and a large record is a run of its own.
+ * @throws ProtocolError as that does
+ */
+export async function renderRunInSlices(
+  batches: readonly RecordBatch[],
+  bounds: RunBounds,
+): Promise<RenderedRun> {
+  let run: RenderedRun = { ...NO_RUN, nextOffset: bounds.offset };
+  for await (const group of batchGroups(batches, bounds.offset)) {
+    run = await renderGroup(group, { ...bounds, offset: run.nextOffset });
+    if (run.offsets.length > 0 || run.fault !== undefined) break;
+  }
+  return run;
+}
+
+/**
+ * Renders a group of `batchGroups` as one run.
+ * @throws ProtocolError CORRUPT_MESSAGE when nothing stands before what cannot be read
+ */
+export async function renderGroup(
+  group: readonly RecordBatch[],
+  bounds: RunBounds,
+): Promise<RenderedRun> {
+  const [batch] = group;
+  if (batch === undefined || !isLargeRecord(batch)) return renderRun(group, bounds);
+  const { topic, partition } = bounds;
+  const frame: RecordFrame = { topic, partition, format: 'default', framing: 'array' };
+  let record: LargeRecordJson | undefined;
+  try {
+    record = await inSlices(largeRecordJson(batch, frame));
+  } catch (error) {
+    throw unreadableBatch(batch, error);
+  }
+  const { nextOffset } = batch;
+  if (record === undefined || record.offset < bounds.offset) return { ...NO_RUN, nextOffset };
+  const bytes = await inSlices(joinedInSlices([COMMA, ...record.pieces]));
+  return { bytes, offsets: [record.offset], ends: [bytes.length], nextOffset };
+}
+
+function* joinedInSlices(pieces: readonly Buffer[]): SlicedWork<Buffer> {
+  const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const joined = Buffer.allocUnsafeSlow(sizeBytes);
+  let at = 0;
+  let copiedBytes = 0;
+  for (const piece of pieces) {
+    for (let from = 0; from < piece.length; from += COPIED_BYTES) {
+      const copied = piece.copy(joined, at, from, from + COPIED_BYTES);
+      at += copied;
+      copiedBytes += copied;
+      if (copiedBytes < COPIED_BYTES) continue;
+      copiedBytes = 0;
+      yield;
+    }
+  }
+  return joined;
 }
 
 /** Writes what fits of the batch from an offset on. @returns where to read on */
@@ -177,6 +270,52 @@ export class RecordsAnswer {
       }
     }
     if (writer.sizeBytes > 0) this.addPiece(writer.take());
+  }
+
+  /** Adds a group of `batchGroups`; a large record in slices. */
+  async addGroup(group: readonly RecordBatch[]): Promise<void> {
+    const [batch] = group;
+    if (batch === undefined) return;
+    if (isLargeRecord(batch)) await this.addLargeRecord(batch);
+    else this.addBatches(group);
+  }
+
+  /** Nothing more can be read. @param error an UnreadableBatchError, or a fault of the disk */
+  endWith(error: unknown): void {
+    this.fault = error;
+    this.isFull = true;
+  }
+
+  private async addLargeRecord(batch: RecordBatch): Promise<void> {
+    const { request, count } = this;
+    if (count >= request.recordsMax) {
+      this.isFull = true;
+      return;
+    }
+    const record = await this.tryLargeRecord(batch);
+    if (this.isFull) return;
+    if (record !== undefined && record.offset >= this.nextOffset) {
+      const { pieces } = record;
+      if (request.framing === 'lines') pieces.push(NEWLINE);
+      else if (count > 0) pieces.unshift(COMMA);
+      const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      if (count > 0 && this.sizeBytes + sizeBytes > request.bytesMax) {
+        this.isFull = true;
+        return;
+      }
+      for (const piece of pieces) this.addPiece(piece);
+      this.count += 1;
+    }
+    this.nextOffset = batch.nextOffset;
+  }
+
+  private async tryLargeRecord(batch: RecordBatch): Promise<LargeRecordJson | undefined> {
+    try {
+      return await inSlices(largeRecordJson(batch, this.request));
+    } catch (error) {
+      this.endWith(unreadableBatch(batch, error));
+      return undefined;
+    }
   }
 
   /** Adds a batch that was rendered before; `nextOffset` is the batch's. */

@@ -22,7 +22,7 @@ export async function inSlices<T>(work: SlicedWork<T>): Promise<T> {
 }
 
 /** Resolves when the event loop has turned. */
-function turnOfLoop(): Promise<void> {
+export function turnOfLoop(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

@@ -1,3 +1,5 @@
+import { areRenderedAtOnce } from '../../records/batch-groups.js';
+import { type RenderRequest, renderInSlices } from '../../records/render-records.js';
 import type { Exchange } from '../front/exchange.js';
 import type { PartitionTarget } from '../front/target.js';
 import { countUntaken } from '../front/untaken-answer.js';
@@ -39,7 +41,7 @@ export class FetchRoute {
     const { offset, result } = await fetchFrom(this.options.broker, fetch, maxBytes);
     if (exchange.isGone) return;
     const format = query.format === 'raw' ? 'default' : query.format;
-    const rendered = this.options.renderCache.render(result.batches, {
+    const request: RenderRequest = {
       topic,
       partition,
       format,
@@ -47,7 +49,11 @@ export class FetchRoute {
       offset,
       recordsMax: limit,
       bytesMax: maxBytes,
-    });
+    };
+    const rendered = areRenderedAtOnce(result.batches)
+      ? this.options.renderCache.render(result.batches, request)
+      : await renderInSlices(result.batches, request, () => !exchange.isGone);
+    if (exchange.isGone) return;
     const { chunks, count, sizeBytes, nextOffset } = rendered;
     exchange.context.observer.recordsSent(count, sizeBytes);
     const { highWatermark, logStartOffset, leaderEpoch } = result;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { FetchRequest, FetchResult } from '#broker';
+import type { RecordBatch } from '#log';
 import type { Offset } from '#protocol';
 import type {
   OutboundHolder,
@@ -8,7 +9,13 @@ import type {
   OutboundWaiter,
 } from '../../delivery/outbound-memory.js';
 import { untakenBytes } from '../../delivery/untaken-bytes.js';
-import { renderRecords } from '../../records/render-records.js';
+import { areRenderedAtOnce, batchGroups } from '../../records/batch-groups.js';
+import {
+  RecordsAnswer,
+  type RenderedRecords,
+  type RenderRequest,
+  renderRecords,
+} from '../../records/render-records.js';
 import type { SweptStream } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { LongPoll } from '../front/long-polls.js';
@@ -215,10 +222,25 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   }
 
   async #write(result: FetchResult, endOffset: Offset): Promise<void> {
-    const { topic, partition, query } = this.#fetch;
     // The high watermark is where a batch ends, so a batch is wholly below the end or not at all.
     const batches = result.batches.filter((batch) => batch.nextOffset <= endOffset);
-    const rendered = renderRecords(batches, {
+    const isCutShort = batches.length < result.batches.length;
+    if (areRenderedAtOnce(batches)) {
+      await this.#writeRendered(renderRecords(batches, this.#request()), batches);
+    } else {
+      for await (const group of batchGroups(batches, this.#offset)) {
+        const answer = new RecordsAnswer(this.#request());
+        await answer.addGroup(group);
+        await this.#writeRendered(answer.end(), group, batches);
+        if (this.#isFull || this.#fetch.exchange.isGone) return;
+      }
+    }
+    if (isCutShort) this.#isFull = true;
+  }
+
+  #request(): RenderRequest {
+    const { topic, partition, query } = this.#fetch;
+    return {
       topic,
       partition,
       format: query.format === 'raw' ? 'default' : query.format,
@@ -226,7 +248,18 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
       offset: this.#offset,
       recordsMax: this.#recordsLeft,
       bytesMax: this.#bytesLeft,
-    });
+    };
+  }
+
+  /**
+   * @param held batches that are kept meanwhile
+   * @throws what the batch behind the rendered records cannot be read for
+   */
+  async #writeRendered(
+    rendered: RenderedRecords,
+    batches: readonly RecordBatch[],
+    held: readonly RecordBatch[] = batches,
+  ): Promise<void> {
     this.#offset = rendered.nextOffset;
     this.#recordsLeft -= rendered.count;
     this.#bytesLeft -= rendered.sizeBytes;
@@ -235,9 +268,8 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     const last = batches.at(-1);
     const isCut = last !== undefined && rendered.nextOffset < last.nextOffset;
     if (isCut && rendered.fault === undefined) this.#isFull = true;
-    if (batches.length < result.batches.length) this.#isFull = true;
     this.#renderedBytes = rendered.sizeBytes;
-    for (const batch of batches) this.#renderedBytes += batch.sizeBytes;
+    for (const batch of held) this.#renderedBytes += batch.sizeBytes;
     this.#recount();
     for (const chunk of rendered.chunks) await this.#writeChunk(chunk);
     this.#renderedBytes = 0;

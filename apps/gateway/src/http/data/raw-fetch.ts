@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Broker, FetchResult } from '#broker';
-import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
+import { type RecordBatch, RecordCursor, unpackedBatchOf, unreadableBatch } from '#log';
 import { type Offset, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { Exchange } from '../front/exchange.js';
 import { countUntaken } from '../front/untaken-answer.js';
@@ -28,7 +28,8 @@ export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
       writeNone(exchange, offset, result);
       return;
     }
-    const record = firstRecord(batch, offset);
+    const record = await firstRecord(batch, offset);
+    if (exchange.isGone) return;
     if (record !== undefined) {
       writeRecord(exchange, record, result);
       return;
@@ -44,10 +45,10 @@ export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
  * The cursor on the first record at or after `offset`, or undefined.
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
  */
-function firstRecord(batch: RecordBatch, offset: Offset): RecordCursor | undefined {
+async function firstRecord(batch: RecordBatch, offset: Offset): Promise<RecordCursor | undefined> {
   if (batch.isControl) return undefined;
   try {
-    const cursor = new RecordCursor(batch);
+    const cursor = new RecordCursor(await unpackedBatchOf(batch));
     while (cursor.next()) {
       if (cursor.offset >= offset) return cursor;
     }

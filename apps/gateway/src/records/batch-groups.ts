@@ -1,0 +1,83 @@
+/**
+ * Record batches for work in slices: compressed ones are unpacked on a thread, large ones are cut into
+ * parts, and small ones are taken together, so that each group takes a short time to render.
+ */
+import {
+  batchParts,
+  RECORD_BATCH_HEADER_BYTES,
+  type RecordBatch,
+  unpackedBatchOf,
+  unreadableBatch,
+} from '#log';
+import type { Offset } from '#protocol';
+import { turnOfLoop } from './slices.js';
+
+/** Bytes of batches that are rendered at once: a few milliseconds, more where all is base64 or escapes. */
+const GROUP_BYTES = 256 * 1024;
+/** Batches of at most this many bytes together are rendered at once. */
+const AT_ONCE_BYTES_MAX = 1024 * 1024;
+/** A record that is larger is written in pieces; see large-record-json.ts. */
+export const LARGE_RECORD_BYTES = GROUP_BYTES;
+
+/** Whether the batches are few and small enough to be rendered in one slice. */
+export function areRenderedAtOnce(batches: readonly RecordBatch[]): boolean {
+  let sizeBytes = 0;
+  for (const batch of batches) {
+    sizeBytes += batch.sizeBytes;
+    if (sizeBytes > AT_ONCE_BYTES_MAX || batch.compression !== 'none') return false;
+  }
+  return true;
+}
+
+/** The same for one batch. */
+export function isRenderedAtOnce(batch: RecordBatch): boolean {
+  return batch.sizeBytes <= AT_ONCE_BYTES_MAX && batch.compression === 'none';
+}
+
+/**
+ * The batches in groups; the event loop turns between two of them. A record of more than
+ * LARGE_RECORD_BYTES is alone in a batch that is alone in its group.
+ * @param from records below this offset may be left out
+ * @throws UnreadableBatchError after the groups before it, for a batch that cannot be unpacked
+ */
+export async function* batchGroups(
+  batches: readonly RecordBatch[],
+  from: Offset,
+): AsyncGenerator<readonly RecordBatch[], void, void> {
+  let group: RecordBatch[] = [];
+  let groupBytes = 0;
+  for (const batch of batches) {
+    if (batch.nextOffset <= from) continue;
+    const isSmall = batch.sizeBytes <= GROUP_BYTES && batch.compression === 'none';
+    if (group.length > 0 && (!isSmall || groupBytes + batch.sizeBytes > GROUP_BYTES)) {
+      yield group;
+      group = [];
+      groupBytes = 0;
+      await turnOfLoop();
+    }
+    if (isSmall) {
+      group.push(batch);
+      groupBytes += batch.sizeBytes;
+      continue;
+    }
+    for (const part of batchParts(await unpacked(batch), from, GROUP_BYTES)) {
+      yield [part];
+      await turnOfLoop();
+    }
+  }
+  if (group.length > 0) yield group;
+}
+
+/** Whether a batch of `batchGroups` has one record that is to be written in pieces. */
+export function isLargeRecord({ recordCount, sizeBytes, isControl }: RecordBatch): boolean {
+  const isLarge = sizeBytes > LARGE_RECORD_BYTES + RECORD_BATCH_HEADER_BYTES;
+  return recordCount === 1 && isLarge && !isControl;
+}
+
+async function unpacked(batch: RecordBatch): Promise<RecordBatch> {
+  try {
+    return await unpackedBatchOf(batch);
+  } catch (error) {
+    throw unreadableBatch(batch, error);
+  }
+}
