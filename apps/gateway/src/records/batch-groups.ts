@@ -17,7 +17,7 @@ const GROUP_BYTES = 256 * 1024;
 /** Batches of at most this many bytes together are rendered at once. */
 const AT_ONCE_BYTES_MAX = 1024 * 1024;
 /** A record that is larger is written in pieces; see large-record-json.ts. */
-export const LARGE_RECORD_BYTES = GROUP_BYTES;
+const LARGE_RECORD_BYTES = GROUP_BYTES;
 
 /** Whether the batches are few and small enough to be rendered in one slice. */
 export function areRenderedAtOnce(batches: readonly RecordBatch[]): boolean {
