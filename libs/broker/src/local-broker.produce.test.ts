@@ -26,6 +26,35 @@ describe('produce', () => {
     expect((await fetchAll(broker, 'events')).batches).toHaveLength(1);
   });
 
+  it('writes a request of very many records in its turn, and whole', async () => {
+    const { broker } = await started({ bufferMemoryBytes: 32 * 1024 * 1024 });
+    await broker.createTopic({ name: 'events' });
+    const many = Array.from({ length: 20_000 }, () => 'm');
+    const requests = [['a'], many, ['b'], many, ['c']].map((values) => {
+      return broker.produce(produceOf('events', values));
+    });
+    const results = await Promise.all(requests);
+    expect(results.map((result) => result.parts[0]?.baseOffset)).toEqual([
+      0, 1, 20_001, 20_002, 40_002,
+    ]);
+  });
+
+  it('keeps the sequences of a producer in order, large batches or small', async () => {
+    const { broker } = await started({ bufferMemoryBytes: 32 * 1024 * 1024 });
+    await broker.createTopic({ name: 'events' });
+    const { producerId, producerEpoch } = await broker.initProducer();
+    const inTurn = [1, 20_000, 3, 20_000, 1].map((count, index, counts) => {
+      const sequence = counts.slice(0, index).reduce((sum, each) => sum + each, 0);
+      const records = Array.from({ length: count }, () => ({ value: 'm', partition: 0 }));
+      const producer = { producerId, producerEpoch, sequence };
+      return broker.produce(produceOf('events', records, { producer }));
+    });
+    const results = await Promise.all(inTurn);
+    expect(results.map((result) => result.parts[0]?.baseOffset)).toEqual([
+      0, 1, 20_001, 20_004, 40_004,
+    ]);
+  });
+
   it('places records by their partition, by the hash of their key, else sticky', async () => {
     const { broker } = await started();
     await broker.createTopic({ name: 'events', partitions: 12 });

@@ -1,9 +1,10 @@
 /** The writer of a cluster of one broker: every partition is led here. */
-import { type AppendResult, encodeRecordBatches } from '#log';
+import { type AppendResult, type EncodedBatches, encodeInSlices, encodeRecordBatches } from '#log';
 import { ProtocolError } from '#protocol';
 import type { Partition, ReplicaManager } from '#replication';
-import type { Clock } from '#runtime';
+import { type Clock, inSlices } from '#runtime';
 import { createTimeInLog } from './create-time.js';
+import { areLarge } from './large-entries.js';
 import { notEnoughReplicas } from './not-enough-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import type { ProduceEntry } from './pending-produce.js';
@@ -17,6 +18,11 @@ interface LocalWriterOptions {
 
 export class LocalWriter implements PartitionWriter {
   readonly #options: LocalWriterOptions;
+  /**
+   * Partitions for which entries are being encoded in slices. Resolves when the last of them that came so
+   * far has been handed to the log: what comes later is handed over behind it.
+   */
+  readonly #underWay = new Map<Partition, Promise<void>>();
 
   constructor(options: LocalWriterOptions) {
     this.#options = options;
@@ -34,7 +40,12 @@ export class LocalWriter implements PartitionWriter {
 
   write(topic: Topic, number: number, entries: readonly ProduceEntry[]): Promise<void> {
     const partition = topic.partition(number);
-    if (partition !== undefined) return this.#send(topic, partition, entries);
+    if (partition !== undefined) {
+      const isInOrder = !this.#underWay.has(partition) && !areLarge(entries);
+      return isInOrder
+        ? this.#send(topic, partition, entries)
+        : this.#sendInSlices(topic, partition, entries);
+    }
     const error = this.#options.replicas.notServed({ topic: topic.name, partition: number });
     for (const entry of entries) entry.fail(error);
     return Promise.resolve();
@@ -43,18 +54,58 @@ export class LocalWriter implements PartitionWriter {
   /** Encodes and appends entries of one partition together. Never rejects. */
   #send(topic: Topic, partition: Partition, entries: readonly ProduceEntry[]): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
-    let encoded: ReturnType<typeof encodeRecordBatches>;
+    let encoded: EncodedBatches;
     try {
       encoded = encodeRecordBatches(entries, this.#encodeOptions(topic, entries, nowMs));
     } catch (error) {
       return this.#sendApart(topic, partition, entries, error);
     }
-    return partition.append(encoded.batches).then(
-      (result) => this.#appended({ partition, entries, starts: encoded.starts, result, nowMs }),
+    return this.#append(partition, entries, encoded, nowMs);
+  }
+
+  #append(
+    partition: Partition,
+    entries: readonly ProduceEntry[],
+    { batches, starts }: EncodedBatches,
+    nowMs: number,
+  ): Promise<void> {
+    return partition.append(batches).then(
+      (result) => this.#appended({ partition, entries, starts, result, nowMs }),
       (error: unknown) => {
         for (const entry of entries) entry.fail(error);
       },
     );
+  }
+
+  /**
+   * As `#send`, encoded in slices. Nothing of the entries is in the log before all of them are encoded;
+   * those that were written earlier are handed to the log first.
+   */
+  async #sendInSlices(
+    topic: Topic,
+    partition: Partition,
+    entries: readonly ProduceEntry[],
+  ): Promise<void> {
+    let handedOver = (): void => undefined;
+    const before = this.#underWay.get(partition);
+    const turn = new Promise<void>((resolve) => {
+      handedOver = resolve;
+    });
+    this.#underWay.set(partition, turn);
+    const nowMs = this.#options.clock.nowMs();
+    const options = this.#encodeOptions(topic, entries, nowMs);
+    let sent: Promise<void>;
+    try {
+      const encoded = await inSlices(encodeInSlices(entries, options));
+      await before;
+      sent = this.#append(partition, entries, encoded, nowMs);
+    } catch (error) {
+      await before;
+      sent = this.#sendApart(topic, partition, entries, error);
+    }
+    if (this.#underWay.get(partition) === turn) this.#underWay.delete(partition);
+    handedOver();
+    await sent;
   }
 
   /**

@@ -36,6 +36,7 @@ export {
   batchOfOneSizeBytes,
   type EncodedBatches,
   type EncodeOptions,
+  encodeInSlices,
   encodeRecordBatches,
   type RecordSelection,
 } from './record-batch-encoder.js';

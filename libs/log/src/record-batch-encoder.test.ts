@@ -4,6 +4,7 @@ import { RECORD_BATCH_HEADER_BYTES, RecordBatch } from './record-batch.js';
 import {
   batchOfOneSizeBytes,
   type EncodeOptions,
+  encodeInSlices,
   encodeRecordBatches,
   type RecordSelection,
 } from './record-batch-encoder.js';
@@ -52,6 +53,43 @@ const record: fc.Arbitrary<PlainRecord> = fc.record({
   headers: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(header, { maxLength: 3 })),
   timestamp,
   attributes: fc.integer({ min: 0, max: 3 }),
+});
+
+describe('encodeInSlices', () => {
+  const many = Array.from({ length: 20_000 }, (_, k): PlainRecord => {
+    const value = Buffer.alloc(k % 100, 'v');
+    return { key: null, value, headers: [], timestamp: k % 3 === 0 ? -1 : k, attributes: 0 };
+  });
+  const selections = [
+    { records: recordSetOf(many), indexes: undefined },
+    { records: recordSetOf(many), indexes: [5, 19_999, 7] },
+  ];
+  const producer = { producerId: 1, producerEpoch: 0, baseSequence: 5 };
+
+  it.each([
+    ['batches of the usual size', options],
+    ['one batch of a producer', { ...options, maxBatchBytes: 1 << 24, producer }],
+  ])('makes the same as at once, whatever is encoded between its slices: %s', (_, chosen) => {
+    const expected = encodeRecordBatches(selections, chosen);
+    const work = encodeInSlices(selections, chosen);
+    let slices = 1;
+    let step = work.next();
+    for (; step.done !== true; step = work.next()) {
+      slices += 1;
+      encodeRecordBatches(
+        [{ records: recordSetOf(many.slice(0, 100)), indexes: undefined }],
+        options,
+      );
+    }
+    expect(slices).toBeGreaterThan(4);
+    const { batches, ...rest } = step.value;
+    // `toEqual` compares buffers byte by byte, which takes seconds here.
+    expect(batches.map((batch, at) => expected.batches[at]?.equals(batch))).toEqual(
+      expected.batches.map(() => true),
+    );
+    const { recordCount, starts } = expected;
+    expect(rest).toEqual({ recordCount, starts });
+  });
 });
 
 interface PlainSelection {

@@ -4,7 +4,8 @@
  * This runs for every record produced, so it makes no object a record. A selection's bytes are copied
  * once into a scratch array, behind which the batch grows in the same array: each key and value then
  * moves with `copyWithin`, which costs a third of a view and a `set`. A finished batch is copied out
- * at its exact size. Encoding is synchronous: one scratch serves the whole process.
+ * at its exact size. Encoding at once is synchronous: one scratch serves all of it. Encoding in slices
+ * has a scratch of its own.
  */
 import {
   FIELD_ATTRIBUTES,
@@ -20,6 +21,7 @@ import {
   RECORD_STRIDE,
   type RecordSet,
 } from '#protocol';
+import type { SlicedWork } from '#runtime';
 import { crc32c } from './crc32c.js';
 import {
   ATTRIBUTES_AT,
@@ -87,6 +89,24 @@ export function encodeRecordBatches(
   return { batches: encoder.finish(), recordCount: encoder.recordCount, starts };
 }
 
+/**
+ * As `encodeRecordBatches`, in slices: for requests of very many records or bytes. The records must not
+ * change meanwhile.
+ * @throws ProtocolError as that does
+ */
+export function* encodeInSlices(
+  selections: readonly RecordSelection[],
+  options: EncodeOptions,
+): SlicedWork<EncodedBatches> {
+  const encoder = new BatchEncoder(options, new Uint8Array(SCRATCH_BYTES));
+  const starts: number[] = [];
+  for (const selection of selections) {
+    starts.push(encoder.recordCount);
+    yield* encoder.addInSlices(selection);
+  }
+  return { batches: encoder.finish(), recordCount: encoder.recordCount, starts };
+}
+
 /** Exact size in bytes of a batch of this record alone, as `max.message.bytes` limits it. */
 export function batchOfOneSizeBytes(records: RecordSet, index: number): number {
   const contentBytes = contentSizeBytesAt(records.fields, index * RECORD_STRIDE);
@@ -101,6 +121,8 @@ const STAGED_BYTES_MAX = 1024 * 1024;
 /** A scratch that had to grow past this is not kept. */
 const SCRATCH_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 const SCRATCH_BYTES = 256 * 1024;
+/** Records that are encoded in one slice. */
+const RECORDS_PER_SLICE = 4096;
 /** Spans shorter than this are copied byte by byte, which is cheaper than a call. */
 const COPY_CALL_BYTES_MIN = 12;
 
@@ -113,28 +135,35 @@ const NOT_STAGED = -1;
 const OWN_MEMORY_BYTES_MIN = 4096;
 const SLAB_BYTES = 16_384;
 
-let scratch = new Uint8Array(SCRATCH_BYTES);
+/** The scratch of what is encoded at once. */
+let sharedScratch = new Uint8Array(SCRATCH_BYTES);
 let slab = Buffer.alloc(0);
 let slabUsedBytes = 0;
 
-/** One call of `encodeRecordBatches`. The batch at hand is `scratch[0, #position)`. */
+/** One call of `encodeRecordBatches`. The batch at hand is `#scratch[0, #position)`. */
 class BatchEncoder {
   recordCount = 0;
   readonly #batches: Buffer[] = [];
+  readonly #isScratchShared: boolean;
+  #scratch: Uint8Array<ArrayBuffer>;
   readonly #nowMs: number;
   readonly #isLogAppendTime: boolean;
   readonly #producer: BatchProducer | undefined;
   readonly #batchSizeBytes: number;
   readonly #maxBatchBytes: number;
   /** Where the staged bytes of the selection begin: they end where the scratch ends. */
-  #stagedAt = scratch.length;
+  #stagedAt: number;
   #isStaged = false;
   #position = RECORD_BATCH_HEADER_BYTES;
   #batchRecords = 0;
   #baseTimestamp = 0;
   #maxTimestamp = 0;
 
-  constructor(options: EncodeOptions) {
+  /** @param scratch of its own; undefined: it works with the shared one, and is done before others are */
+  constructor(options: EncodeOptions, scratch?: Uint8Array<ArrayBuffer>) {
+    this.#isScratchShared = scratch === undefined;
+    this.#scratch = scratch ?? sharedScratch;
+    this.#stagedAt = this.#scratch.length;
     const { maxBatchBytes, batchSizeBytes, producer } = options;
     this.#nowMs = options.nowMs;
     this.#isLogAppendTime = options.timestampType === 'LogAppendTime';
@@ -153,22 +182,42 @@ class BatchEncoder {
     }
   }
 
+  /** As `addSelection`. */
+  *addInSlices({ records, indexes }: RecordSelection): SlicedWork<void> {
+    const count = indexes === undefined ? records.count : indexes.length;
+    this.#stage(records, count);
+    for (let nth = 0, sliceEnd = 0; nth < count; ) {
+      if (nth === sliceEnd) {
+        if (nth > 0) yield;
+        sliceEnd = Math.min(count, nth + RECORDS_PER_SLICE);
+      }
+      nth = this.#addWhileRoom(records, indexes, nth, sliceEnd);
+      if (nth < sliceEnd) {
+        this.#makeRoom(records, indexes === undefined ? nth : (indexes[nth] as number));
+      }
+    }
+  }
+
   finish(): Buffer[] {
     if (this.#batchRecords > 0) this.#endBatch();
-    if (scratch.length > SCRATCH_KEPT_BYTES_MAX) scratch = new Uint8Array(SCRATCH_BYTES);
+    const { length } = this.#scratch;
+    if (this.#isScratchShared) {
+      sharedScratch =
+        length > SCRATCH_KEPT_BYTES_MAX ? new Uint8Array(SCRATCH_BYTES) : this.#scratch;
+    }
     return this.#batches;
   }
 
   /** Copies a record set behind the batch when that pays. */
   #stage({ source, decoded }: RecordSet, count: number): void {
     const bytes = source.length + decoded.length;
-    this.#stagedAt = scratch.length;
+    this.#stagedAt = this.#scratch.length;
     this.#isStaged = bytes <= count * STAGED_BYTES_PER_RECORD_MAX && bytes <= STAGED_BYTES_MAX;
     if (!this.#isStaged) return;
     this.#reserve(bytes);
-    this.#stagedAt = scratch.length - bytes;
-    scratch.set(source, this.#stagedAt);
-    if (decoded.length > 0) scratch.set(decoded, this.#stagedAt + source.length);
+    this.#stagedAt = this.#scratch.length - bytes;
+    this.#scratch.set(source, this.#stagedAt);
+    if (decoded.length > 0) this.#scratch.set(decoded, this.#stagedAt + source.length);
   }
 
   /**
@@ -185,7 +234,7 @@ class BatchEncoder {
     count: number,
   ): number {
     const { fields } = records;
-    const target = scratch;
+    const target = this.#scratch;
     const stagedAt = this.#isStaged ? this.#stagedAt : NOT_STAGED;
     const nowMs = this.#nowMs;
     const usesNow = this.#isLogAppendTime;
@@ -294,7 +343,7 @@ class BatchEncoder {
     const size = this.#position;
     this.#writeHeader(size);
     const batch = allocate(size);
-    batch.set(scratch.subarray(0, size));
+    batch.set(this.#scratch.subarray(0, size));
     batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT), CRC_AT);
     this.#batches.push(batch);
     this.#position = RECORD_BATCH_HEADER_BYTES;
@@ -302,7 +351,7 @@ class BatchEncoder {
   }
 
   #writeHeader(size: number): void {
-    const target = scratch;
+    const target = this.#scratch;
     const producer = this.#producer;
     const attributes = this.#isLogAppendTime ? LOG_APPEND_TIME_FLAG : 0;
     writeInt64(target, BASE_OFFSET_AT, this.recordCount - this.#batchRecords);
@@ -321,13 +370,13 @@ class BatchEncoder {
 
   /** Makes room for `bytes` between the batch and what is staged. */
   #reserve(bytes: number): void {
-    const stagedBytes = scratch.length - this.#stagedAt;
+    const stagedBytes = this.#scratch.length - this.#stagedAt;
     const needed = this.#position + bytes + stagedBytes;
-    if (needed <= scratch.length) return;
-    const grown = new Uint8Array(Math.max(needed, scratch.length * 2));
-    grown.set(scratch.subarray(0, this.#position));
-    grown.set(scratch.subarray(this.#stagedAt), grown.length - stagedBytes);
-    scratch = grown;
+    if (needed <= this.#scratch.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#scratch.length * 2));
+    grown.set(this.#scratch.subarray(0, this.#position));
+    grown.set(this.#scratch.subarray(this.#stagedAt), grown.length - stagedBytes);
+    this.#scratch = grown;
     this.#stagedAt = grown.length - stagedBytes;
   }
 }

@@ -5,11 +5,12 @@
  * to a new leader, however far it got with the old one, and is in the log once. A partition has one
  * send unresolved at a time; what comes meanwhile gathers and goes with the next one.
  */
-import { encodeRecordBatches, RecordBatch, stampProducer } from '#log';
+import { encodeInSlices, encodeRecordBatches, RecordBatch, stampProducer } from '#log';
 import { type Offset, ProtocolError } from '#protocol';
-import type { Clock } from '#runtime';
+import { type Clock, inSlices } from '#runtime';
 import type { Acks } from '../broker.js';
 import { createTimeInLog } from '../create-time.js';
+import { areLarge } from '../large-entries.js';
 import type { PartitionAccess } from '../partition-access.js';
 import type { PartitionWriter } from '../partition-writer.js';
 import type { ProduceEntry } from '../pending-produce.js';
@@ -96,7 +97,7 @@ export class ClusterWriter implements PartitionWriter {
     if (waiting.length === 0) return;
     let send: Send;
     try {
-      send = this.#encode(topic, partition, waiting);
+      send = await this.#encode(topic, partition, waiting);
     } catch (error) {
       // The topic's limit may have been lowered: the others must not fail with one.
       if (waiting.length === 1) waiting[0]?.fail(error);
@@ -111,7 +112,7 @@ export class ClusterWriter implements PartitionWriter {
     }
   }
 
-  #encode(topic: Topic, partition: number, entries: readonly ProduceEntry[]): Send {
+  async #encode(topic: Topic, partition: number, entries: readonly ProduceEntry[]): Promise<Send> {
     const nowMs = this.#options.clock.nowMs();
     const maxBatchBytes = topic.config['max.message.bytes'];
     const options = {
@@ -121,12 +122,13 @@ export class ClusterWriter implements PartitionWriter {
       maxBatchBytes,
     };
     const producer = entries[0]?.pending.producer;
-    const encoded = encodeRecordBatches(
-      entries,
+    const ofProducer =
       producer === undefined
         ? options
-        : { ...options, producer: { ...producer, baseSequence: producer.sequence } },
-    );
+        : { ...options, producer: { ...producer, baseSequence: producer.sequence } };
+    const encoded = areLarge(entries)
+      ? await inSlices(encodeInSlices(entries, ofProducer))
+      : encodeRecordBatches(entries, ofProducer);
     return { topic, partition, entries, nowMs, ...encoded };
   }
 
