@@ -9,7 +9,7 @@ import { bench, do_not_optimize, group, run } from 'mitata';
 import { encodeRecordBatches, RecordBatch, RecordCursor, stampBatch } from '#log';
 import { parseJsonRecordLines } from '../../apps/gateway/src/records/json-record-lines.js';
 import { parseJsonRecord, parseJsonRecords } from '../../apps/gateway/src/records/json-records.js';
-import { assertJson } from '../../apps/gateway/src/records/json-scanner.js';
+import { assertJson } from '../../apps/gateway/src/records/json-text.js';
 import { NdjsonLines } from '../../apps/gateway/src/records/ndjson-lines.js';
 import { RenderCache } from '../../apps/gateway/src/records/render-cache.js';
 import {

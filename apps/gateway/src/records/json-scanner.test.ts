@@ -1,13 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  assertJson,
-  isJson,
-  JSON_DEPTH_MAX,
-  JsonScanner,
-  JsonSyntaxError,
-} from './json-scanner.js';
+import { JSON_DEPTH_MAX, JsonScanner } from './json-scanner.js';
+import { JsonSyntaxError } from './json-syntax-error.js';
+import { assertJson, isJson } from './json-text.js';
 
 /** What the scanner is to agree with. */
 function isJsonForParse(bytes: Uint8Array): boolean {

@@ -28,6 +28,7 @@ import {
   QUOTE,
   ZERO,
 } from './json-bytes.js';
+import { invalidUtf8At, syntaxErrorAt } from './json-syntax-error.js';
 import { SLICE_BYTES, type SlicedWork } from './slices.js';
 
 /** How deep arrays and objects may nest in one value. `JSON.parse` has no such limit. */
@@ -66,28 +67,6 @@ ENDS_RUN[BACKSLASH] = 1;
 /** 1 for the letters that may follow a backslash, other than `u`. */
 const IS_ESCAPE = new Uint8Array(256);
 for (const letter of Buffer.from('"\\/bfnrt')) IS_ESCAPE[letter] = 1;
-
-/** Where a text is not JSON, and what would have been. */
-export class JsonSyntaxError extends Error {
-  override readonly name = 'JsonSyntaxError';
-
-  /**
-   * @param position byte offset from the start of the text
-   * @param line from 1
-   * @param column in characters, from 1
-   */
-  constructor(
-    readonly position: number,
-    readonly line: number,
-    readonly column: number,
-    readonly expected: string,
-    readonly found: string,
-  ) {
-    super(
-      `expected ${expected}, found ${found} at line ${line}, column ${column} (byte ${position})`,
-    );
-  }
-}
 
 /**
  * A text under validation: positions are passed in and answered, so that a caller can take a text
@@ -331,20 +310,7 @@ export class JsonScanner {
 
   /** @throws JsonSyntaxError always */
   fail(position: number, expected: string): never {
-    const { bytes, start, end } = this;
-    let line = 1;
-    let column = 1;
-    for (let at = start; at < position; at++) {
-      const byte = bytes[at] as number;
-      if (byte === 0x0a) {
-        line++;
-        column = 1;
-      } else if ((byte & 0xc0) !== 0x80) {
-        column++;
-      }
-    }
-    const found = position < end ? describeByte(bytes, position) : 'the end of the text';
-    throw new JsonSyntaxError(position - start, line, column, expected, found);
+    throw syntaxErrorAt(this, position, expected);
   }
 
   private failDepth(position: number): never {
@@ -441,38 +407,6 @@ export class JsonScanner {
   }
 }
 
-/** As `assertJson`, in slices. */
-export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {
-  const scanner = new JsonScanner();
-  scanner.reset(bytes);
-  scanner.assertUtf8();
-  const start = scanner.skipWhitespace(0);
-  yield* scanner.scanAhead(start);
-  scanner.assertEnd(scanner.skipValue(start));
-}
-
-/**
- * Checks that `bytes` are one JSON text, with white space around it or not.
- * @throws JsonSyntaxError
- */
-export function assertJson(bytes: Uint8Array): void {
-  const scanner = new JsonScanner();
-  scanner.reset(bytes);
-  scanner.assertUtf8();
-  scanner.assertEnd(scanner.skipValue(scanner.skipWhitespace(0)));
-}
-
-/** Whether `bytes` are one JSON text. */
-export function isJson(bytes: Uint8Array): boolean {
-  try {
-    assertJson(bytes);
-    return true;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return false;
-    throw error;
-  }
-}
-
 /**
  * Marks where a run of plain characters stops in four bytes of a string: the high bit of a byte is
  * set where it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too,
@@ -491,48 +425,4 @@ export function stopsOf(word: number): number {
 function isHexDigit(byte: number): boolean {
   const lower = byte | 0x20;
   return IS_DIGIT[byte] === 1 || (lower >= 0x61 && lower <= 0x66);
-}
-
-/** A byte for people: the character when it can be shown, else its number. */
-function describeByte(bytes: Uint8Array, position: number): string {
-  const byte = bytes[position] as number;
-  if (byte === QUOTE) return `'"'`;
-  if (byte > 0x20 && byte < 0x7f) return `"${String.fromCharCode(byte)}"`;
-  const length = utf8SequenceLength(bytes, position, bytes.length);
-  if (length > 1 && !isByteOrderMark(bytes, position)) {
-    return `"${Buffer.from(bytes.subarray(position, position + length)).toString()}"`;
-  }
-  if (length > 1) return 'a byte order mark';
-  return `byte 0x${byte.toString(16).padStart(2, '0')}`;
-}
-
-function isByteOrderMark(bytes: Uint8Array, at: number): boolean {
-  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
-}
-
-/** Position of the first byte that begins no UTF-8 sequence. */
-function invalidUtf8At(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end) {
-    const length = utf8SequenceLength(bytes, at, end);
-    if (length === 0) break;
-    at += length;
-  }
-  return at;
-}
-
-/** Bytes of the UTF-8 sequence at `at` (RFC 3629, table 3-7 of Unicode), 0 when there is none. */
-function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number {
-  const lead = bytes[at] as number;
-  if (lead < 0x80) return 1;
-  const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  if (length === 0 || at + length > end) return 0;
-  const secondMin = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-  const secondMax = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-  const second = bytes[at + 1] as number;
-  if (second < secondMin || second > secondMax) return 0;
-  for (let index = 2; index < length; index++) {
-    if (((bytes[at + index] as number) & 0xc0) !== 0x80) return 0;
-  }
-  return length;
 }

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type RecordBatch, RecordCursor, VarintReader } from '#log';
 import { type Offset, RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
-import { assertJsonInSlices, JsonSyntaxError } from './json-scanner.js';
+import { isJsonInSlices } from './json-text.js';
 import type { RecordFrame } from './record-json-writer.js';
 import type { SlicedWork } from './slices.js';
 
@@ -154,14 +154,4 @@ function onOneLine(json: Buffer): Buffer {
   const line = Buffer.from(json);
   for (let at = 0; at < line.length; at += 1) if ((line[at] as number) < SPACE) line[at] = SPACE;
   return line;
-}
-
-function* isJsonInSlices(bytes: Uint8Array): SlicedWork<boolean> {
-  try {
-    yield* assertJsonInSlices(bytes);
-    return true;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return false;
-    throw error;
-  }
 }

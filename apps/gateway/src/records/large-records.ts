@@ -29,7 +29,7 @@ import {
   takeRecords,
   tooManyRecords,
 } from './json-records.js';
-import { JsonSyntaxError } from './json-scanner.js';
+import { JsonSyntaxError } from './json-syntax-error.js';
 import { syntaxProblem } from './record-faults.js';
 import { SLICE_BYTES, type SlicedWork } from './slices.js';
 

@@ -2,7 +2,7 @@
  * One record whose value is a whole body: text, bytes, and what webhooks send (`?body=value`).
  */
 import { RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
-import { assertJson, assertJsonInSlices } from './json-scanner.js';
+import { assertJson, assertJsonInSlices } from './json-text.js';
 import { syntaxProblem } from './record-faults.js';
 import type { SlicedWork } from './slices.js';
 

@@ -3,7 +3,7 @@
  * with their places.
  */
 import { type ErrorCode, FaultList, ProtocolError } from '#protocol';
-import { JsonSyntaxError } from './json-scanner.js';
+import { JsonSyntaxError } from './json-syntax-error.js';
 
 /** Kinds of faults: the code of the whole answer is that of the first kind there is. */
 const CODES = {

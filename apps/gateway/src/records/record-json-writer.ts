@@ -22,7 +22,8 @@ import { type RecordCursor, VarintReader } from '#log';
 import { RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
 import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
-import { isJson, stopsOf } from './json-scanner.js';
+import { stopsOf } from './json-scanner.js';
+import { isJson } from './json-text.js';
 import { shortVarint, shortVarintBytes } from './short-varint.js';
 
 /**

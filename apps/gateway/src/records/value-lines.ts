@@ -47,14 +47,16 @@ const probe = new JsonProbe();
  * Makes a record of each line of a block. The set's source is the block's bytes.
  * @param key of every record, stored as its UTF-8 bytes; undefined: records without a key
  * @param lineBytesMax for the sentence about a line that was too long to be there
+ * @param isJson whether all lines are JSON, where that is known: it was looked at in slices
  */
 export function valueLines(
   block: LineBlock,
   key: string | undefined,
   lineBytesMax: number,
+  isJson?: boolean,
 ): RecordLines {
   const { bytes, starts, ends } = block;
-  const isAllUtf8 = isBlockUtf8(block);
+  const isAllUtf8 = isJson === undefined && isBlockUtf8(block);
   const decoded = key === undefined ? NO_KEY : Buffer.from(key);
   const keyStart = key === undefined ? -1 : bytes.length;
   const keyEnd = key === undefined ? -1 : bytes.length + decoded.length;
@@ -68,7 +70,8 @@ export function valueLines(
       failures.push({ line, error: lineTooLong(lineBytesMax) });
       return;
     }
-    const attributes = isJsonLine(bytes, start, end, isAllUtf8) ? RECORD_VALUE_IS_JSON : 0;
+    const isMarked = isJson ?? isJsonLine(bytes, start, end, isAllUtf8);
+    const attributes = isMarked ? RECORD_VALUE_IS_JSON : 0;
     // In the order of the FIELD_* places.
     fields.push(start, end, keyStart, keyEnd, 0, 0, 0, attributes, -1, -1);
     lines.push(line);

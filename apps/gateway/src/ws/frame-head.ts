@@ -7,6 +7,8 @@
  *     then        the mask, 4 bytes, and the payload
  */
 
+import { MASK_BYTES } from './unmask.js';
+
 const FIN = 0x80;
 const COMPRESSED = 0x40;
 const RESERVED = 0x30;
@@ -17,7 +19,6 @@ const OPCODE_BINARY = 0x2;
 const OPCODE_CLOSE = 0x8;
 const OPCODE_PONG = 0xa;
 const CONTROL = 0x8;
-const MASK_BYTES = 4;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const CONTROL_PAYLOAD_BYTES_MAX = 125;

@@ -109,6 +109,26 @@ describe('a message gate', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
+  test('takes the mask off a large frame as its pieces come', async () => {
+    const text = 'a € b'.repeat(60_000);
+    const masked = frame(text);
+    const key = Buffer.from([0x9d, 2, 0xff, 0x41]);
+    const payloadAt = masked.length - Buffer.byteLength(text);
+    key.copy(masked, payloadAt - key.length);
+    for (let at = payloadAt; at < masked.length; at += 1) {
+      masked[at] = (masked[at] as number) ^ (key[(at - payloadAt) % 4] as number);
+    }
+    gate = new MessageGate({
+      memory: new RequestMemory(8_000_000),
+      messageBytesMax: 1_000_000,
+      slots: undefined,
+      pass: (bytes) => passed.push(bytes),
+    });
+    for (let at = 0; at < masked.length; at += 65_535) gate.take(masked.subarray(at, at + 65_535));
+    expect(passed).toHaveLength(1);
+    expect(passed[0]?.equals(frame(text))).toBe(true);
+  });
+
   test('refuses what there is no memory for, and lets go of all when it is closed', () => {
     memory.hold(250_000);
     const large = frame('x'.repeat(90_000));

@@ -25,8 +25,14 @@ import {
   isFinal,
   payloadBytes,
 } from './frame-head.js';
+import { MASK_BYTES, unmask } from './unmask.js';
 import type { UnpackingSlots } from './unpacking-slots.js';
 
+/**
+ * A frame this large loses its mask piece by piece, as it comes: all at once would hold the event loop.
+ * `ws` is given a mask of zeros, with which it changes nothing.
+ */
+const UNMASKED_BYTES_MIN = 256 * 1024;
 /** Frames of one message; `ws` has the same bound and closes with 1008. */
 const FRAMES_MAX = 16 * 1024;
 const EMPTY = Buffer.alloc(0);
@@ -55,6 +61,9 @@ export class MessageGate {
   #hasHead = false;
   /** Bytes of the current frame's payload that are still to come. */
   #missingBytes = 0;
+  /** Mask of the current frame that is taken off here, and where its payload is. */
+  #mask: Buffer | undefined;
+  #maskedBytes = 0;
   #isFirstCompressed = false;
   /** Frames and payload of the message that has begun. */
   #frames = 0;
@@ -212,7 +221,16 @@ export class MessageGate {
     this.#frames += 1;
     this.#payloadBytes += sizeBytes;
     const headSize = this.#headUsedBytes;
+    if (sizeBytes >= UNMASKED_BYTES_MIN) this.#takeMask(headSize);
     this.#message.add(this.#head, 0, headSize, headSize + sizeBytes);
+  }
+
+  /** The mask is the end of the head. */
+  #takeMask(headSize: number): void {
+    const mask = this.#head.subarray(headSize - MASK_BYTES, headSize);
+    this.#mask = Buffer.from(mask);
+    this.#maskedBytes = 0;
+    mask.fill(0);
   }
 
   #takePayload(chunk: Buffer, from: number): number {
@@ -220,6 +238,10 @@ export class MessageGate {
     if (isControl(this.#head, 0)) {
       this.#headUsedBytes += chunk.copy(this.#head, this.#headUsedBytes, from, to);
     } else {
+      if (this.#mask !== undefined) {
+        unmask(chunk.subarray(from, to), this.#mask, this.#maskedBytes);
+        this.#maskedBytes += to - from;
+      }
       this.#message.add(chunk, from, to, this.#missingBytes);
     }
     this.#missingBytes -= to - from;
@@ -296,6 +318,7 @@ export class MessageGate {
     this.#headNeededBytes = HEAD_BYTES_MIN;
     this.#hasHead = false;
     this.#missingBytes = 0;
+    this.#mask = undefined;
   }
 
   #reset(): void {

@@ -20,6 +20,11 @@ export class LineBlocks {
     return this.#firstDropped ?? this.#splitter.lineCount + 1;
   }
 
+  /** Lines skipped so far because they are empty or blank. */
+  get blankCount(): number {
+    return this.#splitter.blankCount;
+  }
+
   /** Bytes of the chunk that was pushed and not wholly taken, and of the line that has begun. */
   get heldBytes(): number {
     return (this.#block?.bytes.length ?? 0) + this.#splitter.heldBytes;

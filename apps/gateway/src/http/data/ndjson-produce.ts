@@ -4,6 +4,7 @@ import { ProtocolError } from '#protocol';
 import { SystemClock } from '#runtime';
 import { parseJsonRecordLines } from '../../records/json-record-lines.js';
 import type { RecordLimits } from '../../records/json-record-parser.js';
+import { isJsonInSlices } from '../../records/json-text.js';
 import { parseLargeLine } from '../../records/large-records.js';
 import type { LineBlock } from '../../records/ndjson-lines.js';
 import type { RecordLines } from '../../records/record-lines.js';
@@ -32,6 +33,8 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 const FAULT_MEMORY_BYTES = 512;
 /** Lines that are read before others have their turn; each may be answered with a problem. */
 const LINES_PER_TURN_MAX = 1024;
+/** Reading a blank line takes this part of the time of another. */
+const BLANK_LINES_PER_LINE = 64;
 const NOTHING = Buffer.alloc(0);
 
 /** A connection that is given up is drained of so much, so that the client reads its last line. */
@@ -148,7 +151,9 @@ class NdjsonProduce {
 
   #take(chunk: Buffer): void {
     if (this.#end !== undefined || this.#isFinished) return;
+    const { blankCount } = this.#blocks;
     this.#blocks.push(chunk);
+    this.#linesOfTurn += (this.#blocks.blankCount - blankCount) / BLANK_LINES_PER_LINE;
     try {
       this.#accountNew();
     } catch (error) {
@@ -230,7 +235,7 @@ class NdjsonProduce {
 
   /** Whether a line of the block may have to be read in slices. */
   #isLarge({ bytes }: LineBlock): boolean {
-    return bytes.length > AT_ONCE_BYTES_MAX && this.#options.form === 'ndjson';
+    return bytes.length > AT_ONCE_BYTES_MAX;
   }
 
   /** Submits the lines of a block one by one; those that are long are read in slices. Never rejects. */
@@ -252,7 +257,8 @@ class NdjsonProduce {
   }
 
   async #parseLarge({ bytes, lines, starts, ends }: LineBlock): Promise<RecordLines> {
-    const { broker, limits, topic } = this.#options;
+    const { broker, limits, topic, form } = this.#options;
+    if (form === 'value-lines') return this.#largeValue({ bytes, lines, starts, ends });
     const batchBytesMax = broker.topicLimits(topic)?.maxMessageBytes;
     const bounds = { ...limits, ...(batchBytesMax && { batchBytesMax }) };
     try {
@@ -263,6 +269,13 @@ class NdjsonProduce {
       const shown = toProtocolError(error, this.#exchange.context.logger);
       return { records, lines: [], failures: [{ line: lines[0] as number, error: shown }] };
     }
+  }
+
+  async #largeValue(block: LineBlock): Promise<RecordLines> {
+    const { exchange, query } = this.#options;
+    const line = block.bytes.subarray(block.starts[0], block.ends[0]);
+    const isJson = await inSlices(isJsonInSlices(line));
+    return valueLines(block, query.key, exchange.context.options.requestBytesMax, isJson);
   }
 
   #submit(block: LineBlock): void {
