@@ -5,7 +5,7 @@ const GROUP_NAME_LENGTH_MAX = 255;
 const ACCEPTED = `a group name has 1 to ${GROUP_NAME_LENGTH_MAX} characters`;
 
 /**
- * Refuses a name that no group may have. A path holds the name percent-encoded.
+ * Refuses a name that no group may have. In paths the name is percent-encoded.
  * @throws ProtocolError INVALID_REQUEST
  */
 export function assertGroupName(name: string): void {
@@ -13,7 +13,7 @@ export function assertGroupName(name: string): void {
   if (fault !== undefined) throw new ProtocolError('INVALID_REQUEST', `${fault}.`);
 }
 
-/** What is wrong with a group name, or undefined. */
+/** The fault of a group name, or undefined. */
 export function groupNameFault(name: string): string | undefined {
   if (name.length < 1 || name.length > GROUP_NAME_LENGTH_MAX) {
     return `${ACCEPTED}, this one has ${name.length}`;

@@ -7,7 +7,7 @@ describe('javaStringHashCode', () => {
     ['a', 97],
     ['hello', 99162322],
     ['polygenelubricants', -2147483648],
-    // Over UTF-16 code units: computed by the formula with unbounded integers.
+    // A text with code units beyond Latin-1; the value was computed with unbounded integers.
     ['ключ', 33309882],
     ['\u{1f600}', 1772899],
   ])('hashes %j as Java does', (text, hash) => {
@@ -16,7 +16,7 @@ describe('javaStringHashCode', () => {
 });
 
 describe('partitionForGroup', () => {
-  it('takes the absolute value of the hash, and 0 where that is no int', () => {
+  it('uses the absolute value of the hash, and 0 where that is not an int', () => {
     expect(partitionForGroup('hello', 50)).toBe(22);
     expect(partitionForGroup('polygenelubricants', 50)).toBe(0);
     expect(partitionForGroup('console-consumer', 16)).toBeLessThan(16);

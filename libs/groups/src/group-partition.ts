@@ -8,9 +8,9 @@ export function javaStringHashCode(text: string): number {
   return hash;
 }
 
-/** The partition of the offsets topic that keeps a group, as Kafka's coordinators place it. */
+/** The partition of the offsets topic that stores a group, chosen as by Kafka's coordinators. */
 export function partitionForGroup(group: string, partitionCount: number): number {
   const hash = javaStringHashCode(group);
-  // The absolute value of the smallest int is not an int: Kafka takes 0.
+  // The absolute value of the smallest int is not an int: Kafka uses 0.
   return (hash === -(2 ** 31) ? 0 : Math.abs(hash)) % partitionCount;
 }

@@ -1,4 +1,4 @@
-/** What is checked of a commit before anything of it is written: all faults at once. */
+/** The checks of a commit that run before anything is written; they report all faults at once. */
 import {
   FaultList,
   type LeaderEpoch,
@@ -14,22 +14,25 @@ export interface OffsetCommit extends TopicPartition {
   readonly metadata?: string;
 }
 
-/** What a check needs to know of the topics. */
+/** The lookup of partition counts that a check needs. */
 interface PartitionCounts {
   topic(name: string): { readonly partitionCount: number } | undefined;
 }
 
-/** A partition's high watermark and log start; undefined where they are not known here. */
+/**
+ * Returns high watermark and log start offset of a partition; undefined where this broker does not
+ * know them.
+ */
 export type CommitBounds = (
   target: TopicPartition,
 ) => { readonly logStartOffset: Offset; readonly highWatermark: Offset } | undefined;
 
-/** What commits are checked against. */
+/** The data that commits are checked against. */
 export interface CommitChecks {
   readonly topics: PartitionCounts;
-  /** Where they are known, an offset above the high watermark is refused. */
+  /** An offset above a known high watermark is refused. */
   readonly boundsOf: CommitBounds;
-  /** Kafka's offset.metadata.max.bytes: UTF-8 bytes of one offset's metadata. */
+  /** Kafka's offset.metadata.max.bytes: limit of UTF-8 bytes of one offset's metadata. */
   readonly offsetMetadataBytesMax: number;
 }
 
@@ -81,7 +84,7 @@ export function assertCommits(
   }
 }
 
-/** What is wrong with one commit; `member` is the pointer from the commit on. */
+/** The fault of one commit; `member` is the pointer relative to the commit. */
 interface CommitFault {
   readonly member: '' | '/offset' | '/leaderEpoch';
   readonly detail: string;
@@ -90,20 +93,20 @@ interface CommitFault {
 function commitFault(commit: OffsetCommit, isRepeated: boolean): CommitFault | undefined {
   const { topic, partition, offset, leaderEpoch } = commit;
   if (isRepeated) {
-    return { member: '', detail: `partition ${partition} of topic "${topic}" is there twice` };
+    return { member: '', detail: `partition ${partition} of topic "${topic}" is listed twice` };
   }
   if (!Number.isSafeInteger(offset) || offset < 0) {
-    return { member: '/offset', detail: `an offset is a whole number from 0 on, not ${offset}` };
+    return { member: '/offset', detail: `an offset is a whole number from 0 up, not ${offset}` };
   }
   if (leaderEpoch !== undefined && !(Number.isSafeInteger(leaderEpoch) && leaderEpoch >= 0)) {
-    const detail = `a leader epoch is a whole number from 0 on, not ${leaderEpoch}`;
+    const detail = `a leader epoch is a whole number from 0 up, not ${leaderEpoch}`;
     return { member: '/leaderEpoch', detail };
   }
   return undefined;
 }
 
 function metadataFault({ metadata }: OffsetCommit, bytesMax: number): string | undefined {
-  // Most metadata is far shorter than the limit: its bytes are counted only near it.
+  // Most metadata is far shorter than the limit: its bytes are counted only near the limit.
   if (metadata === undefined || metadata.length * 3 <= bytesMax) return undefined;
   const bytes = Buffer.byteLength(metadata);
   return bytes <= bytesMax ? undefined : `metadata has at most ${bytesMax} bytes, not ${bytes}`;

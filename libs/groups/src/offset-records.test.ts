@@ -9,7 +9,7 @@ const RECORD: OffsetRecord = {
 };
 
 describe('offset records', () => {
-  it('have the keys and values that the reference describes, byte for byte', () => {
+  it('match the documented keys and values byte for byte', () => {
     const { source, fields } = offsetRecordSet([RECORD]);
     const text = new TextDecoder().decode(source);
     expect(text.slice(fields[2], fields[3])).toBe(
@@ -20,7 +20,7 @@ describe('offset records', () => {
     );
   });
 
-  it('come back from a record batch as they were, removals too', () => {
+  it('are read back from a record batch unchanged, also removals', () => {
     const text = fc.string({ unit: 'grapheme' });
     const record = fc.record({
       key: fc.record({ group: text, topic: text, partition: fc.nat() }),
@@ -41,13 +41,13 @@ describe('offset records', () => {
     );
   });
 
-  it('of another kind or version are left alone', () => {
+  it('of another kind or version are ignored', () => {
     for (const key of ['{"kind":"group","version":1}', '{"kind":"offset","version":2}']) {
       expect(readBack(batchOfTexts(key, '{}'))).toEqual([]);
     }
   });
 
-  it('that are not of the schema are damage', () => {
+  it('that violate the schema are reported as damage', () => {
     const key = '{"kind":"offset","version":1,"group":"g","topic":"t","partition":0}';
     for (const [badKey, value] of [
       ['no json', '{}'],
@@ -55,7 +55,7 @@ describe('offset records', () => {
       [key, '{"version":1,"offset":"7"}'],
       [key, '7'],
     ] as const) {
-      expect(() => readBack(batchOfTexts(badKey, value))).toThrow('not of its schema');
+      expect(() => readBack(batchOfTexts(badKey, value))).toThrow('violates its schema');
     }
   });
 });

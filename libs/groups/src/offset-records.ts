@@ -4,11 +4,12 @@
  * Key and value are JSON texts with a fixed order of members: compaction compares keys as bytes, so
  * a key must always be written the same way.
  *
- *     key    {"kind":"offset","version":1,"group":"g","topic":"t","partition":0}
- *     value  {"version":1,"topicId":"<uuid>","offset":42,"leaderEpoch":3,"metadata":null,"committedAtMs":1}
+ * key    {"kind":"offset","version":1,"group":"g","topic":"t","partition":0}
+ * value
+ * {"version":1,"topicId":"<uuid>","offset":42,"leaderEpoch":3,"metadata":null,"committedAtMs":1}
  *
- * A record without value takes the offset back. Keys of a kind or version that is not known are
- * left alone: they are of a later version of this program.
+ * A record without a value removes the offset. Keys of an unknown kind or version are ignored: they
+ * belong to a later version of this program.
  */
 import type { RecordBatch } from '#log';
 import { RecordCursor } from '#log';
@@ -42,7 +43,10 @@ export interface OffsetKey {
 }
 
 export interface OffsetValue {
-  /** A committed offset ends with its topic: it counts only while the topic has this id. */
+  /**
+   * Id of the topic. A committed offset ends with its topic: it counts only while the topic has
+   * this id.
+   */
   readonly topicId: string;
   readonly offset: Offset;
   readonly leaderEpoch: LeaderEpoch | null;
@@ -50,13 +54,13 @@ export interface OffsetValue {
   readonly committedAtMs: number;
 }
 
-/** One record: a commit, or with a null value its removal. */
+/** One record: a commit, or its removal when the value is null. */
 export interface OffsetRecord {
   readonly key: OffsetKey;
   readonly value: OffsetValue | null;
 }
 
-/** All records as one set for one record batch: they become visible together. */
+/** Encodes all records as one set for one record batch: they become visible together. */
 export function offsetRecordSet(records: readonly OffsetRecord[]): RecordSet {
   const chunks: Buffer[] = [];
   const fields: number[] = [];
@@ -87,8 +91,8 @@ export function offsetRecordSet(records: readonly OffsetRecord[]): RecordSet {
 }
 
 /**
- * The offset records of a batch, with their places in the log.
- * @throws ProtocolError CORRUPT_MESSAGE when one is not of the schema
+ * The offset records of a batch, with their offsets in the log.
+ * @throws ProtocolError CORRUPT_MESSAGE when one violates the schema
  */
 export function* offsetRecordsOf(
   batch: RecordBatch,
@@ -157,7 +161,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 function corrupt(what: string, cause?: unknown): ProtocolError {
   return new ProtocolError(
     'CORRUPT_MESSAGE',
-    `A record of the offsets topic has a ${what} that is not of its schema.`,
+    `A record of the offsets topic has a ${what} that violates its schema.`,
     cause === undefined ? {} : { cause },
   );
 }

@@ -18,8 +18,8 @@ const METADATA = {
   isNew: false,
 };
 
-describe('a new leader of the offsets', () => {
-  it('shows none before it knows how far they are committed', async () => {
+describe('a new leader of an offsets partition', () => {
+  it('returns no offsets before it knows the committed end', async () => {
     const { store, partition, scheduler } = await newLeader();
     const committed = store.committed('g', 'events');
     await scheduler.advance(1000);
@@ -29,7 +29,7 @@ describe('a new leader of the offsets', () => {
     expect(await committed).toMatchObject([{ topic: 'events', partition: 0, offset: 7 }]);
   });
 
-  it('says so when it does not get to know that', async () => {
+  it('reports a time-out when it does not learn the committed end', async () => {
     const { store, scheduler } = await newLeader();
     const refused = expect(store.committed('g')).rejects.toMatchObject({
       code: 'LEADER_NOT_AVAILABLE',
@@ -39,7 +39,7 @@ describe('a new leader of the offsets', () => {
   });
 });
 
-/** One that has a committed offset on its disk, and knows of an older high watermark alone. */
+/** A new leader with a committed offset on its disk that knows only an older high watermark. */
 async function newLeader() {
   const clock = new FakeClock();
   const scheduler = new FakeScheduler(clock);

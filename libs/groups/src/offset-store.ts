@@ -1,15 +1,16 @@
 /**
- * Committed offsets of consumer groups, kept in the compacted topic `__consumer_offsets`: a group's
- * are in the partition that Kafka's hash of its name gives.
+ * Committed offsets of consumer groups, stored in the compacted topic `__consumer_offsets`: the
+ * hash of a group's name, computed as Kafka does, selects its partition.
  *
- * A commit is one record batch, so it is there wholly or not at all, and it can be read once it is
- * below the high watermark. Offsets end with their topic: each carries the topic's id, and those of
- * a deleted topic are neither shown nor kept.
+ * A commit is one record batch, so it takes effect as a whole or not at all; it can be read once it
+ * is below the high watermark. Offsets end with their topic: each carries the topic's id, and those
+ * of a deleted topic are neither returned nor kept.
  *
- * A group without members that has committed nothing for so long as offsets.retention.minutes says
- * loses its offsets. There are no members yet: this goes for every group.
+ * A group without members loses its offsets when it has committed nothing for
+ * offsets.retention.minutes. Membership is not implemented yet: this applies to every group.
  *
- * Calls may overlap. Partitions are loaded from the log when they are first needed.
+ * Overlap: all calls may overlap. Partitions are loaded from the log when they are first needed,
+ * once per leader epoch; OffsetsPartition orders the commits of one partition.
  */
 
 import { RepeatedTask } from '#log';
@@ -39,17 +40,17 @@ import { type Growth, OffsetsPartition } from './offsets-partition.js';
 const EXPIRY_CHECK_INTERVAL_MS = 600_000;
 const MINUTE_MS = 60_000;
 
-/** What this store needs to know of the cluster's topics. */
+/** The parts of the cluster's topics that this store needs. */
 export interface TopicDirectory {
   topic(name: string): TopicView | undefined;
-  /** Makes the offsets topic when there is none yet. */
+  /** Creates the offsets topic if it does not exist. */
   ensureOffsetsTopic(): Promise<void>;
 }
 
 export interface TopicView {
   readonly id: string;
   readonly partitionCount: number;
-  /** Undefined when this broker does not lead it now. */
+  /** The partition, or undefined when this broker does not lead it. */
   ledPartition(partition: number): Partition | undefined;
 }
 
@@ -67,13 +68,13 @@ interface OffsetStoreOptions {
   readonly expiryClock: Pick<Clock, 'nowMs'>;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
-  /** How many committed offsets this broker keeps, over all groups. */
+  /** Limit of committed offsets on this broker, over all groups. */
   readonly offsetsKeptMax: number;
-  /** Bytes of memory that they may take, with their metadata and the names of their groups. */
+  /** Limit of their memory with metadata and group names, bytes. */
   readonly offsetsKeptBytes: number;
-  /** Kafka's offset.metadata.max.bytes: of one offset. */
+  /** Kafka's offset.metadata.max.bytes: limit per offset. */
   readonly offsetMetadataBytesMax: number;
-  /** Kafka's offsets.retention.minutes: since the last commit of a group. */
+  /** Kafka's offsets.retention.minutes: time since the last commit of a group. */
   readonly offsetsRetentionMinutes: number;
 }
 
@@ -95,9 +96,9 @@ export class OffsetStore {
   readonly #expiry: RepeatedTask;
   #expiredTotal = 0;
   #refusedTotal = 0;
-  /** What commits that are being written will add to the index. */
-  readonly #underWay = { offsets: 0, bytes: 0 };
-  /** By partition, with the leader epoch that they were loaded in. */
+  /** Growth of the index by commits that are being written. */
+  readonly #inFlight = { offsets: 0, bytes: 0 };
+  /** Loads by partition, with the leader epoch that they were loaded in. */
   readonly #loads = new Map<number, LoadedPartition>();
   readonly #loaded = new Set<OffsetsPartition>();
 
@@ -118,7 +119,7 @@ export class OffsetStore {
     });
   }
 
-  /** Committed offsets in memory. */
+  /** Number of committed offsets in memory. */
   get offsetCount(): number {
     let count = 0;
     for (const partition of this.#loaded) count += partition.offsetCount;
@@ -132,12 +133,14 @@ export class OffsetStore {
     return bytes;
   }
 
-  /** Commits refused because too many offsets, or too many bytes of them, are kept. */
+  /**
+   * Number of commits refused because the broker keeps too many offsets, or too many bytes of them.
+   */
   get refusedTotal(): number {
     return this.#refusedTotal;
   }
 
-  /** Offsets that were taken back because their groups were silent. */
+  /** Number of offsets that were removed because their groups committed nothing for too long. */
   get expiredTotal(): number {
     return this.#expiredTotal;
   }
@@ -182,7 +185,7 @@ export class OffsetStore {
     await this.#commitWithin(partition, group, records);
   }
 
-  /** Commits what fits into the limits together with all commits that are under way. */
+  /** Commits offsets that fit into the limits together with all commits in progress. */
   async #commitWithin(
     partition: OffsetsPartition,
     group: string,
@@ -190,20 +193,20 @@ export class OffsetStore {
   ): Promise<void> {
     const growth = partition.growthOf(group, records);
     this.#assertRoom(growth);
-    const underWay = this.#underWay;
-    underWay.offsets += growth.offsets;
-    underWay.bytes += growth.bytes;
+    const inFlight = this.#inFlight;
+    inFlight.offsets += growth.offsets;
+    inFlight.bytes += growth.bytes;
     try {
       await partition.commit(group, records);
     } finally {
-      underWay.offsets -= growth.offsets;
-      underWay.bytes -= growth.bytes;
+      inFlight.offsets -= growth.offsets;
+      inFlight.bytes -= growth.bytes;
     }
   }
 
   /**
-   * The committed offsets of a group, by topic and partition. With `topic` all partitions of that
-   * one, `offset` null where nothing is committed. Empty when the group is not known.
+   * The committed offsets of a group, by topic and partition. With `topic`, all partitions of that
+   * topic, with `offset` null where nothing is committed. Empty when the group is not known.
    */
   async committed(group: string, topic?: string): Promise<GroupOffset[]> {
     assertGroupName(group);
@@ -227,8 +230,8 @@ export class OffsetStore {
   }
 
   /**
-   * Takes the offsets of deleted topics out, from the log too. To be called after a topic was
-   * deleted and before one of its name can be made again.
+   * Removes the offsets of deleted topics, from the log too. The caller runs this after a topic was
+   * deleted and before a topic of the same name can be created.
    */
   async removeStaleOffsets(): Promise<void> {
     await Promise.all(Array.from(this.#loaded, (partition) => this.#removeStale(partition)));
@@ -246,20 +249,20 @@ export class OffsetStore {
     if (partition !== undefined && present?.leaderEpoch === partition.leaderEpoch) {
       return present.load;
     }
-    // What was loaded in an earlier epoch may lack what another leader wrote since.
-    this.#forget(number);
+    // A load in an earlier epoch may lack records that another leader has written since.
+    this.#dropLoad(number);
     if (partition === undefined) return Promise.reject(notAvailable());
     const load = this.#load(partition);
     const { leaderEpoch } = partition;
     this.#loads.set(number, { leaderEpoch, load });
-    // A load that failed (a damaged range, say) is tried again by the next call.
+    // A failed load (of a damaged range, for example) is repeated by the next call.
     load.catch(() => {
       if (this.#loads.get(number)?.load === load) this.#loads.delete(number);
     });
     return load;
   }
 
-  #forget(number: number): void {
+  #dropLoad(number: number): void {
     const present = this.#loads.get(number);
     if (present === undefined) return;
     this.#loads.delete(number);
@@ -270,7 +273,7 @@ export class OffsetStore {
   }
 
   async #load(partition: Partition): Promise<OffsetsPartition> {
-    // Below the high watermark of a new leader there may be less than was committed.
+    // The high watermark that a new leader knows may be older than the last commit.
     await committedEndKnown(partition, this.#scheduler);
     const loaded = await OffsetsPartition.load(partition, this.#clock);
     this.#loaded.add(loaded);
@@ -285,12 +288,15 @@ export class OffsetStore {
     try {
       await partition.remove([...partition.stale(isStale)]);
     } catch (error) {
-      // They are not shown in any case; the next load or deletion tries again.
+      // Stale offsets are not returned in any case; the next load or deletion tries again.
       this.#logger.warn({ err: error }, 'offsets of deleted topics could not be removed');
     }
   }
 
-  /** One partition that fails, for its disk is full, does not keep the others from it. */
+  /**
+   * Expires silent groups in all partitions; a failing partition (a full disk, for example) does
+   * not stop the others.
+   */
   async #expire(): Promise<void> {
     const topic = this.#topics.topic(CONSUMER_OFFSETS_TOPIC);
     if (topic === undefined) return;
@@ -314,10 +320,12 @@ export class OffsetStore {
     return { logStartOffset: led.log.logStartOffset, highWatermark: led.highWatermark };
   }
 
-  /** A commit that takes no more room than before always passes, also over the limits. */
+  /**
+   * Refuses growth beyond the limits. A commit that takes no more memory than before always passes.
+   */
   #assertRoom({ offsets, bytes }: Growth): void {
-    const kept = this.offsetCount + this.#underWay.offsets + offsets;
-    const keptBytes = this.offsetBytes + this.#underWay.bytes + bytes;
+    const kept = this.offsetCount + this.#inFlight.offsets + offsets;
+    const keptBytes = this.offsetBytes + this.#inFlight.bytes + bytes;
     const isCountOver = offsets > 0 && kept > this.#offsetsKeptMax;
     const isBytesOver = bytes > 0 && keptBytes > this.#offsetsKeptBytes;
     if (!isCountOver && !isBytesOver) return;
@@ -327,7 +335,8 @@ export class OffsetStore {
       isCountOver
         ? `A broker keeps at most ${this.#offsetsKeptMax} committed offsets (SLUICE_OFFSETS_KEPT_MAX).`
         : `A broker keeps at most ${this.#offsetsKeptBytes} bytes of committed offsets with their ` +
-            'metadata and group names (SLUICE_OFFSETS_KEPT_BYTES). Commit less metadata, or for fewer groups.',
+            'metadata and group names (SLUICE_OFFSETS_KEPT_BYTES). Commit less metadata, ' +
+            'or use fewer groups.',
     );
   }
 }
@@ -335,7 +344,7 @@ export class OffsetStore {
 function notAvailable(): ProtocolError {
   return new ProtocolError(
     'COORDINATOR_NOT_AVAILABLE',
-    'The partition that keeps the offsets of this group is not served now.',
+    'The partition that stores the offsets of this group is not available now.',
     { retryAfterMs: 1000 },
   );
 }

@@ -12,7 +12,7 @@ const NOW_MS = 1000;
 it.each([
   ['before', ['commit', 'expire']],
   ['after', ['expire', 'commit']],
-])('a commit that begins %s its group expires stands, in the log too', async (_, order) => {
+])('a commit that begins %s its group expires is kept, in the log too', async (_, order) => {
   const partition = await emptyPartition();
   const offsets = await OffsetsPartition.load(partition, new FakeClock());
   await offsets.commit('g', [offsetRecord(0, 5, NOW_MS)]);

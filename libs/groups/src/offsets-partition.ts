@@ -1,10 +1,10 @@
 /**
  * The committed offsets of the groups of one partition of `__consumer_offsets`: an index in memory
- * of the newest record of each key, loaded from the log once and kept up with it.
+ * of the newest record of each key, loaded from the log once and updated with every commit.
  *
- * Calls may overlap. Each commit is one record batch; it is taken into the index when it is below
- * the high watermark, and only where the index has nothing newer from the log. What expires is of
- * groups without a commit under way: a later one comes after the tombstones in the log, and so
+ * Overlap: all calls may overlap. Each commit is one record batch; it enters the index when it is
+ * below the high watermark, and only where the index has nothing newer from the log. Only groups
+ * without a commit in progress expire: a later commit follows the tombstones in the log, and so
  * counts.
  */
 import { encodeRecordBatches } from '#log';
@@ -28,8 +28,7 @@ interface IndexedOffset extends OffsetKey {
 }
 
 /**
- * What the index keeps of the newest record of a key: the key itself is kept once per group and
- * topic.
+ * The part of a key's newest record that the index keeps: the key is kept once per group and topic.
  */
 interface KeptOffset {
   readonly value: OffsetValue;
@@ -38,9 +37,9 @@ interface KeptOffset {
 
 interface Group {
   readonly name: string;
-  /** Of all its commits, as the clock of the broker said then. */
+  /** Time of its last commit, by the broker's clock at that time, ms. */
   lastCommitMs: number;
-  /** By topic. */
+  /** Offsets by topic. */
   readonly topics: Map<string, TopicOffsets>;
 }
 
@@ -50,7 +49,7 @@ interface TopicOffsets {
   readonly offsets: Map<number, KeptOffset>;
 }
 
-/** What a commit adds to the index; negative where it replaces more than it brings. */
+/** Growth of the index by a commit; negative where it replaces more than it adds. */
 export interface Growth {
   readonly offsets: number;
   readonly bytes: number;
@@ -63,14 +62,14 @@ export interface Growth {
 const GROUP_BYTES = 320;
 const TOPIC_BYTES = 352;
 const OFFSET_BYTES = 208;
-/** Far below a batch's limit whatever the names. */
+/** Number of tombstones per batch: far below a batch's limit whatever the names. */
 const TOMBSTONES_PER_BATCH = 100;
 
 export class OffsetsPartition {
   readonly partition: Partition;
   readonly #clock: Clock;
   readonly #groups = new Map<string, Group>();
-  /** Commits that are written and not in the index yet, by group. */
+  /** Number of commits per group that are written and not in the index yet. */
   readonly #commitsUnderWay = new Map<string, number>();
   #offsetCount = 0;
   #sizeBytes = 0;
@@ -96,7 +95,7 @@ export class OffsetsPartition {
     return loaded;
   }
 
-  /** Committed offsets that are kept. */
+  /** Number of committed offsets. */
   get offsetCount(): number {
     return this.#offsetCount;
   }
@@ -106,7 +105,7 @@ export class OffsetsPartition {
     return this.#sizeBytes;
   }
 
-  /** What a commit would add to the index as it is now. */
+  /** Growth of the index that a commit would cause now. */
   growthOf(group: string, records: readonly OffsetRecord[]): Growth {
     const known = this.#groups.get(group);
     const newTopics = new Set<string>();
@@ -125,13 +124,13 @@ export class OffsetsPartition {
     return { offsets, bytes };
   }
 
-  /** The committed offsets of a group, those of deleted topics too. */
+  /** The committed offsets of a group, also those of deleted topics. */
   *offsets(group: string): Iterable<IndexedOffset> {
     const ofGroup = this.#groups.get(group);
     if (ofGroup !== undefined) yield* offsetsOf(ofGroup);
   }
 
-  /** All committed offsets for which `isStale` holds. */
+  /** All committed offsets for which `isStale` returns true. */
   *stale(isStale: (topic: string, topicId: string) => boolean): Iterable<OffsetKey> {
     for (const group of this.#groups.values()) {
       for (const indexed of offsetsOf(group)) {
@@ -141,8 +140,8 @@ export class OffsetsPartition {
   }
 
   /**
-   * Writes the offsets of one commit as one batch: all of them or none. Resolves when they are
-   * committed themselves and in the index.
+   * Writes the offsets of one commit as one batch: all or none. Resolves when they are committed
+   * and in the index.
    * @throws ProtocolError MESSAGE_TOO_LARGE when they do not fit into one batch
    */
   async commit(group: string, offsets: readonly OffsetRecord[]): Promise<void> {
@@ -157,7 +156,7 @@ export class OffsetsPartition {
     }
   }
 
-  /** Takes offsets back, a batch after the other. */
+  /** Removes offsets, one batch after the other. */
   async remove(keys: readonly OffsetKey[]): Promise<void> {
     for (let at = 0; at < keys.length; at += TOMBSTONES_PER_BATCH) {
       const tombstones = keys
@@ -168,8 +167,8 @@ export class OffsetsPartition {
   }
 
   /**
-   * Takes all offsets of the groups back that committed nothing after a time.
-   * @returns how many
+   * Removes all offsets of groups that committed nothing since a time.
+   * @returns number of removed offsets
    */
   async expire(sinceMs: number): Promise<number> {
     const isExpired = (name: string, group: Group): boolean =>
@@ -185,7 +184,7 @@ export class OffsetsPartition {
         keys = [];
         await this.remove(batch);
         removed += batch.length;
-        // Meanwhile the group may have committed: the rest of its offsets stays.
+        // The group may have committed during the write: then the rest of its offsets stays.
         if (!isExpired(name, group)) break;
       }
     }
@@ -237,7 +236,7 @@ export class OffsetsPartition {
   }
 
   #addGroup(group: string, lastCommitMs: number): Group {
-    // It may have been cut from the URL of a request.
+    // The name may have been cut from the URL of a request.
     const name = detachedText(group);
     const added = { name, lastCommitMs, topics: new Map<string, TopicOffsets>() };
     this.#groups.set(name, added);

@@ -8,7 +8,7 @@ import {
 import { ManualTimers } from './testing/manual-timers.js';
 
 describe('Accumulator', () => {
-  it('sends together what came in one turn of the event loop', () => {
+  it('sends entries of one turn of the event loop together', () => {
     const { queue, timers, sends } = harness();
     queue.add(new Item('a'));
     queue.add(new Item('b'));
@@ -17,7 +17,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a b']);
   });
 
-  it('gathers while a send is under way, and sends all of it as the next one', async () => {
+  it('gathers entries while a send is in flight, and sends them together next', async () => {
     const { queue, timers, sends } = harness();
     queue.add(new Item('a'));
     timers.endTurn();
@@ -31,7 +31,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b c']);
   });
 
-  it('hands entries that stay alone over one by one, in order, in the same drain', () => {
+  it('sends standalone entries one by one, in order, in the same drain', () => {
     const { queue, timers, sends } = harness();
     for (const item of [new Item('a'), new Item('B', { isAlone: true }), new Item('c')]) {
       queue.add(item);
@@ -42,7 +42,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'B', 'c d', 'E']);
   });
 
-  it('begins the next drain when all sends of the last one are done', async () => {
+  it('begins the next drain when all sends of the previous one are done', async () => {
     const { queue, timers, sends } = harness();
     queue.add(new Item('A', { isAlone: true }));
     queue.add(new Item('B', { isAlone: true }));
@@ -56,7 +56,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['A', 'B', 'c']);
   });
 
-  it('bounds the bytes of a drain, whose first entry always fits', async () => {
+  it('limits the bytes of a drain, but always takes its first entry', async () => {
     const { queue, timers, sends } = harness({ drainBytesMax: 100 });
     for (const [name, sizeBytes] of [
       ['a', 500],
@@ -74,7 +74,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b c', 'd']);
   });
 
-  it('goes on after a send that rejected', async () => {
+  it('continues after a rejected send', async () => {
     const { queue, timers, sends } = harness();
     queue.add(new Item('a'));
     timers.endTurn();
@@ -84,7 +84,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b']);
   });
 
-  it('drains many partitions by one task', () => {
+  it('drains many partitions in one task', () => {
     const { accumulator, timers } = harness();
     let sendCount = 0;
     for (let partition = 0; partition < 3; partition += 1) {
@@ -98,7 +98,7 @@ describe('Accumulator', () => {
     expect(sendCount).toBe(3);
   });
 
-  it('waits for linger.ms from the first entry on, unless a batch fills before', async () => {
+  it('waits for linger.ms from the first entry on, unless a batch is full before', async () => {
     const { queue, timers, sends } = harness({ lingerMs: 10, batchSizeBytes: 100 });
     queue.add(new Item('a', { sizeBytes: 10 }));
     timers.advance(9);
@@ -114,7 +114,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a', 'b c']);
   });
 
-  it('counts the linger while an earlier send is under way', async () => {
+  it('counts the linger while an earlier send is in flight', async () => {
     const { queue, timers, sends } = harness({ lingerMs: 10 });
     queue.add(new Item('a'));
     timers.advance(10);
@@ -137,7 +137,7 @@ describe('Accumulator', () => {
     expect(namesOf(sends)).toEqual(['a']);
   });
 
-  it('takes an entry out from anywhere in the queue, but not once it is sent', () => {
+  it('removes an entry from anywhere in the queue, but not once it is sent', () => {
     const { queue, timers, sends } = harness();
     const [a, b, c] = [new Item('a'), new Item('b'), new Item('c')];
     for (const item of [a, b, c]) queue.add(item);
@@ -151,7 +151,7 @@ describe('Accumulator', () => {
     expect(queue.queuedBytes).toBe(0);
   });
 
-  it('gives back all that is not sent yet', () => {
+  it('removes and returns all entries that are not sent yet', () => {
     const { queue, timers, sends } = harness();
     queue.add(new Item('a'));
     queue.add(new Item('b'));
@@ -161,7 +161,7 @@ describe('Accumulator', () => {
     expect(queue.isIdle).toBe(true);
   });
 
-  it('tells when it has become idle', async () => {
+  it('resolves `whenIdle` when it has become idle', async () => {
     const { queue, timers, sends } = harness();
     await queue.whenIdle();
     queue.add(new Item('a'));
@@ -187,7 +187,7 @@ class Item extends AccumulatorEntry<Item> {
 
 interface Send {
   readonly names: string;
-  /** Ends the send and lets the queue notice. */
+  /** Ends the send and lets the queue react. */
   finish(error?: Error): Promise<void>;
 }
 

@@ -1,26 +1,26 @@
 /**
- * The record accumulator: a queue for each partition, in which entries gather while the last send
- * of that partition is under way (`linger.ms` 0), or for `linger.ms` at most.
+ * The record accumulator: one queue per partition, in which entries gather while the last send of
+ * that partition is in flight (`linger.ms` 0), or for at most `linger.ms`.
  *
- * The entries of a partition are sent in the order in which they were added, and one *drain* at a
- * time: the next one begins when all sends of the last one are done. A drain hands over
- * neighbouring entries together, and entries that must stay alone (those with a producer id are
- * record batches of their own) one by one; all sends of a drain are begun in order without waiting
- * for each other, so that they can share one write and one sync.
+ * The entries of a partition are sent in the order in which they were added, one *drain* at a time:
+ * the next drain begins when all sends of the previous one have ended. A drain sends neighbouring
+ * entries together, and sends entries that must stay alone (those with a producer id are record
+ * batches of their own) one by one. All sends of a drain begin in order without waiting for each
+ * other, so that they can share one write and one sync.
  *
- * This is the hot path of small requests: an entry is a link of its queue (no arrays are shifted,
+ * This is the hot path of small requests. An entry is a link of its queue (no arrays are shifted,
  * removing one is O(1)), and all queues that became ready in one turn of the event loop are drained
  * by one task at its end.
  */
 import type { Timers } from './timers.js';
 
-/** What is queued; extend it. An entry is in at most one queue. */
+/** Base class of queued entries. An entry is in at most one queue. */
 export abstract class AccumulatorEntry<E extends AccumulatorEntry<E>> {
-  /** Bytes it counts for against the bound of a drain. */
+  /** Bytes that count against the limit of a drain. */
   readonly sizeBytes: number;
-  /** True: it is sent by itself. */
+  /** True when the entry is sent by itself. */
   readonly isAlone: boolean;
-  /** Links of its queue; for the queue alone. */
+  /** Links of its queue; only the queue uses them. */
   next: E | undefined;
   previous: E | undefined;
   queue: PartitionQueue<E> | undefined;
@@ -32,15 +32,15 @@ export abstract class AccumulatorEntry<E extends AccumulatorEntry<E>> {
 }
 
 /**
- * Sends entries of one partition. The entries are the sender's from the call on: it tells them
- * their result. Settles when they are done; a rejection counts as done.
+ * Sends entries of one partition. The sender owns the entries from the call on and reports their
+ * result. The promise settles when they are done; a rejection counts as done.
  */
 export type SendEntries<E> = (entries: readonly E[]) => Promise<void>;
 
 export interface AccumulatorOptions {
-  /** A drain takes no further entry past this many bytes; its first entry always fits. */
+  /** Bytes after which a drain takes no further entry; its first entry always fits. */
   readonly drainBytesMax: number;
-  /** How long a first entry waits for others; 0: until the turn of the event loop ends. */
+  /** Time that a first entry waits for others, ms; 0: until the turn of the event loop ends. */
   readonly lingerMs: number;
   /** Queued bytes that end a linger early. */
   readonly batchSizeBytes: number;
@@ -57,7 +57,7 @@ export class Accumulator<E extends AccumulatorEntry<E>> {
     for (const [index, queue] of ready.entries()) {
       drainedBytes += queue.drain();
       if (drainedBytes <= this.options.drainBytesMax || index === ready.length - 1) continue;
-      // The others have their turn: encoding takes time.
+      // Other tasks get their turn between drains: encoding takes time.
       this.#ready = [...ready.slice(index + 1), ...this.#ready];
       this.options.timers.soon(this.#drainReady);
       return;
@@ -68,12 +68,12 @@ export class Accumulator<E extends AccumulatorEntry<E>> {
     this.options = options;
   }
 
-  /** A queue for one partition. */
+  /** Creates the queue of one partition. */
   openQueue(send: SendEntries<E>): PartitionQueue<E> {
     return new PartitionQueue<E>(this, send);
   }
 
-  /** Called by queues: drains the queue when the events at hand were handled. */
+  /** Called by queues: drains the queue at the end of this turn of the event loop. */
   drainSoon(queue: PartitionQueue<E>): void {
     if (this.#ready.push(queue) === 1) this.options.timers.soon(this.#drainReady);
   }
@@ -88,7 +88,7 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
   #queuedBytes = 0;
   #sendsInFlight = 0;
   #isMuted = false;
-  /** True while the queue stands in the accumulator's list of ready ones. */
+  /** True while the queue is in the accumulator's list of ready queues. */
   #isReady = false;
   #linger: { cancel(): void } | undefined;
   #lingerIsOver: boolean;
@@ -104,7 +104,7 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     return this.#queuedBytes;
   }
 
-  /** True when nothing is queued and nothing is being sent. */
+  /** True when nothing is queued and no send is in flight. */
   get isIdle(): boolean {
     return this.#head === undefined && this.#sendsInFlight === 0;
   }
@@ -119,26 +119,32 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     this.#maybeBecomeReady();
   }
 
-  /** Takes an entry out before it is sent. @returns false when it is not queued any more */
+  /**
+   * Removes an entry before it is sent.
+   * @returns false when it is not queued any more
+   */
   remove(entry: E): boolean {
     if (entry.queue !== this) return false;
     this.#unlink(entry);
-    this.#maybeTellIdle();
+    this.#maybeResolveIdle();
     return true;
   }
 
-  /** Takes all entries out that are not sent yet. */
+  /** Removes all entries that are not sent yet. */
   removeAll(): E[] {
     const removed: E[] = [];
     while (this.#head !== undefined) {
       removed.push(this.#head);
       this.#unlink(this.#head);
     }
-    this.#maybeTellIdle();
+    this.#maybeResolveIdle();
     return removed;
   }
 
-  /** Sends nothing more until `unmute`: an earlier send of this partition is unresolved. */
+  /**
+   * Sends nothing more until `unmute`, while the result of an earlier send of this partition is
+   * unknown.
+   */
   mute(): void {
     this.#isMuted = true;
   }
@@ -148,13 +154,16 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     this.#maybeBecomeReady();
   }
 
-  /** Resolves when nothing is queued and nothing is being sent. */
+  /** Resolves when nothing is queued and no send is in flight. */
   whenIdle(): Promise<void> {
     if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
-  /** Called by the accumulator. @returns bytes of the entries that are sent */
+  /**
+   * Called by the accumulator.
+   * @returns bytes of the entries that are sent
+   */
   drain(): number {
     this.#isReady = false;
     if (this.#isMuted || this.#sendsInFlight > 0) return 0;
@@ -175,7 +184,8 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
       }
     }
     this.#sendRun(run);
-    // What did not fit has waited long enough: it goes as soon as this drain is done.
+    // Entries that did not fit have waited long enough: they are sent as soon as this drain is
+    // done.
     if (this.#head === undefined) this.#lingerIsOver = lingerMs === 0;
     return takenBytes;
   }
@@ -190,7 +200,7 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     this.#sendsInFlight -= 1;
     if (this.#sendsInFlight > 0) return;
     this.#maybeBecomeReady();
-    this.#maybeTellIdle();
+    this.#maybeResolveIdle();
   }
 
   #maybeBecomeReady(): void {
@@ -228,7 +238,7 @@ export class PartitionQueue<E extends AccumulatorEntry<E>> {
     this.#queuedBytes -= entry.sizeBytes;
   }
 
-  #maybeTellIdle(): void {
+  #maybeResolveIdle(): void {
     if (this.#idleListeners.length === 0 || !this.isIdle) return;
     const listeners = this.#idleListeners;
     this.#idleListeners = [];

@@ -4,7 +4,7 @@ import { BufferPool } from './buffer-pool.js';
 import { ManualTimers } from './testing/manual-timers.js';
 
 describe('BufferPool', () => {
-  it('reserves at once while there is room, and counts what is left', async () => {
+  it('reserves at once while bytes are available, and counts the rest', async () => {
     const { pool } = poolOf(100);
     expect(pool.tryReserve(60)).toBe(true);
     await pool.reserve(40);
@@ -14,7 +14,7 @@ describe('BufferPool', () => {
     expect(pool.availableBytes).toBe(60);
   });
 
-  it('serves those who wait first come first served: a small one does not overtake', async () => {
+  it('serves waiting callers in order: a small one does not overtake a large one', async () => {
     const { pool } = poolOf(100);
     pool.tryReserve(100);
     const served: string[] = [];
@@ -29,7 +29,7 @@ describe('BufferPool', () => {
     expect(pool.availableBytes).toBe(10);
   });
 
-  it('refuses after max.block.ms, and lets those behind go on', async () => {
+  it('refuses a caller after max.block.ms, and serves those behind it', async () => {
     const { pool, timers } = poolOf(100, 5000);
     pool.tryReserve(90);
     const large = codeOf(pool.reserve(50));
@@ -43,7 +43,7 @@ describe('BufferPool', () => {
     expect(timers.pending).toBe(0);
   });
 
-  it('says when to come back', async () => {
+  it('says when to retry', async () => {
     const { pool, timers } = poolOf(10, 1);
     pool.tryReserve(10);
     const refused = pool.reserve(1).catch((error: ProtocolError) => error.retryAfterMs);
@@ -51,7 +51,7 @@ describe('BufferPool', () => {
     expect(await refused).toBeGreaterThan(0);
   });
 
-  it('bounds the bytes of those who wait: one too many is refused at once', async () => {
+  it('limits the bytes of waiting callers, and refuses more at once', async () => {
     const { pool } = poolOf(100);
     pool.tryReserve(100);
     const waiting = pool.reserve(70);
@@ -60,7 +60,7 @@ describe('BufferPool', () => {
     await waiting;
   });
 
-  it('frees the place of a caller that goes away', async () => {
+  it('frees the place of a caller that aborts', async () => {
     const { pool, timers } = poolOf(100);
     pool.tryReserve(100);
     const caller = new AbortController();
@@ -74,12 +74,12 @@ describe('BufferPool', () => {
     expect(await codeOf(pool.reserve(1, caller.signal))).toBe('REQUEST_TIMED_OUT');
   });
 
-  it('refuses what can never fit', async () => {
+  it('refuses a reservation larger than the pool', async () => {
     const { pool } = poolOf(100);
     expect(await codeOf(pool.reserve(101))).toBe('REQUEST_TOO_LARGE');
   });
 
-  it('admits thousands of waiters in one go', async () => {
+  it('admits thousands of waiting callers at once', async () => {
     const { pool } = poolOf(50_000);
     pool.tryReserve(50_000);
     const waiting = Array.from({ length: 20_000 }, () => pool.reserve(1));

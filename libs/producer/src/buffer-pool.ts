@@ -1,11 +1,12 @@
 /**
- * The bound on bytes of records that wait to be written or are being written (`buffer.memory`).
+ * The limit on bytes of records that wait to be written or are being written (`buffer.memory`).
  *
- * It keeps count, it owns no memory. Who finds it full waits in line, first come first served, for
- * at most `max.block.ms`. Those who wait hold their bytes already, so they are bounded too:
- * together they hold at most as much as the pool, and whoever comes beyond that is refused at once.
+ * The pool counts bytes, it owns no memory. A caller that finds it full waits in line, first come
+ * first served, for at most `max.block.ms`. Waiting callers hold their bytes already, so these are
+ * limited too: together they hold at most as much as the pool, and further callers are refused at
+ * once.
  *
- * Invariant: 0 <= availableBytes <= totalBytes; while anyone waits, nobody overtakes them.
+ * Invariant: 0 <= availableBytes <= totalBytes; no caller overtakes one that waits.
  */
 import { ProtocolError } from '#protocol';
 import type { Timers } from './timers.js';
@@ -22,7 +23,7 @@ export class BufferPool {
   readonly totalBytes: number;
   readonly #maxBlockMs: number;
   readonly #timers: Timers;
-  /** In the order of their arrival. */
+  /** Waiting callers, in the order of their arrival. */
   readonly #waiters = new Set<Waiter>();
   #waitingBytes = 0;
   #availableBytes: number;
@@ -39,17 +40,17 @@ export class BufferPool {
     return this.#availableBytes;
   }
 
-  /** How many wait now. */
+  /** Number of waiting callers. */
   get waiters(): number {
     return this.#waiters.size;
   }
 
-  /** How many were refused with BUFFER_EXHAUSTED so far. */
+  /** Number of callers refused with BUFFER_EXHAUSTED since the start. */
   get exhaustedTotal(): number {
     return this.#exhaustedTotal;
   }
 
-  /** Reserves now or not at all. */
+  /** Reserves the bytes now, or returns false. */
   tryReserve(bytes: number): boolean {
     if (this.#waiters.size > 0 || bytes > this.#availableBytes) return false;
     this.#availableBytes -= bytes;
@@ -57,8 +58,8 @@ export class BufferPool {
   }
 
   /**
-   * Reserves `bytes`, if need be after a wait. Whoever got them gives them back with `release`.
-   * @param signal ends the wait: it rejects with REQUEST_TIMED_OUT (failed) and holds nothing
+   * Reserves `bytes`, waiting if necessary. The caller returns them with `release`.
+   * @param signal ends the wait: it rejects with REQUEST_TIMED_OUT (failed) and reserves nothing
    * @throws ProtocolError BUFFER_EXHAUSTED after max.block.ms, or at once when too many wait;
    *   REQUEST_TOO_LARGE when the whole pool is smaller than `bytes`
    */
@@ -70,13 +71,13 @@ export class BufferPool {
     return new Promise((resolve, reject) => this.#enqueue(bytes, signal, resolve, reject));
   }
 
-  /** Gives back what was reserved, and lets those in line have it. */
+  /** Returns reserved bytes, and serves waiting callers with them. */
   release(bytes: number): void {
     this.#availableBytes += bytes;
     if (this.#waiters.size > 0) this.#admit();
   }
 
-  /** Counts and makes the refusal, for a caller that may not wait. */
+  /** Counts a refusal and returns its error, for a caller that may not wait. */
   exhausted(): ProtocolError {
     this.#exhaustedTotal += 1;
     return new ProtocolError(
@@ -93,14 +94,14 @@ export class BufferPool {
     resolve: () => void,
     reject: (error: ProtocolError) => void,
   ): void {
-    const giveUp = (error: ProtocolError): void => {
+    const refuse = (error: ProtocolError): void => {
       this.#leave(waiter);
       reject(error);
-      // The one who left may have been the large one that all others waited behind.
+      // The caller that left may have been a large one that blocked all others.
       this.#admit();
     };
-    const onAbort = (): void => giveUp(waitEnded());
-    const timer = this.#timers.after(this.#maxBlockMs, () => giveUp(this.exhausted()));
+    const onAbort = (): void => refuse(waitEnded());
+    const timer = this.#timers.after(this.#maxBlockMs, () => refuse(this.exhausted()));
     const waiter: Waiter = {
       bytes,
       admit: resolve,
@@ -141,7 +142,7 @@ export class BufferPool {
 interface Waiter {
   readonly bytes: number;
   readonly admit: () => void;
-  /** Forgets its timer and its signal. */
+  /** Removes the timer and the signal listener. */
   readonly detach: () => void;
 }
 

@@ -44,14 +44,14 @@ describe('murmur2', () => {
     expect(murmur2(utf8.encode(text))).toBe(hash);
   });
 
-  it('hashes a span of a larger buffer as it hashes the span alone', () => {
+  it('hashes a span of a larger buffer like the span alone', () => {
     const bytes = utf8.encode('..foobar..');
     expect(murmur2(bytes, 2, 8)).toBe(-790332482);
   });
 });
 
 describe('partitionForKey', () => {
-  it("places keys where Kafka's default partitioner places them", () => {
+  it("maps keys to the partitions of Kafka's default partitioner", () => {
     expect(partitionForKey(utf8.encode('foobar'), 12)).toBe(6);
     expect(partitionForKey(utf8.encode('abc'), 3)).toBe(0);
     expect(partitionForKey(utf8.encode('-abc-'), 3, 1, 4)).toBe(0);
@@ -59,24 +59,24 @@ describe('partitionForKey', () => {
 });
 
 describe('StickyPartitioner', () => {
-  it('stays on a partition until a batch size of bytes went there, then takes another', () => {
+  it('stays on a partition for a batch size of bytes, then takes another', () => {
     const sticky = new StickyPartitioner(100, scripted([2, 0]));
     expect([40, 40, 40, 40].map((bytes) => sticky.next(3, bytes))).toEqual([2, 2, 2, 0]);
   });
 
-  it('sends a record that is larger than a batch to one partition and then moves on', () => {
+  it('sends a record larger than a batch to one partition and then takes another', () => {
     const sticky = new StickyPartitioner(100, scripted([1, 2]));
     expect([1000, 1].map((bytes) => sticky.next(3, bytes))).toEqual([1, 2]);
   });
 
-  it('asks no random number when there is one partition only', () => {
+  it('draws no random number when there is only one partition', () => {
     const sticky = new StickyPartitioner(1, scripted([]));
     expect([10, 10].map((bytes) => sticky.next(1, bytes))).toEqual([0, 0]);
   });
 });
 
 describe('RoundRobinPartitioner', () => {
-  it('takes all partitions in turns, and goes on when the topic has grown', () => {
+  it('takes all partitions in turns, also after the topic has grown', () => {
     const roundRobin = new RoundRobinPartitioner(scripted([1]));
     expect([3, 3, 3].map((count) => roundRobin.next(count))).toEqual([1, 2, 0]);
     expect([4, 4, 4, 4].map((count) => roundRobin.next(count))).toEqual([1, 2, 3, 0]);

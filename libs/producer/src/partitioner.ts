@@ -1,13 +1,13 @@
 /**
- * Which partition a record goes to when its producer named none: by key exactly as Kafka's default
- * partitioner does (kafka-format.md, section 8), else sticky (KIP-794) or in turns.
+ * The choice of a partition for records whose producer named none: by key exactly as Kafka's
+ * default partitioner, otherwise sticky (KIP-794) or in turns.
  */
 
 const MURMUR2_SEED = 0x9747b28c;
 const MURMUR2_M = 0x5bd1e995;
 const MURMUR2_R = 24;
 
-/** A source of random whole numbers in [0, bound); `Random` of libs/runtime is one. */
+/** A source of random whole numbers in [0, bound); `Random` of libs/runtime implements it. */
 export interface RandomBelow {
   below(bound: number): number;
 }
@@ -39,7 +39,7 @@ export function murmur2(bytes: Uint8Array, start = 0, end = bytes.length): numbe
   return hash ^ (hash >>> 15);
 }
 
-/** The partition of a key (an empty one too) among all `partitionCount` partitions. */
+/** The partition of a key (also of an empty one) among all `partitionCount` partitions. */
 export function partitionForKey(
   bytes: Uint8Array,
   partitionCount: number,
@@ -51,7 +51,7 @@ export function partitionForKey(
 
 /**
  * Keeps one partition until `batchSizeBytes` were produced to it, then takes a random one: records
- * without a key fill batches instead of trickling into all partitions. One instance a topic.
+ * without a key fill batches instead of spreading over all partitions. One instance per topic.
  */
 export class StickyPartitioner {
   readonly #batchSizeBytes: number;
@@ -64,7 +64,7 @@ export class StickyPartitioner {
     this.#random = random;
   }
 
-  /** The partition for a record of `recordBytes`, which it counts as produced there. */
+  /** The partition for a record of `recordBytes`, which counts as produced there. */
   next(partitionCount: number, recordBytes: number): number {
     if (partitionCount === 1) return 0;
     if (this.#partition < 0 || this.#producedBytes >= this.#batchSizeBytes) {
@@ -76,11 +76,11 @@ export class StickyPartitioner {
   }
 }
 
-/** Takes the partitions in turns. One instance a topic. */
+/** Takes the partitions in turns. One instance per topic. */
 export class RoundRobinPartitioner {
   #next: number;
 
-  /** Starts anywhere, so that topics and brokers do not all begin with partition 0. */
+  /** Starts at a random partition, so that topics and brokers do not all begin with partition 0. */
   constructor(random: RandomBelow) {
     this.#next = random.below(0x7fffffff);
   }

@@ -1,8 +1,6 @@
-/**
- * Timers as this lib needs them; `Scheduler` of libs/runtime is one, a browser's adapter another.
- */
+/** Timers of this lib; `Scheduler` of libs/runtime implements it, a browser needs an adapter. */
 export interface Timers {
   after(delayMs: number, task: () => void): { cancel(): void };
-  /** Calls `task` when the events at hand were handled. */
+  /** Calls `task` at the end of the current turn of the event loop. */
   soon(task: () => void): void;
 }

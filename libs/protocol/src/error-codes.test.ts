@@ -10,13 +10,13 @@ describe('error codes', () => {
     expect(new Set(numbers).size).toBe(numbers.length);
   });
 
-  it('never call a write retriable that is in the log already', () => {
+  it('never mark a write as retriable that is already in the log', () => {
     for (const entry of Object.values(ERROR_CODES)) {
       if (entry.outcome === 'applied') expect(entry.retriable).toBe(false);
     }
   });
 
-  it('give an error its retriable and outcome, which the thrower may override', () => {
+  it('set `retriable` and `outcome` of an error unless the thrower overrides them', () => {
     const full = new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk is full.');
     expect(full).toMatchObject({ retriable: true, outcome: 'failed' });
     const failedSync = new ProtocolError('KAFKA_STORAGE_ERROR', 'A sync failed.', {

@@ -1,11 +1,12 @@
 /**
- * Every error a client can meet, by Kafka's name.
+ * All errors that a client can receive, by Kafka's name.
  *
- * `number` is Kafka's protocol number where Kafka has the error, null where it is ours.
- * `retriable`: the same request may succeed later without being changed. `outcome` is what a
- * *write* that ended so has done: `failed` was not applied and never will be, `unknown` may be in
- * the log, `applied` is in the log already. A thrower may override it where the same code can end
- * both ways (KAFKA_STORAGE_ERROR: a full disk has failed, a failed sync is unknown).
+ * `number` is Kafka's protocol number where Kafka has the error, and null where Kafka has none.
+ * `retriable`: the same request may succeed later without being changed. `outcome` is the effect of
+ * a write that ended with this error: `failed` was not applied and never will be, `unknown` may be
+ * in the log, `applied` is in the log already. A thrower may override it where the same code can
+ * end both ways (KAFKA_STORAGE_ERROR: on a full disk the write failed, after a failed sync it is
+ * unknown).
  */
 export const ERROR_CODES = {
   INVALID_REQUEST: code(42, false, 'failed', 'The request is malformed.'),
@@ -64,7 +65,7 @@ export const ERROR_CODES = {
   KAFKA_STORAGE_ERROR: code(56, true, 'failed', 'The disk did not take or give the data.'),
 } as const satisfies Record<string, ErrorCodeEntry>;
 
-/** What a write that ended in an error has done to the log. */
+/** The effect on the log of a write that ended with an error. */
 export type Outcome = 'failed' | 'unknown' | 'applied';
 
 /** A row of the table above. */

@@ -1,39 +1,39 @@
 import { ERROR_CODES, type ErrorCode, type Outcome } from './error-codes.js';
 
 /**
- * One fault of a request body or query: where (RFC 6901 pointer into the body, or `?name`) and
- * what.
+ * One fault of a request body or query: its location (RFC 6901 pointer into the body, or `?name`)
+ * and its description.
  */
 export interface Fault {
   readonly pointer: string;
   readonly detail: string;
 }
 
-/** Faults of one error that are described; the others are counted only. */
+/** Number of faults of one error that are described; the others are only counted. */
 export const FAULTS_DESCRIBED_MAX = 20;
 
-/** What a thrower may add to a code and a sentence. */
+/** Optional parts of an error beside its code and sentence. */
 export interface ProtocolErrorOptions {
   readonly cause?: unknown;
   /** Overrides the table's outcome where this code can end both ways. */
   readonly outcome?: Outcome;
   /** Overrides the table's retriable. */
   readonly retriable?: boolean;
-  /** Faults found in the request, each with its place: all of them, or the first ones. */
+  /** Faults found in the request, with their locations: all of them, or the first ones. */
   readonly faults?: readonly Fault[];
-  /** How many faults there are. Default: as many as `faults` has. */
+  /** Number of faults; default: the length of `faults`. */
   readonly faultCount?: number;
   /** Members added to the problem document: camelCase names, JSON values. */
   readonly members?: Readonly<Record<string, string | number | boolean | null>>;
-  /** When to come back, for 429 and 503. */
+  /** Time after which the client should retry, ms, for 429 and 503. */
   readonly retryAfterMs?: number;
   /** Name of the setting whose bound the request exceeds. */
   readonly bound?: string;
 }
 
 /**
- * An error the contract knows: it reaches the client with its code. Anything else that is thrown is
- * a bug or a storage error and never becomes a 4xx.
+ * An error of the public contract: the client receives it with its code. Anything else that is
+ * thrown is a bug or a storage error and never becomes a 4xx.
  */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
@@ -42,7 +42,7 @@ export class ProtocolError extends Error {
   readonly outcome: Outcome;
   /** The first faults, at most FAULTS_DESCRIBED_MAX. */
   readonly faults: readonly Fault[];
-  /** Faults that are not among `faults`. */
+  /** Number of faults that are not in `faults`. */
   readonly faultsOmitted: number;
   readonly members: Readonly<Record<string, string | number | boolean | null>>;
   readonly retryAfterMs: number | undefined;
@@ -50,8 +50,8 @@ export class ProtocolError extends Error {
   readonly bound: string | undefined;
 
   /**
-   * @param detail a sentence for a person: what was wrong and what is accepted. No paths, no
-   *   stacks.
+   * @param detail a sentence for a person: what was wrong and what is accepted, without paths and
+   *   stacks
    */
   constructor(code: ErrorCode, detail: string, options: ProtocolErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
@@ -69,9 +69,8 @@ export class ProtocolError extends Error {
   }
 
   /**
-   * The same error with other faults, such as the same ones with pointers into another text.
-   * @param faultCount how many faults there are. Default: those given and as many more as this
-   *   error omits
+   * The same error with other faults, for example with pointers into another text.
+   * @param faultCount number of faults; default: those given plus as many as this error omits
    */
   withFaults(
     faults: readonly Fault[],

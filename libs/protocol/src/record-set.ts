@@ -1,16 +1,15 @@
 /**
- * Records on their way into the log.
+ * Records of a request before they are appended to the log.
  *
- * The records of a request are kept as spans of the bytes that came, not as objects: a request of a
- * hundred small records makes three objects instead of hundreds, and each value is copied once,
- * into its batch. Bytes that had to be decoded (base64, escaped strings, headers) stand in
- * `decoded`.
+ * They are kept as spans of the received bytes, not as objects: a request of a hundred small
+ * records creates three objects instead of hundreds, and each value is copied once, into its batch.
+ * Bytes that had to be decoded (base64, escaped strings, headers) are in `decoded`.
  *
  * Positions address `source` followed by `decoded` as one space: a position below `source.length`
  * is a position in `source`, any other is `position - source.length` in `decoded`. A span lies
- * wholly in one of the two. A null key or value has start = end = -1.
+ * entirely in one of the two. A null key or value has start = end = -1.
  *
- * `fields` holds RECORD_STRIDE numbers a record, at the FIELD_* places.
+ * `fields` holds RECORD_STRIDE numbers per record, at the FIELD_* indexes.
  */
 export interface RecordSet {
   readonly source: Uint8Array;
@@ -25,7 +24,7 @@ export const FIELD_VALUE_END = 1;
 export const FIELD_KEY_START = 2;
 export const FIELD_KEY_END = 3;
 /**
- * Headers as Kafka's record has them, without their count: (varint length, key, varint length,
+ * Headers in the format of Kafka's record, without their count: (varint length, key, varint length,
  * value)*.
  */
 export const FIELD_HEADERS_START = 4;
@@ -33,9 +32,9 @@ export const FIELD_HEADERS_END = 5;
 export const FIELD_HEADER_COUNT = 6;
 /** The record's attributes byte: RECORD_VALUE_IS_JSON | RECORD_KEY_IS_JSON. */
 export const FIELD_ATTRIBUTES = 7;
-/** The partition that was asked for, or -1. */
+/** The partition that the producer named, or -1. */
 export const FIELD_PARTITION = 8;
-/** Milliseconds since the epoch, or -1: the time of the request. */
+/** Milliseconds since the epoch; -1 stands for the time of the request. */
 export const FIELD_TIMESTAMP = 9;
 
 /**
@@ -46,7 +45,7 @@ export const RECORD_VALUE_IS_JSON = 1;
 /** Bit 1 of a record's attributes: the key is JSON text. */
 export const RECORD_KEY_IS_JSON = 2;
 
-/** The bytes of one span of a record set; undefined for null. Makes a view: not for hot loops. */
+/** The bytes of one span of a record set; undefined for null. Creates a view: not for hot loops. */
 export function recordSpan(
   set: RecordSet,
   index: number,

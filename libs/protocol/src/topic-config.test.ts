@@ -18,7 +18,7 @@ describe('topic configs', () => {
     ['message.timestamp.type', 'LogAppendTime', 'LogAppendTime'],
     ['message.timestamp.before.max.ms', 0, '0'],
     ['message.timestamp.after.max.ms', '9223372036854775807', '9223372036854775807'],
-  ] as const)('%s takes %j as %j', (key, value, text) => {
+  ] as const)('%s accepts %j and stores %j', (key, value, text) => {
     expect(checkTopicConfig(key, value)).toEqual({ ok: true, text });
   });
 
@@ -46,19 +46,19 @@ describe('topic configs', () => {
     if (!checked.ok) expect(checked.accepts).not.toBe('');
   });
 
-  it('have a default each that they accept themselves', () => {
+  it('accept their own defaults', () => {
     const texts = effectiveConfigTexts({}, 3);
     for (const key of TOPIC_CONFIG_KEYS) {
       expect(checkTopicConfig(key, texts[key])).toEqual({ ok: true, text: texts[key] });
     }
   });
 
-  it('ask for two replicas in sync where there are two, else for one', () => {
+  it('require two in-sync replicas of a topic with several replicas, otherwise one', () => {
     expect(parseTopicConfig({}, 1)['min.insync.replicas']).toBe(1);
     expect(parseTopicConfig({}, 3)['min.insync.replicas']).toBe(2);
   });
 
-  it("take timestamps as Kafka 4 does: of any age, up to an hour ahead of the broker's clock", () => {
+  it("accept timestamps of any age, up to an hour ahead of the broker's clock (as Kafka 4)", () => {
     const config = parseTopicConfig({}, 1);
     expect(config['message.timestamp.before.max.ms']).toBe(Number.POSITIVE_INFINITY);
     expect(config['message.timestamp.after.max.ms']).toBe(3_600_000);
@@ -66,7 +66,7 @@ describe('topic configs', () => {
     expect(texts['message.timestamp.before.max.ms']).toBe('9223372036854775807');
   });
 
-  it('put overrides over defaults', () => {
+  it('apply overrides over defaults', () => {
     const config = parseTopicConfig({ 'retention.ms': '5', 'cleanup.policy': 'compact' }, 1);
     expect(config['retention.ms']).toBe(5);
     expect(config['cleanup.policy']).toBe('compact');

@@ -1,5 +1,5 @@
 /**
- * Topic configs under Kafka's dotted names: the one table of key, type, default, bounds and
+ * Topic configs under Kafka's dotted names: the single table of key, type, default, bounds and
  * sentence. Values travel as strings (Kafka's way); `TopicConfig` is the parsed, effective form.
  */
 
@@ -13,9 +13,9 @@ export interface TopicConfig {
   readonly 'min.insync.replicas': number;
   readonly 'max.message.bytes': number;
   readonly 'message.timestamp.type': 'CreateTime' | 'LogAppendTime';
-  /** ms; Infinity: without a limit. */
+  /** Milliseconds; Infinity means no limit. */
   readonly 'message.timestamp.before.max.ms': number;
-  /** ms; Infinity: without a limit. */
+  /** Milliseconds; Infinity means no limit. */
   readonly 'message.timestamp.after.max.ms': number;
   readonly 'min.compaction.lag.ms': number;
   readonly 'min.cleanable.dirty.ratio': number;
@@ -27,11 +27,11 @@ export interface TopicConfig {
 export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete';
 export type TopicConfigKey = keyof TopicConfig;
 
-/** Configs as a client gave them, checked and in canonical text; what is stored with a topic. */
+/** Configs that a client set, checked and in canonical text; this is stored with a topic. */
 export type TopicConfigOverrides = Readonly<Partial<Record<TopicConfigKey, string>>>;
 
 interface ConfigDefinition {
-  /** What is accepted, for people. */
+  /** The accepted values, in words. */
   readonly accepts: string;
   /** Canonical text, or undefined when the value is not accepted. */
   readonly canonical: (value: string) => string | undefined;
@@ -42,7 +42,7 @@ interface ConfigDefinition {
 
 const INT64_MAX = Number.MAX_SAFE_INTEGER;
 const INT32_MAX = 2 ** 31 - 1;
-/** Kafka's way to say that there is no limit: an int64 that is beyond this program's numbers. */
+/** Kafka's value for "no limit": an int64 beyond the safe integers of JavaScript. */
 const KAFKA_LONG_MAX = '9223372036854775807';
 
 export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> = {
@@ -99,7 +99,7 @@ export function isTopicConfigKey(key: string): key is TopicConfigKey {
 
 /**
  * Checks one config value as a client sent it (number, boolean or Kafka's string).
- * @returns the canonical text, or what would be accepted
+ * @returns the canonical text, or the accepted values
  */
 export function checkTopicConfig(
   key: TopicConfigKey,
@@ -112,7 +112,7 @@ export function checkTopicConfig(
   return text === undefined ? { ok: false, accepts: definition.accepts } : { ok: true, text };
 }
 
-/** All effective configs as canonical text: overrides where given, else defaults. */
+/** All effective configs as canonical text: overrides where set, otherwise defaults. */
 export function effectiveConfigTexts(
   overrides: TopicConfigOverrides,
   replicationFactor: number,

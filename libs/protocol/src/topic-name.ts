@@ -2,17 +2,18 @@ import { ProtocolError } from './protocol-error.js';
 
 const TOPIC_NAME_LENGTH_MAX = 249;
 
-/** Topic of committed group offsets. */
+/** The topic that stores committed group offsets. */
 export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
 
 /**
- * Topics whose name starts so are the cluster's own: clients neither create nor produce to them.
+ * True for topics of the cluster itself, by their prefix: clients neither create them nor produce
+ * to them.
  */
 export function isInternalTopic(name: string): boolean {
   return name.startsWith('__');
 }
 
-/** What is wrong with a topic name, or undefined; the rule is Kafka's. */
+/** The fault of a topic name, or undefined; the rule is Kafka's. */
 export function topicNameFault(name: string): string | undefined {
   if (name.length === 0) return 'a topic name has at least 1 character';
   if (name.length > TOPIC_NAME_LENGTH_MAX) {

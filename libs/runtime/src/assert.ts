@@ -1,4 +1,4 @@
-/** A bug in this program: something that must hold did not. Never the fault of a request. */
+/** A bug in this program: an invariant did not hold. A request is never the cause. */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
@@ -8,7 +8,7 @@ export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new AssertionError(what);
 }
 
-/** For the default branch of a switch over a closed union. */
+/** Fails the default branch of a switch over a closed union. */
 export function assertNever(value: never, what: string): never {
   throw new AssertionError(`${what}: unexpected ${JSON.stringify(value)}`);
 }

@@ -1,16 +1,16 @@
-/** Wall and monotonic time. The only way the libs learn what time it is. */
+/** Wall clock and monotonic clock. The libs read the time only through this port. */
 export interface Clock {
-  /** Milliseconds since the epoch, whole. */
+  /** Whole milliseconds since the epoch. */
   nowMs(): number;
   /** Milliseconds of a clock that never goes back, with a fraction. */
   monotonicMs(): number;
 }
 
-/** Timers. The only way the libs wait. */
+/** Timers. The libs wait only through this port. */
 export interface Scheduler {
   /** Calls `task` once after `delayMs`; the timer does not keep the process alive. */
   after(delayMs: number, task: () => void): Timer;
-  /** Calls `task` when the events at hand were handled (the end of this turn of the event loop). */
+  /** Calls `task` at the end of the current turn of the event loop. */
   soon(task: () => void): void;
 }
 

@@ -8,7 +8,7 @@ const PATH = '/data/.reserve';
 const SIZE_BYTES = 100_000;
 
 describe('the disk reserve', () => {
-  it('holds its room back, also from a broker that was started again', async () => {
+  it('keeps its space reserved across a restart of the broker', async () => {
     const disk = await emptyDisk();
     expect((await openReserve(disk)).isWhole).toBe(true);
     expect(await disk.fileSize(PATH)).toBe(SIZE_BYTES);
@@ -16,7 +16,7 @@ describe('the disk reserve', () => {
     expect((await openReserve(disk)).isWhole).toBe(true);
   });
 
-  it('gives the room up for a write that finds the disk full, and takes it again later', async () => {
+  it('frees its space for a write on a full disk, and reserves it again later', async () => {
     const disk = await emptyDisk();
     const reserve = await openReserve(disk);
     disk.capacityBytes = SIZE_BYTES;
@@ -30,7 +30,7 @@ describe('the disk reserve', () => {
     expect(reserve.isWhole).toBe(true);
   });
 
-  it('finds a full disk behind a wrapped error, and passes on all others', async () => {
+  it('recognises a full disk behind a wrapped error, and passes other errors on', async () => {
     const disk = await emptyDisk();
     const reserve = await openReserve(disk);
     const failing = (error: Error): Promise<void> =>
@@ -45,7 +45,7 @@ describe('the disk reserve', () => {
     expect(reserve.isWhole).toBe(false);
   });
 
-  it('tells of a full disk that refused records, and looks by itself whether it has room', async () => {
+  it('reports a disk too full for records, and checks for free space by itself', async () => {
     for (const sizeBytes of [SIZE_BYTES, 0]) {
       const disk = await emptyDisk();
       const reserve = await openReserve(disk, sizeBytes);
@@ -63,7 +63,7 @@ describe('the disk reserve', () => {
     }
   });
 
-  it('holds nothing back when it has no size', async () => {
+  it('reserves nothing when its size is 0', async () => {
     const disk = await emptyDisk();
     const reserve = await openReserve(disk, 0);
     expect(reserve.isWhole).toBe(true);

@@ -8,41 +8,42 @@ const CHUNK_BYTES = 64 * 1024;
 export interface DiskReserveOptions {
   readonly fileSystem: FileSystem;
   readonly logger: Logger;
-  /** The file that holds the room; it has nothing in it. */
+  /** The file that reserves the space; it is filled with zeros. */
   readonly path: string;
-  /** 0: nothing is held back. */
+  /** Bytes to reserve; 0 reserves nothing. */
   readonly sizeBytes: number;
 }
 
-/** The disk is full as far as records are concerned: what is left is held back. */
+/** The disk is full for records: the free space that is left is reserved for other writes. */
 export class DiskReserveError extends Error {
   override readonly name = 'DiskReserveError';
   readonly code = 'ENOSPC';
 
   constructor() {
-    super('the disk is full, and what is held back is not for records');
+    super('the disk is full; the reserved space is not available to records');
   }
 }
 
 export interface DiskReserveStatus {
-  /** The disk was found full, and has not been found to have room since. */
+  /** True from the moment the disk was found full until it is found to have free space again. */
   readonly isDiskFull: boolean;
-  /** Held back from records now: 0 while it is given up. */
+  /** Bytes that are reserved now; 0 while the reserve is released. */
   readonly heldBytes: number;
 }
 
 /**
- * Room on a disk that is held back by a file of zeros, so that a broker whose disk is full can
- * still write down what makes room again: which records, or which topics, are deleted.
+ * Disk space reserved by a file of zeros, so that a broker whose disk is full can still write what
+ * frees space: the deletion of records or topics.
  *
- * When such a write (`run`) finds the disk full the file is removed and the write is tried once
- * more. From then until `refill` has made the file whole again `isWhole` is false, and nobody may
- * write records: they would take the room that was given up.
+ * When such a write (`run`) finds the disk full, the file is removed and the write is tried once
+ * more. `isWhole` is then false until `refill` has restored the file, and no records may be
+ * written: they would use up the released space.
  *
- * Whoever writes without it says when the disk was full (`writeFailed`), so that `status` tells of
- * a disk that is full while the reserve is still whole, too.
+ * Code that writes without `run` reports its failures with `writeFailed`, so that `status` shows a
+ * full disk even while the reserve is still whole.
  *
- * All methods may overlap.
+ * Overlap: all methods may overlap. A serial queue runs one removal or refill of the file at a
+ * time.
  */
 export class DiskReserve {
   readonly #options: DiskReserveOptions;
@@ -54,7 +55,9 @@ export class DiskReserve {
     this.#options = options;
   }
 
-  /** Makes the file whole if the disk has room; if not, the broker goes on without it for now. */
+  /**
+   * Creates the file if the disk has space for it; if not, the broker starts without the reserve.
+   */
   static async open(options: DiskReserveOptions): Promise<DiskReserve> {
     const reserve = new DiskReserve(options);
     const { fileSystem, path, sizeBytes } = options;
@@ -65,7 +68,7 @@ export class DiskReserve {
     return reserve;
   }
 
-  /** Whether records may be written. */
+  /** True while records may be written. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
@@ -75,14 +78,14 @@ export class DiskReserve {
     return { isDiskFull: this.#isDiskFull, heldBytes };
   }
 
-  /** Told of a write of records that failed, whatever the reason. */
+  /** Records that a write of records failed, whatever the reason. */
   writeFailed(error: unknown): void {
     if (isDiskFull(error)) this.#foundFull();
   }
 
   /**
-   * Runs a write that must be possible on a full disk, and once more after giving up the reserve if
-   * it was not. It must be one that can be repeated.
+   * Runs a write that must succeed on a full disk; if the disk is full, releases the reserve and
+   * runs the write once more. The write must be repeatable.
    */
   async run<T>(write: () => Promise<T>): Promise<T> {
     try {
@@ -96,7 +99,8 @@ export class DiskReserve {
   }
 
   /**
-   * Takes the room again, if it is there, and looks whether a full disk has some; never rejects.
+   * Restores the reserve if the disk has space for it, and checks whether a full disk has free
+   * space again. Never rejects.
    */
   refill(): Promise<void> {
     return this.#changes.run(async () => {
@@ -107,7 +111,7 @@ export class DiskReserve {
         : await this.#tryWriteZeros(path, sizeBytes, 'keep');
       if (!hasRoom) return;
       this.#isWhole = true;
-      if (this.#isDiskFull) logger.info({}, 'the disk has room for records again');
+      if (this.#isDiskFull) logger.info({}, 'the disk has free space for records again');
       this.#isDiskFull = false;
     });
   }
@@ -116,7 +120,10 @@ export class DiskReserve {
     return `${this.#options.path}-probe`;
   }
 
-  /** Whether the disk took so many bytes. What it took of too many is needed by what makes room. */
+  /**
+   * Writes zeros and returns true if the disk took them all. A partly written file is removed: its
+   * bytes are needed by the writes that free space.
+   */
   async #tryWriteZeros(
     path: string,
     sizeBytes: number,
@@ -160,7 +167,7 @@ export class DiskReserve {
     this.#isDiskFull = true;
     this.#options.logger.warn(
       { path: this.#options.path },
-      'the disk is full: no records are taken until there is room; reads and deletions go on',
+      'the disk is full: records are refused until it has free space; reads and deletions continue',
     );
   }
 }

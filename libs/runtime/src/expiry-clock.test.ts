@@ -15,15 +15,15 @@ function watched(lastSeenMs?: number): { clock: FakeClock; expiry: ExpiryClock }
   return { clock, expiry: new ExpiryClock(options) };
 }
 
-describe('the time by which things expire', () => {
-  it('is the wall clock, however much time passes between two looks at it', () => {
+describe('the expiry clock', () => {
+  it('follows the wall clock, however much time passes between two checks', () => {
     const { clock, expiry } = watched();
     clock.advance(30 * DAY_MS);
     expect(expiry.nowMs()).toBe(clock.nowMs());
     expect(expiry.status).toEqual({ aheadMs: 0, graceLeftMs: 0, jumpsTotal: 0 });
   });
 
-  it('runs on without a jump until the wall clock is back', () => {
+  it('ignores a jump until the wall clock is back', () => {
     const { clock, expiry } = watched();
     clock.setNowMs(START_MS + DAY_MS);
     clock.advance(4000);
@@ -34,7 +34,7 @@ describe('the time by which things expire', () => {
     expect(expiry.status).toEqual({ aheadMs: 0, graceLeftMs: 0, jumpsTotal: 1 });
   });
 
-  it('goes by a clock that stays ahead once the grace time has passed', () => {
+  it('follows a clock that stays ahead once the grace time has passed', () => {
     const { clock, expiry } = watched();
     clock.setNowMs(START_MS + DAY_MS);
     expiry.check();
@@ -45,7 +45,7 @@ describe('the time by which things expire', () => {
     expect(expiry.status.aheadMs).toBe(0);
   });
 
-  it('waits for another grace time when the clock jumps once more meanwhile', () => {
+  it('waits for another grace time when the clock jumps again during the first', () => {
     const { clock, expiry } = watched();
     clock.setNowMs(START_MS + DAY_MS);
     expiry.check();
@@ -69,7 +69,7 @@ describe('the time by which things expire', () => {
     expect(expiry.status.jumpsTotal).toBe(0);
   });
 
-  it('goes on from the last time that an earlier process saw', () => {
+  it('continues from the last time that an earlier process saw', () => {
     const { clock, expiry } = watched(START_MS - DAY_MS);
     clock.advance(1000);
     expect(expiry.nowMs()).toBe(START_MS - DAY_MS + 1000);
@@ -81,7 +81,7 @@ describe('the time by which things expire', () => {
   it.each([
     ['was seen a moment ago', START_MS - 5000],
     ['is ahead of the clock', START_MS + DAY_MS],
-  ])('is the wall clock when the last time %s', (_, lastSeenMs) => {
+  ])('follows the wall clock when the last time %s', (_, lastSeenMs) => {
     const { clock, expiry } = watched(lastSeenMs);
     expect(expiry.nowMs()).toBe(clock.nowMs());
     expect(expiry.status.jumpsTotal).toBe(0);

@@ -4,27 +4,22 @@ import type { Logger } from './logger.js';
 export interface ExpiryClockOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A wall clock that gets ahead of the monotonic clock by this much at once has jumped, ms. */
+  /** Advance of the wall clock over the monotonic clock that counts as a jump, ms. */
   readonly jumpMs: number;
-  /** How long nothing expires by the time after a jump, ms. */
+  /** Time after a jump during which nothing expires by the new time, ms. */
   readonly graceMs: number;
   /**
-   * The last time that an earlier process on these data took for right, ms; undefined when unknown.
+   * Last time that an earlier process on this data directory trusted, ms; undefined when unknown.
    */
   readonly lastSeenMs: number | undefined;
 }
 
 export interface ExpiryClockStatus {
-  /**
-   * How far the wall clock is ahead of the time that expiries go by, ms; 0 while they are the same.
-   */
+  /** Lead of the wall clock over the expiry time, ms; 0 while they are equal. */
   readonly aheadMs: number;
-  /** Until expiries go by the wall clock again, ms; 0 while they do. */
+  /** Time until expiries follow the wall clock again, ms; 0 while they follow it. */
   readonly graceLeftMs: number;
-  /**
-   * Jumps of the wall clock since the start; a difference that was there at the start does not
-   * count.
-   */
+  /** Number of wall clock jumps since the start; a difference found at the start does not count. */
   readonly jumpsTotal: number;
 }
 
@@ -37,18 +32,18 @@ interface Ahead {
 }
 
 /**
- * The time by which records, committed offsets, producers and tombstones expire: the wall clock,
- * except after it has jumped ahead. From then on the time of before runs on by the monotonic clock,
- * until the wall clock is back or `graceMs` have passed. What is deleted because the time was wrong
- * is gone for good; what is deleted an hour later is not missed.
+ * The time by which records, committed offsets, producers and tombstones expire. It is the wall
+ * clock, except after the wall clock has jumped ahead: then the earlier time continues by the
+ * monotonic clock, until the wall clock is back or `graceMs` have passed. Data deleted because the
+ * time was wrong is lost for good; data deleted an hour late does no harm.
  *
  * A clock that jumps back, or drifts, is followed at once: that deletes nothing early. The clock of
- * a machine that was suspended, or a broker that was stopped for longer than `jumpMs`, counts as a
- * jump too.
+ * a machine that was suspended, and a broker that was stopped for longer than `jumpMs`, also count
+ * as a jump.
  */
 export class ExpiryClock {
   readonly #options: ExpiryClockOptions;
-  /** Wall clock minus monotonic clock while that was last trusted, ms. */
+  /** Wall clock minus monotonic clock when that was last trusted, ms. */
   #trustedOffsetMs: number;
   #ahead: Ahead | undefined;
   #jumpsTotal = 0;
@@ -60,11 +55,11 @@ export class ExpiryClock {
     const lastOffsetMs = (lastSeenMs ?? clock.nowMs()) - clock.monotonicMs();
     this.#trustedOffsetMs = Math.min(offsetMs, lastOffsetMs);
     this.check();
-    // A broker that was stopped for long looks the same as a clock that jumped meanwhile.
+    // A broker that was stopped for a long time looks the same as a clock that jumped.
     this.#jumpsTotal = 0;
   }
 
-  /** The time by which things expire, milliseconds since the epoch. */
+  /** The expiry time, milliseconds since the epoch. */
   nowMs(): number {
     this.check();
     return Math.floor(this.#trustedOffsetMs + this.#options.clock.monotonicMs());
@@ -81,14 +76,17 @@ export class ExpiryClock {
     };
   }
 
-  /** Compares the clocks. To be called every second or so: a drift between two calls is no jump. */
+  /**
+   * Compares the clocks. The caller runs this about once per second: a drift between two calls is
+   * not a jump.
+   */
   check(): void {
     const { clock, jumpMs, logger } = this.#options;
     const monotonicMs = clock.monotonicMs();
     const offsetMs = clock.nowMs() - monotonicMs;
     const ahead = this.#ahead;
     if (offsetMs - this.#trustedOffsetMs < jumpMs) {
-      if (ahead !== undefined) logger.info({}, 'the clock is back: expiries go by it again');
+      if (ahead !== undefined) logger.info({}, 'the wall clock is back: expiries follow it again');
       this.#ahead = undefined;
       this.#trustedOffsetMs = offsetMs;
     } else if (ahead === undefined || offsetMs - ahead.offsetMs >= jumpMs) {
@@ -96,7 +94,7 @@ export class ExpiryClock {
     } else if (monotonicMs >= ahead.untilMs) {
       logger.warn(
         { aheadMs: Math.round(offsetMs - this.#trustedOffsetMs) },
-        'the clock is trusted',
+        'the grace time is over: expiries follow the wall clock again',
       );
       this.#ahead = undefined;
       this.#trustedOffsetMs = offsetMs;
@@ -109,7 +107,7 @@ export class ExpiryClock {
     this.#ahead = { offsetMs, untilMs: monotonicMs + graceMs };
     logger.warn(
       { aheadMs: Math.round(offsetMs - this.#trustedOffsetMs), graceMs },
-      'the clock is far ahead of the time that was: nothing expires by it for now',
+      'the wall clock jumped ahead: nothing expires by the new time until the grace time is over',
     );
   }
 }

@@ -1,4 +1,7 @@
-/** What every implementation of the file system port does: the real one and the fake disk alike. */
+/**
+ * The behaviour of every implementation of the file system port, checked on the real one and on the
+ * fake disk.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +73,7 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     expect(await fileSystem.fileSize(path('a.log'))).toBe(13);
   });
 
-  it('takes any number of buffers in a write, empty ones among them, and none', async () => {
+  it('writes any number of buffers in one call, also empty ones, and none', async () => {
     const file = await fileSystem.open(path('many.log'), 'create');
     await file.writev([], 10);
     await file.writev([Buffer.alloc(0)], 10);
@@ -82,7 +85,7 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     expect(await text('many.log')).toBe(`\0\0\0${Buffer.concat(buffers).toString()}`);
   });
 
-  it('cuts and grows a file', async () => {
+  it('truncates and extends a file', async () => {
     await write('cut.log', 'abcdef');
     const file = await fileSystem.open(path('cut.log'), 'write');
     await file.truncate(2);
@@ -91,7 +94,7 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     expect(await text('cut.log')).toBe('ab\0\0');
   });
 
-  it('opens in three modes: create keeps what is there, read does not write', async () => {
+  it('opens in three modes: create keeps existing content, read does not write', async () => {
     await expect(fileSystem.open(path('b'), 'read')).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(fileSystem.open(path('b'), 'write')).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(fileSystem.open(path('no/b'), 'create')).rejects.toMatchObject({ code: 'ENOENT' });
@@ -108,7 +111,7 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     }
   });
 
-  it('lists names, renames files over others and directories with all that is in them', async () => {
+  it('lists names, renames files over others and directories with their content', async () => {
     await fileSystem.makeDirectory(path('topics/orders-0'));
     await fileSystem.makeDirectory(path('topics/orders-0'));
     await write('topics/orders-0/new', 'new');
@@ -129,7 +132,7 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     expect(await text('topics/orders-0-delete/old')).toBe('New');
   });
 
-  it('removes files and directories, and makes no fuss about what is not there', async () => {
+  it('removes files and directories, and accepts that they do not exist', async () => {
     await fileSystem.makeDirectory(path('topics/a/b'));
     await write('topics/a/file', 'x');
     await fileSystem.removeFile(path('topics/a/file'));
@@ -140,7 +143,7 @@ describe.each(implementations)('$name', ({ start, stop }) => {
     expect(await fileSystem.readDirectory(root)).toStrictEqual([]);
   });
 
-  it('reports what is missing where it is needed', async () => {
+  it('rejects with ENOENT when a needed file is missing', async () => {
     const missing = path('missing');
     expect(await fileSystem.fileSize(missing)).toBeUndefined();
     expect(await fileSystem.fileSize(root)).toBeUndefined();

@@ -1,35 +1,35 @@
 /**
- * The file system as the log needs it: a port, so that a test can stand a fake disk in its place
- * which keeps unsynced writes apart and drops or tears them on a "crash".
+ * The file system port of the log. Tests use a fake disk in its place, which keeps unsynced writes
+ * apart and drops or tears them on a "crash".
  *
  * Durability rules, as POSIX has them: bytes are durable after `datasync` of their file; a created,
- * renamed or removed name is durable after `syncDirectory` of its directory.
- * Errors are Node's `ErrnoException`s (`code`: ENOSPC, EIO, ENOENT, ...).
+ * renamed or removed name is durable after `syncDirectory` of its directory. Errors are Node's
+ * `ErrnoException`s (`code`: ENOSPC, EIO, ENOENT, ...).
  */
 export interface FileSystem {
   /**
-   * Opens for reading and writing at explicit positions. `create` makes the file when it is
+   * Opens for reading and writing at explicit positions. `create` creates the file if it is
    * missing.
    */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle>;
-  /** The whole of a small file. Rejects with ENOENT when there is none. */
+  /** Reads a whole small file. Rejects with ENOENT when there is none. */
   readFile(path: string): Promise<Buffer>;
   /** Names in a directory, unsorted. */
   readDirectory(path: string): Promise<DirectoryEntry[]>;
-  /** Makes a directory and its parents; no error when it is there. */
+  /** Creates a directory and its parents; no error when it exists. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file; no error when there is none. */
+  /** Removes a file; no error when it does not exist. */
   removeFile(path: string): Promise<void>;
-  /** Removes a directory and all in it; no error when there is none. */
+  /** Removes a directory and its content; no error when it does not exist. */
   removeDirectory(path: string): Promise<void>;
   /** Size in bytes, or undefined when there is no such file. */
   fileSize(path: string): Promise<number | undefined>;
-  /** When a file was last written, wall clock in ms; undefined when there is no such file. */
+  /** Time of the last write to a file, wall clock in ms; undefined when there is no such file. */
   modifiedMs(path: string): Promise<number | undefined>;
   /**
    * Makes creations, renames and removals of names in this directory durable. An error of the call
-   * that opens the directory has `syscall` "open": nothing was handed to fsync then.
+   * that opens the directory has `syscall` "open": fsync was not called then.
    */
   syncDirectory(path: string): Promise<void>;
   /**
@@ -47,7 +47,11 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-/** An open file. Calls may overlap; the caller orders writes to the same range. */
+/**
+ * An open file.
+ *
+ * Overlap: all calls may overlap; the caller orders writes to the same range.
+ */
 export interface FileHandle {
   readonly path: string;
   /**
@@ -55,7 +59,8 @@ export interface FileHandle {
    */
   read(target: Uint8Array, targetStart: number, length: number, position: number): Promise<number>;
   /**
-   * Writes all buffers one after the other from `position`, or rejects having written some of them.
+   * Writes all buffers one after the other from `position`. A rejected write may have written a
+   * part.
    */
   writev(buffers: readonly Uint8Array[], position: number): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;

@@ -1,4 +1,4 @@
-/** The part of the package that is used here; it has no types of its own. */
+/** The functions of the package that are used here; the package ships no types. */
 declare module 'fs-native-extensions' {
   /** Locks the whole file exclusively; false when another open file description holds a lock. */
   export function tryLock(descriptor: number): boolean;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Limiter } from './limiter.js';
 
-it('runs as many tasks as it may, never more, and all of them in order', async () => {
+it('runs tasks in order and never more than its limit at a time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
@@ -35,7 +35,7 @@ it('runs as many tasks as it may, never more, and all of them in order', async (
   );
 });
 
-it('frees the place of a task that throws before its first await', async () => {
+it('frees the slot of a task that throws before its first await', async () => {
   const limiter = new Limiter(1);
   const thrown = limiter.run(() => {
     throw new Error('at once');

@@ -1,11 +1,13 @@
 import { assert } from './assert.js';
 
 /**
- * Lets a bounded number of tasks run at a time; others wait in the order they came.
+ * Runs a bounded number of tasks at a time; others wait in the order in which they came.
  *
- * It stands before the syncs: each holds a thread of the pool for as long as the disk takes, and as
- * many as there are threads would leave none to read with. And before the reads from disk: each
- * holds the memory that it reads into.
+ * It limits syncs: each occupies a thread of the pool for as long as the disk takes, and one sync
+ * per thread would leave none to read with. It limits reads from disk: each holds the memory that
+ * it reads into.
+ *
+ * Overlap: `run` may overlap; the running count and the first-in-first-out list order the tasks.
  */
 export class Limiter {
   #running = 0;
@@ -18,12 +20,12 @@ export class Limiter {
     assert(runningMax >= 1, 'a limiter lets at least one task run');
   }
 
-  /** Tasks that run now. */
+  /** Number of running tasks. */
   get running(): number {
     return this.#running;
   }
 
-  /** Tasks that wait for their turn. */
+  /** Number of waiting tasks. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -35,7 +37,7 @@ export class Limiter {
     try {
       return await task();
     } finally {
-      // The place goes to the one that waits longest, or is free.
+      // The slot goes to the task that has waited longest, or becomes free.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;
       else next();

@@ -1,7 +1,7 @@
 /** Fields of a log line: small values, never record contents. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Where the libs say what happened; pino has this shape. */
+/** The log of the libs; a pino logger has this shape. */
 export interface Logger {
   debug(fields: LogFields, message: string): void;
   info(fields: LogFields, message: string): void;
@@ -9,7 +9,7 @@ export interface Logger {
   error(fields: LogFields, message: string): void;
 }
 
-/** For tests and tools. */
+/** A logger that discards everything, for tests and tools. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

@@ -1,5 +1,5 @@
 /**
- * A system call may take or give fewer bytes than it was asked for: a signal, a quota, a network
+ * A system call may transfer fewer bytes than asked for: because of a signal, a quota or a network
  * disk.
  */
 import nodeFs from 'node:fs';
@@ -11,7 +11,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { NodeFileSystem } from './node-file-system.js';
 
-/** Bytes that one system call moves at most. */
+/** Most bytes that one system call transfers. */
 const limits = { callBytesMax: Number.POSITIVE_INFINITY };
 
 type Done = (error: NodeJS.ErrnoException | null, count: number) => void;
@@ -51,7 +51,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-it('what a call leaves out, the next one does, until all bytes are written and read', async () => {
+it('further calls continue a short read or write until all bytes are transferred', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.uint8Array({ maxLength: 12 }), { maxLength: 8 }),
@@ -71,14 +71,14 @@ it('what a call leaves out, the next one does, until all bytes are written and r
   );
 });
 
-it('a write that takes no bytes and names no error is one', async () => {
+it('a write that takes no bytes and reports no error is rejected with EIO', async () => {
   limits.callBytesMax = 0;
   const file = await fileSystem.open(join(directory, 'b.log'), 'create');
   await expect(file.writev([Buffer.from('x')], 0)).rejects.toMatchObject({ code: 'EIO' });
   await file.close();
 });
 
-/** The calls of the system, each of which moves at most `limits.callBytesMax` bytes. */
+/** The system calls, limited to `limits.callBytesMax` bytes each. */
 function shortCalls(): SystemCalls {
   const short = (length: number) => Math.min(length, limits.callBytesMax);
   const limited =
@@ -96,7 +96,7 @@ function shortCalls(): SystemCalls {
   };
 }
 
-/** Every module that has imported these calls from `node:fs` uses the given ones from now on. */
+/** Replaces these calls for every module that imported them from `node:fs`. */
 function replaceCalls(calls: SystemCalls): void {
   Object.assign(nodeFs, calls);
   syncBuiltinESMExports();

@@ -17,7 +17,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-it('names the error of a write that the disk does not take', async () => {
+it('rejects a write that the disk does not take with the code of the error', async () => {
   const full = await fileSystem.open('/dev/full', 'write');
   const buffers = [Buffer.alloc(10), Buffer.alloc(10)];
   await expect(full.writev(buffers, 0)).rejects.toMatchObject({ code: 'ENOSPC' });

@@ -1,7 +1,6 @@
 /**
- * The file system of this machine. Reads, writes and syncs of open files go through node:fs's
- * callback functions: they run for every round of appends and cost less than those of
- * node:fs/promises.
+ * The file system of this machine. Reads, writes and syncs of open files use the callback functions
+ * of node:fs: they run in every round of appends and cost less than those of node:fs/promises.
  */
 import {
   close,
@@ -26,10 +25,15 @@ const OPEN_FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT,
 } as const;
 
+/**
+ * The real file system.
+ *
+ * Overlap: all methods may overlap; the operating system orders them.
+ */
 export class NodeFileSystem implements FileSystem {
   readonly #spares: SpareDescriptors;
 
-  /** @param spareDescriptors held open for calls that find no descriptor free */
+  /** @param spareDescriptors number of descriptors held open for calls that find none free */
   constructor(spareDescriptors = 0) {
     this.#spares = new SpareDescriptors(spareDescriptors);
   }
@@ -83,7 +87,10 @@ export class NodeFileSystem implements FileSystem {
     }
   }
 
-  /** The lock is on the open file, not the process: a second call here is refused as well. */
+  /**
+   * The lock belongs to the open file, not to the process: a second call in this process is refused
+   * too.
+   */
   async tryLock(path: string): Promise<FileLock | undefined> {
     const descriptor = await openFile(path, OPEN_FLAGS.create);
     let isLocked = false;
@@ -96,6 +103,12 @@ export class NodeFileSystem implements FileSystem {
   }
 }
 
+/**
+ * An open file of the real file system.
+ *
+ * Overlap: all methods may overlap; the caller orders writes to the same range, and calls nothing
+ * after `close`.
+ */
 class NodeFileHandle implements FileHandle {
   readonly #descriptor: number;
   readonly #spares: SpareDescriptors;
@@ -135,7 +148,8 @@ class NodeFileHandle implements FileHandle {
     let restBytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     while (restBytes > 0) {
       const written = await this.#writeOnce(rest, at);
-      // A full disk or a signal may end a write early: what is left is written or names the error.
+      // A full disk or a signal may end a write early: the next call writes the rest or reports the
+      // error.
       if (written === 0) throw noProgress(this.path);
       at += written;
       restBytes -= written;
@@ -170,7 +184,7 @@ class NodeFileHandle implements FileHandle {
     });
   }
 
-  /** libuv splits what has more buffers than one system call takes. */
+  /** libuv splits a write that has more buffers than one system call takes. */
   #writeOnce(buffers: readonly Uint8Array[], position: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const callback = (error: Error | null, written: number) =>
@@ -185,6 +199,11 @@ class NodeFileHandle implements FileHandle {
   }
 }
 
+/**
+ * A lock on an open file.
+ *
+ * Overlap: `release` is called once.
+ */
 class NodeFileLock implements FileLock {
   readonly #descriptor: number;
 
@@ -214,7 +233,7 @@ function done(call: (callback: (error: Error | null | undefined) => void) => voi
   });
 }
 
-/** What the promise resolves to, or undefined when there is no such file. */
+/** Result of the promise, or undefined when there is no such file. */
 async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;

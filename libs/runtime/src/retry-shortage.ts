@@ -5,10 +5,10 @@ const RETRY_INTERVAL_MS = 100;
 const TRIES_MAX = 50;
 
 /**
- * Runs one step of a change that must not stay half done, again and again while the operating
- * system is short of descriptors or memory, for five seconds at most.
- * @param step must be one that can be repeated
- * @throws what the last try threw
+ * Runs one step of a change that must not stay half done, and repeats it for at most five seconds
+ * while the operating system is short of descriptors or memory.
+ * @param step must be repeatable
+ * @throws the error of the last try
  */
 export async function retryShortage<T>(scheduler: Scheduler, step: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { SerialQueue } from './serial-queue.js';
 
-it('runs tasks one after the other, in the order they came', async () => {
+it('runs tasks one after the other, in the order in which they came', async () => {
   const queue = new SerialQueue();
   const events: string[] = [];
   const task = (name: string) => async () => {
@@ -15,7 +15,7 @@ it('runs tasks one after the other, in the order they came', async () => {
   expect(events).toStrictEqual(['a begins', 'a ends', 'b begins', 'b ends']);
 });
 
-it('goes on after a task that failed, whose caller gets the error', async () => {
+it('continues after a failed task and rejects for its caller', async () => {
   const queue = new SerialQueue();
   const failing = queue.run(() => Promise.reject(new Error('broken')));
   const throwing = queue.run(() => {
@@ -27,7 +27,7 @@ it('goes on after a task that failed, whose caller gets the error', async () => 
   expect(await next).toBe('done');
 });
 
-it('does not begin a task within the call', () => {
+it('starts a task only after `run` has returned', () => {
   let began = false;
   void new SerialQueue().run(() => {
     began = true;

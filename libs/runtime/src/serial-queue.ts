@@ -1,8 +1,9 @@
 /**
- * Runs tasks one after the other, in the order they came; the error of one does not stop the next.
+ * Runs tasks one after the other, in the order in which they came; a failed task does not stop the
+ * next.
  */
 export class SerialQueue {
-  /** Resolves when all tasks so far have ended; never rejects. */
+  /** Resolves when all tasks that were added have ended; never rejects. */
   #tail: Promise<unknown> = Promise.resolve();
 
   /** @returns what the task returns, or its rejection */

@@ -11,8 +11,8 @@ function outOfDescriptors(times: number): () => Promise<string> {
   };
 }
 
-describe('descriptors that are held back', () => {
-  it('are given to a call that finds none free, and taken again when one is closed', async () => {
+describe('spare descriptors', () => {
+  it('are given to a call that finds none free, and refilled when a file is closed', async () => {
     const spares = new SpareDescriptors(2);
     expect(await spares.run(outOfDescriptors(1))).toBe('open');
     expect(spares.heldCount).toBe(1);
@@ -20,7 +20,7 @@ describe('descriptors that are held back', () => {
     await expect.poll(() => spares.heldCount).toBe(2);
   });
 
-  it('are used up one by one, and then the call is refused', async () => {
+  it('are used one by one; a call is refused when none is left', async () => {
     const spares = new SpareDescriptors(1);
     await spares.run(outOfDescriptors(1));
     await expect(spares.run(outOfDescriptors(1))).rejects.toMatchObject({ code: 'EMFILE' });

@@ -5,11 +5,14 @@ import { isOutOfDescriptors } from './system-error.js';
 const NOTHING = '/dev/null';
 
 /**
- * File descriptors that are held open so that they can be given to the log when no other is free,
- * as the disk reserve holds room back.
+ * File descriptors that are held open, so that the log can get one when no other is free; the disk
+ * reserve does the same with disk space.
  *
- * A call that finds no descriptor free gets one of them and is made once more. They are taken again
- * as files are closed.
+ * A call that finds no descriptor free gets one of these and is repeated once. The reserve is
+ * refilled as files are closed.
+ *
+ * Overlap: all methods may overlap. Each descriptor leaves the list in one synchronous step, and
+ * only one refill runs at a time.
  */
 export class SpareDescriptors {
   readonly #spares: number[] = [];
@@ -22,12 +25,15 @@ export class SpareDescriptors {
     while (this.#spares.length < count && this.#openOne());
   }
 
-  /** Descriptors that are held back now. */
+  /** Number of descriptors held in reserve now. */
   get heldCount(): number {
     return this.#spares.length;
   }
 
-  /** Makes a call that opens a file, and once more with a descriptor of these if none was free. */
+  /**
+   * Runs a call that opens a file; if no descriptor is free, releases a spare one and runs the call
+   * once more.
+   */
   async run<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
@@ -39,7 +45,7 @@ export class SpareDescriptors {
     }
   }
 
-  /** Called when a descriptor was closed: there may be one for the spares that were given away. */
+  /** Opens spare descriptors again after a descriptor was closed. */
   refill(): void {
     if (this.#spares.length >= this.#count || this.#isRefilling) return;
     this.#isRefilling = true;

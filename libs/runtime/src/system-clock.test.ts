@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 
 describe('SystemClock', () => {
-  it('tells whole milliseconds since the epoch, and a time that never goes back', () => {
+  it('returns whole milliseconds, and a monotonic time that never goes back', () => {
     const clock = new SystemClock();
     expect(Number.isSafeInteger(clock.nowMs())).toBe(true);
     const first = clock.monotonicMs();
@@ -37,7 +37,7 @@ describe('SystemScheduler', () => {
     expect(task).not.toHaveBeenCalled();
   });
 
-  it('waits for longer than a timer of Node can', () => {
+  it('waits longer than one timer of Node can', () => {
     const monthMs = 31 * 24 * 3_600_000;
     scheduler.after(monthMs, task);
     const cancelled = scheduler.after(monthMs, () => expect.fail('it was cancelled'));
@@ -48,7 +48,7 @@ describe('SystemScheduler', () => {
     expect(task).toHaveBeenCalledOnce();
   });
 
-  it('calls a task soon, but not at once', () => {
+  it('calls a task at the end of the turn, not within the call', () => {
     scheduler.soon(task);
     expect(task).not.toHaveBeenCalled();
     vi.advanceTimersByTime(0);
@@ -57,7 +57,7 @@ describe('SystemScheduler', () => {
 });
 
 describe('SystemRandom', () => {
-  it('stays below its bound and makes UUIDs of version 4', () => {
+  it('returns numbers below the bound and UUIDs of version 4', () => {
     const random = new SystemRandom();
     const drawn = new Set(Array.from({ length: 200 }, () => random.below(3)));
     expect(drawn).toStrictEqual(new Set([0, 1, 2]));

@@ -1,10 +1,10 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock, Random, Scheduler, Timer } from './clock.js';
 
-/** The longest delay that Node's timers keep; a longer one would fire at once. */
+/** Longest delay that Node's timers support; a longer one would fire at once. */
 const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
 
-/** The time of this machine. */
+/** The clocks of this machine. */
 export class SystemClock implements Clock {
   nowMs(): number {
     return Date.now();
@@ -48,7 +48,7 @@ class SystemTimer implements Timer {
   }
 }
 
-/** Randomness that nobody can foresee. */
+/** Cryptographic randomness, which cannot be predicted. */
 export class SystemRandom implements Random {
   below(bound: number): number {
     return randomInt(bound);

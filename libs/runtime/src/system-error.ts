@@ -1,4 +1,6 @@
-/** Codes of an operating system that has no descriptors or memory left, or was interrupted. */
+/**
+ * Error codes of an operating system that has no descriptors or memory left, or was interrupted.
+ */
 const SHORTAGE_CODES: ReadonlySet<string | undefined> = new Set([
   'EMFILE',
   'ENFILE',
@@ -7,28 +9,28 @@ const SHORTAGE_CODES: ReadonlySet<string | undefined> = new Set([
   'EAGAIN',
 ]);
 
-/** Whether a call failed because the disk, or the quota of this user, is full. */
+/** True when a call failed because the disk, or the quota of this user, is full. */
 export function isDiskFull(error: unknown): boolean {
   return isCaused(error, (code) => code === 'ENOSPC' || code === 'EDQUOT');
 }
 
 /**
- * Whether a call failed because the operating system was short of file descriptors or memory, or
- * was interrupted. The call had no effect, the disk is not at fault, and a later try may succeed.
+ * True when a call failed because the operating system was short of file descriptors or memory, or
+ * was interrupted. The call had no effect, the disk is not the cause, and a later try may succeed.
  */
 export function isShortage(error: unknown): boolean {
   return isCaused(error, (code) => SHORTAGE_CODES.has(code));
 }
 
 /**
- * Whether a call failed for a shortage before anything was handed to fsync: a directory that could
- * not be opened, say. A shortage that fsync itself reports says nothing about what is on the disk.
+ * True when a call failed for a shortage before fsync was called, for example on a directory that
+ * could not be opened. A shortage that fsync itself reports leaves open what is on the disk.
  */
 export function isShortageBeforeSync(error: unknown): boolean {
   return isShortage(error) && !isOfSync(error);
 }
 
-/** Whether a call failed because no file descriptor was free, in the process or in the system. */
+/** True when a call failed because no file descriptor was free, in the process or in the system. */
 export function isOutOfDescriptors(error: unknown): boolean {
   return isCaused(error, (code) => code === 'EMFILE' || code === 'ENFILE');
 }

@@ -8,6 +8,6 @@ it('counts one byte per Latin-1 character and two where one character needs them
   expect(textMemoryBytes(`${'a'.repeat(4095)}語`)).toBe(16 + 8192);
 });
 
-it('copies a text as it is, lone surrogates included', () => {
+it('copies a text unchanged, also with lone surrogates', () => {
   for (const text of ['', 'abc', '語😀', '\ud800x']) expect(detachedText(text)).toBe(text);
 });

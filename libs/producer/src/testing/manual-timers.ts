@@ -5,7 +5,7 @@ interface PendingTask {
   readonly task: () => void;
 }
 
-/** Timers that a test moves on by hand. */
+/** Timers that a test advances by hand. */
 export class ManualTimers implements Timers {
   readonly #pending = new Set<PendingTask>();
   #soon: (() => void)[] = [];
@@ -25,7 +25,7 @@ export class ManualTimers implements Timers {
     this.#soon.push(task);
   }
 
-  /** Runs what was asked for the end of this turn. */
+  /** Runs the tasks that wait for the end of this turn. */
   endTurn(): void {
     const tasks = this.#soon;
     this.#soon = [];

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { FakeClock, FakeScheduler } from './fake-clock.js';
 import { SeededRandom } from './seeded-random.js';
 
-it('timers fire in the order they fall due, each at its own time', async () => {
+it('timers fire in the order of their due times, each at its own time', async () => {
   const clock = new FakeClock(1_000);
   const scheduler = new FakeScheduler(clock);
   const fired: [string, number][] = [];
@@ -22,7 +22,7 @@ it('timers fire in the order they fall due, each at its own time', async () => {
   expect(scheduler.pendingTimers).toBe(1);
 });
 
-it('what a timer sets off has ended before the next one fires', async () => {
+it('work that a timer starts ends before the next timer fires', async () => {
   const clock = new FakeClock(0);
   const scheduler = new FakeScheduler(clock);
   const events: string[] = [];
@@ -37,7 +37,7 @@ it('what a timer sets off has ended before the next one fires', async () => {
   expect(clock.nowMs()).toBe(20);
 });
 
-it('the wall clock can be set without a timer noticing', async () => {
+it('setting the wall clock does not fire timers', async () => {
   const clock = new FakeClock(5_000);
   const scheduler = new FakeScheduler(clock);
   let fired = 0;
@@ -49,7 +49,7 @@ it('the wall clock can be set without a timer noticing', async () => {
   expect(fired).toBe(1);
 });
 
-it('a seed always gives the same numbers, spread over all that is below the bound', () => {
+it('a seed always gives the same numbers, spread over the range below the bound', () => {
   const draw = (seed: number) => {
     const random = new SeededRandom(seed);
     return Array.from({ length: 600 }, () => random.below(6));

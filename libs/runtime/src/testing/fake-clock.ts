@@ -17,13 +17,13 @@ export class FakeClock implements Clock {
     return this.#monotonicMs;
   }
 
-  /** Time passes; timers are the scheduler's: see `FakeScheduler.advance`. */
+  /** Moves both clocks forward. It fires no timers: see `FakeScheduler.advance`. */
   advance(ms: number): void {
     this.#nowMs += ms;
     this.#monotonicMs += ms;
   }
 
-  /** The wall clock is set, forward or back, as an operator or NTP does. */
+  /** Sets the wall clock forward or back, as an operator or NTP does. */
   setNowMs(nowMs: number): void {
     this.#nowMs = nowMs;
   }
@@ -31,8 +31,10 @@ export class FakeClock implements Clock {
 
 /**
  * Timers that fire when a test lets time pass. `soon` is real (the end of this turn of the event
- * loop): with a fake disk all else are promises, so that the order of events is the same in every
+ * loop). With a fake disk everything else is promises, so the order of events is the same in every
  * run.
+ *
+ * Overlap: `advance` and `settle` do not overlap; the test awaits one before it calls the next.
  */
 export class FakeScheduler implements Scheduler {
   readonly #timers = new Set<FakeTimer>();
@@ -58,14 +60,14 @@ export class FakeScheduler implements Scheduler {
     });
   }
 
-  /** Timers that wait. */
+  /** Number of timers that have not fired. */
   get pendingTimers(): number {
     return this.#timers.size;
   }
 
   /**
-   * Lets `ms` pass: each timer due fires at its own time, in order, and what it sets off runs until
-   * it waits for something else; timers set meanwhile fire too when they fall due.
+   * Lets `ms` pass. Each timer fires at its own time, in order, and the work that it starts runs
+   * until it waits for something else; timers set during this time fire too when they become due.
    */
   async advance(ms: number): Promise<void> {
     const endMs = this.#clock.monotonicMs() + ms;
@@ -78,7 +80,7 @@ export class FakeScheduler implements Scheduler {
     this.#clock.advance(Math.max(0, endMs - this.#clock.monotonicMs()));
   }
 
-  /** Resolves when every promise that can settle has, and nothing waits for `soon`. */
+  /** Resolves when every promise that can settle has settled and no task waits for `soon`. */
   async settle(): Promise<void> {
     do await new Promise((resolve) => setImmediate(resolve));
     while (this.#pendingSoon > 0);

@@ -4,25 +4,28 @@ import { FakeFile } from './fake-file.js';
 export type FakeNode = FakeFile | FakeDirectory;
 
 /**
- * The names in a directory twice: as the running machine sees them, and as they stand on the
- * platter.
+ * The names in a directory, in two versions: as the running machine sees them, and as they are on
+ * the platter.
  */
 export class FakeDirectory {
   readonly seen = new Map<string, FakeNode>();
   readonly platter = new Map<string, FakeNode>();
 }
 
-/** A name in a directory gets another node, or none. */
+/** One change of a name in a directory: it gets another node, or none. */
 export interface NameChange {
   readonly directory: FakeDirectory;
   readonly name: string;
   readonly node: FakeNode | undefined;
 }
 
-/** What happens whole or not at all: one change, or the two of a rename. */
+/** An atomic change of names: one change, or the two of a rename. */
 type NameOperation = readonly NameChange[];
 
-/** Where a path leads: the directory that holds its last name, if there is one, and the node. */
+/**
+ * Result of resolving a path: the directory that holds its last name, if there is one, and the
+ * node.
+ */
 export interface FakePlace {
   readonly directory: FakeDirectory | undefined;
   readonly name: string;
@@ -30,15 +33,15 @@ export interface FakePlace {
 }
 
 /**
- * All names of a disk. A change of a name waits until a sync of its directory, or a crash decides
- * whether it happened, each on its own: no order is kept among them, as POSIX does not promise one.
+ * All names of a disk. A change of a name waits until its directory is synced or a crash decides
+ * whether it happened. Each change is decided on its own, in no order, as POSIX promises none.
  * Names in the root are durable at once: they stand for the mount points of a test.
  */
 export class FakeDirectoryTree {
   readonly root = new FakeDirectory();
   #unsynced: NameOperation[] = [];
 
-  /** Resolves a path; directories on the way that do not exist leave `directory` undefined. */
+  /** Resolves a path. When a directory on the way does not exist, `directory` is undefined. */
   find(path: string): FakePlace {
     const names = namesOf(path);
     const name = names.pop();
@@ -52,7 +55,7 @@ export class FakeDirectoryTree {
       : { directory: undefined, name, node: undefined };
   }
 
-  /** Paths from the root to this one, each with one name more. */
+  /** Paths from the root to this one, each one name longer. */
   static pathsTo(path: string): string[] {
     const names = namesOf(path);
     return names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`);
@@ -68,7 +71,8 @@ export class FakeDirectoryTree {
   }
 
   /**
-   * Begins a sync of the names changed in a directory until now; it has an effect when it succeeds.
+   * Begins a sync of the names that were changed in a directory until now; `succeed` makes them
+   * durable.
    */
   beginSync(directory: FakeDirectory): { succeed(): void } {
     const touches = (operation: NameOperation) =>
@@ -77,7 +81,7 @@ export class FakeDirectoryTree {
     return { succeed: () => this.#makeDurable(covered) };
   }
 
-  /** The machine restarts: unsynced changes of names happened or not, each on its own. */
+  /** Restarts the machine: each unsynced change of a name is kept or lost on its own. */
   crash(random: Random | undefined): void {
     for (const operation of this.#unsynced) {
       if (random !== undefined && random.below(2) === 0) applyChanges(operation, 'platter');
@@ -86,7 +90,7 @@ export class FakeDirectoryTree {
     restart(this.root, random);
   }
 
-  /** Every file that has a name. */
+  /** All files that have a name. */
   files(): Set<FakeFile> {
     const files = new Set<FakeFile>();
     collectFiles(this.root, files);
@@ -98,7 +102,7 @@ export class FakeDirectoryTree {
     for (const operation of this.#unsynced) {
       if (covered.has(operation)) {
         applyChanges(operation, 'platter');
-        // What an earlier change did to the same name is overtaken.
+        // This change replaces earlier changes of the same name.
         waiting = waiting.map((earlier) =>
           earlier.filter((change) => !overtakes(operation, change)),
         );

@@ -13,7 +13,7 @@ beforeEach(async () => {
   await disk.makeDirectory('/data');
 });
 
-/** A file with this synced content and a durable name. */
+/** Creates a file with this synced content and a durable name. */
 async function durable(path: string, content: string, on = disk): Promise<FileHandle> {
   const file = await on.open(path, 'create');
   await file.writev([Buffer.from(content)], 0);
@@ -30,7 +30,7 @@ async function names(path: string, on = disk): Promise<string[]> {
   return (await on.readDirectory(path)).map(({ name }) => name).toSorted();
 }
 
-/** What a scenario left, over many seeds: each outcome once. */
+/** The distinct outcomes of a scenario over many seeds. */
 async function outcomes(scenario: (disk: FakeDisk) => Promise<string>): Promise<Set<string>> {
   const seen = new Set<string>();
   for (let seed = 0; seed < 300; seed += 1) {
@@ -43,7 +43,7 @@ async function outcomes(scenario: (disk: FakeDisk) => Promise<string>): Promise<
 }
 
 describe('a running disk', () => {
-  it('keeps the bytes of a write, whatever becomes of the buffer', async () => {
+  it('keeps the written bytes when the caller reuses the buffer', async () => {
     const buffer = Buffer.from('before');
     const file = await disk.open('/data/a', 'create');
     await file.writev([buffer], 0);
@@ -51,7 +51,7 @@ describe('a running disk', () => {
     expect(await text('/data/a')).toBe('before');
   });
 
-  it('frees its locks in a crash', async () => {
+  it('releases its locks in a crash', async () => {
     expect(await disk.tryLock('/data/.lock')).toBeDefined();
     expect(await disk.tryLock('/data/.lock')).toBeUndefined();
     disk.crash();
@@ -77,7 +77,7 @@ describe('a running disk', () => {
 });
 
 describe('a crash', () => {
-  it('without randomness loses what was not synced, and nothing else', async () => {
+  it('without randomness loses all unsynced changes and nothing else', async () => {
     const file = await durable('/data/a', 'synced');
     await file.writev([Buffer.from('SYN'), Buffer.from(' and more')], 0);
     await file.truncate(1);
@@ -122,7 +122,7 @@ describe('a crash', () => {
     expect(await text('/data/b')).toBe('new');
   });
 
-  it('keeps a rename from one directory into another whole', async () => {
+  it('keeps or loses a rename between two directories as a whole', async () => {
     await disk.makeDirectory('/data/from');
     await disk.makeDirectory('/data/to');
     await disk.open('/data/from/a', 'create');
@@ -134,7 +134,7 @@ describe('a crash', () => {
     expect(await names('/data/to')).toStrictEqual(['a']);
   });
 
-  it('keeps a removed directory, or any of the names in it, until its parent is synced', async () => {
+  it('may keep a removed directory and names in it until its parent is synced', async () => {
     const seen = await outcomes(async (tried) => {
       await tried.makeDirectory('/data/t');
       await tried.syncDirectory('/data');
@@ -160,7 +160,7 @@ describe('a crash', () => {
     expect(seen).toStrictEqual(new Set(['', 'a', 'b', 'c', 'a,b', 'a,c']));
   });
 
-  it('keeps, loses or tears each write on its own, at sectors or anywhere, or leaves zeros', async () => {
+  it('keeps, loses or tears each write on its own, or leaves zeros', async () => {
     const size = 3 * SECTOR_BYTES;
     const seen = await outcomes(async (tried) => {
       const file = await durable('/data/a', 'o'.repeat(SECTOR_BYTES), tried);
@@ -215,7 +215,7 @@ describe('a crash', () => {
     );
   });
 
-  it('is the same for the same seed', async () => {
+  it('has the same effect for the same seed', async () => {
     const after = async (seed: number) => {
       const tried = new FakeDisk({ random: new SeededRandom(seed) });
       await tried.makeDirectory('/data');
@@ -227,7 +227,7 @@ describe('a crash', () => {
     for (let seed = 0; seed < 20; seed += 1) expect(await after(seed)).toBe(await after(seed));
   });
 
-  it('leaves nothing to be lost by a second one', async () => {
+  it('leaves nothing that a second crash could lose', async () => {
     const file = await durable('/data/a', '');
     await file.writev([Buffer.from('kept')], 0);
     disk.crash({ random: { below: () => 1, uuid: () => '' } });
@@ -237,8 +237,8 @@ describe('a crash', () => {
   });
 });
 
-describe('a process of before the crash', () => {
-  it('can do nothing any more, while the next one works', async () => {
+describe('a process from before the crash', () => {
+  it('has every call rejected, while the next process works', async () => {
     const old = disk.mount();
     const file = await old.open('/data/a', 'create');
     const lock = await old.tryLock('/data/.lock');
@@ -259,7 +259,7 @@ describe('a process of before the crash', () => {
     expect((await next.open('/data/a', 'create')).path).toBe('/data/a');
   });
 
-  it('crashes at any operation that a test chooses, before a sync has its effect', async () => {
+  it('is stopped at any operation that a test chooses, before a sync takes effect', async () => {
     let crashAt: FaultPoint | undefined;
     const watched: FakeDisk = new FakeDisk({
       onOperation: (point) => {
@@ -276,7 +276,7 @@ describe('a process of before the crash', () => {
 });
 
 describe('a sync', () => {
-  it('covers what was written when it began, not what is written while it runs', async () => {
+  it('covers bytes written before it began, not those written while it runs', async () => {
     const file = await durable('/data/a', '');
     await file.writev([Buffer.from('a')], 0);
     const sync = file.datasync();
@@ -286,7 +286,7 @@ describe('a sync', () => {
     expect(await text('/data/a')).toBe('a');
   });
 
-  it('that fails loses what it should have made durable, also for the syncs after it', async () => {
+  it('that fails loses the bytes that it covers, also for later syncs', async () => {
     const file = await durable('/data/a', 'old');
     await file.writev([Buffer.from('new')], 0);
     disk.failNext('datasync', 'EIO');
@@ -301,7 +301,7 @@ describe('a sync', () => {
 });
 
 describe('a fault', () => {
-  it.each(FAULT_POINTS)('can be had at %s, once, and only where the path says', async (point) => {
+  it.each(FAULT_POINTS)('can be requested at %s, once, for a matching path', async (point) => {
     const file = await durable('/data/a', 'x');
     const calls: Record<FaultPoint, () => Promise<unknown>> = {
       open: () => disk.open('/data/a', 'create'),
@@ -328,7 +328,7 @@ describe('a fault', () => {
     await calls[point]();
   });
 
-  it('may leave a part of a write behind, and may happen more than once', async () => {
+  it('may leave a partial write behind, and may happen more than once', async () => {
     const file = await durable('/data/a', '');
     disk.failNext('writev', 'ENOSPC', { afterBytes: 3, times: 2 });
     const buffers = [Buffer.from('ab'), Buffer.from('cd')];
@@ -342,7 +342,7 @@ describe('a fault', () => {
     expect(await text('/data/a')).toBe('abcd');
   });
 
-  it('of a full disk takes what has room, and nothing more until there is some', async () => {
+  it('of a full disk writes what fits, and nothing more until space is freed', async () => {
     disk.capacityBytes = 6;
     const file = await durable('/data/a', 'abcd');
     const other = await disk.open('/data/b', 'create');
@@ -358,7 +358,7 @@ describe('a fault', () => {
     await other.writev([Buffer.from('7')], 6);
   });
 
-  it('of the medium flips bits, and they stay flipped', async () => {
+  it('of the medium flips bits permanently', async () => {
     const file = await durable('/data/a', 'abc');
     await file.writev([Buffer.from('d')], 3);
     disk.corrupt('/data/a', 1);

@@ -13,22 +13,22 @@ import {
 
 export interface FakeDiskOptions {
   /**
-   * Decides what crashes and failed syncs leave, and in what order calls that overlap have their
-   * effects. Without it both lose everything unsynced, and calls take effect in their order.
+   * Decides what survives a crash or a failed sync, and in what order overlapping calls take
+   * effect. Without it, both lose everything unsynced, and calls take effect in their order.
    */
   readonly random?: Random;
-  /** Bytes that all files may have together. */
+  /** Capacity of the disk for all files together, bytes. */
   readonly capacityBytes?: number;
-  /** Wall clock in ms, for the time of a file's last write, which is not known without it. */
+  /** Wall clock in ms, used as the modification time of files, which is unknown without it. */
   readonly nowMs?: () => number;
   /**
-   * Called with every call of the port once it has had its effect (a sync: just before it has). A
-   * simulation may call `crash` here; the call is then rejected like all others under way.
+   * Called with every call of the port once it has taken effect (for a sync: just before). A
+   * simulation may call `crash` here; the call is then rejected like all others in progress.
    */
   readonly onOperation?: (point: FaultPoint, path: string) => void;
 }
 
-/** How often a path was used; a directory has syncs. */
+/** Number of operations on a path; a directory counts syncs. */
 export interface PathCounts {
   readonly reads: number;
   readonly writes: number;
@@ -36,21 +36,23 @@ export interface PathCounts {
 }
 
 /**
- * A disk in memory that keeps what was synced apart from what was not, as nasty as POSIX allows:
+ * A disk in memory that keeps synced and unsynced state apart and is as unreliable as POSIX allows:
  *
- * - a write is durable after `datasync` of its file has resolved, and only if it was done when
- *   the sync began; until then a crash may keep it, lose it, or leave any of its sectors or a
- *   prefix;
- * - a size may survive without its data: zeros;
+ * - a write is durable after `datasync` of its file has resolved, and only if it ended before the
+ *   sync began; until then a crash may keep it, lose it, or keep any of its sectors or a prefix;
+ * - a size may survive without its data: the bytes are zeros;
  * - a created, renamed or removed name is durable after `syncDirectory`, whatever was done to the
  *   file;
- * - a failed `datasync` loses what it should have made durable, also for later syncs.
+ * - a failed `datasync` loses the changes that it covers, also for later syncs.
  *
  * A test may use the disk itself, before and after a crash. A simulation gives each process that it
- * starts a `mount()`, which dies with the crash.
+ * starts a `mount()`, which becomes unusable with the crash.
+ *
+ * Overlap: all calls may overlap; each takes effect in one synchronous step, in the order that
+ * `random` decides.
  */
 export class FakeDisk implements FileSystem {
-  /** Bytes that all files may have together; may be changed while the disk is in use. */
+  /** Capacity for all files together, bytes; may be changed while the disk is in use. */
   capacityBytes: number;
   readonly #tree = new FakeDirectoryTree();
   readonly #faults = new Faults();
@@ -69,15 +71,15 @@ export class FakeDisk implements FileSystem {
     this.#mount = this.#newMount();
   }
 
-  /** The disk as a process sees it that runs until the next crash. */
+  /** The disk as one process sees it; usable until the next crash. */
   mount(): FileSystem {
     return this.#mount;
   }
 
   /**
-   * The machine loses power and comes back. Unsynced changes are kept, torn or lost by `random`
-   * (the disk's own unless told; lost when there is none); open files are dead, locks are free,
-   * faults that were asked for are forgotten.
+   * Simulates a power loss and restart. Unsynced changes are kept, torn or lost by `random`
+   * (default: the disk's own; without one they are lost). Open files become unusable, locks are
+   * released, and requested faults are cleared.
    */
   crash({ random = this.#random }: { readonly random?: Random | undefined } = {}): void {
     this.#mount.kill();
@@ -88,7 +90,7 @@ export class FakeDisk implements FileSystem {
   }
 
   /**
-   * The process dies, the machine goes on: what was not synced can still be read, and still be
+   * Ends the process while the machine continues: unsynced changes can still be read, and still be
    * lost.
    */
   kill(): void {
@@ -100,18 +102,18 @@ export class FakeDisk implements FileSystem {
 
   /**
    * Makes the next call at this point fail. A failed `writev` may have written some bytes first; a
-   * failed `datasync` loses what it was to make durable.
+   * failed `datasync` loses the changes that it covers.
    */
   failNext(point: FaultPoint, code: FaultCode, options: FaultOptions = {}): void {
     this.#faults.add(point, code, options);
   }
 
-  /** Faults that were asked for and have not happened yet. */
+  /** Number of requested faults that have not happened yet. */
   get waitingFaults(): number {
     return this.#faults.waiting;
   }
 
-  /** Forgets the faults that have not happened yet. */
+  /** Removes the faults that have not happened yet. */
   clearFaults(): void {
     this.#faults.clear();
   }
@@ -125,7 +127,7 @@ export class FakeDisk implements FileSystem {
     node.corrupt(position, mask);
   }
 
-  /** Bytes that all files have together; as `capacityBytes` it makes the disk full. */
+  /** Total bytes of all files; used as `capacityBytes` it makes the disk full. */
   get usedBytes(): number {
     let used = 0;
     for (const file of this.#tree.files()) used += file.seen.size;
@@ -198,7 +200,7 @@ export class FakeDisk implements FileSystem {
     return Math.max(0, this.capacityBytes - this.usedBytes);
   }
 
-  /** With randomness calls that overlap overtake each other. */
+  /** Lets overlapping calls overtake each other when there is randomness. */
   async #turn(): Promise<void> {
     const turns = this.#random === undefined ? 1 : this.#random.below(4);
     for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();

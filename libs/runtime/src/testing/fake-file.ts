@@ -1,9 +1,9 @@
 import type { Random } from '../clock.js';
 
-/** What a disk writes whole or not at all. */
+/** Size of the unit that a disk writes as a whole or not at all. */
 export const SECTOR_BYTES = 512;
 
-/** A change of a file that no sync has covered yet. */
+/** A change of a file that no sync covers yet. */
 type FileChange = FileWrite | { readonly kind: 'truncate'; readonly sizeBytes: number };
 
 interface FileWrite {
@@ -12,22 +12,23 @@ interface FileWrite {
   readonly bytes: Uint8Array;
 }
 
-/** A sync under way: it has its effect on the platter when one of its two ends is called. */
+/** A sync in progress: it takes effect on the platter when `succeed` or `fail` is called. */
 export interface FakeSync {
   succeed(): void;
   fail(random: Random | undefined): void;
 }
 
-/** What a crash may leave of a write; each is as likely as the others. */
+/** The ways in which a crash may keep a write; all are equally likely. */
 const WRITE_FATES = [keepNothing, apply, keepSectors, keepPrefix, keepScattered, keepSizeOnly];
 
 /**
- * A file's bytes twice: as the running machine sees them, and as they stand on the platter. The
- * changes between the two wait in order until a sync covers them or a crash decides their fate.
+ * The bytes of a file in two versions: as the running machine sees them, and as they are on the
+ * platter. Changes between the two wait in order until a sync covers them or a crash decides their
+ * fate.
  */
 export class FakeFile {
   readonly seen = new GrowingBytes();
-  /** Wall clock of the last write, ms; undefined while it is not known. */
+  /** Wall clock of the last write, ms; undefined when it is not known. */
   modifiedMs: number | undefined;
   readonly #platter = new GrowingBytes();
   #unsynced: FileChange[] = [];
@@ -40,7 +41,7 @@ export class FakeFile {
     this.#change({ kind: 'truncate', sizeBytes });
   }
 
-  /** Begins a sync of what was changed until now. */
+  /** Begins a sync of all changes made until now. */
   beginSync(): FakeSync {
     const covered = new Set(this.#unsynced);
     const take = () => {
@@ -60,7 +61,7 @@ export class FakeFile {
     };
   }
 
-  /** The machine restarts: unsynced changes are kept, torn or lost, each on its own. */
+  /** Restarts the machine: each unsynced change is kept, torn or lost on its own. */
   crash(random: Random | undefined): void {
     for (const change of this.#unsynced) applyFate(this.#platter, change, random);
     this.#unsynced = [];
@@ -87,7 +88,7 @@ export class FakeFile {
   }
 }
 
-/** Bytes that grow when they are written to; what is skipped is zero. */
+/** Bytes that grow when they are written to; gaps are zeros. */
 class GrowingBytes {
   #bytes = new Uint8Array(64);
   #size = 0;
@@ -111,7 +112,7 @@ class GrowingBytes {
     this.#size = sizeBytes;
   }
 
-  /** Makes the size at least this. */
+  /** Grows to at least this size. */
   extend(sizeBytes: number): void {
     this.#reach(sizeBytes);
   }
@@ -135,7 +136,7 @@ function apply(target: GrowingBytes, change: FileChange): void {
   else if (change.bytes.length > 0) target.write(change.position, change.bytes);
 }
 
-/** Without randomness everything is lost. */
+/** Applies what is left of a change after a crash; without randomness nothing. */
 function applyFate(target: GrowingBytes, change: FileChange, random: Random | undefined): void {
   if (random === undefined) return;
   if (change.kind === 'truncate') {
@@ -159,7 +160,7 @@ function keepSectors(target: GrowingBytes, write: FileWrite, random: Random): vo
   applyPrefix(target, write, sectorBoundary(write.position, length));
 }
 
-/** Each sector that the write touches arrives or does not. */
+/** Keeps or drops each sector of the write on its own. */
 function keepScattered(target: GrowingBytes, { position, bytes }: FileWrite, random: Random): void {
   let start = 0;
   while (start < bytes.length) {
@@ -169,7 +170,7 @@ function keepScattered(target: GrowingBytes, { position, bytes }: FileWrite, ran
   }
 }
 
-/** The size reaches the platter, the data does not: zeros where the file has grown. */
+/** Keeps the size but not the data: zeros where the file has grown. */
 function keepSizeOnly(target: GrowingBytes, { position, bytes }: FileWrite, random: Random): void {
   target.extend(position + 1 + random.below(bytes.length));
 }
@@ -178,7 +179,7 @@ function applyPrefix(target: GrowingBytes, { position, bytes }: FileWrite, lengt
   if (length > 0) target.write(position, bytes.subarray(0, length));
 }
 
-/** The greatest length up to `length` that ends at the end of a sector; 0 when there is none. */
+/** Greatest length up to `length` that ends at a sector boundary; 0 when there is none. */
 function sectorBoundary(position: number, length: number): number {
   return Math.max(0, length - ((position + length) % SECTOR_BYTES));
 }

@@ -3,7 +3,7 @@ import { FakeDirectory, FakeDirectoryTree, type FakePlace } from './fake-directo
 import { FakeFile, type FakeSync } from './fake-file.js';
 import { errnoError, type Fault, type FaultPoint } from './faults.js';
 
-/** What a mount needs of its disk. */
+/** The parts of the disk that a mount uses. */
 export interface FakeDiskCore {
   readonly tree: FakeDirectoryTree;
   readonly locks: Set<FakeFile>;
@@ -11,29 +11,29 @@ export interface FakeDiskCore {
   roomBytes(): number;
   /** Wall clock, ms; undefined when the disk has none. */
   nowMs(): number | undefined;
-  /** Resolves after the promises at hand, or a random number of turns of them. */
+  /** Resolves after the promises that are ready, or after a random number of turns of them. */
   turn(): Promise<void>;
   takeFault(point: FaultPoint, path: string): Fault | undefined;
   /**
-   * A call has had its effect, as far as it has one before a sync: the test may crash the disk
-   * here.
+   * Called when a call has taken effect (a sync: just before): the test may crash the disk here.
    */
   reached(point: FaultPoint, path: string): void;
   syncFailed(sync: FakeSync): void;
 }
 
-/** What else happens in a call. */
+/** Further steps of a call. */
 interface CallEnds<T> {
-  /** In place of the effect, before the call is rejected. */
+  /** Runs in place of the effect, before the call is rejected. */
   readonly onFault?: (fault: Fault) => void;
-  /** In the same step as the answer: no crash comes between the two. */
+  /** Runs in the same synchronous step as the answer, so that no crash comes between the two. */
   readonly onDone?: (result: T) => void;
 }
 
 /**
- * The disk as one process sees it, from its start until the machine crashes: after that every call
- * is rejected, those under way too, so that nothing of the old process reaches the disk of the new
- * one.
+ * The disk as one process sees it, from its start until the machine crashes. Later calls are
+ * rejected, also those in progress, so that the old process never reaches the disk of the new one.
+ *
+ * Overlap: all calls may overlap; each takes effect in one synchronous step.
  */
 export class FakeMount implements FileSystem {
   #isAlive = true;
@@ -205,7 +205,7 @@ export class FakeMount implements FileSystem {
     return file;
   }
 
-  /** Name by name, as a real removal goes: a crash may leave some of them. */
+  /** Removes the names one by one, as a real removal does: a crash may keep some of them. */
   #removeAll(directory: FakeDirectory): void {
     for (const [name, node] of directory.seen) {
       if (node instanceof FakeDirectory) this.#removeAll(node);
@@ -214,9 +214,7 @@ export class FakeMount implements FileSystem {
   }
 }
 
-/**
- * The machine has crashed since the caller mounted its disk. Not an error that a process ever sees.
- */
+/** Rejects calls of a process whose machine has crashed. A real process never sees this error. */
 export class MachineCrashedError extends Error {
   override readonly name = 'MachineCrashedError';
   readonly code = 'EIO';
@@ -302,7 +300,10 @@ class FakeFileHandle implements FileHandle {
     return this.#mount.perform(point, this.path, checked, ends);
   }
 
-  /** Writes up to `bytesMax`, each buffer a change of its own. @returns bytes written */
+  /**
+   * Writes up to `bytesMax` bytes, each buffer as a change of its own.
+   * @returns bytes written
+   */
   #write(buffers: readonly Uint8Array[], position: number, bytesMax: number): number {
     let written = 0;
     for (const buffer of buffers) {

@@ -1,4 +1,4 @@
-/** Where the fake disk can be made to fail or to crash: every call of the port. */
+/** The points at which the fake disk can fail or crash: every call of the port. */
 export const FAULT_POINTS = [
   'open',
   'readFile',
@@ -24,19 +24,19 @@ export type FaultPoint = (typeof FAULT_POINTS)[number];
 export type FaultCode = 'ENOSPC' | 'EIO' | 'EACCES' | 'EMFILE' | 'ENFILE' | 'ENOMEM' | 'EINTR';
 
 export interface FaultOptions {
-  /** Only where the path contains this. */
+  /** The fault applies only to paths that contain this text. */
   readonly path?: string;
-  /** Not where the path contains this. */
+  /** The fault does not apply to paths that contain this text. */
   readonly exceptPath?: string;
-  /** So many calls go well first, 0 unless told. */
+  /** Number of calls that succeed first; default 0. */
   readonly afterCalls?: number;
-  /** How many calls fail, 1 unless told. */
+  /** Number of calls that fail; default 1. */
   readonly times?: number;
-  /** A `writev` writes so many bytes before it fails, 0 unless told. */
+  /** Bytes that a `writev` writes before it fails; default 0. */
   readonly afterBytes?: number;
 }
 
-/** What happens to one call. */
+/** The fault of one call. */
 export interface Fault {
   readonly error: Error;
   readonly afterBytes: number;
@@ -50,7 +50,7 @@ interface WaitingFault {
   timesLeft: number;
 }
 
-/** The faults that a test has asked for and that have not happened yet. */
+/** The faults that a test has requested and that have not happened yet. */
 export class Faults {
   #waiting: WaitingFault[] = [];
 
@@ -63,12 +63,12 @@ export class Faults {
     this.#waiting = [];
   }
 
-  /** Faults that have not happened yet, or not as often as they should. */
+  /** Number of requested faults that have not happened as often as requested. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** The fault that happens to this call; it is used up by being taken. */
+  /** Takes the fault of this call, which then counts as used. */
   take(point: FaultPoint, path: string): Fault | undefined {
     const fault = this.#waiting.find((waiting) => {
       const { path: part = '', exceptPath } = waiting.options;
@@ -87,14 +87,14 @@ export class Faults {
   }
 }
 
-/** The call of the system that fails. Without a descriptor a directory cannot even be opened. */
+/** The system call that fails. Without a free descriptor a directory cannot even be opened. */
 function systemCall(point: FaultPoint, code: FaultCode): string {
   if (point === 'datasync') return 'fdatasync';
   if (point !== 'syncDirectory') return point;
   return ['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'].includes(code) ? 'open' : 'fsync';
 }
 
-/** An error as Node's file system functions reject with. */
+/** An error like those of Node's file system functions. */
 export function errnoError(code: string, syscall: string, path: string): NodeJS.ErrnoException {
   const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall} '${path}'`);
   error.code = code;

@@ -1,12 +1,15 @@
 import type { Random } from '../clock.js';
 
-/** The same numbers for the same seed, whatever the machine (xorshift, 32 bits of state each). */
+/**
+ * A generator that gives the same numbers for the same seed on every machine (xorshift, 32 bits of
+ * state each).
+ */
 export class SeededRandom implements Random {
   #state: number;
 
   /** @param seed any number; print it when a test with it fails */
   constructor(readonly seed: number) {
-    // The generator never leaves the state 0, and needs its bits spread.
+    // The generator never leaves the state 0, and its bits need to be spread.
     this.#state = Math.imul((seed | 0) ^ 0x9e3779b9, 0x85ebca6b) || 1;
   }
 
