@@ -53,7 +53,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   { rule: 'line-length', path: 'apps/gateway/src/ws/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'bench/load/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/broker/', reason: OLDER_TEXT },
-  { rule: 'line-length', path: 'libs/coordination/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/log/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/replication/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'test/browser/', reason: OLDER_TEXT },
@@ -107,7 +106,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   { rule: 'headless-sentence', path: 'bench/load/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'bench/rows/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'libs/broker/', reason: OLDER_TEXT },
-  { rule: 'headless-sentence', path: 'libs/coordination/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'libs/log/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'libs/replication/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'scripts/cluster.mjs', reason: OLDER_TEXT },
@@ -132,7 +130,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   { rule: 'headless-sentence', path: 'test/support/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'test/ws/', reason: OLDER_TEXT },
   { rule: 'overlap-rule', path: 'libs/broker/', reason: OLDER_TEXT },
-  { rule: 'overlap-rule', path: 'libs/coordination/', reason: OLDER_TEXT },
   { rule: 'overlap-rule', path: 'libs/log/', reason: OLDER_TEXT },
   { rule: 'overlap-rule', path: 'libs/replication/', reason: OLDER_TEXT },
 ];

@@ -8,37 +8,40 @@ import type {
 } from './metadata.js';
 
 /**
- * All that a cluster agreed on. Immutable: a commit makes a new one.
+ * The metadata that a cluster has agreed on. Immutable: each commit creates a new state.
  *
- * `version` and `changeId` together name one history: of two states with the same pair everything
- * else is the same, too. A store that was rolled back and went on differently has the same version
- * with another change id.
+ * `version` and `changeId` together name one history: two states with the same pair are equal in
+ * everything else. A store that was rolled back and continued differently has the same version with
+ * another change id.
  */
 export interface ClusterState {
-  /** How many commits there were. */
+  /** Number of commits so far. */
   readonly version: number;
-  /** Random, of the last commit; empty at version 0. */
+  /** Random id of the last commit; empty at version 0. */
   readonly changeId: string;
   readonly controller: ControllerMetadata | null;
-  /** All members, alive or not, by id. */
+  /** All members by id, alive or not. */
   readonly brokers: ReadonlyMap<number, BrokerRegistration>;
-  /** By name. */
+  /** Topics by name. */
   readonly topics: ReadonlyMap<string, TopicMetadata>;
-  /** By topic id, the oldest first; only the newest are kept. */
+  /** Deleted topics by topic id, oldest first; only the newest are kept. */
   readonly deletedTopics: ReadonlyMap<string, DeletedTopic>;
 }
 
-/** What one compare-and-set wrote: all of it or nothing. */
+/** The changes that one compare-and-set wrote, all or none. */
 export interface MetadataCommit {
-  /** The version that it made. */
+  /** Version of the state after this commit. */
   readonly version: number;
   readonly changeId: string;
-  /** Of the state that it was decided on: the link to the commit before. */
+  /** Change id of the state before this commit: the link to the previous commit. */
   readonly previousChangeId: string;
   readonly changes: readonly MetadataChange[];
 }
 
-/** A deletion is on record for as long as brokers may come back that have the topic's logs. */
+/**
+ * Number of recorded deletions. A deletion must stay recorded for as long as a broker with logs of
+ * the topic may return.
+ */
 const DELETED_TOPICS_KEPT = 10_000;
 
 export const EMPTY_CLUSTER: ClusterState = {
@@ -50,19 +53,19 @@ export const EMPTY_CLUSTER: ClusterState = {
   deletedTopics: new Map(),
 };
 
-/** Whether a commit is the one that follows a state. */
+/** True when a commit directly follows a state. */
 export function follows(commit: MetadataCommit, state: ClusterState): boolean {
   return commit.version === state.version + 1 && commit.previousChangeId === state.changeId;
 }
 
-/** The state after a commit, which must follow it. */
+/** The state after a commit, which must directly follow it. */
 export function applyCommit(state: ClusterState, commit: MetadataCommit): ClusterState {
   assert(follows(commit, state), `commit ${commit.version} does not follow ${state.version}`);
   const { version, changeId, changes } = commit;
   return { ...applyChanges(state, changes), version, changeId };
 }
 
-/** What a state would be with these changes: a draft of the next one, of the same version. */
+/** The state with these changes applied: a draft of the next state, with the same version. */
 export function applyChanges(
   state: ClusterState,
   changes: readonly MetadataChange[],
@@ -72,7 +75,7 @@ export function applyChanges(
   return draft.finished();
 }
 
-/** A state in the making. Only what is written to is copied. */
+/** A state under construction. Only the maps that are written to are copied. */
 class Draft {
   controller: ControllerMetadata | null;
   readonly #base: ClusterState;
@@ -138,7 +141,7 @@ function applyChange(draft: Draft, change: MetadataChange): void {
       return;
     }
     case 'topic-forgotten':
-      throw new AssertionError('that a topic was forgotten is never committed');
+      throw new AssertionError('a "topic-forgotten" change is never committed');
     case 'topic-deleted': {
       draft.topics.delete(change.topic.name);
       draft.deletedTopics.set(change.topic.id, change.topic);

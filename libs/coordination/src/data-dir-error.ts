@@ -1,10 +1,13 @@
-/** Why a data directory cannot be used; its owner has to act. Never the fault of a request. */
+/**
+ * The reason why a data directory cannot be used; its owner has to act. A request is never the
+ * cause.
+ */
 export type DataDirFault =
   /** It belongs to another cluster or broker. */
   | 'foreign'
-  /** A file of it is damaged or half missing. */
+  /** A file in it is damaged or missing. */
   | 'damaged'
-  /** It was written by a later version of this program. */
+  /** A later version of this program has written it. */
   | 'newer-format';
 
 /**

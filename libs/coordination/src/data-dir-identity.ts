@@ -1,8 +1,8 @@
 /**
- * Whose data directory this is: `meta.json` in it, written once when it is first used.
+ * The owner of a data directory: `meta.json` in it, written once when the directory is first used.
  *
- * It keeps a broker from starting on the data of another cluster or of another broker: it would
- * serve wrong records under right names.
+ * It keeps a broker from starting on the data of another cluster or broker, where it would serve
+ * wrong records under the right names.
  */
 
 import { join } from 'node:path';
@@ -13,12 +13,12 @@ import { DurableJsonFile } from './durable-json-file.js';
 const FILE_NAME = 'meta.json';
 
 export interface DataDirIdentity {
-  /** The name that its operator gave the cluster. */
+  /** Name of the cluster, chosen by its operator. */
   readonly clusterId: string;
-  /** Made when the cluster was founded; tells clusters of the same name apart. */
+  /** UUID created when the cluster was founded; distinguishes clusters of the same name. */
   readonly clusterUuid: string;
   readonly brokerId: number;
-  /** Made with the directory: tells a replaced disk from the one it replaced. */
+  /** UUID created with the directory; distinguishes a replaced disk from its predecessor. */
   readonly dataDirUuid: string;
 }
 
@@ -36,19 +36,19 @@ export interface OpenIdentityOptions {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;
-  /** Of the cluster that a directory without an identity joins; undefined: it founds one. */
+  /** UUID of the cluster that a directory without an identity joins; undefined: it founds one. */
   readonly clusterUuid?: string;
 }
 
-/** Whose directory it should be. */
+/** The expected owner of the directory. */
 type ExpectedIdentity = Pick<
   OpenIdentityOptions,
   'fileSystem' | 'dataDir' | 'clusterId' | 'brokerId'
 >;
 
 /**
- * Refuses a directory of another cluster or broker before anything in it is touched; one without an
- * identity passes.
+ * Refuses a directory of another cluster or broker before anything in it is touched; accepts one
+ * without an identity.
  * @throws DataDirError
  */
 export async function assertOwnDataDir(expected: ExpectedIdentity): Promise<void> {
@@ -72,7 +72,7 @@ export async function readIdentity(
 }
 
 /**
- * Reads the directory's identity, or gives one to a directory that has none.
+ * Reads the directory's identity, or creates one in a directory that has none.
  * @throws DataDirError when it belongs to another cluster or broker, or cannot be read
  */
 export async function openIdentity(options: OpenIdentityOptions): Promise<DataDirIdentity> {
@@ -99,7 +99,7 @@ function assertOwn(known: DataDirIdentity, expected: ExpectedIdentity): void {
   if (known.clusterId !== clusterId) {
     throw new DataDirError(
       'foreign',
-      `${dataDir} belongs to cluster "${known.clusterId}", this broker is of "${clusterId}".`,
+      `${dataDir} belongs to cluster "${known.clusterId}", this broker belongs to "${clusterId}".`,
     );
   }
   if (known.brokerId !== brokerId) {

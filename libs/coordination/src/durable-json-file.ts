@@ -1,6 +1,7 @@
 /**
  * A small JSON document that is replaced as a whole and survives a crash at any point: after
- * `write` resolved it is the new one, before that it is the old or the new one, never a mixture.
+ * `write` has resolved the file has the new document, before that it has the old or the new one,
+ * never a mixture.
  *
  * On disk, two lines of text:
  *
@@ -9,8 +10,8 @@
  * | 1 | the document; its member `format_version` says how to read it |
  * | 2 | `crc32c ` and eight hexadecimal digits: CRC-32C of line 1 without its line feed |
  *
- * Written to `<path>.tmp`, synced, renamed, directory synced. Writes must not overlap: the owner
- * orders them.
+ * `write` writes `<path>.tmp`, syncs it, renames it and syncs the directory. Overlap: writes must
+ * not overlap; the owner orders them.
  */
 
 import { dirname } from 'node:path';
@@ -35,7 +36,7 @@ export class DurableJsonFile<D extends DurableDocument> {
   }
 
   /**
-   * The document, or undefined when there is no such file.
+   * Reads the document; undefined when there is no such file.
    * @throws DataDirError when it is damaged or of a later version
    */
   async read(): Promise<D | undefined> {
@@ -48,8 +49,8 @@ export class DurableJsonFile<D extends DurableDocument> {
 
   /**
    * Replaces the document.
-   * @throws ProtocolError KAFKA_STORAGE_ERROR, outcome `failed` while the old document stands,
-   *   `unknown` once the new one may
+   * @throws ProtocolError KAFKA_STORAGE_ERROR: outcome `failed` while the old document is in place,
+   *   `unknown` once the new one may be
    */
   async write(document: D): Promise<void> {
     const temporaryPath = `${this.path}.tmp`;
@@ -68,7 +69,10 @@ export class DurableJsonFile<D extends DurableDocument> {
     }
   }
 
-  /** Always a new file: a failed sync of an earlier one says nothing about this one's bytes. */
+  /**
+   * Writes a new file each time: a failed sync of an earlier file says nothing about this one's
+   * bytes.
+   */
   async #writeNew(path: string, bytes: Buffer): Promise<void> {
     await this.#fileSystem.removeFile(path);
     const file = await this.#fileSystem.open(path, 'create');

@@ -6,7 +6,7 @@ import { NodeFileSystem } from '#runtime';
 import { ProducerIds } from './producer-ids.js';
 
 const DAY_MS = 86_400_000;
-/** A year and a day after the epoch of the blocks. */
+/** A year and a day after the start of the block numbering. */
 const NOW_MS = Date.UTC(2026, 0, 2);
 
 describe('ProducerIds', () => {
@@ -29,7 +29,7 @@ describe('ProducerIds', () => {
     return ProducerIds.open({ fileSystem: new NodeFileSystem(), clock, dataDir, brokerId });
   }
 
-  it('makes ids of the second, the broker and a counter, below 2^53', async () => {
+  it('builds ids from the second, the broker and a counter, below 2^53', async () => {
     const ids = await open(1024 + 5);
     const block = (366 * DAY_MS) / 1000;
     expect(await ids.next()).toBe(block * 2 ** 21 + 5 * 2 ** 11);
@@ -37,13 +37,13 @@ describe('ProducerIds', () => {
     expect(Number.isSafeInteger(await ids.next())).toBe(true);
   });
 
-  it('issues no id twice, however many ask at once', async () => {
+  it('issues no id twice to overlapping callers', async () => {
     const ids = await open();
     const issued = await Promise.all(Array.from({ length: 2048 }, () => ids.next()));
     expect(new Set(issued).size).toBe(2048);
   });
 
-  it('throttles after 2,048 ids, and goes on in the next second with a higher block', async () => {
+  it('throttles after 2,048 ids, and continues with a higher block one second later', async () => {
     const ids = await open();
     let last = 0;
     for (let count = 0; count < 2048; count += 1) last = await ids.next();
@@ -56,13 +56,13 @@ describe('ProducerIds', () => {
     expect(await ids.next()).toBeGreaterThan(last);
   });
 
-  it('goes on above all earlier ids after a restart, also when the clock was set back', async () => {
+  it('continues above all earlier ids after a restart with a clock set back', async () => {
     const before = await (await open()).next();
     clock.wallMs -= 300 * DAY_MS;
     expect(await (await open()).next()).toBeGreaterThan(before);
   });
 
-  it('goes on above all earlier ids after the disk was lost', async () => {
+  it('continues above all earlier ids after the disk was lost', async () => {
     const first = await open();
     const before = await first.next();
     await rm(join(dataDir, 'producer-id-block.json'));
@@ -70,7 +70,7 @@ describe('ProducerIds', () => {
     expect(await (await open()).next()).toBeGreaterThan(before);
   });
 
-  it('keeps the ids of different brokers apart', async () => {
+  it('issues different ids on different brokers', async () => {
     const of0 = await (await open(0)).next();
     await rm(join(dataDir, 'producer-id-block.json'));
     const of1 = await (await open(1)).next();
@@ -86,7 +86,7 @@ describe('ProducerIds', () => {
     expect(await ids.next()).toBe((block + 1) * 2 ** 21);
   });
 
-  it('knows which ids it cannot have issued', async () => {
+  it('recognises ids that it cannot have issued', async () => {
     const ids = await open(5);
     const issued = await ids.next();
     expect(ids.mayHaveIssued(issued)).toBe(true);
@@ -96,11 +96,11 @@ describe('ProducerIds', () => {
     // A block of the future.
     expect(ids.mayHaveIssued(issued + 2 ** 21)).toBe(false);
     expect(ids.isOwn(issued + 2 ** 21)).toBe(true);
-    // An earlier block: another process may have had it.
+    // An earlier block, which another process may have used.
     expect(ids.mayHaveIssued(issued - 2 ** 21)).toBe(true);
   });
 
-  it('takes ids of earlier processes for issued, also on a new disk', async () => {
+  it('counts ids of earlier processes as issued, also on a new disk', async () => {
     const first = await open();
     const issued = await first.next();
     clock.wallMs -= DAY_MS;
@@ -110,7 +110,7 @@ describe('ProducerIds', () => {
     expect((await open()).mayHaveIssued(issued)).toBe(true);
   });
 
-  it('takes every id that it issues for issued', async () => {
+  it('counts every id that it issues as issued', async () => {
     const ids = await open(3);
     clock.wallMs -= DAY_MS;
     for (let count = 0; count < 4100; count += 1) {

@@ -1,21 +1,21 @@
 /**
- * Issues producer ids, none of them twice: not after a restart, not after the disk was lost, and
- * without asking anybody.
+ * Issues producer ids that are never reused: not after a restart, not after the disk was lost, and
+ * without a call to another broker.
  *
- *     id = block * 2^21 + (brokerId mod 1024) * 2^11 + counter        counter in [0, 2048)
+ * id = block * 2^21 + (brokerId mod 1024) * 2^11 + counter        counter in [0, 2048)
  *
- * A block is a second of time: `max(last block + 1, seconds since 2025-01-01)`, kept durably in
- * `producer-id-block.json` *before* its first id is issued. Why no id comes twice:
+ * A block is a second of time: `max(last block + 1, seconds since 2025-01-01)`, stored durably in
+ * `producer-id-block.json` *before* its first id is issued. No id is issued twice because:
  *
  * - Brokers of one cluster have different ids (mod 1024), so their ids differ in bits 11 to 20.
- * - One process counts up within a block, and its next block is a higher one.
+ * - One process counts up within a block, and its next block is higher.
  * - After a restart the block is above the one on disk, whatever the clock says.
  * - After the disk was lost the block is the present second. A process takes at most one block a
  *   second (2,048 ids a second; beyond that it throttles), so the lost one had not reached it,
  *   unless the clock was set back in between.
  *
- * Ids stay below 2^53 until the block reaches 2^32, in the year 2161.
- * Calls may overlap: they share the allocation of a block.
+ * Ids stay below 2^53 until the block reaches 2^32, in the year 2161. Overlap: all calls may
+ * overlap; they share the allocation of a block.
  */
 
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ const BLOCK_INTERVAL_MS = 1000;
 
 interface BlockDocument extends DurableDocument {
   readonly format_version: 1;
-  /** The last block of which ids may have been issued. */
+  /** The last block whose ids may have been issued. */
   readonly block: number;
 }
 
@@ -50,9 +50,9 @@ export class ProducerIds {
   /** The last block on disk; -1: none. */
   #lastBlock: number;
   #nextId = 0;
-  /** End of the block that is being issued, exclusive. */
+  /** End of the current block, exclusive. */
   #endId = 0;
-  /** No id of this broker from here on was ever issued. */
+  /** End of the ids that this broker may have issued, exclusive. */
   #issuedEndId: number;
   #allocatedAtMs = Number.NEGATIVE_INFINITY;
   #allocation: Promise<void> | undefined;
@@ -81,7 +81,7 @@ export class ProducerIds {
 
   /**
    * A producer id that was never issued before.
-   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when a second's ids are used up,
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when the ids of this second are used up,
    *   KAFKA_STORAGE_ERROR when a new block cannot be written
    */
   async next(): Promise<number> {
@@ -95,16 +95,15 @@ export class ProducerIds {
     return id;
   }
 
-  /**
-   * Whether an id is one that only this broker issues, among brokers whose ids differ modulo 1,024.
-   */
+  /** True when only this broker issues the id, among brokers whose ids differ modulo 1,024. */
   isOwn(id: number): boolean {
     return Math.floor(id / IDS_PER_BLOCK) % BROKERS === this.#brokerId % BROKERS;
   }
 
   /**
-   * Whether this broker may have issued an id, in this process or an earlier one. False is certain,
-   * but for what breaks the ids themselves: a lost disk *and* a clock that was set back.
+   * True when this broker may have issued an id, in this process or an earlier one. False is
+   * certain, except after a lost disk together with a clock that was set back, which breaks the ids
+   * themselves.
    */
   mayHaveIssued(id: number): boolean {
     return this.isOwn(id) && id < this.#issuedEndId;
@@ -115,14 +114,14 @@ export class ProducerIds {
     if (waitMs > 0) {
       throw new ProtocolError(
         'THROTTLING_QUOTA_EXCEEDED',
-        `A broker issues at most ${IDS_PER_BLOCK} producer ids a second.`,
+        `A broker issues at most ${IDS_PER_BLOCK} producer ids per second.`,
         { retryAfterMs: Math.ceil(waitMs) },
       );
     }
     const block = Math.max(this.#lastBlock + 1, this.#secondsNow, 0);
     const firstId = this.#firstIdOf(block);
     assert(Number.isSafeInteger(firstId + IDS_PER_BLOCK), 'producer ids are used up');
-    // A write whose outcome is unknown may have taken the block: it is not tried again.
+    // A write whose outcome is unknown may have stored the block: it is not reused.
     this.#lastBlock = block;
     await this.#file.write({ format_version: 1, block });
     this.#nextId = firstId;

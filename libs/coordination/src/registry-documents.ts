@@ -1,6 +1,6 @@
 /**
- * Metadata as it stands in `coordination.json` and in Redis: the shapes and names of Kafka's
- * registry, to be read by people, too.
+ * Metadata as stored in `coordination.json` and in Redis, in the shapes and names of Kafka's
+ * registry, so that people can read it.
  */
 import type { TopicConfigOverrides } from '#protocol';
 import type {
@@ -29,7 +29,7 @@ export interface PartitionDocument {
   readonly isr: readonly number[];
   readonly replicas: readonly number[];
   readonly partition_epoch: number;
-  /** Present and true until the partition's log was made. */
+  /** Present and true until the partition's log was created. */
   readonly is_new?: boolean;
   /** Present while the partition moves to other replicas. */
   readonly reassignment?: Reassignment;
@@ -85,12 +85,12 @@ export function partitionMetadata(document: PartitionDocument): PartitionMetadat
   };
 }
 
-/** The members that topics have beside their partitions, wherever those are. */
+/** The members of a topic beside its partitions, which each store keeps in its own way. */
 export interface TopicFields {
   readonly id: string;
   readonly version: number;
   readonly configs: TopicConfigOverrides;
-  /** Present while a lower min.insync.replicas does not count yet. */
+  /** Present while a lower min.insync.replicas is not in force yet. */
   readonly min_insync_hold?: MinInsyncHold;
 }
 

@@ -3,7 +3,7 @@ import { stateDocument, stateOf } from './state-document.js';
 import { brokerOf, clusterOf, partitionOf, topicOf } from './testing/cluster-fixture.js';
 
 describe('a state as a document', () => {
-  it('comes back as it was, with a partition that moves and a setting that is held', () => {
+  it('is parsed back unchanged, with a moving partition and a held setting', () => {
     const reassignment = { from: [0, 1], to: [2], version: 99 };
     const partitions = [partitionOf(), partitionOf({ isNew: true, reassignment })];
     const held = { ...topicOf('events', partitions), minInsyncHold: { replicas: 2, version: 98 } };
@@ -12,7 +12,7 @@ describe('a state as a document', () => {
     expect(stateOf(JSON.parse(text) as ReturnType<typeof stateDocument>)).toEqual(state);
   });
 
-  it('names what is not there by no member, as releases did that knew nothing of it', () => {
+  it('omits members without a value, as earlier releases did', () => {
     const { topics } = stateDocument(clusterOf([], [topicOf('events', [partitionOf()])]));
     expect(topics['events']).toEqual({
       id: 'id-of-events',

@@ -13,7 +13,10 @@ import {
   topicMetadata,
 } from './registry-documents.js';
 
-/** Optional members are those that the first files of `coordination.json` did not have. */
+/**
+ * Content of a state document. Optional members are missing in the first files of
+ * `coordination.json`.
+ */
 export interface StateDocument {
   readonly metadata_version: number;
   readonly change_id?: string;

@@ -333,7 +333,8 @@ export class OffsetStore {
     throw new ProtocolError(
       'POLICY_VIOLATION',
       isCountOver
-        ? `A broker keeps at most ${this.#offsetsKeptMax} committed offsets (SLUICE_OFFSETS_KEPT_MAX).`
+        ? `A broker keeps at most ${this.#offsetsKeptMax} committed offsets ` +
+            '(SLUICE_OFFSETS_KEPT_MAX).'
         : `A broker keeps at most ${this.#offsetsKeptBytes} bytes of committed offsets with their ` +
             'metadata and group names (SLUICE_OFFSETS_KEPT_BYTES). Commit less metadata, ' +
             'or use fewer groups.',

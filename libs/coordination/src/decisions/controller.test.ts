@@ -7,7 +7,7 @@ import { removeBroker } from './registration.js';
 const BEFORE = clusterOf([brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })]);
 
 describe('takeOverController', () => {
-  it('raises the epoch with every controller, also when it is the same broker', () => {
+  it('raises the epoch with every election, also when the same broker is elected', () => {
     const first = decided(BEFORE, (now) => takeOverController(now, 0, null));
     const second = decided(first, (now) => takeOverController(now, 0, first.controller));
     expect([first.controller, second.controller]).toEqual([
@@ -16,7 +16,7 @@ describe('takeOverController', () => {
     ]);
   });
 
-  it('wants nothing when another one took over first, or the broker is dead', () => {
+  it('changes nothing when another broker was elected first, or the broker is dead', () => {
     const taken = decided(BEFORE, (now) => takeOverController(now, 0, null));
     expect(takeOverController(taken, 1, null)).toEqual([]);
     expect(takeOverController(BEFORE, 2, null)).toEqual([]);
@@ -24,7 +24,7 @@ describe('takeOverController', () => {
 });
 
 describe('asController', () => {
-  it('lets a controller decide for as long as it is the one', () => {
+  it('accepts decisions of a controller only while it is the current one', () => {
     const remove = asController({ id: 0, epoch: 1 }, (state) => removeBroker(state, 2));
     const first = decided(BEFORE, (now) => takeOverController(now, 0, null));
     expect(remove(first)).toHaveLength(1);
@@ -36,7 +36,7 @@ describe('asController', () => {
 });
 
 describe('inOrder', () => {
-  it('decides on what the decisions before have left, in one commit', () => {
+  it('applies each decision to the result of the previous one, in one commit', () => {
     const decide = inOrder(
       (state) => removeBroker(state, 2),
       (state) => removeBroker(state, 2),

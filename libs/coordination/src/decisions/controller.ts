@@ -1,11 +1,11 @@
-/** Decisions about who decides. */
+/** Decisions about the controller. */
 import type { ClusterState } from '../cluster-state.js';
 import type { Decision } from '../coordination-store.js';
 import type { ControllerMetadata, MetadataChange } from '../metadata.js';
 
 /**
- * Makes a broker the controller, with a higher epoch than any before.
- * @param seen the controller that was seen gone: when it is another one by now nothing changes
+ * Makes a broker the controller, with a higher epoch than all before.
+ * @param seen the controller that was found dead; nothing changes when the state has another one
  */
 export function takeOverController(
   state: ClusterState,
@@ -18,7 +18,7 @@ export function takeOverController(
   return [{ kind: 'controller', controller: { id: brokerId, epoch } }];
 }
 
-/** A decision of one controller: nothing once another has taken over. */
+/** Limits a decision to one controller: it changes nothing once another one is elected. */
 export function asController(controller: ControllerMetadata, decide: Decision): Decision {
   return (state) =>
     state.controller?.id === controller.id && state.controller.epoch === controller.epoch

@@ -19,7 +19,7 @@ import { registerBroker } from './registration.js';
 const BROKERS = [0, 1, 2];
 const broker = fc.constantFrom(...BROKERS);
 
-/** Something that may be decided next. */
+/** An event that may happen next. */
 const step = fc.oneof(
   fc.record({ kind: fc.constant('dies' as const), broker }),
   fc.record({ kind: fc.constant('stops' as const), broker }),
@@ -116,7 +116,7 @@ function assertStep(
   { kind, broker: id }: Step,
 ) {
   if (after === before) {
-    // No process leads in an epoch that was granted to an earlier one.
+    // No process leads in an epoch that was granted to an earlier process.
     if (kind === 'restarts' || kind === 'returns empty') expect(before.leader).not.toBe(id);
     return;
   }
@@ -129,7 +129,7 @@ function assertStep(
     expect(after.leader).toBe(before.leader);
     expect(after.electionId).toBe(before.electionId);
   }
-  // Who was not in sync leads only when an operator says so.
+  // A replica that was not in sync leads only after an unclean election by an operator.
   if (kind === 'is elected uncleanly') return;
   if (after.leader !== null) expect(before.isr).toContain(after.leader);
   if (kind === 'returns empty') expect(after.isr).not.toContain(id);

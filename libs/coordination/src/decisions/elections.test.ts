@@ -21,7 +21,7 @@ import {
 const random = new SeededRandom(1);
 const UNCLEAN = { 'unclean.leader.election.enable': 'true' };
 
-/** Brokers 0, 1 and 2 alive, save those in `dead`, and a topic of one partition. */
+/** Brokers 0, 1 and 2, alive except those in `dead`, and a topic of one partition. */
 function clusterWith(
   partition: Partial<PartitionMetadata>,
   { dead = [] as number[], configs = {} } = {},
@@ -39,24 +39,24 @@ function afterDeathOf(id: number, state: ClusterState): PartitionMetadata {
 }
 
 describe('brokerDied', () => {
-  it('has the next replica in sync lead what it led, in a new epoch with a new election id', () => {
+  it('elects the next in-sync replica, in a new epoch with a new election id', () => {
     const partition = afterDeathOf(0, clusterWith({ isr: [0, 2] }));
     expect(partition).toMatchObject({ leader: 2, leaderEpoch: 6, isr: [2], partitionEpoch: 11 });
     expect(partition.electionId).not.toBe('before');
   });
 
-  it('takes a follower out of the ISR without another epoch of the leader', () => {
+  it('removes a follower from the ISR without a new leader epoch', () => {
     expect(afterDeathOf(1, clusterWith({}))).toEqual(
       partitionOf({ isr: [0, 2], partitionEpoch: 11 }),
     );
   });
 
-  it('passes over replicas that are dead themselves', () => {
+  it('skips replicas that are dead too', () => {
     const before = clusterWith({ isr: [0, 1] }, { dead: [1] });
     expect(afterDeathOf(0, before)).toMatchObject({ leader: null, isr: [1] });
   });
 
-  it('leaves the last member in the ISR, and nobody leads, in an epoch of its own', () => {
+  it('keeps the last ISR member and leaves the partition without a leader, in a new epoch', () => {
     expect(afterDeathOf(0, clusterWith({ isr: [0] }))).toMatchObject({
       leader: null,
       leaderEpoch: 6,
@@ -65,12 +65,12 @@ describe('brokerDied', () => {
     });
   });
 
-  it('has a replica out of sync lead only where the topic allows it', () => {
+  it('elects an out-of-sync replica only where the topic allows it', () => {
     const before = clusterWith({ isr: [0] }, { configs: UNCLEAN, dead: [1] });
     expect(afterDeathOf(0, before)).toMatchObject({ leader: 2, leaderEpoch: 6, isr: [2] });
   });
 
-  it('marks it dead once, and never another process of the same id', () => {
+  it('marks it dead once, and never another process with the same id', () => {
     const before = clusterWith({});
     const after = decided(before, (now) => brokerDied(now, { id: 1, brokerEpoch: 2 }, random));
     expect(after.brokers.get(1)?.alive).toBe(false);
@@ -80,7 +80,7 @@ describe('brokerDied', () => {
 });
 
 describe('controlledShutdown', () => {
-  it('moves leaderships away, leaves the ISRs and goes, in one commit', () => {
+  it('moves its leaderships, leaves the ISRs and is marked dead, in one commit', () => {
     const before = clusterOf(
       [brokerOf(0), brokerOf(1)],
       [
@@ -100,13 +100,13 @@ describe('controlledShutdown', () => {
 });
 
 describe('electLeaders', () => {
-  it('elects where nobody leads and a replica in sync is alive again', () => {
+  it('elects a leader where there is none and an in-sync replica is alive again', () => {
     const before = clusterWith({ leader: null, isr: [1] });
     const after = decided(before, (now) => electLeaders(now, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 1, leaderEpoch: 6, isr: [1] });
   });
 
-  it('wants nothing where there is a leader, or nobody in sync is alive', () => {
+  it('changes nothing where there is a leader, or no in-sync replica is alive', () => {
     expect(electLeaders(clusterWith({}), random)).toEqual([]);
     const waiting = clusterWith({ leader: null, isr: [1] }, { dead: [1] });
     expect(electLeaders(waiting, random)).toEqual([]);
@@ -127,14 +127,14 @@ describe('electPreferredLeaders', () => {
     ],
   );
 
-  it('gives partitions back to preferred leaders that are alive and in sync', () => {
+  it('makes preferred leaders lead that are alive and in sync', () => {
     const after = decided(before, (now) => electPreferredLeaders(now, undefined, random));
     const leaders = after.topics.get('events')?.partitions.map((one) => one.leader);
     expect(leaders).toEqual([0, 1, 1, 0]);
     expect(partitionIn(after, 'events', 0)).toMatchObject({ leaderEpoch: 6, isr: [0, 1, 2] });
   });
 
-  it('keeps to the partitions named', () => {
+  it('changes only the given partitions', () => {
     const targets = [{ topic: 'events', partition: 3 }];
     const after = decided(before, (now) => electPreferredLeaders(now, targets, random));
     expect(after.topics.get('events')?.partitions.map((one) => one.leader)).toEqual([1, 1, 1, 0]);
@@ -144,26 +144,26 @@ describe('electPreferredLeaders', () => {
 describe('electUncleanly', () => {
   const target = { topic: 'events', partition: 0 };
 
-  it('makes the first live replica the leader, alone in the ISR', () => {
+  it('elects the first live replica, alone in the ISR', () => {
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0] });
     const after = decided(before, (now) => electUncleanly(now, target, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 1, leaderEpoch: 6, isr: [1] });
   });
 
-  it('makes the replica the leader that its operator names', () => {
+  it('elects the replica that the operator names', () => {
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0] });
     const after = decided(before, (now) => electUncleanly(now, { ...target, replica: 2 }, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 2, isr: [2] });
   });
 
-  it('prefers a live replica that is in sync, and leaves a partition alone that is led', () => {
+  it('prefers a live in-sync replica, and changes nothing where there is a leader', () => {
     const before = clusterWith({ leader: null, isr: [1, 2] });
     const after = decided(before, (now) => electUncleanly(now, target, random));
     expect(partitionIn(after, 'events')).toMatchObject({ leader: 1, isr: [1, 2] });
     expect(electUncleanly(after, target, random)).toEqual([]);
   });
 
-  it('refuses what is not there, is no replica, or is not alive', () => {
+  it('refuses unknown partitions, brokers without a replica, and dead brokers', () => {
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0, 1, 2] });
     const refusal = (code: string): unknown => expect.objectContaining({ code });
     expect(() => electUncleanly(before, target, random)).toThrow(refusal('BROKER_NOT_AVAILABLE'));

@@ -1,20 +1,20 @@
-/** Decisions about leaders: who leads when a broker goes, comes back, or is preferred. */
+/** Decisions about partition leaders: after a broker died, came back, or is preferred. */
 import { ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionMetadata, TopicMetadata } from '../metadata.js';
 import { aliveIn, changePartitions, elected, isrWithout, settled } from './partition-changes.js';
 
-/** One process of a broker: a later one of the same id has a higher epoch. */
+/** One process of a broker: a later one with the same id has a higher epoch. */
 export interface BrokerProcess {
   readonly id: number;
   readonly brokerEpoch: number;
 }
 
 /**
- * Declares a broker dead whose lease ran out: it leaves every ISR, save as the last member, and
- * what it led is led by others. Nothing when another process has the id by now, or it is dead
- * already.
+ * Declares a broker dead whose lease has expired: it leaves every ISR (except as the last member),
+ * and other replicas lead its partitions. Changes nothing when another process has the id, or the
+ * broker is already dead.
  */
 export function brokerDied(
   state: ClusterState,
@@ -25,10 +25,10 @@ export function brokerDied(
 }
 
 /**
- * A broker withdraws before it stops, in one commit: others lead what it led and it is in no ISR
- * that has another member, so that nobody waits for it.
+ * Withdraws a broker before it stops, in one commit: other replicas lead its partitions, and it
+ * leaves every ISR that has another member, so that no producer waits for it.
  *
- * A partition without another live replica in sync has no leader from then on.
+ * A partition without another live in-sync replica has no leader then.
  */
 export function controlledShutdown(
   state: ClusterState,
@@ -38,7 +38,7 @@ export function controlledShutdown(
   return withdrawn(state, broker, random);
 }
 
-/** Elects leaders where there is none and a replica in sync is alive again. */
+/** Elects leaders where there is none and an in-sync replica is alive again. */
 export function electLeaders(state: ClusterState, random: Random): MetadataChange[] {
   const isAlive = aliveIn(state);
   return changePartitions(state, (partition, topic) => {
@@ -49,7 +49,7 @@ export function electLeaders(state: ClusterState, random: Random): MetadataChang
 }
 
 /**
- * Gives partitions back to their preferred leaders, where those are alive and in sync.
+ * Makes preferred leaders lead their partitions, where they are alive and in sync.
  * @param targets the partitions; undefined: all
  */
 export function electPreferredLeaders(
@@ -68,15 +68,16 @@ export function electPreferredLeaders(
   });
 }
 
-/** A replica out of sync is to lead: its operator knows that records are lost. */
+/** A request to elect an out-of-sync replica: the operator accepts the loss of records. */
 export interface UncleanElection extends TopicPartition {
-  /** Which replica; undefined: the first live one. */
+  /** Id of the replica to elect; undefined: the first live one. */
   readonly replica?: number;
 }
 
 /**
- * Makes a live replica lead that need not be in sync, alone in the ISR. Where one in sync is alive
- * it is elected, cleanly, unless another was named. Nothing when the partition has a leader.
+ * Elects a live replica that need not be in sync, alone in the ISR. A live in-sync replica is
+ * elected cleanly instead, unless another one was named. Changes nothing when the partition has a
+ * leader.
  * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; BROKER_NOT_AVAILABLE when no replica, or not
  *   the named one, is alive; INVALID_REQUEST when the named broker has no replica
  */

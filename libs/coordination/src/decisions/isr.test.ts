@@ -34,18 +34,18 @@ function proposalOf(fields: Partial<IsrProposal> = {}): IsrProposal {
 }
 
 describe('proposeIsr', () => {
-  it('takes a joiner in whose process is the one that was seen in sync', () => {
+  it('accepts a joiner whose process is the one that was seen in sync', () => {
     const state = decided(BEFORE, (now) => proposeIsr(now, 0, [proposalOf()]));
     expect(partitionIn(state, 'events')).toEqual(partitionOf({ partitionEpoch: 11 }));
   });
 
-  it('shrinks without asking about those that leave', () => {
+  it('shrinks without checking the members that leave', () => {
     const isr = [{ id: 0, brokerEpoch: null }];
     const state = decided(BEFORE, (now) => proposeIsr(now, 0, [proposalOf({ isr })]));
     expect(partitionIn(state, 'events')).toMatchObject({ isr: [0], leader: 0, leaderEpoch: 5 });
   });
 
-  it('takes many at once, and those that hold beside those that do not', () => {
+  it('accepts valid proposals beside invalid ones', () => {
     const proposals = [
       proposalOf({ partitionEpoch: 9 }),
       proposalOf({ partition: 1 }),
@@ -61,7 +61,7 @@ describe('proposeIsr', () => {
     ['an older leader epoch', { leaderEpoch: 4 }],
     ['a newer leader epoch', { leaderEpoch: 6 }],
     ['an older partition epoch', { partitionEpoch: 9 }],
-    ['another topic of the same name', { topicId: 'an earlier one' }],
+    ['another topic of the same name', { topicId: 'an earlier topic' }],
     ['a partition that is not there', { partition: 7 }],
     ['an ISR without the leader', { isr: [{ id: 1, brokerEpoch: null }] }],
     ['no ISR at all', { isr: [] }],
@@ -70,11 +70,11 @@ describe('proposeIsr', () => {
     ['a joiner that is no replica', { isr: [...MEMBERS, { id: 3, brokerEpoch: 4 }] }],
     ['a joiner that is no broker', { isr: [...MEMBERS, { id: 9, brokerEpoch: 1 }] }],
     ['a member twice', { isr: [...MEMBERS, { id: 1, brokerEpoch: null }] }],
-  ])('leaves out a proposal of %s', (_, fields) => {
+  ])('ignores a proposal with %s', (_, fields) => {
     expect(proposeIsr(BEFORE, 0, [proposalOf(fields)])).toEqual([]);
   });
 
-  it('leaves out a proposal of who does not lead, or is dead, and of a joiner that is dead', () => {
+  it('ignores a proposal of a broker that does not lead or is dead, and of a dead joiner', () => {
     expect(proposeIsr(BEFORE, 1, [proposalOf()])).toEqual([]);
     for (const dead of [0, 2]) {
       const brokers = BROKERS.map((broker) => ({ ...broker, alive: broker.id !== dead }));
@@ -83,7 +83,7 @@ describe('proposeIsr', () => {
     }
   });
 
-  it('takes the first of two proposals for one partition', () => {
+  it('accepts the first of two proposals for one partition', () => {
     const both = [proposalOf({ isr: MEMBERS.slice(0, 1) }), proposalOf()];
     const state = decided(BEFORE, (now) => proposeIsr(now, 0, both));
     expect(partitionIn(state, 'events')).toMatchObject({ isr: [0], partitionEpoch: 11 });
@@ -93,7 +93,7 @@ describe('proposeIsr', () => {
 describe('leaveIsrs', () => {
   const lacking = [{ topic: 'events', topicId: 'id-of-events', partition: 0 }];
 
-  it('takes a replica out, and hands on what it led', () => {
+  it('removes a replica and elects another leader for its partitions', () => {
     const state = decided(BEFORE, (now) =>
       leaveIsrs(now, { id: 0, brokerEpoch: 1 }, lacking, random),
     );
@@ -105,11 +105,11 @@ describe('leaveIsrs', () => {
     expect(partitionIn(follower, 'events')).toMatchObject({ leader: 0, leaderEpoch: 5, isr: [0] });
   });
 
-  it('leaves the last member in, and does nothing for an earlier process or another topic', () => {
+  it('keeps the last member, and ignores an earlier process or another topic', () => {
     const alone = clusterOf(BROKERS, [topicOf('events', [partitionOf({ isr: [0] })])]);
     expect(leaveIsrs(alone, { id: 0, brokerEpoch: 1 }, lacking, random)).toEqual([]);
     expect(leaveIsrs(BEFORE, { id: 0, brokerEpoch: 0 }, lacking, random)).toEqual([]);
-    const other = [{ topic: 'events', topicId: 'an earlier one', partition: 0 }];
+    const other = [{ topic: 'events', topicId: 'an earlier topic', partition: 0 }];
     expect(leaveIsrs(BEFORE, { id: 0, brokerEpoch: 1 }, other, random)).toEqual([]);
   });
 });

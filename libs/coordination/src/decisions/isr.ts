@@ -1,37 +1,39 @@
-/** Decisions of leaders, and of replicas about themselves, about who is in sync. */
+/**
+ * Decisions about ISRs: proposals of leaders, and removals that replicas request for themselves.
+ */
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionChange, PartitionMetadata } from '../metadata.js';
 import { aliveIn, isrWithout, settled } from './partition-changes.js';
 
-/** An ISR as a partition's leader wants it. */
+/** An ISR as the leader of a partition proposes it. */
 export interface IsrProposal {
   readonly topic: string;
   readonly topicId: string;
   readonly partition: number;
-  /** The epochs in which the leader saw what it concludes from. */
+  /** The epochs in which the leader saw the facts behind its proposal. */
   readonly leaderEpoch: number;
   readonly partitionEpoch: number;
-  /** The leader itself among them. */
+  /** Proposed members, the leader included. */
   readonly isr: readonly IsrMember[];
 }
 
 export interface IsrMember {
   readonly id: number;
-  /** Of the process that was seen in sync; null where it is a member already. */
+  /** Broker epoch of the process that was seen in sync; null when it is already a member. */
   readonly brokerEpoch: number | null;
 }
 
 /**
- * Takes the proposals that still hold; the others are left out, and their leaders propose again
- * from what they see then. A proposal was taken when the partition has, in the leader epoch it
- * named, the ISR that it wanted.
+ * Accepts the proposals that are still valid and ignores the others; their leaders propose again
+ * from newer state. A proposal was accepted when the partition has the proposed ISR in the leader
+ * epoch that the proposal names.
  *
- * It holds when its maker leads the partition, alive, in the leader epoch and the partition epoch
- * that it names, stays in the ISR, and every joiner is a live replica whose process is the one that
- * was seen in sync (KIP-497, KIP-841, KIP-903): one that was started again, maybe on an empty disk,
- * is not.
- * @param leaderId who proposes
+ * A proposal is valid when its author is alive, leads the partition in the named leader epoch and
+ * partition epoch and stays in the ISR, and every joiner is a live replica whose process is the one
+ * that was seen in sync (KIP-497, KIP-841, KIP-903). A process that was restarted, perhaps on an
+ * empty disk, is not.
+ * @param leaderId the proposing broker
  */
 export function proposeIsr(
   state: ClusterState,
@@ -43,7 +45,7 @@ export function proposeIsr(
   for (const proposal of proposals) {
     const { topic, topicId, partition } = proposal;
     const key = `${topic}-${partition}`;
-    if (seen.has(key) || !holds(state, leaderId, proposal)) continue;
+    if (seen.has(key) || !isValid(state, leaderId, proposal)) continue;
     seen.add(key);
     const before = state.topics.get(topic)?.partitions[partition];
     if (before === undefined) continue;
@@ -60,7 +62,7 @@ export function proposeIsr(
   }));
 }
 
-/** A partition of which a replica knows that its own log lacks records. */
+/** A partition whose log on a replica is known to lack records. */
 export interface LackingPartition {
   readonly topic: string;
   readonly topicId: string;
@@ -68,8 +70,8 @@ export interface LackingPartition {
 }
 
 /**
- * Takes a broker's own replicas out of the ISRs of partitions whose logs it cannot trust; those
- * that it led are led by others. As the last member it stays: nobody has more.
+ * Removes a broker's own replicas from the ISRs of partitions whose logs it cannot trust; other
+ * replicas lead those that it led. The last member stays in the ISR: no replica has more records.
  */
 export function leaveIsrs(
   state: ClusterState,
@@ -94,7 +96,7 @@ export function leaveIsrs(
   return changes;
 }
 
-function holds(state: ClusterState, leaderId: number, proposal: IsrProposal): boolean {
+function isValid(state: ClusterState, leaderId: number, proposal: IsrProposal): boolean {
   const topic = state.topics.get(proposal.topic);
   const partition = topic?.partitions[proposal.partition];
   if (partition === undefined || topic?.id !== proposal.topicId) return false;

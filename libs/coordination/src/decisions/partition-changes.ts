@@ -1,4 +1,4 @@
-/** What the decisions about partitions have in common. */
+/** Shared parts of the decisions about partitions. */
 import { parseTopicConfig } from '#protocol';
 import type { Random } from '#runtime';
 import { applyChanges, type ClusterState } from '../cluster-state.js';
@@ -11,16 +11,14 @@ import type {
 } from '../metadata.js';
 import { topicReplicationFactor } from '../min-insync-replicas.js';
 
-/** The new state of a partition; the same object when it stays as it is. */
+/** The new state of a partition; the same object when it does not change. */
 export type PartitionDecision = (
   partition: PartitionMetadata,
   topic: TopicMetadata,
   number: number,
 ) => PartitionMetadata;
 
-/**
- * Decides on every partition of every topic: one change for each topic of which something changes.
- */
+/** Decides on every partition of every topic: one change for each topic with changed partitions. */
 export function changePartitions(state: ClusterState, decide: PartitionDecision): MetadataChange[] {
   const changes: MetadataChange[] = [];
   for (const topic of state.topics.values()) {
@@ -36,7 +34,7 @@ export function changePartitions(state: ClusterState, decide: PartitionDecision)
   return changes;
 }
 
-/** Decisions one after the other, each on what those before it left, in one commit. */
+/** Runs decisions one after the other, each on the result of the previous one, in one commit. */
 export function inOrder(...decisions: readonly Decision[]): Decision {
   return (state) => {
     const changes: MetadataChange[] = [];
@@ -65,19 +63,19 @@ export function elected(
   };
 }
 
-/** What a partition is to be settled on. */
+/** Input of `settled`: the ISR and the candidates for leadership. */
 export interface Settlement {
   readonly isr: readonly number[];
-  /** Its live replicas, in the order in which they are preferred as leaders. */
+  /** Live replicas, in the order in which they are preferred as leaders. */
   readonly live: readonly number[];
-  /** Whether the present leader may go on in its epoch. */
+  /** True when the present leader may continue in its epoch. */
   readonly mayKeepLeader: boolean;
 }
 
 /**
- * Gives a partition an ISR and a leader: the present one, else the first live replica in sync.
- * Where there is none but the topic allows an unclean election it is the first live replica, and
- * what only others had is lost; else nobody leads.
+ * Gives a partition an ISR and a leader: the present one, otherwise the first live in-sync replica.
+ * Without one, the first live replica leads if the topic allows an unclean election, and records of
+ * other replicas are lost; otherwise there is no leader.
  */
 export function settled(
   partition: PartitionMetadata,
@@ -97,12 +95,12 @@ export function settled(
     }
     if (leader !== null) return elected({ ...partition, isr }, null, random);
   }
-  // ISRs only lose members here, so that one of the same length is the same one.
+  // ISRs only lose members here: one of the same length is the same ISR.
   if (isr.length === partition.isr.length) return partition;
   return { ...partition, isr, partitionEpoch: partition.partitionEpoch + 1 };
 }
 
-/** An ISR without a broker; it stays when it is the last. */
+/** An ISR without a broker; the last member stays. */
 export function isrWithout(isr: readonly number[], id: number): readonly number[] {
   const others = isr.filter((member) => member !== id);
   return others.length === 0 ? isr : others;

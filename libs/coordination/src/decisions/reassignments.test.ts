@@ -41,10 +41,10 @@ const asked =
   (state) =>
     reassignReplicas(state, { ...TOPIC, replicas });
 
-/** Everybody has everything on disk. */
+/** Proceeds as if all brokers had everything on disk. */
 const proceeded: Decision = (state) => proceedReassignments(state, state.version, random);
 
-/** Joins the ISR, as its leader sees it. */
+/** Brokers join the ISR by a proposal of the leader. */
 const joined =
   (...ids: readonly number[]): Decision =>
   (state) => {
@@ -78,7 +78,7 @@ function stateAfter(state: ClusterState, ...decisions: readonly Decision[]): Clu
 }
 
 describe('a partition that moves', () => {
-  it('is asked for in a commit that leaves replicas, leader and ISR alone', () => {
+  it('is requested in a commit that changes neither replicas nor leader nor ISR', () => {
     const before = stateOf();
     expect(after(before, asked(TO))).toEqual({
       ...partitionIn(before, 'events'),
@@ -99,25 +99,25 @@ describe('a partition that moves', () => {
     expect(proceeded(state)).toEqual([]);
   });
 
-  it('then has them alone, in an epoch that tells of it, led by the first of them', () => {
+  it('then has only the new replicas, in a new leader epoch, led by the first of them', () => {
     const partition = after(stateOf(), asked(TO), proceeded, joined(...TO), proceeded);
     expect(partition).toMatchObject({ replicas: TO, isr: TO, leader: 3, leaderEpoch: 6 });
     expect(partition.reassignment).toBeUndefined();
     expect(partition.electionId).not.toBe('before');
   });
 
-  it('keeps its leader where that stays, in another epoch all the same', () => {
+  it('keeps a leader that stays a replica, but in a new epoch', () => {
     const partition = after(stateOf(), asked([3, 0]), proceeded, joined(3), proceeded);
     expect(partition).toMatchObject({ replicas: [3, 0], isr: [3, 0], leader: 0, leaderEpoch: 6 });
   });
 
-  it('moves though none of those who leave is in sync', () => {
+  it('moves even if no leaving replica is in sync', () => {
     const state = stateOf({ isr: [0] });
     const partition = after(state, asked([0, 3, 4]), proceeded, joined(3, 4), proceeded);
     expect(partition).toMatchObject({ replicas: [0, 3, 4], isr: [0, 3, 4], leader: 0 });
   });
 
-  it('may end with more replicas, or with fewer', () => {
+  it('may end with more or fewer replicas', () => {
     const sole = stateOf({ replicas: [0] });
     expect(after(sole, asked([1, 0]), proceeded, joined(1), proceeded)).toMatchObject({
       replicas: [1, 0],
@@ -131,19 +131,19 @@ describe('a partition that moves', () => {
     });
   });
 
-  it('is asked for once: the same again wants nothing, nor do the replicas that it has', () => {
+  it('ignores a repeated request, and a request for its present replicas', () => {
     expect(asked(FROM)(stateOf())).toEqual([]);
     const state = stateAfter(stateOf(), asked(TO), proceeded);
     expect(asked(TO)(state)).toEqual([]);
   });
 
-  it('counts as asked for with the later version when it is asked for again', () => {
+  it('counts from the later version when it is requested again', () => {
     const state = stateAfter(stateOf(), asked(TO), asked(FROM), asked(TO));
     expect(proceedReassignments(state, 101, random)).toEqual([]);
     expect(awaitedVersion(state)).toBe(103);
   });
 
-  it('says what is added and what is removed', () => {
+  it('lists added and removed replicas', () => {
     const state = stateAfter(stateOf(), asked([2, 3]));
     const moves = { adding: [3], removing: [0, 1] };
     expect(replicaMoves(partitionIn(state, 'events'))).toEqual(moves);
@@ -152,13 +152,13 @@ describe('a partition that moves', () => {
   });
 });
 
-describe('a move that is taken back', () => {
-  it('ends at once while nothing was added', () => {
+describe('a move that is cancelled', () => {
+  it('ends at once while no replica was added', () => {
     const partition = after(stateOf(), asked(TO), asked(FROM));
     expect(partition).toEqual({ ...partitionOf(), partitionEpoch: 12 });
   });
 
-  it('gives back what it had, in another epoch, when that is journaled', () => {
+  it('returns to the former replicas, in a new epoch, when that is journaled', () => {
     const moving = stateAfter(stateOf(), asked(TO), proceeded, joined(3));
     const back = stateAfter(moving, asked(FROM));
     expect(partitionIn(back, 'events').replicas).toEqual(ALL);
@@ -166,14 +166,14 @@ describe('a move that is taken back', () => {
     expect(after(back, proceeded)).toMatchObject({ replicas: FROM, isr: FROM, leaderEpoch: 6 });
   });
 
-  it('does not wait for an old replica that is behind, but for min.insync.replicas', () => {
+  it('waits for min.insync.replicas, not for a former replica that is behind', () => {
     const moving = stateAfter(stateOf({ isr: [0, 1] }), asked(TO), proceeded, asked(FROM));
     expect(after(moving, proceeded)).toMatchObject({ replicas: FROM, isr: [0, 1] });
     const alone = stateAfter(stateOf({ isr: [0] }), asked(TO), proceeded, asked(FROM));
     expect(proceeded(alone)).toEqual([]);
   });
 
-  it('may go elsewhere instead: replicas that were added stay until the end', () => {
+  it('may be redirected: replicas that were added stay until the end', () => {
     const moving = stateAfter(stateOf(), asked([3, 4]), proceeded, joined(3), asked([0, 5]));
     const next = stateAfter(moving, proceeded);
     expect(partitionIn(next, 'events')).toMatchObject({ replicas: [0, 1, 2, 3, 4, 5] });
@@ -182,7 +182,7 @@ describe('a move that is taken back', () => {
   });
 });
 
-describe('a request that cannot be', () => {
+describe('an invalid request', () => {
   it.each([
     ['no replicas', [], {}, 'INVALID_REQUEST'],
     ['an unknown broker', [0, 9], {}, 'INVALID_REQUEST'],
@@ -194,14 +194,14 @@ describe('a request that cannot be', () => {
     );
   });
 
-  it('is refused where a broker is dead that has nothing yet', () => {
+  it('is refused for a dead broker that has no replica yet', () => {
     const state = stateOf({ isr: [0, 1] }, { dead: [2, 3] });
     const refusal = expect.objectContaining({ code: 'BROKER_NOT_AVAILABLE' });
     expect(() => asked([0, 3])(state)).toThrow(refusal);
     expect(asked([0, 2])(state)).toHaveLength(1);
   });
 
-  it('is refused for what there is not', () => {
+  it('is refused for an unknown topic or partition', () => {
     const refusal = expect.objectContaining({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
     const none = { topic: 'events', partition: 7, replicas: TO };
     expect(() => reassignReplicas(stateOf(), none)).toThrow(refusal);
@@ -209,15 +209,15 @@ describe('a request that cannot be', () => {
   });
 });
 
-/** Each phase of a move of partition 0, with all that came before. */
+/** States of partition 0 in each phase of a move. */
 const PHASES: readonly (readonly [name: string, state: ClusterState])[] = [
   ['asked for', stateAfter(stateOf(), asked(TO))],
   ['copying', stateAfter(stateOf(), asked(TO), proceeded)],
   ['partly in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(3))],
-  ['wholly in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(...TO))],
+  ['fully in sync', stateAfter(stateOf(), asked(TO), proceeded, joined(...TO))],
 ];
 
-/** What may happen meanwhile. */
+/** Events that may happen during a move. */
 const EVENTS: readonly (readonly [name: string, happens: Decision])[] = [
   ['the leader dies', died(0)],
   ['a follower dies', died(1)],
@@ -228,9 +228,9 @@ const EVENTS: readonly (readonly [name: string, happens: Decision])[] = [
   ['leaders are elected', (state) => electLeaders(state, random)],
   ['partitions are added', (state) => altered(state, [[0, 1, 2]])],
   ['configs change', (state) => altered(state, [])],
-  ['its log is made', (state) => confirmPartitions(state, 'events', 'id-of-events', [0])],
-  ['it is asked for elsewhere', asked([1, 3])],
-  ['it is taken back', asked(FROM)],
+  ['its log is created', (state) => confirmPartitions(state, 'events', 'id-of-events', [0])],
+  ['it is redirected', asked([1, 3])],
+  ['it is cancelled', asked(FROM)],
   ['others proceed', proceeded],
 ];
 
@@ -239,53 +239,56 @@ function altered(state: ClusterState, addedAssignment: readonly (readonly number
   return alterTopic(state, change, random);
 }
 
-describe('whatever happens in whatever phase', () => {
+describe('any event in any phase', () => {
   const cases = PHASES.flatMap(([phase, state]) =>
     EVENTS.map(([event, happens]) => [phase, event, state, happens] as const),
   );
 
-  it.each(cases)('%s, and %s: the rules hold, and it ends', (_phase, _event, before, happens) => {
-    let state = before;
-    const step = (decide: Decision): void => {
-      const next = decided(state, decide);
-      assertStep(partitionIn(state, 'events'), partitionIn(next, 'events'));
-      state = next;
-    };
-    step(happens);
-    const moving = partitionIn(state, 'events');
-    const target = moving.reassignment?.to ?? moving.replicas;
-    for (const id of ALL) {
-      if (state.brokers.get(id)?.alive !== true) step(returnedWithItsDisk(id));
-    }
-    for (let round = 0; round < 4; round += 1) {
-      step((now) => electLeaders(now, random));
-      step(proceeded);
-      const { replicas, isr } = partitionIn(state, 'events');
-      const behind = replicas.filter((id) => !isr.includes(id));
-      if (behind.length > 0) step(joined(...behind));
-    }
-    const partition = partitionIn(state, 'events');
-    expect(partition.reassignment).toBeUndefined();
-    expect(partition.replicas).toEqual(target);
-    expect(partition.isr).toEqual(target);
-    expect(target).toContain(partition.leader);
-  });
+  it.each(cases)(
+    '%s, and %s: the rules hold and the move ends',
+    (_phase, _event, before, happens) => {
+      let state = before;
+      const step = (decide: Decision): void => {
+        const next = decided(state, decide);
+        assertStep(partitionIn(state, 'events'), partitionIn(next, 'events'));
+        state = next;
+      };
+      step(happens);
+      const moving = partitionIn(state, 'events');
+      const target = moving.reassignment?.to ?? moving.replicas;
+      for (const id of ALL) {
+        if (state.brokers.get(id)?.alive !== true) step(returnedWithItsDisk(id));
+      }
+      for (let round = 0; round < 4; round += 1) {
+        step((now) => electLeaders(now, random));
+        step(proceeded);
+        const { replicas, isr } = partitionIn(state, 'events');
+        const behind = replicas.filter((id) => !isr.includes(id));
+        if (behind.length > 0) step(joined(...behind));
+      }
+      const partition = partitionIn(state, 'events');
+      expect(partition.reassignment).toBeUndefined();
+      expect(partition.replicas).toEqual(target);
+      expect(partition.isr).toEqual(target);
+      expect(target).toContain(partition.leader);
+    },
+  );
 
-  it.each(PHASES)('%s, and its topic is deleted: nothing is left of it', (_, before) => {
+  it.each(PHASES)('%s, and its topic is deleted: the move is gone', (_, before) => {
     const state = decided(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
     expect(state.topics.size).toBe(0);
     expect(proceeded(state)).toEqual([]);
     expect(awaitedVersion(state)).toBeUndefined();
   });
 
-  it.each(PHASES)('%s: a broker that is to keep it cannot be taken out', (_, before) => {
+  it.each(PHASES)('%s: a target broker cannot be removed from the cluster', (_, before) => {
     const state = decided(before, died(5));
     expect(() => removeBroker(state, 5)).toThrow(
       expect.objectContaining({ code: 'POLICY_VIOLATION' }),
     );
   });
 
-  it('all in sync but those who are to keep it die: an operator may have it led, and it ends', () => {
+  it('a move ends after an operator elects a target when all others in sync have died', () => {
     const dead = [...FROM.map(died), died(4), died(5)];
     const start = stateAfter(stateOf({ isr: [0] }), asked(TO), proceeded, ...dead);
     expect(partitionIn(start, 'events')).toMatchObject({ leader: null, isr: [0] });
@@ -309,7 +312,7 @@ function returnedWithItsDisk(id: number): Decision {
   };
 }
 
-/** Replicas leave with a new epoch alone; who leads was in sync, and is a replica. */
+/** Replicas leave only with a new epoch; the leader was in sync and is a replica. */
 function assertStep(before: PartitionMetadata, now: PartitionMetadata): void {
   if (now === before) return;
   const isElection = now.leaderEpoch > before.leaderEpoch;

@@ -1,17 +1,17 @@
 /**
- * Decisions about which brokers keep a partition: it moves in three commits, and nothing
- * acknowledged rests on a step that a rebuild of the registry could miss (replication-safety, M8).
+ * Decisions about moving a partition to other brokers, in three commits. No acknowledgement depends
+ * on a step that a rebuild of the registry could miss (replication-safety, M8).
  *
- * 1. Asked for: the partition names who is to keep it. Replicas, leader and ISR stay; a rebuild
- *   waits for enough of those who keep it and of those who are to keep it together.
- * 2. Once a majority of the brokers has that on disk, those who are to keep it become replicas,
- *   beside those who do. They copy, and join the ISR as any other.
- * 3. Once all who are to keep it are in sync they are the replicas, in a new leader epoch.
- *   Replicas leave a partition only so: whoever fetches in that epoch has their leaving on disk, so
- *   that nothing is acknowledged without them that a rebuild could ask of them.
+ * 1. Request: the partition names its target replicas. Replicas, leader and ISR stay; a rebuild
+ *    waits for enough of the present and the target replicas together.
+ * 2. Once a majority of the brokers has the request on disk, the targets become replicas beside the
+ *    present ones. They copy, and join the ISR as any replica does.
+ * 3. Once all targets are in sync they become the only replicas, in a new leader epoch. Replicas
+ *    leave a partition in no other way: every follower of that epoch has their removal on disk, so
+ *    that nothing is acknowledged without the removed replicas that a rebuild could ask them for.
  *
- * Versions are given once, so that the version of the first commit tells which request it was that
- * the majority knows of, whatever came in between.
+ * Versions are never reused, so the version of the first commit identifies the request that the
+ * majority knows, whatever was committed in between.
  */
 import { FaultList, ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
@@ -21,17 +21,17 @@ import { configuredMinInsync, countedReplicas } from '../min-insync-replicas.js'
 import { aliveIn, changePartitions, elected } from './partition-changes.js';
 
 export interface ReassignmentRequest extends TopicPartition {
-  /** Who is to keep the partition, the preferred leader first. */
+  /** Target replicas, the preferred leader first. */
   readonly replicas: readonly number[];
 }
 
 /**
- * Asks for other replicas, in place of what was asked for before. Those that it had when it began
- * to move take it back: it is given up then. Nothing when the partition has these replicas, or
- * moves to them.
- * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; INVALID_REQUEST for replicas that cannot be;
+ * Requests other replicas, replacing an earlier request. A request for the replicas that the
+ * partition had when the move began cancels the move. Changes nothing when the partition has these
+ * replicas, or already moves to them.
+ * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; INVALID_REQUEST for invalid replicas;
  *   INVALID_REPLICATION_FACTOR for fewer than the topic's min.insync.replicas; BROKER_NOT_AVAILABLE
- *   when one that has no replica yet is not alive
+ *   when a target that has no replica yet is not alive
  */
 export function reassignReplicas(
   state: ClusterState,
@@ -49,19 +49,19 @@ export function reassignReplicas(
   if (isSameList(reassignment?.to ?? replicas, to)) return [];
   assertAlive(state, partition, to);
   const from = reassignment?.from ?? replicas;
-  const isBack = isSameList(to, replicas);
+  const isCancelled = isSameList(to, replicas);
   const after: PartitionMetadata = {
     ...others,
     replicas,
     partitionEpoch: partition.partitionEpoch + 1,
-    ...(isBack ? {} : { reassignment: { from, to, version: state.version + 1 } }),
+    ...(isCancelled ? {} : { reassignment: { from, to, version: state.version + 1 } }),
   };
   const change = { partition: number, state: after };
   return [{ kind: 'partitions', topic: name, topicId: topic.id, partitions: [change] }];
 }
 
 /**
- * Takes every partition that moves one step further, where that may be done now.
+ * Advances every moving partition by one step, where its condition is met.
  * @param journaledVersion a version that a majority of the brokers is known to have on disk
  */
 export function proceedReassignments(
@@ -81,7 +81,9 @@ export function proceedReassignments(
   });
 }
 
-/** The newest version that something waits for to be journaled; undefined: nothing waits. */
+/**
+ * The newest version that a pending change waits for to be journaled; undefined: none is pending.
+ */
 export function awaitedVersion({ topics }: ClusterState): number | undefined {
   let version = -1;
   for (const { minInsyncHold, partitions } of topics.values()) {
@@ -93,13 +95,13 @@ export function awaitedVersion({ topics }: ClusterState): number | undefined {
   return version < 0 ? undefined : version;
 }
 
-/** Who is to keep a partition and did not, and who keeps it and is not to. */
+/** Replicas that a move adds and removes. */
 export interface ReplicaMoves {
   readonly adding: readonly number[];
   readonly removing: readonly number[];
 }
 
-/** Undefined while the partition does not move. */
+/** The replicas that a move adds and removes; undefined while the partition does not move. */
 export function replicaMoves({
   replicas,
   reassignment,
@@ -112,7 +114,7 @@ export function replicaMoves({
   };
 }
 
-/** The partition with its new replicas alone; the same one while they cannot be. */
+/** The partition with only its new replicas; the same object while the move cannot end. */
 function finished(
   partition: PartitionMetadata,
   topic: TopicMetadata,
@@ -123,7 +125,7 @@ function finished(
   if (reassignment === undefined) return partition;
   const { from, to } = reassignment;
   const isr = to.filter((id) => partition.isr.includes(id));
-  // Whoever takes a move back is not kept waiting for a replica that was behind before.
+  // A cancelled move does not wait for a replica that was behind before the move.
   const needed = isSameSet(from, to) ? configuredMinInsync(topic, to.length) : to.length;
   if (isr.length < needed) return partition;
   const { leader: present } = partition;
@@ -155,7 +157,7 @@ function assertReplicas(
   throw faulty('INVALID_REPLICATION_FACTOR', fault);
 }
 
-/** What is to be copied to is there, or was before. */
+/** Refuses targets that are dead, unless they already have a replica or were requested before. */
 function assertAlive(
   state: ClusterState,
   { replicas, reassignment }: PartitionMetadata,

@@ -27,7 +27,7 @@ function register(state: ClusterState, id: number, fields: Partial<Registrant> =
   return decided(state, (before) => registerBroker(before, registrantOf(id, fields), random));
 }
 
-/** Brokers 0, 1 and 2 alive, save those in `dead`, and a topic of one partition. */
+/** Brokers 0, 1 and 2, alive except those in `dead`, and a topic of one partition. */
 function clusterWith(
   partition: Partial<PartitionMetadata>,
   { dead = [] as number[], configs = {} } = {},
@@ -37,7 +37,7 @@ function clusterWith(
 }
 
 describe('registerBroker', () => {
-  it('gives a broker epoch above all that were given, whatever the id', () => {
+  it('assigns a broker epoch above all that were assigned to any id', () => {
     const first = register(clusterOf([]), 0);
     const second = register(first, 1);
     const again = register(second, 0);
@@ -48,7 +48,7 @@ describe('registerBroker', () => {
     expect(again.brokers.get(0)?.brokerEpoch).toBe(103);
   });
 
-  it('hands what an earlier process led to another replica in sync, in a new epoch', () => {
+  it('elects another in-sync replica for partitions of an earlier process, in a new epoch', () => {
     const state = register(clusterWith({}), 0);
     const { electionId, ...partition } = partitionIn(state, 'events');
     expect(partition).toMatchObject({ leader: 1, leaderEpoch: 6, partitionEpoch: 11 });
@@ -56,24 +56,24 @@ describe('registerBroker', () => {
     expect(electionId).not.toBe('before');
   });
 
-  it('raises the leader epoch also where nobody else can lead', () => {
+  it('raises the leader epoch even when no other replica can lead', () => {
     const alone = register(clusterWith({ isr: [0] }), 0);
     expect(partitionIn(alone, 'events')).toMatchObject({ leader: 0, leaderEpoch: 6, isr: [0] });
     const othersDead = register(clusterWith({}, { dead: [1, 2] }), 0);
     expect(partitionIn(othersDead, 'events')).toMatchObject({ leader: 0, leaderEpoch: 6 });
   });
 
-  it('leads at once what had no leader and waited for it', () => {
+  it('leads partitions at once that waited for it without a leader', () => {
     const before = clusterWith({ leader: null, isr: [1] }, { dead: [1] });
     expect(partitionIn(register(before, 1), 'events')).toMatchObject({ leader: 1, leaderEpoch: 6 });
   });
 
-  it('leaves a partition alone that another broker leads', () => {
+  it('does not change a partition that another broker leads', () => {
     const before = clusterWith({ leader: 1 });
     expect(partitionIn(register(before, 0), 'events')).toBe(partitionIn(before, 'events'));
   });
 
-  it('takes a replaced disk out of every ISR before anybody can elect it', () => {
+  it('removes a replaced disk from every ISR before it can be elected', () => {
     const before = clusterWith({}, { dead: [0] });
     const state = register(before, 0, { dataDirUuid: 'new disk' });
     expect(state.brokers.get(0)).toMatchObject({ dataDirUuid: 'new disk', alive: true });
@@ -85,26 +85,26 @@ describe('registerBroker', () => {
     });
   });
 
-  it('leaves no replica in sync where the replaced disk was the last that was', () => {
+  it('leaves the ISR empty where the replaced disk was its last member', () => {
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0] });
     const state = register(before, 0, { dataDirUuid: 'new disk' });
     expect(partitionIn(state, 'events')).toMatchObject({ leader: null, isr: [] });
   });
 
-  it('has another replica lead instead, where the topic prefers that to waiting', () => {
+  it('elects another replica where the topic allows unclean elections', () => {
     const configs = { 'unclean.leader.election.enable': 'true' };
     const before = clusterWith({ leader: null, isr: [0] }, { dead: [0], configs });
     const state = register(before, 0, { dataDirUuid: 'new disk' });
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, isr: [1] });
   });
 
-  it('keeps a replaced disk in sync with a partition whose log nobody has made yet', () => {
+  it('keeps a replaced disk in the ISR of a partition whose log was never created', () => {
     const before = clusterWith({ leader: null, isr: [0], isNew: true }, { dead: [0] });
     const state = register(before, 0, { dataDirUuid: 'new disk' });
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 0, isr: [0] });
   });
 
-  it('refuses another disk while the id may be alive, until its lease was seen to run out', () => {
+  it('refuses another disk until the lease of the present one was seen to expire', () => {
     const before = clusterWith({});
     expect(() => register(before, 1, { dataDirUuid: 'other' })).toThrow(BrokerIdTakenError);
     const wrong = { dataDirUuid: 'other', expiredBrokerEpoch: 1 };
@@ -113,7 +113,7 @@ describe('registerBroker', () => {
     expect(register(before, 1, right).brokers.get(1)?.dataDirUuid).toBe('other');
   });
 
-  it('takes a broker that may lack records out of the ISRs that have another member', () => {
+  it('removes a broker that may lack records from ISRs with another member', () => {
     const state = register(clusterWith({}), 0, { mayLackRecords: true });
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, isr: [1, 2] });
     const alone = register(clusterWith({ isr: [0] }), 0, { mayLackRecords: true });
@@ -122,13 +122,13 @@ describe('registerBroker', () => {
 });
 
 describe('removeBroker', () => {
-  it('removes a dead broker that keeps no replica', () => {
+  it('removes a dead broker without replicas', () => {
     const before = clusterOf([brokerOf(0), brokerOf(7, { alive: false })]);
     expect([...decided(before, (now) => removeBroker(now, 7)).brokers.keys()]).toEqual([0]);
     expect(removeBroker(before, 9)).toEqual([]);
   });
 
-  it('refuses one that is alive, and one that keeps a replica', () => {
+  it('refuses to remove a live broker and a broker with a replica', () => {
     expect(() => removeBroker(clusterWith({}), 1)).toThrow(/is alive/);
     expect(() => removeBroker(clusterWith({}, { dead: [1] }), 1)).toThrow(/keeps replicas/);
   });

@@ -1,4 +1,7 @@
-/** Decisions about members: a process takes a broker id over, a member is taken out. */
+/**
+ * Decisions about members: the registration of a process under a broker id, and the removal of a
+ * member.
+ */
 import { ProtocolError } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -6,7 +9,7 @@ import type { BrokerRegistration, MetadataChange, PartitionMetadata } from '../m
 import { countedReplicas } from '../min-insync-replicas.js';
 import { aliveIn, changePartitions, isrWithout, settled } from './partition-changes.js';
 
-/** A process that wants to be a broker. */
+/** A process that registers as a broker. */
 export interface Registrant {
   readonly id: number;
   readonly url: string | null;
@@ -14,22 +17,23 @@ export interface Registrant {
   readonly rack: string | null;
   readonly dataDirUuid: string;
   /**
-   * Whether synced ends of its logs may have gone back since its last process: an unclean stop of a
-   * broker that acknowledges before it syncs. It leaves every ISR that has another member.
+   * True when synced ends of its logs may have gone back since its last process: after an unclean
+   * stop of a broker that acknowledges before it syncs. It leaves every ISR that has another
+   * member.
    */
   readonly mayLackRecords?: boolean;
   /**
-   * Broker epoch of a registration that was watched for a whole lease and did not renew: its id may
-   * be taken over by another data directory.
+   * Broker epoch of a registration whose lease was watched for its whole length and not renewed:
+   * another data directory may take over its id.
    */
   readonly expiredBrokerEpoch?: number;
 }
 
-/** The broker id is another data directory's, whose process may be alive. */
+/** The broker id belongs to another data directory, whose process may be alive. */
 export class BrokerIdTakenError extends Error {
   override readonly name = 'BrokerIdTakenError';
 
-  /** @param brokerEpoch of the registration that has the id */
+  /** @param brokerEpoch broker epoch of the registration that has the id */
   constructor(
     readonly brokerId: number,
     readonly brokerEpoch: number,
@@ -43,12 +47,12 @@ export class BrokerIdTakenError extends Error {
 }
 
 /**
- * Makes a process the one that its broker id stands for.
+ * Registers a process under its broker id.
  *
  * Every partition that an earlier process of this id led gets a new leader epoch in the same
- * commit, led by another live replica in sync where there is one: no process leads in an epoch that
- * was granted to another one. A replaced disk leaves all ISRs: where it was the last member none is
- * left, and the partition has no leader until an operator decides.
+ * commit, led by another live in-sync replica where there is one: no process leads in an epoch that
+ * was granted to another one. A replaced disk leaves all ISRs: where it was the last member the ISR
+ * is empty, and the partition has no leader until an operator decides.
  * @throws BrokerIdTakenError when another data directory has the id and may be alive
  */
 export function registerBroker(
@@ -64,7 +68,7 @@ export function registerBroker(
   const isAlive = aliveIn(state);
 
   const isrAfter = ({ isr, isNew }: PartitionMetadata): readonly number[] => {
-    // A log that was never made cannot be missing on the new disk.
+    // A log that was never created cannot be missing on the new disk.
     if (!isSameDisk && !isNew) return isr.filter((member) => member !== id);
     return registrant.mayLackRecords === true ? isrWithout(isr, id) : isr;
   };
@@ -79,8 +83,8 @@ export function registerBroker(
 }
 
 /**
- * Takes a member out that is gone for good.
- * @throws ProtocolError POLICY_VIOLATION while it is alive, or a replica is its
+ * Removes a member that will not come back.
+ * @throws ProtocolError POLICY_VIOLATION while it is alive or has a replica
  */
 export function removeBroker(state: ClusterState, id: number): MetadataChange[] {
   const broker = state.brokers.get(id);

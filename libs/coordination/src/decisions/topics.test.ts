@@ -24,7 +24,7 @@ const BROKERS = [brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })];
 const EVENTS = { name: 'events', id: 'events-1', configs: {}, assignment: [[0, 1]] };
 
 describe('createTopic', () => {
-  it('makes partitions that their first live replica leads, all live ones in sync', () => {
+  it('creates partitions led by their first live replica, with all live ones in sync', () => {
     const assignment = [
       [0, 1],
       [2, 1, 0],
@@ -56,7 +56,7 @@ describe('createTopic', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  it('refuses a name that is taken, and replicas of which none is alive', () => {
+  it('refuses a name in use, and partitions without a live replica', () => {
     const taken = clusterOf(BROKERS, [topicOf('events', [])]);
     expect(() => createTopic(taken, EVENTS, random)).toThrow(
       expect.objectContaining({ code: 'TOPIC_ALREADY_EXISTS' }),
@@ -72,7 +72,7 @@ describe('alterTopic', () => {
   const before = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
   const change = { name: 'events', topicId: 'id-of-events', configs: {}, addedAssignment: [[1]] };
 
-  it('replaces configs, adds partitions behind the present ones and raises the version', () => {
+  it('replaces configs, appends partitions and raises the version', () => {
     const configs = { 'retention.ms': '5' };
     const state = decided(before, (now) => alterTopic(now, { ...change, configs }, random));
     expect(state.topics.get('events')).toMatchObject({ version: 1, configs });
@@ -80,8 +80,8 @@ describe('alterTopic', () => {
     expect(partitionIn(state, 'events', 1)).toMatchObject({ leader: 1, isNew: true });
   });
 
-  it('refuses a topic that was made again under the same name', () => {
-    expect(() => alterTopic(before, { ...change, topicId: 'an earlier one' }, random)).toThrow(
+  it('refuses a topic that was created again under the same name', () => {
+    expect(() => alterTopic(before, { ...change, topicId: 'an earlier topic' }, random)).toThrow(
       expect.objectContaining({ code: 'UNKNOWN_TOPIC_OR_PARTITION' }),
     );
   });
@@ -103,7 +103,7 @@ describe('a lower min.insync.replicas', () => {
     return topic;
   }
 
-  it('is shown at once, and leaders go by the one before until it is released', () => {
+  it('is shown at once, but leaders use the former one until it is released', () => {
     const held = altered(before, MIN_ONE);
     const topic = topicIn(held);
     expect(topic).toMatchObject({ configs: MIN_ONE, minInsyncHold: { replicas: 2, version: 101 } });
@@ -113,24 +113,24 @@ describe('a lower min.insync.replicas', () => {
     expect(minInsyncReplicas(released, partitionOf())).toBe(1);
   });
 
-  it('is not released by a version that may lack it', () => {
+  it('is not released by an earlier journaled version', () => {
     expect(releaseMinInsyncHolds(altered(before, MIN_ONE), 100)).toEqual([]);
   });
 
-  it('is held, too, where it comes from a default', () => {
+  it('is held also where it comes from a default', () => {
     const byDefault = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
     expect(topicIn(altered(byDefault, MIN_ONE)).minInsyncHold?.replicas).toBe(2);
     const one = clusterOf(BROKERS, [topicOf('events', [partitionOf({ replicas: [0] })])]);
     expect(topicIn(altered(one, MIN_ONE)).minInsyncHold).toBeUndefined();
   });
 
-  it('needs no hold when it is taken back, or raised', () => {
+  it('needs no hold when it is reverted or raised', () => {
     const back = altered(altered(before, MIN_ONE), MIN_TWO);
     expect(topicIn(back).minInsyncHold).toBeUndefined();
     expect(topicIn(altered(before, { 'min.insync.replicas': '3' })).minInsyncHold).toBeUndefined();
   });
 
-  it('stays held when something else changes', () => {
+  it('stays held when other configs change', () => {
     const held = altered(before, MIN_ONE);
     const next = altered(held, { ...MIN_ONE, 'retention.ms': '5' });
     expect(topicIn(next).minInsyncHold).toEqual({ replicas: 2, version: 102 });
@@ -140,7 +140,7 @@ describe('a lower min.insync.replicas', () => {
 describe('deleteTopic', () => {
   const before = clusterOf(BROKERS, [topicOf('events', [partitionOf()])]);
 
-  it('leaves the proof that its logs may go', () => {
+  it('leaves a tombstone, which proves that its logs may be removed', () => {
     const state = decided(before, (now) => deleteTopic(now, 'events', 'id-of-events'));
     expect(state.topics.has('events')).toBe(false);
     expect(state.deletedTopics.get('id-of-events')).toEqual({
@@ -149,8 +149,8 @@ describe('deleteTopic', () => {
     });
   });
 
-  it('leaves a topic alone that was made again under the same name', () => {
-    expect(deleteTopic(before, 'events', 'an earlier one')).toEqual([]);
+  it('does not delete a topic that was created again under the same name', () => {
+    expect(deleteTopic(before, 'events', 'an earlier topic')).toEqual([]);
     expect(deleteTopic(before, 'nothing', 'id-of-events')).toEqual([]);
   });
 });
@@ -160,7 +160,7 @@ describe('confirmPartitions', () => {
     topicOf('events', [partitionOf({ isNew: true }), partitionOf({ isNew: true }), partitionOf()]),
   ]);
 
-  it('confirms the partitions named, and no epoch rises for it', () => {
+  it('confirms the given partitions without raising an epoch', () => {
     const state = decided(before, (now) =>
       confirmPartitions(now, 'events', 'id-of-events', [1, 2, 7]),
     );
@@ -169,14 +169,14 @@ describe('confirmPartitions', () => {
     expect(partitions[1]).toMatchObject({ leaderEpoch: 5, partitionEpoch: 10 });
   });
 
-  it('takes no word for it from a broker that does not lead any more', () => {
+  it('ignores a confirmation by a broker that does not lead any more', () => {
     const leader = before.topics.get('events')?.partitions[0]?.leader ?? 0;
     expect(confirmPartitions(before, 'events', 'id-of-events', [0], leader + 1)).toEqual([]);
     expect(confirmPartitions(before, 'events', 'id-of-events', [0], leader)).toHaveLength(1);
   });
 
-  it('wants nothing where all are confirmed, or the topic is another one', () => {
+  it('changes nothing where all are confirmed, or the topic is another one', () => {
     expect(confirmPartitions(before, 'events', 'id-of-events', [2])).toEqual([]);
-    expect(confirmPartitions(before, 'events', 'an earlier one', [0])).toEqual([]);
+    expect(confirmPartitions(before, 'events', 'an earlier topic', [0])).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** Decisions about topics. Who may do what, and whether there is room for it, is the caller's. */
+/** Decisions about topics. The caller checks permissions and limits. */
 import { ProtocolError, type TopicConfigOverrides } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -28,16 +28,16 @@ export interface NewTopic {
 export interface TopicChange {
   readonly name: string;
   readonly topicId: string;
-  /** All overrides from now on. */
+  /** All overrides after the change. */
   readonly configs: TopicConfigOverrides;
-  /** Replicas of each partition that is added behind the present ones. */
+  /** Replicas of each partition that is appended. */
   readonly addedAssignment: readonly (readonly number[])[];
 }
 
 /**
- * Makes a topic whose live replicas are in sync from the start: there is nothing to be behind of.
- * Nothing when this very topic is there.
- * @throws ProtocolError TOPIC_ALREADY_EXISTS when another one has the name; BROKER_NOT_AVAILABLE
+ * Creates a topic whose live replicas are in sync from the start, as there are no records yet.
+ * Changes nothing when this very topic exists.
+ * @throws ProtocolError TOPIC_ALREADY_EXISTS when another topic has the name; BROKER_NOT_AVAILABLE
  *   when none of a partition's replicas is alive
  */
 export function createTopic(
@@ -47,7 +47,7 @@ export function createTopic(
 ): MetadataChange[] {
   const { name, id, configs, assignment } = topic;
   const present = state.topics.get(name);
-  // It was made before, and the answer was lost.
+  // An earlier request created it, and its answer was lost.
   if (present?.id === id) return [];
   if (present !== undefined) {
     throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
@@ -57,9 +57,9 @@ export function createTopic(
 }
 
 /**
- * Replaces a topic's configs and adds partitions behind the present ones. What the change was made
- * of must be the same state: decide on both in one `Decision`. A lower min.insync.replicas is held
- * until `releaseMinInsyncHolds`.
+ * Replaces a topic's configs and appends partitions. The change must be derived from the same
+ * state: do both in one `Decision`. A lower min.insync.replicas is held until
+ * `releaseMinInsyncHolds`.
  * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION when there is no topic of this name with this
  *   id; BROKER_NOT_AVAILABLE when none of a new partition's replicas is alive
  */
@@ -85,7 +85,7 @@ export function alterTopic(
 }
 
 /**
- * Lets leaders go by a lower min.insync.replicas that a majority of the brokers has on disk.
+ * Lets leaders use a lower min.insync.replicas that a majority of the brokers has on disk.
  * @param journaledVersion a version that a majority is known to have
  */
 export function releaseMinInsyncHolds(
@@ -102,18 +102,18 @@ export function releaseMinInsyncHolds(
   return changes;
 }
 
-/** Deletes a topic; nothing when there is no topic of this name with this id any more. */
+/** Deletes a topic; changes nothing when there is no topic of this name with this id. */
 export function deleteTopic(state: ClusterState, name: string, topicId: string): MetadataChange[] {
   if (state.topics.get(name)?.id !== topicId) return [];
   return [{ kind: 'topic-deleted', topic: { name, id: topicId } }];
 }
 
 /**
- * Says that the leaders of these partitions have made their logs. From then on a log that is
- * missing is a log that was lost.
- * @param partitions numbers; those that were confirmed before, or are no more, are left alone
- * @param leaderId who says so: what another one leads by now is left alone, for that one may have
- *   no log yet and must be allowed to make one. Undefined: whoever leads
+ * Records that the leaders of these partitions have created their logs. A log that is missing later
+ * is a log that was lost.
+ * @param partitions numbers; confirmed and unknown ones are ignored
+ * @param leaderId the reporting broker: partitions with another leader are ignored, as that one may
+ *   have no log yet and must be allowed to create it. Undefined: any leader
  */
 export function confirmPartitions(
   state: ClusterState,
@@ -134,7 +134,7 @@ export function confirmPartitions(
   return [{ kind: 'partitions', topic: name, topicId, partitions: changes }];
 }
 
-/** What leaders went by before, where the change lowers it for any partition. */
+/** The value that leaders used before, where the change lowers it for any partition. */
 function holdOf(
   before: TopicMetadata,
   after: TopicMetadata,

@@ -2,16 +2,16 @@ import type { ClusterState } from '../cluster-state.js';
 import type { DurableDocument } from '../durable-json-file.js';
 import { type StateDocument, stateDocument } from '../state-document.js';
 
-/** What `coordination.json` keeps, version 1. */
+/** Content of `coordination.json`, version 1. */
 export interface CoordinationDocument extends DurableDocument, StateDocument {
   readonly format_version: 1;
-  /** The highest that was given out: earlier releases look for it. */
+  /** Highest broker epoch that was assigned; earlier releases read it. */
   readonly broker_epoch: number;
 }
 
 /**
- * Their logs are gone before a delete is answered; the newest are kept for the start after a crash
- * in between.
+ * Number of recorded deletions. Logs are removed before a deletion is answered; the newest are kept
+ * for the start after a crash in between.
  */
 const DELETED_TOPICS_KEPT = 1000;
 

@@ -31,7 +31,7 @@ describe('EmbeddedStore', () => {
     });
   }
 
-  it('founds a cluster once: its UUID is the same after a restart', async () => {
+  it('founds a cluster once and keeps its UUID over a restart', async () => {
     const first = await open();
     const second = await open();
     expect(first.clusterUuid).toMatch(/^[0-9a-f-]{36}$/);
@@ -39,7 +39,7 @@ describe('EmbeddedStore', () => {
     expect(second.dataDirUuid).toBe(first.dataDirUuid);
   });
 
-  it('keeps all of its state over a restart', async () => {
+  it('keeps its whole state over a restart', async () => {
     const store = await open();
     await register(store);
     const topic = await createOrders(store);
@@ -64,7 +64,7 @@ describe('EmbeddedStore', () => {
     });
   });
 
-  it('decides updates one after the other, each on what the one before left', async () => {
+  it('runs updates one after the other, each on the result of the previous one', async () => {
     const store = await open();
     await register(store);
     const results = await Promise.allSettled([createOrders(store), createOrders(store)]);
@@ -72,14 +72,14 @@ describe('EmbeddedStore', () => {
     await expect(createOrders(store)).rejects.toMatchObject({ code: 'TOPIC_ALREADY_EXISTS' });
   });
 
-  it('writes nothing when nothing is to be changed', async () => {
+  it('writes nothing when there are no changes', async () => {
     const store = await open();
     const state = await store.update(() => []);
     expect(state).toBe(store.state);
     expect(state.version).toBe(0);
   });
 
-  it('raises the leader epochs at every registration, durably', async () => {
+  it('raises the leader epochs durably at every registration', async () => {
     const store = await open();
     await register(store);
     await createOrders(store);
@@ -105,7 +105,7 @@ describe('EmbeddedStore', () => {
     expect([...deletedTopics.values()]).toEqual([{ name: 'orders', id: first.id }]);
   });
 
-  it('tells changes in order, with the state that has them, after they are durable', async () => {
+  it('reports changes in order, with the state that has them, after they are durable', async () => {
     const store = await open();
     const changes: [MetadataChange['kind'], number][] = [];
     const stop = store.onChange((change, state) => changes.push([change.kind, state.version]));
@@ -126,25 +126,25 @@ describe('EmbeddedStore', () => {
     ]);
   });
 
-  it('shows nothing of an update that could not be written, and goes on when there is room', async () => {
+  it('hides an update that was not written, and continues when the disk has space', async () => {
     const fileSystem = new FullDisk();
     const store = await open({ fileSystem });
     await register(store);
     fileSystem.isFull = true;
-    const told: MetadataChange[] = [];
-    store.onChange((change) => told.push(change));
+    const reported: MetadataChange[] = [];
+    store.onChange((change) => reported.push(change));
     await expect(createOrders(store)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });
     expect(store.state.topics.size).toBe(0);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     fileSystem.isFull = false;
     await createOrders(store);
     expect((await open()).state.topics.has('orders')).toBe(true);
   });
 
-  it('opens a file of the first version, whose partitions have no election id yet', async () => {
+  it('opens a file of the first version, whose partitions have no election id', async () => {
     const store = await open();
     await register(store);
     await createOrders(store);
@@ -166,11 +166,11 @@ describe('EmbeddedStore', () => {
     expect(reopened.state.topics.get('events')?.partitions[0]?.leaderEpoch).toBe(3);
   });
 
-  it('refuses the data directory of another cluster, and of another broker', async () => {
+  it('refuses the data directory of another cluster or broker', async () => {
     await open();
     await expect(open({ clusterId: 'other' })).rejects.toMatchObject({
       fault: 'foreign',
-      message: `${dataDir} belongs to cluster "sluice", this broker is of "other".`,
+      message: `${dataDir} belongs to cluster "sluice", this broker belongs to "other".`,
     });
     await expect(open({ brokerId: 3 })).rejects.toMatchObject({ fault: 'foreign' });
   });
@@ -186,7 +186,7 @@ describe('EmbeddedStore', () => {
     }
   });
 
-  it('refuses a directory whose identity is gone, and one whose topics are gone beside its logs', async () => {
+  it('refuses a directory without its identity, and one with logs but without topics', async () => {
     const store = await open();
     await register(store);
     await mkdir(join(dataDir, 'orders-0'));
@@ -199,14 +199,14 @@ describe('EmbeddedStore', () => {
   });
 });
 
-/** As the first release wrote it. */
+/** A document in the format of the first release. */
 const FIRST_FORMAT =
   '{"format_version":1,"metadata_version":5,"broker_epoch":3,"topics":{"events":{"id":' +
   '"2c4d2d0e-8a38-4b1e-9f5c-0d9d3b0a6a11","version":4,"configs":{},"partitions":[{"leader":0,' +
   '"leader_epoch":2,"isr":[0],"replicas":[0],"partition_epoch":2}]}},"deleted_topics":[]}\n' +
   'crc32c f6fdfc1e\n';
 
-/** This machine's disk, that can be full. */
+/** The file system of this machine with a switch for a full disk. */
 class FullDisk extends NodeFileSystem {
   isFull = false;
 

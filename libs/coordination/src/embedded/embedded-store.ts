@@ -1,13 +1,14 @@
 /**
- * Coordination of a cluster of one broker, kept in `coordination.json` of its data directory.
+ * Coordination of a cluster of one broker, stored in `coordination.json` of its data directory.
  *
- * The document has the shapes that a cluster keeps in Redis, readable by hand:
+ * The document has the shapes that a cluster has in Redis, readable by hand:
  * `topics.<name>.partitions[n]` is Kafka's partition state,
  * `{"leader":0,"leader_epoch":3,"isr":[0],…}`.
  *
- * Changes may overlap: they are done one after the other. A change is written first, then shown and
- * told to the listeners, so that nobody acts on what a crash could take back. A change whose write
- * failed is not shown; where the write's outcome is unknown the next one decides.
+ * Overlap: all calls may overlap; a serial queue runs updates one after the other. A change is
+ * written first, then shown and passed to the listeners, so that nothing acts on a change that a
+ * crash could revert. A change whose write failed is not shown; where the outcome of the write is
+ * unknown, the next write decides it.
  */
 
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ export interface EmbeddedStoreOptions {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;
-  /** Of the disk, for what must be written down when it is full. */
+  /** The reserve of the disk, for writes that must succeed when the disk is full. */
   readonly reserve?: DiskReserve;
 }
 
@@ -45,7 +46,7 @@ export class EmbeddedStore implements CoordinationStore {
   readonly clusterId: string;
   readonly clusterUuid: string;
   readonly dataDirUuid: string;
-  /** There is nothing that could be away. */
+  /** Always true: there is no remote store. */
   readonly isAvailable = true;
   readonly fault = undefined;
   readonly #file: DurableJsonFile<CoordinationDocument>;
@@ -73,9 +74,9 @@ export class EmbeddedStore implements CoordinationStore {
   }
 
   /**
-   * Opens the store of a data directory, or founds one in a directory that has none.
-   * @throws DataDirError when the directory is another's or of a broker of a larger cluster, or a
-   *   file of it cannot be read
+   * Opens the store of a data directory, or founds a cluster in a directory that has none.
+   * @throws DataDirError when the directory belongs to another owner or to a broker of a cluster in
+   *   Redis, or a file of it cannot be read
    */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const { fileSystem, dataDir } = options;
@@ -83,7 +84,7 @@ export class EmbeddedStore implements CoordinationStore {
     if ((await fileSystem.fileSize(join(dataDir, JOURNAL_FILE_NAME))) !== undefined) {
       throw new DataDirError(
         'foreign',
-        `${dataDir} is of a broker of a cluster in Redis: it cannot be a cluster of its own.`,
+        `${dataDir} belongs to a broker of a cluster in Redis: it cannot be a cluster of its own.`,
       );
     }
     const file = new DurableJsonFile<CoordinationDocument>(fileSystem, join(dataDir, FILE_NAME), 1);
@@ -137,7 +138,7 @@ export class EmbeddedStore implements CoordinationStore {
     return () => void this.#listeners.delete(listener);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- of a port whose other implementations wait
+  // oxlint-disable-next-line typescript/require-await -- other implementations of the port wait
   async renewLease({ brokerId, brokerEpoch }: BrokerLease): Promise<void> {
     const present = this.#leases.get(brokerId);
     if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) {
@@ -147,17 +148,17 @@ export class EmbeddedStore implements CoordinationStore {
     this.#leases.set(brokerId, `${brokerEpoch} ${this.#renewals}`);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- as above
+  // oxlint-disable-next-line typescript/require-await -- other implementations of the port wait
   async leases(): Promise<ReadonlyMap<number, string>> {
     return new Map(this.#leases);
   }
 
-  /** Nobody else has to: the only member has everything on disk. */
+  /** Resolves at once: the only member has everything on disk. */
   whenJournaled(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Resolves when the updates under way are written. */
+  /** Resolves when the updates in progress are written. */
   close(): Promise<void> {
     return this.#updates.run(() => undefined);
   }
@@ -169,7 +170,7 @@ export class EmbeddedStore implements CoordinationStore {
 }
 
 /**
- * What an embedded store left in a directory; undefined when none did.
+ * State that an embedded store has left in a directory; undefined when there is none.
  * @throws DataDirError
  */
 export async function readEmbeddedState(
@@ -182,8 +183,8 @@ export async function readEmbeddedState(
 }
 
 /**
- * A directory with an identity and logs but without topics has lost its metadata. Starting on it as
- * on an empty one would hide every record in it.
+ * Refuses a directory that has an identity and logs but no topics: it has lost its metadata. A
+ * start as on an empty directory would hide every record in it.
  */
 async function assertNothingWasLost(fileSystem: FileSystem, dataDir: string): Promise<void> {
   const entries = await fileSystem.readDirectory(dataDir);

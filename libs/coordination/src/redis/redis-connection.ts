@@ -1,10 +1,12 @@
 /**
- * One connection to Redis that is bounded in time and never does anything twice on its own.
+ * One connection to Redis whose calls are bounded in time and never repeated by themselves.
  *
  * ioredis runs without an offline queue and without resending: a call while Redis is away fails at
- * once, and one whose connection breaks fails saying that it may have been done. A call that is not
- * answered in its time breaks the connection: what hangs must not be waited for again. It is made
- * again with growing pauses for as long as this is not closed.
+ * once, and one whose connection breaks fails with the note that Redis may have executed it. A call
+ * that is not answered in time breaks the connection, so that later calls do not wait behind it.
+ * The client reconnects with growing pauses until this object is closed.
+ *
+ * Overlap: all calls may overlap; ioredis sends them in order over one connection.
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger, Random, Scheduler } from '#runtime';
@@ -14,15 +16,15 @@ import { SCRIPTS, type ScriptName } from './scripts.js';
 
 const RECONNECT_DELAY_MS_MAX = 1000;
 const CONNECT_TIMEOUT_MS = 1000;
-/** How long a connection that is dropped may take to say goodbye. */
+/** Time that a dropped connection gets to close cleanly. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const HANDSHAKE_GRACE_MS = 500;
 
 export interface RedisConnectionOptions {
   readonly endpoint: RedisEndpoint;
-  /** Shown by CLIENT LIST. */
+  /** Connection name shown by CLIENT LIST. */
   readonly name: string;
-  /** Longest that any call may take. */
+  /** Longest time of any call. */
   readonly callTimeoutMs: number;
   readonly random: Random;
   readonly scheduler: Scheduler;
@@ -59,7 +61,7 @@ export class RedisConnection {
     return this.#isReady;
   }
 
-  /** Why the last attempt to connect failed. */
+  /** Error of the last attempt to connect. */
   get lastError(): unknown {
     return this.#lastError;
   }

@@ -1,9 +1,9 @@
 /**
- * The keys of one cluster, in the shapes of Kafka's registry. The braces make them one slot of a
- * Redis Cluster, so that one script reads and writes them all.
+ * The keys of one cluster in Redis, in the shapes of Kafka's registry. The braces put them into one
+ * slot of a Redis Cluster, so that one script can read and write them all.
  */
 export class RedisKeys {
-  /** JSON: who the cluster is, see `ClusterDocument`. */
+  /** JSON: the identity of the cluster, see `ClusterDocument`. */
   readonly cluster: string;
   /** `<version> <change id>` of the newest commit. */
   readonly version: string;
@@ -15,15 +15,15 @@ export class RedisKeys {
   readonly brokerIds: string;
   /** Set of topic names. */
   readonly topicNames: string;
-  /** List of JSON, the oldest first. */
+  /** List of JSON, oldest first. */
   readonly deletedTopics: string;
-  /** Which Redis process founded or rebuilt the cluster: its run id. */
+  /** Run id of the Redis process that founded or rebuilt the cluster. */
   readonly confirmation: string;
-  /** The rebuild that is under way: `<number> <id> <run id>`. */
+  /** The rebuild in progress: `<number> <id> <run id>`. */
   readonly rebuild: string;
-  /** Hash of JSON by broker id: what the brokers brought to that rebuild. */
+  /** Hash of JSON by broker id: the views that brokers have published to that rebuild. */
   readonly rebuildViews: string;
-  /** Set of broker ids, made by an operator: a rebuild does not wait for these. */
+  /** Set of broker ids, written by an operator: a rebuild does not wait for these. */
   readonly givenUp: string;
   readonly #prefix: string;
 
@@ -48,12 +48,12 @@ export class RedisKeys {
     return `${this.brokerIds}:${id}`;
   }
 
-  /** What the broker last renewed its lease with: `<broker epoch> <renewal>`. */
+  /** Value of the broker's last lease renewal: `<broker epoch> <renewal>`. */
   lease(id: number): string {
     return `${this.#prefix}brokers:leases:${id}`;
   }
 
-  /** Up to which version the broker has commits on its disk. */
+  /** Newest version that the broker has on its disk. */
   journaled(id: number): string {
     return `${this.#prefix}brokers:journaled:${id}`;
   }

@@ -1,6 +1,8 @@
 /**
  * A registry in Redis: each method is one script or command, on keys that people can read (see
  * redis-keys.ts). Two connections: one waits for changes, the other does everything else.
+ *
+ * Overlap: all calls may overlap; Redis runs each script or command as one atomic step.
  */
 import { type ClusterState, EMPTY_CLUSTER, type MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../coordination-store.js';
@@ -18,22 +20,22 @@ import { type StateDocument, stateDocument, stateOf } from '../state-document.js
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
 import {
+  changesFromEmpty,
   commitOf,
   parseVersion,
   type RedisWrite,
   type SnapshotReply,
   type StreamEntry,
   stateOfSnapshot,
-  wholeOf,
-  writesOf,
+  writesFor,
 } from './registry-codec.js';
 import type { ScriptName } from './scripts.js';
 
-/** Commits that brokers which were away can catch up with; beyond they read everything. */
+/** Length of the stream. A broker that missed more commits reads everything. */
 const STREAM_LENGTH = 10_000;
-const COMMITS_A_READ = 200;
+const COMMITS_PER_READ = 200;
 const CALL_TIMEOUT_MS = 1000;
-/** The longest wait for changes. */
+/** Longest wait for changes. */
 const WAIT_MS_MAX = 5000;
 
 interface ViewDocument {
@@ -82,7 +84,7 @@ export class RedisRegistry implements Registry {
     return this.#commands.lastError ?? this.#follower.lastError;
   }
 
-  /** For questions that are not about the metadata. */
+  /** The connection for calls that do not concern the metadata. */
   get connection(): RedisConnection {
     return this.#commands;
   }
@@ -105,7 +107,7 @@ export class RedisRegistry implements Registry {
       'sluiceFoundCluster',
       [cluster, version, changes, confirmation, rebuild],
       [JSON.stringify(document), versionText(state)],
-      writesOf(this.#keys, EMPTY_CLUSTER, wholeOf(state)),
+      writesFor(this.#keys, EMPTY_CLUSTER, changesFromEmpty(state)),
     );
     return text === null ? undefined : registered(text);
   }
@@ -154,9 +156,9 @@ export class RedisRegistry implements Registry {
         commit.changeId,
         JSON.stringify(commit.changes),
         String(STREAM_LENGTH),
-        String(COMMITS_A_READ),
+        String(COMMITS_PER_READ),
       ],
-      writesOf(this.#keys, before, commit.changes),
+      writesFor(this.#keys, before, commit.changes),
       timeoutMs,
     );
     return kind === 'conflict' ? { kind, missed: missed.map(commitOf) } : { kind };
@@ -171,7 +173,7 @@ export class RedisRegistry implements Registry {
     const after = `${version}-0`;
     const block = Math.min(waitMs, WAIT_MS_MAX);
     const streams = await this.#follower.call<[string, StreamEntry[]][] | null>((client) =>
-      client.xread('COUNT', COMMITS_A_READ, 'BLOCK', block, 'STREAMS', this.#keys.changes, after),
+      client.xread('COUNT', COMMITS_PER_READ, 'BLOCK', block, 'STREAMS', this.#keys.changes, after),
     );
     return streams?.[0]?.[1].map(commitOf) ?? [];
   }
@@ -286,7 +288,7 @@ export class RedisRegistry implements Registry {
         keys.controller,
       ],
       [roundText(round), JSON.stringify(document), versionText(state)],
-      writesOf(keys, EMPTY_CLUSTER, wholeOf(state)),
+      writesFor(keys, EMPTY_CLUSTER, changesFromEmpty(state)),
     );
     return isInstalled === 1;
   }

@@ -3,9 +3,9 @@ import { RegistryRefusedError } from '../registry/registry.js';
 import type { RedisConnection } from './redis-connection.js';
 
 /**
- * Warns when Redis may forget the metadata: it evicts keys, or writes nothing to disk. Only the
- * node that answers is asked.
- * @param redis where it is, for messages
+ * Warns when Redis may lose the metadata: because it evicts keys, or writes nothing to disk. Only
+ * the node that answers is checked.
+ * @param redis address for messages
  */
 export async function warnOfUnsafeSettings(
   connection: RedisConnection,
@@ -24,19 +24,19 @@ export async function warnOfUnsafeSettings(
   if (fields.get('aof_enabled') === '0' && (await savePoints(connection)) === '') {
     logger.warn(
       { redis },
-      'Redis writes nothing to disk: its restart empties it, and the brokers have to rebuild it. ' +
+      'Redis writes nothing to disk: a restart empties it, and the brokers have to rebuild it. ' +
         'Set appendonly to yes',
     );
   }
 }
 
-/** When Redis dumps itself, as its setting says; undefined when it does not tell. */
+/** The `save` setting of Redis; undefined when Redis does not report it. */
 async function savePoints(connection: RedisConnection): Promise<string | undefined> {
   try {
     const setting = await connection.call<string[]>((client) => client.config('GET', 'save'));
     return setting[1];
   } catch (error) {
-    // Hosted ones have no CONFIG.
+    // Hosted Redis services have no CONFIG command.
     if (error instanceof RegistryRefusedError) return undefined;
     throw error;
   }

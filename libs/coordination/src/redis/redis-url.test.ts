@@ -84,7 +84,7 @@ describe('parseRedisUrl', () => {
   });
 });
 
-it('repeats nothing of the URL in its errors', () => {
+it('repeats no part of the URL in its errors', () => {
   for (const url of ['redis://u:sesame/x@host', 'redis://h:sesame', 'redis://a?sesame=sesame']) {
     let message = '';
     try {
@@ -98,7 +98,7 @@ it('repeats nothing of the URL in its errors', () => {
 });
 
 describe('describeEndpoint', () => {
-  it('tells no secrets', () => {
+  it('shows no secrets', () => {
     const urls = [
       'redis://u:secret@a',
       'redis+cluster://:secret@a,b',

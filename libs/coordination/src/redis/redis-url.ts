@@ -1,27 +1,27 @@
 /**
- * Where Redis is, as one URL.
+ * The address of Redis as one URL.
  *
- * | URL | what it names |
+ * | URL | meaning |
  * |---|---|
  * | `redis://[[user]:password@]host[:6379][/db]` | one Redis |
- * | `redis+sentinel://[[user]:password@]host[:26379],host…/master[/db]` | the master that these Sentinels watch under that name |
- * | `redis+cluster://[[user]:password@]host[:6379],host…` | a Redis Cluster, of which these are some nodes |
+ * | `redis+sentinel://[[user]:password@]host[:26379],host…/master[/db]` | a master and its Sentinels |
+ * | `redis+cluster://[[user]:password@]host[:6379],host…` | some nodes of a Redis Cluster |
  *
  * With `rediss` in place of `redis` all connections are encrypted; certificates are checked against
  * the system's authorities and those in NODE_EXTRA_CA_CERTS. User and password are Redis's own, in
  * percent encoding; those of Sentinels are the parameters `sentinelUser` and `sentinelPassword`.
- * IPv6 addresses stand in brackets.
+ * IPv6 addresses are written in brackets.
  */
 
 export interface RedisEndpoint {
   readonly mode: 'single' | 'sentinel' | 'cluster';
-  /** At least one; exactly one where there is a single Redis. */
+  /** The nodes, at least one; exactly one in mode `single`. */
   readonly nodes: readonly RedisNode[];
   readonly tls: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly db: number;
-  /** What the Sentinels call the master. */
+  /** Name under which the Sentinels watch the master. */
   readonly masterName: string | undefined;
   readonly sentinelUsername: string | undefined;
   readonly sentinelPassword: string | undefined;
@@ -32,7 +32,7 @@ interface RedisNode {
   readonly port: number;
 }
 
-/** The URL does not name a Redis; the message says why, without the password. */
+/** The URL does not name a Redis; the message gives the reason, without the password. */
 export class RedisUrlError extends Error {
   override readonly name = 'RedisUrlError';
 }
@@ -82,7 +82,7 @@ export function parseRedisUrl(url: string): RedisEndpoint {
   };
 }
 
-/** For logs: the nodes, no secrets. */
+/** The nodes without secrets, for logs. */
 export function describeEndpoint({ mode, nodes, masterName }: RedisEndpoint): string {
   const list = nodes.map(({ host, port }) => `${host}:${port}`).join(',');
   if (mode === 'single') return list;
@@ -94,7 +94,7 @@ function parseNode(text: string, defaultPort: number): RedisNode {
   const host = groups?.['ipv6'] ?? groups?.['host'];
   const port = Number(groups?.['port'] ?? defaultPort);
   if (host === undefined || port < 1 || port > 65_535) {
-    // The text is not repeated: it may be a part of a password that is not encoded.
+    // The text is not repeated: it may be part of a password that is not percent-encoded.
     throw new RedisUrlError('a node is a host, or a host and a port from 1 to 65535');
   }
   return { host, port };

@@ -1,4 +1,7 @@
-/** Metadata as Redis keeps it: commits of the stream, a key for each thing that people look at. */
+/**
+ * The encoding of metadata in Redis: commits of the stream, and one key per object for people to
+ * read.
+ */
 import { AssertionError, assertNever } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type {
@@ -22,17 +25,17 @@ import {
 } from '../registry-documents.js';
 import type { RedisKeys } from './redis-keys.js';
 
-/** A write to one key, as `apply_writes.lua` knows them. */
+/** A write to one key, as `apply_writes.lua` executes it. */
 export interface RedisWrite {
   readonly key: string;
   readonly verb: 'set' | 'delete' | 'add' | 'remove' | 'append';
   readonly value: string;
 }
 
-/** An entry of a stream: its id, and fields and values in turns. */
+/** An entry of a stream: its id, then alternating fields and values. */
 export type StreamEntry = [id: string, fields: string[]];
 
-/** What `snapshot.lua` answers; null where a value is missing. */
+/** Reply of `snapshot.lua`; null for a missing value. */
 export type SnapshotReply = [
   cluster: string | null,
   version: string | null,
@@ -44,14 +47,14 @@ export type SnapshotReply = [
   isConfirmed: 0 | 1,
 ];
 
-/** A topic beside its partitions, which have keys of their own. */
-interface TopicDocument extends TopicFields {
-  /** How many. */
+/** A topic without its partitions, which have keys of their own. */
+interface RedisTopicDocument extends TopicFields {
+  /** Number of partitions. */
   readonly partitions: number;
 }
 
-/** The writes that make the keys say what these changes made of `before`. */
-export function writesOf(
+/** The writes that bring the keys from `before` to the state after these changes. */
+export function writesFor(
   keys: RedisKeys,
   before: ClusterState,
   changes: readonly MetadataChange[],
@@ -92,7 +95,7 @@ export function writesOf(
         ];
       }
       case 'topic-forgotten':
-        throw new AssertionError('that a topic was forgotten is never committed');
+        throw new AssertionError('a "topic-forgotten" change is never committed');
       default:
         return assertNever(change, 'a change of metadata');
     }
@@ -110,7 +113,7 @@ export function commitOf([id, fields]: StreamEntry): MetadataCommit {
   };
 }
 
-/** `<version> <change id>`, taken apart. */
+/** Parses `<version> <change id>`. */
 export function parseVersion(text: string): CommitName {
   const space = text.indexOf(' ');
   return { version: Number(text.slice(0, space)), changeId: text.slice(space + 1) };
@@ -118,7 +121,7 @@ export function parseVersion(text: string): CommitName {
 
 /**
  * The state in a snapshot.
- * @throws IncompleteRegistryError when a value is missing that another one promises
+ * @throws IncompleteRegistryError when a value is missing that another value refers to
  */
 export function stateOfSnapshot(reply: SnapshotReply): ClusterState {
   const [, version, controller, brokers, topics, deletedTopics] = reply;
@@ -143,7 +146,7 @@ export function stateOfSnapshot(reply: SnapshotReply): ClusterState {
 }
 
 function topicOf(name: string, text: string | null, states: (string | null)[]): TopicMetadata {
-  const document = JSON.parse(present(text, `topic "${name}"`)) as TopicDocument;
+  const document = JSON.parse(present(text, `topic "${name}"`)) as RedisTopicDocument;
   const partitions = Array.from({ length: document.partitions }, (_, partition) => {
     const state = present(states[partition], `partition ${partition} of topic "${name}"`);
     return partitionMetadata(JSON.parse(state) as PartitionDocument);
@@ -157,7 +160,7 @@ function topicWrites(
   topic: TopicMetadata,
 ): RedisWrite[] {
   const { id, name, partitions } = topic;
-  const document: TopicDocument = { ...topicFields(topic), partitions: partitions.length };
+  const document: RedisTopicDocument = { ...topicFields(topic), partitions: partitions.length };
   const known = before?.id === id ? before.partitions : [];
   const writes = [
     set(keys.topic(name), JSON.stringify(document)),
@@ -203,13 +206,13 @@ function inGroupsOf<T>(size: number, items: readonly T[]): T[][] {
   return groups;
 }
 
-/** The changes that make this state of an empty one. */
-export function wholeOf(state: ClusterState): MetadataChange[] {
+/** The changes that create this state from an empty one. */
+export function changesFromEmpty(state: ClusterState): MetadataChange[] {
   const { brokers, controller, topics, deletedTopics } = state;
   return [
     ...Array.from(brokers.values(), (broker) => ({ kind: 'broker' as const, broker })),
     ...(controller === null ? [] : [{ kind: 'controller' as const, controller }]),
-    // Before the topics: one of them may have the name of one that was deleted.
+    // Deletions come before the topics: a topic may have the name of a deleted one.
     ...Array.from(deletedTopics.values(), (topic) => ({ kind: 'topic-deleted' as const, topic })),
     ...Array.from(topics.values(), (topic) => ({ kind: 'topic' as const, topic })),
   ];

@@ -1,5 +1,6 @@
 /**
- * Which cluster a broker belongs to when it starts: that in the registry, or one that it founds.
+ * The choice of the cluster that a starting broker belongs to: the one in the registry, or one that
+ * it founds.
  */
 import { ProtocolError } from '#protocol';
 import { type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
@@ -10,17 +11,17 @@ import type { MetadataJournal } from './metadata-journal.js';
 import { clusterDocument, type RegisteredCluster, versionFault } from './registry.js';
 import type { RegistryStoreOptions } from './registry-store-options.js';
 
-/** How often a broker that waits to found a cluster looks whether another one did, in a lease. */
-const LOOKS_A_LEASE = 10;
+/** Number of checks per lease by a broker that waits to found a cluster. */
+const CHECKS_PER_LEASE = 10;
 
 /**
- * The UUID of the cluster in the registry, which must be the data directory's where that has one.
+ * The UUID of the cluster in the registry, which must match the data directory's if that has one.
  *
- * Where the registry has none: an empty directory founds a cluster after it waited one lease for
- * others; a directory of a broker that was alone founds the cluster and brings its topics; any
- * other is of a cluster that was there, and is to be rebuilt.
- * @throws DataDirError when the directory is another cluster's; ProtocolError
- *   BROKER_NOT_AVAILABLE when the directory is empty and others rebuild; RegistryAwayError,
+ * Without a cluster in the registry, an empty directory founds one after it has waited one lease
+ * for other brokers; a directory of a broker that was alone founds the cluster and brings its
+ * topics; any other directory belongs to a cluster that existed before and has to be rebuilt.
+ * @throws DataDirError when the directory belongs to another cluster; ProtocolError
+ *   BROKER_NOT_AVAILABLE when the directory is empty and other brokers rebuild; RegistryAwayError,
  *   RegistryRefusedError
  */
 export async function findCluster(
@@ -52,7 +53,7 @@ async function waitForOthers({
   logger.info({ clusterId, leaseMs }, 'Redis has no such cluster yet: waiting for other brokers');
   const endMs = clock.monotonicMs() + leaseMs;
   while (clock.monotonicMs() < endMs) {
-    await new Promise<void>((resolve) => scheduler.after(leaseMs / LOOKS_A_LEASE, resolve));
+    await new Promise<void>((resolve) => scheduler.after(leaseMs / CHECKS_PER_LEASE, resolve));
     const founded = await registry.cluster();
     if (founded !== undefined) return founded;
   }
@@ -69,7 +70,7 @@ async function found(
   if (cluster === undefined) {
     throw new ProtocolError(
       'BROKER_NOT_AVAILABLE',
-      `Other brokers rebuild cluster "${clusterId}" just now: this one has to wait for them.`,
+      `Other brokers are rebuilding cluster "${clusterId}": this one has to wait for them.`,
     );
   }
   const isOurs = cluster.document.incarnation === document.incarnation;

@@ -1,11 +1,13 @@
 /**
- * The newest state that one broker knows, on its disk before anybody acts by it.
+ * The newest state that one broker knows, on its disk before anything acts on it.
  *
- * Commits and whole states may come in any order and more than once, from what this broker did
- * itself and from what it was told. Only what goes on from the newest is taken; what contradicts it
- * is not: it says that the registry was rolled back and went on differently. What was taken is
- * written to the journal, as much at once as there is, then it becomes the state that is shown, and
- * listeners are told.
+ * Commits and whole states may arrive in any order and more than once, from this broker's own calls
+ * and from the registry. Only a commit that follows the newest state is accepted; one that
+ * contradicts it shows that the registry was rolled back and continued differently. Accepted steps
+ * are written to the journal, as many at once as there are, then the state is shown and the
+ * listeners are called.
+ *
+ * Overlap: all calls may overlap; one write loop journals and shows the steps in their order.
  */
 import type { Logger, Scheduler } from '#runtime';
 import { applyCommit, type ClusterState, follows, type MetadataCommit } from '../cluster-state.js';
@@ -14,24 +16,24 @@ import type { MetadataChange } from '../metadata.js';
 import { type MetadataJournal, PromisedError } from './metadata-journal.js';
 import { stateDifference } from './state-difference.js';
 
-/** Before the journal is tried again when it could not be written. */
+/** Pause before the next attempt to write the journal, ms. */
 const RETRY_DELAY_MS = 250;
 
-/** What became of a commit. */
+/** Result of offering a commit. */
 export type CommitTaken =
   | 'taken'
-  /** It was known before. */
+  /** The commit was known before. */
   | 'known'
   /** Commits in between are missing: everything has to be read. */
   | 'gap'
-  /** It is of another history than the known state. */
+  /** The commit belongs to another history than the known state. */
   | 'contradiction';
 
 export interface KnownStateOptions {
   readonly journal: MetadataJournal;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
-  /** Called when something new is on disk. */
+  /** Called when a new version is on disk. */
   readonly onJournaled: (version: number) => void;
 }
 
@@ -39,7 +41,7 @@ export interface KnownStateOptions {
 interface Step {
   readonly state: ClusterState;
   readonly changes: readonly MetadataChange[];
-  /** Undefined where a whole state was taken. */
+  /** The commit; undefined when a whole state was accepted. */
   readonly commit: MetadataCommit | undefined;
 }
 
@@ -59,22 +61,22 @@ export class KnownState {
     this.#newest = this.#state;
   }
 
-  /** What is on disk, and was told to all listeners. */
+  /** The newest state that is on disk and was passed to all listeners. */
   get state(): ClusterState {
     return this.#state;
   }
 
-  /** What was taken last; it may not be on disk yet. */
+  /** The newest accepted state; it may not be on disk yet. */
   get newest(): ClusterState {
     return this.#newest;
   }
 
-  /** Whether something was taken that is not shown yet. */
+  /** True while an accepted step is not shown yet. */
   get isWriting(): boolean {
     return this.#writing !== undefined;
   }
 
-  /** Whether the journal cannot be written: this broker learns nothing more. */
+  /** True while the journal cannot be written: this broker learns nothing new. */
   get isStuck(): boolean {
     return this.#isStuck;
   }
@@ -98,7 +100,7 @@ export class KnownState {
   }
 
   /**
-   * Takes a later state, which the caller knows to go on from the newest, or to have been rebuilt.
+   * Accepts a later state, which the caller knows to follow the newest one, or to be rebuilt.
    * @throws MissingTopicError
    */
   takeState(state: ClusterState): void {
@@ -107,12 +109,12 @@ export class KnownState {
     this.#take({ state, changes: stateDifference(this.#newest, state), commit: undefined });
   }
 
-  /** Resolves when all that was taken so far is shown, or this is closed. */
+  /** Resolves when all accepted steps are shown, or this object is closed. */
   async settled(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  /** Nothing is taken any more; resolves when nothing is written any more. */
+  /** Accepts nothing more; resolves when no write is in progress. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.settled();
@@ -134,7 +136,7 @@ export class KnownState {
       } catch (error) {
         if (this.#isClosed) return;
         if (error instanceof PromisedError) {
-          // A rebuild came before: what was taken and is not on disk was never here.
+          // A rebuild came first: steps that are not on disk are void.
           this.#steps.length = 0;
           this.#newest = this.#state;
           return;
@@ -152,7 +154,7 @@ export class KnownState {
     }
   }
 
-  /** Writes commits in one piece; a whole state makes those before it needless. */
+  /** Writes commits in one piece; a whole state makes earlier steps unnecessary. */
   async #write(steps: readonly Step[]): Promise<void> {
     const { journal } = this.#options;
     const last = steps.findLastIndex(({ commit }) => commit === undefined);

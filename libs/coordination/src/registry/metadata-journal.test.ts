@@ -22,7 +22,7 @@ function open(): Promise<MetadataJournal> {
   return MetadataJournal.open({ fileSystem: disk.mount(), dataDir: '/data' });
 }
 
-/** Commits that follow a state, each of which moves a broker. */
+/** Commits that follow a state, each of which changes a broker's URL. */
 function commitsAfter(state: ClusterState, count: number): MetadataCommit[] {
   const commits: MetadataCommit[] = [];
   for (let { version, changeId } = state; commits.length < count; version += 1) {
@@ -39,13 +39,13 @@ function commitsAfter(state: ClusterState, count: number): MetadataCommit[] {
 }
 
 describe('MetadataJournal', () => {
-  it('has nothing to say on an empty disk', async () => {
+  it('is empty on an empty disk', async () => {
     const journal = await open();
     expect(journal.isMade).toBe(false);
     expect(journal.state).toBe(EMPTY_CLUSTER);
   });
 
-  it('has after a power failure all that it had written', async () => {
+  it('has all written commits after a power failure', async () => {
     const journal = await open();
     await journal.replace(STATE);
     const commits = commitsAfter(STATE, 3);
@@ -58,7 +58,7 @@ describe('MetadataJournal', () => {
     expect(again.state).toEqual(journal.state);
   });
 
-  it('goes on where it was after a restart', async () => {
+  it('continues after a restart', async () => {
     const commits = commitsAfter(STATE, 6);
     const first = await open();
     await first.replace(STATE);
@@ -71,7 +71,7 @@ describe('MetadataJournal', () => {
     expect((await open()).state.version).toBe(STATE.version + 6);
   });
 
-  it('leaves a torn last line out', async () => {
+  it('ignores a torn last line', async () => {
     const journal = await open();
     const commits = commitsAfter(STATE, 2);
     await journal.replace(STATE);
@@ -83,12 +83,12 @@ describe('MetadataJournal', () => {
       await overwrite(bytes.subarray(0, size));
       expect((await open()).state.version).toBe(STATE.version + 1);
     }
-    // The room of the last line was there, its bytes were not.
+    // The last line's space was allocated, its bytes were not written.
     await overwrite(Buffer.concat([bytes.subarray(0, whole), Buffer.alloc(200)]));
     expect((await open()).state.version).toBe(STATE.version + 1);
   });
 
-  it('refuses a file that is damaged in the middle, or has lost its beginning', async () => {
+  it('refuses a file that is damaged in the middle or has lost its beginning', async () => {
     const journal = await open();
     await journal.replace(STATE);
     for (const commit of commitsAfter(STATE, 3)) await journal.append([commit]);
@@ -105,7 +105,7 @@ describe('MetadataJournal', () => {
     }
   });
 
-  it('stays short however much is appended', async () => {
+  it('stays short after many appends', async () => {
     const journal = await open();
     await journal.replace(EMPTY_CLUSTER);
     const topic = topicOf('events', [partitionOf()]);
@@ -122,7 +122,7 @@ describe('MetadataJournal', () => {
     expect((await open()).state).toEqual(state);
   });
 
-  it('writes the whole again after a write that failed', async () => {
+  it('rewrites the whole file after a failed write', async () => {
     const journal = await open();
     await journal.replace(STATE);
     const commits = commitsAfter(STATE, 2);
@@ -135,7 +135,7 @@ describe('MetadataJournal', () => {
     expect((await open()).state.version).toBe(STATE.version + 2);
   });
 
-  it('takes nothing of the line before a rebuild that it has promised, for ever', async () => {
+  it('refuses commits of the line before a promised rebuild, also after a restart', async () => {
     const journal = await open();
     await journal.replace(STATE);
     await journal.keepPromise({ number: 2, id: 'r' });

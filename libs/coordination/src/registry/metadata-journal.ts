@@ -1,19 +1,21 @@
 /**
- * What this broker knows of the cluster's metadata, on its own disk: `metadata.journal` in the data
- * directory. A registry that lost its newest commits, or all of them, is rebuilt from these.
+ * The newest metadata that this broker knows, on its own disk: `metadata.journal` in the data
+ * directory. A registry that lost its newest commits, or all of them, is rebuilt from these
+ * journals.
  *
  * On disk, lines of text, each `<CRC-32C of the rest, 8 hexadecimal digits> <JSON>`:
  *
  * | line | member | content |
  * |---|---|---|
- * | first | `state` | the whole state when the file was made; with `format_version` |
- * | | `promise` | the newest rebuild that this broker takes or took part in; null: none |
- * | others | `commits` | one or more commits that follow what stands before |
+ * | first | `state` | the whole state when the file was created; with `format_version` |
+ * | | `promise` | the newest rebuild that this broker has joined; null: none |
+ * | others | `commits` | one or more commits that follow the lines before |
  *
- * A line is synced before the next one is written, so that only the last can be torn; it is left
- * out then, for nobody has acted by it. When the lines of commits are many, or a write has failed,
- * the file is replaced as a whole: written beside it, synced, renamed. Writes may overlap: they are
- * done in turn.
+ * A line is synced before the next one is written, so only the last line can be torn; it is ignored
+ * then, because nothing has acted on it. After many lines of commits, or a failed write, the file
+ * is replaced as a whole: written beside it, synced, renamed.
+ *
+ * Overlap: all writes may overlap; a serial queue runs them one after the other.
  */
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
@@ -31,10 +33,12 @@ import type { RebuildRound } from './registry.js';
 
 export const JOURNAL_FILE_NAME = 'metadata.journal';
 const FORMAT_VERSION = 1;
-/** Lines of commits after which the file is replaced. */
+/** Number of commit lines after which the file is replaced. */
 const LINES_MAX = 2000;
 
-/** A broker that takes part in a rebuild takes nothing any more of the line that is rebuilt. */
+/**
+ * A commit of the line that is being rebuilt: a broker that takes part in a rebuild accepts none.
+ */
 export class PromisedError extends Error {
   override readonly name = 'PromisedError';
 }
@@ -42,7 +46,7 @@ export class PromisedError extends Error {
 export interface MetadataJournalOptions {
   readonly fileSystem: FileSystem;
   readonly dataDir: string;
-  /** Of the disk, for what must be written down when it is full. */
+  /** The reserve of the disk, for writes that must succeed when the disk is full. */
   readonly reserve?: DiskReserve;
 }
 
@@ -60,7 +64,7 @@ export class MetadataJournal {
   #state: ClusterState;
   #promise: RebuildRound | undefined;
   #isMade: boolean;
-  /** Open while lines can be appended; else the file is replaced next. */
+  /** Open while lines can be appended; undefined when the file has to be replaced next. */
   #file: FileHandle | undefined;
   #sizeBytes = 0;
   #lines = 0;
@@ -92,14 +96,13 @@ export class MetadataJournal {
     return this.#promise;
   }
 
-  /** Whether there is a state on disk: only then this broker has a say in a rebuild. */
+  /** True when there is a state on disk: only then this broker has a vote in a rebuild. */
   get isMade(): boolean {
     return this.#isMade;
   }
 
   /**
-   * Appends commits that follow the state. Rejects when they are not on disk; then append them
-   * again.
+   * Appends commits that follow the state. When it rejects they are not on disk; append them again.
    * @throws PromisedError when this broker has promised a later rebuild
    */
   append(commits: readonly MetadataCommit[]): Promise<void> {
@@ -116,7 +119,7 @@ export class MetadataJournal {
   }
 
   /**
-   * Puts a whole state in place of what is there.
+   * Replaces the content with a whole state.
    * @throws PromisedError when this broker has promised a later rebuild
    */
   replace(state: ClusterState): Promise<void> {
@@ -127,10 +130,7 @@ export class MetadataJournal {
     });
   }
 
-  /**
-   * Writes down that this broker takes part in a rebuild, and in none of a lower number from now
-   * on.
-   */
+  /** Records that this broker takes part in a rebuild, and in none with a lower number later. */
   keepPromise(round: RebuildRound): Promise<void> {
     return this.#writes.run(async () => {
       await this.#replace(this.#state, round);
@@ -138,7 +138,7 @@ export class MetadataJournal {
     });
   }
 
-  /** Whether a version is of a line that this broker has not promised to leave. */
+  /** True when a version belongs to a line that this broker has not promised to leave. */
   mayTake(version: number): boolean {
     return rebuildNumberOf(version) >= (this.#promise?.number ?? 0);
   }
@@ -149,7 +149,7 @@ export class MetadataJournal {
 
   #assertPromised(version: number): void {
     if (this.mayTake(version)) return;
-    throw new PromisedError(`version ${version} is of before rebuild ${this.#promise?.number}`);
+    throw new PromisedError(`version ${version} is older than rebuild ${this.#promise?.number}`);
   }
 
   async #appendLine(file: FileHandle, bytes: Buffer): Promise<void> {
@@ -159,7 +159,7 @@ export class MetadataJournal {
         await file.datasync();
       });
     } catch (error) {
-      // What the file has at its end is not known any more.
+      // The end of the file is unknown after a failed write.
       await this.#closeFile();
       throw error;
     }
@@ -220,11 +220,11 @@ function lineOf(line: JournalLine): Buffer {
 }
 
 function parsed(bytes: Buffer, path: string): JournalContent {
-  // What is behind the last line feed was never a line.
+  // Bytes after the last line feed are an incomplete line.
   const lines = bytes.toString('utf8').split('\n').slice(0, -1).map(parsedLine);
   if (lines.at(-1) === undefined) lines.pop();
   const [first, ...others] = lines;
-  // After a torn line nothing was written: a bad one before others was damaged.
+  // Nothing is written after a torn line: a bad line before others is damage.
   if (first?.state === undefined || others.includes(undefined)) {
     throw new DataDirError('damaged', `${path} is damaged: restore it from a backup.`);
   }
@@ -239,7 +239,7 @@ function parsed(bytes: Buffer, path: string): JournalContent {
   return { state, promise: first.promise ?? undefined };
 }
 
-/** Undefined when it is not as it was written. */
+/** The parsed line; undefined when its checksum does not match. */
 function parsedLine(text: string): JournalLine | undefined {
   const body = text.slice(9);
   if (body === '' || text.slice(0, 9) !== `${checksum(body)} `) return undefined;

@@ -10,25 +10,19 @@ import { RegistryStore } from './registry-store.js';
 
 const UUID = '7d5c3f5e-8f0b-4d0e-9d0c-0a7f3d1e2b4c';
 
-describe('a registry of another version of the program', () => {
+describe('a registry written by another version of the program', () => {
   it.each([
     ['this one', { protocol_version: 1, protocol_version_min: 1 }],
-    ['one that names no oldest version', { protocol_version: 1 }],
-    [
-      'the next one, which keeps to what this one reads',
-      { protocol_version: 2, protocol_version_min: 1 },
-    ],
-    [
-      'a later one that has members unknown here',
-      { protocol_version: 9, protocol_version_min: 1, x: {} },
-    ],
+    ['one without a lowest reader version', { protocol_version: 1 }],
+    ['the next one, which this one can read', { protocol_version: 2, protocol_version_min: 1 }],
+    ['a later one with unknown members', { protocol_version: 9, protocol_version_min: 1, x: {} }],
   ])('is joined where it is %s', async (_which, versions) => {
     expect((await opened({ uuid: UUID, incarnation: 'one', ...versions })).clusterUuid).toBe(UUID);
   });
 
   it.each([
     ['one that this one cannot read', { protocol_version: 2, protocol_version_min: 2 }],
-    ['a later one that says nothing of it', { protocol_version: 2 }],
+    ['a later one without a lowest reader version', { protocol_version: 2 }],
     ['one that is too old', { protocol_version: 0 }],
   ])('is refused where it is %s', async (_which, versions) => {
     await expect(opened({ uuid: UUID, incarnation: 'one', ...versions })).rejects.toThrow(
@@ -37,7 +31,7 @@ describe('a registry of another version of the program', () => {
   });
 });
 
-/** A broker of an empty disk on a registry that has this. */
+/** Opens the store of an empty disk on a registry with this document. */
 async function opened(document: ClusterDocument): Promise<CoordinationStore> {
   const clock = new FakeClock();
   const scheduler = new FakeScheduler(clock);

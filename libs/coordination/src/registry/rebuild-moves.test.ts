@@ -1,6 +1,7 @@
 /**
- * What a rebuild waits for while a partition moves, or a lower min.insync.replicas is held: held
- * against every ISR that could have acknowledged in a state that whoever came may not know of.
+ * Checks which replicas a rebuild waits for while a partition moves, or a lower min.insync.replicas
+ * is held: no ISR may be missed that could have acknowledged in a state that the participants may
+ * not know.
  */
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
@@ -21,13 +22,11 @@ import {
 import { rebuiltState } from './rebuild.js';
 
 const random = new SeededRandom(1);
-/**
- * Members that keep nothing, so many that a majority of the members is there without the others.
- */
+/** Members without replicas, enough that they alone are a majority of the members. */
 const BYSTANDERS = [6, 7, 8, 9, 10, 11, 12];
 const IDS = [0, 1, 2, 3, 4, 5, ...BYSTANDERS];
 
-/** One line of commits, from a partition that is at rest to the end of what is asked of it. */
+/** One line of commits, from a partition at rest to the end of its move. */
 type Line = readonly ClusterState[];
 
 interface Move {
@@ -74,7 +73,7 @@ function lineOf({ from, to, minInsync }: Move): Line {
   return line;
 }
 
-/** Whether those who came, knowing `state`, are enough for a rebuild. */
+/** True when these brokers, which know `state`, are enough for a rebuild. */
 function areEnough(state: ClusterState, ids: readonly number[]): boolean {
   const views = ids.map((id) => {
     return { brokerId: id, dataDirUuid: `disk-${id}`, brokerEpoch: id + 1, state };
@@ -83,7 +82,7 @@ function areEnough(state: ClusterState, ids: readonly number[]): boolean {
   return rebuiltState(input).kind === 'rebuilt';
 }
 
-/** Every set of replicas that could be in sync, and acknowledge, in a state. */
+/** All sets of replicas that could be in sync, and acknowledge, in a state. */
 function* acknowledging(state: ClusterState): Iterable<readonly number[]> {
   const topic = topicIn(state);
   const partition = partitionIn(state, 'events');
@@ -102,9 +101,9 @@ function subsetsOf(ids: readonly number[]): number[][] {
 }
 
 /**
- * An ISR of a later state that acknowledged has that state on all its disks. So a rebuild that
- * takes an earlier one for the newest must have none of that ISR; and it must not be enough for a
- * rebuild.
+ * Asserts that a rebuild cannot miss an ISR of a later state. An ISR that acknowledged has that
+ * state on all its disks, so a rebuild that takes an earlier state as the newest has no member of
+ * that ISR; without its members there must not be enough for a rebuild.
  */
 function assertNoneMissed(known: ClusterState, later: ClusterState): void {
   for (const isr of acknowledging(later)) {
@@ -118,30 +117,30 @@ describe('a rebuild while a partition moves', () => {
     const [, asked, ...later] = lineOf(move);
     expect(asked).toBeDefined();
     if (asked === undefined) return;
-    // The steps that come after the request wait until a majority has that.
+    // The steps after the request wait until a majority has the request.
     const line = [asked, ...later];
     for (const [at, known] of line.entries()) {
-      // Where a sole replica is left nobody else can be elected: it is not waited for.
+      // A sole replica is not waited for: no other broker can be elected.
       const { replicas, reassignment } = partitionIn(known, 'events');
       if (replicas.length === 1 && reassignment === undefined) continue;
       for (const state of line.slice(at)) assertNoneMissed(known, state);
     }
   });
 
-  it('would miss one by the replicas that it had alone', () => {
+  it('would miss an ISR if it counted only the former replicas', () => {
     const [before, , copying] = lineOf({ from: [0, 1, 2], to: [3, 4, 5], minInsync: undefined });
     if (before === undefined || copying === undefined) throw new Error('the line is too short');
     expect(() => assertNoneMissed(before, copying)).toThrow('without the ISR');
   });
 
-  it('needs so many of all that keep it and are to keep it that two are never missed', () => {
+  it('needs so many present and target replicas that two absent ones are never missed', () => {
     const [, asked] = lineOf({ from: [0, 1, 2], to: [3, 4, 5], minInsync: undefined });
     if (asked === undefined) throw new Error('the line is too short');
     expect(areEnough(asked, [0, 1, 2, 3, 4, ...BYSTANDERS])).toBe(true);
     expect(areEnough(asked, [0, 1, 2, 3, ...BYSTANDERS])).toBe(false);
   });
 
-  it('has a leader go on in its epoch only when those come who are to keep it, too', () => {
+  it('keeps a leader in its epoch only when the target replicas take part too', () => {
     const [, asked] = lineOf({ from: [0, 1, 2], to: [3, 4, 5], minInsync: undefined });
     if (asked === undefined) throw new Error('the line is too short');
     const epochAfter = (ids: readonly number[]): number => {
@@ -165,7 +164,7 @@ describe('a rebuild while a lower min.insync.replicas is held', () => {
   };
   const released: Decision = (state) => releaseMinInsyncHolds(state, state.version);
 
-  it('misses no ISR, from the commit on that a majority has', () => {
+  it('misses no ISR from the journaled commit on', () => {
     const before = stateOf({}, 2);
     const held = decided(before, lowered('1'));
     const after = decided(held, released);
@@ -174,12 +173,13 @@ describe('a rebuild while a lower min.insync.replicas is held', () => {
     assertNoneMissed(held, held);
     assertNoneMissed(held, after);
     assertNoneMissed(after, after);
-    // Why it is held: who knows of the setting before would not wait for a leader alone.
+    // The reason for the hold: a rebuild by the former setting would not wait for a leader that
+    // acknowledged alone.
     assertNoneMissed(before, held);
     expect(() => assertNoneMissed(before, after)).toThrow('without the ISR');
   });
 
-  it('misses none when it is lowered again before it counts', () => {
+  it('misses no ISR when it is lowered again before it is in force', () => {
     const once = decided(stateOf({}, 3), lowered('2'));
     const twice = decided(once, lowered('1'));
     expect(topicIn(twice).minInsyncHold).toEqual({ replicas: 3, version: twice.version });

@@ -12,11 +12,11 @@ import {
 import { type RebuildInput, rebuildNumberOf, rebuiltState } from './rebuild.js';
 import type { RebuildView } from './registry.js';
 
-/** Leader epochs that one rebuild leaves for elections. */
+/** Leader epochs that one rebuild reserves for elections. */
 const EPOCHS = 65_536;
 const BROKERS = [brokerOf(0), brokerOf(1), brokerOf(2)];
 
-/** What broker `id` brings, as the process that is registered. */
+/** The view of broker `id`, as the registered process. */
 function viewOf(id: number, state: ClusterState, fields: Partial<RebuildView> = {}): RebuildView {
   return { brokerId: id, dataDirUuid: `disk-${id}`, brokerEpoch: id + 1, state, ...fields };
 }
@@ -42,7 +42,7 @@ function rebuilt(views: RebuildView[], fields: Partial<RebuildInput> = {}): Clus
 }
 
 describe('rebuiltState', () => {
-  it('takes the newest state, and gives it a version above all before it', () => {
+  it('uses the newest state, with a version above all earlier ones', () => {
     const older = stateAt(7);
     const newer = stateAt(9, { isr: [0, 1], partitionEpoch: 11 });
     const state = rebuilt([viewOf(0, older), viewOf(1, newer)], { number: 3 });
@@ -52,46 +52,46 @@ describe('rebuiltState', () => {
     expect(state.changeId).not.toBe(newer.changeId);
   });
 
-  it("takes the registry's own state when it is newer than all, but does not count it", () => {
+  it("uses the registry's own state when it is the newest, but gives it no vote", () => {
     const remains = stateAt(12, { isr: [0, 2] });
     const views = [viewOf(0, stateAt(9)), viewOf(1, stateAt(9))];
     expect(partitionIn(rebuilt(views, { remains }), 'events').isr).toEqual([0, 2]);
     expect(rebuild(views.slice(0, 1), { remains }).kind).toBe('waiting');
   });
 
-  it('has a leader go on in its epoch whose process is there, when all replicas are', () => {
+  it('keeps a leader in its epoch when its process and all replicas take part', () => {
     const state = rebuilt([0, 1, 2].map((id) => viewOf(id, stateAt(9))));
     const { partitionEpoch, ...partition } = partitionIn(state, 'events');
     expect(partition).toMatchObject({ leader: 0, leaderEpoch: 5, electionId: 'before' });
-    // What was proposed before is not taken any more.
+    // Earlier ISR proposals are refused.
     expect(partitionEpoch).toBe(11);
   });
 
-  it('elects a leader anew while a replica is absent that may know of a later epoch', () => {
+  it('elects a new epoch while a replica is absent that may know of a later one', () => {
     const state = rebuilt([viewOf(0, stateAt(9)), viewOf(1, stateAt(9))], { number: 2 });
     const partition = partitionIn(state, 'events');
     expect(partition).toMatchObject({ leader: 0, leaderEpoch: 2 * EPOCHS, isr: [0, 1, 2] });
     expect(partition.electionId).not.toBe('before');
   });
 
-  it('begins above all epochs known where those are above what is left for the rebuild', () => {
+  it('starts above all known epochs when those exceed the range reserved for the rebuild', () => {
     const views = [0, 1].map((id) => viewOf(id, stateAt(9, { leaderEpoch: EPOCHS + 3 })));
     expect(partitionIn(rebuilt(views), 'events').leaderEpoch).toBe(EPOCHS + 4);
   });
 
-  it('elects another replica in sync where the leader is not there', () => {
+  it('elects another in-sync replica when the leader is absent', () => {
     const views = [viewOf(1, stateAt(9)), viewOf(2, stateAt(8, { leaderEpoch: 6 }))];
     const partition = partitionIn(rebuilt(views), 'events');
     expect(partition).toMatchObject({ leader: 1, leaderEpoch: EPOCHS, isr: [0, 1, 2] });
     expect(partition.electionId).not.toBe('before');
   });
 
-  it('elects anew where the leader was started again', () => {
+  it('elects again when the leader was restarted', () => {
     const views = [viewOf(0, stateAt(9), { brokerEpoch: 0 }), viewOf(1, stateAt(9))];
     expect(partitionIn(rebuilt(views), 'events')).toMatchObject({ leader: 1, leaderEpoch: EPOCHS });
   });
 
-  it('never elects who is not in sync', () => {
+  it('never elects an out-of-sync replica', () => {
     const views = [viewOf(1, stateAt(9, { isr: [0] })), viewOf(2, stateAt(9, { isr: [0] }))];
     expect(partitionIn(rebuilt(views), 'events')).toMatchObject({
       leader: null,
@@ -100,7 +100,7 @@ describe('rebuiltState', () => {
     });
   });
 
-  it('waits for a majority of the members, none of them with another disk', () => {
+  it('waits for a majority of the members with their registered disks', () => {
     const state = stateAt(9);
     expect(rebuild([viewOf(0, state)]).kind).toBe('waiting');
     const replaced = viewOf(1, state, { dataDirUuid: 'a new one' });
@@ -112,7 +112,7 @@ describe('rebuiltState', () => {
     });
   });
 
-  it('waits for so many replicas that every ISR that could acknowledge has one', () => {
+  it('waits for one replica of every ISR that could acknowledge', () => {
     const one = { 'min.insync.replicas': '1' };
     const views = [viewOf(0, stateAt(9, {}, one)), viewOf(1, stateAt(9, {}, one))];
     expect(rebuild(views)).toMatchObject({
@@ -120,13 +120,13 @@ describe('rebuiltState', () => {
       for: expect.stringContaining('partition 0 of topic "events"'),
     });
     expect(rebuild([...views, viewOf(2, stateAt(8, {}, one))]).kind).toBe('rebuilt');
-    // All must have acknowledged: any one will do.
+    // An acknowledgement needed all replicas: any one is enough.
     const three = { 'min.insync.replicas': '3' };
     const any = [viewOf(0, stateAt(9, {}, three)), viewOf(1, stateAt(9, {}, three))];
     expect(rebuild(any).kind).toBe('rebuilt');
   });
 
-  it('does not wait for the broker of a sole replica: nobody else can lead it', () => {
+  it('does not wait for the broker of a sole replica, as no other can lead', () => {
     const sole = { replicas: [2], leader: 2, isr: [2] };
     const state = rebuilt([viewOf(0, stateAt(9, sole)), viewOf(1, stateAt(9, sole))]);
     expect(partitionIn(state, 'events')).toMatchObject({
@@ -136,7 +136,7 @@ describe('rebuiltState', () => {
     });
   });
 
-  it('does not wait for brokers that an operator has given up', () => {
+  it('does not wait for brokers that an operator has excluded', () => {
     const views = [viewOf(0, stateAt(9))];
     expect(rebuild(views, { givenUp: [1] }).kind).toBe('waiting');
     expect(rebuild(views, { givenUp: [1, 2] }).kind).toBe('rebuilt');
@@ -145,7 +145,7 @@ describe('rebuiltState', () => {
     expect(rebuild(two, { givenUp: [2] }).kind).toBe('rebuilt');
   });
 
-  it('keeps a topic deleted that anybody knows to be', () => {
+  it('keeps a topic deleted that any participant knows as deleted', () => {
     const deleted = { name: 'events', id: 'id-of-events' };
     const older = { ...clusterOf(BROKERS), version: 8 };
     const withTombstone = { ...older, deletedTopics: new Map([[deleted.id, deleted]]) };
@@ -154,13 +154,13 @@ describe('rebuiltState', () => {
     expect([...state.deletedTopics.values()]).toEqual([deleted]);
   });
 
-  it('says who was alive and has not come', () => {
+  it('reports brokers that were alive and are absent', () => {
     const views = [viewOf(0, stateAt(9)), viewOf(1, stateAt(9))];
     expect(rebuild(views)).toMatchObject({ kind: 'rebuilt', absent: [2] });
     expect(rebuild(views, { givenUp: [2] })).toMatchObject({ absent: [] });
   });
 
-  it('takes who has come for alive, and of the others what was known', () => {
+  it('marks participants alive and keeps the known status of the others', () => {
     const state = stateAt(9);
     const dead = new Map(state.brokers)
       .set(0, brokerOf(0, { alive: false }))

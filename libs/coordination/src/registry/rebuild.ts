@@ -1,14 +1,13 @@
 /**
- * Rebuilding a registry that lost commits, or everything, from what the brokers have on their
- * disks.
+ * Rebuilds a registry that lost commits, or everything, from the journals on the brokers' disks.
  *
- * Why nothing that counted is lost: a commit counts (it was answered, or a high watermark rested on
- * it) once enough members have it on disk: a majority of them where it is about topics, and of a
- * partition's replicas all that are in sync. A rebuild needs a majority of the members, and of each
- * partition's replicas so many (RF - min.insync.replicas + 1) that every possible ISR has one among
- * them. So the newest of what they bring has every commit that counted. Versions of a rebuild begin
- * above all that were given out before, as do its epochs, and every member that takes part writes
- * its number down first, so that two rebuilds never have the same.
+ * No commit that took effect is lost: a commit takes effect (it is answered, or a high watermark
+ * depends on it) once enough members have it on disk: a majority of them for changes of topics, and
+ * all in-sync replicas for a partition. A rebuild needs a majority of the members, and of each
+ * partition's replicas enough (RF - min.insync.replicas + 1) that every possible ISR has one among
+ * them. So the newest of their states has every commit that took effect. Versions of a rebuild
+ * begin above all that were used before, as do its epochs, and every participant journals its
+ * number first, so that two rebuilds never have the same number.
  */
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -21,12 +20,12 @@ import type {
 import { countedReplicas, replicasNeeded } from '../min-insync-replicas.js';
 import type { RebuildView } from './registry.js';
 
-/** Versions that one rebuild leaves for the commits before the next one. */
+/** Number of versions that one rebuild reserves for commits before the next rebuild. */
 const VERSIONS_PER_REBUILD = 2 ** 32;
 /**
- * Leader epochs that one rebuild leaves for the elections before the next one. An absent replica
- * may have accepted, or written in, epochs that nobody who takes part knows of: it is never to be
- * told of a lower one.
+ * Number of leader epochs that one rebuild reserves for elections before the next rebuild. An
+ * absent replica may have accepted, or written in, epochs that no participant knows: it must never
+ * see a lower one.
  */
 const EPOCHS_PER_REBUILD = 2 ** 16;
 
@@ -36,12 +35,15 @@ export function rebuildNumberOf(version: number): number {
 }
 
 export interface RebuildInput {
-  /** Of the round; above those of all rebuilds that the views know. */
+  /** Number of the round; above those of all rebuilds that the views know. */
   readonly number: number;
   readonly views: readonly RebuildView[];
-  /** What the registry still has; undefined when that is nothing whole. */
+  /** State that the registry still has; undefined when that is incomplete. */
   readonly remains: ClusterState | undefined;
-  /** Members that an operator has given up: their disks are lost, nobody waits for them. */
+  /**
+   * Members that an operator has excluded: their disks are lost, and the rebuild does not wait for
+   * them.
+   */
   readonly givenUp: readonly number[];
   readonly random: Random;
 }
@@ -50,10 +52,10 @@ export type RebuildOutcome =
   | {
       readonly kind: 'rebuilt';
       readonly state: ClusterState;
-      /** Members that were alive and have not come: what they led is led by others. */
+      /** Members that were alive and do not take part: other replicas lead their partitions. */
       readonly absent: readonly number[];
     }
-  /** More members have to come. */
+  /** More members have to take part. */
   | { readonly kind: 'waiting'; readonly for: string };
 
 export function rebuiltState(input: RebuildInput): RebuildOutcome {
@@ -87,7 +89,7 @@ export function rebuiltState(input: RebuildInput): RebuildOutcome {
   };
 }
 
-/** Views by broker id of those members whose registered disk it is that speaks. */
+/** Views by broker id, of members whose disk is the registered one. */
 function votersOf(
   { views, givenUp }: RebuildInput,
   newest: ClusterState,
@@ -99,7 +101,7 @@ function votersOf(
   return new Map(voters.map((view) => [view.brokerId, view]));
 }
 
-/** Of whom more are needed; undefined: enough are there. */
+/** The participants that are still missing, in words; undefined when there are enough. */
 function lackingVoters(
   { givenUp }: RebuildInput,
   newest: ClusterState,
@@ -114,7 +116,7 @@ function lackingVoters(
     for (const [partition, metadata] of topic.partitions.entries()) {
       const replicas = countedReplicas(metadata);
       const needed = replicasNeeded(topic, metadata);
-      // A sole replica is not waited for: who leads depends on nobody else.
+      // A sole replica is not waited for: the election depends on no other.
       if (replicas.length === 1) continue;
       const present = replicas.filter((id) => voters.has(id) || givenUp.includes(id)).length;
       if (present >= needed) continue;
@@ -128,18 +130,18 @@ function lackingVoters(
   return undefined;
 }
 
-/** What a rebuild begins with. */
+/** Input of a rebuild. */
 interface Evidence {
-  /** All that anybody has brought, and what the registry still has. */
+  /** All states that participants have published, and the one that the registry still has. */
   readonly states: readonly ClusterState[];
   readonly newest: ClusterState;
   readonly voters: ReadonlyMap<number, RebuildView>;
 }
 
 /**
- * Leaves every partition its ISR. Its leader goes on in its epoch where its process is here and all
- * replicas are: nobody can have been elected after it. Else it is elected anew, or another one in
- * sync.
+ * Keeps the ISR of every partition. Its leader continues in its epoch when its process and all
+ * replicas take part: no other can have been elected after it. Otherwise it is elected again, or
+ * another in-sync replica.
  */
 function rebuiltTopic(
   topic: TopicMetadata,
@@ -169,7 +171,7 @@ function rebuiltTopic(
   return { ...topic, partitions };
 }
 
-/** Whoever has come is alive; of the others the controller will see. */
+/** Participants are alive; the controller checks the others later. */
 function rebuiltBrokers(
   { brokers }: ClusterState,
   voters: ReadonlyMap<number, RebuildView>,
@@ -181,7 +183,10 @@ function rebuiltBrokers(
   return rebuilt;
 }
 
-/** A deletion that anybody knows of was made: it beats whatever others know of that topic id. */
+/**
+ * A deletion that any participant knows was committed: it overrides all other views of that topic
+ * id.
+ */
 function tombstonesOf(states: readonly ClusterState[]): Map<string, DeletedTopic> {
   const oldestFirst = states.toSorted((one, other) => one.version - other.version);
   return new Map(oldestFirst.flatMap(({ deletedTopics }) => [...deletedTopics]));

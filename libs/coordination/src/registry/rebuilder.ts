@@ -1,11 +1,13 @@
 /**
- * This broker's part in a rebuild of the registry: see rebuild.ts for why nothing that counted is
- * lost.
+ * This broker's part in a rebuild of the registry: see rebuild.ts for the reason why no commit that
+ * took effect is lost.
  *
- * All who notice do the same: begin a round if there is none, write its number down, publish what
- * they have on disk, look at what all have published, and install what comes out. The registry
- * takes the first. One attempt does as much as can be done now; it is made again until the registry
- * is whole.
+ * Every broker that notices a fault does the same: it begins a round if there is none, journals the
+ * number, publishes its state on disk, reads all published states, and installs the result. The
+ * registry accepts the first. One attempt does as much as possible now; attempts are repeated until
+ * the registry is complete.
+ *
+ * Overlap: attempts must not overlap; RegistryFollower runs one at a time.
  */
 import type { Clock, Logger, Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -14,8 +16,8 @@ import type { MetadataJournal } from './metadata-journal.js';
 import { type RebuildOutcome, rebuildNumberOf, rebuiltState } from './rebuild.js';
 import { clusterDocument, type RebuildRound, type RebuildView, type Registry } from './registry.js';
 
-/** How long others are waited for once there are enough. */
-const GRACE_OF_A_LEASE = 0.5;
+/** Time that others get to join once there are enough participants, as a part of a lease. */
+const GRACE_LEASES = 0.5;
 
 export interface RebuilderOptions {
   readonly registry: Registry;
@@ -24,7 +26,7 @@ export interface RebuilderOptions {
   readonly clusterUuid: string;
   readonly dataDirUuid: string;
   readonly brokerId: number;
-  /** Of this process once it is registered; else 0. */
+  /** Broker epoch of this process once it is registered; otherwise 0. */
   readonly brokerEpoch: () => number;
   readonly leaseMs: number;
   readonly clock: Clock;
@@ -34,9 +36,9 @@ export interface RebuilderOptions {
 
 export class Rebuilder {
   readonly #options: RebuilderOptions;
-  /** What was last said about whom it waits for. */
-  #said: string | undefined;
-  /** Since when a round has had enough members. */
+  /** The last logged text about missing participants. */
+  #lastWaitingFor: string | undefined;
+  /** The round that has enough participants, and since when. */
   #enough: { readonly round: string; readonly sinceMs: number } | undefined;
 
   constructor(options: RebuilderOptions) {
@@ -44,9 +46,9 @@ export class Rebuilder {
   }
 
   /**
-   * @param confirmedBefore what was seen with the fault: a registry that was rebuilt meanwhile is
-   *   whole
-   * @param remains what the registry still has, if that is whole
+   * @param confirmedBefore confirmation read together with the fault: a registry that was rebuilt
+   *   since then is complete
+   * @param remains state that the registry still has, if it is complete
    */
   async attempt(
     confirmedBefore: string | undefined,
@@ -54,7 +56,7 @@ export class Rebuilder {
   ): Promise<void> {
     const { registry, known, journal, random, logger } = this.#options;
     await known.settled();
-    // An empty disk knows nothing that it could say.
+    // An empty disk has nothing to publish.
     if (!journal.isMade) return;
     const round = await this.#joinRound(confirmedBefore, remains);
     if (round === undefined) return;
@@ -71,34 +73,36 @@ export class Rebuilder {
     const givenUp = await registry.givenUpBrokers();
     const outcome = rebuiltState({ number: round.number, views, remains, givenUp, random });
     if (outcome.kind === 'waiting') {
-      this.#saysWaiting(outcome);
+      this.#logWaiting(outcome);
       return;
     }
     if (outcome.absent.length > 0 && this.#mayStillCome(round)) return;
     const { clusterUuid: uuid } = this.#options;
     const document = clusterDocument(uuid, random.uuid());
-    this.#said = undefined;
-    // Another one may have been faster.
+    this.#lastWaitingFor = undefined;
+    // Another broker may have been faster.
     if (!(await registry.installRebuilt(round, document, outcome.state))) return;
     const brokers = views.map(({ brokerId }) => brokerId);
     logger.warn(
       { round: round.number, brokers, version: outcome.state.version },
-      'the metadata were rebuilt from what the brokers have on disk',
+      'the metadata was rebuilt from the journals of the brokers',
     );
   }
 
   /**
-   * Enough are there, and others were alive: they are given some time, for what they lead would
-   * have to be led by others without them.
+   * True while others may still join: there are enough participants, but absent brokers that were
+   * alive get some time, because otherwise other replicas would lead their partitions.
    */
   #mayStillCome(round: RebuildRound): boolean {
     const { clock, leaseMs } = this.#options;
     const nowMs = clock.monotonicMs();
     if (this.#enough?.round !== round.id) this.#enough = { round: round.id, sinceMs: nowMs };
-    return nowMs - this.#enough.sinceMs < leaseMs * GRACE_OF_A_LEASE;
+    return nowMs - this.#enough.sinceMs < leaseMs * GRACE_LEASES;
   }
 
-  /** The round that this broker takes part in; undefined when there is none yet that it may. */
+  /**
+   * The round that this broker takes part in; undefined when there is none yet that it may join.
+   */
   async #joinRound(
     confirmedBefore: string | undefined,
     remains: ClusterState | undefined,
@@ -107,7 +111,7 @@ export class Rebuilder {
     const leastOfStates =
       1 + rebuildNumberOf(Math.max(journal.state.version, remains?.version ?? 0));
     const mayJoin = (round: RebuildRound): boolean =>
-      round.number >= leastOfStates && maySay(journal.promise, round);
+      round.number >= leastOfStates && mayTakePart(journal.promise, round);
     const present = await registry.rebuildRound();
     if (present === undefined || !mayJoin(present)) {
       const number = Math.max(
@@ -128,21 +132,21 @@ export class Rebuilder {
     return { brokerId, dataDirUuid, brokerEpoch: brokerEpoch(), state: journal.state };
   }
 
-  #saysWaiting({ for: whom }: Extract<RebuildOutcome, { kind: 'waiting' }>): void {
-    if (this.#said === whom) return;
-    this.#said = whom;
+  #logWaiting({ for: whom }: Extract<RebuildOutcome, { kind: 'waiting' }>): void {
+    if (this.#lastWaitingFor === whom) return;
+    this.#lastWaitingFor = whom;
     this.#options.logger.warn(
       { for: whom },
-      'the metadata will be rebuilt when more brokers are here',
+      'the metadata will be rebuilt when more brokers take part',
     );
   }
 }
 
 /**
- * Whether a broker that made this promise may take part in a round: in the promised one, or a
- * higher.
+ * True when a broker with this promise may take part in a round: in the promised one, or a higher
+ * one.
  */
-function maySay(promise: RebuildRound | undefined, round: RebuildRound): boolean {
+function mayTakePart(promise: RebuildRound | undefined, round: RebuildRound): boolean {
   if (promise === undefined || round.number > promise.number) return true;
   return round.number === promise.number && round.id === promise.id;
 }

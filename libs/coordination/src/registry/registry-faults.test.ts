@@ -18,7 +18,10 @@ let brokers: CoordinationStore[] = [];
 
 beforeEach(() => start(0));
 
-/** Three registered brokers that renewed their leases, and a topic on all of them. */
+/**
+ * Starts three registered brokers that have renewed their leases, and creates a topic on all of
+ * them.
+ */
 async function start(delayMs: number): Promise<void> {
   stores = new FakeStores({ delayMs: () => delayMs });
   brokers = await Promise.all(IDS.map((id) => stores.open(id)));
@@ -38,7 +41,7 @@ async function join(id: number): Promise<void> {
   await stores.passing(renew(id));
 }
 
-/** From then on a rebuild knows the process as the one that is registered. */
+/** Renews the lease; a rebuild then knows the process as the registered one. */
 function renew(id: number): Promise<void> {
   const brokerEpoch = at(id).state.brokers.get(id)?.brokerEpoch ?? 0;
   return at(id).renewLease({ brokerId: id, brokerEpoch }, 1000);
@@ -60,19 +63,19 @@ function topicsOf(state: ClusterState): string[] {
 }
 
 describe('the renewal of a lease', () => {
-  it('is told of once its broker knows what was decided before it', async () => {
+  it('resolves once its broker knows everything committed before it', async () => {
     stores.coordination.holdNotifications(2);
     await create(at(0), 'made');
-    let isTold = false;
-    const renewal = renew(2).then(() => (isTold = true));
+    let isRenewed = false;
+    const renewal = renew(2).then(() => (isRenewed = true));
     await stores.scheduler.settle();
-    expect(isTold).toBe(false);
+    expect(isRenewed).toBe(false);
     stores.coordination.releaseNotifications(2);
     await stores.passing(renewal);
     expect(topicsOf(at(2).state)).toContain('made');
   });
 
-  it('fails where its broker does not learn in time what was decided', async () => {
+  it('fails when its broker does not learn the newest commits in time', async () => {
     stores.coordination.holdNotifications(2);
     await create(at(0), 'made');
     const brokerEpoch = at(2).state.brokers.get(2)?.brokerEpoch ?? 0;
@@ -82,7 +85,7 @@ describe('the renewal of a lease', () => {
 });
 
 describe('a registry that is away', () => {
-  it('fails updates within two seconds, as not made, and reads go on', async () => {
+  it('fails updates within two seconds with outcome failed, while reads continue', async () => {
     stores.coordination.goAway();
     expect(at(0).isAvailable).toBe(false);
     const startMs = stores.clock.monotonicMs();
@@ -96,7 +99,7 @@ describe('a registry that is away', () => {
     );
   });
 
-  it('fails all updates that wait in their own time, one behind the other', async () => {
+  it('fails queued updates each at its own time limit', async () => {
     stores.coordination.goAway();
     const startMs = stores.clock.monotonicMs();
     const names = ['a', 'b', 'c'];
@@ -106,7 +109,7 @@ describe('a registry that is away', () => {
     expect(stores.clock.monotonicMs() - startMs).toBeLessThanOrEqual(2000);
   });
 
-  it('takes an update that waited for it when it comes back in time', async () => {
+  it('accepts a waiting update when it comes back in time', async () => {
     stores.coordination.goAway();
     const waiting = create(at(0), 'later');
     await stores.scheduler.advance(1000);
@@ -115,7 +118,7 @@ describe('a registry that is away', () => {
     expect(topicsOf(await agreed())).toEqual(['events', 'later']);
   });
 
-  it('tells a broker that was cut off what it has missed, as changes', async () => {
+  it('reports missed changes to a broker that was cut off', async () => {
     stores.coordination.cutOff(2);
     const { id } = await create(at(0), 'made');
     const events = at(0).state.topics.get('events')?.id ?? '';
@@ -123,32 +126,32 @@ describe('a registry that is away', () => {
     await at(1).update((state) =>
       brokerDied(state, { id: 2, brokerEpoch: 3 }, new SeededRandom(1)),
     );
-    const told: MetadataChange[] = [];
-    at(2).onChange((change) => told.push(change));
+    const reported: MetadataChange[] = [];
+    at(2).onChange((change) => reported.push(change));
     stores.coordination.reach(2);
     await agreed();
-    expect(told.map(({ kind }) => kind)).toEqual(['topic-deleted', 'broker', 'topic']);
-    expect(told[0]).toMatchObject({ topic: { name: 'events', id: events } });
-    expect(told[2]).toMatchObject({ topic: { name: 'made', id } });
+    expect(reported.map(({ kind }) => kind)).toEqual(['topic-deleted', 'broker', 'topic']);
+    expect(reported[0]).toMatchObject({ topic: { name: 'events', id: events } });
+    expect(reported[2]).toMatchObject({ topic: { name: 'made', id } });
   });
 
-  it('is caught up with after more commits than one answer has', async () => {
+  it('lets a broker catch up after more commits than one answer has', async () => {
     stores.coordination.holdNotifications(2);
     for (let count = 0; count < 450; count += 1) {
       await at(0).update(({ controller }) => [
         { kind: 'controller', controller: { id: 0, epoch: (controller?.epoch ?? 0) + 1 } },
       ]);
     }
-    let told = 0;
-    at(2).onChange(() => (told += 1));
+    let reported = 0;
+    at(2).onChange(() => (reported += 1));
     stores.coordination.releaseNotifications(2);
     await agreed();
-    expect(told).toBe(450);
+    expect(reported).toBe(450);
   });
 });
 
 describe('a commit whose reply is lost', () => {
-  it('is asked for again, and made once', async () => {
+  it('is asked for again, and applied once', async () => {
     const { version } = at(0).state;
     stores.coordination.loseNextReply(0);
     await stores.passing(register(at(0), 0));
@@ -157,7 +160,7 @@ describe('a commit whose reply is lost', () => {
     expect(state.brokers.get(0)?.brokerEpoch).toBe(version + 1);
   });
 
-  it('is asked for again also when others have gone on since', async () => {
+  it('is asked for again also after later commits of others', async () => {
     const { version } = at(0).state;
     stores.coordination.holdNotifications(0);
     stores.coordination.loseNextReply(0);
@@ -171,7 +174,7 @@ describe('a commit whose reply is lost', () => {
     expect(state.brokers.get(0)?.brokerEpoch).toBe(version + 1);
   });
 
-  it('is of unknown outcome when nobody can be asked, and shown when it is known', async () => {
+  it('has an unknown outcome while the registry is away, and is shown later', async () => {
     stores.coordination.loseNextReply(0);
     const creating = create(at(0), 'maybe');
     await stores.scheduler.settle();
@@ -181,7 +184,7 @@ describe('a commit whose reply is lost', () => {
     expect(topicsOf(await agreed())).toEqual(['events', 'maybe']);
   });
 
-  it('may be made later by a registry that stood still', async () => {
+  it('may be applied later by a registry that was paused', async () => {
     stores.coordination.pause();
     const creating = create(at(0), 'late');
     await expect(stores.passing(creating)).rejects.toMatchObject({ ...AWAY, outcome: 'unknown' });
@@ -191,8 +194,8 @@ describe('a commit whose reply is lost', () => {
   });
 });
 
-describe('a broker that is told late', () => {
-  it('decides again on what the others did', async () => {
+describe('a broker that learns of commits late', () => {
+  it('decides again on the commits of others', async () => {
     stores.coordination.holdNotifications(0);
     await create(at(1), 'first');
     const second = stores.passing(create(at(0), 'first'));
@@ -202,22 +205,22 @@ describe('a broker that is told late', () => {
 });
 
 describe('a journal that cannot be written', () => {
-  it('keeps a broker from acting by what it could forget', async () => {
-    const told: MetadataChange[] = [];
-    at(2).onChange((change) => told.push(change));
+  it('keeps a broker from acting on commits that it could lose', async () => {
+    const reported: MetadataChange[] = [];
+    at(2).onChange((change) => reported.push(change));
     stores.disk(2).failNext('datasync', 'EIO', { path: 'metadata.journal', times: 2 });
     await create(at(0), 'made');
-    expect([told.length, at(2).journaledVersion]).toEqual([0, 4]);
+    expect([reported.length, at(2).journaledVersion]).toEqual([0, 4]);
     await stores.until(() => !at(2).isAvailable);
     await agreed();
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
     const crashed = await stores.crash(2);
     expect(crashed.state).toEqual(at(0).state);
   });
 });
 
-describe('a registry that another process keeps', () => {
-  it('takes nothing before the brokers have confirmed it, and loses nothing', async () => {
+describe('a registry of another process', () => {
+  it('refuses commits before the brokers have confirmed it, and loses nothing', async () => {
     const before = at(0).state;
     const changes: MetadataChange['kind'][] = [];
     at(0).onChange((change) => changes.push(change.kind));
@@ -235,7 +238,7 @@ describe('a registry that another process keeps', () => {
     await agreed();
   });
 
-  it('gets back what it lost, from any majority', async () => {
+  it('gets lost commits back from any majority', async () => {
     const { version } = at(0).state;
     await create(at(0), 'lost');
     await agreed();
@@ -243,30 +246,30 @@ describe('a registry that another process keeps', () => {
     stores.coordination.rollBackTo(version);
     const state = await agreed([1, 2]);
     expect(topicsOf(state)).toEqual(['events', 'lost']);
-    // Its leader is not there.
+    // The leader is absent.
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 1, leaderEpoch: 2 ** 16 });
   });
 
-  it('takes no commit of a broker that has not noticed: what it lacks may be what others know', async () => {
+  it('refuses a commit of a broker that has not noticed the change', async () => {
     const { version } = at(0).state;
     stores.coordination.cutOff(0);
     await create(at(1), 'lost');
     await agreed([1, 2]);
-    // Nothing that broker 0 knows is missing.
+    // Broker 0 knows nothing that is missing.
     stores.coordination.failOverSilentlyTo(version);
     stores.coordination.reach(0);
     await stores.untilDone(() => create(at(0), 'later'));
     expect(topicsOf(await agreed())).toEqual(['events', 'later', 'lost']);
   });
 
-  it('is seen to be another one by the next renewal of a lease', async () => {
+  it('is detected by the next lease renewal', async () => {
     stores.coordination.failOverSilentlyTo(at(0).state.version);
     for (const id of IDS) await renew(id);
     await stores.scheduler.advance(500);
     expect(rebuildNumberOf((await agreed()).version)).toBe(1);
   });
 
-  it('takes no commit over a connection that did not break', async () => {
+  it('refuses a commit over a connection that did not break', async () => {
     const { version } = at(0).state;
     stores.coordination.holdNotifications(0);
     await create(at(1), 'lost');
@@ -276,7 +279,7 @@ describe('a registry that another process keeps', () => {
     expect(topicsOf(await agreed())).toEqual(['events', 'later', 'lost']);
   });
 
-  it('gets back everything when it is empty, whether its process is another one or not', async () => {
+  it('gets everything back when it is empty, with a new or the same process', async () => {
     const before = at(0).state;
     stores.coordination.restartEmpty();
     const once = await agreed();
@@ -289,7 +292,7 @@ describe('a registry that another process keeps', () => {
     expect(twice.brokers).toEqual(before.brokers);
   });
 
-  it('waits a little for a leader that comes later than the others, which leads on then', async () => {
+  it('waits a little for a late leader, which then continues to lead', async () => {
     stores.coordination.cutOff(0);
     stores.coordination.restart();
     await stores.scheduler.advance(1000);
@@ -299,7 +302,7 @@ describe('a registry that another process keeps', () => {
     expect(partitionIn(state, 'events')).toMatchObject({ leader: 0, leaderEpoch: 0 });
   });
 
-  it('waits for a majority, and for no empty disk', async () => {
+  it('waits for a majority, and does not count an empty disk', async () => {
     for (const id of [1, 2]) await at(id).close();
     stores.coordination.restartEmpty();
     await stores.until(() => !at(0).isAvailable);
@@ -314,7 +317,7 @@ describe('a registry that another process keeps', () => {
     await agreed();
   });
 
-  it('has brokers that were all started again elect new leaders', async () => {
+  it('elects new leaders when all brokers were restarted', async () => {
     stores.coordination.restartEmpty();
     brokers = await Promise.all(IDS.map((id) => stores.crash(id)));
     const state = await agreed();
@@ -323,7 +326,7 @@ describe('a registry that another process keeps', () => {
     await agreed();
   });
 
-  it('gives no version twice though nobody is left who knows what the first rebuild made', async () => {
+  it('reuses no version when no broker knows the result of the first rebuild', async () => {
     await start(10);
     const shown: string[] = [];
     for (const store of brokers) {
@@ -334,7 +337,7 @@ describe('a registry that another process keeps', () => {
     while (rebuildNumberOf(stores.coordination.state.version) === 0) {
       await stores.scheduler.advance(1);
     }
-    // Broker 1 has promised that rebuild, and does not hear what came of it; broker 0 alone does.
+    // Broker 1 has promised that rebuild and does not learn its result; only broker 0 does.
     stores.coordination.cutOff(1);
     await stores.until(() => rebuildNumberOf(at(0).state.version) === 1);
     stores.coordination.cutOff(0);
@@ -347,7 +350,7 @@ describe('a registry that another process keeps', () => {
     expect(versions.size).toBe(new Set(shown).size);
   });
 
-  it('never lets a version or an epoch mean two things', async () => {
+  it('never uses a version or an epoch twice', async () => {
     const seen = new Map<number, string>();
     for (const store of brokers) {
       store.onChange((_, { version, changeId }) => {
@@ -368,7 +371,7 @@ describe('a registry that another process keeps', () => {
     expect(at(0).state.topics.size).toBe(5);
   });
 
-  it('says of a topic that nobody else knew that it was forgotten, not that it was deleted', async () => {
+  it('reports a topic that no participant knew as forgotten, not as deleted', async () => {
     const { version } = at(2).state;
     for (const id of [0, 1]) stores.coordination.cutOff(id);
     const { id } = await stores.passing(create(at(2), 'unheard of'));
@@ -376,14 +379,14 @@ describe('a registry that another process keeps', () => {
     stores.coordination.rollBackTo(version);
     for (const other of [0, 1]) stores.coordination.reach(other);
     await agreed([0, 1]);
-    const told: MetadataChange[] = [];
-    at(2).onChange((change) => told.push(change));
+    const reported: MetadataChange[] = [];
+    at(2).onChange((change) => reported.push(change));
     stores.coordination.reach(2);
     expect(topicsOf(await agreed())).toEqual(['events']);
-    expect(told).toContainEqual({ kind: 'topic-forgotten', topic: { name: 'unheard of', id } });
+    expect(reported).toContainEqual({ kind: 'topic-forgotten', topic: { name: 'unheard of', id } });
   });
 
-  it('is rebuilt without a broker that was given up', async () => {
+  it('is rebuilt without an excluded broker', async () => {
     for (const id of [1, 2]) await at(id).close();
     stores.coordination.restart();
     stores.coordination.giveUp(1);

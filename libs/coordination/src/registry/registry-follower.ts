@@ -1,12 +1,14 @@
 /**
- * Keeps what a broker knows as new as the registry: waits for commits, and reads everything after
- * every reconnect, and whenever commits are missing.
+ * Keeps a broker's state as new as the registry: waits for commits, and reads everything after
+ * every reconnect and whenever commits are missing.
  *
- * A registry may come back as it was some time ago. What does not go on from the known state (a
- * lower version, another change id at a version that is known, values that are missing), or is kept
- * by another process than before, is not followed: the store is not available then, and says why,
- * and the brokers rebuild the registry from their disks. Overlap: reading everything is done once
- * at a time; commits are taken whenever they come.
+ * A registry may return in an earlier state. A state that does not follow the known one (a lower
+ * version, another change id at a known version, missing values), or a registry of another process,
+ * is not followed: the store is then unavailable and reports the reason, and the brokers rebuild
+ * the registry from their disks.
+ *
+ * Overlap: all calls may overlap. Only one read of everything runs at a time, and later calls share
+ * it; commits are offered to KnownState whenever they arrive.
  */
 import type { Clock, Logger, Scheduler, Timer } from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
@@ -25,32 +27,32 @@ import {
 } from './registry.js';
 import { MissingTopicError } from './state-difference.js';
 
-/** How long one wait for commits takes when none come: then the newest is looked at. */
+/** Longest wait for commits, ms; after it the newest version is checked. */
 const COMMIT_WAIT_MS = 2000;
-/** Before another attempt after one that failed. */
+/** Pause before the next attempt after a failed one, ms. */
 const RETRY_DELAY_MS = 250;
 
-/** Why a registry is not followed though it answers. */
+/** The reason why a registry that answers is not followed. */
 type RegistryFault =
   /** It has no cluster any more. */
   | 'emptied'
-  /** It has another cluster under our name. */
+  /** It has another cluster under the same name. */
   | 'other-cluster'
-  /** A program that is too new for this one, or too old, has rebuilt it. */
+  /** A program that is too new or too old for this one has rebuilt it. */
   | 'other-version'
   /**
-   * Another process keeps it than the one that founded or rebuilt it: it may lack the newest
+   * It is run by another process than the one that founded or rebuilt it, and may lack the newest
    * commits.
    */
   | 'unconfirmed'
-  /** It is at an earlier state than this broker, or went on from an earlier one. */
+  /** It has an earlier state than this broker, or continued from one. */
   | 'rolled-back'
-  /** This broker takes part in a rebuild that it knows nothing of. */
+  /** This broker takes part in a rebuild that the registry does not know. */
   | 'superseded'
   /** It lacks values. */
   | 'incomplete';
 
-/** Undefined: there is no cluster. */
+/** The result of reading everything; undefined: there is no cluster. */
 type ReadSnapshot = RegistrySnapshot | 'incomplete' | undefined;
 
 export interface RegistryFollowerOptions {
@@ -69,12 +71,12 @@ export class RegistryFollower {
   #cluster: RegisteredCluster | undefined;
   #isSynchronized = false;
   #isClosed = false;
-  /** Why the registry is not followed; undefined while it is, and while it is away. */
+  /** The reason why the registry is not followed; undefined while it is followed or away. */
   #fault: RegistryFault | undefined;
   #synchronization: Promise<void> | undefined;
   #retry: Timer | undefined;
   #loop: Promise<void> = Promise.resolve();
-  /** Called when something changed that somebody may wait for. */
+  /** Callbacks of calls that wait for a change. */
   readonly #waiting = new Set<() => void>();
 
   constructor(options: RegistryFollowerOptions) {
@@ -85,18 +87,18 @@ export class RegistryFollower {
     return this.#isSynchronized && !this.#isClosed && !this.#options.known.isStuck;
   }
 
-  /** What commits are made to; undefined before everything was read once. */
+  /** The cluster that commits name; undefined before the first complete read. */
   get cluster(): RegisteredCluster | undefined {
     return this.#cluster;
   }
 
-  /** Begins to follow. Resolves when everything was read once, or that has failed. */
+  /** Starts to follow. Resolves when everything was read once, or the read has failed. */
   async start(): Promise<void> {
     await this.synchronize();
     this.#loop = this.#follow();
   }
 
-  /** The registry was closed before: what waits for it ends by that. */
+  /** Stops. The registry was closed before, which ends pending waits. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retry?.cancel();
@@ -105,17 +107,17 @@ export class RegistryFollower {
     await this.#synchronization;
   }
 
-  /** The registry was reached: what happened in between has to be read. */
+  /** Called when the registry was reached: missed commits have to be read. */
   connected(): void {
     void this.synchronize();
   }
 
-  /** The registry was lost. */
+  /** Called when the registry was lost. */
   disconnected(): void {
     this.#isSynchronized = false;
   }
 
-  /** Reads everything, once at a time. Never rejects: it is tried again until it succeeds. */
+  /** Reads everything, one read at a time. Never rejects: it is repeated until it succeeds. */
   synchronize(): Promise<void> {
     this.#synchronization ??= this.#synchronize().finally(() => {
       this.#synchronization = undefined;
@@ -124,7 +126,7 @@ export class RegistryFollower {
     return this.#synchronization;
   }
 
-  /** Takes commits that the registry has; what does not fit is a reason to read everything. */
+  /** Offers commits of the registry; one that does not follow causes a complete read. */
   async takeCommits(commits: readonly MetadataCommit[]): Promise<void> {
     for (const commit of commits) {
       const taken = this.#options.known.takeCommit(commit);
@@ -133,9 +135,9 @@ export class RegistryFollower {
   }
 
   /**
-   * Compares the registry's newest commit with what was known when it was asked for: a registry
-   * that went back, or was rebuilt, without a connection being lost shows only so. Later commits of
-   * the same line are on their way.
+   * Compares the registry's newest commit with the state known when it was asked for. Only this
+   * detects a registry that was rolled back or rebuilt without a lost connection. Later commits of
+   * the same line arrive by themselves.
    */
   async check(newest: CommitName | undefined, known: CommitName): Promise<void> {
     const isLater =
@@ -160,11 +162,11 @@ export class RegistryFollower {
     this.#retry?.cancel();
     if (this.#isClosed || !registry.isReady) return;
     try {
-      // Before anything else: a registry that is rebuilt from now on is confirmed by another one.
+      // Read first: a registry that is rebuilt later has another confirmation.
       const confirmedBefore = await registry.confirmedBy();
       const before = known.newest;
       const snapshot = await this.#snapshot(before);
-      const fault = this.#judge(before, snapshot) ?? this.#take(snapshot);
+      const fault = this.#faultOf(before, snapshot) ?? this.#take(snapshot);
       if (fault === undefined) {
         await known.settled();
         this.#isSynchronized = registry.isReady;
@@ -178,7 +180,7 @@ export class RegistryFollower {
       this.#isSynchronized = false;
       if (!this.#isClosed) logger.warn({ err: error }, 'the metadata could not be read');
     } finally {
-      if (!this.#isSynchronized) this.#tryAgainLater();
+      if (!this.#isSynchronized) this.#scheduleRetry();
     }
   }
 
@@ -191,7 +193,7 @@ export class RegistryFollower {
     }
   }
 
-  #judge(before: CommitName, snapshot: ReadSnapshot): RegistryFault | undefined {
+  #faultOf(before: CommitName, snapshot: ReadSnapshot): RegistryFault | undefined {
     if (snapshot === undefined) return 'emptied';
     if (snapshot === 'incomplete') return 'incomplete';
     const { cluster, state, knownChangeId, isConfirmed } = snapshot;
@@ -224,11 +226,11 @@ export class RegistryFollower {
     const found = isWhole(snapshot) ? snapshot.state : undefined;
     this.#options.logger.error(
       { fault, version, changeId, foundVersion: found?.version, foundChangeId: found?.changeId },
-      'the metadata in Redis may lack what this broker knows: they are not followed',
+      'the metadata in Redis may lack commits that this broker knows: it is not followed',
     );
   }
 
-  #tryAgainLater(): void {
+  #scheduleRetry(): void {
     if (this.#isClosed || !this.#options.registry.isReady) return;
     this.#retry?.cancel();
     this.#retry = this.#options.scheduler.after(RETRY_DELAY_MS, () => void this.synchronize());
@@ -245,12 +247,12 @@ export class RegistryFollower {
         const commits = await registry.nextCommits(known.newest.version, COMMIT_WAIT_MS);
         await this.takeCommits(commits);
         if (commits.length > 0 || this.#isClosed) continue;
-        // None came, so that a newest one that is not known cannot be on its way.
+        // No commits arrived, so an unknown newest version cannot be on its way.
         if (!isSame(await registry.newest(), known.newest)) await this.synchronize();
       } catch (error) {
         if (this.#isClosed) return;
         if (!(error instanceof RegistryAwayError)) {
-          logger.warn({ err: error }, 'changes of the metadata could not be read');
+          logger.warn({ err: error }, 'commits of the metadata could not be read');
         }
         await this.#changed(RETRY_DELAY_MS);
       }

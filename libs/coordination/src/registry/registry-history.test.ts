@@ -11,7 +11,7 @@ const STEPS = 40;
 
 describe('any history of faults', () => {
   it.each(Array.from({ length: HISTORIES }, (_, at) => at + 1))(
-    'loses nothing that was answered, and no version means two things (seed %i)',
+    'loses no answered change, and reuses no version (seed %i)',
     async (seed) => {
       const history = new FaultHistory(seed);
       await history.run();
@@ -20,18 +20,18 @@ describe('any history of faults', () => {
 });
 
 /**
- * Random faults of registry, network and brokers while topics are made, and what must hold all
- * along.
+ * Random faults of registry, network and brokers while topics are created, with the invariants that
+ * must hold.
  */
 class FaultHistory {
   readonly #random: SeededRandom;
   readonly #stores: FakeStores;
   readonly #brokers = new Map<number, CoordinationStore>();
-  /** Change ids by version, as any broker ever showed them. */
+  /** Change ids by version, as shown by any broker. */
   readonly #shown = new Map<number, string>();
-  /** Topics by what their creation was answered with. */
-  readonly #answered = { made: new Set<string>(), failed: new Set<string>() };
-  readonly #underWay = new Set<Promise<void>>();
+  /** Topics by the answer to their creation. */
+  readonly #answered = { created: new Set<string>(), failed: new Set<string>() };
+  readonly #inProgress = new Set<Promise<void>>();
   #topics = 0;
 
   constructor(seed: number) {
@@ -49,7 +49,7 @@ class FaultHistory {
     }
     await this.#heal();
     const names = [...this.#stores.coordination.state.topics.keys()];
-    expect(names).toEqual(expect.arrayContaining([...this.#answered.made]));
+    expect(names).toEqual(expect.arrayContaining([...this.#answered.created]));
     for (const name of this.#answered.failed) expect(names).not.toContain(name);
   }
 
@@ -57,9 +57,9 @@ class FaultHistory {
     const { coordination } = this.#stores;
     const id = this.#random.below(IDS.length);
     const steps = [
-      () => this.#make(id),
-      () => this.#make(id),
-      () => this.#make(id),
+      () => this.#create(id),
+      () => this.#create(id),
+      () => this.#create(id),
       () => coordination.cutOff(id),
       () => coordination.reach(id),
       () => coordination.holdNotifications(id),
@@ -78,7 +78,7 @@ class FaultHistory {
     steps[this.#random.below(steps.length)]?.();
   }
 
-  /** Everything works again: brokers agree in the end, and can change what they agree on. */
+  /** Heals all faults: brokers agree in the end, and can change the metadata. */
   async #heal(): Promise<void> {
     const { coordination } = this.#stores;
     coordination.resume();
@@ -86,7 +86,7 @@ class FaultHistory {
       coordination.releaseNotifications(id);
       coordination.reach(id);
     }
-    await this.#stores.passing(Promise.all(this.#underWay));
+    await this.#stores.passing(Promise.all(this.#inProgress));
     await this.#stores.until(() => IDS.every((id) => this.#brokers.get(id)?.isAvailable === true));
     for (const id of IDS) await this.#join(id);
     await this.#stores.until(() =>
@@ -123,7 +123,7 @@ class FaultHistory {
     await store?.renewLease({ brokerId: id, brokerEpoch }, 500).catch(() => undefined);
   }
 
-  /** Power is lost; what was not synced is gone. */
+  /** Cuts the power: unsynced changes are lost. */
   #restart(id: number): void {
     if (this.#brokers.get(id) === undefined) return;
     this.#brokers.delete(id);
@@ -131,18 +131,18 @@ class FaultHistory {
     this.#track(this.#open(id));
   }
 
-  #make(id: number): void {
+  #create(id: number): void {
     const store = this.#brokers.get(id);
     if (store === undefined) return;
     this.#topics += 1;
-    this.#track(this.#makeTopic(store, `topic-${this.#topics}`));
+    this.#track(this.#createTopic(store, `topic-${this.#topics}`));
   }
 
-  async #makeTopic(store: CoordinationStore, name: string): Promise<void> {
+  async #createTopic(store: CoordinationStore, name: string): Promise<void> {
     try {
       await create(store, name);
       await store.whenJournaled(store.state.version, 1000);
-      this.#answered.made.add(name);
+      this.#answered.created.add(name);
     } catch (error) {
       if (error instanceof ProtocolError && error.outcome === 'failed') {
         this.#answered.failed.add(name);
@@ -151,7 +151,7 @@ class FaultHistory {
   }
 
   #track(promise: Promise<void>): void {
-    const tracked = promise.finally(() => this.#underWay.delete(tracked));
-    this.#underWay.add(tracked);
+    const tracked = promise.finally(() => this.#inProgress.delete(tracked));
+    this.#inProgress.add(tracked);
   }
 }

@@ -3,16 +3,19 @@ import type { Registry } from './registry.js';
 
 export interface RegistryStoreOptions {
   readonly registry: Registry;
-  /** Where the registry is, for messages. */
+  /** Address of the registry, for messages. */
   readonly place: string;
-  /** 1 to 64 of the characters a-z, A-Z, 0-9, ".", "_" and "-". */
+  /** Cluster id: 1 to 64 of the characters a-z, A-Z, 0-9, ".", "_" and "-". */
   readonly clusterId: string;
   readonly brokerId: number;
   readonly dataDir: string;
-  /** How long a broker with an empty directory waits for others before it founds a cluster. */
+  /**
+   * Lease length, ms. A broker with an empty directory waits one lease for others before it founds
+   * a cluster.
+   */
   readonly leaseMs: number;
   readonly fileSystem: FileSystem;
-  /** Of the disk, for what must be written down when it is full. */
+  /** The reserve of the disk, for writes that must succeed when the disk is full. */
   readonly reserve?: DiskReserve;
   readonly random: Random;
   readonly scheduler: Scheduler;

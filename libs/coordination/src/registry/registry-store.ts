@@ -3,9 +3,10 @@
  *
  * Every update is one compare-and-set in the registry. Reads answer from memory, which
  * RegistryFollower keeps current and the journal keeps on disk. While the registry is away, or is
- * being rebuilt, reads go on and updates fail within two seconds.
+ * being rebuilt, reads continue and updates fail within two seconds.
  *
- * Updates may overlap: they are decided and committed one after the other, each in its own time.
+ * Overlap: all calls may overlap. A serial queue decides and commits updates one after the other,
+ * each with its own time limit.
  */
 import { ProtocolError } from '#protocol';
 import { SerialQueue } from '#runtime';
@@ -32,14 +33,17 @@ import { RegistryFollower } from './registry-follower.js';
 import type { RegistryStoreOptions } from './registry-store-options.js';
 import { type StoreFault, storeFaultOf } from './store-fault.js';
 
-/** An update is answered within two seconds: what is left is for the answer's own way. */
+/**
+ * Time limit of an update, ms. Updates are answered within two seconds; the rest is for the
+ * answer's transport.
+ */
 const UPDATE_TIMEOUT_MS = 1800;
 const CALL_TIMEOUT_MS = 1000;
 const OPEN_TIMEOUT_MS = 2000;
-/** Between attempts of a commit that the registry refused. */
+/** Pause between attempts of a commit that the registry refused, ms. */
 const REFUSED_DELAY_MS = 100;
-/** Between looks at how far the members' journals are. */
-const JOURNALED_LOOK_MS = 20;
+/** Pause between checks of the members' journaled versions, ms. */
+const JOURNALED_CHECK_MS = 20;
 
 export class RegistryStore implements CoordinationStore {
   readonly kind = 'redis';
@@ -53,9 +57,9 @@ export class RegistryStore implements CoordinationStore {
   readonly #follower: RegistryFollower;
   readonly #updates = new SerialQueue();
   #renewals = 0;
-  /** Of this process, as its newest renewal says. */
+  /** Broker epoch of this process, from its newest renewal. */
   #brokerEpoch = 0;
-  /** Why the registry refused the last write; undefined when it took it. */
+  /** The reason why the registry refused the last write; undefined when it accepted it. */
   #refusal: StoreFault | undefined;
   #isClosed = false;
 
@@ -101,10 +105,10 @@ export class RegistryStore implements CoordinationStore {
 
   /**
    * Opens the store of a data directory: joins the cluster in the registry, or founds one where
-   * there is none. A directory that has a journal is opened without the registry, too: its state is
-   * the journal's until that is there.
-   * @throws DataDirError when the directory is another broker's or another cluster's, or a file
-   *   of it cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the
+   * there is none. A directory that has a journal can be opened without the registry: its state is
+   * the journal's until the registry is reached.
+   * @throws DataDirError when the directory belongs to another broker or cluster, or a file of it
+   *   cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the
    *   registry away: try again
    */
   static async open(options: RegistryStoreOptions): Promise<RegistryStore> {
@@ -116,7 +120,7 @@ export class RegistryStore implements CoordinationStore {
       const known = await readIdentity(fileSystem, dataDir);
       await reached(options);
       const clusterUuid = await findCluster(known, journal, options).catch((error: unknown) => {
-        // What a broker once was a member of it does not need to be told.
+        // A broker that was a member before starts with its journal.
         if (known !== undefined && journal.isMade && isAway(error)) return known.clusterUuid;
         throw error;
       });
@@ -166,11 +170,11 @@ export class RegistryStore implements CoordinationStore {
         cause = error;
         if (asProtocolError(error, 'unknown') === error) throw error;
       }
-      await this.#delay(JOURNALED_LOOK_MS);
+      await this.#delay(JOURNALED_CHECK_MS);
     }
     throw new ProtocolError(
       'BROKER_NOT_AVAILABLE',
-      "The change is made, but too few brokers have it on disk yet: the cluster's metadata may lose it.",
+      'The change was committed, but too few brokers have it on disk yet: a loss of Redis may revert it.',
       { outcome: 'unknown', cause, retryAfterMs: 1000 },
     );
   }
@@ -189,7 +193,7 @@ export class RegistryStore implements CoordinationStore {
         this.#writeFailed(error);
         throw asProtocolError(error, 'failed');
       });
-    // It takes writes again. That it takes this one says nothing of others' permissions.
+    // Redis accepts writes again. This does not show that other commands are permitted.
     if (this.#refusal?.reason !== 'no-permission') this.#refusal = undefined;
     void this.#follower.check(answer.newest, known);
     if (!answer.isRenewed) throw leaseOver(lease.brokerId);
@@ -231,18 +235,21 @@ export class RegistryStore implements CoordinationStore {
       if (reply.kind === 'committed') {
         await this.#follower.takeCommits([commit]);
         await this.#settled(deadlineMs, 'unknown');
-        // A rebuild may have come before it was on this broker's disk, and may not know it.
+        // A rebuild may have come before the commit was on this broker's disk, and may lack it.
         const { state } = this.#known;
         if (state.version >= commit.version) return state.version > commit.version ? after : state;
         throw notAvailable('unknown', undefined);
       }
       if (reply.kind === 'conflict') await this.#follower.takeCommits(reply.missed);
-      // It says that something changed; what it was is not among the commits that it brought.
+      // The conflict shows that there is a newer state, but its commits were not in the answer.
       if (this.#known.newest === before) await this.#follower.synchronize();
     }
   }
 
-  /** Waits until what is known is on disk; `outcome` is the update's when that takes too long. */
+  /**
+   * Waits until the known state is on disk; `outcome` is that of the update when this takes too
+   * long.
+   */
   async #settled(deadlineMs: number, outcome: 'failed' | 'unknown'): Promise<void> {
     if (!this.#known.isWriting) return;
     const { clock, scheduler } = this.#options;
@@ -263,9 +270,7 @@ export class RegistryStore implements CoordinationStore {
     );
   }
 
-  /**
-   * Commits, and asks again when the reply is lost: a commit that was made once is not made twice.
-   */
+  /** Commits, and asks again when the reply is lost: a repeated commit is applied once. */
   async #commit(
     before: ClusterState,
     commit: MetadataCommit,
@@ -302,14 +307,14 @@ export class RegistryStore implements CoordinationStore {
 
   #publishJournaled(version: number): void {
     const { registry, brokerId, logger } = this.#options;
-    // An empty disk says nothing; what is not heard now is with the next reconnect.
+    // An empty disk publishes nothing; a failed report is repeated with the next reconnect.
     if (!this.#journal.isMade || !registry.isReady) return;
     registry.publishJournaled(brokerId, version).catch((error: unknown) => {
-      logger.debug({ err: error }, 'how far the metadata are on disk was not published');
+      logger.debug({ err: error }, 'the journaled version could not be published');
     });
   }
 
-  /** Resolves when what this broker shows is as new as that. */
+  /** Resolves when this broker shows this version or a later one. */
   #whenKnown(version: number, timeoutMs: number): Promise<void> {
     if (this.#known.state.version >= version) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -333,7 +338,7 @@ export class RegistryStore implements CoordinationStore {
   }
 }
 
-/** Resolves when the registry can be asked, or has not been reached for a while. */
+/** Resolves when the registry was reached, or after OPEN_TIMEOUT_MS. */
 function reached({ registry, scheduler }: RegistryStoreOptions): Promise<void> {
   if (registry.isReady) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,34 +1,31 @@
 /**
- * Where a cluster of several brokers keeps its metadata, as one broker reaches it: one atomic
- * operation each. Redis is one, a fake in memory another; all that needs thought is above this
- * port.
+ * The place where a cluster of several brokers stores its metadata, as one broker accesses it: each
+ * call is one atomic operation. RedisRegistry implements it in Redis, FakeRegistry in memory; all
+ * decisions are made above this port.
  *
- * A registry can be away, lose replies, and come back as it was some time ago, or empty. The
- * process that keeps it has a mark: a registry takes commits only if the process that has it now
- * founded or rebuilt it. So every restart, and every change of master, is noticed before anything
- * is decided on what may have been lost.
+ * A registry can be away, lose replies, and return in an earlier state or empty. Its process has an
+ * id, and a registry accepts commits only while its present process is the one that founded or
+ * rebuilt it. So every restart, and every change of master, is noticed before anything is decided
+ * on a state that may lack commits.
  */
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { BrokerLease } from '../coordination-store.js';
 
-/** Version of what this program writes into a registry. */
+/** Version of the data that this program writes into a registry. */
 const PROTOCOL_VERSION = 1;
 /**
- * The oldest programs that can read it: those know nothing of what came later, and pass it over. In
- * a rolling upgrade N and N - 1 work together (replication-safety 4.9).
+ * Lowest version of programs that can read it: they ignore later additions. In a rolling upgrade N
+ * and N - 1 work together (replication-safety 4.9).
  */
 const PROTOCOL_VERSION_MIN = 1;
 
-/** Who the cluster is. */
+/** The identity of the cluster. */
 export interface ClusterDocument {
   readonly uuid: string;
   readonly protocol_version: number;
-  /**
-   * The oldest programs that can read what stands there; where it is missing, those of that
-   * version.
-   */
+  /** Lowest version of programs that can read this registry; when missing, `protocol_version`. */
   readonly protocol_version_min?: number;
-  /** Random, of the founding or the last rebuild: names one line of commits. */
+  /** Random id of the founding or the last rebuild; names one line of commits. */
   readonly incarnation: string;
 }
 
@@ -43,7 +40,7 @@ export function clusterDocument(uuid: string, incarnation: string): ClusterDocum
 }
 
 /**
- * Why this program cannot work with what a registry has, as the end of a sentence; undefined: it
+ * The reason why this program cannot use a registry, as the end of a sentence; undefined when it
  * can.
  */
 export function versionFault(document: ClusterDocument): string | undefined {
@@ -51,11 +48,11 @@ export function versionFault(document: ClusterDocument): string | undefined {
   if (min <= PROTOCOL_VERSION && version >= PROTOCOL_VERSION_MIN) return undefined;
   return (
     `protocol version ${version}, which programs of version ${min} and later can read: ` +
-    `this one has version ${PROTOCOL_VERSION}, and works with ${PROTOCOL_VERSION_MIN} and later`
+    `this one has version ${PROTOCOL_VERSION} and works with ${PROTOCOL_VERSION_MIN} and later`
   );
 }
 
-/** A cluster's document, and its text as it stands in the registry: commits compare that. */
+/** A cluster's document, and its text as stored in the registry: commits compare the text. */
 export interface RegisteredCluster {
   readonly document: ClusterDocument;
   readonly text: string;
@@ -63,68 +60,74 @@ export interface RegisteredCluster {
 
 export interface RegistrySnapshot {
   readonly cluster: RegisteredCluster;
-  /** Whether the process that keeps the registry is the one that founded or rebuilt it. */
+  /** True when the registry's process is the one that founded or rebuilt it. */
   readonly isConfirmed: boolean;
   readonly state: ClusterState;
   /**
-   * Change id of the version that was asked for; null when the registry has that commit no more.
+   * Change id of the requested version; null when the registry does not have that commit any more.
    */
   readonly knownChangeId: string | null;
 }
 
 export type CommitReply =
-  /** It is made: now, or when it was asked for the first time. */
+  /** It is applied: by this call or by an earlier one. */
   | { readonly kind: 'committed' }
-  /** The cluster's document is gone, or another one. */
+  /** The cluster's document is missing, or another one. */
   | { readonly kind: 'other-cluster' }
-  /** Another process keeps the registry than the one that founded or rebuilt it. */
+  /** The registry's process is not the one that founded or rebuilt it. */
   | { readonly kind: 'unconfirmed' }
   | {
       readonly kind: 'conflict';
-      /** The first of the commits that came meanwhile, as far as the registry has them. */
+      /** The first of the commits made since, as far as the registry has them. */
       readonly missed: readonly MetadataCommit[];
     };
 
-/** An attempt to rebuild the registry from what the brokers have on their disks. */
+/** One attempt to rebuild the registry from the brokers' journals. */
 export interface RebuildRound {
-  /** Higher than that of all rebuilds that anybody who takes part knows of. */
+  /** Number of the round; higher than that of all rebuilds that any participant knows. */
   readonly number: number;
-  /** Random: tells it from a round of the same number that the registry has forgotten. */
+  /** Random id; distinguishes it from a round of the same number that the registry has lost. */
   readonly id: string;
 }
 
-/** What one broker brings to a rebuild. */
+/** The state that one broker publishes to a rebuild. */
 export interface RebuildView {
   readonly brokerId: number;
   readonly dataDirUuid: string;
-  /** Of its running process, when that has registered; else 0. */
+  /** Broker epoch of its running process, if that has registered; otherwise 0. */
   readonly brokerEpoch: number;
-  /** The newest state that is on its disk. */
+  /** The newest state on its disk. */
   readonly state: ClusterState;
 }
 
 export interface Registry {
-  /** Whether it can be asked, as far as is known. */
+  /** True while it can be called, as far as is known. */
   readonly isReady: boolean;
-  /** Why it could not be reached; undefined while it can. */
+  /** Error of the last attempt to reach it; undefined while it can be reached. */
   readonly lastError: unknown;
-  /** Calls back whenever the registry was reached (again), and when it was lost. One listener. */
+  /**
+   * Calls back whenever the registry was reached (again), and when it was lost. There is one
+   * listener.
+   */
   listen(listener: { readonly onReady: () => void; readonly onLost: () => void }): void;
 
-  /** The cluster that is there; undefined when there is none. */
+  /** The cluster in the registry; undefined when there is none. */
   cluster(): Promise<RegisteredCluster | undefined>;
   /**
-   * Founds a cluster that has this state, unless there is one, or a rebuild is under way.
-   * @returns the one that is there now; undefined while a rebuild is under way
+   * Founds a cluster with this state, unless there is one, or a rebuild is in progress.
+   * @returns the cluster in the registry; undefined while a rebuild is in progress
    */
   found(document: ClusterDocument, state: ClusterState): Promise<RegisteredCluster | undefined>;
   /**
-   * Everything at one moment; undefined when there is no cluster.
-   * @param knownVersion whose change id is asked for
+   * Reads everything at one moment; undefined when there is no cluster.
+   * @param knownVersion version whose change id is returned
    * @throws IncompleteRegistryError when values are missing
    */
   snapshot(knownVersion: number): Promise<RegistrySnapshot | undefined>;
-  /** @param before what the commit was decided on: it is made only on that */
+  /**
+   * Commits on top of a state.
+   * @param before state that the commit was decided on; another one is a conflict
+   */
   commit(
     cluster: RegisteredCluster,
     before: ClusterState,
@@ -133,48 +136,48 @@ export interface Registry {
   ): Promise<CommitReply>;
   /** The newest commit; undefined when there is none. */
   newest(): Promise<CommitName | undefined>;
-  /** Waits for commits after a version; none when none came in that time. */
+  /** Waits for commits after a version; empty when none came in that time. */
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]>;
 
   /**
-   * @returns false when a later process has the broker id; and the newest commit, if there is one
-   *   and the registry is confirmed
+   * @returns `isRenewed` false when a later process has the broker id; and the newest commit, if
+   *   there is one and the registry is confirmed
    */
   renewLease(
     lease: BrokerLease,
     renewal: string,
     timeoutMs: number,
   ): Promise<{ readonly isRenewed: boolean; readonly newest: CommitName | undefined }>;
-  /** What each lease was last renewed with; nothing of brokers that never did. */
+  /** Value of each broker's last renewal, without brokers that never renewed. */
   leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>>;
 
-  /** Says up to which version a broker has commits on its disk. */
+  /** Publishes the newest version that a broker has on its disk. */
   publishJournaled(brokerId: number, version: number): Promise<void>;
-  /** What brokers said with `publishJournaled`. */
+  /** Versions published with `publishJournaled`. */
   journaledVersions(brokerIds: readonly number[]): Promise<ReadonlyMap<number, number>>;
 
-  /** Which process founded or rebuilt the registry, as it says; undefined when nothing does. */
+  /** Id of the process that founded or rebuilt the registry; undefined when it is not recorded. */
   confirmedBy(): Promise<string | undefined>;
-  /** The rebuild that was begun while this process kept the registry; undefined: none. */
+  /** The rebuild that was begun in the present process of the registry; undefined: none. */
   rebuildRound(): Promise<RebuildRound | undefined>;
   /**
-   * Begins a round in place of `before`; from then on no commit is taken until it has ended.
-   * Nothing when there is another round by now, or another confirmation than the one that was seen.
+   * Begins a round in place of `before`; no commit is accepted until it has ended. Does nothing
+   * when there is another round, or another confirmation than the given one.
    */
   beginRebuild(
     before: RebuildRound | undefined,
     confirmedBefore: string | undefined,
     round: RebuildRound,
   ): Promise<void>;
-  /** Nothing when another round is under way. */
+  /** Publishes a view; does nothing when another round is in progress. */
   publishView(round: RebuildRound, view: RebuildView): Promise<void>;
-  /** What was published to this round. */
+  /** Views published to this round. */
   views(round: RebuildRound): Promise<readonly RebuildView[]>;
-  /** Brokers that an operator has given up for good: a rebuild does not wait for them. */
+  /** Brokers that an operator has excluded: a rebuild does not wait for them. */
   givenUpBrokers(): Promise<readonly number[]>;
   /**
-   * Replaces everything by this state, confirmed, and ends the round.
-   * @returns false when it is not this round that is under way: then nothing is done
+   * Replaces everything with this state, confirmed, and ends the round.
+   * @returns false, without effect, when this round is not in progress
    */
   installRebuilt(
     round: RebuildRound,
@@ -185,7 +188,7 @@ export interface Registry {
   close(): void;
 }
 
-/** Version and change id together name a commit. */
+/** A commit is identified by its version and change id together. */
 export interface CommitName {
   readonly version: number;
   readonly changeId: string;
@@ -195,7 +198,7 @@ export interface CommitName {
 export class RegistryAwayError extends Error {
   override readonly name = 'RegistryAwayError';
 
-  /** @param wasSent whether the call may have been done all the same */
+  /** @param wasSent true when the call may have been executed */
   constructor(
     readonly wasSent: boolean,
     cause: unknown,
@@ -204,12 +207,12 @@ export class RegistryAwayError extends Error {
   }
 }
 
-/** The registry answered with an error, and has done nothing. */
+/** The registry answered with an error and executed nothing. */
 export class RegistryRefusedError extends Error {
   override readonly name = 'RegistryRefusedError';
 }
 
-/** The registry lacks values that belong together: some were removed, or never came back. */
+/** The registry lacks values that belong together: some were removed or never written. */
 export class IncompleteRegistryError extends Error {
   override readonly name = 'IncompleteRegistryError';
 }

@@ -7,17 +7,20 @@ const BROKERS = [brokerOf(0), brokerOf(1)];
 const BEFORE = clusterOf(BROKERS, [topicOf('a', [partitionOf(), partitionOf()]), topicOf('b', [])]);
 const REBUILT = 2 ** 32;
 
-/** What a difference makes of the state before; it says all when that is the state after. */
+/**
+ * The earlier state with the difference applied; equal to the later state when the difference is
+ * complete.
+ */
 function made(before: ClusterState, after: ClusterState): ClusterState {
   return applyChanges(before, stateDifference(before, after));
 }
 
 describe('stateDifference', () => {
-  it('is nothing between a state and one that was read again', () => {
+  it('is empty between a state and the same state read again', () => {
     expect(stateDifference(BEFORE, structuredClone(BEFORE))).toEqual([]);
   });
 
-  it('tells partitions alone where only they changed', () => {
+  it('reports only partitions where nothing else changed', () => {
     const moved = partitionOf({ leader: 1, leaderEpoch: 6 });
     const after = clusterOf(BROKERS, [topicOf('a', [partitionOf(), moved]), topicOf('b', [])]);
     expect(stateDifference(BEFORE, after)).toEqual([
@@ -31,7 +34,7 @@ describe('stateDifference', () => {
     expect(made(BEFORE, after)).toEqual(after);
   });
 
-  it('tells a topic that was made again under its name as deleted, then as another one', () => {
+  it('reports a topic that was created again as a deletion and a new topic', () => {
     const again = { ...topicOf('a', [partitionOf()]), id: 'another' };
     const deleted = { name: 'a', id: 'id-of-a' };
     const after = {
@@ -49,7 +52,7 @@ describe('stateDifference', () => {
     expect(made(BEFORE, after)).toEqual(after);
   });
 
-  it('tells a whole topic where its configs or partitions changed, also within one version', () => {
+  it('reports the whole topic when configs or partitions changed within one version', () => {
     const grown = clusterOf(BROKERS, [
       { ...topicOf('a', [partitionOf(), partitionOf(), partitionOf()]), version: 1 },
       topicOf('b', []),
@@ -64,7 +67,7 @@ describe('stateDifference', () => {
     }
   });
 
-  it('follows no state that lacks a topic, save one that was rebuilt: then it was forgotten', () => {
+  it('rejects a state that lacks a topic; after a rebuild the topic was forgotten', () => {
     const lacking = clusterOf(BROKERS, [topicOf('a', [partitionOf(), partitionOf()])]);
     expect(() => stateDifference(BEFORE, lacking)).toThrow(MissingTopicError);
     expect(stateDifference(BEFORE, { ...lacking, version: REBUILT })).toEqual([

@@ -3,18 +3,18 @@ import type { ClusterState } from '../cluster-state.js';
 import type { MetadataChange, PartitionChange, TopicMetadata } from '../metadata.js';
 import { rebuildNumberOf } from './rebuild.js';
 
-/** A topic is gone, and neither a deletion nor a rebuild says why: the state lacks something. */
+/** A topic is missing without a deletion or a rebuild: the state is incomplete. */
 export class MissingTopicError extends Error {
   override readonly name = 'MissingTopicError';
 }
 
 /**
- * The changes that make one state of a cluster another, for listeners that missed the commits in
+ * The changes from one state of a cluster to another, for listeners that missed the commits in
  * between: deletions first, then brokers, then topics.
  *
- * A topic that is gone without a deletion was forgotten if there was a rebuild in between: nobody
- * was told that it was there.
- * @throws MissingTopicError when there was none
+ * A topic that is missing without a deletion was forgotten if there was a rebuild in between: its
+ * creation was never answered.
+ * @throws MissingTopicError when there was no rebuild
  */
 export function stateDifference(before: ClusterState, after: ClusterState): MetadataChange[] {
   const changes: MetadataChange[] = [];
@@ -55,7 +55,7 @@ function topicDifference(
   const isSame =
     before?.version === after.version && isDeepStrictEqual(before.configs, after.configs);
   if (!isSame) return [{ kind: 'topic', topic: after }];
-  // A rebuild may leave a version out and give it out again.
+  // A rebuild may skip a version and use it again.
   if (before.partitions.length !== after.partitions.length)
     return [{ kind: 'topic', topic: after }];
   const partitions: PartitionChange[] = [];

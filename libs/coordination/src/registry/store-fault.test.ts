@@ -25,13 +25,13 @@ it.each([
   ['NOREPLICAS Not enough good replicas to write.', 'too-few-replicas'],
   ['ERR max number of clients reached', 'too-many-clients'],
   ['BUSY Redis is busy running a script.', 'busy'],
-])('the reply "%s" is read as %s', (message, reason) => {
+])('the reply "%s" is classified as %s', (message, reason) => {
   const refused = new RegistryRefusedError(message, { cause: new Error(message) });
   expect(storeFaultOf(refused)).toMatchObject({ reason });
   expect(storeFaultOf(new RegistryAwayError(false, new Error(message)))).toMatchObject({ reason });
 });
 
-it('everything else is a Redis that is away, or that refuses', () => {
+it('other errors are classified as away or refused', () => {
   for (const error of [
     undefined,
     'text',

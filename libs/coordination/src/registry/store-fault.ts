@@ -1,7 +1,9 @@
-/** Why the metadata cannot be changed, in one word for metrics and one sentence for people. */
+/**
+ * The reason why the metadata cannot be changed: one word for metrics and one sentence for people.
+ */
 export interface StoreFault {
   readonly reason: StoreFaultReason;
-  /** A whole sentence that says what is wrong and what helps. */
+  /** A whole sentence with the problem and its remedy. */
   readonly sentence: string;
 }
 
@@ -10,28 +12,25 @@ export type StoreFaultReason = keyof typeof SENTENCES;
 const SENTENCES = {
   away: 'Redis is away or not up to date.',
   'out-of-memory':
-    'Redis is out of memory (OOM) and refuses writes: raise its maxmemory, or remove what else is in it.',
+    'Redis is out of memory (OOM) and refuses writes: raise its maxmemory, or remove other data from it.',
   'read-only':
     'Redis is a read-only replica (READONLY) and refuses writes: SLUICE_REDIS_URL must name the master.',
   'no-credentials':
     'Redis refuses the credentials (NOAUTH, WRONGPASS): check user and password in SLUICE_REDIS_URL.',
   'no-permission':
-    'Redis does not let its user do what brokers need (NOPERM): check the ACL of the user in SLUICE_REDIS_URL.',
+    'Redis denies its user commands that brokers need (NOPERM): check the ACL of the user in SLUICE_REDIS_URL.',
   loading: 'Redis is loading its data from disk (LOADING) and answers when that is done.',
   'cannot-save':
-    'Redis cannot write its data to disk (MISCONF) and refuses writes: look at its disk and its log.',
+    'Redis cannot write its data to disk (MISCONF) and refuses writes: check its disk and its log.',
   'cluster-down': 'The Redis Cluster is down (CLUSTERDOWN): some of its slots have no master.',
   'too-few-replicas':
     'Redis has fewer replicas than its min-replicas-to-write (NOREPLICAS) and refuses writes.',
   'too-many-clients': 'Redis has as many clients as its maxclients and refuses more.',
-  busy: 'Redis is busy with a script of somebody (BUSY) and answers when that has ended.',
+  busy: 'Redis is busy with a script of another client (BUSY) and answers when that has ended.',
   refused: 'Redis answers with an error and changes nothing: see the log of this broker.',
 } as const;
 
-/**
- * Error codes of Redis, which are the first word of its error replies, or stand in a script's
- * error.
- */
+/** Error codes of Redis: the first word of an error reply, or part of a script's error. */
 const REASONS: Readonly<Record<string, StoreFaultReason>> = {
   OOM: 'out-of-memory',
   READONLY: 'read-only',
@@ -49,7 +48,10 @@ const REASONS: Readonly<Record<string, StoreFaultReason>> = {
 };
 const CODE = new RegExp(`(?:^|[-: ])(${Object.keys(REASONS).join('|')})(?= )`);
 
-/** What an error of the registry means; `otherwise` where no error reply of Redis is its cause. */
+/**
+ * The fault that an error of the registry stands for; `otherwise` when no error reply of Redis
+ * caused it.
+ */
 export function storeFaultOf(error: unknown, otherwise: StoreFaultReason = 'away'): StoreFault {
   let cause = error;
   while (cause instanceof Error) {

@@ -2,7 +2,7 @@ import { applyCommit, type ClusterState, EMPTY_CLUSTER } from '../cluster-state.
 import type { Decision } from '../coordination-store.js';
 import type { BrokerRegistration, PartitionMetadata, TopicMetadata } from '../metadata.js';
 
-/** A live broker, as its registration would leave it. */
+/** A live broker as after its registration. */
 export function brokerOf(id: number, fields: Partial<BrokerRegistration> = {}): BrokerRegistration {
   return {
     id,
@@ -39,7 +39,7 @@ export function topicOf(
   return { name, id: `id-of-${name}`, version: 0, configs, partitions };
 }
 
-/** A cluster of these brokers and topics, some commits old. */
+/** A cluster with these brokers and topics, after some commits. */
 export function clusterOf(
   brokers: readonly BrokerRegistration[],
   topics: readonly TopicMetadata[] = [],
@@ -53,10 +53,7 @@ export function clusterOf(
   };
 }
 
-/**
- * What a store would make of a decision: the state after its commit, the same one when it wants
- * none.
- */
+/** The state after a decision is committed; the same state when it changes nothing. */
 export function decided(state: ClusterState, decide: Decision): ClusterState {
   const changes = decide(state);
   if (changes.length === 0) return state;
@@ -65,7 +62,7 @@ export function decided(state: ClusterState, decide: Decision): ClusterState {
   return applyCommit(state, { version, changeId, previousChangeId: state.changeId, changes });
 }
 
-/** A partition that must be there. */
+/** A partition, which must exist. */
 export function partitionIn(state: ClusterState, topic: string, number = 0): PartitionMetadata {
   const partition = state.topics.get(topic)?.partitions[number];
   if (partition === undefined) throw new Error(`there is no partition ${topic}-${number}`);

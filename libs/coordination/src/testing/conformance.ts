@@ -1,6 +1,6 @@
 /**
- * What every coordination store must do, as tests: the embedded one, the one in Redis and the fake
- * are held to the same.
+ * Tests of the behaviour that every coordination store must have: the embedded store, the one in
+ * Redis and the fake.
  */
 import { describe, expect, it } from 'vitest';
 import { SystemRandom } from '#runtime';
@@ -12,21 +12,21 @@ import { registerBroker, removeBroker } from '../decisions/registration.js';
 import { alterTopic, confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
 import type { MetadataChange } from '../metadata.js';
 
-/** How a suite gets at stores. All that were opened are closed after each test. */
+/** Access of a suite to stores. All opened stores are closed after each test. */
 export interface StoresUnderTest {
-  /** Whether several brokers can share one cluster; else only broker 0 is opened. */
+  /** True when several brokers can share one cluster; otherwise only broker 0 is opened. */
   readonly isShared: boolean;
-  /** Opens the store of a broker, or opens it again after it was closed. */
+  /** Opens the store of a broker, also again after it was closed. */
   open(brokerId: number): Promise<CoordinationStore>;
-  /** What becomes of a promise for which time has to pass. */
+  /** Settles like a promise, and lets time pass if it has to. */
   passing<T>(promise: Promise<T>): Promise<T>;
-  /** Resolves when `condition` holds. */
+  /** Resolves when `condition` is true. */
   until(condition: () => boolean): Promise<void>;
 }
 
 const random = new SystemRandom();
 
-/** @param stores the stores of a cluster that the running test alone has */
+/** @param stores the stores of a cluster that only the running test uses */
 export function describeCoordinationStore(name: string, stores: () => StoresUnderTest): void {
   describe(`${name} as a coordination store`, () => {
     describeUpdates(stores);
@@ -37,7 +37,7 @@ export function describeCoordinationStore(name: string, stores: () => StoresUnde
 }
 
 function describeUpdates(stores: () => StoresUnderTest): void {
-  it('begins with nothing, and says which cluster it is', async () => {
+  it('starts empty and identifies its cluster', async () => {
     const store = await stores().open(0);
     expect(store.state).toMatchObject({ version: 0, controller: null });
     expect(store.state.brokers.size + store.state.topics.size).toBe(0);
@@ -46,7 +46,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     expect(store.isAvailable).toBe(true);
   });
 
-  it('resolves with the state that has the changes, and shows it', async () => {
+  it('resolves with the changed state, and shows it', async () => {
     const store = await stores().open(0);
     const state = await register(store, 0);
     expect(state).toBe(store.state);
@@ -56,7 +56,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     await stores().passing(store.whenJournaled(1, 2000));
   });
 
-  it('keeps a partition that moves, and a setting that is held, over a restart', async () => {
+  it('keeps a moving partition and a held setting over a restart', async () => {
     const store = await stores().open(0);
     await register(store, 0);
     await create(store, 'events');
@@ -70,7 +70,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     });
   });
 
-  it('commits nothing when nothing is wanted, and rejects with what the decision throws', async () => {
+  it('commits nothing without changes, and rejects with the error of the decision', async () => {
     const store = await stores().open(0);
     expect(await store.update(() => [])).toBe(store.state);
     const failure = new Error('no');
@@ -81,7 +81,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     expect(store.state.version).toBe(0);
   });
 
-  it('decides updates that overlap one after the other, each on what the one before left', async () => {
+  it('runs overlapping updates in order, each on the result of the previous one', async () => {
     const store = await stores().open(0);
     await register(store, 0);
     const names = ['a', 'b', 'a', 'c'];
@@ -96,7 +96,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     expect(store.state.version).toBe(4);
   });
 
-  it('has all that was committed when it is opened again, and the same identity', async () => {
+  it('keeps all commits and its identity when it is opened again', async () => {
     const store = await stores().open(0);
     await register(store, 0);
     await store.update((state) => takeOverController(state, 0, null));
@@ -112,7 +112,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     expect(again).toMatchObject({ clusterUuid, dataDirUuid });
   });
 
-  it('makes and removes everything that there is in metadata', async () => {
+  it('creates and removes every kind of metadata', async () => {
     const store = await stores().open(0);
     await register(store, 0);
     const { id } = await create(store, 'events', 2);
@@ -137,11 +137,11 @@ function describeUpdates(stores: () => StoresUnderTest): void {
 }
 
 function describeListeners(stores: () => StoresUnderTest): void {
-  it('tells every change in order, with the state after its commit', async () => {
+  it('reports every change in order, with the state after its commit', async () => {
     const store = await stores().open(0);
-    const told: [MetadataChange['kind'], number][] = [];
+    const reported: [MetadataChange['kind'], number][] = [];
     const stop = store.onChange((change, state) => {
-      told.push([change.kind, state.version]);
+      reported.push([change.kind, state.version]);
       expect(store.state).toBe(state);
     });
     await register(store, 0);
@@ -154,7 +154,7 @@ function describeListeners(stores: () => StoresUnderTest): void {
     );
     stop();
     await create(store, 'later');
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['broker', 1],
       ['topic', 2],
       ['partitions', 3],
@@ -164,7 +164,7 @@ function describeListeners(stores: () => StoresUnderTest): void {
 }
 
 function describeLeases(stores: () => StoresUnderTest): void {
-  it('shows with every renewal that its broker lives', async () => {
+  it('shows a new value with every lease renewal', async () => {
     const store = await stores().open(0);
     await register(store, 0);
     expect((await store.leases(1000)).get(0)).toBeUndefined();
@@ -179,7 +179,7 @@ function describeLeases(stores: () => StoresUnderTest): void {
     expect(seen).not.toContain(undefined);
   });
 
-  it('refuses the lease of a process that another one has replaced', async () => {
+  it('refuses the lease of a process that was replaced', async () => {
     const store = await stores().open(0);
     await store.renewLease({ brokerId: 0, brokerEpoch: 10 }, 1000);
     const late = store.renewLease({ brokerId: 0, brokerEpoch: 9 }, 1000);
@@ -188,7 +188,7 @@ function describeLeases(stores: () => StoresUnderTest): void {
 }
 
 function describeSharing(stores: () => StoresUnderTest): void {
-  it('has brokers of one cluster agree, whoever commits', async ({ skip }) => {
+  it('keeps brokers of one cluster in agreement', async ({ skip }) => {
     if (!stores().isShared) skip();
     const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
     expect(other.clusterUuid).toBe(one.clusterUuid);
@@ -203,7 +203,7 @@ function describeSharing(stores: () => StoresUnderTest): void {
     expect(new Set(epochs).size).toBe(2);
   });
 
-  it('has one of two win that want the same', async ({ skip }) => {
+  it('lets one of two conflicting updates win', async ({ skip }) => {
     if (!stores().isShared) skip();
     const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
     await register(one, 0);
@@ -214,7 +214,7 @@ function describeSharing(stores: () => StoresUnderTest): void {
     expect(one.state).toEqual(other.state);
   });
 
-  it('tells listeners of another broker the same, and what it missed while it was closed', async ({
+  it('reports the same changes on another broker, also those missed while it was closed', async ({
     skip,
   }) => {
     if (!stores().isShared) skip();
@@ -226,18 +226,16 @@ function describeSharing(stores: () => StoresUnderTest): void {
     await create(one, 'gone');
     const again = await stores().open(1);
     await stores().until(() => again.state.version === one.state.version);
-    const told: MetadataChange['kind'][] = [];
-    again.onChange((change) => told.push(change.kind));
+    const reported: MetadataChange['kind'][] = [];
+    again.onChange((change) => reported.push(change.kind));
     await one.update((state) => confirmPartitions(state, 'events', id, [0]));
     await one.update((state) => deleteTopic(state, 'events', id));
     await stores().until(() => again.state.version === one.state.version);
-    expect(told).toEqual(['partitions', 'topic-deleted']);
+    expect(reported).toEqual(['partitions', 'topic-deleted']);
     expect(again.state).toEqual(one.state);
   });
 
-  it('shows a broker that is new a partition that moves, and a setting that is held', async ({
-    skip,
-  }) => {
+  it('shows a moving partition and a held setting to a new broker', async ({ skip }) => {
     if (!stores().isShared) skip();
     const one = await stores().open(0);
     await register(one, 0);
@@ -248,7 +246,7 @@ function describeSharing(stores: () => StoresUnderTest): void {
     expect(other.state).toEqual(one.state);
   });
 
-  it('knows when a majority has a version on disk', async ({ skip }) => {
+  it('resolves when a majority has a version on disk', async ({ skip }) => {
     if (!stores().isShared) skip();
     const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
     await register(one, 0);
@@ -266,7 +264,7 @@ function describeSharing(stores: () => StoresUnderTest): void {
   });
 }
 
-/** What an operator may ask of a topic, and has not come into force. */
+/** Changes that an operator requests and that are not in force yet. */
 function moving({ topics, version }: ClusterState, name: string): MetadataChange[] {
   const topic = topics.get(name);
   if (topic === undefined) throw new Error(`there is no topic ${name}`);

@@ -19,7 +19,7 @@ export interface FakeCoordinationOptions {
   readonly logger?: Logger;
   readonly clusterId?: string;
   readonly leaseMs?: number;
-  /** How long each way of a call takes; 0 when not given. */
+  /** Duration of each direction of a call, ms; default 0. */
   readonly delayMs?: (brokerId: number) => number;
 }
 
@@ -30,16 +30,16 @@ export interface FakeStoreOptions {
 }
 
 /**
- * The registry of a cluster in memory, with the faults that Redis has. Stores on it are the real
- * ones, with journal and rebuild: only what Redis does is a fake.
+ * The registry of a cluster in memory, with the faults of Redis. Stores on it are real, with
+ * journal and rebuild: only Redis is replaced.
  *
- * A broker that was opened again (a crash, a restart) has a new connection; faults of the old one
- * are over, save those of the whole registry.
+ * A broker that was opened again (after a crash or a restart) has a new connection; faults of the
+ * old one end, except those of the whole registry.
  */
 export class FakeCoordination {
   readonly #options: FakeCoordinationOptions;
   readonly #data = new FakeRegistryData();
-  /** Connections by broker id: the newest of each. */
+  /** The newest connection of each broker, by id. */
   readonly #connections = new Map<number, FakeRegistry>();
   readonly #cutOff = new Set<number>();
   #isAway = false;
@@ -49,12 +49,12 @@ export class FakeCoordination {
     this.#options = options;
   }
 
-  /** What the registry has. */
+  /** The state in the registry. */
   get state(): ClusterState {
     return this.#data.state;
   }
 
-  /** Opens the store of a broker's data directory, as `RedisStore.open`. */
+  /** Opens the store of a broker's data directory, as `RedisStore.open` does. */
   open({ brokerId, fileSystem, dataDir }: FakeStoreOptions): Promise<CoordinationStore> {
     const { clock, scheduler, random, delayMs } = this.#options;
     this.#connections.get(brokerId)?.close();
@@ -83,7 +83,7 @@ export class FakeCoordination {
     });
   }
 
-  /** All connections break, and none can be made. */
+  /** Breaks all connections and refuses new ones. */
   goAway(): void {
     this.#isAway = true;
     for (const registry of this.#connections.values()) registry.disconnect();
@@ -94,7 +94,7 @@ export class FakeCoordination {
     for (const registry of this.#connections.values()) registry.connect();
   }
 
-  /** One broker alone does not reach the registry. */
+  /** Cuts one broker off from the registry. */
   cutOff(brokerId: number): void {
     this.#cutOff.add(brokerId);
     this.#connections.get(brokerId)?.disconnect();
@@ -105,7 +105,7 @@ export class FakeCoordination {
     this.#connections.get(brokerId)?.connect();
   }
 
-  /** Nothing is answered; what was sent is done when it goes on. */
+  /** Answers nothing; calls that were sent are executed on `resume`. */
   pause(): void {
     this.#isPaused = true;
     for (const registry of this.#connections.values()) registry.pause();
@@ -119,7 +119,7 @@ export class FakeCoordination {
     }
   }
 
-  /** A broker is not told of commits, until it is; what it asks for itself it is answered. */
+  /** Withholds commits from a broker until `releaseNotifications`; its own calls are answered. */
   holdNotifications(brokerId: number): void {
     this.#connections.get(brokerId)?.hold(true);
   }
@@ -128,37 +128,37 @@ export class FakeCoordination {
     this.#connections.get(brokerId)?.hold(false);
   }
 
-  /** The next commit of a broker is made, and the reply does not arrive. */
+  /** Executes the next commit of a broker and loses the reply. */
   loseNextReply(brokerId: number): void {
     this.#connections.get(brokerId)?.loseNextReply();
   }
 
-  /** Another process keeps the registry from now on, with all of it. */
+  /** Restarts the registry as another process, with all its data. */
   restart(): void {
     this.#restart(() => this.#data.restart());
   }
 
-  /** Another process keeps it from now on, with the state of an earlier version. */
+  /** Restarts the registry as another process, with the state of an earlier version. */
   rollBackTo(version: number): void {
     this.#restart(() => this.#data.restart(version));
   }
 
-  /** As `rollBackTo`, behind a proxy: no connection breaks. */
+  /** Does the same as `rollBackTo`, but as behind a proxy: no connection breaks. */
   failOverSilentlyTo(version: number): void {
     this.#data.restart(version);
   }
 
-  /** Another process keeps it from now on, and nothing is in it. */
+  /** Restarts the registry as another process, without data. */
   restartEmpty(): void {
     this.#restart(() => this.#data.restart(-1));
   }
 
-  /** Everything is removed; connections stay (FLUSHALL). */
+  /** Removes everything and keeps the connections (FLUSHALL). */
   empty(): void {
     this.#data.empty();
   }
 
-  /** An operator says that a rebuild need not wait for a broker. */
+  /** Lets an operator exclude a broker from rebuilds. */
   giveUp(brokerId: number): void {
     this.#data.givenUp.add(brokerId);
   }

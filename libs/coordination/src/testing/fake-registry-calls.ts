@@ -11,13 +11,15 @@ import type {
 import type { FakeRegistryData } from './fake-registry-data.js';
 
 /**
- * What a connection to a fake registry asks of its data, the same for all of them; how the question
- * and its answer travel, and fail to, is theirs.
+ * The calls of a connection to the data of a fake registry. Subclasses implement the transport of
+ * calls and answers, and its faults.
+ *
+ * Overlap: all calls may overlap; each runs on the data in one synchronous step.
  */
 export abstract class FakeRegistryCalls {
   /**
-   * Runs where the data is.
-   * @param timeoutMs after which the connection counts as broken
+   * Runs a function on the data.
+   * @param timeoutMs time after which the connection counts as broken
    * @throws RegistryAwayError
    */
   protected abstract call<T>(run: (data: FakeRegistryData) => T, timeoutMs?: number): Promise<T>;

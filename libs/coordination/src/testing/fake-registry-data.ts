@@ -13,17 +13,19 @@ import type {
   RegistrySnapshot,
 } from '../registry/registry.js';
 
-/** Commits in an answer. */
-const COMMITS_A_READ = 200;
+/** Most commits in one answer. */
+const COMMITS_PER_READ = 200;
 
-/** What the scripts of a registry do, on values in memory: each method is atomic. */
+/** The scripts of a registry on values in memory: each method is atomic. */
 export class FakeRegistryData {
   readonly leases = new Map<number, string>();
   readonly journaled = new Map<number, number>();
   readonly givenUp = new Set<number>();
   #cluster: RegisteredCluster | undefined;
   #confirmedBy: string | undefined;
-  /** States of the newest line, the first one as it was founded or rebuilt, and what made them. */
+  /**
+   * States of the newest line: the first as it was founded or rebuilt, then each with its commit.
+   */
   #line: { readonly state: ClusterState; readonly commit: MetadataCommit | undefined }[] = [];
   #round: RebuildRound | undefined;
   #views = new Map<number, RebuildView>();
@@ -49,7 +51,9 @@ export class FakeRegistryData {
     return this.#confirmedBy === `process-${this.#process}`;
   }
 
-  /** Another process keeps the registry, with this much of the line: all of it when not given. */
+  /**
+   * Restarts the registry as another process, with the line up to a version; default: all of it.
+   */
   restart(version = Number.POSITIVE_INFINITY): void {
     this.#process += 1;
     this.#round = undefined;
@@ -58,7 +62,7 @@ export class FakeRegistryData {
     if (this.#line.length === 0) this.empty();
   }
 
-  /** Everything is removed, while the process stays the same. */
+  /** Removes everything, while the process stays the same. */
   empty(): void {
     this.#line = [];
     this.#cluster = undefined;
@@ -93,7 +97,7 @@ export class FakeRegistryData {
 
   commitsAfter(version: number): MetadataCommit[] {
     const commits = this.#line.flatMap(({ commit }) => commit ?? []);
-    return commits.filter((commit) => commit.version > version).slice(0, COMMITS_A_READ);
+    return commits.filter((commit) => commit.version > version).slice(0, COMMITS_PER_READ);
   }
 
   snapshot(knownVersion: number): RegistrySnapshot | undefined {

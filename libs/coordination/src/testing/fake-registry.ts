@@ -17,15 +17,19 @@ const RECONNECT_DELAY_MS = 100;
 export interface FakeRegistryOptions {
   readonly data: FakeRegistryData;
   readonly scheduler: Scheduler;
-  /** Whether a connection can be made. */
+  /** Returns true when a connection can be made. */
   readonly isReachable: () => boolean;
-  /** How long a request, and its answer, are on their way; 0: they are there at once. */
+  /** Duration of a request, and of its answer, ms; 0: they arrive at once. */
   readonly delayMs: () => number;
-  /** Called after everything that may have changed the data. */
+  /** Called after every call that may have changed the data. */
   readonly onChanged: () => void;
 }
 
-/** A broker's connection to a fake registry; its faults are those of `FakeCoordination`. */
+/**
+ * A broker's connection to a fake registry; FakeCoordination injects its faults.
+ *
+ * Overlap: all calls may overlap; each runs on the data in one synchronous step.
+ */
 export class FakeRegistry extends FakeRegistryCalls implements Registry {
   readonly #options: FakeRegistryOptions;
   #listener: Parameters<Registry['listen']>[0] | undefined;
@@ -33,9 +37,9 @@ export class FakeRegistry extends FakeRegistryCalls implements Registry {
   #isClosed = false;
   #isHeld = false;
   #losesNextReply = false;
-  /** Set while calls hang: done, or not, when it resolves. */
+  /** Set while calls hang; `over` resolves when they continue. */
   #pause: { readonly over: Promise<void>; readonly end: () => void } | undefined;
-  /** Called when a wait for commits is over, one way or the other. */
+  /** Called when a wait for commits ends for any reason. */
   readonly #waits = new Set<() => void>();
   readonly #breaks = new Set<(error: RegistryAwayError) => void>();
 
@@ -52,7 +56,7 @@ export class FakeRegistry extends FakeRegistryCalls implements Registry {
     return this.#isReady ? undefined : new Error('the connection is refused');
   }
 
-  /** Makes the connection, if that is possible now. */
+  /** Connects, if that is possible now. */
   connect(): void {
     if (this.#isReady || this.#isClosed || !this.#options.isReachable()) return;
     this.#isReady = true;
@@ -67,7 +71,7 @@ export class FakeRegistry extends FakeRegistryCalls implements Registry {
     this.#listener?.onLost();
   }
 
-  /** Calls get no answer until `resume`; then those that were sent are done all the same. */
+  /** Leaves calls without an answer until `resume`; calls that were sent are executed then. */
   pause(): void {
     if (this.#pause !== undefined) return;
     let end: () => void = () => undefined;
@@ -91,7 +95,7 @@ export class FakeRegistry extends FakeRegistryCalls implements Registry {
     this.#losesNextReply = true;
   }
 
-  /** There may be new commits. */
+  /** Wakes waits for commits: there may be new ones. */
   notify(): void {
     for (const wake of this.#waits) wake();
   }
@@ -179,7 +183,7 @@ export class FakeRegistry extends FakeRegistryCalls implements Registry {
     }
   }
 
-  /** What `promise` becomes, unless the connection breaks first. */
+  /** Settles like `promise`, unless the connection breaks first. */
   #orBroken<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#breaks.add(reject);

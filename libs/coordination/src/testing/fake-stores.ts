@@ -4,7 +4,12 @@ import type { CoordinationStore } from '../coordination-store.js';
 import type { StoresUnderTest } from './conformance.js';
 import { FakeCoordination, type FakeCoordinationOptions } from './fake-coordination.js';
 
-/** Stores on a fake registry and fake disks, whose time passes while anything is waited for. */
+/**
+ * Stores on a fake registry and fake disks; time passes while a test waits.
+ *
+ * Overlap: only one of `until`, `passing` and `untilDone` may run at a time, as each advances the
+ * clock.
+ */
 export class FakeStores implements StoresUnderTest {
   readonly isShared = true;
   readonly clock = new FakeClock();
@@ -37,7 +42,7 @@ export class FakeStores implements StoresUnderTest {
     return this.passing(this.coordination.open({ brokerId, fileSystem, dataDir: '/data' }));
   }
 
-  /** The broker loses power and is started again; its earlier store is dead. */
+  /** Cuts a broker's power and starts it again; its earlier store becomes unusable. */
   crash(brokerId: number): Promise<CoordinationStore> {
     this.disk(brokerId).crash();
     return this.open(brokerId);
@@ -45,12 +50,12 @@ export class FakeStores implements StoresUnderTest {
 
   async until(condition: () => boolean): Promise<void> {
     for (let steps = 0; !condition(); steps += 1) {
-      if (steps === 6000) throw new Error('a minute has passed and it is not so');
+      if (steps === 6000) throw new Error('the condition was not met within a minute');
       await this.scheduler.advance(10);
     }
   }
 
-  /** What becomes of a promise while time passes. */
+  /** Settles like `promise`, while time passes. */
   async passing<T>(promise: Promise<T>): Promise<T> {
     let isSettled = false;
     const settle = (): void => void (isSettled = true);
@@ -59,7 +64,7 @@ export class FakeStores implements StoresUnderTest {
     return promise;
   }
 
-  /** What `attempt` becomes, which is made again for as long as the store is away. */
+  /** Repeats `attempt` for as long as the store is away. */
   async untilDone<T>(attempt: () => Promise<T>): Promise<T> {
     for (;;) {
       try {

@@ -1,8 +1,8 @@
--- Writes what a commit changes of the keys that people read. Stands before the scripts that commit.
+-- Applies the writes of a commit to the keys that people read. Prefix of the scripts that commit.
 --
--- KEYS  from `first_key` on, one for each write
--- ARGV  from `first_argument` on, a verb and a value for each write
--- Values are JSON of the caller's making: an empty array made here would become an object.
+-- KEYS  from `first_key` on, one per write
+-- ARGV  from `first_argument` on, a verb and a value per write
+-- The caller writes the JSON of values: cjson would write an empty array as an object.
 
 local DELETED_TOPICS_KEPT = 10000
 

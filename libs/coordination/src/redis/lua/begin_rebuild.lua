@@ -1,9 +1,10 @@
--- Begins a round of a rebuild. From then on no commit is taken until a round has ended.
+-- Begins a round of a rebuild. No commit is accepted until a round has ended.
 --
 -- KEYS  1 the round   2 hash of the views   3 the confirmation
 -- ARGV  1 '<number> <id>' of the round that the caller knows; empty: none
---       2 the confirmation that the caller has seen; empty: none   3 '<number> <id>' of the new round
--- Does nothing when there is another round, or another confirmation, by now. Returns nothing.
+--       2 the confirmation that the caller has seen; empty: none
+--       3 '<number> <id>' of the new round
+-- Does nothing when the round or the confirmation is another one. Returns nothing.
 
 local round, views, confirmation = KEYS[1], KEYS[2], KEYS[3]
 local known_round, known_confirmation, new_round = ARGV[1], ARGV[2], ARGV[3]

@@ -1,14 +1,15 @@
--- Commits one change of the metadata, all of it or nothing, if nobody changed it meanwhile.
+-- Commits one change of the metadata, all or nothing, if the metadata is still the known one.
 --
 -- KEYS  1 the cluster document   2 the version   3 the change stream   4 the confirmation
---       5.. one for each write
--- ARGV  1 the cluster document as the caller knows it
+--       5.. one per write
+-- ARGV  1 the cluster document that the caller knows
 --       2 version and 3 change id of the state that was decided on
 --       4 version, one higher, and 5 change id of the commit   6 its changes, JSON
---       7 commits that the stream keeps, 8 commits that an answer has at most
---       9.. verb and value for each write
--- Returns {'committed'}, also when this very commit was made before: a lost reply is asked for again;
---         {'other-cluster'} when the document is another one, or none;
+--       7 length of the stream   8 most commits in an answer
+--       9.. verb and value per write
+-- Returns {'committed'}, also when an earlier call made this commit: after a lost reply the caller
+--         repeats it;
+--         {'other-cluster'} when the document is another one or missing;
 --         {'unconfirmed'} when this Redis process neither founded nor rebuilt the cluster;
 --         {'conflict', {entry, ..}}: the commits since, as far as the stream has them.
 -- Invariant: the stream's entry <version>-0 is the commit that made the version.
@@ -34,7 +35,7 @@ if redis.call('GET', version_key) ~= known_version .. ' ' .. known_change then
   return { 'conflict', missed }
 end
 
--- First what could fail, before anything is written.
+-- XADD can fail (on a wrong stream id), so it comes before all other writes.
 redis.call('XADD', changes_key, 'MAXLEN', '~', stream_max, version .. '-0',
   'id', change, 'previous', known_change, 'changes', changes)
 redis.call('SET', version_key, version .. ' ' .. change)

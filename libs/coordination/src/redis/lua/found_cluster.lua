@@ -1,11 +1,11 @@
--- Founds a cluster where there is none and nobody rebuilds one.
+-- Founds a cluster if there is none and no rebuild is in progress.
 --
 -- KEYS  1 the cluster document   2 the version   3 the change stream   4 the confirmation
---       5 the round of a rebuild   6.. one for each write
--- ARGV  1 the cluster document to be   2 its first '<version> <change id>'
---       3.. verb and value for each write
--- Returns the cluster document that is there now: the caller's, or that of who was first; false while a
---         rebuild is under way.
+--       5 the round of a rebuild   6.. one per write
+-- ARGV  1 the new cluster document   2 its first '<version> <change id>'
+--       3.. verb and value per write
+-- Returns the present cluster document: the caller's, or an earlier one; false while a rebuild is in
+--         progress.
 
 local cluster, version_key, changes_key = KEYS[1], KEYS[2], KEYS[3]
 local confirmation, round = KEYS[4], KEYS[5]

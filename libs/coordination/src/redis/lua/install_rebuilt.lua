@@ -1,12 +1,12 @@
--- Puts a rebuilt state in place of everything, and ends the round. The first to come does it.
+-- Replaces everything with a rebuilt state and ends the round. The first caller of a round succeeds.
 --
 -- KEYS  1 the cluster document   2 the version   3 the change stream   4 the confirmation
 --       5 the round   6 hash of the views   7 the ids of brokers   8 the names of topics
---       9 the deleted topics   10 the controller   11.. one for each write
+--       9 the deleted topics   10 the controller   11.. one per write
 --       The keys of brokers, topics and partitions begin with 7 and 8: they are in the same slot.
 -- ARGV  1 '<number> <id>' of the round   2 the new cluster document   3 '<version> <change id>'
---       4.. verb and value for each write
--- Returns 1; 0 when another round is under way, or none: then nothing is done.
+--       4.. verb and value per write
+-- Returns 1; 0, without effect, when this round is not in progress.
 
 local cluster, version_key, changes_key, confirmation = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local round, views, broker_ids, topic_names = KEYS[5], KEYS[6], KEYS[7], KEYS[8]

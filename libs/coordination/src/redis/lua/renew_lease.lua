@@ -1,10 +1,10 @@
--- Renews the lease of one process of a broker, unless a later one has the broker id.
+-- Renews the lease of one process of a broker, unless a later process has the broker id.
 --
 -- KEYS  1 the lease   2 the version   3 the confirmation
--- ARGV  1 broker epoch of the process   2 what makes this renewal another one than the last
--- Returns {1 or 0: whether it was renewed, '<version> <change id>'}; false in place of the version when
---         this process neither founded nor rebuilt the cluster: there is something to look at.
--- The value is '<broker epoch> <renewal>'. It has no time to live: others look whether it changes.
+-- ARGV  1 broker epoch of the process   2 a value that differs from that of the last renewal
+-- Returns {1 when renewed, otherwise 0, '<version> <change id>'}; false in place of the version when this
+--         process neither founded nor rebuilt the cluster: the caller then reads everything.
+-- The value is '<broker epoch> <renewal>'. It has no time to live: other brokers watch it for changes.
 
 local lease, version_key, confirmation = KEYS[1], KEYS[2], KEYS[3]
 local broker_epoch, renewal = ARGV[1], ARGV[2]

@@ -6,8 +6,8 @@
 -- ARGV  1 a version that the caller knows
 -- Returns {cluster document, '<version> <change id>', controller, {id, broker, ..},
 --         {name, topic, {state of partition 0, ..}, ..}, {deleted topic, ..},
---         change id of the version in ARGV 1 or false when the stream has it no more,
---         1 when this process founded or rebuilt the cluster, else 0};
+--         change id of the version in ARGV 1 or false when the stream no longer has it,
+--         1 when this process founded or rebuilt the cluster, otherwise 0};
 --         false in place of any value that is missing.
 
 local cluster, version, changes, controller = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -1,5 +1,5 @@
--- Which Redis process this is: another one after every restart, and on every replica. Stands before the
--- scripts that have to know whether the registry may have lost commits.
+-- Returns the id of this Redis process: it differs after every restart, and on every replica. Prefix of
+-- the scripts that check whether the registry may have lost commits.
 
 local function this_process()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
