@@ -6,6 +6,7 @@
  *     gateway.cjs        the gateway and the libraries that it uses, in one file
  *     gateway.cjs.cache  V8's code cache of it, for the version of Node.js that builds
  *     gateway.cjs.lines  where each line of it comes from, for stack traces
+ *     lease-thread.cjs   the thread that renews the lease of a broker of a cluster
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -39,6 +40,10 @@ mkdirSync(output, { recursive: true });
 writeFileSync(join(output, 'package.json'), '{ "type": "commonjs" }\n');
 await bundle(join(modules, 'launcher/main.js'), join(output, 'main.js'));
 const map = await bundle(join(modules, 'src/main.js'), bundlePath);
+await bundle(
+  join(root, 'dist/esm/libs/coordination/src/redis/lease-thread-main.js'),
+  join(output, 'lease-thread.cjs'),
+);
 writeFileSync(`${bundlePath}.lines`, JSON.stringify(linesOf(map)));
 await writeCodeCache();
 

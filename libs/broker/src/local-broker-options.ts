@@ -1,4 +1,4 @@
-import type { StoreFault } from '#coordination';
+import type { LeaseRenewalCounts, StoreFault } from '#coordination';
 import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
 import type {
   Clock,
@@ -129,6 +129,7 @@ export interface ClusterStatus {
   readonly isController: boolean;
   /** Whether nobody can have declared this broker dead. */
   readonly isLeaseValid: boolean;
+  readonly leaseRenewals: LeaseRenewalCounts;
   readonly brokerEpoch: number;
   /** Members, alive or not. */
   readonly brokers: number;

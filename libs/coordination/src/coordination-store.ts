@@ -12,6 +12,7 @@
  * for it.
  */
 import type { ClusterState } from './cluster-state.js';
+import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from './lease/lease-renewer.js';
 import type { MetadataChange } from './metadata.js';
 import type { StoreFault } from './registry/store-fault.js';
 
@@ -83,6 +84,8 @@ export interface CoordinationStore {
    * from the time of the call, not from the time it resolves.
    */
   renewLease(lease: BrokerLease, timeoutMs: number): Promise<void>;
+  /** What renews the lease of this process from now on, from where this store can. One per process. */
+  leaseRenewer(options: LeaseRenewerOptions): LeaseRenewer;
   /**
    * Value of each broker's last lease renewal, by id. A value that differs from the last read
    * proves that its broker is alive; the watcher measures on its own clock how long a value stays
@@ -92,9 +95,4 @@ export interface CoordinationStore {
 
   /** Waits for work in progress and releases the store. */
   close(): Promise<void>;
-}
-
-export interface BrokerLease {
-  readonly brokerId: number;
-  readonly brokerEpoch: number;
 }

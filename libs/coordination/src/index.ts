@@ -1,6 +1,5 @@
 export type { ClusterState } from './cluster-state.js';
 export type {
-  BrokerLease,
   CoordinationStore,
   Decision,
   MetadataListener,
@@ -49,6 +48,12 @@ export {
   type TopicChange,
 } from './decisions/topics.js';
 export { EmbeddedStore } from './embedded/embedded-store.js';
+export type {
+  BrokerLease,
+  LeaseRenewalCounts,
+  LeaseRenewer,
+  LeaseRenewerOptions,
+} from './lease/lease-renewer.js';
 export type {
   BrokerRegistration,
   ControllerMetadata,

@@ -1,10 +1,23 @@
 import { ProtocolError } from '#protocol';
+import type { ClusterState } from './cluster-state.js';
+import type { BrokerLease } from './lease/lease-renewer.js';
+
+/**
+ * Whether the metadata say that a process may not renew its lease any more: it was declared dead, or a
+ * later process has its broker id. `renew_lease.lua` decides the same in Redis.
+ */
+export function isLeaseOver(state: ClusterState, { brokerId, brokerEpoch }: BrokerLease): boolean {
+  const registered = state.brokers.get(brokerId);
+  if (registered === undefined) return false;
+  if (registered.brokerEpoch === brokerEpoch) return !registered.alive;
+  return registered.brokerEpoch > brokerEpoch;
+}
 
 /** The error of a process that may not renew its lease any more. */
 export function leaseOver(brokerId: number): ProtocolError {
   return new ProtocolError(
     'BROKER_NOT_AVAILABLE',
-    `A later process has broker id ${brokerId}: the lease of this process has ended.`,
+    `The lease of this process of broker ${brokerId} is over: it was declared dead, or a later process has its id.`,
     { retriable: false },
   );
 }

@@ -276,6 +276,7 @@ function refusingUpdates(store: CoordinationStore, refusals: number): Coordinati
     whenJournaled: (version, timeoutMs) => store.whenJournaled(version, timeoutMs),
     onChange: (listener) => store.onChange(listener),
     renewLease: (lease, timeoutMs) => store.renewLease(lease, timeoutMs),
+    leaseRenewer: (options) => store.leaseRenewer(options),
     leases: (timeoutMs) => store.leases(timeoutMs),
     close: () => store.close(),
   };

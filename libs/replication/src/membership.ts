@@ -1,22 +1,26 @@
 /**
- * This process as a member of its cluster: it registers, renews its lease, registers again when it was
- * declared dead and is not, and withdraws before it stops.
+ * This process as a member of its cluster: it registers, has its lease renewed, registers again when it
+ * was declared dead and is not, and withdraws before it stops.
  *
  * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin, and only once
  * this process knows what the metadata were then: one that stood still for longer than its lease has lost
- * it until it knows what was decided meanwhile. Nothing that must be right rests on it alone
- * (replication-safety 4.1 and 4.4): it only says when a leader has to ask its followers whether it still
- * leads.
+ * it until it knows what was decided meanwhile. The store's renewer sends the renewals, maybe from
+ * another thread, and reports each one only when that is so. Nothing that must be right rests on the
+ * lease alone (replication-safety 4.1 and 4.4): it only says when a leader has to ask its followers
+ * whether it still leads.
  */
 import {
   BrokerIdTakenError,
+  type BrokerLease,
   type CoordinationStore,
   controlledShutdown,
+  type LeaseRenewalCounts,
+  type LeaseRenewer,
   type Registrant,
   registerBroker,
 } from '#coordination';
 import { ProtocolError } from '#protocol';
-import type { Clock, Logger, Random, Scheduler, Timer } from '#runtime';
+import type { Clock, Logger, Random, Scheduler } from '#runtime';
 import { LeaseWatch } from './lease-watch.js';
 
 /** Renewals sent in the time of a lease: three of four may be lost. */
@@ -41,23 +45,28 @@ interface MembershipOptions {
 
 export class Membership {
   readonly #options: MembershipOptions;
+  readonly #renewer: LeaseRenewer;
   readonly #stopListening: () => void;
   #brokerEpoch = 0;
   #leaseEndMs = Number.NEGATIVE_INFINITY;
-  #timer: Timer | undefined;
   #isRegistering = false;
   #isEnding = false;
 
   private constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#renewer = options.store.leaseRenewer({
+      ...options,
+      intervalMs: options.leaseMs / RENEWALS_A_LEASE,
+      onRenewed: (lease, sentMs) => this.#renewed(lease, sentMs),
+    });
     this.#stopListening = options.store.onChange((change) => {
       if (change.kind === 'broker' && change.broker.id === options.brokerId) this.#look();
     });
   }
 
   /**
-   * Registers, waiting for the store as long as it is away or cannot write its journal, and begins to
-   * renew the lease.
+   * Registers, waiting for the store as long as it is away or cannot write its journal, and has the
+   * lease renewed from then on.
    * @throws BrokerIdTakenError when a live process with another data directory has the broker id
    */
   static async join(options: MembershipOptions): Promise<Membership> {
@@ -68,7 +77,6 @@ export class Membership {
       membership.#end();
       throw error;
     }
-    membership.#renew();
     // What was said of it while the answer was on its way was not heard.
     membership.#look();
     return membership;
@@ -86,6 +94,10 @@ export class Membership {
   /** Whether nobody can have declared this broker dead yet. */
   get isLeaseValid(): boolean {
     return this.#options.clock.monotonicMs() < this.#leaseEndMs;
+  }
+
+  get leaseRenewals(): LeaseRenewalCounts {
+    return this.#renewer.counts;
   }
 
   /** Says under which URL clients reach this broker, where that is known only now. */
@@ -117,7 +129,7 @@ export class Membership {
 
   #end(): void {
     this.#isEnding = true;
-    this.#timer?.cancel();
+    this.#renewer.stop();
     this.#stopListening();
   }
 
@@ -158,7 +170,9 @@ export class Membership {
             random,
           ),
         );
-        this.#brokerEpoch = state.brokers.get(brokerId)?.brokerEpoch ?? 0;
+        const brokerEpoch = state.brokers.get(brokerId)?.brokerEpoch ?? 0;
+        this.#brokerEpoch = brokerEpoch;
+        if (!this.#isEnding) this.#renewer.renew({ brokerId, brokerEpoch });
         logger.info({ brokerId, brokerEpoch: this.#brokerEpoch }, 'registered');
         return;
       } catch (error) {
@@ -199,6 +213,7 @@ export class Membership {
       onFenced();
     } else if (!registered.alive) {
       logger.warn({}, 'declared dead while alive: registering again');
+      this.#renewer.stop();
       this.#registerAgain().catch((error: unknown) => {
         if (this.#isEnding) return;
         logger.error({ err: error }, 'the broker could not be registered again');
@@ -208,25 +223,12 @@ export class Membership {
     }
   }
 
-  #renew(): void {
-    const { store, leaseMs, clock, scheduler, logger } = this.#options;
-    const intervalMs = leaseMs / RENEWALS_A_LEASE;
-    const sentMs = clock.monotonicMs();
-    const lease = { brokerId: this.brokerId, brokerEpoch: this.#brokerEpoch };
-    store.renewLease(lease, intervalMs).then(
-      () => {
-        const registered = store.state.brokers.get(lease.brokerId);
-        const isAlive = registered?.alive === true && registered.brokerEpoch === lease.brokerEpoch;
-        const endMs = sentMs + leaseMs * (1 - LEASE_MARGIN);
-        if (isAlive) this.#leaseEndMs = Math.max(this.#leaseEndMs, endMs);
-        return undefined;
-      },
-      (error: unknown) => logger.debug({ err: error }, 'the lease was not renewed'),
-    );
-    // By the clock, not after the answer: a slow store must not slow the renewals down.
-    this.#timer = scheduler.after(intervalMs, () => {
-      if (!this.#isEnding) this.#renew();
-    });
+  #renewed({ brokerEpoch }: BrokerLease, sentMs: number): void {
+    const { store, brokerId, leaseMs } = this.#options;
+    const registered = store.state.brokers.get(brokerId);
+    const isAlive = registered?.alive === true && registered.brokerEpoch === brokerEpoch;
+    const endMs = sentMs + leaseMs * (1 - LEASE_MARGIN);
+    if (isAlive) this.#leaseEndMs = Math.max(this.#leaseEndMs, endMs);
   }
 
   #delay(delayMs: number): Promise<void> {

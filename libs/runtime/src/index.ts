@@ -9,7 +9,7 @@ export { NodeFileSystem } from './node-file-system.js';
 export { retryShortage } from './retry-shortage.js';
 export { SerialQueue } from './serial-queue.js';
 export { inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js';
-export { SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
+export { ProcessClock, SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 export {
   isDiskFull,
   isOutOfDescriptors,

@@ -74,6 +74,14 @@ export const CLUSTER_SETTINGS = {
     sentence:
       'How long a silent broker keeps its leaderships and ISR memberships. The same for all brokers.',
   }),
+  loopSilenceMaxMs: wholeNumber({
+    variable: 'SLUICE_LOOP_SILENCE_MAX_MS',
+    byDefault: 15_000,
+    min: 1000,
+    max: 600_000,
+    sentence:
+      'How long the event loop of a broker may be busy or hang before its lease is no longer renewed. A broker that hangs for ever is replaced after this and a lease.',
+  }),
   replicaLagTimeMaxMs: wholeNumber({
     variable: 'SLUICE_REPLICA_LAG_TIME_MAX_MS',
     byDefault: 30_000,

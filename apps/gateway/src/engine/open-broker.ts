@@ -10,6 +10,11 @@ import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import type { PublicAddress } from './public-address.js';
 
 const STORE_RETRY_MS = 500;
+/** Seen from dist/esm/apps/gateway/src/engine; scripts/bundle.mjs makes it. */
+const LEASE_THREAD_SCRIPT = new URL(
+  '../../../../../apps/gateway/lease-thread.cjs',
+  import.meta.url,
+);
 
 /** What a broker is opened with. */
 export interface BrokerOpening {
@@ -40,18 +45,22 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
     rack: settings.rack ?? null,
     url: () => address.knownUrl,
   };
-  const { redisUrl } = settings;
+  const { redisUrl, loopSilenceMaxMs } = settings;
   if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
   // Loaded in cluster mode alone: it brings an HTTP client, which makes every start slower.
   const { PeerNetwork } = await import('../cluster-api/peer-network.js');
   const network = await PeerNetwork.open(settings, logger);
   metrics.watchPeers(() => network.status());
+  const leaseThread = { script: LEASE_THREAD_SCRIPT, loopSilenceMaxMs };
   return openClusterBroker(brokerSettings, {
     ...ports,
     network,
     onFenced,
     openStore: () =>
-      whenAvailable(() => RedisStore.open({ ...settings, ...ports, url: redisUrl }), logger),
+      whenAvailable(
+        () => RedisStore.open({ ...settings, ...ports, url: redisUrl, leaseThread }),
+        logger,
+      ),
   });
 }
 

@@ -165,6 +165,7 @@ describe('readiness', () => {
       storeFault: undefined,
       isController: false,
       isLeaseValid: true,
+      leaseRenewals: { sent: 1, failed: 0, withheld: 0 },
       brokerEpoch: 4,
       brokers: 3,
       brokersAlive: 3,

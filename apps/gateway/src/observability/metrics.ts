@@ -320,6 +320,21 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       read((s) => s.cluster?.leaderCallRetriesTotal ?? 0),
     );
     this.#readCounter(
+      'sluice_cluster_lease_renewals_total',
+      "Renewals of this broker's lease that were sent to Redis.",
+      read((s) => s.cluster?.leaseRenewals.sent ?? 0),
+    );
+    this.#readCounter(
+      'sluice_cluster_lease_renewals_failed_total',
+      "Renewals of this broker's lease that Redis refused or did not answer in time.",
+      read((s) => s.cluster?.leaseRenewals.failed ?? 0),
+    );
+    this.#readCounter(
+      'sluice_cluster_lease_renewals_withheld_total',
+      'Renewals that were not sent because the event loop was silent for longer than SLUICE_LOOP_SILENCE_MAX_MS.',
+      read((s) => s.cluster?.leaseRenewals.withheld ?? 0),
+    );
+    this.#readCounter(
       'kafka_server_brokertopicmetrics_reassignmentbytesin_total',
       'Bytes of batches fetched for replicas that a reassignment adds.',
       read((s) => s.cluster?.reassignmentBytesTotal ?? 0),

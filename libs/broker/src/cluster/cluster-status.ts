@@ -34,6 +34,7 @@ export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
     storeFault: store.fault,
     isController: controller.isActive,
     isLeaseValid: membership.isLeaseValid,
+    leaseRenewals: membership.leaseRenewals,
     brokerEpoch: membership.brokerEpoch,
     brokers: brokers.size,
     brokersAlive: [...brokers.values()].filter(({ alive }) => alive).length,

@@ -14,16 +14,13 @@
 import { join } from 'node:path';
 import { type DiskReserve, type FileSystem, type Random, SerialQueue } from '#runtime';
 import { applyCommit, type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
-import type {
-  BrokerLease,
-  CoordinationStore,
-  Decision,
-  MetadataListener,
-} from '../coordination-store.js';
+import type { CoordinationStore, Decision, MetadataListener } from '../coordination-store.js';
 import { DataDirError } from '../data-dir-error.js';
 import { type DataDirIdentity, openIdentity, readIdentity } from '../data-dir-identity.js';
 import { DurableJsonFile } from '../durable-json-file.js';
-import { leaseOver } from '../lease-over.js';
+import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from '../lease/lease-renewer.js';
+import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
+import { isLeaseOver, leaseOver } from '../lease-over.js';
 import { JOURNAL_FILE_NAME } from '../registry/metadata-journal.js';
 import { stateOf } from '../state-document.js';
 import { type CoordinationDocument, coordinationDocument } from './coordination-document.js';
@@ -141,11 +138,16 @@ export class EmbeddedStore implements CoordinationStore {
   // oxlint-disable-next-line typescript/require-await -- other implementations of the port wait
   async renewLease({ brokerId, brokerEpoch }: BrokerLease): Promise<void> {
     const present = this.#leases.get(brokerId);
-    if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) {
+    const isReplaced = present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch;
+    if (isReplaced || isLeaseOver(this.#state, { brokerId, brokerEpoch })) {
       throw leaseOver(brokerId);
     }
     this.#renewals += 1;
     this.#leases.set(brokerId, `${brokerEpoch} ${this.#renewals}`);
+  }
+
+  leaseRenewer(options: LeaseRenewerOptions): LeaseRenewer {
+    return new LoopLeaseRenewer({ ...options, store: this });
   }
 
   // oxlint-disable-next-line typescript/require-await -- other implementations of the port wait

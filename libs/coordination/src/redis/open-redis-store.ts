@@ -4,9 +4,17 @@ import type { RegistryStoreOptions } from '../registry/registry-store-options.js
 import { warnOfUnsafeSettings } from './redis-settings.js';
 import { describeEndpoint, parseRedisUrl } from './redis-url.js';
 
-export interface RedisStoreOptions extends Omit<RegistryStoreOptions, 'registry' | 'place'> {
+export interface RedisStoreOptions
+  extends Omit<RegistryStoreOptions, 'registry' | 'place' | 'openLeaseThread'> {
   /** A Redis, Sentinels or a Redis Cluster: see redis-url.ts. */
   readonly url: string;
+  /** Renews the lease from a thread; left out: the event loop renews it. */
+  readonly leaseThread?: {
+    /** The bundle of lease-thread-main.ts. */
+    readonly script: URL;
+    /** The thread renews nothing after the event loop has been silent for so long. */
+    readonly loopSilenceMaxMs: number;
+  };
 }
 
 /**
@@ -22,8 +30,18 @@ async function open(options: RedisStoreOptions): Promise<CoordinationStore> {
   const place = describeEndpoint(endpoint);
   // Imported only when it is used: the Redis client would slow down every other start.
   const { RedisRegistry } = await import('./redis-registry.js');
+  const { RedisLeaseThread } = await import('./redis-lease-thread.js');
   const registry = new RedisRegistry({ ...options, endpoint });
-  const store = await RegistryStore.open({ ...options, registry, place });
+  const { leaseThread } = options;
+  const store = await RegistryStore.open({
+    ...options,
+    registry,
+    place,
+    ...(leaseThread !== undefined && {
+      openLeaseThread: ({ intervalMs }) =>
+        new RedisLeaseThread({ ...options, ...leaseThread, intervalMs }),
+    }),
+  });
   if (registry.isReady) await warnOfUnsafeSettings(registry.connection, place, options.logger);
   return store;
 }

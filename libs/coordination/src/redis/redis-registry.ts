@@ -5,11 +5,12 @@
  * Overlap: all calls may overlap; Redis runs each script or command as one atomic step.
  */
 import { type ClusterState, EMPTY_CLUSTER, type MetadataCommit } from '../cluster-state.js';
-import type { BrokerLease } from '../coordination-store.js';
+import type { BrokerLease } from '../lease/lease-renewer.js';
 import type {
   ClusterDocument,
   CommitName,
   CommitReply,
+  LeaseReply,
   RebuildRound,
   RebuildView,
   RegisteredCluster,
@@ -19,6 +20,7 @@ import type {
 import { type StateDocument, stateDocument, stateOf } from '../state-document.js';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
+import { renewLease } from './redis-lease.js';
 import {
   changesFromEmpty,
   commitOf,
@@ -178,21 +180,8 @@ export class RedisRegistry implements Registry {
     return streams?.[0]?.[1].map(commitOf) ?? [];
   }
 
-  async renewLease(
-    { brokerId, brokerEpoch }: BrokerLease,
-    renewal: string,
-    timeoutMs: number,
-  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
-    const [isRenewed, newest] = await this.#commands.script<[number, string | null]>(
-      'sluiceRenewLease',
-      [this.#keys.lease(brokerId), this.#keys.version, this.#keys.confirmation],
-      [String(brokerEpoch), renewal],
-      timeoutMs,
-    );
-    return {
-      isRenewed: isRenewed === 1,
-      newest: newest === null ? undefined : parseVersion(newest),
-    };
+  renewLease(lease: BrokerLease, renewal: string, timeoutMs: number): Promise<LeaseReply> {
+    return renewLease(this.#commands, this.#keys, { lease, renewal, timeoutMs });
   }
 
   leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {

@@ -1,4 +1,5 @@
 import type { Clock, DiskReserve, FileSystem, Logger, Random, Scheduler } from '#runtime';
+import type { OpenLeaseThread } from '../lease/lease-thread.js';
 import type { Registry } from './registry.js';
 
 export interface RegistryStoreOptions {
@@ -14,6 +15,8 @@ export interface RegistryStoreOptions {
    * a cluster.
    */
   readonly leaseMs: number;
+  /** Left out: the event loop renews the lease. */
+  readonly openLeaseThread?: OpenLeaseThread;
   readonly fileSystem: FileSystem;
   /** The reserve of the disk, for writes that must succeed when the disk is full. */
   readonly reserve?: DiskReserve;

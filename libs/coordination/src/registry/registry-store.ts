@@ -9,26 +9,31 @@
  * each with its own time limit.
  */
 import { ProtocolError } from '#protocol';
-import { SerialQueue } from '#runtime';
+import { assert, SerialQueue } from '#runtime';
 import { applyCommit, type ClusterState, type MetadataCommit } from '../cluster-state.js';
-import type {
-  BrokerLease,
-  CoordinationStore,
-  Decision,
-  MetadataListener,
-} from '../coordination-store.js';
+import type { CoordinationStore, Decision, MetadataListener } from '../coordination-store.js';
 import {
   assertOwnDataDir,
   type DataDirIdentity,
   openIdentity,
   readIdentity,
 } from '../data-dir-identity.js';
+import type { BrokerLease, LeaseRenewer, LeaseRenewerOptions } from '../lease/lease-renewer.js';
+import type { LeaseThread, LeaseThreadOutcome } from '../lease/lease-thread.js';
+import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
+import { ThreadLeaseRenewer } from '../lease/thread-lease-renewer.js';
 import { leaseOver } from '../lease-over.js';
 import { findCluster } from './founding.js';
 import { KnownState } from './known-state.js';
 import { MetadataJournal } from './metadata-journal.js';
 import { Rebuilder } from './rebuilder.js';
-import { type CommitReply, RegistryAwayError, RegistryRefusedError } from './registry.js';
+import {
+  type CommitName,
+  type CommitReply,
+  type LeaseReply,
+  RegistryAwayError,
+  RegistryRefusedError,
+} from './registry.js';
 import { RegistryFollower } from './registry-follower.js';
 import type { RegistryStoreOptions } from './registry-store-options.js';
 import { type StoreFault, storeFaultOf } from './store-fault.js';
@@ -61,6 +66,12 @@ export class RegistryStore implements CoordinationStore {
   #brokerEpoch = 0;
   /** The reason why the registry refused the last write; undefined when it accepted it. */
   #refusal: StoreFault | undefined;
+  #leaseThread: LeaseThread | undefined;
+  /** Newest commit that was known at an answer of the lease thread, and since when that is so. */
+  #noticed: { readonly newest: CommitName | undefined; readonly atMs: number } = {
+    newest: undefined,
+    atMs: 0,
+  };
   #isClosed = false;
 
   private constructor(
@@ -193,11 +204,23 @@ export class RegistryStore implements CoordinationStore {
         this.#writeFailed(error);
         throw asProtocolError(error, 'failed');
       });
-    // Redis accepts writes again. This does not show that other commands are permitted.
-    if (this.#refusal?.reason !== 'no-permission') this.#refusal = undefined;
     void this.#follower.check(answer.newest, known);
-    if (!answer.isRenewed) throw leaseOver(lease.brokerId);
-    await this.#whenKnown(answer.newest?.version ?? 0, timeoutMs);
+    await this.#leaseAnswered(lease.brokerId, answer, timeoutMs);
+  }
+
+  leaseRenewer(options: LeaseRenewerOptions): LeaseRenewer {
+    const { openLeaseThread, brokerId } = this.#options;
+    if (openLeaseThread === undefined) return new LoopLeaseRenewer({ ...options, store: this });
+    assert(this.#leaseThread === undefined, 'a process has one lease thread');
+    const thread = openLeaseThread(options);
+    this.#leaseThread = thread;
+    return new ThreadLeaseRenewer({
+      ...options,
+      thread,
+      store: this,
+      takeOutcome: (outcome, sentMs) =>
+        this.#takeOutcome(brokerId, outcome, { sentMs, timeoutMs: options.intervalMs }),
+    });
   }
 
   leases(timeoutMs: number): Promise<ReadonlyMap<number, string>> {
@@ -211,11 +234,47 @@ export class RegistryStore implements CoordinationStore {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#leaseThread?.close();
     await this.#updates.run(() => undefined);
     this.#options.registry.close();
     await this.#follower.close();
     await this.#known.close();
     await this.#journal.close();
+  }
+
+  /**
+   * The registry answered a renewal. Resolves when this broker knows the metadata as they were then.
+   * @throws ProtocolError BROKER_NOT_AVAILABLE
+   */
+  async #leaseAnswered(brokerId: number, reply: LeaseReply, timeoutMs: number): Promise<void> {
+    // Redis accepts writes again. This does not show that other commands are permitted.
+    if (this.#refusal?.reason !== 'no-permission') this.#refusal = undefined;
+    if (!reply.isRenewed) throw leaseOver(brokerId);
+    await this.#whenKnown(reply.newest?.version ?? 0, timeoutMs);
+  }
+
+  /** As `renewLease`, for a renewal that the lease thread sent. */
+  async #takeOutcome(
+    brokerId: number,
+    outcome: LeaseThreadOutcome,
+    { sentMs, timeoutMs }: { readonly sentMs: number; readonly timeoutMs: number },
+  ): Promise<void> {
+    this.#brokerEpoch = outcome.brokerEpoch;
+    if (outcome.kind !== 'answered') {
+      const { message } = outcome;
+      const error =
+        outcome.kind === 'refused'
+          ? new RegistryRefusedError(message)
+          : new RegistryAwayError(true, new Error(message));
+      this.#writeFailed(error);
+      throw asProtocolError(error, 'failed');
+    }
+    const { newest } = this.#known;
+    // What was known when the renewal was sent is known here only if it has not changed since.
+    if (this.#noticed.newest !== newest) {
+      this.#noticed = { newest, atMs: this.#options.clock.monotonicMs() };
+    } else if (this.#noticed.atMs < sentMs) void this.#follower.check(outcome.newest, newest);
+    await this.#leaseAnswered(brokerId, outcome, timeoutMs);
   }
 
   async #update(decide: Decision, deadlineMs: number): Promise<ClusterState> {

@@ -9,7 +9,7 @@
  * on a state that may lack commits.
  */
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
-import type { BrokerLease } from '../coordination-store.js';
+import type { BrokerLease } from '../lease/lease-renewer.js';
 
 /** Version of the data that this program writes into a registry. */
 const PROTOCOL_VERSION = 1;
@@ -82,6 +82,13 @@ export type CommitReply =
       readonly missed: readonly MetadataCommit[];
     };
 
+export interface LeaseReply {
+  /** False when the process was declared dead, or a later process has the broker id. */
+  readonly isRenewed: boolean;
+  /** Undefined when there is none, or the registry is not confirmed. */
+  readonly newest: CommitName | undefined;
+}
+
 /** One attempt to rebuild the registry from the brokers' journals. */
 export interface RebuildRound {
   /** Number of the round; higher than that of all rebuilds that any participant knows. */
@@ -139,15 +146,8 @@ export interface Registry {
   /** Waits for commits after a version; empty when none came in that time. */
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]>;
 
-  /**
-   * @returns `isRenewed` false when a later process has the broker id; and the newest commit, if
-   *   there is one and the registry is confirmed
-   */
-  renewLease(
-    lease: BrokerLease,
-    renewal: string,
-    timeoutMs: number,
-  ): Promise<{ readonly isRenewed: boolean; readonly newest: CommitName | undefined }>;
+  /** @param renewal differs from that of the renewal before */
+  renewLease(lease: BrokerLease, renewal: string, timeoutMs: number): Promise<LeaseReply>;
   /** Value of each broker's last renewal, without brokers that never renewed. */
   leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>>;
 

@@ -7,6 +7,7 @@ import { SystemRandom } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
 import { takeOverController } from '../decisions/controller.js';
+import { brokerDied } from '../decisions/elections.js';
 import { inOrder } from '../decisions/partition-changes.js';
 import { registerBroker, removeBroker } from '../decisions/registration.js';
 import { alterTopic, confirmPartitions, createTopic, deleteTopic } from '../decisions/topics.js';
@@ -179,6 +180,19 @@ function describeLeases(stores: () => StoresUnderTest): void {
     expect(seen).not.toContain(undefined);
   });
 
+  it('refuses the lease of a process that was declared dead, and takes that of its next registration', async () => {
+    const store = await stores().open(0);
+    await register(store, 0);
+    const lease = { brokerId: 0, brokerEpoch: epochOf(store) };
+    await store.renewLease(lease, 1000);
+    const process = { id: 0, brokerEpoch: lease.brokerEpoch };
+    await store.update((state) => brokerDied(state, process, random));
+    const dead = store.renewLease(lease, 1000);
+    await expect(dead).rejects.toMatchObject({ code: 'BROKER_NOT_AVAILABLE', retriable: false });
+    await register(store, 0);
+    await store.renewLease({ brokerId: 0, brokerEpoch: epochOf(store) }, 1000);
+  });
+
   it('refuses the lease of a process that was replaced', async () => {
     const store = await stores().open(0);
     await store.renewLease({ brokerId: 0, brokerEpoch: 10 }, 1000);
@@ -283,6 +297,10 @@ export function register(store: CoordinationStore, id: number): Promise<ClusterS
   const { dataDirUuid } = store;
   const registrant = { id, url: null, clusterUrl: null, rack: null, dataDirUuid };
   return store.update((state) => registerBroker(state, registrant, random));
+}
+
+function epochOf({ state }: CoordinationStore): number {
+  return state.brokers.get(0)?.brokerEpoch ?? 0;
 }
 
 /** Creates a topic on all brokers, and resolves with its id. */

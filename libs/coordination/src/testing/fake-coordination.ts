@@ -6,9 +6,14 @@ import {
   type Scheduler,
   silentLogger,
 } from '#runtime';
+import type { FakeEventLoop } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
+import type { BrokerLease } from '../lease/lease-renewer.js';
+import { type LeaseReply, RegistryAwayError } from '../registry/registry.js';
 import { RegistryStore } from '../registry/registry-store.js';
+import type { RegistryStoreOptions } from '../registry/registry-store-options.js';
+import { FakeLeaseThread } from './fake-lease-thread.js';
 import { FakeRegistry } from './fake-registry.js';
 import { FakeRegistryData } from './fake-registry-data.js';
 
@@ -27,6 +32,14 @@ export interface FakeStoreOptions {
   readonly brokerId: number;
   readonly fileSystem: FileSystem;
   readonly dataDir: string;
+  /** Renews the lease from a thread; left out: the event loop renews it. */
+  readonly leaseThread?: {
+    /** The event loop that the thread goes on without. */
+    readonly loop: FakeEventLoop;
+    readonly loopSilenceMaxMs: number;
+    /** Whether the thread alone does not reach the registry; it does if omitted. */
+    readonly isCutOff?: () => boolean;
+  };
 }
 
 /**
@@ -55,8 +68,10 @@ export class FakeCoordination {
   }
 
   /** Opens the store of a broker's data directory, as `RedisStore.open` does. */
-  open({ brokerId, fileSystem, dataDir }: FakeStoreOptions): Promise<CoordinationStore> {
-    const { clock, scheduler, random, delayMs } = this.#options;
+  open(options: FakeStoreOptions): Promise<CoordinationStore> {
+    const { brokerId, fileSystem, dataDir } = options;
+    const { clock, random, delayMs } = this.#options;
+    const scheduler = options.leaseThread?.loop ?? this.#options.scheduler;
     this.#connections.get(brokerId)?.close();
     const registry = new FakeRegistry({
       data: this.#data,
@@ -80,7 +95,36 @@ export class FakeCoordination {
       scheduler,
       clock,
       logger: this.#options.logger ?? silentLogger,
+      ...this.#leaseThread(options),
     });
+  }
+
+  #leaseThread({
+    brokerId,
+    leaseThread,
+  }: FakeStoreOptions): Pick<RegistryStoreOptions, 'openLeaseThread'> {
+    if (leaseThread === undefined) return {};
+    const { clock, scheduler } = this.#options;
+    const { loop, loopSilenceMaxMs, isCutOff = () => false } = leaseThread;
+    const send = (lease: BrokerLease, renewal: string): Promise<LeaseReply> => {
+      if (this.#isAway || this.#isPaused || this.#cutOff.has(brokerId) || isCutOff()) {
+        return Promise.reject(new RegistryAwayError(false, undefined));
+      }
+      return Promise.resolve(this.#data.answerRenewal(lease, renewal));
+    };
+    const deliver = (task: () => void): void => loop.run(task);
+    return {
+      openLeaseThread: ({ intervalMs }) =>
+        new FakeLeaseThread({
+          brokerId,
+          intervalMs,
+          loopSilenceMaxMs,
+          clock,
+          scheduler,
+          send,
+          deliver,
+        }),
+    };
   }
 
   /** Breaks all connections and refuses new ones. */

@@ -1,8 +1,9 @@
 import type { ClusterState } from '../cluster-state.js';
-import type { BrokerLease } from '../coordination-store.js';
+import type { BrokerLease } from '../lease/lease-renewer.js';
 import type {
   ClusterDocument,
   CommitName,
+  LeaseReply,
   RebuildRound,
   RebuildView,
   RegisteredCluster,
@@ -40,15 +41,8 @@ export abstract class FakeRegistryCalls {
     return this.call(({ cluster, state }) => (cluster === undefined ? undefined : state));
   }
 
-  renewLease(
-    { brokerId, brokerEpoch }: BrokerLease,
-    renewal: string,
-    timeoutMs: number,
-  ): Promise<{ isRenewed: boolean; newest: CommitName | undefined }> {
-    return this.call((data) => {
-      const isRenewed = data.renewLease(brokerId, brokerEpoch, renewal);
-      return { isRenewed, newest: data.isConfirmed ? data.state : undefined };
-    }, timeoutMs);
+  renewLease(lease: BrokerLease, renewal: string, timeoutMs: number): Promise<LeaseReply> {
+    return this.call((data) => data.answerRenewal(lease, renewal), timeoutMs);
   }
 
   leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>> {

@@ -4,9 +4,12 @@ import {
   EMPTY_CLUSTER,
   type MetadataCommit,
 } from '../cluster-state.js';
+import type { BrokerLease } from '../lease/lease-renewer.js';
+import { isLeaseOver } from '../lease-over.js';
 import type {
   ClusterDocument,
   CommitReply,
+  LeaseReply,
   RebuildRound,
   RebuildView,
   RegisteredCluster,
@@ -110,11 +113,9 @@ export class FakeRegistryData {
     };
   }
 
-  renewLease(brokerId: number, brokerEpoch: number, renewal: string): boolean {
-    const present = this.leases.get(brokerId);
-    if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) return false;
-    this.leases.set(brokerId, `${brokerEpoch} ${renewal}`);
-    return true;
+  answerRenewal(lease: BrokerLease, renewal: string): LeaseReply {
+    const isRenewed = this.#renewLease(lease, renewal);
+    return { isRenewed, newest: this.isConfirmed ? this.state : undefined };
   }
 
   beginRebuild(
@@ -139,6 +140,14 @@ export class FakeRegistryData {
   installRebuilt(round: RebuildRound, document: ClusterDocument, state: ClusterState): boolean {
     if (this.#round?.id !== round.id) return false;
     this.#install(document, state);
+    return true;
+  }
+
+  #renewLease({ brokerId, brokerEpoch }: BrokerLease, renewal: string): boolean {
+    const present = this.leases.get(brokerId);
+    if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) return false;
+    if (isLeaseOver(this.state, { brokerId, brokerEpoch })) return false;
+    this.leases.set(brokerId, `${brokerEpoch} ${renewal}`);
     return true;
   }
 

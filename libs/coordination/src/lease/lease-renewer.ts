@@ -1,0 +1,38 @@
+import type { Clock, Logger, Scheduler } from '#runtime';
+
+/** The lease of one process of a broker. */
+export interface BrokerLease {
+  readonly brokerId: number;
+  readonly brokerEpoch: number;
+}
+
+/** Renews the lease of this process again and again until it is stopped. */
+export interface LeaseRenewer {
+  /** Renews this lease from now on, in place of an earlier one; the first time at once. */
+  renew(lease: BrokerLease): void;
+  /** Sends no renewal after this; one that is on its way may still arrive. */
+  stop(): void;
+  readonly counts: LeaseRenewalCounts;
+}
+
+export interface LeaseRenewerOptions {
+  /** Time from one renewal to the next. */
+  readonly intervalMs: number;
+  /**
+   * Called when a renewal was acknowledged and this process knows the metadata as they were then.
+   * @param sentMs when the renewal was sent, on the monotonic clock of these options
+   */
+  readonly onRenewed: (lease: BrokerLease, sentMs: number) => void;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+}
+
+/** Renewals since the process started. */
+export interface LeaseRenewalCounts {
+  readonly sent: number;
+  /** Renewals that were sent and not acknowledged: refused, or not answered in time. */
+  readonly failed: number;
+  /** Renewals that were due and not sent, because the event loop gave no sign of life for too long. */
+  readonly withheld: number;
+}

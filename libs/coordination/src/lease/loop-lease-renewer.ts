@@ -1,0 +1,66 @@
+import type { Timer } from '#runtime';
+import type { CoordinationStore } from '../coordination-store.js';
+import type {
+  BrokerLease,
+  LeaseRenewalCounts,
+  LeaseRenewer,
+  LeaseRenewerOptions,
+} from './lease-renewer.js';
+
+interface LoopLeaseRenewerParts {
+  readonly store: Pick<CoordinationStore, 'renewLease'>;
+  /** Whether something else renews the lease at present, so that the loop need not; never if omitted. */
+  readonly isCovered?: () => boolean;
+}
+
+/** Renews the lease from the event loop. A loop that is busy for a lease loses the lease. */
+export class LoopLeaseRenewer implements LeaseRenewer {
+  readonly #options: LeaseRenewerOptions & LoopLeaseRenewerParts;
+  #lease: BrokerLease | undefined;
+  #timer: Timer | undefined;
+  #sent = 0;
+  #failed = 0;
+
+  constructor(options: LeaseRenewerOptions & LoopLeaseRenewerParts) {
+    this.#options = options;
+  }
+
+  get counts(): LeaseRenewalCounts {
+    return { sent: this.#sent, failed: this.#failed, withheld: 0 };
+  }
+
+  renew(lease: BrokerLease): void {
+    this.stop();
+    this.#lease = lease;
+    void this.#send(lease);
+    this.#wait();
+  }
+
+  stop(): void {
+    this.#lease = undefined;
+    this.#timer?.cancel();
+  }
+
+  /** Counts time by the clock and not from the answer: a slow store does not slow renewals down. */
+  #wait(): void {
+    const { scheduler, intervalMs, isCovered } = this.#options;
+    this.#timer = scheduler.after(intervalMs, () => {
+      if (this.#lease === undefined) return;
+      if (isCovered?.() !== true) void this.#send(this.#lease);
+      this.#wait();
+    });
+  }
+
+  async #send(lease: BrokerLease): Promise<void> {
+    const { store, clock, intervalMs, logger, onRenewed } = this.#options;
+    const sentMs = clock.monotonicMs();
+    this.#sent += 1;
+    try {
+      await store.renewLease(lease, intervalMs);
+      if (this.#lease === lease) onRenewed(lease, sentMs);
+    } catch (error) {
+      this.#failed += 1;
+      logger.debug({ err: error }, 'the lease was not renewed');
+    }
+  }
+}
