@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CoordinationStore } from '#coordination';
+import { type CoordinationStore, createTopic, deleteTopic, type NewTopic } from '#coordination';
+import { SystemRandom } from '#runtime';
 import { create, register } from '../../libs/coordination/src/testing/conformance.js';
 import { RedisServer } from '../support/redis-server.js';
 import { RedisStores } from './redis-stores.js';
@@ -24,6 +25,20 @@ afterAll(async () => {
 function renew(): Promise<void> {
   const brokerEpoch = store.state.brokers.get(0)?.brokerEpoch ?? 0;
   return store.renewLease({ brokerId: 0, brokerEpoch }, 500);
+}
+
+function topicNamed(name: string): NewTopic {
+  return { name, id: `id-of-${name}`, configs: {}, assignment: [[0]] };
+}
+
+/** Every key that a commit can write, as Redis has it. */
+async function registryContents(): Promise<Record<string, string>> {
+  const keys = (await redis.cli('KEYS', '*')).match(/[^" ]*\{c\}[^"]*/g) ?? [];
+  const contents: Record<string, string> = {};
+  for (const key of keys.toSorted()) {
+    if (!key.includes(':leases:')) contents[key] = await redis.cli('DUMP', key);
+  }
+  return contents;
 }
 
 /** Renews the lease, as a broker does all the time, until Redis takes it. */
@@ -75,6 +90,33 @@ describe.each(FAULTS)('a Redis that refuses changes: $reason', ({ reason, begin,
     expect(store.fault).toBeUndefined();
   });
 });
+
+/** Commands of a commit: one that comes early, and those that come late. */
+const COMMIT_COMMANDS = ['set', 'srem', 'del', 'ltrim'];
+
+it.each(COMMIT_COMMANDS)(
+  'a commit of a user that may not run %s changes nothing',
+  async (command) => {
+    const name = `not-allowed-${command}`;
+    const { id } = await create(store, name);
+    await redis.cli('ACL', 'SETUSER', 'default', `-${command}`);
+    const before = await registryContents();
+    // Makes and removes things, so that it takes every command.
+    await expect(
+      store.update((state) => [
+        ...createTopic(state, topicNamed(`${name}-next`), new SystemRandom()),
+        ...deleteTopic(state, name, id),
+      ]),
+    ).rejects.toMatchObject({
+      code: 'BROKER_NOT_AVAILABLE',
+      outcome: 'failed',
+      message: expect.stringMatching(/NOPERM.* ACL/),
+    });
+    expect(await registryContents()).toEqual(before);
+    await redis.cli('ACL', 'SETUSER', 'default', `+${command}`);
+    await create(store, `allowed-${command}`);
+  },
+);
 
 it('a lease that Redis refuses to renew shows the fault before anybody changes anything', async () => {
   await renewed();

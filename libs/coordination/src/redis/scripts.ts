@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 const process = textOf('this_process');
-const writes = textOf('apply_writes');
+const permissions = textOf('permissions');
+const writes = permissions + textOf('apply_writes');
 
 /**
  * The Lua scripts that Redis runs, by the names of the commands that a connection defines for them.
@@ -13,7 +14,7 @@ export const SCRIPTS = {
   sluiceSnapshot: process + textOf('snapshot'),
   sluiceRenewLease: process + textOf('renew_lease'),
   sluiceReadRebuild: process + textOf('read_rebuild'),
-  sluiceBeginRebuild: process + textOf('begin_rebuild'),
+  sluiceBeginRebuild: process + permissions + textOf('begin_rebuild'),
   sluicePublishView: process + textOf('publish_view'),
   sluiceInstallRebuilt: process + writes + textOf('install_rebuilt'),
 };

@@ -17,6 +17,26 @@ local verbs = {
   end,
 }
 
+local probes = {
+  set = function(key) return refusal('SET', key, '') end,
+  delete = function(key) return refusal('DEL', key) end,
+  add = function(key) return refusal('SADD', key, '') end,
+  remove = function(key) return refusal('SREM', key, '') end,
+  append = function(key) return refusal('RPUSH', key, '') or refusal('LTRIM', key, '0', '-1') end,
+}
+
+-- Returns an error reply when the user may not make one of the writes; nil when all may be made.
+local function refused_writes(first_key, first_argument)
+  local argument = first_argument
+  for index = first_key, #KEYS do
+    local refused = probes[ARGV[argument]](KEYS[index])
+    if refused then
+      return refused
+    end
+    argument = argument + 2
+  end
+end
+
 local function apply_writes(first_key, first_argument)
   local argument = first_argument
   for index = first_key, #KEYS do

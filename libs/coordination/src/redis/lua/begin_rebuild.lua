@@ -19,5 +19,9 @@ end
 if (redis.call('GET', confirmation) or '') ~= known_confirmation then
   return
 end
+local refused = first_refusal({ { 'DEL', views, confirmation }, { 'SET', round, '' } })
+if refused then
+  return refused
+end
 redis.call('DEL', views, confirmation)
 redis.call('SET', round, new_round .. ' ' .. this_process())

@@ -35,7 +35,12 @@ if redis.call('GET', version_key) ~= known_version .. ' ' .. known_change then
   return { 'conflict', missed }
 end
 
--- XADD can fail (on a wrong stream id), so it comes before all other writes.
+local refused = refusal('XADD', changes_key, '*', 'id', change)
+  or refusal('SET', version_key, version) or refused_writes(5, 9)
+if refused then
+  return refused
+end
+-- XADD is the only write that can still fail, and it comes first.
 redis.call('XADD', changes_key, 'MAXLEN', '~', stream_max, version .. '-0',
   'id', change, 'previous', known_change, 'changes', changes)
 redis.call('SET', version_key, version .. ' ' .. change)

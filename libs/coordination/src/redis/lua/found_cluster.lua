@@ -18,6 +18,12 @@ end
 if redis.call('EXISTS', round) == 1 then
   return false
 end
+local refused = first_refusal({
+  { 'DEL', changes_key }, { 'SET', cluster, '' }, { 'SET', version_key, '' }, { 'SET', confirmation, '' },
+}) or refused_writes(6, 3)
+if refused then
+  return refused
+end
 redis.call('DEL', changes_key)
 redis.call('SET', cluster, new_cluster)
 redis.call('SET', version_key, version)

@@ -16,6 +16,13 @@ local wanted, new_cluster, version = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('GET', round) ~= wanted .. ' ' .. this_process() then
   return 0
 end
+local refused = first_refusal({
+  { 'DEL', broker_ids, topic_names, deleted_topics, controller, changes_key, round, views },
+  { 'SET', cluster, '' }, { 'SET', version_key, '' }, { 'SET', confirmation, '' },
+}) or refused_writes(11, 4)
+if refused then
+  return refused
+end
 for _, id in ipairs(redis.call('SMEMBERS', broker_ids)) do
   redis.call('DEL', broker_ids .. ':' .. id)
 end
