@@ -13,7 +13,7 @@ export class FilePool {
 
   constructor(
     readonly fileSystem: FileSystem,
-    private readonly openFilesMax: number,
+    readonly openFilesMax: number,
   ) {}
 
   get openCount(): number {

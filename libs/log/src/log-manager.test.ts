@@ -28,6 +28,22 @@ describe('the log manager', () => {
     await (await broker.open()).close();
   });
 
+  it('warns once when there are more partitions than files may stay open, also at a start', async () => {
+    const broker = new FakeBroker();
+    const warnings: string[] = [];
+    broker.logger = { ...silentLogger, warn: (_fields, message) => warnings.push(message) };
+    for (const start of ['first', 'second']) {
+      const manager = await broker.open({ openFilesMax: 2 });
+      for (let partition = 0; partition < 4 && start === 'first'; partition += 1) {
+        expect(warnings).toHaveLength(partition > 2 ? 1 : 0);
+        await manager.createLog({ topic: 'many', partition }, 'id', topicConfig());
+      }
+      expect(warnings).toEqual([expect.stringContaining('there are more partitions than')]);
+      warnings.splice(0);
+      await manager.close();
+    }
+  });
+
   it('finds all logs again, with their topic ids', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();

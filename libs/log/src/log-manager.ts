@@ -60,6 +60,7 @@ export class LogManager {
   readonly #cleaner: LogCleaner;
   readonly #scrubber: LogScrubber;
   #isClosed = false;
+  #hasWarnedOfPartitions = false;
 
   private constructor(
     private readonly options: LogManagerOptions,
@@ -377,6 +378,20 @@ export class LogManager {
   #add(log: Log): void {
     this.#logs.set(topicPartitionName(log.topicPartition), log);
     this.parts.checkpoints.add(log);
+    this.#warnOfManyPartitions();
+  }
+
+  /** Each partition that is written has its newest segment open: with fewer descriptors files come and go. */
+  #warnOfManyPartitions(): void {
+    const { openFilesMax } = this.parts.environment.files;
+    const partitions = this.#logs.size;
+    if (this.#hasWarnedOfPartitions || partitions <= openFilesMax) return;
+    this.#hasWarnedOfPartitions = true;
+    this.ports.logger.warn(
+      { partitions, openFilesMax },
+      'there are more partitions than segment files may stay open: writes open their files again, and ' +
+        'are refused when no descriptor is free. Raise the limit of open files (ulimit -n)',
+    );
   }
 
   async #applyRetention(): Promise<void> {

@@ -46,6 +46,17 @@ describe('deleting records', () => {
     expect((await testLog(await broker.open())).logStartOffset).toBe(2);
   });
 
+  it('removes a segment whose records were deleted while it was the active one', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
+    await appendValues(log, filler(900));
+    await log.deleteRecordsBefore(1);
+    for (let i = 0; i < 2; i += 1) await appendValues(log, filler(900));
+    expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
+    expect(await log.deleteSegmentsBefore(1)).toBe(1);
+    expect([log.segments[0]?.baseOffset, log.logStartOffset]).toEqual([1, 1]);
+  });
+
   it('never moves the log start back, nor above the high watermark', async () => {
     const { log } = await segmented(3);
     await log.deleteRecordsBefore(2);

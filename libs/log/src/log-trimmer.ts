@@ -68,7 +68,10 @@ export class LogTrimmer {
       const { segments, offsets } = this.log;
       const before = segments.all.length;
       const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
-      if (boundary > offsets.logStart) await this.#advanceLogStart(boundary, 'segments');
+      // A segment may lie below the log start already: it was the active one when its records were deleted.
+      if (boundary > segments.first.baseOffset) {
+        await this.#advanceLogStart(Math.max(boundary, offsets.logStart), 'segments');
+      }
       return before - segments.all.length;
     });
   }
@@ -164,7 +167,7 @@ export class LogTrimmer {
       offsets.logStart = before;
       if (reason === 'records' || !isDiskFull(error)) throw writeFailed(error);
       boundary = await this.#markDeleted(boundary);
-      offsets.logStart = boundary as LogStartOffset;
+      offsets.logStart = Math.max(before, boundary) as LogStartOffset;
     }
     log.epochs.truncateFromStart(offsets.logStart);
     log.tail.dropBefore(offsets.logStart);
