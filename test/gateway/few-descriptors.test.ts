@@ -34,12 +34,18 @@ async function startWith(descriptors: number): Promise<Started> {
   return { child, output: () => text };
 }
 
-test('a limit too low to run ends the process with one sentence and code 71', async () => {
-  const { child, output } = await startWith(64);
-  const [code] = (await once(child, 'exit')) as [number];
-  expect(code).toBe(71);
-  expect(output()).toContain('The limit of open files (ulimit -n) is too low to run');
-});
+test.each([24, 40, 255])(
+  'a limit of %i ends the process with one sentence and code 71',
+  async (n) => {
+    const { child, output } = await startWith(n);
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(code).toBe(71);
+    expect(output()).toBe(
+      'The limit of open files (ulimit -n) is too low to run: at least 256 are needed. ' +
+        `It is ${n}.\n`,
+    );
+  },
+);
 
 test('idle connections never take the descriptors that a roll needs', async () => {
   const { output } = await startWith(512);

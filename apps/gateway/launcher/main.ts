@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { DESCRIPTORS_MIN, descriptorLimit } from '../src/engine/descriptor-limit.js';
 import { EXIT_CODES, type ExitCode } from '../src/engine/exit-codes.js';
 import { ARGUMENTS_HELP, parseArguments } from './arguments.js';
 import { CompiledBundle } from './compiled-bundle.js';
@@ -41,6 +42,12 @@ switch (command.kind) {
 }
 
 function run(envFiles: readonly string[]): void {
+  const limit = descriptorLimit();
+  if (limit !== undefined && limit < DESCRIPTORS_MIN) {
+    // Before anything else is loaded, which may take more descriptors than there are.
+    end(EXIT_CODES.tooFewDescriptors, [`${EXIT_CODES.tooFewDescriptors.sentence} It is ${limit}.`]);
+    return;
+  }
   const read = readEnvFiles(envFiles);
   if (!read.ok) {
     end(EXIT_CODES.badSettings, read.problems);

@@ -5,9 +5,17 @@ describe('the descriptors of a process', () => {
   test('are enough for all connections where the limit is high', () => {
     expect(shareDescriptors(1_048_576, 10_000)).toMatchObject({
       connectionsMax: 10_000,
-      openFilesMax: 1024,
+      openFilesMax: 65_536,
       warnings: [],
     });
+  });
+
+  test('go to segment files where connections leave some over', () => {
+    expect(shareDescriptors(16_384, 10_000)).toMatchObject({
+      connectionsMax: 10_000,
+      openFilesMax: 6184,
+    });
+    expect(shareDescriptors(11_224, 10_000)).toMatchObject({ openFilesMax: 1024, warnings: [] });
   });
 
   test('are not taken by connections where the limit is low, and the operator is told', () => {

@@ -6,9 +6,10 @@ const PROCESS_DESCRIPTORS = 64;
 const CONNECTIONS_OVER_LIMIT = 128;
 /** Held open so that the log always finds one. */
 const SPARE_DESCRIPTORS = 8;
-/** Segment files that stay open while nobody uses them, where descriptors are plenty. */
+/** Segment files that stay open while nobody uses them; more where connections leave some over. */
 const OPEN_FILES_MAX = 1024;
 const OPEN_FILES_MIN = 32;
+const OPEN_FILES_LEFT_OVER_MAX = 65_536;
 
 /** With fewer descriptors a gateway cannot serve clients and keep some for its log. */
 export const DESCRIPTORS_MIN = 256;
@@ -45,7 +46,9 @@ export function shareDescriptors(
   }
   const kept = PROCESS_DESCRIPTORS + CONNECTIONS_OVER_LIMIT + spareDescriptors;
   const rest = Math.max(0, limit - kept);
-  const openFilesMax = Math.max(OPEN_FILES_MIN, Math.min(OPEN_FILES_MAX, Math.floor(rest / 2)));
+  const share = Math.max(OPEN_FILES_MIN, Math.min(OPEN_FILES_MAX, Math.floor(rest / 2)));
+  const leftOver = Math.min(OPEN_FILES_LEFT_OVER_MAX, rest - connectionsMax);
+  const openFilesMax = Math.max(share, leftOver);
   // Files in use pass the bound by as many as are read and written at a time.
   const accepted = Math.max(1, Math.min(connectionsMax, rest - openFilesMax));
   if (accepted === connectionsMax) {

@@ -10,12 +10,7 @@ import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
 import { availableMemory, heapWarnings } from './available-memory.js';
 import { banner } from './banner.js';
-import {
-  DESCRIPTORS_MIN,
-  type DescriptorShares,
-  descriptorLimit,
-  shareDescriptors,
-} from './descriptor-limit.js';
+import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { CannotListenError, Gateway } from './gateway.js';
 import { makeDataDirPrivate } from './private-data-dir.js';
@@ -31,7 +26,7 @@ export async function runUntilStopped(
   const logger = openLogger(wanted);
   endOnBugs(logger);
   logOtherSignals(logger);
-  const descriptors = sharesOrEnd(wanted, logger);
+  const descriptors = shareDescriptors(descriptorLimit(), wanted.connectionsMax);
   const settings = { ...wanted, connectionsMax: descriptors.connectionsMax };
   const available = availableMemory();
   const ofMemory = [...memoryWarnings(settings, available), ...heapWarnings(settings, available)];
@@ -64,16 +59,6 @@ export async function runUntilStopped(
 export function endOnBadSettings(problems: readonly string[], warnings: readonly string[]): never {
   for (const line of [...warnings, ...problems]) process.stderr.write(`${line}\n`);
   return end(EXIT_CODES.badSettings);
-}
-
-/** Shares the descriptors of the process out; ends it where there are too few to run. */
-function sharesOrEnd({ connectionsMax }: Settings, logger: ProcessLogger): DescriptorShares {
-  const limit = descriptorLimit();
-  if (limit !== undefined && limit < DESCRIPTORS_MIN) {
-    logger.fatal({ limit }, EXIT_CODES.tooFewDescriptors.sentence);
-    end(EXIT_CODES.tooFewDescriptors);
-  }
-  return shareDescriptors(limit, connectionsMax);
 }
 
 async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Gateway> {
