@@ -32,16 +32,15 @@ describe('the log manager', () => {
     const broker = new FakeBroker();
     const warnings: string[] = [];
     broker.logger = { ...silentLogger, warn: (_fields, message) => warnings.push(message) };
-    for (const start of ['first', 'second']) {
-      const manager = await broker.open({ openFilesMax: 2 });
-      for (let partition = 0; partition < 4 && start === 'first'; partition += 1) {
-        expect(warnings).toHaveLength(partition > 2 ? 1 : 0);
-        await manager.createLog({ topic: 'many', partition }, 'id', topicConfig());
-      }
-      expect(warnings).toEqual([expect.stringContaining('there are more partitions than')]);
-      warnings.splice(0);
-      await manager.close();
+    const manager = await broker.open({ openFilesMax: 2 });
+    for (let partition = 0; partition < 4; partition += 1) {
+      expect(warnings).toHaveLength(partition > 2 ? 1 : 0);
+      await manager.createLog({ topic: 'many', partition }, 'id', topicConfig());
     }
+    await manager.close();
+    await broker.open({ openFilesMax: 2 });
+    const warning: unknown = expect.stringContaining('there are more partitions than');
+    expect(warnings).toEqual([warning, warning]);
   });
 
   it('finds all logs again, with their topic ids', async () => {
