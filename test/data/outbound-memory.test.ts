@@ -76,6 +76,18 @@ describe('clients that read nothing hold a bounded memory and keep nobody else f
     await readsAll();
   });
 
+  test('as lists of topics, many of them on one connection', async () => {
+    await gateway.topic({ partitions: 600 });
+    for (const client of open(CLIENTS, get('/v1/topics').repeat(300))) client.pause();
+    const before = await gateway.metric('sluice_outbound_refused_total');
+    await until('lists to be refused', async () => {
+      const held = await gateway.metric('sluice_outbound_memory_used_bytes');
+      expect(held).toBeLessThan(BOUND_BYTES + OVER_BYTES);
+      return (await gateway.metric('sluice_outbound_refused_total')) > before;
+    });
+    await readsAll();
+  }, 60_000);
+
   test('as answers, many of them on one connection', async () => {
     const path = `/v1/topics/${topic}/partitions/0/records?offset=earliest&maxBytes=1000000`;
     for (const client of open(CLIENTS, get(path).repeat(20))) client.pause();

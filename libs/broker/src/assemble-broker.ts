@@ -4,9 +4,8 @@
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
-import type { LogManager, ProducerMemory } from '#log';
+import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
-import type { DiskReserve, ExpiryClock } from '#runtime';
 import type {
   BrokerStatus,
   LocalBrokerPorts,
@@ -53,7 +52,7 @@ export function assembleBroker(
   ports: LocalBrokerPorts,
 ): AssembledBroker {
   const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = variant;
-  const { reserve, producerMemory, expiryClock } = logManager;
+  const { expiryClock } = logManager;
   const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
   const admin = new TopicAdmin({
     ...settings,
@@ -86,8 +85,7 @@ export function assembleBroker(
     close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
-    status: () =>
-      statusOf({ registry, replicas, producePath, offsets, reserve, producerMemory, expiryClock }),
+    status: () => statusOf({ registry, replicas, producePath, offsets, logManager }),
     announce: () => Promise.resolve(),
     endWaits: () => replicas.delayedFetches.end(),
     close: () => closeAll(),
@@ -122,13 +120,12 @@ interface WatchedParts {
   readonly replicas: ReplicaManager;
   readonly producePath: ProducePath;
   readonly offsets: OffsetStore;
-  readonly reserve: DiskReserve;
-  readonly producerMemory: ProducerMemory;
-  readonly expiryClock: ExpiryClock;
+  readonly logManager: LogManager;
 }
 
 function statusOf(parts: WatchedParts): BrokerStatus {
-  const { registry, replicas, producePath, offsets, reserve, producerMemory, expiryClock } = parts;
+  const { registry, replicas, producePath, offsets, logManager } = parts;
+  const { reserve, producerMemory, expiryClock } = logManager;
   const partitions = Array.from(
     replicas.partitions(),
     ({ topicPartition, log }): PartitionStatus => {
@@ -157,6 +154,8 @@ function statusOf(parts: WatchedParts): BrokerStatus {
     partitions,
     disk: reserve.status,
     clock: expiryClock.status,
+    segments: logManager.segmentCount,
+    quarantinedBytes: logManager.quarantine.bytes,
     bufferTotalBytes: buffer.totalBytes,
     bufferAvailableBytes: buffer.availableBytes,
     bufferWaiters: buffer.waiters,

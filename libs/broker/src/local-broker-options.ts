@@ -49,6 +49,7 @@ export interface LocalBrokerSettings {
   readonly compactionMapBytes: number;
   /** Segment files kept open while nobody uses them; 1024 by default. */
   readonly openFilesMax?: number;
+  readonly segmentsMax?: number;
   readonly scrubBytesPerSecond?: number;
   readonly scrubIntervalMs?: number;
   readonly clockJumpMs?: number;
@@ -88,6 +89,10 @@ export interface BrokerStatus {
   readonly partitions: readonly PartitionStatus[];
   readonly disk: DiskReserveStatus;
   readonly clock: ExpiryClockStatus;
+  /** Segments of all logs, as they were last counted. */
+  readonly segments: number;
+  /** Bytes on disk that were cut from logs or put aside, which only an operator removes. */
+  readonly quarantinedBytes: number;
   readonly bufferTotalBytes: number;
   readonly bufferAvailableBytes: number;
   /** Produce requests that wait for buffer memory now. */

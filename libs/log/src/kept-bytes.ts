@@ -12,7 +12,11 @@ import { nextCutFileName } from './segment-names.js';
  */
 export async function keepAside(
   { directory }: Pick<LogState, 'directory'>,
-  { fileSystem, reserve }: Pick<LogEnvironment, 'fileSystem' | 'reserve'>,
+  {
+    fileSystem,
+    reserve,
+    quarantine,
+  }: Pick<LogEnvironment, 'fileSystem' | 'reserve' | 'quarantine'>,
   segment: LogSegment,
   span: ByteSpan,
 ): Promise<string> {
@@ -36,6 +40,7 @@ export async function keepAside(
   } finally {
     segment.file.release();
   }
+  quarantine.add(directory, span.to - span.from);
   await fileSystem.syncDirectory(directory);
   return name;
 }

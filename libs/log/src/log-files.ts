@@ -3,6 +3,7 @@ import type { Offset } from '#protocol';
 import type { FileSystem } from '#runtime';
 import { SCAN_CHUNK_BYTES, scanBatches } from './batch-scan.js';
 import {
+  isCutFileName,
   parseSegmentFileName,
   type SegmentFileKind,
   type SegmentFileName,
@@ -24,6 +25,8 @@ export interface SettledFiles {
    * records below the first segment, and stay until the log start is written down.
    */
   readonly deletedBefore: readonly string[];
+  /** Names of files with bytes that were cut from segments. */
+  readonly cut: readonly string[];
 }
 
 const INDEX_KINDS: readonly SegmentFileKind[] = ['index', 'timeindex', 'txnindex'];
@@ -45,7 +48,7 @@ export async function settleLogFiles(
   directory: string,
   logStart: Offset,
 ): Promise<SettledFiles> {
-  const files = await segmentFiles(fileSystem, directory);
+  const { files, cut } = await segmentFiles(fileSystem, directory);
   const unrecorded = unrecordedDeletions(files, logStart);
   let changes = 0;
   const remove = async (file: SegmentFileName): Promise<void> => {
@@ -78,7 +81,7 @@ export async function settleLogFiles(
   const deletedBefore = Array.from(unrecorded, ({ baseOffset, kind, suffix }) => {
     return join(directory, segmentFileName(baseOffset, kind, suffix));
   });
-  return { segments, deletedBefore };
+  return { segments, deletedBefore, cut };
 }
 
 /** The `.log.deleted` files in front of the first segment, where that begins above the log start. */
@@ -136,15 +139,22 @@ async function endOffsetOf(
   }
 }
 
-async function segmentFiles(fileSystem: FileSystem, directory: string): Promise<SegmentFileName[]> {
+interface FoundFiles {
+  readonly files: readonly SegmentFileName[];
+  readonly cut: readonly string[];
+}
+
+async function segmentFiles(fileSystem: FileSystem, directory: string): Promise<FoundFiles> {
   const files: SegmentFileName[] = [];
+  const cut: string[] = [];
   for (const { name, isDirectory } of await fileSystem.readDirectory(directory)) {
     if (isDirectory) continue;
     if (name.endsWith('.tmp')) await fileSystem.removeFile(join(directory, name));
     const file = parseSegmentFileName(name);
     if (file !== undefined) files.push(file);
+    else if (isCutFileName(name)) cut.push(name);
   }
-  return files;
+  return { files, cut };
 }
 
 async function logBases(fileSystem: FileSystem, directory: string): Promise<Set<Offset>> {

@@ -75,7 +75,9 @@ export class LogLoader {
     const { environment } = this;
     const { directory, logStartOffset } = description;
     const history = compactionHistory(description);
-    const files = await settleLogFiles(environment.fileSystem, directory, logStartOffset);
+    const { fileSystem, quarantine } = environment;
+    const files = await settleLogFiles(fileSystem, directory, logStartOffset);
+    await quarantine.addFiles(fileSystem, directory, files.cut);
     const segments = await this.#openSegments(description, files.segments);
     const epochs = await this.#openEpochs(description);
     const log: RecoveringLog = {

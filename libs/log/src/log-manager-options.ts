@@ -19,6 +19,8 @@ export interface LogManagerOptions {
   readonly producerProtectedMs?: number;
   /** Kept free of records on the disk, for what must be written down when it is full; 0 by default. */
   readonly diskReserveBytes?: number;
+  /** Segments of all logs; with more they become larger than their topics say. 50,000 by default. */
+  readonly segmentsMax?: number;
   /** Segment files kept open while nobody uses them. */
   readonly openFilesMax?: number;
   /** A round of group commit takes appends until it has this many bytes. */

@@ -6,10 +6,13 @@ import { LogLoader } from './log-loader.js';
 import type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
 import type { LogEnvironment } from './log-state.js';
 import { ProducerMemory } from './producer-memory.js';
+import { Quarantine } from './quarantine.js';
+import { SegmentBudget } from './segment-budget.js';
 import { TailCache } from './tail-cache.js';
 
 const RESERVE_FILE = '.reserve';
 const DEFAULT_OPEN_FILES_MAX = 1024;
+const DEFAULT_SEGMENTS_MAX = 50_000;
 const DEFAULT_ROUND_BYTES_MAX = 4 * 1024 * 1024;
 const DEFAULT_CLOCK_JUMP_MS = 10 * 60_000;
 const DEFAULT_CLOCK_GRACE_MS = 60 * 60_000;
@@ -55,6 +58,8 @@ export async function openManagerParts(
     logger,
     observer,
     reserve,
+    quarantine: new Quarantine(),
+    segmentBudget: new SegmentBudget(options.segmentsMax ?? DEFAULT_SEGMENTS_MAX),
     checkpoints,
     expiryClock,
     files: new FilePool(fileSystem, options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX),

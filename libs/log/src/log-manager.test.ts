@@ -180,13 +180,32 @@ describe('the log manager', () => {
     const again = await broker.open();
     const [[directory, topicId] = []] = again.strayLogs;
     expect([directory?.endsWith('-stray'), topicId]).toEqual([true, TOPIC_ID]);
+    expect(again.quarantine.bytes).toBeGreaterThan(0);
     expect((await broker.disk.readFile(`/data/${directory}/${LOG_0}`)).length).toBeGreaterThan(0);
     await again.removeStrays('another-id');
     expect(again.strayLogs.size).toBe(1);
     await again.removeStrays(TOPIC_ID);
     expect(again.strayLogs.size).toBe(0);
+    expect(again.quarantine.bytes).toBe(0);
     const names = (await broker.disk.readDirectory('/data')).map(({ name }) => name);
     expect(names).not.toContain(directory);
+  });
+
+  it('lets segments grow beyond segment.bytes once there are too many of them', async () => {
+    const broker = new FakeBroker();
+    const manager = await broker.open({ segmentsMax: 3 });
+    const log = await manager.createLog(TOPIC, TOPIC_ID, topicConfig({ 'segment.bytes': '1024' }));
+    for (let count = 0; count < 4; count += 1) await appendValues(log, filler(900));
+    expect(log.segments.length).toBe(4);
+    broker.crash();
+    const again = await broker.open({ segmentsMax: 3 });
+    expect(again.segmentCount).toBe(4);
+    const reopened = again.log(TOPIC);
+    reopened?.updateConfig(topicConfig({ 'segment.bytes': '1024' }));
+    if (reopened === undefined) throw new Error('the log is there');
+    for (let count = 0; count < 4; count += 1) await appendValues(reopened, filler(900));
+    expect(reopened.segments.length).toBeLessThanOrEqual(5);
+    expect(await readAll(reopened)).toHaveLength(8);
   });
 
   it('makes no log in the place of one that could not be set aside', async () => {

@@ -14,6 +14,7 @@ import { type ManagerParts, openManagerParts } from './log-manager-parts.js';
 import type { HashKey } from './offset-map.js';
 import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
 import type { ProducerMemory } from './producer-memory.js';
+import type { QuarantineStatus } from './quarantine.js';
 import { RepeatedTask } from './repeated-task.js';
 import { applyRetention } from './retention.js';
 import { LogScrubber } from './scrubber.js';
@@ -136,6 +137,16 @@ export class LogManager {
     return this.parts.producerMemory;
   }
 
+  /** Segments of all logs, as they were last counted. */
+  get segmentCount(): number {
+    return this.parts.environment.segmentBudget.status.segments;
+  }
+
+  /** What was put aside on disk. */
+  get quarantine(): QuarantineStatus {
+    return this.parts.environment.quarantine.status;
+  }
+
   /** The time by which everything expires that clients have left here. */
   get expiryClock(): ExpiryClock {
     return this.parts.expiryClock;
@@ -204,6 +215,7 @@ export class LogManager {
     this.parts.checkpoints.remove(topicPartition);
     this.ports.observer.deleted(log.segments.length, log.sizeBytes);
     await this.#deleteDirectory(name, log.directory);
+    this.parts.environment.quarantine.remove(log.directory);
   }
 
   /** Directories of logs that were set aside, with the ids of their topics where known. */
@@ -232,6 +244,9 @@ export class LogManager {
     }
     this.parts.checkpoints.remove(topicPartition);
     this.#strays.set(stray, log.topicId);
+    const { quarantine } = this.parts.environment;
+    quarantine.remove(log.directory);
+    await quarantine.addFiles(fileSystem, join(this.options.dataDir, stray));
     await fileSystem.syncDirectory(this.options.dataDir);
     logger.warn(
       { ...topicPartition, directory: stray },
@@ -243,7 +258,9 @@ export class LogManager {
   async removeStrays(topicId: string): Promise<void> {
     for (const [directory, ofTopic] of this.#strays) {
       if (ofTopic !== topicId) continue;
-      await this.ports.fileSystem.removeDirectory(join(this.options.dataDir, directory));
+      const path = join(this.options.dataDir, directory);
+      await this.ports.fileSystem.removeDirectory(path);
+      this.parts.environment.quarantine.remove(path);
       this.#strays.delete(directory);
     }
   }
@@ -313,11 +330,23 @@ export class LogManager {
       if (name.endsWith(DELETED_DIRECTORY_SUFFIX)) await fileSystem.removeDirectory(path);
       else if (name.endsWith(STRAY_DIRECTORY_SUFFIX)) {
         this.#strays.set(name, await readTopicId(fileSystem, path));
+        await this.parts.environment.quarantine.addFiles(fileSystem, path);
       } else directories.push(path);
     }
     const loadNext = eachOf(directories.values(), (path) => this.#loadOne(path, isClean));
     await Promise.all(Array.from({ length: LOADED_AT_ONCE }, loadNext));
+    let segments = 0;
+    for (const log of this.logs()) segments += log.segments.length;
+    this.parts.environment.segmentBudget.counted(segments);
     logger.info({ logs: this.#logs.size, isClean }, 'logs opened');
+    const { bytes } = this.quarantine;
+    if (bytes > 0) {
+      logger.warn(
+        { bytes },
+        'what was cut from logs or put aside is still on disk: remove *.log.cut-* files and ' +
+          '*-stray directories of the data directory once nobody needs them',
+      );
+    }
   }
 
   async #loadOne(directory: string, isClean: boolean): Promise<void> {
@@ -420,7 +449,12 @@ export class LogManager {
     });
     repeat('last-seen-time', LAST_SEEN_TIME_INTERVAL_MS, () => this.#keepTime());
     repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
-      for (const log of this.logs()) await log.maintain();
+      let segments = 0;
+      for (const log of this.logs()) {
+        segments += log.segments.length;
+        await log.maintain();
+      }
+      this.parts.environment.segmentBudget.counted(segments);
     });
     const { retentionCheckIntervalMs, compactionCheckIntervalMs } = this.options;
     repeat('retention', retentionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {

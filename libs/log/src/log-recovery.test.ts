@@ -85,6 +85,24 @@ describe('recovery', () => {
     expect(await broker.disk.fileSize(broker.path(`${LOG_0}.cut-2`))).toBe(20);
   });
 
+  it('counts what it keeps, also of earlier crashes, until the log is deleted', async () => {
+    const broker = await brokerOfThree();
+    const size = 3 * batchBytes('a');
+    for (const [n, kept] of [
+      [1, 10],
+      [2, 30],
+    ] as const) {
+      await write(broker, LOG_0, Buffer.alloc(n * 10), size);
+      broker.crash();
+      expect((await broker.open()).quarantine.bytes).toBe(kept);
+    }
+    broker.crash();
+    const manager = await broker.open();
+    expect(manager.quarantine.bytes).toBe(30);
+    await manager.deleteLog(TOPIC);
+    expect(manager.quarantine.bytes).toBe(0);
+  });
+
   it('cuts a size that survived without its data', async () => {
     const broker = await brokerOfThree();
     await write(broker, LOG_0, Buffer.alloc(4096), 3 * batchBytes('a'));

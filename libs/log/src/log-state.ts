@@ -14,6 +14,8 @@ import type { LeaderElections } from './leader-elections.js';
 import type { LeaderEpochCache } from './leader-epoch-cache.js';
 import type { LogObserver } from './observer.js';
 import type { ProducerStateManager } from './producer-state.js';
+import type { Quarantine } from './quarantine.js';
+import type { SegmentBudget } from './segment-budget.js';
 import type { SegmentList } from './segment-list.js';
 import type { PartitionTail } from './tail-cache.js';
 
@@ -41,6 +43,10 @@ export interface LogEnvironment {
   readonly roundBytesMax: number;
   /** What of the disk is not for records. */
   readonly reserve: DiskReserve;
+  /** Bounds the segments of all logs together. */
+  readonly segmentBudget: SegmentBudget;
+  /** Counts what was put aside. */
+  readonly quarantine: Quarantine;
   /** Writes down what must be durable before a log goes on; rejects with the storage error. */
   readonly checkpoints: CheckpointSink;
 }

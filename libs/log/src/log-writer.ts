@@ -439,6 +439,6 @@ export class LogWriter {
   }
 
   get #segmentBytesMax(): number {
-    return this.log.config['segment.bytes'];
+    return this.environment.segmentBudget.segmentBytesMax(this.log.config['segment.bytes']);
   }
 }

@@ -65,6 +65,13 @@ export function parseSegmentFileName(name: string): SegmentFileName | undefined 
   };
 }
 
+const CUT_FILE = /^\d{20}\.log\.cut-\d+$/;
+
+/** Whether a file has bytes that were cut from a segment. */
+export function isCutFileName(name: string): boolean {
+  return CUT_FILE.test(name);
+}
+
 /** Where recovery keeps what it cut from a segment: `<base>.log.cut-<n>`, n counted from 1. */
 function cutFileName(baseOffset: number, n: number): string {
   return `${segmentFileName(baseOffset, 'log')}.cut-${n}`;

@@ -32,6 +32,14 @@ export const STORAGE_SETTINGS = {
     max: 1024,
     sentence: "Threads for file system calls (the size of libuv's pool).",
   }),
+  segmentsMax: wholeNumber({
+    variable: 'SLUICE_SEGMENTS_MAX',
+    byDefault: 50_000,
+    min: 1,
+    max: 10_000_000,
+    sentence:
+      'Segments of all logs, each of which takes memory. From there on segments are filled up to 256 MiB, whatever the `segment.bytes` of their topics; nothing is refused.',
+  }),
   syncsInFlightMax: optionalWholeNumber({
     variable: 'SLUICE_SYNCS_IN_FLIGHT_MAX',
     defaultNote: 'three quarters of SLUICE_IO_THREADS',

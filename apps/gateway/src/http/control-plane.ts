@@ -13,6 +13,7 @@ import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
 import type { KnownRoutes } from './known-routes.js';
 import type { ProblemFilter } from './problem.filter.js';
+import { countControlAnswer } from './untaken-control-answer.js';
 
 export interface ControlPlaneOptions {
   readonly settings: Pick<Settings, 'controlBytesMax' | 'requestBytesMax' | 'compression'> &
@@ -85,6 +86,7 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
   });
   fastify.addHook('onSend', endJsonWithNewline);
   if (settings.compression !== 'off') fastify.addHook('onSend', compressAnswer);
+  fastify.addHook('onSend', countControlAnswer);
   fastify.addHook('onResponse', (request, reply, done) => {
     const series = seriesByRoute.get(`${request.method} ${request.routeOptions.url}`) ?? refused;
     metrics.controlRequestEnded(series, reply.elapsedTime);

@@ -34,6 +34,8 @@ function healthOn(
     partitions,
     disk,
     clock,
+    segments: 7,
+    quarantinedBytes: 0,
     bufferTotalBytes: 0,
     bufferAvailableBytes: 0,
     bufferWaiters: 0,

@@ -49,6 +49,8 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
     topics: 1,
     partitions,
     disk: { isDiskFull: false, heldBytes: 4096 },
+    segments: 7,
+    quarantinedBytes: 0,
     clock: { aheadMs: 0, graceLeftMs: 0, jumpsTotal: 0 },
     bufferTotalBytes: 1000,
     bufferAvailableBytes: 900,

@@ -30,6 +30,16 @@ export const STORAGE_GAUGES: readonly Omit<StatusSeries<BrokerStatus>, 'type'>[]
     read: ({ disk }) => disk.heldBytes,
   },
   {
+    name: 'sluice_log_segments',
+    help: 'Segments of all logs; from SLUICE_SEGMENTS_MAX on they become larger than their topics say.',
+    read: ({ segments }) => segments,
+  },
+  {
+    name: 'sluice_log_quarantined_bytes',
+    help: 'Bytes on disk that were cut from logs or put aside, as *.log.cut-* files and *-stray directories; only an operator removes them.',
+    read: ({ quarantinedBytes }) => quarantinedBytes,
+  },
+  {
     name: 'sluice_clock_ahead_seconds',
     help: 'How far the clock is ahead of the time by which things expire; 0 unless it has jumped.',
     read: ({ clock }) => clock.aheadMs / 1000,

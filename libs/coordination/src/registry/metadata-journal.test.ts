@@ -45,6 +45,24 @@ describe('MetadataJournal', () => {
     expect(journal.state).toBe(EMPTY_CLUSTER);
   });
 
+  it('stays short however large the commits are', async () => {
+    const journal = await open();
+    await journal.replace(STATE);
+    const rack = 'r'.repeat(1024 * 1024);
+    let largestBytes = 0;
+    for (let round = 0; round < 40; round += 1) {
+      const [commit] = commitsAfter(journal.state, 1);
+      if (commit === undefined) throw new Error('there is a commit');
+      const changes = [{ kind: 'broker' as const, broker: brokerOf(1, { rack }) }];
+      await journal.append([{ ...commit, changes }]);
+      const sizeBytes = (await disk.mount().fileSize(PATH)) ?? 0;
+      largestBytes = Math.max(largestBytes, sizeBytes);
+    }
+    // The state, commits of 4 MiB, and the one that goes over it.
+    expect(largestBytes).toBeLessThan(8 * rack.length);
+    expect((await open()).state).toEqual(journal.state);
+  });
+
   it('has all written commits after a power failure', async () => {
     const journal = await open();
     await journal.replace(STATE);

@@ -12,7 +12,7 @@
  * | others | `commits` | one or more commits that follow the lines before |
  *
  * A line is synced before the next one is written, so only the last line can be torn; it is ignored
- * then, because nothing has acted on it. After many lines of commits, or a failed write, the file
+ * then, because nothing has acted on it. After many or long lines of commits, or a failed write, the file
  * is replaced as a whole: written beside it, synced, renamed.
  *
  * Overlap: all writes may overlap; a serial queue runs them one after the other.
@@ -35,6 +35,8 @@ export const JOURNAL_FILE_NAME = 'metadata.journal';
 const FORMAT_VERSION = 1;
 /** Number of commit lines after which the file is replaced. */
 const LINES_MAX = 2000;
+/** Bytes of lines of commits after which the file is replaced, unless the state is larger. */
+const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * A commit of the line that is being rebuilt: a broker that takes part in a rebuild accepts none.
@@ -67,6 +69,8 @@ export class MetadataJournal {
   /** Open while lines can be appended; undefined when the file has to be replaced next. */
   #file: FileHandle | undefined;
   #sizeBytes = 0;
+  /** Of the first line, with the state. */
+  #stateBytes = 0;
   #lines = 0;
 
   private constructor(options: MetadataJournalOptions, content: JournalContent | undefined) {
@@ -109,7 +113,7 @@ export class MetadataJournal {
     return this.#writes.run(async () => {
       for (const { version } of commits) this.#assertPromised(version);
       const next = commits.reduce(applyCommit, this.#state);
-      if (this.#file === undefined || this.#lines >= LINES_MAX) {
+      if (this.#file === undefined || this.#isLong()) {
         await this.#replace(next, this.#promise);
       } else {
         await this.#appendLine(this.#file, lineOf({ commits }));
@@ -147,6 +151,13 @@ export class MetadataJournal {
     return this.#writes.run(() => this.#closeFile());
   }
 
+  /** A file of the state alone would be much shorter: replacing it costs no more than what it saves. */
+  #isLong(): boolean {
+    const commitBytes = this.#sizeBytes - this.#stateBytes;
+    const commitBytesMax = Math.max(COMMIT_BYTES_MAX, this.#stateBytes);
+    return this.#lines >= LINES_MAX || commitBytes >= commitBytesMax;
+  }
+
   #assertPromised(version: number): void {
     if (this.mayTake(version)) return;
     throw new PromisedError(`version ${version} is older than rebuild ${this.#promise?.number}`);
@@ -176,6 +187,7 @@ export class MetadataJournal {
     });
     await this.#run(() => this.#writeNew(bytes));
     this.#sizeBytes = bytes.length;
+    this.#stateBytes = bytes.length;
     this.#lines = 0;
     this.#isMade = true;
   }

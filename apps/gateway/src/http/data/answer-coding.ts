@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib';
 import { acceptedCoding } from '../answer-compression.js';
 import type { Exchange } from '../front/exchange.js';
-import { countUntaken } from '../front/untaken-answer.js';
 
 /** Smaller answers gain nothing. */
 const COMPRESSED_BYTES_MIN = 1024;
@@ -52,7 +51,7 @@ export async function writeCompressed(
     'nosniff',
   ]);
   exchange.response.end(body);
-  countUntaken(exchange.response, body.length, exchange.context.outbound);
+  exchange.countUntaken(body.length);
 }
 
 /** A stream that compresses into the response; each write is flushed, so that no record waits in it. */

@@ -2,7 +2,6 @@ import { areRenderedAtOnce } from '../../records/batch-groups.js';
 import { type RenderRequest, renderInSlices } from '../../records/render-records.js';
 import type { Exchange } from '../front/exchange.js';
 import type { PartitionTarget } from '../front/target.js';
-import { countUntaken } from '../front/untaken-answer.js';
 import { acceptsNdjson } from './accept.js';
 import { answerCoding, writeCompressed } from './answer-coding.js';
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
@@ -72,11 +71,12 @@ const PAGE_BEGIN = Buffer.from('{"records":[');
 
 /** The parts go out as they are, in one writev: node corks the socket until `end`. */
 function writePage(
-  { response, context }: Exchange,
+  exchange: Exchange,
   chunks: readonly Buffer[],
   end: string,
   bodyBytes: number,
 ): void {
+  const { response } = exchange;
   response.writeHead(200, [
     'Content-Type',
     'application/json',
@@ -94,5 +94,5 @@ function writePage(
     for (const chunk of chunks) response.write(chunk);
     response.end(end, 'latin1');
   }
-  countUntaken(response, bodyBytes, context.outbound);
+  exchange.countUntaken(bodyBytes);
 }

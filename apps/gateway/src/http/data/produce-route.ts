@@ -10,7 +10,6 @@ import { AT_ONCE_BYTES_MAX, inSlices, type SlicedWork } from '../../records/slic
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
 import type { RecordsForm } from '../front/target.js';
-import { countUntaken } from '../front/untaken-answer.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { bodyPlaces } from './body-places.js';
 import { produceNdjson } from './ndjson-produce.js';
@@ -226,13 +225,13 @@ function send(exchange: Exchange, result: ProduceResult, text: string): void {
     const bytes = Buffer.from(text);
     response.writeHead(207, jsonHeaders(bytes.length));
     response.end(bytes);
-    countUntaken(response, bytes.length, exchange.context.outbound);
+    exchange.countUntaken(bytes.length);
     return;
   }
   response.writeHead(200, jsonHeaders(text.length));
   // Digits and names alone: its length in bytes is its length.
   response.end(text, 'latin1');
-  countUntaken(response, text.length, exchange.context.outbound);
+  exchange.countUntaken(text.length);
 }
 
 function jsonHeaders(sizeBytes: number): string[] {

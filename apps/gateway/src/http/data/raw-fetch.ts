@@ -3,7 +3,6 @@ import type { Broker, FetchResult } from '#broker';
 import { type RecordBatch, RecordCursor, unpackedBatchOf, unreadableBatch } from '#log';
 import { type Offset, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { Exchange } from '../front/exchange.js';
-import { countUntaken } from '../front/untaken-answer.js';
 import { type Fetch, fetchFrom } from './fetch-position.js';
 
 /**
@@ -89,7 +88,7 @@ function writeRecord(exchange: Exchange, record: RecordCursor, result: FetchResu
   response.writeHead(200, headers);
   response.end(value);
   // The value keeps the whole batch that it is cut from.
-  countUntaken(response, bytes.length, context.outbound);
+  exchange.countUntaken(bytes.length);
 }
 
 function positionHeaders(nextOffset: Offset, result: FetchResult): string[] {

@@ -17,6 +17,7 @@ import { answerLateBody, type LateBody } from './late-body.js';
 import type { BodyReceiver } from './request-body.js';
 import { requestIdOf } from './request-id.js';
 import type { FrontRoute } from './request-observer.js';
+import { UntakenAnswer } from './untaken-answer.js';
 
 /** A body that is left of a refused request and no longer than this is read on, not cut off. */
 const DUMPED_BYTES_MAX = 64 * 1024;
@@ -54,6 +55,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   #expectsContinue: boolean;
   #isClosed = false;
   #isObserved = false;
+  #untaken: UntakenAnswer | undefined;
   readonly #startedMs = performance.now();
 
   constructor(options: ExchangeOptions) {
@@ -86,9 +88,20 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.memory.close();
+    this.#untaken?.end();
     this.observe();
     this.context.connections.countFinished();
     this.onClose?.();
+  }
+
+  /**
+   * Counts an answer that was written to its end for as long as its client has not taken it. One that
+   * was taken at once costs nothing. To be called once.
+   */
+  countUntaken(sizeBytes: number): void {
+    // Not finished either: an answer that waits behind others of its connection.
+    if (this.isGone || this.response.writableFinished || sizeBytes === 0) return;
+    this.#untaken = new UntakenAnswer(this.response, sizeBytes, this.context.outbound);
   }
 
   /** Counts the request as answered, once: where a stream begins, how long it stands is no latency. */

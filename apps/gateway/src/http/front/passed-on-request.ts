@@ -3,6 +3,7 @@ import type { InFlightRequest } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
 import { HeldMemory } from './held-memory.js';
 import { answerLateBody, type LateBody } from './late-body.js';
+import { UntakenAnswer } from './untaken-answer.js';
 
 const passedOn = new WeakMap<IncomingMessage, PassedOnRequest>();
 
@@ -11,6 +12,7 @@ export class PassedOnRequest implements InFlightRequest {
   readonly memory: HeldMemory;
   #expectsContinue: boolean;
   #isClosed = false;
+  #untaken: UntakenAnswer | undefined;
 
   constructor(
     private readonly context: FrontContext,
@@ -39,10 +41,23 @@ export class PassedOnRequest implements InFlightRequest {
     this.response.writeContinue();
   }
 
+  /**
+   * Counts an answer from before it is sent until its client has taken it.
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED where it must have room and there is none
+   */
+  countAnswer(sizeBytes: number, mustHaveRoom: boolean): void {
+    if (this.isGone || sizeBytes === 0) return;
+    const { outbound } = this.context;
+    if (mustHaveRoom) outbound.assertRoomFor(sizeBytes);
+    this.#untaken?.end();
+    this.#untaken = new UntakenAnswer(this.response, sizeBytes, outbound);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.memory.close();
+    this.#untaken?.end();
     this.context.connections.countFinished();
   }
 

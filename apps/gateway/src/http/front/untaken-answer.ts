@@ -3,34 +3,29 @@ import type { OutboundHolder, OutboundMemory } from '../../delivery/outbound-mem
 import { untakenBytes } from '../../delivery/untaken-bytes.js';
 
 /**
- * Counts an answer that was written to its end until its client has taken it or is gone. An answer that
- * was taken at once costs nothing.
+ * An answer that its client has not taken, counted from its making until `end`.
+ *
+ * The request that it answers calls `end` when it is closed. A response tells nothing when its connection
+ * is gone while it waits behind others, so the response is not asked.
  */
-export function countUntaken(
-  response: ServerResponse,
-  sizeBytes: number,
-  outbound: OutboundMemory,
-): void {
-  // Also true for an answer that waits behind others of its connection.
-  const isUntaken = !response.writableFinished && !response.closed && !response.destroyed;
-  if (!isUntaken || sizeBytes === 0) return;
-  const holder = new UntakenAnswer(response, sizeBytes);
-  outbound.hold(holder, sizeBytes);
-  response.once('close', () => {
-    outbound.hold(holder, 0);
-  });
-}
-
-class UntakenAnswer implements OutboundHolder {
+export class UntakenAnswer implements OutboundHolder {
   constructor(
     private readonly response: ServerResponse,
     private readonly sizeBytes: number,
-  ) {}
+    private readonly outbound: OutboundMemory,
+  ) {
+    outbound.hold(this, sizeBytes);
+  }
 
   /** Of an answer that waits behind others: all of it, as long as they are not taken. */
   get untakenBytes(): number {
     const { socket } = this.response;
     return socket === null ? this.sizeBytes : untakenBytes(socket);
+  }
+
+  /** The client has taken the answer or is gone. */
+  end(): void {
+    this.outbound.hold(this, 0);
   }
 
   dropStalled(): void {
