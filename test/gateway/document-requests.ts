@@ -35,10 +35,13 @@ export class DocumentRequests {
     this.#values = values;
   }
 
-  /** Plain requests; each optional parameter at its bounds and choices; all defaults together. */
+  /** Plain requests, with an unknown parameter where those are ignored; each optional parameter at its bounds and choices; all defaults together. */
   *allowed(): Generator<DocumentRequest> {
     for (const base of this.#plain()) {
       yield base;
+      if (!base.path.startsWith('/v1/')) {
+        yield { ...base, what: '?nonsense=1', query: [['nonsense', '1']] };
+      }
       const optional = parametersOf(base.operation, 'query');
       const defaults = optional.flatMap(({ name, schema }) =>
         defaultOf(schema ?? {}).map((value) => [name, value] as const),
@@ -56,8 +59,8 @@ export class DocumentRequests {
   /** Requests with one thing that the document does not allow. */
   *forbidden(): Generator<DocumentRequest> {
     for (const base of this.#plain()) {
-      // Calls without parameters ignore the query.
-      if (parametersOf(base.operation, 'query').length > 0) {
+      // Health, metrics and documents ignore the query.
+      if (base.path.startsWith('/v1/')) {
         yield { ...base, what: '?nonsense=1', query: [...base.query, ['nonsense', '1']] };
       }
       yield* this.#wrongPaths(base);

@@ -34,6 +34,8 @@ export function upgradeRequest(
 /** A connection to a gateway that sends what a well-behaved client would not. */
 export class RawSocket {
   readonly ended: Promise<void>;
+  /** Resolves when the gateway sends no more. */
+  readonly finished: Promise<void>;
   #received = Buffer.alloc(0);
   #onData: (() => void) | undefined;
   #isEnded = false;
@@ -44,6 +46,9 @@ export class RawSocket {
       this.#onData?.();
     });
     tcp.on('error', () => undefined);
+    this.finished = new Promise((resolve) => {
+      tcp.on('end', resolve).on('close', resolve);
+    });
     this.ended = new Promise((resolve) => {
       tcp.on('close', () => {
         this.#isEnded = true;

@@ -1,5 +1,8 @@
-/** Fields of a log line: small values, never record contents. */
-export type LogFields = Readonly<Record<string, unknown>>;
+/**
+ * Fields of a log line: small values, never record contents. An error is logged as `err`: under another
+ * name its stack would not be written.
+ */
+export type LogFields = Readonly<Record<string, unknown>> & { readonly error?: never };
 
 /** The log of the libs; a pino logger has this shape. */
 export interface Logger {

@@ -10,6 +10,8 @@ import { PEER_CONTENT_TYPE, PEER_HEADERS } from './peer-protocol.js';
 const READ_ON_BYTES_MAX = 64 * 1024;
 /** So much of a larger one is read before the connection ends. */
 const DRAINED_BYTES_MAX = 1024 * 1024;
+/** How long they are read. */
+const DRAIN_MS_MAX = 2000;
 
 /** One call of another broker: its body, its answer, and whether the caller is still there. */
 export class IncomingCall {
@@ -94,7 +96,8 @@ export class IncomingCall {
     }
     // Were it ended now, the connection would be reset, and the caller might lose the answer.
     response.write(body);
-    drainRequest(request, DRAINED_BYTES_MAX, () => response.end());
+    const limits = { bytesMax: DRAINED_BYTES_MAX, timeoutMs: DRAIN_MS_MAX };
+    drainRequest(request, limits, () => response.end());
   }
 }
 

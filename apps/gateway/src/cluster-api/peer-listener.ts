@@ -173,7 +173,7 @@ export class PeerListener {
       this.#handle(request, response);
     });
     server.on('tlsClientError', (error: Error) => {
-      this.#log.warn('tls', { error: error.message }, 'a TLS connection was refused');
+      this.#log.warn('tls', { reason: error.message }, 'a TLS connection was refused');
     });
     return server;
   }
@@ -289,7 +289,7 @@ export class PeerListener {
       return;
     }
     if (call.isGone && call.signal.reason === error) return;
-    const fields = { method, caller: call.caller, error };
+    const fields = { method, caller: call.caller, err: error };
     this.#log.error(`bug ${kindOfError(error)}`, fields, 'a call of a broker met a bug');
     const detail = `Broker ${this.#options.brokerId} met a fault; its log says more.`;
     call.fail(500, { kind: 'failed', error: new ProtocolError('UNKNOWN_SERVER_ERROR', detail) });

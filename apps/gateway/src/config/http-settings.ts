@@ -110,7 +110,16 @@ export const HTTP_SETTINGS = {
     byDefault: 60_000,
     min: 100,
     max: TIMER_MS_MAX,
-    sentence: 'How long a request body may stand still before its connection is closed.',
+    sentence:
+      'How long a request body may stand still; over it: 408 `REQUEST_TIMED_OUT`. The rest of a body whose request is answered already must end within this time, else its connection is closed.',
+  }),
+  pipelinedRequestsMax: wholeNumber({
+    variable: 'SLUICE_PIPELINED_REQUESTS_MAX',
+    byDefault: 64,
+    min: 1,
+    max: 10_000,
+    sentence:
+      'Requests of one connection that are in flight at the same time, where a client pipelines. At it, the connection is not read from until one is answered.',
   }),
   longPollsMax: wholeNumber({
     variable: 'SLUICE_LONG_POLLS_MAX',

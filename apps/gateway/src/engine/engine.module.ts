@@ -77,6 +77,7 @@ export class EngineModule {
               clock: new SystemClock(),
               scheduler: new SystemScheduler(),
               logger,
+              pathPrefix: front.context.pathPrefix,
             }),
           inject: [Delivery, HttpFront, SETTINGS, LOGGER],
         },

@@ -72,7 +72,7 @@ export class Gateway {
       routes.add(method.toUpperCase(), path);
       if (method === 'get') routes.add('HEAD', path);
     }
-    const filter = new ProblemFilter(routes, logger);
+    const filter = new ProblemFilter(routes, address, logger);
     const adapter = controlPlaneAdapter({
       settings,
       routes,
@@ -155,10 +155,7 @@ function httpStatus(front: HttpFront, renderCache: RenderCache): HttpStatus {
   const rendered = renderCache.counters();
   return {
     connections: context.connections.connectionCount,
-    connectionsDropped: context.connections.droppedTotal,
-    connectionsRefused: context.connections.refusedTotal,
-    connectionsSilent: context.connections.silentTotal,
-    lateHeads: front.lateHeadsTotal,
+    events: context.events.totals,
     requestsInFlight: context.connections.inFlightCount,
     requestMemoryUsedBytes: context.memory.heldBytes,
     requestMemoryLimitBytes: context.options.requestMemoryBytes,

@@ -70,7 +70,7 @@ async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Ga
   } catch (error) {
     const { exitCode, message } = startFailure(error, settings);
     // What its operator can mend is one line; of a bug everything is told.
-    logger.fatal(exitCode === EXIT_CODES.bug ? { error } : {}, message);
+    logger.fatal(exitCode === EXIT_CODES.bug ? { err: error } : {}, message);
     return end(exitCode);
   }
 }
@@ -109,7 +109,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 /** Half a broker must not go on: what is durable is on disk, and the next start recovers the rest. */
 function endOnBugs(logger: ProcessLogger): void {
   const endOnBug = (error: unknown): never => {
-    logger.fatal({ error }, 'a bug: the process ends');
+    logger.fatal({ err: error }, 'a bug: the process ends');
     return end(EXIT_CODES.bug);
   };
   process.on('uncaughtException', endOnBug);

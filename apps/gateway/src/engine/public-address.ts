@@ -33,7 +33,7 @@ export class PublicAddress {
    * @param path absolute, as this process serves it, such as `/v1/topics`
    */
   pathOf(path: string): string {
-    return new URL(this.url).pathname.replace(/\/$/, '') + path;
+    return publicPrefix(this.url) + path;
   }
 
   /**
@@ -51,4 +51,9 @@ export class PublicAddress {
     const name = isIP(host) === 6 ? `[${host}]` : host;
     return `http://${WILDCARDS.includes(host) ? 'localhost' : name}:${this.#port}`;
   }
+}
+
+/** The path in front of every path of this process, as clients see it; empty where there is none. */
+export function publicPrefix(publicUrl: string): string {
+  return new URL(publicUrl).pathname.replace(/\/$/, '');
 }

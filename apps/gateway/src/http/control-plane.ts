@@ -81,7 +81,7 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     }
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    reply.header('X-Request-Id', request.id).header('X-Content-Type-Options', 'nosniff');
+    reply.header('X-Request-Id', request.id);
     done();
   });
   fastify.addHook('onSend', endJsonWithNewline);

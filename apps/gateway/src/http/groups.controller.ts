@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Param, Put, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Put, Query, UseGuards } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
 import { CommittedListDto, CommittedOffsetsDto } from './dto/answers.dto.js';
@@ -7,6 +7,7 @@ import { CommittedOffsetsQuery } from './dto/queries.dto.js';
 import { commitEntries } from './offset-commit.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { BROKER } from './tokens.js';
+import { UnknownQueryGuard } from './unknown-query.guard.js';
 
 @ApiTags('groups')
 @ApiParam({
@@ -14,6 +15,7 @@ import { BROKER } from './tokens.js';
   schema: { type: 'string', minLength: 1, maxLength: 255 },
   description: 'Name of the group, percent-encoded. Control characters are refused.',
 })
+@UseGuards(UnknownQueryGuard)
 @Controller('v1/groups/:group/offsets')
 export class GroupsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}

@@ -9,6 +9,7 @@ import {
   Post,
   Put,
   Query,
+  UseGuards,
 } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type {
@@ -32,10 +33,12 @@ import { PARTITION } from './dto/schemas.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { PartitionParam } from './partition-param.js';
 import { BROKER } from './tokens.js';
+import { UnknownQueryGuard } from './unknown-query.guard.js';
 
 /** What is asked of one partition besides its records, which are the data plane's. */
 @ApiTags('records')
 @ApiParam({ name: 'partition', schema: PARTITION })
+@UseGuards(UnknownQueryGuard)
 @Controller('v1/topics/:topic/partitions/:partition')
 export class PartitionsController {
   constructor(@Inject(BROKER) private readonly broker: Broker) {}

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
+import type { PublicAddress } from '../engine/public-address.js';
 import type { KnownRoutes } from './known-routes.js';
 import {
   isWriteMethod,
@@ -32,10 +33,13 @@ const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #routes: KnownRoutes;
+  readonly #address: PublicAddress;
   readonly #logger: Logger;
 
-  constructor(routes: KnownRoutes, logger: Logger) {
+  /** @param address says how clients see the paths, which name the requests in problems */
+  constructor(routes: KnownRoutes, address: PublicAddress, logger: Logger) {
     this.#routes = routes;
+    this.#address = address;
     this.#logger = logger;
   }
 
@@ -53,7 +57,7 @@ export class ProblemFilter implements ExceptionFilter {
       ? { error: new ProtocolError('INVALID_REQUEST', 'The connection closed within the request.') }
       : this.#errorOf(exception, request.method, path);
     const { error, status, allow } = answered;
-    const problem = problemDocument(error, path, {
+    const problem = problemDocument(error, this.#address.pathOf(path), {
       isWrite: isWriteMethod(request.method),
       ...(status === undefined ? {} : { status }),
     });

@@ -185,8 +185,6 @@ export function problemHeaders(
     String(contentLength),
     'Cache-Control',
     'no-store',
-    'X-Content-Type-Options',
-    'nosniff',
   ];
   const seconds = retryAfterSeconds(error, status);
   if (seconds !== undefined) headers.push('Retry-After', String(seconds));

@@ -10,6 +10,7 @@ import {
   Post,
   Query,
   Res,
+  UseGuards,
 } from '@nestjs/common';
 import {
   ApiCreatedResponse,
@@ -28,8 +29,10 @@ import { present } from './dto/members.js';
 import { ListTopicsQuery } from './dto/queries.dto.js';
 import { ApiErrors } from './openapi/problem-responses.js';
 import { BROKER } from './tokens.js';
+import { UnknownQueryGuard } from './unknown-query.guard.js';
 
 @ApiTags('topics')
+@UseGuards(UnknownQueryGuard)
 @Controller('v1/topics')
 export class TopicsController {
   constructor(
@@ -87,7 +90,12 @@ export class TopicsController {
   @Get(':topic')
   @ApiOperation({ operationId: 'describeTopic', summary: 'Show a topic' })
   @ApiOkResponse({ type: TopicDto, description: 'The topic.' })
-  @ApiErrors('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
+  @ApiErrors(
+    'INVALID_REQUEST',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'UNKNOWN_SERVER_ERROR',
+    'BROKER_NOT_AVAILABLE',
+  )
   describeTopic(@Param('topic') topic: string): Promise<TopicDescription> {
     return this.broker.describeTopic(topic);
   }
@@ -120,6 +128,7 @@ export class TopicsController {
   @ApiOperation({ operationId: 'deleteTopic', summary: 'Delete a topic with all its records' })
   @ApiNoContentResponse({ description: 'Deleted.' })
   @ApiErrors(
+    'INVALID_REQUEST',
     'TOPIC_AUTHORIZATION_FAILED',
     'UNKNOWN_TOPIC_OR_PARTITION',
     'UNKNOWN_SERVER_ERROR',

@@ -23,6 +23,19 @@ export class DtoPipe implements PipeTransform {
   }
 }
 
+/**
+ * Refuses the parameters of a query that should have none.
+ * @throws ProtocolError INVALID_REQUEST
+ */
+export function refuseQuery(names: readonly string[]): void {
+  const faults = new FaultList();
+  for (const name of names) {
+    if (faults.isFull) faults.countOne();
+    else faults.add(`?${name}`, QUERY.unknownDetail);
+  }
+  if (faults.count > 0) throw invalidRequest(faults);
+}
+
 const QUERY: DtoPlace = { prefix: '?', unknownDetail: 'is not known here' };
 const BODY: DtoPlace = { prefix: '/', unknownDetail: 'is not a known member' };
 const MESSAGE: DtoPlace = { prefix: '/data/', unknownDetail: 'is not a known member' };

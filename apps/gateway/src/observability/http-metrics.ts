@@ -1,12 +1,10 @@
 import type { OutboundStatus } from '../delivery/outbound-memory.js';
+import type { FrontEvent } from '../http/front/front-events.js';
 import type { StatusSeries } from './status-series.js';
 
 export interface HttpStatus {
   readonly connections: number;
-  readonly connectionsDropped: number;
-  readonly connectionsRefused: number;
-  readonly connectionsSilent: number;
-  readonly lateHeads: number;
+  readonly events: Readonly<Record<FrontEvent, number>>;
   readonly requestsInFlight: number;
   readonly requestMemoryUsedBytes: number;
   readonly requestMemoryLimitBytes: number;
@@ -29,25 +27,61 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
     name: 'sluice_http_connections_dropped_total',
     type: 'counter',
     help: 'Connections without a request that were closed for a new one, at SLUICE_CONNECTIONS_MAX.',
-    read: (s) => s.connectionsDropped,
+    read: (s) => s.events.connectionDropped,
   },
   {
     name: 'sluice_http_connections_refused_total',
     type: 'counter',
     help: 'Connections refused because all SLUICE_CONNECTIONS_MAX others had a request.',
-    read: (s) => s.connectionsRefused,
+    read: (s) => s.events.connectionRefused,
   },
   {
     name: 'sluice_http_connections_silent_total',
     type: 'counter',
     help: 'Connections closed because nothing came within SLUICE_FIRST_BYTE_TIMEOUT_MS.',
-    read: (s) => s.connectionsSilent,
+    read: (s) => s.events.connectionSilent,
   },
   {
     name: 'sluice_http_heads_late_total',
     type: 'counter',
     help: 'Requests whose head did not come within SLUICE_HEAD_TIMEOUT_MS.',
-    read: (s) => s.lateHeads,
+    read: (s) => s.events.headLate,
+  },
+  {
+    name: 'sluice_http_connections_keep_alive_ended_total',
+    type: 'counter',
+    help: 'Connections closed because no other request came within SLUICE_KEEP_ALIVE_TIMEOUT_MS.',
+    read: (s) => s.events.keepAliveEnded,
+  },
+  {
+    name: 'sluice_http_bodies_late_total',
+    type: 'counter',
+    help: 'Request bodies of which nothing came for SLUICE_BODY_IDLE_TIMEOUT_MS.',
+    read: (s) => s.events.bodyLate,
+  },
+  {
+    name: 'sluice_http_bodies_unread_total',
+    type: 'counter',
+    help: 'Connections closed because the body of an answered request did not end within SLUICE_BODY_IDLE_TIMEOUT_MS.',
+    read: (s) => s.events.bodyUnread,
+  },
+  {
+    name: 'sluice_http_pipelines_held_total',
+    type: 'counter',
+    help: 'Times that a connection was read from no more because SLUICE_PIPELINED_REQUESTS_MAX of its requests were in flight.',
+    read: (s) => s.events.pipelineHeld,
+  },
+  {
+    name: 'sluice_http_pipelines_cut_total',
+    type: 'counter',
+    help: 'Connections closed because SLUICE_REQUEST_MEMORY_BYTES had no room for requests behind those in flight.',
+    read: (s) => s.events.pipelineCut,
+  },
+  {
+    name: 'sluice_http_upgrades_refused_total',
+    type: 'counter',
+    help: 'Requests for a WebSocket that were refused.',
+    read: (s) => s.events.upgradeRefused,
   },
   {
     name: 'sluice_http_requests_in_flight',

@@ -19,7 +19,7 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
   const options = {
     level: settings.logLevel,
     base: { pid: process.pid },
-    serializers: { error: serializedError },
+    serializers: LOG_SERIALIZERS,
   };
   if (!isPretty) {
     return pino(
@@ -37,17 +37,30 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
       destination: STANDARD_ERROR,
       sync: true,
       ignore: 'pid',
-      errorLikeObjectKeys: ['error'],
     }),
   );
 }
 
+/**
+ * How the fields of a line are written. An error is always logged under `err`, pino's own name for it:
+ * `LogFields` has no other.
+ */
+export const LOG_SERIALIZERS = { err: serializedError } as const;
+
 /** An error with its causes and its stack, whose frames name source files. */
 function serializedError(error: Error): unknown {
   const serialized: unknown = stdSerializers.err(error);
-  if (!(error instanceof Error)) return serialized;
-  const { stack, ...members } = serialized as SerializedError;
-  return stack === undefined ? members : { ...members, stack: withSourceLines(stack) };
+  return error instanceof Error ? withNamedSources(serialized as SerializedError) : serialized;
+}
+
+/** Names the source files in the stacks of an error and of the errors that it gathers. */
+function withNamedSources({ stack, ...members }: SerializedError): object {
+  const gathered = members.aggregateErrors;
+  return {
+    ...members,
+    ...(stack === undefined ? {} : { stack: withSourceLines(stack) }),
+    ...(gathered === undefined ? {} : { aggregateErrors: gathered.map(withNamedSources) }),
+  };
 }
 
 /** Nest's own lines, through pino. Its start-up chatter is debug, not info. */
@@ -69,11 +82,15 @@ export class NestLogger implements LoggerService {
   error(message: unknown, ...context: unknown[]): void {
     // Nest tells of a start that failed and then throws the same error: the thrower's caller logs it.
     if (context.at(-1) === 'ExceptionHandler') return;
-    const fields = message instanceof Error ? { error: message } : {};
-    this.#logger.error({ ...fields, context: context.at(-1) }, String(message));
+    this.#logger.error({ ...errorField(message), context: context.at(-1) }, String(message));
   }
 
   fatal(message: unknown, ...context: unknown[]): void {
-    this.#logger.fatal({ context: context.at(-1) }, String(message));
+    this.#logger.fatal({ ...errorField(message), context: context.at(-1) }, String(message));
   }
+}
+
+/** What Nest gives as a message may be the error itself. */
+function errorField(message: unknown): { readonly err?: Error } {
+  return message instanceof Error ? { err: message } : {};
 }

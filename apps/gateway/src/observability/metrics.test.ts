@@ -6,10 +6,18 @@ import { metricsReference } from './metrics-reference.js';
 
 const HTTP = {
   connections: 3,
-  connectionsDropped: 3,
-  connectionsRefused: 4,
-  connectionsSilent: 5,
-  lateHeads: 6,
+  events: {
+    connectionDropped: 3,
+    connectionRefused: 4,
+    connectionSilent: 5,
+    keepAliveEnded: 7,
+    headLate: 6,
+    bodyLate: 8,
+    bodyUnread: 9,
+    pipelineHeld: 10,
+    pipelineCut: 11,
+    upgradeRefused: 12,
+  },
   requestsInFlight: 2,
   requestMemoryUsedBytes: 10,
   requestMemoryLimitBytes: 100,

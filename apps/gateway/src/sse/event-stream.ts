@@ -46,8 +46,6 @@ const EVENT_STREAM_HEADERS = [
   // nginx passes on at once what has this, whatever it is set to.
   'X-Accel-Buffering',
   'no',
-  'X-Content-Type-Options',
-  'nosniff',
 ];
 
 /** The settings that streams of events read. */
@@ -182,7 +180,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   #resetText({ position, cause }: PositionReset): string {
-    const problem = problemDocument(cause, this.#exchange.path);
+    const problem = problemDocument(cause, this.#exchange.instance);
     const data = JSON.stringify({ ...problem, ...position });
     return eventText({ event: 'reset', data, id: this.#positions.text() });
   }

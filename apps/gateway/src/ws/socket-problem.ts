@@ -1,6 +1,5 @@
 import { ProtocolError } from '#protocol';
 import { type ProblemOptions, problemDocument } from '../http/problem.js';
-import { SOCKET_PATH } from './messages/socket-messages.js';
 
 /** What an error is about, beside the problem itself. */
 export interface ProblemContext {
@@ -9,13 +8,17 @@ export interface ProblemContext {
   readonly partition?: number;
 }
 
-/** The data of an `error`: the problem document of HTTP, and what it is about. */
+/**
+ * The data of an `error`: the problem document of HTTP, and what it is about.
+ * @param instance path of the WebSocket, as clients see it
+ */
 export function socketProblem(
   error: ProtocolError,
+  instance: string,
   context: ProblemContext,
   options: ProblemOptions = {},
 ): object {
-  return { ...context, ...problemDocument(error, SOCKET_PATH, options) };
+  return { ...context, ...problemDocument(error, instance, options) };
 }
 
 /** The text of a message. @param id JSON text */

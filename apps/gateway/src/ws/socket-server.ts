@@ -52,6 +52,8 @@ export interface SocketServerParts {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+  /** Path that a proxy puts before every path; empty for none. */
+  readonly pathPrefix: string;
 }
 
 /** Numbers for metrics, as they are now. */
@@ -211,7 +213,7 @@ export class SocketServer implements UpgradeHandler {
   }
 
   #sharedContext(): SocketContext {
-    const { broker, clock, delivery, logger, memory, scheduler } = this.#parts;
+    const { broker, clock, delivery, logger, memory, pathPrefix, scheduler } = this.#parts;
     const options = this.#options;
     return {
       broker,
@@ -220,6 +222,7 @@ export class SocketServer implements UpgradeHandler {
       unpackingSlots: new UnpackingSlots(UNPACKED_AT_ONCE_MAX),
       messageBytesMax: options.requestBytesMax,
       logger,
+      instance: pathPrefix + SOCKET_PATH,
       nowMs: () => clock.monotonicMs(),
       limits: {
         recordsMax: options.recordsPerRequestMax,

@@ -53,6 +53,8 @@ export interface SocketContext {
   readonly unpackingSlots: UnpackingSlots;
   readonly messageBytesMax: number;
   readonly logger: Logger;
+  /** Path of the WebSocket as clients see it: the `instance` of its problems. */
+  readonly instance: string;
   readonly limits: MessageLimits;
   readonly autoCreateTopics: boolean;
   readonly bufferBytes: number;
@@ -242,12 +244,18 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     cause: ProtocolError,
   ): void {
     const about = { subscription: subscription.name, topic, partition };
-    this.#sendEvent(subscription, 'reset', { ...socketProblem(cause, about), offset });
+    this.#sendEvent(subscription, 'reset', {
+      ...socketProblem(cause, this.#context.instance, about),
+      offset,
+    });
   }
 
   sendError(subscription: SocketSubscription, error: unknown, about: ProblemContext): void {
     const shown = toProtocolError(error, this.#context.logger);
-    const problem = socketProblem(shown, { subscription: subscription.name, ...about });
+    const problem = socketProblem(shown, this.#context.instance, {
+      subscription: subscription.name,
+      ...about,
+    });
     this.#sendEvent(subscription, 'error', problem);
   }
 
@@ -368,8 +376,9 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     about: ProblemContext,
     isWrite: boolean,
   ): string {
-    const shown = toProtocolError(error, this.#context.logger);
-    return messageText('error', id, JSON.stringify(socketProblem(shown, about, { isWrite })));
+    const { instance, logger } = this.#context;
+    const problem = socketProblem(toProtocolError(error, logger), instance, about, { isWrite });
+    return messageText('error', id, JSON.stringify(problem));
   }
 
   /** Behind all that was sent; of a subscription that is not known to the client yet, behind its answer. */

@@ -74,7 +74,9 @@ export function asyncApiDocument(
 }
 
 const MESSAGE_ID: Schema = {
-  description: 'Chosen by the client; the answer repeats it.',
+  description:
+    'Chosen by the client; the answer repeats it. At most 256 bytes as JSON, its quotes included.',
+  maxLength: 254,
   type: ['string', 'number'],
 };
 

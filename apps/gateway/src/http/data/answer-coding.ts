@@ -47,8 +47,6 @@ export async function writeCompressed(
     String(body.length),
     'Cache-Control',
     'no-store',
-    'X-Content-Type-Options',
-    'nosniff',
   ]);
   exchange.response.end(body);
   exchange.countUntaken(body.length);

@@ -84,8 +84,6 @@ function writePage(
     String(bodyBytes),
     'Cache-Control',
     'no-store',
-    'X-Content-Type-Options',
-    'nosniff',
   ]);
   if (bodyBytes <= ONE_PIECE_BYTES_MAX) {
     response.end(Buffer.concat([PAGE_BEGIN, ...chunks, Buffer.from(end)], bodyBytes));

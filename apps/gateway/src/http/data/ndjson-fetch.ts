@@ -200,7 +200,7 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     } catch (error) {
       if (exchange.isGone) return;
       const shown = toProtocolError(error, exchange.context.logger);
-      const problem = JSON.stringify(problemDocument(shown, exchange.path));
+      const problem = JSON.stringify(problemDocument(shown, exchange.instance));
       this.#end(`{"error":${problem},"nextOffset":${this.#offset}}\n`);
     }
   }

@@ -7,6 +7,4 @@ export const NDJSON_STREAM_HEADERS: readonly string[] = [
   'application/x-ndjson',
   'X-Accel-Buffering',
   'no',
-  'X-Content-Type-Options',
-  'nosniff',
 ];

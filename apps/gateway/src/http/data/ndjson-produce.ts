@@ -388,7 +388,7 @@ class NdjsonProduce {
   }
 
   #errorLine(line: number, error: ProtocolError): string {
-    const problem = problemDocument(error, this.#exchange.path, { isWrite: true });
+    const problem = problemDocument(error, this.#exchange.instance, { isWrite: true });
     return `{"line":${line},"error":${JSON.stringify(problem)}}\n`;
   }
 
@@ -413,7 +413,12 @@ class NdjsonProduce {
     }
     response.end(text);
     if (error !== undefined && !request.complete) {
-      drainRequest(request, DRAINED_BYTES_MAX, () => request.socket.destroySoon());
+      const { events, options } = this.#exchange.context;
+      const limits = { bytesMax: DRAINED_BYTES_MAX, timeoutMs: options.bodyIdleTimeoutMs };
+      drainRequest(request, limits, (isLate) => {
+        if (isLate) events.count('bodyUnread');
+        request.socket.destroySoon();
+      });
     }
   }
 }

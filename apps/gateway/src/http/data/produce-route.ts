@@ -211,7 +211,7 @@ function answer(
     response.end();
     return undefined;
   }
-  const text = producedText(result, request.records, exchange.path);
+  const text = producedText(result, request.records, exchange.instance);
   if (typeof text !== 'string') return text.then((whole) => send(exchange, result, whole));
   send(exchange, result, text);
   return undefined;
@@ -235,14 +235,7 @@ function send(exchange: Exchange, result: ProduceResult, text: string): void {
 }
 
 function jsonHeaders(sizeBytes: number): string[] {
-  return [
-    'Content-Type',
-    'application/json',
-    'Content-Length',
-    String(sizeBytes),
-    'X-Content-Type-Options',
-    'nosniff',
-  ];
+  return ['Content-Type', 'application/json', 'Content-Length', String(sizeBytes)];
 }
 
 function producerOverLines(): ProtocolError {

@@ -72,9 +72,6 @@ function writeRecord(exchange: Exchange, record: RecordCursor, result: FetchResu
     mediaType(value, isJson),
     'Content-Length',
     String(value.length),
-    // A value is anybody's bytes: no browser is to take it for a page.
-    'X-Content-Type-Options',
-    'nosniff',
     'Sluice-Offset',
     String(record.offset),
     'Sluice-Timestamp',

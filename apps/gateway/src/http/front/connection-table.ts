@@ -1,12 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ByteAccount } from './byte-segments.js';
+import type { FrontEvents } from './front-events.js';
 import type { LateBody } from './late-body.js';
+import { Pipelines } from './pipelines.js';
 
 /** Looks at a body within its idle time-out; an idle one is found at most a quarter late. */
 const SWEEPS_PER_TIMEOUT = 4;
 
 /** A connection that is without a request for less than this is not dropped: its request may be on its way. */
 const DROPPED_IDLE_MS_MIN = 100;
+
+/** Bounds of connections and of what comes over them. */
+export interface ConnectionLimits {
+  readonly connectionsMax: number;
+  readonly bodyIdleTimeoutMs: number;
+  readonly firstByteTimeoutMs: number;
+  readonly pipelinedRequestsMax: number;
+}
 
 /** A request that was not answered to its end yet. */
 export interface InFlightRequest {
@@ -25,9 +36,26 @@ export interface InFlightRequest {
 /** How long the bodies that are under way when the gateway stops may take to come to their end. */
 const STOPPING_BODY_MS_MAX = 2000;
 
+/** The rest of a body whose request was answered before it had come. */
+interface UnreadBody {
+  readonly request: IncomingMessage;
+  /** When it was answered, on the monotonic clock. */
+  readonly answeredAtMs: number;
+}
+
 /** An open connection and its unanswered requests; more than one where the client pipelines. */
 export class Connection {
   readonly inFlight: InFlightRequest[] = [];
+  /** Begin the requests that arrived when too many were in flight, in their order. */
+  readonly heldBack: (() => void)[] = [];
+  /** Requests of it have been held back at least once. */
+  hasBeenHeld = false;
+  /** Ends the wait for a head that was late for node:http while the gateway did not read the rest. */
+  headTimer: NodeJS.Timeout | undefined;
+  /** Is read and thrown away by node:http. */
+  unreadBody: UnreadBody | undefined;
+  /** Ends the connection once all that is in flight is answered: nothing can be read behind it. */
+  endAfterAnswers: (() => void) | undefined;
   /** Bytes received at the last sweep, and for how many sweeps no more came. */
   seenBytes = -1;
   idleSweeps = 0;
@@ -57,42 +85,25 @@ export class ConnectionTable {
   readonly #connections = new Map<Socket, Connection>();
   /** Those without a request, the one that has been so for longest first. */
   readonly #withoutRequest = new Set<Connection>();
-  readonly #firstByteTimeoutMs: number;
-  #droppedTotal = 0;
-  #refusedTotal = 0;
-  #silentTotal = 0;
+  readonly pipelines: Pipelines;
+  readonly #limits: ConnectionLimits;
+  readonly #events: FrontEvents;
   readonly #sweepTimer: NodeJS.Timeout;
   readonly #silenceTimer: NodeJS.Timeout;
   #inFlightCount = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(
-    private readonly connectionsMax: number,
-    bodyIdleTimeoutMs: number,
-    firstByteTimeoutMs: number,
-  ) {
-    this.#firstByteTimeoutMs = firstByteTimeoutMs;
+  /** @param memory counts the requests that are held back */
+  constructor(limits: ConnectionLimits, memory: ByteAccount, events: FrontEvents) {
+    this.#limits = limits;
+    this.#events = events;
+    this.pipelines = new Pipelines(limits.pipelinedRequestsMax, memory, events);
     this.#sweepTimer = setInterval(() => {
       this.#sweepBodies();
-    }, bodyIdleTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
+    }, limits.bodyIdleTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
     this.#silenceTimer = setInterval(() => {
       this.#closeSilent();
-    }, firstByteTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
-  }
-
-  /** Closed for a newer one, when all places were taken. */
-  get droppedTotal(): number {
-    return this.#droppedTotal;
-  }
-
-  /** Refused: all places were taken by connections with a request. */
-  get refusedTotal(): number {
-    return this.#refusedTotal;
-  }
-
-  /** Closed because no byte of a request came. */
-  get silentTotal(): number {
-    return this.#silentTotal;
+    }, limits.firstByteTimeoutMs / SWEEPS_PER_TIMEOUT).unref();
   }
 
   get connectionCount(): number {
@@ -104,9 +115,9 @@ export class ConnectionTable {
   }
 
   opened(socket: Socket): void {
-    const isFull = this.#connections.size >= this.connectionsMax;
+    const isFull = this.#connections.size >= this.#limits.connectionsMax;
     const isOverLimit = isFull && !this.#dropIdlest();
-    if (isOverLimit) this.#refusedTotal += 1;
+    if (isOverLimit) this.#events.count('connectionRefused');
     const connection = new Connection(socket, isOverLimit);
     this.#connections.set(socket, connection);
     this.#withoutRequest.add(connection);
@@ -115,6 +126,8 @@ export class ConnectionTable {
     });
     socket.once('close', () => {
       this.#forget(connection);
+      this.pipelines.closed(connection);
+      clearTimeout(connection.headTimer);
       for (const each of connection.inFlight) this.finished(each);
     });
   }
@@ -123,10 +136,18 @@ export class ConnectionTable {
     return this.#connections.get(socket);
   }
 
+  /** The head of a request has come to its end. */
+  headArrived(connection: Connection): void {
+    if (connection.headTimer === undefined) return;
+    clearTimeout(connection.headTimer);
+    connection.headTimer = undefined;
+  }
+
   began(connection: Connection, inFlight: InFlightRequest): void {
     if (connection.inFlight.length === 0) this.#withoutRequest.delete(connection);
     connection.inFlight.push(inFlight);
     connection.seenBytes = -1;
+    connection.unreadBody = undefined;
     this.#inFlightCount += 1;
   }
 
@@ -136,12 +157,20 @@ export class ConnectionTable {
     const place = connection?.inFlight.indexOf(inFlight) ?? -1;
     if (connection !== undefined && place >= 0) {
       connection.inFlight.splice(place, 1);
-      if (connection.inFlight.length === 0) {
-        connection.withoutRequestSinceMs = performance.now();
-        this.#withoutRequest.add(connection);
-      }
+      this.#answered(connection, inFlight.request);
     }
     inFlight.close();
+  }
+
+  /** Goes on with what follows an answered request on its connection. */
+  #answered(connection: Connection, request: IncomingMessage): void {
+    if (connection.heldBack.length > 0) this.pipelines.proceed(connection);
+    if (connection.inFlight.length > 0) return;
+    const nowMs = performance.now();
+    connection.withoutRequestSinceMs = nowMs;
+    this.#withoutRequest.add(connection);
+    if (!request.complete) connection.unreadBody = { request, answeredAtMs: nowMs };
+    connection.endAfterAnswers?.();
   }
 
   /** The connection becomes a WebSocket: it is busy from now on. */
@@ -190,7 +219,7 @@ export class ConnectionTable {
     if (idlest === undefined) return false;
     const idleMs = performance.now() - idlest.withoutRequestSinceMs;
     if (idleMs < DROPPED_IDLE_MS_MIN) return false;
-    this.#droppedTotal += 1;
+    this.#events.count('connectionDropped');
     this.#forget(idlest);
     idlest.socket.destroy();
     return true;
@@ -203,10 +232,10 @@ export class ConnectionTable {
 
   /** Closes connections on which nothing came. */
   #closeSilent(): void {
-    const limitMs = performance.now() - this.#firstByteTimeoutMs;
+    const limitMs = performance.now() - this.#limits.firstByteTimeoutMs;
     for (const connection of this.#withoutRequest) {
       if (connection.openedAtMs > limitMs || connection.socket.bytesRead > 0) continue;
-      this.#silentTotal += 1;
+      this.#events.count('connectionSilent');
       connection.socket.destroy();
     }
   }
@@ -223,6 +252,7 @@ export class ConnectionTable {
 
   #sweepBodies(): void {
     for (const connection of this.#connections.values()) {
+      if (connection.unreadBody !== undefined) this.#sweepUnread(connection, connection.unreadBody);
       // Requests are read one after the other: only the last one can have a body that still comes.
       const last = connection.inFlight.at(-1);
       if (last === undefined || last.request.complete) continue;
@@ -232,8 +262,20 @@ export class ConnectionTable {
         connection.idleSweeps = 0;
       } else {
         connection.idleSweeps += 1;
-        if (connection.idleSweeps === SWEEPS_PER_TIMEOUT) last.bodyLate('idle');
+        if (connection.idleSweeps !== SWEEPS_PER_TIMEOUT) continue;
+        this.#events.count('bodyLate');
+        last.bodyLate('idle');
       }
+    }
+  }
+
+  /** Cuts a client that goes on sending what nobody wants: progress of it counts for nothing. */
+  #sweepUnread(connection: Connection, { request, answeredAtMs }: UnreadBody): void {
+    if (request.complete) {
+      connection.unreadBody = undefined;
+    } else if (performance.now() - answeredAtMs >= this.#limits.bodyIdleTimeoutMs) {
+      this.#events.count('bodyUnread');
+      connection.socket.destroy();
     }
   }
 }

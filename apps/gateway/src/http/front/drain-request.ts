@@ -1,20 +1,39 @@
 import type { IncomingMessage } from 'node:http';
 
-const DRAIN_MS_MAX = 2000;
+/** How much of a body that nobody wants is read, and for how long. */
+export interface DrainLimits {
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+}
 
 /**
  * Reads on and throws away, so that the client can finish sending and read its answer.
- * @param done called once: at the end of the body, or after so many bytes or 2 s, or when it broke off
+ * @param done called once: at the end of the body, at a limit, when it broke off, or by what is returned
+ * @returns ends the reading
  */
-export function drainRequest(request: IncomingMessage, bytesMax: number, done: () => void): void {
+export function drainRequest(
+  request: IncomingMessage,
+  { bytesMax, timeoutMs }: DrainLimits,
+  done: (isLate: boolean) => void,
+): () => void {
   let drainedBytes = 0;
-  const timer = setTimeout(end, DRAIN_MS_MAX);
-  timer.unref();
+  let isDone = false;
+  const timer = setTimeout(endLate, timeoutMs).unref();
 
   function end(): void {
+    finish(false);
+  }
+
+  function endLate(): void {
+    finish(true);
+  }
+
+  function finish(isLate: boolean): void {
+    if (isDone) return;
+    isDone = true;
     clearTimeout(timer);
     request.off('data', count).off('end', end).off('close', end);
-    done();
+    done(isLate);
   }
 
   function count(chunk: Buffer): void {
@@ -25,4 +44,5 @@ export function drainRequest(request: IncomingMessage, bytesMax: number, done: (
   request.removeAllListeners('data');
   request.on('data', count).once('end', end).once('close', end);
   request.resume();
+  return end;
 }

@@ -50,9 +50,13 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   readonly response: ServerResponse;
   readonly path: string;
   readonly search: string;
+  /** Names the request in problems: its path as the client sees it. */
+  readonly instance: string;
   readonly memory: HeldMemory;
   readonly #route: FrontRoute;
   #expectsContinue: boolean;
+  /** Ends the reading of a body that is not wanted. */
+  #endDrain: (() => void) | undefined;
   #isClosed = false;
   #isObserved = false;
   #untaken: UntakenAnswer | undefined;
@@ -64,6 +68,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.response = options.response;
     this.path = options.path;
     this.search = options.search;
+    this.instance = options.context.pathPrefix + options.path;
     this.memory = new HeldMemory(options.context.memory);
     this.#route = options.route;
     this.#expectsContinue = options.expectsContinue;
@@ -116,8 +121,9 @@ export class Exchange implements InFlightRequest, BodyReceiver {
 
   bodyLate(why: LateBody): void {
     if (!this.response.headersSent) {
-      answerLateBody(why, this.response, this.path, this.context.options);
-    } else if (why === 'idle') this.onBodyIdle?.();
+      answerLateBody(why, this.response, this.instance, this.context.options);
+    } else if (this.#endDrain !== undefined) this.#endDrain();
+    else if (why === 'idle') this.onBodyIdle?.();
   }
 
   halfClosed(): void {
@@ -135,7 +141,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     const { request, response } = this;
     if (!response.headersSent) response.setHeader('X-Request-Id', requestIdOf(request));
     if (response.headersSent || request.complete || this.#restIsSmall()) {
-      writeProblem(response, shown, this.path, options);
+      writeProblem(response, shown, this.instance, options);
       return;
     }
     this.#refuseUnread(shown, options);
@@ -157,7 +163,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   #refuseUnread(error: ProtocolError, options: ProblemOptions): void {
     const { request, response } = this;
     const isWrite = isWriteMethod(request.method);
-    const problem = problemDocument(error, this.path, { isWrite, ...options });
+    const problem = problemDocument(error, this.instance, { isWrite, ...options });
     const body = problemBody(problem);
     response.writeHead(problem.status, [
       ...problemHeaders(error, problem.status, body.length),
@@ -165,6 +171,11 @@ export class Exchange implements InFlightRequest, BodyReceiver {
       'close',
     ]);
     response.write(body);
-    drainRequest(request, this.context.options.requestBytesMax, () => response.end());
+    const { requestBytesMax, bodyIdleTimeoutMs } = this.context.options;
+    const limits = { bytesMax: requestBytesMax, timeoutMs: bodyIdleTimeoutMs };
+    this.#endDrain = drainRequest(request, limits, (isLate) => {
+      if (isLate) this.context.events.count('bodyUnread');
+      response.end();
+    });
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '#runtime';
 import type { OutboundMemory, OutboundMemoryOptions } from '../../delivery/outbound-memory.js';
 import type { ConnectionTable } from './connection-table.js';
+import type { FrontEvents } from './front-events.js';
 import type { LongPolls } from './long-polls.js';
 import type { RequestMemory } from './request-memory.js';
 import type { RequestObserver } from './request-observer.js';
@@ -22,11 +23,15 @@ export interface HttpFrontOptions extends OutboundMemoryOptions {
   readonly keepAliveTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly connectionsMax: number;
+  readonly pipelinedRequestsMax: number;
 }
 
 /** What all requests of a front share. */
 export interface FrontContext {
   readonly options: HttpFrontOptions;
+  /** Path that a proxy puts before every path of the gateway, by SLUICE_PUBLIC_URL; empty for none. */
+  readonly pathPrefix: string;
+  readonly events: FrontEvents;
   readonly memory: RequestMemory;
   /** Counts what clients were sent and have not taken. */
   readonly outbound: OutboundMemory;

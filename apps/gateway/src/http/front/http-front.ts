@@ -17,12 +17,15 @@ import type { Socket } from 'node:net';
 import { ProtocolError } from '#protocol';
 import { type Logger, SystemScheduler } from '#runtime';
 import { OutboundMemory } from '../../delivery/outbound-memory.js';
-import { problemDocument, writeProblem } from '../problem.js';
+import { publicPrefix } from '../../engine/public-address.js';
+import { problemDocument } from '../problem.js';
 import { answerClientError } from './client-error.js';
 import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
 import { Exchange } from './exchange.js';
 import { ForeignCallers } from './foreign-callers.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
+import { FrontEvents } from './front-events.js';
+import { FrontResponse } from './front-response.js';
 import { headFault, notAProxy } from './head-fault.js';
 import { stoppingError } from './late-body.js';
 import { LongPolls } from './long-polls.js';
@@ -49,6 +52,22 @@ const RETRY_AFTER_MS = 1000;
 /** Of the time that a stop may take, for clients to read their answers; the logs get the rest. */
 const STOP_SHARE = 0.5;
 
+/** A server that goes on answering a client that has closed its side. */
+type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
+
+/** What `Expect` of a request says: to wait to be asked for the body, or anything else. */
+type Expectation = 'continue' | 'unknown';
+
+/** A request whose head has arrived. */
+interface ReceivedRequest {
+  readonly connection: Connection;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Answers what the front does not. */
+  readonly next: RequestListener;
+  readonly expectation: Expectation | undefined;
+}
+
 /** The hot routes. A handler answers, now or later, and may throw before it has begun to. */
 export interface HotRoutes {
   produce(exchange: Exchange, topic: string, form: RecordsForm): void;
@@ -63,22 +82,20 @@ export class HttpFront {
   readonly #servers: Server[] = [];
   #routes: HotRoutes | undefined;
   #isStopping = false;
-  /** Requests whose head did not come in time. */
-  lateHeadsTotal = 0;
   readonly #foreign: ForeignCallers;
 
   constructor(options: HttpFrontOptions, observer: RequestObserver, logger: Logger) {
     this.#origins = new OriginPolicy(options);
     this.#foreign = new ForeignCallers(logger);
+    const memory = new RequestMemory(options.requestMemoryBytes);
+    const events = new FrontEvents();
     this.context = {
       options,
-      memory: new RequestMemory(options.requestMemoryBytes),
+      pathPrefix: publicPrefix(options.publicUrl),
+      events,
+      memory,
       outbound: new OutboundMemory(options, new SystemScheduler()),
-      connections: new ConnectionTable(
-        options.connectionsMax,
-        options.bodyIdleTimeoutMs,
-        options.firstByteTimeoutMs,
-      ),
+      connections: new ConnectionTable(options, memory, events),
       longPolls: new LongPolls(),
       observer,
       logger,
@@ -111,7 +128,8 @@ export class HttpFront {
   /** A server whose requests pass here first; the rest go to `next`. */
   createServer(next: RequestListener): Server {
     const { headTimeoutMs, keepAliveTimeoutMs } = this.context.options;
-    const server: Server & { httpAllowHalfOpen?: boolean } = createServer({
+    const server: HalfOpenServer = createServer({
+      ServerResponse: FrontResponse,
       // Bodies may take any time, as long as they come: the connection table finds idle ones.
       requestTimeout: 0,
       // Its default is that of the request, which is none.
@@ -134,27 +152,40 @@ export class HttpFront {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrades.handle(server, request, socket, head);
     });
-    server.on('request', (request, response) => {
-      this.#handle(request, response, next, false);
-    });
-    server.on('checkContinue', (request, response) => {
-      this.#handle(request, response, next, true);
-    });
-    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-      const expected = JSON.stringify(request.headers.expect);
-      const detail = `Expect: ${expected} cannot be met; only 100-continue can.`;
-      writeProblem(response, new ProtocolError('INVALID_REQUEST', detail), '/', { status: 417 });
-    });
-    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') this.lateHeadsTotal += 1;
-      answerClientError(error, socket, this.context.connections.of(socket));
-    });
-    server.on('connect', (request: IncomingMessage, socket: Socket) => {
-      endWithProblem(socket, problemDocument(notAProxy(), '/', { status: 405, isWrite: true }));
-      request.destroy();
-    });
+    this.#serveRequests(server, next);
+    this.#endConnections(server);
     this.#servers.push(server);
     return server;
+  }
+
+  #serveRequests(server: Server, next: RequestListener): void {
+    server.on('request', (request, response) => {
+      this.#receive(request, response, next);
+    });
+    server.on('checkContinue', (request, response) => {
+      this.#receive(request, response, next, 'continue');
+    });
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      this.#receive(request, response, next, 'unknown');
+    });
+    server.on('connect', (request: IncomingMessage, socket: Socket) => {
+      const instance = `${this.context.pathPrefix}/`;
+      const problem = problemDocument(notAProxy(), instance, { status: 405, isWrite: true });
+      endWithProblem(socket, problem, this.context.options.bodyIdleTimeoutMs);
+      request.destroy();
+    });
+  }
+
+  /** Ends connections on which no request comes. */
+  #endConnections(server: Server): void {
+    // node:http knows no other time-out of a connection than that of its keep-alive.
+    server.on('timeout', (socket: Socket) => {
+      this.context.events.count('keepAliveEnded');
+      socket.destroy();
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      answerClientError(error, socket, this.context);
+    });
   }
 
   /**
@@ -170,15 +201,28 @@ export class HttpFront {
     for (const server of this.#servers) server.closeAllConnections();
   }
 
-  #handle(
+  #receive(
     request: IncomingMessage,
     response: ServerResponse,
     next: RequestListener,
-    expectsContinue: boolean,
+    expectation?: Expectation,
   ): void {
-    const connection = this.context.connections.of(request.socket);
+    const { connections } = this.context;
+    const connection = connections.of(request.socket);
     // The connection broke while this request was being read from it.
     if (connection === undefined) return;
+    connections.headArrived(connection);
+    const received = { connection, request, response, next, expectation };
+    if (connections.pipelines.mayBegin(connection)) this.#handle(received);
+    else {
+      connections.pipelines.hold(connection, () => {
+        this.#handle(received);
+      });
+    }
+  }
+
+  #handle({ connection, request, response, next, expectation }: ReceivedRequest): void {
+    const expectsContinue = expectation === 'continue';
     const { path, search } = splitUrl(request.url ?? '/');
     const open = (route: FrontRoute): Exchange => {
       const { context } = this;
@@ -188,6 +232,10 @@ export class HttpFront {
     if (fault !== undefined) {
       response.shouldKeepAlive = false;
       this.#begin(connection, open('refused')).fail(fault.error, { status: fault.status });
+      return;
+    }
+    if (expectation === 'unknown') {
+      this.#begin(connection, open('refused')).fail(unknownExpectation(request), { status: 417 });
       return;
     }
     const refusal = this.#refusal(request, connection);
@@ -265,4 +313,10 @@ export class HttpFront {
     response.writeHead(204).end();
     return true;
   }
+}
+
+function unknownExpectation({ headers }: IncomingMessage): ProtocolError {
+  const expected = JSON.stringify(headers.expect);
+  const detail = `Expect: ${expected} cannot be met; only 100-continue can.`;
+  return new ProtocolError('INVALID_REQUEST', detail, { outcome: 'failed' });
 }

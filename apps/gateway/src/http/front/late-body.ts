@@ -26,10 +26,10 @@ export function stoppingError(): ProtocolError {
 export function answerLateBody(
   why: LateBody,
   response: ServerResponse,
-  path: string,
+  instance: string,
   { bodyIdleTimeoutMs }: { readonly bodyIdleTimeoutMs: number },
 ): void {
   response.shouldKeepAlive = false;
-  if (why === 'stopping') writeProblem(response, stoppingError(), path);
-  else writeProblem(response, bodyIdleError(bodyIdleTimeoutMs), path, { status: 408 });
+  if (why === 'stopping') writeProblem(response, stoppingError(), instance);
+  else writeProblem(response, bodyIdleError(bodyIdleTimeoutMs), instance, { status: 408 });
 }

@@ -63,7 +63,8 @@ export class PassedOnRequest implements InFlightRequest {
 
   bodyLate(why: LateBody): void {
     if (this.response.headersSent) return;
-    answerLateBody(why, this.response, this.path, this.context.options);
+    const { options, pathPrefix } = this.context;
+    answerLateBody(why, this.response, pathPrefix + this.path, options);
   }
 
   halfClosed(): void {

@@ -64,7 +64,8 @@ export class Upgrades {
     const connection = this.#context.connections.of(socket);
     // In the middle of an answer to an earlier request nothing can be said.
     const isAnswering = connection?.inFlight.some(({ response }) => !response.writableFinished);
-    if (connection === undefined || isAnswering === true) {
+    const isHeld = connection !== undefined && connection.heldBack.length > 0;
+    if (connection === undefined || isAnswering === true || isHeld) {
       socket.destroy();
       return;
     }
@@ -75,7 +76,8 @@ export class Upgrades {
     const startedMs = performance.now();
     const { path } = splitUrl(request.url ?? '/');
     const refuse = (refusal: UpgradeRefusal): void => {
-      const status = refuseUpgrade(socket, path, refusal);
+      const status = refuseUpgrade(socket, path, refusal, this.#context);
+      this.#context.events.count('upgradeRefused');
       this.#context.observer.requestEnded('refused', status, performance.now() - startedMs);
     };
     const refusal = this.#refusal(request, connection, path);
@@ -119,12 +121,18 @@ export function upgradeMissing(path: string): ProtocolError {
 }
 
 /** @returns the status of the answer */
-function refuseUpgrade(socket: Socket, path: string, refusal: UpgradeRefusal): number {
+function refuseUpgrade(
+  socket: Socket,
+  path: string,
+  refusal: UpgradeRefusal,
+  { options, pathPrefix }: FrontContext,
+): number {
   const { error, headers = [], status = statusOf(error.code) } = refusal;
   // A client that is gone meanwhile is told nothing.
   socket.on('error', () => socket.destroy());
   const retryAfter = retryAfterSeconds(error, status);
-  endWithProblem(socket, problemDocument(error, path, { status }), [
+  const problem = problemDocument(error, pathPrefix + path, { status });
+  endWithProblem(socket, problem, options.bodyIdleTimeoutMs, [
     ...headers,
     ...(retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)]),
   ]);

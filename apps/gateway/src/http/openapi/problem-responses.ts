@@ -30,7 +30,10 @@ export const PROBLEM_SCHEMAS: Readonly<Record<string, Schema>> = {
       title: { type: 'string' },
       status: { type: 'integer', format: 'int32' },
       detail: { type: 'string', description: 'What was wrong, for a person.' },
-      instance: { type: 'string', description: 'Path of the request.' },
+      instance: {
+        type: 'string',
+        description: 'Path of the request, with the prefix of SLUICE_PUBLIC_URL.',
+      },
       code: { type: 'string', enum: Object.keys(ERROR_CODES), description: "Kafka's error name." },
       retriable: { type: 'boolean', description: 'The same request may succeed later.' },
       outcome: {

@@ -23,9 +23,11 @@ export class CommitDto {
   @IsSubscriptionName()
   readonly subscription!: string;
 
-  @ApiPropertyOptional({
+  @ApiProperty({
     type: 'string',
-    description: 'The consumer group; needed, for no subscription has one of its own yet.',
+    minLength: 1,
+    maxLength: 255,
+    description: 'The consumer group; no subscription has one of its own yet.',
   })
   @OptionalMember()
   @IsText()

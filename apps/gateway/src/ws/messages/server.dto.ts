@@ -112,7 +112,10 @@ class SocketProblemDto {
   @ApiProperty({ type: 'string', description: 'What was wrong, for a person.' })
   readonly detail!: string;
 
-  @ApiProperty({ type: 'string', description: 'Path of the WebSocket.' })
+  @ApiProperty({
+    type: 'string',
+    description: 'Path of the WebSocket, with the prefix of SLUICE_PUBLIC_URL.',
+  })
   readonly instance!: string;
 
   @ApiProperty({ type: 'string', description: "Kafka's error name." })

@@ -1,0 +1,24 @@
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/**
+ * Headers of every answer, names and values in turn. Values of records are anybody's bytes: a browser
+ * must take none of them for a page or a script.
+ */
+export const ALWAYS_SENT: readonly string[] = ['X-Content-Type-Options', 'nosniff'];
+
+type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
+
+/** A response of the public listener: `ALWAYS_SENT` goes with it, whoever writes it. */
+export class FrontResponse extends ServerResponse {
+  /** node:http calls it itself where a response is written without it. */
+  override writeHead(status: number, reasonOrHeaders?: string | Headers, headers?: Headers): this {
+    const isReason = typeof reasonOrHeaders === 'string';
+    const all = withAlwaysSent(isReason ? headers : reasonOrHeaders);
+    return isReason ? super.writeHead(status, reasonOrHeaders, all) : super.writeHead(status, all);
+  }
+}
+
+function withAlwaysSent(headers: Headers | undefined): Headers {
+  if (Array.isArray(headers)) return [...headers, ...ALWAYS_SENT];
+  return { ...headers, [ALWAYS_SENT[0] as string]: ALWAYS_SENT[1] };
+}

@@ -1,0 +1,29 @@
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA, RouteParamtypes } from '@nestjs/common/internal';
+import type { FastifyRequest } from 'fastify';
+import { refuseQuery } from './validation.js';
+
+/**
+ * Refuses query parameters of a call that takes none; those of the other calls are checked with their
+ * classes. Health, metrics and documents ignore them: scrapers and caches add parameters of their own.
+ */
+export class UnknownQueryGuard implements CanActivate {
+  /** @throws ProtocolError INVALID_REQUEST */
+  canActivate(context: ExecutionContext): boolean {
+    if (!takesQuery(context)) {
+      const { query } = context.switchToHttp().getRequest<FastifyRequest>();
+      refuseQuery(Object.keys(query as object));
+    }
+    return true;
+  }
+}
+
+function takesQuery(context: ExecutionContext): boolean {
+  const taken: unknown = Reflect.getMetadata(
+    ROUTE_ARGS_METADATA,
+    context.getClass(),
+    context.getHandler().name,
+  );
+  // The keys of the arguments are `<kind>:<index>`.
+  return Object.keys(taken ?? {}).some((key) => key.startsWith(`${RouteParamtypes.QUERY}:`));
+}
