@@ -1,14 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AsyncApiDocumentObject } from '../../apps/gateway/src/http/asyncapi/asyncapi-types.js';
 import { GatewayProcess } from '../support/gateway.js';
-import { LoopSlices } from '../support/loop-slices.js';
+import { SliceChecks } from '../support/slice-checks.js';
 import { SocketClient } from '../ws/socket-client.js';
 import { type Body, type BodySchema, type BodySizes, largestBodies } from './largest-bodies.js';
-
-/** The bound of the contract: no slice of the event loop is longer. */
-const SLICE_MS_MAX = 50;
-/** A slice may meet a garbage collection or a compilation: it counts when it is long every time. */
-const TRIES = 3;
 
 const MIB = 1024 * 1024;
 /** Records: SLUICE_REQUEST_BYTES_MAX, SLUICE_RECORDS_PER_REQUEST_MAX. */
@@ -17,34 +12,33 @@ const RECORDS: BodySizes = { bytesMax: 16 * MIB - 200, counts: [99_999] };
 const CONTROL: BodySizes = { bytesMax: MIB, counts: [999, 9999] };
 
 let gateway: GatewayProcess;
-let slices: LoopSlices;
+let checks: SliceChecks;
 
 beforeAll(async () => {
   gateway = await GatewayProcess.start({ NODE_OPTIONS: '--inspect=127.0.0.1:0' });
-  slices = await LoopSlices.of(gateway);
+  checks = await SliceChecks.of(gateway);
   const topic = JSON.stringify({ name: 'orders', partitions: 2 });
   expect((await send('POST', '/v1/topics', topic)).status).toBe(201);
 });
 
 afterAll(async () => {
-  slices?.close();
+  checks?.close();
   await gateway?.dispose();
 });
 
 test('no body of an operation stops the event loop', { timeout: 300_000 }, async () => {
-  const tooLong: string[] = [];
   for (const operation of await operations()) {
     for (const body of largestBodies(operation.schema, operation.lookup, operation.sizes)) {
       const { method, path, contentType } = operation;
       const name = `${method} ${path} ${contentType}: ${body.name}`;
-      await check(name, tooLong, async () => {
+      await checks.check(name, async () => {
         const answer = await send(method, path, body.text, contentType);
         expect(answer.status, name).toBeLessThan(500);
         if (answer.status >= 400) expect(answer.text.length, name).toBeLessThan(32 * 1024);
       });
     }
   }
-  expect(tooLong).toEqual([]);
+  expect(checks.takeTooLong()).toEqual([]);
 });
 
 test('no message of a WebSocket client stops the event loop', { timeout: 300_000 }, async () => {
@@ -53,11 +47,10 @@ test('no message of a WebSocket client stops the event loop', { timeout: 300_000
   ).json()) as AsyncApiDocumentObject;
   const lookup = (reference: string) => componentOf(document, reference);
   const client = await SocketClient.open(gateway.url);
-  const tooLong: string[] = [];
   let count = 0;
   for (const { name, text } of messages(document, lookup)) {
     count += 1;
-    await check(name, tooLong, async () => {
+    await checks.check(name, async () => {
       const received = client.messages.length;
       client.sendRaw(text);
       await expect
@@ -66,7 +59,7 @@ test('no message of a WebSocket client stops the event loop', { timeout: 300_000
     });
   }
   expect(count).toBeGreaterThan(50);
-  expect(tooLong).toEqual([]);
+  expect(checks.takeTooLong()).toEqual([]);
   client.socket.terminate();
 });
 
@@ -151,15 +144,6 @@ function componentOf(document: object, reference: string): BodySchema | undefine
     part = (part as Readonly<Record<string, unknown>> | undefined)?.[name];
   }
   return part as BodySchema | undefined;
-}
-
-/** Notes the name of work whose longest slice is over the bound however often it is tried. */
-async function check(name: string, tooLong: string[], work: () => Promise<void>): Promise<void> {
-  let shortestMs = Number.POSITIVE_INFINITY;
-  for (let tries = 0; tries < TRIES && shortestMs > SLICE_MS_MAX; tries += 1) {
-    shortestMs = Math.min(shortestMs, await slices.longestDuring(work));
-  }
-  if (shortestMs > SLICE_MS_MAX) tooLong.push(`${shortestMs.toFixed(1)} ms: ${name}`);
 }
 
 async function send(

@@ -6,6 +6,7 @@ import type { CoordinationStore, ProducerIds } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
 import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
+import { atOnce, inSlices, type SlicedWork } from '#runtime';
 import type {
   BrokerStatus,
   LocalBrokerPorts,
@@ -83,9 +84,11 @@ export function assembleBroker(
   };
   const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
     close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
+  const watched: WatchedParts = { registry, replicas, producePath, offsets, logManager };
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
-    status: () => statusOf({ registry, replicas, producePath, offsets, logManager }),
+    status: () => atOnce(statusOf(watched)),
+    statusInSlices: () => inSlices(statusOf(watched)),
     announce: () => Promise.resolve(),
     endWaits: () => replicas.delayedFetches.end(),
     close: () => closeAll(),
@@ -123,28 +126,27 @@ interface WatchedParts {
   readonly logManager: LogManager;
 }
 
-function statusOf(parts: WatchedParts): BrokerStatus {
+function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
   const { registry, replicas, producePath, offsets, logManager } = parts;
   const { reserve, producerMemory, expiryClock } = logManager;
-  const partitions = Array.from(
-    replicas.partitions(),
-    ({ topicPartition, log }): PartitionStatus => {
-      const { logStartOffset, highWatermark, logEndOffset, sizeBytes } = log;
-      return {
-        ...topicPartition,
-        logStartOffset,
-        highWatermark,
-        logEndOffset,
-        sizeBytes,
-        isWritable: log.isWritable,
-        lostRecords: [log.lostStart, ...log.lostBetween, log.lostRecords].filter(
-          (range) => range !== undefined,
-        ),
-        damagedRanges: log.damagedRanges.length,
-        offline: undefined,
-      };
-    },
-  );
+  const partitions: PartitionStatus[] = [];
+  for (const { topicPartition, log } of replicas.partitions()) {
+    const { logStartOffset, highWatermark, logEndOffset, sizeBytes } = log;
+    partitions.push({
+      ...topicPartition,
+      logStartOffset,
+      highWatermark,
+      logEndOffset,
+      sizeBytes,
+      isWritable: log.isWritable,
+      lostRecords: [log.lostStart, ...log.lostBetween, log.lostRecords].filter(
+        (range) => range !== undefined,
+      ),
+      damagedRanges: log.damagedRanges.length,
+      offline: undefined,
+    });
+    if (partitions.length % PARTITIONS_PER_SLICE === 0) yield;
+  }
   for (const { topic, partition, reason } of replicas.offline()) {
     partitions.push({ ...UNKNOWN_PARTITION, topic, partition, offline: reason });
   }
@@ -174,6 +176,9 @@ function statusOf(parts: WatchedParts): BrokerStatus {
     cluster: undefined,
   };
 }
+
+/** Partitions that are looked at in one slice. */
+const PARTITIONS_PER_SLICE = 500;
 
 /** What is not known of a partition that is offline is null. */
 const UNKNOWN_PARTITION = {

@@ -33,7 +33,7 @@ import {
   topicPartitionName,
 } from '#protocol';
 import { placeReplicas, type ReplicaManager } from '#replication';
-import { assert, type Random, type Scheduler, SerialQueue } from '#runtime';
+import { assert, type Random, type Scheduler, SerialQueue, turnOfLoop } from '#runtime';
 import type {
   AlterTopicRequest,
   CreateTopicRequest,
@@ -70,6 +70,9 @@ export interface TopicAdminOptions {
 const READY_WAIT_MS = 10_000;
 /** How long it may take until a majority of the brokers has a change of a topic on disk. */
 const JOURNALED_WAIT_MS = 5000;
+
+/** Topics and partitions that are described in one slice. */
+const DESCRIBED_PER_SLICE = 500;
 
 export class TopicAdmin {
   readonly #options: TopicAdminOptions;
@@ -168,9 +171,11 @@ export class TopicAdmin {
       metadata.partitions.map((_, partition) => ({ topic: name, partition })),
     );
     const statuses = await this.#options.statusesOf(partitions);
-    return topics.map((topic) => {
+    const descriptions: TopicDescription[] = [];
+    let sliceCount = 0;
+    for (const topic of topics) {
       const { configs, partitions: metadata } = topic.metadata;
-      return {
+      descriptions.push({
         name: topic.name,
         internal: topic.isInternal,
         configs: effectiveConfigTexts(configs, topicReplicationFactor(topic.metadata)),
@@ -179,8 +184,13 @@ export class TopicAdmin {
           const name = topicPartitionName({ topic: topic.name, partition: number });
           return this.#describePartition(number, partition, statuses.get(name));
         }),
-      };
-    });
+      });
+      sliceCount += 1 + metadata.length;
+      if (sliceCount < DESCRIBED_PER_SLICE) continue;
+      sliceCount = 0;
+      await turnOfLoop();
+    }
+    return descriptions;
   }
 
   async #describeOne(topic: Topic): Promise<TopicDescription> {

@@ -8,7 +8,7 @@ export { type LogFields, type Logger, silentLogger } from './logger.js';
 export { NodeFileSystem } from './node-file-system.js';
 export { retryShortage } from './retry-shortage.js';
 export { SerialQueue } from './serial-queue.js';
-export { inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js';
+export { atOnce, inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js';
 export { ProcessClock, SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 export {
   isDiskFull,

@@ -15,6 +15,14 @@ export async function inSlices<T>(work: SlicedWork<T>): Promise<T> {
   }
 }
 
+/** Does the work in one go. */
+export function atOnce<T>(work: SlicedWork<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 /** Resolves when the event loop has turned. */
 export function turnOfLoop(): Promise<void> {
   return new Promise((resolve) => {

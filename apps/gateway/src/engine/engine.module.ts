@@ -86,7 +86,7 @@ export class EngineModule {
           useFactory: (open: OpenBroker) => {
             const limit = descriptorLimit();
             return new Health(
-              () => open.status(),
+              () => open.statusInSlices(),
               () => descriptorStatus(limit),
             );
           },

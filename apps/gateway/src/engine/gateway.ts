@@ -96,7 +96,7 @@ export class Gateway {
     front.upgrade(sockets);
     app.useWebSocketAdapter(new SocketAdapter(sockets));
     metrics.watch({
-      broker: () => broker.status(),
+      broker: () => broker.statusInSlices(),
       http: () => httpStatus(front, renderCache),
       delivery: () => delivery.status(),
       sockets: () => sockets.status(),

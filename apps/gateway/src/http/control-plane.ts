@@ -11,6 +11,7 @@ import { assertUtf8Charset } from './charset.js';
 import { receiveBody } from './control-body.js';
 import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
+import { serializeInSlices } from './json-in-slices.js';
 import type { KnownRoutes } from './known-routes.js';
 import type { ProblemFilter } from './problem.filter.js';
 import { countControlAnswer } from './untaken-control-answer.js';
@@ -84,6 +85,7 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
     reply.header('X-Request-Id', request.id);
     done();
   });
+  fastify.addHook('preSerialization', serializeInSlices);
   fastify.addHook('onSend', endJsonWithNewline);
   if (settings.compression !== 'off') fastify.addHook('onSend', compressAnswer);
   fastify.addHook('onSend', countControlAnswer);

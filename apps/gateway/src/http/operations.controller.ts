@@ -35,8 +35,8 @@ export class OperationsController {
   @ApiOkResponse({ type: ReadinessDto, description: 'It does, perhaps in part.' })
   @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'It stops.' })
   @Header('Cache-Control', 'no-store')
-  ready(@Res({ passthrough: true }) reply: FastifyReply): ReadinessReport {
-    const report = this.health.readiness();
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadinessReport> {
+    const report = await this.health.readiness();
     if (report.status === 'stopping') reply.status(503);
     return report;
   }

@@ -54,14 +54,14 @@ function healthOn(
     cluster,
   };
   return new Health(
-    () => status,
+    () => Promise.resolve(status),
     () => descriptors,
   );
 }
 
 describe('readiness', () => {
-  test('is ok while every partition is', () => {
-    expect(healthOf(SOUND).readiness()).toMatchObject({
+  test('is ok while every partition is', async () => {
+    expect(await healthOf(SOUND).readiness()).toMatchObject({
       status: 'ok',
       checks: {
         disk: { status: 'ok', reason: null, reserveBytes: 4096 },
@@ -70,8 +70,8 @@ describe('readiness', () => {
     });
   });
 
-  test('is degraded by an offline, a read-only and a damaged partition, and names them', () => {
-    const report = healthOf(
+  test('is degraded by an offline, a read-only and a damaged partition, and names them', async () => {
+    const report = await healthOf(
       SOUND,
       { ...SOUND, partition: 1, offline: 'its log is shorter than it was', isWritable: false },
       { ...SOUND, partition: 2, isWritable: false },
@@ -102,9 +102,9 @@ describe('readiness', () => {
     });
   });
 
-  test('is degraded by a clock that has jumped ahead, and says what does not happen', () => {
+  test('is degraded by a clock that has jumped ahead, and says what does not happen', async () => {
     const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 1 };
-    const report = healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
+    const report = await healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
     expect(report).toMatchObject({
       status: 'degraded',
       checks: { clock: { status: 'degraded', aheadMs: 86_400_000 } },
@@ -112,9 +112,9 @@ describe('readiness', () => {
     expect(report.checks.clock.reason).toContain('do not expire by it for another 3000 s');
   });
 
-  test('is ok when the clock was ahead at the start already, as after every long stop', () => {
+  test('is ok when the clock was ahead at the start already, as after every long stop', async () => {
     const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 0 };
-    const report = healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
+    const report = await healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
     expect(report.status).toBe('ok');
     expect(report.checks.clock.reason).toContain('was stopped for 86400 s, or its clock is ahead');
   });
@@ -122,8 +122,8 @@ describe('readiness', () => {
   test.each([
     [460, 'ok'],
     [461, 'degraded'],
-  ])('with %i of 512 file descriptors in use is %s', (inUse, expected) => {
-    const report = healthOn(SOUND_DISK, [SOUND], undefined, RIGHT_CLOCK, {
+  ])('with %i of 512 file descriptors in use is %s', async (inUse, expected) => {
+    const report = await healthOn(SOUND_DISK, [SOUND], undefined, RIGHT_CLOCK, {
       inUse,
       limit: 512,
     }).readiness();
@@ -131,8 +131,8 @@ describe('readiness', () => {
     expect(report.status).toBe(expected);
   });
 
-  test('is degraded by a full disk, and says what that means', () => {
-    const report = healthOn({ isDiskFull: true, heldBytes: 0 }, [SOUND]).readiness();
+  test('is degraded by a full disk, and says what that means', async () => {
+    const report = await healthOn({ isDiskFull: true, heldBytes: 0 }, [SOUND]).readiness();
     expect(report).toMatchObject({
       status: 'degraded',
       checks: {
@@ -146,22 +146,22 @@ describe('readiness', () => {
     });
   });
 
-  test('a broker that stops says so', () => {
+  test('a broker that stops says so', async () => {
     const health = healthOf(SOUND);
     health.stopping();
-    expect(health.readiness().status).toBe('stopping');
+    expect((await health.readiness()).status).toBe('stopping');
   });
 
-  test('a long list is cut', () => {
+  test('a long list is cut', async () => {
     const broken = Array.from({ length: 150 }, (_, partition) => ({
       ...SOUND,
       partition,
       isWritable: false,
     }));
-    expect(healthOf(...broken).readiness().checks.storage.readOnly).toHaveLength(100);
+    expect((await healthOf(...broken).readiness()).checks.storage.readOnly).toHaveLength(100);
   });
 
-  test('tells of a cluster whether Redis is there and replicas are missing', () => {
+  test('tells of a cluster whether Redis is there and replicas are missing', async () => {
     const whole: ClusterStatus = {
       isStoreAvailable: true,
       storeFault: undefined,
@@ -181,12 +181,12 @@ describe('readiness', () => {
       reassignmentBytesTotal: 0,
     };
     const checked = (cluster: ClusterStatus) => healthOn(SOUND_DISK, [SOUND], cluster).readiness();
-    expect(checked(whole)).toMatchObject({
+    expect(await checked(whole)).toMatchObject({
       status: 'ok',
       checks: { cluster: { status: 'ok', redis: 'ok', reason: null, brokersAlive: 3 } },
     });
     const storeFault = { reason: 'out-of-memory', sentence: 'Redis is full.' } as const;
-    expect(checked({ ...whole, isStoreAvailable: false, storeFault })).toMatchObject({
+    expect(await checked({ ...whole, isStoreAvailable: false, storeFault })).toMatchObject({
       status: 'degraded',
       checks: {
         cluster: {
@@ -195,14 +195,14 @@ describe('readiness', () => {
         },
       },
     });
-    expect(checked({ ...whole, isStoreAvailable: false })).toMatchObject({
+    expect(await checked({ ...whole, isStoreAvailable: false })).toMatchObject({
       status: 'degraded',
       checks: { cluster: { redis: 'away', reason: expect.stringContaining('Redis') } },
     });
-    expect(checked({ ...whole, partitionsUnderReplicated: 1 })).toMatchObject({
+    expect(await checked({ ...whole, partitionsUnderReplicated: 1 })).toMatchObject({
       status: 'degraded',
       checks: { cluster: { redis: 'ok', underReplicated: 1 } },
     });
-    expect(healthOf(SOUND).readiness().checks.cluster).toBeNull();
+    expect((await healthOf(SOUND).readiness()).checks.cluster).toBeNull();
   });
 });

@@ -87,13 +87,13 @@ const LISTED_MAX = 100;
 
 /** Whether the broker serves, and what is wrong with its disk and its partitions. */
 export class Health {
-  readonly #status: () => BrokerStatus;
+  readonly #status: () => Promise<BrokerStatus>;
   readonly #descriptors: () => DescriptorUse | undefined;
   #isStopping = false;
 
   /** @param descriptors undefined where the system does not say how many are in use */
   constructor(
-    status: () => BrokerStatus,
+    status: () => Promise<BrokerStatus>,
     descriptors: () => DescriptorUse | undefined = () => undefined,
   ) {
     this.#status = status;
@@ -105,8 +105,8 @@ export class Health {
     this.#isStopping = true;
   }
 
-  readiness(): ReadinessReport {
-    const status = this.#status();
+  async readiness(): Promise<ReadinessReport> {
+    const status = await this.#status();
     const disk = diskCheck(status);
     const storage = storageCheck(status);
     const clock = clockCheck(status);

@@ -98,7 +98,7 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
 function watched(partitions: readonly PartitionStatus[], topicSeriesMax?: number): GatewayMetrics {
   const metrics = new GatewayMetrics(topicSeriesMax);
   metrics.watch({
-    broker: () => statusOf(partitions),
+    broker: () => Promise.resolve(statusOf(partitions)),
     http: () => HTTP,
     delivery: () => DELIVERY,
     sockets: () => SOCKETS,

@@ -43,7 +43,7 @@ const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
 
 /** What is asked for its state when /metrics is. */
 export interface MetricSources {
-  broker(): BrokerStatus;
+  broker(): Promise<BrokerStatus>;
   http(): HttpStatus;
   delivery(): DeliveryStatus;
   sockets(): SocketStatus;
@@ -173,7 +173,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
 
   /** The text of /metrics. */
   async render(): Promise<string> {
-    this.#broker = this.#sources?.broker();
+    this.#broker = await this.#sources?.broker();
     const text = await this.#registry.metrics();
     return `${text}\n${this.#histograms.map((histogram) => histogram.render()).join('\n')}`;
   }

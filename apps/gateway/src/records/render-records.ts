@@ -4,9 +4,10 @@
 import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import type { Offset } from '#protocol';
 import { batchGroups, isLargeRecord } from './batch-groups.js';
+import { joinedInSlices } from './joined-bytes.js';
 import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
 import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
-import { inSlices, type SlicedWork } from './slices.js';
+import { inSlices } from './slices.js';
 
 /** Which records of the batches are wanted, and how they are shown. */
 export interface RenderRequest extends RecordFrame {
@@ -44,9 +45,6 @@ const CHUNK_BYTES_MIN = 16 * 1024;
  * processor's cache, and the allocator has memory of this size at hand instead of mapping it anew.
  */
 const CHUNK_BYTES = 64 * 1024;
-
-/** Bytes that are copied in one slice. */
-const COPIED_BYTES = 4 * 1024 * 1024;
 
 const COMMA = Buffer.from(',');
 const NEWLINE = Buffer.from('\n');
@@ -194,24 +192,6 @@ export async function renderGroup(
   if (record === undefined || record.offset < bounds.offset) return { ...NO_RUN, nextOffset };
   const bytes = await inSlices(joinedInSlices([COMMA, ...record.pieces]));
   return { bytes, offsets: [record.offset], ends: [bytes.length], nextOffset };
-}
-
-function* joinedInSlices(pieces: readonly Buffer[]): SlicedWork<Buffer> {
-  const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const joined = Buffer.allocUnsafeSlow(sizeBytes);
-  let at = 0;
-  let copiedBytes = 0;
-  for (const piece of pieces) {
-    for (let from = 0; from < piece.length; from += COPIED_BYTES) {
-      const copied = piece.copy(joined, at, from, from + COPIED_BYTES);
-      at += copied;
-      copiedBytes += copied;
-      if (copiedBytes < COPIED_BYTES) continue;
-      copiedBytes = 0;
-      yield;
-    }
-  }
-  return joined;
 }
 
 /** Writes what fits of the batch from an offset on. @returns where to read on */

@@ -172,12 +172,12 @@ async function openOn(
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await registry.open();
   const controller = new Controller({ ...settings, ...ports, store });
+  const clusterStatus = () =>
+    clusterStatusOf({ store, replicas, brokerId, membership, controller, leaders });
   return {
     ...open,
-    status: () => ({
-      ...open.status(),
-      cluster: clusterStatusOf({ store, replicas, brokerId, membership, controller, leaders }),
-    }),
+    status: () => ({ ...open.status(), cluster: clusterStatus() }),
+    statusInSlices: async () => ({ ...(await open.statusInSlices()), cluster: clusterStatus() }),
     announce: async () => {
       const url = settings.url();
       if (url !== null) await membership.announce(url);

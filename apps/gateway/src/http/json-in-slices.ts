@@ -1,0 +1,69 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { inSlices, type SlicedWork } from '#runtime';
+import { joinedInSlices } from '../records/joined-bytes.js';
+
+/** A list of more items is written in slices. */
+const ITEMS_AT_ONCE_MAX = 100;
+/** Characters of JSON that are made in one slice. */
+const SLICE_CHARACTERS = 128 * 1024;
+
+/**
+ * Writes an answer with a long list in slices: a Fastify `preSerialization` hook. Answers of the control
+ * plane have up to SLUICE_PARTITIONS_MAX items, each with up to SLUICE_OFFSET_METADATA_BYTES_MAX.
+ */
+export async function serializeInSlices(
+  _request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Promise<unknown> {
+  if (!hasLongList(payload)) return payload;
+  const bytes = await inSlices(jsonInSlices(payload));
+  // Fastify sends bytes as they are; its type names text alone.
+  reply.serializer(() => bytes as unknown as string);
+  return payload;
+}
+
+/** Plain data as `JSON.stringify` writes it, with a newline behind it. */
+export function* jsonInSlices(value: unknown): SlicedWork<Buffer> {
+  const pieces: Buffer[] = [];
+  let text = '';
+  for (const part of jsonParts(value)) {
+    text += part;
+    if (text.length < SLICE_CHARACTERS) continue;
+    pieces.push(Buffer.from(text));
+    text = '';
+    yield;
+  }
+  pieces.push(Buffer.from(`${text}\n`));
+  return yield* joinedInSlices(pieces);
+}
+
+function* jsonParts(value: unknown): Generator<string, void, void> {
+  if (Array.isArray(value) && value.length > 0) {
+    let before = '[';
+    for (const item of value) {
+      yield before;
+      yield* hasLongList(item) ? jsonParts(item) : [JSON.stringify(item) ?? 'null'];
+      before = ',';
+    }
+    yield ']';
+  } else if (hasLongList(value)) {
+    let before = '{';
+    for (const [name, member] of Object.entries(value)) {
+      if (member === undefined) continue;
+      yield `${before}${JSON.stringify(name)}:`;
+      yield* jsonParts(member);
+      before = ',';
+    }
+    yield '}';
+  } else {
+    yield JSON.stringify(value) ?? 'null';
+  }
+}
+
+function hasLongList(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((member) => {
+    return Array.isArray(member) && member.length > ITEMS_AT_ONCE_MAX;
+  });
+}
