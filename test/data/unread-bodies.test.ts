@@ -9,7 +9,8 @@ const SENT = 4000;
 const MEMORY_BYTES = 20_000_000;
 
 const gateway = useGateway({
-  SLUICE_BODY_IDLE_TIMEOUT_MS: '500',
+  // A client that does not run for a while must still find its answer before the connection is cut.
+  SLUICE_BODY_IDLE_TIMEOUT_MS: '3000',
   SLUICE_HEAD_TIMEOUT_MS: '500',
   SLUICE_PIPELINED_REQUESTS_MAX: String(IN_FLIGHT_MAX),
   SLUICE_REQUEST_MEMORY_BYTES: String(MEMORY_BYTES),
@@ -23,7 +24,7 @@ function endlessHead(line: string, headers: Readonly<Record<string, string>> = {
 }
 
 describe('a body behind an early answer', () => {
-  test.each([
+  test.concurrent.each([
     ['404', 'POST /nowhere', {}],
     ['405', 'PUT /v1/topics', {}],
     ['413', 'POST /v1/topics', { 'Content-Length': '900000000' }],
@@ -43,7 +44,6 @@ describe('a body behind an early answer', () => {
     await connection.closed();
     clearInterval(trickle);
     connection.abort();
-    await gateway.untilIdle();
   });
 
   test('that ends in time leaves the connection for the next request', async () => {
