@@ -4,7 +4,7 @@ export { Controller } from './controller.js';
 export type { ReplicaEnd } from './leader-state.js';
 export { Membership } from './membership.js';
 export { Partition } from './partition.js';
-export { checkedPeerHandlers, PEER_CALLS } from './peer-calls.js';
+export { checkedPeerHandlers, checkedPeers, PEER_CALLS } from './peer-calls.js';
 export {
   type LeadershipFault,
   MalformedPeerMessageError,

@@ -3,6 +3,8 @@
  * listener is behind this table (`checkedPeerHandlers`), and so reads what it is sent without checks
  * of its own.
  */
+
+import type { Clock, Logger } from '#runtime';
 import {
   choice,
   either,
@@ -21,11 +23,15 @@ import {
   type PeerHandlers,
   type PeerMessage,
   type PeerMethod,
+  type Peers,
+  PeerUnreachableError,
 } from './peers.js';
 
 /** What the message of a call must look like. */
 interface PeerCall {
   readonly body: MessageShape;
+  /** Shape of the answer's body; left out where the caller's decoder checks it (replica-fetch-codec.ts). */
+  readonly answer?: MessageShape;
   /** How many blobs belong to a body of that shape; left out where the call reads none. */
   readonly blobCount?: (body: unknown) => number;
 }
@@ -63,6 +69,48 @@ const append = object({
   batches: whole(0, INT32_MAX),
 });
 
+const failure = object({
+  code: text(1, 100),
+  message: clientText,
+  outcome: choice('failed', 'unknown'),
+  retriable: flag,
+});
+const notLeader = object({
+  fault: choice('NOT_LEADER_OR_FOLLOWER', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH'),
+  leader: nullable(whole(0, INT32_MAX)),
+  leaderEpoch: whole(-1, INT32_MAX),
+});
+const anyInt64 = whole(-(2 ** 63), 2 ** 63);
+const appended = either(
+  object({
+    result: object({
+      baseOffset: count,
+      lastOffset: count,
+      logAppendTimeMs: nullable(anyInt64),
+      isDuplicate: flag,
+    }),
+  }),
+  object({ error: failure }),
+);
+const appendAnswer = either(
+  object({ batches: list(appended) }),
+  object({ notLeader }),
+  object({ error: failure }),
+);
+const logEnds = { logStartOffset: count, highWatermark: count, logEndOffset: count };
+const status = object(
+  { ...partition, ...logEnds, sizeBytes: count },
+  { replicas: list(object({ broker: whole(0, INT32_MAX), logEndOffset: count })) },
+);
+const committed = object({
+  ...partition,
+  offset: nullable(count),
+  highWatermark: nullable(count),
+  lag: nullable(anyInt64),
+  metadata: nullable(clientText),
+});
+const nothing = object({});
+
 export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
   'replica-fetch': {
     body: object({
@@ -77,25 +125,40 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
       forgotten: list(object(partition)),
     }),
   },
-  produce: { body: object({ appends: list(append) }), blobCount: batchesOf },
+  produce: {
+    body: object({ appends: list(append) }),
+    blobCount: batchesOf,
+    answer: object({ answers: list(appendAnswer) }),
+  },
   fetch: {
     body: object(
       { ...partition, offset: count, maxBytes: count, minBytes: count, waitMs: count },
       { leaderEpoch: epoch, isFeed: flag, mayBeBehind: flag },
     ),
+    answer: object({ ...logEnds, leaderEpoch: whole(-1, INT32_MAX) }),
   },
   'list-offset': {
     body: object({
       ...partition,
       at: either(choice('earliest', 'latest'), object({ timestampMs })),
     }),
+    answer: object({
+      offset: nullable(count),
+      timestamp: nullable(anyInt64),
+      leaderEpoch: nullable(whole(-1, INT32_MAX)),
+    }),
   },
-  'delete-records': { body: object({ ...partition, beforeOffset: count }) },
+  'delete-records': {
+    body: object({ ...partition, beforeOffset: count }),
+    answer: object({ logStartOffset: count }),
+  },
   'give-up-lost-records': {
     body: object({ ...partition, lost: object({ startOffset: count, endOffset: count }) }),
+    answer: nothing,
   },
   'partition-status': {
     body: object({ partitions: list(object(partition)) }, { withReplicas: flag }),
+    answer: object({ partitions: list(status) }),
   },
   'commit-offsets': {
     body: object({
@@ -104,8 +167,12 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
         object({ ...partition, offset: count }, { leaderEpoch: epoch, metadata: clientText }),
       ),
     }),
+    answer: nothing,
   },
-  'committed-offsets': { body: object({ group }, { topic: clientText }) },
+  'committed-offsets': {
+    body: object({ group }, { topic: clientText }),
+    answer: object({ offsets: list(committed) }),
+  },
 };
 
 /**
@@ -122,6 +189,38 @@ export function checkedPeerHandlers(handlers: PeerHandlers): PeerHandlers {
     };
   }
   return checked;
+}
+
+/** Time between two log lines about malformed answers. */
+const MALFORMED_LOG_INTERVAL_MS = 10_000;
+
+/**
+ * Peers whose answers have the shapes of the table. A wrong answer is a failure of its call like a
+ * lost one: PeerUnreachableError, which callers retry, and a line in the log now and then.
+ */
+export function checkedPeers(
+  peers: Peers,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Peers {
+  let loggedMs = Number.NEGATIVE_INFINITY;
+  return {
+    call: async (brokerId, method, message, options) => {
+      const answer = await peers.call(brokerId, method, message, options);
+      const shape = PEER_CALLS[method].answer;
+      const fault = shape === undefined ? undefined : shapeFault(answer.body, shape);
+      if (fault === undefined) return answer;
+      const { pointer, accepted } = fault;
+      const member = pointer === '' ? 'the body' : `the member "${pointer}"`;
+      const error = new MalformedPeerMessageError(
+        `${member} of the answer to a ${method} call is not ${accepted}`,
+      );
+      if (clock.monotonicMs() - loggedMs >= MALFORMED_LOG_INTERVAL_MS) {
+        loggedMs = clock.monotonicMs();
+        logger.warn({ err: error, brokerId, method }, 'the answer of another broker is malformed');
+      }
+      throw new PeerUnreachableError(brokerId, true, error);
+    },
+  };
 }
 
 /** @throws MalformedPeerMessageError that names the wrong member and what is accepted there */

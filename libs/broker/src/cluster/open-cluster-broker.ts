@@ -10,6 +10,7 @@ import { LogManager } from '#log';
 import {
   Controller,
   checkedPeerHandlers,
+  checkedPeers,
   Membership,
   type PeerHandlers,
   type Peers,
@@ -97,7 +98,7 @@ async function openOn(
 ): Promise<OpenBroker> {
   const { brokerId, leaseMs, leaderWaitMs } = settings;
   const { network, clock } = ports;
-  const peers = network.connect(store);
+  const peers = checkedPeers(network.connect(store), ports);
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
   const delayedFetchesMax = settings.longPollsMax;
   const replicas = new ReplicaManager({
