@@ -10,7 +10,7 @@ import { RedisStores } from './redis-stores.js';
 
 const IDS = [0, 1, 2];
 const AWAY = { code: 'BROKER_NOT_AVAILABLE' };
-/** Dumps are written when a test asks for them. */
+/** Settings of a Redis that writes dumps only when a test asks for them. */
 const DUMPING = ['--save', '', '--dbfilename', 'dump.rdb'];
 
 let redis: RedisServer;
@@ -46,7 +46,7 @@ async function renewAll(): Promise<void> {
   for (const id of IDS) await at(id).renewLease({ brokerId: id, brokerEpoch: id + 1 }, 500);
 }
 
-/** Resolves when all brokers (or these) know the same, and can change it. */
+/** Resolves when all brokers (or these) know the same state and can change it. */
 async function agreed(ids = IDS): Promise<void> {
   const newest = (): number => Math.max(...ids.map((id) => at(id).state.version));
   await stores.until(() =>
@@ -55,7 +55,7 @@ async function agreed(ids = IDS): Promise<void> {
   for (const id of ids) expect(at(id).state).toEqual(at(ids[0] ?? 0).state);
 }
 
-/** What Redis has is what the brokers know. */
+/** Asserts that Redis has the state that the brokers know. */
 async function expectWhole(): Promise<void> {
   const { version, changeId } = at(0).state;
   expect(await redis.cli('GET', '{c}:version')).toBe(`${version} ${changeId}`);
@@ -69,8 +69,8 @@ async function topicsAfter(name: string): Promise<string[]> {
   return [...at(2).state.topics.keys()].toSorted();
 }
 
-describe('Redis that is emptied, or comes back as it was', () => {
-  it('has everything again after FLUSHALL, while connections stay', async () => {
+describe('a Redis that is emptied or returns in an earlier state', () => {
+  it('has everything again after FLUSHALL without lost connections', async () => {
     const { version } = at(0).state;
     await redis.cli('FLUSHALL');
     await stores.until(() => IDS.every((id) => at(id).state.version > version));
@@ -79,7 +79,7 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect(await topicsAfter('later')).toEqual(['events', 'later']);
   });
 
-  it('has everything again after a restart with nothing', async () => {
+  it('has everything again after a restart without data', async () => {
     await redis.restart();
     await stores.until(() => !at(0).isAvailable || at(0).state.version > 1000);
     await agreed();
@@ -87,7 +87,7 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect(await topicsAfter('later')).toEqual(['events', 'later']);
   });
 
-  it('has what came after its last dump, too', async () => {
+  it('has the commits after its last dump again', async () => {
     await redis.cli('SAVE');
     await create(at(0), 'not dumped');
     await agreed();
@@ -98,7 +98,7 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect(await topicsAfter('later')).toEqual(['events', 'later', 'not dumped']);
   });
 
-  it('is rebuilt by brokers that were started again, too, and by no empty disk', async () => {
+  it('is rebuilt by restarted brokers too, but not by an empty disk', async () => {
     for (const id of IDS) await at(id).close();
     await redis.restart();
     const alone = await stores.open(0);
@@ -112,7 +112,7 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect(await topicsAfter('later')).toEqual(['events', 'later']);
   });
 
-  it('takes no commit where another process keeps it, though no connection broke', async () => {
+  it('refuses commits as another process, even without a lost connection', async () => {
     await redis.cli('SET', '{c}:confirmed-by', '0123456789abcdef');
     await renewAll();
     await create(at(0), 'later');
@@ -121,7 +121,7 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect([...at(0).state.topics.keys()].toSorted()).toEqual(['events', 'later']);
   });
 
-  it('is rebuilt when its version goes back while its process stays', async () => {
+  it('is rebuilt when its version goes back within the same process', async () => {
     const older = await redis.cli('GET', '{c}:version');
     await create(at(0), 'later');
     await agreed();
@@ -133,13 +133,13 @@ describe('Redis that is emptied, or comes back as it was', () => {
     expect(at(0).state.topics.has('later')).toBe(true);
   });
 
-  it('gets back a value that was evicted, when that is noticed', async () => {
+  it('gets an evicted value back once the loss is noticed', async () => {
     await redis.cli('DEL', '{c}:brokers:topics:events:partitions:1:state');
     await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
     await stores.until(() => at(0).state.version > 1000);
     await agreed();
     await expectWhole();
-    expect(stores.said).toContainEqual(
+    expect(stores.logged).toContainEqual(
       expect.objectContaining({
         level: 'error',
         fields: expect.objectContaining({ fault: 'incomplete' }),
@@ -148,8 +148,8 @@ describe('Redis that is emptied, or comes back as it was', () => {
   });
 });
 
-describe('Redis that is away, hangs, or cannot be heard', () => {
-  it('is caught up with by a broker that has missed more than the stream has', async () => {
+describe('a Redis that is away, hangs, or loses replies', () => {
+  it('lets a broker catch up that missed more commits than the stream has', async () => {
     await at(2).close();
     const { id } = await create(at(0), 'made');
     await redis.cli('XTRIM', '{c}:changes', 'MAXLEN', '0');
@@ -158,7 +158,7 @@ describe('Redis that is away, hangs, or cannot be heard', () => {
     expect(at(2).state.topics.get('made')?.id).toBe(id);
   });
 
-  it('is asked again by an update whose reply was lost, which is made once', async () => {
+  it('applies an update once whose reply was lost', async () => {
     const relay = await TcpRelay.start(redis.port);
     const dataDir = await stores.dataDir(9);
     const url = `redis://127.0.0.1:${relay.port}`;
@@ -176,9 +176,9 @@ describe('Redis that is away, hangs, or cannot be heard', () => {
     await relay.close();
   });
 
-  it('fails updates within two seconds while it hangs, of unknown outcome, and goes on then', async () => {
+  it('fails updates with unknown outcome within two seconds while it hangs', async () => {
     redis.pause();
-    // A timer of this process: where the machine is slow, it is as late as the store's own.
+    // A timer of this process: on a slow machine it is as late as the store's own timer.
     const twoSeconds = setTimeout(2000).then(() => ({ code: 'too late' }));
     const failure = create(at(0), 'late').catch((error: unknown) => error);
     expect(await Promise.race([failure, twoSeconds])).toMatchObject({
@@ -196,7 +196,7 @@ describe('Redis that is away, hangs, or cannot be heard', () => {
     expect(at(0).state.topics.has('never')).toBe(false);
   });
 
-  it('is not needed to open a directory that has a journal, only to change anything', async () => {
+  it('is needed for changes, but not to open a directory with a journal', async () => {
     const { state } = at(0);
     await at(0).close();
     await redis.kill();
@@ -210,7 +210,7 @@ describe('Redis that is away, hangs, or cannot be heard', () => {
   });
 });
 
-describe('whose data directory it is', () => {
+describe('the owner of a data directory', () => {
   it('refuses a directory of another cluster of the same name', async () => {
     const other = await RedisServer.start();
     const others = new RedisStores(other.url);
@@ -224,7 +224,7 @@ describe('whose data directory it is', () => {
     await other.close();
   });
 
-  it('founds the cluster of a broker that was alone, with its topics, and never the other way', async () => {
+  it('moves the topics of a single broker into a cluster, but not back', async () => {
     const dataDir = await stores.dataDir(5);
     const options = { clusterId: 'alone', brokerId: 5, dataDir, random: new SystemRandom() };
     const embedded = await EmbeddedStore.open({ ...options, fileSystem: new NodeFileSystem() });
@@ -242,7 +242,7 @@ describe('whose data directory it is', () => {
     await expect(again).rejects.toMatchObject({ fault: 'foreign' });
   });
 
-  it('takes a replaced disk in, which knows what the others know', async () => {
+  it('accepts a replaced disk, which learns the state of the others', async () => {
     await at(2).close();
     const before = at(2).dataDirUuid;
     await rm(await stores.dataDir(2), { recursive: true });
@@ -252,14 +252,14 @@ describe('whose data directory it is', () => {
   });
 });
 
-describe('what Redis is told about itself', () => {
-  it('warns of a Redis that writes nothing to disk, and of one that evicts', async () => {
-    const messages = (): string[] => stores.said.map(({ message }) => message);
+describe('the check of Redis settings', () => {
+  it('warns of a Redis that writes nothing to disk or evicts keys', async () => {
+    const messages = (): string[] => stores.logged.map(({ message }) => message);
     expect(messages()).toContainEqual(expect.stringContaining('writes nothing to disk'));
     expect(messages()).not.toContainEqual(expect.stringContaining('evicts keys'));
     await redis.cli('CONFIG', 'SET', 'maxmemory', '100mb');
     await redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
-    stores.said.length = 0;
+    stores.logged.length = 0;
     await redis.cli('CONFIG', 'SET', 'appendonly', 'yes');
     await stores.open(4);
     expect(messages()).toContainEqual(expect.stringContaining('evicts keys'));

@@ -31,7 +31,7 @@ function topicNamed(name: string): NewTopic {
   return { name, id: `id-of-${name}`, configs: {}, assignment: [[0]] };
 }
 
-/** Every key that a commit can write, as Redis has it. */
+/** Content of every key that a commit can write. */
 async function registryContents(): Promise<Record<string, string>> {
   const keys = (await redis.cli('KEYS', '*')).match(/[^" ]*\{c\}[^"]*/g) ?? [];
   const contents: Record<string, string> = {};
@@ -41,7 +41,7 @@ async function registryContents(): Promise<Record<string, string>> {
   return contents;
 }
 
-/** Renews the lease, as a broker does all the time, until Redis takes it. */
+/** Renews the lease, as a broker does regularly, until Redis accepts it. */
 async function renewed(): Promise<void> {
   for (;;) {
     const isRenewed = await renew().then(
@@ -53,7 +53,7 @@ async function renewed(): Promise<void> {
   }
 }
 
-/** Commands that make Redis refuse changes, and those that end it. */
+/** Commands that make Redis refuse changes, and commands that revert it. */
 const FAULTS = [
   {
     reason: 'out-of-memory',
@@ -76,7 +76,7 @@ const FAULTS = [
 ] as const;
 
 describe.each(FAULTS)('a Redis that refuses changes: $reason', ({ reason, begin, end, says }) => {
-  it('is named in the error of a change and as the fault of the store, until it takes one', async () => {
+  it('appears in errors of changes and as the fault of the store until Redis accepts', async () => {
     for (const command of begin) await redis.cli(...command);
     await expect(create(store, `topic-${reason}`)).rejects.toMatchObject({
       code: 'BROKER_NOT_AVAILABLE',
@@ -91,7 +91,7 @@ describe.each(FAULTS)('a Redis that refuses changes: $reason', ({ reason, begin,
   });
 });
 
-/** Commands of a commit: one that comes early, and those that come late. */
+/** Commands of a commit: an early one and later ones. */
 const COMMIT_COMMANDS = ['set', 'srem', 'del', 'ltrim'];
 
 it.each(COMMIT_COMMANDS)(
@@ -101,7 +101,7 @@ it.each(COMMIT_COMMANDS)(
     const { id } = await create(store, name);
     await redis.cli('ACL', 'SETUSER', 'default', `-${command}`);
     const before = await registryContents();
-    // Makes and removes things, so that it takes every command.
+    // Creates and deletes topics, so that every command runs.
     await expect(
       store.update((state) => [
         ...createTopic(state, topicNamed(`${name}-next`), new SystemRandom()),
@@ -118,7 +118,7 @@ it.each(COMMIT_COMMANDS)(
   },
 );
 
-it('a lease that Redis refuses to renew shows the fault before anybody changes anything', async () => {
+it('a refused lease renewal shows the fault before any change is tried', async () => {
   await renewed();
   await redis.cli('CONFIG', 'SET', 'maxmemory', '1');
   await expect(renew()).rejects.toMatchObject({ message: expect.stringContaining('maxmemory') });
@@ -128,7 +128,7 @@ it('a lease that Redis refuses to renew shows the fault before anybody changes a
   expect(store.fault).toBeUndefined();
 });
 
-it('a Redis that wants a password says so', async () => {
+it('a Redis that requires a password is reported with the setting to change', async () => {
   await redis.cli('CONFIG', 'SET', 'requirepass', 'sesame');
   await redis.cli('--no-auth-warning', '-a', 'sesame', 'CLIENT', 'KILL', 'TYPE', 'normal');
   await stores.until(() => store.fault?.reason === 'no-credentials');

@@ -31,7 +31,7 @@ async function calls(command: 'eval' | 'evalsha'): Promise<number> {
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(statistics)?.[1] ?? 0);
 }
 
-it('a lease renewal sends the hash of its script once the connection has sent its text', async () => {
+it('a lease renewal sends the hash of its script after the first call', async () => {
   await redis.cli('CONFIG', 'RESETSTAT');
   for (let renewals = 0; renewals < 5; renewals += 1) await renew();
   expect(await calls('evalsha')).toBe(5);

@@ -12,11 +12,11 @@ import {
   SystemScheduler,
 } from '#runtime';
 
-/** The stores of some brokers on one Redis, each with a data directory of its own. */
+/** Stores of some brokers on one Redis, each with its own data directory. */
 export class RedisStores {
   readonly isShared = true;
-  /** What the stores said, as `<level> <message>`. */
-  readonly said: {
+  /** Log lines of the stores. */
+  readonly logged: {
     readonly level: string;
     readonly message: string;
     readonly fields: LogFields;
@@ -75,7 +75,7 @@ export class RedisStores {
     const at =
       (level: string) =>
       (fields: LogFields, message: string): void => {
-        this.said.push({ level, message, fields });
+        this.logged.push({ level, message, fields });
       };
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   }

@@ -22,7 +22,7 @@ function storesOn(url: string): RedisStores {
 }
 
 describe('a Redis with a password', () => {
-  it('is used with it, and not without', async () => {
+  it('accepts stores with the password, refuses stores without it', async () => {
     const server = await redis();
     await server.cli('CONFIG', 'SET', 'requirepass', 'p@ss/word');
     const stores = storesOn(`redis://:p%40ss%2Fword@127.0.0.1:${server.port}`);
@@ -62,7 +62,7 @@ describe('a Redis Cluster', () => {
 });
 
 describe('Redis with Sentinels', () => {
-  it('is followed to a new master, which takes nothing before the brokers have confirmed it', async () => {
+  it('is followed to a new master, which needs confirmation by the brokers', async () => {
     const master = await redis();
     const replica = await redis(['--replicaof', '127.0.0.1', String(master.port)]);
     await untilCli(master, ['INFO', 'replication'], 'connected_slaves:1');

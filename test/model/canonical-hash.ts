@@ -1,4 +1,4 @@
-/** One number for all states that differ in the names of the brokers alone. */
+/** Hashes states so that states that differ only in the names of the brokers have the same hash. */
 import {
   type Broker,
   type Budget,
@@ -8,7 +8,7 @@ import {
   type Redis,
 } from './cluster.js';
 
-/** @returns the hash of a state of so many brokers, below 2^53 and never 0 */
+/** @returns the hash of a state with this number of brokers, below 2^53 and never 0 */
 export function hashOf(brokers: number): (cluster: Cluster) => number {
   const renamings = permutations(Array.from({ length: brokers }, (_, id) => id)).map(
     (order, index) => new Renaming(order, index),
@@ -31,20 +31,20 @@ function permutations(ids: readonly number[]): number[][] {
 }
 
 /**
- * Hashes a state as it would be if its brokers had other names. What states share, brokers and
- * commits, is hashed once.
+ * Hashes a state as if its brokers had other names. Objects that states share, such as brokers and
+ * commits, are hashed once.
  */
 class Renaming {
   readonly #order: readonly number[];
-  /** New id of an old one. */
+  /** New id of each old id. */
   readonly #names: number[] = [];
   readonly #sets: number[] = [];
 
   readonly #index: number;
 
   /**
-   * @param order old ids, in the order of their new ones
-   * @param index of this renaming among all
+   * @param order old ids, in the order of their new ids
+   * @param index index of this renaming among all
    */
   constructor(order: readonly number[], index: number) {
     this.#order = order;
@@ -149,7 +149,7 @@ function addBudget(hash: Hash, budget: Budget): void {
   hash.add(budget.lateAnswers * 64 + budget.failovers * 8 + budget.minInsyncLowerings);
 }
 
-/** Two 32-bit hashes side by side, of whole numbers below 2^53. */
+/** Two 32-bit hashes side by side, over whole numbers below 2^53. */
 class Hash {
   #high = 0x9e3779b9;
   #low = 0x85ebca6b;

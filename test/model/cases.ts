@@ -1,11 +1,11 @@
 /**
- * What is explored: bounds within which nothing goes wrong, and for each rule what goes wrong
- * without.
+ * The explored cases: bounds within which no invariant breaks with all rules, and for each rule a
+ * violation without it.
  */
 import type { Configuration } from './cluster.js';
 import type { Fence } from './fences.js';
 
-/** Explored to the end with every test run: some seconds each at most. */
+/** Bounds explored completely with every test run, in some seconds each. */
 export const BOUNDS: Readonly<Record<string, Configuration>> = {
   'two replicas, min.insync.replicas 1, ISR changes and two deaths': {
     brokers: 2,
@@ -32,11 +32,12 @@ export const BOUNDS: Readonly<Record<string, Configuration>> = {
     minInsyncReplicas: 2,
     budget: { rollbacks: 1, wipes: 1 },
   },
-  'two replicas, min.insync.replicas 1, a copy of Redis takes over from one that lives on': {
-    brokers: 2,
-    minInsyncReplicas: 1,
-    budget: { records: 1, isrShrinks: 1, failovers: 1 },
-  },
+  'two replicas, min.insync.replicas 1, a copy of Redis takes over while the former one still runs':
+    {
+      brokers: 2,
+      minInsyncReplicas: 1,
+      budget: { records: 1, isrShrinks: 1, failovers: 1 },
+    },
   'one of three brokers moves its replica to another, and Redis is rolled back': {
     brokers: 3,
     replicas: [0],
@@ -99,14 +100,18 @@ export const DEEP_BOUNDS: Readonly<Record<string, Configuration>> = {
   },
 };
 
-/** A place where a rule is missed. */
+/** A case that violates an invariant without one rule. */
 export interface FenceCase {
   readonly configuration: Configuration;
-  /** Steps before the exploration: the beginning of what is looked for, where all of it is long. */
+  /**
+   * Steps before the exploration: the beginning of a violation that would take too long to find.
+   */
   readonly given?: readonly string[];
-  /** Other rules that have to be off, too: this one is a second line behind them. */
+  /**
+   * Other rules that have to be off too, because this rule is a second line of defence behind them.
+   */
   readonly behind?: readonly Fence[];
-  /** What goes wrong. */
+  /** The violation that the exploration must find. */
   readonly finds: RegExp;
 }
 
@@ -122,8 +127,8 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
     given: [
       'a crashes and restarts with its log up to 0',
       'a registers; b leads',
-      'a hears of version 2',
-      'b is taken for dead; a leads',
+      'a learns version 2',
+      'b is declared dead; a leads',
     ],
     finds: /c truncates acknowledged offset 0/,
   },
@@ -134,8 +139,8 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       budget: { records: 2, deaths: 1, rollbacks: 1 },
     },
     given: [
-      'a is taken for dead; b leads',
-      'b hears of version 2',
+      'a is declared dead; b leads',
+      'b learns version 2',
       'b appends r0',
       'Redis restarts and has lost 1 commits',
     ],
@@ -160,7 +165,7 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       minInsyncReplicas: 1,
       budget: { records: 1, crashes: 1, deaths: 1 },
     },
-    finds: /nobody has r0 any more/,
+    finds: /no broker has r0 any more/,
   },
   maximalIsr: {
     configuration: {
@@ -185,7 +190,7 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       minInsyncReplicas: 2,
       budget: { records: 1, crashes: 1, disksLost: 1, isrShrinks: 1 },
     },
-    finds: /nobody has r0 any more/,
+    finds: /no broker has r0 any more/,
   },
   loweredMinInsync: {
     configuration: {
@@ -196,9 +201,9 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
     given: [
       'a appends r0',
       'min.insync.replicas is lowered to 1',
-      'a hears of version 2',
-      'a has b leave the ISR',
-      'a hears of version 3',
+      'a learns version 2',
+      'a removes b from the ISR',
+      'a learns version 3',
     ],
     finds: LOST,
   },
@@ -211,18 +216,18 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       budget: { records: 1, moves: 1, isrGrowths: 1, crashes: 1, rollbacks: 1 },
     },
     given: [
-      'the partition is to move to {b c}',
-      'a hears of version 2',
-      'b hears of version 2',
+      'a move is requested to {b c}',
+      'a learns version 2',
+      'b learns version 2',
       'the replicas are {a b c}',
-      'a hears of version 3',
-      'b hears of version 3',
-      'c hears of version 2',
-      'c hears of version 3',
+      'a learns version 3',
+      'b learns version 3',
+      'c learns version 2',
+      'c learns version 3',
       'c fetches from a at 0',
-      'a has c join the ISR',
+      'a adds c to the ISR',
       'a crashes and restarts with its log up to 0',
-      'a hears of version 4',
+      'a learns version 4',
       'a registers; b leads',
     ],
     finds: LOST,
@@ -291,7 +296,7 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
   },
   rebuildMajority: {
     configuration: { brokers: 3, minInsyncReplicas: 3, budget: { rollbacks: 1, wipes: 1 } },
-    finds: /knows version 20, which was given again/,
+    finds: /knows version 20, which was used again/,
   },
   rebuildReplicas: {
     configuration: {
@@ -299,7 +304,7 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       minInsyncReplicas: 1,
       budget: { records: 1, isrShrinks: 2, rollbacks: 1 },
     },
-    given: ['a appends r0', 'a has b leave the ISR', 'a hears of version 2'],
+    given: ['a appends r0', 'a removes b from the ISR', 'a learns version 2'],
     finds: LOST,
   },
   rebuildVotersDisk: {
@@ -312,9 +317,9 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       'a appends r0',
       'b fetches from a at 0',
       'b syncs',
-      'a has c leave the ISR',
-      'a hears of version 2',
-      'b hears of version 2',
+      'a removes c from the ISR',
+      'a learns version 2',
+      'b learns version 2',
       'b fetches from a at 1',
       'b crashes and restarts on an empty disk',
     ],
@@ -322,7 +327,7 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
   },
   rebuildEpochs: {
     configuration: { brokers: 3, minInsyncReplicas: 2, budget: { deaths: 2, rollbacks: 1 } },
-    given: ['a is taken for dead; b leads', 'a hears of version 2', 'b is taken for dead; c leads'],
+    given: ['a is declared dead; b leads', 'a learns version 2', 'b is declared dead; c leads'],
     finds: /the leader epoch that a knows falls from 3 to 2/,
   },
   rebuildLeavesEpoch: {
@@ -331,7 +336,7 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
   },
   rebuildNumbers: {
     configuration: { brokers: 3, minInsyncReplicas: 2, budget: { deaths: 1, rollbacks: 1 } },
-    finds: /knows version 2, which was given again/,
+    finds: /knows version 2, which was used again/,
   },
   rebuildPromises: {
     configuration: {
@@ -343,8 +348,8 @@ export const FENCE_CASES: Readonly<Record<Fence, FenceCase>> = {
       'a appends r0',
       'b fetches from a at 0',
       'a copy of Redis that lacks 0 commits takes over',
-      'at the former Redis: a has c leave the ISR',
-      'at the former Redis: a hears of version 2',
+      'at the former Redis: a removes c from the ISR',
+      'at the former Redis: a learns version 2',
       'b connects to the new Redis',
       'c connects to the new Redis',
     ],

@@ -1,34 +1,37 @@
 /**
- * The state of the model: some brokers that keep the replicas of one partition, and a Redis that
- * keeps the line of commits of their metadata. States are immutable.
+ * The state of the model: some brokers with the replicas of one partition, and a Redis with the
+ * commits of their metadata. States are immutable.
  *
- * What is left out, and why that hides nothing: a broker that is down or cut off is one that does
- * nothing for a while, so a crash is one step, from which a new process comes up at once. Messages
- * are delivered in the step that sends them, save answers to fetches, one of which may be late: a
- * request that is late is one of a follower that has not heard of the newest metadata yet.
+ * Simplifications that hide no violation: a broker that is down or cut off is one that takes no
+ * step for a while, so a crash is one step, after which a new process runs at once. Messages are
+ * delivered in the step that sends them, except answers to fetches, one of which may be late. A
+ * late request equals a request of a follower that does not know the newest metadata yet.
  */
 
-/** A set of broker ids, one bit each. */
+/** A set of broker ids, one bit per broker. */
 export type BrokerSet = number;
 
-/** Nobody, in place of a broker's id. */
+/** Stands for no broker in place of an id. */
 export const NOBODY = -1;
 
-/** What `canonical-hash` has found out about an object, once for each renaming of the brokers. */
+/** Hashes of an object that `canonical-hash` has computed, one per renaming of the brokers. */
 type Hashes = number[];
 
-/** What the cluster agreed on about the partition. */
+/** The partition as the cluster agreed on it. */
 export interface PartitionState {
   readonly leader: number;
   readonly leaderEpoch: number;
-  /** Tells two elections of the same epoch apart: the id of the commit that made it. */
+  /** Id of the commit with the election; distinguishes two elections of the same epoch. */
   readonly electionId: number;
   readonly isr: BrokerSet;
-  /** Of the commit that changed this last. Kafka's partition epoch orders the same. */
+  /**
+   * Version of the last commit that changed the partition. Kafka's partition epoch gives the same
+   * order.
+   */
   readonly version: number;
   /**
-   * When this leader was confirmed last, in the order in which it really happened: for the
-   * invariants, no rule may look at it.
+   * Time at which this leader was confirmed last, in real order. Only invariants may read it, no
+   * rule.
    */
   readonly reign: number;
 }
@@ -36,33 +39,35 @@ export interface PartitionState {
 /** The setting `min.insync.replicas`. */
 interface MinInsync {
   readonly replicas: number;
-  /** What it was before it was lowered; the same when it was not. */
+  /** Former setting, equal to `replicas` when it was not lowered. */
   readonly former: number;
-  /** Of the commit that lowered it. */
+  /** Version of the commit that lowered it. */
   readonly version: number;
 }
 
-/** The partition is on its way to other replicas. */
+/** A move of the partition to other replicas. */
 interface Move {
   readonly to: BrokerSet;
-  /** Of the commit that asked for it. */
+  /** Version of the commit that requested it. */
   readonly version: number;
 }
 
-/** One commit of the metadata, with the whole state that it left. */
+/** One commit of the metadata, with the whole state after it. */
 export interface Metadata {
   readonly version: number;
-  /** Tells it from another commit of that version, after Redis was rolled back. */
+  /**
+   * Id that distinguishes it from another commit of the same version, after Redis was rolled back.
+   */
   readonly changeId: number;
   readonly partition: PartitionState;
-  /** By broker id: of its registered process. */
+  /** Broker epoch of the registered process, by broker id. */
   readonly brokerEpochs: readonly number[];
-  /** By broker id: its registered disk. */
+  /** Registered disk, by broker id. */
   readonly disks: readonly number[];
   readonly alive: BrokerSet;
   readonly minInsync: MinInsync;
   readonly replicas: BrokerSet;
-  /** Null while the partition stays where it is. */
+  /** Null while the partition does not move. */
   readonly move: Move | null;
   readonly hashes: Hashes;
 }
@@ -73,7 +78,7 @@ export interface LogEntry {
   readonly record: number;
 }
 
-/** What a leader knows of a follower, from its last fetch in this epoch. */
+/** The progress of a follower that a leader knows from its last fetch in this epoch. */
 interface Progress {
   readonly logEnd: number;
   readonly syncedEnd: number;
@@ -81,7 +86,7 @@ interface Progress {
   readonly journaledVersion: number;
 }
 
-/** An answer to a fetch that is still under way. */
+/** An answer to a fetch that has not arrived yet. */
 export interface LateAnswer {
   readonly leaderEpoch: number;
   readonly electionId: number;
@@ -91,7 +96,7 @@ export interface LateAnswer {
 }
 
 export interface Broker {
-  // On disk.
+  // State on disk.
   readonly disk: number;
   readonly log: readonly LogEntry[];
   readonly syncedEnd: number;
@@ -99,83 +104,81 @@ export interface Broker {
   readonly journal: Metadata | null;
   /** Number of the newest rebuild that this broker took part in. */
   readonly promised: number;
-  // Of the process.
+  // State of the process.
   readonly known: Metadata | null;
-  /** Of this process; 0 before it registered. */
+  /** Broker epoch of this process; 0 before it has registered. */
   readonly brokerEpoch: number;
   readonly highWatermark: number;
   /** Log end when it began to lead in this epoch; -1 while it does not lead. */
   readonly epochStart: number;
   readonly progress: readonly (Progress | null)[];
-  /** An ISR that it proposed and of which it does not know what became; 0: none. */
+  /** An ISR that it proposed and whose outcome it does not know; 0: none. */
   readonly proposedIsr: BrokerSet;
-  /** Members of earlier ISRs, until the present one is proven: see the rule of the journals. */
+  /** Members of earlier ISRs, until the present ISR is proven (M7). */
   readonly unprovenIsr: BrokerSet;
   readonly late: LateAnswer | null;
-  /** Whether it is connected to the former Redis still. */
+  /** True while it is connected to the former Redis. */
   readonly isAtFormer: boolean;
   readonly hashes: Hashes;
 }
 
 export interface Redis {
-  /** The newest commits, the newest last; empty when it was wiped. */
+  /** Commits, the newest last; empty when Redis was wiped. */
   readonly line: readonly Metadata[];
-  /** Which line this is: counts the times that Redis lost commits. */
+  /** Number of the line: rises each time that Redis loses commits. */
   readonly lineNumber: number;
-  /** Whether the line was founded or rebuilt by the Redis process that has it. */
+  /** True when the Redis process that has the line founded or rebuilt it. */
   readonly isConfirmed: boolean;
   readonly hashes: Hashes;
 }
 
-/** A record that was acknowledged, at the offset of its place in the list. */
+/** An acknowledged record; its index in the list is its offset. */
 interface Acknowledged {
   readonly record: number;
   readonly reign: number;
   readonly electionId: number;
 }
 
-/** A process that acknowledged something in an election. */
+/** A process that acknowledged a record in an election. */
 interface Acknowledger {
   readonly electionId: number;
   readonly broker: number;
   readonly brokerEpoch: number;
 }
 
-/** What may still happen. */
+/** Numbers of events that may still happen. */
 export interface Budget {
   readonly records: number;
   readonly crashes: number;
   readonly disksLost: number;
-  /** Brokers that are taken for dead, rightly or not. */
+  /** Declarations that a broker is dead, rightly or not. */
   readonly deaths: number;
   readonly isrShrinks: number;
   readonly isrGrowths: number;
-  /** Times that Redis forgets its newest commits. */
+  /** Times that Redis loses its newest commits. */
   readonly rollbacks: number;
-  /** Times that Redis forgets everything. */
+  /** Times that Redis loses everything. */
   readonly wipes: number;
   /** Times that min.insync.replicas is lowered by one. */
   readonly minInsyncLowerings: number;
-  /** Times that the partition is sent to as many other replicas. */
+  /** Times that the partition is moved to the same number of other replicas. */
   readonly moves: number;
-  /** Times that a lagging copy takes over from a Redis that lives on for a while. */
+  /** Times that a lagging copy takes over while the former Redis still runs. */
   readonly failovers: number;
   readonly lateAnswers: number;
 }
 
 export interface Cluster {
   readonly redis: Redis;
-  /**
-   * A master that was replaced, and serves those who have not heard of that; null: there is none.
-   */
+  /** A replaced master that still serves brokers which do not know of the new one; null: none. */
   readonly formerRedis: Redis | null;
   readonly brokers: readonly Broker[];
   readonly acknowledged: readonly Acknowledged[];
   readonly acknowledgers: readonly Acknowledger[];
-  /** What was seen to go wrong in a step rather than in a state. */
+  /** A violation that a step found; null: none. */
   readonly fault: string | null;
   readonly nextRecord: number;
-  /** Whether a broker may act by the newest commit without having acted by those before it. */
+  /** True when a broker may learn the newest commit without those before it. */
   readonly mayPassOver: boolean;
   readonly budget: Budget;
 }
@@ -183,18 +186,18 @@ export interface Cluster {
 export interface Configuration {
   readonly brokers: number;
   readonly minInsyncReplicas: number;
-  /** Who keeps the partition at first, as ids; all brokers when absent. */
+  /** Ids of the first replicas; default: all brokers. */
   readonly replicas?: readonly number[];
-  /** The first ISR, as ids; all replicas when absent. */
+  /** Ids of the first ISR; default: all replicas. */
   readonly isr?: readonly number[];
   readonly mayPassOver?: boolean;
   readonly budget: Partial<Budget>;
 }
 
-/** Versions that one rebuild leaves for the commits before the next one. */
+/** Number of versions that one rebuild reserves for commits before the next rebuild. */
 export const VERSIONS_PER_REBUILD = 20;
 
-/** Leader epochs that one rebuild leaves for the elections before the next one. */
+/** Number of leader epochs that one rebuild reserves for elections before the next rebuild. */
 export const EPOCHS_PER_REBUILD = 10;
 
 export function initialCluster(configuration: Configuration): Cluster {
@@ -293,18 +296,18 @@ export function idsOf(set: BrokerSet): number[] {
   return ids;
 }
 
-/** The newest commit that Redis has. */
+/** The newest commit in Redis. */
 export function headOf(redis: Redis): Metadata | null {
   return redis.line.at(-1) ?? null;
 }
 
-/** Whether a broker acts for a process that its metadata knows as registered. */
+/** True when the metadata that a broker knows names its process as the registered one. */
 export function isRegistered(broker: Broker, id: number): boolean {
   const { known, brokerEpoch } = broker;
   return known !== null && brokerEpoch !== 0 && known.brokerEpochs[id] === brokerEpoch;
 }
 
-/** Whether a broker takes itself for the leader and may act as one. */
+/** True when a broker knows itself as the leader and may act as one. */
 export function isLeading(broker: Broker, id: number): boolean {
   return broker.known?.partition.leader === id && isRegistered(broker, id);
 }
@@ -322,7 +325,7 @@ export function withBroker(cluster: Cluster, id: number, change: Partial<Broker>
   return { ...cluster, brokers };
 }
 
-/** The cluster after something of which there is only so much. */
+/** The cluster after an event of limited number. */
 export function spent(cluster: Cluster, what: keyof Budget): Cluster {
   return { ...cluster, budget: { ...cluster.budget, [what]: cluster.budget[what] - 1 } };
 }

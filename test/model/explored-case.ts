@@ -1,4 +1,4 @@
-/** Explorations of the model, and how the tests tell them. */
+/** Explorations of the model and their descriptions for tests. */
 import type { FenceCase } from './cases.js';
 import type { Cluster } from './cluster.js';
 import { after, type Exploration, explore } from './explorer.js';
@@ -9,7 +9,7 @@ const STATES_MAX = 20_000_000;
 
 const explorations = new Map<string, Exploration<Cluster>>();
 
-/** Explores a case once, and remembers what it found for later calls. */
+/** Explores a case once and caches the result for later calls. */
 export function exploreCase(
   { configuration, given = [] }: Omit<FenceCase, 'finds'>,
   rules: Fences,
@@ -26,9 +26,9 @@ export function counts({ states, transitions, depth }: Exploration<Cluster>): st
   return `${states} states, ${transitions} transitions, ${depth} steps deep`;
 }
 
-/** The shortest way to a violation, one step per line. */
+/** The shortest path to a violation, one step per line. */
 export function story({ violation }: Exploration<Cluster>, given: readonly string[] = []): string {
-  if (violation === null) return 'nothing goes wrong';
+  if (violation === null) return 'no violation';
   const labels = [...given, ...violation.trace.map(({ label }) => label)];
   return [violation.what, ...labels.map((label, index) => `  ${index + 1}. ${label}`)].join('\n');
 }

@@ -1,13 +1,13 @@
 /**
- * A small explicit-state explorer: breadth first over all that can happen, so that the first
- * violation found has a shortest trace.
+ * A small explicit-state explorer. It searches breadth first through all possible steps, so that
+ * the first violation found has a shortest trace.
  *
- * States are told apart by a hash of 53 bits that the model gives (the same for states that differ
- * in names alone). Two different states with one hash would hide one another: among a million
- * states the chance of that is 1 in 18,000.
+ * States are distinguished by a hash of 53 bits that the model computes (equal for states that
+ * differ only in names). Two different states with the same hash would hide one another: among a
+ * million states the chance of that is 1 in 18,000.
  */
 
-/** One thing that can happen, and the state after it. */
+/** One possible step, and the state after it. */
 export interface Step<State> {
   readonly label: string;
   readonly state: State;
@@ -15,34 +15,34 @@ export interface Step<State> {
 
 export interface Model<State> {
   readonly initial: State;
-  /** All that can happen in a state. */
+  /** All possible steps from a state. */
   readonly steps: (state: State) => Step<State>[];
-  /** What is wrong with a state; null: nothing. */
+  /** The violation in a state; null: none. */
   readonly violation: (state: State) => string | null;
-  /** An integer below 2^53, never 0. */
+  /** The hash of a state: an integer below 2^53, never 0. */
   readonly hash: (state: State) => number;
 }
 
 export interface Exploration<State> {
   readonly states: number;
   readonly transitions: number;
-  /** Steps to the state that is the farthest, or to the violation. */
+  /** Number of steps to the farthest state, or to the violation. */
   readonly depth: number;
-  /** False when `statesMax` came first. */
+  /** False when the exploration stopped at `statesMax`. */
   readonly isComplete: boolean;
   readonly violation: Violation<State> | null;
 }
 
 interface Violation<State> {
   readonly what: string;
-  /** From the initial state on. */
+  /** Steps from the initial state. */
   readonly trace: readonly Step<State>[];
 }
 
-/** What is explored next: states that were reached in the same number of steps. */
+/** The states to explore next, all reached in the same number of steps. */
 type Level<State> = { readonly index: number; readonly state: State }[];
 
-/** @param statesMax where to give up */
+/** @param statesMax number of states at which the exploration stops */
 export function explore<State>(model: Model<State>, statesMax: number): Exploration<State> {
   const seen = new HashSet();
   const reached = new Reached();
@@ -77,7 +77,7 @@ export function explore<State>(model: Model<State>, statesMax: number): Explorat
   return ended(null, true);
 }
 
-/** The model from a state on that it comes to by steps whose labels begin so. */
+/** The model from a later state, reached by steps whose labels begin with these texts. */
 export function after<State>(model: Model<State>, labels: readonly string[]): Model<State> {
   let initial = model.initial;
   for (const label of labels) {
@@ -88,7 +88,7 @@ export function after<State>(model: Model<State>, labels: readonly string[]): Mo
   return { ...model, initial };
 }
 
-/** How each state was reached first: from which one, and by which of its steps. */
+/** The first path to each state: its predecessor, and the index of the step. */
 class Reached {
   readonly #parents: number[] = [];
   readonly #steps: number[] = [];
@@ -102,7 +102,7 @@ class Reached {
     this.#steps.push(step);
   }
 
-  /** The steps that lead to the newest state. */
+  /** Indexes of the steps that lead to the newest state. */
   choices(): number[] {
     const choices: number[] = [];
     let at = this.size - 1;
@@ -115,7 +115,7 @@ class Reached {
   }
 }
 
-/** Goes the way to the newest state again: states are kept only while they are needed. */
+/** Repeats the path to the newest state: states are not kept. */
 function traceTo<State>(model: Model<State>, reached: Reached): Step<State>[] {
   const trace: Step<State>[] = [];
   let state = model.initial;
@@ -128,12 +128,12 @@ function traceTo<State>(model: Model<State>, reached: Reached): Step<State>[] {
   return trace;
 }
 
-/** Numbers, with open addressing: 16 bytes each at most. */
+/** A set of numbers with open addressing, at most 16 bytes each. */
 class HashSet {
   #slots = new Float64Array(1 << 16);
   #size = 0;
 
-  /** @returns whether it is new */
+  /** @returns true when the number is new */
   add(hash: number): boolean {
     if (this.#size * 2 > this.#slots.length) this.#grow();
     const isNew = insert(this.#slots, hash);

@@ -1,55 +1,55 @@
 /**
- * The rules that keep acknowledged records, one switch each. A model without one of them must find
- * a violation: else the rule is not needed, or the model does not see what it is for.
+ * The rules that protect acknowledged records, one switch each. A model without one of them must
+ * find a violation; otherwise the rule is not needed, or the model does not cover its purpose.
  */
 export interface Fences {
-  /** A leader answers a fetch of its own leader epoch alone. */
+  /** A leader answers only fetches of its own leader epoch. */
   readonly epochOnFetch: boolean;
-  /** Epochs of the same number are the same only if their election ids are. */
+  /** Equal epochs count as the same only with equal election ids. */
   readonly electionIds: boolean;
-  /** A follower cuts what its leader does not have before it takes records from it. */
+  /** A follower truncates its log to the common part before it accepts records of a leader. */
   readonly truncationBeforeFetch: boolean;
-  /** A follower takes an answer only in the epoch, and at the log end, that it asked with. */
+  /** A follower accepts an answer only in the epoch, and at the log end, of its request. */
   readonly answerOfThisEpoch: boolean;
-  /** The high watermark is the least of the synced ends, not of the log ends. */
+  /** The high watermark is the minimum of the synced ends, not of the log ends. */
   readonly syncedEnds: boolean;
-  /** An ISR that was proposed counts from then on, until what became of it is known. */
+  /** A proposed ISR counts from the proposal on, until its outcome is known. */
   readonly maximalIsr: boolean;
-  /** What became of it is known with a change of the partition, not with any later metadata. */
+  /** The outcome is known with a change of the partition, not with any later metadata. */
   readonly proposalUntilSettled: boolean;
-  /** The high watermark stands still while the ISR is smaller than min.insync.replicas. */
+  /** The high watermark does not move while the ISR is smaller than min.insync.replicas. */
   readonly minInsyncGate: boolean;
   /** A lower min.insync.replicas counts once a majority of the brokers has it on disk. */
   readonly loweredMinInsync: boolean;
-  /** Replicas leave with a new leader epoch, also where the leader stays. */
+  /** Replicas leave with a new leader epoch, also when the leader stays. */
   readonly leavingEpoch: boolean;
-  /** A former member counts until the whole ISR has the change that removed it on disk. */
+  /** A removed member counts until the whole ISR has the removal on disk. */
   readonly journaledGate: boolean;
-  /** A joiner is taken only as the process that was seen to have caught up. */
+  /** A joiner is accepted only as the process that was seen to have caught up. */
   readonly joinerBrokerEpoch: boolean;
   /** A joiner has the leader's high watermark and the start of its epoch. */
   readonly joinerCaughtUp: boolean;
-  /** What a new process was the leader of gets another epoch. */
+  /** Partitions that an earlier process led get a new epoch when a process registers. */
   readonly registrationRaisesEpoch: boolean;
   /** A replaced disk leaves the ISR with its registration. */
   readonly replacedDiskLeavesIsr: boolean;
-  /** Metadata is on a broker's disk before the broker acts by it. */
+  /** Metadata is on a broker's disk before the broker acts on it. */
   readonly journalFirst: boolean;
-  /** A Redis process takes no commit before the line was confirmed to be whole, or was rebuilt. */
+  /** A Redis process accepts no commit before the line was confirmed or rebuilt. */
   readonly redisProcess: boolean;
   /** A rebuild needs a majority of the brokers. */
   readonly rebuildMajority: boolean;
-  /** A rebuild needs RF - min.insync.replicas + 1 replicas of a partition to say who leads it. */
+  /** A rebuild needs RF - min.insync.replicas + 1 replicas of a partition to choose its leader. */
   readonly rebuildReplicas: boolean;
-  /** A disk that was not the registered one when the newest view was made has no say. */
+  /** A disk that is not the registered one in the newest view has no vote. */
   readonly rebuildVotersDisk: boolean;
-  /** Leader epochs of a rebuild are above all that anybody can have seen, voter or not. */
+  /** Leader epochs of a rebuild are above all that any broker can know, voter or not. */
   readonly rebuildEpochs: boolean;
-  /** A rebuild leaves a leader its epoch only where all replicas are voters. */
+  /** A rebuild lets a leader keep its epoch only when all replicas are voters. */
   readonly rebuildLeavesEpoch: boolean;
-  /** Versions after a rebuild are above all that anybody can have seen, voter or not. */
+  /** Versions after a rebuild are above all that any broker can know, voter or not. */
   readonly rebuildNumbers: boolean;
-  /** Who takes part in a rebuild writes its number down first. */
+  /** A participant of a rebuild journals its number first. */
   readonly rebuildPromises: boolean;
 }
 

@@ -1,8 +1,8 @@
-/** What must hold in every state: I1, I3, I11 to I13 of the faults that Sluice is built against. */
+/** The invariants of every state: I1, I3, I11 to I13 of docs/INVARIANTS.md. */
 import { type Cluster, isLeading } from './cluster.js';
 import { name } from './metadata-steps.js';
 
-/** @returns what is wrong; null: nothing */
+/** @returns the violation; null: none */
 export function violationIn(cluster: Cluster): string | null {
   return (
     cluster.fault ??
@@ -15,16 +15,16 @@ export function violationIn(cluster: Cluster): string | null {
   );
 }
 
-/** What was acknowledged is on somebody's disk. */
+/** Every acknowledged record is on a disk. */
 function missingRecord({ brokers, acknowledged }: Cluster): string | null {
   for (const [offset, { record }] of acknowledged.entries()) {
     if (brokers.some(({ log }) => log[offset]?.record === record)) continue;
-    return `nobody has r${record} any more, which was acknowledged at ${offset}`;
+    return `no broker has r${record} any more, which was acknowledged at ${offset}`;
   }
   return null;
 }
 
-/** Whoever leads has every record that was acknowledged under a leader before it. */
+/** A leader has every record that was acknowledged under an earlier leader. */
 function lostRecord({ brokers, acknowledged }: Cluster): string | null {
   for (const [id, broker] of brokers.entries()) {
     const { known, log } = broker;
@@ -51,7 +51,7 @@ function fallenHighWatermark({ brokers, acknowledged }: Cluster): string | null 
   return null;
 }
 
-/** Two replicas have the same below the lower of the high watermarks that they know. */
+/** Two replicas are equal below the lower of their known high watermarks. */
 function difference({ brokers }: Cluster): string | null {
   for (const [id, one] of brokers.entries()) {
     for (let other = 0; other < id; other += 1) {
@@ -69,7 +69,7 @@ function difference({ brokers }: Cluster): string | null {
   return null;
 }
 
-/** Epochs rise along a log, and one has one election: what truncation is found by. */
+/** Epochs rise along a log, and each has one election: truncation depends on it. */
 function fallenEpoch({ brokers }: Cluster): string | null {
   for (const [id, { log }] of brokers.entries()) {
     for (const [offset, entry] of log.entries()) {
@@ -83,14 +83,14 @@ function fallenEpoch({ brokers }: Cluster): string | null {
   return null;
 }
 
-/** Metadata is one line: what a broker knows is on it, or before all of it. */
+/** Metadata is one line: the version that a broker knows is on it, or before all of it. */
 function versionGivenTwice({ redis: { line, isConfirmed }, brokers }: Cluster): string | null {
   const first = line[0];
   if (!isConfirmed || first === undefined) return null;
   for (const [id, { known }] of brokers.entries()) {
     if (known === null || known.version < first.version) continue;
     if (line.some(({ changeId }) => changeId === known.changeId)) continue;
-    return `${name(id)} knows version ${known.version}, which was given again`;
+    return `${name(id)} knows version ${known.version}, which was used again`;
   }
   return null;
 }

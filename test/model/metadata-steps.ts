@@ -1,6 +1,4 @@
-/**
- * The steps in which metadata changes: deaths, registrations, proposals, and what befalls Redis.
- */
+/** The steps that change metadata: deaths, registrations, proposals, and losses of Redis. */
 import {
   type Broker,
   type BrokerSet,
@@ -28,17 +26,17 @@ export interface Rules {
   readonly fences: Fences;
 }
 
-/** Whether a broker is connected to the Redis that is looked at, and takes what that has. */
+/** True when a broker is connected to the Redis of this view and accepts its commits. */
 export function isAttached({ formerRedis, redis }: Cluster, { isAtFormer }: Broker): boolean {
   return isAtFormer === (formerRedis === redis);
 }
 
-/** Who takes part in a rebuild takes no commit of an earlier line any more. */
+/** A participant of a rebuild accepts no commit of an earlier line. */
 export function mayTake({ promised }: Broker, version: number, { fences }: Rules): boolean {
   return !fences.rebuildPromises || version >= promised * VERSIONS_PER_REBUILD;
 }
 
-/** The steps that can be taken with each Redis, of the brokers that are connected to it. */
+/** The steps that are possible at each Redis, for the brokers connected to it. */
 export function withEachRedis(cluster: Cluster, stepsOf: (at: Cluster) => Steps): Steps {
   const { redis, formerRedis } = cluster;
   const steps = stepsOf(cluster);
@@ -50,24 +48,24 @@ export function withEachRedis(cluster: Cluster, stepsOf: (at: Cluster) => Steps)
   return [...steps, ...atFormer];
 }
 
-/** Whether a compare-and-set can be taken: see `Fences.redisProcess`. */
+/** True when Redis accepts a compare-and-set: see `Fences.redisProcess`. */
 export function takesCommits({ redis }: Cluster, { fences }: Rules): boolean {
   return redis.isConfirmed || (!fences.redisProcess && redis.line.length > 0);
 }
 
-/** A commit of what is to be other than in the newest one. */
+/** A commit that changes the newest state. */
 export function committed(
   cluster: Cluster,
   change: Partial<Metadata> & { readonly partition: PartitionState },
 ): Cluster {
   const head = headOf(cluster.redis);
-  if (head === null) throw new Error('nothing to commit upon');
+  if (head === null) throw new Error('there is no state to commit on');
   const next = { ...head, ...nextIds(cluster, head), ...change, hashes: [] };
   const line = [...cluster.redis.line, next];
   return { ...cluster, redis: { ...cluster.redis, line, hashes: [] } };
 }
 
-/** One line has one commit of a version, so that both together name it. */
+/** Version and change id of the next commit; a line has one commit per version. */
 export function nextIds(
   { redis }: Cluster,
   head: Metadata,
@@ -80,7 +78,7 @@ export function changeIdOf(lineNumber: number, version: number): number {
   return lineNumber * 100 + version;
 }
 
-/** The partition in a new epoch, made by the commit that is next. */
+/** The partition in a new epoch, elected by the next commit. */
 export function elected(
   cluster: Cluster,
   head: Metadata,
@@ -97,7 +95,7 @@ function withoutMember(isr: BrokerSet, id: number): BrokerSet {
   return others === 0 ? isr : others;
 }
 
-/** Somebody's lease was not renewed, or seemed not to be. */
+/** Steps in which a lease was not renewed, or seems not to be. */
 export function deathSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || cluster.budget.deaths === 0 || !takesCommits(cluster, rules)) return [];
@@ -111,7 +109,7 @@ export function deathSteps(cluster: Cluster, rules: Rules): Steps {
   });
 }
 
-/** What may be decided when a broker is taken for dead. */
+/** Possible decisions when a broker is declared dead. */
 export function deathStepsOf(cluster: Cluster, id: number, head: Metadata): Steps {
   const alive = head.alive & ~bit(id);
   const { partition } = head;
@@ -122,12 +120,12 @@ export function deathStepsOf(cluster: Cluster, id: number, head: Metadata): Step
       ? leadersOf(isr & alive).map((leader) => elected(cluster, head, leader, isr))
       : [isr === partition.isr ? partition : { ...partition, isr, version }];
   return partitions.map((after) => ({
-    label: `${name(id)} is taken for dead; ${described(after)}`,
+    label: `${name(id)} is declared dead; ${described(after)}`,
     state: spent(committed(cluster, { alive, partition: after }), 'deaths'),
   }));
 }
 
-/** A compare-and-set is taken only of a broker that has read the newest commit. */
+/** True when a broker may commit: it has read the newest commit. */
 export function mayDecide(broker: Broker, id: number, head: Metadata, rules: Rules): boolean {
   if (broker.known?.changeId !== head.changeId || !mayTake(broker, head.version, rules))
     return false;
@@ -138,7 +136,7 @@ function leadersOf(candidates: BrokerSet): number[] {
   return candidates === 0 ? [NOBODY] : idsOf(candidates);
 }
 
-/** A process makes itself the one that its broker id stands for. */
+/** Steps in which a process registers under its broker id. */
 export function registrationSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || !takesCommits(cluster, rules)) return [];
@@ -150,7 +148,7 @@ export function registrationSteps(cluster: Cluster, rules: Rules): Steps {
   });
 }
 
-/** What may be decided when a broker registers. */
+/** Possible decisions when a broker registers. */
 export function registrationStepsOf(
   cluster: Cluster,
   id: number,
@@ -170,7 +168,7 @@ export function registrationStepsOf(
   });
 }
 
-/** What may become of the partition when a process of a broker registers. */
+/** Possible states of the partition after a process has registered. */
 function registered(
   cluster: Cluster,
   id: number,
@@ -195,7 +193,7 @@ function registered(
   return [isr === partition.isr ? partition : { ...partition, isr, version }];
 }
 
-/** A leader proposes another ISR; it is told what became of it with the metadata. */
+/** Steps in which a leader proposes another ISR; it learns the outcome with the metadata. */
 export function proposalSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || !takesCommits(cluster, rules)) return [];
@@ -212,7 +210,7 @@ export function proposalSteps(cluster: Cluster, rules: Rules): Steps {
   });
 }
 
-/** What a proposal names of the partition: leader epoch and partition epoch. */
+/** True when leader epoch and partition epoch are equal, as a proposal requires. */
 function sameEpochs(one: PartitionState, other: PartitionState): boolean {
   return one.leaderEpoch === other.leaderEpoch && one.version === other.version;
 }
@@ -220,14 +218,14 @@ function sameEpochs(one: PartitionState, other: PartitionState): boolean {
 function shrink(cluster: Cluster, leader: number, member: number, head: Metadata): Steps {
   if (cluster.budget.isrShrinks === 0) return [];
   const isr = head.partition.isr & ~bit(member);
-  const label = `${name(leader)} has ${name(member)} leave the ISR`;
+  const label = `${name(leader)} removes ${name(member)} from the ISR`;
   return [{ label, state: spent(proposed(cluster, leader, isr, head), 'isrShrinks') }];
 }
 
 function grow(cluster: Cluster, leader: number, joiner: number, head: Metadata): Steps {
   if (cluster.budget.isrGrowths === 0) return [];
   const isr = head.partition.isr | bit(joiner);
-  const label = `${name(leader)} has ${name(joiner)} join the ISR`;
+  const label = `${name(leader)} adds ${name(joiner)} to the ISR`;
   return [{ label, state: spent(proposed(cluster, leader, isr, head), 'isrGrowths') }];
 }
 
@@ -254,7 +252,7 @@ function mayJoin(
   return end >= highWatermark && end >= epochStart;
 }
 
-/** The operator lowers min.insync.replicas. */
+/** Steps in which the operator lowers min.insync.replicas. */
 export function loweringSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || cluster.budget.minInsyncLowerings === 0) return [];
@@ -272,7 +270,7 @@ export function loweringSteps(cluster: Cluster, rules: Rules): Steps {
   return [{ label, state: spent(state, 'minInsyncLowerings') }];
 }
 
-/** Redis comes back without its newest commits, or without any. */
+/** Steps in which Redis returns without its newest commits, or without any. */
 export function redisLossSteps(cluster: Cluster): Steps {
   const { redis, budget } = cluster;
   const steps: Steps = [];
@@ -303,7 +301,7 @@ export function redisLossSteps(cluster: Cluster): Steps {
   return steps;
 }
 
-/** A broker hears of the new master, or is led back to the former one. */
+/** Steps in which a broker connects to the new master, or back to the former one. */
 export function reconnectionSteps(cluster: Cluster): Steps {
   if (cluster.formerRedis === null) return [];
   return cluster.brokers.map(({ isAtFormer }, id) => ({
@@ -313,7 +311,7 @@ export function reconnectionSteps(cluster: Cluster): Steps {
 }
 
 export function described({ leader, leaderEpoch, electionId, isr }: PartitionState): string {
-  const who = leader === NOBODY ? 'nobody leads' : `${name(leader)} leads`;
+  const who = leader === NOBODY ? 'no leader' : `${name(leader)} leads`;
   return `${who} in epoch ${leaderEpoch}/${electionId}, ISR ${isrName(isr)}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Explores the model of docs/replication-safety.md without one of its rules at a time: each rule is
- * needed, since something goes wrong without it.
+ * Explores the model of docs/replication-safety.md with one of its rules missing at a time: each
+ * rule is needed, because an invariant breaks without it.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { FENCE_CASES, type FenceCase } from './cases.js';
@@ -16,14 +16,14 @@ afterAll(() => {
 
 describe('with a rule missing', () => {
   it.each(fences)(
-    'it goes wrong without %s, and nothing with it',
+    'without %s an invariant breaks, with it none does',
     (fence, one) => {
       const behind = one.behind ?? [];
       const broken = exploreCase(one, without(fence, ...behind));
       report.push(`without ${fence}: ${counts(broken)}: ${story(broken, one.given)}`);
       expect(broken.violation?.what).toMatch(one.finds);
       const whole = exploreCase(one, without(...behind));
-      expect(story(whole)).toBe('nothing goes wrong');
+      expect(story(whole)).toBe('no violation');
       expect(whole.isComplete).toBe(true);
     },
     300_000,

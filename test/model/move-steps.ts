@@ -1,4 +1,4 @@
-/** The steps in which the partition moves to other replicas: asked for, added, left. */
+/** The steps of a move to other replicas: request, addition, removal. */
 import {
   type BrokerSet,
   type Cluster,
@@ -29,29 +29,29 @@ export function moveSteps(cluster: Cluster, rules: Rules): Steps {
   const head = headOf(cluster.redis);
   if (head === null || !takesCommits(cluster, rules)) return [];
   if (head.move === null && cluster.budget.moves === 0) return [];
-  const isAskable = cluster.brokers.some(
+  const isReachable = cluster.brokers.some(
     (broker, id) => isAttached(cluster, broker) && mayDecide(broker, id, head, rules),
   );
-  if (!isAskable) return [];
-  if (head.move === null) return askingSteps(cluster, head);
+  if (!isReachable) return [];
+  if (head.move === null) return requestSteps(cluster, head);
   return isJournaled(cluster, head.move.version) ? movingSteps(cluster, head, rules) : [];
 }
 
-/** Any other replicas may be asked for, as many as there are. */
-export function askingSteps(cluster: Cluster, head: Metadata): Steps {
+/** Steps that request other replicas, as many as the partition has. */
+export function requestSteps(cluster: Cluster, head: Metadata): Steps {
   const { version } = nextIds(cluster, head);
   const steps: Steps = [];
   for (let to: BrokerSet = 1; to < 1 << cluster.brokers.length; to += 1) {
     if (to === head.replicas || count(to) !== count(head.replicas)) continue;
     const partition = { ...head.partition, version };
     const state = committed(cluster, { partition, move: { to, version } });
-    const label = `the partition is to move to ${isrName(to)}`;
+    const label = `a move is requested to ${isrName(to)}`;
     steps.push({ label, state: spent(state, 'moves') });
   }
   return steps;
 }
 
-/** What may be decided about a partition that moves, once a majority has on disk that it does. */
+/** Possible decisions about a moving partition, once a majority has the move on disk. */
 export function movingSteps(cluster: Cluster, head: Metadata, rules: Rules): Steps {
   const { replicas, move, partition } = head;
   if (move === null) return [];
@@ -65,7 +65,7 @@ export function movingSteps(cluster: Cluster, head: Metadata, rules: Rules): Ste
   return leftSteps(cluster, head, move.to, rules);
 }
 
-/** Those who are not to keep it leave. */
+/** Steps in which the replicas that are no targets leave. */
 function leftSteps(cluster: Cluster, head: Metadata, to: BrokerSet, { fences }: Rules): Steps {
   const { partition } = head;
   const { leader } = partition;
@@ -82,7 +82,7 @@ function leftSteps(cluster: Cluster, head: Metadata, to: BrokerSet, { fences }: 
   });
 }
 
-/** Whether a majority of the brokers has a version on disk. */
+/** True when a majority of the brokers has a version on disk. */
 function isJournaled({ brokers }: Cluster, version: number): boolean {
   const journaled = brokers.filter(({ journal }) => journal !== null && journal.version >= version);
   return journaled.length >= majorityOf(brokers.length);

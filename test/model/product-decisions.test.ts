@@ -1,6 +1,6 @@
 /**
- * What the model takes for the decisions about metadata is what the product decides: in every state
- * within small bounds, each decision of the product is one of those that the model has there.
+ * Compares the decisions of the model about metadata with those of the product: in every state
+ * within small bounds, each decision of the product is one of the model's.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -37,7 +37,7 @@ import {
 import { explore } from './explorer.js';
 import { ALL_FENCES } from './fences.js';
 import { deathStepsOf, proposalSteps, type Rules, registrationStepsOf } from './metadata-steps.js';
-import { askingSteps, movingSteps } from './move-steps.js';
+import { movingSteps, requestSteps } from './move-steps.js';
 import { rebuildStepsBy } from './rebuild-steps.js';
 import { replicationModel } from './replication-model.js';
 
@@ -59,7 +59,7 @@ const CONFIGURATIONS: Configuration[] = [
   },
 ];
 
-/** Of the moves of a partition from one replica, or two, to others. */
+/** Moves of a partition from one or two replicas to others. */
 const MOVES: Configuration[] = [
   {
     brokers: 3,
@@ -118,7 +118,7 @@ describe.each(MOVES)('a partition of $replicas', (configuration) => {
   }, 600_000);
 });
 
-/** @returns the sum of what `check` counts in the first states */
+/** @returns the sum of the counts that `check` returns in the first states */
 function everywhere(
   configuration: Configuration,
   states: number,
@@ -128,7 +128,7 @@ function everywhere(
   const seen = new Set<string>();
   let checked = 0;
   const violation = (cluster: Cluster): null => {
-    const key = decidedUpon(cluster);
+    const key = decisionInputs(cluster);
     if (!seen.has(key)) checked += check(cluster);
     seen.add(key);
     return null;
@@ -137,8 +137,10 @@ function everywhere(
   return checked;
 }
 
-/** What decisions look at: states that differ otherwise need not be checked again. */
-function decidedUpon({ brokers, redis }: Cluster): string {
+/**
+ * The parts of a state that decisions read: states that differ otherwise need not be checked again.
+ */
+function decisionInputs({ brokers, redis }: Cluster): string {
   return JSON.stringify([
     contentOf(headOf(redis)),
     redis.isConfirmed,
@@ -188,10 +190,10 @@ function checkDeaths(cluster: Cluster, head: Metadata): number {
 function checkMoves(cluster: Cluster, head: Metadata, rules: Rules): number {
   const before = stateOf(head);
   if (head.move === null) {
-    const steps = askingSteps(cluster, head);
+    const steps = requestSteps(cluster, head);
     for (const { state } of steps) {
       const to = idsOf(headOf(state.redis)?.move?.to ?? 0);
-      // The product refuses to copy to the dead.
+      // The product refuses to copy to a dead broker.
       if (to.some((id) => !has(head.alive | head.replicas, id))) continue;
       const changes = reassignReplicas(before, { topic: TOPIC, partition: 0, replicas: to });
       expect(described([headOf(state.redis)])).toContain(
@@ -213,7 +215,7 @@ function checkMoves(cluster: Cluster, head: Metadata, rules: Rules): number {
   return 1;
 }
 
-/** What the model's leaders propose is taken, and what they may not is refused. */
+/** Checks that proposals of the model's leaders are accepted, and invalid ones refused. */
 function checkProposals(cluster: Cluster, head: Metadata, rules: Rules): number {
   const steps = proposalSteps(cluster, rules);
   const { leader, version, isr } = head.partition;
@@ -247,14 +249,14 @@ function seenEpoch({ brokers, redis }: Cluster, id: number): number | null {
 function checkRebuilds(cluster: Cluster, rules: Rules): number {
   const { brokers, redis } = cluster;
   let checked = 0;
-  for (let comers: BrokerSet = 1; comers < 1 << brokers.length; comers += 1) {
-    const steps = rebuildStepsBy(cluster, comers, rules);
+  for (let participants: BrokerSet = 1; participants < 1 << brokers.length; participants += 1) {
+    const steps = rebuildStepsBy(cluster, participants, rules);
     if (steps === null) continue;
     checked += 1;
     const remains = headOf(redis);
     const rebuilt = rebuiltState({
-      number: numberAfter(cluster, comers),
-      views: idsOf(comers).map((id) => viewOf(cluster, id)),
+      number: numberAfter(cluster, participants),
+      views: idsOf(participants).map((id) => viewOf(cluster, id)),
       remains: remains === null ? undefined : stateOf(remains),
       givenUp: [],
       random: new SeededRandom(1),
@@ -272,19 +274,19 @@ function checkRebuilds(cluster: Cluster, rules: Rules): number {
 
 function viewOf(cluster: Cluster, id: number) {
   const { journal, disk, brokerEpoch } = brokerAt(cluster, id);
-  if (journal === null) throw new Error('a broker without a journal brings nothing');
+  if (journal === null) throw new Error('a broker without a journal has no view');
   const dataDirUuid = diskName(id, disk);
   return { brokerId: id, dataDirUuid, brokerEpoch, state: stateOf(journal) };
 }
 
-function numberAfter({ brokers, redis }: Cluster, comers: BrokerSet): number {
-  const versions = idsOf(comers).map((id) => brokers[id]?.journal?.version ?? 0);
-  const promises = idsOf(comers).map((id) => brokers[id]?.promised ?? 0);
+function numberAfter({ brokers, redis }: Cluster, participants: BrokerSet): number {
+  const versions = idsOf(participants).map((id) => brokers[id]?.journal?.version ?? 0);
+  const promises = idsOf(participants).map((id) => brokers[id]?.promised ?? 0);
   const newest = Math.max(...versions, headOf(redis)?.version ?? 0);
   return Math.max(Math.floor(newest / VERSIONS_PER_REBUILD), ...promises) + 1;
 }
 
-/** The model's metadata as the product's. */
+/** The model's metadata in the types of the product. */
 function stateOf(metadata: Metadata): ClusterState {
   const { version, changeId, partition, brokerEpochs, disks, alive, replicas, move } = metadata;
   const brokers = brokerEpochs.map((brokerEpoch, id) =>
@@ -305,13 +307,13 @@ function stateOf(metadata: Metadata): ClusterState {
   };
 }
 
-/** Who kept it before is told from those who are added while it is not the same. */
+/** The former replicas are those that are no targets. */
 function reassignmentOf(replicas: BrokerSet, { to, version }: NonNullable<Metadata['move']>) {
   const from = idsOf(replicas & ~to);
   return { from, to: idsOf(to), version: scaled(version, VERSIONS_PER_REBUILD, VERSIONS) };
 }
 
-/** Numbers of the model leave less room for a rebuild than those of the product. */
+/** Scales a number of the model, which reserves less for a rebuild, to the product's range. */
 function scaled(value: number, from: number, to: number): number {
   return Math.floor(value / from) * to + (value % from);
 }
@@ -329,10 +331,7 @@ function diskName(id: number, disk: number): string {
   return `disk ${disk} of broker ${id}`;
 }
 
-/**
- * What a commit of the product made of the partition and of who is alive, comparable with the
- * model's.
- */
+/** The partition and the live brokers after a commit of the product, as comparable text. */
 function outcome(before: Metadata, after: ClusterState): string {
   const { leader, leaderEpoch, electionId, ...sets } = partitionIn(after, TOPIC);
   const [isr, replicas, to] = [sets.isr, sets.replicas, sets.reassignment?.to ?? []].map((ids) =>

@@ -1,4 +1,6 @@
-/** The steps after Redis lost commits: it is noticed, and the line is rebuilt from journals. */
+/**
+ * The steps after Redis lost commits: the loss is noticed, and the line is rebuilt from journals.
+ */
 import {
   type BrokerSet,
   bit,
@@ -28,10 +30,10 @@ import {
 } from './metadata-steps.js';
 
 /**
- * Without the check of the Redis process a loss is noticed by those alone whose metadata is not on
- * Redis's line.
+ * Steps that notice a loss. Without the check of the Redis process, only brokers whose metadata is
+ * not on Redis's line notice it.
  */
-export function noticingSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
+export function detectionSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
   const { redis } = cluster;
   const head = headOf(redis);
   if (rules.fences.redisProcess || redis.isConfirmed || head === null) return [];
@@ -46,34 +48,36 @@ function isOnLine({ line }: Redis, { changeId }: Metadata): boolean {
   return line.some((commit) => commit.changeId === changeId);
 }
 
-/** Enough brokers bring their journals, and the newest of what they know becomes Redis's line. */
+/**
+ * Steps in which enough brokers publish their journals, and the newest state becomes Redis's line.
+ */
 export function rebuildSteps(cluster: Cluster, rules: Rules): Step<Cluster>[] {
   const { redis, brokers } = cluster;
   if (redis.isConfirmed) return [];
   const steps: Step<Cluster>[] = [];
-  for (let comers: BrokerSet = 1; comers < 1 << brokers.length; comers += 1) {
-    steps.push(...(rebuildStepsBy(cluster, comers, rules) ?? []));
+  for (let participants: BrokerSet = 1; participants < 1 << brokers.length; participants += 1) {
+    steps.push(...(rebuildStepsBy(cluster, participants, rules) ?? []));
   }
   return steps;
 }
 
 /**
- * What a rebuild may come to by these brokers, none while it waits for others; null: they cannot
- * come.
+ * Possible results of a rebuild by these brokers, empty while it waits for others; null: they
+ * cannot take part.
  */
 export function rebuildStepsBy(
   cluster: Cluster,
-  comers: BrokerSet,
+  participants: BrokerSet,
   rules: Rules,
 ): Step<Cluster>[] | null {
-  const cannot = idsOf(comers).some((id) => {
+  const cannot = idsOf(participants).some((id) => {
     const broker = brokerAt(cluster, id);
     return broker.journal === null || !isAttached(cluster, broker);
   });
-  return cannot ? null : rebuilt(cluster, comers, rules);
+  return cannot ? null : rebuilt(cluster, participants, rules);
 }
 
-/** Whether so many bring their journals that a rebuild may begin. */
+/** True when these brokers are enough for a rebuild. */
 function areEnough(
   { brokers }: Cluster,
   voters: BrokerSet,
@@ -83,26 +87,28 @@ function areEnough(
   const majority = fences.rebuildMajority ? majorityOf(brokers.length) : 1;
   if (count(voters) < majority) return false;
   const counted = countedReplicas(newest);
-  // A sole replica is not waited for: nobody else can lead.
+  // A sole replica is not waited for: no other can lead.
   if (count(counted) === 1) return true;
   const needed = fences.rebuildReplicas ? count(counted) - newest.minInsync.replicas + 1 : 1;
   return count(voters & counted) >= needed;
 }
 
-/** Who keeps the partition, and who is to keep it. */
+/** The present and the target replicas of the partition. */
 function countedReplicas({ replicas, move }: Metadata): BrokerSet {
   return replicas | (move?.to ?? 0);
 }
 
-function rebuilt(cluster: Cluster, comers: BrokerSet, rules: Rules): Step<Cluster>[] {
+function rebuilt(cluster: Cluster, participants: BrokerSet, rules: Rules): Step<Cluster>[] {
   const { fences } = rules;
   const { lineNumber } = cluster.redis;
-  const views = idsOf(comers).map((id) => brokerAt(cluster, id).journal);
+  const views = idsOf(participants).map((id) => brokerAt(cluster, id).journal);
   const all = [...views, headOf(cluster.redis)].filter((view) => view !== null);
   const newest = all.reduce((best, view) => (view.version > best.version ? view : best));
-  const voters = fences.rebuildVotersDisk ? comers & onRegisteredDisks(cluster, newest) : comers;
+  const voters = fences.rebuildVotersDisk
+    ? participants & onRegisteredDisks(cluster, newest)
+    : participants;
   if (!areEnough(cluster, voters, newest, rules)) return [];
-  const number = rebuildNumber(cluster, comers, all, rules);
+  const number = rebuildNumber(cluster, participants, all, rules);
   const version = fences.rebuildNumbers ? number * VERSIONS_PER_REBUILD : newest.version + 1;
   const changeId = changeIdOf(lineNumber, version);
   const alive = newest.alive | voters;
@@ -120,14 +126,14 @@ function rebuilt(cluster: Cluster, comers: BrokerSet, rules: Rules): Step<Cluste
     const redis = { line, lineNumber, isConfirmed: true, hashes: [] };
     let state: Cluster = { ...cluster, redis };
     if (fences.rebuildPromises) {
-      for (const id of idsOf(comers)) state = withBroker(state, id, { promised: number });
+      for (const id of idsOf(participants)) state = withBroker(state, id, { promised: number });
     }
-    const label = `rebuild ${number} by ${isrName(comers)} from version ${newest.version}; `;
+    const label = `rebuild ${number} by ${isrName(participants)} from version ${newest.version}; `;
     return { label: label + described(partition), state };
   });
 }
 
-/** Above those of all rebuilds that a voter knows of. */
+/** Number above those of all rebuilds that a voter knows. */
 function rebuildNumber(
   cluster: Cluster,
   voters: BrokerSet,
@@ -145,7 +151,10 @@ function onRegisteredDisks({ brokers }: Cluster, { disks }: Metadata): BrokerSet
   return set;
 }
 
-/** A leader whose own process is here, and that nobody can have been elected after, leads on. */
+/**
+ * A leader keeps its epoch when its own process takes part and no other can have been elected after
+ * it.
+ */
 function mayKeepLeader(
   cluster: Cluster,
   voters: BrokerSet,

@@ -1,4 +1,4 @@
-/** The steps of replicas: appends, syncs, fetches, crashes, and metadata that reaches a broker. */
+/** The steps of replicas: appends, syncs, fetches, crashes, and the delivery of metadata. */
 import {
   type Broker,
   brokerAt,
@@ -42,7 +42,7 @@ export function syncSteps(cluster: Cluster): Steps {
   });
 }
 
-/** Metadata is written to the journal of a broker that acts by it already. */
+/** Steps in which a broker journals metadata that it already acts on. */
 export function journalSteps(cluster: Cluster, rules: Rules): Steps {
   return cluster.brokers.flatMap((broker, id) => {
     const { known, journal } = broker;
@@ -52,9 +52,7 @@ export function journalSteps(cluster: Cluster, rules: Rules): Steps {
   });
 }
 
-/**
- * A broker hears of the commit after the newest that it knows, or of a line that is not its own.
- */
+/** Steps in which a broker learns the commit after its newest, or one of another line. */
 export function deliverySteps(cluster: Cluster, rules: Rules): Steps {
   const { line, isConfirmed } = cluster.redis;
   const head = headOf(cluster.redis);
@@ -74,17 +72,17 @@ export function deliverySteps(cluster: Cluster, rules: Rules): Steps {
 
 function delivery(cluster: Cluster, id: number, commit: Metadata, rules: Rules): Step<Cluster> {
   const broker = brokerAt(cluster, id);
-  const label = `${name(id)} hears of version ${commit.version}: ${described(commit.partition)}`;
-  const state = withBroker(cluster, id, told(broker, id, commit, rules));
+  const label = `${name(id)} learns version ${commit.version}: ${described(commit.partition)}`;
+  const state = withBroker(cluster, id, learned(broker, id, commit, rules));
   const before = broker.known?.partition.leaderEpoch ?? 0;
   const { leaderEpoch } = commit.partition;
-  // Who is no replica has taken part in no epoch.
+  // A broker without a replica has taken part in no epoch.
   if (leaderEpoch >= before || !has(commit.replicas, id)) return { label, state };
   const fault = `the leader epoch that ${name(id)} knows falls from ${before} to ${leaderEpoch}`;
   return { label, state: { ...state, fault } };
 }
 
-function told(broker: Broker, id: number, next: Metadata, { fences }: Rules): Partial<Broker> {
+function learned(broker: Broker, id: number, next: Metadata, { fences }: Rules): Partial<Broker> {
   const before = broker.known?.partition;
   const { partition, replicas } = next;
   const isSameElection =
@@ -97,7 +95,8 @@ function told(broker: Broker, id: number, next: Metadata, { fences }: Rules): Pa
     known: next,
     journal: fences.journalFirst ? next : broker.journal,
     proposedIsr: isSettled ? 0 : broker.proposedIsr,
-    // A new leader knows little of who was a member before; what it lacks is proven with its epoch.
+    // A new leader does not know all former members; removals before its epoch are proven with the
+    // epoch.
     unprovenIsr: isSameElection ? broker.unprovenIsr | wasIsr | broker.proposedIsr : replicas,
     progress: isSameElection ? broker.progress : broker.progress.map(() => null),
   };
@@ -107,7 +106,7 @@ function told(broker: Broker, id: number, next: Metadata, { fences }: Rules): Pa
   return { ...after, unprovenIsr, epochStart: isLeading(after, id) ? epochStart : -1 };
 }
 
-/** A power failure: what was not synced is gone, and a new process comes up. */
+/** Steps in which power fails: unsynced changes are lost, and a new process starts. */
 export function crashSteps(cluster: Cluster): Steps {
   const { budget } = cluster;
   if (budget.crashes === 0) return [];
@@ -132,7 +131,7 @@ export function crashSteps(cluster: Cluster): Steps {
 function newProcess({ progress }: Broker): Partial<Broker> {
   return {
     brokerEpoch: 0,
-    // The checkpoint of the high watermark may be any older one.
+    // The checkpointed high watermark may be any older one.
     highWatermark: 0,
     epochStart: -1,
     progress: progress.map(() => null),
@@ -142,7 +141,7 @@ function newProcess({ progress }: Broker): Partial<Broker> {
   };
 }
 
-/** A follower asks its leader, and is answered. */
+/** Steps in which a follower fetches from its leader. */
 export function fetchSteps(cluster: Cluster, rules: Rules): Steps {
   return cluster.brokers.flatMap((follower, id) => {
     const { known } = follower;
@@ -166,12 +165,12 @@ function fetched(cluster: Cluster, id: number, leaderId: number, { fences }: Rul
     brokerEpoch: follower.brokerEpoch,
     journaledVersion: follower.journal?.version ?? 0,
   });
-  const told = withBroker(cluster, leaderId, { progress });
+  const informed = withBroker(cluster, leaderId, { progress });
   const answer = answered(leader, end);
   const what = `${name(id)} fetches from ${name(leaderId)} at ${end} (synced ${follower.syncedEnd})`;
-  const steps = [{ label: what, state: withBroker(told, id, taken(follower, answer)) }];
+  const steps = [{ label: what, state: withBroker(informed, id, taken(follower, answer)) }];
   if (cluster.budget.lateAnswers > 0 && answer.entries.length > 0) {
-    const state = spent(withBroker(told, id, { late: answer }), 'lateAnswers');
+    const state = spent(withBroker(informed, id, { late: answer }), 'lateAnswers');
     steps.push({ label: `${what}, and the answer is late`, state });
   }
   return steps;
@@ -186,8 +185,8 @@ function isOfEpoch({ known }: Broker, leader: Broker, fences: Fences): boolean {
 }
 
 /**
- * Where a follower cuts its log, in as many rounds of question and answer as that takes (KIP-101,
- * KIP-279); its end when that continues the leader's log.
+ * The offset at which a follower truncates its log, after as many rounds of requests as that takes
+ * (KIP-101, KIP-279); its log end when that continues the leader's log.
  */
 function commonEnd(own: readonly LogEntry[], leader: Broker, fences: Fences): number {
   if (!fences.truncationBeforeFetch) return Math.min(own.length, leader.log.length);
@@ -213,9 +212,9 @@ interface EpochEnd extends Election {
 const NO_EPOCH: Election = { leaderEpoch: 0, electionId: 0 };
 
 /**
- * The end of the greatest epoch of a log at or below another one, and below it where that is
+ * The end of the greatest epoch of a log that is at most a given one, or below it when that is
  * another election of the same number.
- * @param now in which the log's owner leads, also when it has not written in it
+ * @param now the epoch in which the log's owner leads, even if it has not written in it
  */
 function endOfEpoch(
   log: readonly LogEntry[],
@@ -235,8 +234,7 @@ function endOfEpoch(
 
 function truncation(cluster: Cluster, id: number, leaderId: number, end: number): Step<Cluster> {
   const { log, syncedEnd, highWatermark } = brokerAt(cluster, id);
-  // A replica out of sync may do so, after a leader that is none any more: it gets the record
-  // again.
+  // An out-of-sync replica may do this after a leader that was deposed: it gets the record again.
   const { redis } = cluster;
   const isInSync = redis.isConfirmed && has(headOf(redis)?.partition.isr ?? 0, id);
   const lost = log.findIndex(
@@ -250,13 +248,13 @@ function truncation(cluster: Cluster, id: number, leaderId: number, end: number)
     highWatermark: Math.min(highWatermark, end),
   };
   return {
-    label: `${name(id)} truncates its log to ${end}, as ${name(leaderId)} says`,
+    label: `${name(id)} truncates its log to ${end} for leader ${name(leaderId)}`,
     state: { ...withBroker(cluster, id, change), fault },
   };
 }
 
 function answered({ known, log, highWatermark }: Broker, fetchOffset: number): LateAnswer {
-  if (known === null) throw new Error('a leader knows of its election');
+  if (known === null) throw new Error('a leader must know its election');
   const { leaderEpoch, electionId } = known.partition;
   return { leaderEpoch, electionId, fetchOffset, entries: log.slice(fetchOffset), highWatermark };
 }
@@ -282,9 +280,8 @@ export function lateAnswerSteps(cluster: Cluster, { fences }: Rules): Steps {
 }
 
 /**
- * Moves every leader's high watermark as far as it may go, which acknowledges what is below.
- * Nothing is gained by a leader that waits: what it may do later it may as well do when it can
- * first.
+ * Moves every leader's high watermark as far as possible, which acknowledges the records below. A
+ * leader that waits reaches no further states: every later step is also possible at once.
  */
 export function settle(cluster: Cluster, rules: Rules): Cluster {
   let settled = cluster.budget.crashes === 0 ? synced(cluster) : cluster;
@@ -294,7 +291,7 @@ export function settle(cluster: Cluster, rules: Rules): Cluster {
   return settled;
 }
 
-/** What is not on disk matters to those alone who may crash. */
+/** The model without crashes: unsynced data matters only to brokers that may crash. */
 function synced(cluster: Cluster): Cluster {
   let all = cluster;
   for (const [id, { log, syncedEnd }] of cluster.brokers.entries()) {
@@ -322,7 +319,9 @@ function advance(cluster: Cluster, id: number, before: Broker, rules: Rules): Cl
   return acknowledge(withBroker(settled, id, { highWatermark }), id);
 }
 
-/** How many replicas have to be in sync: the former number, until the lower one cannot be lost. */
+/**
+ * Number of replicas that must be in sync: the former number, until the lower one cannot be lost.
+ */
 function minInsyncOf(leader: Broker, id: number, { loweredMinInsync }: Fences): number {
   const { known, progress } = leader;
   if (known === null) return progress.length;
@@ -335,7 +334,7 @@ function minInsyncOf(leader: Broker, id: number, { loweredMinInsync }: Fences): 
   return journaled >= majorityOf(progress.length) ? replicas : former;
 }
 
-/** Whether all of the ISR has the commit that made it on disk. */
+/** True when all ISR members have the commit of the ISR on disk. */
 function isIsrProven(leader: Broker, id: number): boolean {
   if (leader.known === null) return false;
   const { isr, version } = leader.known.partition;
@@ -345,7 +344,7 @@ function isIsrProven(leader: Broker, id: number): boolean {
   return true;
 }
 
-/** Whether a broker has a version on disk, as far as the leader knows. */
+/** True when a broker has a version on disk, as far as the leader knows. */
 function hasJournaled(leader: Broker, id: number, broker: number, version: number): boolean {
   const { journal, progress } = leader;
   const journaled = broker === id ? journal?.version : progress[broker]?.journaledVersion;
@@ -363,7 +362,7 @@ function leastEnd({ log, syncedEnd, progress }: Broker, id: number, isr: number,
   return least;
 }
 
-/** When an election was confirmed last, also if its leader has not heard of that. */
+/** Time at which an election was confirmed last, even if its leader does not know it. */
 function reignOf({ redis, formerRedis, brokers }: Cluster, electionId: number): number {
   let last = 0;
   const former = formerRedis?.line ?? [];
@@ -374,7 +373,7 @@ function reignOf({ redis, formerRedis, brokers }: Cluster, electionId: number): 
   return last;
 }
 
-/** Answers all who wait for what is below the leader's high watermark. */
+/** Acknowledges all records below the leader's high watermark. */
 function acknowledge(cluster: Cluster, id: number): Cluster {
   const { known, log, highWatermark, brokerEpoch } = brokerAt(cluster, id);
   if (known === null) return cluster;

@@ -1,4 +1,4 @@
-/** The model of one replicated partition: what can happen, and what must never be. */
+/** The model of one replicated partition: its possible steps and its invariants. */
 import { hashOf } from './canonical-hash.js';
 import { type Cluster, type Configuration, initialCluster } from './cluster.js';
 import type { Model, Step } from './explorer.js';
@@ -15,7 +15,7 @@ import {
   withEachRedis,
 } from './metadata-steps.js';
 import { moveSteps } from './move-steps.js';
-import { noticingSteps, rebuildSteps } from './rebuild-steps.js';
+import { detectionSteps, rebuildSteps } from './rebuild-steps.js';
 import {
   appendSteps,
   crashSteps,
@@ -56,7 +56,7 @@ function stepsOf(cluster: Cluster, rules: Rules): Step<Cluster>[] {
     ...crashSteps(cluster),
     ...redisLossSteps(cluster),
     ...reconnectionSteps(cluster),
-    ...(rules.fences.redisProcess ? rebuildSteps(cluster, rules) : noticingSteps(cluster, rules)),
+    ...(rules.fences.redisProcess ? rebuildSteps(cluster, rules) : detectionSteps(cluster, rules)),
   ];
   return steps.map(({ label, state }) => ({ label, state: settle(state, rules) }));
 }

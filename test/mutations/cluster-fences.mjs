@@ -123,7 +123,7 @@ export const CLUSTER_FENCES = [
     name: 'min.insync.replicas before the high watermark',
     rule: '3.3',
     file: 'replication/src/leader-state.ts',
-    from: 'if (this.inSyncCount < minInSyncReplicas) return undefined;',
+    from: 'if (this.inSyncCount < minInsyncReplicas) return undefined;',
     to: '',
     killers: ['what nobody was promised goes everywhere'],
   },

@@ -1,14 +1,17 @@
 import { batchSizeAt, RecordBatch, RecordCursor } from '#log';
 import { ProtocolError } from '#protocol';
 
-/** A record as it stands in a log or an answer. */
+/** A record as found in a log or an answer. */
 export interface PlacedRecord {
   readonly offset: number;
-  /** The words that it was sent with, without the padding; null for a record without a value. */
+  /** The value without its padding; null for a record without a value. */
   readonly value: string | null;
 }
 
-/** The whole batches at the beginning of some bytes; what follows them is no batch, or cut off. */
+/**
+ * The complete batches at the beginning of some bytes; the bytes after them are no batch, or
+ * truncated.
+ */
 export function wholeBatches(bytes: Buffer): RecordBatch[] {
   const batches: RecordBatch[] = [];
   let at = 0;
@@ -43,7 +46,7 @@ export function recordsIn(batch: RecordBatch): PlacedRecord[] {
   return records;
 }
 
-/** A value is a word and padding behind it. */
+/** A value is a word followed by padding. */
 function wordOf(text: string): string {
   const end = text.indexOf(' ');
   return end < 0 ? text : text.slice(0, end);

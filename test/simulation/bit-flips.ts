@@ -8,13 +8,13 @@ import type { World } from './world.js';
 
 const REPAIR_MS_MAX = 60_000;
 const RETRY_MS = 250;
-/** Where a batch has its leader epoch. */
+/** Position of the leader epoch in a batch. */
 const EPOCH_AT = 12;
 const EPOCH_END = 16;
 
 /**
- * Flips a bit in a file of a machine's logs (F7): in a segment that is closed, for the last bytes
- * of a log are believed when the process starts that wrote them; or in an index.
+ * Flips a bit in a log file of a machine (F7): in a closed segment, because a starting process
+ * trusts the last bytes of a log that it wrote itself; or in an index.
  */
 export async function flipBit(world: World, machine: Machine, random: SeededRandom): Promise<void> {
   const { disk } = machine;
@@ -34,7 +34,7 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
   }
   const path = files[random.below(files.length)];
   const sizeBytes = path === undefined ? 0 : ((await disk.fileSize(path)) ?? 0);
-  // The machine may have got another disk meanwhile.
+  // The machine may have got another disk since.
   if (path === undefined || sizeBytes === 0 || machine.disk !== disk) return;
   const content = path.endsWith('.log') ? await disk.readFile(path) : Buffer.alloc(0);
   const position = checkedPosition(content, random.below(sizeBytes));
@@ -43,8 +43,8 @@ export async function flipBit(world: World, machine: Machine, random: SeededRand
 }
 
 /**
- * The leader epoch of a batch is the one field that no checksum covers, for its leader stamps it:
- * nobody could tell. A position within one is moved behind it.
+ * Moves a position out of the leader epoch of a batch, the one field that no checksum covers
+ * because the leader stamps it: a flip there could not be detected.
  */
 function checkedPosition(log: Buffer, position: number): number {
   let start = 0;
@@ -56,7 +56,7 @@ function checkedPosition(log: Buffer, position: number): number {
   return position;
 }
 
-/** Reads all that a damaged machine has, until what it does not have whole is filled by others. */
+/** Reads all logs of a damaged machine until the other brokers have repaired them. */
 export async function repaired(world: World, machine: Machine): Promise<void> {
   const endMs = world.nowMs + REPAIR_MS_MAX;
   const connection = new ClientConnection(world, world.randomOf('repair'));
@@ -67,13 +67,13 @@ export async function repaired(world: World, machine: Machine): Promise<void> {
       }
     }
     if (await isWhole(world, machine)) {
-      world.trace.add('checker', `${machine.name} has everything whole again`);
+      world.trace.add('checker', `${machine.name} is fully repaired`);
       return;
     }
     await world.sleep(RETRY_MS);
   }
   if (world.violations.length > 0) return;
-  world.violated(`I19: ${machine.name} is damaged and was not repaired`);
+  world.violated(`I19: ${machine.name} was damaged and not repaired`);
 }
 
 async function readThrough(
@@ -97,7 +97,7 @@ async function readThrough(
   }
 }
 
-/** Whether each of its logs has all offsets, in batches that are right, and counts as in sync. */
+/** True when each of its logs has all offsets in valid batches and is in sync. */
 async function isWhole(world: World, machine: Machine): Promise<boolean> {
   for (const { name: topic, partitions } of world.state.topics.values()) {
     for (const [partition, { replicas, isr }] of partitions.entries()) {
@@ -126,7 +126,7 @@ async function namesIn({ disk }: Machine, directory: string): Promise<string[]> 
   try {
     return (await disk.readDirectory(directory)).map(({ name }) => name);
   } catch {
-    // It has no replica of that partition, or has it no more.
+    // The machine has no replica of that partition.
     return [];
   }
 }

@@ -3,7 +3,7 @@ import type { SeededRandom } from '#runtime/testing';
 import type { Machine } from './machine.js';
 import type { World } from './world.js';
 
-/** Half a millisecond or so between a client and a broker. */
+/** Longest latency between a client and a broker, ms. */
 const WAY_MS_MAX = 1;
 
 /** A broker gave no answer. */
@@ -15,9 +15,7 @@ export class UnreachableError extends Error {
   }
 }
 
-/**
- * How clients call brokers: from outside, over a connection that ends with the broker's process.
- */
+/** The calls of clients to brokers, over a connection that ends with the broker's process. */
 export class ClientConnection {
   readonly #world: World;
   readonly #random: SeededRandom;
@@ -27,7 +25,7 @@ export class ClientConnection {
     this.#random = random;
   }
 
-  /** @throws UnreachableError; what the broker answers with */
+  /** @throws UnreachableError; the error of the broker */
   async call<T>(machine: Machine, act: (broker: Broker) => Promise<T>): Promise<T> {
     await this.#way();
     const { process, broker } = machine;

@@ -4,15 +4,15 @@ import type { History } from './history.js';
 import type { Machine } from './machine.js';
 import type { World } from './world.js';
 
-/** What all clients of a run have in common. */
+/** The shared parts of all clients of a run. */
 export interface ClientParts {
   readonly world: World;
   readonly history: History;
-  /** Clients begin nothing new once it is over. */
+  /** Returns true when clients should begin no new request. */
   readonly isOver: () => boolean;
 }
 
-/** A client of the cluster: what it does is decided by its own random numbers. */
+/** A client of the cluster; its own random numbers decide its actions. */
 export class Client {
   protected readonly random: SeededRandom;
   protected readonly connection: ClientConnection;

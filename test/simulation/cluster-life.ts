@@ -5,15 +5,15 @@ import type { World } from './world.js';
 
 export interface TopicPlan {
   readonly name: string;
-  readonly minInSyncReplicas: number;
-  /** Of three replicas each, wherever the cluster places them. */
+  readonly minInsyncReplicas: number;
+  /** Number of partitions with three replicas each, which the cluster places. */
   readonly partitions?: number;
-  /** In place of `partitions`: one partition with these replicas, the preferred leader first. */
+  /** Replicas of a single partition, the preferred leader first; used in place of `partitions`. */
   readonly replicas?: readonly number[];
 }
 
 const START_MS_MAX = 30_000;
-/** I19: how long after everything is well again a partition may refuse acks=all. */
+/** Time limit after healing within which every partition accepts acks=all again (I19), ms. */
 const RECOVERY_MS_MAX = 40_000;
 
 /** Starts all brokers. */
@@ -23,54 +23,54 @@ export async function startCluster(world: World): Promise<void> {
   if (!(await world.until(isUp, START_MS_MAX))) world.violated('the cluster did not start');
 }
 
-export async function makeTopic(world: World, plan: TopicPlan): Promise<void> {
-  const { name, partitions = 1, replicas, minInSyncReplicas } = plan;
+export async function createTopic(world: World, plan: TopicPlan): Promise<void> {
+  const { name, partitions = 1, replicas, minInsyncReplicas } = plan;
   const place =
     replicas === undefined
       ? { partitions, replicationFactor: 3 }
       : { replicaAssignment: [replicas] };
-  const configs = { 'min.insync.replicas': minInSyncReplicas, 'segment.bytes': 4000 };
+  const configs = { 'min.insync.replicas': minInsyncReplicas, 'segment.bytes': 4000 };
   const made = world.machine(0).broker?.createTopic({ name, ...place, configs });
-  let isMade = false;
+  let isCreated = false;
   made?.then(
-    () => (isMade = true),
+    () => (isCreated = true),
     (error: unknown) => world.unexpected(name, error),
   );
-  if (!(await world.until(() => isMade, START_MS_MAX))) world.violated(`${name} was not made`);
+  if (!(await world.until(() => isCreated, START_MS_MAX)))
+    world.violated(`${name} was not created`);
 }
 
 /**
- * Everything is well from now on: nobody is stopped, cut off or short of disk, and all processes
- * run.
- * @param restarts whether all of them are started anew
+ * Heals all faults: no broker is stopped, cut off or short of disk space, and all processes run.
+ * @param restarts true to restart all of them
  */
 export function healAll(world: World, { restarts }: { readonly restarts: boolean }): void {
-  world.trace.add('faults', 'are over: everything is well from now on');
+  world.trace.add('faults', 'are healed');
   world.links.healAll();
-  world.redis.goOn();
+  world.redis.resume();
   world.redis.start();
   world.redis.loseReplies(0);
-  world.redis.newsDelayMsMax = 0;
+  world.redis.deliveryDelayMsMax = 0;
   for (const machine of world.machines) {
     machine.disk.clearFaults();
     machine.disk.capacityBytes = Number.POSITIVE_INFINITY;
     machine.resetSpeed();
-    machine.goOn();
-    // What a failed sync left is mended by a restart alone; damage is found where nothing is in
+    machine.resume();
+    // Only a restart recovers from a failed sync; damage is found only where nothing is cached in
     // memory.
     if (restarts || machine.mustRestart || machine === world.damaged) machine.kill();
     machine.start();
   }
 }
 
-/** Waits until every partition takes records again, and all replicas are in sync (I19). */
+/** Waits until every partition accepts records, and all replicas are in sync (I19). */
 export async function recovery(parts: ClientParts): Promise<void> {
   const { world } = parts;
   const startMs = world.nowMs;
   const topics = [...world.state.topics.values()];
   const waiting = new Set<string>();
   for (const { name: topic, partitions } of topics) {
-    // What the cluster keeps there nobody else writes.
+    // Only the cluster writes to internal topics.
     if (topic.startsWith('__')) continue;
     for (const partition of partitions.keys()) {
       const producer = new LastProducer(parts, { topic, partition });
@@ -79,7 +79,7 @@ export async function recovery(parts: ClientParts): Promise<void> {
       void producer.run().then(() => waiting.delete(partitionName));
     }
   }
-  // Somebody may be about to delete one of them.
+  // A client may be about to delete one of the topics.
   const areTaken = (): boolean =>
     topics.every(
       ({ name, partitions }) =>
@@ -93,9 +93,12 @@ export async function recovery(parts: ClientParts): Promise<void> {
       partitions.every(({ isr, replicas }) => isr.length === replicas.length),
     );
   if (await world.until(() => areTaken() && areInSync(), RECOVERY_MS_MAX)) {
-    world.trace.add('checker', `all is well again after ${Math.round(world.nowMs - startMs)} ms`);
+    world.trace.add(
+      'checker',
+      `the cluster has recovered after ${Math.round(world.nowMs - startMs)} ms`,
+    );
     return;
   }
   const why = areTaken() ? 'has replicas out of sync' : `refuses ${[...waiting].join(', ')}`;
-  world.violated(`I19: ${RECOVERY_MS_MAX} ms after all was well the cluster still ${why}`);
+  world.violated(`I19: ${RECOVERY_MS_MAX} ms after healing the cluster still ${why}`);
 }

@@ -3,15 +3,12 @@ import { healAll } from './cluster-life.js';
 import { FAULT_KINDS, type FaultKind } from './faults.js';
 import type { World } from './world.js';
 
-/** Between two faults, in ms: the mean of a run is one of these. */
+/** Mean pauses between two faults, ms; a run uses one of them. */
 const PAUSES_MS = [150, 600, 1500, 3000];
-/**
- * Of a hundred kinds of faults so many are in a run: some seeds have one kind alone, some most of
- * them.
- */
+/** Percentages of the kinds of faults in a run: some seeds have one kind, some most of them. */
 const KIND_PERCENTS = [8, 25, 60];
 
-/** What goes wrong in one run, and when: drawn from the seed, kind by kind. */
+/** The faults of one run and their times, drawn from the seed, kind by kind. */
 export class FaultPlan {
   readonly random: SeededRandom;
   readonly kinds: readonly FaultKind[];
@@ -31,7 +28,7 @@ export class FaultPlan {
     this.kinds = chosen.length > 0 ? chosen : [this.pick(kinds)];
   }
 
-  /** How many faults there were. */
+  /** Number of faults so far. */
   get count(): number {
     return this.#count;
   }
@@ -40,7 +37,7 @@ export class FaultPlan {
     return this.#isOver;
   }
 
-  /** Lets things go wrong for so long. */
+  /** Injects faults for this time, ms. */
   async run(ms: number): Promise<void> {
     const endMs = this.#world.nowMs + ms;
     const kinds = this.kinds.map(({ name }) => name).join(', ');
@@ -52,7 +49,7 @@ export class FaultPlan {
     this.#isOver = true;
   }
 
-  /** Everything is well from now on: nobody is dead, stopped, cut off or short of disk. */
+  /** Ends all faults: no broker is dead, stopped, cut off or short of disk space. */
   async heal(): Promise<void> {
     const world = this.#world;
     for (const end of this.#ends) end();
@@ -61,19 +58,19 @@ export class FaultPlan {
     healAll(world, { restarts: this.random.below(2) === 0 });
   }
 
-  /** One of these. */
+  /** A random element. */
   pick<T>(from: readonly T[]): T {
     const one = from[this.random.below(from.length)];
     if (one === undefined) throw new Error('there is nothing to pick from');
     return one;
   }
 
-  /** A duration: short ones are as likely as those that a lease is over in. */
+  /** A random duration, ms: short ones are as likely as ones longer than a lease. */
   duration(msMax = 9000): number {
     return this.random.below(this.pick([msMax / 20, msMax / 4, msMax]));
   }
 
-  /** Ends a fault after a while, or when all faults end. */
+  /** Ends a fault after some time, or when all faults end. */
   endAfter(ms: number, end: () => void): void {
     let isEnded = false;
     const once = (): void => {
@@ -86,8 +83,8 @@ export class FaultPlan {
     this.#world.scheduler.after(ms, once);
   }
 
-  /** Something that takes its time by itself. */
-  goesOn(what: Promise<void>): void {
+  /** Registers a fault that takes its own time. */
+  addRunning(what: Promise<void>): void {
     this.#rolling.add(what);
     void what.finally(() => this.#rolling.delete(what));
   }

@@ -4,16 +4,16 @@ import type { Machine } from './machine.js';
 import type { Place } from './simulated-links.js';
 import type { World } from './world.js';
 
-/** One thing that may go wrong (F1 to F12 of replication-safety). */
+/** One kind of fault (F1 to F12). */
 export interface FaultKind {
   readonly name: string;
-  /** Whether a broker may fail to start because of it. */
+  /** True when a broker may fail to start because of it. */
   readonly hurtsDisks?: boolean;
-  /** @returns false when it cannot happen now, or must not */
+  /** @returns false when it cannot, or must not, happen now */
   begin(world: World, plan: FaultPlan): boolean;
 }
 
-/** How long a rolling restart waits for one broker before it goes on with the next. */
+/** Time that a rolling restart waits for one broker before it continues with the next, ms. */
 const ROLL_MS_MAX = 10_000;
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -44,7 +44,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       for (const machine of targets(world, plan)) {
         if (!machine.isRunning) continue;
         machine.pause();
-        plan.endAfter(plan.duration(), () => machine.goOn());
+        plan.endAfter(plan.duration(), () => machine.resume());
       }
       return true;
     },
@@ -104,8 +104,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       say(world, 'Redis is stopped by SIGSTOP');
       world.redis.stop();
       plan.endAfter(plan.duration(6000), () => {
-        say(world, 'Redis goes on');
-        world.redis.goOn();
+        say(world, 'Redis continues');
+        world.redis.resume();
       });
       return true;
     },
@@ -121,10 +121,10 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'late news',
     begin: (world, plan) => {
-      world.redis.newsDelayMsMax = plan.duration(3000);
-      say(world, `commits are told up to ${world.redis.newsDelayMsMax} ms late`);
+      world.redis.deliveryDelayMsMax = plan.duration(3000);
+      say(world, `commits are delivered up to ${world.redis.deliveryDelayMsMax} ms late`);
       plan.endAfter(plan.duration(), () => {
-        world.redis.newsDelayMsMax = 0;
+        world.redis.deliveryDelayMsMax = 0;
       });
       return true;
     },
@@ -144,7 +144,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
 ];
 
-/** Whom a fault meets: one, a leader, the controller, two, or all. */
+/** The machines that a fault affects: one, a leader, the controller, two, or all. */
 function targets(world: World, plan: FaultPlan): readonly Machine[] {
   const { machines, state } = world;
   const any = (): Machine => plan.pick(machines);
@@ -173,7 +173,7 @@ function targets(world: World, plan: FaultPlan): readonly Machine[] {
   }
 }
 
-/** Somebody starts it again, soon or when others have taken over. */
+/** Starts a machine again, soon or after others have taken over. */
 function startLater(machine: Machine, plan: FaultPlan): void {
   plan.endAfter(plan.duration(), () => machine.start());
 }
@@ -181,7 +181,7 @@ function startLater(machine: Machine, plan: FaultPlan): void {
 function restartOne(world: World, plan: FaultPlan): boolean {
   const machine = plan.pick(world.machines);
   if (!machine.isRunning) return false;
-  plan.goesOn(restart(world, machine));
+  plan.addRunning(restart(world, machine));
   return true;
 }
 
@@ -193,7 +193,7 @@ function restartAll(world: World, plan: FaultPlan): boolean {
       await world.until(() => machine.broker !== undefined, ROLL_MS_MAX);
     }
   };
-  plan.goesOn(roll());
+  plan.addRunning(roll());
   return true;
 }
 
@@ -208,7 +208,7 @@ function cut(world: World, plan: FaultPlan): boolean {
   const one = plan.pick(machines);
   const others = machines.filter((machine) => machine !== one);
   const ways: [Place, Place][] = [];
-  // One is cut off from all, or two from each other; in one direction, or in both.
+  // One machine is cut off from all, or two from each other; in one direction, or in both.
   const farEnds = plan.random.below(2) === 0 ? others : [plan.pick(others)];
   const how = plan.pick(['both', 'in', 'out'] as const);
   for (const other of farEnds) {
@@ -233,13 +233,13 @@ function cutFromRedis(world: World, plan: FaultPlan): boolean {
   const cutOff = targets(world, plan);
   const names = cutOff.map(({ name }) => name).join(', ');
   const how = plan.pick(['both', 'in', 'out'] as const);
-  say(world, `${names}: Redis is not reached (${how})`);
+  say(world, `${names}: Redis cannot be reached (${how})`);
   for (const { id } of cutOff) {
     if (how !== 'in') links.cut(id, 'redis');
     if (how !== 'out') links.cut('redis', id);
   }
   plan.endAfter(plan.duration(), () => {
-    say(world, `${names}: Redis is reached again`);
+    say(world, `${names}: Redis can be reached again`);
     for (const { id } of cutOff) {
       links.heal(id, 'redis');
       links.heal('redis', id);
@@ -279,7 +279,7 @@ function slowDisk(world: World, plan: FaultPlan): boolean {
 
 function redisDown(world: World, plan: FaultPlan, lostMs: number): boolean {
   if (!world.redis.isUp) return false;
-  say(world, lostMs === 0 ? 'Redis is killed' : `Redis is killed, and will have lost ${lostMs} ms`);
+  say(world, lostMs === 0 ? 'Redis is killed' : `Redis is killed and loses the last ${lostMs} ms`);
   world.redis.kill();
   plan.endAfter(plan.duration(6000), () => {
     say(world, 'Redis starts');
@@ -288,12 +288,14 @@ function redisDown(world: World, plan: FaultPlan, lostMs: number): boolean {
   return true;
 }
 
-/** With the disk of one member gone nobody else may forget what that one knew alone (M3). */
+/**
+ * While the disk of one member is lost, no other may lose commits that only that member had (M3).
+ */
 function mayLoseMetadata(world: World): boolean {
   return world.metadata.brokersMissingRecords.length === 0;
 }
 
-/** Whether a disk may go, or lose something: as many at a time as I1 lets go. */
+/** True when a disk may be lost or damaged: as many at a time as I1 allows. */
 function maySpareDisk({ metadata, redis, state }: World): boolean {
   const isWhole = [...state.topics.values()].every(({ partitions }) =>
     partitions.every(({ isr, replicas }) => isr.length === replicas.length),
@@ -301,11 +303,11 @@ function maySpareDisk({ metadata, redis, state }: World): boolean {
   return isWhole && metadata.brokersMissingRecords.length === 0 && redis.isConfirmed;
 }
 
-/** The disk of one broker at a time, while all others have everything. */
+/** Replaces the disk of one broker at a time, while all others have everything. */
 function replaceDisk(world: World, plan: FaultPlan): boolean {
   if (!maySpareDisk(world)) return false;
   const { metadata } = world;
-  // What is damaged on one disk must not be gone from another one.
+  // Records that are damaged on one disk must not be lost on another one.
   const machine = world.damaged ?? plan.pick(world.machines);
   metadata.diskLost(machine.id);
   machine.replaceDisk();
@@ -313,11 +315,11 @@ function replaceDisk(world: World, plan: FaultPlan): boolean {
   return true;
 }
 
-/** One disk of a run: nobody knows what it lacks before it is read. */
+/** Damages one disk per run: its damage is unknown until it is read. */
 function damageDisk(world: World, plan: FaultPlan): boolean {
   if (!maySpareDisk(world)) return false;
   world.damaged ??= plan.pick(world.machines);
-  plan.goesOn(flipBit(world, world.damaged, plan.random));
+  plan.addRunning(flipBit(world, world.damaged, plan.random));
   return true;
 }
 
@@ -337,7 +339,7 @@ function failDisk(world: World, plan: FaultPlan, point: 'writev' | 'datasync'): 
   const path = plan.pick(['.log', '.log', 'checkpoint', 'journal', '']);
   machine.disk.failNext(point, 'EIO', { path, afterBytes: plan.random.below(300) });
   say(world, `${machine.name}: the next ${point} of "${path}" fails`);
-  // A log that could not be synced takes no writes until a restart.
+  // A log that could not be synced accepts no writes until a restart.
   machine.mustRestart = true;
   plan.endAfter(1000 + plan.duration(), () => {
     machine.kill();

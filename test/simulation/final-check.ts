@@ -11,13 +11,13 @@ const READ_TRIES_MAX = 40;
 const RETRY_MS = 250;
 
 /**
- * What is wrong when all is well again: everything is read through every broker, and from every
- * disk, and held against what clients were told.
+ * The final check of a healed cluster: reads everything through every broker and from every disk,
+ * and compares it with the answers that clients got.
  */
 export class FinalCheck {
   readonly #world: World;
   readonly #history: History;
-  /** Where each value was found. */
+  /** Location of each value. */
   readonly #places = new Map<string, string>();
 
   constructor(world: World, history: History) {
@@ -43,7 +43,7 @@ export class FinalCheck {
     if (log !== undefined) this.#checkEnds(target, log);
   }
 
-  /** The values of a partition in the order of their offsets, as all brokers show them. */
+  /** The values of a partition in the order of their offsets, as all brokers return them. */
   async #valuesOf(target: TopicPartition): Promise<readonly string[] | undefined> {
     const name = topicPartitionName(target);
     let first: readonly string[] | undefined;
@@ -53,7 +53,9 @@ export class FinalCheck {
         this.#world.violated(`I2: ${name} cannot be read to its end at ${machine.name}`);
       } else if (first === undefined) first = values;
       else if (values.join() !== first.join()) {
-        this.#world.violated(`I3: ${machine.name} shows other records of ${name} than others do`);
+        this.#world.violated(
+          `I3: ${machine.name} returns other records of ${name} than other brokers`,
+        );
       }
     }
     return first;
@@ -77,7 +79,7 @@ export class FinalCheck {
     return values;
   }
 
-  /** @returns whether there was anything */
+  /** @returns true when there were records */
   #take({ batches }: FetchResult, target: TopicPartition, values: string[]): boolean {
     const before = values.length;
     for (const { offset, value } of batches.flatMap(recordsIn)) {
@@ -118,9 +120,9 @@ export class FinalCheck {
       if (known !== undefined) this.#world.violated(`I4: ${value} is at ${known} and ${place}`);
       this.#places.set(value, place);
       const record = this.#history.records.get(value);
-      if (record === undefined) this.#world.violated(`${value} at ${place} was sent by nobody`);
+      if (record === undefined) this.#world.violated(`${value} at ${place} was sent by no client`);
       else if (record.fate === 'failed') {
-        this.#world.violated(`I5: ${value} is at ${place}, its producer was told ${record.error}`);
+        this.#world.violated(`I5: ${value} is at ${place}, its producer got ${record.error}`);
       }
     }
     if (isLost) return;
@@ -137,19 +139,20 @@ export class FinalCheck {
     if (place !== undefined) {
       const name = topicPartitionName({ topic, partition: place.partition });
       if (lost.has(name)) return;
-      const told = `${name}@${place.offset}`;
+      const answered = `${name}@${place.offset}`;
       if (found === undefined && acks !== 'all') return;
-      if (found === undefined) this.#world.violated(`I1: ${value} was acknowledged at ${told}`);
-      else if (found !== told) {
-        this.#world.violated(`I3: ${value} was acknowledged at ${told}, and is at ${found}`);
+      if (found === undefined) this.#world.violated(`I1: ${value} was acknowledged at ${answered}`);
+      else if (found !== answered) {
+        this.#world.violated(`I3: ${value} was acknowledged at ${answered}, and is at ${found}`);
       }
     } else if (fate === 'applied' && acks === 'all' && found === undefined && lost.size === 0) {
-      this.#world.violated(`I1: ${value} was said to be in the log, and is not`);
+      this.#world.violated(`I1: ${value} was reported to be in the log, and is not`);
     }
   }
 
   /**
-   * Below the lowest high watermark all replicas have the same bytes (I12), at every offset (I10).
+   * Compares the bytes of all replicas below the lowest high watermark (I12), at every offset
+   * (I10).
    */
   #checkReplicas(target: TopicPartition, logs: readonly ReplicaLog[]): void {
     const name = topicPartitionName(target);
@@ -176,7 +179,7 @@ export class FinalCheck {
   }
 
   /**
-   * An end that was told is behind all that was acknowledged before, in its epoch or an earlier
+   * Checks that a reported end is above all records acknowledged before, in its epoch or an earlier
    * one.
    */
   #checkEnds({ topic, partition }: TopicPartition, { batches }: ReplicaLog): void {
@@ -207,8 +210,8 @@ export class FinalCheck {
           askedMs > acknowledgedMs && leaderEpoch >= epoch && offset <= place.offset,
       );
       if (early === undefined) continue;
-      const told = `${name} was said to end at ${early.offset} in epoch ${early.leaderEpoch}`;
-      this.#world.violated(`I9: ${told}, after ${value} was acknowledged at ${place.offset}`);
+      const reported = `${name} was reported to end at ${early.offset} in epoch ${early.leaderEpoch}`;
+      this.#world.violated(`I9: ${reported}, after ${value} was acknowledged at ${place.offset}`);
     }
   }
 }

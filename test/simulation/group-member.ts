@@ -3,13 +3,13 @@ import { Client, type ClientParts } from './client.js';
 import { outcomeOf } from './history.js';
 
 interface GroupMemberOptions {
-  /** Of the group, too. */
+  /** Name of the member and of its group. */
   readonly name: string;
   readonly topic: string;
   readonly partitions: number;
 }
 
-/** What is known of a group's offset in one partition. */
+/** The offsets of a group in one partition, as its member knows them. */
 interface Commits {
   sent: number;
   acknowledged: number;
@@ -18,8 +18,8 @@ interface Commits {
 const PAUSE_MS_MAX = 300;
 
 /**
- * Commits offsets that rise: what was acknowledged is kept, and nothing that was not sent comes
- * back.
+ * A group member that commits rising offsets: acknowledged commits are kept, and no unsent offset
+ * appears.
  */
 export class GroupMember extends Client {
   readonly #commits = new Map<number, Commits>();
@@ -73,8 +73,8 @@ export class GroupMember extends Client {
         for (const [partition, { sent, acknowledged }] of this.#commits) {
           const offset = found.get(partition) ?? -1;
           if (offset >= acknowledged && offset <= sent) continue;
-          const told = `${acknowledged} was acknowledged and ${sent} sent`;
-          world.violated(`I1: the group is at ${offset} of ${topic}-${partition}: ${told}`);
+          const known = `${acknowledged} was acknowledged and ${sent} sent`;
+          world.violated(`I1: the group is at ${offset} of ${topic}-${partition}: ${known}`);
         }
       } catch (error) {
         if (outcomeOf(error) === undefined) world.unexpected(this.name, error);

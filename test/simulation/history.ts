@@ -4,8 +4,8 @@ import { UnreachableError } from './client-connection.js';
 import type { World } from './world.js';
 
 /**
- * What a client knows of a record: `unknown` may be in the log, once; `applied` is in it, and it is
- * not known where; `failed` is not and never will be.
+ * The outcome of a record as its client knows it: `unknown` may be in the log, once; `applied` is
+ * in the log at an unknown offset; `failed` is not in the log and never will be.
  */
 export type Fate = 'sent' | 'acknowledged' | 'failed' | 'unknown' | 'applied';
 
@@ -19,24 +19,24 @@ export interface SentRecord {
   readonly value: string;
   readonly topic: string;
   readonly acks: Acks;
-  /** Who sent it; requests of a producer follow each other. */
+  /** Name of its producer, which sends one request after the other. */
   readonly producer: string;
   fate: Fate;
-  /** Undefined: nobody told. */
+  /** Its location; undefined when no answer named it. */
   place: Place | undefined;
   acknowledgedMs: number;
   error: string | undefined;
 }
 
-/** What all clients were told and shown, with the rules that can be checked at once. */
+/** All answers that clients got, with the invariants that can be checked at once. */
 export class History {
   readonly records = new Map<string, SentRecord>();
-  /** By partition name and offset: what somebody was shown there. */
+  /** Values that readers got, by partition name and offset. */
   readonly shown = new Map<string, Map<Offset, string>>();
-  /** Ends of partitions as their leaders told them. */
-  readonly ends: ToldEnd[] = [];
+  /** Ends of partitions that leaders reported. */
+  readonly ends: ReportedEnd[] = [];
   readonly #world: World;
-  /** By producer and partition: where its last acknowledged record is. */
+  /** Last acknowledged record, by producer and partition. */
   readonly #lastPlaces = new Map<string, { readonly offset: Offset; readonly value: string }>();
 
   constructor(world: World) {
@@ -71,7 +71,7 @@ export class History {
     record.fate = 'acknowledged';
     record.place = place;
     record.acknowledgedMs = this.#world.nowMs;
-    // What others have not is lost with its leader, and its offset given again.
+    // Records with other acks are lost with their leader, and their offsets are used again.
     if (record.acks !== 'all') return;
     const last = this.#lastPlaces.get(`${producer} ${name}`);
     if (last !== undefined && last.offset >= place.offset && !this.#world.metadata.lost.has(name)) {
@@ -83,8 +83,8 @@ export class History {
   }
 
   /**
-   * A try has ended without an acknowledgement.
-   * @returns what is known of the record now: one try that failed says nothing of those before
+   * Records that a try ended without an acknowledgement.
+   * @returns the known outcome of the record: a failed try does not settle earlier ones
    */
   failed(record: SentRecord, error: unknown): Fate {
     const outcome = outcomeOf(error);
@@ -98,13 +98,13 @@ export class History {
     return record.fate;
   }
 
-  /** A record is sent again: what became of it is open. */
+  /** Records that a record is sent again: its outcome is open. */
   retried(record: SentRecord): void {
     if (record.fate === 'failed') record.fate = 'sent';
   }
 
-  /** A client was told where a partition ends: not before an end that was told earlier (I13). */
-  endTold(end: ToldEnd): void {
+  /** Records the end of a partition that a client got: it is not below an earlier one (I13). */
+  endReported(end: ReportedEnd): void {
     const { topic, partition, askedMs, offset, leaderEpoch } = end;
     const name = topicPartitionName(end);
     const before = this.ends.find(
@@ -123,7 +123,7 @@ export class History {
     );
   }
 
-  /** A reader was shown a record. */
+  /** Records that a reader got a record. */
   read(reader: string, name: string, offset: Offset, value: string): void {
     const places = this.shown.get(name) ?? new Map<Offset, string>();
     this.shown.set(name, places);
@@ -135,15 +135,16 @@ export class History {
       );
     }
     const record = this.records.get(value);
-    if (record === undefined) this.#world.violated(`${reader} reads ${value}, which nobody sent`);
+    if (record === undefined)
+      this.#world.violated(`${reader} reads ${value}, which no client sent`);
     else if (record.fate === 'failed') {
       this.#world.violated(`I5: ${reader} reads ${value} at ${name}@${offset}: it had failed`);
     }
   }
 }
 
-/** An answer to the question where a partition ends. */
-export interface ToldEnd {
+/** An answer to a request for the end of a partition. */
+export interface ReportedEnd {
   readonly topic: string;
   readonly partition: number;
   readonly askedMs: number;
@@ -152,7 +153,10 @@ export interface ToldEnd {
   readonly leaderEpoch: number;
 }
 
-/** What an error says of a write; undefined for what is no error of the contract. */
+/**
+ * The outcome of a write according to its error; undefined when the error is not part of the
+ * contract.
+ */
 export function outcomeOf(error: unknown): 'failed' | 'unknown' | 'applied' | undefined {
   if (error instanceof ProtocolError) return error.outcome;
   if (error instanceof UnreachableError) return error.wasSent ? 'unknown' : 'failed';

@@ -5,20 +5,20 @@ import type { MetadataRules } from './metadata-rules.js';
 import type { DiskObserver } from './simulated-disk.js';
 import type { Trace } from './trace.js';
 
-/** CRC-32C, of all that a leader does not stamp. */
+/** Position of the CRC-32C, which covers all fields that a leader does not stamp. */
 const CRC_AT = 17;
 
 /**
- * Watches what brokers write into their logs: in one leader epoch there is one batch at an offset,
- * on whatever replica and whenever it was written, though it may be lost later (I3, I11).
+ * Checks the writes of brokers to their logs: in one leader epoch there is one batch at an offset,
+ * on every replica and at any time, even if it is lost later (I3, I11).
  */
 export class LogObservations {
-  /** By directory, epoch and offset: the checksum, and who wrote it first, which is the leader. */
+  /** Checksum and first writer (the leader) of each batch, by directory, epoch and offset. */
   readonly #batches = new Map<string, { readonly crc: number; readonly broker: number }>();
 
-  /** By directory and epoch: who wrote what nobody had written before. */
+  /** Broker that wrote new batches, by directory and epoch. */
   readonly #leaders = new Map<string, number>();
-  /** Who has ever written a value into a log. */
+  /** Brokers that have ever written a value into a log. */
   readonly #writers = new Map<string, Set<number>>();
   readonly #trace: Trace;
   readonly #metadata: MetadataRules;
@@ -38,12 +38,12 @@ export class LogObservations {
       truncated: (path, sizeBytes) => {
         if (!path.endsWith('.log')) return;
         const where = `${basename(dirname(path))} ${basename(path)}`;
-        this.#trace.add(`broker ${broker}`, `cuts ${where} to ${sizeBytes} bytes`);
+        this.#trace.add(`broker ${broker}`, `truncates ${where} to ${sizeBytes} bytes`);
       },
     };
   }
 
-  /** Whether a broker has ever written a value into one of its logs. */
+  /** True when a broker has ever written a value into one of its logs. */
   hasWritten(broker: number, value: string): boolean {
     return this.#writers.get(value)?.has(broker) === true;
   }
@@ -54,7 +54,7 @@ export class LogObservations {
       const values = recordsIn(batch).map(({ value }) => value);
       const what = `${directory}@${baseOffset} in epoch ${leaderEpoch}`;
       this.#trace.add(`broker ${broker}`, `writes ${what}: ${values.join(' ')}`);
-      for (const value of values) this.#noteWriter(value, broker);
+      for (const value of values) this.#recordWriter(value, broker);
       const crc = batch.bytes.readUInt32BE(CRC_AT);
       const known = this.#batches.get(what);
       if (known === undefined) {
@@ -66,7 +66,7 @@ export class LogObservations {
     }
   }
 
-  /** A batch that nobody had before is its leader's: of those there is one in an epoch (I11). */
+  /** Checks that new batches of an epoch come from one broker, its leader (I11). */
   #checkLeader(broker: number, directory: string, { baseOffset, leaderEpoch }: RecordBatch): void {
     const epoch = `${directory} in epoch ${leaderEpoch}`;
     const leader = this.#leaders.get(epoch);
@@ -78,7 +78,7 @@ export class LogObservations {
     }
   }
 
-  #noteWriter(value: string | null, broker: number): void {
+  #recordWriter(value: string | null, broker: number): void {
     if (value === null) return;
     const writers = this.#writers.get(value);
     if (writers === undefined) this.#writers.set(value, new Set([broker]));

@@ -18,20 +18,20 @@ import type { World } from './world.js';
 const DATA_DIR = '/data';
 const LEASE_MS = 3000;
 
-/** Before a process that ended by itself is started again. */
+/** Delay before a process that ended by itself is started again, ms. */
 const SUPERVISOR_DELAY_MS = 500;
 const STORE_RETRY_MS = 500;
-/** As long as it takes a gateway to give a stop up. */
+/** Time after which a gateway abandons a clean stop, ms. */
 const STOP_TIMEOUT_MS = 30_000;
-const STOP_LOOK_MS = 5;
+const STOP_CHECK_MS = 5;
 const USUAL_DISK_MS_MAX = 1.5;
 
-/** The machine of one broker: a disk, a wall clock, and a process on it now and then. */
+/** The machine of one broker: a disk, a wall clock, and a process from time to time. */
 export class Machine {
   disk: FakeDisk;
   wallOffsetMs = 0;
   diskMsMax = USUAL_DISK_MS_MAX;
-  /** Its disk failed in a way that only a new process gets over. */
+  /** True when its disk failed in a way that needs a new process. */
   mustRestart = false;
   readonly #world: World;
   readonly #observer: DiskObserver;
@@ -39,7 +39,7 @@ export class Machine {
   #open: OpenBroker | undefined;
   #lives = 0;
   #disks = 1;
-  /** Whether somebody starts the process again when it ends by itself. */
+  /** True when the process is started again after it ended by itself. */
   #isWanted = false;
   #heldSyncs: string | undefined;
 
@@ -61,17 +61,17 @@ export class Machine {
     return this.#process;
   }
 
-  /** Counts the processes that ran here. */
+  /** Number of processes that ran on this machine. */
   get lives(): number {
     return this.#lives;
   }
 
-  /** Whether it serves, or starts: not while it is stopped, or stops. */
+  /** True while it serves or starts, false while it is stopped or stopping. */
   get isRunning(): boolean {
     return this.#process?.isStopped === false && this.#isWanted;
   }
 
-  /** Undefined while it is not there, or still starts. */
+  /** The broker; undefined while it does not run, or still starts. */
   get broker(): Broker | undefined {
     return this.#open?.broker;
   }
@@ -97,15 +97,15 @@ export class Machine {
     void this.#run(process);
   }
 
-  /** kill -9 */
+  /** Kills the process (kill -9). */
   kill(): void {
     this.#end('is killed');
     this.disk.kill();
   }
 
   /**
-   * The machine loses power: what was not synced is lost, torn or kept.
-   * @param fate decides on that; the disk's own randomness unless told
+   * Cuts the power: unsynced changes are lost, torn or kept.
+   * @param fate decides which; default: the disk's own randomness
    */
   losePower(fate?: Random): void {
     this.#world.network.setDark(this.id, true);
@@ -113,32 +113,32 @@ export class Machine {
     this.disk.crash({ random: fate });
   }
 
-  /** From now on syncs of files do not begin that have this in their path; nobody is told. */
+  /** Holds back syncs of files whose path contains this text, without an error. */
   holdSyncs(word: string): void {
-    this.#say(`syncs of "${word}" take for ever`);
+    this.#say(`syncs of "${word}" do not return`);
     this.#heldSyncs = word;
   }
 
-  /** The disk is as fast as usual. */
+  /** Resets the disk to its usual speed. */
   resetSpeed(): void {
     this.diskMsMax = USUAL_DISK_MS_MAX;
     this.#heldSyncs = undefined;
   }
 
-  /** SIGSTOP */
+  /** Stops the process with SIGSTOP. */
   pause(): void {
     this.#say('is stopped by SIGSTOP');
     this.#process?.stop();
   }
 
-  /** SIGCONT */
-  goOn(): void {
+  /** Continues the process with SIGCONT. */
+  resume(): void {
     if (this.#process?.isStopped !== true) return;
     this.#say('goes on');
-    this.#process.goOn();
+    this.#process.resume();
   }
 
-  /** A clean stop; resolves when the process has ended. */
+  /** Stops the process cleanly; resolves when it has ended. */
   async stop(): Promise<void> {
     const process = this.#process;
     const open = this.#open;
@@ -158,14 +158,14 @@ export class Machine {
     });
     const endMs = this.#world.nowMs + STOP_TIMEOUT_MS;
     while (!end.isClean && !process.isDead && this.#world.nowMs < endMs) {
-      await this.#world.sleep(STOP_LOOK_MS);
+      await this.#world.sleep(STOP_CHECK_MS);
     }
     if (this.#process !== process) return;
-    this.#end(end.isClean ? 'has stopped' : 'is killed, for its stop took too long');
+    this.#end(end.isClean ? 'has stopped' : 'is killed because its stop took too long');
     this.disk.kill();
   }
 
-  /** An empty disk in place of this one. */
+  /** Replaces the disk with an empty one. */
   replaceDisk(): void {
     this.#end('gets an empty disk');
     this.#disks += 1;
@@ -205,7 +205,7 @@ export class Machine {
     this.#say('could not announce its URL');
   }
 
-  /** The process has ended by itself: whoever watches over it starts it again. */
+  /** Called when the process has ended by itself; it is started again. */
   #exited(process: SimulatedProcess, error: unknown): void {
     if (this.#process !== process) return;
     const isUsual =
@@ -241,7 +241,7 @@ export class Machine {
     });
   }
 
-  /** Redis may be started after its gateways: they wait for it. */
+  /** Redis may start after its gateways: they wait for it. */
   async #openStore(process: SimulatedProcess, fileSystem: FileSystem): Promise<CoordinationStore> {
     for (;;) {
       try {
@@ -265,7 +265,7 @@ export class Machine {
 
   #log(level: keyof Logger, fields: LogFields, message: string): void {
     const { err, error = err, ...rest } = fields;
-    this.#world.looked(`${this.name}.${this.#lives}`, error);
+    this.#world.checkLogged(`${this.name}.${this.#lives}`, error);
     if (level === 'debug') return;
     const details = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
     const cause = error instanceof Error ? `: ${String(error)}` : '';
@@ -277,7 +277,7 @@ export class Machine {
   }
 }
 
-/** Files of the logs of a topic's partition on a machine's disk. */
+/** Directory of a partition's log on a machine's disk. */
 export function partitionDirectory(topic: string, partition: number): string {
   return join(DATA_DIR, `${topic}-${partition}`);
 }

@@ -5,25 +5,25 @@ import type { MetadataObserver } from './simulated-redis.js';
 import type { Trace } from './trace.js';
 
 /**
- * Watches the line of commits, whatever becomes of it, for what must hold of leaders, ISRs and
- * epochs (I11, I14), and keeps what other checks need to know of it.
+ * Watches the line of commits for the invariants of leaders, ISRs and epochs (I11, I14), and keeps
+ * the data that other checks need.
  */
 export class MetadataRules implements MetadataObserver {
-  /** What the registry has; what it had last while it has nothing. */
+  /** The state in the registry, or its last one while the registry is empty. */
   state: ClusterState = NOTHING;
-  /** Partitions that were in sync on lost disks alone for a while: nothing is promised of them. */
+  /** Partitions whose ISR was on lost disks only for some time: their records may be lost. */
   readonly lost = new Set<string>();
-  /** Elections by topic id, partition and leader epoch; their leaders by election id. */
+  /** Leaders by topic id, partition and leader epoch, then by election id. */
   readonly #elections = new Map<string, Map<string, number | null>>();
-  /** By version: its change id. */
+  /** Change ids by version. */
   readonly #versions = new Map<number, string>();
-  /** What a broker's lost disk had: the partitions of which it does not have everything again. */
+  /** Partitions by broker whose records a broker lost with its disk and does not have again yet. */
   readonly #missing = new Map<number, Set<string>>();
   /** Brokers and partitions that they have left. */
   readonly #left = new Set<string>();
-  /** Operators may do what nobody else may. */
+  /** Partitions with an unclean election by the operator. */
   readonly #uncleanly = new Set<string>();
-  /** How often leaders were elected. */
+  /** Number of elections. */
   elections = 0;
   readonly #trace: Trace;
   readonly #violated: (what: string) => void;
@@ -33,28 +33,28 @@ export class MetadataRules implements MetadataObserver {
     this.#violated = violated;
   }
 
-  /** Whether a leader epoch was given in one election alone, as far as anybody can tell. */
+  /** True when a leader epoch had one election only, as far as known. */
   isSoleElection(topicId: string, partition: number, leaderEpoch: number): boolean {
     return (this.#elections.get(electionKey(topicId, partition, leaderEpoch))?.size ?? 0) <= 1;
   }
 
-  /** A disk is gone with all that was on it. */
+  /** Records that a broker's disk was lost. */
   diskLost(brokerId: number): void {
     const names = new Set<string>();
     for (const { name, partition } of partitionsOf(this.state)) {
       if (partition.replicas.includes(brokerId)) names.add(name);
     }
     this.#missing.set(brokerId, names);
-    this.#lookForLost();
+    this.#findLostPartitions();
   }
 
-  /** Brokers whose disks were replaced, and do not have everything again. */
+  /** Brokers with replaced disks that do not have all records again. */
   get brokersMissingRecords(): readonly number[] {
     return [...this.#missing].flatMap(([id, names]) => (names.size > 0 ? [id] : []));
   }
 
-  /** Somebody asks for an unclean election. */
-  electsUncleanly(name: string): void {
+  /** Records that the operator requests an unclean election. */
+  recordUncleanElection(name: string): void {
     this.#uncleanly.add(name);
   }
 
@@ -72,11 +72,11 @@ export class MetadataRules implements MetadataObserver {
     for (const one of partitionsOf(after)) {
       const earlier = known.get(one.key)?.partition;
       if (isDeepStrictEqual(earlier, one.partition)) continue;
-      this.#tell(one, earlier);
+      this.#traceChange(one, earlier);
       this.#checkElection(one);
       this.#checkState(one, after);
       if (earlier !== undefined && isNext) this.#checkStep(one, earlier);
-      this.#noteMoves(one, earlier);
+      this.#recordMoves(one, earlier);
       for (const id of one.partition.isr) {
         if (earlier?.isr.includes(id) !== true) this.#missing.get(id)?.delete(one.name);
       }
@@ -86,11 +86,14 @@ export class MetadataRules implements MetadataObserver {
         this.#trace.add('redis', `topic ${name} is deleted in version ${after.version}`);
       }
     }
-    this.#lookForLost();
+    this.#findLostPartitions();
   }
 
-  /** What other brokers keep by now is not missing on a disk; who leaves removes its replica. */
-  #noteMoves({ name, partition }: NamedPartition, earlier: PartitionMetadata | undefined): void {
+  /**
+   * Updates lost and left partitions: a moved partition is not missing on a disk, and a leaving
+   * broker removes its replica.
+   */
+  #recordMoves({ name, partition }: NamedPartition, earlier: PartitionMetadata | undefined): void {
     const { replicas } = partition;
     for (const [id, names] of this.#missing) if (!replicas.includes(id)) names.delete(name);
     for (const id of earlier?.replicas ?? []) {
@@ -98,14 +101,12 @@ export class MetadataRules implements MetadataObserver {
     }
   }
 
-  /**
-   * Whether a broker has kept a partition and left it: it begins with nothing when it comes back.
-   */
+  /** True when a broker had a replica and left it: it begins empty when it returns. */
   hasLeft(brokerId: number, name: string): boolean {
     return this.#left.has(`${brokerId} ${name}`);
   }
 
-  #tell({ name, partition }: NamedPartition, earlier: PartitionMetadata | undefined): void {
+  #traceChange({ name, partition }: NamedPartition, earlier: PartitionMetadata | undefined): void {
     const { leader, leaderEpoch, isr, partitionEpoch } = partition;
     const isElection = earlier?.leaderEpoch !== leaderEpoch;
     if (isElection) this.elections += 1;
@@ -116,15 +117,15 @@ export class MetadataRules implements MetadataObserver {
     );
   }
 
-  /** No version is given twice, whatever the registry loses (I11, I14). */
+  /** Checks that no version is used twice, whatever the registry loses (I11, I14). */
   #checkVersion({ version, changeId }: ClusterState): void {
     const known = this.#versions.get(version);
     this.#versions.set(version, changeId);
     if (known === undefined || known === changeId) return;
-    this.#violated(`I14: version ${version} of the metadata was given to two changes`);
+    this.#violated(`I14: version ${version} of the metadata has two commits`);
   }
 
-  /** An election has one leader, however often it is told, and an epoch one election (I11). */
+  /** Checks that an election has one leader, and an epoch one election (I11). */
   #checkElection({ name, topicId, number, partition }: NamedPartition): void {
     const { leader, leaderEpoch, electionId } = partition;
     const key = electionKey(topicId, number, leaderEpoch);
@@ -133,7 +134,7 @@ export class MetadataRules implements MetadataObserver {
     const known = ofEpoch.get(electionId);
     ofEpoch.set(electionId, leader);
     if (ofEpoch.size > 1) {
-      this.#violated(`I11: epoch ${leaderEpoch} of ${name} was given to two elections`);
+      this.#violated(`I11: epoch ${leaderEpoch} of ${name} has two elections`);
     }
     if (known !== undefined && known !== leader) {
       this.#violated(
@@ -154,7 +155,7 @@ export class MetadataRules implements MetadataObserver {
 
   #checkStep({ name, partition }: NamedPartition, earlier: PartitionMetadata): void {
     const { leader, leaderEpoch, electionId, partitionEpoch } = partition;
-    // That the first leader has made its log changes nothing else.
+    // The creation of the first leader's log changes nothing else.
     if (earlier.isNew && isDeepStrictEqual(partition, { ...earlier, isNew: false })) return;
     if (partitionEpoch !== earlier.partitionEpoch + 1) {
       this.#violated(
@@ -174,11 +175,11 @@ export class MetadataRules implements MetadataObserver {
     }
   }
 
-  #lookForLost(): void {
+  #findLostPartitions(): void {
     for (const { name, partition } of partitionsOf(this.state)) {
       const isLost = partition.isr.every((id) => this.#missing.get(id)?.has(name) === true);
       if (!isLost || this.lost.has(name)) continue;
-      this.#trace.add('checker', `${name} is in sync on lost disks alone`);
+      this.#trace.add('checker', `${name} has only lost disks in its ISR`);
       this.lost.add(name);
     }
   }

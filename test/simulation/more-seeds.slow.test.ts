@@ -1,7 +1,4 @@
-/**
- * More seeds than `simulation.test.ts` runs; a seed that finds something is run again as told
- * there.
- */
+/** Runs more seeds than `simulation.test.ts`; the failure message shows how to repeat a seed. */
 import { expect, it } from 'vitest';
 import { report } from './report.js';
 import { simulate } from './simulation.js';
@@ -10,7 +7,7 @@ const FIRST_SEED = 11;
 const SEEDS = 40;
 
 it.each(Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index))(
-  'seed %i keeps what the simulated cluster promised',
+  'seed %i keeps the invariants in a simulated cluster',
   { timeout: 1_200_000 },
   async (seed) => {
     const result = await simulate(seed);

@@ -4,7 +4,7 @@ import { outcomeOf } from './history.js';
 
 const PAUSE_MS = 3000;
 
-/** Does what only a person may decide, where records were lost with their last disk. */
+/** Makes the decisions that need a person, where records were lost with their last disk. */
 export class Operator extends Client {
   constructor(parts: ClientParts) {
     super(parts, 'operator');
@@ -14,7 +14,7 @@ export class Operator extends Client {
     const { world } = this.parts;
     while (!this.parts.isOver()) {
       await world.sleep(PAUSE_MS);
-      this.#giveUpDisks();
+      this.#excludeLostDisks();
       for (const { name: topic, partitions } of world.state.topics.values()) {
         for (const [partition, { leader }] of partitions.entries()) {
           const name = topicPartitionName({ topic, partition });
@@ -25,21 +25,21 @@ export class Operator extends Client {
     }
   }
 
-  /** A rebuild waits for what was on a lost disk, until somebody says that it is lost. */
-  #giveUpDisks(): void {
+  /** Excludes brokers with lost disks, for which a rebuild would wait. */
+  #excludeLostDisks(): void {
     const { redis, metadata, trace } = this.parts.world;
     if (redis.isConfirmed) return;
     for (const brokerId of metadata.brokersMissingRecords) {
-      trace.add('operator', `gives up what was on the disk of broker ${brokerId}`);
-      redis.giveUp(brokerId);
+      trace.add('operator', `excludes the lost disk of broker ${brokerId}`);
+      redis.exclude(brokerId);
     }
   }
 
   async #elect(topic: string, partition: number): Promise<void> {
     const { world } = this.parts;
     const name = topicPartitionName({ topic, partition });
-    world.metadata.electsUncleanly(name);
-    world.trace.add('operator', `has any replica of ${name} lead`);
+    world.metadata.recordUncleanElection(name);
+    world.trace.add('operator', `elects any replica of ${name}`);
     try {
       await this.connection.call(this.anyMachine(), (broker) =>
         broker.electLeader({ topic, partition }, { type: 'unclean' }),

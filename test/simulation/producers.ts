@@ -10,7 +10,7 @@ export interface ProducerOptions {
   readonly topic: string;
   readonly partitions: number;
   readonly acks: Acks;
-  /** Longest that it waits between two requests. */
+  /** Longest pause between two requests, ms. */
   readonly pauseMsMax: number;
 }
 
@@ -19,13 +19,13 @@ const VALUE_BYTES_MAX = 240;
 const PRODUCE_TIMEOUTS_MS = [1000, 4000, 12_000];
 const RETRY_MS_MAX = 400;
 /**
- * What a producer that goes on where it was is never told, save by a broker that led before and has
- * not heard of the next leader, whose log it does not know: not for longer than that takes.
+ * Errors that a producer that continues its sequences never gets, except from a former leader that
+ * does not know the next leader and its log yet; that state is short.
  */
 const SEQUENCE_ERRORS = ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'INVALID_PRODUCER_EPOCH'];
 const DEPOSED_MS_MAX = 8000;
 
-/** Sends each record once, and believes what it is told. */
+/** A producer that sends each record once and trusts the answer. */
 export class Producer extends Client {
   #sent = 0;
   readonly #options: ProducerOptions;
@@ -93,12 +93,12 @@ export class Producer extends Client {
   }
 }
 
-/** Has a producer id of its own, and sends each record until it knows what became of it. */
+/** A producer with its own producer id, which sends each record until it knows its outcome. */
 export class RetryingProducer extends Client {
   #identity: ProducerIdentity | undefined;
   readonly #sequences = new Map<number, number>();
-  /** Since when it has been told that its sequence does not fit; undefined: it does. */
-  #strangeSinceMs: number | undefined;
+  /** Time since when its sequence is refused; undefined: it is not. */
+  #refusedSinceMs: number | undefined;
   #sent = 0;
   readonly #options: ProducerOptions;
 
@@ -144,7 +144,7 @@ export class RetryingProducer extends Client {
     }
     const values = records.map(({ value }) => ({ value: padded(value, this.random), partition }));
     const producer = { ...identity, sequence };
-    // What is not known in the end stays so: nobody waits for ever.
+    // After many tries the outcome stays unknown.
     for (let tries = 1; ; tries += 1) {
       const isDone = await this.#try(records, values, producer, partition);
       if (isDone) {
@@ -157,7 +157,7 @@ export class RetryingProducer extends Client {
     }
   }
 
-  /** @returns whether the records are in the log for certain */
+  /** @returns true when the records are certainly in the log */
   async #try(
     records: readonly SentRecord[],
     values: readonly { readonly value: string; readonly partition: number }[],
@@ -174,7 +174,7 @@ export class RetryingProducer extends Client {
       const [part] = parts;
       if (part?.error !== undefined) throw part.error;
       if (part?.baseOffset == null) throw new Error('a producer was answered without an offset');
-      this.#strangeSinceMs = undefined;
+      this.#refusedSinceMs = undefined;
       for (const [at, record] of records.entries()) {
         history.acknowledged(record, { partition, offset: part.baseOffset + at });
       }
@@ -183,24 +183,26 @@ export class RetryingProducer extends Client {
       const fates = records.map((record) => history.failed(record, error));
       const isLost = world.metadata.lost.has(topicPartitionName({ topic, partition }));
       if (error instanceof ProtocolError && !error.retriable && error.outcome === 'failed') {
-        const isStrange = SEQUENCE_ERRORS.includes(error.code) && !isLost;
-        if (isStrange) this.#strange(error);
+        const isSequenceError = SEQUENCE_ERRORS.includes(error.code) && !isLost;
+        if (isSequenceError) this.#sequenceRefused(error);
         else this.#identity = undefined;
       }
       return fates.every((fate) => fate === 'applied');
     }
   }
 
-  /** All that it was told is in the log is there: its sequence follows. */
-  #strange(error: ProtocolError): void {
+  /**
+   * Checks a refused sequence: all acknowledged records are in the log, so the sequence should fit.
+   */
+  #sequenceRefused(error: ProtocolError): void {
     const { world } = this.parts;
-    this.#strangeSinceMs ??= world.nowMs;
-    if (world.nowMs - this.#strangeSinceMs < DEPOSED_MS_MAX) return;
-    world.violated(`I6: ${this.name} is told: ${error.message}`);
+    this.#refusedSinceMs ??= world.nowMs;
+    if (world.nowMs - this.#refusedSinceMs < DEPOSED_MS_MAX) return;
+    world.violated(`I6: ${this.name} gets: ${error.message}`);
   }
 }
 
-/** Sends records until one is acknowledged by all replicas in sync (I19). */
+/** A producer that sends records until one is acknowledged by all in-sync replicas (I19). */
 export class LastProducer extends Client {
   #sent = 0;
   readonly #target: TopicPartition;
@@ -234,7 +236,7 @@ export class LastProducer extends Client {
   }
 }
 
-/** A value that is its word, and padding of a random length behind it. */
+/** A value: its word followed by padding of a random length. */
 function padded(word: string, random: SeededRandom): string {
   return `${word} ${'.'.repeat(random.below(VALUE_BYTES_MAX))}`;
 }

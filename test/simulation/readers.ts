@@ -10,7 +10,7 @@ export interface ReaderOptions {
   readonly name: string;
   readonly topic: string;
   readonly partition: number;
-  /** Goes on at other brokers now and then, not only when it must. */
+  /** True when it switches brokers from time to time without need. */
   readonly isRestless: boolean;
 }
 
@@ -18,8 +18,8 @@ const READ_WAIT_MS = 300;
 const RETRY_MS_MAX = 400;
 
 /**
- * Follows a partition from its beginning, as a stream does: nothing is passed over or repeated
- * (I7).
+ * A reader that follows a partition from its beginning as a stream does: it skips and repeats
+ * nothing (I7).
  */
 export class Reader extends Client {
   #position = 0;
@@ -39,11 +39,11 @@ export class Reader extends Client {
   }
 
   async run(): Promise<void> {
-    while (!this.parts.isOver()) await this.readOn();
+    while (!this.parts.isOver()) await this.readOnce();
   }
 
   /** Reads once. */
-  async readOn(): Promise<void> {
+  async readOnce(): Promise<void> {
     const { topic, partition, isRestless } = this.#options;
     const { world } = this.parts;
     if (isRestless && this.random.below(10) === 0) this.#machine = this.anyMachine();
@@ -98,12 +98,12 @@ export class Reader extends Client {
       world.unexpected(this.name, error);
       return;
     }
-    // A broker that finds damage says so, until another one leads.
+    // A broker that finds damage reports it until another one leads.
     const isDamaged = error.code === 'CORRUPT_MESSAGE' && world.damaged === undefined;
     const isGone = error.code === 'OFFSET_OUT_OF_RANGE' || isDamaged;
     const name = topicPartitionName({ topic, partition });
     if (!isGone || world.metadata.lost.has(name)) return;
-    world.violated(`I7: ${this.name} is at ${name}@${this.#position} and told ${error.code}`);
+    world.violated(`I7: ${this.name} is at ${name}@${this.#position} and gets ${error.code}`);
   }
 }
 
@@ -113,7 +113,7 @@ export interface AskerOptions {
   readonly partitions: number;
 }
 
-/** Asks now and then where partitions begin and end (I9). */
+/** A client that requests begins and ends of partitions from time to time (I9). */
 export class Asker extends Client {
   readonly #options: AskerOptions;
 
@@ -145,7 +145,7 @@ export class Asker extends Client {
         world.violated(`I9: ${at} of ${name} is ${offset} in epoch ${leaderEpoch}`);
       } else if (at === 'latest') {
         const answeredMs = world.nowMs;
-        history.endTold({ topic, partition, askedMs, answeredMs, offset, leaderEpoch });
+        history.endReported({ topic, partition, askedMs, answeredMs, offset, leaderEpoch });
       }
     } catch (error) {
       if (outcomeOf(error) === undefined) world.unexpected(this.name, error);

@@ -26,14 +26,14 @@ interface RedisClientParts {
   readonly brokerId: number;
 }
 
-/** A call that has no answer yet. */
+/** A call without an answer yet. */
 interface Pending {
   readonly fail: (error: RegistryAwayError) => void;
 }
 
 /**
- * One process's connection to Redis, as the real one behaves: it sends nothing twice, a call that
- * is not answered in its time breaks it, and it is made again with pauses.
+ * The connection of one process to Redis, with the behaviour of the real client: it sends nothing
+ * twice, a call that is not answered in time breaks it, and it reconnects with pauses.
  */
 export class RedisClient extends FakeRegistryCalls implements Registry {
   readonly #parts: RedisClientParts;
@@ -41,7 +41,7 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
   #listener: Parameters<Registry['listen']>[0] | undefined;
   #isReady = false;
   #isClosed = false;
-  /** Counts connections: what belongs to an earlier one is not heard. */
+  /** Number of the connection: events of earlier ones are ignored. */
   #connection = 0;
 
   constructor(parts: RedisClientParts) {
@@ -63,7 +63,7 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
     return this.#isReady ? undefined : new Error('the connection is refused');
   }
 
-  /** The server broke the connection. */
+  /** Called when the server broke the connection. */
   reset(): void {
     const { links, brokerId, process } = this.#parts;
     const connection = this.#connection;
@@ -81,10 +81,10 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
     timeoutMs: number,
   ): Promise<CommitReply> {
     const { redis, brokerId } = this.#parts;
-    const underWay = { brokerId, commit };
-    redis.commitsUnderWay.add(underWay);
+    const inFlight = { brokerId, commit };
+    redis.commitsInFlight.add(inFlight);
     return this.call((data) => data.commit(cluster, before, commit), timeoutMs).finally(() =>
-      redis.commitsUnderWay.delete(underWay),
+      redis.commitsInFlight.delete(inFlight),
     );
   }
 
@@ -106,11 +106,11 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
     run: (data: FakeRegistryData) => T,
     timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<T> {
-    // Whoever reads it has it for itself, as it has what is decoded.
+    // Each reader gets its own copy, as from decoding.
     return this.#send(timeoutMs, (data, reply) => reply(structuredClone(run(data))));
   }
 
-  /** @param run is called once it is done there, and replies once */
+  /** @param run called on the server; it calls its argument once with the reply */
   #send<T>(
     timeoutMs: number,
     run: (data: FakeRegistryData, reply: (value: T) => void) => void,
@@ -131,14 +131,14 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
         else links.send('redis', brokerId, () => process.deliver(() => settle(value)));
       };
       links.send(brokerId, 'redis', () => {
-        // What was sent may arrive after its sender has given up, or never.
+        // A call may be executed after its sender has abandoned it, or never.
         if (connection !== this.#connection && random.below(2) === 0) return;
         if (!redis.execute((data) => run(data, reply))) this.reset();
       });
     });
   }
 
-  /** Connects, again and again until it has. */
+  /** Connects, and repeats it until it succeeds. */
   #connect(): void {
     if (this.#isClosed || this.#parts.process.isDead) return;
     const { redis, links, process, brokerId } = this.#parts;
@@ -175,7 +175,7 @@ export class RedisClient extends FakeRegistryCalls implements Registry {
     this.#listener?.onReady();
   }
 
-  /** The connection is gone: nobody knows what became of what it was asked for. */
+  /** Breaks the connection: the outcome of pending calls is unknown. */
   #break(connection: number): void {
     if (connection !== this.#connection || !this.#isReady) return;
     this.#isReady = false;

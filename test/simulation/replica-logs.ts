@@ -5,14 +5,14 @@ import { wholeBatches } from './batches.js';
 import { type Machine, partitionDirectory } from './machine.js';
 import type { World } from './world.js';
 
-/** What one replica has of a partition in its own files. */
+/** The content of one replica's own files of a partition. */
 export interface ReplicaLog {
   readonly machine: Machine;
   readonly highWatermark: number;
   readonly batches: readonly RecordBatch[];
 }
 
-/** Reads the files of all replicas of a partition, as they are on the disks now. */
+/** Reads the files of all replicas of a partition as they are on the disks now. */
 export async function readReplicaLogs(
   world: World,
   { topic, partition }: TopicPartition,

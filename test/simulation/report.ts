@@ -1,11 +1,11 @@
 import type { SimulationResult } from './simulation.js';
 
-/** Lines of a trace that are shown whole when there are no more than so many. */
+/** Number of trace lines up to which the whole trace is shown. */
 const LINES_MAX = 400;
 
 /**
- * What somebody needs to understand a violation: how to run it alone, what broke, and of all that
- * happened what has to do with it.
+ * The report of a violation: the command to repeat it, the violation, and the related part of the
+ * trace.
  */
 export function report({ seed, violations, world, counts }: SimulationResult): string {
   const words = violations.flatMap((what) => what.match(/[a-z]+\d*(?:-\d+)+(?:@\d+)?/g) ?? []);
@@ -30,5 +30,5 @@ function commandOf(seed: number): string {
   );
 }
 
-/** Who changes what a cluster is. */
+/** Trace authors and words of events that change the cluster. */
 const MILESTONES = ['VIOLATION', 'faults', 'redis', 'operator', 'checker', 'is killed', 'starts'];

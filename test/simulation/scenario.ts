@@ -4,7 +4,7 @@ import type { Random } from '#runtime';
 import { produceOf } from '../../libs/broker/src/testing/records.js';
 import type { ClientParts } from './client.js';
 import { ClientConnection } from './client-connection.js';
-import { healAll, makeTopic, recovery, startCluster } from './cluster-life.js';
+import { createTopic, healAll, recovery, startCluster } from './cluster-life.js';
 import { FinalCheck } from './final-check.js';
 import { History, outcomeOf, type SentRecord } from './history.js';
 import type { Machine } from './machine.js';
@@ -12,37 +12,40 @@ import { Reader } from './readers.js';
 import type { SeenMessage } from './simulated-network.js';
 import { World } from './world.js';
 
-/** Of its one partition: three replicas, and two must be in sync. */
+/** The topic of a scenario: one partition with three replicas, of which two must be in sync. */
 const TOPIC = 'killer';
 const TARGET = { topic: TOPIC, partition: 0 };
 const SEED = 1;
-/** Followers that lag leave the ISR soon; leaders stay where a test puts them. */
+/**
+ * Settings with which lagging followers leave the ISR soon, and leaders stay where a test puts
+ * them.
+ */
 const SETTINGS = { replicaLagTimeMaxMs: 1500, preferredLeaderIntervalMs: 0 };
 
 const REACH_MS_MAX = 20_000;
-const LOOK_MS = 1;
-/** What a message that is let through has for its effect before the next one. */
+const CHECK_MS = 1;
+/** Time that a released message gets to take effect before the next one, ms. */
 const EFFECT_MS = 10;
-/** Lines of the trace that a failure shows. */
+/** Trace lines that a failure shows. */
 const LINES_MAX = 300;
 const ANSWER_MS_MAX = 30_000;
 const PRODUCE_TIMEOUT_MS = 10_000;
 
-/** A disk that loses whatever was not synced. */
+/** A disk that loses all unsynced changes. */
 export const LOSES_ALL: Random = {
   below: () => 0,
   uuid: () => '00000000-0000-4000-8000-000000000000',
 };
 
 /**
- * A cluster of three without a load of its own: what goes wrong in it, and when, a test says step
- * by step, waiting for one to have come about before the next. Nothing in it is left to luck: a
- * step that does not come about fails the test. A reader follows the log all the time. At the end
- * everything is made well, and all that holds of any run is checked.
+ * A cluster of three without a load of its own. The test injects each fault step by step and waits
+ * until one has taken effect before the next; a step that does not take effect fails the test. A
+ * reader follows the log all the time. The run ends with all faults healed, and the invariants of every
+ * run are checked.
  */
 export class Scenario {
   readonly world = new World({ seed: SEED, settings: SETTINGS });
-  /** What brokers said to each other, as far as it got. */
+  /** Messages between brokers, with their progress. */
   readonly messages: SeenMessage[] = [];
   readonly #history = new History(this.world);
   readonly #connection = new ClientConnection(this.world, this.world.randomOf('scenario'));
@@ -55,8 +58,8 @@ export class Scenario {
   #isOver = false;
 
   /**
-   * @param steps with the cluster running, before it has a topic
-   * @throws Error when a step did not come about; one that tells of all violations there were
+   * @param steps run while the cluster runs, before it has a topic
+   * @throws Error when a step did not take effect, or with all violations
    */
   static async run(steps: (scenario: Scenario) => Promise<void>): Promise<void> {
     const scenario = new Scenario();
@@ -67,7 +70,8 @@ export class Scenario {
     } finally {
       world.end();
     }
-    if (world.violations.length > 0) throw new Error(scenario.#told(world.violations.join('\n')));
+    if (world.violations.length > 0)
+      throw new Error(scenario.#failure(world.violations.join('\n')));
   }
 
   async #run(steps: (scenario: Scenario) => Promise<void>): Promise<void> {
@@ -80,16 +84,16 @@ export class Scenario {
     await this.#end();
   }
 
-  /** Makes the topic, with its replicas on these brokers, the preferred leader first. */
-  async makeTopic(replicas: readonly number[]): Promise<void> {
+  /** Creates the topic with its replicas on these brokers, the preferred leader first. */
+  async createTopic(replicas: readonly number[]): Promise<void> {
     const { world } = this;
-    await makeTopic(world, { name: TOPIC, minInSyncReplicas: 2, replicas });
+    await createTopic(world, { name: TOPIC, minInsyncReplicas: 2, replicas });
     await this.reach('the topic has a leader', () => this.partition.leader === replicas[0]);
     const options = { name: 'reader', topic: TOPIC, partition: 0, isRestless: true };
     this.#reading = new Reader(this.#parts, options).run();
   }
 
-  /** As the registry has it, or had it last. */
+  /** The partition as the registry has it, or had it last. */
   get partition(): PartitionMetadata {
     const partition = this.world.partition(TOPIC, 0);
     if (partition === undefined) throw new Error(`there is no ${TOPIC}`);
@@ -100,12 +104,12 @@ export class Scenario {
     return this.world.machine(id);
   }
 
-  /** Where a replica's log ends; -1 while it is not served. */
+  /** Log end of a replica; -1 while it is not served. */
   logEndOf(id: number): number {
     return this.#statusOf(id)?.logEndOffset ?? -1;
   }
 
-  /** What a replica knows to be committed; -1 while it is not served. */
+  /** High watermark of a replica; -1 while it is not served. */
   highWatermarkOf(id: number): number {
     return this.#statusOf(id)?.highWatermark ?? -1;
   }
@@ -119,35 +123,35 @@ export class Scenario {
     return this.world.logs.hasWritten(id, record.value);
   }
 
-  /** Waits for something that must come about. */
+  /** Waits for a condition that must become true. */
   async reach(what: string, condition: () => boolean, msMax = REACH_MS_MAX): Promise<void> {
     const { world } = this;
     const endMs = world.nowMs + msMax;
     while (!condition()) {
-      if (world.violations.length > 0) throw new Error(this.#told(world.violations.join('\n')));
-      if (world.nowMs >= endMs) throw new Error(this.#told(`it did not come about that ${what}`));
-      await world.sleep(LOOK_MS);
+      if (world.violations.length > 0) throw new Error(this.#failure(world.violations.join('\n')));
+      if (world.nowMs >= endMs) throw new Error(this.#failure(`it was not reached that ${what}`));
+      await world.sleep(CHECK_MS);
     }
     world.trace.add('scenario', what);
   }
 
-  /** What the scenario is about must be so now: else it shows nothing. */
+  /** Asserts a precondition of the scenario, without which it proves nothing. */
   holds(what: string, condition: boolean): void {
-    if (!condition) throw new Error(this.#told(`it is not so that ${what}`));
+    if (!condition) throw new Error(this.#failure(`it is not true that ${what}`));
     this.world.trace.add('scenario', what);
   }
 
-  /** Looks for so long whether something happens that must not. */
+  /** Asserts for this time that a condition does not become true. */
   async never(what: string, condition: () => boolean, ms: number): Promise<void> {
     const { world } = this;
     const endMs = world.nowMs + ms;
     while (world.nowMs < endMs) {
-      if (condition()) throw new Error(this.#told(`it came about that ${what}`));
-      await world.sleep(LOOK_MS);
+      if (condition()) throw new Error(this.#failure(`it happened that ${what}`));
+      await world.sleep(CHECK_MS);
     }
   }
 
-  /** Sends one record to a broker; what becomes of it is told in what is returned. */
+  /** Sends one record to a broker; the returned record shows its outcome. */
   produce(value: string, at: number, acks: Acks = 'all'): SentRecord {
     const producer = `producer of ${value}`;
     const record = this.#history.send({ value, topic: TOPIC, acks, producer });
@@ -162,7 +166,7 @@ export class Scenario {
     return record;
   }
 
-  /** Changes the topic's configs; nobody waits for the answer. */
+  /** Changes the topic's configs without waiting for the answer. */
   alterTopic(configs: Readonly<Record<string, unknown>>, at: number): void {
     const altering = this.#connection.call(this.machine(at), (broker) =>
       broker.alterTopic(TOPIC, { configs }),
@@ -170,8 +174,8 @@ export class Scenario {
     altering.catch((error: unknown) => this.world.trace.add('scenario', String(error)));
   }
 
-  /** Where a broker says that committed records end; undefined where it refuses to say. */
-  async endToldBy(id: number): Promise<number | undefined> {
+  /** End of the committed records according to a broker; undefined when it refuses. */
+  async endReportedBy(id: number): Promise<number | undefined> {
     try {
       const machine = this.machine(id);
       const { offset } = await this.#connection.call(machine, (broker) =>
@@ -184,7 +188,7 @@ export class Scenario {
     }
   }
 
-  /** Nothing arrives in either direction any more. */
+  /** Cuts the connection of two brokers in both directions. */
   cut(one: number, other: number): void {
     this.world.links.cut(one, other);
     this.world.links.cut(other, one);
@@ -195,10 +199,7 @@ export class Scenario {
     this.world.links.heal(other, one);
   }
 
-  /**
-   * Lets what waits on a way that is cut arrive, one after the other, until something has come
-   * about.
-   */
+  /** Releases waiting messages of a cut link one by one, until a condition is true. */
   async letThrough(
     from: number,
     to: number,
@@ -216,7 +217,7 @@ export class Scenario {
     });
   }
 
-  /** kill -9, and a new process at once. */
+  /** Kills a broker and starts a new process at once. */
   async restart(id: number): Promise<void> {
     const machine = this.machine(id);
     machine.kill();
@@ -224,13 +225,13 @@ export class Scenario {
     await this.reach(`broker ${id} serves again`, () => machine.broker !== undefined);
   }
 
-  /** Gives the partition back to its first replica. */
+  /** Makes the first replica the leader again. */
   async electPreferredLeader(): Promise<void> {
     const [preferred] = this.partition.replicas;
     const electing = this.#connection.call(this.machine(preferred ?? 0), (broker) =>
       broker.electLeader(TARGET, { type: 'preferred' }),
     );
-    // The answer also tells how the new leader is, which may be cut off.
+    // The answer also reports the new leader's status, which may be cut off.
     electing.catch((error: unknown) => this.world.trace.add('scenario', String(error)));
     await this.reach('its preferred replica leads', () => this.partition.leader === preferred);
   }
@@ -266,7 +267,7 @@ export class Scenario {
     if (world.violations.length === 0) await new FinalCheck(world, this.#history).run();
   }
 
-  #told(what: string): string {
+  #failure(what: string): string {
     const lines = this.world.trace.text().split('\n');
     return [what, ...lines.slice(-LINES_MAX)].join('\n');
   }

@@ -2,35 +2,35 @@ import type { DirectoryEntry, FileHandle, FileLock, FileSystem } from '#runtime'
 import type { FakeDisk, SeededRandom } from '#runtime/testing';
 import type { SimulatedProcess } from './simulated-process.js';
 
-/** Told of what reached the files of a disk, when it has. */
+/** Called after changes have reached the files of a disk. */
 export interface DiskObserver {
   written(path: string, bytes: Buffer): void;
   truncated(path: string, sizeBytes: number): void;
 }
 
 interface DiskSpeed {
-  /** Longest that a write or a sync takes, in ms. */
+  /** Longest duration of a write or a sync, ms. */
   readonly latencyMsMax: number;
 }
 
 interface ProcessDiskParts {
   readonly disk: FakeDisk;
   readonly process: SimulatedProcess;
-  /** Of the world, not of the process: a disk works on while a process is stopped. */
+  /** Timer of the world, not of the process: a disk continues while a process is stopped. */
   readonly after: (delayMs: number, task: () => void) => void;
   readonly random: SeededRandom;
   readonly speed: () => DiskSpeed;
-  /** Whether a sync of a file does not come to its end, as on a disk that hangs. */
+  /** Returns true while syncs of a file are held back, as on a disk that hangs. */
   readonly isSyncHeld: (path: string) => boolean;
   readonly observer: DiskObserver;
 }
 
-/** Between looks whether a sync that is held may go on. */
+/** Pause between checks of a sync that is held back, ms. */
 const HELD_MS = 10;
 
 /**
- * A fake disk as one process has it: writes and syncs take time, so that anything may happen before
- * and after they have their effect, and what they answer reaches the process as all else does.
+ * A fake disk as one process sees it: writes and syncs take time, so that other events may come
+ * before and after they take effect, and their answers reach the process like all other events.
  */
 export class ProcessDisk implements FileSystem {
   readonly #parts: ProcessDiskParts;
@@ -86,7 +86,7 @@ export class ProcessDisk implements FileSystem {
     return this.#quick(() => this.#mount.tryLock(path));
   }
 
-  /** Does something that takes time, part of it before and part of it after its effect. */
+  /** Runs an operation that takes time, partly before and partly after its effect. */
   slow<T>(act: () => Promise<T>): Promise<T> {
     const { process, random, speed, after } = this.#parts;
     const { latencyMsMax } = speed();
@@ -111,7 +111,7 @@ export class ProcessDisk implements FileSystem {
     while (isSyncHeld(path)) await new Promise<void>((resolve) => after(HELD_MS, resolve));
   }
 
-  /** Does something that takes no time. */
+  /** Runs an operation that takes no time. */
   #quick<T>(act: () => Promise<T>): Promise<T> {
     return this.#parts.process.fromOutside(act());
   }

@@ -1,9 +1,9 @@
 import type { FakeScheduler, SeededRandom } from '#runtime/testing';
 
-/** Where something is: a broker's machine by its id, or the one that the registry is on. */
+/** A location: a broker's machine by its id, or the machine of the registry. */
 export type Place = number | 'redis';
 
-/** How long a message is on its way, in ms. */
+/** Range of the latency of a message, ms. */
 export interface LinkSpeed {
   readonly latencyMsMin: number;
   readonly latencyMsMax: number;
@@ -11,13 +11,12 @@ export interface LinkSpeed {
 
 const FAST_LINK: LinkSpeed = { latencyMsMin: 0.1, latencyMsMax: 1.5 };
 
-/** What is lost on the way is sent again until it arrives; so long after the way is open again. */
+/** Longest delay of resent messages after a link is open again, ms. */
 const RESENT_MS_MAX = 300;
 
 /**
- * The ways between machines, each direction by itself. What is sent on a way that is cut arrives
- * when it is not any more, as TCP has it. Messages overtake each other: each stands for a
- * connection.
+ * The links between machines, one per direction. A message on a cut link arrives when the link is
+ * open again, as with TCP. Messages overtake each other: each stands for a connection.
  */
 export class SimulatedLinks {
   readonly #scheduler: FakeScheduler;
@@ -35,7 +34,7 @@ export class SimulatedLinks {
     return !this.#cuts.has(keyOf(from, to));
   }
 
-  /** Nothing arrives in this direction any more. */
+  /** Cuts this direction. */
   cut(from: Place, to: Place): void {
     this.#cuts.add(keyOf(from, to));
   }
@@ -50,12 +49,12 @@ export class SimulatedLinks {
     }
   }
 
-  /** How much waits on a way that is cut. */
+  /** Number of messages that wait on a cut link. */
   waiting(from: Place, to: Place): number {
     return this.#parked.get(keyOf(from, to))?.length ?? 0;
   }
 
-  /** Lets what waits longest on a way that is cut arrive, now; the way stays cut. */
+  /** Delivers the oldest waiting message of a cut link now; the link stays cut. */
   letOneThrough(from: Place, to: Place): void {
     this.#parked.get(keyOf(from, to))?.shift()?.();
   }
@@ -68,13 +67,13 @@ export class SimulatedLinks {
     this.#speeds.clear();
   }
 
-  /** @param speed undefined: as usual */
+  /** @param speed undefined: the usual speed */
   setSpeed(from: Place, to: Place, speed: LinkSpeed | undefined): void {
     if (speed === undefined) this.#speeds.delete(keyOf(from, to));
     else this.#speeds.set(keyOf(from, to), speed);
   }
 
-  /** @param arrive called when the message is there: later, or never */
+  /** @param arrive called when the message arrives: later, or never */
   send(from: Place, to: Place, arrive: () => void): void {
     const key = keyOf(from, to);
     const { latencyMsMin, latencyMsMax } = this.#speeds.get(key) ?? FAST_LINK;

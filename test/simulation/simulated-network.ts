@@ -22,24 +22,24 @@ import {
 import type { SimulatedLinks } from './simulated-links.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
-/** As the private listener has it. */
+/** Timeouts of the private listener. */
 const CONNECT_TIMEOUT_MS = 3000;
 const CLOSE_GRACE_MS = 2000;
-/** Of a hundred calls so many find a connection open that was used before. */
+/** Percentage of calls that find a kept connection. */
 const KEPT_CONNECTIONS_PERCENT = 80;
 
-/** What a broker's machine does with who knocks. */
+/** The listener of a broker's machine. */
 interface Listener {
   readonly process: SimulatedProcess;
   /** Undefined until the broker has joined its cluster. */
   served: { readonly clusterUuid: string; readonly handlers: PeerHandlers } | undefined;
   isClosing: boolean;
-  /** Calls that it was sent and has not answered, each to be broken off when it dies. */
+  /** Calls received and not answered; each is reset when the broker dies. */
   readonly calls: Set<ServedCall>;
 }
 
 interface ServedCall {
-  /** The caller hears that the connection is gone. */
+  /** Tells the caller that the connection is broken. */
   readonly reset: () => void;
   readonly signal: AbortController;
 }
@@ -47,18 +47,18 @@ interface ServedCall {
 interface NetworkParts {
   readonly links: SimulatedLinks;
   readonly random: SeededRandom;
-  /** A method threw what no method may throw. */
+  /** Called when a method threw an unexpected error. */
   readonly unexpected: (who: string, error: unknown) => void;
 }
 
-/** A message between brokers, and how far it is. */
+/** A message between brokers, with its progress. */
 export interface SeenMessage {
   readonly step: 'called' | 'arrived' | 'answered';
-  /** Who called whom. */
+  /** Caller and callee. */
   readonly from: number;
   readonly to: number;
   readonly method: PeerMethod;
-  /** Of the request; of the answer once it has reached the caller. */
+  /** Bytes of the request; of the answer once it has reached the caller. */
   readonly bytes: Buffer;
 }
 
@@ -66,11 +66,11 @@ export interface SeenMessage {
 export class SimulatedNetwork {
   readonly #parts: NetworkParts;
   readonly #listeners = new Map<number, Listener>();
-  /** Machines without power: nobody there answers that a port is closed. */
+  /** Machines without power: they do not refuse connections either. */
   readonly #dark = new Set<number>();
-  /** Connections that were used, and are kept: `<caller>><callee>`. */
+  /** Kept connections: `<caller>><callee>`. */
   readonly #kept = new Set<string>();
-  /** Called with every step of every call, for whoever watches. */
+  /** Called with every step of every call, for scenarios. */
   onMessage: ((seen: SeenMessage) => void) | undefined;
 
   constructor(parts: NetworkParts) {
@@ -119,7 +119,7 @@ export class SimulatedNetwork {
       ends.sent();
       this.#kept.add(key);
       links.send(from, to, () => {
-        // Bytes that were handed over may arrive after their sender has given up, or never.
+        // Sent bytes may arrive after their sender has abandoned the call, or never.
         if (!ends.isOver() || random.below(2) === 0) this.#arrived(caller, to, method, bytes, ends);
       });
     };
@@ -127,7 +127,7 @@ export class SimulatedNetwork {
       request();
       return;
     }
-    // To connect takes both directions.
+    // Connecting takes both directions.
     links.send(from, to, () => {
       if (this.#dark.has(to)) return;
       const isListening = this.#listeners.has(to);
@@ -190,19 +190,19 @@ export class SimulatedNetwork {
     }
   }
 
-  /** An error as it arrives at the other end. */
+  /** An error as it arrives at the caller. */
   #failureOf(process: SimulatedProcess, error: unknown, call: ServedCall): Error {
     const isKnown = error instanceof NotLeaderError || error instanceof ProtocolError;
     if (!isKnown && call.signal.signal.reason !== error) {
       this.#parts.unexpected(process.name, error);
     }
-    const told = isKnown ? error : new ProtocolError('UNKNOWN_SERVER_ERROR', String(error));
-    const failure = decodePeerFailure(encodePeerFailure({ kind: 'failed', error: told }));
+    const reported = isKnown ? error : new ProtocolError('UNKNOWN_SERVER_ERROR', String(error));
+    const failure = decodePeerFailure(encodePeerFailure({ kind: 'failed', error: reported }));
     if (failure === undefined) throw new Error('the failure codec does not know its own');
     return failure.error;
   }
 
-  /** The caller is not there any more. */
+  /** Called when the caller no longer exists. */
   #gone(listener: Listener, call: ServedCall): void {
     if (!listener.calls.delete(call)) return;
     listener.process.deliver(() => call.signal.abort(new Error('the caller is gone')));
@@ -210,7 +210,7 @@ export class SimulatedNetwork {
 
   #died(brokerId: number, listener: Listener): void {
     if (this.#listeners.get(brokerId) === listener) this.#listeners.delete(brokerId);
-    // A machine without power resets nothing: its callers wait until their time is over.
+    // A machine without power resets nothing: its callers wait until their timeouts.
     if (!this.#dark.has(brokerId)) for (const call of listener.calls) call.reset();
     listener.calls.clear();
   }
@@ -225,7 +225,7 @@ interface Caller {
 interface CallEnds {
   isOver(): boolean;
   onOver(listener: () => void): void;
-  /** From here on the other broker may have heard of it. */
+  /** Called when the other broker may have received it. */
   sent(): void;
   succeed(message: PeerMessage): void;
   fail(error: Error): void;
@@ -282,22 +282,22 @@ class NetworkPeers implements Peers {
         timer.cancel();
         connecting.cancel();
         signal?.removeEventListener('abort', onAbort);
-        this.#calls.delete(giveUp);
+        this.#calls.delete(abandon);
         stopListening();
         for (const listener of listeners) listener();
         settle();
       };
-      const giveUp = (cause: unknown): void =>
+      const abandon = (cause: unknown): void =>
         end(() => reject(new PeerUnreachableError(brokerId, wasSent, cause)));
-      const onAbort = (): void => giveUp(signal?.reason);
+      const onAbort = (): void => abandon(signal?.reason);
       const { scheduler } = this.#process.ports;
-      const timer = scheduler.after(timeoutMs, () => giveUp(new Error('no answer in time')));
+      const timer = scheduler.after(timeoutMs, () => abandon(new Error('no answer in time')));
       const connecting = scheduler.after(CONNECT_TIMEOUT_MS, () => {
-        if (!wasSent) giveUp(new Error('no connection in time'));
+        if (!wasSent) abandon(new Error('no connection in time'));
       });
       const stopListening = this.#process.onDeath(() => end(() => undefined));
       signal?.addEventListener('abort', onAbort);
-      this.#calls.add(giveUp);
+      this.#calls.add(abandon);
       this.#network.call(this.#caller, brokerId, method, message, {
         isOver: () => isOver,
         onOver: (listener) => {
@@ -315,16 +315,16 @@ class NetworkPeers implements Peers {
 
   close(): void {
     this.#isClosed = true;
-    for (const giveUp of this.#calls) giveUp(new Error('this broker is stopping'));
+    for (const abandon of this.#calls) abandon(new Error('this broker is stopping'));
   }
 }
 
-/** Bytes of a message as they are on their way. */
+/** Bytes of a message on its way. */
 function encoded(message: PeerMessage): Buffer {
   return Buffer.concat(encodePeerMessage(message).chunks);
 }
 
-/** Resolves when a listener has answered all calls, or they were given up. */
+/** Resolves when a listener has answered all calls, or they were abandoned. */
 async function drained({ calls, process }: Listener): Promise<void> {
   const endMs = process.ports.clock.monotonicMs() + CLOSE_GRACE_MS;
   while (calls.size > 0 && process.ports.clock.monotonicMs() < endMs) {

@@ -1,23 +1,23 @@
 import type { Clock, LogFields, Logger, Random, Scheduler, Timer } from '#runtime';
 import type { FakeClock, FakeScheduler } from '#runtime/testing';
 
-/** What a process is made in. */
+/** The environment of a process. */
 export interface ProcessWorld {
   readonly clock: FakeClock;
   readonly scheduler: FakeScheduler;
-  /** Something was thrown that nobody may throw. */
+  /** Called when an unexpected error was thrown. */
   unexpected(who: string, error: unknown): void;
 }
 
 export interface ProcessOptions {
   readonly name: string;
   readonly random: Random;
-  /** By how much the machine's wall clock is wrong, as it is now. */
+  /** Deviation of the machine's wall clock at this time, ms. */
   readonly wallOffsetMs: () => number;
   readonly log: (level: keyof Logger, fields: LogFields, message: string) => void;
 }
 
-/** What a process knows of time, chance and its operator. */
+/** The runtime ports of a process. */
 export interface ProcessPorts {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -26,10 +26,9 @@ export interface ProcessPorts {
 }
 
 /**
- * One process of a broker, from its start to its death. All that reaches it comes through
- * `deliver`: timers, what the disk and the network answer, calls. While it is stopped (SIGSTOP)
- * that is held, in order; when it is dead nothing of it runs any more, and what it waited for never
- * settles.
+ * One process of a broker, from its start to its death. All events reach it through `deliver`:
+ * timers, answers of disk and network, calls. While it is stopped (SIGSTOP) they are held, in
+ * order; after its death nothing of it runs, and its pending promises never settle.
  */
 export class SimulatedProcess {
   readonly name: string;
@@ -43,7 +42,7 @@ export class SimulatedProcess {
   constructor(world: ProcessWorld, { name, random, wallOffsetMs, log }: ProcessOptions) {
     this.#world = world;
     this.name = name;
-    // Where the monotonic clock begins says nothing, and must not be relied on.
+    // The start of the monotonic clock is arbitrary: code must not rely on it.
     const bootMs = random.below(1_000_000);
     const clock = {
       nowMs: (): number => Math.floor(world.clock.nowMs() + wallOffsetMs()),
@@ -74,7 +73,7 @@ export class SimulatedProcess {
     return this.#state === 'stopped';
   }
 
-  /** Lets something happen in this process: now, or when it goes on, or never. */
+  /** Runs a task in this process: now, or when it continues, or never. */
   deliver(task: () => void): void {
     if (this.#state === 'dead') return;
     if (this.#state === 'stopped') {
@@ -88,7 +87,7 @@ export class SimulatedProcess {
     }
   }
 
-  /** What something outside becomes, as this process gets to know it. */
+  /** A promise from outside, as this process observes it. */
   fromOutside<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       promise.then(
@@ -98,13 +97,13 @@ export class SimulatedProcess {
     });
   }
 
-  /** SIGSTOP. */
+  /** Stops the process (SIGSTOP). */
   stop(): void {
     if (this.#state === 'running') this.#state = 'stopped';
   }
 
-  /** SIGCONT: what was held happens one after the other. */
-  goOn(): void {
+  /** Continues the process (SIGCONT): held tasks run one after the other. */
+  resume(): void {
     if (this.#state !== 'stopped') return;
     this.#state = 'running';
     for (const task of this.#held.splice(0)) {
@@ -112,7 +111,7 @@ export class SimulatedProcess {
     }
   }
 
-  /** SIGKILL, or the machine is gone. */
+  /** Kills the process (SIGKILL, or a power loss). */
   kill(): void {
     if (this.#state === 'dead') return;
     this.#state = 'dead';
@@ -123,7 +122,7 @@ export class SimulatedProcess {
     this.#deathListeners.clear();
   }
 
-  /** @returns a function that ends the listening */
+  /** @returns a function that removes the listener */
   onDeath(listener: () => void): () => void {
     this.#deathListeners.add(listener);
     return () => void this.#deathListeners.delete(listener);
@@ -134,7 +133,7 @@ export class SimulatedProcess {
     const timer = this.#world.scheduler.after(delayMs, () => {
       this.#timers.delete(timer);
       this.deliver(() => {
-        // It may have been cancelled by something else that was held.
+        // Another held task may have cancelled it.
         if (!isCancelled) task();
       });
     });

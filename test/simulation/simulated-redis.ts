@@ -7,11 +7,11 @@ import { RedisClient } from './redis-client.js';
 import type { SimulatedLinks } from './simulated-links.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
-/** Told of the metadata whenever they are other ones than before. */
+/** Called whenever the metadata has changed. */
 export interface MetadataObserver {
   /**
-   * @param isNext whether `after` is one commit behind `before`: else the registry was rolled back,
-   *   emptied, founded or rebuilt
+   * @param isNext true when `after` is one commit after `before`; false when the registry was
+   *   rolled back, emptied, founded or rebuilt
    */
   changed(before: ClusterState, after: ClusterState, isNext: boolean): void;
 }
@@ -33,47 +33,48 @@ interface StoreParts {
   readonly leaseMs: number;
 }
 
-/** A commit on its way, or one whose reply is. */
-export interface CommitUnderWay {
+/** A commit, or its reply, that has not arrived yet. */
+export interface CommitInFlight {
   readonly brokerId: number;
   readonly commit: MetadataCommit;
 }
 
-/** Who wants to hear of which commits. */
+/** A wait of a broker for commits. */
 interface CommitWait {
   readonly brokerId: number;
-  /** Of the newest that it knows. */
+  /** Newest version that it knows. */
   readonly version: number;
   readonly waitMs: number;
 }
 
-/** One that waits for commits. */
+/** A pending wait for commits. */
 interface Waiter {
   readonly version: number;
   readonly end: () => void;
 }
 
 /**
- * The Redis of a cluster: one at a time, for it is one thread. What its scripts do is the fake
- * registry's; here is what may happen to a server: it dies, stops, forgets, is replaced by a copy.
+ * The Redis of a cluster, which runs one call at a time as it has one thread. FakeRegistryData runs
+ * the scripts; this class adds the faults of a server: it dies, stops, loses data, is replaced by a
+ * copy.
  */
 export class SimulatedRedis {
   readonly #parts: RedisParts;
   readonly #data = new FakeRegistryData();
   readonly #clients = new Set<RedisClient>();
   readonly #waiters = new Set<Waiter>();
-  /** What came while it was stopped. */
+  /** Calls that arrived while it was stopped. */
   readonly #held: (() => void)[] = [];
-  /** When which version was there, as long as nothing was lost since. */
+  /** Versions with their times, since the last loss. */
   #versions: { readonly atMs: number; readonly version: number }[] = [];
   #known: ClusterState;
   #state: 'up' | 'stopped' | 'down' = 'up';
   #repliesToLose = 0;
-  /** Brokers that do not hear of commits by themselves, and what they would have been told. */
-  readonly #heldNews = new Map<number, (() => void)[]>();
-  readonly commitsUnderWay = new Set<CommitUnderWay>();
-  /** How much later than the commit others hear of it, at most. */
-  newsDelayMsMax = 0;
+  /** Brokers that do not get commits by themselves, with the held notifications. */
+  readonly #heldCommits = new Map<number, (() => void)[]>();
+  readonly commitsInFlight = new Set<CommitInFlight>();
+  /** Longest delay of commits to other brokers, ms. */
+  deliveryDelayMsMax = 0;
 
   constructor(parts: RedisParts) {
     this.#parts = parts;
@@ -88,7 +89,7 @@ export class SimulatedRedis {
     return this.#state === 'up';
   }
 
-  /** Whether commits are taken: not while a rebuild is to come. */
+  /** True while commits are accepted, false until a rebuild. */
   get isConfirmed(): boolean {
     return this.#data.snapshot(0)?.isConfirmed === true;
   }
@@ -102,24 +103,24 @@ export class SimulatedRedis {
     return RegistryStore.open({ ...parts, ...process.ports, registry: client, place: 'simulated' });
   }
 
-  /** A connection is not used any more. */
+  /** Removes a closed connection. */
   forget(client: RedisClient): void {
     this.#clients.delete(client);
   }
 
-  /** All connections break, and none can be made. */
+  /** Breaks all connections and refuses new ones. */
   kill(): void {
     if (this.#state === 'down') return;
     this.#state = 'down';
     this.#held.length = 0;
     this.#waiters.clear();
-    for (const held of this.#heldNews.values()) held.length = 0;
+    for (const held of this.#heldCommits.values()) held.length = 0;
     for (const client of this.#clients) client.reset();
   }
 
   /**
-   * Another process goes on with what the last one had.
-   * @param lostMs what was committed in this time before now is lost; infinite: everything
+   * Starts another process with the data of the last one.
+   * @param lostMs commits of this time before now are lost; infinite: everything
    */
   start(lostMs = 0): void {
     if (this.#state !== 'down') return;
@@ -127,25 +128,25 @@ export class SimulatedRedis {
     this.#restartData(lostMs);
   }
 
-  /** A copy takes over that has everything but what came last. */
+  /** Replaces the server with a copy that lacks the newest commits. */
   failOver(lagMs: number): void {
     this.kill();
     this.start(lagMs);
   }
 
-  /** SIGSTOP: what is sent is done when it goes on. */
+  /** Stops the process (SIGSTOP): calls are executed when it continues. */
   stop(): void {
     if (this.#state === 'up') this.#state = 'stopped';
   }
 
-  /** SIGCONT */
-  goOn(): void {
+  /** Continues the process (SIGCONT). */
+  resume(): void {
     if (this.#state !== 'stopped') return;
     this.#state = 'up';
     for (const act of this.#held.splice(0)) act();
   }
 
-  /** FLUSHALL */
+  /** Removes all data (FLUSHALL). */
   flush(): void {
     if (this.#state === 'down') return;
     this.#data.empty();
@@ -153,35 +154,33 @@ export class SimulatedRedis {
     this.#changed();
   }
 
-  /** The next replies are lost, what they say is done. */
+  /** Executes the next calls and loses their replies. */
   loseReplies(count: number): void {
     this.#repliesToLose = count;
   }
 
-  /**
-   * A broker hears of no commit any more that it did not make itself: all else of Redis reaches it.
-   */
-  holdNewsOf(brokerId: number): void {
-    this.#heldNews.set(brokerId, []);
+  /** Withholds commits of other brokers from a broker; all other calls reach it. */
+  holdCommitsOf(brokerId: number): void {
+    this.#heldCommits.set(brokerId, []);
   }
 
-  releaseNewsOf(brokerId: number): void {
-    const held = this.#heldNews.get(brokerId) ?? [];
-    this.#heldNews.delete(brokerId);
-    for (const tell of held) tell();
+  releaseCommitsOf(brokerId: number): void {
+    const held = this.#heldCommits.get(brokerId) ?? [];
+    this.#heldCommits.delete(brokerId);
+    for (const notify of held) notify();
   }
 
-  /** The connections of a broker break; it makes others, and reads everything. */
+  /** Breaks the connections of a broker; it reconnects and reads everything. */
   breakConnectionsOf(brokerId: number): void {
     for (const client of this.#clients) if (client.brokerId === brokerId) client.reset();
   }
 
-  /** An operator says that nobody waits for a broker any more. */
-  giveUp(brokerId: number): void {
+  /** Lets an operator exclude a broker from rebuilds. */
+  exclude(brokerId: number): void {
     this.#data.givenUp.add(brokerId);
   }
 
-  /** Whether the reply at hand is lost. */
+  /** True when the reply of the current call is lost. */
   takesReply(): boolean {
     if (this.#repliesToLose === 0) return false;
     this.#repliesToLose -= 1;
@@ -189,8 +188,8 @@ export class SimulatedRedis {
   }
 
   /**
-   * Does something that arrived, when its time has come.
-   * @returns false when nobody is there
+   * Executes a call that arrived, when its turn has come.
+   * @returns false when the server is down
    */
   execute(act: (data: FakeRegistryData) => void): boolean {
     if (this.#state === 'down') return false;
@@ -203,27 +202,27 @@ export class SimulatedRedis {
     return true;
   }
 
-  /** Calls back with the commits behind a version: as soon as there are some, or after `waitMs`. */
+  /** Calls back with the commits after a version: when there are some, or after `waitMs`. */
   waitForCommits(
     { brokerId, version, waitMs }: CommitWait,
     reply: (commits: readonly MetadataCommit[]) => void,
   ): void {
     const { scheduler, random } = this.#parts;
-    const tell = (): void => {
-      const held = this.#heldNews.get(brokerId);
+    const notify = (): void => {
+      const held = this.#heldCommits.get(brokerId);
       if (held === undefined) reply(this.#data.commitsAfter(version));
-      else held.push(tell);
+      else held.push(notify);
     };
     if (this.#data.commitsAfter(version).length > 0) {
-      tell();
+      notify();
       return;
     }
     const end = (): void => {
       if (!this.#waiters.delete(waiter)) return;
       timer.cancel();
-      const delayMs = random.below(this.newsDelayMsMax + 1);
-      if (delayMs === 0) tell();
-      else scheduler.after(delayMs, tell);
+      const delayMs = random.below(this.deliveryDelayMsMax + 1);
+      if (delayMs === 0) notify();
+      else scheduler.after(delayMs, notify);
     };
     const waiter = { version, end };
     const timer = scheduler.after(waitMs, end);

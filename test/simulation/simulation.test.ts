@@ -2,17 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { report } from './report.js';
 import { simulate } from './simulation.js';
 
-/**
- * In every run of the tests; a long run takes fresh seeds, and prints the one that finds something.
- */
+/** Number of seeds in every test run; a long run uses fresh seeds and prints a failing one. */
 const FIXED_SEEDS = 10;
 const SEED_MAX = 2 ** 31;
-/** Only computes: where a machine has no time for it, it takes as long as it takes. */
+/** The simulation only computes; a busy machine may take long. */
 const TIMEOUT = { timeout: 1_200_000 };
 
 /**
- * SLUICE_SIMULATION_SEED runs one seed alone, SLUICE_SIMULATION_SEEDS so many from 1 on;
- * SLUICE_SIMULATION_MINUTES goes on with fresh seeds for so long.
+ * SLUICE_SIMULATION_SEED runs one seed, SLUICE_SIMULATION_SEEDS runs that many from 1 on;
+ * SLUICE_SIMULATION_MINUTES continues with fresh seeds for that time.
  */
 const SEED = process.env['SLUICE_SIMULATION_SEED'];
 const SEEDS = Number(process.env['SLUICE_SIMULATION_SEEDS'] ?? FIXED_SEEDS);
@@ -27,7 +25,7 @@ function freshSeed(): number {
   return Math.floor(Math.random() * SEED_MAX);
 }
 
-describe('a simulated cluster keeps what it promised, whatever goes wrong', () => {
+describe('a simulated cluster keeps its invariants under faults', () => {
   if (SEED !== undefined) {
     it(`seed ${SEED}`, TIMEOUT, () => expectNoViolation(Number(SEED)));
     return;

@@ -1,6 +1,6 @@
 import { repaired } from './bit-flips.js';
 import type { ClientParts } from './client.js';
-import { makeTopic, recovery, startCluster, type TopicPlan } from './cluster-life.js';
+import { createTopic, recovery, startCluster, type TopicPlan } from './cluster-life.js';
 import { FaultPlan } from './fault-plan.js';
 import { FinalCheck } from './final-check.js';
 import { GroupMember } from './group-member.js';
@@ -20,17 +20,17 @@ export interface SimulationResult {
 }
 
 const TOPICS = [
-  { name: 'orders', partitions: 2, minInSyncReplicas: 2 },
-  { name: 'events', partitions: 1, minInSyncReplicas: 2 },
-  { name: 'notes', partitions: 1, minInSyncReplicas: 1 },
+  { name: 'orders', partitions: 2, minInsyncReplicas: 2 },
+  { name: 'events', partitions: 1, minInsyncReplicas: 2 },
+  { name: 'notes', partitions: 1, minInsyncReplicas: 1 },
 ] satisfies readonly TopicPlan[];
 
-/** How long things go wrong, in simulated time: one of these. */
-const TROUBLES_MS = [4000, 8000, 15_000] as const;
-/** How long after all is well again clients may wait for answers. */
+/** Durations of the faults in simulated time, ms; a run uses one. */
+const FAULTS_MS = [4000, 8000, 15_000] as const;
+/** Time limit after healing for answers to clients, ms. */
 const ANSWER_MS_MAX = 60_000;
 
-/** A cluster under load, with everything going wrong that may; then well again, and looked at. */
+/** Runs a cluster under load with faults, heals it, and checks it. */
 export async function simulate(seed: number): Promise<SimulationResult> {
   const world = new World({ seed });
   const history = new History(world);
@@ -54,11 +54,11 @@ export async function simulate(seed: number): Promise<SimulationResult> {
 
 async function runThrough(world: World, history: History, plan: FaultPlan): Promise<void> {
   await startCluster(world);
-  for (const topic of TOPICS) await makeTopic(world, topic);
+  for (const topic of TOPICS) await createTopic(world, topic);
   let isOver = false;
   const parts: ClientParts = { world, history, isOver: () => isOver };
   const running = startClients(parts, () => plan.isOver);
-  await plan.run(plan.pick(TROUBLES_MS));
+  await plan.run(plan.pick(FAULTS_MS));
   await plan.heal();
   if (world.violations.length === 0) await recovery(parts);
   if (world.violations.length === 0 && world.damaged !== undefined) {
@@ -72,8 +72,8 @@ async function runThrough(world: World, history: History, plan: FaultPlan): Prom
   if (world.violations.length === 0) await new FinalCheck(world, history).run();
 }
 
-/** @returns the names of the clients that run */
-function startClients(parts: ClientParts, isTroubleOver: () => boolean): ReadonlySet<string> {
+/** @returns the names of the running clients */
+function startClients(parts: ClientParts, areFaultsOver: () => boolean): ReadonlySet<string> {
   const { world } = parts;
   const random = world.randomOf('clients');
   const pauseMsMax = [60, 200, 600][random.below(3)] ?? 200;
@@ -87,7 +87,7 @@ function startClients(parts: ClientParts, isTroubleOver: () => boolean): Readonl
     new Producer(parts, { ...produce, name: 'p4', topic: 'notes', partitions: 1 }),
     new Asker(parts, { name: 'asker', topic: 'orders', partitions: 2 }),
     new GroupMember(parts, { name: 'group', topic: 'orders', partitions: 2 }),
-    new TopicChanger(parts, 'admin', isTroubleOver),
+    new TopicChanger(parts, 'admin', areFaultsOver),
     new Operator(parts),
     new WatermarkWatch(parts),
   ];

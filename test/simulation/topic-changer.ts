@@ -2,31 +2,31 @@ import { ProtocolError, topicPartitionName } from '#protocol';
 import { Client, type ClientParts } from './client.js';
 import { outcomeOf } from './history.js';
 
-/** What an operator knows of a topic that they made. */
-interface MadeTopic {
+/** The state of a topic as its creator knows it. */
+interface CreatedTopic {
   readonly name: string;
-  /** Whether it is there: undefined while that is open. */
-  isThere: boolean | undefined;
-  /** At least so many. */
+  /** True when it exists; undefined while that is unknown. */
+  exists: boolean | undefined;
+  /** Least number of partitions. */
   partitions: number;
 }
 
 const PAUSE_MS_MAX = 4000;
-/** I19: how long after everything is well again a partition may be on its way to other brokers. */
+/** Time limit after healing for moves to end (I19), ms. */
 const MOVE_MS_MAX = 20_000;
-/** All brokers show the same topics so long after a change. */
+/** Time after a change within which all brokers show the same topics, ms. */
 const SHOWN_MS_MAX = 1000;
 
 /**
- * Makes topics, gives them partitions and deletes them: none vanishes or is born again without
- * being told to (I15). Moves any partition, of the topics that others write to as well: what holds
- * of their records holds all the same.
+ * A client that creates topics, adds partitions and deletes topics: none disappears or reappears by
+ * itself (I15). It moves partitions of all topics, also of those with producers, whose invariants
+ * must hold.
  */
 export class TopicChanger extends Client {
-  readonly #topics: MadeTopic[] = [];
+  readonly #topics: CreatedTopic[] = [];
   readonly #isEnough: () => boolean;
 
-  /** @param isEnough once it is true topics stay as they are */
+  /** @param isEnough once it returns true topics stay as they are */
   constructor(parts: ClientParts, name: string, isEnough: () => boolean) {
     super(parts, name);
     this.#isEnough = isEnough;
@@ -36,7 +36,7 @@ export class TopicChanger extends Client {
     while (!this.#isEnough()) {
       await this.pause(PAUSE_MS_MAX);
       if (this.#isEnough()) break;
-      const present = this.#topics.filter(({ isThere }) => isThere === true);
+      const present = this.#topics.filter(({ exists }) => exists === true);
       const topic = present[this.random.below(present.length)];
       const what = this.random.below(5);
       if (what >= 3) await this.#move();
@@ -50,35 +50,35 @@ export class TopicChanger extends Client {
   }
 
   async #create(): Promise<void> {
-    const topic: MadeTopic = {
-      name: `made-${this.#topics.length + 1}`,
-      isThere: undefined,
+    const topic: CreatedTopic = {
+      name: `created-${this.#topics.length + 1}`,
+      exists: undefined,
       partitions: 1 + this.random.below(2),
     };
     const { name, partitions } = topic;
     const replicationFactor = 1 + this.random.below(this.parts.world.machines.length);
     this.#topics.push(topic);
-    const isMade = await this.#isDone(`create ${name}`, (broker) =>
+    const isCreated = await this.#isDone(`create ${name}`, (broker) =>
       broker.createTopic({ name, partitions, replicationFactor }),
     );
-    topic.isThere = isMade;
+    topic.exists = isCreated;
   }
 
-  async #grow(topic: MadeTopic): Promise<void> {
+  async #grow(topic: CreatedTopic): Promise<void> {
     const { name } = topic;
     const partitions = topic.partitions + 1;
-    const isMade = await this.#isDone(`grow ${name}`, (broker) =>
+    const isCreated = await this.#isDone(`grow ${name}`, (broker) =>
       broker.alterTopic(name, { partitions }),
     );
-    if (isMade === true) topic.partitions = partitions;
+    if (isCreated === true) topic.partitions = partitions;
   }
 
-  async #delete(topic: MadeTopic): Promise<void> {
-    topic.isThere = undefined;
+  async #delete(topic: CreatedTopic): Promise<void> {
+    topic.exists = undefined;
     const isGone = await this.#isDone(`delete ${topic.name}`, (broker) =>
       broker.deleteTopic(topic.name),
     );
-    if (isGone !== undefined) topic.isThere = !isGone;
+    if (isGone !== undefined) topic.exists = !isGone;
   }
 
   async #move(): Promise<void> {
@@ -97,7 +97,7 @@ export class TopicChanger extends Client {
     );
   }
 
-  /** @returns undefined when that is not known */
+  /** @returns undefined when the outcome is unknown */
   async #isDone(
     what: string,
     act: Parameters<typeof this.connection.call>[1],
@@ -115,7 +115,7 @@ export class TopicChanger extends Client {
     }
   }
 
-  /** What was asked for is done in the end. */
+  /** Checks that all requested moves have ended. */
   async #checkMoves(): Promise<void> {
     const { world } = this.parts;
     const moving = (): string[] =>
@@ -126,7 +126,7 @@ export class TopicChanger extends Client {
       );
     if (await world.until(() => moving().length === 0, MOVE_MS_MAX)) return;
     if (world.violations.length > 0) return;
-    world.violated(`I19: ${moving().join(', ')} did not get to the brokers that were asked for`);
+    world.violated(`I19: ${moving().join(', ')} did not reach the requested brokers`);
   }
 
   async #check(): Promise<void> {
@@ -138,14 +138,14 @@ export class TopicChanger extends Client {
           broker.listTopics({ includeInternal: false }),
         );
         const found = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
-        for (const { name, isThere, partitions } of this.#topics) {
+        for (const { name, exists, partitions } of this.#topics) {
           const count = found.get(name) ?? 0;
-          if (isThere === true && count < partitions) {
+          if (exists === true && count < partitions) {
             world.violated(
               `I15: ${machine.name} has ${count} of ${partitions} partitions of ${name}`,
             );
-          } else if (isThere === false && count > 0) {
-            world.violated(`I15: ${machine.name} has ${name}, which is not to be there`);
+          } else if (exists === false && count > 0) {
+            world.violated(`I15: ${machine.name} has ${name}, which should not exist`);
           }
         }
       } catch (error) {

@@ -6,7 +6,7 @@ interface Line {
   readonly text: string;
 }
 
-/** What happened, in order, for whoever has to understand a violation. */
+/** The events of a run in order, for people who analyse a violation. */
 export class Trace {
   readonly #lines: Line[] = [];
   readonly #clock: FakeClock;
@@ -19,9 +19,7 @@ export class Trace {
     this.#lines.push({ atMs: this.#clock.monotonicMs(), who, text });
   }
 
-  /**
-   * @param wanted words of which a line, or who it is of, must have one; none: all lines are given
-   */
+  /** @param wanted words of which a line or its author must contain one; none: all lines */
   text(wanted: readonly string[] = []): string {
     const isWanted = ({ who, text }: Line): boolean =>
       wanted.length === 0 || wanted.some((word) => who === word || text.includes(word));

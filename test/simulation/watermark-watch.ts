@@ -4,11 +4,11 @@ import type { Machine } from './machine.js';
 const PAUSE_MS_MAX = 400;
 
 /**
- * Looks into all brokers now and then: a replica's high watermark stays between its log's two ends,
- * and does not fall while its process runs (I13).
+ * A client that checks all brokers from time to time: a replica's high watermark is between the two
+ * ends of its log and does not fall while its process runs (I13).
  */
 export class WatermarkWatch extends Client {
-  /** By process, topic and partition. */
+  /** Last high watermarks, by process, topic and partition. */
   readonly #seen = new Map<string, number>();
 
   constructor(parts: ClientParts) {
@@ -17,12 +17,12 @@ export class WatermarkWatch extends Client {
 
   async run(): Promise<void> {
     while (!this.parts.isOver()) {
-      for (const machine of this.parts.world.machines) this.#look(machine);
+      for (const machine of this.parts.world.machines) this.#check(machine);
       await this.pause(PAUSE_MS_MAX);
     }
   }
 
-  #look(machine: Machine): void {
+  #check(machine: Machine): void {
     const { world } = this.parts;
     for (const status of machine.opened?.status().partitions ?? []) {
       const { topic, partition, highWatermark, logStartOffset, logEndOffset } = status;
@@ -31,9 +31,9 @@ export class WatermarkWatch extends Client {
       const replica = `${machine.name}.${machine.lives} ${name}`;
       const before = this.#seen.get(replica) ?? 0;
       this.#seen.set(replica, highWatermark);
-      // A damaged replica out of sync is cut where its damage begins.
+      // A damaged out-of-sync replica is truncated where its damage begins.
       if (world.metadata.lost.has(name) || machine === world.damaged) continue;
-      // Who left and came back began with nothing.
+      // A replica that left and came back began empty.
       if (highWatermark < before && !world.metadata.hasLeft(machine.id, name)) {
         world.violated(
           `I13: the high watermark falls from ${before} to ${highWatermark}: ${replica}`,

@@ -18,15 +18,15 @@ export interface WorldOptions {
 }
 
 const DRIVEN_MS = 100;
-/** Between looks at whether something holds. */
-const LOOK_MS = 10;
+/** Pause between checks of a condition, ms. */
+const CHECK_MS = 10;
 
-/** What must never be thrown, whatever happens outside: a bug shows as one of these. */
+/** Errors that no fault may cause: each shows a bug. */
 const BUGS = [AssertionError, TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
- * A cluster and all that is around it, in one process and on one clock: brokers on fake disks, a
- * network, a Redis. Everything in it is decided by its seed.
+ * A cluster and its environment in one process and on one clock: brokers on fake disks, a network,
+ * a Redis. Its seed decides everything in it.
  */
 export class World implements ProcessWorld {
   readonly clock = new FakeClock();
@@ -37,13 +37,13 @@ export class World implements ProcessWorld {
   readonly redis: SimulatedRedis;
   readonly machines: readonly Machine[];
   readonly settings: Partial<ClusterBrokerSettings>;
-  /** What broke a rule, as it was found. */
+  /** Violations of invariants found so far. */
   readonly violations: string[] = [];
   readonly metadata: MetadataRules;
   readonly logs: LogObservations;
-  /** Whether a broker may fail to start, for its disk gives errors. */
+  /** True when a broker may fail to start because its disk returns errors. */
   mayDisksFail = false;
-  /** The one machine on whose disk bits have flipped. */
+  /** The one machine whose disk has flipped bits. */
   damaged: Machine | undefined;
   readonly #seed: number;
   readonly #onUnhandled = (error: unknown): void => this.unexpected('nobody', error);
@@ -74,17 +74,17 @@ export class World implements ProcessWorld {
     process.on('unhandledRejection', this.#onUnhandled);
   }
 
-  /** Monotonic. */
+  /** Monotonic time, ms. */
   get nowMs(): number {
     return this.clock.monotonicMs();
   }
 
-  /** What the registry has, or had before it lost it. */
+  /** The state in the registry, or its last one before a loss. */
   get state(): ClusterState {
     return this.metadata.state;
   }
 
-  /** A stream of random numbers of its own: what draws from another one does not change it. */
+  /** A stream of random numbers of its own: draws from other streams do not change it. */
   randomOf(name: string): SeededRandom {
     let hash = this.#seed | 0;
     for (const char of name) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
@@ -102,7 +102,7 @@ export class World implements ProcessWorld {
   }
 
   /**
-   * Lets time pass until a scenario has ended: the one place where it does. Whatever is in the
+   * Lets time pass until a scenario has ended. Only this method advances time; everything in the
    * world waits with `sleep` and `until`.
    */
   async drive<T>(scenario: () => Promise<T>): Promise<T> {
@@ -110,23 +110,25 @@ export class World implements ProcessWorld {
     const result = scenario().finally(() => {
       run.isOver = true;
     });
-    // Until it is awaited below.
+    // The result is awaited below.
     result.catch(() => undefined);
     while (!run.isOver) await this.scheduler.advance(DRIVEN_MS);
     return result;
   }
 
-  /** @returns whether something held within `msMax`; not waited for once a rule is broken */
+  /**
+   * @returns true when the condition became true within `msMax`; returns early after a violation
+   */
   async until(condition: () => boolean, msMax: number): Promise<boolean> {
     const endMs = this.nowMs + msMax;
     while (!condition()) {
       if (this.nowMs >= endMs || this.violations.length > 0) return false;
-      await this.sleep(LOOK_MS);
+      await this.sleep(CHECK_MS);
     }
     return true;
   }
 
-  /** For what is in the world and no process of it. */
+  /** Waits outside of any process of the world. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.scheduler.after(ms, resolve);
@@ -139,11 +141,11 @@ export class World implements ProcessWorld {
   }
 
   unexpected(who: string, error: unknown): void {
-    this.violated(`${who}: an error that nobody may meet: ${describe(error)}`);
+    this.violated(`${who}: an unexpected error: ${describe(error)}`);
   }
 
-  /** Looks whether an error that was logged is one of those that show a bug. */
-  looked(who: string, error: unknown): void {
+  /** Checks whether a logged error is one that shows a bug. */
+  checkLogged(who: string, error: unknown): void {
     for (let one = error; one instanceof Error; one = one.cause) {
       if (BUGS.some((bug) => one instanceof bug)) this.unexpected(who, one);
     }

@@ -195,9 +195,9 @@ export class LeaderState {
    */
   highWatermarkBound(
     own: { readonly syncedEndOffset: Offset; readonly journaledVersion: number },
-    minInSyncReplicas: number,
+    minInsyncReplicas: number,
   ): Offset | undefined {
-    if (this.inSyncCount < minInSyncReplicas) return undefined;
+    if (this.inSyncCount < minInsyncReplicas) return undefined;
     this.#proveRemovals(own.journaledVersion);
     let bound = own.syncedEndOffset;
     for (const follower of this.#followers.values()) {

@@ -57,7 +57,7 @@ function batchAt(baseSequence: number): Buffer {
 }
 
 /** The appends of a broker that is alone, and leads. */
-async function leading(isLeaseValid: () => boolean, minInSyncReplicas = 1): Promise<LeaderAppends> {
+async function leading(isLeaseValid: () => boolean, minInsyncReplicas = 1): Promise<LeaderAppends> {
   const clock = new FakeClock();
   const manager = await LogManager.open(
     {
@@ -80,7 +80,7 @@ async function leading(isLeaseValid: () => boolean, minInSyncReplicas = 1): Prom
       observer: silentLogObserver,
     },
   );
-  const config = parseTopicConfig({ 'min.insync.replicas': String(minInSyncReplicas) }, 1);
+  const config = parseTopicConfig({ 'min.insync.replicas': String(minInsyncReplicas) }, 1);
   const log = await manager.createLog(TARGET, TARGET.topicId, config);
   const metadata = {
     replicas: [0],

@@ -4,7 +4,7 @@
  * | URL | meaning |
  * |---|---|
  * | `redis://[[user]:password@]host[:6379][/db]` | one Redis |
- * | `redis+sentinel://[[user]:password@]host[:26379],host…/master[/db]` | a master and its Sentinels |
+ * | `redis+sentinel://[[user]:password@]host[:26379],host…/master[/db]` | a master by Sentinels |
  * | `redis+cluster://[[user]:password@]host[:6379],host…` | some nodes of a Redis Cluster |
  *
  * With `rediss` in place of `redis` all connections are encrypted; certificates are checked against
