@@ -3,8 +3,8 @@
  *
  *     npm run bench -- [--rows produce,fetch] [--quick] [--json FILE]
  *
- * Servers run on core 0, load on core 1. These machines are noisy: each row is a median over
- * several alternations of baseline and measurement, and what counts is the ratio.
+ * Servers run on core 0, load on core 1. The machines are noisy: each row is a median over several
+ * alternations of baseline and measurement, and only the ratio counts.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,11 +1,11 @@
 /**
- * The last step of `npm run build`: makes the program that runs, dist/apps/gateway/, from the
- * compiled modules in dist/esm/ (docs/adr/0014-bundle-and-code-cache.md).
+ * The last step of `npm run build`: builds the program that runs, dist/apps/gateway/, from
+ * the compiled modules in dist/esm/ (docs/adr/0014-bundle-and-code-cache.md).
  *
  *     main.js            the launcher, CommonJS
  *     gateway.cjs        the gateway and the libraries that it uses, in one file
  *     gateway.cjs.cache  V8's code cache of it, for the version of Node.js that builds
- *     gateway.cjs.lines  where each line of it comes from, for stack traces
+ *     gateway.cjs.lines  the source of each line of it, for stack traces
  *     lease-thread.cjs   the thread that renews the lease of a broker of a cluster
  */
 import { spawnSync } from 'node:child_process';
@@ -20,21 +20,21 @@ const modules = join(root, 'dist/esm/apps/gateway');
 const output = join(root, 'dist/apps/gateway');
 const bundlePath = join(output, 'gateway.cjs');
 
-/** Packages that load files of their own: a native addon, or what Swagger UI serves. */
+/** Packages that load files of their own: a native addon, and the assets of Swagger UI. */
 const EXTERNAL = ['@node-rs/crc32', 'fs-native-extensions', 'swagger-ui-dist'];
 
-/** Packages that Nest and its adapter load only when they are there. We have none of them. */
+/** Packages that Nest and its adapter load only when they are installed. None of them is. */
 const NOT_INSTALLED =
   /^(@nestjs\/(microservices|platform-express|platform-socket\.io)|@fastify\/(multipart|static|view)|class-transformer)(\/|$)/;
 
 /**
- * Nest would load all of class-validator for a pipe of its own, which we do not use: the decorators
+ * Nest would load all of class-validator for its own pipe, which is not used here: the decorators
  * that our classes import are a small part of it.
  */
 const isUnusedByNest = (id, importer) =>
   id === 'class-validator' && importer?.includes('/node_modules/@nestjs/');
 
-if (process.env.BUILD_PROGRESS) process.stderr.write('Compiled; making one file of it.\n');
+if (process.env.BUILD_PROGRESS) process.stderr.write('Compiled; bundling it into one file.\n');
 run(join(modules, 'src/write-documents.js'));
 mkdirSync(output, { recursive: true });
 writeFileSync(join(output, 'package.json'), '{ "type": "commonjs" }\n');
@@ -47,7 +47,7 @@ await bundle(
 writeFileSync(`${bundlePath}.lines`, JSON.stringify(linesOf(map)));
 await writeCodeCache();
 
-/** Makes one CommonJS file of a module and all that it imports; answers its source map. */
+/** Bundles a module and all its imports into one CommonJS file; returns its source map. */
 async function bundle(entry, file) {
   const build = await rolldown({
     input: entry,
@@ -59,7 +59,7 @@ async function bundle(entry, file) {
       isUnusedByNest(id, importer),
     plugins: [ownModules(), withoutSwagger(await decoratorsOfSwagger())],
     onLog: (level, log) => {
-      // CommonJS packages may use eval, and packages import each other in circles.
+      // CommonJS packages may use eval and circular imports.
       if (level === 'debug' || level === 'info') return;
       if (['EVAL', 'CIRCULAR_DEPENDENCY'].includes(log.code)) return;
       throw new Error(log.message);
@@ -71,7 +71,7 @@ async function bundle(entry, file) {
     codeSplitting: false,
     sourcemap: 'hidden',
     comments: false,
-    // Readable, but in ASCII: V8 keeps such a text in half the memory and reads it faster.
+    // Readable ASCII: V8 stores such a text in half the memory and reads it faster.
     minify: {
       compress: false,
       mangle: false,
@@ -83,7 +83,7 @@ async function bundle(entry, file) {
   return chunks[0].map;
 }
 
-/** Our own modules: with their source maps, and finding their assets where these are. */
+/** Our own modules, with their source maps and with URLs that point to their assets. */
 function ownModules() {
   return {
     name: 'own-modules',
@@ -102,8 +102,8 @@ function ownModules() {
 }
 
 /**
- * Replaces @nestjs/swagger by decorators that do nothing: the documents are made already, and it is
- * a fifth of what would be loaded.
+ * Replaces @nestjs/swagger by decorators without effect: the documents are built before, and the
+ * package is a fifth of the loaded code.
  */
 function withoutSwagger(decorators) {
   const id = '\0without-swagger';
@@ -126,8 +126,8 @@ async function decoratorsOfSwagger() {
 }
 
 /**
- * The lines of a bundle that come from our own sources: ranges of lines that follow each other,
- * with the number of the source line for each. Lines count from 1.
+ * The lines of a bundle that come from our own sources, as ranges of consecutive lines with the
+ * source line of each. Lines count from 1.
  */
 function linesOf(sourceMap) {
   const ranges = [];
@@ -158,7 +158,10 @@ function run(script) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** The cache of what loading the bundle compiles: a start compiles the rest when it is called. */
+/**
+ * Writes the code cache of everything that loading the bundle compiles; a start compiles the rest
+ * when it is called.
+ */
 async function writeCodeCache() {
   const { CompiledBundle } = await import(join(modules, 'launcher/compiled-bundle.js'));
   const compiled = CompiledBundle.read(bundlePath);

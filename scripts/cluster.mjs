@@ -1,12 +1,12 @@
 /**
- * `npm run cluster`: a Redis and three brokers on this machine, and a table of what they do.
+ * `npm run cluster`: a Redis and three brokers on this machine, and a table of their status.
  *
- *     npm run cluster                      three brokers
- *     npm run cluster -- --brokers 5       more of them
+ * npm run cluster                      three brokers
+ * npm run cluster -- --brokers 5       more of them
  *
- * Settings (`SLUICE_...`) in the environment hold for all brokers. Everything lives in a temporary
- * directory, which is removed when Ctrl-C ends it all. Brokers that were killed are shown as dead,
- * and come back with a key; without a terminal with SIGUSR2.
+ * Settings (`SLUICE_...`) in the environment apply to all brokers. All data is in a temporary
+ * directory, which is removed when Ctrl-C ends the cluster. Killed brokers are shown as dead; a key
+ * (without a terminal: SIGUSR2) starts them again.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ const USAGE = `usage: npm run cluster -- [--brokers 1…9]
   --brokers N   how many brokers to start, by default 3
   -h, --help    print this text
 
-Settings (SLUICE_...) in the environment hold for all brokers: npm start -- --help lists them.
+Settings (SLUICE_...) in the environment apply to all brokers: npm start -- --help lists them.
 `;
 
 const brokerCount = parseArguments();
@@ -45,7 +45,7 @@ let isStopping = false;
 let stoppingSinceMs = 0;
 
 process.on('exit', () => {
-  // Whatever ended this process: nothing of it stays.
+  // Kills all child processes, whatever ended this process.
   for (const child of [...brokers, redis]) child.signal('SIGKILL');
   screen.restore();
   rmSync(directory, { recursive: true, force: true });
@@ -84,10 +84,10 @@ async function start() {
   for (const broker of brokers) broker.startIfDead();
 }
 
-/** Brokers first: each hands its leaderships over, and tells the others through Redis. */
+/** Stops the brokers first: each hands its leaderships over and tells the others through Redis. */
 async function stop() {
   if (isStopping) {
-    // npm sends Ctrl-C on to its child, which has it already.
+    // npm forwards Ctrl-C to its child, which has received it already.
     if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
     return;
   }

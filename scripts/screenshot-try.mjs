@@ -1,11 +1,11 @@
 /**
- * Makes the README's pictures of /try, docs/images/try-light.png and try-dark.png, from a gateway
- * of its own with records of its own.
+ * Takes the README's pictures of /try, docs/images/try-light.png and try-dark.png, of its own
+ * gateway and records.
  *
  * usage: node scripts/screenshot-try.mjs
  *
- * CHROMIUM is the browser's path (/usr/bin/chromium). On Debian the pictures look as they do here
- * with the packages fonts-inter and fonts-jetbrains-mono.
+ * CHROMIUM is the browser's path (/usr/bin/chromium). On Debian the packages fonts-inter and
+ * fonts-jetbrains-mono give the same pictures.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const images = join(root, 'docs/images');
 const DRINKS = ['oolong', 'espresso', 'matcha', 'chai', 'cocoa'];
 const ORDERS = 17;
-/** How far apart the arrivals of two rows look. */
+/** Displayed time between the arrivals of two rows, ms. */
 const ROW_MS = 160;
 
 execFileSync(process.execPath, [join(root, 'scripts/build-if-needed.mjs')], { stdio: 'inherit' });
@@ -48,7 +48,7 @@ async function serving() {
   throw new Error('the gateway ended before it served');
 }
 
-/** Waits for each before the next, so that they come in one by one. */
+/** Sends each order after the previous one is answered, so that they arrive one by one. */
 async function produceOrders(url) {
   for (let order = 0; order < ORDERS; order += 1) {
     const key = `table-${(order * 7) % 9}`;
@@ -100,7 +100,8 @@ async function useThePage(page) {
   await page.waitForFunction(`document.querySelectorAll('#rows tr').length === ${ORDERS + 1}`);
   await page.locator('#rows summary').nth(3).click();
   await page.mouse.move(0, 0);
-  // Every picture shows the same moment: the newest row has just come, those before it earlier.
+  // Every picture shows the same moment: the newest row has just arrived, the rows before it
+  // earlier.
   await page.evaluate(`
     for (const [index, row] of [...document.querySelectorAll('#rows tr')].entries()) {
       for (const arrival of row.getAnimations()) {

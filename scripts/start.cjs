@@ -1,8 +1,8 @@
 /**
- * `npm start`: builds when it is needed, then becomes the gateway.
+ * `npm start`: builds if necessary, then becomes the gateway.
  *
- * In this process and CommonJS, so that signals reach it and libuv's thread pool still has no size
- * when the launcher gives it one (docs/adr/0003-thread-pool-and-launcher.md).
+ * It runs in this process and in CommonJS, so that signals reach it and libuv's thread pool has no
+ * size yet when the launcher sets it (docs/adr/0003-thread-pool-and-launcher.md).
  */
 const { buildIfNeeded } = require('./current-build.cjs');
 

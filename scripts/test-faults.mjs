@@ -1,7 +1,7 @@
 /**
- * The long runs: random histories of the log, mutations that they must see, input fuzz, kills under
- * load, faults of a cluster, of real processes and simulated. Some 45 minutes; shorter slices of
- * each are part of both tiers (CONTRIBUTING.md).
+ * Runs the long tests: random histories of the log, mutations that they must detect, input fuzzing,
+ * kills under load, faults of a cluster of real and simulated processes. They take some 45 minutes;
+ * shorter slices of each are part of both tiers (CONTRIBUTING.md).
  *
  * usage: npm run test:faults
  */

@@ -1,7 +1,7 @@
 /**
- * Starts the build on another major version of Node and tries it: README's quickstart, the
- * conformance tests against it, and a stop by SIGTERM. The npm package `node` brings the binary; it
- * is installed into a temporary directory.
+ * Starts the build on another major version of Node and tests it: README's quickstart, the
+ * conformance tests, and a stop by SIGTERM. The npm package `node` provides the binary; it is
+ * installed into a temporary directory.
  *
  * usage: node scripts/try-on-node.mjs 24
  */
@@ -30,7 +30,7 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** The path of the binary, once it is installed and has said its version. */
+/** The path of the binary, after it was installed and its version checked. */
 function installedNode() {
   const prefix = join(directory, 'node');
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
@@ -72,7 +72,7 @@ async function tryGateway(node, dataDir) {
 }
 
 /**
- * Where the gateway listens, once its log says that it serves.
+ * The gateway's URL, once its log reports that it serves.
  * @param {import('node:child_process').ChildProcess} gateway
  * @returns {Promise<string>}
  */

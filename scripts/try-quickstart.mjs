@@ -1,7 +1,6 @@
 /**
- * Runs the README's quickstart as a reader would: every line of the `sh` block that follows
- * `<!-- quickstart -->` that calls curl, against a running gateway. Fails on the first answer that
- * is not a success.
+ * Runs the README's quickstart as a reader would: every curl line of the `sh` block after `<!--
+ * quickstart -->`, against a running gateway. Fails on the first answer that is not a success.
  *
  * usage: node scripts/try-quickstart.mjs README.md http://127.0.0.1:8080
  */

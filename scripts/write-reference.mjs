@@ -1,4 +1,4 @@
-/** Writes the pages of docs/reference/ from the tables they describe. */
+/** Writes the pages of docs/reference/ from the tables that they describe. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { SETTINGS_SECTIONS } from '../dist/esm/apps/gateway/src/config/settings.js';
 import { settingsReference } from '../dist/esm/apps/gateway/src/config/settings-reference.js';

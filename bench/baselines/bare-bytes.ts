@@ -1,6 +1,6 @@
 /**
- * Baseline of fetch: bare node:http that answers the same bytes from memory. The bytes are fetched
- * once from the URL given. Usage: bare-bytes PORT URL
+ * Baseline of fetch: bare node:http that answers the same bytes from memory, fetched once from the
+ * given URL. Usage: bare-bytes PORT URL
  */
 import { createServer } from 'node:http';
 

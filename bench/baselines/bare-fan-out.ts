@@ -1,7 +1,7 @@
 /**
  * Baseline of fan-out: a bare `ws` server that writes one prepared frame to the raw socket of every
- * client, again and again; or, in the mode `post`, once for each POST, with its body's first value.
- * Usage: bare-fan-out PORT RECORDS_PER_FRAME loop|post CLIENTS
+ * client repeatedly or, in the mode `post`, once per POST, with its body's first value. Usage:
+ * bare-fan-out PORT RECORDS_PER_FRAME loop|post CLIENTS
  */
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { WebSocketServer } from 'ws';
 const [, , port, recordsPerFrame, mode, clients] = process.argv;
 const BUFFERED_BYTES_MAX = 256 * 1024;
 
-/** What our own server sends for such records. */
+/** The frame that the gateway sends for such records. */
 function frameOf(value: string): Buffer {
   const record = (offset: number) => ({
     topic: 'bench',
@@ -37,7 +37,7 @@ function frameOf(value: string): Buffer {
   return textFrame(Buffer.from(payload));
 }
 
-/** A whole, unmasked text frame. */
+/** A complete, unmasked text frame. */
 function textFrame(payload: Buffer): Buffer {
   const isShort = payload.length < 126;
   const head = Buffer.alloc(isShort ? 2 : payload.length < 65_536 ? 4 : 10);

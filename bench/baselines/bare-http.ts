@@ -1,6 +1,6 @@
 /**
  * Baseline of produce: bare node:http that collects and parses the same body and answers the same
- * shape, with no log behind it. Usage: bare-http PORT
+ * shape, without a log. Usage: bare-http PORT
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 

@@ -1,6 +1,6 @@
 /**
  * Baseline of publish: a bare `ws` server that parses the same messages and answers the same shape,
- * with no log behind it. Usage: bare-publish PORT
+ * without a log. Usage: bare-publish PORT
  */
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';

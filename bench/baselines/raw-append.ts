@@ -1,10 +1,10 @@
 /**
  * Appends the same bytes in two ways, each in a process of its own, and prints one JSON line.
  *
- *     raw-append raw|log DIRECTORY DURATION_MS
+ * raw-append raw|log DIRECTORY DURATION_MS
  *
- * `raw` is one writev of GATHERED batches after the other. `log` keeps GATHERED appends of one
- * batch in flight with `os` durability; the log makes rounds of them as it likes.
+ * `raw` writes GATHERED batches per writev, one writev after the other. `log` keeps GATHERED
+ * appends of one batch in flight with `os` durability; the log groups them into rounds.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,8 +16,8 @@ const RECORDS = 100;
 const RECORD_BYTES = 100;
 const GATHERED = 64;
 /**
- * Buffers taken in turn: more than a round and the tail cache hold, so that none is stamped twice
- * at once.
+ * Number of buffers used in turn: more than a round and the tail cache hold, so that no buffer is
+ * stamped twice at once.
  */
 const BUFFERS = 1024;
 

@@ -1,4 +1,4 @@
-/** How long an fdatasync of a small append takes here. Usage: sync-time DIRECTORY */
+/** Measures the time of an fdatasync of a small append. Usage: sync-time DIRECTORY */
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,20 +1,22 @@
-/** What a client sees of a failure: the longest time without an answer, and without a record. */
+/**
+ * The effect of a failure on a client: the longest time without an answer, and without a record.
+ */
 import { WebSocket } from 'ws';
 import type { Server } from './processes.js';
 
 export interface Availability {
-  /** Between two acknowledged requests, ms. */
+  /** Longest time between two acknowledged requests, ms. */
   readonly longestProduceGapMs: number;
-  /** Between two records of a subscription, ms. */
+  /** Longest time between two records of a subscription, ms. */
   readonly longestSubscribeGapMs: number;
   readonly failedRequests: number;
   readonly acknowledged: number;
 }
 
-/** How often a record is produced while all is well. */
+/** Pause between two produced records, ms. */
 const PACE_MS = 5;
 
-/** A producer and a subscriber at one broker, one request at a time. */
+/** A producer and a subscriber at one broker, with one request at a time. */
 export class AvailabilityProbe {
   #isOver = false;
   #failed = 0;
@@ -52,7 +54,7 @@ export class AvailabilityProbe {
     return this.#acknowledged;
   }
 
-  /** Ends once both have got going again. */
+  /** Ends once both work again. */
   async end(): Promise<Availability> {
     this.#isOver = true;
     await this.#producer;

@@ -1,4 +1,7 @@
-/** Three brokers and a Redis on this machine, which they share with the load: nothing is pinned. */
+/**
+ * Three brokers and a Redis on this machine, which they share with the load: no process is pinned
+ * to a core.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -31,7 +34,7 @@ export class BenchCluster {
     this.#env = env;
   }
 
-  /** Runs `use` with a cluster whose brokers are 1, 2 and 3, and ends all of it. */
+  /** Runs `use` with a cluster of the brokers 1, 2 and 3, and stops it afterwards. */
   static run<T>(
     env: Readonly<Record<string, string>>,
     use: (cluster: BenchCluster) => Promise<T>,
@@ -62,7 +65,7 @@ export class BenchCluster {
     return [...this.#brokers.values()];
   }
 
-  /** Any broker beside these. */
+  /** A broker that is not one of these. */
   other(...ids: readonly number[]): Server {
     for (const [id, server] of this.#brokers) if (!ids.includes(id)) return server;
     throw new Error('no other broker runs');
@@ -88,7 +91,7 @@ export class BenchCluster {
     await server.stop(signal);
   }
 
-  /** Takes the disk of a stopped broker away. */
+  /** Removes the data of a stopped broker. */
   removeData(id: number): Promise<void> {
     return rm(join(this.dir, `broker-${id}`), { recursive: true });
   }
@@ -118,18 +121,18 @@ export class BenchCluster {
     );
   }
 
-  /** Commands that Redis has processed since it started. */
+  /** Number of commands that Redis has processed since it started. */
   async redisCommands(): Promise<number> {
     const info = await redisInfo(this.redisPort);
     return Number(/total_commands_processed:(\d+)/.exec(info)?.[1]);
   }
 }
 
-/** Asks again until it is so. */
+/** Repeats a check until it is true. */
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const deadlineMs = performance.now() + WAIT_MS_MAX;
   while (!(await isSo().catch(() => false))) {
-    if (performance.now() > deadlineMs) throw new Error(`not so in time: ${what}`);
+    if (performance.now() > deadlineMs) throw new Error(`timed out waiting for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

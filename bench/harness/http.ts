@@ -1,4 +1,4 @@
-/** What rows ask of a gateway besides load: topics, records, metrics. */
+/** Calls of a gateway beside load: topics, records, metrics. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runJson, type Server, withTempDir } from './processes.js';
@@ -28,10 +28,10 @@ export interface LoadResult {
 
 export const JSON_HEADERS = { 'content-type': 'application/json' };
 
-/** Puts load on a server from the other core; an answer that is no success fails the row. */
+/** Loads a server from the other core; an answer that is not a success fails the row. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const result = await withTempDir(async (directory) => {
-    // In a file: a command line has not the room for thousands of bodies.
+    // The options are in a file: a command line has no space for thousands of bodies.
     const file = join(directory, 'load.json');
     await writeFile(file, JSON.stringify(options));
     return runJson<LoadResult>('load', ['bench/load/http-load.mjs', `@${file}`]);
@@ -43,7 +43,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   return result;
 }
 
-/** POSTs (or what `method` says) JSON and returns the parsed answer. */
+/** Sends JSON by POST (or the given `method`) and returns the parsed answer. */
 export async function call(
   server: Server,
   path: string,

@@ -1,4 +1,4 @@
-/** What the numbers were measured on, and how processes are kept apart on it. */
+/** The machine of a measurement, and the pinning of processes to its cores. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, platform, release, totalmem } from 'node:os';
 import { version } from 'node:process';
@@ -9,7 +9,7 @@ export type Core = 'server' | 'load' | 'any';
 const CORES: Readonly<Record<Exclude<Core, 'any'>, string>> = { server: '0', load: '1' };
 const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
 
-/** The command line that runs a program (node by default) with `args` on a core of its own. */
+/** The command line that runs a program (node by default) with `args` pinned to a core. */
 export function pinned(
   core: Core,
   args: readonly string[],
@@ -20,7 +20,7 @@ export function pinned(
     : { command: program, args: [...args] };
 }
 
-/** One line for the head of the table. */
+/** The machine in one line, for the head of the table. */
 export function describeMachine(): string {
   const model = cpus()[0]?.model ?? 'unknown processor';
   const memoryGiB = Math.round(totalmem() / 2 ** 30);
@@ -28,7 +28,7 @@ export function describeMachine(): string {
   return `${cpus().length} x ${model}, ${memoryGiB} GiB, ${platform()} ${release()}, Node ${version}; ${pins}`;
 }
 
-/** The commit that was measured, with a + when the tree has changes. */
+/** The measured commit, with a + when the tree has changes. */
 export function describeCommit(): string {
   try {
     const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();

@@ -1,4 +1,4 @@
-/** Servers and loads as processes of their own; each is ended by its pid. */
+/** Servers and loads as separate processes; each is ended by its pid. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ export interface Server {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
-  /** From spawn to the first answer of its readiness path. */
+  /** Time from spawn to the first answer of its readiness path, ms. */
   readonly startedInMs: number;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -24,9 +24,9 @@ export interface GatewayOptions {
   readonly dataDir: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
-  /** A free one unless given. */
+  /** Port; default: a free one. */
   readonly port?: number;
-  /** `any` where it shares the machine with other servers. */
+  /** Core; `any` when it shares the machine with other servers. */
   readonly core?: Core;
 }
 
@@ -44,7 +44,7 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
 }
 
 /**
- * Starts a baseline of dist/esm/bench/baselines on the server's core; it gets its port as first
+ * Starts a baseline of dist/esm/bench/baselines on the server's core, with its port as first
  * argument.
  */
 export async function startBaseline(name: string, args: readonly string[]): Promise<Server> {
@@ -79,7 +79,7 @@ async function startServer(args: readonly string[], options: ServerOptions): Pro
   };
 }
 
-/** Runs a script of dist/bench (or bench/) to its end and parses the JSON line it prints. */
+/** Runs a script of dist/bench (or bench/) to its end and parses the JSON line that it prints. */
 export async function runJson<T>(core: Core, args: readonly string[]): Promise<T> {
   const child = spawnPinned(core, args, {});
   let text = '';
@@ -115,7 +115,7 @@ async function untilAnswers(child: ChildProcess, url: string): Promise<void> {
   }
 }
 
-/** A port of loopback that nobody listens on. */
+/** A port of loopback without a listener. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -126,7 +126,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A directory that is gone after `use`. */
+/** Runs `use` with a temporary directory and removes it afterwards. */
 export async function withTempDir<T>(use: (path: string) => Promise<T>): Promise<T> {
   const path = await mkdtemp(join(process.env['SLUICE_BENCH_DIR'] ?? tmpdir(), 'sluice-bench-'));
   try {
@@ -144,7 +144,7 @@ export async function memoryOf(pid: number): Promise<{ rss: number; peak: number
   return status === undefined ? undefined : { rss: kiB('VmRSS') * 1024, peak: kiB('VmHWM') * 1024 };
 }
 
-/** Bytes a process has asked the kernel to read, files and sockets alike. */
+/** Bytes that a process has read from files and sockets. */
 export async function bytesReadBy(pid: number): Promise<number | undefined> {
   const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => undefined);
   const match = /^rchar: (\d+)/m.exec(io ?? '');

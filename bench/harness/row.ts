@@ -1,13 +1,13 @@
-/** A row of the table: what was measured, beside the baseline of the same run. */
+/** A row of the table: a measurement beside the baseline of the same run. */
 
 /** One measured line. */
 export interface RowResult {
   readonly name: string;
-  /** The figure in its unit, e.g. requests a second. */
+  /** The figure in its unit, for example requests per second. */
   readonly value: number;
   readonly unit: string;
   readonly baseline?: { readonly name: string; readonly value: number };
-  /** Share of the baseline that is wanted. */
+  /** Wanted share of the baseline. */
   readonly target?: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
@@ -15,15 +15,15 @@ export interface RowResult {
   readonly note?: string;
 }
 
-/** What a row is given. */
+/** The environment of a row. */
 export interface RowContext {
-  /** How long one measurement lasts. */
+  /** Duration of one measurement, ms. */
   readonly durationMs: number;
-  /** How many pairs of baseline and measurement; the medians are reported. */
+  /** Number of pairs of baseline and measurement; the medians are reported. */
   readonly rounds: number;
-  /** Smaller amounts of data, for a look. */
+  /** True for smaller amounts of data, for a quick check. */
   readonly isQuick: boolean;
-  /** One line of progress. */
+  /** Prints one line of progress. */
   progress(text: string): void;
 }
 

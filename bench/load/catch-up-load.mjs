@@ -1,6 +1,6 @@
 /**
  * One reader of all records of a partition: over a WebSocket subscription, or as an NDJSON stream.
- * Counts until it has the last one.
+ * It counts until the last record.
  *
  *     taskset -c 1 node bench/load/catch-up-load.mjs '{"port": 8080, "mode": "websocket", "end": 1000}'
  */
@@ -22,7 +22,7 @@ const result = {
 stdout.write(`${JSON.stringify(result)}\n`);
 exit(0);
 
-/** Resolves with the bytes received when the record before `end` has come. */
+/** Resolves with the number of received bytes when the record before `end` has arrived. */
 async function overWebSocket() {
   const last = Buffer.from(`"offset":${end - 1},`);
   let bytes = 0;
@@ -36,7 +36,7 @@ async function overWebSocket() {
     protocol: 'sluice.v1',
     onFrame: (chunk, from, to) => {
       bytes += to - from;
-      // The last record of a frame: its offset stands near the frame's end.
+      // The last record of a frame: its offset is near the frame's end.
       const tail = chunk.subarray(Math.max(from, to - 512), to);
       if (tail.indexOf(last) >= 0) done(bytes);
     },
@@ -46,7 +46,7 @@ async function overWebSocket() {
   return whole;
 }
 
-/** Resolves with the bytes received when the stream has ended with as many records. */
+/** Resolves with the number of received bytes when the stream has ended with as many records. */
 function asNdjson() {
   return new Promise((resolve, reject) => {
     const options = {
@@ -64,7 +64,7 @@ function asNdjson() {
           lines += 1;
         }
       });
-      // One line more than records says where it ended.
+      // The line after the records contains the end position.
       response.on('end', () => {
         if (lines === end + 1) resolve(bytes);
         else reject(new Error(`${lines} lines for ${end} records`));

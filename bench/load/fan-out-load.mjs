@@ -1,9 +1,9 @@
 /**
- * Subscribers, and producers that feed them: counts what arrives, and how long after it was sent.
+ * Subscribers, and producers that feed them: counts frames and measures their latency.
  *
  *     taskset -c 1 node bench/load/fan-out-load.mjs '{"port": 8080, "subscribers": 1000, ...}'
  *
- * One JSON argument, see `FanOutOptions`; one JSON line with the result on stdout.
+ * Takes one JSON argument, see `FanOutOptions`; prints one JSON line with the result.
  */
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -15,12 +15,12 @@ import { ResponseReader } from './response-reader.mjs';
 /**
  * @typedef {object} FanOutOptions
  * @property {number} port
- * @property {boolean} isBare the server is the baseline: it sends to whoever is connected
+ * @property {boolean} isBare the server is the baseline: it sends to all connected clients
  * @property {number} subscribers
- * @property {number} [producers] connections that POST, each its next request when the last is
- *   answered; none: the server sends by itself
- * @property {number} [perSecond] POSTs a second of all producers together, in place of as many as
- *   go
+ * @property {number} [producers] connections that POST, each its next request after the last
+ *   answer; none: the server sends by itself
+ * @property {number} [perSecond] POSTs per second of all producers together; default: as many as
+ *   possible
  * @property {number} recordsPerFrame
  * @property {number} [warmupMs]
  * @property {number} [durationMs]
@@ -36,12 +36,17 @@ const { port, subscribers, recordsPerFrame, warmupMs = 1000, durationMs = 5000 }
 
 let frames = 0;
 let bytesIn = 0;
-/** Of a frame without its records, and of a record in one: records are counted by their bytes. */
+/**
+ * Bytes of a frame without its records, and of one record in it: records are counted by their
+ * bytes.
+ */
 let envelopeBytes = 0;
 let recordBytes = 0;
 let isCounting = false;
 const latencies = new LatencyHistogram();
-/** Place and value of what tells a frame of records from answers: `{"event":"r`. */
+/**
+ * Position and value of the byte that distinguishes a frame of records from answers: `{"event":"r`.
+ */
 const MARK_AT = 10;
 const MARK = 'r'.charCodeAt(0);
 
@@ -115,8 +120,8 @@ async function openSubscribers() {
 }
 
 /**
- * A connection that POSTs `recordsPerFrame` records, which stay together: a producer of its own
- * makes them one batch, and so one frame.
+ * Opens a connection that POSTs `recordsPerFrame` records, which stay together: its own producer id
+ * makes them one batch and so one frame.
  */
 async function openProducer() {
   let producer;

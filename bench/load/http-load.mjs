@@ -1,7 +1,7 @@
 /**
  * HTTP load over raw keep-alive sockets: as many requests as the server answers, one outstanding
- * per connection. A general client would be the slower side; this one sends prebuilt bytes and
- * reads no more of an answer than where it ends.
+ * per connection. A general client would be slower than the server; this one sends prebuilt bytes
+ * and only finds the end of each answer.
  *
  *     taskset -c 1 node bench/load/http-load.mjs '{"port": 8080, "method": "GET", "path": "/", ...}'
  *
@@ -130,7 +130,7 @@ class LoadRun {
     socket.on('close', () => {
       if (this.isOver) return;
       this.socketErrors += 1;
-      // A server that refuses everybody is met again at a pace that lets it live.
+      // A delay before reconnecting keeps a server alive that refuses all connections.
       setTimeout(() => this.isOver || this.open(), 50);
     });
   }

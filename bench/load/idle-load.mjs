@@ -1,5 +1,5 @@
 /**
- * Subscribers to whom nothing is sent: how much memory the server has with them.
+ * Subscribers that get no records: measures the server's memory with them.
  *
  *     taskset -c 1 node bench/load/idle-load.mjs '{"port": 8080, "pid": 123, "subscribers": 1000}'
  */
@@ -20,7 +20,7 @@ for (let opened = 0; opened < subscribers; opened += OPENED_AT_ONCE) {
   const count = Math.min(OPENED_AT_ONCE, subscribers - opened);
   await Promise.all(Array.from({ length: count }, openOne));
 }
-// Until the server has collected what opening them took.
+// Waits until the server has collected the garbage of opening them.
 await new Promise((resolve) => {
   setTimeout(resolve, SETTLED_MS);
 });

@@ -1,4 +1,4 @@
-/** Buckets a power of two of microseconds is divided into: readings are true to 1/32. */
+/** Number of buckets per power of two of microseconds: readings are exact to 1/32. */
 const BUCKETS_PER_OCTAVE = 32;
 const OCTAVES = 32;
 

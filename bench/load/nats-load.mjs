@@ -1,10 +1,11 @@
 /**
- * The same load as publish-load and fan-out-load, put on NATS JetStream over its WebSocket.
+ * The load of publish-load and fan-out-load for NATS JetStream over its WebSocket.
  *
  *     taskset -c 1 node bench/load/nats-load.mjs '{"port": 9222, "mode": "publish", ...}'
  *
- * `publish`: one connection, so many acknowledgements outstanding. `fan-out`: a push consumer
- * without acknowledgements for each subscriber, and publishers that wait for each acknowledgement.
+ * `publish`: one connection with a number of outstanding acknowledgements. `fan-out`: a push
+ * consumer without acknowledgements per subscriber, and publishers that wait for each
+ * acknowledgement.
  */
 import { performance } from 'node:perf_hooks';
 import { argv, exit, stdout } from 'node:process';
@@ -24,7 +25,7 @@ const {
 const SUBJECT = 'bench';
 const CONNECT = 'CONNECT {"verbose":false,"pedantic":false,"headers":false}\r\nPING\r\n';
 const OPENED_AT_ONCE = 64;
-/** Begins each record, and stands nowhere else in what the server sends. */
+/** Text at the beginning of each record, which occurs nowhere else in the server's output. */
 const MARK = '~~';
 const markBytes = Buffer.from(MARK);
 const pong = Buffer.from('PONG\r\n');
@@ -52,7 +53,7 @@ async function createStream() {
   if (answer.includes('"error"')) throw new Error(answer);
 }
 
-/** One connection with `inFlight` records that are not acknowledged yet. */
+/** One connection with `inFlight` unacknowledged records. */
 async function startPublishing() {
   let due = inFlight * recordsPerFrame;
   const frame = clientFrame(publishText.repeat(recordsPerFrame), true);
@@ -95,7 +96,7 @@ async function startFanOut() {
 
 /** A connection that publishes its next record when the last one is acknowledged. */
 async function startProducer() {
-  // An inbox of its own: all connections of an account see the same subjects.
+  // The inbox has its own name, because all connections of an account see the same subjects.
   const inbox = `_INBOX.p${Math.random().toString(36).slice(2)}`;
   const frame = clientFrame(publishText.replace('_INBOX.acks', inbox), true);
   const socket = await openConnection((bytes, start, end) => {
@@ -131,7 +132,7 @@ async function request(subject, body) {
 }
 
 /**
- * Opens a connection and says who it is.
+ * Opens a connection and sends CONNECT.
  * @param {(bytes: import('node:buffer').Buffer, start: number, end: number) => void} onFrame
  */
 async function openConnection(onFrame) {

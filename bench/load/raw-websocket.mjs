@@ -1,7 +1,6 @@
 /**
- * A WebSocket client that does as little as a client can: prebuilt frames out, and of what comes in
- * only where each frame begins and ends. A general client would be the slower side of a
- * measurement.
+ * A minimal WebSocket client: it sends prebuilt frames and only finds the bounds of received
+ * frames. A general client would be slower than the server.
  */
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -13,7 +12,8 @@ const MASKED = 0x80;
 const MASK_BYTES = 4;
 
 /**
- * A masked text frame, as a client sends it. The mask is zero: masking costs the server the same.
+ * A masked text frame, as a client sends it. The mask is zero, which costs the server the same
+ * time.
  * @param {string} payload
  * @param {boolean} [isBinary]
  */
@@ -35,10 +35,10 @@ export function clientFrame(payload, isBinary = false) {
  * @param {number} options.port
  * @param {string} [options.path]
  * @param {string} [options.protocol]
- * @param {(bytes: Buffer, start: number, end: number) => void} options.onFrame the place of the
- *   payload of each text or binary frame
- * @param {boolean} [options.isCounted] the payload is not looked at beyond its beginning: `end`
- *   may lie outside of the bytes, and nothing is put together
+ * @param {(bytes: Buffer, start: number, end: number) => void} options.onFrame gets the bounds of
+ *   the payload of each text or binary frame
+ * @param {boolean} [options.isCounted] only the beginning of the payload is read: `end` may lie
+ *   outside of the bytes, and parts are not joined
  */
 export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, isCounted = false }) {
   return new Promise((resolve, reject) => {
@@ -81,7 +81,7 @@ export function openWebSocket({ port, path = '/v1/ws', protocol, onFrame, isCoun
   });
 }
 
-/** Finds frames in the chunks of a connection; the payload of one that is split is put together. */
+/** Finds frames in the chunks of a connection; a split payload is joined. */
 class FrameReader {
   /**
    * @param {(bytes: Buffer, start: number, end: number) => void} onFrame
@@ -90,7 +90,7 @@ class FrameReader {
   constructor(onFrame, isCounted) {
     this.onFrame = onFrame;
     this.isCounted = isCounted;
-    /** Of a counted frame, what is still to come. */
+    /** Bytes of a counted frame that are still to come. */
     this.skippedBytes = 0;
     /** @type {Buffer[]} */
     this.parts = [];

@@ -2,7 +2,7 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const LINE_END = Buffer.from('\r\n');
 const EMPTY = Buffer.alloc(0);
 
-/** Where the reader stands within an answer. */
+/** States of the reader within an answer. */
 const IN_HEAD = 0;
 const IN_BODY = 1;
 const AT_CHUNK_SIZE = 2;
@@ -20,7 +20,7 @@ export class ResponseReader {
   constructor(onResponse) {
     this.onResponse = onResponse;
     this.place = IN_HEAD;
-    /** Bytes of a head or a chunk's size line that came without their end. */
+    /** Bytes of a head or a chunk's size line whose end has not arrived. */
     this.held = EMPTY;
     this.remaining = 0;
     this.isLastChunk = false;

@@ -1,6 +1,6 @@
 /**
- * Micro benchmarks of the way of small produce requests: what a request costs in the accumulator,
- * the buffer pool and the partitioners.
+ * Micro benchmarks of small produce requests: the cost of a request in the accumulator, the buffer
+ * pool and the partitioners.
  *
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/accumulator.js
  */
@@ -20,7 +20,7 @@ class Entry extends AccumulatorEntry<Entry> {
   }
 }
 
-/** Runs `soon` by hand, so that a round can be measured without the event loop. */
+/** Timers whose `soon` runs by hand, so that a round can be measured without the event loop. */
 const turn: { tasks: (() => void)[] } = { tasks: [] };
 const timers = {
   after: (delayMs: number, task: () => void) => scheduler.after(delayMs, task),

@@ -1,6 +1,6 @@
 /**
- * Micro benchmarks of the record batch codec: what each record costs on its way into the log and
- * out.
+ * Micro benchmarks of the record batch codec: the cost of a record on its way into and out of the
+ * log.
  *
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/codec.js
  */
@@ -55,9 +55,7 @@ function encode(selections: readonly RecordSelection[]): void {
   do_not_optimize(encodeRecordBatches(selections, OPTIONS));
 }
 
-/**
- * Records as they come from a JSON body: values of 100 bytes between the bytes of their objects.
- */
+/** Records as from a JSON body: values of 100 bytes between the bytes of their objects. */
 function selectionOf(count: number, withKeys = false): RecordSelection {
   let body = '{"records":[';
   const fields: number[] = [];
@@ -89,7 +87,7 @@ function batchOf(batchSizeBytes: number): RecordBatch {
   return new RecordBatch(first);
 }
 
-/** Reads as a renderer does: every field of every record is touched. */
+/** Reads every field of every record, as a renderer does. */
 function readAll(bytes: Buffer): number {
   const cursor = new RecordCursor(new RecordBatch(bytes));
   let sum = 0;

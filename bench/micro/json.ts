@@ -1,6 +1,6 @@
 /**
- * Micro benchmarks of the JSON codec of records: bodies in, fetch answers out, each beside what
- * `JSON.parse` and `JSON.stringify` take for the same bytes.
+ * Micro benchmarks of the JSON codec of records, for bodies and for fetch answers, beside
+ * `JSON.parse` and `JSON.stringify` of the same bytes.
  *
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/json.js
  */
@@ -108,7 +108,7 @@ function parseAndPrint(body: Buffer): void {
   }
 }
 
-/** The batches that a thousand such records make, from offset 1,000,000 on. */
+/** Batches of a thousand such records, from offset 1,000,000 on. */
 function batchesOf(record: (id: number) => unknown): RecordBatch[] {
   const records = parseJsonRecords(recordsBody(record, 1000), LIMITS);
   const encoded = encodeRecordBatches([{ records, indexes: undefined }], {

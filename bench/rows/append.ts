@@ -1,4 +1,4 @@
-/** libs/log append beside raw writev of the same bytes, `os` durability. */
+/** Appends of libs/log beside raw writev of the same bytes, with `os` durability. */
 import { runJson, withTempDir } from '../harness/processes.js';
 import { median, type Row, type RowContext } from '../harness/row.js';
 

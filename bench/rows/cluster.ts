@@ -1,4 +1,4 @@
-/** Three brokers and one Redis on this machine, which they share with the load. */
+/** Rows of three brokers and one Redis on this machine, which they share with the load. */
 import { cp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Availability, AvailabilityProbe } from '../harness/availability.js';
@@ -20,7 +20,7 @@ const GIB = 2 ** 30;
 export const clusterProduceRow: Row = {
   id: 'cluster-produce',
   title:
-    'produce to three replicas, acks=all, min.insync.replicas 2, 100 records x 100 B a request',
+    'produce to three replicas, acks=all, min.insync.replicas 2, 100 records x 100 B per request',
   async run(context) {
     const alone = await produceAlone(context);
     return BenchCluster.run(CLUSTER, async (cluster) => {
@@ -53,7 +53,7 @@ export const clusterProduceRow: Row = {
 
 export const failoverRow: Row = {
   id: 'failover',
-  title: 'a broker is killed or stopped: how long clients of another one wait',
+  title: 'pauses for clients of another broker when a broker is killed or stopped',
   run: (context) =>
     BenchCluster.run(CLUSTER, async (cluster) => {
       await cluster.createTopic(TOPIC, { partitions: 1 });
@@ -150,11 +150,11 @@ async function failures(
   ];
 }
 
-/** The clients are at a broker that stays. */
+/** The clients use a broker that stays. */
 async function failOnce(cluster: BenchCluster, { who, signal }: Failure): Promise<Availability> {
   const leader = await cluster.leaderOf(TOPIC);
   const victim = who === 'leader' ? leader : ([1, 2, 3].find((id) => id !== leader) ?? 0);
-  // Where a follower dies the clients are at the leader.
+  // When a follower dies the clients use the leader.
   const server = who === 'leader' ? cluster.other(leader) : cluster.broker(leader);
   const probe = await AvailabilityProbe.start(server, TOPIC);
   await until('the probe produces', () => Promise.resolve(probe.acknowledged > 50));
@@ -164,7 +164,7 @@ async function failOnce(cluster: BenchCluster, { who, signal }: Failure): Promis
     return first !== undefined && first.leader !== null && !first.isr.includes(victim);
   });
   const acknowledged = probe.acknowledged;
-  await until('the probe produces on', () =>
+  await until('the probe continues to produce', () =>
     Promise.resolve(probe.acknowledged > acknowledged + 50),
   );
   const availability = await probe.end();

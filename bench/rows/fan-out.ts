@@ -1,4 +1,4 @@
-/** Delivery to many subscribers beside a bare `ws` server that writes one prepared frame. */
+/** Delivery to many subscribers, beside a bare `ws` server that writes one prepared frame. */
 import { createTopic } from '../harness/http.js';
 import {
   memoryOf,
@@ -28,7 +28,9 @@ const SHAPES: readonly Shape[] = [
   { subscribers: 1000, recordsPerFrame: 10, target: 0.7 },
   { subscribers: 1000, recordsPerFrame: 100, target: 0.7 },
 ];
-/** Enough that a sync is never waited for; each record is a batch, and so a frame, of its own. */
+/**
+ * Requests in flight: enough that no sync is waited for; each record is a batch, and so a frame.
+ */
 const PRODUCERS = 32;
 
 export const fanOutRow: Row = {
@@ -100,7 +102,7 @@ function fanOut(
 interface Pace {
   readonly subscribers: number;
   readonly perSecond: number;
-  /** Of the p99, where it is bound. */
+  /** Limit of the p99, where there is one. */
   readonly p99MsMax: number | undefined;
 }
 
@@ -108,7 +110,7 @@ const PACES: readonly Pace[] = [
   { subscribers: 1, perSecond: 1000, p99MsMax: 15 },
   { subscribers: 1000, perSecond: 20, p99MsMax: undefined },
 ];
-/** What may come on top of a sync and the bare fan-out. */
+/** Time that may be added to a sync and the bare fan-out, ms. */
 const MARGIN_MS = 1.5;
 
 export const deliveryLatencyRow: Row = {
@@ -149,7 +151,7 @@ async function measureLatency(pace: Pace, context: RowContext): Promise<RowResul
   return latencyResult({ name, pace, ours, bare, syncs });
 }
 
-/** Middle time of an fdatasync of a small append, alone on the disk. */
+/** Median time of an fdatasync of a small append on an idle disk. */
 async function syncMs(directory: string): Promise<number> {
   const { p50Ms } = await runJson<{ p50Ms: number }>('server', [
     'dist/esm/bench/baselines/sync-time.js',

@@ -1,4 +1,4 @@
-/** Fetch of 1 MiB at the tail and from cold segments, beside node:http sending the same bytes. */
+/** Fetch of 1 MiB at the tail and from cold segments, beside node:http with the same bytes. */
 import { call, createTopic, type LoadResult, load } from '../harness/http.js';
 import {
   memoryOf,
@@ -67,7 +67,8 @@ function result(
 }
 
 /**
- * Records enough that half of them lie outside the tail cache, in many segments; returns the end.
+ * Writes enough records that half of them are outside the tail cache, in many segments; returns the
+ * end.
  */
 async function fill(server: Server, context: RowContext): Promise<number> {
   await createTopic(server, 'bench', { configs: { 'segment.bytes': 32 * 2 ** 20 } });
@@ -81,7 +82,8 @@ async function fill(server: Server, context: RowContext): Promise<number> {
 }
 
 /**
- * Places spread over the older half, each read once a turn: a rendered answer is never met again.
+ * Paths spread over the older half, each read once per turn, so that no rendered answer is used
+ * again.
  */
 function coldPaths(end: number): string[] {
   const step = Math.floor(FETCH_BYTES / RECORD_BYTES);

@@ -1,4 +1,4 @@
-/** Resident memory while millions of records go through: it must be flat. */
+/** Resident memory while millions of records pass: it must not grow. */
 import { createTopic, JSON_HEADERS, load } from '../harness/http.js';
 import { memoryOf, startGateway, withTempDir } from '../harness/processes.js';
 import type { Row, RowResult } from '../harness/row.js';

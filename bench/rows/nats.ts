@@ -1,6 +1,6 @@
 /**
- * What a user might pick instead, under the same load: NATS JetStream over its own WebSocket. It
- * syncs every two minutes by default, so it stands beside our `os` durability as well as `fsync`.
+ * An alternative under the same load: NATS JetStream over its own WebSocket. It syncs every two
+ * minutes by default, so it is compared with `os` durability as well as `fsync`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ interface Comparison {
 
 const PUBLISHES = [1, 100].map(
   (recordsPerFrame): Comparison => ({
-    name: `publish, ${recordsPerFrame} x 100 B a message, 512 in flight`,
+    name: `publish, ${recordsPerFrame} x 100 B per message, 512 in flight`,
     unit: 'messages/s',
     natsLoad: { mode: 'publish', recordsPerFrame },
     ourScript: 'bench/load/publish-load.mjs',
@@ -113,7 +113,7 @@ async function natsVersion(): Promise<string | undefined> {
   return isThere ? /v(\d\S*)/.exec(text)?.[1] : undefined;
 }
 
-/** A NATS server on the server's core, for as long as `use` takes. */
+/** Runs `use` with a NATS server on the server's core. */
 async function withNats(use: (port: number) => Promise<void>): Promise<void> {
   await withTempDir(async (directory) => {
     const [port, websocketPort] = [await freePort(), await freePort()];

@@ -1,4 +1,7 @@
-/** 1-record produces by key over 1, 16 and 128 partitions, and what a cold read waits meanwhile. */
+/**
+ * Produces of one record by key over 1, 16 and 128 partitions, and the latency of cold reads at the
+ * same time.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { call, createTopic, JSON_HEADERS, load } from '../harness/http.js';
 import { type Server, startGateway, withTempDir } from '../harness/processes.js';

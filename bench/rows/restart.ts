@@ -1,4 +1,4 @@
-/** Restart after kill -9 with a large log: only what was not known to be synced may be read. */
+/** Restart after kill -9 with a large log: only bytes that may be unsynced are read. */
 import { createTopic, load } from '../harness/http.js';
 import { bytesReadBy, memoryOf, startGateway, withTempDir } from '../harness/processes.js';
 import type { Row, RowContext, RowResult } from '../harness/row.js';
@@ -20,7 +20,7 @@ export const restartRow: Row = {
   },
 };
 
-/** Large batches, `os` durability and a clean stop: the quickest way to many bytes. */
+/** Large batches, `os` durability and a clean stop are the fastest way to many bytes. */
 async function build(dataDir: string, sizeBytes: number, context: RowContext): Promise<void> {
   const server = await startGateway({ dataDir, env: { SLUICE_DURABILITY: 'os' } });
   await createTopic(server, 'large', { configs: { 'segment.bytes': 256 * 2 ** 20 } });

@@ -1,12 +1,12 @@
 /**
- * How soon a broker is ready: with an empty data directory, and after kill -9 while it was idle.
+ * Time until a broker is ready: with an empty data directory, and after kill -9 while it was idle.
  */
 import { cpuSecondsOf } from '../harness/cluster.js';
 import { createTopic } from '../harness/http.js';
 import { runJson, type Server, startGateway, withTempDir } from '../harness/processes.js';
 import { median, type Row, type RowResult } from '../harness/row.js';
 
-/** A start is short: more of them than of the other measurements make up for noise. */
+/** Number of starts per round: starts are short, so more of them reduce the noise. */
 const STARTS_PER_ROUND = 3;
 
 interface Started {

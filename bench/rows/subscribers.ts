@@ -1,4 +1,4 @@
-/** One subscriber that catches up over old records, and many to whom nothing is sent. */
+/** One subscriber that catches up over old records, and many idle subscribers. */
 import { call, createTopic } from '../harness/http.js';
 import { memoryOf, runJson, type Server, startGateway, withTempDir } from '../harness/processes.js';
 import { median, type Row, type RowContext, type RowResult } from '../harness/row.js';
@@ -74,7 +74,7 @@ const IDLE_SUBSCRIBERS = [1000, 10_000];
 
 export const idleRow: Row = {
   id: 'idle',
-  title: 'memory of subscribers to whom nothing is sent',
+  title: 'memory of idle subscribers',
   async run(context) {
     const results: RowResult[] = [];
     for (const subscribers of IDLE_SUBSCRIBERS) {

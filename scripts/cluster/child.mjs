@@ -1,4 +1,7 @@
-/** A process of the cluster: started away from the terminal, so that Ctrl-C reaches us alone. */
+/**
+ * A process of the cluster, started apart from the terminal, so that Ctrl-C reaches only this
+ * script.
+ */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
@@ -7,10 +10,10 @@ const STOP_TIMEOUT_MS = 15_000;
 export class Child {
   #process;
   #ended = Promise.resolve();
-  /** How the last process ended; undefined while it runs. */
+  /** Exit of the last process; undefined while it runs. */
   end = undefined;
 
-  /** @param logFile takes what the process writes */
+  /** @param logFile file for the output of the process */
   spawn(command, args, { environment, logFile }) {
     const log = openSync(logFile, 'a');
     const child = spawn(command, args, {
@@ -50,9 +53,9 @@ export class Child {
     if (this.isRunning) this.#process.kill(name);
   }
 
-  /** SIGTERM, and SIGKILL when that takes too long. */
+  /** Stops the process with SIGTERM, and with SIGKILL when that takes too long. */
   async stop() {
-    // One that is paused hears nothing else.
+    // A paused process does not receive SIGTERM.
     this.signal('SIGCONT');
     this.signal('SIGTERM');
     const timer = setTimeout(() => this.signal('SIGKILL'), STOP_TIMEOUT_MS);

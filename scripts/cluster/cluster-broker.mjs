@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { Child } from './child.mjs';
 
 const ENTRY = fileURLToPath(new URL('../../dist/apps/gateway/main.js', import.meta.url));
-/** Known to the brokers of this run alone. */
+/** Secret that only the brokers of this run know. */
 const CLUSTER_SECRET = randomBytes(24).toString('base64url');
 
-/** One broker: its data, its log and its port stay the same when it is started again. */
+/** One broker: its data, log and port stay the same when it is started again. */
 export class ClusterBroker extends Child {
   #environment;
 

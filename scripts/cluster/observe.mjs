@@ -1,9 +1,9 @@
-/** What the brokers say of themselves, over the public API. */
+/** The status of the brokers, read over the public API. */
 
 const ANSWER_TIMEOUT_MS = 1500;
 
 /**
- * Asks all running brokers at once, and takes the word of the first that answers everything.
+ * Asks all running brokers at once, and uses the first complete answer.
  * @returns {Promise<Observed>}
  */
 export async function observe(brokers) {
@@ -38,7 +38,7 @@ async function ask({ url }, path) {
     });
     return response.ok ? await response.json() : undefined;
   } catch {
-    // Not there yet, or not there any more: the table says so.
+    // The broker is not ready or has ended: the table shows it.
     return undefined;
   }
 }

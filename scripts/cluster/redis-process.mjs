@@ -3,12 +3,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Child } from './child.mjs';
 
-const LOOK_MS = 20;
+const CHECK_MS = 20;
 
-/** There is no redis-server on this machine. */
+/** This machine has no redis-server. */
 export class MissingRedisError extends Error {}
 
-/** A Redis of its own, with the settings that a cluster wants (docs/operating/cluster.md). */
+/** A Redis with the settings that a cluster needs (docs/operating/cluster.md). */
 export class RedisProcess extends Child {
   #directory;
   #port;
@@ -40,7 +40,7 @@ export class RedisProcess extends Child {
         );
       }
       if (this.end !== undefined) throw new Error(`redis-server ended: ${this.end}`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
     }
   }
 }

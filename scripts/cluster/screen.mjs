@@ -1,4 +1,6 @@
-/** Where the page is shown: redrawn in place on a terminal, else printed when it has changed. */
+/**
+ * The output of the page: redrawn in place on a terminal, otherwise printed when it has changed.
+ */
 
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
@@ -16,12 +18,12 @@ export class Screen {
     this.#stream = stream;
   }
 
-  /** Whether keys are heard. */
+  /** True when keys can be read. */
   get hasKeys() {
     return this.#input !== undefined;
   }
 
-  /** Calls back with every key, when there is a keyboard. */
+  /** Calls back with every key, if there is a keyboard. */
   onKey(input, listener) {
     if (!input.isTTY || !this.#stream.isTTY) return;
     this.#input = input;
@@ -45,7 +47,7 @@ export class Screen {
     this.#stream.write(`${HOME}${shown.join('\n')}\n${CLEAR_REST}`);
   }
 
-  /** Gives the terminal back as it was. */
+  /** Restores the terminal. */
   restore() {
     if (this.#isEntered) this.#stream.write(LEAVE);
     this.#isEntered = false;

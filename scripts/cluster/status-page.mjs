@@ -4,8 +4,8 @@ import { basename } from 'node:path';
 const PARTITIONS_SHOWN = 30;
 
 /**
- * @returns `lines` of text, and a `gist` that is another one when something happened that is worth
- *   another print: offsets move all the time
+ * @returns `lines` of text, and a `gist` that changes with every event worth printing; offsets
+ *   change all the time
  */
 export function statusPage({ brokers, redis, observed, directory, hasKeys, pid }) {
   const { cluster, topics, servingIds } = observed;
@@ -25,7 +25,7 @@ export function statusPage({ brokers, redis, observed, directory, hasKeys, pid }
     '',
     ...hints(brokers, topics),
     '',
-    hasKeys ? 'Ctrl-C ends all of it.' : `Ctrl-C (kill ${pid}) ends all of it.`,
+    hasKeys ? 'Ctrl-C ends the cluster.' : `Ctrl-C (kill ${pid}) ends the cluster.`,
   ];
   const placement = partitions.map(([topic, { partition, leader, leaderEpoch, replicas, isr }]) => {
     return [topic, partition, leader, leaderEpoch, replicas, isr];
@@ -62,7 +62,10 @@ function partitionLines(partitions) {
   ];
 }
 
-/** The lag is what the leader has and not all of the ISR: records that are not committed yet. */
+/**
+ * The lag is the number of records that the leader has and not all of the ISR: they are not
+ * committed yet.
+ */
 function partitionRow([topic, partition]) {
   const { leader, leaderEpoch, replicas, isr, highWatermark, logEndOffset } = partition;
   const lag = highWatermark === null || logEndOffset === null ? null : logEndOffset - highWatermark;
@@ -98,7 +101,7 @@ function leaderOfFirst(brokers, topics) {
   return brokers.find(({ id, isRunning }) => id === leader && isRunning);
 }
 
-/** Left-aligned columns, as wide as they need to be. */
+/** Left-aligned columns, as wide as necessary. */
 function columns(rows) {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column].length)),

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { expectProblem, useTarget } from './target.js';
 
-describe('around the records', () => {
+describe('health, cluster, metrics and documents', () => {
   const target = useTarget();
 
-  it.each(['/health/live', '/health/ready'])('%s says that it serves', async (path) => {
+  it.each(['/health/live', '/health/ready'])('%s reports that the gateway serves', async (path) => {
     const response = await target.http.get(path).expect(200);
     expect(response.body).toHaveProperty('status');
   });
@@ -27,7 +27,7 @@ describe('around the records', () => {
     expect(response.text).toMatch(/^# TYPE /m);
   });
 
-  it('the OpenAPI document and the page to try it are served', async () => {
+  it('the OpenAPI document and the docs page are served', async () => {
     const document = await target.http.get('/openapi.json').expect(200);
     const { openapi, paths } = document.body as { openapi: string; paths: Record<string, object> };
     expect(openapi).toMatch(/^3\.1/);
@@ -60,7 +60,7 @@ describe('around the records', () => {
     }
   });
 
-  it('a foreign origin is refused before it has an effect', async () => {
+  it('a request of a foreign origin is refused before it has an effect', async () => {
     const topic = await target.topic();
     const path = `/v1/topics/${topic}/records`;
     for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1:1']) {
@@ -82,13 +82,16 @@ describe('around the records', () => {
     await target.http.get('/v1/topics').set('origin', target.url).expect(200);
   });
 
-  it.each(['zstd', 'gzip, gzip, nope', 'identity2'])('a body coded %s is 415', async (coding) => {
-    const topic = await target.topic();
-    const response = await target.http
-      .post(`/v1/topics/${topic}/records`)
-      .set('content-encoding', coding)
-      .set('content-type', 'text/plain')
-      .send('x');
-    expectProblem(response, 415, 'UNSUPPORTED_MEDIA_TYPE');
-  });
+  it.each(['zstd', 'gzip, gzip, nope', 'identity2'])(
+    'a body with content coding %s is answered 415',
+    async (coding) => {
+      const topic = await target.topic();
+      const response = await target.http
+        .post(`/v1/topics/${topic}/records`)
+        .set('content-encoding', coding)
+        .set('content-type', 'text/plain')
+        .send('x');
+      expectProblem(response, 415, 'UNSUPPORTED_MEDIA_TYPE');
+    },
+  );
 });

@@ -18,7 +18,7 @@ describe('fetch', () => {
   };
   const offsetsOf = ({ records }: Fetched) => records.map((record) => record.offset);
 
-  it('answers records with all their members, and where to go on', async () => {
+  it('returns records with all members, and the next offset', async () => {
     const topic = await target.topic();
     await target.produce(topic, [{ key: 'k', value: 'v', timestamp: 5, headers: { h: '1' } }]);
     const response = await target.fetch(topic).expect(200);
@@ -42,7 +42,7 @@ describe('fetch', () => {
     });
   });
 
-  it('begins where it is told and stops at its limit', async () => {
+  it('begins at the given offset and stops at its limit', async () => {
     const topic = await target.topic();
     await target.produce(topic, numbers(10));
     const some = await get(topic, '?offset=4&limit=3');
@@ -53,14 +53,14 @@ describe('fetch', () => {
     expect(offsetsOf(await get(topic, '?offset=earliest&limit=1'))).toEqual([0]);
   });
 
-  it('answers 500 records unless told otherwise', async () => {
+  it('returns 500 records by default', async () => {
     const topic = await target.topic();
     await target.produce(topic, numbers(600));
     expect((await get(topic, '')).records).toHaveLength(500);
     expect((await get(topic, '?limit=600')).records).toHaveLength(600);
   });
 
-  it('keeps maxBytes, but one record always fits', async () => {
+  it('respects maxBytes, but always returns one record', async () => {
     const topic = await target.topic();
     await target.produce(
       topic,
@@ -72,7 +72,7 @@ describe('fetch', () => {
     expect(some).toBeLessThanOrEqual(5);
   });
 
-  it('begins at the first record at or after a time, else at the end', async () => {
+  it('begins at the first record at or after a time, otherwise at the end', async () => {
     const topic = await target.topic();
     await target.produce(topic, [
       { value: 'a', timestamp: 1000 },
@@ -83,13 +83,13 @@ describe('fetch', () => {
     expect(none).toMatchObject({ records: [], nextOffset: 2 });
   });
 
-  it('waits for a record, and answers when it comes', async () => {
+  it('waits for a record, and answers when it arrives', async () => {
     const topic = await target.topic();
     const waiting = target.fetch(topic, '?offset=latest&waitMs=30000').then((response) => response);
     await target.produce(topic, [{ value: 'now' }]);
     const response = await waiting;
     const { records } = response.body as Fetched;
-    // The fetch may have come after the record: then `latest` is behind it and it waits for
+    // The fetch may have come after the record: then `latest` is behind it and the fetch waits for
     // another.
     if (records.length === 0) throw new Error('a wait of 30 s ended without the record');
     expect(records[0]).toMatchObject({ offset: 0, value: 'now' });
@@ -105,12 +105,12 @@ describe('fetch', () => {
     expect(offsetsOf((await waiting).body as Fetched)).toEqual([0, 1]);
   });
 
-  it('answers empty when the wait is over', async () => {
+  it('returns no records when the wait is over', async () => {
     const topic = await target.topic();
     expect(await get(topic, '?offset=0&waitMs=20')).toMatchObject({ records: [], nextOffset: 0 });
   });
 
-  it('refuses offsets that are not in the log, with its bounds', async () => {
+  it('refuses offsets outside of the log, and names its bounds', async () => {
     const topic = await target.topic();
     await target.produce(topic, numbers(3));
     const problem = expectProblem(
@@ -144,7 +144,7 @@ describe('fetch', () => {
     expectProblem(await target.fetch(topic, query), 400, 'INVALID_REQUEST');
   });
 
-  it('refuses what is not there', async () => {
+  it('refuses unknown topics and partitions', async () => {
     const topic = await target.topic();
     const gone = 'UNKNOWN_TOPIC_OR_PARTITION';
     expectProblem(await target.fetch(topic, '', 1), 404, gone);
@@ -153,7 +153,7 @@ describe('fetch', () => {
     expectProblem(await target.http.get(path), 400, 'INVALID_REQUEST');
   });
 
-  it('gives values in a forced format', async () => {
+  it('returns values in a forced format', async () => {
     const topic = await target.topic();
     await target.http
       .post(`/v1/topics/${topic}/records`)
@@ -170,7 +170,7 @@ describe('fetch', () => {
     });
   });
 
-  it('gives the bytes of one value alone', async () => {
+  it('returns the bytes of a single value', async () => {
     const topic = await target.topic();
     await target.produce(topic, [{ valueBase64: '3q2+7w==', key: 'k', timestamp: 7 }]);
     const response = await target
@@ -211,7 +211,7 @@ describe('fetch', () => {
     expect(offsets).toEqual(Array.from({ length: 2000 }, (_, offset) => offset));
   });
 
-  it('writes one line a record also where a value has line breaks', async () => {
+  it('writes one line per record, also for values with line breaks', async () => {
     const topic = await target.topic();
     const value = '{\n  "a": "x\\ny",\r\n  "b": 1\n}';
     await target.http

@@ -13,7 +13,7 @@ describe('committed offsets of a group', () => {
     return (response.body as { offsets: unknown[] }).offsets;
   };
 
-  it('are what was committed last, with the lag', async () => {
+  it('are the last committed ones, with the lag', async () => {
     const topic = await target.topic({ partitions: 2 });
     const group = `g-${randomUUID()}`;
     await target.produce(
@@ -38,7 +38,7 @@ describe('committed offsets of a group', () => {
     ]);
   });
 
-  it('are an empty list of a group that nobody knows', async () => {
+  it('are an empty list for an unknown group', async () => {
     expect(await committed(`g-${randomUUID()}`)).toEqual([]);
   });
 
@@ -47,7 +47,7 @@ describe('committed offsets of a group', () => {
     ['255 characters of three bytes', '語'.repeat(255)],
     ['quotes', `'"<>\\`],
   ])(
-    'of a group with %s in its name are kept under it, percent-encoded in the path',
+    'of a group with %s in its name are stored, with the name percent-encoded in the path',
     async (_, name) => {
       const topic = await target.topic();
       const path = encodeURIComponent(name);
@@ -70,7 +70,7 @@ describe('committed offsets of a group', () => {
     },
   );
 
-  it('may carry 4,096 bytes of metadata, and not one more', async () => {
+  it('accept 4,096 bytes of metadata, and no more', async () => {
     const topic = await target.topic();
     const group = `g-${randomUUID()}`;
     const withMetadata = (length: number) =>
@@ -83,7 +83,7 @@ describe('committed offsets of a group', () => {
     ]);
   });
 
-  it('are null where nothing was committed', async () => {
+  it('are null for partitions without a commit', async () => {
     const topic = await target.topic({ partitions: 2 });
     const group = `g-${randomUUID()}`;
     await commit(group, [{ topic, partition: 0, offset: 0 }]).expect(200);
@@ -98,7 +98,7 @@ describe('committed offsets of a group', () => {
     [[{ partition: 0, offset: -1 }], 400, 'INVALID_REQUEST'],
     [[{ partition: 0, offset: 1.5 }], 400, 'INVALID_REQUEST'],
     [[{ partition: 0 }], 400, 'INVALID_REQUEST'],
-  ])('are all or none: %j is refused', async (faulty, status, code) => {
+  ])('are committed all or none: %j is refused', async (faulty, status, code) => {
     const topic = await target.topic({ partitions: 2 });
     const group = `g-${randomUUID()}`;
     const offsets = [{ partition: 1, offset: 0 }, ...faulty].map((each) => ({ topic, ...each }));
@@ -106,7 +106,7 @@ describe('committed offsets of a group', () => {
     expect(await committed(group)).toEqual([]);
   });
 
-  it('end with their topic', async () => {
+  it('are removed with their topic', async () => {
     const topic = await target.topic();
     const group = `g-${randomUUID()}`;
     await target.produce(topic, [{ value: 1 }]);

@@ -13,7 +13,7 @@ describe('produce of JSON', () => {
       .set('content-type', JSON_TYPE)
       .send(body);
 
-  it('answers a place for each record, in the order of the records', async () => {
+  it('returns the partition and offset of each record, in the order of the records', async () => {
     const topic = await target.topic({ partitions: 3 });
     const places = await target.produce(topic, [
       { value: 1, partition: 2 },
@@ -28,7 +28,7 @@ describe('produce of JSON', () => {
     for (const place of places) expect(place.timestamp).toBeTypeOf('number');
   });
 
-  it('takes one record alone', async () => {
+  it('accepts a single record', async () => {
     const topic = await target.topic();
     const response = await post(topic, '{"value": {"a": 1}, "key": "k"}');
     expect(response.status, response.text).toBe(200);
@@ -47,7 +47,7 @@ describe('produce of JSON', () => {
     'true',
     '{"nested":[[[{"x":null}]]]}',
     '""',
-  ])('gives the value %s back as the same JSON', async (value) => {
+  ])('returns the value %s as the same JSON', async (value) => {
     const topic = await target.topic();
     const sent = await post(topic, `{"records":[{"value":${value},"key":${value}}]}`);
     expect(sent.status, sent.text).toBe(200);
@@ -55,7 +55,7 @@ describe('produce of JSON', () => {
     expect(text).toContain(`"value":${value}`);
   });
 
-  it('keeps a key that is no string as the same JSON, and a string as a string', async () => {
+  it('keeps a string key as a string, and any other key as the same JSON', async () => {
     const topic = await target.topic();
     const sent = await post(
       topic,
@@ -105,7 +105,7 @@ describe('produce of JSON', () => {
     ]);
   });
 
-  it("puts a key where Kafka's clients put it", async () => {
+  it("maps a key to the partition of Kafka's clients", async () => {
     const topic = await target.topic({ partitions: 12 });
     const places = await target.produce(topic, [
       { key: 'foobar', value: 1 },
@@ -114,7 +114,7 @@ describe('produce of JSON', () => {
     expect(places.map((place) => place.partition)).toEqual([6, 6]);
   });
 
-  it('goes round the partitions when asked to', async () => {
+  it('uses all partitions in turns when asked to', async () => {
     const topic = await target.topic({ partitions: 4 });
     const records = Array.from({ length: 8 }, (_, value) => ({ value }));
     const places = await target.produce(topic, records, '?partitioner=roundrobin');
@@ -163,13 +163,13 @@ describe('produce of JSON', () => {
     '1',
     '{"value":1} x',
     '{"value":"\u0001"}',
-  ])('refuses the malformed body %j with its place', async (body) => {
+  ])('refuses the malformed body %j and locates the fault', async (body) => {
     const topic = await target.topic();
     const problem = expectProblem(await post(topic, body), 400, 'INVALID_REQUEST');
     expect(problem.outcome).toBe('failed');
   });
 
-  it('refuses a partition that is not there, whole', async () => {
+  it('refuses a whole request with an unknown partition', async () => {
     const topic = await target.topic({ partitions: 2 });
     const response = await post(
       topic,
@@ -180,7 +180,7 @@ describe('produce of JSON', () => {
     expect((await target.fetch(topic).expect(200)).body).toMatchObject({ highWatermark: 0 });
   });
 
-  it('refuses a topic that is not there and internal ones', async () => {
+  it('refuses unknown and internal topics', async () => {
     const gone = 'UNKNOWN_TOPIC_OR_PARTITION';
     expectProblem(await post(`no-${randomUUID()}`, '{"value":1}'), 404, gone);
     const response = await post('__consumer_offsets', '{"value":1}');
@@ -196,14 +196,15 @@ describe('produce of JSON', () => {
     expect((await target.fetch(topic).expect(200)).body).toMatchObject({ highWatermark: 0 });
   });
 
-  it('takes a record that just fits: a batch of it alone has max.message.bytes', async () => {
+  it('accepts a record whose batch has exactly max.message.bytes', async () => {
     const topic = await target.topic({ configs: { 'max.message.bytes': 200 } });
-    // 61 of header, 1 of length each... : 200 = 61 + 2 + 7 + 130, the value with its quotes.
+    // Bytes of the batch: 61 of header, 2 of lengths, 7 of record fields, 130 of the value with its
+    // quotes.
     await post(topic, `{"value":"${'x'.repeat(128)}"}`).expect(200);
     expectProblem(await post(topic, `{"value":"${'x'.repeat(129)}"}`), 413, 'MESSAGE_TOO_LARGE');
   });
 
-  it('refuses records without a key where only the latest of each key is kept', async () => {
+  it('refuses records without a key in a compacted topic', async () => {
     const topic = await target.topic({ configs: { 'cleanup.policy': 'compact' } });
     const response = await post(topic, '{"records":[{"key":"a","value":1},{"value":2}]}');
     const problem = expectProblem(response, 400, 'INVALID_RECORD');
@@ -224,7 +225,7 @@ describe('produce of JSON', () => {
     expect((await target.fetch(topic).expect(200)).body).toMatchObject({ highWatermark: 0 });
   });
 
-  it('answers acks=0 with 202 and no offsets, and writes', async () => {
+  it('answers acks=0 with 202 without offsets, and writes the record', async () => {
     const topic = await target.topic();
     const response = await post(topic, '{"value":1}', '?acks=0');
     expect(response.status).toBe(202);
@@ -239,7 +240,7 @@ describe('produce of JSON', () => {
     expect(response.body).toMatchObject({ offsets: [{ partition: 0, offset: 0 }] });
   });
 
-  it("stamps the broker's time where the topic keeps that", async () => {
+  it("stamps the broker's time in topics with LogAppendTime", async () => {
     const topic = await target.topic({ configs: { 'message.timestamp.type': 'LogAppendTime' } });
     const [place] = await target.produce(topic, [{ value: 1, timestamp: 5 }]);
     expect(place?.timestamp).toBeGreaterThan(1_600_000_000_000);
@@ -248,7 +249,7 @@ describe('produce of JSON', () => {
   });
 });
 
-describe('produce of anything else', () => {
+describe('produce of other content types', () => {
   const target = useTarget();
 
   it.each([
@@ -257,7 +258,7 @@ describe('produce of anything else', () => {
     ['application/octet-stream', 'bytes'],
     ['application/xml', '<a/>'],
     ['text/plain', ''],
-  ])('takes a body of %s as one value', async (type, body) => {
+  ])('accepts a body of %s as one value', async (type, body) => {
     const topic = await target.topic({ partitions: 2 });
     const response = await target.http
       .post(`/v1/topics/${topic}/records?partition=1&key=k`)
@@ -269,7 +270,7 @@ describe('produce of anything else', () => {
     expect(fetched.body).toMatchObject({ records: [{ key: 'k', value: body }] });
   });
 
-  it('takes a JSON body as a value where asked to, and gives it back as JSON', async () => {
+  it('accepts a JSON body as one value with body=value, and returns it as JSON', async () => {
     const topic = await target.topic();
     const path = `/v1/topics/${topic}/records?body=value`;
     const text = '{"records": [{"value": 1e400}]}';
@@ -305,7 +306,7 @@ describe('an idempotent producer', () => {
       .set('producer-sequence', String(sequence))
       .send(body);
 
-  it('has an id of its own', async () => {
+  it('gets an id of its own', async () => {
     const ids = await Promise.all(Array.from({ length: 20 }, newProducer));
     expect(new Set(ids.map((each) => each.producerId)).size).toBe(20);
     for (const { producerId, producerEpoch } of ids) {
@@ -314,7 +315,7 @@ describe('an idempotent producer', () => {
     }
   });
 
-  it('writes once however often it tries, and gets the first offsets', async () => {
+  it('writes a repeated request once, and returns the first offsets', async () => {
     const topic = await target.topic();
     const producer = await newProducer();
     const two = '{"records":[{"value":1},{"value":2}]}';
@@ -328,7 +329,7 @@ describe('an idempotent producer', () => {
     expect((await target.fetch(topic).expect(200)).body).toMatchObject({ highWatermark: 3 });
   });
 
-  it('is told of a gap and of an old epoch', async () => {
+  it('gets an error for a gap and for an old epoch', async () => {
     const topic = await target.topic();
     const producer = await newProducer();
     await send(topic, producer, 0, '{"value":1}').expect(200);
@@ -339,7 +340,7 @@ describe('an idempotent producer', () => {
     expectProblem(await send(topic, producer, 1, '{"value":1}'), 409, 'INVALID_PRODUCER_EPOCH');
   });
 
-  it('addresses one partition', async () => {
+  it('must address one partition', async () => {
     const topic = await target.topic({ partitions: 2 });
     const producer = await newProducer();
     const none = await send(topic, producer, 0, '{"value":1}', '');

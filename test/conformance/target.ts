@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
 
 /**
- * What the conformance tests talk to: the gateway at `SLUICE_CONFORMANCE_URL`, or one that is
- * started for them. They know nothing but the public contract, and use topics of names of their
- * own, so that they may run against any gateway.
+ * The gateway under test: the one at `SLUICE_CONFORMANCE_URL`, or one that is started for the
+ * tests. The tests know only the public contract and use topics with names of their own, so that
+ * they can run against any gateway.
  */
 export class Target {
   #url = process.env['SLUICE_CONFORMANCE_URL'];
@@ -31,7 +31,7 @@ export class Target {
     await this.#gateway?.dispose();
   }
 
-  /** Makes a topic and returns its name. */
+  /** Creates a topic and returns its name. */
   async topic(options: Record<string, unknown> = {}): Promise<string> {
     const name = `t-${randomUUID()}`;
     await this.http
@@ -41,7 +41,7 @@ export class Target {
     return name;
   }
 
-  /** Produces JSON records and returns their places. */
+  /** Produces JSON records and returns their partitions and offsets. */
   async produce(topic: string, records: readonly unknown[], query = ''): Promise<Place[]> {
     const response = await this.http.post(`/v1/topics/${topic}/records${query}`).send({ records });
     expect(response.status, response.text).toBe(200);
@@ -59,7 +59,7 @@ export interface Place {
   readonly timestamp: number;
 }
 
-/** A target for the tests of a file. */
+/** Provides a target to the tests of a file. */
 export function useTarget(): Target {
   const target = new Target();
   beforeAll(() => target.start());
@@ -88,7 +88,7 @@ export interface Problem {
   readonly [member: string]: unknown;
 }
 
-/** The pointers of a problem's faults. */
+/** Pointers of a problem's faults. */
 export function pointers(problem: Problem): string[] {
   return (problem.errors ?? []).map((error) => error.pointer);
 }

@@ -23,7 +23,7 @@ const CONFIGS = [
 describe('topics', () => {
   const target = useTarget();
 
-  it('are created with defaults, answered whole, and found at their Location', async () => {
+  it('are created with defaults, returned in full, and found at their Location', async () => {
     const name = `t-${randomUUID()}`;
     const response = await target.http.post('/v1/topics').send({ name });
     expect(response.status, response.text).toBe(201);
@@ -52,7 +52,7 @@ describe('topics', () => {
     expect(again.body).toEqual(topic);
   });
 
-  it('take configs as numbers, booleans or strings and answer strings', async () => {
+  it('accept configs as numbers, booleans or strings and return strings', async () => {
     const name = `t-${randomUUID()}`;
     const configs = {
       'retention.ms': 1000,
@@ -73,7 +73,7 @@ describe('topics', () => {
     });
   });
 
-  it('are listed, internal ones only when asked for', async () => {
+  it('are listed, internal ones only on request', async () => {
     const name = await target.topic();
     await target.http
       .put(`/v1/groups/g-${randomUUID()}/offsets`)
@@ -88,7 +88,7 @@ describe('topics', () => {
     expect(await names('?internal=true')).toContain('__consumer_offsets');
   });
 
-  it('grow in partitions, and set and reset configs', async () => {
+  it('get more partitions, and set and reset configs', async () => {
     const name = await target.topic({ configs: { 'retention.ms': 5000 } });
     const path = `/v1/topics/${name}`;
     const grown = await target.http.patch(path).send({ partitions: 4 });
@@ -105,7 +105,7 @@ describe('topics', () => {
     expectProblem(await target.http.patch(path).send({ partitions: 3 }), 400, 'INVALID_PARTITIONS');
   });
 
-  it('are gone when deleted', async () => {
+  it('are unknown after their deletion', async () => {
     const name = await target.topic();
     await target.produce(name, [{ value: 1 }]);
     const deleted = await target.http.delete(`/v1/topics/${name}`);
@@ -119,7 +119,7 @@ describe('topics', () => {
     expect((await target.fetch(name).expect(200)).body).toMatchObject({ records: [] });
   });
 
-  it('refuse a name that is taken', async () => {
+  it('refuse a name in use', async () => {
     const name = await target.topic();
     const response = await target.http.post('/v1/topics').send({ name });
     expectProblem(response, 409, 'TOPIC_ALREADY_EXISTS');
@@ -233,7 +233,7 @@ describe('listed offsets', () => {
     expectProblem(response, 400, 'INVALID_REQUEST');
   });
 
-  it('are not known of a partition that is not there', async () => {
+  it('are not found for an unknown partition', async () => {
     const name = await target.topic();
     const gone = 'UNKNOWN_TOPIC_OR_PARTITION';
     const path = (partition: string) =>

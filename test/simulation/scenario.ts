@@ -40,8 +40,8 @@ export const LOSES_ALL: Random = {
 /**
  * A cluster of three without a load of its own. The test injects each fault step by step and waits
  * until one has taken effect before the next; a step that does not take effect fails the test. A
- * reader follows the log all the time. The run ends with all faults healed, and the invariants of every
- * run are checked.
+ * reader follows the log all the time. The run ends with all faults healed, and the invariants of
+ * every run are checked.
  */
 export class Scenario {
   readonly world = new World({ seed: SEED, settings: SETTINGS });

@@ -1,4 +1,4 @@
-/** Readers that fail as soon as what they get is not exactly the log from where they began. */
+/** Readers that fail as soon as their records differ from the log from their start position on. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { EventClient } from '../sse/event-client.js';
@@ -15,7 +15,7 @@ interface ShownRecord {
   readonly value: unknown;
 }
 
-/** What each partition's next record must be, and what a record at an offset says. */
+/** The next offset of each partition, and the check of each record's content. */
 export class History {
   readonly next = new Map<number, number>();
   received = 0;
@@ -25,7 +25,7 @@ export class History {
     this.#topic = topic;
   }
 
-  /** @throws when it is not the next one, or says that it was written elsewhere */
+  /** @throws when it is not the next record, or its content names another offset */
   take({ partition, offset, value }: ShownRecord): void {
     const next = this.next.get(partition);
     if (offset !== next) {
@@ -72,7 +72,7 @@ export interface SubscribeOptions {
 /** A WebSocket client with one subscription to one topic. */
 export class CheckedSocket {
   readonly history: History;
-  /** Why it stopped; a fault is never forgotten. */
+  /** The first fault; it ends the reader. */
   fault: Error | undefined;
   resets = 0;
   #socket: WebSocket | undefined;
@@ -95,7 +95,7 @@ export class CheckedSocket {
     this.#socket = socket;
     this.#isSubscribed = false;
     socket.on('message', (data: Buffer) => {
-      // What a socket that was given up had received before does not count.
+      // Records that an abandoned socket had received do not count.
       if (socket === this.#socket) this.#receive(data);
     });
     socket.on('error', (error) => {
@@ -112,7 +112,7 @@ export class CheckedSocket {
     this.#socket?.send(JSON.stringify({ event: 'credit', data }));
   }
 
-  /** Reads no more for now, so that the gateway cannot go on sending. */
+  /** Stops reading, so that the gateway cannot send any more. */
   pause(): void {
     this.#socket?.pause();
   }
@@ -121,14 +121,14 @@ export class CheckedSocket {
     this.#socket?.resume();
   }
 
-  /** Goes away without a word. What it has received counts; what was on its way does not. */
+  /** Disconnects without a close frame. Received records count; records on their way do not. */
   cut(): void {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.terminate();
   }
 
-  /** Comes again and goes on behind the last record. */
+  /** Reconnects and continues behind the last record. */
   reopen(options: SubscribeOptions = {}): Promise<void> {
     return this.open({ ...options, from: { offsets: this.history.positions() } });
   }
@@ -165,7 +165,7 @@ export class CheckedSocket {
       this.resets += 1;
       this.history.moveTo(data.partition ?? -1, data.offset ?? -1);
     } else {
-      throw new Error(`there came ${event}: ${data.code} ${data.detail}`);
+      throw new Error(`received ${event}: ${data.code} ${data.detail}`);
     }
   }
 
@@ -175,7 +175,7 @@ export class CheckedSocket {
   }
 }
 
-/** A reader of server-sent events that resumes with the id of the last event that it took. */
+/** A reader of server-sent events that resumes with the id of its last event. */
 export class CheckedEvents {
   readonly history: History;
   resets = 0;
@@ -191,7 +191,7 @@ export class CheckedEvents {
     this.history = new History(topic);
   }
 
-  /** A new stream: where it begins is said by the id that comes first. */
+  /** Opens a new stream; the first event id defines its start. */
   async open(from: 'earliest' | 'latest'): Promise<void> {
     const client = await EventClient.open(this.#url, this.#path(`from=${from}`));
     this.#client = client;
@@ -199,7 +199,7 @@ export class CheckedEvents {
     this.#moveTo(client.lastEventId);
   }
 
-  /** Comes again and goes on behind the last event. */
+  /** Reconnects and continues behind the last event. */
   async reopen(from: 'earliest' | 'latest'): Promise<void> {
     if (this.#lastEventId === undefined) {
       await this.open(from);
@@ -209,13 +209,13 @@ export class CheckedEvents {
     this.#client = await EventClient.open(this.#url, this.#path(''), headers);
   }
 
-  /** Reads until it holds. */
+  /** Reads until the condition is true. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       const { type, data, lastEventId } = await this.#opened().next();
       if (type === 'record') this.#take(JSON.parse(data) as ShownRecord, lastEventId);
       else if (type === 'reset') this.#reset(data);
-      else throw new Error(`there came ${type}: ${data}`);
+      else throw new Error(`received ${type}: ${data}`);
       this.#lastEventId = lastEventId;
     }
   }
@@ -234,7 +234,8 @@ export class CheckedEvents {
 
   #take(record: ShownRecord, eventId: string): void {
     if (this.#lastEventId === undefined) {
-      // More than the first id may have arrived at once: the first record's own says it too.
+      // More than the first id may have arrived at once: the id of the first record defines the
+      // start too.
       this.#moveTo(eventId);
       this.history.moveTo(record.partition, record.offset);
     }
@@ -259,7 +260,7 @@ export class CheckedEvents {
   }
 
   #opened(): EventClient {
-    if (this.#client === undefined) throw new Error('it is not open');
+    if (this.#client === undefined) throw new Error('the stream is not open');
     return this.#client;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Sockets that come, misbehave and go leave nothing behind: no cursor, no connection, no memory.
+ * Checks that sockets that misbehave and disconnect leave no cursor, connection or memory behind.
  */
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -8,9 +8,9 @@ import { GatewayProcess } from '../support/gateway.js';
 import { Inspector } from '../support/inspector.js';
 
 const ROUNDS = 4;
-const SOCKETS_A_ROUND = 1000;
+const SOCKETS_PER_ROUND = 1000;
 const OPENED_AT_ONCE = 100;
-/** Four thousand sockets that were not let go would be more than this, idle even. */
+/** Growth limit of the heap, bytes: four thousand leaked sockets exceed it, even idle ones. */
 const GROWTH_BYTES_MAX = 8 * 1024 * 1024;
 const TOPIC = 'leaks';
 
@@ -18,7 +18,7 @@ let gateway: GatewayProcess;
 let inspector: Inspector;
 
 beforeAll(async () => {
-  // Through its inspector the process can be told to collect its garbage: what is left is held.
+  // The inspector can force a garbage collection: the memory that is left is in use.
   gateway = await GatewayProcess.start({ NODE_OPTIONS: '--inspect=127.0.0.1:0' });
   inspector = await Inspector.of(gateway);
   const response = await fetch(`${gateway.url}/v1/topics`, {
@@ -34,7 +34,7 @@ afterAll(async () => {
   await gateway.dispose();
 });
 
-test('thousands of sockets that misbehave and vanish leave nothing behind', async () => {
+test('thousands of sockets that misbehave and disconnect leave nothing behind', async () => {
   await misbehave();
   const before = await heapWhenQuiet();
   for (let round = 0; round < ROUNDS; round += 1) await misbehave();
@@ -43,12 +43,12 @@ test('thousands of sockets that misbehave and vanish leave nothing behind', asyn
 }, 600_000);
 
 async function misbehave(): Promise<void> {
-  for (let opened = 0; opened < SOCKETS_A_ROUND; opened += OPENED_AT_ONCE) {
+  for (let opened = 0; opened < SOCKETS_PER_ROUND; opened += OPENED_AT_ONCE) {
     await Promise.all(Array.from({ length: OPENED_AT_ONCE }, (_, index) => oneLife(index)));
   }
 }
 
-/** Subscribes, sends what it should not, and is gone in the middle of a message. */
+/** Subscribes, sends invalid messages, and disconnects within a message. */
 async function oneLife(index: number): Promise<void> {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/ws`, 'sluice.v1');
   socket.on('error', () => undefined);
@@ -68,7 +68,7 @@ async function oneLife(index: number): Promise<void> {
   if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
 }
 
-/** The heap, bytes, without garbage, once no cursor is left. */
+/** Heap without garbage, bytes, once no cursor is left. */
 async function heapWhenQuiet(): Promise<number> {
   await vi.waitUntil(async () => (await metric('sluice_delivery_cursors')) === 0, {
     timeout: 20_000,

@@ -1,7 +1,6 @@
 /**
- * Five thousand subscribers of one topic on one broker, a hundred of which read nothing: the others
- * get everything, memory is bounded, and when all come back at once from where they were, all catch
- * up.
+ * Runs five thousand subscribers of one topic on one broker, of which a hundred read nothing: the
+ * others get all records, memory is bounded, and all catch up when they reconnect at once.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,9 +8,9 @@ import { GatewayProcess } from '../support/gateway.js';
 import { CheckedSocket } from './checked-reader.js';
 
 const SUBSCRIBERS = Number(process.env['SLUICE_STRESS_SUBSCRIBERS'] ?? 5000);
-const READ_NOTHING = SUBSCRIBERS / 50;
+const STALLED = SUBSCRIBERS / 50;
 const ROUNDS = 40;
-const RECORDS_A_ROUND = 10;
+const RECORDS_PER_ROUND = 10;
 const MEMORY_BYTES_MAX = 1024 * 1024 * 1024;
 const OPENED_AT_ONCE = 200;
 const TOPIC = 'many';
@@ -26,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => gateway.dispose());
 
 describe(`${SUBSCRIBERS} subscribers of one topic`, () => {
-  test('all who read get everything, all who come back catch up, and memory is bounded', async () => {
+  test('readers get all records, reconnecting ones catch up, and memory is bounded', async () => {
     const readers = Array.from(
       { length: SUBSCRIBERS },
       () => new CheckedSocket(gateway.url, TOPIC),
@@ -36,17 +35,13 @@ describe(`${SUBSCRIBERS} subscribers of one topic`, () => {
       await Promise.all(some.map((reader) => reader.open()));
     }
     const idleBytes = residentBytes();
-    for (const reader of readers.slice(0, READ_NOTHING)) reader.pause();
+    for (const reader of readers.slice(0, STALLED)) reader.pause();
 
     let end = await produce(ROUNDS);
     await Promise.all(
-      readers
-        .slice(READ_NOTHING)
-        .map((reader) => reader.until(() => reader.history.hasReached([end]))),
+      readers.slice(STALLED).map((reader) => reader.until(() => reader.history.hasReached([end]))),
     );
-    expect(readers.slice(0, READ_NOTHING).every(({ history }) => history.received === 0)).toBe(
-      true,
-    );
+    expect(readers.slice(0, STALLED).every(({ history }) => history.received === 0)).toBe(true);
     const deliveredBytes = residentBytes();
 
     for (const reader of readers) reader.cut();
@@ -64,7 +59,7 @@ describe(`${SUBSCRIBERS} subscribers of one topic`, () => {
     }
     const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
     process.stderr.write(
-      `${SUBSCRIBERS} subscribers, ${READ_NOTHING} of them not reading: resident ${mib(idleBytes)} ` +
+      `${SUBSCRIBERS} subscribers, ${STALLED} of them not reading: resident ${mib(idleBytes)} ` +
         `idle, ${mib(deliveredBytes)} after delivery, ${mib(stormBytes)} after all came back; ` +
         `all had caught up ${Math.round(backMs)} ms after they began to connect\n`,
     );
@@ -74,12 +69,12 @@ describe(`${SUBSCRIBERS} subscribers of one topic`, () => {
 
 let produced = 0;
 
-/** Writes so many requests of records, one after the other; resolves with the log's end. */
+/** Sends this number of produce requests one after the other; resolves with the log's end. */
 async function produce(rounds: number): Promise<number> {
   for (let round = 0; round < rounds; round += 1) {
-    const records = Array.from({ length: RECORDS_A_ROUND }, () => ({ value: 'x'.repeat(100) }));
+    const records = Array.from({ length: RECORDS_PER_ROUND }, () => ({ value: 'x'.repeat(100) }));
     await post(`/v1/topics/${TOPIC}/records`, { records });
-    produced += RECORDS_A_ROUND;
+    produced += RECORDS_PER_ROUND;
   }
   return produced;
 }

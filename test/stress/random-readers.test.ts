@@ -1,8 +1,8 @@
 /**
- * Subscribers of both kinds with random starts, speeds, pauses, credits, disconnects and resumes,
- * while the partitions are produced to, roll and lose their beginning: each one's history is
- * exactly the log from its start on. SLUICE_STRESS_SEED runs one again; SLUICE_STRESS_RECORDS makes
- * it longer.
+ * Runs subscribers of both kinds with random starts, speeds, pauses, credits, disconnects and
+ * resumes, while the partitions get records, roll segments and delete old records: each subscriber
+ * gets exactly the log from its start on. SLUICE_STRESS_SEED repeats a run; SLUICE_STRESS_RECORDS
+ * makes it longer.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SeededRandom } from '#runtime/testing';
@@ -20,7 +20,7 @@ let gateway: GatewayProcess;
 
 beforeAll(async () => {
   gateway = await GatewayProcess.start({
-    // Little is cached and little fits into a frame: everybody falls behind and catches up.
+    // Small caches and frames make all subscribers fall behind and catch up.
     SLUICE_TAIL_CACHE_BYTES: '20000',
     SLUICE_RENDER_CACHE_BYTES: '50000',
     SLUICE_SOCKET_BUFFER_BYTES: '20000',
@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 afterAll(() => gateway.dispose());
 
-describe('subscribers that come, go and dawdle', () => {
+describe('subscribers that connect, disconnect and read slowly', () => {
   test(`each gets the log from its start on, seed ${SEED}`, async () => {
     const ends: number[] = [];
     let isOver = false;
@@ -49,7 +49,7 @@ describe('subscribers that come, go and dawdle', () => {
     const produced = await Promise.all(PARTITIONS.map(produceTo));
     isOver = true;
     await deleting;
-    // One record more for each partition: whoever waits for one sees that it is over.
+    // One more record per partition wakes subscribers that wait, so that they see the end.
     for (const partition of PARTITIONS) {
       ends[partition] = (produced[partition] ?? 0) + 1;
       await append(partition, [{ n: produced[partition] }]);
@@ -87,14 +87,14 @@ async function deleteNowAndThen(isOver: () => boolean): Promise<void> {
     const partition = random.below(PARTITIONS.length);
     const path = `/v1/topics/${TOPIC}/partitions/${partition}`;
     const { offset } = (await get(`${path}/offsets?at=latest`)) as { offset: number };
-    // Once in a while everything goes, which leaves behind whoever is not at the end.
+    // A deletion of all records from time to time resets subscribers that are behind.
     const beforeOffset = random.below(4) === 0 ? offset : Math.floor(offset / 2);
     await fetch(`${gateway.url}${path}/records?beforeOffset=${beforeOffset}`, { method: 'DELETE' });
     for (let wait = 0; wait < 20 && !isOver(); wait += 1) await get('/health/live');
   }
 }
 
-/** @returns how many records it has received */
+/** @returns number of received records */
 async function socketLife(
   index: number,
   isDone: () => boolean,
@@ -155,7 +155,7 @@ async function streamLife(
   return reader.history.received;
 }
 
-/** The ends are known one after the other. */
+/** True when all ends are reached; they become known one after the other. */
 function hasAll(history: History, ends: readonly number[]): boolean {
   return ends.length === PARTITIONS.length && history.hasReached(ends);
 }

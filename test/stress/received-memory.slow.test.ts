@@ -1,6 +1,6 @@
 /**
- * What clients send is let go of when it is refused, however it comes: the resident memory of a
- * gateway stays within its bound during a burst, and comes back after it.
+ * Checks that received bytes are released when a request is refused, in every transport: the
+ * resident memory of a gateway stays within its bound during a burst, and returns afterwards.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
@@ -14,11 +14,11 @@ import { upgradeRequest } from '../ws/raw-socket.js';
 const MIB = 1024 * 1024;
 const ACCOUNT_BYTES = 64 * MIB;
 /**
- * Resident memory above what the account may hold: read buffers that are not collected yet, buffers
- * that grow, and what the allocator keeps. Without the bound a burst is 600 MB and more.
+ * Resident memory beyond the accounted bytes: uncollected read buffers, growing buffers, and memory
+ * that the allocator keeps. Without the bound a burst takes 600 MB and more.
  */
 const SLACK_BYTES = 96 * MIB;
-/** What the allocator may keep after a burst. */
+/** Memory that the allocator may keep after a burst. */
 const KEPT_BYTES = 64 * MIB;
 const CLIENTS = 40;
 const SENT_BYTES = 15 * MIB;
@@ -62,7 +62,7 @@ afterAll(async () => {
   await gateway.dispose();
 });
 
-describe('a burst of clients that each send most of 16 MB stays within the memory for requests', () => {
+describe('a burst of clients that each send most of 16 MB stays within request memory', () => {
   test('as one frame of a WebSocket', async () => {
     await burst(
       upgradeRequest(),
@@ -131,15 +131,15 @@ describe('a burst of clients that each send most of 16 MB stays within the memor
 });
 
 /**
- * Has all clients send their head and then their bytes, as far as they are taken, and looks at the
- * largest resident memory that there was meanwhile.
+ * Lets all clients send their head and then their bytes, as far as the gateway accepts them, and
+ * returns the largest resident memory in that time.
  */
 async function burst(
   head: string,
   send: (client: Socket) => Promise<void>,
   count = CLIENTS,
 ): Promise<void> {
-  // Makes the kernel forget the largest resident memory so far.
+  // Resets the kernel's mark of the largest resident memory.
   await writeFile(`/proc/${gateway.pid}/clear_refs`, '5');
   const { hostname, port } = new URL(gateway.url);
   await Promise.all(
@@ -157,12 +157,12 @@ async function burst(
   expect(await heldBytes()).toBeLessThanOrEqual(ACCOUNT_BYTES);
 }
 
-/** Sends until so many bytes are taken, or the gateway takes no more of them for a while. */
+/** Sends until this number of bytes is accepted, or the gateway stops reading. */
 async function sendBlocks(client: Socket, sizeBytes: number, block = BLOCK): Promise<void> {
   for (let sent = 0; sent < sizeBytes && client.writable; sent += block.length) {
     if (client.write(block)) continue;
     await new Promise<void>((resolve) => {
-      // A client that is refused is read from no more, until its connection is cut.
+      // A refused client is not read from any more, until its connection is cut.
       for (const event of ['drain', 'close', 'end']) client.once(event, () => resolve());
     });
   }
@@ -177,7 +177,7 @@ function requestHead(
   return `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${contentType}\r\n${length}\r\n`;
 }
 
-/** The head of a frame with a mask of zeros. */
+/** Head of a frame with a mask of zeros. */
 function frameHead(first: number, sizeBytes: number): Buffer {
   const head = Buffer.alloc(14);
   head[0] = first;

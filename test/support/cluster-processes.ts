@@ -1,6 +1,6 @@
 /**
  * A cluster as a user runs it: brokers in processes of their own, and one real Redis. With relays,
- * the network between them can be broken.
+ * tests can break the network between them.
  */
 import { freePort } from './free-port.js';
 import { type Environment, type Exit, GatewayProcess } from './gateway.js';
@@ -10,18 +10,19 @@ import { until } from './until.js';
 
 const SECRET = 'secret-of-a-test-cluster';
 /**
- * Short, so that deaths are noticed soon; long for a machine that runs four processes on two cores.
+ * Lease, ms: short, so that deaths are noticed soon, and long enough for four processes on two
+ * cores.
  */
 const LEASE_MS = 2000;
 
 export interface ClusterOptions {
-  /** 3 unless given. */
+  /** Number of brokers; default 3. */
   readonly brokers?: number;
-  /** For every broker. */
+  /** Environment of every broker. */
   readonly environment?: Environment;
   /** Puts a relay before every private listener, and one between every broker and Redis. */
   readonly withRelays?: boolean;
-  /** Settings of Redis, on top of those that keep everything over a restart. */
+  /** Settings of Redis, in addition to those that make it durable. */
   readonly redis?: readonly string[];
 }
 
@@ -60,13 +61,13 @@ export interface Answer<Body = unknown> {
 
 /** One broker of the cluster, running or not. */
 export class ClusterBroker {
-  /** While false it is not asked: it was killed, stopped or paused. */
+  /** False after it was killed, stopped or paused: it gets no calls then. */
   isUp = false;
 
   constructor(
     readonly id: number,
     readonly process: GatewayProcess,
-    /** Where its clients reach it: the same over restarts. */
+    /** URL for clients; the same over restarts. */
     readonly url: string,
     readonly callsRelay: TcpRelay | undefined,
     readonly redisRelay: TcpRelay | undefined,
@@ -77,19 +78,19 @@ export class ClusterBroker {
     this.isUp = true;
   }
 
-  /** kill -9. */
+  /** Kills the process (kill -9). */
   kill(): Promise<Exit> {
     this.isUp = false;
     return this.process.kill();
   }
 
-  /** SIGTERM. */
+  /** Stops the process (SIGTERM). */
   stop(): Promise<Exit> {
     this.isUp = false;
     return this.process.stop();
   }
 
-  /** SIGSTOP: it keeps its connections and does nothing. */
+  /** Pauses the process (SIGSTOP): it keeps its connections and does nothing. */
   pause(): void {
     this.isUp = false;
     this.process.signal('SIGSTOP');
@@ -100,7 +101,7 @@ export class ClusterBroker {
     this.isUp = true;
   }
 
-  /** A request of a client; what breaks off is thrown. */
+  /** Sends a request as a client; throws when the connection breaks. */
   async call<Body = unknown>(path: string, init: RequestInit = {}): Promise<Answer<Body>> {
     const response = await fetch(`${this.url}${path}`, init);
     const text = await response.text();
@@ -120,7 +121,7 @@ export class ClusterProcesses {
     readonly brokers: readonly ClusterBroker[],
   ) {}
 
-  /** Starts Redis and all brokers, and waits until all see all. */
+  /** Starts Redis and all brokers, and waits until all brokers see each other. */
   static async start(options: ClusterOptions = {}): Promise<ClusterProcesses> {
     const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
     const redis = await RedisServer.start([...durable, ...(options.redis ?? [])]);
@@ -148,7 +149,7 @@ export class ClusterProcesses {
     return this.brokers.filter(({ isUp }) => isUp);
   }
 
-  /** Any broker that runs. */
+  /** A running broker. */
   get any(): ClusterBroker {
     const [first] = this.running;
     if (first === undefined) throw new Error('no broker runs');
@@ -159,16 +160,14 @@ export class ClusterProcesses {
     return (await broker.call<ClusterView>('/v1/cluster')).body;
   }
 
-  /** @throws when the topic is not known there */
+  /** @throws when the broker does not know the topic */
   async topic(name: string, broker: ClusterBroker = this.any): Promise<TopicView> {
     const { status, body } = await broker.call<TopicView>(`/v1/topics/${name}`);
     if (status !== 200) throw new Error(`${name} at broker ${broker.id}: ${status}`);
     return body;
   }
 
-  /**
-   * Creates a topic at any broker, and waits until all replicas are in sync as all brokers see it.
-   */
+  /** Creates a topic at any broker, and waits until all brokers see all replicas in sync. */
   async createTopic(name: string, partitions: number, more: object = {}): Promise<TopicView> {
     const wanted = { name, partitions, replicationFactor: this.brokers.length, ...more };
     const created = await this.any.send<TopicView>('/v1/topics', 'POST', wanted);
@@ -176,7 +175,7 @@ export class ClusterProcesses {
     return this.untilInSync(name);
   }
 
-  /** The leader of a partition, once there is one that runs. */
+  /** The running leader of a partition, once there is one. */
   async leaderOf(topic: string, partition: number): Promise<ClusterBroker> {
     return until(`a leader of ${topic}-${partition}`, async () => {
       const { partitions } = await this.topic(topic);
@@ -201,7 +200,9 @@ export class ClusterProcesses {
     });
   }
 
-  /** Waits until every running broker sees exactly these as alive, and the same controller. */
+  /**
+   * Waits until every running broker sees exactly these brokers as alive, and the same controller.
+   */
   async untilAllSeeAlive(ids: readonly number[]): Promise<void> {
     await until(`brokers ${ids.join(', ')} alive`, async () => {
       const views = await Promise.all(this.running.map((broker) => this.describe(broker)));
@@ -217,7 +218,7 @@ export class ClusterProcesses {
     });
   }
 
-  /** What `from` calls of `to` is lost silently. */
+  /** Silently drops calls of `from` to `to`. */
   cutCalls(from: number, to: number, cut: Omit<Cut, 'caller'> = {}): void {
     relayOf(this.broker(to).callsRelay).cut({ ...cut, caller: from });
   }
@@ -232,7 +233,7 @@ export class ClusterProcesses {
     relayOf(this.broker(id).redisRelay).cut();
   }
 
-  /** Mends all relays. */
+  /** Restores all relays. */
   heal(): void {
     for (const { callsRelay, redisRelay } of this.brokers) {
       callsRelay?.heal();
@@ -240,7 +241,7 @@ export class ClusterProcesses {
     }
   }
 
-  /** Redis comes back with nothing. */
+  /** Restarts Redis without its data. */
   async emptyRedis(): Promise<void> {
     await this.redis.cli('FLUSHALL');
   }
@@ -284,7 +285,7 @@ function relayOf(relay: TcpRelay | undefined): TcpRelay {
   return relay;
 }
 
-/** Who leads and keeps what: watermarks move all the time. */
+/** Leader, replicas and ISR of each partition; watermarks change all the time. */
 function placementOf({ partitions }: TopicView): unknown {
   return partitions.map(({ partition, leader, leaderEpoch, replicas, isr }) => {
     return { partition, leader, leaderEpoch, replicas, isr: inOrder(isr) };

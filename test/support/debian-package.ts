@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 
-/** Only root on Debian can install packages. */
+/** True for root on Debian, who can install packages. */
 export function canInstallPackages(): boolean {
   return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0;
 }
 
 /**
- * Installs Debian's packages without those that they only recommend. A failure is a line on
- * standard error: the tests that need a package say what is missing.
+ * Installs Debian packages without their recommended ones. A failure is written to standard error:
+ * the tests that need a package report what is missing.
  */
 export function installPackages(packages: readonly string[]): void {
   process.stderr.write(`installing ${packages.join(' and ')} for the tests\n`);

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below what the system takes for connections: one of those might have the port by the time it is
+ * Ports below the ephemeral range: the system might give one of those to a connection before it is
  * used.
  */
 const PORTS = { from: 10_000, to: 32_000 };
 
-/** A port of this machine that nobody listens on at present. */
+/** A port of this machine without a listener. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 
 const ENTRY = 'dist/apps/gateway/main.js';
 
-/** How a process ended. */
+/** Exit of a process. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -19,12 +19,12 @@ export type Environment = Readonly<Record<string, string>>;
 
 /**
  * A gateway in a process of its own, as a user runs it: `node dist/apps/gateway/main.js` on a free
- * port, with a data directory that is removed in the end.
+ * port, with a data directory that is removed at the end.
  */
 export class GatewayProcess {
-  /** Everything that was written to standard error: log lines, JSON. */
+  /** Lines of standard error: the log as JSON. */
   readonly logLines: string[] = [];
-  /** Everything that was written to standard output: the banner. */
+  /** Lines of standard output: the banner. */
   readonly outputLines: string[] = [];
   #process: ChildProcess | undefined;
   #exit: Promise<Exit> | undefined;
@@ -45,12 +45,12 @@ export class GatewayProcess {
     return gateway;
   }
 
-  /** A gateway that is not started yet, with an empty data directory. */
+  /** Creates a gateway that is not started yet, with an empty data directory. */
   static async create(environment: Environment = {}): Promise<GatewayProcess> {
     return new GatewayProcess(await mkdtemp(join(tmpdir(), 'sluice-test-')), environment);
   }
 
-  /** Where it listens, without a slash at the end. */
+  /** Its URL without a slash at the end. */
   get url(): string {
     if (this.#url === undefined) throw new Error('the gateway does not run');
     return this.#url;
@@ -62,7 +62,7 @@ export class GatewayProcess {
     return pid;
   }
 
-  /** The log lines as objects; lines that are not JSON are left out. */
+  /** The log lines as objects, without lines that are not JSON. */
   get log(): readonly Readonly<Record<string, unknown>>[] {
     return this.logLines
       .filter((line) => line.startsWith('{'))
@@ -70,8 +70,8 @@ export class GatewayProcess {
   }
 
   /**
-   * Starts the process, again too, and waits until it serves.
-   * @param overrides variables for this start alone
+   * Starts the process, also again, and waits until it serves.
+   * @param overrides variables for this start only
    * @param argv arguments of the command line
    */
   async start(overrides: Environment = {}, argv: readonly string[] = []): Promise<void> {
@@ -107,12 +107,12 @@ export class GatewayProcess {
     return this.#exit;
   }
 
-  /** SIGTERM; resolves when the process has ended. */
+  /** Stops the process with SIGTERM; resolves when it has ended. */
   stop(): Promise<Exit> {
     return this.#signal('SIGTERM');
   }
 
-  /** kill -9: what a crash of the process leaves behind. */
+  /** Kills the process (kill -9). */
   kill(): Promise<Exit> {
     return this.#signal('SIGKILL');
   }
@@ -123,7 +123,7 @@ export class GatewayProcess {
     return this.#exit;
   }
 
-  /** Sends a signal and does not wait. */
+  /** Sends a signal without waiting. */
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
   }
@@ -142,7 +142,7 @@ export class GatewayProcess {
     return this.ended();
   }
 
-  /** Resolves with the URL once the log says that it serves and the banner is printed. */
+  /** Resolves with the URL once the log reports the start and the banner is printed. */
   async #serving(): Promise<string> {
     const { stderr, stdout } = this.#process ?? {};
     if (!stderr || !stdout) throw new Error('the gateway does not run');
@@ -155,7 +155,7 @@ export class GatewayProcess {
   }
 }
 
-/** The first line that is looked for. */
+/** The first matching line of a stream. */
 function lineOf(stream: Readable, isWanted: (line: string) => boolean): Promise<string> {
   return new Promise((resolve) => {
     createInterface(stream).on('line', (line) => {

@@ -11,7 +11,7 @@ export class Inspector {
     this.#socket = socket;
   }
 
-  /** Connects to the inspector that the process named on its standard error. */
+  /** Connects to the inspector that the process announced on its standard error. */
   static async of(gateway: GatewayProcess): Promise<Inspector> {
     const announced = gateway.logLines.join('\n').match(/Debugger listening on (ws:\S+)/);
     if (announced?.[1] === undefined) throw new Error('the gateway runs without an inspector');
@@ -20,12 +20,12 @@ export class Inspector {
     return new Inspector(socket);
   }
 
-  /** Resolves once all garbage of the process is collected. */
+  /** Collects all garbage of the process. */
   async collectGarbage(): Promise<void> {
     await this.#call('HeapProfiler.collectGarbage', {});
   }
 
-  /** The value of an expression in the process, as JSON can say it. */
+  /** The value of an expression in the process, as JSON. */
   async evaluate(expression: string): Promise<unknown> {
     const { result, exceptionDetails } = (await this.#call('Runtime.evaluate', {
       expression,

@@ -3,8 +3,8 @@ import { Inspector } from './inspector.js';
 
 /**
  * Measures the slices of a gateway's event loop: how much processor time its main thread takes for
- * one turn of the loop. Processor time and not time on a clock, so that a busy machine does not
- * count; on systems that do not tell it of one thread, that of the whole process.
+ * one turn of the loop. It measures processor time, not wall time, so that a busy machine has no
+ * influence; on systems without processor time per thread, that of the whole process.
  *
  * The gateway has to run with NODE_OPTIONS `--inspect=127.0.0.1:0`.
  */
@@ -21,7 +21,7 @@ export class LoopSlices {
     return new LoopSlices(inspector);
   }
 
-  /** The longest slice in milliseconds from now until the work is done. */
+  /** The longest slice from now until the work is done, ms. */
   async longestDuring(work: () => Promise<void>): Promise<number> {
     await this.#inspector.evaluate('sliceMeter.start()');
     try {
@@ -38,7 +38,8 @@ export class LoopSlices {
 }
 
 /**
- * Runs in the gateway. While it measures, the loop turns without a pause: one callback per turn.
+ * Source code that runs in the gateway. While it measures, the loop turns without a pause: one
+ * callback per turn.
  */
 const METER = `globalThis.sliceMeter = (() => {
   const { openSync, readSync } = process.getBuiltinModule('node:fs');

@@ -1,13 +1,13 @@
 import { readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Bytes of a record batch before the part that its length counts. */
+/** Bytes of a record batch before the part that its length field counts. */
 const LOG_OVERHEAD_BYTES = 12;
 const BATCH_LENGTH_AT = 8;
 
 /**
- * Takes the last record batch out of a partition's newest segment, as a file system that lost
- * synced bytes would have. The gateway must not run.
+ * Removes the last record batch of a partition's newest segment, like a file system that lost
+ * synced bytes. The gateway must not run.
  * @param partition its directory, `orders-0`
  */
 export async function loseLastBatch(dataDir: string, partition: string): Promise<void> {
@@ -43,7 +43,7 @@ export async function loseMiddleSegment(
 /**
  * Removes the oldest segment of a partition. The gateway must not run.
  * @param partition its directory, `orders-0`
- * @returns the base offset of the segment that is the first now
+ * @returns the base offset of the segment that is now the first
  */
 export async function loseFirstSegment(dataDir: string, partition: string): Promise<number> {
   const directory = join(dataDir, partition);

@@ -3,9 +3,9 @@ import { findChromium } from '../browser/chromium.js';
 import { canInstallPackages, installPackages } from './debian-package.js';
 
 /**
- * Installs what the tests start and the machine lacks: redis-server, and Chromium for the tests of
- * pages. Only root on Debian can; elsewhere the error of the tests that need it says what to
- * install. Here and not in those tests, since two of them at once would get into each other's way.
+ * Installs missing programs that the tests start: redis-server, and Chromium for the tests of
+ * pages. Only root on Debian can install them; elsewhere the error of a test names the missing
+ * package. It runs once before all tests, because two installations at once would conflict.
  */
 export default function packagesInstalled(): void {
   const missing = [

@@ -8,14 +8,16 @@ import { freePort } from './free-port.js';
 
 const run = promisify(execFile);
 
-/** A redis-server of a test's own: a free port, a temporary directory, ended by its process id. */
+/**
+ * A redis-server for one test: on a free port, in a temporary directory, ended by its process id.
+ */
 export class RedisServer {
   readonly port: number;
   readonly dir: string;
   readonly #settings: readonly string[];
   #process: ChildProcess | undefined;
 
-  /** @param settings of the command line; a file of settings first */
+  /** @param settings arguments of the command line; a configuration file comes first */
   private constructor(port: number, dir: string, settings: readonly string[]) {
     this.port = port;
     this.dir = dir;
@@ -23,8 +25,8 @@ export class RedisServer {
   }
 
   /**
-   * @param settings as redis-server takes them, such as `['--appendonly', 'yes']`; it persists
-   *   nothing
+   * Starts a Redis without persistence, unless the settings say otherwise.
+   * @param settings arguments of redis-server, such as `['--appendonly', 'yes']`
    */
   static async start(settings: readonly string[] = []): Promise<RedisServer> {
     const dir = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
@@ -32,7 +34,10 @@ export class RedisServer {
     return RedisServer.#startIn(dir, [...persistsNothing, ...settings]);
   }
 
-  /** A Sentinel that watches a master under the name `main`, and alone decides when it is gone. */
+  /**
+   * Starts a Sentinel that watches a master under the name `main` and decides alone when it is
+   * gone.
+   */
   static async startSentinel(master: RedisServer): Promise<RedisServer> {
     const dir = await mkdtemp(join(tmpdir(), 'sluice-sentinel-'));
     const file = join(dir, 'sentinel.conf');
@@ -55,7 +60,7 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Ends it where it runs and starts it again in the same directory. Resolves when it answers. */
+  /** Ends it if it runs, and starts it again in the same directory. Resolves when it answers. */
   async restart(): Promise<void> {
     await this.kill();
     const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.dir];
@@ -68,7 +73,7 @@ export class RedisServer {
     }
   }
 
-  /** SIGKILL: what was not persisted is gone. */
+  /** Kills the process (SIGKILL): data that was not persisted is lost. */
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
@@ -78,7 +83,7 @@ export class RedisServer {
     await ended;
   }
 
-  /** It keeps its connections and answers nothing. */
+  /** Pauses the process: it keeps its connections and answers nothing. */
   pause(): void {
     this.#process?.kill('SIGSTOP');
   }
@@ -87,7 +92,7 @@ export class RedisServer {
     this.#process?.kill('SIGCONT');
   }
 
-  /** What redis-cli prints, without its last line feed. */
+  /** Output of redis-cli, without its last line feed. */
   async cli(...command: string[]): Promise<string> {
     const { stdout } = await run('redis-cli', ['-p', String(this.port), '--no-raw', ...command]);
     return stdout

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { TcpRelay } from './tcp-relay.js';
 import { until } from './until.js';
 
-/** A server that answers what it hears, and a relay before it. */
+/** A server that echoes its input, behind a relay. */
 async function echoBehindRelay(): Promise<{ relay: TcpRelay; heard: () => string }> {
   let heard = '';
   const server = createServer((socket) => {
@@ -53,14 +53,14 @@ class Client {
   }
 }
 
-test('passes on what comes', async () => {
+test('passes bytes on', async () => {
   const { relay } = await echoBehindRelay();
   const client = await Client.of(relay);
   client.socket.write('hello');
   await client.has('hello');
 });
 
-test('a cut towards the target is silent, and what was held comes after', async () => {
+test('a cut towards the target is silent, and held bytes arrive after it', async () => {
   const { relay, heard } = await echoBehindRelay();
   const client = await Client.of(relay);
   client.socket.write('a');
@@ -73,7 +73,7 @@ test('a cut towards the target is silent, and what was held comes after', async 
   await client.has('ab');
 });
 
-test('a cut from the target lets the target hear', async () => {
+test('a cut from the target lets requests through', async () => {
   const { relay, heard } = await echoBehindRelay();
   const client = await Client.of(relay);
   relay.cut({ direction: 'from-target' });
@@ -84,7 +84,7 @@ test('a cut from the target lets the target hear', async () => {
   await client.has('a');
 });
 
-test('a cut of one caller leaves others alone', async () => {
+test('a cut of one caller does not affect others', async () => {
   const { relay, heard } = await echoBehindRelay();
   relay.cut({ caller: 1 });
   const [one, two] = [await Client.of(relay), await Client.of(relay)];
@@ -97,7 +97,7 @@ test('a cut of one caller leaves others alone', async () => {
   await one.has(request(1));
 });
 
-test('refused connections are reset, open and new ones', async () => {
+test('refuse resets open and new connections', async () => {
   const { relay } = await echoBehindRelay();
   const open = await Client.of(relay);
   open.socket.write('a');
@@ -112,7 +112,7 @@ test('refused connections are reset, open and new ones', async () => {
   await after.has('b');
 });
 
-test('the end of one side is the end of the other', async () => {
+test('the end of one side ends the other', async () => {
   const { relay } = await echoBehindRelay();
   const client = await Client.of(relay);
   client.socket.end('last');

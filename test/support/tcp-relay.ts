@@ -1,9 +1,8 @@
 /**
- * A TCP relay that stands between two processes and breaks the network between them: cuts it
- * silently, as a firewall that drops packets does, in one direction or both, for all or for one
- * caller; delays it; resets it.
+ * A TCP relay between two processes that breaks their network: it cuts it silently, like a firewall
+ * that drops packets, in one direction or both, for all callers or one; it delays it; it resets it.
  *
- * What is held by a silent cut arrives when it is healed, as TCP would have it.
+ * Bytes held by a silent cut arrive when it is healed, as with TCP.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -11,13 +10,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 type Direction = 'to-target' | 'from-target';
 
 export interface Cut {
-  /** Both, when none is given. */
+  /** Direction to cut; default: both. */
   readonly direction?: Direction;
-  /** Connections of this broker alone, which they tell in their first request. */
+  /** Cuts only connections of this broker, which names itself in its first request. */
   readonly caller?: number;
 }
 
-/** Bytes that a direction holds before it takes no more from its source. */
+/** Bytes that a direction holds before it stops reading from its source. */
 const HELD_BYTES_MAX = 1024 * 1024;
 const CALLER_HEADER = /\r\nsluice-caller: (\d+)\r\n/i;
 const HEAD_BYTES_MAX = 16 * 1024;
@@ -38,7 +37,7 @@ export class TcpRelay {
     });
   }
 
-  /** @param targetPort on 127.0.0.1, where somebody listens sooner or later */
+  /** @param targetPort port on 127.0.0.1; a listener may start there later */
   static async start(targetPort: number): Promise<TcpRelay> {
     const relay = new TcpRelay(targetPort);
     relay.#server.listen(0, '127.0.0.1');
@@ -50,30 +49,30 @@ export class TcpRelay {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Bytes that it has and does not pass on at present. */
+  /** Bytes that are held now. */
   get heldBytes(): number {
     return [...this.#links].reduce((sum, link) => sum + link.heldBytes, 0);
   }
 
-  /** Lets nothing through any more, without a word to either side; beside other cuts. */
+  /** Stops all bytes without an error on either side; adds to other cuts. */
   cut(cut: Cut = {}): void {
     this.#cuts = [...this.#cuts, cut];
     for (const link of this.#links) link.changed(this.#cuts);
   }
 
-  /** What is sent from now on takes so long. */
+  /** Delays all later bytes by this time. */
   delay(delayMs: number): void {
     this.#delayMs = delayMs;
     for (const link of this.#links) link.delayMs = delayMs;
   }
 
-  /** Resets all connections, and every new one at once, as a process that is gone does. */
+  /** Resets all connections and refuses new ones, like a dead process. */
   refuse(): void {
     this.#isRefusing = true;
     for (const link of this.#links) link.reset();
   }
 
-  /** All is well again: what was held goes on. */
+  /** Heals everything: held bytes continue. */
   heal(): void {
     this.#isRefusing = false;
     this.#cuts = [];
@@ -103,7 +102,7 @@ export class TcpRelay {
 /** One connection through the relay. */
 class Link {
   delayMs = 0;
-  /** Undefined until its first request has told. */
+  /** Broker id of the caller; undefined until its first request has named it. */
   #caller: number | undefined;
   #isCallerKnown = false;
   #head = '';
@@ -148,7 +147,7 @@ class Link {
   #isCut(direction: Direction): boolean {
     return this.#cuts.some((cut) => {
       if (cut.direction !== undefined && cut.direction !== direction) return false;
-      // A connection that has not said yet whose it is may be the one that is meant: it waits.
+      // A connection whose caller is unknown may be the one to cut: it waits.
       return cut.caller === undefined || !this.#isCallerKnown || cut.caller === this.#caller;
     });
   }
@@ -156,10 +155,10 @@ class Link {
   #learnCaller(chunk: Buffer): void {
     if (this.#isCallerKnown) return;
     this.#head += chunk.toString('latin1');
-    const told = CALLER_HEADER.exec(this.#head)?.[1];
-    if (told === undefined && this.#head.length < HEAD_BYTES_MAX) return;
+    const caller = CALLER_HEADER.exec(this.#head)?.[1];
+    if (caller === undefined && this.#head.length < HEAD_BYTES_MAX) return;
     this.#isCallerKnown = true;
-    this.#caller = told === undefined ? undefined : Number(told);
+    this.#caller = caller === undefined ? undefined : Number(caller);
     this.#head = '';
     this.changed(this.#cuts);
   }
@@ -210,7 +209,7 @@ class Flow {
     while (!this.#isHeld) {
       const [first] = this.#queue;
       if (first === undefined) {
-        // The end is held as well: a cut says nothing.
+        // The end is held too: a silent cut shows nothing.
         if (this.#hasEnded) this.#sink.destroy();
         return;
       }

@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 
-const LOOK_INTERVAL_MS = 25;
+const CHECK_INTERVAL_MS = 25;
 const PATIENCE_MS = 60_000;
 
 /**
- * Looks until there is something to see, and answers it.
- * @param what is waited for, for the error
- * @param look answers undefined or false while it is not there; what it throws counts as that
+ * Repeats a check until it returns a value, and returns that.
+ * @param what description of the condition, for the error
+ * @param look returns undefined or false while the condition is not met; an error counts as that
  */
 export async function until<Seen>(
   what: string,
@@ -25,6 +25,6 @@ export async function until<Seen>(
     if (performance.now() > endMs) {
       throw new Error(`waited ${patienceMs} ms for: ${what}`, { cause: last });
     }
-    await setTimeout(LOOK_INTERVAL_MS);
+    await setTimeout(CHECK_INTERVAL_MS);
   }
 }

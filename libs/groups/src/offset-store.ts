@@ -335,8 +335,8 @@ export class OffsetStore {
       isCountOver
         ? `A broker keeps at most ${this.#offsetsKeptMax} committed offsets ` +
             '(SLUICE_OFFSETS_KEPT_MAX).'
-        : `A broker keeps at most ${this.#offsetsKeptBytes} bytes of committed offsets with their ` +
-            'metadata and group names (SLUICE_OFFSETS_KEPT_BYTES). Commit less metadata, ' +
+        : `A broker keeps at most ${this.#offsetsKeptBytes} bytes of committed offsets with ` +
+            'their metadata and group names (SLUICE_OFFSETS_KEPT_BYTES). Commit less metadata, ' +
             'or use fewer groups.',
     );
   }
