@@ -18,9 +18,36 @@ const arrows = Object.entries(libs).map(([lib, allowed]) => ({
   to: { path: '^(libs|apps|test|bench)/', pathNot: `^libs/(${[lib, ...allowed].join('|')})/` },
 }));
 
+/** The folders of libs/log, lowest first: each may import those before it, and nothing else of the lib. */
+const LOG_FOLDERS = [
+  'background',
+  'checkpoint',
+  'compression',
+  'record-batch',
+  'segment',
+  'producer-state',
+  'leader-epoch',
+  'log',
+  'replica',
+  'recovery',
+  'cleaning',
+];
+
+const logFolders = LOG_FOLDERS.map((folder, index) => ({
+  name: `log-${folder}-imports`,
+  comment: `libs/log/src/${folder} may import the folders below it.`,
+  severity: 'error',
+  from: { path: `^libs/log/src/${folder}/`, pathNot: '\\.test\\.ts$' },
+  to: {
+    path: '^libs/log/src/[^/]+/',
+    pathNot: `^libs/log/src/(${LOG_FOLDERS.slice(0, index + 1).join('|')})/`,
+  },
+}));
+
 export default {
   forbidden: [
     ...arrows,
+    ...logFolders,
     {
       name: 'libs-by-their-index',
       comment: 'A lib is used through its index; inside a lib import the file itself.',

@@ -5,14 +5,14 @@
  *     npx tsc -p bench/tsconfig.json && node --expose-gc dist/esm/bench/micro/codec.js
  */
 import { bench, do_not_optimize, group, run } from 'mitata';
-import { crc32c } from '../../libs/log/src/crc32c.js';
-import { RecordBatch } from '../../libs/log/src/record-batch.js';
+import { crc32c } from '../../libs/log/src/record-batch/crc32c.js';
+import { RecordBatch } from '../../libs/log/src/record-batch/record-batch.js';
 import {
   type EncodeOptions,
   encodeRecordBatches,
   type RecordSelection,
-} from '../../libs/log/src/record-batch-encoder.js';
-import { RecordCursor } from '../../libs/log/src/record-cursor.js';
+} from '../../libs/log/src/record-batch/record-batch-encoder.js';
+import { RecordCursor } from '../../libs/log/src/record-batch/record-cursor.js';
 import { RECORD_STRIDE, type RecordSet } from '../../libs/protocol/src/record-set.js';
 
 const OPTIONS: EncodeOptions = {

@@ -94,6 +94,6 @@ test('the build comes with a code cache that this Node.js accepts', () => {
 
 test('the build knows the source line of every module of ours', () => {
   const lines = readFileSync('dist/apps/gateway/gateway.cjs.lines', 'utf8');
-  expect(lines).toContain('"libs/log/src/segment.ts"');
+  expect(lines).toContain('"libs/log/src/segment/segment.ts"');
   expect(lines).toContain('"apps/gateway/src/engine/gateway.ts"');
 });

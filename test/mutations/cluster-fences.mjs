@@ -86,7 +86,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'an answer after the sync alone',
     rule: '3.1',
-    file: 'log/src/log-writer.ts',
+    file: 'log/src/log/log-writer.ts',
     from: 'const startMs = clock.monotonicMs();\n        await handle.datasync();',
     to: 'const startMs = clock.monotonicMs();',
     killers: [
@@ -169,19 +169,19 @@ export const CLUSTER_FENCES = [
   {
     name: 'a sequence is taken once',
     rule: '3.6',
-    file: 'log/src/producer-state.ts',
+    file: 'log/src/producer-state/producer-state.ts',
     from: 'if (duplicate !== undefined) return duplicate;\n    throw notInOrder(batch, producer);',
     to: 'return undefined;',
     seeds: 10,
-    tests: ['libs/log/src/idempotence.test.ts'],
+    tests: ['libs/log/src/producer-state/idempotence.test.ts'],
   },
   {
     name: 'a repeat is answered below the high watermark',
     rule: '3.6',
-    file: 'log/src/duplicate-answers.ts',
+    file: 'log/src/log/duplicate-answers.ts',
     from: 'if (waiting.result.lastOffset < highWatermark) waiting.resolve(waiting.result);',
     to: 'if (highWatermark >= 0) waiting.resolve(waiting.result);',
-    tests: ['libs/log/src/idempotence.test.ts'],
+    tests: ['libs/log/src/producer-state/idempotence.test.ts'],
   },
   {
     name: 'an unresolved id is given up',

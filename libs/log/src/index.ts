@@ -1,29 +1,29 @@
-export type { AppendResult } from './append-round.js';
-export { batchParts, unpackedBatchOf } from './batch-parts.js';
+export { RepeatedTask } from './background/repeated-task.js';
 export {
   type CompressionType,
   UNPACKED_AT_A_TIME,
   UNPACKED_BATCH_BYTES_MAX,
   unpackedBatch,
-} from './compression.js';
+} from './compression/compression.js';
+export { DataDirLockedError } from './data-dir/data-dir.js';
+export { LogManager } from './data-dir/log-manager.js';
+export type { LogManagerOptions, LogManagerPorts } from './data-dir/log-manager-options.js';
+export type { Election } from './leader-epoch/leader-elections.js';
+export type { EpochEndOffset } from './leader-epoch/leader-epoch-cache.js';
+export type { AppendResult } from './log/append-round.js';
+export type { ElectionEndOffset } from './log/election-end-offset.js';
+export type { FoundTimestamp } from './log/log-reader.js';
+export type { Durability } from './log/log-state.js';
+export { type LogObserver, silentLogObserver } from './log/observer.js';
+export { Log } from './log.js';
+export type { ProducerMemory, ProducerMemoryStatus } from './producer-state/producer-memory.js';
+export { batchParts, unpackedBatchOf } from './record-batch/batch-parts.js';
 export {
   type DamagedRange,
   type OffsetRange,
   UnreadableBatchError,
   unreadableBatch,
-} from './damage.js';
-export { DataDirLockedError } from './data-dir.js';
-export type { ElectionEndOffset } from './election-end-offset.js';
-export type { LeaderLog } from './follower-appends.js';
-export type { Election } from './leader-elections.js';
-export type { EpochEndOffset } from './leader-epoch-cache.js';
-export { Log } from './log.js';
-export { LogManager } from './log-manager.js';
-export type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
-export type { FoundTimestamp } from './log-reader.js';
-export type { Durability } from './log-state.js';
-export { type LogObserver, silentLogObserver } from './observer.js';
-export type { ProducerMemory, ProducerMemoryStatus } from './producer-memory.js';
+} from './record-batch/damage.js';
 export {
   type BatchProducer,
   batchSizeAt,
@@ -31,7 +31,7 @@ export {
   RecordBatch,
   stampBatch,
   stampProducer,
-} from './record-batch.js';
+} from './record-batch/record-batch.js';
 export {
   batchOfOneSizeBytes,
   type EncodedBatches,
@@ -39,7 +39,7 @@ export {
   encodeInSlices,
   encodeRecordBatches,
   type RecordSelection,
-} from './record-batch-encoder.js';
-export { RecordCursor } from './record-cursor.js';
-export { RepeatedTask } from './repeated-task.js';
-export { VarintReader, varintSizeBytes, writeVarint } from './varint.js';
+} from './record-batch/record-batch-encoder.js';
+export { RecordCursor } from './record-batch/record-cursor.js';
+export { VarintReader, varintSizeBytes, writeVarint } from './record-batch/varint.js';
+export type { LeaderLog } from './replica/follower-appends.js';

@@ -8,23 +8,23 @@ import type {
   TopicConfig,
   TopicPartition,
 } from '#protocol';
-import type { AppendResult } from './append-round.js';
-import { committedBatches, isOfTransaction } from './committed-batches.js';
-import type { DamagedRange, OffsetRange } from './damage.js';
-import { DamageRepair } from './damage-repair.js';
-import { type ElectionEndOffset, endOffsetForElection } from './election-end-offset.js';
-import { FollowerAppends, type LeaderLog } from './follower-appends.js';
-import type { Election } from './leader-elections.js';
-import type { EpochEndOffset } from './leader-epoch-cache.js';
-import { type FoundTimestamp, LogReader } from './log-reader.js';
-import type { LogEnvironment, LogState } from './log-state.js';
-import { LogTrimmer } from './log-trimmer.js';
-import { LogWriter } from './log-writer.js';
-import { isSameRange, LostRecords, missingStart } from './lost-records.js';
-import type { RecordBatch } from './record-batch.js';
-import type { LogSegment } from './segment.js';
-import { explainGaps, missingBetween } from './segment-gaps.js';
-import { writeFailed } from './storage-error.js';
+import { LogTrimmer } from './cleaning/log-trimmer.js';
+import type { Election } from './leader-epoch/leader-elections.js';
+import type { EpochEndOffset } from './leader-epoch/leader-epoch-cache.js';
+import type { AppendResult } from './log/append-round.js';
+import { type ElectionEndOffset, endOffsetForElection } from './log/election-end-offset.js';
+import { type FoundTimestamp, LogReader } from './log/log-reader.js';
+import type { LogEnvironment, LogState } from './log/log-state.js';
+import { LogWriter } from './log/log-writer.js';
+import { writeFailed } from './log/storage-error.js';
+import { committedBatches, isOfTransaction } from './record-batch/committed-batches.js';
+import type { DamagedRange, OffsetRange } from './record-batch/damage.js';
+import type { RecordBatch } from './record-batch/record-batch.js';
+import { DamageRepair } from './recovery/damage-repair.js';
+import { isSameRange, LostRecords, missingStart } from './recovery/lost-records.js';
+import { explainGaps, missingBetween } from './recovery/segment-gaps.js';
+import { FollowerAppends, type LeaderLog } from './replica/follower-appends.js';
+import type { LogSegment } from './segment/segment.js';
 
 /**
  * The log of one partition on this broker: segments of record batches in the directory

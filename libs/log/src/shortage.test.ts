@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '#protocol';
 import type { FaultCode, FaultPoint } from '#runtime/testing';
+import type { LogManager } from './data-dir/log-manager.js';
 import type { Log } from './log.js';
-import type { LogManager } from './log-manager.js';
-import { stampBatch } from './record-batch.js';
+import { stampBatch } from './record-batch/record-batch.js';
 import {
   appendValues,
   FakeBroker,

@@ -12,7 +12,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 test('frames of a bundle name the source file and line, others stay as they are', () => {
   const ranges = [
     { file: 'libs/log/src/log.ts', from: 10, lines: [3, 4, 8] },
-    { file: 'libs/log/src/segment.ts', from: 20, lines: [1] },
+    { file: 'libs/log/src/segment/segment.ts', from: 20, lines: [1] },
   ];
   writeFileSync(`${bundle}.lines`, JSON.stringify(ranges));
   const stack = [
@@ -26,7 +26,7 @@ test('frames of a bundle name the source file and line, others stay as they are'
     [
       'Error: no',
       '    at Log.append (libs/log/src/log.ts:8)',
-      '    at async libs/log/src/segment.ts:1',
+      '    at async libs/log/src/segment/segment.ts:1',
       `    at inAPackage (${bundle}:13:1)`,
       '    at /tmp/other.cjs:1:2',
     ].join('\n'),

@@ -1,8 +1,8 @@
 import { ProtocolError } from '#protocol';
 import type { Random } from '#runtime';
-import { damagedEndOffset } from '../damage.js';
 import type { Log } from '../log.js';
-import type { RecordBatch } from '../record-batch.js';
+import { damagedEndOffset } from '../record-batch/damage.js';
+import type { RecordBatch } from '../record-batch/record-batch.js';
 import { type SeenLog, type SeenRecord, violated } from './history-model.js';
 import { readRecords } from './record-sets.js';
 

@@ -1,5 +1,5 @@
 import type { TopicConfig } from '#protocol';
-import type { BatchProducer } from '../record-batch.js';
+import type { BatchProducer } from '../record-batch/record-batch.js';
 import type { PlainRecord, ReadRecord } from './record-sets.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { BatchProducer } from '../record-batch.js';
+import type { BatchProducer } from '../record-batch/record-batch.js';
 import type { HistoryBatch } from './history-model.js';
 
 /**

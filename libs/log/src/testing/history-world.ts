@@ -1,10 +1,10 @@
 import { ProtocolError, type TopicConfig } from '#protocol';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
-import type { AppendResult } from '../append-round.js';
+import type { LogManager } from '../data-dir/log-manager.js';
+import type { AppendResult } from '../log/append-round.js';
+import { silentLogObserver } from '../log/observer.js';
 import type { Log } from '../log.js';
-import type { LogManager } from '../log-manager.js';
-import { silentLogObserver } from '../observer.js';
-import { RecordBatch } from '../record-batch.js';
+import { RecordBatch } from '../record-batch/record-batch.js';
 import { checkReads, checkTimes, isStorageError, lookAt } from './history-look.js';
 import { type HistoryBatch, HistoryModel, type SeenLog, violated } from './history-model.js';
 import { HistoryProducer } from './history-producers.js';

@@ -17,13 +17,13 @@ import {
   FakeScheduler,
   SeededRandom,
 } from '#runtime/testing';
-import type { AppendResult } from '../append-round.js';
-import type { DamagedRange } from '../damage.js';
+import { LogManager } from '../data-dir/log-manager.js';
+import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
+import type { AppendResult } from '../log/append-round.js';
+import { type LogObserver, silentLogObserver } from '../log/observer.js';
 import type { Log } from '../log.js';
-import { LogManager } from '../log-manager.js';
-import type { LogManagerOptions } from '../log-manager-options.js';
-import { type LogObserver, silentLogObserver } from '../observer.js';
-import type { BatchProducer, RecordBatch } from '../record-batch.js';
+import type { DamagedRange } from '../record-batch/damage.js';
+import type { BatchProducer, RecordBatch } from '../record-batch/record-batch.js';
 import { readRecords } from './record-sets.js';
 import { testBatch } from './test-batches.js';
 

@@ -1,7 +1,7 @@
 import { RECORD_STRIDE, type RecordSet } from '#protocol';
-import type { RecordBatch } from '../record-batch.js';
-import { RecordCursor } from '../record-cursor.js';
-import { VarintReader, varintSizeBytes, writeVarint } from '../varint.js';
+import type { RecordBatch } from '../record-batch/record-batch.js';
+import { RecordCursor } from '../record-batch/record-cursor.js';
+import { VarintReader, varintSizeBytes, writeVarint } from '../record-batch/varint.js';
 
 /** A record as a test writes it down; texts are UTF-8. */
 export interface PlainRecord {

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { crc32c } from '../crc32c.js';
+import { crc32c } from '../record-batch/crc32c.js';
 import {
   ATTRIBUTES_AT,
   BATCH_LENGTH_AT,
@@ -7,8 +7,8 @@ import {
   CRC_AT,
   LOG_OVERHEAD_BYTES,
   RECORD_BATCH_HEADER_BYTES,
-} from '../record-batch.js';
-import { encodeRecordBatches } from '../record-batch-encoder.js';
+} from '../record-batch/record-batch.js';
+import { encodeRecordBatches } from '../record-batch/record-batch-encoder.js';
 import { type PlainRecord, recordSetOf } from './record-sets.js';
 
 /** One batch of these records, base offset 0. */

@@ -1,0 +1,227 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Offset } from '#protocol';
+import type { Throttler } from '../background/throttler.js';
+import { crc32c } from '../record-batch/crc32c.js';
+import { isUnreadable } from '../record-batch/damage.js';
+import {
+  ATTRIBUTES_AT,
+  BASE_TIMESTAMP_AT,
+  BATCH_LENGTH_AT,
+  CRC_AT,
+  LOG_OVERHEAD_BYTES,
+  MAX_TIMESTAMP_AT,
+  RECORD_BATCH_HEADER_BYTES,
+  RECORD_COUNT_AT,
+  type RecordBatch,
+} from '../record-batch/record-batch.js';
+import { RecordCursor } from '../record-batch/record-cursor.js';
+import {
+  VarintReader,
+  varlongSizeBytes,
+  writeVarint,
+  writeVarlong,
+} from '../record-batch/varint.js';
+import type { OffsetMap } from './offset-map.js';
+
+const COMPRESSION_MASK = 0x07;
+const GZIP = 0x01;
+const DELETE_HORIZON_FLAG = 0x40;
+/** Records looked at between two looks at the clock. */
+const RECORDS_PER_LOOK = 64;
+
+const gzipAsync = promisify(gzip);
+
+/** By what compaction decides which records stay. */
+export interface RetentionRule {
+  /** Last offset of each key among the records below `mapEndOffset` that are not compacted yet. */
+  readonly offsets: OffsetMap;
+  /** Records from here on stay: the map does not know them. */
+  readonly mapEndOffset: Offset;
+  readonly nowMs: number;
+  /** How long a tombstone stays after it was compacted for the first time. */
+  readonly deleteRetentionMs: number;
+  /** Last offset of each known producer: a batch that ends there stays, empty if need be. */
+  readonly producerLastOffsets: ReadonlyMap<number, Offset>;
+}
+
+/**
+ * What compaction leaves of a batch, by Kafka's rules: the last record of each key; tombstones until
+ * their delete horizon; nothing without a key. Offsets, the range of offsets of the batch, its leader
+ * epoch and its producer's fields stay as they are.
+ *
+ * A tombstone that is met for the first time gets its horizon, now plus delete.retention.ms: bit 6 of
+ * the attributes says that `baseTimestamp` is that time (KIP-534).
+ *
+ * @returns the batch's own bytes when all of it stays, new ones when a part does, undefined for none
+ * @throws StoppedError
+ */
+export async function filterBatch(
+  batch: RecordBatch,
+  rule: RetentionRule,
+  pace: Throttler,
+): Promise<Buffer | undefined> {
+  if (batch.isControl || batch.baseOffset >= rule.mapEndOffset) return batch.bytes;
+  try {
+    const cursor = new RecordCursor(batch);
+    const kept = await selectRecords(batch, cursor, rule, pace);
+    return await keptBatch(batch, cursor.bytes, kept, rule);
+  } catch (error) {
+    // What cannot be read stays, all of the batch.
+    if (isUnreadable(error)) return batch.bytes;
+    throw error;
+  }
+}
+
+async function keptBatch(
+  batch: RecordBatch,
+  source: Buffer,
+  kept: KeptRecords,
+  rule: RetentionRule,
+): Promise<Buffer | undefined> {
+  if (kept.count === 0) {
+    const isLastOfProducer = rule.producerLastOffsets.get(batch.producerId) === batch.lastOffset;
+    if (!isLastOfProducer) return undefined;
+    return batch.recordCount === 0 ? batch.bytes : emptyBatch(batch);
+  }
+  const needsHorizon = kept.hasTombstone && !batch.hasDeleteHorizon;
+  if (kept.count === batch.recordCount && !needsHorizon) return batch.bytes;
+  const horizonMs = needsHorizon ? rule.nowMs + rule.deleteRetentionMs : undefined;
+  return rewriteBatch(batch, source, kept, horizonMs);
+}
+
+/** The records of a batch that stay. */
+interface KeptRecords {
+  count: number;
+  /** Spans of the cursor's bytes: start, end, start, end; records that follow each other are one. */
+  readonly spans: number[];
+  maxTimestamp: number;
+  hasTombstone: boolean;
+}
+
+async function selectRecords(
+  batch: RecordBatch,
+  cursor: RecordCursor,
+  rule: RetentionRule,
+  pace: Throttler,
+): Promise<KeptRecords> {
+  const kept: KeptRecords = { count: 0, spans: [], maxTimestamp: -1, hasTombstone: false };
+  const mayDropTombstones = batch.hasDeleteHorizon && rule.nowMs >= batch.baseTimestamp;
+  let start = batch.compression === 'none' ? RECORD_BATCH_HEADER_BYTES : 0;
+  for (let looked = 0; cursor.next(); looked += 1) {
+    const end = start + cursor.sizeBytes;
+    if (isRetained(cursor, rule, mayDropTombstones)) {
+      const last = kept.spans.length - 1;
+      if (kept.spans[last] === start) kept.spans[last] = end;
+      else kept.spans.push(start, end);
+      kept.count += 1;
+      kept.maxTimestamp = Math.max(kept.maxTimestamp, cursor.timestamp);
+      kept.hasTombstone ||= cursor.valueStart < 0;
+    }
+    start = end;
+    if (looked % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
+  }
+  return kept;
+}
+
+function isRetained(
+  record: RecordCursor,
+  rule: RetentionRule,
+  mayDropTombstones: boolean,
+): boolean {
+  if (record.offset >= rule.mapEndOffset) return true;
+  if (record.keyStart < 0) return false;
+  if (record.valueStart < 0 && mayDropTombstones) return false;
+  return record.offset >= rule.offsets.get(record.bytes, record.keyStart, record.keyEnd);
+}
+
+/** A batch of no records that still tells its offsets and its producer's last sequence. */
+function emptyBatch(batch: RecordBatch): Buffer {
+  const bytes = Buffer.from(batch.bytes.subarray(0, RECORD_BATCH_HEADER_BYTES));
+  const attributes = batch.attributes & ~(COMPRESSION_MASK | DELETE_HORIZON_FLAG);
+  bytes.writeBigInt64BE(-1n, BASE_TIMESTAMP_AT);
+  return finishBatch(bytes, { attributes, count: 0, maxTimestamp: batch.maxTimestamp });
+}
+
+async function rewriteBatch(
+  batch: RecordBatch,
+  source: Buffer,
+  kept: KeptRecords,
+  horizonMs: number | undefined,
+): Promise<Buffer> {
+  const records =
+    horizonMs === undefined
+      ? copySpans(source, kept.spans)
+      : rebaseTimestamps(source, kept.spans, batch.baseTimestamp - horizonMs);
+  let attributes = batch.attributes & ~COMPRESSION_MASK;
+  let body = records;
+  if (
+    RECORD_BATCH_HEADER_BYTES + records.length > batch.sizeBytes &&
+    batch.compression !== 'none'
+  ) {
+    // Unpacked it would be larger than what it replaces, and the segment could outgrow its limit.
+    body = await gzipAsync(records);
+    attributes |= GZIP;
+  }
+  const bytes = Buffer.concat([batch.bytes.subarray(0, RECORD_BATCH_HEADER_BYTES), body]);
+  if (horizonMs !== undefined) {
+    attributes |= DELETE_HORIZON_FLAG;
+    bytes.writeBigInt64BE(BigInt(horizonMs), BASE_TIMESTAMP_AT);
+  }
+  return finishBatch(bytes, { attributes, count: kept.count, maxTimestamp: kept.maxTimestamp });
+}
+
+function copySpans(source: Buffer, spans: readonly number[]): Buffer {
+  const parts: Buffer[] = [];
+  for (let i = 0; i < spans.length; i += 2) parts.push(source.subarray(spans[i], spans[i + 1]));
+  return Buffer.concat(parts);
+}
+
+/**
+ * Copies records for a batch with another base timestamp: each timestamp delta grows by `shiftMs`, and
+ * with it the record's own length changes.
+ */
+function rebaseTimestamps(source: Buffer, spans: readonly number[], shiftMs: number): Buffer {
+  const reader = new VarintReader(source, 0, source.length);
+  let sourceBytes = 0;
+  for (let i = 0; i < spans.length; i += 2) sourceBytes += (spans[i + 1] ?? 0) - (spans[i] ?? 0);
+  // A record takes at least 7 bytes; its length and its delta can grow by 4 and by 9.
+  const target = Buffer.allocUnsafe(sourceBytes + Math.ceil(sourceBytes / 7) * 13);
+  let position = 0;
+  for (let i = 0; i < spans.length; i += 2) {
+    reader.position = spans[i] ?? 0;
+    const spanEnd = spans[i + 1] ?? 0;
+    while (reader.position < spanEnd) {
+      const length = reader.readVarint();
+      const bodyStart = reader.position;
+      const bodyEnd = bodyStart + length;
+      reader.position = bodyStart + 1;
+      const delta = reader.readVarlong();
+      const rest = source.subarray(reader.position, bodyEnd);
+      const newDelta = delta + shiftMs;
+      position = writeVarint(target, position, 1 + varlongSizeBytes(newDelta) + rest.length);
+      target[position++] = source[bodyStart] ?? 0;
+      position = writeVarlong(target, position, newDelta);
+      target.set(rest, position);
+      position += rest.length;
+      reader.position = bodyEnd;
+    }
+  }
+  return Buffer.from(target.subarray(0, position));
+}
+
+function finishBatch(
+  bytes: Buffer,
+  header: {
+    readonly attributes: number;
+    readonly count: number;
+    readonly maxTimestamp: number;
+  },
+): Buffer {
+  bytes.writeInt32BE(bytes.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
+  bytes.writeInt16BE(header.attributes, ATTRIBUTES_AT);
+  bytes.writeBigInt64BE(BigInt(header.maxTimestamp), MAX_TIMESTAMP_AT);
+  bytes.writeInt32BE(header.count, RECORD_COUNT_AT);
+  bytes.writeUInt32BE(crc32c(bytes, ATTRIBUTES_AT), CRC_AT);
+  return bytes;
+}

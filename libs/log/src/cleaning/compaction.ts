@@ -1,0 +1,298 @@
+import type { Offset } from '#protocol';
+import type { Throttler } from '../background/throttler.js';
+import { LogReader } from '../log/log-reader.js';
+import type { LogEnvironment, LogState } from '../log/log-state.js';
+import { SegmentReader } from '../log/segment-reader.js';
+import { unpackedBatchOf } from '../record-batch/batch-parts.js';
+import { isOfTransaction } from '../record-batch/committed-batches.js';
+import { isUnreadable } from '../record-batch/damage.js';
+import { RecordBatch } from '../record-batch/record-batch.js';
+import { RecordCursor } from '../record-batch/record-cursor.js';
+import { LogSegment } from '../segment/segment.js';
+import { filterBatch, type RetentionRule } from './batch-filter.js';
+import { type HashKey, OffsetMap } from './offset-map.js';
+import { youngestRecord } from './record-age.js';
+
+const INT32_MAX = 2 ** 31 - 1;
+/** How much of a compacted segment is gathered for one write. */
+const WRITE_BYTES = 1024 * 1024;
+const RECORDS_PER_LOOK = 64;
+
+/** What there is to compact in a log. */
+export interface CompactionPlan {
+  /** Records below were compacted before. */
+  readonly firstDirtyOffset: Offset;
+  /** Base offset of the first segment that must not be touched. */
+  readonly firstUncleanableOffset: Offset;
+  /** Share of the bytes that could be compacted which never was: dirty / (clean + dirty). */
+  readonly dirtyRatio: number;
+}
+
+export interface CompactionOptions {
+  readonly pace: Throttler;
+  readonly hashKey: HashKey;
+  /** Memory of the map from keys to offsets; more keys than fit take several passes. */
+  readonly mapBytesMax: number;
+  /**
+   * Puts a compacted segment, written and synced under `.cleaned`, in the place of those it was made
+   * of, in a way that a crash leaves either. False when the log has changed meanwhile: nothing is done.
+   */
+  readonly swap: (old: readonly LogSegment[], cleaned: LogSegment) => Promise<boolean>;
+}
+
+/** The log was truncated, shortened or deleted while it was compacted: not an error, try later. */
+export class LogChangedError extends Error {
+  override readonly name = 'LogChangedError';
+}
+
+/**
+ * Looks at what could be compacted: all segments wholly below the high watermark but the active one,
+ * and, with `min.compaction.lag.ms`, none from the first that has a younger record on.
+ * @returns undefined when there is nothing
+ */
+export async function planCompaction(
+  log: LogState,
+  nowMs: number,
+): Promise<CompactionPlan | undefined> {
+  const segments = log.segments.all;
+  const { logStart, highWatermark } = log.offsets;
+  const isCleanedEndValid =
+    log.cleanedEnd >= logStart && log.cleanedEnd <= log.segments.active.baseOffset;
+  const firstDirtyOffset = isCleanedEndValid ? log.cleanedEnd : logStart;
+  const lagMs = log.config['min.compaction.lag.ms'];
+  let cleanBytes = 0;
+  let dirtyBytes = 0;
+  let firstUncleanableOffset: Offset = segments[0]?.baseOffset ?? logStart;
+  for (const [place, segment] of segments.entries()) {
+    const endOffset = segments[place + 1]?.baseOffset;
+    if (endOffset === undefined || endOffset > highWatermark) break;
+    if (endOffset <= firstDirtyOffset) cleanBytes += segment.sizeBytes;
+    else {
+      if (lagMs > 0 && (await youngestRecord(segment, nowMs)).timeMs > nowMs - lagMs) break;
+      dirtyBytes += segment.sizeBytes;
+    }
+    firstUncleanableOffset = endOffset;
+  }
+  if (dirtyBytes === 0) return undefined;
+  const dirtyRatio = dirtyBytes / (cleanBytes + dirtyBytes);
+  return { firstDirtyOffset, firstUncleanableOffset, dirtyRatio };
+}
+
+/**
+ * Compacts a log by Kafka's way: reads the dirty part to learn the last offset of each key, as many as
+ * the map holds, then writes every segment up to there anew without the records that are obsolete.
+ * Small neighbours become one segment of at most segment.bytes.
+ *
+ * Reads and produces go on meanwhile. Not for two calls on one log at a time.
+ *
+ * @returns the first offset that is not compacted now
+ * @throws StoppedError; LogChangedError; ProtocolError CORRUPT_MESSAGE: the damage was reported, the
+ *   log stays as it is; storage errors
+ */
+export async function compactLog(
+  log: LogState,
+  environment: LogEnvironment,
+  plan: CompactionPlan,
+  options: CompactionOptions,
+): Promise<Offset> {
+  return new Compaction(log, environment, plan, options).run();
+}
+
+/** Which of a log's segments become one: neighbours that fit into one segment together. */
+function groupSegments(
+  segments: readonly LogSegment[],
+  endOffset: Offset,
+  segmentBytesMax: number,
+): LogSegment[][] {
+  const groups: LogSegment[][] = [];
+  let bytes = 0;
+  for (const [place, segment] of segments.entries()) {
+    const nextBaseOffset = segments[place + 1]?.baseOffset ?? endOffset;
+    if (segment.baseOffset >= endOffset) break;
+    const group = groups.at(-1);
+    const first = group?.[0];
+    const fits =
+      first !== undefined &&
+      bytes + segment.sizeBytes <= segmentBytesMax &&
+      nextBaseOffset - 1 - first.baseOffset <= INT32_MAX;
+    if (fits) group?.push(segment);
+    else groups.push([segment]);
+    bytes = fits ? bytes + segment.sizeBytes : segment.sizeBytes;
+  }
+  return groups;
+}
+
+class Compaction {
+  readonly #map: OffsetMap;
+  readonly #reader: LogReader;
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly plan: CompactionPlan,
+    private readonly options: CompactionOptions,
+  ) {
+    const dirtyOffsets = plan.firstUncleanableOffset - plan.firstDirtyOffset;
+    this.#map = new OffsetMap(options.hashKey, options.mapBytesMax, dirtyOffsets);
+    this.#reader = new LogReader(log, environment);
+  }
+
+  async run(): Promise<Offset> {
+    const { log, environment } = this;
+    const { firstUncleanableOffset } = this.plan;
+    const segments = log.segments.all.filter(({ baseOffset }) => {
+      return baseOffset < firstUncleanableOffset;
+    });
+    const mapEndOffset = await this.#buildMap(segments);
+    const rule: RetentionRule = {
+      offsets: this.#map,
+      mapEndOffset,
+      nowMs: environment.expiryClock.nowMs(),
+      deleteRetentionMs: log.config['delete.retention.ms'],
+      producerLastOffsets: log.producers.lastOffsets(),
+    };
+    const affected = segments.filter(({ baseOffset }) => baseOffset < mapEndOffset);
+    const endOffset = segments[affected.length]?.baseOffset ?? firstUncleanableOffset;
+    const groups = groupSegments(affected, endOffset, log.config['segment.bytes']);
+    for (const group of groups) await this.#cleanGroup(group, rule);
+    return mapEndOffset;
+  }
+
+  /** @returns the offset up to which the map knows every key's last offset */
+  async #buildMap(segments: readonly LogSegment[]): Promise<Offset> {
+    const { firstDirtyOffset, firstUncleanableOffset } = this.plan;
+    for (const [place, segment] of segments.entries()) {
+      const nextBaseOffset = segments[place + 1]?.baseOffset ?? firstUncleanableOffset;
+      if (nextBaseOffset <= firstDirtyOffset) continue;
+      const reader = new SegmentReader(this.log, this.environment, segment, this.options.pace);
+      try {
+        for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
+          if (batch.nextOffset <= firstDirtyOffset || batch.isControl) continue;
+          if (isOfTransaction(batch) && !(await this.#isCommitted(batch))) continue;
+          const fullAt = await this.#mapBatch(batch);
+          if (fullAt !== undefined) return fullAt;
+        }
+      } finally {
+        reader.close();
+      }
+    }
+    return firstUncleanableOffset;
+  }
+
+  /** A record that was not committed does not make the one before it with its key obsolete. */
+  async #isCommitted(batch: RecordBatch): Promise<boolean> {
+    const { highWatermark } = this.log.offsets;
+    const end = await this.#reader.transactions.endOf(batch, highWatermark);
+    return end === 'committed';
+  }
+
+  /**
+   * Of a batch that cannot be read only the records before the unreadable one are mapped: `filterBatch`
+   * keeps all of it.
+   * @returns the offset of the first record that did not fit, if any
+   */
+  async #mapBatch(batch: RecordBatch): Promise<Offset | undefined> {
+    try {
+      return await this.#mapRecords(new RecordCursor(await unpackedBatchOf(batch)));
+    } catch (error) {
+      if (isUnreadable(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #mapRecords(cursor: RecordCursor): Promise<Offset | undefined> {
+    const { pace } = this.options;
+    for (let looked = 0; cursor.next(); looked += 1) {
+      if (cursor.keyStart < 0 || cursor.offset < this.plan.firstDirtyOffset) continue;
+      const { bytes, keyStart, keyEnd, offset } = cursor;
+      if (!this.#map.put(bytes, keyStart, keyEnd, offset)) return offset;
+      if (looked % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
+    }
+    return undefined;
+  }
+
+  /** Writes a group of segments anew, as one, and puts it in their place. */
+  async #cleanGroup(group: readonly LogSegment[], rule: RetentionRule): Promise<void> {
+    const { log, environment } = this;
+    const first = group[0];
+    if (first === undefined) return;
+    const bytesBefore = group.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    const cleaned = await LogSegment.create(
+      environment.files,
+      log.directory,
+      first.baseOffset,
+      '.cleaned',
+    );
+    try {
+      await this.#writeCleaned(group, cleaned, rule);
+      if (!(await this.options.swap(group, cleaned))) {
+        throw new LogChangedError('the log changed while it was compacted');
+      }
+    } catch (error) {
+      // What a failed swap leaves under `.swap` is the next start's to finish.
+      if (cleaned.file.path.endsWith('.cleaned')) await cleaned.remove();
+      throw error;
+    }
+    environment.observer.cleaned(group.length, bytesBefore, cleaned.sizeBytes);
+  }
+
+  async #writeCleaned(
+    group: readonly LogSegment[],
+    cleaned: LogSegment,
+    rule: RetentionRule,
+  ): Promise<void> {
+    const { pace } = this.options;
+    const writer = new CleanedWriter(cleaned, pace);
+    for (const segment of group) {
+      const reader = new SegmentReader(this.log, this.environment, segment, pace);
+      try {
+        for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
+          const kept = await filterBatch(batch, rule, pace);
+          if (kept !== undefined) await writer.add(kept);
+        }
+      } finally {
+        reader.close();
+      }
+    }
+    await writer.flush();
+    await this.environment.syncs.run(() => cleaned.datasync());
+    await cleaned.flushIndexes();
+  }
+}
+
+/** Gathers batches and writes them to a segment that nobody reads yet. */
+class CleanedWriter {
+  #buffers: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(
+    private readonly segment: LogSegment,
+    private readonly pace: Throttler,
+  ) {}
+
+  async add(batch: Buffer): Promise<void> {
+    this.#buffers.push(batch);
+    this.#bytes += batch.length;
+    if (this.#bytes >= WRITE_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const { segment, pace } = this;
+    const buffers = this.#buffers;
+    if (buffers.length === 0) return;
+    const handle = await segment.file.acquire();
+    try {
+      await handle.writev(buffers, segment.sizeBytes);
+    } finally {
+      segment.file.release();
+    }
+    for (const buffer of buffers) {
+      const { lastOffset, maxTimestamp, sizeBytes } = new RecordBatch(buffer);
+      segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp });
+    }
+    pace.charge(this.#bytes);
+    this.#buffers = [];
+    this.#bytes = 0;
+    await pace.pause();
+  }
+}

@@ -1,0 +1,438 @@
+import {
+  type HighWatermark,
+  type LogEndOffset,
+  type LogStartOffset,
+  type Offset,
+  ProtocolError,
+  type SyncedEndOffset,
+} from '#protocol';
+import { assert, isDiskFull, retryShortage } from '#runtime';
+import type { Election } from '../leader-epoch/leader-elections.js';
+import { measureDamage } from '../log/damage-search.js';
+import type { LogReader } from '../log/log-reader.js';
+import type { LogEnvironment, LogState } from '../log/log-state.js';
+import type { LogWriter } from '../log/log-writer.js';
+import { writeFailed, writesOffline } from '../log/storage-error.js';
+import type { DamagedRange } from '../record-batch/damage.js';
+import { replayProducers } from '../recovery/producer-replay.js';
+import { assertFollows } from '../replica/follower-appends.js';
+import { LogSegment } from '../segment/segment.js';
+
+/** Where a log is cut. */
+interface CutPlace {
+  readonly segment: LogSegment;
+  readonly position: number;
+  /** The new log end. */
+  readonly offset: Offset;
+}
+
+/**
+ * Takes parts out of a log: records from its start, records from its end, segments that compaction
+ * replaces. Every method runs its change in the log's write lane, so they may overlap freely.
+ *
+ * What must never be half done is made durable in an order that a start of the broker can finish or
+ * take back: the log start offset before any segment goes; the recovery point before the end is cut;
+ * a compacted segment as `.swap` before what it replaces goes (see log-files.ts).
+ */
+export class LogTrimmer {
+  /** Removals of files that readers may still hold. */
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly writer: LogWriter,
+    private readonly reader: LogReader,
+  ) {}
+
+  /**
+   * Moves the log start up to `offset`, durably, and removes the segments below it.
+   * @returns the log start offset, which may have been above already
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR
+   */
+  deleteRecordsBefore(offset: Offset): Promise<Offset> {
+    return this.writer.exclusive(async () => {
+      const { logStart, highWatermark } = this.log.offsets;
+      if (offset > highWatermark) throw outOfRange(offset, this.log);
+      if (offset > logStart) await this.#advanceLogStart(offset, 'records');
+      return this.log.offsets.logStart;
+    });
+  }
+
+  /**
+   * Removes the segments all of whose records are below `offset`, except the active one.
+   * @returns how many
+   */
+  deleteSegmentsBefore(offset: Offset): Promise<number> {
+    return this.writer.exclusive(async () => {
+      const { segments, offsets } = this.log;
+      const before = segments.all.length;
+      const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
+      // A segment may lie below the log start already: it was the active one when its records were deleted.
+      if (boundary > segments.first.baseOffset) {
+        await this.#advanceLogStart(Math.max(boundary, offsets.logStart), 'segments');
+      }
+      return before - segments.all.length;
+    });
+  }
+
+  /**
+   * Puts a compacted segment in the place of consecutive segments, of which the active one is none.
+   * @param cleaned complete and synced, under the suffix `.cleaned`, with the first one's base offset
+   * @returns false when the segments are no longer all of the log: nothing was done
+   */
+  replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
+    return this.writer.exclusive(async () => {
+      const to = this.#endOfRow(old);
+      if (to === undefined || this.log.failure !== undefined) return false;
+      await this.writer.settleRolled();
+      await this.#markCompacted(to);
+      try {
+        await this.#swap(old, cleaned, { from: cleaned.baseOffset, to });
+      } catch (error) {
+        this.writer.goOffline('a compacted segment could not be put in place', error);
+        throw writeFailed(error);
+      }
+      return true;
+    });
+  }
+
+  /**
+   * Cuts the log at `offset`, or at the first offset of the batch that has it; synced when it resolves.
+   * Waiting retries of what is cut are refused. Epochs in which nothing below was written are forgotten,
+   * also where there is nothing to cut. Records that are missing at the end are given up when all of
+   * them are cut.
+   * @param leader whose log this one is cut for: nothing happens once it is not followed any more
+   */
+  truncateTo(offset: Offset, leader?: Election): Promise<void> {
+    return this.writer.exclusive(async () => {
+      const { log } = this;
+      if (leader !== undefined) assertFollows(log, leader);
+      const { logStart, logEnd } = log.offsets;
+      assert(offset >= logStart, `truncation to ${offset}, below the log start ${logStart}`);
+      this.#assertMayCut(offset);
+      try {
+        if (offset < logEnd) {
+          await this.#truncate(offset);
+        } else {
+          log.epochs.truncateFromEnd(logEnd);
+          await this.#step(() => log.epochs.flush());
+        }
+      } catch (error) {
+        this.writer.goOffline('a truncation failed', error);
+        throw writeFailed(error);
+      }
+    });
+  }
+
+  /**
+   * Removes everything: the log is empty and begins at `offset`, below or above what it had; durable when
+   * it resolves. A crash amid this leaves the old log from some offset on, or the empty one.
+   * @param leader as in `truncateTo`
+   */
+  truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
+    return this.writer.exclusive(async () => {
+      if (leader !== undefined) assertFollows(this.log, leader);
+      this.#assertMayCut(0);
+      try {
+        await this.#startAt(offset);
+      } catch (error) {
+        this.writer.goOffline('a truncation failed', error);
+        throw writeFailed(error);
+      }
+    });
+  }
+
+  /** Waits until the files of removed segments are gone. */
+  async settleRemovals(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  /**
+   * Writes the new log start down, then removes the segments below it.
+   * @param reason for whole `segments` the log goes on when a full disk has no room for the new start:
+   *   deleting them is how it gets room
+   */
+  async #advanceLogStart(offset: Offset, reason: 'records' | 'segments'): Promise<void> {
+    const { log, environment } = this;
+    const { offsets, segments } = log;
+    const before = offsets.logStart;
+    let boundary = segments.holding(offset).baseOffset;
+    let isRecorded = true;
+    offsets.logStart = offset as LogStartOffset;
+    try {
+      await environment.checkpoints.persistLogStartOffsets();
+    } catch (error) {
+      isRecorded = false;
+      offsets.logStart = before;
+      if (reason === 'records' || !isDiskFull(error)) throw writeFailed(error);
+      boundary = await this.#markDeleted(boundary);
+      offsets.logStart = Math.max(before, boundary) as LogStartOffset;
+    }
+    log.epochs.truncateFromStart(offsets.logStart);
+    log.tail.dropBefore(offsets.logStart);
+    const removed = segments.all.filter(({ baseOffset }) => baseOffset < boundary);
+    segments.replace(0, boundary, []);
+    this.writer.forgetRolled(0, boundary);
+    log.damage.dropSegments((baseOffset) => baseOffset < boundary);
+    const bytes = removed.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
+    if (isRecorded) this.#removeLater(removed);
+    else this.#emptyLater(removed);
+    await log.producers.removeSnapshotsBefore(boundary);
+  }
+
+  /**
+   * Marks the segments below `boundary` as deleted, durably, the oldest first: what a start of the broker
+   * finds in place of a log start that could not be written down.
+   * @returns the base offset of the first segment that is not marked
+   * @throws ProtocolError KAFKA_STORAGE_ERROR when none could be marked
+   */
+  async #markDeleted(boundary: Offset): Promise<Offset> {
+    const { log, environment } = this;
+    let end = log.segments.first.baseOffset;
+    try {
+      for (const segment of log.segments.all) {
+        if (segment.baseOffset >= boundary) break;
+        await segment.markDeleted();
+        log.unrecordedDeletions.push(segment.file.path);
+        end = log.segments.after(segment)?.baseOffset ?? end;
+      }
+      await environment.fileSystem.syncDirectory(log.directory);
+    } catch (error) {
+      if (end === log.segments.first.baseOffset) throw writeFailed(error);
+    }
+    return end;
+  }
+
+  /**
+   * Writes the log start down that a full disk did not take before, and removes the files that stood in
+   * for it. Does nothing when there are none.
+   */
+  async recordDeletions(): Promise<void> {
+    const paths = this.log.unrecordedDeletions;
+    if (paths.length === 0) return;
+    const { checkpoints, fileSystem } = this.environment;
+    const done = [...paths];
+    await checkpoints.persistLogStartOffsets();
+    for (const path of done) await fileSystem.removeFile(path);
+    await fileSystem.syncDirectory(this.log.directory);
+    paths.splice(0, done.length);
+  }
+
+  /** A log that takes no writes is not cut, unless all that it lacks is cut away. */
+  #assertMayCut(offset: Offset): void {
+    const { failure } = this.log;
+    if (failure === undefined) return;
+    if (failure.lost === undefined || offset > failure.lost.startOffset) {
+      throw writesOffline(failure, 'failed');
+    }
+  }
+
+  async #startAt(offset: Offset): Promise<void> {
+    const { log, environment } = this;
+    const { offsets } = log;
+    await this.writer.settleRolled();
+    await this.#step(() => this.writer.roller.dropUnfinished());
+    await this.#lowerEnds(Math.min(offset, offsets.logEnd));
+    offsets.logStart = offset as LogStartOffset;
+    await this.#step(() => environment.checkpoints.persistLogStartOffsets());
+    this.writer.forgetRolled(0, Number.POSITIVE_INFINITY);
+    await this.#remove(log.segments.all);
+    const empty = await this.#step(() => {
+      return LogSegment.create(environment.files, log.directory, offset);
+    });
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
+    log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
+    offsets.logEnd = offset as LogEndOffset;
+    offsets.syncedEnd = offset as SyncedEndOffset;
+    offsets.recoveryPoint = offset;
+    offsets.highWatermark = offset as HighWatermark;
+    log.tail.clear();
+    log.damage.dropFrom(0);
+    log.failure = undefined;
+    log.epochs.truncateFromEnd(0);
+    await this.#step(() => log.epochs.flush());
+    await this.#step(() => log.producers.clear());
+    this.writer.truncated(truncated());
+  }
+
+  /** Takes back, durably, what is said of the offsets from `end` on before they are cut. */
+  async #lowerEnds(end: Offset): Promise<void> {
+    const { offsets } = this.log;
+    const { checkpoints } = this.environment;
+    offsets.syncedEnd = Math.min(offsets.syncedEnd, end) as SyncedEndOffset;
+    offsets.recoveryPoint = Math.min(offsets.recoveryPoint, end);
+    offsets.highWatermark = Math.min(offsets.highWatermark, end) as HighWatermark;
+    // What is appended in the place of compacted records was not compacted itself.
+    this.log.cleanedEnd = Math.min(this.log.cleanedEnd, end);
+    await this.#step(() => checkpoints.persistCleanedEnds());
+    await this.#step(() => checkpoints.persistRecoveryPoints());
+  }
+
+  /** Runs one step of a change that must not stay half done: see `retryShortage`. */
+  #step<T>(run: () => Promise<T>): Promise<T> {
+    return retryShortage(this.environment.scheduler, run);
+  }
+
+  /** The newest first, each durably: a crash amid this leaves a log without a gap. */
+  async #remove(segments: readonly LogSegment[]): Promise<void> {
+    const { log, environment } = this;
+    for (const segment of segments.toReversed()) {
+      await this.#step(() => segment.remove());
+      await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
+    }
+  }
+
+  async #truncate(offset: Offset): Promise<void> {
+    const { log, environment } = this;
+    await this.writer.settleRolled();
+    await this.#step(() => this.writer.roller.dropUnfinished());
+    const cut = await this.#step(() => this.#cutPlace(offset));
+    const { offsets } = log;
+    await this.#lowerEnds(cut.offset);
+    const { baseOffset } = cut.segment;
+    const later = log.segments.all.filter((segment) => segment.baseOffset > baseOffset);
+    log.segments.replace(baseOffset + 1, Number.POSITIVE_INFINITY, []);
+    this.writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
+    await this.#remove(later);
+    await this.#step(() => cut.segment.truncateTo(cut.offset, cut.position));
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
+    offsets.logEnd = cut.offset as LogEndOffset;
+    log.tail.truncateTo(cut.offset);
+    log.damage.dropFrom(cut.offset);
+    log.denseFrom = Math.min(log.denseFrom, cut.offset);
+    log.epochs.truncateFromEnd(cut.offset);
+    await this.#step(() => log.epochs.flush());
+    log.failure = undefined;
+    await this.#step(() => replayProducers(log, this.reader, environment.clock.nowMs()));
+    this.writer.truncated(truncated());
+  }
+
+  /** The first batch that has `offset` or a later one: its place, and where the log will end. */
+  async #cutPlace(offset: Offset): Promise<CutPlace> {
+    const segment = this.log.segments.holding(offset);
+    await segment.loadIndexes();
+    let cut: CutPlace = { segment, position: segment.sizeBytes, offset };
+    let from = segment.offsetIndex.positionFor(offset);
+    let expectedOffset = from === 0 ? segment.baseOffset : undefined;
+    for (;;) {
+      const end = await this.reader.walk(segment, from, (batch, position) => {
+        expectedOffset = batch.nextOffset;
+        if (batch.lastOffset < offset) return 'next';
+        cut = { segment, position, offset: Math.min(offset, batch.baseOffset) };
+        return 'stop';
+      });
+      if (end.reason !== 'bad') return cut;
+      if (expectedOffset === undefined) {
+        // The index led to bytes that are no batch: only a walk from the start tells what they are.
+        from = 0;
+        expectedOffset = segment.baseOffset;
+        continue;
+      }
+      const range = await this.#damageAt(segment, end.position, expectedOffset);
+      if (offset < range.endOffset) {
+        const startOffset = Math.min(offset, range.startOffset);
+        return { segment, position: range.startPosition, offset: startOffset };
+      }
+      from = range.endPosition;
+      expectedOffset = range.endOffset;
+    }
+  }
+
+  async #damageAt(
+    segment: LogSegment,
+    position: number,
+    expectedOffset: Offset,
+  ): Promise<DamagedRange> {
+    const file = await segment.file.acquire();
+    try {
+      const place = { segment, file, position, expectedOffset };
+      return await measureDamage(this.log, this.environment, place);
+    } finally {
+      segment.file.release();
+    }
+  }
+
+  /** Where segments end that stand in the log one after the other; undefined when they do not. */
+  #endOfRow(row: readonly LogSegment[]): Offset | undefined {
+    const { all } = this.log.segments;
+    const at = all.findIndex((segment) => segment === row[0]);
+    if (at < 0 || row.some((segment, i) => all[at + i] !== segment)) return undefined;
+    return all[at + row.length]?.baseOffset;
+  }
+
+  /** Offsets below `to` may have gaps from now on: must be known before the first gap is there. */
+  async #markCompacted(to: Offset): Promise<void> {
+    if (this.log.denseFrom >= to) return;
+    const before = this.log.denseFrom;
+    this.log.denseFrom = to;
+    try {
+      await this.environment.checkpoints.persistCompactedEnds();
+    } catch (error) {
+      this.log.denseFrom = before;
+      throw writeFailed(error);
+    }
+  }
+
+  async #swap(
+    old: readonly LogSegment[],
+    cleaned: LogSegment,
+    range: { readonly from: Offset; readonly to: Offset },
+  ): Promise<void> {
+    const { log, environment } = this;
+    await this.#step(() => cleaned.renameTo('.swap'));
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
+    // From here on a start of the broker finishes what is left to do.
+    for (const segment of old) await this.#step(() => segment.renameTo('.deleted'));
+    await this.#step(() => cleaned.renameTo(''));
+    await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
+    log.segments.replace(range.from, range.to, [cleaned]);
+    log.tail.dropBefore(range.to);
+    log.damage.dropSegments((base) => base >= range.from && base < range.to);
+    this.#removeLater(old);
+  }
+
+  /** Removes files as soon as nobody reads them, the oldest first, without keeping the lane. */
+  #removeLater(segments: readonly LogSegment[]): void {
+    this.#later(segments, async () => {
+      for (const segment of segments) await segment.remove();
+    });
+  }
+
+  /** Gives the room of marked segments back as soon as nobody reads them, then writes the start down. */
+  #emptyLater(segments: readonly LogSegment[]): void {
+    this.#later(segments, async () => {
+      for (const segment of segments) await segment.empty();
+      await this.recordDeletions();
+    });
+  }
+
+  #later(segments: readonly LogSegment[], remove: () => Promise<void>): void {
+    if (segments.length === 0) return;
+    const removal = remove().catch((error: unknown) => {
+      this.environment.logger.warn(
+        { err: error, ...this.log.topicPartition },
+        'files of a removed segment could not be deleted: done at the next start',
+      );
+    });
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
+  }
+}
+
+/** What retries are told that wait for records which are cut. */
+function truncated(): ProtocolError {
+  return new ProtocolError('LEADER_NOT_AVAILABLE', 'The log was truncated.', {
+    outcome: 'unknown',
+  });
+}
+
+function outOfRange(offset: Offset, log: LogState): ProtocolError {
+  const { logStart, highWatermark } = log.offsets;
+  return new ProtocolError(
+    'OFFSET_OUT_OF_RANGE',
+    `Offset ${offset} is above the high watermark, ${highWatermark}.`,
+    { members: { logStartOffset: logStart, highWatermark } },
+  );
+}

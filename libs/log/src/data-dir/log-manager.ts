@@ -1,0 +1,494 @@
+import { basename, join } from 'node:path';
+import {
+  ProtocolError,
+  type TopicConfig,
+  type TopicPartition,
+  topicPartitionName,
+} from '#protocol';
+import { assert, type DiskReserve, type ExpiryClock, type Random, retryShortage } from '#runtime';
+import { RepeatedTask } from '../background/repeated-task.js';
+import { LogCleaner } from '../cleaning/cleaner.js';
+import type { HashKey } from '../cleaning/offset-map.js';
+import { applyRetention } from '../cleaning/retention.js';
+import type { QuarantineStatus } from '../log/quarantine.js';
+import { writeFailed } from '../log/storage-error.js';
+import type { Log } from '../log.js';
+import type { ProducerMemory } from '../producer-state/producer-memory.js';
+import { LogScrubber } from '../recovery/scrubber.js';
+import {
+  DELETED_DIRECTORY_SUFFIX,
+  formerDirectoryName,
+  STRAY_DIRECTORY_SUFFIX,
+} from '../segment/segment-names.js';
+import { DataDir } from './data-dir.js';
+import type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
+import { type ManagerParts, openManagerParts } from './log-manager-parts.js';
+import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
+
+/** A recovery point is on disk at most this long, and one write, after the sync it speaks of. */
+const CHECKPOINT_INTERVAL_MS = 500;
+const RESERVE_CHECK_INTERVAL_MS = 1000;
+const MAINTENANCE_INTERVAL_MS = 5000;
+const INDEX_UNLOAD_INTERVAL_MS = 60_000;
+const LOADED_AT_ONCE = 16;
+const DEFAULT_CLEANUP_CHECK_INTERVAL_MS = 5000;
+const DEFAULT_COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024;
+const LAST_SEEN_TIME_INTERVAL_MS = 60_000;
+const DEFAULT_COMPACTION_MAP_BYTES = 32 * 1024 * 1024;
+const DEFAULT_SCRUB_BYTES_PER_SECOND = 8 * 1024 * 1024;
+const DEFAULT_SCRUB_INTERVAL_MS = 24 * 60 * 60_000;
+const SCRUB_FIRST_AFTER_MS = 60_000;
+const SCRUB_CHECK_INTERVAL_MS = 10_000;
+/** How long compaction, and the scrub, may keep the event loop to itself. */
+const COMPACTION_SLICE_MS_MAX = 2;
+
+/**
+ * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in the
+ * background: checkpoints of their offsets, rolls by time, retention, compaction.
+ *
+ * `createLog` and `deleteLog` of one partition must not overlap; everything else may.
+ */
+export class LogManager {
+  /** By name, `topic-0`. */
+  readonly #logs = new Map<string, Log>();
+  /** Partitions that are on disk and could not be opened. */
+  readonly #unopened = new Map<string, unknown>();
+  /** Names of deleted partitions whose directories could not be moved out of the way. */
+  readonly #undeleted = new Set<string>();
+  /** Topic ids of the logs that were set aside, by directory name; undefined where that is not known. */
+  readonly #strays = new Map<string, string | undefined>();
+  readonly #tasks: RepeatedTask[] = [];
+  readonly #cleaner: LogCleaner;
+  readonly #scrubber: LogScrubber;
+  #isClosed = false;
+  #hasWarnedOfPartitions = false;
+
+  private constructor(
+    private readonly options: LogManagerOptions,
+    private readonly ports: LogManagerPorts,
+    private readonly dataDir: DataDir,
+    private readonly parts: ManagerParts,
+  ) {
+    const { random } = ports;
+    this.#cleaner = new LogCleaner(parts.environment, () => this.logs(), {
+      bytesPerSecond: options.compactionBytesPerSecond ?? DEFAULT_COMPACTION_BYTES_PER_SECOND,
+      sliceMsMax: COMPACTION_SLICE_MS_MAX,
+      mapBytesMax: options.compactionMapBytes ?? DEFAULT_COMPACTION_MAP_BYTES,
+      hashKey: randomHashKey(random),
+    });
+    this.#scrubber = new LogScrubber(parts.environment, () => this.logs(), {
+      bytesPerSecond: options.scrubBytesPerSecond ?? DEFAULT_SCRUB_BYTES_PER_SECOND,
+      intervalMs: options.scrubIntervalMs ?? DEFAULT_SCRUB_INTERVAL_MS,
+      firstAfterMs: SCRUB_FIRST_AFTER_MS,
+      sliceMsMax: COMPACTION_SLICE_MS_MAX,
+    });
+  }
+
+  /**
+   * Takes the data directory, opens every log in it and begins the background work. A log that cannot
+   * be opened is left alone and reported (`unopenedLogs`). Logs found on disk have default configs, and
+   * nothing of them is deleted, until `Log.updateConfig`.
+   * @throws DataDirLockedError; storage errors of the directory itself
+   */
+  static async open(options: LogManagerOptions, ports: LogManagerPorts): Promise<LogManager> {
+    const dataDir = await DataDir.open(ports.fileSystem, options.dataDir);
+    try {
+      const parts = await openManagerParts(options, ports, await dataDir.lastSeenMs());
+      const { checkpoints } = parts;
+      const { reserve } = parts.environment;
+      const areCheckpointsWhole = await checkpoints.read();
+      const manager = new LogManager(options, ports, dataDir, parts);
+      await manager.#loadAll(dataDir.wasClosedCleanly && areCheckpointsWhole);
+      await checkpoints.persistAll();
+      await reserve.run(() => dataDir.markLogStartsRecorded());
+      manager.#startTasks();
+      return manager;
+    } catch (error) {
+      await dataDir.release();
+      throw error;
+    }
+  }
+
+  log(topicPartition: TopicPartition): Log | undefined {
+    return this.#logs.get(topicPartitionName(topicPartition));
+  }
+
+  logs(): Iterable<Log> {
+    return this.#logs.values();
+  }
+
+  /** Whether the last process stopped cleanly: nothing that was written can be missing. */
+  get wasClosedCleanly(): boolean {
+    return this.dataDir.wasClosedCleanly;
+  }
+
+  /** Names (`topic-0`) of partitions that could not be opened, with the reason. */
+  get unopenedLogs(): ReadonlyMap<string, unknown> {
+    return this.#unopened;
+  }
+
+  /** What of the disk is not for records, but for what must be written down when it is full. */
+  get reserve(): DiskReserve {
+    return this.parts.environment.reserve;
+  }
+
+  /** Where the memory of idempotent producers is counted. */
+  get producerMemory(): ProducerMemory {
+    return this.parts.producerMemory;
+  }
+
+  /** Segments of all logs, as they were last counted. */
+  get segmentCount(): number {
+    return this.parts.environment.segmentBudget.status.segments;
+  }
+
+  /** What was put aside on disk. */
+  get quarantine(): QuarantineStatus {
+    return this.parts.environment.quarantine.status;
+  }
+
+  /** The time by which everything expires that clients have left here. */
+  get expiryClock(): ExpiryClock {
+    return this.parts.expiryClock;
+  }
+
+  /** Segment files that are open now. */
+  get openFileCount(): number {
+    return this.parts.environment.files.openCount;
+  }
+
+  /** Bytes that the tail cache holds now. */
+  get tailCacheBytes(): number {
+    return this.parts.tailCache.bytes;
+  }
+
+  /**
+   * Makes an empty log; durable when it resolves.
+   * @throws ProtocolError TOPIC_ALREADY_EXISTS; KAFKA_STORAGE_ERROR
+   */
+  async createLog(
+    topicPartition: TopicPartition,
+    topicId: string,
+    config: TopicConfig,
+  ): Promise<Log> {
+    const name = topicPartitionName(topicPartition);
+    assert(!this.#isClosed, `${name} is created after the logs were closed`);
+    if (this.#logs.has(name) || this.#unopened.has(name)) {
+      throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a log of ${name} already.`);
+    }
+    const { fileSystem } = this.ports;
+    const directory = join(this.options.dataDir, name);
+    try {
+      await this.parts.checkpoints.forget(topicPartition);
+      if (this.#undeleted.has(name)) await this.#deleteDirectory(name, directory);
+      await fileSystem.makeDirectory(directory);
+      await writeTopicId(fileSystem, directory, topicId);
+      await fileSystem.syncDirectory(this.options.dataDir);
+      const log = await this.parts.loader.load({
+        topicPartition,
+        topicId,
+        directory,
+        config,
+        isClean: true,
+        isLogStartKnown: true,
+        ...this.parts.checkpoints.offsetsOf(topicPartition),
+      });
+      this.#add(log);
+      return log;
+    } catch (error) {
+      throw error instanceof ProtocolError ? error : writeFailed(error);
+    }
+  }
+
+  /**
+   * Deletes a log; that it is gone is durable when it resolves, its files go when nobody reads them.
+   * Nothing happens when there is none.
+   */
+  async deleteLog(topicPartition: TopicPartition): Promise<void> {
+    const name = topicPartitionName(topicPartition);
+    const log = this.#logs.get(name);
+    if (log === undefined) return;
+    this.#logs.delete(name);
+    // Until it is moved away its records must not be taken for those of a new log.
+    this.#undeleted.add(name);
+    await log.abandon();
+    this.parts.checkpoints.remove(topicPartition);
+    this.ports.observer.deleted(log.segments.length, log.sizeBytes);
+    await this.#deleteDirectory(name, log.directory);
+    this.parts.environment.quarantine.remove(log.directory);
+  }
+
+  /** Directories of logs that were set aside, with the ids of their topics where known. */
+  get strayLogs(): ReadonlyMap<string, string | undefined> {
+    return this.#strays;
+  }
+
+  /**
+   * Closes a log that this broker is not to keep and gives its directory a name with `-stray`, under
+   * which nobody touches it; durable when it resolves. Nothing happens when there is none.
+   */
+  async setAside(topicPartition: TopicPartition): Promise<void> {
+    const name = topicPartitionName(topicPartition);
+    const log = this.#logs.get(name);
+    if (log === undefined) return;
+    this.#logs.delete(name);
+    const { fileSystem, random, logger } = this.ports;
+    const stray = formerDirectoryName(name, random.uuid(), STRAY_DIRECTORY_SUFFIX);
+    try {
+      await log.close();
+      await fileSystem.rename(log.directory, join(this.options.dataDir, stray));
+    } catch (error) {
+      // Until its name is free no log of that name can be made.
+      this.#unopened.set(name, error);
+      throw error;
+    }
+    this.parts.checkpoints.remove(topicPartition);
+    this.#strays.set(stray, log.topicId);
+    const { quarantine } = this.parts.environment;
+    quarantine.remove(log.directory);
+    await quarantine.addFiles(fileSystem, join(this.options.dataDir, stray));
+    await fileSystem.syncDirectory(this.options.dataDir);
+    logger.warn(
+      { ...topicPartition, directory: stray },
+      'a log that is not kept here was set aside',
+    );
+  }
+
+  /** Removes the logs of a deleted topic that were set aside. */
+  async removeStrays(topicId: string): Promise<void> {
+    for (const [directory, ofTopic] of this.#strays) {
+      if (ofTopic !== topicId) continue;
+      const path = join(this.options.dataDir, directory);
+      await this.ports.fileSystem.removeDirectory(path);
+      this.parts.environment.quarantine.remove(path);
+      this.#strays.delete(directory);
+    }
+  }
+
+  /**
+   * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log starts,
+   * the mark of a clean stop. The mark is left out when a log is not whole or the disk does not take
+   * it: acknowledged records are on disk without. Call it once.
+   */
+  async close(): Promise<void> {
+    assert(!this.#isClosed, 'the logs are closed once');
+    this.#isClosed = true;
+    this.#cleaner.stop();
+    this.#scrubber.stop();
+    for (const task of this.#tasks) await task.stop();
+    let areAllClean = this.#unopened.size === 0;
+    const closeNext = eachOf(this.#logs.values(), async (log) => {
+      try {
+        await log.close();
+      } catch (error) {
+        areAllClean = false;
+        this.ports.logger.error({ err: error, ...log.topicPartition }, 'a log was not closed');
+      }
+      areAllClean &&= log.isWritable;
+    });
+    await Promise.all(Array.from({ length: LOADED_AT_ONCE }, closeNext));
+    try {
+      await this.#keepTime();
+      await this.parts.checkpoints.persistAll();
+      if (areAllClean) await this.dataDir.markClean();
+    } catch (error) {
+      this.ports.logger.error(
+        { err: error },
+        'the stop is not marked clean: the next start recovers',
+      );
+    } finally {
+      await this.dataDir.release();
+    }
+  }
+
+  /** A time that could not be kept makes the next start more careful, nothing else. */
+  async #keepTime(): Promise<void> {
+    try {
+      await this.dataDir.keepTime(this.expiryClock.nowMs());
+    } catch (error) {
+      this.ports.logger.debug({ err: error }, 'the time of the data directory could not be kept');
+    }
+  }
+
+  async #deleteDirectory(name: string, directory: string): Promise<void> {
+    const { fileSystem, random } = this.ports;
+    const formerName = formerDirectoryName(name, random.uuid(), DELETED_DIRECTORY_SUFFIX);
+    const gone = join(this.options.dataDir, formerName);
+    await fileSystem.rename(directory, gone);
+    this.#undeleted.delete(name);
+    const { scheduler } = this.ports;
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(this.options.dataDir));
+    await retryShortage(scheduler, () => fileSystem.removeDirectory(gone));
+  }
+
+  async #loadAll(isClean: boolean): Promise<void> {
+    const { fileSystem, logger } = this.ports;
+    const directories: string[] = [];
+    for (const { name, isDirectory } of await fileSystem.readDirectory(this.options.dataDir)) {
+      if (!isDirectory) continue;
+      const path = join(this.options.dataDir, name);
+      if (name.endsWith(DELETED_DIRECTORY_SUFFIX)) await fileSystem.removeDirectory(path);
+      else if (name.endsWith(STRAY_DIRECTORY_SUFFIX)) {
+        this.#strays.set(name, await readTopicId(fileSystem, path));
+        await this.parts.environment.quarantine.addFiles(fileSystem, path);
+      } else directories.push(path);
+    }
+    const loadNext = eachOf(directories.values(), (path) => this.#loadOne(path, isClean));
+    await Promise.all(Array.from({ length: LOADED_AT_ONCE }, loadNext));
+    let segments = 0;
+    for (const log of this.logs()) segments += log.segments.length;
+    this.parts.environment.segmentBudget.counted(segments);
+    logger.info({ logs: this.#logs.size, isClean }, 'logs opened');
+    const { bytes } = this.quarantine;
+    if (bytes > 0) {
+      logger.warn(
+        { bytes },
+        'what was cut from logs or put aside is still on disk: remove *.log.cut-* files and ' +
+          '*-stray directories of the data directory once nobody needs them',
+      );
+    }
+  }
+
+  async #loadOne(directory: string, isClean: boolean): Promise<void> {
+    const topicPartition = parsePartitionDirectory(basename(directory));
+    if (topicPartition === undefined) return;
+    const { logger, observer } = this.ports;
+    const { checkpoints } = this.parts;
+    try {
+      const topicId = await retryShortage(this.ports.scheduler, () => this.#topicIdOf(directory));
+      if (topicId === undefined) return;
+      const description = {
+        topicPartition,
+        topicId,
+        directory,
+        config: undefined,
+        isClean,
+        isLogStartKnown: this.dataDir.areLogStartsRecorded && checkpoints.areLogStartsKnown,
+        ...checkpoints.offsetsOf(topicPartition),
+      };
+      const { loader } = this.parts;
+      this.#add(await retryShortage(this.ports.scheduler, () => loader.load(description)));
+    } catch (error) {
+      this.#unopened.set(basename(directory), error);
+      logger.error({ err: error, ...topicPartition }, 'a log could not be opened');
+      observer.storageFailed(topicPartition, true);
+    }
+  }
+
+  /** A directory without a topic id is what a crash left of a creation, if nothing is in it. */
+  async #topicIdOf(directory: string): Promise<string | undefined> {
+    const { fileSystem } = this.ports;
+    const metadata = await readPartitionMetadata(fileSystem, directory);
+    if (metadata !== undefined) {
+      if (!metadata.isInKafkaForm) await this.#rewriteTopicId(directory, metadata.topicId);
+      return metadata.topicId;
+    }
+    const names = (await fileSystem.readDirectory(directory)).map(({ name }) => name);
+    if (names.every((name) => name.startsWith('partition.metadata'))) {
+      await fileSystem.removeDirectory(directory);
+      return undefined;
+    }
+    throw new Error('its partition.metadata is missing or damaged');
+  }
+
+  /** Gives a `partition.metadata` of an earlier version Kafka's form; the log opens without it too. */
+  async #rewriteTopicId(directory: string, topicId: string): Promise<void> {
+    const { fileSystem, logger } = this.ports;
+    try {
+      await this.reserve.run(() => writeTopicId(fileSystem, directory, topicId));
+    } catch (error) {
+      logger.warn(
+        { err: error, directory },
+        "partition.metadata keeps a form that Kafka can't read",
+      );
+    }
+  }
+
+  #add(log: Log): void {
+    this.#logs.set(topicPartitionName(log.topicPartition), log);
+    this.parts.checkpoints.add(log);
+    this.#warnOfManyPartitions();
+  }
+
+  /** Each partition that is written has its newest segment open: with fewer descriptors files come and go. */
+  #warnOfManyPartitions(): void {
+    const { openFilesMax } = this.parts.environment.files;
+    const partitions = this.#logs.size;
+    if (this.#hasWarnedOfPartitions || partitions <= openFilesMax) return;
+    this.#hasWarnedOfPartitions = true;
+    this.ports.logger.warn(
+      { partitions, openFilesMax },
+      'there are more partitions than segment files may stay open: writes open their files again, and ' +
+        'are refused when no descriptor is free. Raise the limit of open files (ulimit -n)',
+    );
+  }
+
+  async #applyRetention(): Promise<void> {
+    const { logger } = this.ports;
+    const { expiryClock } = this.parts;
+    for (const log of this.logs()) {
+      const isDue = log.isConfigured && log.isWritable && log.role === 'leader';
+      if (!isDue || this.#isClosed) continue;
+      try {
+        await applyRetention(log, expiryClock.nowMs());
+      } catch (error) {
+        logger.warn({ err: error, ...log.topicPartition }, 'retention failed: tried again later');
+      }
+    }
+  }
+
+  #startTasks(): void {
+    const { scheduler, logger } = this.ports;
+    const repeat = (name: string, intervalMs: number, run: () => Promise<void>): void => {
+      this.#tasks.push(new RepeatedTask(scheduler, logger, { name, intervalMs, run }));
+    };
+    repeat('disk-reserve', RESERVE_CHECK_INTERVAL_MS, () => this.reserve.refill());
+    repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => {
+      this.expiryClock.check();
+      return this.parts.checkpoints.persistAll();
+    });
+    repeat('last-seen-time', LAST_SEEN_TIME_INTERVAL_MS, () => this.#keepTime());
+    repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
+      let segments = 0;
+      for (const log of this.logs()) {
+        segments += log.segments.length;
+        await log.maintain();
+      }
+      this.parts.environment.segmentBudget.counted(segments);
+    });
+    const { retentionCheckIntervalMs, compactionCheckIntervalMs } = this.options;
+    repeat('retention', retentionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {
+      return this.#applyRetention();
+    });
+    repeat('compaction', compactionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {
+      return this.#cleaner.compactAll();
+    });
+    repeat('scrub', SCRUB_CHECK_INTERVAL_MS, () => this.#scrubber.runIfDue());
+    repeat('index-unload', INDEX_UNLOAD_INTERVAL_MS, () => {
+      for (const log of this.logs()) log.unloadIdleIndexes();
+      return Promise.resolve();
+    });
+  }
+}
+
+/** 128 bits that no client can know. */
+function randomHashKey(random: Random): HashKey {
+  const word = (): number => random.below(2 ** 32);
+  return [word(), word(), word(), word()];
+}
+
+/** `topic-0`, read; undefined for the directory of something else. */
+function parsePartitionDirectory(name: string): TopicPartition | undefined {
+  const match = /^([a-zA-Z0-9._-]{1,249})-(0|[1-9]\d{0,9})$/.exec(name);
+  return match === null ? undefined : { topic: match[1] ?? '', partition: Number(match[2]) };
+}
+
+/** A worker that takes the items of a shared iterator one after the other; run as many as may overlap. */
+function eachOf<T>(
+  items: IterableIterator<T>,
+  handle: (item: T) => Promise<void>,
+): () => Promise<void> {
+  return async () => {
+    for (const item of items) await handle(item);
+  };
+}

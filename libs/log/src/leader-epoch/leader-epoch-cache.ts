@@ -1,0 +1,146 @@
+import type { LeaderEpoch } from '#protocol';
+import { assert, type FileSystem } from '#runtime';
+import { CheckpointFile, type CheckpointFormat } from '../checkpoint/checkpoint-file.js';
+
+/** A leader epoch and the first offset that was, or would be, written in it. */
+export interface EpochEntry {
+  readonly epoch: LeaderEpoch;
+  readonly startOffset: number;
+}
+
+/** Where an epoch ends in this log: the answer to a replica that looks for the point of divergence. */
+export interface EpochEndOffset {
+  readonly epoch: LeaderEpoch;
+  readonly endOffset: number;
+}
+
+const FORMAT: CheckpointFormat<EpochEntry> = {
+  format: ({ epoch, startOffset }) => `${epoch} ${startOffset}`,
+  parse: (line) => {
+    const match = /^(\d+) (\d+)$/.exec(line);
+    if (match === null) return undefined;
+    const entry = { epoch: Number(match[1]), startOffset: Number(match[2]) };
+    return Number.isSafeInteger(entry.startOffset) ? entry : undefined;
+  },
+};
+
+/**
+ * Which leader epoch each offset of a log was written in, kept in `leader-epoch-checkpoint`
+ * (kafka-format 5, KIP-101).
+ *
+ * Invariants: epochs and start offsets both strictly increase. Once `assign` has resolved, the file
+ * has the entry: nothing may be written or answered in an epoch before that. Dropped entries may
+ * reach the file later, since a start of the broker repeats both truncations against the real log.
+ *
+ * Memory changes at once, the file follows; while the last write has failed the cache is *behind*,
+ * and the next `assign` or `flush` writes everything again. Calls may overlap.
+ */
+export class LeaderEpochCache {
+  #entries: readonly EpochEntry[] = [];
+  /** Counts changes of the entries; the file has those up to `#writtenVersion`. */
+  #version = 0;
+  #writtenVersion = 0;
+  /** Of the newest entry that was added. */
+  #assignedVersion = 0;
+
+  private constructor(private readonly file: CheckpointFile<EpochEntry>) {}
+
+  /** @throws CorruptCheckpointError */
+  static async open(fileSystem: FileSystem, path: string): Promise<LeaderEpochCache> {
+    const cache = new LeaderEpochCache(new CheckpointFile(fileSystem, path, FORMAT));
+    // Through the same rule as new entries: what contradicts a later line is not taken over.
+    for (const entry of await cache.file.read()) cache.#add(entry);
+    cache.#writtenVersion = cache.#version;
+    return cache;
+  }
+
+  get entries(): readonly EpochEntry[] {
+    return this.#entries;
+  }
+
+  get latestEpoch(): LeaderEpoch | undefined {
+    return this.#entries.at(-1)?.epoch;
+  }
+
+  /**
+   * Records that `epoch` begins at `startOffset`: by a leader with its log end when it becomes one, by
+   * recovery and by a follower for each batch. Nothing happens when the epoch is known already.
+   * Resolves when the file has it.
+   */
+  async assign(epoch: LeaderEpoch, startOffset: number): Promise<void> {
+    assert(epoch >= 0 && startOffset >= 0, `leader epoch ${epoch} at ${startOffset}`);
+    this.#add({ epoch, startOffset });
+    await this.flush();
+  }
+
+  /** As `assign`, but left to a later `flush`: for recovery, which looks at many batches. */
+  assignUnflushed(epoch: LeaderEpoch, startOffset: number): void {
+    this.#add({ epoch, startOffset });
+  }
+
+  /** Whether the file lacks an entry, because a write of it failed: nothing may be written before `flush`. */
+  get lacksEntry(): boolean {
+    return this.#writtenVersion < this.#assignedVersion;
+  }
+
+  /** Makes the file equal to memory, durably. */
+  async flush(): Promise<void> {
+    const version = this.#version;
+    if (this.#writtenVersion >= version) return;
+    await this.file.write(this.#entries);
+    this.#writtenVersion = Math.max(this.#writtenVersion, version);
+  }
+
+  /** The epoch that an offset was written in; undefined below the first known epoch. */
+  epochForOffset(offset: number): LeaderEpoch | undefined {
+    return this.#entries.findLast((entry) => entry.startOffset <= offset)?.epoch;
+  }
+
+  /**
+   * The end of the greatest epoch at or below the requested one.
+   * @returns undefined when the requested epoch is above every known one, or none is known
+   */
+  endOffsetFor(requested: LeaderEpoch, logEndOffset: number): EpochEndOffset | undefined {
+    const latest = this.#entries.at(-1);
+    const first = this.#entries[0];
+    if (latest === undefined || first === undefined || requested > latest.epoch) return undefined;
+    if (requested === latest.epoch) return { epoch: requested, endOffset: logEndOffset };
+    const next = this.#entries.findIndex((entry) => entry.epoch > requested);
+    const endOffset = this.#entries[next]?.startOffset ?? logEndOffset;
+    return { epoch: this.#entries[next - 1]?.epoch ?? requested, endOffset };
+  }
+
+  /** Forgets every epoch that begins at or above `offset`, the new log end. Flush it some time. */
+  truncateFromEnd(offset: number): void {
+    this.#replace(this.#entries.filter((entry) => entry.startOffset < offset));
+  }
+
+  /** Lets the log begin at `offset`, in the epoch that offset was written in. Flush it some time. */
+  truncateFromStart(offset: number): void {
+    const lastDropped = this.#entries.findLast((entry) => entry.startOffset <= offset);
+    if (lastDropped === undefined || lastDropped.startOffset === offset) {
+      this.#replace(this.#entries.filter((entry) => entry.startOffset >= offset));
+      return;
+    }
+    const kept = this.#entries.filter((entry) => entry.startOffset > offset);
+    this.#replace([{ epoch: lastDropped.epoch, startOffset: offset }, ...kept]);
+  }
+
+  #add(entry: EpochEntry): void {
+    const latest = this.#entries.at(-1);
+    const isKnown = latest?.epoch === entry.epoch && latest.startOffset <= entry.startOffset;
+    if (isKnown) return;
+    const kept = this.#entries.filter((old) => {
+      return old.epoch < entry.epoch && old.startOffset < entry.startOffset;
+    });
+    this.#entries = [...kept, entry];
+    this.#version += 1;
+    this.#assignedVersion = this.#version;
+  }
+
+  #replace(entries: readonly EpochEntry[]): void {
+    if (entries.length === this.#entries.length && entries[0] === this.#entries[0]) return;
+    this.#entries = entries;
+    this.#version += 1;
+  }
+}

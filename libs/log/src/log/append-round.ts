@@ -1,0 +1,174 @@
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import { assert } from '#runtime';
+import type { ProducerStateManager } from '../producer-state/producer-state.js';
+import { RecordBatch, stampBatch } from '../record-batch/record-batch.js';
+
+/** What an append is answered. */
+export interface AppendResult {
+  readonly baseOffset: Offset;
+  readonly lastOffset: Offset;
+  /** The broker's time of the append where the topic keeps that, else null. */
+  readonly logAppendTimeMs: number | null;
+  /** Nothing was written: the batch was in the log, with these offsets. */
+  readonly isDuplicate: boolean;
+}
+
+/** An append that waits for its round, or is in it. */
+export interface PendingAppend {
+  /** Views over the caller's bytes, not stamped yet. */
+  readonly batches: readonly RecordBatch[];
+  readonly leaderEpoch: LeaderEpoch;
+  readonly sizeBytes: number;
+  readonly resolve: (result: AppendResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** An append of a round with what it will be answered. */
+interface RoundAnswer {
+  readonly append: PendingAppend;
+  readonly result: AppendResult;
+}
+
+/** What a round is made for. */
+export interface RoundLimits {
+  readonly logEndOffset: Offset;
+  /** Epoch that the log is written in; appends of older ones are refused. */
+  readonly leaderEpoch: LeaderEpoch;
+  /** The round ends before the append that would take it past this; the first always fits. */
+  readonly bytesMax: number;
+  readonly nowMs: number;
+}
+
+/**
+ * One round of group commit: appends that gathered, put together for one writev.
+ *
+ * Assembling is synchronous and in the order of the calls: it checks sequences, stamps offsets and the
+ * leader epoch into the callers' bytes and takes the batches into the producer state. Whoever writes
+ * the round commits that state, or undoes it when nothing was written.
+ */
+export class AppendRound {
+  readonly buffers: Buffer[] = [];
+  readonly batches: RecordBatch[] = [];
+  readonly batchBytes: number[] = [];
+  /** Appends that are answered with the round. */
+  readonly answers: RoundAnswer[] = [];
+  /** Appends that write nothing; answered once their original is below the high watermark. */
+  readonly duplicates: RoundAnswer[] = [];
+  /** Why it is not in the log, or not known to be. */
+  failure: unknown = undefined;
+  recordCount = 0;
+  sizeBytes = 0;
+  nextOffset: Offset;
+
+  constructor(
+    private readonly limits: RoundLimits,
+    private readonly producers: ProducerStateManager,
+  ) {
+    this.nextOffset = limits.logEndOffset;
+  }
+
+  /**
+   * Takes appends from the front of `pending`.
+   * @returns how many were taken, those refused included
+   */
+  assemble(pending: readonly PendingAppend[]): number {
+    let taken = 0;
+    for (const append of pending) {
+      const isFull = this.sizeBytes > 0 && this.sizeBytes + append.sizeBytes > this.limits.bytesMax;
+      if (isFull || append.leaderEpoch > this.limits.leaderEpoch) break;
+      taken += 1;
+      if (append.leaderEpoch < this.limits.leaderEpoch) append.reject(oldLeaderEpoch(append));
+      else this.#take(append);
+    }
+    return taken;
+  }
+
+  /**
+   * Takes batches of the leader's log, with the offsets and epochs that they have there. Their sequences
+   * were checked by the leader.
+   */
+  copy(batches: readonly RecordBatch[]): void {
+    for (const batch of batches) {
+      this.producers.append(batch, batch.baseOffset, this.limits.nowMs);
+      this.nextOffset = batch.nextOffset;
+      this.#add(batch);
+    }
+  }
+
+  /** Rejects everything that would have been answered with the round. */
+  fail(error: unknown): void {
+    this.failure = error;
+    for (const { append } of this.answers) append.reject(error);
+    for (const { append } of this.duplicates) append.reject(error);
+  }
+
+  #take(append: PendingAppend): void {
+    const [first] = append.batches;
+    if (first === undefined || first.producerId < 0) {
+      this.#stamp(append);
+      return;
+    }
+    try {
+      const duplicate = this.producers.checkSequence(first);
+      if (duplicate === undefined) {
+        this.producers.assertRoomFor(first, this.limits.nowMs);
+        this.#stamp(append);
+        return;
+      }
+      const { baseOffset, lastOffset, maxTimestamp } = duplicate;
+      const logAppendTimeMs = first.isLogAppendTime ? maxTimestamp : null;
+      const result = { baseOffset, lastOffset, logAppendTimeMs, isDuplicate: true };
+      this.duplicates.push({ append, result });
+    } catch (error) {
+      append.reject(error);
+    }
+  }
+
+  #stamp(append: PendingAppend): void {
+    const baseOffset = this.nextOffset;
+    let logAppendTimeMs: number | null = null;
+    for (const batch of append.batches) {
+      stampBatch(batch.bytes, this.nextOffset, append.leaderEpoch);
+      this.producers.append(batch, this.nextOffset, this.limits.nowMs);
+      this.nextOffset = batch.nextOffset;
+      this.#add(batch);
+      if (batch.isLogAppendTime) logAppendTimeMs = batch.maxTimestamp;
+    }
+    const lastOffset = this.nextOffset - 1;
+    const result = { baseOffset, lastOffset, logAppendTimeMs, isDuplicate: false };
+    this.answers.push({ append, result });
+  }
+
+  #add(batch: RecordBatch): void {
+    this.buffers.push(batch.bytes);
+    this.batches.push(batch);
+    this.batchBytes.push(batch.sizeBytes);
+    this.recordCount += batch.recordCount;
+    this.sizeBytes += batch.sizeBytes;
+  }
+}
+
+/** What an append is told that was made for a leader epoch which has ended. */
+function oldLeaderEpoch(append: PendingAppend): ProtocolError {
+  return new ProtocolError(
+    'LEADER_NOT_AVAILABLE',
+    `Leader epoch ${append.leaderEpoch} of the partition has ended.`,
+  );
+}
+
+/**
+ * The batches of an append as they came, checked for what the log relies on.
+ * @throws ProtocolError CORRUPT_MESSAGE on bytes that are no batch; AssertionError when a producer's
+ *   batch does not come alone (its sequence could not be answered for the others)
+ */
+export function batchesToAppend(buffers: readonly Buffer[]): RecordBatch[] {
+  assert(buffers.length > 0, 'an append has at least one batch');
+  return buffers.map((bytes) => {
+    const batch = new RecordBatch(bytes);
+    assert(buffers.length === 1 || batch.producerId < 0, "a producer's batch comes alone");
+    // Reading these throws on values that no batch may have; after this nothing in a round throws.
+    assert(batch.lastOffsetDelta >= 0 && batch.recordCount >= 0, 'a batch has records');
+    assert(Number.isSafeInteger(batch.maxTimestamp), 'a batch has a timestamp');
+    return batch;
+  });
+}

@@ -1,0 +1,22 @@
+import type { LeaderEpoch } from '#protocol';
+import type { EpochEndOffset } from '../leader-epoch/leader-epoch-cache.js';
+import type { LogState } from './log-state.js';
+
+/** Where an epoch ends in a log, and which election made it. */
+export interface ElectionEndOffset extends EpochEndOffset {
+  readonly electionId: string | undefined;
+}
+
+/** The end that `Log.endOffsetForElection` answers. */
+export function endOffsetForElection(
+  { epochs, elections, offsets }: Pick<LogState, 'epochs' | 'elections' | 'offsets'>,
+  epoch: LeaderEpoch,
+  electionId: string | undefined,
+): ElectionEndOffset | undefined {
+  const ownId = elections.idOf(epoch);
+  const isOther = ownId !== undefined && electionId !== undefined && ownId !== electionId;
+  const latest = epochs.latestEpoch ?? -1;
+  const asked = Math.min(isOther ? epoch - 1 : epoch, latest);
+  const end = epochs.endOffsetFor(asked, offsets.logEnd);
+  return end === undefined ? undefined : { ...end, electionId: elections.idOf(end.epoch) };
+}

@@ -1,0 +1,330 @@
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import type { FileHandle } from '#runtime';
+import { unpackedBatchOf } from '../record-batch/batch-parts.js';
+import {
+  type BatchVisitor,
+  SCAN_CHUNK_BYTES,
+  type ScanEnd,
+  scanBatches,
+  type Visit,
+} from '../record-batch/batch-scan.js';
+import { isOfTransaction } from '../record-batch/committed-batches.js';
+import { corruptMessage, unreadableBatch } from '../record-batch/damage.js';
+import type { RecordBatch } from '../record-batch/record-batch.js';
+import { RecordCursor } from '../record-batch/record-cursor.js';
+import { TransactionMarkers } from '../record-batch/transaction-markers.js';
+import type { LogSegment } from '../segment/segment.js';
+import { INDEX_INTERVAL_BYTES } from '../segment/segment-indexes.js';
+import { measureDamage, reportDamage } from './damage-search.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import { readFailed } from './storage-error.js';
+
+/** The first record at or after a point in time. */
+export interface FoundTimestamp {
+  readonly offset: Offset;
+  readonly timestamp: number;
+  readonly leaderEpoch: LeaderEpoch;
+}
+
+/** What a reader asks for: whole batches from `offset` on, all of it below `endOffset`. */
+interface ReadRequest {
+  readonly offset: Offset;
+  /** Of all batches together; the first one always fits. */
+  readonly maxBytes: number;
+  readonly endOffset: Offset;
+}
+
+/**
+ * What stands between the index entry and the batch that is looked for is read along with the answer,
+ * so that one read is enough as a rule.
+ */
+const READ_SLACK_BYTES = 2 * INDEX_INTERVAL_BYTES;
+
+/**
+ * Reads a log: the tail from memory, the rest from its segments.
+ *
+ * Reads overlap with each other and with everything that changes the log. They hold a segment's file
+ * while they read, so that its removal waits, and never look at bytes past the segment's written end.
+ * A batch's CRC is checked when it is read from disk for the first time since the log was opened.
+ */
+export class LogReader {
+  /** How the transactions ended that Kafka wrote into the log. */
+  readonly transactions: TransactionMarkers;
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+  ) {
+    this.transactions = new TransactionMarkers({
+      logEndOffset: () => log.offsets.logEnd,
+      read: (offset, maxBytes, endOffset) => this.read(offset, maxBytes, endOffset),
+    });
+  }
+
+  /** From memory alone; undefined when `offset` is not there. */
+  readCached(
+    offset: Offset,
+    maxBytes: number,
+    endOffset: Offset,
+  ): readonly RecordBatch[] | undefined {
+    if (offset >= endOffset) return [];
+    return this.log.tail.read(offset, maxBytes, endOffset);
+  }
+
+  /**
+   * Whole batches from the one that has `offset` (or the next that there is) on.
+   * @throws ProtocolError CORRUPT_MESSAGE when that place is damaged; KAFKA_STORAGE_ERROR
+   */
+  async read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
+    const cached = this.readCached(offset, maxBytes, endOffset);
+    if (cached !== undefined) return cached;
+    const request = { offset, maxBytes, endOffset };
+    let segment: LogSegment | undefined = this.log.segments.holding(offset);
+    if (offset < segment.baseOffset) {
+      const missing = this.log.damage.missingBefore(segment.baseOffset);
+      if (missing !== undefined) throw corruptMessage(missing);
+    }
+    try {
+      while (segment !== undefined && segment.baseOffset < endOffset) {
+        const batches: readonly RecordBatch[] = await this.#readSegment(segment, request);
+        if (batches.length > 0) return batches;
+        segment = this.log.segments.after(segment);
+      }
+    } catch (error) {
+      throw asReadError(error);
+    }
+    return [];
+  }
+
+  /** The first record with this timestamp or a later one, among those below `endOffset`. */
+  async offsetForTimestamp(
+    timestampMs: number,
+    endOffset: Offset,
+  ): Promise<FoundTimestamp | undefined> {
+    let segment: LogSegment | undefined = this.log.segments.first;
+    try {
+      while (segment !== undefined && segment.baseOffset < endOffset) {
+        const from = await this.#scanStart(segment, timestampMs);
+        const found =
+          from === undefined ? undefined : await this.#searchFrom(from, timestampMs, endOffset);
+        if (found !== undefined) return found;
+        segment = this.log.segments.after(segment);
+      }
+    } catch (error) {
+      throw asReadError(error);
+    }
+    return undefined;
+  }
+
+  /**
+   * Visits the batches of one segment from `position` on, without checking their CRCs; ends at the
+   * first that is none. For those who are in the log's write lane.
+   */
+  async walk(segment: LogSegment, position: number, visit: BatchVisitor): Promise<ScanEnd> {
+    const file = await segment.file.acquire();
+    try {
+      const span = { from: position, to: segment.sizeBytes };
+      return await scanBatches(file, span, SCAN_CHUNK_BYTES, visit);
+    } finally {
+      segment.file.release();
+    }
+  }
+
+  /** Where in a segment records of that time may begin; undefined when it has none. */
+  async #scanStart(segment: LogSegment, timestampMs: number): Promise<Offset | undefined> {
+    await segment.file.acquire();
+    try {
+      await segment.loadIndexes();
+      if (segment.maxTimestamp < timestampMs) return undefined;
+      return segment.timeIndex.lookup(timestampMs).offset;
+    } finally {
+      segment.file.release();
+    }
+  }
+
+  async #searchFrom(
+    from: Offset,
+    timestampMs: number,
+    endOffset: Offset,
+  ): Promise<FoundTimestamp | undefined> {
+    const { logStart } = this.log.offsets;
+    let offset = Math.max(from, logStart);
+    for (;;) {
+      const batches = await this.read(offset, SCAN_CHUNK_BYTES, endOffset);
+      if (batches.length === 0) return undefined;
+      for (const batch of batches) {
+        offset = batch.nextOffset;
+        if (batch.maxTimestamp < timestampMs || batch.isControl) continue;
+        if (isOfTransaction(batch) && !(await this.#mayBeShown(batch, endOffset))) continue;
+        // The index names a batch's last offset: the record may stand before it in that batch.
+        const found = await firstRecordFrom(batch, logStart, timestampMs);
+        if (found !== undefined) return found;
+      }
+    }
+  }
+
+  async #mayBeShown(batch: RecordBatch, endOffset: Offset): Promise<boolean> {
+    const end = await this.transactions.endOf(batch, endOffset);
+    return end === 'committed' || end === 'undecided';
+  }
+
+  async #readSegment(segment: LogSegment, request: ReadRequest): Promise<RecordBatch[]> {
+    // Taken before anything else is awaited: from here on the segment's files stay.
+    const file = await segment.file.acquire();
+    try {
+      for (;;) {
+        await segment.loadIndexes();
+        const { truncations } = segment;
+        const read = new SegmentRead(this.log, this.environment, segment, request);
+        const batches = await read.run(file);
+        // What looked like damage may have been a truncation under the reader's hands.
+        if (batches !== undefined || truncations === segment.truncations) return batches ?? [];
+      }
+    } finally {
+      segment.file.release();
+    }
+  }
+}
+
+/** One read of one segment: walks from the place that the index gives. */
+class SegmentRead {
+  readonly #batches: RecordBatch[] = [];
+  readonly #upperOffset: Offset;
+  readonly #truncations: number;
+  #bytes = 0;
+  /** What must come next; undefined at a place that only the index vouches for. */
+  #expectedOffset: Offset | undefined;
+  /** Last offset of the batch at the index's place, as the index says. */
+  #indexedLastOffset: Offset | undefined;
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly segment: LogSegment,
+    private readonly request: ReadRequest,
+  ) {
+    this.#upperOffset = log.segments.after(segment)?.baseOffset ?? log.offsets.logEnd;
+    this.#truncations = segment.truncations;
+  }
+
+  /** @returns undefined when the segment was truncated meanwhile in a way that matters: read again */
+  async run(file: FileHandle): Promise<RecordBatch[] | undefined> {
+    const { segment, request } = this;
+    const { offset, maxBytes } = request;
+    this.#indexedLastOffset = segment.offsetIndex.entryOffsetFor(offset);
+    let position = segment.offsetIndex.positionFor(offset);
+    let isIndexInDoubt = false;
+    if (this.#indexedLastOffset === undefined) this.#expectedOffset = segment.baseOffset;
+    for (;;) {
+      const span = { from: position, to: segment.sizeBytes };
+      const chunkBytes = Math.min(maxBytes, SCAN_CHUNK_BYTES * 16) + READ_SLACK_BYTES;
+      const visit = (batch: RecordBatch, at: number): Visit => this.#visit(batch, at);
+      const mayReadOn = (): boolean => this.#batches.length === 0;
+      const end = await scanBatches(file, span, chunkBytes, visit, mayReadOn);
+      if (end.reason !== 'bad' || this.#batches.length > 0) break;
+      if (segment.truncations !== this.#truncations) return undefined;
+      const known = this.log.damage.at(segment.baseOffset, end.position);
+      if (known === undefined && this.#expectedOffset === undefined) {
+        // Either the index or the log is wrong here: a walk from the segment's start tells.
+        isIndexInDoubt = true;
+        position = 0;
+        this.#expectedOffset = segment.baseOffset;
+        continue;
+      }
+      const range = known ?? (await this.#measure(file, end.position));
+      if (segment.truncations !== this.#truncations) return undefined;
+      if (offset < range.endOffset) throw corruptMessage(range);
+      isIndexInDoubt = false;
+      position = range.endPosition;
+      this.#expectedOffset = range.endOffset;
+    }
+    if (isIndexInDoubt) await this.#repairIndex();
+    if (this.#batches.length === 0) this.#assertNothingMissing();
+    this.environment.observer.readFromDisk(this.#bytes);
+    return this.#batches;
+  }
+
+  #visit(batch: RecordBatch, position: number): Visit {
+    const { segment, request } = this;
+    const { baseOffset, lastOffset, sizeBytes } = batch;
+    if (!this.#isInPlace(baseOffset, lastOffset)) return 'bad';
+    if (!segment.verified.contains(position, position + sizeBytes)) {
+      if (!batch.isCrcValid()) return 'bad';
+      segment.verified.add(position, position + sizeBytes);
+    }
+    this.#expectedOffset = lastOffset + 1;
+    if (lastOffset >= request.endOffset) return 'stop';
+    if (lastOffset < request.offset) return 'next';
+    if (this.#batches.length > 0 && this.#bytes + sizeBytes > request.maxBytes) return 'stop';
+    this.#batches.push(batch);
+    this.#bytes += sizeBytes;
+    return 'next';
+  }
+
+  /** The base offset is not under the CRC: what stands around a batch tells whether it is right. */
+  #isInPlace(baseOffset: Offset, lastOffset: Offset): boolean {
+    if (baseOffset < this.segment.baseOffset || lastOffset >= this.#upperOffset) return false;
+    const expected = this.#expectedOffset;
+    if (expected === undefined) return lastOffset === this.#indexedLastOffset;
+    return baseOffset === expected || (baseOffset > expected && expected < this.log.denseFrom);
+  }
+
+  /** At the end of the segment: a log without gaps has every offset up to the next segment. */
+  #assertNothingMissing(): void {
+    const { segment, request } = this;
+    const startOffset = this.#expectedOffset;
+    const endOffset = this.#upperOffset;
+    if (startOffset === undefined || startOffset < this.log.denseFrom) return;
+    if (startOffset >= Math.min(endOffset, request.endOffset)) return;
+    if (segment.truncations !== this.#truncations) return;
+    const position = segment.sizeBytes;
+    const range = {
+      segmentBaseOffset: segment.baseOffset,
+      startOffset,
+      endOffset,
+      startPosition: position,
+      endPosition: position,
+    };
+    reportDamage(this.log, this.environment, range);
+    throw corruptMessage(range);
+  }
+
+  #measure(file: FileHandle, position: number): ReturnType<typeof measureDamage> {
+    const expectedOffset = this.#expectedOffset ?? this.segment.baseOffset;
+    const { segment } = this;
+    return measureDamage(this.log, this.environment, { segment, file, position, expectedOffset });
+  }
+
+  async #repairIndex(): Promise<void> {
+    const { segment } = this;
+    this.environment.logger.warn(
+      { ...this.log.topicPartition, segment: segment.baseOffset },
+      'an index does not agree with its log and is built again',
+    );
+    await segment.rebuildIndexes();
+  }
+}
+
+async function firstRecordFrom(
+  batch: RecordBatch,
+  from: Offset,
+  timestampMs: number,
+): Promise<FoundTimestamp | undefined> {
+  try {
+    const cursor = new RecordCursor(await unpackedBatchOf(batch));
+    while (cursor.next()) {
+      const { offset, timestamp } = cursor;
+      if (offset < from || timestamp < timestampMs) continue;
+      return { offset, timestamp, leaderEpoch: batch.leaderEpoch };
+    }
+    return undefined;
+  } catch (error) {
+    throw unreadableBatch(batch, error);
+  }
+}
+
+/** A fault of the disk as the contract knows it; anything else as it is. */
+function asReadError(error: unknown): unknown {
+  if (error instanceof ProtocolError || !(error instanceof Error)) return error;
+  return typeof (error as NodeJS.ErrnoException).code === 'string' ? readFailed(error) : error;
+}

@@ -1,0 +1,444 @@
+import {
+  type LeaderEpoch,
+  type LogEndOffset,
+  type Offset,
+  ProtocolError,
+  type SyncedEndOffset,
+} from '#protocol';
+import {
+  DiskReserveError,
+  type FileHandle,
+  isShortageBeforeSync,
+  retryShortage,
+  SerialQueue,
+} from '#runtime';
+import type { RecordBatch } from '../record-batch/record-batch.js';
+import type { LogSegment } from '../segment/segment.js';
+import {
+  type AppendResult,
+  AppendRound,
+  batchesToAppend,
+  type PendingAppend,
+} from './append-round.js';
+import { DuplicateAnswers } from './duplicate-answers.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+import { RolledSegments } from './rolled-segments.js';
+import { SegmentRoller, takeProducerSnapshot } from './segment-roller.js';
+import { brokerStops, notLeading, writeFailed, writesOffline } from './storage-error.js';
+
+/** Reason of a log that goes offline because of a bug, not of the disk. */
+const UNEXPECTED = 'an unexpected fault';
+
+/**
+ * Appends to a log by group commit.
+ *
+ * A round is one `writev` and, with `fsync` durability, one `datasync`. Appends that arrive during a round
+ * wait for the next one, which takes them together. A round begins as a microtask, so that all appends
+ * of one task are in it. The accumulator calls `append` at the end of a turn of the event loop, so a round
+ * does not wait for further appends. Between the write and the end of the sync the log end is ahead of
+ * the synced end.
+ *
+ * With many partitions nearly every request has a round of its own: the path of a round avoids closures
+ * and promises.
+ *
+ * After a failed write the file is cut back and synced and the producer state is reverted. The log is as
+ * before, and the next round may succeed. When that fails, or a sync fails, the log goes *offline*: the
+ * content of the disk is unknown, and a repeated sync may succeed without having written, because the
+ * kernel forgets pages that it failed to write. Reads continue.
+ *
+ * Everything that changes the log runs in one lane, one task after the other: `exclusive` puts a task of
+ * another class into it.
+ */
+export class LogWriter {
+  readonly #lane = new SerialQueue();
+  readonly #rolled: RolledSegments;
+  /** Begins new segments; in the lane only. */
+  readonly roller: SegmentRoller;
+  readonly #duplicates = new DuplicateAnswers();
+  readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
+  #logEndListener: (() => void) | undefined;
+  #pending: PendingAppend[] = [];
+  /** Set while a round is scheduled or running. */
+  #isRoundUnderWay = false;
+  #isStopped = false;
+  #whenIdle: (() => void)[] = [];
+  readonly #runRound = (): Promise<void> => this.#round();
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+  ) {
+    this.#rolled = new RolledSegments(log, environment, {
+      onFlushed: () => this.#advanceRecoveryPoint(),
+      onSyncFailed: (cause) => this.goOffline('a sync failed', cause),
+    });
+    this.roller = new SegmentRoller(log, environment, {
+      onRolled: (segment) => this.#rolled.add(segment),
+      onSyncFailed: (cause) => this.goOffline('a sync of its directory failed', cause),
+    });
+  }
+
+  append(buffers: readonly Buffer[], leaderEpoch: LeaderEpoch): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
+      if (this.#isStopped) throw brokerStops();
+      if (this.log.role !== 'leader') throw notLeading();
+      const batches = batchesToAppend(buffers);
+      let sizeBytes = 0;
+      for (const bytes of buffers) sizeBytes += bytes.length;
+      this.#pending.push({ batches, leaderEpoch, sizeBytes, resolve, reject });
+      this.#askForRound();
+    });
+  }
+
+  /** Calls `listener` whenever the synced end has moved, before the appends are answered. */
+  onSyncedEnd(listener: (end: SyncedEndOffset) => void): void {
+    this.#syncedEndListeners.push(listener);
+  }
+
+  /** Calls `listener` after every write, before it is synced. One listener. */
+  onLogEnd(listener: () => void): void {
+    this.#logEndListener = listener;
+  }
+
+  /**
+   * Refuses all appends from now on: those that wait, and retries of batches that may still be lost. The
+   * round that is being written is answered when it ends.
+   */
+  stopLeading(): void {
+    this.log.role = 'follower';
+    this.#rejectPending(notLeading());
+    this.#duplicates.rejectFrom(0, notLeading('unknown'));
+  }
+
+  /** Whether the log is being closed or deleted; then nothing may be written. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /**
+   * In the lane of a follower: writes batches unchanged. They must follow the log end and fit into the
+   * active segment. They are synced when it resolves.
+   */
+  async writeCopies(batches: readonly RecordBatch[]): Promise<void> {
+    const { active } = this.log.segments;
+    const handle = await this.#acquired(active);
+    const round = this.#newRound(Number.POSITIVE_INFINITY);
+    try {
+      round.copy(batches);
+      if (!(await this.#persistRound(round, handle))) throw round.failure;
+    } finally {
+      active.file.release();
+    }
+  }
+
+  async #acquired({ file }: LogSegment): Promise<FileHandle> {
+    try {
+      return await file.acquire();
+    } catch (error) {
+      this.#storageFailed(error);
+      throw writeFailed(error);
+    }
+  }
+
+  highWatermarkMoved(): void {
+    this.#duplicates.highWatermarkMoved(this.log.offsets.highWatermark);
+  }
+
+  /** Runs a task while no round and no other task runs; rounds asked for before come first. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.#lane.run(task);
+  }
+
+  /** In the lane: waits until every rolled segment was flushed, or its flush has failed. */
+  async settleRolled(): Promise<void> {
+    await this.#rolled.flush();
+  }
+
+  /** In the lane: segments with a base offset in [from, to) do not belong to the log any more. */
+  forgetRolled(from: Offset, to: Offset): void {
+    this.#rolled.forget(from, to);
+    if (this.#rolled.isEmpty) this.#advanceRecoveryPoint();
+  }
+
+  /** In the lane: the log was cut to `logEnd` and synced. */
+  truncated(error: unknown): void {
+    const { offsets } = this.log;
+    this.#duplicates.rejectFrom(offsets.logEnd, error);
+    this.#notifySyncedEnd();
+  }
+
+  /** Refuses every write until the log is opened again. */
+  goOffline(what: string, cause: unknown): void {
+    if (this.log.failure !== undefined) return;
+    const failure = { what, cause };
+    this.log.failure = failure;
+    this.#rejectPending(writesOffline(failure, 'failed'));
+    this.#duplicates.rejectFrom(0, writesOffline(failure, 'unknown'));
+    const { topicPartition } = this.log;
+    this.environment.logger.error(
+      { err: cause, ...topicPartition },
+      `the partition takes no writes until a restart: ${what}`,
+    );
+    this.environment.observer.storageFailed(topicPartition, true);
+  }
+
+  /** Ends all writing without a sync, because the log is deleted. */
+  async abandon(): Promise<void> {
+    this.#isStopped = true;
+    await this.#idle();
+    const error = new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', 'The topic is deleted.');
+    this.#duplicates.rejectFrom(0, error);
+    await this.#lane.run(() => this.#rolled.flush());
+  }
+
+  /** Refuses further appends, finishes those that were accepted and makes everything durable. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#idle();
+    await this.#lane.run(() => this.#flushAll());
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#isRoundUnderWay) {
+      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    }
+  }
+
+  async #flushAll(): Promise<void> {
+    const { log } = this;
+    if (log.failure !== undefined) return;
+    await this.#rolled.flush();
+    const { active } = log.segments;
+    try {
+      await this.environment.syncs.run(() => active.datasync());
+    } catch (error) {
+      if (isShortageBeforeSync(error)) throw error;
+      this.goOffline('a sync failed', error);
+      return;
+    }
+    await active.flushIndexes();
+    await this.environment.fileSystem.syncDirectory(log.directory);
+    await log.epochs.flush();
+    await takeProducerSnapshot(log, this.environment, 'stop');
+    if (this.#rolled.isEmpty) log.offsets.recoveryPoint = log.offsets.logEnd;
+  }
+
+  /** Flushes rolled segments that could not be flushed before. */
+  retryRolled(): void {
+    if (!this.#rolled.isEmpty) void this.#rolled.flush();
+  }
+
+  #askForRound(): void {
+    if (this.#isRoundUnderWay || this.#pending.length === 0) return;
+    this.#isRoundUnderWay = true;
+    void this.#lane.run(this.#runRound);
+  }
+
+  /** Never rejects. */
+  async #round(): Promise<void> {
+    try {
+      if (this.#isRoundPrepared() || (await this.#prepareRound())) await this.#writeRound();
+    } catch (error) {
+      this.log.producers.undoTo();
+      this.goOffline(UNEXPECTED, error);
+    } finally {
+      this.#isRoundUnderWay = false;
+      this.#askForRound();
+      if (!this.#isRoundUnderWay) for (const wake of this.#whenIdle.splice(0)) wake();
+    }
+  }
+
+  /** Whether the first append needs no preparation; true for all but a few rounds. */
+  #isRoundPrepared(): boolean {
+    const { log } = this;
+    const [first] = this.#pending;
+    return (
+      first !== undefined &&
+      log.failure === undefined &&
+      this.environment.reserve.isWhole &&
+      first.leaderEpoch <= (log.epochs.latestEpoch ?? -1) &&
+      !log.epochs.lacksEntry &&
+      !this.#mustRollFor(first)
+    );
+  }
+
+  #mustRollFor(first: PendingAppend): boolean {
+    const { segments, offsets } = this.log;
+    // A record takes more than one byte: a round has fewer offsets than bytes.
+    const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
+    const endMax = offsets.logEnd + bytes;
+    const isFull = segments.active.mustRollFor(first.sizeBytes, endMax, this.#segmentBytesMax);
+    return isFull || this.roller.isDue || this.roller.isUnfinished;
+  }
+
+  /**
+   * Rolls and assigns the leader epoch where the first append needs it.
+   * @returns false when the appends were refused
+   */
+  async #prepareRound(): Promise<boolean> {
+    const { log } = this;
+    const [first] = this.#pending;
+    if (first === undefined || log.failure !== undefined) return false;
+    const { logEnd } = log.offsets;
+    try {
+      if (!this.environment.reserve.isWhole) throw new DiskReserveError();
+      if (this.#mustRollFor(first)) await this.roller.roll();
+      if (first.leaderEpoch > (log.epochs.latestEpoch ?? -1)) {
+        await log.epochs.assign(first.leaderEpoch, logEnd);
+      } else if (log.epochs.lacksEntry) await log.epochs.flush();
+      return true;
+    } catch (error) {
+      this.#storageFailed(error);
+      this.#rejectPending(writeFailed(error));
+      return false;
+    }
+  }
+
+  async #writeRound(): Promise<void> {
+    const { log, environment } = this;
+    const { active } = log.segments;
+    const acquired = active.file.acquire();
+    const handle = acquired instanceof Promise ? await this.#opened(acquired) : acquired;
+    if (handle === undefined) return;
+    const bytesMax = Math.min(environment.roundBytesMax, this.#segmentBytesMax - active.sizeBytes);
+    const round = this.#newRound(bytesMax);
+    try {
+      this.#pending = this.#pending.slice(round.assemble(this.#pending));
+      if (round.buffers.length > 0 && !(await this.#persistRound(round, handle))) return;
+      for (const { append, result } of round.answers) append.resolve(result);
+      for (const { append, result } of round.duplicates) {
+        const { resolve, reject } = append;
+        this.#duplicates.add({ result, resolve, reject }, log.offsets.highWatermark);
+      }
+    } catch (error) {
+      round.fail(writesOffline({ what: UNEXPECTED, cause: error }, 'unknown'));
+      throw error;
+    } finally {
+      active.file.release();
+    }
+  }
+
+  /** @returns the active segment's file; undefined when it could not be opened: the appends were refused */
+  async #opened(acquired: Promise<FileHandle>): Promise<FileHandle | undefined> {
+    try {
+      return await acquired;
+    } catch (error) {
+      this.#storageFailed(error);
+      this.#rejectPending(writeFailed(error));
+      return undefined;
+    }
+  }
+
+  #newRound(bytesMax: number): AppendRound {
+    const { log, environment } = this;
+    const limits = {
+      logEndOffset: log.offsets.logEnd,
+      leaderEpoch: log.epochs.latestEpoch ?? 0,
+      bytesMax,
+      nowMs: environment.clock.nowMs(),
+    };
+    return new AppendRound(limits, log.producers);
+  }
+
+  /**
+   * Writes a round and, with `fsync` durability, syncs it.
+   * @returns whether its appends are in the log
+   */
+  async #persistRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
+    const { log, environment } = this;
+    const { active } = log.segments;
+    try {
+      await handle.writev(round.buffers, active.sizeBytes);
+    } catch (error) {
+      await this.#undoRound(round, handle, error);
+      return false;
+    }
+    this.#written(round, active);
+    if (environment.durability === 'fsync' && !(await this.#syncRound(round, handle))) return false;
+    log.offsets.syncedEnd = round.nextOffset as SyncedEndOffset;
+    this.#advanceRecoveryPoint();
+    this.#notifySyncedEnd();
+    return true;
+  }
+
+  /** Moves the log end to the end of a round whose bytes are in the file. */
+  #written(round: AppendRound, segment: LogSegment): void {
+    const { log, environment } = this;
+    log.producers.commit();
+    segment.firstAppendMs ??= environment.clock.nowMs();
+    for (const batch of round.batches) {
+      const { lastOffset, maxTimestamp, sizeBytes } = batch;
+      segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp });
+      log.tail.append(batch);
+    }
+    log.offsets.logEnd = round.nextOffset as LogEndOffset;
+    this.#logEndListener?.();
+    environment.observer.appended(round.recordCount, round.batchBytes);
+  }
+
+  /** @returns whether the round is durable */
+  async #syncRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
+    const { clock, observer, syncs } = this.environment;
+    try {
+      await syncs.run(async () => {
+        const startMs = clock.monotonicMs();
+        await handle.datasync();
+        observer.synced(clock.monotonicMs() - startMs, round.sizeBytes);
+      });
+      return true;
+    } catch (error) {
+      this.goOffline('a sync failed', error);
+      round.fail(writesOffline({ what: 'a sync failed', cause: error }, 'unknown'));
+      return false;
+    }
+  }
+
+  /** Removes, durably, the bytes of a failed write; its appends are answered as not applied. */
+  async #undoRound(round: AppendRound, handle: FileHandle, cause: unknown): Promise<void> {
+    const { log, environment } = this;
+    log.producers.undoTo();
+    try {
+      await retryShortage(environment.scheduler, () => {
+        return handle.truncate(log.segments.active.sizeBytes);
+      });
+      await environment.syncs.run(() => handle.datasync());
+    } catch (error) {
+      const what = 'a failed write could not be taken back';
+      this.goOffline(what, error);
+      round.fail(writesOffline({ what, cause: error }, 'unknown'));
+      return;
+    }
+    this.#storageFailed(cause);
+    round.fail(writeFailed(cause));
+  }
+
+  #storageFailed(error: unknown): void {
+    if (this.log.failure !== undefined) return;
+    const { topicPartition } = this.log;
+    this.environment.reserve.writeFailed(error);
+    this.environment.logger.warn({ err: error, ...topicPartition }, 'a write failed');
+    this.environment.observer.storageFailed(topicPartition, false);
+  }
+
+  #rejectPending(error: unknown): void {
+    for (const append of this.#pending.splice(0)) append.reject(error);
+  }
+
+  #notifySyncedEnd(): void {
+    for (const listener of this.#syncedEndListeners) listener(this.log.offsets.syncedEnd);
+  }
+
+  #advanceRecoveryPoint(): void {
+    const { offsets, segments } = this.log;
+    if (!this.#rolled.isEmpty) return;
+    offsets.recoveryPoint =
+      this.environment.durability === 'fsync'
+        ? offsets.syncedEnd
+        : Math.max(offsets.recoveryPoint, segments.active.baseOffset);
+  }
+
+  get #segmentBytesMax(): number {
+    return this.environment.segmentBudget.segmentBytesMax(this.log.config['segment.bytes']);
+  }
+}

@@ -1,0 +1,99 @@
+import { type Offset, ProtocolError } from '#protocol';
+import type { Throttler } from '../background/throttler.js';
+import { readChunk, SCAN_CHUNK_BYTES } from '../record-batch/batch-scan.js';
+import { corruptMessage } from '../record-batch/damage.js';
+import {
+  batchSizeAt,
+  RECORD_BATCH_HEADER_BYTES,
+  RecordBatch,
+} from '../record-batch/record-batch.js';
+import type { LogSegment } from '../segment/segment.js';
+import { measureDamage } from './damage-search.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+
+/**
+ * Reads all batches of a segment one after the other for background work, at the pace given, and
+ * checks each. Sees the segment as long as it was when the reader was made. Holds the segment's file
+ * from the first `next` to `close`.
+ */
+export class SegmentReader {
+  /** A piece of the file that begins at `#chunkPosition`; batches keep the piece they came in. */
+  #chunk: Buffer = Buffer.alloc(0);
+  #chunkPosition = 0;
+  /** In the file, of the batch that comes next. */
+  #position = 0;
+  #expectedOffset: Offset;
+  #isAcquired = false;
+  readonly #sizeBytes: number;
+
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly segment: LogSegment,
+    private readonly pace: Throttler,
+  ) {
+    this.#expectedOffset = segment.baseOffset;
+    this.#sizeBytes = segment.sizeBytes;
+  }
+
+  /**
+   * @returns undefined after the last batch
+   * @throws ProtocolError CORRUPT_MESSAGE when there is no right batch next: the damage was reported;
+   *   StoppedError; storage errors
+   */
+  async next(): Promise<RecordBatch | undefined> {
+    if (this.pace.isDue) await this.pace.pause();
+    if (this.#position >= this.#sizeBytes) return undefined;
+    const batch = await this.#readBatch();
+    if (batch === undefined) return this.#damaged();
+    this.#position += batch.sizeBytes;
+    this.#expectedOffset = batch.nextOffset;
+    return batch;
+  }
+
+  close(): void {
+    if (this.#isAcquired) this.segment.file.release();
+    this.#isAcquired = false;
+  }
+
+  /** @returns undefined when what stands there is no batch, or not one that may come next */
+  async #readBatch(): Promise<RecordBatch | undefined> {
+    try {
+      await this.#fill(RECORD_BATCH_HEADER_BYTES);
+      const sizeBytes = batchSizeAt(this.#chunk, this.#position - this.#chunkPosition) ?? 0;
+      if (sizeBytes > this.#sizeBytes - this.#position) return undefined;
+      await this.#fill(sizeBytes);
+      const at = this.#position - this.#chunkPosition;
+      const batch = new RecordBatch(this.#chunk.subarray(at, at + sizeBytes));
+      return batch.baseOffset >= this.#expectedOffset && batch.isCrcValid() ? batch : undefined;
+    } catch (error) {
+      if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return undefined;
+      throw error;
+    }
+  }
+
+  /** Sees to it that the piece at hand has `bytes` from the position on, as far as the file has them. */
+  async #fill(bytes: number): Promise<void> {
+    const end = Math.min(this.#position + bytes, this.#sizeBytes);
+    if (end <= this.#chunkPosition + this.#chunk.length) return;
+    const file = await this.segment.file.acquire();
+    if (this.#isAcquired) this.segment.file.release();
+    this.#isAcquired = true;
+    const length = Math.min(Math.max(bytes, SCAN_CHUNK_BYTES), this.#sizeBytes - this.#position);
+    this.#chunk = await readChunk(file, this.#position, length);
+    this.#chunkPosition = this.#position;
+    this.pace.charge(this.#chunk.length);
+  }
+
+  async #damaged(): Promise<never> {
+    const { segment, log, environment } = this;
+    const file = await segment.file.acquire();
+    try {
+      const expectedOffset = this.#expectedOffset;
+      const place = { segment, file, position: this.#position, expectedOffset };
+      throw corruptMessage(await measureDamage(log, environment, place));
+    } finally {
+      segment.file.release();
+    }
+  }
+}

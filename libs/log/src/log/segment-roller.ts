@@ -1,0 +1,104 @@
+import { isShortage, isShortageBeforeSync } from '#runtime';
+import { LogSegment } from '../segment/segment.js';
+import type { LogEnvironment, LogState } from './log-state.js';
+
+/**
+ * Begins the new segments of a log, in its write lane.
+ *
+ * A roll that fails for want of descriptors or memory leaves the log as it was and is repeated with the
+ * next append. Its file may exist already, so until the roll is done nothing may be appended to the
+ * segment before it: those offsets would lie behind the base offset of that file.
+ */
+export class SegmentRoller {
+  /** New segment of a roll that has failed after its file may have been made. */
+  #unfinished: LogSegment | undefined;
+
+  /**
+   * @param onRolled called with the segment that is not appended to any more
+   * @param onSyncFailed called when the sync of the directory has failed: the log must go offline
+   */
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly events: {
+      readonly onRolled: (segment: LogSegment) => void;
+      readonly onSyncFailed: (cause: unknown) => void;
+    },
+  ) {}
+
+  /** Whether the active segment is older than segment.ms. */
+  get isDue(): boolean {
+    const { active } = this.log.segments;
+    if (active.sizeBytes === 0 || active.firstAppendMs === undefined) return false;
+    const ageMs = this.environment.clock.nowMs() - active.firstAppendMs;
+    return ageMs > this.log.config['segment.ms'];
+  }
+
+  /** Whether a roll has begun and must be done before anything is appended. */
+  get isUnfinished(): boolean {
+    return this.#unfinished !== undefined;
+  }
+
+  /** Begins a new segment at the log end, unless the active one is empty. */
+  async roll(): Promise<void> {
+    const { log, environment } = this;
+    const old = log.segments.active;
+    if (old.sizeBytes === 0) return;
+    const { logEnd } = log.offsets;
+    // First: once the next segment is there, this one may be removed with the producers' batches in it.
+    await takeProducerSnapshot(log, environment, 'roll');
+    const next = LogSegment.open(environment.files, log.directory, logEnd, 0);
+    this.#unfinished = next;
+    await this.#makeSegment(next);
+    this.#unfinished = undefined;
+    log.segments.add(next);
+    this.events.onRolled(old);
+  }
+
+  /**
+   * Removes the file that an unfinished roll may have left, before the log is cut. The caller syncs the
+   * directory.
+   */
+  async dropUnfinished(): Promise<void> {
+    await this.#unfinished?.remove();
+    this.#unfinished = undefined;
+  }
+
+  async #makeSegment(segment: LogSegment): Promise<void> {
+    const { environment, log } = this;
+    let isMade = false;
+    try {
+      await segment.makeFile();
+      isMade = true;
+      if (environment.durability !== 'fsync') return;
+      // The synced end passes the boundary with the next round: the new name must be durable then.
+      await environment.fileSystem.syncDirectory(log.directory);
+    } catch (error) {
+      // A descriptor that is kept for a file without use is one more that is missing.
+      await segment.file.close().catch(() => undefined);
+      if (isMade && !isShortageBeforeSync(error)) this.events.onSyncFailed(error);
+      throw error;
+    }
+  }
+}
+
+/**
+ * Takes a producer snapshot at the log end. It saves a scan of the log at the next start, so that a
+ * failure only costs that scan; a roll waits for the end of a shortage instead.
+ */
+export async function takeProducerSnapshot(
+  log: LogState,
+  environment: LogEnvironment,
+  when: 'roll' | 'stop',
+): Promise<void> {
+  const offset = log.offsets.logEnd;
+  try {
+    await log.producers.takeSnapshot(offset);
+  } catch (error) {
+    if (when === 'roll' && isShortage(error)) throw error;
+    environment.logger.warn(
+      { err: error, ...log.topicPartition, offset },
+      'a producer snapshot could not be written',
+    );
+  }
+}

@@ -1,0 +1,151 @@
+import type { Offset } from '#protocol';
+import { assert } from '#runtime';
+import type { RecordBatch } from '../record-batch/record-batch.js';
+
+/** A cached batch, linked in the order of age over all partitions. */
+interface CacheEntry {
+  readonly batch: RecordBatch;
+  readonly firstOffset: Offset;
+  readonly nextOffset: Offset;
+  readonly owner: PartitionTail;
+  older: CacheEntry | undefined;
+  newer: CacheEntry | undefined;
+}
+
+/**
+ * The newest batches of all partitions of a broker, bounded in bytes over all of them: readers at the
+ * tail do no disk I/O and meet the same `RecordBatch` objects. The oldest batch of all is dropped
+ * first, so a partition that is written much does not keep memory longer than one written little.
+ */
+export class TailCache {
+  #bytes = 0;
+  #oldest: CacheEntry | undefined;
+  #newest: CacheEntry | undefined;
+
+  constructor(readonly bytesMax: number) {}
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  partition(): PartitionTail {
+    return new PartitionTail(this);
+  }
+
+  /** For PartitionTail. */
+  link(entry: CacheEntry): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#bytes += entry.batch.sizeBytes;
+    while (this.#bytes > this.bytesMax && this.#oldest !== undefined) {
+      this.#oldest.owner.dropOldest(this.#oldest);
+    }
+  }
+
+  /** For PartitionTail. */
+  unlink(entry: CacheEntry): void {
+    if (entry.older === undefined) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === undefined) this.#newest = entry.older;
+    else entry.newer.older = entry.older;
+    entry.older = undefined;
+    entry.newer = undefined;
+    this.#bytes -= entry.batch.sizeBytes;
+  }
+}
+
+/**
+ * The cached batches of one partition: a run without gaps that ends at the log's end.
+ * Invariant: every batch of the log from the first cached one on is cached.
+ */
+export class PartitionTail {
+  /** Ascending; the places before `#head` are empty. */
+  #entries: (CacheEntry | undefined)[] = [];
+  #head = 0;
+
+  constructor(private readonly cache: TailCache) {}
+
+  /** Adds the batch that was appended to the log just now. */
+  append(batch: RecordBatch): void {
+    const entry: CacheEntry = {
+      batch,
+      firstOffset: batch.baseOffset,
+      nextOffset: batch.nextOffset,
+      owner: this,
+      older: undefined,
+      newer: undefined,
+    };
+    this.#entries.push(entry);
+    this.cache.link(entry);
+  }
+
+  /**
+   * Whole batches from the one that has `offset` on, below `endOffset`: at least one, then up to
+   * `maxBytes`. Undefined when the cache does not reach back to `offset`.
+   */
+  read(offset: Offset, maxBytes: number, endOffset: Offset): readonly RecordBatch[] | undefined {
+    const entries = this.#entries;
+    const first = entries[this.#head];
+    if (first === undefined || offset < first.firstOffset) return undefined;
+    const batches: RecordBatch[] = [];
+    let bytes = 0;
+    for (let i = this.#firstReaching(offset); i < entries.length; i += 1) {
+      const entry = entries[i] as CacheEntry;
+      bytes += entry.batch.sizeBytes;
+      if (entry.nextOffset > endOffset || (bytes > maxBytes && batches.length > 0)) break;
+      batches.push(entry.batch);
+    }
+    return batches;
+  }
+
+  /** Drops what ends above `offset`: the log was truncated to it. */
+  truncateTo(offset: Offset): void {
+    for (;;) {
+      const last = this.#entries.at(-1);
+      if (last === undefined || this.#entries.length <= this.#head) return;
+      if (last.nextOffset <= offset) return;
+      this.#entries.pop();
+      this.cache.unlink(last);
+    }
+  }
+
+  /** Drops what begins below `offset`. */
+  dropBefore(offset: Offset): void {
+    for (;;) {
+      const first = this.#entries[this.#head];
+      if (first === undefined || first.firstOffset >= offset) return;
+      this.dropOldest(first);
+    }
+  }
+
+  clear(): void {
+    this.dropBefore(Number.POSITIVE_INFINITY);
+  }
+
+  /** For TailCache. */
+  dropOldest(entry: CacheEntry): void {
+    assert(this.#entries[this.#head] === entry, 'a batch is dropped that is not the oldest');
+    this.#entries[this.#head] = undefined;
+    this.#head += 1;
+    this.cache.unlink(entry);
+    // Moving the rest down only when half is dropped keeps this constant in the mean.
+    if (this.#head * 2 >= this.#entries.length) {
+      this.#entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Place of the first entry that ends above `offset`. */
+  #firstReaching(offset: Offset): number {
+    let low = this.#head;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle] as CacheEntry).nextOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,224 @@
+import { assert } from '#runtime';
+import { crc32c } from '../record-batch/crc32c.js';
+
+/**
+ * The two files of a producer snapshot, which together hold the state of all producers up to an
+ * offset (exclusive). All numbers are big-endian.
+ *
+ * `<offset>.snapshot` is Kafka's own (kafka-format 7):
+ *
+ * | bytes | header, then the producers |
+ * |---|---|
+ * | 2 | int16 version, 1 |
+ * | 4 | uint32 CRC-32C of all that follows |
+ * | 4 | int32 number of producers |
+ * | 46 each | int64 producer id, int16 epoch, int32 last sequence, int64 last offset, int32 offset delta, int64 timestamp, int32 coordinator epoch, int64 first offset of the open transaction (-1: none) |
+ *
+ * `<offset>.producers` is our sidecar: what Kafka does not keep.
+ *
+ * | bytes | header as above, then the producers |
+ * |---|---|
+ * | 28 each | int64 producer id, int64 time of the last append in ms, int64 number of sequences known to be done, int32 number of batches |
+ * | 24 per batch | int32 last sequence, int32 offset delta, int64 last offset, int64 greatest timestamp |
+ */
+const HEADER_BYTES = 10;
+const VERSION = 1;
+const SNAPSHOT_ENTRY_BYTES = 46;
+const SIDECAR_ENTRY_BYTES = 28;
+const SIDECAR_BATCH_BYTES = 24;
+
+const SNAPSHOT_SUFFIX = '.snapshot';
+const SIDECAR_SUFFIX = '.producers';
+
+/** A batch of a producer that was appended: enough to answer a retry of it. */
+export interface RememberedBatch {
+  readonly lastSequence: number;
+  /** Last offset less base offset; so is its last sequence less its base sequence. */
+  readonly offsetDelta: number;
+  readonly lastOffset: number;
+  readonly maxTimestamp: number;
+}
+
+/** Everything that is known of one producer. */
+export interface ProducerSnapshot {
+  readonly producerId: number;
+  readonly epoch: number;
+  /** -1: nothing appended in this epoch yet. */
+  readonly lastSequence: number;
+  /** Wall clock, ms. */
+  readonly lastAppendMs: number;
+  /** How many sequences, the last one included, are known to be in the log without a gap. */
+  readonly doneCount: number;
+  /** Oldest first. */
+  readonly batches: readonly RememberedBatch[];
+}
+
+/** `00000000000000000042.snapshot` */
+export function snapshotFileName(offset: number): string {
+  return `${String(offset).padStart(20, '0')}${SNAPSHOT_SUFFIX}`;
+}
+
+/** `00000000000000000042.producers` */
+export function sidecarFileName(offset: number): string {
+  return `${String(offset).padStart(20, '0')}${SIDECAR_SUFFIX}`;
+}
+
+/** The offset in the name of either file of a snapshot; undefined for any other file. */
+export function snapshotOffset(fileName: string): number | undefined {
+  const match = /^(\d{20})\.(?:snapshot|producers)$/.exec(fileName);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** Kafka's file. */
+export function encodeSnapshot(producers: readonly ProducerSnapshot[]): Buffer {
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + producers.length * SNAPSHOT_ENTRY_BYTES);
+  let at = HEADER_BYTES;
+  for (const producer of producers) {
+    const last = producer.batches.at(-1);
+    writeInt64(bytes, producer.producerId, at);
+    bytes.writeInt16BE(producer.epoch, at + 8);
+    bytes.writeInt32BE(producer.lastSequence, at + 10);
+    writeInt64(bytes, last?.lastOffset ?? -1, at + 14);
+    bytes.writeInt32BE(last?.offsetDelta ?? 0, at + 22);
+    writeInt64(bytes, last?.maxTimestamp ?? -1, at + 26);
+    bytes.writeInt32BE(-1, at + 34);
+    writeInt64(bytes, -1, at + 38);
+    at += SNAPSHOT_ENTRY_BYTES;
+  }
+  return withHeader(bytes, producers.length);
+}
+
+/** Our sidecar. */
+export function encodeSidecar(producers: readonly ProducerSnapshot[]): Buffer {
+  const batchCount = producers.reduce((sum, producer) => sum + producer.batches.length, 0);
+  const bytes = Buffer.allocUnsafe(
+    HEADER_BYTES + producers.length * SIDECAR_ENTRY_BYTES + batchCount * SIDECAR_BATCH_BYTES,
+  );
+  let at = HEADER_BYTES;
+  for (const producer of producers) {
+    writeInt64(bytes, producer.producerId, at);
+    writeInt64(bytes, producer.lastAppendMs, at + 8);
+    writeInt64(bytes, producer.doneCount, at + 16);
+    bytes.writeInt32BE(producer.batches.length, at + 24);
+    at += SIDECAR_ENTRY_BYTES;
+    for (const batch of producer.batches) {
+      bytes.writeInt32BE(batch.lastSequence, at);
+      bytes.writeInt32BE(batch.offsetDelta, at + 4);
+      writeInt64(bytes, batch.lastOffset, at + 8);
+      writeInt64(bytes, batch.maxTimestamp, at + 16);
+      at += SIDECAR_BATCH_BYTES;
+    }
+  }
+  return withHeader(bytes, producers.length);
+}
+
+/**
+ * Reads a snapshot. Without a sidecar (Kafka wrote it), or with one that speaks of another batch, a
+ * producer has the one batch that Kafka keeps and counts as having appended at `nowMs`.
+ * @returns undefined when either file is damaged or of another version
+ */
+export function decodeSnapshot(
+  snapshot: Buffer,
+  sidecar: Buffer | undefined,
+  nowMs: number,
+): ProducerSnapshot[] | undefined {
+  const count = checkedCount(snapshot);
+  if (count === undefined || snapshot.length !== HEADER_BYTES + count * SNAPSHOT_ENTRY_BYTES) {
+    return undefined;
+  }
+  const details = sidecar === undefined ? new Map<number, SidecarEntry>() : decodeSidecar(sidecar);
+  if (details === undefined) return undefined;
+  const producers: ProducerSnapshot[] = [];
+  for (let at = HEADER_BYTES; at < snapshot.length; at += SNAPSHOT_ENTRY_BYTES) {
+    const fromKafka = decodeSnapshotEntry(snapshot, at, nowMs);
+    const detail = details.get(fromKafka.producerId);
+    producers.push(agrees(fromKafka, detail) ? { ...fromKafka, ...detail } : fromKafka);
+  }
+  return producers;
+}
+
+function decodeSnapshotEntry(bytes: Buffer, at: number, nowMs: number): ProducerSnapshot {
+  const lastSequence = bytes.readInt32BE(at + 10);
+  const offsetDelta = bytes.readInt32BE(at + 22);
+  const batch = {
+    lastSequence,
+    offsetDelta,
+    lastOffset: readInt64(bytes, at + 14),
+    maxTimestamp: readInt64(bytes, at + 26),
+  };
+  const hasBatch = lastSequence >= 0;
+  return {
+    producerId: readInt64(bytes, at),
+    epoch: bytes.readInt16BE(at + 8),
+    lastSequence,
+    lastAppendMs: nowMs,
+    doneCount: hasBatch ? offsetDelta + 1 : 0,
+    batches: hasBatch ? [batch] : [],
+  };
+}
+
+type SidecarEntry = Pick<ProducerSnapshot, 'lastAppendMs' | 'doneCount' | 'batches'>;
+
+/** By producer id; undefined when the sidecar is damaged. */
+function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
+  const count = checkedCount(bytes);
+  if (count === undefined) return undefined;
+  const entries = new Map<number, SidecarEntry>();
+  let at = HEADER_BYTES;
+  for (let i = 0; i < count; i += 1) {
+    const batchCount = bytes.readInt32BE(at + 24);
+    const batchesAt = at + SIDECAR_ENTRY_BYTES;
+    const batches: RememberedBatch[] = [];
+    for (let batch = 0; batch < batchCount; batch += 1) {
+      const batchAt = batchesAt + batch * SIDECAR_BATCH_BYTES;
+      batches.push({
+        lastSequence: bytes.readInt32BE(batchAt),
+        offsetDelta: bytes.readInt32BE(batchAt + 4),
+        lastOffset: readInt64(bytes, batchAt + 8),
+        maxTimestamp: readInt64(bytes, batchAt + 16),
+      });
+    }
+    const lastAppendMs = readInt64(bytes, at + 8);
+    entries.set(readInt64(bytes, at), {
+      lastAppendMs,
+      doneCount: readInt64(bytes, at + 16),
+      batches,
+    });
+    at = batchesAt + batchCount * SIDECAR_BATCH_BYTES;
+  }
+  return entries;
+}
+
+/** Whether the sidecar speaks of the same last batch. */
+function agrees(fromKafka: ProducerSnapshot, detail: SidecarEntry | undefined): boolean {
+  const ours = detail?.batches.at(-1);
+  const theirs = fromKafka.batches.at(-1);
+  return (
+    detail !== undefined &&
+    ours?.lastSequence === theirs?.lastSequence &&
+    ours?.lastOffset === theirs?.lastOffset
+  );
+}
+
+function withHeader(bytes: Buffer, count: number): Buffer {
+  bytes.writeInt16BE(VERSION, 0);
+  bytes.writeInt32BE(count, 6);
+  bytes.writeUInt32BE(crc32c(bytes, 6), 2);
+  return bytes;
+}
+
+/** The count in the header, or undefined when version or CRC are not right. */
+function checkedCount(bytes: Buffer): number | undefined {
+  if (bytes.length < HEADER_BYTES || bytes.readInt16BE(0) !== VERSION) return undefined;
+  if (bytes.readUInt32BE(2) !== crc32c(bytes, 6)) return undefined;
+  return bytes.readInt32BE(6);
+}
+
+function writeInt64(bytes: Buffer, value: number, at: number): void {
+  assert(Number.isSafeInteger(value), `int64 of ${value}`);
+  bytes.writeBigInt64BE(BigInt(value), at);
+}
+
+function readInt64(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigInt64BE(at));
+}

@@ -1,0 +1,454 @@
+import { ProtocolError } from '#protocol';
+import { assert, type FileSystem, type Logger } from '#runtime';
+import { readFileIfAny, replaceFile } from '../checkpoint/checkpoint-file.js';
+import { ProducerEntry, sequenceAfter } from './producer-entry.js';
+import { type PartitionProducers, type ProducerMemory, ROOM_MADE_TO } from './producer-memory.js';
+import {
+  decodeSnapshot,
+  encodeSidecar,
+  encodeSnapshot,
+  type ProducerSnapshot,
+  sidecarFileName,
+  snapshotFileName,
+  snapshotOffset,
+} from './producer-snapshot.js';
+import { notInOrder, outOfOrder } from './sequence-errors.js';
+import type { SequencedBatch } from './sequenced-batch.js';
+
+/** A batch that is in the log already: what its first append was answered. */
+export interface DuplicateBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly maxTimestamp: number;
+}
+
+export interface ProducerStateOptions {
+  readonly fileSystem: FileSystem;
+  /** The partition's directory. */
+  readonly directory: string;
+  readonly logger: Logger;
+  /** Batches remembered per producer, at least 1; Kafka has 5. */
+  readonly batchesRememberedMax: number;
+  /** How long a producer that appends nothing is known, in ms. */
+  readonly producerIdExpirationMs: number;
+  /** Where the memory of this partition's producers is counted and limited. */
+  readonly memory: ProducerMemory;
+}
+
+/** Batches that Kafka remembers; a producer keeps so many whatever the memory of others. */
+const BATCHES_GUARANTEED = 5;
+/**
+ * Bytes of heap, measured on Node 20 and rounded up (docs/operating/memory.md): of a producer without
+ * batches, and of each batch.
+ */
+const PRODUCER_BYTES = 384;
+const BATCH_BYTES = 112;
+/** Snapshots kept per partition: the oldest, and the newest ones. */
+const SNAPSHOTS_MAX = 8;
+/** Over it a refused producer is told to come back after so long, in ms. */
+const REFUSED_RETRY_MS = 5000;
+
+/** How an append is taken back. */
+type Undo = () => void;
+
+/**
+ * Which batches of each idempotent producer a partition has (kafka-format 7, replication-safety 3.6):
+ * tells a retry from a new batch and from one that is out of order.
+ *
+ * On disk: `<offset>.snapshot` and `<offset>.producers`, written when a segment is rolled and when the
+ * log is closed; after a start the log is scanned from the newest good snapshot on.
+ *
+ * Appending has three steps, all synchronous: `checkSequence`, `append` (the batch gets its offsets and
+ * the next check knows it) and, once the write is done, `commit`; when it failed `undoTo` takes back
+ * all that was appended since. Rounds of writes must not overlap between `append` and `commit`.
+ * The asynchronous methods may overlap with those, but not with each other.
+ *
+ * Memory is bounded in bytes, per partition and over all partitions (`ProducerMemory`). A leader asks
+ * `assertRoomFor` before it takes a new producer in. What is found in the log or copied from a leader
+ * is always taken: over the limit of the partition, the producers that are silent for longest are
+ * evicted, which are those that the leader had evicted before it took the later ones.
+ *
+ * Invariant: each producer counts with at least `BATCHES_GUARANTEED` batches, so that a known producer
+ * always has room for these.
+ */
+export class ProducerStateManager implements PartitionProducers {
+  /** By producer id; the one that appended last comes last. */
+  readonly #producers = new Map<number, ProducerEntry>();
+  readonly #undos: Undo[] = [];
+  readonly #options: ProducerStateOptions;
+  readonly #memory: ProducerMemory;
+  readonly #batchesGuaranteed: number;
+  /** Offsets of the snapshots on disk, ascending. */
+  #snapshots: number[] = [];
+  #usedBytes = 0;
+  /** Wall clock of the last append, ms. */
+  #lastAppendMs = 0;
+
+  constructor(options: ProducerStateOptions) {
+    assert(options.batchesRememberedMax >= 1, 'at least one batch is remembered');
+    this.#options = options;
+    this.#memory = options.memory;
+    this.#batchesGuaranteed = Math.min(BATCHES_GUARANTEED, options.batchesRememberedMax);
+    this.#memory.add(this);
+  }
+
+  /** Bytes of memory that the producers take, as counted. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  get producerCount(): number {
+    return this.#producers.size;
+  }
+
+  /** Offsets of the snapshots on disk, ascending. */
+  get snapshotOffsets(): readonly number[] {
+    return this.#snapshots;
+  }
+
+  /**
+   * Decides what a batch from a producer is. Looks at the producer's fields and the number of offsets
+   * only, so the batch needs no offsets yet.
+   * @returns undefined when it may be appended, else the answer of its first append: append nothing
+   * @throws ProtocolError INVALID_PRODUCER_EPOCH an older epoch than the producer's last;
+   *   OUT_OF_ORDER_SEQUENCE_NUMBER a gap, or a sequence used by a batch of another size: not applied
+   *   (outcome `unknown` below what is remembered since the producer became known);
+   *   DUPLICATE_SEQUENCE_NUMBER applied, but too long ago for its offsets to be remembered
+   */
+  checkSequence(batch: SequencedBatch): DuplicateBatch | undefined {
+    if (batch.producerId < 0) return undefined;
+    const producer = this.#producers.get(batch.producerId);
+    // As Kafka: of a producer that is not known (any more) every sequence is taken.
+    if (producer === undefined) return undefined;
+    if (batch.producerEpoch < producer.epoch) {
+      throw new ProtocolError(
+        'INVALID_PRODUCER_EPOCH',
+        `Producer ${batch.producerId} has epoch ${producer.epoch} by now, not ${batch.producerEpoch}.`,
+        { members: { producerEpoch: producer.epoch } },
+      );
+    }
+    if (batch.producerEpoch > producer.epoch) {
+      if (batch.baseSequence === 0) return undefined;
+      throw outOfOrder(batch, 0, 'failed');
+    }
+    if (batch.baseSequence === producer.nextSequence) return undefined;
+    const duplicate = producer.find(batch.baseSequence, batch.lastOffset - batch.baseOffset);
+    if (duplicate !== undefined) return duplicate;
+    throw notInOrder(batch, producer);
+  }
+
+  /**
+   * Refuses a batch of a producer that is not known when there is no room for another producer: called
+   * by a leader before `append`.
+   * @param nowMs wall clock
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED
+   */
+  assertRoomFor(batch: SequencedBatch, nowMs: number): void {
+    if (batch.producerId < 0 || this.#hasRoomForOne) return;
+    if (this.#producers.has(batch.producerId)) return;
+    this.#makeRoom(nowMs);
+    if (this.#hasRoomForOne) return;
+    this.#memory.refused();
+    throw new ProtocolError(
+      'THROTTLING_QUOTA_EXCEEDED',
+      'There is no room for another idempotent producer: the broker and the partition remember as many ' +
+        'as SLUICE_PRODUCER_STATE_BYTES and SLUICE_PRODUCER_STATE_PARTITION_BYTES allow. ' +
+        'Producers that are known here go on.',
+      { retryAfterMs: REFUSED_RETRY_MS },
+    );
+  }
+
+  /**
+   * Takes a batch into the state: one that `checkSequence` let pass, or one found in the log. Batches
+   * without a producer id may be passed too, and change nothing.
+   * @param baseOffset the batch's first offset in the log (the batch need not have it yet)
+   * @param nowMs wall clock
+   */
+  append(batch: SequencedBatch, baseOffset: number, nowMs: number): void {
+    if (batch.producerId < 0) return;
+    this.#lastAppendMs = nowMs;
+    const before = this.#producers.get(batch.producerId);
+    if (batch.isControl) {
+      if (before === undefined || batch.producerEpoch <= before.epoch) return;
+      this.#replace(new ProducerEntry(batch.producerId, batch.producerEpoch, nowMs), before);
+      return;
+    }
+    const follows =
+      before?.epoch === batch.producerEpoch && before.nextSequence === batch.baseSequence;
+    const producer = follows
+      ? before
+      : new ProducerEntry(batch.producerId, batch.producerEpoch, nowMs);
+    if (!follows) this.#replace(producer, before);
+    const offsetDelta = batch.lastOffset - batch.baseOffset;
+    const lastAppendMsBefore = producer.lastAppendMs;
+    const forgotten = producer.push(
+      {
+        lastSequence: sequenceAfter(batch.baseSequence, offsetDelta),
+        offsetDelta,
+        lastOffset: baseOffset + offsetDelta,
+        maxTimestamp: batch.maxTimestamp,
+      },
+      nowMs,
+      this.#batchesMaxOf(producer),
+    );
+    const bytes = forgotten === undefined ? this.#newestBatchBytes(producer) : 0;
+    if (bytes > 0) this.#count(bytes, 0);
+    if (follows) {
+      // The map's order is that of the last appends.
+      this.#producers.delete(producer.producerId);
+      this.#producers.set(producer.producerId, producer);
+    }
+    this.#undos.push(() => {
+      producer.unpush(forgotten, lastAppendMsBefore);
+      if (bytes > 0) this.#count(-bytes, 0);
+    });
+  }
+
+  /** Where `undoTo` gets back to. */
+  get mark(): number {
+    return this.#undos.length;
+  }
+
+  /** Takes back every append since `mark` had this value, or all that are not committed. */
+  undoTo(mark = 0): void {
+    while (this.#undos.length > mark) this.#undos.pop()?.();
+  }
+
+  /** The appends so far are in the log: they cannot be taken back any more. */
+  commit(): void {
+    this.#undos.length = 0;
+    const { partitionBytes, brokerBytes } = this.#memory.limits;
+    if (this.#usedBytes > partitionBytes) this.#evictOldest(partitionBytes * ROOM_MADE_TO);
+    if (this.#memory.usedBytes > brokerBytes) this.#memory.makeRoom(this.#lastAppendMs);
+  }
+
+  trim(): void {
+    if (this.#undos.length > 0) return;
+    for (const producer of this.#producers.values()) {
+      if (producer.batchCount <= this.#batchesGuaranteed) continue;
+      const before = this.#bytesOf(producer);
+      producer.trimTo(this.#batchesGuaranteed);
+      this.#count(this.#bytesOf(producer) - before, 0);
+    }
+  }
+
+  evictSilent(nowMs: number, isEnough: () => boolean): void {
+    if (this.#undos.length > 0) return;
+    const { protectedMs } = this.#memory.limits;
+    for (const producer of this.#producers.values()) {
+      if (isEnough() || nowMs - producer.lastAppendMs < protectedMs) return;
+      this.#evict(producer);
+    }
+  }
+
+  /** Forgets everything in memory: the log is closed. */
+  close(): void {
+    this.#forgetAll();
+    this.#memory.remove(this);
+  }
+
+  /** Forgets the producers that have appended nothing for `producerIdExpirationMs`. */
+  removeExpired(nowMs: number): void {
+    // What a write that is under way has taken in may still be undone.
+    if (this.#undos.length > 0) return;
+    for (const producer of this.#producers.values()) {
+      if (nowMs - producer.lastAppendMs < this.#options.producerIdExpirationMs) return;
+      this.#forget(producer);
+    }
+  }
+
+  /** Forgets everything, on disk too: for a log that starts anew. */
+  async clear(): Promise<void> {
+    this.#forgetAll();
+    await this.#listSnapshots();
+    await this.#removeSnapshots(() => true);
+  }
+
+  /** Last offset of each producer's last batch, by producer id. */
+  lastOffsets(): Map<number, number> {
+    const offsets = new Map<number, number>();
+    for (const producer of this.#producers.values()) {
+      const { lastOffset } = producer;
+      if (lastOffset !== undefined) offsets.set(producer.producerId, lastOffset);
+    }
+    return offsets;
+  }
+
+  /** Everything known, the producer that appended last at the end. */
+  snapshot(): ProducerSnapshot[] {
+    return Array.from(this.#producers.values(), (producer) => producer.snapshot());
+  }
+
+  /**
+   * Writes the state as it is now, durably, as the one up to `offset`, the log end. Nothing may wait
+   * for `commit`: a snapshot must not know what the log may never get.
+   */
+  async takeSnapshot(offset: number): Promise<void> {
+    assert(this.#undos.length === 0, `producer snapshot at ${offset} amid a write`);
+    const { fileSystem, directory } = this.#options;
+    const producers = this.snapshot();
+    // The sidecar first: without Kafka's file beside it nobody reads it.
+    if (producers.length > 0) {
+      const sidecar = encodeSidecar(producers);
+      await replaceFile(fileSystem, `${directory}/${sidecarFileName(offset)}`, sidecar);
+    } else {
+      await fileSystem.removeFile(`${directory}/${sidecarFileName(offset)}`);
+    }
+    const snapshot = encodeSnapshot(producers);
+    await replaceFile(fileSystem, `${directory}/${snapshotFileName(offset)}`, snapshot);
+    if (!this.#snapshots.includes(offset)) {
+      this.#snapshots = [...this.#snapshots, offset].toSorted((a, b) => a - b);
+    }
+    // The oldest alone may know of producers whose records were deleted.
+    const surplus = this.#snapshots.slice(1, 1 - SNAPSHOTS_MAX);
+    if (surplus.length > 0) await this.#removeSnapshots((other) => surplus.includes(other));
+  }
+
+  /**
+   * Forgets the state in memory and reads the newest good snapshot within the log. Snapshots beyond
+   * its end, and damaged ones, are removed. Used at start and after every truncation.
+   * @param firstOffset base offset of the first segment: older snapshots do not connect to the log
+   * @returns from which offset on the caller has to scan the log, `append`ing each batch
+   */
+  async reload(firstOffset: number, logEndOffset: number, nowMs: number): Promise<number> {
+    this.#forgetAll();
+    await this.#listSnapshots();
+    await this.#removeSnapshots((offset) => offset > logEndOffset);
+    for (;;) {
+      const offset = this.#snapshots.at(-1);
+      if (offset === undefined || offset < firstOffset) return firstOffset;
+      if (await this.#load(offset, nowMs)) return offset;
+      this.#options.logger.warn(
+        { directory: this.#options.directory, offset },
+        'a producer snapshot is damaged: an older one and the log are read instead',
+      );
+      await this.#removeSnapshots((other) => other === offset);
+    }
+  }
+
+  /** Removes the snapshots below an offset, the log start: no scan begins there any more. */
+  removeSnapshotsBefore(offset: number): Promise<void> {
+    return this.#removeSnapshots((other) => other < offset);
+  }
+
+  async #load(offset: number, nowMs: number): Promise<boolean> {
+    const { fileSystem, directory } = this.#options;
+    const snapshot = await readFileIfAny(fileSystem, `${directory}/${snapshotFileName(offset)}`);
+    if (snapshot === undefined) return false;
+    const sidecar = await readFileIfAny(fileSystem, `${directory}/${sidecarFileName(offset)}`);
+    const producers = decodeSnapshot(snapshot, sidecar, nowMs);
+    if (producers === undefined) return false;
+    const oldestFirst = producers.toSorted((a, b) => a.lastAppendMs - b.lastAppendMs);
+    for (const snapshotOfOne of oldestFirst) {
+      const producer = ProducerEntry.from(snapshotOfOne, this.#options.batchesRememberedMax);
+      this.#producers.set(producer.producerId, producer);
+      this.#count(this.#bytesOf(producer), 1);
+    }
+    this.removeExpired(nowMs);
+    this.commit();
+    return true;
+  }
+
+  async #listSnapshots(): Promise<void> {
+    const entries = await this.#options.fileSystem.readDirectory(this.#options.directory);
+    const offsets = new Set<number>();
+    for (const { name } of entries) {
+      const offset = snapshotOffset(name);
+      if (offset !== undefined) offsets.add(offset);
+    }
+    this.#snapshots = [...offsets].toSorted((a, b) => a - b);
+  }
+
+  async #removeSnapshots(isGone: (offset: number) => boolean): Promise<void> {
+    const { fileSystem, directory } = this.#options;
+    for (const offset of this.#snapshots.filter(isGone)) {
+      // Kafka's file first: a sidecar alone is no snapshot.
+      await fileSystem.removeFile(`${directory}/${snapshotFileName(offset)}`);
+      await fileSystem.removeFile(`${directory}/${sidecarFileName(offset)}`);
+    }
+    this.#snapshots = this.#snapshots.filter((offset) => !isGone(offset));
+  }
+
+  /** Puts `producer` in the place of the one before, until it is undone. */
+  #replace(producer: ProducerEntry, before: ProducerEntry | undefined): void {
+    const id = producer.producerId;
+    this.#producers.delete(id);
+    this.#producers.set(id, producer);
+    const bytes = this.#bytesOf(producer) - (before === undefined ? 0 : this.#bytesOf(before));
+    const added = before === undefined ? 1 : 0;
+    this.#count(bytes, added);
+    this.#undos.push(() => {
+      if (before === undefined) this.#producers.delete(id);
+      else this.#producers.set(id, before);
+      this.#count(-bytes, -added);
+    });
+  }
+
+  /** How many batches of a producer are remembered with its next one: it grows only while there is room. */
+  #batchesMaxOf(producer: ProducerEntry): number {
+    const { batchCount } = producer;
+    if (batchCount < this.#batchesGuaranteed) return this.#batchesGuaranteed;
+    const mayGrow =
+      this.#usedBytes + BATCH_BYTES <= this.#memory.limits.partitionBytes &&
+      this.#memory.hasRoomFor(BATCH_BYTES);
+    return mayGrow ? this.#options.batchesRememberedMax : batchCount;
+  }
+
+  /** What the newest batch added to the count, beyond the guaranteed ones. */
+  #newestBatchBytes(producer: ProducerEntry): number {
+    return producer.batchCount > this.#batchesGuaranteed ? BATCH_BYTES : 0;
+  }
+
+  #bytesOf({ batchCount }: ProducerEntry): number {
+    return PRODUCER_BYTES + Math.max(batchCount, this.#batchesGuaranteed) * BATCH_BYTES;
+  }
+
+  #count(bytes: number, producers: number): void {
+    this.#usedBytes += bytes;
+    this.#memory.take(bytes, producers);
+  }
+
+  get #hasRoomForOne(): boolean {
+    const bytes = PRODUCER_BYTES + this.#batchesGuaranteed * BATCH_BYTES;
+    return (
+      this.#usedBytes + bytes <= this.#memory.limits.partitionBytes &&
+      this.#memory.hasRoomFor(bytes)
+    );
+  }
+
+  #makeRoom(nowMs: number): void {
+    const { partitionBytes } = this.#memory.limits;
+    const bytes = PRODUCER_BYTES + this.#batchesGuaranteed * BATCH_BYTES;
+    if (this.#usedBytes + bytes > partitionBytes) {
+      const isEnough = (): boolean => this.#usedBytes <= partitionBytes * ROOM_MADE_TO;
+      this.trim();
+      this.evictSilent(nowMs, isEnough);
+    }
+    if (!this.#memory.hasRoomFor(bytes)) this.#memory.makeRoom(nowMs);
+  }
+
+  /** Evicts those that appended least recently, until `enoughBytes` are left; one stays. */
+  #evictOldest(enoughBytes: number): void {
+    this.trim();
+    for (const producer of this.#producers.values()) {
+      if (this.#usedBytes <= enoughBytes || this.#producers.size === 1) return;
+      this.#evict(producer);
+    }
+  }
+
+  #evict(producer: ProducerEntry): void {
+    this.#forget(producer);
+    this.#memory.evicted();
+  }
+
+  #forget(producer: ProducerEntry): void {
+    this.#producers.delete(producer.producerId);
+    this.#count(-this.#bytesOf(producer), -1);
+  }
+
+  #forgetAll(): void {
+    this.#count(-this.#usedBytes, -this.#producers.size);
+    this.#producers.clear();
+    this.#undos.length = 0;
+  }
+}

@@ -1,0 +1,263 @@
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import {
+  type CompressionType,
+  compressionTypeOf,
+  decompress,
+  decompressOnThread,
+} from '../compression/compression.js';
+import { crc32c } from './crc32c.js';
+
+/**
+ * Kafka's record batch, magic 2. All integers are big-endian.
+ *
+ * | at | bytes | field                                                                  |
+ * |---:|------:|------------------------------------------------------------------------|
+ * |  0 |     8 | baseOffset, stamped by the leader                                      |
+ * |  8 |     4 | batchLength: bytes that follow this field                              |
+ * | 12 |     4 | partitionLeaderEpoch, stamped by the leader                            |
+ * | 16 |     1 | magic = 2                                                              |
+ * | 17 |     4 | CRC-32C of all that follows                                            |
+ * | 21 |     2 | attributes: 0-2 compression, 3 LogAppendTime, 4 transactional,         |
+ * |    |       | 5 control, 6 baseTimestamp is a delete horizon                         |
+ * | 23 |     4 | lastOffsetDelta                                                        |
+ * | 27 |     8 | baseTimestamp                                                          |
+ * | 35 |     8 | maxTimestamp                                                           |
+ * | 43 |     8 | producerId, -1 for none                                                |
+ * | 51 |     2 | producerEpoch, -1 for none                                             |
+ * | 53 |     4 | baseSequence, -1 for none                                              |
+ * | 57 |     4 | recordsCount: fewer than lastOffsetDelta + 1 after compaction, even 0  |
+ * | 61 |       | records, one after the other (see RecordCursor), or one compressed blob |
+ */
+export const BASE_OFFSET_AT = 0;
+export const BATCH_LENGTH_AT = 8;
+export const LEADER_EPOCH_AT = 12;
+export const MAGIC_AT = 16;
+export const CRC_AT = 17;
+export const ATTRIBUTES_AT = 21;
+export const LAST_OFFSET_DELTA_AT = 23;
+export const BASE_TIMESTAMP_AT = 27;
+export const MAX_TIMESTAMP_AT = 35;
+export const PRODUCER_ID_AT = 43;
+export const PRODUCER_EPOCH_AT = 51;
+export const BASE_SEQUENCE_AT = 53;
+export const RECORD_COUNT_AT = 57;
+
+/** The header: what an empty batch consists of. */
+export const RECORD_BATCH_HEADER_BYTES = 61;
+/** What stands before the part that batchLength counts. */
+export const LOG_OVERHEAD_BYTES = 12;
+export const RECORD_BATCH_MAGIC = 2;
+export const LOG_APPEND_TIME_FLAG = 0x08;
+const TRANSACTIONAL_FLAG = 0x10;
+const CONTROL_FLAG = 0x20;
+const DELETE_HORIZON_FLAG = 0x40;
+
+/** Fewer bytes than this are no batch: the header up to the CRC's first byte (Kafka's rule). */
+const FRAME_BYTES_MIN = 18;
+/** Kafka's smallest batchLength of any magic. */
+const BATCH_LENGTH_MIN = 14;
+const INT32_MAX = 2 ** 31 - 1;
+
+/**
+ * A view over the bytes of exactly one batch. Cheap to make: fields are read when they are asked for.
+ * Any getter may throw ProtocolError CORRUPT_MESSAGE on a value that no batch can have: check
+ * `isCrcValid()` first where the bytes come from a disk or a socket (it leaves out baseOffset and
+ * leaderEpoch).
+ */
+export class RecordBatch {
+  /**
+   * What a reader has made of the batch and keeps with it: readers at the tail meet the same object. A
+   * WeakMap would do too, and cost the garbage collector several times what reading costs.
+   */
+  attachment: object | undefined = undefined;
+
+  /** @throws ProtocolError CORRUPT_MESSAGE when `bytes` is not framed as one batch of magic 2 */
+  constructor(readonly bytes: Buffer) {
+    if (bytes.length < RECORD_BATCH_HEADER_BYTES) {
+      throw corrupt(`A batch of ${bytes.length} bytes is shorter than its header.`);
+    }
+    if (bytes[MAGIC_AT] !== RECORD_BATCH_MAGIC) {
+      throw corrupt(`A batch of magic ${bytes[MAGIC_AT]}; only ${RECORD_BATCH_MAGIC} is known.`);
+    }
+    const declaredBytes = bytes.readInt32BE(BATCH_LENGTH_AT) + LOG_OVERHEAD_BYTES;
+    if (declaredBytes !== bytes.length) {
+      throw corrupt(`A batch says it has ${declaredBytes} bytes and has ${bytes.length}.`);
+    }
+  }
+
+  get baseOffset(): Offset {
+    const offset = this.#readInt64(BASE_OFFSET_AT);
+    if (offset < 0) throw corrupt(`A batch has base offset ${offset}.`);
+    return offset;
+  }
+
+  /** Kept by compaction: also where the record that had it is gone. */
+  get lastOffset(): Offset {
+    return this.baseOffset + this.lastOffsetDelta;
+  }
+
+  /** Offset of whatever follows this batch. */
+  get nextOffset(): Offset {
+    return this.lastOffset + 1;
+  }
+
+  get lastOffsetDelta(): number {
+    const delta = this.bytes.readInt32BE(LAST_OFFSET_DELTA_AT);
+    if (delta < 0) throw corrupt(`A batch has last offset delta ${delta}.`);
+    return delta;
+  }
+
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+
+  get leaderEpoch(): LeaderEpoch {
+    return this.bytes.readInt32BE(LEADER_EPOCH_AT);
+  }
+
+  get attributes(): number {
+    return this.bytes.readInt16BE(ATTRIBUTES_AT);
+  }
+
+  get compression(): CompressionType {
+    return compressionTypeOf(this.attributes);
+  }
+
+  /** Whether every record's timestamp is `maxTimestamp`, whatever it says itself. */
+  get isLogAppendTime(): boolean {
+    return (this.attributes & LOG_APPEND_TIME_FLAG) !== 0;
+  }
+
+  get isTransactional(): boolean {
+    return (this.attributes & TRANSACTIONAL_FLAG) !== 0;
+  }
+
+  /** Whether this is a marker of the broker's own, hidden from consumers. */
+  get isControl(): boolean {
+    return (this.attributes & CONTROL_FLAG) !== 0;
+  }
+
+  /** Whether `baseTimestamp` is the time from which tombstones in here may be removed. */
+  get hasDeleteHorizon(): boolean {
+    return (this.attributes & DELETE_HORIZON_FLAG) !== 0;
+  }
+
+  /** What the records' timestamp deltas are added to; -1 for none. */
+  get baseTimestamp(): number {
+    return this.#readInt64(BASE_TIMESTAMP_AT);
+  }
+
+  /** Milliseconds since the epoch; -1 for none. */
+  get maxTimestamp(): number {
+    return this.#readInt64(MAX_TIMESTAMP_AT);
+  }
+
+  /** -1 for none. */
+  get producerId(): number {
+    return this.#readInt64(PRODUCER_ID_AT);
+  }
+
+  /** -1 for none. */
+  get producerEpoch(): number {
+    return this.bytes.readInt16BE(PRODUCER_EPOCH_AT);
+  }
+
+  /** Sequence of the first record; -1 for none. */
+  get baseSequence(): number {
+    return this.bytes.readInt32BE(BASE_SEQUENCE_AT);
+  }
+
+  /** Sequence of the last record, 0 follows 2147483647; -1 for none. */
+  get lastSequence(): number {
+    const { baseSequence, lastOffsetDelta } = this;
+    if (baseSequence < 0) return -1;
+    const untilWrap = INT32_MAX - baseSequence;
+    return lastOffsetDelta <= untilWrap
+      ? baseSequence + lastOffsetDelta
+      : lastOffsetDelta - untilWrap - 1;
+  }
+
+  /** Records that are present. */
+  get recordCount(): number {
+    const count = this.bytes.readInt32BE(RECORD_COUNT_AT);
+    if (count < 0) throw corrupt(`A batch has ${count} records.`);
+    return count;
+  }
+
+  /** Reads every byte from the attributes on. */
+  isCrcValid(): boolean {
+    return crc32c(this.bytes, ATTRIBUTES_AT) === this.bytes.readUInt32BE(CRC_AT);
+  }
+
+  /**
+   * The records section, decompressed. It is not kept with the batch: the caches of batches count the
+   * bytes of the batch alone.
+   * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
+   */
+  recordsBytes(): Buffer {
+    return decompress(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
+  }
+
+  /** As `recordsBytes`, unpacked on a thread of the pool. */
+  recordsBytesOnThread(): Promise<Buffer> {
+    return decompressOnThread(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
+  }
+
+  #readInt64(position: number): number {
+    const { bytes } = this;
+    const value = bytes.readInt32BE(position) * 2 ** 32 + bytes.readUInt32BE(position + 4);
+    if (!Number.isSafeInteger(value)) {
+      throw corrupt(`A batch has an integer beyond 2^53 at byte ${position} of its header.`);
+    }
+    return value;
+  }
+}
+
+/**
+ * Writes what only the leader knows into the bytes of a batch; neither is covered by the CRC.
+ * @param baseOffset a safe integer >= 0
+ */
+export function stampBatch(bytes: Buffer, baseOffset: Offset, leaderEpoch: LeaderEpoch): void {
+  bytes.writeUInt32BE(Math.floor(baseOffset / 2 ** 32), BASE_OFFSET_AT);
+  bytes.writeUInt32BE(baseOffset % 2 ** 32, BASE_OFFSET_AT + 4);
+  bytes.writeInt32BE(leaderEpoch, LEADER_EPOCH_AT);
+}
+
+/** Who wrote a batch, for recognising it when it comes again. */
+export interface BatchProducer {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** Sequence of the first record. */
+  readonly baseSequence: number;
+}
+
+/**
+ * Writes a producer into the bytes of a batch that has none, or another one, and its CRC anew.
+ * @param producer of the whole batch: its sequence is the first record's
+ */
+export function stampProducer(bytes: Buffer, producer: BatchProducer): void {
+  const { producerId, producerEpoch, baseSequence } = producer;
+  bytes.writeUInt32BE(Math.floor(producerId / 2 ** 32), PRODUCER_ID_AT);
+  bytes.writeUInt32BE(producerId % 2 ** 32, PRODUCER_ID_AT + 4);
+  bytes.writeInt16BE(producerEpoch, PRODUCER_EPOCH_AT);
+  bytes.writeInt32BE(baseSequence, BASE_SEQUENCE_AT);
+  bytes.writeUInt32BE(crc32c(bytes, ATTRIBUTES_AT), CRC_AT);
+}
+
+/**
+ * Size in bytes of the batch that begins at `position` of concatenated batches, as it declares it: it
+ * may end beyond the buffer. Undefined when too few bytes are left to tell.
+ * @throws ProtocolError CORRUPT_MESSAGE when no batch can be of the declared size
+ */
+export function batchSizeAt(buffer: Buffer, position: number): number | undefined {
+  if (buffer.length - position < FRAME_BYTES_MIN) return undefined;
+  const batchLength = buffer.readInt32BE(position + BATCH_LENGTH_AT);
+  if (batchLength < BATCH_LENGTH_MIN) {
+    throw corrupt(`A batch says that ${batchLength} bytes follow its length.`);
+  }
+  return batchLength + LOG_OVERHEAD_BYTES;
+}
+
+function corrupt(detail: string): ProtocolError {
+  return new ProtocolError('CORRUPT_MESSAGE', detail);
+}

@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest';
+import type { LogManagerOptions } from '../data-dir/log-manager-options.js';
+import type { Log } from '../log.js';
+import {
+  appendValues,
+  batchBytes,
+  FakeBroker,
+  filler,
+  LOG_0,
+  readAll,
+  testLog,
+} from '../testing/log-fixture.js';
+
+const LOST = { startOffset: 1, endOffset: 3 };
+const VALUES = ['a', 'b', 'c'];
+
+/** A broker whose log had three records, one a batch; the last two are cut from the file. */
+async function brokerThatLost(): Promise<FakeBroker> {
+  const broker = await stoppedBroker(VALUES);
+  await cutFile(broker, LOG_0, batchBytes('a'));
+  return broker;
+}
+
+async function stoppedBroker(
+  values: readonly string[],
+  segmentBytes = '1048576',
+): Promise<FakeBroker> {
+  const broker = new FakeBroker();
+  const log = await testLog(await broker.open(), { 'segment.bytes': segmentBytes });
+  for (const value of values) await appendValues(log, value);
+  await broker.scheduler.advance(1000);
+  broker.crash();
+  return broker;
+}
+
+async function cutFile(broker: FakeBroker, name: string, sizeBytes: number): Promise<void> {
+  const file = await broker.disk.open(broker.path(name), 'write');
+  await file.truncate(sizeBytes);
+  await file.datasync();
+  await file.close();
+}
+
+async function openLog(broker: FakeBroker, options: Partial<LogManagerOptions> = {}): Promise<Log> {
+  return testLog(await broker.open(options));
+}
+
+/** The log is whole, the lost offsets hold nothing, and the next record gets the next offset. */
+async function expectGivenUp(log: Log): Promise<void> {
+  expect(log.lostRecords).toBeUndefined();
+  expect(log.isWritable).toBe(true);
+  expect(log.damagedRanges).toEqual([]);
+  expect(log.logEndOffset).toBe(3);
+  expect(await readAll(log)).toEqual([[0, 'a']]);
+  expect(await readAll(log, 1)).toEqual([]);
+}
+
+describe('lost records at the end of a log', () => {
+  it('are named, and never given up by themselves', async () => {
+    const broker = await brokerThatLost();
+    for (let start = 0; start < 3; start += 1) {
+      const log = await openLog(broker);
+      await broker.scheduler.advance(60_000);
+      expect(log.lostRecords).toMatchObject(LOST);
+      expect(log.isWritable).toBe(false);
+      await expect(appendValues(log, 'd')).rejects.toMatchObject({
+        code: 'KAFKA_STORAGE_ERROR',
+        message: expect.stringContaining('records 1 up to 3 are missing at the end of its log'),
+      });
+      broker.crash();
+    }
+  });
+
+  it('are given up: their offsets hold nothing, and are not given to others', async () => {
+    const broker = await brokerThatLost();
+    const log = await openLog(broker);
+    await log.giveUpLostRecords(LOST);
+    await expectGivenUp(log);
+    expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 3 });
+    for (const end of ['crash', 'clean stop']) {
+      if (end === 'crash') broker.crash();
+      else await (await broker.open()).close();
+      const again = await openLog(broker);
+      expect(again.isWritable).toBe(true);
+      expect(again.damagedRanges).toEqual([]);
+      expect(again.endOffsetForEpoch(0)).toEqual({ epoch: 0, endOffset: 4 });
+      expect(await readAll(again)).toEqual([
+        [0, 'a'],
+        [3, 'd'],
+      ]);
+      expect((await again.read(1, 4096, 4)).map(({ baseOffset }) => baseOffset)).toEqual([1, 3]);
+      broker.crash();
+    }
+  });
+
+  it('stay given up after a power failure, before anything else was written', async () => {
+    const broker = await brokerThatLost();
+    await (await openLog(broker)).giveUpLostRecords(LOST);
+    broker.crash();
+    await expectGivenUp(await openLog(broker));
+  });
+
+  it('leave their damaged bytes beside the log', async () => {
+    const broker = await stoppedBroker(VALUES);
+    const content = await broker.disk.readFile(broker.path(LOG_0));
+    broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
+    broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
+    const log = await openLog(broker);
+    await log.giveUpLostRecords(LOST);
+    await expectGivenUp(log);
+    const kept = await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`));
+    expect(kept.length).toBe(content.length - batchBytes('a'));
+    expect(broker.seen.cutBytes).toBe(kept.length);
+    broker.crash();
+    await expectGivenUp(await openLog(broker));
+  });
+
+  it('may be whole segments', async () => {
+    const values = Array.from({ length: 4 }, () => filler(900));
+    const broker = await stoppedBroker(values, '1024');
+    for (const base of [1, 2, 3]) {
+      await broker.disk.removeFile(broker.path(LOG_0.replace('0.log', `${base}.log`)));
+    }
+    const log = await openLog(broker);
+    expect(log.lostRecords).toMatchObject({ startOffset: 1, endOffset: 4 });
+    await log.giveUpLostRecords({ startOffset: 1, endOffset: 4 });
+    expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 4 });
+    broker.crash();
+    expect((await readAll(await openLog(broker))).map(([offset]) => offset)).toEqual([0, 4]);
+  });
+
+  it('are given up by exactly their bounds alone, which a refusal names', async () => {
+    const log = await openLog(await brokerThatLost());
+    for (const range of [
+      { startOffset: 0, endOffset: 3 },
+      { startOffset: 1, endOffset: 2 },
+      { startOffset: 1, endOffset: 4 },
+    ]) {
+      await expect(log.giveUpLostRecords(range)).rejects.toMatchObject({
+        code: 'OFFSET_OUT_OF_RANGE',
+        message: expect.stringContaining('those missing are 1 up to 3'),
+        members: { lostStartOffset: 1, lostEndOffset: 3 },
+      });
+    }
+    expect(log.isWritable).toBe(false);
+  });
+
+  it('are given up once: the same call again does nothing, any other is refused', async () => {
+    const broker = await brokerThatLost();
+    let log = await openLog(broker);
+    await Promise.all([log.giveUpLostRecords(LOST), log.giveUpLostRecords(LOST)]);
+    await appendValues(log, 'd');
+    for (let round = 0; round < 2; round += 1) {
+      const sizeBytes = log.sizeBytes;
+      await log.giveUpLostRecords(LOST);
+      expect(log.sizeBytes).toBe(sizeBytes);
+      const others = [
+        { startOffset: 1, endOffset: 2 },
+        { startOffset: 3, endOffset: 4 },
+        { startOffset: 4, endOffset: 9 },
+      ];
+      for (const other of others) {
+        await expect(log.giveUpLostRecords(other)).rejects.toMatchObject({
+          code: 'OFFSET_OUT_OF_RANGE',
+          message: expect.stringContaining('no records are missing there'),
+        });
+      }
+      broker.crash();
+      log = await openLog(broker);
+    }
+  });
+
+  it('are not what a failed sync leaves: that is refused', async () => {
+    const broker = new FakeBroker();
+    const log = await openLog(broker);
+    await appendValues(log, 'a');
+    broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
+    await expect(appendValues(log, 'b')).rejects.toMatchObject({ outcome: 'unknown' });
+    await expect(log.giveUpLostRecords({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+    });
+    expect(log.isWritable).toBe(false);
+  });
+
+  it('are given up on a full disk', async () => {
+    const broker = await brokerThatLost();
+    const manager = await broker.open({ diskReserveBytes: 1000 });
+    const log = await testLog(manager);
+    broker.disk.capacityBytes = broker.disk.usedBytes;
+    await log.giveUpLostRecords(LOST);
+    expect(manager.reserve.isWhole).toBe(false);
+    expect(log.isWritable).toBe(true);
+    broker.crash();
+    await expectGivenUp(await openLog(broker, { diskReserveBytes: 1000 }));
+  });
+
+  it.each([
+    ['writev', LOG_0],
+    ['datasync', LOG_0],
+    ['truncate', LOG_0],
+    ['writev', 'cut-1'],
+  ] as const)(
+    'stay lost when the disk fails (%s of %s), and can be given up later',
+    async (point, path) => {
+      const broker = await stoppedBroker(VALUES);
+      broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
+      broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
+      const log = await openLog(broker);
+      broker.disk.failNext(point, 'EIO', { path });
+      await expect(log.giveUpLostRecords(LOST)).rejects.toMatchObject({
+        code: 'KAFKA_STORAGE_ERROR',
+      });
+      expect(log.isWritable).toBe(false);
+      expect(log.lostRecords).toMatchObject(LOST);
+      await expect(log.read(1, 100, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+      await log.giveUpLostRecords(LOST);
+      await expectGivenUp(log);
+      broker.crash();
+      await expectGivenUp(await openLog(broker));
+    },
+  );
+
+  it('are lost or given up after a crash at any moment, never anything else', async () => {
+    for (let crashAt = 1, hasCrashed = true; hasCrashed; crashAt += 1) {
+      const broker = await stoppedBroker(VALUES);
+      broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
+      broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
+      const log = await openLog(broker);
+      let operations = 0;
+      hasCrashed = false;
+      broker.onOperation = () => {
+        operations += 1;
+        if (operations !== crashAt) return;
+        hasCrashed = true;
+        broker.crash();
+      };
+      await log.giveUpLostRecords(LOST).catch(() => undefined);
+      broker.onOperation = undefined;
+      broker.crash();
+      const again = await openLog(broker);
+      if (again.lostRecords !== undefined) {
+        expect(again.lostRecords, `crash at ${crashAt}`).toMatchObject(LOST);
+        await again.giveUpLostRecords(LOST);
+      }
+      await expectGivenUp(again);
+    }
+  });
+});

@@ -1,0 +1,232 @@
+import { type Offset, ProtocolError } from '#protocol';
+import type { LogReader } from '../log/log-reader.js';
+import type { LogEnvironment, LogState } from '../log/log-state.js';
+import type { LogWriter } from '../log/log-writer.js';
+import { writeFailed } from '../log/storage-error.js';
+import { damagedEndOffset, type OffsetRange } from '../record-batch/damage.js';
+import { emptyBatch } from '../record-batch/empty-batch.js';
+import { RECORD_BATCH_HEADER_BYTES } from '../record-batch/record-batch.js';
+import { LogSegment } from '../segment/segment.js';
+import { keepAside } from './kept-bytes.js';
+import { missingBetween } from './segment-gaps.js';
+
+const INT32_MAX = 2 ** 31 - 1;
+
+/** The records at the start of a log that are missing and that nobody deleted. */
+export function missingStart({ damage, segments, offsets }: LogState): OffsetRange | undefined {
+  const range = damage.missingBefore(segments.first.baseOffset);
+  if (range === undefined || offsets.logStart >= range.endOffset) return undefined;
+  return {
+    startOffset: Math.max(range.startOffset, offsets.logStart),
+    endOffset: range.endOffset,
+  };
+}
+
+export function isSameRange(one: OffsetRange | undefined, other: OffsetRange): boolean {
+  return one?.startOffset === other.startOffset && one.endOffset === other.endOffset;
+}
+
+/**
+ * Abandons the synced records that a start found missing at the end of a log, so that it takes writes
+ * again, or between two of its segments.
+ *
+ * Their place is taken by one record batch without records, as compaction leaves them, that has all
+ * their offsets: no new record gets the offset of a lost one, committed offsets and readers' positions
+ * stay right, and readers pass over the hole. Between two segments the batch is a segment of its own.
+ * Once that batch is synced the log is whole for every later start; a crash before leaves it as it was
+ * found.
+ */
+export class LostRecords {
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly writer: LogWriter,
+    private readonly reader: LogReader,
+  ) {}
+
+  /**
+   * Nothing happens when exactly these were abandoned before.
+   * @param range must be exactly what is missing: nobody abandons records that they do not know of
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset where some are
+   *   missing) for any other range; KAFKA_STORAGE_ERROR
+   */
+  giveUp(range: OffsetRange): Promise<void> {
+    return this.writer.exclusive(async () => {
+      const lost = this.log.failure?.lost;
+      if (missingBetween(this.log).some((one) => isSameRange(one, range))) {
+        await this.#fillBetween(range);
+        return;
+      }
+      if (lost === undefined) {
+        if (await this.#isGivenUp(range)) return;
+        throw this.#refusal(range);
+      }
+      if (!isSameRange(lost, range)) throw this.#refusal(range);
+      await this.#cutRest();
+      await this.#fill(range);
+    });
+  }
+
+  logAbandonedStart({ startOffset, endOffset }: OffsetRange): void {
+    this.environment.logger.warn(
+      { ...this.log.topicPartition, startOffset, endOffset },
+      'the records missing at the start of the log were abandoned: the log begins behind them',
+    );
+  }
+
+  /** Cuts the bytes that stand where the lost records were: they are kept beside the log. */
+  async #cutRest(): Promise<void> {
+    const { log, environment } = this;
+    const { failure } = log;
+    if (failure?.lost === undefined) return;
+    const { startOffset, startPosition, endPosition } = failure.lost;
+    if (startPosition === endPosition) return;
+    const { active } = log.segments;
+    try {
+      const span = { from: startPosition, to: endPosition };
+      const keptIn = await keepAside(log, environment, active, span);
+      environment.logger.warn({ ...log.topicPartition, ...span, keptIn }, 'damaged bytes were cut');
+      environment.observer.cut(log.topicPartition, endPosition - startPosition);
+      await active.truncateTo(startOffset, startPosition);
+    } catch (error) {
+      throw writeFailed(error);
+    }
+    const lost = { ...failure.lost, endPosition: startPosition };
+    log.damage.dropFrom(startOffset);
+    log.damage.add(lost);
+    log.failure = { ...failure, lost };
+  }
+
+  async #fill({ startOffset, endOffset }: OffsetRange): Promise<void> {
+    const { log, environment } = this;
+    const { active } = log.segments;
+    const lastOffset = endOffset - 1;
+    if (lastOffset - active.baseOffset > INT32_MAX) throw tooMany();
+    const epoch = log.epochs.epochForOffset(startOffset) ?? log.epochs.latestEpoch ?? 0;
+    const batch = emptyBatch({ baseOffset: startOffset, lastOffset }, epoch);
+    const position = active.sizeBytes;
+    try {
+      await this.#writeBatch(active, batch);
+    } catch (error) {
+      // Whether it is in the file is not known: what the next call writes is the same bytes.
+      throw writeFailed(error);
+    }
+    const sizeBytes = RECORD_BATCH_HEADER_BYTES;
+    active.appended({ position, sizeBytes, lastOffset, maxTimestamp: -1 });
+    log.damage.dropFrom(startOffset);
+    log.failure = undefined;
+    environment.logger.warn(
+      { ...log.topicPartition, startOffset, endOffset },
+      'the records missing at the end of the log were given up: it takes writes again',
+    );
+  }
+
+  async #fillBetween({ startOffset, endOffset }: OffsetRange): Promise<void> {
+    const { log, environment } = this;
+    const lastOffset = endOffset - 1;
+    if (lastOffset - startOffset > INT32_MAX) throw tooMany();
+    const epoch = log.epochs.epochForOffset(startOffset) ?? 0;
+    const batch = emptyBatch({ baseOffset: startOffset, lastOffset }, epoch);
+    // Without its records the segment before may be empty and have this base offset itself.
+    const existing = log.segments.all.find(({ baseOffset }) => baseOffset === startOffset);
+    const segment = existing ?? (await this.#makeSegment(startOffset));
+    try {
+      await segment.loadIndexes();
+      await this.#writeBatch(segment, batch);
+      await environment.fileSystem.syncDirectory(log.directory);
+    } catch (error) {
+      if (existing === undefined) await this.#dropSegment(segment);
+      throw writeFailed(error);
+    }
+    const sizeBytes = batch.length;
+    segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp: -1 });
+    log.segments.replace(startOffset, startOffset + 1, [segment]);
+    log.damage.dropWithin(startOffset, endOffset);
+    environment.logger.warn(
+      { ...log.topicPartition, startOffset, endOffset },
+      'the records missing in the middle of the log were abandoned: readers pass over their offsets',
+    );
+  }
+
+  async #makeSegment(baseOffset: Offset): Promise<LogSegment> {
+    try {
+      return await LogSegment.create(this.environment.files, this.log.directory, baseOffset);
+    } catch (error) {
+      throw writeFailed(error);
+    }
+  }
+
+  /** A segment file that the log does not know of must not stay among its segments. */
+  async #dropSegment(segment: LogSegment): Promise<void> {
+    try {
+      await segment.remove();
+    } catch (error) {
+      this.writer.goOffline('an unfinished segment could not be removed', error);
+    }
+  }
+
+  async #writeBatch(segment: LogSegment, batch: Buffer): Promise<void> {
+    const { reserve, syncs } = this.environment;
+    const file = await segment.file.acquire();
+    try {
+      await reserve.run(() => file.writev([batch], segment.sizeBytes));
+      await syncs.run(() => file.datasync());
+    } finally {
+      segment.file.release();
+    }
+  }
+
+  /** Whether an empty batch has exactly these offsets, or the log begins behind them. */
+  async #isGivenUp({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
+    const { logStart, logEnd } = this.log.offsets;
+    if (endOffset === logStart && startOffset < endOffset) return true;
+    if (startOffset < logStart || endOffset > logEnd) return false;
+    try {
+      const [batch] = await this.reader.read(startOffset, 1, logEnd);
+      return (
+        batch?.recordCount === 0 &&
+        batch.baseOffset === startOffset &&
+        batch.nextOffset === endOffset
+      );
+    } catch (error) {
+      if (damagedEndOffset(error) !== undefined) return false;
+      throw error;
+    }
+  }
+
+  #refusal({ startOffset, endOffset }: OffsetRange): ProtocolError {
+    const { failure, offsets, topicPartition } = this.log;
+    const { topic, partition } = topicPartition;
+    const { log } = this;
+    const known = [missingStart(log), ...missingBetween(log), failure?.lost];
+    const lost = known.filter((one) => one !== undefined);
+    const found =
+      lost.length === 0
+        ? 'no records are missing there'
+        : `those missing are ${lost.map((one) => `${one.startOffset} up to ${one.endOffset}`).join(' and ')}`;
+    const named = failure?.lost ?? lost[0];
+    const bounds =
+      named === undefined
+        ? {}
+        : { lostStartOffset: named.startOffset, lostEndOffset: named.endOffset };
+    return new ProtocolError(
+      'OFFSET_OUT_OF_RANGE',
+      `The records ${startOffset} up to ${endOffset} are not those missing in partition ` +
+        `${partition} of topic "${topic}": ${found}.`,
+      {
+        members: {
+          logStartOffset: offsets.logStart,
+          highWatermark: offsets.highWatermark,
+          ...bounds,
+        },
+      },
+    );
+  }
+}
+
+function tooMany(): ProtocolError {
+  return new ProtocolError(
+    'POLICY_VIOLATION',
+    'More offsets are missing than one record batch can have: the log must be restored.',
+  );
+}

@@ -1,0 +1,118 @@
+import { ProtocolError } from '#protocol';
+import { StoppedError, Throttler } from '../background/throttler.js';
+import { reportDamage } from '../log/damage-search.js';
+import type { LogEnvironment, LogState } from '../log/log-state.js';
+import { SegmentReader } from '../log/segment-reader.js';
+import { corruptMessage } from '../record-batch/damage.js';
+import type { LogSegment } from '../segment/segment.js';
+
+/** How many batches are read between two looks whether the segment is still of the log. */
+const BATCHES_PER_LOOK = 256;
+
+export interface ScrubberSettings {
+  /** What a pass may read. */
+  readonly bytesPerSecond: number;
+  /** Time from the end of a pass to the start of the next, ms; 0: nothing is scrubbed. */
+  readonly intervalMs: number;
+  /** Time from the start of the broker to the first pass, ms. */
+  readonly firstAfterMs: number;
+  /** How long the work may keep the event loop to itself, ms. */
+  readonly sliceMsMax: number;
+}
+
+/**
+ * Reads all closed segments in the background, slowly, and checks every batch: what a disk has lost or
+ * changed is found before somebody needs it, and a replica of a cluster repairs it from its leader.
+ *
+ * What is found is reported like damage that a reader meets: a batch that is not what was written, and
+ * offsets that are missing between two segments, as where one was removed by hand. In the part of a log
+ * that compaction has been through missing offsets are no damage.
+ */
+export class LogScrubber {
+  readonly #pace: Throttler;
+  #dueMs: number;
+  #isStopped = false;
+
+  constructor(
+    private readonly environment: LogEnvironment,
+    private readonly logs: () => Iterable<{ readonly state: LogState }>,
+    private readonly settings: ScrubberSettings,
+  ) {
+    const { clock, scheduler } = environment;
+    const { bytesPerSecond, sliceMsMax } = settings;
+    this.#pace = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
+    this.#dueMs = clock.monotonicMs() + settings.firstAfterMs;
+  }
+
+  /** Ends a pass under way at its next pause, and begins none any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#pace.stop();
+  }
+
+  /** Runs a pass over all logs if one is due. Never rejects. Calls must not overlap. */
+  async runIfDue(): Promise<void> {
+    const { clock, observer } = this.environment;
+    const { intervalMs } = this.settings;
+    if (intervalMs === 0 || clock.monotonicMs() < this.#dueMs) return;
+    // A pass takes long: logs may come and go meanwhile.
+    const logs = [...this.logs()];
+    for (const { state } of logs) {
+      for (const segment of state.segments.all.slice(0, -1)) {
+        if (this.#isStopped) return;
+        await this.#scrub(state, segment);
+      }
+    }
+    observer.scrubPassEnded();
+    this.#dueMs = clock.monotonicMs() + intervalMs;
+  }
+
+  async #scrub(log: LogState, segment: LogSegment): Promise<void> {
+    const reader = new SegmentReader(log, this.environment, segment, this.#pace);
+    try {
+      await this.#readAll(log, segment, reader);
+    } catch (error) {
+      if (error instanceof StoppedError) return;
+      // It was reported. What stands behind it is looked at by the next pass, once it is repaired.
+      if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return;
+      this.environment.logger.warn(
+        { err: error, ...log.topicPartition, segment: segment.baseOffset },
+        'a segment could not be scrubbed: tried again in the next pass',
+      );
+    } finally {
+      reader.close();
+    }
+  }
+
+  async #readAll(log: LogState, segment: LogSegment, reader: SegmentReader): Promise<void> {
+    const { truncations } = segment;
+    const isCurrent = (): boolean =>
+      truncations === segment.truncations && log.segments.all.includes(segment);
+    let expected = segment.baseOffset;
+    let bytes = 0;
+    for (let count = 0; ; count += 1) {
+      if (count % BATCHES_PER_LOOK === 0) {
+        await this.#pace.pause();
+        // A removal waits for those who read the file.
+        if (!isCurrent()) return;
+      }
+      const batch = await reader.next();
+      if (batch === undefined) break;
+      expected = batch.nextOffset;
+      bytes += batch.sizeBytes;
+    }
+    this.environment.observer.scrubbed(bytes);
+    const next = log.segments.after(segment)?.baseOffset;
+    if (next === undefined || !isCurrent() || expected >= next || expected < log.denseFrom) return;
+    const { sizeBytes } = segment;
+    const range = {
+      segmentBaseOffset: segment.baseOffset,
+      startOffset: expected,
+      endOffset: next,
+      startPosition: sizeBytes,
+      endPosition: sizeBytes,
+    };
+    reportDamage(log, this.environment, range);
+    throw corruptMessage(range);
+  }
+}

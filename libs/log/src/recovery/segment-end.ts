@@ -1,0 +1,44 @@
+import type { Offset } from '#protocol';
+import type { FileHandle, FileSystem } from '#runtime';
+import { SCAN_CHUNK_BYTES, scanBatches } from '../record-batch/batch-scan.js';
+import { readLastEntry } from '../segment/offset-index.js';
+import type { LogSegment } from '../segment/segment.js';
+
+/** Where the batches of a closed segment end. */
+export interface SegmentEnd {
+  /** Offset after the last batch. */
+  readonly offset: Offset;
+  /** Position in the file after the last batch, in bytes. */
+  readonly position: number;
+  /** Whether that is the end of the file; false when bytes follow that are no batch. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * Finds the end of a closed segment by a walk from its last index entry on, without checking CRCs: as a
+ * rule one small read of the index file and one of the log.
+ * @param file the segment's `.log`, open
+ * @returns undefined when the index does not lead to a batch: it has to be built again
+ */
+export async function segmentEnd(
+  fileSystem: FileSystem,
+  segment: LogSegment,
+  file: FileHandle,
+): Promise<SegmentEnd | undefined> {
+  const { baseOffset, sizeBytes } = segment;
+  const entry = segment.lastIndexEntry ?? (await readLastEntry(fileSystem, segment.indexPath));
+  if (entry === undefined) return undefined;
+  const indexedLastOffset = baseOffset + entry.relativeOffset;
+  let offset: Offset = baseOffset;
+  let isAtEntry = entry.position > 0;
+  const span = { from: entry.position, to: sizeBytes };
+  const end = await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch) => {
+    const { baseOffset: first, lastOffset } = batch;
+    if (isAtEntry ? lastOffset !== indexedLastOffset : first < offset) return 'bad';
+    isAtEntry = false;
+    offset = batch.nextOffset;
+    return 'next';
+  });
+  if (isAtEntry) return undefined;
+  return { offset, position: end.position, isWhole: end.reason === 'end' };
+}

@@ -1,0 +1,341 @@
+import { describe, expect, it } from 'vitest';
+import type { TopicConfigOverrides } from '#protocol';
+import type { Log } from '../log.js';
+import { emptyBatch } from '../record-batch/empty-batch.js';
+import { CRC_AT, stampBatch } from '../record-batch/record-batch.js';
+import {
+  batchBytes,
+  FakeBroker,
+  filler,
+  INDEX_0,
+  LOG_0,
+  readAll,
+  testLog,
+  valuesBatch,
+} from '../testing/log-fixture.js';
+
+const EPOCH_FILE = 'leader-epoch-checkpoint';
+const ELECTION_FILE = 'leader-election-checkpoint';
+const ELECTION = { epoch: 5, electionId: 'fifth' };
+const LEADER = { election: ELECTION, compactedEndOffset: 0, elections: [] };
+
+describe('the copies of a follower', () => {
+  it('are the bytes of the leader, synced when the append resolves', async () => {
+    const { broker, log } = await follower();
+    await log.appendAsFollower([copies([0, ['a', 'b']], [2, ['c']])], LEADER);
+    expect([log.logEndOffset, log.syncedEndOffset]).toEqual([3, 3]);
+    broker.crash();
+    expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(
+      copies([0, ['a', 'b']], [2, ['c']]),
+    );
+    expect(await readAll(await testLog(await broker.open()))).toEqual([
+      [0, 'a'],
+      [1, 'b'],
+      [2, 'c'],
+    ]);
+  });
+
+  it('can be read up to the log end before they are synced', async () => {
+    const { broker, log } = await follower({}, { tailCacheBytes: 100_000 });
+    let readable: number | undefined;
+    broker.onOperation = () => {
+      if (log.logEndOffset === 1) readable ??= log.readCached(0, 1, log.logEndOffset)?.length;
+    };
+    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    expect(readable).toBe(1);
+    expect(log.highWatermark).toBe(0);
+  });
+
+  it('are refused as a whole when one has a wrong checksum', async () => {
+    const { log } = await follower();
+    const bytes = copies([0, ['a']], [1, ['b']]);
+    bytes[batchBytes('a') + CRC_AT] = (bytes[batchBytes('a') + CRC_AT] ?? 0) ^ 1;
+    await expect(log.appendAsFollower([bytes], LEADER)).rejects.toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+    });
+    expect(log.logEndOffset).toBe(0);
+  });
+
+  it.each([
+    ['a gap', copies([1, ['a']])],
+    ['a gap between batches', copies([0, ['a']], [2, ['b']])],
+    ['what is there already', copies([0, ['a']], [0, ['b']])],
+    ['an earlier epoch', copies([0, ['a'], 2], [1, ['b'], 1])],
+    ["an epoch after the leader's", copies([0, ['a'], 6])],
+    ['half a batch', copies([0, ['a']], [1, ['b']]).subarray(0, batchBytes('a') + 30)],
+  ])('are refused with %s', async (_what, bytes) => {
+    const { log } = await follower();
+    await expect(log.appendAsFollower([bytes], LEADER)).rejects.toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+    });
+    expect(log.logEndOffset).toBe(0);
+  });
+
+  it('have gaps where the leader was compacted, which are no damage after a crash', async () => {
+    const { broker, log } = await follower();
+    const compacted = { ...LEADER, compactedEndOffset: 9 };
+    await log.appendAsFollower([copies([3, ['a']], [8, ['b']], [9, ['c']])], compacted);
+    await expect(log.appendAsFollower([copies([12, ['d']])], compacted)).rejects.toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+    });
+    broker.crash();
+    const again = await testLog(await broker.open());
+    expect(again.damagedRanges).toEqual([]);
+    expect((await readAll(again)).map(([offset]) => offset)).toEqual([3, 8, 9]);
+  });
+
+  it('record the epoch that a batch begins before the batch is on disk', async () => {
+    const { broker, log } = await follower();
+    broker.disk.failNext('writev', 'EIO', { path: EPOCH_FILE });
+    await expect(log.appendAsFollower([copies([0, ['a'], 3])], LEADER)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    expect(broker.disk.counts(broker.path(LOG_0)).writes).toBe(0);
+    await log.appendAsFollower([copies([0, ['a'], 3], [1, ['b'], 5])], LEADER);
+    broker.crash();
+    const again = await testLog(await broker.open());
+    expect([0, 1].map((offset) => again.leaderEpochAt(offset))).toEqual([3, 5]);
+    expect(String(await broker.disk.readFile(broker.path(EPOCH_FILE)))).toBe('0\n2\n3 0\n5 1\n');
+  });
+
+  it('bring the producer state along, without a look at the sequences', async () => {
+    const { log } = await follower();
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 40 };
+    const batch = valuesBatch(['a', 'b'], producer);
+    stampBatch(batch, 0, 1);
+    await log.appendAsFollower([Buffer.from(batch)], LEADER);
+    await log.assignLeaderEpoch(6);
+    log.updateHighWatermark(2);
+    expect(await log.append([batch], { leaderEpoch: 6 })).toMatchObject({
+      isDuplicate: true,
+      baseOffset: 0,
+    });
+  });
+
+  it('go to several segments where they are more than one takes', async () => {
+    const { log } = await follower({ 'segment.bytes': '1024' });
+    const value = filler(600);
+    await log.appendAsFollower([copies([0, [value]], [1, [value]], [2, [value]])], LEADER);
+    expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
+    expect((await readAll(log)).map(([offset]) => offset)).toEqual([0, 1, 2]);
+  });
+
+  it('leave the log as it was when a write fails, and are taken at the next try', async () => {
+    const { broker, log } = await follower();
+    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    broker.disk.failNext('writev', 'ENOSPC', { path: LOG_0, afterBytes: 10 });
+    await expect(log.appendAsFollower([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+      outcome: 'failed',
+    });
+    expect(log.logEndOffset).toBe(1);
+    await log.appendAsFollower([copies([1, ['b']])], LEADER);
+    expect((await readAll(log)).map(([, value]) => value)).toEqual(['a', 'b']);
+  });
+
+  it('begin with the batch that has the log start inside it', async () => {
+    const { broker, log } = await follower();
+    await log.truncateFullyAndStartAt(7);
+    await log.appendAsFollower([copies([5, ['a', 'b', 'c', 'd']], [9, ['e']])], LEADER);
+    expect([log.logStartOffset, log.logEndOffset]).toEqual([7, 10]);
+    broker.crash();
+    const again = await testLog(await broker.open());
+    expect(again.damagedRanges).toEqual([]);
+    expect(await readAll(again)).toEqual([
+      [7, 'c'],
+      [8, 'd'],
+      [9, 'e'],
+    ]);
+  });
+
+  it('are indexed beyond a gap that is larger than an index entry can tell', async () => {
+    const { broker, log } = await follower();
+    const far = 2 ** 33;
+    await log.appendAsFollower([copies([far, ['a']])], {
+      ...LEADER,
+      compactedEndOffset: far + 1,
+    });
+    expect(await readAll(log)).toEqual([[far, 'a']]);
+    broker.crash();
+    const again = await testLog(await broker.open());
+    expect(await readAll(again)).toEqual([[far, 'a']]);
+    expect(await broker.names()).not.toContain(INDEX_0);
+  });
+
+  it('are taken by a follower alone, and appends by a leader alone', async () => {
+    const { log } = await follower();
+    await expect(log.append([valuesBatch(['a'])], { leaderEpoch: 1 })).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+      outcome: 'failed',
+    });
+    await log.assignLeaderEpoch(1);
+    await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await expect(log.appendAsFollower([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
+      code: 'LEADER_NOT_AVAILABLE',
+    });
+  });
+
+  it('are taken of the leader that is followed alone, and nothing is cut for another', async () => {
+    const { log } = await follower();
+    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    const next = { epoch: 5, electionId: 'another' };
+    const acceptance = log.tryAcceptElection(next);
+    const late = [
+      log.appendAsFollower([copies([1, ['b']])], LEADER),
+      log.truncateTo(0, ELECTION),
+      log.truncateFullyAndStartAt(9, ELECTION),
+    ];
+    await acceptance;
+    for (const one of late) {
+      await expect(one).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE', outcome: 'failed' });
+    }
+    expect(log.logEndOffset).toBe(1);
+    await log.appendAsFollower([copies([1, ['b']])], { ...LEADER, election: next });
+  });
+});
+
+describe('a leader that begins to follow', () => {
+  it('refuses the appends that wait, and answers the one that is being written', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.assignLeaderEpoch(1);
+    const written = log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await Promise.resolve();
+    await Promise.resolve();
+    const waiting = log.append([valuesBatch(['b'])], { leaderEpoch: 1 });
+    const [first, second] = await Promise.allSettled([written, waiting, log.stopLeading()]);
+    expect(first.status).toBe('fulfilled');
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'LEADER_NOT_AVAILABLE' } });
+    expect(log.logEndOffset).toBe(1);
+  });
+
+  it('forgets an epoch in which it has written nothing', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await log.assignLeaderEpoch(4);
+    await log.stopLeading();
+    expect(log.latestLeaderEpoch).toBe(1);
+  });
+
+  it('answers a retry whose original may yet be lost with an unknown outcome', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    await log.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
+    const retry = log.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
+    await broker.scheduler.settle();
+    void log.stopLeading();
+    await expect(retry).rejects.toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('keeps what its leader keeps, however old', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open(), { 'retention.ms': '1', 'segment.ms': '1' });
+    await log.stopLeading();
+    await log.tryAcceptElection(ELECTION);
+    await log.appendAsFollower([copies([0, ['a']], [1, ['b']])], LEADER);
+    log.updateHighWatermark(2);
+    await broker.scheduler.advance(20_000);
+    expect(log.logStartOffset).toBe(0);
+    await log.assignLeaderEpoch(9);
+    await broker.scheduler.advance(20_000);
+    expect(log.logStartOffset).toBe(2);
+  });
+});
+
+describe('the elections of a log', () => {
+  const first = { epoch: 7, electionId: 'first' };
+  const second = { epoch: 7, electionId: 'second' };
+
+  it('are accepted durably, and earlier ones are refused from then on', async () => {
+    const { broker, log } = await follower();
+    expect(await log.tryAcceptElection(first)).toBe(true);
+    broker.crash();
+    const again = await testLog(await broker.open());
+    expect(again.acceptedElection).toEqual(first);
+    expect(await again.tryAcceptElection(ELECTION)).toBe(false);
+    expect(await again.tryAcceptElection(first)).toBe(true);
+  });
+
+  it('are not accepted when the disk does not take them', async () => {
+    const { broker, log } = await follower();
+    broker.disk.failNext('open', 'EIO', { path: ELECTION_FILE });
+    await expect(log.tryAcceptElection(first)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    expect(log.acceptedElection).toEqual(ELECTION);
+  });
+
+  it('are those of its newest batch where none was accepted', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.append([valuesBatch(['a'])], { leaderEpoch: 6 });
+    expect(log.acceptedElection).toEqual({ epoch: 6, electionId: undefined });
+    expect(await log.tryAcceptElection({ epoch: 5, electionId: 'x' })).toBe(false);
+  });
+
+  it('tell batches of one epoch number apart', async () => {
+    const { broker, log } = await follower();
+    await log.appendAsFollower([copies([0, ['a'], 2])], LEADER);
+    await log.tryAcceptElection(first);
+    const leader = { election: first, compactedEndOffset: 0, elections: [first] };
+    await log.appendAsFollower([copies([1, ['b'], 7])], leader);
+    await log.tryAcceptElection(second);
+    for (const one of [log, await testLog(await reopened(broker))]) {
+      expect(one.electionIdOf(7)).toBe('first');
+      expect(one.endOffsetForElection(7, 'first')).toEqual({
+        epoch: 7,
+        endOffset: 2,
+        electionId: 'first',
+      });
+      expect(one.endOffsetForElection(7, 'second')).toMatchObject({ epoch: 2, endOffset: 1 });
+      expect(one.endOffsetForElection(7, undefined)).toMatchObject({ epoch: 7, endOffset: 2 });
+      expect(one.endOffsetForElection(9, 'x')).toMatchObject({ epoch: 7, endOffset: 2 });
+      expect(one.endOffsetForElection(1, undefined)).toMatchObject({ epoch: 1, endOffset: 0 });
+    }
+  });
+
+  it('have the id of the batches that took the place of those cut', async () => {
+    const { broker, log } = await follower();
+    for (const election of [first, second]) {
+      await log.tryAcceptElection(election);
+      await log.truncateTo(0, election);
+      const leader = { election, compactedEndOffset: 0, elections: [election] };
+      await log.appendAsFollower([copies([0, [election.electionId], 7])], leader);
+    }
+    const again = await testLog(await reopened(broker));
+    expect(again.electionIdOf(7)).toBe('second');
+  });
+});
+
+type Copy = readonly [baseOffset: number, values: readonly string[], leaderEpoch?: number];
+
+/** Batches as a leader has them. */
+function copies(...batches: readonly Copy[]): Buffer {
+  return Buffer.concat(
+    batches.map(([baseOffset, values, leaderEpoch = 1]) => {
+      const lastOffset = baseOffset + values.length - 1;
+      const batch =
+        values.length === 0 ? emptyBatch({ baseOffset, lastOffset }, 1) : valuesBatch(values);
+      stampBatch(batch, baseOffset, leaderEpoch);
+      return batch;
+    }),
+  );
+}
+
+async function follower(
+  config: TopicConfigOverrides = {},
+  options: Parameters<FakeBroker['open']>[0] = {},
+): Promise<{ readonly broker: FakeBroker; readonly log: Log }> {
+  const broker = new FakeBroker();
+  const log = await testLog(await broker.open(options), config);
+  await log.stopLeading();
+  await log.tryAcceptElection(ELECTION);
+  return { broker, log };
+}
+
+function reopened(broker: FakeBroker): ReturnType<FakeBroker['open']> {
+  broker.crash();
+  return broker.open();
+}

@@ -1,0 +1,235 @@
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import { DiskReserveError, retryShortage } from '#runtime';
+import type { Election } from '../leader-epoch/leader-elections.js';
+import type { LogEnvironment, LogState } from '../log/log-state.js';
+import type { LogWriter } from '../log/log-writer.js';
+import { brokerStops, fenced, writeFailed, writesOffline } from '../log/storage-error.js';
+import { batchSizeAt, RecordBatch } from '../record-batch/record-batch.js';
+import { LogSegment } from '../segment/segment.js';
+
+/** Index entries have offsets relative to their segment's base, as int32. */
+export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
+
+/** What a leader says of the batches that it hands over. */
+export interface LeaderLog {
+  /** The election in which it leads: nothing is appended for it once a later one was accepted. */
+  readonly election: Election;
+  /** Below it the leader's compaction may have left gaps: there offsets may be missing. */
+  readonly compactedEndOffset: Offset;
+  /** The elections that the batches' epochs were made by, where the leader knows them. */
+  readonly elections: readonly Election[];
+}
+
+/**
+ * Appends a leader's batches to a follower's log, byte for byte: their offsets and epochs are the
+ * leader's. What the log must know of a batch before it is on disk is made durable first: the epoch that
+ * it begins with its election, and that offsets are missing before it.
+ *
+ * Appends may overlap with everything; they run one after the other in the log's write lane.
+ */
+export class FollowerAppends {
+  constructor(
+    private readonly log: LogState,
+    private readonly environment: LogEnvironment,
+    private readonly writer: LogWriter,
+  ) {}
+
+  /**
+   * @param pieces whole batches one after the other in each; kept in the tail cache, so nobody may change
+   *   them
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
+   *   CORRUPT_MESSAGE on a wrong CRC, or batches that do not follow the log end: nothing of them is
+   *   appended; KAFKA_STORAGE_ERROR
+   */
+  async append(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
+    const batches = pieces.flatMap(checkedBatches);
+    await this.writer.exclusive(() => this.#append(batches, leader));
+  }
+
+  async #append(batches: readonly RecordBatch[], leader: LeaderLog): Promise<void> {
+    const { log, writer } = this;
+    assertFollows(log, leader.election);
+    if (log.failure !== undefined) throw writesOffline(log.failure, 'failed');
+    if (writer.isStopped) throw brokerStops();
+    this.#assertInPlace(batches, leader);
+    for (let at = 0; at < batches.length; ) {
+      const fitting = await this.#prepare(batches, at, leader);
+      await writer.writeCopies(fitting);
+      at += fitting.length;
+    }
+  }
+
+  /** The batches follow the log end; a gap stands only where the leader's compaction may have left one. */
+  #assertInPlace(
+    batches: readonly RecordBatch[],
+    { compactedEndOffset, election }: LeaderLog,
+  ): void {
+    const { offsets, epochs } = this.log;
+    let expected: Offset = offsets.logEnd;
+    let epoch: LeaderEpoch = epochs.latestEpoch ?? -1;
+    for (const [i, { baseOffset, nextOffset, leaderEpoch }] of batches.entries()) {
+      const isInPlace =
+        baseOffset === expected ||
+        (baseOffset > expected && expected < compactedEndOffset) ||
+        (i === 0 && this.#isBatchOfStart(baseOffset, nextOffset));
+      if (!isInPlace) {
+        throw outOfPlace(`A batch of offset ${baseOffset} came where ${expected} must follow.`);
+      }
+      if (leaderEpoch < epoch || leaderEpoch > election.epoch) {
+        throw outOfPlace(`A batch of leader epoch ${leaderEpoch} came after one of ${epoch}.`);
+      }
+      expected = nextOffset;
+      epoch = leaderEpoch;
+    }
+  }
+
+  /** Whether a batch has the log's start inside it, of which there is nothing yet. */
+  #isBatchOfStart(baseOffset: Offset, nextOffset: Offset): boolean {
+    const { offsets, segments } = this.log;
+    const start: Offset = offsets.logStart;
+    const isEmpty = start === offsets.logEnd && segments.active.sizeBytes === 0;
+    return isEmpty && baseOffset < start && nextOffset > start;
+  }
+
+  /** Makes the log ready for the batches from `at` on; how many of them fit into the active segment. */
+  async #prepare(
+    batches: readonly RecordBatch[],
+    at: number,
+    leader: LeaderLog,
+  ): Promise<readonly RecordBatch[]> {
+    const { log, environment, writer } = this;
+    const first = batches[at] as RecordBatch;
+    try {
+      if (!environment.reserve.isWhole) throw new DiskReserveError();
+      const isFull = this.#isFullFor(first.sizeBytes, first.lastOffset);
+      if (isFull || writer.roller.isDue || writer.roller.isUnfinished) await writer.roller.roll();
+      await this.#moveEmptySegment(first);
+      const roomBytes = log.config['segment.bytes'] - log.segments.active.sizeBytes;
+      const bytesMax = Math.min(environment.roundBytesMax, roomBytes);
+      let sizeBytes = first.sizeBytes;
+      let end = at + 1;
+      for (let next = batches[end]; next !== undefined; next = batches[end]) {
+        sizeBytes += next.sizeBytes;
+        if (sizeBytes > bytesMax || this.#isFullFor(sizeBytes, next.lastOffset)) break;
+        end += 1;
+      }
+      const fitting = batches.slice(at, end);
+      await this.#markGaps(fitting);
+      await this.#assignEpochs(fitting, leader);
+      return fitting;
+    } catch (error) {
+      throw error instanceof ProtocolError ? error : writeFailed(error);
+    }
+  }
+
+  #isFullFor(sizeBytes: number, lastOffset: Offset): boolean {
+    const { segments, config } = this.log;
+    return segments.active.mustRollFor(sizeBytes, lastOffset, config['segment.bytes']);
+  }
+
+  /**
+   * An empty segment that the batch cannot go to, for it begins below it or too far above, is replaced
+   * by one that begins with the batch. A crash amid this leaves an empty log that begins at the log
+   * start, or at the batch, before which the leader has nothing.
+   */
+  async #moveEmptySegment({ baseOffset, lastOffset }: RecordBatch): Promise<void> {
+    const { log, environment } = this;
+    const old = log.segments.active;
+    const isWithin =
+      baseOffset >= old.baseOffset && lastOffset - old.baseOffset <= RELATIVE_OFFSET_MAX;
+    if (old.sizeBytes > 0 || isWithin) return;
+    if (baseOffset > log.offsets.logEnd) await this.#markGap(baseOffset);
+    const next = await LogSegment.create(environment.files, log.directory, baseOffset);
+    const { scheduler, fileSystem } = environment;
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
+    log.segments.replace(old.baseOffset, Number.POSITIVE_INFINITY, [next]);
+    await retryShortage(scheduler, () => old.remove());
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(log.directory));
+  }
+
+  async #markGaps(batches: readonly RecordBatch[]): Promise<void> {
+    let expected: Offset = this.log.offsets.logEnd;
+    let gapEnd = -1;
+    for (const { baseOffset, nextOffset } of batches) {
+      if (baseOffset > expected) gapEnd = baseOffset;
+      expected = nextOffset;
+    }
+    if (gapEnd >= 0) await this.#markGap(gapEnd);
+  }
+
+  /** Offsets below `to` may be missing: known on disk before the first of them is. */
+  async #markGap(to: Offset): Promise<void> {
+    const { log, environment } = this;
+    if (log.denseFrom >= to) return;
+    const before = log.denseFrom;
+    log.denseFrom = to;
+    try {
+      await environment.checkpoints.persistCompactedEnds();
+    } catch (error) {
+      log.denseFrom = before;
+      throw error;
+    }
+  }
+
+  async #assignEpochs(batches: readonly RecordBatch[], { elections }: LeaderLog): Promise<void> {
+    const { log } = this;
+    for (const { leaderEpoch, baseOffset } of batches) {
+      if (leaderEpoch === log.epochs.latestEpoch) continue;
+      const election = elections.find(({ epoch }) => epoch === leaderEpoch);
+      const known = log.epochs.entries.map(({ epoch }) => epoch);
+      await log.elections.learn(leaderEpoch, election?.electionId, known);
+      await log.epochs.assign(leaderEpoch, baseOffset);
+    }
+    // A write that failed after an epoch was assigned may have left the file behind.
+    await log.epochs.flush();
+  }
+}
+
+/**
+ * In the lane: only the leader of the accepted election may change a follower's log.
+ * @throws ProtocolError LEADER_NOT_AVAILABLE
+ */
+export function assertFollows(log: LogState, { epoch, electionId }: Election): void {
+  const { accepted } = log.elections;
+  const isAccepted = accepted?.epoch === epoch && accepted.electionId === electionId;
+  if (log.role !== 'follower' || !isAccepted) throw fenced(epoch);
+}
+
+/** Whether the log knows an epoch by this election, as far as ids are known. */
+export function isSameElection(log: LogState, election: Election | undefined): boolean {
+  if (election === undefined) return true;
+  const known = log.elections.idOf(election.epoch);
+  return known === undefined || known === election.electionId;
+}
+
+/**
+ * The batches of a piece of a leader's log, each whole and with a right CRC.
+ * @throws ProtocolError CORRUPT_MESSAGE
+ */
+export function checkedBatches(piece: Buffer): RecordBatch[] {
+  const kept = ownMemory(piece);
+  const batches: RecordBatch[] = [];
+  for (let position = 0; position < kept.length; ) {
+    const sizeBytes = batchSizeAt(kept, position);
+    if (sizeBytes === undefined) throw outOfPlace('A batch was handed over in part.');
+    const batch = new RecordBatch(kept.subarray(position, position + sizeBytes));
+    if (!batch.isCrcValid()) {
+      throw outOfPlace(`The batch of offset ${batch.baseOffset} came with a wrong checksum.`);
+    }
+    batches.push(batch);
+    position += sizeBytes;
+  }
+  return batches;
+}
+
+/** The bytes are kept for readers at the tail: they must not keep much more memory with them. */
+function ownMemory(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+function outOfPlace(detail: string): ProtocolError {
+  return new ProtocolError('CORRUPT_MESSAGE', detail);
+}

@@ -1,0 +1,192 @@
+import type { Offset } from '#protocol';
+import type { FileHandle, FileSystem } from '#runtime';
+import {
+  type ByteSpan,
+  findNextBatch,
+  SCAN_CHUNK_BYTES,
+  scanBatches,
+} from '../record-batch/batch-scan.js';
+import type { RecordBatch } from '../record-batch/record-batch.js';
+import { OffsetIndex } from './offset-index.js';
+import { TimeIndex } from './time-index.js';
+
+/** Bytes of log between two index entries (Kafka's index.interval.bytes). */
+export const INDEX_INTERVAL_BYTES = 4096;
+
+/** What the indexes must know of a batch that stands in the log now. */
+export interface BatchPlace {
+  readonly position: number;
+  readonly sizeBytes: number;
+  readonly lastOffset: Offset;
+  readonly maxTimestamp: number;
+}
+
+/** Where the index files of a segment are. */
+export interface IndexPaths {
+  readonly index: string;
+  readonly timeindex: string;
+}
+
+/**
+ * The offset index and the time index of one segment, which get their entries together (kafka-format 3
+ * and 4). They are a cache of the log: whatever is wrong with them is repaired by reading it.
+ *
+ * Adding, truncating and flushing must not overlap. Look-ups may overlap with all, after `load`.
+ */
+export class SegmentIndexes {
+  #bytesSinceEntry = 0;
+  /** Of all batches so far; undefined while only the file's last entry knows. */
+  #maxTimestamp: number | undefined;
+  #offsetOfMaxTimestamp: Offset;
+  /** Of the batches added so far. */
+  #lastOffset: Offset;
+
+  private constructor(
+    readonly offset: OffsetIndex,
+    readonly time: TimeIndex,
+  ) {
+    this.#offsetOfMaxTimestamp = offset.baseOffset;
+    this.#lastOffset = offset.baseOffset - 1;
+  }
+
+  /** For a segment without batches, or one whose batches are added again. */
+  static empty(fileSystem: FileSystem, paths: IndexPaths, baseOffset: Offset): SegmentIndexes {
+    const indexes = new SegmentIndexes(
+      OffsetIndex.empty({ fileSystem, path: paths.index, baseOffset }),
+      TimeIndex.empty({ fileSystem, path: paths.timeindex, baseOffset }),
+    );
+    indexes.#maxTimestamp = -1;
+    return indexes;
+  }
+
+  /** As they stand on disk; undefined when a file is missing or cannot be right. */
+  static async open(
+    fileSystem: FileSystem,
+    paths: IndexPaths,
+    baseOffset: Offset,
+  ): Promise<SegmentIndexes | undefined> {
+    const offset = await OffsetIndex.open({ fileSystem, path: paths.index, baseOffset });
+    const time = await TimeIndex.open({ fileSystem, path: paths.timeindex, baseOffset });
+    if (offset === undefined || time === undefined) return undefined;
+    return new SegmentIndexes(offset, time);
+  }
+
+  /**
+   * Adds the batches that stand in a part of the segment's file. Damage is passed over: what stands
+   * behind it is found through the index too.
+   */
+  async addFrom(file: FileHandle, span: ByteSpan): Promise<void> {
+    let expectedOffset = this.#lastOffset + 1;
+    let position = span.from;
+    const add = (batch: RecordBatch, at: number): 'next' | 'bad' => {
+      const { baseOffset, lastOffset, maxTimestamp, sizeBytes } = batch;
+      if (baseOffset < expectedOffset || !batch.isCrcValid()) return 'bad';
+      expectedOffset = lastOffset + 1;
+      this.add({ position: at, sizeBytes, lastOffset, maxTimestamp });
+      return 'next';
+    };
+    for (;;) {
+      const end = await scanBatches(file, { from: position, to: span.to }, SCAN_CHUNK_BYTES, add);
+      if (end.reason !== 'bad') return;
+      const next = await findNextBatch(
+        file,
+        { from: end.position + 1, to: span.to },
+        { from: expectedOffset, to: Number.MAX_SAFE_INTEGER },
+      );
+      if (next === undefined) return;
+      position = next.position;
+    }
+  }
+
+  get isLoaded(): boolean {
+    return this.offset.isLoaded && this.time.isLoaded;
+  }
+
+  get isFull(): boolean {
+    return this.offset.isFull || this.time.isFull;
+  }
+
+  /** Greatest timestamp of the segment's records, -1 without one. */
+  get maxTimestamp(): number {
+    return this.#maxTimestamp ?? this.time.lastEntry.timestamp;
+  }
+
+  /** Takes note of the batch that stands last in the segment now. */
+  add(batch: BatchPlace): void {
+    if (batch.maxTimestamp > this.maxTimestamp) {
+      this.#maxTimestamp = batch.maxTimestamp;
+      this.#offsetOfMaxTimestamp = batch.lastOffset;
+    }
+    if (this.#bytesSinceEntry > INDEX_INTERVAL_BYTES && !this.isFull) {
+      this.offset.append(batch.lastOffset, batch.position);
+      this.#addTimeEntry();
+      this.#bytesSinceEntry = 0;
+    }
+    this.#bytesSinceEntry += batch.sizeBytes;
+    this.#lastOffset = batch.lastOffset;
+  }
+
+  /**
+   * Goes on with batches of the log behind the last entry, which the indexes know nothing of yet: after
+   * a start, and after a truncation.
+   * @param batches in the order of the log, from the place of the last entry on
+   */
+  resume(batches: readonly BatchPlace[]): void {
+    const last = this.time.lastEntry;
+    this.#maxTimestamp = last.timestamp;
+    this.#offsetOfMaxTimestamp = last.offset;
+    this.#bytesSinceEntry = 0;
+    for (const { maxTimestamp, lastOffset, sizeBytes } of batches) {
+      this.#bytesSinceEntry += sizeBytes;
+      if (maxTimestamp <= this.#maxTimestamp) continue;
+      this.#maxTimestamp = maxTimestamp;
+      this.#offsetOfMaxTimestamp = lastOffset;
+    }
+  }
+
+  /** Drops what lies at or above an offset; `resume` must follow. */
+  truncateTo(offset: Offset): void {
+    this.offset.truncateTo(offset);
+    this.time.truncateTo(offset);
+  }
+
+  /** @returns false when the files are no longer what was unloaded: build them again */
+  async load(): Promise<boolean> {
+    return (await this.offset.load()) && (await this.time.load());
+  }
+
+  /** Gives the memory back when nobody looked into them lately. */
+  unloadIfIdle(): void {
+    if (this.#maxTimestamp === undefined && this.time.isLoaded) {
+      const last = this.time.lastEntry;
+      this.#maxTimestamp = last.timestamp;
+      this.#offsetOfMaxTimestamp = last.offset;
+    }
+    this.offset.unloadIfIdle();
+    this.time.unloadIfIdle();
+  }
+
+  /** Makes the files equal to the memory, durably, with the entry that a roll or a close forces. */
+  async flush(): Promise<void> {
+    this.#addTimeEntry();
+    await this.offset.flush();
+    await this.time.flush();
+  }
+
+  /** Gives the files other names, once they have all entries. The directory is not synced. */
+  async rename(paths: IndexPaths): Promise<void> {
+    await this.flush();
+    await this.offset.rename(paths.index);
+    await this.time.rename(paths.timeindex);
+  }
+
+  async remove(): Promise<void> {
+    await this.offset.remove();
+    await this.time.remove();
+  }
+
+  #addTimeEntry(): void {
+    if (this.#maxTimestamp === undefined || this.#maxTimestamp < 0) return;
+    this.time.maybeAppend(this.#maxTimestamp, this.#offsetOfMaxTimestamp);
+  }
+}

@@ -1,0 +1,368 @@
+import { join } from 'node:path';
+import type { Offset } from '#protocol';
+import { assert, type FileHandle } from '#runtime';
+import { SCAN_CHUNK_BYTES, type ScanEnd, scanBatches } from '../record-batch/batch-scan.js';
+import type { FilePool, PooledFile } from './file-pool.js';
+import type { IndexEntry, OffsetIndex } from './offset-index.js';
+import { type BatchPlace, type IndexPaths, SegmentIndexes } from './segment-indexes.js';
+import { type SegmentFileSuffix, segmentFileName } from './segment-names.js';
+import type { TimeIndex } from './time-index.js';
+import { VerifiedRanges } from './verified-ranges.js';
+
+/** Positions in a `.log` are int32 in the index. */
+const SEGMENT_BYTES_MAX = 2 ** 31 - 1;
+
+/**
+ * One segment of a log: `<base>.log` with its offset index and time index.
+ *
+ * `sizeBytes` is the end of what readers may see of the file; a write under way is past it. Bytes in
+ * front of it never change except by `truncateTo` and `overwrite`.
+ * Indexes of segments that are not appended to are loaded when they are first needed; await
+ * `loadIndexes()` before a look-up.
+ * Appending, truncating and flushing must not overlap: the log's write lane sees to that. Reads may
+ * overlap with everything: a reader holds `file` from before it looks at `sizeBytes` until it is done,
+ * and a removal waits for it.
+ */
+export class LogSegment {
+  readonly file: PooledFile;
+  readonly verified = new VerifiedRanges();
+  #sizeBytes = 0;
+  /**
+   * Counts truncations and overwritings: bytes that a reader has in hand may not be the file's any more
+   * when it moved.
+   */
+  #truncations = 0;
+  /** Undefined until they are first needed. */
+  #indexes: SegmentIndexes | undefined;
+  #loadingIndexes: Promise<void> | undefined;
+  /** When its first batch was appended, as far as is known; for the roll by time. */
+  firstAppendMs: number | undefined;
+
+  private constructor(
+    private readonly pool: FilePool,
+    private readonly directory: string,
+    readonly baseOffset: Offset,
+    private suffix: SegmentFileSuffix,
+  ) {
+    this.file = pool.file(this.#path('log', suffix));
+  }
+
+  /** Makes the files of a new segment, empty. The directory is not synced. */
+  static async create(
+    pool: FilePool,
+    directory: string,
+    baseOffset: Offset,
+    suffix: SegmentFileSuffix = '',
+  ): Promise<LogSegment> {
+    const segment = new LogSegment(pool, directory, baseOffset, suffix);
+    try {
+      await segment.makeFile();
+    } catch (error) {
+      // A descriptor that is kept for a file without use is one more that is missing.
+      await segment.file.close().catch(() => undefined);
+      throw error;
+    }
+    return segment;
+  }
+
+  /** A segment whose files are there; `sizeBytes` is where its batches are known to end. */
+  static open(
+    pool: FilePool,
+    directory: string,
+    baseOffset: Offset,
+    sizeBytes: number,
+  ): LogSegment {
+    const segment = new LogSegment(pool, directory, baseOffset, '');
+    segment.#sizeBytes = sizeBytes;
+    return segment;
+  }
+
+  /** Makes the `.log` of a new segment, empty, whatever an unfinished roll or compaction has left there. */
+  async makeFile(): Promise<void> {
+    const handle = await this.file.create();
+    try {
+      await handle.truncate(0);
+    } finally {
+      this.file.release();
+    }
+    this.reset();
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get truncations(): number {
+    return this.#truncations;
+  }
+
+  /** Loaded by `loadIndexes`. */
+  get offsetIndex(): OffsetIndex {
+    return this.#knownIndexes.offset;
+  }
+
+  /** Loaded by `loadIndexes`. */
+  get timeIndex(): TimeIndex {
+    return this.#knownIndexes.time;
+  }
+
+  /** Last entry of the offset index while that is in memory. */
+  get lastIndexEntry(): IndexEntry | undefined {
+    return this.#indexes?.offset.isLoaded === true ? this.#indexes.offset.lastEntry : undefined;
+  }
+
+  /** Path of the offset index. */
+  get indexPath(): string {
+    return this.#indexPaths().index;
+  }
+
+  /** When its log was last written, wall clock in ms; undefined when that is not known. */
+  lastWriteMs(): Promise<number | undefined> {
+    return this.pool.fileSystem.modifiedMs(this.file.path);
+  }
+
+  /** Greatest timestamp of its records, -1 without one; known after `loadIndexes`. */
+  get maxTimestamp(): number {
+    return this.#knownIndexes.maxTimestamp;
+  }
+
+  /** Whether an append of these batches must go to a new segment instead. */
+  mustRollFor(appendBytes: number, lastOffset: Offset, segmentBytesMax: number): boolean {
+    const { offset, isFull } = this.#knownIndexes;
+    if (!offset.canHold(lastOffset)) return true;
+    const bytesMax = Math.min(segmentBytesMax, SEGMENT_BYTES_MAX);
+    return this.#sizeBytes > 0 && (isFull || this.#sizeBytes + appendBytes > bytesMax);
+  }
+
+  /** Takes note of a batch that was written at the end of the file. */
+  appended(batch: BatchPlace): void {
+    this.#knownIndexes.add(batch);
+    this.#sizeBytes = batch.position + batch.sizeBytes;
+  }
+
+  /** Brings the indexes into memory; builds them from the log when a file is missing or wrong. */
+  loadIndexes(): Promise<void> | undefined {
+    if (this.#indexes?.isLoaded === true) return undefined;
+    return this.#exchangeIndexes(async () => {
+      const { fileSystem } = this.pool;
+      const known = this.#indexes;
+      if (known === undefined) {
+        return SegmentIndexes.open(fileSystem, this.#indexPaths(), this.baseOffset);
+      }
+      return (await known.load()) ? known : undefined;
+    });
+  }
+
+  /** Builds the indexes from the log again, for they were found to be wrong. */
+  async rebuildIndexes(): Promise<void> {
+    await this.#exchangeIndexes(() => Promise.resolve(undefined));
+  }
+
+  /** Gives the memory of the indexes back when nobody looked into them lately. */
+  unloadIndexesIfIdle(): void {
+    if (this.#loadingIndexes === undefined) this.#indexes?.unloadIfIdle();
+  }
+
+  /**
+   * Finds the segment's end after a clean stop: walks from the last index entry on.
+   * @returns the offset after the last batch; undefined when the file does not end with a batch
+   */
+  async walkToEnd(): Promise<Offset | undefined> {
+    await this.loadIndexes();
+    let nextOffset = this.baseOffset;
+    const handle = await this.file.acquire();
+    try {
+      const end = await this.#resumeIndexes(handle, (batch) => {
+        if (batch.lastOffset < nextOffset) return false;
+        nextOffset = batch.lastOffset + 1;
+        return true;
+      });
+      return end.reason === 'end' ? nextOffset : undefined;
+    } finally {
+      this.file.release();
+    }
+  }
+
+  /** Forgets everything about the file's content: recovery appends every batch again. */
+  reset(): void {
+    const { fileSystem } = this.pool;
+    this.#indexes = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
+    this.#sizeBytes = 0;
+  }
+
+  /** Goes on after bytes that are damaged, which stay where they are. */
+  skipTo(position: number): void {
+    this.#sizeBytes = position;
+  }
+
+  /** Makes the indexes durable, with the last time index entry: when the segment is rolled or closed. */
+  async flushIndexes(): Promise<void> {
+    await this.loadIndexes();
+    await this.#knownIndexes.flush();
+  }
+
+  /** Makes all bytes of the log file durable. */
+  async datasync(): Promise<void> {
+    const handle = await this.file.acquire();
+    try {
+      await handle.datasync();
+    } finally {
+      this.file.release();
+    }
+  }
+
+  /**
+   * Cuts the file at `position`, where the batch begins that has `offset`, and syncs it. The greatest
+   * timestamp and the index entries from there on go with it.
+   */
+  async truncateTo(offset: Offset, position: number): Promise<void> {
+    await this.loadIndexes();
+    this.#truncations += 1;
+    this.#sizeBytes = position;
+    this.verified.truncateTo(position);
+    this.#knownIndexes.truncateTo(offset);
+    const handle = await this.file.acquire();
+    try {
+      await handle.truncate(position);
+      await handle.datasync();
+      await this.#resumeIndexes(handle, () => true);
+    } finally {
+      this.file.release();
+    }
+  }
+
+  /** Writes bytes anew that are damaged, and syncs them. */
+  async overwrite(position: number, buffers: readonly Buffer[]): Promise<void> {
+    const handle = await this.file.acquire();
+    // Before and after: a reader that saw a part of it reads again.
+    this.#truncations += 1;
+    try {
+      await handle.writev(buffers, position);
+      await handle.datasync();
+    } finally {
+      this.#truncations += 1;
+      this.file.release();
+    }
+  }
+
+  /** Gives all files of the segment another suffix. The directory is not synced. */
+  async renameTo(suffix: SegmentFileSuffix): Promise<void> {
+    await this.loadIndexes();
+    await this.#knownIndexes.rename(this.#indexPaths(suffix));
+    // Last: while the log has its old name a start of the broker takes the segment as not renamed.
+    await this.file.rename(this.#path('log', suffix));
+    this.suffix = suffix;
+  }
+
+  /**
+   * Gives the `.log` the suffix of deleted files: from here on, once the directory is synced, a start of
+   * the broker knows that its records were deleted. Needs no room on the disk.
+   */
+  async markDeleted(): Promise<void> {
+    await this.file.rename(this.#path('log', '.deleted'));
+  }
+
+  /** Gives back the room of all files, once nobody reads them; an empty `.log` stays. */
+  async empty(): Promise<void> {
+    await this.file.close();
+    const handle = await this.pool.fileSystem.open(this.file.path, 'write');
+    try {
+      await handle.truncate(0);
+    } finally {
+      await handle.close();
+    }
+    for (const path of Object.values(this.#indexPaths())) {
+      await this.pool.fileSystem.removeFile(path);
+    }
+  }
+
+  /** Removes all files once nobody reads them. */
+  async remove(): Promise<void> {
+    await this.file.remove();
+    if (this.#indexes !== undefined) {
+      await this.#indexes.remove();
+      return;
+    }
+    for (const path of Object.values(this.#indexPaths())) {
+      await this.pool.fileSystem.removeFile(path);
+    }
+  }
+
+  get #knownIndexes(): SegmentIndexes {
+    assert(this.#indexes !== undefined, `indexes of ${this.file.path} are used before loading`);
+    return this.#indexes;
+  }
+
+  /**
+   * Puts the indexes that `find` finds in place, else ones built from the log. One exchange at a time:
+   * whoever asks meanwhile waits for that one. The log's size and the indexes of before stay as they
+   * are until it is done, for readers that are at work.
+   */
+  #exchangeIndexes(find: () => Promise<SegmentIndexes | undefined>): Promise<void> {
+    this.#loadingIndexes ??= this.#findOrBuildIndexes(find).finally(() => {
+      this.#loadingIndexes = undefined;
+    });
+    return this.#loadingIndexes;
+  }
+
+  async #findOrBuildIndexes(find: () => Promise<SegmentIndexes | undefined>): Promise<void> {
+    const found = await find();
+    if (found !== undefined) {
+      this.#indexes = found;
+      return;
+    }
+    const file = await this.file.acquire();
+    try {
+      this.#indexes = await this.#buildIndexes(file);
+    } finally {
+      this.file.release();
+    }
+  }
+
+  async #buildIndexes(file: FileHandle): Promise<SegmentIndexes> {
+    const { fileSystem } = this.pool;
+    for (;;) {
+      const built = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
+      const truncations = this.#truncations;
+      let position = 0;
+      // The active segment may grow meanwhile: the indexes must be whole when they take their place.
+      while (position < this.#sizeBytes && truncations === this.#truncations) {
+        const span = { from: position, to: this.#sizeBytes };
+        await built.addFrom(file, span);
+        await built.flush();
+        position = span.to;
+      }
+      if (truncations === this.#truncations) return built;
+    }
+  }
+
+  /** Tells the indexes of the batches behind their last entry; `accept` may end the walk. */
+  async #resumeIndexes(
+    handle: FileHandle,
+    accept: (batch: BatchPlace) => boolean,
+  ): Promise<ScanEnd> {
+    const indexes = this.#knownIndexes;
+    const from = indexes.offset.positionFor(Number.MAX_SAFE_INTEGER);
+    const batches: BatchPlace[] = [];
+    const span = { from, to: this.#sizeBytes };
+    const end = await scanBatches(handle, span, SCAN_CHUNK_BYTES, (batch, position) => {
+      if (!batch.isCrcValid()) return 'bad';
+      const { lastOffset, maxTimestamp, sizeBytes } = batch;
+      const place = { position, sizeBytes, lastOffset, maxTimestamp };
+      if (!accept(place)) return 'bad';
+      this.verified.add(position, position + sizeBytes);
+      batches.push(place);
+      return 'next';
+    });
+    indexes.resume(batches);
+    return end;
+  }
+
+  #indexPaths(suffix: SegmentFileSuffix = this.suffix): IndexPaths {
+    return { index: this.#path('index', suffix), timeindex: this.#path('timeindex', suffix) };
+  }
+
+  #path(kind: 'log' | 'index' | 'timeindex', suffix: SegmentFileSuffix): string {
+    return join(this.directory, segmentFileName(this.baseOffset, kind, suffix));
+  }
+}
