@@ -114,10 +114,10 @@ export const CLUSTER_FENCES = [
   {
     name: 'min.insync.replicas before the append',
     rule: '3.3',
-    file: 'broker/src/cluster/leader-append.ts',
-    from: "if (append.acks === 'all' && !partition.hasEnoughReplicas())",
-    to: 'if (false)',
-    tests: ['libs/broker/src/cluster/leader-append.test.ts'],
+    file: 'broker/src/cluster/local-leader.ts',
+    from: "const isRefused = append.acks === 'all' && !partition.hasEnoughReplicas();",
+    to: 'const isRefused = false;',
+    tests: ['libs/broker/src/cluster/local-leader.test.ts'],
   },
   {
     name: 'min.insync.replicas before the high watermark',
@@ -194,10 +194,10 @@ export const CLUSTER_FENCES = [
   {
     name: 'one send of a partition at a time',
     rule: '3.7',
-    file: 'broker/src/cluster/cluster-writer.ts',
+    file: 'broker/src/partition-writer.ts',
     from: 'sends.last = sends.last.then(() => this.#write(topic, partition, entries, sends.producer));',
     to: 'sends.last = this.#write(topic, partition, entries, sends.producer);',
-    tests: ['libs/broker/src/cluster/cluster-writer.test.ts'],
+    tests: ['libs/broker/src/partition-writer.test.ts'],
   },
   {
     name: 'no older election than the accepted one',

@@ -6,7 +6,7 @@ import type { World } from './world.js';
 export interface TopicPlan {
   readonly name: string;
   readonly minInsyncReplicas: number;
-  /** Number of partitions with three replicas each, which the cluster places. */
+  /** Number of partitions with a replica on each broker. */
   readonly partitions?: number;
   /** Replicas of a single partition, the preferred leader first; used in place of `partitions`. */
   readonly replicas?: readonly number[];
@@ -25,11 +25,13 @@ export async function startCluster(world: World): Promise<void> {
 
 export async function createTopic(world: World, plan: TopicPlan): Promise<void> {
   const { name, partitions = 1, replicas, minInsyncReplicas } = plan;
+  const brokers = world.machines.length;
   const place =
     replicas === undefined
-      ? { partitions, replicationFactor: 3 }
+      ? { partitions, replicationFactor: brokers }
       : { replicaAssignment: [replicas] };
-  const configs = { 'min.insync.replicas': minInsyncReplicas, 'segment.bytes': 4000 };
+  const minInsync = Math.min(minInsyncReplicas, brokers);
+  const configs = { 'min.insync.replicas': minInsync, 'segment.bytes': 4000 };
   const made = world.machine(0).broker?.createTopic({ name, ...place, configs });
   let isCreated = false;
   made?.then(

@@ -1,6 +1,6 @@
 import type { SeededRandom } from '#runtime/testing';
 import { healAll } from './cluster-life.js';
-import { FAULT_KINDS, type FaultKind } from './faults.js';
+import { type FaultKind, faultKindsOf } from './faults.js';
 import type { World } from './world.js';
 
 /** Mean pauses between two faults, ms; a run uses one of them. */
@@ -19,7 +19,8 @@ export class FaultPlan {
   #count = 0;
   #isOver = false;
 
-  constructor(world: World, kinds: readonly FaultKind[] = FAULT_KINDS) {
+  constructor(world: World) {
+    const kinds = faultKindsOf(world.machines.length);
     this.#world = world;
     this.random = world.randomOf('faults');
     this.#pauseMs = this.pick(PAUSES_MS);

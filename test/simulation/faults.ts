@@ -9,16 +9,24 @@ export interface FaultKind {
   readonly name: string;
   /** True when a broker may fail to start because of it. */
   readonly hurtsDisks?: boolean;
+  /** Whether it is a fault of a broker without peers, too. */
+  readonly isOfOne?: boolean;
   /** @returns false when it cannot, or must not, happen now */
   begin(world: World, plan: FaultPlan): boolean;
+}
+
+/** The faults of a cluster of this size: those of a broker without peers lose nothing acknowledged. */
+export function faultKindsOf(brokers: number): readonly FaultKind[] {
+  return brokers > 1 ? FAULT_KINDS : FAULT_KINDS.filter(({ isOfOne }) => isOfOne === true);
 }
 
 /** Time that a rolling restart waits for one broker before it continues with the next, ms. */
 const ROLL_MS_MAX = 10_000;
 
-export const FAULT_KINDS: readonly FaultKind[] = [
+const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'kill',
+    isOfOne: true,
     begin: (world, plan) => {
       for (const machine of targets(world, plan)) {
         if (machine.process === undefined) continue;
@@ -30,6 +38,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   {
     name: 'power loss',
+    isOfOne: true,
     begin: (world, plan) => {
       for (const machine of targets(world, plan)) {
         machine.losePower();
@@ -40,6 +49,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   {
     name: 'pause',
+    isOfOne: true,
     begin: (world, plan) => {
       for (const machine of targets(world, plan)) {
         if (!machine.isRunning) continue;
@@ -49,14 +59,15 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       return true;
     },
   },
-  { name: 'restart', begin: restartOne },
+  { name: 'restart', isOfOne: true, begin: restartOne },
   { name: 'rolling restart', begin: restartAll },
   { name: 'cut', begin: cut },
   { name: 'cut from Redis', begin: cutFromRedis },
   { name: 'slow links', begin: slowLinks },
-  { name: 'slow disk', begin: slowDisk },
+  { name: 'slow disk', isOfOne: true, begin: slowDisk },
   {
     name: 'clock jump',
+    isOfOne: true,
     begin: (world, plan) => {
       for (const machine of targets(world, plan)) {
         machine.wallOffsetMs = plan.random.below(7_200_000) - 3_600_000;
@@ -131,15 +142,17 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   { name: 'disk replaced', begin: replaceDisk },
   { name: 'bit flip', begin: damageDisk },
-  { name: 'disk full', hurtsDisks: true, begin: fillDisk },
+  { name: 'disk full', hurtsDisks: true, isOfOne: true, begin: fillDisk },
   {
     name: 'write error',
     hurtsDisks: true,
+    isOfOne: true,
     begin: (world, plan) => failDisk(world, plan, 'writev'),
   },
   {
     name: 'sync error',
     hurtsDisks: true,
+    isOfOne: true,
     begin: (world, plan) => failDisk(world, plan, 'datasync'),
   },
 ];
@@ -165,7 +178,7 @@ function targets(world: World, plan: FaultPlan): readonly Machine[] {
       return [state.controller === null ? any() : world.machine(state.controller.id)];
     case 7:
     case 8: {
-      const spared = any();
+      const spared = machines.length > 1 ? any() : undefined;
       return machines.filter((machine) => machine !== spared);
     }
     default:
@@ -336,7 +349,7 @@ function fillDisk(world: World, plan: FaultPlan): boolean {
 
 function failDisk(world: World, plan: FaultPlan, point: 'writev' | 'datasync'): boolean {
   const machine = plan.pick(world.machines);
-  const path = plan.pick(['.log', '.log', 'checkpoint', 'journal', '']);
+  const path = plan.pick(['.log', '.log', 'checkpoint', world.metadataFile, '']);
   machine.disk.failNext(point, 'EIO', { path, afterBytes: plan.random.below(300) });
   say(world, `${machine.name}: the next ${point} of "${path}" fails`);
   // A log that could not be synced accepts no writes until a restart.

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   type Broker,
+  type ClusterBrokerPorts,
   type ClusterBrokerSettings,
   type OpenBroker,
   openClusterBroker,
@@ -11,6 +12,7 @@ import { silentLogObserver } from '#log';
 import { ProtocolError } from '#protocol';
 import type { FileSystem, LogFields, Logger, Random } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
+import { withoutPeers } from '../../libs/broker/src/open-local-broker.js';
 import { type DiskObserver, ProcessDisk } from './simulated-disk.js';
 import { SimulatedProcess } from './simulated-process.js';
 import type { World } from './world.js';
@@ -231,10 +233,17 @@ export class Machine {
       isSyncHeld: (path) => this.#heldSyncs !== undefined && path.includes(this.#heldSyncs),
       observer: this.#observer,
     });
-    return openClusterBroker(settingsOf(id, world.settings), {
-      ...process.ports,
-      fileSystem,
-      observer: silentLogObserver,
+    const settings = settingsOf(id, world.settings);
+    const local = { ...process.ports, fileSystem, observer: silentLogObserver };
+    const { soleStore } = world;
+    if (soleStore !== undefined) {
+      const ports = withoutPeers(settings, local);
+      const openStore: ClusterBrokerPorts['openStore'] = async (logManager) =>
+        soleStore.opened(await ports.openStore(logManager));
+      return openClusterBroker(settings, { ...ports, openStore });
+    }
+    return openClusterBroker(settings, {
+      ...local,
       network: world.network.open(id, process),
       onFenced: () => this.#exited(process, new ProtocolError('BROKER_NOT_AVAILABLE', 'Fenced.')),
       openStore: () => this.#openStore(process, fileSystem),

@@ -30,9 +30,12 @@ const FAULTS_MS = [4000, 8000, 15_000] as const;
 /** Time limit after healing for answers to clients, ms. */
 const ANSWER_MS_MAX = 60_000;
 
-/** Runs a cluster under load with faults, heals it, and checks it. */
-export async function simulate(seed: number): Promise<SimulationResult> {
-  const world = new World({ seed });
+/**
+ * Runs a cluster under load with faults, heals it, and checks it.
+ * @param brokers 1 runs a broker without peers
+ */
+export async function simulate(seed: number, brokers = 3): Promise<SimulationResult> {
+  const world = new World({ seed, brokers });
   const history = new History(world);
   const plan = new FaultPlan(world);
   try {

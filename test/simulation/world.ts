@@ -5,6 +5,7 @@ import { FakeClock, FakeScheduler, SeededRandom } from '#runtime/testing';
 import { LogObservations } from './log-observations.js';
 import { Machine } from './machine.js';
 import { MetadataRules } from './metadata-rules.js';
+import { ObservedStore } from './observed-store.js';
 import { SimulatedLinks } from './simulated-links.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import type { ProcessWorld } from './simulated-process.js';
@@ -13,6 +14,7 @@ import { Trace } from './trace.js';
 
 export interface WorldOptions {
   readonly seed: number;
+  /** Default: 3. With 1 it is a broker without peers, on a store of its own. */
   readonly brokers?: number;
   readonly settings?: Partial<ClusterBrokerSettings>;
 }
@@ -35,6 +37,8 @@ export class World implements ProcessWorld {
   readonly links: SimulatedLinks;
   readonly network: SimulatedNetwork;
   readonly redis: SimulatedRedis;
+  /** The store of a broker without peers, in which Redis plays no part; undefined in a larger cluster. */
+  readonly soleStore: ObservedStore | undefined;
   readonly machines: readonly Machine[];
   readonly settings: Partial<ClusterBrokerSettings>;
   /** Violations of invariants found so far. */
@@ -67,11 +71,17 @@ export class World implements ProcessWorld {
       nowMs: () => this.nowMs,
       observer: this.metadata,
     });
+    this.soleStore = brokers === 1 ? new ObservedStore(this.metadata) : undefined;
     this.machines = Array.from(
       { length: brokers },
       (_, id) => new Machine(id, this, this.logs.ofBroker(id)),
     );
     process.on('unhandledRejection', this.#onUnhandled);
+  }
+
+  /** Part of the name of the file in which a broker keeps the metadata. */
+  get metadataFile(): string {
+    return this.soleStore === undefined ? 'journal' : 'coordination';
   }
 
   /** Monotonic time, ms. */

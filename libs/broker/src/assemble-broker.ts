@@ -1,12 +1,13 @@
 /**
- * Puts a broker together of parts that are the same alone and in a cluster, and of those that are not;
- * and stops it: refuse new produces, write what is buffered, end the waits, close the logs cleanly.
+ * Puts the parts of a broker together that its own clients use, and stops them: refuse new produces,
+ * write what is buffered, end the waits, close the logs cleanly.
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';
 import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
+import type { PartitionAccess } from './cluster/partition-access.js';
 import type {
   BrokerStatus,
   LocalBrokerPorts,
@@ -15,15 +16,14 @@ import type {
   PartitionStatus,
 } from './local-broker-options.js';
 import { type GroupOffsets, LogBroker } from './log-broker.js';
-import type { PartitionAccess } from './partition-access.js';
 import { PartitionReplicas } from './partition-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import { ProducePath } from './produce-path.js';
 import { TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
 import { TopicRegistry } from './topic-registry.js';
 
-/** What differs between a broker that is alone and one of many. */
-export interface BrokerVariant {
+/** What the broker is made of that calls other brokers, or is called by them. */
+export interface BrokerParts {
   readonly logManager: LogManager;
   readonly store: CoordinationStore;
   readonly producerIds: ProducerIds;
@@ -48,11 +48,11 @@ export interface AssembledBroker {
 }
 
 export function assembleBroker(
-  variant: BrokerVariant,
+  cluster: BrokerParts,
   settings: LocalBrokerSettings,
   ports: LocalBrokerPorts,
 ): AssembledBroker {
-  const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = variant;
+  const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = cluster;
   const { expiryClock } = logManager;
   const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
   const admin = new TopicAdmin({
@@ -70,7 +70,7 @@ export function assembleBroker(
   };
   const offsets = new OffsetStore({ ...settings, ...ports, topics, expiryClock });
   registry.onDeleted = () => offsets.removeStaleOffsets();
-  const groups = variant.groupsOf(offsets, topics);
+  const groups = cluster.groupsOf(offsets, topics);
   const { brokerId, url, autoCreateTopics } = settings;
   const parts = {
     store,

@@ -1,28 +1,32 @@
-import { type RecordBatch, RecordCursor } from '#log';
+import { type AppendResult, type RecordBatch, RecordCursor } from '#log';
 import { FIELD_TIMESTAMP, type Offset, RECORD_STRIDE } from '#protocol';
 import type { ProduceEntry } from './pending-produce.js';
 
 /**
  * The time that the first try of a request gave to records which came without one, for its retry to be
- * answered alike.
- * @param baseOffset of the first try
+ * answered alike. It is the newest timestamp of the batch, unless a record came with one as new: only
+ * then is the log read.
+ * @param first what the first try was answered, as a duplicate
  * @param read the batch that has an offset
- * @returns undefined where all records came with a time, or the log does not have them any more: the
+ * @returns ms; undefined where all records came with a time, or the log does not have them any more: the
  *   offsets are what a retry is about
  */
-export async function createTimeInLog(
-  entry: ProduceEntry,
-  baseOffset: Offset,
+export async function createTimeOf(
+  { records: { fields, count } }: ProduceEntry,
+  { baseOffset, maxTimestampMs = -1 }: AppendResult,
   read: (offset: Offset) => Promise<RecordBatch | undefined>,
 ): Promise<number | undefined> {
-  const { fields, count } = entry.records;
-  let timeless = 0;
-  while (timeless < count && fields[timeless * RECORD_STRIDE + FIELD_TIMESTAMP] !== -1) {
-    timeless += 1;
+  let timeless = -1;
+  let newestGiven = -1;
+  for (let index = 0; index < count; index += 1) {
+    const given = fields[index * RECORD_STRIDE + FIELD_TIMESTAMP] as number;
+    if (given === -1 && timeless < 0) timeless = index;
+    newestGiven = Math.max(newestGiven, given);
   }
-  if (timeless === count) return undefined;
+  if (timeless < 0) return undefined;
+  if (maxTimestampMs > newestGiven) return maxTimestampMs;
   const offset = baseOffset + timeless;
-  const batch = await read(offset);
+  const batch = await read(offset).catch(() => undefined);
   const cursor = batch === undefined ? undefined : new RecordCursor(batch);
   while (cursor?.next() === true) if (cursor.offset === offset) return cursor.timestamp;
   return undefined;

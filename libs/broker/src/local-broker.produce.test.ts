@@ -3,7 +3,7 @@ import type { FetchResult, ProduceResult } from './broker.js';
 import { failureOf } from './testing/failure-of.js';
 import { type PlainRecord, produceOf, valuesOf } from './testing/records.js';
 import { SlowSyncs } from './testing/slow-syncs.js';
-import { TestBroker, type TestBrokerOptions } from './testing/test-broker.js';
+import { DATA_DIR, TestBroker, type TestBrokerOptions } from './testing/test-broker.js';
 
 describe('produce', () => {
   it('answers the offsets of the records, which can be fetched then', async () => {
@@ -370,6 +370,32 @@ describe('produce that takes too long', () => {
     await test.scheduler.settle();
     expect(valuesOf(await fetchAll(test.broker, 'events'))).toEqual(['0:a']);
     expect(test.opened.status().bufferAvailableBytes).toBe(test.opened.status().bufferTotalBytes);
+  });
+});
+
+describe('a broker that is the only replica', () => {
+  it('appends records that came without a producer id without one', async () => {
+    const { broker } = await started();
+    await broker.createTopic({ name: 'events' });
+    await broker.produce(produceOf('events', ['a']));
+    const [batch] = (await fetchAll(broker, 'events')).batches;
+    expect(batch).toMatchObject({ producerId: -1, producerEpoch: -1, baseSequence: -1 });
+  });
+
+  it('syncs requests with producer ids of their own together', async () => {
+    const { broker, disk } = await started();
+    await broker.createTopic({ name: 'events' });
+    const requests = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const producer = { ...(await broker.initProducer()), sequence: 0 };
+        return produceOf('events', [{ value: 'a', partition: 0 }], { producer });
+      }),
+    );
+    const syncs = (): number => disk.counts(`${DATA_DIR}/events-0/00000000000000000000.log`).syncs;
+    const before = syncs();
+    await Promise.all(requests.map((request) => broker.produce(request)));
+    expect(syncs() - before).toBe(1);
+    expect((await fetchAll(broker, 'events')).batches).toHaveLength(5);
   });
 });
 

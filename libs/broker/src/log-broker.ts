@@ -29,7 +29,7 @@ import type {
   TopicDescription,
   TopicLimits,
 } from './broker.js';
-import type { PartitionAccess } from './partition-access.js';
+import type { PartitionAccess } from './cluster/partition-access.js';
 import type { PartitionReplicas } from './partition-replicas.js';
 import type { ProducePath } from './produce-path.js';
 import { producerIdFault } from './producer-id-check.js';
@@ -61,7 +61,7 @@ export interface GroupOffsets {
 /** What a topic that is made by producing to it has. */
 const AUTO_CREATED_LIMITS: TopicLimits = limitsOf(1, parseTopicConfig({}, 1));
 
-/** The `Broker` on logs of our own: of one process, or of a cluster, as its parts are. */
+/** The `Broker` on logs of our own, as one of a cluster. */
 export class LogBroker implements Broker {
   readonly #parts: LogBrokerParts;
 

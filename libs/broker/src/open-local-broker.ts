@@ -1,24 +1,36 @@
 /**
- * Opens the only broker of a cluster of one.
- *
- * Start: check whose directory it is, lock it and recover the logs, take the metadata, begin new leader
- * epochs, open the topics.
+ * Opens the only broker of a cluster of one: as any other of a cluster, with a store of its own and
+ * without peers.
  */
+import { assertOwnDataDir, EmbeddedStore } from '#coordination';
+import { NO_PEERS } from '#replication';
 import {
-  assertOwnDataDir,
-  type CoordinationStore,
-  EmbeddedStore,
-  inOrder,
-  ProducerIds,
-  registerBroker,
-  takeOverController,
-} from '#coordination';
-import { LogManager } from '#log';
-import { NO_PEERS, ReplicaManager } from '#replication';
-import { assembleBroker } from './assemble-broker.js';
-import { byPartition, ledStatuses } from './leader-status.js';
+  type ClusterBrokerPorts,
+  type ClusterBrokerSettings,
+  type ClusterNetwork,
+  openClusterBroker,
+} from './cluster/open-cluster-broker.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
-import { LocalWriter } from './local-writer.js';
+
+/** What a broker goes by with others: it has none, and need not be told. */
+const CLUSTER_DEFAULTS: Omit<ClusterBrokerSettings, keyof LocalBrokerSettings> = {
+  leaseMs: 6000,
+  leaderWaitMs: 5000,
+  preferredLeaderIntervalMs: 0,
+  forwardsInFlightMax: 5,
+  replicaLagTimeMaxMs: 30_000,
+  replicaFetchWaitMaxMs: 500,
+  replicaFetchMaxBytes: 1024 * 1024,
+  replicaFetchResponseMaxBytes: 10 * 1024 * 1024,
+  replicaFetchers: 1,
+};
+
+const NO_NETWORK: ClusterNetwork = {
+  clusterUrl: null,
+  connect: () => NO_PEERS,
+  serve: () => undefined,
+  close: () => Promise.resolve(),
+};
 
 /**
  * Opens the broker of a data directory.
@@ -26,74 +38,24 @@ import { LocalWriter } from './local-writer.js';
  *   another process has it
  */
 export async function openLocalBroker(
-  settings: LocalBrokerSettings,
+  settings: LocalBrokerSettings & Partial<ClusterBrokerSettings>,
   ports: LocalBrokerPorts,
 ): Promise<OpenBroker> {
   await assertOwnDataDir({ ...settings, ...ports });
-  const logManager = await LogManager.open(settings, ports);
-  try {
-    return await openOn(logManager, settings, ports);
-  } catch (error) {
-    await logManager.close();
-    throw error;
-  }
+  const whole = { ...CLUSTER_DEFAULTS, ...settings };
+  return openClusterBroker(whole, withoutPeers(whole, ports));
 }
 
-async function openOn(
-  logManager: LogManager,
+/** The outside world of a broker that is a cluster of one. */
+export function withoutPeers(
   settings: LocalBrokerSettings,
   ports: LocalBrokerPorts,
-): Promise<OpenBroker> {
-  const { reserve } = logManager;
-  const store = await EmbeddedStore.open({ ...settings, ...ports, reserve });
-  const producerIds = await ProducerIds.open({ ...settings, ...ports });
-  const delayedFetchesMax = settings.longPollsMax;
-  const brokerEpoch = (): number => store.state.brokers.get(settings.brokerId)?.brokerEpoch ?? 0;
-  const cluster = { store, peers: NO_PEERS, brokerEpoch };
-  const replicas = new ReplicaManager({
-    ...settings,
+): ClusterBrokerPorts {
+  return {
     ...ports,
-    logManager,
-    delayedFetchesMax,
-    cluster,
-  });
-  const { open, registry } = assembleBroker(
-    {
-      logManager,
-      store,
-      producerIds,
-      replicas,
-      writer: new LocalWriter({ ...settings, ...ports, replicas }),
-      partitions: {
-        fetch: (request) => replicas.fetch(request, request),
-        listOffset: (target, at) => replicas.listOffset(target, at),
-        deleteRecords: (target, beforeOffset) => replicas.deleteRecords(target, beforeOffset),
-        giveUpLostRecords: (target, lost) => replicas.giveUpLostRecords(target, lost),
-      },
-      statusesOf: (partitions, wanted) =>
-        Promise.resolve(byPartition(ledStatuses(replicas, partitions, wanted))),
-      groupsOf: (offsets) => offsets,
-    },
-    settings,
-    ports,
-  );
-  await registerAlone(store, settings, ports);
-  await registry.open();
-  return open;
-}
-
-/** Registers the only broker there is: it is its own controller. */
-async function registerAlone(
-  store: CoordinationStore,
-  { brokerId, rack }: Pick<LocalBrokerSettings, 'brokerId' | 'rack'>,
-  { random }: LocalBrokerPorts,
-): Promise<void> {
-  const { dataDirUuid } = store;
-  const registrant = { id: brokerId, url: null, clusterUrl: null, rack, dataDirUuid };
-  await store.update(
-    inOrder(
-      (state) => registerBroker(state, registrant, random),
-      (state) => takeOverController(state, brokerId, state.controller),
-    ),
-  );
+    network: NO_NETWORK,
+    openStore: ({ reserve }) => EmbeddedStore.open({ ...settings, ...ports, reserve }),
+    // Nobody else registers in a store of this broker's own.
+    onFenced: () => undefined,
+  };
 }

@@ -1,15 +1,348 @@
-import type { ProtocolError } from '#protocol';
+/**
+ * Writes what has gathered for a partition to its leader: this broker, or another one.
+ *
+ * A partition that is led here and has no other replica is appended to at once, and sends may overlap:
+ * nobody can take over, so that nothing is ever sent again. Any other batch has a producer id: the
+ * client's, or one of this broker's own. So it can be sent again to a new leader, however far it got
+ * with the old one, and is in the log once. Such a partition has one send unresolved at a time; what
+ * comes meanwhile gathers and goes with the next one.
+ */
+import {
+  type AppendResult,
+  type BatchProducer,
+  type EncodedBatches,
+  type EncodeOptions,
+  encodeInSlices,
+  encodeRecordBatches,
+} from '#log';
+import { ProtocolError } from '#protocol';
+import { NotLeaderError, type Partition } from '#replication';
+import { type Clock, inSlices } from '#runtime';
+import type { Acks } from './broker.js';
+import type { LeaderCallLimits } from './cluster/leader-calls.js';
+import type { BatchAppended, LeaderAppend } from './cluster/leader-transport.js';
+import type { LocalLeader } from './cluster/local-leader.js';
+import type { PartitionAccess } from './cluster/partition-access.js';
+import { PartitionProducer } from './cluster/partition-producer.js';
+import { createTimeOf } from './create-time.js';
+import { areLarge } from './large-entries.js';
+import { notEnoughReplicas } from './not-enough-replicas.js';
 import type { ProduceEntry } from './pending-produce.js';
+import { answerEntries, appendedRecords, failEntries, type Send } from './send.js';
 import type { Topic } from './topic.js';
 
-/** Writes what has gathered for a partition to its leader, wherever that is. */
-export interface PartitionWriter {
-  /** Why an entry is refused before it is queued; undefined: it is not. */
-  refusal(topic: Topic, entry: ProduceEntry): ProtocolError | undefined;
+/** How often a send is tried under a new producer id when the leader does not know the old one. */
+const NEW_IDS_MAX = 3;
+
+interface PartitionWriterOptions {
+  readonly clock: Clock;
+  /** About how large batches are that are appended here. */
+  readonly batchSizeBytes: number;
+  readonly nextProducerId: () => Promise<number>;
+  /** This broker as the leader of what it leads. */
+  readonly localLeader: Pick<LocalLeader, 'append'>;
+  /** Appends at whoever leads, and again at whoever leads then. */
+  readonly appendAtLeader: (
+    append: LeaderAppend,
+    limits: LeaderCallLimits,
+  ) => Promise<readonly BatchAppended[]>;
+  readonly partitions: Pick<PartitionAccess, 'fetch'>;
+}
+
+/** What is kept for a partition between sends. */
+interface PartitionSends {
+  readonly producer: PartitionProducer;
+  /** Ends when the last send begun so far is resolved. */
+  last: Promise<void>;
+}
+
+export class PartitionWriter {
+  readonly #options: PartitionWriterOptions;
+  readonly #sends = new WeakMap<Topic, Map<number, PartitionSends>>();
+  /**
+   * Partitions for which entries are being encoded in slices. Resolves when the last of them that came so
+   * far has been handed to the log: what comes later is handed over behind it.
+   */
+  readonly #slicing = new Map<Partition, Promise<void>>();
+
+  constructor(options: PartitionWriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Why an entry is refused before it is queued; undefined: it is not, or its leader, another broker,
+   * decides.
+   */
+  refusal(topic: Topic, { partition, pending }: ProduceEntry): ProtocolError | undefined {
+    if (pending.acks !== 'all') return undefined;
+    const led = topic.ledPartition(partition);
+    return led === undefined || led.hasEnoughReplicas() ? undefined : notEnoughReplicas(led);
+  }
+
   /**
    * Writes entries of one partition together and tells each its result. Never rejects; settles when the
    * next entries of the partition may be written. Calls for one partition may overlap only within
    * one turn of the event loop, and are written in their order.
    */
-  write(topic: Topic, partition: number, entries: readonly ProduceEntry[]): Promise<void>;
+  write(topic: Topic, number: number, entries: readonly ProduceEntry[]): Promise<void> {
+    const partition = topic.ledPartition(number);
+    if (partition?.isSoleReplica !== true) return this.#writeInTurn(topic, number, entries);
+    const isAtOnce = !this.#slicing.has(partition) && !areLarge(entries);
+    return isAtOnce
+      ? this.#appendHere(topic, number, entries)
+      : this.#appendInSlices(topic, partition, entries);
+  }
+
+  /** Never rejects. Hot: two promises a send. */
+  #appendHere(topic: Topic, partition: number, entries: readonly ProduceEntry[]): Promise<void> {
+    const encoding = this.#encodingOf(topic, entries, producerOf(entries));
+    let encoded: EncodedBatches;
+    try {
+      encoded = encodeRecordBatches(entries, encoding);
+    } catch (error) {
+      return this.#appendApart(topic, partition, entries, error);
+    }
+    return this.#handToLog(sendOf(topic, partition, entries, { encoding, encoded }));
+  }
+
+  #handToLog(send: Send): Promise<void> {
+    const { topic, partition, entries } = send;
+    return this.#options.localLeader.append(appendOf(send)).then(
+      (appended) => this.#answer(send, appended),
+      (error: unknown) => {
+        if (isNotBegun(error)) return this.#writeInTurn(topic, partition, entries);
+        failEntries(entries, error);
+        return undefined;
+      },
+    );
+  }
+
+  /**
+   * As `#appendHere`, encoded in slices. Nothing of the entries is in the log before all of them are
+   * encoded; those that were written earlier are handed to the log first.
+   */
+  async #appendInSlices(
+    topic: Topic,
+    partition: Partition,
+    entries: readonly ProduceEntry[],
+  ): Promise<void> {
+    const { partition: number } = partition.topicPartition;
+    let handedOver = (): void => undefined;
+    const before = this.#slicing.get(partition);
+    const turn = new Promise<void>((resolve) => {
+      handedOver = resolve;
+    });
+    this.#slicing.set(partition, turn);
+    const encoding = this.#encodingOf(topic, entries, producerOf(entries));
+    let sent: Promise<void>;
+    try {
+      const encoded = await inSlices(encodeInSlices(entries, encoding));
+      await before;
+      sent = this.#handToLog(sendOf(topic, number, entries, { encoding, encoded }));
+    } catch (error) {
+      await before;
+      sent = this.#appendApart(topic, number, entries, error);
+    }
+    if (this.#slicing.get(partition) === turn) this.#slicing.delete(partition);
+    handedOver();
+    await sent;
+  }
+
+  /** The topic's limit may have been lowered since entries were checked: others must not fail with one. */
+  async #appendApart(
+    topic: Topic,
+    partition: number,
+    entries: readonly ProduceEntry[],
+    error: unknown,
+  ): Promise<void> {
+    if (entries.length === 1) failEntries(entries, error);
+    else await Promise.all(entries.map((one) => this.#appendHere(topic, partition, [one])));
+  }
+
+  /** Writes once the sends before are resolved. */
+  #writeInTurn(topic: Topic, partition: number, entries: readonly ProduceEntry[]): Promise<void> {
+    const sends = this.#sendsOf(topic, partition);
+    sends.last = sends.last.then(() => this.#write(topic, partition, entries, sends.producer));
+    return sends.last;
+  }
+
+  #sendsOf(topic: Topic, partition: number): PartitionSends {
+    let ofTopic = this.#sends.get(topic);
+    if (ofTopic === undefined) {
+      ofTopic = new Map();
+      this.#sends.set(topic, ofTopic);
+    }
+    let sends = ofTopic.get(partition);
+    if (sends === undefined) {
+      const producer = new PartitionProducer(this.#options.nextProducerId);
+      sends = { producer, last: Promise.resolve() };
+      ofTopic.set(partition, sends);
+    }
+    return sends;
+  }
+
+  /** Never rejects. */
+  async #write(
+    topic: Topic,
+    partition: number,
+    entries: readonly ProduceEntry[],
+    own: PartitionProducer,
+  ): Promise<void> {
+    // Entries that timed out while an earlier send was unresolved were answered as not written.
+    const waiting = entries.filter((entry) => !entry.isDone);
+    if (waiting.length === 0) return;
+    const client = producerOf(waiting);
+    try {
+      if (client === undefined) await this.#sendAsBroker(topic, partition, waiting, own);
+      else {
+        const send = await this.#encode(topic, partition, waiting, client);
+        await this.#answer(send, await this.#append(send));
+      }
+    } catch (error) {
+      const isTooLarge = error instanceof ProtocolError && error.code === 'MESSAGE_TOO_LARGE';
+      if (!isTooLarge || waiting.length === 1) failEntries(waiting, error);
+      // The topic's limit may have been lowered since: the others must not fail with one.
+      else for (const entry of waiting) await this.#write(topic, partition, [entry], own);
+    }
+  }
+
+  /** @throws ProtocolError MESSAGE_TOO_LARGE before anything is sent; what `appendAtLeader` throws */
+  async #sendAsBroker(
+    topic: Topic,
+    partition: number,
+    entries: readonly ProduceEntry[],
+    own: PartitionProducer,
+  ): Promise<void> {
+    for (let ids = 1; ; ids += 1) {
+      const send = await this.#encode(topic, partition, entries, await own.next());
+      const appended = await this.#appendUnderOwnId(send, own);
+      // The leader may have lost track of this producer, with records that were acknowledged too early.
+      const isUnknownThere = appended[0]?.error?.code === 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+      if (isUnknownThere && ids < NEW_IDS_MAX) {
+        own.giveUpId();
+        continue;
+      }
+      resolveSequences(send, appended, own);
+      answerEntries(send, appended);
+      return;
+    }
+  }
+
+  async #appendUnderOwnId(send: Send, own: PartitionProducer): Promise<readonly BatchAppended[]> {
+    try {
+      return await this.#append(send);
+    } catch (error) {
+      // Nothing of it is in the log only when the error says so.
+      if (!(error instanceof ProtocolError) || error.outcome !== 'failed') own.giveUpId();
+      throw error;
+    }
+  }
+
+  #append(send: Send): Promise<readonly BatchAppended[]> {
+    const { topic, entries } = send;
+    const nowMs = this.#options.clock.monotonicMs();
+    const deadlineMs = Math.max(
+      ...entries.map(({ pending }) => pending.deadlineMs || nowMs + pending.timeoutMs),
+    );
+    const isAbandoned = (): boolean => topic.isDeleted || entries.every((entry) => entry.isDone);
+    return this.#options.appendAtLeader(appendOf(send), { deadlineMs, isAbandoned });
+  }
+
+  /** Answers a send without an id of this broker's own: it was appended as a whole, or not at all. */
+  #answer(send: Send, appended: readonly BatchAppended[]): Promise<void> | undefined {
+    const result = appended[0]?.result;
+    if (result?.isDuplicate === true) return this.#answerDuplicate(send, result);
+    answerEntries(send, appended);
+    return undefined;
+  }
+
+  /** A retry is answered as the first try was, times included. */
+  async #answerDuplicate(send: Send, result: AppendResult): Promise<void> {
+    const { topic, partition, entries } = send;
+    const [entry] = entries;
+    if (entry === undefined) return;
+    const request = { topic: topic.name, partition, maxBytes: 1, minBytes: 1, waitMs: 0 };
+    const createTimeMs = await createTimeOf(entry, result, async (offset) => {
+      const { batches } = await this.#options.partitions.fetch({ ...request, offset });
+      return batches[0];
+    });
+    entry.succeed(result.baseOffset, result.logAppendTimeMs, createTimeMs ?? send.nowMs);
+  }
+
+  /** @throws ProtocolError MESSAGE_TOO_LARGE */
+  async #encode(
+    topic: Topic,
+    partition: number,
+    entries: readonly ProduceEntry[],
+    producer: BatchProducer,
+  ): Promise<Send> {
+    const encoding = this.#encodingOf(topic, entries, producer);
+    const encoded = areLarge(entries)
+      ? await inSlices(encodeInSlices(entries, encoding))
+      : encodeRecordBatches(entries, encoding);
+    return sendOf(topic, partition, entries, { encoding, encoded });
+  }
+
+  #encodingOf(
+    topic: Topic,
+    entries: readonly ProduceEntry[],
+    producer: BatchProducer | undefined,
+  ): EncodeOptions {
+    const maxBatchBytes = topic.config['max.message.bytes'];
+    const encoding = {
+      nowMs: this.#options.clock.nowMs(),
+      timestampType: topic.config['message.timestamp.type'],
+      // Batches of this broker's own id are appended one by one: the fewer, the better.
+      batchSizeBytes: producer === undefined ? this.#options.batchSizeBytes : maxBatchBytes,
+      maxBatchBytes,
+      isOneBatch: entries[0]?.isAlone === true,
+    };
+    return producer === undefined ? encoding : { ...encoding, producer };
+  }
+}
+
+function sendOf(
+  topic: Topic,
+  partition: number,
+  entries: readonly ProduceEntry[],
+  made: { readonly encoding: EncodeOptions; readonly encoded: EncodedBatches },
+): Send {
+  const { encoding, encoded } = made;
+  const isStamped = encoding.producer !== undefined;
+  return { topic, partition, entries, nowMs: encoding.nowMs, isStamped, ...encoded };
+}
+
+/** The producer of a client's request, whose entry is always alone. */
+function producerOf([entry]: readonly ProduceEntry[]): BatchProducer | undefined {
+  const producer = entry?.pending.producer;
+  if (producer === undefined) return undefined;
+  const { producerId, producerEpoch, sequence: baseSequence } = producer;
+  return { producerId, producerEpoch, baseSequence };
+}
+
+function appendOf({ topic, partition, entries, batches }: Send): LeaderAppend {
+  const acks: Acks = entries.some(({ pending }) => pending.acks === 'all') ? 'all' : '1';
+  return { topic: topic.name, topicId: topic.id, partition, acks, batches };
+}
+
+/** Whether leadership was lost before anything was appended: whoever leads now may append it. */
+function isNotBegun(error: unknown): boolean {
+  if (error instanceof NotLeaderError) return true;
+  return (
+    error instanceof ProtocolError &&
+    error.code === 'LEADER_NOT_AVAILABLE' &&
+    error.outcome === 'failed'
+  );
+}
+
+/** Goes on with the sequence behind the last record that is in the log. */
+function resolveSequences(
+  send: Send,
+  appended: readonly BatchAppended[],
+  own: PartitionProducer,
+): void {
+  own.advance(appendedRecords(send, appended));
+  const failure = appended.find(({ error }) => error !== undefined)?.error;
+  // Batches behind one that was not appended are out of order, so they were not either.
+  if (failure !== undefined && failure.outcome !== 'failed') own.giveUpId();
 }

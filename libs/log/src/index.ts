@@ -30,7 +30,6 @@ export {
   RECORD_BATCH_HEADER_BYTES,
   RecordBatch,
   stampBatch,
-  stampProducer,
 } from './record-batch/record-batch.js';
 export {
   batchOfOneSizeBytes,

@@ -14,10 +14,12 @@ import {
   type BrokerLease,
   type CoordinationStore,
   controlledShutdown,
+  inOrder,
   type LeaseRenewalCounts,
   type LeaseRenewer,
   type Registrant,
   registerBroker,
+  takeOverController,
 } from '#coordination';
 import { ProtocolError } from '#protocol';
 import type { Clock, Logger, Random, Scheduler } from '#runtime';
@@ -100,9 +102,10 @@ export class Membership {
     return this.#renewer.counts;
   }
 
-  /** Says under which URL clients reach this broker, where that is known only now. */
+  /** Says under which URL clients reach this broker, where that is known only now, and others ask. */
   async announce(url: string): Promise<void> {
     const { store, brokerId } = this.#options;
+    if (!store.isShared) return;
     await store.update(({ brokers }) => {
       const broker = brokers.get(brokerId);
       if (broker?.brokerEpoch !== this.#brokerEpoch || broker.url === url) return [];
@@ -114,6 +117,8 @@ export class Membership {
   async withdraw(): Promise<void> {
     this.#end();
     const { store, random, logger } = this.#options;
+    // Nobody can take over from the only broker that there is.
+    if (!store.isShared) return;
     const process = { id: this.brokerId, brokerEpoch: this.#brokerEpoch };
     try {
       await store.update((state) => controlledShutdown(state, process, random));
@@ -163,11 +168,14 @@ export class Membership {
     for (;;) {
       try {
         const claim = registrant();
-        const state = await store.update((before) =>
-          registerBroker(
-            before,
-            expired === undefined ? claim : { ...claim, expiredBrokerEpoch: expired },
-            random,
+        const registered =
+          expired === undefined ? claim : { ...claim, expiredBrokerEpoch: expired };
+        const state = await store.update(
+          inOrder(
+            (before) => registerBroker(before, registered, random),
+            // The first broker of a cluster need not wait until it sees that there is no controller.
+            (before) =>
+              before.controller === null ? takeOverController(before, brokerId, null) : [],
           ),
         );
         const brokerEpoch = state.brokers.get(brokerId)?.brokerEpoch ?? 0;

@@ -111,6 +111,15 @@ export class Partition {
     return this.#role === 'leader';
   }
 
+  /**
+   * Whether this broker leads without any other replica: nobody can take over, and what is durable here
+   * is committed.
+   */
+  get isSoleReplica(): boolean {
+    const { replicas, reassignment } = this.#metadata;
+    return this.#role === 'leader' && replicas.length === 1 && reassignment === undefined;
+  }
+
   get isFollower(): boolean {
     return this.#role === 'follower';
   }

@@ -23,6 +23,9 @@ import type { GroupOffsets } from '../log-broker.js';
 import type { LeaderCall, LeaderCalls } from './leader-calls.js';
 import type { LeaderStatuses } from './leader-statuses.js';
 
+/** What the coordinator of a group is asked for: here, or at the broker that it is. */
+type CoordinatorCall<T> = Pick<LeaderCall<T>, 'there'> & { readonly here: () => Promise<T> };
+
 interface ClusterGroupsOptions {
   readonly offsets: OffsetStore;
   readonly topics: TopicDirectory;
@@ -79,7 +82,7 @@ export class ClusterGroups implements GroupOffsets {
     return committed.map((one) => withLag(one, known.get(topicPartitionName(one))?.highWatermark));
   }
 
-  async #atCoordinator<T>(group: string, call: LeaderCall<T>): Promise<T> {
+  async #atCoordinator<T>(group: string, call: CoordinatorCall<T>): Promise<T> {
     const { leaders, replicas, clock, leaderWaitMs } = this.#options;
     const target = this.#partitionOf(group);
     const deadlineMs = clock.monotonicMs() + leaderWaitMs;

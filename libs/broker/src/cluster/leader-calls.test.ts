@@ -35,6 +35,31 @@ describe('LeaderCalls', () => {
     expect(await answer).toBe('done');
   });
 
+  it('tells a call to this broker whether an earlier try was made', async () => {
+    const world = new World(2);
+    const tries: boolean[] = [];
+    const answer = world.call({
+      here: ({ isRepeated }) => {
+        tries.push(isRepeated);
+        return tries.length < 2 ? Promise.reject(notLeader()) : Promise.resolve('done');
+      },
+      there: () => Promise.reject(notLeader()),
+    });
+    await world.scheduler.settle();
+    world.setLeader(HERE);
+    await world.scheduler.advance(60);
+    expect(await answer).toBe('done');
+    expect(tries).toEqual([true, true]);
+    const first = new World(HERE);
+    await first.call({
+      here: ({ isRepeated }) => {
+        tries.push(isRepeated);
+        return Promise.resolve('done');
+      },
+    });
+    expect(tries.at(-1)).toBe(false);
+  });
+
   it('waits no longer for a broker that is cut off than until another one leads', async () => {
     const world = new World(2);
     const answer = world.call({

@@ -27,9 +27,17 @@ const RETRY_AFTER_MS = 1000;
  * LEADER_NOT_AVAILABLE where leadership was lost meanwhile, its outcome `unknown` if it had begun.
  */
 export interface LeaderCall<T> {
-  readonly here: () => Promise<T>;
+  readonly here: (how: LocalCall) => Promise<T>;
   /** @param timeoutMs until which an answer is of use */
   readonly there: (brokerId: number, timeoutMs: number) => Promise<T>;
+}
+
+/** How a leader that is this broker is called. */
+interface LocalCall {
+  /** Whether an earlier try was made, here or there. */
+  readonly isRepeated: boolean;
+  /** Until which an answer is of use. */
+  readonly timeoutMs: number;
 }
 
 export interface LeaderCallLimits {
@@ -81,17 +89,17 @@ export class LeaderCalls {
   ): Promise<T> {
     const { brokerId, clock } = this.#options;
     let mayHaveHadEffect = false;
+    let isRepeated = false;
     for (;;) {
       const leader = this.leaderOf(target);
+      const timeoutMs = deadlineMs - clock.monotonicMs();
       try {
-        if (leader === brokerId) return await call.here();
-        if (leader !== null) {
-          const leftMs = deadlineMs - clock.monotonicMs();
-          if (leftMs > 0) {
-            return await this.#whileLeading(target, leader, call.there(leader, leftMs));
-          }
+        if (leader === brokerId) return await call.here({ isRepeated, timeoutMs });
+        if (leader !== null && timeoutMs > 0) {
+          return await this.#whileLeading(target, leader, call.there(leader, timeoutMs));
         }
       } catch (error) {
+        isRepeated = true;
         if (!isRetried(error)) throw mayHaveHadEffect ? outcomeUnknown(error) : error;
         mayHaveHadEffect ||= hadEffect(error);
       }

@@ -18,17 +18,18 @@ import {
 } from '#replication';
 import { assembleBroker } from '../assemble-broker.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
+import { PartitionWriter } from '../partition-writer.js';
 import { ClusterGroups } from './cluster-groups.js';
-import { ClusterPartitions } from './cluster-partitions.js';
 import { clusterStatusOf } from './cluster-status.js';
-import { ClusterWriter } from './cluster-writer.js';
-import { type LeaderAppend, LeaderAppends } from './leader-append.js';
-import { type LeaderCallLimits, LeaderCalls } from './leader-calls.js';
+import { LeaderCalls } from './leader-calls.js';
 import { LeaderStatuses } from './leader-statuses.js';
+import { appendAtLeader } from './leader-transport.js';
+import { LocalLeader } from './local-leader.js';
+import { PartitionAccess } from './partition-access.js';
 import { leaderHandlers } from './peer-handlers.js';
 import { ProduceSender } from './produce-sender.js';
 
-/** Beside what a broker alone is told. Times in milliseconds, sizes in bytes. */
+/** How a broker works with others, whether there are any or not. Times in ms, sizes in bytes. */
 export interface ClusterBrokerSettings extends LocalBrokerSettings {
   /** How long a silent broker keeps its leaderships and ISR memberships. */
   readonly leaseMs: number;
@@ -49,7 +50,7 @@ export interface ClusterBrokerSettings extends LocalBrokerSettings {
   readonly replicaFetchers: number;
 }
 
-/** The outside world of a broker that is not alone. */
+/** The outside world of a broker of a cluster. */
 export interface ClusterBrokerPorts extends LocalBrokerPorts {
   /** Opens the coordination store, once the data directory is this process's. */
   readonly openStore: (logManager: LogManager) => Promise<CoordinationStore>;
@@ -60,8 +61,8 @@ export interface ClusterBrokerPorts extends LocalBrokerPorts {
 
 /** The private side of a broker: how it calls others and is called. */
 export interface ClusterNetwork {
-  /** Where other brokers reach this one. */
-  readonly clusterUrl: string;
+  /** Where other brokers reach this one; null where there can be none. */
+  readonly clusterUrl: string | null;
   /** Begins to serve, and to call the brokers that the store names. */
   connect(store: CoordinationStore): Peers;
   serve(clusterUuid: string, handlers: PeerHandlers): void;
@@ -109,10 +110,10 @@ async function openOn(
     cluster: { store, peers, brokerEpoch: () => membership.brokerEpoch },
   });
   const leaders = new LeaderCalls({ ...settings, ...ports, store });
-  const appends = new LeaderAppends({ replicas, isLeaseValid: () => membership.isLeaseValid });
+  const localLeader = new LocalLeader({ replicas, isLeaseValid: () => membership.isLeaseValid });
   const sender = new ProduceSender({ ...settings, ...ports, peers });
   const statuses = new LeaderStatuses({ store, replicas, peers, brokerId });
-  const partitions = new ClusterPartitions({
+  const partitions = new PartitionAccess({
     store,
     replicas,
     peers,
@@ -121,10 +122,13 @@ async function openOn(
     brokerId,
     leaderWaitMs,
   });
-  const writer = new ClusterWriter({
+  const transports = { leaders, local: localLeader, peer: (id: number) => sender.to(id) };
+  const writer = new PartitionWriter({
+    ...settings,
     clock,
     nextProducerId: () => producerIds.next(),
-    appendAtLeader: appendAtLeader({ leaders, appends, sender }),
+    localLeader,
+    appendAtLeader: (append, limits) => appendAtLeader(transports, append, limits),
     partitions,
   });
   const { open, registry, offsets, close } = assembleBroker(
@@ -168,13 +172,13 @@ async function openOn(
   });
   const handlers = {
     ...replicas.handlers(),
-    ...leaderHandlers({ replicas, appends, groups: offsets }),
+    ...leaderHandlers({ replicas, leader: localLeader, groups: offsets }),
   };
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await registry.open();
   const controller = new Controller({ ...settings, ...ports, store });
-  const clusterStatus = () =>
-    clusterStatusOf({ store, replicas, brokerId, membership, controller, leaders });
+  const parts = { store, replicas, brokerId, membership, controller, leaders };
+  const clusterStatus = () => (store.isShared ? clusterStatusOf(parts) : undefined);
   return {
     ...open,
     status: () => ({ ...open.status(), cluster: clusterStatus() }),
@@ -183,42 +187,12 @@ async function openOn(
       const url = settings.url();
       if (url !== null) await membership.announce(url);
     },
-    close: async () => {
-      await controller.stop();
-      await close(async () => {
+    close: () =>
+      close(async () => {
+        await controller.stop();
         await membership.withdraw();
         leaders.close();
         await network.close();
-      });
-    },
-  };
-}
-
-interface AppendParts {
-  readonly leaders: LeaderCalls;
-  readonly appends: LeaderAppends;
-  readonly sender: ProduceSender;
-}
-
-function appendAtLeader({ leaders, appends, sender }: AppendParts) {
-  return (append: LeaderAppend, limits: LeaderCallLimits) => {
-    let wasTried = false;
-    return leaders.call(
-      append,
-      {
-        here: () => {
-          // The bytes of an earlier try may be in this broker's log, or on their way to another one: they are
-          // stamped only once.
-          const batches = wasTried ? append.batches.map((one) => Buffer.from(one)) : append.batches;
-          wasTried = true;
-          return appends.append({ ...append, batches });
-        },
-        there: (leader, timeoutMs) => {
-          wasTried = true;
-          return sender.append(leader, append, timeoutMs);
-        },
-      },
-      limits,
-    );
+      }),
   };
 }

@@ -20,11 +20,14 @@ export class PartitionProducer {
     this.#nextProducerId = nextProducerId;
   }
 
-  /** The producer of a batch whose first record is the `recordsBefore`-th after those resolved so far. */
-  async producerAt(recordsBefore: number): Promise<BatchProducer> {
+  /** The producer of the next send, with the sequence behind the records resolved so far. */
+  async next(): Promise<BatchProducer> {
     this.#producerId ??= await this.#nextProducerId();
-    const baseSequence = (this.#nextSequence + recordsBefore) % SEQUENCES;
-    return { producerId: this.#producerId, producerEpoch: 0, baseSequence };
+    return {
+      producerId: this.#producerId,
+      producerEpoch: 0,
+      baseSequence: this.#nextSequence,
+    };
   }
 
   /** These many records more are in the log. */

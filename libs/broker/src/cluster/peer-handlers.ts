@@ -8,8 +8,9 @@ import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#re
 import type { OffsetSpec, OffsetToCommit } from '../broker.js';
 import { ledStatuses, type StatusOptions } from '../leader-status.js';
 import type { GroupOffsets } from '../log-broker.js';
-import type { LeaderAppend, LeaderAppends } from './leader-append.js';
 import { fetchAtLeader } from './leader-fetch.js';
+import type { LeaderAppend } from './leader-transport.js';
+import type { LocalLeader } from './local-leader.js';
 import {
   type AppendAnswer,
   appendAnswersMessage,
@@ -20,12 +21,12 @@ import {
 
 interface LeaderParts {
   readonly replicas: ReplicaManager;
-  readonly appends: LeaderAppends;
+  readonly leader: LocalLeader;
   /** Of the groups whose partition this broker leads. */
   readonly groups: GroupOffsets;
 }
 
-export function leaderHandlers({ replicas, appends, groups }: LeaderParts): PeerHandlers {
+export function leaderHandlers({ replicas, leader, groups }: LeaderParts): PeerHandlers {
   const atLeader =
     <B extends TopicPartition>(
       handle: (body: B, signal: AbortSignal) => Promise<PeerMessage>,
@@ -35,7 +36,7 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
       return handle(body as B, signal);
     };
   return {
-    produce: async (message) => appendAnswersMessage(await appendAll(appends, produceOf(message))),
+    produce: async (message) => appendAnswersMessage(await appendAll(leader, produceOf(message))),
     fetch: async (message, { signal }) =>
       fetchedMessage(await fetchAtLeader(replicas, { ...fetchOf(message), signal })),
     'list-offset': atLeader<TopicPartition & { readonly at: OffsetSpec }>(async (target) =>
@@ -70,13 +71,10 @@ export function leaderHandlers({ replicas, appends, groups }: LeaderParts): Peer
 }
 
 /** Each append fails by itself. */
-function appendAll(
-  appends: LeaderAppends,
-  wanted: readonly LeaderAppend[],
-): Promise<AppendAnswer[]> {
+function appendAll(leader: LocalLeader, wanted: readonly LeaderAppend[]): Promise<AppendAnswer[]> {
   return Promise.all(
     wanted.map((append) =>
-      appends.append(append).then(
+      leader.append(append).then(
         (appended): AppendAnswer => ({ appended }),
         (error: unknown): AppendAnswer => ({ error }),
       ),

@@ -6,7 +6,7 @@ import { type AppendResult, batchSizeAt, RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import { NotLeaderError, type PeerMessage } from '#replication';
 import type { FetchRequest, FetchResult } from '../broker.js';
-import type { BatchAppended, LeaderAppend } from './leader-append.js';
+import type { BatchAppended, LeaderAppend } from './leader-transport.js';
 
 /** An append as JSON: its batches are the next `batches` blobs. */
 interface AppendBody extends Omit<LeaderAppend, 'batches'> {
@@ -31,7 +31,7 @@ export function produceOf({ body, blobs }: PeerMessage): LeaderAppend[] {
 
 /** What became of one append of a call. */
 export type AppendAnswer =
-  | { readonly appended: BatchAppended[] }
+  | { readonly appended: readonly BatchAppended[] }
   | { readonly appended?: undefined; readonly error: unknown };
 
 interface AnswerBody {

@@ -8,7 +8,7 @@
  */
 import type { Peers } from '#replication';
 import type { Scheduler } from '#runtime';
-import type { BatchAppended, LeaderAppend } from './leader-append.js';
+import type { BatchAppended, LeaderAppend, LeaderTransport } from './leader-transport.js';
 import { appendAnswersOf, produceMessage } from './peer-messages.js';
 
 /** Bytes of batches in one call; a larger append goes alone. */
@@ -25,7 +25,7 @@ interface QueuedAppend {
   readonly append: LeaderAppend;
   readonly sizeBytes: number;
   readonly timeoutMs: number;
-  readonly resolve: (appended: BatchAppended[]) => void;
+  readonly resolve: (appended: readonly BatchAppended[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -45,11 +45,16 @@ export class ProduceSender {
     this.#options = options;
   }
 
-  /**
-   * Appends on another broker; rejects as `LeaderAppends.append` does there, or with
-   * PeerUnreachableError.
-   */
-  append(brokerId: number, append: LeaderAppend, timeoutMs: number): Promise<BatchAppended[]> {
+  /** Another broker as a leader: rejects as `LocalLeader.append` does there. */
+  to(brokerId: number): LeaderTransport {
+    return { append: (append, timeoutMs) => this.#append(brokerId, append, timeoutMs) };
+  }
+
+  #append(
+    brokerId: number,
+    append: LeaderAppend,
+    timeoutMs: number,
+  ): Promise<readonly BatchAppended[]> {
     return new Promise((resolve, reject) => {
       let sizeBytes = 0;
       for (const batch of append.batches) sizeBytes += batch.length;

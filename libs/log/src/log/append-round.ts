@@ -11,6 +11,8 @@ export interface AppendResult {
   readonly logAppendTimeMs: number | null;
   /** Nothing was written: the batch was in the log, with these offsets. */
   readonly isDuplicate: boolean;
+  /** Newest timestamp of a duplicate, as it is in the log, in ms; only there for one. */
+  readonly maxTimestampMs?: number;
 }
 
 /** An append that waits for its round, or is in it. */
@@ -117,7 +119,13 @@ export class AppendRound {
       }
       const { baseOffset, lastOffset, maxTimestamp } = duplicate;
       const logAppendTimeMs = first.isLogAppendTime ? maxTimestamp : null;
-      const result = { baseOffset, lastOffset, logAppendTimeMs, isDuplicate: true };
+      const result = {
+        baseOffset,
+        lastOffset,
+        logAppendTimeMs,
+        isDuplicate: true,
+        maxTimestampMs: maxTimestamp,
+      };
       this.duplicates.push({ append, result });
     } catch (error) {
       append.reject(error);

@@ -25,6 +25,7 @@ describe('a retry of an idempotent producer', () => {
       lastOffset: 1,
       logAppendTimeMs: null,
       isDuplicate: true,
+      maxTimestampMs: 1001,
     });
     expect(log.logEndOffset).toBe(3);
   });

@@ -68,7 +68,8 @@ describe('encodeInSlices', () => {
 
   it.each([
     ['batches of the usual size', options],
-    ['one batch of a producer', { ...options, maxBatchBytes: 1 << 24, producer }],
+    ['batches of a producer', { ...options, producer }],
+    ['one batch', { ...options, maxBatchBytes: 1 << 24, producer, isOneBatch: true }],
   ])('makes the same as at once, whatever is encoded between its slices: %s', (_, chosen) => {
     const expected = encodeRecordBatches(selections, chosen);
     const work = encodeInSlices(selections, chosen);
@@ -264,14 +265,31 @@ describe('encodeRecordBatches', () => {
     expect(readRecords(only(encode(records.slice(0, 1)).batches))).toHaveLength(1);
   });
 
-  it("a producer's records are one batch, beyond the soft limit too, and never split", () => {
+  it('makes one batch of all records when asked to, beyond the soft limit, and never splits it', () => {
     const producer = { producerId: 2 ** 40, producerEpoch: 32_767, baseSequence: 2 ** 31 - 2 };
     const records = Array.from({ length: 20 }, () => ({ key: null, value: Buffer.alloc(100) }));
-    const batch = only(encode(records, { producer, batchSizeBytes: 500 }).batches);
+    const changed = { producer, isOneBatch: true };
+    const batch = only(encode(records, { ...changed, batchSizeBytes: 500 }).batches);
     expect(batch).toMatchObject({ ...producer, recordCount: 20, lastSequence: 17 });
-    expect(() => encode(records, { producer, maxBatchBytes: batch.sizeBytes - 1 })).toThrow(
+    expect(() => encode(records, { ...changed, maxBatchBytes: batch.sizeBytes - 1 })).toThrow(
       expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }),
     );
+  });
+
+  it('stamps each batch with the sequence of its first record, over the end of the sequences', () => {
+    const producer = { producerId: 7, producerEpoch: 0, baseSequence: 2 ** 31 - 3 };
+    const records = Array.from({ length: 6 }, () => ({ key: null, value: Buffer.alloc(100) }));
+    const { batches } = encode(records, { producer, batchSizeBytes: 300 });
+    const stamped = batches.map((bytes) => new RecordBatch(bytes));
+    expect(stamped.map(({ baseSequence }) => baseSequence)).toStrictEqual([
+      2 ** 31 - 3,
+      2 ** 31 - 1,
+      1,
+    ]);
+    for (const batch of stamped) {
+      expect(batch).toMatchObject({ producerId: 7, producerEpoch: 0, recordCount: 2 });
+      expect(batch.isCrcValid()).toBe(true);
+    }
   });
 
   it('nothing selected makes no batch', () => {
@@ -314,6 +332,7 @@ describe('encodeRecordBatches', () => {
       ...options,
       maxBatchBytes: 16_777_216,
       producer,
+      isOneBatch: true,
     });
     expect(readRecords(only(batches))).toStrictEqual(records.map(expected));
   });

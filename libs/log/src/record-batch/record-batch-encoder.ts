@@ -59,8 +59,10 @@ export interface EncodeOptions {
   readonly batchSizeBytes: number;
   /** No batch is larger. */
   readonly maxBatchBytes: number;
-  /** Makes the records one batch of this producer, whatever `batchSizeBytes` says. */
+  /** Stamped into the batches: the sequence is the first record's, later batches go on from there. */
   readonly producer?: BatchProducer;
+  /** Makes the records one batch, whatever `batchSizeBytes` says. */
+  readonly isOneBatch?: boolean;
 }
 
 export interface EncodedBatches {
@@ -73,7 +75,7 @@ export interface EncodedBatches {
 
 /**
  * Encodes selections one after the other, into as few batches as the limits allow.
- * @throws ProtocolError MESSAGE_TOO_LARGE when a record alone, or the one batch of a producer, is
+ * @throws ProtocolError MESSAGE_TOO_LARGE when a record alone, or the one batch of `isOneBatch`, is
  *   larger than `maxBatchBytes`; nothing is kept of the call then
  */
 export function encodeRecordBatches(
@@ -131,6 +133,9 @@ const VARINT_MINUS_ONE = 1;
 /** In place of where a selection is staged. */
 const NOT_STAGED = -1;
 
+/** Sequences are int32, and not negative. */
+const SEQUENCES = 2 ** 31;
+
 /** Batches smaller than this share slabs. */
 const OWN_MEMORY_BYTES_MIN = 4096;
 const SLAB_BYTES = 16_384;
@@ -149,6 +154,7 @@ class BatchEncoder {
   readonly #nowMs: number;
   readonly #isLogAppendTime: boolean;
   readonly #producer: BatchProducer | undefined;
+  readonly #isOneBatch: boolean;
   readonly #batchSizeBytes: number;
   readonly #maxBatchBytes: number;
   /** Where the staged bytes of the selection begin: they end where the scratch ends. */
@@ -164,10 +170,11 @@ class BatchEncoder {
     this.#isScratchShared = scratch === undefined;
     this.#scratch = scratch ?? sharedScratch;
     this.#stagedAt = this.#scratch.length;
-    const { maxBatchBytes, batchSizeBytes, producer } = options;
+    const { maxBatchBytes, batchSizeBytes, producer, isOneBatch = false } = options;
     this.#nowMs = options.nowMs;
     this.#isLogAppendTime = options.timestampType === 'LogAppendTime';
     this.#producer = producer;
+    this.#isOneBatch = isOneBatch;
     this.#maxBatchBytes = maxBatchBytes;
     this.#batchSizeBytes = Math.min(batchSizeBytes, maxBatchBytes);
   }
@@ -307,7 +314,7 @@ class BatchEncoder {
 
   /** Where the batch at hand must end: at one of its limits, or where the staged bytes begin. */
   #roomEnd(batchRecords: number): number {
-    const isBoundHard = batchRecords === 0 || this.#producer !== undefined;
+    const isBoundHard = batchRecords === 0 || this.#isOneBatch;
     return Math.min(this.#stagedAt, isBoundHard ? this.#maxBatchBytes : this.#batchSizeBytes);
   }
 
@@ -319,7 +326,7 @@ class BatchEncoder {
     const delta = this.#batchRecords === 0 ? 0 : timestamp - this.#baseTimestamp;
     const bodyBytes = deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, at);
     const sizeBytes = lengthSizeBytes(bodyBytes) + bodyBytes;
-    const mayEnd = this.#batchRecords > 0 && this.#producer === undefined;
+    const mayEnd = this.#batchRecords > 0 && !this.#isOneBatch;
     if (mayEnd && this.#position + sizeBytes > this.#batchSizeBytes) {
       this.#endBatch();
     } else {
@@ -331,7 +338,7 @@ class BatchEncoder {
   #assertFits(recordBytes: number): void {
     const batchBytes = this.#position + recordBytes;
     if (batchBytes <= this.#maxBatchBytes) return;
-    const what = this.#producer === undefined ? 'A record makes' : 'The records make';
+    const what = this.#isOneBatch ? 'The records make' : 'A record makes';
     throw new ProtocolError(
       'MESSAGE_TOO_LARGE',
       `${what} a batch of ${batchBytes} bytes, max.message.bytes is ${this.#maxBatchBytes}.`,
@@ -354,7 +361,8 @@ class BatchEncoder {
     const target = this.#scratch;
     const producer = this.#producer;
     const attributes = this.#isLogAppendTime ? LOG_APPEND_TIME_FLAG : 0;
-    writeInt64(target, BASE_OFFSET_AT, this.recordCount - this.#batchRecords);
+    const recordsBefore = this.recordCount - this.#batchRecords;
+    writeInt64(target, BASE_OFFSET_AT, recordsBefore);
     writeInt32(target, BATCH_LENGTH_AT, size - LOG_OVERHEAD_BYTES);
     writeInt32(target, LEADER_EPOCH_AT, 0);
     target[MAGIC_AT] = RECORD_BATCH_MAGIC;
@@ -364,7 +372,7 @@ class BatchEncoder {
     writeInt64(target, MAX_TIMESTAMP_AT, this.#maxTimestamp);
     writeInt64(target, PRODUCER_ID_AT, producer === undefined ? -1 : producer.producerId);
     writeInt16(target, PRODUCER_EPOCH_AT, producer === undefined ? -1 : producer.producerEpoch);
-    writeInt32(target, BASE_SEQUENCE_AT, producer === undefined ? -1 : producer.baseSequence);
+    writeInt32(target, BASE_SEQUENCE_AT, sequenceOf(producer, recordsBefore));
     writeInt32(target, RECORD_COUNT_AT, this.#batchRecords);
   }
 
@@ -395,6 +403,11 @@ function allocate(sizeBytes: number): Buffer {
   const start = slabUsedBytes;
   slabUsedBytes += sizeBytes;
   return slab.subarray(start, slabUsedBytes);
+}
+
+/** Sequence of the record behind so many others; 0 follows 2147483647, -1 is for no producer. */
+function sequenceOf(producer: BatchProducer | undefined, recordsBefore: number): number {
+  return producer === undefined ? -1 : (producer.baseSequence + recordsBefore) % SEQUENCES;
 }
 
 /** Size of what a record has because of its place in its batch. */

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { GOLDEN_BATCHES } from '../testing/golden-batches.js';
 import { kafkajsRecords } from '../testing/kafkajs-decoder.js';
-import { readRecords, recordSetOf } from '../testing/record-sets.js';
+import { readRecords } from '../testing/record-sets.js';
 import { crc32c } from './crc32c.js';
 import { emptyBatch } from './empty-batch.js';
 import {
@@ -19,9 +19,7 @@ import {
   RECORD_COUNT_AT,
   RecordBatch,
   stampBatch,
-  stampProducer,
 } from './record-batch.js';
-import { encodeRecordBatches } from './record-batch-encoder.js';
 import { RecordCursor } from './record-cursor.js';
 
 const TIMESTAMP = 1_700_000_000_000;
@@ -375,30 +373,5 @@ describe('RecordCursor', () => {
     const cursor = new RecordCursor(batch);
     expect(cursor.next()).toBe(true);
     expect(() => cursor.next()).toThrow(protocolError('CORRUPT_MESSAGE'));
-  });
-});
-
-describe('stampProducer', () => {
-  it('makes of any batch the one that a producer would have encoded', () => {
-    const records = recordSetOf([
-      { key: null, value: 'a' },
-      { key: 'k', value: 'b' },
-    ]);
-    const options = {
-      nowMs: 5,
-      timestampType: 'CreateTime',
-      batchSizeBytes: 1000,
-      maxBatchBytes: 1000,
-    } as const;
-    const producer = { producerId: 2 ** 40 + 7, producerEpoch: 3, baseSequence: 9 };
-    const [plain] = encodeRecordBatches([{ records, indexes: undefined }], options).batches;
-    const [wanted] = encodeRecordBatches([{ records, indexes: undefined }], {
-      ...options,
-      producer,
-    }).batches;
-    if (plain === undefined || wanted === undefined) throw new Error('nothing was encoded');
-    stampProducer(plain, producer);
-    expect(plain).toEqual(wanted);
-    expect(new RecordBatch(plain).isCrcValid()).toBe(true);
   });
 });

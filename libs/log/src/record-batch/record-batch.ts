@@ -232,19 +232,6 @@ export interface BatchProducer {
 }
 
 /**
- * Writes a producer into the bytes of a batch that has none, or another one, and its CRC anew.
- * @param producer of the whole batch: its sequence is the first record's
- */
-export function stampProducer(bytes: Buffer, producer: BatchProducer): void {
-  const { producerId, producerEpoch, baseSequence } = producer;
-  bytes.writeUInt32BE(Math.floor(producerId / 2 ** 32), PRODUCER_ID_AT);
-  bytes.writeUInt32BE(producerId % 2 ** 32, PRODUCER_ID_AT + 4);
-  bytes.writeInt16BE(producerEpoch, PRODUCER_EPOCH_AT);
-  bytes.writeInt32BE(baseSequence, BASE_SEQUENCE_AT);
-  bytes.writeUInt32BE(crc32c(bytes, ATTRIBUTES_AT), CRC_AT);
-}
-
-/**
  * Size in bytes of the batch that begins at `position` of concatenated batches, as it declares it: it
  * may end beyond the buffer. Undefined when too few bytes are left to tell.
  * @throws ProtocolError CORRUPT_MESSAGE when no batch can be of the declared size

@@ -9,12 +9,11 @@ import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
 import type { PeerMessage, PeerMethod, Peers, ReplicaManager } from '#replication';
 import type { Clock } from '#runtime';
 import type { FetchRequest, FetchResult, ListedOffset, OffsetSpec } from '../broker.js';
-import type { PartitionAccess } from '../partition-access.js';
 import type { LeaderCalls } from './leader-calls.js';
 import { fetchAtLeader } from './leader-fetch.js';
 import { fetchedOf, fetchMessage } from './peer-messages.js';
 
-interface ClusterPartitionsOptions {
+interface PartitionAccessOptions {
   readonly store: CoordinationStore;
   readonly replicas: ReplicaManager;
   readonly peers: Peers;
@@ -25,23 +24,21 @@ interface ClusterPartitionsOptions {
   readonly leaderWaitMs: number;
 }
 
-export class ClusterPartitions implements PartitionAccess {
-  readonly #options: ClusterPartitionsOptions;
+/** What is asked of one partition beside writing to it. See `Broker`. */
+export class PartitionAccess {
+  readonly #options: PartitionAccessOptions;
 
-  constructor(options: ClusterPartitionsOptions) {
+  constructor(options: PartitionAccessOptions) {
     this.#options = options;
   }
 
   fetch(request: FetchRequest): Promise<FetchResult> {
-    const { replicas } = this.#options;
-    if (request.mayBeBehind === true && this.#isHere(request)) {
-      return replicas.fetch(request, request).catch((error: unknown) => {
-        // What this replica cannot give, such as records that are damaged here, its leader has.
-        if (!isUnavailable(error)) throw error;
-        return this.#fetchFromLeader(request);
-      });
-    }
-    return this.#fetchFromLeader(request);
+    if (!this.#isAnsweredHere(request)) return this.#fetchFromLeader(request);
+    return this.#options.replicas.fetch(request, request).catch((error: unknown) => {
+      // What this replica cannot give, such as records that are damaged here, its leader has.
+      if (!isUnavailable(error)) throw error;
+      return this.#fetchFromLeader(request);
+    });
   }
 
   listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
@@ -96,14 +93,17 @@ export class ClusterPartitions implements PartitionAccess {
     });
   }
 
-  /** Whether this broker's replica is in sync, and has got as far as the reader. */
-  #isHere({ topic, partition, offset, leaderEpoch = 0 }: FetchRequest): boolean {
+  /** Whether this broker's replica may answer: it leads, or is as good as the leader for a stream. */
+  #isAnsweredHere(request: FetchRequest): boolean {
+    const { topic, partition, offset, leaderEpoch = 0, mayBeBehind } = request;
     const { store, replicas, brokerId } = this.#options;
-    const metadata = store.state.topics.get(topic)?.partitions[partition];
-    if (metadata?.isr.includes(brokerId) !== true) return false;
     const replica = replicas.partition(topic, partition);
+    if (replica === undefined) return false;
+    if (mayBeBehind !== true) return replica.isLeader;
+    // In sync, and as far as the reader.
+    const metadata = store.state.topics.get(topic)?.partitions[partition];
     return (
-      replica !== undefined &&
+      metadata?.isr.includes(brokerId) === true &&
       offset <= replica.log.logEndOffset &&
       leaderEpoch <= replica.leaderEpoch
     );

@@ -1,16 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicMetadata } from '#coordination';
-import { RecordBatch } from '#log';
-import { ProtocolError } from '#protocol';
-import { FakeClock, SeededRandom } from '#runtime/testing';
-import type { ProduceRequest, ProduceResult } from '../broker.js';
-import { PendingProduce } from '../pending-produce.js';
-import { produceOf } from '../testing/records.js';
-import { Topic } from '../topic.js';
-import { ClusterWriter } from './cluster-writer.js';
-import type { BatchAppended, LeaderAppend } from './leader-append.js';
+import { LogManager, RecordBatch, silentLogObserver } from '#log';
+import { ProtocolError, parseTopicConfig } from '#protocol';
+import { NotLeaderError, Partition } from '#replication';
+import { Limiter, silentLogger } from '#runtime';
+import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import type { ProduceRequest, ProduceResult } from './broker.js';
+import type { BatchAppended, LeaderAppend } from './cluster/leader-transport.js';
+import { LocalLeader } from './cluster/local-leader.js';
+import { PartitionWriter } from './partition-writer.js';
+import { PendingProduce } from './pending-produce.js';
+import { produceOf } from './testing/records.js';
+import { Topic } from './topic.js';
 
-describe('ClusterWriter', () => {
+describe('PartitionWriter', () => {
   it('writes what gathered as one batch under its own producer id, and goes on with its sequence', async () => {
     const world = new World();
     const answers = [world.write(['a'], ['b', 'c']), world.write(['d'])];
@@ -108,6 +111,39 @@ describe('ClusterWriter', () => {
   });
 });
 
+describe('PartitionWriter at the only replica', () => {
+  it('appends at once, without a producer id and without waiting for its turn', async () => {
+    const world = new World();
+    await world.leadAlone();
+    const answers = await Promise.all([world.write(['a'], ['b']), world.write(['c'])]);
+    expect(answers.flat().map(baseOffsetOf)).toEqual([0, 1, 2]);
+    expect(world.leader.sent).toEqual([]);
+    const batches = world.partition?.log.readCached(0, 1000, 3) ?? [];
+    expect(batches.map(({ producerId }) => producerId)).toEqual([-1, -1]);
+  });
+
+  it('sends to the next leader, under an id of its own, what was refused as leadership moved', async () => {
+    const world = new World();
+    const partition = await world.leadAlone();
+    const answer = world.write(['a']);
+    const next = { ...partition.metadata, leader: 1, leaderEpoch: 1, electionId: 'second' };
+    await partition.becomeFollower(next);
+    const [result] = await answer;
+    expect(baseOffsetOf(result)).toBe(0);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1']);
+    expect(partition.log.logEndOffset).toBe(0);
+  });
+
+  it('goes on with its turn once the partition has other replicas', async () => {
+    const world = new World();
+    const partition = await world.leadAlone();
+    await world.write(['a']);
+    partition.updateMetadata({ ...partition.metadata, partitionEpoch: 1, replicas: [0, 1] });
+    await world.write(['b']);
+    expect(world.leader.sent).toEqual(['id 1 seq 0 x1']);
+  });
+});
+
 /** A leader that appends everything, or does as it is told. */
 class ScriptedLeader {
   readonly sent: string[] = [];
@@ -156,28 +192,30 @@ class ScriptedLeader {
 
 class World {
   readonly leader = new ScriptedLeader();
-  readonly writer: ClusterWriter;
+  /** Where this broker keeps the partition. */
+  partition: Partition | undefined;
+  readonly writer: PartitionWriter;
   readonly topic: Topic;
   #lastId = 0;
 
   constructor(configs: TopicMetadata['configs'] = {}) {
     const metadata = { name: 'events', id: 'topic-id', version: 0, configs, partitions: [] };
     const options = { batchSizeBytes: 1000, random: new SeededRandom(1) };
-    this.topic = new Topic(metadata, { partition: () => undefined }, options);
-    const unasked = (): Promise<never> => Promise.reject(new Error('not to be called'));
-    this.writer = new ClusterWriter({
+    this.topic = new Topic(metadata, { partition: () => this.partition }, options);
+    const localLeader = new LocalLeader({
+      replicas: { leaderOrThrow: () => this.#leadPartition() },
+      isLeaseValid: () => true,
+    });
+    this.writer = new PartitionWriter({
       clock: new FakeClock(),
+      batchSizeBytes: 1000,
       nextProducerId: () => {
         this.#lastId += 1;
         return Promise.resolve(this.#lastId);
       },
+      localLeader,
       appendAtLeader: (append) => this.leader.append(append),
-      partitions: {
-        fetch: unasked,
-        listOffset: unasked,
-        deleteRecords: unasked,
-        giveUpLostRecords: unasked,
-      },
+      partitions: { fetch: () => Promise.reject(new Error('not to be called')) },
     });
   }
 
@@ -187,6 +225,59 @@ class World {
   ): PendingProduce {
     const part = { partition: 0, indexes: undefined, sizeBytes: 10 };
     return new PendingProduce(produceOf('events', records, options), [part], () => undefined);
+  }
+
+  /** Lets this broker lead the partition without any other replica. */
+  async leadAlone(): Promise<Partition> {
+    const clock = new FakeClock();
+    const manager = await LogManager.open(
+      {
+        dataDir: '/data',
+        durability: 'fsync',
+        syncsInFlightMax: 4,
+        tailCacheBytes: 1024 * 1024,
+        producerBatchesRemembered: 5,
+        producerIdExpirationMs: 1000,
+      },
+      {
+        fileSystem: new FakeDisk(),
+        clock,
+        scheduler: new FakeScheduler(clock),
+        random: new SeededRandom(1),
+        logger: silentLogger,
+        observer: silentLogObserver,
+      },
+    );
+    const target = { topic: 'events', partition: 0 };
+    const log = await manager.createLog(target, 'topic-id', parseTopicConfig({}, 1));
+    const metadata = {
+      replicas: [0],
+      leader: 0,
+      leaderEpoch: 0,
+      electionId: 'first',
+      isr: [0],
+      partitionEpoch: 0,
+      isNew: false,
+    };
+    const member = {
+      brokerId: 0,
+      clock,
+      isMetadataShared: true,
+      journaledVersion: () => 0,
+      onLogEnd: () => undefined,
+    };
+    this.partition = new Partition(log, metadata, {
+      member,
+      diskReads: new Limiter(1),
+      onHighWatermark: () => undefined,
+    });
+    await this.partition.becomeLeader(metadata);
+    return this.partition;
+  }
+
+  #leadPartition(): Partition {
+    if (this.partition?.isLeader === true) return this.partition;
+    throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', null, 0);
   }
 
   send(requests: readonly PendingProduce[]): Promise<void> {

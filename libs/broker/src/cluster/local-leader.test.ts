@@ -5,12 +5,12 @@ import { Partition } from '#replication';
 import { Limiter, silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
 import { produceOf } from '../testing/records.js';
-import { LeaderAppends } from './leader-append.js';
+import { LocalLeader } from './local-leader.js';
 
 const TARGET = { topic: 'events', partition: 0, topicId: 'id' };
 const PRODUCER = { producerId: 7, producerEpoch: 0 };
 
-describe('LeaderAppends', () => {
+describe('LocalLeader', () => {
   it('appends nothing that all are to have while too few are in sync', async () => {
     const appends = await leading(() => true, 2);
     const refused = appends.append({ ...TARGET, acks: 'all', batches: [batchAt(0)] });
@@ -57,7 +57,7 @@ function batchAt(baseSequence: number): Buffer {
 }
 
 /** The appends of a broker that is alone, and leads. */
-async function leading(isLeaseValid: () => boolean, minInsyncReplicas = 1): Promise<LeaderAppends> {
+async function leading(isLeaseValid: () => boolean, minInsyncReplicas = 1): Promise<LocalLeader> {
   const clock = new FakeClock();
   const manager = await LogManager.open(
     {
@@ -103,5 +103,5 @@ async function leading(isLeaseValid: () => boolean, minInsyncReplicas = 1): Prom
     onHighWatermark: () => undefined,
   });
   await partition.becomeLeader(metadata);
-  return new LeaderAppends({ replicas: { leaderOrThrow: () => partition }, isLeaseValid });
+  return new LocalLeader({ replicas: { leaderOrThrow: () => partition }, isLeaseValid });
 }

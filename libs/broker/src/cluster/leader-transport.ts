@@ -1,0 +1,58 @@
+/** The way of batches to the leader of their partition. */
+import type { AppendResult } from '#log';
+import type { ProtocolError, TopicPartition } from '#protocol';
+import type { Acks } from '../broker.js';
+import type { LeaderCallLimits, LeaderCalls } from './leader-calls.js';
+
+export interface LeaderAppend extends TopicPartition {
+  readonly topicId: string;
+  readonly acks: Acks;
+  /** Each with a producer id, in the order of their sequences; or all without one. */
+  readonly batches: readonly Buffer[];
+}
+
+/** What became of one batch. */
+export type BatchAppended =
+  | { readonly result: AppendResult; readonly error?: undefined }
+  | { readonly result?: undefined; readonly error: ProtocolError };
+
+/** A leader as batches reach it: this broker itself, or a peer. */
+export interface LeaderTransport {
+  /**
+   * Appends batches; stamps offsets into their bytes where the leader is this broker.
+   * @param timeoutMs until which an answer is of use
+   * @throws NotLeaderError where nothing was appended; ProtocolError; PeerUnreachableError
+   */
+  append(append: LeaderAppend, timeoutMs: number): Promise<readonly BatchAppended[]>;
+}
+
+interface LeaderTransports {
+  readonly leaders: Pick<LeaderCalls, 'call'>;
+  readonly local: LeaderTransport;
+  readonly peer: (brokerId: number) => LeaderTransport;
+}
+
+/** Appends at whoever leads the partition, and again at whoever leads then; see `LeaderCalls`. */
+export function appendAtLeader(
+  { leaders, local, peer }: LeaderTransports,
+  append: LeaderAppend,
+  limits: LeaderCallLimits,
+): Promise<readonly BatchAppended[]> {
+  return leaders.call(
+    append,
+    {
+      here: ({ isRepeated, timeoutMs }) =>
+        local.append(isRepeated ? copyOf(append) : append, timeoutMs),
+      there: (leader, timeoutMs) => peer(leader).append(append, timeoutMs),
+    },
+    limits,
+  );
+}
+
+/**
+ * The bytes of an earlier try may be in this broker's log, or on their way to another one: only a copy
+ * may be stamped.
+ */
+function copyOf(append: LeaderAppend): LeaderAppend {
+  return { ...append, batches: append.batches.map((bytes) => Buffer.from(bytes)) };
+}

@@ -1,0 +1,95 @@
+/** Entries of one partition on their way to its leader, and what each of them is told. */
+import { RecordBatch } from '#log';
+import { ProtocolError } from '#protocol';
+import type { BatchAppended } from './cluster/leader-transport.js';
+import type { ProduceEntry } from './pending-produce.js';
+import type { Topic } from './topic.js';
+
+export interface Send {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly entries: readonly ProduceEntry[];
+  /** For each entry the place of its first record. */
+  readonly starts: readonly number[];
+  readonly recordCount: number;
+  readonly batches: readonly Buffer[];
+  /** Whether the batches have a producer id: then each is appended by itself, else all together. */
+  readonly isStamped: boolean;
+  /** Create time of records that came without one, in ms. */
+  readonly nowMs: number;
+}
+
+/** How many records are in the log, from the first one on. */
+export function appendedRecords(send: Send, appended: readonly BatchAppended[]): number {
+  const failed = appended.findIndex(({ error }) => error !== undefined);
+  const ends = partEnds(send);
+  return ends[(failed < 0 ? ends.length : failed) - 1] ?? 0;
+}
+
+/** Tells each entry what became of the batches that its records are in. */
+export function answerEntries(send: Send, appended: readonly BatchAppended[]): void {
+  const { entries, starts, recordCount, nowMs } = send;
+  const whole = appended.length === 1 ? appended[0]?.result : undefined;
+  if (whole !== undefined) {
+    const { baseOffset, logAppendTimeMs } = whole;
+    for (let at = 0; at < entries.length; at += 1) {
+      const offset = baseOffset + (starts[at] as number);
+      entries[at]?.succeed(offset, logAppendTimeMs, nowMs);
+    }
+    return;
+  }
+  const ends = partEnds(send);
+  for (const [at, entry] of entries.entries()) {
+    const start = starts[at] ?? 0;
+    const end = starts[at + 1] ?? recordCount;
+    const first = ends.findIndex((one) => one > start);
+    const last = ends.findIndex((one) => one >= end);
+    const parts = appended.slice(first, last + 1);
+    const failure = failureOf(parts);
+    const result = parts[0]?.result;
+    if (failure !== undefined) entry.fail(failure);
+    else if (result === undefined || !isOneRow(parts)) entry.fail(scattered());
+    else {
+      const partStart = first === 0 ? 0 : (ends[first - 1] ?? 0);
+      entry.succeed(result.baseOffset + start - partStart, result.logAppendTimeMs, nowMs);
+    }
+  }
+}
+
+export function failEntries(entries: readonly ProduceEntry[], error: unknown): void {
+  for (const entry of entries) entry.fail(error);
+}
+
+/** For each result of an append the number of records up to its end. */
+function partEnds({ batches, isStamped, recordCount }: Send): readonly number[] {
+  if (!isStamped || batches.length === 1) return [recordCount];
+  const ends: number[] = [];
+  for (const bytes of batches) ends.push((ends.at(-1) ?? 0) + new RecordBatch(bytes).recordCount);
+  return ends;
+}
+
+/** The error of an entry whose batches have these ends; what is partly in the log is not failed. */
+function failureOf(parts: readonly BatchAppended[]): ProtocolError | undefined {
+  const error = parts.find((part) => part.error !== undefined)?.error;
+  if (error === undefined || error.outcome !== 'failed') return error;
+  if (parts.every((part) => part.error?.outcome === 'failed')) return error;
+  return new ProtocolError(error.code, error.message, { cause: error, outcome: 'unknown' });
+}
+
+function isOneRow(parts: readonly BatchAppended[]): boolean {
+  return parts.every((part, at) => {
+    const before = parts[at - 1]?.result;
+    return before === undefined || before.lastOffset + 1 === part.result?.baseOffset;
+  });
+}
+
+/**
+ * A crash of a leader may keep the first batches of a request and lose the last ones, which then are
+ * written behind what came in between: all are in the log, and no one offset says where.
+ */
+function scattered(): ProtocolError {
+  return new ProtocolError(
+    'DUPLICATE_SEQUENCE_NUMBER',
+    'The records are in the log, but not next to each other: a leader failed amid them.',
+  );
+}
