@@ -1,19 +1,19 @@
 /**
- * Keeps two builds of one checkout from working in dist/ at once.
+ * Prevents two builds of one checkout from working in dist/ at the same time.
  *
- * The lock is one of the operating system on the open file, so it ends with the processes that have it
- * open, however they end: no lock is left over by a build that was killed.
+ * The lock is an operating system lock on the open file, so it ends with the processes that have
+ * the file open, however they end: a killed build leaves no lock behind.
  */
 const { closeSync, ftruncateSync, openSync, readFileSync, writeSync } = require('node:fs');
 const { tryLock, waitForLockSync } = require('fs-native-extensions');
 
 /**
- * Runs `work` while no other process holds the lock, and returns what it returns. Waits, and says so,
- * while another process holds it.
- * @param {string} path the lock file, which stays
+ * Runs `work` while no other process holds the lock, and returns its result. Waits, with a message,
+ * while another process holds the lock.
+ * @param {string} path the lock file, which is never removed
  * @param {(line: string) => void} say
- * @param {(lockFile: number) => T} work gets the descriptor of the lock file: a child process that inherits
- *   it keeps the lock when this process is killed
+ * @param {(lockFile: number) => T} work gets the descriptor of the lock file: a child process that
+ *   inherits it keeps the lock when this process is killed
  * @template T
  */
 function withBuildLock(path, say, work) {

@@ -1,8 +1,8 @@
 /**
- * Makes the build, and keeps it current: dist/ is made again unless it was made from exactly the sources
- * that are here. One build at a time works in a checkout; see build-lock.cjs.
+ * Builds the gateway and keeps the build current: dist/ is built again unless it was built from
+ * exactly the present sources. One build at a time works in a checkout; see build-lock.cjs.
  *
- * Compares contents, not times: a checkout, a copy or a clock may set times as they please.
+ * It compares contents, not times: a checkout, a copy or a clock may set times in any order.
  */
 const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -13,10 +13,12 @@ const { withBuildLock } = require('./build-lock.cjs');
 const root = join(__dirname, '..');
 const stamp = join(root, 'dist/build-stamp');
 const made = join(root, 'dist/apps/gateway/main.js');
-/** Outside of dist/, which a build removes. */
+/** The lock file is outside of dist/, which a build removes. */
 const lock = join(root, 'node_modules/.sluice-build.lock');
 
-/** Builds unless the build is current. Returns the exit code; 0 also when there was nothing to do. */
+/**
+ * Builds unless the build is current. Returns the exit code, also 0 when there was nothing to do.
+ */
 function buildIfNeeded() {
   if (staleReason(hashOfSources()) === undefined) return 0;
   return withBuildLock(lock, say, (lockFile) => {
@@ -34,14 +36,14 @@ function build() {
   return withBuildLock(lock, say, (lockFile) => runSteps(lockFile, hashOfSources(), {}));
 }
 
-/** Why dist/ is not the build of the sources with this hash; undefined when it is. */
+/** The reason why dist/ is not the build of the sources with this hash; undefined when it is. */
 function staleReason(sources) {
   const isBuilt = existsSync(made) && existsSync(stamp);
   if (!isBuilt) return 'there is no build yet';
   return readFileSync(stamp, 'utf8') === sources ? undefined : 'the sources have changed';
 }
 
-/** Runs the script `build:steps` and marks the build as that of the sources with this hash. */
+/** Runs the script `build:steps` and marks the build with this hash of the sources. */
 function runSteps(lockFile, sources, environment) {
   const startedMs = performance.now();
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
@@ -67,7 +69,7 @@ function say(line) {
 /** A hash of every file that the build reads, with its path. */
 function hashOfSources() {
   const hash = createHash('sha256');
-  // The code cache of the build is for one version of Node.js.
+  // The code cache of the build fits only one version of Node.js.
   hash.update(process.version);
   const settings = [
     'package.json',

@@ -2,7 +2,7 @@
  * One reader of all records of a partition: over a WebSocket subscription, or as an NDJSON stream.
  * It counts until the last record.
  *
- *     taskset -c 1 node bench/load/catch-up-load.mjs '{"port": 8080, "mode": "websocket", "end": 1000}'
+ *     taskset -c 1 node bench/load/catch-up-load.mjs '{"port": 8080, "mode": "ndjson", "end": 9}'
  */
 import { get } from 'node:http';
 import { performance } from 'node:perf_hooks';

@@ -3,7 +3,7 @@
  * per connection. A general client would be slower than the server; this one sends prebuilt bytes
  * and only finds the end of each answer.
  *
- *     taskset -c 1 node bench/load/http-load.mjs '{"port": 8080, "method": "GET", "path": "/", ...}'
+ *     taskset -c 1 node bench/load/http-load.mjs '{"port": 8080, "path": "/", ...}'
  *
  * One JSON argument (or `@file`), see `LoadOptions`; one JSON line with the result on stdout.
  */

@@ -15,7 +15,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { until } from '../support/until.js';
 
-/** A build that takes until the file `finish` is there, and keeps a list of what it does. */
+/** A build that runs until the file `finish` exists, and records its steps. */
 const BUILD = `
   const fs = require('node:fs');
   fs.appendFileSync('steps', 'begin ');
@@ -32,7 +32,7 @@ const running: ChildProcess[] = [];
 const roots: string[] = [];
 let root: string;
 
-/** A checkout with the scripts of this one, and a build of its own. */
+/** A checkout with the scripts of this one and its own build. */
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'sluice-build-'));
   roots.push(root);
@@ -60,7 +60,7 @@ afterAll(() => {
   for (const directory of roots) rmSync(directory, { recursive: true, force: true });
 });
 
-test('two builds at once are one: the second waits, says so, and finds the build current', async () => {
+test('a second build waits with a message, and then finds the build current', async () => {
   const first = startBuild();
   await until('the first build runs', () => steps() === 'begin ');
   const second = startBuild();
@@ -84,7 +84,7 @@ test('a build that fails lets the next one try', async () => {
   expect(await startBuild().code).toBe(0);
 });
 
-test('a build goes on alone when its launcher is killed, and the next one waits for it', async () => {
+test('a build continues when its launcher is killed, and the next one waits for it', async () => {
   const first = startBuild();
   await until('the first build runs', () => steps() === 'begin ');
   first.child.kill('SIGKILL');
@@ -93,7 +93,7 @@ test('a build goes on alone when its launcher is killed, and the next one waits 
   await until('the second one waits', () => second.output().includes('waiting for it'));
   writeFileSync(join(root, 'finish'), '');
   expect(await second.code).toBe(0);
-  // The first one had nobody to mark its build as complete.
+  // No launcher was left to mark the first build as complete.
   expect(steps()).toBe('begin end begin end ');
 });
 

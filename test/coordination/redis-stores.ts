@@ -57,7 +57,7 @@ export class RedisStores {
     return dir;
   }
 
-  passing<T>(promise: Promise<T>): Promise<T> {
+  whileTimePasses<T>(promise: Promise<T>): Promise<T> {
     return promise;
   }
 

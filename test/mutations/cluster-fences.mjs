@@ -15,7 +15,7 @@ export const CLUSTER_FENCES = [
         to: '',
       },
     ],
-    killers: ['a request of the first epoch counts for nothing'],
+    killers: ['a fetch request of an earlier epoch commits nothing'],
   },
   {
     name: 'the epoch of an answer',
@@ -23,7 +23,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/leader-link.ts',
     from: "if (place?.state !== 'told' || place.sequence !== result.sequence) return;",
     to: "if (place?.state !== 'told') return;",
-    killers: ['the answer of the first leader is not taken'],
+    killers: ['an answer of the first leader is dropped'],
   },
   {
     name: 'truncation before fetching',
@@ -31,7 +31,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/replica-position.ts',
     from: "if (diverging !== undefined) return { kind: 'diverging', diverging };",
     to: '',
-    killers: ['what nobody was promised goes everywhere'],
+    killers: ['a record below min.insync.replicas may be lost'],
     seeds: 15,
   },
   {
@@ -40,7 +40,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/partition.ts',
     from: 'await this.log.stopLeading();',
     to: 'await this.log.stopLeading(); await this.log.truncateTo(this.log.highWatermark);',
-    killers: ['it keeps what it did not know to be committed'],
+    killers: ['keeps unconfirmed records'],
     seeds: 15,
   },
   {
@@ -49,7 +49,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/leader-state.ts',
     from: 'if (follower.position === undefined) return undefined;',
     to: 'if (follower.position === undefined) continue;',
-    killers: ['a request of the first epoch counts for nothing'],
+    killers: ['a fetch request of an earlier epoch commits nothing'],
     seeds: 15,
   },
   {
@@ -65,7 +65,7 @@ export const CLUSTER_FENCES = [
         to: '',
       },
     ],
-    killers: ['it is not taken in'],
+    killers: ['is not added to the ISR'],
   },
   {
     name: "the joiner's broker epoch",
@@ -73,7 +73,7 @@ export const CLUSTER_FENCES = [
     file: 'coordination/src/decisions/isr.ts',
     from: 'joiner.brokerEpoch === brokerEpoch &&',
     to: '',
-    killers: ['it is not taken in'],
+    killers: ['is not added to the ISR'],
   },
   {
     name: "the leader's own synced end",
@@ -81,7 +81,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/partition.ts',
     from: 'const own = { syncedEndOffset, journaledVersion };',
     to: 'const own = { syncedEndOffset: this.log.logEndOffset, journaledVersion };',
-    killers: ['what nobody was promised goes everywhere'],
+    killers: ['a record below min.insync.replicas may be lost'],
   },
   {
     name: 'an answer after the sync alone',
@@ -89,10 +89,7 @@ export const CLUSTER_FENCES = [
     file: 'log/src/log/log-writer.ts',
     from: 'const startMs = clock.monotonicMs();\n        await handle.datasync();',
     to: 'const startMs = clock.monotonicMs();',
-    killers: [
-      'it keeps what it did not know to be committed',
-      'what nobody was promised goes everywhere',
-    ],
+    killers: ['keeps unconfirmed records', 'a record below min.insync.replicas may be lost'],
     seeds: 10,
   },
   {
@@ -101,7 +98,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/leader-state.ts',
     from: 'this.#proposal?.isr.some((member) => member.id === id) === true ||',
     to: '',
-    killers: ['while its proposer does not hear of it', 'seem to settle a return'],
+    killers: ['does not know its proposal was accepted', 'does not settle the proposal'],
   },
   {
     name: 'a proposal counts until it is settled',
@@ -109,7 +106,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/leader-state.ts',
     from: 'metadata.partitionEpoch > this.#proposal.partitionEpoch',
     to: 'true',
-    killers: ['seem to settle a return'],
+    killers: ['does not settle the proposal'],
   },
   {
     name: 'min.insync.replicas before the append',
@@ -125,7 +122,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/leader-state.ts',
     from: 'if (this.inSyncCount < minInsyncReplicas) return undefined;',
     to: '',
-    killers: ['what nobody was promised goes everywhere'],
+    killers: ['a record below min.insync.replicas may be lost'],
   },
   {
     name: 'the high watermark reaches the start of the epoch first',
@@ -133,7 +130,7 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/partition.ts',
     from: 'return this.highWatermark >= (this.#leaderState?.epochStartOffset ?? 0);',
     to: 'return true;',
-    killers: ['it keeps what it did not know to be committed'],
+    killers: ['keeps unconfirmed records'],
     seeds: 20,
   },
   {
@@ -151,9 +148,9 @@ export const CLUSTER_FENCES = [
     from: 'mayKeepLeader: leader !== id',
     to: 'mayKeepLeader: true',
     killers: [
-      'the answer of the first leader is not taken',
-      'a request of the first epoch counts for nothing',
-      'what nobody was promised goes everywhere',
+      'an answer of the first leader is dropped',
+      'a fetch request of an earlier epoch commits nothing',
+      'a record below min.insync.replicas may be lost',
     ],
     seeds: 20,
   },
@@ -189,7 +186,7 @@ export const CLUSTER_FENCES = [
     file: 'broker/src/cluster/partition-producer.ts',
     from: 'this.#producerId = undefined;\n    this.#nextSequence = 0;',
     to: '',
-    killers: ['the answer of the first leader is not taken'],
+    killers: ['an answer of the first leader is dropped'],
   },
   {
     name: 'one send of a partition at a time',
@@ -230,12 +227,12 @@ export const CLUSTER_FENCES = [
     file: 'replication/src/leader-state.ts',
     from: 'const isProven = isr.every(',
     to: 'const isProven = true || isr.every(',
-    killers: ['nothing was acknowledged without it'],
+    killers: ['nothing is acknowledged without a removed replica'],
   },
   {
     name: 'a Redis process is confirmed before it takes commits',
     rule: 'M1',
-    file: 'coordination/src/registry/registry-follower.ts',
+    file: 'coordination/src/registry/commit-follower.ts',
     from: "if (!isConfirmed) return 'unconfirmed';",
     to: '',
     also: [
@@ -245,7 +242,7 @@ export const CLUSTER_FENCES = [
         to: '',
       },
     ],
-    killers: ['nothing was acknowledged without it'],
+    killers: ['nothing is acknowledged without a removed replica'],
     seeds: 40,
   },
   {
@@ -300,7 +297,7 @@ export const CLUSTER_FENCES = [
         to: 'if (present >= 1) continue;',
       },
     ],
-    killers: ['who had left it is not elected'],
+    killers: ['a replica removed from the ISR is not elected'],
   },
   {
     name: 'versions of a rebuild above all others',
@@ -308,7 +305,10 @@ export const CLUSTER_FENCES = [
     file: 'coordination/src/registry/rebuild.ts',
     from: 'version: number * VERSIONS_PER_REBUILD,',
     to: 'version: newest.version + 1,',
-    killers: ['who had left it is not elected', 'nothing was acknowledged without it'],
+    killers: [
+      'a replica removed from the ISR is not elected',
+      'nothing is acknowledged without a removed replica',
+    ],
     seeds: 10,
   },
   {

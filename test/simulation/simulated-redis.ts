@@ -1,7 +1,7 @@
 import type { ClusterState, CoordinationStore } from '#coordination';
 import type { FakeScheduler, SeededRandom } from '#runtime/testing';
 import type { MetadataCommit } from '../../libs/coordination/src/cluster-state.js';
-import { RegistryStore } from '../../libs/coordination/src/registry/registry-store.js';
+import { ClusterStore } from '../../libs/coordination/src/registry/cluster-store.js';
 import { FakeRegistryData } from '../../libs/coordination/src/testing/fake-registry-data.js';
 import { RedisClient } from './redis-client.js';
 import type { SimulatedLinks } from './simulated-links.js';
@@ -27,7 +27,7 @@ interface RedisParts {
 interface StoreParts {
   readonly brokerId: number;
   readonly process: SimulatedProcess;
-  readonly fileSystem: Parameters<typeof RegistryStore.open>[0]['fileSystem'];
+  readonly fileSystem: Parameters<typeof ClusterStore.open>[0]['fileSystem'];
   readonly dataDir: string;
   readonly clusterId: string;
   readonly leaseMs: number;
@@ -100,7 +100,7 @@ export class SimulatedRedis {
     const { links, random } = this.#parts;
     const client = new RedisClient({ redis: this, links, random, process, brokerId });
     this.#clients.add(client);
-    return RegistryStore.open({ ...parts, ...process.ports, registry: client, place: 'simulated' });
+    return ClusterStore.open({ ...parts, ...process.ports, registry: client, place: 'simulated' });
   }
 
   /** Removes a closed connection. */

@@ -84,7 +84,7 @@ export interface CoordinationStore {
    * from the time of the call, not from the time it resolves.
    */
   renewLease(lease: BrokerLease, timeoutMs: number): Promise<void>;
-  /** What renews the lease of this process from now on, from where this store can. One per process. */
+  /** Creates the renewer of this process's lease, in the store's lease thread if it has one. */
   leaseRenewer(options: LeaseRenewerOptions): LeaseRenewer;
   /**
    * Value of each broker's last lease renewal, by id. A value that differs from the last read

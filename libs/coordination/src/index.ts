@@ -6,7 +6,7 @@ export type {
 } from './coordination-store.js';
 export { DataDirError } from './data-dir-error.js';
 export { assertOwnDataDir } from './data-dir-identity.js';
-export { asController, takeOverController } from './decisions/controller.js';
+export { asController, electController } from './decisions/controller.js';
 export {
   type BrokerProcess,
   brokerDied,

@@ -3,8 +3,8 @@ import type { ClusterState } from './cluster-state.js';
 import type { BrokerLease } from './lease/lease-renewer.js';
 
 /**
- * Whether the metadata say that a process may not renew its lease any more: it was declared dead, or a
- * later process has its broker id. `renew_lease.lua` decides the same in Redis.
+ * True when the metadata forbids a process to renew its lease: it was declared dead, or a later
+ * process has its broker id. `renew_lease.lua` decides the same in Redis.
  */
 export function isLeaseOver(state: ClusterState, { brokerId, brokerEpoch }: BrokerLease): boolean {
   const registered = state.brokers.get(brokerId);

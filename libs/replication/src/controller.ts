@@ -13,12 +13,12 @@ import {
   brokerDied,
   type ControllerMetadata,
   type CoordinationStore,
+  electController,
   electLeaders,
   electPreferredLeaders,
   inOrder,
   proceedReassignments,
   releaseMinInsyncHolds,
-  takeOverController,
 } from '#coordination';
 import { RepeatedTask } from '#log';
 import type { Clock, Logger, Random, Scheduler } from '#runtime';
@@ -100,7 +100,7 @@ export class Controller {
       brokers.get(controller.id)?.alive !== true ||
       this.#watch.silentMs(controller.id) >= leaseMs;
     if (!isGone) return;
-    await store.update((state) => takeOverController(state, brokerId, controller));
+    await store.update((state) => electController(state, brokerId, controller));
     if (this.isActive) logger.info({ controller: store.state.controller }, 'controller now');
   }
 

@@ -165,7 +165,7 @@ class World {
   /** Starts a process of a broker, as a member and controller. */
   async #join(brokerId: number, loop: Scheduler): Promise<Membership> {
     const { clock, random } = this;
-    const store = await this.#passing(
+    const store = await this.#whileTimePasses(
       this.coordination.open({
         brokerId,
         fileSystem: new FakeDisk().mount(),
@@ -181,7 +181,7 @@ class World {
     );
     this.#stores.set(brokerId, store);
     const ports = { store, clock, random, scheduler: loop, logger: silentLogger };
-    const membership = await this.#passing(
+    const membership = await this.#whileTimePasses(
       Membership.join({
         ...ports,
         brokerId,
@@ -219,7 +219,7 @@ class World {
   }
 
   /** What becomes of a promise while time passes. */
-  async #passing<T>(promise: Promise<T>): Promise<T> {
+  async #whileTimePasses<T>(promise: Promise<T>): Promise<T> {
     await this.advance(3 * LEASE_MS);
     return promise;
   }

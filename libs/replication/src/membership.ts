@@ -14,12 +14,12 @@ import {
   type BrokerLease,
   type CoordinationStore,
   controlledShutdown,
+  electController,
   inOrder,
   type LeaseRenewalCounts,
   type LeaseRenewer,
   type Registrant,
   registerBroker,
-  takeOverController,
 } from '#coordination';
 import { ProtocolError } from '#protocol';
 import type { Clock, Logger, Random, Scheduler } from '#runtime';
@@ -174,8 +174,7 @@ export class Membership {
           inOrder(
             (before) => registerBroker(before, registered, random),
             // The first broker of a cluster need not wait until it sees that there is no controller.
-            (before) =>
-              before.controller === null ? takeOverController(before, brokerId, null) : [],
+            (before) => (before.controller === null ? electController(before, brokerId, null) : []),
           ),
         );
         const brokerEpoch = state.brokers.get(brokerId)?.brokerEpoch ?? 0;

@@ -3,9 +3,9 @@ import {
   brokerDied,
   type Decision,
   deleteTopic,
+  electController,
   proceedReassignments,
   reassignReplicas,
-  takeOverController,
 } from '#coordination';
 import { silentLogger } from '#runtime';
 import { Controller } from './controller.js';
@@ -225,7 +225,7 @@ describe('the controller', () => {
   it('takes a move step by step, as the journals have it', async () => {
     const cluster = await started();
     const { sight } = cluster.process(0);
-    await cluster.store.update((now) => takeOverController(now, 0, now.controller));
+    await cluster.store.update((now) => electController(now, 0, now.controller));
     const { clock, scheduler, random, store: shared } = cluster;
     let looks = 0;
     const store = {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { brokerOf, clusterOf, decided } from '../testing/cluster-fixture.js';
-import { asController, takeOverController } from './controller.js';
+import { asController, electController } from './controller.js';
 import { inOrder } from './partition-changes.js';
 import { removeBroker } from './registration.js';
 
 const BEFORE = clusterOf([brokerOf(0), brokerOf(1), brokerOf(2, { alive: false })]);
 
-describe('takeOverController', () => {
+describe('electController', () => {
   it('raises the epoch with every election, also when the same broker is elected', () => {
-    const first = decided(BEFORE, (now) => takeOverController(now, 0, null));
-    const second = decided(first, (now) => takeOverController(now, 0, first.controller));
+    const first = decided(BEFORE, (now) => electController(now, 0, null));
+    const second = decided(first, (now) => electController(now, 0, first.controller));
     expect([first.controller, second.controller]).toEqual([
       { id: 0, epoch: 1 },
       { id: 0, epoch: 2 },
@@ -17,20 +17,20 @@ describe('takeOverController', () => {
   });
 
   it('changes nothing when another broker was elected first, or the broker is dead', () => {
-    const taken = decided(BEFORE, (now) => takeOverController(now, 0, null));
-    expect(takeOverController(taken, 1, null)).toEqual([]);
-    expect(takeOverController(BEFORE, 2, null)).toEqual([]);
+    const taken = decided(BEFORE, (now) => electController(now, 0, null));
+    expect(electController(taken, 1, null)).toEqual([]);
+    expect(electController(BEFORE, 2, null)).toEqual([]);
   });
 });
 
 describe('asController', () => {
   it('accepts decisions of a controller only while it is the current one', () => {
     const remove = asController({ id: 0, epoch: 1 }, (state) => removeBroker(state, 2));
-    const first = decided(BEFORE, (now) => takeOverController(now, 0, null));
+    const first = decided(BEFORE, (now) => electController(now, 0, null));
     expect(remove(first)).toHaveLength(1);
-    const second = decided(first, (now) => takeOverController(now, 1, first.controller));
+    const second = decided(first, (now) => electController(now, 1, first.controller));
     expect(remove(second)).toEqual([]);
-    const again = decided(second, (now) => takeOverController(now, 0, second.controller));
+    const again = decided(second, (now) => electController(now, 0, second.controller));
     expect(remove(again)).toEqual([]);
   });
 });
@@ -40,7 +40,7 @@ describe('inOrder', () => {
     const decide = inOrder(
       (state) => removeBroker(state, 2),
       (state) => removeBroker(state, 2),
-      (state) => takeOverController(state, 0, state.controller),
+      (state) => electController(state, 0, state.controller),
     );
     expect(decide(BEFORE).map((change) => change.kind)).toEqual(['broker-removed', 'controller']);
   });

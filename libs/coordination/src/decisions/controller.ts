@@ -7,7 +7,7 @@ import type { ControllerMetadata, MetadataChange } from '../metadata.js';
  * Makes a broker the controller, with a higher epoch than all before.
  * @param seen the controller that was found dead; nothing changes when the state has another one
  */
-export function takeOverController(
+export function electController(
   state: ClusterState,
   brokerId: number,
   seen: ControllerMetadata | null,

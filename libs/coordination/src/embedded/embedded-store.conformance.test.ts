@@ -19,7 +19,7 @@ const stores: StoresUnderTest = {
       clusterId: 'sluice',
       brokerId,
     }),
-  passing: (promise) => promise,
+  whileTimePasses: (promise) => promise,
   until: () => Promise.resolve(),
 };
 

@@ -18,7 +18,7 @@ class Thread {
     readonly atMs: number;
   }[] = [];
   readonly outcomes: LeaseThreadOutcome[] = [];
-  /** The next replies of the registry are made of this. */
+  /** Creates the next replies of the registry. */
   reply: () => { isRenewed: boolean; newest: undefined } = () => ({
     isRenewed: true,
     newest: undefined,
@@ -26,7 +26,7 @@ class Thread {
   replyDelayMs = 0;
 
   constructor() {
-    // The other side has the same memory, and no other way to this one.
+    // The other thread has the same memory and no other connection to this one.
     const board = new LeaseBoard(this.board.memory);
     new GuardedRenewals({
       board,
@@ -44,14 +44,14 @@ class Thread {
     }).start();
   }
 
-  /** The event loop is alive, and holds a lease. */
+  /** Records a sign of life of an event loop that holds a lease. */
   signOfLife(): void {
     this.board.aliveMs = this.clock.monotonicMs();
     this.board.brokerEpoch = 7;
   }
 }
 
-test('nothing is renewed before there is a lease and after it was given back', async () => {
+test('nothing is renewed before there is a lease and after it was released', async () => {
   const thread = new Thread();
   await thread.scheduler.advance(5 * INTERVAL_MS);
   expect(thread.sent).toEqual([]);
@@ -77,7 +77,7 @@ test('renewals are withheld while the last sign of life is older than the bound'
   expect(thread.board.counts).toEqual({ sent: 11, failed: 0, withheld: 10 });
 });
 
-test('an outcome says when its renewal was sent, not when the answer came', async () => {
+test('an outcome has the time of its renewal, not of the answer', async () => {
   const thread = new Thread();
   thread.replyDelayMs = 70;
   thread.signOfLife();
@@ -87,7 +87,7 @@ test('an outcome says when its renewal was sent, not when the answer came', asyn
   expect(thread.outcomes).toEqual([{ ...renewed, brokerEpoch: 7, sentMs: INTERVAL_MS }]);
 });
 
-test('renewals that are refused or get no answer are counted and told apart', async () => {
+test('refused and unanswered renewals are counted and reported separately', async () => {
   const thread = new Thread();
   thread.signOfLife();
   const replies = [

@@ -1,9 +1,12 @@
 /**
- * Work of the lease thread: renews the lease that the board names every `intervalMs`, as long as the event
- * loop gives signs of life.
+ * The work of the lease thread: renews the lease on the board every `intervalMs`, as long as the
+ * event loop gives signs of life.
  *
- * The registry is the fence for a process that was stopped as a whole and goes on: it refuses a renewal
- * for a broker epoch that was declared dead or replaced.
+ * The registry is the fence for a process that was stopped as a whole and continues: it refuses
+ * renewals for a broker epoch that was declared dead or replaced.
+ *
+ * Overlap: renewals may overlap when an answer takes longer than the interval; the registry orders
+ * them, and each is reported by itself.
  */
 
 import type { Clock, Scheduler } from '#runtime';
@@ -16,12 +19,12 @@ export interface GuardedRenewalsOptions {
   readonly board: LeaseBoard;
   readonly brokerId: number;
   readonly intervalMs: number;
-  /** Nothing is renewed after the event loop has given no sign of life for so long. */
+  /** Longest silence of the event loop during which renewals continue, ms. */
   readonly loopSilenceMaxMs: number;
   /** The clock of the board. */
   readonly clock: Clock;
   readonly scheduler: Scheduler;
-  /** @param renewal differs from that of the renewal before */
+  /** @param renewal a value that differs from that of the previous renewal */
   readonly send: (lease: BrokerLease, renewal: string) => Promise<LeaseReply>;
   readonly report: (outcome: LeaseThreadOutcome) => void;
 }
@@ -51,7 +54,7 @@ export class GuardedRenewals {
     const { board, brokerId, send, report } = this.#options;
     board.count('sent');
     try {
-      // The loop's own renewals are numbered: a time with a letter before it is none of them.
+      // The event loop numbers its renewals: a time after a letter differs from all of them.
       const answer = await send({ brokerId, brokerEpoch }, `t${sentMs}`);
       if (!answer.isRenewed) board.count('failed');
       report({ kind: 'answered', brokerEpoch, sentMs, ...answer });

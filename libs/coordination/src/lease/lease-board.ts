@@ -1,6 +1,6 @@
 /**
- * Memory that the event loop of a broker and its lease thread share. All times are those of a clock that
- * both threads read alike (`ProcessClock`).
+ * Memory shared by the event loop of a broker and its lease thread. All times are those of a clock
+ * that is the same in both threads (`ProcessClock`).
  *
  * | cell | written by | holds |
  * |---|---|---|
@@ -19,13 +19,13 @@ export class LeaseBoard {
   readonly memory: SharedArrayBuffer;
   readonly #cells: BigInt64Array;
 
-  /** @param memory of the board of the other thread; left out: a new one */
+  /** @param memory memory of the other thread's board; default: new memory */
   constructor(memory = new SharedArrayBuffer(CELL_COUNT * BigInt64Array.BYTES_PER_ELEMENT)) {
     this.memory = memory;
     this.#cells = new BigInt64Array(memory);
   }
 
-  /** When the event loop last gave a sign of life, in milliseconds. */
+  /** Time of the event loop's last sign of life, ms. */
   get aliveMs(): number {
     return this.#read('aliveUs') / 1000;
   }
@@ -34,7 +34,7 @@ export class LeaseBoard {
     Atomics.store(this.#cells, CELLS.aliveUs, BigInt(Math.floor(timeMs * 1000)));
   }
 
-  /** Epoch of the broker whose lease is renewed; undefined: none. */
+  /** Broker epoch whose lease is renewed; undefined: none. */
   get brokerEpoch(): number | undefined {
     const epoch = this.#read('brokerEpoch');
     return epoch === 0 ? undefined : epoch;

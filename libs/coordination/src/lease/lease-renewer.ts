@@ -6,11 +6,11 @@ export interface BrokerLease {
   readonly brokerEpoch: number;
 }
 
-/** Renews the lease of this process again and again until it is stopped. */
+/** Renews the lease of this process regularly until it is stopped. */
 export interface LeaseRenewer {
-  /** Renews this lease from now on, in place of an earlier one; the first time at once. */
+  /** Renews this lease in place of an earlier one; the first time at once. */
   renew(lease: BrokerLease): void;
-  /** Sends no renewal after this; one that is on its way may still arrive. */
+  /** Sends no further renewal; one on its way may still arrive. */
   stop(): void;
   readonly counts: LeaseRenewalCounts;
 }
@@ -19,8 +19,8 @@ export interface LeaseRenewerOptions {
   /** Time from one renewal to the next. */
   readonly intervalMs: number;
   /**
-   * Called when a renewal was acknowledged and this process knows the metadata as they were then.
-   * @param sentMs when the renewal was sent, on the monotonic clock of these options
+   * Called when a renewal was acknowledged and this process knows the metadata at that time.
+   * @param sentMs time at which the renewal was sent, on the monotonic clock of these options
    */
   readonly onRenewed: (lease: BrokerLease, sentMs: number) => void;
   readonly clock: Clock;
@@ -33,6 +33,8 @@ export interface LeaseRenewalCounts {
   readonly sent: number;
   /** Renewals that were sent and not acknowledged: refused, or not answered in time. */
   readonly failed: number;
-  /** Renewals that were due and not sent, because the event loop gave no sign of life for too long. */
+  /**
+   * Renewals that were due and not sent, because the event loop gave no sign of life for too long.
+   */
   readonly withheld: number;
 }

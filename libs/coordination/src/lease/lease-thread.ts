@@ -2,20 +2,20 @@ import type { Clock } from '#runtime';
 import type { LeaseReply } from '../registry/registry.js';
 import type { LeaseBoard } from './lease-board.js';
 
-/** A thread beside the event loop that renews the lease that its board names. */
+/** A thread beside the event loop that renews the lease on its board. */
 export interface LeaseThread {
   readonly board: LeaseBoard;
-  /** The clock of the board, which both threads read alike. */
+  /** The clock of the board, which is the same in both threads. */
   readonly clock: Clock;
-  /** Calls back in the event loop for every renewal that was sent. One listener. */
+  /** Calls back in the event loop for every sent renewal. There is one listener. */
   listen(listener: (outcome: LeaseThreadOutcome) => void): void;
   close(): Promise<void>;
 }
 
-/** The outcome of one renewal, as one thread tells the other. */
+/** The outcome of one renewal, as the thread reports it to the event loop. */
 export type LeaseThreadOutcome = {
   readonly brokerEpoch: number;
-  /** When it was sent, on the clock of the board. */
+  /** Time at which it was sent, on the clock of the board. */
   readonly sentMs: number;
 } & (
   | ({ readonly kind: 'answered' } & LeaseReply)

@@ -9,11 +9,18 @@ import type {
 
 interface LoopLeaseRenewerParts {
   readonly store: Pick<CoordinationStore, 'renewLease'>;
-  /** Whether something else renews the lease at present, so that the loop need not; never if omitted. */
+  /**
+   * Returns true while the lease is renewed elsewhere, so that the loop need not; default: never.
+   */
   readonly isCovered?: () => boolean;
 }
 
-/** Renews the lease from the event loop. A loop that is busy for a lease loses the lease. */
+/**
+ * Renews the lease from the event loop. A loop that is busy for a whole lease loses the lease.
+ *
+ * Overlap: all methods may overlap; a slow answer may overlap later renewals, each of which is
+ * independent.
+ */
 export class LoopLeaseRenewer implements LeaseRenewer {
   readonly #options: LeaseRenewerOptions & LoopLeaseRenewerParts;
   #lease: BrokerLease | undefined;
@@ -41,7 +48,7 @@ export class LoopLeaseRenewer implements LeaseRenewer {
     this.#timer?.cancel();
   }
 
-  /** Counts time by the clock and not from the answer: a slow store does not slow renewals down. */
+  /** Waits by the clock, not for the answer: a slow store does not slow renewals down. */
   #wait(): void {
     const { scheduler, intervalMs, isCovered } = this.#options;
     this.#timer = scheduler.after(intervalMs, () => {

@@ -1,13 +1,16 @@
 /**
  * Renews the lease from a thread that a busy event loop cannot stop.
  *
- * The loop writes a sign of life and the broker epoch to shared memory; the thread renews as long as the
- * sign is recent (guarded-renewals.ts). What the thread learned is believed here, in the loop, only
- * once the loop knows the metadata as they were when the renewal was taken: a loop that was busy for
- * longer than its lease finds that out before it counts on the lease again.
+ * The loop writes a sign of life and the broker epoch to shared memory; the thread renews as long
+ * as the sign is recent (guarded-renewals.ts). The loop relies on a renewal of the thread only once
+ * it knows the metadata at the time of the renewal: a loop that was busy for longer than its lease
+ * reads what was decided before it relies on the lease again.
  *
- * The loop renews by itself, too, whenever the thread has not done so lately: at the start, while the
- * thread is being started again, and while the connection of the thread is broken.
+ * The loop renews too whenever the thread has not done so recently: at the start, during a restart
+ * of the thread, and while the thread's connection is broken.
+ *
+ * Overlap: all methods may overlap. Outcomes of the thread are handled in parallel; one for another
+ * broker epoch than the present lease's is ignored.
  */
 import type { Timer } from '#runtime';
 import type { CoordinationStore } from '../coordination-store.js';
@@ -20,19 +23,21 @@ import type {
 import type { LeaseThread, LeaseThreadOutcome } from './lease-thread.js';
 import { LoopLeaseRenewer } from './loop-lease-renewer.js';
 
-/** Time between two signs of life: short against any bound on the loop's silence. */
+/** Time between two signs of life, ms: short compared with any limit of the loop's silence. */
 const SIGN_INTERVAL_MS = 250;
-/** The loop renews when the thread's last acknowledged renewal was sent more intervals ago than this. */
+/**
+ * Age of the thread's last acknowledged renewal, in intervals, from which on the loop renews too.
+ */
 const COVERED_INTERVALS = 1.5;
 
 interface ThreadLeaseRenewerParts {
   readonly thread: LeaseThread;
   readonly store: Pick<CoordinationStore, 'renewLease'>;
   /**
-   * Takes over what an answer says of the metadata; resolves when this process knows them as they were.
-   * @param sentMs on the monotonic clock
+   * Applies the metadata version of an answer; resolves when this process knows that version.
+   * @param sentMs time on the monotonic clock
    */
-  readonly takeOutcome: (outcome: LeaseThreadOutcome, sentMs: number) => Promise<void>;
+  readonly handleOutcome: (outcome: LeaseThreadOutcome, sentMs: number) => Promise<void>;
 }
 
 export class ThreadLeaseRenewer implements LeaseRenewer {
@@ -40,7 +45,10 @@ export class ThreadLeaseRenewer implements LeaseRenewer {
   readonly #loop: LoopLeaseRenewer;
   #lease: BrokerLease | undefined;
   #signs: Timer | undefined;
-  /** When the thread's last acknowledged renewal of this lease was sent, on the monotonic clock. */
+  /**
+   * Time at which the thread's last acknowledged renewal of this lease was sent, on the monotonic
+   * clock.
+   */
   #renewedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LeaseRenewerOptions & ThreadLeaseRenewerParts) {
@@ -50,7 +58,7 @@ export class ThreadLeaseRenewer implements LeaseRenewer {
       ...options,
       isCovered: () => clock.monotonicMs() - this.#renewedMs < COVERED_INTERVALS * intervalMs,
     });
-    thread.listen((outcome) => void this.#take(outcome));
+    thread.listen((outcome) => void this.#handle(outcome));
   }
 
   get counts(): LeaseRenewalCounts {
@@ -81,16 +89,17 @@ export class ThreadLeaseRenewer implements LeaseRenewer {
     this.#signs = this.#options.scheduler.after(SIGN_INTERVAL_MS, () => this.#giveSigns());
   }
 
-  async #take(outcome: LeaseThreadOutcome): Promise<void> {
-    const { clock, thread, logger, onRenewed, takeOutcome } = this.#options;
+  async #handle(outcome: LeaseThreadOutcome): Promise<void> {
+    const { clock, thread, logger, onRenewed, handleOutcome } = this.#options;
     const lease = this.#lease;
     if (lease?.brokerEpoch !== outcome.brokerEpoch) return;
-    // The loop's clock is read first, so that a pause between the two makes the renewal older.
+    // The loop's clock is read first, so that a pause between the two reads makes the renewal
+    // older.
     const nowMs = clock.monotonicMs();
     const sentMs = nowMs - (thread.clock.monotonicMs() - outcome.sentMs);
     if (outcome.kind === 'answered' && outcome.isRenewed) this.#renewedMs = sentMs;
     try {
-      await takeOutcome(outcome, sentMs);
+      await handleOutcome(outcome, sentMs);
       if (this.#lease === lease) onRenewed(lease, sentMs);
     } catch (error) {
       logger.debug({ err: error }, 'the lease thread did not renew the lease');

@@ -1,6 +1,6 @@
-/** What the lease thread is started with. It is handed over in the memory of the process. */
+/** Start data of the lease thread, passed within the process's memory. */
 export interface LeaseThreadData {
-  /** With its credentials: see redis-url.ts. */
+  /** URL of Redis with its credentials: see redis-url.ts. */
   readonly url: string;
   readonly clusterId: string;
   readonly brokerId: number;

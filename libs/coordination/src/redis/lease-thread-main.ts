@@ -1,7 +1,7 @@
 /**
- * Entry of the thread that renews the lease of a broker of a cluster in Redis, over a connection of its
- * own. The build makes one file of it (scripts/bundle.mjs), so that the thread starts fast and loads
- * little.
+ * The entry point of the thread that renews the lease of a broker in Redis, over its own
+ * connection. The build bundles it into one file (scripts/bundle.mjs), so that the thread starts
+ * fast and loads little.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, ProcessClock, SystemRandom, SystemScheduler, silentLogger } from '#runtime';
@@ -17,7 +17,7 @@ const CALL_TIMEOUT_MS = 1000;
 
 const data = workerData as LeaseThreadData;
 const port = parentPort;
-assert(port !== null, 'the lease thread is no program of its own');
+assert(port !== null, 'the lease thread must run as a worker thread');
 const { clusterId, brokerId, intervalMs } = data;
 const timeoutMs = Math.min(intervalMs, CALL_TIMEOUT_MS);
 const keys = new RedisKeys(clusterId);
@@ -44,6 +44,7 @@ const renewals = new GuardedRenewals({
   send: (lease, renewal) => renewLease(connection, keys, { lease, renewal, timeoutMs }),
   report: (outcome) => port.postMessage(outcome),
 });
-// Timers of the libs keep no thread alive: this does, until the other side ends it.
+// Timers of the libs do not keep a thread alive: this port does, until the other side ends the
+// thread.
 port.ref();
 port.on('message', () => undefined);

@@ -1,18 +1,18 @@
 import type { CoordinationStore } from '../coordination-store.js';
-import { RegistryStore } from '../registry/registry-store.js';
-import type { RegistryStoreOptions } from '../registry/registry-store-options.js';
+import { ClusterStore } from '../registry/cluster-store.js';
+import type { ClusterStoreOptions } from '../registry/cluster-store-options.js';
 import { warnOfUnsafeSettings } from './redis-settings.js';
 import { describeEndpoint, parseRedisUrl } from './redis-url.js';
 
 export interface RedisStoreOptions
-  extends Omit<RegistryStoreOptions, 'registry' | 'place' | 'openLeaseThread'> {
+  extends Omit<ClusterStoreOptions, 'registry' | 'place' | 'openLeaseThread'> {
   /** A Redis, Sentinels or a Redis Cluster: see redis-url.ts. */
   readonly url: string;
-  /** Renews the lease from a thread; left out: the event loop renews it. */
+  /** Opens the thread that renews the lease; default: the event loop renews it. */
   readonly leaseThread?: {
     /** The bundle of lease-thread-main.ts. */
     readonly script: URL;
-    /** The thread renews nothing after the event loop has been silent for so long. */
+    /** Longest silence of the event loop during which the thread renews the lease, ms. */
     readonly loopSilenceMaxMs: number;
   };
 }
@@ -33,7 +33,7 @@ async function open(options: RedisStoreOptions): Promise<CoordinationStore> {
   const { RedisLeaseThread } = await import('./redis-lease-thread.js');
   const registry = new RedisRegistry({ ...options, endpoint });
   const { leaseThread } = options;
-  const store = await RegistryStore.open({
+  const store = await ClusterStore.open({
     ...options,
     registry,
     place,

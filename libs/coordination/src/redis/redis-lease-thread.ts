@@ -4,9 +4,9 @@ import { LeaseBoard } from '../lease/lease-board.js';
 import type { LeaseThread, LeaseThreadOutcome } from '../lease/lease-thread.js';
 import type { LeaseThreadData } from './lease-thread-data.js';
 
-/** Time before a thread that ended is started again. */
+/** Time before a thread that ended is started again, ms. */
 const RESTART_DELAY_MS = 1000;
-/** Several times of what the thread uses: it keeps one connection and no state. */
+/** Limits of several times the thread's use: it keeps one connection and no state. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
 
 export interface RedisLeaseThreadOptions extends Omit<LeaseThreadData, 'memory'> {
@@ -16,7 +16,11 @@ export interface RedisLeaseThreadOptions extends Omit<LeaseThreadData, 'memory'>
   readonly logger: Logger;
 }
 
-/** The lease thread as a worker thread of Node.js. One that ends by itself is started again. */
+/**
+ * The lease thread as a worker thread of Node.js. A thread that ends by itself is started again.
+ *
+ * Overlap: all methods may overlap; only one worker runs at a time.
+ */
 export class RedisLeaseThread implements LeaseThread {
   readonly board = new LeaseBoard();
   readonly clock = new ProcessClock();
@@ -55,7 +59,7 @@ export class RedisLeaseThread implements LeaseThread {
     const worker = new Worker(script, {
       workerData,
       resourceLimits: RESOURCE_LIMITS,
-      // Options of the program, such as modules to load first, are not meant for this thread.
+      // Options of the program, such as preloaded modules, do not apply to this thread.
       execArgv: [],
       name: 'lease',
     });

@@ -6,7 +6,7 @@ import { parseVersion } from './registry-codec.js';
 
 interface LeaseRenewal {
   readonly lease: BrokerLease;
-  /** Differs from that of the renewal before. */
+  /** A value that differs from that of the previous renewal. */
   readonly renewal: string;
   readonly timeoutMs: number;
 }

@@ -7,9 +7,9 @@ import { type ClusterState, EMPTY_CLUSTER } from '../cluster-state.js';
 import { DataDirError } from '../data-dir-error.js';
 import type { DataDirIdentity } from '../data-dir-identity.js';
 import { readEmbeddedState } from '../embedded/embedded-store.js';
+import type { ClusterStoreOptions } from './cluster-store-options.js';
 import type { MetadataJournal } from './metadata-journal.js';
 import { clusterDocument, type RegisteredCluster, versionFault } from './registry.js';
-import type { RegistryStoreOptions } from './registry-store-options.js';
 
 /** Number of checks per lease by a broker that waits to found a cluster. */
 const CHECKS_PER_LEASE = 10;
@@ -27,7 +27,7 @@ const CHECKS_PER_LEASE = 10;
 export async function findCluster(
   identity: DataDirIdentity | undefined,
   journal: MetadataJournal,
-  options: RegistryStoreOptions,
+  options: ClusterStoreOptions,
 ): Promise<string> {
   const { registry, random, fileSystem, dataDir } = options;
   const present = await registry.cluster();
@@ -49,7 +49,7 @@ async function waitForOthers({
   scheduler,
   logger,
   clusterId,
-}: RegistryStoreOptions): Promise<RegisteredCluster | undefined> {
+}: ClusterStoreOptions): Promise<RegisteredCluster | undefined> {
   logger.info({ clusterId, leaseMs }, 'Redis has no such cluster yet: waiting for other brokers');
   const endMs = clock.monotonicMs() + leaseMs;
   while (clock.monotonicMs() < endMs) {
@@ -63,7 +63,7 @@ async function waitForOthers({
 async function found(
   uuid: string,
   state: ClusterState,
-  { registry, random, logger, clusterId }: RegistryStoreOptions,
+  { registry, random, logger, clusterId }: ClusterStoreOptions,
 ): Promise<RegisteredCluster> {
   const document = clusterDocument(uuid, random.uuid());
   const cluster = await registry.found(document, state);
@@ -84,7 +84,7 @@ async function found(
 function assertOwn(
   cluster: RegisteredCluster,
   identity: DataDirIdentity | undefined,
-  { dataDir, clusterId, place }: RegistryStoreOptions,
+  { dataDir, clusterId, place }: ClusterStoreOptions,
 ): string {
   const { uuid } = cluster.document;
   const fault = versionFault(cluster.document);

@@ -45,7 +45,7 @@ describe('MetadataJournal', () => {
     expect(journal.state).toBe(EMPTY_CLUSTER);
   });
 
-  it('stays short however large the commits are', async () => {
+  it('stays short after large commits', async () => {
     const journal = await open();
     await journal.replace(STATE);
     const rack = 'r'.repeat(1024 * 1024);
@@ -58,7 +58,7 @@ describe('MetadataJournal', () => {
       const sizeBytes = (await disk.mount().fileSize(PATH)) ?? 0;
       largestBytes = Math.max(largestBytes, sizeBytes);
     }
-    // The state, commits of 4 MiB, and the one that goes over it.
+    // The state, 4 MiB of commits, and one more commit.
     expect(largestBytes).toBeLessThan(8 * rack.length);
     expect((await open()).state).toEqual(journal.state);
   });

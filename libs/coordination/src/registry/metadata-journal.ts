@@ -12,8 +12,8 @@
  * | others | `commits` | one or more commits that follow the lines before |
  *
  * A line is synced before the next one is written, so only the last line can be torn; it is ignored
- * then, because nothing has acted on it. After many or long lines of commits, or a failed write, the file
- * is replaced as a whole: written beside it, synced, renamed.
+ * then, because nothing has acted on it. After many or long lines of commits, or a failed write,
+ * the file is replaced as a whole: written beside it, synced, renamed.
  *
  * Overlap: all writes may overlap; a serial queue runs them one after the other.
  */
@@ -35,7 +35,7 @@ export const JOURNAL_FILE_NAME = 'metadata.journal';
 const FORMAT_VERSION = 1;
 /** Number of commit lines after which the file is replaced. */
 const LINES_MAX = 2000;
-/** Bytes of lines of commits after which the file is replaced, unless the state is larger. */
+/** Bytes of commit lines after which the file is replaced, unless the state is larger. */
 const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
@@ -69,7 +69,7 @@ export class MetadataJournal {
   /** Open while lines can be appended; undefined when the file has to be replaced next. */
   #file: FileHandle | undefined;
   #sizeBytes = 0;
-  /** Of the first line, with the state. */
+  /** Size of the first line, with the state. */
   #stateBytes = 0;
   #lines = 0;
 
@@ -151,7 +151,7 @@ export class MetadataJournal {
     return this.#writes.run(() => this.#closeFile());
   }
 
-  /** A file of the state alone would be much shorter: replacing it costs no more than what it saves. */
+  /** True when a file with only the state would save more bytes than its write costs. */
   #isLong(): boolean {
     const commitBytes = this.#sizeBytes - this.#stateBytes;
     const commitBytesMax = Math.max(COMMIT_BYTES_MAX, this.#stateBytes);

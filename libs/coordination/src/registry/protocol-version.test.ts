@@ -5,8 +5,8 @@ import { EMPTY_CLUSTER } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
 import { FakeRegistry } from '../testing/fake-registry.js';
 import { FakeRegistryData } from '../testing/fake-registry-data.js';
+import { ClusterStore } from './cluster-store.js';
 import type { ClusterDocument } from './registry.js';
-import { RegistryStore } from './registry-store.js';
 
 const UUID = '7d5c3f5e-8f0b-4d0e-9d0c-0a7f3d1e2b4c';
 
@@ -45,7 +45,7 @@ async function opened(document: ClusterDocument): Promise<CoordinationStore> {
     onChanged: () => undefined,
   });
   registry.connect();
-  const store = await RegistryStore.open({
+  const store = await ClusterStore.open({
     registry,
     place: 'a fake',
     clusterId: 'sluice',

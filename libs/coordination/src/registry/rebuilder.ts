@@ -7,7 +7,7 @@
  * registry accepts the first. One attempt does as much as possible now; attempts are repeated until
  * the registry is complete.
  *
- * Overlap: attempts must not overlap; RegistryFollower runs one at a time.
+ * Overlap: attempts must not overlap; CommitFollower runs one at a time.
  */
 import type { Clock, Logger, Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';

@@ -26,7 +26,7 @@ async function start(delayMs: number): Promise<void> {
   stores = new FakeStores({ delayMs: () => delayMs });
   brokers = await Promise.all(IDS.map((id) => stores.open(id)));
   for (const id of IDS) await join(id);
-  await stores.passing(create(at(0), 'events'));
+  await stores.whileTimePasses(create(at(0), 'events'));
   await agreed();
 }
 
@@ -37,8 +37,8 @@ function at(id: number): CoordinationStore {
 }
 
 async function join(id: number): Promise<void> {
-  await stores.passing(register(at(id), id));
-  await stores.passing(renew(id));
+  await stores.whileTimePasses(register(at(id), id));
+  await stores.whileTimePasses(renew(id));
 }
 
 /** Renews the lease; a rebuild then knows the process as the registered one. */
@@ -71,7 +71,7 @@ describe('the renewal of a lease', () => {
     await stores.scheduler.settle();
     expect(isRenewed).toBe(false);
     stores.coordination.releaseNotifications(2);
-    await stores.passing(renewal);
+    await stores.whileTimePasses(renewal);
     expect(topicsOf(at(2).state)).toContain('made');
   });
 
@@ -80,7 +80,7 @@ describe('the renewal of a lease', () => {
     await create(at(0), 'made');
     const brokerEpoch = at(2).state.brokers.get(2)?.brokerEpoch ?? 0;
     const renewal = at(2).renewLease({ brokerId: 2, brokerEpoch }, 300);
-    await expect(stores.passing(renewal)).rejects.toMatchObject(AWAY);
+    await expect(stores.whileTimePasses(renewal)).rejects.toMatchObject(AWAY);
   });
 });
 
@@ -89,7 +89,7 @@ describe('a registry that is away', () => {
     stores.coordination.goAway();
     expect(at(0).isAvailable).toBe(false);
     const startMs = stores.clock.monotonicMs();
-    const failing = stores.passing(create(at(0), 'later'));
+    const failing = stores.whileTimePasses(create(at(0), 'later'));
     await expect(failing).rejects.toMatchObject({ ...AWAY, outcome: 'failed' });
     expect(stores.clock.monotonicMs() - startMs).toBeLessThanOrEqual(2000);
     expect(topicsOf(at(0).state)).toEqual(['events']);
@@ -104,7 +104,7 @@ describe('a registry that is away', () => {
     const startMs = stores.clock.monotonicMs();
     const names = ['a', 'b', 'c'];
     const failing = Promise.allSettled(names.map((name) => create(at(0), name)));
-    const results = await stores.passing(failing);
+    const results = await stores.whileTimePasses(failing);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(stores.clock.monotonicMs() - startMs).toBeLessThanOrEqual(2000);
   });
@@ -114,7 +114,7 @@ describe('a registry that is away', () => {
     const waiting = create(at(0), 'later');
     await stores.scheduler.advance(1000);
     stores.coordination.comeBack();
-    await stores.passing(waiting);
+    await stores.whileTimePasses(waiting);
     expect(topicsOf(await agreed())).toEqual(['events', 'later']);
   });
 
@@ -154,7 +154,7 @@ describe('a commit whose reply is lost', () => {
   it('is asked for again, and applied once', async () => {
     const { version } = at(0).state;
     stores.coordination.loseNextReply(0);
-    await stores.passing(register(at(0), 0));
+    await stores.whileTimePasses(register(at(0), 0));
     const state = await agreed();
     expect(state.version).toBe(version + 1);
     expect(state.brokers.get(0)?.brokerEpoch).toBe(version + 1);
@@ -167,7 +167,7 @@ describe('a commit whose reply is lost', () => {
     const registering = register(at(0), 0);
     await stores.scheduler.settle();
     await create(at(1), 'other');
-    await stores.passing(registering);
+    await stores.whileTimePasses(registering);
     stores.coordination.releaseNotifications(0);
     const state = await agreed();
     expect(state.version).toBe(version + 2);
@@ -179,7 +179,10 @@ describe('a commit whose reply is lost', () => {
     const creating = create(at(0), 'maybe');
     await stores.scheduler.settle();
     stores.coordination.goAway();
-    await expect(stores.passing(creating)).rejects.toMatchObject({ ...AWAY, outcome: 'unknown' });
+    await expect(stores.whileTimePasses(creating)).rejects.toMatchObject({
+      ...AWAY,
+      outcome: 'unknown',
+    });
     stores.coordination.comeBack();
     expect(topicsOf(await agreed())).toEqual(['events', 'maybe']);
   });
@@ -187,7 +190,10 @@ describe('a commit whose reply is lost', () => {
   it('may be applied later by a registry that was paused', async () => {
     stores.coordination.pause();
     const creating = create(at(0), 'late');
-    await expect(stores.passing(creating)).rejects.toMatchObject({ ...AWAY, outcome: 'unknown' });
+    await expect(stores.whileTimePasses(creating)).rejects.toMatchObject({
+      ...AWAY,
+      outcome: 'unknown',
+    });
     expect(at(0).isAvailable).toBe(false);
     stores.coordination.resume();
     expect(topicsOf(await agreed())).toEqual(['events', 'late']);
@@ -198,7 +204,7 @@ describe('a broker that learns of commits late', () => {
   it('decides again on the commits of others', async () => {
     stores.coordination.holdNotifications(0);
     await create(at(1), 'first');
-    const second = stores.passing(create(at(0), 'first'));
+    const second = stores.whileTimePasses(create(at(0), 'first'));
     await expect(second).rejects.toMatchObject({ code: 'TOPIC_ALREADY_EXISTS' });
     expect(topicsOf(at(0).state)).toEqual(['events', 'first']);
   });
@@ -306,7 +312,7 @@ describe('a registry of another process', () => {
     for (const id of [1, 2]) await at(id).close();
     stores.coordination.restartEmpty();
     await stores.until(() => !at(0).isAvailable);
-    const alone = stores.passing(create(at(0), 'alone'));
+    const alone = stores.whileTimePasses(create(at(0), 'alone'));
     await expect(alone).rejects.toMatchObject({ ...AWAY, outcome: 'failed' });
     stores.replaceDisk(1);
     await expect(stores.open(1)).rejects.toMatchObject(AWAY);
@@ -361,7 +367,7 @@ describe('a registry of another process', () => {
     for (let round = 1; round <= 4; round += 1) {
       const { version } = at(0).state;
       stores.coordination.cutOff(round % 3);
-      await stores.passing(create(at((round + 1) % 3), `topic-${round}`));
+      await stores.whileTimePasses(create(at((round + 1) % 3), `topic-${round}`));
       stores.coordination.rollBackTo(version - 1);
       await agreed(IDS.filter((id) => id !== round % 3));
       stores.coordination.reach(round % 3);
@@ -374,7 +380,7 @@ describe('a registry of another process', () => {
   it('reports a topic that no participant knew as forgotten, not as deleted', async () => {
     const { version } = at(2).state;
     for (const id of [0, 1]) stores.coordination.cutOff(id);
-    const { id } = await stores.passing(create(at(2), 'unheard of'));
+    const { id } = await stores.whileTimePasses(create(at(2), 'unheard of'));
     stores.coordination.cutOff(2);
     stores.coordination.rollBackTo(version);
     for (const other of [0, 1]) stores.coordination.reach(other);

@@ -86,7 +86,7 @@ class FaultHistory {
       coordination.releaseNotifications(id);
       coordination.reach(id);
     }
-    await this.#stores.passing(Promise.all(this.#inProgress));
+    await this.#stores.whileTimePasses(Promise.all(this.#inProgress));
     await this.#stores.until(() => IDS.every((id) => this.#brokers.get(id)?.isAvailable === true));
     for (const id of IDS) await this.#join(id);
     await this.#stores.until(() =>
@@ -110,7 +110,7 @@ class FaultHistory {
   async #join(id: number): Promise<void> {
     const store = this.#brokers.get(id);
     if (store !== undefined) await this.#stores.untilDone(() => register(store, id));
-    await this.#stores.passing(this.#renewal(id));
+    await this.#stores.whileTimePasses(this.#renewal(id));
   }
 
   #renew(id: number): void {

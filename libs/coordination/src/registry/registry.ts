@@ -85,7 +85,7 @@ export type CommitReply =
 export interface LeaseReply {
   /** False when the process was declared dead, or a later process has the broker id. */
   readonly isRenewed: boolean;
-  /** Undefined when there is none, or the registry is not confirmed. */
+  /** The newest commit; undefined when there is none, or the registry is not confirmed. */
   readonly newest: CommitName | undefined;
 }
 
@@ -146,7 +146,7 @@ export interface Registry {
   /** Waits for commits after a version; empty when none came in that time. */
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]>;
 
-  /** @param renewal differs from that of the renewal before */
+  /** @param renewal a value that differs from that of the previous renewal */
   renewLease(lease: BrokerLease, renewal: string, timeoutMs: number): Promise<LeaseReply>;
   /** Value of each broker's last renewal, without brokers that never renewed. */
   leases(brokerIds: readonly number[], timeoutMs: number): Promise<ReadonlyMap<number, string>>;

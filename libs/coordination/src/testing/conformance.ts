@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { SystemRandom } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
-import { takeOverController } from '../decisions/controller.js';
+import { electController } from '../decisions/controller.js';
 import { brokerDied } from '../decisions/elections.js';
 import { inOrder } from '../decisions/partition-changes.js';
 import { registerBroker, removeBroker } from '../decisions/registration.js';
@@ -20,7 +20,7 @@ export interface StoresUnderTest {
   /** Opens the store of a broker, also again after it was closed. */
   open(brokerId: number): Promise<CoordinationStore>;
   /** Settles like a promise, and lets time pass if it has to. */
-  passing<T>(promise: Promise<T>): Promise<T>;
+  whileTimePasses<T>(promise: Promise<T>): Promise<T>;
   /** Resolves when `condition` is true. */
   until(condition: () => boolean): Promise<void>;
 }
@@ -54,7 +54,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     expect(state.version).toBe(1);
     expect(state.brokers.get(0)).toMatchObject({ brokerEpoch: 1, alive: true });
     expect(store.journaledVersion).toBe(1);
-    await stores().passing(store.whenJournaled(1, 2000));
+    await stores().whileTimePasses(store.whenJournaled(1, 2000));
   });
 
   it('keeps a moving partition and a held setting over a restart', async () => {
@@ -100,7 +100,7 @@ function describeUpdates(stores: () => StoresUnderTest): void {
   it('keeps all commits and its identity when it is opened again', async () => {
     const store = await stores().open(0);
     await register(store, 0);
-    await store.update((state) => takeOverController(state, 0, null));
+    await store.update((state) => electController(state, 0, null));
     await create(store, 'kept', 3);
     const { id } = await create(store, 'gone');
     await store.update((state) => deleteTopic(state, 'gone', id));
@@ -180,7 +180,7 @@ function describeLeases(stores: () => StoresUnderTest): void {
     expect(seen).not.toContain(undefined);
   });
 
-  it('refuses the lease of a process that was declared dead, and takes that of its next registration', async () => {
+  it('refuses the lease of a dead process, and accepts that of its next registration', async () => {
     const store = await stores().open(0);
     await register(store, 0);
     const lease = { brokerId: 0, brokerEpoch: epochOf(store) };
@@ -266,11 +266,11 @@ function describeSharing(stores: () => StoresUnderTest): void {
     await register(one, 0);
     await register(other, 1);
     const { version } = await one.update((state) => createTopic(state, topicOf('t', 1), random));
-    await stores().passing(one.whenJournaled(version, 2000));
+    await stores().whileTimePasses(one.whenJournaled(version, 2000));
     await stores().until(() => other.state.version === version);
     await other.close();
     const later = await one.update((state) => createTopic(state, topicOf('u', 1), random));
-    const waiting = stores().passing(one.whenJournaled(later.version, 50));
+    const waiting = stores().whileTimePasses(one.whenJournaled(later.version, 50));
     await expect(waiting).rejects.toMatchObject({
       code: 'BROKER_NOT_AVAILABLE',
       outcome: 'unknown',

@@ -10,9 +10,9 @@ import type { FakeEventLoop } from '#runtime/testing';
 import type { ClusterState } from '../cluster-state.js';
 import type { CoordinationStore } from '../coordination-store.js';
 import type { BrokerLease } from '../lease/lease-renewer.js';
+import { ClusterStore } from '../registry/cluster-store.js';
+import type { ClusterStoreOptions } from '../registry/cluster-store-options.js';
 import { type LeaseReply, RegistryAwayError } from '../registry/registry.js';
-import { RegistryStore } from '../registry/registry-store.js';
-import type { RegistryStoreOptions } from '../registry/registry-store-options.js';
 import { FakeLeaseThread } from './fake-lease-thread.js';
 import { FakeRegistry } from './fake-registry.js';
 import { FakeRegistryData } from './fake-registry-data.js';
@@ -32,12 +32,12 @@ export interface FakeStoreOptions {
   readonly brokerId: number;
   readonly fileSystem: FileSystem;
   readonly dataDir: string;
-  /** Renews the lease from a thread; left out: the event loop renews it. */
+  /** Opens the thread that renews the lease; default: the event loop renews it. */
   readonly leaseThread?: {
-    /** The event loop that the thread goes on without. */
+    /** The event loop beside the thread. */
     readonly loop: FakeEventLoop;
     readonly loopSilenceMaxMs: number;
-    /** Whether the thread alone does not reach the registry; it does if omitted. */
+    /** Returns true while only the thread is cut off from the registry; default: never. */
     readonly isCutOff?: () => boolean;
   };
 }
@@ -83,7 +83,7 @@ export class FakeCoordination {
     this.#connections.set(brokerId, registry);
     if (this.#isPaused) registry.pause();
     registry.connect();
-    return RegistryStore.open({
+    return ClusterStore.open({
       registry,
       place: 'fake',
       clusterId: this.#options.clusterId ?? 'sluice',
@@ -102,7 +102,7 @@ export class FakeCoordination {
   #leaseThread({
     brokerId,
     leaseThread,
-  }: FakeStoreOptions): Pick<RegistryStoreOptions, 'openLeaseThread'> {
+  }: FakeStoreOptions): Pick<ClusterStoreOptions, 'openLeaseThread'> {
     if (leaseThread === undefined) return {};
     const { clock, scheduler } = this.#options;
     const { loop, loopSilenceMaxMs, isCutOff = () => false } = leaseThread;

@@ -4,11 +4,11 @@ import { LeaseBoard } from '../lease/lease-board.js';
 import type { LeaseThread, LeaseThreadOutcome } from '../lease/lease-thread.js';
 
 export interface FakeLeaseThreadOptions extends Omit<GuardedRenewalsOptions, 'board' | 'report'> {
-  /** Hands an event over to the event loop. */
+  /** Passes an event to the event loop. */
   readonly deliver: (task: () => void) => void;
 }
 
-/** The work of the lease thread on fake time, with a fake way to the registry. */
+/** The work of the lease thread on fake time, with a fake connection to the registry. */
 export class FakeLeaseThread implements LeaseThread {
   readonly board = new LeaseBoard();
   readonly clock: Clock;

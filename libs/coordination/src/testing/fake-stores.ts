@@ -7,7 +7,7 @@ import { FakeCoordination, type FakeCoordinationOptions } from './fake-coordinat
 /**
  * Stores on a fake registry and fake disks; time passes while a test waits.
  *
- * Overlap: only one of `until`, `passing` and `untilDone` may run at a time, as each advances the
+ * Overlap: only one of `until`, `whileTimePasses` and `untilDone` may run at a time: each advances the
  * clock.
  */
 export class FakeStores implements StoresUnderTest {
@@ -39,7 +39,7 @@ export class FakeStores implements StoresUnderTest {
 
   open(brokerId: number): Promise<CoordinationStore> {
     const fileSystem = this.disk(brokerId).mount();
-    return this.passing(this.coordination.open({ brokerId, fileSystem, dataDir: '/data' }));
+    return this.whileTimePasses(this.coordination.open({ brokerId, fileSystem, dataDir: '/data' }));
   }
 
   /** Cuts a broker's power and starts it again; its earlier store becomes unusable. */
@@ -56,7 +56,7 @@ export class FakeStores implements StoresUnderTest {
   }
 
   /** Settles like `promise`, while time passes. */
-  async passing<T>(promise: Promise<T>): Promise<T> {
+  async whileTimePasses<T>(promise: Promise<T>): Promise<T> {
     let isSettled = false;
     const settle = (): void => void (isSettled = true);
     promise.then(settle, settle);
@@ -68,7 +68,7 @@ export class FakeStores implements StoresUnderTest {
   async untilDone<T>(attempt: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await this.passing(attempt());
+        return await this.whileTimePasses(attempt());
       } catch (error) {
         if (!(error instanceof ProtocolError) || error.code !== 'BROKER_NOT_AVAILABLE') throw error;
       }

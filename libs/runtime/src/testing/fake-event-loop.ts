@@ -1,12 +1,14 @@
 import type { Scheduler, Timer } from '../clock.js';
 
-/** The event loop of one process: tasks that come due while it is busy run when it is free again. */
+/**
+ * The event loop of one process: tasks that become due while it is busy run when it is free again.
+ */
 export class FakeEventLoop implements Scheduler {
   readonly #scheduler: Scheduler;
   readonly #held: (() => void)[] = [];
   #isBusy = false;
 
-  /** @param scheduler of the machine */
+  /** @param scheduler the scheduler of the machine */
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
   }
@@ -30,13 +32,13 @@ export class FakeEventLoop implements Scheduler {
     this.#scheduler.soon(() => this.run(task));
   }
 
-  /** Runs an event of the loop: at once, or when the loop is free again. */
+  /** Runs a task in the loop: at once, or when the loop is free again. */
   run(task: () => void): void {
     if (this.#isBusy) this.#held.push(task);
     else task();
   }
 
-  /** One task takes until `becomeFree`. */
+  /** Keeps the loop busy until `becomeFree`. */
   becomeBusy(): void {
     this.#isBusy = true;
   }

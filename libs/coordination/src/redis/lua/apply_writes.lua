@@ -25,7 +25,7 @@ local probes = {
   append = function(key) return refusal('RPUSH', key, '') or refusal('LTRIM', key, '0', '-1') end,
 }
 
--- Returns an error reply when the user may not make one of the writes; nil when all may be made.
+-- Returns an error reply when the user may not perform one of the writes; otherwise nil.
 local function refused_writes(first_key, first_argument)
   local argument = first_argument
   for index = first_key, #KEYS do

@@ -1,8 +1,8 @@
--- Checks permissions before a script writes. Stands before the scripts that write to several keys.
+-- Checks permissions before a script writes. Prefix of the scripts that write to several keys.
 --
--- Redis checks the permissions of its user at every command of a script, and keeps what an earlier command
--- wrote when a later one is refused. A script that has asked for all of them first writes everything or
--- nothing. Redis 6 cannot be asked: there a user needs all permissions that docs/operating/cluster.md names.
+-- Redis checks the permissions of its user at every command of a script, and keeps the writes of earlier
+-- commands when it refuses a later one. A script that checks all permissions first writes everything or
+-- nothing. Redis 6 has no such check: its user needs all permissions in docs/operating/cluster.md.
 
 -- Returns an error reply for a command that the user may not run on this key; nil when the user may.
 local function refusal(command, key, ...)
@@ -11,7 +11,7 @@ local function refusal(command, key, ...)
   end
 end
 
--- The same for several commands, each a table of its words.
+-- Checks several commands, each given as a table of its words.
 local function first_refusal(commands)
   for _, words in ipairs(commands) do
     local refused = refusal(unpack(words))

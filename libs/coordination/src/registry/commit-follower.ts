@@ -55,7 +55,7 @@ type RegistryFault =
 /** The result of reading everything; undefined: there is no cluster. */
 type ReadSnapshot = RegistrySnapshot | 'incomplete' | undefined;
 
-export interface RegistryFollowerOptions {
+export interface CommitFollowerOptions {
   readonly registry: Registry;
   readonly known: KnownState;
   readonly journal: MetadataJournal;
@@ -66,8 +66,8 @@ export interface RegistryFollowerOptions {
   readonly logger: Logger;
 }
 
-export class RegistryFollower {
-  readonly #options: RegistryFollowerOptions;
+export class CommitFollower {
+  readonly #options: CommitFollowerOptions;
   #cluster: RegisteredCluster | undefined;
   #isSynchronized = false;
   #isClosed = false;
@@ -79,7 +79,7 @@ export class RegistryFollower {
   /** Callbacks of calls that wait for a change. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(options: RegistryFollowerOptions) {
+  constructor(options: CommitFollowerOptions) {
     this.#options = options;
   }
 

@@ -2,7 +2,7 @@ import type { Clock, DiskReserve, FileSystem, Logger, Random, Scheduler } from '
 import type { OpenLeaseThread } from '../lease/lease-thread.js';
 import type { Registry } from './registry.js';
 
-export interface RegistryStoreOptions {
+export interface ClusterStoreOptions {
   readonly registry: Registry;
   /** Address of the registry, for messages. */
   readonly place: string;
@@ -15,7 +15,7 @@ export interface RegistryStoreOptions {
    * a cluster.
    */
   readonly leaseMs: number;
-  /** Left out: the event loop renews the lease. */
+  /** Opens the lease thread; default: the event loop renews the lease. */
   readonly openLeaseThread?: OpenLeaseThread;
   readonly fileSystem: FileSystem;
   /** The reserve of the disk, for writes that must succeed when the disk is full. */

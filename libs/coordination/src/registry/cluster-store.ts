@@ -2,7 +2,7 @@
  * Coordination of several brokers through a registry: see registry.ts.
  *
  * Every update is one compare-and-set in the registry. Reads answer from memory, which
- * RegistryFollower keeps current and the journal keeps on disk. While the registry is away, or is
+ * CommitFollower keeps current and the journal keeps on disk. While the registry is away, or is
  * being rebuilt, reads continue and updates fail within two seconds.
  *
  * Overlap: all calls may overlap. A serial queue decides and commits updates one after the other,
@@ -23,6 +23,8 @@ import type { LeaseThread, LeaseThreadOutcome } from '../lease/lease-thread.js';
 import { LoopLeaseRenewer } from '../lease/loop-lease-renewer.js';
 import { ThreadLeaseRenewer } from '../lease/thread-lease-renewer.js';
 import { leaseOver } from '../lease-over.js';
+import type { ClusterStoreOptions } from './cluster-store-options.js';
+import { CommitFollower } from './commit-follower.js';
 import { findCluster } from './founding.js';
 import { KnownState } from './known-state.js';
 import { MetadataJournal } from './metadata-journal.js';
@@ -34,8 +36,6 @@ import {
   RegistryAwayError,
   RegistryRefusedError,
 } from './registry.js';
-import { RegistryFollower } from './registry-follower.js';
-import type { RegistryStoreOptions } from './registry-store-options.js';
 import { type StoreFault, storeFaultOf } from './store-fault.js';
 
 /**
@@ -50,16 +50,16 @@ const REFUSED_DELAY_MS = 100;
 /** Pause between checks of the members' journaled versions, ms. */
 const JOURNALED_CHECK_MS = 20;
 
-export class RegistryStore implements CoordinationStore {
+export class ClusterStore implements CoordinationStore {
   readonly kind = 'redis';
   readonly isShared = true;
   readonly clusterId: string;
   readonly clusterUuid: string;
   readonly dataDirUuid: string;
-  readonly #options: RegistryStoreOptions;
+  readonly #options: ClusterStoreOptions;
   readonly #journal: MetadataJournal;
   readonly #known: KnownState;
-  readonly #follower: RegistryFollower;
+  readonly #follower: CommitFollower;
   readonly #updates = new SerialQueue();
   #renewals = 0;
   /** Broker epoch of this process, from its newest renewal. */
@@ -67,7 +67,7 @@ export class RegistryStore implements CoordinationStore {
   /** The reason why the registry refused the last write; undefined when it accepted it. */
   #refusal: StoreFault | undefined;
   #leaseThread: LeaseThread | undefined;
-  /** Newest commit that was known at an answer of the lease thread, and since when that is so. */
+  /** Newest commit known at an answer of the lease thread, and the time since when it is known. */
   #noticed: { readonly newest: CommitName | undefined; readonly atMs: number } = {
     newest: undefined,
     atMs: 0,
@@ -75,7 +75,7 @@ export class RegistryStore implements CoordinationStore {
   #isClosed = false;
 
   private constructor(
-    options: RegistryStoreOptions,
+    options: ClusterStoreOptions,
     identity: DataDirIdentity,
     journal: MetadataJournal,
   ) {
@@ -98,7 +98,7 @@ export class RegistryStore implements CoordinationStore {
       dataDirUuid,
       brokerEpoch: () => this.#brokerEpoch,
     });
-    this.#follower = new RegistryFollower({
+    this.#follower = new CommitFollower({
       ...options,
       known: this.#known,
       journal,
@@ -122,7 +122,7 @@ export class RegistryStore implements CoordinationStore {
    *   cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and the
    *   registry away: try again
    */
-  static async open(options: RegistryStoreOptions): Promise<RegistryStore> {
+  static async open(options: ClusterStoreOptions): Promise<ClusterStore> {
     const { fileSystem, dataDir, registry } = options;
     try {
       await fileSystem.makeDirectory(dataDir);
@@ -136,7 +136,7 @@ export class RegistryStore implements CoordinationStore {
         throw error;
       });
       const identity = await openIdentity({ ...options, clusterUuid });
-      const store = new RegistryStore(options, identity, journal);
+      const store = new ClusterStore(options, identity, journal);
       await store.#follower.start();
       return store;
     } catch (error) {
@@ -211,15 +211,15 @@ export class RegistryStore implements CoordinationStore {
   leaseRenewer(options: LeaseRenewerOptions): LeaseRenewer {
     const { openLeaseThread, brokerId } = this.#options;
     if (openLeaseThread === undefined) return new LoopLeaseRenewer({ ...options, store: this });
-    assert(this.#leaseThread === undefined, 'a process has one lease thread');
+    assert(this.#leaseThread === undefined, 'a process has only one lease thread');
     const thread = openLeaseThread(options);
     this.#leaseThread = thread;
     return new ThreadLeaseRenewer({
       ...options,
       thread,
       store: this,
-      takeOutcome: (outcome, sentMs) =>
-        this.#takeOutcome(brokerId, outcome, { sentMs, timeoutMs: options.intervalMs }),
+      handleOutcome: (outcome, sentMs) =>
+        this.#handleOutcome(brokerId, outcome, { sentMs, timeoutMs: options.intervalMs }),
     });
   }
 
@@ -243,7 +243,8 @@ export class RegistryStore implements CoordinationStore {
   }
 
   /**
-   * The registry answered a renewal. Resolves when this broker knows the metadata as they were then.
+   * Handles the registry's answer to a renewal. Resolves when this broker knows the metadata at
+   * that time.
    * @throws ProtocolError BROKER_NOT_AVAILABLE
    */
   async #leaseAnswered(brokerId: number, reply: LeaseReply, timeoutMs: number): Promise<void> {
@@ -253,8 +254,8 @@ export class RegistryStore implements CoordinationStore {
     await this.#whenKnown(reply.newest?.version ?? 0, timeoutMs);
   }
 
-  /** As `renewLease`, for a renewal that the lease thread sent. */
-  async #takeOutcome(
+  /** Handles a renewal of the lease thread like one of `renewLease`. */
+  async #handleOutcome(
     brokerId: number,
     outcome: LeaseThreadOutcome,
     { sentMs, timeoutMs }: { readonly sentMs: number; readonly timeoutMs: number },
@@ -270,7 +271,7 @@ export class RegistryStore implements CoordinationStore {
       throw asProtocolError(error, 'failed');
     }
     const { newest } = this.#known;
-    // What was known when the renewal was sent is known here only if it has not changed since.
+    // The state at the time of the renewal is known only if it has not changed since.
     if (this.#noticed.newest !== newest) {
       this.#noticed = { newest, atMs: this.#options.clock.monotonicMs() };
     } else if (this.#noticed.atMs < sentMs) void this.#follower.check(outcome.newest, newest);
@@ -398,7 +399,7 @@ export class RegistryStore implements CoordinationStore {
 }
 
 /** Resolves when the registry was reached, or after OPEN_TIMEOUT_MS. */
-function reached({ registry, scheduler }: RegistryStoreOptions): Promise<void> {
+function reached({ registry, scheduler }: ClusterStoreOptions): Promise<void> {
   if (registry.isReady) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = scheduler.after(OPEN_TIMEOUT_MS, resolve);
