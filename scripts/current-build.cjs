@@ -26,7 +26,7 @@ function buildIfNeeded() {
     const sources = hashOfSources();
     const reason = staleReason(sources);
     if (reason === undefined) return 0;
-    say(`Building Sluice, because ${reason}. This takes about half a minute; later starts skip it.`);
+    say(`Building Sluice, because ${reason}. This takes half a minute; later starts skip it.`);
     return runSteps(lockFile, sources, { BUILD_PROGRESS: '1' });
   });
 }

@@ -12,7 +12,7 @@ import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
-/** A line that makes an error, passes one on or decides about it. */
+/** Matches lines that create, pass on or handle an error. */
 const ERROR_LINE = /\b(throw|catch)\b|fail|refus|error|\.destroy\(|problem/i;
 const FOLDERS = [
   ...['http/front', 'http/data', 'ws', 'sse', 'cluster-api'].map((f) => `apps/gateway/src/${f}`),
@@ -29,7 +29,7 @@ const { values } = parseArgs({
 });
 const folders = values.folders.split(',');
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-coverage-'));
-/** Whether each known line was reached, by file and line number. */
+/** True for each known line that was reached, by file and line number. */
 const reached = new Map();
 
 try {
@@ -63,7 +63,7 @@ function note(file, line, isReached) {
   lines.set(line, isReached || lines.get(line) === true);
 }
 
-/** Istanbul's form: statements with their places, and how often each ran. */
+/** Reads Istanbul's report: statements with their locations and execution counts. */
 function readUnitCoverage(file) {
   for (const { path, statementMap, s } of Object.values(JSON.parse(readFileSync(file, 'utf8')))) {
     for (const [id, { start }] of Object.entries(statementMap)) {
@@ -72,7 +72,7 @@ function readUnitCoverage(file) {
   }
 }
 
-/** V8's form, one file per process: ranges of the bundle, whose lines the build maps to the sources. */
+/** Reads V8's reports, one file per process: ranges of the bundle, mapped to source lines. */
 function readGatewayCoverage(dir) {
   const text = readFileSync(BUNDLE, 'utf8');
   const lines = text.split('\n');
@@ -94,7 +94,7 @@ function readGatewayCoverage(dir) {
 /** 1 for each character of the bundle that the process has run. */
 function countsOf({ functions }, length) {
   const isRun = new Uint8Array(length);
-  // Inner ranges follow the outer ones, and say more.
+  // Inner ranges follow the outer ones and override them.
   for (const { ranges } of functions) {
     for (const { startOffset, endOffset, count } of ranges) {
       isRun.fill(count > 0 ? 1 : 0, startOffset, endOffset);

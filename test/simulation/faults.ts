@@ -9,13 +9,13 @@ export interface FaultKind {
   readonly name: string;
   /** True when a broker may fail to start because of it. */
   readonly hurtsDisks?: boolean;
-  /** Whether it is a fault of a broker without peers, too. */
+  /** True when a broker without peers can have this fault too. */
   readonly isOfOne?: boolean;
   /** @returns false when it cannot, or must not, happen now */
   begin(world: World, plan: FaultPlan): boolean;
 }
 
-/** The faults of a cluster of this size: those of a broker without peers lose nothing acknowledged. */
+/** The faults of a cluster of this size; those of a sole broker lose no acknowledged records. */
 export function faultKindsOf(brokers: number): readonly FaultKind[] {
   return brokers > 1 ? FAULT_KINDS : FAULT_KINDS.filter(({ isOfOne }) => isOfOne === true);
 }

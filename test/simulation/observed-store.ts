@@ -2,8 +2,8 @@ import type { ClusterState, CoordinationStore } from '#coordination';
 import type { MetadataObserver } from './simulated-redis.js';
 
 /**
- * The store of a broker that is alone, over all of its processes: what each of them finds on the disk,
- * and commits from then on, is told as one line of commits.
+ * Observes the store of a broker without peers over all of its processes: reports the state that each
+ * process finds on the disk, and its commits, as one line of commits.
  */
 export class ObservedStore {
   readonly #observer: MetadataObserver;
@@ -13,7 +13,7 @@ export class ObservedStore {
     this.#observer = observer;
   }
 
-  /** The store of the next process. */
+  /** Observes the store of the next process. */
   opened(store: CoordinationStore): CoordinationStore {
     this.#see(store.state);
     store.onChange((_, state) => this.#see(state));

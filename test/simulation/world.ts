@@ -37,7 +37,7 @@ export class World implements ProcessWorld {
   readonly links: SimulatedLinks;
   readonly network: SimulatedNetwork;
   readonly redis: SimulatedRedis;
-  /** The store of a broker without peers, in which Redis plays no part; undefined in a larger cluster. */
+  /** The store of a broker without peers, which has no Redis; undefined in a larger cluster. */
   readonly soleStore: ObservedStore | undefined;
   readonly machines: readonly Machine[];
   readonly settings: Partial<ClusterBrokerSettings>;

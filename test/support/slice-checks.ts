@@ -3,14 +3,18 @@ import { LoopSlices } from './loop-slices.js';
 
 /** The bound of the contract: no slice of the event loop is longer. */
 const SLICE_MS_MAX = 50;
-/** A slice may meet a garbage collection or a compilation: it counts when it is long every time. */
+/** Tries per check: a garbage collection or compilation may lengthen a slice now and then. */
 const TRIES = 4;
 
-/** Finds work whose longest slice of the event loop is over the bound however often it is tried. */
+/** Finds work whose longest slice of the event loop is over the bound in every try. */
 export class SliceChecks {
   #tooLong: string[] = [];
 
-  private constructor(private readonly slices: LoopSlices) {}
+  readonly #slices: LoopSlices;
+
+  private constructor(slices: LoopSlices) {
+    this.#slices = slices;
+  }
 
   /** The gateway has to run with NODE_OPTIONS `--inspect=127.0.0.1:0`. */
   static async of(gateway: GatewayProcess): Promise<SliceChecks> {
@@ -20,12 +24,12 @@ export class SliceChecks {
   async check(name: string, work: () => Promise<void>): Promise<void> {
     let shortestMs = Number.POSITIVE_INFINITY;
     for (let tries = 0; tries < TRIES && shortestMs > SLICE_MS_MAX; tries += 1) {
-      shortestMs = Math.min(shortestMs, await this.slices.longestDuring(work));
+      shortestMs = Math.min(shortestMs, await this.#slices.longestDuring(work));
     }
     if (shortestMs > SLICE_MS_MAX) this.#tooLong.push(`${shortestMs.toFixed(1)} ms: ${name}`);
   }
 
-  /** What was found since the last call. */
+  /** Descriptions of the slow slices found since the last call. */
   takeTooLong(): string[] {
     const tooLong = this.#tooLong;
     this.#tooLong = [];
@@ -33,6 +37,6 @@ export class SliceChecks {
   }
 
   close(): void {
-    this.slices.close();
+    this.#slices.close();
   }
 }

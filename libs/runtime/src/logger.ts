@@ -1,6 +1,6 @@
 /**
- * Fields of a log line: small values, never record contents. An error is logged as `err`: under another
- * name its stack would not be written.
+ * Fields of a log line: small values, never record contents. An error is logged as `err`, because
+ * pino writes the stack only under this name.
  */
 export type LogFields = Readonly<Record<string, unknown>> & { readonly error?: never };
 

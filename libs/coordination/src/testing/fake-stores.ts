@@ -7,8 +7,8 @@ import { FakeCoordination, type FakeCoordinationOptions } from './fake-coordinat
 /**
  * Stores on a fake registry and fake disks; time passes while a test waits.
  *
- * Overlap: only one of `until`, `whileTimePasses` and `untilDone` may run at a time: each advances the
- * clock.
+ * Overlap: only one of `until`, `whileTimePasses` and `untilDone` may run at a time: each advances
+ * the clock.
  */
 export class FakeStores implements StoresUnderTest {
   readonly isShared = true;
