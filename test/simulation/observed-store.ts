@@ -2,8 +2,8 @@ import type { ClusterState, CoordinationStore } from '#coordination';
 import type { MetadataObserver } from './simulated-redis.js';
 
 /**
- * Observes the store of a broker without peers over all of its processes: reports the state that each
- * process finds on the disk, and its commits, as one line of commits.
+ * Observes the store of a broker without peers over all of its processes: reports the state that
+ * each process finds on the disk, and its commits, as one line of commits.
  */
 export class ObservedStore {
   readonly #observer: MetadataObserver;
