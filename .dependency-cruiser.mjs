@@ -8,6 +8,8 @@ const libs = {
   replication: ['log', 'coordination', 'protocol', 'runtime'],
   groups: ['replication', 'log', 'protocol', 'runtime'],
   broker: ['groups', 'replication', 'coordination', 'producer', 'log', 'protocol', 'runtime'],
+  'record-json': ['log', 'protocol', 'runtime'],
+  delivery: ['record-json', 'broker', 'log', 'protocol', 'runtime'],
 };
 
 const arrows = Object.entries(libs).map(([lib, allowed]) => ({

@@ -7,15 +7,16 @@
 
 import { bench, do_not_optimize, group, run } from 'mitata';
 import { encodeRecordBatches, RecordBatch, RecordCursor, stampBatch } from '#log';
-import { parseJsonRecordLines } from '../../apps/gateway/src/records/json-record-lines.js';
-import { parseJsonRecord, parseJsonRecords } from '../../apps/gateway/src/records/json-records.js';
-import { assertJson } from '../../apps/gateway/src/records/json-text.js';
-import { NdjsonLines } from '../../apps/gateway/src/records/ndjson-lines.js';
-import { RenderCache } from '../../apps/gateway/src/records/render-cache.js';
 import {
+  assertJson,
+  NdjsonLines,
+  parseJsonRecord,
+  parseJsonRecordLines,
+  parseJsonRecords,
+  RenderCache,
   type RenderRequest,
   renderRecords,
-} from '../../apps/gateway/src/records/render-records.js';
+} from '#record-json';
 
 const LIMITS = { recordsMax: 100_000, headersPerRecordMax: 100, faultyMembersMax: 1000 };
 

@@ -8,9 +8,9 @@ import { showMutationsAreSeen } from './mutations.mjs';
 await showMutationsAreSeen({
   folder: 'apps/gateway/src/delivery',
   tests: [
-    'apps/gateway/src/delivery/delivery-histories.test.ts',
-    'apps/gateway/src/delivery/delivery.test.ts',
-    'apps/gateway/src/delivery/record-run.test.ts',
+    'libs/delivery/src/delivery-histories.test.ts',
+    'libs/delivery/src/delivery.test.ts',
+    'libs/delivery/src/record-run.test.ts',
   ],
   mutations: [
     {

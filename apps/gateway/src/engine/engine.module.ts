@@ -1,14 +1,14 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Broker, OpenBroker } from '#broker';
+import { Delivery } from '#delivery';
+import { RenderCache } from '#record-json';
 import { type Logger, SystemClock, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
-import { Delivery } from '../delivery/delivery.js';
 import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { BROKER } from '../http/tokens.js';
 import { Health } from '../observability/health.js';
 import { GatewayMetrics } from '../observability/metrics.js';
-import { RenderCache } from '../records/render-cache.js';
 import { SocketServer } from '../ws/socket-server.js';
 import { descriptorLimit, descriptorStatus } from './descriptor-limit.js';
 import { type BrokerOpening, openBroker } from './open-broker.js';

@@ -1,10 +1,10 @@
 import type { RequestListener, Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
+import type { DocumentLimits } from '#record-json';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
-import type { DocumentLimits } from '../records/json-document.js';
 import { compressAnswer } from './answer-compression.js';
 import { ignoreHeadersOfAbsentBody } from './body-presence.js';
 import { assertUtf8Charset } from './charset.js';

@@ -1,7 +1,5 @@
 import { ProtocolError } from '#protocol';
-import { type DocumentLimits, readDocument } from '../records/json-document.js';
-import { JsonScanner } from '../records/json-scanner.js';
-import { syntaxProblem } from '../records/record-faults.js';
+import { type DocumentLimits, JsonScanner, readDocument, syntaxProblem } from '#record-json';
 
 /**
  * The body of a control-plane request: one JSON object.

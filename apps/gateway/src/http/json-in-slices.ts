@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { joinedInSlices } from '#record-json';
 import { inSlices, type SlicedWork } from '#runtime';
-import { joinedInSlices } from '../records/joined-bytes.js';
 
 /** A list of more items is written in slices. */
 const ITEMS_AT_ONCE_MAX = 100;

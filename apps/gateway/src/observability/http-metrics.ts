@@ -1,4 +1,4 @@
-import type { OutboundStatus } from '../delivery/outbound-memory.js';
+import type { OutboundStatus } from '#delivery';
 import type { FrontEvent } from '../http/front/front-events.js';
 import type { StatusSeries } from './status-series.js';
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RecordRun } from '../delivery/record-run.js';
+import { RecordRun } from '#delivery';
 import {
   chunkOf,
   contentOf,

@@ -6,7 +6,7 @@
  * The chunk is made here and not by node:http so that it is made once for all streams that send the
  * same records with the same ids, and goes out in one write.
  */
-import type { RecordRun } from '../delivery/record-run.js';
+import type { RecordRun } from '#delivery';
 import type { IdFrame } from './event-id.js';
 
 const LF = 0x0a;

@@ -1,5 +1,5 @@
+import type { AutoOffsetReset } from '#delivery';
 import { ProtocolError } from '#protocol';
-import type { AutoOffsetReset } from '../delivery/start-position.js';
 import { oneOf, parseQuery, type Query, refuseParameter } from '../http/front/query.js';
 import { EVENT_PARTITIONS_MAX, type EventPosition, tryParseEventId } from './event-id.js';
 

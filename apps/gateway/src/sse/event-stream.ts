@@ -10,12 +10,15 @@
  * Bounded by its outbox. The connection ends with the stream.
  */
 import type { Socket } from 'node:net';
+import type {
+  Delivery,
+  PartitionPosition,
+  RecordRun,
+  Subscription,
+  SubscriptionTransport,
+} from '#delivery';
+import { Outbox } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
-import type { Delivery } from '../delivery/delivery.js';
-import { Outbox } from '../delivery/outbox.js';
-import type { RecordRun } from '../delivery/record-run.js';
-import type { PartitionPosition } from '../delivery/start-position.js';
-import type { Subscription, SubscriptionTransport } from '../delivery/subscription.js';
 import type { Exchange } from '../http/front/exchange.js';
 import { stoppingError } from '../http/front/late-body.js';
 import { problemDocument, toProtocolError } from '../http/problem.js';

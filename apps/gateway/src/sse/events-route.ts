@@ -1,7 +1,11 @@
 import type { Broker } from '#broker';
+import {
+  assertPosition,
+  type PartitionPosition,
+  Subscription,
+  type SubscriptionRequest,
+} from '#delivery';
 import { ProtocolError } from '#protocol';
-import { assertPosition, type PartitionPosition } from '../delivery/start-position.js';
-import { Subscription, type SubscriptionRequest } from '../delivery/subscription.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
 import type { Exchange } from '../http/front/exchange.js';
 import { EventEncoder } from './event-encoding.js';

@@ -1,7 +1,6 @@
-import { BACKSLASH, CLOSE_BRACE, COMMA, QUOTE } from '../records/json-bytes.js';
-import type { JsonScanner } from '../records/json-scanner.js';
-import { jsonStringText } from '../records/json-string.js';
-import type { SlicedWork } from '../records/slices.js';
+import type { JsonScanner } from '#record-json';
+import { BACKSLASH, CLOSE_BRACE, COMMA, jsonStringText, QUOTE } from '#record-json';
+import type { SlicedWork } from '#runtime';
 
 /** Bytes of a name in a sentence; sentences show fewer characters. */
 const SHOWN_BYTES_MAX = 1000;

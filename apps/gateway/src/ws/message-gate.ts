@@ -13,7 +13,7 @@
  *
  * Overlap: `close` may come within `pass`.
  */
-import { type ByteAccount, ByteSegments } from '../http/front/byte-segments.js';
+import { type ByteAccount, ByteSegments } from '#record-json';
 import {
   HEAD_BYTES_MAX,
   HEAD_BYTES_MIN,

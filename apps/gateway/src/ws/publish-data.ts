@@ -5,15 +5,20 @@
  */
 import type { Acks } from '#broker';
 import { FIELD_PARTITION, RECORD_STRIDE, type RecordSet } from '#protocol';
+import type { JsonRecordParser, RecordPlaces } from '#record-json';
+import {
+  MINUS,
+  memberPointer,
+  NINE,
+  parseLargeList,
+  parseRecordList,
+  QUOTE,
+  quotedName,
+  ZERO,
+} from '#record-json';
+import type { SlicedWork } from '#runtime';
 import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../http/data/produce-query.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
-import { MINUS, NINE, QUOTE, ZERO } from '../records/json-bytes.js';
-import type { JsonRecordParser } from '../records/json-record-parser.js';
-import { parseRecordList } from '../records/json-records.js';
-import { parseLargeList } from '../records/large-records.js';
-import { memberPointer, quotedName } from '../records/record-faults.js';
-import type { RecordPlaces } from '../records/record-places.js';
-import type { SlicedWork } from '../records/slices.js';
 import {
   type LargeMemberSink,
   MemberNames,

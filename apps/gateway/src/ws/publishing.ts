@@ -1,10 +1,10 @@
 /** `publish`: records to the broker, as `POST /v1/topics/{topic}/records` does it. */
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import type { RecordSet } from '#protocol';
+import type { RecordPlaces } from '#record-json';
 import { commonError, producedText } from '../http/data/produce-answer.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
-import type { RecordPlaces } from '../records/record-places.js';
 import { SOCKET_PATH } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 

@@ -7,11 +7,21 @@
  * objects of its records; the data of all other events is a small object.
  */
 import { ProtocolError } from '#protocol';
-import { MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from '../records/json-bytes.js';
-import { type DocumentLimits, readDocument } from '../records/json-document.js';
-import { JsonRecordParser, type RecordLimits } from '../records/json-record-parser.js';
-import { memberPointer, quotedName, syntaxProblem } from '../records/record-faults.js';
-import type { SlicedWork } from '../records/slices.js';
+import {
+  type DocumentLimits,
+  JsonRecordParser,
+  MINUS,
+  memberPointer,
+  NINE,
+  OPEN_BRACE,
+  QUOTE,
+  quotedName,
+  type RecordLimits,
+  readDocument,
+  syntaxProblem,
+  ZERO,
+} from '#record-json';
+import type { SlicedWork } from '#runtime';
 import {
   type LargeMemberSink,
   MemberNames,

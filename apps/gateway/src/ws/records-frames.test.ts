@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { RecordRun } from '../delivery/record-run.js';
+import { RecordRun } from '#delivery';
 import { RecordsFrames } from './records-frames.js';
 import { framesIn } from './testing/frames-in.js';
 

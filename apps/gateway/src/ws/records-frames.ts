@@ -13,7 +13,7 @@
  * `server_no_context_takeover`: no message refers to one before.
  */
 import { constants, deflateRawSync } from 'node:zlib';
-import type { RecordRun } from '../delivery/record-run.js';
+import type { RecordRun } from '#delivery';
 import { frameHeadBytes, writeTextHead } from './frame.js';
 
 /** From so many bytes on, the rest of a frame is shared as a buffer of its own. */

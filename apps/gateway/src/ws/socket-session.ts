@@ -10,15 +10,12 @@
  */
 import type { Socket } from 'node:net';
 import type { Broker } from '#broker';
+import type { Delivery, PartitionPosition } from '#delivery';
+import { Outbox, untakenBytes } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
-import { assert, type Logger } from '#runtime';
-import type { Delivery } from '../delivery/delivery.js';
-import { Outbox } from '../delivery/outbox.js';
-import type { PartitionPosition } from '../delivery/start-position.js';
-import { untakenBytes } from '../delivery/untaken-bytes.js';
+import { AT_ONCE_BYTES_MAX, pointedIntoSent } from '#record-json';
+import { assert, inSlices, type Logger } from '#runtime';
 import { toProtocolError } from '../http/problem.js';
-import { pointedIntoSent } from '../records/record-places.js';
-import { AT_ONCE_BYTES_MAX, inSlices } from '../records/slices.js';
 import { CLOSE_CODES } from './close-codes.js';
 import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
 import { PING_FRAME, pongFrame, textFrames } from './frame.js';

@@ -1,13 +1,7 @@
+import type { Delivery, PartitionPosition, RecordRun } from '#delivery';
+import { Subscription, type SubscriptionRequest, type SubscriptionTransport } from '#delivery';
 import type { ProtocolError, TopicPartition } from '#protocol';
 import { textMemoryBytes } from '#runtime';
-import type { Delivery } from '../delivery/delivery.js';
-import type { RecordRun } from '../delivery/record-run.js';
-import type { PartitionPosition } from '../delivery/start-position.js';
-import {
-  Subscription,
-  type SubscriptionRequest,
-  type SubscriptionTransport,
-} from '../delivery/subscription.js';
 import { type FrameSink, RecordsFrames } from './records-frames.js';
 import type { ProblemContext } from './socket-problem.js';
 

@@ -1,9 +1,9 @@
 import { createParamDecorator, type ExecutionContext, Inject, UseFilters } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import type { Broker } from '#broker';
+import type { StartPosition } from '#delivery';
+import { Delivery } from '#delivery';
 import { ProtocolError } from '#protocol';
-import { Delivery } from '../delivery/delivery.js';
-import type { StartPosition } from '../delivery/start-position.js';
 import { commitEntries } from '../http/offset-commit.js';
 import { BROKER } from '../http/tokens.js';
 import { ControlMessage, type SocketAnswer } from './control-message.js';

@@ -1,7 +1,8 @@
 /** The `from` of `subscribe`, in all of its forms, as a start position. */
+
+import type { PartitionPosition, StartPosition } from '#delivery';
 import { FaultList, ProtocolError } from '#protocol';
-import type { PartitionPosition, StartPosition } from '../delivery/start-position.js';
-import { memberPointer, quotedName } from '../records/record-faults.js';
+import { memberPointer, quotedName } from '#record-json';
 import { INT32_MAX, isWholeNumber } from './messages/members.js';
 
 const POINTER = '/data/from';

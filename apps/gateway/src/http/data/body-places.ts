@@ -1,4 +1,4 @@
-import type { RecordPlaces } from '../../records/record-places.js';
+import type { RecordPlaces } from '#record-json';
 import type { BodyForm } from './body-form.js';
 
 /** The body, or the line, is the value: all else of the record is in the query. */

@@ -1,5 +1,5 @@
-import type { Delivery } from '../../delivery/delivery.js';
-import type { RenderCache } from '../../records/render-cache.js';
+import type { Delivery } from '#delivery';
+import type { RenderCache } from '#record-json';
 import type { EventStreamOptions } from '../../sse/event-stream.js';
 import { EventsRoute } from '../../sse/events-route.js';
 import { StreamSweep } from '../../sse/stream-sweep.js';

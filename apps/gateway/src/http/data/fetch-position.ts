@@ -1,6 +1,6 @@
 import type { Broker, FetchRequest, FetchResult, OffsetSpec } from '#broker';
 import { type Offset, ProtocolError } from '#protocol';
-import type { RenderCache } from '../../records/render-cache.js';
+import type { RenderCache } from '#record-json';
 import type { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { FetchQuery } from './fetch-query.js';

@@ -1,5 +1,5 @@
 import type { OffsetSpec } from '#broker';
-import type { RecordFormat } from '../../records/record-json-writer.js';
+import type { RecordFormat } from '#record-json';
 import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '../front/query.js';
 
 export const FETCH_PARAMETERS = [

@@ -1,5 +1,4 @@
-import { areRenderedAtOnce } from '../../records/batch-groups.js';
-import { type RenderRequest, renderInSlices } from '../../records/render-records.js';
+import { areRenderedAtOnce, type RenderRequest, renderInSlices } from '#record-json';
 import type { Exchange } from '../front/exchange.js';
 import type { PartitionTarget } from '../front/target.js';
 import { acceptsNdjson } from './accept.js';

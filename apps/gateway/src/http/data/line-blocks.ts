@@ -1,4 +1,4 @@
-import { type LineBlock, type LineOptions, NdjsonLines } from '../../records/ndjson-lines.js';
+import { type LineBlock, type LineOptions, NdjsonLines } from '#record-json';
 
 /** Bounds what is parsed and answered in one go, also where every line is a fault of two bytes. */
 const LINES_MAX = 1024;

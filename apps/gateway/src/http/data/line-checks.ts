@@ -8,7 +8,7 @@ import {
   RECORD_STRIDE,
   type RecordSet,
 } from '#protocol';
-import { placeOf, type RecordPlaces } from '../../records/record-places.js';
+import { placeOf, type RecordPlaces } from '#record-json';
 
 /** Records with the number of each one's line. */
 export interface NumberedRecords {

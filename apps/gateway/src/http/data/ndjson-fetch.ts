@@ -1,21 +1,18 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { FetchRequest, FetchResult } from '#broker';
+import type { OutboundHolder, OutboundMemory, OutboundWaiter } from '#delivery';
+import { untakenBytes } from '#delivery';
 import type { RecordBatch } from '#log';
 import type { Offset } from '#protocol';
-import type {
-  OutboundHolder,
-  OutboundMemory,
-  OutboundWaiter,
-} from '../../delivery/outbound-memory.js';
-import { untakenBytes } from '../../delivery/untaken-bytes.js';
-import { areRenderedAtOnce, batchGroups } from '../../records/batch-groups.js';
 import {
+  areRenderedAtOnce,
+  batchGroups,
   RecordsAnswer,
   type RenderedRecords,
   type RenderRequest,
   renderRecords,
-} from '../../records/render-records.js';
+} from '#record-json';
 import type { SweptStream } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { LongPoll } from '../front/long-polls.js';

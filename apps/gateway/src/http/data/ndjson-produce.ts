@@ -1,17 +1,18 @@
 import type { Readable } from 'node:stream';
 import type { Broker, ProduceResult } from '#broker';
 import { ProtocolError } from '#protocol';
-import { SystemClock } from '#runtime';
-import { parseJsonRecordLines } from '../../records/json-record-lines.js';
-import type { RecordLimits } from '../../records/json-record-parser.js';
-import { isJsonInSlices } from '../../records/json-text.js';
-import { parseLargeLine } from '../../records/large-records.js';
-import type { LineBlock } from '../../records/ndjson-lines.js';
-import type { RecordLines } from '../../records/record-lines.js';
-import { errorOfRecord, type RecordPlaces } from '../../records/record-places.js';
-import { recordSetBytes } from '../../records/record-set-bytes.js';
-import { AT_ONCE_BYTES_MAX, inSlices } from '../../records/slices.js';
-import { valueLines } from '../../records/value-lines.js';
+import type { LineBlock, RecordLimits, RecordLines } from '#record-json';
+import {
+  AT_ONCE_BYTES_MAX,
+  errorOfRecord,
+  isJsonInSlices,
+  parseJsonRecordLines,
+  parseLargeLine,
+  type RecordPlaces,
+  recordSetBytes,
+  valueLines,
+} from '#record-json';
+import { inSlices, SystemClock } from '#runtime';
 import { drainRequest } from '../front/drain-request.js';
 import type { Exchange } from '../front/exchange.js';
 import { bodyIdleError, stoppingError } from '../front/late-body.js';

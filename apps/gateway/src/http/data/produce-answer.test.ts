@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ProducePart } from '#broker';
 import { ProtocolError } from '#protocol';
-import { parseJsonRecords } from '../../records/json-records.js';
+import { parseJsonRecords } from '#record-json';
 import { commonError, isPartial, produceAnswer } from './produce-answer.js';
 
 const LIMITS = { recordsMax: 10, headersPerRecordMax: 10, faultyMembersMax: 50 };

@@ -1,7 +1,6 @@
 import type { ProducePart, ProduceResult } from '#broker';
 import { FIELD_TIMESTAMP, type ProtocolError, RECORD_STRIDE, type RecordSet } from '#protocol';
-import { assert } from '#runtime';
-import { inSlices, type SlicedWork } from '../../records/slices.js';
+import { assert, inSlices, type SlicedWork } from '#runtime';
 import { problemDocument } from '../problem.js';
 
 /** Records whose part of an answer is made at once. */

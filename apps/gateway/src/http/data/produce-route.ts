@@ -1,12 +1,19 @@
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import { ProtocolError, type RecordSet } from '#protocol';
-import type { RecordLimits } from '../../records/json-record-parser.js';
-import { isOneRecord, parseJsonRecords, RECORDS_POINTER } from '../../records/json-records.js';
-import { parseLargeBody } from '../../records/large-records.js';
-import { assertLargeJson, rawRecord } from '../../records/raw-record.js';
-import { pointedIntoSent, type RecordPlaces } from '../../records/record-places.js';
-import { recordSetBytes } from '../../records/record-set-bytes.js';
-import { AT_ONCE_BYTES_MAX, inSlices, type SlicedWork } from '../../records/slices.js';
+import type { RecordLimits } from '#record-json';
+import {
+  AT_ONCE_BYTES_MAX,
+  assertLargeJson,
+  isOneRecord,
+  parseJsonRecords,
+  parseLargeBody,
+  pointedIntoSent,
+  RECORDS_POINTER,
+  type RecordPlaces,
+  rawRecord,
+  recordSetBytes,
+} from '#record-json';
+import { inSlices, type SlicedWork } from '#runtime';
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
 import type { RecordsForm } from '../front/target.js';

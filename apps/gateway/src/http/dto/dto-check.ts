@@ -4,7 +4,7 @@
  * (records/json-document.ts).
  */
 import type { FaultList } from '#protocol';
-import { memberPointer } from '../../records/record-faults.js';
+import { memberPointer } from '#record-json';
 import { type DtoClass, type MemberRule, memberRules } from './members.js';
 
 /** The place of the object in the client's request. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ByteAccount } from './byte-segments.js';
+import type { ByteAccount } from '#record-json';
 import type { FrontEvents } from './front-events.js';
 import type { LateBody } from './late-body.js';
 import { Pipelines } from './pipelines.js';

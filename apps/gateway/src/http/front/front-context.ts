@@ -1,5 +1,5 @@
+import type { OutboundMemory, OutboundMemoryOptions } from '#delivery';
 import type { Logger } from '#runtime';
-import type { OutboundMemory, OutboundMemoryOptions } from '../../delivery/outbound-memory.js';
 import type { ConnectionTable } from './connection-table.js';
 import type { FrontEvents } from './front-events.js';
 import type { LongPolls } from './long-polls.js';

@@ -1,4 +1,4 @@
-import type { ByteAccount } from './byte-segments.js';
+import type { ByteAccount } from '#record-json';
 import type { RequestMemory } from './request-memory.js';
 
 /**

@@ -14,9 +14,9 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { OutboundMemory } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { type Logger, SystemScheduler } from '#runtime';
-import { OutboundMemory } from '../../delivery/outbound-memory.js';
 import { publicPrefix } from '../../engine/public-address.js';
 import { problemDocument } from '../problem.js';
 import { answerClientError } from './client-error.js';

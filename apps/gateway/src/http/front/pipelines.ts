@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ByteAccount } from './byte-segments.js';
+import type { ByteAccount } from '#record-json';
 import type { FrontEvents } from './front-events.js';
 
 /** Memory that a request takes between its parsing and its beginning: about what node:http makes of it. */

@@ -1,4 +1,4 @@
-import { type ByteAccount, ByteSegments } from './byte-segments.js';
+import { type ByteAccount, ByteSegments } from '#record-json';
 
 /**
  * A body as it arrives, counted. One that comes in one piece is kept as it came; further pieces are

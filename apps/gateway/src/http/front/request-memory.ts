@@ -1,5 +1,5 @@
 import { ProtocolError } from '#protocol';
-import type { ByteAccount } from './byte-segments.js';
+import type { ByteAccount } from '#record-json';
 
 /** When to come back after the memory for bodies was used up: others are being answered meanwhile. */
 const RETRY_AFTER_MS = 1000;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Transform } from 'node:stream';
 import { ProtocolError } from '#protocol';
+import type { ByteAccount } from '#record-json';
 import { brotliWindowBytes } from './brotli-window.js';
-import type { ByteAccount } from './byte-segments.js';
 import { type ContentCoding, createUnpacker, unpackingError } from './content-coding.js';
 
 /** Memory of an unpacker beside its window: its output buffer, its state, and zlib's window. */

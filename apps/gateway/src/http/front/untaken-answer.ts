@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { OutboundHolder, OutboundMemory } from '../../delivery/outbound-memory.js';
-import { untakenBytes } from '../../delivery/untaken-bytes.js';
+import type { OutboundHolder, OutboundMemory } from '#delivery';
+import { untakenBytes } from '#delivery';
 
 /**
  * An answer that its client has not taken, counted from its making until `end`.

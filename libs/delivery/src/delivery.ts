@@ -1,7 +1,7 @@
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
+import type { RenderCache } from '#record-json';
 import type { Scheduler } from '#runtime';
-import type { RenderCache } from '../records/render-cache.js';
 import { CatchUpReads, type CatchUpReadsOptions } from './catch-up-reads.js';
 import { Cursor, type CursorOwner } from './cursor.js';
 import type { OutboundMemory } from './outbound-memory.js';

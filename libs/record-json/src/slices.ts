@@ -2,7 +2,6 @@
  * Bounds of what is read in one slice: large bodies are read in steps between which the event loop turns.
  * Small bodies are read at once, by other code.
  */
-export { inSlices, type SlicedWork, turnOfLoop } from '#runtime';
 
 /** Bytes of JSON that one slice reads: a millisecond, and some twenty where every third byte is a fault. */
 export const SLICE_BYTES = 256 * 1024;

@@ -9,6 +9,7 @@
  * faster than a loop here could.
  */
 import { isUtf8 } from 'node:buffer';
+import { type SlicedWork } from '#runtime';
 import {
   BACKSLASH,
   CLOSE_BRACE,
@@ -29,7 +30,7 @@ import {
   ZERO,
 } from './json-bytes.js';
 import { invalidUtf8At, syntaxErrorAt } from './json-syntax-error.js';
-import { SLICE_BYTES, type SlicedWork } from './slices.js';
+import { SLICE_BYTES } from './slices.js';
 
 /** How deep arrays and objects may nest in one value. `JSON.parse` has no such limit. */
 export const JSON_DEPTH_MAX = 512;

@@ -10,9 +10,8 @@
  */
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
+import { areRenderedAtOnce, renderRun, renderRunInSlices } from '#record-json';
 import { Limiter, type Scheduler } from '#runtime';
-import { areRenderedAtOnce } from '../records/batch-groups.js';
-import { renderRun, renderRunInSlices } from '../records/render-records.js';
 import { RecordRun } from './record-run.js';
 
 const RUN_RECORDS_MAX = 1024;

@@ -10,7 +10,7 @@ import {
   unreadableBatch,
 } from '#log';
 import type { Offset } from '#protocol';
-import { turnOfLoop } from './slices.js';
+import { turnOfLoop } from '#runtime';
 
 /** Bytes of batches that are rendered at once: a few milliseconds, more where all is base64 or escapes. */
 const GROUP_BYTES = 256 * 1024;

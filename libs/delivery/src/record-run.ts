@@ -1,5 +1,5 @@
 import type { LeaderEpoch, Offset } from '#protocol';
-import type { RenderedBatch } from '../records/render-records.js';
+import type { RenderedBatch } from '#record-json';
 
 /** What a run of records says beside them. */
 export interface RunSource {

@@ -2,9 +2,9 @@
  * One record whose value is a whole body: text, bytes, and what webhooks send (`?body=value`).
  */
 import { RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
+import type { SlicedWork } from '#runtime';
 import { assertJson, assertJsonInSlices } from './json-text.js';
 import { syntaxProblem } from './record-faults.js';
-import type { SlicedWork } from './slices.js';
 
 /** What stands in the query beside the body. */
 export interface RawRecordOptions {

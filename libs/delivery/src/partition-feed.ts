@@ -12,9 +12,14 @@
 import type { Broker, FetchResult } from '#broker';
 import type { RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
-import { batchGroups, isRenderedAtOnce } from '../records/batch-groups.js';
-import type { RenderCache } from '../records/render-cache.js';
-import { type RenderedBatch, renderGroup, renderRun } from '../records/render-records.js';
+import type { RenderCache } from '#record-json';
+import {
+  batchGroups,
+  isRenderedAtOnce,
+  type RenderedBatch,
+  renderGroup,
+  renderRun,
+} from '#record-json';
 import { RecordRun, type RunSource } from './record-run.js';
 
 /** Bytes of record batches taken at once; the rest comes in the next turn. */

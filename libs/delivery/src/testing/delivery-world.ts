@@ -2,10 +2,9 @@
 import { type Broker, type FetchRequest, type OpenBroker, openLocalBroker } from '#broker';
 import { silentLogObserver } from '#log';
 import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
+import { parseJsonRecords, RenderCache } from '#record-json';
 import { silentLogger } from '#runtime';
 import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
-import { parseJsonRecords } from '../../records/json-records.js';
-import { RenderCache } from '../../records/render-cache.js';
 import { Delivery, type DeliveryOptions } from '../delivery.js';
 import { OutboundMemory } from '../outbound-memory.js';
 import type { RecordRun } from '../record-run.js';

@@ -1,4 +1,4 @@
-import type { SlicedWork } from './slices.js';
+import type { SlicedWork } from '#runtime';
 
 /** Bytes that are copied in one slice. */
 const COPIED_BYTES = 4 * 1024 * 1024;

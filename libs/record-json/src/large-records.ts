@@ -6,6 +6,7 @@
  * on is begun again, member by member: each value is scanned in slices, and then taken.
  */
 import type { RecordSet } from '#protocol';
+import { type SlicedWork } from '#runtime';
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -31,7 +32,7 @@ import {
 } from './json-records.js';
 import { JsonSyntaxError } from './json-syntax-error.js';
 import { syntaxProblem } from './record-faults.js';
-import { SLICE_BYTES, type SlicedWork } from './slices.js';
+import { SLICE_BYTES } from './slices.js';
 
 /** A record that does not end within so many bytes is read member by member. */
 const WINDOW_BYTES = 256 * 1024;

@@ -3,11 +3,11 @@
  */
 import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import type { Offset } from '#protocol';
+import { inSlices } from '#runtime';
 import { batchGroups, isLargeRecord } from './batch-groups.js';
 import { joinedInSlices } from './joined-bytes.js';
 import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
 import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
-import { inSlices } from './slices.js';
 
 /** Which records of the batches are wanted, and how they are shown. */
 export interface RenderRequest extends RecordFrame {

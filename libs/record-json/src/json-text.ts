@@ -1,7 +1,8 @@
 /** Whole texts of JSON. */
+
+import type { SlicedWork } from '#runtime';
 import { JsonScanner } from './json-scanner.js';
 import { JsonSyntaxError } from './json-syntax-error.js';
-import type { SlicedWork } from './slices.js';
 
 /** As `assertJson`, in slices. */
 export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {

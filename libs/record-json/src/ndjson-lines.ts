@@ -7,7 +7,7 @@
  * A line that is too long is reported where it stands and its rest is passed over unkept.
  */
 
-import { type ByteAccount, ByteSegments } from '../http/front/byte-segments.js';
+import { type ByteAccount, ByteSegments } from './byte-segments.js';
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { RecordSet } from '#protocol';
+import { type SlicedWork } from '#runtime';
 import { parseJsonRecord, parseJsonRecords } from './json-records.js';
 import { parseLargeBody, parseLargeLine } from './large-records.js';
-import { SLICE_BYTES, type SlicedWork } from './slices.js';
+import { SLICE_BYTES } from './slices.js';
 import { LIMITS } from './testing/read-records.js';
 
 /** Longer than the window in which a record is read at once, and than two slices. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { RenderedBatch } from '../records/render-records.js';
+import type { RenderedBatch } from '#record-json';
 import { RecordRun } from './record-run.js';
 
 const SOURCE = { topic: 'events', partition: 1, highWatermark: 100, leaderEpoch: 2 };

@@ -1,0 +1,22 @@
+export { Delivery, type DeliveryStatus } from './delivery.js';
+export {
+  type OutboundHolder,
+  OutboundMemory,
+  type OutboundMemoryOptions,
+  type OutboundStatus,
+  type OutboundWaiter,
+} from './outbound-memory.js';
+export { Outbox } from './outbox.js';
+export { RecordRun } from './record-run.js';
+export {
+  type AutoOffsetReset,
+  assertPosition,
+  type PartitionPosition,
+  type StartPosition,
+} from './start-position.js';
+export {
+  Subscription,
+  type SubscriptionRequest,
+  type SubscriptionTransport,
+} from './subscription.js';
+export { untakenBytes } from './untaken-bytes.js';

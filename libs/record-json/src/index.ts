@@ -1,0 +1,48 @@
+export { areRenderedAtOnce, batchGroups, isRenderedAtOnce } from './batch-groups.js';
+export { type ByteAccount, ByteSegments } from './byte-segments.js';
+export { joinedInSlices } from './joined-bytes.js';
+export {
+  BACKSLASH,
+  CLOSE_BRACE,
+  COMMA,
+  MINUS,
+  NINE,
+  OPEN_BRACE,
+  QUOTE,
+  ZERO,
+} from './json-bytes.js';
+export { type DocumentLimits, readDocument } from './json-document.js';
+export { parseJsonRecordLines } from './json-record-lines.js';
+export { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
+export {
+  isOneRecord,
+  parseJsonRecord,
+  parseJsonRecords,
+  parseRecordList,
+  RECORDS_POINTER,
+} from './json-records.js';
+export { JsonScanner } from './json-scanner.js';
+export { jsonStringText } from './json-string.js';
+export { assertJson, isJsonInSlices } from './json-text.js';
+export { parseLargeBody, parseLargeLine, parseLargeList } from './large-records.js';
+export { type LineBlock, type LineOptions, NdjsonLines } from './ndjson-lines.js';
+export { assertLargeJson, rawRecord } from './raw-record.js';
+export { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
+export type { RecordFormat } from './record-json-writer.js';
+export type { RecordLines } from './record-lines.js';
+export { errorOfRecord, placeOf, pointedIntoSent, type RecordPlaces } from './record-places.js';
+export { recordSetBytes } from './record-set-bytes.js';
+export { RenderCache } from './render-cache.js';
+export {
+  RecordsAnswer,
+  type RenderedBatch,
+  type RenderedRecords,
+  type RenderRequest,
+  renderGroup,
+  renderInSlices,
+  renderRecords,
+  renderRun,
+  renderRunInSlices,
+} from './render-records.js';
+export { AT_ONCE_BYTES_MAX } from './slices.js';
+export { valueLines } from './value-lines.js';
