@@ -189,6 +189,14 @@ export const CLUSTER_FENCES = [
     killers: ['an answer of the first leader is dropped'],
   },
   {
+    name: 'a producer id where there are other replicas',
+    rule: '3.7',
+    file: 'replication/src/partition.ts',
+    from: 'replicas.length === 1 && reassignment === undefined',
+    to: 'true',
+    tests: ['libs/broker/src/partition-writer.test.ts'],
+  },
+  {
     name: 'one send of a partition at a time',
     rule: '3.7',
     file: 'broker/src/partition-writer.ts',

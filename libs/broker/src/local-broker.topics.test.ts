@@ -338,6 +338,20 @@ describe('describeCluster', () => {
 });
 
 describe('openLocalBroker', () => {
+  it('changes no metadata when it stops: nobody could take over', async () => {
+    const test = await TestBroker.start();
+    await test.broker.createTopic({ name: 'events' });
+    const before = await test.disk.readFile(`${DATA_DIR}/coordination.json`);
+    await test.opened.announce();
+    await test.opened.close();
+    expect(await test.disk.readFile(`${DATA_DIR}/coordination.json`)).toEqual(before);
+  });
+
+  it('shows no state of a cluster: it has no peers', async () => {
+    const test = await TestBroker.start();
+    expect(test.opened.status().cluster).toBeUndefined();
+  });
+
   it('refuses the data directory of another cluster, and one that another process has', async () => {
     const test = await TestBroker.start();
     await expect(test.open()).rejects.toMatchObject({ name: 'DataDirLockedError' });

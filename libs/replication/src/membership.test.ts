@@ -29,6 +29,14 @@ describe('members of a cluster', () => {
     expect(world.partition()).toMatchObject({ leader: 1, leaderEpoch: 1, isr: [1, 3] });
   });
 
+  it('have a controller as soon as the first of them has registered', async () => {
+    const world = await World.of();
+    const joined = world.join(7);
+    while (world.state.brokers.size === 0) await world.advance(10);
+    expect(world.state.controller).toEqual({ id: 7, epoch: 1 });
+    await joined;
+  });
+
   it('notice in one lease the death of a leader that was the controller, too', async () => {
     const world = await World.of(1, 2, 3);
     const controller = world.state.controller?.id ?? 0;
