@@ -6,7 +6,7 @@
 import { showMutationsAreSeen } from './mutations.mjs';
 
 await showMutationsAreSeen({
-  folder: 'apps/gateway/src/delivery',
+  folder: 'libs/delivery/src',
   tests: [
     'libs/delivery/src/delivery-histories.test.ts',
     'libs/delivery/src/delivery.test.ts',
