@@ -153,7 +153,7 @@ describe('an error of the other broker', () => {
     expect(log.lines).toContainEqual(
       expect.objectContaining({
         level: 'error',
-        fields: expect.objectContaining({ method: 'produce', error: expect.any(TypeError) }),
+        fields: expect.objectContaining({ method: 'produce', err: expect.any(TypeError) }),
       }),
     );
   });

@@ -115,5 +115,5 @@ test('a bug that calls meet again and again is logged once', async () => {
   for (let call = 0; call < 3; call += 1) {
     expect(await post(listener, 'fetch', message({}))).toMatch(/^HTTP\/1.1 500 /);
   }
-  expect(log.lines).toMatchObject([{ level: 'error', fields: { error: bug } }]);
+  expect(log.lines).toMatchObject([{ level: 'error', fields: { err: bug } }]);
 });
