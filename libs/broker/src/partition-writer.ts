@@ -289,15 +289,15 @@ export class PartitionWriter {
     producer: BatchProducer | undefined,
   ): EncodeOptions {
     const maxBatchBytes = topic.config['max.message.bytes'];
-    const encoding = {
+    return {
       nowMs: this.#options.clock.nowMs(),
       timestampType: topic.config['message.timestamp.type'],
       // Batches of this broker's own id are appended one by one: the fewer, the better.
       batchSizeBytes: producer === undefined ? this.#options.batchSizeBytes : maxBatchBytes,
       maxBatchBytes,
       isOneBatch: entries[0]?.isAlone === true,
+      producer,
     };
-    return producer === undefined ? encoding : { ...encoding, producer };
   }
 }
 
@@ -307,9 +307,10 @@ function sendOf(
   entries: readonly ProduceEntry[],
   made: { readonly encoding: EncodeOptions; readonly encoded: EncodedBatches },
 ): Send {
-  const { encoding, encoded } = made;
-  const isStamped = encoding.producer !== undefined;
-  return { topic, partition, entries, nowMs: encoding.nowMs, isStamped, ...encoded };
+  const { nowMs, producer } = made.encoding;
+  const { batches, starts, recordCount } = made.encoded;
+  const isStamped = producer !== undefined;
+  return { topic, partition, entries, starts, recordCount, batches, isStamped, nowMs };
 }
 
 /** The producer of a client's request, whose entry is always alone. */

@@ -44,9 +44,13 @@ export class LocalLeader implements LeaderTransport {
       return Promise.reject(error);
     }
     const { acks, batches } = append;
-    return areAppendedTogether(batches)
-      ? appendTogether(partition, batches).then((one) => this.#appended(partition, acks, [one]))
-      : appendApart(partition, batches).then((all) => this.#appended(partition, acks, all));
+    if (!areAppendedTogether(batches)) {
+      return appendApart(partition, batches).then((all) => this.#appended(partition, acks, all));
+    }
+    return partition.append(batches).then(
+      (result) => this.#appended(partition, acks, [{ result }]),
+      (error: unknown) => this.#appended(partition, acks, [refusalOf(error)]),
+    );
   }
 
   /** Hot: no further promise where everything is committed, as it is where there is no follower. */
@@ -80,16 +84,14 @@ function areAppendedTogether(batches: readonly Buffer[]): boolean {
   return batches.length === 1 || (first !== undefined && new RecordBatch(first).producerId < 0);
 }
 
-function appendTogether(partition: Partition, batches: readonly Buffer[]): Promise<BatchAppended> {
-  return partition.append(batches).then((result) => ({ result }), refusalOf);
-}
-
 async function appendApart(
   partition: Partition,
   batches: readonly Buffer[],
 ): Promise<BatchAppended[]> {
   try {
-    return await Promise.all(batches.map((bytes) => appendTogether(partition, [bytes])));
+    return await Promise.all(
+      batches.map((bytes) => partition.append([bytes]).then((result) => ({ result }), refusalOf)),
+    );
   } catch (error) {
     // Batches before the one that was refused may have been appended.
     throw leadershipLost(error);

@@ -60,7 +60,7 @@ export interface EncodeOptions {
   /** No batch is larger. */
   readonly maxBatchBytes: number;
   /** Stamped into the batches: the sequence is the first record's, later batches go on from there. */
-  readonly producer?: BatchProducer;
+  readonly producer?: BatchProducer | undefined;
   /** Makes the records one batch, whatever `batchSizeBytes` says. */
   readonly isOneBatch?: boolean;
 }
