@@ -346,8 +346,8 @@ describe('a connection', () => {
       await extra.request('GET /health/live');
       statuses.push((await extra.answer()).status);
     };
-    // Connections that the test's HTTP client keeps open may have been idle for longer: each extra one,
-    // which stays open, takes the place of one of them first.
+    // Connections that the test's HTTP client keeps open may have been idle for longer: each extra
+    // one, which stays open, takes the place of one of them first.
     await until('an idle connection to be closed', async () => {
       await askOnce();
       return idle.some(({ isEnded }) => isEnded);

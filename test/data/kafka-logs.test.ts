@@ -50,7 +50,10 @@ async function placeFixture(topic: string, fixture: string): Promise<void> {
   await writeFile(join(directory, 'partition.metadata'), metadata);
 }
 
-/** Leaves the checksum right: the bytes are stored as they were sent. A copy of the first batch follows. */
+/**
+ * Leaves the checksum right: the bytes are stored as they were sent. A copy of the first batch
+ * follows.
+ */
 async function makeSecondBatchUnreadable(path: string): Promise<void> {
   const log = await readFile(path);
   const firstBytes = log.readInt32BE(8) + 12;

@@ -120,7 +120,9 @@ export class RawConnection {
     return { status, headers, body: Buffer.from(bytes, 'latin1').toString(), latin1Body: bytes };
   }
 
-  /** The next line of a chunked NDJSON answer, parsed; chunk sizes between lines are passed over. */
+  /**
+   * The next line of a chunked NDJSON answer, parsed; chunk sizes between lines are passed over.
+   */
   async line(): Promise<Record<string, unknown>> {
     for (;;) {
       const line = await this.until('\n');

@@ -1,10 +1,15 @@
-/** Bodies that nobody reads because their requests are answered early, and requests that pile up. */
+/**
+ * Bodies that nobody reads because their requests are answered early, and requests that pile up.
+ */
 import { describe, expect, test } from 'vitest';
 import { useGateway } from './gateway-under-test.js';
 import { RawConnection, requestHead } from './raw-connection.js';
 
 const IN_FLIGHT_MAX = 4;
-/** Requests that are sent together: more than one read of 64 KiB brings, and more than are in flight. */
+/**
+ * Requests that are sent together: more than one read of 64 KiB brings, and more than are in
+ * flight.
+ */
 const SENT = 4000;
 const MEMORY_BYTES = 20_000_000;
 

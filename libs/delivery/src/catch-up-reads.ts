@@ -1,10 +1,11 @@
 /**
  * Reads for those who are behind, each made once for all who are at the same place.
  *
- * Runs end at offsets that are multiples of `RUN_RECORDS_MAX`, so that readers who begin at different
- * offsets soon ask for the same runs: after a broker's restart thousands come back at once, and cost
- * little more than one. Where runs are shared they are kept for a second, for those who are a little
- * later; a reader that is alone leaves nothing behind for the garbage collector to carry around.
+ * Runs end at offsets that are multiples of `RUN_RECORDS_MAX`, so that readers who begin at
+ * different offsets soon ask for the same runs: after a broker's restart thousands come back at
+ * once, and cost little more than one. Where runs are shared they are kept for a second, for those
+ * who are a little later; a reader that is alone leaves nothing behind for the garbage collector to
+ * carry around.
  *
  * Bounded: in reads that are under way, and in bytes of runs that are kept.
  */
@@ -15,9 +16,14 @@ import { Limiter, type Scheduler } from '#runtime';
 import { RecordRun } from './record-run.js';
 
 const RUN_RECORDS_MAX = 1024;
-/** Bytes of record batches that are read for a run: about what it shows when records are of 100 B. */
+/**
+ * Bytes of record batches that are read for a run: about what it shows when records are of 100 B.
+ */
 const READ_BYTES = 128 * 1024;
-/** Who takes fewer records than this reads them for itself, and no more of the log than they may need. */
+/**
+ * Who takes fewer records than this reads them for itself, and no more of the log than they may
+ * need.
+ */
 const FEW_RECORDS = 64;
 const FEW_READ_BYTES = 8 * 1024;
 const KEPT_MS = 1000;

@@ -9,8 +9,8 @@
  * its position with what it delivers, takes nothing that does not begin at its position, and reads
  * by itself from there whatever it was not offered or did not take.
  *
- * What was read carries its leader epoch: where an election made the log go on without some of it, the
- * next read says so (KIP-320).
+ * What was read carries its leader epoch: where an election made the log go on without some of it,
+ * the next read says so (KIP-320).
  *
  * Overlap: `seek` and `close` may come while a read is under way; its result is dropped then.
  */
@@ -65,7 +65,9 @@ export class Cursor implements LiveCursor {
     return this.#leaderEpoch;
   }
 
-  /** Counts the times that it was held: whoever starts it again later sees whether another held it. */
+  /**
+   * Counts the times that it was held: whoever starts it again later sees whether another held it.
+   */
   get holds(): number {
     return this.#begun;
   }

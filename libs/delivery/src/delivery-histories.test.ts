@@ -1,7 +1,7 @@
 /**
- * Random histories of many subscribers: each one's is exactly the log from its start on, whatever it
- * does meanwhile and whatever happens to the log. SLUICE_HISTORIES and SLUICE_HISTORIES_SEED as in
- * libs/log.
+ * Random histories of many subscribers: each one's is exactly the log from its start on, whatever
+ * it does meanwhile and whatever happens to the log. SLUICE_HISTORIES and SLUICE_HISTORIES_SEED as
+ * in libs/log.
  */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -84,15 +84,18 @@ class HistoryRun {
   readonly #readers: Reader[] = [];
   #handledErrors = new Map<Reader, number>();
   #writes: Promise<void>[] = [];
+  readonly #world: DeliveryWorld;
 
-  constructor(private readonly world: DeliveryWorld) {}
+  constructor(world: DeliveryWorld) {
+    this.#world = world;
+  }
 
   faults(): string[] {
     return this.#readers.flatMap((each) => each.faults);
   }
 
   async take(taken: Step): Promise<void> {
-    const { world } = this;
+    const world = this.#world;
     if (taken.kind === 'produce') {
       // Not waited for: it goes on while other things happen.
       this.#writes.push(world.produce({ topic: TOPIC, partition: taken.partition }, taken.count));
@@ -145,11 +148,11 @@ class HistoryRun {
   async #deleteRecords(number: number, share: number): Promise<void> {
     const { logStartOffset, highWatermark } = await this.#bounds(number);
     const before = logStartOffset + Math.floor(((highWatermark - logStartOffset) * share) / 200);
-    await this.world.broker.deleteRecords({ topic: TOPIC, partition: number }, before);
+    await this.#world.broker.deleteRecords({ topic: TOPIC, partition: number }, before);
   }
 
   async #bounds(number: number): Promise<Bounds> {
-    const description = await this.world.broker.describeTopic(TOPIC);
+    const description = await this.#world.broker.describeTopic(TOPIC);
     const { logStartOffset, highWatermark, logEndOffset } = description.partitions[number] ?? {};
     return {
       logStartOffset: logStartOffset ?? 0,
@@ -158,7 +161,9 @@ class HistoryRun {
     };
   }
 
-  /** Lets everybody read to the end; whoever lost its position to a deletion goes on from the start. */
+  /**
+   * Lets everybody read to the end; whoever lost its position to a deletion goes on from the start.
+   */
   async finish(): Promise<void> {
     await Promise.all(this.#writes);
     for (const one of this.#readers) {
@@ -169,8 +174,8 @@ class HistoryRun {
     const ends = await Promise.all(
       Array.from({ length: PARTITIONS }, (_, number) => this.#bounds(number)),
     );
-    await this.world.until(() => this.#seekPastDeletions(ends), 'errors of lost positions only');
-    await this.world.until(
+    await this.#world.until(() => this.#seekPastDeletions(ends), 'errors of lost positions only');
+    await this.#world.until(
       () =>
         this.#seekPastDeletions(ends) &&
         this.#readers.every(

@@ -56,7 +56,10 @@ export interface Subscriber extends CursorOwner {
   topicDeleted(topic: string): void;
 }
 
-/** What all subscriptions of this process share: one feed a partition, and the reads of who is behind. */
+/**
+ * What all subscriptions of this process share: one feed a partition, and the reads of who is
+ * behind.
+ */
 export class Delivery {
   readonly broker: Broker;
   readonly scheduler: Scheduler;
@@ -74,11 +77,14 @@ export class Delivery {
   #refusedTotal = 0;
   #recordsTotal = 0;
   #bytesTotal = 0;
+  readonly #options: DeliveryOptions;
 
   constructor(
     { broker, scheduler, outbound, renderCache }: DeliveryParts,
-    private readonly options: DeliveryOptions,
+    options: DeliveryOptions,
   ) {
+    this.#options = options;
+
     this.broker = broker;
     this.scheduler = scheduler;
     this.outbound = outbound;
@@ -110,7 +116,7 @@ export class Delivery {
 
   /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED */
   openCursor(owner: Subscriber, target: TopicPartition, position: Offset): Cursor {
-    const { cursorsMax } = this.options;
+    const { cursorsMax } = this.#options;
     if (this.#cursors >= cursorsMax) {
       this.#refuse(
         `${cursorsMax} partitions are subscribed to, which is all that this broker takes`,
@@ -157,7 +163,7 @@ export class Delivery {
   }
 
   #takeMemory(bytes: number): void {
-    const { subscriptionMemoryBytes } = this.options;
+    const { subscriptionMemoryBytes } = this.#options;
     if (this.#memoryBytes + bytes > subscriptionMemoryBytes) {
       this.#refuse(
         `The subscriptions of all clients take ${this.#memoryBytes} of the ` +
@@ -181,7 +187,8 @@ export class Delivery {
     const name = topicPartitionName(target);
     const present = this.#feeds.get(name);
     if (present !== undefined) return present;
-    const { broker, options } = this;
+    const { broker } = this;
+    const options = this.#options;
     const renderCache = this.#renderCache;
     const feed = new PartitionFeed(target, { broker, renderCache, ...options });
     this.#feeds.set(name, feed);

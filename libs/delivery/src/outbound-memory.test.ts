@@ -9,12 +9,15 @@ const STALLED_MS = 1000;
 class Client implements OutboundHolder {
   untakenBytes = 0;
   isDropped = false;
+  readonly #memory: OutboundMemory;
 
-  constructor(private readonly memory: OutboundMemory) {}
+  constructor(memory: OutboundMemory) {
+    this.#memory = memory;
+  }
 
   has(bytes: number): this {
     this.untakenBytes = bytes;
-    this.memory.hold(this, bytes);
+    this.#memory.hold(this, bytes);
     return this;
   }
 

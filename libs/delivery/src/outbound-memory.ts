@@ -1,14 +1,15 @@
 /**
- * Counts the bytes that clients were sent and have not taken: of WebSockets, event streams, streams of
- * lines and answers together. A bound per connection is no bound on their sum.
+ * Counts the bytes that clients were sent and have not taken: of WebSockets, event streams, streams
+ * of lines and answers together. A bound per connection is no bound on their sum.
  *
- * - A connection that takes what it is sent is never counted: bytes are counted only once the system
- *   has not taken them at once.
+ * - A connection that takes what it is sent is never counted: bytes are counted only once the
+ *   system has not taken them at once.
  * - The more is in use, the less each connection may have: at most as much as is free (a dynamic
  *   threshold). So one slow client takes half of the memory at most, n of them leave 1 / (n + 1).
- * - Where nothing is free, connections with nothing pending wait, and answers are refused. Clients that
- *   have taken nothing for `outboundStalledMs` are then dropped until a quarter is free, or as much as
- *   a refused answer needs; slow ones that take something now and then are kept.
+ * - Where nothing is free, connections with nothing pending wait, and answers are refused.
+ *   Clients that have taken nothing for `outboundStalledMs` are then dropped until a quarter is
+ *   free, or as much as a refused answer needs; slow ones that take something now and then are
+ *   kept.
  *
  * Overlap: every method may be called at any time, also by a holder that is being dropped or woken.
  */
@@ -90,9 +91,9 @@ export class OutboundMemory {
   }
 
   /**
-   * Whether a connection that has `pendingBytes` may be sent more. What was gathered in this turn counts
-   * for those alone that are part of it: most clients take it at once, and all may have the same frame.
-   * Hot.
+   * Whether a connection that has `pendingBytes` may be sent more. What was gathered in this turn
+   * counts for those alone that are part of it: most clients take it at once, and all may have the
+   * same frame. Hot.
    */
   hasRoomFor(pendingBytes: number): boolean {
     const freeBytes = this.#options.outboundMemoryBytes - this.#heldBytes;
@@ -100,8 +101,8 @@ export class OutboundMemory {
   }
 
   /**
-   * Says how much a holder has now that its client has not taken; 0 ends its account. What is there is
-   * counted even where there is no room: ask before.
+   * Says how much a holder has now that its client has not taken; 0 ends its account. What is there
+   * is counted even where there is no room: ask before.
    */
   hold(holder: OutboundHolder, bytes: number): void {
     const holding = this.#holdings.get(holder);

@@ -1,10 +1,11 @@
 /**
- * What is to be written to one connection: gathered during a turn of the event loop and then written
- * at once, so that a connection costs one system call per turn, whatever the number of its frames.
+ * What is to be written to one connection: gathered during a turn of the event loop and then
+ * written at once, so that a connection costs one system call per turn, whatever the number of its
+ * frames.
  *
  * Bounded, by itself and together with all other connections: whoever has more to send asks first
- * whether there is room, and is told when there is again. Only answers to the client go past the bound;
- * the client sends no more of what asks for them meanwhile.
+ * whether there is room, and is told when there is again. Only answers to the client go past the
+ * bound; the client sends no more of what asks for them meanwhile.
  */
 import type { Writable } from 'node:stream';
 import type { OutboundHolder, OutboundMemory, OutboundWaiter } from './outbound-memory.js';
@@ -134,7 +135,9 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     this.#maybeTellOfRoom();
   }
 
-  /** Forgets what was not written and takes no more. What was written is counted until it is taken. */
+  /**
+   * Forgets what was not written and takes no more. What was written is counted until it is taken.
+   */
   close(): void {
     this.#isClosed = true;
     this.#first = undefined;

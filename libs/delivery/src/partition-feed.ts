@@ -1,10 +1,10 @@
 /**
- * The live end of one partition: one wait for all readers who have read everything so far. What comes
- * is rendered once and offered to each of them.
+ * The live end of one partition: one wait for all readers who have read everything so far. What
+ * comes is rendered once and offered to each of them.
  *
  * Invariant: `position` is the next offset that will be offered, and every live cursor is there or
- * beyond. So a cursor joins only when it is not behind `position`, and nothing lies between its last
- * record and the first that it is offered.
+ * beyond. So a cursor joins only when it is not behind `position`, and nothing lies between its
+ * last record and the first that it is offered.
  *
  * Overlap: one loop at a time; joining and leaving may happen at any time, also while cursors are
  * being offered a run.
@@ -75,7 +75,9 @@ export class PartitionFeed {
     return true;
   }
 
-  /** As `tryJoin`, for a cursor that found nothing more to read: a feed that stands begins with it. */
+  /**
+   * As `tryJoin`, for a cursor that found nothing more to read: a feed that stands begins with it.
+   */
   tryJoinAtEnd(cursor: LiveCursor): boolean {
     if (this.#isRunning) return this.tryJoin(cursor);
     if (this.#isClosed) return true;
@@ -124,7 +126,8 @@ export class PartitionFeed {
         this.#leaderEpoch = result.leaderEpoch;
         await this.#offer(result);
         if (this.#isClosed) break;
-        // What was offered is to go out before there is more; and a broker that stops lets none wait.
+        // What was offered is to go out before there is more; and a broker that stops lets none
+        // wait.
         const mayHaveMore = this.#position < result.highWatermark || result.batches.length === 0;
         if (mayHaveMore) await new Promise((resolve) => setImmediate(resolve));
       }

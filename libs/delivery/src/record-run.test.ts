@@ -70,7 +70,11 @@ describe('a run of records', () => {
     const run = RecordRun.of(SOURCE, 3, 4, rendered([3]));
     let made = 0;
     const encode = (form: string): Buffer =>
-      run.encoded(form, () => Buffer.from(`${form}${made++}`));
+      run.encoded(form, () => {
+        const text = `${form}${made}`;
+        made += 1;
+        return Buffer.from(text);
+      });
     for (const form of ['a', 'b', 'a', 'a', 'b']) encode(form);
     expect(made).toBe(2);
     expect(encode('a').toString()).toBe('a0');

@@ -32,7 +32,8 @@ export class RecordRun {
   /**
    * @param from position of a reader that is to get it
    * @param nextOffset its position afterwards
-   * @param first of the rendered records, the first that belongs to the run; `end`: the first after it
+   * @param first of the rendered records, the first that belongs to the run; `end`: the first
+   *   after it
    */
   private constructor(
     readonly source: RunSource,

@@ -51,7 +51,9 @@ export function resetOffset(
   return listed(broker, target, to);
 }
 
-/** @throws ProtocolError OFFSET_OUT_OF_RANGE with both bounds when the position is none of the log */
+/**
+ * @throws ProtocolError OFFSET_OUT_OF_RANGE with both bounds when the position is none of the log
+ */
 export async function assertPosition(broker: Broker, position: PartitionPosition): Promise<void> {
   try {
     await broker.fetch({ ...position, maxBytes: 1, minBytes: 1, waitMs: 0 });

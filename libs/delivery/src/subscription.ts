@@ -1,6 +1,6 @@
 /**
- * A client's subscription: a cursor for each of its partitions, one credit for all of them, and what
- * happens to its topics. It knows nothing of the transport that it delivers to.
+ * A client's subscription: a cursor for each of its partitions, one credit for all of them, and
+ * what happens to its topics. It knows nothing of the transport that it delivers to.
  *
  * Life: `open` resolves the positions, which the transport tells its client; `start` then begins to
  * deliver. Nothing is delivered before.

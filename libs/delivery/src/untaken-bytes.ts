@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 
 /**
- * Bytes of a connection that the system has not taken. `writableLength` counts a write until all of it
- * was taken, and a large one may take a slow reader hours: libuv knows what is left of it.
+ * Bytes of a connection that the system has not taken. `writableLength` counts a write until all of
+ * it was taken, and a large one may take a slow reader hours: libuv knows what is left of it.
  */
 export function untakenBytes(connection: Writable): number {
   const { _handle: handle, bytesWritten } = connection as Partial<HandledStream>;

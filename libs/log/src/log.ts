@@ -30,9 +30,9 @@ import type { LogSegment } from './segment/segment.js';
  * The log of one partition on this broker: segments of record batches in the directory
  * `<topic>-<partition>` (kafka-format 1), with indexes, leader epochs and producer state.
  *
- * All methods may overlap. What changes the log runs one after the other in its write lane (rounds of
- * appends, rolls, truncations, deletions); reads run beside it.
- * Errors are ProtocolErrors where the contract knows them.
+ * All methods may overlap. What changes the log runs one after the other in its write lane (rounds
+ * of appends, rolls, truncations, deletions); reads run beside it. Errors are ProtocolErrors where
+ * the contract knows them.
  */
 export class Log {
   readonly #writer: LogWriter;
@@ -42,6 +42,7 @@ export class Log {
   readonly #lostRecords: LostRecords;
   readonly #damageRepair: DamageRepair;
   #hasWarnedOfFuture = false;
+  readonly #environment: LogEnvironment;
 
   /**
    * Made by the loader, from what stands on disk.
@@ -49,8 +50,10 @@ export class Log {
    */
   constructor(
     readonly state: LogState,
-    private readonly environment: LogEnvironment,
+    environment: LogEnvironment,
   ) {
+    this.#environment = environment;
+
     this.#writer = new LogWriter(state, environment);
     this.#reader = new LogReader(state, environment);
     this.#trimmer = new LogTrimmer(state, environment, this.#writer, this.#reader);
@@ -89,7 +92,7 @@ export class Log {
   updateConfig(config: TopicConfig): void {
     this.state.config = config;
     this.state.isConfigured = true;
-    explainGaps(this.state, this.environment);
+    explainGaps(this.state, this.#environment);
   }
 
   /** First offset that may still be read. */
@@ -154,7 +157,9 @@ export class Log {
     return damage.ranges.filter(({ endOffset }) => endOffset > offsets.logStart);
   }
 
-  /** From which offset on a leader's batches are needed to repair this log; undefined: it is whole. */
+  /**
+   * From which offset on a leader's batches are needed to repair this log; undefined: it is whole.
+   */
   get repairOffset(): Offset | undefined {
     return this.#damageRepair.repairOffset;
   }
@@ -187,11 +192,11 @@ export class Log {
   /**
    * Appends batches as the leader: stamps offsets and the epoch into their bytes, which must not be
    * touched until this settles. All batches of a call stand next to each other, or none is written.
-   * A batch with a producer id must come alone; a retry of one is answered with the first offsets once
-   * those are below the high watermark.
-   * Resolves when they are durable. Rejects with ProtocolError: KAFKA_STORAGE_ERROR (failed, or unknown
-   * after a failed sync), INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER,
-   * DUPLICATE_SEQUENCE_NUMBER, LEADER_NOT_AVAILABLE for an epoch that has ended.
+   * A batch with a producer id must come alone; a retry of one is answered with the first offsets
+   * once those are below the high watermark. Resolves when they are durable. Rejects with
+   * ProtocolError: KAFKA_STORAGE_ERROR (failed, or unknown after a failed sync),
+   * INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER,
+   * LEADER_NOT_AVAILABLE for an epoch that has ended.
    */
   append(
     batches: readonly Buffer[],
@@ -201,19 +206,19 @@ export class Log {
   }
 
   /**
-   * Whole batches below `endOffset`: the one that has `offset`, or the next there is, and what fits into
-   * `maxBytes` after it. Empty when there is none. The first may begin below `offset`. Whether `offset`
-   * is in the log is the caller's check.
-   * @throws ProtocolError CORRUPT_MESSAGE (members damagedStartOffset, damagedEndOffset) when `offset`
-   *   is in a damaged range; KAFKA_STORAGE_ERROR when the disk does not answer
+   * Whole batches below `endOffset`: the one that has `offset`, or the next there is, and what fits
+   * into `maxBytes` after it. Empty when there is none. The first may begin below `offset`. Whether
+   * `offset` is in the log is the caller's check.
+   * @throws ProtocolError CORRUPT_MESSAGE (members damagedStartOffset, damagedEndOffset) when
+   *   `offset` is in a damaged range; KAFKA_STORAGE_ERROR when the disk does not answer
    */
   read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
     return this.#reader.read(offset, maxBytes, endOffset);
   }
 
   /**
-   * What clients are shown of batches that were read: none of the records of a transaction of Kafka's
-   * that was not committed (see committed-batches.ts).
+   * What clients are shown of batches that were read: none of the records of a transaction of
+   * Kafka's that was not committed (see committed-batches.ts).
    * @param endOffset as in `read`
    * @param isLogComplete whether the leader's log has no more than this one
    * @throws ProtocolError LEADER_NOT_AVAILABLE when the first batch is of a transaction that is not
@@ -248,7 +253,10 @@ export class Log {
     return this.#reader.offsetForTimestamp(timestampMs, endOffset);
   }
 
-  /** First offset that was, or would be, written in an epoch; undefined when the log has no such epoch. */
+  /**
+   * First offset that was, or would be, written in an epoch; undefined when the log has no such
+   * epoch.
+   */
   leaderEpochStart(epoch: LeaderEpoch): Offset | undefined {
     return this.state.epochs.entries.findLast((entry) => entry.epoch === epoch)?.startOffset;
   }
@@ -263,8 +271,9 @@ export class Log {
   }
 
   /**
-   * The end of the greatest epoch at or below `epoch` that is the same election here, as far as ids are
-   * known; undefined when the log has no epoch as low. Above all known epochs it is the log end.
+   * The end of the greatest epoch at or below `epoch` that is the same election here, as far as ids
+   * are known; undefined when the log has no epoch as low. Above all known epochs it is the log
+   * end.
    */
   endOffsetForElection(
     epoch: LeaderEpoch,
@@ -288,8 +297,8 @@ export class Log {
   }
 
   /**
-   * Takes part in an election, unless it is an older one than the newest it has taken part in; durable
-   * when it resolves: from then on nothing is done here for a leader of an earlier epoch
+   * Takes part in an election, unless it is an older one than the newest it has taken part in;
+   * durable when it resolves: from then on nothing is done here for a leader of an earlier epoch
    * (replication-safety 4.1).
    * @returns whether the election is the accepted one now
    */
@@ -299,7 +308,7 @@ export class Log {
       if (election.epoch < this.acceptedElection.epoch) return false;
       const known = epochs.entries.map(({ epoch }) => epoch);
       try {
-        await this.environment.reserve.run(() => elections.accept(election, known));
+        await this.#environment.reserve.run(() => elections.accept(election, known));
       } catch (error) {
         throw writeFailed(error);
       }
@@ -308,8 +317,8 @@ export class Log {
   }
 
   /**
-   * Follows another broker from now on: appends of a leader are refused at once. Resolves when what was
-   * being written is, and epochs are forgotten that nothing was written in.
+   * Follows another broker from now on: appends of a leader are refused at once. Resolves when what
+   * was being written is, and epochs are forgotten that nothing was written in.
    */
   stopLeading(): Promise<void> {
     this.#writer.stopLeading();
@@ -325,10 +334,12 @@ export class Log {
   }
 
   /**
-   * Appends a leader's batches as they are. Each piece has whole batches one after the other, and must not
-   * be touched any more. Synced when it resolves; where it rejects the first of them may be appended.
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when the leader is not followed any more, CORRUPT_MESSAGE on a
-   *   wrong CRC or batches that do not follow the log end: nothing is appended; KAFKA_STORAGE_ERROR
+   * Appends a leader's batches as they are. Each piece has whole batches one after the other, and
+   * must not be touched any more. Synced when it resolves; where it rejects the first of them may
+   * be appended.
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the leader is not followed any more,
+   *   CORRUPT_MESSAGE on a wrong CRC or batches that do not follow the log end: nothing is
+   *   appended; KAFKA_STORAGE_ERROR
    */
   appendAsFollower(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
     return this.#followerAppends.append(pieces, leader);
@@ -355,7 +366,9 @@ export class Log {
     this.#writer.highWatermarkMoved();
   }
 
-  /** Calls `listener` after every write, when the log end has moved and the synced end may not have. */
+  /**
+   * Calls `listener` after every write, when the log end has moved and the synced end may not have.
+   */
   onLogEnd(listener: () => void): void {
     this.#writer.onLogEnd(listener);
   }
@@ -369,7 +382,7 @@ export class Log {
   futureTimestampSeen(segmentBaseOffset: Offset, timestampMs: number): void {
     if (this.#hasWarnedOfFuture) return;
     this.#hasWarnedOfFuture = true;
-    this.environment.logger.warn(
+    this.#environment.logger.warn(
       { ...this.topicPartition, segment: segmentBaseOffset, timestamp: timestampMs },
       'a record has a timestamp in the future: retention counts its segment from its last write',
     );
@@ -383,7 +396,9 @@ export class Log {
     return this.#trimmer.deleteRecordsBefore(offset);
   }
 
-  /** Removes whole segments below `offset` and the high watermark, never the active one; how many. */
+  /**
+   * Removes whole segments below `offset` and the high watermark, never the active one; how many.
+   */
   deleteSegmentsBefore(offset: Offset): Promise<number> {
     return this.#trimmer.deleteSegmentsBefore(offset);
   }
@@ -397,8 +412,8 @@ export class Log {
   }
 
   /**
-   * Cuts the log at `offset`, not below the log start, or the batch that has it, and forgets the epochs
-   * that begin there; durable when it resolves.
+   * Cuts the log at `offset`, not below the log start, or the batch that has it, and forgets the
+   * epochs that begin there; durable when it resolves.
    * @param leader for a follower, whose log this one is cut for
    * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more
    */
@@ -417,9 +432,10 @@ export class Log {
   }
 
   /**
-   * Abandons exactly these records, which must be `lostRecords`, `lostStart` or one of `lostBetween`.
-   * Offsets at the end hold nothing from now on and the log takes writes again; those between two segments
-   * hold nothing either; after those at the start the log begins behind them. Durable when it resolves; again for the same range does nothing.
+   * Abandons exactly these records, which must be `lostRecords`, `lostStart` or one of
+   * `lostBetween`. Offsets at the end hold nothing from now on and the log takes writes again;
+   * those between two segments hold nothing either; after those at the start the log begins behind
+   * them. Durable when it resolves; again for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */
   async giveUpLostRecords(range: OffsetRange): Promise<void> {
@@ -432,8 +448,8 @@ export class Log {
   }
 
   /**
-   * Puts a leader's batches in the place of the damage at `offset`, which `repairOffset` has given; durable
-   * when it resolves. The damaged bytes are kept beside the log.
+   * Puts a leader's batches in the place of the damage at `offset`, which `repairOffset` has given;
+   * durable when it resolves. The damaged bytes are kept beside the log.
    * @returns false when the batches do not fit: the log has to be cut there
    * @throws ProtocolError as `appendAsFollower`
    */
@@ -442,8 +458,9 @@ export class Log {
   }
 
   /**
-   * Cuts a follower's log where its first damage begins, or where synced records are missing at its end,
-   * so that it can be filled again; durable when it resolves. The damaged bytes are kept beside it.
+   * Cuts a follower's log where its first damage begins, or where synced records are missing at its
+   * end, so that it can be filled again; durable when it resolves. The damaged bytes are kept
+   * beside it.
    * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more,
    *   KAFKA_STORAGE_ERROR
    */
@@ -467,7 +484,7 @@ export class Log {
     await this.#trimmer.recordDeletions();
     if (!this.isWritable) return;
     this.#writer.retryRolled();
-    this.state.producers.removeExpired(this.environment.expiryClock.nowMs());
+    this.state.producers.removeExpired(this.#environment.expiryClock.nowMs());
     if (this.#writer.roller.isDue) await this.roll();
   }
 

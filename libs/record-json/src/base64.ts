@@ -43,9 +43,12 @@ export function decodeBase64(
     const c = VALUES[bytes[from + 2] as number] as number;
     const d = VALUES[bytes[from + 3] as number] as number;
     seen |= a | b | c | d;
-    target[to++] = (a << 2) | (b >> 4);
-    target[to++] = (b << 4) | (c >> 2);
-    target[to++] = (c << 6) | d;
+    target[to] = (a << 2) | (b >> 4);
+    to += 1;
+    target[to] = (b << 4) | (c >> 2);
+    to += 1;
+    target[to] = (c << 6) | d;
+    to += 1;
   }
   if (padding > 0) {
     const a = VALUES[bytes[wholeEnd] as number] as number;
@@ -54,8 +57,12 @@ export function decodeBase64(
     seen |= a | b | c;
     // The bits that belong to no byte would be lost: they must be zero.
     if (padding === 2 ? (b & 0x0f) !== 0 : (c & 0x03) !== 0) return -1;
-    target[to++] = (a << 2) | (b >> 4);
-    if (padding === 1) target[to++] = (b << 4) | (c >> 2);
+    target[to] = (a << 2) | (b >> 4);
+    to += 1;
+    if (padding === 1) {
+      target[to] = (b << 4) | (c >> 2);
+      to += 1;
+    }
   }
   // Values are below 64: only INVALID has the high bit.
   return (seen & 0x80) === 0 ? to : -1;

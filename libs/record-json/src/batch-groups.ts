@@ -1,6 +1,6 @@
 /**
- * Record batches for work in slices: compressed ones are unpacked on a thread, large ones are cut into
- * parts, and small ones are taken together, so that each group takes a short time to render.
+ * Record batches for work in slices: compressed ones are unpacked on a thread, large ones are cut
+ * into parts, and small ones are taken together, so that each group takes a short time to render.
  */
 import {
   batchParts,
@@ -12,7 +12,10 @@ import {
 import type { Offset } from '#protocol';
 import { turnOfLoop } from '#runtime';
 
-/** Bytes of batches that are rendered at once: a few milliseconds, more where all is base64 or escapes. */
+/**
+ * Bytes of batches that are rendered at once: a few milliseconds, more where all is base64 or
+ * escapes.
+ */
 const GROUP_BYTES = 256 * 1024;
 /** Batches of at most this many bytes together are rendered at once. */
 const AT_ONCE_BYTES_MAX = 1024 * 1024;

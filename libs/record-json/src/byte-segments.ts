@@ -11,8 +11,9 @@ export interface ByteAccount {
 const GROWTH = 4;
 
 /**
- * Bytes as they arrive, in segments that are counted when they are taken. What arrives is copied: small
- * pieces would cost an object for each, and would keep the buffers alive that they were read into.
+ * Bytes as they arrive, in segments that are counted when they are taken. What arrives is copied:
+ * small pieces would cost an object for each, and would keep the buffers alive that they were read
+ * into.
  */
 export class ByteSegments {
   readonly #account: ByteAccount;

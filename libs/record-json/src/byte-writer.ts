@@ -24,61 +24,64 @@ export class ByteWriter {
    * Appends a string's characters as UTF-8; false: it has a lone surrogate, which UTF-8 cannot say.
    */
   appendString(text: StringSpan): boolean {
-    this.reserve(text.end - text.start);
-    return this.endAt(this.decodeString(text, this.length));
+    this.#reserve(text.end - text.start);
+    return this.#endAt(this.#decodeString(text, this.length));
   }
 
   /** Appends the bytes that a string says in base64; false: it is not base64 (BASE64_RULE). */
   appendBase64(text: StringSpan): boolean {
-    this.reserve(text.end - text.start);
-    return this.endAt(this.decodeBase64(text, this.length));
+    this.#reserve(text.end - text.start);
+    return this.#endAt(this.#decodeBase64(text, this.length));
   }
 
   /** As `appendString`, with the length before it as Kafka's records have it. */
   appendSizedString(text: StringSpan): boolean {
-    this.reserve(VARINT_BYTES_MAX + text.end - text.start);
+    this.#reserve(VARINT_BYTES_MAX + text.end - text.start);
     const at = this.length + VARINT_BYTES_MAX;
-    return this.closeSized(this.decodeString(text, at));
+    return this.#closeSized(this.#decodeString(text, at));
   }
 
   /** As `appendBase64`, with the length before it as Kafka's records have it. */
   appendSizedBase64(text: StringSpan): boolean {
-    this.reserve(VARINT_BYTES_MAX + text.end - text.start);
+    this.#reserve(VARINT_BYTES_MAX + text.end - text.start);
     const at = this.length + VARINT_BYTES_MAX;
-    return this.closeSized(this.decodeBase64(text, at));
+    return this.#closeSized(this.#decodeBase64(text, at));
   }
 
   /** Appends the length that stands for null. */
   appendNull(): void {
-    this.reserve(VARINT_BYTES_MAX);
+    this.#reserve(VARINT_BYTES_MAX);
     this.length = writeVarint(this.bytes, this.length, -1);
   }
 
-  private decodeString(text: StringSpan, at: number): number {
+  #decodeString(text: StringSpan, at: number): number {
     const { bytes, start, end } = text;
     if (text.hasEscapes) return decodeJsonString(bytes, start, end, this.bytes, at);
     const target = this.bytes;
     let to = at;
     // These are short (keys, header names): a loop is faster than a view and a native copy.
-    for (let from = start; from < end; from++) target[to++] = bytes[from] as number;
+    for (let from = start; from < end; from += 1) {
+      target[to] = bytes[from] as number;
+      to += 1;
+    }
     return to;
   }
 
-  private decodeBase64(text: StringSpan, at: number): number {
+  #decodeBase64(text: StringSpan, at: number): number {
     if (!text.hasEscapes) return decodeBase64(text.bytes, text.start, text.end, this.bytes, at);
     // Some encoders escape every slash.
     const end = decodeJsonString(text.bytes, text.start, text.end, this.bytes, at);
     return end < 0 ? -1 : decodeBase64(this.bytes, at, end, this.bytes, at);
   }
 
-  private endAt(end: number): boolean {
+  #endAt(end: number): boolean {
     if (end < 0) return false;
     this.length = end;
     return true;
   }
 
   /** Puts the length before what was written up to `end`, and closes the gap that is left. */
-  private closeSized(end: number): boolean {
+  #closeSized(end: number): boolean {
     if (end < 0) return false;
     const start = this.length + VARINT_BYTES_MAX;
     const at = writeVarint(this.bytes, this.length, end - start);
@@ -87,7 +90,7 @@ export class ByteWriter {
     return true;
   }
 
-  private reserve(more: number): void {
+  #reserve(more: number): void {
     const needed = this.length + more;
     if (needed <= this.bytes.length) return;
     const grown = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2, BYTES_MIN));

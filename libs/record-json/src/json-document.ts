@@ -1,7 +1,7 @@
 /**
- * JSON that becomes objects: bodies of the control plane, and the data of control messages. Its shape is
- * bounded, and checked in the bytes before anything is made of them: how many items a list has, how many
- * members an object has, how many values there are in all, and how deep they nest.
+ * JSON that becomes objects: bodies of the control plane, and the data of control messages. Its
+ * shape is bounded, and checked in the bytes before anything is made of them: how many items a list
+ * has, how many members an object has, how many values there are in all, and how deep they nest.
  *
  * Repeated members are refused by name; `JSON.parse` would silently keep the last one.
  */
@@ -42,8 +42,8 @@ export interface DocumentSpan {
 /**
  * Makes the value of a span of valid UTF-8.
  * @returns the value and the position after it
- * @throws ProtocolError REQUEST_TOO_LARGE or INVALID_REQUEST for a shape out of bounds; INVALID_REQUEST
- *   for repeated members
+ * @throws ProtocolError REQUEST_TOO_LARGE or INVALID_REQUEST for a shape out of bounds;
+ *   INVALID_REQUEST for repeated members
  * @throws JsonSyntaxError
  */
 export function readDocument(
@@ -80,8 +80,8 @@ class DocumentScan {
   readonly #limits: DocumentLimits;
   #valueCount = 0;
   /**
-   * The containers that are open: for an object the position of its current member's name, for a list the
-   * index of its current item as -1 - index.
+   * The containers that are open: for an object the position of its current member's name, for a
+   * list the index of its current item as -1 - index.
    */
   readonly #path: number[] = [];
   /** Where repeated members are looked for. */

@@ -42,22 +42,26 @@ export interface RecordFaultSink {
 export class JsonHeaders {
   /** Headers of the record last parsed. */
   count = 0;
-  private readonly memberName = new MutableStringSpan();
-  private readonly name = new MutableStringSpan();
-  private readonly value = new MutableStringSpan();
+  readonly #memberName = new MutableStringSpan();
+  readonly #name = new MutableStringSpan();
+  readonly #value = new MutableStringSpan();
   /** Members of the list form's header at hand. */
-  private seen = 0;
+  #seen = 0;
   /** Position of that header. */
-  private headerStart = 0;
-  private isValueNull = false;
-  private readonly names = new Set<string>();
+  #headerStart = 0;
+  #isValueNull = false;
+  readonly #names = new Set<string>();
+  readonly #scanner: JsonScanner;
+  readonly #target: ByteWriter;
+  readonly #sink: RecordFaultSink;
+  readonly #headersMax: number;
 
-  constructor(
-    private readonly scanner: JsonScanner,
-    private readonly target: ByteWriter,
-    private readonly sink: RecordFaultSink,
-    private readonly headersMax: number,
-  ) {}
+  constructor(scanner: JsonScanner, target: ByteWriter, sink: RecordFaultSink, headersMax: number) {
+    this.#scanner = scanner;
+    this.#target = target;
+    this.#sink = sink;
+    this.#headersMax = headersMax;
+  }
 
   /**
    * Appends the headers at `position` to the target.
@@ -66,32 +70,33 @@ export class JsonHeaders {
    */
   parse(position: number): number {
     this.count = 0;
-    const first = this.scanner.byteAt(position);
+    const first = this.#scanner.byteAt(position);
     let end: number;
     if (first === OPEN_BRACE) {
-      end = this.parseObject(position);
+      end = this.#parseObject(position);
     } else if (first === OPEN_BRACKET) {
-      end = this.parseList(position);
+      end = this.#parseList(position);
     } else {
-      end = this.scanner.skipValue(position);
-      this.fault('', 'headers are an object of strings, or a list of {"key", "value"}');
+      end = this.#scanner.skipValue(position);
+      this.#fault('', 'headers are an object of strings, or a list of {"key", "value"}');
     }
-    if (this.count <= this.headersMax) return end;
-    this.fault('', `a record has at most ${this.headersMax} headers (${HEADERS_BOUND})`);
-    this.sink.faults.exceeded = HEADERS_BOUND;
-    return this.scanner.skipValue(position);
+    if (this.count <= this.#headersMax) return end;
+    this.#fault('', `a record has at most ${this.#headersMax} headers (${HEADERS_BOUND})`);
+    this.#sink.faults.exceeded = HEADERS_BOUND;
+    return this.#scanner.skipValue(position);
   }
 
-  private parseObject(position: number): number {
-    const { scanner, name } = this;
+  #parseObject(position: number): number {
+    const scanner = this.#scanner;
+    const name = this.#name;
     let at = scanner.skipWhitespace(position + 1);
     if (scanner.byteAt(at) === CLOSE_BRACE) return at + 1;
-    this.names.clear();
+    this.#names.clear();
     for (;;) {
       if (scanner.byteAt(at) !== QUOTE) scanner.fail(at, 'a header name');
-      at = scanner.skipColon(this.takeString(name, at));
-      at = scanner.skipWhitespace(this.parseObjectValue(at));
-      if (this.count > this.headersMax) return at;
+      at = scanner.skipColon(this.#takeString(name, at));
+      at = scanner.skipWhitespace(this.#parseObjectValue(at));
+      if (this.count > this.#headersMax) return at;
       const byte = scanner.byteAt(at);
       if (byte === CLOSE_BRACE) return at + 1;
       if (byte !== COMMA) scanner.fail(at, '"," or "}"');
@@ -100,39 +105,43 @@ export class JsonHeaders {
   }
 
   /** The value of the object form's header `name`. */
-  private parseObjectValue(position: number): number {
-    const { scanner, name, value, names } = this;
-    this.count++;
+  #parseObjectValue(position: number): number {
+    const scanner = this.#scanner;
+    const name = this.#name;
+    const value = this.#value;
+    const names = this.#names;
+    this.count += 1;
     if (scanner.byteAt(position) !== QUOTE) {
-      this.fault(memberPointer('', jsonStringText(name)), `a header's value ${OBJECT_RULE}`);
+      this.#fault(memberPointer('', jsonStringText(name)), `a header's value ${OBJECT_RULE}`);
       return scanner.skipValue(position);
     }
-    const end = this.takeString(value, position);
+    const end = this.#takeString(value, position);
     const text = jsonStringText(name);
     if (names.has(text)) {
       const detail = `repeated header ${quotedName(text)}: the list form can repeat a name`;
-      this.fault(memberPointer('', text), detail);
+      this.#fault(memberPointer('', text), detail);
     }
     names.add(text);
-    if (!this.target.appendSizedString(name) || !this.target.appendSizedString(value)) {
-      this.fault(memberPointer('', text), LONE_SURROGATE);
+    if (!this.#target.appendSizedString(name) || !this.#target.appendSizedString(value)) {
+      this.#fault(memberPointer('', text), LONE_SURROGATE);
     }
     return end;
   }
 
-  private parseList(position: number): number {
-    const { scanner } = this;
+  #parseList(position: number): number {
+    const scanner = this.#scanner;
     let at = scanner.skipWhitespace(position + 1);
     if (scanner.byteAt(at) === CLOSE_BRACKET) return at + 1;
     for (;;) {
-      const index = this.count++;
+      const index = this.count;
+      this.count += 1;
       if (scanner.byteAt(at) === OPEN_BRACE) {
-        at = this.parseListed(at, index);
+        at = this.#parseListed(at, index);
       } else {
         at = scanner.skipValue(at);
-        this.fault(`/${index}`, 'a header in the list form is {"key", "value" or "valueBase64"}');
+        this.#fault(`/${index}`, 'a header in the list form is {"key", "value" or "valueBase64"}');
       }
-      if (this.count > this.headersMax) return at;
+      if (this.count > this.#headersMax) return at;
       at = scanner.skipWhitespace(at);
       const byte = scanner.byteAt(at);
       if (byte === CLOSE_BRACKET) return at + 1;
@@ -142,76 +151,81 @@ export class JsonHeaders {
   }
 
   /** One header of the list form. */
-  private parseListed(position: number, index: number): number {
-    const { scanner } = this;
-    this.seen = 0;
-    this.headerStart = position;
+  #parseListed(position: number, index: number): number {
+    const scanner = this.#scanner;
+    this.#seen = 0;
+    this.#headerStart = position;
     let at = scanner.skipWhitespace(position + 1);
     if (scanner.byteAt(at) === CLOSE_BRACE) {
-      at++;
+      at += 1;
     } else {
       for (;;) {
-        at = scanner.skipWhitespace(this.parseListedMember(at, index));
+        at = scanner.skipWhitespace(this.#parseListedMember(at, index));
         const byte = scanner.byteAt(at);
-        at++;
+        at += 1;
         if (byte === CLOSE_BRACE) break;
         if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
         at = scanner.skipWhitespace(at);
       }
     }
-    this.appendListed(index);
+    this.#appendListed(index);
     return at;
   }
 
   /** One member of one header of the list form. */
-  private parseListedMember(position: number, index: number): number {
-    const { scanner, name, value } = this;
+  #parseListedMember(position: number, index: number): number {
+    const scanner = this.#scanner;
+    const name = this.#name;
+    const value = this.#value;
     if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
-    const at = scanner.skipColon(this.takeString(this.memberName, position));
-    const text = jsonStringText(this.memberName);
+    const at = scanner.skipColon(this.#takeString(this.#memberName, position));
+    const text = jsonStringText(this.#memberName);
     const member = MEMBERS.get(text) ?? 0;
-    if (member === 0 || (this.seen & member) !== 0) {
+    if (member === 0 || (this.#seen & member) !== 0) {
       const fault = member === 0 ? 'unknown member' : 'repeated member';
-      this.fault(memberPointer(`/${index}`, text), `${fault} ${quotedName(text)} of a header`);
-      this.sink.faults.countMember(HEADER_OBJECT - this.headerStart);
+      this.#fault(memberPointer(`/${index}`, text), `${fault} ${quotedName(text)} of a header`);
+      this.#sink.faults.countMember(HEADER_OBJECT - this.#headerStart);
     }
-    this.seen |= member;
+    this.#seen |= member;
     if (member === 0) return scanner.skipValue(at);
     const first = scanner.byteAt(at);
-    if (member === VALUE) this.isValueNull = first === LOWER_N;
-    if (first === QUOTE) return this.takeString(member === KEY ? name : value, at);
+    if (member === VALUE) this.#isValueNull = first === LOWER_N;
+    if (first === QUOTE) return this.#takeString(member === KEY ? name : value, at);
     if (member !== VALUE || first !== LOWER_N) {
       const orNull = member === VALUE ? ' or null' : '';
-      this.fault(`/${index}/${text}`, `"${text}" of a header is a string${orNull}`);
-      this.seen |= FAULTY;
+      this.#fault(`/${index}/${text}`, `"${text}" of a header is a string${orNull}`);
+      this.#seen |= FAULTY;
     }
     return scanner.skipValue(at);
   }
 
-  private appendListed(index: number): void {
-    const { seen, target, name, value } = this;
-    if ((seen & KEY) === 0) this.fault(`/${index}`, 'a header has a "key"');
+  #appendListed(index: number): void {
+    const seen = this.#seen;
+    const target = this.#target;
+    const name = this.#name;
+    const value = this.#value;
+    if ((seen & KEY) === 0) this.#fault(`/${index}`, 'a header has a "key"');
     if ((seen & (VALUE | VALUE_BASE64)) === 0) {
-      this.fault(`/${index}`, 'a header has a "value" (a string or null) or a "valueBase64"');
+      this.#fault(`/${index}`, 'a header has a "value" (a string or null) or a "valueBase64"');
     }
     if ((seen & VALUE) !== 0 && (seen & VALUE_BASE64) !== 0) {
-      this.fault(`/${index}`, 'a header has either "value" or "valueBase64", not both');
+      this.#fault(`/${index}`, 'a header has either "value" or "valueBase64", not both');
     }
     const isWhole = seen === (KEY | VALUE) || seen === (KEY | VALUE_BASE64);
     if (!isWhole) return;
-    if (!target.appendSizedString(name)) this.fault(`/${index}/key`, LONE_SURROGATE);
+    if (!target.appendSizedString(name)) this.#fault(`/${index}/key`, LONE_SURROGATE);
     if (seen === (KEY | VALUE_BASE64)) {
-      if (!target.appendSizedBase64(value)) this.fault(`/${index}/valueBase64`, BASE64_RULE);
-    } else if (this.isValueNull) {
+      if (!target.appendSizedBase64(value)) this.#fault(`/${index}/valueBase64`, BASE64_RULE);
+    } else if (this.#isValueNull) {
       target.appendNull();
     } else if (!target.appendSizedString(value)) {
-      this.fault(`/${index}/value`, LONE_SURROGATE);
+      this.#fault(`/${index}/value`, LONE_SURROGATE);
     }
   }
 
   /** Keeps where the string at `position` is and answers the position after it. */
-  private takeString(span: MutableStringSpan, position: number): number {
-    const { scanner } = this;
+  #takeString(span: MutableStringSpan, position: number): number {
+    const scanner = this.#scanner;
     const end = scanner.skipString(position);
     span.bytes = scanner.bytes;
     span.start = position + 1;
@@ -220,8 +234,8 @@ export class JsonHeaders {
     return end;
   }
 
-  private fault(tail: string, detail: string): void {
-    this.sink.recordFault(`/headers${tail}`, detail);
+  #fault(tail: string, detail: string): void {
+    this.#sink.recordFault(`/headers${tail}`, detail);
   }
 }
 

@@ -27,7 +27,8 @@ export function writeDigits(bytes: Uint8Array, start: number, end: number, value
   }
   while (at > start) {
     const quotient = (rest / 10) | 0;
-    bytes[--at] = ZERO + rest - quotient * 10;
+    at -= 1;
+    bytes[at] = ZERO + rest - quotient * 10;
     rest = quotient;
   }
 }

@@ -28,8 +28,8 @@ export interface RecordLimits {
   /** Unknown and repeated members of one object. */
   readonly faultyMembersMax: number;
   /**
-   * Bytes that a batch may have, where the topic is known: what is decoded of a large record is bounded by
-   * it.
+   * Bytes that a batch may have, where the topic is known: what is decoded of a large record is
+   * bounded by it.
    */
   readonly batchBytesMax?: number;
 }
@@ -109,25 +109,25 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   /** Position after the member name last read, at or before its colon. */
   nameEnd = 0;
-  private readonly fields: number[] = [];
-  private readonly decoded = new ByteWriter();
+  readonly #fields: number[] = [];
+  readonly #decoded = new ByteWriter();
   /** Made for the first record that has some. */
-  private headers: JsonHeaders | undefined;
+  #headers: JsonHeaders | undefined;
   /** Length of the source: positions from here on are in `decoded`. */
-  private sourceLength = 0;
+  #sourceLength = 0;
 
   // The record at hand: what becomes its fields.
-  private seen = 0;
-  private valueStart = -1;
-  private valueEnd = -1;
-  private keyStart = -1;
-  private keyEnd = -1;
-  private headersStart = 0;
-  private headersEnd = 0;
-  private headerCount = 0;
-  private attributes = 0;
-  private partition = -1;
-  private timestamp = -1;
+  #seen = 0;
+  #valueStart = -1;
+  #valueEnd = -1;
+  #keyStart = -1;
+  #keyEnd = -1;
+  #headersStart = 0;
+  #headersEnd = 0;
+  #headerCount = 0;
+  #attributes = 0;
+  #partition = -1;
+  #timestamp = -1;
 
   constructor(readonly limits: RecordLimits) {
     this.faults = new RecordFaults(limits.faultyMembersMax);
@@ -139,39 +139,41 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   turnTo(source: Uint8Array, start: number, end: number): void {
     this.scanner.reset(source, start, end);
     this.bytes = source;
-    this.sourceLength = source.length;
+    this.#sourceLength = source.length;
   }
 
   /** Length of what was decoded so far: with `count`, a place to go back to. */
   get decodedBytes(): number {
-    return this.decoded.length;
+    return this.#decoded.length;
   }
 
   /** Forgets the records after the first `count` ones, and all faults. */
   goBackTo(count: number, decodedBytes: number): void {
     this.count = count;
-    this.fields.length = count * RECORD_STRIDE;
-    this.decoded.length = decodedBytes;
+    this.#fields.length = count * RECORD_STRIDE;
+    this.#decoded.length = decodedBytes;
     this.faults = new RecordFaults(this.limits.faultyMembersMax);
   }
 
   /** A state to go back to, when a record turns out to be a large one. */
   mark(): ParserMark {
     const { count, decodedBytes, faults } = this;
-    return { count, decodedBytes, fieldCount: this.fields.length, faults: faults.mark() };
+    return { count, decodedBytes, fieldCount: this.#fields.length, faults: faults.mark() };
   }
 
   /** Forgets what was taken since the mark. */
   rewind(mark: ParserMark): void {
     this.count = mark.count;
-    this.fields.length = mark.fieldCount;
-    this.decoded.length = mark.decodedBytes;
+    this.#fields.length = mark.fieldCount;
+    this.#decoded.length = mark.decodedBytes;
     this.faults.rewind(mark.faults);
   }
 
   /** All records taken. */
   recordSet(): RecordSet {
-    const { bytes, decoded, count, fields } = this;
+    const { bytes, count } = this;
+    const decoded = this.#decoded;
+    const fields = this.#fields;
     return { source: bytes, decoded: decoded.view(), count, fields };
   }
 
@@ -186,7 +188,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   /** Whether the record last taken has such a member. */
   hasSeen(member: number): boolean {
-    return (this.seen & member) !== 0;
+    return (this.#seen & member) !== 0;
   }
 
   /**
@@ -199,13 +201,13 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     if (scanner.byteAt(position) !== OPEN_BRACE) {
       const end = scanner.skipValue(position);
       this.recordFault('', 'a record is an object: {"value": ...}');
-      this.count++;
+      this.count += 1;
       return end;
     }
     this.beginRecord();
     let at = scanner.skipWhitespace(position + 1);
     if (scanner.byteAt(at) === CLOSE_BRACE) {
-      at++;
+      at += 1;
     } else {
       for (;;) {
         const member = this.memberAt(at);
@@ -215,7 +217,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
           at = scanner.skipWhitespace(at);
           byte = scanner.byteAt(at);
         }
-        at++;
+        at += 1;
         if (byte === CLOSE_BRACE) break;
         if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
         if (scanner.byteAt(at) <= 0x20) at = scanner.skipWhitespace(at);
@@ -238,7 +240,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       this.nameEnd = position + 1 + quoted.length;
       return member;
     }
-    this.nameEnd = this.takeString(position);
+    this.nameEnd = this.#takeString(position);
     // A name without escapes would have been found.
     if (!this.hasEscapes || this.end - this.start > NAME_BYTES_MAX) return UNKNOWN_MEMBER;
     return MEMBERS.get(jsonStringText(this)) ?? UNKNOWN_MEMBER;
@@ -251,7 +253,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       const start = bytes.byteOffset + position + 1;
       return Buffer.from(bytes.buffer, start, NAME_SHOWN_BYTES_MAX).toString();
     }
-    this.takeString(position);
+    this.#takeString(position);
     return jsonStringText(this);
   }
 
@@ -268,49 +270,49 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
 
   /** For large-records.ts, as the two below. */
   beginRecord(): void {
-    this.seen = 0;
-    this.valueStart = -1;
-    this.valueEnd = -1;
-    this.keyStart = -1;
-    this.keyEnd = -1;
-    this.headersStart = 0;
-    this.headersEnd = 0;
-    this.headerCount = 0;
-    this.attributes = 0;
-    this.partition = -1;
-    this.timestamp = -1;
+    this.#seen = 0;
+    this.#valueStart = -1;
+    this.#valueEnd = -1;
+    this.#keyStart = -1;
+    this.#keyEnd = -1;
+    this.#headersStart = 0;
+    this.#headersEnd = 0;
+    this.#headerCount = 0;
+    this.#attributes = 0;
+    this.#partition = -1;
+    this.#timestamp = -1;
   }
 
   endRecord(): void {
-    const { seen } = this;
+    const seen = this.#seen;
     if ((seen & (VALUE | VALUE_BASE64)) === 0) {
       this.recordFault('', 'a record has a "value" (any JSON) or a "valueBase64"');
     }
     // Generated clients send null for a member of any type that was not given.
-    if ((this.attributes & RECORD_VALUE_IS_JSON) !== 0) {
-      this.assertNotBoth(VALUE | VALUE_BASE64, 'value');
+    if ((this.#attributes & RECORD_VALUE_IS_JSON) !== 0) {
+      this.#assertNotBoth(VALUE | VALUE_BASE64, 'value');
     }
-    this.assertNotBoth(KEY_GIVEN | KEY_BASE64, 'key');
-    this.count++;
+    this.#assertNotBoth(KEY_GIVEN | KEY_BASE64, 'key');
+    this.count += 1;
     // Records of a request with faults are not used.
     if (this.faults.count > 0) return;
     // In the order of the FIELD_* places.
-    this.fields.push(
-      this.valueStart,
-      this.valueEnd,
-      this.keyStart,
-      this.keyEnd,
-      this.headersStart,
-      this.headersEnd,
-      this.headerCount,
-      this.attributes,
-      this.partition,
-      this.timestamp,
+    this.#fields.push(
+      this.#valueStart,
+      this.#valueEnd,
+      this.#keyStart,
+      this.#keyEnd,
+      this.#headersStart,
+      this.#headersEnd,
+      this.#headerCount,
+      this.#attributes,
+      this.#partition,
+      this.#timestamp,
     );
   }
 
-  private assertNotBoth(members: number, name: string): void {
-    if ((this.seen & members) !== members) return;
+  #assertNotBoth(members: number, name: string): void {
+    if ((this.#seen & members) !== members) return;
     this.recordFault('', `a record has either "${name}" or "${name}Base64", not both`);
   }
 
@@ -319,36 +321,36 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
    * @returns the position after the value
    */
   parseMember(member: number, nameAt: number, position: number): number {
-    if ((this.seen & member) !== 0) this.faultyMember('repeated member', nameAt);
-    this.seen |= member;
+    if ((this.#seen & member) !== 0) this.#faultyMember('repeated member', nameAt);
+    this.#seen |= member;
     switch (member) {
       case VALUE:
-        return this.parseValue(position);
+        return this.#parseValue(position);
       case KEY:
-        return this.parseKey(position);
+        return this.#parseKey(position);
       case VALUE_BASE64:
       case KEY_BASE64:
-        return this.parseBase64(member, position);
+        return this.#parseBase64(member, position);
       case HEADERS:
-        return this.parseHeaders(position);
+        return this.#parseHeaders(position);
       case PARTITION:
-        return this.parsePartition(position);
+        return this.#parsePartition(position);
       case TIMESTAMP:
-        return this.parseTimestamp(position);
+        return this.#parseTimestamp(position);
       default:
-        this.faultyMember('unknown member', nameAt);
+        this.#faultyMember('unknown member', nameAt);
         return this.scanner.skipValue(position);
     }
   }
 
   /** A member whose value is not taken, because it is too large. */
   refuseMember(member: number, nameAt: number, detail: string): void {
-    this.seen |= member;
+    this.#seen |= member;
     this.recordFault(memberPointer('', this.nameAt(nameAt)), detail, 'size');
   }
 
   /** Takes note of a member that the record must not have. */
-  private faultyMember(fault: string, nameAt: number): void {
+  #faultyMember(fault: string, nameAt: number): void {
     if (this.faults.isFull) {
       this.faults.countOne('record');
     } else {
@@ -358,83 +360,84 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.faults.countMember(this.count);
   }
 
-  private parseValue(position: number): number {
+  #parseValue(position: number): number {
     const end = this.scanner.skipValue(position);
     if (this.bytes[position] !== LOWER_N) {
-      this.valueStart = position;
-      this.valueEnd = end;
-      this.attributes |= RECORD_VALUE_IS_JSON;
+      this.#valueStart = position;
+      this.#valueEnd = end;
+      this.#attributes |= RECORD_VALUE_IS_JSON;
     }
     return end;
   }
 
-  private parseKey(position: number): number {
+  #parseKey(position: number): number {
     const first = this.scanner.byteAt(position);
-    if (first !== LOWER_N) this.seen |= KEY_GIVEN;
+    if (first !== LOWER_N) this.#seen |= KEY_GIVEN;
     if (first !== QUOTE) {
       const end = this.scanner.skipValue(position);
       if (first === LOWER_N) return end;
-      this.keyStart = position;
-      this.keyEnd = end;
-      this.attributes |= RECORD_KEY_IS_JSON;
+      this.#keyStart = position;
+      this.#keyEnd = end;
+      this.#attributes |= RECORD_KEY_IS_JSON;
       return end;
     }
-    const end = this.takeString(position);
+    const end = this.#takeString(position);
     if (!this.hasEscapes) {
-      this.keyStart = this.start;
-      this.keyEnd = this.end;
+      this.#keyStart = this.start;
+      this.#keyEnd = this.end;
       return end;
     }
-    this.keyStart = this.decodedEnd();
-    if (!this.decoded.appendString(this)) this.recordFault('/key', LONE_SURROGATE);
-    this.keyEnd = this.decodedEnd();
+    this.#keyStart = this.#decodedEnd();
+    if (!this.#decoded.appendString(this)) this.recordFault('/key', LONE_SURROGATE);
+    this.#keyEnd = this.#decodedEnd();
     return end;
   }
 
-  private parseBase64(member: number, position: number): number {
+  #parseBase64(member: number, position: number): number {
     const name = member === KEY_BASE64 ? 'keyBase64' : 'valueBase64';
     if (this.scanner.byteAt(position) !== QUOTE) {
       this.recordFault(`/${name}`, `"${name}" is a string, ${BASE64_RULE}`);
       return this.scanner.skipValue(position);
     }
-    const end = this.takeString(position);
-    const start = this.decodedEnd();
-    if (!this.decoded.appendBase64(this)) {
+    const end = this.#takeString(position);
+    const start = this.#decodedEnd();
+    if (!this.#decoded.appendBase64(this)) {
       this.recordFault(`/${name}`, `"${name}" is ${BASE64_RULE}`);
     }
     if (member === KEY_BASE64) {
-      this.keyStart = start;
-      this.keyEnd = this.decodedEnd();
+      this.#keyStart = start;
+      this.#keyEnd = this.#decodedEnd();
     } else {
-      this.valueStart = start;
-      this.valueEnd = this.decodedEnd();
+      this.#valueStart = start;
+      this.#valueEnd = this.#decodedEnd();
     }
     return end;
   }
 
-  private parseHeaders(position: number): number {
-    const { scanner, decoded, limits } = this;
-    this.headers ??= new JsonHeaders(scanner, decoded, this, limits.headersPerRecordMax);
-    this.headersStart = this.decodedEnd();
-    const end = this.headers.parse(position);
-    this.headersEnd = this.decodedEnd();
-    this.headerCount = this.headers.count;
+  #parseHeaders(position: number): number {
+    const { scanner, limits } = this;
+    const decoded = this.#decoded;
+    this.#headers ??= new JsonHeaders(scanner, decoded, this, limits.headersPerRecordMax);
+    this.#headersStart = this.#decodedEnd();
+    const end = this.#headers.parse(position);
+    this.#headersEnd = this.#decodedEnd();
+    this.#headerCount = this.#headers.count;
     return end;
   }
 
-  private parsePartition(position: number): number {
+  #parsePartition(position: number): number {
     const end = this.scanner.skipValue(position);
-    this.partition = wholeNumber(this.bytes, position, end);
-    if (!(this.partition >= 0 && this.partition <= PARTITION_MAX)) {
+    this.#partition = wholeNumber(this.bytes, position, end);
+    if (!(this.#partition >= 0 && this.#partition <= PARTITION_MAX)) {
       this.recordFault('/partition', `a partition is a whole number from 0 to ${PARTITION_MAX}`);
     }
     return end;
   }
 
-  private parseTimestamp(position: number): number {
+  #parseTimestamp(position: number): number {
     const end = this.scanner.skipValue(position);
-    this.timestamp = wholeNumber(this.bytes, position, end);
-    if (!(this.timestamp >= 0 && this.timestamp <= Number.MAX_SAFE_INTEGER)) {
+    this.#timestamp = wholeNumber(this.bytes, position, end);
+    if (!(this.#timestamp >= 0 && this.#timestamp <= Number.MAX_SAFE_INTEGER)) {
       this.recordFault(
         '/timestamp',
         'a timestamp is a whole number of milliseconds since 1970, from 0 to 2^53 - 1',
@@ -445,7 +448,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   }
 
   /** Turns to the string at `position` and answers the position after it. */
-  private takeString(position: number): number {
+  #takeString(position: number): number {
     const end = this.scanner.skipString(position);
     this.start = position + 1;
     this.end = end - 1;
@@ -453,13 +456,13 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     return end;
   }
 
-  private decodedEnd(): number {
-    return this.sourceLength + this.decoded.length;
+  #decodedEnd(): number {
+    return this.#sourceLength + this.#decoded.length;
   }
 }
 
 function startsWith(bytes: Uint8Array, position: number, name: Uint8Array): boolean {
-  for (let index = 0; index < name.length; index++) {
+  for (let index = 0; index < name.length; index += 1) {
     if (bytes[position + index] !== name[index]) return false;
   }
   return true;
@@ -470,7 +473,7 @@ function wholeNumber(bytes: Uint8Array, start: number, end: number): number {
   if (end - start <= EXACT_DIGITS_MAX) {
     let value = 0;
     let at = start;
-    for (; at < end; at++) {
+    for (; at < end; at += 1) {
       const digit = (bytes[at] as number) - ZERO;
       if (digit < 0 || digit > 9) break;
       value = value * 10 + digit;

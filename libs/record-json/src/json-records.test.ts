@@ -357,7 +357,10 @@ describe('parseJsonRecords', () => {
           .map(([order, s, [valueName, keyName, partitionName]]) => {
             const names = { value: valueName, key: keyName, partition: partitionName };
             let at = 0;
-            const gap = () => s[at++ % s.length] ?? '';
+            const gap = () => {
+              at += 1;
+              return s[(at - 1) % s.length] ?? '';
+            };
             const text = order
               .map(([n, v]) => `${gap()}${names[n as 'value']}${gap()}:${gap()}${v}${gap()}`)
               .join(',');

@@ -145,7 +145,7 @@ export function parseRecordList(
   if (at < 0) return -at;
   let found = 0;
   for (;;) {
-    found++;
+    found += 1;
     if (found > limits.recordsMax) throw tooManyRecords(parser, pointer);
     at = parser.parseRecord(at);
     at = scanner.skipWhitespace(at);
@@ -159,8 +159,8 @@ export function parseRecordList(
 
 /**
  * Begins the list of records at `position`.
- * @returns the position of its first record; where there is none, less than 0: the position after what is
- *   there, negated
+ * @returns the position of its first record; where there is none, less than 0: the position after
+ *   what is there, negated
  */
 export function recordListStart(
   parser: JsonRecordParser,

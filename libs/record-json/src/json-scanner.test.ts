@@ -90,14 +90,14 @@ describe('assertJson', () => {
 
   it('accepts what JSON.parse accepts in every string of two bytes', () => {
     const seconds = [0x00, 0x1f, 0x20, 0x22, 0x5c, 0x62, 0x75, 0x7f, 0x80, 0xa0, 0xbf, 0xc0, 0xff];
-    for (let first = 0; first < 256; first++) {
+    for (let first = 0; first < 256; first += 1) {
       for (const second of seconds) expectAgreement(Buffer.from([0x22, first, second, 0x22]));
     }
   });
 
   it('accepts a control byte nowhere in a string, however it is aligned', () => {
-    for (let length = 0; length < 20; length++) {
-      for (let at = 0; at < length; at++) {
+    for (let length = 0; length < 20; length += 1) {
+      for (let at = 0; at < length; at += 1) {
         for (const byte of [0x00, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x5b, 0x5c, 0x5d, 0x7f]) {
           const bytes = Buffer.from(`"${'x'.repeat(length)}"`);
           bytes[at + 1] = byte;
@@ -213,7 +213,7 @@ describe('assertJson', () => {
         expect(expected).toBe('valid UTF-8');
         expect(isUtf8(bytes.subarray(0, position))).toBe(true);
         // No sequence that begins there is complete.
-        for (let length = 1; length <= 4 && position + length <= bytes.length; length++) {
+        for (let length = 1; length <= 4 && position + length <= bytes.length; length += 1) {
           expect(isUtf8(bytes.subarray(position, position + length))).toBe(false);
         }
       }),
@@ -236,7 +236,7 @@ describe('JsonScanner', () => {
   it('takes nothing at or after the end of its text', () => {
     const scanner = new JsonScanner();
     const bytes = Buffer.from('{"a":[true,"\\u00e9",12]}');
-    for (let end = 0; end < bytes.length; end++) {
+    for (let end = 0; end < bytes.length; end += 1) {
       scanner.reset(bytes, 0, end);
       expect(() => scanner.skipValue(0)).toThrow(JsonSyntaxError);
     }

@@ -82,14 +82,14 @@ export class JsonScanner {
   stringHasEscapes = false;
 
   /** The same bytes, for reading four at a time, at positions up to `lastWord`. */
-  private view: DataView = NO_VIEW;
-  private lastWord = -1;
+  #view: DataView = NO_VIEW;
+  #lastWord = -1;
 
   /** Where the value begins that `scanAhead` has read; -1: none. */
-  private aheadStart = -1;
-  private aheadEnd = -1;
+  #aheadStart = -1;
+  #aheadEnd = -1;
   /** Whether it is a string with escapes. */
-  private aheadHasEscapes = false;
+  #aheadHasEscapes = false;
 
   /** Turns to the text in `bytes` from `start` up to `end`. It must be valid UTF-8. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
@@ -97,12 +97,12 @@ export class JsonScanner {
       this.bytes = bytes;
       // Making a view takes as long as reading some hundred bytes one by one.
       const isShort = bytes.length < VIEWED_BYTES_MIN;
-      this.view = isShort ? NO_VIEW : new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      this.#view = isShort ? NO_VIEW : new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     }
     this.start = start;
     this.end = end;
-    this.aheadStart = -1;
-    this.lastWord = this.view === NO_VIEW ? -1 : end - 4;
+    this.#aheadStart = -1;
+    this.#lastWord = this.#view === NO_VIEW ? -1 : end - 4;
   }
 
   /** The byte at a position, 0 (which no text of JSON has outside of a value) at its end. */
@@ -114,7 +114,7 @@ export class JsonScanner {
   skipWhitespace(position: number): number {
     const { bytes, end } = this;
     let at = position;
-    while (at < end && IS_WHITESPACE[bytes[at] as number] === 1) at++;
+    while (at < end && IS_WHITESPACE[bytes[at] as number] === 1) at += 1;
     return at;
   }
 
@@ -124,33 +124,34 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   skipValue(position: number): number {
-    if (position === this.aheadStart) return this.aheadEnd;
+    if (position === this.#aheadStart) return this.#aheadEnd;
     const { bytes, end } = this;
     let depth = 0;
     /** Of the array or object that `at` stands in; 0: in none. */
     let closer = 0;
     let at = position;
     for (;;) {
-      if (closer === CLOSE_BRACE) at = this.skipMemberName(at);
+      if (closer === CLOSE_BRACE) at = this.#skipMemberName(at);
       const first = at < end ? (bytes[at] as number) : 0;
       const kind = KIND[first] as number;
       if (kind === STRING) {
         at = this.skipString(at);
       } else if (kind === NUMBER) {
-        at = this.skipNumber(at);
+        at = this.#skipNumber(at);
       } else if (kind === CONTAINER) {
-        at++;
+        at += 1;
         if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
         if (at < end && bytes[at] === first + 2) {
-          at++;
+          at += 1;
         } else {
-          if (depth === JSON_DEPTH_MAX) this.failDepth(at);
-          closers[depth++] = closer;
+          if (depth === JSON_DEPTH_MAX) this.#failDepth(at);
+          closers[depth] = closer;
+          depth += 1;
           closer = first + 2;
           continue;
         }
       } else {
-        at = this.skipLiteral(at, first);
+        at = this.#skipLiteral(at, first);
       }
       // A value ended: so may any number of the arrays and objects around it.
       for (;;) {
@@ -160,13 +161,14 @@ export class JsonScanner {
           at = this.skipWhitespace(at);
           byte = at < end ? (bytes[at] as number) : 0;
         }
-        at++;
+        at += 1;
         if (byte === COMMA) {
           if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
           break;
         }
-        if (byte !== closer) this.failSeparator(at - 1, closer);
-        closer = closers[--depth] as number;
+        if (byte !== closer) this.#failSeparator(at - 1, closer);
+        depth -= 1;
+        closer = closers[depth] as number;
       }
     }
   }
@@ -177,10 +179,12 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   skipString(position: number): number {
-    const { bytes, view, lastWord } = this;
-    if (position === this.aheadStart) {
-      this.stringHasEscapes = this.aheadHasEscapes;
-      return this.aheadEnd;
+    const { bytes } = this;
+    const view = this.#view;
+    const lastWord = this.#lastWord;
+    if (position === this.#aheadStart) {
+      this.stringHasEscapes = this.#aheadHasEscapes;
+      return this.#aheadEnd;
     }
     this.stringHasEscapes = false;
     let at = position + 1;
@@ -194,7 +198,7 @@ export class JsonScanner {
       }
       at += 4;
     }
-    return this.skipRestOfString(at);
+    return this.#skipRestOfString(at);
   }
 
   /**
@@ -202,18 +206,18 @@ export class JsonScanner {
    * @throws JsonSyntaxError
    */
   *scanAhead(position: number): SlicedWork<void> {
-    this.aheadStart = -1;
+    this.#aheadStart = -1;
     const isString = this.byteAt(position) === QUOTE;
     const end = isString
-      ? yield* this.skipStringInSlices(position)
-      : yield* this.skipValueInSlices(position);
-    this.aheadHasEscapes = this.stringHasEscapes;
-    this.aheadEnd = end;
-    this.aheadStart = position;
+      ? yield* this.#skipStringInSlices(position)
+      : yield* this.#skipValueInSlices(position);
+    this.#aheadHasEscapes = this.stringHasEscapes;
+    this.#aheadEnd = end;
+    this.#aheadStart = position;
   }
 
   /** Skips a value as `skipValue` does. */
-  private *skipValueInSlices(position: number): SlicedWork<number> {
+  *#skipValueInSlices(position: number): SlicedWork<number> {
     const open: number[] = [];
     let closer = 0;
     let at = position;
@@ -225,20 +229,20 @@ export class JsonScanner {
       }
       if (closer === CLOSE_BRACE) {
         if (this.byteAt(at) !== QUOTE) this.fail(at, 'a member name');
-        at = this.skipColon(yield* this.skipStringInSlices(at));
+        at = this.skipColon(yield* this.#skipStringInSlices(at));
       }
       const first = this.byteAt(at);
       if (KIND[first] === CONTAINER) {
         at = this.skipWhitespace(at + 1);
         if (this.byteAt(at) !== first + 2) {
-          if (open.length === JSON_DEPTH_MAX) this.failDepth(at);
+          if (open.length === JSON_DEPTH_MAX) this.#failDepth(at);
           open.push(closer);
           closer = first + 2;
           continue;
         }
         at += 1;
       } else {
-        at = first === QUOTE ? yield* this.skipStringInSlices(at) : this.skipValue(at);
+        at = first === QUOTE ? yield* this.#skipStringInSlices(at) : this.skipValue(at);
       }
       // A value ended: so may any number of the arrays and objects around it.
       for (;;) {
@@ -250,15 +254,17 @@ export class JsonScanner {
           at = this.skipWhitespace(at);
           break;
         }
-        if (byte !== closer) this.failSeparator(at - 1, closer);
+        if (byte !== closer) this.#failSeparator(at - 1, closer);
         closer = open.pop() ?? 0;
       }
     }
   }
 
   /** Skips a string as `skipString` does. */
-  private *skipStringInSlices(position: number): SlicedWork<number> {
-    const { bytes, end, view, lastWord } = this;
+  *#skipStringInSlices(position: number): SlicedWork<number> {
+    const { bytes, end } = this;
+    const view = this.#view;
+    const lastWord = this.#lastWord;
     let hasEscapes = false;
     let at = position + 1;
     for (;;) {
@@ -275,7 +281,7 @@ export class JsonScanner {
         }
         if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
         hasEscapes = true;
-        at = this.skipEscape(at);
+        at = this.#skipEscape(at);
       }
       yield;
     }
@@ -291,7 +297,7 @@ export class JsonScanner {
     let at = position;
     if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
     if (at >= end || bytes[at] !== COLON) this.fail(at, '":"');
-    at++;
+    at += 1;
     return at < end && (bytes[at] as number) <= 0x20 ? this.skipWhitespace(at) : at;
   }
 
@@ -314,16 +320,16 @@ export class JsonScanner {
     throw syntaxErrorAt(this, position, expected);
   }
 
-  private failDepth(position: number): never {
+  #failDepth(position: number): never {
     return this.fail(position, `at most ${JSON_DEPTH_MAX} arrays and objects in each other`);
   }
 
-  private failSeparator(position: number, closer: number): never {
+  #failSeparator(position: number, closer: number): never {
     return this.fail(position, closer === CLOSE_BRACE ? '"," or "}"' : '"," or "]"');
   }
 
   /** Skips a member's name and its colon, up to its value. */
-  private skipMemberName(position: number): number {
+  #skipMemberName(position: number): number {
     const { bytes, end } = this;
     if (position >= end || bytes[position] !== QUOTE) this.fail(position, 'a member name');
     const at = this.skipString(position);
@@ -335,73 +341,75 @@ export class JsonScanner {
   }
 
   /** Skips a string from within: its end, escapes, and whatever it must not have. */
-  private skipRestOfString(position: number): number {
-    const { bytes, end, view, lastWord } = this;
+  #skipRestOfString(position: number): number {
+    const { bytes, end } = this;
+    const view = this.#view;
+    const lastWord = this.#lastWord;
     let at = position;
     for (;;) {
       while (at <= lastWord && stopsOf(view.getInt32(at, true)) === 0) at += 4;
-      while (at < end && ENDS_RUN[bytes[at] as number] === 0) at++;
+      while (at < end && ENDS_RUN[bytes[at] as number] === 0) at += 1;
       if (at >= end) this.fail(at, 'the end of a string');
       const byte = bytes[at] as number;
       if (byte === QUOTE) return at + 1;
       if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
       this.stringHasEscapes = true;
-      at = this.skipEscape(at);
+      at = this.#skipEscape(at);
     }
   }
 
-  private skipLiteral(position: number, first: number): number {
-    if (first === LOWER_T) return this.skipLetters(position, 'true');
-    if (first === LOWER_F) return this.skipLetters(position, 'false');
-    if (first === LOWER_N) return this.skipLetters(position, 'null');
+  #skipLiteral(position: number, first: number): number {
+    if (first === LOWER_T) return this.#skipLetters(position, 'true');
+    if (first === LOWER_F) return this.#skipLetters(position, 'false');
+    if (first === LOWER_N) return this.#skipLetters(position, 'null');
     return this.fail(position, 'a value');
   }
 
-  private skipLetters(position: number, literal: string): number {
+  #skipLetters(position: number, literal: string): number {
     const { bytes, end } = this;
-    for (let index = 1; index < literal.length; index++) {
+    for (let index = 1; index < literal.length; index += 1) {
       const at = position + index;
       if (at >= end || bytes[at] !== literal.charCodeAt(index)) this.fail(at, literal);
     }
     return position + literal.length;
   }
 
-  private skipNumber(position: number): number {
+  #skipNumber(position: number): number {
     const { bytes, end } = this;
     const start = bytes[position] === MINUS ? position + 1 : position;
     let at = start;
-    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at++;
+    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at += 1;
     if (at === start) this.fail(at, 'a digit');
     if (bytes[start] === ZERO && at > start + 1) this.fail(start + 1, 'no digit after a leading 0');
     let byte = at < end ? (bytes[at] as number) : 0;
     if (byte === POINT) {
-      at = this.skipDigits(at + 1);
+      at = this.#skipDigits(at + 1);
       byte = at < end ? (bytes[at] as number) : 0;
     }
     // `| 0x20` makes a capital E a small one.
-    return (byte | 0x20) === LOWER_E ? this.skipExponent(at) : at;
+    return (byte | 0x20) === LOWER_E ? this.#skipExponent(at) : at;
   }
 
-  private skipExponent(position: number): number {
+  #skipExponent(position: number): number {
     const sign = this.byteAt(position + 1);
-    return this.skipDigits(sign === MINUS || sign === PLUS ? position + 2 : position + 1);
+    return this.#skipDigits(sign === MINUS || sign === PLUS ? position + 2 : position + 1);
   }
 
   /** Skips one digit or more. */
-  private skipDigits(position: number): number {
+  #skipDigits(position: number): number {
     const { bytes, end } = this;
     let at = position;
-    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at++;
+    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at += 1;
     if (at === position) this.fail(at, 'a digit');
     return at;
   }
 
   /** Skips the escape whose backslash is at `position`. */
-  private skipEscape(position: number): number {
+  #skipEscape(position: number): number {
     const letter = this.byteAt(position + 1);
     if (IS_ESCAPE[letter] === 1) return position + 2;
     if (letter !== LOWER_U) this.fail(position + 1, 'one of "\\/bfnrtu after a backslash');
-    for (let at = position + 2; at < position + 6; at++) {
+    for (let at = position + 2; at < position + 6; at += 1) {
       if (!isHexDigit(this.byteAt(at))) this.fail(at, 'four hexadecimal digits after \\u');
     }
     return position + 6;

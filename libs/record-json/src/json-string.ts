@@ -45,14 +45,18 @@ export function decodeJsonString(
   let from = start;
   let to = at;
   while (from < end) {
-    const byte = bytes[from++] as number;
+    const byte = bytes[from] as number;
+    from += 1;
     if (byte !== BACKSLASH) {
-      target[to++] = byte;
+      target[to] = byte;
+      to += 1;
       continue;
     }
-    const letter = bytes[from++] as number;
+    const letter = bytes[from] as number;
+    from += 1;
     if (letter !== LOWER_U) {
-      target[to++] = ESCAPED[letter] as number;
+      target[to] = ESCAPED[letter] as number;
+      to += 1;
       continue;
     }
     let codePoint = hexAt(bytes, from);
@@ -98,20 +102,27 @@ function hexDigit(byte: number): number {
 function writeCodePoint(target: Uint8Array, at: number, codePoint: number): number {
   let to = at;
   if (codePoint < 0x80) {
-    target[to++] = codePoint;
+    target[to] = codePoint;
+    to += 1;
     return to;
   }
   if (codePoint < 0x800) {
-    target[to++] = 0xc0 | (codePoint >> 6);
+    target[to] = 0xc0 | (codePoint >> 6);
+    to += 1;
   } else {
     if (codePoint < 0x10000) {
-      target[to++] = 0xe0 | (codePoint >> 12);
+      target[to] = 0xe0 | (codePoint >> 12);
+      to += 1;
     } else {
-      target[to++] = 0xf0 | (codePoint >> 18);
-      target[to++] = 0x80 | ((codePoint >> 12) & 0x3f);
+      target[to] = 0xf0 | (codePoint >> 18);
+      to += 1;
+      target[to] = 0x80 | ((codePoint >> 12) & 0x3f);
+      to += 1;
     }
-    target[to++] = 0x80 | ((codePoint >> 6) & 0x3f);
+    target[to] = 0x80 | ((codePoint >> 6) & 0x3f);
+    to += 1;
   }
-  target[to++] = 0x80 | (codePoint & 0x3f);
+  target[to] = 0x80 | (codePoint & 0x3f);
+  to += 1;
   return to;
 }

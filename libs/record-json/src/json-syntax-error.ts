@@ -91,7 +91,7 @@ function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number 
   const secondMax = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
   const second = bytes[at + 1] as number;
   if (second < secondMin || second > secondMax) return 0;
-  for (let index = 2; index < length; index++) {
+  for (let index = 2; index < length; index += 1) {
     if (((bytes[at + index] as number) & 0xc0) !== 0x80) return 0;
   }
   return length;

@@ -42,14 +42,17 @@ export interface LargeRecordJson {
 
 class LargeRecordWriter {
   readonly pieces: Buffer[] = [];
+  readonly #cursor: RecordCursor;
+  readonly #frame: RecordFrame;
 
-  constructor(
-    private readonly cursor: RecordCursor,
-    private readonly frame: RecordFrame,
-  ) {}
+  constructor(cursor: RecordCursor, frame: RecordFrame) {
+    this.#cursor = cursor;
+    this.#frame = frame;
+  }
 
   *write(): SlicedWork<void> {
-    const { cursor, frame } = this;
+    const cursor = this.#cursor;
+    const frame = this.#frame;
     const { bytes, offset, timestamp, attributes } = cursor;
     const key = spanOf(bytes, cursor.keyStart, cursor.keyEnd);
     const value = spanOf(bytes, cursor.valueStart, cursor.valueEnd);
@@ -73,7 +76,7 @@ class LargeRecordWriter {
   }
 
   *#member(name: string, span: Span, isFlaggedJson: boolean): SlicedWork<void> {
-    const { format } = this.frame;
+    const { format } = this.#frame;
     const isText = format === 'default' || format === 'string';
     const mayBeJson = format === 'default' ? isFlaggedJson : format === 'json';
     if (span === null) this.#text(`"${name}":null`);
@@ -85,7 +88,7 @@ class LargeRecordWriter {
 
   *#jsonMember(name: string, span: Buffer): SlicedWork<void> {
     this.#text(`"${name}":`);
-    if (this.frame.framing === 'array') {
+    if (this.#frame.framing === 'array') {
       this.pieces.push(span);
       return;
     }

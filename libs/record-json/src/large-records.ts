@@ -2,8 +2,8 @@
  * Bodies of records that are too large to be read at once: the same records, faults and errors as
  * json-records.ts has, in slices.
  *
- * A record is read at once where it ends within a window of bytes; that is nearly every one. One that goes
- * on is begun again, member by member: each value is scanned in slices, and then taken.
+ * A record is read at once where it ends within a window of bytes; that is nearly every one. One
+ * that goes on is begun again, member by member: each value is scanned in slices, and then taken.
  */
 import type { RecordSet } from '#protocol';
 import { type SlicedWork } from '#runtime';
@@ -37,7 +37,10 @@ import { SLICE_BYTES } from './slices.js';
 /** A record that does not end within so many bytes is read member by member. */
 const WINDOW_BYTES = 256 * 1024;
 
-/** What is decoded of a record has at most so many bytes of text for each byte that a batch may have. */
+/**
+ * What is decoded of a record has at most so many bytes of text for each byte that a batch may
+ * have.
+ */
 const TEXT_BYTES_PER_BYTE = 4;
 
 /**
@@ -90,8 +93,8 @@ function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void
   }
   scanner.assertEnd(yield* parseLargeRecord(parser, at));
   if (!parser.hasSeen(RECORDS_MEMBER)) return;
-  // Faulty already, by the members before "records": read as the list that was meant, all of its faults
-  // have their places.
+  // Faulty already, by the members before "records": read as the list that was meant, all of its
+  // faults have their places.
   const again = new JsonRecordParser(parser.limits);
   again.turnTo(body, 0, body.length);
   yield* parseEnvelope(again, at);

@@ -1,8 +1,8 @@
 /**
- * Cuts a stream of NDJSON or text into lines, as its chunks come in, with memory bounded by one chunk
- * and one line. A line ends at a newline, or where the stream ends; a carriage return before the
- * newline belongs to the ending. Empty lines are counted and skipped; so are lines of white space
- * alone, unless they are to be kept.
+ * Cuts a stream of NDJSON or text into lines, as its chunks come in, with memory bounded by one
+ * chunk and one line. A line ends at a newline, or where the stream ends; a carriage return before
+ * the newline belongs to the ending. Empty lines are counted and skipped; so are lines of white
+ * space alone, unless they are to be kept.
  *
  * A line that is too long is reported where it stands and its rest is passed over unkept.
  */
@@ -40,29 +40,31 @@ export class NdjsonLines {
   blankCount = 0;
 
   /** Beginning of a line whose end has not come yet. */
-  private readonly carry = new ByteSegments(UNCOUNTED);
+  readonly #carry = new ByteSegments(UNCOUNTED);
   /** Whether the line at hand was reported as too long: its end is awaited. */
-  private isSkipping = false;
+  #isSkipping = false;
 
   // The block at hand.
-  private lines: number[] = [];
-  private starts: number[] = [];
-  private ends: number[] = [];
+  #lines: number[] = [];
+  #starts: number[] = [];
+  #ends: number[] = [];
+  readonly #lineBytesMax: number;
+  readonly #options: LineOptions;
 
   /** @param lineBytesMax bytes of a line without its ending */
-  constructor(
-    private readonly lineBytesMax: number,
-    private readonly options: LineOptions = { keepsBlankLines: false },
-  ) {}
+  constructor(lineBytesMax: number, options: LineOptions = { keepsBlankLines: false }) {
+    this.#lineBytesMax = lineBytesMax;
+    this.#options = options;
+  }
 
   /** Memory of the line that has begun, in bytes. */
   get heldBytes(): number {
-    return this.carry.heldBytes;
+    return this.#carry.heldBytes;
   }
 
   /** Lets go of the line that has begun. */
   drop(): void {
-    this.carry.drop();
+    this.#carry.drop();
   }
 
   /**
@@ -71,72 +73,75 @@ export class NdjsonLines {
   push(chunk: Buffer): LineBlock {
     const firstEnd = chunk.indexOf(NEWLINE);
     if (firstEnd < 0) {
-      this.keep(chunk, 0);
-      return this.takeBlock(chunk);
+      this.#keep(chunk, 0);
+      return this.#takeBlock(chunk);
     }
-    const carried = this.carry.sizeBytes;
-    const bytes = carried === 0 ? chunk : this.carry.joined(chunk);
-    if (carried > 0) this.carry.drop();
+    const carried = this.#carry.sizeBytes;
+    const bytes = carried === 0 ? chunk : this.#carry.joined(chunk);
+    if (carried > 0) this.#carry.drop();
     let start = 0;
     for (let end = carried + firstEnd; end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      this.addLine(bytes, start, lineEndAt(bytes, start, end));
+      this.#addLine(bytes, start, lineEndAt(bytes, start, end));
       start = end + 1;
     }
-    if (start < bytes.length) this.keep(bytes, start);
-    return this.takeBlock(bytes);
+    if (start < bytes.length) this.#keep(bytes, start);
+    return this.#takeBlock(bytes);
   }
 
   /** The stream has ended: answers the last line if it came without a newline. */
   end(): LineBlock {
-    const bytes = this.carry.joined();
-    this.carry.drop();
+    const bytes = this.#carry.joined();
+    this.#carry.drop();
     // Without a newline after it a carriage return is no ending; in JSON it is white space.
-    const { keepsBlankLines } = this.options;
+    const { keepsBlankLines } = this.#options;
     const { length } = bytes;
-    if (length > 0) this.addLine(bytes, 0, keepsBlankLines ? length : lineEndAt(bytes, 0, length));
-    return this.takeBlock(bytes);
+    if (length > 0) this.#addLine(bytes, 0, keepsBlankLines ? length : lineEndAt(bytes, 0, length));
+    return this.#takeBlock(bytes);
   }
 
   /** @param lineEnd end of the line without its ending */
-  private addLine(bytes: Buffer, start: number, lineEnd: number): void {
-    if (this.isSkipping) {
-      this.isSkipping = false;
+  #addLine(bytes: Buffer, start: number, lineEnd: number): void {
+    if (this.#isSkipping) {
+      this.#isSkipping = false;
       return;
     }
-    if (lineEnd - start > this.lineBytesMax) {
-      this.report(-1, -1);
-    } else if (this.options.keepsBlankLines ? lineEnd === start : isBlank(bytes, start, lineEnd)) {
-      this.lineCount++;
-      this.blankCount++;
+    if (lineEnd - start > this.#lineBytesMax) {
+      this.#report(-1, -1);
+    } else if (this.#options.keepsBlankLines ? lineEnd === start : isBlank(bytes, start, lineEnd)) {
+      this.lineCount += 1;
+      this.blankCount += 1;
     } else {
-      this.report(start, lineEnd);
+      this.#report(start, lineEnd);
     }
   }
 
   /** Keeps the beginning of a line, from `start` on, until its end comes. */
-  private keep(bytes: Buffer, start: number): void {
-    if (this.isSkipping) return;
+  #keep(bytes: Buffer, start: number): void {
+    if (this.#isSkipping) return;
     // One more than a line has: it may be a carriage return.
-    if (this.carry.sizeBytes + bytes.length - start > this.lineBytesMax + 1) {
-      this.report(-1, -1);
-      this.isSkipping = true;
-      this.carry.drop();
+    if (this.#carry.sizeBytes + bytes.length - start > this.#lineBytesMax + 1) {
+      this.#report(-1, -1);
+      this.#isSkipping = true;
+      this.#carry.drop();
       return;
     }
-    this.carry.add(bytes, start, bytes.length, Number.POSITIVE_INFINITY);
+    this.#carry.add(bytes, start, bytes.length, Number.POSITIVE_INFINITY);
   }
 
-  private report(start: number, end: number): void {
-    this.lines.push(++this.lineCount);
-    this.starts.push(start);
-    this.ends.push(end);
+  #report(start: number, end: number): void {
+    this.lineCount += 1;
+    this.#lines.push(this.lineCount);
+    this.#starts.push(start);
+    this.#ends.push(end);
   }
 
-  private takeBlock(bytes: Buffer): LineBlock {
-    const { lines, starts, ends } = this;
-    this.lines = [];
-    this.starts = [];
-    this.ends = [];
+  #takeBlock(bytes: Buffer): LineBlock {
+    const lines = this.#lines;
+    const starts = this.#starts;
+    const ends = this.#ends;
+    this.#lines = [];
+    this.#starts = [];
+    this.#ends = [];
     return { bytes, lines, starts, ends };
   }
 }
@@ -148,7 +153,7 @@ function lineEndAt(bytes: Buffer, start: number, end: number): number {
 
 /** Whether nothing but white space stands there. */
 function isBlank(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
+  for (let at = start; at < end; at += 1) {
     const byte = bytes[at] as number;
     if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN) return false;
   }

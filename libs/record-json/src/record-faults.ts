@@ -67,7 +67,8 @@ export class RecordFaults {
   /**
    * Counts an unknown or repeated member.
    * @param object a number that tells its object from all others
-   * @throws ProtocolError with the faults so far, where the object has too many: nothing more is read
+   * @throws ProtocolError with the faults so far, where the object has too many: nothing more is
+   *   read
    */
   countMember(object: number): void {
     if (object !== this.#object) {

@@ -84,119 +84,119 @@ export interface RecordPlaces {
 }
 
 export class RecordJsonWriter {
-  private scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
-  private view: DataView = viewOf(this.scratch);
-  private frame: RecordFrame = { topic: '', partition: 0, format: 'default', framing: 'array' };
+  #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
+  #view: DataView = viewOf(this.#scratch);
+  #frame: RecordFrame = { topic: '', partition: 0, format: 'default', framing: 'array' };
 
   // The template: [0, templateEnd), with the places of what changes in it.
-  private templateEnd = 0;
+  #templateEnd = 0;
   /** Offsets from here up to the limit have as many digits as the template has room for. */
-  private templateOffsetMin = 0;
-  private templateOffsetLimit = 0;
-  private templateKeyAt = 0;
-  private templateOffsetAt = 0;
-  private templateOffsetEnd = 0;
-  private templateTimestampAt = 0;
-  private templateTimestampEnd = 0;
-  private templateTimestamp = NO_TIMESTAMP;
+  #templateOffsetMin = 0;
+  #templateOffsetLimit = 0;
+  #templateKeyAt = 0;
+  #templateOffsetAt = 0;
+  #templateOffsetEnd = 0;
+  #templateTimestampAt = 0;
+  #templateTimestampEnd = 0;
+  #templateTimestamp = NO_TIMESTAMP;
 
-  private outputStart = 0;
-  private position = 0;
-  private stagedAt = 0;
+  #outputStart = 0;
+  #position = 0;
+  #stagedAt = 0;
   /** Where of the template the next record begins: what the last one still lacks comes with it. */
-  private resumeAt = RESUME_AT_HEAD;
-  private isLines = false;
+  #resumeAt = RESUME_AT_HEAD;
+  #isLines = false;
 
   /**
    * Begins an output: whatever was written before is forgotten.
    * @param isContinued a comma comes before the first record too
    */
   begin(frame: RecordFrame, isContinued: boolean): void {
-    if (this.scratch.length > SCRATCH_BYTES_KEPT) this.resize(SCRATCH_BYTES_MIN);
-    this.stagedAt = this.scratch.length;
+    if (this.#scratch.length > SCRATCH_BYTES_KEPT) this.#resize(SCRATCH_BYTES_MIN);
+    this.#stagedAt = this.#scratch.length;
     const isSame =
-      frame.topic === this.frame.topic &&
-      frame.partition === this.frame.partition &&
-      frame.framing === this.frame.framing;
-    this.frame = frame;
+      frame.topic === this.#frame.topic &&
+      frame.partition === this.#frame.partition &&
+      frame.framing === this.#frame.framing;
+    this.#frame = frame;
     // No offset is below 0: the first record makes the template.
-    if (!isSame) this.templateOffsetLimit = 0;
-    this.isLines = frame.framing === 'lines';
-    this.resumeAt = isContinued ? RESUME_AT_SEPARATOR : RESUME_AT_HEAD;
+    if (!isSame) this.#templateOffsetLimit = 0;
+    this.#isLines = frame.framing === 'lines';
+    this.#resumeAt = isContinued ? RESUME_AT_SEPARATOR : RESUME_AT_HEAD;
     // The template may grow while digits are added: its room is kept.
-    this.outputStart = templateBytesMax(frame.topic);
-    this.position = this.outputStart;
+    this.#outputStart = templateBytesMax(frame.topic);
+    this.#position = this.#outputStart;
   }
 
   /**
    * Brings in the bytes that the positions of the next cursor address, in place of the last ones.
    */
   stage(bytes: Uint8Array): void {
-    this.stagedAt = this.scratch.length;
-    this.reserve(bytes.length);
-    this.stagedAt = this.scratch.length - bytes.length;
-    this.scratch.set(bytes, this.stagedAt);
+    this.#stagedAt = this.#scratch.length;
+    this.#reserve(bytes.length);
+    this.#stagedAt = this.#scratch.length - bytes.length;
+    this.#scratch.set(bytes, this.#stagedAt);
   }
 
   /** Size of the output so far, the last record ended. */
   get sizeBytes(): number {
-    const size = this.position - this.outputStart;
-    if (this.resumeAt === RESUME_AT_TAIL)
-      return size + (this.isLines ? TAIL_BYTES + 1 : TAIL_BYTES);
-    return this.isLines && this.resumeAt === RESUME_AT_SEPARATOR ? size + 1 : size;
+    const size = this.#position - this.#outputStart;
+    if (this.#resumeAt === RESUME_AT_TAIL)
+      return size + (this.#isLines ? TAIL_BYTES + 1 : TAIL_BYTES);
+    return this.#isLines && this.#resumeAt === RESUME_AT_SEPARATOR ? size + 1 : size;
   }
 
   /**
    * Takes the output back to a former `sizeBytes`, of one record at least or of a comma to come.
    */
   cutTo(sizeBytes: number): void {
-    this.position = this.outputStart + sizeBytes - (this.isLines ? 1 : 0);
-    this.resumeAt = RESUME_AT_SEPARATOR;
+    this.#position = this.#outputStart + sizeBytes - (this.#isLines ? 1 : 0);
+    this.#resumeAt = RESUME_AT_SEPARATOR;
   }
 
   /** The output, the last record ended, in memory of its own. */
   take(): Buffer {
-    this.reserve(TAIL_BYTES + 1);
-    if (this.resumeAt === RESUME_AT_TAIL) this.writeAscii(TAIL);
-    if (this.resumeAt !== RESUME_AT_HEAD && this.isLines) this.writeByte(NEWLINE);
-    this.resumeAt = RESUME_AT_HEAD;
-    const output = Buffer.allocUnsafe(this.position - this.outputStart);
-    output.set(this.scratch.subarray(this.outputStart, this.position));
+    this.#reserve(TAIL_BYTES + 1);
+    if (this.#resumeAt === RESUME_AT_TAIL) this.#writeAscii(TAIL);
+    if (this.#resumeAt !== RESUME_AT_HEAD && this.#isLines) this.#writeByte(NEWLINE);
+    this.#resumeAt = RESUME_AT_HEAD;
+    const output = Buffer.allocUnsafe(this.#position - this.#outputStart);
+    output.set(this.#scratch.subarray(this.#outputStart, this.#position));
     return output;
   }
 
   /** Appends the record that a cursor stands on; the cursor's bytes are staged. */
   writeRecord(cursor: RecordCursor): void {
     const { offset, keyStart, valueStart } = cursor;
-    this.reserve(this.recordBytesMax(cursor));
-    if (offset < this.templateOffsetMin || offset >= this.templateOffsetLimit) {
-      this.buildTemplate(offset, cursor.timestamp);
-    } else if (cursor.timestamp !== this.templateTimestamp) {
-      this.changeTimestamp(offset, cursor.timestamp);
+    this.#reserve(this.#recordBytesMax(cursor));
+    if (offset < this.#templateOffsetMin || offset >= this.#templateOffsetLimit) {
+      this.#buildTemplate(offset, cursor.timestamp);
+    } else if (cursor.timestamp !== this.#templateTimestamp) {
+      this.#changeTimestamp(offset, cursor.timestamp);
     }
-    this.copyTemplate(offset, keyStart >= 0);
+    this.#copyTemplate(offset, keyStart >= 0);
     if (keyStart >= 0) {
-      this.writeBytes(keyStart, cursor.keyEnd, (cursor.attributes & RECORD_KEY_IS_JSON) !== 0);
-      this.writeAscii(',"value":');
+      this.#writeBytes(keyStart, cursor.keyEnd, (cursor.attributes & RECORD_KEY_IS_JSON) !== 0);
+      this.#writeAscii(',"value":');
     }
     if (valueStart >= 0) {
-      this.writeBytes(
+      this.#writeBytes(
         valueStart,
         cursor.valueEnd,
         (cursor.attributes & RECORD_VALUE_IS_JSON) !== 0,
       );
     } else {
-      this.writeAscii('null');
+      this.#writeAscii('null');
     }
-    this.resumeAt = RESUME_AT_TAIL;
-    if (cursor.headerCount > 0) this.writeHeaders(cursor);
+    this.#resumeAt = RESUME_AT_TAIL;
+    if (cursor.headerCount > 0) this.#writeHeaders(cursor);
   }
 
   /**
-   * Writes the records after the cursor's, as long as each is plain: without headers, with a value, and
-   * with lengths and deltas of two bytes at most. The first that is not, or that looks damaged, or does
-   * not fit, is left to `next` and `writeRecord`, which these are as good as: one loop over the staged
-   * bytes takes half their time. Something was written before.
+   * Writes the records after the cursor's, as long as each is plain: without headers, with a value,
+   * and with lengths and deltas of two bytes at most. The first that is not, or that looks damaged,
+   * or does not fit, is left to `next` and `writeRecord`, which these are as good as: one loop over
+   * the staged bytes takes half their time. Something was written before.
    * @param countMax records
    * @param sizeBytesMax what `sizeBytes` may come to
    * @param places where to note each record's offset and the `sizeBytes` after it (`array` framing)
@@ -208,17 +208,18 @@ export class RecordJsonWriter {
     sizeBytesMax: number,
     places?: RecordPlaces,
   ): number {
-    const { scratch, stagedAt } = this;
+    const scratch = this.#scratch;
+    const stagedAt = this.#stagedAt;
     const { baseOffset, lastOffset, baseTimestamp, logAppendTime } = cursor;
-    const { format } = this.frame;
-    const isJsonCopied = !this.isLines && (format === 'default' || format === 'json');
-    const positionMax = this.outputStart + sizeBytesMax - TAIL_BYTES - (this.isLines ? 1 : 0);
+    const { format } = this.#frame;
+    const isJsonCopied = !this.#isLines && (format === 'default' || format === 'json');
+    const positionMax = this.#outputStart + sizeBytesMax - TAIL_BYTES - (this.#isLines ? 1 : 0);
     const headStartMax = scratch.length - PLAIN_HEAD_BYTES_MAX;
     const wanted = Math.min(countMax, cursor.remaining);
     let at = stagedAt + cursor.position;
     let { offset } = cursor;
     let count = 0;
-    for (; count < wanted && at <= headStartMax; count++) {
+    for (; count < wanted && at <= headStartMax; count += 1) {
       const length = shortVarint(scratch, at);
       const bodyAt = at + shortVarintBytes(length);
       const end = bodyAt + (length >>> 1);
@@ -229,7 +230,8 @@ export class RecordJsonWriter {
       if (((length | timestampDelta | offsetDelta) & 1) !== 0 || end > scratch.length) break;
       const recordOffset = baseOffset + (offsetDelta >>> 1);
       if (recordOffset <= offset || recordOffset > lastOffset) break;
-      if (recordOffset < this.templateOffsetMin || recordOffset >= this.templateOffsetLimit) break;
+      if (recordOffset < this.#templateOffsetMin || recordOffset >= this.#templateOffsetLimit)
+        break;
 
       const keyLengthAt = offsetDeltaAt + shortVarintBytes(offsetDelta);
       const keyLength = shortVarint(scratch, keyLengthAt);
@@ -244,57 +246,60 @@ export class RecordJsonWriter {
       // What is left is the count of the headers.
       if ((valueLength & 1) !== 0 || valueEnd + 1 !== end || scratch[valueEnd] !== 0) break;
 
-      const bytesMax = this.outputStart + (end - at) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
-      if (this.position + bytesMax > stagedAt) break;
+      const bytesMax = this.#outputStart + (end - at) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
+      if (this.#position + bytesMax > stagedAt) break;
       const timestamp = logAppendTime ?? baseTimestamp + (timestampDelta >>> 1);
-      if (timestamp !== this.templateTimestamp) {
+      if (timestamp !== this.#templateTimestamp) {
         if (timestamp > Number.MAX_SAFE_INTEGER) break;
-        this.changeTimestamp(recordOffset, timestamp);
+        this.#changeTimestamp(recordOffset, timestamp);
       }
-      const { position, resumeAt } = this;
+      const position = this.#position;
+      const resumeAt = this.#resumeAt;
       const attributes = scratch[bodyAt] as number;
-      this.copyTemplate(recordOffset, hasKey);
+      this.#copyTemplate(recordOffset, hasKey);
       if (hasKey) {
         const isJsonKey = (attributes & RECORD_KEY_IS_JSON) !== 0;
-        this.writeBytes(keyAt - stagedAt, keyEnd - stagedAt, isJsonKey);
-        this.writeAscii(',"value":');
+        this.#writeBytes(keyAt - stagedAt, keyEnd - stagedAt, isJsonKey);
+        this.#writeAscii(',"value":');
       }
       const isJsonValue = (attributes & RECORD_VALUE_IS_JSON) !== 0;
       if (isJsonCopied && isJsonValue) {
-        scratch.copyWithin(this.position, valueAt, valueEnd);
-        this.position += valueEnd - valueAt;
+        scratch.copyWithin(this.#position, valueAt, valueEnd);
+        this.#position += valueEnd - valueAt;
       } else {
-        this.writeBytes(valueAt - stagedAt, valueEnd - stagedAt, isJsonValue);
+        this.#writeBytes(valueAt - stagedAt, valueEnd - stagedAt, isJsonValue);
       }
-      if (this.position > positionMax) {
-        this.position = position;
-        this.resumeAt = resumeAt;
+      if (this.#position > positionMax) {
+        this.#position = position;
+        this.#resumeAt = resumeAt;
         break;
       }
-      this.resumeAt = RESUME_AT_TAIL;
+      this.#resumeAt = RESUME_AT_TAIL;
       offset = recordOffset;
       at = end;
       places?.offsets.push(offset);
-      places?.ends.push(this.position - this.outputStart + TAIL_BYTES);
+      places?.ends.push(this.#position - this.#outputStart + TAIL_BYTES);
     }
     if (count > 0) cursor.passOver(at - stagedAt, count, offset);
     return count;
   }
 
   /** Writes what stands before a record's value, or before its key when it has one. */
-  private copyTemplate(offset: number, hasKey: boolean): void {
-    const { scratch, position, resumeAt: from } = this;
-    const to = hasKey ? this.templateKeyAt : this.templateEnd;
+  #copyTemplate(offset: number, hasKey: boolean): void {
+    const scratch = this.#scratch;
+    const position = this.#position;
+    const from = this.#resumeAt;
+    const to = hasKey ? this.#templateKeyAt : this.#templateEnd;
     scratch.copyWithin(position, from, to);
     const shift = position - from;
-    writeDigits(scratch, shift + this.templateOffsetAt, shift + this.templateOffsetEnd, offset);
-    this.position = position + to - from;
+    writeDigits(scratch, shift + this.#templateOffsetAt, shift + this.#templateOffsetEnd, offset);
+    this.#position = position + to - from;
   }
 
   /** Most bytes that a record can take with the end of the one before it. */
-  private recordBytesMax(cursor: RecordCursor): number {
+  #recordBytesMax(cursor: RecordCursor): number {
     return (
-      this.outputStart +
+      this.#outputStart +
       RECORD_OVERHEAD_BYTES +
       cursor.headerCount * HEADER_OVERHEAD_BYTES +
       cursor.sizeBytes * ESCAPED_BYTES_MAX
@@ -302,69 +307,72 @@ export class RecordJsonWriter {
   }
 
   /** Makes the template anew, for offsets of as many digits as this one has. */
-  private buildTemplate(offset: number, timestamp: number): void {
-    const { topic, partition, framing } = this.frame;
+  #buildTemplate(offset: number, timestamp: number): void {
+    const { topic, partition, framing } = this.#frame;
     const digits = String(offset).length;
-    this.templateOffsetMin = digits === 1 ? 0 : 10 ** (digits - 1);
-    this.templateOffsetLimit = 10 ** digits;
-    const { scratch } = this;
+    this.#templateOffsetMin = digits === 1 ? 0 : 10 ** (digits - 1);
+    this.#templateOffsetLimit = 10 ** digits;
+    const scratch = this.#scratch;
     const separator = framing === 'array' ? ',' : '\n';
     let at = scratch.write(`${TAIL}${separator}{"topic":${JSON.stringify(topic)}`);
     at += scratch.write(`,"partition":${partition},"offset":`, at, 'latin1');
-    this.templateOffsetAt = at;
-    this.templateOffsetEnd = at + digits;
+    this.#templateOffsetAt = at;
+    this.#templateOffsetEnd = at + digits;
     at += digits;
     at += scratch.write(',"timestamp":', at, 'latin1');
-    this.templateTimestampAt = at;
+    this.#templateTimestampAt = at;
     at += scratch.write(timestamp === NO_TIMESTAMP ? 'null' : String(timestamp), at, 'latin1');
-    this.templateTimestampEnd = at;
-    this.templateTimestamp = timestamp;
+    this.#templateTimestampEnd = at;
+    this.#templateTimestamp = timestamp;
     at += scratch.write(',"key":', at, 'latin1');
-    this.templateKeyAt = at;
-    this.templateEnd = at + scratch.write(NULL_KEY, at, 'latin1');
+    this.#templateKeyAt = at;
+    this.#templateEnd = at + scratch.write(NULL_KEY, at, 'latin1');
   }
 
   /** Puts another timestamp into the template. */
-  private changeTimestamp(offset: number, timestamp: number): void {
-    const { templateTimestampAt: start, templateTimestampEnd: end } = this;
+  #changeTimestamp(offset: number, timestamp: number): void {
+    const start = this.#templateTimestampAt;
+    const end = this.#templateTimestampEnd;
     const limit = 10 ** (end - start);
-    if (this.templateTimestamp < 0 || timestamp >= limit || timestamp < limit / 10) {
-      this.buildTemplate(offset, timestamp);
+    if (this.#templateTimestamp < 0 || timestamp >= limit || timestamp < limit / 10) {
+      this.#buildTemplate(offset, timestamp);
       return;
     }
-    writeDigits(this.scratch, start, end, timestamp);
-    this.templateTimestamp = timestamp;
+    writeDigits(this.#scratch, start, end, timestamp);
+    this.#templateTimestamp = timestamp;
   }
 
   /** Writes a key or value after its name. @param start in the cursor's bytes, as `end` */
-  private writeBytes(start: number, end: number, isFlaggedJson: boolean): void {
-    const from = this.stagedAt + start;
-    const to = this.stagedAt + end;
-    const { format } = this.frame;
+  #writeBytes(start: number, end: number, isFlaggedJson: boolean): void {
+    const from = this.#stagedAt + start;
+    const to = this.#stagedAt + end;
+    const { format } = this.#frame;
     if (format === 'base64') {
-      this.writeBase64(from, to);
+      this.#writeBase64(from, to);
     } else if (format !== 'string' && isFlaggedJson) {
-      this.copyJson(from, to);
+      this.#copyJson(from, to);
     } else if (format === 'json') {
-      if (isJson(this.scratch.subarray(from, to))) this.copyJson(from, to);
-      else this.writeBase64(from, to);
-    } else if (!this.tryWriteText(from, to)) {
-      this.writeBase64(from, to);
+      if (isJson(this.#scratch.subarray(from, to))) this.#copyJson(from, to);
+      else this.#writeBase64(from, to);
+    } else if (!this.#tryWriteText(from, to)) {
+      this.#writeBase64(from, to);
     }
   }
 
-  private copyJson(from: number, to: number): void {
-    if (this.isLines) {
-      this.copyJsonOnOneLine(from, to);
+  #copyJson(from: number, to: number): void {
+    if (this.#isLines) {
+      this.#copyJsonOnOneLine(from, to);
       return;
     }
-    this.scratch.copyWithin(this.position, from, to);
-    this.position += to - from;
+    this.#scratch.copyWithin(this.#position, from, to);
+    this.#position += to - from;
   }
 
   /** In JSON text, control characters are white space: a string has none unescaped. */
-  private copyJsonOnOneLine(from: number, to: number): void {
-    const { scratch, view, position } = this;
+  #copyJsonOnOneLine(from: number, to: number): void {
+    const scratch = this.#scratch;
+    const view = this.#view;
+    const position = this.#position;
     const shift = position - from;
     const lastWord = to - 4;
     let at = from;
@@ -375,26 +383,28 @@ export class RecordJsonWriter {
         view.setInt32(at + shift, word, true);
         at += 4;
       }
-      for (const stop = Math.min(to, at + 4); at < stop; at++) {
+      for (const stop = Math.min(to, at + 4); at < stop; at += 1) {
         const byte = scratch[at] as number;
         scratch[at + shift] = byte < SPACE ? SPACE : byte;
       }
     }
-    this.position = to + shift;
+    this.#position = to + shift;
   }
 
   /**
    * Writes bytes as a JSON string of the characters that they are.
    * @returns false, and nothing written, when they are not UTF-8
    */
-  private tryWriteText(from: number, to: number): boolean {
-    const { scratch, view } = this;
+  #tryWriteText(from: number, to: number): boolean {
+    const scratch = this.#scratch;
+    const view = this.#view;
     const lastWord = to - 4;
-    const start = this.position;
+    const start = this.#position;
     let position = start;
     let at = from;
     let seen = 0;
-    scratch[position++] = QUOTE;
+    scratch[position] = QUOTE;
+    position += 1;
     while (at < to) {
       // Four bytes at a time while none is to be escaped.
       while (at <= lastWord) {
@@ -407,11 +417,13 @@ export class RecordJsonWriter {
       }
       // Then up to the byte that is, or the last three.
       while (at < to) {
-        const byte = scratch[at++] as number;
+        const byte = scratch[at] as number;
+        at += 1;
         seen |= byte;
         const escape = ESCAPES[byte] as number;
         if (escape === 0) {
-          scratch[position++] = byte;
+          scratch[position] = byte;
+          position += 1;
           continue;
         }
         position = writeEscape(scratch, position, byte, escape);
@@ -419,73 +431,78 @@ export class RecordJsonWriter {
       }
     }
     if ((seen & 0x80808080) !== 0 && !isUtf8(scratch.subarray(from, to))) return false;
-    scratch[position++] = QUOTE;
-    this.position = position;
+    scratch[position] = QUOTE;
+    position += 1;
+    this.#position = position;
     return true;
   }
 
   /** Writes bytes in base64, under the name that was written with `Base64` added. */
-  private writeBase64(from: number, to: number): void {
-    this.position -= '":'.length;
-    this.writeAscii('Base64":"');
-    const text = this.scratch.toString('base64', from, to);
-    this.position += this.scratch.write(text, this.position, 'latin1');
-    this.writeByte(QUOTE);
+  #writeBase64(from: number, to: number): void {
+    this.#position -= '":'.length;
+    this.#writeAscii('Base64":"');
+    const text = this.#scratch.toString('base64', from, to);
+    this.#position += this.#scratch.write(text, this.#position, 'latin1');
+    this.#writeByte(QUOTE);
   }
 
-  private writeHeaders(cursor: RecordCursor): void {
+  #writeHeaders(cursor: RecordCursor): void {
     const reader = new VarintReader(cursor.bytes, cursor.headersStart, cursor.headersEnd);
-    this.writeAscii(',"headers":[');
-    for (let index = 0; index < cursor.headerCount; index++) {
-      this.writeAscii(index === 0 ? '{"key":' : ',{"key":');
-      this.writeHeaderBytes(reader);
-      this.writeAscii(',"value":');
-      this.writeHeaderBytes(reader);
-      this.writeByte(CLOSE_BRACE);
+    this.#writeAscii(',"headers":[');
+    for (let index = 0; index < cursor.headerCount; index += 1) {
+      this.#writeAscii(index === 0 ? '{"key":' : ',{"key":');
+      this.#writeHeaderBytes(reader);
+      this.#writeAscii(',"value":');
+      this.#writeHeaderBytes(reader);
+      this.#writeByte(CLOSE_BRACE);
     }
-    this.writeAscii(']}');
-    this.resumeAt = RESUME_AT_SEPARATOR;
+    this.#writeAscii(']}');
+    this.#resumeAt = RESUME_AT_SEPARATOR;
   }
 
   /** Writes a header's name or value, which stands behind its length. */
-  private writeHeaderBytes(reader: VarintReader): void {
+  #writeHeaderBytes(reader: VarintReader): void {
     const length = reader.readVarint();
     if (length < 0) {
-      this.writeAscii('null');
+      this.#writeAscii('null');
       return;
     }
-    const from = this.stagedAt + reader.position;
+    const from = this.#stagedAt + reader.position;
     reader.position += length;
-    if (!this.tryWriteText(from, from + length)) this.writeBase64(from, from + length);
+    if (!this.#tryWriteText(from, from + length)) this.#writeBase64(from, from + length);
   }
 
   /** Writes a short constant, letter by letter. */
-  private writeAscii(text: string): void {
-    const { scratch } = this;
-    let { position } = this;
-    for (let index = 0; index < text.length; index++) scratch[position++] = text.charCodeAt(index);
-    this.position = position;
+  #writeAscii(text: string): void {
+    const scratch = this.#scratch;
+    let position = this.#position;
+    for (let index = 0; index < text.length; index += 1) {
+      scratch[position] = text.charCodeAt(index);
+      position += 1;
+    }
+    this.#position = position;
   }
 
-  private writeByte(byte: number): void {
-    this.scratch[this.position++] = byte;
+  #writeByte(byte: number): void {
+    this.#scratch[this.#position] = byte;
+    this.#position += 1;
   }
 
   /** Makes room for `bytes` between the output and what is staged. */
-  private reserve(bytes: number): void {
-    if (this.position + bytes <= this.stagedAt) return;
-    const stagedBytes = this.scratch.length - this.stagedAt;
-    const former = this.scratch;
-    this.resize(Math.max(this.position + bytes + stagedBytes, former.length * 2));
-    this.scratch.set(former.subarray(0, this.position));
-    this.scratch.set(former.subarray(this.stagedAt), this.scratch.length - stagedBytes);
-    this.stagedAt = this.scratch.length - stagedBytes;
+  #reserve(bytes: number): void {
+    if (this.#position + bytes <= this.#stagedAt) return;
+    const stagedBytes = this.#scratch.length - this.#stagedAt;
+    const former = this.#scratch;
+    this.#resize(Math.max(this.#position + bytes + stagedBytes, former.length * 2));
+    this.#scratch.set(former.subarray(0, this.#position));
+    this.#scratch.set(former.subarray(this.#stagedAt), this.#scratch.length - stagedBytes);
+    this.#stagedAt = this.#scratch.length - stagedBytes;
   }
 
-  private resize(bytes: number): void {
-    this.scratch = Buffer.allocUnsafeSlow(bytes);
-    this.view = viewOf(this.scratch);
-    this.templateOffsetLimit = 0;
+  #resize(bytes: number): void {
+    this.#scratch = Buffer.allocUnsafeSlow(bytes);
+    this.#view = viewOf(this.#scratch);
+    this.#templateOffsetLimit = 0;
   }
 }
 

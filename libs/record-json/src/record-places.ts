@@ -1,9 +1,9 @@
 /**
  * Places of faults in what the client sent.
  *
- * The broker knows a record by its number: it points at `/records/3/partition`. A client may have sent one
- * record alone, the value of one, or a member for all records in the query. Nothing here runs before
- * a fault is found.
+ * The broker knows a record by its number: it points at `/records/3/partition`. A client may have
+ * sent one record alone, the value of one, or a member for all records in the query. Nothing here
+ * runs before a fault is found.
  */
 import { type Fault, ProtocolError } from '#protocol';
 
@@ -46,7 +46,10 @@ export function pointedIntoSent(error: unknown, placesOf: () => RecordPlaces): u
   return error.withFaults([...faults.values()], isOfAllRecords ? 1 : undefined);
 }
 
-/** The error of the broker for one record of those that it refused together: with the faults of that one. */
+/**
+ * The error of the broker for one record of those that it refused together: with the faults of that
+ * one.
+ */
 export function errorOfRecord(
   error: ProtocolError,
   index: number,

@@ -41,7 +41,7 @@ describe('RenderCache', () => {
       for (const cached of [0, 1, 2, 4]) {
         const cache = new RenderCache(1e9);
         for (const batch of large.slice(1, 1 + cached)) cache.renderedBatch(batch, 'orders', 0);
-        for (let round = 0; round < 3; round++) {
+        for (let round = 0; round < 3; round += 1) {
           for (const request of requests(valueBytes)) {
             const expected = renderRecords(large, request);
             const answer = cache.render(large, request);
@@ -134,7 +134,7 @@ describe('RenderCache', () => {
     const bytesMax = one.counters().sizeBytes * 5;
     const cache = new RenderCache(bytesMax);
     for (const batch of some) {
-      for (let reader = 0; reader < 2; reader++) cache.renderedBatch(batch, 'orders', 0);
+      for (let reader = 0; reader < 2; reader += 1) cache.renderedBatch(batch, 'orders', 0);
       expect(cache.counters().sizeBytes).toBeLessThanOrEqual(bytesMax);
     }
     expect(cache.counters()).toMatchObject({ entries: 5, evictions: 25 });
@@ -144,7 +144,7 @@ describe('RenderCache', () => {
     for (const bytesMax of [0, 100]) {
       const cache = new RenderCache(bytesMax);
       const some = batches(2);
-      for (let round = 0; round < 3; round++) expect(cache.render(some, ALL).count).toBe(6);
+      for (let round = 0; round < 3; round += 1) expect(cache.render(some, ALL).count).toBe(6);
       expect(cache.renderedBatch(some[0] as RecordBatch, 'orders', 0).offsets).toEqual([0, 1, 2]);
       expect(cache.counters()).toMatchObject({ entries: 0, sizeBytes: 0 });
     }
@@ -153,7 +153,7 @@ describe('RenderCache', () => {
   it('keeps the default format only', () => {
     const cache = new RenderCache(1e6);
     const some = batches(1);
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 3; round += 1) {
       cache.render(some, { ...ALL, format: 'base64' });
       cache.render(some, { ...ALL, framing: 'lines' });
     }
@@ -163,11 +163,11 @@ describe('RenderCache', () => {
 
 function requests(valueBytes: number): RenderRequest[] {
   const all: RenderRequest[] = [ALL];
-  for (let offset = 0; offset <= 12; offset++) all.push({ ...ALL, offset });
-  for (let recordsMax = 1; recordsMax <= 13; recordsMax++) {
+  for (let offset = 0; offset <= 12; offset += 1) all.push({ ...ALL, offset });
+  for (let recordsMax = 1; recordsMax <= 13; recordsMax += 1) {
     all.push({ ...ALL, recordsMax }, { ...ALL, recordsMax, offset: 2 });
   }
-  for (let records = 0; records < 13; records++) {
+  for (let records = 0; records < 13; records += 1) {
     for (const more of [0, 101, 102, 103, 113, 114, 115, 116]) {
       all.push({ ...ALL, bytesMax: records * (valueBytes + 105) + more });
       all.push({ ...ALL, offset: 4, bytesMax: records * (valueBytes + 105) + more });

@@ -3,8 +3,8 @@
  * object for all of them (the log's tail cache), so it is rendered once and sent many times.
  *
  * Bounded by bytes. What leaves first is what came first, unless it was used since: then it gets
- * another round. What is known of a batch is attached to it, so that the cache keeps none alive that
- * the log has let go of.
+ * another round. What is known of a batch is attached to it, so that the cache keeps none alive
+ * that the log has let go of.
  *
  * A batch read from disk is an object that is never seen again. `render` therefore keeps a batch's
  * JSON only from its second reader on, and a scan of old records leaves the cache alone.
@@ -50,21 +50,27 @@ const QUEUE_HOLES_MAX = 4096;
 
 export class RenderCache {
   /** For all batches that were seen once. */
-  private readonly seenOnce = new Entry(this, undefined, 0);
+  readonly #seenOnce = new Entry(this, undefined, 0);
   /** Entries with JSON from `queueHead` on, the one that came first at its head. */
-  private queue: Entry[] = [];
-  private queueHead = 0;
-  private hits = 0;
-  private misses = 0;
-  private evictions = 0;
-  private sizeBytes = 0;
+  #queue: Entry[] = [];
+  #queueHead = 0;
+  #hits = 0;
+  #misses = 0;
+  #evictions = 0;
+  #sizeBytes = 0;
+  readonly #bytesMax: number;
 
   /** @param bytesMax 0: nothing is kept */
-  constructor(private readonly bytesMax: number) {}
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
 
   counters(): RenderCacheCounters {
-    const { hits, misses, evictions, sizeBytes } = this;
-    return { hits, misses, evictions, sizeBytes, entries: this.queue.length - this.queueHead };
+    const hits = this.#hits;
+    const misses = this.#misses;
+    const evictions = this.#evictions;
+    const sizeBytes = this.#sizeBytes;
+    return { hits, misses, evictions, sizeBytes, entries: this.#queue.length - this.#queueHead };
   }
 
   /**
@@ -73,7 +79,7 @@ export class RenderCache {
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   renderedBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-    return this.renderedOf(this.entryOf(batch), batch, topic, partition);
+    return this.#renderedOf(this.#entryOf(batch), batch, topic, partition);
   }
 
   /**
@@ -81,24 +87,24 @@ export class RenderCache {
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   render(batches: readonly RecordBatch[], request: RenderRequest): RenderedRecords {
-    if (request.format !== 'default' || request.framing !== 'array' || this.bytesMax === 0) {
+    if (request.format !== 'default' || request.framing !== 'array' || this.#bytesMax === 0) {
       return renderRecords(batches, request);
     }
     const answer = new RecordsAnswer(request);
     let unseen: RecordBatch[] = [];
     for (const batch of batches) {
       if (batch.nextOffset <= request.offset) continue;
-      const entry = this.entryOf(batch);
+      const entry = this.#entryOf(batch);
       if (entry === undefined) {
-        batch.attachment = this.seenOnce;
-        this.misses++;
+        batch.attachment = this.#seenOnce;
+        this.#misses += 1;
         unseen.push(batch);
         continue;
       }
       if (unseen.length > 0) answer.addBatches(unseen);
       unseen = [];
       if (answer.isFull) break;
-      const rendered = this.tryRenderedOf(entry, batch, request);
+      const rendered = this.#tryRenderedOf(entry, batch, request);
       if (rendered === undefined) answer.addBatches([batch]);
       else answer.addRendered(rendered, batch.nextOffset);
       if (answer.isFull) break;
@@ -107,64 +113,65 @@ export class RenderCache {
     return answer.end();
   }
 
-  private entryOf({ attachment }: RecordBatch): Entry | undefined {
+  #entryOf({ attachment }: RecordBatch): Entry | undefined {
     return attachment instanceof Entry && attachment.cache === this ? attachment : undefined;
   }
 
   /** Undefined for a batch that cannot be shown whole. */
-  private tryRenderedOf(
+  #tryRenderedOf(
     known: Entry,
     batch: RecordBatch,
     { topic, partition }: RenderRequest,
   ): RenderedBatch | undefined {
     try {
-      return this.renderedOf(known, batch, topic, partition);
+      return this.#renderedOf(known, batch, topic, partition);
     } catch (error) {
       if (error instanceof ProtocolError) return undefined;
       throw error;
     }
   }
 
-  private renderedOf(
+  #renderedOf(
     known: Entry | undefined,
     batch: RecordBatch,
     topic: string,
     partition: number,
   ): RenderedBatch {
     if (known?.rendered !== undefined) {
-      this.hits++;
+      this.#hits += 1;
       known.wasUsed = true;
       return known.rendered;
     }
-    this.misses++;
+    this.#misses += 1;
     const rendered = renderBatch(batch, topic, partition);
     const sizeBytes =
       ENTRY_OVERHEAD_BYTES + rendered.bytes.length + rendered.ends.length * RECORD_OVERHEAD_BYTES;
-    if (sizeBytes > this.bytesMax) return rendered;
+    if (sizeBytes > this.#bytesMax) return rendered;
     // First, so that what comes in is not what goes out when all else was used.
-    this.makeRoom(sizeBytes);
+    this.#makeRoom(sizeBytes);
     const entry = new Entry(this, rendered, sizeBytes);
     batch.attachment = entry;
-    this.queue.push(entry);
-    this.sizeBytes += sizeBytes;
+    this.#queue.push(entry);
+    this.#sizeBytes += sizeBytes;
     return rendered;
   }
 
-  private makeRoom(bytes: number): void {
-    while (this.sizeBytes + bytes > this.bytesMax) {
-      const entry = this.queue[this.queueHead++] as Entry;
+  #makeRoom(bytes: number): void {
+    while (this.#sizeBytes + bytes > this.#bytesMax) {
+      const entry = this.#queue[this.#queueHead] as Entry;
+      this.#queueHead += 1;
       if (entry.wasUsed) {
         entry.wasUsed = false;
-        this.queue.push(entry);
+        this.#queue.push(entry);
         continue;
       }
       entry.rendered = undefined;
-      this.sizeBytes -= entry.sizeBytes;
-      this.evictions++;
+      this.#sizeBytes -= entry.sizeBytes;
+      this.#evictions += 1;
     }
-    if (this.queueHead > QUEUE_HOLES_MAX && this.queueHead > this.queue.length / 2) {
-      this.queue = this.queue.slice(this.queueHead);
-      this.queueHead = 0;
+    if (this.#queueHead > QUEUE_HOLES_MAX && this.#queueHead > this.#queue.length / 2) {
+      this.#queue = this.#queue.slice(this.#queueHead);
+      this.#queueHead = 0;
     }
   }
 }

@@ -260,14 +260,14 @@ describe('renderRecords', () => {
     it('has several batches to test with', () => expect(batches.length).toBeGreaterThan(3));
 
     it('begins at the asked offset, within a batch too', () => {
-      for (let offset = 100; offset <= 120; offset++) {
+      for (let offset = 100; offset <= 120; offset += 1) {
         const expected = Array.from({ length: 120 - offset }, (_, n) => offset + n);
         expect(offsets({ offset })).toEqual({ offsets: expected, nextOffset: 120 });
       }
     });
 
     it('ends after the most records that are wanted', () => {
-      for (let recordsMax = 1; recordsMax <= 20; recordsMax++) {
+      for (let recordsMax = 1; recordsMax <= 20; recordsMax += 1) {
         const expected = Array.from({ length: recordsMax }, (_, n) => 100 + n);
         expect(offsets({ offset: 100, recordsMax })).toEqual({
           offsets: expected,
@@ -359,7 +359,7 @@ describe('renderRecords', () => {
       [],
       'two\nlines',
     ]);
-    for (let recordsMax = 1; recordsMax <= 4; recordsMax++) {
+    for (let recordsMax = 1; recordsMax <= 4; recordsMax += 1) {
       const some = text(batches, { framing: 'lines', recordsMax });
       expect(some).toBe(
         lines

@@ -53,8 +53,8 @@ const NEWLINE = Buffer.from('\n');
 const writer = new RecordJsonWriter();
 
 /**
- * Renders records of whole batches in offset order; control batches are passed over. What stands before
- * a batch that cannot be read is answered first.
+ * Renders records of whole batches in offset order; control batches are passed over. What stands
+ * before a batch that cannot be read is answered first.
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when nothing stands before it
  */
 export function renderRecords(
@@ -127,8 +127,8 @@ export interface RenderedRun extends RenderedBatch {
 }
 
 /**
- * As `renderBatch`, for a stretch that begins and ends anywhere in consecutive batches. What stands before
- * a batch that cannot be read is rendered.
+ * As `renderBatch`, for a stretch that begins and ends anywhere in consecutive batches. What stands
+ * before a batch that cannot be read is rendered.
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when nothing stands before it
  */
 export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
@@ -154,8 +154,8 @@ export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): R
 }
 
 /**
- * As `renderRun`, in slices: for batches that are not `areRenderedAtOnce`. The run may end before its
- * bounds, and a large record is a run of its own.
+ * As `renderRun`, in slices: for batches that are not `areRenderedAtOnce`. The run may end before
+ * its bounds, and a large record is a run of its own.
  * @throws ProtocolError as that does
  */
 export async function renderRunInSlices(
@@ -222,76 +222,80 @@ export class RecordsAnswer {
   /** Whether a record did not fit any more, or could not be read. */
   isFull = false;
   /** Of the batch at `nextOffset`, which cannot be read. */
-  private fault: unknown;
-  private count = 0;
-  private sizeBytes = 0;
-  private nextOffset: Offset;
-  private readonly chunks: Buffer[] = [];
+  #fault: unknown;
+  #count = 0;
+  #sizeBytes = 0;
+  #nextOffset: Offset;
+  readonly #chunks: Buffer[] = [];
   /** Small pieces that wait to be copied into one chunk. */
-  private small: Buffer[] = [];
-  private smallBytes = 0;
+  #small: Buffer[] = [];
+  #smallBytes = 0;
+  readonly #request: RenderRequest;
 
-  constructor(private readonly request: RenderRequest) {
-    this.nextOffset = request.offset;
+  constructor(request: RenderRequest) {
+    this.#request = request;
+
+    this.#nextOffset = request.offset;
   }
 
   /** Renders and adds batches that follow what was added before. */
   addBatches(batches: readonly RecordBatch[]): void {
-    const { request } = this;
-    writer.begin(request, this.count > 0 && request.framing === 'array');
+    const request = this.#request;
+    writer.begin(request, this.#count > 0 && request.framing === 'array');
     for (const batch of batches) {
-      if (batch.nextOffset <= this.nextOffset) continue;
-      if (!batch.isControl) this.tryWriteBatch(batch);
+      if (batch.nextOffset <= this.#nextOffset) continue;
+      if (!batch.isControl) this.#tryWriteBatch(batch);
       if (this.isFull) break;
-      this.nextOffset = batch.nextOffset;
+      this.#nextOffset = batch.nextOffset;
       if (writer.sizeBytes >= CHUNK_BYTES) {
-        this.addPiece(writer.take());
+        this.#addPiece(writer.take());
         writer.begin(request, request.framing === 'array');
       }
     }
-    if (writer.sizeBytes > 0) this.addPiece(writer.take());
+    if (writer.sizeBytes > 0) this.#addPiece(writer.take());
   }
 
   /** Adds a group of `batchGroups`; a large record in slices. */
   async addGroup(group: readonly RecordBatch[]): Promise<void> {
     const [batch] = group;
     if (batch === undefined) return;
-    if (isLargeRecord(batch)) await this.addLargeRecord(batch);
+    if (isLargeRecord(batch)) await this.#addLargeRecord(batch);
     else this.addBatches(group);
   }
 
   /** Nothing more can be read. @param error an UnreadableBatchError, or a fault of the disk */
   endWith(error: unknown): void {
-    this.fault = error;
+    this.#fault = error;
     this.isFull = true;
   }
 
-  private async addLargeRecord(batch: RecordBatch): Promise<void> {
-    const { request, count } = this;
+  async #addLargeRecord(batch: RecordBatch): Promise<void> {
+    const request = this.#request;
+    const count = this.#count;
     if (count >= request.recordsMax) {
       this.isFull = true;
       return;
     }
-    const record = await this.tryLargeRecord(batch);
+    const record = await this.#tryLargeRecord(batch);
     if (this.isFull) return;
-    if (record !== undefined && record.offset >= this.nextOffset) {
+    if (record !== undefined && record.offset >= this.#nextOffset) {
       const { pieces } = record;
       if (request.framing === 'lines') pieces.push(NEWLINE);
       else if (count > 0) pieces.unshift(COMMA);
       const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      if (count > 0 && this.sizeBytes + sizeBytes > request.bytesMax) {
+      if (count > 0 && this.#sizeBytes + sizeBytes > request.bytesMax) {
         this.isFull = true;
         return;
       }
-      for (const piece of pieces) this.addPiece(piece);
-      this.count += 1;
+      for (const piece of pieces) this.#addPiece(piece);
+      this.#count += 1;
     }
-    this.nextOffset = batch.nextOffset;
+    this.#nextOffset = batch.nextOffset;
   }
 
-  private async tryLargeRecord(batch: RecordBatch): Promise<LargeRecordJson | undefined> {
+  async #tryLargeRecord(batch: RecordBatch): Promise<LargeRecordJson | undefined> {
     try {
-      return await inSlices(largeRecordJson(batch, this.request));
+      return await inSlices(largeRecordJson(batch, this.#request));
     } catch (error) {
       this.endWith(unreadableBatch(batch, error));
       return undefined;
@@ -301,97 +305,101 @@ export class RecordsAnswer {
   /** Adds a batch that was rendered before; `nextOffset` is the batch's. */
   addRendered(rendered: RenderedBatch, nextOffset: Offset): void {
     const { offsets, ends, bytes } = rendered;
-    const { recordsMax, bytesMax } = this.request;
+    const { recordsMax, bytesMax } = this.#request;
     let first = 0;
-    while (first < offsets.length && (offsets[first] as Offset) < this.nextOffset) first++;
+    while (first < offsets.length && (offsets[first] as Offset) < this.#nextOffset) first += 1;
     const start = first === 0 ? 0 : (ends[first - 1] as number);
-    const comma = this.count === 0 ? 1 : 0;
+    const comma = this.#count === 0 ? 1 : 0;
     // Most batches fit whole: then no record is looked at.
-    let last = this.hasRoomFor(offsets.length - first, bytes.length - start)
+    let last = this.#hasRoomFor(offsets.length - first, bytes.length - start)
       ? offsets.length
       : first;
-    for (; last < offsets.length && !this.isFull; last++) {
-      const sizeBytes = this.sizeBytes + (ends[last] as number) - start - comma;
-      const isFirst = this.count === 0 && last === first;
-      if (this.count + last - first >= recordsMax || (!isFirst && sizeBytes > bytesMax)) break;
+    for (; last < offsets.length && !this.isFull; last += 1) {
+      const sizeBytes = this.#sizeBytes + (ends[last] as number) - start - comma;
+      const isFirst = this.#count === 0 && last === first;
+      if (this.#count + last - first >= recordsMax || (!isFirst && sizeBytes > bytesMax)) break;
     }
-    if (last > first) this.addPiece(bytes.subarray(start + comma, ends[last - 1]));
-    this.count += last - first;
+    if (last > first) this.#addPiece(bytes.subarray(start + comma, ends[last - 1]));
+    this.#count += last - first;
     this.isFull = last < offsets.length;
-    if (!this.isFull) this.nextOffset = Math.max(this.nextOffset, nextOffset);
-    else if (last > first) this.nextOffset = (offsets[last - 1] as Offset) + 1;
+    if (!this.isFull) this.#nextOffset = Math.max(this.#nextOffset, nextOffset);
+    else if (last > first) this.#nextOffset = (offsets[last - 1] as Offset) + 1;
   }
 
-  private hasRoomFor(records: number, sizeBytes: number): boolean {
-    const { recordsMax, bytesMax } = this.request;
-    return this.count + records <= recordsMax && this.sizeBytes + sizeBytes <= bytesMax;
+  #hasRoomFor(records: number, sizeBytes: number): boolean {
+    const { recordsMax, bytesMax } = this.#request;
+    return this.#count + records <= recordsMax && this.#sizeBytes + sizeBytes <= bytesMax;
   }
 
   /** @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE of the first batch */
   end(): RenderedRecords {
-    this.flushSmall();
-    const { chunks, sizeBytes, count, nextOffset, fault } = this;
+    this.#flushSmall();
+    const chunks = this.#chunks;
+    const sizeBytes = this.#sizeBytes;
+    const count = this.#count;
+    const nextOffset = this.#nextOffset;
+    const fault = this.#fault;
     if (fault === undefined) return { chunks, sizeBytes, count, nextOffset };
     if (count === 0) throw fault;
     return { chunks, sizeBytes, count, nextOffset, fault };
   }
 
-  private tryWriteBatch(batch: RecordBatch): void {
+  #tryWriteBatch(batch: RecordBatch): void {
     try {
-      this.writeBatch(batch);
+      this.#writeBatch(batch);
     } catch (error) {
-      this.fault = unreadableBatch(batch, error);
+      this.#fault = unreadableBatch(batch, error);
       this.isFull = true;
     }
   }
 
   /** Writes what fits of the batch's records from the next offset on. */
-  private writeBatch(batch: RecordBatch): void {
-    const { recordsMax, bytesMax } = this.request;
-    if (this.count >= recordsMax) {
+  #writeBatch(batch: RecordBatch): void {
+    const { recordsMax, bytesMax } = this.#request;
+    if (this.#count >= recordsMax) {
       this.isFull = true;
       return;
     }
     const cursor = new RecordCursor(batch);
     writer.stage(cursor.bytes);
     while (cursor.next()) {
-      if (cursor.offset < this.nextOffset) continue;
-      if (this.count >= recordsMax) {
+      if (cursor.offset < this.#nextOffset) continue;
+      if (this.#count >= recordsMax) {
         this.isFull = true;
         return;
       }
       const sizeBefore = writer.sizeBytes;
       writer.writeRecord(cursor);
-      if (this.count > 0 && this.sizeBytes + writer.sizeBytes > bytesMax) {
+      if (this.#count > 0 && this.#sizeBytes + writer.sizeBytes > bytesMax) {
         writer.cutTo(sizeBefore);
         this.isFull = true;
         return;
       }
-      this.count++;
-      const sizeLeft = bytesMax - this.sizeBytes;
-      this.count += writer.writePlainRecords(cursor, recordsMax - this.count, sizeLeft);
-      this.nextOffset = cursor.offset + 1;
+      this.#count += 1;
+      const sizeLeft = bytesMax - this.#sizeBytes;
+      this.#count += writer.writePlainRecords(cursor, recordsMax - this.#count, sizeLeft);
+      this.#nextOffset = cursor.offset + 1;
     }
   }
 
-  private addPiece(piece: Buffer): void {
-    this.sizeBytes += piece.length;
+  #addPiece(piece: Buffer): void {
+    this.#sizeBytes += piece.length;
     if (piece.length >= CHUNK_BYTES_MIN) {
-      this.flushSmall();
-      this.chunks.push(piece);
+      this.#flushSmall();
+      this.#chunks.push(piece);
       return;
     }
-    this.small.push(piece);
-    this.smallBytes += piece.length;
-    if (this.smallBytes >= CHUNK_BYTES_MIN) this.flushSmall();
+    this.#small.push(piece);
+    this.#smallBytes += piece.length;
+    if (this.#smallBytes >= CHUNK_BYTES_MIN) this.#flushSmall();
   }
 
-  private flushSmall(): void {
-    const { small } = this;
+  #flushSmall(): void {
+    const small = this.#small;
     if (small.length === 0) return;
     const only = small.length === 1 ? small[0] : undefined;
-    this.chunks.push(only ?? Buffer.concat(small, this.smallBytes));
-    this.small = [];
-    this.smallBytes = 0;
+    this.#chunks.push(only ?? Buffer.concat(small, this.#smallBytes));
+    this.#small = [];
+    this.#smallBytes = 0;
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Buffers of a few sizes for bytes that arrive, which give their memory back to the system at once.
  *
- * A plain buffer goes back to the allocator, when it is collected, and the allocator keeps most of it:
- * after a burst of large bodies the process would stay as large as it was. The pages of a resizable
- * `ArrayBuffer` are its own, and `resize(0)` gives them back. Some are kept for the next body, for new
- * pages cost more than copying into them.
+ * A plain buffer goes back to the allocator, when it is collected, and the allocator keeps most of
+ * it: after a burst of large bodies the process would stay as large as it was. The pages of a
+ * resizable `ArrayBuffer` are its own, and `resize(0)` gives them back. Some are kept for the next
+ * body, for new pages cost more than copying into them.
  */
 
 const KIB = 1024;

@@ -1,6 +1,7 @@
 /**
  * Lines of text, many at a time, as one record set: each line is the value of one record as it
- * stands (`?lines=value`). A line that is one JSON text is marked as JSON; nothing is changed in it.
+ * stands (`?lines=value`). A line that is one JSON text is marked as JSON; nothing is changed in
+ * it.
  */
 import { isUtf8 } from 'node:buffer';
 import { type ProtocolError, RECORD_VALUE_IS_JSON } from '#protocol';
@@ -94,12 +95,12 @@ function isJsonLine(bytes: Buffer, start: number, end: number, isKnownUtf8: bool
 }
 
 /**
- * Tells most lines of a log from JSON by their beginning and their last character: a date, an address
- * or a word in brackets is no JSON.
+ * Tells most lines of a log from JSON by their beginning and their last character: a date, an
+ * address or a word in brackets is no JSON.
  */
 function canBeJson(bytes: Buffer, first: number, end: number): boolean {
   let last = end - 1;
-  while (last > first && (bytes[last] as number) <= 0x20) last--;
+  while (last > first && (bytes[last] as number) <= 0x20) last -= 1;
   const closing = bytes[last] as number;
   switch (bytes[first] as number) {
     case OPEN_BRACE:
@@ -117,7 +118,9 @@ function canBeJson(bytes: Buffer, first: number, end: number): boolean {
   }
 }
 
-/** Whether what stands after an opening bracket can be the first element, or the closing bracket. */
+/**
+ * Whether what stands after an opening bracket can be the first element, or the closing bracket.
+ */
 function canBeElement(bytes: Buffer, at: number): boolean {
   const byte = bytes[at] as number;
   if (IS_NUMBER_BYTE[byte] !== 1) return BEGINS_ELEMENT[byte] === 1;
@@ -127,6 +130,6 @@ function canBeElement(bytes: Buffer, at: number): boolean {
 
 function skipNumberBytes(bytes: Buffer, start: number): number {
   let at = start;
-  while (IS_NUMBER_BYTE[bytes[at] as number] === 1) at++;
+  while (IS_NUMBER_BYTE[bytes[at] as number] === 1) at += 1;
   return at;
 }

@@ -1,4 +1,6 @@
-/** A broker on a fake disk with a delivery in front of it, and subscribers that check what they get. */
+/**
+ * A broker on a fake disk with a delivery in front of it, and subscribers that check what they get.
+ */
 import { type Broker, type FetchRequest, type OpenBroker, openLocalBroker } from '#broker';
 import { silentLogObserver } from '#log';
 import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
@@ -83,7 +85,8 @@ export class DeliveryWorld {
 
   /** Writes records as one request, which the partition takes as it comes. */
   async produce(target: TopicPartition, count: number): Promise<void> {
-    const values = Array.from({ length: count }, () => `v${this.#produced++}`);
+    const values = Array.from({ length: count }, (_, index) => `v${this.#produced + index}`);
+    this.#produced += count;
     const list = this.values.get(topicPartitionName(target)) ?? [];
     this.values.set(topicPartitionName(target), list);
     const records = values.map((value) => ({ value, partition: target.partition }));
@@ -142,15 +145,18 @@ export class DeliveryWorld {
 export class HeldFetches {
   readonly #waiting: (() => void)[] = [];
   #isStopped = false;
+  readonly #isHeld: (request: FetchRequest) => boolean;
 
-  constructor(private readonly isHeld: (request: FetchRequest) => boolean) {}
+  constructor(isHeld: (request: FetchRequest) => boolean) {
+    this.#isHeld = isHeld;
+  }
 
   get count(): number {
     return this.#waiting.length;
   }
 
   async pass(request: FetchRequest): Promise<void> {
-    if (this.#isStopped || !this.isHeld(request)) return;
+    if (this.#isStopped || !this.#isHeld(request)) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
@@ -180,8 +186,11 @@ export class Reader implements SubscriptionTransport {
   takes = true;
   #subscription: Subscription | undefined;
   #isOpen = false;
+  readonly #world: DeliveryWorld;
 
-  constructor(private readonly world: DeliveryWorld) {}
+  constructor(world: DeliveryWorld) {
+    this.#world = world;
+  }
 
   get subscription(): Subscription {
     if (this.#subscription === undefined) throw new Error('it is not open');
@@ -193,7 +202,7 @@ export class Reader implements SubscriptionTransport {
   }
 
   async open(request: SubscriptionRequest): Promise<void> {
-    this.#subscription = await Subscription.open(this.world.delivery, request, this);
+    this.#subscription = await Subscription.open(this.#world.delivery, request, this);
     this.#isOpen = true;
     for (const position of this.#subscription.positions()) this.expect(position);
     this.#subscription.start();
@@ -229,7 +238,7 @@ export class Reader implements SubscriptionTransport {
       const next = this.next.get(name);
       if (offset !== next) this.faults.push(`${name}: ${offset} came for ${next}`);
       if (offset >= run.source.highWatermark) this.faults.push(`${name}: ${offset} too early`);
-      if (value !== (this.world.values.get(name)?.[offset] ?? value)) {
+      if (value !== (this.#world.values.get(name)?.[offset] ?? value)) {
         this.faults.push(`${name}: another record at ${offset}`);
       }
       this.next.set(name, offset + 1);

@@ -1,23 +1,36 @@
 import type { Logger, Scheduler, Timer } from '#runtime';
 
-/** Work that is done again and again: the next time begins `intervalMs` after the last has ended. */
+/**
+ * Work that is done again and again: the next time begins `intervalMs` after the last has ended.
+ */
 export class RepeatedTask {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
   /** What the last run failed with: a fault that lasts is logged once. */
   #lastFailure: string | undefined;
+  readonly #scheduler: Scheduler;
+  readonly #logger: Logger;
+  readonly #task: {
+    readonly name: string;
+    readonly intervalMs: number;
+    readonly run: () => Promise<void>;
+  };
 
   /** @param task what it rejects with is logged, and does not end the repetition */
   constructor(
-    private readonly scheduler: Scheduler,
-    private readonly logger: Logger,
-    private readonly task: {
+    scheduler: Scheduler,
+    logger: Logger,
+    task: {
       readonly name: string;
       readonly intervalMs: number;
       readonly run: () => Promise<void>;
     },
   ) {
+    this.#scheduler = scheduler;
+    this.#logger = logger;
+    this.#task = task;
+
     this.#wait();
   }
 
@@ -30,19 +43,19 @@ export class RepeatedTask {
 
   #wait(): void {
     if (this.#isStopped) return;
-    this.#timer = this.scheduler.after(this.task.intervalMs, () => {
+    this.#timer = this.#scheduler.after(this.#task.intervalMs, () => {
       this.#running = this.#run();
     });
   }
 
   async #run(): Promise<void> {
     try {
-      await this.task.run();
+      await this.#task.run();
       this.#lastFailure = undefined;
     } catch (error) {
       const failure = String(error);
       if (failure !== this.#lastFailure) {
-        this.logger.error({ err: error, task: this.task.name }, 'a background task failed');
+        this.#logger.error({ err: error, task: this.#task.name }, 'a background task failed');
       }
       this.#lastFailure = failure;
     }

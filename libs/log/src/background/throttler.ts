@@ -18,8 +18,8 @@ export interface ThrottlerOptions {
  * Keeps background work from being noticed: it runs in short slices, between which the event loop
  * handles what has come, and no faster than its share of the disk.
  *
- * The work asks `isDue` as often as it likes and awaits `pause()` when it is; it reports its bytes to
- * `charge`.
+ * The work asks `isDue` as often as it likes and awaits `pause()` when it is; it reports its bytes
+ * to `charge`.
  */
 export class Throttler {
   #sliceStartMs: number;
@@ -27,19 +27,22 @@ export class Throttler {
   #paidUntilMs: number;
   #isStopped = false;
   #waiting: { readonly timer: Timer | undefined; readonly wake: () => void } | undefined;
+  readonly #options: ThrottlerOptions;
 
-  constructor(private readonly options: ThrottlerOptions) {
+  constructor(options: ThrottlerOptions) {
+    this.#options = options;
+
     this.#sliceStartMs = options.clock.monotonicMs();
     this.#paidUntilMs = this.#sliceStartMs;
   }
 
   charge(bytes: number): void {
-    this.#paidUntilMs += (bytes * 1000) / this.options.bytesPerSecond;
+    this.#paidUntilMs += (bytes * 1000) / this.#options.bytesPerSecond;
   }
 
   get isDue(): boolean {
-    const nowMs = this.options.clock.monotonicMs();
-    return nowMs - this.#sliceStartMs >= this.options.sliceMsMax || this.#isStopped;
+    const nowMs = this.#options.clock.monotonicMs();
+    return nowMs - this.#sliceStartMs >= this.#options.sliceMsMax || this.#isStopped;
   }
 
   /**
@@ -47,7 +50,7 @@ export class Throttler {
    * @throws StoppedError
    */
   async pause(): Promise<void> {
-    const { clock, scheduler } = this.options;
+    const { clock, scheduler } = this.#options;
     if (!this.#isStopped) {
       const nowMs = clock.monotonicMs();
       // Time in which nothing was charged is not saved up for a burst.

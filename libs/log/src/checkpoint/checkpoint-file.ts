@@ -45,28 +45,33 @@ export interface CheckpointFormat<Entry> {
  */
 export class CheckpointFile<Entry> {
   #lastWrite: Promise<void> = Promise.resolve();
+  readonly #fileSystem: FileSystem;
+  readonly #lineFormat: CheckpointFormat<Entry>;
 
   constructor(
-    private readonly fileSystem: FileSystem,
+    fileSystem: FileSystem,
     readonly path: string,
-    private readonly lineFormat: CheckpointFormat<Entry>,
-  ) {}
+    lineFormat: CheckpointFormat<Entry>,
+  ) {
+    this.#fileSystem = fileSystem;
+    this.#lineFormat = lineFormat;
+  }
 
   /**
    * Replaces the file's entries, durably. `entries` is read at once: later changes do not count.
    * Rejects with the storage error; the old content then still stands, or the new one does.
    */
   write(entries: Iterable<Entry>): Promise<void> {
-    const lines = Array.from(entries, (entry) => `${this.lineFormat.format(entry)}\n`);
+    const lines = Array.from(entries, (entry) => `${this.#lineFormat.format(entry)}\n`);
     const content = Buffer.from(`0\n${lines.length}\n${lines.join('')}`);
-    const write = this.#lastWrite.then(() => replaceFile(this.fileSystem, this.path, content));
+    const write = this.#lastWrite.then(() => replaceFile(this.#fileSystem, this.path, content));
     this.#lastWrite = write.catch(() => undefined);
     return write;
   }
 
   /** @throws CorruptCheckpointError when the content is not a checkpoint, whole and of version 0 */
   async read(): Promise<Entry[]> {
-    const content = await readFileIfAny(this.fileSystem, this.path);
+    const content = await readFileIfAny(this.#fileSystem, this.path);
     if (content === undefined || content.length === 0) return [];
     const lines = content.toString('utf8').split('\n');
     if (lines.pop() !== '') this.#corrupt('its last line does not end');
@@ -77,7 +82,7 @@ export class CheckpointFile<Entry> {
       this.#corrupt(`it should have ${countText} entries and has ${entryLines.length}`);
     }
     return entryLines.map((line) => {
-      return this.lineFormat.parse(line) ?? this.#corrupt(`the line "${line}" is malformed`);
+      return this.#lineFormat.parse(line) ?? this.#corrupt(`the line "${line}" is malformed`);
     });
   }
 

@@ -46,14 +46,15 @@ export interface RetentionRule {
 }
 
 /**
- * What compaction leaves of a batch, by Kafka's rules: the last record of each key; tombstones until
- * their delete horizon; nothing without a key. Offsets, the range of offsets of the batch, its leader
- * epoch and its producer's fields stay as they are.
+ * What compaction leaves of a batch, by Kafka's rules: the last record of each key; tombstones
+ * until their delete horizon; nothing without a key. Offsets, the range of offsets of the batch,
+ * its leader epoch and its producer's fields stay as they are.
  *
- * A tombstone that is met for the first time gets its horizon, now plus delete.retention.ms: bit 6 of
- * the attributes says that `baseTimestamp` is that time (KIP-534).
+ * A tombstone that is met for the first time gets its horizon, now plus delete.retention.ms: bit 6
+ * of the attributes says that `baseTimestamp` is that time (KIP-534).
  *
- * @returns the batch's own bytes when all of it stays, new ones when a part does, undefined for none
+ * @returns the batch's own bytes when all of it stays, new ones when a part does, undefined for
+ *   none
  * @throws StoppedError
  */
 export async function filterBatch(
@@ -93,7 +94,9 @@ async function keptBatch(
 /** The records of a batch that stay. */
 interface KeptRecords {
   count: number;
-  /** Spans of the cursor's bytes: start, end, start, end; records that follow each other are one. */
+  /**
+   * Spans of the cursor's bytes: start, end, start, end; records that follow each other are one.
+   */
   readonly spans: number[];
   maxTimestamp: number;
   hasTombstone: boolean;
@@ -178,8 +181,8 @@ function copySpans(source: Buffer, spans: readonly number[]): Buffer {
 }
 
 /**
- * Copies records for a batch with another base timestamp: each timestamp delta grows by `shiftMs`, and
- * with it the record's own length changes.
+ * Copies records for a batch with another base timestamp: each timestamp delta grows by `shiftMs`,
+ * and with it the record's own length changes.
  */
 function rebaseTimestamps(source: Buffer, spans: readonly number[], shiftMs: number): Buffer {
   const reader = new VarintReader(source, 0, source.length);
@@ -200,7 +203,8 @@ function rebaseTimestamps(source: Buffer, spans: readonly number[], shiftMs: num
       const rest = source.subarray(reader.position, bodyEnd);
       const newDelta = delta + shiftMs;
       position = writeVarint(target, position, 1 + varlongSizeBytes(newDelta) + rest.length);
-      target[position++] = source[bodyStart] ?? 0;
+      target[position] = source[bodyStart] ?? 0;
+      position += 1;
       position = writeVarlong(target, position, newDelta);
       target.set(rest, position);
       position += rest.length;

@@ -33,21 +33,29 @@ interface DirtyLog {
 }
 
 /**
- * Compacts the logs of a broker with cleanup.policy `compact`, one at a time, the dirtiest first, when
- * their dirty share is above min.cleanable.dirty.ratio. How far a log is compacted is its `cleanedEnd`,
- * kept in `cleaner-offset-checkpoint`. A log that has damage in its way is left alone until a restart.
+ * Compacts the logs of a broker with cleanup.policy `compact`, one at a time, the dirtiest first,
+ * when their dirty share is above min.cleanable.dirty.ratio. How far a log is compacted is its
+ * `cleanedEnd`, kept in `cleaner-offset-checkpoint`. A log that has damage in its way is left alone
+ * until a restart.
  */
 export class LogCleaner {
   readonly #pace: Throttler;
   /** Logs that cannot be compacted. */
   readonly #uncleanable = new WeakSet<LogState>();
   #isStopped = false;
+  readonly #environment: LogEnvironment;
+  readonly #logs: () => Iterable<CleanableLog>;
+  readonly #settings: CleanerSettings;
 
   constructor(
-    private readonly environment: LogEnvironment,
-    private readonly logs: () => Iterable<CleanableLog>,
-    private readonly settings: CleanerSettings,
+    environment: LogEnvironment,
+    logs: () => Iterable<CleanableLog>,
+    settings: CleanerSettings,
   ) {
+    this.#environment = environment;
+    this.#logs = logs;
+    this.#settings = settings;
+
     const { clock, scheduler } = environment;
     const { bytesPerSecond, sliceMsMax } = settings;
     this.#pace = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
@@ -76,7 +84,7 @@ export class LogCleaner {
 
   async #dirtiest(done: ReadonlySet<LogState>): Promise<DirtyLog | undefined> {
     let dirtiest: DirtyLog | undefined;
-    for (const log of this.logs()) {
+    for (const log of this.#logs()) {
       const { state } = log;
       if (done.has(state) || !this.#isCleanable(state)) continue;
       const plan = await this.#planOf(state);
@@ -100,7 +108,7 @@ export class LogCleaner {
 
   async #planOf(log: LogState): Promise<CompactionPlan | undefined> {
     try {
-      return await planCompaction(log, this.environment.expiryClock.nowMs());
+      return await planCompaction(log, this.#environment.expiryClock.nowMs());
     } catch (error) {
       this.#failed(error, log.topicPartition);
       return undefined;
@@ -109,9 +117,9 @@ export class LogCleaner {
 
   /** @returns how far the log is compacted now; undefined after an error */
   async #compact(log: CleanableLog, plan: CompactionPlan): Promise<Offset | undefined> {
-    const { hashKey, mapBytesMax } = this.settings;
+    const { hashKey, mapBytesMax } = this.#settings;
     try {
-      const cleanedEnd = await compactLog(log.state, this.environment, plan, {
+      const cleanedEnd = await compactLog(log.state, this.#environment, plan, {
         pace: this.#pace,
         hashKey,
         mapBytesMax,
@@ -119,7 +127,7 @@ export class LogCleaner {
       });
       // A truncation may have come after the last segment was put in place.
       log.state.cleanedEnd = Math.min(cleanedEnd, log.state.segments.active.baseOffset);
-      await this.environment.checkpoints.persistCleanedEnds();
+      await this.#environment.checkpoints.persistCleanedEnds();
       return cleanedEnd;
     } catch (error) {
       const isDamaged = error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE';
@@ -131,6 +139,6 @@ export class LogCleaner {
 
   #failed(error: unknown, topicPartition: TopicPartition): void {
     if (error instanceof StoppedError || error instanceof LogChangedError) return;
-    this.environment.logger.warn({ err: error, ...topicPartition }, 'a compaction failed');
+    this.#environment.logger.warn({ err: error, ...topicPartition }, 'a compaction failed');
   }
 }

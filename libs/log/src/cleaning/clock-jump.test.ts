@@ -8,7 +8,9 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const GRACE_MS = 60 * MINUTE_MS;
 const OPTIONS = { producerIdExpirationMs: 60 * MINUTE_MS, compactionCheckIntervalMs: 5000 };
-/** Records are kept for ten hours, tombstones too, by a log that is both deleted from and compacted. */
+/**
+ * Records are kept for ten hours, tombstones too, by a log that is both deleted from and compacted.
+ */
 const CONFIG = {
   'cleanup.policy': 'compact,delete',
   'retention.ms': String(10 * 60 * MINUTE_MS),
@@ -70,7 +72,10 @@ describe('a clock that jumps a day ahead', () => {
   });
 });
 
-/** A compacted log of two keys: an old value and its successor, and a tombstone that is kept for now. */
+/**
+ * A compacted log of two keys: an old value and its successor, and a tombstone that is kept for
+ * now.
+ */
 async function withRecords(): Promise<{ broker: FakeBroker; manager: LogManager; log: Log }> {
   const broker = new FakeBroker();
   const manager = await broker.open(OPTIONS);

@@ -34,8 +34,9 @@ export interface CompactionOptions {
   /** Memory of the map from keys to offsets; more keys than fit take several passes. */
   readonly mapBytesMax: number;
   /**
-   * Puts a compacted segment, written and synced under `.cleaned`, in the place of those it was made
-   * of, in a way that a crash leaves either. False when the log has changed meanwhile: nothing is done.
+   * Puts a compacted segment, written and synced under `.cleaned`, in the place of those it was
+   * made of, in a way that a crash leaves either. False when the log has changed meanwhile: nothing
+   * is done.
    */
   readonly swap: (old: readonly LogSegment[], cleaned: LogSegment) => Promise<boolean>;
 }
@@ -46,8 +47,8 @@ export class LogChangedError extends Error {
 }
 
 /**
- * Looks at what could be compacted: all segments wholly below the high watermark but the active one,
- * and, with `min.compaction.lag.ms`, none from the first that has a younger record on.
+ * Looks at what could be compacted: all segments wholly below the high watermark but the active
+ * one, and, with `min.compaction.lag.ms`, none from the first that has a younger record on.
  * @returns undefined when there is nothing
  */
 export async function planCompaction(
@@ -79,15 +80,15 @@ export async function planCompaction(
 }
 
 /**
- * Compacts a log by Kafka's way: reads the dirty part to learn the last offset of each key, as many as
- * the map holds, then writes every segment up to there anew without the records that are obsolete.
- * Small neighbours become one segment of at most segment.bytes.
+ * Compacts a log by Kafka's way: reads the dirty part to learn the last offset of each key, as many
+ * as the map holds, then writes every segment up to there anew without the records that are
+ * obsolete. Small neighbours become one segment of at most segment.bytes.
  *
  * Reads and produces go on meanwhile. Not for two calls on one log at a time.
  *
  * @returns the first offset that is not compacted now
- * @throws StoppedError; LogChangedError; ProtocolError CORRUPT_MESSAGE: the damage was reported, the
- *   log stays as it is; storage errors
+ * @throws StoppedError; LogChangedError; ProtocolError CORRUPT_MESSAGE: the damage was reported,
+ *   the log stays as it is; storage errors
  */
 export async function compactLog(
   log: LogState,
@@ -125,21 +126,31 @@ function groupSegments(
 class Compaction {
   readonly #map: OffsetMap;
   readonly #reader: LogReader;
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #plan: CompactionPlan;
+  readonly #options: CompactionOptions;
 
   constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly plan: CompactionPlan,
-    private readonly options: CompactionOptions,
+    log: LogState,
+    environment: LogEnvironment,
+    plan: CompactionPlan,
+    options: CompactionOptions,
   ) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#plan = plan;
+    this.#options = options;
+
     const dirtyOffsets = plan.firstUncleanableOffset - plan.firstDirtyOffset;
     this.#map = new OffsetMap(options.hashKey, options.mapBytesMax, dirtyOffsets);
     this.#reader = new LogReader(log, environment);
   }
 
   async run(): Promise<Offset> {
-    const { log, environment } = this;
-    const { firstUncleanableOffset } = this.plan;
+    const log = this.#log;
+    const environment = this.#environment;
+    const { firstUncleanableOffset } = this.#plan;
     const segments = log.segments.all.filter(({ baseOffset }) => {
       return baseOffset < firstUncleanableOffset;
     });
@@ -160,11 +171,11 @@ class Compaction {
 
   /** @returns the offset up to which the map knows every key's last offset */
   async #buildMap(segments: readonly LogSegment[]): Promise<Offset> {
-    const { firstDirtyOffset, firstUncleanableOffset } = this.plan;
+    const { firstDirtyOffset, firstUncleanableOffset } = this.#plan;
     for (const [place, segment] of segments.entries()) {
       const nextBaseOffset = segments[place + 1]?.baseOffset ?? firstUncleanableOffset;
       if (nextBaseOffset <= firstDirtyOffset) continue;
-      const reader = new SegmentReader(this.log, this.environment, segment, this.options.pace);
+      const reader = new SegmentReader(this.#log, this.#environment, segment, this.#options.pace);
       try {
         for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
           if (batch.nextOffset <= firstDirtyOffset || batch.isControl) continue;
@@ -181,14 +192,14 @@ class Compaction {
 
   /** A record that was not committed does not make the one before it with its key obsolete. */
   async #isCommitted(batch: RecordBatch): Promise<boolean> {
-    const { highWatermark } = this.log.offsets;
+    const { highWatermark } = this.#log.offsets;
     const end = await this.#reader.transactions.endOf(batch, highWatermark);
     return end === 'committed';
   }
 
   /**
-   * Of a batch that cannot be read only the records before the unreadable one are mapped: `filterBatch`
-   * keeps all of it.
+   * Of a batch that cannot be read only the records before the unreadable one are mapped:
+   * `filterBatch` keeps all of it.
    * @returns the offset of the first record that did not fit, if any
    */
   async #mapBatch(batch: RecordBatch): Promise<Offset | undefined> {
@@ -201,9 +212,9 @@ class Compaction {
   }
 
   async #mapRecords(cursor: RecordCursor): Promise<Offset | undefined> {
-    const { pace } = this.options;
+    const { pace } = this.#options;
     for (let looked = 0; cursor.next(); looked += 1) {
-      if (cursor.keyStart < 0 || cursor.offset < this.plan.firstDirtyOffset) continue;
+      if (cursor.keyStart < 0 || cursor.offset < this.#plan.firstDirtyOffset) continue;
       const { bytes, keyStart, keyEnd, offset } = cursor;
       if (!this.#map.put(bytes, keyStart, keyEnd, offset)) return offset;
       if (looked % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
@@ -213,7 +224,8 @@ class Compaction {
 
   /** Writes a group of segments anew, as one, and puts it in their place. */
   async #cleanGroup(group: readonly LogSegment[], rule: RetentionRule): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const first = group[0];
     if (first === undefined) return;
     const bytesBefore = group.reduce((sum, segment) => sum + segment.sizeBytes, 0);
@@ -225,7 +237,7 @@ class Compaction {
     );
     try {
       await this.#writeCleaned(group, cleaned, rule);
-      if (!(await this.options.swap(group, cleaned))) {
+      if (!(await this.#options.swap(group, cleaned))) {
         throw new LogChangedError('the log changed while it was compacted');
       }
     } catch (error) {
@@ -241,10 +253,10 @@ class Compaction {
     cleaned: LogSegment,
     rule: RetentionRule,
   ): Promise<void> {
-    const { pace } = this.options;
+    const { pace } = this.#options;
     const writer = new CleanedWriter(cleaned, pace);
     for (const segment of group) {
-      const reader = new SegmentReader(this.log, this.environment, segment, pace);
+      const reader = new SegmentReader(this.#log, this.#environment, segment, pace);
       try {
         for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
           const kept = await filterBatch(batch, rule, pace);
@@ -255,7 +267,7 @@ class Compaction {
       }
     }
     await writer.flush();
-    await this.environment.syncs.run(() => cleaned.datasync());
+    await this.#environment.syncs.run(() => cleaned.datasync());
     await cleaned.flushIndexes();
   }
 }
@@ -264,11 +276,13 @@ class Compaction {
 class CleanedWriter {
   #buffers: Buffer[] = [];
   #bytes = 0;
+  readonly #segment: LogSegment;
+  readonly #pace: Throttler;
 
-  constructor(
-    private readonly segment: LogSegment,
-    private readonly pace: Throttler,
-  ) {}
+  constructor(segment: LogSegment, pace: Throttler) {
+    this.#segment = segment;
+    this.#pace = pace;
+  }
 
   async add(batch: Buffer): Promise<void> {
     this.#buffers.push(batch);
@@ -277,7 +291,8 @@ class CleanedWriter {
   }
 
   async flush(): Promise<void> {
-    const { segment, pace } = this;
+    const segment = this.#segment;
+    const pace = this.#pace;
     const buffers = this.#buffers;
     if (buffers.length === 0) return;
     const handle = await segment.file.acquire();

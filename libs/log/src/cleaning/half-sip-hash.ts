@@ -1,22 +1,25 @@
 /**
- * HalfSipHash-2-4 with 64 bits of output (Aumasson and Bernstein): a keyed hash of 32-bit arithmetic
- * alone, so that it is fast in JavaScript. Whoever does not know the key cannot make two inputs of one
- * hash, which matters where the inputs are the keys that clients choose.
+ * HalfSipHash-2-4 with 64 bits of output (Aumasson and Bernstein): a keyed hash of 32-bit
+ * arithmetic alone, so that it is fast in JavaScript. Whoever does not know the key cannot make two
+ * inputs of one hash, which matters where the inputs are the keys that clients choose.
  */
 export class HalfSipHash {
   /** Of the last input. */
   low = 0;
   high = 0;
+  readonly #key0: number;
+  readonly #key1: number;
 
   /** @param key0 @param key1 the 64 bits of the key, as int32 or uint32 */
-  constructor(
-    private readonly key0: number,
-    private readonly key1: number,
-  ) {}
+  constructor(key0: number, key1: number) {
+    this.#key0 = key0;
+    this.#key1 = key1;
+  }
 
   /** Hashes `bytes[start, end)` into `low` and `high`, as int32. */
   update(bytes: Uint8Array, start: number, end: number): void {
-    const { key0, key1 } = this;
+    const key0 = this.#key0;
+    const key1 = this.#key1;
     let v0 = key0;
     let v1 = key1 ^ 0xee;
     let v2 = 0x6c796765 ^ key0;

@@ -31,19 +31,23 @@ interface CutPlace {
  * replaces. Every method runs its change in the log's write lane, so they may overlap freely.
  *
  * What must never be half done is made durable in an order that a start of the broker can finish or
- * take back: the log start offset before any segment goes; the recovery point before the end is cut;
- * a compacted segment as `.swap` before what it replaces goes (see log-files.ts).
+ * take back: the log start offset before any segment goes; the recovery point before the end is
+ * cut; a compacted segment as `.swap` before what it replaces goes (see log-files.ts).
  */
 export class LogTrimmer {
   /** Removals of files that readers may still hold. */
   readonly #removals = new Set<Promise<void>>();
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #writer: LogWriter;
+  readonly #reader: LogReader;
 
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly writer: LogWriter,
-    private readonly reader: LogReader,
-  ) {}
+  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter, reader: LogReader) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
 
   /**
    * Moves the log start up to `offset`, durably, and removes the segments below it.
@@ -51,11 +55,11 @@ export class LogTrimmer {
    * @throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR
    */
   deleteRecordsBefore(offset: Offset): Promise<Offset> {
-    return this.writer.exclusive(async () => {
-      const { logStart, highWatermark } = this.log.offsets;
-      if (offset > highWatermark) throw outOfRange(offset, this.log);
+    return this.#writer.exclusive(async () => {
+      const { logStart, highWatermark } = this.#log.offsets;
+      if (offset > highWatermark) throw outOfRange(offset, this.#log);
       if (offset > logStart) await this.#advanceLogStart(offset, 'records');
-      return this.log.offsets.logStart;
+      return this.#log.offsets.logStart;
     });
   }
 
@@ -64,11 +68,12 @@ export class LogTrimmer {
    * @returns how many
    */
   deleteSegmentsBefore(offset: Offset): Promise<number> {
-    return this.writer.exclusive(async () => {
-      const { segments, offsets } = this.log;
+    return this.#writer.exclusive(async () => {
+      const { segments, offsets } = this.#log;
       const before = segments.all.length;
       const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
-      // A segment may lie below the log start already: it was the active one when its records were deleted.
+      // A segment may lie below the log start already: it was the active one when its records were
+      // deleted.
       if (boundary > segments.first.baseOffset) {
         await this.#advanceLogStart(Math.max(boundary, offsets.logStart), 'segments');
       }
@@ -78,19 +83,20 @@ export class LogTrimmer {
 
   /**
    * Puts a compacted segment in the place of consecutive segments, of which the active one is none.
-   * @param cleaned complete and synced, under the suffix `.cleaned`, with the first one's base offset
+   * @param cleaned complete and synced, under the suffix `.cleaned`, with the first one's base
+   *   offset
    * @returns false when the segments are no longer all of the log: nothing was done
    */
   replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
-    return this.writer.exclusive(async () => {
+    return this.#writer.exclusive(async () => {
       const to = this.#endOfRow(old);
-      if (to === undefined || this.log.failure !== undefined) return false;
-      await this.writer.settleRolled();
+      if (to === undefined || this.#log.failure !== undefined) return false;
+      await this.#writer.settleRolled();
       await this.#markCompacted(to);
       try {
         await this.#swap(old, cleaned, { from: cleaned.baseOffset, to });
       } catch (error) {
-        this.writer.goOffline('a compacted segment could not be put in place', error);
+        this.#writer.goOffline('a compacted segment could not be put in place', error);
         throw writeFailed(error);
       }
       return true;
@@ -98,15 +104,15 @@ export class LogTrimmer {
   }
 
   /**
-   * Cuts the log at `offset`, or at the first offset of the batch that has it; synced when it resolves.
-   * Waiting retries of what is cut are refused. Epochs in which nothing below was written are forgotten,
-   * also where there is nothing to cut. Records that are missing at the end are given up when all of
-   * them are cut.
+   * Cuts the log at `offset`, or at the first offset of the batch that has it; synced when it
+   * resolves. Waiting retries of what is cut are refused. Epochs in which nothing below was written
+   * are forgotten, also where there is nothing to cut. Records that are missing at the end are
+   * given up when all of them are cut.
    * @param leader whose log this one is cut for: nothing happens once it is not followed any more
    */
   truncateTo(offset: Offset, leader?: Election): Promise<void> {
-    return this.writer.exclusive(async () => {
-      const { log } = this;
+    return this.#writer.exclusive(async () => {
+      const log = this.#log;
       if (leader !== undefined) assertFollows(log, leader);
       const { logStart, logEnd } = log.offsets;
       assert(offset >= logStart, `truncation to ${offset}, below the log start ${logStart}`);
@@ -119,25 +125,26 @@ export class LogTrimmer {
           await this.#step(() => log.epochs.flush());
         }
       } catch (error) {
-        this.writer.goOffline('a truncation failed', error);
+        this.#writer.goOffline('a truncation failed', error);
         throw writeFailed(error);
       }
     });
   }
 
   /**
-   * Removes everything: the log is empty and begins at `offset`, below or above what it had; durable when
-   * it resolves. A crash amid this leaves the old log from some offset on, or the empty one.
+   * Removes everything: the log is empty and begins at `offset`, below or above what it had;
+   * durable when it resolves. A crash amid this leaves the old log from some offset on, or the
+   * empty one.
    * @param leader as in `truncateTo`
    */
   truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
-    return this.writer.exclusive(async () => {
-      if (leader !== undefined) assertFollows(this.log, leader);
+    return this.#writer.exclusive(async () => {
+      if (leader !== undefined) assertFollows(this.#log, leader);
       this.#assertMayCut(0);
       try {
         await this.#startAt(offset);
       } catch (error) {
-        this.writer.goOffline('a truncation failed', error);
+        this.#writer.goOffline('a truncation failed', error);
         throw writeFailed(error);
       }
     });
@@ -150,11 +157,12 @@ export class LogTrimmer {
 
   /**
    * Writes the new log start down, then removes the segments below it.
-   * @param reason for whole `segments` the log goes on when a full disk has no room for the new start:
-   *   deleting them is how it gets room
+   * @param reason for whole `segments` the log goes on when a full disk has no room for the new
+   *   start: deleting them is how it gets room
    */
   async #advanceLogStart(offset: Offset, reason: 'records' | 'segments'): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const { offsets, segments } = log;
     const before = offsets.logStart;
     let boundary = segments.holding(offset).baseOffset;
@@ -173,7 +181,7 @@ export class LogTrimmer {
     log.tail.dropBefore(offsets.logStart);
     const removed = segments.all.filter(({ baseOffset }) => baseOffset < boundary);
     segments.replace(0, boundary, []);
-    this.writer.forgetRolled(0, boundary);
+    this.#writer.forgetRolled(0, boundary);
     log.damage.dropSegments((baseOffset) => baseOffset < boundary);
     const bytes = removed.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
@@ -183,13 +191,14 @@ export class LogTrimmer {
   }
 
   /**
-   * Marks the segments below `boundary` as deleted, durably, the oldest first: what a start of the broker
-   * finds in place of a log start that could not be written down.
+   * Marks the segments below `boundary` as deleted, durably, the oldest first: what a start of the
+   * broker finds in place of a log start that could not be written down.
    * @returns the base offset of the first segment that is not marked
    * @throws ProtocolError KAFKA_STORAGE_ERROR when none could be marked
    */
   async #markDeleted(boundary: Offset): Promise<Offset> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     let end = log.segments.first.baseOffset;
     try {
       for (const segment of log.segments.all) {
@@ -206,23 +215,23 @@ export class LogTrimmer {
   }
 
   /**
-   * Writes the log start down that a full disk did not take before, and removes the files that stood in
-   * for it. Does nothing when there are none.
+   * Writes the log start down that a full disk did not take before, and removes the files that
+   * stood in for it. Does nothing when there are none.
    */
   async recordDeletions(): Promise<void> {
-    const paths = this.log.unrecordedDeletions;
+    const paths = this.#log.unrecordedDeletions;
     if (paths.length === 0) return;
-    const { checkpoints, fileSystem } = this.environment;
+    const { checkpoints, fileSystem } = this.#environment;
     const done = [...paths];
     await checkpoints.persistLogStartOffsets();
     for (const path of done) await fileSystem.removeFile(path);
-    await fileSystem.syncDirectory(this.log.directory);
+    await fileSystem.syncDirectory(this.#log.directory);
     paths.splice(0, done.length);
   }
 
   /** A log that takes no writes is not cut, unless all that it lacks is cut away. */
   #assertMayCut(offset: Offset): void {
-    const { failure } = this.log;
+    const { failure } = this.#log;
     if (failure === undefined) return;
     if (failure.lost === undefined || offset > failure.lost.startOffset) {
       throw writesOffline(failure, 'failed');
@@ -230,14 +239,15 @@ export class LogTrimmer {
   }
 
   async #startAt(offset: Offset): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const { offsets } = log;
-    await this.writer.settleRolled();
-    await this.#step(() => this.writer.roller.dropUnfinished());
+    await this.#writer.settleRolled();
+    await this.#step(() => this.#writer.roller.dropUnfinished());
     await this.#lowerEnds(Math.min(offset, offsets.logEnd));
     offsets.logStart = offset as LogStartOffset;
     await this.#step(() => environment.checkpoints.persistLogStartOffsets());
-    this.writer.forgetRolled(0, Number.POSITIVE_INFINITY);
+    this.#writer.forgetRolled(0, Number.POSITIVE_INFINITY);
     await this.#remove(log.segments.all);
     const empty = await this.#step(() => {
       return LogSegment.create(environment.files, log.directory, offset);
@@ -254,30 +264,31 @@ export class LogTrimmer {
     log.epochs.truncateFromEnd(0);
     await this.#step(() => log.epochs.flush());
     await this.#step(() => log.producers.clear());
-    this.writer.truncated(truncated());
+    this.#writer.truncated(truncated());
   }
 
   /** Takes back, durably, what is said of the offsets from `end` on before they are cut. */
   async #lowerEnds(end: Offset): Promise<void> {
-    const { offsets } = this.log;
-    const { checkpoints } = this.environment;
+    const { offsets } = this.#log;
+    const { checkpoints } = this.#environment;
     offsets.syncedEnd = Math.min(offsets.syncedEnd, end) as SyncedEndOffset;
     offsets.recoveryPoint = Math.min(offsets.recoveryPoint, end);
     offsets.highWatermark = Math.min(offsets.highWatermark, end) as HighWatermark;
     // What is appended in the place of compacted records was not compacted itself.
-    this.log.cleanedEnd = Math.min(this.log.cleanedEnd, end);
+    this.#log.cleanedEnd = Math.min(this.#log.cleanedEnd, end);
     await this.#step(() => checkpoints.persistCleanedEnds());
     await this.#step(() => checkpoints.persistRecoveryPoints());
   }
 
   /** Runs one step of a change that must not stay half done: see `retryShortage`. */
   #step<T>(run: () => Promise<T>): Promise<T> {
-    return retryShortage(this.environment.scheduler, run);
+    return retryShortage(this.#environment.scheduler, run);
   }
 
   /** The newest first, each durably: a crash amid this leaves a log without a gap. */
   async #remove(segments: readonly LogSegment[]): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     for (const segment of segments.toReversed()) {
       await this.#step(() => segment.remove());
       await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
@@ -285,16 +296,17 @@ export class LogTrimmer {
   }
 
   async #truncate(offset: Offset): Promise<void> {
-    const { log, environment } = this;
-    await this.writer.settleRolled();
-    await this.#step(() => this.writer.roller.dropUnfinished());
+    const log = this.#log;
+    const environment = this.#environment;
+    await this.#writer.settleRolled();
+    await this.#step(() => this.#writer.roller.dropUnfinished());
     const cut = await this.#step(() => this.#cutPlace(offset));
     const { offsets } = log;
     await this.#lowerEnds(cut.offset);
     const { baseOffset } = cut.segment;
     const later = log.segments.all.filter((segment) => segment.baseOffset > baseOffset);
     log.segments.replace(baseOffset + 1, Number.POSITIVE_INFINITY, []);
-    this.writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
+    this.#writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
     await this.#remove(later);
     await this.#step(() => cut.segment.truncateTo(cut.offset, cut.position));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
@@ -305,19 +317,19 @@ export class LogTrimmer {
     log.epochs.truncateFromEnd(cut.offset);
     await this.#step(() => log.epochs.flush());
     log.failure = undefined;
-    await this.#step(() => replayProducers(log, this.reader, environment.clock.nowMs()));
-    this.writer.truncated(truncated());
+    await this.#step(() => replayProducers(log, this.#reader, environment.clock.nowMs()));
+    this.#writer.truncated(truncated());
   }
 
   /** The first batch that has `offset` or a later one: its place, and where the log will end. */
   async #cutPlace(offset: Offset): Promise<CutPlace> {
-    const segment = this.log.segments.holding(offset);
+    const segment = this.#log.segments.holding(offset);
     await segment.loadIndexes();
     let cut: CutPlace = { segment, position: segment.sizeBytes, offset };
     let from = segment.offsetIndex.positionFor(offset);
     let expectedOffset = from === 0 ? segment.baseOffset : undefined;
     for (;;) {
-      const end = await this.reader.walk(segment, from, (batch, position) => {
+      const end = await this.#reader.walk(segment, from, (batch, position) => {
         expectedOffset = batch.nextOffset;
         if (batch.lastOffset < offset) return 'next';
         cut = { segment, position, offset: Math.min(offset, batch.baseOffset) };
@@ -348,7 +360,7 @@ export class LogTrimmer {
     const file = await segment.file.acquire();
     try {
       const place = { segment, file, position, expectedOffset };
-      return await measureDamage(this.log, this.environment, place);
+      return await measureDamage(this.#log, this.#environment, place);
     } finally {
       segment.file.release();
     }
@@ -356,7 +368,7 @@ export class LogTrimmer {
 
   /** Where segments end that stand in the log one after the other; undefined when they do not. */
   #endOfRow(row: readonly LogSegment[]): Offset | undefined {
-    const { all } = this.log.segments;
+    const { all } = this.#log.segments;
     const at = all.findIndex((segment) => segment === row[0]);
     if (at < 0 || row.some((segment, i) => all[at + i] !== segment)) return undefined;
     return all[at + row.length]?.baseOffset;
@@ -364,13 +376,13 @@ export class LogTrimmer {
 
   /** Offsets below `to` may have gaps from now on: must be known before the first gap is there. */
   async #markCompacted(to: Offset): Promise<void> {
-    if (this.log.denseFrom >= to) return;
-    const before = this.log.denseFrom;
-    this.log.denseFrom = to;
+    if (this.#log.denseFrom >= to) return;
+    const before = this.#log.denseFrom;
+    this.#log.denseFrom = to;
     try {
-      await this.environment.checkpoints.persistCompactedEnds();
+      await this.#environment.checkpoints.persistCompactedEnds();
     } catch (error) {
-      this.log.denseFrom = before;
+      this.#log.denseFrom = before;
       throw writeFailed(error);
     }
   }
@@ -380,7 +392,8 @@ export class LogTrimmer {
     cleaned: LogSegment,
     range: { readonly from: Offset; readonly to: Offset },
   ): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     await this.#step(() => cleaned.renameTo('.swap'));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
     // From here on a start of the broker finishes what is left to do.
@@ -400,7 +413,10 @@ export class LogTrimmer {
     });
   }
 
-  /** Gives the room of marked segments back as soon as nobody reads them, then writes the start down. */
+  /**
+   * Gives the room of marked segments back as soon as nobody reads them, then writes the start
+   * down.
+   */
   #emptyLater(segments: readonly LogSegment[]): void {
     this.#later(segments, async () => {
       for (const segment of segments) await segment.empty();
@@ -411,8 +427,8 @@ export class LogTrimmer {
   #later(segments: readonly LogSegment[], remove: () => Promise<void>): void {
     if (segments.length === 0) return;
     const removal = remove().catch((error: unknown) => {
-      this.environment.logger.warn(
-        { err: error, ...this.log.topicPartition },
+      this.#environment.logger.warn(
+        { err: error, ...this.#log.topicPartition },
         'files of a removed segment could not be deleted: done at the next start',
       );
     });

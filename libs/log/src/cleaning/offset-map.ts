@@ -11,9 +11,9 @@ const LOAD_MAX = 0.75;
 export type HashKey = readonly [number, number, number, number];
 
 /**
- * The last offset of each record key, for compaction: an open-addressed table of 16-byte key hashes in
- * a fixed amount of memory. The keys themselves are not kept: two different keys have the same hash
- * with a probability of 2^-128, as Kafka accepts it too.
+ * The last offset of each record key, for compaction: an open-addressed table of 16-byte key hashes
+ * in a fixed amount of memory. The keys themselves are not kept: two different keys have the same
+ * hash with a probability of 2^-128, as Kafka accepts it too.
  */
 export class OffsetMap {
   readonly #slots: number;
@@ -67,7 +67,9 @@ export class OffsetMap {
     return (this.#offsets[this.#slotOf(bytes, start, end)] ?? 0) - 1;
   }
 
-  /** The slot that holds the key, or the empty one where it would be put; the hashers have its hash. */
+  /**
+   * The slot that holds the key, or the empty one where it would be put; the hashers have its hash.
+   */
   #slotOf(bytes: Uint8Array, start: number, end: number): number {
     this.#first.update(bytes, start, end);
     this.#second.update(bytes, start, end);

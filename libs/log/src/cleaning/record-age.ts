@@ -16,11 +16,11 @@ export interface YoungestRecord {
 }
 
 /**
- * How young a segment is: by the greatest timestamp of its records, as in Kafka, unless that lies in the
- * future. A record stamped years ahead would keep its segment, and all that follow it, for years. No
- * record was appended after the last write to the segment's file, so that this time takes the place of
- * the timestamp: it may keep records longer than they need (a copy of the file is younger than the
- * original) and never shorter.
+ * How young a segment is: by the greatest timestamp of its records, as in Kafka, unless that lies
+ * in the future. A record stamped years ahead would keep its segment, and all that follow it, for
+ * years. No record was appended after the last write to the segment's file, so that this time takes
+ * the place of the timestamp: it may keep records longer than they need (a copy of the file is
+ * younger than the original) and never shorter.
  */
 export async function youngestRecord(segment: AgedSegment, nowMs: number): Promise<YoungestRecord> {
   await segment.loadIndexes();

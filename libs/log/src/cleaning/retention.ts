@@ -14,7 +14,9 @@ export interface RetainedLog {
   readonly config: Pick<TopicConfig, 'cleanup.policy' | 'retention.ms' | 'retention.bytes'>;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
-  /** Called for a segment with a timestamp in the future, whenever retention by time looks at it. */
+  /**
+   * Called for a segment with a timestamp in the future, whenever retention by time looks at it.
+   */
   futureTimestampSeen?(segmentBaseOffset: Offset, timestampMs: number): void;
 }
 
@@ -39,12 +41,13 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
 }
 
 /**
- * Where a log should start by its configs: segments go, oldest first, up to the first that must stay.
- * That is the base offset of a segment, or the log end when even the active segment is to go.
+ * Where a log should start by its configs: segments go, oldest first, up to the first that must
+ * stay. That is the base offset of a segment, or the log end when even the active segment is to go.
  *
- * By time a segment goes when its youngest record is older than `retention.ms` (see record-age.ts for one
- * with a timestamp in the future); one without timestamps stays. By size it goes when the log has `retention.bytes` without it. A segment with a record at or
- * above the high watermark stays, and so does an empty active one.
+ * By time a segment goes when its youngest record is older than `retention.ms` (see record-age.ts
+ * for one with a timestamp in the future); one without timestamps stays. By size it goes when the
+ * log has `retention.bytes` without it. A segment with a record at or above the high watermark
+ * stays, and so does an empty active one.
  */
 export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
   const { segments, config, highWatermark, logEndOffset } = log;

@@ -4,17 +4,20 @@ import { ProtocolError } from '#protocol';
 const requirePackage = createRequire(import.meta.url);
 
 /**
- * A package that unpacks one codec, loaded when the first batch needs it: most brokers never meet one.
+ * A package that unpacks one codec, loaded when the first batch needs it: most brokers never meet
+ * one.
  * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE from `load` when the package is not installed
  *   (npm leaves out a native one that has no build for the machine)
  */
 export class CodecPackage<Exports> {
   #exports: Exports | undefined;
+  readonly #name: string;
+  readonly #codec: string;
 
-  constructor(
-    private readonly name: string,
-    private readonly codec: string,
-  ) {}
+  constructor(name: string, codec: string) {
+    this.#name = name;
+    this.#codec = codec;
+  }
 
   load(): Exports {
     this.#exports ??= this.#require();
@@ -23,11 +26,11 @@ export class CodecPackage<Exports> {
 
   #require(): Exports {
     try {
-      return requirePackage(this.name) as Exports;
+      return requirePackage(this.#name) as Exports;
     } catch (cause) {
       throw new ProtocolError(
         'UNSUPPORTED_COMPRESSION_TYPE',
-        `A batch is compressed with ${this.codec}, and the package "${this.name}" that unpacks it ` +
+        `A batch is compressed with ${this.#codec}, and the package "${this.#name}" that unpacks it ` +
           'is not installed on this broker.',
         { cause },
       );

@@ -104,7 +104,8 @@ describe('decompress', () => {
   it.each(wholes)('never takes %s bytes that end too early for whole ones', (type, whole) => {
     for (const end of [0, 1, 4, 5, 7, 12, whole.length >> 1, whole.length - 5]) {
       const cut = whole.subarray(0, end);
-      // Node 22 answers the part of a zstd frame that is there: the records in it are counted later.
+      // Node 22 answers the part of a zstd frame that is there: the records in it are counted
+      // later.
       const isShort = isAnswered(type, cut) && unpackedBytes(type, cut) < TEXT.length;
       expect(isShort, `${end}`).toBe(true);
     }

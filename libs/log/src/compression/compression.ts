@@ -18,19 +18,22 @@ export const UNPACKED_BATCH_BYTES_MAX = 64 * 1024 * 1024;
 const BOUND = 'SLUICE_UNPACKED_BATCH_BYTES_MAX';
 
 /**
- * The bound on what one batch may unpack to, of the whole process: set at its start. A batch is at most
- * `max.message.bytes` (1 MiB by default) while it is compressed; without a bound a crafted one would
- * unpack to a gigabyte.
+ * The bound on what one batch may unpack to, of the whole process: set at its start. A batch is at
+ * most `max.message.bytes` (1 MiB by default) while it is compressed; without a bound a crafted one
+ * would unpack to a gigabyte.
  */
 export const unpackedBatch = { bytesMax: UNPACKED_BATCH_BYTES_MAX };
 
-/** Batches that are unpacked at the same time: each holds a thread and as much memory as it unpacks to. */
+/**
+ * Batches that are unpacked at the same time: each holds a thread and as much memory as it unpacks
+ * to.
+ */
 export const UNPACKED_AT_A_TIME = 2;
 const unpacking = new Limiter(UNPACKED_AT_A_TIME);
 
 /**
- * Unpacks one blob, at once or on a thread of the pool; throws any error when it is malformed or larger
- * than `bytesMax` unpacked.
+ * Unpacks one blob, at once or on a thread of the pool; throws any error when it is malformed or
+ * larger than `bytesMax` unpacked.
  */
 interface Decompressor {
   atOnce(bytes: Buffer, bytesMax: number): Buffer;
@@ -70,7 +73,8 @@ export function compressionTypeOf(attributes: number): CompressionType {
  * Unpacks the records section of a batch at once: for work in the background. A large one holds the
  * event loop for longer than a request may.
  * @throws ProtocolError CORRUPT_MESSAGE when the bytes are malformed or unpack to more than
- *   `unpackedBatch.bytesMax`; UNSUPPORTED_COMPRESSION_TYPE when the codec's package is not installed
+ *   `unpackedBatch.bytesMax`; UNSUPPORTED_COMPRESSION_TYPE when the codec's package is not
+ *   installed
  */
 export function decompress(type: CompressionType, bytes: Buffer): Buffer {
   try {

@@ -31,10 +31,11 @@ const WINDOW_BYTES = 64 * 1024;
 const EXPANSION_MAX = 255;
 
 /**
- * Takes an LZ4 frame apart block by block, so that no more than `bytesMax` and one block is ever unpacked.
+ * Takes an LZ4 frame apart block by block, so that no more than `bytesMax` and one block is ever
+ * unpacked.
  *
- * The checksums in the frame are not compared: the batch's CRC-32C covers all of these bytes. That is
- * also how frames are read whose header checksum is Kafka's old, wrong one (KAFKA-3160).
+ * The checksums in the frame are not compared: the batch's CRC-32C covers all of these bytes. That
+ * is also how frames are read whose header checksum is Kafka's old, wrong one (KAFKA-3160).
  * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
 export function* unpackLz4Frame(bytes: Buffer, bytesMax: number): BlockWork {

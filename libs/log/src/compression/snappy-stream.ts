@@ -6,15 +6,15 @@ const snappyPackage = new CodecPackage<typeof snappy>('snappy', 'snappy');
 
 /**
  * What Kafka's Java clients write first; "SNAPPY" between two bytes. After it stand two int32, the
- * version and the lowest compatible one, and then any number of blocks, each an int32 with its size and
- * as many bytes of raw snappy.
+ * version and the lowest compatible one, and then any number of blocks, each an int32 with its size
+ * and as many bytes of raw snappy.
  */
 const STREAM_MAGIC = Buffer.from('82534e4150505900', 'hex');
 const STREAM_HEADER_BYTES = STREAM_MAGIC.length + 8;
 
 /**
- * Takes the two forms of snappy apart that Kafka's clients write: a stream of blocks (Java) or one raw
- * block (librdkafka).
+ * Takes the two forms of snappy apart that Kafka's clients write: a stream of blocks (Java) or one
+ * raw block (librdkafka).
  * @throws Error when it is malformed; TooLargeUnpackedError when it unpacks to more than `bytesMax`
  */
 export function* unpackSnappy(bytes: Buffer, bytesMax: number): BlockWork {

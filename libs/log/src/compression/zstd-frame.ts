@@ -44,8 +44,8 @@ export function decompressZstdSync(bytes: Buffer, bytesMax: number): Buffer {
 }
 
 /**
- * As `decompressZstdSync`: on a thread of the pool where Node's zlib can, else in slices between which
- * the event loop turns.
+ * As `decompressZstdSync`: on a thread of the pool where Node's zlib can, else in slices between
+ * which the event loop turns.
  */
 export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<Buffer> {
   assertWindows(bytes);
@@ -101,8 +101,8 @@ function assertWindows(bytes: Buffer): void {
 }
 
 /**
- * How much of the content a frame's reader must keep: by a descriptor of a power of two and eighths of
- * it, or all of it where the frame is one piece.
+ * How much of the content a frame's reader must keep: by a descriptor of a power of two and eighths
+ * of it, or all of it where the frame is one piece.
  */
 function windowBytes(header: Buffer): number {
   const flags = header.readUInt8(4);

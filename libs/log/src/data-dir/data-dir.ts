@@ -22,19 +22,27 @@ export class DataDirLockedError extends Error {
  * ends. `.kafka_cleanshutdown` says that the last process closed every log.
  */
 export class DataDir {
+  readonly #fileSystem: FileSystem;
+  readonly #lock: FileLock;
+
   private constructor(
-    private readonly fileSystem: FileSystem,
+    fileSystem: FileSystem,
     readonly path: string,
-    private readonly lock: FileLock,
+    lock: FileLock,
     /** Whether the last process closed every log. */
     readonly wasClosedCleanly: boolean,
-    /** Whether every log start is in the checkpoint file; false for a directory of an older version. */
+    /**
+     * Whether every log start is in the checkpoint file; false for a directory of an older version.
+     */
     readonly areLogStartsRecorded: boolean,
-  ) {}
+  ) {
+    this.#fileSystem = fileSystem;
+    this.#lock = lock;
+  }
 
   /**
-   * Makes the directory if needed and takes it. The mark of a clean stop is removed, durably, before
-   * anything else happens: this process may be killed at any time.
+   * Makes the directory if needed and takes it. The mark of a clean stop is removed, durably,
+   * before anything else happens: this process may be killed at any time.
    * @throws DataDirLockedError
    */
   static async open(fileSystem: FileSystem, path: string): Promise<DataDir> {
@@ -57,14 +65,14 @@ export class DataDir {
   /** Says, durably, that every log was closed. */
   async markClean(): Promise<void> {
     const content = Buffer.from('{"version":0,"brokerEpoch":-1}\n');
-    await replaceFile(this.fileSystem, join(this.path, CLEAN_SHUTDOWN_FILE), content);
+    await replaceFile(this.#fileSystem, join(this.path, CLEAN_SHUTDOWN_FILE), content);
   }
 
   /** Records, durably, that the checkpoint file has the log start of every log from now on. */
   async markLogStartsRecorded(): Promise<void> {
     if (this.areLogStartsRecorded) return;
     await replaceFile(
-      this.fileSystem,
+      this.#fileSystem,
       join(this.path, LOG_STARTS_FILE),
       Buffer.from('{"version":1}\n'),
     );
@@ -72,7 +80,7 @@ export class DataDir {
 
   /** The time that `keepTime` kept last, ms; undefined when there is none that can be read. */
   async lastSeenMs(): Promise<number | undefined> {
-    const content = await readFileIfAny(this.fileSystem, join(this.path, LAST_SEEN_TIME_FILE));
+    const content = await readFileIfAny(this.#fileSystem, join(this.path, LAST_SEEN_TIME_FILE));
     const match = /^\d{1,15}(?=\n$)/.exec(content?.toString('utf8') ?? '');
     return match === null ? undefined : Number(match[0]);
   }
@@ -80,10 +88,10 @@ export class DataDir {
   /** Keeps the time for the next start, durably. */
   async keepTime(nowMs: number): Promise<void> {
     const content = Buffer.from(`${Math.max(0, nowMs)}\n`);
-    await replaceFile(this.fileSystem, join(this.path, LAST_SEEN_TIME_FILE), content);
+    await replaceFile(this.#fileSystem, join(this.path, LAST_SEEN_TIME_FILE), content);
   }
 
   release(): Promise<void> {
-    return this.lock.release();
+    return this.#lock.release();
   }
 }

@@ -168,7 +168,8 @@ describe('a log that Kafka has compacted', () => {
 
   it('has lost records when the policy never had compact', async () => {
     const { broker, log } = await logFrom(KAFKA_COMPACTED);
-    // Offsets 20 and 21 are missing at the end of a segment; 22 to 29 are a segment without batches.
+    // Offsets 20 and 21 are missing at the end of a segment; 22 to 29 are a segment without
+    // batches.
     expect(log.lostBetween).toEqual([
       { startOffset: 9, endOffset: 14 },
       { startOffset: 20, endOffset: 22 },

@@ -17,9 +17,13 @@ export interface LogManagerOptions {
   readonly producerStatePartitionBytes?: number;
   /** How long after its last append no producer is evicted to make room for others. */
   readonly producerProtectedMs?: number;
-  /** Kept free of records on the disk, for what must be written down when it is full; 0 by default. */
+  /**
+   * Kept free of records on the disk, for what must be written down when it is full; 0 by default.
+   */
   readonly diskReserveBytes?: number;
-  /** Segments of all logs; with more they become larger than their topics say. 50,000 by default. */
+  /**
+   * Segments of all logs; with more they become larger than their topics say. 50,000 by default.
+   */
   readonly segmentsMax?: number;
   /** Segment files kept open while nobody uses them. */
   readonly openFilesMax?: number;

@@ -43,8 +43,8 @@ const SCRUB_CHECK_INTERVAL_MS = 10_000;
 const COMPACTION_SLICE_MS_MAX = 2;
 
 /**
- * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in the
- * background: checkpoints of their offsets, rolls by time, retention, compaction.
+ * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in
+ * the background: checkpoints of their offsets, rolls by time, retention, compaction.
  *
  * `createLog` and `deleteLog` of one partition must not overlap; everything else may.
  */
@@ -55,20 +55,32 @@ export class LogManager {
   readonly #unopened = new Map<string, unknown>();
   /** Names of deleted partitions whose directories could not be moved out of the way. */
   readonly #undeleted = new Set<string>();
-  /** Topic ids of the logs that were set aside, by directory name; undefined where that is not known. */
+  /**
+   * Topic ids of the logs that were set aside, by directory name; undefined where that is not
+   * known.
+   */
   readonly #strays = new Map<string, string | undefined>();
   readonly #tasks: RepeatedTask[] = [];
   readonly #cleaner: LogCleaner;
   readonly #scrubber: LogScrubber;
   #isClosed = false;
   #hasWarnedOfPartitions = false;
+  readonly #options: LogManagerOptions;
+  readonly #ports: LogManagerPorts;
+  readonly #dataDir: DataDir;
+  readonly #parts: ManagerParts;
 
   private constructor(
-    private readonly options: LogManagerOptions,
-    private readonly ports: LogManagerPorts,
-    private readonly dataDir: DataDir,
-    private readonly parts: ManagerParts,
+    options: LogManagerOptions,
+    ports: LogManagerPorts,
+    dataDir: DataDir,
+    parts: ManagerParts,
   ) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#dataDir = dataDir;
+    this.#parts = parts;
+
     const { random } = ports;
     this.#cleaner = new LogCleaner(parts.environment, () => this.logs(), {
       bytesPerSecond: options.compactionBytesPerSecond ?? DEFAULT_COMPACTION_BYTES_PER_SECOND,
@@ -85,9 +97,9 @@ export class LogManager {
   }
 
   /**
-   * Takes the data directory, opens every log in it and begins the background work. A log that cannot
-   * be opened is left alone and reported (`unopenedLogs`). Logs found on disk have default configs, and
-   * nothing of them is deleted, until `Log.updateConfig`.
+   * Takes the data directory, opens every log in it and begins the background work. A log that
+   * cannot be opened is left alone and reported (`unopenedLogs`). Logs found on disk have default
+   * configs, and nothing of them is deleted, until `Log.updateConfig`.
    * @throws DataDirLockedError; storage errors of the directory itself
    */
   static async open(options: LogManagerOptions, ports: LogManagerPorts): Promise<LogManager> {
@@ -119,7 +131,7 @@ export class LogManager {
 
   /** Whether the last process stopped cleanly: nothing that was written can be missing. */
   get wasClosedCleanly(): boolean {
-    return this.dataDir.wasClosedCleanly;
+    return this.#dataDir.wasClosedCleanly;
   }
 
   /** Names (`topic-0`) of partitions that could not be opened, with the reason. */
@@ -129,37 +141,37 @@ export class LogManager {
 
   /** What of the disk is not for records, but for what must be written down when it is full. */
   get reserve(): DiskReserve {
-    return this.parts.environment.reserve;
+    return this.#parts.environment.reserve;
   }
 
   /** Where the memory of idempotent producers is counted. */
   get producerMemory(): ProducerMemory {
-    return this.parts.producerMemory;
+    return this.#parts.producerMemory;
   }
 
   /** Segments of all logs, as they were last counted. */
   get segmentCount(): number {
-    return this.parts.environment.segmentBudget.status.segments;
+    return this.#parts.environment.segmentBudget.status.segments;
   }
 
   /** What was put aside on disk. */
   get quarantine(): QuarantineStatus {
-    return this.parts.environment.quarantine.status;
+    return this.#parts.environment.quarantine.status;
   }
 
   /** The time by which everything expires that clients have left here. */
   get expiryClock(): ExpiryClock {
-    return this.parts.expiryClock;
+    return this.#parts.expiryClock;
   }
 
   /** Segment files that are open now. */
   get openFileCount(): number {
-    return this.parts.environment.files.openCount;
+    return this.#parts.environment.files.openCount;
   }
 
   /** Bytes that the tail cache holds now. */
   get tailCacheBytes(): number {
-    return this.parts.tailCache.bytes;
+    return this.#parts.tailCache.bytes;
   }
 
   /**
@@ -176,22 +188,22 @@ export class LogManager {
     if (this.#logs.has(name) || this.#unopened.has(name)) {
       throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a log of ${name} already.`);
     }
-    const { fileSystem } = this.ports;
-    const directory = join(this.options.dataDir, name);
+    const { fileSystem } = this.#ports;
+    const directory = join(this.#options.dataDir, name);
     try {
-      await this.parts.checkpoints.forget(topicPartition);
+      await this.#parts.checkpoints.forget(topicPartition);
       if (this.#undeleted.has(name)) await this.#deleteDirectory(name, directory);
       await fileSystem.makeDirectory(directory);
       await writeTopicId(fileSystem, directory, topicId);
-      await fileSystem.syncDirectory(this.options.dataDir);
-      const log = await this.parts.loader.load({
+      await fileSystem.syncDirectory(this.#options.dataDir);
+      const log = await this.#parts.loader.load({
         topicPartition,
         topicId,
         directory,
         config,
         isClean: true,
         isLogStartKnown: true,
-        ...this.parts.checkpoints.offsetsOf(topicPartition),
+        ...this.#parts.checkpoints.offsetsOf(topicPartition),
       });
       this.#add(log);
       return log;
@@ -201,8 +213,8 @@ export class LogManager {
   }
 
   /**
-   * Deletes a log; that it is gone is durable when it resolves, its files go when nobody reads them.
-   * Nothing happens when there is none.
+   * Deletes a log; that it is gone is durable when it resolves, its files go when nobody reads
+   * them. Nothing happens when there is none.
    */
   async deleteLog(topicPartition: TopicPartition): Promise<void> {
     const name = topicPartitionName(topicPartition);
@@ -212,10 +224,10 @@ export class LogManager {
     // Until it is moved away its records must not be taken for those of a new log.
     this.#undeleted.add(name);
     await log.abandon();
-    this.parts.checkpoints.remove(topicPartition);
-    this.ports.observer.deleted(log.segments.length, log.sizeBytes);
+    this.#parts.checkpoints.remove(topicPartition);
+    this.#ports.observer.deleted(log.segments.length, log.sizeBytes);
     await this.#deleteDirectory(name, log.directory);
-    this.parts.environment.quarantine.remove(log.directory);
+    this.#parts.environment.quarantine.remove(log.directory);
   }
 
   /** Directories of logs that were set aside, with the ids of their topics where known. */
@@ -224,30 +236,30 @@ export class LogManager {
   }
 
   /**
-   * Closes a log that this broker is not to keep and gives its directory a name with `-stray`, under
-   * which nobody touches it; durable when it resolves. Nothing happens when there is none.
+   * Closes a log that this broker is not to keep and gives its directory a name with `-stray`,
+   * under which nobody touches it; durable when it resolves. Nothing happens when there is none.
    */
   async setAside(topicPartition: TopicPartition): Promise<void> {
     const name = topicPartitionName(topicPartition);
     const log = this.#logs.get(name);
     if (log === undefined) return;
     this.#logs.delete(name);
-    const { fileSystem, random, logger } = this.ports;
+    const { fileSystem, random, logger } = this.#ports;
     const stray = formerDirectoryName(name, random.uuid(), STRAY_DIRECTORY_SUFFIX);
     try {
       await log.close();
-      await fileSystem.rename(log.directory, join(this.options.dataDir, stray));
+      await fileSystem.rename(log.directory, join(this.#options.dataDir, stray));
     } catch (error) {
       // Until its name is free no log of that name can be made.
       this.#unopened.set(name, error);
       throw error;
     }
-    this.parts.checkpoints.remove(topicPartition);
+    this.#parts.checkpoints.remove(topicPartition);
     this.#strays.set(stray, log.topicId);
-    const { quarantine } = this.parts.environment;
+    const { quarantine } = this.#parts.environment;
     quarantine.remove(log.directory);
-    await quarantine.addFiles(fileSystem, join(this.options.dataDir, stray));
-    await fileSystem.syncDirectory(this.options.dataDir);
+    await quarantine.addFiles(fileSystem, join(this.#options.dataDir, stray));
+    await fileSystem.syncDirectory(this.#options.dataDir);
     logger.warn(
       { ...topicPartition, directory: stray },
       'a log that is not kept here was set aside',
@@ -258,17 +270,17 @@ export class LogManager {
   async removeStrays(topicId: string): Promise<void> {
     for (const [directory, ofTopic] of this.#strays) {
       if (ofTopic !== topicId) continue;
-      const path = join(this.options.dataDir, directory);
-      await this.ports.fileSystem.removeDirectory(path);
-      this.parts.environment.quarantine.remove(path);
+      const path = join(this.#options.dataDir, directory);
+      await this.#ports.fileSystem.removeDirectory(path);
+      this.#parts.environment.quarantine.remove(path);
       this.#strays.delete(directory);
     }
   }
 
   /**
-   * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log starts,
-   * the mark of a clean stop. The mark is left out when a log is not whole or the disk does not take
-   * it: acknowledged records are on disk without. Call it once.
+   * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log
+   * starts, the mark of a clean stop. The mark is left out when a log is not whole or the disk does
+   * not take it: acknowledged records are on disk without. Call it once.
    */
   async close(): Promise<void> {
     assert(!this.#isClosed, 'the logs are closed once');
@@ -282,62 +294,62 @@ export class LogManager {
         await log.close();
       } catch (error) {
         areAllClean = false;
-        this.ports.logger.error({ err: error, ...log.topicPartition }, 'a log was not closed');
+        this.#ports.logger.error({ err: error, ...log.topicPartition }, 'a log was not closed');
       }
       areAllClean &&= log.isWritable;
     });
     await Promise.all(Array.from({ length: LOADED_AT_ONCE }, closeNext));
     try {
       await this.#keepTime();
-      await this.parts.checkpoints.persistAll();
-      if (areAllClean) await this.dataDir.markClean();
+      await this.#parts.checkpoints.persistAll();
+      if (areAllClean) await this.#dataDir.markClean();
     } catch (error) {
-      this.ports.logger.error(
+      this.#ports.logger.error(
         { err: error },
         'the stop is not marked clean: the next start recovers',
       );
     } finally {
-      await this.dataDir.release();
+      await this.#dataDir.release();
     }
   }
 
   /** A time that could not be kept makes the next start more careful, nothing else. */
   async #keepTime(): Promise<void> {
     try {
-      await this.dataDir.keepTime(this.expiryClock.nowMs());
+      await this.#dataDir.keepTime(this.expiryClock.nowMs());
     } catch (error) {
-      this.ports.logger.debug({ err: error }, 'the time of the data directory could not be kept');
+      this.#ports.logger.debug({ err: error }, 'the time of the data directory could not be kept');
     }
   }
 
   async #deleteDirectory(name: string, directory: string): Promise<void> {
-    const { fileSystem, random } = this.ports;
+    const { fileSystem, random } = this.#ports;
     const formerName = formerDirectoryName(name, random.uuid(), DELETED_DIRECTORY_SUFFIX);
-    const gone = join(this.options.dataDir, formerName);
+    const gone = join(this.#options.dataDir, formerName);
     await fileSystem.rename(directory, gone);
     this.#undeleted.delete(name);
-    const { scheduler } = this.ports;
-    await retryShortage(scheduler, () => fileSystem.syncDirectory(this.options.dataDir));
+    const { scheduler } = this.#ports;
+    await retryShortage(scheduler, () => fileSystem.syncDirectory(this.#options.dataDir));
     await retryShortage(scheduler, () => fileSystem.removeDirectory(gone));
   }
 
   async #loadAll(isClean: boolean): Promise<void> {
-    const { fileSystem, logger } = this.ports;
+    const { fileSystem, logger } = this.#ports;
     const directories: string[] = [];
-    for (const { name, isDirectory } of await fileSystem.readDirectory(this.options.dataDir)) {
+    for (const { name, isDirectory } of await fileSystem.readDirectory(this.#options.dataDir)) {
       if (!isDirectory) continue;
-      const path = join(this.options.dataDir, name);
+      const path = join(this.#options.dataDir, name);
       if (name.endsWith(DELETED_DIRECTORY_SUFFIX)) await fileSystem.removeDirectory(path);
       else if (name.endsWith(STRAY_DIRECTORY_SUFFIX)) {
         this.#strays.set(name, await readTopicId(fileSystem, path));
-        await this.parts.environment.quarantine.addFiles(fileSystem, path);
+        await this.#parts.environment.quarantine.addFiles(fileSystem, path);
       } else directories.push(path);
     }
     const loadNext = eachOf(directories.values(), (path) => this.#loadOne(path, isClean));
     await Promise.all(Array.from({ length: LOADED_AT_ONCE }, loadNext));
     let segments = 0;
     for (const log of this.logs()) segments += log.segments.length;
-    this.parts.environment.segmentBudget.counted(segments);
+    this.#parts.environment.segmentBudget.counted(segments);
     logger.info({ logs: this.#logs.size, isClean }, 'logs opened');
     const { bytes } = this.quarantine;
     if (bytes > 0) {
@@ -352,10 +364,10 @@ export class LogManager {
   async #loadOne(directory: string, isClean: boolean): Promise<void> {
     const topicPartition = parsePartitionDirectory(basename(directory));
     if (topicPartition === undefined) return;
-    const { logger, observer } = this.ports;
-    const { checkpoints } = this.parts;
+    const { logger, observer } = this.#ports;
+    const { checkpoints } = this.#parts;
     try {
-      const topicId = await retryShortage(this.ports.scheduler, () => this.#topicIdOf(directory));
+      const topicId = await retryShortage(this.#ports.scheduler, () => this.#topicIdOf(directory));
       if (topicId === undefined) return;
       const description = {
         topicPartition,
@@ -363,11 +375,11 @@ export class LogManager {
         directory,
         config: undefined,
         isClean,
-        isLogStartKnown: this.dataDir.areLogStartsRecorded && checkpoints.areLogStartsKnown,
+        isLogStartKnown: this.#dataDir.areLogStartsRecorded && checkpoints.areLogStartsKnown,
         ...checkpoints.offsetsOf(topicPartition),
       };
-      const { loader } = this.parts;
-      this.#add(await retryShortage(this.ports.scheduler, () => loader.load(description)));
+      const { loader } = this.#parts;
+      this.#add(await retryShortage(this.#ports.scheduler, () => loader.load(description)));
     } catch (error) {
       this.#unopened.set(basename(directory), error);
       logger.error({ err: error, ...topicPartition }, 'a log could not be opened');
@@ -377,7 +389,7 @@ export class LogManager {
 
   /** A directory without a topic id is what a crash left of a creation, if nothing is in it. */
   async #topicIdOf(directory: string): Promise<string | undefined> {
-    const { fileSystem } = this.ports;
+    const { fileSystem } = this.#ports;
     const metadata = await readPartitionMetadata(fileSystem, directory);
     if (metadata !== undefined) {
       if (!metadata.isInKafkaForm) await this.#rewriteTopicId(directory, metadata.topicId);
@@ -391,9 +403,11 @@ export class LogManager {
     throw new Error('its partition.metadata is missing or damaged');
   }
 
-  /** Gives a `partition.metadata` of an earlier version Kafka's form; the log opens without it too. */
+  /**
+   * Gives a `partition.metadata` of an earlier version Kafka's form; the log opens without it too.
+   */
   async #rewriteTopicId(directory: string, topicId: string): Promise<void> {
-    const { fileSystem, logger } = this.ports;
+    const { fileSystem, logger } = this.#ports;
     try {
       await this.reserve.run(() => writeTopicId(fileSystem, directory, topicId));
     } catch (error) {
@@ -406,17 +420,20 @@ export class LogManager {
 
   #add(log: Log): void {
     this.#logs.set(topicPartitionName(log.topicPartition), log);
-    this.parts.checkpoints.add(log);
+    this.#parts.checkpoints.add(log);
     this.#warnOfManyPartitions();
   }
 
-  /** Each partition that is written has its newest segment open: with fewer descriptors files come and go. */
+  /**
+   * Each partition that is written has its newest segment open: with fewer descriptors files come
+   * and go.
+   */
   #warnOfManyPartitions(): void {
-    const { openFilesMax } = this.parts.environment.files;
+    const { openFilesMax } = this.#parts.environment.files;
     const partitions = this.#logs.size;
     if (this.#hasWarnedOfPartitions || partitions <= openFilesMax) return;
     this.#hasWarnedOfPartitions = true;
-    this.ports.logger.warn(
+    this.#ports.logger.warn(
       { partitions, openFilesMax },
       'there are more partitions than segment files may stay open: writes open their files again, and ' +
         'are refused when no descriptor is free. Raise the limit of open files (ulimit -n)',
@@ -424,8 +441,8 @@ export class LogManager {
   }
 
   async #applyRetention(): Promise<void> {
-    const { logger } = this.ports;
-    const { expiryClock } = this.parts;
+    const { logger } = this.#ports;
+    const { expiryClock } = this.#parts;
     for (const log of this.logs()) {
       const isDue = log.isConfigured && log.isWritable && log.role === 'leader';
       if (!isDue || this.#isClosed) continue;
@@ -438,14 +455,14 @@ export class LogManager {
   }
 
   #startTasks(): void {
-    const { scheduler, logger } = this.ports;
+    const { scheduler, logger } = this.#ports;
     const repeat = (name: string, intervalMs: number, run: () => Promise<void>): void => {
       this.#tasks.push(new RepeatedTask(scheduler, logger, { name, intervalMs, run }));
     };
     repeat('disk-reserve', RESERVE_CHECK_INTERVAL_MS, () => this.reserve.refill());
     repeat('checkpoints', CHECKPOINT_INTERVAL_MS, () => {
       this.expiryClock.check();
-      return this.parts.checkpoints.persistAll();
+      return this.#parts.checkpoints.persistAll();
     });
     repeat('last-seen-time', LAST_SEEN_TIME_INTERVAL_MS, () => this.#keepTime());
     repeat('maintenance', MAINTENANCE_INTERVAL_MS, async () => {
@@ -454,9 +471,9 @@ export class LogManager {
         segments += log.segments.length;
         await log.maintain();
       }
-      this.parts.environment.segmentBudget.counted(segments);
+      this.#parts.environment.segmentBudget.counted(segments);
     });
-    const { retentionCheckIntervalMs, compactionCheckIntervalMs } = this.options;
+    const { retentionCheckIntervalMs, compactionCheckIntervalMs } = this.#options;
     repeat('retention', retentionCheckIntervalMs ?? DEFAULT_CLEANUP_CHECK_INTERVAL_MS, () => {
       return this.#applyRetention();
     });
@@ -483,7 +500,10 @@ function parsePartitionDirectory(name: string): TopicPartition | undefined {
   return match === null ? undefined : { topic: match[1] ?? '', partition: Number(match[2]) };
 }
 
-/** A worker that takes the items of a shared iterator one after the other; run as many as may overlap. */
+/**
+ * A worker that takes the items of a shared iterator one after the other; run as many as may
+ * overlap.
+ */
 function eachOf<T>(
   items: IterableIterator<T>,
   handle: (item: T) => Promise<void>,

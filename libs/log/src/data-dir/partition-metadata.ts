@@ -18,8 +18,9 @@ export interface PartitionMetadataFile {
 }
 
 /**
- * Writes Kafka's `partition.metadata`, which tells by topic id to which topic a partition's directory
- * belongs. The id stands in Kafka's form, 22 characters of base64; Kafka's broker refuses any other.
+ * Writes Kafka's `partition.metadata`, which tells by topic id to which topic a partition's
+ * directory belongs. The id stands in Kafka's form, 22 characters of base64; Kafka's broker refuses
+ * any other.
  * @param topicId a UUID; any other text is written as it is
  */
 export async function writeTopicId(

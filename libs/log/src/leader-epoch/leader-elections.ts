@@ -2,7 +2,9 @@ import type { LeaderEpoch } from '#protocol';
 import type { FileSystem } from '#runtime';
 import { CheckpointFile, type CheckpointFormat } from '../checkpoint/checkpoint-file.js';
 
-/** One election of a partition's leader: the epoch's number, and what tells it from others of it. */
+/**
+ * One election of a partition's leader: the epoch's number, and what tells it from others of it.
+ */
 export interface Election {
   readonly epoch: LeaderEpoch;
   /** Random, made with the epoch. */
@@ -26,27 +28,30 @@ const FORMAT: CheckpointFormat<ElectionEntry> = {
 
 /**
  * The elections of a partition's leaders that this replica knows, in `leader-election-checkpoint`
- * beside `leader-epoch-checkpoint` (replication-safety 4.1 and 4.5): `accepted` for the newest one that
- * it has taken part in, `written` for each older one that its log has batches of.
+ * beside `leader-epoch-checkpoint` (replication-safety 4.1 and 4.5): `accepted` for the newest one
+ * that it has taken part in, `written` for each older one that its log has batches of.
  *
- * Numbers of epochs alone do not name an election: when the store of the metadata was rolled back, two
- * may have the same number. Of an epoch whose id is not known (from before the partition had other
- * replicas) the number alone is compared.
+ * Numbers of epochs alone do not name an election: when the store of the metadata was rolled back,
+ * two may have the same number. Of an epoch whose id is not known (from before the partition had
+ * other replicas) the number alone is compared.
  *
- * Invariants: the accepted epoch never falls, and what is accepted is on disk before anything is done
- * in it; the id of an epoch is on disk before a batch of that epoch is. Calls must not overlap: they are
- * made in the log's write lane.
+ * Invariants: the accepted epoch never falls, and what is accepted is on disk before anything is
+ * done in it; the id of an epoch is on disk before a batch of that epoch is. Calls must not
+ * overlap: they are made in the log's write lane.
  */
 export class LeaderElections {
   #accepted: Election | undefined;
   #written = new Map<LeaderEpoch, string>();
+  readonly #file: CheckpointFile<ElectionEntry>;
 
-  private constructor(private readonly file: CheckpointFile<ElectionEntry>) {}
+  private constructor(file: CheckpointFile<ElectionEntry>) {
+    this.#file = file;
+  }
 
   /** @throws CorruptCheckpointError */
   static async open(fileSystem: FileSystem, path: string): Promise<LeaderElections> {
     const elections = new LeaderElections(new CheckpointFile(fileSystem, path, FORMAT));
-    for (const { kind, epoch, electionId } of await elections.file.read()) {
+    for (const { kind, epoch, electionId } of await elections.#file.read()) {
       if (kind === 'accepted') elections.#accepted = { epoch, electionId };
       else elections.#written.set(epoch, electionId);
     }
@@ -107,7 +112,7 @@ export class LeaderElections {
       if (electionId !== accepted?.electionId) entries.push({ kind: 'written', epoch, electionId });
     }
     if (accepted !== undefined) entries.push({ kind: 'accepted', ...accepted });
-    await this.file.write(entries);
+    await this.#file.write(entries);
     this.#accepted = accepted;
     this.#written = written;
   }

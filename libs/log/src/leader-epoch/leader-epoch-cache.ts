@@ -8,7 +8,9 @@ export interface EpochEntry {
   readonly startOffset: number;
 }
 
-/** Where an epoch ends in this log: the answer to a replica that looks for the point of divergence. */
+/**
+ * Where an epoch ends in this log: the answer to a replica that looks for the point of divergence.
+ */
 export interface EpochEndOffset {
   readonly epoch: LeaderEpoch;
   readonly endOffset: number;
@@ -42,14 +44,17 @@ export class LeaderEpochCache {
   #writtenVersion = 0;
   /** Of the newest entry that was added. */
   #assignedVersion = 0;
+  readonly #file: CheckpointFile<EpochEntry>;
 
-  private constructor(private readonly file: CheckpointFile<EpochEntry>) {}
+  private constructor(file: CheckpointFile<EpochEntry>) {
+    this.#file = file;
+  }
 
   /** @throws CorruptCheckpointError */
   static async open(fileSystem: FileSystem, path: string): Promise<LeaderEpochCache> {
     const cache = new LeaderEpochCache(new CheckpointFile(fileSystem, path, FORMAT));
     // Through the same rule as new entries: what contradicts a later line is not taken over.
-    for (const entry of await cache.file.read()) cache.#add(entry);
+    for (const entry of await cache.#file.read()) cache.#add(entry);
     cache.#writtenVersion = cache.#version;
     return cache;
   }
@@ -63,8 +68,8 @@ export class LeaderEpochCache {
   }
 
   /**
-   * Records that `epoch` begins at `startOffset`: by a leader with its log end when it becomes one, by
-   * recovery and by a follower for each batch. Nothing happens when the epoch is known already.
+   * Records that `epoch` begins at `startOffset`: by a leader with its log end when it becomes one,
+   * by recovery and by a follower for each batch. Nothing happens when the epoch is known already.
    * Resolves when the file has it.
    */
   async assign(epoch: LeaderEpoch, startOffset: number): Promise<void> {
@@ -78,7 +83,10 @@ export class LeaderEpochCache {
     this.#add({ epoch, startOffset });
   }
 
-  /** Whether the file lacks an entry, because a write of it failed: nothing may be written before `flush`. */
+  /**
+   * Whether the file lacks an entry, because a write of it failed: nothing may be written before
+   * `flush`.
+   */
   get lacksEntry(): boolean {
     return this.#writtenVersion < this.#assignedVersion;
   }
@@ -87,7 +95,7 @@ export class LeaderEpochCache {
   async flush(): Promise<void> {
     const version = this.#version;
     if (this.#writtenVersion >= version) return;
-    await this.file.write(this.#entries);
+    await this.#file.write(this.#entries);
     this.#writtenVersion = Math.max(this.#writtenVersion, version);
   }
 
@@ -115,7 +123,9 @@ export class LeaderEpochCache {
     this.#replace(this.#entries.filter((entry) => entry.startOffset < offset));
   }
 
-  /** Lets the log begin at `offset`, in the epoch that offset was written in. Flush it some time. */
+  /**
+   * Lets the log begin at `offset`, in the epoch that offset was written in. Flush it some time.
+   */
   truncateFromStart(offset: number): void {
     const lastDropped = this.#entries.findLast((entry) => entry.startOffset <= offset);
     if (lastDropped === undefined || lastDropped.startOffset === offset) {

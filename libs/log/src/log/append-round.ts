@@ -44,9 +44,9 @@ export interface RoundLimits {
 /**
  * One round of group commit: appends that gathered, put together for one writev.
  *
- * Assembling is synchronous and in the order of the calls: it checks sequences, stamps offsets and the
- * leader epoch into the callers' bytes and takes the batches into the producer state. Whoever writes
- * the round commits that state, or undoes it when nothing was written.
+ * Assembling is synchronous and in the order of the calls: it checks sequences, stamps offsets and
+ * the leader epoch into the callers' bytes and takes the batches into the producer state. Whoever
+ * writes the round commits that state, or undoes it when nothing was written.
  */
 export class AppendRound {
   readonly buffers: Buffer[] = [];
@@ -61,11 +61,13 @@ export class AppendRound {
   recordCount = 0;
   sizeBytes = 0;
   nextOffset: Offset;
+  readonly #limits: RoundLimits;
+  readonly #producers: ProducerStateManager;
 
-  constructor(
-    private readonly limits: RoundLimits,
-    private readonly producers: ProducerStateManager,
-  ) {
+  constructor(limits: RoundLimits, producers: ProducerStateManager) {
+    this.#limits = limits;
+    this.#producers = producers;
+
     this.nextOffset = limits.logEndOffset;
   }
 
@@ -76,22 +78,23 @@ export class AppendRound {
   assemble(pending: readonly PendingAppend[]): number {
     let taken = 0;
     for (const append of pending) {
-      const isFull = this.sizeBytes > 0 && this.sizeBytes + append.sizeBytes > this.limits.bytesMax;
-      if (isFull || append.leaderEpoch > this.limits.leaderEpoch) break;
+      const isFull =
+        this.sizeBytes > 0 && this.sizeBytes + append.sizeBytes > this.#limits.bytesMax;
+      if (isFull || append.leaderEpoch > this.#limits.leaderEpoch) break;
       taken += 1;
-      if (append.leaderEpoch < this.limits.leaderEpoch) append.reject(oldLeaderEpoch(append));
+      if (append.leaderEpoch < this.#limits.leaderEpoch) append.reject(oldLeaderEpoch(append));
       else this.#take(append);
     }
     return taken;
   }
 
   /**
-   * Takes batches of the leader's log, with the offsets and epochs that they have there. Their sequences
-   * were checked by the leader.
+   * Takes batches of the leader's log, with the offsets and epochs that they have there. Their
+   * sequences were checked by the leader.
    */
   copy(batches: readonly RecordBatch[]): void {
     for (const batch of batches) {
-      this.producers.append(batch, batch.baseOffset, this.limits.nowMs);
+      this.#producers.append(batch, batch.baseOffset, this.#limits.nowMs);
       this.nextOffset = batch.nextOffset;
       this.#add(batch);
     }
@@ -111,9 +114,9 @@ export class AppendRound {
       return;
     }
     try {
-      const duplicate = this.producers.checkSequence(first);
+      const duplicate = this.#producers.checkSequence(first);
       if (duplicate === undefined) {
-        this.producers.assertRoomFor(first, this.limits.nowMs);
+        this.#producers.assertRoomFor(first, this.#limits.nowMs);
         this.#stamp(append);
         return;
       }
@@ -137,7 +140,7 @@ export class AppendRound {
     let logAppendTimeMs: number | null = null;
     for (const batch of append.batches) {
       stampBatch(batch.bytes, this.nextOffset, append.leaderEpoch);
-      this.producers.append(batch, this.nextOffset, this.limits.nowMs);
+      this.#producers.append(batch, this.nextOffset, this.#limits.nowMs);
       this.nextOffset = batch.nextOffset;
       this.#add(batch);
       if (batch.isLogAppendTime) logAppendTimeMs = batch.maxTimestamp;
@@ -166,8 +169,8 @@ function oldLeaderEpoch(append: PendingAppend): ProtocolError {
 
 /**
  * The batches of an append as they came, checked for what the log relies on.
- * @throws ProtocolError CORRUPT_MESSAGE on bytes that are no batch; AssertionError when a producer's
- *   batch does not come alone (its sequence could not be answered for the others)
+ * @throws ProtocolError CORRUPT_MESSAGE on bytes that are no batch; AssertionError when a
+ *   producer's batch does not come alone (its sequence could not be answered for the others)
  */
 export function batchesToAppend(buffers: readonly Buffer[]): RecordBatch[] {
   assert(buffers.length > 0, 'an append has at least one batch');

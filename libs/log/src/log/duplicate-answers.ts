@@ -8,8 +8,8 @@ interface Waiting {
 }
 
 /**
- * Retries of batches that are in the log: answered once the original is below the high watermark, for
- * before that it may still be lost (replication-safety 3.6).
+ * Retries of batches that are in the log: answered once the original is below the high watermark,
+ * for before that it may still be lost (replication-safety 3.6).
  */
 export class DuplicateAnswers {
   #waiting: Waiting[] = [];

@@ -35,26 +35,29 @@ interface ReadRequest {
 }
 
 /**
- * What stands between the index entry and the batch that is looked for is read along with the answer,
- * so that one read is enough as a rule.
+ * What stands between the index entry and the batch that is looked for is read along with the
+ * answer, so that one read is enough as a rule.
  */
 const READ_SLACK_BYTES = 2 * INDEX_INTERVAL_BYTES;
 
 /**
  * Reads a log: the tail from memory, the rest from its segments.
  *
- * Reads overlap with each other and with everything that changes the log. They hold a segment's file
- * while they read, so that its removal waits, and never look at bytes past the segment's written end.
- * A batch's CRC is checked when it is read from disk for the first time since the log was opened.
+ * Reads overlap with each other and with everything that changes the log. They hold a segment's
+ * file while they read, so that its removal waits, and never look at bytes past the segment's
+ * written end. A batch's CRC is checked when it is read from disk for the first time since the log
+ * was opened.
  */
 export class LogReader {
   /** How the transactions ended that Kafka wrote into the log. */
   readonly transactions: TransactionMarkers;
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
 
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-  ) {
+  constructor(log: LogState, environment: LogEnvironment) {
+    this.#log = log;
+    this.#environment = environment;
+
     this.transactions = new TransactionMarkers({
       logEndOffset: () => log.offsets.logEnd,
       read: (offset, maxBytes, endOffset) => this.read(offset, maxBytes, endOffset),
@@ -68,7 +71,7 @@ export class LogReader {
     endOffset: Offset,
   ): readonly RecordBatch[] | undefined {
     if (offset >= endOffset) return [];
-    return this.log.tail.read(offset, maxBytes, endOffset);
+    return this.#log.tail.read(offset, maxBytes, endOffset);
   }
 
   /**
@@ -79,16 +82,16 @@ export class LogReader {
     const cached = this.readCached(offset, maxBytes, endOffset);
     if (cached !== undefined) return cached;
     const request = { offset, maxBytes, endOffset };
-    let segment: LogSegment | undefined = this.log.segments.holding(offset);
+    let segment: LogSegment | undefined = this.#log.segments.holding(offset);
     if (offset < segment.baseOffset) {
-      const missing = this.log.damage.missingBefore(segment.baseOffset);
+      const missing = this.#log.damage.missingBefore(segment.baseOffset);
       if (missing !== undefined) throw corruptMessage(missing);
     }
     try {
       while (segment !== undefined && segment.baseOffset < endOffset) {
         const batches: readonly RecordBatch[] = await this.#readSegment(segment, request);
         if (batches.length > 0) return batches;
-        segment = this.log.segments.after(segment);
+        segment = this.#log.segments.after(segment);
       }
     } catch (error) {
       throw asReadError(error);
@@ -101,14 +104,14 @@ export class LogReader {
     timestampMs: number,
     endOffset: Offset,
   ): Promise<FoundTimestamp | undefined> {
-    let segment: LogSegment | undefined = this.log.segments.first;
+    let segment: LogSegment | undefined = this.#log.segments.first;
     try {
       while (segment !== undefined && segment.baseOffset < endOffset) {
         const from = await this.#scanStart(segment, timestampMs);
         const found =
           from === undefined ? undefined : await this.#searchFrom(from, timestampMs, endOffset);
         if (found !== undefined) return found;
-        segment = this.log.segments.after(segment);
+        segment = this.#log.segments.after(segment);
       }
     } catch (error) {
       throw asReadError(error);
@@ -147,7 +150,7 @@ export class LogReader {
     timestampMs: number,
     endOffset: Offset,
   ): Promise<FoundTimestamp | undefined> {
-    const { logStart } = this.log.offsets;
+    const { logStart } = this.#log.offsets;
     let offset = Math.max(from, logStart);
     for (;;) {
       const batches = await this.read(offset, SCAN_CHUNK_BYTES, endOffset);
@@ -175,7 +178,7 @@ export class LogReader {
       for (;;) {
         await segment.loadIndexes();
         const { truncations } = segment;
-        const read = new SegmentRead(this.log, this.environment, segment, request);
+        const read = new SegmentRead(this.#log, this.#environment, segment, request);
         const batches = await read.run(file);
         // What looked like damage may have been a truncation under the reader's hands.
         if (batches !== undefined || truncations === segment.truncations) return batches ?? [];
@@ -196,20 +199,32 @@ class SegmentRead {
   #expectedOffset: Offset | undefined;
   /** Last offset of the batch at the index's place, as the index says. */
   #indexedLastOffset: Offset | undefined;
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #segment: LogSegment;
+  readonly #request: ReadRequest;
 
   constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly segment: LogSegment,
-    private readonly request: ReadRequest,
+    log: LogState,
+    environment: LogEnvironment,
+    segment: LogSegment,
+    request: ReadRequest,
   ) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#segment = segment;
+    this.#request = request;
+
     this.#upperOffset = log.segments.after(segment)?.baseOffset ?? log.offsets.logEnd;
     this.#truncations = segment.truncations;
   }
 
-  /** @returns undefined when the segment was truncated meanwhile in a way that matters: read again */
+  /**
+   * @returns undefined when the segment was truncated meanwhile in a way that matters: read again
+   */
   async run(file: FileHandle): Promise<RecordBatch[] | undefined> {
-    const { segment, request } = this;
+    const segment = this.#segment;
+    const request = this.#request;
     const { offset, maxBytes } = request;
     this.#indexedLastOffset = segment.offsetIndex.entryOffsetFor(offset);
     let position = segment.offsetIndex.positionFor(offset);
@@ -223,7 +238,7 @@ class SegmentRead {
       const end = await scanBatches(file, span, chunkBytes, visit, mayReadOn);
       if (end.reason !== 'bad' || this.#batches.length > 0) break;
       if (segment.truncations !== this.#truncations) return undefined;
-      const known = this.log.damage.at(segment.baseOffset, end.position);
+      const known = this.#log.damage.at(segment.baseOffset, end.position);
       if (known === undefined && this.#expectedOffset === undefined) {
         // Either the index or the log is wrong here: a walk from the segment's start tells.
         isIndexInDoubt = true;
@@ -240,12 +255,13 @@ class SegmentRead {
     }
     if (isIndexInDoubt) await this.#repairIndex();
     if (this.#batches.length === 0) this.#assertNothingMissing();
-    this.environment.observer.readFromDisk(this.#bytes);
+    this.#environment.observer.readFromDisk(this.#bytes);
     return this.#batches;
   }
 
   #visit(batch: RecordBatch, position: number): Visit {
-    const { segment, request } = this;
+    const segment = this.#segment;
+    const request = this.#request;
     const { baseOffset, lastOffset, sizeBytes } = batch;
     if (!this.#isInPlace(baseOffset, lastOffset)) return 'bad';
     if (!segment.verified.contains(position, position + sizeBytes)) {
@@ -263,18 +279,19 @@ class SegmentRead {
 
   /** The base offset is not under the CRC: what stands around a batch tells whether it is right. */
   #isInPlace(baseOffset: Offset, lastOffset: Offset): boolean {
-    if (baseOffset < this.segment.baseOffset || lastOffset >= this.#upperOffset) return false;
+    if (baseOffset < this.#segment.baseOffset || lastOffset >= this.#upperOffset) return false;
     const expected = this.#expectedOffset;
     if (expected === undefined) return lastOffset === this.#indexedLastOffset;
-    return baseOffset === expected || (baseOffset > expected && expected < this.log.denseFrom);
+    return baseOffset === expected || (baseOffset > expected && expected < this.#log.denseFrom);
   }
 
   /** At the end of the segment: a log without gaps has every offset up to the next segment. */
   #assertNothingMissing(): void {
-    const { segment, request } = this;
+    const segment = this.#segment;
+    const request = this.#request;
     const startOffset = this.#expectedOffset;
     const endOffset = this.#upperOffset;
-    if (startOffset === undefined || startOffset < this.log.denseFrom) return;
+    if (startOffset === undefined || startOffset < this.#log.denseFrom) return;
     if (startOffset >= Math.min(endOffset, request.endOffset)) return;
     if (segment.truncations !== this.#truncations) return;
     const position = segment.sizeBytes;
@@ -285,20 +302,20 @@ class SegmentRead {
       startPosition: position,
       endPosition: position,
     };
-    reportDamage(this.log, this.environment, range);
+    reportDamage(this.#log, this.#environment, range);
     throw corruptMessage(range);
   }
 
   #measure(file: FileHandle, position: number): ReturnType<typeof measureDamage> {
-    const expectedOffset = this.#expectedOffset ?? this.segment.baseOffset;
-    const { segment } = this;
-    return measureDamage(this.log, this.environment, { segment, file, position, expectedOffset });
+    const expectedOffset = this.#expectedOffset ?? this.#segment.baseOffset;
+    const segment = this.#segment;
+    return measureDamage(this.#log, this.#environment, { segment, file, position, expectedOffset });
   }
 
   async #repairIndex(): Promise<void> {
-    const { segment } = this;
-    this.environment.logger.warn(
-      { ...this.log.topicPartition, segment: segment.baseOffset },
+    const segment = this.#segment;
+    this.#environment.logger.warn(
+      { ...this.#log.topicPartition, segment: segment.baseOffset },
       'an index does not agree with its log and is built again',
     );
     await segment.rebuildIndexes();

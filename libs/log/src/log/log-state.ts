@@ -106,20 +106,20 @@ export interface LogState {
   /** Below it compaction may have left gaps; from it on every offset stands in the log. */
   denseFrom: Offset;
   /**
-   * Gaps of a log that this broker did not write, until the topic's config tells whether Kafka may have
-   * compacted it; undefined for every other log.
+   * Gaps of a log that this broker did not write, until the topic's config tells whether Kafka may
+   * have compacted it; undefined for every other log.
    */
   unexplainedGaps: UnexplainedGaps | undefined;
   /** First offset that compaction has not looked at; never above `denseFrom`. */
   cleanedEnd: Offset;
   /**
-   * A leader's log takes new records, a follower's takes copies of its leader's batches. What is deleted
-   * of old records is the leader's decision alone.
+   * A leader's log takes new records, a follower's takes copies of its leader's batches. What is
+   * deleted of old records is the leader's decision alone.
    */
   role: 'leader' | 'follower';
   /**
-   * Paths of `.log.deleted` files of segments that were deleted before the log start could be written
-   * down. They are removed once it is.
+   * Paths of `.log.deleted` files of segments that were deleted before the log start could be
+   * written down. They are removed once it is.
    */
   readonly unrecordedDeletions: string[];
   /** Why the log takes no more writes. */
@@ -141,8 +141,8 @@ export interface LogFailure {
   readonly what: string;
   readonly cause: unknown;
   /**
-   * Synced records that are missing at the log's end: the next start will find the same. It takes its
-   * operator, who restores them or gives them up.
+   * Synced records that are missing at the log's end: the next start will find the same. It takes
+   * its operator, who restores them or gives them up.
    */
   readonly lost?: DamagedRange;
 }

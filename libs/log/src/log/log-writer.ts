@@ -32,22 +32,22 @@ const UNEXPECTED = 'an unexpected fault';
 /**
  * Appends to a log by group commit.
  *
- * A round is one `writev` and, with `fsync` durability, one `datasync`. Appends that arrive during a round
- * wait for the next one, which takes them together. A round begins as a microtask, so that all appends
- * of one task are in it. The accumulator calls `append` at the end of a turn of the event loop, so a round
- * does not wait for further appends. Between the write and the end of the sync the log end is ahead of
- * the synced end.
+ * A round is one `writev` and, with `fsync` durability, one `datasync`. Appends that arrive during
+ * a round wait for the next one, which takes them together. A round begins as a microtask, so that
+ * all appends of one task are in it. The accumulator calls `append` at the end of a turn of the
+ * event loop, so a round does not wait for further appends. Between the write and the end of the
+ * sync the log end is ahead of the synced end.
  *
- * With many partitions nearly every request has a round of its own: the path of a round avoids closures
- * and promises.
+ * With many partitions nearly every request has a round of its own: the path of a round avoids
+ * closures and promises.
  *
- * After a failed write the file is cut back and synced and the producer state is reverted. The log is as
- * before, and the next round may succeed. When that fails, or a sync fails, the log goes *offline*: the
- * content of the disk is unknown, and a repeated sync may succeed without having written, because the
- * kernel forgets pages that it failed to write. Reads continue.
+ * After a failed write the file is cut back and synced and the producer state is reverted. The log
+ * is as before, and the next round may succeed. When that fails, or a sync fails, the log goes
+ * *offline*: the content of the disk is unknown, and a repeated sync may succeed without having
+ * written, because the kernel forgets pages that it failed to write. Reads continue.
  *
- * Everything that changes the log runs in one lane, one task after the other: `exclusive` puts a task of
- * another class into it.
+ * Everything that changes the log runs in one lane, one task after the other: `exclusive` puts a
+ * task of another class into it.
  */
 export class LogWriter {
   readonly #lane = new SerialQueue();
@@ -63,11 +63,13 @@ export class LogWriter {
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   readonly #runRound = (): Promise<void> => this.#round();
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
 
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-  ) {
+  constructor(log: LogState, environment: LogEnvironment) {
+    this.#log = log;
+    this.#environment = environment;
+
     this.#rolled = new RolledSegments(log, environment, {
       onFlushed: () => this.#advanceRecoveryPoint(),
       onSyncFailed: (cause) => this.goOffline('a sync failed', cause),
@@ -80,9 +82,9 @@ export class LogWriter {
 
   append(buffers: readonly Buffer[], leaderEpoch: LeaderEpoch): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
+      if (this.#log.failure !== undefined) throw writesOffline(this.#log.failure, 'failed');
       if (this.#isStopped) throw brokerStops();
-      if (this.log.role !== 'leader') throw notLeading();
+      if (this.#log.role !== 'leader') throw notLeading();
       const batches = batchesToAppend(buffers);
       let sizeBytes = 0;
       for (const bytes of buffers) sizeBytes += bytes.length;
@@ -102,11 +104,11 @@ export class LogWriter {
   }
 
   /**
-   * Refuses all appends from now on: those that wait, and retries of batches that may still be lost. The
-   * round that is being written is answered when it ends.
+   * Refuses all appends from now on: those that wait, and retries of batches that may still be
+   * lost. The round that is being written is answered when it ends.
    */
   stopLeading(): void {
-    this.log.role = 'follower';
+    this.#log.role = 'follower';
     this.#rejectPending(notLeading());
     this.#duplicates.rejectFrom(0, notLeading('unknown'));
   }
@@ -117,11 +119,11 @@ export class LogWriter {
   }
 
   /**
-   * In the lane of a follower: writes batches unchanged. They must follow the log end and fit into the
-   * active segment. They are synced when it resolves.
+   * In the lane of a follower: writes batches unchanged. They must follow the log end and fit into
+   * the active segment. They are synced when it resolves.
    */
   async writeCopies(batches: readonly RecordBatch[]): Promise<void> {
-    const { active } = this.log.segments;
+    const { active } = this.#log.segments;
     const handle = await this.#acquired(active);
     const round = this.#newRound(Number.POSITIVE_INFINITY);
     try {
@@ -142,7 +144,7 @@ export class LogWriter {
   }
 
   highWatermarkMoved(): void {
-    this.#duplicates.highWatermarkMoved(this.log.offsets.highWatermark);
+    this.#duplicates.highWatermarkMoved(this.#log.offsets.highWatermark);
   }
 
   /** Runs a task while no round and no other task runs; rounds asked for before come first. */
@@ -163,24 +165,24 @@ export class LogWriter {
 
   /** In the lane: the log was cut to `logEnd` and synced. */
   truncated(error: unknown): void {
-    const { offsets } = this.log;
+    const { offsets } = this.#log;
     this.#duplicates.rejectFrom(offsets.logEnd, error);
     this.#notifySyncedEnd();
   }
 
   /** Refuses every write until the log is opened again. */
   goOffline(what: string, cause: unknown): void {
-    if (this.log.failure !== undefined) return;
+    if (this.#log.failure !== undefined) return;
     const failure = { what, cause };
-    this.log.failure = failure;
+    this.#log.failure = failure;
     this.#rejectPending(writesOffline(failure, 'failed'));
     this.#duplicates.rejectFrom(0, writesOffline(failure, 'unknown'));
-    const { topicPartition } = this.log;
-    this.environment.logger.error(
+    const { topicPartition } = this.#log;
+    this.#environment.logger.error(
       { err: cause, ...topicPartition },
       `the partition takes no writes until a restart: ${what}`,
     );
-    this.environment.observer.storageFailed(topicPartition, true);
+    this.#environment.observer.storageFailed(topicPartition, true);
   }
 
   /** Ends all writing without a sync, because the log is deleted. */
@@ -206,21 +208,21 @@ export class LogWriter {
   }
 
   async #flushAll(): Promise<void> {
-    const { log } = this;
+    const log = this.#log;
     if (log.failure !== undefined) return;
     await this.#rolled.flush();
     const { active } = log.segments;
     try {
-      await this.environment.syncs.run(() => active.datasync());
+      await this.#environment.syncs.run(() => active.datasync());
     } catch (error) {
       if (isShortageBeforeSync(error)) throw error;
       this.goOffline('a sync failed', error);
       return;
     }
     await active.flushIndexes();
-    await this.environment.fileSystem.syncDirectory(log.directory);
+    await this.#environment.fileSystem.syncDirectory(log.directory);
     await log.epochs.flush();
-    await takeProducerSnapshot(log, this.environment, 'stop');
+    await takeProducerSnapshot(log, this.#environment, 'stop');
     if (this.#rolled.isEmpty) log.offsets.recoveryPoint = log.offsets.logEnd;
   }
 
@@ -240,7 +242,7 @@ export class LogWriter {
     try {
       if (this.#isRoundPrepared() || (await this.#prepareRound())) await this.#writeRound();
     } catch (error) {
-      this.log.producers.undoTo();
+      this.#log.producers.undoTo();
       this.goOffline(UNEXPECTED, error);
     } finally {
       this.#isRoundUnderWay = false;
@@ -251,12 +253,12 @@ export class LogWriter {
 
   /** Whether the first append needs no preparation; true for all but a few rounds. */
   #isRoundPrepared(): boolean {
-    const { log } = this;
+    const log = this.#log;
     const [first] = this.#pending;
     return (
       first !== undefined &&
       log.failure === undefined &&
-      this.environment.reserve.isWhole &&
+      this.#environment.reserve.isWhole &&
       first.leaderEpoch <= (log.epochs.latestEpoch ?? -1) &&
       !log.epochs.lacksEntry &&
       !this.#mustRollFor(first)
@@ -264,9 +266,9 @@ export class LogWriter {
   }
 
   #mustRollFor(first: PendingAppend): boolean {
-    const { segments, offsets } = this.log;
+    const { segments, offsets } = this.#log;
     // A record takes more than one byte: a round has fewer offsets than bytes.
-    const bytes = Math.max(first.sizeBytes, this.environment.roundBytesMax);
+    const bytes = Math.max(first.sizeBytes, this.#environment.roundBytesMax);
     const endMax = offsets.logEnd + bytes;
     const isFull = segments.active.mustRollFor(first.sizeBytes, endMax, this.#segmentBytesMax);
     return isFull || this.roller.isDue || this.roller.isUnfinished;
@@ -277,12 +279,12 @@ export class LogWriter {
    * @returns false when the appends were refused
    */
   async #prepareRound(): Promise<boolean> {
-    const { log } = this;
+    const log = this.#log;
     const [first] = this.#pending;
     if (first === undefined || log.failure !== undefined) return false;
     const { logEnd } = log.offsets;
     try {
-      if (!this.environment.reserve.isWhole) throw new DiskReserveError();
+      if (!this.#environment.reserve.isWhole) throw new DiskReserveError();
       if (this.#mustRollFor(first)) await this.roller.roll();
       if (first.leaderEpoch > (log.epochs.latestEpoch ?? -1)) {
         await log.epochs.assign(first.leaderEpoch, logEnd);
@@ -296,7 +298,8 @@ export class LogWriter {
   }
 
   async #writeRound(): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const { active } = log.segments;
     const acquired = active.file.acquire();
     const handle = acquired instanceof Promise ? await this.#opened(acquired) : acquired;
@@ -319,7 +322,10 @@ export class LogWriter {
     }
   }
 
-  /** @returns the active segment's file; undefined when it could not be opened: the appends were refused */
+  /**
+   * @returns the active segment's file; undefined when it could not be opened: the appends were
+   *   refused
+   */
   async #opened(acquired: Promise<FileHandle>): Promise<FileHandle | undefined> {
     try {
       return await acquired;
@@ -331,7 +337,8 @@ export class LogWriter {
   }
 
   #newRound(bytesMax: number): AppendRound {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const limits = {
       logEndOffset: log.offsets.logEnd,
       leaderEpoch: log.epochs.latestEpoch ?? 0,
@@ -346,7 +353,8 @@ export class LogWriter {
    * @returns whether its appends are in the log
    */
   async #persistRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const { active } = log.segments;
     try {
       await handle.writev(round.buffers, active.sizeBytes);
@@ -364,7 +372,8 @@ export class LogWriter {
 
   /** Moves the log end to the end of a round whose bytes are in the file. */
   #written(round: AppendRound, segment: LogSegment): void {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     log.producers.commit();
     segment.firstAppendMs ??= environment.clock.nowMs();
     for (const batch of round.batches) {
@@ -379,7 +388,7 @@ export class LogWriter {
 
   /** @returns whether the round is durable */
   async #syncRound(round: AppendRound, handle: FileHandle): Promise<boolean> {
-    const { clock, observer, syncs } = this.environment;
+    const { clock, observer, syncs } = this.#environment;
     try {
       await syncs.run(async () => {
         const startMs = clock.monotonicMs();
@@ -396,7 +405,8 @@ export class LogWriter {
 
   /** Removes, durably, the bytes of a failed write; its appends are answered as not applied. */
   async #undoRound(round: AppendRound, handle: FileHandle, cause: unknown): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     log.producers.undoTo();
     try {
       await retryShortage(environment.scheduler, () => {
@@ -414,11 +424,11 @@ export class LogWriter {
   }
 
   #storageFailed(error: unknown): void {
-    if (this.log.failure !== undefined) return;
-    const { topicPartition } = this.log;
-    this.environment.reserve.writeFailed(error);
-    this.environment.logger.warn({ err: error, ...topicPartition }, 'a write failed');
-    this.environment.observer.storageFailed(topicPartition, false);
+    if (this.#log.failure !== undefined) return;
+    const { topicPartition } = this.#log;
+    this.#environment.reserve.writeFailed(error);
+    this.#environment.logger.warn({ err: error, ...topicPartition }, 'a write failed');
+    this.#environment.observer.storageFailed(topicPartition, false);
   }
 
   #rejectPending(error: unknown): void {
@@ -426,19 +436,19 @@ export class LogWriter {
   }
 
   #notifySyncedEnd(): void {
-    for (const listener of this.#syncedEndListeners) listener(this.log.offsets.syncedEnd);
+    for (const listener of this.#syncedEndListeners) listener(this.#log.offsets.syncedEnd);
   }
 
   #advanceRecoveryPoint(): void {
-    const { offsets, segments } = this.log;
+    const { offsets, segments } = this.#log;
     if (!this.#rolled.isEmpty) return;
     offsets.recoveryPoint =
-      this.environment.durability === 'fsync'
+      this.#environment.durability === 'fsync'
         ? offsets.syncedEnd
         : Math.max(offsets.recoveryPoint, segments.active.baseOffset);
   }
 
   get #segmentBytesMax(): number {
-    return this.environment.segmentBudget.segmentBytesMax(this.log.config['segment.bytes']);
+    return this.#environment.segmentBudget.segmentBytesMax(this.#log.config['segment.bytes']);
   }
 }

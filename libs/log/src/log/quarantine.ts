@@ -8,9 +8,9 @@ export interface QuarantineStatus {
 }
 
 /**
- * Counts what the log has put aside on disk and nobody reads: bytes cut from segments (`.log.cut-<n>`)
- * and directories of replicas that are not kept here (`-stray`). Only an operator removes them; what is
- * removed while the broker runs is counted until the next start.
+ * Counts what the log has put aside on disk and nobody reads: bytes cut from segments
+ * (`.log.cut-<n>`) and directories of replicas that are not kept here (`-stray`). Only an operator
+ * removes them; what is removed while the broker runs is counted until the next start.
  */
 export class Quarantine {
   /** By directory. */
@@ -31,7 +31,9 @@ export class Quarantine {
     this.#bytes.delete(directory);
   }
 
-  /** Adds these files of a directory, or all of them. Never rejects: a count must not stop a log. */
+  /**
+   * Adds these files of a directory, or all of them. Never rejects: a count must not stop a log.
+   */
   async addFiles(
     fileSystem: FileSystem,
     directory: string,

@@ -13,8 +13,8 @@ import type { LogEnvironment, LogState } from './log-state.js';
 
 /**
  * Reads all batches of a segment one after the other for background work, at the pace given, and
- * checks each. Sees the segment as long as it was when the reader was made. Holds the segment's file
- * from the first `next` to `close`.
+ * checks each. Sees the segment as long as it was when the reader was made. Holds the segment's
+ * file from the first `next` to `close`.
  */
 export class SegmentReader {
   /** A piece of the file that begins at `#chunkPosition`; batches keep the piece they came in. */
@@ -25,24 +25,28 @@ export class SegmentReader {
   #expectedOffset: Offset;
   #isAcquired = false;
   readonly #sizeBytes: number;
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #segment: LogSegment;
+  readonly #pace: Throttler;
 
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly segment: LogSegment,
-    private readonly pace: Throttler,
-  ) {
+  constructor(log: LogState, environment: LogEnvironment, segment: LogSegment, pace: Throttler) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#segment = segment;
+    this.#pace = pace;
+
     this.#expectedOffset = segment.baseOffset;
     this.#sizeBytes = segment.sizeBytes;
   }
 
   /**
    * @returns undefined after the last batch
-   * @throws ProtocolError CORRUPT_MESSAGE when there is no right batch next: the damage was reported;
-   *   StoppedError; storage errors
+   * @throws ProtocolError CORRUPT_MESSAGE when there is no right batch next: the damage was
+   *   reported; StoppedError; storage errors
    */
   async next(): Promise<RecordBatch | undefined> {
-    if (this.pace.isDue) await this.pace.pause();
+    if (this.#pace.isDue) await this.#pace.pause();
     if (this.#position >= this.#sizeBytes) return undefined;
     const batch = await this.#readBatch();
     if (batch === undefined) return this.#damaged();
@@ -52,7 +56,7 @@ export class SegmentReader {
   }
 
   close(): void {
-    if (this.#isAcquired) this.segment.file.release();
+    if (this.#isAcquired) this.#segment.file.release();
     this.#isAcquired = false;
   }
 
@@ -72,21 +76,26 @@ export class SegmentReader {
     }
   }
 
-  /** Sees to it that the piece at hand has `bytes` from the position on, as far as the file has them. */
+  /**
+   * Sees to it that the piece at hand has `bytes` from the position on, as far as the file has
+   * them.
+   */
   async #fill(bytes: number): Promise<void> {
     const end = Math.min(this.#position + bytes, this.#sizeBytes);
     if (end <= this.#chunkPosition + this.#chunk.length) return;
-    const file = await this.segment.file.acquire();
-    if (this.#isAcquired) this.segment.file.release();
+    const file = await this.#segment.file.acquire();
+    if (this.#isAcquired) this.#segment.file.release();
     this.#isAcquired = true;
     const length = Math.min(Math.max(bytes, SCAN_CHUNK_BYTES), this.#sizeBytes - this.#position);
     this.#chunk = await readChunk(file, this.#position, length);
     this.#chunkPosition = this.#position;
-    this.pace.charge(this.#chunk.length);
+    this.#pace.charge(this.#chunk.length);
   }
 
   async #damaged(): Promise<never> {
-    const { segment, log, environment } = this;
+    const segment = this.#segment;
+    const log = this.#log;
+    const environment = this.#environment;
     const file = await segment.file.acquire();
     try {
       const expectedOffset = this.#expectedOffset;

@@ -5,33 +5,43 @@ import type { LogEnvironment, LogState } from './log-state.js';
 /**
  * Begins the new segments of a log, in its write lane.
  *
- * A roll that fails for want of descriptors or memory leaves the log as it was and is repeated with the
- * next append. Its file may exist already, so until the roll is done nothing may be appended to the
- * segment before it: those offsets would lie behind the base offset of that file.
+ * A roll that fails for want of descriptors or memory leaves the log as it was and is repeated with
+ * the next append. Its file may exist already, so until the roll is done nothing may be appended to
+ * the segment before it: those offsets would lie behind the base offset of that file.
  */
 export class SegmentRoller {
   /** New segment of a roll that has failed after its file may have been made. */
   #unfinished: LogSegment | undefined;
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #events: {
+    readonly onRolled: (segment: LogSegment) => void;
+    readonly onSyncFailed: (cause: unknown) => void;
+  };
 
   /**
    * @param onRolled called with the segment that is not appended to any more
    * @param onSyncFailed called when the sync of the directory has failed: the log must go offline
    */
   constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly events: {
+    log: LogState,
+    environment: LogEnvironment,
+    events: {
       readonly onRolled: (segment: LogSegment) => void;
       readonly onSyncFailed: (cause: unknown) => void;
     },
-  ) {}
+  ) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#events = events;
+  }
 
   /** Whether the active segment is older than segment.ms. */
   get isDue(): boolean {
-    const { active } = this.log.segments;
+    const { active } = this.#log.segments;
     if (active.sizeBytes === 0 || active.firstAppendMs === undefined) return false;
-    const ageMs = this.environment.clock.nowMs() - active.firstAppendMs;
-    return ageMs > this.log.config['segment.ms'];
+    const ageMs = this.#environment.clock.nowMs() - active.firstAppendMs;
+    return ageMs > this.#log.config['segment.ms'];
   }
 
   /** Whether a roll has begun and must be done before anything is appended. */
@@ -41,23 +51,25 @@ export class SegmentRoller {
 
   /** Begins a new segment at the log end, unless the active one is empty. */
   async roll(): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const old = log.segments.active;
     if (old.sizeBytes === 0) return;
     const { logEnd } = log.offsets;
-    // First: once the next segment is there, this one may be removed with the producers' batches in it.
+    // First: once the next segment is there, this one may be removed with the producers' batches in
+    // it.
     await takeProducerSnapshot(log, environment, 'roll');
     const next = LogSegment.open(environment.files, log.directory, logEnd, 0);
     this.#unfinished = next;
     await this.#makeSegment(next);
     this.#unfinished = undefined;
     log.segments.add(next);
-    this.events.onRolled(old);
+    this.#events.onRolled(old);
   }
 
   /**
-   * Removes the file that an unfinished roll may have left, before the log is cut. The caller syncs the
-   * directory.
+   * Removes the file that an unfinished roll may have left, before the log is cut. The caller syncs
+   * the directory.
    */
   async dropUnfinished(): Promise<void> {
     await this.#unfinished?.remove();
@@ -65,7 +77,8 @@ export class SegmentRoller {
   }
 
   async #makeSegment(segment: LogSegment): Promise<void> {
-    const { environment, log } = this;
+    const environment = this.#environment;
+    const log = this.#log;
     let isMade = false;
     try {
       await segment.makeFile();
@@ -76,7 +89,7 @@ export class SegmentRoller {
     } catch (error) {
       // A descriptor that is kept for a file without use is one more that is missing.
       await segment.file.close().catch(() => undefined);
-      if (isMade && !isShortageBeforeSync(error)) this.events.onSyncFailed(error);
+      if (isMade && !isShortageBeforeSync(error)) this.#events.onSyncFailed(error);
       throw error;
     }
   }

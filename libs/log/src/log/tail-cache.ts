@@ -13,9 +13,10 @@ interface CacheEntry {
 }
 
 /**
- * The newest batches of all partitions of a broker, bounded in bytes over all of them: readers at the
- * tail do no disk I/O and meet the same `RecordBatch` objects. The oldest batch of all is dropped
- * first, so a partition that is written much does not keep memory longer than one written little.
+ * The newest batches of all partitions of a broker, bounded in bytes over all of them: readers at
+ * the tail do no disk I/O and meet the same `RecordBatch` objects. The oldest batch of all is
+ * dropped first, so a partition that is written much does not keep memory longer than one written
+ * little.
  */
 export class TailCache {
   #bytes = 0;
@@ -64,8 +65,11 @@ export class PartitionTail {
   /** Ascending; the places before `#head` are empty. */
   #entries: (CacheEntry | undefined)[] = [];
   #head = 0;
+  readonly #cache: TailCache;
 
-  constructor(private readonly cache: TailCache) {}
+  constructor(cache: TailCache) {
+    this.#cache = cache;
+  }
 
   /** Adds the batch that was appended to the log just now. */
   append(batch: RecordBatch): void {
@@ -78,7 +82,7 @@ export class PartitionTail {
       newer: undefined,
     };
     this.#entries.push(entry);
-    this.cache.link(entry);
+    this.#cache.link(entry);
   }
 
   /**
@@ -107,7 +111,7 @@ export class PartitionTail {
       if (last === undefined || this.#entries.length <= this.#head) return;
       if (last.nextOffset <= offset) return;
       this.#entries.pop();
-      this.cache.unlink(last);
+      this.#cache.unlink(last);
     }
   }
 
@@ -129,7 +133,7 @@ export class PartitionTail {
     assert(this.#entries[this.#head] === entry, 'a batch is dropped that is not the oldest');
     this.#entries[this.#head] = undefined;
     this.#head += 1;
-    this.cache.unlink(entry);
+    this.#cache.unlink(entry);
     // Moving the rest down only when half is dropped keeps this constant in the mean.
     if (this.#head * 2 >= this.#entries.length) {
       this.#entries.splice(0, this.#head);

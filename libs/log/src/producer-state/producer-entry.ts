@@ -1,10 +1,14 @@
 import type { ProducerSnapshot, RememberedBatch } from './producer-snapshot.js';
 
 const ALL_SEQUENCES = 2 ** 31;
-/** Past this many done sequences the count stands still: it must stay below half of all sequences. */
+/**
+ * Past this many done sequences the count stands still: it must stay below half of all sequences.
+ */
 const DONE_COUNT_MAX = 2 ** 30;
 
-/** The sequence that is `steps` further (or back, when negative), wrapping between 2147483647 and 0. */
+/**
+ * The sequence that is `steps` further (or back, when negative), wrapping between 2147483647 and 0.
+ */
 export function sequenceAfter(sequence: number, steps: number): number {
   return (((sequence + steps) % ALL_SEQUENCES) + ALL_SEQUENCES) % ALL_SEQUENCES;
 }
@@ -23,12 +27,15 @@ export class ProducerEntry {
   #doneCount = 0;
   /** Sequences in the remembered batches. */
   #rememberedCount = 0;
+  #appendMs: number;
 
   constructor(
     readonly producerId: number,
     readonly epoch: number,
-    private appendMs: number,
-  ) {}
+    appendMs: number,
+  ) {
+    this.#appendMs = appendMs;
+  }
 
   static from(snapshot: ProducerSnapshot, batchesMax: number): ProducerEntry {
     const entry = new ProducerEntry(snapshot.producerId, snapshot.epoch, snapshot.lastAppendMs);
@@ -70,7 +77,7 @@ export class ProducerEntry {
 
   /** Wall clock of the last append, ms. */
   get lastAppendMs(): number {
-    return this.appendMs;
+    return this.#appendMs;
   }
 
   /** The answer to the batch with this base sequence and this many records more than one. */
@@ -92,7 +99,7 @@ export class ProducerEntry {
    * @returns the batch that is forgotten for it, if any
    */
   push(batch: RememberedBatch, nowMs: number, batchesMax: number): RememberedBatch | undefined {
-    this.appendMs = nowMs;
+    this.#appendMs = nowMs;
     this.#lastSequence = batch.lastSequence;
     this.#doneCount = Math.min(DONE_COUNT_MAX, this.#doneCount + batch.offsetDelta + 1);
     this.#rememberedCount += batch.offsetDelta + 1;
@@ -114,7 +121,7 @@ export class ProducerEntry {
     const batch = this.#batches[newest];
     if (batch === undefined) return;
     const sequences = batch.offsetDelta + 1;
-    this.appendMs = lastAppendMs;
+    this.#appendMs = lastAppendMs;
     this.#doneCount = Math.max(0, this.#doneCount - sequences);
     this.#rememberedCount -= sequences;
     this.#lastSequence = sequenceAfter(batch.lastSequence, -sequences);
@@ -147,7 +154,7 @@ export class ProducerEntry {
       producerId: this.producerId,
       epoch: this.epoch,
       lastSequence: this.#lastSequence,
-      lastAppendMs: this.appendMs,
+      lastAppendMs: this.#appendMs,
       doneCount: this.#doneCount,
       batches: [...this.#batches.slice(this.#oldest), ...this.#batches.slice(0, this.#oldest)],
     };

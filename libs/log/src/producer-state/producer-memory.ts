@@ -20,7 +20,9 @@ export interface ProducerMemoryStatus {
 
 /** The producers of one partition, as the memory of the broker sees them. */
 export interface PartitionProducers {
-  /** Forgets batches beyond those that every producer may have; nothing while a write is under way. */
+  /**
+   * Forgets batches beyond those that every producer may have; nothing while a write is under way.
+   */
   trim(): void;
   /** Evicts producers that may be evicted until `isEnough`; nothing while a write is under way. */
   evictSilent(nowMs: number, isEnough: () => boolean): void;
@@ -34,10 +36,11 @@ const FRUITLESS_WAIT_MS = 1000;
 /**
  * The memory that a broker has for idempotent producers of all its partitions.
  *
- * Room is made in two steps. Producers first lose remembered batches beyond Kafka's five: a retry of one
- * of those is answered with DUPLICATE_SEQUENCE_NUMBER, so that nothing is written twice. Then producers
- * that have appended nothing for `protectedMs` are evicted, as they would be after their expiration.
- * When there is still no room, batches of *new* producers are refused; known producers go on.
+ * Room is made in two steps. Producers first lose remembered batches beyond Kafka's five: a retry
+ * of one of those is answered with DUPLICATE_SEQUENCE_NUMBER, so that nothing is written twice.
+ * Then producers that have appended nothing for `protectedMs` are evicted, as they would be after
+ * their expiration. When there is still no room, batches of *new* producers are refused; known
+ * producers go on.
  */
 export class ProducerMemory {
   readonly limits: ProducerMemoryLimits;

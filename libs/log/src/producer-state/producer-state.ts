@@ -38,8 +38,8 @@ export interface ProducerStateOptions {
 /** Batches that Kafka remembers; a producer keeps so many whatever the memory of others. */
 const BATCHES_GUARANTEED = 5;
 /**
- * Bytes of heap, measured on Node 20 and rounded up (docs/operating/memory.md): of a producer without
- * batches, and of each batch.
+ * Bytes of heap, measured on Node 20 and rounded up (docs/operating/memory.md): of a producer
+ * without batches, and of each batch.
  */
 const PRODUCER_BYTES = 384;
 const BATCH_BYTES = 112;
@@ -52,24 +52,24 @@ const REFUSED_RETRY_MS = 5000;
 type Undo = () => void;
 
 /**
- * Which batches of each idempotent producer a partition has (kafka-format 7, replication-safety 3.6):
- * tells a retry from a new batch and from one that is out of order.
+ * Which batches of each idempotent producer a partition has (kafka-format 7, replication-safety
+ * 3.6): tells a retry from a new batch and from one that is out of order.
  *
- * On disk: `<offset>.snapshot` and `<offset>.producers`, written when a segment is rolled and when the
- * log is closed; after a start the log is scanned from the newest good snapshot on.
+ * On disk: `<offset>.snapshot` and `<offset>.producers`, written when a segment is rolled and when
+ * the log is closed; after a start the log is scanned from the newest good snapshot on.
  *
- * Appending has three steps, all synchronous: `checkSequence`, `append` (the batch gets its offsets and
- * the next check knows it) and, once the write is done, `commit`; when it failed `undoTo` takes back
- * all that was appended since. Rounds of writes must not overlap between `append` and `commit`.
- * The asynchronous methods may overlap with those, but not with each other.
+ * Appending has three steps, all synchronous: `checkSequence`, `append` (the batch gets its offsets
+ * and the next check knows it) and, once the write is done, `commit`; when it failed `undoTo` takes
+ * back all that was appended since. Rounds of writes must not overlap between `append` and
+ * `commit`. The asynchronous methods may overlap with those, but not with each other.
  *
- * Memory is bounded in bytes, per partition and over all partitions (`ProducerMemory`). A leader asks
- * `assertRoomFor` before it takes a new producer in. What is found in the log or copied from a leader
- * is always taken: over the limit of the partition, the producers that are silent for longest are
- * evicted, which are those that the leader had evicted before it took the later ones.
+ * Memory is bounded in bytes, per partition and over all partitions (`ProducerMemory`). A leader
+ * asks `assertRoomFor` before it takes a new producer in. What is found in the log or copied from a
+ * leader is always taken: over the limit of the partition, the producers that are silent for
+ * longest are evicted, which are those that the leader had evicted before it took the later ones.
  *
- * Invariant: each producer counts with at least `BATCHES_GUARANTEED` batches, so that a known producer
- * always has room for these.
+ * Invariant: each producer counts with at least `BATCHES_GUARANTEED` batches, so that a known
+ * producer always has room for these.
  */
 export class ProducerStateManager implements PartitionProducers {
   /** By producer id; the one that appended last comes last. */
@@ -107,12 +107,12 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Decides what a batch from a producer is. Looks at the producer's fields and the number of offsets
-   * only, so the batch needs no offsets yet.
+   * Decides what a batch from a producer is. Looks at the producer's fields and the number of
+   * offsets only, so the batch needs no offsets yet.
    * @returns undefined when it may be appended, else the answer of its first append: append nothing
    * @throws ProtocolError INVALID_PRODUCER_EPOCH an older epoch than the producer's last;
-   *   OUT_OF_ORDER_SEQUENCE_NUMBER a gap, or a sequence used by a batch of another size: not applied
-   *   (outcome `unknown` below what is remembered since the producer became known);
+   *   OUT_OF_ORDER_SEQUENCE_NUMBER a gap, or a sequence used by a batch of another size: not
+   *   applied (outcome `unknown` below what is remembered since the producer became known);
    *   DUPLICATE_SEQUENCE_NUMBER applied, but too long ago for its offsets to be remembered
    */
   checkSequence(batch: SequencedBatch): DuplicateBatch | undefined {
@@ -138,8 +138,8 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Refuses a batch of a producer that is not known when there is no room for another producer: called
-   * by a leader before `append`.
+   * Refuses a batch of a producer that is not known when there is no room for another producer:
+   * called by a leader before `append`.
    * @param nowMs wall clock
    * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED
    */
@@ -159,8 +159,8 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Takes a batch into the state: one that `checkSequence` let pass, or one found in the log. Batches
-   * without a producer id may be passed too, and change nothing.
+   * Takes a batch into the state: one that `checkSequence` let pass, or one found in the log.
+   * Batches without a producer id may be passed too, and change nothing.
    * @param baseOffset the batch's first offset in the log (the batch need not have it yet)
    * @param nowMs wall clock
    */
@@ -280,8 +280,8 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Writes the state as it is now, durably, as the one up to `offset`, the log end. Nothing may wait
-   * for `commit`: a snapshot must not know what the log may never get.
+   * Writes the state as it is now, durably, as the one up to `offset`, the log end. Nothing may
+   * wait for `commit`: a snapshot must not know what the log may never get.
    */
   async takeSnapshot(offset: number): Promise<void> {
     assert(this.#undos.length === 0, `producer snapshot at ${offset} amid a write`);
@@ -384,7 +384,10 @@ export class ProducerStateManager implements PartitionProducers {
     });
   }
 
-  /** How many batches of a producer are remembered with its next one: it grows only while there is room. */
+  /**
+   * How many batches of a producer are remembered with its next one: it grows only while there is
+   * room.
+   */
   #batchesMaxOf(producer: ProducerEntry): number {
     const { batchCount } = producer;
     if (batchCount < this.#batchesGuaranteed) return this.#batchesGuaranteed;

@@ -15,12 +15,12 @@ const CODEC_BITS = 0x07;
 
 /**
  * Cuts a batch that is not compressed into smaller batches of the same records, so that each can be
- * read in a short time. A part keeps the base offset and the timestamps of the whole batch, and ends
- * at the offset of its last record; the last part ends where the whole batch ends. Its CRC is that of
- * the whole batch and not its own.
+ * read in a short time. A part keeps the base offset and the timestamps of the whole batch, and
+ * ends at the offset of its last record; the last part ends where the whole batch ends. Its CRC is
+ * that of the whole batch and not its own.
  *
- * A record that is malformed ends the cutting: the last part has all that is left, so that its reader
- * meets the fault.
+ * A record that is malformed ends the cutting: the last part has all that is left, so that its
+ * reader meets the fault.
  *
  * @param from records below this offset may be left out
  * @param bytesMax of one part; a larger record is a part of its own
@@ -55,8 +55,8 @@ export function* batchParts(
 }
 
 /**
- * The batch with its records unpacked; one that is not compressed is returned as it is. The CRC stays
- * that of the compressed batch. The event loop turns meanwhile.
+ * The batch with its records unpacked; one that is not compressed is returned as it is. The CRC
+ * stays that of the compressed batch. The event loop turns meanwhile.
  * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
  */
 export async function unpackedBatchOf(batch: RecordBatch): Promise<RecordBatch> {

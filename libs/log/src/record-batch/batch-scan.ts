@@ -21,7 +21,10 @@ export type Visit = 'next' | 'bad' | 'stop';
  */
 export type BatchVisitor = (batch: RecordBatch, position: number) => Visit;
 
-/** Where a scan ended: at the given end, at the batch that stopped it, or at bytes that are no batch. */
+/**
+ * Where a scan ended: at the given end, at the batch that stopped it, or at bytes that are no
+ * batch.
+ */
 export interface ScanEnd {
   readonly reason: 'end' | 'stopped' | 'bad';
   /** Of the first byte that was not accepted. */
@@ -96,7 +99,9 @@ function walkChunk(chunk: Buffer, span: ByteSpan, visit: BatchVisitor): ChunkWal
   }
 }
 
-/** The first whole batch with a right CRC that begins in `span` and has offsets in the given range. */
+/**
+ * The first whole batch with a right CRC that begins in `span` and has offsets in the given range.
+ */
 export interface FoundBatch {
   readonly batch: RecordBatch;
   readonly position: number;

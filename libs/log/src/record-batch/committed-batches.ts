@@ -11,8 +11,8 @@ export interface CommittedView {
   /** End of what is committed: the high watermark. */
   readonly endOffset: Offset;
   /**
-   * Whether a transaction without a marker has none in the leader's log either. Nobody can end it then,
-   * and its records are never committed.
+   * Whether a transaction without a marker has none in the leader's log either. Nobody can end it
+   * then, and its records are never committed.
    */
   readonly isLogComplete: boolean;
 }
@@ -23,9 +23,9 @@ export function isOfTransaction(batch: RecordBatch): boolean {
 }
 
 /**
- * The batches as clients are shown them: in the place of one whose transaction was aborted, or can't be
- * committed any more, stands an empty one of the same offsets. So a reader goes on behind it, and what
- * one broker hands to another needs no further mark.
+ * The batches as clients are shown them: in the place of one whose transaction was aborted, or
+ * can't be committed any more, stands an empty one of the same offsets. So a reader goes on behind
+ * it, and what one broker hands to another needs no further mark.
  *
  * Ends before the first batch whose transaction is not decided.
  * @throws ProtocolError LEADER_NOT_AVAILABLE when that is the first one; KAFKA_STORAGE_ERROR

@@ -18,8 +18,8 @@ export interface DamagedRange extends OffsetRange {
 }
 
 /**
- * The damaged ranges found in one log since it was opened. A range ends when its segment is deleted,
- * the log is truncated below it, or it was written anew.
+ * The damaged ranges found in one log since it was opened. A range ends when its segment is
+ * deleted, the log is truncated below it, or it was written anew.
  */
 export class DamageList {
   #ranges: DamagedRange[] = [];
@@ -93,8 +93,9 @@ export function corruptMessage(range: DamagedRange): ProtocolError {
 }
 
 /**
- * What a reader is told of a batch that is stored as it was written and whose records cannot be read all
- * the same: malformed, too large when unpacked, of a codec that is not there. It is so in every replica.
+ * What a reader is told of a batch that is stored as it was written and whose records cannot be
+ * read all the same: malformed, too large when unpacked, of a codec that is not there. It is so in
+ * every replica.
  */
 export class UnreadableBatchError extends ProtocolError {
   constructor({ baseOffset, nextOffset }: RecordBatch, cause: ProtocolError) {

@@ -29,7 +29,9 @@ const options: EncodeOptions = {
 
 const bytes = (maxLength: number) =>
   fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
-/** Lengths on both sides of every boundary of the encoder: one-byte lengths, short copies, views. */
+/**
+ * Lengths on both sides of every boundary of the encoder: one-byte lengths, short copies, views.
+ */
 const payload = fc.option(
   fc.oneof(
     bytes(20),

@@ -1,11 +1,11 @@
 /**
  * Makes record batches (magic 2, uncompressed) of record sets.
  *
- * This runs for every record produced, so it makes no object a record. A selection's bytes are copied
- * once into a scratch array, behind which the batch grows in the same array: each key and value then
- * moves with `copyWithin`, which costs a third of a view and a `set`. A finished batch is copied out
- * at its exact size. Encoding at once is synchronous: one scratch serves all of it. Encoding in slices
- * has a scratch of its own.
+ * This runs for every record produced, so it makes no object a record. A selection's bytes are
+ * copied once into a scratch array, behind which the batch grows in the same array: each key and
+ * value then moves with `copyWithin`, which costs a third of a view and a `set`. A finished batch
+ * is copied out at its exact size. Encoding at once is synchronous: one scratch serves all of it.
+ * Encoding in slices has a scratch of its own.
  */
 import {
   FIELD_ATTRIBUTES,
@@ -55,11 +55,16 @@ export interface EncodeOptions {
   /** Timestamp of records that have none and, with LogAppendTime, of all. */
   readonly nowMs: number;
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
-  /** A record that would take a batch past this begins the next one; a larger record is alone in one. */
+  /**
+   * A record that would take a batch past this begins the next one; a larger record is alone in
+   * one.
+   */
   readonly batchSizeBytes: number;
   /** No batch is larger. */
   readonly maxBatchBytes: number;
-  /** Stamped into the batches: the sequence is the first record's, later batches go on from there. */
+  /**
+   * Stamped into the batches: the sequence is the first record's, later batches go on from there.
+   */
   readonly producer?: BatchProducer | undefined;
   /** Makes the records one batch, whatever `batchSizeBytes` says. */
   readonly isOneBatch?: boolean;
@@ -92,8 +97,8 @@ export function encodeRecordBatches(
 }
 
 /**
- * As `encodeRecordBatches`, in slices: for requests of very many records or bytes. The records must not
- * change meanwhile.
+ * As `encodeRecordBatches`, in slices: for requests of very many records or bytes. The records must
+ * not change meanwhile.
  * @throws ProtocolError as that does
  */
 export function* encodeInSlices(
@@ -116,7 +121,9 @@ export function batchOfOneSizeBytes(records: RecordSet, index: number): number {
   return RECORD_BATCH_HEADER_BYTES + lengthSizeBytes(bodyBytes) + bodyBytes;
 }
 
-/** A selection is staged in the scratch when its set has at most this many bytes a selected record. */
+/**
+ * A selection is staged in the scratch when its set has at most this many bytes a selected record.
+ */
 const STAGED_BYTES_PER_RECORD_MAX = 1024;
 /** ... and at most this many in all, which bounds the scratch. */
 const STAGED_BYTES_MAX = 1024 * 1024;
@@ -165,7 +172,10 @@ class BatchEncoder {
   #baseTimestamp = 0;
   #maxTimestamp = 0;
 
-  /** @param scratch of its own; undefined: it works with the shared one, and is done before others are */
+  /**
+   * @param scratch of its own; undefined: it works with the shared one, and is done before others
+   *   are
+   */
   constructor(options: EncodeOptions, scratch?: Uint8Array<ArrayBuffer>) {
     this.#isScratchShared = scratch === undefined;
     this.#scratch = scratch ?? sharedScratch;
@@ -228,11 +238,12 @@ class BatchEncoder {
   }
 
   /**
-   * Adds records of a selection, from its `from`-th on, to the batch at hand.
-   * The loop that runs for every record: the encoder's state stands in locals meanwhile, and null, no
-   * headers and no timestamp delta, the usual cases, are a byte each that is written without a call.
+   * Adds records of a selection, from its `from`-th on, to the batch at hand. The loop that runs
+   * for every record: the encoder's state stands in locals meanwhile, and null, no headers and no
+   * timestamp delta, the usual cases, are a byte each that is written without a call.
    *
-   * @returns the place in the selection of the first record without room; `count` when all are added
+   * @returns the place in the selection of the first record without room; `count` when all are
+   *   added
    */
   #addWhileRoom(
     records: RecordSet,
@@ -252,7 +263,7 @@ class BatchEncoder {
     let maxTimestamp = this.#maxTimestamp;
     let nth = from;
 
-    for (; nth < count; nth++) {
+    for (; nth < count; nth += 1) {
       const at = (indexes === undefined ? nth : (indexes[nth] as number)) * RECORD_STRIDE;
       const keyStart = fields[at + FIELD_KEY_START] as number;
       const keyBytes = keyStart < 0 ? -1 : (fields[at + FIELD_KEY_END] as number) - keyStart;
@@ -272,24 +283,30 @@ class BatchEncoder {
       if (position + lengthSizeBytes(bodyBytes) + bodyBytes > roomEnd) break;
 
       position = writeLength(target, position, bodyBytes);
-      target[position++] = fields[at + FIELD_ATTRIBUTES] as number;
-      if (delta === 0) target[position++] = 0;
-      else position = writeVarlong(target, position, delta);
+      target[position] = fields[at + FIELD_ATTRIBUTES] as number;
+      position += 1;
+      if (delta === 0) {
+        target[position] = 0;
+        position += 1;
+      } else position = writeVarlong(target, position, delta);
       position = writeLength(target, position, batchRecords);
       if (keyBytes < 0) {
-        target[position++] = VARINT_MINUS_ONE;
+        target[position] = VARINT_MINUS_ONE;
+        position += 1;
       } else {
         position = writeLength(target, position, keyBytes);
         position = copy(target, position, records, stagedAt, keyStart, keyBytes);
       }
       if (valueBytes < 0) {
-        target[position++] = VARINT_MINUS_ONE;
+        target[position] = VARINT_MINUS_ONE;
+        position += 1;
       } else {
         position = writeLength(target, position, valueBytes);
         position = copy(target, position, records, stagedAt, valueStart, valueBytes);
       }
       if (headerCount === 0) {
-        target[position++] = 0;
+        target[position] = 0;
+        position += 1;
       } else {
         position = writeLength(target, position, headerCount);
         position = copy(target, position, records, stagedAt, headersStart, headersBytes);
@@ -390,9 +407,9 @@ class BatchEncoder {
 }
 
 /**
- * Memory of a batch. A cache may hold it for long: small batches share slabs among themselves and not,
- * as with `Buffer.allocUnsafe`, with every short-lived buffer of the process, each of which would then
- * cost 8 KiB for as long.
+ * Memory of a batch. A cache may hold it for long: small batches share slabs among themselves and
+ * not, as with `Buffer.allocUnsafe`, with every short-lived buffer of the process, each of which
+ * would then cost 8 KiB for as long.
  */
 function allocate(sizeBytes: number): Buffer {
   if (sizeBytes >= OWN_MEMORY_BYTES_MIN) return Buffer.allocUnsafeSlow(sizeBytes);
@@ -472,7 +489,10 @@ function copyWithin(bytes: Uint8Array, target: number, start: number, end: numbe
     return;
   }
   let to = target;
-  for (let from = start; from < end; from++) bytes[to++] = bytes[from] as number;
+  for (let from = start; from < end; from += 1) {
+    bytes[to] = bytes[from] as number;
+    to += 1;
+  }
 }
 
 function writeInt16(target: Uint8Array, position: number, value: number): void {

@@ -80,7 +80,7 @@ describe('golden batches', () => {
     '%s has a right CRC, and any bit flipped behind the CRC is seen',
     (name) => {
       expect(golden(name).isCrcValid()).toBe(true);
-      for (let at = ATTRIBUTES_AT; at < golden(name).sizeBytes; at++) {
+      for (let at = ATTRIBUTES_AT; at < golden(name).sizeBytes; at += 1) {
         const { bytes } = golden(name);
         bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
         expect(new RecordBatch(bytes).isCrcValid()).toBe(false);

@@ -59,15 +59,16 @@ const BATCH_LENGTH_MIN = 14;
 const INT32_MAX = 2 ** 31 - 1;
 
 /**
- * A view over the bytes of exactly one batch. Cheap to make: fields are read when they are asked for.
- * Any getter may throw ProtocolError CORRUPT_MESSAGE on a value that no batch can have: check
+ * A view over the bytes of exactly one batch. Cheap to make: fields are read when they are asked
+ * for. Any getter may throw ProtocolError CORRUPT_MESSAGE on a value that no batch can have: check
  * `isCrcValid()` first where the bytes come from a disk or a socket (it leaves out baseOffset and
  * leaderEpoch).
  */
 export class RecordBatch {
   /**
-   * What a reader has made of the batch and keeps with it: readers at the tail meet the same object. A
-   * WeakMap would do too, and cost the garbage collector several times what reading costs.
+   * What a reader has made of the batch and keeps with it: readers at the tail meet the same
+   * object. A WeakMap would do too, and cost the garbage collector several times what reading
+   * costs.
    */
   attachment: object | undefined = undefined;
 
@@ -190,8 +191,8 @@ export class RecordBatch {
   }
 
   /**
-   * The records section, decompressed. It is not kept with the batch: the caches of batches count the
-   * bytes of the batch alone.
+   * The records section, decompressed. It is not kept with the batch: the caches of batches count
+   * the bytes of the batch alone.
    * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
    */
   recordsBytes(): Buffer {
@@ -232,8 +233,8 @@ export interface BatchProducer {
 }
 
 /**
- * Size in bytes of the batch that begins at `position` of concatenated batches, as it declares it: it
- * may end beyond the buffer. Undefined when too few bytes are left to tell.
+ * Size in bytes of the batch that begins at `position` of concatenated batches, as it declares it:
+ * it may end beyond the buffer. Undefined when too few bytes are left to tell.
  * @throws ProtocolError CORRUPT_MESSAGE when no batch can be of the declared size
  */
 export function batchSizeAt(buffer: Buffer, position: number): number | undefined {

@@ -7,9 +7,9 @@ import { VarintReader } from './varint.js';
  * fields, so that reading a record allocates nothing. Keys, values and headers are positions in
  * `bytes`; a null key or value has start = end = -1.
  *
- * Record: length varint (of what follows), attributes int8, timestampDelta varlong, offsetDelta varint,
- * keyLength varint (-1 null), key, valueLength varint (-1 null), value, headersCount varint, and for
- * each header keyLength varint, key, valueLength varint (-1 null), value.
+ * Record: length varint (of what follows), attributes int8, timestampDelta varlong, offsetDelta
+ * varint, keyLength varint (-1 null), key, valueLength varint (-1 null), value, headersCount
+ * varint, and for each header keyLength varint, key, valueLength varint (-1 null), value.
  */
 export class RecordCursor {
   /** What the positions address: the batch's bytes, or its decompressed records. */
@@ -29,7 +29,9 @@ export class RecordCursor {
   /** Bytes of the whole record in the (decompressed) batch. */
   sizeBytes = 0;
 
-  /** Of the batch, as the next two: what the records' deltas are added to, and their last offset. */
+  /**
+   * Of the batch, as the next two: what the records' deltas are added to, and their last offset.
+   */
   readonly baseOffset: Offset;
   readonly lastOffset: Offset;
   readonly baseTimestamp: number;
@@ -39,7 +41,9 @@ export class RecordCursor {
   readonly #recordsEnd: number;
   #remaining: number;
 
-  /** @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked */
+  /**
+   * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
+   */
   constructor(batch: RecordBatch) {
     const isPlain = batch.compression === 'none';
     this.bytes = isPlain ? batch.bytes : batch.recordsBytes();
@@ -63,8 +67,8 @@ export class RecordCursor {
   }
 
   /**
-   * Goes on behind records that the caller has walked, and checked as `next` does, by itself. The other
-   * fields are of no record then.
+   * Goes on behind records that the caller has walked, and checked as `next` does, by itself. The
+   * other fields are of no record then.
    * @param position where the record after them begins
    * @param count how many they were
    * @param offset of the last one
@@ -78,8 +82,8 @@ export class RecordCursor {
   /**
    * Moves to the next record.
    * @returns false when there is none
-   * @throws ProtocolError CORRUPT_MESSAGE on a malformed record, on offsets that do not rise within the
-   *   batch's range, and on bytes left over after the last record
+   * @throws ProtocolError CORRUPT_MESSAGE on a malformed record, on offsets that do not rise
+   *   within the batch's range, and on bytes left over after the last record
    */
   next(): boolean {
     const reader = this.#reader;
@@ -103,7 +107,8 @@ export class RecordCursor {
   #readBody(end: number): void {
     const reader = this.#reader;
     reader.end = end;
-    this.attributes = this.bytes[reader.position++] ?? 0;
+    this.attributes = this.bytes[reader.position] ?? 0;
+    reader.position += 1;
     const timestampDelta = reader.readVarlong();
     this.timestamp = this.logAppendTime ?? this.baseTimestamp + timestampDelta;
     this.#moveTo(this.baseOffset + reader.readVarint());
@@ -145,7 +150,7 @@ function skip(reader: VarintReader, length: number): number {
 
 function skipHeaders(reader: VarintReader, count: number): void {
   if (count < 0) throw corrupt(`A record has ${count} headers.`);
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const keyLength = reader.readVarint();
     if (keyLength < 0) throw corrupt('A header has no key.');
     skip(reader, keyLength);

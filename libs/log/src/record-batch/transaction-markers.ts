@@ -30,18 +30,20 @@ interface ScannedRange {
   readonly markers: Map<number, Marker[]>;
 }
 
-/** Markers kept of one log; with more the scanned ranges are forgotten, and read again when needed. */
+/**
+ * Markers kept of one log; with more the scanned ranges are forgotten, and read again when needed.
+ */
 const MARKERS_MAX = 20_000;
 
 /**
- * Tells how the transactions in a log ended. Only Kafka writes transactions: the log is one that a Kafka
- * broker wrote, or a copy of one.
+ * Tells how the transactions in a log ended. Only Kafka writes transactions: the log is one that a
+ * Kafka broker wrote, or a copy of one.
  *
- * A transaction ends with a control batch (a marker) of its producer, behind its records. The end of a
- * batch's transaction is therefore the first marker of its producer after it. It is found by reading on
- * from the batch, and what was passed on the way is remembered, so that a reader who goes through the
- * log has every byte read once more at most. Kafka's `.txnindex` is not used: it lacks the committed
- * transactions, has no checksum, and copies of a log do not have it.
+ * A transaction ends with a control batch (a marker) of its producer, behind its records. The end
+ * of a batch's transaction is therefore the first marker of its producer after it. It is found by
+ * reading on from the batch, and what was passed on the way is remembered, so that a reader who
+ * goes through the log has every byte read once more at most. Kafka's `.txnindex` is not used: it
+ * lacks the committed transactions, has no checksum, and copies of a log do not have it.
  *
  * Look-ups may overlap: they run one after the other.
  */
@@ -49,8 +51,11 @@ export class TransactionMarkers {
   readonly #queue = new SerialQueue();
   #ranges: ScannedRange[] = [];
   #markerCount = 0;
+  readonly #log: MarkedLog;
 
-  constructor(private readonly log: MarkedLog) {}
+  constructor(log: MarkedLog) {
+    this.#log = log;
+  }
 
   /**
    * How the transaction ended that a batch of records belongs to.
@@ -75,7 +80,7 @@ export class TransactionMarkers {
     const range = this.#rangeAt(from);
     for (;;) {
       const marker = range.markers.get(producerId)?.find(({ offset }) => offset >= from);
-      if (marker !== undefined || range.to >= this.log.logEndOffset()) return marker;
+      if (marker !== undefined || range.to >= this.#log.logEndOffset()) return marker;
       const next = this.#rangeFrom(range);
       if (next !== undefined) this.#join(range, next);
       else await this.#scanOn(range);
@@ -109,7 +114,7 @@ export class TransactionMarkers {
   }
 
   async #scanOn(range: ScannedRange): Promise<void> {
-    const { log } = this;
+    const log = this.#log;
     try {
       const batches = await log.read(range.to, SCAN_CHUNK_BYTES, log.logEndOffset());
       if (batches.length === 0) range.to = log.logEndOffset();

@@ -1,13 +1,16 @@
 /**
- * Kafka's variable-length integers: zigzag, then base 128, least significant group first, the high bit
- * of a byte says that another follows. A varint (int32) has at most 5 bytes, a varlong (int64) 10.
+ * Kafka's variable-length integers: zigzag, then base 128, least significant group first, the high
+ * bit of a byte says that another follows. A varint (int32) has at most 5 bytes, a varlong (int64)
+ * 10.
  *
- * Varlongs are JavaScript numbers here: the ones Kafka writes (timestamp deltas) fit. Beyond 2^48 the
- * arithmetic goes through BigInt, and a value that is no safe integer is refused when read.
+ * Varlongs are JavaScript numbers here: the ones Kafka writes (timestamp deltas) fit. Beyond 2^48
+ * the arithmetic goes through BigInt, and a value that is no safe integer is refused when read.
  */
 import { ProtocolError } from '#protocol';
 
-/** Varlongs whose zigzag form is below this have 7 bytes at most and are done in doubles, exactly. */
+/**
+ * Varlongs whose zigzag form is below this have 7 bytes at most and are done in doubles, exactly.
+ */
 const ZIGZAG_DOUBLE_LIMIT = 2 ** 49;
 const INT32_LIMIT = 2 ** 31;
 
@@ -39,8 +42,8 @@ export function varlongSizeBytes(value: number): number {
 }
 
 /**
- * One and two bytes, what lengths and counts mostly take, stand apart so that the rest of the function
- * stays small enough to be inlined into the encoder.
+ * One and two bytes, what lengths and counts mostly take, stand apart so that the rest of the
+ * function stays small enough to be inlined into the encoder.
  *
  * @param value an int32
  * @returns the position after what was written
@@ -91,10 +94,12 @@ export function writeVarlong64(target: Uint8Array, position: number, value: bigi
   let at = position;
   let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
   while (rest >= 0x80n) {
-    target[at++] = Number(rest & 0x7fn) | 0x80;
+    target[at] = Number(rest & 0x7fn) | 0x80;
+    at += 1;
     rest >>= 7n;
   }
-  target[at++] = Number(rest);
+  target[at] = Number(rest);
+  at += 1;
   return at;
 }
 
@@ -142,7 +147,8 @@ export class VarintReader {
     let at = this.position;
     let zigzag = 0n;
     for (let shift = 0n; at < this.end; shift += 7n) {
-      const byte = this.bytes[at++] as number;
+      const byte = this.bytes[at] as number;
+      at += 1;
       if (shift === 63n && byte > 1) break;
       zigzag |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) {
@@ -157,7 +163,8 @@ export class VarintReader {
     let zigzag = 0;
     let at = this.position;
     for (let shift = 0; at < this.end; shift += 7) {
-      const byte = this.bytes[at++] as number;
+      const byte = this.bytes[at] as number;
+      at += 1;
       if (shift === 28 && byte > 0x0f) break;
       zigzag |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
@@ -172,7 +179,8 @@ export class VarintReader {
     let at = this.position;
     let zigzag = 0;
     for (let unit = 1; at < this.end && unit < ZIGZAG_DOUBLE_LIMIT; unit *= 0x80) {
-      const byte = this.bytes[at++] as number;
+      const byte = this.bytes[at] as number;
+      at += 1;
       zigzag += (byte & 0x7f) * unit;
       if (byte < 0x80) {
         this.position = at;
@@ -195,10 +203,12 @@ function writeLongVarint(target: Uint8Array, position: number, zigzag: number): 
   let at = position;
   let rest = zigzag;
   while (rest >= 0x80) {
-    target[at++] = rest | 0x80;
+    target[at] = rest | 0x80;
+    at += 1;
     rest >>>= 7;
   }
-  target[at++] = rest;
+  target[at] = rest;
+  at += 1;
   return at;
 }
 

@@ -217,7 +217,10 @@ async function follower(
   return log;
 }
 
-/** A follower whose batches at these offsets are damaged, which a reader has met; and its first file before. */
+/**
+ * A follower whose batches at these offsets are damaged, which a reader has met; and its first file
+ * before.
+ */
 async function damaged(
   offsets: readonly number[] = [DAMAGED],
 ): Promise<{ readonly broker: FakeBroker; readonly log: Log; readonly whole: Buffer }> {

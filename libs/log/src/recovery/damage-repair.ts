@@ -27,25 +27,31 @@ interface Replacement {
  * Gives a follower's log back what is damaged in it, from its leader's, whose bytes are the same
  * (replication-safety 3.2).
  *
- * As a rule the leader's batches take just the bytes that are damaged: they are written in their place, and
- * nothing else is touched, so the log is at no moment shorter than it was. Where they do not, as in a
- * file that lost its end or after compaction, the log is cut where the damage begins, to be filled as any
- * follower's. Either way the damaged bytes are kept beside the log first.
+ * As a rule the leader's batches take just the bytes that are damaged: they are written in their
+ * place, and nothing else is touched, so the log is at no moment shorter than it was. Where they do
+ * not, as in a file that lost its end or after compaction, the log is cut where the damage begins,
+ * to be filled as any follower's. Either way the damaged bytes are kept beside the log first.
  *
- * Everything runs in the log's write lane, so calls may overlap with everything. A crash amid a repair
- * leaves damage where there was damage.
+ * Everything runs in the log's write lane, so calls may overlap with everything. A crash amid a
+ * repair leaves damage where there was damage.
  */
 export class DamageRepair {
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly writer: LogWriter,
-    private readonly reader: LogReader,
-  ) {}
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #writer: LogWriter;
+  readonly #reader: LogReader;
+
+  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter, reader: LogReader) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
 
   /**
-   * Writes the leader's batches from `offset` on in the place of the damage that begins there, as far as
-   * they reach; durable when it resolves. Nothing happens when there is no such damage (any more).
+   * Writes the leader's batches from `offset` on in the place of the damage that begins there, as
+   * far as they reach; durable when it resolves. Nothing happens when there is no such damage (any
+   * more).
    * @param offset as `repairOffset` gave it
    * @param pieces whole batches one after the other in each
    * @returns false when the batches are not what stood there byte for byte: nothing was done
@@ -54,7 +60,7 @@ export class DamageRepair {
    */
   async repair(offset: Offset, pieces: readonly Buffer[], leader: LeaderLog): Promise<boolean> {
     const batches = pieces.flatMap(checkedBatches);
-    return this.writer.exclusive(async () => {
+    return this.#writer.exclusive(async () => {
       this.#assertMayWrite(leader.election);
       const range = this.#damageFrom(offset);
       if (range === undefined) return true;
@@ -67,16 +73,16 @@ export class DamageRepair {
   }
 
   /**
-   * Keeps the bytes of the first damage, or of what stands where synced records are missing at the end,
-   * before the log is cut there.
+   * Keeps the bytes of the first damage, or of what stands where synced records are missing at the
+   * end, before the log is cut there.
    * @returns where that is; undefined when there is no such thing (any more)
    * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
    *   KAFKA_STORAGE_ERROR
    */
   keepForCut(leader: Election): Promise<Offset | undefined> {
-    return this.writer.exclusive(async () => {
-      assertFollows(this.log, leader);
-      const damaged = this.log.failure?.lost ?? this.#first;
+    return this.#writer.exclusive(async () => {
+      assertFollows(this.#log, leader);
+      const damaged = this.#log.failure?.lost ?? this.#first;
       if (damaged !== undefined) await this.#keep(damaged, damaged.endPosition);
       return damaged?.startOffset;
     });
@@ -85,18 +91,18 @@ export class DamageRepair {
   /** From which offset on the first damage has to be filled; undefined when nothing is damaged. */
   get repairOffset(): Offset | undefined {
     const first = this.#first;
-    return first && Math.max(first.startOffset, this.log.offsets.logStart);
+    return first && Math.max(first.startOffset, this.#log.offsets.logStart);
   }
 
   get #first(): DamagedRange | undefined {
-    const { damage, offsets } = this.log;
+    const { damage, offsets } = this.#log;
     return damage.ranges.find(({ endOffset }) => endOffset > offsets.logStart);
   }
 
   #assertMayWrite(election: Election): void {
-    assertFollows(this.log, election);
-    if (this.log.failure !== undefined) throw writesOffline(this.log.failure, 'failed');
-    if (this.writer.isStopped) throw brokerStops();
+    assertFollows(this.#log, election);
+    if (this.#log.failure !== undefined) throw writesOffline(this.#log.failure, 'failed');
+    if (this.#writer.isStopped) throw brokerStops();
   }
 
   #damageFrom(offset: Offset): DamagedRange | undefined {
@@ -104,10 +110,13 @@ export class DamageRepair {
   }
 
   #segmentOf({ segmentBaseOffset }: DamagedRange): LogSegment | undefined {
-    return this.log.segments.all.find(({ baseOffset }) => baseOffset === segmentBaseOffset);
+    return this.#log.segments.all.find(({ baseOffset }) => baseOffset === segmentBaseOffset);
   }
 
-  /** The batches that fill the range from its start on; undefined when they are not what stood there. */
+  /**
+   * The batches that fill the range from its start on; undefined when they are not what stood
+   * there.
+   */
   #replacement(
     range: DamagedRange,
     batches: readonly RecordBatch[],
@@ -135,12 +144,15 @@ export class DamageRepair {
     return { batches: fitting, sizeBytes, nextOffset: hasAllBytes ? range.endOffset : expected };
   }
 
-  /** Whether this log had a batch of the same election there: else the logs part, and nothing is proven. */
+  /**
+   * Whether this log had a batch of the same election there: else the logs part, and nothing is
+   * proven.
+   */
   #isOfSameEpoch({ baseOffset, leaderEpoch }: RecordBatch, { elections }: LeaderLog): boolean {
-    const { epochs, offsets } = this.log;
+    const { epochs, offsets } = this.#log;
     const known = epochs.epochForOffset(Math.max(baseOffset, offsets.logStart));
     const election = elections.find(({ epoch }) => epoch === leaderEpoch);
-    return known === leaderEpoch && isSameElection(this.log, election);
+    return known === leaderEpoch && isSameElection(this.#log, election);
   }
 
   async #overwrite(
@@ -148,7 +160,8 @@ export class DamageRepair {
     range: DamagedRange,
     { batches, sizeBytes, nextOffset }: Replacement,
   ): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const endPosition = range.startPosition + sizeBytes;
     await this.#keep(range, endPosition);
     try {
@@ -160,10 +173,10 @@ export class DamageRepair {
       // Times and producers of what was damaged may have been passed over when the log was opened.
       if (isWhole) await segment.rebuildIndexes();
       if (isWhole && nextOffset > (log.producers.snapshotOffsets.at(-1) ?? 0)) {
-        await replayProducers(log, this.reader, environment.clock.nowMs());
+        await replayProducers(log, this.#reader, environment.clock.nowMs());
       }
     } catch (error) {
-      this.writer.goOffline('a repair of damaged records failed', error);
+      this.#writer.goOffline('a repair of damaged records failed', error);
       throw writeFailed(error);
     }
     environment.logger.warn(
@@ -175,7 +188,8 @@ export class DamageRepair {
 
   /** Keeps the damaged bytes up to `endPosition` beside the log. */
   async #keep(range: DamagedRange, endPosition: number): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const segment = this.#segmentOf(range);
     const span = { from: range.startPosition, to: endPosition };
     if (segment === undefined || span.from >= span.to) return;

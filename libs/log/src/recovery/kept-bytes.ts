@@ -6,8 +6,8 @@ import type { LogSegment } from '../segment/segment.js';
 import { nextCutFileName } from '../segment/segment-names.js';
 
 /**
- * Copies bytes that are about to be cut from a segment into `<base>.log.cut-<n>` beside it, durably,
- * on a full disk in the room that is held back.
+ * Copies bytes that are about to be cut from a segment into `<base>.log.cut-<n>` beside it,
+ * durably, on a full disk in the room that is held back.
  * @returns the file's name
  */
 export async function keepAside(

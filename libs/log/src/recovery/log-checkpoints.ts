@@ -16,8 +16,8 @@ export interface CheckpointedOffsets {
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
   /**
-   * Below it compaction may have left gaps. Undefined for a log that is not listed: it was empty when the
-   * broker stopped, or the broker did not write what is there now.
+   * Below it compaction may have left gaps. Undefined for a log that is not listed: it was empty
+   * when the broker stopped, or the broker did not write what is there now.
    */
   readonly compactedEndOffset: Offset | undefined;
   /** First offset that compaction has not looked at. */
@@ -39,9 +39,9 @@ const KINDS = Object.keys(FILE_NAMES) as readonly Kind[];
 /**
  * The offset checkpoints of a data directory, one file a kind with a line for each log.
  *
- * The high watermark is written no higher than the recovery point: with `os` durability what is above
- * may be gone after a power loss without anything being wrong.
- * Logs that could not be opened keep the offsets that were read for them.
+ * The high watermark is written no higher than the recovery point: with `os` durability what is
+ * above may be gone after a power loss without anything being wrong. Logs that could not be opened
+ * keep the offsets that were read for them.
  */
 export class LogCheckpoints implements CheckpointSink {
   readonly #files: Record<Kind, CheckpointFile<OffsetCheckpointEntry>>;
@@ -57,13 +57,15 @@ export class LogCheckpoints implements CheckpointSink {
   #compactedEndDefault: Offset | undefined;
   /** The text of what each file has, to write only what changed. */
   readonly #written = new Map<Kind, string>();
+  readonly #fileSystem: FileSystem;
+  readonly #reserve: DiskReserve;
+  readonly #logger: Logger;
 
-  constructor(
-    private readonly fileSystem: FileSystem,
-    directory: string,
-    private readonly reserve: DiskReserve,
-    private readonly logger: Logger,
-  ) {
+  constructor(fileSystem: FileSystem, directory: string, reserve: DiskReserve, logger: Logger) {
+    this.#fileSystem = fileSystem;
+    this.#reserve = reserve;
+    this.#logger = logger;
+
     const file = (kind: Kind): CheckpointFile<OffsetCheckpointEntry> =>
       offsetCheckpointFile(fileSystem, join(directory, FILE_NAMES[kind]));
     this.#files = {
@@ -83,7 +85,7 @@ export class LogCheckpoints implements CheckpointSink {
    */
   async read(): Promise<boolean> {
     let areWhole = true;
-    const startsBytes = await this.fileSystem.fileSize(this.#files.logStartOffset.path);
+    const startsBytes = await this.#fileSystem.fileSize(this.#files.logStartOffset.path);
     this.#areLogStartsKnown = (startsBytes ?? 0) > 0;
     for (const kind of KINDS) {
       try {
@@ -97,13 +99,15 @@ export class LogCheckpoints implements CheckpointSink {
         areWhole = false;
         if (kind === 'logStartOffset') this.#areLogStartsKnown = false;
         if (kind === 'compactedEndOffset') this.#compactedEndDefault = Number.MAX_SAFE_INTEGER;
-        this.logger.error({ err: error }, 'a checkpoint file is damaged and counts as empty');
+        this.#logger.error({ err: error }, 'a checkpoint file is damaged and counts as empty');
       }
     }
     return areWhole;
   }
 
-  /** Whether the file of log starts was there and whole: a log that is not in it begins at offset 0. */
+  /**
+   * Whether the file of log starts was there and whole: a log that is not in it begins at offset 0.
+   */
   get areLogStartsKnown(): boolean {
     return this.#areLogStartsKnown;
   }
@@ -133,8 +137,8 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   /**
-   * As `remove`, durable when it resolves: a log of the same name must not be taken for the earlier one
-   * after a crash. Rejects with the storage error.
+   * As `remove`, durable when it resolves: a log of the same name must not be taken for the earlier
+   * one after a crash. Rejects with the storage error.
    */
   async forget(topicPartition: TopicPartition): Promise<void> {
     this.remove(topicPartition);
@@ -181,7 +185,7 @@ export class LogCheckpoints implements CheckpointSink {
     if (this.#written.get(kind) === text) return;
     // Whoever calls meanwhile must wait for a write of its own.
     this.#written.delete(kind);
-    await this.reserve.run(() => this.#files[kind].write(entries));
+    await this.#reserve.run(() => this.#files[kind].write(entries));
     this.#written.set(kind, text);
   }
 

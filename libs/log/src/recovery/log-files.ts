@@ -21,8 +21,8 @@ export interface SettledFiles {
   /** In the order of their base offsets. */
   readonly segments: readonly SegmentFile[];
   /**
-   * Paths of `.log.deleted` files in front of the first segment. They prove that this broker deleted the
-   * records below the first segment, and stay until the log start is written down.
+   * Paths of `.log.deleted` files in front of the first segment. They prove that this broker
+   * deleted the records below the first segment, and stay until the log start is written down.
    */
   readonly deletedBefore: readonly string[];
   /** Names of files with bytes that were cut from segments. */
@@ -35,7 +35,8 @@ const INDEX_KINDS: readonly SegmentFileKind[] = ['index', 'timeindex', 'txnindex
  * Brings a partition's directory to a state in which its files are exactly those of the log:
  * finishes or takes back what a crash left half done, in Kafka's order (kafka-format 6).
  *
- * - `.deleted`, `.cleaned`, `.tmp`: removed, except deletions that no log start was written down for
+ * - `.deleted`, `.cleaned`, `.tmp`: removed, except deletions that no log start was written down
+ *   for
  * - `.log.swap`: a compacted segment that was complete. The segments it was made of, from its base
  *   offset to its own last offset, are removed, then it takes its name. Its indexes are removed and
  *   built again: some of them may be the old ones'
@@ -84,7 +85,9 @@ export async function settleLogFiles(
   return { segments, deletedBefore, cut };
 }
 
-/** The `.log.deleted` files in front of the first segment, where that begins above the log start. */
+/**
+ * The `.log.deleted` files in front of the first segment, where that begins above the log start.
+ */
 function unrecordedDeletions(
   files: readonly SegmentFileName[],
   logStart: Offset,

@@ -62,22 +62,30 @@ export interface ProducerSettings {
 
 /** Opens the logs of a broker from their directories, new ones as well. */
 export class LogLoader {
+  readonly #environment: LogEnvironment;
+  readonly #tailCache: TailCache;
+  readonly #producerSettings: ProducerSettings;
+
   constructor(
-    private readonly environment: LogEnvironment,
-    private readonly tailCache: TailCache,
-    private readonly producerSettings: ProducerSettings,
-  ) {}
+    environment: LogEnvironment,
+    tailCache: TailCache,
+    producerSettings: ProducerSettings,
+  ) {
+    this.#environment = environment;
+    this.#tailCache = tailCache;
+    this.#producerSettings = producerSettings;
+  }
 
   /**
    * Brings a log's directory in order, recovers it where the stop was not clean, and opens it.
    *
-   * After an unclean stop the segments from the one on are walked that has the last offset below the
-   * recovery point; those before it were durable with their indexes before the recovery point passed
-   * them, and are trusted. Whatever was durable and is gone takes the log's writes offline; what is
-   * there is served.
+   * After an unclean stop the segments from the one on are walked that has the last offset below
+   * the recovery point; those before it were durable with their indexes before the recovery point
+   * passed them, and are trusted. Whatever was durable and is gone takes the log's writes offline;
+   * what is there is served.
    */
   async load(description: LogDescription): Promise<Log> {
-    const { environment } = this;
+    const environment = this.#environment;
     const { directory, logStartOffset } = description;
     const history = compactionHistory(description);
     const { fileSystem, quarantine } = environment;
@@ -125,7 +133,7 @@ export class LogLoader {
     { directory, logStartOffset }: LogDescription,
     files: readonly SegmentFile[],
   ): Promise<LogSegment[]> {
-    const { files: pool, fileSystem } = this.environment;
+    const { files: pool, fileSystem } = this.#environment;
     const segments: LogSegment[] = [];
     for (const [i, { baseOffset, sizeBytes }] of files.entries()) {
       const segment = LogSegment.open(pool, directory, baseOffset, sizeBytes);
@@ -141,10 +149,10 @@ export class LogLoader {
   }
 
   /**
-   * The log start. Records are deleted after the log start was written down: a first segment above it
-   * means that records are missing, unless the directory was left by a version that did not keep to this
-   * (`isLogStartKnown`), the deletion was not written down yet, compaction left the gap, or this broker
-   * did not write what is there.
+   * The log start. Records are deleted after the log start was written down: a first segment above
+   * it means that records are missing, unless the directory was left by a version that did not keep
+   * to this (`isLogStartKnown`), the deletion was not written down yet, compaction left the gap, or
+   * this broker did not write what is there.
    * @param wasDeleted the files of the deleted segments are still there
    */
   #findStart(log: RecoveringLog, description: LogDescription, wasDeleted: boolean): Offset {
@@ -163,11 +171,11 @@ export class LogLoader {
       startPosition: 0,
       endPosition: 0,
     };
-    this.environment.logger.error(
+    this.#environment.logger.error(
       { ...log.topicPartition, startOffset: logStartOffset, endOffset: baseOffset },
       'synced records are missing at the start of the log, and nobody deleted them',
     );
-    reportDamage(log, this.environment, range);
+    reportDamage(log, this.#environment, range);
     return logStartOffset;
   }
 
@@ -175,7 +183,7 @@ export class LogLoader {
     directory,
     topicPartition,
   }: LogDescription): Promise<{ cache: LeaderEpochCache; isLost: boolean }> {
-    const { fileSystem, logger } = this.environment;
+    const { fileSystem, logger } = this.#environment;
     const path = join(directory, LEADER_EPOCH_CHECKPOINT);
     try {
       const isLost = (await fileSystem.fileSize(path)) === undefined;
@@ -190,7 +198,7 @@ export class LogLoader {
 
   /** What is lost of them is lost: then the numbers of the epochs alone are compared. */
   async #openElections({ directory, topicPartition }: LogDescription): Promise<LeaderElections> {
-    const { fileSystem, logger } = this.environment;
+    const { fileSystem, logger } = this.#environment;
     const path = join(directory, LEADER_ELECTION_CHECKPOINT);
     try {
       return await LeaderElections.open(fileSystem, path);
@@ -216,12 +224,12 @@ export class LogLoader {
     // A recovery point at the very beginning of a segment says nothing of the indexes before it.
     const from = log.segments.holding(Math.max(0, recoveryPoint - 1));
     const bounds = { durableEnd, recordedDenseFrom };
-    const recovery = new SegmentRecovery(log, this.environment, bounds, from);
+    const recovery = new SegmentRecovery(log, this.#environment, bounds, from);
     const end = await recovery.run();
     // Records below the log start are deleted: that they are gone is no loss.
     if (end.logEnd >= logStartOffset) return end;
     for (const segment of log.segments.all) await segment.remove();
-    const { files, fileSystem } = this.environment;
+    const { files, fileSystem } = this.#environment;
     const empty = await LogSegment.create(files, log.directory, logStartOffset);
     await fileSystem.syncDirectory(log.directory);
     log.segments.replace(0, Number.POSITIVE_INFINITY, [empty]);
@@ -234,7 +242,7 @@ export class LogLoader {
     { isKnown, denseFrom }: CompactionHistory,
     end: RecoveredEnd,
   ): Promise<void> {
-    const { environment } = this;
+    const environment = this.#environment;
     // Recovery reports the gaps that it walks over, unless each of them may be legal.
     const to = isKnown ? (end.walked?.from ?? end.logEnd) : end.logEnd;
     const gaps = await findSegmentGaps(log, environment, { from: denseFrom, to });
@@ -254,11 +262,11 @@ export class LogLoader {
     offsets.recoveryPoint = end.logEnd;
     if (end.lost !== undefined) {
       const { startOffset, endOffset } = end.lost;
-      this.environment.logger.error(
+      this.#environment.logger.error(
         { ...description.topicPartition, startOffset, endOffset },
         'synced records are missing at the end of the log: it takes no writes',
       );
-      this.environment.observer.storageFailed(description.topicPartition, true);
+      this.#environment.observer.storageFailed(description.topicPartition, true);
     }
     const { directory, config, topicId } = description;
     return {
@@ -271,12 +279,12 @@ export class LogLoader {
       isConfigured: config !== undefined,
       offsets,
       producers: new ProducerStateManager({
-        fileSystem: this.environment.fileSystem,
+        fileSystem: this.#environment.fileSystem,
         directory,
-        logger: this.environment.logger,
-        ...this.producerSettings,
+        logger: this.#environment.logger,
+        ...this.#producerSettings,
       }),
-      tail: this.tailCache.partition(),
+      tail: this.#tailCache.partition(),
       role: 'leader',
       failure: end.lost === undefined ? undefined : endLost(end.lost),
     };

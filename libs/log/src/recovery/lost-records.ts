@@ -27,33 +27,38 @@ export function isSameRange(one: OffsetRange | undefined, other: OffsetRange): b
 }
 
 /**
- * Abandons the synced records that a start found missing at the end of a log, so that it takes writes
- * again, or between two of its segments.
+ * Abandons the synced records that a start found missing at the end of a log, so that it takes
+ * writes again, or between two of its segments.
  *
  * Their place is taken by one record batch without records, as compaction leaves them, that has all
- * their offsets: no new record gets the offset of a lost one, committed offsets and readers' positions
- * stay right, and readers pass over the hole. Between two segments the batch is a segment of its own.
- * Once that batch is synced the log is whole for every later start; a crash before leaves it as it was
- * found.
+ * their offsets: no new record gets the offset of a lost one, committed offsets and readers'
+ * positions stay right, and readers pass over the hole. Between two segments the batch is a segment
+ * of its own. Once that batch is synced the log is whole for every later start; a crash before
+ * leaves it as it was found.
  */
 export class LostRecords {
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly writer: LogWriter,
-    private readonly reader: LogReader,
-  ) {}
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #writer: LogWriter;
+  readonly #reader: LogReader;
+
+  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter, reader: LogReader) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
 
   /**
    * Nothing happens when exactly these were abandoned before.
    * @param range must be exactly what is missing: nobody abandons records that they do not know of
-   * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset where some are
-   *   missing) for any other range; KAFKA_STORAGE_ERROR
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset where some
+   *   are missing) for any other range; KAFKA_STORAGE_ERROR
    */
   giveUp(range: OffsetRange): Promise<void> {
-    return this.writer.exclusive(async () => {
-      const lost = this.log.failure?.lost;
-      if (missingBetween(this.log).some((one) => isSameRange(one, range))) {
+    return this.#writer.exclusive(async () => {
+      const lost = this.#log.failure?.lost;
+      if (missingBetween(this.#log).some((one) => isSameRange(one, range))) {
         await this.#fillBetween(range);
         return;
       }
@@ -68,15 +73,16 @@ export class LostRecords {
   }
 
   logAbandonedStart({ startOffset, endOffset }: OffsetRange): void {
-    this.environment.logger.warn(
-      { ...this.log.topicPartition, startOffset, endOffset },
+    this.#environment.logger.warn(
+      { ...this.#log.topicPartition, startOffset, endOffset },
       'the records missing at the start of the log were abandoned: the log begins behind them',
     );
   }
 
   /** Cuts the bytes that stand where the lost records were: they are kept beside the log. */
   async #cutRest(): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const { failure } = log;
     if (failure?.lost === undefined) return;
     const { startOffset, startPosition, endPosition } = failure.lost;
@@ -98,7 +104,8 @@ export class LostRecords {
   }
 
   async #fill({ startOffset, endOffset }: OffsetRange): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const { active } = log.segments;
     const lastOffset = endOffset - 1;
     if (lastOffset - active.baseOffset > INT32_MAX) throw tooMany();
@@ -122,7 +129,8 @@ export class LostRecords {
   }
 
   async #fillBetween({ startOffset, endOffset }: OffsetRange): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const lastOffset = endOffset - 1;
     if (lastOffset - startOffset > INT32_MAX) throw tooMany();
     const epoch = log.epochs.epochForOffset(startOffset) ?? 0;
@@ -150,7 +158,7 @@ export class LostRecords {
 
   async #makeSegment(baseOffset: Offset): Promise<LogSegment> {
     try {
-      return await LogSegment.create(this.environment.files, this.log.directory, baseOffset);
+      return await LogSegment.create(this.#environment.files, this.#log.directory, baseOffset);
     } catch (error) {
       throw writeFailed(error);
     }
@@ -161,12 +169,12 @@ export class LostRecords {
     try {
       await segment.remove();
     } catch (error) {
-      this.writer.goOffline('an unfinished segment could not be removed', error);
+      this.#writer.goOffline('an unfinished segment could not be removed', error);
     }
   }
 
   async #writeBatch(segment: LogSegment, batch: Buffer): Promise<void> {
-    const { reserve, syncs } = this.environment;
+    const { reserve, syncs } = this.#environment;
     const file = await segment.file.acquire();
     try {
       await reserve.run(() => file.writev([batch], segment.sizeBytes));
@@ -178,11 +186,11 @@ export class LostRecords {
 
   /** Whether an empty batch has exactly these offsets, or the log begins behind them. */
   async #isGivenUp({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
-    const { logStart, logEnd } = this.log.offsets;
+    const { logStart, logEnd } = this.#log.offsets;
     if (endOffset === logStart && startOffset < endOffset) return true;
     if (startOffset < logStart || endOffset > logEnd) return false;
     try {
-      const [batch] = await this.reader.read(startOffset, 1, logEnd);
+      const [batch] = await this.#reader.read(startOffset, 1, logEnd);
       return (
         batch?.recordCount === 0 &&
         batch.baseOffset === startOffset &&
@@ -195,9 +203,9 @@ export class LostRecords {
   }
 
   #refusal({ startOffset, endOffset }: OffsetRange): ProtocolError {
-    const { failure, offsets, topicPartition } = this.log;
+    const { failure, offsets, topicPartition } = this.#log;
     const { topic, partition } = topicPartition;
-    const { log } = this;
+    const log = this.#log;
     const known = [missingStart(log), ...missingBetween(log), failure?.lost];
     const lost = known.filter((one) => one !== undefined);
     const found =

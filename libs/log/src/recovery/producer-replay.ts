@@ -5,10 +5,10 @@ import { damagedEndOffset } from '../record-batch/damage.js';
 import type { WalkedRange } from './segment-recovery.js';
 
 /**
- * Brings the producer state to what the log holds: the newest snapshot, then every batch after it. At a
- * damaged range what stood there is not known: it is passed over.
- * @param nowMs wall clock; producers count as having appended now, for their records' own timestamps
- *   may be of any time
+ * Brings the producer state to what the log holds: the newest snapshot, then every batch after it.
+ * At a damaged range what stood there is not known: it is passed over.
+ * @param nowMs wall clock; producers count as having appended now, for their records' own
+ *   timestamps may be of any time
  * @param walked what recovery has looked at: of that, what has no producer ids is not read again
  */
 export async function replayProducers(

@@ -21,23 +21,31 @@ export interface ScrubberSettings {
 }
 
 /**
- * Reads all closed segments in the background, slowly, and checks every batch: what a disk has lost or
- * changed is found before somebody needs it, and a replica of a cluster repairs it from its leader.
+ * Reads all closed segments in the background, slowly, and checks every batch: what a disk has lost
+ * or changed is found before somebody needs it, and a replica of a cluster repairs it from its
+ * leader.
  *
- * What is found is reported like damage that a reader meets: a batch that is not what was written, and
- * offsets that are missing between two segments, as where one was removed by hand. In the part of a log
- * that compaction has been through missing offsets are no damage.
+ * What is found is reported like damage that a reader meets: a batch that is not what was written,
+ * and offsets that are missing between two segments, as where one was removed by hand. In the part
+ * of a log that compaction has been through missing offsets are no damage.
  */
 export class LogScrubber {
   readonly #pace: Throttler;
   #dueMs: number;
   #isStopped = false;
+  readonly #environment: LogEnvironment;
+  readonly #logs: () => Iterable<{ readonly state: LogState }>;
+  readonly #settings: ScrubberSettings;
 
   constructor(
-    private readonly environment: LogEnvironment,
-    private readonly logs: () => Iterable<{ readonly state: LogState }>,
-    private readonly settings: ScrubberSettings,
+    environment: LogEnvironment,
+    logs: () => Iterable<{ readonly state: LogState }>,
+    settings: ScrubberSettings,
   ) {
+    this.#environment = environment;
+    this.#logs = logs;
+    this.#settings = settings;
+
     const { clock, scheduler } = environment;
     const { bytesPerSecond, sliceMsMax } = settings;
     this.#pace = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
@@ -52,11 +60,11 @@ export class LogScrubber {
 
   /** Runs a pass over all logs if one is due. Never rejects. Calls must not overlap. */
   async runIfDue(): Promise<void> {
-    const { clock, observer } = this.environment;
-    const { intervalMs } = this.settings;
+    const { clock, observer } = this.#environment;
+    const { intervalMs } = this.#settings;
     if (intervalMs === 0 || clock.monotonicMs() < this.#dueMs) return;
     // A pass takes long: logs may come and go meanwhile.
-    const logs = [...this.logs()];
+    const logs = [...this.#logs()];
     for (const { state } of logs) {
       for (const segment of state.segments.all.slice(0, -1)) {
         if (this.#isStopped) return;
@@ -68,14 +76,14 @@ export class LogScrubber {
   }
 
   async #scrub(log: LogState, segment: LogSegment): Promise<void> {
-    const reader = new SegmentReader(log, this.environment, segment, this.#pace);
+    const reader = new SegmentReader(log, this.#environment, segment, this.#pace);
     try {
       await this.#readAll(log, segment, reader);
     } catch (error) {
       if (error instanceof StoppedError) return;
       // It was reported. What stands behind it is looked at by the next pass, once it is repaired.
       if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return;
-      this.environment.logger.warn(
+      this.#environment.logger.warn(
         { err: error, ...log.topicPartition, segment: segment.baseOffset },
         'a segment could not be scrubbed: tried again in the next pass',
       );
@@ -101,7 +109,7 @@ export class LogScrubber {
       expected = batch.nextOffset;
       bytes += batch.sizeBytes;
     }
-    this.environment.observer.scrubbed(bytes);
+    this.#environment.observer.scrubbed(bytes);
     const next = log.segments.after(segment)?.baseOffset;
     if (next === undefined || !isCurrent() || expected >= next || expected < log.denseFrom) return;
     const { sizeBytes } = segment;
@@ -112,7 +120,7 @@ export class LogScrubber {
       startPosition: sizeBytes,
       endPosition: sizeBytes,
     };
-    reportDamage(log, this.environment, range);
+    reportDamage(log, this.#environment, range);
     throw corruptMessage(range);
   }
 }

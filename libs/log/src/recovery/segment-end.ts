@@ -15,8 +15,8 @@ export interface SegmentEnd {
 }
 
 /**
- * Finds the end of a closed segment by a walk from its last index entry on, without checking CRCs: as a
- * rule one small read of the index file and one of the log.
+ * Finds the end of a closed segment by a walk from its last index entry on, without checking CRCs:
+ * as a rule one small read of the index file and one of the log.
  * @param file the segment's `.log`, open
  * @returns undefined when the index does not lead to a batch: it has to be built again
  */

@@ -6,9 +6,9 @@ import type { LogSegment } from '../segment/segment.js';
 import { segmentEnd } from './segment-end.js';
 
 /**
- * Finds the offsets that are missing between two segments of a log, as where the file of one was removed
- * by hand. Runs at every start, so it reads only the last batches of each closed segment, and nothing of
- * segments below `from`, where compaction may have left gaps.
+ * Finds the offsets that are missing between two segments of a log, as where the file of one was
+ * removed by hand. Runs at every start, so it reads only the last batches of each closed segment,
+ * and nothing of segments below `from`, where compaction may have left gaps.
  *
  * A tail that holds bytes that are no batch is reported as damage.
  * @param from gaps that begin below it are not looked for
@@ -54,9 +54,9 @@ export function reportGaps(
 }
 
 /**
- * Decides about the gaps of a copied log once the topic's config is known. Under a `cleanup.policy` with
- * `compact` they are what Kafka's compaction left, and stay recorded as such when the policy changes.
- * Under any other policy the records in them are lost.
+ * Decides about the gaps of a copied log once the topic's config is known. Under a `cleanup.policy`
+ * with `compact` they are what Kafka's compaction left, and stay recorded as such when the policy
+ * changes. Under any other policy the records in them are lost.
  */
 export function explainGaps(log: LogState, environment: LogEnvironment): void {
   const { unexplainedGaps } = log;

@@ -22,32 +22,37 @@ export interface LeaderLog {
 
 /**
  * Appends a leader's batches to a follower's log, byte for byte: their offsets and epochs are the
- * leader's. What the log must know of a batch before it is on disk is made durable first: the epoch that
- * it begins with its election, and that offsets are missing before it.
+ * leader's. What the log must know of a batch before it is on disk is made durable first: the epoch
+ * that it begins with its election, and that offsets are missing before it.
  *
  * Appends may overlap with everything; they run one after the other in the log's write lane.
  */
 export class FollowerAppends {
-  constructor(
-    private readonly log: LogState,
-    private readonly environment: LogEnvironment,
-    private readonly writer: LogWriter,
-  ) {}
+  readonly #log: LogState;
+  readonly #environment: LogEnvironment;
+  readonly #writer: LogWriter;
+
+  constructor(log: LogState, environment: LogEnvironment, writer: LogWriter) {
+    this.#log = log;
+    this.#environment = environment;
+    this.#writer = writer;
+  }
 
   /**
-   * @param pieces whole batches one after the other in each; kept in the tail cache, so nobody may change
-   *   them
+   * @param pieces whole batches one after the other in each; kept in the tail cache, so nobody
+   *   may change them
    * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
    *   CORRUPT_MESSAGE on a wrong CRC, or batches that do not follow the log end: nothing of them is
    *   appended; KAFKA_STORAGE_ERROR
    */
   async append(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
     const batches = pieces.flatMap(checkedBatches);
-    await this.writer.exclusive(() => this.#append(batches, leader));
+    await this.#writer.exclusive(() => this.#append(batches, leader));
   }
 
   async #append(batches: readonly RecordBatch[], leader: LeaderLog): Promise<void> {
-    const { log, writer } = this;
+    const log = this.#log;
+    const writer = this.#writer;
     assertFollows(log, leader.election);
     if (log.failure !== undefined) throw writesOffline(log.failure, 'failed');
     if (writer.isStopped) throw brokerStops();
@@ -59,12 +64,15 @@ export class FollowerAppends {
     }
   }
 
-  /** The batches follow the log end; a gap stands only where the leader's compaction may have left one. */
+  /**
+   * The batches follow the log end; a gap stands only where the leader's compaction may have left
+   * one.
+   */
   #assertInPlace(
     batches: readonly RecordBatch[],
     { compactedEndOffset, election }: LeaderLog,
   ): void {
-    const { offsets, epochs } = this.log;
+    const { offsets, epochs } = this.#log;
     let expected: Offset = offsets.logEnd;
     let epoch: LeaderEpoch = epochs.latestEpoch ?? -1;
     for (const [i, { baseOffset, nextOffset, leaderEpoch }] of batches.entries()) {
@@ -85,19 +93,23 @@ export class FollowerAppends {
 
   /** Whether a batch has the log's start inside it, of which there is nothing yet. */
   #isBatchOfStart(baseOffset: Offset, nextOffset: Offset): boolean {
-    const { offsets, segments } = this.log;
+    const { offsets, segments } = this.#log;
     const start: Offset = offsets.logStart;
     const isEmpty = start === offsets.logEnd && segments.active.sizeBytes === 0;
     return isEmpty && baseOffset < start && nextOffset > start;
   }
 
-  /** Makes the log ready for the batches from `at` on; how many of them fit into the active segment. */
+  /**
+   * Makes the log ready for the batches from `at` on; how many of them fit into the active segment.
+   */
   async #prepare(
     batches: readonly RecordBatch[],
     at: number,
     leader: LeaderLog,
   ): Promise<readonly RecordBatch[]> {
-    const { log, environment, writer } = this;
+    const log = this.#log;
+    const environment = this.#environment;
+    const writer = this.#writer;
     const first = batches[at] as RecordBatch;
     try {
       if (!environment.reserve.isWhole) throw new DiskReserveError();
@@ -123,17 +135,18 @@ export class FollowerAppends {
   }
 
   #isFullFor(sizeBytes: number, lastOffset: Offset): boolean {
-    const { segments, config } = this.log;
+    const { segments, config } = this.#log;
     return segments.active.mustRollFor(sizeBytes, lastOffset, config['segment.bytes']);
   }
 
   /**
-   * An empty segment that the batch cannot go to, for it begins below it or too far above, is replaced
-   * by one that begins with the batch. A crash amid this leaves an empty log that begins at the log
-   * start, or at the batch, before which the leader has nothing.
+   * An empty segment that the batch cannot go to, for it begins below it or too far above, is
+   * replaced by one that begins with the batch. A crash amid this leaves an empty log that begins
+   * at the log start, or at the batch, before which the leader has nothing.
    */
   async #moveEmptySegment({ baseOffset, lastOffset }: RecordBatch): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     const old = log.segments.active;
     const isWithin =
       baseOffset >= old.baseOffset && lastOffset - old.baseOffset <= RELATIVE_OFFSET_MAX;
@@ -148,7 +161,7 @@ export class FollowerAppends {
   }
 
   async #markGaps(batches: readonly RecordBatch[]): Promise<void> {
-    let expected: Offset = this.log.offsets.logEnd;
+    let expected: Offset = this.#log.offsets.logEnd;
     let gapEnd = -1;
     for (const { baseOffset, nextOffset } of batches) {
       if (baseOffset > expected) gapEnd = baseOffset;
@@ -159,7 +172,8 @@ export class FollowerAppends {
 
   /** Offsets below `to` may be missing: known on disk before the first of them is. */
   async #markGap(to: Offset): Promise<void> {
-    const { log, environment } = this;
+    const log = this.#log;
+    const environment = this.#environment;
     if (log.denseFrom >= to) return;
     const before = log.denseFrom;
     log.denseFrom = to;
@@ -172,7 +186,7 @@ export class FollowerAppends {
   }
 
   async #assignEpochs(batches: readonly RecordBatch[], { elections }: LeaderLog): Promise<void> {
-    const { log } = this;
+    const log = this.#log;
     for (const { leaderEpoch, baseOffset } of batches) {
       if (leaderEpoch === log.epochs.latestEpoch) continue;
       const election = elections.find(({ epoch }) => epoch === leaderEpoch);

@@ -1,10 +1,10 @@
 import { assert, type FileHandle, type FileSystem, isOutOfDescriptors } from '#runtime';
 
 /**
- * Open segment files, bounded: a broker has many more segments than it may have file descriptors.
- * A file is opened when it is first used and stays open while it is in use; of those not in use the
- * least recently used is closed when more than `openFilesMax` are open. Files in use are never closed,
- * so the bound is passed by at most the number of reads and writes under way.
+ * Open segment files, bounded: a broker has many more segments than it may have file descriptors. A
+ * file is opened when it is first used and stays open while it is in use; of those not in use the
+ * least recently used is closed when more than `openFilesMax` are open. Files in use are never
+ * closed, so the bound is passed by at most the number of reads and writes under way.
  */
 export class FilePool {
   /** Open files that nobody uses, the least recently used first. */
@@ -76,14 +76,16 @@ export class PooledFile {
   #opening: Promise<FileHandle> | undefined;
   #users = 0;
   #whenUnused: (() => void)[] = [];
+  readonly #pool: FilePool;
+  #filePath: string;
 
-  constructor(
-    private readonly pool: FilePool,
-    private filePath: string,
-  ) {}
+  constructor(pool: FilePool, filePath: string) {
+    this.#pool = pool;
+    this.#filePath = filePath;
+  }
 
   get path(): string {
-    return this.filePath;
+    return this.#filePath;
   }
 
   /** The open file: at once when it is open already. Once it resolved, `release` must follow. */
@@ -110,10 +112,10 @@ export class PooledFile {
   }
 
   release(): void {
-    assert(this.#users > 0, `${this.filePath}: released more often than acquired`);
+    assert(this.#users > 0, `${this.#filePath}: released more often than acquired`);
     this.#users -= 1;
     if (this.#users > 0) return;
-    if (this.#handle !== undefined) this.pool.unused(this);
+    if (this.#handle !== undefined) this.#pool.unused(this);
     for (const wake of this.#whenUnused.splice(0)) wake();
   }
 
@@ -122,8 +124,8 @@ export class PooledFile {
     // Held open meanwhile: whoever acquires it now must not look for the old name.
     await this.acquire();
     try {
-      await this.pool.fileSystem.rename(this.filePath, path);
-      this.filePath = path;
+      await this.#pool.fileSystem.rename(this.#filePath, path);
+      this.#filePath = path;
     } finally {
       this.release();
     }
@@ -132,7 +134,7 @@ export class PooledFile {
   /** Closes and removes the file once nobody uses it. Nobody may acquire it any more. */
   async remove(): Promise<void> {
     await this.close();
-    await this.pool.fileSystem.removeFile(this.filePath);
+    await this.#pool.fileSystem.removeFile(this.#filePath);
   }
 
   /** Closes the file once nobody uses it. */
@@ -147,22 +149,22 @@ export class PooledFile {
   async closeIfIdle(): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined || this.#users > 0) return;
-    this.pool.used(this);
+    this.#pool.used(this);
     this.#handle = undefined;
-    this.pool.closed();
+    this.#pool.closed();
     await handle.close();
   }
 
   #pin(): void {
     this.#users += 1;
-    if (this.#users === 1) this.pool.used(this);
+    if (this.#users === 1) this.#pool.used(this);
   }
 
   async #open(mode: 'write' | 'create'): Promise<FileHandle> {
     try {
-      const handle = await this.pool.open(this.filePath, mode);
+      const handle = await this.#pool.open(this.#filePath, mode);
       this.#handle = handle;
-      this.pool.opened();
+      this.#pool.opened();
       return handle;
     } finally {
       this.#opening = undefined;

@@ -20,20 +20,25 @@ export class IndexFile {
   /** Entries from here on were dropped from memory since the last flush began. */
   #truncatedTo = Number.POSITIVE_INFINITY;
   #lastFlush: Promise<void> = Promise.resolve();
+  readonly #fileSystem: FileSystem;
+  #filePath: string;
+  readonly #entryBytes: number;
 
-  constructor(
-    private readonly fileSystem: FileSystem,
-    private filePath: string,
-    private readonly entryBytes: number,
-  ) {}
-
-  get path(): string {
-    return this.filePath;
+  constructor(fileSystem: FileSystem, filePath: string, entryBytes: number) {
+    this.#fileSystem = fileSystem;
+    this.#filePath = filePath;
+    this.#entryBytes = entryBytes;
   }
 
-  /** The file's content, or undefined when there is no file. The caller says what is valid in it. */
+  get path(): string {
+    return this.#filePath;
+  }
+
+  /**
+   * The file's content, or undefined when there is no file. The caller says what is valid in it.
+   */
   read(): Promise<Buffer | undefined> {
-    return readFileIfAny(this.fileSystem, this.filePath);
+    return readFileIfAny(this.#fileSystem, this.#filePath);
   }
 
   /** Tells that the file has exactly `count` entries, all equal to those in memory. */
@@ -63,7 +68,9 @@ export class IndexFile {
     return flush;
   }
 
-  /** Gives the file another name, after all flushes asked for before. The directory is not synced. */
+  /**
+   * Gives the file another name, after all flushes asked for before. The directory is not synced.
+   */
   rename(path: string): Promise<void> {
     const rename = this.#lastFlush.then(() => this.#rename(path));
     this.#lastFlush = rename.catch(() => undefined);
@@ -72,14 +79,14 @@ export class IndexFile {
 
   /** Removes the file, after all flushes asked for before. */
   remove(): Promise<void> {
-    const remove = this.#lastFlush.then(() => this.fileSystem.removeFile(this.filePath));
+    const remove = this.#lastFlush.then(() => this.#fileSystem.removeFile(this.#filePath));
     this.#lastFlush = remove.catch(() => undefined);
     return remove;
   }
 
   async #rename(path: string): Promise<void> {
-    await this.fileSystem.rename(this.filePath, path);
-    this.filePath = path;
+    await this.#fileSystem.rename(this.#filePath, path);
+    this.#filePath = path;
   }
 
   async #flush(count: number, encode: EncodeEntries): Promise<void> {
@@ -87,14 +94,15 @@ export class IndexFile {
     const mustTruncate = this.#hasRest || from < this.#validCount;
     if (!mustTruncate && from === count) return;
     const entries = encode(from, count);
-    // Until all is on disk nothing past `from` is known. Truncations from now on are for the next flush.
+    // Until all is on disk nothing past `from` is known. Truncations from now on are for the next
+    // flush.
     this.#validCount = from;
     this.#hasRest = true;
     this.#truncatedTo = Number.POSITIVE_INFINITY;
-    const file = await this.fileSystem.open(this.filePath, 'create');
+    const file = await this.#fileSystem.open(this.#filePath, 'create');
     try {
-      if (mustTruncate) await file.truncate(from * this.entryBytes);
-      if (entries.length > 0) await file.writev([entries], from * this.entryBytes);
+      if (mustTruncate) await file.truncate(from * this.#entryBytes);
+      if (entries.length > 0) await file.writev([entries], from * this.#entryBytes);
       await file.datasync();
     } finally {
       await file.close();

@@ -46,7 +46,8 @@ export class OffsetIndex extends SegmentIndex {
 
   /**
    * Reads an index file.
-   * @returns undefined when there is none or its content cannot be an index of this segment: rebuild
+   * @returns undefined when there is none or its content cannot be an index of this segment:
+   *   rebuild
    */
   static async open(options: IndexOptions): Promise<OffsetIndex | undefined> {
     const index = OffsetIndex.empty(options);
@@ -82,8 +83,8 @@ export class OffsetIndex extends SegmentIndex {
   }
 
   /**
-   * Adds an entry: call it after an append, when more than `index.interval.bytes` were appended since
-   * the last entry.
+   * Adds an entry: call it after an append, when more than `index.interval.bytes` were appended
+   * since the last entry.
    * @param lastOffset of what was just appended; above the last entry's
    * @param position in bytes, where that append began
    */
@@ -101,8 +102,8 @@ export class OffsetIndex extends SegmentIndex {
   }
 
   /**
-   * Where in the `.log` to begin to look for an offset: the position of the greatest entry at or below
-   * it, else 0. The batch there begins at or before the offset.
+   * Where in the `.log` to begin to look for an offset: the position of the greatest entry at or
+   * below it, else 0. The batch there begins at or before the offset.
    */
   positionFor(offset: number): number {
     this.usedLately = true;
@@ -111,8 +112,8 @@ export class OffsetIndex extends SegmentIndex {
   }
 
   /**
-   * The offset of the entry that `positionFor` goes by: the last offset of the batch at that position.
-   * Undefined when there is none.
+   * The offset of the entry that `positionFor` goes by: the last offset of the batch at that
+   * position. Undefined when there is none.
    */
   entryOffsetFor(offset: number): number | undefined {
     const entry = this.#greatestAtOrBelow(offset - this.baseOffset);
@@ -152,7 +153,10 @@ export class OffsetIndex extends SegmentIndex {
     return this.loaded(this.#entries)[2 * entry] ?? 0;
   }
 
-  /** Number of the greatest entry with a relative offset at or below `relative`; -1 when there is none. */
+  /**
+   * Number of the greatest entry with a relative offset at or below `relative`; -1 when there is
+   * none.
+   */
   #greatestAtOrBelow(relative: number): number {
     const entries = this.loaded(this.#entries);
     let low = 0;

@@ -8,13 +8,17 @@ export interface SegmentBudgetStatus {
 const LARGE_SEGMENT_BYTES = 256 * 1024 * 1024;
 
 /**
- * Bounds the segments of all logs, each of which takes memory: a topic with a small `segment.bytes` makes
- * one of every batch. Over the bound nothing is refused; segments become larger than their topics say.
+ * Bounds the segments of all logs, each of which takes memory: a topic with a small `segment.bytes`
+ * makes one of every batch. Over the bound nothing is refused; segments become larger than their
+ * topics say.
  */
 export class SegmentBudget {
   #segments = 0;
+  readonly #segmentsMax: number;
 
-  constructor(private readonly segmentsMax: number) {}
+  constructor(segmentsMax: number) {
+    this.#segmentsMax = segmentsMax;
+  }
 
   get status(): SegmentBudgetStatus {
     return { segments: this.#segments };
@@ -27,7 +31,7 @@ export class SegmentBudget {
 
   /** Size at which a segment is rolled, in bytes. */
   segmentBytesMax(configuredBytes: number): number {
-    if (this.#segments < this.segmentsMax) return configuredBytes;
+    if (this.#segments < this.#segmentsMax) return configuredBytes;
     return Math.max(configuredBytes, LARGE_SEGMENT_BYTES);
   }
 }

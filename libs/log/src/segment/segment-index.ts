@@ -7,7 +7,10 @@ const INDEX_BYTES_MAX = 10 * 1024 * 1024;
 /** Places for entries that an index in memory begins with. */
 export const ENTRIES_AT_FIRST = 64;
 
-/** How far an offset may be above its segment's base offset: indexes keep the difference as an int32. */
+/**
+ * How far an offset may be above its segment's base offset: indexes keep the difference as an
+ * int32.
+ */
 export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
 
 /** Where an index is, and what it may hold. */
@@ -20,10 +23,12 @@ export interface IndexOptions {
 }
 
 /**
- * What the sparse indexes of a segment have in common: entries of one size, in memory and in a file.
+ * What the sparse indexes of a segment have in common: entries of one size, in memory and in a
+ * file.
  *
- * Entries live in memory and reach the file with `flush`; the memory can be given back (`unloadIfIdle`)
- * once all is flushed. All methods but `load`, `flush`, `rename` and `remove` are synchronous.
+ * Entries live in memory and reach the file with `flush`; the memory can be given back
+ * (`unloadIfIdle`) once all is flushed. All methods but `load`, `flush`, `rename` and `remove` are
+ * synchronous.
  */
 export abstract class SegmentIndex {
   readonly baseOffset: number;
@@ -77,8 +82,8 @@ export abstract class SegmentIndex {
   }
 
   /**
-   * Gives the memory back when the index was not looked up since the last call and is flushed; called
-   * now and then for segments that are no longer appended to.
+   * Gives the memory back when the index was not looked up since the last call and is flushed;
+   * called now and then for segments that are no longer appended to.
    * @returns whether it is unloaded now
    */
   unloadIfIdle(): boolean {
@@ -89,7 +94,8 @@ export abstract class SegmentIndex {
 
   /**
    * Brings an unloaded index back; needed before any look-up or change when not `isLoaded`.
-   * @returns false when the file is no longer what was unloaded: the index is empty then, rebuild it
+   * @returns false when the file is no longer what was unloaded: the index is empty then, rebuild
+   *   it
    */
   async load(): Promise<boolean> {
     if (this.isLoaded) return true;

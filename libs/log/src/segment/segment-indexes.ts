@@ -28,8 +28,9 @@ export interface IndexPaths {
 }
 
 /**
- * The offset index and the time index of one segment, which get their entries together (kafka-format 3
- * and 4). They are a cache of the log: whatever is wrong with them is repaired by reading it.
+ * The offset index and the time index of one segment, which get their entries together
+ * (kafka-format 3 and 4). They are a cache of the log: whatever is wrong with them is repaired by
+ * reading it.
  *
  * Adding, truncating and flushing must not overlap. Look-ups may overlap with all, after `load`.
  */
@@ -127,8 +128,8 @@ export class SegmentIndexes {
   }
 
   /**
-   * Goes on with batches of the log behind the last entry, which the indexes know nothing of yet: after
-   * a start, and after a truncation.
+   * Goes on with batches of the log behind the last entry, which the indexes know nothing of yet:
+   * after a start, and after a truncation.
    * @param batches in the order of the log, from the place of the last entry on
    */
   resume(batches: readonly BatchPlace[]): void {

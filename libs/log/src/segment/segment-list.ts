@@ -3,8 +3,9 @@ import { assert } from '#runtime';
 import type { LogSegment } from './segment.js';
 
 /**
- * The segments of a log in the order of their base offsets; the last one is the active one, which is
- * appended to. Never empty. Changes replace the array: whoever walks it keeps what it began with.
+ * The segments of a log in the order of their base offsets; the last one is the active one, which
+ * is appended to. Never empty. Changes replace the array: whoever walks it keeps what it began
+ * with.
  */
 export class SegmentList {
   #segments: readonly LogSegment[];

@@ -29,8 +29,8 @@ export const STRAY_DIRECTORY_SUFFIX = '-stray';
 const NAME_BYTES_MAX = 255;
 
 /**
- * The directory of what is no partition of this broker any more: its name, cut where it would be too
- * long, and something that no other has.
+ * The directory of what is no partition of this broker any more: its name, cut where it would be
+ * too long, and something that no other has.
  */
 export function formerDirectoryName(
   partitionName: string,

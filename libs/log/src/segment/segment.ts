@@ -15,21 +15,20 @@ const SEGMENT_BYTES_MAX = 2 ** 31 - 1;
 /**
  * One segment of a log: `<base>.log` with its offset index and time index.
  *
- * `sizeBytes` is the end of what readers may see of the file; a write under way is past it. Bytes in
- * front of it never change except by `truncateTo` and `overwrite`.
- * Indexes of segments that are not appended to are loaded when they are first needed; await
- * `loadIndexes()` before a look-up.
+ * `sizeBytes` is the end of what readers may see of the file; a write under way is past it. Bytes
+ * in front of it never change except by `truncateTo` and `overwrite`. Indexes of segments that are
+ * not appended to are loaded when they are first needed; await `loadIndexes()` before a look-up.
  * Appending, truncating and flushing must not overlap: the log's write lane sees to that. Reads may
- * overlap with everything: a reader holds `file` from before it looks at `sizeBytes` until it is done,
- * and a removal waits for it.
+ * overlap with everything: a reader holds `file` from before it looks at `sizeBytes` until it is
+ * done, and a removal waits for it.
  */
 export class LogSegment {
   readonly file: PooledFile;
   readonly verified = new VerifiedRanges();
   #sizeBytes = 0;
   /**
-   * Counts truncations and overwritings: bytes that a reader has in hand may not be the file's any more
-   * when it moved.
+   * Counts truncations and overwritings: bytes that a reader has in hand may not be the file's any
+   * more when it moved.
    */
   #truncations = 0;
   /** Undefined until they are first needed. */
@@ -37,13 +36,20 @@ export class LogSegment {
   #loadingIndexes: Promise<void> | undefined;
   /** When its first batch was appended, as far as is known; for the roll by time. */
   firstAppendMs: number | undefined;
+  readonly #pool: FilePool;
+  readonly #directory: string;
+  #suffix: SegmentFileSuffix;
 
   private constructor(
-    private readonly pool: FilePool,
-    private readonly directory: string,
+    pool: FilePool,
+    directory: string,
     readonly baseOffset: Offset,
-    private suffix: SegmentFileSuffix,
+    suffix: SegmentFileSuffix,
   ) {
+    this.#pool = pool;
+    this.#directory = directory;
+    this.#suffix = suffix;
+
     this.file = pool.file(this.#path('log', suffix));
   }
 
@@ -77,7 +83,10 @@ export class LogSegment {
     return segment;
   }
 
-  /** Makes the `.log` of a new segment, empty, whatever an unfinished roll or compaction has left there. */
+  /**
+   * Makes the `.log` of a new segment, empty, whatever an unfinished roll or compaction has left
+   * there.
+   */
   async makeFile(): Promise<void> {
     const handle = await this.file.create();
     try {
@@ -118,7 +127,7 @@ export class LogSegment {
 
   /** When its log was last written, wall clock in ms; undefined when that is not known. */
   lastWriteMs(): Promise<number | undefined> {
-    return this.pool.fileSystem.modifiedMs(this.file.path);
+    return this.#pool.fileSystem.modifiedMs(this.file.path);
   }
 
   /** Greatest timestamp of its records, -1 without one; known after `loadIndexes`. */
@@ -144,7 +153,7 @@ export class LogSegment {
   loadIndexes(): Promise<void> | undefined {
     if (this.#indexes?.isLoaded === true) return undefined;
     return this.#exchangeIndexes(async () => {
-      const { fileSystem } = this.pool;
+      const { fileSystem } = this.#pool;
       const known = this.#indexes;
       if (known === undefined) {
         return SegmentIndexes.open(fileSystem, this.#indexPaths(), this.baseOffset);
@@ -185,7 +194,7 @@ export class LogSegment {
 
   /** Forgets everything about the file's content: recovery appends every batch again. */
   reset(): void {
-    const { fileSystem } = this.pool;
+    const { fileSystem } = this.#pool;
     this.#indexes = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
     this.#sizeBytes = 0;
   }
@@ -195,7 +204,10 @@ export class LogSegment {
     this.#sizeBytes = position;
   }
 
-  /** Makes the indexes durable, with the last time index entry: when the segment is rolled or closed. */
+  /**
+   * Makes the indexes durable, with the last time index entry: when the segment is rolled or
+   * closed.
+   */
   async flushIndexes(): Promise<void> {
     await this.loadIndexes();
     await this.#knownIndexes.flush();
@@ -212,8 +224,8 @@ export class LogSegment {
   }
 
   /**
-   * Cuts the file at `position`, where the batch begins that has `offset`, and syncs it. The greatest
-   * timestamp and the index entries from there on go with it.
+   * Cuts the file at `position`, where the batch begins that has `offset`, and syncs it. The
+   * greatest timestamp and the index entries from there on go with it.
    */
   async truncateTo(offset: Offset, position: number): Promise<void> {
     await this.loadIndexes();
@@ -251,12 +263,12 @@ export class LogSegment {
     await this.#knownIndexes.rename(this.#indexPaths(suffix));
     // Last: while the log has its old name a start of the broker takes the segment as not renamed.
     await this.file.rename(this.#path('log', suffix));
-    this.suffix = suffix;
+    this.#suffix = suffix;
   }
 
   /**
-   * Gives the `.log` the suffix of deleted files: from here on, once the directory is synced, a start of
-   * the broker knows that its records were deleted. Needs no room on the disk.
+   * Gives the `.log` the suffix of deleted files: from here on, once the directory is synced, a
+   * start of the broker knows that its records were deleted. Needs no room on the disk.
    */
   async markDeleted(): Promise<void> {
     await this.file.rename(this.#path('log', '.deleted'));
@@ -265,14 +277,14 @@ export class LogSegment {
   /** Gives back the room of all files, once nobody reads them; an empty `.log` stays. */
   async empty(): Promise<void> {
     await this.file.close();
-    const handle = await this.pool.fileSystem.open(this.file.path, 'write');
+    const handle = await this.#pool.fileSystem.open(this.file.path, 'write');
     try {
       await handle.truncate(0);
     } finally {
       await handle.close();
     }
     for (const path of Object.values(this.#indexPaths())) {
-      await this.pool.fileSystem.removeFile(path);
+      await this.#pool.fileSystem.removeFile(path);
     }
   }
 
@@ -284,7 +296,7 @@ export class LogSegment {
       return;
     }
     for (const path of Object.values(this.#indexPaths())) {
-      await this.pool.fileSystem.removeFile(path);
+      await this.#pool.fileSystem.removeFile(path);
     }
   }
 
@@ -294,9 +306,9 @@ export class LogSegment {
   }
 
   /**
-   * Puts the indexes that `find` finds in place, else ones built from the log. One exchange at a time:
-   * whoever asks meanwhile waits for that one. The log's size and the indexes of before stay as they
-   * are until it is done, for readers that are at work.
+   * Puts the indexes that `find` finds in place, else ones built from the log. One exchange at a
+   * time: whoever asks meanwhile waits for that one. The log's size and the indexes of before stay
+   * as they are until it is done, for readers that are at work.
    */
   #exchangeIndexes(find: () => Promise<SegmentIndexes | undefined>): Promise<void> {
     this.#loadingIndexes ??= this.#findOrBuildIndexes(find).finally(() => {
@@ -320,12 +332,13 @@ export class LogSegment {
   }
 
   async #buildIndexes(file: FileHandle): Promise<SegmentIndexes> {
-    const { fileSystem } = this.pool;
+    const { fileSystem } = this.#pool;
     for (;;) {
       const built = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
       const truncations = this.#truncations;
       let position = 0;
-      // The active segment may grow meanwhile: the indexes must be whole when they take their place.
+      // The active segment may grow meanwhile: the indexes must be whole when they take their
+      // place.
       while (position < this.#sizeBytes && truncations === this.#truncations) {
         const span = { from: position, to: this.#sizeBytes };
         await built.addFrom(file, span);
@@ -358,11 +371,11 @@ export class LogSegment {
     return end;
   }
 
-  #indexPaths(suffix: SegmentFileSuffix = this.suffix): IndexPaths {
+  #indexPaths(suffix: SegmentFileSuffix = this.#suffix): IndexPaths {
     return { index: this.#path('index', suffix), timeindex: this.#path('timeindex', suffix) };
   }
 
   #path(kind: 'log' | 'index' | 'timeindex', suffix: SegmentFileSuffix): string {
-    return join(this.directory, segmentFileName(this.baseOffset, kind, suffix));
+    return join(this.#directory, segmentFileName(this.baseOffset, kind, suffix));
   }
 }

@@ -43,14 +43,17 @@ export class TimeIndex extends SegmentIndex {
 
   /**
    * Reads an index file.
-   * @returns undefined when there is none or its content cannot be an index of this segment: rebuild
+   * @returns undefined when there is none or its content cannot be an index of this segment:
+   *   rebuild
    */
   static async open(options: IndexOptions): Promise<TimeIndex | undefined> {
     const index = TimeIndex.empty(options);
     return (await index.read()) ? index : undefined;
   }
 
-  /** Whether the segment must roll: one place is kept for the entry that a roll or a close forces. */
+  /**
+   * Whether the segment must roll: one place is kept for the entry that a roll or a close forces.
+   */
   get isFull(): boolean {
     return this.count >= this.entriesMax - 1;
   }
@@ -65,8 +68,8 @@ export class TimeIndex extends SegmentIndex {
   }
 
   /**
-   * Adds an entry unless its timestamp is not above the last one's. Call it together with an entry of
-   * the offset index, and once more at roll and close.
+   * Adds an entry unless its timestamp is not above the last one's. Call it together with an entry
+   * of the offset index, and once more at roll and close.
    * @param timestamp the greatest so far in this segment, in ms
    * @param offset last offset of the earliest batch that has it
    */
@@ -84,7 +87,9 @@ export class TimeIndex extends SegmentIndex {
     this.count += 1;
   }
 
-  /** The greatest entry with a timestamp at or below; timestamp -1 at the base offset without one. */
+  /**
+   * The greatest entry with a timestamp at or below; timestamp -1 at the base offset without one.
+   */
   lookup(timestamp: number): TimestampOffset {
     this.usedLately = true;
     return this.#entry(lastAtOrBelow(this.loaded(this.#timestamps), this.count, timestamp));
@@ -159,7 +164,9 @@ export class TimeIndex extends SegmentIndex {
   }
 }
 
-/** Place of the last of `count` ascending values that is at or below `value`; -1 when there is none. */
+/**
+ * Place of the last of `count` ascending values that is at or below `value`; -1 when there is none.
+ */
 function lastAtOrBelow(values: Float64Array | Int32Array, count: number, value: number): number {
   let low = 0;
   let high = count;

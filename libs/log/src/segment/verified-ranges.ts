@@ -1,8 +1,9 @@
 const RANGES_MAX = 64;
 
 /**
- * Which bytes of a segment had their CRC checked since it was opened: sorted, disjoint ranges. At most
- * 64 are remembered; past that the shortest is forgotten, which costs a second check, nothing else.
+ * Which bytes of a segment had their CRC checked since it was opened: sorted, disjoint ranges. At
+ * most 64 are remembered; past that the shortest is forgotten, which costs a second check, nothing
+ * else.
  */
 export class VerifiedRanges {
   /** start, end, start, end, ... */

@@ -1,7 +1,7 @@
 /**
- * Batches in Kafka's format that were not written by this project's encoder: computed by an independent
- * one and decoded by kafkajs, except `javaBroker`, which a Java broker wrote (published with the tests
- * of kafkajs).
+ * Batches in Kafka's format that were not written by this project's encoder: computed by an
+ * independent one and decoded by kafkajs, except `javaBroker`, which a Java broker wrote (published
+ * with the tests of kafkajs).
  */
 export const GOLDEN_BATCHES = {
   /** Offset 42, epoch 7, producer 1001/3 from sequence 0, three records with headers and nulls. */

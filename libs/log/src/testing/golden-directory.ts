@@ -32,9 +32,9 @@ export async function fixtureFiles(name: string): Promise<DirectoryFiles> {
 }
 
 /**
- * Writes the golden partition directory on a fake disk: three segments with index entries, records with
- * keys, headers, nulls and JSON values, two leader epochs, two producers with several batches, and
- * snapshots of them.
+ * Writes the golden partition directory on a fake disk: three segments with index entries, records
+ * with keys, headers, nulls and JSON values, two leader epochs, two producers with several batches,
+ * and snapshots of them.
  */
 export async function writeGoldenDirectory(): Promise<DirectoryFiles> {
   const broker = new FakeBroker();

@@ -6,13 +6,19 @@ export interface HeldSync {
   release(): void;
 }
 
-/** A file system whose datasyncs wait, where the path contains `heldPath`, until a test releases them. */
+/**
+ * A file system whose datasyncs wait, where the path contains `heldPath`, until a test releases
+ * them.
+ */
 export class HeldFileSystem {
   heldPath: string | undefined;
   readonly held: HeldSync[] = [];
   readonly port: FileSystem;
+  readonly #inner: FileSystem;
 
-  constructor(private readonly inner: FileSystem) {
+  constructor(inner: FileSystem) {
+    this.#inner = inner;
+
     this.port = new Proxy(inner, {
       get: (target, name: keyof FileSystem) => {
         if (name === 'open')
@@ -28,7 +34,7 @@ export class HeldFileSystem {
   }
 
   async #open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
-    const handle = await this.inner.open(path, mode);
+    const handle = await this.#inner.open(path, mode);
     return new Proxy(handle, {
       get: (target, name: keyof FileHandle) => {
         if (name === 'datasync') return () => this.#datasync(target);

@@ -41,7 +41,9 @@ export async function lookAt(log: Log, nowMs: number): Promise<SeenLog> {
   };
 }
 
-/** Reads from some offsets, with some sizes, up to some ends: each must give what was seen there. */
+/**
+ * Reads from some offsets, with some sizes, up to some ends: each must give what was seen there.
+ */
 export async function checkReads(log: Log, seen: SeenLog, random: Random): Promise<void> {
   if (seen.damaged.length > 0) return;
   for (let read = 0; read < READS; read += 1) {

@@ -6,7 +6,8 @@ import type { PlainRecord, ReadRecord } from './record-sets.js';
  * What is known of a batch that a history has appended:
  * - `pending` it was not answered yet
  * - `acknowledged` it was answered, or seen below the high watermark: it must stay
- * - `unknown` it was answered so, or the broker crashed meanwhile: it is in the log whole, or not at all
+ * - `unknown` it was answered so, or the broker crashed meanwhile: it is in the log whole, or not
+ *   at all
  * - `failed` it must never be seen
  * - `gone` it was cut off, or was not in the log when that was looked at: it must not come back
  */
@@ -62,9 +63,9 @@ export function violated(what: string): never {
 }
 
 /**
- * All that a log was told and has answered, against which it is checked: nothing acknowledged is lost,
- * nothing failed is seen, no batch stands at two places, offsets are dense, compaction keeps the last
- * record of each key.
+ * All that a log was told and has answered, against which it is checked: nothing acknowledged is
+ * lost, nothing failed is seen, no batch stands at two places, offsets are dense, compaction keeps
+ * the last record of each key.
  */
 export class HistoryModel {
   readonly batches: HistoryBatch[] = [];
@@ -104,7 +105,9 @@ export class HistoryModel {
     batch.fate = 'acknowledged';
   }
 
-  /** The log was cut at `offset`: what stood there is gone, or may be when that was not answered. */
+  /**
+   * The log was cut at `offset`: what stood there is gone, or may be when that was not answered.
+   */
   truncate(offset: number, isAnswered: boolean): void {
     for (const batch of this.batches) {
       const end = (batch.baseOffset ?? -1) + batch.records.length;

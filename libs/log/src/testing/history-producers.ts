@@ -12,14 +12,17 @@ export class HistoryProducer {
   #unknown: HistoryBatch[] = [];
   /** Acknowledged in this epoch, in the order of their sequences. */
   #done: HistoryBatch[] = [];
+  readonly #producerId: number;
 
-  constructor(private readonly producerId: number) {}
+  constructor(producerId: number) {
+    this.#producerId = producerId;
+  }
 
   /** For the next batch of new records. */
   take(recordCount: number): BatchProducer {
     const baseSequence = this.#nextSequence;
     this.#nextSequence += recordCount;
-    return { producerId: this.producerId, producerEpoch: this.#epoch, baseSequence };
+    return { producerId: this.#producerId, producerEpoch: this.#epoch, baseSequence };
   }
 
   /** The batch that must be sent again before any other. */
@@ -36,7 +39,7 @@ export class HistoryProducer {
 
   isOurs(batch: HistoryBatch): boolean {
     const { producer } = batch;
-    return producer?.producerId === this.producerId && producer.producerEpoch === this.#epoch;
+    return producer?.producerId === this.#producerId && producer.producerEpoch === this.#epoch;
   }
 
   done(batch: HistoryBatch): void {

@@ -13,8 +13,8 @@ import type { PlainRecord } from './record-sets.js';
 import { testBatch } from './test-batches.js';
 
 /**
- * How the broker dies: `killed` alone, or with its machine, and what was not synced is then `lost`, or
- * `torn`, whatever chance leaves of it.
+ * How the broker dies: `killed` alone, or with its machine, and what was not synced is then `lost`,
+ * or `torn`, whatever chance leaves of it.
  */
 export type CrashMode = 'lost' | 'torn' | 'killed';
 
@@ -40,8 +40,8 @@ const CRASHES_AMID_STARTS_MAX = 4;
 
 /**
  * One partition on a fake disk with everything that can be done to it, checked against a
- * `HistoryModel`. The high watermark follows the synced end, as on a single broker, unless it is held.
- * Every method starts the broker first when it has crashed.
+ * `HistoryModel`. The high watermark follows the synced end, as on a single broker, unless it is
+ * held. Every method starts the broker first when it has crashed.
  */
 export class HistoryWorld {
   readonly #model: HistoryModel;
@@ -71,8 +71,11 @@ export class HistoryWorld {
   #crashMode: CrashMode = 'torn';
   /** The first that was found while nobody waited. */
   #violation: unknown;
+  readonly #options: WorldOptions;
 
-  constructor(private readonly options: WorldOptions) {
+  constructor(options: WorldOptions) {
+    this.#options = options;
+
     this.#model = new HistoryModel(options.config);
     this.#random = new SeededRandom(options.seed);
     this.#producers = Array.from({ length: PRODUCERS }, (_, i) => new HistoryProducer(100 + i));
@@ -159,7 +162,7 @@ export class HistoryWorld {
         result = await log.append([bytes], { leaderEpoch: this.#leaderEpoch });
       } catch (error) {
         const isForgotten =
-          outcomeOf(error) === 'applied' && back >= this.options.batchesRemembered;
+          outcomeOf(error) === 'applied' && back >= this.#options.batchesRemembered;
         if (!isForgotten) throw error;
       }
     });
@@ -228,7 +231,9 @@ export class HistoryWorld {
     this.#disk.failNext('datasync', 'EIO', { path: '.log' });
   }
 
-  /** Compares the log with the model: every record, and reads from some offsets and by some times. */
+  /**
+   * Compares the log with the model: every record, and reads from some offsets and by some times.
+   */
   async check(): Promise<void> {
     await this.settle();
     const log = await this.#started();
@@ -248,7 +253,7 @@ export class HistoryWorld {
 
   /** Nothing was deleted that nobody asked to delete and that is too young. */
   #checkRetention(seen: SeenLog): void {
-    const { config } = this.options;
+    const { config } = this.#options;
     const from = Math.max(this.#model.logStart, this.#deletedTo);
     if (seen.logStart <= from) return;
     if (!config['cleanup.policy'].includes('delete'))
@@ -417,7 +422,7 @@ export class HistoryWorld {
         manager.log(TOPIC) ??
         (this.#isCreated
           ? violated('the log has vanished')
-          : await manager.createLog(TOPIC, TOPIC_ID, this.options.config));
+          : await manager.createLog(TOPIC, TOPIC_ID, this.#options.config));
       if (this.#life !== life) return;
       this.#isCreated = true;
       this.#begin(manager, log);
@@ -427,7 +432,7 @@ export class HistoryWorld {
   }
 
   async #open(): Promise<LogManager> {
-    const { batchesRemembered, tailCacheBytes, compactionMapBytes } = this.options;
+    const { batchesRemembered, tailCacheBytes, compactionMapBytes } = this.#options;
     const ports = {
       fileSystem: this.#disk.mount(),
       clock: this.#clock,
@@ -447,7 +452,7 @@ export class HistoryWorld {
   }
 
   #begin(manager: LogManager, log: Log): void {
-    log.updateConfig(this.options.config);
+    log.updateConfig(this.#options.config);
     if (!log.isWritable) violated(`the log takes no writes after a start: ${log.failure}`);
     const { latestLeaderEpoch = 0 } = log;
     if (latestLeaderEpoch < this.#assignedEpoch)

@@ -15,7 +15,9 @@ export interface PlainRecord {
 
 export type PlainHeader = readonly [key: string, value: string | Buffer | null];
 
-/** A record as it was read; bytes as latin1 text, a character a byte: cheap to compare and to print. */
+/**
+ * A record as it was read; bytes as latin1 text, a character a byte: cheap to compare and to print.
+ */
 export interface ReadRecord {
   readonly offset: number;
   readonly timestamp: number;
