@@ -22,14 +22,13 @@ import {
   registerBroker,
 } from '#coordination';
 import { ProtocolError } from '#protocol';
-import type { Clock, Logger, Random, Scheduler } from '#runtime';
+import { type Clock, type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import { LeaseWatch } from './lease-watch.js';
 
 /** Renewals sent in the time of a lease: three of four may be lost. */
 const RENEWALS_A_LEASE = 4;
 /** Part of a lease that its holder does not count on: clocks that run at different rates. */
 const LEASE_MARGIN = 0.1;
-const REGISTER_RETRY_MS = 500;
 
 interface MembershipOptions {
   readonly store: CoordinationStore;
@@ -140,6 +139,7 @@ export class Membership {
 
   async #register(): Promise<void> {
     this.#isRegistering = true;
+    const backoff = new RetryBackoff(this.#options.random);
     try {
       for (;;) {
         try {
@@ -149,7 +149,7 @@ export class Membership {
           if (!isPassing(error) || this.#isEnding) throw error;
           this.#options.logger.warn({ err: error }, 'not registered yet: tried again');
         }
-        await this.#delay(REGISTER_RETRY_MS);
+        await this.#delay(backoff.nextDelayMs());
       }
     } finally {
       this.#isRegistering = false;

@@ -6,6 +6,7 @@ export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-sy
 export { Limiter } from './limiter.js';
 export { type LogFields, type Logger, silentLogger } from './logger.js';
 export { NodeFileSystem } from './node-file-system.js';
+export { RetryBackoff } from './retry-backoff.js';
 export { retryShortage } from './retry-shortage.js';
 export { SerialQueue } from './serial-queue.js';
 export { atOnce, inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js';

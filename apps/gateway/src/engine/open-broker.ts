@@ -2,14 +2,13 @@ import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
 import { type CoordinationStore, RedisStore } from '#coordination';
 import { unpackedBatch } from '#log';
 import { ProtocolError } from '#protocol';
-import { NodeFileSystem, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
+import { NodeFileSystem, RetryBackoff, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import type { PublicAddress } from './public-address.js';
 
-const STORE_RETRY_MS = 500;
 /** Seen from dist/esm/apps/gateway/src/engine; scripts/bundle.mjs makes it. */
 const LEASE_THREAD_SCRIPT = new URL(
   '../../../../../apps/gateway/lease-thread.cjs',
@@ -69,6 +68,7 @@ async function whenAvailable(
   open: () => Promise<CoordinationStore>,
   logger: ProcessLogger,
 ): Promise<CoordinationStore> {
+  const backoff = new RetryBackoff(new SystemRandom());
   let said: string | undefined;
   for (;;) {
     try {
@@ -78,7 +78,7 @@ async function whenAvailable(
       const reason = innermostMessage(error);
       if (reason !== said) logger.warn({ reason }, 'the start waits for Redis');
       said = reason;
-      await new Promise((resolve) => setTimeout(resolve, STORE_RETRY_MS));
+      await new Promise((resolve) => setTimeout(resolve, backoff.nextDelayMs()));
     }
   }
 }

@@ -9,12 +9,11 @@
  * Overlap: all calls may overlap; ioredis sends them in order over one connection.
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { Logger, Random, Scheduler } from '#runtime';
+import { type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import { RegistryAwayError, RegistryRefusedError } from '../registry/registry.js';
 import type { RedisEndpoint } from './redis-url.js';
 import { SCRIPTS, type ScriptName } from './scripts.js';
 
-const RECONNECT_DELAY_MS_MAX = 1000;
 const CONNECT_TIMEOUT_MS = 1000;
 /** Time that a dropped connection gets to close cleanly. */
 const DISCONNECT_TIMEOUT_MS = 100;
@@ -131,8 +130,11 @@ export class RedisConnection {
 function newClient(options: RedisConnectionOptions): Redis | Cluster {
   const { endpoint, random } = options;
   const { nodes, db, tls, masterName, sentinelUsername, sentinelPassword } = endpoint;
-  const delayMs = (times: number): number =>
-    Math.min(20 * 2 ** Math.min(times, 10), RECONNECT_DELAY_MS_MAX) / 2 + random.below(100);
+  const backoff = new RetryBackoff(random);
+  const delayMs = (times: number): number => {
+    if (times === 1) backoff.reset();
+    return backoff.nextDelayMs();
+  };
   const common = commonOptions(options);
   if (endpoint.mode === 'cluster') {
     return new Cluster([...nodes], {

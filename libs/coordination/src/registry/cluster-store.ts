@@ -9,7 +9,7 @@
  * each with its own time limit.
  */
 import { ProtocolError } from '#protocol';
-import { assert, SerialQueue } from '#runtime';
+import { assert, RetryBackoff, SerialQueue } from '#runtime';
 import { applyCommit, type ClusterState, type MetadataCommit } from '../cluster-state.js';
 import type { CoordinationStore, Decision, MetadataListener } from '../coordination-store.js';
 import {
@@ -45,8 +45,6 @@ import { type StoreFault, storeFaultOf } from './store-fault.js';
 const UPDATE_TIMEOUT_MS = 1800;
 const CALL_TIMEOUT_MS = 1000;
 const OPEN_TIMEOUT_MS = 2000;
-/** Pause between attempts of a commit that the registry refused, ms. */
-const REFUSED_DELAY_MS = 100;
 /** Pause between checks of the members' journaled versions, ms. */
 const JOURNALED_CHECK_MS = 20;
 
@@ -336,9 +334,10 @@ export class ClusterStore implements CoordinationStore {
     commit: MetadataCommit,
     deadlineMs: number,
   ): Promise<CommitReply> {
-    const { registry, clock, logger } = this.#options;
+    const { registry, clock, random, logger } = this.#options;
     let outcome: 'failed' | 'unknown' = 'failed';
     let cause = registry.lastError;
+    const backoff = new RetryBackoff(random);
     while (!this.#isClosed && (await this.#follower.whenAvailable(deadlineMs))) {
       const leftMs = deadlineMs - clock.monotonicMs();
       const { cluster } = this.#follower;
@@ -355,7 +354,7 @@ export class ClusterStore implements CoordinationStore {
         else if (error instanceof RegistryRefusedError) {
           logger.warn({ err: error }, 'Redis refused a change of the metadata');
         } else if (!(error instanceof RegistryAwayError)) throw error;
-        await this.#delay(REFUSED_DELAY_MS);
+        await this.#delay(backoff.nextDelayMs());
       }
     }
     throw notAvailable(outcome, cause);

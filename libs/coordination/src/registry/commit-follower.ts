@@ -10,7 +10,14 @@
  * Overlap: all calls may overlap. Only one read of everything runs at a time, and later calls share
  * it; commits are offered to KnownState whenever they arrive.
  */
-import type { Clock, Logger, Scheduler, Timer } from '#runtime';
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  RetryBackoff,
+  type Scheduler,
+  type Timer,
+} from '#runtime';
 import type { ClusterState, MetadataCommit } from '../cluster-state.js';
 import type { KnownState } from './known-state.js';
 import type { MetadataJournal } from './metadata-journal.js';
@@ -29,8 +36,6 @@ import { MissingTopicError } from './state-difference.js';
 
 /** Longest wait for commits, ms; after it the newest version is checked. */
 const COMMIT_WAIT_MS = 2000;
-/** Pause before the next attempt after a failed one, ms. */
-const RETRY_DELAY_MS = 250;
 
 /** The reason why a registry that answers is not followed. */
 type RegistryFault =
@@ -63,6 +68,7 @@ export interface CommitFollowerOptions {
   readonly clusterUuid: string;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -75,12 +81,14 @@ export class CommitFollower {
   #fault: RegistryFault | undefined;
   #synchronization: Promise<void> | undefined;
   #retry: Timer | undefined;
+  readonly #backoff: RetryBackoff;
   #loop: Promise<void> = Promise.resolve();
   /** Callbacks of calls that wait for a change. */
   readonly #waiting = new Set<() => void>();
 
   constructor(options: CommitFollowerOptions) {
     this.#options = options;
+    this.#backoff = new RetryBackoff(options.random);
   }
 
   get isAvailable(): boolean {
@@ -216,6 +224,7 @@ export class CommitFollower {
     }
     this.#cluster = snapshot.cluster;
     this.#fault = undefined;
+    this.#backoff.reset();
     return undefined;
   }
 
@@ -233,11 +242,15 @@ export class CommitFollower {
   #scheduleRetry(): void {
     if (this.#isClosed || !this.#options.registry.isReady) return;
     this.#retry?.cancel();
-    this.#retry = this.#options.scheduler.after(RETRY_DELAY_MS, () => void this.synchronize());
+    this.#retry = this.#options.scheduler.after(
+      this.#backoff.nextDelayMs(),
+      () => void this.synchronize(),
+    );
   }
 
   async #follow(): Promise<void> {
-    const { registry, known, logger } = this.#options;
+    const { registry, known, random, logger } = this.#options;
+    const backoff = new RetryBackoff(random);
     while (!this.#isClosed) {
       if (!this.isAvailable) {
         await this.#changed(COMMIT_WAIT_MS);
@@ -245,6 +258,7 @@ export class CommitFollower {
       }
       try {
         const commits = await registry.nextCommits(known.newest.version, COMMIT_WAIT_MS);
+        backoff.reset();
         await this.takeCommits(commits);
         if (commits.length > 0 || this.#isClosed) continue;
         // No commits arrived, so an unknown newest version cannot be on its way.
@@ -254,7 +268,7 @@ export class CommitFollower {
         if (!(error instanceof RegistryAwayError)) {
           logger.warn({ err: error }, 'commits of the metadata could not be read');
         }
-        await this.#changed(RETRY_DELAY_MS);
+        await this.#changed(backoff.nextDelayMs());
       }
     }
   }

@@ -9,15 +9,12 @@
  *
  * Overlap: all calls may overlap; one write loop journals and shows the steps in their order.
  */
-import type { Logger, Scheduler } from '#runtime';
+import { type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import { applyCommit, type ClusterState, follows, type MetadataCommit } from '../cluster-state.js';
 import type { MetadataListener } from '../coordination-store.js';
 import type { MetadataChange } from '../metadata.js';
 import { type MetadataJournal, PromisedError } from './metadata-journal.js';
 import { stateDifference } from './state-difference.js';
-
-/** Pause before the next attempt to write the journal, ms. */
-const RETRY_DELAY_MS = 250;
 
 /** Result of offering a commit. */
 export type CommitTaken =
@@ -32,6 +29,7 @@ export type CommitTaken =
 export interface KnownStateOptions {
   readonly journal: MetadataJournal;
   readonly scheduler: Scheduler;
+  readonly random: Random;
   readonly logger: Logger;
   /** Called when a new version is on disk. */
   readonly onJournaled: (version: number) => void;
@@ -128,11 +126,13 @@ export class KnownState {
   }
 
   async #writeAll(): Promise<void> {
+    const backoff = new RetryBackoff(this.#options.random);
     while (this.#steps.length > 0) {
       const steps = [...this.#steps];
       try {
         await this.#write(steps);
         this.#isStuck = false;
+        backoff.reset();
       } catch (error) {
         if (this.#isClosed) return;
         if (error instanceof PromisedError) {
@@ -144,7 +144,7 @@ export class KnownState {
         this.#isStuck = true;
         this.#options.logger.error({ err: error }, 'the metadata journal could not be written');
         await new Promise<void>((resolve) => {
-          this.#options.scheduler.after(RETRY_DELAY_MS, resolve);
+          this.#options.scheduler.after(backoff.nextDelayMs(), resolve);
         });
         continue;
       }
