@@ -7,12 +7,16 @@
  *     gateway.cjs.cache  V8's code cache of it, for the version of Node.js that builds
  *     gateway.cjs.lines  the source of each line of it, for stack traces
  *     lease-thread.cjs   the thread that renews the lease of a broker of a cluster
+ *
+ * With `--source-map FILE` it also writes the source map of gateway.cjs, and no code cache: functions
+ * from a cache have no counters, so V8 measures no coverage inside of them.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin, SourceMap } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -34,6 +38,8 @@ const NOT_INSTALLED =
 const isUnusedByNest = (id, importer) =>
   id === 'class-validator' && importer?.includes('/node_modules/@nestjs/');
 
+const { values: options } = parseArgs({ options: { 'source-map': { type: 'string' } } });
+
 if (process.env.BUILD_PROGRESS) process.stderr.write('Compiled; bundling it into one file.\n');
 run(join(modules, 'src/write-documents.js'));
 mkdirSync(output, { recursive: true });
@@ -45,7 +51,11 @@ await bundle(
   join(output, 'lease-thread.cjs'),
 );
 writeFileSync(`${bundlePath}.lines`, JSON.stringify(linesOf(map)));
-await writeCodeCache();
+if (options['source-map'] === undefined) await writeCodeCache();
+else {
+  writeFileSync(options['source-map'], map.toString());
+  rmSync(`${bundlePath}.cache`, { force: true });
+}
 
 /** Bundles a module and all its imports into one CommonJS file; returns its source map. */
 async function bundle(entry, file) {

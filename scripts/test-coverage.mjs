@@ -6,19 +6,38 @@
  *     npm run test:coverage -- --folders apps/gateway/src/ws --tests test/ws
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { coverageReport } from './test-coverage/coverage-report.mjs';
+import { readGatewayCoverage } from './test-coverage/gateway-coverage.mjs';
+import { sourcePlaces } from './test-coverage/source-places.mjs';
+import { readUnitCoverage } from './test-coverage/unit-coverage.mjs';
 
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
-/** Matches lines that create, pass on or handle an error. */
-const ERROR_LINE = /\b(throw|catch)\b|fail|refus|error|\.destroy\(|problem/i;
+const CACHE = `${BUNDLE}.cache`;
 const FOLDERS = [
   ...['http/front', 'http/data', 'ws', 'sse', 'cluster-api'].map((f) => `apps/gateway/src/${f}`),
-  'libs/replication/src',
+  ...['replication', 'broker', 'delivery'].map((lib) => `libs/${lib}/src`),
 ];
-const TESTS = ['test/data', 'test/ws', 'test/sse', 'test/gateway', 'test/cluster/cluster.test.ts'];
+const TESTS = [
+  ...['test/data', 'test/ws', 'test/sse/events.test.ts', 'test/sse/event-connections.test.ts'],
+  ...['body-bounds', 'client-habits', 'control-plane', 'every-answer', 'long-polls'].map(
+    (name) => `test/gateway/${name}.test.ts`,
+  ),
+  ...['lost-records', 'own-origin', 'stop'].map((name) => `test/gateway/${name}.test.ts`),
+  ...['test/conformance', 'test/cluster/cluster.test.ts'],
+];
 
 const { values } = parseArgs({
   options: {
@@ -29,117 +48,66 @@ const { values } = parseArgs({
 });
 const folders = values.folders.split(',');
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-coverage-'));
-/** True for each known line that was reached, by file and line number. */
-const reached = new Map();
 
 try {
-  runVitest([
-    ...['--project', 'unit', ...folders, '--coverage.enabled', '--coverage.provider=v8'],
-    ...['--coverage.reporter=json', `--coverage.reportsDirectory=${scratch}/unit`],
-    ...folders.map((folder) => `--coverage.include=${folder}/**/*.ts`),
-  ]);
-  readUnitCoverage(join(scratch, 'unit/coverage-final.json'));
-  const gateways = join(scratch, 'gateways');
-  runVitest(['--project', 'integration', ...values.tests.split(',')], gateways);
-  readGatewayCoverage(gateways);
-  writeReport();
+  const reached = [unitCoverage()];
+  if (values.tests !== '') reached.push(await integrationCoverage());
+  const files = folders.flatMap(sourcesOf).map((file) => {
+    const source = readFileSync(file, 'utf8');
+    const { statements, errors } = sourcePlaces(file, source);
+    const marked = (places) =>
+      places.map((place) => ({ ...place, isReached: reached.some((has) => has(file, place)) }));
+    return { file, source, statements: marked(statements), errors: marked(errors) };
+  });
+  const report = coverageReport(files, folders);
+  mkdirSync(dirname(values.output), { recursive: true });
+  writeFileSync(values.output, report);
+  process.stdout.write(report);
 } finally {
+  if (existsSync(join(scratch, 'cache'))) copyFileSync(join(scratch, 'cache'), CACHE);
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function runVitest(args, coverageDir) {
+function unitCoverage() {
+  const directory = join(scratch, 'unit');
+  runVitest([
+    ...['--project', 'unit', ...folders, '--coverage.enabled', '--coverage.provider=v8'],
+    ...['--coverage.reporter=json', `--coverage.reportsDirectory=${directory}`],
+    ...['--coverage.reportOnFailure', ...folders.map((f) => `--coverage.include=${f}/**/*.ts`)],
+  ]);
+  return readUnitCoverage(join(directory, 'coverage-final.json'));
+}
+
+/** Runs the integration tests with a bundle that has a source map and no code cache. */
+async function integrationCoverage() {
+  const mapFile = join(scratch, 'gateway.cjs.map');
+  run(process.execPath, ['scripts/build-if-needed.mjs']);
+  copyFileSync(CACHE, join(scratch, 'cache'));
+  run(process.execPath, ['scripts/bundle.mjs', '--source-map', mapFile]);
+  const directory = join(scratch, 'gateways');
+  runVitest(['--project', 'integration', ...values.tests.split(',')], directory);
+  const launcher = '../dist/esm/apps/gateway/launcher/compiled-bundle.js';
+  const { CompiledBundle } = await import(launcher);
+  const prefixLength = CompiledBundle.prefix.length;
+  return readGatewayCoverage({ directory, bundle: BUNDLE, mapFile, prefixLength });
+}
+
+function sourcesOf(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((path) => /\.ts$/.test(path) && !/\.test\.ts$|^testing\//.test(path))
+    .map((path) => join(folder, path))
+    .toSorted();
+}
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}`);
+}
+
+function runVitest(args, coverageDirectory) {
   const env = { ...process.env };
-  if (coverageDir !== undefined) env.NODE_V8_COVERAGE = coverageDir;
+  if (coverageDirectory !== undefined) env.NODE_V8_COVERAGE = coverageDirectory;
   const { status } = spawnSync('npx', ['vitest', 'run', ...args], { env, stdio: 'inherit' });
   if (status !== 0)
     process.stderr.write('Some tests failed: their coverage counts all the same.\n');
-}
-
-function note(file, line, isReached) {
-  const isWanted = folders.some((folder) => file.startsWith(`${folder}/`));
-  if (!isWanted || file.includes('.test.') || file.includes('/testing/')) return;
-  let lines = reached.get(file);
-  if (lines === undefined) reached.set(file, (lines = new Map()));
-  lines.set(line, isReached || lines.get(line) === true);
-}
-
-/** Reads Istanbul's report: statements with their locations and execution counts. */
-function readUnitCoverage(file) {
-  for (const { path, statementMap, s } of Object.values(JSON.parse(readFileSync(file, 'utf8')))) {
-    for (const [id, { start }] of Object.entries(statementMap)) {
-      note(relative(process.cwd(), path), start.line, s[id] > 0);
-    }
-  }
-}
-
-/** Reads V8's reports, one file per process: ranges of the bundle, mapped to source lines. */
-function readGatewayCoverage(dir) {
-  const text = readFileSync(BUNDLE, 'utf8');
-  const lines = text.split('\n');
-  const isLineReached = new Uint8Array(lines.length);
-  for (const name of readdirSync(dir)) {
-    const { result } = JSON.parse(readFileSync(join(dir, name), 'utf8'));
-    const bundle = result.find(({ url }) => url.endsWith(`/${BUNDLE}`));
-    if (bundle !== undefined) markReached(isLineReached, lines, countsOf(bundle, text.length));
-  }
-  for (const { file, from, lines: sourceLines } of JSON.parse(
-    readFileSync(`${BUNDLE}.lines`, 'utf8'),
-  )) {
-    for (const [index, line] of sourceLines.entries()) {
-      note(file, line, isLineReached[from - 1 + index] === 1);
-    }
-  }
-}
-
-/** 1 for each character of the bundle that the process has run. */
-function countsOf({ functions }, length) {
-  const isRun = new Uint8Array(length);
-  // Inner ranges follow the outer ones and override them.
-  for (const { ranges } of functions) {
-    for (const { startOffset, endOffset, count } of ranges) {
-      isRun.fill(count > 0 ? 1 : 0, startOffset, endOffset);
-    }
-  }
-  return isRun;
-}
-
-function markReached(isLineReached, lines, isRun) {
-  let offset = 0;
-  for (const [index, line] of lines.entries()) {
-    const first = offset + line.length - line.trimStart().length;
-    if (isRun[first] === 1) isLineReached[index] = 1;
-    offset += line.length + 1;
-  }
-}
-
-function writeReport() {
-  const rows = [];
-  const missed = [];
-  for (const file of [...reached.keys()].toSorted()) {
-    const source = readFileSync(file, 'utf8').split('\n');
-    const lines = [...reached.get(file)].toSorted(([a], [b]) => a - b);
-    const isAboutErrors = ([line]) => ERROR_LINE.test(source[line - 1] ?? '');
-    const errors = lines.filter(isAboutErrors);
-    rows.push([file, lines, errors]);
-    for (const [line, isReached] of errors) {
-      if (!isReached) missed.push(`${file}:${line} ${source[line - 1].trim()}`);
-    }
-  }
-  const totals = [
-    'all',
-    rows.flatMap(([, lines]) => lines),
-    rows.flatMap(([, , errors]) => errors),
-  ];
-  const table = [...rows, totals].map(
-    ([name, lines, errors]) => `| ${name} | ${share(lines)} | ${share(errors)} |`,
-  );
-  const head = '| file | lines reached | of them about errors |\n|---|---|---|';
-  const text = `${[head, ...table].join('\n')}\n\nLines about errors that no test reaches:\n\n`;
-  mkdirSync(dirname(values.output), { recursive: true });
-  writeFileSync(values.output, `${text}${missed.map((each) => `- ${each}\n`).join('')}`);
-  process.stdout.write(`${table.at(-1)}\n${missed.length} lines in ${values.output}\n`);
-}
-
-function share(lines) {
-  return `${lines.filter(([, isReached]) => isReached).length} of ${lines.length}`;
 }

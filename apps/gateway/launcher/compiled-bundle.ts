@@ -18,6 +18,8 @@ type ModuleFunction = (
  * flags that made it; otherwise the file is compiled as usual.
  */
 export class CompiledBundle {
+  /** Precedes the file's text in the compiled script: V8's offsets count it. */
+  static readonly prefix = '(function (exports, require, module, __filename, __dirname) {';
   readonly #path: string;
   readonly #script: Script;
 
@@ -31,7 +33,7 @@ export class CompiledBundle {
     const source = readFileSync(path, 'utf8');
     const cachedData = tryRead(cacheOf(path));
     // On one line with the source's first, so that line numbers in stack traces are the file's.
-    const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
+    const wrapped = `${CompiledBundle.prefix}${source}\n})`;
     const script = new Script(wrapped, {
       filename: path,
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -1,0 +1,68 @@
+/**
+ * The places of a TypeScript file whose coverage is reported: the start of each statement, and the
+ * start of each piece of code about errors. A place has a line, from 1, and a column, from 0.
+ */
+import ts from 'typescript';
+
+/** Matches names of functions and methods that refuse or fail something. */
+const REFUSAL = /^#?(fail|refus|reject)/i;
+/** Matches names of classes of errors. */
+const ERROR_CLASS = /(Error|Faults|Refusal)$/;
+
+/** Returns the places of a file: of all statements, and of the code about errors. */
+export function sourcePlaces(file, text) {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.ESNext, true);
+  const places = { statements: [], errors: [] };
+  const placeOf = (node) => {
+    const { line, character } = source.getLineAndCharacterOfPosition(node.getStart());
+    return { line: line + 1, column: character };
+  };
+  const visit = (node) => {
+    if (isTypeOnly(node)) return;
+    if (isStatement(node)) places.statements.push(placeOf(node));
+    const start = errorStart(node);
+    if (start !== undefined)
+      places.errors.push({ ...placeOf(start), shownLine: placeOf(node).line });
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return places;
+}
+
+function isTypeOnly(node) {
+  return ts.isInterfaceDeclaration(node) || ts.isTypeNode(node) || ts.isImportDeclaration(node);
+}
+
+function isStatement(node) {
+  if (ts.isArrowFunction(node.parent ?? node) && node === node.parent.body)
+    return !ts.isBlock(node);
+  return (
+    ts.isStatement(node) &&
+    !ts.isBlock(node) &&
+    !ts.isEmptyStatement(node) &&
+    !ts.isTypeAliasDeclaration(node) &&
+    !ts.isFunctionDeclaration(node) &&
+    !ts.isClassDeclaration(node) &&
+    !ts.isExportDeclaration(node)
+  );
+}
+
+/** Returns the node at whose start a piece of code about errors begins; undefined for other nodes. */
+function errorStart(node) {
+  if (ts.isThrowStatement(node)) return node;
+  if (ts.isCatchClause(node)) return node.block.statements[0];
+  if (ts.isNewExpression(node)) return ERROR_CLASS.test(nameOf(node.expression)) ? node : undefined;
+  if (!ts.isCallExpression(node)) return undefined;
+  const name = nameOf(node.expression);
+  const [handler] = node.arguments;
+  if (name === 'catch' && handler !== undefined && ts.isArrowFunction(handler)) {
+    return ts.isBlock(handler.body) ? handler.body.statements[0] : handler.body;
+  }
+  // The start of the call may be a long chain of calls: the last name is the one that refuses.
+  return REFUSAL.test(name) ? (node.expression.name ?? node.expression) : undefined;
+}
+
+function nameOf(expression) {
+  if (ts.isPropertyAccessExpression(expression)) return expression.name.text;
+  return ts.isIdentifier(expression) ? expression.text : '';
+}
