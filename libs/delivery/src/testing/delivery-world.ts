@@ -29,7 +29,7 @@ export class DeliveryWorld {
   #produced = 0;
   readonly #holds: HeldFetches[] = [];
   /** What all fetches of the delivery end in, for as long as it is set. */
-  fetchFailure: ProtocolError | undefined;
+  fetchFailure: Error | undefined;
 
   static async open(options: Partial<DeliveryOptions> = {}): Promise<DeliveryWorld> {
     const world = new DeliveryWorld();

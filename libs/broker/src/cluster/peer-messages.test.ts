@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { NotLeaderError, type PeerMessage } from '#replication';
+import {
+  type AppendAnswer,
+  appendAnswersMessage,
+  appendAnswersOf,
+  fetchedOf,
+} from './peer-messages.js';
+
+describe('the answer to a produce call', () => {
+  it('brings results, refusals and the fault of a broker that does not lead', () => {
+    const result = { baseOffset: 3, lastOffset: 4, logAppendTimeMs: null, isDuplicate: false };
+    const refusal = new ProtocolError('MESSAGE_TOO_LARGE', 'The batch is too large.', {
+      outcome: 'unknown',
+      members: { maxBytes: 1000 },
+    });
+    const [appended, refused, elsewhere] = sent([
+      { appended: [{ result }, { error: refusal }] },
+      { error: refusal },
+      { error: new NotLeaderError('FENCED_LEADER_EPOCH', 2, 7) },
+    ]);
+    expect(appended?.appended).toMatchObject([
+      { result },
+      { error: { code: 'MESSAGE_TOO_LARGE' } },
+    ]);
+    expect(errorOf(refused)).toBeInstanceOf(ProtocolError);
+    expect(errorOf(refused)).toMatchObject({
+      code: 'MESSAGE_TOO_LARGE',
+      message: 'The batch is too large.',
+      outcome: 'unknown',
+      members: { maxBytes: 1000 },
+    });
+    expect(errorOf(elsewhere)).toBeInstanceOf(NotLeaderError);
+    expect(errorOf(elsewhere)).toMatchObject({
+      fault: 'FENCED_LEADER_EPOCH',
+      leader: 2,
+      leaderEpoch: 7,
+    });
+  });
+
+  it('tells nothing of a bug of the leader but that there was one', () => {
+    const [answer] = sent([{ error: new RangeError('a secret of the leader') }]);
+    expect(errorOf(answer)).toMatchObject({
+      code: 'UNKNOWN_SERVER_ERROR',
+      message: 'The leader met a fault.',
+    });
+  });
+
+  it('is refused when it answers fewer appends than the call has', () => {
+    const message = appendAnswersMessage([{ appended: [] }]);
+    expect(() => appendAnswersOf(message, 2)).toThrow('answered in part');
+  });
+
+  it('is refused when an append has neither results nor an error', () => {
+    const message: PeerMessage = { body: { answers: [{}] }, blobs: [] };
+    expect(() => appendAnswersOf(message, 1)).toThrow('neither appended nor refused');
+  });
+});
+
+it('bytes that are no whole record batch are refused as a fetch result', () => {
+  const body = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1, leaderEpoch: 0 };
+  expect(() => fetchedOf({ body, blobs: [Buffer.alloc(100)] })).toThrow(
+    expect.objectContaining({ code: 'CORRUPT_MESSAGE' }),
+  );
+});
+
+/** The answers as the caller reads them, after a way through JSON. */
+function sent(answers: readonly AppendAnswer[]): AppendAnswer[] {
+  const { body } = appendAnswersMessage(answers);
+  const received: unknown = JSON.parse(JSON.stringify(body));
+  return appendAnswersOf({ body: received, blobs: [] }, answers.length);
+}
+
+function errorOf(answer: AppendAnswer | undefined): unknown {
+  return answer?.appended === undefined ? answer?.error : undefined;
+}

@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { ProtocolError } from '#protocol';
+import { DeliveryWorld } from './testing/delivery-world.js';
+
+const P0 = { topic: 'events', partition: 0 };
+
+const worlds: DeliveryWorld[] = [];
+
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+describe('a subscription', () => {
+  test('to a topic that does not exist is refused, and is not counted', async () => {
+    const world = await opened();
+    await expect(world.subscribe({ topics: ['events', 'missing'] })).rejects.toMatchObject({
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      message: 'There is no topic "missing".',
+    });
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
+  });
+
+  test('refuses a seek in a partition that it does not have', async () => {
+    const world = await opened();
+    const reader = await world.subscribe({ topics: ['events'] });
+    const seek = reader.subscription.seek({ topic: 'events', partition: 1, offset: 0 });
+    await expect(seek).rejects.toMatchObject({
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      message: 'The subscription has no partition 1 of topic "events".',
+    });
+  });
+
+  test('ends when the partitions that are added are over the limit', async () => {
+    const world = await opened({ cursorsMax: 2 });
+    const reader = await world.subscribe({ topics: ['events'] });
+    await world.broker.alterTopic('events', { partitions: 3 });
+    await world.until(() => reader.endedWith !== undefined, 'the end');
+    expect(reader.endedWith).toMatchObject({ code: 'THROTTLING_QUOTA_EXCEEDED' });
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
+  });
+
+  test('at the end of its partition goes on when the leader is back', async () => {
+    const world = await opened();
+    const feeds = world.hold((request) => request.isFeed === true);
+    const readers = [
+      await world.subscribe({ topics: ['events'], from: 'latest' }),
+      await world.subscribe({ topics: ['events'], from: 'latest' }),
+    ];
+    await world.produce(P0, 2);
+    await world.until(() => feeds.count === 1, 'the feed has read the records');
+    world.fetchFailure = new ProtocolError('LEADER_NOT_AVAILABLE', 'The leader is moving.');
+    feeds.stop();
+    feeds.release();
+    await world.until(() => readers.every((one) => one.received === 2), 'the records');
+    await world.produce(P0, 3);
+    await world.scheduler.settle();
+    expect(readers.map((one) => one.received)).toEqual([2, 2]);
+    world.fetchFailure = undefined;
+    await world.until(() => readers.every((one) => one.received === 5), 'the other records');
+    expect(readers.flatMap((one) => [...one.faults, ...one.errors])).toEqual([]);
+  });
+
+  test('tells its client of an error that does not pass, and goes on after a seek', async () => {
+    const world = await opened();
+    await world.produce(P0, 2);
+    for (const error of [
+      new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk is gone.'),
+      new RangeError('a bug'),
+    ]) {
+      world.fetchFailure = error;
+      const reader = await world.subscribe({ topics: ['events'] });
+      await world.until(() => reader.errors.length === 1, 'an error');
+      expect(reader.errors).toEqual([{ target: P0, error }]);
+      world.fetchFailure = undefined;
+      await reader.subscription.seek({ ...P0, offset: 1 });
+      reader.expect({ ...P0, offset: 1 });
+      reader.subscription.startFrom(P0);
+      await world.until(() => reader.received === 1, 'the last record');
+      expect(reader.faults).toEqual([]);
+    }
+  });
+});
+
+async function opened(
+  options: Parameters<typeof DeliveryWorld.open>[0] = {},
+): Promise<DeliveryWorld> {
+  const world = await DeliveryWorld.open(options);
+  worlds.push(world);
+  await world.createTopic('events', 1);
+  return world;
+}
