@@ -39,6 +39,19 @@ describe('LocalLeader', () => {
       outcome: 'unknown',
     });
   });
+
+  it('refuses an append to another topic of the same name, and writes nothing', async () => {
+    const appends = await leading(() => true);
+    const refused = appends.append({
+      ...TARGET,
+      topicId: 'other',
+      acks: '1',
+      batches: [batchAt(0)],
+    });
+    await expect(refused).rejects.toMatchObject({ fault: 'NOT_LEADER_OR_FOLLOWER', leader: null });
+    const [first] = await appends.append({ ...TARGET, acks: '1', batches: [batchAt(0)] });
+    expect(first?.result).toMatchObject({ baseOffset: 0 });
+  });
 });
 
 /** A batch of one record with this sequence. */
