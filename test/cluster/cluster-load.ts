@@ -1,6 +1,6 @@
 /**
- * Producers and readers of every kind at all brokers of a cluster, while brokers come and go. What they
- * were told goes into the history; each ends by itself when the load is stopped.
+ * Producers and readers of every kind at all brokers of a cluster, while brokers come and go. What
+ * they were told goes into the history; each ends by itself when the load is stopped.
  */
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterProcesses } from '../support/cluster-processes.js';
@@ -49,7 +49,8 @@ export class ClusterLoad {
 
   /**
    * Starts at every partition a producer with a producer id, which sends everything until it is
-   * acknowledged; producers without one, which send everything once; and readers over REST and WebSocket.
+   * acknowledged; producers without one, which send everything once; and readers over REST and
+   * WebSocket.
    */
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -129,7 +130,9 @@ export class ClusterLoad {
     }
   }
 
-  /** Sends each request again, to any broker, until it is acknowledged: it must be in the log once. */
+  /**
+   * Sends each request again, to any broker, until it is acknowledged: it must be in the log once.
+   */
   async #produceIdempotently(client: string, partition: number): Promise<void> {
     const { history } = this.#options;
     const identity = await this.#producerId();

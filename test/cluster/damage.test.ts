@@ -1,4 +1,6 @@
-/** Bits flip on a broker's disk: readers find all records all the same, and the replica is mended. */
+/**
+ * Bits flip on a broker's disk: readers find all records all the same, and the replica is mended.
+ */
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** A broker dies, or is stopped, under load: nothing acknowledged is lost, nothing is there twice. */
+/**
+ * A broker dies, or is stopped, under load: nothing acknowledged is lost, nothing is there twice.
+ */
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { ClusterProcesses } from '../support/cluster-processes.js';

@@ -1,6 +1,6 @@
 /**
- * One cluster under load, one fault of each kind after the other: the quick tier's slice of what the
- * `*.slow.test.ts` files of this folder do one by one and in more variants.
+ * One cluster under load, one fault of each kind after the other: the quick tier's slice of what
+ * the `*.slow.test.ts` files of this folder do one by one and in more variants.
  */
 import { expect, test } from 'vitest';
 import { until } from '../support/until.js';

@@ -1,7 +1,7 @@
 /**
- * What happened in a run, one JSON line an event, in the order in which the test saw it: what was sent,
- * what the answers said, what readers were shown, which faults there were, and in the end the log itself.
- * `check-history.mjs` holds it against the invariants of docs/INVARIANTS.md.
+ * What happened in a run, one JSON line an event, in the order in which the test saw it: what was
+ * sent, what the answers said, what readers were shown, which faults there were, and in the end the
+ * log itself. `check-history.mjs` holds it against the invariants of docs/INVARIANTS.md.
  */
 import { closeSync, mkdtempSync, openSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,9 @@ export interface ShownRecord extends Place {
 
 export type HistoryEvent =
   | { readonly event: 'start'; readonly topic: string; readonly partitions: number }
-  /** Before the request is sent. Each value is sent once, or again and again until it is answered. */
+  /**
+   * Before the request is sent. Each value is sent once, or again and again until it is answered.
+   */
   | { readonly event: 'produce'; readonly client: string; readonly values: readonly string[] }
   | {
       readonly event: 'acknowledged';

@@ -1,7 +1,7 @@
 /**
- * Faults of every kind, one after the other and together, drawn at random, under load. The seed is in the
- * name of the history; `SLUICE_CLUSTER_SEED` draws the same again (what the processes make of it is their
- * own), `SLUICE_CLUSTER_ROUNDS` tells how many.
+ * Faults of every kind, one after the other and together, drawn at random, under load. The seed is
+ * in the name of the history; `SLUICE_CLUSTER_SEED` draws the same again (what the processes make
+ * of it is their own), `SLUICE_CLUSTER_ROUNDS` tells how many.
  */
 import { rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';

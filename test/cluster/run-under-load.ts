@@ -28,9 +28,9 @@ export interface RunOptions extends ClusterOptions {
 }
 
 /**
- * Runs a cluster of three brokers under load, lets `faults` do what it does, and holds all that happened
- * against the invariants; the logs of all brokers must be the same in the end. A run that fails leaves
- * its history and the brokers' logs, and says where.
+ * Runs a cluster of three brokers under load, lets `faults` do what it does, and holds all that
+ * happened against the invariants; the logs of all brokers must be the same in the end. A run that
+ * fails leaves its history and the brokers' logs, and says where.
  * @param faults ends with all brokers running again
  */
 export async function runUnderLoad(
@@ -96,7 +96,9 @@ async function evidence(cluster: ClusterProcesses, history: History): Promise<st
   return directory;
 }
 
-/** Stops all brokers, for what is in memory to be on disk, and compares the files of the replicas. */
+/**
+ * Stops all brokers, for what is in memory to be on disk, and compares the files of the replicas.
+ */
 async function expectSameLogs(cluster: ClusterProcesses): Promise<void> {
   const { partitions } = await cluster.untilInSync(TOPIC);
   await Promise.all(cluster.running.map((broker) => broker.stop()));

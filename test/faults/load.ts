@@ -1,6 +1,6 @@
 /**
- * Clients of every kind that produce, read and commit while the gateway comes and goes, and write into
- * the ledger what they were told. Each ends by itself once the gateway is said to end.
+ * Clients of every kind that produce, read and commit while the gateway comes and goes, and write
+ * into the ledger what they were told. Each ends by itself once the gateway is said to end.
  */
 import { once } from 'node:events';
 import { type ClientRequest, request } from 'node:http';

@@ -1,6 +1,7 @@
 /**
- * The fences of a cluster (docs/replication-safety.md), each taken out in turn: the killer sequences and
- * the simulation that are said to see it must fail. Prints who did, and at which seed.
+ * The fences of a cluster (docs/replication-safety.md), each taken out in turn: the killer
+ * sequences and the simulation that are said to see it must fail. Prints who did, and at which
+ * seed.
  *
  * Usage: node test/mutations/cluster-mutations.mjs [part of a fence's name]
  *
@@ -32,7 +33,8 @@ process.exitCode = unseen === 0 ? 0 : 1;
 
 /**
  * @param {import('./cluster-fences.d.mts').Fence} fence
- * @returns {Promise<{ seen: string[], missing: string[] }>} what failed, and what was to fail and did not
+ * @returns {Promise<{ seen: string[], missing: string[] }>} what failed, and what was to fail and
+ *   did not
  */
 async function watch(fence) {
   /** @type {{ seen: string[], missing: string[] }} */

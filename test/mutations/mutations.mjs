@@ -1,6 +1,7 @@
 /**
- * Shows that a suite can see: takes one safeguard out of the source at a time and runs the suite, which
- * must fail each time. The source on disk is not touched: the code is changed while it is loaded.
+ * Shows that a suite can see: takes one safeguard out of the source at a time and runs the suite,
+ * which must fail each time. The source on disk is not touched: the code is changed while it is
+ * loaded.
  */
 import { fileURLToPath } from 'node:url';
 import { startVitest } from 'vitest/node';
@@ -24,8 +25,8 @@ import { startVitest } from 'vitest/node';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Runs the suite once for each mutation whose name contains the first argument. The process ends with
- * code 1 when one is not noticed.
+ * Runs the suite once for each mutation whose name contains the first argument. The process ends
+ * with code 1 when one is not noticed.
  * @param {Suite} suite
  */
 export async function showMutationsAreSeen(suite) {

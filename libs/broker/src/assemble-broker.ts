@@ -1,6 +1,6 @@
 /**
- * Puts the parts of a broker together that its own clients use, and stops them: refuse new produces,
- * write what is buffered, end the waits, close the logs cleanly.
+ * Puts the parts of a broker together that its own clients use, and stops them: refuse new
+ * produces, write what is buffered, end the waits, close the logs cleanly.
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
 import { OffsetStore, type TopicDirectory } from '#groups';

@@ -24,13 +24,14 @@ export interface Broker {
   alterTopic(topic: string, change: AlterTopicRequest): Promise<TopicDescription>;
   deleteTopic(topic: string): Promise<void>;
   /**
-   * Has the preferred replica lead, or with `unclean` a replica that lacks records, alone: what it lacks
-   * is lost.
+   * Has the preferred replica lead, or with `unclean` a replica that lacks records, alone: what it
+   * lacks is lost.
    */
   electLeader(target: TopicPartition, election: ElectLeaderRequest): Promise<PartitionDescription>;
   /**
-   * Has other brokers keep a partition: it is copied to those that do not yet, and moves once all of
-   * them are in sync. Resolves when that is sure to go on. The present replicas take a move back.
+   * Has other brokers keep a partition: it is copied to those that do not yet, and moves once all
+   * of them are in sync. Resolves when that is sure to go on. The present replicas take a move
+   * back.
    * @param replicas broker ids, the preferred leader first
    */
   reassignReplicas(
@@ -38,7 +39,10 @@ export interface Broker {
     replicas: readonly number[],
   ): Promise<PartitionDescription>;
   describeReplicas(target: TopicPartition): Promise<PartitionReplicasDescription>;
-  /** What a transport needs of a topic before it parses records for it; undefined when there is none. */
+  /**
+   * What a transport needs of a topic before it parses records for it; undefined when there is
+   * none.
+   */
   topicLimits(topic: string): TopicLimits | undefined;
   /**
    * Tells of every topic that was made, changed (more partitions, other configs) or deleted, once
@@ -56,8 +60,8 @@ export interface Broker {
   /** Removes all records below `beforeOffset`; answers the new log start offset. */
   deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<{ logStartOffset: Offset }>;
   /**
-   * Accepts that synced records are missing at a log's end, which must be exactly `lost`: their offsets
-   * hold nothing from now on, and the partition takes writes again.
+   * Accepts that synced records are missing at a log's end, which must be exactly `lost`: their
+   * offsets hold nothing from now on, and the partition takes writes again.
    */
   giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void>;
 
@@ -184,7 +188,10 @@ export interface ProducerIdentity {
   readonly producerEpoch: number;
 }
 
-/** One part for each partition that the records went to. With acks=0 all parts have `baseOffset` null. */
+/**
+ * One part for each partition that the records went to. With acks=0 all parts have `baseOffset`
+ * null.
+ */
 export interface ProduceResult {
   readonly parts: readonly ProducePart[];
 }
@@ -217,19 +224,22 @@ export interface FetchRequest extends TopicPartition {
   /** Who asks: a read from disk whose turn comes when they are gone is not made. */
   readonly caller?: { readonly isGone: boolean };
   /**
-   * It waits on behalf of all live readers of its partition, one such fetch a partition: not counted
-   * among the waiting fetches that are limited.
+   * It waits on behalf of all live readers of its partition, one such fetch a partition: not
+   * counted among the waiting fetches that are limited.
    */
   readonly isFeed?: boolean;
   /**
-   * It is one of a stream of fetches that each go on where the last one ended: any replica in sync may
-   * answer, whose high watermark may be some behind the leader's.
+   * It is one of a stream of fetches that each go on where the last one ended: any replica in sync
+   * may answer, whose high watermark may be some behind the leader's.
    */
   readonly mayBeBehind?: boolean;
 }
 
 export interface FetchResult {
-  /** Whole batches in offset order: the first may begin below the asked offset, no batch reaches above the high watermark. */
+  /**
+   * Whole batches in offset order: the first may begin below the asked offset, no batch reaches
+   * above the high watermark.
+   */
   readonly batches: readonly RecordBatch[];
   readonly highWatermark: Offset;
   readonly logStartOffset: Offset;

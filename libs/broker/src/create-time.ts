@@ -3,13 +3,13 @@ import { FIELD_TIMESTAMP, type Offset, RECORD_STRIDE } from '#protocol';
 import type { ProduceEntry } from './pending-produce.js';
 
 /**
- * The time that the first try of a request gave to records which came without one, for its retry to be
- * answered alike. It is the newest timestamp of the batch, unless a record came with one as new: only
- * then is the log read.
+ * The time that the first try of a request gave to records which came without one, for its retry to
+ * be answered alike. It is the newest timestamp of the batch, unless a record came with one as new:
+ * only then is the log read.
  * @param first what the first try was answered, as a duplicate
  * @param read the batch that has an offset
- * @returns ms; undefined where all records came with a time, or the log does not have them any more: the
- *   offsets are what a retry is about
+ * @returns ms; undefined where all records came with a time, or the log does not have them any
+ *   more: the offsets are what a retry is about
  */
 export async function createTimeOf(
   { records: { fields, count } }: ProduceEntry,

@@ -17,7 +17,10 @@ export interface LocalBrokerSettings {
   readonly clusterId: string;
   readonly brokerId: number;
   readonly rack: string | null;
-  /** Where clients reach this broker; asked when it is shown, for it may be known only after listening. */
+  /**
+   * Where clients reach this broker; asked when it is shown, for it may be known only after
+   * listening.
+   */
   readonly url: () => string | null;
   /** When an append is acknowledged: after fdatasync, or after write. */
   readonly durability: 'fsync' | 'os';
@@ -81,7 +84,10 @@ export interface OpenBroker {
   statusInSlices(): Promise<BrokerStatus>;
   /** Tells the cluster the URL under which clients reach this broker, once that is known. */
   announce(): Promise<void>;
-  /** Answers all waiting fetches with what is there, and lets none wait any more: the start of a stop. */
+  /**
+   * Answers all waiting fetches with what is there, and lets none wait any more: the start of a
+   * stop.
+   */
   endWaits(): void;
   /** Refuses new produces, writes what is buffered, closes the logs cleanly. Call it once. */
   close(): Promise<void>;
@@ -167,7 +173,10 @@ export interface PartitionStatus {
   readonly highWatermark: number | null;
   readonly logEndOffset: number | null;
   readonly sizeBytes: number | null;
-  /** False after a failed sync, until a restart, and while records are missing at the end: reads go on. */
+  /**
+   * False after a failed sync, until a restart, and while records are missing at the end: reads go
+   * on.
+   */
   readonly isWritable: boolean;
   /** Synced records that are missing at the log's start or end and were not abandoned. */
   readonly lostRecords: readonly OffsetRange[];

@@ -188,7 +188,8 @@ describe('produce', () => {
   it('names both sizes when a record is too large, and takes one that just fits', async () => {
     const { broker } = await started();
     await broker.createTopic({ name: 'small', configs: { 'max.message.bytes': 200 } });
-    // 61 bytes of batch header, 2 of length, 6 of attributes and deltas, 2 of value length, 1 of headers.
+    // 61 bytes of batch header, 2 of length, 6 of attributes and deltas, 2 of value length, 1 of
+    // headers.
     const fits = 'x'.repeat(200 - 61 - 2 - 4 - 2 - 1);
     const error = await failureOf(broker.produce(produceOf('small', [`${fits}x`])));
     expect(error.message).toContain('201 bytes');

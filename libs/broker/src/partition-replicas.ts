@@ -36,9 +36,10 @@ export class PartitionReplicas {
   }
 
   /**
-   * Has a partition move to these brokers; resolves when that is sure to go on, whatever fails. Internal
-   * topics move like any other.
-   * @throws ProtocolError as `reassignReplicas`; POLICY_VIOLATION where a broker would keep too many
+   * Has a partition move to these brokers; resolves when that is sure to go on, whatever fails.
+   * Internal topics move like any other.
+   * @throws ProtocolError as `reassignReplicas`; POLICY_VIOLATION where a broker would keep too
+   *   many
    */
   async reassign(
     target: TopicPartition,

@@ -1,11 +1,11 @@
 /**
  * Writes what has gathered for a partition to its leader: this broker, or another one.
  *
- * A partition that is led here and has no other replica is appended to at once, and sends may overlap:
- * nobody can take over, so that nothing is ever sent again. Any other batch has a producer id: the
- * client's, or one of this broker's own. So it can be sent again to a new leader, however far it got
- * with the old one, and is in the log once. Such a partition has one send unresolved at a time; what
- * comes meanwhile gathers and goes with the next one.
+ * A partition that is led here and has no other replica is appended to at once, and sends may
+ * overlap: nobody can take over, so that nothing is ever sent again. Any other batch has a producer
+ * id: the client's, or one of this broker's own. So it can be sent again to a new leader, however
+ * far it got with the old one, and is in the log once. Such a partition has one send unresolved at
+ * a time; what comes meanwhile gathers and goes with the next one.
  */
 import {
   type AppendResult,
@@ -60,8 +60,8 @@ export class PartitionWriter {
   readonly #options: PartitionWriterOptions;
   readonly #sends = new WeakMap<Topic, Map<number, PartitionSends>>();
   /**
-   * Partitions for which entries are being encoded in slices. Resolves when the last of them that came so
-   * far has been handed to the log: what comes later is handed over behind it.
+   * Partitions for which entries are being encoded in slices. Resolves when the last of them that
+   * came so far has been handed to the log: what comes later is handed over behind it.
    */
   readonly #slicing = new Map<Partition, Promise<void>>();
 
@@ -70,8 +70,8 @@ export class PartitionWriter {
   }
 
   /**
-   * Why an entry is refused before it is queued; undefined: it is not, or its leader, another broker,
-   * decides.
+   * Why an entry is refused before it is queued; undefined: it is not, or its leader, another
+   * broker, decides.
    */
   refusal(topic: Topic, { partition, pending }: ProduceEntry): ProtocolError | undefined {
     if (pending.acks !== 'all') return undefined;
@@ -80,9 +80,9 @@ export class PartitionWriter {
   }
 
   /**
-   * Writes entries of one partition together and tells each its result. Never rejects; settles when the
-   * next entries of the partition may be written. Calls for one partition may overlap only within
-   * one turn of the event loop, and are written in their order.
+   * Writes entries of one partition together and tells each its result. Never rejects; settles when
+   * the next entries of the partition may be written. Calls for one partition may overlap only
+   * within one turn of the event loop, and are written in their order.
    */
   write(topic: Topic, number: number, entries: readonly ProduceEntry[]): Promise<void> {
     const partition = topic.ledPartition(number);
@@ -118,8 +118,8 @@ export class PartitionWriter {
   }
 
   /**
-   * As `#appendHere`, encoded in slices. Nothing of the entries is in the log before all of them are
-   * encoded; those that were written earlier are handed to the log first.
+   * As `#appendHere`, encoded in slices. Nothing of the entries is in the log before all of them
+   * are encoded; those that were written earlier are handed to the log first.
    */
   async #appendInSlices(
     topic: Topic,
@@ -148,7 +148,10 @@ export class PartitionWriter {
     await sent;
   }
 
-  /** The topic's limit may have been lowered since entries were checked: others must not fail with one. */
+  /**
+   * The topic's limit may have been lowered since entries were checked: others must not fail with
+   * one.
+   */
   async #appendApart(
     topic: Topic,
     partition: number,
@@ -206,7 +209,9 @@ export class PartitionWriter {
     }
   }
 
-  /** @throws ProtocolError MESSAGE_TOO_LARGE before anything is sent; what `appendAtLeader` throws */
+  /**
+   * @throws ProtocolError MESSAGE_TOO_LARGE before anything is sent; what `appendAtLeader` throws
+   */
   async #sendAsBroker(
     topic: Topic,
     partition: number,
@@ -216,7 +221,8 @@ export class PartitionWriter {
     for (let ids = 1; ; ids += 1) {
       const send = await this.#encode(topic, partition, entries, await own.next());
       const appended = await this.#appendUnderOwnId(send, own);
-      // The leader may have lost track of this producer, with records that were acknowledged too early.
+      // The leader may have lost track of this producer, with records that were acknowledged too
+      // early.
       const isUnknownThere = appended[0]?.error?.code === 'OUT_OF_ORDER_SEQUENCE_NUMBER';
       if (isUnknownThere && ids < NEW_IDS_MAX) {
         own.giveUpId();
@@ -248,7 +254,9 @@ export class PartitionWriter {
     return this.#options.appendAtLeader(appendOf(send), { deadlineMs, isAbandoned });
   }
 
-  /** Answers a send without an id of this broker's own: it was appended as a whole, or not at all. */
+  /**
+   * Answers a send without an id of this broker's own: it was appended as a whole, or not at all.
+   */
   #answer(send: Send, appended: readonly BatchAppended[]): Promise<void> | undefined {
     const result = appended[0]?.result;
     if (result?.isDuplicate === true) return this.#answerDuplicate(send, result);

@@ -2,9 +2,9 @@
  * A produce request on its way: one entry for each partition that it goes to. The entries wait in
  * their partitions' queues, are written, and together make the answer.
  *
- * The request is answered once: when all entries are done, or when its time is over. Its buffer memory
- * is given back when all entries are done, answered or not, for until then their bytes are in use.
- * On the hot path it costs one promise, and its entries are the parts of its answer.
+ * The request is answered once: when all entries are done, or when its time is over. Its buffer
+ * memory is given back when all entries are done, answered or not, for until then their bytes are
+ * in use. On the hot path it costs one promise, and its entries are the parts of its answer.
  */
 import type { RecordSelection } from '#log';
 import { AccumulatorEntry } from '#producer';

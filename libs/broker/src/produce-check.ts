@@ -31,9 +31,11 @@ const INT32_MAX = 2 ** 31 - 1;
 
 /**
  * Checks all records and the producer's part of a request.
- * @param nowMs wall clock: what timestamps are compared with where the request does not say when it came
+ * @param nowMs wall clock: what timestamps are compared with where the request does not say when
+ *   it came
  * @throws ProtocolError with the code of the first fault and the first ones by pointer:
- *   UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP, INVALID_REQUEST
+ *   UNKNOWN_TOPIC_OR_PARTITION, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP,
+ *   INVALID_REQUEST
  */
 export function checkProduce(request: ProduceRequest, limits: TopicLimits, nowMs: number): void {
   const { records } = request;
@@ -70,7 +72,9 @@ export function memoryBytes(records: RecordSet): number {
   return records.source.length + records.decoded.length + records.fields.length * 8;
 }
 
-/** The rest of `assignPartitions`, from the first record on that goes elsewhere than those before. */
+/**
+ * The rest of `assignPartitions`, from the first record on that goes elsewhere than those before.
+ */
 function spread(
   topic: Topic,
   request: ProduceRequest,
@@ -175,8 +179,8 @@ function faultOf(
 }
 
 /**
- * The error of a request whose first faulty record is at `firstAt`. A retry of a producer's batch that
- * only the passing of time made too old may be in the log since its first try.
+ * The error of a request whose first faulty record is at `firstAt`. A retry of a producer's batch
+ * that only the passing of time made too old may be in the log since its first try.
  */
 function errorOf(request: ProduceRequest, firstAt: number, bounds: RecordBounds): ProtocolError {
   const { topic, records, producer } = request;

@@ -1,9 +1,9 @@
 /**
  * Ends produce requests whose time is over, with one timer for all of them.
  *
- * Requests are linked in the order of their deadlines. Nearly all have the same time-out, so a new one
- * belongs at the end, and the timer, set for the first deadline, is rarely touched: a request that is
- * answered in time costs two links and no timer.
+ * Requests are linked in the order of their deadlines. Nearly all have the same time-out, so a new
+ * one belongs at the end, and the timer, set for the first deadline, is rarely touched: a request
+ * that is answered in time costs two links and no timer.
  */
 import type { Clock, Scheduler, Timer } from '#runtime';
 import type { PendingProduce } from './pending-produce.js';

@@ -2,10 +2,11 @@
  * The way of records into the log: checked, assigned to partitions, gathered with those of other
  * requests, and handed to the writer of their partition.
  *
- * All or nothing before the first append: a fault of any record refuses the whole request, and so do
- * full buffers. From then on each partition succeeds or fails by itself.
+ * All or nothing before the first append: a fault of any record refuses the whole request, and so
+ * do full buffers. From then on each partition succeeds or fails by itself.
  *
- * Requests overlap. Requests for one partition are written in the order in which they were buffered.
+ * Requests overlap. Requests for one partition are written in the order in which they were
+ * buffered.
  */
 import { Accumulator, BufferPool, type PartitionQueue } from '#producer';
 import { ProtocolError } from '#protocol';

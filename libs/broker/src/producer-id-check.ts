@@ -11,9 +11,9 @@ interface IssuedIds {
 }
 
 /**
- * The error for a producer id that no broker of this cluster can have issued; undefined where that is
- * not certain. A broker alone knows it of every id. A broker of a cluster knows it of its own ids only:
- * what other members have issued, and former members, is not written down anywhere.
+ * The error for a producer id that no broker of this cluster can have issued; undefined where that
+ * is not certain. A broker alone knows it of every id. A broker of a cluster knows it of its own
+ * ids only: what other members have issued, and former members, is not written down anywhere.
  */
 export function producerIdFault(
   producerId: number,

@@ -2,8 +2,8 @@ import type { ClusterState } from '#coordination';
 import { isInternalTopic, ProtocolError } from '#protocol';
 
 /**
- * Checks that no broker would keep more than `replicasMax` replicas with these new ones. Replicas that a
- * reassignment adds are counted as well; those of the cluster's own topics are not.
+ * Checks that no broker would keep more than `replicasMax` replicas with these new ones. Replicas
+ * that a reassignment adds are counted as well; those of the cluster's own topics are not.
  * @param added broker ids of each new partition, or of the replicas that one partition is given
  * @throws ProtocolError POLICY_VIOLATION
  */

@@ -84,8 +84,8 @@ function isOneRow(parts: readonly BatchAppended[]): boolean {
 }
 
 /**
- * A crash of a leader may keep the first batches of a request and lose the last ones, which then are
- * written behind what came in between: all are in the log, and no one offset says where.
+ * A crash of a leader may keep the first batches of a request and lose the last ones, which then
+ * are written behind what came in between: all are in the log, and no one offset says where.
  */
 function scattered(): ProtocolError {
   return new ProtocolError(

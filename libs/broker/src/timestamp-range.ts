@@ -14,7 +14,9 @@ export function timestampRange(
   return { min: nowMs - timestampBeforeMaxMs, max: nowMs + timestampAfterMaxMs };
 }
 
-/** What is wrong with a record's own timestamp, as a clause; undefined where it lies in the range. */
+/**
+ * What is wrong with a record's own timestamp, as a clause; undefined where it lies in the range.
+ */
 export function timestampFault(timestamp: number, range: TimestampRange): string | undefined {
   if (timestamp < range.min) {
     return (

@@ -1,8 +1,8 @@
 /**
  * Makes, changes, removes and describes topics.
  *
- * Calls may overlap. Creations and growths are decided one after the other, so that the limits hold;
- * what another broker does meanwhile is caught by the store's compare-and-set.
+ * Calls may overlap. Creations and growths are decided one after the other, so that the limits
+ * hold; what another broker does meanwhile is caught by the store's compare-and-set.
  */
 import {
   alterTopic,
@@ -126,7 +126,10 @@ export class TopicAdmin {
     await registry.settled();
   }
 
-  /** @throws ProtocolError LEADER_NOT_AVAILABLE when the preferred replica is not alive or not in sync */
+  /**
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the preferred replica is not alive or not in
+   *   sync
+   */
   async electLeader(
     { topic: name, partition }: TopicPartition,
     { type, replica }: ElectLeaderRequest,
@@ -289,7 +292,9 @@ export class TopicAdmin {
     return placeReplicas({ brokers, count, replicationFactor, present }, this.#options.random);
   }
 
-  /** @throws ProtocolError POLICY_VIOLATION for more topics or partitions than the cluster may have */
+  /**
+   * @throws ProtocolError POLICY_VIOLATION for more topics or partitions than the cluster may have
+   */
   #assertCount(state: ClusterState, topicsAdded: number, partitionsAdded: number): void {
     const { topicsMax, partitionsMax } = this.#options;
     if (topicsAdded + partitionsAdded === 0) return;

@@ -1,8 +1,10 @@
 /**
- * The topics that this broker knows: follows the coordination store's changes and applies those of a
- * topic one after the other, so that one which is deleted and made again is wholly gone in between.
+ * The topics that this broker knows: follows the coordination store's changes and applies those of
+ * a topic one after the other, so that one which is deleted and made again is wholly gone in
+ * between.
  *
- * A topic is visible here once its partitions are open, and until its deletion begins to be applied.
+ * A topic is visible here once its partitions are open, and until its deletion begins to be
+ * applied.
  */
 import {
   type ClusterState,

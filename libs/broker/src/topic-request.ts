@@ -46,7 +46,10 @@ export function changedConfigs(
   return configs;
 }
 
-/** A new topic's number of partitions and replicas, and where they are to be when the client said so. */
+/**
+ * A new topic's number of partitions and replicas, and where they are to be when the client said
+ * so.
+ */
 export interface TopicShape {
   readonly partitions: number;
   readonly replicationFactor: number;

@@ -1,7 +1,8 @@
 /**
- * What a broker does for replicas that have others beside them: it fetches for those that follow, serves
- * the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs cannot be
- * trusted, until their leaders have repaired them. A broker without peers has no such replicas.
+ * What a broker does for replicas that have others beside them: it fetches for those that follow,
+ * serves the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs
+ * cannot be trusted, until their leaders have repaired them. A broker without peers has no such
+ * replicas.
  */
 import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
 import { topicPartitionName } from '#protocol';
@@ -206,8 +207,9 @@ export class ClusterReplication {
   }
 
   /**
-   * A log that is damaged, or takes no writes, is not counted on. Out of the ISR its fetches repair what
-   * is damaged below its high watermark. Damage above, and an end that is missing, are cut and filled again.
+   * A log that is damaged, or takes no writes, is not counted on. Out of the ISR its fetches repair
+   * what is damaged below its high watermark. Damage above, and an end that is missing, are cut and
+   * filled again.
    */
   #distrust(partition: Partition): void {
     const { metadata, log } = partition;
@@ -235,10 +237,10 @@ export class ClusterReplication {
   }
 
   /**
-   * Cuts a replica where it is damaged, once nobody can take it for one in sync again: a removal from the
-   * ISR that is lost with Redis would give it back (rule M7).
-   * @throws ProtocolError BROKER_NOT_AVAILABLE before that, LEADER_NOT_AVAILABLE when its leader is not the
-   *   one that it was, KAFKA_STORAGE_ERROR
+   * Cuts a replica where it is damaged, once nobody can take it for one in sync again: a removal
+   * from the ISR that is lost with Redis would give it back (rule M7).
+   * @throws ProtocolError BROKER_NOT_AVAILABLE before that, LEADER_NOT_AVAILABLE when its leader
+   *   is not the one that it was, KAFKA_STORAGE_ERROR
    */
   async #cutDamage(partition: Partition): Promise<void> {
     const { cluster, brokerId, logger } = this.#options;

@@ -1,11 +1,12 @@
 /**
- * The part of every broker that watches the others, and decides on leaders while it is the controller.
+ * The part of every broker that watches the others, and decides on leaders while it is the
+ * controller.
  *
  * All brokers look at all leases all the time. When the controller's is silent for a lease, whoever
- * notices takes over; the controller declares brokers dead whose leases are silent, elects leaders where
- * there are none, moves partitions to other replicas step by step, and gives partitions back to their
- * preferred leaders. Every decision is made on the
- * state that it is committed on, and holds only while this broker is the controller in its epoch.
+ * notices takes over; the controller declares brokers dead whose leases are silent, elects leaders
+ * where there are none, moves partitions to other replicas step by step, and gives partitions back
+ * to their preferred leaders. Every decision is made on the state that it is committed on, and
+ * holds only while this broker is the controller in its epoch.
  */
 import {
   asController,
@@ -132,8 +133,9 @@ export class Controller {
   }
 
   /**
-   * What waits for the journals of a majority goes on when they have it: partitions that move, a lower
-   * min.insync.replicas. Beside the looks, which must not wait: what died may be what it waits for.
+   * What waits for the journals of a majority goes on when they have it: partitions that move, a
+   * lower min.insync.replicas. Beside the looks, which must not wait: what died may be what it
+   * waits for.
    */
   #maybeProceed(controller: ControllerMetadata): void {
     const { state } = this.#options.store;

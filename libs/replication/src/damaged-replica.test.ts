@@ -202,7 +202,8 @@ async function filled(
 ): Promise<ReplicaCluster> {
   const cluster = await ReplicaCluster.start(brokers, {
     replicaLagTimeMaxMs: 10_000,
-    // Enough for followers at the tail: what they read is not checked for them, and would not be again.
+    // Enough for followers at the tail: what they read is not checked for them, and would not be
+    // again.
     tailCacheBytes: 1024,
     ...settings,
   });

@@ -1,9 +1,10 @@
 /**
  * The fetches that wait for records, in a list for each partition, woken by its high watermark.
  *
- * Bounded in number, feeds apart: of those there is one a partition. A fetch leaves its list at once
- * when it is answered, timed out or abandoned. Waking many readers of one partition is done in slices,
- * so that none of them holds the event loop for long; readers at the same position share one answer.
+ * Bounded in number, feeds apart: of those there is one a partition. A fetch leaves its list at
+ * once when it is answered, timed out or abandoned. Waking many readers of one partition is done in
+ * slices, so that none of them holds the event loop for long; readers at the same position share
+ * one answer.
  */
 import { type Offset, ProtocolError } from '#protocol';
 import type { Scheduler } from '#runtime';
@@ -43,7 +44,8 @@ export class DelayedFetches {
   }
 
   /**
-   * Answers when `minBytes` are there, the time is over or the caller gives up: with what is there then.
+   * Answers when `minBytes` are there, the time is over or the caller gives up: with what is there
+   * then.
    * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when too many wait
    */
   wait(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {

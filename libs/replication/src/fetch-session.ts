@@ -1,6 +1,6 @@
 /**
- * A follower's session at a leader: where it stands in each partition, and the request that waits for
- * news (see replica-protocol.ts).
+ * A follower's session at a leader: where it stands in each partition, and the request that waits
+ * for news (see replica-protocol.ts).
  *
  * Not bounded by itself: a follower has one session, with as many positions as there are partitions
  * that it follows.
@@ -105,7 +105,9 @@ export class FetchSession {
     });
   }
 
-  /** Looks whether there is something to tell of a partition, and tells it at the end of this turn. */
+  /**
+   * Looks whether there is something to tell of a partition, and tells it at the end of this turn.
+   */
   wake(followed: FollowedPartition): void {
     if (this.#ready.has(followed) || !followed.hasNews) return;
     this.#ready.add(followed);

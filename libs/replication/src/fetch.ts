@@ -30,8 +30,9 @@ export interface FetchedBatches {
 
 /**
  * What is wrong with a reader's position, or undefined. From the high watermark up to the log end
- * nothing is wrong: the records there are not committed *yet*. Where this replica does not know how far
- * committed records reach, nothing above is wrong either (KIP-392): on a follower, and on a new leader.
+ * nothing is wrong: the records there are not committed *yet*. Where this replica does not know how
+ * far committed records reach, nothing above is wrong either (KIP-392): on a follower, and on a new
+ * leader.
  */
 export function positionFault(
   partition: Partition,
@@ -111,8 +112,9 @@ export async function offsetForTimestamp(
 }
 
 /**
- * What a reader is told that met an error: of damage, where other replicas are in sync, that it is to ask
- * again. This one leaves the ISR, leads no more, and is repaired; the records are at the others.
+ * What a reader is told that met an error: of damage, where other replicas are in sync, that it is
+ * to ask again. This one leaves the ISR, leads no more, and is repaired; the records are at the
+ * others.
  */
 function unlessOthersHave({ isLeader, metadata }: Partition, error: unknown): unknown {
   const isDamage =
@@ -156,7 +158,9 @@ export function outOfRange(
   });
 }
 
-/** Another broker leads by now, in the epoch that the reader has seen: this one has not heard of it. */
+/**
+ * Another broker leads by now, in the epoch that the reader has seen: this one has not heard of it.
+ */
 function newerEpoch({ leaderEpoch: known }: Partition, leaderEpoch: LeaderEpoch): ProtocolError {
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',
@@ -165,9 +169,9 @@ function newerEpoch({ leaderEpoch: known }: Partition, leaderEpoch: LeaderEpoch)
 }
 
 /**
- * Where a reader's history parts from this log's, when that is below its position (KIP-320): the end of
- * the reader's epoch here. Of an epoch that this log never had, as after a restore from a backup,
- * all from the start of its own epoch on may be another history.
+ * Where a reader's history parts from this log's, when that is below its position (KIP-320): the
+ * end of the reader's epoch here. Of an epoch that this log never had, as after a restore from a
+ * backup, all from the start of its own epoch on may be another history.
  */
 function divergingOffsetOf(
   partition: Partition,

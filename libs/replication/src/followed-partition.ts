@@ -1,8 +1,8 @@
 /**
  * A follower's place in one partition of its session: what it was told, and what there is to tell.
  *
- * That the follower's log is the beginning of the leader's is found when the place is taken, and holds
- * for as long as the leader leads in the same epoch.
+ * That the follower's log is the beginning of the leader's is found when the place is taken, and
+ * holds for as long as the leader leads in the same epoch.
  */
 import type { Election, RecordBatch } from '#log';
 import type { Offset } from '#protocol';

@@ -1,9 +1,10 @@
 /**
- * Proposes what the leaders of this broker want of their ISRs: many partitions in one commit, one commit
- * at a time.
+ * Proposes what the leaders of this broker want of their ISRs: many partitions in one commit, one
+ * commit at a time.
  *
- * A proposal whose outcome is not known stays proposed, whatever becomes of later tries, until a state
- * of the store tells: the one in which it was taken, or a later one in which it does not hold any more.
+ * A proposal whose outcome is not known stays proposed, whatever becomes of later tries, until a
+ * state of the store tells: the one in which it was taken, or a later one in which it does not hold
+ * any more.
  */
 import {
   type ClusterState,

@@ -28,7 +28,8 @@ describe('the link to a leader', () => {
     second?.answer([records(0)], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
     expect(partition.log.syncedEndOffset).toBe(1);
-    // The leader looked at the first position, and told where the logs part, before it got the second.
+    // The leader looked at the first position, and told where the logs part, before it got the
+    // second.
     first?.answer([{ diverging: { epoch: -1, electionId: null, endOffset: 0 } }]);
     await cluster.settle();
     expect(partition.log.logEndOffset).toBe(1);

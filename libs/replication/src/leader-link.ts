@@ -1,10 +1,10 @@
 /**
- * A follower's side of replication with one leader: keeps its session (see replica-protocol.ts), brings
- * what the leader answers into the logs, and tells where they stand.
+ * A follower's side of replication with one leader: keeps its session (see replica-protocol.ts),
+ * brings what the leader answers into the logs, and tells where they stand.
  *
- * A partition is *told* when the leader has its position, *busy* while its log changes for an answer, and
- * *resting* after a fault, or while it is throttled. One that is slow to sync does not keep the others:
- * their positions are told with a request that takes over the wait.
+ * A partition is *told* when the leader has its position, *busy* while its log changes for an
+ * answer, and *resting* after a fault, or while it is throttled. One that is slow to sync does not
+ * keep the others: their positions are told with a request that takes over the wait.
  *
  * Everything that an answer changes is checked again when it is done: the partition may follow
  * another leader by then, and the log refuses what is of an election that is not the accepted one.
@@ -36,8 +36,8 @@ export interface LeaderLinkOptions {
   readonly logger: Logger;
   readonly journaledVersion: () => number;
   /**
-   * Cuts a replica whose damage its leader's batches do not fit, once that is safe; rejects when it is not
-   * yet.
+   * Cuts a replica whose damage its leader's batches do not fit, once that is safe; rejects when it
+   * is not yet.
    */
   readonly cutDamage: (partition: Partition) => Promise<void>;
   /** How long a request waits for news. */
@@ -100,8 +100,8 @@ export class LeaderLink {
   }
 
   /**
-   * Fetches a partition from now on, in the election of its metadata. To be called after every change of
-   * that: a leader waits until its followers have a change of the ISR on disk.
+   * Fetches a partition from now on, in the election of its metadata. To be called after every
+   * change of that: a leader waits until its followers have a change of the ISR on disk.
    */
   follow(partition: Partition): void {
     const name = topicPartitionName(partition.topicPartition);
@@ -204,8 +204,8 @@ export class LeaderLink {
   }
 
   /**
-   * A leader that hears of a removal after what the removed replica told because of it lets that in again
-   * only when it tells once more, which without new records nothing else would make it do.
+   * A leader that hears of a removal after what the removed replica told because of it lets that in
+   * again only when it tells once more, which without new records nothing else would make it do.
    */
   #tellOutOfSyncLater(): void {
     if (this.#outOfSyncTimer !== undefined || this.#outOfSync.size === 0) return;
@@ -294,8 +294,9 @@ export class LeaderLink {
   }
 
   /**
-   * A damaged log has nothing from there on, as far as the leader is concerned; it is not in sync. What is
-   * committed the leader has byte for byte, so that it can be repaired; else it is to be cut.
+   * A damaged log has nothing from there on, as far as the leader is concerned; it is not in sync.
+   * What is committed the leader has byte for byte, so that it can be repaired; else it is to be
+   * cut.
    */
   #fetchOffsetOf({ log, metadata, highWatermark }: Partition): Offset | undefined {
     if (!log.isWritable) return undefined;

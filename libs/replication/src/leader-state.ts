@@ -1,21 +1,23 @@
 /**
- * What a partition's leader knows of its replicas in one leader epoch, and what follows from it: how far
- * the high watermark may rise, and which ISR is wanted. No I/O, no clock. A leader that is the only
- * replica has a state without followers: its high watermark is its own synced end.
+ * What a partition's leader knows of its replicas in one leader epoch, and what follows from it:
+ * how far the high watermark may rise, and which ISR is wanted. No I/O, no clock. A leader that is
+ * the only replica has a state without followers: its high watermark is its own synced end.
  *
  * Invariants (replication-safety 2 to 4):
- * - the high watermark rises to the least synced end of the *maximal* ISR alone: the committed ISR, the
- *   proposed one while it is not known whether it was taken, and every replica that was removed until
- *   the rest has the removal on disk. A follower that has not fetched in this epoch counts as having
- *   nothing
- * - it does not rise while fewer than min.insync.replicas are in sync, counted in the smaller of the
- *   committed and the proposed ISR
+ * - the high watermark rises to the least synced end of the *maximal* ISR alone: the committed
+ *   ISR, the proposed one while it is not known whether it was taken, and every replica that was
+ *   removed until the rest has the removal on disk. A follower that has not fetched in this epoch
+ *   counts as having nothing
+ * - it does not rise while fewer than min.insync.replicas are in sync, counted in the smaller of
+ *   the committed and the proposed ISR
  * - a follower joins the ISR only from the high watermark and the start of this epoch on
  */
 import type { IsrMember, PartitionMetadata } from '#coordination';
 import type { Offset } from '#protocol';
 
-/** What a follower says of itself with a fetch that the leader has found to continue its own log. */
+/**
+ * What a follower says of itself with a fetch that the leader has found to continue its own log.
+ */
 export interface FollowerPosition {
   readonly brokerEpoch: number;
   readonly logEndOffset: Offset;
@@ -50,7 +52,10 @@ interface Follower {
   readonly id: number;
   /** Undefined until it has fetched in this epoch. */
   position: FollowerPosition | undefined;
-  /** Whether it has fetched since it left the ISR: what it had before says nothing of what it does now. */
+  /**
+   * Whether it has fetched since it left the ISR: what it had before says nothing of what it does
+   * now.
+   */
   mayRejoin: boolean;
   /** Version of the metadata that it has on disk. */
   journaledVersion: number;
@@ -62,13 +67,18 @@ interface Follower {
 }
 
 export class LeaderState {
-  /** Where the log ended when this epoch began: up to here nothing is known to be committed at first. */
+  /**
+   * Where the log ended when this epoch began: up to here nothing is known to be committed at
+   * first.
+   */
   readonly epochStartOffset: Offset;
   readonly #brokerId: number;
   #metadata: PartitionMetadata;
   readonly #followers = new Map<number, Follower>();
   #proposal: WantedIsr | undefined;
-  /** Removed replicas that the high watermark may not pass before the others know of the removal. */
+  /**
+   * Removed replicas that the high watermark may not pass before the others know of the removal.
+   */
   readonly #unprovenRemovals = new Set<number>();
   /** Version of the metadata that proves them. */
   #removalVersion = -1;
@@ -86,9 +96,9 @@ export class LeaderState {
       if (id === brokerId) continue;
       const isInSync = metadata.isr.includes(id);
       this.#addFollower(id, isInSync ? nowMs : Number.NEGATIVE_INFINITY);
-      // A leader that was in sync before may be among them: others must know that it leads no more. Who
-      // is no replica any more has left with the beginning of this epoch, or before: whoever fetches
-      // in it knows.
+      // A leader that was in sync before may be among them: others must know that it leads no more.
+      // Who is no replica any more has left with the beginning of this epoch, or before: whoever
+      // fetches in it knows.
       if (!isInSync) this.#unprovenRemovals.add(id);
     }
     this.#removalVersion = version;
@@ -103,7 +113,9 @@ export class LeaderState {
     return this.#proposal;
   }
 
-  /** The smaller of the committed and the proposed ISR: what min.insync.replicas is compared with. */
+  /**
+   * The smaller of the committed and the proposed ISR: what min.insync.replicas is compared with.
+   */
   get inSyncCount(): number {
     const committed = this.#metadata.isr.length;
     return this.#proposal === undefined
@@ -117,8 +129,8 @@ export class LeaderState {
   }
 
   /**
-   * Takes over the metadata of a later partition epoch of this leader epoch; what was proposed before it is
-   * settled.
+   * Takes over the metadata of a later partition epoch of this leader epoch; what was proposed
+   * before it is settled.
    */
   update(metadata: PartitionMetadata, version: number): void {
     const maximalBefore = this.#maximalIsr();

@@ -1,9 +1,11 @@
 /**
- * How long each broker has been silent, by the renewals that were seen, on one's own monotonic clock.
+ * How long each broker has been silent, by the renewals that were seen, on one's own monotonic
+ * clock.
  *
- * A lease counts as silent only while it is looked at: after a look that failed, or came late because
- * this process was stalled or cut off, everybody is given the whole time again (replication-safety
- * 4.3). A process that has never renewed its lease is silent from the first look after its registration.
+ * A lease counts as silent only while it is looked at: after a look that failed, or came late
+ * because this process was stalled or cut off, everybody is given the whole time again
+ * (replication-safety 4.3). A process that has never renewed its lease is silent from the first
+ * look after its registration.
  */
 /** One process of a broker, of which a lease is to be expected. */
 export interface WatchedBroker {

@@ -1,10 +1,10 @@
 /**
- * Logs of partitions that other brokers keep by now: they are removed here once a majority of the brokers
- * has it on disk that this one keeps them no more. Until then a rebuild of the registry could bring it
- * back as a replica, in sync with what is in its log.
+ * Logs of partitions that other brokers keep by now: they are removed here once a majority of the
+ * brokers has it on disk that this one keeps them no more. Until then a rebuild of the registry
+ * could bring it back as a replica, in sync with what is in its log.
  *
- * They stay open and unserved meanwhile, over restarts, too: whoever applies the metadata tells of them
- * again. A partition that comes back is opened after a removal that has begun.
+ * They stay open and unserved meanwhile, over restarts, too: whoever applies the metadata tells of
+ * them again. A partition that comes back is opened after a removal that has begun.
  */
 import type { CoordinationStore } from '#coordination';
 import type { Log, LogManager } from '#log';
@@ -39,7 +39,10 @@ export class LeftReplicas {
     void this.removeProven();
   }
 
-  /** Resolves when no removal of the partition is under way; none begins from then on unless it is left. */
+  /**
+   * Resolves when no removal of the partition is under way; none begins from then on unless it is
+   * left.
+   */
   async keep(topicPartition: TopicPartition): Promise<void> {
     const name = topicPartitionName(topicPartition);
     this.#left.delete(name);
@@ -87,7 +90,9 @@ export class LeftReplicas {
     this.#removals.delete(name);
   }
 
-  /** Never rejects: a log that cannot be deleted now is told of again with the next change or start. */
+  /**
+   * Never rejects: a log that cannot be deleted now is told of again with the next change or start.
+   */
   async #delete({ topicPartition }: Log): Promise<void> {
     const { logManager, logger } = this.#options;
     const partition = topicPartitionName(topicPartition);

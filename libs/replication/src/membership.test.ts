@@ -178,17 +178,20 @@ class Member {
 /** Timers that end with their process. */
 class MemberProcess implements Scheduler {
   #hasEnded = false;
+  readonly #scheduler: Scheduler;
 
-  constructor(private readonly scheduler: Scheduler) {}
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
 
   after(delayMs: number, task: () => void): Timer {
-    return this.scheduler.after(delayMs, () => {
+    return this.#scheduler.after(delayMs, () => {
       if (!this.#hasEnded) task();
     });
   }
 
   soon(task: () => void): void {
-    this.scheduler.soon(() => {
+    this.#scheduler.soon(() => {
       if (!this.#hasEnded) task();
     });
   }

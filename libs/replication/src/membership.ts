@@ -1,13 +1,13 @@
 /**
- * This process as a member of its cluster: it registers, has its lease renewed, registers again when it
- * was declared dead and is not, and withdraws before it stops.
+ * This process as a member of its cluster: it registers, has its lease renewed, registers again
+ * when it was declared dead and is not, and withdraws before it stops.
  *
- * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin, and only once
- * this process knows what the metadata were then: one that stood still for longer than its lease has lost
- * it until it knows what was decided meanwhile. The store's renewer sends the renewals, maybe from
- * another thread, and reports each one only when that is so. Nothing that must be right rests on the
- * lease alone (replication-safety 4.1 and 4.4): it only says when a leader has to ask its followers
- * whether it still leads.
+ * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin, and only
+ * once this process knows what the metadata were then: one that stood still for longer than its
+ * lease has lost it until it knows what was decided meanwhile. The store's renewer sends the
+ * renewals, maybe from another thread, and reports each one only when that is so. Nothing that must
+ * be right rests on the lease alone (replication-safety 4.1 and 4.4): it only says when a leader
+ * has to ask its followers whether it still leads.
  */
 import {
   BrokerIdTakenError,
@@ -101,7 +101,9 @@ export class Membership {
     return this.#renewer.counts;
   }
 
-  /** Says under which URL clients reach this broker, where that is known only now, and others ask. */
+  /**
+   * Says under which URL clients reach this broker, where that is known only now, and others ask.
+   */
   async announce(url: string): Promise<void> {
     const { store, brokerId } = this.#options;
     if (!store.isShared) return;
@@ -112,7 +114,9 @@ export class Membership {
     });
   }
 
-  /** Hands leaderships over and leaves the ISRs, in one commit. Best effort: a stop goes on without. */
+  /**
+   * Hands leaderships over and leaves the ISRs, in one commit. Best effort: a stop goes on without.
+   */
   async withdraw(): Promise<void> {
     this.#end();
     const { store, random, logger } = this.#options;
@@ -173,7 +177,8 @@ export class Membership {
         const state = await store.update(
           inOrder(
             (before) => registerBroker(before, registered, random),
-            // The first broker of a cluster need not wait until it sees that there is no controller.
+            // The first broker of a cluster need not wait until it sees that there is no
+            // controller.
             (before) => (before.controller === null ? electController(before, brokerId, null) : []),
           ),
         );

@@ -1,6 +1,6 @@
 /**
- * Shapes of JSON values that other brokers send, as data: one function checks a value against a shape,
- * and a test can make all wrong values from it.
+ * Shapes of JSON values that other brokers send, as data: one function checks a value against a
+ * shape, and a test can make all wrong values from it.
  *
  * A shape says what must be there. Members that it does not name are accepted: a broker of the next
  * version may send them (replication-safety 4.9).
@@ -71,7 +71,9 @@ function members(shapes: Members, isOptional: boolean): ShapeMember[] {
   return Object.entries(shapes).map(([name, shape]) => ({ name, shape, isOptional }));
 }
 
-/** @returns the first fault, or undefined for a value of the shape; a right value costs no memory */
+/**
+ * @returns the first fault, or undefined for a value of the shape; a right value costs no memory
+ */
 export function shapeFault(value: unknown, shape: MessageShape): ShapeFault | undefined {
   switch (shape.kind) {
     case 'list':

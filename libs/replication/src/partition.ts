@@ -1,14 +1,14 @@
 /**
- * One partition on this broker: its log, what the cluster agreed on about it, and this broker's part in
- * it. A leader appends what clients produce and says how far that is committed; a follower's log is
- * its leader's (see ReplicaFetcher).
+ * One partition on this broker: its log, what the cluster agreed on about it, and this broker's
+ * part in it. A leader appends what clients produce and says how far that is committed; a
+ * follower's log is its leader's (see ReplicaFetcher).
  *
  * Invariant: log start offset <= high watermark <= synced end <= log end offset. The high watermark
- * rises only, within an epoch, and is what readers see of the log. Where this broker is the only replica
- * the ISR is this broker alone: the high watermark reaches the synced end in the same step.
+ * rises only, within an epoch, and is what readers see of the log. Where this broker is the only
+ * replica the ISR is this broker alone: the high watermark reaches the synced end in the same step.
  *
- * `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other. Everything else
- * may overlap with everything; the log takes appends in the order of the calls.
+ * `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other.
+ * Everything else may overlap with everything; the log takes appends in the order of the calls.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { AppendResult, Log } from '#log';
@@ -50,8 +50,8 @@ export interface PartitionOptions {
   /** Lets the reads of all partitions that go to disk take turns. */
   readonly diskReads: Limiter;
   /**
-   * Called after every rise, when this broker's part in the partition changes, and when the partition
-   * is closed.
+   * Called after every rise, when this broker's part in the partition changes, and when the
+   * partition is closed.
    */
   readonly onHighWatermark: (partition: Partition) => void;
 }
@@ -112,8 +112,8 @@ export class Partition {
   }
 
   /**
-   * Whether this broker leads without any other replica: nobody can take over, and what is durable here
-   * is committed.
+   * Whether this broker leads without any other replica: nobody can take over, and what is durable
+   * here is committed.
    */
   get isSoleReplica(): boolean {
     const { replicas, reassignment } = this.#metadata;
@@ -149,14 +149,16 @@ export class Partition {
     return this.#role === 'follower' && this.#leaderHighWatermark !== undefined;
   }
 
-  /** Whether this replica has all committed records: it leads, or is in the ISR that it knows of. */
+  /**
+   * Whether this replica has all committed records: it leads, or is in the ISR that it knows of.
+   */
   get isInSync(): boolean {
     return this.#role === 'leader' || this.#metadata.isr.includes(this.#member.brokerId);
   }
 
   /**
-   * Whether every committed record is below the high watermark. A new leader does not know before its
-   * high watermark has reached the start of its epoch; a follower never does.
+   * Whether every committed record is below the high watermark. A new leader does not know before
+   * its high watermark has reached the start of its epoch; a follower never does.
    */
   get isCommittedEndKnown(): boolean {
     if (this.#role !== 'leader') return false;
@@ -164,11 +166,11 @@ export class Partition {
   }
 
   /**
-   * Leads from now on in the epoch of `metadata`, which is durable in the log before this resolves, save
-   * on a disk that is full: then the first append records it, or is refused. As the only replica its
-   * high watermark is the synced end at once: recovery ended with a sync.
-   * @throws ProtocolError LEADER_NOT_AVAILABLE where this replica took part in a later epoch, or in this
-   *   one as another process: it leads nothing then
+   * Leads from now on in the epoch of `metadata`, which is durable in the log before this resolves,
+   * save on a disk that is full: then the first append records it, or is refused. As the only
+   * replica its high watermark is the synced end at once: recovery ended with a sync.
+   * @throws ProtocolError LEADER_NOT_AVAILABLE where this replica took part in a later epoch, or
+   *   in this one as another process: it leads nothing then
    */
   async becomeLeader(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
@@ -196,8 +198,9 @@ export class Partition {
   }
 
   /**
-   * Follows the leader that `metadata` names, or nobody. From the call on nothing is appended for clients
-   * and nothing is committed here; when it resolves the log is ready for the leader's batches.
+   * Follows the leader that `metadata` names, or nobody. From the call on nothing is appended for
+   * clients and nothing is committed here; when it resolves the log is ready for the leader's
+   * batches.
    */
   async becomeFollower(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
@@ -240,22 +243,24 @@ export class Partition {
   }
 
   /**
-   * How many replicas must be in sync for a record to be committed: of the very metadata that the ISR is
-   * of, for what a rebuild waits for goes by both.
+   * How many replicas must be in sync for a record to be committed: of the very metadata that the
+   * ISR is of, for what a rebuild waits for goes by both.
    */
   get minInsyncReplicas(): number {
     return this.#context.minInsyncReplicas ?? this.log.config['min.insync.replicas'];
   }
 
-  /** How many replicas are in sync for certain: an ISR that is proposed counts when it is smaller. */
+  /**
+   * How many replicas are in sync for certain: an ISR that is proposed counts when it is smaller.
+   */
   get inSyncCount(): number {
     return this.#leaderState?.inSyncCount ?? this.#metadata.isr.length;
   }
 
   /**
    * Resolves when the high watermark has reached `endOffset`.
-   * @throws ProtocolError with the outcome `unknown`: NOT_ENOUGH_REPLICAS_AFTER_APPEND as soon as too few
-   *   replicas are in sync, LEADER_NOT_AVAILABLE when this broker leads no more
+   * @throws ProtocolError with the outcome `unknown`: NOT_ENOUGH_REPLICAS_AFTER_APPEND as soon as
+   *   too few replicas are in sync, LEADER_NOT_AVAILABLE when this broker leads no more
    */
   whenCommitted(endOffset: Offset): Promise<void> {
     if (this.highWatermark >= endOffset) return Promise.resolve();
@@ -267,7 +272,9 @@ export class Partition {
     });
   }
 
-  /** Resolves when every committed record is below the high watermark, or this broker does not lead. */
+  /**
+   * Resolves when every committed record is below the high watermark, or this broker does not lead.
+   */
   whenCommittedEndKnown(): Promise<void> {
     if (this.isCommittedEndKnown || this.#role !== 'leader') return Promise.resolve();
     return new Promise((resolve) => this.#endWaiters.push(resolve));
@@ -303,9 +310,9 @@ export class Partition {
   }
 
   /**
-   * The ISR that this leader wants the cluster to agree on, from now on proposed: until `updateMetadata`
-   * tells of a later partition epoch, or `isrRefused`, either may be the committed one. The same again
-   * while one is proposed.
+   * The ISR that this leader wants the cluster to agree on, from now on proposed: until
+   * `updateMetadata` tells of a later partition epoch, or `isrRefused`, either may be the committed
+   * one. The same again while one is proposed.
    */
   proposedIsr(inputs: Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>): WantedIsr | undefined {
     const leaderState = this.#leaderState;
@@ -373,8 +380,8 @@ export class Partition {
   }
 
   /**
-   * Takes part in the election of this broker. A store of this broker's own needs none of it: nobody
-   * else is elected there, and it is not rolled back without the log.
+   * Takes part in the election of this broker. A store of this broker's own needs none of it:
+   * nobody else is elected there, and it is not rolled back without the log.
    */
   async #acceptElection({ leaderEpoch, electionId }: PartitionMetadata): Promise<void> {
     const { log } = this;
@@ -394,8 +401,8 @@ export class Partition {
     try {
       await this.log.assignLeaderEpoch(leaderEpoch);
     } catch (error) {
-      // The first append tries again, and is refused where that fails, too: a disk that is full must not
-      // keep a partition from being read.
+      // The first append tries again, and is refused where that fails, too: a disk that is full
+      // must not keep a partition from being read.
       if (!(error instanceof ProtocolError)) throw error;
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The calls between brokers: what the message of each must look like. Every handler of the private
- * listener is behind this table (`checkedPeerHandlers`), and so reads what it is sent without checks
- * of its own.
+ * listener is behind this table (`checkedPeerHandlers`), and so reads what it is sent without
+ * checks of its own.
  */
 
 import type { Clock, Logger } from '#runtime';
@@ -30,7 +30,10 @@ import {
 /** What the message of a call must look like. */
 interface PeerCall {
   readonly body: MessageShape;
-  /** Shape of the answer's body; left out where the caller's decoder checks it (replica-fetch-codec.ts). */
+  /**
+   * Shape of the answer's body; left out where the caller's decoder checks it
+   * (replica-fetch-codec.ts).
+   */
   readonly answer?: MessageShape;
   /** How many blobs belong to a body of that shape; left out where the call reads none. */
   readonly blobCount?: (body: unknown) => number;
@@ -176,8 +179,8 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
 };
 
 /**
- * Handlers that see only messages of the table's shapes; others reject with MalformedPeerMessageError
- * before anything is done.
+ * Handlers that see only messages of the table's shapes; others reject with
+ * MalformedPeerMessageError before anything is done.
  */
 export function checkedPeerHandlers(handlers: PeerHandlers): PeerHandlers {
   const checked: Partial<Record<PeerMethod, PeerHandler>> = {};

@@ -1,7 +1,7 @@
 /**
- * How brokers of one cluster call each other, whatever carries the bytes: HTTP between processes, an
- * object in a simulation. A call is answered once, or fails; calls overlap freely and may overtake
- * each other.
+ * How brokers of one cluster call each other, whatever carries the bytes: HTTP between processes,
+ * an object in a simulation. A call is answered once, or fails; calls overlap freely and may
+ * overtake each other.
  */
 import type { ProtocolError } from '#protocol';
 
@@ -68,8 +68,8 @@ export class PeerUnreachableError extends Error {
   override readonly name = 'PeerUnreachableError';
 
   /**
-   * @param wasSent whether the call may have reached the other broker: false only where it surely did
-   *   not, such as a refused connection
+   * @param wasSent whether the call may have reached the other broker: false only where it surely
+   *   did not, such as a refused connection
    */
   constructor(
     readonly brokerId: number,

@@ -48,7 +48,8 @@ describe('placeReplicas', () => {
           present.map(([leader]) => leader ?? -1),
         );
         expect(spread(leaders)).toBeLessThanOrEqual(1);
-        // A leader is chosen for its leaderships first, which may cost a replica or two of evenness.
+        // A leader is chosen for its leaderships first, which may cost a replica or two of
+        // evenness.
         expect(spread(countsOf(brokers, present.flat()))).toBeLessThanOrEqual(2);
       }),
     );

@@ -1,11 +1,11 @@
 /**
  * Which brokers keep a partition.
  *
- * Each partition in turn takes the brokers that have least: its leader the one with the fewest preferred
- * leaderships, its followers those with the fewest replicas. Among equals a follower is one that
- * follows this leader least, so that one broker's leaderships fail over to all others; then chance
- * decides. Brokers that are not alive come last. Where all brokers say in which rack they are, the
- * replicas of a partition are in as many racks as they can be.
+ * Each partition in turn takes the brokers that have least: its leader the one with the fewest
+ * preferred leaderships, its followers those with the fewest replicas. Among equals a follower is
+ * one that follows this leader least, so that one broker's leaderships fail over to all others;
+ * then chance decides. Brokers that are not alive come last. Where all brokers say in which rack
+ * they are, the replicas of a partition are in as many racks as they can be.
  */
 import type { Random } from '#runtime';
 
@@ -86,7 +86,9 @@ function placeOne(loads: readonly Load[], replicationFactor: number, hasRacks: b
   return chosen.map(({ broker }) => broker.id);
 }
 
-/** The load with the smallest key, compared from its first number on; those alive before all others. */
+/**
+ * The load with the smallest key, compared from its first number on; those alive before all others.
+ */
 function least(loads: readonly Load[], keyOf: (load: Load) => readonly number[]): Load {
   const keyed = loads.map((load) => ({
     load,

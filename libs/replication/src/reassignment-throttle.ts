@@ -1,8 +1,8 @@
 /**
- * What a broker fetches for replicas that a reassignment adds, bounded: records that are copied must not
- * keep those that are produced. A token bucket of one second: a fetch may be sent while there is anything
- * in it, and what it brings is taken out afterwards, so that the rate holds over time whatever the size
- * of the answers.
+ * What a broker fetches for replicas that a reassignment adds, bounded: records that are copied
+ * must not keep those that are produced. A token bucket of one second: a fetch may be sent while
+ * there is anything in it, and what it brings is taken out afterwards, so that the rate holds over
+ * time whatever the size of the answers.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { Clock } from '#runtime';

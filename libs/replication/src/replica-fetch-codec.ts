@@ -1,6 +1,7 @@
 /**
- * `replica-fetch` as peer messages. A request is checked before its handler is called (peer-calls.ts), an
- * answer here, before anything is made of it: the version of the other broker may be another one.
+ * `replica-fetch` as peer messages. A request is checked before its handler is called
+ * (peer-calls.ts), an answer here, before anything is made of it: the version of the other broker
+ * may be another one.
  */
 import { ProtocolError } from '#protocol';
 import type { ReplicaFetchAnswer } from './fetch-session.js';

@@ -13,8 +13,8 @@ export class ReplicaFetcher {
   }
 
   /**
-   * Fetches a partition from the leader that its metadata names, or from nobody when it does not follow;
-   * to be called after every change of the metadata.
+   * Fetches a partition from the leader that its metadata names, or from nobody when it does not
+   * follow; to be called after every change of the metadata.
    */
   update(partition: Partition): void {
     const { leader } = partition.metadata;

@@ -1,9 +1,9 @@
 /**
- * The partitions that this broker keeps: makes and removes their logs as the cluster's metadata says,
- * and serves reads from them.
+ * The partitions that this broker keeps: makes and removes their logs as the cluster's metadata
+ * says, and serves reads from them.
  *
- * `applyTopic` and `removeTopic` must not overlap with each other (their caller applies the metadata's
- * changes one after the other); everything else may overlap with everything.
+ * `applyTopic` and `removeTopic` must not overlap with each other (their caller applies the
+ * metadata's changes one after the other); everything else may overlap with everything.
  */
 import {
   minInsyncReplicas,
@@ -53,7 +53,10 @@ import { Partition, type PartitionOptions } from './partition.js';
 import { NotLeaderError, type PeerHandlers } from './peers.js';
 import { takeOver } from './take-over.js';
 
-/** Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its queue. */
+/**
+ * Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its
+ * queue.
+ */
 const OPENED_AT_ONCE = 16;
 
 interface ReplicaManagerOptions extends Partial<ReplicationSettings> {
@@ -83,7 +86,9 @@ interface ListedPosition {
 
 export class ReplicaManager {
   readonly delayedFetches: DelayedFetches;
-  /** What is not cached is read in turn, over all partitions: a read holds the memory it reads into. */
+  /**
+   * What is not cached is read in turn, over all partitions: a read holds the memory it reads into.
+   */
   readonly diskReads: Limiter;
   readonly #options: ReplicaManagerOptions;
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
@@ -146,7 +151,10 @@ export class ReplicaManager {
     return this.#offline.values();
   }
 
-  /** Whether partitions of a topic are offline for want of descriptors or memory: `applyTopic` helps. */
+  /**
+   * Whether partitions of a topic are offline for want of descriptors or memory: `applyTopic`
+   * helps.
+   */
   isShortOf(topic: string): boolean {
     for (const offline of this.#offline.values()) {
       if (offline.topic === topic && offline.isShortage) return true;
@@ -163,8 +171,8 @@ export class ReplicaManager {
 
   /**
    * A partition that this broker leads.
-   * @throws NotLeaderError, also when it keeps no replica; ProtocolError KAFKA_STORAGE_ERROR when the
-   *   replica is offline
+   * @throws NotLeaderError, also when it keeps no replica; ProtocolError KAFKA_STORAGE_ERROR when
+   *   the replica is offline
    */
   leaderOrThrow(target: TopicPartition): Partition {
     const partition = this.partition(target.topic, target.partition);
@@ -190,10 +198,10 @@ export class ReplicaManager {
   }
 
   /**
-   * Brings the partitions that this broker keeps of a topic to what its metadata says: opens or makes
-   * logs, leads or follows in new epochs, takes over configs. A partition that cannot be opened is
-   * offline; the others are served. The log of one that is not kept here any more goes once that is
-   * proven, that of an earlier topic of this name is set aside.
+   * Brings the partitions that this broker keeps of a topic to what its metadata says: opens or
+   * makes logs, leads or follows in new epochs, takes over configs. A partition that cannot be
+   * opened is offline; the others are served. The log of one that is not kept here any more goes
+   * once that is proven, that of an earlier topic of this name is set aside.
    */
   async applyTopic(topic: TopicMetadata): Promise<void> {
     const config = parseTopicConfig(topic.configs, topicReplicationFactor(topic));
@@ -224,8 +232,8 @@ export class ReplicaManager {
   }
 
   /**
-   * Stops serving a topic that the cluster knows no more, though nobody has deleted it: its logs are set
-   * aside, for nothing proves that they may go.
+   * Stops serving a topic that the cluster knows no more, though nobody has deleted it: its logs
+   * are set aside, for nothing proves that they may go.
    */
   async setTopicAside(name: string, topicId: string): Promise<void> {
     this.#stopServing(name);
@@ -233,7 +241,9 @@ export class ReplicaManager {
     for (const { topicPartition } of logs) await this.#setLogAside(topicPartition);
   }
 
-  /** Hot for readers at the tail: answers without I/O and with one promise when the cache has it. */
+  /**
+   * Hot for readers at the tail: answers without I/O and with one promise when the cache has it.
+   */
   fetch(target: TopicPartition, fetch: PartitionFetch): Promise<FetchedBatches> {
     const partition = this.partition(target.topic, target.partition);
     if (partition === undefined) return Promise.reject(this.notServed(target));
@@ -392,7 +402,9 @@ export class ReplicaManager {
     else await partition.becomeFollower(metadata, context);
   }
 
-  /** Metadata may be newer than what is being applied; undefined when this broker keeps it no more. */
+  /**
+   * Metadata may be newer than what is being applied; undefined when this broker keeps it no more.
+   */
   #newest(
     { topicPartition: { topic: name, partition }, topicId }: Partition,
     told: TopicMetadata,
@@ -474,8 +486,8 @@ export class ReplicaManager {
   }
 
   /**
-   * A follower that is not in sync may begin with an empty log, which its leader fills. One that counts as
-   * in sync must leave the ISR first: else it could be elected with nothing.
+   * A follower that is not in sync may begin with an empty log, which its leader fills. One that
+   * counts as in sync must leave the ISR first: else it could be elected with nothing.
    */
   #assertMayBeEmpty(replica: LackingReplica, metadata: PartitionMetadata): void {
     const { brokerId } = this.#options;

@@ -12,9 +12,9 @@ export type PositionVerdict =
 const CONTINUES: PositionVerdict = { kind: 'continues' };
 
 /**
- * Compares a position with the partition as it is led here, if it is. Only a leader of the very election
- * that the follower follows says anything of the logs (KIP-320); that the follower's log is the
- * beginning of the leader's is found by its last epoch (KIP-101, KIP-279).
+ * Compares a position with the partition as it is led here, if it is. Only a leader of the very
+ * election that the follower follows says anything of the logs (KIP-320); that the follower's log
+ * is the beginning of the leader's is found by its last epoch (KIP-101, KIP-279).
  */
 export function judgePosition(
   partition: Partition | undefined,
@@ -59,9 +59,9 @@ function divergence(partition: Partition, position: ReplicaFetchPosition): Epoch
 }
 
 /**
- * Where a follower cuts its log when the leader said that theirs part: at the end of the greatest epoch that
- * both know as the same election (KIP-279). When the leader named an epoch that is not known here it is
- * asked again from there.
+ * Where a follower cuts its log when the leader said that theirs part: at the end of the greatest
+ * epoch that both know as the same election (KIP-279). When the leader named an epoch that is not
+ * known here it is asked again from there.
  */
 export function truncationOffset(partition: Partition, leader: EpochEnd): Offset {
   const { log } = partition;

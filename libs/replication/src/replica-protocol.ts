@@ -2,20 +2,20 @@
  * What followers and leaders say to each other: the body of the peer method `replica-fetch`
  * (kafka-format 5 and 6, KIP-101, KIP-227, KIP-279, KIP-320, KIP-595's diverging epoch).
  *
- * A follower keeps a *session* with each broker that leads partitions which it follows. The session holds a
- * position for each partition; requests carry those that are new. A position is *armed* by being told:
- * the leader answers it once with records, or a fault, or the point where the logs part, and says no
- * more of that partition until the position is told again. The high watermark alone may be told
- * at any time. So a position may be armed again while others of the session wait.
+ * A follower keeps a *session* with each broker that leads partitions which it follows. The session
+ * holds a position for each partition; requests carry those that are new. A position is *armed* by
+ * being told: the leader answers it once with records, or a fault, or the point where the logs
+ * part, and says no more of that partition until the position is told again. The high watermark
+ * alone may be told at any time. So a position may be armed again while others of the session wait.
  *
  * Two requests of a session may be under way: the later one takes over the wait, the earlier one is
- * answered with what there is. They may overtake each other: a position of an earlier request does not
- * replace one of a later, and an answer names the request by which its position was armed. Whoever
- * does not get an answer begins a new session, in which every position is told anew.
+ * answered with what there is. They may overtake each other: a position of an earlier request does
+ * not replace one of a later, and an answer names the request by which its position was armed.
+ * Whoever does not get an answer begins a new session, in which every position is told anew.
  *
- * Batches travel as blobs: the bytes of the leader's log, copied into the follower's. A fetch that is
- * answered with records also truncates before them: no record is handed to a log that parts from the
- * leader's below the position.
+ * Batches travel as blobs: the bytes of the leader's log, copied into the follower's. A fetch that
+ * is answered with records also truncates before them: no record is handed to a log that parts from
+ * the leader's below the position.
  */
 import type { Election } from '#log';
 import type { LeaderEpoch, Offset } from '#protocol';
@@ -25,7 +25,9 @@ export interface ReplicaFetchRequest {
   readonly replicaId: number;
   /** Of the follower's process: an answer to an earlier one does not count. */
   readonly brokerEpoch: number;
-  /** Version of the metadata that is on the follower's disk (rule 4.6: what proves an ISR shrink). */
+  /**
+   * Version of the metadata that is on the follower's disk (rule 4.6: what proves an ISR shrink).
+   */
   readonly journaledVersion: number;
   /** Random, made with the session. */
   readonly sessionId: string;
@@ -110,7 +112,10 @@ export type ReplicaFetchFault =
   | 'OFFSET_OUT_OF_RANGE'
   | 'KAFKA_STORAGE_ERROR';
 
-/** The end of the greatest epoch at or below the asked one that is of the same election in both logs. */
+/**
+ * The end of the greatest epoch at or below the asked one that is of the same election in both
+ * logs.
+ */
 export interface EpochEnd {
   /** -1: the leader knows none as low. */
   readonly epoch: LeaderEpoch;

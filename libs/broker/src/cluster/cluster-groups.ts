@@ -1,7 +1,7 @@
 /**
- * Committed offsets in a cluster: kept by the leader of the group's partition of the offsets topic, its
- * coordinator. What a commit is checked against, and how far a group is behind, is asked of the leaders
- * of the partitions that are read, by the broker that the client talks to.
+ * Committed offsets in a cluster: kept by the leader of the group's partition of the offsets topic,
+ * its coordinator. What a commit is checked against, and how far a group is behind, is asked of the
+ * leaders of the partitions that are read, by the broker that the client talks to.
  */
 import {
   assertCommits,

@@ -3,9 +3,10 @@
  * listener. When leadership moves, or the leader does not answer, the call is made again to whoever
  * leads then, until its time is over.
  *
- * A call may therefore be made more than once, the first of them having had its effect: what is called
- * this way must do no harm the second time. What a broker is asked to do for another is never sent on
- * again (replication-safety 3.7): only the broker that a client talks to calls leaders.
+ * A call may therefore be made more than once, the first of them having had its effect: what is
+ * called this way must do no harm the second time. What a broker is asked to do for another is
+ * never sent on again (replication-safety 3.7): only the broker that a client talks to calls
+ * leaders.
  */
 import type { CoordinationStore } from '#coordination';
 import { ProtocolError, type TopicPartition } from '#protocol';
@@ -15,16 +16,17 @@ import type { Clock, Scheduler, Timer } from '#runtime';
 /** How long to wait for a change of the metadata before asking again all the same. */
 const RETRY_DELAY_MS = 50;
 /**
- * How long a call may still be answered by a broker that leads no more: one that is cut off would leave its
- * callers without an answer until their time is over.
+ * How long a call may still be answered by a broker that leads no more: one that is cut off would
+ * leave its callers without an answer until their time is over.
  */
 const MOVED_GRACE_MS = 500;
 /** What a caller that was told to come back later should wait. */
 const RETRY_AFTER_MS = 1000;
 
 /**
- * One thing to be done by a leader. Both reject with NotLeaderError where nothing was done, and with
- * LEADER_NOT_AVAILABLE where leadership was lost meanwhile, its outcome `unknown` if it had begun.
+ * One thing to be done by a leader. Both reject with NotLeaderError where nothing was done, and
+ * with LEADER_NOT_AVAILABLE where leadership was lost meanwhile, its outcome `unknown` if it had
+ * begun.
  */
 export interface LeaderCall<T> {
   readonly here: (how: LocalCall) => Promise<T>;

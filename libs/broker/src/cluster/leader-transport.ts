@@ -50,8 +50,8 @@ export function appendAtLeader(
 }
 
 /**
- * The bytes of an earlier try may be in this broker's log, or on their way to another one: only a copy
- * may be stamped.
+ * The bytes of an earlier try may be in this broker's log, or on their way to another one: only a
+ * copy may be stamped.
  */
 function copyOf(append: LeaderAppend): LeaderAppend {
   return { ...append, batches: append.batches.map((bytes) => Buffer.from(bytes)) };

@@ -1,6 +1,6 @@
 /**
- * This broker as the leader of partitions: appends batches for its own clients, and for those of the
- * brokers that forward to it.
+ * This broker as the leader of partitions: appends batches for its own clients, and for those of
+ * the brokers that forward to it.
  */
 import { RecordBatch } from '#log';
 import { ProtocolError } from '#protocol';
@@ -25,11 +25,10 @@ export class LocalLeader implements LeaderTransport {
   }
 
   /**
-   * Appends batches, and with acks=all waits until all of them are committed: those with a producer id
-   * each by itself, one behind the other, those without one all together.
-   * While the lease is not known to be valid acks=1 waits, too: only the followers can tell then
-   * whether this broker still leads. Nor is a sequence refused then: another leader's log may have those
-   * before it.
+   * Appends batches, and with acks=all waits until all of them are committed: those with a producer
+   * id each by itself, one behind the other, those without one all together. While the lease is not
+   * known to be valid acks=1 waits, too: only the followers can tell then whether this broker still
+   * leads. Nor is a sequence refused then: another leader's log may have those before it.
    * @returns what became of each batch, in their order; one result for all that have no producer id
    * @throws NotLeaderError, ProtocolError NOT_ENOUGH_REPLICAS, where nothing was appended;
    *   LEADER_NOT_AVAILABLE or NOT_ENOUGH_REPLICAS_AFTER_APPEND, outcome unknown, afterwards

@@ -1,9 +1,9 @@
 /**
  * Opens one broker of a cluster.
  *
- * Start: lock the data directory and recover the logs, take the metadata, register (new leader epochs
- * for all that an earlier process of this broker led), open the partitions, serve the other brokers,
- * watch them. Stop: write what is buffered, hand leaderships over, close the logs cleanly.
+ * Start: lock the data directory and recover the logs, take the metadata, register (new leader
+ * epochs for all that an earlier process of this broker led), open the partitions, serve the other
+ * brokers, watch them. Stop: write what is buffered, hand leaderships over, close the logs cleanly.
  */
 import { type CoordinationStore, ProducerIds } from '#coordination';
 import { LogManager } from '#log';

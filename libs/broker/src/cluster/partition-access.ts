@@ -1,7 +1,7 @@
 /**
- * Partitions wherever their leaders are. What a client asks once is answered by the leader, so that it
- * sees what was acknowledged before; a stream goes on from this broker's own replica while that is in
- * sync, and stops at the high watermark that it knows.
+ * Partitions wherever their leaders are. What a client asks once is answered by the leader, so that
+ * it sees what was acknowledged before; a stream goes on from this broker's own replica while that
+ * is in sync, and stops at the high watermark that it knows.
  */
 import type { CoordinationStore } from '#coordination';
 import type { OffsetRange } from '#log';
@@ -93,7 +93,9 @@ export class PartitionAccess {
     });
   }
 
-  /** Whether this broker's replica may answer: it leads, or is as good as the leader for a stream. */
+  /**
+   * Whether this broker's replica may answer: it leads, or is as good as the leader for a stream.
+   */
   #isAnsweredHere(request: FetchRequest): boolean {
     const { topic, partition, offset, leaderEpoch = 0, mayBeBehind } = request;
     const { store, replicas, brokerId } = this.#options;

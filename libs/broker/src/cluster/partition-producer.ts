@@ -2,8 +2,9 @@
  * This broker as the idempotent producer of one partition: the id and the sequences under which it
  * forwards records that came without one (replication-safety 3.6 and 3.7).
  *
- * One send at a time is unresolved. What is known not to be in the log gives its sequences back; after
- * a send whose outcome stays unknown the id is given up, for a late copy of it may still be appended.
+ * One send at a time is unresolved. What is known not to be in the log gives its sequences back;
+ * after a send whose outcome stays unknown the id is given up, for a late copy of it may still be
+ * appended.
  */
 import type { BatchProducer } from '#log';
 
@@ -35,7 +36,9 @@ export class PartitionProducer {
     this.#nextSequence = (this.#nextSequence + records) % SEQUENCES;
   }
 
-  /** Goes on as another producer: what was sent as this one may or may not come to be in the log. */
+  /**
+   * Goes on as another producer: what was sent as this one may or may not come to be in the log.
+   */
   giveUpId(): void {
     this.#producerId = undefined;
     this.#nextSequence = 0;

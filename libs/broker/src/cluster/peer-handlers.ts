@@ -1,6 +1,6 @@
 /**
- * What this broker does for others: as the leader of a partition, never anything that it would have to
- * ask a third one for.
+ * What this broker does for others: as the leader of a partition, never anything that it would have
+ * to ask a third one for.
  */
 import type { OffsetRange } from '#log';
 import type { Offset, TopicPartition } from '#protocol';

@@ -1,6 +1,6 @@
 /**
- * The bodies of the peer methods by which brokers forward what clients ask. The listener has checked
- * who calls, and PEER_CALLS of libs/replication that a request has the shape of its call.
+ * The bodies of the peer methods by which brokers forward what clients ask. The listener has
+ * checked who calls, and PEER_CALLS of libs/replication that a request has the shape of its call.
  */
 import { type AppendResult, batchSizeAt, RecordBatch } from '#log';
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';

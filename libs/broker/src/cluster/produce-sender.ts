@@ -1,7 +1,7 @@
 /**
  * Sends appends to other brokers: to each at most so many calls at a time (Kafka's
- * max.in.flight.requests.per.connection), and what comes meanwhile shares the next one. Small produces
- * to many partitions of one leader become few calls.
+ * max.in.flight.requests.per.connection), and what comes meanwhile shares the next one. Small
+ * produces to many partitions of one leader become few calls.
  *
  * Appends of one partition must not overlap (their caller waits for each): calls may overtake each
  * other. Appends that share a call are answered together, when the slowest is done.

@@ -1,6 +1,8 @@
 import type { FileHandle, FileSystem } from '#runtime';
 
-/** A file system whose reads of segments wait, while they are held, until a test lets them go on. */
+/**
+ * A file system whose reads of segments wait, while they are held, until a test lets them go on.
+ */
 export class HeldReads {
   readonly port: FileSystem;
   isHolding = false;

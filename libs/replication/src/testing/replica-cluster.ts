@@ -40,8 +40,8 @@ export interface TestProcess {
 }
 
 /**
- * Brokers with real logs on fake disks, joined by calls in memory and one store, in one fake time. What a
- * controller does a test does itself, with the decisions of the coordination.
+ * Brokers with real logs on fake disks, joined by calls in memory and one store, in one fake time.
+ * What a controller does a test does itself, with the decisions of the coordination.
  */
 export class ReplicaCluster {
   readonly clock = new FakeClock();

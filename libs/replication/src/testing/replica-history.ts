@@ -12,9 +12,9 @@ interface Produced {
 }
 
 /**
- * A random history of one partition on three brokers: produces with acks=all at whoever takes itself for the
- * leader, brokers that die, stand still, are cut off, lose power; a controller that declares the
- * dead dead. What must hold at every moment is looked at after every step.
+ * A random history of one partition on three brokers: produces with acks=all at whoever takes
+ * itself for the leader, brokers that die, stand still, are cut off, lose power; a controller that
+ * declares the dead dead. What must hold at every moment is looked at after every step.
  */
 export class ReplicaHistory {
   readonly produced: Produced[] = [];

@@ -28,8 +28,11 @@ export class StoreSight
   #unseen: { readonly change: MetadataChange; readonly state: ClusterState }[] = [];
   readonly #listeners = new Set<Listener>();
   readonly #stopListening: () => void;
+  readonly #store: CoordinationStore;
 
-  constructor(private readonly store: CoordinationStore) {
+  constructor(store: CoordinationStore) {
+    this.#store = store;
+
     this.state = store.state;
     this.#stopListening = store.onChange((change, state) => {
       this.#unseen.push({ change, state });
@@ -45,7 +48,7 @@ export class StoreSight
     if (this.#isCut) throw away('failed');
     // A change whose reply is lost is not told either: the connection is gone.
     if (this.losesReplies) this.cut();
-    const state = await this.store.update(decide);
+    const state = await this.#store.update(decide);
     if (this.losesReplies) throw away('unknown');
     return state;
   }
@@ -53,7 +56,7 @@ export class StoreSight
   whenJournaled(version: number, timeoutMs: number): Promise<void> {
     this.looksAtJournals += 1;
     if (this.#isCut || this.isJournaledByFew) return Promise.reject(away('unknown'));
-    return this.store.whenJournaled(version, timeoutMs);
+    return this.#store.whenJournaled(version, timeoutMs);
   }
 
   onChange(listener: Listener): () => void {
