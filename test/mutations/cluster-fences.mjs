@@ -20,9 +20,9 @@ export const CLUSTER_FENCES = [
   {
     name: 'the epoch of an answer',
     rule: '2.2',
-    file: 'replication/src/leader-link.ts',
-    from: "if (place?.state !== 'told' || place.sequence !== result.sequence) return;",
-    to: "if (place?.state !== 'told') return;",
+    file: 'replication/src/replica-fetcher-connection.ts',
+    from: "if (fetch?.state !== 'fetching' || fetch.sequence !== result.sequence) return;",
+    to: "if (fetch?.state !== 'fetching') return;",
     killers: ['an answer of the first leader is dropped'],
   },
   {

@@ -16,12 +16,9 @@ import {
 import type { LogManager } from '#log';
 import { ProtocolError, topicPartitionName } from '#protocol';
 import type { ReplicaManager } from '#replication';
-import { Limiter, type Logger, type Random, type Scheduler } from '#runtime';
+import { Limiter, type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import type { TopicChanged } from './broker.js';
 import { Topic } from './topic.js';
-
-/** How soon partitions are opened again that could not be for want of descriptors or memory. */
-const SHORTAGE_RETRY_MS = 1000;
 
 /** Topics whose changes are applied at the same time. */
 const APPLIED_AT_ONCE = 16;
@@ -44,6 +41,8 @@ export class TopicRegistry {
   /** By topic: ends when the last change told so far is applied. */
   readonly #lastChanges = new Map<string, Promise<void>>();
   readonly #applying = new Limiter(APPLIED_AT_ONCE);
+  /** Delays of topics that lack descriptors or memory, by topic name. */
+  readonly #shortageBackoffs = new Map<string, RetryBackoff>();
   #stopListening: () => void = () => undefined;
   #isClosed = false;
   /** Called when a topic's logs are gone, before one of its name can be made again. */
@@ -162,12 +161,15 @@ export class TopicRegistry {
     this.#tell({ topic: metadata.name, kind: 'present' });
     void this.#confirmNew(metadata);
     if (replicas.isShortOf(metadata.name)) this.#applyAgainLater(metadata);
+    else this.#shortageBackoffs.delete(metadata.name);
   }
 
-  /** A shortage passes: partitions that could not be opened for it are, without a restart. */
+  /** Opens partitions without a restart once a shortage of descriptors or memory is over. */
   #applyAgainLater({ name, id }: TopicMetadata): void {
-    const { scheduler, store } = this.#options;
-    scheduler.after(SHORTAGE_RETRY_MS, () => {
+    const { scheduler, store, random } = this.#options;
+    const backoff = this.#shortageBackoffs.get(name) ?? new RetryBackoff(random);
+    this.#shortageBackoffs.set(name, backoff);
+    scheduler.after(backoff.nextDelayMs(), () => {
       const newest = store.state.topics.get(name);
       if (this.#isClosed || newest?.id !== id) return;
       this.#applyNext(name, () => this.#applyTopic(newest));
@@ -207,6 +209,7 @@ export class TopicRegistry {
     const topic = this.#topics.get(name);
     if (topic?.id !== id) return;
     this.#topics.delete(name);
+    this.#shortageBackoffs.delete(name);
     for (const entry of topic.markDeleted()) entry.fail(unknownTopic(name));
     this.#tell({ topic: name, kind: 'deleted' });
   }

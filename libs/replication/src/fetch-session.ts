@@ -1,13 +1,6 @@
-/**
- * A follower's session at a leader: where it stands in each partition, and the request that waits
- * for news (see replica-protocol.ts).
- *
- * Not bounded by itself: a follower has one session, with as many positions as there are partitions
- * that it follows.
- */
 import type { RecordBatch } from '#log';
 import type { Scheduler, Timer } from '#runtime';
-import type { FollowedPartition } from './followed-partition.js';
+import type { FollowerFetchState } from './follower-fetch-state.js';
 import type {
   ForgottenPartition,
   ReplicaFetchPosition,
@@ -16,13 +9,13 @@ import type {
   ReplicaFetchResult,
 } from './replica-protocol.js';
 
-/** An answer with the byte strings beside it. */
+/** An answer to a replica fetch, with the batches as byte strings beside it. */
 export interface ReplicaFetchAnswer {
   readonly response: ReplicaFetchResponse;
   readonly blobs: readonly Buffer[];
 }
 
-/** Reads of partitions that are not in the tail cache, at a time; each holds what it has read. */
+/** Concurrent reads of one session from disk; each keeps its batches in memory until sent. */
 const DISK_READS_MAX = 4;
 
 interface WaitingRequest {
@@ -31,16 +24,27 @@ interface WaitingRequest {
   readonly resolve: (answer: ReplicaFetchAnswer) => void;
 }
 
+/**
+ * A follower's session at a leader: the follower's position in each partition, and the request that
+ * waits until there is something to answer (see replica-protocol.ts).
+ *
+ * It needs no bound of its own: a follower has one session, with one position per partition that it
+ * follows.
+ *
+ * Overlap: requests of one session may overlap; a later one ends the wait of the earlier one, and
+ * of each partition the position of the latest sequence counts. Reads from disk run beside them, at
+ * most one per position.
+ */
 export class FetchSession {
-  readonly #positions = new Map<string, FollowedPartition>();
-  /** Those that may have something to tell, in the order in which they are answered. */
-  readonly #ready = new Set<FollowedPartition>();
+  readonly #positions = new Map<string, FollowerFetchState>();
+  /** Fetch states that may have something to send, in the order in which they are answered. */
+  readonly #ready = new Set<FollowerFetchState>();
   readonly #scheduler: Scheduler;
   #waiting: WaitingRequest | undefined;
-  #isAnswerAsked = false;
+  #isAnswerScheduled = false;
   #lastSequence = 0;
   #diskReads = 0;
-  /** Monotonic, of the last request. */
+  /** Monotonic time of the last request, in ms. */
   lastSeenMs = 0;
 
   constructor(
@@ -52,40 +56,43 @@ export class FetchSession {
     this.#scheduler = scheduler;
   }
 
-  /** Whether a request waits now: the follower is there. */
+  /** Whether a request waits now, so that the follower is connected. */
   get isWaiting(): boolean {
     return this.#waiting !== undefined;
   }
 
-  followed(): Iterable<FollowedPartition> {
+  fetchStates(): Iterable<FollowerFetchState> {
     return this.#positions.values();
   }
 
   /** Whether a position of this request is newer than the one that the session has. */
-  isNews(position: ReplicaFetchPosition, sequence: number): boolean {
+  isNewer(position: ReplicaFetchPosition, sequence: number): boolean {
     return (this.#positions.get(keyOf(position))?.sequence ?? 0) < sequence;
   }
 
-  /** @returns the place that it takes the place of */
-  arm(followed: FollowedPartition): FollowedPartition | undefined {
-    const key = keyOf(followed.position);
+  /**
+   * Answers a position from now on.
+   * @returns the fetch state that it replaces
+   */
+  arm(fetchState: FollowerFetchState): FollowerFetchState | undefined {
+    const key = keyOf(fetchState.position);
     const before = this.#positions.get(key);
     if (before !== undefined) this.#forget(before);
-    this.#positions.set(key, followed);
-    if (followed.hasNews) this.#ready.add(followed);
+    this.#positions.set(key, fetchState);
+    if (fetchState.hasUpdate) this.#ready.add(fetchState);
     return before;
   }
 
-  forget(partition: ForgottenPartition, sequence: number): FollowedPartition | undefined {
+  forget(partition: ForgottenPartition, sequence: number): FollowerFetchState | undefined {
     const key = keyOf(partition);
-    const followed = this.#positions.get(key);
-    if (followed === undefined || followed.sequence > sequence) return undefined;
+    const fetchState = this.#positions.get(key);
+    if (fetchState === undefined || fetchState.sequence > sequence) return undefined;
     this.#positions.delete(key);
-    this.#forget(followed);
-    return followed;
+    this.#forget(fetchState);
+    return fetchState;
   }
 
-  /** Waits for news, in the place of a request that waits. */
+  /** Waits until there is something to answer, and ends the wait of an earlier request. */
   wait(request: ReplicaFetchRequest, signal: AbortSignal): Promise<ReplicaFetchAnswer> {
     const { sequence, maxBytes, maxWaitMs } = request;
     if (sequence < this.#lastSequence) return Promise.resolve(this.#collect(maxBytes));
@@ -96,7 +103,7 @@ export class FetchSession {
     if (isDue) return Promise.resolve(answer);
     return new Promise((resolve) => {
       const timer = this.#scheduler.after(maxWaitMs, () => {
-        this.#lookAtAll();
+        this.#findChanges();
         this.#answerIf(waiting);
       });
       const waiting: WaitingRequest = { maxBytes, timer, resolve };
@@ -106,47 +113,48 @@ export class FetchSession {
   }
 
   /**
-   * Looks whether there is something to tell of a partition, and tells it at the end of this turn.
+   * Checks whether a partition has something to send, and answers at the end of this turn of the
+   * event loop.
    */
-  wake(followed: FollowedPartition): void {
-    if (this.#ready.has(followed) || !followed.hasNews) return;
-    this.#ready.add(followed);
-    this.#askForAnswer();
+  wake(fetchState: FollowerFetchState): void {
+    if (this.#ready.has(fetchState) || !fetchState.hasUpdate) return;
+    this.#ready.add(fetchState);
+    this.#scheduleAnswer();
   }
 
-  /** Answers the request that waits, with what there is. */
+  /** Ends the session; the request that waits is answered at once. */
   end(): void {
     this.#answer();
-    for (const followed of this.#positions.values()) followed.disarm();
+    for (const fetchState of this.#positions.values()) fetchState.disarm();
     this.#ready.clear();
   }
 
-  /** Reads for a position that is behind the tail cache; the others are answered meanwhile. */
-  async #readFromDisk(followed: FollowedPartition): Promise<void> {
+  /** Reads for a position behind the tail cache; other positions are answered meanwhile. */
+  async #readFromDisk(fetchState: FollowerFetchState): Promise<void> {
     this.#diskReads += 1;
-    this.#ready.delete(followed);
-    await followed.readFromDisk();
+    this.#ready.delete(fetchState);
+    await fetchState.readFromDisk();
     this.#diskReads -= 1;
-    if (followed.isArmed) this.#ready.add(followed);
+    if (fetchState.isArmed) this.#ready.add(fetchState);
     for (const ready of this.#ready) this.#startRead(ready);
-    this.#askForAnswer();
+    this.#scheduleAnswer();
   }
 
-  #startRead(followed: FollowedPartition): void {
-    if (followed.mustReadDisk && this.#diskReads < DISK_READS_MAX)
-      void this.#readFromDisk(followed);
+  #startRead(fetchState: FollowerFetchState): void {
+    if (fetchState.mustReadDisk && this.#diskReads < DISK_READS_MAX)
+      void this.#readFromDisk(fetchState);
   }
 
-  #forget(followed: FollowedPartition): void {
-    followed.disarm();
-    this.#ready.delete(followed);
+  #forget(fetchState: FollowerFetchState): void {
+    fetchState.disarm();
+    this.#ready.delete(fetchState);
   }
 
-  #askForAnswer(): void {
-    if (this.#isAnswerAsked || this.#waiting === undefined) return;
-    this.#isAnswerAsked = true;
+  #scheduleAnswer(): void {
+    if (this.#isAnswerScheduled || this.#waiting === undefined) return;
+    this.#isAnswerScheduled = true;
     this.#scheduler.soon(() => {
-      this.#isAnswerAsked = false;
+      this.#isAnswerScheduled = false;
       const waiting = this.#waiting;
       if (waiting === undefined) return;
       const answer = this.#collect(waiting.maxBytes);
@@ -154,10 +162,10 @@ export class FetchSession {
     });
   }
 
-  /** What nobody tells of at once, such as records that retention deletes, is found in the end. */
-  #lookAtAll(): void {
-    for (const followed of this.#positions.values()) {
-      if (followed.hasNews) this.#ready.add(followed);
+  /** Finds changes that wake nobody, such as a log start offset that retention has moved. */
+  #findChanges(): void {
+    for (const fetchState of this.#positions.values()) {
+      if (fetchState.hasUpdate) this.#ready.add(fetchState);
     }
   }
 
@@ -173,17 +181,17 @@ export class FetchSession {
     waiting.resolve(answer ?? this.#collect(waiting.maxBytes));
   }
 
-  /** What there is to tell, up to `maxBytes` of batches: those that wait longest first. */
+  /** Collects results with up to `maxBytes` of batches, longest waiting positions first. */
   #collect(maxBytes: number): ReplicaFetchAnswer {
     const results: ReplicaFetchResult[] = [];
     const blobs: Buffer[] = [];
     let bytes = 0;
-    for (const followed of this.#ready) {
-      const told = followed.tell(maxBytes - bytes);
-      if (!followed.hasNews) this.#ready.delete(followed);
-      else this.#startRead(followed);
-      if (told === undefined) continue;
-      const { result, records } = told;
+    for (const fetchState of this.#ready) {
+      const update = fetchState.nextUpdate(maxBytes - bytes);
+      if (!fetchState.hasUpdate) this.#ready.delete(fetchState);
+      else this.#startRead(fetchState);
+      if (update === undefined) continue;
+      const { result, records } = update;
       if (records === undefined) {
         results.push(result);
         continue;
@@ -193,14 +201,14 @@ export class FetchSession {
       const firstBlob = blobs.length;
       addBlobs(blobs, batches);
       const blobCount = blobs.length - firstBlob;
-      const where = { firstBlob, blobCount, compactedEndOffset, elections };
-      results.push({ ...result, records: where });
+      const location = { firstBlob, blobCount, compactedEndOffset, elections };
+      results.push({ ...result, records: location });
     }
     return { response: { results }, blobs };
   }
 }
 
-/** Batches that stand one after the other in memory are one blob. */
+/** Adds batches as blobs; batches that are adjacent in memory become one blob. */
 function addBlobs(blobs: Buffer[], batches: readonly RecordBatch[]): void {
   let last: Buffer | undefined;
   for (const { bytes } of batches) {

@@ -1,12 +1,7 @@
-/**
- * The leader's side of replication: the sessions of all followers of what this broker leads.
- *
- * One session a follower; a new one takes the place of the one before.
- */
 import type { ClusterState } from '#coordination';
 import type { Clock, Scheduler } from '#runtime';
 import { FetchSession, type ReplicaFetchAnswer } from './fetch-session.js';
-import { FollowedPartition } from './followed-partition.js';
+import { FollowerFetchState } from './follower-fetch-state.js';
 import type { Partition } from './partition.js';
 import type {
   ReplicaFetchPosition,
@@ -19,16 +14,21 @@ export interface FetchSessionsOptions {
   readonly scheduler: Scheduler;
   readonly state: () => ClusterState;
   readonly partition: (topic: string, partition: number) => Partition | undefined;
-  /** Told when a follower's position continues its leader's log. */
+  /** Called when the log of a follower is a beginning of its leader's log. */
   readonly onFetched: (partition: Partition) => void;
-  /** Told when a broker has more of the metadata on its disk than before. */
+  /** Called when a broker has a newer version of the metadata on its disk than before. */
   readonly onJournaled: (brokerId: number, version: number) => void;
 }
 
+/**
+ * The leader's side of replication: the fetch sessions of all followers of partitions that this
+ * broker leads. A follower has one session; a new session ends the one before.
+ */
 export class FetchSessions {
   readonly #options: FetchSessionsOptions;
   readonly #byReplica = new Map<number, FetchSession>();
-  readonly #followed = new Map<Partition, Map<FollowedPartition, FetchSession>>();
+  readonly #fetchStates = new Map<Partition, Map<FollowerFetchState, FetchSession>>();
+  /** Newest version of the metadata on the disk of each broker, by broker id. */
   readonly #journaled = new Map<number, number>();
 
   constructor(options: FetchSessionsOptions) {
@@ -41,23 +41,25 @@ export class FetchSessions {
       return Promise.resolve({ response: { refusal: session, results: [] }, blobs: [] });
     }
     session.lastSeenMs = this.#options.clock.monotonicMs();
-    this.#takeJournaled(request);
+    this.#recordJournaled(request);
     for (const forgotten of request.forgotten) {
-      const followed = session.forget(forgotten, request.sequence);
-      if (followed !== undefined) this.#unwatch(followed);
+      const fetchState = session.forget(forgotten, request.sequence);
+      if (fetchState !== undefined) this.#unwatch(fetchState);
     }
     for (const position of request.positions) this.#arm(session, position, request.sequence);
     return session.wait(request, signal);
   }
 
-  /** Something about a partition has changed: its followers are told. */
+  /** Answers the followers of a partition that has changed. */
   wake(partition: Partition): void {
-    const followed = this.#followed.get(partition);
-    if (followed === undefined) return;
-    for (const [one, session] of followed) session.wake(one);
+    const fetchStates = this.#fetchStates.get(partition);
+    if (fetchStates === undefined) return;
+    for (const [fetchState, session] of fetchStates) session.wake(fetchState);
   }
 
-  /** When a follower was there for the last time, monotonic; undefined when it never was. */
+  /**
+   * Monotonic time in ms at which a follower was last connected; undefined when it has no session.
+   */
   seenMs(replicaId: number): number | undefined {
     const session = this.#byReplica.get(replicaId);
     return session?.isWaiting === true ? this.#options.clock.monotonicMs() : session?.lastSeenMs;
@@ -67,7 +69,7 @@ export class FetchSessions {
   end(): void {
     for (const session of this.#byReplica.values()) session.end();
     this.#byReplica.clear();
-    this.#followed.clear();
+    this.#fetchStates.clear();
   }
 
   #sessionOf(request: ReplicaFetchRequest): FetchSession | ReplicaFetchRefusal {
@@ -78,7 +80,7 @@ export class FetchSessions {
     if (present?.id === sessionId && present.brokerEpoch === brokerEpoch) return present;
     if (sequence !== 1) return 'UNKNOWN_SESSION';
     if (present !== undefined) {
-      for (const followed of present.followed()) this.#unwatch(followed);
+      for (const fetchState of present.fetchStates()) this.#unwatch(fetchState);
       present.end();
       if (present.brokerEpoch !== brokerEpoch) this.#journaled.delete(replicaId);
     }
@@ -88,36 +90,37 @@ export class FetchSessions {
   }
 
   #arm(session: FetchSession, position: ReplicaFetchPosition, sequence: number): void {
-    if (!session.isNews(position, sequence)) return;
+    if (!session.isNewer(position, sequence)) return;
     const { replicaId, brokerEpoch } = session;
     const partition = this.#options.partition(position.topic, position.partition);
-    const followed = new FollowedPartition(replicaId, partition, position, sequence);
-    if (partition !== undefined && followed.continues) {
+    const fetchState = new FollowerFetchState(replicaId, partition, position, sequence);
+    if (partition !== undefined && fetchState.continues) {
       const { fetchOffset: logEndOffset, syncedEndOffset } = position;
       partition.followerFetched(replicaId, { brokerEpoch, logEndOffset, syncedEndOffset });
       partition.metadataJournaled(replicaId, this.#journaled.get(replicaId) ?? -1);
       this.#options.onFetched(partition);
     }
-    const before = session.arm(followed);
+    const before = session.arm(fetchState);
     if (before !== undefined) this.#unwatch(before);
     if (partition === undefined) return;
-    // It could not take what it was handed: maybe the disk has given other bytes than were written.
-    const isSame = before?.hasHandedRecords === true && isSamePosition(before.position, position);
+    // The follower could not apply the records of the last answer: the disk here may have returned
+    // other bytes than were written.
+    const isSame = before?.hasSentRecords === true && isSamePosition(before.position, position);
     if (isSame) partition.log.recheck(position.fetchOffset);
-    const watched = this.#followed.get(partition);
-    if (watched === undefined) this.#followed.set(partition, new Map([[followed, session]]));
-    else watched.set(followed, session);
+    const watched = this.#fetchStates.get(partition);
+    if (watched === undefined) this.#fetchStates.set(partition, new Map([[fetchState, session]]));
+    else watched.set(fetchState, session);
   }
 
-  #unwatch(followed: FollowedPartition): void {
-    const { partition } = followed;
+  #unwatch(fetchState: FollowerFetchState): void {
+    const { partition } = fetchState;
     if (partition === undefined) return;
-    const watched = this.#followed.get(partition);
-    watched?.delete(followed);
-    if (watched?.size === 0) this.#followed.delete(partition);
+    const watched = this.#fetchStates.get(partition);
+    watched?.delete(fetchState);
+    if (watched?.size === 0) this.#fetchStates.delete(partition);
   }
 
-  #takeJournaled({ replicaId, journaledVersion }: ReplicaFetchRequest): void {
+  #recordJournaled({ replicaId, journaledVersion }: ReplicaFetchRequest): void {
     if (journaledVersion <= (this.#journaled.get(replicaId) ?? -1)) return;
     this.#journaled.set(replicaId, journaledVersion);
     this.#options.onJournaled(replicaId, journaledVersion);

@@ -150,7 +150,7 @@ export class Membership {
           await this.#registerOnce();
           return;
         } catch (error) {
-          if (!isPassing(error) || this.#isEnding) throw error;
+          if (!isRetriable(error) || this.#isEnding) throw error;
           this.#options.logger.warn({ err: error }, 'not registered yet: tried again');
         }
         await this.#delay(backoff.nextDelayMs());
@@ -251,7 +251,7 @@ export class Membership {
 }
 
 /** The store is away; or the journal's disk is slow or full, which is no reason to end. */
-function isPassing(error: unknown): boolean {
+function isRetriable(error: unknown): boolean {
   if (!(error instanceof ProtocolError)) return false;
   return error.code === 'BROKER_NOT_AVAILABLE' || error.code === 'KAFKA_STORAGE_ERROR';
 }

@@ -8,8 +8,8 @@ import {
   reassignReplicas,
 } from '#coordination';
 import { silentLogger } from '#runtime';
+import { applyNewerMetadata } from './apply-newer-metadata.js';
 import { Controller } from './controller.js';
-import { takeOver } from './take-over.js';
 import { ReplicaCluster, type ReplicaClusterSettings, TOPIC } from './testing/replica-cluster.js';
 
 const MIN_TWO = { 'min.insync.replicas': '2' };
@@ -215,7 +215,7 @@ describe('min.insync.replicas', () => {
     const { metadata } = partition;
     const later = { ...metadata, isr: [0, 1], partitionEpoch: metadata.partitionEpoch + 1 };
     const raised = { ...topic, configs: { 'min.insync.replicas': '3' }, partitions: [later] };
-    takeOver(partition, { ...state, topics: new Map([[TOPIC, raised]]) });
+    applyNewerMetadata(partition, { ...state, topics: new Map([[TOPIC, raised]]) });
     expect(partition.metadata.isr).toEqual([0, 1]);
     expect(partition.hasEnoughReplicas()).toBe(false);
   });

@@ -1,51 +1,55 @@
-/** Fetches for the partitions that this broker follows, over one link for each leader. */
-import { LeaderLink, type LeaderLinkOptions } from './leader-link.js';
 import type { Partition } from './partition.js';
+import {
+  ReplicaFetcherConnection,
+  type ReplicaFetcherConnectionOptions,
+} from './replica-fetcher-connection.js';
 
+/** Fetches the partitions that this broker follows, over one connection per leader. */
 export class ReplicaFetcher {
-  readonly #options: LeaderLinkOptions;
-  readonly #links = new Map<number, LeaderLink>();
-  readonly #linkOf = new Map<Partition, LeaderLink>();
+  readonly #options: ReplicaFetcherConnectionOptions;
+  /** By id of the leader. */
+  readonly #connections = new Map<number, ReplicaFetcherConnection>();
+  readonly #connectionOf = new Map<Partition, ReplicaFetcherConnection>();
   #isClosed = false;
 
-  constructor(options: LeaderLinkOptions) {
+  constructor(options: ReplicaFetcherConnectionOptions) {
     this.#options = options;
   }
 
   /**
-   * Fetches a partition from the leader that its metadata names, or from nobody when it does not
-   * follow; to be called after every change of the metadata.
+   * Fetches a partition from the leader that its metadata names, or stops fetching it when this
+   * broker does not follow. Call it after every change of the metadata.
    */
   update(partition: Partition): void {
     const { leader } = partition.metadata;
     const isFollowing = partition.mayFetch && leader !== null && !this.#isClosed;
-    const before = this.#linkOf.get(partition);
+    const before = this.#connectionOf.get(partition);
     if (before !== undefined && (!isFollowing || before.leaderId !== leader)) {
       this.#unfollow(partition, before);
     }
     if (!isFollowing) return;
-    let link = this.#links.get(leader);
-    if (link === undefined) {
-      link = new LeaderLink(leader, this.#options);
-      this.#links.set(leader, link);
+    let connection = this.#connections.get(leader);
+    if (connection === undefined) {
+      connection = new ReplicaFetcherConnection(leader, this.#options);
+      this.#connections.set(leader, connection);
     }
-    this.#linkOf.set(partition, link);
-    link.follow(partition);
+    this.#connectionOf.set(partition, connection);
+    connection.follow(partition);
   }
 
-  /** Fetches nothing any more, and gives up the requests that wait. */
+  /** Stops fetching and aborts the requests that wait at leaders. */
   close(): void {
     this.#isClosed = true;
-    for (const link of this.#links.values()) link.close();
-    this.#links.clear();
-    this.#linkOf.clear();
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
+    this.#connectionOf.clear();
   }
 
-  #unfollow(partition: Partition, link: LeaderLink): void {
-    this.#linkOf.delete(partition);
-    link.unfollow(partition);
-    if (link.size > 0) return;
-    link.close();
-    this.#links.delete(link.leaderId);
+  #unfollow(partition: Partition, connection: ReplicaFetcherConnection): void {
+    this.#connectionOf.delete(partition);
+    connection.unfollow(partition);
+    if (connection.size > 0) return;
+    connection.close();
+    this.#connections.delete(connection.leaderId);
   }
 }

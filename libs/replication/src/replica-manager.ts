@@ -29,6 +29,7 @@ import {
   type Random,
   type Scheduler,
 } from '#runtime';
+import { applyNewerMetadata } from './apply-newer-metadata.js';
 import {
   ClusterReplication,
   type LackingReplica,
@@ -47,11 +48,10 @@ import {
   positionFault,
   readBatches,
 } from './fetch.js';
-import { LeftReplicas } from './left-replicas.js';
 import { contextOf, type MetadataContext } from './metadata-context.js';
 import { Partition, type PartitionOptions } from './partition.js';
 import { NotLeaderError, type PeerHandlers } from './peers.js';
-import { takeOver } from './take-over.js';
+import { StrayReplicas } from './stray-replicas.js';
 
 /**
  * Partitions opened or deleted at the same time: enough to keep a disk busy, few enough for its
@@ -94,7 +94,7 @@ export class ReplicaManager {
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
   readonly #offline = new Map<string, OfflinePartition>();
   readonly #replication: ClusterReplication;
-  readonly #left: LeftReplicas;
+  readonly #left: StrayReplicas;
   /** Replicas whose part in their partition could not be written down: tried again. */
   readonly #unsettled = new Set<Partition>();
   readonly #partitionOptions: PartitionOptions;
@@ -104,13 +104,13 @@ export class ReplicaManager {
     this.delayedFetches = new DelayedFetches(options.scheduler, options.delayedFetchesMax);
     this.diskReads = new Limiter(options.diskReadsMax);
     const { cluster } = options;
-    this.#left = new LeftReplicas({ ...options, ...cluster });
+    this.#left = new StrayReplicas({ ...options, ...cluster });
     this.#replication = new ClusterReplication({
       ...REPLICATION_DEFAULTS,
       ...options,
       partition: (topic, partition) => this.partition(topic, partition),
       partitions: () => this.partitions(),
-      onState: (partition, state) => takeOver(partition, state),
+      onState: (partition, state) => applyNewerMetadata(partition, state),
       onCheck: () => {
         this.#settleAll();
         void this.#left.removeProven();

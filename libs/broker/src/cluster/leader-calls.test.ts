@@ -2,11 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterState, CoordinationStore, MetadataListener } from '#coordination';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, PeerUnreachableError } from '#replication';
+import type { Random } from '#runtime';
 import { FakeClock, FakeScheduler } from '#runtime/testing';
 import { type LeaderCall, LeaderCalls } from './leader-calls.js';
 
 const TARGET = { topic: 'events', partition: 0 };
 const HERE = 1;
+
+/** Returns the smallest number, and so the shortest delays. */
+const SMALLEST: Random = { below: () => 0, uuid: () => '' };
 
 describe('LeaderCalls', () => {
   it('calls this broker when it leads, and the leader when another does', async () => {
@@ -180,7 +184,13 @@ class World {
         return () => listeners.delete(listener);
       },
     } satisfies Pick<CoordinationStore, 'state' | 'onChange'>;
-    this.calls = new LeaderCalls({ store, brokerId: HERE, clock, scheduler });
+    this.calls = new LeaderCalls({
+      store,
+      brokerId: HERE,
+      clock,
+      scheduler,
+      random: SMALLEST,
+    });
   }
 
   setLeader(leader: number): void {

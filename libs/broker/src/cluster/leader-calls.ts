@@ -11,10 +11,8 @@
 import type { CoordinationStore } from '#coordination';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import { NotLeaderError, PeerUnreachableError } from '#replication';
-import type { Clock, Scheduler, Timer } from '#runtime';
+import { type Clock, type Random, RetryBackoff, type Scheduler, type Timer } from '#runtime';
 
-/** How long to wait for a change of the metadata before asking again all the same. */
-const RETRY_DELAY_MS = 50;
 /**
  * How long a call may still be answered by a broker that leads no more: one that is cut off would
  * leave its callers without an answer until their time is over.
@@ -54,6 +52,7 @@ interface LeaderCallsOptions {
   readonly brokerId: number;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
+  readonly random: Random;
 }
 
 export class LeaderCalls {
@@ -89,7 +88,8 @@ export class LeaderCalls {
     call: LeaderCall<T>,
     { deadlineMs, isAbandoned }: LeaderCallLimits,
   ): Promise<T> {
-    const { brokerId, clock } = this.#options;
+    const { brokerId, clock, random } = this.#options;
+    let backoff: RetryBackoff | undefined;
     let mayHaveHadEffect = false;
     let isRepeated = false;
     for (;;) {
@@ -108,7 +108,8 @@ export class LeaderCalls {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0 || isAbandoned?.() === true) throw noAnswer(target, mayHaveHadEffect);
       this.#retriesTotal += 1;
-      await this.#changeOrDelay(Math.min(leftMs, RETRY_DELAY_MS));
+      backoff ??= new RetryBackoff(random);
+      await this.#changeOrDelay(Math.min(leftMs, backoff.nextDelayMs()));
     }
   }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '#runtime';
-import { LeaderLink } from './leader-link.js';
+import { type Random, silentLogger } from '#runtime';
+import { SeededRandom } from '#runtime/testing';
 import type { PeerMessage, Peers } from './peers.js';
 import { ReassignmentThrottle } from './reassignment-throttle.js';
+import { ReplicaFetcherConnection } from './replica-fetcher-connection.js';
 import type {
   ReplicaFetchPosition,
   ReplicaFetchRequest,
@@ -11,37 +12,39 @@ import type {
 import { oneBatch, stamped } from './testing/batches.js';
 import { ReplicaCluster, TOPIC } from './testing/replica-cluster.js';
 
-/** A request of the link that is not answered yet. */
-interface Asked {
+/** A request that the connection sent to its leader. */
+interface SentRequest {
   readonly request: ReplicaFetchRequest;
   readonly positions: readonly ReplicaFetchPosition[];
   answer(results: readonly Partial<ReplicaFetchResult>[], blobs?: readonly Buffer[]): void;
   fail(error: Error): void;
 }
 
-describe('the link to a leader', () => {
-  it('takes no notice of an answer to a position that was told anew since', async () => {
-    const { cluster, link, asked, partition } = await linked();
-    const [first] = asked;
-    await tellAnew(cluster, link);
-    const [, second] = asked;
+/** Returns the largest possible number, and so the longest delays. */
+const LARGEST: Random = { below: (bound) => bound - 1, uuid: () => 'session' };
+
+describe('a connection to a leader', () => {
+  it('ignores an answer to a position that was sent again since', async () => {
+    const { cluster, connection, sent, partition } = await connected();
+    const [first] = sent;
+    await sendAgain(cluster, connection);
+    const [, second] = sent;
     second?.answer([records(0)], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
     expect(partition.log.syncedEndOffset).toBe(1);
-    // The leader looked at the first position, and told where the logs part, before it got the
-    // second.
+    // The leader answered the first position with a divergence before it got the second one.
     first?.answer([{ diverging: { epoch: -1, electionId: null, endOffset: 0 } }]);
     await cluster.settle();
     expect(partition.log.logEndOffset).toBe(1);
   });
 
-  it('takes no notice of what is answered in a session that it has given up', async () => {
-    const { cluster, link, asked, partition } = await linked();
-    const [first] = asked;
-    await tellAnew(cluster, link);
-    asked[1]?.fail(new Error('lost'));
+  it('ignores an answer that arrives in a session after its end', async () => {
+    const { cluster, connection, sent, partition } = await connected();
+    const [first] = sent;
+    await sendAgain(cluster, connection);
+    sent[1]?.fail(new Error('lost'));
     await cluster.advance(50);
-    const third = asked[2];
+    const third = sent[2];
     expect(third?.request).toMatchObject({ sequence: 1 });
     expect(third?.request.sessionId).not.toBe(first?.request.sessionId);
     expect(third?.positions).toHaveLength(1);
@@ -53,58 +56,59 @@ describe('the link to a leader', () => {
     expect(partition.log.logEndOffset).toBe(1);
   });
 
-  it('deletes no records in sync because a leader says that it has none there', async () => {
-    const { cluster, asked, partition } = await linked();
-    asked[0]?.answer([records(0)], [stamped(oneBatch('a'), 0, 0)]);
+  it('restarts a log only while its replica is out of sync', async () => {
+    const { cluster, sent, partition } = await connected();
+    sent[0]?.answer([records(0)], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
-    const told = asked.findLast(({ positions }) => positions.length > 0);
-    expect(told?.positions[0]).toMatchObject({ fetchOffset: 1, syncedEndOffset: 1 });
-    told?.answer([{ fault: 'OFFSET_OUT_OF_RANGE', logStartOffset: 500 }]);
+    const latest = sent.findLast(({ positions }) => positions.length > 0);
+    expect(latest?.positions[0]).toMatchObject({ fetchOffset: 1, syncedEndOffset: 1 });
+    latest?.answer([{ fault: 'OFFSET_OUT_OF_RANGE', logStartOffset: 500 }]);
     await cluster.settle();
     expect(partition.log.logEndOffset).toBe(1);
     await cluster.change(() => ({ isr: [0] }));
     await cluster.advance(2000);
-    asked
+    sent
       .findLast(({ positions }) => positions.length > 0)
       ?.answer([{ fault: 'OFFSET_OUT_OF_RANGE', logStartOffset: 500 }]);
     await cluster.settle();
     expect(partition.log.logStartOffset).toBe(500);
   });
 
-  it('tells where it stands again and again while it is out of sync, and once in sync', async () => {
-    const { cluster, link, asked, partition } = await linked();
-    const tells = (): number => asked.filter(({ positions }) => positions.length > 0).length;
+  it('repeats its position while it is out of sync, and sends it once when in sync', async () => {
+    const { cluster, connection, sent, partition } = await connected();
+    const countPositions = (): number =>
+      sent.filter(({ positions }) => positions.length > 0).length;
     const answerAll = (): void => {
-      for (const one of asked) one.answer([]);
+      for (const one of sent) one.answer([]);
     };
     const become = async (isr: readonly number[]): Promise<void> => {
       await cluster.change(() => ({ isr }));
-      link.follow(partition);
+      connection.follow(partition);
       await cluster.settle();
     };
     await become([0]);
     for (let more = 0; more < 3; more += 1) {
-      const told = tells();
+      const countBefore = countPositions();
       await cluster.until(() => {
         answerAll();
-        return tells() > told;
+        return countPositions() > countBefore;
       });
     }
     await become([0, 1]);
     answerAll();
     await cluster.advance(100);
-    const told = tells();
+    const countBefore = countPositions();
     for (let seconds = 0; seconds < 5; seconds += 1) {
       answerAll();
       await cluster.advance(1000);
     }
-    expect(tells()).toBe(told);
+    expect(countPositions()).toBe(countBefore);
   });
 
-  it('shows what is committed when it is on the disk here', async () => {
-    const { cluster, asked, partition } = await linked();
+  it('raises the high watermark after its own log is synced', async () => {
+    const { cluster, sent, partition } = await connected();
     const held = cluster.holdSyncs(1, `${TOPIC}-0/00000000000000000000.log`);
-    asked[0]?.answer([{ ...records(0), highWatermark: 1 }], [stamped(oneBatch('a'), 0, 0)]);
+    sent[0]?.answer([{ ...records(0), highWatermark: 1 }], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
     expect([partition.log.logEndOffset, partition.highWatermark]).toEqual([1, 0]);
     held.release();
@@ -112,15 +116,15 @@ describe('the link to a leader', () => {
     expect(partition.highWatermark).toBe(1);
   });
 
-  it('asks again after a fault, later each time', async () => {
-    const { cluster, asked } = await linked();
+  it('fetches again after a fault, with longer delays each time', async () => {
+    const { cluster, sent } = await connected(LARGEST);
     const timesMs: number[] = [];
     for (let i = 0; i < 5; i += 1) {
-      const told = asked.findLast(({ positions }) => positions.length > 0);
+      const latest = sent.findLast(({ positions }) => positions.length > 0);
       timesMs.push(cluster.clock.monotonicMs());
-      const before = asked.length;
-      told?.answer([{ fault: 'NOT_LEADER_OR_FOLLOWER' }]);
-      await cluster.until(() => asked.slice(before).some(({ positions }) => positions.length > 0));
+      const before = sent.length;
+      latest?.answer([{ fault: 'NOT_LEADER_OR_FOLLOWER' }]);
+      await cluster.until(() => sent.slice(before).some(({ positions }) => positions.length > 0));
     }
     const gapsMs = timesMs.slice(1).map((ms, i) => ms - (timesMs[i] ?? 0));
     expect(gapsMs).toEqual(gapsMs.toSorted((a, b) => a - b));
@@ -128,19 +132,19 @@ describe('the link to a leader', () => {
   });
 });
 
-/** Broker 1's replica of a partition, on a link whose leader is the test. */
-async function linked() {
+/** Broker 1's replica of a partition, on a connection whose leader is the test. */
+async function connected(random: Random = new SeededRandom(7)) {
   const cluster = await ReplicaCluster.start(2);
   cluster.cut(1, 0);
   await cluster.createTopic([[0, 1]]);
   const partition = cluster.partition(1);
-  const asked: Asked[] = [];
+  const sent: SentRequest[] = [];
   const peers: Peers = {
     call: (_to, _method, { body }) => {
       const request = body as ReplicaFetchRequest;
       const { positions, sequence } = request;
       return new Promise<PeerMessage>((resolve, reject) => {
-        asked.push({
+        sent.push({
           request,
           positions,
           answer: (results, blobs = []) => {
@@ -153,12 +157,12 @@ async function linked() {
       });
     },
   };
-  const link = new LeaderLink(0, {
+  const connection = new ReplicaFetcherConnection(0, {
     brokerId: 1,
     brokerEpoch: () => cluster.process(1).brokerEpoch,
     peers,
     scheduler: cluster.scheduler,
-    random: cluster.random,
+    random,
     logger: silentLogger,
     journaledVersion: () => 0,
     cutDamage: () => Promise.resolve(),
@@ -167,15 +171,18 @@ async function linked() {
     replicaFetchResponseMaxBytes: 1000,
     reassignmentThrottle: new ReassignmentThrottle(0, cluster.clock),
   });
-  link.follow(partition);
+  connection.follow(partition);
   await cluster.settle();
-  return { cluster, link, asked, partition };
+  return { cluster, connection, sent, partition };
 }
 
-/** The ISR changes, so that the position is told with the next request. */
-async function tellAnew(cluster: ReplicaCluster, link: LeaderLink): Promise<void> {
+/** Changes the ISR, so that the connection sends its position again. */
+async function sendAgain(
+  cluster: ReplicaCluster,
+  connection: ReplicaFetcherConnection,
+): Promise<void> {
   await cluster.change(() => ({ isr: [0, 1] }));
-  link.follow(cluster.partition(1));
+  connection.follow(cluster.partition(1));
   await cluster.settle();
 }
 

@@ -1,75 +1,78 @@
-/**
- * Logs of partitions that other brokers keep by now: they are removed here once a majority of the
- * brokers has it on disk that this one keeps them no more. Until then a rebuild of the registry
- * could bring it back as a replica, in sync with what is in its log.
- *
- * They stay open and unserved meanwhile, over restarts, too: whoever applies the metadata tells of
- * them again. A partition that comes back is opened after a removal that has begun.
- */
 import type { CoordinationStore } from '#coordination';
 import type { Log, LogManager } from '#log';
 import { type TopicPartition, topicPartitionName } from '#protocol';
 import type { Logger } from '#runtime';
 
-/** How long a majority of the journals is waited for at once: it is asked again regularly. */
+/** Longest wait for a majority of the journals, in ms; the check is repeated regularly. */
 const JOURNALED_WAIT_MS = 200;
 
-interface LeftReplicasOptions {
+interface StrayReplicasOptions {
   readonly brokerId: number;
   readonly logManager: LogManager;
   readonly store: Pick<CoordinationStore, 'state' | 'whenJournaled'>;
   readonly logger: Logger;
 }
 
-export class LeftReplicas {
-  readonly #options: LeftReplicasOptions;
-  /** By partition name: logs that are to go. */
-  readonly #left = new Map<string, Log>();
+/**
+ * Replicas here of partitions that only other brokers keep now. A log is removed once a majority of
+ * the brokers has on disk that this broker no longer keeps it. Until then a rebuild of the registry
+ * could make this broker a replica again, in sync with the records of its log.
+ *
+ * Meanwhile the logs stay open and are not served. After a restart they are added again when the
+ * metadata is applied.
+ *
+ * Overlap: all calls may overlap; one run of `removeProven` is under way at a time. A partition
+ * that comes back waits in `keep` for a removal that has begun.
+ */
+export class StrayReplicas {
+  readonly #options: StrayReplicasOptions;
+  /** Logs to remove, by partition name. */
+  readonly #strays = new Map<string, Log>();
   readonly #removals = new Map<string, Promise<void>>();
   #isProving = false;
   #isClosed = false;
 
-  constructor(options: LeftReplicasOptions) {
+  constructor(options: StrayReplicasOptions) {
     this.#options = options;
   }
 
-  /** This broker does not keep a partition any more. */
+  /** Adds the log of a partition that this broker no longer keeps. */
   add(log: Log): void {
-    this.#left.set(topicPartitionName(log.topicPartition), log);
+    this.#strays.set(topicPartitionName(log.topicPartition), log);
     void this.removeProven();
   }
 
   /**
-   * Resolves when no removal of the partition is under way; none begins from then on unless it is
-   * left.
+   * Keeps the log of a partition. Resolves when no removal of it is under way; none begins later
+   * unless it is added again.
    */
   async keep(topicPartition: TopicPartition): Promise<void> {
     const name = topicPartitionName(topicPartition);
-    this.#left.delete(name);
+    this.#strays.delete(name);
     await this.#removals.get(name);
   }
 
-  /** Removes what may go by now; to be called again for what may not. Never rejects. */
+  /** Removes the logs that may go now; call it again for the others. Never rejects. */
   async removeProven(): Promise<void> {
     const { store, logger } = this.#options;
-    if (this.#isProving || this.#isClosed || this.#left.size === 0) return;
+    if (this.#isProving || this.#isClosed || this.#strays.size === 0) return;
     this.#isProving = true;
-    const leaving = [...this.#left];
+    const leaving = [...this.#strays];
     try {
       await store.whenJournaled(store.state.version, JOURNALED_WAIT_MS);
       for (const [name, log] of leaving) {
-        if (this.#isClosed || this.#left.get(name) !== log) continue;
-        if (this.#isKept(log)) this.#left.delete(name);
+        if (this.#isClosed || this.#strays.get(name) !== log) continue;
+        if (this.#isKept(log)) this.#strays.delete(name);
         else await this.#remove(name, log);
       }
     } catch (error) {
-      logger.debug({ err: error }, 'replicas that are not kept here cannot be removed yet');
+      logger.debug({ err: error }, 'stray replicas cannot be removed yet: tried again');
     } finally {
       this.#isProving = false;
     }
   }
 
-  /** Removes nothing any more. */
+  /** Stops removing logs. */
   close(): void {
     this.#isClosed = true;
   }
@@ -78,12 +81,12 @@ export class LeftReplicas {
     const { store, brokerId } = this.#options;
     const topic = store.state.topics.get(topicPartition.topic);
     const replicas = topic?.partitions[topicPartition.partition]?.replicas ?? [];
-    // A topic that is gone is the business of whoever applies its deletion.
+    // The logs of a deleted topic go when its deletion is applied.
     return topic?.id !== topicId || replicas.includes(brokerId);
   }
 
   async #remove(name: string, log: Log): Promise<void> {
-    this.#left.delete(name);
+    this.#strays.delete(name);
     const removal = this.#delete(log);
     this.#removals.set(name, removal);
     await removal;
@@ -91,7 +94,8 @@ export class LeftReplicas {
   }
 
   /**
-   * Never rejects: a log that cannot be deleted now is told of again with the next change or start.
+   * Never rejects: a log that cannot be deleted now is added again with the next change of the
+   * metadata or at the next start.
    */
   async #delete({ topicPartition }: Log): Promise<void> {
     const { logManager, logger } = this.#options;
@@ -102,7 +106,7 @@ export class LeftReplicas {
     } catch (error) {
       logger.error(
         { partition, err: error },
-        'a replica that is not kept here could not be removed',
+        'a stray replica could not be removed: tried again with the next change of the metadata',
       );
     }
   }

@@ -1,17 +1,11 @@
-/**
- * A follower's place in one partition of its session: what it was told, and what there is to tell.
- *
- * That the follower's log is the beginning of the leader's is found when the place is taken, and
- * holds for as long as the leader leads in the same epoch.
- */
 import type { Election, RecordBatch } from '#log';
 import type { Offset } from '#protocol';
 import type { Partition } from './partition.js';
 import { judgePosition, type PositionVerdict } from './replica-position.js';
 import type { ReplicaFetchPosition, ReplicaFetchResult } from './replica-protocol.js';
 
-/** What is told of a partition; the batches are not among the answer's blobs yet. */
-export interface ToldPartition {
+/** An update for a follower of a partition; its batches are not among the answer's blobs yet. */
+export interface FollowerFetchUpdate {
   readonly result: ReplicaFetchResult;
   readonly records?: {
     readonly batches: readonly RecordBatch[];
@@ -20,21 +14,32 @@ export interface ToldPartition {
   };
 }
 
-export class FollowedPartition {
+/**
+ * The leader's record of one position of a follower: the offsets that the follower has been sent,
+ * and the update to send next. At most one update with records, a fault or a divergence is sent for
+ * a position; the follower then sends its next position.
+ *
+ * Whether the follower's log is a beginning of the leader's is judged when the position arrives. It
+ * stays true while the leader leads in the same epoch.
+ *
+ * Overlap: one read from disk at a time; every other call may come while it runs, and finds nothing
+ * to send until it is done.
+ */
+export class FollowerFetchState {
   readonly #verdict: PositionVerdict;
   #isArmed = true;
   #isReading = false;
-  #hasHandedRecords = false;
-  /** What was read from disk and is not told yet. */
+  #hasSentRecords = false;
+  /** Batches that were read from disk and are not sent yet. */
   #read: readonly RecordBatch[] | undefined;
   #isUnreadable = false;
   #mustReadDisk = false;
-  #toldHighWatermark: Offset;
-  #toldLogStart: Offset;
+  #sentHighWatermark: Offset;
+  #sentLogStartOffset: Offset;
 
   /**
-   * @param partition undefined where this broker has none of that name
-   * @param sequence of the request that told the position
+   * @param partition undefined when this broker has no such partition
+   * @param sequence sequence of the request that the position came with
    */
   constructor(
     readonly replicaId: number,
@@ -43,51 +48,51 @@ export class FollowedPartition {
     readonly sequence: number,
   ) {
     this.#verdict = judgePosition(partition, replicaId, position);
-    this.#toldHighWatermark = position.highWatermark;
-    this.#toldLogStart = position.logStartOffset;
+    this.#sentHighWatermark = position.highWatermark;
+    this.#sentLogStartOffset = position.logStartOffset;
   }
 
-  /** Whether it may be told of anything but watermarks. */
+  /** Whether the position is still to be answered; afterwards the follower sends another one. */
   get isArmed(): boolean {
     return this.#isArmed;
   }
 
-  /** Whether the follower's log is the beginning of this one, as far as it reaches. */
+  /** Whether the follower's log is a beginning of this broker's log. */
   get continues(): boolean {
     return this.#verdict.kind === 'continues';
   }
 
-  /** Whether it was told records, from its position on. */
-  get hasHandedRecords(): boolean {
-    return this.#hasHandedRecords;
+  /** Whether records from this position on were sent. */
+  get hasSentRecords(): boolean {
+    return this.#hasSentRecords;
   }
 
-  /** Whether there is something to tell now. */
-  get hasNews(): boolean {
+  /** Whether there is something to send now. */
+  get hasUpdate(): boolean {
     if (!this.#isArmed || this.#isReading) return false;
     const { partition, position } = this;
     if (partition === undefined || !this.#isAsJudged(partition)) return true;
     const { log, highWatermark } = partition;
     return (
       log.logEndOffset > position.fetchOffset ||
-      highWatermark > this.#toldHighWatermark ||
-      log.logStartOffset > this.#toldLogStart
+      highWatermark > this.#sentHighWatermark ||
+      log.logStartOffset > this.#sentLogStartOffset
     );
   }
 
-  /** Whether what it is to be told of is not in memory. */
+  /** Whether the records to send must be read from disk. */
   get mustReadDisk(): boolean {
     return this.#isArmed && !this.#isReading && this.#mustReadDisk;
   }
 
-  /** Nothing is told any more: the position was told anew, or is followed no longer. */
+  /** Sends nothing any more: a newer position arrived, or the follower forgot the partition. */
   disarm(): void {
     this.#isArmed = false;
     this.#read = undefined;
   }
 
-  /** What there is to tell, with at most `maxBytes` of batches; undefined: nothing now. */
-  tell(maxBytes: number): ToldPartition | undefined {
+  /** Takes the next update, with at most `maxBytes` of batches; undefined when there is none. */
+  nextUpdate(maxBytes: number): FollowerFetchUpdate | undefined {
     if (!this.#isArmed || this.#isReading) return undefined;
     const { partition, replicaId, position } = this;
     const verdict =
@@ -95,25 +100,25 @@ export class FollowedPartition {
         ? this.#verdict
         : judgePosition(partition, replicaId, position);
     if (verdict.kind === 'diverging') {
-      return this.#lastWord({ ...this.#ends(), diverging: verdict.diverging });
+      return this.#lastUpdate({ ...this.#ends(), diverging: verdict.diverging });
     }
     if (partition === undefined || verdict.kind === 'fault') {
       const fault = verdict.kind === 'fault' ? verdict.fault : 'NOT_LEADER_OR_FOLLOWER';
-      return this.#lastWord({ ...this.#ends(), fault });
+      return this.#lastUpdate({ ...this.#ends(), fault });
     }
     if (this.#isUnreadable) {
-      return this.#lastWord({ ...this.#ends(), fault: 'KAFKA_STORAGE_ERROR' });
+      return this.#lastUpdate({ ...this.#ends(), fault: 'KAFKA_STORAGE_ERROR' });
     }
     const batches = this.#nextBatches(partition, maxBytes);
     if (batches === undefined || batches.length === 0) return this.#watermarks();
     partition.followerAnswered(replicaId);
-    this.#hasHandedRecords = true;
+    this.#hasSentRecords = true;
     const { compactedEndOffset } = partition.log;
     const records = { batches, compactedEndOffset, elections: electionsOf(partition, batches) };
-    return { ...this.#lastWord(this.#ends()), records };
+    return { ...this.#lastUpdate(this.#ends()), records };
   }
 
-  /** Reads what `mustReadDisk` is about. Never rejects. */
+  /** Reads the records that `mustReadDisk` asks for. Never rejects. */
   async readFromDisk(): Promise<void> {
     const { partition, position } = this;
     if (partition === undefined) return;
@@ -126,14 +131,14 @@ export class FollowedPartition {
         return log.read(position.fetchOffset, position.maxBytes, log.logEndOffset);
       });
     } catch {
-      // The log has told of it; the follower is told that it cannot go on here.
+      // The log has logged the error; the follower gets KAFKA_STORAGE_ERROR.
       this.#isUnreadable = true;
     } finally {
       this.#isReading = false;
     }
   }
 
-  /** Whether the partition is led here as it was when the position was looked at. */
+  /** Whether this broker still leads the partition as it did when the position was judged. */
   #isAsJudged(partition: Partition): boolean {
     const { position } = this;
     const { metadata, log } = partition;
@@ -159,18 +164,18 @@ export class FollowedPartition {
     return cached;
   }
 
-  #watermarks(): ToldPartition | undefined {
+  #watermarks(): FollowerFetchUpdate | undefined {
     const ends = this.#ends();
     const { highWatermark, logStartOffset } = ends;
-    if (highWatermark <= this.#toldHighWatermark && logStartOffset <= this.#toldLogStart) {
+    if (highWatermark <= this.#sentHighWatermark && logStartOffset <= this.#sentLogStartOffset) {
       return undefined;
     }
-    this.#toldHighWatermark = highWatermark;
-    this.#toldLogStart = logStartOffset;
+    this.#sentHighWatermark = highWatermark;
+    this.#sentLogStartOffset = logStartOffset;
     return { result: ends };
   }
 
-  #lastWord(result: ReplicaFetchResult): ToldPartition {
+  #lastUpdate(result: ReplicaFetchResult): FollowerFetchUpdate {
     this.#isArmed = false;
     return { result };
   }
