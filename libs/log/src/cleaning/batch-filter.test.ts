@@ -125,6 +125,18 @@ describe('a batch', () => {
     expect(contents(rest).map(([offset]) => offset)).toEqual([101, 102]);
   });
 
+  it('is unpacked on a thread, while the event loop turns', async () => {
+    const batch = inLog(gzipBatch(testBatch([A, B])));
+    let isFiltered = false;
+    const filtering = filterBatch(batch, ruleOf({ a: 900 }), pace).finally(() => {
+      isFiltered = true;
+    });
+    // Work that does not leave this turn of the event loop ends within a few promises.
+    for (let promises = 0; promises < 100; promises += 1) await Promise.resolve();
+    expect(isFiltered).toBe(false);
+    await filtering;
+  });
+
   it('of a codec that cannot be read stays as it is', async () => {
     const bytes = testBatch([A]);
     bytes.writeInt16BE(2, ATTRIBUTES_AT);

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Offset } from '#protocol';
 import type { Throttler } from '../background/throttler.js';
+import { unpackedBatchOf } from '../record-batch/batch-parts.js';
 import { crc32c } from '../record-batch/crc32c.js';
 import { isUnreadable } from '../record-batch/damage.js';
 import {
@@ -64,9 +65,9 @@ export async function filterBatch(
 ): Promise<Buffer | undefined> {
   if (batch.isControl || batch.baseOffset >= rule.mapEndOffset) return batch.bytes;
   try {
-    const cursor = new RecordCursor(batch);
+    const cursor = new RecordCursor(await unpackedBatchOf(batch));
     const kept = await selectRecords(batch, cursor, rule, pace);
-    return await keptBatch(batch, cursor.bytes, kept, rule);
+    return await keptBatch(batch, { bytes: cursor.bytes, kept }, rule, pace);
   } catch (error) {
     // What cannot be read stays, all of the batch.
     if (isUnreadable(error)) return batch.bytes;
@@ -76,10 +77,11 @@ export async function filterBatch(
 
 async function keptBatch(
   batch: RecordBatch,
-  source: Buffer,
-  kept: KeptRecords,
+  unpacked: UnpackedRecords,
   rule: RetentionRule,
+  pace: Throttler,
 ): Promise<Buffer | undefined> {
+  const { kept } = unpacked;
   if (kept.count === 0) {
     const isLastOfProducer = rule.producerLastOffsets.get(batch.producerId) === batch.lastOffset;
     if (!isLastOfProducer) return undefined;
@@ -88,7 +90,14 @@ async function keptBatch(
   const needsHorizon = kept.hasTombstone && !batch.hasDeleteHorizon;
   if (kept.count === batch.recordCount && !needsHorizon) return batch.bytes;
   const horizonMs = needsHorizon ? rule.nowMs + rule.deleteRetentionMs : undefined;
-  return rewriteBatch(batch, source, kept, horizonMs);
+  return rewriteBatch(batch, unpacked, horizonMs, pace);
+}
+
+/** An unpacked batch, and which of its records stay. */
+interface UnpackedRecords {
+  /** The header of the batch and its records, not compressed. */
+  readonly bytes: Buffer;
+  readonly kept: KeptRecords;
 }
 
 /** The records of a batch that stay. */
@@ -110,7 +119,7 @@ async function selectRecords(
 ): Promise<KeptRecords> {
   const kept: KeptRecords = { count: 0, spans: [], maxTimestamp: -1, hasTombstone: false };
   const mayDropTombstones = batch.hasDeleteHorizon && rule.nowMs >= batch.baseTimestamp;
-  let start = batch.compression === 'none' ? RECORD_BATCH_HEADER_BYTES : 0;
+  let start = RECORD_BATCH_HEADER_BYTES;
   for (let looked = 0; cursor.next(); looked += 1) {
     const end = start + cursor.sizeBytes;
     if (isRetained(cursor, rule, mayDropTombstones)) {
@@ -148,14 +157,14 @@ function emptyBatch(batch: RecordBatch): Buffer {
 
 async function rewriteBatch(
   batch: RecordBatch,
-  source: Buffer,
-  kept: KeptRecords,
+  { bytes: source, kept }: UnpackedRecords,
   horizonMs: number | undefined,
+  pace: Throttler,
 ): Promise<Buffer> {
   const records =
     horizonMs === undefined
       ? copySpans(source, kept.spans)
-      : rebaseTimestamps(source, kept.spans, batch.baseTimestamp - horizonMs);
+      : await rebaseTimestamps(source, kept.spans, batch.baseTimestamp - horizonMs, pace);
   let attributes = batch.attributes & ~COMPRESSION_MASK;
   let body = records;
   if (
@@ -183,14 +192,21 @@ function copySpans(source: Buffer, spans: readonly number[]): Buffer {
 /**
  * Copies records for a batch with another base timestamp: each timestamp delta grows by `shiftMs`,
  * and with it the record's own length changes.
+ * @throws StoppedError
  */
-function rebaseTimestamps(source: Buffer, spans: readonly number[], shiftMs: number): Buffer {
+async function rebaseTimestamps(
+  source: Buffer,
+  spans: readonly number[],
+  shiftMs: number,
+  pace: Throttler,
+): Promise<Buffer> {
   const reader = new VarintReader(source, 0, source.length);
   let sourceBytes = 0;
   for (let i = 0; i < spans.length; i += 2) sourceBytes += (spans[i + 1] ?? 0) - (spans[i] ?? 0);
   // A record takes at least 7 bytes; its length and its delta can grow by 4 and by 9.
   const target = Buffer.allocUnsafe(sourceBytes + Math.ceil(sourceBytes / 7) * 13);
   let position = 0;
+  let moved = 0;
   for (let i = 0; i < spans.length; i += 2) {
     reader.position = spans[i] ?? 0;
     const spanEnd = spans[i + 1] ?? 0;
@@ -209,6 +225,8 @@ function rebaseTimestamps(source: Buffer, spans: readonly number[], shiftMs: num
       target.set(rest, position);
       position += rest.length;
       reader.position = bodyEnd;
+      moved += 1;
+      if (moved % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
     }
   }
   return Buffer.from(target.subarray(0, position));

@@ -121,7 +121,7 @@ describe('compaction', () => {
     await log.roll();
     await append(log, testBatch(records.slice(10)));
     await log.roll();
-    await broker.scheduler.advance(CHECK_MS);
+    await broker.waitForCompaction(2);
     expect((await contents(log)).slice(0, 11).map(([offset]) => offset)).toEqual([
       ...Array.from({ length: 10 }, (_, i) => i),
       50,

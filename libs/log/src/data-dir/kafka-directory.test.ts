@@ -299,11 +299,9 @@ async function shownRecords(log: Log, from = 0, maxBytes = 2 ** 20): Promise<[nu
   return records;
 }
 
-/** Compaction works in slices: waits until it has put a segment in place. */
+/** Waits for compaction, which must replace exactly so many segments. */
 async function compacted(broker: FakeBroker, segments: number): Promise<void> {
-  for (let i = 0; i < 20 && broker.seen.cleanedSegments < segments; i += 1) {
-    await broker.scheduler.advance(5000);
-  }
+  await broker.waitForCompaction(segments);
   expect(broker.seen.cleanedSegments).toBe(segments);
 }
 

@@ -130,6 +130,21 @@ export class FakeBroker {
     return entries.map(({ name }) => name).toSorted();
   }
 
+  /**
+   * Lets time pass until compaction has replaced at least so many segments. A fixed time is not
+   * enough for compressed batches, because real threads unpack them.
+   * @throws Error when it has not replaced them within a minute of real time
+   */
+  async waitForCompaction(segments: number): Promise<void> {
+    const endMs = performance.now() + 60_000;
+    while (this.seen.cleanedSegments < segments) {
+      if (performance.now() > endMs) {
+        throw new Error(`compaction replaced ${this.seen.cleanedSegments} of ${segments} segments`);
+      }
+      await this.scheduler.advance(5000);
+    }
+  }
+
   /** Power fails: what was not synced is gone. */
   crash(): void {
     this.disk.crash();
