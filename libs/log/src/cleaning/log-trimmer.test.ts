@@ -75,6 +75,17 @@ describe('deleting records', () => {
     expect(await log.deleteRecordsBefore(2)).toBe(2);
   });
 
+  it('deletes them although an old producer snapshot cannot be removed, and removes it later', async () => {
+    const { broker, log } = await segmented(4);
+    const snapshots = async () => (await broker.names()).filter((name) => /snapshot$/.test(name));
+    const [oldest] = await snapshots();
+    broker.disk.failNext('removeFile', 'EMFILE', { path: '.snapshot' });
+    expect(await log.deleteRecordsBefore(2)).toBe(2);
+    expect(await snapshots()).toContain(oldest);
+    await log.deleteRecordsBefore(3);
+    expect(await snapshots()).not.toContain(oldest);
+  });
+
   it('waits with the removal of files for those who read them', async () => {
     const { broker, log } = await segmented(3);
     const [first] = log.segments;

@@ -187,7 +187,19 @@ export class LogTrimmer {
     if (removed.length > 0) environment.observer.deleted(removed.length, bytes);
     if (isRecorded) this.#removeLater(removed);
     else this.#emptyLater(removed);
-    await log.producers.removeSnapshotsBefore(boundary);
+    await this.#removeSnapshotsBefore(boundary);
+  }
+
+  /** Never rejects: the log start has moved, and snapshots that stay are removed with later ones. */
+  async #removeSnapshotsBefore(offset: Offset): Promise<void> {
+    try {
+      await this.#log.producers.removeSnapshotsBefore(offset);
+    } catch (error) {
+      this.#environment.logger.warn(
+        { err: error, ...this.#log.topicPartition },
+        'old producer snapshots could not be deleted: done when the log start moves again',
+      );
+    }
   }
 
   /**
