@@ -14,6 +14,16 @@ const runs = [
     args: [...VITEST, '--project', 'unit', 'libs/log/src/log-histories.test.ts'],
     env: { SLUICE_HISTORIES: '5000' },
   },
+  {
+    args: [
+      ...VITEST,
+      '--project',
+      'unit',
+      'libs/log/src/cleaning/shortage-cleanup.test.ts',
+      'libs/delivery/src/delivery-histories.test.ts',
+    ],
+    env: { SLUICE_HISTORIES: '1500' },
+  },
   { args: ['test/mutations/log-mutations.mjs'], env: {} },
   { args: ['test/mutations/cluster-mutations.mjs'], env: {} },
   {

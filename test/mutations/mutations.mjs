@@ -32,6 +32,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export async function showMutationsAreSeen(suite) {
   const filter = process.argv[2] ?? '';
   const chosen = suite.mutations.filter(({ name }) => name.includes(filter));
+  process.env.SLUICE_HISTORIES ??= '250';
   process.env.SLUICE_HISTORIES_SHRINK = 'false';
   process.env.SLUICE_HISTORIES_SEED ??= '1';
   let unseen = 0;

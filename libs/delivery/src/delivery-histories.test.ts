@@ -9,7 +9,7 @@ import { ProtocolError } from '#protocol';
 import type { PartitionPosition } from './start-position.js';
 import { DeliveryWorld, type Reader } from './testing/delivery-world.js';
 
-const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 150);
+const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 50);
 const SEED = process.env['SLUICE_HISTORIES_SEED'];
 const IS_SHRUNK = process.env['SLUICE_HISTORIES_SHRINK'] !== 'false';
 const TOPIC = 'events';
