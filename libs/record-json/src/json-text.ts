@@ -1,17 +1,12 @@
 /** Whole texts of JSON. */
 
 import type { SlicedWork } from '#runtime';
+import { JsonProbe, NOT_JSON } from './json-probe.js';
 import { JsonScanner } from './json-scanner.js';
-import { JsonSyntaxError } from './json-syntax-error.js';
 
 /** As `assertJson`, in slices. */
 export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {
-  const scanner = new JsonScanner();
-  scanner.reset(bytes);
-  scanner.assertUtf8();
-  const start = scanner.skipWhitespace(0);
-  yield* scanner.scanAhead(start);
-  scanner.assertEnd(scanner.skipValue(start));
+  yield* scanText(new JsonScanner(), bytes);
 }
 
 /**
@@ -25,13 +20,18 @@ export function assertJson(bytes: Uint8Array): void {
   scanner.assertEnd(scanner.skipValue(scanner.skipWhitespace(0)));
 }
 
+/** One serves all texts that are scanned at once. */
+const probe = new JsonProbe();
+
 /** Whether `bytes` are one JSON text. */
 export function isJson(bytes: Uint8Array): boolean {
+  probe.reset(bytes);
   try {
-    assertJson(bytes);
+    probe.assertUtf8();
+    probe.assertEnd(probe.skipValue(probe.skipWhitespace(0)));
     return true;
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return false;
+    if (error === NOT_JSON) return false;
     throw error;
   }
 }
@@ -39,10 +39,21 @@ export function isJson(bytes: Uint8Array): boolean {
 /** As `isJson`, in slices. */
 export function* isJsonInSlices(bytes: Uint8Array): SlicedWork<boolean> {
   try {
-    yield* assertJsonInSlices(bytes);
+    yield* scanText(new JsonProbe(), bytes);
     return true;
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return false;
+    if (error === NOT_JSON) return false;
     throw error;
   }
+}
+
+/** White space may be as long as the text, and so may be the way back to the start of a line. */
+function* scanText(scanner: JsonScanner, bytes: Uint8Array): SlicedWork<void> {
+  scanner.reset(bytes);
+  scanner.assertUtf8();
+  yield;
+  const start = scanner.skipWhitespace(0);
+  yield;
+  yield* scanner.scanAhead(start);
+  scanner.assertEnd(scanner.skipValue(start));
 }

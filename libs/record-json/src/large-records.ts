@@ -81,6 +81,7 @@ export function* parseLargeLine(line: Uint8Array, limits: RecordLimits): SlicedW
 function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void> {
   const { scanner } = parser;
   const at = scanner.skipWhitespace(0);
+  yield;
   if (scanner.byteAt(at) !== OPEN_BRACE) {
     yield* scanner.scanAhead(at);
     scanner.assertEnd(scanner.skipValue(at));

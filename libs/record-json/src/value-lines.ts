@@ -16,7 +16,7 @@ import {
   OPEN_BRACKET,
   QUOTE,
 } from './json-bytes.js';
-import { JsonScanner } from './json-scanner.js';
+import { JsonProbe, NOT_JSON } from './json-probe.js';
 import type { LineBlock } from './ndjson-lines.js';
 import { isBlockUtf8, lineTooLong, type RecordLines } from './record-lines.js';
 
@@ -30,16 +30,6 @@ for (const byte of Buffer.from('0123456789+-.eE')) IS_NUMBER_BYTE[byte] = 1;
 /** Bytes that an element may begin with, but for numbers; and the end of an empty array. */
 const BEGINS_ELEMENT = new Uint8Array(256);
 for (const byte of Buffer.from('"{[tfn]')) BEGINS_ELEMENT[byte] = 1;
-
-/** Thrown for each line that is not JSON: an error of its own would take longer than the line. */
-const NOT_JSON = new Error('the line is not JSON');
-
-/** A scanner that says no more of a text than that it is not JSON. */
-class JsonProbe extends JsonScanner {
-  override fail(): never {
-    throw NOT_JSON;
-  }
-}
 
 /** One serves all: scanning is synchronous. */
 const probe = new JsonProbe();
