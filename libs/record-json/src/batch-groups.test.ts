@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it, test } from 'vitest';
 import { encodeRecordBatches, RECORD_BATCH_HEADER_BYTES, RecordBatch, stampBatch } from '#log';
 import type { RecordSet } from '#protocol';
-import { batchGroups, isLargeRecord } from './batch-groups.js';
+import { areRenderedAtOnce, batchGroups, isLargeRecord, isRenderedAtOnce } from './batch-groups.js';
 import { parseJsonRecords } from './json-records.js';
 import { rawRecord } from './raw-record.js';
 import type { RecordFormat } from './record-json-writer.js';
@@ -42,6 +42,16 @@ const MIXED: readonly RecordSet[] = [
   rawRecord(Buffer.from('{"no json"'.repeat(28 * KIB))),
   fromJson(Array.from({ length: 10 }, () => ({ value: 'last' }))),
 ];
+
+test('many small records are rendered in slices, although their batch is small', () => {
+  const [many] = batchesOf([fromJson(new Array(20_000).fill({ value: 1 }))], 1 << 24);
+  const [few] = batchesOf([fromJson(new Array(10_000).fill({ value: 1 }))], 1 << 24);
+  expect(many?.sizeBytes).toBeLessThan(512 * KIB);
+  if (many === undefined || few === undefined) return;
+  expect([isRenderedAtOnce(many), areRenderedAtOnce([many])]).toEqual([false, false]);
+  expect([isRenderedAtOnce(few), areRenderedAtOnce([few])]).toEqual([true, true]);
+  expect(areRenderedAtOnce([few, few])).toBe(false);
+});
 
 describe('renderInSlices', () => {
   const formats: RecordFormat[] = ['default', 'json', 'string', 'base64'];
