@@ -44,8 +44,14 @@ const MIXED: readonly RecordSet[] = [
 ];
 
 test('many small records are rendered in slices, although their batch is small', () => {
-  const [many] = batchesOf([fromJson(new Array(20_000).fill({ value: 1 }))], 1 << 24);
-  const [few] = batchesOf([fromJson(new Array(10_000).fill({ value: 1 }))], 1 << 24);
+  const [many] = batchesOf(
+    [fromJson(Array.from({ length: 20_000 }, () => ({ value: 1 })))],
+    1 << 24,
+  );
+  const [few] = batchesOf(
+    [fromJson(Array.from({ length: 10_000 }, () => ({ value: 1 })))],
+    1 << 24,
+  );
   expect(many?.sizeBytes).toBeLessThan(512 * KIB);
   if (many === undefined || few === undefined) return;
   expect([isRenderedAtOnce(many), areRenderedAtOnce([many])]).toEqual([false, false]);
