@@ -1,4 +1,6 @@
-/** What HTTP clients send by habit: headers of bodies that are absent, defaults, answers sent back. */
+/**
+ * What HTTP clients send by habit: headers of bodies that are absent, defaults, answers sent back.
+ */
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';

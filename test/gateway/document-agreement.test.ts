@@ -1,4 +1,6 @@
-/** The OpenAPI document and the server agree: what one allows the other takes, and refuses the rest. */
+/**
+ * The OpenAPI document and the server agree: what one allows the other takes, and refuses the rest.
+ */
 import supertest from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OpenApiDocument } from '../../apps/gateway/src/http/openapi/openapi-types.js';

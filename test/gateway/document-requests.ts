@@ -35,7 +35,10 @@ export class DocumentRequests {
     this.#values = values;
   }
 
-  /** Plain requests, with an unknown parameter where those are ignored; each optional parameter at its bounds and choices; all defaults together. */
+  /**
+   * Plain requests, with an unknown parameter where those are ignored; each optional parameter at
+   * its bounds and choices; all defaults together.
+   */
   *allowed(): Generator<DocumentRequest> {
     for (const base of this.#plain()) {
       yield base;

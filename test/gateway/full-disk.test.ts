@@ -66,10 +66,14 @@ describe('a gateway whose disk is full', () => {
 });
 
 class Client {
-  constructor(private readonly gateway: GatewayProcess) {}
+  readonly #gateway: GatewayProcess;
+
+  constructor(gateway: GatewayProcess) {
+    this.#gateway = gateway;
+  }
 
   get http(): ReturnType<typeof supertest> {
-    return supertest(this.gateway.url);
+    return supertest(this.#gateway.url);
   }
 
   produce(): supertest.Test {

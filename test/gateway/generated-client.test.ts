@@ -23,7 +23,9 @@ beforeAll(async () => {
 
 afterAll(() => gateway.dispose());
 
-/** What a user writes: compiled against the generated types, so that it only has what they allow. */
+/**
+ * What a user writes: compiled against the generated types, so that it only has what they allow.
+ */
 const MAIN_FLOW = `
 import type { Client } from 'openapi-fetch';
 import type { paths } from './schema.js';

@@ -1,6 +1,6 @@
 /**
- * The largest bodies that a JSON Schema allows and forbids, as texts: repeated, unknown, deeply nested and
- * wrong members, at every object and list that the schema names.
+ * The largest bodies that a JSON Schema allows and forbids, as texts: repeated, unknown, deeply
+ * nested and wrong members, at every object and list that the schema names.
  */
 
 /** A JSON Schema as far as it is looked at here. */

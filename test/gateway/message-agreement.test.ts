@@ -1,6 +1,7 @@
 /**
- * The AsyncAPI document and the server agree: each member of each example is replaced by other values,
- * left out, and joined by others; what the document's schemas accept the server takes, and refuses the rest.
+ * The AsyncAPI document and the server agree: each member of each example is replaced by other
+ * values, left out, and joined by others; what the document's schemas accept the server takes, and
+ * refuses the rest.
  */
 import { once } from 'node:events';
 import { Ajv } from 'ajv';
@@ -116,8 +117,8 @@ function candidatesOf(document: AsyncApiDocumentObject): readonly Candidate[] {
 let turns = 0;
 
 /**
- * Sends a frame on a connection that has the subscription which it names, or that has none of its name
- * where it is to begin one.
+ * Sends a frame on a connection that has the subscription which it names, or that has none of its
+ * name where it is to begin one.
  * @returns the error that answers it; undefined: none does
  */
 async function refusalOf(socket: WebSocket, frame: Json): Promise<Refusal | undefined> {

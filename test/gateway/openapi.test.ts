@@ -12,7 +12,9 @@ import {
 import { GatewayProcess } from '../support/gateway.js';
 import { loseLastBatch } from '../support/lost-end.js';
 
-/** Members whose values differ from run to run; all others are answered as the document shows them. */
+/**
+ * Members whose values differ from run to run; all others are answered as the document shows them.
+ */
 const VOLATILE = new Set([
   'timestamp',
   'clusterId',

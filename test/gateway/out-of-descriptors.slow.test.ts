@@ -9,8 +9,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { until } from '../support/until.js';
 
 /**
- * A running gateway that the operating system gives no descriptor any more: `prlimit` lowers the limit of
- * the process below what it has open, so that every call that opens a file fails with EMFILE.
+ * A running gateway that the operating system gives no descriptor any more: `prlimit` lowers the
+ * limit of the process below what it has open, so that every call that opens a file fails with
+ * EMFILE.
  */
 const MAIN = 'dist/apps/gateway/main.js';
 const LIMIT = 512;
@@ -92,12 +93,15 @@ class GatewayOfLimits {
   #url = '';
   /** One connection, which is open before there is no descriptor for another. */
   #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #directory: string;
 
-  constructor(private readonly directory: string) {}
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
 
   async start(): Promise<void> {
     const child = spawn('sh', ['-c', `ulimit -n ${LIMIT}; exec node ${MAIN}`], {
-      env: { ...process.env, SLUICE_PORT: '0', SLUICE_DATA_DIR: this.directory },
+      env: { ...process.env, SLUICE_PORT: '0', SLUICE_DATA_DIR: this.#directory },
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.#child = child;

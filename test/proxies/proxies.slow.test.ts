@@ -67,7 +67,8 @@ class ProxiedGateway {
   }
 
   async topic(): Promise<string> {
-    const name = `t-${this.#topics++}`;
+    const name = `t-${this.#topics}`;
+    this.#topics += 1;
     await this.http.post('/v1/topics').send({ name }).expect(201);
     return name;
   }
@@ -131,8 +132,8 @@ for (const [name, program] of PROGRAMS) {
       tail.abort();
     });
 
-    // Caddy answers a request of HTTP/1.1 only after it has read all of it, unless it is told not to,
-    // which Debian's version cannot be.
+    // Caddy answers a request of HTTP/1.1 only after it has read all of it, unless it is told not
+    // to, which Debian's version cannot be.
     const answersEarly = program !== CADDY;
     test.runIf(answersEarly)('a line is answered while the client is still sending', async () => {
       const topic = await proxied.topic();

@@ -1,4 +1,6 @@
-/** The programs of docs/guide/subscribing-from-a-browser.md, as they stand there, in a real browser. */
+/**
+ * The programs of docs/guide/subscribing-from-a-browser.md, as they stand there, in a real browser.
+ */
 import { readFileSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -78,7 +78,9 @@ export class RawSocket {
     return this.#received;
   }
 
-  /** Resolves once the condition holds, which is looked at whenever something came, or at the end. */
+  /**
+   * Resolves once the condition holds, which is looked at whenever something came, or at the end.
+   */
   async until(holds: () => boolean): Promise<void> {
     while (!holds() && !this.#isEnded) {
       await new Promise<void>((resolve) => {

@@ -104,7 +104,8 @@ describe('a reader that takes nothing', () => {
     slow.socket.pause();
     await untilFull();
     const other = await connected();
-    // The gateway's own time: so many intervals have passed when so many pings came to another client.
+    // The gateway's own time: so many intervals have passed when so many pings came to another
+    // client.
     let pings = 0;
     other.socket.on('ping', () => {
       pings += 1;

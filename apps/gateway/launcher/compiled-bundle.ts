@@ -14,8 +14,8 @@ type ModuleFunction = (
 /**
  * A CommonJS file that is compiled with V8's code cache (docs/adr/0014-bundle-and-code-cache.md).
  *
- * The cache is beside the file, as `<file>.cache`. V8 accepts the cache from the version and with the
- * flags that made it; otherwise the file is compiled as usual.
+ * The cache is beside the file, as `<file>.cache`. V8 accepts the cache from the version and with
+ * the flags that made it; otherwise the file is compiled as usual.
  */
 export class CompiledBundle {
   /** Precedes the file's text in the compiled script: V8's offsets count it. */

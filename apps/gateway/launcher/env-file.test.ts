@@ -10,7 +10,8 @@ let fileCount = 0;
 afterAll(() => rmSync(directory, { recursive: true }));
 
 function file(text: string): string {
-  const path = join(directory, `${fileCount++}.env`);
+  const path = join(directory, `${fileCount}.env`);
+  fileCount += 1;
   writeFileSync(path, text);
   return path;
 }

@@ -44,7 +44,7 @@ function tryRead(path: string, problems: string[]): string | undefined {
 function badLines(text: string): string[] {
   const problems: string[] = [];
   const lines = text.split(/\r\n|\n|\r/);
-  for (let index = 0; index < lines.length; index++) {
+  for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] ?? '';
     if (IGNORED.test(line)) continue;
     const value = ASSIGNMENT.exec(line)?.[1];

@@ -3,8 +3,8 @@
  * the process and runs the gateway.
  *
  * The build makes CommonJS of it on purpose: libuv sizes its thread pool once, at the first
- * asynchronous file operation, and Node's ES module loader does one for the entry itself, so that an
- * ES module entry always gets four threads. Everything here is synchronous until the size is set
+ * asynchronous file operation, and Node's ES module loader does one for the entry itself, so that
+ * an ES module entry always gets four threads. Everything here is synchronous until the size is set
  * (docs/adr/0003-thread-pool-and-launcher.md).
  */
 import { readFileSync } from 'node:fs';
@@ -59,9 +59,9 @@ function run(envFiles: readonly string[]): void {
     process.env['SLUICE_IO_THREADS'] || process.env['UV_THREADPOOL_SIZE'] || '32';
   const bundle = CompiledBundle.read(BUNDLE_PATH);
   /**
-   * How far the heap may grow between two whole collections, in percent of what lives. V8 judges that
-   * by how fast JavaScript objects are made, and does not see the buffers of records: it would collect
-   * after every ten MiB that pass through (docs/adr/0013-collections-and-buffers.md).
+   * How far the heap may grow between two whole collections, in percent of what lives. V8 judges
+   * that by how fast JavaScript objects are made, and does not see the buffers of records: it would
+   * collect after every ten MiB that pass through (docs/adr/0013-collections-and-buffers.md).
    */
   setFlagsFromString('--heap-growing-percent=200');
   void (bundle.evaluate() as GatewayProgram).runGateway(process.env);

@@ -1,6 +1,6 @@
 /**
- * What the launcher runs (../launcher/main.ts). Loading this module starts nothing, so that the build
- * can load it to make the code cache.
+ * What the launcher runs (../launcher/main.ts). Loading this module starts nothing, so that the
+ * build can load it to make the code cache.
  */
 import 'reflect-metadata';
 import { readSettings } from './config/read-settings.js';

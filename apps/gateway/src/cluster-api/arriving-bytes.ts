@@ -17,7 +17,8 @@ export class ArrivingBytes {
   }
 
   add(piece: Buffer): void {
-    // Copied while it is in the processor's cache: joined in the end, large bodies cost twice as much.
+    // Copied while it is in the processor's cache: joined in the end, large bodies cost twice as
+    // much.
     if (piece.length < this.#announcedBytes) {
       this.#whole ??= Buffer.allocUnsafeSlow(this.#announcedBytes);
       piece.copy(this.#whole, this.#sizeBytes);

@@ -1,8 +1,9 @@
 /**
  * The other brokers over HTTP: `Peers` on the private listeners of the cluster.
  *
- * Connections are kept and opened as they are needed. Nothing is tried again here: whether a call may
- * be repeated is its caller's to know, and `PeerUnreachableError.wasSent` what it needs for that.
+ * Connections are kept and opened as they are needed. Nothing is tried again here: whether a call
+ * may be repeated is its caller's to know, and `PeerUnreachableError.wasSent` what it needs for
+ * that.
  *
  * Overlap: calls overlap freely; `close` ends them.
  */

@@ -76,8 +76,8 @@ export class IncomingCall {
   }
 
   /**
-   * Answers with an error. A small rest of the body is read on and thrown away; with a larger one the
-   * connection ends, after a while in which the caller can read why.
+   * Answers with an error. A small rest of the body is read on and thrown away; with a larger one
+   * the connection ends, after a while in which the caller can read why.
    */
   fail(status: number, failure: PeerFailure): void {
     const { request, response } = this;

@@ -10,30 +10,40 @@ const OK = 200;
 /** How a call ends. */
 export interface CallEnd {
   onAnswer(message: PeerMessage): void;
-  /** `mustBeMended`: the two brokers do not fit together, and go on like that until somebody acts. */
+  /**
+   * `mustBeMended`: the two brokers do not fit together, and go on like that until somebody acts.
+   */
   onFailure(error: Error, mustBeMended: boolean): void;
 }
 
-/** Thrown at the connection that takes the call up when it has ended before: the connection is kept. */
+/**
+ * Thrown at the connection that takes the call up when it has ended before: the connection is kept.
+ */
 const ENDED = new Error('the call ended before it was sent');
 
 /**
- * One call of another broker, from its dispatch to its answer. Ends once, whoever ends it first: the
- * answer, the connection, the time-out, the caller.
+ * One call of another broker, from its dispatch to its answer. Ends once, whoever ends it first:
+ * the answer, the connection, the time-out, the caller.
  */
 export class OutgoingCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   readonly #answer = new ArrivingBytes();
   #hasEnded = false;
+  readonly #brokerId: number;
+  readonly #answerBytesMax: number;
+  readonly #end: CallEnd;
 
-  constructor(
-    private readonly brokerId: number,
-    private readonly answerBytesMax: number,
-    private readonly end: CallEnd,
-  ) {}
+  constructor(brokerId: number, answerBytesMax: number, end: CallEnd) {
+    this.#brokerId = brokerId;
+    this.#answerBytesMax = answerBytesMax;
+    this.#end = end;
+  }
 
-  /** Ends the call without an answer; a connection that it holds is cut, which tells the other broker. */
+  /**
+   * Ends the call without an answer; a connection that it holds is cut, which tells the other
+   * broker.
+   */
   giveUp(cause: unknown): void {
     if (this.#hasEnded) return;
     this.#unreachable(cause);
@@ -53,14 +63,14 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   ): void {
     this.#status = status;
     const announcedBytes = Number(headers['content-length'] ?? Number.NaN);
-    if (announcedBytes > this.answerBytesMax) controller.abort(this.#tooLarge(announcedBytes));
+    if (announcedBytes > this.#answerBytesMax) controller.abort(this.#tooLarge(announcedBytes));
     else this.#answer.announced(announcedBytes);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#answer.add(chunk);
     const { sizeBytes } = this.#answer;
-    if (sizeBytes > this.answerBytesMax) controller.abort(this.#tooLarge(sizeBytes));
+    if (sizeBytes > this.#answerBytesMax) controller.abort(this.#tooLarge(sizeBytes));
   }
 
   onResponseEnd(): void {
@@ -82,7 +92,7 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
       return;
     }
     this.#hasEnded = true;
-    this.end.onAnswer(message);
+    this.#end.onAnswer(message);
   }
 
   #failed(body: Buffer): void {
@@ -93,21 +103,21 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
     }
     this.#hasEnded = true;
     if (failure.kind === 'failed') {
-      this.end.onFailure(failure.error, false);
+      this.#end.onFailure(failure.error, false);
       return;
     }
-    const error = new PeerUnreachableError(this.brokerId, false, failure.error);
-    this.end.onFailure(error, this.#status !== UNAVAILABLE);
+    const error = new PeerUnreachableError(this.#brokerId, false, failure.error);
+    this.#end.onFailure(error, this.#status !== UNAVAILABLE);
   }
 
   #unreachable(cause: unknown): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const wasSent = this.#controller !== undefined;
-    this.end.onFailure(new PeerUnreachableError(this.brokerId, wasSent, cause), false);
+    this.#end.onFailure(new PeerUnreachableError(this.#brokerId, wasSent, cause), false);
   }
 
   #tooLarge(sizeBytes: number): Error {
-    return new Error(`an answer of ${sizeBytes} bytes is above the ${this.answerBytesMax} taken`);
+    return new Error(`an answer of ${sizeBytes} bytes is above the ${this.#answerBytesMax} taken`);
   }
 }

@@ -20,7 +20,10 @@ export interface PeerRefusal {
   readonly error: ProtocolError;
 }
 
-/** Decides by the head of a call whether its caller is a broker of this cluster that means this broker. */
+/**
+ * Decides by the head of a call whether its caller is a broker of this cluster that means this
+ * broker.
+ */
 export class PeerAdmission {
   readonly #brokerId: number;
   readonly #authorization: Buffer;

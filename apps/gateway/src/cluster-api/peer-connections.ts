@@ -3,8 +3,8 @@ import type { PeerMethod } from '#replication';
 import type { PeerTls } from './peer-tls.js';
 
 /**
- * Calls that may wait for long, and calls that others wait for, do not share connections: a thousand
- * fetches that wait for records must not stand before one produce.
+ * Calls that may wait for long, and calls that others wait for, do not share connections: a
+ * thousand fetches that wait for records must not stand before one produce.
  */
 type Lane = 'replication' | 'requests' | 'waiting';
 
@@ -38,12 +38,15 @@ export interface PeerConnectionsOptions {
 /** The connections to one address of one broker. */
 export class PeerConnections {
   readonly #pools = new Map<Lane, Pool>();
+  readonly #options: PeerConnectionsOptions;
 
   /** @param url where the broker's private listener is */
   constructor(
     readonly url: string,
-    private readonly options: PeerConnectionsOptions,
-  ) {}
+    options: PeerConnectionsOptions,
+  ) {
+    this.#options = options;
+  }
 
   dispatch(
     method: PeerMethod,
@@ -66,7 +69,7 @@ export class PeerConnections {
   #pool(lane: Lane): Pool {
     const open = this.#pools.get(lane);
     if (open !== undefined) return open;
-    const { tls, connectTimeoutMs } = this.options;
+    const { tls, connectTimeoutMs } = this.#options;
     const pool = new Pool(this.url, {
       connections: CONNECTIONS_MAX[lane],
       pipelining: 1,

@@ -1,8 +1,9 @@
 /**
  * The private listener: where the other brokers of the cluster call this one.
  *
- * A plain node:http server, for every record of a cluster passes here. A call is admitted by its head
- * alone (peer-admission.ts), its body is bounded, and so are all bodies and all calls together.
+ * A plain node:http server, for every record of a cluster passes here. A call is admitted by its
+ * head alone (peer-admission.ts), its body is bounded, and so are all bodies and all calls
+ * together.
  *
  * Overlap: calls overlap freely. `listen` first, then `serve` once, in the end `close` once.
  */

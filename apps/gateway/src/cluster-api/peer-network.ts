@@ -91,7 +91,10 @@ export class PeerNetwork {
     return clusterUrlOf(this.#settings, this.#listener.port);
   }
 
-  /** Calls the brokers that the directory names, where it says that they are at the time of the call. */
+  /**
+   * Calls the brokers that the directory names, where it says that they are at the time of the
+   * call.
+   */
   connect(directory: PeerDirectory): Peers {
     const peers = new HttpPeers(
       {

@@ -16,13 +16,13 @@ export interface PeerProtocolRange {
 }
 
 /**
- * The versions that this broker speaks: **each** of them can read what it sends, and it reads what any of
- * them sends. So nothing has to be agreed on before a call, and in a rolling upgrade N and N - 1 work
- * together (replication-safety 4.9).
+ * The versions that this broker speaks: **each** of them can read what it sends, and it reads what
+ * any of them sends. So nothing has to be agreed on before a call, and in a rolling upgrade N and N
+ * - 1 work together (replication-safety 4.9).
  *
- * What a version does not know in a body it passes over, and what it lacks has a default: a new member
- * needs no new version. A change that N - 1 would misunderstand takes two releases: the first reads both
- * forms and raises `max`, the second writes the new one and raises `min`.
+ * What a version does not know in a body it passes over, and what it lacks has a default: a new
+ * member needs no new version. A change that N - 1 would misunderstand takes two releases: the
+ * first reads both forms and raises `max`, the second writes the new one and raises `min`.
  */
 export const PEER_PROTOCOL: PeerProtocolRange = { min: 1, max: 1 };
 
@@ -31,7 +31,9 @@ export function formatProtocolRange({ min, max }: PeerProtocolRange): string {
   return `${min}-${max}`;
 }
 
-/** @returns undefined for anything else than versions from a lower to a higher one, or a single one */
+/**
+ * @returns undefined for anything else than versions from a lower to a higher one, or a single one
+ */
 export function parseProtocolRange(text: string | undefined): PeerProtocolRange | undefined {
   const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text ?? '');
   if (match === null) return undefined;

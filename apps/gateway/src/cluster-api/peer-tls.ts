@@ -1,4 +1,7 @@
-/** TLS between brokers: each shows a certificate of the cluster's own authority, as caller and as called. */
+/**
+ * TLS between brokers: each shows a certificate of the cluster's own authority, as caller and as
+ * called.
+ */
 import { readFile } from 'node:fs/promises';
 
 /** PEM texts. */

@@ -1,6 +1,6 @@
 /**
- * What the settings allow a broker to take of the memory, all used up at the same time: the table of
- * docs/operating/memory.md in numbers.
+ * What the settings allow a broker to take of the memory, all used up at the same time: the table
+ * of docs/operating/memory.md in numbers.
  */
 import { UNPACKED_AT_A_TIME } from '#log';
 import type { Settings } from './settings.js';
@@ -32,7 +32,9 @@ const PROCESS_HEAP_BYTES = 40 * MIB;
 /** Measured with 1,000 new partitions and 200 topics with names of 242 characters. */
 const PARTITION_BYTES = 33 * KIB;
 const PARTITION_HEAP_BYTES = 8.5 * KIB;
-/** Measured with 4,000 segments of one batch; their index caches are let go of while nobody reads. */
+/**
+ * Measured with 4,000 segments of one batch; their index caches are let go of while nobody reads.
+ */
 const SEGMENT_BYTES = 3.5 * KIB;
 const SEGMENT_HEAP_BYTES = 2 * KIB;
 const TOPIC_HEAP_BYTES = 2 * KIB;

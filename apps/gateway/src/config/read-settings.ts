@@ -19,8 +19,9 @@ export type ReadSettings =
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads every setting from environment variables; an empty value counts as unset, as in most shells'
- * `VARIABLE= command`. All problems are reported at once, so that a user mends them in one go.
+ * Reads every setting from environment variables; an empty value counts as unset, as in most
+ * shells' `VARIABLE= command`. All problems are reported at once, so that a user mends them in one
+ * go.
  */
 export function readSettings(environment: Environment): ReadSettings {
   const problems: string[] = [];
@@ -77,7 +78,10 @@ function contradictions(settings: Settings): string[] {
   return found;
 }
 
-/** A secret is not repeated, except with what is secret in it left out: a Redis URL may hold a password. */
+/**
+ * A secret is not repeated, except with what is secret in it left out: a Redis URL may hold a
+ * password.
+ */
 export function problem(setting: Setting<unknown>, given: string, reason?: string): string {
   const accepts = reason === undefined ? setting.accepts : `${setting.accepts} (${reason})`;
   if (setting.masked !== undefined) return line(setting.variable, setting.masked(given), accepts);
@@ -131,9 +135,9 @@ function nearestOf(name: string, known: readonly string[]): string | undefined {
 /** Levenshtein's distance, one row at a time. */
 function editDistance(left: string, right: string): number {
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
+  for (let i = 1; i <= left.length; i += 1) {
     const next = [i];
-    for (let j = 1; j <= right.length; j++) {
+    for (let j = 1; j <= right.length; j += 1) {
       const substituted = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
       next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }

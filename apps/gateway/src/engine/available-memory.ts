@@ -7,7 +7,9 @@ const MIB = 1024 * 1024;
 /** V8 adds room for young objects to what was asked for. */
 const HEAP_SLACK_BYTES = 512 * MIB;
 
-/** The memory of the machine, or of the container (cgroup) where that has less, and V8's heap limit. */
+/**
+ * The memory of the machine, or of the container (cgroup) where that has less, and V8's heap limit.
+ */
 export function availableMemory(): AvailableMemory {
   const constrained = process.constrainedMemory();
   const total = totalmem();

@@ -32,8 +32,8 @@ export interface DescriptorStatus {
 }
 
 /**
- * Shares the descriptors of a process between connections and files, so that clients can never take those
- * that the log needs.
+ * Shares the descriptors of a process between connections and files, so that clients can never take
+ * those that the log needs.
  * @param limit undefined: not known, nothing is lowered
  */
 export function shareDescriptors(

@@ -122,7 +122,9 @@ export class Gateway {
     return this.#address.port;
   }
 
-  /** Stops accepting, answers what is in flight, then writes what is buffered and closes the logs. */
+  /**
+   * Stops accepting, answers what is in flight, then writes what is buffered and closes the logs.
+   */
   async stop(): Promise<void> {
     const broker = this.#app.get<OpenBroker>(OPEN_BROKER);
     this.#app.get(Health).stopping();

@@ -16,9 +16,9 @@ const OWN_FILE =
 const LOST_AND_FOUND = 'lost+found';
 
 /**
- * Takes the permissions of the group and of others from the data directory and all that Sluice keeps in
- * it, as from files of an earlier version, or of a directory that was made or copied by hand. New files
- * get no such permissions (umask).
+ * Takes the permissions of the group and of others from the data directory and all that Sluice
+ * keeps in it, as from files of an earlier version, or of a directory that was made or copied by
+ * hand. New files get no such permissions (umask).
  *
  * Files that are not Sluice's stay as they are, and so does a data directory that holds some or is
  * shared. Synchronous: it runs once, before the gateway serves anybody.

@@ -36,7 +36,8 @@ export async function runUntilStopped(
   }
   const stopRequested = nextStopSignal(logger);
   let isStarted = false;
-  // A start may wait for long: for Redis, or while logs are recovered. It may be broken off at any time.
+  // A start may wait for long: for Redis, or while logs are recovered. It may be broken off at any
+  // time.
   void stopRequested.then((signal) => {
     if (isStarted) return undefined;
     logger.info({ signal }, 'stopped before the start was done');
@@ -106,7 +107,9 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
-/** Half a broker must not go on: what is durable is on disk, and the next start recovers the rest. */
+/**
+ * Half a broker must not go on: what is durable is on disk, and the next start recovers the rest.
+ */
 function endOnBugs(logger: ProcessLogger): void {
   const endOnBug = (error: unknown): never => {
     logger.fatal({ err: error }, 'a bug: the process ends');
@@ -140,12 +143,15 @@ function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
   });
 }
 
-/** Signals that stop the broker cleanly. SIGHUP is among them as in Kafka: nothing is read again. */
+/**
+ * Signals that stop the broker cleanly. SIGHUP is among them as in Kafka: nothing is read again.
+ */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /**
- * Signals that end a process, or open a debugger, where nobody listens for them. SIGQUIT ends this one
- * at once and the next start recovers the log; SIGUSR1 and SIGUSR2 have no effect. Node ignores SIGPIPE.
+ * Signals that end a process, or open a debugger, where nobody listens for them. SIGQUIT ends this
+ * one at once and the next start recovers the log; SIGUSR1 and SIGUSR2 have no effect. Node ignores
+ * SIGPIPE.
  */
 function logOtherSignals(logger: ProcessLogger): void {
   process.on('SIGQUIT', (signal) => {

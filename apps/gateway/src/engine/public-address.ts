@@ -28,8 +28,8 @@ export class PublicAddress {
   }
 
   /**
-   * The path of an address as clients see it: a proxy in front of the gateway may add a prefix, which
-   * SLUICE_PUBLIC_URL names.
+   * The path of an address as clients see it: a proxy in front of the gateway may add a prefix,
+   * which SLUICE_PUBLIC_URL names.
    * @param path absolute, as this process serves it, such as `/v1/topics`
    */
   pathOf(path: string): string {
@@ -53,7 +53,9 @@ export class PublicAddress {
   }
 }
 
-/** The path in front of every path of this process, as clients see it; empty where there is none. */
+/**
+ * The path in front of every path of this process, as clients see it; empty where there is none.
+ */
 export function publicPrefix(publicUrl: string): string {
   return new URL(publicUrl).pathname.replace(/\/$/, '');
 }

@@ -7,8 +7,8 @@ import { ElectLeaderDto } from './dto/elect-leader.dto.js';
 const OPTIONAL_BODIES: readonly unknown[] = [ElectLeaderDto];
 
 /**
- * Removes the headers that describe a body from a request that has none: a Fastify `onRequest` hook.
- * Many clients send `Content-Type` with every request.
+ * Removes the headers that describe a body from a request that has none: a Fastify `onRequest`
+ * hook. Many clients send `Content-Type` with every request.
  */
 export function ignoreHeadersOfAbsentBody(
   request: FastifyRequest,

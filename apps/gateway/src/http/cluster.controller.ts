@@ -10,13 +10,17 @@ import { UnknownQueryGuard } from './unknown-query.guard.js';
 @UseGuards(UnknownQueryGuard)
 @Controller('v1/cluster')
 export class ClusterController {
-  constructor(@Inject(BROKER) private readonly broker: Broker) {}
+  readonly #broker: Broker;
+
+  constructor(@Inject(BROKER) broker: Broker) {
+    this.#broker = broker;
+  }
 
   @Get()
   @ApiOperation({ operationId: 'describeCluster', summary: 'Show the brokers' })
   @ApiOkResponse({ type: ClusterDto, description: 'The cluster as this broker sees it.' })
   @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR')
   describeCluster(): ClusterDescription {
-    return this.broker.describeCluster();
+    return this.#broker.describeCluster();
   }
 }

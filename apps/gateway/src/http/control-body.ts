@@ -5,8 +5,9 @@ import { PassedOnRequest } from './front/passed-on-request.js';
 import { readBody } from './front/request-body.js';
 
 /**
- * Reads the body of a request that the framework answers: a Fastify `preParsing` hook. The framework
- * would gather it uncounted, in as many pieces as it comes in; so it gets it as a whole, unpacked.
+ * Reads the body of a request that the framework answers: a Fastify `preParsing` hook. The
+ * framework would gather it uncounted, in as many pieces as it comes in; so it gets it as a whole,
+ * unpacked.
  *
  * A client that waits to be asked for its body is asked here, when nothing in the head is refused.
  * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BUFFER_EXHAUSTED

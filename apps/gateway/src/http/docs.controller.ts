@@ -9,21 +9,27 @@ import { ApiDocument } from './openapi/api-document.js';
 @ApiExcludeController()
 @Controller()
 export class DocsController {
+  readonly #document: ApiDocument;
+  readonly #asyncDocument: AsyncApiDocument;
+
   constructor(
-    @Inject(ApiDocument) private readonly document: ApiDocument,
-    @Inject(AsyncApiDocument) private readonly asyncDocument: AsyncApiDocument,
-  ) {}
+    @Inject(ApiDocument) document: ApiDocument,
+    @Inject(AsyncApiDocument) asyncDocument: AsyncApiDocument,
+  ) {
+    this.#document = document;
+    this.#asyncDocument = asyncDocument;
+  }
 
   @Get('openapi.json')
   @Header('Content-Type', 'application/json; charset=utf-8')
   openapi(): string {
-    return this.document.get();
+    return this.#document.get();
   }
 
   @Get('asyncapi.json')
   @Header('Content-Type', 'application/json; charset=utf-8')
   asyncapi(): string {
-    return this.asyncDocument.get();
+    return this.#asyncDocument.get();
   }
 
   @Get('docs')

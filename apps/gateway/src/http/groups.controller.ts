@@ -18,7 +18,11 @@ import { UnknownQueryGuard } from './unknown-query.guard.js';
 @UseGuards(UnknownQueryGuard)
 @Controller('v1/groups/:group/offsets')
 export class GroupsController {
-  constructor(@Inject(BROKER) private readonly broker: Broker) {}
+  readonly #broker: Broker;
+
+  constructor(@Inject(BROKER) broker: Broker) {
+    this.#broker = broker;
+  }
 
   @Put()
   @ApiOperation({ operationId: 'commitOffsets', summary: 'Commit offsets: all or none' })
@@ -40,7 +44,7 @@ export class GroupsController {
     @Param('group') group: string,
     @Body() body: CommitOffsetsDto,
   ): Promise<{ readonly offsets: readonly OffsetToCommit[] }> {
-    return { offsets: await commitEntries(this.broker, group, body.offsets) };
+    return { offsets: await commitEntries(this.#broker, group, body.offsets) };
   }
 
   @Get()
@@ -51,6 +55,6 @@ export class GroupsController {
     @Param('group') group: string,
     @Query() query: CommittedOffsetsQuery,
   ): Promise<{ readonly offsets: readonly CommittedOffset[] }> {
-    return { offsets: await this.broker.committedOffsets(group, query.topic) };
+    return { offsets: await this.#broker.committedOffsets(group, query.topic) };
   }
 }

@@ -5,7 +5,8 @@ import { type DocumentLimits, JsonScanner, readDocument, syntaxProblem } from '#
  * The body of a control-plane request: one JSON object.
  *
  * Its shape is checked in the bytes before objects are made of it; see json-document.ts.
- * @throws ProtocolError INVALID_REQUEST; REQUEST_TOO_LARGE for more items, members or values than the limits
+ * @throws ProtocolError INVALID_REQUEST; REQUEST_TOO_LARGE for more items, members or values than
+ *   the limits
  */
 export function parseJsonBody(bytes: Buffer, limits: DocumentLimits): object {
   if (bytes.length === 0) throw notAnObject('The body is empty; a JSON object is expected.');

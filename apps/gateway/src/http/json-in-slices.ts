@@ -8,8 +8,9 @@ const ITEMS_AT_ONCE_MAX = 100;
 const SLICE_CHARACTERS = 128 * 1024;
 
 /**
- * Writes an answer with a long list in slices: a Fastify `preSerialization` hook. Answers of the control
- * plane have up to SLUICE_PARTITIONS_MAX items, each with up to SLUICE_OFFSET_METADATA_BYTES_MAX.
+ * Writes an answer with a long list in slices: a Fastify `preSerialization` hook. Answers of the
+ * control plane have up to SLUICE_PARTITIONS_MAX items, each with up to
+ * SLUICE_OFFSET_METADATA_BYTES_MAX.
  */
 export async function serializeInSlices(
   _request: FastifyRequest,

@@ -1,6 +1,6 @@
 /**
- * Every route that answers, whoever serves it: a path that is known but not under this method is 405
- * with `Allow`, not 404.
+ * Every route that answers, whoever serves it: a path that is known but not under this method is
+ * 405 with `Allow`, not 404.
  */
 export class KnownRoutes {
   readonly #routes: { readonly method: string; readonly path: RegExp }[] = [];

@@ -15,10 +15,13 @@ import { LivenessDto, ReadinessDto } from './dto/health.dto.js';
 @ApiTags('cluster')
 @Controller()
 export class OperationsController {
-  constructor(
-    @Inject(Health) private readonly health: Health,
-    @Inject(GatewayMetrics) private readonly metrics: GatewayMetrics,
-  ) {}
+  readonly #health: Health;
+  readonly #metrics: GatewayMetrics;
+
+  constructor(@Inject(Health) health: Health, @Inject(GatewayMetrics) metrics: GatewayMetrics) {
+    this.#health = health;
+    this.#metrics = metrics;
+  }
 
   /** The process runs and its event loop turns. */
   @Get('health/live')
@@ -36,7 +39,7 @@ export class OperationsController {
   @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'It stops.' })
   @Header('Cache-Control', 'no-store')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadinessReport> {
-    const report = await this.health.readiness();
+    const report = await this.#health.readiness();
     if (report.status === 'stopping') reply.status(503);
     return report;
   }
@@ -50,6 +53,6 @@ export class OperationsController {
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   @Header('Cache-Control', 'no-store')
   render(): Promise<string> {
-    return this.metrics.render();
+    return this.#metrics.render();
   }
 }

@@ -41,7 +41,11 @@ import { UnknownQueryGuard } from './unknown-query.guard.js';
 @UseGuards(UnknownQueryGuard)
 @Controller('v1/topics/:topic/partitions/:partition')
 export class PartitionsController {
-  constructor(@Inject(BROKER) private readonly broker: Broker) {}
+  readonly #broker: Broker;
+
+  constructor(@Inject(BROKER) broker: Broker) {
+    this.#broker = broker;
+  }
 
   @Delete('records')
   @ApiOperation({ operationId: 'deleteRecords', summary: 'Delete records below an offset' })
@@ -60,7 +64,7 @@ export class PartitionsController {
     @PartitionParam() partition: number,
     @Query() query: DeleteRecordsQuery,
   ): Promise<{ logStartOffset: number }> {
-    return this.broker.deleteRecords({ topic, partition }, query.beforeOffset);
+    return this.#broker.deleteRecords({ topic, partition }, query.beforeOffset);
   }
 
   /** Accepts that synced records are lost: done only when the operator names exactly these. */
@@ -91,7 +95,7 @@ export class PartitionsController {
     @PartitionParam() partition: number,
     @Query() { startOffset, endOffset }: GiveUpLostRecordsQuery,
   ): Promise<GivenUpRecordsDto> {
-    await this.broker.giveUpLostRecords({ topic, partition }, { startOffset, endOffset });
+    await this.#broker.giveUpLostRecords({ topic, partition }, { startOffset, endOffset });
     return { startOffset, endOffset };
   }
 
@@ -123,7 +127,7 @@ export class PartitionsController {
     @Body() { type = 'preferred', replica }: ElectLeaderDto,
   ): Promise<PartitionDescription> {
     const election = replica === undefined ? { type } : { type, replica };
-    return this.broker.electLeader({ topic, partition }, election);
+    return this.#broker.electLeader({ topic, partition }, election);
   }
 
   @Get('replicas')
@@ -142,7 +146,7 @@ export class PartitionsController {
     @Param('topic') topic: string,
     @PartitionParam() partition: number,
   ): Promise<PartitionReplicasDescription> {
-    return this.broker.describeReplicas({ topic, partition });
+    return this.#broker.describeReplicas({ topic, partition });
   }
 
   @Put('replicas')
@@ -172,7 +176,7 @@ export class PartitionsController {
     @PartitionParam() partition: number,
     @Body() { replicas }: ReassignReplicasDto,
   ): Promise<PartitionDescription> {
-    return this.broker.reassignReplicas({ topic, partition }, replicas);
+    return this.#broker.reassignReplicas({ topic, partition }, replicas);
   }
 
   @Get('offsets')
@@ -191,7 +195,7 @@ export class PartitionsController {
     @PartitionParam() partition: number,
     @Query() query: ListOffsetQuery,
   ): Promise<ListedOffset> {
-    return this.broker.listOffset({ topic, partition }, offsetSpec(query.at));
+    return this.#broker.listOffset({ topic, partition }, offsetSpec(query.at));
   }
 }
 

@@ -139,16 +139,18 @@ function clippedPointer(pointer: string): string {
   return pointer.slice(0, Math.max(0, pointer.lastIndexOf('/', FAULT_LENGTH_MAX)));
 }
 
-/** Whole seconds for `Retry-After`, which goes with 429 and 503; undefined for every other status. */
+/**
+ * Whole seconds for `Retry-After`, which goes with 429 and 503; undefined for every other status.
+ */
 export function retryAfterSeconds(error: ProtocolError, status: number): number | undefined {
   if (status !== 429 && status !== 503) return undefined;
   return Math.max(1, Math.ceil((error.retryAfterMs ?? RETRY_AFTER_DEFAULT_MS) / 1000));
 }
 
 /**
- * Answers with a problem. Whether it says `outcome` follows from the request's method, unless given.
- * An answer that has begun cannot be taken back: the connection is cut instead, which tells the
- * client that what it has is not whole.
+ * Answers with a problem. Whether it says `outcome` follows from the request's method, unless
+ * given. An answer that has begun cannot be taken back: the connection is cut instead, which tells
+ * the client that what it has is not whole.
  */
 export function writeProblem(
   response: ServerResponse,
@@ -198,7 +200,8 @@ export function isWriteMethod(method: string | undefined): boolean {
 
 /**
  * The error as the client may see it: itself when the contract knows it, else UNKNOWN_SERVER_ERROR,
- * after the log was told what really happened: at most once in ten seconds of one error with one stack.
+ * after the log was told what really happened: at most once in ten seconds of one error with one
+ * stack.
  */
 export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
   if (error instanceof ProtocolError) {

@@ -10,7 +10,11 @@ import { UnknownQueryGuard } from './unknown-query.guard.js';
 @UseGuards(UnknownQueryGuard)
 @Controller('v1/producers')
 export class ProducersController {
-  constructor(@Inject(BROKER) private readonly broker: Broker) {}
+  readonly #broker: Broker;
+
+  constructor(@Inject(BROKER) broker: Broker) {
+    this.#broker = broker;
+  }
 
   @Post()
   @ApiOperation({ operationId: 'initProducer', summary: 'Get an id for an idempotent producer' })
@@ -22,6 +26,6 @@ export class ProducersController {
     'KAFKA_STORAGE_ERROR',
   )
   initProducer(): Promise<ProducerIdentity> {
-    return this.broker.initProducer();
+    return this.#broker.initProducer();
   }
 }

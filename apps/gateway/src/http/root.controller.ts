@@ -9,7 +9,11 @@ import { EntryPointsDto } from './dto/entry-points.dto.js';
 @ApiTags('cluster')
 @Controller()
 export class RootController {
-  constructor(@Inject(PublicAddress) private readonly address: PublicAddress) {}
+  readonly #address: PublicAddress;
+
+  constructor(@Inject(PublicAddress) address: PublicAddress) {
+    this.#address = address;
+  }
 
   /** A browser is led to the page that shows a topic live, everything else gets a list of links. */
   @Get()
@@ -31,7 +35,7 @@ export class RootController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): string {
     if (accept?.includes('text/html') === true) {
-      reply.status(302).header('Location', this.address.pathOf('/try')).type('text/plain');
+      reply.status(302).header('Location', this.#address.pathOf('/try')).type('text/plain');
       return '';
     }
     // Indented, because a person at a terminal reads it.
@@ -39,7 +43,7 @@ export class RootController {
   }
 
   #list(): EntryPointsDto {
-    const at = (path: string): string => this.address.pathOf(path);
+    const at = (path: string): string => this.#address.pathOf(path);
     return {
       name: 'Sluice',
       links: {

@@ -35,10 +35,13 @@ import { UnknownQueryGuard } from './unknown-query.guard.js';
 @UseGuards(UnknownQueryGuard)
 @Controller('v1/topics')
 export class TopicsController {
-  constructor(
-    @Inject(BROKER) private readonly broker: Broker,
-    @Inject(PublicAddress) private readonly address: PublicAddress,
-  ) {}
+  readonly #broker: Broker;
+  readonly #address: PublicAddress;
+
+  constructor(@Inject(BROKER) broker: Broker, @Inject(PublicAddress) address: PublicAddress) {
+    this.#broker = broker;
+    this.#address = address;
+  }
 
   @Post()
   @ApiOperation({ operationId: 'createTopic', summary: 'Make a topic' })
@@ -69,11 +72,11 @@ export class TopicsController {
     const { replicaAssignment, ...request } = present(body);
     // Generated clients send an empty list for one that was not given.
     const isAssigned = replicaAssignment !== undefined && replicaAssignment.length > 0;
-    const topic = await this.broker.createTopic(
+    const topic = await this.#broker.createTopic(
       isAssigned ? { ...request, replicaAssignment } : request,
     );
     const path = `/v1/topics/${encodeURIComponent(topic.name)}`;
-    reply.header('Location', this.address.pathOf(path));
+    reply.header('Location', this.#address.pathOf(path));
     return topic;
   }
 
@@ -84,7 +87,7 @@ export class TopicsController {
   async listTopics(
     @Query() query: ListTopicsQuery,
   ): Promise<{ readonly topics: readonly TopicDescription[] }> {
-    return { topics: await this.broker.listTopics({ includeInternal: query.internal ?? false }) };
+    return { topics: await this.#broker.listTopics({ includeInternal: query.internal ?? false }) };
   }
 
   @Get(':topic')
@@ -97,7 +100,7 @@ export class TopicsController {
     'BROKER_NOT_AVAILABLE',
   )
   describeTopic(@Param('topic') topic: string): Promise<TopicDescription> {
-    return this.broker.describeTopic(topic);
+    return this.#broker.describeTopic(topic);
   }
 
   @Patch(':topic')
@@ -120,7 +123,7 @@ export class TopicsController {
     @Param('topic') topic: string,
     @Body() body: AlterTopicDto,
   ): Promise<TopicDescription> {
-    return this.broker.alterTopic(topic, present(body));
+    return this.#broker.alterTopic(topic, present(body));
   }
 
   @Delete(':topic')
@@ -136,6 +139,6 @@ export class TopicsController {
     'KAFKA_STORAGE_ERROR',
   )
   deleteTopic(@Param('topic') topic: string): Promise<void> {
-    return this.broker.deleteTopic(topic);
+    return this.#broker.deleteTopic(topic);
   }
 }

@@ -4,8 +4,9 @@ import type { FastifyRequest } from 'fastify';
 import { refuseQuery } from './validation.js';
 
 /**
- * Refuses query parameters of a call that takes none; those of the other calls are checked with their
- * classes. Health, metrics and documents ignore them: scrapers and caches add parameters of their own.
+ * Refuses query parameters of a call that takes none; those of the other calls are checked with
+ * their classes. Health, metrics and documents ignore them: scrapers and caches add parameters of
+ * their own.
  */
 export class UnknownQueryGuard implements CanActivate {
   /** @throws ProtocolError INVALID_REQUEST */

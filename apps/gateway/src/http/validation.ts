@@ -7,7 +7,10 @@ import type { DtoClass } from './dto/members.js';
 /** Types of parameters that are no classes of ours. */
 const BUILT_IN: readonly unknown[] = [String, Boolean, Number, Array, Object, undefined];
 
-/** Checks bodies, queries and messages against their classes; the first faults are answered with pointers. */
+/**
+ * Checks bodies, queries and messages against their classes; the first faults are answered with
+ * pointers.
+ */
 export class DtoPipe implements PipeTransform {
   transform(given: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if ((type !== 'body' && type !== 'query') || BUILT_IN.includes(metatype)) return given;

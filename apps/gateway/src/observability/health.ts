@@ -46,9 +46,14 @@ interface StorageCheck {
   readonly partitions: number;
   /** Partitions that cannot be served, and why. */
   readonly offline: readonly { readonly partition: string; readonly reason: string }[];
-  /** Partitions that can be read, and not written: after a failed sync, or while records are lost. */
+  /**
+   * Partitions that can be read, and not written: after a failed sync, or while records are lost.
+   */
   readonly readOnly: readonly string[];
-  /** Synced offsets that are missing at the start, in the middle or at the end of a log, and were not deleted. */
+  /**
+   * Synced offsets that are missing at the start, in the middle or at the end of a log, and were
+   * not deleted.
+   */
   readonly lost: readonly LostRecords[];
   /** Partitions with ranges that cannot be read, and how many. */
   readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];
@@ -156,7 +161,10 @@ function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck
   };
 }
 
-/** A difference that was there at the start is shown and raises no alarm: most brokers were just stopped. */
+/**
+ * A difference that was there at the start is shown and raises no alarm: most brokers were just
+ * stopped.
+ */
 function clockCheck({ clock: { aheadMs, graceLeftMs, jumpsTotal } }: BrokerStatus): ClockCheck {
   if (aheadMs === 0) return { status: 'ok', reason: null, aheadMs };
   const seconds = Math.round(aheadMs / 1000);

@@ -22,7 +22,9 @@ export class HotHistogram {
     return this.#options.help;
   }
 
-  /** The place of a label's value, for `observe`; asked for once, when the thing it names is made. */
+  /**
+   * The place of a label's value, for `observe`; asked for once, when the thing it names is made.
+   */
   seriesOf(labelValue: string): number {
     const label = `${this.#options.label}="${labelValue}"`;
     const known = this.#labels.indexOf(label);
@@ -52,7 +54,8 @@ export class HotHistogram {
   }
 
   #addSeries(label: string): number {
-    for (let bucket = 0; bucket <= this.#options.upperBounds.length; bucket++) this.#counts.push(0);
+    for (let bucket = 0; bucket <= this.#options.upperBounds.length; bucket += 1)
+      this.#counts.push(0);
     this.#sums.push(0);
     return this.#labels.push(label) - 1;
   }
@@ -63,7 +66,7 @@ export class HotHistogram {
     const prefix = label === '' ? '' : `${label},`;
     const labels = label === '' ? '' : `{${label}}`;
     let cumulative = 0;
-    for (let bucket = 0; bucket < stride; bucket++) {
+    for (let bucket = 0; bucket < stride; bucket += 1) {
       cumulative += this.#counts[series * stride + bucket] as number;
       const bound = upperBounds[bucket] ?? '+Inf';
       lines.push(`${name}_bucket{${prefix}le="${bound}"} ${cumulative}`);

@@ -42,8 +42,8 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
 }
 
 /**
- * How the fields of a line are written. An error is always logged under `err`, pino's own name for it:
- * `LogFields` has no other.
+ * How the fields of a line are written. An error is always logged under `err`, pino's own name for
+ * it: `LogFields` has no other.
  */
 export const LOG_SERIALIZERS = { err: serializedError } as const;
 
@@ -80,7 +80,8 @@ export class NestLogger implements LoggerService {
   }
 
   error(message: unknown, ...context: unknown[]): void {
-    // Nest tells of a start that failed and then throws the same error: the thrower's caller logs it.
+    // Nest tells of a start that failed and then throws the same error: the thrower's caller logs
+    // it.
     if (context.at(-1) === 'ExceptionHandler') return;
     this.#logger.error({ ...errorField(message), context: context.at(-1) }, String(message));
   }

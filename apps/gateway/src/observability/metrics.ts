@@ -140,9 +140,12 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     help: 'Size of an appended record batch.',
     upperBounds: BATCH_BYTES,
   });
+  readonly #topicSeriesMax: number;
 
   /** @param topicSeriesMax topics that have a series of their own; all others share one */
-  constructor(private readonly topicSeriesMax = TOPIC_SERIES_MAX) {
+  constructor(topicSeriesMax = TOPIC_SERIES_MAX) {
+    this.#topicSeriesMax = topicSeriesMax;
+
     this.#frontSeries = {
       produce: this.#requestSeconds.seriesOf(FRONT_ROUTES.produce),
       fetch: this.#requestSeconds.seriesOf(FRONT_ROUTES.fetch),
@@ -460,7 +463,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   }
 
   #addTopicGauge(): void {
-    const bytesByTopic = () => bytesOf(this.#broker?.partitions ?? [], this.topicSeriesMax);
+    const bytesByTopic = () => bytesOf(this.#broker?.partitions ?? [], this.#topicSeriesMax);
     const gauge = new Gauge({
       name: 'kafka_log_log_size_bytes',
       help: "Size on disk of a topic's partitions; topics beyond SLUICE_METRICS_TOPICS_MAX share one series.",

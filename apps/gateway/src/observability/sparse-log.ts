@@ -16,8 +16,8 @@ interface WrittenKind {
 }
 
 /**
- * Writes what others can provoke thousands of times a second: a line of each kind at most once in ten
- * seconds, with the number of those that were left out since the last one (`suppressed`).
+ * Writes what others can provoke thousands of times a second: a line of each kind at most once in
+ * ten seconds, with the number of those that were left out since the last one (`suppressed`).
  */
 export class SparseLog {
   readonly #logger: Logger;
@@ -82,7 +82,10 @@ export function sparseLogOf(logger: Logger): SparseLog {
   return made;
 }
 
-/** The kind of an unexpected error: its message with its stack, as far as is needed to tell them apart. */
+/**
+ * The kind of an unexpected error: its message with its stack, as far as is needed to tell them
+ * apart.
+ */
 export function kindOfError(error: unknown): string {
   const kind = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return kind.slice(0, KIND_LENGTH_MAX);

@@ -43,10 +43,10 @@ export function eventText({ event, data, id, retryMs }: EventFields): string {
 /**
  * Tells the client which id to resume with, before or between records.
  *
- * A client that follows the standard keeps the id and dispatches nothing, because there is no `data`.
- * Some clients dispatch such an event all the same: it has a name of its own so that none of them
- * takes it for an empty `message` or for a record.
- * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html, "dispatch the event".
+ * A client that follows the standard keeps the id and dispatches nothing, because there is no
+ * `data`. Some clients dispatch such an event all the same: it has a name of its own so that none
+ * of them takes it for an empty `message` or for a record. Source:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html, "dispatch the event".
  */
 export function positionText(id: string, retryMs?: number): string {
   return eventText({ event: 'position', id, ...(retryMs === undefined ? {} : { retryMs }) });
@@ -122,8 +122,8 @@ function lineBreaksIn(bytes: Buffer): number {
 }
 
 /**
- * Copies JSON whose white space has line breaks: each line becomes one of `data`, and the client puts
- * them together with LF. @returns the position after it
+ * Copies JSON whose white space has line breaks: each line becomes one of `data`, and the client
+ * puts them together with LF. @returns the position after it
  */
 function copyLines(json: Buffer, target: Buffer, position: number): number {
   let at = position;

@@ -1,5 +1,6 @@
 /**
- * The positions of a stream as text: what an event's `id` says, and what `Last-Event-ID` brings back.
+ * The positions of a stream as text: what an event's `id` says, and what `Last-Event-ID` brings
+ * back.
  *
  *     0:12,1:7        the next offset to read of each partition, by partition
  *

@@ -19,8 +19,8 @@ export interface EventQuery {
 }
 
 /**
- * `Last-Event-ID` wins over `?lastEventId`, which wins over `?from`: an EventSource that connects again
- * asks for the URL it was made with, and says where it stands in the header.
+ * `Last-Event-ID` wins over `?lastEventId`, which wins over `?from`: an EventSource that connects
+ * again asks for the URL it was made with, and says where it stands in the header.
  * @param lastEventId of the header; empty is none, as for an EventSource
  * @throws ProtocolError INVALID_REQUEST
  */

@@ -3,9 +3,10 @@
  *
  *     opening --begin--> streaming --error, stop, half-close--> ended --sent or cut--> closed
  *
- * While it streams, chunks go to the socket beneath the response, as they were made for all streams:
- * node:http would frame them again for each. Before and after that the response is used as usual; it
- * may wait behind others of its connection, so the socket is its own only once its first bytes are out.
+ * While it streams, chunks go to the socket beneath the response, as they were made for all
+ * streams: node:http would frame them again for each. Before and after that the response is used as
+ * usual; it may wait behind others of its connection, so the socket is its own only once its first
+ * bytes are out.
  *
  * Bounded by its outbox. The connection ends with the stream.
  */

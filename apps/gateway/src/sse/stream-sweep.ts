@@ -32,8 +32,8 @@ interface Sighting {
 const SWEEPS_PER_PERIOD = 4;
 
 /**
- * One timer that looks at all streams of records now and then, for those that are silent and for those
- * whose clients are.
+ * One timer that looks at all streams of records now and then, for those that are silent and for
+ * those whose clients are.
  *
  * A client is given up when bytes wait for it and it takes none of them for a long time. Slow is no
  * reason: whoever takes some now and then is kept.

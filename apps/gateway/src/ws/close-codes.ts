@@ -1,6 +1,7 @@
 /**
- * Why the gateway closes a WebSocket: the codes of RFC 6455 that it sends itself. docs/PROTOCOL.md says
- * of each, and of those that `ws` sends for what is no WebSocket message, whether to connect again.
+ * Why the gateway closes a WebSocket: the codes of RFC 6455 that it sends itself. docs/PROTOCOL.md
+ * says of each, and of those that `ws` sends for what is no WebSocket message, whether to connect
+ * again.
  */
 export const CLOSE_CODES = {
   /** The broker stops: connect again, to any broker. */

@@ -1,6 +1,6 @@
 /**
- * The head of a frame as a client sends it (RFC 6455, section 5.2), as far as it must be known to find
- * where messages end.
+ * The head of a frame as a client sends it (RFC 6455, section 5.2), as far as it must be known to
+ * find where messages end.
  *
  *     byte 0      0x80 FIN | 0x40 RSV1 (first frame of a compressed message) | 0x30 reserved | opcode
  *     byte 1      0x80 MASK | length of the payload; 126: 2 bytes follow with it; 127: 8 bytes do

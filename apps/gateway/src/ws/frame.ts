@@ -1,6 +1,6 @@
 /**
- * Frames as a server sends them (RFC 6455, section 5.2): never masked and never fragmented, so that a
- * frame is a head and the payload as it is.
+ * Frames as a server sends them (RFC 6455, section 5.2): never masked and never fragmented, so that
+ * a frame is a head and the payload as it is.
  *
  *     byte 0      0x80 FIN | 0x40 RSV1 (the message is compressed) | opcode
  *     byte 1      length of the payload; 126: bytes 2..3 have it; 127: bytes 2..9 have it

@@ -8,7 +8,11 @@ import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js'
  * answered when it is handled.
  */
 class Owner implements InboxOwner {
-  constructor(private readonly memory: RequestMemory) {}
+  readonly #memory: RequestMemory;
+
+  constructor(memory: RequestMemory) {
+    this.#memory = memory;
+  }
 
   readonly begun: string[] = [];
   isWilling = true;
@@ -23,12 +27,12 @@ class Owner implements InboxOwner {
     const text = message.bytes.toString();
     this.begun.push(text);
     if (text !== 'slow') {
-      this.memory.release(memoryOf(message));
+      this.#memory.release(memoryOf(message));
       return undefined;
     }
     return new Promise((resolve) => {
       this.#end = () => {
-        this.memory.release(memoryOf(message));
+        this.#memory.release(memoryOf(message));
         resolve();
       };
     });

@@ -1,10 +1,10 @@
 /**
- * The messages of one connection that were read and not begun yet: handled one after the other, in the
- * order in which they came.
+ * The messages of one connection that were read and not begun yet: handled one after the other, in
+ * the order in which they came.
  *
- * The session that reads the connection bounds it: while messages wait it reads no more, so that what
- * waits is what one read brought. The bytes of a message are counted with those of all request bodies
- * from here on until the message is answered: the session gives them back then.
+ * The session that reads the connection bounds it: while messages wait it reads no more, so that
+ * what waits is what one read brought. The bytes of a message are counted with those of all request
+ * bodies from here on until the message is answered: the session gives them back then.
  *
  * Overlap: `add` and `proceed` come at any time, also while a message is being handled.
  */

@@ -7,7 +7,10 @@ const SHOWN_BYTES_MAX = 1000;
 /** Of a name that is not among those that were looked for. */
 const UNKNOWN_MEMBER = -1;
 
-/** Names of an object's members, to be recognised in the bytes of a text. The most common stand first. */
+/**
+ * Names of an object's members, to be recognised in the bytes of a text. The most common stand
+ * first.
+ */
 export class MemberNames {
   /** Position after the name last looked at. */
   end = 0;
@@ -117,8 +120,8 @@ export function stringAt(scanner: JsonScanner, position: number): string {
 }
 
 /**
- * The name at `nameAt` for a sentence, which was read before. Of a very long one the beginning, as it is
- * written.
+ * The name at `nameAt` for a sentence, which was read before. Of a very long one the beginning, as
+ * it is written.
  */
 export function shownNameAt(scanner: JsonScanner, nameAt: number): string {
   const { bytes, end } = scanner;

@@ -1,13 +1,15 @@
 /**
- * Which connections are dead: the decision alone, made from what is seen of a connection at intervals.
+ * Which connections are dead: the decision alone, made from what is seen of a connection at
+ * intervals.
  *
- * A reader may be as slow as it likes. While bytes wait for it, a ping waits behind them and its pong
- * says nothing: then what counts is that it takes some of them, once in a long time. Only of one who has
- * taken everything a pong can be expected.
+ * A reader may be as slow as it likes. While bytes wait for it, a ping waits behind them and its
+ * pong says nothing: then what counts is that it takes some of them, once in a long time. Only of
+ * one who has taken everything a pong can be expected.
  *
- * What it has taken is not seen: the system takes megabytes on its behalf. So all that was sent since
- * the last answered ping may still be before it, and where that is more than a little, no pong is
- * missed. (Of a host that is gone the system tells, when nobody acknowledges what it sends.)
+ * What it has taken is not seen: the system takes megabytes on its behalf. So all that was sent
+ * since the last answered ping may still be before it, and where that is more than a little, no
+ * pong is missed. (Of a host that is gone the system tells, when nobody acknowledges what it
+ * sends.)
  */
 
 /** More than this, sent since the last answered ping, may keep a slow reader from the next one. */

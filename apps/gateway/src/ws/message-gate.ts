@@ -1,15 +1,16 @@
 /**
- * Stands between a connection and `ws`: holds back what has arrived of a WebSocket message until the
- * message is whole, and counts it. `ws` gathers the frames of a message itself, but nobody can see how
- * much it has, nor make it let go; so it is given whole messages only.
+ * Stands between a connection and `ws`: holds back what has arrived of a WebSocket message until
+ * the message is whole, and counts it. `ws` gathers the frames of a message itself, but nobody can
+ * see how much it has, nor make it let go; so it is given whole messages only.
  *
- * Bytes that begin with whole messages and end with one pass as they came, without a copy. The beginning of a
- * message is copied into segments, so that a message that trickles in pins neither the buffers it was
- * read into nor one object per piece. Control frames pass at once, also between the frames of a message. A frame that breaks the protocol passes, too, with all before it: `ws` finds the
- * fault and closes; what follows is dropped.
+ * Bytes that begin with whole messages and end with one pass as they came, without a copy. The
+ * beginning of a message is copied into segments, so that a message that trickles in pins neither
+ * the buffers it was read into nor one object per piece. Control frames pass at once, also between
+ * the frames of a message. A frame that breaks the protocol passes, too, with all before it: `ws`
+ * finds the fault and closes; what follows is dropped.
  *
- * Invariant: what it holds is counted in the memory, by the size of its buffers, until it has passed or
- * was dropped; a compressed message until it is unpacked.
+ * Invariant: what it holds is counted in the memory, by the size of its buffers, until it has
+ * passed or was dropped; a compressed message until it is unpacked.
  *
  * Overlap: `close` may come within `pass`.
  */
@@ -29,8 +30,8 @@ import { MASK_BYTES, unmask } from './unmask.js';
 import type { UnpackingSlots } from './unpacking-slots.js';
 
 /**
- * A frame this large loses its mask piece by piece, as it comes: all at once would hold the event loop.
- * `ws` is given a mask of zeros, with which it changes nothing.
+ * A frame this large loses its mask piece by piece, as it comes: all at once would hold the event
+ * loop. `ws` is given a mask of zeros, with which it changes nothing.
  */
 const UNMASKED_BYTES_MIN = 256 * 1024;
 /** Frames of one message; `ws` has the same bound and closes with 1008. */

@@ -1,7 +1,7 @@
 /**
- * The data of `publish`, read from the bytes of the message: the members of a produce request, of which
- * the path, the query and the headers have some over HTTP. Values and keys stay where they are in the
- * message.
+ * The data of `publish`, read from the bytes of the message: the members of a produce request, of
+ * which the path, the query and the headers have some over HTTP. Values and keys stay where they
+ * are in the message.
  */
 import type { Acks } from '#broker';
 import { FIELD_PARTITION, RECORD_STRIDE, type RecordSet } from '#protocol';

@@ -41,7 +41,9 @@ export class Publication implements ProduceRequest {
     return this.#controller !== undefined;
   }
 
-  /** Ends a wait for buffer memory. The broker asks for it when it is about to wait: nearly never. */
+  /**
+   * Ends a wait for buffer memory. The broker asks for it when it is about to wait: nearly never.
+   */
   get signal(): AbortSignal {
     const controller = this.#controller ?? new AbortController();
     this.#controller = controller;

@@ -63,20 +63,20 @@ export class ReceivedMessage implements LargeMemberSink {
   #seen = 0;
   #dataStart = -1;
   #dataEnd = -1;
+  readonly #limits: MessageLimits;
 
   /** @param bytes valid UTF-8; they must not change until the records are written */
-  constructor(
-    bytes: Buffer,
-    private readonly limits: MessageLimits,
-  ) {
+  constructor(bytes: Buffer, limits: MessageLimits) {
+    this.#limits = limits;
+
     this.#parser = new JsonRecordParser(limits);
     this.#parser.turnTo(bytes, 0, bytes.length);
   }
 
   /**
    * @returns the event
-   * @throws ProtocolError INVALID_REQUEST for what is no such message; for `publish` also what records
-   *   are refused with
+   * @throws ProtocolError INVALID_REQUEST for what is no such message; for `publish` also what
+   *   records are refused with
    */
   read(): ClientEvent {
     try {
@@ -102,13 +102,13 @@ export class ReceivedMessage implements LargeMemberSink {
 
   /**
    * The data of any event but `publish`; an empty object where there is none.
-   * @throws ProtocolError INVALID_REQUEST for repeated members; REQUEST_TOO_LARGE for more bytes, items,
-   *   members or values than the limits say
+   * @throws ProtocolError INVALID_REQUEST for repeated members; REQUEST_TOO_LARGE for more bytes,
+   *   items, members or values than the limits say
    */
   data(): unknown {
     if (this.#dataStart < 0) return {};
     const { scanner } = this.#parser;
-    const { controlBytesMax } = this.limits;
+    const { controlBytesMax } = this.#limits;
     if (this.#dataEnd - this.#dataStart > controlBytesMax) {
       const detail = `the data of this event has at most ${controlBytesMax} bytes`;
       throw new ProtocolError('REQUEST_TOO_LARGE', `/data: ${detail} (${CONTROL_BYTES}).`, {
@@ -117,7 +117,7 @@ export class ReceivedMessage implements LargeMemberSink {
       });
     }
     const span = { scanner, start: this.#dataStart, pointer: '/data' };
-    return readDocument(span, this.limits).value;
+    return readDocument(span, this.#limits).value;
   }
 
   takeMember(member: number, nameAt: number, valueAt: number): number {

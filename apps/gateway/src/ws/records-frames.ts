@@ -4,12 +4,13 @@
  *     head of the frame | {"event":"records","data":{"subscription":"live", | "topic":..."records":[...]...}}
  *                         the opening, of the subscription                    the rest, of the run
  *
- * A small frame is made whole, once for all subscriptions of the same name: one buffer is written to
- * every socket. In a large one the rest is shared by all, whatever their names, and each socket is
- * written its own head before it: copying it for each name would cost more than the second buffer.
+ * A small frame is made whole, once for all subscriptions of the same name: one buffer is written
+ * to every socket. In a large one the rest is shared by all, whatever their names, and each socket
+ * is written its own head before it: copying it for each name would cost more than the second
+ * buffer.
  *
- * A compressed message is one deflate stream, and deflate blocks can be put together: the opening as
- * a stored block, then the blocks of the rest, which was compressed once for all. That needs
+ * A compressed message is one deflate stream, and deflate blocks can be put together: the opening
+ * as a stored block, then the blocks of the rest, which was compressed once for all. That needs
  * `server_no_context_takeover`: no message refers to one before.
  */
 import { constants, deflateRawSync } from 'node:zlib';
@@ -110,7 +111,8 @@ function restOf(run: RecordRun): Buffer {
 }
 
 function deflatedRest(run: RecordRun): Buffer {
-  // In one go, on this thread: it is done once for all sockets, and a socket's frames keep their order.
+  // In one go, on this thread: it is done once for all sockets, and a socket's frames keep their
+  // order.
   const deflated = deflateRawSync(restOf(run), {
     level: constants.Z_BEST_SPEED,
     finishFlush: constants.Z_SYNC_FLUSH,

@@ -1,6 +1,6 @@
 /**
- * Answers in the order of their messages: each message has its place in the queue, and an answer goes
- * out when all before it have. Answers that are ready together go out together, as one buffer.
+ * Answers in the order of their messages: each message has its place in the queue, and an answer
+ * goes out when all before it have. Answers that are ready together go out together, as one buffer.
  *
  * Overlap: places are taken and answers come in at any time; what is sent is sent at the end of the
  * current event, never within a call.
@@ -23,12 +23,15 @@ export class Reply {
   text: string | undefined;
   onSent: (() => void) | undefined;
   onTurn: (() => void) | undefined;
+  readonly #queue: ReplyQueue;
 
   constructor(
-    private readonly queue: ReplyQueue,
+    queue: ReplyQueue,
     /** Memory that the message takes. */
     readonly memoryBytes: number,
-  ) {}
+  ) {
+    this.#queue = queue;
+  }
 
   /**
    * To be called once.
@@ -39,12 +42,12 @@ export class Reply {
     this.text = text;
     this.onSent = onSent;
     this.isAnswered = true;
-    this.queue.answered(this);
+    this.#queue.answered(this);
   }
 
   /** Resolves when all messages before this one are answered. */
   turn(): Promise<void> {
-    if (this.queue.isFirst(this)) return Promise.resolve();
+    if (this.#queue.isFirst(this)) return Promise.resolve();
     return new Promise((resolve) => {
       this.onTurn = resolve;
     });
@@ -75,7 +78,9 @@ export class ReplyQueue {
     return this.#unansweredBytes;
   }
 
-  /** Takes the next place. @param memoryBytes memory that the message takes; 0: there is no message */
+  /**
+   * Takes the next place. @param memoryBytes memory that the message takes; 0: there is no message
+   */
   take(memoryBytes: number): Reply {
     const reply = new Reply(this, memoryBytes);
     this.#places.push(reply);

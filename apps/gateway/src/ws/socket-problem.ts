@@ -28,8 +28,8 @@ export function messageText(event: string, id: string | undefined, data: string)
 }
 
 /**
- * The error of the broker, whose pointers are into a body of HTTP, with pointers into a message; any
- * other error as it is.
+ * The error of the broker, whose pointers are into a body of HTTP, with pointers into a message;
+ * any other error as it is.
  */
 export function pointedIntoMessage(error: unknown): unknown {
   if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;

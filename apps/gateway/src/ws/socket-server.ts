@@ -22,8 +22,8 @@ import { SocketWatch } from './socket-watch.js';
 import { UnpackingSlots } from './unpacking-slots.js';
 
 /**
- * Compressed messages that are unpacked at the same time, of all connections. Each may become as large
- * as SLUICE_REQUEST_BYTES_MAX before it is counted.
+ * Compressed messages that are unpacked at the same time, of all connections. Each may become as
+ * large as SLUICE_REQUEST_BYTES_MAX before it is counted.
  */
 const UNPACKED_AT_ONCE_MAX = 4;
 const WEBSOCKET_VERSION = '13';

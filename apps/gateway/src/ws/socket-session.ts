@@ -1,12 +1,12 @@
 /**
- * One WebSocket connection: its messages are begun one after the other and answered in their order, and
- * all that goes out goes through one outbox.
+ * One WebSocket connection: its messages are begun one after the other and answered in their order,
+ * and all that goes out goes through one outbox.
  *
- * Bounded: it is read from only while there is room for answers, few messages are unanswered and none
- * waits to be begun; records are delivered only while there is room.
+ * Bounded: it is read from only while there is room for answers, few messages are unanswered and
+ * none waits to be begun; records are delivered only while there is room.
  *
- * Overlap: publishes overlap each other and everything else, control messages only them. The end may
- * come at any time; what is under way then ends by itself, unheard.
+ * Overlap: publishes overlap each other and everything else, control messages only them. The end
+ * may come at any time; what is under way then ends by itself, unheard.
  */
 import type { Socket } from 'node:net';
 import type { Broker } from '#broker';
@@ -35,8 +35,8 @@ import type { WatchedConnection } from './socket-watch.js';
 import type { UnpackingSlots } from './unpacking-slots.js';
 
 /**
- * Bytes of unanswered messages with which no more are begun: enough for each write to disk to have what
- * it can take. More would only live longer, and cost the garbage collector.
+ * Bytes of unanswered messages with which no more are begun: enough for each write to disk to have
+ * what it can take. More would only live longer, and cost the garbage collector.
  */
 const UNANSWERED_BYTES_MAX = 1024 * 1024;
 
@@ -285,7 +285,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       this.#takeBytes(chunk);
     });
     tcp.off('data', receive);
-    // Before ws has its turn: it ends its side with the client's, and reads what is left at the close.
+    // Before ws has its turn: it ends its side with the client's, and reads what is left at the
+    // close.
     tcp.prependListener('end', this.#closing);
     tcp.prependListener('close', () => {
       this.#release();
@@ -378,7 +379,10 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     return messageText('error', id, JSON.stringify(problem));
   }
 
-  /** Behind all that was sent; of a subscription that is not known to the client yet, behind its answer. */
+  /**
+   * Behind all that was sent; of a subscription that is not known to the client yet, behind its
+   * answer.
+   */
   #sendEvent(subscription: SocketSubscription, event: ServerEvent, data: object): void {
     const text = messageText(event, undefined, JSON.stringify(data));
     if (subscription.isStarted) this.#outbox.push(textFrames([text]));

@@ -1,7 +1,9 @@
 import { ProtocolError } from '#protocol';
 import type { SocketSubscription } from './socket-subscription.js';
 
-/** Subscriptions that go on at once when there is room; the others follow while there still is some. */
+/**
+ * Subscriptions that go on at once when there is room; the others follow while there still is some.
+ */
 const RESUMED_TOGETHER = 16;
 
 /** The subscriptions of one connection, by name, and those that wait for room on it. */
@@ -67,8 +69,8 @@ export class SocketSubscriptions {
   }
 
   /**
-   * There is room again: those who wait go on, a few at a time, for each may take all there is. What
-   * they deliver comes later; so the next ones are looked at in the next turn.
+   * There is room again: those who wait go on, a few at a time, for each may take all there is.
+   * What they deliver comes later; so the next ones are looked at in the next turn.
    */
   readonly resume = (): void => {
     // One that finds no room comes behind the others, and is not looked at twice.

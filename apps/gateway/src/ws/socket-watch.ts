@@ -1,7 +1,9 @@
 import type { Clock, Scheduler, Timer } from '#runtime';
 import type { ConnectionSight, Verdict } from './liveness.js';
 
-/** Connections are looked at in turn, a part of them at a time, so that not all are pinged at once. */
+/**
+ * Connections are looked at in turn, a part of them at a time, so that not all are pinged at once.
+ */
 const PARTS = 8;
 
 /** A connection that is looked after. */

@@ -4,15 +4,20 @@ import type { ControlHandler, SocketServer } from './socket-server.js';
 /**
  * Nest's view of the sockets.
  *
- * Nest binds its handlers to each client; here they are bound once, to one client that stands for all
- * of them, and every message says whose it is. A connection that is silent then costs nothing here, and
- * a session can have its messages handled one after the other, which Nest's own adapters do not.
+ * Nest binds its handlers to each client; here they are bound once, to one client that stands for
+ * all of them, and every message says whose it is. A connection that is silent then costs nothing
+ * here, and a session can have its messages handled one after the other, which Nest's own adapters
+ * do not.
  */
 export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
-  constructor(private readonly server: SocketServer) {}
+  readonly #server: SocketServer;
+
+  constructor(server: SocketServer) {
+    this.#server = server;
+  }
 
   create(): SocketServer {
-    return this.server;
+    return this.#server;
   }
 
   bindClientConnect(server: SocketServer, connect: (client: object) => void): void {
@@ -23,7 +28,7 @@ export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
 
   bindMessageHandlers(_client: object, handlers: WsMessageHandler[]): void {
     for (const { message, callback } of handlers) {
-      this.server.handle(message, callback as ControlHandler);
+      this.#server.handle(message, callback as ControlHandler);
     }
   }
 

@@ -31,10 +31,13 @@ const Received = createParamDecorator((_: unknown, context: ExecutionContext) =>
 @WebSocketGateway({ path: SOCKET_PATH })
 @UseFilters(SocketProblemFilter)
 export class SocketGateway {
-  constructor(
-    @Inject(BROKER) private readonly broker: Broker,
-    @Inject(Delivery) private readonly delivery: Delivery,
-  ) {}
+  readonly #broker: Broker;
+  readonly #delivery: Delivery;
+
+  constructor(@Inject(BROKER) broker: Broker, @Inject(Delivery) delivery: Delivery) {
+    this.#broker = broker;
+    this.#delivery = delivery;
+  }
 
   @SubscribeMessage('subscribe')
   async subscribe(
@@ -48,7 +51,7 @@ export class SocketGateway {
     const subscription = new SocketSubscription(data.subscription, session);
     session.subscriptions.add(subscription);
     try {
-      const positions = await subscription.open(this.delivery, {
+      const positions = await subscription.open(this.#delivery, {
         topics,
         from,
         partitions: data.partitions,
@@ -77,7 +80,7 @@ export class SocketGateway {
     const { subscription, group } = data;
     if (group === undefined) throw groupMissing();
     try {
-      const offsets = await commitEntries(this.broker, group, data.offsets);
+      const offsets = await commitEntries(this.#broker, group, data.offsets);
       return { event: 'committed', data: { subscription, group, offsets } };
     } catch (error) {
       throw pointedIntoMessage(error);
@@ -139,7 +142,7 @@ export class SocketGateway {
   #assertPartitionsExist(from: StartPosition): void {
     if (typeof from === 'string' || !('offsets' in from)) return;
     for (const { topic, partition } of from.offsets) {
-      const partitions = this.broker.topicLimits(topic)?.partitions;
+      const partitions = this.#broker.topicLimits(topic)?.partitions;
       if (partitions === undefined || partition < partitions) continue;
       throw new ProtocolError(
         'UNKNOWN_TOPIC_OR_PARTITION',

@@ -1,11 +1,13 @@
-/** The mask of a frame (RFC 6455, section 5.3): byte k of the payload is combined with byte k mod 4. */
+/**
+ * The mask of a frame (RFC 6455, section 5.3): byte k of the payload is combined with byte k mod 4.
+ */
 export const MASK_BYTES = 4;
 
 const WORD_BYTES = 4;
 
 /**
- * Takes the mask off a part of a frame's payload, in place. Whole words are taken off together: a byte at
- * a time takes some fifteen milliseconds for 16 MiB.
+ * Takes the mask off a part of a frame's payload, in place. Whole words are taken off together: a
+ * byte at a time takes some fifteen milliseconds for 16 MiB.
  * @param position of the first of these bytes in the payload
  */
 export function unmask(bytes: Buffer, mask: Uint8Array, position: number): void {

@@ -1,6 +1,6 @@
 /**
- * Bounds how many compressed messages of all connections are unpacked at the same time, and with it the
- * memory of messages whose size is not known yet: each may unpack to SLUICE_REQUEST_BYTES_MAX.
+ * Bounds how many compressed messages of all connections are unpacked at the same time, and with it
+ * the memory of messages whose size is not known yet: each may unpack to SLUICE_REQUEST_BYTES_MAX.
  */
 export class UnpackingSlots {
   readonly #waiting = new Set<() => void>();

@@ -45,7 +45,9 @@ export async function openListener(
   return listener;
 }
 
-/** Calls of broker 1, closed when the test ends. Whatever broker is called is found at `address`. */
+/**
+ * Calls of broker 1, closed when the test ends. Whatever broker is called is found at `address`.
+ */
 export function openPeers(
   address: string | undefined | (() => string),
   options: Partial<HttpPeersOptions> = {},

@@ -19,7 +19,9 @@ const gzipped = promisify(gzip);
 const brotlied = promisify(brotliCompress);
 const BROTLI_PARAMS = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY };
 
-/** The coding that the client wants for an answer of this size; notes that it depends on the client. */
+/**
+ * The coding that the client wants for an answer of this size; notes that it depends on the client.
+ */
 export function answerCoding(exchange: Exchange, sizeBytes: number): AnswerCoding | undefined {
   exchange.response.appendHeader('Vary', 'Accept-Encoding');
   if (sizeBytes < COMPRESSED_BYTES_MIN) return undefined;
@@ -52,7 +54,9 @@ export async function writeCompressed(
   exchange.countUntaken(body.length);
 }
 
-/** A stream that compresses into the response; each write is flushed, so that no record waits in it. */
+/**
+ * A stream that compresses into the response; each write is flushed, so that no record waits in it.
+ */
 export function compressInto(exchange: Exchange, coding: AnswerCoding): Transform {
   const compressor =
     coding === 'gzip'

@@ -24,8 +24,9 @@ const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application
 /**
  * @param contentType the header, when there is one
  * @param pathForm what the path says: `raw` is the same as ?body=value
- * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON or text in another charset than UTF-8, and for
- *   envelopes of other protocols; INVALID_REQUEST for a query parameter that does not go with the form
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON or text in another charset than UTF-8,
+ *   and for envelopes of other protocols; INVALID_REQUEST for a query parameter that does not go
+ *   with the form
  */
 export function bodyForm(
   contentType: string | undefined,
@@ -95,8 +96,8 @@ function valueLinesForm(contentType: string | undefined): BodyForm {
 }
 
 /**
- * A form with files, or a body for Confluent's REST Proxy, is an envelope around values: as a value it
- * would be stored with the boundaries, or the base64, of another protocol.
+ * A form with files, or a body for Confluent's REST Proxy, is an envelope around values: as a value
+ * it would be stored with the boundaries, or the base64, of another protocol.
  */
 function refuseEnvelope(mediaType: string): void {
   const asValue = 'With ?body=value the body is stored as it is.';

@@ -82,8 +82,8 @@ export function pageBounds(query: FetchQuery): {
 }
 
 /**
- * `?offset`, `?timestamp` and `?from` each say where to begin. `earliest` is the default of the first
- * and the last: given or not, it gives way to any other.
+ * `?offset`, `?timestamp` and `?from` each say where to begin. `earliest` is the default of the
+ * first and the last: given or not, it gives way to any other.
  */
 function positionOf(query: Query): number | OffsetSpec {
   const positions = new Map<string, number | OffsetSpec>();

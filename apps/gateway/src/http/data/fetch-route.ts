@@ -13,7 +13,11 @@ const ONE_PIECE_BYTES_MAX = 32 * 1024;
 
 /** `GET /v1/topics/{topic}/partitions/{partition}/records`, as a page, a stream or raw. */
 export class FetchRoute {
-  constructor(private readonly options: FetchRouteOptions) {}
+  readonly #options: FetchRouteOptions;
+
+  constructor(options: FetchRouteOptions) {
+    this.#options = options;
+  }
 
   /** @throws ProtocolError when the head alone is refused */
   handle(exchange: Exchange, { topic, partition, form }: PartitionTarget): void {
@@ -24,9 +28,9 @@ export class FetchRoute {
     exchange.context.outbound.assertRoomFor(1);
     const fetch: Fetch = { exchange, topic, partition, query };
     const answered = isStream
-      ? streamRecords(fetch, this.options)
+      ? streamRecords(fetch, this.#options)
       : query.format === 'raw'
-        ? answerRaw(fetch, this.options.broker)
+        ? answerRaw(fetch, this.#options.broker)
         : this.#answerPage(fetch);
     answered.catch((error: unknown) => {
       exchange.fail(error);
@@ -36,7 +40,7 @@ export class FetchRoute {
   async #answerPage(fetch: Fetch): Promise<void> {
     const { exchange, topic, partition, query } = fetch;
     const { limit, maxBytes } = pageBounds(query);
-    const { offset, result } = await fetchFrom(this.options.broker, fetch, maxBytes);
+    const { offset, result } = await fetchFrom(this.#options.broker, fetch, maxBytes);
     if (exchange.isGone) return;
     const format = query.format === 'raw' ? 'default' : query.format;
     const request: RenderRequest = {
@@ -49,7 +53,7 @@ export class FetchRoute {
       bytesMax: maxBytes,
     };
     const rendered = areRenderedAtOnce(result.batches)
-      ? this.options.renderCache.render(result.batches, request)
+      ? this.#options.renderCache.render(result.batches, request)
       : await renderInSlices(result.batches, request, () => !exchange.isGone);
     if (exchange.isGone) return;
     const { chunks, count, sizeBytes, nextOffset } = rendered;
@@ -60,7 +64,7 @@ export class FetchRoute {
       `,"logStartOffset":${logStartOffset},"leaderEpoch":${leaderEpoch}}\n`;
     const bodyBytes = PAGE_BEGIN.length + sizeBytes + end.length;
     exchange.context.outbound.assertRoomFor(bodyBytes);
-    const coding = this.options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
+    const coding = this.#options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
     if (coding === undefined) writePage(exchange, chunks, end, bodyBytes);
     else await writeCompressed(exchange, coding, [PAGE_BEGIN, ...chunks, Buffer.from(end)]);
   }

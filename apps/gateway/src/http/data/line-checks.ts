@@ -32,8 +32,8 @@ export interface LineTarget {
 /**
  * Takes out the records that the broker would refuse, and notes why by their lines.
  *
- * The broker refuses a request as a whole when one record of it cannot be taken; lines stand each for
- * itself, so their records are looked at before they go there together.
+ * The broker refuses a request as a whole when one record of it cannot be taken; lines stand each
+ * for itself, so their records are looked at before they go there together.
  */
 export function checkLines(
   taken: NumberedRecords,

@@ -33,9 +33,10 @@ const KEEP_ALIVE_MS = 60_000;
 /**
  * Answers with one record a line, and at the end a line that says where to go on.
  *
- * It reads no further than the high watermark of its start, unless it is a tail: with `follow` it goes
- * on for good, with `waitMs` and no `limit` until nothing came for so long. It reads no faster than
- * the client. What goes wrong after the first line is the last line: `{"error", "nextOffset"}`.
+ * It reads no further than the high watermark of its start, unless it is a tail: with `follow` it
+ * goes on for good, with `waitMs` and no `limit` until nothing came for so long. It reads no faster
+ * than the client. What goes wrong after the first line is the last line: `{"error",
+ * "nextOffset"}`.
  */
 export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): Promise<void> {
   const { exchange, query } = fetch;
@@ -111,7 +112,10 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   #recordsLeft: number;
   #bytesLeft: number;
   #isFull = false;
-  /** The gateway stops: what the client has got by now is all, and its last line says where to go on. */
+  /**
+   * The gateway stops: what the client has got by now is all, and its last line says where to go
+   * on.
+   */
   #isCutShort = false;
 
   constructor(
@@ -274,7 +278,10 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     if (rendered.fault !== undefined && !this.#isFull) throw rendered.fault;
   }
 
-  /** Resolves when all clients together have taken enough for more to be read, or the stream is over. */
+  /**
+   * Resolves when all clients together have taken enough for more to be read, or the stream is
+   * over.
+   */
   async #untilRoom(): Promise<void> {
     while (!this.#outbound.hasRoomFor(0) && !this.#isCutShort && !this.#fetch.exchange.isGone) {
       await new Promise<void>((resolve) => {

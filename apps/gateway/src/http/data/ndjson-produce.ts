@@ -25,8 +25,8 @@ import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 import type { ProduceQuery } from './produce-query.js';
 
 /**
- * Bytes of lines that may wait for their acknowledgement. At 50 MB/s this is 40 ms of them, many times
- * what a sync takes; more would only be memory.
+ * Bytes of lines that may wait for their acknowledgement. At 50 MB/s this is 40 ms of them, many
+ * times what a sync takes; more would only be memory.
  */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 
@@ -224,7 +224,10 @@ class NdjsonProduce {
     return this.#windowBytes >= WINDOW_BYTES;
   }
 
-  /** An answer that is written at once may bring the next lines at once: others have their turn, too. */
+  /**
+   * An answer that is written at once may bring the next lines at once: others have their turn,
+   * too.
+   */
   #continueNextTurn(): void {
     this.#isWaiting = true;
     setImmediate(() => {
@@ -239,7 +242,9 @@ class NdjsonProduce {
     return bytes.length > AT_ONCE_BYTES_MAX;
   }
 
-  /** Submits the lines of a block one by one; those that are long are read in slices. Never rejects. */
+  /**
+   * Submits the lines of a block one by one; those that are long are read in slices. Never rejects.
+   */
   async #submitLarge({ bytes, lines, starts, ends }: LineBlock): Promise<void> {
     this.#isWaiting = true;
     try {

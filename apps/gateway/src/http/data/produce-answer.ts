@@ -19,8 +19,8 @@ export function isPartial(result: ProduceResult): boolean {
 }
 
 /**
- * The answer's JSON, `{"offsets": [...]}` in the order of the records: built by hand, for it is made
- * once a request and an object a record would cost more than the text.
+ * The answer's JSON, `{"offsets": [...]}` in the order of the records: built by hand, for it is
+ * made once a request and an object a record would cost more than the text.
  * @param instance the request's path, for the problems in it
  */
 export function produceAnswer(result: ProduceResult, records: RecordSet, instance: string): string {
@@ -80,7 +80,9 @@ function storedTimestamp(part: ProducePart, records: RecordSet, index: number): 
   return given < 0 ? part.createTimeMs : given;
 }
 
-/** The whole request went to one partition: only the offsets, and perhaps the timestamps, differ. */
+/**
+ * The whole request went to one partition: only the offsets, and perhaps the timestamps, differ.
+ */
 function consecutiveEntries(part: ProducePart, records: RecordSet): string {
   assert(part.baseOffset !== null, 'an appended part has its offsets');
   const { baseOffset } = part;

@@ -41,16 +41,20 @@ interface Produce {
 }
 
 /**
- * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: the body's records, in whatever form, to the broker.
+ * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: the body's records, in
+ * whatever form, to the broker.
  *
  * What the head says is checked before the body is asked for, and the whole body before the broker
  * sees a record. Only lines are a stream: each stands for itself.
  */
 export class ProduceRoute {
-  constructor(
-    private readonly broker: Broker,
-    private readonly options: ProduceRouteOptions,
-  ) {}
+  readonly #broker: Broker;
+  readonly #options: ProduceRouteOptions;
+
+  constructor(broker: Broker, options: ProduceRouteOptions) {
+    this.#broker = broker;
+    this.#options = options;
+  }
 
   /** @throws ProtocolError when the head alone is refused */
   handle(exchange: Exchange, topic: string, pathForm: RecordsForm): void {
@@ -58,7 +62,8 @@ export class ProduceRoute {
     const query = produceQuery(exchange.search);
     const form = bodyForm(headers['content-type'], query, pathForm);
     const producer = requestProducer(headers);
-    const { broker, options } = this;
+    const broker = this.#broker;
+    const options = this.#options;
     if (!options.autoCreateTopics) assertTopicIsServed(broker, topic);
     if (form === 'ndjson' || form === 'value-lines') {
       if (producer !== undefined) throw producerOverLines();
@@ -75,8 +80,8 @@ export class ProduceRoute {
 
   /** Reads the body in slices: nothing else is held up while it is read. */
   #produceLarge(exchange: Exchange, produce: Produce, body: Buffer): void {
-    const batchBytesMax = this.broker.topicLimits(produce.topic)?.maxMessageBytes;
-    const limits = { ...this.options.limits, ...(batchBytesMax && { batchBytesMax }) };
+    const batchBytesMax = this.#broker.topicLimits(produce.topic)?.maxMessageBytes;
+    const limits = { ...this.#options.limits, ...(batchBytesMax && { batchBytesMax }) };
     this.#produceInSlices(exchange, produce, largeRecordsOf(body, produce, limits)).catch(
       (error: unknown) => {
         exchange.fail(error);
@@ -109,7 +114,7 @@ export class ProduceRoute {
     const { memory } = exchange;
     memory.hold(recordSetBytes(records));
     memory.workBegan();
-    this.broker
+    this.#broker
       .produce(request)
       .finally(() => {
         memory.workEnded();
@@ -141,7 +146,7 @@ export class ProduceRoute {
   }
 
   #placesOf({ form }: Produce, { source }: RecordSet, isPartitionInQuery: boolean): RecordPlaces {
-    const isList = form === 'json' && !isOneRecord(source, this.options.limits);
+    const isList = form === 'json' && !isOneRecord(source, this.#options.limits);
     return bodyPlaces({ form, list: isList ? RECORDS_POINTER : undefined, isPartitionInQuery });
   }
 }

@@ -15,8 +15,8 @@ const KEY_BYTES_MAX = 4096;
 const READ_BYTES = 1;
 
 /**
- * Answers with the bytes of one value; offset, timestamp and key stand in `Sluice-*` headers. 204 when
- * there is no record.
+ * Answers with the bytes of one value; offset, timestamp and key stand in `Sluice-*` headers. 204
+ * when there is no record.
  */
 export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
   const { exchange, topic, partition } = fetch;

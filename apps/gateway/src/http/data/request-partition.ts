@@ -21,7 +21,8 @@ export function withPartition(records: RecordSet, partition: number): RecordSet 
 }
 
 /**
- * A producer's request is one record batch, which is in one partition: the client has to know which.
+ * A producer's request is one record batch, which is in one partition: the client has to know
+ * which.
  * @throws ProtocolError INVALID_REQUEST
  */
 export function assertOnePartition(records: RecordSet): void {

@@ -3,7 +3,9 @@ import { ref } from '../openapi/openapi-types.js';
 import { IsMap, IsReplicaAssignment, IsText, IsWholeNumber, OptionalMember } from './members.js';
 import { BROKER_ID, COUNT } from './schemas.js';
 
-/** Kafka counts partitions in an int32 and replicas in an int16; the broker sets narrower bounds. */
+/**
+ * Kafka counts partitions in an int32 and replicas in an int16; the broker sets narrower bounds.
+ */
 const INT32_MAX = 2 ** 31 - 1;
 const INT16_MAX = 2 ** 15 - 1;
 

@@ -1,7 +1,7 @@
 /**
- * Checks objects that clients sent against the rules of their classes. All faults are counted, the first
- * ones described. It takes about a microsecond per member, and the number of members is bounded before
- * (records/json-document.ts).
+ * Checks objects that clients sent against the rules of their classes. All faults are counted, the
+ * first ones described. It takes about a microsecond per member, and the number of members is
+ * bounded before (records/json-document.ts).
  */
 import type { FaultList } from '#protocol';
 import { memberPointer } from '#record-json';
@@ -17,7 +17,8 @@ export interface DtoPlace {
 
 /**
  * @param object as parsed; parameters of a query are turned into their types in a copy
- * @returns what the handler gets: its members have the types that the class says, where there are no faults
+ * @returns what the handler gets: its members have the types that the class says, where there are
+ *   no faults
  */
 export function checkDto(
   type: DtoClass,

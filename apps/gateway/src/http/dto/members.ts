@@ -1,10 +1,10 @@
 /**
- * Decorators of class-validator that say what a member of a body, a query or a message's data has to be,
- * and those rules as dto-check.ts applies them.
+ * Decorators of class-validator that say what a member of a body, a query or a message's data has
+ * to be, and those rules as dto-check.ts applies them.
  *
- * class-validator's own `validate` takes some 50 microseconds for each faulty object and describes all
- * of them, which holds up the event loop for a second where a client sends a body of faults. The rules are
- * read once from its metadata, and applied without making an object for each member.
+ * class-validator's own `validate` takes some 50 microseconds for each faulty object and describes
+ * all of them, which holds up the event loop for a second where a client sends a body of faults.
+ * The rules are read once from its metadata, and applied without making an object for each member.
  */
 import {
   Allow,
@@ -45,7 +45,10 @@ interface MemberConversion {
 const CONVERSIONS = new Map<unknown, Map<string, MemberConversion>>();
 const RULES = new Map<DtoClass, ReadonlyMap<string, MemberRule>>();
 
-/** The rules of a class by member, in the order of the class. A class without a decorated member has none. */
+/**
+ * The rules of a class by member, in the order of the class. A class without a decorated member has
+ * none.
+ */
 export function memberRules(type: DtoClass): ReadonlyMap<string, MemberRule> {
   let rules = RULES.get(type);
   if (rules === undefined) {

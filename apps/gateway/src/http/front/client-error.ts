@@ -7,9 +7,10 @@ import type { FrontContext } from './front-context.js';
 import { endWithProblem } from './raw-problem.js';
 
 /**
- * Ends a connection on which something came that is not HTTP, or came too late, with a problem: behind
- * the answers to the requests before it, which are complete, and never in the middle of an answer. The
- * time of a head begins again while requests before it are unanswered: it may be read late for that.
+ * Ends a connection on which something came that is not HTTP, or came too late, with a problem:
+ * behind the answers to the requests before it, which are complete, and never in the middle of an
+ * answer. The time of a head begins again while requests before it are unanswered: it may be read
+ * late for that.
  */
 export function answerClientError(
   error: NodeJS.ErrnoException,
@@ -44,8 +45,8 @@ export function answerClientError(
 }
 
 /**
- * The gateway itself may be the reason why a head has not come to its end: it did not read, or read only
- * a moment ago, after the last request before it was answered.
+ * The gateway itself may be the reason why a head has not come to its end: it did not read, or read
+ * only a moment ago, after the last request before it was answered.
  */
 function wasReadingHeld(socket: Socket, connection: Connection, headTimeoutMs: number): boolean {
   const { heldBack, inFlight, withoutRequestSinceMs } = connection;

@@ -8,7 +8,10 @@ import { Pipelines } from './pipelines.js';
 /** Looks at a body within its idle time-out; an idle one is found at most a quarter late. */
 const SWEEPS_PER_TIMEOUT = 4;
 
-/** A connection that is without a request for less than this is not dropped: its request may be on its way. */
+/**
+ * A connection that is without a request for less than this is not dropped: its request may be on
+ * its way.
+ */
 const DROPPED_IDLE_MS_MIN = 100;
 
 /** Bounds of connections and of what comes over them. */
@@ -50,7 +53,9 @@ export class Connection {
   readonly heldBack: (() => void)[] = [];
   /** Requests of it have been held back at least once. */
   hasBeenHeld = false;
-  /** Ends the wait for a head that was late for node:http while the gateway did not read the rest. */
+  /**
+   * Ends the wait for a head that was late for node:http while the gateway did not read the rest.
+   */
   headTimer: NodeJS.Timeout | undefined;
   /** Is read and thrown away by node:http. */
   unreadBody: UnreadBody | undefined;
@@ -73,13 +78,13 @@ export class Connection {
 /**
  * All connections with what is in flight on each.
  *
- * Node tells of the end of a response only while that response has the connection: one that waits in
- * a pipeline behind another hears nothing when the connection dies. So the connection's own end is
- * what ends every request on it.
+ * Node tells of the end of a response only while that response has the connection: one that waits
+ * in a pipeline behind another hears nothing when the connection dies. So the connection's own end
+ * is what ends every request on it.
  *
- * One timer looks at all bodies now and then: a timer for each request would cost every small request,
- * whose body comes with its head. A body that the gateway itself does not read for now (back-pressure)
- * is not idle.
+ * One timer looks at all bodies now and then: a timer for each request would cost every small
+ * request, whose body comes with its head. A body that the gateway itself does not read for now
+ * (back-pressure) is not idle.
  */
 export class ConnectionTable {
   readonly #connections = new Map<Socket, Connection>();

@@ -8,7 +8,8 @@ export interface DrainLimits {
 
 /**
  * Reads on and throws away, so that the client can finish sending and read its answer.
- * @param done called once: at the end of the body, at a limit, when it broke off, or by what is returned
+ * @param done called once: at the end of the body, at a limit, when it broke off, or by what is
+ *   returned
  * @returns ends the reading
  */
 export function drainRequest(

@@ -100,8 +100,8 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   }
 
   /**
-   * Counts an answer that was written to its end for as long as its client has not taken it. One that
-   * was taken at once costs nothing. To be called once.
+   * Counts an answer that was written to its end for as long as its client has not taken it. One
+   * that was taken at once costs nothing. To be called once.
    */
   countUntaken(sizeBytes: number): void {
     // Not finished either: an answer that waits behind others of its connection.
@@ -109,7 +109,9 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.#untaken = new UntakenAnswer(this.response, sizeBytes, this.context.outbound);
   }
 
-  /** Counts the request as answered, once: where a stream begins, how long it stands is no latency. */
+  /**
+   * Counts the request as answered, once: where a stream begins, how long it stands is no latency.
+   */
   observe(): void {
     if (this.#isObserved) return;
     this.#isObserved = true;

@@ -8,12 +8,15 @@ const WARNED_MAX = 100;
 /** Warns once of each origin and host that is refused: the page itself only sees that it failed. */
 export class ForeignCallers {
   readonly #warned = new Set<string>();
+  readonly #logger: Logger;
 
-  constructor(private readonly logger: Logger) {}
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
 
   refused({ host, origin }: IncomingHttpHeaders, reason: ProtocolError): void {
     if (this.#warned.size >= WARNED_MAX || this.#warned.has(reason.message)) return;
     this.#warned.add(reason.message);
-    this.logger.warn({ host, origin }, `a request is refused: ${reason.message}`);
+    this.#logger.warn({ host, origin }, `a request is refused: ${reason.message}`);
   }
 }

@@ -29,7 +29,9 @@ export interface HttpFrontOptions extends OutboundMemoryOptions {
 /** What all requests of a front share. */
 export interface FrontContext {
   readonly options: HttpFrontOptions;
-  /** Path that a proxy puts before every path of the gateway, by SLUICE_PUBLIC_URL; empty for none. */
+  /**
+   * Path that a proxy puts before every path of the gateway, by SLUICE_PUBLIC_URL; empty for none.
+   */
   readonly pathPrefix: string;
   readonly events: FrontEvents;
   readonly memory: RequestMemory;

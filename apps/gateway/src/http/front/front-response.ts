@@ -1,8 +1,8 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /**
- * Headers of every answer, names and values in turn. Values of records are anybody's bytes: a browser
- * must take none of them for a page or a script.
+ * Headers of every answer, names and values in turn. Values of records are anybody's bytes: a
+ * browser must take none of them for a page or a script.
  */
 export const ALWAYS_SENT: readonly string[] = ['X-Content-Type-Options', 'nosniff'];
 

@@ -10,8 +10,8 @@ export interface HeadFault {
 const ABSOLUTE_TARGET = /^https?:\/\/([^/?#]*)/i;
 
 /**
- * What is wrong with the head of a request, whatever it asks for (RFC 9112, sections 3.2 and 6.1). The
- * authority of a target in absolute form takes the place of the Host header.
+ * What is wrong with the head of a request, whatever it asks for (RFC 9112, sections 3.2 and 6.1).
+ * The authority of a target in absolute form takes the place of the Host header.
  */
 export function headFault(request: IncomingMessage): HeadFault | undefined {
   const { headers, url = '' } = request;

@@ -4,8 +4,9 @@ import type { RequestMemory } from './request-memory.js';
 /**
  * What one request holds of the memory that all requests share.
  *
- * Invariant: it is given back exactly once, when nothing refers to the request's bytes any more: the
- * response is closed and no work with them is under way. A client that goes away does not end the work.
+ * Invariant: it is given back exactly once, when nothing refers to the request's bytes any more:
+ * the response is closed and no work with them is under way. A client that goes away does not end
+ * the work.
  */
 export class HeldMemory implements ByteAccount {
   readonly #shared: RequestMemory;

@@ -105,7 +105,9 @@ export class HttpFront {
     );
   }
 
-  /** The own origin, for it has a port only when the front listens where any free one may be taken. */
+  /**
+   * The own origin, for it has a port only when the front listens where any free one may be taken.
+   */
   isReachedAt(publicUrl: string): void {
     this.#origins = new OriginPolicy({ ...this.context.options, publicUrl });
   }
@@ -301,7 +303,10 @@ export class HttpFront {
     return refusal;
   }
 
-  /** Lets an allowed page of another origin read the answer; true when its question was all there is. */
+  /**
+   * Lets an allowed page of another origin read the answer; true when its question was all there
+   * is.
+   */
   #answerCors(request: IncomingMessage, response: ServerResponse): boolean {
     const { headers, method } = request;
     if (headers.origin === undefined || !this.#origins.isCrossOrigin(headers)) return false;

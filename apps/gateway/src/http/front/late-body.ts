@@ -22,7 +22,9 @@ export function stoppingError(): ProtocolError {
   });
 }
 
-/** Answers a request whose body did not come; the connection ends with it, for the rest may come. */
+/**
+ * Answers a request whose body did not come; the connection ends with it, for the rest may come.
+ */
 export function answerLateBody(
   why: LateBody,
   response: ServerResponse,

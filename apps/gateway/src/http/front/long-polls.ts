@@ -20,8 +20,9 @@ export interface LongPoll {
  * The requests that may wait for records, and how all are let go at once. How many may wait at the
  * same time is the broker's to say.
  *
- * A half-closed connection ends the wait too. The client may only have said that it sends no more, or
- * it may be gone: the two look alike until something is written, so it is answered with what is there.
+ * A half-closed connection ends the wait too. The client may only have said that it sends no more,
+ * or it may be gone: the two look alike until something is written, so it is answered with what is
+ * there.
  */
 export class LongPolls {
   readonly #waiting = new Set<AbortController>();

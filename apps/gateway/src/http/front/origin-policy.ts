@@ -42,14 +42,14 @@ export interface OriginPolicyOptions {
 /**
  * Which web pages may call.
  *
- * A browser sends the `Origin` of the page with every request that could change something, also with
- * those it makes without asking first (a text/plain POST). Any origin but the own one and the allowed
- * ones is refused before the request has an effect. `Origin: null` is foreign.
+ * A browser sends the `Origin` of the page with every request that could change something, also
+ * with those it makes without asking first (a text/plain POST). Any origin but the own one and the
+ * allowed ones is refused before the request has an effect. `Origin: null` is foreign.
  *
  * The own origin is that of SLUICE_PUBLIC_URL, and where the page was loaded from: an Origin that
- * equals the `Host` of the request, if that is an address or localhost. A name would not do: anybody
- * can make a name of theirs point here (DNS rebinding). For the same reason a gateway that only
- * listens on loopback refuses names it does not know as `Host`, whatever the request.
+ * equals the `Host` of the request, if that is an address or localhost. A name would not do:
+ * anybody can make a name of theirs point here (DNS rebinding). For the same reason a gateway that
+ * only listens on loopback refuses names it does not know as `Host`, whatever the request.
  */
 export class OriginPolicy {
   readonly #ownOrigin: string;
@@ -86,7 +86,9 @@ export class OriginPolicy {
     );
   }
 
-  /** Whether the caller is a page of another origin that may read answers: those need CORS headers. */
+  /**
+   * Whether the caller is a page of another origin that may read answers: those need CORS headers.
+   */
   isCrossOrigin(headers: IncomingHttpHeaders): boolean {
     const { host, origin } = headers;
     return origin !== undefined && !this.#isOwn(origin, host);

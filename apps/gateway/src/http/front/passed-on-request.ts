@@ -13,14 +13,19 @@ export class PassedOnRequest implements InFlightRequest {
   #expectsContinue: boolean;
   #isClosed = false;
   #untaken: UntakenAnswer | undefined;
+  readonly #context: FrontContext;
+  readonly #path: string;
 
   constructor(
-    private readonly context: FrontContext,
+    context: FrontContext,
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
-    private readonly path: string,
+    path: string,
     expectsContinue: boolean,
   ) {
+    this.#context = context;
+    this.#path = path;
+
     this.memory = new HeldMemory(context.memory);
     this.#expectsContinue = expectsContinue;
     passedOn.set(request, this);
@@ -47,7 +52,7 @@ export class PassedOnRequest implements InFlightRequest {
    */
   countAnswer(sizeBytes: number, mustHaveRoom: boolean): void {
     if (this.isGone || sizeBytes === 0) return;
-    const { outbound } = this.context;
+    const { outbound } = this.#context;
     if (mustHaveRoom) outbound.assertRoomFor(sizeBytes);
     this.#untaken?.end();
     this.#untaken = new UntakenAnswer(this.response, sizeBytes, outbound);
@@ -58,13 +63,13 @@ export class PassedOnRequest implements InFlightRequest {
     this.#isClosed = true;
     this.memory.close();
     this.#untaken?.end();
-    this.context.connections.countFinished();
+    this.#context.connections.countFinished();
   }
 
   bodyLate(why: LateBody): void {
     if (this.response.headersSent) return;
-    const { options, pathPrefix } = this.context;
-    answerLateBody(why, this.response, pathPrefix + this.path, options);
+    const { options, pathPrefix } = this.#context;
+    answerLateBody(why, this.response, pathPrefix + this.#path, options);
   }
 
   halfClosed(): void {

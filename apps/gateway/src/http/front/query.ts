@@ -9,7 +9,8 @@ const EMPTY: Query = new Map();
  * Takes a query apart.
  * @param search without the question mark
  * @param accepted names of the parameters there may be
- * @throws ProtocolError INVALID_REQUEST that names each unknown, repeated or badly encoded parameter
+ * @throws ProtocolError INVALID_REQUEST that names each unknown, repeated or badly encoded
+ *   parameter
  */
 export function parseQuery(search: string, accepted: readonly string[]): Query {
   if (search === '') return EMPTY;

@@ -4,8 +4,10 @@ import { PROBLEM_MEDIA_TYPE, type Problem, problemBody } from '../problem.js';
 import { ALWAYS_SENT } from './front-response.js';
 
 /**
- * Writes a problem as the last answer on a connection that node:http has no response for, and ends it.
- * @param takenWithinMs after this time the connection is cut, whether or not the client took the answer
+ * Writes a problem as the last answer on a connection that node:http has no response for, and ends
+ * it.
+ * @param takenWithinMs after this time the connection is cut, whether or not the client took the
+ *   answer
  * @param headers further ones, names and values in turn
  */
 export function endWithProblem(

@@ -9,8 +9,9 @@ const idsByRequest = new WeakMap<IncomingMessage, string>();
 let lastNumber = 0;
 
 /**
- * The request's id, for log lines and problem answers: the client's own `X-Request-Id` where it is a
- * plain word, else a number of ours. It is made when it is first asked for: most requests need none.
+ * The request's id, for log lines and problem answers: the client's own `X-Request-Id` where it is
+ * a plain word, else a number of ours. It is made when it is first asked for: most requests need
+ * none.
  */
 export function requestIdOf(request: IncomingMessage): string {
   const known = idsByRequest.get(request);

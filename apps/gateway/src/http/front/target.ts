@@ -14,8 +14,8 @@ export interface PartitionTarget extends RecordsTarget {
 }
 
 /**
- * What the path says of the records in a body or an answer. `any`: the headers say it. The other two
- * are for clients that are generated from the OpenAPI document: they send one type per path.
+ * What the path says of the records in a body or an answer. `any`: the headers say it. The other
+ * two are for clients that are generated from the OpenAPI document: they send one type per path.
  */
 export type RecordsForm = 'any' | 'raw' | 'ndjson';
 

@@ -17,7 +17,8 @@ export interface BodySource {
 
 /**
  * The body as a stream, unpacked. The memory of the unpacker is counted until it is destroyed.
- * @param onError called when the body is not coded as its head says, or there is no memory to unpack it
+ * @param onError called when the body is not coded as its head says, or there is no memory to
+ *   unpack it
  * @throws ProtocolError BUFFER_EXHAUSTED
  */
 export function unpackedBody(
@@ -40,8 +41,8 @@ export function unpackedBody(
 }
 
 /**
- * Counts the window of a brotli stream, which may have 16 MiB: as much as was unpacked, up to the size
- * that the stream begins with.
+ * Counts the window of a brotli stream, which may have 16 MiB: as much as was unpacked, up to the
+ * size that the stream begins with.
  */
 class BrotliWindow {
   heldBytes = 0;

@@ -38,9 +38,9 @@ export interface UpgradeHandler {
 }
 
 /**
- * Requests to change the protocol of a connection. One to WebSocket is checked as every request is, and
- * handed over. Any other (h2c, which some clients ask for with every request) is served as if it had
- * not been asked for (RFC 9110, section 7.8).
+ * Requests to change the protocol of a connection. One to WebSocket is checked as every request is,
+ * and handed over. Any other (h2c, which some clients ask for with every request) is served as if
+ * it had not been asked for (RFC 9110, section 7.8).
  */
 export class Upgrades {
   handler: UpgradeHandler | undefined;

@@ -67,13 +67,19 @@ export function openApiDocument(app: INestApplication, server: string): OpenApiD
   return document;
 }
 
-/** Errors of every operation: a foreign Origin or Host; all connections in use, or a broker that stops. */
+/**
+ * Errors of every operation: a foreign Origin or Host; all connections in use, or a broker that
+ * stops.
+ */
 const COMMON_ERRORS: readonly ErrorCode[] = [
   'CLUSTER_AUTHORIZATION_FAILED',
   'BROKER_NOT_AVAILABLE',
 ];
 
-/** The generator of the controllers' schemas writes a type beside each `$ref`, which says it already. */
+/**
+ * The generator of the controllers' schemas writes a type beside each `$ref`, which says it
+ * already.
+ */
 function dropTypesBesideReferences(schema: object): void {
   if ('$ref' in schema && 'type' in schema) delete schema.type;
   for (const member of Object.values(schema)) {

@@ -4,7 +4,10 @@ import { answers, problem } from './example-parts.js';
 const PARTITION_0 = { topic: 'orders', partition: 0 };
 const BOUNDS = { startOffset: 3, endOffset: 4 };
 
-/** They work on a partition whose disk has lost the record of offset 3 while the gateway was stopped. */
+/**
+ * They work on a partition whose disk has lost the record of offset 3 while the gateway was
+ * stopped.
+ */
 export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'otherBounds',

@@ -1,7 +1,7 @@
 /**
  * The examples of the OpenAPI document, in the order in which they work on an empty broker, but for
- * those of lost records, before which some must be lost. A test sends each and compares the answer with
- * the one shown here.
+ * those of lost records, before which some must be lost. A test sends each and compares the answer
+ * with the one shown here.
  */
 
 import type { ApiExample } from './api-example.js';

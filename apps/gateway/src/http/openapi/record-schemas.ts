@@ -1,4 +1,6 @@
-/** Schemas of records and of what is answered about them; http/data reads and writes them by hand. */
+/**
+ * Schemas of records and of what is answered about them; http/data reads and writes them by hand.
+ */
 import { LEADER_EPOCH, OFFSET, PARTITION, TIMESTAMP } from '../dto/schemas.js';
 import { ref, type Schema } from './openapi-types.js';
 

@@ -18,8 +18,8 @@ const STYLES = ['page.css', 'fields.css', 'records.css'];
 export interface TryPage {
   readonly html: string;
   /**
-   * Content-Security-Policy: the page runs this style and this script and no other, by their hashes,
-   * and talks to the gateway that it came from.
+   * Content-Security-Policy: the page runs this style and this script and no other, by their
+   * hashes, and talks to the gateway that it came from.
    */
   readonly policy: string;
 }

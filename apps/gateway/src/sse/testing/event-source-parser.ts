@@ -1,6 +1,6 @@
 /**
- * A reader of `text/event-stream`, written from the HTML standard's section 9.2.6 (interpreting an event
- * stream) and sharing nothing with what writes it. Bytes may come in any pieces.
+ * A reader of `text/event-stream`, written from the HTML standard's section 9.2.6 (interpreting an
+ * event stream) and sharing nothing with what writes it. Bytes may come in any pieces.
  */
 export interface ReceivedEvent {
   readonly type: string;

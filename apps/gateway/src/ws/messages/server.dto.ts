@@ -155,7 +155,9 @@ class SocketProblemDto {
 @ApiSchema({ name: 'SocketError' })
 export class SocketErrorDto extends SocketProblemDto {}
 
-/** Data of `reset`: a position was not in the log any more, and why; reading went on at `offset`. */
+/**
+ * Data of `reset`: a position was not in the log any more, and why; reading went on at `offset`.
+ */
 @ApiSchema({ name: 'Reset' })
 export class ResetDto extends SocketProblemDto {
   @ApiProperty({ ...OFFSET, description: 'The next offset that is delivered.' })
