@@ -21,7 +21,7 @@ test('a file runs as a CommonJS module, and from its cache once there is one', (
   expect(second.evaluate()).toEqual({ name: 'program.cjs' });
 });
 
-test('a cache that V8 does not accept is passed over', () => {
+test('a cache that V8 does not accept is ignored', () => {
   writeFileSync(path, 'exports.answer = 42;');
   writeFileSync(`${path}.cache`, 'of another version');
   const bundle = CompiledBundle.read(path);

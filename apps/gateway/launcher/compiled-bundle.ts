@@ -14,8 +14,8 @@ type ModuleFunction = (
 /**
  * A CommonJS file that is compiled with V8's code cache (docs/adr/0014-bundle-and-code-cache.md).
  *
- * The cache is beside the file, as `<file>.cache`. V8 accepts the cache from the version and with
- * the flags that made it; otherwise the file is compiled as usual.
+ * The cache is beside the file, as `<file>.cache`. V8 accepts only a cache that the same version
+ * created with the same flags; otherwise the file is compiled as usual.
  */
 export class CompiledBundle {
   /** Precedes the file's text in the compiled script: V8's offsets count it. */
@@ -32,7 +32,8 @@ export class CompiledBundle {
   static read(path: string): CompiledBundle {
     const source = readFileSync(path, 'utf8');
     const cachedData = tryRead(cacheOf(path));
-    // On one line with the source's first, so that line numbers in stack traces are the file's.
+    // The wrapper shares the first line of the source, so that line numbers in stack traces are
+    // correct.
     const wrapped = `${CompiledBundle.prefix}${source}\n})`;
     const script = new Script(wrapped, {
       filename: path,
@@ -47,7 +48,7 @@ export class CompiledBundle {
     return this.#script.cachedDataRejected === false;
   }
 
-  /** Runs the file; answers its exports. */
+  /** Runs the file and returns its exports. */
   evaluate(): unknown {
     const module = { exports: {} as unknown };
     const run = this.#script.runInThisContext() as ModuleFunction;
@@ -56,7 +57,7 @@ export class CompiledBundle {
     return module.exports;
   }
 
-  /** Writes the cache of every function that has been compiled until now. */
+  /** Writes the cache of every function that has been compiled so far. */
   writeCache(): void {
     writeFileSync(cacheOf(this.#path), this.#script.createCachedData());
   }

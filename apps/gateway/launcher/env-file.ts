@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 
-/** The variables of some files, or all that is wrong with the files. */
+/** The variables of some files, or all problems of the files. */
 export type EnvFiles =
   | { readonly ok: true; readonly variables: Readonly<Record<string, string>> }
   | {
       readonly ok: false;
-      /** One line each; names the file, and the line where one is to blame. */
+      /** One line per problem; it names the file, and the line if one is to blame. */
       readonly problems: readonly string[];
     };
 

@@ -4,12 +4,12 @@ const FLAG = /--max[-_]old[-_]space[-_]size/;
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 
 /**
- * Starts this process anew with the heap limit of SLUICE_HEAP_BYTES, under the same process id.
+ * Restarts this process with the heap limit of SLUICE_HEAP_BYTES, under the same process id.
  *
- * V8 takes the limit when its heap is made: `v8.setFlagsFromString` is without effect on Node 20,
- * 22 and 24. `process.execve` is there from Node 22.15 on; an earlier Node goes on, and the gateway
- * warns. A limit that the user gave Node directly is left as it is. A value that is no number is
- * refused later, with all other settings.
+ * V8 takes the limit when it creates its heap: `v8.setFlagsFromString` has no effect on Node 20, 22
+ * and 24. `process.execve` exists from Node 22.15 on; an earlier Node continues without the limit,
+ * and the gateway logs a warning. A limit that the user gave Node directly stays. A value that is
+ * not a number is refused later, together with all other settings.
  */
 export function applyHeapLimit(): void {
   const given = process.env['SLUICE_HEAP_BYTES']?.trim() ?? '';

@@ -2,7 +2,7 @@
  * The process's entry, `node dist/apps/gateway/main.js`: answers or refuses the arguments, sets up
  * the process and runs the gateway.
  *
- * The build makes CommonJS of it on purpose: libuv sizes its thread pool once, at the first
+ * The build compiles it to CommonJS on purpose: libuv sizes its thread pool once, at the first
  * asynchronous file operation, and Node's ES module loader does one for the entry itself, so that
  * an ES module entry always gets four threads. Everything here is synchronous until the size is set
  * (docs/adr/0003-thread-pool-and-launcher.md).
@@ -44,7 +44,8 @@ switch (command.kind) {
 function run(envFiles: readonly string[]): void {
   const limit = descriptorLimit();
   if (limit !== undefined && limit < DESCRIPTORS_MIN) {
-    // Before anything else is loaded, which may take more descriptors than there are.
+    // This check runs before anything else is loaded, because modules may need more descriptors
+    // than there are.
     end(EXIT_CODES.tooFewDescriptors, [`${EXIT_CODES.tooFewDescriptors.sentence} It is ${limit}.`]);
     return;
   }
@@ -59,9 +60,10 @@ function run(envFiles: readonly string[]): void {
     process.env['SLUICE_IO_THREADS'] || process.env['UV_THREADPOOL_SIZE'] || '32';
   const bundle = CompiledBundle.read(BUNDLE_PATH);
   /**
-   * How far the heap may grow between two whole collections, in percent of what lives. V8 judges
-   * that by how fast JavaScript objects are made, and does not see the buffers of records: it would
-   * collect after every ten MiB that pass through (docs/adr/0013-collections-and-buffers.md).
+   * The heap may double between two full collections (growth in percent of the live bytes). V8
+   * derives its own value from how fast JavaScript objects are allocated and does not see the
+   * buffers of records: it would collect after every ten MiB that pass through
+   * (docs/adr/0013-collections-and-buffers.md).
    */
   setFlagsFromString('--heap-growing-percent=200');
   void (bundle.evaluate() as GatewayProgram).runGateway(process.env);

@@ -1,6 +1,6 @@
 /**
- * What the launcher runs (../launcher/main.ts). Loading this module starts nothing, so that the
- * build can load it to make the code cache.
+ * The program that the launcher runs (../launcher/main.ts). Loading this module starts nothing, so
+ * that the build can load it to create the code cache.
  */
 import 'reflect-metadata';
 import { readSettings } from './config/read-settings.js';
@@ -17,7 +17,7 @@ export async function runGateway(
 ): Promise<void> {
   const read = readSettings(environment);
   if (!read.ok) endOnBadSettings(read.problems, read.warnings);
-  // Files are 0600 and directories 0700, whatever the umask was: records are nobody else's to read.
+  // Files are 0600 and directories 0700, whatever the umask was: no other user may read records.
   process.umask(FILES_OF_OTHERS);
   await runUntilStopped(read.settings, read.warnings);
 }

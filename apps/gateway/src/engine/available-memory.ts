@@ -4,11 +4,11 @@ import type { AvailableMemory } from '../config/memory-budget.js';
 import type { Settings } from '../config/settings.js';
 
 const MIB = 1024 * 1024;
-/** V8 adds room for young objects to what was asked for. */
+/** V8 adds room for young objects to the requested limit. */
 const HEAP_SLACK_BYTES = 512 * MIB;
 
 /**
- * The memory of the machine, or of the container (cgroup) where that has less, and V8's heap limit.
+ * The memory of the machine, or of the container (cgroup) if that has less, and V8's heap limit.
  */
 export function availableMemory(): AvailableMemory {
   const constrained = process.constrainedMemory();
@@ -19,7 +19,7 @@ export function availableMemory(): AvailableMemory {
   };
 }
 
-/** A sentence where SLUICE_HEAP_BYTES is set and did not become the limit of the heap. */
+/** Returns a warning if SLUICE_HEAP_BYTES is set and did not become the limit of the heap. */
 export function heapWarnings(
   { heapBytes }: Pick<Settings, 'heapBytes'>,
   { heapLimitBytes }: Pick<AvailableMemory, 'heapLimitBytes'>,
@@ -29,7 +29,7 @@ export function heapWarnings(
   if (isApplied) return [];
   return [
     `SLUICE_HEAP_BYTES is not the limit of the heap, which is ${heapLimitBytes} bytes: ` +
-      'NODE_OPTIONS sets another one, or this version of Node cannot change it once it runs. Start it with ' +
+      'NODE_OPTIONS sets another one, or this version of Node cannot change it at run time. Start it with ' +
       `NODE_OPTIONS=--max-old-space-size=${Math.floor(heapBytes / MIB)}`,
   ];
 }

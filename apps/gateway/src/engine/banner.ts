@@ -9,7 +9,10 @@ const DURABILITY = {
   os: 'acknowledged after write: a power cut may lose records',
 };
 
-/** What a start prints on standard output: where it is, and three lines that work when pasted. */
+/**
+ * The text that a start prints on standard output: addresses, and three commands that work when
+ * pasted.
+ */
 export function banner({ url, dataDir, durability }: BannerFacts): string {
   return `
   Sluice   ${url}   try it: ${url}/try   docs: ${url}/docs

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { descriptorLimit, descriptorStatus, shareDescriptors } from './descriptor-limit.js';
 
-describe('the descriptors of a process', () => {
-  test('are enough for all connections where the limit is high', () => {
+describe('sharing the descriptors of a process', () => {
+  test('all connections are accepted if the limit is high', () => {
     expect(shareDescriptors(1_048_576, 10_000)).toMatchObject({
       connectionsMax: 10_000,
       openFilesMax: 65_536,
@@ -10,7 +10,7 @@ describe('the descriptors of a process', () => {
     });
   });
 
-  test('go to segment files where connections leave some over', () => {
+  test('descriptors that connections leave over go to segment files', () => {
     expect(shareDescriptors(16_384, 10_000)).toMatchObject({
       connectionsMax: 10_000,
       openFilesMax: 6184,
@@ -18,7 +18,7 @@ describe('the descriptors of a process', () => {
     expect(shareDescriptors(11_224, 10_000)).toMatchObject({ openFilesMax: 1024, warnings: [] });
   });
 
-  test('are not taken by connections where the limit is low, and the operator is told', () => {
+  test('fewer connections are accepted if the limit is low, and the operator is warned', () => {
     const shares = shareDescriptors(512, 10_000);
     expect(shares).toMatchObject({ connectionsMax: 156, openFilesMax: 156 });
     expect(shares.warnings).toHaveLength(1);
@@ -26,7 +26,7 @@ describe('the descriptors of a process', () => {
   });
 
   test.each([1, 40, 80, 120])(
-    'leave room for a connection and the log with a limit of %i',
+    'a limit of %i leaves room for a connection and the log',
     (limit) => {
       const shares = shareDescriptors(limit, 10_000);
       expect(shares.connectionsMax).toBeGreaterThan(0);
@@ -34,14 +34,14 @@ describe('the descriptors of a process', () => {
     },
   );
 
-  test('are all for the settings where the system does not say how many there are', () => {
+  test('settings apply unchanged if the system does not report a limit', () => {
     expect(shareDescriptors(undefined, 10_000)).toMatchObject({
       connectionsMax: 10_000,
       warnings: [],
     });
   });
 
-  test.runIf(process.platform === 'linux')('are counted', () => {
+  test.runIf(process.platform === 'open descriptors are counted')('are counted', () => {
     const status = descriptorStatus(descriptorLimit());
     expect(status?.inUse).toBeGreaterThan(2);
     expect(status?.limit).toBeGreaterThan(status?.inUse ?? 0);

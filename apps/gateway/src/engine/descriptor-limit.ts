@@ -2,30 +2,30 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Descriptors of the process itself: its libraries, threads, log, listeners and peers. */
 const PROCESS_DESCRIPTORS = 64;
-/** Connections over the limit that are accepted to be told so (HttpFront). */
+/** Connections over the limit that are accepted only to receive an error (HttpFront). */
 const CONNECTIONS_OVER_LIMIT = 128;
-/** Held open so that the log always finds one. */
+/** Descriptors held open so that the log can always get one. */
 const SPARE_DESCRIPTORS = 8;
-/** Segment files that stay open while nobody uses them; more where connections leave some over. */
+/** Segment files that stay open while unused; there are more if connections leave some over. */
 const OPEN_FILES_MAX = 1024;
 const OPEN_FILES_MIN = 32;
 const OPEN_FILES_LEFT_OVER_MAX = 65_536;
 
-/** With fewer descriptors a gateway cannot serve clients and keep some for its log. */
+/** With fewer descriptors a gateway cannot serve clients and also keep some for its log. */
 export const DESCRIPTORS_MIN = 256;
 
-/** How the descriptors of a process are shared out. */
+/** Shares of a process's descriptors. */
 export interface DescriptorShares {
   /** Connections that are accepted. */
   readonly connectionsMax: number;
-  /** Segment files that are kept open while nobody uses them. */
+  /** Segment files that are kept open while unused. */
   readonly openFilesMax: number;
   readonly spareDescriptors: number;
-  /** Sentences for the operator that name each limit which does not fit. */
+  /** Sentences for the operator, one for each limit that does not fit. */
   readonly warnings: readonly string[];
 }
 
-/** Descriptors in use and the most that there may be; undefined where the system does not say. */
+/** Descriptors in use and the limit; undefined if the system does not say. */
 export interface DescriptorStatus {
   readonly inUse: number;
   readonly limit: number;
@@ -33,8 +33,8 @@ export interface DescriptorStatus {
 
 /**
  * Shares the descriptors of a process between connections and files, so that clients can never take
- * those that the log needs.
- * @param limit undefined: not known, nothing is lowered
+ * the ones that the log needs.
+ * @param limit undefined: unknown, so nothing is lowered
  */
 export function shareDescriptors(
   limit: number | undefined,
@@ -49,7 +49,7 @@ export function shareDescriptors(
   const share = Math.max(OPEN_FILES_MIN, Math.min(OPEN_FILES_MAX, Math.floor(rest / 2)));
   const leftOver = Math.min(OPEN_FILES_LEFT_OVER_MAX, rest - connectionsMax);
   const openFilesMax = Math.max(share, leftOver);
-  // Files in use pass the bound by as many as are read and written at a time.
+  // Files in use may exceed the bound by the number of files that are read and written at a time.
   const accepted = Math.max(1, Math.min(connectionsMax, rest - openFilesMax));
   if (accepted === connectionsMax) {
     return { connectionsMax, openFilesMax, spareDescriptors, warnings: [] };
@@ -61,7 +61,7 @@ export function shareDescriptors(
   return { connectionsMax: accepted, openFilesMax, spareDescriptors, warnings: [warning] };
 }
 
-/** The most descriptors that this process may have; undefined where the system does not say. */
+/** Returns the limit of this process's descriptors; undefined if the system does not say. */
 export function descriptorLimit(): number | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
@@ -78,7 +78,7 @@ export function descriptorStatus(limit: number | undefined): DescriptorStatus | 
   try {
     return { inUse: readdirSync('/proc/self/fd').length, limit };
   } catch {
-    // Not even the directory of descriptors can be opened: all are in use.
+    // Not even the directory of descriptors can be opened, so all of them are in use.
     return { inUse: limit, limit };
   }
 }

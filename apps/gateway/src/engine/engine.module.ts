@@ -15,7 +15,7 @@ import { type BrokerOpening, openBroker } from './open-broker.js';
 import { PublicAddress } from './public-address.js';
 import { LOGGER, OPEN_BROKER, SETTINGS } from './tokens.js';
 
-/** What exists before the engine: Nest itself logs and serves through it. */
+/** Objects that exist before the engine, because Nest itself logs and serves through them. */
 export interface EngineSeed extends BrokerOpening {
   readonly front: HttpFront;
 }

@@ -1,4 +1,4 @@
-/** Why the process ends: the numbers of sysexits.h where they have one. */
+/** Reasons for which the process ends; the numbers are those of sysexits.h if it has one. */
 export const EXIT_CODES = {
   stopped: exitCode(0, 'Stopped cleanly after SIGTERM, SIGINT or SIGHUP.'),
   stopCutShort: exitCode(
@@ -7,7 +7,7 @@ export const EXIT_CODES = {
   ),
   badArguments: exitCode(64, 'An argument of the command line is not known.'),
   cannotListen: exitCode(69, 'The address or port cannot be listened on.'),
-  bug: exitCode(70, 'A bug was met and logged; the next start recovers the log.'),
+  bug: exitCode(70, 'A bug was logged; the next start recovers the log.'),
   tooFewDescriptors: exitCode(
     71,
     'The limit of open files (ulimit -n) is too low to run: at least 256 are needed.',
@@ -21,7 +21,7 @@ export const EXIT_CODES = {
     76,
     'Another process of the cluster has this broker id, with another data directory.',
   ),
-  badSettings: exitCode(78, 'Settings are not acceptable: one line each names what would be.'),
+  badSettings: exitCode(78, 'Settings are invalid: one line each says what is accepted.'),
 } as const satisfies Record<string, ExitCode>;
 
 export interface ExitCode {

@@ -27,19 +27,19 @@ import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 
 /**
- * Connections that the kernel keeps until they are accepted: when thousands of clients come back at
- * once, those beyond are dropped and try again a second later, and later. The kernel has a limit of
- * its own (net.core.somaxconn, 4096 by default).
+ * Connections that the kernel queues until they are accepted. When thousands of clients reconnect
+ * at once, connections beyond this bound are dropped and retried a second later, and later. The
+ * kernel has a limit of its own (net.core.somaxconn, 4096 by default).
  */
 const BACKLOG = 4096;
 
-/** The address or port cannot be had. */
+/** The address or port is not available. */
 export class CannotListenError extends Error {
   override readonly name = 'CannotListenError';
 }
 
 /**
- * One running gateway: the order of its start and of its stop.
+ * One running gateway. It owns the order of the start and of the stop.
  *
  * `stop` is called at most once, after `start` has resolved.
  */
@@ -55,9 +55,9 @@ export class Gateway {
   }
 
   /**
-   * Opens the broker, which recovers its logs, and only then listens.
-   * @param onFenced called when another process has this broker id: this one must end
-   * @throws CannotListenError; whatever opening the broker throws
+   * Opens the broker, which recovers its logs, and listens only afterwards.
+   * @param onFenced called if another process takes this broker id: this process must end
+   * @throws CannotListenError; any error of opening the broker
    */
   static async start(
     settings: Settings,
@@ -117,14 +117,12 @@ export class Gateway {
     return this.#address.url;
   }
 
-  /** The port that it listens on. */
+  /** The port of the listener. */
   get port(): number {
     return this.#address.port;
   }
 
-  /**
-   * Stops accepting, answers what is in flight, then writes what is buffered and closes the logs.
-   */
+  /** Stops accepting, answers requests in flight, then writes buffered data and closes the logs. */
   async stop(): Promise<void> {
     const broker = this.#app.get<OpenBroker>(OPEN_BROKER);
     this.#app.get(Health).stopping();

@@ -9,19 +9,21 @@ import type { GatewayMetrics } from '../observability/metrics.js';
 import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import type { PublicAddress } from './public-address.js';
 
-/** Seen from dist/esm/apps/gateway/src/engine; scripts/bundle.mjs makes it. */
+/**
+ * The path is relative to dist/esm/apps/gateway/src/engine; scripts/bundle.mjs creates the file.
+ */
 const LEASE_THREAD_SCRIPT = new URL(
   '../../../../../apps/gateway/lease-thread.cjs',
   import.meta.url,
 );
 
-/** What a broker is opened with. */
+/** Options of a broker at its start. */
 export interface BrokerOpening {
   readonly settings: Settings;
   readonly logger: ProcessLogger;
   readonly metrics: GatewayMetrics;
   readonly address: PublicAddress;
-  /** Called when another process has this broker id: this one must end. */
+  /** Called if another process takes this broker id: this process must end. */
   readonly onFenced: () => void;
 }
 
@@ -46,7 +48,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   };
   const { redisUrl, loopSilenceMaxMs } = settings;
   if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
-  // Loaded in cluster mode alone: it brings an HTTP client, which makes every start slower.
+  // Only cluster mode loads this: it brings an HTTP client, which slows down every start.
   const { PeerNetwork } = await import('../cluster-api/peer-network.js');
   const network = await PeerNetwork.open(settings, logger);
   metrics.watchPeers(() => network.status());
@@ -63,7 +65,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   });
 }
 
-/** Redis may be started after its gateways: they wait for it. */
+/** Waits for Redis, because it may be started after its gateways. */
 async function whenAvailable(
   open: () => Promise<CoordinationStore>,
   logger: ProcessLogger,
@@ -83,7 +85,7 @@ async function whenAvailable(
   }
 }
 
-/** What Redis, or the way to it, said. */
+/** Returns the message of the first cause: Redis's own, or the network's. */
 function innermostMessage(error: Error): string {
   return error.cause instanceof Error ? innermostMessage(error.cause) : error.message;
 }

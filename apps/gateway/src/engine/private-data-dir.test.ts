@@ -14,7 +14,7 @@ import { makeDataDirPrivate } from './private-data-dir.js';
 
 let dataDir: string;
 
-/** A data directory as a process with umask 022 leaves it. */
+/** Creates a data directory as a process with umask 022 leaves it. */
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'sluice-modes-'));
   chmodSync(dataDir, 0o755);
@@ -30,7 +30,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dataDir, { recursive: true }));
 
-test('takes all permissions of others from the data directory and what is in it', () => {
+test('it removes all permissions of others from the data directory and its files', () => {
   expect(makeDataDirPrivate(dataDir)).toEqual([
     `8 files and directories of the data directory ${dataDir} were open to other users: ` +
       'their modes are 0600 and 0700 now.',
@@ -50,14 +50,14 @@ test('takes all permissions of others from the data directory and what is in it'
   expect(makeDataDirPrivate(dataDir)).toEqual([]);
 });
 
-test('finds a wide file in a private directory', () => {
+test('it finds a wide file in a private directory', () => {
   makeDataDirPrivate(dataDir);
   chmodSync(join(dataDir, 'orders-0/00000000000000000000.log'), 0o640);
   expect(makeDataDirPrivate(dataDir)).toHaveLength(1);
   expect(modeOf('orders-0/00000000000000000000.log')).toBe(0o600);
 });
 
-test('leaves what is not of Sluice, and says why the directory stays open', () => {
+test("it leaves files that are not Sluice's, and says why the directory stays open", () => {
   put('notes.txt');
   mkdirSync(join(dataDir, 'photos'), { mode: 0o755 });
   chmodSync(join(dataDir, 'photos'), 0o755);
@@ -67,7 +67,7 @@ test('leaves what is not of Sluice, and says why the directory stays open', () =
   expect(modeOf('orders-0')).toBe(0o700);
 });
 
-test('leaves a shared directory and does not follow links', () => {
+test('it leaves a shared directory and does not follow links', () => {
   const other = mkdtempSync(join(tmpdir(), 'sluice-other-'));
   chmodSync(other, 0o755);
   symlinkSync(other, join(dataDir, 'linked-0'));
@@ -78,8 +78,8 @@ test('leaves a shared directory and does not follow links', () => {
   rmSync(other, { recursive: true });
 });
 
-test.skipIf(process.geteuid?.() !== 0)('names what only its owner may change', () => {
-  // Synchronous until the user is root again: nothing else of this process runs meanwhile.
+test.skipIf(process.geteuid?.() !== 0)('it names the files that only their owner may change', () => {
+  // This block stays synchronous until the user is root again, so that nothing else runs meanwhile.
   process.seteuid?.(65_534);
   let sentences: string[];
   try {
@@ -93,7 +93,7 @@ test.skipIf(process.geteuid?.() !== 0)('names what only its owner may change', (
   expect(modeOf('.')).toBe(0o755);
 });
 
-test('says nothing of a directory that does not exist yet', () => {
+test('it says nothing about a directory that does not exist yet', () => {
   expect(makeDataDirPrivate(join(dataDir, 'later'))).toEqual([]);
 });
 

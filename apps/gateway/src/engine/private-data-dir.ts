@@ -8,17 +8,17 @@ const OF_OTHERS = 0o077;
 /** A directory with this bit, such as /tmp, is shared on purpose. */
 const STICKY = 0o1000;
 
-/** Names of partition directories, also of those that are deleted or were set aside. */
+/** Names of partition directories, including those that are deleted or quarantined. */
 const OWN_DIRECTORY = /-\d+(\..*-(delete|stray))?$/;
 const OWN_FILE =
   /^(\.(lock|reserve|kafka_cleanshutdown|last-seen-time|log-starts-recorded)|[a-z-]+-offset-checkpoint|(coordination|meta|producer-id-block)\.json|metadata\.journal)(\.\w+)*$/;
-/** Made by mkfs at the root of a file system. */
+/** mkfs creates this directory at the root of a file system. */
 const LOST_AND_FOUND = 'lost+found';
 
 /**
- * Takes the permissions of the group and of others from the data directory and all that Sluice
- * keeps in it, as from files of an earlier version, or of a directory that was made or copied by
- * hand. New files get no such permissions (umask).
+ * Removes the permissions of the group and of others from the data directory and everything that
+ * Sluice keeps in it. Files of an earlier version may have them, or a directory that was created or
+ * copied by hand. New files get no such permissions (umask).
  *
  * Files that are not Sluice's stay as they are, and so does a data directory that holds some or is
  * shared. Synchronous: it runs once, before the gateway serves anybody.
@@ -44,7 +44,7 @@ export function makeDataDirPrivate(dataDir: string): string[] {
   else if ((ofDataDir & OF_OTHERS) !== 0) {
     mode.warnings.push(
       `The data directory ${dataDir} is open to other users (mode ${octal(ofDataDir)}) and holds files ` +
-        'that are not of Sluice: its permissions stay. Give Sluice a directory of its own.',
+        'that are not Sluice's: its permissions stay. Give Sluice a directory of its own.',
     );
   }
   return mode.sentences(dataDir);
@@ -66,7 +66,7 @@ function tightenPartition(directory: string, mode: TightenedModes): void {
   }
 }
 
-/** Counts what was tightened, and remembers the first path that could not be. */
+/** Counts the changed paths and remembers the first path that could not be changed. */
 class TightenedModes {
   readonly warnings: string[] = [];
   #changed = 0;

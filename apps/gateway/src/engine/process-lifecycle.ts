@@ -1,6 +1,4 @@
-/**
- * What ends the process, and with which code (exit-codes.ts): signals, failed starts, bugs.
- */
+/** Ends the process with an exit code (exit-codes.ts): on signals, failed starts and bugs. */
 import { resolve } from 'node:path';
 import { BrokerIdTakenError, DataDirError } from '#coordination';
 import { DataDirLockedError } from '#log';
@@ -36,11 +34,11 @@ export async function runUntilStopped(
   }
   const stopRequested = nextStopSignal(logger);
   let isStarted = false;
-  // A start may wait for long: for Redis, or while logs are recovered. It may be broken off at any
+  // A start may wait long for Redis or for the recovery of logs; a signal may interrupt it at any
   // time.
   void stopRequested.then((signal) => {
     if (isStarted) return undefined;
-    logger.info({ signal }, 'stopped before the start was done');
+    logger.info({ signal }, 'stopped before the start was complete');
     return end(EXIT_CODES.stopped);
   });
   const gateway = await startOrEnd(settings, logger);
@@ -56,7 +54,7 @@ export async function runUntilStopped(
   end(EXIT_CODES.stopped);
 }
 
-/** Settings that cannot be accepted: one line each, then the end. */
+/** Reports invalid settings, one line each, then ends the process. */
 export function endOnBadSettings(problems: readonly string[], warnings: readonly string[]): never {
   for (const line of [...warnings, ...problems]) process.stderr.write(`${line}\n`);
   return end(EXIT_CODES.badSettings);
@@ -70,7 +68,7 @@ async function startOrEnd(settings: Settings, logger: ProcessLogger): Promise<Ga
     });
   } catch (error) {
     const { exitCode, message } = startFailure(error, settings);
-    // What its operator can mend is one line; of a bug everything is told.
+    // A fault that the operator can fix is one line; a bug is logged with its stack.
     logger.fatal(exitCode === EXIT_CODES.bug ? { err: error } : {}, message);
     return end(exitCode);
   }
@@ -99,7 +97,7 @@ function startFailure(
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;
     return { exitCode: EXIT_CODES.dataDirNotUsable, message };
   }
-  return { exitCode: EXIT_CODES.bug, message: 'the start met a bug' };
+  return { exitCode: EXIT_CODES.bug, message: 'the start failed because of a bug' };
 }
 
 /** An error of the operating system (ENOSPC, EACCES, ...), not one of Node's own (ERR_...). */
@@ -108,11 +106,12 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /**
- * Half a broker must not go on: what is durable is on disk, and the next start recovers the rest.
+ * A broker must not continue after a bug: durable records are on disk, and the next start recovers
+ * the rest.
  */
 function endOnBugs(logger: ProcessLogger): void {
   const endOnBug = (error: unknown): never => {
-    logger.fatal({ err: error }, 'a bug: the process ends');
+    logger.fatal({ err: error }, 'the process ends because of a bug');
     return end(EXIT_CODES.bug);
   };
   process.on('uncaughtException', endOnBug);
@@ -121,11 +120,11 @@ function endOnBugs(logger: ProcessLogger): void {
 
 /**
  * A signal this soon after another is the same one: Ctrl-C reaches a whole process group, and npm
- * sends it on to its child, which has it already.
+ * forwards it to its child, which has already received it.
  */
 const SAME_SIGNAL_MS = 500;
 
-/** Resolves with the first signal to stop; the second ends the process at once. */
+/** Resolves with the first stop signal; a second one ends the process at once. */
 function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
   return new Promise((resolveSignal) => {
     let firstAtMs: number | undefined;
@@ -135,7 +134,7 @@ function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
         firstAtMs = nowMs;
         resolveSignal(signal);
       } else if (nowMs - firstAtMs > SAME_SIGNAL_MS) {
-        logger.warn({ signal }, 'a second signal: the stop is cut short');
+        logger.warn({ signal }, 'the stop is cut short by a second signal');
         end(EXIT_CODES.stopCutShort);
       }
     };
@@ -144,30 +143,31 @@ function nextStopSignal(logger: ProcessLogger): Promise<NodeJS.Signals> {
 }
 
 /**
- * Signals that stop the broker cleanly. SIGHUP is among them as in Kafka: nothing is read again.
+ * Signals that stop the broker cleanly. SIGHUP is one of them, as in Kafka: settings are not
+ * reloaded.
  */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /**
- * Signals that end a process, or open a debugger, where nobody listens for them. SIGQUIT ends this
- * one at once and the next start recovers the log; SIGUSR1 and SIGUSR2 have no effect. Node ignores
- * SIGPIPE.
+ * Signals that end a process, or open a debugger, unless the process listens for them. SIGQUIT ends
+ * this one at once and the next start recovers the log; SIGUSR1 and SIGUSR2 have no effect. Node
+ * ignores SIGPIPE.
  */
 function logOtherSignals(logger: ProcessLogger): void {
   process.on('SIGQUIT', (signal) => {
-    logger.fatal({ signal }, 'ended at once by a signal: the next start recovers the log');
+    logger.fatal({ signal }, 'a signal ends the process at once; the next start recovers the log');
     end(EXIT_CODES.stopCutShort);
   });
   for (const ignored of ['SIGUSR1', 'SIGUSR2'] as const) {
     process.on(ignored, (signal) =>
-      logger.warn({ signal }, 'a signal without a meaning is ignored'),
+      logger.warn({ signal }, 'a signal without a meaning to Sluice is ignored'),
     );
   }
 }
 
 function cutShortOnTimeout(stopTimeoutMs: number, logger: ProcessLogger): void {
   setTimeout(() => {
-    logger.error({ stopTimeoutMs }, 'the stop took too long: it is cut short');
+    logger.error({ stopTimeoutMs }, 'the stop exceeded its timeout and is cut short');
     end(EXIT_CODES.stopCutShort);
   }, stopTimeoutMs).unref();
 }

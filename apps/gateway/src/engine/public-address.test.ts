@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PublicAddress } from './public-address.js';
 
-test('the address is that of the listener, once its port is known', () => {
+test('the address is that of the listener, as soon as its port is known', () => {
   const address = new PublicAddress({ host: '127.0.0.1', port: 0, publicUrl: undefined });
   expect(address.knownUrl).toBeNull();
   address.listensOn(4711);
@@ -18,7 +18,7 @@ test.each([
   expect(new PublicAddress({ host, port: 8080, publicUrl: undefined }).url).toBe(url);
 });
 
-test('a public URL is taken as it is', () => {
+test('a public URL is used unchanged', () => {
   const settings = { host: '0.0.0.0', port: 8080, publicUrl: 'https://sluice.example/a' };
   expect(new PublicAddress(settings).url).toBe('https://sluice.example/a');
 });
@@ -32,7 +32,7 @@ test.each([
   expect(new PublicAddress({ host: '::', port: 8080, publicUrl }).pathOf(path)).toBe(seen);
 });
 
-test('the documented server is the public URL, else where the document was loaded from', () => {
+test('the documented server is the public URL, else the address the document was loaded from', () => {
   const settings = { host: '::', port: 8080 };
   const url = 'https://sluice.example/a';
   expect(new PublicAddress({ ...settings, publicUrl: url }).documentedServer).toBe(url);

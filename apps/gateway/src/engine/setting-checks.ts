@@ -1,6 +1,6 @@
 /**
- * Checks of settings that need more than their text: the parts of the Redis URL, files that must be
- * readable. They run before the data directory or a socket is opened.
+ * Checks of settings beyond their text: the parts of the Redis URL, files that must be readable.
+ * They run before the data directory or a socket is opened.
  */
 import { createSecureContext } from 'node:tls';
 import { parseRedisUrl, RedisUrlError } from '#coordination';
@@ -34,7 +34,7 @@ async function tlsProblems(settings: Settings): Promise<string[]> {
   }
 }
 
-/** The fault that OpenSSL finds in the certificate and its key. */
+/** Returns the faults that OpenSSL finds in the certificate and its key. */
 function certificateProblems(settings: Settings, { ca, cert, key }: PeerTls): string[] {
   const faultOf = (options: Parameters<typeof createSecureContext>[0]): string | undefined => {
     try {
