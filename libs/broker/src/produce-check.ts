@@ -152,7 +152,7 @@ function faultOf(
     };
   }
   if (limits.compacted && (fields[at + FIELD_KEY_START] as number) < 0) {
-    const detail = 'a record of a compacted topic has a key';
+    const detail = 'a record of a compacted topic must have a key';
     return { code: 'INVALID_RECORD', member: '/key', detail };
   }
   const timestamp = fields[at + FIELD_TIMESTAMP] as number;

@@ -1,24 +1,24 @@
-/** A body that comes in pieces. */
+/** A body that arrives in pieces. */
 export class ArrivingBytes {
-  /** As large as was announced; made with the first piece that is not all of it. */
+  /** Buffer of the announced size; created with the first piece that is not the whole body. */
   #whole: Buffer | undefined;
   #pieces: Buffer[] = [];
   #announcedBytes = Number.NaN;
   #sizeBytes = 0;
 
-  /** What has arrived. */
+  /** Bytes that have arrived. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** @param sizeBytes of the whole; not a number: nobody knows */
+  /** @param sizeBytes size of the whole body; NaN if it is unknown */
   announced(sizeBytes: number): void {
     this.#announcedBytes = sizeBytes;
   }
 
   add(piece: Buffer): void {
-    // Copied while it is in the processor's cache: joined in the end, large bodies cost twice as
-    // much.
+    // Each piece is copied while it is in the processor's cache; joining at the end costs twice as
+    // much for large bodies.
     if (piece.length < this.#announcedBytes) {
       this.#whole ??= Buffer.allocUnsafeSlow(this.#announcedBytes);
       piece.copy(this.#whole, this.#sizeBytes);
@@ -28,7 +28,7 @@ export class ArrivingBytes {
     this.#sizeBytes += piece.length;
   }
 
-  /** All of it: what came in one piece is not copied. */
+  /** The whole body; a body that came in one piece is not copied. */
   whole(): Buffer {
     if (this.#whole !== undefined) return this.#whole;
     const [only] = this.#pieces;

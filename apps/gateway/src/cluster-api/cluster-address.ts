@@ -4,13 +4,13 @@ import { isIP } from 'node:net';
 export interface ClusterAddressSettings {
   readonly clusterHost: string;
   readonly clusterUrl: string | undefined;
-  /** Set: brokers talk over TLS. */
+  /** If it is set, brokers talk over TLS. */
   readonly clusterTlsCaFile: string | undefined;
 }
 
 /**
- * How other brokers reach the private listener: what this broker registers.
- * @param port that it listens on
+ * Returns the URL at which other brokers reach the private listener; this broker registers it.
+ * @param port the port of the listener
  */
 export function clusterUrlOf(settings: ClusterAddressSettings, port: number): string {
   const { clusterHost, clusterUrl, clusterTlsCaFile } = settings;

@@ -20,7 +20,7 @@ const MIB = 1024 * 1024;
 const TIMEOUT_MS = 20_000;
 const PATIENT = { timeoutMs: TIMEOUT_MS };
 
-/** What a call ended with. */
+/** Resolves with the error of a call. */
 async function failureOf(call: Promise<unknown>): Promise<Error> {
   try {
     await call;
@@ -87,7 +87,7 @@ describe('a call', () => {
     expect((await Promise.all(calls)).map(({ body }) => body)).toEqual(['first', 'second']);
   });
 
-  test('fetches that wait by the hundred do not stand before a produce', async () => {
+  test('hundreds of waiting fetches do not delay a produce', async () => {
     const released = new Happening();
     const { peers } = await openPair({
       fetch: async () => {
@@ -107,7 +107,7 @@ describe('a call', () => {
 });
 
 describe('an error of the other broker', () => {
-  test('is the same ProtocolError here', async () => {
+  test('a ProtocolError arrives as the same ProtocolError', async () => {
     const { peers } = await openPair({
       produce: () =>
         Promise.reject(
@@ -130,7 +130,7 @@ describe('an error of the other broker', () => {
     });
   });
 
-  test('is the same NotLeaderError here', async () => {
+  test('a NotLeaderError arrives as the same NotLeaderError', async () => {
     const { peers } = await openPair({
       produce: () => Promise.reject(new NotLeaderError('NOT_LEADER_OR_FOLLOWER', 3, 9)),
     });
@@ -139,7 +139,7 @@ describe('an error of the other broker', () => {
     expect(error).toMatchObject({ fault: 'NOT_LEADER_OR_FOLLOWER', leader: 3, leaderEpoch: 9 });
   });
 
-  test('that is a bug is logged there, and says nothing of it here', async () => {
+  test('a bug is logged by the other broker, and its details stay there', async () => {
     const log = new KeptLog();
     const listener = await openListener(
       { produce: () => Promise.reject(new TypeError('x is not a function')) },
@@ -158,7 +158,7 @@ describe('an error of the other broker', () => {
     );
   });
 
-  test('a method that it does not know was surely not done', async () => {
+  test('a call of an unknown method is known not to be executed', async () => {
     const { peers } = await openPair({});
     const error = await failureOf(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error).toMatchObject({ code: 'BROKER_NOT_AVAILABLE', outcome: 'failed' });
@@ -173,14 +173,14 @@ describe('an error of the other broker', () => {
   });
 });
 
-describe('no answer', () => {
-  test('of a broker without an address: not sent', async () => {
+describe('a call without an answer', () => {
+  test('a broker without an address: not sent', async () => {
     const peers = openPeers(undefined);
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error).toMatchObject({ brokerId: CALLEE_ID, wasSent: false });
   });
 
-  test('from where nobody listens: not sent', async () => {
+  test('an address without a listener: not sent', async () => {
     const { listener, peers } = await openPair({});
     await listener.close(0);
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
@@ -188,20 +188,20 @@ describe('no answer', () => {
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  test('from a name that does not exist: not sent', async () => {
+  test('a host name that does not exist: not sent', async () => {
     const peers = openPeers('http://no-such-broker.invalid:1');
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error.wasSent).toBe(false);
   });
 
-  test('because the connection was reset by the other side: may have been sent', async () => {
+  test('a connection reset by the other side: may have been sent', async () => {
     const server = createServer((socket) => socket.on('data', () => socket.resetAndDestroy()));
     const peers = openPeers(await listening(server));
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error.wasSent).toBe(true);
   });
 
-  test('in time: may have been sent, and the other broker hears that nobody waits', async () => {
+  test('a timeout: may have been sent, and the other broker sees the abort', async () => {
     const gone = new Happening();
     const { peers, listener } = await openPair({
       fetch: (_message, { signal }) =>
@@ -220,7 +220,7 @@ describe('no answer', () => {
     await expect.poll(() => listener.status().callsInFlight).toBe(0);
   });
 
-  test('because the caller gave up: the other broker hears of it', async () => {
+  test('the caller aborts: the other broker sees it', async () => {
     const began = new Happening();
     const gone = new Happening();
     const { peers } = await openPair({
@@ -246,7 +246,7 @@ describe('no answer', () => {
     expect(again).toMatchObject({ wasSent: false, cause: reason });
   });
 
-  test('because no connection was free in time: not sent, and none is lost for others', async () => {
+  test('no free connection in time: not sent, and no connection is lost to others', async () => {
     const released = new Happening();
     let served = 0;
     const { peers } = await openPair({
@@ -272,7 +272,7 @@ describe('no answer', () => {
   test.each([
     ['another web server', 200, '<html>hello</html>'],
     ['a proxy', 502, 'bad gateway'],
-  ])('from %s: may have been sent', async (_name, status, body) => {
+  ])('an answer of %s: may have been sent', async (_name, status, body) => {
     const server = createHttpServer((_request, response) => {
       response.writeHead(status).end(body);
     });
@@ -282,7 +282,7 @@ describe('no answer', () => {
   });
 
   test.each([true, false])(
-    'when the answer is larger than is taken (announced: %s)',
+    'an answer above the limit fails the call (announced: %s)',
     async (says) => {
       const server = createHttpServer((_request, response) => {
         if (says) response.setHeader('content-length', 3000);
@@ -297,7 +297,7 @@ describe('no answer', () => {
     },
   );
 
-  test('because this broker stops', async () => {
+  test('this broker stops', async () => {
     const began = new Happening();
     const { peers } = await openPair({
       fetch: () => {
@@ -315,7 +315,7 @@ describe('no answer', () => {
 });
 
 describe('the address of a broker', () => {
-  test('is looked up with every call: it may come back elsewhere', async () => {
+  test('the address is looked up for every call, because a broker may move', async () => {
     const before = await openListener({ produce: () => Promise.resolve(message('before')) });
     const after = await openListener({ produce: () => Promise.resolve(message('after')) });
     let listener = before;
@@ -327,7 +327,7 @@ describe('the address of a broker', () => {
     expect((await call()).body).toBe('after');
   });
 
-  test('may be that of another broker by now: not sent, and told', async () => {
+  test('an address now used by another broker: not sent, and a warning is logged', async () => {
     const log = new KeptLog();
     const listener = await openListener(
       { produce: () => Promise.resolve(message(null)) },

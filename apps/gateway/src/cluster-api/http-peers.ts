@@ -1,9 +1,8 @@
 /**
- * The other brokers over HTTP: `Peers` on the private listeners of the cluster.
+ * Calls of other brokers over HTTP: implements `Peers` with the private listeners of the cluster.
  *
- * Connections are kept and opened as they are needed. Nothing is tried again here: whether a call
- * may be repeated is its caller's to know, and `PeerUnreachableError.wasSent` what it needs for
- * that.
+ * Connections are opened on demand and kept. Calls are never retried here: only the caller knows
+ * whether a call may be repeated, and `PeerUnreachableError.wasSent` helps it to decide.
  *
  * Overlap: calls overlap freely; `close` ends them.
  */
@@ -33,14 +32,14 @@ import {
 
 export interface HttpPeersOptions extends PeerIdentity, PeerConnectionsOptions {
   readonly clusterUuid: string;
-  /** Largest message, sent and taken. */
+  /** Largest message in bytes, in both directions. */
   readonly messageBytesMax: number;
 }
 
-/** For metrics. */
+/** Values for metrics. */
 export interface HttpPeersStatus {
   readonly callsInFlight: number;
-  /** Since the start; those that the other broker answered with an error are among the answered. */
+  /** Calls since the start; it includes calls that the other broker answered with an error. */
   readonly callsAnswered: number;
   readonly callsUnreachable: number;
 }
@@ -56,7 +55,7 @@ export class HttpPeers implements Peers {
   #callsUnreachable = 0;
   #isClosed = false;
 
-  /** @param addressOf a broker's cluster URL as it registered it; asked with every call */
+  /** @param addressOf returns the cluster URL that a broker registered; asked for every call */
   constructor(
     options: HttpPeersOptions,
     addressOf: (brokerId: number) => string | undefined,
@@ -99,19 +98,19 @@ export class HttpPeers implements Peers {
           this.#callsAnswered += 1;
           resolve(answer);
         },
-        onFailure: (error, mustBeMended) => {
+        onFailure: (error, needsOperator) => {
           finish();
           if (error instanceof PeerUnreachableError) this.#callsUnreachable += 1;
           else this.#callsAnswered += 1;
-          if (mustBeMended) this.#tellRefusal(brokerId, error);
+          if (needsOperator) this.#logRefusal(brokerId, error);
           reject(error);
         },
       });
       const onAbort = (): void => {
-        call.giveUp(signal?.reason);
+        call.abandon(signal?.reason);
       };
       const timer = setTimeout(() => {
-        call.giveUp(new Error(`no answer within ${timeoutMs} ms`));
+        call.abandon(new Error(`no answer within ${timeoutMs} ms`));
       }, timeoutMs);
       signal?.addEventListener('abort', onAbort);
       this.#callsInFlight += 1;
@@ -136,7 +135,7 @@ export class HttpPeers implements Peers {
     };
   }
 
-  /** Ends all calls under way, and their connections. */
+  /** Aborts all calls in flight and closes their connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const all = [...this.#connections.values()];
@@ -151,7 +150,7 @@ export class HttpPeers implements Peers {
     const url = this.#addressOf(brokerId);
     const known = this.#connections.get(brokerId);
     if (known !== undefined && known.url === url) return known;
-    // It came back elsewhere: what is under way there ends by itself.
+    // The broker has a new address; calls in flight to the old one finish by themselves.
     known?.retire();
     this.#connections.delete(brokerId);
     if (url === undefined) throw this.#notSent(brokerId, new Error('it is not registered'));
@@ -165,7 +164,7 @@ export class HttpPeers implements Peers {
     return new PeerUnreachableError(brokerId, false, cause);
   }
 
-  #tellRefusal(brokerId: number, { cause }: Error): void {
+  #logRefusal(brokerId: number, { cause }: Error): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `broker ${brokerId} refuses the calls of this broker: ${reason}`;
     this.#log.warn(String(brokerId), { brokerId }, message);
@@ -175,7 +174,7 @@ export class HttpPeers implements Peers {
     const { messageBytesMax } = this.#options;
     return new ProtocolError(
       'REQUEST_TOO_LARGE',
-      `A message of ${sizeBytes} bytes is above the ${messageBytesMax} between brokers (SLUICE_CLUSTER_MESSAGE_BYTES_MAX).`,
+      `A message of ${sizeBytes} bytes exceeds the limit of ${messageBytesMax} bytes between brokers (SLUICE_CLUSTER_MESSAGE_BYTES_MAX).`,
     );
   }
 }
@@ -184,7 +183,7 @@ function stoppingError(): Error {
   return new Error('this broker is stopping');
 }
 
-/** Large messages go out in their parts: to join them would cost more than to send them. */
+/** Large messages are sent in their parts, because joining them costs more than sending them. */
 function bodyOf({ chunks }: EncodedPeerMessage): Buffer | Readable {
   const [first] = chunks;
   const isWhole = chunks.length === 1 && first !== undefined;

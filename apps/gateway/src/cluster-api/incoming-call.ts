@@ -6,14 +6,14 @@ import { encodePeerFailure, type PeerFailure } from './peer-failure-codec.js';
 import { encodePeerMessage } from './peer-message-codec.js';
 import { PEER_CONTENT_TYPE, PEER_HEADERS } from './peer-protocol.js';
 
-/** A refused body of no more than this is read on, so that the connection can be used again. */
+/** A refused body of at most this size is read to its end, so that the connection can be reused. */
 const READ_ON_BYTES_MAX = 64 * 1024;
-/** So much of a larger one is read before the connection ends. */
+/** Bytes of a larger body that are read before the connection ends. */
 const DRAINED_BYTES_MAX = 1024 * 1024;
-/** How long they are read. */
+/** Time in which they are read. */
 const DRAIN_MS_MAX = 2000;
 
-/** One call of another broker: its body, its answer, and whether the caller is still there. */
+/** One call of another broker: its body, its answer, and whether the caller is still connected. */
 export class IncomingCall {
   #gone: AbortController | undefined;
   #isGone = false;
@@ -28,17 +28,17 @@ export class IncomingCall {
     });
   }
 
-  /** Id of the calling broker, as it says. */
+  /** Id of the calling broker, as the caller states it. */
   get caller(): string {
     return String(this.request.headers[PEER_HEADERS.caller]);
   }
 
-  /** True once nobody waits for the answer. */
+  /** True after the caller has gone: nobody waits for the answer. */
   get isGone(): boolean {
     return this.#isGone;
   }
 
-  /** Made when it is asked for: most calls are answered at once. */
+  /** Created on first use, because most calls are answered at once. */
   get signal(): AbortSignal {
     this.#gone ??= new AbortController();
     if (this.#isGone) this.#gone.abort();
@@ -50,7 +50,7 @@ export class IncomingCall {
     this.#gone?.abort();
   }
 
-  /** Calls back with the whole body; never, when the caller goes before it is there. */
+  /** Calls back with the whole body; never calls back if the caller disconnects before. */
   readBody(sizeBytes: number, onBody: (body: Buffer) => void): void {
     const body = new ArrivingBytes();
     body.announced(sizeBytes);
@@ -76,8 +76,8 @@ export class IncomingCall {
   }
 
   /**
-   * Answers with an error. A small rest of the body is read on and thrown away; with a larger one
-   * the connection ends, after a while in which the caller can read why.
+   * Answers with an error. A small rest of the body is read and discarded; with a larger one the
+   * connection ends after a delay in which the caller can read the error.
    */
   fail(status: number, failure: PeerFailure): void {
     const { request, response } = this;
@@ -94,14 +94,14 @@ export class IncomingCall {
       response.end(body);
       return;
     }
-    // Were it ended now, the connection would be reset, and the caller might lose the answer.
+    // Ending the response now would reset the connection, and the caller might lose the answer.
     response.write(body);
     const limits = { bytesMax: DRAINED_BYTES_MAX, timeoutMs: DRAIN_MS_MAX };
     drainRequest(request, limits, () => response.end());
   }
 }
 
-/** Infinite where the head does not say. */
+/** Returns the announced size, Infinity if the head does not say it. */
 function bodyBytesOf({ headers }: IncomingMessage): number {
   const { 'content-length': length, 'transfer-encoding': coding } = headers;
   if (coding !== undefined) return Number.POSITIVE_INFINITY;

@@ -7,23 +7,21 @@ import { decodePeerMessage } from './peer-message-codec.js';
 
 const OK = 200;
 
-/** How a call ends. */
+/** Callbacks for the end of a call. */
 export interface CallEnd {
   onAnswer(message: PeerMessage): void;
-  /**
-   * `mustBeMended`: the two brokers do not fit together, and go on like that until somebody acts.
-   */
-  onFailure(error: Error, mustBeMended: boolean): void;
+  /** `needsOperator`: the two brokers are incompatible, and stay so until an operator acts. */
+  onFailure(error: Error, needsOperator: boolean): void;
 }
 
 /**
- * Thrown at the connection that takes the call up when it has ended before: the connection is kept.
+ * Thrown into the connection that starts a call which has already ended: the connection is kept.
  */
 const ENDED = new Error('the call ended before it was sent');
 
 /**
- * One call of another broker, from its dispatch to its answer. Ends once, whoever ends it first:
- * the answer, the connection, the time-out, the caller.
+ * One call of another broker, from its dispatch to its answer. It ends exactly once: by the answer,
+ * the connection, the timeout or the caller.
  */
 export class OutgoingCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
@@ -41,16 +39,16 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * Ends the call without an answer; a connection that it holds is cut, which tells the other
-   * broker.
+   * Ends the call without an answer. If it holds a connection, the connection is cut, which signals
+   * the other broker.
    */
-  giveUp(cause: unknown): void {
+  abandon(cause: unknown): void {
     if (this.#hasEnded) return;
     this.#unreachable(cause);
     this.#controller?.abort(ENDED);
   }
 
-  /** From here on the other broker may have heard of it: a connection has it, and writes it now. */
+  /** From here on the other broker may have received the call: a connection is writing it. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#hasEnded) throw ENDED;
     this.#controller = controller;
@@ -98,7 +96,9 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   #failed(body: Buffer): void {
     const failure = decodePeerFailure(body);
     if (failure === undefined) {
-      this.#unreachable(new Error(`the answer has status ${this.#status} and is none of a broker`));
+      this.#unreachable(
+        new Error(`the answer has status ${this.#status} and is not one of a broker`),
+      );
       return;
     }
     this.#hasEnded = true;
@@ -118,6 +118,8 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
   }
 
   #tooLarge(sizeBytes: number): Error {
-    return new Error(`an answer of ${sizeBytes} bytes is above the ${this.#answerBytesMax} taken`);
+    return new Error(
+      `an answer of ${sizeBytes} bytes exceeds the limit of ${this.#answerBytesMax} bytes`,
+    );
   }
 }

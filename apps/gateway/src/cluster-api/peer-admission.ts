@@ -11,17 +11,17 @@ import {
   peerAuthorization,
 } from './peer-protocol.js';
 
-/** Of a broker that starts or stops: its callers come back, and nobody has to mend anything. */
+/** Status of a broker that starts or stops: its callers retry, and no operator needs to act. */
 export const UNAVAILABLE = 503;
 
-/** Why a call is not taken, and the HTTP status that says so. */
+/** Reason for refusing a call, and the HTTP status that reports it. */
 export interface PeerRefusal {
   readonly status: number;
   readonly error: ProtocolError;
 }
 
 /**
- * Decides by the head of a call whether its caller is a broker of this cluster that means this
+ * Decides by the head of a call whether its caller is a broker of this cluster that addresses this
  * broker.
  */
 export class PeerAdmission {
@@ -33,7 +33,7 @@ export class PeerAdmission {
     this.#authorization = Buffer.from(peerAuthorization(clusterSecret));
   }
 
-  /** @param clusterUuid undefined as long as this broker has not joined its cluster */
+  /** @param clusterUuid undefined until this broker has joined its cluster */
   refusal(headers: IncomingHttpHeaders, clusterUuid: string | undefined): PeerRefusal | undefined {
     const me = `broker ${this.#brokerId}`;
     if (!isSameAuthorization(headers[PEER_HEADERS.authorization], this.#authorization)) {
@@ -51,7 +51,7 @@ export class PeerAdmission {
     if (clusterUuid === undefined) return unavailable(`The ${me} has not joined its cluster yet.`);
     const cluster = headers[PEER_HEADERS.cluster];
     if (cluster !== clusterUuid) {
-      return mismatch(`The caller is of cluster ${String(cluster)}, ${me} is of ${clusterUuid}.`);
+      return mismatch(`The caller belongs to cluster ${String(cluster)}, ${me} to ${clusterUuid}.`);
     }
     const callee = headers[PEER_HEADERS.callee];
     if (callee !== String(this.#brokerId)) {

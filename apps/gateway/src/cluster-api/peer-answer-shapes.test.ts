@@ -4,12 +4,12 @@ import { type LogFields, silentLogger } from '#runtime';
 import { FakeClock } from '#runtime/testing';
 import { rightValue, wrongValues } from './testing/shape-values.js';
 
-/** Methods whose answers the table describes. */
+/** Methods with a row for their answer in the table of shapes. */
 const ANSWERS = Object.entries(PEER_CALLS).flatMap(([method, { answer }]) =>
   answer === undefined ? [] : [{ method: method as PeerMethod, answer }],
 );
 
-/** What becomes of an answer, and the warnings that were logged. */
+/** Returns the outcome of an answer, and the warnings that were logged. */
 function answering(body: unknown) {
   const warnings: LogFields[] = [];
   const logger = { ...silentLogger, warn: (fields: LogFields) => void warnings.push(fields) };
@@ -22,19 +22,19 @@ function answering(body: unknown) {
   return { call, warnings };
 }
 
-test('only the answer to a replica fetch is checked by its decoder alone', () => {
+test('only the answer to a replica fetch is left to its decoder', () => {
   const described = ANSWERS.map(({ method }) => method);
   const others = Object.keys(PEER_CALLS).filter((name) => !described.includes(name as PeerMethod));
   expect(others).toEqual(['replica-fetch']);
 });
 
 describe.each(ANSWERS)('the answer to a $method call', ({ method, answer }) => {
-  test('of the right shape is passed on, also with members of a later version', async () => {
+  test('an answer of the right shape is accepted, also with members of a later version', async () => {
     const body = { ...(rightValue(answer) as object), isOfALaterVersion: true };
     await expect(answering(body).call(method)).resolves.toEqual({ body, blobs: [] });
   });
 
-  test('of another shape fails the call as a lost answer does, and is logged once', async () => {
+  test('an answer of another shape fails the call like a lost answer, and is logged once', async () => {
     for (const { value, what } of wrongValues(answer)) {
       const { call, warnings } = answering(value);
       for (let attempt = 0; attempt < 2; attempt += 1) {

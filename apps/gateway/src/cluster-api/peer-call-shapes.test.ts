@@ -13,7 +13,7 @@ import { rightValue, wrongValues } from './testing/shape-values.js';
 
 const METHODS = Object.keys(PEER_CALLS) as PeerMethod[];
 
-/** Handlers of all methods; `served` is what got through to them. */
+/** Handlers of all methods; `served` collects the messages that reached them. */
 function servedBy(served: PeerMessage[]): PeerHandlers {
   const handler = (asked: PeerMessage): Promise<PeerMessage> => {
     served.push(asked);
@@ -48,7 +48,7 @@ function rightMessage(method: PeerMethod): PeerMessage {
 }
 
 describe.each(METHODS)('a %s call', (method) => {
-  test('of the right shape is served, also with members of a later version', async () => {
+  test('a body of the right shape is served, also with members of a later version', async () => {
     const served: PeerMessage[] = [];
     const listener = await openChecked(served);
     const { body, blobs } = rightMessage(method);
@@ -61,7 +61,7 @@ describe.each(METHODS)('a %s call', (method) => {
     ]);
   });
 
-  test('with a member that is missing, of a wrong type or out of range: 400', async () => {
+  test('a member that is missing, of a wrong type or out of range: 400', async () => {
     const served: PeerMessage[] = [];
     const log = new KeptLog();
     const listener = await openChecked(served, log);
@@ -108,7 +108,7 @@ test('malformed calls are logged once for each caller', async () => {
   ]);
 });
 
-test('a bug that calls meet again and again is logged once', async () => {
+test('a bug that many calls run into is logged once', async () => {
   const log = new KeptLog();
   const bug = new TypeError('a bug of this test');
   const listener = await openListener({ fetch: () => Promise.reject(bug) }, {}, log);

@@ -3,8 +3,8 @@ import type { PeerMethod } from '#replication';
 import type { PeerTls } from './peer-tls.js';
 
 /**
- * Calls that may wait for long, and calls that others wait for, do not share connections: a
- * thousand fetches that wait for records must not stand before one produce.
+ * Calls that may wait for long, and calls that others wait for, use separate connections: a
+ * thousand fetches that wait for records must not delay one produce.
  */
 type Lane = 'replication' | 'requests' | 'waiting';
 
@@ -20,14 +20,14 @@ const LANE_OF = {
   'committed-offsets': 'requests',
 } as const satisfies Record<PeerMethod, Lane>;
 
-/** A connection carries one call at a time; they are opened as they are needed. */
+/** A connection carries one call at a time; connections are opened on demand. */
 const CONNECTIONS_MAX: Readonly<Record<Lane, number>> = {
   replication: 64,
   requests: 128,
   waiting: 1024,
 };
 
-/** The listener keeps idle ones for longer, and says so. */
+/** The listener keeps idle connections for longer, and announces it. */
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 
 export interface PeerConnectionsOptions {
@@ -40,7 +40,7 @@ export class PeerConnections {
   readonly #pools = new Map<Lane, Pool>();
   readonly #options: PeerConnectionsOptions;
 
-  /** @param url where the broker's private listener is */
+  /** @param url URL of the broker's private listener */
   constructor(
     readonly url: string,
     options: PeerConnectionsOptions,
@@ -56,7 +56,7 @@ export class PeerConnections {
     this.#pool(LANE_OF[method]).dispatch(options, handler);
   }
 
-  /** Lets go of the connections, each when its call has ended. */
+  /** Closes the connections, each when its call has ended. */
   retire(): void {
     for (const pool of this.#pools.values()) void pool.close();
   }
@@ -74,7 +74,7 @@ export class PeerConnections {
       connections: CONNECTIONS_MAX[lane],
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      // A call has a time-out of its own.
+      // A call has a timeout of its own.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: { timeout: connectTimeoutMs, ...tls },

@@ -23,11 +23,16 @@ const anyProtocolError = fc
     return new ProtocolError(code, detail, { ...options, ...retry });
   });
 
-/** What the two classes carry, for `toEqual` looks at an error's message alone. */
-function told(error: ProtocolError | NotLeaderError): unknown {
+/** Returns the fields of both classes, because `toEqual` compares only the messages of errors. */
+function fieldsOf(error: ProtocolError | NotLeaderError): unknown {
   const { name, message, cause } = error;
   const members = Object.fromEntries(Object.entries(error));
-  return { ...members, name, message, cause: cause instanceof ProtocolError ? told(cause) : cause };
+  return {
+    ...members,
+    name,
+    message,
+    cause: cause instanceof ProtocolError ? fieldsOf(cause) : cause,
+  };
 }
 
 function roundTrip(failure: PeerFailure): PeerFailure | undefined {
@@ -35,18 +40,18 @@ function roundTrip(failure: PeerFailure): PeerFailure | undefined {
 }
 
 describe('errors between brokers', () => {
-  test('a ProtocolError comes back whole', () => {
+  test('a ProtocolError survives the round trip', () => {
     fc.assert(
       fc.property(anyProtocolError, fc.constantFrom('failed', 'refused'), (error, kind) => {
         const back = roundTrip({ kind, error });
         expect(back?.kind).toBe(kind);
         expect(back?.error).toBeInstanceOf(ProtocolError);
-        expect(told(back?.error as ProtocolError)).toEqual(told(error));
+        expect(fieldsOf(back?.error as ProtocolError)).toEqual(fieldsOf(error));
       }),
     );
   });
 
-  test('a NotLeaderError comes back whole, with its cause', () => {
+  test('a NotLeaderError survives the round trip, with its cause', () => {
     const cause = new ProtocolError('LEADER_NOT_AVAILABLE', 'an election is under way');
     for (const error of [
       new NotLeaderError('FENCED_LEADER_EPOCH', 3, 7),
@@ -54,11 +59,11 @@ describe('errors between brokers', () => {
     ]) {
       const back = roundTrip({ kind: 'failed', error });
       expect(back?.error).toBeInstanceOf(NotLeaderError);
-      expect(told(back?.error as NotLeaderError)).toEqual(told(error));
+      expect(fieldsOf(back?.error as NotLeaderError)).toEqual(fieldsOf(error));
     }
   });
 
-  test('a code of another version is an unknown error with the outcome that was told', () => {
+  test('a code of another version becomes an unknown error with the outcome that was sent', () => {
     const json = { kind: 'failed', error: { code: 'LATER', detail: 'new', outcome: 'failed' } };
     expect(decodePeerFailure(Buffer.from(JSON.stringify(json)))).toMatchObject({
       kind: 'failed',
@@ -66,14 +71,14 @@ describe('errors between brokers', () => {
     });
   });
 
-  test('an outcome that is not told is unknown', () => {
+  test('a missing outcome becomes unknown', () => {
     const json = { kind: 'failed', error: { code: 'NOT_ENOUGH_REPLICAS', detail: '' } };
     expect(decodePeerFailure(Buffer.from(JSON.stringify(json)))).toMatchObject({
       error: { outcome: 'unknown' },
     });
   });
 
-  test('bytes of any kind are an error of a broker or undefined', () => {
+  test('any bytes decode to an error of a broker or to undefined', () => {
     const anyTold = fc.record(
       {
         kind: fc.constantFrom('failed', 'refused', 'not-leader', 'other'),

@@ -1,8 +1,8 @@
 /**
- * Errors on their way between brokers: JSON, and the same classes on the other side.
+ * Codec for errors between brokers: JSON on the wire, the same classes on the other side.
  *
- * A broker of the version before or after may know other codes: what is not known here becomes
- * UNKNOWN_SERVER_ERROR, with the outcome that the other broker gave.
+ * A broker of the version before or after may use other codes: a code that is unknown here becomes
+ * UNKNOWN_SERVER_ERROR, with the outcome that the other broker sent.
  */
 import {
   ERROR_CODES,
@@ -14,11 +14,11 @@ import {
 } from '#protocol';
 import { type LeadershipFault, NotLeaderError } from '#replication';
 
-/** Why a call has no answer. */
+/** Reason for which a call has no answer. */
 export type PeerFailure =
-  /** The broker did not take the call: nothing was done. */
+  /** The broker did not accept the call, so nothing was done. */
   | { readonly kind: 'refused'; readonly error: ProtocolError }
-  /** The method ended so. */
+  /** The method ended with this error. */
   | { readonly kind: 'failed'; readonly error: ProtocolError | NotLeaderError };
 
 interface ProtocolErrorJson {
@@ -54,7 +54,7 @@ export function encodePeerFailure({ kind, error }: PeerFailure): Buffer {
   return Buffer.from(JSON.stringify(told));
 }
 
-/** @returns undefined when the bytes are not what a broker of this cluster answers */
+/** @returns undefined if the bytes are not an error of a broker of this cluster */
 export function decodePeerFailure(bytes: Buffer): PeerFailure | undefined {
   const told = parsed(bytes);
   if (!isObject(told)) return undefined;

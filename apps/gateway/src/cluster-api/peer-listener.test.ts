@@ -35,8 +35,8 @@ async function unreachable(call: Promise<unknown>): Promise<PeerUnreachableError
   return outcome as PeerUnreachableError;
 }
 
-describe('who may call', () => {
-  test('nobody with another secret; both sides say so', async () => {
+describe('admission', () => {
+  test('a caller with another secret is refused, and both sides log it', async () => {
     const log = new KeptLog();
     const listener = await openListener(echo, {}, log);
     const peers = openPeers(urlOf(listener), { clusterSecret: 'another one' }, log);
@@ -56,7 +56,7 @@ describe('who may call', () => {
     expect(listener.status().callsRefused).toBe(1);
   });
 
-  test('nobody of another cluster', async () => {
+  test('a caller of another cluster is refused', async () => {
     const listener = await openListener(echo);
     const other = '00000000-0000-4000-8000-000000000000';
     const peers = openPeers(urlOf(listener), { clusterUuid: other });
@@ -71,14 +71,14 @@ describe('who may call', () => {
     ['no authorization', { authorization: undefined }, '401'],
     ['an authorization that begins right', { authorization: 'Sluice ' }, '401'],
     ['no protocol version', { 'sluice-protocol': undefined }, '403'],
-    ['a later protocol version alone', { 'sluice-protocol': '2' }, '403'],
-    ['later protocol versions alone', { 'sluice-protocol': '2-3' }, '403'],
-    ['an earlier protocol version alone', { 'sluice-protocol': '0' }, '403'],
-    ['versions that are none', { 'sluice-protocol': '3-1' }, '403'],
+    ['only a later protocol version', { 'sluice-protocol': '2' }, '403'],
+    ['only later protocol versions', { 'sluice-protocol': '2-3' }, '403'],
+    ['only an earlier protocol version', { 'sluice-protocol': '0' }, '403'],
+    ['a range that ends before it begins', { 'sluice-protocol': '3-1' }, '403'],
     ['no cluster', { 'sluice-cluster': undefined }, '403'],
-    ['another broker in mind', { 'sluice-callee': '9' }, '421'],
-    ['nobody in mind', { 'sluice-callee': undefined }, '421'],
-  ])('nobody with %s', async (_name, changes, status) => {
+    ['the id of another broker as callee', { 'sluice-callee': '9' }, '421'],
+    ['no callee', { 'sluice-callee': undefined }, '421'],
+  ])('a caller with %s is refused', async (_name, changes, status) => {
     const listener = await openListener(echo);
     const headers = rawHeaders({ ...changes, 'content-length': '0', connection: 'close' });
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
@@ -87,9 +87,9 @@ describe('who may call', () => {
   });
 
   test.each([
-    ['the version before, too', '0-1'],
-    ['the next version, too', '1-2'],
-  ])('a broker that speaks %s', async (_name, versions) => {
+    ['the previous version as well', '0-1'],
+    ['the next version as well', '1-2'],
+  ])('a broker that speaks %s is served', async (_name, versions) => {
     const listener = await openListener({
       'list-offset': ({ body }) => {
         const { topic } = body as { readonly topic: string };
@@ -106,7 +106,7 @@ describe('who may call', () => {
     expect(answer).toContain('"offset":6');
   });
 
-  test('nobody before the broker has joined its cluster', async () => {
+  test('every caller is refused until the broker has joined its cluster', async () => {
     const log = new KeptLog();
     const listener = new PeerListener(LISTENER, log);
     await listener.listen();
@@ -114,14 +114,14 @@ describe('who may call', () => {
     const peers = openPeers(urlOf(listener), {}, log);
     const error = await unreachable(peers.call(CALLEE_ID, 'produce', message(null), PATIENT));
     expect(error).toMatchObject({ wasSent: false, cause: { code: 'BROKER_NOT_AVAILABLE' } });
-    // Every start is like that: nobody is to be alarmed.
+    // Every start begins like this, so that nothing is logged.
     expect(log.lines).toEqual([]);
     listener.serve(CLUSTER_UUID, echo);
     const answer = await peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     expect(answer.body).toBe('served');
   });
 
-  test('a caller of large messages hears why it is refused', async () => {
+  test('a caller of large messages receives the reason of its refusal', async () => {
     const listener = await openListener(echo);
     const peers = openPeers(urlOf(listener), { clusterSecret: 'another one' });
     const large = message(null, [Buffer.alloc(20_000_000)]);
@@ -130,14 +130,14 @@ describe('who may call', () => {
   });
 });
 
-describe('a caller that does not keep to the protocol', () => {
+describe('a caller that violates the protocol', () => {
   test.each([
-    ['a body that is no message', PRODUCE, 'not a message', '400'],
+    ['a body that is not a message', PRODUCE, 'not a message', '400'],
     ['an empty body', PRODUCE, '', '400'],
-    ['JSON that is none', PRODUCE, '\0\0\0\x01\0\0\0\0x', '400'],
+    ['invalid JSON', PRODUCE, '\0\0\0\x01\0\0\0\0x', '400'],
     ['a blob that is longer than the body', PRODUCE, '\0\0\0\x01\0\0\0\x01\0\0\0\xff1', '400'],
-    ['a method that there is not', 'POST /cluster/v1/drop-all', '', '404'],
-    ['a method that every object has', 'POST /cluster/v1/constructor', '', '404'],
+    ['a method that does not exist', 'POST /cluster/v1/drop-all', '', '404'],
+    ['the name of a member of every object', 'POST /cluster/v1/constructor', '', '404'],
     ['another path', 'POST /v1/topics', '', '404'],
     ['GET', 'GET /cluster/v1/produce', '', '404'],
   ])('%s', async (_name, requestLine, body, status) => {
@@ -150,7 +150,7 @@ describe('a caller that does not keep to the protocol', () => {
     expect(listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
   });
 
-  test('a body of no known length is refused', async () => {
+  test('a body of unknown length is refused', async () => {
     const listener = await openListener(echo);
     const headers = rawHeaders({ 'transfer-encoding': 'chunked' });
     const body = Buffer.from('0\r\n\r\n');
@@ -166,7 +166,7 @@ describe('a caller that does not keep to the protocol', () => {
     expect(answer).toContain('REQUEST_TOO_LARGE');
   });
 
-  test('a connection without a call is closed in time, and so is one whose head does not end', async () => {
+  test('a connection without a call, or with an unfinished head, is closed in time', async () => {
     const listener = await openListener(echo, { arrivalTimeoutMs: 100 });
     for (const bytes of ['', 'POST /peer HTTP/1.1\r\nHost: ']) {
       const socket = connect(listener.port, '127.0.0.1');
@@ -179,7 +179,7 @@ describe('a caller that does not keep to the protocol', () => {
     }
   });
 
-  test('a body that stops arriving is given up, and its memory with it', async () => {
+  test('a body that stops arriving is abandoned, and its memory is freed', async () => {
     const listener = await openListener(echo, { arrivalTimeoutMs: 100 });
     const headers = rawHeaders({ 'content-length': '5000' });
     const half = rawRequest(PRODUCE, headers, Buffer.from('half of it'));
@@ -188,7 +188,7 @@ describe('a caller that does not keep to the protocol', () => {
     await expect.poll(() => listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
   });
 
-  test('what a caller sends is counted until its handler has ended, also when the caller is gone', async () => {
+  test('memory of a call is counted until its handler has ended, even after the caller has gone', async () => {
     const begun = new Happening();
     const end = new Happening();
     const produce = async () => {
@@ -209,7 +209,7 @@ describe('a caller that does not keep to the protocol', () => {
     await vi.waitUntil(() => listener.status().heldBytes === 0);
   });
 
-  test('a stranger with a large body is told so and cut off, and nothing of it is kept', async () => {
+  test('a stranger with a large body gets an error and is cut off, and nothing is kept', async () => {
     const listener = await openListener(echo);
     const headers = rawHeaders({
       authorization: 'none',
@@ -241,7 +241,7 @@ describe('a caller that does not keep to the protocol', () => {
     expect(sentBytes).toBeLessThan(60 * block.length);
   });
 
-  test('a caller that breaks off in the middle leaves nothing behind', async () => {
+  test('a caller that disconnects in the middle leaves nothing behind', async () => {
     const listener = await openListener(echo);
     const socket = connect(listener.port, '127.0.0.1');
     const headers = rawHeaders({ 'content-length': '5000' });
@@ -259,8 +259,8 @@ describe('a caller that does not keep to the protocol', () => {
   });
 });
 
-describe('the bounds', () => {
-  test('calls above their number are refused, retriable and surely not done', async () => {
+describe('bounds', () => {
+  test('calls above the limit are refused as retriable and not executed', async () => {
     const released = new Happening();
     const { peers, listener } = await openPair(
       {
@@ -284,7 +284,7 @@ describe('the bounds', () => {
     await Promise.all(holding);
   });
 
-  test('messages above the memory for all are refused, and served when there is room', async () => {
+  test('messages above the shared memory are refused, and served when memory is free again', async () => {
     const released = new Happening();
     const { peers, listener } = await openPair(
       {
@@ -307,8 +307,8 @@ describe('the bounds', () => {
   });
 });
 
-describe('a listener that closes', () => {
-  test('answers what is under way, and refuses what comes after', async () => {
+describe('closing the listener', () => {
+  test('calls in flight are answered, and later ones are refused', async () => {
     const [began, released] = [new Happening(), new Happening()];
     const { peers, listener } = await openPair({
       produce: async () => {
@@ -327,7 +327,7 @@ describe('a listener that closes', () => {
     await closed;
   });
 
-  test('does not begin what arrives on an open connection', async () => {
+  test('a call that arrives on an open connection is not started', async () => {
     const [began, released] = [new Happening(), new Happening()];
     let served = 0;
     const listener = await openListener({
@@ -353,7 +353,7 @@ describe('a listener that closes', () => {
     expect(served).toBe(1);
   });
 
-  test('gives up what takes longer than the grace: its signal is aborted, its caller told', async () => {
+  test('a call that exceeds the grace period is aborted, and its caller is notified', async () => {
     const [began, gone] = [new Happening(), new Happening()];
     const { peers, listener } = await openPair({
       fetch: (_message, { signal }) => {
@@ -371,14 +371,14 @@ describe('a listener that closes', () => {
     await gone.happened;
   });
 
-  test('while nobody calls closes at once, kept connections too', async () => {
+  test('an idle listener closes at once, with its kept connections', async () => {
     const { peers, listener } = await openPair(echo);
     await peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     await listener.close(TIMEOUT_MS);
   });
 });
 
-test('an address that is taken is an error that names the settings', async () => {
+test('an address in use is an error that names the settings', async () => {
   const listener = await openListener(echo);
   const second = new PeerListener({ ...LISTENER, port: listener.port }, silentLogger);
   await expect(second.listen()).rejects.toThrow(PeerListenError);

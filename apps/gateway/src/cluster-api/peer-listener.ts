@@ -1,11 +1,11 @@
 /**
- * The private listener: where the other brokers of the cluster call this one.
+ * The private listener, which the other brokers of the cluster call.
  *
- * A plain node:http server, for every record of a cluster passes here. A call is admitted by its
- * head alone (peer-admission.ts), its body is bounded, and so are all bodies and all calls
- * together.
+ * It is a plain node:http server, because every record of a cluster passes through it. A call is
+ * admitted by its head alone (peer-admission.ts). Each body is bounded, and so are all bodies and
+ * all calls together.
  *
- * Overlap: calls overlap freely. `listen` first, then `serve` once, in the end `close` once.
+ * Overlap: calls overlap freely. `listen` comes first, then `serve` once, at the end `close` once.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -28,37 +28,40 @@ import { decodePeerMessage } from './peer-message-codec.js';
 import { PEER_PATH, type PeerIdentity } from './peer-protocol.js';
 import type { PeerTls } from './peer-tls.js';
 
-/** Callers are told, and let go of an idle connection two seconds before: no call meets its end. */
+/**
+ * Callers learn this value and close an idle connection two seconds earlier, so that no call meets
+ * a connection at its end.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-/** Connections beyond the calls: idle ones are kept. */
+/** Connections beyond the number of calls, because idle ones are kept. */
 const IDLE_CONNECTIONS_MAX = 1024;
 const RETRY_AFTER_MS = 1000;
 
 export interface PeerListenerOptions extends PeerIdentity {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
   readonly tls: PeerTls | undefined;
-  /** Largest message that is taken. */
+  /** Largest accepted message in bytes. */
   readonly messageBytesMax: number;
-  /** Bytes of the messages of all calls under way. */
+  /** Bytes of the messages of all calls in flight. */
   readonly memoryBytesMax: number;
-  /** Calls under way, waiting ones too. */
+  /** Calls in flight, including waiting ones. */
   readonly callsMax: number;
-  /** How long a call may take to arrive. */
+  /** Time that a call may take to arrive. */
   readonly arrivalTimeoutMs: number;
 }
 
-/** For metrics. */
+/** Values for metrics. */
 export interface PeerListenerStatus {
   readonly callsInFlight: number;
   readonly heldBytes: number;
-  /** Since the start. */
+  /** Calls refused since the start. */
   readonly callsRefused: number;
   readonly callsFailed: number;
 }
 
-/** The private address or port cannot be had. */
+/** The private address or port is not available. */
 export class PeerListenError extends Error {
   override readonly name = 'PeerListenError';
 }
@@ -103,12 +106,12 @@ export class PeerListener {
     });
   }
 
-  /** The port that it listens on. */
+  /** The port of the listener. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes calls from now on. */
+  /** Accepts calls from now on. */
   serve(clusterUuid: string, handlers: PeerHandlers): void {
     this.#served = { clusterUuid, handlers };
   }
@@ -123,8 +126,8 @@ export class PeerListener {
   }
 
   /**
-   * Takes no more calls and resolves when those under way are answered, or were given up.
-   * @param graceMs how long they may take; then their signals are aborted and connections cut
+   * Refuses new calls; resolves when calls in flight are answered or aborted.
+   * @param graceMs time for the calls in flight; then their signals are aborted and connections cut
    */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
@@ -135,7 +138,7 @@ export class PeerListener {
     });
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
-      // Which aborts the signals of their calls.
+      // Closing the connections aborts the signals of their calls.
       this.#server.closeAllConnections();
     }, graceMs);
     await this.#drained();
@@ -181,7 +184,7 @@ export class PeerListener {
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const call = new IncomingCall(request, response);
-    // A caller that breaks off is heard of by the response's end.
+    // A caller that disconnects is noticed through its response.
     request.on('error', () => undefined);
     const served = this.#served;
     const refusal = this.#isClosing
@@ -230,23 +233,23 @@ export class PeerListener {
       return { status: 411, error: callerBug('The call does not say how long it is.') };
     }
     if (sizeBytes > messageBytesMax) {
-      const detail = `A message of ${sizeBytes} bytes is above the ${messageBytesMax} between brokers (SLUICE_CLUSTER_MESSAGE_BYTES_MAX).`;
+      const detail = `A message of ${sizeBytes} bytes exceeds the limit of ${messageBytesMax} bytes between brokers (SLUICE_CLUSTER_MESSAGE_BYTES_MAX).`;
       return { status: 413, error: new ProtocolError('REQUEST_TOO_LARGE', detail) };
     }
     if (this.#calls.size >= callsMax) {
-      const detail = `Broker ${this.#options.brokerId} has ${callsMax} calls of other brokers under way.`;
+      const detail = `Broker ${this.#options.brokerId} already has ${callsMax} calls of other brokers in flight.`;
       const options = { outcome: 'failed', retryAfterMs: RETRY_AFTER_MS } as const;
       return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail, options) };
     }
     if (!this.#memory.hasRoomFor(sizeBytes)) {
-      const detail = `The messages of other brokers take all of the ${memoryBytesMax} bytes there are for them (SLUICE_CLUSTER_MEMORY_BYTES).`;
+      const detail = `The messages of other brokers use all ${memoryBytesMax} bytes of their memory (SLUICE_CLUSTER_MEMORY_BYTES).`;
       const options = { retryAfterMs: RETRY_AFTER_MS };
       return { status: 503, error: new ProtocolError('BUFFER_EXHAUSTED', detail, options) };
     }
     return undefined;
   }
 
-  /** @returns the memory of the call, which is kept until its handler has ended, too */
+  /** @returns the memory of the call; the caller keeps it until the handler has ended as well */
   #begin(call: IncomingCall, sizeBytes: number): HeldMemory {
     const memory = new HeldMemory(this.#memory);
     memory.hold(sizeBytes);
@@ -291,12 +294,16 @@ export class PeerListener {
     }
     if (call.isGone && call.signal.reason === error) return;
     const fields = { method, caller: call.caller, err: error };
-    this.#log.error(`bug ${kindOfError(error)}`, fields, 'a call of a broker met a bug');
-    const detail = `Broker ${this.#options.brokerId} met a fault; its log says more.`;
+    this.#log.error(
+      `bug ${kindOfError(error)}`,
+      fields,
+      'a call of a broker failed because of a bug',
+    );
+    const detail = `Broker ${this.#options.brokerId} failed because of a bug; its log has the details.`;
     call.fail(500, { kind: 'failed', error: new ProtocolError('UNKNOWN_SERVER_ERROR', detail) });
   }
 
-  /** The caller's fault: a line for each caller, without a stack. */
+  /** Answers a fault of the caller; logs one line per caller, without a stack. */
   #refuseMalformed(
     call: IncomingCall,
     method: PeerMethod,
@@ -318,13 +325,13 @@ export class PeerListener {
   }
 }
 
-/** What the path names, also when there is no such method: its lookup says. */
+/** Returns the name in the path, even of a method that does not exist; the lookup checks it. */
 function methodOf({ method, url }: IncomingMessage): PeerMethod {
   const isCall = method === 'POST' && url?.startsWith(PEER_PATH) === true;
   return (isCall ? url.slice(PEER_PATH.length) : `${method} ${url}`) as PeerMethod;
 }
 
-/** Nothing was done, and another try will not do better. */
+/** Nothing was done, and a retry would fail as well. */
 function callerBug(detail: string): ProtocolError {
   return new ProtocolError('UNKNOWN_SERVER_ERROR', detail, { outcome: 'failed', retriable: false });
 }

@@ -17,8 +17,8 @@ const anyBlobs = fc.array(
   { maxLength: 10 },
 );
 
-describe('a peer message as bytes', () => {
-  test('comes back as it was', () => {
+describe('encoding of peer messages', () => {
+  test('a message survives the round trip', () => {
     fc.assert(
       fc.property(fc.jsonValue(), anyBlobs, (body, blobs) => {
         const decoded = decodePeerMessage(encoded(body, blobs));
@@ -28,14 +28,14 @@ describe('a peer message as bytes', () => {
     );
   });
 
-  test('has the documented form', () => {
+  test('a message has the documented form', () => {
     const bytes = encoded({ é: 1 }, [Buffer.from('ab'), Buffer.alloc(0), Buffer.from('c')]);
     expect(bytes.toString('latin1')).toBe(
       '\0\0\0\x08\0\0\0\x03\0\0\0\x02\0\0\0\0\0\0\0\x01{"Ã©":1}abc',
     );
   });
 
-  test('large blobs go out as they are, without a copy', () => {
+  test('large blobs are sent without a copy', () => {
     const blob = Buffer.alloc(100 * KIB, 7);
     const { chunks } = encodePeerMessage({ body: null, blobs: [blob] });
     expect(chunks[1]).toBe(blob);
@@ -43,11 +43,11 @@ describe('a peer message as bytes', () => {
     expect(back?.equals(blob)).toBe(true);
   });
 
-  test('a body that JSON cannot say is null', () => {
+  test('a body that JSON cannot express becomes null', () => {
     expect(decodePeerMessage(encoded(undefined, []))).toEqual({ body: null, blobs: [] });
   });
 
-  test('a message cut short or drawn out is malformed wherever that happens', () => {
+  test('a message that is truncated or extended anywhere is malformed', () => {
     const bytes = encoded({ a: [1, 2] }, [Buffer.from('first'), Buffer.from('second')]);
     for (let end = 0; end < bytes.length; end += 1) {
       expect(() => decodePeerMessage(bytes.subarray(0, end))).toThrow(MalformedPeerMessageError);
@@ -56,7 +56,7 @@ describe('a peer message as bytes', () => {
     expect(() => decodePeerMessage(longer)).toThrow(MalformedPeerMessageError);
   });
 
-  test('bytes of any kind are a message or malformed, and nothing else', () => {
+  test('any bytes decode to a message or are malformed', () => {
     const anyBytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
       fc
@@ -78,7 +78,7 @@ describe('a peer message as bytes', () => {
     );
   });
 
-  test('four thousand million announced blobs take no memory', () => {
+  test('four billion announced blobs allocate no memory', () => {
     const bytes = Buffer.alloc(64);
     bytes.writeUInt32BE(0xffff_ffff, 4);
     expect(() => decodePeerMessage(bytes)).toThrow(MalformedPeerMessageError);

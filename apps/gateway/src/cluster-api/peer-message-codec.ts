@@ -1,5 +1,5 @@
 /**
- * A peer message as bytes: the body of a call between brokers, and of its answer.
+ * Codec for peer messages: the body of a call between brokers, and of its answer.
  *
  * | pos | size | field |
  * |---|---|---|
@@ -9,25 +9,26 @@
  * | | | the JSON part, UTF-8 |
  * | | | the blobs, one after the other |
  *
- * Integers are big-endian. There is nothing after the last blob: a length that does not add up is
- * found whatever it is. Record batches travel as blobs, neither escaped nor copied.
+ * Integers are big-endian. Nothing follows the last blob, so that every wrong length is detected.
+ * Record batches travel as blobs, neither escaped nor copied.
  */
 import { MalformedPeerMessageError, type PeerMessage } from '#replication';
 
 const LENGTH_BYTES = 4;
 const FIXED_HEAD_BYTES = 2 * LENGTH_BYTES;
-/** Below this a message is put together in one buffer: a copy is cheaper than another write. */
+/** Smaller messages are joined in one buffer, because a copy is cheaper than another write. */
 const JOINED_BYTES_MAX = 64 * 1024;
 
-/** A message on its way out. */
+/** An encoded message. */
 export interface EncodedPeerMessage {
   readonly sizeBytes: number;
-  /** The bytes in order; the blobs are those of the message, not copies. */
+  /** Bytes in order; the blobs are those of the message, not copies. */
   readonly chunks: readonly Buffer[];
 }
 
 export function encodePeerMessage({ body, blobs }: PeerMessage): EncodedPeerMessage {
-  // What JSON cannot say (undefined) is null: the check of the call's shape finds it.
+  // A value that JSON cannot express (undefined) becomes null; the check of the call's shape
+  // refuses it.
   const json = JSON.stringify(body) ?? 'null';
   const jsonBytes = Buffer.byteLength(json);
   const headBytes = FIXED_HEAD_BYTES + blobs.length * LENGTH_BYTES + jsonBytes;
@@ -74,7 +75,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw malformed('has a JSON part that is none', cause);
+    throw malformed('has an invalid JSON part', cause);
   }
 }
 

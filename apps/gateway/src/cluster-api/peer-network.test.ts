@@ -23,7 +23,7 @@ async function open(brokerId: number): Promise<PeerNetwork> {
   return network;
 }
 
-test('brokers find each other where the cluster says that they are', async () => {
+test('brokers find each other at the addresses that the cluster has', async () => {
   const one = await open(1);
   const two = await open(2);
   const brokers = new Map([

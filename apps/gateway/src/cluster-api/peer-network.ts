@@ -1,8 +1,8 @@
 /**
  * The private side of one broker: its listener and its calls of others, opened and closed together.
  *
- * Start: `open` binds the address, so that it is known before the broker registers; `connect` and
- * `serve` follow once the cluster is.
+ * `open` binds the address, so that it is known before the broker registers; `connect` and `serve`
+ * follow when the cluster is known.
  */
 import type { PeerHandlers, Peers } from '#replication';
 import { assert, type Logger } from '#runtime';
@@ -15,10 +15,10 @@ import { type PeerTls, type PeerTlsFiles, readPeerTls } from './peer-tls.js';
 const CONNECT_TIMEOUT_MS = 3000;
 const CLOSE_GRACE_MS = 2000;
 
-/** The settings of a gateway in cluster mode have all of these. */
+/** The settings of a gateway in cluster mode have all of these members. */
 export interface PeerNetworkSettings extends ClusterAddressSettings, PeerTlsFiles {
   readonly brokerId: number;
-  /** Required, although it can be left unset: the check of the settings has seen to it. */
+  /** Required, although its type allows undefined: the check of the settings ensures it. */
   readonly clusterSecret: string | undefined;
   readonly clusterPort: number;
   readonly clusterMessageBytesMax: number;
@@ -27,7 +27,7 @@ export interface PeerNetworkSettings extends ClusterAddressSettings, PeerTlsFile
   readonly clusterArrivalTimeoutMs: number;
 }
 
-/** What the brokers agreed on, as far as calls need it. */
+/** The part of the cluster's metadata that calls need. */
 export interface PeerDirectory {
   readonly clusterUuid: string;
   readonly state: {
@@ -86,14 +86,13 @@ export class PeerNetwork {
     return network;
   }
 
-  /** Where other brokers reach this one. */
+  /** URL at which other brokers reach this one. */
   get clusterUrl(): string {
     return clusterUrlOf(this.#settings, this.#listener.port);
   }
 
   /**
-   * Calls the brokers that the directory names, where it says that they are at the time of the
-   * call.
+   * Returns the calls of other brokers, each at the address that the directory has at that time.
    */
   connect(directory: PeerDirectory): Peers {
     const peers = new HttpPeers(
@@ -111,7 +110,7 @@ export class PeerNetwork {
     return peers;
   }
 
-  /** Takes calls from now on. */
+  /** Accepts calls from now on. */
   serve(clusterUuid: string, handlers: PeerHandlers): void {
     this.#listener.serve(clusterUuid, handlers);
   }
@@ -124,8 +123,8 @@ export class PeerNetwork {
   }
 
   /**
-   * Answers the calls under way, then ends its own.
-   * @param graceMs how long those of other brokers may take
+   * Answers the calls of others in flight, then aborts its own.
+   * @param graceMs time for the calls of other brokers
    */
   async close(graceMs = CLOSE_GRACE_MS): Promise<void> {
     await this.#listener.close(graceMs);

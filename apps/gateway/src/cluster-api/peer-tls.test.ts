@@ -24,7 +24,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A certificate authority, and a certificate of it for brokers at 127.0.0.1. */
+/** Creates a certificate authority, and a certificate signed by it for brokers at 127.0.0.1. */
 async function authority(name: string): Promise<PeerTls> {
   const file = (suffix: string): string => join(folder, `${name}-${suffix}`);
   const openssl = (...args: string[]): void => {
@@ -49,14 +49,14 @@ async function authority(name: string): Promise<PeerTls> {
 }
 
 describe('TLS between brokers', () => {
-  test('carries calls between brokers of one authority', async () => {
+  test('brokers with certificates of one authority call each other', async () => {
     const listener = await openListener(echo, { tls: ours });
     const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls: ours });
     const large = message(null, [Buffer.alloc(300_000, 1)]);
     expect((await peers.call(CALLEE_ID, 'produce', large, PATIENT)).body).toBe('served');
   });
 
-  test('a caller whose certificate is of another authority is not let in', async () => {
+  test('a caller with a certificate of another authority is refused', async () => {
     const log = new KeptLog();
     const listener = await openListener(echo, { tls: ours }, log);
     const tls = { ...theirs, ca: ours.ca };
@@ -66,14 +66,14 @@ describe('TLS between brokers', () => {
     expect(log.lines.map(({ message: line }) => line)).toEqual(['a TLS connection was refused']);
   });
 
-  test('a listener whose certificate is of another authority is told nothing', async () => {
+  test('a caller sends nothing to a listener with a certificate of another authority', async () => {
     const listener = await openListener(echo, { tls: { ...theirs, ca: ours.ca } });
     const peers = openPeers(`https://127.0.0.1:${listener.port}`, { tls: ours });
     const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     await expect(call).rejects.toMatchObject({ name: 'PeerUnreachableError', wasSent: false });
   });
 
-  test('a caller without TLS is not served', async () => {
+  test('a caller without TLS is refused', async () => {
     const listener = await openListener(echo, { tls: ours });
     const peers = openPeers(`http://127.0.0.1:${listener.port}`);
     const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
@@ -81,8 +81,8 @@ describe('TLS between brokers', () => {
   });
 });
 
-describe('the files', () => {
-  test('none: no TLS', async () => {
+describe('reading the files', () => {
+  test('no files: no TLS', async () => {
     const files = {
       clusterTlsCaFile: undefined,
       clusterTlsCertFile: undefined,
@@ -91,7 +91,7 @@ describe('the files', () => {
     expect(await readPeerTls(files)).toBeUndefined();
   });
 
-  test('that cannot be read are all named, with their variables', async () => {
+  test('unreadable files are all reported, with their variables', async () => {
     const notPem = join(folder, 'not-pem');
     writeFileSync(notPem, 'hello');
     onTestFinished(() => {

@@ -1,24 +1,24 @@
 /**
- * TLS between brokers: each shows a certificate of the cluster's own authority, as caller and as
- * called.
+ * TLS between brokers: each presents a certificate of the cluster's own authority, as caller and as
+ * listener.
  */
 import { readFile } from 'node:fs/promises';
 
-/** PEM texts. */
+/** PEM texts of the TLS files. */
 export interface PeerTls {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
 }
 
-/** Where they stand. */
+/** Paths of the TLS files. */
 export interface PeerTlsFiles {
   readonly clusterTlsCaFile: string | undefined;
   readonly clusterTlsCertFile: string | undefined;
   readonly clusterTlsKeyFile: string | undefined;
 }
 
-/** A file of a setting cannot be read: one line each. */
+/** The file of a setting cannot be read; the message has one line per file. */
 export class PeerTlsFileError extends Error {
   override readonly name = 'PeerTlsFileError';
 
@@ -28,7 +28,7 @@ export class PeerTlsFileError extends Error {
 }
 
 /**
- * @returns undefined when no files are set: the brokers talk without TLS
+ * @returns undefined if no files are set: the brokers talk without TLS
  * @throws PeerTlsFileError
  */
 export async function readPeerTls(files: PeerTlsFiles): Promise<PeerTls | undefined> {
@@ -52,7 +52,7 @@ export async function readPeerTls(files: PeerTlsFiles): Promise<PeerTls | undefi
       return '';
     }
   };
-  // One after the other: the problems come in the order of the settings.
+  // The files are read in turn, so that problems come in the order of the settings.
   const ca = await pem('SLUICE_CLUSTER_TLS_CA_FILE', clusterTlsCaFile);
   const cert = await pem('SLUICE_CLUSTER_TLS_CERT_FILE', clusterTlsCertFile);
   const key = await pem('SLUICE_CLUSTER_TLS_KEY_FILE', clusterTlsKeyFile);

@@ -1,6 +1,6 @@
 /**
- * The part of the table of settings that holds in cluster mode: with SLUICE_REDIS_URL. Without it
- * these have no effect, and one that is set is warned about.
+ * The part of the table of settings that applies in cluster mode, with SLUICE_REDIS_URL. Without it
+ * these settings have no effect, and each one that is set causes a warning.
  */
 import {
   optional,
@@ -20,14 +20,14 @@ export const CLUSTER_SETTINGS = {
     defaultNote: 'SLUICE_HOST',
     accepts: 'a host name or an IP address',
     isAccepted: isHost,
-    sentence: 'Address that the private listener binds to, which only other brokers call.',
+    sentence: 'Address of the private listener, which only other brokers call.',
   }),
   clusterPort: wholeNumber({
     variable: 'SLUICE_CLUSTER_PORT',
     byDefault: 0,
     min: 0,
     max: 65_535,
-    sentence: 'Port of the private listener. 0 takes a free one.',
+    sentence: 'Port of the private listener. 0 takes a free port.',
   }),
   clusterUrl: optional({
     variable: 'SLUICE_CLUSTER_URL',
@@ -35,7 +35,7 @@ export const CLUSTER_SETTINGS = {
     accepts: 'an http or https URL of a host and a port, without path, query or user',
     parse: parseClusterUrl,
     sentence:
-      'How other brokers reach the private listener. Required when its host is a wildcard; `https` with the TLS files.',
+      'URL at which other brokers reach the private listener. Required if its host is a wildcard; `https` with the TLS files.',
   }),
   clusterSecret: optionalText({
     variable: 'SLUICE_CLUSTER_SECRET',
@@ -44,11 +44,11 @@ export const CLUSTER_SETTINGS = {
     isAccepted: (value) => /^[\x21-\x7e]{1,1024}$/.test(value) && value.length >= SECRET_LENGTH_MIN,
     isSecret: true,
     sentence:
-      'What all brokers of the cluster know and nobody else: the private listener refuses a caller without it. Required in cluster mode.',
+      'Secret that all brokers of the cluster share: the private listener refuses a caller without it. Required in cluster mode.',
   }),
   clusterTlsCaFile: tlsFile(
     'SLUICE_CLUSTER_TLS_CA_FILE',
-    'PEM file of the authority that signs the certificates of all brokers. With the other two TLS files brokers talk over TLS, and each shows its certificate.',
+    'PEM file of the authority that signs the certificates of all brokers. With the other two TLS files brokers talk over TLS, and each presents its certificate.',
   ),
   clusterTlsCertFile: tlsFile(
     'SLUICE_CLUSTER_TLS_CERT_FILE',
@@ -64,7 +64,7 @@ export const CLUSTER_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'How long a call of another broker may take to arrive, and a connection to the private listener may be open without one.',
+      'Time that a call of another broker may take to arrive, and that a connection to the private listener may be open without a call.',
   }),
   leaseMs: wholeNumber({
     variable: 'SLUICE_LEASE_MS',
@@ -72,7 +72,7 @@ export const CLUSTER_SETTINGS = {
     min: 300,
     max: 600_000,
     sentence:
-      'How long a silent broker keeps its leaderships and ISR memberships. The same for all brokers.',
+      'Time for which a silent broker keeps its leaderships and ISR memberships. Must be the same for all brokers.',
   }),
   loopSilenceMaxMs: wholeNumber({
     variable: 'SLUICE_LOOP_SILENCE_MAX_MS',
@@ -80,7 +80,7 @@ export const CLUSTER_SETTINGS = {
     min: 1000,
     max: 600_000,
     sentence:
-      'How long the event loop of a broker may be busy or hang before its lease is no longer renewed. A broker that hangs for ever is replaced after this and a lease.',
+      'Time that the event loop of a broker may be busy or hang before its lease is no longer renewed. A broker that hangs is replaced after this time plus one lease.',
   }),
   replicaLagTimeMaxMs: wholeNumber({
     variable: 'SLUICE_REPLICA_LAG_TIME_MAX_MS',
@@ -88,14 +88,15 @@ export const CLUSTER_SETTINGS = {
     min: 300,
     max: TIMER_MS_MAX,
     sentence:
-      "Kafka's `replica.lag.time.max.ms`: a follower that has not caught up for so long leaves the ISR.",
+      "Kafka's `replica.lag.time.max.ms`: a follower that has not caught up for this time leaves the ISR.",
   }),
   replicaFetchWaitMaxMs: wholeNumber({
     variable: 'SLUICE_REPLICA_FETCH_WAIT_MAX_MS',
     byDefault: 500,
     min: 1,
     max: 60_000,
-    sentence: "Kafka's `replica.fetch.wait.max.ms`: how long a follower's fetch waits for records.",
+    sentence:
+      "Kafka's `replica.fetch.wait.max.ms`: time that a follower's fetch waits for records.",
   }),
   replicaFetchMaxBytes: wholeNumber({
     variable: 'SLUICE_REPLICA_FETCH_MAX_BYTES',
@@ -103,7 +104,7 @@ export const CLUSTER_SETTINGS = {
     min: KIB,
     max: GIB,
     sentence:
-      "Kafka's `replica.fetch.max.bytes`: batches of one partition that a follower's fetch takes at most; a single larger one still fits. Larger ones fill an empty replica faster, for it asks for the next when these are synced.",
+      "Kafka's `replica.fetch.max.bytes`: bytes of batches of one partition in a follower's fetch; a single larger batch is still sent. A higher value fills an empty replica faster, because a replica fetches again only after it has synced.",
   }),
   replicaFetchResponseMaxBytes: wholeNumber({
     variable: 'SLUICE_REPLICA_FETCH_RESPONSE_MAX_BYTES',
@@ -111,7 +112,7 @@ export const CLUSTER_SETTINGS = {
     min: KIB,
     max: GIB,
     sentence:
-      "Kafka's `replica.fetch.response.max.bytes`: batches of all partitions that a follower's fetch takes at most.",
+      "Kafka's `replica.fetch.response.max.bytes`: bytes of batches of all partitions in a follower's fetch.",
   }),
   reassignmentBytesPerSecond: wholeNumber({
     variable: 'SLUICE_REASSIGNMENT_BYTES_PER_SECOND',
@@ -119,7 +120,7 @@ export const CLUSTER_SETTINGS = {
     min: 0,
     max: Number.MAX_SAFE_INTEGER,
     sentence:
-      'What a broker fetches at most for replicas that a reassignment adds, all together, so that records that are copied do not keep those that are produced. 0: no bound.',
+      'Bytes per second that a broker fetches for all replicas that a reassignment adds, so that the copy does not delay produced records. 0: no bound.',
   }),
   replicaFetchers: wholeNumber({
     variable: 'SLUICE_REPLICA_FETCHERS',
@@ -127,7 +128,7 @@ export const CLUSTER_SETTINGS = {
     min: 1,
     max: 64,
     sentence:
-      "Kafka's `num.replica.fetchers`: fetches that a follower has under way to each other broker; partitions are shared out among them.",
+      "Kafka's `num.replica.fetchers`: fetches that a follower has in flight to each other broker; they share the partitions.",
   }),
   preferredLeaderIntervalMs: wholeNumber({
     variable: 'SLUICE_PREFERRED_LEADER_INTERVAL_MS',
@@ -135,7 +136,7 @@ export const CLUSTER_SETTINGS = {
     min: 0,
     max: TIMER_MS_MAX,
     sentence:
-      "Kafka's `leader.imbalance.check.interval.seconds`: how often the controller gives partitions back to their preferred leaders. 0: never.",
+      "Kafka's `leader.imbalance.check.interval.seconds`: interval at which the controller returns partitions to their preferred leaders. 0: never.",
   }),
   forwardsInFlightMax: wholeNumber({
     variable: 'SLUICE_FORWARDS_IN_FLIGHT_MAX',
@@ -143,7 +144,7 @@ export const CLUSTER_SETTINGS = {
     min: 1,
     max: 64,
     sentence:
-      "Kafka's `max.in.flight.requests.per.connection`: produce calls under way to one other broker; what comes meanwhile shares the next.",
+      "Kafka's `max.in.flight.requests.per.connection`: produce calls in flight to one other broker; requests that arrive meanwhile share the next call.",
   }),
   leaderWaitMs: wholeNumber({
     variable: 'SLUICE_LEADER_WAIT_MS',
@@ -151,14 +152,14 @@ export const CLUSTER_SETTINGS = {
     min: 0,
     max: 600_000,
     sentence:
-      'How long a request other than a produce waits while its partition has no leader; then: 503 `LEADER_NOT_AVAILABLE`. A produce waits for its `timeoutMs`.',
+      'Time that a request other than a produce waits while its partition has no leader; after it: 503 `LEADER_NOT_AVAILABLE`. A produce waits for its `timeoutMs`.',
   }),
   clusterCallsMax: wholeNumber({
     variable: 'SLUICE_CLUSTER_CALLS_MAX',
     byDefault: 10_000,
     min: 10,
     max: 1_000_000,
-    sentence: 'Calls of other brokers under way, waiting fetches too; more are refused.',
+    sentence: 'Calls of other brokers in flight, including waiting fetches; more are refused.',
   }),
   clusterMessageBytesMax: optionalWholeNumber({
     variable: 'SLUICE_CLUSTER_MESSAGE_BYTES_MAX',
@@ -166,18 +167,18 @@ export const CLUSTER_SETTINGS = {
     min: MIB,
     max: 2 * GIB,
     sentence:
-      'Largest message between brokers: what a client may produce at once must fit, and what a follower fetches at once. The same for all brokers.',
+      'Largest message between brokers: it must hold the largest produce request of a client and the largest fetch of a follower. Must be the same for all brokers.',
   }),
   clusterMemoryBytes: optionalWholeNumber({
     variable: 'SLUICE_CLUSTER_MEMORY_BYTES',
     defaultNote: 'four times SLUICE_CLUSTER_MESSAGE_BYTES_MAX',
     min: MIB,
     max: 64 * GIB,
-    sentence: 'Memory for the messages of all calls of other brokers; over it calls are refused.',
+    sentence: 'Memory for the messages of all calls of other brokers; above it calls are refused.',
   }),
 };
 
-/** Host names and IP addresses, as they are bound to. */
+/** Host names and IP addresses that a listener can bind to. */
 export function isHost(value: string): boolean {
   return /^[a-zA-Z0-9._-]+$/.test(value) || /^[0-9a-fA-F:.]+$/.test(value);
 }
@@ -186,7 +187,7 @@ type ClusterValues = {
   readonly [K in keyof typeof CLUSTER_SETTINGS]: SettingValue<(typeof CLUSTER_SETTINGS)[K]>;
 };
 
-/** Those with a default that is worked out, with it. */
+/** Settings whose default is derived from other settings, with their effective values. */
 export interface DerivedClusterSettings {
   readonly clusterHost: string;
   readonly clusterMessageBytesMax: number;
@@ -211,7 +212,7 @@ export function derivedClusterSettings(
   };
 }
 
-/** One fault: the variable, its value (undefined: it is not set), and what would be accepted. */
+/** One fault: the variable, its value (undefined: not set), and what is accepted. */
 export interface Contradiction {
   readonly variable: string;
   readonly given: string | undefined;
@@ -222,7 +223,7 @@ type ClusterModeSettings = Omit<ClusterValues, keyof DerivedClusterSettings> &
   DerivedClusterSettings &
   SettingsBeside;
 
-/** What a cluster needs, and values that are fine alone and not together. */
+/** Checks settings that a cluster requires, and values that are valid alone but not together. */
 export function clusterContradictions(settings: ClusterModeSettings): Contradiction[] {
   if (settings.redisUrl === undefined) return [];
   return [
@@ -241,12 +242,12 @@ function addressContradictions(settings: ClusterModeSettings): Contradiction[] {
   }
   if (clusterUrl === undefined && (clusterHost === '0.0.0.0' || clusterHost === '::')) {
     const { variable, accepts } = CLUSTER_SETTINGS.clusterUrl;
-    const why = `for the private listener is bound to all addresses (${clusterHost})`;
+    const why = `because the private listener is bound to all addresses (${clusterHost})`;
     found.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
   }
   if (clusterUrl !== undefined && clusterPort === 0) {
     const { variable } = CLUSTER_SETTINGS.clusterPort;
-    const why = `for ${CLUSTER_SETTINGS.clusterUrl.variable} names a port`;
+    const why = `because ${CLUSTER_SETTINGS.clusterUrl.variable} names a port`;
     found.push({ variable, given: '0', accepts: `a whole number from 1 to 65535, ${why}` });
   }
   return found;
@@ -260,13 +261,13 @@ function tlsContradictions(settings: ClusterModeSettings): Contradiction[] {
   for (const [name, file] of Object.entries(files)) {
     if (file !== undefined || given === 0) continue;
     const { variable, accepts } = CLUSTER_SETTINGS[name as keyof typeof files];
-    const why = 'for TLS takes all three files';
+    const why = 'because TLS needs all three files';
     found.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
   }
   const scheme = given === 0 ? 'http:' : 'https:';
   if (clusterUrl !== undefined && !clusterUrl.startsWith(scheme)) {
     const { variable } = CLUSTER_SETTINGS.clusterUrl;
-    const why = given === 0 ? 'for there are no TLS files' : 'for there are TLS files';
+    const why = given === 0 ? 'because no TLS files are set' : 'because TLS files are set';
     found.push({ variable, given: clusterUrl, accepts: `a URL with ${scheme}//, ${why}` });
   }
   return found;

@@ -1,14 +1,14 @@
 import { choice, wholeNumber } from './setting.js';
 import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
 
-/** Live delivery: subscriptions, WebSockets and server-sent events. */
+/** Settings of live delivery: subscriptions, WebSockets and server-sent events. */
 export const DELIVERY_SETTINGS = {
   renderCacheBytes: wholeNumber({
     variable: 'SLUICE_RENDER_CACHE_BYTES',
     byDefault: 64 * MIB,
     min: 0,
     max: 64 * GIB,
-    sentence: 'Memory for record batches already written as JSON, shared by readers of the tail.',
+    sentence: 'Memory for record batches already rendered as JSON, shared by readers of the tail.',
   }),
   socketBufferBytes: wholeNumber({
     variable: 'SLUICE_SOCKET_BUFFER_BYTES',
@@ -16,7 +16,7 @@ export const DELIVERY_SETTINGS = {
     min: 4 * KIB,
     max: GIB,
     sentence:
-      'Bytes that wait for a subscriber to take them; with this much its delivery stops until it has. One frame may go over it.',
+      'Bytes that wait for a subscriber; at this size its delivery pauses until it has received them. One frame may exceed it.',
   }),
   outboundMemoryBytes: wholeNumber({
     variable: 'SLUICE_OUTBOUND_MEMORY_BYTES',
@@ -24,7 +24,7 @@ export const DELIVERY_SETTINGS = {
     min: 256 * KIB,
     max: 64 * GIB,
     sentence:
-      'Bytes that all clients together were sent and have not taken: subscribers, streams and answers. A connection may have as much of it as is free; with nothing free deliveries wait and fetches are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
+      'Bytes that were sent to all clients and not yet received by them: subscribers, streams and answers. A connection may use all that is free; with nothing free, deliveries wait and fetches are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
   outboundStalledMs: wholeNumber({
     variable: 'SLUICE_OUTBOUND_STALLED_MS',
@@ -32,14 +32,15 @@ export const DELIVERY_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'While SLUICE_OUTBOUND_MEMORY_BYTES is used up and others wait for it, connections whose clients have taken nothing for so long are cut. Clients that take something now and then are kept.',
+      'While SLUICE_OUTBOUND_MEMORY_BYTES is used up and others wait for it, connections whose clients have received nothing for this time are cut. Clients that receive something now and then are kept.',
   }),
   frameBytesMax: wholeNumber({
     variable: 'SLUICE_FRAME_BYTES_MAX',
     byDefault: 256 * KIB,
     min: KIB,
     max: GIB,
-    sentence: 'Largest frame of records sent to a subscriber; a single larger record still fits.',
+    sentence:
+      'Largest frame of records sent to a subscriber; a single larger record is still sent.',
   }),
   catchUpBytesMax: wholeNumber({
     variable: 'SLUICE_CATCH_UP_BYTES',
@@ -47,14 +48,14 @@ export const DELIVERY_SETTINGS = {
     min: 0,
     max: 64 * GIB,
     sentence:
-      'Memory for records read for subscribers that are behind, kept for a second for others at the same place.',
+      'Memory for records read for subscribers that are behind; they are kept for a second for others at the same offset.',
   }),
   catchUpReadsMax: wholeNumber({
     variable: 'SLUICE_CATCH_UP_READS_MAX',
     byDefault: 8,
     min: 1,
     max: 1024,
-    sentence: 'Reads for subscribers that are behind which are under way at the same time.',
+    sentence: 'Concurrent reads for subscribers that are behind.',
   }),
   cursorsMax: wholeNumber({
     variable: 'SLUICE_CURSORS_MAX',
@@ -62,7 +63,7 @@ export const DELIVERY_SETTINGS = {
     min: 1,
     max: 10_000_000,
     sentence:
-      'Partitions that all subscriptions together read; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
+      'Partitions of all subscriptions together; above it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
   subscriptionMemoryBytes: wholeNumber({
     variable: 'SLUICE_SUBSCRIPTION_MEMORY_BYTES',
@@ -70,14 +71,14 @@ export const DELIVERY_SETTINGS = {
     min: 64 * KIB,
     max: 64 * GIB,
     sentence:
-      'Heap of the subscriptions of all clients, with the names, topics and partitions that they chose; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
+      'Heap used by the subscriptions of all clients, with their names, topics and partitions; above it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
   subscriptionsPerSocketMax: wholeNumber({
     variable: 'SLUICE_SUBSCRIPTIONS_PER_SOCKET_MAX',
     byDefault: 1000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Subscriptions of one WebSocket; over it: `POLICY_VIOLATION`.',
+    sentence: 'Subscriptions of one WebSocket; above it: `POLICY_VIOLATION`.',
   }),
   socketInboxMessagesMax: wholeNumber({
     variable: 'SLUICE_SOCKET_INBOX_MESSAGES_MAX',
@@ -85,7 +86,7 @@ export const DELIVERY_SETTINGS = {
     min: 1,
     max: 1_000_000,
     sentence:
-      'Messages of one WebSocket that are not answered yet; with this many no more are read from it until some are.',
+      'Unanswered messages of one WebSocket; at this number no more are read until some are answered.',
   }),
   socketPingIntervalMs: wholeNumber({
     variable: 'SLUICE_SOCKET_PING_INTERVAL_MS',
@@ -93,7 +94,7 @@ export const DELIVERY_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'How often a WebSocket is pinged; one that takes everything and answers no ping for two intervals is closed.',
+      'Interval between pings of a WebSocket; one that receives everything and answers no ping for two intervals is closed.',
   }),
   socketStalledTimeoutMs: wholeNumber({
     variable: 'SLUICE_SOCKET_STALLED_TIMEOUT_MS',
@@ -101,7 +102,7 @@ export const DELIVERY_SETTINGS = {
     min: 1000,
     max: TIMER_MS_MAX,
     sentence:
-      'How long a subscriber may take none of the bytes that wait for it before its connection is closed.',
+      'Time for which a subscriber may receive none of its waiting bytes before its connection is closed.',
   }),
   socketCloseTimeoutMs: wholeNumber({
     variable: 'SLUICE_SOCKET_CLOSE_TIMEOUT_MS',
@@ -109,27 +110,27 @@ export const DELIVERY_SETTINGS = {
     min: 10,
     max: TIMER_MS_MAX,
     sentence:
-      'How long a client may take to end a WebSocket that the gateway closes; then the connection is cut.',
+      'Time that a client has to end a WebSocket that the gateway closes; then the connection is cut.',
   }),
   socketCompression: choice({
     variable: 'SLUICE_SOCKET_COMPRESSION',
     byDefault: 'off',
     choices: ['off', 'on'],
     sentence:
-      '`on`: permessage-deflate for WebSockets that ask for it. A frame that many get is compressed once.',
+      '`on`: permessage-deflate for WebSockets that ask for it. A frame for many subscribers is compressed once.',
   }),
   eventHeartbeatMs: wholeNumber({
     variable: 'SLUICE_EVENT_HEARTBEAT_MS',
     byDefault: 15_000,
     min: 100,
     max: TIMER_MS_MAX,
-    sentence: 'A stream of server-sent events that is silent for so long gets a comment.',
+    sentence: 'Silence after which a stream of server-sent events gets a comment.',
   }),
   eventRetryMs: wholeNumber({
     variable: 'SLUICE_EVENT_RETRY_MS',
     byDefault: 2000,
     min: 0,
     max: TIMER_MS_MAX,
-    sentence: 'How long an EventSource waits before it connects again (`retry:`).',
+    sentence: 'Time that an EventSource waits before it reconnects (`retry:`).',
   }),
 };

@@ -11,7 +11,7 @@ import {
 } from './setting.js';
 import { GIB, INT32_MAX, MIB, TIMER_MS_MAX } from './units.js';
 
-/** The broker's identity, its listener, its log and its stop. */
+/** Settings of the broker's identity, its listener, its log and its stop. */
 export const GENERAL_SETTINGS = {
   host: text({
     variable: 'SLUICE_HOST',
@@ -25,14 +25,14 @@ export const GENERAL_SETTINGS = {
     byDefault: 8080,
     min: 0,
     max: 65_535,
-    sentence: 'Port of the public listener: REST, docs, metrics, health. 0 takes a free one.',
+    sentence: 'Port of the public listener: REST, docs, metrics, health. 0 takes a free port.',
   }),
   publicUrl: optional({
     variable: 'SLUICE_PUBLIC_URL',
     defaultNote: 'from host and port',
     accepts: 'an http or https URL without query or fragment',
     parse: parsePublicUrl,
-    sentence: 'What this broker tells clients to call it by.',
+    sentence: 'URL of this broker that it announces to clients.',
   }),
   corsOrigins: optional({
     variable: 'SLUICE_CORS_ORIGINS',
@@ -40,7 +40,7 @@ export const GENERAL_SETTINGS = {
     accepts: 'origins such as https://app.example.com, separated by commas, or "*" for all',
     parse: parseOrigins,
     sentence:
-      'Origins of web pages that may call besides its own; a request with any other `Origin` is refused with 403 before it has an effect.',
+      'Origins of web pages that may call this broker besides its own; a request with any other `Origin` is refused with 403 before it has an effect.',
   }),
   brokerId: wholeNumber({
     variable: 'SLUICE_BROKER_ID',
@@ -66,7 +66,7 @@ export const GENERAL_SETTINGS = {
     isSecret: true,
     masked: maskedUrl,
     sentence:
-      'Where the brokers of a cluster agree on who leads what. Set: cluster mode. User and password go before the host, the number of the database after it.',
+      'Redis in which the brokers of a cluster keep its metadata. Setting it enables cluster mode. User and password precede the host, the number of the database follows it.',
   }),
   rack: optional({
     variable: 'SLUICE_RACK',
@@ -74,13 +74,13 @@ export const GENERAL_SETTINGS = {
     accepts: '1 to 255 printable characters',
     parse: (value) => (/^[\x21-\x7e]{1,255}$/.test(value) ? { ok: true, value } : { ok: false }),
     sentence:
-      'Where this broker stands: the replicas of a partition go to as many racks as can be.',
+      'Rack of this broker: the replicas of a partition are spread over as many racks as possible.',
   }),
   logLevel: choice({
     variable: 'SLUICE_LOG_LEVEL',
     byDefault: 'info',
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'silent'],
-    sentence: 'Least severe lines that are logged. `debug` logs every request.',
+    sentence: 'Lowest severity that is logged. `debug` logs every request.',
   }),
   logFormat: choice({
     variable: 'SLUICE_LOG_FORMAT',
@@ -102,14 +102,14 @@ export const GENERAL_SETTINGS = {
     min: 64 * MIB,
     max: 64 * GIB,
     sentence:
-      'Limit of the heap, where record batches and other buffers are not. Takes effect on Node 22.15 and later; for an earlier one, or to override it, set `NODE_OPTIONS=--max-old-space-size`.',
+      'Limit of the heap; record batches and other buffers are outside it. Takes effect on Node 22.15 and later; for an earlier one, or to override it, set `NODE_OPTIONS=--max-old-space-size`.',
   }),
   stopTimeoutMs: wholeNumber({
     variable: 'SLUICE_STOP_TIMEOUT_MS',
     byDefault: 30_000,
     min: 0,
     max: TIMER_MS_MAX,
-    sentence: 'How long a clean stop may take before the process ends with code 1.',
+    sentence: 'Time that a clean stop may take before the process ends with code 1.',
   }),
 };
 

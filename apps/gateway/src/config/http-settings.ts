@@ -1,7 +1,10 @@
 import { choice, wholeNumber } from './setting.js';
 import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
 
-/** Bounds of HTTP: connections, request bodies, long polls, and how answers are compressed. */
+/**
+ * Settings of HTTP: bounds of connections, request bodies and long polls, and compression of
+ * answers.
+ */
 export const HTTP_SETTINGS = {
   connectionsMax: wholeNumber({
     variable: 'SLUICE_CONNECTIONS_MAX',
@@ -9,7 +12,7 @@ export const HTTP_SETTINGS = {
     min: 1,
     max: 1_000_000,
     sentence:
-      'Open connections. One above takes the place of the connection that has been without a request for longest; when all have one, it is refused with 503.',
+      'Open connections. A connection above the limit replaces the one that has been without a request for longest; if all have a request, it is refused with 503.',
   }),
   firstByteTimeoutMs: wholeNumber({
     variable: 'SLUICE_FIRST_BYTE_TIMEOUT_MS',
@@ -17,7 +20,7 @@ export const HTTP_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'How long a new connection may be open without a byte of a request; then it is closed.',
+      'Time for which a new connection may be open without a byte of a request; then it is closed.',
   }),
   headTimeoutMs: wholeNumber({
     variable: 'SLUICE_HEAD_TIMEOUT_MS',
@@ -25,7 +28,7 @@ export const HTTP_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'How long the head of a request may take, from its first byte to its last; over it: 408 `REQUEST_TIMED_OUT`.',
+      'Time that the head of a request may take, from its first byte to its last; after it: 408 `REQUEST_TIMED_OUT`.',
   }),
   keepAliveTimeoutMs: wholeNumber({
     variable: 'SLUICE_KEEP_ALIVE_TIMEOUT_MS',
@@ -33,7 +36,7 @@ export const HTTP_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'How long a connection is kept after an answer without another request. Above the time of a proxy (60 s, usually), so that the proxy closes first.',
+      'Time for which a connection is kept after an answer without another request. Set it above the timeout of a proxy (usually 60 s), so that the proxy closes first.',
   }),
   requestBytesMax: wholeNumber({
     variable: 'SLUICE_REQUEST_BYTES_MAX',
@@ -41,7 +44,7 @@ export const HTTP_SETTINGS = {
     min: KIB,
     max: GIB,
     sentence:
-      'Largest request body after unpacking; over it: 413 `REQUEST_TOO_LARGE`. NDJSON streams have no limit but that of each line.',
+      'Largest request body after unpacking; above it: 413 `REQUEST_TOO_LARGE`. In NDJSON streams it bounds each line only.',
   }),
   requestMemoryBytes: wholeNumber({
     variable: 'SLUICE_REQUEST_MEMORY_BYTES',
@@ -49,7 +52,7 @@ export const HTTP_SETTINGS = {
     min: KIB,
     max: 64 * GIB,
     sentence:
-      'Memory for all that clients sent and that is not done with: bodies, WebSocket messages, lines, and what unpacking takes. Over it: 503 `BUFFER_EXHAUSTED`; a WebSocket is closed with 1013.',
+      'Memory for unfinished data of clients: bodies, WebSocket messages, lines, and decompression. Above it: 503 `BUFFER_EXHAUSTED`; a WebSocket is closed with 1013.',
   }),
   controlBytesMax: wholeNumber({
     variable: 'SLUICE_CONTROL_BYTES_MAX',
@@ -57,7 +60,7 @@ export const HTTP_SETTINGS = {
     min: KIB,
     max: GIB,
     sentence:
-      'Largest body of a request of the control plane, and largest data of a WebSocket message other than `publish`; over it: 413 `REQUEST_TOO_LARGE`.',
+      'Largest body of a request of the control plane, and largest data of a WebSocket message other than `publish`; above it: 413 `REQUEST_TOO_LARGE`.',
   }),
   bodyItemsMax: wholeNumber({
     variable: 'SLUICE_BODY_ITEMS_MAX',
@@ -65,7 +68,7 @@ export const HTTP_SETTINGS = {
     min: 1,
     max: 10_000_000,
     sentence:
-      'Items of one list in a body of the control plane or a WebSocket message; over it: 413 `REQUEST_TOO_LARGE`. Records have a bound of their own.',
+      'Items of one list in a body of the control plane or a WebSocket message; above it: 413 `REQUEST_TOO_LARGE`. Records have a bound of their own.',
   }),
   bodyMembersMax: wholeNumber({
     variable: 'SLUICE_BODY_MEMBERS_MAX',
@@ -73,7 +76,7 @@ export const HTTP_SETTINGS = {
     min: 10,
     max: 10_000_000,
     sentence:
-      'Members of one object in a body of the control plane or a WebSocket message; over it: 413 `REQUEST_TOO_LARGE`. A record with more unknown or repeated members is not read further: 400.',
+      'Members of one object in a body of the control plane or a WebSocket message; above it: 413 `REQUEST_TOO_LARGE`. A record with more unknown or repeated members is not read further: 400.',
   }),
   bodyValuesMax: wholeNumber({
     variable: 'SLUICE_BODY_VALUES_MAX',
@@ -81,7 +84,7 @@ export const HTTP_SETTINGS = {
     min: 100,
     max: 100_000_000,
     sentence:
-      'Values of one body of the control plane or one WebSocket message, nested ones too; over it: 413 `REQUEST_TOO_LARGE`.',
+      'Values of one body of the control plane or one WebSocket message, including nested ones; above it: 413 `REQUEST_TOO_LARGE`.',
   }),
   bodyDepthMax: wholeNumber({
     variable: 'SLUICE_BODY_DEPTH_MAX',
@@ -89,21 +92,21 @@ export const HTTP_SETTINGS = {
     min: 4,
     max: 512,
     sentence:
-      'How deep lists and objects nest in a body of the control plane or a WebSocket message; deeper: 400 `INVALID_REQUEST`. The value of a record may nest 512 deep.',
+      'Depth to which lists and objects may nest in a body of the control plane or a WebSocket message; deeper: 400 `INVALID_REQUEST`. The value of a record may nest 512 deep.',
   }),
   recordsPerRequestMax: wholeNumber({
     variable: 'SLUICE_RECORDS_PER_REQUEST_MAX',
     byDefault: 100_000,
     min: 1,
     max: 10_000_000,
-    sentence: 'Records of one produce request; over it: 413 `REQUEST_TOO_LARGE`.',
+    sentence: 'Records of one produce request; above it: 413 `REQUEST_TOO_LARGE`.',
   }),
   headersPerRecordMax: wholeNumber({
     variable: 'SLUICE_HEADERS_PER_RECORD_MAX',
     byDefault: 100,
     min: 0,
     max: 100_000,
-    sentence: 'Headers of one record; over it: 400 `INVALID_RECORD`.',
+    sentence: 'Headers of one record; above it: 400 `INVALID_RECORD`.',
   }),
   bodyIdleTimeoutMs: wholeNumber({
     variable: 'SLUICE_BODY_IDLE_TIMEOUT_MS',
@@ -111,7 +114,7 @@ export const HTTP_SETTINGS = {
     min: 100,
     max: TIMER_MS_MAX,
     sentence:
-      'How long a request body may stand still; over it: 408 `REQUEST_TIMED_OUT`. The rest of a body whose request is answered already must end within this time, else its connection is closed.',
+      'Time for which a request body may make no progress; after it: 408 `REQUEST_TIMED_OUT`. The rest of a body whose request is already answered must arrive within this time, else its connection is closed.',
   }),
   pipelinedRequestsMax: wholeNumber({
     variable: 'SLUICE_PIPELINED_REQUESTS_MAX',
@@ -119,14 +122,14 @@ export const HTTP_SETTINGS = {
     min: 1,
     max: 10_000,
     sentence:
-      'Requests of one connection that are in flight at the same time, where a client pipelines. At it, the connection is not read from until one is answered.',
+      'Requests in flight on one connection, if a client pipelines. At this number the connection is not read until one is answered.',
   }),
   longPollsMax: wholeNumber({
     variable: 'SLUICE_LONG_POLLS_MAX',
     byDefault: 10_000,
     min: 0,
     max: 1_000_000,
-    sentence: 'Fetches that may wait at the same time; over it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
+    sentence: 'Fetches that may wait at the same time; above it: 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
   compression: choice({
     variable: 'SLUICE_COMPRESSION',

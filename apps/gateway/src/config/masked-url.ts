@@ -1,11 +1,11 @@
 const SCHEME = /^[a-z][a-z0-9+.-]{0,31}:(?:\/\/)?/i;
 const MASK = '***';
-/** A bracketed IPv6 address, or a colon that no port follows. */
+/** Matches a bracketed IPv6 address, or a colon without a port after it. */
 const ADDRESS_OR_TEXT = /\[[0-9a-fA-F:.]*\]|:(?!\d{1,5}(?:[,/]|$))[^,/]*/g;
 
 /**
- * A URL, well-formed or not, as it may be shown: user and password, the values of the query, and
- * whatever else may be a password in the wrong place are replaced by `***`.
+ * Returns a URL, well-formed or not, as it may be shown: user and password, the values of the
+ * query, and anything else that may be a misplaced password are replaced by `***`.
  */
 export function maskedUrl(text: string): string {
   const scheme = SCHEME.exec(text)?.[0];
@@ -13,11 +13,11 @@ export function maskedUrl(text: string): string {
   const rest = text.slice(scheme.length);
   const at = rest.lastIndexOf('@');
   const queryAt = rest.indexOf('?');
-  // One of the two is in a password: nobody can tell where that ends.
+  // One of the two characters is part of a password, and the end of the password is unknown.
   if (queryAt >= 0 && queryAt < at) return scheme + MASK;
   const place = rest.slice(at + 1, queryAt < 0 ? undefined : queryAt);
   const query = queryAt < 0 ? '' : rest.slice(queryAt);
-  // Without slashes, or without a host after a user, the whole may be a password.
+  // Without slashes, or without a host after a user, the whole text may be a password.
   if (!scheme.endsWith('//')) return scheme + MASK;
   return [
     scheme,

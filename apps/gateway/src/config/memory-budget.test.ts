@@ -10,26 +10,26 @@ function settingsOf(environment: Record<string, string> = {}): Settings {
   return read.settings;
 }
 
-test('settings that fit the memory and the heap are not warned about', () => {
+test('settings that fit the memory and the heap cause no warning', () => {
   const available = { totalBytes: 16 * GIB, heapLimitBytes: 4 * GIB };
   expect(memoryWarnings(settingsOf(), available)).toEqual([]);
 });
 
-test('settings that allow more than there is are warned about, with the largest ones', () => {
+test('settings that exceed the memory cause a warning that names the largest ones', () => {
   const warnings = memoryWarnings(settingsOf({ SLUICE_OFFSETS_KEPT_BYTES: String(GIB) }), {
     totalBytes: GIB,
     heapLimitBytes: 256 * MIB,
   });
   expect(warnings).toHaveLength(2);
   expect(warnings[0]).toMatch(
-    /allow \d+ MiB of memory in all, there are 1024 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,
+    /allow \d+ MiB of memory in all, available are 1024 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,
   );
   expect(warnings[1]).toMatch(
     /allow \d+ MiB of heap, its limit is 256 MiB; most of it: SLUICE_OFFSETS_KEPT_BYTES 1024 MiB, /,
   );
 });
 
-test('calls of brokers count in cluster mode alone', () => {
+test('calls of brokers count only in cluster mode', () => {
   const named = (settings: Settings): boolean =>
     memoryItems(settings).some(({ variables }) =>
       variables.includes('SLUICE_CLUSTER_MEMORY_BYTES'),

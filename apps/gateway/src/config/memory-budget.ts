@@ -1,5 +1,5 @@
 /**
- * What the settings allow a broker to take of the memory, all used up at the same time: the table
+ * Memory that the settings allow a broker to take if all of it is used at the same time: the table
  * of docs/operating/memory.md in numbers.
  */
 import { UNPACKED_AT_A_TIME } from '#log';
@@ -10,17 +10,17 @@ import { KIB, MIB } from './units.js';
 export interface MemoryItem {
   /** The setting or the kind of state that takes the memory. */
   readonly what: string;
-  /** The settings that it comes from. */
+  /** The settings that determine it. */
   readonly variables: readonly string[];
-  /** All of it: heap, buffers and what the operating system has for it in this process. */
+  /** Total bytes: heap, buffers, and memory of the operating system for this process. */
   readonly bytes: number;
-  /** The part of it in V8's heap, which has a limit of its own. */
+  /** The part in V8's heap, which has a limit of its own. */
   readonly heapBytes: number;
 }
 
 /** The memory that is available. */
 export interface AvailableMemory {
-  /** Memory of the machine, or of the container where that has less, bytes. */
+  /** Memory of the machine, or of the container if that has less, bytes. */
   readonly totalBytes: number;
   /** V8's limit of the heap. */
   readonly heapLimitBytes: number;
@@ -32,15 +32,13 @@ const PROCESS_HEAP_BYTES = 40 * MIB;
 /** Measured with 1,000 new partitions and 200 topics with names of 242 characters. */
 const PARTITION_BYTES = 33 * KIB;
 const PARTITION_HEAP_BYTES = 8.5 * KIB;
-/**
- * Measured with 4,000 segments of one batch; their index caches are let go of while nobody reads.
- */
+/** Measured with 4,000 segments of one batch; their index caches are freed while nobody reads. */
 const SEGMENT_BYTES = 3.5 * KIB;
 const SEGMENT_HEAP_BYTES = 2 * KIB;
 const TOPIC_HEAP_BYTES = 2 * KIB;
-/** An idle connection. */
+/** Heap of an idle connection. */
 const CONNECTION_HEAP_BYTES = 12 * KIB;
-/** A read from disk has the default of `maxBytes`. */
+/** Bytes of a read from disk with the default of `maxBytes`. */
 const DISK_READ_BYTES = MIB;
 
 export type BudgetSettings = Pick<
@@ -66,7 +64,7 @@ export type BudgetSettings = Pick<
   | 'unpackedBatchBytesMax'
 >;
 
-/** The rows, in the order of the page. */
+/** Returns the rows, in the order of the page. */
 export function memoryItems(settings: BudgetSettings): MemoryItem[] {
   const { connectionsMax, topicsMax } = settings;
   const partitionsMax = partitionsOf(settings);
@@ -108,7 +106,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
       'SLUICE_UNPACKED_BATCH_BYTES_MAX',
     ),
     buffers(
-      'bytes that clients were sent and have not taken',
+      'bytes sent to clients and not yet received',
       settings.outboundMemoryBytes,
       'SLUICE_OUTBOUND_MEMORY_BYTES',
     ),
@@ -118,7 +116,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
   ];
 }
 
-/** Partitions that a broker keeps at most; one that is alone keeps all. */
+/** Returns the most partitions that a broker keeps; a single broker keeps all. */
 function partitionsOf(settings: BudgetSettings): number {
   const { partitionsMax, partitionsPerBrokerMax, redisUrl } = settings;
   return redisUrl === undefined
@@ -126,7 +124,7 @@ function partitionsOf(settings: BudgetSettings): number {
     : partitionsPerBrokerMax;
 }
 
-/** A sentence for each sum that does not fit; empty where both do. */
+/** Returns a sentence for each sum that does not fit; empty if both fit. */
 export function memoryWarnings(settings: BudgetSettings, available: AvailableMemory): string[] {
   const items = memoryItems(settings);
   const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
@@ -134,7 +132,7 @@ export function memoryWarnings(settings: BudgetSettings, available: AvailableMem
   const warnings: string[] = [];
   if (bytes > available.totalBytes) {
     warnings.push(
-      `the settings allow ${inMib(bytes)} of memory in all, there are ${inMib(available.totalBytes)}; ` +
+      `the settings allow ${inMib(bytes)} of memory in all, available are ${inMib(available.totalBytes)}; ` +
         `most of it: ${largest(items, (item) => item.bytes)} (docs/operating/memory.md)`,
     );
   }
@@ -147,7 +145,7 @@ export function memoryWarnings(settings: BudgetSettings, available: AvailableMem
   return warnings;
 }
 
-/** The three largest rows with their settings. */
+/** Formats the three largest rows with their settings. */
 function largest(items: readonly MemoryItem[], bytesOf: (item: MemoryItem) => number): string {
   return items
     .filter(({ variables }) => variables.length > 0)

@@ -1,21 +1,21 @@
 import { wholeNumber } from './setting.js';
 import { GIB, INT32_MAX, KIB, MIB } from './units.js';
 
-/** Topics, partitions and committed offsets. */
+/** Settings of topics, partitions and committed offsets. */
 export const METADATA_SETTINGS = {
   topicsMax: wholeNumber({
     variable: 'SLUICE_TOPICS_MAX',
     byDefault: 2000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Topics of the cluster; over it: 409 `POLICY_VIOLATION`.',
+    sentence: 'Topics of the cluster; above it: 409 `POLICY_VIOLATION`.',
   }),
   partitionsMax: wholeNumber({
     variable: 'SLUICE_PARTITIONS_MAX',
     byDefault: 10_000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Partitions of all topics together; over it: 409 `POLICY_VIOLATION`.',
+    sentence: 'Partitions of all topics together; above it: 409 `POLICY_VIOLATION`.',
   }),
   partitionsPerBrokerMax: wholeNumber({
     variable: 'SLUICE_PARTITIONS_PER_BROKER_MAX',
@@ -23,7 +23,7 @@ export const METADATA_SETTINGS = {
     min: 1,
     max: 1_000_000,
     sentence:
-      'Replicas that one broker keeps, each of which takes memory (docs/operating/memory.md); a topic, a partition or a move that would exceed it: 409 `POLICY_VIOLATION`. The same for all brokers.',
+      'Replicas that one broker keeps, each of which takes memory (docs/operating/memory.md); a topic, a partition or a move that would exceed it: 409 `POLICY_VIOLATION`. Must be the same for all brokers.',
   }),
   offsetsKeptMax: wholeNumber({
     variable: 'SLUICE_OFFSETS_KEPT_MAX',
@@ -31,7 +31,7 @@ export const METADATA_SETTINGS = {
     min: 1,
     max: 100_000_000,
     sentence:
-      'Committed offsets of all groups, which are kept in memory; over it: 409 `POLICY_VIOLATION`.',
+      'Committed offsets of all groups, which are kept in memory; above it: 409 `POLICY_VIOLATION`.',
   }),
   offsetsKeptBytes: wholeNumber({
     variable: 'SLUICE_OFFSETS_KEPT_BYTES',
@@ -39,7 +39,7 @@ export const METADATA_SETTINGS = {
     min: 64 * KIB,
     max: 64 * GIB,
     sentence:
-      'Memory for committed offsets with their metadata and the names of their groups; a commit that would exceed it is refused with 409 `POLICY_VIOLATION`, one that takes no more room than before is not.',
+      'Memory for committed offsets with their metadata and the names of their groups; a commit that would exceed it is refused with 409 `POLICY_VIOLATION`, a commit that needs no more memory than before is accepted.',
   }),
   offsetMetadataBytesMax: wholeNumber({
     variable: 'SLUICE_OFFSET_METADATA_BYTES_MAX',
@@ -47,7 +47,7 @@ export const METADATA_SETTINGS = {
     min: 0,
     max: 64 * KIB,
     sentence:
-      "Kafka's `offset.metadata.max.bytes`: metadata of one committed offset, in UTF-8; over it: 400 `INVALID_REQUEST`.",
+      "Kafka's `offset.metadata.max.bytes`: metadata of one committed offset, in UTF-8; above it: 400 `INVALID_REQUEST`.",
   }),
   offsetsRetentionMinutes: wholeNumber({
     variable: 'SLUICE_OFFSETS_RETENTION_MINUTES',
@@ -55,7 +55,7 @@ export const METADATA_SETTINGS = {
     min: 1,
     max: INT32_MAX,
     sentence:
-      "Kafka's `offsets.retention.minutes`: a group without members that has committed nothing for so long loses its offsets.",
+      "Kafka's `offsets.retention.minutes`: a group without members that has committed nothing for this time loses its offsets.",
   }),
   offsetsTopicPartitions: wholeNumber({
     variable: 'SLUICE_OFFSETS_TOPIC_PARTITIONS',
@@ -63,6 +63,6 @@ export const METADATA_SETTINGS = {
     min: 1,
     max: 1000,
     sentence:
-      "Kafka's `offsets.topic.num.partitions`: partitions of `__consumer_offsets`. Fixed when that topic is made.",
+      "Kafka's `offsets.topic.num.partitions`: partitions of `__consumer_offsets`. Fixed when that topic is created.",
   }),
 };

@@ -1,7 +1,7 @@
 import { flag, wholeNumber } from './setting.js';
 import { GIB, KIB, MIB } from './units.js';
 
-/** How records wait to be written: the accumulator of each partition. */
+/** Settings of records that wait to be written: the accumulator of each partition. */
 export const PRODUCE_SETTINGS = {
   bufferMemoryBytes: wholeNumber({
     variable: 'SLUICE_BUFFER_MEMORY_BYTES',
@@ -9,7 +9,7 @@ export const PRODUCE_SETTINGS = {
     min: 64 * KIB,
     max: 64 * GIB,
     sentence:
-      "Kafka's `buffer.memory`: records that wait to be written; over it: 503 `BUFFER_EXHAUSTED`.",
+      "Kafka's `buffer.memory`: records that wait to be written; above it: 503 `BUFFER_EXHAUSTED`.",
   }),
   maxBlockMs: wholeNumber({
     variable: 'SLUICE_MAX_BLOCK_MS',
@@ -17,14 +17,14 @@ export const PRODUCE_SETTINGS = {
     min: 0,
     max: 600_000,
     sentence:
-      "Kafka's `max.block.ms`: how long a request waits for buffer memory before it is refused; `acks=0` never waits.",
+      "Kafka's `max.block.ms`: time that a request waits for buffer memory before it is refused; `acks=0` never waits.",
   }),
   batchSizeBytes: wholeNumber({
     variable: 'SLUICE_BATCH_SIZE_BYTES',
     byDefault: 16_384,
     min: 512,
     max: GIB,
-    sentence: "Kafka's `batch.size`: past it a new record batch is begun.",
+    sentence: "Kafka's `batch.size`: at this size a new record batch begins.",
   }),
   lingerMs: wholeNumber({
     variable: 'SLUICE_LINGER_MS',
@@ -32,11 +32,11 @@ export const PRODUCE_SETTINGS = {
     min: 0,
     max: 60_000,
     sentence:
-      "Kafka's `linger.ms`: how long records wait for company. 0 takes what gathered while the last write was under way.",
+      "Kafka's `linger.ms`: time that records wait for more records. 0 writes the records that arrived during the last write.",
   }),
   autoCreateTopics: flag({
     variable: 'SLUICE_AUTO_CREATE_TOPICS',
     byDefault: false,
-    sentence: "Kafka's `auto.create.topics.enable`: producing to a topic that is missing makes it.",
+    sentence: "Kafka's `auto.create.topics.enable`: producing to a missing topic creates it.",
   }),
 };

@@ -6,7 +6,7 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
   return read.ok ? [] : read.problems;
 }
 
-/** The least that a broker of a cluster is told. */
+/** The required settings of a broker of a cluster. */
 const CLUSTER = {
   SLUICE_REDIS_URL: 'redis://127.0.0.1:6379',
   SLUICE_CLUSTER_SECRET: '0123456789abcdef',
@@ -100,7 +100,7 @@ describe('settings from the environment', () => {
     }
   });
 
-  test('a misspelt variable is warned about, with the one that was meant', () => {
+  test('a misspelt variable is warned about, with a suggestion', () => {
     const read = readSettings({ SLUICE_PROT: '1', SLUICE_FROBNICATE: '1', SLUICE_LEASE_MS: '900' });
     expect(read.ok).toBe(true);
     expect(read.warnings).toEqual([
@@ -110,7 +110,7 @@ describe('settings from the environment', () => {
     ]);
   });
 
-  test('a public URL is taken without the slash at its end', () => {
+  test('a public URL loses the slash at its end', () => {
     expect(readSettings({ SLUICE_PUBLIC_URL: 'https://example.com/' })).toMatchObject({
       settings: { publicUrl: 'https://example.com' },
     });
@@ -118,7 +118,7 @@ describe('settings from the environment', () => {
 });
 
 describe('settings of cluster mode', () => {
-  test('a Redis and a secret are enough', () => {
+  test('the URL of Redis and a secret are enough', () => {
     expect(readSettings(CLUSTER)).toMatchObject({
       ok: true,
       warnings: [],
@@ -136,13 +136,13 @@ describe('settings of cluster mode', () => {
   });
 
   test.each(['redis+sentinel://a,b/main', 'rediss+cluster://u:p@a:1,b:2', 'rediss://:p@[::1]/3'])(
-    'Redis at %s is taken',
+    'Redis at %s is accepted',
     (url) => {
       expect(problemsOf({ ...CLUSTER, SLUICE_REDIS_URL: url })).toEqual([]);
     },
   );
 
-  test('the secret is required, and a short one refused without being repeated', () => {
+  test('the secret is required, and a short one is refused without being repeated', () => {
     const accepted = '16 to 1024 printable characters without spaces';
     expect(problemsOf({ SLUICE_REDIS_URL: 'redis://a' })).toEqual([
       `SLUICE_CLUSTER_SECRET is not set; accepted: ${accepted}, the same for all brokers`,
@@ -153,7 +153,7 @@ describe('settings of cluster mode', () => {
   });
 
   test.each([{ SLUICE_HOST: '0.0.0.0' }, { SLUICE_CLUSTER_HOST: '::' }])(
-    'bound to all addresses it must be told how others reach it: %j',
+    'a listener on all addresses requires a cluster URL: %j',
     (hosts) => {
       expect(problemsOf({ ...CLUSTER, ...hosts })).toEqual([
         expect.stringMatching(
@@ -165,9 +165,9 @@ describe('settings of cluster mode', () => {
     },
   );
 
-  test('a cluster URL names the port that is listened on', () => {
+  test('a cluster URL requires a fixed port', () => {
     expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_URL: 'http://broker-1:9080' })).toEqual([
-      'SLUICE_CLUSTER_PORT is "0"; accepted: a whole number from 1 to 65535, for SLUICE_CLUSTER_URL names a port',
+      'SLUICE_CLUSTER_PORT is "0"; accepted: a whole number from 1 to 65535, because SLUICE_CLUSTER_URL names a port',
     ]);
   });
 
@@ -180,22 +180,22 @@ describe('settings of cluster mode', () => {
     },
   );
 
-  test('TLS takes three files and a URL with https', () => {
+  test('TLS requires three files and a URL with https', () => {
     const url = { SLUICE_CLUSTER_URL: 'http://a:1', SLUICE_CLUSTER_PORT: '1' };
     const cert = { SLUICE_CLUSTER_TLS_CERT_FILE: 'cert.pem' };
     expect(problemsOf({ ...CLUSTER, ...url, ...cert })).toEqual([
-      'SLUICE_CLUSTER_TLS_CA_FILE is not set; accepted: a path, for TLS takes all three files',
-      'SLUICE_CLUSTER_TLS_KEY_FILE is not set; accepted: a path, for TLS takes all three files',
-      'SLUICE_CLUSTER_URL is "http://a:1"; accepted: a URL with https://, for there are TLS files',
+      'SLUICE_CLUSTER_TLS_CA_FILE is not set; accepted: a path, because TLS needs all three files',
+      'SLUICE_CLUSTER_TLS_KEY_FILE is not set; accepted: a path, because TLS needs all three files',
+      'SLUICE_CLUSTER_URL is "http://a:1"; accepted: a URL with https://, because TLS files are set',
     ]);
     expect(
       problemsOf({ ...CLUSTER, SLUICE_CLUSTER_URL: 'https://a:1', SLUICE_CLUSTER_PORT: '1' }),
     ).toEqual([
-      'SLUICE_CLUSTER_URL is "https://a:1"; accepted: a URL with http://, for there are no TLS files',
+      'SLUICE_CLUSTER_URL is "https://a:1"; accepted: a URL with http://, because no TLS files are set',
     ]);
   });
 
-  test('what may be produced or fetched at once must fit a message between brokers', () => {
+  test('the largest produce and fetch must fit a message between brokers', () => {
     expect(problemsOf({ ...CLUSTER, SLUICE_CLUSTER_MESSAGE_BYTES_MAX: '2000000' })).toEqual([
       'SLUICE_CLUSTER_MESSAGE_BYTES_MAX is "2000000"; accepted: at least twice SLUICE_REQUEST_BYTES_MAX and SLUICE_REPLICA_FETCH_RESPONSE_MAX_BYTES (33554432)',
     ]);
@@ -208,7 +208,7 @@ describe('settings of cluster mode', () => {
     });
   });
 
-  test('one broker alone needs none of it', () => {
+  test('a single broker needs none of these settings', () => {
     expect(problemsOf({ SLUICE_HOST: '0.0.0.0', SLUICE_CLUSTER_TLS_CA_FILE: 'a' })).toEqual([]);
   });
 });

@@ -6,12 +6,12 @@ import {
 import type { Setting } from './setting.js';
 import { SETTINGS, type SettingName, type Settings } from './settings.js';
 
-/** What was found in the environment. */
+/** The result of reading the environment. */
 export type ReadSettings =
   | { readonly ok: true; readonly settings: Settings; readonly warnings: readonly string[] }
   | {
       readonly ok: false;
-      /** One line each: the variable, its value and what would be accepted. */
+      /** One line per problem: the variable, its value and what is accepted. */
       readonly problems: readonly string[];
       readonly warnings: readonly string[];
     };
@@ -20,8 +20,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads every setting from environment variables; an empty value counts as unset, as in most
- * shells' `VARIABLE= command`. All problems are reported at once, so that a user mends them in one
- * go.
+ * shells' `VARIABLE= command`. All problems are reported at once, so that a user can fix them
+ * together.
  */
 export function readSettings(environment: Environment): ReadSettings {
   const problems: string[] = [];
@@ -41,7 +41,7 @@ export function readSettings(environment: Environment): ReadSettings {
   return { ok: false, problems, warnings: warningsOf(environment) };
 }
 
-/** `values` has been filled from the table, so it has each name with its own type. */
+/** The table filled `values`, so it has each name with its own type. */
 function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Settings {
   const read = values as unknown as Settings;
   return {
@@ -52,7 +52,7 @@ function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Setting
   };
 }
 
-/** Values that are fine alone and not together. */
+/** Returns problems of values that are valid alone but not together. */
 function contradictions(settings: Settings): string[] {
   const found = clusterContradictions(settings).map(({ variable, given, accepts }) =>
     line(variable, given, accepts),
@@ -79,8 +79,8 @@ function contradictions(settings: Settings): string[] {
 }
 
 /**
- * A secret is not repeated, except with what is secret in it left out: a Redis URL may hold a
- * password.
+ * Formats a problem. A secret is not repeated; of a Redis URL, which may contain a password, only
+ * the masked form is.
  */
 export function problem(setting: Setting<unknown>, given: string, reason?: string): string {
   const accepts = reason === undefined ? setting.accepts : `${setting.accepts} (${reason})`;
@@ -94,7 +94,10 @@ function line(variable: string, given: string | undefined, accepts: string): str
   return `${variable} is ${value}; accepted: ${accepts}`;
 }
 
-/** Variables with our prefix that nothing reads: a typing error must not pass in silence. */
+/**
+ * Returns warnings for variables with our prefix that nothing reads, so that typing errors are
+ * noticed.
+ */
 function warningsOf(environment: Environment): string[] {
   const known = Object.values(SETTINGS).map((setting): string => setting.variable);
   const ofCluster = Object.values(CLUSTER_SETTINGS).map((setting): string => setting.variable);
@@ -118,7 +121,7 @@ function isSet(text: string | undefined): boolean {
   return text !== undefined && text.trim() !== '';
 }
 
-/** The known name with the fewest edits, when they are few enough to be a typing error. */
+/** Returns the known name with the fewest edits, if they are few enough for a typing error. */
 function nearestOf(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = 4;
@@ -132,7 +135,7 @@ function nearestOf(name: string, known: readonly string[]): string | undefined {
   return nearest;
 }
 
-/** Levenshtein's distance, one row at a time. */
+/** Computes Levenshtein's distance, one row at a time. */
 function editDistance(left: string, right: string): number {
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let i = 1; i <= left.length; i += 1) {

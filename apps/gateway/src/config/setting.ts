@@ -1,30 +1,28 @@
-/**
- * What a setting is: one environment variable with a type, a default, a check and a sentence.
- */
+/** A setting is one environment variable with a type, a default, a check and a sentence. */
 
-/** The outcome of reading one value: what it means, or what would have been accepted. */
+/** The outcome of reading one value. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false };
 
 /** A row of the table of settings. */
 export interface Setting<T> {
   /** The environment variable. */
   readonly variable: `SLUICE_${string}`;
-  /** The default as a text of the kind a user would set; undefined: none, see `defaultNote`. */
+  /** The default as a text that a user could set; undefined if there is none, see `defaultNote`. */
   readonly defaultText: string | undefined;
-  /** What holds while the variable is unset, where no text says it. */
+  /** Description of the default if no text expresses it. */
   readonly defaultNote?: string;
-  /** What is accepted, for people: completes "accepted: ...". */
+  /** Accepted values, for people: completes "accepted: ...". */
   readonly accepts: string;
-  /** What it does, one or two sentences, without a line break. */
+  /** Effect of the setting in one or two sentences, without a line break. */
   readonly sentence: string;
-  /** A value that is not shown, also when it is not accepted. */
+  /** True for a value that is never shown, not even if it is refused. */
   readonly isSecret?: boolean;
-  /** The value as it may be shown, without the secrets that are in it. */
+  /** Returns the value as it may be shown, without its secrets. */
   readonly masked?: (text: string) => string;
   parse(text: string): Parsed<T>;
 }
 
-/** The value's type of a row. */
+/** The type of a row's value. */
 export type SettingValue<S> = S extends Setting<infer T> ? T : never;
 
 type Row = Pick<Setting<unknown>, 'variable' | 'sentence'>;
@@ -42,7 +40,7 @@ export function wholeNumber(
   };
 }
 
-/** A whole number within bounds whose default is worked out from other settings. */
+/** A whole number within bounds whose default is derived from other settings. */
 export function optionalWholeNumber(
   row: Row & { readonly defaultNote: string; readonly min: number; readonly max: number },
 ): Setting<number | undefined> {
@@ -101,7 +99,7 @@ export function text(
   };
 }
 
-/** A text that passes a check, and may be left unset. */
+/** A text that passes a check, and may be unset. */
 export function optionalText(
   row: Row & {
     readonly defaultNote: string;
@@ -118,7 +116,7 @@ export function optionalText(
   });
 }
 
-/** A value of a kind of its own that may be left unset. */
+/** A value of another type that may be unset. */
 export function optional<T>(
   row: Row & {
     readonly defaultNote: string;

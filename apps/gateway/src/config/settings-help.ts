@@ -1,7 +1,7 @@
 import type { Setting } from './setting.js';
 import { SETTINGS_SECTIONS } from './settings.js';
 
-/** All settings as plain text, for `--help`: two lines each, by section. */
+/** Formats all settings as plain text for `--help`: two lines each, by section. */
 export function settingsHelp(): string {
   return SETTINGS_SECTIONS.map(({ title, settings }) =>
     [`${title}:`, ...Object.values(settings).map(linesOf)].join('\n'),

@@ -4,7 +4,7 @@ import { EXIT_CODES } from '../engine/exit-codes.js';
 import { SETTINGS_SECTIONS } from './settings.js';
 import { settingsReference } from './settings-reference.js';
 
-test('docs/reference/settings.md is what the table of settings says', () => {
+test('docs/reference/settings.md matches the table of settings', () => {
   const page = readFileSync(
     new URL('../../../../docs/reference/settings.md', import.meta.url),
     'utf8',

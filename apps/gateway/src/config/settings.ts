@@ -1,6 +1,6 @@
 /**
- * The one table of settings. Everything that is configurable is a row in one of the sections below:
- * the reader of the environment, the reference page and the checks at start are made from them.
+ * The table of settings. Every configurable value is a row in one of the sections below: the reader
+ * of the environment, the reference page and the checks at start are built from them.
  */
 import { CLUSTER_SETTINGS, type DerivedClusterSettings } from './cluster-settings.js';
 import { DELIVERY_SETTINGS } from './delivery-settings.js';
@@ -14,12 +14,12 @@ import { STORAGE_SETTINGS } from './storage-settings.js';
 /** A group of rows that the reference page shows under one heading. */
 export interface SettingsSection {
   readonly title: string;
-  /** A sentence between the heading and the rows. */
+  /** Sentence between the heading and the rows. */
   readonly introduction?: string;
   readonly settings: Readonly<Record<string, Setting<unknown>>>;
 }
 
-/** All sections, in the order in which they are documented. */
+/** All sections, in the order of the reference page. */
 export const SETTINGS_SECTIONS: readonly SettingsSection[] = [
   { title: 'General', settings: GENERAL_SETTINGS },
   { title: 'HTTP', settings: HTTP_SETTINGS },

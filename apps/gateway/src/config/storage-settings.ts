@@ -1,21 +1,24 @@
 import { choice, optionalWholeNumber, text, wholeNumber } from './setting.js';
 import { GIB, KIB, MIB, TIMER_MS_MAX } from './units.js';
 
-/** The log on disk: durability, threads, memory, retention, compaction and producer state. */
+/**
+ * Settings of the log on disk: durability, threads, memory, retention, compaction and producer
+ * state.
+ */
 export const STORAGE_SETTINGS = {
   dataDir: text({
     variable: 'SLUICE_DATA_DIR',
     byDefault: './data',
     accepts: 'a path',
     isAccepted: (value) => value.length > 0 && !value.includes('\0'),
-    sentence: 'Directory that the log lives in; made when it is missing. One process at a time.',
+    sentence: 'Directory of the log; created if it is missing. One process at a time may use it.',
   }),
   durability: choice({
     variable: 'SLUICE_DURABILITY',
     byDefault: 'fsync',
     choices: ['fsync', 'os'],
     sentence:
-      '`fsync`: acknowledged after fdatasync (group commit). `os`: after the write, so that a power cut may lose what was acknowledged.',
+      '`fsync`: acknowledged after fdatasync (group commit). `os`: acknowledged after the write, so that a power cut may lose acknowledged records.',
   }),
   diskReserveBytes: wholeNumber({
     variable: 'SLUICE_DISK_RESERVE_BYTES',
@@ -23,7 +26,7 @@ export const STORAGE_SETTINGS = {
     min: 0,
     max: GIB,
     sentence:
-      'Room in the data directory that records never take: on a full disk deletions, configs and a start are written with it. Some 500 bytes for each partition are enough.',
+      'Space in the data directory that records never use: deletions, configs and a start need it on a full disk. About 500 bytes per partition are enough.',
   }),
   ioThreads: wholeNumber({
     variable: 'SLUICE_IO_THREADS',
@@ -38,7 +41,7 @@ export const STORAGE_SETTINGS = {
     min: 1,
     max: 10_000_000,
     sentence:
-      'Segments of all logs, each of which takes memory. From there on segments are filled up to 256 MiB, whatever the `segment.bytes` of their topics; nothing is refused.',
+      'Segments of all logs, each of which takes memory. Above this number segments are filled up to 256 MiB, whatever the `segment.bytes` of their topics; nothing is refused.',
   }),
   syncsInFlightMax: optionalWholeNumber({
     variable: 'SLUICE_SYNCS_IN_FLIGHT_MAX',
@@ -46,7 +49,7 @@ export const STORAGE_SETTINGS = {
     min: 1,
     max: 1023,
     sentence:
-      'Partitions that are synced at the same time. Below the number of threads, so that a read always finds one.',
+      'Partitions that are synced at the same time. Keep it below the number of threads, so that a read always finds a free one.',
   }),
   diskReadsMax: wholeNumber({
     variable: 'SLUICE_DISK_READS_MAX',
@@ -54,14 +57,15 @@ export const STORAGE_SETTINGS = {
     min: 1,
     max: 1024,
     sentence:
-      'Reads of records from disk that are under way at the same time, over all partitions; others wait in the order they came. Each holds up to `maxBytes` of memory.',
+      'Concurrent reads of records from disk, over all partitions; others wait in order of arrival. Each holds up to `maxBytes` of memory.',
   }),
   tailCacheBytes: wholeNumber({
     variable: 'SLUICE_TAIL_CACHE_BYTES',
     byDefault: 64 * MIB,
     min: 0,
     max: 64 * GIB,
-    sentence: 'Memory for the newest record batches, so that readers at the tail read no disk.',
+    sentence:
+      'Memory for the newest record batches, so that readers at the tail do not read from disk.',
   }),
   unpackedBatchBytesMax: wholeNumber({
     variable: 'SLUICE_UNPACKED_BATCH_BYTES_MAX',
@@ -69,7 +73,7 @@ export const STORAGE_SETTINGS = {
     min: MIB,
     max: GIB,
     sentence:
-      "What a compressed record batch, which only Kafka's producers write, may unpack to; over it its records cannot be read: `CORRUPT_MESSAGE`. Two batches are unpacked at a time, on threads.",
+      "Uncompressed size of a compressed record batch, which only Kafka's producers write; above it its records cannot be read: `CORRUPT_MESSAGE`. Two batches are decompressed at a time, on threads.",
   }),
   producerBatchesRemembered: wholeNumber({
     variable: 'SLUICE_PRODUCER_BATCHES_REMEMBERED',
@@ -77,14 +81,15 @@ export const STORAGE_SETTINGS = {
     min: 1,
     max: 100_000,
     sentence:
-      'Record batches remembered for each idempotent producer and partition: how far back a retry is answered with its first offsets.',
+      'Record batches remembered for each idempotent producer and partition: a retry of one of these is answered with its original offsets.',
   }),
   producerIdExpirationMs: wholeNumber({
     variable: 'SLUICE_PRODUCER_ID_EXPIRATION_MS',
     byDefault: 86_400_000,
     min: 1000,
     max: Number.MAX_SAFE_INTEGER,
-    sentence: "Kafka's `producer.id.expiration.ms`: a silent producer is forgotten after it.",
+    sentence:
+      "Kafka's `producer.id.expiration.ms`: the state of a silent producer is removed after this time.",
   }),
   producerStateBytes: wholeNumber({
     variable: 'SLUICE_PRODUCER_STATE_BYTES',
@@ -92,14 +97,14 @@ export const STORAGE_SETTINGS = {
     min: 64 * KIB,
     max: 64 * GIB,
     sentence:
-      'Memory for idempotent producers over all partitions. When it is used up, producers silent for SLUICE_PRODUCER_PROTECTED_MS are forgotten; if there are none, new producers are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
+      'Memory for idempotent producers over all partitions. When it is used up, producers that were silent for SLUICE_PRODUCER_PROTECTED_MS are removed; if there are none, new producers are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
   producerStatePartitionBytes: wholeNumber({
     variable: 'SLUICE_PRODUCER_STATE_PARTITION_BYTES',
     byDefault: 16 * MIB,
     min: 16 * KIB,
     max: 64 * GIB,
-    sentence: 'The same for each partition.',
+    sentence: 'Idempotent producers of one partition; beyond it the same applies.',
   }),
   producerProtectedMs: wholeNumber({
     variable: 'SLUICE_PRODUCER_PROTECTED_MS',
@@ -107,14 +112,15 @@ export const STORAGE_SETTINGS = {
     min: 1000,
     max: Number.MAX_SAFE_INTEGER,
     sentence:
-      'How long after its last append a producer is never forgotten to make room for others: longer than any producer tries a batch again.',
+      'Time after its last append for which a producer is never removed to make room for others; longer than producers retry a batch.',
   }),
   retentionCheckIntervalMs: wholeNumber({
     variable: 'SLUICE_RETENTION_CHECK_INTERVAL_MS',
     byDefault: 5000,
     min: 10,
     max: TIMER_MS_MAX,
-    sentence: "Kafka's `log.retention.check.interval.ms`: how often old segments are looked for.",
+    sentence:
+      "Kafka's `log.retention.check.interval.ms`: interval between checks for old segments.",
   }),
   clockJumpMs: wholeNumber({
     variable: 'SLUICE_CLOCK_JUMP_MS',
@@ -122,7 +128,7 @@ export const STORAGE_SETTINGS = {
     min: 1000,
     max: Number.MAX_SAFE_INTEGER,
     sentence:
-      'A wall clock that jumps ahead of the monotonic clock by this much, or of the time at which the data directory was last in use, is not trusted: nothing expires by it for SLUICE_CLOCK_GRACE_MS.',
+      'A wall clock that jumps ahead of the monotonic clock by this much, or of the time of the last use of the data directory, is not trusted: nothing expires by it for SLUICE_CLOCK_GRACE_MS.',
   }),
   clockGraceMs: wholeNumber({
     variable: 'SLUICE_CLOCK_GRACE_MS',
@@ -130,21 +136,22 @@ export const STORAGE_SETTINGS = {
     min: 0,
     max: Number.MAX_SAFE_INTEGER,
     sentence:
-      'How long records, committed offsets, producers and tombstones expire by the time before a jump of the clock; after it the clock is trusted.',
+      'Time for which records, committed offsets, producers and tombstones expire by the clock before its jump; after it the new time is trusted.',
   }),
   compactionCheckIntervalMs: wholeNumber({
     variable: 'SLUICE_COMPACTION_CHECK_INTERVAL_MS',
     byDefault: 5000,
     min: 10,
     max: TIMER_MS_MAX,
-    sentence: "Kafka's `log.cleaner.backoff.ms`: how often logs to compact are looked for.",
+    sentence: "Kafka's `log.cleaner.backoff.ms`: interval between checks for logs to compact.",
   }),
   compactionBytesPerSecond: wholeNumber({
     variable: 'SLUICE_COMPACTION_BYTES_PER_SECOND',
     byDefault: 32 * MIB,
     min: 64 * KIB,
     max: 64 * GIB,
-    sentence: "Kafka's `log.cleaner.io.max.bytes.per.second`: keeps compaction from the disk.",
+    sentence:
+      "Kafka's `log.cleaner.io.max.bytes.per.second`: bounds the disk traffic of compaction.",
   }),
   scrubBytesPerSecond: wholeNumber({
     variable: 'SLUICE_SCRUB_BYTES_PER_SECOND',
@@ -152,7 +159,7 @@ export const STORAGE_SETTINGS = {
     min: 64 * KIB,
     max: 64 * GIB,
     sentence:
-      'What the background scrub reads of closed segments to check every batch against its checksum.',
+      'Bytes per second that the background scrub reads from closed segments to check the checksum of every batch.',
   }),
   scrubIntervalMs: wholeNumber({
     variable: 'SLUICE_SCRUB_INTERVAL_MS',
@@ -160,7 +167,7 @@ export const STORAGE_SETTINGS = {
     min: 0,
     max: Number.MAX_SAFE_INTEGER,
     sentence:
-      'Time from the end of a scrub of all logs to the start of the next one; the first begins a minute after the start. 0: no scrub.',
+      'Time from the end of a scrub of all logs to the start of the next one; the first one begins a minute after the start. 0: no scrub.',
   }),
   compactionMapBytes: wholeNumber({
     variable: 'SLUICE_COMPACTION_MAP_BYTES',
@@ -168,6 +175,6 @@ export const STORAGE_SETTINGS = {
     min: 64 * KIB,
     max: 2 * GIB,
     sentence:
-      "Kafka's `log.cleaner.dedupe.buffer.size`: memory for the keys of a log that is compacted; with more keys it takes several passes.",
+      "Kafka's `log.cleaner.dedupe.buffer.size`: memory for the keys of a log during compaction; more keys take several passes.",
   }),
 };

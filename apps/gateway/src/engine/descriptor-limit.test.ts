@@ -25,14 +25,11 @@ describe('sharing the descriptors of a process', () => {
     expect(shares.warnings[0]).toContain('156 connections are accepted instead of the 10000');
   });
 
-  test.each([1, 40, 80, 120])(
-    'a limit of %i leaves room for a connection and the log',
-    (limit) => {
-      const shares = shareDescriptors(limit, 10_000);
-      expect(shares.connectionsMax).toBeGreaterThan(0);
-      expect(shares.openFilesMax).toBeGreaterThanOrEqual(32);
-    },
-  );
+  test.each([1, 40, 80, 120])('a limit of %i leaves room for a connection and the log', (limit) => {
+    const shares = shareDescriptors(limit, 10_000);
+    expect(shares.connectionsMax).toBeGreaterThan(0);
+    expect(shares.openFilesMax).toBeGreaterThanOrEqual(32);
+  });
 
   test('settings apply unchanged if the system does not report a limit', () => {
     expect(shareDescriptors(undefined, 10_000)).toMatchObject({
@@ -41,7 +38,7 @@ describe('sharing the descriptors of a process', () => {
     });
   });
 
-  test.runIf(process.platform === 'open descriptors are counted')('are counted', () => {
+  test.runIf(process.platform === 'linux')('open descriptors are counted', () => {
     const status = descriptorStatus(descriptorLimit());
     expect(status?.inUse).toBeGreaterThan(2);
     expect(status?.limit).toBeGreaterThan(status?.inUse ?? 0);

@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import type { Broker, OpenBroker } from '#broker';
 import { Delivery } from '#delivery';
 import { RenderCache } from '#record-json';
@@ -27,73 +27,80 @@ export class EngineModule {
     return {
       module: EngineModule,
       global: true,
-      providers: [
-        { provide: SETTINGS, useValue: seed.settings },
-        { provide: LOGGER, useValue: seed.logger },
-        { provide: GatewayMetrics, useValue: seed.metrics },
-        { provide: PublicAddress, useValue: seed.address },
-        { provide: HttpFront, useValue: seed.front },
-        {
-          provide: OPEN_BROKER,
-          useFactory: () => openBroker(seed),
-        },
-        {
-          provide: BROKER,
-          useFactory: (open: OpenBroker): Broker => open.broker,
-          inject: [OPEN_BROKER],
-        },
-        {
-          provide: RenderCache,
-          useFactory: (settings: Settings) => new RenderCache(settings.renderCacheBytes),
-          inject: [SETTINGS],
-        },
-        {
-          provide: DataPlane,
-          useFactory: (delivery: Delivery, renderCache: RenderCache, settings: Settings) =>
-            new DataPlane(delivery, renderCache, settings),
-          inject: [Delivery, RenderCache, SETTINGS],
-        },
-        {
-          provide: Delivery,
-          useFactory: (
-            broker: Broker,
-            front: HttpFront,
-            renderCache: RenderCache,
-            settings: Settings,
-          ) => {
-            const { outbound } = front.context;
-            const shared = { broker, scheduler: new SystemScheduler(), outbound, renderCache };
-            return new Delivery(shared, settings);
-          },
-          inject: [BROKER, HttpFront, RenderCache, SETTINGS],
-        },
-        {
-          provide: SocketServer,
-          useFactory: (delivery: Delivery, front: HttpFront, settings: Settings, logger: Logger) =>
-            new SocketServer(settings, {
-              broker: delivery.broker,
-              delivery,
-              memory: front.context.memory,
-              clock: new SystemClock(),
-              scheduler: new SystemScheduler(),
-              logger,
-              pathPrefix: front.context.pathPrefix,
-            }),
-          inject: [Delivery, HttpFront, SETTINGS, LOGGER],
-        },
-        {
-          provide: Health,
-          useFactory: (open: OpenBroker) => {
-            const limit = descriptorLimit();
-            return new Health(
-              () => open.statusInSlices(),
-              () => descriptorStatus(limit),
-            );
-          },
-          inject: [OPEN_BROKER],
-        },
-      ],
+      providers: [...seedProviders(seed), ...BROKER_PROVIDERS, ...DELIVERY_PROVIDERS],
       exports: [BROKER, Delivery, Health, GatewayMetrics, PublicAddress],
     };
   }
 }
+
+function seedProviders(seed: EngineSeed): Provider[] {
+  return [
+    { provide: SETTINGS, useValue: seed.settings },
+    { provide: LOGGER, useValue: seed.logger },
+    { provide: GatewayMetrics, useValue: seed.metrics },
+    { provide: PublicAddress, useValue: seed.address },
+    { provide: HttpFront, useValue: seed.front },
+    { provide: OPEN_BROKER, useFactory: () => openBroker(seed) },
+  ];
+}
+
+const BROKER_PROVIDERS: readonly Provider[] = [
+  {
+    provide: BROKER,
+    useFactory: (open: OpenBroker): Broker => open.broker,
+    inject: [OPEN_BROKER],
+  },
+  {
+    provide: Health,
+    useFactory: (open: OpenBroker) => {
+      const limit = descriptorLimit();
+      return new Health(
+        () => open.statusInSlices(),
+        () => descriptorStatus(limit),
+      );
+    },
+    inject: [OPEN_BROKER],
+  },
+];
+
+const DELIVERY_PROVIDERS: readonly Provider[] = [
+  {
+    provide: RenderCache,
+    useFactory: (settings: Settings) => new RenderCache(settings.renderCacheBytes),
+    inject: [SETTINGS],
+  },
+  {
+    provide: Delivery,
+    useFactory: (
+      broker: Broker,
+      front: HttpFront,
+      renderCache: RenderCache,
+      settings: Settings,
+    ) => {
+      const { outbound } = front.context;
+      const shared = { broker, scheduler: new SystemScheduler(), outbound, renderCache };
+      return new Delivery(shared, settings);
+    },
+    inject: [BROKER, HttpFront, RenderCache, SETTINGS],
+  },
+  {
+    provide: DataPlane,
+    useFactory: (delivery: Delivery, renderCache: RenderCache, settings: Settings) =>
+      new DataPlane(delivery, renderCache, settings),
+    inject: [Delivery, RenderCache, SETTINGS],
+  },
+  {
+    provide: SocketServer,
+    useFactory: (delivery: Delivery, front: HttpFront, settings: Settings, logger: Logger) =>
+      new SocketServer(settings, {
+        broker: delivery.broker,
+        delivery,
+        memory: front.context.memory,
+        clock: new SystemClock(),
+        scheduler: new SystemScheduler(),
+        logger,
+        pathPrefix: front.context.pathPrefix,
+      }),
+    inject: [Delivery, HttpFront, SETTINGS, LOGGER],
+  },
+];

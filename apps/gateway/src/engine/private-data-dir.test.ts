@@ -78,20 +78,23 @@ test('it leaves a shared directory and does not follow links', () => {
   rmSync(other, { recursive: true });
 });
 
-test.skipIf(process.geteuid?.() !== 0)('it names the files that only their owner may change', () => {
-  // This block stays synchronous until the user is root again, so that nothing else runs meanwhile.
-  process.seteuid?.(65_534);
-  let sentences: string[];
-  try {
-    sentences = makeDataDirPrivate(dataDir);
-  } finally {
-    process.seteuid?.(0);
-  }
-  expect(sentences).toEqual([
-    expect.stringMatching(/^8 files and directories .* may not change that \(.*: EPERM\)/),
-  ]);
-  expect(modeOf('.')).toBe(0o755);
-});
+test.skipIf(process.geteuid?.() !== 0)(
+  'it names the files that only their owner may change',
+  () => {
+    // This block stays synchronous until the user is root again, so that nothing else runs meanwhile.
+    process.seteuid?.(65_534);
+    let sentences: string[];
+    try {
+      sentences = makeDataDirPrivate(dataDir);
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(sentences).toEqual([
+      expect.stringMatching(/^8 files and directories .* may not change that \(.*: EPERM\)/),
+    ]);
+    expect(modeOf('.')).toBe(0o755);
+  },
+);
 
 test('it says nothing about a directory that does not exist yet', () => {
   expect(makeDataDirPrivate(join(dataDir, 'later'))).toEqual([]);

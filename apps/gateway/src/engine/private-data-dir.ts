@@ -44,7 +44,7 @@ export function makeDataDirPrivate(dataDir: string): string[] {
   else if ((ofDataDir & OF_OTHERS) !== 0) {
     mode.warnings.push(
       `The data directory ${dataDir} is open to other users (mode ${octal(ofDataDir)}) and holds files ` +
-        'that are not Sluice's: its permissions stay. Give Sluice a directory of its own.',
+        "that are not Sluice's: its permissions stay. Give Sluice a directory of its own.",
     );
   }
   return mode.sentences(dataDir);

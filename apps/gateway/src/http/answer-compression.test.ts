@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { acceptedCoding } from './answer-compression.js';
 
-describe('the coding of an answer', () => {
+describe('content coding of an answer', () => {
   test.each([
     [undefined, undefined],
     ['', undefined],
@@ -18,7 +18,7 @@ describe('the coding of an answer', () => {
     ['*;q=0, gzip;q=0.1', 'gzip'],
     ['br;q=0, *', 'gzip'],
     ['gzip;q=nonsense', undefined],
-  ])('for Accept-Encoding %j is %s', (header, coding) => {
+  ])('Accept-Encoding %j gets %s', (header, coding) => {
     expect(acceptedCoding(header)).toBe(coding);
   });
 });

@@ -2,10 +2,10 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Smaller answers gain nothing. */
+/** Compression does not pay for smaller answers. */
 const COMPRESSED_BYTES_MIN = 1024;
 
-/** Fast rather than small: answers are made for one client and not kept. */
+/** A fast quality, because an answer is built for one client and not kept. */
 const BROTLI_QUALITY = 4;
 
 const gzipped = promisify(gzip);
@@ -13,7 +13,7 @@ const brotlied = promisify(brotliCompress);
 
 /**
  * Compresses a large answer for a client that asks: a Fastify `onSend` hook.
- * @returns what is to be sent
+ * @returns the payload to send
  */
 export async function compressAnswer(
   request: FastifyRequest,
@@ -32,7 +32,7 @@ export async function compressAnswer(
   return compressed;
 }
 
-/** The coding we would rather send of those that the header accepts (RFC 9110, section 12.5.3). */
+/** Returns the preferred coding among those that the header accepts (RFC 9110, section 12.5.3). */
 export function acceptedCoding(header: string | undefined): 'br' | 'gzip' | undefined {
   if (header === undefined) return undefined;
   const weights = new Map<string, number>();
@@ -47,7 +47,7 @@ export function acceptedCoding(header: string | undefined): 'br' | 'gzip' | unde
   return gz > 0 ? 'gzip' : undefined;
 }
 
-/** Keeps what the front has said already, such as Origin. */
+/** Keeps values that the front has already set, such as Origin. */
 function withAcceptEncoding(vary: number | string | string[] | undefined): string {
   return vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`;
 }

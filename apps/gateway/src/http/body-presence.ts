@@ -3,11 +3,11 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { ProtocolError } from '#protocol';
 import { ElectLeaderDto } from './dto/elect-leader.dto.js';
 
-/** Bodies that a request may leave out: all of their members have defaults. */
+/** Bodies that a request may omit, because all of their members have defaults. */
 const OPTIONAL_BODIES: readonly unknown[] = [ElectLeaderDto];
 
 /**
- * Removes the headers that describe a body from a request that has none: a Fastify `onRequest`
+ * Removes the headers that describe a body from a request without a body: a Fastify `onRequest`
  * hook. Many clients send `Content-Type` with every request.
  */
 export function ignoreHeadersOfAbsentBody(
@@ -25,7 +25,7 @@ export function ignoreHeadersOfAbsentBody(
   done();
 }
 
-/** Refuses a request without the body that its call needs, before the members are checked. */
+/** Refuses a request without a required body, before its members are checked. */
 export class BodyPresencePipe implements PipeTransform {
   /** @throws ProtocolError INVALID_REQUEST */
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {

@@ -1,6 +1,6 @@
 import type { ProtocolError } from '#protocol';
 
-/** Counts what is refused because it exceeds a bound, by the setting that says the bound. */
+/** Counts refusals because of an exceeded bound, by the setting of the bound. */
 class BoundRefusals {
   readonly #totals = new Map<string, number>();
 
@@ -9,12 +9,12 @@ class BoundRefusals {
     return this.#totals;
   }
 
-  /** Counts the error when it says that a bound is exceeded. */
+  /** Counts the error if it reports an exceeded bound. */
   count({ bound }: ProtocolError): void {
     if (bound === undefined) return;
     this.#totals.set(bound, (this.#totals.get(bound) ?? 0) + 1);
   }
 }
 
-/** The counts of this process: every error passes `toProtocolError` on its way to a client. */
+/** Counts of this process: every error passes `toProtocolError` on its way to a client. */
 export const boundRefusals = new BoundRefusals();

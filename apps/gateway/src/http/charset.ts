@@ -3,9 +3,7 @@ import { ProtocolError } from '#protocol';
 const UTF8_CHARSETS = ['utf-8', 'utf8', 'us-ascii'];
 
 /**
- * Refuses a text that is not UTF-8 (RFC 8259, section 8.1, says it of JSON between systems).
- * @param contentType the header
- * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE where it names another charset
+ * Refuses a text that is not UTF-8 (RFC 8259, section 8.1, requires it for JSON between systems).
  */
 export function assertUtf8Charset(contentType: string): void {
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');

@@ -6,10 +6,10 @@ import { readBody } from './front/request-body.js';
 
 /**
  * Reads the body of a request that the framework answers: a Fastify `preParsing` hook. The
- * framework would gather it uncounted, in as many pieces as it comes in; so it gets it as a whole,
- * unpacked.
+ * framework would collect it uncounted, in as many pieces as it arrives; so this hook passes it on
+ * as a whole, decompressed.
  *
- * A client that waits to be asked for its body is asked here, when nothing in the head is refused.
+ * A client that waits for `100 Continue` gets it here, if nothing in the head is refused.
  * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BUFFER_EXHAUSTED
  */
 export async function receiveBody(
@@ -20,7 +20,7 @@ export async function receiveBody(
   const passed = PassedOnRequest.of(request.raw);
   if (passed === undefined || !hasBody(request)) return payload;
   if (request.is404) throw new NotFoundException();
-  // It is refused for its type, unread.
+  // The framework refuses this body for its type, unread.
   if (!request.server.hasContentTypeParser(request.headers['content-type'] ?? '')) return payload;
   const bodyBytesMax = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
   return new Promise((resolve, reject) => {

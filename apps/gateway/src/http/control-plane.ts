@@ -23,21 +23,24 @@ export interface ControlPlaneOptions {
   readonly filter: ProblemFilter;
   readonly metrics: GatewayMetrics;
   readonly logger: ProcessLogger;
-  /** Makes the server around Fastify's handler: what the front does not serve goes there. */
+  /**
+   * Creates the server around Fastify's handler, which gets the requests that the front does not
+   * serve.
+   */
   readonly serve: (handler: RequestListener) => Server;
 }
 
-/** Fastify as Nest's HTTP adapter, with the hooks of every route that is not the data plane's. */
+/** Fastify as Nest's HTTP adapter, with the hooks of every route outside the data plane. */
 export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapter {
   const { settings, filter } = options;
   const fastifyOptions: FastifyHttpOptions<Server> = {
     bodyLimit: Math.min(settings.controlBytesMax, settings.requestBytesMax),
     genReqId: requestIdOf,
     serverFactory: (handler) => options.serve(handler),
-    // The front answers what is not HTTP.
+    // The front answers data that is not HTTP.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
-    // The stop answers what came over open connections; see engine/gateway.ts.
+    // The stop answers requests that came over open connections; see engine/gateway.ts.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   };
@@ -47,7 +50,7 @@ export function controlPlaneAdapter(options: ControlPlaneOptions): FastifyAdapte
   return adapter;
 }
 
-/** Longer than any name, so that a long one meets its own error and not that of a missing route. */
+/** Longer than any name, so that a long name gets its own error and not that of a missing route. */
 const MAX_PARAM_LENGTH = 1024;
 
 function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void {

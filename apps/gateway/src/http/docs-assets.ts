@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-/** Files of Swagger UI that the page needs, with their types. */
+/** Files of Swagger UI for the page, with their types. */
 const ASSETS: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -13,8 +13,8 @@ const require = createRequire(import.meta.url);
 const folder = pathToFileURL(require.resolve('swagger-ui-dist/package.json'));
 
 /**
- * The page's only sources are this gateway's: it works without a network, and nobody learns of it.
- * Swagger UI writes style attributes and shows images of its own as data URLs.
+ * The page loads only from this gateway: it works without a network, and no other host sees its
+ * visitors. Swagger UI writes style attributes and shows its own images as data URLs.
  */
 export const DOCS_POLICY = [
   "default-src 'none'",
@@ -46,7 +46,10 @@ export const DOCS_PAGE = `<!doctype html>
 </html>
 `;
 
-/** validatorUrl null: else the page would send the document's address to a validator elsewhere. */
+/**
+ * validatorUrl is null, because the page would otherwise send the document's address to an external
+ * validator.
+ */
 export const DOCS_SCRIPT = `const dark = matchMedia('(prefers-color-scheme: dark)');
 const followScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
 dark.addEventListener('change', followScheme);
@@ -71,7 +74,7 @@ export interface DocsAsset {
   readonly bytes: Buffer;
 }
 
-/** A file of the page by its name; undefined when the page has no such file. */
+/** Returns a file of the page by its name; undefined if the page has no such file. */
 export async function docsAsset(name: string): Promise<DocsAsset | undefined> {
   const contentType = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined;
   if (contentType === undefined) return undefined;

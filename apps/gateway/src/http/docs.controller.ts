@@ -5,7 +5,7 @@ import { AsyncApiDocument } from './asyncapi/async-api-document.js';
 import { DOCS_PAGE, DOCS_POLICY, DOCS_SCRIPT, docsAsset } from './docs-assets.js';
 import { ApiDocument } from './openapi/api-document.js';
 
-/** The API's description, for programs and for people. */
+/** Serves the API's descriptions, for programs and for people. */
 @ApiExcludeController()
 @Controller()
 export class DocsController {

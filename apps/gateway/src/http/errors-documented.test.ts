@@ -10,7 +10,7 @@ describe('the table of errors in docs/PROTOCOL.md', () => {
     .split('\n')
     .filter((line) => /^\| \d{3} \| `/.test(line));
 
-  it('says what the code says, of every error and of no other', () => {
+  it('it matches the code: the same errors with the same texts', () => {
     const expected = Object.keys(ERROR_CODES).map((name) => rowOf(name as ErrorCode));
     expect(rows.toSorted()).toEqual(expected.toSorted());
   });

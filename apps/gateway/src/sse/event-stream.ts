@@ -20,8 +20,8 @@ import type {
 } from '#delivery';
 import { Outbox } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
+import { stoppingError } from '../http/front/body-timeout.js';
 import type { Exchange } from '../http/front/exchange.js';
-import { stoppingError } from '../http/front/late-body.js';
 import { problemDocument, toProtocolError } from '../http/problem.js';
 import {
   chunkOf,

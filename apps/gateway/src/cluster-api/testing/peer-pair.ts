@@ -10,7 +10,7 @@ export const CLUSTER_UUID = '6a1c3f5e-8f0b-4d0e-9d0c-0a7f3d1e2b4c';
 export const CLUSTER_SECRET = 'a secret of test brokers';
 const MIB = 1024 * 1024;
 
-/** Broker 2's listener. */
+/** Options of broker 2's listener. */
 export const LISTENER: PeerListenerOptions = {
   brokerId: CALLEE_ID,
   clusterSecret: CLUSTER_SECRET,
@@ -32,7 +32,7 @@ const PEERS: HttpPeersOptions = {
   messageBytesMax: 64 * MIB,
 };
 
-/** A listener that serves, closed when the test ends. */
+/** Opens a listener that serves; it is closed when the test ends. */
 export async function openListener(
   handlers: PeerHandlers,
   options: Partial<PeerListenerOptions> = {},
@@ -46,7 +46,8 @@ export async function openListener(
 }
 
 /**
- * Calls of broker 1, closed when the test ends. Whatever broker is called is found at `address`.
+ * Opens the calls of broker 1, closed when the test ends. Every called broker is found at
+ * `address`.
  */
 export function openPeers(
   address: string | undefined | (() => string),
@@ -63,7 +64,7 @@ export function urlOf(listener: PeerListener): string {
   return `http://127.0.0.1:${listener.port}`;
 }
 
-/** Broker 1 with an address of broker 2. */
+/** Opens broker 1 with the address of broker 2. */
 export async function openPair(
   handlers: PeerHandlers,
   options: Partial<PeerListenerOptions> = {},
@@ -76,7 +77,7 @@ export function message(body: unknown, blobs: readonly Buffer[] = []): PeerMessa
   return { body, blobs };
 }
 
-/** Keeps what is logged. */
+/** Keeps the logged lines. */
 export class KeptLog implements Logger {
   readonly lines: {
     readonly level: string;
@@ -101,7 +102,7 @@ export class KeptLog implements Logger {
   }
 }
 
-/** Something that happens once, waited for from outside. */
+/** An event that happens once and can be awaited. */
 export class Happening<T = void> {
   readonly happened: Promise<T>;
   readonly happen: (value: T) => void;

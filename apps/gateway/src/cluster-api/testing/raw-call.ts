@@ -4,7 +4,7 @@ import type { PeerListener } from '../peer-listener.js';
 import { PEER_HEADERS, peerAuthorization } from '../peer-protocol.js';
 import { CALLEE_ID, CALLER_ID, CLUSTER_SECRET, CLUSTER_UUID } from './peer-pair.js';
 
-/** The headers of a broker of the cluster; undefined leaves one out. */
+/** Returns the headers of a broker of the cluster; undefined omits a header. */
 export function rawHeaders(
   changes: Readonly<Record<string, string | undefined>> = {},
 ): Readonly<Record<string, string | undefined>> {
@@ -19,7 +19,7 @@ export function rawHeaders(
   };
 }
 
-/** A request byte for byte, right or wrong. */
+/** Builds a request byte for byte, valid or not. */
 export function rawRequest(
   requestLine: string,
   headers: Readonly<Record<string, string | undefined>>,
@@ -32,7 +32,7 @@ export function rawRequest(
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-/** All that comes back until the connection is closed. */
+/** Resolves with all bytes that arrive until the connection is closed. */
 export async function receivedBy(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,18 +1,18 @@
-/** Right and wrong values, made from the shape of a message. */
+/** Valid and invalid values, generated from the shape of a message. */
 import type { PEER_CALLS, PeerMethod } from '#replication';
 
 type Shape = (typeof PEER_CALLS)[PeerMethod]['body'];
 
 export interface WrongValue {
   readonly what: string;
-  /** JSON pointer to what is wrong. */
+  /** JSON pointer to the wrong value. */
   readonly pointer: string;
   readonly value: unknown;
 }
 
 const ANY_VALUES = [null, true, 1, 1.5, -(10 ** 17), 10 ** 17, '', 'no such text', [], {}];
 
-/** A value of the shape: lists have one entry, and optional members are there. */
+/** Returns a value of the shape: lists have one entry, and optional members are present. */
 export function rightValue(shape: Shape): unknown {
   switch (shape.kind) {
     case 'text':
@@ -38,7 +38,7 @@ export function rightValue(shape: Shape): unknown {
   }
 }
 
-/** All values that differ from the right one in one place, which is not of the shape then. */
+/** Returns all values that differ from the right one in one place, where they violate the shape. */
 export function wrongValues(shape: Shape): WrongValue[] {
   return [...wrongHere(shape), ...wrongBelow(shape)];
 }
@@ -59,7 +59,7 @@ function wrongHere(shape: Shape): WrongValue[] {
     }));
 }
 
-/** Whether the value is right by itself; of the members of an object the cases below it speak. */
+/** Whether the value itself fits; the cases below check the members of an object. */
 function isRight(value: unknown, shape: Shape): boolean {
   switch (shape.kind) {
     case 'text':
@@ -79,7 +79,7 @@ function isRight(value: unknown, shape: Shape): boolean {
     case 'list':
       return Array.isArray(value) && value.length === 0;
     case 'object':
-      // An empty object is wrong in a member, which is a case of its own.
+      // An empty object lacks a member, which is a separate case.
       return typeof value === 'object' && value !== null && !Array.isArray(value);
     case 'either':
       return shape.shapes.some((one) => isRight(value, one) && one.kind !== 'object');

@@ -6,7 +6,7 @@ import { serverObject } from './server-object.js';
 export const ASYNCAPI_FILE = new URL('asyncapi.json', import.meta.url);
 
 /**
- * The AsyncAPI document of the gateway, as JSON text. The build makes the document; only the
+ * The AsyncAPI document of the gateway, as JSON text. The build creates the document; only the
  * server is filled in here.
  */
 export class AsyncApiDocument {
@@ -15,7 +15,7 @@ export class AsyncApiDocument {
 
   /**
    * Called once the port is known.
-   * @param url what clients call the gateway by
+   * @param url public URL of the gateway
    */
   isServedBy(url: string): void {
     this.#url = url;

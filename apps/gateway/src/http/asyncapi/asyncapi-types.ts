@@ -1,4 +1,4 @@
-/** The parts of an AsyncAPI 3.0 document that the gateway's has. */
+/** The parts of an AsyncAPI 3.0 document that this gateway uses. */
 import type { Schema } from '../openapi/openapi-types.js';
 
 export interface Reference {
@@ -22,7 +22,7 @@ export interface MessageExample {
 }
 
 export interface OperationObject {
-  /** Seen from the gateway: it receives what clients send. */
+  /** Direction from the gateway's side: it receives the frames of clients. */
   readonly action: 'receive' | 'send';
   readonly channel: Reference;
   readonly title: string;

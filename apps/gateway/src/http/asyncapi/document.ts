@@ -26,21 +26,22 @@ const CHANNEL_REFERENCE: Reference = { $ref: `#/channels/${CHANNEL}` };
 const DESCRIPTION = `Kafka's topics over one WebSocket: subscriptions and publishing.
 
 Frames are texts: \`{"event": ..., "id"?: ..., "data": {...}}\`. An answer repeats the \`id\`. Messages of a
-connection are handled one after the other and answered in their order. What is wrong with a message
-is answered with \`error\`, and the connection stays.
+connection are handled one after the other and answered in order. A faulty message
+is answered with \`error\`, and the connection stays open.
 
-HTTP, server-sent events among it, is described in [openapi.json](openapi.json).`;
+HTTP and server-sent events are described in [openapi.json](openapi.json).`;
 
-/** What the gateway sends on its own; all else it sends are answers. */
+/** Events that the gateway sends without a request; all its other events are answers. */
 const UNASKED = ['records', 'assigned', 'reset', 'error'] as const satisfies ServerEvent[];
 
 const clientEvents = Object.keys(CLIENT_MESSAGES) as ClientEvent[];
 const serverEvents = Object.keys(SERVER_MESSAGES) as ServerEvent[];
 
 /**
- * The AsyncAPI 3.0 document of the WebSocket, seen from the gateway: it receives what clients send.
+ * The AsyncAPI 3.0 document of the WebSocket, from the gateway's side: it receives the frames of
+ * clients.
  * @param schemas of the messages' data, by name
- * @param url what clients call the gateway by
+ * @param url public URL of the gateway
  */
 export function asyncApiDocument(
   schemas: Readonly<Record<string, Schema>>,
@@ -75,7 +76,7 @@ export function asyncApiDocument(
 
 const MESSAGE_ID: Schema = {
   description:
-    'Chosen by the client; the answer repeats it. At most 256 bytes as JSON, its quotes included.',
+    'An id that the client chooses; the answer repeats it. At most 256 bytes as JSON, its quotes included.',
   maxLength: 254,
   type: ['string', 'number'],
 };
@@ -124,7 +125,7 @@ function sendOperation(event: ServerEvent): OperationObject {
   };
 }
 
-/** The schema of every frame, by its name. */
+/** Returns the schema of every frame, by its name. */
 function frameSchemas(schemas: Readonly<Record<string, Schema>>): Record<string, Schema> {
   const received = clientEvents.map((event) => {
     const $ref = getSchemaPath(CLIENT_MESSAGES[event].data);
@@ -138,7 +139,10 @@ function frameSchemas(schemas: Readonly<Record<string, Schema>>): Record<string,
   return Object.fromEntries([...received, ...sent]);
 }
 
-/** The name of an event's frame, such as `SubscribeFrame`; code generators name classes by it. */
+/**
+ * Returns the name of an event's frame, such as `SubscribeFrame`; code generators use it as a class
+ * name.
+ */
 function frameName(event: string): string {
   return `${event.charAt(0).toUpperCase()}${event.slice(1)}Frame`;
 }
@@ -150,7 +154,7 @@ function clientMessage(event: ClientEvent): MessageObject {
     title: event,
     summary,
     contentType: 'application/json',
-    correlationId: { description: 'Of the answer.', location: '$message.payload#/id' },
+    correlationId: { description: 'Id of the answered frame.', location: '$message.payload#/id' },
     payload: ref(frameName(event)),
     examples: SOCKET_EXAMPLES.filter(({ message }) => message.event === event).map(
       ({ name, summary, message }) => ({ name, summary, payload: message }),

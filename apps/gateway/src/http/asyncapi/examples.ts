@@ -1,6 +1,6 @@
 /**
  * The examples of the AsyncAPI document. A test sends those of clients in this order over one
- * connection, on a topic `orders` of three partitions, and compares the answers with those shown.
+ * connection, on a topic `orders` of three partitions, and compares the answers with the examples.
  */
 import type { ErrorCode, Fault } from '#protocol';
 import { ProtocolError } from '#protocol';
@@ -17,7 +17,7 @@ const NO_SUCH_SUBSCRIPTION = 'here is no subscription "nobody" on this connectio
 export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   {
     name: 'publish',
-    summary: 'Two records; with a key and headers, and of bytes that are not JSON',
+    summary: 'Two records: one with a key and headers, one whose value is not JSON',
     message: {
       event: 'publish',
       id: '1',
@@ -57,7 +57,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'subscribe-earliest',
-    summary: 'A topic from its first record',
+    summary: 'Subscribe to a topic from its first record',
     message: {
       event: 'subscribe',
       id: '4',
@@ -67,7 +67,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'subscribe-resume',
-    summary: 'On from where a reader stood, 100 records at first',
+    summary: 'Continue from given offsets, with a credit of 100 records',
     message: {
       event: 'subscribe',
       id: 5,
@@ -87,7 +87,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'subscribe-by-partition',
-    summary: 'One partition of a topic; the position in short',
+    summary: 'Subscribe to one partition, with the short form of the position',
     message: {
       event: 'subscribe',
       id: '6',
@@ -101,7 +101,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'subscribe-unknown',
-    summary: 'A topic that there is not',
+    summary: 'A topic that does not exist',
     message: { event: 'subscribe', id: '7', data: { subscription: 'none', topic: 'nowhere' } },
     answer: problem('7', {
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -111,12 +111,12 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'credit',
-    summary: '50 records more',
+    summary: 'Grant credit for 50 more records',
     message: { event: 'credit', data: { subscription: 'mine', records: 50 } },
   },
   {
     name: 'seek',
-    summary: 'Back to the first record of a partition',
+    summary: 'Seek to the first record of a partition',
     message: {
       event: 'seek',
       id: '8',
@@ -130,7 +130,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'commit',
-    summary: 'The next record to be read by the group `billing`',
+    summary: 'Commit the next offset for the group `billing`',
     message: {
       event: 'commit',
       id: '9',
@@ -152,7 +152,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'publish-unacknowledged',
-    summary: 'Without waiting for the disk: nothing is known of the offset',
+    summary: 'Publish without waiting for the disk: the offset stays unknown',
     message: {
       event: 'publish',
       id: '2',
@@ -163,7 +163,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   ...(['ack', 'nack', 'extend', 'reject'] as const).map(
     (event, index): SocketExample => ({
       name: event,
-      summary: 'Belongs to queue mode; this subscription is in stream mode',
+      summary: 'Refused: ack belongs to queue mode, and this subscription is in stream mode',
       message: {
         event,
         id: String(10 + index),
@@ -180,13 +180,13 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   ),
   {
     name: 'unsubscribe',
-    summary: 'Ends a subscription',
+    summary: 'End a subscription',
     message: { event: 'unsubscribe', id: '14', data: { subscription: 'second' } },
     answer: { event: 'unsubscribed', id: '14', data: { subscription: 'second' } },
   },
   {
     name: 'unsubscribe-unknown',
-    summary: 'A subscription that there is not',
+    summary: 'A subscription that does not exist',
     message: { event: 'unsubscribe', id: '15', data: { subscription: 'nobody' } },
     answer: problem('15', {
       code: 'INVALID_REQUEST',
@@ -197,13 +197,13 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
   },
   {
     name: 'ping',
-    summary: 'Is anybody there?',
+    summary: 'Check that the gateway responds',
     message: { event: 'ping', id: '16' },
     answer: { event: 'pong', id: '16', data: {} },
   },
 ];
 
-/** What the gateway sends on its own to the connection of the examples above. */
+/** Frames that the gateway sends without a request on the connection of the examples above. */
 export const SERVER_EXAMPLES: readonly ServerExample[] = [
   {
     name: 'records',
@@ -238,7 +238,8 @@ export const SERVER_EXAMPLES: readonly ServerExample[] = [
   },
   {
     name: 'reset',
-    summary: 'Records were deleted before they were read; reading went on at the first there is',
+    summary:
+      'Records were deleted before they were read; reading continues at the first record left',
     message: {
       event: 'reset',
       data: {
@@ -278,7 +279,7 @@ interface ProblemParts {
   readonly members?: Readonly<Record<string, string | number>>;
 }
 
-/** An answer that is an error, made as the gateway makes it. */
+/** Builds an error answer the same way as the gateway. */
 function problem(id: string, parts: ProblemParts): Frame<'error'> {
   return { event: 'error', id, data: problemData(parts) };
 }

@@ -5,18 +5,18 @@ import type { OpenApiDocument, Schema } from '../openapi/openapi-types.js';
 import { PROBLEM_SCHEMAS } from '../openapi/problem-responses.js';
 import { RECORD_SCHEMAS } from '../openapi/record-schemas.js';
 
-/** Where schemas refer to each other. */
+/** Prefix of references between schemas. */
 const SCHEMAS_AT = '#/components/schemas/';
 
-/** A module that no application has: what is described are the messages' classes alone. */
+/** A module that no application has, because only the messages' classes are described. */
 const NO_MODULE = (): void => undefined;
 
 /**
- * The JSON Schemas of the messages' data, and all that they refer to, by name: made from the
- * classes that check what clients send, by the same machinery as the OpenAPI document. Members that
- * these do not name are refused.
+ * Returns the JSON Schemas of the messages' data and of everything they refer to, by name. They are
+ * generated from the classes that check the messages of clients, like the OpenAPI document. Members
+ * that these do not name are refused.
  *
- * AsyncAPI's schemas are JSON Schema draft-07, in which nothing beside a `$ref` counts.
+ * AsyncAPI's schemas are JSON Schema draft-07, which ignores everything beside a `$ref`.
  */
 export function messageSchemas(app: INestApplication): Record<string, Schema> {
   const tables = [...Object.values(CLIENT_MESSAGES), ...Object.values(SERVER_MESSAGES)];
@@ -39,7 +39,7 @@ export function messageSchemas(app: INestApplication): Record<string, Schema> {
   return reached;
 }
 
-/** Adds a schema, and those that it refers to, to what is reached. */
+/** Adds a schema, and the schemas that it refers to, to the result. */
 function reach(
   name: string,
   all: Readonly<Record<string, Schema>>,
@@ -53,7 +53,7 @@ function reach(
   for (const referred of referencesIn(converted)) reach(referred, all, reached);
 }
 
-/** A `$ref` with something beside it becomes `allOf` of the reference, with that beside it. */
+/** Converts a `$ref` with siblings to `allOf` of the reference and the siblings. */
 function asDraft07(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(asDraft07);
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -64,7 +64,7 @@ function asDraft07(schema: unknown): unknown {
   return { ...Object.fromEntries(others), allOf: [{ $ref: reference[1] }] };
 }
 
-/** Names of the schemas that a schema refers to. */
+/** Yields the names of the schemas that a schema refers to. */
 function* referencesIn(schema: unknown): Generator<string> {
   if (typeof schema !== 'object' || schema === null) return;
   for (const [name, value] of Object.entries(schema)) {
@@ -76,7 +76,7 @@ function* referencesIn(schema: unknown): Generator<string> {
   }
 }
 
-/** The schema that a reference points to, or into. */
+/** Returns the name of the schema that a reference points to, or into. */
 function nameIn(reference: string): string {
   const [name] = reference.slice(SCHEMAS_AT.length).split('/', 1);
   if (name === undefined || !reference.startsWith(SCHEMAS_AT)) {

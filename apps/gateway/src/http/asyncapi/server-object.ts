@@ -1,6 +1,6 @@
 /**
- * The server of the AsyncAPI document.
- * @param url what clients call the gateway by over HTTP
+ * Returns the server of the AsyncAPI document.
+ * @param url public HTTP URL of the gateway
  */
 export function serverObject(url: string): object {
   const { protocol, host, pathname } = new URL(url);

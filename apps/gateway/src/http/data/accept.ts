@@ -1,8 +1,8 @@
 const NDJSON = 'application/x-ndjson';
 
 /**
- * Whether an `Accept` header asks for NDJSON: it names it, and nothing that is served as JSON with
- * a higher weight. A header that cannot be met at all is served as JSON.
+ * Whether an `Accept` header asks for NDJSON: it names NDJSON, and no type served as JSON has a
+ * higher weight. A header that cannot be satisfied is served as JSON.
  */
 export function acceptsNdjson(accept: string | undefined): boolean {
   if (accept === undefined || !/ndjson/i.test(accept)) return false;

@@ -5,14 +5,14 @@ import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } fro
 import { acceptedCoding } from '../answer-compression.js';
 import type { Exchange } from '../front/exchange.js';
 
-/** Smaller answers gain nothing. */
+/** Compression does not pay for smaller answers. */
 const COMPRESSED_BYTES_MIN = 1024;
 
-/** Fast rather than small: an answer is made for one client. */
+/** A fast level, because an answer is built for one client. */
 const GZIP_LEVEL = 1;
 const BROTLI_QUALITY = 2;
 
-/** A coding that an answer may have. */
+/** Content codings of an answer. */
 export type AnswerCoding = 'br' | 'gzip';
 
 const gzipped = promisify(gzip);
@@ -20,7 +20,7 @@ const brotlied = promisify(brotliCompress);
 const BROTLI_PARAMS = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY };
 
 /**
- * The coding that the client wants for an answer of this size; notes that it depends on the client.
+ * Returns the coding that the client wants for an answer of this size; adds `Vary` to the answer.
  */
 export function answerCoding(exchange: Exchange, sizeBytes: number): AnswerCoding | undefined {
   exchange.response.appendHeader('Vary', 'Accept-Encoding');
@@ -28,7 +28,7 @@ export function answerCoding(exchange: Exchange, sizeBytes: number): AnswerCodin
   return acceptedCoding(exchange.request.headers['accept-encoding']);
 }
 
-/** Answers with a page of JSON, compressed. */
+/** Answers with a compressed page of JSON. */
 export async function writeCompressed(
   exchange: Exchange,
   coding: AnswerCoding,
@@ -55,7 +55,8 @@ export async function writeCompressed(
 }
 
 /**
- * A stream that compresses into the response; each write is flushed, so that no record waits in it.
+ * Returns a stream that compresses into the response; each write is flushed, so that no record
+ * waits in it.
  */
 export function compressInto(exchange: Exchange, coding: AnswerCoding): Transform {
   const compressor =

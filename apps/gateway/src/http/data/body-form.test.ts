@@ -18,7 +18,7 @@ describe('bodyForm', () => {
     ['application/x-www-form-urlencoded', '', 'raw'],
     ['application/cloudevents+json', '', 'raw'],
     [undefined, '', 'raw'],
-  ])('a body of %s with ?%s is %s', (contentType, search, form) => {
+  ])('a body of %s with ?%s has the form %s', (contentType, search, form) => {
     expect(bodyForm(contentType, produceQuery(search))).toBe(form);
   });
 
@@ -31,11 +31,11 @@ describe('bodyForm', () => {
     ['text/plain', 'ndjson', 'ndjson'],
     ['application/json', 'ndjson', 'ndjson'],
     [undefined, 'ndjson', 'ndjson'],
-  ] as const)('a body of %s to records:%s is %s', (contentType, pathForm, form) => {
+  ] as const)('a body of %s to records:%s has the form %s', (contentType, pathForm, form) => {
     expect(bodyForm(contentType, produceQuery(''), pathForm)).toBe(form);
   });
 
-  it('refuses an envelope, and ?body=value, where the path says lines', () => {
+  it('refuses an envelope, and ?body=value, if the path says lines', () => {
     const refuse = (contentType: string, search: string) => () =>
       bodyForm(contentType, produceQuery(search), 'ndjson');
     expect(refuse('multipart/form-data', '')).toThrow(ProtocolError);
@@ -58,7 +58,7 @@ describe('bodyForm', () => {
     ['application/vnd.kafka.json.v2+json', '"records"'],
     ['application/vnd.kafka.binary.v2+json', '"records"'],
     ['application/vnd.kafka.avro.v2+json; charset=utf-8', '"records"'],
-  ])('refuses %s and says what to send', (contentType, sentence) => {
+  ])('refuses %s and says what is accepted', (contentType, sentence) => {
     expect(() => bodyForm(contentType, produceQuery(''))).toThrow(
       expect.objectContaining({
         code: 'UNSUPPORTED_MEDIA_TYPE',
@@ -69,7 +69,7 @@ describe('bodyForm', () => {
   });
 
   it.each(['application/json', 'text/plain', 'application/x-ndjson'])(
-    'takes every parameter with its default for a body of %s',
+    'accepts every parameter with its default for a body of %s',
     (contentType) => {
       const search = 'acks=all&timeoutMs=30000&partitioner=sticky&report=all';
       expect(() => bodyForm(contentType, produceQuery(search))).not.toThrow();
@@ -81,7 +81,7 @@ describe('bodyForm', () => {
     ['application/x-ndjson', 'key=k'],
     ['application/json', 'report=errors'],
     ['text/plain', 'report=errors'],
-  ])('refuses for %s the parameter of another form: %s', (contentType, search) => {
+  ])('refuses a parameter of another form for %s: %s', (contentType, search) => {
     expect(() => bodyForm(contentType, produceQuery(search))).toThrow(ProtocolError);
   });
 });
@@ -109,7 +109,7 @@ describe('produceQuery', () => {
     },
   );
 
-  it('does not mix up keys', () => {
+  it('keeps keys of different queries apart', () => {
     expect(produceQuery('key=a').key).toBe('a');
     expect(produceQuery('key=b').key).toBe('b');
     expect(produceQuery('key=').key).toBe('');

@@ -4,17 +4,17 @@ import { refuseParameter } from '../front/query.js';
 import type { RecordsForm } from '../front/target.js';
 import { assertQueryFits, type ProduceQuery } from './produce-query.js';
 
-/** How the records of a produce request stand in its body. */
+/** Representation of the records in a produce request's body. */
 export type BodyForm =
   /** `{"records": [...]}`, or one record in JSON. */
   | 'json'
-  /** A record in JSON a line. */
+  /** One JSON record per line. */
   | 'ndjson'
-  /** A record's value a line, as it stands. */
+  /** One record's value per line, unchanged. */
   | 'value-lines'
   /** The body is the value of one record. */
   | 'raw'
-  /** The body is the value of one record, and JSON. */
+  /** The body is the value of one record, as JSON. */
   | 'raw-json';
 
 const JSON_TYPE = 'application/json';
@@ -22,11 +22,11 @@ const TEXT_TYPE = 'text/plain';
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'] as const;
 
 /**
- * @param contentType the header, when there is one
- * @param pathForm what the path says: `raw` is the same as ?body=value
- * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON or text in another charset than UTF-8,
- *   and for envelopes of other protocols; INVALID_REQUEST for a query parameter that does not go
- *   with the form
+ * @param contentType the header, if present
+ * @param pathForm form that the path names: `raw` is the same as ?body=value
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for JSON or text in a charset other than UTF-8, and
+ *   for envelopes of other protocols; INVALID_REQUEST for a query parameter that does not fit the
+ *   form
  */
 export function bodyForm(
   contentType: string | undefined,
@@ -54,7 +54,7 @@ function formOfBody(
   return formOf(contentType, query.isValue || pathForm === 'raw');
 }
 
-/** Lines may come under any name, but not in an envelope. */
+/** Lines may have any media type except an envelope's. */
 function lineForm(contentType: string | undefined): 'ndjson' {
   const [type = ''] = (contentType ?? '').toLowerCase().split(';', 1);
   refuseEnvelope(type.trim());
@@ -78,7 +78,7 @@ function formOf(contentType: string | undefined, isValue: boolean): BodyForm {
   return isValue ? 'raw-json' : 'json';
 }
 
-/** @throws ProtocolError UNSUPPORTED_MEDIA_TYPE for a body that is not said to be lines in UTF-8 */
+/** @throws ProtocolError UNSUPPORTED_MEDIA_TYPE unless the media type is one of lines in UTF-8 */
 function valueLinesForm(contentType: string | undefined): BodyForm {
   const [type = ''] = (contentType ?? '').toLowerCase().split(';', 1);
   const mediaType = type.trim();
@@ -96,22 +96,22 @@ function valueLinesForm(contentType: string | undefined): BodyForm {
 }
 
 /**
- * A form with files, or a body for Confluent's REST Proxy, is an envelope around values: as a value
- * it would be stored with the boundaries, or the base64, of another protocol.
+ * Refuses envelopes around values: forms with files, and bodies for Confluent's REST Proxy. As a
+ * value they would be stored with the boundaries, or the base64, of another protocol.
  */
 function refuseEnvelope(mediaType: string): void {
-  const asValue = 'With ?body=value the body is stored as it is.';
+  const asValue = 'With ?body=value the body is stored unchanged.';
   if (mediaType.startsWith('multipart/')) {
     throw new ProtocolError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `A form (${JSON.stringify(mediaType)}) is no record. Send the bytes of a file as the body: ` +
+      `A form (${JSON.stringify(mediaType)}) is not a record. Send the bytes of a file as the body: ` +
         `curl --data-binary @file -H "Content-Type: application/octet-stream". ${asValue}`,
     );
   }
   if (mediaType.startsWith('application/vnd.kafka.')) {
     throw new ProtocolError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `${JSON.stringify(mediaType)} is a format of Confluent's REST Proxy, which this API is not. Send ` +
+      `${JSON.stringify(mediaType)} is a format of Confluent's REST Proxy, and this is another API. Send ` +
         `"Content-Type: application/json" with {"records": [{"value": ...}]}. ${asValue}`,
     );
   }

@@ -9,7 +9,7 @@ import type { PartitionTarget, RecordsForm } from '../front/target.js';
 import { FetchRoute } from './fetch-route.js';
 import { ProduceRoute } from './produce-route.js';
 
-/** The settings that the hot routes read. */
+/** The settings that the hot routes use. */
 export interface DataPlaneOptions extends EventStreamOptions {
   readonly recordsPerRequestMax: number;
   readonly headersPerRecordMax: number;
@@ -18,7 +18,7 @@ export interface DataPlaneOptions extends EventStreamOptions {
   readonly compression: 'off' | 'api' | 'all';
 }
 
-/** The routes that carry the load: bare handlers, given to the front. */
+/** The routes with the highest load: bare handlers, called by the front. */
 export class DataPlane implements HotRoutes {
   readonly #produce: ProduceRoute;
   readonly #fetch: FetchRoute;

@@ -5,10 +5,10 @@ import type { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { FetchQuery } from './fetch-query.js';
 
-/** `earliest` may be deleted between being asked for and being read: it is asked for again. */
+/** `earliest` may be deleted between its lookup and its read; then it is looked up again. */
 const EARLIEST_TRIES = 5;
 
-/** A request to fetch, understood. */
+/** A parsed fetch request. */
 export interface Fetch {
   readonly exchange: Exchange;
   readonly topic: string;
@@ -19,20 +19,20 @@ export interface Fetch {
 export interface FetchRouteOptions {
   readonly broker: Broker;
   readonly renderCache: RenderCache;
-  /** Fetched records are compressed too, when the client asks. */
+  /** True if fetched records are compressed when the client asks for it. */
   readonly compresses: boolean;
-  /** Looks after streams whose clients take nothing. */
+  /** Ends streams whose clients receive nothing. */
   readonly sweep: StreamSweep;
 }
 
-/** What a first fetch found, and from where. */
+/** The result of a first fetch, and the offset it began at. */
 export interface FirstFetch {
   readonly offset: Offset;
   readonly result: FetchResult;
 }
 
 /**
- * Fetches from the position that the query names, waiting as it says.
+ * Fetches from the position in the query, with its wait.
  * @throws ProtocolError of the broker
  */
 export async function fetchFrom(
@@ -88,7 +88,7 @@ async function startOffset(broker: Broker, fetch: Fetch): Promise<Offset> {
   return offset ?? (await latestOffset(broker, fetch));
 }
 
-/** No record is as late as the timestamp: reading begins with the next one. */
+/** No record is as late as the timestamp, so reading begins with the next record. */
 async function latestOffset(broker: Broker, { topic, partition }: Fetch): Promise<Offset> {
   const latest: OffsetSpec = 'latest';
   const { offset } = await broker.listOffset({ topic, partition }, latest);

@@ -55,14 +55,14 @@ describe('fetchQuery', () => {
     );
   });
 
-  it('lets a stream follow, and not be raw', () => {
+  it('accepts follow for a stream, and refuses raw', () => {
     expect(fetchQuery('follow=true', 'ndjson').follow).toBe(true);
     expect(() => fetchQuery('format=raw&limit=1', 'ndjson')).toThrow(
       expect.objectContaining({ code: 'INVALID_REQUEST' }),
     );
   });
 
-  it('needs no limit where the path says raw', () => {
+  it('requires no limit if the path says raw', () => {
     expect(fetchQuery('', 'raw')).toMatchObject({ format: 'raw', limit: 1 });
     expect(fetchQuery('limit=1&format=auto', 'raw')).toMatchObject({ format: 'raw', limit: 1 });
     expect(() => fetchQuery('limit=2', 'raw')).toThrow(ProtocolError);

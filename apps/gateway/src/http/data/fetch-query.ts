@@ -18,28 +18,29 @@ export const FETCH_PARAMETERS = [
 const INT32_MAX = 2 ** 31 - 1;
 export const FETCH_LIMIT_DEFAULT = 500;
 export const FETCH_BYTES_DEFAULT = 1024 * 1024;
-/** One answer in JSON is made in memory; a stream has no such limit. */
+/** An answer in JSON is built in memory; a stream has no such limit. */
 export const FETCH_BYTES_MAX = 64 * 1024 * 1024;
 export const FETCH_WAIT_MS_MAX = 60_000;
 
-/** What the query of a fetch request says. */
+/** The parsed query of a fetch request. */
 export interface FetchQuery {
-  /** An offset, or what stands for one. */
+  /** An offset, or a name or time that stands for one. */
   readonly position: number | OffsetSpec;
-  /** Records; undefined: not given. */
+  /** Number of records; undefined if not given. */
   readonly limit: number | undefined;
-  /** Bytes of record batches; undefined: not given. */
+  /** Bytes of record batches; undefined if not given. */
   readonly maxBytes: number | undefined;
   readonly waitMs: number;
   readonly minBytes: number;
   readonly leaderEpoch: number | undefined;
   readonly format: RecordFormat | 'raw';
-  /** A stream goes on when it has reached the high watermark. */
+  /** True for a stream that continues after it has reached the high watermark. */
   readonly follow: boolean;
 }
 
 /**
- * @param form of the answer: a page in JSON, unless `?format` says raw; a stream; one value's bytes
+ * @param form form of the answer: a page in JSON, unless `?format` says raw; a stream; one value's
+ *   bytes
  * @throws ProtocolError INVALID_REQUEST
  */
 export function fetchQuery(search: string, form: 'page' | 'ndjson' | 'raw'): FetchQuery {
@@ -51,12 +52,12 @@ export function fetchQuery(search: string, form: 'page' | 'ndjson' | 'raw'): Fet
   const format = form === 'raw' ? rawFormat(query) : formatOf(query);
   const limit = optional('limit', 1, INT32_MAX) ?? (form === 'raw' ? 1 : undefined);
   if (format === 'raw' && (limit !== 1 || isStream)) {
-    refuseParameter('format', 'is raw, which answers one value alone: it goes with limit=1');
+    refuseParameter('format', 'is raw, which answers a single value: it requires limit=1');
   }
   const follow =
     query.has('follow') && oneOf(query, 'follow', ['true', 'false'], 'true') === 'true';
   if (follow && !isStream) {
-    refuseParameter('follow', 'goes with Accept: application/x-ndjson');
+    refuseParameter('follow', 'applies to answers with Accept: application/x-ndjson');
   }
   return {
     position: positionOf(query),
@@ -82,8 +83,8 @@ export function pageBounds(query: FetchQuery): {
 }
 
 /**
- * `?offset`, `?timestamp` and `?from` each say where to begin. `earliest` is the default of the
- * first and the last: given or not, it gives way to any other.
+ * Returns the position: `?offset`, `?timestamp` and `?from` are alternatives. `earliest` is the
+ * default of the first and the last, and gives way to any other value.
  */
 function positionOf(query: Query): number | OffsetSpec {
   const positions = new Map<string, number | OffsetSpec>();
@@ -97,12 +98,12 @@ function positionOf(query: Query): number | OffsetSpec {
   if (from !== 'earliest') positions.set('from', from);
   const [first, second] = positions.keys();
   if (second !== undefined) {
-    refuseParameter(second, `says where to begin, and so does ?${first}: give one of them`);
+    refuseParameter(second, `is a position, and so is ?${first}: give only one of them`);
   }
   return positions.values().next().value ?? 'earliest';
 }
 
-/** The path says raw already. */
+/** The path already says raw. */
 function rawFormat(query: Query): 'raw' {
   oneOf(query, 'format', ['auto', 'raw'], 'raw');
   return 'raw';
@@ -120,6 +121,6 @@ function offsetOf(text: string | undefined): number | OffsetSpec {
   if (offset <= Number.MAX_SAFE_INTEGER) return offset;
   return refuseParameter(
     'offset',
-    `is ${JSON.stringify(text)}; it is a whole number from 0, earliest or latest`,
+    `is ${JSON.stringify(text)}; accepted: a whole number from 0, earliest or latest`,
   );
 }

@@ -8,10 +8,12 @@ import { fetchQuery, pageBounds } from './fetch-query.js';
 import { streamRecords } from './ndjson-fetch.js';
 import { answerRaw } from './raw-fetch.js';
 
-/** An answer up to this is sent as one piece; a larger one in its parts, which are not copied. */
+/** A smaller answer is sent in one piece; a larger one in its parts, which are not copied. */
 const ONE_PIECE_BYTES_MAX = 32 * 1024;
 
-/** `GET /v1/topics/{topic}/partitions/{partition}/records`, as a page, a stream or raw. */
+/**
+ * `GET /v1/topics/{topic}/partitions/{partition}/records`, answers a page, a stream or raw bytes.
+ */
 export class FetchRoute {
   readonly #options: FetchRouteOptions;
 
@@ -19,7 +21,7 @@ export class FetchRoute {
     this.#options = options;
   }
 
-  /** @throws ProtocolError when the head alone is refused */
+  /** @throws ProtocolError if the head alone is refused */
   handle(exchange: Exchange, { topic, partition, form }: PartitionTarget): void {
     const asked = acceptsNdjson(exchange.request.headers.accept) ? 'ndjson' : 'page';
     const answerForm = form === 'any' ? asked : form;
@@ -72,7 +74,7 @@ export class FetchRoute {
 
 const PAGE_BEGIN = Buffer.from('{"records":[');
 
-/** The parts go out as they are, in one writev: node corks the socket until `end`. */
+/** Writes the parts without a copy in one writev: node corks the socket until `end`. */
 function writePage(
   exchange: Exchange,
   chunks: readonly Buffer[],

@@ -1,13 +1,13 @@
 import { type LineBlock, type LineOptions, NdjsonLines } from '#record-json';
 
-/** Bounds what is parsed and answered in one go, also where every line is a fault of two bytes. */
+/** Bounds the lines parsed and answered at once, even if every line is a fault of two bytes. */
 const LINES_MAX = 1024;
 
-/** Lines of a stream, a bounded number at a time. */
+/** The lines of a stream, a bounded number at a time. */
 export class LineBlocks {
   readonly #splitter: NdjsonLines;
   #block: LineBlock | undefined;
-  /** Lines of the block that were taken. */
+  /** Lines of the block that were returned. */
   #taken = 0;
   #firstDropped: number | undefined;
 
@@ -15,44 +15,44 @@ export class LineBlocks {
     this.#splitter = new NdjsonLines(lineBytesMax, options);
   }
 
-  /** Number of the first line that was not seen, or was dropped. */
+  /** Number of the first line that was not returned, or was dropped. */
   get nextLine(): number {
     return this.#firstDropped ?? this.#splitter.lineCount + 1;
   }
 
-  /** Lines skipped so far because they are empty or blank. */
+  /** Empty or blank lines skipped so far. */
   get blankCount(): number {
     return this.#splitter.blankCount;
   }
 
-  /** Bytes of the chunk that was pushed and not wholly taken, and of the line that has begun. */
+  /** Bytes of the current chunk that are not consumed, and of the unfinished line. */
   get heldBytes(): number {
     return (this.#block?.bytes.length ?? 0) + this.#splitter.heldBytes;
   }
 
-  /** Lets go of the line that has begun: its end will not come. */
+  /** Drops the unfinished line, because its end will not arrive. */
   dropBegun(): void {
     this.#splitter.drop();
   }
 
-  /** Lets go of all that was not taken. */
+  /** Drops everything that was not returned. */
   drop(): void {
     this.#firstDropped = this.#block?.lines[this.#taken];
     this.#block = undefined;
     this.#splitter.drop();
   }
 
-  /** To be called when `next` has nothing more. */
+  /** Adds a chunk; call it only after `next` has returned undefined. */
   push(chunk: Buffer): void {
     this.#turnTo(this.#splitter.push(chunk));
   }
 
-  /** The stream has ended: its last line may lack a newline. */
+  /** Marks the end of the stream: its last line may lack a newline. */
   end(): void {
     this.#turnTo(this.#splitter.end());
   }
 
-  /** The next lines, or undefined when more must be pushed. */
+  /** Returns the next lines, or undefined if more data must be pushed. */
   next(): LineBlock | undefined {
     const block = this.#block;
     if (block === undefined) return undefined;

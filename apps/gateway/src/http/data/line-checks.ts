@@ -10,30 +10,30 @@ import {
 } from '#protocol';
 import { placeOf, type RecordPlaces } from '#record-json';
 
-/** Records with the number of each one's line. */
+/** Records with the line number of each. */
 export interface NumberedRecords {
   readonly records: RecordSet;
   readonly lines: readonly number[];
 }
 
-/** Where the records of a stream are to go. */
+/** The destination of the records of a stream. */
 export interface LineTarget {
   readonly topic: string;
-  /** Of `?partition=`: that of every line. */
+  /** The value of `?partition=`, which applies to every line. */
   readonly partition: number | undefined;
-  /** Undefined: the topic is yet to be made. */
+  /** Undefined if the topic does not exist yet. */
   readonly limits: TopicLimits | undefined;
-  /** Where a line, or the query, has the members of its record. */
+  /** Locations of the members of a record in its line, or in the query. */
   readonly places: RecordPlaces;
-  /** When the lines came, wall clock in ms: what timestamps are compared with. */
+  /** Time of arrival, wall clock in ms; timestamps are compared with it. */
   readonly receivedMs: number;
 }
 
 /**
- * Takes out the records that the broker would refuse, and notes why by their lines.
+ * Removes the records that the broker would refuse, and records the error of each line.
  *
- * The broker refuses a request as a whole when one record of it cannot be taken; lines stand each
- * for itself, so their records are looked at before they go there together.
+ * The broker refuses a whole request if one of its records is refused; lines are independent, so
+ * their records are checked before they are sent together.
  */
 export function checkLines(
   taken: NumberedRecords,
@@ -42,7 +42,7 @@ export function checkLines(
 ): NumberedRecords {
   const { records, lines } = taken;
   const refused = new Set<number>();
-  // No record takes more bytes than all of them have.
+  // No single record has more bytes than all of them together.
   const areSmall = records.source.length + records.decoded.length < smallBytes(target.limits);
   for (let index = 0; index < records.count; index += 1) {
     const fault = faultOf(records, index, target, areSmall);
@@ -54,7 +54,7 @@ export function checkLines(
   return without(taken, refused, target.partition);
 }
 
-/** Content of fewer bytes than this fits into a batch of its own for certain. */
+/** Content of fewer bytes than this always fits into a batch of its own. */
 function smallBytes(limits: TopicLimits | undefined): number {
   return limits === undefined ? Number.POSITIVE_INFINITY : limits.maxMessageBytes - 100;
 }
@@ -78,8 +78,8 @@ function faultOf(
   const asked = partition ?? own;
   if (asked >= limits.partitions) return unknownPartition(asked, target, limits.partitions);
   if (limits.compacted && (records.fields[at + FIELD_KEY_START] as number) < 0) {
-    const detail = 'a record of a compacted topic has a key';
-    return new ProtocolError('INVALID_RECORD', 'A record of a compacted topic has a key.', {
+    const detail = 'a record of a compacted topic must have a key';
+    return new ProtocolError('INVALID_RECORD', 'A record of a compacted topic must have a key.', {
       faults: [{ pointer: placeOf(target.places, 0, '/key'), detail }],
     });
   }
@@ -107,19 +107,19 @@ function unknownPartition(
 }
 
 function invalidTimestamp(detail: string): ProtocolError {
-  return new ProtocolError('INVALID_TIMESTAMP', `The record is not taken: ${detail}.`, {
+  return new ProtocolError('INVALID_TIMESTAMP', `The record is refused: ${detail}.`, {
     faults: [{ pointer: '/timestamp', detail }],
   });
 }
 
 function recordTooLarge(sizeBytes: number, maxBytes: number): ProtocolError {
-  const detail = `takes ${sizeBytes} bytes as a batch of its own; max.message.bytes is ${maxBytes}`;
+  const detail = `has ${sizeBytes} bytes as a batch of its own; max.message.bytes is ${maxBytes}`;
   return new ProtocolError('MESSAGE_TOO_LARGE', `The record ${detail}.`, {
     faults: [{ pointer: '', detail }],
   });
 }
 
-/** Without some of the records, each of the others with the partition of the query. */
+/** Returns the records without some of them, the others with the partition of the query. */
 function without(
   { records, lines }: NumberedRecords,
   refused: ReadonlySet<number>,

@@ -21,27 +21,28 @@ import { type AnswerCoding, answerCoding, compressInto } from './answer-coding.j
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
 import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 
-/** Read and rendered at a time: what a stream holds of memory while its client does not read. */
+/**
+ * Bytes read and rendered at a time: the memory that a stream uses while its client does not read.
+ */
 const READ_BYTES = 256 * 1024;
-/** How long a stream that follows waits at once; then it waits again. */
+/** Time of one wait of a stream that follows; then it waits again. */
 const FOLLOW_WAIT_MS = 60_000;
-/** Memory of a compressor, measured: gzip takes 0.4 MiB, brotli 1.1 MiB. */
+/** Memory of a compressor, measured: gzip uses 0.4 MiB, brotli 1.1 MiB. */
 const COMPRESSOR_BYTES = 1.25 * 1024 * 1024;
-/** A peer that vanished without a word is asked for after so long a silence. */
+/** Silence after which TCP probes a peer that may have vanished. */
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * Answers with one record a line, and at the end a line that says where to go on.
+ * Answers with one record per line, and with a last line that has the next offset.
  *
- * It reads no further than the high watermark of its start, unless it is a tail: with `follow` it
- * goes on for good, with `waitMs` and no `limit` until nothing came for so long. It reads no faster
- * than the client. What goes wrong after the first line is the last line: `{"error",
- * "nextOffset"}`.
+ * A stream without a tail ends at the high watermark of its start. With `follow` it never ends;
+ * with `waitMs` and no `limit` it ends after that time without a record. It reads no faster than
+ * the client. An error after the first line becomes the last line: `{"error", "nextOffset"}`.
  */
 export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): Promise<void> {
   const { exchange, query } = fetch;
   const tail = tailOf(query);
-  // A tail stands at once, and waits as it goes.
+  // A tail begins its answer at once and waits afterwards.
   const begun = tail === undefined ? fetch : { ...fetch, query: { ...query, waitMs: 0 } };
   const first = await fetchFrom(options.broker, begun, READ_BYTES);
   if (exchange.isGone) return;
@@ -62,10 +63,10 @@ export async function streamRecords(fetch: Fetch, options: FetchRouteOptions): P
   }
 }
 
-/** How a stream goes on at the high watermark. */
+/** Behaviour of a stream at the high watermark. */
 interface Tail {
   readonly waitMs: number;
-  /** A wait that brings nothing ends the stream. */
+  /** True if a wait without records ends the stream. */
   readonly endsInSilence: boolean;
 }
 
@@ -90,12 +91,12 @@ async function runTail(
   }
 }
 
-/** A tail with its waits, which the client and the gateway's stop can end. */
+/** A tail with its waits, which the client or the gateway's stop can end. */
 interface PolledTail extends Tail {
   readonly poll: LongPoll;
 }
 
-/** One stream of lines. It is counted in the memory of what clients have not taken. */
+/** One stream of lines. It counts in the memory of bytes that clients have not received. */
 class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   readonly #fetch: Fetch;
   readonly #options: FetchRouteOptions;
@@ -104,18 +105,15 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   readonly #outbound: OutboundMemory;
   /** Memory of its compressor. */
   readonly #fixedBytes: number;
-  /** Records that are being written, as read and as rendered. */
+  /** Bytes of records that are being written, as read and as rendered. */
   #renderedBytes = 0;
-  /** Ends a wait for room; undefined: none is under way. */
+  /** Ends a wait for memory; undefined if there is none. */
   #onRoom: (() => void) | undefined;
   #offset: Offset;
   #recordsLeft: number;
   #bytesLeft: number;
   #isFull = false;
-  /**
-   * The gateway stops: what the client has got by now is all, and its last line says where to go
-   * on.
-   */
+  /** True once the gateway stops: the stream ends here, and its last line has the next offset. */
   #isCutShort = false;
 
   constructor(
@@ -145,7 +143,7 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
       this.#outbound.forget(this);
       this.#onRoom?.();
     });
-    // The client of a stream that has nothing yet learns that it stands.
+    // The headers tell the client of a stream without records that it has begun.
     exchange.response.flushHeaders();
     this.#target = coding === undefined ? exchange.response : compressInto(exchange, coding);
     this.#recount();
@@ -159,7 +157,7 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
-  /** A line is a record: silence stays silent. */
+  /** A line is a record, so nothing is sent during silence. */
   beat(): void {
     // Nothing is sent.
   }
@@ -194,7 +192,7 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
         if (exchange.isGone) return;
         if (this.#isCutShort) break;
         result = await this.#fetchOn(tail);
-        // Without a tail: the last records below the end were deleted or compacted away.
+        // Without a tail, the last records below the end were deleted or compacted away.
         if (tail?.endsInSilence !== false && result.batches.length === 0) break;
       }
       this.#end(`{"nextOffset":${this.#offset},"highWatermark":${result.highWatermark}}\n`);
@@ -223,7 +221,8 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   }
 
   async #write(result: FetchResult, endOffset: Offset): Promise<void> {
-    // The high watermark is where a batch ends, so a batch is wholly below the end or not at all.
+    // The high watermark is at the end of a batch, so a batch is either completely below it or not
+    // at all.
     const batches = result.batches.filter((batch) => batch.nextOffset <= endOffset);
     const isCutShort = batches.length < result.batches.length;
     if (areRenderedAtOnce(batches)) {
@@ -253,8 +252,8 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
   }
 
   /**
-   * @param held batches that are kept meanwhile
-   * @throws what the batch behind the rendered records cannot be read for
+   * @param held batches that stay in memory meanwhile
+   * @throws the error of the batch after the rendered records, if it cannot be read
    */
   async #writeRendered(
     rendered: RenderedRecords,
@@ -278,10 +277,7 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     if (rendered.fault !== undefined && !this.#isFull) throw rendered.fault;
   }
 
-  /**
-   * Resolves when all clients together have taken enough for more to be read, or the stream is
-   * over.
-   */
+  /** Resolves when all clients together have received enough to continue, or the stream is over. */
   async #untilRoom(): Promise<void> {
     while (!this.#outbound.hasRoomFor(0) && !this.#isCutShort && !this.#fetch.exchange.isGone) {
       await new Promise<void>((resolve) => {
@@ -292,13 +288,13 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     this.#onRoom = undefined;
   }
 
-  /** Counts what this stream holds now. */
+  /** Counts the bytes that this stream holds now. */
   readonly #recount = (): void => {
     if (this.#fetch.exchange.isGone) return;
     this.#outbound.hold(this, this.#fixedBytes + this.#renderedBytes + this.pendingBytes);
   };
 
-  /** Resolves when the client has taken enough for more to be written, or is gone. */
+  /** Resolves when the client has received enough to continue, or has disconnected. */
   async #writeChunk(chunk: Buffer): Promise<void> {
     const target = this.#target;
     const { response } = this.#fetch.exchange;

@@ -1,6 +1,6 @@
 /**
- * Headers of an answer that is a stream of lines, as `writeHead` takes them. nginx collects an
- * answer in its buffers unless `X-Accel-Buffering` says no, whatever its own configuration is.
+ * Headers of an answer that is a stream of lines, as `writeHead` takes them. nginx buffers an
+ * answer unless `X-Accel-Buffering` is `no`, whatever its own configuration is.
  */
 export const NDJSON_STREAM_HEADERS: readonly string[] = [
   'Content-Type',

@@ -13,9 +13,9 @@ import {
   valueLines,
 } from '#record-json';
 import { inSlices, SystemClock } from '#runtime';
+import { bodyIdleError, stoppingError } from '../front/body-timeout.js';
 import { drainRequest } from '../front/drain-request.js';
 import type { Exchange } from '../front/exchange.js';
-import { bodyIdleError, stoppingError } from '../front/late-body.js';
 import { streamBody } from '../front/request-body.js';
 import { problemDocument, toProtocolError } from '../problem.js';
 import { bodyPlaces } from './body-places.js';
@@ -25,20 +25,22 @@ import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 import type { ProduceQuery } from './produce-query.js';
 
 /**
- * Bytes of lines that may wait for their acknowledgement. At 50 MB/s this is 40 ms of them, many
- * times what a sync takes; more would only be memory.
+ * Bytes of lines that may wait for their acknowledgement. At 50 MB/s this is 40 ms, many times the
+ * duration of a sync; a larger window would only use memory.
  */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 
-/** What a line that is refused takes until it is answered: its error with its texts. */
+/** Memory of a refused line until it is answered: its error with its texts. */
 const FAULT_MEMORY_BYTES = 512;
-/** Lines that are read before others have their turn; each may be answered with a problem. */
+/**
+ * Lines that are read before other streams have their turn; each may be answered with a problem.
+ */
 const LINES_PER_TURN_MAX = 1024;
-/** Reading a blank line takes this part of the time of another. */
+/** Number of blank lines that take the time of one other line. */
 const BLANK_LINES_PER_LINE = 64;
 const NOTHING = Buffer.alloc(0);
 
-/** A connection that is given up is drained of so much, so that the client reads its last line. */
+/** Bytes read from a failed connection, so that the client reads its last line. */
 const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 
 const clock = new SystemClock();
@@ -49,40 +51,40 @@ export interface NdjsonProduceOptions {
   readonly limits: RecordLimits;
   readonly topic: string;
   readonly query: ProduceQuery;
-  /** What each line is: a record in JSON, or the value of one. */
+  /** Content of each line: a record in JSON, or the value of one. */
   readonly form: 'ndjson' | 'value-lines';
 }
 
 /**
- * Produces the records of a stream of lines, and answers line by line while it comes.
- * @throws ProtocolError when the head alone is refused
+ * Produces the records of a stream of lines, and answers line by line while it arrives.
+ * @throws ProtocolError if the head alone is refused
  */
 export function produceNdjson(options: NdjsonProduceOptions): void {
   new NdjsonProduce(options).start();
 }
 
-/** Lines that were handed to the broker together. */
+/** Lines that were sent to the broker together. */
 interface Submitted extends NumberedRecords {
-  /** When the lines came, wall clock in ms. */
+  /** Time of arrival, wall clock in ms. */
   readonly receivedMs: number;
-  /** Numbers of all lines, those without a record too. */
+  /** Numbers of all lines, including those without a record. */
   readonly allLines: readonly number[];
-  /** What is wrong, by line. */
+  /** Errors, by line. */
   readonly faults: Map<number, ProtocolError>;
-  /** Where each record is now. */
+  /** Partition of each record. */
   readonly partitions: number[];
-  /** With acks=0: null. */
+  /** Offset of each record; null with acks=0. */
   readonly offsets: (number | null)[];
   readonly sizeBytes: number;
   isSettled: boolean;
 }
 
 /**
- * One such stream. Lines that arrive together go to the broker together; blocks may be acknowledged
- * out of order, and are answered in order.
+ * One produce stream. Lines that arrive together go to the broker together; blocks may be
+ * acknowledged out of order, and are answered in order.
  *
  * Memory is constant: nothing is read while more than a window of lines is unacknowledged, or while
- * the client does not read its answers. A client that sends all before it reads anything wants
+ * the client does not read its answers. A client that sends everything before it reads must use
  * `?report=errors`, else both sides wait for each other.
  */
 class NdjsonProduce {
@@ -92,19 +94,19 @@ class NdjsonProduce {
   readonly #places: RecordPlaces;
   readonly #submitted: Submitted[] = [];
   #source: Readable | undefined;
-  /** Ends waits for buffer memory when the client is gone. */
+  /** Ends waits for buffer memory when the client has disconnected. */
   readonly #gone = new AbortController();
   #windowBytes = 0;
   #accountedBytes = 0;
   #count = 0;
   #errorCount = 0;
   #needsDrain = false;
-  /** A turn of the event loop, or a long line, is waited for. */
+  /** True during a wait for a turn of the event loop or for a long line. */
   #isWaiting = false;
   #linesOfTurn = 0;
-  /** The body has come to its end; its last lines may be still to be taken. */
+  /** True after the end of the body; its last lines may still be unread. */
   #isSourceEnded = false;
-  /** No more lines will come: the stream is at its end, or broke off with this error. */
+  /** Set when no more lines will come: the stream has ended, or failed with this error. */
   #end: { readonly error: ProtocolError | undefined } | undefined;
   #isFinished = false;
 
@@ -144,7 +146,7 @@ class NdjsonProduce {
       this.#take(chunk);
     });
     source.on('end', () => {
-      // It comes in the same turn as the last chunk, whose lines may not be taken yet.
+      // This event comes in the same turn as the last chunk, whose lines may still be unread.
       this.#isSourceEnded = true;
       this.#continue();
     });
@@ -158,7 +160,7 @@ class NdjsonProduce {
     try {
       this.#accountNew();
     } catch (error) {
-      // There is no memory for what has just come.
+      // There is no memory for the new chunk.
       this.#blocks.drop();
       this.#breakOff(error);
     }
@@ -166,7 +168,7 @@ class NdjsonProduce {
   }
 
   /**
-   * Holds memory for lines that have just come.
+   * Reserves memory for a new chunk.
    * @throws ProtocolError BUFFER_EXHAUSTED
    */
   #accountNew(): void {
@@ -176,7 +178,7 @@ class NdjsonProduce {
     this.#accountedBytes += newBytes;
   }
 
-  /** Holds as much of the request memory as the lines take that are not answered yet. */
+  /** Adjusts the reserved request memory to the lines that are not answered yet. */
   #account(): void {
     const changeBytes = this.#heldBytes() - this.#accountedBytes;
     const { memory } = this.#exchange;
@@ -189,7 +191,7 @@ class NdjsonProduce {
     return this.#blocks.heldBytes + this.#windowBytes;
   }
 
-  /** Goes on wherever it can: submits lines, reads more of them or not, ends. */
+  /** Continues as far as possible: submits lines, reads more of them or pauses, ends. */
   #continue(): void {
     while (!this.#isBlocked()) {
       if (this.#linesOfTurn >= LINES_PER_TURN_MAX) {
@@ -225,8 +227,8 @@ class NdjsonProduce {
   }
 
   /**
-   * An answer that is written at once may bring the next lines at once: others have their turn,
-   * too.
+   * Continues in the next turn. An answer that is written at once may bring the next lines at once,
+   * and other streams must have their turn as well.
    */
   #continueNextTurn(): void {
     this.#isWaiting = true;
@@ -237,7 +239,7 @@ class NdjsonProduce {
     });
   }
 
-  /** Whether a line of the block may have to be read in slices. */
+  /** Whether a line of the block may need to be read in slices. */
   #isLarge({ bytes }: LineBlock): boolean {
     return bytes.length > AT_ONCE_BYTES_MAX;
   }
@@ -360,7 +362,7 @@ class NdjsonProduce {
     this.#continue();
   }
 
-  /** Answers what is settled, up to the first lines that are not. */
+  /** Answers settled lines, up to the first lines that are not settled. */
   #answerSettled(): void {
     for (;;) {
       const [first] = this.#submitted;
@@ -398,7 +400,7 @@ class NdjsonProduce {
     return `{"line":${line},"error":${JSON.stringify(problem)}}\n`;
   }
 
-  /** Reads no further; what is under way is answered first. */
+  /** Stops reading; lines in flight are answered first. */
   #breakOff(error: unknown): void {
     if (this.#end !== undefined || this.#isFinished) return;
     this.#end = { error: toProtocolError(error, this.#exchange.context.logger) };
@@ -445,7 +447,7 @@ function noteResult(submitted: Submitted, result: ProduceResult): void {
   }
 }
 
-/** Bytes from the first line of a block to its last. */
+/** Returns the bytes from the first line of a block to its last. */
 function bytesOf({ starts, ends }: LineBlock): number {
   const first = starts.find((start) => start >= 0) ?? 0;
   const last = ends.findLast((end) => end >= 0) ?? 0;

@@ -37,7 +37,7 @@ describe('produceAnswer', () => {
     });
   });
 
-  it("answers the broker's time where the topic keeps that", () => {
+  it("answers the broker's time if the topic keeps that", () => {
     expect(answerOf(part({ logAppendTimeMs: 77 }))).toMatchObject({
       offsets: [{ timestamp: 77 }, { timestamp: 77 }, { timestamp: 77 }],
     });
@@ -63,7 +63,7 @@ describe('produceAnswer', () => {
     });
   });
 
-  it('knows the error that all parts ended in', () => {
+  it('returns the error that all parts share', () => {
     const full = new ProtocolError('KAFKA_STORAGE_ERROR', 'Disk full.');
     const late = new ProtocolError('REQUEST_TIMED_OUT', 'Late.');
     const failed = (error: ProtocolError) => part({ baseOffset: null, error });

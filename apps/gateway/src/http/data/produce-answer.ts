@@ -3,10 +3,10 @@ import { FIELD_TIMESTAMP, type ProtocolError, RECORD_STRIDE, type RecordSet } fr
 import { assert, inSlices, type SlicedWork } from '#runtime';
 import { problemDocument } from '../problem.js';
 
-/** Records whose part of an answer is made at once. */
+/** Records up to this number are answered without slices. */
 const RECORDS_AT_ONCE_MAX = 5000;
 
-/** The error that all of a request ended in, or undefined: then there is something to list. */
+/** Returns the error that all parts share, or undefined: then there are offsets to list. */
 export function commonError(result: ProduceResult): ProtocolError | undefined {
   const first = result.parts[0]?.error;
   if (first === undefined) return undefined;
@@ -19,8 +19,8 @@ export function isPartial(result: ProduceResult): boolean {
 }
 
 /**
- * The answer's JSON, `{"offsets": [...]}` in the order of the records: built by hand, for it is
- * made once a request and an object a record would cost more than the text.
+ * Returns the answer's JSON, `{"offsets": [...]}` in the order of the records. It is concatenated
+ * as text, because one object per record would cost more than the text.
  * @param instance the request's path, for the problems in it
  */
 export function produceAnswer(result: ProduceResult, records: RecordSet, instance: string): string {
@@ -38,7 +38,7 @@ export function produceAnswer(result: ProduceResult, records: RecordSet, instanc
 }
 
 /**
- * The same text; that of many records is made in slices.
+ * Resolves with the same text; the text of many records is built in slices.
  * @param instance the request's path, for the problems in it
  */
 export function producedText(
@@ -73,16 +73,14 @@ function* largeAnswer(
   return `{"offsets":[${texts.join(',')}]}\n`;
 }
 
-/** The timestamp that record `index` of the request has in the log. */
+/** Returns the timestamp that record `index` of the request has in the log. */
 function storedTimestamp(part: ProducePart, records: RecordSet, index: number): number {
   if (part.logAppendTimeMs !== null) return part.logAppendTimeMs;
   const given = records.fields[index * RECORD_STRIDE + FIELD_TIMESTAMP] as number;
   return given < 0 ? part.createTimeMs : given;
 }
 
-/**
- * The whole request went to one partition: only the offsets, and perhaps the timestamps, differ.
- */
+/** Handles a request to one partition: only the offsets, and perhaps the timestamps, differ. */
 function consecutiveEntries(part: ProducePart, records: RecordSet): string {
   assert(part.baseOffset !== null, 'an appended part has its offsets');
   const { baseOffset } = part;
@@ -95,7 +93,7 @@ function consecutiveEntries(part: ProducePart, records: RecordSet): string {
   return text;
 }
 
-/** Records of a part, from one place in it up to another. */
+/** A range of the records of a part. */
 interface PartRange {
   readonly records: RecordSet;
   readonly instance: string;

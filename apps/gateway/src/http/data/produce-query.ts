@@ -14,15 +14,15 @@ export const PRODUCE_PARAMETERS = [
 
 export const PRODUCE_TIMEOUT_MS_DEFAULT = 30_000;
 const INT32_MAX = 2 ** 31 - 1;
-/** Parsed queries that are remembered: producers send the same one again and again. */
+/** Parsed queries that are cached, because producers send the same query repeatedly. */
 const REMEMBERED_MAX = 256;
 
-/** What the query of a produce request says. */
+/** The parsed query of a produce request. */
 export interface ProduceQuery {
   readonly acks: Acks;
   readonly timeoutMs: number;
   readonly partitioner: 'sticky' | 'roundrobin';
-  /** The partition of every record. */
+  /** Partition of every record. */
   readonly partition: number | undefined;
   /** Key of a raw record, or of every line that is a value. */
   readonly key: string | undefined;
@@ -30,7 +30,7 @@ export interface ProduceQuery {
   readonly isValue: boolean;
   /** Each line of the body is the value of one record. */
   readonly linesAreValues: boolean;
-  /** Which lines an NDJSON answer has. */
+  /** Lines that an NDJSON answer reports. */
   readonly report: 'all' | 'errors';
 }
 
@@ -41,7 +41,7 @@ export function produceQuery(search: string): ProduceQuery {
   const known = remembered.get(search);
   if (known !== undefined) return known;
   const parsed = parse(search);
-  // Keys differ from request to request: those queries do not come again.
+  // Keys differ from request to request, so their queries are not cached.
   if (parsed.key === undefined) {
     if (remembered.size >= REMEMBERED_MAX) remembered.clear();
     remembered.set(search, parsed);
@@ -69,7 +69,7 @@ function parse(search: string): ProduceQuery {
   };
 }
 
-/** @throws ProtocolError INVALID_REQUEST where a parameter does not go with the form of the body */
+/** @throws ProtocolError INVALID_REQUEST if a parameter does not fit the form of the body */
 export function assertQueryFits(
   query: ProduceQuery,
   form: 'json' | 'ndjson' | 'value-lines' | 'raw',
@@ -83,10 +83,10 @@ export function assertQueryFits(
   if (query.key !== undefined && (form === 'json' || form === 'ndjson')) {
     refuseParameter(
       'key',
-      'goes with a raw body or with ?lines=value; a record in JSON has a member "key"',
+      'applies to a raw body or with ?lines=value; a record in JSON has a member "key"',
     );
   }
   if (query.report !== 'all' && form !== 'ndjson' && form !== 'value-lines') {
-    refuseParameter('report', 'is errors, which goes with a body of lines: application/x-ndjson');
+    refuseParameter('report', 'is errors, which applies to a body of lines: application/x-ndjson');
   }
 }

@@ -28,11 +28,11 @@ import { assertTopicIsServed } from './topic-check.js';
 
 export interface ProduceRouteOptions {
   readonly limits: RecordLimits;
-  /** Producing to a topic that is missing makes it. */
+  /** Producing to a missing topic creates it. */
   readonly autoCreateTopics: boolean;
 }
 
-/** One request to produce, understood but for its body. */
+/** A parsed produce request without its body. */
 interface Produce {
   readonly topic: string;
   readonly query: ProduceQuery;
@@ -41,11 +41,11 @@ interface Produce {
 }
 
 /**
- * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: the body's records, in
- * whatever form, to the broker.
+ * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: sends the body's records, in
+ * any form, to the broker.
  *
- * What the head says is checked before the body is asked for, and the whole body before the broker
- * sees a record. Only lines are a stream: each stands for itself.
+ * The head is checked before the body is requested, and the whole body before the broker sees a
+ * record. Only streams of lines differ: each line is independent.
  */
 export class ProduceRoute {
   readonly #broker: Broker;
@@ -56,7 +56,7 @@ export class ProduceRoute {
     this.#options = options;
   }
 
-  /** @throws ProtocolError when the head alone is refused */
+  /** @throws ProtocolError if the head alone is refused */
   handle(exchange: Exchange, topic: string, pathForm: RecordsForm): void {
     const { headers } = exchange.request;
     const query = produceQuery(exchange.search);
@@ -128,8 +128,8 @@ export class ProduceRoute {
   }
 
   /**
-   * The records with the partition of the query.
-   * @throws ProtocolError when theirs do not go with it, or with the producer
+   * Returns the records with the partition of the query.
+   * @throws ProtocolError if their partitions contradict it, or the producer
    */
   #addressed(produce: Produce, records: RecordSet): RecordSet {
     const { form, producer } = produce;
@@ -152,8 +152,8 @@ export class ProduceRoute {
 }
 
 /**
- * What the broker is asked. The signal that ends a wait for buffer memory is made when the broker
- * asks for it, which is when it is about to wait: nearly never.
+ * The request to the broker. The signal that ends a wait for buffer memory is created when the
+ * broker reads it, which is just before a wait: hardly ever.
  */
 class RequestToProduce implements ProduceRequest {
   readonly acks: Acks;

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ProducerIdentity } from '#broker';
 import { ProtocolError } from '#protocol';
 
-/** Who writes a request, and the sequence of its first record in its partition. */
+/** The producer of a request, and the sequence of its first record in its partition. */
 export type RequestProducer = ProducerIdentity & { readonly sequence: number };
 
 const HEADERS = [
@@ -12,7 +12,7 @@ const HEADERS = [
 ] as const;
 
 /**
- * The Producer-* headers: all three or none.
+ * Reads the Producer-* headers: all three are present, or none.
  * @throws ProtocolError INVALID_REQUEST
  */
 export function requestProducer(headers: IncomingHttpHeaders): RequestProducer | undefined {
@@ -36,7 +36,7 @@ function headerNumber(name: string, value: string | string[] | undefined, max: n
   const found = value === undefined ? 'is missing' : `is ${JSON.stringify(text)}`;
   throw new ProtocolError(
     'INVALID_REQUEST',
-    `The header ${name} ${found}; it is a whole number from 0 to ${max}, and Producer-Id, ` +
+    `The header ${name} ${found}; accepted: a whole number from 0 to ${max}, and Producer-Id, ` +
       'Producer-Epoch and Producer-Sequence go together.',
   );
 }

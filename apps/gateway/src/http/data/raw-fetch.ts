@@ -6,17 +6,17 @@ import type { Exchange } from '../front/exchange.js';
 import { type Fetch, fetchFrom } from './fetch-position.js';
 
 /**
- * A longer key is left out. Percent-encoded it takes three times as many characters, and clients
+ * Longer keys are omitted. Percent-encoded they have three times as many characters, and clients
  * refuse heads of 16 KiB or more.
  */
 const KEY_BYTES_MAX = 4096;
 
-/** One batch is enough: the first always fits. */
+/** One batch is enough, because the first batch is always returned. */
 const READ_BYTES = 1;
 
 /**
- * Answers with the bytes of one value; offset, timestamp and key stand in `Sluice-*` headers. 204
- * when there is no record.
+ * Answers with the bytes of one value; `Sluice-*` headers have offset, timestamp and key. 204 if
+ * there is no record.
  */
 export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
   const { exchange, topic, partition } = fetch;
@@ -33,7 +33,7 @@ export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
       writeRecord(exchange, record, result);
       return;
     }
-    // A batch without records to show: of control records, or emptied by compaction.
+    // The batch has no records to show: it has control records, or compaction emptied it.
     offset = batch.nextOffset;
     const request = { topic, partition, offset, maxBytes: READ_BYTES, minBytes: 1, waitMs: 0 };
     result = await broker.fetch(request);
@@ -41,7 +41,7 @@ export async function answerRaw(fetch: Fetch, broker: Broker): Promise<void> {
 }
 
 /**
- * The cursor on the first record at or after `offset`, or undefined.
+ * Returns a cursor on the first record at or after `offset`, or undefined.
  * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
  */
 async function firstRecord(batch: RecordBatch, offset: Offset): Promise<RecordCursor | undefined> {
@@ -84,7 +84,7 @@ function writeRecord(exchange: Exchange, record: RecordCursor, result: FetchResu
   context.observer.recordsSent(1, value.length);
   response.writeHead(200, headers);
   response.end(value);
-  // The value keeps the whole batch that it is cut from.
+  // The value keeps the whole batch in memory, because it is a view of it.
   exchange.countUntaken(bytes.length);
 }
 
@@ -100,8 +100,8 @@ function positionHeaders(nextOffset: Offset, result: FetchResult): string[] {
 }
 
 /**
- * Header values are ASCII, keys are not: percent-encoded where they are text, else in base64. Of a
- * long key only the size is told, in bytes.
+ * Header values are ASCII and keys are not: a key that is text is percent-encoded, another one is
+ * in base64. For a long key only its size is sent, in bytes.
  */
 function keyHeader(key: Buffer): [string, string] {
   if (key.length > KEY_BYTES_MAX) return ['Sluice-Key-Size', String(key.length)];

@@ -1,8 +1,8 @@
 import { FIELD_PARTITION, ProtocolError, RECORD_STRIDE, type RecordSet } from '#protocol';
 
 /**
- * Gives all records of a JSON body the partition that the query names.
- * @throws ProtocolError INVALID_REQUEST when a record names another
+ * Gives all records of a JSON body the partition in the query.
+ * @throws ProtocolError INVALID_REQUEST if a record names another
  */
 export function withPartition(records: RecordSet, partition: number): RecordSet {
   const fields = records.fields.slice();
@@ -21,8 +21,8 @@ export function withPartition(records: RecordSet, partition: number): RecordSet 
 }
 
 /**
- * A producer's request is one record batch, which is in one partition: the client has to know
- * which.
+ * Checks that all records have one partition: a producer's request is one record batch, and the
+ * client must name its partition.
  * @throws ProtocolError INVALID_REQUEST
  */
 export function assertOnePartition(records: RecordSet): void {

@@ -11,7 +11,7 @@ export class AlterTopicDto {
   @ApiPropertyOptional({
     ...COUNT,
     minimum: 1,
-    description: 'The new number of partitions, at least the present one.',
+    description: 'The new number of partitions, at least the current one.',
   })
   @OptionalMember()
   @IsWholeNumber(-INT32_MAX, INT32_MAX, 'must be a whole number')

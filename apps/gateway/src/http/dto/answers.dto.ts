@@ -1,4 +1,4 @@
-/** Shapes of answers, for the OpenAPI document; the broker's own types are what is answered. */
+/** Schemas of answers, for the OpenAPI document; the handlers answer the broker's own types. */
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { ref } from '../openapi/openapi-types.js';
 import { OffsetToCommitDto } from './commit-offsets.dto.js';
@@ -32,7 +32,7 @@ export class PartitionDto {
   @ApiProperty({ ...brokerIds, description: 'Replicas in sync.' })
   readonly isr!: number[];
 
-  @ApiProperty({ ...NULLABLE_OFFSET, description: 'First offset that may be read.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'First offset that can be read.' })
   readonly logStartOffset!: number | null;
 
   @ApiProperty({ ...NULLABLE_OFFSET, description: 'First offset that is not committed.' })
@@ -46,13 +46,13 @@ export class PartitionDto {
 
   @ApiPropertyOptional({
     ...brokerIds,
-    description: 'While the partition moves: brokers that are to hold it and did not.',
+    description: 'While the partition moves: brokers that will hold it and did not before.',
   })
   readonly addingReplicas?: number[];
 
   @ApiPropertyOptional({
     ...brokerIds,
-    description: 'While the partition moves: brokers that are not to hold it any more.',
+    description: 'While the partition moves: brokers that will no longer hold it.',
   })
   readonly removingReplicas?: number[];
 }
@@ -62,10 +62,10 @@ export class ReplicaProgressDto {
   @ApiProperty(BROKER_ID)
   readonly broker!: number;
 
-  @ApiProperty({ ...NULLABLE_OFFSET, description: 'null: its leader does not know.' })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: 'null: unknown to its leader.' })
   readonly logEndOffset!: number | null;
 
-  @ApiProperty({ ...NULLABLE_OFFSET, description: "Records from there to the leader's log end." })
+  @ApiProperty({ ...NULLABLE_OFFSET, description: "Number of records up to the leader's log end." })
   readonly lag!: number | null;
 }
 
@@ -86,13 +86,13 @@ export class PartitionReplicasDto {
   @ApiProperty({ ...brokerIds, description: 'Replicas in sync.' })
   readonly isr!: number[];
 
-  @ApiProperty({ ...brokerIds, description: 'Brokers that are to hold it and did not.' })
+  @ApiProperty({ ...brokerIds, description: 'Brokers that will hold it and did not before.' })
   readonly addingReplicas!: number[];
 
-  @ApiProperty({ ...brokerIds, description: 'Brokers that are not to hold it any more.' })
+  @ApiProperty({ ...brokerIds, description: 'Brokers that will no longer hold it.' })
   readonly removingReplicas!: number[];
 
-  @ApiProperty({ type: [ReplicaProgressDto], description: 'How far each of them has it.' })
+  @ApiProperty({ type: [ReplicaProgressDto], description: 'Progress of each replica.' })
   readonly progress!: ReplicaProgressDto[];
 }
 
@@ -101,7 +101,10 @@ export class TopicDto {
   @ApiProperty({ type: 'string' })
   readonly name!: string;
 
-  @ApiProperty({ type: 'boolean', description: "The cluster's own: clients do not produce to it." })
+  @ApiProperty({
+    type: 'boolean',
+    description: 'True for topics of the cluster itself; clients cannot produce to them.',
+  })
   readonly internal!: boolean;
 
   @ApiProperty(ref('EffectiveConfigs'))
@@ -122,16 +125,16 @@ export class TopicListDto {
 
 @ApiSchema({ name: 'LogStartOffset' })
 export class LogStartOffsetDto {
-  @ApiProperty({ ...OFFSET, description: 'First offset that may be read now.' })
+  @ApiProperty({ ...OFFSET, description: 'First offset that can be read now.' })
   readonly logStartOffset!: number;
 }
 
 @ApiSchema({ name: 'GivenUpRecords' })
 export class GivenUpRecordsDto {
-  @ApiProperty({ ...OFFSET, description: 'The first offset that holds nothing any more.' })
+  @ApiProperty({ ...OFFSET, description: 'First offset without a record.' })
   readonly startOffset!: number;
 
-  @ApiProperty({ ...OFFSET, description: 'The first one after them.' })
+  @ApiProperty({ ...OFFSET, description: 'First offset after the missing records.' })
   readonly endOffset!: number;
 }
 
@@ -140,7 +143,11 @@ export class ListedOffsetDto {
   @ApiProperty({ ...NULLABLE_OFFSET, description: 'null: there is no such record.' })
   readonly offset!: number | null;
 
-  @ApiProperty({ ...TIMESTAMP, nullable: true, description: "The record's, asked by time." })
+  @ApiProperty({
+    ...TIMESTAMP,
+    nullable: true,
+    description: 'Timestamp of the record, if asked by time.',
+  })
   readonly timestamp!: number | null;
 
   @ApiProperty(NULLABLE_LEADER_EPOCH)
@@ -197,7 +204,7 @@ export class BrokerDto {
   @ApiProperty(BROKER_ID)
   readonly id!: number;
 
-  @ApiProperty({ type: 'string', nullable: true, description: 'Where clients reach it.' })
+  @ApiProperty({ type: 'string', nullable: true, description: 'URL at which clients reach it.' })
   readonly url!: string | null;
 
   @ApiProperty({ type: 'string', nullable: true })

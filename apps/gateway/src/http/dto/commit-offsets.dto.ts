@@ -25,8 +25,8 @@ export class OffsetToCommitDto {
   @ApiProperty({
     ...OFFSET,
     description:
-      'The next offset to read. null is accepted, as it is answered for a partition without a committed ' +
-      'offset: such an entry is left out.',
+      'The next offset to read. null is accepted, because a partition without a committed offset is answered ' +
+      'with it: such an entry is ignored.',
   })
   @NullableMember()
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
@@ -44,7 +44,7 @@ export class OffsetToCommitDto {
   @ApiPropertyOptional({
     type: 'string',
     nullable: true,
-    description: 'A text of your own, answered as it is.',
+    description: 'Any text of the client; it is returned unchanged.',
   })
   @OptionalMember()
   @NullableMember()

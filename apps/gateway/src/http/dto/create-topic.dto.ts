@@ -31,7 +31,7 @@ export class CreateTopicDto {
   @ApiPropertyOptional({
     ...COUNT,
     minimum: 1,
-    description: 'Default: 3, or the number of brokers where they are fewer.',
+    description: 'Default: 3, or the number of brokers if there are fewer.',
   })
   @OptionalMember()
   @IsWholeNumber(-INT16_MAX, INT16_MAX, 'must be a whole number')
@@ -45,7 +45,7 @@ export class CreateTopicDto {
   @ApiPropertyOptional({
     type: 'array',
     items: { type: 'array', items: BROKER_ID },
-    description: 'For each partition the brokers that hold it, the preferred leader first.',
+    description: 'One list per partition: its brokers, the preferred leader first.',
   })
   @OptionalMember()
   @IsReplicaAssignment()

@@ -7,7 +7,7 @@ import { DeleteRecordsQuery, ListTopicsQuery } from './queries.dto.js';
 const BODY = { prefix: '/', unknownDetail: 'is not a known member' };
 const QUERY = { prefix: '?', unknownDetail: 'is not known here' };
 
-it('takes an object that keeps the rules', () => {
+it('accepts an object that keeps the rules', () => {
   const faults = new FaultList();
   const body = { offsets: [{ topic: 't', partition: 0, offset: 1, metadata: 'm' }] };
   expect(checkDto(CommitOffsetsDto, body, BODY, faults)).toBe(body);
@@ -38,7 +38,7 @@ it('describes twenty faults and counts the others', () => {
   expect(faults.count).toBe(4000);
 });
 
-it('turns the texts of a query into what the class says', () => {
+it('turns the texts of a query into the types of the class', () => {
   const faults = new FaultList();
   expect(checkDto(DeleteRecordsQuery, { beforeOffset: '7' }, QUERY, faults)).toEqual({
     beforeOffset: 7,

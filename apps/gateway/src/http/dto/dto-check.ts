@@ -1,7 +1,7 @@
 /**
- * Checks objects that clients sent against the rules of their classes. All faults are counted, the
- * first ones described. It takes about a microsecond per member, and the number of members is
- * bounded before (records/json-document.ts).
+ * Checks objects of clients against the rules of their classes. All faults are counted, and the
+ * first ones described. It takes about a microsecond per member, and json-document.ts has already
+ * bounded the number of members.
  */
 import type { FaultList } from '#protocol';
 import { memberPointer } from '#record-json';
@@ -16,9 +16,9 @@ export interface DtoPlace {
 }
 
 /**
- * @param object as parsed; parameters of a query are turned into their types in a copy
- * @returns what the handler gets: its members have the types that the class says, where there are
- *   no faults
+ * @param object the parsed object; parameters of a query are converted to their types in a copy
+ * @returns the object for the handler; its members have the types of the class if there are no
+ *   faults
  */
 export function checkDto(
   type: DtoClass,

@@ -15,7 +15,7 @@ export class ElectLeaderDto {
 
   @ApiPropertyOptional({
     ...BROKER_ID,
-    description: 'The broker that is to lead, of an `unclean` election; by default any that lives.',
+    description: 'The new leader in an `unclean` election; by default any live replica.',
   })
   @OptionalMember()
   @IsWholeNumber(0, INT32_MAX, 'must be a broker id')

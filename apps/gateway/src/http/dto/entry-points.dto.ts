@@ -23,10 +23,10 @@ class EntryPointLinksDto {
   @ApiProperty({ type: 'string', description: 'AsyncAPI document of the WebSocket.' })
   readonly asyncapi!: string;
 
-  @ApiProperty({ type: 'string', description: 'Whether the process runs.' })
+  @ApiProperty({ type: 'string', description: 'Liveness: the process runs.' })
   readonly live!: string;
 
-  @ApiProperty({ type: 'string', description: 'Whether the broker serves.' })
+  @ApiProperty({ type: 'string', description: 'Readiness: the broker serves requests.' })
   readonly ready!: string;
 
   @ApiProperty({ type: 'string', description: "Metrics in Prometheus' text format." })

@@ -34,7 +34,7 @@ class LostRecordsDto {
   @ApiProperty({ ...OFFSET, description: 'The first offset that is missing.' })
   readonly startOffset!: number;
 
-  @ApiProperty({ ...OFFSET, description: 'The first one after them.' })
+  @ApiProperty({ ...OFFSET, description: 'The first offset after the missing records.' })
   readonly endOffset!: number;
 }
 
@@ -76,13 +76,13 @@ class DiskCheckDto {
   @ApiProperty({
     type: 'string',
     nullable: true,
-    description: 'Why records are refused; null while they are not.',
+    description: 'Reason for refusing records; null while none are refused.',
   })
   readonly reason!: string | null;
 
   @ApiProperty({
     ...OFFSET,
-    description: 'Held back from records for what makes room; 0 while it is given up.',
+    description: 'Bytes reserved for operations that free space; 0 while the reserve is released.',
   })
   readonly reserveBytes!: number;
 }
@@ -95,14 +95,14 @@ class ClockCheckDto {
   @ApiProperty({
     type: 'string',
     nullable: true,
-    description: 'What happened to the clock; null while it is trusted.',
+    description: 'Reason for not trusting the clock; null while it is trusted.',
   })
   readonly reason!: string | null;
 
   @ApiProperty({
     ...OFFSET,
     description:
-      'How far the clock is ahead of the time by which records, offsets and producers expire; 0 while it is trusted.',
+      'Milliseconds by which the clock is ahead of the time used for expiration; 0 while it is trusted.',
   })
   readonly aheadMs!: number;
 }
@@ -115,14 +115,14 @@ class DescriptorCheckDto {
   @ApiProperty({
     type: 'string',
     nullable: true,
-    description: 'What nearly used up file descriptors mean; null while enough are free.',
+    description: 'Consequence of nearly used up file descriptors; null while enough are free.',
   })
   readonly reason!: string | null;
 
   @ApiProperty({
     type: 'integer',
     nullable: true,
-    description: 'File descriptors in use; null where the system does not say.',
+    description: 'File descriptors in use; null if the system does not say.',
   })
   readonly inUse!: number | null;
 
@@ -138,14 +138,14 @@ class ClusterCheckDto {
   @ApiProperty({
     type: 'string',
     enum: ['ok', 'away', 'refusing'],
-    description: '`refusing`: Redis answers, and takes no changes.',
+    description: '`refusing`: Redis answers but accepts no changes.',
   })
   readonly redis!: string;
 
   @ApiProperty({
     type: 'string',
     nullable: true,
-    description: 'Why Redis cannot be used, and what that means; null while it can.',
+    description: 'Reason for which Redis cannot be used, and the consequence; null while it can.',
   })
   readonly reason!: string | null;
 

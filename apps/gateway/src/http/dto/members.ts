@@ -1,10 +1,10 @@
 /**
- * Decorators of class-validator that say what a member of a body, a query or a message's data has
- * to be, and those rules as dto-check.ts applies them.
+ * Decorators of class-validator for the members of a body, a query or a message's data, and the
+ * same rules in the form that dto-check.ts applies.
  *
- * class-validator's own `validate` takes some 50 microseconds for each faulty object and describes
- * all of them, which holds up the event loop for a second where a client sends a body of faults.
- * The rules are read once from its metadata, and applied without making an object for each member.
+ * class-validator's own `validate` takes about 50 microseconds for each faulty object and describes
+ * all of them: a client that sends a body of faults would block the event loop for a second. These
+ * rules are read once from its metadata and applied without creating an object for each member.
  */
 import {
   Allow,
@@ -20,23 +20,23 @@ export type DtoClass = new () => object;
 
 /** The rule of one member. */
 export interface MemberRule {
-  /** The value is checked when all of these hold. */
+  /** The value is checked if all of these are true. */
   readonly conditions: readonly ((object: object, value: unknown) => boolean)[];
   readonly checks: readonly MemberCheck[];
-  /** Turns a query's text into a value; a text that it does not know it leaves as it is. */
+  /** Converts a query's text into a value; other texts stay unchanged. */
   readonly fromText: ((text: unknown) => unknown) | undefined;
-  /** The class of a list's items. */
+  /** Class of a list's items. */
   readonly itemsOf: (() => DtoClass) | undefined;
 }
 
 /** One constraint of a member. */
 interface MemberCheck {
   accepts(value: unknown): boolean;
-  /** The sentence about what is accepted: completes "/name: ...". */
+  /** Sentence about the accepted values: completes "/name: ...". */
   readonly message: string;
 }
 
-/** Rules that class-validator has no place for. */
+/** Rules that class-validator cannot express. */
 interface MemberConversion {
   fromText?: (text: unknown) => unknown;
   itemsOf?: () => DtoClass;
@@ -46,8 +46,8 @@ const CONVERSIONS = new Map<unknown, Map<string, MemberConversion>>();
 const RULES = new Map<DtoClass, ReadonlyMap<string, MemberRule>>();
 
 /**
- * The rules of a class by member, in the order of the class. A class without a decorated member has
- * none.
+ * Returns the rules of a class by member, in the order of the class; none for a class without
+ * decorated members.
  */
 export function memberRules(type: DtoClass): ReadonlyMap<string, MemberRule> {
   let rules = RULES.get(type);
@@ -79,7 +79,7 @@ function readRules(type: DtoClass): ReadonlyMap<string, MemberRule> {
   return rules;
 }
 
-/** Our checks look at the value alone. */
+/** Arguments for our checks, which use only the value. */
 const NO_ARGUMENTS: ValidationArguments = {
   value: undefined,
   constraints: [],
@@ -104,12 +104,12 @@ export function Accepts(message: string, accepts: (value: unknown) => boolean): 
   });
 }
 
-/** The member may be left out; null is a value like any other and must pass the checks. */
+/** The member may be omitted; null is a value like any other and must pass the checks. */
 export function OptionalMember(): PropertyDecorator {
   return ValidateIf((_object: object, value: unknown) => value !== undefined);
 }
 
-/** A query parameter that is more than a text. */
+/** A query parameter of another type than text. */
 export function FromText(fromText: (text: unknown) => unknown): PropertyDecorator {
   return converts({ fromText });
 }
@@ -135,19 +135,19 @@ export function IsMap(message: string): PropertyDecorator {
   return Accepts(message, isObject);
 }
 
-/** null passes without the checks: it says the same as leaving the member out. */
+/** null passes without the checks, because it means the same as omitting the member. */
 export function NullableMember(): PropertyDecorator {
   return ValidateIf((_object: object, value: unknown) => value !== null);
 }
 
-/** A member that an answer has: a body may repeat it, and it is ignored there. */
+/** A member of answers: a body may repeat it, and it is ignored there. */
 export function IsAnsweredOnly(): PropertyDecorator {
   return Allow();
 }
 
 /**
  * A whole number from `min` to `max`.
- * @param message where the bounds are not for people: the broker has narrower ones
+ * @param message used if the broker has narrower bounds than these
  */
 export function IsWholeNumber(
   min: number,
@@ -180,7 +180,7 @@ export function IsBrokerIds(): PropertyDecorator {
   );
 }
 
-/** A list that has a list of broker ids for each partition. */
+/** A list with one list of broker ids per partition. */
 export function IsReplicaAssignment(): PropertyDecorator {
   return Accepts(
     'must have a list of broker ids for each partition',
@@ -197,7 +197,7 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A DTO without the members that were left out. */
+/** Returns a DTO without omitted members. */
 export function present<T extends object>(dto: T): T {
   return Object.fromEntries(Object.entries(dto).filter(([, value]) => value !== undefined)) as T;
 }

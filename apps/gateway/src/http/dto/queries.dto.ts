@@ -12,7 +12,7 @@ import { OFFSET } from './schemas.js';
 
 /** Query of `GET /v1/topics`. */
 export class ListTopicsQuery {
-  @ApiPropertyOptional({ type: 'boolean', default: false, description: 'Internal topics, too.' })
+  @ApiPropertyOptional({ type: 'boolean', default: false, description: 'Include internal topics.' })
   @OptionalMember()
   @FromText(booleanFromText)
   @IsTrueOrFalse()
@@ -34,7 +34,7 @@ export class DeleteRecordsQuery {
 export class GiveUpLostRecordsQuery {
   @ApiProperty({
     ...OFFSET,
-    description: 'The first offset that is missing, as /health/ready names it.',
+    description: 'The first missing offset, as in /health/ready.',
   })
   @FromText(wholeNumberFromText)
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
@@ -42,7 +42,7 @@ export class GiveUpLostRecordsQuery {
 
   @ApiProperty({
     ...OFFSET,
-    description: 'The first offset after those that are missing, as /health/ready names it.',
+    description: 'The first offset after the missing ones, as in /health/ready.',
   })
   @FromText(wholeNumberFromText)
   @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)

@@ -3,8 +3,8 @@ import { IsAnsweredOnly, IsBrokerIds } from './members.js';
 import { BROKER_ID } from './schemas.js';
 
 /**
- * Body of `PUT /v1/topics/{topic}/partitions/{partition}/replicas`. It may have the other members
- * that `GET` of the same path answers.
+ * Body of `PUT /v1/topics/{topic}/partitions/{partition}/replicas`. It may contain the other
+ * members of the answer to `GET` of the same path.
  */
 @ApiSchema({ name: 'ReassignReplicas' })
 export class ReassignReplicasDto {

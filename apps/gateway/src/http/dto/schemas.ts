@@ -1,4 +1,4 @@
-/** JSON Schemas of the values that many members have, for the OpenAPI and AsyncAPI documents. */
+/** JSON Schemas of common values, for the OpenAPI and AsyncAPI documents. */
 
 const INT32_MAX = 2 ** 31 - 1;
 const INT64 = { type: 'integer', format: 'int64' } as const;
@@ -6,7 +6,7 @@ const INT64 = { type: 'integer', format: 'int64' } as const;
 /** An offset, a number of records or bytes, or another whole number that may need 53 bits. */
 export const OFFSET = { ...INT64, minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
 
-/** An offset that may not be known. */
+/** An offset that may be unknown. */
 export const NULLABLE_OFFSET = { ...OFFSET, nullable: true } as const;
 
 /** Milliseconds since the epoch. A log written by other software may have negative ones. */
@@ -26,10 +26,10 @@ export const BROKER_ID = { ...PARTITION } as const;
 /** A leader epoch. */
 export const LEADER_EPOCH = { ...PARTITION } as const;
 
-/** A leader epoch that may not be known. */
+/** A leader epoch that may be unknown. */
 export const NULLABLE_LEADER_EPOCH = { ...LEADER_EPOCH, nullable: true } as const;
 
-/** A number of things that a process can have in memory. */
+/** A number of things in the memory of a process. */
 export const COUNT = { type: 'integer', format: 'int32', minimum: 0 } as const;
 
 /** The epoch of a producer. */

@@ -1,6 +1,6 @@
 /**
- * The window of a brotli stream: how much of what it has unpacked the decoder keeps. It is written
- * in the first bits of the stream (RFC 7932, section 9.1), lowest bit first:
+ * Reads the window of a brotli stream: the bytes of decompressed data that the decoder keeps. It is
+ * stored in the first bits of the stream (RFC 7932, section 9.1), lowest bit first:
  *
  *     0                16
  *     1 nnn            17 + nnn      nnn from 1 to 7

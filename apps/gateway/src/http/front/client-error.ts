@@ -7,10 +7,10 @@ import type { FrontContext } from './front-context.js';
 import { endWithProblem } from './raw-problem.js';
 
 /**
- * Ends a connection on which something came that is not HTTP, or came too late, with a problem:
- * behind the answers to the requests before it, which are complete, and never in the middle of an
- * answer. The time of a head begins again while requests before it are unanswered: it may be read
- * late for that.
+ * Ends a connection with a problem after data that is not HTTP or came too late. The problem
+ * follows the answers to earlier requests, which are complete, and never interrupts an answer.
+ * While earlier requests are unanswered the time for a head begins again, because the head may be
+ * read late.
  */
 export function answerClientError(
   error: NodeJS.ErrnoException,
@@ -19,7 +19,7 @@ export function answerClientError(
 ): void {
   const connection = context.connections.of(socket);
   const isTooLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  // Nothing of a request came: there is nothing to answer.
+  // No byte of a request came, so there is nothing to answer.
   const isSilent = isTooLate && socket.bytesRead === 0;
   const { headTimeoutMs } = context.options;
   if (isTooLate && connection !== undefined && wasReadingHeld(socket, connection, headTimeoutMs)) {
@@ -29,7 +29,7 @@ export function answerClientError(
   }
   if (isTooLate && !isSilent) context.events.count('headLate');
   const last = connection?.inFlight.at(-1);
-  // The fault is in the body of the last request, whose answer has begun.
+  // The fault is in the body of the last request, and its answer has begun.
   const isAnswering = last !== undefined && !last.request.complete && last.response.headersSent;
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering || isSilent) {
     socket.destroy();
@@ -45,8 +45,8 @@ export function answerClientError(
 }
 
 /**
- * The gateway itself may be the reason why a head has not come to its end: it did not read, or read
- * only a moment ago, after the last request before it was answered.
+ * Whether the gateway itself may have delayed the head: it did not read, or read only a moment ago,
+ * after the last earlier request was answered.
  */
 function wasReadingHeld(socket: Socket, connection: Connection, headTimeoutMs: number): boolean {
   const { heldBack, inFlight, withoutRequestSinceMs } = connection;
@@ -67,18 +67,24 @@ interface Explanation {
   readonly isTimeout?: boolean;
 }
 
-/** Node's codes of what can be wrong with the form of a request. */
+/** Explanations of Node's codes for malformed requests. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
-    detail: `The head of the request, its URL among it, is larger than ${maxHeaderSize} bytes.`,
+    detail: `The head of the request, including its URL, is larger than ${maxHeaderSize} bytes.`,
   },
-  HPE_INVALID_METHOD: { status: 400, detail: 'The request has a method that HTTP does not know.' },
+  HPE_INVALID_METHOD: {
+    status: 400,
+    detail: 'The request has a method that HTTP does not define.',
+  },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: 'The chunk extensions are too large.' },
-  HPE_INVALID_EOF_STATE: { status: 400, detail: 'The connection was closed within the request.' },
+  HPE_INVALID_EOF_STATE: {
+    status: 400,
+    detail: 'The connection was closed in the middle of the request.',
+  },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
-    detail: 'The head of the request did not come in time (SLUICE_HEAD_TIMEOUT_MS).',
+    detail: 'The head of the request did not arrive in time (SLUICE_HEAD_TIMEOUT_MS).',
     isTimeout: true,
   },
 };

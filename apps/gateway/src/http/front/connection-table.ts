@@ -1,20 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ByteAccount } from '#record-json';
+import type { BodyTimeout } from './body-timeout.js';
 import type { FrontEvents } from './front-events.js';
-import type { LateBody } from './late-body.js';
 import { Pipelines } from './pipelines.js';
 
-/** Looks at a body within its idle time-out; an idle one is found at most a quarter late. */
+/** Checks of bodies per idle timeout; an idle body is found at most a quarter late. */
 const SWEEPS_PER_TIMEOUT = 4;
 
 /**
- * A connection that is without a request for less than this is not dropped: its request may be on
- * its way.
+ * A connection that has been without a request for less than this is not dropped, because a request
+ * may be on its way.
  */
 const DROPPED_IDLE_MS_MIN = 100;
 
-/** Bounds of connections and of what comes over them. */
+/** Bounds of connections and of the data on them. */
 export interface ConnectionLimits {
   readonly connectionsMax: number;
   readonly bodyIdleTimeoutMs: number;
@@ -22,73 +22,71 @@ export interface ConnectionLimits {
   readonly pipelinedRequestsMax: number;
 }
 
-/** A request that was not answered to its end yet. */
+/** A request whose answer is not complete. */
 export interface InFlightRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The response was sent to its end, or its connection is gone. Called once or more. */
+  /** Called once or more, when the response is complete or its connection is gone. */
   close(): void;
-  /** The body has not come to its end and is waited for no longer. */
-  bodyLate(why: LateBody): void;
-  /** The client sends no more, or is gone: to wait on for its sake makes no sense. */
+  /** The body is incomplete, and the gateway no longer waits for it. */
+  bodyTimedOut(why: BodyTimeout): void;
+  /** The client sends no more data or has disconnected, so waits for it should end. */
   halfClosed(): void;
-  /** The gateway stops: what has no end of its own is to end. */
+  /** The gateway stops, so endless answers should end. */
   stopping(): void;
 }
 
-/** How long the bodies that are under way when the gateway stops may take to come to their end. */
+/** Time that bodies have to arrive when the gateway stops. */
 const STOPPING_BODY_MS_MAX = 2000;
 
-/** The rest of a body whose request was answered before it had come. */
+/** The rest of a body whose request was answered before the body was complete. */
 interface UnreadBody {
   readonly request: IncomingMessage;
-  /** When it was answered, on the monotonic clock. */
+  /** Time of the answer, monotonic clock. */
   readonly answeredAtMs: number;
 }
 
-/** An open connection and its unanswered requests; more than one where the client pipelines. */
+/** An open connection and its unanswered requests; more than one if the client pipelines. */
 export class Connection {
   readonly inFlight: InFlightRequest[] = [];
-  /** Begin the requests that arrived when too many were in flight, in their order. */
+  /** Start the requests that arrived when too many were in flight, in order. */
   readonly heldBack: (() => void)[] = [];
-  /** Requests of it have been held back at least once. */
+  /** True after requests of it were held back at least once. */
   hasBeenHeld = false;
-  /**
-   * Ends the wait for a head that was late for node:http while the gateway did not read the rest.
-   */
+  /** Ends the wait for a head that was late for node:http while the gateway did not read. */
   headTimer: NodeJS.Timeout | undefined;
-  /** Is read and thrown away by node:http. */
+  /** node:http reads and discards this body. */
   unreadBody: UnreadBody | undefined;
-  /** Ends the connection once all that is in flight is answered: nothing can be read behind it. */
+  /** Ends the connection after all answers in flight: nothing can be read after them. */
   endAfterAnswers: (() => void) | undefined;
-  /** Bytes received at the last sweep, and for how many sweeps no more came. */
+  /** Bytes received at the last sweep, and the number of sweeps without progress. */
   seenBytes = -1;
   idleSweeps = 0;
   readonly openedAtMs = performance.now();
-  /** When its last request ended; until there was one, when it was opened. */
+  /** Time at which its last request ended, or it was opened. */
   withoutRequestSinceMs = this.openedAtMs;
 
   constructor(
     readonly socket: Socket,
-    /** It was opened when all places were taken: its first request is refused. */
+    /** True if it was opened when all places were taken: its first request is refused. */
     readonly isOverLimit: boolean,
   ) {}
 }
 
 /**
- * All connections with what is in flight on each.
+ * All connections with the requests in flight on each.
  *
- * Node tells of the end of a response only while that response has the connection: one that waits
- * in a pipeline behind another hears nothing when the connection dies. So the connection's own end
- * is what ends every request on it.
+ * Node reports the end of a response only while that response owns the connection: a pipelined
+ * response that waits behind another gets no event when the connection dies. Therefore the end of
+ * the connection ends every request on it.
  *
- * One timer looks at all bodies now and then: a timer for each request would cost every small
- * request, whose body comes with its head. A body that the gateway itself does not read for now
- * (back-pressure) is not idle.
+ * One timer checks all bodies periodically: a timer per request would slow down every small
+ * request, whose body arrives with its head. A body that the gateway itself does not read at the
+ * moment (back-pressure) is not idle.
  */
 export class ConnectionTable {
   readonly #connections = new Map<Socket, Connection>();
-  /** Those without a request, the one that has been so for longest first. */
+  /** Connections without a request, the longest idle first. */
   readonly #withoutRequest = new Set<Connection>();
   readonly pipelines: Pipelines;
   readonly #limits: ConnectionLimits;
@@ -98,7 +96,7 @@ export class ConnectionTable {
   #inFlightCount = 0;
   #onIdle: (() => void) | undefined;
 
-  /** @param memory counts the requests that are held back */
+  /** @param memory counts held back requests */
   constructor(limits: ConnectionLimits, memory: ByteAccount, events: FrontEvents) {
     this.#limits = limits;
     this.#events = events;
@@ -141,7 +139,7 @@ export class ConnectionTable {
     return this.#connections.get(socket);
   }
 
-  /** The head of a request has come to its end. */
+  /** Called at the end of a request's head. */
   headArrived(connection: Connection): void {
     if (connection.headTimer === undefined) return;
     clearTimeout(connection.headTimer);
@@ -156,7 +154,7 @@ export class ConnectionTable {
     this.#inFlightCount += 1;
   }
 
-  /** Ends a request that is in flight; one that has ended already is left alone. */
+  /** Ends a request in flight; an ended request is ignored. */
   finished(inFlight: InFlightRequest): void {
     const connection = this.#connections.get(inFlight.request.socket);
     const place = connection?.inFlight.indexOf(inFlight) ?? -1;
@@ -167,7 +165,7 @@ export class ConnectionTable {
     inFlight.close();
   }
 
-  /** Goes on with what follows an answered request on its connection. */
+  /** Continues with the next request after an answered one on its connection. */
   #answered(connection: Connection, request: IncomingMessage): void {
     if (connection.heldBack.length > 0) this.pipelines.proceed(connection);
     if (connection.inFlight.length > 0) return;
@@ -178,31 +176,31 @@ export class ConnectionTable {
     connection.endAfterAnswers?.();
   }
 
-  /** The connection becomes a WebSocket: it is busy from now on. */
+  /** Marks a connection as a WebSocket: it is busy from now on. */
   upgraded(connection: Connection): void {
     this.#withoutRequest.delete(connection);
   }
 
-  /** To be called by each request as it ends, once. */
+  /** Each request calls this once, at its end. */
   countFinished(): void {
     this.#inFlightCount -= 1;
     if (this.#inFlightCount === 0) this.#onIdle?.();
   }
 
   /**
-   * Tells all that the gateway stops; resolves when nothing is in flight any more. Bodies that have
-   * not come soon are refused, and answers that a client does not take are broken off.
-   * @param answerMsMax how long clients may take to read what is in flight
+   * Signals the stop to all requests; resolves when none is in flight. Bodies that do not arrive
+   * soon are refused, and answers that a client does not read are broken off.
+   * @param answerMsMax time that clients have to read their answers
    */
   async drained(answerMsMax: number): Promise<void> {
     for (const each of this.#allInFlight()) {
-      // Answers that have not begun say that the connection ends with them.
+      // Answers that have not begun announce the end of the connection.
       if (!each.response.headersSent) each.response.shouldKeepAlive = false;
       each.stopping();
     }
     const timers = [
       setTimeout(() => {
-        this.#refuseLateBodies();
+        this.#refuseTimedOutBodies();
       }, STOPPING_BODY_MS_MAX),
       setTimeout(() => {
         for (const socket of this.#connections.keys()) socket.destroy();
@@ -218,7 +216,7 @@ export class ConnectionTable {
     clearInterval(this.#silenceTimer);
   }
 
-  /** Makes room for a new connection. @returns whether there was one without a request */
+  /** Closes an idle connection to free a place. @returns whether there was one without a request */
   #dropIdlest(): boolean {
     const [idlest] = this.#withoutRequest;
     if (idlest === undefined) return false;
@@ -235,7 +233,7 @@ export class ConnectionTable {
     this.#withoutRequest.delete(connection);
   }
 
-  /** Closes connections on which nothing came. */
+  /** Closes connections on which nothing arrived. */
   #closeSilent(): void {
     const limitMs = performance.now() - this.#limits.firstByteTimeoutMs;
     for (const connection of this.#withoutRequest) {
@@ -249,16 +247,16 @@ export class ConnectionTable {
     return [...this.#connections.values()].flatMap((connection) => connection.inFlight);
   }
 
-  #refuseLateBodies(): void {
+  #refuseTimedOutBodies(): void {
     for (const each of this.#allInFlight()) {
-      if (!each.request.complete) each.bodyLate('stopping');
+      if (!each.request.complete) each.bodyTimedOut('stopping');
     }
   }
 
   #sweepBodies(): void {
     for (const connection of this.#connections.values()) {
       if (connection.unreadBody !== undefined) this.#sweepUnread(connection, connection.unreadBody);
-      // Requests are read one after the other: only the last one can have a body that still comes.
+      // Requests are read one after the other, so only the last one can have an unfinished body.
       const last = connection.inFlight.at(-1);
       if (last === undefined || last.request.complete) continue;
       const receivedBytes = connection.socket.bytesRead;
@@ -269,12 +267,12 @@ export class ConnectionTable {
         connection.idleSweeps += 1;
         if (connection.idleSweeps !== SWEEPS_PER_TIMEOUT) continue;
         this.#events.count('bodyLate');
-        last.bodyLate('idle');
+        last.bodyTimedOut('idle');
       }
     }
   }
 
-  /** Cuts a client that goes on sending what nobody wants: progress of it counts for nothing. */
+  /** Cuts a client that keeps sending an unwanted body, whatever its progress. */
   #sweepUnread(connection: Connection, { request, answeredAtMs }: UnreadBody): void {
     if (request.complete) {
       connection.unreadBody = undefined;

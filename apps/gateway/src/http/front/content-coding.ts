@@ -10,8 +10,8 @@ const ACCEPTED = 'gzip, deflate, br';
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * The coding that a `Content-Encoding` header names.
- * @param response gets `Accept-Encoding`, which tells the client what it may send
+ * Returns the coding in a `Content-Encoding` header.
+ * @param response gets `Accept-Encoding`, which tells the client the accepted codings
  * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE
  */
 export function contentCoding(
@@ -34,13 +34,13 @@ export function contentCoding(
       response.setHeader('Accept-Encoding', ACCEPTED);
       throw new ProtocolError(
         'UNSUPPORTED_MEDIA_TYPE',
-        `The Content-Encoding is ${JSON.stringify(header)}; accepted are ${ACCEPTED} and identity, ` +
+        `The Content-Encoding is ${JSON.stringify(header)}; accepted: ${ACCEPTED} and identity, ` +
           'one at a time.',
       );
   }
 }
 
-/** A stream that takes a coded body and gives it plain; it fails where the body is not so coded. */
+/** Returns a stream that decodes a body; it fails if the body does not have this coding. */
 export function createUnpacker(coding: ContentCoding): Transform {
   switch (coding) {
     case 'gzip':
@@ -54,11 +54,11 @@ export function createUnpacker(coding: ContentCoding): Transform {
   }
 }
 
-/** The error of a body that is not what its Content-Encoding says. */
+/** Returns the error for a body that does not match its Content-Encoding. */
 export function unpackingError(coding: ContentCoding, cause: unknown): ProtocolError {
   return new ProtocolError(
     'INVALID_REQUEST',
-    `The body is not valid ${coding}, which its Content-Encoding says it is.`,
+    `The body is not valid ${coding}, as its Content-Encoding claims.`,
     { cause },
   );
 }

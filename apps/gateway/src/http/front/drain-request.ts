@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 
-/** How much of a body that nobody wants is read, and for how long. */
+/** Bounds on the bytes of an unwanted body that are read, and on the time. */
 export interface DrainLimits {
   readonly bytesMax: number;
   readonly timeoutMs: number;
 }
 
 /**
- * Reads on and throws away, so that the client can finish sending and read its answer.
- * @param done called once: at the end of the body, at a limit, when it broke off, or by what is
- *   returned
- * @returns ends the reading
+ * Reads and discards a body, so that the client can finish sending and read its answer.
+ * @param done called once: at the end of the body, at a limit, on failure, or by the returned
+ *   function
+ * @returns a function that ends the reading
  */
 export function drainRequest(
   request: IncomingMessage,

@@ -9,53 +9,53 @@ import {
   toProtocolError,
   writeProblem,
 } from '../problem.js';
+import { answerBodyTimeout, type BodyTimeout } from './body-timeout.js';
 import type { InFlightRequest } from './connection-table.js';
 import { drainRequest } from './drain-request.js';
 import type { FrontContext } from './front-context.js';
 import { HeldMemory } from './held-memory.js';
-import { answerLateBody, type LateBody } from './late-body.js';
 import type { BodyReceiver } from './request-body.js';
 import { requestIdOf } from './request-id.js';
 import type { FrontRoute } from './request-observer.js';
 import { UntakenAnswer } from './untaken-answer.js';
 
-/** A body that is left of a refused request and no longer than this is read on, not cut off. */
+/** A remaining body of a refused request up to this size is read instead of cut off. */
 const DUMPED_BYTES_MAX = 64 * 1024;
 
 export interface ExchangeOptions {
   readonly context: FrontContext;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Percent-encoded, as it came. */
+  /** Percent-encoded, as received. */
   readonly path: string;
-  /** Of the URL, without the question mark. */
+  /** Query of the URL, without the question mark. */
   readonly search: string;
   readonly route: FrontRoute;
-  /** The client waits to be asked for the body. */
+  /** True if the client waits for `100 Continue`. */
   readonly expectsContinue: boolean;
 }
 
-/** One request of a hot route with its response: what it holds, and how it ends. */
+/** One request of a hot route with its response. It owns the memory of both and their end. */
 export class Exchange implements InFlightRequest, BodyReceiver {
-  /** What is to end when the exchange does. */
+  /** Called at the end of the exchange. */
   onClose: (() => void) | undefined;
-  /** In place of an answer of 408, where an answer has begun already. */
+  /** Called instead of answering 408, if an answer has already begun. */
   onBodyIdle: (() => void) | undefined;
   /** Ends a wait for records. */
   onHalfClosed: (() => void) | undefined;
-  /** Ends what has no end of its own. */
+  /** Ends an endless answer. */
   onStopping: (() => void) | undefined;
   readonly context: FrontContext;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly path: string;
   readonly search: string;
-  /** Names the request in problems: its path as the client sees it. */
+  /** The request in problems: its path as the client sees it. */
   readonly instance: string;
   readonly memory: HeldMemory;
   readonly #route: FrontRoute;
   #expectsContinue: boolean;
-  /** Ends the reading of a body that is not wanted. */
+  /** Ends the reading of an unwanted body. */
   #endDrain: (() => void) | undefined;
   #isClosed = false;
   #isObserved = false;
@@ -74,7 +74,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.#expectsContinue = options.expectsContinue;
   }
 
-  /** The client is gone or was answered: nothing more can be said to it. */
+  /** True if the client has disconnected or got its answer: nothing more can be sent. */
   get isGone(): boolean {
     return this.#isClosed || this.response.destroyed;
   }
@@ -100,17 +100,18 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   }
 
   /**
-   * Counts an answer that was written to its end for as long as its client has not taken it. One
-   * that was taken at once costs nothing. To be called once.
+   * Counts a completely written answer until its client has received it; one that was received at
+   * once costs nothing. Call it once.
    */
   countUntaken(sizeBytes: number): void {
-    // Not finished either: an answer that waits behind others of its connection.
+    // An answer that waits behind others of its connection is not finished either.
     if (this.isGone || this.response.writableFinished || sizeBytes === 0) return;
     this.#untaken = new UntakenAnswer(this.response, sizeBytes, this.context.outbound);
   }
 
   /**
-   * Counts the request as answered, once: where a stream begins, how long it stands is no latency.
+   * Counts the request as answered, once: at the beginning of a stream, because its duration is no
+   * latency.
    */
   observe(): void {
     if (this.#isObserved) return;
@@ -121,9 +122,9 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.context.observer.requestEnded(this.#route, status, durationMs);
   }
 
-  bodyLate(why: LateBody): void {
+  bodyTimedOut(why: BodyTimeout): void {
     if (!this.response.headersSent) {
-      answerLateBody(why, this.response, this.instance, this.context.options);
+      answerBodyTimeout(why, this.response, this.instance, this.context.options);
     } else if (this.#endDrain !== undefined) this.#endDrain();
     else if (why === 'idle') this.onBodyIdle?.();
   }
@@ -136,7 +137,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.onStopping?.();
   }
 
-  /** Answers with the error as a problem; what the contract does not know is logged and hidden. */
+  /** Answers with the error as a problem; errors outside the contract are logged and hidden. */
   fail(error: unknown, options: ProblemOptions = {}): void {
     const shown = toProtocolError(error, this.context.logger);
     if (this.isGone) return;
@@ -149,7 +150,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.#refuseUnread(shown, options);
   }
 
-  /** Few enough bytes are still to come, and they come unasked. */
+  /** Whether only few bytes are still to come, and the client sends them without `100 Continue`. */
   #restIsSmall(): boolean {
     const { headers } = this.request;
     if (this.#expectsContinue || headers['transfer-encoding'] !== undefined) return false;
@@ -157,10 +158,10 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   }
 
   /**
-   * Answers a request whose body is not wanted and then ends the connection.
+   * Answers a request without its body and then ends the connection.
    *
-   * Closing a socket with unread bytes resets it, and the client may lose the answer: so the answer
-   * goes out whole, and the response is ended only after the body was drained.
+   * Closing a socket with unread bytes resets it, and the client may lose the answer. Therefore the
+   * answer is sent completely, and the response is ended only after the body was drained.
    */
   #refuseUnread(error: ProtocolError, options: ProblemOptions): void {
     const { request, response } = this;

@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
 
-/** Origins and hosts that are warned of; a page can make up as many as it likes. */
+/** Bound on the origins and hosts in warnings, because a page can invent any number. */
 const WARNED_MAX = 100;
 
-/** Warns once of each origin and host that is refused: the page itself only sees that it failed. */
+/** Warns once about each refused origin and host, because the page itself only sees a failure. */
 export class ForeignCallers {
   readonly #warned = new Set<string>();
   readonly #logger: Logger;

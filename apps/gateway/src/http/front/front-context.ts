@@ -6,15 +6,15 @@ import type { LongPolls } from './long-polls.js';
 import type { RequestMemory } from './request-memory.js';
 import type { RequestObserver } from './request-observer.js';
 
-/** The settings that the front reads. */
+/** The settings that the front uses. */
 export interface HttpFrontOptions extends OutboundMemoryOptions {
   /** Address that the listener is bound to. */
   readonly host: string;
-  /** Until the front is told that it is reached elsewhere. */
+  /** Valid until the front gets another address. */
   readonly publicUrl: string;
-  /** Origins that may call besides the own one; `*` is every origin. */
+  /** Origins that may call besides its own; `*` is every origin. */
   readonly corsOrigins: readonly string[];
-  /** Largest body, as sent and as unpacked. */
+  /** Largest body in bytes, as sent and as decompressed. */
   readonly requestBytesMax: number;
   readonly requestMemoryBytes: number;
   readonly bodyIdleTimeoutMs: number;
@@ -26,7 +26,7 @@ export interface HttpFrontOptions extends OutboundMemoryOptions {
   readonly pipelinedRequestsMax: number;
 }
 
-/** What all requests of a front share. */
+/** State that all requests of a front share. */
 export interface FrontContext {
   readonly options: HttpFrontOptions;
   /**
@@ -35,7 +35,7 @@ export interface FrontContext {
   readonly pathPrefix: string;
   readonly events: FrontEvents;
   readonly memory: RequestMemory;
-  /** Counts what clients were sent and have not taken. */
+  /** Counts bytes that clients were sent and have not received. */
   readonly outbound: OutboundMemory;
   readonly connections: ConnectionTable;
   readonly longPolls: LongPolls;

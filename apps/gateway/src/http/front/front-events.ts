@@ -1,22 +1,22 @@
-/** Why the front ended a connection or a request, or held one back, by itself. */
+/** Reasons for which the front itself ended a connection or a request, or held one back. */
 export type FrontEvent =
   /** A connection without a request was closed for a new one. */
   | 'connectionDropped'
-  /** A connection was refused: all others had a request. */
+  /** A connection was refused, because all others had a request. */
   | 'connectionRefused'
-  /** No byte of a request came. */
+  /** No byte of a request arrived. */
   | 'connectionSilent'
-  /** A connection was kept for so long without another request. */
+  /** A connection was idle for the keep-alive time. */
   | 'keepAliveEnded'
-  /** The head of a request did not come to its end in time. */
+  /** The head of a request was not complete in time. */
   | 'headLate'
-  /** A body stood still. */
+  /** A body made no progress. */
   | 'bodyLate'
-  /** A body that nobody wants, behind its answer, did not come to its end in time. */
+  /** An unwanted body behind its answer was not complete in time. */
   | 'bodyUnread'
-  /** A connection is not read from until some of its requests are answered. */
+  /** A connection is paused until some of its requests are answered. */
   | 'pipelineHeld'
-  /** A connection was cut: there was no memory for the requests behind those in flight. */
+  /** A connection was cut, because there was no memory for requests behind those in flight. */
   | 'pipelineCut'
   /** A request for a WebSocket was refused. */
   | 'upgradeRefused';

@@ -1,16 +1,16 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /**
- * Headers of every answer, names and values in turn. Values of records are anybody's bytes: a
- * browser must take none of them for a page or a script.
+ * Headers of every answer, names and values in turn. Values of records are untrusted bytes, and a
+ * browser must not treat them as a page or a script.
  */
 export const ALWAYS_SENT: readonly string[] = ['X-Content-Type-Options', 'nosniff'];
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
-/** A response of the public listener: `ALWAYS_SENT` goes with it, whoever writes it. */
+/** A response of the public listener: every answer gets `ALWAYS_SENT`. */
 export class FrontResponse extends ServerResponse {
-  /** node:http calls it itself where a response is written without it. */
+  /** node:http calls this itself if a response is written without a head. */
   override writeHead(status: number, reasonOrHeaders?: string | Headers, headers?: Headers): this {
     const isReason = typeof reasonOrHeaders === 'string';
     const all = withAlwaysSent(isReason ? headers : reasonOrHeaders);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ProtocolError } from '#protocol';
 
-/** Why the head of a request is refused, and the status that says so. */
+/** Reason for refusing the head of a request, and its status. */
 export interface HeadFault {
   readonly error: ProtocolError;
   readonly status: number;
@@ -10,8 +10,8 @@ export interface HeadFault {
 const ABSOLUTE_TARGET = /^https?:\/\/([^/?#]*)/i;
 
 /**
- * What is wrong with the head of a request, whatever it asks for (RFC 9112, sections 3.2 and 6.1).
- * The authority of a target in absolute form takes the place of the Host header.
+ * Returns the fault of a request's head, independent of the route (RFC 9112, sections 3.2 and 6.1).
+ * The authority of a target in absolute form replaces the Host header.
  */
 export function headFault(request: IncomingMessage): HeadFault | undefined {
   const { headers, url = '' } = request;
@@ -30,7 +30,7 @@ export function headFault(request: IncomingMessage): HeadFault | undefined {
   return undefined;
 }
 
-/** The answer to CONNECT. */
+/** Returns the answer to CONNECT. */
 export function notAProxy(): ProtocolError {
   return new ProtocolError(
     'INVALID_REQUEST',

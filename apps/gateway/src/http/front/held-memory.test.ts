@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { HeldMemory } from './held-memory.js';
 import { RequestMemory } from './request-memory.js';
 
-test('the memory of a request whose client goes away is kept until the work with it has ended', () => {
+test('the memory of a request whose client disconnects is kept until its work has ended', () => {
   const shared = new RequestMemory(1000);
   const memory = new HeldMemory(shared);
   memory.hold(400);
@@ -15,7 +15,7 @@ test('the memory of a request whose client goes away is kept until the work with
   expect(shared.heldBytes).toBe(0);
 });
 
-test('what comes for a client that is gone is not counted, and nothing is given back twice', () => {
+test('bytes for a disconnected client are not counted, and nothing is released twice', () => {
   const shared = new RequestMemory(1000);
   const memory = new HeldMemory(shared);
   memory.hold(400);

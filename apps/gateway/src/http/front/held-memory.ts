@@ -2,10 +2,10 @@ import type { ByteAccount } from '#record-json';
 import type { RequestMemory } from './request-memory.js';
 
 /**
- * What one request holds of the memory that all requests share.
+ * The share of one request in the memory that all requests share.
  *
- * Invariant: it is given back exactly once, when nothing refers to the request's bytes any more:
- * the response is closed and no work with them is under way. A client that goes away does not end
+ * Invariant: it is released exactly once, when nothing refers to the request's bytes any more: the
+ * response is closed and no work with them is in progress. A disconnect of the client does not end
  * the work.
  */
 export class HeldMemory implements ByteAccount {
@@ -20,13 +20,13 @@ export class HeldMemory implements ByteAccount {
 
   /** @throws ProtocolError BUFFER_EXHAUSTED; then nothing was taken */
   hold(sizeBytes: number): void {
-    // What still arrives for a client that is gone is dropped.
+    // Bytes that still arrive for a disconnected client are dropped.
     if (this.#isClosed) return;
     this.#shared.hold(sizeBytes);
     this.#heldBytes += sizeBytes;
   }
 
-  /** As `hold`, for what is there already and is about to be given back: it is never refused. */
+  /** Like `hold`, for bytes that already exist and will be released soon: it never refuses. */
   holdAnyway(sizeBytes: number): void {
     if (this.#isClosed) return;
     this.#shared.holdAnyway(sizeBytes);
@@ -39,7 +39,7 @@ export class HeldMemory implements ByteAccount {
     this.#heldBytes -= sizeBytes;
   }
 
-  /** The bytes are being worked with: they are kept until `workEnded` is called as often. */
+  /** Marks the bytes as in use: they are kept until `workEnded` is called as often. */
   workBegan(): void {
     this.#worksUnderWay += 1;
   }
@@ -49,7 +49,7 @@ export class HeldMemory implements ByteAccount {
     this.#maybeGiveBack();
   }
 
-  /** The response is closed. Called once. */
+  /** Marks the response as closed. Called once. */
   close(): void {
     this.#isClosed = true;
     this.#maybeGiveBack();

@@ -1,8 +1,8 @@
 /**
- * What stands before the framework: one listener on node:http that every request passes.
+ * The front: one listener on node:http that receives every request before the framework.
  *
- * It does for all requests what must be the same for all (Origin, connections, what is in flight,
- * stopping, broken HTTP), answers the hot routes with plain handlers, and passes on the rest.
+ * It does everything that is the same for all requests (Origin, connections, requests in flight,
+ * stopping, broken HTTP), answers the hot routes with plain handlers, and passes the others on.
  *
  * Overlap: requests overlap freely. `close` is called once.
  */
@@ -19,6 +19,7 @@ import { ProtocolError } from '#protocol';
 import { type Logger, SystemScheduler } from '#runtime';
 import { publicPrefix } from '../../engine/public-address.js';
 import { problemDocument } from '../problem.js';
+import { stoppingError } from './body-timeout.js';
 import { answerClientError } from './client-error.js';
 import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
 import { Exchange } from './exchange.js';
@@ -27,7 +28,6 @@ import type { FrontContext, HttpFrontOptions } from './front-context.js';
 import { FrontEvents } from './front-events.js';
 import { FrontResponse } from './front-response.js';
 import { headFault, notAProxy } from './head-fault.js';
-import { stoppingError } from './late-body.js';
 import { LongPolls } from './long-polls.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
@@ -44,18 +44,20 @@ import {
 } from './target.js';
 import { type UpgradeHandler, Upgrades, upgradeMissing } from './upgrades.js';
 
-/** Looks for heads that are late within the time that they have. */
+/** Checks for late heads per head timeout. */
 const CHECKS_PER_HEAD_TIMEOUT = 4;
-/** Connections over the limit that are accepted to be told so; further ones are dropped. */
+/**
+ * Connections over the limit that are accepted only to receive an error; further ones are dropped.
+ */
 const CONNECTIONS_OVER_LIMIT = 128;
 const RETRY_AFTER_MS = 1000;
-/** Of the time that a stop may take, for clients to read their answers; the logs get the rest. */
+/** Share of the stop timeout in which clients read their answers; the logs get the rest. */
 const STOP_SHARE = 0.5;
 
-/** A server that goes on answering a client that has closed its side. */
+/** A server that still answers a client which has closed its side. */
 type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
 
-/** What `Expect` of a request says: to wait to be asked for the body, or anything else. */
+/** Meaning of a request's `Expect` header: `100-continue`, or anything else. */
 type Expectation = 'continue' | 'unknown';
 
 /** A request whose head has arrived. */
@@ -63,12 +65,12 @@ interface ReceivedRequest {
   readonly connection: Connection;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Answers what the front does not. */
+  /** Answers the requests that the front does not. */
   readonly next: RequestListener;
   readonly expectation: Expectation | undefined;
 }
 
-/** The hot routes. A handler answers, now or later, and may throw before it has begun to. */
+/** The hot routes. A handler answers now or later, and may throw before it has begun to answer. */
 export interface HotRoutes {
   produce(exchange: Exchange, topic: string, form: RecordsForm): void;
   fetch(exchange: Exchange, target: PartitionTarget): void;
@@ -105,40 +107,38 @@ export class HttpFront {
     );
   }
 
-  /**
-   * The own origin, for it has a port only when the front listens where any free one may be taken.
-   */
+  /** Sets the own origin; call it after listening, because a free port is known only then. */
   isReachedAt(publicUrl: string): void {
     this.#origins = new OriginPolicy({ ...this.context.options, publicUrl });
   }
 
-  /** How long clients may take, when the gateway stops, for what is in flight. */
+  /** Time that clients have for requests in flight when the gateway stops. */
   get answerMsMax(): number {
     return this.context.options.stopTimeoutMs * STOP_SHARE;
   }
 
-  /** Hands the requests for a WebSocket over; without a handler there is none. */
+  /** Sets the handler of WebSocket requests; without one there is no WebSocket. */
   upgrade(handler: UpgradeHandler): void {
     this.#upgrades.handler = handler;
   }
 
-  /** Hands the hot routes over; without them they go to the framework like all others. */
+  /** Sets the hot routes; without them the framework gets those requests. */
   route(routes: HotRoutes): void {
     this.#routes = routes;
   }
 
-  /** A server whose requests pass here first; the rest go to `next`. */
+  /** Creates a server whose requests come here first; the others go to `next`. */
   createServer(next: RequestListener): Server {
     const { headTimeoutMs, keepAliveTimeoutMs } = this.context.options;
     const server: HalfOpenServer = createServer({
       ServerResponse: FrontResponse,
-      // Bodies may take any time, as long as they come: the connection table finds idle ones.
+      // Bodies may take any time if they make progress: the connection table finds idle ones.
       requestTimeout: 0,
-      // Its default is that of the request, which is none.
+      // Its default is the request timeout, which is disabled.
       headersTimeout: headTimeoutMs,
       connectionsCheckingInterval: Math.ceil(headTimeoutMs / CHECKS_PER_HEAD_TIMEOUT),
       keepAliveTimeout: keepAliveTimeoutMs,
-      // They are refused with a problem.
+      // The front refuses such requests with a problem.
       requireHostHeader: false,
       noDelay: true,
     });
@@ -146,7 +146,7 @@ export class HttpFront {
     server.httpAllowHalfOpen = true;
     server.maxConnections = this.context.options.connectionsMax + CONNECTIONS_OVER_LIMIT;
     server.on('connection', (socket: Socket) => {
-      // A connection that node:http is given back comes a second time.
+      // A connection that was returned to node:http comes a second time.
       if (this.context.connections.of(socket) === undefined) {
         this.context.connections.opened(socket);
       }
@@ -178,9 +178,9 @@ export class HttpFront {
     });
   }
 
-  /** Ends connections on which no request comes. */
+  /** Ends connections without requests. */
   #endConnections(server: Server): void {
-    // node:http knows no other time-out of a connection than that of its keep-alive.
+    // node:http has no other timeout of a connection than keep-alive.
     server.on('timeout', (socket: Socket) => {
       this.context.events.count('keepAliveEnded');
       socket.destroy();
@@ -191,15 +191,15 @@ export class HttpFront {
   }
 
   /**
-   * Stops accepting, refuses new requests on open connections, lets waits go, and resolves when all
-   * that was in flight is answered.
+   * Stops accepting, refuses new requests on open connections, ends waits, and resolves when all
+   * requests in flight are answered.
    */
   async close(): Promise<void> {
     this.#isStopping = true;
     for (const server of this.#servers) server.close();
     this.context.longPolls.releaseAll();
     await this.context.connections.drained(this.answerMsMax);
-    // Everything was answered: what is left are idle connections, and heads that have not ended.
+    // Everything is answered: only idle connections and unfinished heads are left.
     for (const server of this.#servers) server.closeAllConnections();
   }
 
@@ -211,7 +211,7 @@ export class HttpFront {
   ): void {
     const { connections } = this.context;
     const connection = connections.of(request.socket);
-    // The connection broke while this request was being read from it.
+    // The connection broke while this request was read.
     if (connection === undefined) return;
     connections.headArrived(connection);
     const received = { connection, request, response, next, expectation };
@@ -285,7 +285,7 @@ export class HttpFront {
     }
   }
 
-  /** Why the request is not served at all, or undefined. */
+  /** Returns the reason for refusing the request, or undefined. */
   #refusal(request: IncomingMessage, connection: Connection): ProtocolError | undefined {
     if (this.#isStopping) {
       return stoppingError();
@@ -304,8 +304,8 @@ export class HttpFront {
   }
 
   /**
-   * Lets an allowed page of another origin read the answer; true when its question was all there
-   * is.
+   * Lets an allowed page of another origin read the answer; returns true if the request was only a
+   * preflight.
    */
   #answerCors(request: IncomingMessage, response: ServerResponse): boolean {
     const { headers, method } = request;
@@ -322,6 +322,6 @@ export class HttpFront {
 
 function unknownExpectation({ headers }: IncomingMessage): ProtocolError {
   const expected = JSON.stringify(headers.expect);
-  const detail = `Expect: ${expected} cannot be met; only 100-continue can.`;
+  const detail = `Expect: ${expected} is not supported; only 100-continue is.`;
   return new ProtocolError('INVALID_REQUEST', detail, { outcome: 'failed' });
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** The exchange that waits, as far as its wait is concerned. */
+/** The part of an exchange that a wait needs. */
 export interface Waiter {
   readonly isGone: boolean;
   readonly request: { readonly socket: Socket };
@@ -10,19 +10,18 @@ export interface Waiter {
 
 /** A request that may wait for records. */
 export interface LongPoll {
-  /** Ends the wait: the client is gone or has closed its side, or the gateway stops. */
+  /** Aborted when the client disconnects or closes its side, or the gateway stops. */
   readonly signal: AbortSignal;
-  /** To be called when the wait is over, however it ended. */
+  /** Call it when the wait is over, however it ended. */
   leave(): void;
 }
 
 /**
- * The requests that may wait for records, and how all are let go at once. How many may wait at the
- * same time is the broker's to say.
+ * The requests that may wait for records; all of them can be released at once. The broker bounds
+ * their number.
  *
- * A half-closed connection ends the wait too. The client may only have said that it sends no more,
- * or it may be gone: the two look alike until something is written, so it is answered with what is
- * there.
+ * A half-closed connection ends the wait as well. The client may only have finished sending, or it
+ * may be gone: both look alike until something is written, so it gets the records that exist.
  */
 export class LongPolls {
   readonly #waiting = new Set<AbortController>();
@@ -51,7 +50,7 @@ export class LongPolls {
     };
   }
 
-  /** Ends all waits, and those that begin later as they begin. */
+  /** Ends all waits, and later ones as soon as they begin. */
   releaseAll(): void {
     this.#isReleased = true;
     for (const controller of this.#waiting) controller.abort();

@@ -25,7 +25,7 @@ function isRefused(
 }
 
 describe('OriginPolicy', () => {
-  it('lets requests without an Origin pass', () => {
+  it('accepts requests without an Origin', () => {
     expect(isRefused(LOCAL, '127.0.0.1:8080')).toBe(false);
     expect(isRefused(PUBLIC, 'anything.example')).toBe(false);
   });
@@ -55,23 +55,23 @@ describe('OriginPolicy', () => {
     expect(isRefused(LOCAL, '127.0.0.1:8080', origin)).toBe(true);
   });
 
-  it('does not take the scheme or port of an allowed origin for any', () => {
+  it('distinguishes the scheme and port of an allowed origin', () => {
     expect(isRefused(PUBLIC, 'broker.example', 'http://app.example')).toBe(true);
     expect(isRefused(PUBLIC, 'broker.example', 'http://dev.example')).toBe(true);
   });
 
-  it('refuses a name that somebody else made point here', () => {
+  it('refuses a name that an attacker made point here', () => {
     expect(isRefused(LOCAL, 'evil.example:8080')).toBe(true);
     expect(isRefused(LOCAL, 'evil.example:8080', 'http://evil.example:8080')).toBe(true);
     expect(isRefused(PUBLIC, 'evil.example', 'http://evil.example')).toBe(true);
   });
 
-  it('knows the name in its public URL', () => {
+  it('accepts the name in its public URL', () => {
     const named = { ...LOCAL, publicUrl: 'http://queue.test:8080' };
     expect(isRefused(named, 'queue.test:8080', 'http://queue.test:8080')).toBe(false);
   });
 
-  it('admits all but the opaque origin when all are allowed', () => {
+  it('accepts all origins but the opaque one if all are allowed', () => {
     const open = { ...LOCAL, corsOrigins: ['*'] };
     expect(isRefused(open, '127.0.0.1:8080', 'https://any.example')).toBe(false);
     expect(isRefused(open, '127.0.0.1:8080', 'null')).toBe(true);

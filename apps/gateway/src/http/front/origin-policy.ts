@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { ProtocolError } from '#protocol';
 
-/** Host headers that were found acceptable are remembered up to this many. */
+/** Bound on the accepted Host headers that are cached. */
 const HOSTS_REMEMBERED_MAX = 64;
 
 const CORS_MAX_AGE_SECONDS = 600;
@@ -32,7 +32,7 @@ const CORS_RESPONSE_HEADERS = [
   'X-Request-Id',
 ].join(', ');
 
-/** The settings that say who the gateway is and who may call it from a browser. */
+/** The settings of the gateway's own origin and of the origins that may call it from a browser. */
 export interface OriginPolicyOptions {
   readonly host: string;
   readonly publicUrl: string;
@@ -40,16 +40,16 @@ export interface OriginPolicyOptions {
 }
 
 /**
- * Which web pages may call.
+ * Decides which web pages may call.
  *
- * A browser sends the `Origin` of the page with every request that could change something, also
- * with those it makes without asking first (a text/plain POST). Any origin but the own one and the
+ * A browser sends the `Origin` of the page with every request that could change something,
+ * including those without a preflight (a text/plain POST). Any origin but the own one and the
  * allowed ones is refused before the request has an effect. `Origin: null` is foreign.
  *
  * The own origin is that of SLUICE_PUBLIC_URL, and where the page was loaded from: an Origin that
- * equals the `Host` of the request, if that is an address or localhost. A name would not do:
- * anybody can make a name of theirs point here (DNS rebinding). For the same reason a gateway that
- * only listens on loopback refuses names it does not know as `Host`, whatever the request.
+ * equals the `Host` of the request, if that is an address or localhost. A name is not enough:
+ * anybody can make a name point here (DNS rebinding). For the same reason a gateway that only
+ * listens on loopback refuses unknown names as `Host` of any request.
  */
 export class OriginPolicy {
   readonly #ownOrigin: string;
@@ -68,13 +68,13 @@ export class OriginPolicy {
     this.#knownNames = new Set([own.hostname, options.host.toLowerCase()]);
   }
 
-  /** Why the request is refused, or undefined. Cheap where there is no Origin. */
+  /** Returns the reason for refusing the request, or undefined. Cheap without an Origin. */
   refusal(headers: IncomingHttpHeaders): ProtocolError | undefined {
     const { host, origin } = headers;
     if (this.#checksHost && host !== undefined && !this.#isKnownHost(host)) {
       return forbidden(
-        `The Host ${JSON.stringify(host)} is not a name of this gateway. Call it by its address, ` +
-          'or make the name known with SLUICE_PUBLIC_URL.',
+        `The Host ${JSON.stringify(host)} is not a name of this gateway. Use its address, ` +
+          'or set the name with SLUICE_PUBLIC_URL.',
       );
     }
     if (origin === undefined || this.#isOwn(origin, host) || this.#isAllowed(origin)) {
@@ -87,7 +87,7 @@ export class OriginPolicy {
   }
 
   /**
-   * Whether the caller is a page of another origin that may read answers: those need CORS headers.
+   * Whether the caller is a page of another origin that may read answers, which need CORS headers.
    */
   isCrossOrigin(headers: IncomingHttpHeaders): boolean {
     const { host, origin } = headers;
@@ -115,7 +115,7 @@ export class OriginPolicy {
   }
 }
 
-/** Names and values of the headers that let a page of `origin` read the answer. */
+/** Returns the headers that let a page of `origin` read the answer, as names and values. */
 export function corsHeaders(origin: string): readonly (readonly [string, string])[] {
   return [
     ['Access-Control-Allow-Origin', origin],
@@ -124,7 +124,7 @@ export function corsHeaders(origin: string): readonly (readonly [string, string]
   ];
 }
 
-/** Names and values of the headers that answer a preflight. */
+/** Returns the headers that answer a preflight, as names and values. */
 export function preflightHeaders(
   headers: IncomingHttpHeaders,
 ): readonly (readonly [string, string])[] {
@@ -141,18 +141,18 @@ function forbidden(detail: string): ProtocolError {
   return new ProtocolError('CLUSTER_AUTHORIZATION_FAILED', detail);
 }
 
-/** An origin as browsers send it: lower case, no default port, no slash at the end. */
+/** Returns an origin in the form of browsers: lower case, no default port, no slash at the end. */
 function canonicalOrigin(origin: string): string {
   return URL.canParse(origin) ? new URL(origin).origin : origin;
 }
 
-/** The host of `host:port`, lower case, an IPv6 address in its brackets. */
+/** Returns the host of `host:port`, lower case, an IPv6 address in brackets. */
 function hostName(host: string): string {
   const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.split(':', 1)[0];
   return (name ?? '').toLowerCase();
 }
 
-/** Nobody can make this name point to a place of their choice. */
+/** Whether nobody can make this name point to another address. */
 function isRebindProof(name: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   return isIP(name.startsWith('[') ? name.slice(1, -1) : name) !== 0;

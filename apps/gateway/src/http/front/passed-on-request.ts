@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerBodyTimeout, type BodyTimeout } from './body-timeout.js';
 import type { InFlightRequest } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
 import { HeldMemory } from './held-memory.js';
-import { answerLateBody, type LateBody } from './late-body.js';
 import { UntakenAnswer } from './untaken-answer.js';
 
 const passedOn = new WeakMap<IncomingMessage, PassedOnRequest>();
 
-/** A request that the framework answers: counted here, and ended when its body stops coming. */
+/**
+ * A request that the framework answers. It is counted here, and ended when its body stops arriving.
+ */
 export class PassedOnRequest implements InFlightRequest {
   readonly memory: HeldMemory;
   #expectsContinue: boolean;
@@ -31,7 +33,7 @@ export class PassedOnRequest implements InFlightRequest {
     passedOn.set(request, this);
   }
 
-  /** @returns undefined for a request that did not come through the front */
+  /** @returns undefined for a request that bypassed the front */
   static of(request: IncomingMessage): PassedOnRequest | undefined {
     return passedOn.get(request);
   }
@@ -47,8 +49,8 @@ export class PassedOnRequest implements InFlightRequest {
   }
 
   /**
-   * Counts an answer from before it is sent until its client has taken it.
-   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED where it must have room and there is none
+   * Counts an answer from before it is sent until its client has received it.
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED if it must fit and there is no room
    */
   countAnswer(sizeBytes: number, mustHaveRoom: boolean): void {
     if (this.isGone || sizeBytes === 0) return;
@@ -66,10 +68,10 @@ export class PassedOnRequest implements InFlightRequest {
     this.#context.connections.countFinished();
   }
 
-  bodyLate(why: LateBody): void {
+  bodyTimedOut(why: BodyTimeout): void {
     if (this.response.headersSent) return;
     const { options, pathPrefix } = this.#context;
-    answerLateBody(why, this.response, pathPrefix + this.#path, options);
+    answerBodyTimeout(why, this.response, pathPrefix + this.#path, options);
   }
 
   halfClosed(): void {

@@ -7,7 +7,7 @@ import { HttpFront } from './http-front.js';
 
 const IN_FLIGHT_MAX = 4;
 const HEAD_TIMEOUT_MS = 200;
-/** More than one read of 64 KiB brings. */
+/** More requests than one read of 64 KiB brings. */
 const SENT = 4000;
 const OBSERVER = { requestEnded: () => undefined, recordsSent: () => undefined };
 
@@ -17,7 +17,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** A front on a port of its own whose requests all go to `next`. */
+/** Opens a front on a port of its own whose requests all go to `next`. */
 async function listening(
   next: RequestListener,
   requestMemoryBytes = 64_000_000,
@@ -56,7 +56,7 @@ async function listening(
   return { front, client };
 }
 
-/** Answers nothing before it is told to, then everything. */
+/** Holds all answers until it is opened, then answers everything. */
 class GatedAnswers {
   readonly begun: string[] = [];
   #waiting: ServerResponse[] | undefined = [];
@@ -78,7 +78,7 @@ function head(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 }
 
-/** Everything that a socket receives, as it grows. */
+/** Collects everything that a socket receives. */
 function receivedBy(socket: Socket): { text: string } {
   const received = { text: '' };
   socket.on('data', (text) => {
@@ -88,7 +88,7 @@ function receivedBy(socket: Socket): { text: string } {
 }
 
 describe('pipelined requests above the limit', () => {
-  test('are not begun and not read, and are all answered in their order', async () => {
+  test('they are not begun and not read, and are all answered in order', async () => {
     const answers = new GatedAnswers();
     const { front, client } = await listening(answers.listener);
     const paths = Array.from({ length: SENT }, (_, index) => `/${index}`);
@@ -96,7 +96,7 @@ describe('pipelined requests above the limit', () => {
     const received = receivedBy(socket);
     socket.write(paths.map(head).join(''));
     await expect.poll(() => front.context.events.totals.pipelineHeld).toBe(1);
-    // Later than the head of which a part has arrived would be late.
+    // A head of which a part has arrived would be late after this time.
     await new Promise((resolve) => {
       setTimeout(resolve, 3 * HEAD_TIMEOUT_MS);
     });
@@ -112,7 +112,7 @@ describe('pipelined requests above the limit', () => {
     expect(front.context.events.totals.headLate).toBe(0);
   });
 
-  test('are dropped with their connection, and so is their memory', async () => {
+  test('they are dropped with their connection, and their memory is freed', async () => {
     const answers = new GatedAnswers();
     const { front, client } = await listening(answers.listener);
     const socket = client();
@@ -125,7 +125,7 @@ describe('pipelined requests above the limit', () => {
     expect(answers.begun.length).toBeLessThan(2 * IN_FLIGHT_MAX);
   });
 
-  test('end the connection where there is no memory for them', async () => {
+  test('they end the connection if there is no memory for them', async () => {
     const answers = new GatedAnswers();
     const { front, client } = await listening(answers.listener, 50_000);
     const socket = client();
@@ -137,7 +137,7 @@ describe('pipelined requests above the limit', () => {
     expect(answers.begun).toHaveLength(IN_FLIGHT_MAX);
   });
 
-  test('leave a head that stops within them its time, and no more', async () => {
+  test('an unfinished head among them keeps its timeout', async () => {
     const answers = new GatedAnswers();
     const { front, client } = await listening(answers.listener);
     const socket = client();

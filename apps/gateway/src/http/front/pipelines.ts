@@ -2,13 +2,10 @@ import type { Socket } from 'node:net';
 import type { ByteAccount } from '#record-json';
 import type { FrontEvents } from './front-events.js';
 
-/**
- * Memory that a request takes between its parsing and its beginning: about what node:http makes of
- * it.
- */
+/** Memory of a request between its parsing and its start: about the size of node:http's objects. */
 const HELD_REQUEST_BYTES = 4096;
 
-/** A connection as far as its requests are bounded. */
+/** The part of a connection that the bound on its requests needs. */
 interface PipelinedConnection {
   readonly socket: Socket;
   readonly inFlight: readonly unknown[];
@@ -17,12 +14,12 @@ interface PipelinedConnection {
 }
 
 /**
- * Bounds the requests that one connection has in flight. Further ones wait in the client: the
- * connection is not read from until some are answered. What the last read brought with it, at most
- * 64 KiB, was parsed already: those requests are held back, in their order, and counted as memory.
+ * Bounds the requests in flight on one connection. Further ones wait in the client: the connection
+ * is not read until some are answered. The last read, at most 64 KiB, is already parsed: its
+ * requests are held back in order and counted as memory.
  *
- * A connection is held only when a request too many has arrived. Then the bodies of all requests in
- * flight have come, and nothing that is being handled waits for the bytes that are not read.
+ * A connection is held only after a request too many has arrived. By then the bodies of all
+ * requests in flight have arrived, and no handler waits for unread bytes.
  */
 export class Pipelines {
   readonly #requestsMax: number;
@@ -35,14 +32,14 @@ export class Pipelines {
     this.#events = events;
   }
 
-  /** Whether the request that has just arrived may begin. */
+  /** Whether the request that has just arrived may start. */
   mayBegin({ inFlight, heldBack }: PipelinedConnection): boolean {
     return inFlight.length < this.#requestsMax && heldBack.length === 0;
   }
 
   /**
-   * Holds the request back until earlier ones are answered. Where there is no memory for it the
-   * connection is cut: none of the requests that were held back has had an effect.
+   * Holds the request back until earlier ones are answered. Without memory for it the connection is
+   * cut: none of the requests that were held back has had an effect.
    */
   hold(connection: PipelinedConnection, begin: () => void): void {
     const { heldBack, socket } = connection;
@@ -68,7 +65,7 @@ export class Pipelines {
     socket.pause();
   }
 
-  /** Begins requests that were held back, after others of the connection have ended. */
+  /** Starts held back requests after others of the connection have ended. */
   proceed(connection: PipelinedConnection): void {
     const { heldBack, inFlight, socket } = connection;
     while (!socket.destroyed && inFlight.length < this.#requestsMax) {
@@ -80,7 +77,7 @@ export class Pipelines {
     }
   }
 
-  /** The connection is gone: what was held back never begins. */
+  /** Forgets the held back requests of a closed connection: they never start. */
   closed({ heldBack }: PipelinedConnection): void {
     this.#memory.release(heldBack.length * HELD_REQUEST_BYTES);
     heldBack.length = 0;

@@ -22,7 +22,7 @@ describe('parseQuery', () => {
     ]);
   });
 
-  it('names every unknown parameter and what is accepted', () => {
+  it('reports every unknown parameter, and the accepted ones', () => {
     const faults = faultsOf(() => parseQuery('limt=1&x=2', ['limit', 'offset']));
     expect(faults.map((fault) => fault.pointer)).toEqual(['?limt', '?x']);
     expect(faults[0]?.detail).toContain('limit, offset');
@@ -35,7 +35,7 @@ describe('parseQuery', () => {
   });
 
   it.each(['a=%', 'a=%zz', 'a=%ff', '%c3=1'])(
-    'refuses what is not percent-encoded: %s',
+    'refuses text that is not percent-encoded: %s',
     (search) => {
       expect(faultsOf(() => parseQuery(search, ['a']))).toHaveLength(1);
     },
@@ -45,7 +45,7 @@ describe('parseQuery', () => {
 describe('wholeNumber', () => {
   const range = { min: 1, max: 500, byDefault: 7 };
 
-  it('takes a number in its range, and the default where there is none', () => {
+  it('accepts a number in its range, and uses the default without one', () => {
     expect(wholeNumber(parseQuery('n=500', ['n']), 'n', range)).toBe(500);
     expect(wholeNumber(parseQuery('', ['n']), 'n', range)).toBe(7);
   });
@@ -60,7 +60,7 @@ describe('wholeNumber', () => {
 });
 
 describe('oneOf', () => {
-  it('takes exactly the words there are', () => {
+  it('accepts only the listed words', () => {
     const words = ['all', '1', '0'] as const;
     expect(oneOf(parseQuery('acks=1', ['acks']), 'acks', words, 'all')).toBe('1');
     expect(oneOf(parseQuery('', ['acks']), 'acks', words, 'all')).toBe('all');

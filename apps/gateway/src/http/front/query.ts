@@ -6,9 +6,9 @@ export type Query = ReadonlyMap<string, string>;
 const EMPTY: Query = new Map();
 
 /**
- * Takes a query apart.
+ * Parses a query.
  * @param search without the question mark
- * @param accepted names of the parameters there may be
+ * @param accepted names of the accepted parameters
  * @throws ProtocolError INVALID_REQUEST that names each unknown, repeated or badly encoded
  *   parameter
  */
@@ -36,7 +36,7 @@ export function refuseParameter(name: string, detail: string): never {
   throw queryError(faults);
 }
 
-/** A parameter that is a whole number; `byDefault` when it is not given. */
+/** Reads a parameter that is a whole number; `byDefault` if it is absent. */
 export function wholeNumber(
   query: Query,
   name: string,
@@ -48,11 +48,11 @@ export function wholeNumber(
   if (number >= range.min && number <= range.max) return number;
   return refuseParameter(
     name,
-    `is ${JSON.stringify(text)}; it is a whole number from ${range.min} to ${range.max}`,
+    `is ${JSON.stringify(text)}; accepted: a whole number from ${range.min} to ${range.max}`,
   );
 }
 
-/** A parameter that is one of some words; `byDefault` when it is not given. */
+/** Reads a parameter that is one of some words; `byDefault` if it is absent. */
 export function oneOf<Word extends string>(
   query: Query,
   name: string,
@@ -63,7 +63,7 @@ export function oneOf<Word extends string>(
   if (text === undefined) return byDefault;
   const word = words.find((each) => each === text);
   if (word !== undefined) return word;
-  return refuseParameter(name, `is ${JSON.stringify(text)}; accepted are ${words.join(', ')}`);
+  return refuseParameter(name, `is ${JSON.stringify(text)}; accepted: ${words.join(', ')}`);
 }
 
 function queryError(faults: FaultList): ProtocolError {
@@ -84,11 +84,11 @@ function faultOf(
   accepted: readonly string[],
 ): string | undefined {
   if (name === undefined || value === undefined) return 'is not percent-encoded UTF-8';
-  if (!accepted.includes(name)) return `is not known here; accepted are ${accepted.join(', ')}`;
+  if (!accepted.includes(name)) return `is not known here; accepted: ${accepted.join(', ')}`;
   return query.has(name) ? 'is given more than once' : undefined;
 }
 
-/** @returns undefined where the text is not percent-encoded UTF-8 */
+/** @returns undefined if the text is not percent-encoded UTF-8 */
 function decode(text: string): string | undefined {
   if (!text.includes('%') && !text.includes('+')) return text;
   try {

@@ -4,11 +4,11 @@ import { PROBLEM_MEDIA_TYPE, type Problem, problemBody } from '../problem.js';
 import { ALWAYS_SENT } from './front-response.js';
 
 /**
- * Writes a problem as the last answer on a connection that node:http has no response for, and ends
- * it.
- * @param takenWithinMs after this time the connection is cut, whether or not the client took the
- *   answer
- * @param headers further ones, names and values in turn
+ * Writes a problem as the last answer on a connection without a response of node:http, and ends the
+ * connection.
+ * @param takenWithinMs after this time the connection is cut, whether or not the client has
+ *   received the answer
+ * @param headers additional headers, names and values in turn
  */
 export function endWithProblem(
   socket: Socket,

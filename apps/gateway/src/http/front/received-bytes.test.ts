@@ -6,8 +6,8 @@ import { RequestMemory } from './request-memory.js';
 
 const MIB = 1024 * 1024;
 
-describe('a body that arrives', () => {
-  test('in one piece is kept as it came', () => {
+describe('collecting a body', () => {
+  test('a body in one piece is kept without a copy', () => {
     const memory = new RequestMemory(MIB);
     const received = new ReceivedBytes(memory);
     const piece = Buffer.from('all of it');
@@ -16,7 +16,7 @@ describe('a body that arrives', () => {
     expect(memory.heldBytes).toBe(piece.length);
   });
 
-  test('in any pieces is whole again, and counted until it is dropped', () => {
+  test('a body in several pieces is joined, and counted until it is dropped', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 12 }),
@@ -40,7 +40,7 @@ describe('a body that arrives', () => {
     );
   });
 
-  test('does not change when its memory is used for the next one', () => {
+  test('a joined body does not change when its memory is reused for the next one', () => {
     const memory = new RequestMemory(16 * MIB);
     const bodies = [1, 2, 3].map((fill) => {
       const received = new ReceivedBytes(memory);
@@ -52,7 +52,7 @@ describe('a body that arrives', () => {
     }
   });
 
-  test('is refused where there is no memory for it, and then lets go of all', () => {
+  test('a body is refused if there is no memory for it, and then frees everything', () => {
     const memory = new RequestMemory(300_000);
     const received = new ReceivedBytes(memory, MIB);
     expect(() => {

@@ -1,17 +1,17 @@
 import { type ByteAccount, ByteSegments } from '#record-json';
 
 /**
- * A body as it arrives, counted. One that comes in one piece is kept as it came; further pieces are
- * gathered in segments, which are joined in the end.
+ * A body as it arrives, counted as memory. A body in one piece is kept without a copy; further
+ * pieces are collected in segments, which are joined at the end.
  */
 export class ReceivedBytes {
   readonly #account: ByteAccount;
   readonly #announcedBytes: number;
-  /** The first piece, as long as there is no other. */
+  /** The first piece, until there is another. */
   #only: Buffer | undefined;
   readonly #segments: ByteSegments;
 
-  /** @param announcedBytes size of the whole body; infinite where it is not known */
+  /** @param announcedBytes size of the whole body; Infinity if it is unknown */
   constructor(account: ByteAccount, announcedBytes = Number.POSITIVE_INFINITY) {
     this.#account = account;
     this.#announcedBytes = announcedBytes;
@@ -22,7 +22,7 @@ export class ReceivedBytes {
     return this.#only?.length ?? this.#segments.sizeBytes;
   }
 
-  /** @throws ProtocolError BUFFER_EXHAUSTED; then it is to be dropped */
+  /** @throws ProtocolError BUFFER_EXHAUSTED; then the caller must drop it */
   add(piece: Buffer): void {
     const only = this.#only;
     if (only === undefined && this.#segments.sizeBytes === 0) {
@@ -38,7 +38,7 @@ export class ReceivedBytes {
     this.#gather(piece);
   }
 
-  /** All that has arrived, in one buffer, which stays counted until `drop`. */
+  /** Returns all bytes that have arrived in one buffer, which stays counted until `drop`. */
   whole(): Buffer {
     if (this.#only !== undefined) return this.#only;
     const joined = this.#segments.joined();
@@ -48,7 +48,7 @@ export class ReceivedBytes {
     return joined;
   }
 
-  /** Lets go of all. */
+  /** Frees everything. */
   drop(): void {
     this.#account.release(this.#only?.length ?? 0);
     this.#only = undefined;

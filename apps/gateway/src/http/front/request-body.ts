@@ -4,28 +4,28 @@ import { contentCoding } from './content-coding.js';
 import { ReceivedBytes } from './received-bytes.js';
 import { type BodySource, unpackedBody } from './unpacked-body.js';
 
-/** A request whose whole body is wanted. */
+/** A request that needs its whole body. */
 export interface BodyReceiver extends BodySource {
-  /** Largest body, as sent and as unpacked. */
+  /** Largest body in bytes, as sent and as decompressed. */
   readonly bodyBytesMax: number;
-  /** The client is gone or was answered. */
+  /** True if the client has disconnected or got its answer. */
   readonly isGone: boolean;
-  /** Asks a client that waits for it to send the body. */
+  /** Sends `100 Continue` to a client that waits for it. */
   askForBody(): void;
-  /** Answers with the error; nothing more of the body is kept. */
+  /** Answers with the error; the body is discarded. */
   fail(error: unknown): void;
 }
 
-/** Takes a whole body, unpacked. What it throws is answered. */
+/** Receives a whole decompressed body. An error that it throws is answered. */
 type BodyHandler = (body: Buffer) => void;
 
 /**
- * Reads the whole body, unpacked, within the limits on one body and on all together.
+ * Reads the whole body, decompressed, within the limits on one body and on all together.
  *
- * Failures while it comes are answered here; a client that goes away is simply not heard of again.
+ * Failures while it arrives are answered here; after a disconnect of the client nothing is called.
  *
  * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head
- *   alone, before the client is asked for the body
+ *   alone, before `100 Continue`
  */
 export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
   const { request, response, bodyBytesMax } = receiver;
@@ -46,7 +46,7 @@ export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
   let receivedBytes = 0;
   request.on('data', (chunk: Buffer) => {
     receivedBytes += chunk.length;
-    // A coded stream may go on without ever unpacking to anything.
+    // A coded stream may continue forever without decompressing to anything.
     if (receivedBytes > bodyBytesMax) {
       unpacked.destroy(bodyTooLarge('is too large', bodyBytesMax));
     }
@@ -55,8 +55,8 @@ export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
 }
 
 /**
- * The body as a stream, unpacked; its length has no limit.
- * @param onError called when it is not coded as its head says
+ * Returns the body as a decompressed stream of any length.
+ * @param onError called if it does not have the coding of its head
  * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head alone
  */
 export function streamBody(receiver: BodyReceiver, onError: (error: unknown) => void): Readable {
@@ -67,7 +67,7 @@ export function streamBody(receiver: BodyReceiver, onError: (error: unknown) => 
   return source;
 }
 
-/** Gathers a stream in memory that is counted until the request has ended, or was refused. */
+/** Collects a stream in memory that is counted until the request has ended or was refused. */
 function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler): void {
   const { request, bodyBytesMax, memory } = receiver;
   const isPlain = source === request;
@@ -96,7 +96,7 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
       fail(error);
     }
   });
-  // It was broken off: by a fault in its coding, or because too much of it came.
+  // The stream was broken off by a fault in its coding, or by its size.
   if (!isPlain) source.on('error', () => received.drop());
   source.on('end', () => {
     if (hasFailed || receiver.isGone) return;
@@ -111,7 +111,7 @@ function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler):
 function bodyTooLarge(what: string, bytesMax: number): ProtocolError {
   return new ProtocolError(
     'REQUEST_TOO_LARGE',
-    `The body ${what}: at most ${bytesMax} bytes are accepted (SLUICE_REQUEST_BYTES_MAX), unpacked too. ` +
-      'A stream of application/x-ndjson may be of any length.',
+    `The body ${what}: at most ${bytesMax} bytes are accepted (SLUICE_REQUEST_BYTES_MAX), also after decompression. ` +
+      'A stream of application/x-ndjson may have any length.',
   );
 }

@@ -1,15 +1,13 @@
 import { ProtocolError } from '#protocol';
 import type { ByteAccount } from '#record-json';
 
-/**
- * When to come back after the memory for bodies was used up: others are being answered meanwhile.
- */
+/** Retry delay after the memory for bodies was used up, in which other requests are answered. */
 const RETRY_AFTER_MS = 1000;
 
 /**
- * How many bytes of what clients sent the process holds at present: bodies, WebSocket messages,
- * lines, and what unpacking them takes. A body counts as much as has arrived of it, not what it
- * announces, so that a slow client takes no room that it does not use.
+ * Counts the bytes of clients that the process holds: bodies, WebSocket messages, lines, and the
+ * memory to decompress them. A body counts with the bytes that have arrived, not with its announced
+ * size, so that a slow client uses only the memory that it needs.
  */
 export class RequestMemory implements ByteAccount {
   #heldBytes = 0;
@@ -27,12 +25,12 @@ export class RequestMemory implements ByteAccount {
     return this.#heldBytes + sizeBytes <= this.#bytesMax;
   }
 
-  /** @throws ProtocolError BUFFER_EXHAUSTED when there is no room; then nothing was taken */
+  /** @throws ProtocolError BUFFER_EXHAUSTED if there is no room; then nothing was counted */
   hold(sizeBytes: number): void {
     if (!this.hasRoomFor(sizeBytes)) {
       throw new ProtocolError(
         'BUFFER_EXHAUSTED',
-        `The bodies being read take all of the ${this.#bytesMax} bytes there are for them ` +
+        `The bodies being read use all ${this.#bytesMax} bytes of their memory ` +
           '(SLUICE_REQUEST_MEMORY_BYTES).',
         { retryAfterMs: RETRY_AFTER_MS },
       );
@@ -40,7 +38,10 @@ export class RequestMemory implements ByteAccount {
     this.#heldBytes += sizeBytes;
   }
 
-  /** Counts what is there already and is about to be given back: others are refused meanwhile. */
+  /**
+   * Counts bytes that already exist and will be released soon; other requests are refused
+   * meanwhile.
+   */
   holdAnyway(sizeBytes: number): void {
     this.#heldBytes += sizeBytes;
   }

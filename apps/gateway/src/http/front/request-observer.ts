@@ -1,18 +1,22 @@
-/** What a request that the front answered itself was. */
+/** Routes of requests that the front answered itself. */
 export type FrontRoute = 'produce' | 'fetch' | 'events' | 'refused';
 
 /**
- * Where the metrics of the hot routes come from; called once a request, so it must be cheap.
- * Requests that were passed on are counted by the framework that answers them.
+ * Receives the metrics of the hot routes; called once per request, so it must be cheap. The
+ * framework counts the requests that were passed on.
  */
 export interface RequestObserver {
   /**
-   * A request has left: answered, refused or gone; or the stream that answers it has begun.
-   * @param status of the answer; 0 when the client went away before it began
-   * @param durationMs from the end of the request's head
+   * Called when a request was answered, refused or aborted, or the stream that answers it has
+   * begun.
+   * @param status status of the answer; 0 if the client disconnected before it began
+   * @param durationMs time from the end of the request's head
    */
   requestEnded(route: FrontRoute, status: number, durationMs: number): void;
 
-  /** Records go out in an answer to a fetch: called once an answer, or once a part of a stream. */
+  /**
+   * Called when records are sent in the answer to a fetch: once per answer, or per part of a
+   * stream.
+   */
   recordsSent(records: number, bytes: number): void;
 }

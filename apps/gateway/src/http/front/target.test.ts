@@ -39,7 +39,7 @@ describe('hotRoute', () => {
     ['GET', '/v1/topics/a/b/events'],
     ['GET', '/v1/topics/orders/events/'],
     ['GET', '/'],
-  ])('%s %s is left to the others', (method, path) => {
+  ])('%s %s is not a hot route', (method, path) => {
     expect(hotRoute(method, path)).toBeUndefined();
   });
 });
@@ -58,7 +58,7 @@ describe('recordsTarget', () => {
     });
   });
 
-  it('has the form of the records that the path names', () => {
+  it('reads the form of the records from the path', () => {
     const topic = 't';
     expect(recordsTarget('/v1/topics/t/records:raw')).toEqual({
       topic,
@@ -90,7 +90,7 @@ describe('eventsTopic', () => {
     expect(eventsTopic('/v1/topics/a%2Fb/events')).toBe('a/b');
   });
 
-  it('refuses what is not percent-encoded UTF-8', () => {
+  it('refuses names that are not percent-encoded UTF-8', () => {
     expect(() => eventsTopic('/v1/topics/%ff/events')).toThrow(ProtocolError);
   });
 });

@@ -1,6 +1,6 @@
 import { ProtocolError } from '#protocol';
 
-/** What a request of a hot route is about. */
+/** The resource that a request of a hot route names. */
 export interface RecordsTarget {
   readonly topic: string;
   /** Undefined in the path of produce. */
@@ -14,8 +14,9 @@ export interface PartitionTarget extends RecordsTarget {
 }
 
 /**
- * What the path says of the records in a body or an answer. `any`: the headers say it. The other
- * two are for clients that are generated from the OpenAPI document: they send one type per path.
+ * Form of the records in a body or an answer according to the path. `any`: the headers decide. The
+ * other two are for clients that are generated from the OpenAPI document: they send one type per
+ * path.
  */
 export type RecordsForm = 'any' | 'raw' | 'ndjson';
 
@@ -29,7 +30,7 @@ const PARTITION_MAX = 2 ** 31 - 1;
 const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
 
 /**
- * Which hot route a request is for:
+ * Returns the hot route of a request:
  *
  *     POST /v1/topics/{topic}/records                             produce
  *     GET  /v1/topics/{topic}/partitions/{partition}/records      fetch, HEAD too
@@ -62,8 +63,9 @@ export function hotRoute(
 }
 
 /**
- * The names in the path of produce or fetch.
- * @throws ProtocolError INVALID_REQUEST for bad percent-encoding, or a partition that is no number
+ * Parses the names in the path of produce or fetch.
+ * @throws ProtocolError INVALID_REQUEST for bad percent-encoding, or a partition that is not a
+ *   number
  */
 export function recordsTarget(path: string): RecordsTarget {
   const match = path.endsWith(RECORDS) ? null : FORM.exec(path);
@@ -77,14 +79,16 @@ export function recordsTarget(path: string): RecordsTarget {
 }
 
 /**
- * The topic in the path of events.
+ * Parses the topic in the path of events.
  * @throws ProtocolError INVALID_REQUEST for bad percent-encoding
  */
 export function eventsTopic(path: string): string {
   return decodeSegment(path.slice(TOPICS.length, path.length - EVENTS.length));
 }
 
-/** The path and query of a request's URL, which may also come in absolute form (to a proxy). */
+/**
+ * Splits a request's URL, which may also come in absolute form (to a proxy), into path and query.
+ */
 export function splitUrl(url: string): { readonly path: string; readonly search: string } {
   const origin = url.startsWith('/') ? url : pathOfAbsolute(url);
   const queryAt = origin.indexOf('?');
@@ -118,7 +122,7 @@ function decodeSegment(segment: string): string {
 }
 
 /**
- * The partition that a segment of a path names.
+ * Parses the partition in a segment of a path.
  * @throws ProtocolError INVALID_REQUEST
  */
 export function partitionNumber(text: string): number {
@@ -126,7 +130,7 @@ export function partitionNumber(text: string): number {
   if (partition <= PARTITION_MAX) return partition;
   throw new ProtocolError(
     'INVALID_REQUEST',
-    `The partition in the path is ${JSON.stringify(text)}; it is a whole number from 0 to ` +
+    `The partition in the path is ${JSON.stringify(text)}; accepted: a whole number from 0 to ` +
       `${PARTITION_MAX}.`,
   );
 }

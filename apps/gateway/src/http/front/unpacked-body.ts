@@ -5,7 +5,7 @@ import type { ByteAccount } from '#record-json';
 import { brotliWindowBytes } from './brotli-window.js';
 import { type ContentCoding, createUnpacker, unpackingError } from './content-coding.js';
 
-/** Memory of an unpacker beside its window: its output buffer, its state, and zlib's window. */
+/** Memory of a decompressor besides its window: its output buffer, its state, and zlib's window. */
 const UNPACKER_BYTES = 128 * 1024;
 
 /** A request whose body can be received. */
@@ -16,9 +16,10 @@ export interface BodySource {
 }
 
 /**
- * The body as a stream, unpacked. The memory of the unpacker is counted until it is destroyed.
- * @param onError called when the body is not coded as its head says, or there is no memory to
- *   unpack it
+ * Returns the body as a decompressed stream. The memory of the decompressor is counted until it is
+ * destroyed.
+ * @param onError called if the body does not have the coding of its head, or there is no memory to
+ *   decompress it
  * @throws ProtocolError BUFFER_EXHAUSTED
  */
 export function unpackedBody(
@@ -41,8 +42,8 @@ export function unpackedBody(
 }
 
 /**
- * Counts the window of a brotli stream, which may have 16 MiB: as much as was unpacked, up to the
- * size that the stream begins with.
+ * Counts the window of a brotli stream, which may have 16 MiB: the bytes decompressed so far, up to
+ * the window size in the stream's first byte.
  */
 class BrotliWindow {
   heldBytes = 0;

@@ -3,10 +3,10 @@ import type { OutboundHolder, OutboundMemory } from '#delivery';
 import { untakenBytes } from '#delivery';
 
 /**
- * An answer that its client has not taken, counted from its making until `end`.
+ * An answer that its client has not received, counted from its creation until `end`.
  *
- * The request that it answers calls `end` when it is closed. A response tells nothing when its
- * connection is gone while it waits behind others, so the response is not asked.
+ * Its request calls `end` when it is closed. A response gets no event if its connection is lost
+ * while it waits behind others, so the response cannot do it.
  */
 export class UntakenAnswer implements OutboundHolder {
   readonly #response: ServerResponse;
@@ -21,13 +21,13 @@ export class UntakenAnswer implements OutboundHolder {
     outbound.hold(this, sizeBytes);
   }
 
-  /** Of an answer that waits behind others: all of it, as long as they are not taken. */
+  /** An answer that waits behind others counts completely until it is received. */
   get untakenBytes(): number {
     const { socket } = this.#response;
     return socket === null ? this.#sizeBytes : untakenBytes(socket);
   }
 
-  /** The client has taken the answer or is gone. */
+  /** Called when the client has received the answer or has disconnected. */
   end(): void {
     this.#outbound.hold(this, 0);
   }

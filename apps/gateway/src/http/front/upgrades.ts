@@ -8,26 +8,26 @@ import { headFault } from './head-fault.js';
 import { endWithProblem } from './raw-problem.js';
 import { splitUrl } from './target.js';
 
-/** `server.maxHeadersCount` of node:http, where it is not set. */
+/** Default of `server.maxHeadersCount` of node:http. */
 const HEADERS_KEPT_MAX = 2000;
 
-/** Why a connection is not upgraded. */
+/** Reason for refusing an upgrade. */
 export interface UpgradeRefusal {
   readonly error: ProtocolError;
-  /** In place of the code's own. */
+  /** Replaces the status of the code. */
   readonly status?: number;
-  /** Further ones, names and values in turn. */
+  /** Additional headers, names and values in turn. */
   readonly headers?: readonly string[];
 }
 
-/** Whoever takes connections that are to be WebSockets. */
+/** Accepts connections that become WebSockets. */
 export interface UpgradeHandler {
   /** The only path that it serves. */
   readonly path: string;
   refusal(request: IncomingMessage): UpgradeRefusal | undefined;
   /**
-   * Takes the connection, or refuses it after all.
-   * @param head bytes that came behind the request
+   * Accepts the connection, or refuses it after all.
+   * @param head bytes that came after the request
    */
   accept(
     request: IncomingMessage,
@@ -38,9 +38,9 @@ export interface UpgradeHandler {
 }
 
 /**
- * Requests to change the protocol of a connection. One to WebSocket is checked as every request is,
- * and handed over. Any other (h2c, which some clients ask for with every request) is served as if
- * it had not been asked for (RFC 9110, section 7.8).
+ * Handles requests to change the protocol of a connection. A request for WebSocket is checked like
+ * every request, and passed to the handler. Any other (h2c, which some clients request every time)
+ * is served as if it did not ask for an upgrade (RFC 9110, section 7.8).
  */
 export class Upgrades {
   handler: UpgradeHandler | undefined;
@@ -50,7 +50,7 @@ export class Upgrades {
     connection: Connection,
   ) => ProtocolError | undefined;
 
-  /** @param refusalOf why a request is not served at all */
+  /** @param refusalOf returns the reason for not serving a request */
   constructor(
     context: FrontContext,
     refusalOf: (request: IncomingMessage, connection: Connection) => ProtocolError | undefined,
@@ -59,10 +59,10 @@ export class Upgrades {
     this.#refusalOf = refusalOf;
   }
 
-  /** @param head bytes that came behind the request */
+  /** @param head bytes that came after the request */
   handle(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {
     const connection = this.#context.connections.of(socket);
-    // In the middle of an answer to an earlier request nothing can be said.
+    // No error can be sent in the middle of an answer to an earlier request.
     const isAnswering = connection?.inFlight.some(({ response }) => !response.writableFinished);
     const isHeld = connection !== undefined && connection.heldBack.length > 0;
     if (connection === undefined || isAnswering === true || isHeld) {
@@ -104,7 +104,7 @@ export class Upgrades {
       return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
     }
     if (request.method !== 'GET') {
-      const detail = `A WebSocket is asked for with GET, not with ${request.method}.`;
+      const detail = `A WebSocket is requested with GET, not with ${request.method}.`;
       const headers = ['Allow', 'GET'];
       return { error: new ProtocolError('INVALID_REQUEST', detail), status: 405, headers };
     }
@@ -112,7 +112,7 @@ export class Upgrades {
   }
 }
 
-/** A plain request for the path of the WebSocket. */
+/** Error for a plain request to the path of the WebSocket. */
 export function upgradeMissing(path: string): ProtocolError {
   return new ProtocolError(
     'INVALID_REQUEST',
@@ -128,7 +128,7 @@ function refuseUpgrade(
   { options, pathPrefix }: FrontContext,
 ): number {
   const { error, headers = [], status = statusOf(error.code) } = refusal;
-  // A client that is gone meanwhile is told nothing.
+  // A client that has disconnected meanwhile gets no answer.
   socket.on('error', () => socket.destroy());
   const retryAfter = retryAfterSeconds(error, status);
   const problem = problemDocument(error, pathPrefix + path, { status });
@@ -140,8 +140,8 @@ function refuseUpgrade(
 }
 
 /**
- * Gives the connection back to node:http, which has let go of it: the request is put before what
- * follows it once more, without the members that ask for an upgrade.
+ * Returns the connection to node:http, which has released it: the request is put before the
+ * following bytes again, without the headers that request an upgrade.
  */
 function serveWithoutUpgrade(
   server: Server,
@@ -149,7 +149,8 @@ function serveWithoutUpgrade(
   socket: Socket,
   head: Buffer,
 ): void {
-  // Of more headers than it keeps, node:http may have dropped those that say where the body ends.
+  // node:http may have dropped headers beyond its limit, among them those that give the body's
+  // length.
   if (rawHeaders.length >= 2 * HEADERS_KEPT_MAX) {
     socket.destroy();
     return;
@@ -161,7 +162,7 @@ function serveWithoutUpgrade(
     const lowerName = name.toLowerCase();
     if (lowerName === 'upgrade' || lowerName === 'http2-settings') continue;
     const kept = lowerName === 'connection' ? withoutUpgrade(value) : value;
-    // A header of another name may be empty.
+    // Other headers may be empty.
     if (kept !== '' || kept === value) lines.push(`${name}: ${kept}`);
   }
   const again = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
@@ -169,7 +170,7 @@ function serveWithoutUpgrade(
   server.emit('connection', socket);
 }
 
-/** The options of `Connection` without those that are about the upgrade. */
+/** Returns the options of `Connection` without those of the upgrade. */
 function withoutUpgrade(value: string): string {
   const options = value.split(',').map((option) => option.trim());
   return options

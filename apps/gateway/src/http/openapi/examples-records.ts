@@ -117,7 +117,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
     request: { path: { topic: 'nowhere' }, body: json({ value: 1 }) },
     response: problem({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
-      detail: 'There is no topic "nowhere"; POST /v1/topics makes one.',
+      detail: 'There is no topic "nowhere"; POST /v1/topics creates one.',
       instance: '/v1/topics/nowhere/records',
       isWrite: true,
     }),

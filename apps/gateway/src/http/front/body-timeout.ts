@@ -2,19 +2,19 @@ import type { ServerResponse } from 'node:http';
 import { ProtocolError } from '#protocol';
 import { writeProblem } from '../problem.js';
 
-/** Why a body that has not come to its end is waited for no longer. */
-export type LateBody = 'idle' | 'stopping';
+/** Reason for no longer waiting for an unfinished body. */
+export type BodyTimeout = 'idle' | 'stopping';
 
-/** The client stopped sending within a body: nothing of it was written. */
+/** Error of a client that stopped sending within a body: nothing of it was written. */
 export function bodyIdleError(bodyIdleTimeoutMs: number): ProtocolError {
   return new ProtocolError(
     'REQUEST_TIMED_OUT',
-    `Nothing of the body came for ${bodyIdleTimeoutMs} ms (SLUICE_BODY_IDLE_TIMEOUT_MS).`,
+    `No data of the body arrived for ${bodyIdleTimeoutMs} ms (SLUICE_BODY_IDLE_TIMEOUT_MS).`,
     { outcome: 'failed' },
   );
 }
 
-/** What is not begun any more while the gateway stops. */
+/** Error of requests that are not begun while the gateway stops. */
 export function stoppingError(): ProtocolError {
   return new ProtocolError('BROKER_NOT_AVAILABLE', 'This broker is stopping.', {
     outcome: 'failed',
@@ -23,10 +23,10 @@ export function stoppingError(): ProtocolError {
 }
 
 /**
- * Answers a request whose body did not come; the connection ends with it, for the rest may come.
+ * Answers a request with an unfinished body; the connection ends, because the rest may still come.
  */
-export function answerLateBody(
-  why: LateBody,
+export function answerBodyTimeout(
+  why: BodyTimeout,
   response: ServerResponse,
   instance: string,
   { bodyIdleTimeoutMs }: { readonly bodyIdleTimeoutMs: number },
