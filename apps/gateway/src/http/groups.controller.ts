@@ -26,7 +26,7 @@ export class GroupsController {
 
   @Put()
   @ApiOperation({ operationId: 'commitOffsets', summary: 'Commit offsets: all or none' })
-  @ApiOkResponse({ type: CommittedListDto, description: 'Committed; the same list.' })
+  @ApiOkResponse({ type: CommittedListDto, description: 'The committed list.' })
   @ApiErrors(
     'INVALID_REQUEST',
     'GROUP_AUTHORIZATION_FAILED',
@@ -49,7 +49,10 @@ export class GroupsController {
 
   @Get()
   @ApiOperation({ operationId: 'committedOffsets', summary: 'Show committed offsets and lag' })
-  @ApiOkResponse({ type: CommittedOffsetsDto, description: 'Empty for a group that is not known.' })
+  @ApiOkResponse({
+    type: CommittedOffsetsDto,
+    description: 'The committed offsets; empty for an unknown group.',
+  })
   @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'COORDINATOR_NOT_AVAILABLE')
   async committedOffsets(
     @Param('group') group: string,

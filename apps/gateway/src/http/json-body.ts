@@ -2,9 +2,9 @@ import { ProtocolError } from '#protocol';
 import { type DocumentLimits, JsonScanner, readDocument, syntaxProblem } from '#record-json';
 
 /**
- * The body of a control-plane request: one JSON object.
+ * Parses the body of a control-plane request: one JSON object.
  *
- * Its shape is checked in the bytes before objects are made of it; see json-document.ts.
+ * Its shape is checked in the bytes before objects are created from it; see json-document.ts.
  * @throws ProtocolError INVALID_REQUEST; REQUEST_TOO_LARGE for more items, members or values than
  *   the limits
  */

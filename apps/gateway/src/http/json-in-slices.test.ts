@@ -16,7 +16,7 @@ test.each<[string, unknown]>([
   ],
   ['no list', { a: 1 }],
   ['an empty list', { list: [] }],
-])('writes what JSON.stringify writes, in slices: %s', (_, value) => {
+])('writes the same as JSON.stringify, in slices: %s', (_, value) => {
   const work = jsonInSlices(value);
   let slices = 1;
   let step = work.next();

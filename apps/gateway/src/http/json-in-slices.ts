@@ -2,9 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { joinedInSlices } from '#record-json';
 import { inSlices, type SlicedWork } from '#runtime';
 
-/** A list of more items is written in slices. */
+/** Longer lists are written in slices. */
 const ITEMS_AT_ONCE_MAX = 100;
-/** Characters of JSON that are made in one slice. */
+/** Characters of JSON per slice. */
 const SLICE_CHARACTERS = 128 * 1024;
 
 /**
@@ -19,12 +19,12 @@ export async function serializeInSlices(
 ): Promise<unknown> {
   if (!hasLongList(payload)) return payload;
   const bytes = await inSlices(jsonInSlices(payload));
-  // Fastify sends bytes as they are; its type names text alone.
+  // Fastify sends bytes unchanged; its type allows only text.
   reply.serializer(() => bytes as unknown as string);
   return payload;
 }
 
-/** Plain data as `JSON.stringify` writes it, with a newline behind it. */
+/** Yields plain data as `JSON.stringify` writes it, followed by a newline. */
 export function* jsonInSlices(value: unknown): SlicedWork<Buffer> {
   const pieces: Buffer[] = [];
   let text = '';

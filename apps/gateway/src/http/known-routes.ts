@@ -1,7 +1,4 @@
-/**
- * Every route that answers, whoever serves it: a path that is known but not under this method is
- * 405 with `Allow`, not 404.
- */
+/** Every route of the gateway: a known path with another method gets 405 with `Allow`, not 404. */
 export class KnownRoutes {
   readonly #routes: { readonly method: string; readonly path: RegExp }[] = [];
 
@@ -14,7 +11,7 @@ export class KnownRoutes {
     this.#routes.push({ method, path: new RegExp(`^${pattern}$`) });
   }
 
-  /** The methods that the path answers, in order; empty when there is no such path. */
+  /** The methods that the path answers, in order; empty for an unknown path. */
   methodsOf(path: string): string[] {
     const methods = this.#routes.filter((route) => route.path.test(path));
     return [...new Set(methods.map((route) => route.method))].toSorted();

@@ -3,9 +3,9 @@ import { type Fault, ProtocolError } from '#protocol';
 import type { OffsetToCommitDto } from './dto/commit-offsets.dto.js';
 
 /**
- * Commits the entries that have an offset. What `GET .../offsets` answers is accepted as it is: an
- * entry whose offset is null leaves the committed offset of its partition as it was, and `metadata`
- * and `leaderEpoch` of null are the same as none.
+ * Commits the entries that have an offset. The answer of `GET .../offsets` is accepted unchanged:
+ * an entry whose offset is null leaves the committed offset of its partition unchanged, and
+ * `metadata` and `leaderEpoch` of null are the same as absent.
  * @returns the committed entries, in their order
  * @throws ProtocolError of the broker, with pointers into the list that was sent
  */
@@ -37,7 +37,7 @@ export async function commitEntries(
   return offsets;
 }
 
-/** The error with the broker's indexes of entries replaced by those of the list that was sent. */
+/** Returns the error with indexes into the list that was sent, in place of the broker's. */
 function pointedIntoList(error: unknown, indexes: readonly number[]): unknown {
   if (!(error instanceof ProtocolError)) return error;
   return error.withFaults(error.faults.map((fault) => moved(fault, indexes)));

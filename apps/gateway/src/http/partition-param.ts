@@ -3,8 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { partitionNumber } from './front/target.js';
 
 /**
- * `{partition}` of the path, as a number. Not a pipe: Nest's own would have made a number of the
- * text before, and takes `01`, `1e1` and `0x1` for one.
+ * Reads `{partition}` of the path as a number. It is not a pipe, because Nest converts the text
+ * first and accepts `01`, `1e1` and `0x1`.
  */
 export const PartitionParam = createParamDecorator((_: unknown, context: ExecutionContext) =>
   partitionOf(context.switchToHttp().getRequest<FastifyRequest>().params),

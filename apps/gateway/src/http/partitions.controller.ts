@@ -35,7 +35,7 @@ import { PartitionParam } from './partition-param.js';
 import { BROKER } from './tokens.js';
 import { UnknownQueryGuard } from './unknown-query.guard.js';
 
-/** What is asked of one partition besides its records, which are the data plane's. */
+/** Operations on one partition, except for its records, which the data plane serves. */
 @ApiTags('records')
 @ApiParam({ name: 'partition', schema: PARTITION })
 @UseGuards(UnknownQueryGuard)
@@ -67,20 +67,22 @@ export class PartitionsController {
     return this.#broker.deleteRecords({ topic, partition }, query.beforeOffset);
   }
 
-  /** Accepts that synced records are lost: done only when the operator names exactly these. */
+  /**
+   * Accepts the loss of synced records: done only if the operator names exactly the missing range.
+   */
   @Delete('lost-records')
   @ApiOperation({
     operationId: 'giveUpLostRecords',
-    summary: 'Give up synced records that are missing at the start or the end of a log',
+    summary: 'Accept the loss of synced records that are missing at the start or the end of a log',
     description:
-      'Where a disk lost synced records, `/health/ready` names their offsets under `storage.lost`. ' +
-      'While they are missing at the end of a log its partition takes no writes. Restore its directory ' +
-      'from a backup, or give these records up: they are lost for good then. Offsets at the end hold ' +
-      'nothing and are not given to other records, and the partition takes writes again; after those at ' +
-      'the start the log begins behind them. Both bounds must be exactly those found. The same call ' +
-      'again does nothing.',
+      'If a disk lost synced records, `/health/ready` names their offsets under `storage.lost`. ' +
+      'While they are missing at the end of a log its partition accepts no writes. Restore its directory ' +
+      'from a backup, or accept the loss of these records, which is permanent. Offsets at the end stay ' +
+      'empty and are never reused, and the partition accepts writes again; after a loss at ' +
+      'the start the log begins after it. Both bounds must match exactly. Repeating the call ' +
+      'has no effect.',
   })
-  @ApiOkResponse({ type: GivenUpRecordsDto, description: 'Given up, now or before.' })
+  @ApiOkResponse({ type: GivenUpRecordsDto, description: 'The loss is accepted, now or earlier.' })
   @ApiErrors(
     'INVALID_REQUEST',
     'UNKNOWN_TOPIC_OR_PARTITION',
@@ -105,10 +107,10 @@ export class PartitionsController {
     operationId: 'electLeader',
     summary: 'Choose the leader of a partition',
     description:
-      '`preferred` gives the leadership back to the first of the replicas; the cluster does so by ' +
-      'itself from time to time. `unclean` is for a partition without a leader, whose replicas in ' +
-      'sync are lost: a replica that lacks records leads, alone in the ISR, and what it lacks is ' +
-      'lost for good.',
+      '`preferred` returns the leadership to the first of the replicas; the cluster also does this ' +
+      'periodically. `unclean` is for a partition without a leader whose replicas in ' +
+      'sync are lost: a replica that lacks records becomes leader, alone in the ISR, and the records it lacks are ' +
+      'lost permanently.',
   })
   @ApiBody({ type: ElectLeaderDto, required: false })
   @ApiOkResponse({ type: PartitionDto, description: 'The partition as it is now.' })
@@ -133,7 +135,7 @@ export class PartitionsController {
   @Get('replicas')
   @ApiOperation({
     operationId: 'describeReplicas',
-    summary: 'Show who holds a partition, and how far each has it',
+    summary: 'Show the replicas of a partition and their progress',
   })
   @ApiOkResponse({ type: PartitionReplicasDto, description: 'The replicas.' })
   @ApiErrors(
@@ -154,10 +156,10 @@ export class PartitionsController {
     operationId: 'reassignReplicas',
     summary: 'Move a partition to other brokers',
     description:
-      'Records are copied to the brokers that do not hold the partition yet, while it is read and ' +
-      'written as before; once all named are in sync they hold it, and the others remove it. The ' +
-      'answer says that the move has begun and goes on whatever fails; `GET` of the same path shows ' +
-      'how far it is. Other brokers take its place; those that held the partition before take it back.',
+      'Records are copied to the brokers that do not have the partition yet, while clients continue to read and ' +
+      'write; once all named brokers are in sync, the others remove it. The ' +
+      'answer means that the move has begun and continues after failures; `GET` of the same path shows ' +
+      'its progress. Naming other brokers replaces the move; naming the original ones reverts it.',
   })
   @ApiOkResponse({ type: PartitionDto, description: 'The partition as it is now.' })
   @ApiErrors(

@@ -12,7 +12,7 @@ import {
   toProtocolError,
 } from './problem.js';
 
-/** What Fastify's own errors mean in the contract; all others of 4xx are INVALID_REQUEST. */
+/** Codes of Fastify's own errors; all others with a status of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () =>
     new ProtocolError(
@@ -29,14 +29,14 @@ const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
     new ProtocolError('INVALID_REQUEST', 'The path has a broken percent-encoding.'),
 };
 
-/** Turns whatever a controller, a pipe or Fastify throws into a problem document. */
+/** Turns every error of a controller, a pipe or Fastify into a problem document. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #routes: KnownRoutes;
   readonly #address: PublicAddress;
   readonly #logger: Logger;
 
-  /** @param address says how clients see the paths, which name the requests in problems */
+  /** @param address gives the paths as clients see them, for the problems */
   constructor(routes: KnownRoutes, address: PublicAddress, logger: Logger) {
     this.#routes = routes;
     this.#address = address;
@@ -48,13 +48,15 @@ export class ProblemFilter implements ExceptionFilter {
     this.answer(exception, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Also for what Fastify meets before there is a route (a path that cannot be decoded). */
+  /**
+   * Also answers errors that Fastify finds before there is a route (a path that cannot be decoded).
+   */
   answer(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const path = pathOf(request);
-    // A client that goes away within its request is none of our errors.
+    // A client that disconnects within its request is not a fault of the gateway.
     const isAborted = exception !== null && exception === request.raw.errored;
     const answered: AnsweredError = isAborted
-      ? { error: new ProtocolError('INVALID_REQUEST', 'The connection closed within the request.') }
+      ? { error: new ProtocolError('INVALID_REQUEST', 'The connection closed during the request.') }
       : this.#errorOf(exception, request.method, path);
     const { error, status, allow } = answered;
     const problem = problemDocument(error, this.#address.pathOf(path), {
@@ -87,9 +89,9 @@ export class ProblemFilter implements ExceptionFilter {
 
   #noSuchRoute(method: string, path: string): AnsweredError {
     const methods = this.#routes.methodsOf(path);
-    // A route may say itself that what it was asked for is not there.
+    // A route itself may report that a resource does not exist.
     if (methods.length === 0 || methods.includes(method)) {
-      const detail = `There is nothing at ${path}; /docs lists what there is.`;
+      const detail = `There is nothing at ${path}; /docs lists all paths.`;
       return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };
     }
     const allow = methods.join(', ');
@@ -100,7 +102,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 interface AnsweredError {
   readonly error: ProtocolError;
-  /** In place of the code's own status. */
+  /** Replaces the status of the code. */
   readonly status?: number;
   readonly allow?: string;
 }

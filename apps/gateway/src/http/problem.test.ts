@@ -4,7 +4,7 @@ import { silentLogger } from '#runtime';
 import { problemDocument, retryAfterSeconds, statusOf, toProtocolError } from './problem.js';
 
 describe('problemDocument', () => {
-  it('carries what RFC 9457 names and the members of the contract', () => {
+  it('has the members of RFC 9457 and those of the contract', () => {
     const error = new ProtocolError('OFFSET_OUT_OF_RANGE', 'Offset 9 is beyond the log end 5.', {
       members: { logStartOffset: 0, highWatermark: 5 },
     });
@@ -21,7 +21,7 @@ describe('problemDocument', () => {
     });
   });
 
-  it('tells the outcome of a write, and only of a write', () => {
+  it('has the outcome of a write, and only of a write', () => {
     const error = new ProtocolError('REQUEST_TIMED_OUT', 'Not done within 5 ms.');
     expect(problemDocument(error, '/', { isWrite: true }).outcome).toBe('unknown');
     expect(problemDocument(error, '/')).not.toHaveProperty('outcome');
@@ -33,7 +33,7 @@ describe('problemDocument', () => {
     expect(problemDocument(error, '/').errors).toEqual(faults);
   });
 
-  it('describes twenty faults and says how many more there are', () => {
+  it('describes twenty faults and gives the number of the others', () => {
     const faults = Array.from({ length: 60_000 }, (_, n) => ({ pointer: `/${n}`, detail: 'x' }));
     const errors = problemDocument(
       new ProtocolError('INVALID_CONFIG', 'Many.', { faults }),
@@ -43,7 +43,7 @@ describe('problemDocument', () => {
     expect(errors?.at(-1)).toEqual({ pointer: '', detail: 'and 59980 more' });
   });
 
-  it('repeats what the client sent in part only', () => {
+  it('shortens text of the client', () => {
     const long = 'x'.repeat(1_000_000);
     const faults = [{ pointer: `/configs/${long}`, detail: long }];
     const error = new ProtocolError('INVALID_CONFIG', long, { faults });
@@ -60,7 +60,7 @@ describe('problemDocument', () => {
 });
 
 describe('retryAfterSeconds', () => {
-  it('goes with 429 and 503 and rounds up to whole seconds', () => {
+  it('is sent with 429 and 503 and rounded up to whole seconds', () => {
     const error = new ProtocolError('BUFFER_EXHAUSTED', 'Full.', { retryAfterMs: 1200 });
     expect(retryAfterSeconds(error, 503)).toBe(2);
     expect(retryAfterSeconds(error, 429)).toBe(2);
@@ -69,7 +69,7 @@ describe('retryAfterSeconds', () => {
 });
 
 describe('toProtocolError', () => {
-  it('hides what the contract does not know and logs it', () => {
+  it('hides errors outside the contract and logs them', () => {
     const logger = { ...silentLogger, error: vi.fn<typeof silentLogger.error>() };
     const secret = new Error('ENOENT: /var/lib/secret');
     const shown = toProtocolError(secret, logger);
@@ -78,7 +78,7 @@ describe('toProtocolError', () => {
     expect(logger.error).toHaveBeenCalledWith({ err: secret }, expect.any(String));
   });
 
-  it('logs what happens again and again once', () => {
+  it('logs a repeated error once', () => {
     const log = {
       error: vi.fn<typeof silentLogger.error>(),
       warn: vi.fn<typeof silentLogger.warn>(),
@@ -96,7 +96,7 @@ describe('toProtocolError', () => {
     expect(log.warn).toHaveBeenCalledTimes(1);
   });
 
-  it('passes on what the contract knows', () => {
+  it('passes on errors of the contract', () => {
     const error = new ProtocolError('INVALID_RECORD', 'No.');
     expect(toProtocolError(error, silentLogger)).toBe(error);
   });

@@ -1,9 +1,9 @@
 /**
- * Errors on their way to an HTTP client: `application/problem+json` (RFC 9457).
+ * Converts errors for HTTP clients: `application/problem+json` (RFC 9457).
  *
- * One table maps every error code of the contract to its status, and the compiler keeps it whole.
- * What is not a `ProtocolError` is a bug or a storage fault: it is logged with its cause and stack,
- * and the client learns no more than that it happened.
+ * One table maps every error code of the contract to its status, and the compiler keeps it
+ * complete. Any error that is not a `ProtocolError` is a bug or a storage fault: it is logged with
+ * its cause and stack, and the client learns only that it happened.
  */
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
@@ -53,12 +53,12 @@ const STATUS_OF = {
   KAFKA_STORAGE_ERROR: 507,
 } as const satisfies Record<ErrorCode, number>;
 
-/** When to come back where the thrower did not say. */
+/** Retry delay if the thrower did not give one. */
 const RETRY_AFTER_DEFAULT_MS = 1000;
 
-/** Characters of the sentence of an error. */
+/** Maximum characters of an error's sentence. */
 const DETAIL_LENGTH_MAX = 2000;
-/** Characters of the pointer and of the sentence of one fault. */
+/** Maximum characters of the pointer and of the sentence of one fault. */
 const FAULT_LENGTH_MAX = 500;
 
 /** Media type of every error answer. */
@@ -73,18 +73,18 @@ export interface Problem {
   readonly instance: string;
   readonly code: ErrorCode;
   readonly retriable: boolean;
-  /** What the request has done to the log; only where the request was a write. */
+  /** Effect of the request on the log; present only for writes. */
   readonly outcome?: Outcome;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
   /** Members of the error, such as the offsets of OFFSET_OUT_OF_RANGE. */
   readonly [member: string]: unknown;
 }
 
-/** How one answer differs from what the table says of its code. */
+/** Differences of one answer from the table's row of its code. */
 export interface ProblemOptions {
   /** Adds `outcome`. */
   readonly isWrite?: boolean;
-  /** In place of the code's status, where HTTP has a closer one (404 and 405 for a route, 408). */
+  /** Replaces the code's status if HTTP has a closer one (404 and 405 for a route, 408). */
   readonly status?: number;
 }
 
@@ -93,12 +93,12 @@ export function statusOf(code: ErrorCode): number {
   return STATUS_OF[code];
 }
 
-/** A URI that names the kind of error; it is a name, not an address. */
+/** Returns the URI of an error code; it is a name, not an address. */
 function problemType(code: ErrorCode): string {
   return `urn:sluice:error:${code}`;
 }
 
-/** @param instance the request's target, path only */
+/** @param instance path of the request */
 export function problemDocument(
   error: ProtocolError,
   instance: string,
@@ -118,7 +118,7 @@ export function problemDocument(
   };
 }
 
-/** The first faults, and in one entry how many more there are. */
+/** Returns the first faults, and one entry with the number of the others. */
 function describedFaults({ faults, faultsOmitted }: ProtocolError): readonly Fault[] {
   const described = faults.map((fault) => ({
     pointer: clippedPointer(fault.pointer),
@@ -128,19 +128,20 @@ function describedFaults({ faults, faultsOmitted }: ProtocolError): readonly Fau
   return described;
 }
 
-/** A client's own text is repeated in part only: an answer is not larger than what it answers. */
+/** Shortens a client's own text, so that an answer is not larger than its request. */
 function clipped(text: string, lengthMax: number): string {
   return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}...`;
 }
 
-/** A pointer that is too long points at a value further up. */
+/** Shortens a long pointer to a value further up. */
 function clippedPointer(pointer: string): string {
   if (pointer.length <= FAULT_LENGTH_MAX) return pointer;
   return pointer.slice(0, Math.max(0, pointer.lastIndexOf('/', FAULT_LENGTH_MAX)));
 }
 
 /**
- * Whole seconds for `Retry-After`, which goes with 429 and 503; undefined for every other status.
+ * Returns whole seconds for `Retry-After`, which 429 and 503 have; undefined for every other
+ * status.
  */
 export function retryAfterSeconds(error: ProtocolError, status: number): number | undefined {
   if (status !== 429 && status !== 503) return undefined;
@@ -148,9 +149,9 @@ export function retryAfterSeconds(error: ProtocolError, status: number): number 
 }
 
 /**
- * Answers with a problem. Whether it says `outcome` follows from the request's method, unless
- * given. An answer that has begun cannot be taken back: the connection is cut instead, which tells
- * the client that what it has is not whole.
+ * Answers with a problem. The request's method decides about `outcome`, unless it is given. An
+ * answer that has begun cannot be withdrawn: the connection is cut instead, so that the client sees
+ * that it is incomplete.
  */
 export function writeProblem(
   response: ServerResponse,
@@ -169,12 +170,12 @@ export function writeProblem(
   response.end(body);
 }
 
-/** The body of an answer; it ends in a newline, as every JSON answer does. */
+/** Returns the body of an answer; it ends in a newline like every JSON answer. */
 export function problemBody(problem: Problem): Buffer {
   return Buffer.from(`${JSON.stringify(problem)}\n`);
 }
 
-/** Names and values in turn, as `writeHead` takes them. */
+/** Returns headers as `writeHead` accepts them, names and values in turn. */
 export function problemHeaders(
   error: ProtocolError,
   status: number,
@@ -193,15 +194,15 @@ export function problemHeaders(
   return headers;
 }
 
-/** Whether a request by this method may change something. */
+/** Whether a request with this method may change something. */
 export function isWriteMethod(method: string | undefined): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
 }
 
 /**
- * The error as the client may see it: itself when the contract knows it, else UNKNOWN_SERVER_ERROR,
- * after the log was told what really happened: at most once in ten seconds of one error with one
- * stack.
+ * Returns the error as the client may see it: itself if the contract has it, else
+ * UNKNOWN_SERVER_ERROR. The log gets the original error, at most one line in ten seconds per error
+ * and stack.
  */
 export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
   if (error instanceof ProtocolError) {
@@ -216,7 +217,7 @@ export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
   sparseLogOf(logger).error(kindOfError(error), fields, 'a request met an unexpected error');
   return new ProtocolError(
     'UNKNOWN_SERVER_ERROR',
-    'Something unexpected happened; the log of the broker says more.',
+    'An unexpected error occurred; the log of the broker has the details.',
     { cause: error },
   );
 }

@@ -18,7 +18,7 @@ export class ProducersController {
 
   @Post()
   @ApiOperation({ operationId: 'initProducer', summary: 'Get an id for an idempotent producer' })
-  @ApiCreatedResponse({ type: ProducerDto, description: 'An id that was never issued before.' })
+  @ApiCreatedResponse({ type: ProducerDto, description: 'A new id, never issued before.' })
   @ApiErrors(
     'INVALID_REQUEST',
     'UNKNOWN_SERVER_ERROR',

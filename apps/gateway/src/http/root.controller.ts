@@ -5,7 +5,7 @@ import { PublicAddress } from '../engine/public-address.js';
 import { SOCKET_PATH } from '../ws/messages/socket-messages.js';
 import { EntryPointsDto } from './dto/entry-points.dto.js';
 
-/** The address without a path: people arrive here first. */
+/** The address without a path, which people open first. */
 @ApiTags('cluster')
 @Controller()
 export class RootController {
@@ -15,17 +15,19 @@ export class RootController {
     this.#address = address;
   }
 
-  /** A browser is led to the page that shows a topic live, everything else gets a list of links. */
+  /**
+   * Redirects browsers to the page that shows a topic live; all other clients get a list of links.
+   */
   @Get()
   @ApiOperation({
     operationId: 'listEntryPoints',
     summary: 'List the entry points',
     description: 'A client that prefers `text/html` is redirected to the page `/try`.',
   })
-  @ApiOkResponse({ type: EntryPointsDto, description: 'The paths to begin with.' })
+  @ApiOkResponse({ type: EntryPointsDto, description: 'The entry points.' })
   @ApiFoundResponse({
     description: 'The client prefers `text/html`.',
-    headers: { Location: { description: 'The page `/try`.', schema: { type: 'string' } } },
+    headers: { Location: { description: 'Path of the page `/try`.', schema: { type: 'string' } } },
   })
   @Header('Content-Type', 'application/json')
   @Header('Cache-Control', 'no-cache')
@@ -38,7 +40,7 @@ export class RootController {
       reply.status(302).header('Location', this.#address.pathOf('/try')).type('text/plain');
       return '';
     }
-    // Indented, because a person at a terminal reads it.
+    // Indented, for people at a terminal.
     return `${JSON.stringify(this.#list(), null, 2)}\n`;
   }
 

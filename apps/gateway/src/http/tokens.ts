@@ -1,2 +1,2 @@
-/** Injection token of the `Broker` port, which is a type and so cannot be one itself. */
+/** Injection token of the `Broker` port, because a type cannot be a token. */
 export const BROKER = Symbol('Broker');

@@ -44,11 +44,11 @@ export class TopicsController {
   }
 
   @Post()
-  @ApiOperation({ operationId: 'createTopic', summary: 'Make a topic' })
+  @ApiOperation({ operationId: 'createTopic', summary: 'Create a topic' })
   @ApiCreatedResponse({
     type: TopicDto,
     description: 'Made.',
-    headers: { Location: { description: 'Its path.', schema: { type: 'string' } } },
+    headers: { Location: { description: 'Path of the topic.', schema: { type: 'string' } } },
   })
   @ApiErrors(
     'INVALID_REQUEST',
@@ -70,7 +70,7 @@ export class TopicsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TopicDescription> {
     const { replicaAssignment, ...request } = present(body);
-    // Generated clients send an empty list for one that was not given.
+    // Generated clients send an empty list for an absent one.
     const isAssigned = replicaAssignment !== undefined && replicaAssignment.length > 0;
     const topic = await this.#broker.createTopic(
       isAssigned ? { ...request, replicaAssignment } : request,
@@ -82,7 +82,7 @@ export class TopicsController {
 
   @Get()
   @ApiOperation({ operationId: 'listTopics', summary: 'List the topics' })
-  @ApiOkResponse({ type: TopicListDto, description: 'In order of their names.' })
+  @ApiOkResponse({ type: TopicListDto, description: 'The topics, in order of their names.' })
   @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
   async listTopics(
     @Query() query: ListTopicsQuery,
@@ -105,7 +105,7 @@ export class TopicsController {
 
   @Patch(':topic')
   @ApiOperation({ operationId: 'alterTopic', summary: 'Add partitions, set configs' })
-  @ApiOkResponse({ type: TopicDto, description: 'As it is now.' })
+  @ApiOkResponse({ type: TopicDto, description: 'The topic after the change.' })
   @ApiErrors(
     'INVALID_REQUEST',
     'INVALID_PARTITIONS',

@@ -4,9 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import { refuseQuery } from './validation.js';
 
 /**
- * Refuses query parameters of a call that takes none; those of the other calls are checked with
- * their classes. Health, metrics and documents ignore them: scrapers and caches add parameters of
- * their own.
+ * Refuses query parameters of operations without any; the DTO classes check those of the others.
+ * Health, metrics and documents ignore them, because scrapers and caches add their own.
  */
 export class UnknownQueryGuard implements CanActivate {
   /** @throws ProtocolError INVALID_REQUEST */
@@ -25,6 +24,6 @@ function takesQuery(context: ExecutionContext): boolean {
     context.getClass(),
     context.getHandler().name,
   );
-  // The keys of the arguments are `<kind>:<index>`.
+  // Keys of the arguments have the form `<kind>:<index>`.
   return Object.keys(taken ?? {}).some((key) => key.startsWith(`${RouteParamtypes.QUERY}:`));
 }

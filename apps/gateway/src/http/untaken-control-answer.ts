@@ -2,17 +2,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PassedOnRequest } from './front/passed-on-request.js';
 
 /**
- * Smaller answers always go out, such as problems, so that a gateway without memory can still be
- * asked.
+ * Smaller answers, such as problems, are always sent, so that a gateway without memory can still
+ * answer.
  */
 const ALWAYS_SENT_BYTES_MAX = 64 * 1024;
-/** Paths of the contract; health and metrics are answered whatever clients take. */
+/** Paths of the contract; health and metrics are always answered. */
 const CONTRACT_PATHS = '/v1/';
 
 /**
- * Counts an answer of the control plane until its client has taken it, and refuses a large one
- * without room: a Fastify `onSend` hook, behind all others. A list of topics is as large as clients
- * made it.
+ * Counts an answer of the control plane until its client has received it, and refuses a large one
+ * without memory: a Fastify `onSend` hook, after all others. Clients determine the size of a list
+ * of topics.
  */
 export function countControlAnswer(
   { raw }: FastifyRequest,

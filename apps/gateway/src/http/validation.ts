@@ -4,7 +4,7 @@ import { CLIENT_MESSAGES } from '../ws/messages/socket-messages.js';
 import { checkDto, type DtoPlace } from './dto/dto-check.js';
 import type { DtoClass } from './dto/members.js';
 
-/** Types of parameters that are no classes of ours. */
+/** Types of parameters that are not our classes. */
 const BUILT_IN: readonly unknown[] = [String, Boolean, Number, Array, Object, undefined];
 
 /**
@@ -14,7 +14,7 @@ const BUILT_IN: readonly unknown[] = [String, Boolean, Number, Array, Object, un
 export class DtoPipe implements PipeTransform {
   transform(given: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if ((type !== 'body' && type !== 'query') || BUILT_IN.includes(metatype)) return given;
-    // Calls whose body has no required member may leave it out.
+    // Operations whose body has no required member allow an absent body.
     const value = given ?? {};
     const dto = metatype as DtoClass;
     const place = type === 'query' ? QUERY : placeOf(dto);
@@ -27,7 +27,7 @@ export class DtoPipe implements PipeTransform {
 }
 
 /**
- * Refuses the parameters of a query that should have none.
+ * Refuses all parameters of a query without any.
  * @throws ProtocolError INVALID_REQUEST
  */
 export function refuseQuery(names: readonly string[]): void {

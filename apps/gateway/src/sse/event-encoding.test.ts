@@ -14,7 +14,7 @@ import { EventSourceParser } from './testing/event-source-parser.js';
 
 const ONE_PARTITION: IdFrame = { before: '0:', after: '', form: 'events 0:*' };
 
-/** A run of records from their JSON texts, at every third offset: others were compacted away. */
+/** Returns a run of records with these JSON texts, at every third offset, as after a compaction. */
 function runOf(texts: readonly string[], from = 0): RecordRun {
   let bytes = Buffer.alloc(0);
   const ends: number[] = [];
@@ -27,7 +27,7 @@ function runOf(texts: readonly string[], from = 0): RecordRun {
   return RecordRun.of(source, from, from + 3 * texts.length, { bytes, offsets, ends });
 }
 
-/** What is in one whole HTTP chunk, taken apart by RFC 9112, section 7.1. */
+/** Returns the content of one whole HTTP chunk (RFC 9112, section 7.1). */
 function unchunked(chunk: Buffer): Buffer {
   const text = chunk.toString('latin1');
   const [head = ''] = text.split('\r\n', 1);
@@ -44,7 +44,7 @@ function parsed(...pieces: readonly Uint8Array[]): EventSourceParser {
   return parser;
 }
 
-/** JSON with line breaks of every kind in its white space. */
+/** Generates JSON with line breaks of every kind in its white space. */
 const spacedJson = fc
   .tuple(
     fc.json({ maxDepth: 2 }),
@@ -53,7 +53,7 @@ const spacedJson = fc
   .map(([json, space]) => `{"value":${space.join('')}${json}${space.toReversed().join('')}}`);
 
 describe('records as events', () => {
-  it('carry the id that resumes after each', () => {
+  it('each event has the id that resumes after it', () => {
     const frame: IdFrame = { before: '0:5,1:', after: ',2:9', form: 'events 0:5,1:*,2:9' };
     const chunk = new EventEncoder().chunkOf(runOf(['{"a":1}', '{"b":2}'], 4), frame);
     expect(unchunked(chunk).toString()).toBe(
@@ -62,7 +62,7 @@ describe('records as events', () => {
     );
   });
 
-  it('are to an EventSource the records that they were made of, cut anywhere', () => {
+  it('an EventSource reads the original records, wherever the bytes are cut', () => {
     const texts = fc.array(spacedJson, { minLength: 1, maxLength: 8 });
     const cuts = fc.array(fc.nat(), { maxLength: 5 });
     fc.assert(
@@ -84,7 +84,7 @@ describe('records as events', () => {
     );
   });
 
-  it('have room for the longest offsets, and for white space alone', () => {
+  it('the longest offsets and pure white space fit', () => {
     const json = `{"value":${'\r'.repeat(1000)}1}`;
     const from = Number.MAX_SAFE_INTEGER - 1;
     const content = unchunked(new EventEncoder().chunkOf(runOf([json], from), ONE_PARTITION));
@@ -93,7 +93,7 @@ describe('records as events', () => {
     expect(lastEventId).toBe(`0:${Number.MAX_SAFE_INTEGER}`);
   });
 
-  it('are made once for all who send them with the same ids', () => {
+  it('events are encoded once for all streams with the same ids', () => {
     const encoder = new EventEncoder();
     const run = runOf(['{}']);
     const other: IdFrame = { before: '0:', after: ',1:0', form: 'events 0:*,1:0' };
@@ -103,14 +103,14 @@ describe('records as events', () => {
     expect(encoder.chunkOf(run, ONE_PARTITION)).toBe(first);
   });
 
-  it('are the same without the chunk around them', () => {
+  it('events are the same without the chunk around them', () => {
     const chunk = new EventEncoder().chunkOf(runOf(['{}', '{"a":"\\n"}']), ONE_PARTITION);
     expect(contentOf(chunk)).toEqual(unchunked(chunk));
   });
 });
 
 describe('other events', () => {
-  it('a position moves what a client resumes with, and dispatches nothing', () => {
+  it('a position event changes the resume id of a client, and dispatches nothing', () => {
     const { events, lastEventId, retryMs } = parsed(Buffer.from(positionText('0:4', 2000)));
     expect({ events, lastEventId, retryMs }).toEqual({
       events: [],
@@ -119,7 +119,7 @@ describe('other events', () => {
     });
   });
 
-  it('a position has a name, so that a client that dispatches it shows no empty message', () => {
+  it('a position event has a name, so that a client that dispatches it shows no empty message', () => {
     expect(positionText('0:4').split('\n')).toEqual(['event: position', 'id: 0:4', '', '']);
   });
 
@@ -135,7 +135,7 @@ describe('other events', () => {
     expect([parser.comments, parser.events]).toEqual([1, []]);
   });
 
-  it('a chunk has the size of its bytes, not of its characters', () => {
+  it('the size of a chunk counts bytes, not characters', () => {
     expect(unchunked(chunkOf('ä€😀')).toString()).toBe('ä€😀');
   });
 });

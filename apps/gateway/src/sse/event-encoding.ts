@@ -1,10 +1,10 @@
 /**
- * Events as they go over the wire (`text/event-stream`), framed as one HTTP chunk:
+ * Encodes events for the wire (`text/event-stream`), framed as one HTTP chunk:
  *
  *     hex CRLF  event: record LF  data: json LF  id: positions LF  LF  ...  CRLF
  *
- * The chunk is made here and not by node:http so that it is made once for all streams that send the
- * same records with the same ids, and goes out in one write.
+ * The chunk is created here instead of by node:http, so that it is created once for all streams
+ * that send the same records with the same ids, and is sent in one write.
  */
 import type { RecordRun } from '#delivery';
 import type { IdFrame } from './event-id.js';
@@ -14,9 +14,9 @@ const CR = 0x0d;
 
 const RECORD_BEGIN = 'event: record\ndata: ';
 const NEXT_LINE = Buffer.from('\ndata: ');
-/** Of an offset in decimal digits. */
+/** Maximum digits of a decimal offset. */
 const OFFSET_BYTES_MAX = 16;
-/** Eight hexadecimal digits, CRLF. */
+/** Bytes of eight hexadecimal digits and CRLF. */
 const CHUNK_HEAD_BYTES_MAX = 10;
 const CRLF_BYTES = 2;
 
@@ -29,7 +29,7 @@ export interface EventFields {
   readonly retryMs?: number;
 }
 
-/** The text of an event that is not a record. */
+/** Returns the text of an event that is not a record. */
 export function eventText({ event, data, id, retryMs }: EventFields): string {
   const lines = [
     ...(retryMs === undefined ? [] : [`retry: ${retryMs}\n`]),
@@ -41,39 +41,39 @@ export function eventText({ event, data, id, retryMs }: EventFields): string {
 }
 
 /**
- * Tells the client which id to resume with, before or between records.
+ * Returns an event with the id that the client should resume with, before or between records.
  *
- * A client that follows the standard keeps the id and dispatches nothing, because there is no
- * `data`. Some clients dispatch such an event all the same: it has a name of its own so that none
- * of them takes it for an empty `message` or for a record. Source:
+ * A client that follows the standard stores the id and dispatches nothing, because there is no
+ * `data`. Some clients dispatch such an event nevertheless: its own name keeps them from treating
+ * it as an empty `message` or a record. Source:
  * https://html.spec.whatwg.org/multipage/server-sent-events.html, "dispatch the event".
  */
 export function positionText(id: string, retryMs?: number): string {
   return eventText({ event: 'position', id, ...(retryMs === undefined ? {} : { retryMs }) });
 }
 
-/** A comment that keeps a silent stream from being taken for dead by proxies. */
+/** A comment that keeps proxies from closing a silent stream. */
 export const HEARTBEAT = ':\n\n';
 
-/** Text as an HTTP chunk. */
+/** Encodes text as an HTTP chunk. */
 export function chunkOf(text: string): Buffer {
   const sizeBytes = Buffer.byteLength(text);
   return Buffer.from(`${sizeBytes.toString(16)}\r\n${text}\r\n`);
 }
 
-/** What is in a chunk, for a client that knows none (HTTP/1.0). */
+/** Returns the content of a chunk, for clients without chunks (HTTP/1.0). */
 export function contentOf(chunk: Buffer): Buffer {
   return chunk.subarray(chunk.indexOf(LF) + 1, chunk.length - CRLF_BYTES);
 }
 
 /**
- * The records of a run as events, each with the id that resumes after it. One of them serves all
- * streams: encoding is synchronous.
+ * Encodes the records of a run as events, each with the id that resumes after it. One encoder
+ * serves all streams, because encoding is synchronous.
  */
 export class EventEncoder {
   #frame: IdFrame = { before: '', after: '', form: '' };
 
-  /** Hot. @returns a chunk that is shared, not to be changed */
+  /** Hot. @returns a shared chunk; it must not be changed */
   chunkOf(run: RecordRun, frame: IdFrame): Buffer {
     this.#frame = frame;
     return run.encoded(frame.form, this.#encode);
@@ -85,7 +85,7 @@ export class EventEncoder {
     const breaks = lineBreaksIn(json);
     const idBegin = `\nid: ${before}`;
     const idEnd = `${after}\n\n`;
-    // With the beginning of the next event: one write a record.
+    // This includes the beginning of the next event, so that there is one write per record.
     const idEndAndBegin = idEnd + RECORD_BEGIN;
     const last = run.count - 1;
     const recordBytes =
@@ -104,7 +104,7 @@ export class EventEncoder {
   };
 }
 
-/** Writes the head of a chunk whose content ends at `end`, right before the content. */
+/** Writes the head of a chunk directly before its content, which ends at `end`. */
 function closedChunk(chunk: Buffer, end: number): Buffer {
   const head = `${(end - CHUNK_HEAD_BYTES_MAX).toString(16)}\r\n`;
   const start = CHUNK_HEAD_BYTES_MAX - head.length;
@@ -122,8 +122,8 @@ function lineBreaksIn(bytes: Buffer): number {
 }
 
 /**
- * Copies JSON whose white space has line breaks: each line becomes one of `data`, and the client
- * puts them together with LF. @returns the position after it
+ * Copies JSON whose white space has line breaks: each line becomes a `data` line, and the client
+ * joins them with LF. @returns the position after it
  */
 function copyLines(json: Buffer, target: Buffer, position: number): number {
   let at = position;

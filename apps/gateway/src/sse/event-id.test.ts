@@ -15,7 +15,7 @@ function positionsOf(list: readonly { partition: number; offset: number }[]): Ev
 }
 
 describe('an event id', () => {
-  it('names the next offset of each partition', () => {
+  it('it has the next offset of each partition', () => {
     const positions = positionsOf([
       { partition: 0, offset: 12 },
       { partition: 1, offset: 7 },
@@ -23,7 +23,7 @@ describe('an event id', () => {
     expect(positions.text()).toBe('0:12,1:7');
   });
 
-  it('is parsed to the positions that it was made of', () => {
+  it('it parses to the positions that it was created from', () => {
     fc.assert(
       fc.property(positionLists, (list) => {
         expect(tryParseEventId(positionsOf(list).text())).toEqual(list);
@@ -31,7 +31,7 @@ describe('an event id', () => {
     );
   });
 
-  it('is put together around any one offset as it is as a whole, whatever moved before', () => {
+  it('it is assembled around any offset, whichever partitions moved before', () => {
     const moves = fc.array(fc.tuple(fc.nat(), offsets, fc.nat()), { maxLength: 20 });
     fc.assert(
       fc.property(positionLists, moves, (list, moved) => {
@@ -48,7 +48,7 @@ describe('an event id', () => {
     );
   });
 
-  it('has another form around an offset once another partition has moved, and only then', () => {
+  it('its frame changes once another partition has moved, and only then', () => {
     fc.assert(
       fc.property(positionLists, fc.nat(), fc.nat(), (list, pick, movedPick) => {
         const { partition } = list[pick % list.length] ?? { partition: 0 };
@@ -62,7 +62,7 @@ describe('an event id', () => {
     );
   });
 
-  it('takes in a partition that is added', () => {
+  it('it includes a partition that is added', () => {
     const positions = positionsOf([{ partition: 0, offset: 3 }]);
     expect(positions.frameOf(0)).toMatchObject({ before: '0:', after: '' });
     positions.set(1, 0);
@@ -88,11 +88,11 @@ describe('an event id', () => {
     '0:9007199254740992',
     '99999999999:1',
     Array.from({ length: EVENT_PARTITIONS_MAX + 1 }, (_, partition) => `${partition}:0`).join(','),
-  ])('is not %s', (text) => {
+  ])('%s is not an event id', (text) => {
     expect(tryParseEventId(text)).toBeUndefined();
   });
 
-  it('may be any text to the parser, which never throws and accepts what it would write', () => {
+  it('the parser never throws on any text, and accepts everything that it would write', () => {
     const texts = fc.string({ unit: fc.constantFrom(...Array.from('0123456789:,.-x ')) });
     fc.assert(
       fc.property(texts, (text) => {

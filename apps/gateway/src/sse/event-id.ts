@@ -1,10 +1,9 @@
 /**
- * The positions of a stream as text: what an event's `id` says, and what `Last-Event-ID` brings
- * back.
+ * The positions of a stream as text: the `id` of its events and the value of `Last-Event-ID`.
  *
  *     0:12,1:7        the next offset to read of each partition, by partition
  *
- * To clients it is opaque. A partition that is not named was added after the id was sent.
+ * Clients must treat it as opaque. A missing partition was added after the id was sent.
  */
 import type { Offset } from '#protocol';
 
@@ -17,17 +16,17 @@ export interface EventPosition {
   readonly offset: Offset;
 }
 
-/** The text of an id around the offset of one partition. */
+/** Text of an id before and after the offset of one partition. */
 export interface IdFrame {
   readonly before: string;
   readonly after: string;
-  /** Names the form of events that have this text around their offsets. */
+  /** Identifies events with the same text around their offsets. */
   readonly form: string;
 }
 
 const POSITION = /^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,15})$/;
 
-/** @returns undefined for what is no id of ours */
+/** @returns undefined if the text is not an event id */
 export function tryParseEventId(text: string): readonly EventPosition[] | undefined {
   const parts = text.split(',', EVENT_PARTITIONS_MAX + 1);
   if (parts.length > EVENT_PARTITIONS_MAX) return undefined;
@@ -45,12 +44,12 @@ export function tryParseEventId(text: string): readonly EventPosition[] | undefi
   return positions;
 }
 
-/** Where a stream stands in each of its partitions, kept as the text of an id. */
+/** Positions of a stream in each of its partitions, kept as the text of an id. */
 export class EventPositions {
   readonly #partitions: number[] = [];
-  /** `partition:offset` of each. */
+  /** `partition:offset` of each partition. */
   readonly #texts: string[] = [];
-  /** The last frame that was asked for: it holds while no other partition moves. */
+  /** The last requested frame; it is valid until another partition moves. */
   #frame: IdFrame | undefined;
   #framedAt = -1;
 
@@ -58,7 +57,7 @@ export class EventPositions {
     return this.#partitions.length;
   }
 
-  /** Takes in another partition, or sets the position of one that there is. */
+  /** Adds a partition, or sets the position of a known one. */
   set(partition: number, offset: Offset): void {
     const at = this.#partitions.indexOf(partition);
     const text = `${partition}:${offset}`;
@@ -71,12 +70,12 @@ export class EventPositions {
     if (at !== this.#framedAt) this.#frame = undefined;
   }
 
-  /** The id. */
+  /** Returns the id. */
   text(): string {
     return this.#texts.join(',');
   }
 
-  /** What stands in the id before and after the offset of a partition of the stream. Hot. */
+  /** Returns the text of the id before and after the offset of a partition. Hot. */
   frameOf(partition: number): IdFrame {
     const at = this.#partitions.indexOf(partition);
     if (this.#frame !== undefined && at === this.#framedAt) return this.#frame;

@@ -3,7 +3,7 @@ import { ProtocolError } from '#protocol';
 import { eventQuery } from './event-query.js';
 
 describe('a request for events', () => {
-  it('begins at the end, with all partitions, unless it says otherwise', () => {
+  it('it begins at the end of all partitions by default', () => {
     expect(eventQuery('', undefined)).toEqual({
       from: 'latest',
       partitions: undefined,
@@ -16,7 +16,7 @@ describe('a request for events', () => {
     });
   });
 
-  it('goes on at the header, else at the query, else where from says', () => {
+  it('it resumes from the header, else from the query, else begins at from', () => {
     const header = [{ partition: 0, offset: 1 }];
     const query = [{ partition: 0, offset: 2 }];
     const search = 'from=earliest&lastEventId=0:2';
@@ -39,7 +39,7 @@ describe('a request for events', () => {
     ['autoOffsetReset=first', undefined, 'latest, earliest, none'],
     ['offset=1', undefined, 'autoOffsetReset'],
     ['from=latest&from=latest', undefined, 'more than once'],
-  ])('is refused with what is accepted: %s', (search, header, accepted) => {
+  ])('%s is refused, with the accepted values', (search, header, accepted) => {
     expect(() => eventQuery(search, header)).toThrow(ProtocolError);
     expect(() => eventQuery(search, header)).toThrow(accepted);
   });

@@ -7,21 +7,21 @@ export const EVENT_PARAMETERS = ['from', 'partitions', 'lastEventId', 'autoOffse
 
 const PARTITION = /^(0|[1-9]\d{0,9})$/;
 const ID_ACCEPTED =
-  'it is the id of an event of this topic as it came, such as 0:12,1:7: the next offset to read ' +
-  `of each partition, of ${EVENT_PARTITIONS_MAX} at most`;
+  'accepted: the id of an event of this topic, such as 0:12,1:7: the next offset to read ' +
+  `of each partition, at most ${EVENT_PARTITIONS_MAX}`;
 
-/** What a request for events asks. */
+/** The parsed query of a request for events. */
 export interface EventQuery {
   readonly from: 'latest' | 'earliest' | readonly EventPosition[];
-  /** In order; undefined: all, also those that are added later. */
+  /** Partitions in order; undefined: all, including those added later. */
   readonly partitions: readonly number[] | undefined;
   readonly autoOffsetReset: AutoOffsetReset;
 }
 
 /**
- * `Last-Event-ID` wins over `?lastEventId`, which wins over `?from`: an EventSource that connects
- * again asks for the URL it was made with, and says where it stands in the header.
- * @param lastEventId of the header; empty is none, as for an EventSource
+ * `Last-Event-ID` takes precedence over `?lastEventId`, and that over `?from`: an EventSource that
+ * reconnects requests its original URL and sends its position in the header.
+ * @param lastEventId value of the header; empty means absent, as for an EventSource
  * @throws ProtocolError INVALID_REQUEST
  */
 export function eventQuery(search: string, lastEventId: string | undefined): EventQuery {
@@ -63,6 +63,6 @@ function partitionsOf(query: Query): readonly number[] | undefined {
   }
   return refuseParameter(
     'partitions',
-    `is ${JSON.stringify(text)}; it is partitions separated by commas, each once, such as 0,1`,
+    `is ${JSON.stringify(text)}; accepted: partitions separated by commas, each once, such as 0,1`,
   );
 }

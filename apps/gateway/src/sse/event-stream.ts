@@ -3,10 +3,9 @@
  *
  *     opening --begin--> streaming --error, stop, half-close--> ended --sent or cut--> closed
  *
- * While it streams, chunks go to the socket beneath the response, as they were made for all
- * streams: node:http would frame them again for each. Before and after that the response is used as
- * usual; it may wait behind others of its connection, so the socket is its own only once its first
- * bytes are out.
+ * While it streams, chunks are written directly to the response's socket, because they are already
+ * framed for all streams. Before and after that the response is used as usual. It may wait behind
+ * others of its connection, so the stream owns the socket only after its first bytes were sent.
  *
  * Bounded by its outbox. The connection ends with the stream.
  */
@@ -33,13 +32,10 @@ import {
 import { EVENT_PARTITIONS_MAX, EventPositions } from './event-id.js';
 import type { StreamSweep, StreamSweepOptions, SweptStream } from './stream-sweep.js';
 
-/**
- * After an error an EventSource waits for so long before it connects again, at least: what made the
- * stream end may still be there.
- */
+/** Minimum reconnect delay of an EventSource after an error, because the cause may persist. */
 const RETRY_AFTER_ERROR_MS = 10_000;
 
-/** Heap of a stream beside its connection, with the positions of all of its partitions. */
+/** Heap of a stream besides its connection, with the positions of all of its partitions. */
 const EVENT_STREAM_BYTES = 4096;
 
 const EVENT_STREAM_HEADERS = [
@@ -47,18 +43,18 @@ const EVENT_STREAM_HEADERS = [
   'text/event-stream',
   'Cache-Control',
   'no-store',
-  // nginx passes on at once what has this, whatever it is set to.
+  // This header makes nginx pass data on at once, whatever its configuration is.
   'X-Accel-Buffering',
   'no',
 ];
 
-/** The settings that streams of events read. */
+/** The settings that event streams use. */
 export interface EventStreamOptions extends StreamSweepOptions {
   readonly eventRetryMs: number;
   readonly socketBufferBytes: number;
 }
 
-/** What all streams of events share. */
+/** State that all event streams share. */
 export interface EventStreams {
   readonly delivery: Delivery;
   readonly encoder: EventEncoder;
@@ -66,7 +62,7 @@ export interface EventStreams {
   readonly options: EventStreamOptions;
 }
 
-/** A position that the log does not have any more, and where reading goes on in its place. */
+/** A position that is no longer in the log, and the position at which reading continues. */
 export interface PositionReset {
   readonly position: PartitionPosition;
   readonly cause: ProtocolError;
@@ -79,10 +75,12 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   readonly #socket: Socket;
   readonly #positions = new EventPositions();
   #subscription: Subscription | undefined;
-  /** Made as it begins to stream: a connection whose request is refused goes on with others. */
+  /**
+   * Created when it begins to stream, because the connection of a refused request serves others.
+   */
   #outbox: Outbox | undefined;
   #state: 'opening' | 'streaming' | 'ended' = 'opening';
-  /** Why it is not to begin: its topic was deleted meanwhile, or the gateway stops. */
+  /** Reason for not beginning: its topic was deleted meanwhile, or the gateway stops. */
   #refusal: ProtocolError | undefined;
 
   constructor(exchange: Exchange, streams: EventStreams) {
@@ -106,9 +104,9 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 
   /**
-   * Answers with the stream's head and with where it begins; then come records.
-   * @param resets where the subscription begins elsewhere than the client asked
-   * @throws ProtocolError what made an end of it before it began
+   * Answers with the stream's head and its start position; records follow.
+   * @param resets partitions whose subscription begins elsewhere than the client requested
+   * @throws ProtocolError the error that ended it before it began
    */
   begin(subscription: Subscription, resets: readonly PositionReset[]): void {
     this.#subscription = subscription;
@@ -129,7 +127,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#exchange.onHalfClosed = () => {
       this.#end();
     };
-    // The client has said that it sends no more, or is gone: the two look alike.
+    // The client has finished sending, or is gone: both look alike.
     if (this.#socket.readableEnded) this.#end();
   }
 
@@ -173,7 +171,9 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#socket.destroy();
   }
 
-  /** The text before any record: the id to resume with, and the positions that were reset. */
+  /**
+   * Returns the text before any record: the id to resume with, and the positions that were reset.
+   */
   #opening(subscription: Subscription, resets: readonly PositionReset[]): string {
     for (const { partition, offset } of subscription.positions()) {
       this.#positions.set(partition, offset);
@@ -189,7 +189,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     return eventText({ event: 'reset', data, id: this.#positions.text() });
   }
 
-  /** The opening is out: from now on the socket is this stream's alone. */
+  /** Called when the opening was sent: from now on this stream owns the socket. */
   #stream(): void {
     if (this.#state !== 'opening') return;
     this.#state = 'streaming';
@@ -208,7 +208,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#outbox?.push(this.#exchange.response.chunkedEncoding ? chunk : contentOf(chunk));
   }
 
-  /** Tells the client why, and ends the stream. */
+  /** Sends the error to the client and ends the stream. */
   #fail(error: ProtocolError): void {
     const { response, path } = this.#exchange;
     if (!response.headersSent) {
@@ -228,21 +228,21 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     }
     const isSlow = this.#socket.writableLength > 0;
     this.#end();
-    // It would hold up the stop, and resumes elsewhere from what it has got.
+    // A slow client would delay the stop, and can resume elsewhere from its last event.
     if (isSlow) this.#socket.destroy();
   }
 
-  /** Ends the stream with its last words, behind all that was delivered. */
+  /** Ends the stream with a last text, after everything that was delivered. */
   #end(text = ''): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#outbox?.flush();
     this.#exchange.response.end(text);
-    // Not at once: it may be the subscription that calls.
+    // Not at once, because the subscription itself may be the caller.
     this.#streams.delivery.scheduler.soon(() => this.#subscription?.close());
   }
 
-  /** The response was sent to its end, or the client is gone. */
+  /** Called when the response is complete, or the client has disconnected. */
   #close(): void {
     this.#state = 'ended';
     this.#subscription?.close();
@@ -251,12 +251,12 @@ export class EventStream implements SubscriptionTransport, SweptStream {
   }
 }
 
-/** What a topic of more partitions than an id has room for is answered with. */
+/** Error for a topic with more partitions than fit into an id. */
 export function tooManyPartitions(count: number): ProtocolError {
   return new ProtocolError(
     'INVALID_REQUEST',
-    `That is ${count} partitions; one stream reads ${EVENT_PARTITIONS_MAX} at most: name those that ` +
-      'it is to read, such as ?partitions=0,1.',
-    { faults: [{ pointer: '?partitions', detail: `names ${EVENT_PARTITIONS_MAX} at most` }] },
+    `These are ${count} partitions; one stream reads at most ${EVENT_PARTITIONS_MAX}: name the ones ` +
+      'to read, such as ?partitions=0,1.',
+    { faults: [{ pointer: '?partitions', detail: `names at most ${EVENT_PARTITIONS_MAX}` }] },
   );
 }

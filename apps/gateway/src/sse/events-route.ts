@@ -28,7 +28,7 @@ export class EventsRoute {
     this.#streams = { ...shared, encoder: new EventEncoder() };
   }
 
-  /** @throws ProtocolError when the head alone is refused */
+  /** @throws ProtocolError if the head alone is refused */
   handle(exchange: Exchange, topic: string): void {
     const lastEventId = exchange.request.headers['last-event-id'];
     const query = eventQuery(exchange.search, lastEventId?.toString());
@@ -39,7 +39,7 @@ export class EventsRoute {
     });
   }
 
-  /** @throws ProtocolError of the subscription, or why the stream is not to begin any more */
+  /** @throws ProtocolError of the subscription, or the reason for not beginning the stream */
   async #open(exchange: Exchange, topic: string, query: EventQuery): Promise<void> {
     const { from, partitions, autoOffsetReset } = query;
     const asked = typeof from === 'string' ? [] : from.map((each) => ({ topic, ...each }));
@@ -54,7 +54,9 @@ export class EventsRoute {
     stream.begin(subscription, await this.#resetsOf(subscription, asked));
   }
 
-  /** Where the subscription begins elsewhere than it was asked to, and why. */
+  /**
+   * Returns the partitions whose subscription begins elsewhere than requested, with the reasons.
+   */
   async #resetsOf(
     subscription: Subscription,
     asked: readonly PartitionPosition[],
@@ -79,8 +81,8 @@ export class EventsRoute {
     if (foreign === undefined) return;
     throw new ProtocolError(
       'UNKNOWN_TOPIC_OR_PARTITION',
-      `The last event's id names partition ${foreign.partition}, and topic "${topic}" has ${count}: ` +
-        'it is the id of an event of another topic.',
+      `The last event's id names partition ${foreign.partition}, but topic "${topic}" has ${count}: ` +
+        'the id belongs to another topic.',
     );
   }
 }

@@ -4,7 +4,7 @@ import { StreamSweep, type SweptStream } from './stream-sweep.js';
 
 const OPTIONS = { eventHeartbeatMs: 1000, socketStalledTimeoutMs: 10_000 };
 
-/** A connection as the sweep sees it: what is sent is taken at once while its client reads. */
+/** A connection with a fake client: sent bytes are received at once while the client reads. */
 class ReadStream implements SweptStream {
   pendingBytes = 0;
   takenBytes = 0;
@@ -44,7 +44,7 @@ describe('the sweep of streams', () => {
     sweep.add(stream);
   });
 
-  it('beats for a stream that was silent for a heartbeat, at most a quarter late', async () => {
+  it('a stream that was silent for an interval gets a heartbeat, at most a quarter late', async () => {
     await scheduler.advance(999);
     expect(stream.beats).toBe(0);
     await scheduler.advance(251);
@@ -53,7 +53,7 @@ describe('the sweep of streams', () => {
     expect(stream.beats).toBe(11);
   });
 
-  it('does not beat for one that is sent something', async () => {
+  it('a stream with traffic gets no heartbeat', async () => {
     for (let times = 0; times < 20; times += 1) {
       await scheduler.advance(500);
       stream.send(10);
@@ -61,7 +61,7 @@ describe('the sweep of streams', () => {
     expect(stream.beats).toBe(0);
   });
 
-  it('gives a client up that takes nothing of what waits, and only then', async () => {
+  it('a client that receives none of its waiting bytes is dropped, and only then', async () => {
     stream.isReading = false;
     await scheduler.advance(900);
     stream.send(100);
@@ -71,7 +71,7 @@ describe('the sweep of streams', () => {
     expect(stream.isDropped).toBe(true);
   });
 
-  it('keeps a client that takes a byte now and then', async () => {
+  it('a client that receives a byte now and then is kept', async () => {
     stream.isReading = false;
     stream.send(100);
     for (let times = 0; times < 50; times += 1) {
@@ -81,7 +81,7 @@ describe('the sweep of streams', () => {
     expect(stream.isDropped).toBe(false);
   });
 
-  it('does not count silence as a stall', async () => {
+  it('silence does not count as a stall', async () => {
     sweep = new StreamSweep(scheduler, { eventHeartbeatMs: 60_000, socketStalledTimeoutMs: 1000 });
     sweep.add(stream);
     await scheduler.advance(30_000);
@@ -93,7 +93,7 @@ describe('the sweep of streams', () => {
     expect(stream.isDropped).toBe(true);
   });
 
-  it('has one timer for all streams, and none without any', async () => {
+  it('all streams share one timer, and without streams there is none', async () => {
     const others = Array.from({ length: 100 }, () => new ReadStream());
     for (const other of others) sweep.add(other);
     await scheduler.advance(5000);

@@ -1,30 +1,30 @@
 import type { Scheduler, Timer } from '#runtime';
 import { chunkOf, HEARTBEAT } from './event-encoding.js';
 
-/** The settings that the sweep reads. */
+/** The settings that the sweep uses. */
 export interface StreamSweepOptions {
   readonly eventHeartbeatMs: number;
   readonly socketStalledTimeoutMs: number;
 }
 
-/** A stream as the sweep sees it. */
+/** The part of a stream that the sweep needs. */
 export interface SweptStream {
-  /** Bytes that the system has not taken yet. */
+  /** Bytes that the system has not accepted yet. */
   readonly pendingBytes: number;
-  /** Bytes that the system has taken since the connection was opened. */
+  /** Bytes that the system has accepted since the connection was opened. */
   readonly takenBytes: number;
-  /** It was silent for a while: sends the heartbeat, where its format has one. */
+  /** Called after a silence: sends the heartbeat if the format has one. */
   beat(heartbeat: Buffer): void;
-  /** Cuts the connection of a client that takes nothing any more. */
+  /** Cuts the connection of a client that no longer receives anything. */
   drop(): void;
 }
 
-/** What was seen of a stream so far. */
+/** Last observation of a stream. */
 interface Sighting {
   takenBytes: number;
-  /** Sweeps since it last took something, with nothing that waited for it. */
+  /** Sweeps since it last received something, while nothing waited for it. */
   silentSweeps: number;
-  /** Sweeps since it last took something, with bytes that wait; -1 when none do. */
+  /** Sweeps since it last received something, while bytes wait; -1 if none wait. */
   stalledSweeps: number;
 }
 
@@ -32,11 +32,11 @@ interface Sighting {
 const SWEEPS_PER_PERIOD = 4;
 
 /**
- * One timer that looks at all streams of records now and then, for those that are silent and for
- * those whose clients are.
+ * One timer that periodically checks all streams of records, for silent streams and for stalled
+ * clients.
  *
- * A client is given up when bytes wait for it and it takes none of them for a long time. Slow is no
- * reason: whoever takes some now and then is kept.
+ * A client is dropped if bytes wait for it and it receives none of them for a long time. A slow
+ * client that receives some now and then is kept.
  */
 export class StreamSweep {
   readonly #scheduler: Scheduler;

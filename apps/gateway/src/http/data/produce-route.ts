@@ -78,7 +78,7 @@ export class ProduceRoute {
     });
   }
 
-  /** Reads the body in slices: nothing else is held up while it is read. */
+  /** Reads the body in slices, so that other requests are not delayed. */
   #produceLarge(exchange: Exchange, produce: Produce, body: Buffer): void {
     const batchBytesMax = this.#broker.topicLimits(produce.topic)?.maxMessageBytes;
     const limits = { ...this.#options.limits, ...(batchBytesMax && { batchBytesMax }) };
@@ -105,7 +105,7 @@ export class ProduceRoute {
     if (!exchange.isGone) this.#produce(exchange, produce, records);
   }
 
-  /** @throws ProtocolError when the records do not go with the request */
+  /** @throws ProtocolError if the records do not fit the request */
   #produce(exchange: Exchange, produce: Produce, sent: RecordSet): void {
     const { query, producer, topic } = produce;
     const records = this.#addressed(produce, sent);
@@ -174,7 +174,7 @@ class RequestToProduce implements ProduceRequest {
     this.partitioner = query.partitioner;
   }
 
-  /** Ends when the client is gone. */
+  /** Aborted when the client disconnects. */
   get signal(): AbortSignal {
     const controller = new AbortController();
     this.#exchange.onClose = () => {

@@ -7,8 +7,8 @@ export const OPENAPI_FILE = new URL('openapi.json', import.meta.url);
 /**
  * The OpenAPI document of the gateway, as JSON text.
  *
- * The build makes the document, because making it takes longer than a request may hold up the event
- * loop and needs libraries that nothing else uses. Only the server's URL is filled in here.
+ * The build creates the document, because that blocks the event loop for too long for a request and
+ * needs libraries that nothing else uses. Only the server's URL is filled in here.
  */
 export class ApiDocument {
   #server = '/';

@@ -6,7 +6,7 @@ import {
   type Parameter,
 } from './openapi-types.js';
 
-/** One request with its answer: shown in the document, and sent by a test as it is shown. */
+/** One request with its answer. The document shows it, and a test sends exactly this request. */
 export interface ApiExample {
   /** Unique within the operation. */
   readonly name: string;
@@ -16,20 +16,20 @@ export interface ApiExample {
     readonly path?: Readonly<Record<string, string | number>>;
     readonly query?: Readonly<Record<string, string | number | boolean>>;
     readonly headers?: Readonly<Record<string, string | number>>;
-    /** A value where the type is JSON, else the text itself. */
+    /** A value if the type is JSON, else the text. */
     readonly body?: { readonly contentType: string; readonly value: unknown };
   };
   readonly response: {
     readonly status: number;
-    /** Left out where the answer has no body. */
+    /** Absent if the answer has no body. */
     readonly body?: { readonly contentType: string; readonly value: unknown };
   };
 }
 
 /**
  * Writes the examples into the document: bodies, parameters and answers of one example under one
- * name. Of a request that is refused only the answer is shown: tools take what stands beside a
- * parameter or a body for something to send.
+ * name. A refused request shows only its answer, because tools offer the examples of parameters and
+ * bodies for sending.
  */
 export function addExamples(document: OpenApiDocument, examples: readonly ApiExample[]): void {
   const operations = new Map(

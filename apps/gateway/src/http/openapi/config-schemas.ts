@@ -30,7 +30,7 @@ export const CONFIG_SCHEMAS: Readonly<Record<string, Schema>> = {
   ConfigSource: { type: 'string', enum: ['default', 'topic'] },
   ConfigSources: {
     type: 'object',
-    description: 'Where each config comes from.',
+    description: 'Source of each config.',
     properties: perConfig(() => ref('ConfigSource')),
     required: [...TOPIC_CONFIG_KEYS],
   },

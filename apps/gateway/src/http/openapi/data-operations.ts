@@ -1,6 +1,6 @@
 /**
  * The hot routes in the OpenAPI document. They are plain handlers (http/data), which no decorator
- * describes; what they accept is described here from the constants that they check with.
+ * describes: this file describes them with the constants that they check.
  */
 import type { ErrorCode } from '#protocol';
 import { EVENT_PARTITIONS_MAX } from '../../sse/event-id.js';
@@ -89,18 +89,18 @@ const PRODUCE_QUERY: readonly Parameter[] = [
   query(
     'partitioner',
     { type: 'string', enum: ['sticky', 'roundrobin'], default: 'sticky' },
-    'For records without partition and key.',
+    'Partitioner for records without partition and key.',
   ),
-  query('partition', PARTITION_NUMBER, 'Of every record.'),
+  query('partition', PARTITION_NUMBER, 'Partition of every record.'),
 ];
 
 const PRODUCER_HEADERS: readonly Parameter[] = [
-  header('Producer-Id', OFFSET, 'Idempotent producer; goes with the two below.'),
-  header('Producer-Epoch', PRODUCER_EPOCH, 'Of `POST /v1/producers`.'),
+  header('Producer-Id', OFFSET, 'Id of an idempotent producer; requires the two headers below.'),
+  header('Producer-Epoch', PRODUCER_EPOCH, 'Epoch of the producer, from `POST /v1/producers`.'),
   header(
     'Producer-Sequence',
     { ...INT32, minimum: 0, maximum: INT32_MAX },
-    "Of the first record in its partition; from 0, + each request's records.",
+    'Sequence of the first record in its partition: from 0, plus the number of records sent before.',
   ),
 ];
 
@@ -109,7 +109,7 @@ const PRODUCED: Readonly<Record<string, ResponseObject>> = {
     description: 'Written.',
     content: { 'application/json': { schema: ref('ProducedOffsets') } },
   },
-  202: { description: '`acks=0`: buffered.' },
+  202: { description: 'The records are buffered (`acks=0`).' },
 };
 
 const PRODUCE: Operation = {
@@ -117,9 +117,9 @@ const PRODUCE: Operation = {
   operationId: 'produce',
   summary: 'Append records to a topic',
   description:
-    'All records are checked before the first is appended. Answered once they are on disk ' +
-    '(`acks=0`: once they are buffered). One record alone (`{"value": ...}`) is accepted as a body, ' +
-    'too. This path takes bodies of other types as well: `application/x-ndjson` as ' +
+    'All records are checked before the first is appended. The answer comes once they are on disk ' +
+    '(`acks=0`: once they are buffered). A single record (`{"value": ...}`) is accepted as a body ' +
+    'as well. This path accepts bodies of other types: `application/x-ndjson` as ' +
     '`records:ndjson` does, and any other one (`text/plain`, what curl sends) as the value of one ' +
     'record, with `?key=`, as `records:raw` does; `?body=value` makes the value of a JSON body. ' +
     '`multipart/*` and `application/vnd.kafka.*` are refused.',
@@ -132,8 +132,7 @@ const PRODUCE: Operation = {
   responses: {
     ...PRODUCED,
     207: {
-      description:
-        'Writing failed for some partitions; `error` stands in the place of their records.',
+      description: 'Writing failed for some partitions; `error` replaces their records.',
       content: { 'application/json': { schema: ref('PartlyProduced') } },
     },
   },
@@ -144,8 +143,8 @@ const PRODUCE_VALUE: Operation = {
   operationId: 'produceValue',
   summary: 'Append a body as the value of one record',
   description:
-    'The body is the value, byte for byte, empty included. The `Content-Type` may be any; with ' +
-    '`application/json` the body must be JSON, and comes back as JSON.',
+    'The body is the value, byte for byte; it may be empty. Any `Content-Type` is accepted; with ' +
+    '`application/json` the body must be JSON, and is fetched as JSON.',
   tags: ['records'],
   parameters: [
     TOPIC,
@@ -162,10 +161,10 @@ const PRODUCE_LINES: Operation = {
   operationId: 'produceLines',
   summary: 'Append a stream of records, one per line',
   description:
-    'Each line is a record in JSON (`RecordToProduce`), of at most the size of a request; the stream ' +
-    'has any length. The answer has a line for each, in order: `{"line", "partition", "offset"}` or ' +
-    '`{"line", "error": {problem}}`. It comes while the body is sent: a client that reads only ' +
-    'afterwards sends `report=errors`, and gets the lines that failed and the counts.',
+    'Each line is a record in JSON (`RecordToProduce`), limited to the size of a request; the stream ' +
+    'may have any length. The answer has a line for each, in order: `{"line", "partition", "offset"}` or ' +
+    '`{"line", "error": {problem}}`. It is sent while the body arrives: a client that reads only ' +
+    'afterwards must send `report=errors`, and gets the lines that failed and the counts.',
   tags: ['records'],
   parameters: [
     TOPIC,
@@ -173,13 +172,13 @@ const PRODUCE_LINES: Operation = {
     query(
       'lines',
       { type: 'string', enum: ['value'] },
-      'Each line is the value of a record as it stands, JSON where it is valid JSON, else text; empty ' +
+      'Each line is the value of a record, as JSON if it is valid JSON, else as text; empty ' +
         'lines are skipped. The body may be `text/plain`, and `key` is the key of every record.',
     ),
     query(
       'report',
       { type: 'string', enum: ['all', 'errors'], default: 'all' },
-      'Which lines the answer has.',
+      'Lines of the answer: all, or those that failed.',
     ),
   ],
   requestBody: {
@@ -188,13 +187,13 @@ const PRODUCE_LINES: Operation = {
   },
   responses: {
     200: {
-      description: 'What became of each line.',
+      description: 'Result of each line.',
       content: { 'application/x-ndjson': { schema: BYTES } },
     },
   },
 };
 
-/** Query parameters that say where a fetch begins, and how long it waits. */
+/** Query parameters for the position and the wait of a fetch. */
 const POSITION_QUERY: readonly Parameter[] = [
   query(
     'offset',
@@ -204,13 +203,17 @@ const POSITION_QUERY: readonly Parameter[] = [
   query(
     'from',
     { type: 'string', enum: ['earliest', 'latest'], default: 'earliest' },
-    'Where to begin without `offset` and `timestamp`.',
+    'Start position without `offset` and `timestamp`.',
   ),
-  query('timestamp', OFFSET, 'In place of `offset`: begins at the first record not older.'),
+  query(
+    'timestamp',
+    OFFSET,
+    'Replaces `offset`: begins at the first record with this timestamp or a later one.',
+  ),
   query(
     'leaderEpoch',
     PARTITION_NUMBER,
-    'Leader epoch of the last record read: tells of a truncation.',
+    'Leader epoch of the last record read; detects a truncation.',
   ),
 ];
 
@@ -218,19 +221,19 @@ const WAIT_QUERY: readonly Parameter[] = [
   query(
     'waitMs',
     { ...INT32, minimum: 0, maximum: FETCH_WAIT_MS_MAX, default: 0 },
-    'How long to wait for `minBytes`: a long poll.',
+    'Time to wait for `minBytes`: a long poll.',
   ),
   query(
     'minBytes',
     { ...INT32, minimum: 1, maximum: FETCH_BYTES_MAX, default: 1 },
-    'Ends the wait.',
+    'Bytes that end the wait.',
   ),
 ];
 
 const FORMAT = query(
   'format',
   { type: 'string', enum: ['auto', 'json', 'string', 'base64'], default: 'auto' },
-  'Forces one form of keys and values.',
+  'Representation of keys and values.',
 );
 
 const LIMIT: Schema = { ...INT32, minimum: 1, maximum: INT32_MAX };
@@ -240,26 +243,26 @@ const FETCH: Operation = {
   operationId: 'fetch',
   summary: 'Read records of a partition',
   description:
-    'Records below the high watermark, in order of their offsets. With nothing to read it waits ' +
-    '`waitMs` for the next append. `Accept: application/x-ndjson` answers as `records:ndjson` does, and ' +
-    '`format=raw` with `limit=1` as `records:raw` does.',
+    'Records below the high watermark, in order of their offsets. Without records it waits ' +
+    '`waitMs` for the next append. `Accept: application/x-ndjson` answers like `records:ndjson`, and ' +
+    '`format=raw` with `limit=1` like `records:raw`.',
   tags: ['records'],
   parameters: [
     TOPIC,
     PARTITION,
     ...POSITION_QUERY,
-    query('limit', LIMIT, `Most records. Default: ${FETCH_LIMIT_DEFAULT}.`),
+    query('limit', LIMIT, `Maximum number of records. Default: ${FETCH_LIMIT_DEFAULT}.`),
     query(
       'maxBytes',
       { ...INT32, minimum: 1, maximum: FETCH_BYTES_MAX },
-      `Most bytes; one record always fits. Default: ${FETCH_BYTES_DEFAULT}.`,
+      `Maximum bytes; one record is always returned. Default: ${FETCH_BYTES_DEFAULT}.`,
     ),
     ...WAIT_QUERY,
     FORMAT,
   ],
   responses: {
     200: {
-      description: 'Records, or none.',
+      description: 'Records; the list may be empty.',
       content: { 'application/json': { schema: ref('FetchedRecords') } },
     },
   },
@@ -268,10 +271,10 @@ const FETCH: Operation = {
 const FETCH_VALUE: Operation = {
   'x-error-codes': FETCH_ERRORS,
   operationId: 'fetchValue',
-  summary: 'Read the value of one record as its bytes',
+  summary: 'Read the value of one record as bytes',
   description:
-    'The offset, the timestamp and the key are in headers. A key above 4096 bytes is left out. The ' +
-    'type of the answer is `application/json` where the value was sent as JSON, and `text/plain` where ' +
+    'The offset, the timestamp and the key are in headers. A key above 4096 bytes is omitted. The ' +
+    'type of the answer is `application/json` if the value was sent as JSON, and `text/plain` if ' +
     'it is UTF-8.',
   tags: ['records'],
   parameters: [TOPIC, PARTITION, ...POSITION_QUERY, ...WAIT_QUERY],
@@ -290,16 +293,16 @@ const FETCH_VALUE: Operation = {
           schema: { type: 'integer', format: 'int64' },
         },
         'Sluice-Tombstone': {
-          description: '`true` where the value is null.',
+          description: '`true` if the value is null.',
           schema: { type: 'string' },
         },
         'Sluice-Key': { description: 'The key, percent-encoded.', schema: { type: 'string' } },
         'Sluice-Key-Base64': {
-          description: 'A key that is not UTF-8.',
+          description: 'The key in base64, if it is not UTF-8.',
           schema: { type: 'string' },
         },
         'Sluice-Key-Size': {
-          description: 'Size in bytes of a key that is left out.',
+          description: 'Size in bytes of an omitted key.',
           schema: OFFSET,
         },
       },
@@ -318,27 +321,27 @@ const FETCH_LINES: Operation = {
   operationId: 'fetchLines',
   summary: 'Read records of a partition as a stream, one per line',
   description:
-    'Each line is a record as in a fetch (`FetchedRecord`), up to the high watermark at the ' +
-    'beginning; the last one is `{"nextOffset", "highWatermark"}`. With `waitMs` it goes on until nothing ' +
-    'came for so long, with `follow` until the client goes away.',
+    'Each line is a record as in a fetch (`FetchedRecord`), up to the high watermark of the ' +
+    'start; the last line is `{"nextOffset", "highWatermark"}`. With `waitMs` it continues until no record ' +
+    'arrives for that time, with `follow` until the client disconnects.',
   tags: ['records'],
   parameters: [
     TOPIC,
     PARTITION,
     ...POSITION_QUERY,
-    query('limit', LIMIT, 'Most records. Default: any number.'),
-    query('maxBytes', { ...OFFSET, minimum: 1 }, 'Most bytes. Default: any number.'),
+    query('limit', LIMIT, 'Maximum number of records. Default: unlimited.'),
+    query('maxBytes', { ...OFFSET, minimum: 1 }, 'Maximum bytes. Default: unlimited.'),
     ...WAIT_QUERY,
     FORMAT,
     query(
       'follow',
       { type: 'boolean', default: false },
-      'Goes on at the high watermark, for good.',
+      'Continues at the high watermark, without an end.',
     ),
   ],
   responses: {
     200: {
-      description: 'Records, or none.',
+      description: 'Records, one per line; there may be none.',
       content: { 'application/x-ndjson': { schema: BYTES } },
     },
   },
@@ -350,48 +353,48 @@ const EVENTS: Operation = {
   summary: "A topic's records as server-sent events",
   description:
     'For EventSource and `curl -N`. `event: record` has one record as in a fetch as its `data`; its ' +
-    '`id` holds the positions of all partitions after it, so that `Last-Event-ID` goes on with ' +
-    'nothing lost or repeated. `event: reset` tells that `autoOffsetReset` moved a partition; ' +
-    '`event: error` has a problem as its `data` and ends the stream. Comments come while it is silent.',
+    '`id` holds the positions of all partitions after it, so that `Last-Event-ID` resumes with ' +
+    'nothing lost or repeated. `event: reset` reports that `autoOffsetReset` moved a partition; ' +
+    '`event: error` has a problem as its `data` and ends the stream. Comments are sent during silence.',
   tags: ['records'],
   parameters: [
     TOPIC,
     query(
       'from',
       { type: 'string', enum: ['latest', 'earliest'], default: 'latest' },
-      'Where to begin without an id.',
+      'Start position without an id.',
     ),
     query(
       'partitions',
       { type: 'string', pattern: '^(0|[1-9][0-9]*)(,(0|[1-9][0-9]*))*$' },
-      `Separated by commas, ${EVENT_PARTITIONS_MAX} at most; else all, those too that are added later.`,
+      `Partitions separated by commas, at most ${EVENT_PARTITIONS_MAX}. Default: all, including those added later.`,
     ),
     query(
       'lastEventId',
       { type: 'string' },
-      'As `Last-Event-ID`, which wins: for a new EventSource, which cannot set a header.',
+      'Same as `Last-Event-ID`, which takes precedence; for a new EventSource, which cannot set a header.',
     ),
     query(
       'autoOffsetReset',
       { type: 'string', enum: ['latest', 'earliest', 'none'], default: 'none' },
-      'Where to go on when a position is not in the log any more; `none` is an error.',
+      'Position to continue at if an offset is no longer in the log; `none` is an error.',
     ),
     {
       name: 'Last-Event-ID',
       in: 'header',
-      description: 'The `id` of the last event that was received: goes on after it.',
+      description: 'The `id` of the last event received; the stream resumes after it.',
       schema: { type: 'string' },
     },
   ],
   responses: {
     200: {
-      description: 'Events, until the client goes away.',
+      description: 'Events, until the client disconnects.',
       content: { 'text/event-stream': { schema: { type: 'string' } } },
     },
   },
 };
 
-/** By path, to be merged with the operations that the controllers describe. */
+/** Operations by path, merged with those that the controllers describe. */
 export const DATA_PATHS: Readonly<Record<string, PathItem>> = {
   [PRODUCE_PATH]: { post: PRODUCE },
   [`${PRODUCE_PATH}:raw`]: { post: PRODUCE_VALUE },

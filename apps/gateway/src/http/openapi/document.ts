@@ -17,7 +17,7 @@ import { RECORD_SCHEMAS } from './record-schemas.js';
 /** Version of the HTTP contract, not of the program. */
 const API_VERSION = '1';
 
-/** Names that stand in paths of examples. */
+/** Names in the paths of examples. */
 const PATH_VALUES: Readonly<Record<string, string>> = {
   topic: 'orders',
   partition: '0',
@@ -25,7 +25,8 @@ const PATH_VALUES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The OpenAPI 3.1 document of all routes: the controllers', and the hot ones by hand.
+ * Creates the OpenAPI 3.1 document of all routes: the controllers', and the hot ones of
+ * data-operations.ts.
  * @param server URL that the paths are relative to
  */
 export function openApiDocument(app: INestApplication, server: string): OpenApiDocument {
@@ -46,7 +47,7 @@ export function openApiDocument(app: INestApplication, server: string): OpenApiD
     .addTag('cluster', 'Brokers and their health')
     .build();
   const described = SwaggerModule.createDocument(app, config) as unknown as OpenApiDocument;
-  // A copy: the hand-built parts are constants, and examples are written into what is here.
+  // This copies the hand-written constants, because examples are added to the result.
   const document = structuredClone({
     ...described,
     security: [],
@@ -68,7 +69,7 @@ export function openApiDocument(app: INestApplication, server: string): OpenApiD
 }
 
 /**
- * Errors of every operation: a foreign Origin or Host; all connections in use, or a broker that
+ * Errors of every operation: a foreign Origin or Host, exhausted connections, or a broker that
  * stops.
  */
 const COMMON_ERRORS: readonly ErrorCode[] = [
@@ -77,8 +78,7 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
 ];
 
 /**
- * The generator of the controllers' schemas writes a type beside each `$ref`, which says it
- * already.
+ * Removes the type that the schema generator writes beside each `$ref`, because it is redundant.
  */
 function dropTypesBesideReferences(schema: object): void {
   if ('$ref' in schema && 'type' in schema) delete schema.type;
@@ -107,7 +107,7 @@ function mergedResponses(
   return merged;
 }
 
-/** Parameters of the path in its order, then those of the query, then headers. */
+/** Sorts parameters: those of the path in its order, then those of the query, then headers. */
 function inOrderOfPath(parameters: readonly Parameter[], path: string): Parameter[] {
   const places = ['path', 'query', 'header'];
   const rank = ({ name, in: place }: Parameter): number =>

@@ -4,12 +4,12 @@ import type { ApiExample } from './api-example.js';
 
 type Answer = ApiExample['response'];
 
-/** A JSON body, of a request or an answer. */
+/** Returns a JSON body of a request or an answer. */
 export function json(value: unknown): { contentType: string; value: unknown } {
   return { contentType: 'application/json', value };
 }
 
-/** A JSON answer. */
+/** Returns a JSON answer. */
 export function answers(status: number, value: unknown): Answer {
   return { status, body: json(value) };
 }
@@ -17,14 +17,14 @@ export function answers(status: number, value: unknown): Answer {
 export interface ProblemParts {
   readonly code: ErrorCode;
   readonly detail: string;
-  /** The request's path. */
+  /** Path of the request. */
   readonly instance: string;
   readonly isWrite?: boolean;
   readonly faults?: readonly Fault[];
   readonly members?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** An answer that is a problem document, made as the gateway makes it. */
+/** Returns an error answer, built the same way as the gateway builds it. */
 export function problem({
   code,
   detail,

@@ -7,7 +7,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'one',
     operationId: 'commitOffsets',
-    summary: 'The next record to read is that of offset 2',
+    summary: 'Commit offset 2 as the next one to read',
     request: {
       path: { group: 'billing' },
       body: json({ offsets: [{ topic: 'orders', partition: 0, offset: 2, metadata: 'host-7' }] }),
@@ -19,7 +19,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'unknownPartition',
     operationId: 'commitOffsets',
-    summary: 'A partition that there is not: nothing is committed',
+    summary: 'A partition that does not exist: nothing is committed',
     request: {
       path: { group: 'billing' },
       body: json({ offsets: [{ topic: 'orders', partition: 9, offset: 2 }] }),
@@ -35,7 +35,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'aboveHighWatermark',
     operationId: 'commitOffsets',
-    summary: 'An offset that there is not yet',
+    summary: 'An offset beyond the high watermark',
     request: {
       path: { group: 'billing' },
       body: json({ offsets: [{ topic: 'orders', partition: 0, offset: 1000 }] }),
@@ -78,7 +78,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'billing',
     operationId: 'committedOffsets',
-    summary: 'What a group has committed, and how far it is behind',
+    summary: 'Committed offsets and lag of a group',
     request: { path: { group: 'billing' } },
     response: answers(200, {
       offsets: [
@@ -96,7 +96,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'unknownParameter',
     operationId: 'committedOffsets',
-    summary: 'A parameter that there is not',
+    summary: 'An unknown parameter',
     request: { path: { group: 'billing' }, query: { topics: 'orders' } },
     response: problem({
       code: 'INVALID_REQUEST',
@@ -120,7 +120,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'links',
     operationId: 'listEntryPoints',
-    summary: 'Where everything is',
+    summary: 'Links to the entry points',
     request: {},
     response: answers(200, {
       name: 'Sluice',

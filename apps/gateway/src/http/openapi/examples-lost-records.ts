@@ -5,14 +5,13 @@ const PARTITION_0 = { topic: 'orders', partition: 0 };
 const BOUNDS = { startOffset: 3, endOffset: 4 };
 
 /**
- * They work on a partition whose disk has lost the record of offset 3 while the gateway was
- * stopped.
+ * Examples for a partition whose disk lost the record of offset 3 while the gateway was stopped.
  */
 export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'otherBounds',
     operationId: 'giveUpLostRecords',
-    summary: 'More than is missing: nothing is given up',
+    summary: 'A range larger than the missing one: nothing changes',
     request: { path: PARTITION_0, query: { startOffset: 1, endOffset: 4 } },
     response: problem({
       code: 'OFFSET_OUT_OF_RANGE',
@@ -27,7 +26,7 @@ export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'last',
     operationId: 'giveUpLostRecords',
-    summary: 'The record of offset 3; the next one gets offset 4',
+    summary: 'Accept the loss of offset 3; the next record gets offset 4',
     request: { path: PARTITION_0, query: BOUNDS },
     response: answers(200, BOUNDS),
   },

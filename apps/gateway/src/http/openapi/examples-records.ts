@@ -13,8 +13,8 @@ const NO_SUCH_PARTITION = 'There is no partition 9 of topic "orders".';
 const PRODUCER_ID = 125_078_188_589_056;
 
 const NO_EVENT_ID =
-  'is "yesterday"; it is the id of an event of this topic as it came, such as 0:12,1:7: the next ' +
-  'offset to read of each partition, of 64 at most';
+  'is "yesterday"; accepted: the id of an event of this topic, such as 0:12,1:7: the next ' +
+  'offset to read of each partition, at most 64';
 const FETCHED_LINES = [
   `{"topic":"orders","partition":0,"offset":0,"timestamp":${TIMESTAMP},"key":"ada",` +
     '"value":{"item":"tea","n":2},"headers":[{"key":"trace","value":"7f1c"}]}',
@@ -37,7 +37,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'two',
     operationId: 'produce',
-    summary: 'Two records; with a key and headers, and of bytes that are not JSON',
+    summary: 'Two records: one with a key and headers, one whose value is not JSON',
     request: {
       path: { topic: 'orders' },
       body: json({
@@ -78,7 +78,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'lines',
     operationId: 'produceLines',
-    summary: 'A stream of records, a line each; a bad line does not end the rest',
+    summary: 'A stream of records, one per line; a bad line does not affect the others',
     request: {
       path: { topic: 'orders' },
       query: { partition: 2 },
@@ -95,7 +95,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'noValue',
     operationId: 'produce',
-    summary: 'A record without a value: nothing is written, the first record neither',
+    summary: 'A record without a value: nothing is written, not even the first record',
     request: {
       path: { topic: 'orders' },
       body: json({ records: [{ value: 1 }, { key: 'ada' }] }),
@@ -113,7 +113,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'unknownTopic',
     operationId: 'produce',
-    summary: 'A topic that there is not',
+    summary: 'A topic that does not exist',
     request: { path: { topic: 'nowhere' }, body: json({ value: 1 }) },
     response: problem({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -125,14 +125,14 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'new',
     operationId: 'initProducer',
-    summary: 'An id for an idempotent producer',
+    summary: 'Get an id for an idempotent producer',
     request: {},
     response: answers(201, { producerId: PRODUCER_ID, producerEpoch: 0 }),
   },
   {
     name: 'idempotent',
     operationId: 'produce',
-    summary: 'By an idempotent producer: sent again, it answers the same offsets',
+    summary: 'Produce with an idempotent producer: a retry gets the same offsets',
     request: {
       path: { topic: 'orders' },
       query: { partition: 0 },
@@ -227,7 +227,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'fromEarliest',
     operationId: 'subscribeToEvents',
-    summary: 'The records of a partition from the first on, and what comes later',
+    summary: 'The records of a partition from the first on, and later ones as they come',
     request: { path: { topic: 'orders' }, query: { from: 'earliest', partitions: '0' } },
     response: {
       status: 200,
@@ -240,7 +240,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'noEventId',
     operationId: 'subscribeToEvents',
-    summary: 'An id that is none',
+    summary: 'An invalid id',
     request: { path: { topic: 'orders' }, query: { lastEventId: 'yesterday' } },
     response: problem({
       code: 'INVALID_REQUEST',
@@ -259,7 +259,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'unknownPartition',
     operationId: 'listOffset',
-    summary: 'A partition that there is not',
+    summary: 'A partition that does not exist',
     request: { path: { topic: 'orders', partition: 9 }, query: { at: 'latest' } },
     response: problem({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -270,7 +270,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'noPosition',
     operationId: 'listOffset',
-    summary: 'A position that is none',
+    summary: 'An invalid position',
     request: { path: PARTITION_0, query: { at: 'yesterday' } },
     response: problem({
       code: 'INVALID_REQUEST',
@@ -291,7 +291,7 @@ export const RECORD_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'aboveHighWatermark',
     operationId: 'deleteRecords',
-    summary: 'More than there is',
+    summary: 'An offset beyond the high watermark',
     request: { path: PARTITION_0, query: { beforeOffset: 1000 } },
     response: problem({
       code: 'OFFSET_OUT_OF_RANGE',

@@ -78,14 +78,14 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'preferred',
     operationId: 'electLeader',
-    summary: 'Back to the first of the replicas, which leads already',
+    summary: 'The first replica, which already leads',
     request: { path: { topic: 'orders', partition: 1 }, body: json({ type: 'preferred' }) },
     response: answers(200, emptyPartition(1)),
   },
   {
     name: 'badType',
     operationId: 'electLeader',
-    summary: 'A type that there is not',
+    summary: 'An unknown type',
     request: { path: { topic: 'orders', partition: 1 }, body: json({ type: 'any' }) },
     response: problem({
       code: 'INVALID_REQUEST',
@@ -98,14 +98,14 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'present',
     operationId: 'reassignReplicas',
-    summary: 'The broker that holds it already: nothing moves',
+    summary: 'The broker that already has it: nothing moves',
     request: { path: { topic: 'orders', partition: 1 }, body: json({ replicas: [0] }) },
     response: answers(200, emptyPartition(1)),
   },
   {
     name: 'noSuchBroker',
     operationId: 'reassignReplicas',
-    summary: 'A broker that there is not, and one that is named twice',
+    summary: 'A broker that does not exist, and one that is named twice',
     request: { path: { topic: 'orders', partition: 1 }, body: json({ replicas: [0, 7, 0] }) },
     response: problem({
       code: 'INVALID_REQUEST',
@@ -163,7 +163,7 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'unknown',
     operationId: 'describeTopic',
-    summary: 'A topic that there is not',
+    summary: 'A topic that does not exist',
     request: { path: { topic: 'nowhere' } },
     response: problem({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -174,7 +174,7 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'grow',
     operationId: 'alterTopic',
-    summary: 'A third partition, and retention back to its default',
+    summary: 'Add a third partition, and reset retention to its default',
     request: {
       path: { topic: 'orders' },
       body: json({ partitions: 3, configs: { 'retention.ms': null } }),
@@ -198,19 +198,19 @@ export const TOPIC_EXAMPLES: readonly ApiExample[] = [
   },
 ];
 
-/** The last ones: they take away what the others use. */
+/** These come last, because they remove topics that the others use. */
 export const TOPIC_END_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'orders',
     operationId: 'deleteTopic',
-    summary: 'The topic with all its records and committed offsets',
+    summary: 'Delete the topic with all its records and committed offsets',
     request: { path: { topic: 'orders' } },
     response: { status: 204 },
   },
   {
     name: 'unknown',
     operationId: 'deleteTopic',
-    summary: 'A topic that there is not',
+    summary: 'A topic that does not exist',
     request: { path: { topic: 'nowhere' } },
     response: problem({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -221,7 +221,7 @@ export const TOPIC_END_EXAMPLES: readonly ApiExample[] = [
   },
 ];
 
-/** An empty topic on broker 0, as it is answered. */
+/** Returns the answer for an empty topic on broker 0. */
 function topic(name: string, partitions: number, overrides: TopicConfigOverrides): object {
   return {
     name,

@@ -1,7 +1,7 @@
 /**
- * The examples of the OpenAPI document, in the order in which they work on an empty broker, but for
- * those of lost records, before which some must be lost. A test sends each and compares the answer
- * with the one shown here.
+ * The examples of the OpenAPI document, in an order that works on an empty broker, except for those
+ * of lost records, which need a loss first. A test sends each and compares the answer with the one
+ * here.
  */
 
 import type { ApiExample } from './api-example.js';

@@ -1,4 +1,4 @@
-/** The parts of an OpenAPI 3.1 document that are made or added to by hand. */
+/** The parts of an OpenAPI 3.1 document that are written or extended by hand. */
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -53,12 +53,12 @@ export interface OpenApiDocument {
   readonly components: { schemas: Record<string, Schema> };
 }
 
-/** A reference to a schema among the components. */
+/** Returns a reference to a schema among the components. */
 export function ref(schema: string): Schema {
   return { $ref: `#/components/schemas/${schema}` };
 }
 
-/** Every operation of a document with its place. */
+/** Yields every operation of a document with its path and method. */
 export function* operationsOf(
   document: Pick<OpenApiDocument, 'paths'>,
 ): Generator<{ path: string; method: HttpMethod; operation: Operation }> {

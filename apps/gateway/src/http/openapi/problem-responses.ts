@@ -4,7 +4,7 @@ import { COUNT, OFFSET } from '../dto/schemas.js';
 import { PROBLEM_MEDIA_TYPE, problemDocument, statusOf } from '../problem.js';
 import { type ExampleObject, type ResponseObject, ref, type Schema } from './openapi-types.js';
 
-/** The errors that an operation may end in; each has its example in the document. */
+/** Declares the errors of an operation; each has its example in the document. */
 export function ApiErrors(...codes: ErrorCode[]): MethodDecorator {
   return ApiExtension('x-error-codes', codes);
 }
@@ -13,7 +13,7 @@ export function ApiErrors(...codes: ErrorCode[]): MethodDecorator {
 export const PROBLEM_SCHEMAS: Readonly<Record<string, Schema>> = {
   Fault: {
     type: 'object',
-    description: 'One fault of a request with its place.',
+    description: 'One fault of a request with its location.',
     required: ['pointer', 'detail'],
     properties: {
       pointer: { type: 'string', description: 'RFC 6901 into the body, or ?name of the query.' },
@@ -26,10 +26,10 @@ export const PROBLEM_SCHEMAS: Readonly<Record<string, Schema>> = {
     required: ['type', 'title', 'status', 'detail', 'instance', 'code', 'retriable'],
     additionalProperties: true,
     properties: {
-      type: { type: 'string', description: 'Names the code.' },
+      type: { type: 'string', description: 'URI that identifies the code.' },
       title: { type: 'string' },
       status: { type: 'integer', format: 'int32' },
-      detail: { type: 'string', description: 'What was wrong, for a person.' },
+      detail: { type: 'string', description: 'Description of the fault, for people.' },
       instance: {
         type: 'string',
         description: 'Path of the request, with the prefix of SLUICE_PUBLIC_URL.',
@@ -40,7 +40,7 @@ export const PROBLEM_SCHEMAS: Readonly<Record<string, Schema>> = {
         type: 'string',
         enum: ['failed', 'unknown', 'applied'],
         description:
-          'Of a write. failed: not applied, never will be; unknown: may be in the log; applied: it is.',
+          'Outcome of a write. failed: not applied, and it never will be; unknown: it may be in the log; applied: it is in the log.',
       },
       errors: { type: 'array', items: ref('Fault'), description: 'At most 20 faults.' },
       ...problemMembers(),
@@ -48,26 +48,26 @@ export const PROBLEM_SCHEMAS: Readonly<Record<string, Schema>> = {
   },
 };
 
-/** Members that some codes add. */
+/** Additional members of some codes. */
 function problemMembers(): Readonly<Record<string, Schema>> {
   const offset = (description: string): Schema => ({ ...OFFSET, description });
   const count = (description: string): Schema => ({ ...COUNT, description });
   return {
-    errorCount: count('Number of faults, where not all are in `errors`.'),
-    position: count('Where a text stops being JSON: bytes from its beginning.'),
-    line: count('Where a text stops being JSON: the line, from 1.'),
-    column: count('Where a text stops being JSON: the column, from 1.'),
+    errorCount: count('Number of faults, if not all are in `errors`.'),
+    position: count('Position at which a text stops being JSON, in bytes from its beginning.'),
+    line: count('Line at which a text stops being JSON, from 1.'),
+    column: count('Column at which a text stops being JSON, from 1.'),
     lineBytesMax: offset('Longest line of a stream that is accepted, in bytes.'),
-    batchSizeBytes: offset('Size that the record has as a batch of its own.'),
+    batchSizeBytes: offset('Size of the record as a batch of its own.'),
     maxMessageBytes: offset('The config `max.message.bytes` of the topic.'),
     topic: { type: 'string', description: 'The topic that the error is about.' },
-    logStartOffset: offset('First offset that may be read.'),
+    logStartOffset: offset('First offset that can be read.'),
     highWatermark: offset('First offset that is not committed.'),
-    divergingOffset: offset('What was read from here on is not in the log any more.'),
+    divergingOffset: offset('Records read from this offset on are no longer in the log.'),
     damagedStartOffset: offset('First offset that is damaged.'),
-    damagedEndOffset: offset('First offset after those that are damaged.'),
+    damagedEndOffset: offset('First offset after the damaged ones.'),
     lostStartOffset: offset('First offset that is missing.'),
-    lostEndOffset: offset('First offset after those that are missing.'),
+    lostEndOffset: offset('First offset after the missing ones.'),
     nextSequence: count('The sequence that the producer must send next.'),
     producerEpoch: count('The current epoch of the producer.'),
   };

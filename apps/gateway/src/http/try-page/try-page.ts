@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** The modules of the page's script, each after those that it imports. */
+/** The modules of the page's script, each after its imports. */
 const MODULES = [
   'gateway-http.js',
   'json-text.js',
@@ -18,17 +18,17 @@ const STYLES = ['page.css', 'fields.css', 'records.css'];
 export interface TryPage {
   readonly html: string;
   /**
-   * Content-Security-Policy: the page runs this style and this script and no other, by their
-   * hashes, and talks to the gateway that it came from.
+   * Content-Security-Policy: the page runs only this style and this script, by their hashes, and
+   * connects only to its own gateway.
    */
   readonly policy: string;
 }
 
-/** The page that shows a topic live: one file, without anything to load besides. */
+/** Builds the page that shows a topic live: one file that loads nothing else. */
 export function readTryPage(): TryPage {
   const style = textOf(STYLES);
   const script = asOneModule(textOf(MODULES));
-  // Functions, because a replacement text gives $ a meaning.
+  // The replacements are functions, because $ has a meaning in a replacement text.
   const html = textOf(['page.html'])
     .replace('<!-- style -->', () => style)
     .replace('<!-- script -->', () => script);
@@ -36,7 +36,7 @@ export function readTryPage(): TryPage {
     "default-src 'none'",
     `script-src ${hashSource(script)}`,
     `style-src ${hashSource(style)}`,
-    // The favicon is in the page.
+    // The favicon is embedded in the page.
     'img-src data:',
     "connect-src 'self'",
     "base-uri 'none'",
@@ -53,8 +53,8 @@ function textOf(files: readonly string[]): string {
 }
 
 /**
- * The modules stand in one, so that the page is one file: what they import of each other is there
- * already, and nothing is exported.
+ * Joins the modules into one, so that the page is one file: imports among them are removed, and
+ * nothing is exported.
  */
 function asOneModule(modules: string): string {
   return modules

@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { readTryPage, type TryPage } from './try-page.js';
 
-/** A page to see a topic live in a browser. */
+/** Serves the page that shows a topic live in a browser. */
 @ApiExcludeController()
 @Controller()
 export class TryController {

@@ -1,6 +1,6 @@
 /**
  * A reader of `text/event-stream`, written from the HTML standard's section 9.2.6 (interpreting an
- * event stream) and sharing nothing with what writes it. Bytes may come in any pieces.
+ * event stream) and independent of the encoder. Bytes may come in any pieces.
  */
 export interface ReceivedEvent {
   readonly type: string;
@@ -9,9 +9,9 @@ export interface ReceivedEvent {
 }
 
 export class EventSourceParser {
-  /** What was dispatched and not taken yet. */
+  /** Events that were dispatched and not consumed yet. */
   readonly events: ReceivedEvent[] = [];
-  /** What an EventSource would send as `Last-Event-ID`. */
+  /** The value that an EventSource would send as `Last-Event-ID`. */
   lastEventId = '';
   retryMs: number | undefined;
   comments = 0;
