@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { boundRefusals } from '../http/bound-refusals.js';
 
-/** What is refused because it exceeds a bound, by the setting that says the bound. */
+/** Counts refusals because of an exceeded bound, by the setting of the bound. */
 export function boundRefusalsCounter(): Counter {
   return new Counter({
     name: 'sluice_bound_refusals_total',

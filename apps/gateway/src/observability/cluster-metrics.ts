@@ -1,6 +1,6 @@
 import type { ClusterStatus } from '#broker';
 
-/** What /metrics shows of the cluster: 0 where there is none. */
+/** A gauge of the cluster in /metrics: 0 without a cluster. */
 export interface ClusterGauge {
   readonly name: string;
   readonly help: string;
@@ -25,7 +25,7 @@ export const CLUSTER_GAUGES: readonly ClusterGauge[] = [
   },
   {
     name: 'kafka_controller_kafkacontroller_offlinepartitionscount',
-    help: 'Partitions of the cluster that have no leader.',
+    help: 'Partitions of the cluster without a leader.',
     read: (s) => s.partitionsWithoutLeader,
   },
   {
@@ -45,22 +45,22 @@ export const CLUSTER_GAUGES: readonly ClusterGauge[] = [
   },
   {
     name: 'sluice_cluster_redis_available',
-    help: '1 while Redis can be asked; without it records flow, and nothing else can be changed.',
+    help: '1 while Redis is available; without it records flow, and nothing else can be changed.',
     read: (s) => Number(s.isStoreAvailable),
   },
   {
     name: 'sluice_cluster_lease_valid',
-    help: '1 while nobody can have declared this broker dead.',
+    help: '1 while no broker can have declared this one dead.',
     read: (s) => Number(s.isLeaseValid),
   },
   {
     name: 'sluice_cluster_metadata_version',
-    help: 'Version of the metadata that this broker knows: alike on all brokers at rest.',
+    help: 'Version of the metadata that this broker has applied: the same on all brokers at rest.',
     read: (s) => s.metadataVersion,
   },
   {
     name: 'sluice_cluster_metadata_journaled_version',
-    help: "Version of the metadata that is on this broker's own disk.",
+    help: "Version of the metadata on this broker's own disk.",
     read: (s) => s.journaledVersion,
   },
 ];

@@ -60,7 +60,7 @@ function healthOn(
 }
 
 describe('readiness', () => {
-  test('is ok while every partition is', async () => {
+  test('it is ok while every partition is', async () => {
     expect(await healthOf(SOUND).readiness()).toMatchObject({
       status: 'ok',
       checks: {
@@ -70,7 +70,7 @@ describe('readiness', () => {
     });
   });
 
-  test('is degraded by an offline, a read-only and a damaged partition, and names them', async () => {
+  test('an offline, a read-only and a damaged partition degrade it, and are named', async () => {
     const report = await healthOf(
       SOUND,
       { ...SOUND, partition: 1, offline: 'its log is shorter than it was', isWritable: false },
@@ -102,7 +102,7 @@ describe('readiness', () => {
     });
   });
 
-  test('is degraded by a clock that has jumped ahead, and says what does not happen', async () => {
+  test('a clock that has jumped ahead degrades it, with the consequence', async () => {
     const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 1 };
     const report = await healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
     expect(report).toMatchObject({
@@ -112,7 +112,7 @@ describe('readiness', () => {
     expect(report.checks.clock.reason).toContain('do not expire by it for another 3000 s');
   });
 
-  test('is ok when the clock was ahead at the start already, as after every long stop', async () => {
+  test('it is ok if the clock was already ahead at the start, as after every long stop', async () => {
     const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 0 };
     const report = await healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
     expect(report.status).toBe('ok');
@@ -122,7 +122,7 @@ describe('readiness', () => {
   test.each([
     [460, 'ok'],
     [461, 'degraded'],
-  ])('with %i of 512 file descriptors in use is %s', async (inUse, expected) => {
+  ])('%i of 512 file descriptors in use make it %s', async (inUse, expected) => {
     const report = await healthOn(SOUND_DISK, [SOUND], undefined, RIGHT_CLOCK, {
       inUse,
       limit: 512,
@@ -131,7 +131,7 @@ describe('readiness', () => {
     expect(report.status).toBe(expected);
   });
 
-  test('is degraded by a full disk, and says what that means', async () => {
+  test('a full disk degrades it, with the consequence', async () => {
     const report = await healthOn({ isDiskFull: true, heldBytes: 0 }, [SOUND]).readiness();
     expect(report).toMatchObject({
       status: 'degraded',
@@ -146,13 +146,13 @@ describe('readiness', () => {
     });
   });
 
-  test('a broker that stops says so', async () => {
+  test('a broker that stops reports it', async () => {
     const health = healthOf(SOUND);
     health.stopping();
     expect((await health.readiness()).status).toBe('stopping');
   });
 
-  test('a long list is cut', async () => {
+  test('a long list is shortened', async () => {
     const broken = Array.from({ length: 150 }, (_, partition) => ({
       ...SOUND,
       partition,
@@ -161,7 +161,7 @@ describe('readiness', () => {
     expect((await healthOf(...broken).readiness()).checks.storage.readOnly).toHaveLength(100);
   });
 
-  test('tells of a cluster whether Redis is there and replicas are missing', async () => {
+  test('a cluster reports whether Redis is available and replicas are missing', async () => {
     const whole: ClusterStatus = {
       isStoreAvailable: true,
       storeFault: undefined,

@@ -1,72 +1,72 @@
 import type { BrokerStatus, ClusterStatus } from '#broker';
 
-/** What /health/ready answers. */
+/** The answer of /health/ready. */
 export interface ReadinessReport {
-  /** `degraded`: it serves, and an operator should look. */
+  /** `degraded`: the broker serves, and an operator should check it. */
   readonly status: 'ok' | 'degraded' | 'stopping';
   readonly checks: {
     readonly disk: DiskCheck;
     readonly storage: StorageCheck;
     readonly clock: ClockCheck;
     readonly descriptors: DescriptorCheck;
-    /** Null where this broker is the whole cluster. */
+    /** Null if this broker is the whole cluster. */
     readonly cluster: ClusterCheck | null;
   };
 }
 
 interface DiskCheck {
   readonly status: 'ok' | 'degraded';
-  /** Why records are refused; null while they are not. */
+  /** Reason for refusing records; null while none are refused. */
   readonly reason: string | null;
-  /** Held back from records for what makes room; 0 while it is given up. */
+  /** Bytes reserved for operations that free space; 0 while the reserve is released. */
   readonly reserveBytes: number;
 }
 
-/** File descriptors: connections, segment files and the rest of the process. */
+/** File descriptors of connections, segment files and the rest of the process. */
 interface DescriptorCheck {
   /** `degraded` while nearly all are in use. */
   readonly status: 'ok' | 'degraded';
   readonly reason: string | null;
-  /** Null where the system does not say. */
+  /** Null if the system does not say. */
   readonly inUse: number | null;
   readonly limit: number | null;
 }
 
 interface ClockCheck {
-  /** `degraded` while the clock is not trusted after it jumped. */
+  /** `degraded` while the clock is not trusted after a jump. */
   readonly status: 'ok' | 'degraded';
-  /** What happened to the clock; null while it is trusted. */
+  /** Reason for not trusting the clock; null while it is trusted. */
   readonly reason: string | null;
-  /** How far it is ahead of the time by which things expire. */
+  /** Milliseconds by which the clock is ahead of the time used for expiration. */
   readonly aheadMs: number;
 }
 
 interface StorageCheck {
   readonly status: 'ok' | 'degraded';
   readonly partitions: number;
-  /** Partitions that cannot be served, and why. */
+  /** Partitions that cannot be served, with the reason. */
   readonly offline: readonly { readonly partition: string; readonly reason: string }[];
   /**
-   * Partitions that can be read, and not written: after a failed sync, or while records are lost.
+   * Partitions that can be read but not written: after a failed sync, or while records are lost.
    */
   readonly readOnly: readonly string[];
   /**
-   * Synced offsets that are missing at the start, in the middle or at the end of a log, and were
-   * not deleted.
+   * Synced offsets that are missing at the start, in the middle or at the end of a log, although
+   * they were not deleted.
    */
   readonly lost: readonly LostRecords[];
-  /** Partitions with ranges that cannot be read, and how many. */
+  /** Partitions with unreadable ranges, and the number of ranges. */
   readonly damaged: readonly { readonly partition: string; readonly ranges: number }[];
 }
 
 interface ClusterCheck {
   readonly status: 'ok' | 'degraded';
   readonly redis: 'ok' | 'away' | 'refusing';
-  /** What that means; null while it is there. */
+  /** The consequence; null while Redis is available. */
   readonly reason: string | null;
   readonly brokers: number;
   readonly brokersAlive: number;
-  /** Partitions led here that have replicas out of sync. */
+  /** Partitions led by this broker with replicas out of sync. */
   readonly underReplicated: number;
   /** Partitions of the whole cluster. */
   readonly withoutLeader: number;
@@ -75,7 +75,7 @@ interface ClusterCheck {
 interface LostRecords {
   readonly partition: string;
   readonly startOffset: number;
-  /** Not included. */
+  /** First offset after the missing ones. */
   readonly endOffset: number;
 }
 
@@ -84,19 +84,19 @@ interface DescriptorUse {
   readonly limit: number;
 }
 
-/** Above this share of the descriptors an operator should look. */
+/** Share of descriptors in use above which an operator should act. */
 const DESCRIPTORS_USED_MAX = 0.9;
 
-/** More than this many of a kind are not listed. */
+/** Maximum number of listed items of a kind. */
 const LISTED_MAX = 100;
 
-/** Whether the broker serves, and what is wrong with its disk and its partitions. */
+/** Reports whether the broker serves, and faults of its disk and its partitions. */
 export class Health {
   readonly #status: () => Promise<BrokerStatus>;
   readonly #descriptors: () => DescriptorUse | undefined;
   #isStopping = false;
 
-  /** @param descriptors undefined where the system does not say how many are in use */
+  /** @param descriptors returns undefined if the system does not say how many are in use */
   constructor(
     status: () => Promise<BrokerStatus>,
     descriptors: () => DescriptorUse | undefined = () => undefined,
@@ -105,7 +105,7 @@ export class Health {
     this.#descriptors = descriptors;
   }
 
-  /** From now on a balancer should send requests elsewhere. */
+  /** Reports `stopping` from now on, so that a balancer sends requests elsewhere. */
   stopping(): void {
     this.#isStopping = true;
   }
@@ -137,7 +137,9 @@ function clusterCheck({ cluster }: BrokerStatus): ClusterCheck | null {
   return {
     status: isStoreAvailable && isWhole ? 'ok' : 'degraded',
     redis: isStoreAvailable ? 'ok' : redisStateOf(storeFault),
-    reason: isStoreAvailable ? null : `${storeFault?.sentence ?? 'Redis is away.'} ${UNTIL_THEN}`,
+    reason: isStoreAvailable
+      ? null
+      : `${storeFault?.sentence ?? 'Redis is unavailable.'} ${UNTIL_THEN}`,
     brokers,
     brokersAlive,
     underReplicated,
@@ -150,8 +152,8 @@ function redisStateOf(fault: ClusterStatus['storeFault']): 'away' | 'refusing' {
 }
 
 const DISK_FULL =
-  'The disk is full: records are refused until there is room. ' +
-  'Reads go on, and so do deletions and configs, which make room.';
+  'The disk is full: records are refused until there is space. ' +
+  'Reads continue, and so do deletions and configs, which free space.';
 
 function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck {
   return {
@@ -162,8 +164,7 @@ function diskCheck({ disk: { isDiskFull, heldBytes } }: BrokerStatus): DiskCheck
 }
 
 /**
- * A difference that was there at the start is shown and raises no alarm: most brokers were just
- * stopped.
+ * A difference that existed at the start is shown without an alarm: most brokers were just stopped.
  */
 function clockCheck({ clock: { aheadMs, graceLeftMs, jumpsTotal } }: BrokerStatus): ClockCheck {
   if (aheadMs === 0) return { status: 'ok', reason: null, aheadMs };
@@ -175,7 +176,7 @@ function clockCheck({ clock: { aheadMs, graceLeftMs, jumpsTotal } }: BrokerStatu
   const reason =
     cause +
     `producers do not expire by it for another ${Math.ceil(graceLeftMs / 1000)} s. ` +
-    'Set the clock right if it is wrong.';
+    'Correct the clock if it is wrong.';
   return { status: jumpsTotal === 0 ? 'ok' : 'degraded', reason, aheadMs };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { HotHistogram } from './hot-histogram.js';
 
 describe('a hot histogram', () => {
-  test('counts a value in every bucket whose bound it does not exceed', () => {
+  test('it counts a value in every bucket whose bound it does not exceed', () => {
     const histogram = new HotHistogram({ name: 'h', help: 'Help.', upperBounds: [1, 2, 4] });
     for (const value of [0.5, 1, 1.5, 4, 9]) histogram.observe(value);
     expect(histogram.render()).toBe(
@@ -20,7 +20,7 @@ describe('a hot histogram', () => {
     );
   });
 
-  test('keeps the series of a label apart', () => {
+  test('it keeps the series of a label apart', () => {
     const histogram = new HotHistogram({
       name: 'h',
       help: 'Help.',

@@ -1,11 +1,11 @@
 /**
- * A Prometheus histogram whose `observe` costs a search over a few numbers: no objects, no strings,
- * no hashing of labels, so that it may stand on the path of every request. One label at most.
+ * A Prometheus histogram whose `observe` only searches a few numbers: no objects, no strings, no
+ * hashing of labels, so that every request can afford it. One label at most.
  */
 export class HotHistogram {
   readonly #options: HotHistogramOptions;
   readonly #labels: string[] = [];
-  /** (bounds + 1) counts a series, not cumulative. */
+  /** Counts of each series, (bounds + 1) per series, not cumulative. */
   readonly #counts: number[] = [];
   readonly #sums: number[] = [];
 
@@ -23,7 +23,8 @@ export class HotHistogram {
   }
 
   /**
-   * The place of a label's value, for `observe`; asked for once, when the thing it names is made.
+   * Returns the index of a label's value for `observe`; call it once, when the labelled object is
+   * created.
    */
   seriesOf(labelValue: string): number {
     const label = `${this.#options.label}="${labelValue}"`;
@@ -45,7 +46,7 @@ export class HotHistogram {
     this.#sums[series] = (this.#sums[series] as number) + value;
   }
 
-  /** The text of all series in Prometheus' exposition format. */
+  /** Renders all series in Prometheus' exposition format. */
   render(): string {
     const { name, help } = this.#options;
     const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
@@ -81,8 +82,8 @@ export class HotHistogram {
 export interface HotHistogramOptions {
   readonly name: string;
   readonly help: string;
-  /** Ascending, without +Inf. */
+  /** Ascending bounds, without +Inf. */
   readonly upperBounds: readonly number[];
-  /** Name of the one label; its values become series as they are asked for. */
+  /** Name of the only label; its values become series on first use. */
   readonly label?: string;
 }

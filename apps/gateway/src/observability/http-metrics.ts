@@ -9,7 +9,7 @@ export interface HttpStatus {
   readonly requestMemoryUsedBytes: number;
   readonly requestMemoryLimitBytes: number;
   readonly longPolls: number;
-  /** What clients were sent and have not taken. */
+  /** Bytes that clients were sent and have not received. */
   readonly outbound: OutboundStatus;
   readonly renderCacheBytes: number;
   readonly renderCacheHits: number;
@@ -38,25 +38,25 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_http_connections_silent_total',
     type: 'counter',
-    help: 'Connections closed because nothing came within SLUICE_FIRST_BYTE_TIMEOUT_MS.',
+    help: 'Connections closed because no byte arrived within SLUICE_FIRST_BYTE_TIMEOUT_MS.',
     read: (s) => s.events.connectionSilent,
   },
   {
     name: 'sluice_http_heads_late_total',
     type: 'counter',
-    help: 'Requests whose head did not come within SLUICE_HEAD_TIMEOUT_MS.',
+    help: 'Requests whose head did not arrive within SLUICE_HEAD_TIMEOUT_MS.',
     read: (s) => s.events.headLate,
   },
   {
     name: 'sluice_http_connections_keep_alive_ended_total',
     type: 'counter',
-    help: 'Connections closed because no other request came within SLUICE_KEEP_ALIVE_TIMEOUT_MS.',
+    help: 'Connections closed because no other request arrived within SLUICE_KEEP_ALIVE_TIMEOUT_MS.',
     read: (s) => s.events.keepAliveEnded,
   },
   {
     name: 'sluice_http_bodies_late_total',
     type: 'counter',
-    help: 'Request bodies of which nothing came for SLUICE_BODY_IDLE_TIMEOUT_MS.',
+    help: 'Request bodies without progress for SLUICE_BODY_IDLE_TIMEOUT_MS.',
     read: (s) => s.events.bodyLate,
   },
   {
@@ -68,13 +68,13 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_http_pipelines_held_total',
     type: 'counter',
-    help: 'Times that a connection was read from no more because SLUICE_PIPELINED_REQUESTS_MAX of its requests were in flight.',
+    help: 'Times that reading a connection was paused because SLUICE_PIPELINED_REQUESTS_MAX of its requests were in flight.',
     read: (s) => s.events.pipelineHeld,
   },
   {
     name: 'sluice_http_pipelines_cut_total',
     type: 'counter',
-    help: 'Connections closed because SLUICE_REQUEST_MEMORY_BYTES had no room for requests behind those in flight.',
+    help: 'Connections closed because SLUICE_REQUEST_MEMORY_BYTES had no space for requests behind those in flight.',
     read: (s) => s.events.pipelineCut,
   },
   {
@@ -86,19 +86,19 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_http_requests_in_flight',
     type: 'gauge',
-    help: 'Requests not answered yet.',
+    help: 'Requests in flight.',
     read: (s) => s.requestsInFlight,
   },
   {
     name: 'sluice_http_request_memory_used_bytes',
     type: 'gauge',
-    help: 'Memory of bodies being read.',
+    help: 'Memory of request bodies in flight.',
     read: (s) => s.requestMemoryUsedBytes,
   },
   {
     name: 'sluice_http_request_memory_limit_bytes',
     type: 'gauge',
-    help: 'Its limit, SLUICE_REQUEST_MEMORY_BYTES.',
+    help: 'Limit of the memory of request bodies, SLUICE_REQUEST_MEMORY_BYTES.',
     read: (s) => s.requestMemoryLimitBytes,
   },
   {
@@ -110,13 +110,13 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_outbound_memory_used_bytes',
     type: 'gauge',
-    help: 'Bytes that clients were sent and have not taken; the limit is SLUICE_OUTBOUND_MEMORY_BYTES.',
+    help: 'Bytes sent to clients and not yet received by them; the limit is SLUICE_OUTBOUND_MEMORY_BYTES.',
     read: (s) => s.outbound.heldBytes,
   },
   {
     name: 'sluice_outbound_waiting',
     type: 'gauge',
-    help: 'Connections that are sent nothing until other clients have taken what they were sent.',
+    help: 'Connections that wait until other clients have received their bytes.',
     read: (s) => s.outbound.waiting,
   },
   {
@@ -128,7 +128,7 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_outbound_stalled_total',
     type: 'counter',
-    help: 'Connections cut because SLUICE_OUTBOUND_MEMORY_BYTES was used up and their clients took nothing for SLUICE_OUTBOUND_STALLED_MS.',
+    help: 'Connections cut because SLUICE_OUTBOUND_MEMORY_BYTES was used up and their clients received nothing for SLUICE_OUTBOUND_STALLED_MS.',
     read: (s) => s.outbound.droppedTotal,
   },
   {
@@ -140,13 +140,13 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_http_render_cache_hits_total',
     type: 'counter',
-    help: 'Record batches of fetch answers whose JSON was there already.',
+    help: 'Record batches of fetch answers whose JSON was cached.',
     read: (s) => s.renderCacheHits,
   },
   {
     name: 'sluice_http_render_cache_misses_total',
     type: 'counter',
-    help: 'Record batches of fetch answers that had to be written as JSON.',
+    help: 'Record batches of fetch answers that had to be rendered as JSON.',
     read: (s) => s.renderCacheMisses,
   },
 ];

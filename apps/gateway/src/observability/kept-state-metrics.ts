@@ -2,7 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import type { BrokerStatus } from '#broker';
 import type { StatusSeries } from './status-series.js';
 
-/** What clients have made the broker keep in memory, each with its limit. */
+/** Series of state that clients make the broker keep in memory, each with its limit. */
 export const KEPT_STATE_SERIES: readonly StatusSeries<BrokerStatus>[] = [
   {
     name: 'sluice_heap_limit_bytes',
@@ -37,7 +37,7 @@ export const KEPT_STATE_SERIES: readonly StatusSeries<BrokerStatus>[] = [
   {
     name: 'sluice_producer_state_producers',
     type: 'gauge',
-    help: 'Idempotent producers remembered, counted once per partition.',
+    help: 'Idempotent producers in memory, counted once per partition.',
     read: (s) => s.keptState.producers.producers,
   },
   {
@@ -55,7 +55,7 @@ export const KEPT_STATE_SERIES: readonly StatusSeries<BrokerStatus>[] = [
   {
     name: 'sluice_producer_state_evicted_total',
     type: 'counter',
-    help: 'Producers forgotten before SLUICE_PRODUCER_ID_EXPIRATION_MS because there was no room for them.',
+    help: 'Producers removed before SLUICE_PRODUCER_ID_EXPIRATION_MS to free memory.',
     read: (s) => s.keptState.producers.evictedTotal,
   },
 ];

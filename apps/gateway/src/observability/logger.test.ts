@@ -51,7 +51,7 @@ test('the cause of a server error is logged with its stack', () => {
   expect(text).toContain('at append (libs/log/src/log.ts:71)');
 });
 
-test('errors that an error gathers are logged with their stacks', () => {
+test('the errors of an AggregateError are logged with their stacks', () => {
   const gathering = new AggregateError([bundledError('first')], 'all failed');
   const text = JSON.stringify(logged((logger) => logger.error({ err: gathering }, 'no address')));
   expect(text).toContain('at append (libs/log/src/log.ts:70)');
@@ -63,7 +63,7 @@ test.each(['error', 'fatal'] as const)('an error that Nest logs as %s keeps its 
   expect(JSON.stringify(lines)).toContain('log.ts:70');
 });
 
-test('what is thrown and is no error is logged as it is', () => {
+test('a thrown value that is not an error is logged unchanged', () => {
   const lines = logged((logger) => toProtocolError('a text', logger));
   expect(lines).toMatchObject([{ err: 'a text' }]);
 });

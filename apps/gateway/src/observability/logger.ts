@@ -10,8 +10,8 @@ const STANDARD_ERROR = 2;
 export type ProcessLogger = Pino;
 
 /**
- * The process's logger. Lines go to standard error, so that standard output has nothing but the
- * banner. They are written at once: the last line before a crash is the one that matters.
+ * The process's logger. Lines go to standard error, so that standard output has only the banner.
+ * They are written synchronously, because the last line before a crash matters most.
  */
 export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): ProcessLogger {
   const isPretty =
@@ -42,18 +42,18 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>): 
 }
 
 /**
- * How the fields of a line are written. An error is always logged under `err`, pino's own name for
- * it: `LogFields` has no other.
+ * Serializers of a line's fields. An error is always logged under `err`, pino's own name for it:
+ * `LogFields` has no other.
  */
 export const LOG_SERIALIZERS = { err: serializedError } as const;
 
-/** An error with its causes and its stack, whose frames name source files. */
+/** Returns an error with its causes and its stack, whose frames name source files. */
 function serializedError(error: Error): unknown {
   const serialized: unknown = stdSerializers.err(error);
   return error instanceof Error ? withNamedSources(serialized as SerializedError) : serialized;
 }
 
-/** Names the source files in the stacks of an error and of the errors that it gathers. */
+/** Names the source files in the stacks of an error and of the errors that it contains. */
 function withNamedSources({ stack, ...members }: SerializedError): object {
   const gathered = members.aggregateErrors;
   return {
@@ -63,7 +63,7 @@ function withNamedSources({ stack, ...members }: SerializedError): object {
   };
 }
 
-/** Nest's own lines, through pino. Its start-up chatter is debug, not info. */
+/** Passes Nest's own lines to pino. Its start-up messages are debug, not info. */
 export class NestLogger implements LoggerService {
   readonly #logger: ProcessLogger;
 
@@ -80,8 +80,7 @@ export class NestLogger implements LoggerService {
   }
 
   error(message: unknown, ...context: unknown[]): void {
-    // Nest tells of a start that failed and then throws the same error: the thrower's caller logs
-    // it.
+    // Nest logs a failed start and then throws the same error; the caller of the start logs it.
     if (context.at(-1) === 'ExceptionHandler') return;
     this.#logger.error({ ...errorField(message), context: context.at(-1) }, String(message));
   }
@@ -91,7 +90,7 @@ export class NestLogger implements LoggerService {
   }
 }
 
-/** What Nest gives as a message may be the error itself. */
+/** Nest may pass the error itself as the message. */
 function errorField(message: unknown): { readonly err?: Error } {
   return message instanceof Error ? { err: message } : {};
 }

@@ -107,7 +107,7 @@ function watched(partitions: readonly PartitionStatus[], topicSeriesMax?: number
 }
 
 describe('the metrics', () => {
-  test('docs/reference/metrics.md lists exactly what is shown', () => {
+  test('docs/reference/metrics.md lists exactly the metrics of the page', () => {
     const page = readFileSync(
       new URL('../../../../docs/reference/metrics.md', import.meta.url),
       'utf8',
@@ -115,7 +115,7 @@ describe('the metrics', () => {
     expect(page).toBe(metricsReference(new GatewayMetrics().describe()));
   });
 
-  test('every metric that is shown is described, and the other way round', async () => {
+  test('every rendered metric is described, and the other way round', async () => {
     const metrics = watched([partition('orders')]);
     const shown = [...(await metrics.render()).matchAll(/^# TYPE (\S+) /gm)].map(
       ([, name]) => name,
@@ -123,7 +123,7 @@ describe('the metrics', () => {
     expect(new Set(shown)).toEqual(new Set(metrics.describe().map(({ name }) => name)));
   });
 
-  test('what was appended is counted', async () => {
+  test('appended records are counted', async () => {
     const metrics = watched([]);
     metrics.appended(3, [100, 200]);
     metrics.appended(1, [50]);
@@ -143,14 +143,14 @@ describe('the metrics', () => {
     expect(page.match(/kafka_log_log_size_bytes\{/g)).toHaveLength(501);
   });
 
-  test('as many topics as the setting says have a series of their own', async () => {
+  test('the setting bounds the topics with a series of their own', async () => {
     const metrics = watched([partition('a'), partition('b'), partition('c')], 1);
     const page = await metrics.render();
     expect(page).toContain('kafka_log_log_size_bytes{topic="a"} 10\n');
     expect(page).toContain('kafka_log_log_size_bytes{topic="(others)"} 20\n');
   });
 
-  test('counters do not grow by being read', async () => {
+  test('reading counters does not increase them', async () => {
     const metrics = watched([]);
     metrics.appended(1, [50]);
     await metrics.render();
@@ -159,7 +159,7 @@ describe('the metrics', () => {
     );
   });
 
-  test('calls between brokers are shown once there are other brokers', async () => {
+  test('calls between brokers are rendered in cluster mode', async () => {
     const metrics = watched([]);
     expect(await metrics.render()).toContain('sluice_cluster_calls_answered_total 0\n');
     metrics.watchPeers(() => ({
@@ -188,7 +188,7 @@ describe('the metrics', () => {
     expect(text.match(/^kafka_log_log_size_bytes\{/gm)).toHaveLength(501);
   });
 
-  test('partitions that are offline, read-only or damaged are told apart', async () => {
+  test('offline, read-only and damaged partitions are counted separately', async () => {
     const text = await watched([
       partition('a', { offline: 'the log end is below the high watermark', isWritable: false }),
       partition('b', { isWritable: false }),
@@ -199,7 +199,7 @@ describe('the metrics', () => {
     expect(text).toContain('sluice_log_damaged_ranges 2\n');
   });
 
-  test('a full disk and what is held back on it are shown', async () => {
+  test('a full disk and the reserve are rendered', async () => {
     const text = await watched([]).render();
     expect(text).toContain('sluice_disk_full 0\n');
     expect(text).toContain('sluice_disk_reserve_bytes 4096\n');

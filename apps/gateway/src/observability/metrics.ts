@@ -1,9 +1,8 @@
 /**
- * Everything that /metrics shows, under Kafka's names where Kafka has one (its MBean in lower case,
- * as Kafka's own Prometheus exporters write it). docs/reference/metrics.md is made from it.
+ * All metrics of /metrics, under Kafka's names where Kafka has one (its MBean in lower case, as
+ * Kafka's own Prometheus exporters write it). docs/reference/metrics.md is generated from them.
  *
- * What is counted on a hot path is a number that is added to; it becomes Prometheus' text only when
- * somebody asks.
+ * A counter on a hot path is a plain number; it is rendered as Prometheus' text only on a scrape.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, PartitionStatus } from '#broker';
@@ -13,11 +12,14 @@ import type { PeerNetworkStatus } from '../cluster-api/peer-network.js';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
 import type { SocketStatus } from '../ws/socket-server.js';
 import { boundRefusalsCounter } from './bound-metrics.js';
+import { BROKER_SERIES } from './broker-metrics.js';
 import { CLUSTER_GAUGES } from './cluster-metrics.js';
+import { DELIVERY_SERIES } from './delivery-metrics.js';
 import { HotHistogram, type HotHistogramOptions } from './hot-histogram.js';
 import { HTTP_SERIES, type HttpStatus } from './http-metrics.js';
 import { KEPT_STATE_SERIES } from './kept-state-metrics.js';
 import { PEER_SERIES } from './peer-metrics.js';
+import { SOCKET_SERIES } from './socket-metrics.js';
 import type { StatusSeries } from './status-series.js';
 import { STORAGE_GAUGES } from './storage-metrics.js';
 
@@ -33,7 +35,7 @@ const BATCH_BYTES = [
   128, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216,
 ];
 
-/** Label of the front's routes; `refused` was none of ours, of a foreign origin or over a limit. */
+/** Labels of the front's routes; `refused` has unknown routes, foreign origins and exceeded limits. */
 const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
   produce: 'POST /v1/topics/{topic}/records',
   fetch: 'GET /v1/topics/{topic}/partitions/{partition}/records',
@@ -41,7 +43,7 @@ const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
   refused: 'refused',
 };
 
-/** What is asked for its state when /metrics is. */
+/** Sources of the state that a scrape reads. */
 export interface MetricSources {
   broker(): Promise<BrokerStatus>;
   http(): HttpStatus;
@@ -49,14 +51,14 @@ export interface MetricSources {
   sockets(): SocketStatus;
 }
 
-/** A name and its sentence, for the reference page. */
+/** Name, type and help of a metric, for the reference page. */
 export interface MetricDescription {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
 }
 
-/** A number on a hot path. */
+/** A counter on a hot path. */
 interface Count {
   value: number;
 }
@@ -67,7 +69,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   readonly #frontSeries: Readonly<Record<FrontRoute, number>>;
   #sources: MetricSources | undefined;
   #peers: (() => PeerNetworkStatus) | undefined;
-  /** The broker's state as this scrape sees it. */
+  /** State of the broker for this scrape. */
   #broker: BrokerStatus | undefined;
 
   readonly #batchesIn = this.#counter('sluice_log_batches_in_total', 'Record batches appended.');
@@ -105,7 +107,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
   );
   readonly #scrubPasses = this.#counter(
     'sluice_log_scrub_passes_total',
-    'Times that the background scrub has been through all logs.',
+    'Completed passes of the background scrub over all logs.',
   );
   readonly #cutBytes = this.#counter(
     'sluice_log_recovery_cut_bytes_total',
@@ -126,7 +128,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
 
   readonly #requestSeconds = this.#histogram({
     name: 'kafka_network_requestmetrics_totaltime_seconds',
-    help: 'Time from a request to its answer; long polls wait in it.',
+    help: 'Time from a request to its answer, including the wait of long polls.',
     upperBounds: SECONDS,
     label: 'request',
   });
@@ -152,36 +154,37 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       events: this.#requestSeconds.seriesOf(FRONT_ROUTES.events),
       refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
     };
-    this.#addBrokerGauges();
+    this.#addSeries(BROKER_SERIES, () => this.#broker);
+    this.#addStateGauges();
     this.#addSeries(KEPT_STATE_SERIES, () => this.#broker);
     this.#addSeries(HTTP_SERIES, () => this.#sources?.http());
     this.#addSeries(PEER_SERIES, () => this.#peers?.());
-    this.#addDeliveryGauges();
-    this.#addSocketGauges();
+    this.#addSeries(DELIVERY_SERIES, () => this.#sources?.delivery());
+    this.#addSeries(SOCKET_SERIES, () => this.#sources?.sockets());
     this.#addTopicGauge();
     this.#addStoreFaultGauge();
     this.#registry.registerMetric(boundRefusalsCounter());
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** Called once, when what is watched has been built. */
+  /** Called once, when the sources exist. */
   watch(sources: MetricSources): void {
     this.#sources = sources;
   }
 
-  /** Called once, where this broker is one of a cluster. */
+  /** Called once in cluster mode. */
   watchPeers(status: () => PeerNetworkStatus): void {
     this.#peers = status;
   }
 
-  /** The text of /metrics. */
+  /** Renders the text of /metrics. */
   async render(): Promise<string> {
     this.#broker = await this.#sources?.broker();
     const text = await this.#registry.metrics();
     return `${text}\n${this.#histograms.map((histogram) => histogram.render()).join('\n')}`;
   }
 
-  /** All that `render` shows, in order of their names. */
+  /** Describes all metrics, in order of their names. */
   describe(): MetricDescription[] {
     const plain = this.#registry.getMetricsAsArray().map(
       (metric): MetricDescription => ({
@@ -196,12 +199,12 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     return [...plain, ...hot].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** The place of a route among the latencies; asked for once a route. */
+  /** Returns the index of a route's latencies; called once per route. */
   routeSeries(route: string): number {
     return this.#requestSeconds.seriesOf(route);
   }
 
-  /** A request of the control plane was answered. */
+  /** Called when a request of the control plane was answered. */
   controlRequestEnded(series: number, durationMs: number): void {
     this.#requestSeconds.observe(durationMs / 1000, series);
   }
@@ -264,51 +267,9 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     this.#diskReadBytes.value += bytes;
   }
 
-  #addBrokerGauges(): void {
+  #addStateGauges(): void {
     const read = (get: (status: BrokerStatus) => number) => () =>
       this.#broker === undefined ? 0 : get(this.#broker);
-    const count = (isCounted: (partition: PartitionStatus) => boolean) =>
-      read((status) => status.partitions.filter(isCounted).length);
-    const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
-      ['kafka_controller_kafkacontroller_globaltopiccount', 'Topics.', read((s) => s.topics)],
-      ['kafka_server_replicamanager_partitioncount', 'Partitions.', count(() => true)],
-      [
-        'kafka_server_replicamanager_offlinereplicacount',
-        'Partitions that cannot be served.',
-        count((p) => p.offline !== undefined),
-      ],
-      [
-        'kafka_producer_producermetrics_buffer_total_bytes',
-        'Memory for records that wait to be written.',
-        read((s) => s.bufferTotalBytes),
-      ],
-      [
-        'kafka_producer_producermetrics_buffer_available_bytes',
-        'What is free of it.',
-        read((s) => s.bufferAvailableBytes),
-      ],
-      [
-        'kafka_producer_producermetrics_waiting_threads',
-        'Produce requests that wait for buffer memory.',
-        read((s) => s.bufferWaiters),
-      ],
-      [
-        'kafka_server_delayedoperationpurgatory_fetch_purgatorysize',
-        'Fetches that wait for records.',
-        read((s) => s.delayedFetches),
-      ],
-      [
-        'sluice_fetch_disk_reads',
-        'Reads of records from disk that are under way; the limit is SLUICE_DISK_READS_MAX.',
-        read((s) => s.diskReads),
-      ],
-      [
-        'sluice_fetch_disk_reads_waiting',
-        'Fetches that wait for their turn to read from disk.',
-        read((s) => s.diskReadsWaiting),
-      ],
-    ];
-    for (const [name, help, get] of gauges) this.#gauge(name, help, get);
     for (const { name, help, read: get } of STORAGE_GAUGES) this.#gauge(name, help, read(get));
     for (const { name, help, read: get } of CLUSTER_GAUGES) {
       this.#gauge(
@@ -317,41 +278,6 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
         read(({ cluster }) => (cluster === undefined ? 0 : get(cluster))),
       );
     }
-    this.#readCounter(
-      'sluice_cluster_leader_call_retries_total',
-      'Calls to leaders that were made again: leadership moved, or the leader did not answer.',
-      read((s) => s.cluster?.leaderCallRetriesTotal ?? 0),
-    );
-    this.#readCounter(
-      'sluice_cluster_lease_renewals_total',
-      "Renewals of this broker's lease that were sent to Redis.",
-      read((s) => s.cluster?.leaseRenewals.sent ?? 0),
-    );
-    this.#readCounter(
-      'sluice_cluster_lease_renewals_failed_total',
-      "Renewals of this broker's lease that Redis refused or did not answer in time.",
-      read((s) => s.cluster?.leaseRenewals.failed ?? 0),
-    );
-    this.#readCounter(
-      'sluice_cluster_lease_renewals_withheld_total',
-      'Renewals that were not sent because the event loop was silent for longer than SLUICE_LOOP_SILENCE_MAX_MS.',
-      read((s) => s.cluster?.leaseRenewals.withheld ?? 0),
-    );
-    this.#readCounter(
-      'kafka_server_brokertopicmetrics_reassignmentbytesin_total',
-      'Bytes of batches fetched for replicas that a reassignment adds.',
-      read((s) => s.cluster?.reassignmentBytesTotal ?? 0),
-    );
-    this.#readCounter(
-      'kafka_producer_producermetrics_buffer_exhausted_total',
-      'Produce requests refused with BUFFER_EXHAUSTED.',
-      read((s) => s.bufferExhaustedTotal),
-    );
-    this.#readCounter(
-      'sluice_fetch_waits_refused_total',
-      'Fetches refused because too many waited.',
-      read((s) => s.delayedFetchesRefusedTotal),
-    );
   }
 
   #addSeries<Status>(
@@ -366,100 +292,6 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
       if (type === 'gauge') this.#gauge(name, help, value);
       else this.#readCounter(name, help, value);
     }
-  }
-
-  #addDeliveryGauges(): void {
-    const read = (get: (status: DeliveryStatus) => number) => () =>
-      this.#sources === undefined ? 0 : get(this.#sources.delivery());
-    const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
-      ['sluice_delivery_subscriptions', 'Subscriptions.', read((s) => s.subscriptions)],
-      [
-        'sluice_delivery_cursors',
-        'Partitions that subscriptions read; the limit is SLUICE_CURSORS_MAX.',
-        read((s) => s.cursors),
-      ],
-      [
-        'sluice_delivery_live_cursors',
-        'Those of them that have got everything there is.',
-        read((s) => s.liveCursors),
-      ],
-      [
-        'sluice_delivery_subscription_memory_bytes',
-        'Heap of subscriptions, with the names that clients gave them; the limit is SLUICE_SUBSCRIPTION_MEMORY_BYTES.',
-        read((s) => s.memoryBytes),
-      ],
-      [
-        'sluice_delivery_catch_up_bytes',
-        'Memory of records kept for subscribers that are behind.',
-        read((s) => s.catchUpKeptBytes),
-      ],
-    ];
-    for (const [name, help, get] of gauges) this.#gauge(name, help, get);
-    const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
-      ['sluice_delivery_records_out_total', 'Records delivered.', read((s) => s.recordsTotal)],
-      [
-        'sluice_delivery_subscriptions_refused_total',
-        'Subscriptions refused by SLUICE_CURSORS_MAX or SLUICE_SUBSCRIPTION_MEMORY_BYTES.',
-        read((s) => s.refusedTotal),
-      ],
-      ['sluice_delivery_bytes_out_total', 'Bytes of their JSON.', read((s) => s.bytesTotal)],
-      [
-        'sluice_delivery_catch_up_reads_total',
-        'Reads made for subscribers that were behind.',
-        read((s) => s.catchUpReadsTotal),
-      ],
-      [
-        'sluice_delivery_catch_up_reads_shared_total',
-        'Reads that were answered with one made for another subscriber.',
-        read((s) => s.catchUpReadsSharedTotal),
-      ],
-    ];
-    for (const [name, help, get] of counters) this.#readCounter(name, help, get);
-  }
-
-  #addSocketGauges(): void {
-    const read = (get: (status: SocketStatus) => number) => () =>
-      this.#sources === undefined ? 0 : get(this.#sources.sockets());
-    this.#gauge(
-      'sluice_websocket_connections',
-      'Open WebSockets.',
-      read((s) => s.sockets),
-    );
-    this.#gauge(
-      'sluice_websocket_paused_connections',
-      'WebSockets that are not read from until there is room for what they ask for.',
-      read((s) => s.pausedSockets),
-    );
-    this.#gauge(
-      'sluice_websocket_pending_bytes',
-      'Bytes that WebSocket clients have not taken yet.',
-      read((s) => s.pendingBytes),
-    );
-    const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
-      ['sluice_websocket_opened_total', 'WebSockets opened.', read((s) => s.openedTotal)],
-      ['sluice_websocket_messages_in_total', 'Messages received.', read((s) => s.messagesTotal)],
-      [
-        'sluice_websocket_dead_total',
-        'WebSockets dropped because they answered no ping.',
-        read((s) => s.deadTotal),
-      ],
-      [
-        'sluice_websocket_stalled_total',
-        'WebSockets dropped because they took nothing for SLUICE_SOCKET_STALLED_TIMEOUT_MS.',
-        read((s) => s.stalledTotal),
-      ],
-      [
-        'sluice_websocket_refused_total',
-        'WebSockets closed with 1013 because SLUICE_REQUEST_MEMORY_BYTES was used up.',
-        read((s) => s.refusedTotal),
-      ],
-      [
-        'sluice_websocket_close_timeouts_total',
-        'WebSockets cut because the client did not end its side within SLUICE_SOCKET_CLOSE_TIMEOUT_MS.',
-        read((s) => s.closeTimeoutsTotal),
-      ],
-    ];
-    for (const [name, help, get] of counters) this.#readCounter(name, help, get);
   }
 
   #addTopicGauge(): void {
@@ -481,7 +313,7 @@ export class GatewayMetrics implements LogObserver, RequestObserver {
     const fault = () => this.#broker?.cluster?.storeFault;
     const gauge = new Gauge({
       name: 'sluice_cluster_redis_fault',
-      help: '1 with the reason why Redis takes no changes of the metadata; no series while it does.',
+      help: '1 with the reason for which Redis refuses changes of the metadata; no series while it accepts them.',
       labelNames: ['reason'],
       registers: [],
       collect() {

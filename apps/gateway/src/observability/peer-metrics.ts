@@ -1,18 +1,18 @@
 import type { PeerNetworkStatus } from '../cluster-api/peer-network.js';
 import type { StatusSeries } from './status-series.js';
 
-/** What /metrics shows of the calls between brokers: 0 where there are no others. */
+/** Series of the calls between brokers: 0 without other brokers. */
 export const PEER_SERIES: readonly StatusSeries<PeerNetworkStatus>[] = [
   {
     name: 'sluice_cluster_calls_served_in_flight',
     type: 'gauge',
-    help: 'Calls of other brokers under way, waiting ones too; the limit is SLUICE_CLUSTER_CALLS_MAX.',
+    help: 'Calls of other brokers in flight, including waiting ones; the limit is SLUICE_CLUSTER_CALLS_MAX.',
     read: ({ listener }) => listener.callsInFlight,
   },
   {
     name: 'sluice_cluster_calls_memory_used_bytes',
     type: 'gauge',
-    help: 'Memory of their messages; the limit is SLUICE_CLUSTER_MEMORY_BYTES.',
+    help: 'Memory of the messages of calls of other brokers; the limit is SLUICE_CLUSTER_MEMORY_BYTES.',
     read: ({ listener }) => listener.heldBytes,
   },
   {
@@ -24,7 +24,7 @@ export const PEER_SERIES: readonly StatusSeries<PeerNetworkStatus>[] = [
   {
     name: 'sluice_cluster_calls_refused_total',
     type: 'counter',
-    help: 'Calls refused because their caller had another secret or cluster, or meant another broker.',
+    help: 'Calls refused because their caller had another secret or cluster, or addressed another broker.',
     read: ({ listener }) => listener.callsRefused,
   },
   {
@@ -36,13 +36,13 @@ export const PEER_SERIES: readonly StatusSeries<PeerNetworkStatus>[] = [
   {
     name: 'sluice_cluster_calls_answered_total',
     type: 'counter',
-    help: 'Calls that other brokers answered, also with an error.',
+    help: 'Calls that other brokers answered, including those with an error.',
     read: ({ peers }) => peers.callsAnswered,
   },
   {
     name: 'sluice_cluster_calls_unreachable_total',
     type: 'counter',
-    help: 'Calls that another broker gave no answer to.',
+    help: 'Calls that another broker did not answer.',
     read: ({ peers }) => peers.callsUnreachable,
   },
 ];

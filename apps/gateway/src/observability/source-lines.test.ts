@@ -9,7 +9,7 @@ const bundle = join(directory, 'program.cjs');
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test('frames of a bundle name the source file and line, others stay as they are', () => {
+test('frames of a bundle name the source file and line, others stay unchanged', () => {
   const ranges = [
     { file: 'libs/log/src/log.ts', from: 10, lines: [3, 4, 8] },
     { file: 'libs/log/src/segment/segment.ts', from: 20, lines: [1] },

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** Lines of a bundle that follow each other and come from one source file. Lines count from 1. */
+/** Consecutive lines of a bundle from one source file. Lines count from 1. */
 interface SourceRange {
   readonly file: string;
-  /** Line of the bundle that the first element of `lines` is about. */
+  /** Line of the bundle for the first element of `lines`. */
   readonly from: number;
   /** Source lines, one per line of the bundle. */
   readonly lines: readonly number[];
@@ -14,9 +14,9 @@ const FRAME_POSITION = /(\/[^():]+\.cjs):(\d+):\d+/g;
 const rangesByBundle = new Map<string, readonly SourceRange[]>();
 
 /**
- * Rewrites the frames of a stack trace that are in a bundle to the source file and line that they
- * come from. The table is the file `<bundle>.lines`, which the build writes (scripts/bundle.mjs);
- * frames without an entry stay as they are.
+ * Rewrites the frames of a stack trace that are in a bundle to their source file and line. The
+ * table is the file `<bundle>.lines`, which the build writes (scripts/bundle.mjs); frames without
+ * an entry stay as they are.
  */
 export function withSourceLines(stack: string): string {
   return stack.replace(FRAME_POSITION, (position, bundle: string, line: string) => {
@@ -41,7 +41,7 @@ function tryReadRanges(path: string): readonly SourceRange[] {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as SourceRange[];
   } catch {
-    // The frame of a file that the build did not make.
+    // The stack has a frame of a file that the build did not create.
     return [];
   }
 }

@@ -23,7 +23,7 @@ describe('SparseLog', () => {
     expect(kept.lines[1]).toEqual({ level: 'warn', fields: { suppressed: 4 }, message: 'told' });
   });
 
-  test('tells kinds apart and keeps the level', () => {
+  test('distinguishes kinds and keeps the level', () => {
     const { kept, log } = openLog();
     log.warn('a', {}, 'one');
     log.error('b', {}, 'two');
@@ -38,7 +38,7 @@ describe('SparseLog', () => {
     expect(kept.lines).toHaveLength(2);
   });
 
-  test('is bounded, too, when every line is of a kind of its own', () => {
+  test('stays bounded if every line has a kind of its own', () => {
     const { kept, clock, log } = openLog();
     for (let kind = 0; kind < 3 * KINDS_MAX; kind += 1) log.warn(`k${kind}`, {}, 'told');
     expect(kept.lines).toHaveLength(KINDS_MAX + 1);

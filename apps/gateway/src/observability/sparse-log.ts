@@ -1,23 +1,26 @@
 import type { LogFields, Logger } from '#runtime';
 
-/** A line of one kind is not written again for so long. */
+/** Minimum interval between lines of one kind. */
 const SILENCE_MS = 10_000;
-/** Kinds that are told apart. */
+/** Maximum number of distinguished kinds. */
 const KINDS_MAX = 1000;
-/** Characters of an error that make its kind. */
+/** Maximum characters of an error that determine its kind. */
 const KIND_LENGTH_MAX = 4000;
-/** Stands for all further kinds: who makes up new ones is limited, too. */
+/**
+ * Collects all further kinds, because the number of kinds that a client can invent is bounded as
+ * well.
+ */
 const OTHER_KINDS = 'other';
 
 interface WrittenKind {
   readonly atMs: number;
-  /** Lines that were left out since. */
+  /** Lines suppressed since then. */
   suppressed: number;
 }
 
 /**
- * Writes what others can provoke thousands of times a second: a line of each kind at most once in
- * ten seconds, with the number of those that were left out since the last one (`suppressed`).
+ * Writes lines that clients can provoke thousands of times a second: at most one line of each kind
+ * in ten seconds, with the number of suppressed lines since the last one (`suppressed`).
  */
 export class SparseLog {
   readonly #logger: Logger;
@@ -40,12 +43,12 @@ export class SparseLog {
     if (counted !== undefined) this.#logger.error(counted, message);
   }
 
-  /** The next line of this kind is news. */
+  /** Makes the next line of this kind appear at once. */
   forget(kind: string): void {
     this.#written.delete(kind);
   }
 
-  /** @returns undefined when the line is to be left out */
+  /** @returns undefined if the line is suppressed */
   #counted(asked: string, fields: LogFields): LogFields | undefined {
     const nowMs = this.#nowMs();
     const kind = this.#kept(asked, nowMs);
@@ -61,7 +64,7 @@ export class SparseLog {
 
   #kept(kind: string, nowMs: number): string {
     if (this.#written.has(kind) || this.#written.size < KINDS_MAX) return kind;
-    // The sweep is made once in ten seconds: it goes along with a line of the other kinds.
+    // The sweep runs once in ten seconds, together with a line of the other kinds.
     const others = this.#written.get(OTHER_KINDS);
     if (others !== undefined && nowMs - others.atMs < SILENCE_MS) return OTHER_KINDS;
     for (const [written, { atMs }] of this.#written) {
@@ -73,7 +76,9 @@ export class SparseLog {
 
 const logs = new WeakMap<Logger, SparseLog>();
 
-/** The sparse log of a logger for faults that have no owner, such as bugs that a request meets. */
+/**
+ * Returns the sparse log of a logger for faults without an owner, such as bugs during a request.
+ */
 export function sparseLogOf(logger: Logger): SparseLog {
   const present = logs.get(logger);
   if (present !== undefined) return present;
@@ -82,10 +87,7 @@ export function sparseLogOf(logger: Logger): SparseLog {
   return made;
 }
 
-/**
- * The kind of an unexpected error: its message with its stack, as far as is needed to tell them
- * apart.
- */
+/** Returns the kind of an unexpected error: its message and stack, up to a bound. */
 export function kindOfError(error: unknown): string {
   const kind = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return kind.slice(0, KIND_LENGTH_MAX);

@@ -1,4 +1,4 @@
-/** A series of /metrics that is read off the status of a part, when it is asked for. */
+/** A series of /metrics that is read from the status of a part on each scrape. */
 export interface StatusSeries<Status> {
   readonly name: string;
   readonly type: 'gauge' | 'counter';

@@ -1,11 +1,11 @@
 import type { BrokerStatus, PartitionStatus } from '#broker';
 import type { StatusSeries } from './status-series.js';
 
-/** The state of the disk and of the logs on it. */
+/** Gauges of the disk and of the logs on it. */
 export const STORAGE_GAUGES: readonly Omit<StatusSeries<BrokerStatus>, 'type'>[] = [
   {
     name: 'sluice_log_read_only_partitions',
-    help: 'Partitions that take no writes since a sync failed, until a restart.',
+    help: 'Partitions that accept no writes since a sync failed, until a restart.',
     read: ({ partitions }) =>
       partitions.filter((p) => p.offline === undefined && !p.isWritable).length,
   },
@@ -21,27 +21,27 @@ export const STORAGE_GAUGES: readonly Omit<StatusSeries<BrokerStatus>, 'type'>[]
   },
   {
     name: 'sluice_disk_full',
-    help: '1 while the disk is full: no records are taken until there is room.',
+    help: '1 while the disk is full: records are refused until there is space.',
     read: ({ disk }) => Number(disk.isDiskFull),
   },
   {
     name: 'sluice_disk_reserve_bytes',
-    help: 'Room on the disk that is held back from records; 0 while it is given up.',
+    help: 'Disk space reserved from records; 0 while the reserve is released.',
     read: ({ disk }) => disk.heldBytes,
   },
   {
     name: 'sluice_log_segments',
-    help: 'Segments of all logs; from SLUICE_SEGMENTS_MAX on they become larger than their topics say.',
+    help: 'Segments of all logs; above SLUICE_SEGMENTS_MAX they become larger than their topics configure.',
     read: ({ segments }) => segments,
   },
   {
     name: 'sluice_log_quarantined_bytes',
-    help: 'Bytes on disk that were cut from logs or put aside, as *.log.cut-* files and *-stray directories; only an operator removes them.',
+    help: 'Bytes on disk that were cut from logs or quarantined, as *.log.cut-* files and *-stray directories; only an operator removes them.',
     read: ({ quarantinedBytes }) => quarantinedBytes,
   },
   {
     name: 'sluice_clock_ahead_seconds',
-    help: 'How far the clock is ahead of the time by which things expire; 0 unless it has jumped.',
+    help: 'Time by which the clock is ahead of the time used for expiration; 0 unless it has jumped.',
     read: ({ clock }) => clock.aheadMs / 1000,
   },
 ];

@@ -1,11 +1,10 @@
 /**
- * Why the gateway closes a WebSocket: the codes of RFC 6455 that it sends itself. docs/PROTOCOL.md
- * says of each, and of those that `ws` sends for what is no WebSocket message, whether to connect
- * again.
+ * Codes of RFC 6455 with which the gateway closes a WebSocket. docs/PROTOCOL.md says for each of
+ * them, and for those that `ws` sends after malformed messages, whether to reconnect.
  */
 export const CLOSE_CODES = {
-  /** The broker stops: connect again, to any broker. */
+  /** The broker stops: reconnect, to any broker. */
   goingAway: 1001,
-  /** The memory for messages is used up: connect again after a while. */
+  /** The memory for messages is used up: reconnect after a while. */
   tryAgainLater: 1013,
 } as const;

@@ -1,22 +1,22 @@
 import type { SubscribedSocket } from './socket-subscription.js';
 import type { SocketSubscriptions } from './socket-subscriptions.js';
 
-/** The connection that a control message came over. */
+/** The connection of a control message. */
 export interface ControlSession extends SubscribedSocket {
   readonly subscriptions: SocketSubscriptions;
 }
 
-/** What a handler answers. */
+/** The answer of a handler. */
 export interface SocketAnswer {
   readonly event: string;
   readonly data: object;
-  /** Called when the answer, and all before it, were handed to the connection. */
+  /** Called when the answer, and all before it, were written to the connection. */
   readonly onSent?: () => void;
 }
 
-/** A control message on its way through Nest: whose it is, and how it ended. */
+/** A control message on its way through Nest, with its session and its error. */
 export class ControlMessage {
-  /** What a check or the handler threw. */
+  /** The error of a check or of the handler. */
   error: unknown;
   hasFailed = false;
 

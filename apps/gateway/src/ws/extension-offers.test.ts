@@ -16,6 +16,6 @@ test.each([
   ['permessage-deflate; client_max_window_bits; client_max_window_bits', ''],
   ['x-webkit-deflate-frame', ''],
   ['', ''],
-])('of the offers %j those that may be accepted are %j', (header, accepted) => {
+])('offers %j reduce to %j', (header, accepted) => {
   expect(acceptedOffers(header)).toBe(accepted);
 });

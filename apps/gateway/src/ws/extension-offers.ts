@@ -1,8 +1,8 @@
 /**
- * The offers of a `Sec-WebSocket-Extensions` header that may be accepted. Any other is declined, as
- * if it had not been made (RFC 7692, section 5): another extension, a parameter that is not known,
- * repeated or has a wrong value. So is a window of the server's: frames are compressed once for all
- * connections.
+ * Returns the acceptable offers of a `Sec-WebSocket-Extensions` header. All others are declined by
+ * ignoring them (RFC 7692, section 5): other extensions, and parameters that are unknown, repeated
+ * or have a wrong value. A window size for the server is declined as well, because frames are
+ * compressed once for all connections.
  */
 export function acceptedOffers(header: string): string {
   return header

@@ -1,6 +1,6 @@
 /**
- * The head of a frame as a client sends it (RFC 6455, section 5.2), as far as it must be known to
- * find where messages end.
+ * The head of a client's frame (RFC 6455, section 5.2): the parts that are needed to find the ends
+ * of messages.
  *
  *     byte 0      0x80 FIN | 0x40 RSV1 (first frame of a compressed message) | 0x30 reserved | opcode
  *     byte 1      0x80 MASK | length of the payload; 126: 2 bytes follow with it; 127: 8 bytes do
@@ -22,22 +22,22 @@ const CONTROL = 0x8;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const CONTROL_PAYLOAD_BYTES_MAX = 125;
-/** Above this the upper half of a length of 64 bits makes it larger than a safe integer. */
+/** Above this, the upper half of a 64-bit length makes it larger than a safe integer. */
 const UPPER_LENGTH_MAX = 2 ** 21 - 1;
 
-/** The bytes that a head needs before its size is known. */
+/** Bytes of a head that determine its size. */
 export const HEAD_BYTES_MIN = 2;
 /** Bytes of the largest control frame; no other head is larger. */
 export const HEAD_BYTES_MAX = HEAD_BYTES_MIN + MASK_BYTES + CONTROL_PAYLOAD_BYTES_MAX;
 
-/** Bytes of the head that begins at `at`, whose first two bytes are there. */
+/** Returns the bytes of the head at `at`, whose first two bytes are present. */
 export function headBytes(bytes: Buffer, at: number): number {
   const length = (bytes[at + 1] as number) & 0x7f;
   const lengthBytes = length === LENGTH_16 ? 2 : length === LENGTH_64 ? 8 : 0;
   return HEAD_BYTES_MIN + lengthBytes + MASK_BYTES;
 }
 
-/** Bytes of the payload; infinite where the head gives more than a number can hold. */
+/** Returns the bytes of the payload; Infinity if the head gives more than a number can hold. */
 export function payloadBytes(bytes: Buffer, at: number): number {
   const length = (bytes[at + 1] as number) & 0x7f;
   if (length === LENGTH_16) return bytes.readUInt16BE(at + 2);
@@ -66,9 +66,9 @@ export function isCompressed(bytes: Buffer, at: number): boolean {
 }
 
 /**
- * Whether a frame with this head may come now.
- * @param isWithinMessage an earlier frame began a message that has not ended
- * @param mayCompress permessage-deflate was agreed on
+ * Whether a frame with this head is valid now.
+ * @param isWithinMessage true if an earlier frame began a message that has not ended
+ * @param mayCompress true if permessage-deflate was negotiated
  */
 export function isAcceptedHead(
   bytes: Buffer,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { PING_FRAME, pongFrame, textFrames, writeTextHead } from './frame.js';
 import { framesIn } from './testing/frames-in.js';
 
-/** Around the lengths at which the head changes. */
+/** Lengths around those at which the head changes. */
 const LENGTHS = [0, 1, 124, 125, 126, 127, 65_534, 65_535, 65_536, 65_537];
 
 describe('text frames', () => {
@@ -15,7 +15,7 @@ describe('text frames', () => {
     expect(others).toEqual([]);
   });
 
-  test('are the texts that they were made of, in any script, one after the other', () => {
+  test('frames of texts in any script decode to the same texts, in order', () => {
     const texts = fc.array(fc.string({ unit: 'grapheme', maxLength: 300 }), { maxLength: 20 });
     fc.assert(
       fc.property(texts, (given) => {
@@ -26,7 +26,7 @@ describe('text frames', () => {
     );
   });
 
-  test('say that they are compressed', () => {
+  test('frames of compressed payloads are marked as compressed', () => {
     const frame = Buffer.alloc(3);
     writeTextHead(frame, 0, 1, true);
     expect(framesIn(frame)).toEqual([{ opcode: 1, isCompressed: true, payload: Buffer.from([0]) }]);

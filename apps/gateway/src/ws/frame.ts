@@ -1,6 +1,6 @@
 /**
- * Frames as a server sends them (RFC 6455, section 5.2): never masked and never fragmented, so that
- * a frame is a head and the payload as it is.
+ * Frames of a server (RFC 6455, section 5.2): never masked and never fragmented, so that a frame is
+ * a head followed by the unchanged payload.
  *
  *     byte 0      0x80 FIN | 0x40 RSV1 (the message is compressed) | opcode
  *     byte 1      length of the payload; 126: bytes 2..3 have it; 127: bytes 2..9 have it
@@ -17,7 +17,7 @@ const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const UINT16_MAX = 0xffff;
 
-/** Bytes of the head of a frame with a payload of so many bytes. */
+/** Returns the bytes of the head of a frame with a payload of this size. */
 export function frameHeadBytes(payloadBytes: number): number {
   if (payloadBytes < LENGTH_16) return 2;
   return payloadBytes <= UINT16_MAX ? 4 : 10;
@@ -47,7 +47,7 @@ export function writeTextHead(
   return target.writeUIntBE(payloadBytes, at + 4, 6);
 }
 
-/** Texts as text frames, one after the other in one buffer. */
+/** Encodes texts as text frames, one after the other in one buffer. */
 export function textFrames(texts: readonly string[]): Buffer {
   let sizeBytes = 0;
   const lengths: number[] = [];
@@ -62,7 +62,7 @@ export function textFrames(texts: readonly string[]): Buffer {
     const text = texts[index] as string;
     const length = lengths[index] as number;
     at = writeTextHead(frames, at, length);
-    // As many bytes as characters: all of them are ASCII, and need no encoding.
+    // The text has as many bytes as characters, so it is ASCII and needs no encoding.
     at += frames.write(text, at, length === text.length ? 'latin1' : 'utf8');
   }
   return frames;
@@ -71,7 +71,7 @@ export function textFrames(texts: readonly string[]): Buffer {
 /** A ping without a payload. */
 export const PING_FRAME = Buffer.from([FIN | OPCODE_PING, 0]);
 
-/** The answer to a ping. @param payload of the ping: at most 125 bytes */
+/** Returns the answer to a ping. @param payload payload of the ping: at most 125 bytes */
 export function pongFrame(payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(2 + payload.length);
   frame[0] = FIN | OPCODE_PONG;

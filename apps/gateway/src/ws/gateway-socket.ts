@@ -1,8 +1,8 @@
 import { WebSocket } from 'ws';
 
-/** A WebSocket that tells before it closes: frames must not follow the close frame. */
+/** A WebSocket with an event before it closes, because no frame may follow the close frame. */
 export class GatewaySocket extends WebSocket {
-  /** Called once, before the close frame is written, whoever wanted the end. */
+  /** Called once, before the close frame is written, whichever side closes. */
   onClosing: (() => void) | undefined;
 
   override close(code?: number, reason?: string | Buffer): void {

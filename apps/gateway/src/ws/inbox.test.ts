@@ -4,8 +4,8 @@ import { RequestMemory } from '../http/front/request-memory.js';
 import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
 
 /**
- * Begins messages as it is told: those whose text is `slow` take until they are ended. A message is
- * answered when it is handled.
+ * Begins messages under the test's control: those with the text `slow` last until they are ended. A
+ * message is answered when it is handled.
  */
 class Owner implements InboxOwner {
   readonly #memory: RequestMemory;
@@ -65,13 +65,13 @@ describe('an inbox', () => {
     inbox = new Inbox(owner, memory);
   });
 
-  test('begins messages as they come, and holds nothing of those that are answered', () => {
+  test('messages begin as they arrive, and answered ones hold no memory', () => {
     for (const text of ['a', 'b']) inbox.add(message(text));
     expect(owner.begun).toEqual(['a', 'b']);
     expect([inbox.isIdle, memory.heldBytes]).toEqual([true, 0]);
   });
 
-  test('lets all wait, in their order, behind one that takes its time', async () => {
+  test('all messages wait in order behind a slow one', async () => {
     for (const text of ['slow', 'a', 'slow', 'b']) inbox.add(message(text));
     expect(owner.begun).toEqual(['slow']);
     expect(inbox.waiting).toBe(3);
@@ -83,7 +83,7 @@ describe('an inbox', () => {
     expect([inbox.isIdle, memory.heldBytes, owner.handledCount]).toEqual([true, 0, 2]);
   });
 
-  test('begins nothing while its owner may not, and goes on when it is told', () => {
+  test('nothing begins while the owner is blocked, and the inbox continues when it is notified', () => {
     owner.isWilling = false;
     for (const text of ['a', 'b']) inbox.add(message(text));
     inbox.proceed();
@@ -94,7 +94,7 @@ describe('an inbox', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('a message that comes later does not overtake those that wait', () => {
+  test('a later message does not overtake waiting ones', () => {
     owner.isWilling = false;
     inbox.add(message('a'));
     owner.isWilling = true;
@@ -104,7 +104,7 @@ describe('an inbox', () => {
     expect(owner.begun).toEqual(['a', 'b']);
   });
 
-  test('takes no more than there is memory for', () => {
+  test('messages beyond the memory are refused', () => {
     owner.isWilling = false;
     expect(() => {
       for (;;) inbox.add(message('x'.repeat(100)));
@@ -114,7 +114,7 @@ describe('an inbox', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('that is closed gives the memory of what waits back, and begins nothing more', async () => {
+  test('a closed inbox frees the memory of waiting messages, and begins no more', async () => {
     for (const text of ['slow', 'a', 'b']) inbox.add(message(text));
     inbox.close();
     expect(memory.heldBytes).toBe(memoryOf(message('slow')));

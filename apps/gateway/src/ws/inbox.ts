@@ -1,15 +1,15 @@
 /**
- * The messages of one connection that were read and not begun yet: handled one after the other, in
- * the order in which they came.
+ * The messages of one connection that were read but not begun: they are handled one after the
+ * other, in order of arrival.
  *
- * The session that reads the connection bounds it: while messages wait it reads no more, so that
- * what waits is what one read brought. The bytes of a message are counted with those of all request
- * bodies from here on until the message is answered: the session gives them back then.
+ * The session that reads the connection bounds it: while messages wait it does not read, so at most
+ * the messages of one read wait. The bytes of a message count in the memory of all request bodies
+ * until the message is answered; then the session releases them.
  *
- * Overlap: `add` and `proceed` come at any time, also while a message is being handled.
+ * Overlap: `add` and `proceed` may be called at any time, also while a message is being handled.
  */
 
-/** Bytes that a message takes beside its own. */
+/** Memory of a message besides its own bytes. */
 const MESSAGE_OVERHEAD_BYTES = 128;
 
 export interface InboxMessage {
@@ -17,20 +17,20 @@ export interface InboxMessage {
   readonly isBinary: boolean;
 }
 
-/** Memory that the message takes until it is answered. */
+/** Memory that the message uses until it is answered. */
 export function memoryOf({ bytes }: InboxMessage): number {
   return bytes.length + MESSAGE_OVERHEAD_BYTES;
 }
 
 export interface InboxOwner {
-  /** Whether another message may be begun now; when not, `proceed` is called once it may. */
+  /** Whether another message may begin now; if not, the owner calls `proceed` later. */
   mayBegin(): boolean;
   /**
-   * Begins a message; where it answers a promise, the next one waits for it. It never rejects. The
-   * owner gives the memory of the message back once it is answered.
+   * Begins a message; if it returns a promise, the next message waits for it. It never rejects. The
+   * owner releases the memory of the message after its answer.
    */
   begin(message: InboxMessage): Promise<void> | undefined;
-  /** A message that others waited for was handled. */
+  /** Called when a message that others waited for was handled. */
   handled(): void;
 }
 
@@ -45,7 +45,7 @@ export class Inbox {
   readonly #owner: InboxOwner;
   readonly #memory: InboxMemory;
   #messages: InboxMessage[] = [];
-  /** Those before this one were begun. */
+  /** Messages before this index were begun. */
   #first = 0;
   #isBusy = false;
   #isClosed = false;
@@ -55,19 +55,19 @@ export class Inbox {
     this.#memory = memory;
   }
 
-  /** Messages that wait to be begun. */
+  /** Number of messages that wait to begin. */
   get waiting(): number {
     return this.#messages.length - this.#first;
   }
 
-  /** Whether nothing waits and nothing is being handled. */
+  /** Whether no message waits or is being handled. */
   get isIdle(): boolean {
     return !this.#isBusy && this.waiting === 0;
   }
 
   /**
-   * Begins the message, or lets it wait its turn.
-   * @throws ProtocolError BUFFER_EXHAUSTED where there is no memory for it
+   * Begins the message, or queues it.
+   * @throws ProtocolError BUFFER_EXHAUSTED if there is no memory for it
    */
   add(message: InboxMessage): void {
     if (this.#isClosed) return;
@@ -76,7 +76,7 @@ export class Inbox {
     else this.#messages.push(message);
   }
 
-  /** Begins as many of those that wait as may be. */
+  /** Begins as many of the waiting messages as possible. */
   proceed(): void {
     while (!this.#isBusy && this.waiting > 0 && this.#owner.mayBegin()) {
       const message = this.#messages[this.#first] as InboxMessage;
@@ -88,7 +88,7 @@ export class Inbox {
     this.#first = 0;
   }
 
-  /** Forgets what waits, and takes no more. */
+  /** Drops waiting messages, and accepts no more. */
   close(): void {
     this.#isClosed = true;
     for (const message of this.#messages.slice(this.#first)) {

@@ -4,15 +4,14 @@ import type { SlicedWork } from '#runtime';
 
 /** Bytes of a name in a sentence; sentences show fewer characters. */
 const SHOWN_BYTES_MAX = 1000;
-/** Of a name that is not among those that were looked for. */
+/** Index of a name that is not in the list. */
 const UNKNOWN_MEMBER = -1;
 
 /**
- * Names of an object's members, to be recognised in the bytes of a text. The most common stand
- * first.
+ * Names of an object's members, matched against the bytes of a text. The most common come first.
  */
 export class MemberNames {
-  /** Position after the name last looked at. */
+  /** Position after the last matched name. */
   end = 0;
   readonly #names: readonly string[];
   readonly #quoted: readonly Buffer[];
@@ -24,7 +23,7 @@ export class MemberNames {
 
   /**
    * Reads the member name at `position`; `end` is then the position after it.
-   * @returns its place among the names, or UNKNOWN_MEMBER
+   * @returns its index in the list, or UNKNOWN_MEMBER
    * @throws JsonSyntaxError
    */
   at(scanner: JsonScanner, position: number): number {
@@ -37,31 +36,31 @@ export class MemberNames {
       return index;
     }
     this.end = scanner.skipString(position);
-    // Written with escapes, it may be one of them all the same.
+    // A name with escapes may still be one of the list.
     return scanner.stringHasEscapes
       ? this.#names.indexOf(stringAt(scanner, position))
       : UNKNOWN_MEMBER;
   }
 }
 
-/** Whoever takes the members of an object. */
+/** Receives the members of an object. */
 export interface MemberSink {
   /**
-   * Takes the member whose name is at `nameAt` and whose value is at `valueAt`.
-   * @param member place among the names
+   * Receives the member whose name is at `nameAt` and whose value is at `valueAt`.
+   * @param member index of its name
    * @returns the position after the value
    */
   takeMember(member: number, nameAt: number, valueAt: number): number;
 }
 
-/** A sink that takes some members in slices. */
+/** A sink that receives some members in slices. */
 export interface LargeMemberSink extends MemberSink {
-  /** Takes a member in slices; undefined: `takeMember` takes it. */
+  /** Receives a member in slices; undefined if `takeMember` should receive it. */
   takeLargeMember(member: number, valueAt: number): SlicedWork<number> | undefined;
 }
 
 /**
- * Reads the object at `position`, whose opening brace was looked at already.
+ * Reads the object at `position`, whose opening brace was already checked.
  * @returns the position after it
  * @throws JsonSyntaxError
  */
@@ -84,7 +83,7 @@ export function readObject(
   }
 }
 
-/** As `readObject`; values that are long are read in slices before they are taken. */
+/** Does the same as `readObject`; long values are read in slices before they are passed on. */
 export function* readObjectInSlices(
   scanner: JsonScanner,
   position: number,
@@ -112,7 +111,7 @@ export function* readObjectInSlices(
   }
 }
 
-/** The characters of the string at `position`. @throws JsonSyntaxError */
+/** Returns the characters of the string at `position`. @throws JsonSyntaxError */
 export function stringAt(scanner: JsonScanner, position: number): string {
   const end = scanner.skipString(position);
   const { bytes, stringHasEscapes: hasEscapes } = scanner;
@@ -120,8 +119,8 @@ export function stringAt(scanner: JsonScanner, position: number): string {
 }
 
 /**
- * The name at `nameAt` for a sentence, which was read before. Of a very long one the beginning, as
- * it is written.
+ * Returns the name at `nameAt`, which was already read, for a sentence; of a very long one the raw
+ * beginning.
  */
 export function shownNameAt(scanner: JsonScanner, nameAt: number): string {
   const { bytes, end } = scanner;
@@ -133,7 +132,7 @@ export function shownNameAt(scanner: JsonScanner, nameAt: number): string {
   return textOf(scanner, nameAt + 1, limit);
 }
 
-/** The text of a span of the scanner's bytes. */
+/** Returns the text of a span of the scanner's bytes. */
 export function textOf({ bytes }: JsonScanner, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
 }

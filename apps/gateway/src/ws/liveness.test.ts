@@ -7,17 +7,17 @@ const INTERVAL_MS = 1000;
 const STALLED_MS = 60_000;
 const PING_BYTES = 2;
 
-/** A connection that is looked at by the watch itself, with a fake clock. */
+/** A connection that the watch itself checks, with a fake clock. */
 class Peer implements WatchedConnection {
   readonly verdicts: Verdict[] = [];
   readonly #liveness: Liveness;
-  /** Answers each ping as soon as it has read everything before it. */
+  /** True if it answers each ping as soon as it has read everything before it. */
   answers = true;
   isPaused = false;
   receivedBytes = 0;
   writtenBytes = 0;
   pendingBytes = 0;
-  /** What the system has taken, and the client has not read. */
+  /** Bytes that the system has accepted and the client has not read. */
   systemBytes = 0;
   dropped: string | undefined;
   #pingAt: number | undefined;
@@ -47,14 +47,14 @@ class Peer implements WatchedConnection {
     this.dropped ??= verdict;
   }
 
-  /** Records are written, and so many of their bytes are not taken by anybody. */
+  /** Writes records; `pendingBytes` of them are not accepted by the system. */
   write(bytes: number, pendingBytes = 0): void {
     this.writtenBytes += bytes;
     this.pendingBytes = pendingBytes;
     this.systemBytes += bytes - pendingBytes;
   }
 
-  /** The client reads what the system has, and answers the ping behind it. */
+  /** Reads everything that the system has, and answers the ping behind it. */
   read(): void {
     const isRead = this.systemBytes === 0 && this.pendingBytes === 0;
     if (this.#pingAt === undefined || !isRead || !this.answers) return;
@@ -73,15 +73,15 @@ function watched(): { peer: Peer; pass: (intervals: number) => Promise<void> } {
   return { peer, pass: (intervals) => scheduler.advance(intervals * INTERVAL_MS) };
 }
 
-describe('a connection', () => {
-  test('that answers its pings lives on, and is pinged again', async () => {
+describe('liveness of a connection', () => {
+  test('a connection that answers its pings stays, and is pinged again', async () => {
     const { peer, pass } = watched();
     await pass(20);
     expect(peer.dropped).toBeUndefined();
     expect(peer.verdicts).toEqual(Array.from({ length: 20 }, () => 'ping'));
   });
 
-  test('that took everything and answers nothing is dead after two intervals', async () => {
+  test('a connection that received everything and answers nothing is dead after two intervals', async () => {
     const { peer, pass } = watched();
     peer.answers = false;
     await pass(2);
@@ -91,7 +91,7 @@ describe('a connection', () => {
     expect(peer.verdicts).toEqual(['ping', 'alive', 'dead']);
   });
 
-  test('that answers no ping and yet sends is alive', async () => {
+  test('a connection that answers no ping but sends messages is alive', async () => {
     const { peer, pass } = watched();
     peer.answers = false;
     for (let interval = 0; interval < 20; interval += 1) {
@@ -101,7 +101,7 @@ describe('a connection', () => {
     expect(peer.dropped).toBeUndefined();
   });
 
-  test('that we do not read from is not judged', async () => {
+  test('a paused connection is not judged', async () => {
     const { peer, pass } = watched();
     peer.answers = false;
     await pass(1);
@@ -113,7 +113,7 @@ describe('a connection', () => {
     expect(peer.dropped).toBe('dead');
   });
 
-  test('with bytes that it has not taken is not judged by its pong', async () => {
+  test('a connection with pending bytes is not judged by its pong', async () => {
     const { peer, pass } = watched();
     peer.write(1_000_000, 200_000);
     await pass(STALLED_MS / INTERVAL_MS - 1);
@@ -122,7 +122,7 @@ describe('a connection', () => {
     expect(peer.dropped).toBe('stalled');
   });
 
-  test('that takes a byte now and then is never dropped', async () => {
+  test('a connection that receives a byte now and then is never dropped', async () => {
     const { peer, pass } = watched();
     peer.write(1_000_000, 200_000);
     for (let round = 0; round < 10; round += 1) {
@@ -132,26 +132,26 @@ describe('a connection', () => {
     expect(peer.dropped).toBeUndefined();
   });
 
-  test('before which the system holds records is not judged by its pong either', async () => {
+  test('a connection with records buffered by the system is not judged by its pong either', async () => {
     const { peer, pass } = watched();
     peer.write(100_000);
     peer.answers = false;
     await pass(30);
     expect(peer.dropped).toBeUndefined();
-    // It reads at last, and answers.
+    // The client reads at last, and answers.
     peer.answers = true;
     peer.systemBytes = 0;
     peer.read();
     await pass(5);
     expect(peer.dropped).toBeUndefined();
     expect(peer.verdicts.at(-1)).toBe('ping');
-    // From here on it has everything: silence is the end.
+    // From here on it has received everything, so silence means that it is dead.
     peer.answers = false;
     await pass(4);
     expect(peer.dropped).toBe('dead');
   });
 
-  test('before which the system holds records, and that never moves, is dropped after the long time', async () => {
+  test('a connection with records buffered by the system that never makes progress is dropped after the long timeout', async () => {
     const { peer, pass } = watched();
     peer.write(100_000);
     peer.answers = false;
@@ -159,7 +159,7 @@ describe('a connection', () => {
     expect(peer.dropped).toBe('stalled');
   });
 
-  test('a few bytes keep nobody from a ping', async () => {
+  test('a few unread bytes do not prevent a ping', async () => {
     const { peer, pass } = watched();
     peer.write(1000);
     peer.answers = false;
@@ -169,7 +169,7 @@ describe('a connection', () => {
 });
 
 describe('the watch', () => {
-  test('looks at each of many connections once an interval, with one timer', async () => {
+  test('it checks each of many connections once per interval, with one timer', async () => {
     const clock = new FakeClock();
     const scheduler = new FakeScheduler(clock);
     const watch = new SocketWatch({ clock, scheduler, intervalMs: INTERVAL_MS });

@@ -1,40 +1,39 @@
 /**
- * Which connections are dead: the decision alone, made from what is seen of a connection at
- * intervals.
+ * Decides which connections are dead, from observations at intervals.
  *
- * A reader may be as slow as it likes. While bytes wait for it, a ping waits behind them and its
- * pong says nothing: then what counts is that it takes some of them, once in a long time. Only of
- * one who has taken everything a pong can be expected.
+ * A reader may be arbitrarily slow. While bytes wait for it, a ping waits behind them and a missing
+ * pong means nothing: then the reader must make some progress within a long time. A pong can be
+ * expected only from a reader that has received everything.
  *
- * What it has taken is not seen: the system takes megabytes on its behalf. So all that was sent
- * since the last answered ping may still be before it, and where that is more than a little, no
- * pong is missed. (Of a host that is gone the system tells, when nobody acknowledges what it
- * sends.)
+ * The gateway cannot see what the client has received, because the system buffers megabytes. So all
+ * bytes sent since the last answered ping may still be unread, and if they are more than a few, a
+ * missing pong means nothing. (The system itself reports a host that is gone, when nobody
+ * acknowledges its packets.)
  */
 
-/** More than this, sent since the last answered ping, may keep a slow reader from the next one. */
+/** More bytes than this since the last answered ping may keep a slow reader from the next ping. */
 const UNREAD_BYTES_MAX = 4096;
 /** Intervals without a pong after which a connection is dead. */
 const PONG_INTERVALS_MAX = 2;
 
-/** What is seen of a connection. All bytes are counted from its beginning. */
+/** Observation of a connection. All bytes are counted from its beginning. */
 export interface ConnectionSight {
   readonly receivedBytes: number;
-  /** Handed to the connection, whether or not the system has taken them. */
+  /** Bytes written to the connection, whether or not the system has accepted them. */
   readonly writtenBytes: number;
-  /** Of those, what the system has not taken. */
+  /** The part of them that the system has not accepted. */
   readonly pendingBytes: number;
-  /** We do not read from it at present: a pong would not be seen. */
+  /** True while the gateway does not read from it, so that it would not see a pong. */
   readonly isPaused: boolean;
 }
 
 export type Verdict =
   | 'alive'
-  /** Alive, and to be sent a ping. */
+  /** The connection is alive and should get a ping. */
   | 'ping'
-  /** It took everything and answers nothing. */
+  /** It received everything and does not answer. */
   | 'dead'
-  /** It has taken nothing of what waits for it, and sent nothing, for a very long time. */
+  /** It received none of its waiting bytes, and sent nothing, for a very long time. */
   | 'stalled';
 
 /** Judges one connection. */
@@ -42,11 +41,11 @@ export class Liveness {
   readonly #stalledTimeoutMs: number;
   #receivedBytes = 0;
   #takenBytes = 0;
-  /** When it last took or sent anything. */
+  /** Time at which it last received or sent anything. */
   #movedAtMs: number;
-  /** Bytes written before the ping that is not answered; -1: none is out. */
+  /** Bytes written before the unanswered ping; -1 if there is none. */
   #pingedAtBytes = -1;
-  /** Bytes written of which an answered ping says that they were read. */
+  /** Bytes written that were read, as an answered ping proves. */
   #readBytes = 0;
   #silentIntervals = 0;
 
@@ -55,14 +54,14 @@ export class Liveness {
     this.#stalledTimeoutMs = stalledTimeoutMs;
   }
 
-  /** A pong came. */
+  /** Records a pong. */
   ponged(): void {
     if (this.#pingedAtBytes < 0) return;
     this.#readBytes = this.#pingedAtBytes;
     this.#pingedAtBytes = -1;
   }
 
-  /** To be called once an interval. */
+  /** Call it once per interval. */
   judge(seen: ConnectionSight, nowMs: number): Verdict {
     const takenBytes = seen.writtenBytes - seen.pendingBytes;
     const hasSent = seen.receivedBytes !== this.#receivedBytes;

@@ -7,7 +7,7 @@ import { RequestMemory } from '../http/front/request-memory.js';
 import { MessageGate } from './message-gate.js';
 import { UnpackingSlots } from './unpacking-slots.js';
 
-/** What ws reads frames with; its types leave it out. */
+/** The parser of ws; its types omit it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };
 
 const MESSAGE_BYTES_MAX = 100_000;
@@ -17,11 +17,11 @@ interface FrameOptions {
   readonly opcode?: number;
   readonly isFinal?: boolean;
   readonly isCompressed?: boolean;
-  /** In place of the length of the payload. */
+  /** Replaces the length of the payload. */
   readonly declaredBytes?: number;
 }
 
-/** A frame as a client sends it, with a mask of zeros, which changes nothing. */
+/** Encodes a client's frame with a mask of zeros, which changes nothing. */
 function frame(payload: Buffer | string, options: FrameOptions = {}): Buffer {
   const { opcode = 1, isFinal = true, isCompressed = false } = options;
   const bytes = Buffer.from(payload);
@@ -60,7 +60,7 @@ describe('a message gate', () => {
     gate = gateWith();
   });
 
-  test('passes whole messages as they came, and holds nothing', () => {
+  test('whole messages pass unchanged, and nothing is held', () => {
     const chunk = Buffer.concat([frame('one'), frame('', { opcode: 9 }), frame('two')]);
     gate.take(chunk);
     expect(passed).toEqual([chunk]);
@@ -68,7 +68,7 @@ describe('a message gate', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('holds the beginning of a message, counted, until its end is there', () => {
+  test('the beginning of a message is held and counted until its end arrives', () => {
     const large = frame('x'.repeat(90_000));
     const chunk = Buffer.concat([frame('whole'), large.subarray(0, 70_000)]);
     gate.take(chunk);
@@ -79,7 +79,7 @@ describe('a message gate', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('a message that trickles in byte by byte takes no more than its size', () => {
+  test('a message that arrives byte by byte uses no more memory than its size', () => {
     const bytes = frame('x'.repeat(2000));
     let heldMax = 0;
     for (const byte of bytes) {
@@ -90,7 +90,7 @@ describe('a message gate', () => {
     expect(passed).toEqual([bytes]);
   });
 
-  test('lets pings pass between the frames of a message, and counts the frames all the same', () => {
+  test('pings pass between the frames of a message, and the frames are still counted', () => {
     const part = 'x'.repeat(20_000);
     gate.take(frame(part, { isFinal: false }));
     for (let pings = 0; pings < 3; pings += 1) {
@@ -109,7 +109,7 @@ describe('a message gate', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('takes the mask off a large frame as its pieces come', async () => {
+  test('the mask of a large frame is removed piece by piece', async () => {
     const text = 'a € b'.repeat(60_000);
     const masked = frame(text);
     const key = Buffer.from([0x9d, 2, 0xff, 0x41]);
@@ -129,7 +129,7 @@ describe('a message gate', () => {
     expect(passed[0]?.equals(frame(text))).toBe(true);
   });
 
-  test('refuses what there is no memory for, and lets go of all when it is closed', () => {
+  test('a message without memory is refused, and closing the gate frees everything', () => {
     memory.hold(250_000);
     const large = frame('x'.repeat(90_000));
     expect(() => gate.take(large.subarray(0, 80_000))).toThrow(ProtocolError);
@@ -139,7 +139,7 @@ describe('a message gate', () => {
     expect(passed).toEqual([]);
   });
 
-  test('passes nothing behind a close frame', () => {
+  test('nothing passes after a close frame', () => {
     gate.take(frame('x'.repeat(100), { isFinal: false }));
     gate.take(Buffer.concat([frame(Buffer.from([3, 0xe8]), { opcode: 8 }), frame('late')]));
     expect(passed).toEqual([frame(Buffer.from([3, 0xe8]), { opcode: 8 })]);
@@ -148,7 +148,7 @@ describe('a message gate', () => {
 
   test.each([
     ['a message that is declared too large', [frame('', { declaredBytes: 100_001 })], 1009],
-    ['a length that is no number', [frame('', { declaredBytes: 2 ** 53 })], 1009],
+    ['a length beyond the numbers', [frame('', { declaredBytes: 2 ** 53 })], 1009],
     [
       'frames that are too large together',
       [
@@ -159,8 +159,8 @@ describe('a message gate', () => {
     ],
     ['a continuation of nothing', [frame('x', { opcode: 0 })], 1002],
     ['a message within another', [frame('x', { isFinal: false }), frame('y')], 1002],
-    ['an opcode that is none', [frame('x', { opcode: 3 })], 1002],
-    ['compression that was not agreed on', [frame('x', { isCompressed: true })], 1002],
+    ['an unknown opcode', [frame('x', { opcode: 3 })], 1002],
+    ['compression that was not negotiated', [frame('x', { isCompressed: true })], 1002],
     ['a ping in parts', [frame('x', { opcode: 9, isFinal: false })], 1002],
     ['a ping that is too large', [frame('x'.repeat(126), { opcode: 9 })], 1002],
     ['a frame without a mask', [Buffer.from([0x81, 1, 0x78])], 1002],
@@ -172,14 +172,14 @@ describe('a message gate', () => {
       ],
       1008,
     ],
-  ])('gives ws what it needs to refuse %s', async (_, frames, code) => {
+  ])('ws gets the bytes that it needs to refuse %s', async (_, frames, code) => {
     for (const each of frames) gate.take(each);
     gate.take(frame('more'));
     expect(memory.heldBytes).toBe(0);
     expect(await codeOf(passed)).toBe(code);
   });
 
-  test('counts a compressed message until it is unpacked, and holds back what comes behind it', () => {
+  test('a compressed message is counted until it is decompressed, and holds back the bytes after it', () => {
     const slots = new UnpackingSlots(1);
     gate = gateWith(slots);
     const other = gateWith(slots);
@@ -189,7 +189,7 @@ describe('a message gate', () => {
     expect(memory.heldBytes).toBeGreaterThanOrEqual(2 * compressed.length);
     other.take(compressed);
     expect([passed.length, other.isBlocked]).toEqual([1, true]);
-    // The other connection has its turn before the second message of this one.
+    // The other connection gets its turn before the second message of this one.
     gate.messageTaken();
     expect(Buffer.concat(passed.slice(1))).toEqual(Buffer.concat([compressed, frame('behind')]));
     other.messageTaken();
@@ -198,7 +198,7 @@ describe('a message gate', () => {
     expect([gate.isBlocked, other.isBlocked, memory.heldBytes]).toEqual([false, false, 0]);
   });
 
-  test('that is closed gives its turn to unpack to others', () => {
+  test('a closed gate passes its turn to decompress to others', () => {
     const slots = new UnpackingSlots(1);
     const [first, second, third] = [gateWith(slots), gateWith(slots), gateWith(slots)];
     for (const each of [first, second, third]) each.take(frame('x', { isCompressed: true }));
@@ -209,7 +209,7 @@ describe('a message gate', () => {
     expect(memory.heldBytes).toBe(0);
   });
 
-  test('ws reads the same from what passes as from what came, whatever the pieces', async () => {
+  test('ws reads the same from the passed bytes as from the received ones, however they are cut', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(anyFrame, { maxLength: 12 }),
@@ -256,7 +256,7 @@ interface Read {
   readonly ending: string | undefined;
 }
 
-/** What ws reads from the pieces: its messages and pings, and how it ended. */
+/** Returns what ws reads from the pieces: messages, pings and the ending. */
 async function read(pieces: readonly Buffer[]): Promise<Read> {
   const receiver = new Receiver({
     isServer: true,
@@ -280,14 +280,14 @@ async function read(pieces: readonly Buffer[]): Promise<Read> {
   });
   for (const piece of pieces) {
     if (ending !== undefined) break;
-    // It unmasks in place.
+    // ws unmasks in place.
     receiver.write(Buffer.from(piece));
     await new Promise(setImmediate);
   }
   return { messages, pings, ending };
 }
 
-/** The close code that ws would send for the pieces. */
+/** Returns the close code that ws would send for the pieces. */
 async function codeOf(pieces: readonly Buffer[]): Promise<number | undefined> {
   const { ending = '' } = await read(pieces);
   if (/UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH/.test(ending)) return 1009;

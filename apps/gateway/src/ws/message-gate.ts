@@ -1,18 +1,18 @@
 /**
- * Stands between a connection and `ws`: holds back what has arrived of a WebSocket message until
- * the message is whole, and counts it. `ws` gathers the frames of a message itself, but nobody can
- * see how much it has, nor make it let go; so it is given whole messages only.
+ * Filters the bytes between a connection and `ws`: it holds back an incomplete WebSocket message
+ * until it is whole, and counts its memory. `ws` collects the frames of a message itself, but its
+ * memory can neither be seen nor freed, so it gets only whole messages.
  *
- * Bytes that begin with whole messages and end with one pass as they came, without a copy. The
- * beginning of a message is copied into segments, so that a message that trickles in pins neither
- * the buffers it was read into nor one object per piece. Control frames pass at once, also between
- * the frames of a message. A frame that breaks the protocol passes, too, with all before it: `ws`
- * finds the fault and closes; what follows is dropped.
+ * Bytes that begin and end with whole messages pass unchanged, without a copy. The beginning of a
+ * message is copied into segments, so that a message in many small pieces keeps neither the read
+ * buffers nor one object per piece. Control frames pass at once, also between the frames of a
+ * message. A frame that violates the protocol passes as well, with everything before it: `ws` finds
+ * the fault and closes; later bytes are dropped.
  *
- * Invariant: what it holds is counted in the memory, by the size of its buffers, until it has
- * passed or was dropped; a compressed message until it is unpacked.
+ * Invariant: held bytes are counted in the memory, by the size of their buffers, until they have
+ * passed or were dropped; a compressed message until it is decompressed.
  *
- * Overlap: `close` may come within `pass`.
+ * Overlap: `close` may be called within `pass`.
  */
 import { type ByteAccount, ByteSegments } from '#record-json';
 import {
@@ -30,8 +30,8 @@ import { MASK_BYTES, unmask } from './unmask.js';
 import type { UnpackingSlots } from './unpacking-slots.js';
 
 /**
- * A frame this large loses its mask piece by piece, as it comes: all at once would hold the event
- * loop. `ws` is given a mask of zeros, with which it changes nothing.
+ * The mask of a frame of this size is removed piece by piece as it arrives, because removing it at
+ * once would block the event loop. `ws` gets a mask of zeros, which changes nothing.
  */
 const UNMASKED_BYTES_MIN = 256 * 1024;
 /** Frames of one message; `ws` has the same bound and closes with 1008. */
@@ -40,40 +40,40 @@ const EMPTY = Buffer.alloc(0);
 
 export interface MessageGateOptions {
   readonly memory: ByteAccount;
-  /** Largest message, as sent. */
+  /** Largest message in bytes, as sent. */
   readonly messageBytesMax: number;
-  /** Undefined: nothing may be compressed. */
+  /** Undefined if no message may be compressed. */
   readonly slots: UnpackingSlots | undefined;
-  /** Takes whole messages and control frames; the gate does not use the buffer again. */
+  /** Receives whole messages and control frames; the gate does not reuse the buffer. */
   pass(bytes: Buffer): void;
 }
 
 export class MessageGate {
-  /** Called when reading may go on that `isBlocked` held up. */
+  /** Called when reading may continue after `isBlocked`. */
   onUnblocked: () => void = () => undefined;
   readonly #options: MessageGateOptions;
-  /** The message that has begun. */
+  /** The unfinished message. */
   readonly #message: ByteSegments;
-  /** The head of the current frame, of a control frame all of it. */
+  /** Head of the current frame; of a control frame all of it. */
   #head: Buffer = EMPTY;
   #headUsedBytes = 0;
-  /** Bytes of the head, as far as is known; then the control frame's payload is counted in. */
+  /** Bytes of the head as far as known; later also the payload of a control frame. */
   #headNeededBytes = HEAD_BYTES_MIN;
   #hasHead = false;
-  /** Bytes of the current frame's payload that are still to come. */
+  /** Missing bytes of the current frame's payload. */
   #missingBytes = 0;
-  /** Mask of the current frame that is taken off here, and where its payload is. */
+  /** Mask of the current frame that is removed here, and the position of its payload. */
   #mask: Buffer | undefined;
   #maskedBytes = 0;
   #isFirstCompressed = false;
-  /** Frames and payload of the message that has begun. */
+  /** Frames and payload bytes of the unfinished message. */
   #frames = 0;
   #payloadBytes = 0;
-  /** Bytes of the compressed message that waits for its turn or is being unpacked. */
+  /** Bytes of the compressed message that waits for its turn or is being decompressed. */
   #unpackingBytes = 0;
   #isUnpacking = false;
   #endWait: (() => void) | undefined;
-  /** What came behind a message that is being unpacked. */
+  /** Bytes after a message that is being decompressed. */
   #behind: Buffer = EMPTY;
   #isEnded = false;
 
@@ -82,14 +82,14 @@ export class MessageGate {
     this.#message = new ByteSegments(options.memory);
   }
 
-  /** While true, what arrives is only put aside: the connection is not to be read from. */
+  /** While true, arriving bytes are only queued, and the connection should not be read. */
   get isBlocked(): boolean {
     return this.#unpackingBytes > 0;
   }
 
   /**
-   * Takes what arrived.
-   * @throws ProtocolError BUFFER_EXHAUSTED; then the connection is to be refused
+   * Processes arriving bytes.
+   * @throws ProtocolError BUFFER_EXHAUSTED; then the caller must refuse the connection
    */
   take(chunk: Buffer): void {
     let rest = chunk;
@@ -102,7 +102,7 @@ export class MessageGate {
     }
   }
 
-  /** To be called for each message that `ws` has made of what passed. */
+  /** Call it for each message that `ws` has produced from the passed bytes. */
   messageTaken(): void {
     if (!this.#isUnpacking) return;
     this.#endUnpacking();
@@ -114,7 +114,7 @@ export class MessageGate {
     if (!this.isBlocked) this.onUnblocked();
   }
 
-  /** Lets go of what it holds, and drops what comes from now on. */
+  /** Frees all held bytes, and drops later ones. */
   close(): void {
     this.#isEnded = true;
     if (this.isBlocked) this.#endUnpacking();
@@ -130,7 +130,7 @@ export class MessageGate {
 
   /**
    * Passes the whole messages that the bytes begin with.
-   * @returns the bytes behind them: the beginning of a message, which is to be gathered
+   * @returns the bytes after them: the beginning of a message, to be collected
    */
   #passWhole(chunk: Buffer): Buffer {
     const end = this.#endOfWholeMessages(chunk);
@@ -140,7 +140,7 @@ export class MessageGate {
     return this.#gather(chunk.subarray(end));
   }
 
-  /** Plain messages and pings alone; all else is looked at frame by frame. */
+  /** Finds the end of plain messages and pings only; everything else is checked frame by frame. */
   #endOfWholeMessages(chunk: Buffer): number {
     const { messageBytesMax } = this.#options;
     let end = 0;
@@ -167,8 +167,8 @@ export class MessageGate {
   }
 
   /**
-   * Takes what the current frame still needs, and goes on at its end.
-   * @returns the bytes behind the message, or behind the bytes that were passed
+   * Collects the bytes that the current frame still needs, and continues at its end.
+   * @returns the bytes after the message, or after the passed bytes
    */
   #gather(chunk: Buffer): Buffer {
     let at = 0;
@@ -180,7 +180,7 @@ export class MessageGate {
     return EMPTY;
   }
 
-  /** @returns where the bytes begin that were not taken */
+  /** @returns the position of the first unused byte */
   #takeHead(chunk: Buffer, from: number): number {
     if (this.#head === EMPTY) this.#head = Buffer.allocUnsafe(HEAD_BYTES_MAX);
     const head = this.#head;
@@ -226,7 +226,7 @@ export class MessageGate {
     this.#message.add(this.#head, 0, headSize, headSize + sizeBytes);
   }
 
-  /** The mask is the end of the head. */
+  /** The mask is at the end of the head. */
   #takeMask(headSize: number): void {
     const mask = this.#head.subarray(headSize - MASK_BYTES, headSize);
     this.#mask = Buffer.from(mask);
@@ -264,7 +264,7 @@ export class MessageGate {
 
   #passControl(): void {
     const frame = Buffer.from(this.#head.subarray(0, this.#headUsedBytes));
-    // What follows a close frame is no part of the conversation.
+    // Bytes after a close frame are not part of the conversation.
     if (isClose(frame, 0)) this.close();
     else this.#nextFrame();
     this.#options.pass(frame);
@@ -280,7 +280,7 @@ export class MessageGate {
       this.#options.pass(message);
       return;
     }
-    // Its bytes stay counted until it is unpacked.
+    // Its bytes stay counted until it is decompressed.
     this.#options.memory.hold(message.length);
     this.#unpackingBytes = message.length;
     this.#endWait = slots.acquire(() => {
@@ -300,9 +300,9 @@ export class MessageGate {
     slots?.release();
   }
 
-  /** Gives `ws` what breaks the protocol, with all that it needs to find so. */
+  /** Passes a protocol violation to `ws`, with all bytes that it needs to find it. */
   #passFault(behind: Buffer): void {
-    // The head of a frame of data that has begun is part of the message.
+    // The head of an unfinished data frame is part of the message.
     const head = this.#hasHead ? EMPTY : this.#head.subarray(0, this.#headUsedBytes);
     const faulty = this.#message.joined(Buffer.concat([head, behind]));
     this.close();

@@ -1,7 +1,7 @@
 /**
- * The data of `publish`, read from the bytes of the message: the members of a produce request, of
- * which the path, the query and the headers have some over HTTP. Values and keys stay where they
- * are in the message.
+ * The data of `publish`, read from the bytes of the message: the members of a produce request, some
+ * of which are in the path, the query and the headers over HTTP. Values and keys stay in the
+ * message's bytes.
  */
 import type { Acks } from '#broker';
 import { FIELD_PARTITION, RECORD_STRIDE, type RecordSet } from '#protocol';
@@ -36,11 +36,11 @@ const PLACES_WITH_PARTITION: RecordPlaces = {
   list: RECORDS_POINTER,
   beside: { '/partition': `${POINTER}/partition` },
 };
-/** Tells the data from its records, which have numbers from 0. */
+/** Distinguishes the data from its records, which are numbered from 0. */
 const DATA_OBJECT = -1;
-/** A longer text is no name of a topic, however it is escaped: six bytes for a character. */
+/** A longer text is not a topic name, even if every character has an escape of six bytes. */
 const TOPIC_BYTES_MAX = 2 + 6 * 249;
-/** A longer number is none of those that are accepted. */
+/** A longer number is never accepted. */
 const NUMBER_BYTES_MAX = 400;
 const INT16_MAX = 2 ** 15 - 1;
 const INT32_MAX = 2 ** 31 - 1;
@@ -89,17 +89,17 @@ export class PublishData implements LargeMemberSink {
   #producerEpoch: number | undefined;
   #producerSequence: number | undefined;
 
-  /** @param parser turned to the message; takes the records, and is told of all faults */
+  /** @param parser reads the message; receives the records and all faults */
   constructor(parser: JsonRecordParser) {
     this.#parser = parser;
   }
 
-  /** Where the message has the members of its records. */
+  /** Locations of the members of the message's records. */
   get places(): RecordPlaces {
     return this.#partition === undefined ? PLACES : PLACES_WITH_PARTITION;
   }
 
-  /** The records, once all of the data was read and has no faults. */
+  /** The records, after all of the data was read without faults. */
   records(): RecordSet {
     const records = this.#parser.recordSet();
     const partition = this.#partition;
@@ -110,7 +110,7 @@ export class PublishData implements LargeMemberSink {
   }
 
   /**
-   * Reads the object at `position`; its faults are noted, not thrown.
+   * Reads the object at `position`; its faults are collected, not thrown.
    * @returns the position after it
    * @throws JsonSyntaxError
    */
@@ -120,14 +120,14 @@ export class PublishData implements LargeMemberSink {
     return end;
   }
 
-  /** As `read`, in slices. */
+  /** Does the same as `read`, in slices. */
   *readInSlices(position: number): SlicedWork<number> {
     const end = yield* readObjectInSlices(this.#parser.scanner, position, NAMES, this);
     this.#checkWhole();
     return end;
   }
 
-  /** Records are taken in slices, all else at once. */
+  /** Records are read in slices, all other members at once. */
   takeLargeMember(index: number, valueAt: number): SlicedWork<number> | undefined {
     if (MEMBERS[index] !== 'records' || this.#has('records')) return undefined;
     this.#seen |= 1 << index;
@@ -241,7 +241,7 @@ export class PublishData implements LargeMemberSink {
     };
   }
 
-  /** Records that name a partition name the one of the message, where that has one. */
+  /** Checks that records with a partition name the one of the message, if it has one. */
   #checkPartitions(): void {
     const partition = this.#partition;
     if (partition === undefined || this.#parser.faults.count > 0) return;

@@ -1,4 +1,4 @@
-/** `publish`: records to the broker, as `POST /v1/topics/{topic}/records` does it. */
+/** `publish`: passes records to the broker like `POST /v1/topics/{topic}/records`. */
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import type { RecordSet } from '#protocol';
 import type { RecordPlaces } from '#record-json';
@@ -8,10 +8,10 @@ import { assertTopicIsServed } from '../http/data/topic-check.js';
 import { SOCKET_PATH } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 
-/** What ends with a connection. */
+/** Controllers that are aborted at the end of a connection. */
 export type AbortSet = Set<AbortController>;
 
-/** A message to the broker. */
+/** A message on its way to the broker. */
 export class Publication implements ProduceRequest {
   readonly topic: string;
   readonly acks: Acks;
@@ -19,12 +19,12 @@ export class Publication implements ProduceRequest {
   readonly partitioner: 'sticky' | 'roundrobin';
   readonly records: RecordSet;
   readonly producer?: RequestProducer;
-  /** Where the message has the members of its records. */
+  /** Locations of the members of the message's records. */
   readonly places: RecordPlaces;
   readonly #aborts: AbortSet;
   #controller: AbortController | undefined;
 
-  /** @param aborts where the end of its wait is put, if it has to wait */
+  /** @param aborts receives the controller that ends its wait, if it has to wait */
   constructor(data: PublishData, aborts: AbortSet) {
     this.topic = data.topic;
     this.acks = data.acks;
@@ -36,14 +36,12 @@ export class Publication implements ProduceRequest {
     this.#aborts = aborts;
   }
 
-  /** The buffers are full: the publisher is to send no more until there is room. */
+  /** True while the buffers are full: the publisher must not send more. */
   get isBlocked(): boolean {
     return this.#controller !== undefined;
   }
 
-  /**
-   * Ends a wait for buffer memory. The broker asks for it when it is about to wait: nearly never.
-   */
+  /** Ends a wait for buffer memory. The broker reads it just before a wait: hardly ever. */
   get signal(): AbortSignal {
     const controller = this.#controller ?? new AbortController();
     this.#controller = controller;
@@ -53,7 +51,7 @@ export class Publication implements ProduceRequest {
 
   /**
    * @returns the data of `published`, JSON text
-   * @throws ProtocolError whatever produce ends in
+   * @throws ProtocolError the error of produce
    */
   async send(broker: Broker, autoCreateTopics: boolean): Promise<string> {
     if (!autoCreateTopics) assertTopicIsServed(broker, this.topic);

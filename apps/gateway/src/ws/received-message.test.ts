@@ -21,13 +21,15 @@ function messageOf(text: string): ReceivedMessage {
   return new ReceivedMessage(Buffer.from(text), LIMITS);
 }
 
-/** An object as JSON, with its members in the order given and white space around everything. */
+/**
+ * Returns an object as JSON, with its members in the given order and white space around everything.
+ */
 function objectText(members: readonly (readonly [string, string])[], space: string): string {
   const inner = members.map(([name, json]) => `${space}${name}${space}:${space}${json}${space}`);
   return `${space}{${space}${inner.join(',')}}${space}`;
 }
 
-/** A name written as JSON, plainly or with all of its characters as escapes. */
+/** Returns a name as JSON, plainly or with all of its characters as escapes. */
 function nameText(name: string, isEscaped: boolean): string {
   if (!isEscaped) return JSON.stringify(name);
   const escapes = Array.from(
@@ -46,7 +48,7 @@ const id = fc.option(
   ),
   { nil: undefined },
 );
-/** Values whose members no object has by nature: those are refused. */
+/** Values without members that every object inherits, because those are refused. */
 const plainJson = fc.jsonValue({ maxDepth: 3 }).filter((value) => !hasInheritedName(value));
 const data = fc.dictionary(
   fc.string({ maxLength: 10 }).filter((name) => !NAMES_OF_ALL.has(name)),
@@ -62,7 +64,7 @@ function hasInheritedName(value: unknown): boolean {
 }
 
 describe('a control message', () => {
-  test('is what JSON.parse makes of it, however it is written', () => {
+  test('it equals the result of JSON.parse, however it is written', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...EVENTS),
@@ -98,7 +100,7 @@ describe('a control message', () => {
     );
   });
 
-  test('is refused, and nothing else happens, whatever else the text is', () => {
+  test('any other text is refused, without another effect', () => {
     const texts = fc.oneof(
       fc.string({ maxLength: 50 }),
       fc.json({ maxDepth: 2 }),
@@ -130,7 +132,7 @@ const record: fc.Arbitrary<GivenRecord> = fc.record(
 );
 
 describe('a message to publish', () => {
-  test('has its records as they are in the text, whatever the order of the members', () => {
+  test('it has its records as in the text, whatever the order of the members', () => {
     fc.assert(
       fc.property(
         fc.array(record, { minLength: 1, maxLength: 8 }),
@@ -176,7 +178,7 @@ describe('a message to publish', () => {
     );
   });
 
-  test('may name one partition for all records', () => {
+  test('it may have one partition for all records', () => {
     const message = messageOf(
       '{"event":"publish","data":{"topic":"t","records":[{"value":1},{"value":2,"partition":3}],"partition":3}}',
     );
@@ -185,7 +187,7 @@ describe('a message to publish', () => {
     expect([fields[8], fields[8 + RECORD_STRIDE]]).toEqual([3, 3]);
   });
 
-  test('with a producer has all three of its numbers', () => {
+  test('with a producer it must have all three numbers', () => {
     const message = messageOf(
       '{"event":"publish","data":{"topic":"t","records":[{"value":1}],"producerId":1000,"producerEpoch":0,"producerSequence":7}}',
     );
@@ -193,7 +195,7 @@ describe('a message to publish', () => {
     expect(message.publish?.producer).toEqual({ producerId: 1000, producerEpoch: 0, sequence: 7 });
   });
 
-  test('all faults are told at once, with the id', () => {
+  test('all faults are reported together, with the id', () => {
     const members = [
       '"records":[{"value":1},{"val":2}]',
       '"acks":"2"',
@@ -225,7 +227,7 @@ describe('a message to publish', () => {
     );
   });
 
-  test('without data is refused', () => {
+  test('a message without data is refused', () => {
     expect(faultsOf('{"event":"publish"}')).toEqual(['/data']);
     expect(faultsOf('{"data":1,"event":"publish"}')).toEqual(['/data']);
   });

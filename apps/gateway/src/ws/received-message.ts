@@ -1,10 +1,10 @@
 /**
- * Reads the messages that clients send, from the bytes that came:
+ * Reads the messages of clients from the received bytes:
  *
  *     {"event": "publish", "id"?: "a string" or 1, "data": {"topic": "orders", "records": [...]}}
  *
- * with the members in any order. The data of `publish` is read in the same pass, without making
- * objects of its records; the data of all other events is a small object.
+ * with the members in any order. The data of `publish` is read in the same pass, without creating
+ * objects for its records; the data of all other events is a small object.
  */
 import { ProtocolError } from '#protocol';
 import {
@@ -36,27 +36,30 @@ import { PublishData } from './publish-data.js';
 /** Longest `id`, in bytes of its JSON. */
 const ID_BYTES_MAX = 256;
 
-/** Places of the names. */
+/** Indexes of the names. */
 const EVENT = 0;
 const DATA = 1;
 const NAMES = new MemberNames(['event', 'data', 'id']);
 
 const NO_MESSAGE = 'a message is an object: {"event": ..., "data": {...}}';
 const CONTROL_BYTES = 'SLUICE_CONTROL_BYTES_MAX';
-/** Tells the message from the objects in it. */
+/** Distinguishes the message from the objects in it. */
 const MESSAGE_OBJECT = -2;
 
 /** Bounds of one message. */
 export interface MessageLimits extends RecordLimits, DocumentLimits {
-  /** Bytes of the data of any event but `publish`. */
+  /** Bytes of the data of any event except `publish`. */
   readonly controlBytesMax: number;
 }
 
-/** One message; to be read once. */
+/** One message. It can be read once. */
 export class ReceivedMessage implements LargeMemberSink {
-  /** JSON text. Known as soon as it was read: answers repeat it also where the rest has a fault. */
+  /**
+   * JSON text of the id. It is set as soon as it is read, because the answer repeats it even if the
+   * rest has a fault.
+   */
   id: string | undefined;
-  /** The data of `publish`; undefined: the message is of another event. */
+  /** Data of `publish`; undefined for all other events. */
   publish: PublishData | undefined;
   #event: ClientEvent | undefined;
   readonly #parser: JsonRecordParser;
@@ -75,8 +78,8 @@ export class ReceivedMessage implements LargeMemberSink {
 
   /**
    * @returns the event
-   * @throws ProtocolError INVALID_REQUEST for what is no such message; for `publish` also what
-   *   records are refused with
+   * @throws ProtocolError INVALID_REQUEST for a malformed message; for `publish` also the errors of
+   *   refused records
    */
   read(): ClientEvent {
     try {
@@ -88,8 +91,8 @@ export class ReceivedMessage implements LargeMemberSink {
   }
 
   /**
-   * As `read`, in slices: for messages that are too large to be read at once.
-   * @throws ProtocolError as `read`
+   * Does the same as `read` in slices, for messages that are too large to read at once.
+   * @throws ProtocolError like `read`
    */
   *readInSlices(): SlicedWork<ClientEvent> {
     try {
@@ -101,9 +104,9 @@ export class ReceivedMessage implements LargeMemberSink {
   }
 
   /**
-   * The data of any event but `publish`; an empty object where there is none.
+   * Returns the data of any event except `publish`; an empty object if there is none.
    * @throws ProtocolError INVALID_REQUEST for repeated members; REQUEST_TOO_LARGE for more bytes,
-   *   items, members or values than the limits say
+   *   items, members or values than the limits
    */
   data(): unknown {
     if (this.#dataStart < 0) return {};
@@ -137,7 +140,7 @@ export class ReceivedMessage implements LargeMemberSink {
     return end;
   }
 
-  /** The data of a publish is read in slices, all else was scanned before. */
+  /** The data of a publish is read in slices; the rest was already scanned. */
   takeLargeMember(member: number, valueAt: number): SlicedWork<number> | undefined {
     const isFirst = (this.#seen & (1 << DATA)) === 0;
     if (member !== DATA || !isFirst || this.#event !== 'publish') return undefined;
@@ -162,7 +165,7 @@ export class ReceivedMessage implements LargeMemberSink {
       return;
     }
     scanner.assertEnd(readObject(scanner, at, NAMES, this));
-    // The event may be behind the data.
+    // The event may follow the data.
     if (this.#isPublishUnread()) this.#readPublish(this.#dataStart);
   }
 
@@ -181,7 +184,7 @@ export class ReceivedMessage implements LargeMemberSink {
     yield* this.publish.readInSlices(this.#dataStart);
   }
 
-  /** Notes what is missing. @returns whether the data of a publish is still to be read */
+  /** Records missing members. @returns whether the data of a publish must still be read */
   #isPublishUnread(): boolean {
     if ((this.#seen & (1 << EVENT)) === 0) this.#fault('/event', 'is missing');
     if (this.#event !== 'publish' || this.publish !== undefined) return false;

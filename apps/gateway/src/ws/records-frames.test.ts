@@ -4,7 +4,7 @@ import { RecordRun } from '#delivery';
 import { RecordsFrames } from './records-frames.js';
 import { framesIn } from './testing/frames-in.js';
 
-/** A run of records that are their values, from offset 10 on. */
+/** Returns a run of records with these values, from offset 10 on. */
 function runOf(values: readonly string[]): RecordRun {
   const texts = values.map((value, index) => `{"offset":${10 + index},"value":"${value}"}`);
   let bytes = Buffer.alloc(0);
@@ -45,7 +45,7 @@ describe('the frame of a run', () => {
   test.each([
     ['small', SMALL],
     ['large', LARGE],
-  ])('is the message, %s', (_, values) => {
+  ])('the frame encodes the message, %s', (_, values) => {
     for (const name of ['live', 'quote " and ✓', 'x'.repeat(255)]) {
       const frames = framesIn(Buffer.concat(sent(runOf(values), name)));
       expect(frames).toHaveLength(1);
@@ -54,7 +54,7 @@ describe('the frame of a run', () => {
     }
   });
 
-  test('is made once for all subscriptions of one name', () => {
+  test('it is created once for all subscriptions of one name', () => {
     const run = runOf(SMALL);
     const [first] = sent(run, 'live');
     expect(sent(run, 'live')).toEqual([first]);
@@ -62,7 +62,7 @@ describe('the frame of a run', () => {
     expect(sent(run, 'other')[0]).not.toBe(first);
   });
 
-  test('shares its records with all others where they are large, whatever the names', () => {
+  test('large records are shared with all other subscriptions, whatever the names', () => {
     const run = runOf(LARGE);
     const [, rest] = sent(run, 'live');
     const [, other] = sent(run, 'other');
@@ -72,7 +72,7 @@ describe('the frame of a run', () => {
   test.each([
     ['large', LARGE],
     ['just large enough', ['x'.repeat(1100)]],
-  ])('is compressed as one message, %s, whatever the name', (_, values) => {
+  ])('it is compressed as one message, %s, whatever the name', (_, values) => {
     const run = runOf(values);
     const buffers = sent(run, 'live', true);
     for (const name of ['live', 'other ✓']) {
@@ -89,7 +89,7 @@ describe('the frame of a run', () => {
     expect(sent(run, 'other', true)[1]).toBe(buffers[1]);
   });
 
-  test('is not compressed where that gains nothing', () => {
+  test('it is not compressed if that does not pay', () => {
     const [frame] = sent(runOf(SMALL), 'live', true);
     expect(framesIn(frame ?? Buffer.alloc(0))[0]?.isCompressed).toBe(false);
   });

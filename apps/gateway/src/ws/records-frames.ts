@@ -1,36 +1,36 @@
 /**
- * The frames of `records`: a part that many sockets share, and a part of each subscription's own.
+ * The frames of `records`: a part that many sockets share, and a part for each subscription.
  *
  *     head of the frame | {"event":"records","data":{"subscription":"live", | "topic":..."records":[...]...}}
  *                         the opening, of the subscription                    the rest, of the run
  *
- * A small frame is made whole, once for all subscriptions of the same name: one buffer is written
- * to every socket. In a large one the rest is shared by all, whatever their names, and each socket
- * is written its own head before it: copying it for each name would cost more than the second
+ * A small frame is created as a whole, once for all subscriptions of the same name: one buffer is
+ * written to every socket. In a large frame all subscriptions share the rest, whatever their names,
+ * and each socket gets its own head before it: a copy for each name would cost more than the second
  * buffer.
  *
- * A compressed message is one deflate stream, and deflate blocks can be put together: the opening
- * as a stored block, then the blocks of the rest, which was compressed once for all. That needs
- * `server_no_context_takeover`: no message refers to one before.
+ * A compressed message is one deflate stream, and deflate blocks can be concatenated: the opening
+ * as a stored block, then the blocks of the rest, which is compressed once for all. That needs
+ * `server_no_context_takeover`: no message refers to an earlier one.
  */
 import { constants, deflateRawSync } from 'node:zlib';
 import type { RecordRun } from '#delivery';
 import { frameHeadBytes, writeTextHead } from './frame.js';
 
-/** From so many bytes on, the rest of a frame is shared as a buffer of its own. */
+/** From this size on, the rest of a frame is a shared buffer of its own. */
 const SHARED_REST_BYTES_MIN = 4096;
-/** Smaller payloads gain nothing from compression. */
+/** Compression does not pay for smaller payloads. */
 const COMPRESSED_BYTES_MIN = 1024;
 
-/** Of a stored block (RFC 1951, section 3.2.4): not final, length, its complement. */
+/** Head of a stored block (RFC 1951, section 3.2.4): not final, length, its complement. */
 const STORED_HEAD_BYTES = 5;
-/** What ends a flushed deflate stream, and is left out of a message (RFC 7692, section 7.2.1). */
+/** End of a flushed deflate stream, which a message omits (RFC 7692, section 7.2.1). */
 const FLUSH_TAIL_BYTES = 4;
 
 const REST = 'ws:rest';
 const DEFLATED_REST = 'ws:rest:deflated';
 
-/** Where a frame goes, in one buffer or in two. */
+/** Receives a frame, in one buffer or in two. */
 export interface FrameSink {
   push(bytes: Buffer): void;
 }
@@ -49,7 +49,7 @@ export class RecordsFrames {
     this.#compresses = compresses;
   }
 
-  /** Hot. `run` is not empty. */
+  /** Hot. `run` must not be empty. */
   send(run: RecordRun, sink: FrameSink): void {
     const { sizeBytes } = run;
     if (this.#compresses && this.#opening.length + sizeBytes >= COMPRESSED_BYTES_MIN) {
@@ -65,7 +65,7 @@ export class RecordsFrames {
     }
   }
 
-  /** The head of the frame and the opening. */
+  /** Returns the head of the frame and the opening. */
   #head(restBytes: number): Buffer {
     const opening = this.#opening;
     const payloadBytes = opening.length + restBytes;
@@ -74,7 +74,7 @@ export class RecordsFrames {
     return head;
   }
 
-  /** As `#head`, with the opening as a stored block. */
+  /** Does the same as `#head`, with the opening as a stored block. */
   #compressedHead(restBytes: number): Buffer {
     const opening = this.#opening;
     const payloadBytes = STORED_HEAD_BYTES + opening.length + restBytes;
@@ -111,8 +111,8 @@ function restOf(run: RecordRun): Buffer {
 }
 
 function deflatedRest(run: RecordRun): Buffer {
-  // In one go, on this thread: it is done once for all sockets, and a socket's frames keep their
-  // order.
+  // Compressed synchronously on this thread, because it happens once for all sockets, and a
+  // socket's frames must keep their order.
   const deflated = deflateRawSync(restOf(run), {
     level: constants.Z_BEST_SPEED,
     finishFlush: constants.Z_SYNC_FLUSH,
@@ -120,7 +120,7 @@ function deflatedRest(run: RecordRun): Buffer {
   return deflated.subarray(0, deflated.length - FLUSH_TAIL_BYTES);
 }
 
-/** Topic names are ASCII: as many bytes as characters. */
+/** Topic names are ASCII, so there are as many bytes as characters. */
 function beforeRecords({ source }: RecordRun): string {
   return `"topic":"${source.topic}","partition":${source.partition},"records":[`;
 }

@@ -27,7 +27,7 @@ function turn(): Promise<void> {
 }
 
 describe('answers', () => {
-  test('go out in the order of their messages, in whatever order and turn they come in', async () => {
+  test('answers are sent in the order of their messages, in whatever order and turn they arrive', async () => {
     const step = fc.record({ place: fc.nat(), endsTurn: fc.boolean(), isSilent: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
@@ -46,7 +46,7 @@ describe('answers', () => {
           const { number } = next;
           next.reply.answer(isSilent ? undefined : String(number), () => {
             told.push(number);
-            // All before it are out by now.
+            // All answers before it are sent at this point.
             expect(sent.texts.map(Number)).toEqual(
               steps.map((__, each) => each).filter((each) => each <= number && !silent.has(each)),
             );
@@ -62,7 +62,7 @@ describe('answers', () => {
     );
   });
 
-  test('that are ready together are one buffer', async () => {
+  test('answers that are ready together share one buffer', async () => {
     const sent = new Sent();
     const queue = new ReplyQueue(sent);
     const replies = Array.from({ length: 500 }, () => queue.take(1));
@@ -96,7 +96,7 @@ describe('answers', () => {
     expect(queue.unanswered).toBe(1);
   });
 
-  test('places that are done with are not kept', async () => {
+  test('finished places are removed', async () => {
     const queue = new ReplyQueue(new Sent());
     const pending = queue.take(1);
     pending.answer('0');

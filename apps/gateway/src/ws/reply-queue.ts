@@ -1,19 +1,22 @@
 /**
- * Answers in the order of their messages: each message has its place in the queue, and an answer
- * goes out when all before it have. Answers that are ready together go out together, as one buffer.
+ * Sends answers in the order of their messages: each message has a place in the queue, and an
+ * answer is sent after all before it. Answers that are ready together are sent together, as one
+ * buffer.
  *
- * Overlap: places are taken and answers come in at any time; what is sent is sent at the end of the
+ * Overlap: places are taken and answers arrive at any time; answers are sent at the end of the
  * current event, never within a call.
  */
 import { textFrames } from './frame.js';
 
-/** Places that are done with and kept until there are so many: to drop one moves all others. */
+/** Finished places are removed in groups of this size, because a removal moves all others. */
 const DROPPED_TOGETHER_MIN = 256;
 
-/** Where answers go. */
+/** The destination of answers. */
 export interface ReplySink {
   push(bytes: Buffer): void;
-  /** A message is answered: its memory is no longer needed, though its answer may have to wait. */
+  /**
+   * Called when a message is answered: its memory is free, although its answer may have to wait.
+   */
   answered(memoryBytes: number): void;
 }
 
@@ -27,16 +30,16 @@ export class Reply {
 
   constructor(
     queue: ReplyQueue,
-    /** Memory that the message takes. */
+    /** Memory that the message uses. */
     readonly memoryBytes: number,
   ) {
     this.#queue = queue;
   }
 
   /**
-   * To be called once.
-   * @param text of the answer; undefined: there is none
-   * @param onSent is called when the answer and all before it were handed to the connection
+   * Answers the message; call it once.
+   * @param text text of the answer; undefined if there is none
+   * @param onSent called when the answer and all before it were written to the connection
    */
   answer(text: string | undefined, onSent?: () => void): void {
     this.text = text;
@@ -59,7 +62,7 @@ export class ReplyQueue {
   onSent: () => void = () => undefined;
   readonly #sink: ReplySink;
   #places: Reply[] = [];
-  /** Places before this one are done with. */
+  /** Places before this index are finished. */
   #first = 0;
   #unansweredBytes = 0;
   #isScheduled = false;
@@ -68,19 +71,17 @@ export class ReplyQueue {
     this.#sink = sink;
   }
 
-  /** Messages that are not answered yet. */
+  /** Number of unanswered messages. */
   get unanswered(): number {
     return this.#places.length - this.#first;
   }
 
-  /** Memory that those messages take, in bytes. */
+  /** Memory of unanswered messages, in bytes. */
   get unansweredBytes(): number {
     return this.#unansweredBytes;
   }
 
-  /**
-   * Takes the next place. @param memoryBytes memory that the message takes; 0: there is no message
-   */
+  /** Takes the next place. @param memoryBytes memory that the message uses; 0 without a message */
   take(memoryBytes: number): Reply {
     const reply = new Reply(this, memoryBytes);
     this.#places.push(reply);
@@ -96,7 +97,8 @@ export class ReplyQueue {
     this.#sink.answered(reply.memoryBytes);
     if (this.#isScheduled || !this.isFirst(reply)) return;
     this.#isScheduled = true;
-    // After all promises that are settled now: answers of one write to disk come in together.
+    // Runs after all promises that are settled now, because answers of one write to disk arrive
+    // together.
     process.nextTick(this.#send);
   }
 
@@ -114,7 +116,7 @@ export class ReplyQueue {
     this.onSent();
   };
 
-  /** Takes the first place out if it is answered. */
+  /** Removes the first place if it is answered. */
   #next(): Reply | undefined {
     const reply = this.#places[this.#first];
     if (reply === undefined || !reply.isAnswered) {

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { ControlMessage } from './control-message.js';
 
-/** Hands what a pipe or a handler throws back to the message, whose session answers with it. */
+/** Passes the error of a pipe or a handler to the message, whose session answers with it. */
 @Catch()
 export class SocketProblemFilter implements ExceptionFilter {
   catch(exception: unknown, host: ArgumentsHost): void {

@@ -1,7 +1,7 @@
 import { ProtocolError } from '#protocol';
 import { type ProblemOptions, problemDocument } from '../http/problem.js';
 
-/** What an error is about, beside the problem itself. */
+/** The subject of an error, beside the problem itself. */
 export interface ProblemContext {
   readonly subscription?: string | undefined;
   readonly topic?: string;
@@ -9,7 +9,7 @@ export interface ProblemContext {
 }
 
 /**
- * The data of an `error`: the problem document of HTTP, and what it is about.
+ * Builds the data of an `error`: the problem document of HTTP, and its subject.
  * @param instance path of the WebSocket, as clients see it
  */
 export function socketProblem(
@@ -21,15 +21,15 @@ export function socketProblem(
   return { ...context, ...problemDocument(error, instance, options) };
 }
 
-/** The text of a message. @param id JSON text */
+/** Builds the text of a message. @param id JSON text */
 export function messageText(event: string, id: string | undefined, data: string): string {
   const middle = id === undefined ? '' : `"id":${id},`;
   return `{"event":"${event}",${middle}"data":${data}}`;
 }
 
 /**
- * The error of the broker, whose pointers are into a body of HTTP, with pointers into a message;
- * any other error as it is.
+ * Returns an error of the broker, whose pointers are into a body of HTTP, with pointers into a
+ * message; any other error unchanged.
  */
 export function pointedIntoMessage(error: unknown): unknown {
   if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;

@@ -1,7 +1,8 @@
 /**
- * All WebSocket connections of this process: how they begin, what looks after them, how they end.
+ * All WebSocket connections of this process: their start, their supervision and their end.
  *
- * Overlap: connections come and go at any time. `close` is called once; none comes after it.
+ * Overlap: connections come and go at any time. `close` is called once; later connections are
+ * refused.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -22,13 +23,13 @@ import { SocketWatch } from './socket-watch.js';
 import { UnpackingSlots } from './unpacking-slots.js';
 
 /**
- * Compressed messages that are unpacked at the same time, of all connections. Each may become as
- * large as SLUICE_REQUEST_BYTES_MAX before it is counted.
+ * Compressed messages of all connections that are decompressed at the same time. Each may expand to
+ * SLUICE_REQUEST_BYTES_MAX before it is counted.
  */
 const UNPACKED_AT_ONCE_MAX = 4;
 const WEBSOCKET_VERSION = '13';
 
-/** The settings that WebSockets have. */
+/** The settings of WebSockets. */
 export interface SocketServerOptions extends DocumentLimits {
   readonly controlBytesMax: number;
   readonly requestBytesMax: number;
@@ -44,7 +45,7 @@ export interface SocketServerOptions extends DocumentLimits {
   readonly socketCompression: 'off' | 'on';
 }
 
-/** What they work with. */
+/** The collaborators of WebSockets. */
 export interface SocketServerParts {
   readonly broker: Broker;
   readonly delivery: Delivery;
@@ -56,26 +57,26 @@ export interface SocketServerParts {
   readonly pathPrefix: string;
 }
 
-/** Numbers for metrics, as they are now. */
+/** Current values for metrics. */
 export interface SocketStatus {
   readonly sockets: number;
-  /** Those that are not read from at present. */
+  /** Sockets whose reading is paused at the moment. */
   readonly pausedSockets: number;
-  /** Bytes that clients have not taken yet. */
+  /** Bytes that clients have not received yet. */
   readonly pendingBytes: number;
   readonly openedTotal: number;
   readonly messagesTotal: number;
-  /** Dropped: no pong. */
+  /** Connections dropped because of a missing pong. */
   readonly deadTotal: number;
-  /** Dropped: nothing taken for very long. */
+  /** Connections dropped because the client received nothing for very long. */
   readonly stalledTotal: number;
-  /** Closed: no memory for what they sent. */
+  /** Connections closed because there was no memory for their messages. */
   readonly refusedTotal: number;
-  /** Cut: the client did not end its side in time after a close frame. */
+  /** Connections cut because the client did not end its side in time after a close frame. */
   readonly closeTimeoutsTotal: number;
 }
 
-/** Has one kind of control message handled; where that fails, `message` is told. Never rejects. */
+/** Handles one kind of control message; a failure is recorded in `message`. Never rejects. */
 export type ControlHandler = (
   data: unknown,
   message: ControlMessage,
@@ -83,7 +84,7 @@ export type ControlHandler = (
 
 export class SocketServer implements UpgradeHandler {
   readonly path = SOCKET_PATH;
-  /** Called before the first connection: gives the handlers. */
+  /** Called before the first connection to register the handlers. */
   onFirstConnection: (() => void) | undefined;
   readonly #options: SocketServerOptions;
   readonly #parts: SocketServerParts;
@@ -91,7 +92,7 @@ export class SocketServer implements UpgradeHandler {
   readonly #context: SocketContext;
   readonly #watch: SocketWatch;
   readonly #sessions = new Set<SocketSession>();
-  /** Of those that were sent a close frame. */
+  /** Timers of connections that were sent a close frame. */
   readonly #closeTimers = new Map<SocketSession, Timer>();
   readonly #handlers = new Map<string, ControlHandler>();
   #openedTotal = 0;
@@ -139,14 +140,14 @@ export class SocketServer implements UpgradeHandler {
     };
   }
 
-  /** Has messages of the event handled so. */
+  /** Registers the handler of an event's messages. */
   handle(event: string, handler: ControlHandler): void {
     this.#handlers.set(event, handler);
   }
 
   refusal({ headers }: IncomingMessage): UpgradeRefusal | undefined {
     if (headers['sec-websocket-version'] !== WEBSOCKET_VERSION) {
-      const detail = `Only version ${WEBSOCKET_VERSION} of the WebSocket protocol is spoken here.`;
+      const detail = `Only version ${WEBSOCKET_VERSION} of the WebSocket protocol is supported.`;
       return {
         error: new ProtocolError('INVALID_REQUEST', detail),
         status: 426,
@@ -172,7 +173,7 @@ export class SocketServer implements UpgradeHandler {
     const offers = acceptedOffers(headers['sec-websocket-extensions'] ?? '');
     if (offers === '') delete headers['sec-websocket-extensions'];
     else headers['sec-websocket-extensions'] = offers;
-    // What else is wrong with the request is found by ws.
+    // ws finds any other fault of the request.
     this.#server.once('wsClientError', (error: Error) => {
       refuse({
         error: new ProtocolError('INVALID_REQUEST', `${error.message}.`, { cause: error }),
@@ -185,9 +186,9 @@ export class SocketServer implements UpgradeHandler {
   }
 
   /**
-   * Reads no more and closes every connection once what came over it is answered; resolves when all
+   * Stops reading and closes every connection after its messages are answered; resolves when all
    * are closed.
-   * @param answerMsMax how long that may take
+   * @param answerMsMax time that this may take
    */
   async close(answerMsMax: number): Promise<void> {
     for (const session of this.#sessions) session.stop();
@@ -279,5 +280,5 @@ export class SocketServer implements UpgradeHandler {
   }
 }
 
-/** No context is taken over from message to message: a compressed frame is the same for all. */
+/** Messages use no context of earlier ones, so that a compressed frame is the same for all. */
 const DEFLATE = { serverNoContextTakeover: true, clientNoContextTakeover: true } as const;

@@ -1,12 +1,12 @@
 /**
- * One WebSocket connection: its messages are begun one after the other and answered in their order,
- * and all that goes out goes through one outbox.
+ * One WebSocket connection: its messages begin one after the other and are answered in order, and
+ * all its frames go through one outbox.
  *
- * Bounded: it is read from only while there is room for answers, few messages are unanswered and
- * none waits to be begun; records are delivered only while there is room.
+ * Bounded: it is read only while there is memory for answers, few messages are unanswered and none
+ * waits to begin; records are delivered only while there is memory.
  *
- * Overlap: publishes overlap each other and everything else, control messages only them. The end
- * may come at any time; what is under way then ends by itself, unheard.
+ * Overlap: publishes overlap each other and everything else, control messages only publishes. The
+ * end may come at any time; work in progress then finishes without an answer.
  */
 import type { Socket } from 'node:net';
 import type { Broker } from '#broker';
@@ -35,18 +35,18 @@ import type { WatchedConnection } from './socket-watch.js';
 import type { UnpackingSlots } from './unpacking-slots.js';
 
 /**
- * Bytes of unanswered messages with which no more are begun: enough for each write to disk to have
- * what it can take. More would only live longer, and cost the garbage collector.
+ * Bytes of unanswered messages at which no more begin: enough for each write to disk. A larger
+ * window would only keep messages alive for longer and burden the garbage collector.
  */
 const UNANSWERED_BYTES_MAX = 1024 * 1024;
 
-/** What all connections share. */
+/** State that all connections share. */
 export interface SocketContext {
   readonly broker: Broker;
   readonly delivery: Delivery;
-  /** Memory for what arrived and is not answered yet; shared with request bodies. */
+  /** Memory of received and unanswered messages; shared with request bodies. */
   readonly memory: InboxMemory;
-  /** Bounds the compressed messages that are unpacked at the same time, of all connections. */
+  /** Bounds the compressed messages of all connections that are decompressed at the same time. */
   readonly unpackingSlots: UnpackingSlots;
   readonly messageBytesMax: number;
   readonly logger: Logger;
@@ -59,21 +59,21 @@ export interface SocketContext {
   readonly unansweredMax: number;
   readonly stalledTimeoutMs: number;
   nowMs(): number;
-  /** Has a control message handled; where that fails, `message` is told. Never rejects. */
+  /** Passes a control message to its handler; a failure is recorded in `message`. Never rejects. */
   dispatch(
     event: ClientEvent,
     data: unknown,
     message: ControlMessage,
   ): Promise<SocketAnswer | undefined>;
-  /** A message came. */
+  /** Called for each received message. */
   received(): void;
-  /** The connection is closed because there is no memory for what it sends. */
+  /** Called if the connection is closed because there is no memory for its messages. */
   refused(): void;
-  /** The connection is dropped. */
+  /** Called if the connection is dropped. */
   dropped(verdict: 'dead' | 'stalled'): void;
-  /** The connection is about to be closed, by either side. */
+  /** Called before the connection is closed, by either side. */
   closing(session: SocketSession): void;
-  /** The connection is gone. */
+  /** Called after the connection is gone. */
   closed(session: SocketSession): void;
 }
 
@@ -89,10 +89,12 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   readonly #gate: MessageGate;
   readonly #liveness: Liveness;
   readonly #aborts = new Set<AbortController>();
-  /** The answer to a ping that there was no room for: to the last one alone. */
+  /** The answer to a ping without memory for it; only the last one is kept. */
   #pong: Buffer | undefined;
   #isPaused = false;
-  /** There was no memory for what it sends: it is told so, and read from no more. */
+  /**
+   * True after a message found no memory: the client is notified, and its connection is not read.
+   */
   #isRefused = false;
   #isStopping = false;
   #isClosed = false;
@@ -131,7 +133,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     return this.#isPaused;
   }
 
-  /** Bytes that the system has not taken yet. */
+  /** Bytes that the system has not accepted yet. */
   get pendingBytes(): number {
     return this.#outbox.pendingBytes;
   }
@@ -172,7 +174,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#socket.terminate();
   }
 
-  /** Reads no more, and closes the connection when all that was read is answered. */
+  /** Stops reading, and closes the connection after all read messages are answered. */
   stop(): void {
     this.#isStopping = true;
     this.#proceed();
@@ -198,7 +200,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       if (received.isBinary) throw binaryError();
       event = message.read();
     } catch (error) {
-      // It may have been one to publish.
+      // The message may have been a publish.
       reply.answer(this.#errorText(error, message.id, {}, true));
       return undefined;
     }
@@ -207,7 +209,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     return this.#publish(publish, message.id, reply);
   }
 
-  /** Reads a large message in slices; the messages behind it wait. Never rejects. */
+  /** Reads a large message in slices; later messages wait. Never rejects. */
   async #beginLarge(message: ReceivedMessage, reply: Reply): Promise<void> {
     let event: ClientEvent;
     try {
@@ -273,7 +275,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       this.#liveness.ponged();
     });
     socket.on('error', (error) => {
-      // It takes no more bytes after a fault in them.
+      // The gate accepts no more bytes after a fault.
       this.#gate.close();
       this.#context.logger.debug({ err: error }, 'a WebSocket ended in an error');
     });
@@ -285,8 +287,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       this.#takeBytes(chunk);
     });
     tcp.off('data', receive);
-    // Before ws has its turn: it ends its side with the client's, and reads what is left at the
-    // close.
+    // This runs before ws's own listener, which ends its side together with the client's and reads
+    // the rest at the close.
     tcp.prependListener('end', this.#closing);
     tcp.prependListener('close', () => {
       this.#release();
@@ -317,14 +319,15 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   #takePing(payload: Buffer): void {
     if (this.#isClosed) return;
     if (this.#outbox.hasRoom()) this.#outbox.push(pongFrame(payload));
-    // A copy: the payload is a part of the bytes that were read, which are not to be kept for it.
+    // The payload is copied, because it is a view of the read bytes, which should not stay in
+    // memory.
     else this.#pong = Buffer.from(payload);
   }
 
   #publish(data: PublishData, id: string | undefined, reply: Reply): Promise<void> | undefined {
     const publication = new Publication(data, this.#aborts);
     const answered = this.#answerPublication(publication, id, reply);
-    // While it waits for buffer memory nothing more is begun, and so nothing more is read.
+    // While it waits for buffer memory no other message begins, and so nothing more is read.
     return publication.isBlocked ? answered : undefined;
   }
 
@@ -380,8 +383,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   }
 
   /**
-   * Behind all that was sent; of a subscription that is not known to the client yet, behind its
-   * answer.
+   * Sends an event after everything that was sent; for a subscription that the client does not know
+   * yet, after its answer.
    */
   #sendEvent(subscription: SocketSubscription, event: ServerEvent, data: object): void {
     const text = messageText(event, undefined, JSON.stringify(data));
@@ -416,8 +419,8 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   }
 
   /**
-   * Refuses the client: what it has sent is let go of, and it is read from no more. It may take the
-   * close frame; then, or after a while, the connection is cut.
+   * Refuses the client: its messages are freed and it is not read any more. It may receive the
+   * close frame; then, or after a timeout, the connection is cut.
    */
   #outOfMemory(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
@@ -428,13 +431,13 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#socket.pause();
   }
 
-  /** The connection takes nothing more: what was sent so far goes out. */
+  /** Called when the connection accepts no more frames: everything before is sent. */
   readonly #closing = (): void => {
     if (this.#isClosed) return;
     this.#outbox.flush();
     this.#release();
     this.#context.closing(this);
-    // The client's own close frame is still to come.
+    // The client's own close frame must still be read.
     if (this.#isPaused && !this.#isRefused) this.#socket.resume();
   };
 
@@ -444,7 +447,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#context.closed(this);
   }
 
-  /** Gives back all that it holds, but for what `ws` still reads and what is being handled. */
+  /** Frees everything, except what `ws` still reads and what is being handled. */
   #release(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -455,18 +458,18 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
   }
 }
 
-/** What ws reads a connection with. */
+/** The reader of ws for a connection. */
 type WsReader = (this: Socket, chunk: Buffer) => void;
 
-/** The listener of ws, which gets whole messages in place of what arrives. */
+/** Returns the listener of ws, which gets whole messages instead of raw bytes. */
 function wsReader(tcp: Socket): WsReader {
   const [reader, other] = tcp.listeners('data');
-  assert(reader !== undefined && other === undefined, 'ws alone reads the connection');
+  assert(reader !== undefined && other === undefined, 'only ws reads the connection');
   return reader as WsReader;
 }
 
 function binaryError(): ProtocolError {
-  return new ProtocolError('INVALID_REQUEST', 'A message is text; this one is binary.');
+  return new ProtocolError('INVALID_REQUEST', 'A message must be text; this one is binary.');
 }
 
 function subscriptionOf(data: unknown): string | undefined {

@@ -5,11 +5,11 @@ import { textMemoryBytes } from '#runtime';
 import { type FrameSink, RecordsFrames } from './records-frames.js';
 import type { ProblemContext } from './socket-problem.js';
 
-/** The connection, as far as one of its subscriptions is concerned. */
+/** The part of the connection that one of its subscriptions uses. */
 export interface SubscribedSocket extends FrameSink {
   /** Whether frames are compressed. */
   readonly compresses: boolean;
-  /** Whether the connection takes more; when not, the subscription's `resume` is called later. */
+  /** Whether the connection has room; if not, it calls the subscription's `resume` later. */
   hasRoomFor(subscription: SocketSubscription): boolean;
   sendAssigned(subscription: SocketSubscription, partitions: readonly TopicPartition[]): void;
   sendReset(
@@ -18,16 +18,19 @@ export interface SubscribedSocket extends FrameSink {
     cause: ProtocolError,
   ): void;
   sendError(subscription: SocketSubscription, error: unknown, about: ProblemContext): void;
-  /** The subscription is over: its name is free again. */
+  /** Ends the subscription: its name is free again. */
   forget(subscription: SocketSubscription): void;
 }
 
-/** Heap without the name: measured on Node 20, with the buffer of its frames' opening. */
+/**
+ * Heap of a subscription without its name: measured on Node 20, with the buffer of its frames'
+ * opening.
+ */
 const SOCKET_SUBSCRIPTION_BYTES = 512;
-/** The name itself, the form of its frames and their opening. */
+/** The name itself, the key of its frames and their opening. */
 const NAME_COPIES = 3;
 
-/** A subscription of one connection, under the name that the client gave it. */
+/** A subscription of one connection, with the name that the client chose. */
 export class SocketSubscription implements SubscriptionTransport {
   readonly #socket: SubscribedSocket;
   readonly #frames: RecordsFrames;
@@ -46,14 +49,16 @@ export class SocketSubscription implements SubscriptionTransport {
     this.memoryBytes = SOCKET_SUBSCRIPTION_BYTES + NAME_COPIES * textMemoryBytes(name);
   }
 
-  /** The client was told of the subscription; until then nothing else may be said of it. */
+  /**
+   * True after the client got the answer; until then no other message may mention the subscription.
+   */
   get isStarted(): boolean {
     return this.#isStarted;
   }
 
   /**
-   * Resolves the positions; `start` begins to deliver.
-   * @throws ProtocolError as `Subscription.open`
+   * Resolves the positions; `start` begins the delivery.
+   * @throws ProtocolError like `Subscription.open`
    */
   async open(delivery: Delivery, request: SubscriptionRequest): Promise<PartitionPosition[]> {
     const subscription = await Subscription.open(delivery, request, this);
@@ -68,17 +73,17 @@ export class SocketSubscription implements SubscriptionTransport {
     this.#subscription?.start();
   }
 
-  /** There is room again. */
+  /** Continues after there is room again. */
   resume(): void {
     this.#subscription?.resume();
   }
 
-  /** Allows so many more records. */
+  /** Grants credit for this many further records. */
   grant(records: number): void {
     this.#subscription?.grant(records);
   }
 
-  /** @throws ProtocolError as `Subscription.seek` */
+  /** @throws ProtocolError like `Subscription.seek` */
   async seek(position: PartitionPosition): Promise<void> {
     await this.#subscription?.seek(position);
   }
@@ -117,7 +122,7 @@ export class SocketSubscription implements SubscriptionTransport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#socket.forget(this);
-    // Not open yet: the answer to `subscribe` says it.
+    // Not open yet: the answer to `subscribe` reports the error.
     if (this.#subscription === undefined) this.#endedWith = error;
     else this.#socket.sendError(this, error, {});
   }

@@ -13,7 +13,7 @@ const NOWHERE: SubscribedSocket = {
   forget: () => undefined,
 };
 
-/** Counts how often it goes on, and waits again where that is wanted. */
+/** Counts how often it is resumed, and waits again if the test wants it. */
 class Waiting extends SocketSubscription {
   resumed = 0;
   onResume: () => void = () => undefined;
@@ -46,7 +46,7 @@ function waiting(
 }
 
 describe('subscriptions that wait for room', () => {
-  test('go on all of them when there is room, though those before them take none of it', async () => {
+  test('all of them resume when there is room, although those before them use none of it', async () => {
     const { subscriptions, all } = waiting(100, () => true);
     subscriptions.resume();
     expect(all.filter(({ resumed }) => resumed === 1).length).toBeLessThan(100);
@@ -54,7 +54,7 @@ describe('subscriptions that wait for room', () => {
     expect(all.map(({ resumed }) => resumed)).toEqual(all.map(() => 1));
   });
 
-  test('go on no further than there is room, and then in their turn', async () => {
+  test('they resume only while there is room, and then in turn', async () => {
     let hasRoom = true;
     const { subscriptions, all } = waiting(100, () => hasRoom);
     hasRoom = false;
@@ -70,7 +70,7 @@ describe('subscriptions that wait for room', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 
-  test('that are forgotten do not go on', async () => {
+  test('removed subscriptions are not resumed', async () => {
     const { subscriptions, all } = waiting(40, () => true);
     for (const each of all) subscriptions.forget(each);
     subscriptions.resume();
@@ -81,7 +81,7 @@ describe('subscriptions that wait for room', () => {
 });
 
 describe('names', () => {
-  test('are unique, bounded in number, and free again', () => {
+  test('names are unique, bounded in number, and free again after the end', () => {
     const { subscriptions, all } = waiting(2, () => true);
     expect(() => subscriptions.add(new Waiting('s0', NOWHERE))).toThrow(ProtocolError);
     const another = new Waiting('s2', NOWHERE);
@@ -94,7 +94,7 @@ describe('names', () => {
   });
 });
 
-test('a connection that has ended takes no more subscriptions, and those it has end with it', () => {
+test('a closed connection accepts no more subscriptions, and its own end with it', () => {
   const { subscriptions, all } = waiting(1, () => true);
   const [present] = all;
   let isClosed = false;

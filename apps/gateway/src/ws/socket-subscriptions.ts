@@ -2,14 +2,15 @@ import { ProtocolError } from '#protocol';
 import type { SocketSubscription } from './socket-subscription.js';
 
 /**
- * Subscriptions that go on at once when there is room; the others follow while there still is some.
+ * Subscriptions that resume at once when there is room; the others follow while there is still
+ * room.
  */
 const RESUMED_TOGETHER = 16;
 
-/** The subscriptions of one connection, by name, and those that wait for room on it. */
+/** The subscriptions of one connection by name, and those that wait for room. */
 export class SocketSubscriptions {
   readonly #byName = new Map<string, SocketSubscription>();
-  /** In the order in which they found no room: each gets its turn. */
+  /** Waiting subscriptions in the order in which they found no room: each gets its turn. */
   readonly #waiting = new Set<SocketSubscription>();
   readonly #countMax: number;
   readonly #hasRoom: () => boolean;
@@ -25,7 +26,7 @@ export class SocketSubscriptions {
     return this.#byName.size;
   }
 
-  /** @throws ProtocolError INVALID_REQUEST when there is no such subscription */
+  /** @throws ProtocolError INVALID_REQUEST if there is no such subscription */
   get(name: string): SocketSubscription {
     const present = this.#byName.get(name);
     if (present !== undefined) return present;
@@ -34,8 +35,8 @@ export class SocketSubscriptions {
   }
 
   /**
-   * @throws ProtocolError INVALID_REQUEST when the name is taken; POLICY_VIOLATION for too many;
-   *   BROKER_NOT_AVAILABLE when the connection ended meanwhile: nobody would end it
+   * @throws ProtocolError INVALID_REQUEST if the name is in use; POLICY_VIOLATION for too many;
+   *   BROKER_NOT_AVAILABLE if the connection ended meanwhile: nobody would end the subscription
    */
   add(subscription: SocketSubscription): void {
     const { name } = subscription;
@@ -43,7 +44,7 @@ export class SocketSubscriptions {
       throw new ProtocolError('BROKER_NOT_AVAILABLE', 'The connection has ended.');
     }
     if (this.#byName.has(name)) {
-      throw nameError(`the name ${JSON.stringify(name)} is taken`);
+      throw nameError(`the name ${JSON.stringify(name)} is already in use`);
     }
     if (this.#byName.size >= this.#countMax) {
       throw new ProtocolError(
@@ -55,7 +56,7 @@ export class SocketSubscriptions {
     this.#byName.set(name, subscription);
   }
 
-  /** Its name is free again. */
+  /** Frees the name. */
   forget(subscription: SocketSubscription): void {
     if (this.#byName.get(subscription.name) === subscription) {
       this.#byName.delete(subscription.name);
@@ -63,17 +64,17 @@ export class SocketSubscriptions {
     this.#waiting.delete(subscription);
   }
 
-  /** It found no room, and is to go on when there is some. */
+  /** Queues a subscription that found no room; it resumes later. */
   wait(subscription: SocketSubscription): void {
     this.#waiting.add(subscription);
   }
 
   /**
-   * There is room again: those who wait go on, a few at a time, for each may take all there is.
-   * What they deliver comes later; so the next ones are looked at in the next turn.
+   * Resumes waiting subscriptions, a few at a time, because each may use all the room. Their
+   * records arrive later, so the next ones are checked in the next turn.
    */
   readonly resume = (): void => {
-    // One that finds no room comes behind the others, and is not looked at twice.
+    // A subscription that finds no room is queued after the others, and is not resumed twice.
     let left = Math.min(RESUMED_TOGETHER, this.#waiting.size);
     for (const subscription of this.#waiting) {
       if (left === 0) break;
@@ -95,7 +96,7 @@ export class SocketSubscriptions {
 
   readonly #resumeOthers = (): void => {
     this.#isResuming = false;
-    // Without room it is called again when there is some.
+    // Without room the connection calls this again when there is some.
     if (this.#waiting.size > 0 && this.#hasRoom()) this.resume();
   };
 }

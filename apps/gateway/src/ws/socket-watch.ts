@@ -2,16 +2,16 @@ import type { Clock, Scheduler, Timer } from '#runtime';
 import type { ConnectionSight, Verdict } from './liveness.js';
 
 /**
- * Connections are looked at in turn, a part of them at a time, so that not all are pinged at once.
+ * Connections are checked in turn, a part of them at a time, so that not all are pinged at once.
  */
 const PARTS = 8;
 
-/** A connection that is looked after. */
+/** A connection under supervision. */
 export interface WatchedConnection {
   sight(): ConnectionSight;
   judge(seen: ConnectionSight, nowMs: number): Verdict;
   ping(): void;
-  /** Ends it without a word: nobody hears it. */
+  /** Ends the connection without a close frame, because nobody would read it. */
   drop(verdict: 'dead' | 'stalled'): void;
 }
 
@@ -21,7 +21,7 @@ export interface SocketWatchOptions {
   readonly intervalMs: number;
 }
 
-/** Looks at each connection once an interval, all of them with one timer. */
+/** Checks each connection once per interval, all of them with one timer. */
 export class SocketWatch {
   readonly #options: SocketWatchOptions;
   readonly #parts: readonly Set<WatchedConnection>[];

@@ -2,12 +2,11 @@ import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import type { ControlHandler, SocketServer } from './socket-server.js';
 
 /**
- * Nest's view of the sockets.
+ * Presents the sockets to Nest.
  *
- * Nest binds its handlers to each client; here they are bound once, to one client that stands for
- * all of them, and every message says whose it is. A connection that is silent then costs nothing
- * here, and a session can have its messages handled one after the other, which Nest's own adapters
- * do not.
+ * Nest binds its handlers to each client; here they are bound once, to one placeholder client, and
+ * every message carries its session. A silent connection then costs nothing here, and a session can
+ * have its messages handled one after the other, which Nest's own adapters cannot.
  */
 export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
   readonly #server: SocketServer;
@@ -32,7 +31,7 @@ export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
     }
   }
 
-  /** The gateway closes it itself, in its place in the order of the stop. */
+  /** The gateway closes the server itself, at the right place of its stop. */
   close(): void {
     // Nothing is open any more.
   }

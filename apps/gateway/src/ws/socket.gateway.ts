@@ -22,12 +22,15 @@ import { pointedIntoMessage } from './socket-problem.js';
 import { SocketSubscription } from './socket-subscription.js';
 import { startPosition } from './start-position-member.js';
 
-/** The message that is handled. */
+/** The message that is being handled. */
 const Received = createParamDecorator((_: unknown, context: ExecutionContext) =>
   context.getArgs<unknown[]>().find((each) => each instanceof ControlMessage),
 );
 
-/** What control messages do. `publish` is not among them: its records never become objects. */
+/**
+ * Handlers of control messages. `publish` is not one of them, because its records never become
+ * objects.
+ */
 @WebSocketGateway({ path: SOCKET_PATH })
 @UseFilters(SocketProblemFilter)
 export class SocketGateway {
@@ -95,7 +98,7 @@ export class SocketGateway {
     const subscription = session.subscriptions.get(data.subscription);
     const { topic, partition, offset } = data;
     const position = { topic, partition, offset };
-    // Whatever was said of the subscription before, its client has been told.
+    // By then the client has received every earlier message about the subscription.
     await turn();
     await subscription.seek(position);
     const answer = { subscription: subscription.name, positions: [position] };
@@ -138,7 +141,7 @@ export class SocketGateway {
     return refuseAcknowledgement(data, message);
   }
 
-  /** A position of a partition that is not there would be passed over silently. */
+  /** Refuses positions of partitions that do not exist, because they would be ignored silently. */
   #assertPartitionsExist(from: StartPosition): void {
     if (typeof from === 'string' || !('offsets' in from)) return;
     for (const { topic, partition } of from.offsets) {
@@ -152,7 +155,7 @@ export class SocketGateway {
   }
 }
 
-/** Members of a consumer group come over HTTP, or not at all yet. */
+/** Refuses members of consumer groups, which this version does not have. */
 function refuseMembers(data: SubscribeDto): void {
   const { group, instanceId, autoCommit, mode } = data;
   const faults = Object.entries({ group, instanceId, autoCommit })
@@ -191,6 +194,6 @@ function refuseAcknowledgement(data: AcknowledgeDto, { session }: ControlMessage
   throw new ProtocolError(
     'INVALID_REQUEST',
     `The subscription ${JSON.stringify(data.subscription)} is in stream mode, where records are not ` +
-      'acknowledged one by one: "commit" says how far they were processed.',
+      'acknowledged one by one: "commit" stores the progress instead.',
   );
 }

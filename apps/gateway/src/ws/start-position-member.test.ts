@@ -70,7 +70,7 @@ describe('from', () => {
     expect(faultsOf(from)).toEqual(pointers);
   });
 
-  test('offsets by partition go with one topic alone', () => {
+  test('offsets by partition require a single topic', () => {
     expect(faultsOf({ 0: 1 }, ['t', 'u'])).toEqual(['/data/from']);
   });
 });

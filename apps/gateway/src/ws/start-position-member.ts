@@ -1,4 +1,4 @@
-/** The `from` of `subscribe`, in all of its forms, as a start position. */
+/** Parses the `from` of `subscribe`, in all of its forms, as a start position. */
 
 import type { PartitionPosition, StartPosition } from '#delivery';
 import { FaultList, ProtocolError } from '#protocol';
@@ -10,8 +10,8 @@ const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
 const FORMS = '"latest", "earliest", {"timestamp": ms} or {"offsets": [...]}';
 
 /**
- * @param from as it came: anything
- * @param topics that are subscribed to
+ * @param from unchecked value
+ * @param topics topics of the subscription
  * @throws ProtocolError INVALID_REQUEST
  */
 export function startPosition(from: unknown, topics: readonly string[]): StartPosition {
@@ -59,7 +59,7 @@ function offsetList(
   return (list as readonly PartitionPosition[]).map(withKnownEpoch);
 }
 
-/** A fetch answers a leader epoch of null where it is not known: the same as none. */
+/** A fetch answers a leader epoch of null if it is unknown: the same as an absent one. */
 function withKnownEpoch(position: PartitionPosition): PartitionPosition {
   const { topic, partition, offset, leaderEpoch } = position;
   return leaderEpoch == null ? { topic, partition, offset } : position;
@@ -89,7 +89,7 @@ function isPosition(
 
 const POSITION_MEMBERS: readonly string[] = ['topic', 'partition', 'offset', 'leaderEpoch'];
 
-/** `{"0": 12, "1": 7}`: of the only topic there is. */
+/** Parses `{"0": 12, "1": 7}`: offsets of the only topic. */
 function offsetsByPartition(
   byPartition: Readonly<Record<string, unknown>>,
   pointer: string,
@@ -101,7 +101,8 @@ function offsetsByPartition(
     throw refusedAt(pointer, `must be ${FORMS}`);
   }
   if (topic === undefined || topics.length > 1) {
-    const detail = 'offsets by partition go with one topic; name the topics in a list of offsets';
+    const detail =
+      'offsets by partition require a single topic; use a list of offsets for several topics';
     throw refusedAt(pointer, detail);
   }
   const faults = new FaultList();

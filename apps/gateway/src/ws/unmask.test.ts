@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unmask } from './unmask.js';
 
-test('takes the mask off any part of a payload, wherever it stands in memory', () => {
+test('the mask is removed from any part of a payload, at any alignment', () => {
   const mask = fc.uint8Array({ minLength: 4, maxLength: 4 });
   fc.assert(
     fc.property(

@@ -6,9 +6,9 @@ export const MASK_BYTES = 4;
 const WORD_BYTES = 4;
 
 /**
- * Takes the mask off a part of a frame's payload, in place. Whole words are taken off together: a
- * byte at a time takes some fifteen milliseconds for 16 MiB.
- * @param position of the first of these bytes in the payload
+ * Removes the mask from a part of a frame's payload, in place, whole words at a time: one byte at a
+ * time needs about fifteen milliseconds for 16 MiB.
+ * @param position position of the first of these bytes in the payload
  */
 export function unmask(bytes: Buffer, mask: Uint8Array, position: number): void {
   const misaligned = bytes.byteOffset % WORD_BYTES;
@@ -37,7 +37,10 @@ function unmaskBytes(
   }
 }
 
-/** The mask from a position of the payload on, as one word in the byte order of this machine. */
+/**
+ * Returns the mask from a position of the payload on, as one word in the byte order of this
+ * machine.
+ */
 function maskWord(mask: Uint8Array, position: number): number {
   const rotated = new Uint8Array(WORD_BYTES);
   for (let at = 0; at < WORD_BYTES; at += 1) {

@@ -1,6 +1,6 @@
 /**
- * Bounds how many compressed messages of all connections are unpacked at the same time, and with it
- * the memory of messages whose size is not known yet: each may unpack to SLUICE_REQUEST_BYTES_MAX.
+ * Bounds the compressed messages of all connections that are decompressed at the same time, and
+ * thereby the memory of messages of unknown size: each may expand to SLUICE_REQUEST_BYTES_MAX.
  */
 export class UnpackingSlots {
   readonly #waiting = new Set<() => void>();
@@ -11,8 +11,8 @@ export class UnpackingSlots {
   }
 
   /**
-   * Calls back once there is a slot, at once or later; the caller gives it back with `release`.
-   * @returns a function that ends the wait; it does nothing once the slot was granted
+   * Calls back when there is a slot, at once or later; the caller returns it with `release`.
+   * @returns a function that ends the wait; it has no effect after the slot was granted
    */
   acquire(granted: () => void): () => void {
     if (this.#free > 0) {

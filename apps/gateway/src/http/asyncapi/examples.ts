@@ -173,7 +173,7 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
         code: 'INVALID_REQUEST',
         detail:
           'The subscription "all" is in stream mode, where records are not acknowledged one by one: ' +
-          '"commit" says how far they were processed.',
+          '"commit" stores the progress instead.',
         about: { subscription: 'all' },
       }),
     }),

@@ -11,7 +11,11 @@ export class CreditDto {
   @IsSubscriptionName()
   readonly subscription!: string;
 
-  @ApiProperty({ ...OFFSET, minimum: 1, description: 'How many more may be delivered.' })
+  @ApiProperty({
+    ...OFFSET,
+    minimum: 1,
+    description: 'Number of further records that may be delivered.',
+  })
   @IsWholeNumber(1, Number.MAX_SAFE_INTEGER)
   readonly records!: number;
 }
@@ -27,7 +31,7 @@ export class CommitDto {
     type: 'string',
     minLength: 1,
     maxLength: 255,
-    description: 'The consumer group; no subscription has one of its own yet.',
+    description: 'The consumer group; subscriptions have no group of their own yet.',
   })
   @OptionalMember()
   @IsText()

@@ -37,7 +37,7 @@ export function IsListOfPartitions(): PropertyDecorator {
   });
 }
 
-/** A string or an object; what is in it is looked at where it is used. */
+/** A string or an object; its content is checked where it is used. */
 export function IsStringOrObject(message: string): PropertyDecorator {
   return Accepts(message, (value) => {
     return typeof value === 'string' || (typeof value === 'object' && value !== null);

@@ -18,13 +18,13 @@ export class PositionDto extends TopicPartitionDto {
   readonly offset!: number;
 }
 
-/** A position to begin at. */
+/** A start position. */
 @ApiSchema({ name: 'StartPosition' })
 export class StartPositionDto extends PositionDto {
   @ApiPropertyOptional({
     ...PARTITION,
     nullable: true,
-    description: 'Leader epoch of the last record read: tells of a truncation.',
+    description: 'Leader epoch of the last record read: detects a truncation.',
   })
   readonly leaderEpoch?: number | null;
 }

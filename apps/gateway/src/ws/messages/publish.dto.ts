@@ -5,8 +5,8 @@ import { ref } from '../../http/openapi/openapi-types.js';
 import { INT32_MAX } from './members.js';
 
 /**
- * Data of `publish`, for the AsyncAPI document: it is read from the bytes that came, by
- * `PublishReader`, and never becomes an object of this class.
+ * Data of `publish`, for the AsyncAPI document: `PublishReader` reads it from the received bytes,
+ * and it never becomes an object of this class.
  */
 @ApiSchema({ name: 'Publish' })
 export class PublishDto {
@@ -24,11 +24,12 @@ export class PublishDto {
     type: 'string',
     enum: ['all', '1', '0'],
     default: 'all',
-    description: '1 and 0 are taken as numbers too. With 0 nothing is waited for.',
+    description:
+      '1 and 0 are also accepted as numbers. With 0 the answer does not wait for the write.',
   })
   readonly acks?: string;
 
-  @ApiPropertyOptional({ ...PARTITION, description: 'Of all records.' })
+  @ApiPropertyOptional({ ...PARTITION, description: 'Partition of all records.' })
   readonly partition?: number;
 
   @ApiPropertyOptional({ type: 'string', enum: ['sticky', 'roundrobin'], default: 'sticky' })
@@ -43,7 +44,10 @@ export class PublishDto {
   })
   readonly timeoutMs?: number;
 
-  @ApiPropertyOptional({ ...OFFSET, description: 'With `producerEpoch` and `producerSequence`.' })
+  @ApiPropertyOptional({
+    ...OFFSET,
+    description: 'Id of an idempotent producer; requires `producerEpoch` and `producerSequence`.',
+  })
   readonly producerId?: number;
 
   @ApiPropertyOptional(PRODUCER_EPOCH)

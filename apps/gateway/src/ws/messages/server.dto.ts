@@ -1,4 +1,4 @@
-/** What the gateway sends, for the AsyncAPI document; the broker's own types are what is sent. */
+/** Messages of the gateway, for the AsyncAPI document; the broker's own types are sent. */
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { OffsetToCommitDto } from '../../http/dto/commit-offsets.dto.js';
 import { COUNT, OFFSET, PARTITION } from '../../http/dto/schemas.js';
@@ -14,7 +14,7 @@ export class SubscribedDto {
 
   @ApiProperty({
     type: [PositionDto],
-    description: 'Where each partition is read on; to be sent as `from.offsets` to resume.',
+    description: 'Next offset of each partition; send it as `from.offsets` to resume.',
   })
   readonly positions!: PositionDto[];
 }
@@ -37,8 +37,8 @@ export class CommittedDto {
 export class PublishedDto {
   @ApiProperty({
     description:
-      'In the order of the records; null with `acks: "0"`. An entry has an `error` in place of its ' +
-      'offset where the records of that partition were not written and others were.',
+      'In the order of the records; null with `acks: "0"`. An entry has an `error` instead of its ' +
+      'offset if the records of its partition were not written but others were.',
     type: 'array',
     items: ref('PartlyProducedOffset'),
     nullable: true,
@@ -77,7 +77,7 @@ export class RecordsDto {
   })
   readonly records!: object[];
 
-  @ApiProperty({ ...OFFSET, description: 'As it was when the records were read.' })
+  @ApiProperty({ ...OFFSET, description: 'The high watermark at the time of the read.' })
   readonly highWatermark!: number;
 
   @ApiProperty(PARTITION)
@@ -90,26 +90,29 @@ export class AssignedDto {
   @ApiProperty(SUBSCRIPTION)
   readonly subscription!: string;
 
-  @ApiProperty({ type: [TopicPartitionDto], description: 'Read from offset 0.' })
+  @ApiProperty({
+    type: [TopicPartitionDto],
+    description: 'The added partitions, read from offset 0.',
+  })
   readonly partitions!: TopicPartitionDto[];
 }
 
-/** An error: the problem document of HTTP (RFC 9457), and the subscription that it is about. */
+/** An error: the problem document of HTTP (RFC 9457), and its subscription. */
 @ApiSchema({ name: 'SocketProblem' })
 class SocketProblemDto {
   @ApiPropertyOptional(SUBSCRIPTION)
   readonly subscription?: string;
 
-  @ApiProperty({ type: 'string', description: 'Names the code.' })
+  @ApiProperty({ type: 'string', description: 'URI that identifies the code.' })
   readonly type!: string;
 
   @ApiProperty({ type: 'string' })
   readonly title!: string;
 
-  @ApiProperty({ ...COUNT, description: 'The status that HTTP has for it.' })
+  @ApiProperty({ ...COUNT, description: 'The HTTP status of the code.' })
   readonly status!: number;
 
-  @ApiProperty({ type: 'string', description: 'What was wrong, for a person.' })
+  @ApiProperty({ type: 'string', description: 'Description of the fault, for people.' })
   readonly detail!: string;
 
   @ApiProperty({
@@ -127,18 +130,18 @@ class SocketProblemDto {
   @ApiPropertyOptional({
     type: 'string',
     enum: ['failed', 'unknown', 'applied'],
-    description: 'Of a message that writes: what it has done.',
+    description: 'Effect of a message that writes.',
   })
   readonly outcome?: string;
 
   @ApiPropertyOptional({
     type: 'array',
-    description: 'Each fault with its place in the message.',
+    description: 'Each fault with its location in the message.',
     items: ref('Fault'),
   })
   readonly errors?: object[];
 
-  @ApiPropertyOptional({ type: 'string', description: 'Of an error about one partition.' })
+  @ApiPropertyOptional({ type: 'string', description: 'Topic of an error about one partition.' })
   readonly topic?: string;
 
   @ApiPropertyOptional(PARTITION)
@@ -156,7 +159,8 @@ class SocketProblemDto {
 export class SocketErrorDto extends SocketProblemDto {}
 
 /**
- * Data of `reset`: a position was not in the log any more, and why; reading went on at `offset`.
+ * Data of `reset`: a position was no longer in the log, with the reason; reading continues at
+ * `offset`.
  */
 @ApiSchema({ name: 'Reset' })
 export class ResetDto extends SocketProblemDto {

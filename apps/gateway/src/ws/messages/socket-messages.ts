@@ -1,5 +1,5 @@
 /**
- * The one table of what goes over a WebSocket. A message is a text frame,
+ * The table of all messages of a WebSocket. A message is a text frame,
  *
  *     {"event": "subscribe", "id"?: "1" or 1, "data": {...}}
  *
@@ -28,7 +28,7 @@ import {
 } from './server.dto.js';
 import { SubscribeDto } from './subscribe.dto.js';
 
-/** Subprotocol that a client has to offer. */
+/** Subprotocol that a client must offer. */
 export const SUBPROTOCOL = 'sluice.v1';
 /** Path of the WebSocket; the `instance` of its problems. */
 export const SOCKET_PATH = '/v1/ws';
@@ -40,53 +40,71 @@ interface SocketMessage {
 }
 
 interface ClientMessage extends SocketMessage {
-  /** Event of the answer when all went well; null: there is none. Else the answer is `error`. */
+  /** Event of a successful answer; null: there is none. A failure is answered with `error`. */
   readonly answer: ServerEvent | null;
 }
 
-/** What clients send, by event. */
+/** Messages of clients, by event. */
 export const CLIENT_MESSAGES = {
   subscribe: {
     data: SubscribeDto,
     answer: 'subscribed',
-    summary: 'Reads topics on from a position: `records` follow.',
+    summary: 'Read topics from a position: `records` follow.',
   },
-  credit: { data: CreditDto, answer: null, summary: 'Allows so many more records.' },
+  credit: { data: CreditDto, answer: null, summary: 'Grant credit for further records.' },
   commit: {
     data: CommitDto,
     answer: 'committed',
-    summary: 'Commits offsets of a consumer group: all or none.',
+    summary: 'Commit offsets of a consumer group: all or none.',
   },
   seek: {
     data: SeekDto,
     answer: 'subscribed',
-    summary: 'Goes on elsewhere in a partition: records after the answer are from there only.',
+    summary:
+      'Change the position in a partition: records after the answer are from the new position.',
   },
-  publish: { data: PublishDto, answer: 'published', summary: 'Produces records.' },
-  unsubscribe: { data: UnsubscribeDto, answer: 'unsubscribed', summary: 'Ends a subscription.' },
-  ack: { data: AcknowledgeDto, answer: null, summary: 'The record was processed (queue mode).' },
-  nack: { data: AcknowledgeDto, answer: null, summary: 'The record is to come again.' },
-  extend: { data: AcknowledgeDto, answer: null, summary: 'The record takes longer.' },
-  reject: { data: AcknowledgeDto, answer: null, summary: 'The record cannot be processed.' },
-  ping: { data: PingDto, answer: 'pong', summary: 'Asks for a sign of life.' },
+  publish: { data: PublishDto, answer: 'published', summary: 'Produce records.' },
+  unsubscribe: { data: UnsubscribeDto, answer: 'unsubscribed', summary: 'End a subscription.' },
+  ack: {
+    data: AcknowledgeDto,
+    answer: null,
+    summary: 'Acknowledge a processed record (queue mode).',
+  },
+  nack: {
+    data: AcknowledgeDto,
+    answer: null,
+    summary: 'Request redelivery of a record (queue mode).',
+  },
+  extend: {
+    data: AcknowledgeDto,
+    answer: null,
+    summary: 'Extend the time to process a record (queue mode).',
+  },
+  reject: {
+    data: AcknowledgeDto,
+    answer: null,
+    summary: 'Reject a record that cannot be processed (queue mode).',
+  },
+  ping: { data: PingDto, answer: 'pong', summary: 'Check that the gateway responds.' },
 } as const satisfies Record<string, ClientMessage>;
 
 export type ClientEvent = keyof typeof CLIENT_MESSAGES;
 
-/** What the gateway sends, by event. */
+/** Messages of the gateway, by event. */
 export const SERVER_MESSAGES = {
-  subscribed: { data: SubscribedDto, summary: 'The subscription stands; its positions.' },
+  subscribed: { data: SubscribedDto, summary: 'The subscription has begun; its positions.' },
   committed: { data: CommittedDto, summary: 'The offsets are committed.' },
   published: { data: PublishedDto, summary: 'The records are written.' },
-  unsubscribed: { data: UnsubscribedDto, summary: 'Nothing more comes of the subscription.' },
-  pong: { data: PongDto, summary: 'The sign of life.' },
+  unsubscribed: { data: UnsubscribedDto, summary: 'The subscription has ended.' },
+  pong: { data: PongDto, summary: 'The answer to `ping`.' },
   records: { data: RecordsDto, summary: 'Records of one partition.' },
-  assigned: { data: AssignedDto, summary: 'Partitions were added, and are read from 0.' },
+  assigned: { data: AssignedDto, summary: 'Partitions were added and are read from offset 0.' },
   reset: {
     data: ResetDto,
-    summary: 'A position was not in the log any more: reading went on elsewhere, as was asked for.',
+    summary:
+      'A position was no longer in the log: reading continues according to `autoOffsetReset`.',
   },
-  error: { data: SocketErrorDto, summary: 'What went wrong with a message or a subscription.' },
+  error: { data: SocketErrorDto, summary: 'The error of a message or a subscription.' },
 } as const satisfies Record<string, SocketMessage>;
 
 export type ServerEvent = keyof typeof SERVER_MESSAGES;

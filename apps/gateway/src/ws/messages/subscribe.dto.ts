@@ -59,27 +59,27 @@ export class SubscribeDto {
     items: PARTITION,
     minItems: 1,
     uniqueItems: true,
-    description: 'Of each topic. Default: all of them, also those that are added later.',
+    description: 'Partitions of each topic. Default: all, including those added later.',
   })
   @OptionalMember()
   @IsListOfPartitions()
   readonly partitions?: number[];
 
   @ApiPropertyOptional({
-    description: 'Where to begin.',
+    description: 'Start position.',
     default: 'latest',
     oneOf: [
       { type: 'string', enum: ['latest', 'earliest'] },
       {
         type: 'object',
-        description: 'The first record of this time or later; none: as `latest`.',
+        description: 'The first record of this time or later; `latest` if there is none.',
         required: ['timestamp'],
         additionalProperties: false,
         properties: { timestamp: { ...OFFSET, description: 'Milliseconds since the epoch.' } },
       },
       {
         type: 'object',
-        description: 'As `subscribed` told them, moved on by what was read since.',
+        description: 'The offsets of `subscribed`, advanced by the records read since.',
         required: ['offsets'],
         additionalProperties: false,
         properties: {
@@ -103,7 +103,7 @@ export class SubscribeDto {
     enum: ['latest', 'earliest', 'none'],
     default: 'none',
     description:
-      'Where to go on when a position is not in the log any more; none: stop and say so.',
+      'Position to continue at if an offset is no longer in the log; none: stop with an error.',
   })
   @OptionalMember()
   @IsOneOf(['latest', 'earliest', 'none'], 'must be "latest", "earliest" or "none"')
@@ -122,17 +122,20 @@ export class SubscribeDto {
   @IsOneOf(['stream', 'queue'], 'must be "stream" or "queue"')
   readonly mode?: 'stream' | 'queue';
 
-  @ApiPropertyOptional({ type: 'string', description: 'Refused: this version has no members yet.' })
+  @ApiPropertyOptional({
+    type: 'string',
+    description: 'Refused: this version has no group members yet.',
+  })
   @OptionalMember()
   @IsText()
   readonly group?: string;
 
-  @ApiPropertyOptional({ type: 'string', description: 'Of a member: refused, as `group` is.' })
+  @ApiPropertyOptional({ type: 'string', description: 'For group members: refused like `group`.' })
   @OptionalMember()
   @IsText()
   readonly instanceId?: string;
 
-  @ApiPropertyOptional({ type: 'boolean', description: 'Of a member: refused, as `group` is.' })
+  @ApiPropertyOptional({ type: 'boolean', description: 'For group members: refused like `group`.' })
   @OptionalMember()
   @IsTrueOrFalse()
   readonly autoCommit?: boolean;

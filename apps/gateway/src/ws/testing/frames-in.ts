@@ -1,11 +1,11 @@
-/** A frame as it was read. */
+/** A decoded frame. */
 export interface ReadFrame {
   readonly opcode: number;
   readonly isCompressed: boolean;
   readonly payload: Buffer;
 }
 
-/** The frames that the bytes are, read by RFC 6455, section 5.2: whole, final and not masked. */
+/** Decodes the frames in the bytes by RFC 6455, section 5.2: whole, final and not masked. */
 export function framesIn(bytes: Buffer): ReadFrame[] {
   const frames: ReadFrame[] = [];
   let at = 0;
@@ -26,7 +26,7 @@ export function framesIn(bytes: Buffer): ReadFrame[] {
   return frames;
 }
 
-/** Also refuses a length that is not written in the shortest form. */
+/** Reads a length; refuses one that is not in the shortest form. */
 function lengthAt(bytes: Buffer, at: number): { readonly length: number; readonly start: number } {
   const short = bytes.readUInt8(at);
   if (short < 126) return { length: short, start: at + 1 };
