@@ -6,7 +6,8 @@ import { chromiumPath } from './chromium.js';
 const IN_PAGE = new URL('in-page/', import.meta.url);
 
 /**
- * What a browser says of a connection that is refused while a gateway is away; no page can keep it.
+ * The browser's message about a refused connection while a gateway is down; no page can suppress
+ * it.
  */
 const REFUSED = /ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|WebSocket connection to/;
 
@@ -24,7 +25,7 @@ export class BrowserUnderTest {
     return new BrowserUnderTest(await chromium.launch({ executablePath: chromiumPath(), args }));
   }
 
-  /** A page in a context of its own, so that tests share nothing. */
+  /** Opens a page in a context of its own, so that tests share nothing. */
   async page(options: BrowserContextOptions = {}): Promise<WatchedPage> {
     const context = await this.#browser.newContext(options);
     for (const script of ['boxes.js', 'contrast.js', 'seen-rows.js']) {
@@ -38,11 +39,11 @@ export class BrowserUnderTest {
   }
 }
 
-/** A page, and what went wrong on it. */
+/** A page, and the errors on it. */
 export class WatchedPage {
   /** Errors of scripts, of the console and of the Content-Security-Policy. */
   readonly errors: string[] = [];
-  /** Every address that was asked for, WebSockets too. */
+  /** Every requested address, including WebSockets. */
   readonly addresses: string[] = [];
 
   constructor(readonly page: Page) {
@@ -54,12 +55,12 @@ export class WatchedPage {
     page.on('websocket', (socket) => this.addresses.push(socket.url()));
   }
 
-  /** Errors but those of a gateway that is away. */
+  /** Errors other than those of a gateway that is down. */
   get ownErrors(): string[] {
     return this.errors.filter((error) => !REFUSED.test(error));
   }
 
-  /** Addresses at another host than that of `url`, or at another port. */
+  /** Returns addresses at another host or port than that of `url`. */
   foreignAddresses(url: string): string[] {
     const { host } = new URL(url);
     return this.addresses.filter(

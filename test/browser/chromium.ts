@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
 /**
- * The path of a Chromium.
+ * Returns the path of a Chromium.
  * @throws Error one line that says how to install it
  */
 export function chromiumPath(): string {
@@ -15,7 +15,7 @@ export function chromiumPath(): string {
   );
 }
 
-/** The path of a Chromium, or undefined where the PATH has none. */
+/** Returns the path of a Chromium, or undefined if the PATH has none. */
 export function findChromium(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return COMMANDS.flatMap((command) => folders.map((folder) => join(folder, command))).find(

@@ -32,7 +32,7 @@ interface Contrast {
   readonly ratio: number;
 }
 
-/** How long a browser on a busy machine may take. */
+/** Time that a browser on a busy machine may need. */
 const PATIENCE = { timeout: 20_000 };
 
 let gateway: GatewayProcess;
@@ -57,14 +57,14 @@ afterEach(async () => {
 });
 
 describe('/try', () => {
-  test('creates the first topic and publishes the first record, with the keyboard alone', async () => {
+  test('creates the first topic and publishes the first record with only the keyboard', async () => {
     const name = topicName();
     const page = await visit('/try');
     await page.getByText('There is no topic yet. Create the first one.').waitFor();
     await page.getByLabel('Name').fill(name);
     await page.keyboard.press('Enter');
     await isLive(page);
-    // The field that a person wants next has the focus.
+    // The next field that a person needs has the focus.
     await page.keyboard.press('Control+Enter');
     await expect
       .poll(() => rowsOf(page), PATIENCE)
@@ -75,7 +75,7 @@ describe('/try', () => {
     expect(new URL(page.url()).searchParams.get('topic')).toBe(name);
   });
 
-  test('shows what is produced while it is open, as text and as it was written', async () => {
+  test('shows records that are produced while it is open, as text and unchanged', async () => {
     const topic = await createTopic(1);
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
@@ -112,7 +112,7 @@ describe('/try', () => {
     ]);
   });
 
-  test('opens on the topic with the newest record, and shows what is there', async () => {
+  test('opens on the topic with the newest record, and shows its records', async () => {
     const [before, newest] = [await createTopic(2), await createTopic(2)];
     await createTopic(1);
     await produceTo(before, [0]);
@@ -125,7 +125,7 @@ describe('/try', () => {
     await expect.poll(() => rowCount(page), PATIENCE).toBe(3);
   });
 
-  test('shows the last of many records first, then those that come', async () => {
+  test('shows the last of many records first, then new ones', async () => {
     const topic = await createTopic(1);
     const values = Array.from({ length: 250 }, (_, value) => ({ value }));
     await produce(topic, values);
@@ -158,7 +158,7 @@ describe('/try', () => {
     },
   );
 
-  test('publishes JSON as it is typed, text as its bytes, and to the partition asked for', async () => {
+  test('publishes JSON as typed, text as its bytes, and to the requested partition', async () => {
     const topic = await createTopic(3);
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
@@ -178,13 +178,13 @@ describe('/try', () => {
     expect(await raw(1)).toBe('{"not JSON", grüße}');
   });
 
-  test('a pause loses nothing: the records wait, and come in order afterwards', async () => {
+  test('a pause loses nothing: the records wait, and appear in order afterwards', async () => {
     const topic = await createTopic(1);
     const page = await visit(`/try?topic=${topic}&from=earliest`);
     await isLive(page);
     const pause = page.getByRole('button', { name: 'Pause' });
     await pause.click();
-    // Three times what the page takes before it has shown some.
+    // Three times the number that the page receives before it has shown some.
     const count = 3000;
     await produce(
       topic,
@@ -194,7 +194,7 @@ describe('/try', () => {
     expect(await rowsOf(page)).toEqual([]);
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByText('3,000 records · newest 200 shown').waitFor();
-    // Rising, of so many records in all, and the last is the log's last: none is missed or
+    // The offsets rise, their number is right, and the last is the log's last: none is missed or
     // repeated.
     const offsets = offsetsOf(await rowsOf(page), 0);
     expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b));
@@ -211,7 +211,7 @@ describe('/try', () => {
       topic,
       Array.from({ length: 1500 }, (_, value) => ({ value })),
     );
-    // The page holds what it was given credit for; the next one that it needs is deleted.
+    // The page has the records of its credit; the next one that it needs is deleted.
     await page.getByText('1,500 records wait for you').waitFor();
     const records = `/v1/topics/${topic}/partitions/0/records?beforeOffset=1400`;
     await api().delete(records).expect(200);
@@ -224,7 +224,7 @@ describe('/try', () => {
     expect(offsetsOf(await rowsOf(page), 0).at(-1)).toBe(1499);
   });
 
-  test('goes on after the gateway was restarted: no record is missed or shown twice', async () => {
+  test('continues after a restart of the gateway: no record is missed or shown twice', async () => {
     const topic = await createTopic(2);
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
@@ -234,7 +234,7 @@ describe('/try', () => {
     await gateway.stop();
     await page.getByText(/Connection lost|Connecting again/).waitFor();
     await gateway.start({ SLUICE_PORT: port });
-    // Perhaps before the page is back.
+    // This may happen before the page has reconnected.
     await produceTo(topic, [1, 1, 0]);
     await isLive(page);
     await produceTo(topic, [0, 1]);
@@ -244,7 +244,7 @@ describe('/try', () => {
     expect(offsetsOf(rows, 1)).toEqual(range(4));
   });
 
-  test('follows a topic that is given more partitions', async () => {
+  test('follows a topic that gets more partitions', async () => {
     const topic = await createTopic(1);
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
@@ -255,7 +255,7 @@ describe('/try', () => {
     await expect.poll(() => partitions.allTextContents(), PATIENCE).toEqual(['any', '0', '1', '2']);
   });
 
-  test('says what is wrong in words', async () => {
+  test('shows errors in words', async () => {
     const topic = await createTopic(1);
     const page = await visit(`/try?topic=${topic}`);
     await isLive(page);
@@ -266,7 +266,7 @@ describe('/try', () => {
     await page.getByRole('alert').getByText(`The topic "${topic}" was deleted.`).waitFor();
   });
 
-  test('is readable in light and dark, which differ, and has room on a narrow screen', async () => {
+  test('is readable in light and dark, which differ, and fits a narrow screen', async () => {
     const topic = await createTopic(2);
     await produceTo(topic, [0, 1]);
     const pictures: string[] = [];
@@ -291,7 +291,7 @@ describe('/try', () => {
     expect(pictures[0]).not.toBe(pictures[1]);
   });
 
-  test('is one file with a policy that lets nothing else run', async () => {
+  test('is one file with a policy that allows nothing else to run', async () => {
     const response = await fetch(`${gateway.url}/try`);
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
     const policy = response.headers.get('content-security-policy') ?? '';
@@ -305,7 +305,7 @@ describe('/try', () => {
 });
 
 describe('/docs', () => {
-  test('shows every operation, and one can be tried out', async () => {
+  test('shows every operation, and lets one be tried', async () => {
     const described = await fetch(`${gateway.url}/openapi.json`);
     const document = (await described.json()) as OpenApiDocument;
     const page = await visit('/docs');
@@ -319,7 +319,7 @@ describe('/docs', () => {
     await page.getByRole('link', { name: 'asyncapi.json' }).waitFor();
   });
 
-  test('shows what deletes last in each section', async () => {
+  test('shows deleting operations last in each section', async () => {
     const page = await visit('/docs');
     const sections = page.locator('.opblock-tag-section');
     await page.locator('.opblock-delete').first().waitFor();
@@ -354,7 +354,7 @@ async function isLive(page: Page): Promise<void> {
   await state.waitFor();
 }
 
-/** Every row that was ever in the table, in the order of their coming. */
+/** Returns every row that was ever in the table, in order of arrival. */
 function rowsOf(page: Page): Promise<SeenRow[]> {
   return page.evaluate<SeenRow[]>('seenRows');
 }
@@ -368,12 +368,12 @@ function contrasts(page: Page, of: 'text' | 'edge'): Promise<Contrast[]> {
 }
 
 function tooFaint(found: readonly Contrast[], ratioMin: number): Contrast[] {
-  // What finds nothing proves nothing.
+  // A check that finds nothing proves nothing.
   expect(found.length).toBeGreaterThan(5);
   return found.filter(({ ratio }) => ratio < ratioMin);
 }
 
-/** Names of the pairs of boxes that share an area. */
+/** Returns the names of the pairs of boxes that overlap. */
 function overlapsOf(boxes: readonly Box[]): string[] {
   return boxes.flatMap((a, index) =>
     boxes
@@ -413,12 +413,12 @@ async function produce(topic: string, records: readonly object[]): Promise<void>
   await api().post(`/v1/topics/${topic}/records`).send({ records }).expect(200);
 }
 
-/** One record to each of the partitions, one after the other. */
+/** Produces one record to each of the partitions, one after the other. */
 async function produceTo(topic: string, partitions: readonly number[]): Promise<void> {
   for (const partition of partitions) await produce(topic, [{ value: { partition }, partition }]);
 }
 
-/** One record whose value is the text, byte for byte. */
+/** Produces one record whose value is the text, byte for byte. */
 async function produceText(topic: string, text: string, type: string): Promise<void> {
   const path = `/v1/topics/${topic}/records?body=value`;
   await api().post(path).set('Content-Type', type).send(text).expect(200);

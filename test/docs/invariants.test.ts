@@ -5,7 +5,7 @@ const page = readFileSync('docs/INVARIANTS.md', 'utf8');
 const references = [...page.matchAll(/`((?:libs|apps|test)\/[^`]+)`: "([^"]+)"/g)];
 
 describe('docs/INVARIANTS.md', () => {
-  it('names for every invariant what enforces it', () => {
+  it('every invariant has what enforces it', () => {
     const invariants = page.split(/^\*\*[A-Z]\d+\. /m).slice(1);
     expect(invariants.length).toBeGreaterThan(0);
     for (const invariant of invariants) expect(invariant).toMatch(/\*\*Enforced by:\*\*\s+`/);

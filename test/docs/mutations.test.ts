@@ -5,7 +5,7 @@ import { CLUSTER_FENCES, type Fence } from '../mutations/cluster-fences.mjs';
 const page = readFileSync('docs/mutations.md', 'utf8');
 const killers = readFileSync('test/simulation/killer-sequences.test.ts', 'utf8');
 
-/** The row of a fence as its table has it. */
+/** Returns the row of a fence in its table. */
 function rowOf({ name, rule, killers: words, seeds, tests }: Fence): string {
   const cells = [
     name,
@@ -18,17 +18,17 @@ function rowOf({ name, rule, killers: words, seeds, tests }: Fence): string {
 }
 
 describe.each(CLUSTER_FENCES.map((fence) => [fence.name, fence] as const))('%s', (_, fence) => {
-  it('is in docs/mutations.md with who sees that it is missing', () => {
+  it('it is in docs/mutations.md with the tests that notice its removal', () => {
     expect(page.split('\n')).toContain(rowOf(fence));
   });
 
-  it('stands where it can be taken out', () => {
+  it('its code exists and can be removed', () => {
     for (const { file, from } of [fence, ...(fence.also ?? [])]) {
       expect(readFileSync(`libs/${file}`, 'utf8').split(from)).toHaveLength(2);
     }
   });
 
-  it('is seen by killer sequences that there are', () => {
+  it('its killer sequences exist', () => {
     for (const words of fence.killers ?? []) expect(killers).toContain(words);
   });
 });

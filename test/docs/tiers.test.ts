@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const SLOW = '.slow.test.ts';
-/** Folders whose tests are all slow, and why there is no quick one. */
+/** Folders with only slow tests, and the reason. */
 const ALL_SLOW: Readonly<Record<string, string>> = {
   'test/proxies': 'each test needs a proxy that the machine must have',
 };
@@ -24,7 +24,7 @@ describe('the tiers of the tests', () => {
     expect(quick.filter((other) => !other.endsWith(SLOW))).not.toEqual([]);
   });
 
-  it('are the commands that CONTRIBUTING.md and docs/testing.md name', () => {
+  it('the commands in CONTRIBUTING.md and docs/testing.md exist', () => {
     for (const page of ['CONTRIBUTING.md', 'docs/testing.md']) {
       const text = readFileSync(page, 'utf8');
       for (const name of ['test:slow', 'test:all', 'test:faults', 'test:mutations']) {

@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => gateway.dispose());
 
-test('read-process-write writes each record once, though it is killed in between', async () => {
+test('read-process-write writes each record once, although it is killed in between', async () => {
   const [from, to, partitions] = ['inputs', 'outputs', [0, 1]];
   const topic = { partitions: partitions.length };
   for (const name of [from, to])
@@ -43,7 +43,7 @@ test('read-process-write writes each record once, though it is killed in between
   }
 });
 
-test('the saga brings every order to an end, and pays back what cannot be shipped', async () => {
+test('the saga completes every order, and refunds those that cannot be shipped', async () => {
   run('saga.mjs', gateway.url);
   await until('the topics', () => http().get('/v1/topics/results').expect(200));
   const orders = [

@@ -1,11 +1,11 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import type { SeededRandom } from './seeded-random.js';
 
-/** What is done to the gateway on one connection. */
+/** The input of one connection to the gateway. */
 export interface FuzzCase {
-  /** Sent one after the other. */
+  /** Pieces that are sent in turn. */
   readonly pieces: readonly Buffer[];
-  /** How it ends: the client goes away, sends no more and reads on, or both at once. */
+  /** The ending: the client disconnects, closes its side and reads on, or both at once. */
   readonly ending: 'abort' | 'half-close';
 }
 
@@ -93,7 +93,7 @@ const BODIES = [
   '\u0000\u00ff\ufffe',
 ];
 
-/** Makes up one connection's worth of trouble. */
+/** Generates the case of one connection. */
 export function fuzzCase(random: SeededRandom): FuzzCase {
   const requests = Array.from({ length: 1 + random.below(3) }, () => request(random));
   let bytes: Buffer = Buffer.concat(requests);
@@ -142,7 +142,7 @@ function chunked(body: Buffer, random: SeededRandom): Buffer {
   ]);
 }
 
-/** Flips, drops, doubles and puts in a few bytes. */
+/** Flips, drops, duplicates and inserts a few bytes. */
 function mutated(bytes: Buffer, random: SeededRandom): Buffer {
   let result: Buffer = Buffer.from(bytes);
   for (let round = 1 + random.below(6); round > 0 && result.length > 0; round -= 1) {

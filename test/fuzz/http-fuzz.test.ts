@@ -16,7 +16,7 @@ const gateway = useGateway({
   SLUICE_TOPICS_MAX: '20',
 });
 
-test('no input ends the process, goes unanswered, or leaves anything behind', {
+test('no input ends the process, stays unanswered, or leaves anything behind', {
   timeout: 240_000 + CASES * 50,
 }, async () => {
   onTestFailed(() => {
@@ -54,7 +54,7 @@ async function run(random: SeededRandom, count: number): Promise<void> {
   await Promise.all(Array.from({ length: CONNECTIONS }, lane));
 }
 
-/** What is sent whole is answered; what is not is closed. Either way the connection ends. */
+/** A complete request is answered; an incomplete one is closed. Either way the connection ends. */
 async function play({ pieces, ending }: FuzzCase): Promise<void> {
   const connection = await RawConnection.open(gateway.url);
   for (const piece of pieces) await connection.send(piece);

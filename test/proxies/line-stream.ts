@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 
-/** Lines of an answer that goes on, unpacked where it is compressed. */
+/** Lines of an endless answer, decompressed if it is compressed. */
 export class LineStream {
   readonly #request: ClientRequest;
   readonly #lines: AsyncIterator<string>;
@@ -29,7 +29,7 @@ export class LineStream {
     return new LineStream(outgoing, response);
   }
 
-  /** Resolves when a line with this text has come. */
+  /** Resolves when a line with this text has arrived. */
   async untilLine(text: string): Promise<void> {
     for (;;) {
       const { value, done } = await this.#lines.next();

@@ -20,7 +20,7 @@ import {
 const PREFIX = '/sluice';
 const NDJSON = { Accept: 'application/x-ndjson', 'Content-Type': 'application/x-ndjson' };
 
-/** The configuration of people who change nothing but compression: it collects answers. */
+/** The configuration of users who change nothing but compression: it buffers answers. */
 const NGINX_DEFAULTS = `
 server {
   listen 80;
@@ -38,7 +38,7 @@ const CADDY_DEFAULTS = `:80 {
   }
 }`;
 
-/** A gateway behind a proxy that adds a path. */
+/** A gateway behind a proxy that adds a path prefix. */
 class ProxiedGateway {
   static async start(program: ProxyProgram, text: string): Promise<ProxiedGateway> {
     const port = await proxyPort();
@@ -77,7 +77,9 @@ class ProxiedGateway {
     await this.http.post(`/v1/topics/${topic}/records`).send({ value }).expect(200);
   }
 
-  /** Opens a request that a test writes and reads piece by piece. @param path behind the prefix */
+  /**
+   * Opens a request that a test writes and reads piece by piece. @param path path after the prefix
+   */
   async open(method: string, path: string, headers = {}): Promise<RawConnection> {
     const connection = await RawConnection.open(this.url);
     await connection.send(requestHead(`${method} ${PREFIX}${path}`, { ...NDJSON, ...headers }));
@@ -132,8 +134,8 @@ for (const [name, program] of PROGRAMS) {
       tail.abort();
     });
 
-    // Caddy answers a request of HTTP/1.1 only after it has read all of it, unless it is told not
-    // to, which Debian's version cannot be.
+    // Caddy answers a request of HTTP/1.1 only after it has read all of it, unless configured
+    // otherwise, which Debian's version does not support.
     const answersEarly = program !== CADDY;
     test.runIf(answersEarly)('a line is answered while the client is still sending', async () => {
       const topic = await proxied.topic();
@@ -185,7 +187,7 @@ for (const [name, program, text] of DEFAULTS) {
 
     afterAll(() => proxied.dispose());
 
-    test.each(['identity', 'gzip'])(
+    test.each(['a stream that may be coded as %s is not buffered', 'gzip'])(
       'a stream that may be coded as %s is not held back',
       async (coding) => {
         const topic = await proxied.topic();
@@ -204,7 +206,7 @@ for (const [name, program, text] of DEFAULTS) {
   });
 }
 
-/** Produces one record after the other, each once the one before has arrived. */
+/** Produces one record after the other, each after the previous one has arrived. */
 async function expectEachRecord(
   proxied: ProxiedGateway,
   topic: string,

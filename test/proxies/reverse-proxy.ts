@@ -10,14 +10,14 @@ import { until } from '../support/until.js';
 
 const PAGE = new URL('../../docs/operating/proxies.md', import.meta.url);
 
-/** A program that can stand before the gateway. */
+/** A program that can run in front of the gateway. */
 export interface ProxyProgram {
   readonly command: string;
-  /** Debian's package of it. */
+  /** Name of its Debian package. */
   readonly debianPackage: string;
   /** Language of its configuration in the page docs/operating/proxies.md. */
   readonly language: string;
-  /** Complete configuration file around the text of the page. */
+  /** Returns a complete configuration file around the text of the page. */
   configuration(text: string, dir: string): string;
   arguments(file: string): readonly string[];
 }
@@ -61,8 +61,8 @@ export const CADDY: ProxyProgram = {
 };
 
 /**
- * Whether the program is there. Where tests run unattended (CI=true) as root on Debian it is
- * installed; elsewhere not, because a proxy that is installed also starts as a service.
+ * Whether the program is installed. In unattended tests (CI=true) as root on Debian this installs
+ * it; elsewhere it does not, because an installed proxy also starts as a service.
  */
 export function isProxyInstalled({ command, debianPackage }: ProxyProgram): boolean {
   if (isThere(command)) return true;
@@ -75,7 +75,7 @@ function isThere(command: string): boolean {
   return spawnSync(command, [command === 'caddy' ? 'version' : '-v']).status === 0;
 }
 
-/** The text in docs/operating/proxies.md for this program. */
+/** Returns the configuration of this program in docs/operating/proxies.md. */
 export async function documentedConfiguration({ language }: ProxyProgram): Promise<string> {
   const page = await readFile(PAGE, 'utf8');
   const text = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'ms').exec(page)?.[1];
@@ -100,8 +100,8 @@ export class ReverseProxy {
   /**
    * Starts a proxy and waits until it accepts connections.
    * @param text configuration that listens on port 80 and forwards to 127.0.0.1:8080
-   * @param port of 127.0.0.1 that it listens on instead
-   * @param gatewayPort that it forwards to instead
+   * @param port port of 127.0.0.1 that replaces port 80
+   * @param gatewayPort port that replaces 8080
    */
   static async start(
     program: ProxyProgram,
@@ -144,7 +144,10 @@ export class ReverseProxy {
   }
 }
 
-/** A gateway and a proxy need to know the port of the other before they start. */
+/**
+ * Returns a free port, because a gateway and a proxy must each know the other's port before they
+ * start.
+ */
 export function proxyPort(): Promise<number> {
   return freePort();
 }

@@ -1,6 +1,4 @@
-/**
- * The programs of docs/guide/subscribing-from-a-browser.md, as they stand there, in a real browser.
- */
+/** Runs the programs of docs/guide/subscribing-from-a-browser.md unchanged in a real browser. */
 import { readFileSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,7 +27,7 @@ afterAll(async () => {
   await gateway.dispose();
 });
 
-/** A page of the gateway's own origin that runs a program of the guide. */
+/** Opens a page of the gateway's own origin that runs a program of the guide. */
 async function pageWith(program: string): Promise<Page> {
   const page = await browser.newPage();
   await page.goto(`${gateway.url}/v1/cluster`);
@@ -67,7 +65,7 @@ async function untilSubscribed(count: number): Promise<void> {
   await expect.poll(shown, { timeout: 30_000 }).toBe(true);
 }
 
-test('the guide has a program for each way', () => {
+test('the guide has a program for each way of subscribing', () => {
   expect(PROGRAMS.map((program) => /EventSource|WebSocket/.exec(program)?.[0])).toEqual([
     'EventSource',
     'WebSocket',
@@ -80,7 +78,7 @@ describe.each([
   ['EventSource', PROGRAMS[0] ?? ''],
   ['WebSocket', PROGRAMS[1] ?? ''],
 ])('the program with %s', (_, program) => {
-  test('shows what comes, once and in order, over a restart of the gateway', async () => {
+  test('it shows records once and in order, across a restart of the gateway', async () => {
     const page = await pageWith(program);
     await untilSubscribed(1);
     const values = Array.from({ length: 60 }, (__, index) => index);
@@ -99,10 +97,10 @@ describe.each([
   });
 });
 
-test('EventSource remembers where an empty stream began, and resumes there', async () => {
+test('EventSource remembers the start of an empty stream, and resumes there', async () => {
   const page = await pageWith(PROGRAMS[0] ?? '');
   await untilSubscribed(1);
-  // Produced before the browser is back: from `latest` it would be missed.
+  // The record is produced before the browser reconnects: from `latest` it would be missed.
   await page.context().setOffline(true);
   const { port } = new URL(gateway.url);
   await gateway.stop();
@@ -113,7 +111,7 @@ test('EventSource remembers where an empty stream began, and resumes there', asy
   await page.close();
 });
 
-test('the program with EventSource is told of a deleted topic, and stays away', async () => {
+test('the program with EventSource reports a deleted topic, and does not reconnect', async () => {
   const page = await pageWith(PROGRAMS[0] ?? '');
   await untilSubscribed(1);
   await fetch(`${gateway.url}/v1/topics/orders`, { method: 'DELETE' });

@@ -11,7 +11,7 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill();
 });
 
-/** A curl that runs, and the lines that it prints as they come. */
+/** A running curl, and the lines that it prints. */
 class Curl {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -29,19 +29,19 @@ class Curl {
     return value;
   }
 
-  /** Its exit code. */
+  /** Resolves with its exit code. */
   async ended(): Promise<number | null> {
     if (this.#child.exitCode === null) await once(this.#child, 'exit');
     return this.#child.exitCode;
   }
 
-  /** Control-C. */
+  /** Sends SIGINT, like Control-C. */
   interrupt(): void {
     this.#child.kill('SIGINT');
   }
 }
 
-test('curl -N shows events as they come', async () => {
+test('curl -N shows events as they arrive', async () => {
   const topic = await gateway.topic({ partitions: 2 });
   const curl = new Curl(`${gateway.url}/v1/topics/${topic}/events`);
   const opening = [await curl.line(), await curl.line(), await curl.line(), await curl.line()];
@@ -57,7 +57,7 @@ test('curl -N shows events as they come', async () => {
   await gateway.untilNoStreams();
 });
 
-test('curl -N ends well when the stream does', async () => {
+test('curl -N exits with 0 at the end of the stream', async () => {
   const topic = await gateway.topic();
   const curl = new Curl(`${gateway.url}/v1/topics/${topic}/events`);
   for (let lines = 0; lines < 4; lines += 1) await curl.line();
@@ -68,7 +68,7 @@ test('curl -N ends well when the stream does', async () => {
   expect(await curl.ended()).toBe(0);
 });
 
-test('curl -N shows lines of NDJSON as they come', async () => {
+test('curl -N shows lines of NDJSON as they arrive', async () => {
   const topic = await gateway.topic();
   const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?follow=true`;
   const curl = new Curl('-H', 'Accept: application/x-ndjson', url);
@@ -80,7 +80,7 @@ test('curl -N shows lines of NDJSON as they come', async () => {
   await gateway.untilIdle();
 });
 
-test('curl -N of NDJSON with waitMs ends well in silence', async () => {
+test('curl -N of NDJSON with waitMs exits with 0 after silence', async () => {
   const topic = await gateway.topic();
   await gateway.produce(topic, ['a']);
   const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?waitMs=100`;

@@ -5,7 +5,7 @@ import {
   type ReceivedEvent,
 } from '../../apps/gateway/src/sse/testing/event-source-parser.js';
 
-/** A record as an event carries it. */
+/** A record in an event. */
 export interface EventRecord {
   readonly topic: string;
   readonly partition: number;
@@ -14,8 +14,8 @@ export interface EventRecord {
 }
 
 /**
- * A reader of one stream of events that a test can pause, cut and ask. It never connects again by
- * itself. Waiting is for something to arrive, never for time to pass.
+ * A reader of one event stream that a test can pause, cut and query. It never reconnects by itself.
+ * Its methods wait for data, never for time to pass.
  */
 export class EventClient {
   readonly #request: ClientRequest;
@@ -41,7 +41,7 @@ export class EventClient {
     });
   }
 
-  /** Opens a stream; fails when it is refused. @param path after `/v1/topics/`, with its query */
+  /** Opens a stream; fails if it is refused. @param path after `/v1/topics/`, with its query */
   static async open(
     url: string,
     path: string,
@@ -61,7 +61,7 @@ export class EventClient {
     return this.#response.headers;
   }
 
-  /** What an EventSource would resume with. */
+  /** The id with which an EventSource would resume. */
   get lastEventId(): string {
     return this.#parser.lastEventId;
   }
@@ -78,7 +78,7 @@ export class EventClient {
     return this.#receivedBytes;
   }
 
-  /** The next event. @throws when the stream ends before it */
+  /** Resolves with the next event. @throws if the stream ends before it */
   async next(): Promise<ReceivedEvent> {
     await this.until(() => this.#parser.events.length > 0);
     const event = this.#parser.events.shift();
@@ -86,10 +86,10 @@ export class EventClient {
     return event;
   }
 
-  /** The next event, which is a record. */
+  /** Resolves with the next event, which must be a record. */
   async record(): Promise<EventRecord> {
     const { type, data } = await this.next();
-    if (type !== 'record') throw new Error(`there came ${type}: ${data}`);
+    if (type !== 'record') throw new Error(`received ${type}: ${data}`);
     return JSON.parse(data) as EventRecord;
   }
 
@@ -99,21 +99,21 @@ export class EventClient {
     return records;
   }
 
-  /** Resolves when it holds, as seen whenever something arrives. */
-  async until(holds: () => boolean): Promise<void> {
-    while (!holds()) {
+  /** Resolves when the condition is true; checks it whenever data arrives. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
       if (this.#end !== undefined) throw new Error(`the stream ended (${this.#end})`);
       await this.#more();
     }
   }
 
-  /** How the stream ended: with the end of its response, or cut off. */
+  /** Resolves with the end of the stream: the end of its response, or a cut connection. */
   async ended(): Promise<'clean' | 'cut'> {
     while (this.#end === undefined) await this.#more();
     return this.#end;
   }
 
-  /** Reads no more for now, so that the gateway cannot go on sending. */
+  /** Stops reading, so that the gateway cannot send more. */
   pause(): void {
     this.#response.pause();
   }
@@ -122,7 +122,7 @@ export class EventClient {
     this.#response.resume();
   }
 
-  /** Goes away, at once and without a word. */
+  /** Disconnects at once. */
   abort(): void {
     this.#request.destroy();
   }

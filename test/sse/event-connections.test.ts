@@ -13,15 +13,15 @@ const gateway = useSseGateway({
   SLUICE_FRAME_BYTES_MAX: '16384',
 });
 
-/** What the kernels on both sides keep of a stream that nobody reads is some megabytes at most. */
+/** The kernels on both sides buffer at most some megabytes of a stream that nobody reads. */
 const KERNEL_BYTES_MAX = 10_000_000;
 const VALUE = 'x'.repeat(10_000);
 const VALUES = Array.from({ length: 200 }, (_, index) => `${index} ${VALUE}`);
 /** 40 MB of records. */
 const ROUNDS = 20;
 
-describe('a client of events', () => {
-  test('that is silent gets comments, which are nothing to it', async () => {
+describe('clients of events', () => {
+  test('a silent client gets comments, which it ignores', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events`);
     await stream.until(() => stream.comments > 2);
@@ -29,7 +29,7 @@ describe('a client of events', () => {
     expect(await stream.record()).toMatchObject({ offset: 0 });
   });
 
-  test('that does not read costs its buffers, and slows nobody', async () => {
+  test('a client that does not read uses only its buffers, and slows down nobody', async () => {
     const topic = await gateway.topic();
     const delivered = await gateway.metric('sluice_delivery_bytes_out_total');
     const slow = await Promise.all(
@@ -48,7 +48,7 @@ describe('a client of events', () => {
     const slowBytes =
       (await gateway.metric('sluice_delivery_bytes_out_total')) - delivered - quickBytes;
     expect(slowBytes).toBeLessThan(slow.length * KERNEL_BYTES_MAX);
-    // Then they read on, and have missed nothing.
+    // Then they continue to read, and have missed nothing.
     const [first] = slow;
     first?.resume();
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -61,7 +61,7 @@ describe('a client of events', () => {
     await gateway.untilNoStreams();
   });
 
-  test('is told when retention passes it, and its stream ends', async () => {
+  test('a client that retention overtakes gets an error, and its stream ends', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events?from=earliest`);
     stream.pause();
@@ -79,13 +79,14 @@ describe('a client of events', () => {
     expect(event.lastEventId).toBe(`0:${received}`);
     expect(received).toBeLessThan(end);
     expect(await stream.ended()).toBe('clean');
-    // Whoever comes back with that id is told the same, in a way that ends an EventSource.
+    // A client that reconnects with that id gets the same error, in a form that ends an
+    // EventSource.
     const header = { 'Last-Event-ID': event.lastEventId };
     expect(await gateway.refusal(`${topic}/events`, header)).toMatchObject({ status: 416 });
     await gateway.untilNoStreams();
   });
 
-  test('goes on where it asked to when retention passes it, and is told', async () => {
+  test('a client that retention overtakes continues at the requested reset position, with an event', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events?autoOffsetReset=earliest`);
     stream.pause();
@@ -103,7 +104,7 @@ describe('a client of events', () => {
     expect(await stream.record()).toMatchObject({ offset: end - 1 });
   });
 
-  test('that goes away is forgotten at once, also one that does not read', async () => {
+  test('a disconnected client is removed at once, even if it did not read', async () => {
     const topic = await gateway.topic({ partitions: 3 });
     const streams = await Promise.all(
       Array.from({ length: 20 }, () => gateway.events(`${topic}/events?from=earliest`)),
@@ -115,7 +116,7 @@ describe('a client of events', () => {
     await gateway.untilNoStreams();
   });
 
-  test('that closes its side gets the end of its stream', async () => {
+  test('a client that closes its side gets the end of its stream', async () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);
     await connection.request(`GET /v1/topics/${topic}/events`);
@@ -131,7 +132,7 @@ describe('a client of events', () => {
     await gateway.untilNoStreams();
   });
 
-  test('of HTTP/1.0 gets events without chunks', async () => {
+  test('a client of HTTP/1.0 gets events without chunks', async () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);
     await connection.send(`GET /v1/topics/${topic}/events HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n`);
@@ -145,7 +146,7 @@ describe('a client of events', () => {
     await gateway.untilNoStreams();
   });
 
-  test('that is refused goes on with its connection, and leaves nothing on it', async () => {
+  test('a refused client continues to use its connection, and nothing is left on it', async () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);
     for (let times = 0; times < 30; times += 1) {
@@ -157,7 +158,7 @@ describe('a client of events', () => {
     expect(gateway.process.logLines.filter((line) => line.includes('MaxListeners'))).toEqual([]);
   });
 
-  test('may ask for events behind another request of its connection', async () => {
+  test('a client may request events behind another request of its connection', async () => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);
     const wait = `GET /v1/topics/${topic}/partitions/0/records?waitMs=60000`;
@@ -175,8 +176,8 @@ describe('a client of events', () => {
   });
 });
 
-describe('a page of another origin', () => {
-  test('reads events where the settings name it', async () => {
+describe('pages of another origin', () => {
+  test('a page in the settings reads events', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events`, { Origin: PAGE });
     expect(stream.headers['access-control-allow-origin']).toBe(PAGE);
@@ -187,7 +188,7 @@ describe('a page of another origin', () => {
     expect([none.status, none.headers.get('access-control-allow-origin')]).toEqual([404, PAGE]);
   });
 
-  test('may send Last-Event-ID', async () => {
+  test('a page in the settings may send Last-Event-ID', async () => {
     const headers = {
       Origin: PAGE,
       'Access-Control-Request-Method': 'GET',
@@ -199,7 +200,7 @@ describe('a page of another origin', () => {
     expect(preflight.headers.get('access-control-allow-headers')).toContain('Last-Event-ID');
   });
 
-  test('is refused where they do not', async () => {
+  test('any other page is refused', async () => {
     const topic = await gateway.topic();
     const headers = { Origin: 'https://elsewhere.example' };
     expect(await gateway.refusal(`${topic}/events`, headers)).toMatchObject({ status: 403 });
@@ -207,8 +208,8 @@ describe('a page of another origin', () => {
   });
 });
 
-describe('a gateway with streams', () => {
-  test('gives up a client that takes nothing for the time that is set', async () => {
+describe('streams of a gateway', () => {
+  test('a client that receives nothing for the configured time is dropped', async () => {
     const impatient = await GatewayProcess.start({ SLUICE_SOCKET_STALLED_TIMEOUT_MS: '1000' });
     try {
       const headers = { 'Content-Type': 'application/json' };
@@ -229,15 +230,15 @@ describe('a gateway with streams', () => {
       await expect.poll(subscriptions, { timeout: 30_000, interval: 100 }).toBe('1');
       stalled.resume();
       expect(await stalled.ended()).toBe('cut');
-      // Silent is not stalled.
+      // A silent stream is not a stalled one.
       idle.abort();
     } finally {
       await impatient.dispose();
     }
   });
 
-  test('ends them cleanly when it stops, and waits for none', async () => {
-    // Clients would be given half of this to take their answers: longer than the test may take.
+  test('the gateway ends streams cleanly at its stop, and waits for none', async () => {
+    // Clients would get half of this time to read their answers: longer than the test may last.
     const stopping = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '3600000' });
     try {
       const headers = { 'Content-Type': 'application/json' };

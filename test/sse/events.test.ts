@@ -5,11 +5,11 @@ import { useSseGateway } from './sse-gateway.js';
 
 const gateway = useSseGateway({ SLUICE_EVENT_RETRY_MS: '700' });
 
-/** Values of this many make the log roll over many record batches. */
+/** This number of values makes the log roll over many record batches. */
 const MANY = 3000;
 
 describe('a stream of events', () => {
-  test('has the head of an EventSource, and begins with the id to resume with', async () => {
+  test('it has the head of an EventSource, and begins with the id to resume with', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, ['a'], 1);
     const stream = await gateway.events(`${topic}/events`);
@@ -22,7 +22,7 @@ describe('a stream of events', () => {
     expect([stream.lastEventId, stream.retryMs]).toEqual(['0:0,1:1', 700]);
   });
 
-  test('has each record as a fetch shows it', async () => {
+  test('it has each record in the form of a fetch', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events`);
     await gateway.produce(topic, [{ a: [1, null] }, 'text', null]);
@@ -34,7 +34,7 @@ describe('a stream of events', () => {
     expect(events.map(({ lastEventId }) => lastEventId)).toEqual(['0:1', '0:2', '0:3']);
   });
 
-  test('keeps JSON that was sent with line breaks of any kind', async () => {
+  test('it preserves JSON with line breaks of any kind', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events`);
     const value = '{\n  "text": "a\\nb",\r\n\r  "list": [1,\r2]\n}';
@@ -51,7 +51,7 @@ describe('a stream of events', () => {
     expect(await stream.record()).toMatchObject({ offset: 1, value: 'next' });
   });
 
-  test('begins at the end, or at the beginning', async () => {
+  test('it begins at the end, or at the beginning', async () => {
     const topic = await gateway.topic();
     await gateway.produce(topic, ['old']);
     const latest = await gateway.events(`${topic}/events?from=latest`);
@@ -61,7 +61,7 @@ describe('a stream of events', () => {
     expect(await latest.record()).toMatchObject({ value: 'new' });
   });
 
-  test('has the partitions that are named, and only their positions', async () => {
+  test('it has only the named partitions and their positions', async () => {
     const topic = await gateway.topic({ partitions: 3 });
     const stream = await gateway.events(`${topic}/events?partitions=2,0&from=earliest`);
     for (const partition of [0, 1, 2]) await gateway.produce(topic, [partition], partition);
@@ -70,7 +70,7 @@ describe('a stream of events', () => {
     expect(stream.lastEventId).toBe('0:1,2:1');
   });
 
-  test('is answered to HEAD without a body, and to no other method', async () => {
+  test('HEAD is answered without a body, and other methods are refused', async () => {
     const topic = await gateway.topic();
     const url = `${gateway.url}/v1/topics/${topic}/events`;
     const head = await fetch(url, { method: 'HEAD' });
@@ -81,7 +81,7 @@ describe('a stream of events', () => {
     await gateway.untilNoStreams();
   });
 
-  test('is refused with a status that ends an EventSource', async () => {
+  test('a refusal has a status that ends an EventSource', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, [1, 2, 3]);
     expect(await gateway.refusal(`${topic}/events?partitions=7`)).toMatchObject({
@@ -105,7 +105,7 @@ describe('a stream of events', () => {
     await gateway.untilNoStreams();
   });
 
-  test('has 64 partitions at most', async () => {
+  test('it has at most 64 partitions', async () => {
     const topic = await gateway.topic({ partitions: 65 });
     expect(await gateway.refusal(`${topic}/events`)).toMatchObject({
       status: 400,
@@ -119,8 +119,8 @@ describe('a stream of events', () => {
   });
 });
 
-describe('a stream that resumes', () => {
-  test('goes on where the last one stopped: header before query before from', async () => {
+describe('resuming a stream', () => {
+  test('it resumes after the last event: header before query before from', async () => {
     const topic = await gateway.topic();
     await gateway.produce(topic, [0, 1, 2, 3]);
     const path = `${topic}/events?from=earliest&lastEventId=0:2`;
@@ -129,7 +129,7 @@ describe('a stream that resumes', () => {
     expect((await (await gateway.events(path, header)).record()).offset).toBe(3);
   });
 
-  test('loses nothing before its first record, also from the end', async () => {
+  test('it loses nothing before its first record, even from the end', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, ['old']);
     const first = await gateway.events(`${topic}/events`);
@@ -141,7 +141,7 @@ describe('a stream that resumes', () => {
     expect(await second.record()).toMatchObject({ offset: 1, value: 'while away' });
   });
 
-  test('loses and repeats nothing, cut anywhere while records are produced', async () => {
+  test('it loses and repeats nothing if it is cut anywhere while records are produced', async () => {
     const topic = await gateway.topic({ partitions: 3 });
     const producing = (async () => {
       for (let batch = 0; batch < MANY / 20; batch += 1) {
@@ -161,13 +161,14 @@ describe('a stream that resumes', () => {
         'Last-Event-ID': lastEventId,
       });
       connections += 1;
-      // More each time, so that cuts fall on the catch-up, the seam and the tail alike.
+      // The number grows each time, so that cuts hit the catch-up, the transition and the tail
+      // alike.
       const wanted = Math.min(1 + connections * 7, MANY - count);
       for (let taken = 0; taken < wanted; taken += 1) {
         const event = await stream.next();
         const { partition, offset } = JSON.parse(event.data) as EventRecord;
         seen.get(partition)?.push(offset);
-        // The id of the event that was taken; more may have arrived behind it.
+        // Id of the consumed event; later ones may have arrived behind it.
         ({ lastEventId } = event);
         count += 1;
       }
@@ -180,7 +181,7 @@ describe('a stream that resumes', () => {
     await gateway.untilNoStreams();
   });
 
-  test('reads a partition that its id does not name from the beginning', async () => {
+  test('a partition that the id does not contain is read from the beginning', async () => {
     const topic = await gateway.topic();
     await gateway.produce(topic, ['a', 'b']);
     await gateway.addPartitions(topic, 2);
@@ -192,7 +193,7 @@ describe('a stream that resumes', () => {
     expect(stream.lastEventId).toBe('0:2,1:1');
   });
 
-  test('is told where it goes on when its position is gone and it asked for that', async () => {
+  test('a client that requested a reset is told the new position when its own is gone', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, [0, 1, 2, 3]);
     await gateway.deleteRecords(topic, 2);
@@ -214,8 +215,8 @@ describe('a stream that resumes', () => {
   });
 });
 
-describe('a topic that changes under a stream', () => {
-  test('grows: new partitions are read from the beginning, and are in the id at once', async () => {
+describe('a topic that changes during a stream', () => {
+  test('new partitions are read from the beginning, and are in the id at once', async () => {
     const topic = await gateway.topic();
     const stream = await gateway.events(`${topic}/events`);
     const fixed = await gateway.events(`${topic}/events?partitions=0`);
@@ -229,7 +230,7 @@ describe('a topic that changes under a stream', () => {
     expect(fixed.lastEventId).toBe('0:1');
   });
 
-  test('grows over the limit: the stream ends and says what to do', async () => {
+  test('too many new partitions end the stream with an error that gives a remedy', async () => {
     const topic = await gateway.topic({ partitions: 64 });
     const stream = await gateway.events(`${topic}/events`);
     await stream.until(() => stream.lastEventId !== '');
@@ -241,7 +242,7 @@ describe('a topic that changes under a stream', () => {
     await gateway.untilNoStreams();
   });
 
-  test('is deleted: the stream ends with an error, and its end is no hot loop', async () => {
+  test('deleting the topic ends the stream with an error, without a fast reconnect loop', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, ['last']);
     const stream = await gateway.events(`${topic}/events?from=earliest`);

@@ -19,7 +19,7 @@ async function open(topic: string, query: string): Promise<RawConnection> {
 }
 
 describe('an NDJSON stream with waitMs and without a limit', () => {
-  test('stands at once, and goes on while records come', async () => {
+  test('it begins at once, and continues while records arrive', async () => {
     const topic = await gateway.topic();
     await gateway.produce(topic, ['a']);
     const stream = await open(topic, '?waitMs=60000');
@@ -36,7 +36,7 @@ describe('an NDJSON stream with waitMs and without a limit', () => {
     await gateway.untilIdle();
   });
 
-  test('ends when nothing came for so long', async () => {
+  test('it ends after the wait without a record', async () => {
     const topic = await gateway.topic();
     await gateway.produce(topic, ['a']);
     const stream = await open(topic, '?waitMs=50');
@@ -57,7 +57,7 @@ describe('an NDJSON stream with waitMs and without a limit', () => {
     stream.abort();
   });
 
-  test('that cannot begin is a problem', async () => {
+  test('a stream that cannot begin answers a problem', async () => {
     const topic = await gateway.topic();
     const stream = await open(topic, '?offset=7&waitMs=60000');
     expect((await stream.answer()).status).toBe(416);
@@ -66,7 +66,7 @@ describe('an NDJSON stream with waitMs and without a limit', () => {
 });
 
 describe('an NDJSON stream that follows', () => {
-  test('stops at its limit', async () => {
+  test('it stops at its limit', async () => {
     const topic = await gateway.topic();
     const stream = await open(topic, '?follow=true&limit=2');
     await gateway.produce(topic, ['a', 'b', 'c']);
@@ -76,7 +76,7 @@ describe('an NDJSON stream that follows', () => {
     stream.abort();
   });
 
-  test('ends with the error when its topic is deleted', async () => {
+  test('it ends with the error when its topic is deleted', async () => {
     const topic = await gateway.topic();
     await gateway.produce(topic, ['a']);
     const stream = await open(topic, '?follow=true');
@@ -92,7 +92,7 @@ describe('an NDJSON stream that follows', () => {
     await gateway.untilIdle();
   });
 
-  test('ends with both bounds when retention passes it', async () => {
+  test('it ends with both bounds when retention overtakes it', async () => {
     const topic = await gateway.topic();
     for (let round = 0; round < ROUNDS; round += 1) await gateway.produce(topic, VALUES);
     const stream = await open(topic, '?follow=true');
@@ -115,7 +115,7 @@ describe('an NDJSON stream that follows', () => {
     await gateway.untilIdle();
   });
 
-  test('is given up when its client takes nothing for the time that is set', async () => {
+  test('a client that receives nothing for the configured time is dropped', async () => {
     const topic = await gateway.topic();
     for (let round = 0; round < ROUNDS; round += 1) await gateway.produce(topic, VALUES);
     const stream = await open(topic, '?follow=true');
@@ -127,7 +127,7 @@ describe('an NDJSON stream that follows', () => {
     expect(stream.received).not.toContain('nextOffset');
   });
 
-  test('over the limit of waiting fetches says so in its last line', async () => {
+  test('above the limit of waiting fetches its last line is the error', async () => {
     const topic = await gateway.topic();
     const streams = [await open(topic, '?follow=true'), await open(topic, '?follow=true')];
     await gateway.untilMetric('kafka_server_delayedoperationpurgatory_fetch_purgatorysize', 2);

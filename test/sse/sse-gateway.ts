@@ -3,11 +3,11 @@ import { GatewayUnderTest } from '../data/gateway-under-test.js';
 import type { Environment } from '../support/gateway.js';
 import { EventClient } from './event-client.js';
 
-/** A gateway for the tests of streams, which ends the streams that a test left open. */
+/** A gateway for the tests of streams; it ends the streams that a test left open. */
 export class SseGateway extends GatewayUnderTest {
   readonly #clients: EventClient[] = [];
 
-  /** A stream. @param path after `/v1/topics/`, with its query */
+  /** Opens a stream. @param path after `/v1/topics/`, with its query */
   async events(path: string, headers: Readonly<Record<string, string>> = {}): Promise<EventClient> {
     const client = await EventClient.open(this.url, path, headers);
     this.#clients.push(client);
@@ -44,7 +44,7 @@ export class SseGateway extends GatewayUnderTest {
     expect(response.status).toBe(204);
   }
 
-  /** The answer to a request for events that is refused. */
+  /** Resolves with the error answer to a refused request for events. */
   async refusal(
     path: string,
     headers: Readonly<Record<string, string>> = {},
@@ -56,7 +56,7 @@ export class SseGateway extends GatewayUnderTest {
     return problem;
   }
 
-  /** Resolves when no stream holds anything any more. */
+  /** Resolves when no stream holds memory any more. */
   async untilNoStreams(): Promise<void> {
     await this.untilMetric('sluice_delivery_subscriptions', 0);
     await this.untilMetric('sluice_delivery_cursors', 0);
@@ -69,7 +69,7 @@ export class SseGateway extends GatewayUnderTest {
   }
 }
 
-/** A gateway that is started for the tests of a file. */
+/** Returns a gateway that is started for the tests of a file. */
 export function useSseGateway(environment: Environment = {}): SseGateway {
   const gateway = new SseGateway();
   beforeAll(() => gateway.start(environment));

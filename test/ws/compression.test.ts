@@ -20,7 +20,7 @@ afterEach(async () => {
 const WORDS = 'Compressible text, again and again. '.repeat(20);
 
 describe('permessage-deflate', () => {
-  test('is agreed on, without context from message to message', async () => {
+  test('it is negotiated without context from message to message', async () => {
     const socket = await RawSocket.connect(gateway.url);
     const offer = { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' };
     const { head } = await socket.ask(upgradeRequest(offer));
@@ -28,7 +28,7 @@ describe('permessage-deflate', () => {
     socket.destroy();
   });
 
-  test('a client that wants a small window is served without', async () => {
+  test('a client that requests a small window is served without compression', async () => {
     const socket = await RawSocket.connect(gateway.url);
     const offer = { 'Sec-WebSocket-Extensions': 'permessage-deflate; server_max_window_bits=9' };
     const { head, status } = await socket.ask(upgradeRequest(offer));
@@ -37,7 +37,7 @@ describe('permessage-deflate', () => {
     socket.destroy();
   });
 
-  test('records are the same with it and without, small and large, live and from the log', async () => {
+  test('records are equal with and without it, small and large, live and from the log', async () => {
     const topic = await gateway.topic();
     const packed = await connected();
     const plain = await connected({ perMessageDeflate: false });
@@ -58,7 +58,7 @@ describe('permessage-deflate', () => {
     }
   });
 
-  test('costs a tenth of the bytes where the text allows it', async () => {
+  test('it uses a tenth of the bytes if the text allows it', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });

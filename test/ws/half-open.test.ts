@@ -1,4 +1,4 @@
-/** Clients that stop half-way: before the upgrade, after it, and at the close. */
+/** Clients that stop halfway: before the upgrade, after it, and at the close. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { useGateway } from '../data/gateway-under-test.js';
 import { maskedFrame, RawSocket, upgradeRequest } from './raw-socket.js';
@@ -19,7 +19,7 @@ const gateway = useGateway({
 const sockets: RawSocket[] = [];
 
 afterEach(async () => {
-  // The gateway has let go of each, while its client goes on.
+  // The gateway has released each connection, while its client continues.
   await gateway.untilMetric('sluice_websocket_connections', 0);
   for (const socket of sockets.splice(0)) socket.destroy();
 });
@@ -38,14 +38,14 @@ async function opened(): Promise<RawSocket> {
 }
 
 describe('an upgrade', () => {
-  test('whose head stops within a line is told so and closed', async () => {
+  test('a head that stops within a line gets an error, and the connection is closed', async () => {
     const socket = await connected();
     const answer = await socket.ask(upgradeRequest().slice(0, -20));
     expect(answer.status).toBe(408);
     await socket.finished;
   });
 
-  test('that asks for another protocol and stops within its body is answered with 408', async () => {
+  test('a request for another protocol that stops within its body is answered with 408', async () => {
     const socket = await connected();
     const headers = { Upgrade: 'h2c', 'Content-Type': 'application/json', 'Content-Length': '100' };
     const answer = await socket.ask(
@@ -55,7 +55,7 @@ describe('an upgrade', () => {
     await socket.finished;
   });
 
-  test('that is refused ends the connection of a client that leaves its side open', async () => {
+  test('a refused upgrade ends the connection of a client that leaves its side open', async () => {
     const refused = await gateway.metric('sluice_http_upgrades_refused_total');
     const socket = await connected();
     const answer = await socket.ask(upgradeRequest({ 'Sec-WebSocket-Protocol': 'mqtt' }));
@@ -64,7 +64,7 @@ describe('an upgrade', () => {
     await gateway.untilMetric('sluice_http_upgrades_refused_total', refused + 1);
   });
 
-  test('whose client closes its side with the request ends, and holds nothing', async () => {
+  test('an upgrade whose client closes its side with the request ends, and holds nothing', async () => {
     const socket = await connected();
     socket.tcp.end(upgradeRequest());
     await socket.finished;
@@ -72,26 +72,26 @@ describe('an upgrade', () => {
 });
 
 describe('a WebSocket', () => {
-  test('whose client closes its side without a close frame ends', async () => {
+  test('a client that closes its side without a close frame is disconnected', async () => {
     const socket = await opened();
     socket.tcp.end();
     await socket.finished;
   });
 
-  test('whose client sends no frame at all, and no pong, ends', async () => {
+  test('a client that sends no frame at all, and no pong, is disconnected', async () => {
     const socket = await opened();
     await socket.finished;
     expect(socket.count(OPCODE_PING)).toBeGreaterThan(0);
   });
 
-  test('whose client stops within a frame ends', async () => {
+  test('a client that stops within a frame is disconnected', async () => {
     const socket = await opened();
     socket.tcp.write(maskedFrame(Buffer.alloc(100)).subarray(0, 50));
     await socket.finished;
     await gateway.untilIdle();
   });
 
-  test('whose client does not answer a close frame is cut, and counted', async () => {
+  test('a client that does not answer a close frame is cut, and counted', async () => {
     const cut = await gateway.metric('sluice_websocket_close_timeouts_total');
     const socket = await opened();
     socket.tcp.write(maskedFrame(Buffer.alloc(0), { opcode: UNKNOWN_OPCODE }));
@@ -101,7 +101,7 @@ describe('a WebSocket', () => {
     await gateway.untilMetric('sluice_websocket_close_timeouts_total', cut + 1);
   });
 
-  test('whose client answers the close frame and stays connected ends', async () => {
+  test('a client that answers the close frame and stays connected is disconnected', async () => {
     const socket = await opened();
     const code = Buffer.alloc(2);
     code.writeUInt16BE(GOING_AWAY);

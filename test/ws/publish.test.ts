@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 describe('publish', () => {
-  test('answers the offsets of its records in their order', async () => {
+  test('it is answered with the offsets of its records in order', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     const client = await connected();
     const records = [
@@ -47,7 +47,7 @@ describe('publish', () => {
     });
   });
 
-  test('keeps values to the byte, whatever the order of the members around them', async () => {
+  test('values stay the same byte for byte, in any order of the members around them', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     const value = '{"b":1.50,"a":[1e2,"\\u00e9\\/"],"b":2}';
@@ -60,7 +60,7 @@ describe('publish', () => {
     expect(await (await fetch(url)).text()).toBe(value);
   });
 
-  test('many in flight: answers and records keep the order of the messages', async () => {
+  test('with many in flight, answers and records keep the order of the messages', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     const ids = range(0, 2000).map((value) =>
@@ -73,7 +73,7 @@ describe('publish', () => {
     expect(await gateway.values(topic)).toEqual(range(0, 2000));
   });
 
-  test('to one partition, named once for all records', async () => {
+  test('records may go to one partition, named once for all of them', async () => {
     const topic = await gateway.topic({ partitions: 3 });
     const client = await connected();
     const records = [{ value: 1 }, { value: 2, partition: 2 }];
@@ -86,7 +86,7 @@ describe('publish', () => {
     });
   });
 
-  test('with acks 0 is answered without offsets', async () => {
+  test('with acks 0 it is answered without offsets', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     for (const acks of ['0', 0]) {
@@ -96,7 +96,7 @@ describe('publish', () => {
     await expect.poll(() => gateway.values(topic)).toEqual([1, 1]);
   });
 
-  test('a publisher that connects again and retries writes nothing twice', async () => {
+  test('a publisher that reconnects and retries writes nothing twice', async () => {
     const topic = await gateway.topic();
     const identity = await producer();
     const message = (sequence: number) => ({
@@ -108,7 +108,7 @@ describe('publish', () => {
     });
     const first = await connected();
     for (const sequence of [0, 2, 4, 6]) first.send('publish', message(sequence));
-    // Of these it hears nothing: they may be written or not.
+    // The client receives no answer to these: they may be written or not.
     await first.until(() => first.messages.length > 0);
     first.terminate();
 
@@ -133,7 +133,7 @@ describe('publish', () => {
   });
 });
 
-describe('what is wrong with a publish', () => {
+describe('a faulty publish', () => {
   test.each([
     ['no topic', { records: [{ value: 1 }] }, 'INVALID_REQUEST', '/data/topic'],
     ['no records', { topic: 't' }, 'INVALID_REQUEST', '/data/records'],
@@ -165,7 +165,7 @@ describe('what is wrong with a publish', () => {
       '/data/records/0/timestamp',
     ],
     ['a missing topic', { topic: 'nope', records: [{ value: 1 }] }, 'UNKNOWN_TOPIC_OR_PARTITION'],
-    ['a name that is none', { topic: 'a b', records: [{ value: 1 }] }, 'INVALID_TOPIC_EXCEPTION'],
+    ['an invalid name', { topic: 'a b', records: [{ value: 1 }] }, 'INVALID_TOPIC_EXCEPTION'],
   ])('%s', async (_, data, code, pointer?: string) => {
     const client = await connected();
     const answer = await client.request('publish', data);
@@ -174,7 +174,7 @@ describe('what is wrong with a publish', () => {
     expect(await client.request('ping')).toMatchObject({ event: 'pong' });
   });
 
-  test('a fault of one record: nothing of the message is written, and its place is told', async () => {
+  test('a fault of one record refuses the whole message, with the location of the fault', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     const records = [{ value: 1 }, { value: 2, partition: 7 }];
@@ -189,7 +189,7 @@ describe('what is wrong with a publish', () => {
     expect(await gateway.values(topic)).toEqual([]);
   });
 
-  test('a message over the limit ends the connection with 1009', async () => {
+  test('a message above the limit ends the connection with 1009', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     client.send('publish', { topic, records: [{ value: 'x'.repeat(70_000) }] });
@@ -199,7 +199,7 @@ describe('what is wrong with a publish', () => {
 });
 
 describe('full buffers', () => {
-  test('hold a publisher back: it is not read from until there is room, and nothing is lost', async () => {
+  test('a publisher is not read until there is room, and nothing is lost', async () => {
     const small = new GatewayUnderTest();
     await small.start({ SLUICE_BUFFER_MEMORY_BYTES: '65536', SLUICE_MAX_BLOCK_MS: '60000' });
     try {

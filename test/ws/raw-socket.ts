@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net';
 const OPCODE_TEXT = 1;
 const OPCODE_CLOSE = 8;
 
-/** What a gateway answers a request with, as far as tests look at it. */
+/** The parts of a gateway's answer that tests use. */
 export interface RawAnswer {
   readonly status: number;
   readonly head: string;
   readonly body: string;
 }
 
-/** The request for a WebSocket, line by line, with other or further headers. */
+/** Builds the request for a WebSocket, with other or additional headers. */
 export function upgradeRequest(
   changes: Readonly<Record<string, string | undefined>> = {},
   line = 'GET /v1/ws HTTP/1.1',
@@ -31,7 +31,7 @@ export function upgradeRequest(
   return `${[line, ...lines].join('\r\n')}\r\n\r\n`;
 }
 
-/** A connection to a gateway that sends what a well-behaved client would not. */
+/** A connection to a gateway for data that a well-behaved client would not send. */
 export class RawSocket {
   readonly ended: Promise<void>;
   /** Resolves when the gateway sends no more. */
@@ -73,23 +73,21 @@ export class RawSocket {
     return socket;
   }
 
-  /** All that came. */
+  /** All bytes that arrived. */
   get received(): Buffer {
     return this.#received;
   }
 
-  /**
-   * Resolves once the condition holds, which is looked at whenever something came, or at the end.
-   */
-  async until(holds: () => boolean): Promise<void> {
-    while (!holds() && !this.#isEnded) {
+  /** Resolves when the condition is true; checks it whenever data arrives, and at the end. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition() && !this.#isEnded) {
       await new Promise<void>((resolve) => {
         this.#onData = resolve;
       });
     }
   }
 
-  /** Sends a request and reads the answer to it, whose length its head says. */
+  /** Sends a request and reads its answer, whose head gives the length. */
   async ask(request: string): Promise<RawAnswer> {
     const from = this.#received.length;
     this.tcp.write(request);
@@ -104,20 +102,20 @@ export class RawSocket {
     this.tcp.write(maskedFrame(Buffer.from(text), options));
   }
 
-  /** The code of the close frame that came; undefined: none did. */
+  /** Code of the received close frame; undefined if there is none. */
   get closeCode(): number | undefined {
     const close = this.#frames().find(({ opcode }) => opcode === OPCODE_CLOSE);
     return close === undefined ? undefined : close.payload.readUInt16BE(0);
   }
 
-  /** The texts that came so far, as whole frames. */
+  /** Returns the texts received so far, in whole frames. */
   texts(): string[] {
     return this.#frames()
       .filter(({ opcode }) => opcode === OPCODE_TEXT)
       .map(({ payload }) => payload.toString());
   }
 
-  /** How many frames of an opcode came so far. */
+  /** Returns the number of frames of an opcode received so far. */
   count(opcode: number): number {
     return this.#frames().filter((each) => each.opcode === opcode).length;
   }
@@ -126,13 +124,13 @@ export class RawSocket {
     this.tcp.destroy();
   }
 
-  /** Whole frames that came after the answer to the request. */
+  /** Returns the whole frames after the answer to the request. */
   #frames(): Frame[] {
     return framesOf(this.received.subarray(this.received.indexOf('\r\n\r\n') + 4));
   }
 }
 
-/** A frame as a client sends it: masked, with a mask of zeros, which changes nothing. */
+/** Encodes a client's frame: masked, with a mask of zeros, which changes nothing. */
 export function maskedFrame(
   payload: Buffer,
   { fin = true, opcode = OPCODE_TEXT }: { fin?: boolean; opcode?: number } = {},
@@ -152,7 +150,7 @@ interface Frame {
   readonly payload: Buffer;
 }
 
-/** Whole frames of a server: not masked. */
+/** Decodes whole frames of a server: not masked. */
 function framesOf(bytes: Buffer): Frame[] {
   const frames: Frame[] = [];
   for (let at = 0; at + 2 <= bytes.length; ) {

@@ -34,7 +34,7 @@ beforeAll(async () => {
   topic = await gateway.topic();
 });
 
-/** Everything that a connection may hold is given back. */
+/** Every connection must release everything that it held. */
 afterEach(async () => {
   for (const end of ends.splice(0)) end();
   await gateway.untilMetric('sluice_websocket_connections', 0);
@@ -43,24 +43,24 @@ afterEach(async () => {
   await gateway.untilMetric('sluice_http_request_memory_used_bytes', 0);
 });
 
-describe('what is no message', () => {
+describe('malformed messages', () => {
   test.each([
     ['not JSON', 'hello', ''],
-    ['no object', '[1]', ''],
+    ['not an object', '[1]', ''],
     ['empty', '', ''],
     ['without event', '{"id":"x","data":{}}', '/event'],
-    ['an event that is none', '{"id":"x","event":"shout"}', '/event'],
+    ['an unknown event', '{"id":"x","event":"shout"}', '/event'],
     ['an event of another type', '{"id":"x","event":7}', '/event'],
     ['an inherited name as event', '{"id":"x","event":"constructor"}', '/event'],
     ['an unknown member', '{"id":"x","event":"ping","to":1}', '/to'],
     ['a repeated member', '{"id":"x","event":"ping","event":"ping"}', '/event'],
-    ['an id that is none', '{"id":{},"event":"ping"}', '/id'],
-    ['data that is no object', '{"id":"x","event":"ping","data":[]}', '/data'],
-    ['data where there is none', '{"id":"x","event":"ping","data":{"a":1}}', '/data/a'],
+    ['an invalid id', '{"id":{},"event":"ping"}', '/id'],
+    ['data that is not an object', '{"id":"x","event":"ping","data":[]}', '/data'],
+    ['data of an event without data', '{"id":"x","event":"ping","data":{"a":1}}', '/data/a'],
     ['data of a wrong type', '{"id":"x","event":"credit","data":{"subscription":1}}', ''],
     ['an inherited name in data', '{"id":"x","event":"seek","data":{"__proto__":{}}}', ''],
     ['two values', '{"event":"ping"}{}', ''],
-  ])('%s: an error, and the connection stays', async (_, text, pointer) => {
+  ])('%s: an error, and the connection stays open', async (_, text, pointer) => {
     const client = await connected();
     client.sendRaw(text);
     await client.until(() => client.messages.length > 0);
@@ -71,7 +71,7 @@ describe('what is no message', () => {
     expect(await client.request('ping')).toMatchObject({ event: 'pong' });
   });
 
-  test('a binary one: an error, and the connection stays', async () => {
+  test('a binary message: an error, and the connection stays open', async () => {
     const client = await connected();
     client.sendRaw(Buffer.from('{"event":"ping","id":1}'));
     await client.until(() => client.messages.length > 0);
@@ -116,7 +116,7 @@ describe('frames', () => {
     expect(socket.closeCode).toBe(code);
   });
 
-  test('a flood of pings to a client that reads nothing: the last one alone is answered', async () => {
+  test('of a flood of pings to a client that reads nothing only the last one is answered', async () => {
     const large = await gateway.topic();
     const client = await connected();
     const records = [{ value: 'x'.repeat(900_000) }];
@@ -127,13 +127,13 @@ describe('frames', () => {
     socket.tcp.pause();
     const data = { subscription: 's', topic: large, from: 'earliest' };
     socket.sendText(JSON.stringify({ event: 'subscribe', data }));
-    // The system takes no more of the records for the client.
+    // The system accepts no more of the records for the client.
     await expect
       .poll(() => gateway.metric('sluice_websocket_pending_bytes'), { timeout: 20_000 })
       .toBeGreaterThan(16_384);
     socket.tcp.write(Buffer.concat(Array.from({ length: 10_000 }, () => pingFrame())));
     socket.sendText('{"event":"ping","id":1}');
-    // The message is there, and with it all pings: there is no room for its answer.
+    // The message has arrived, and with it all pings: there is no room for its answer.
     await gateway.untilMetric('sluice_websocket_paused_connections', 1);
     socket.tcp.resume();
     await socket.until(() => socket.received.includes('"pong"'));
@@ -149,13 +149,13 @@ describe('frames', () => {
   });
 });
 
-describe('ends without a word', () => {
-  test('a client that sends no more and one that resets hold nothing', async () => {
+describe('clients that disconnect without a close frame', () => {
+  test('a client that closes its side and one that resets hold nothing', async () => {
     const ways = [
       (socket: RawSocket) => socket.tcp.end(),
       (socket: RawSocket) => socket.tcp.resetAndDestroy(),
       (socket: RawSocket) => socket.destroy(),
-      // Within a frame, and within a fragmented message.
+      // One stops within a frame, one within a fragmented message.
       (socket: RawSocket) => {
         socket.tcp.write(maskedFrame(Buffer.from('{"event":"ping"}')).subarray(0, 9));
         socket.tcp.end();
@@ -178,7 +178,7 @@ describe('ends without a word', () => {
     }
   });
 
-  test('a client that goes while its messages wait, and while it is subscribing', async () => {
+  test('a client that disconnects while its messages wait, and while it subscribes', async () => {
     for (let round = 0; round < 20; round += 1) {
       const socket = await rawConnected();
       for (let each = 0; each < 50; each += 1) {
@@ -193,7 +193,7 @@ describe('ends without a word', () => {
 });
 
 describe('floods', () => {
-  test('10,000 subscriptions on one connection, and one too many', async () => {
+  test('10,000 subscriptions on one connection are served, and one more is refused', async () => {
     const client = await connected();
     const ids: number[] = [];
     for (let number = 0; number <= 10_000; number += 1) {
@@ -210,7 +210,7 @@ describe('floods', () => {
     expect(names.size).toBe(10_000);
   }, 120_000);
 
-  test('a flood of small messages to a client that reads nothing: it is held back, not dropped', async () => {
+  test('a flood of small messages to a client that reads nothing is paused, not dropped', async () => {
     const socket = await rawConnected();
     socket.tcp.pause();
     const junk = Buffer.concat(Array.from({ length: 10_000 }, () => maskedFrame(Buffer.from('x'))));
@@ -218,12 +218,12 @@ describe('floods', () => {
     await gateway.untilMetric('sluice_websocket_paused_connections', 1);
     expect(await gateway.metric('sluice_http_request_memory_used_bytes')).toBeLessThan(4_194_304);
     expect(await gateway.metric('sluice_websocket_connections')).toBe(1);
-    // It reads on, and everything is answered.
+    // It continues to read, and everything is answered.
     socket.tcp.resume();
     await socket.until(() => socket.texts().length >= 10_000);
   }, 120_000);
 
-  test('parts of messages that take all the memory there is: the last one is told to come again', async () => {
+  test('unfinished messages that use up the memory: the last client is asked to come back later', async () => {
     const part = maskedFrame(Buffer.alloc(1_000_000, 'x')).subarray(0, 900_000);
     const sockets: RawSocket[] = [];
     for (let count = 0; count < 6; count += 1) {

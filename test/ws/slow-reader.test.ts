@@ -6,8 +6,8 @@ import { offsetsByPartition, SocketClient } from './socket-client.js';
 const BUFFER_BYTES = 65_536;
 const FRAME_BYTES = 16_384;
 /**
- * A client that has taken everything is dropped after two intervals without a pong. Clients of this
- * process must not be: on a busy machine it may not run for some hundred milliseconds.
+ * A client that has received everything is dropped after two intervals without a pong. Clients of
+ * this process must not be: on a busy machine it may be suspended for some hundred milliseconds.
  */
 const PING_INTERVAL_MS = 500;
 
@@ -26,7 +26,7 @@ async function connected(): Promise<SocketClient> {
   return client;
 }
 
-/** Produces so many records of 10 KB with rising values. */
+/** Produces records of 10 KB with rising values. */
 async function produce(topic: string, from: number, to: number): Promise<void> {
   for (let at = from; at < to; at += 100) {
     const records = Array.from({ length: Math.min(100, to - at) }, (_, index) => ({
@@ -45,7 +45,7 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
-/** Resolves when nothing more goes out to a connection that takes nothing. */
+/** Resolves when no more is sent to a connection that receives nothing. */
 async function untilFull(): Promise<number> {
   let before = -1;
   await expect
@@ -68,23 +68,23 @@ afterEach(async () => {
   await gateway.untilMetric('sluice_websocket_pending_bytes', 0);
 });
 
-describe('a reader that takes nothing', () => {
-  test('costs bounded memory, slows nobody, and gets all when it reads again', async () => {
+describe('a client that reads nothing', () => {
+  test('it uses bounded memory, slows down nobody, and gets everything when it reads again', async () => {
     const topic = await gateway.topic();
     const slow = await connected();
     const fast = await connected();
     await slow.subscribe({ subscription: 's', topic });
     await fast.subscribe({ subscription: 's', topic });
-    // With records before it, which it does not read: of one who has everything a pong is expected.
+    // There are unread records before it; a client that has received everything must answer pings.
     slow.socket.once('message', () => slow.socket.pause());
-    // More than the system's own buffers take.
+    // More than the system's own buffers hold.
     await produce(topic, 0, 2000);
     expect((await fast.recordsOf('s', 2000)).map(({ offset }) => offset)).toEqual(range(0, 2000));
     expect(await untilFull()).toBeLessThan(BUFFER_BYTES + 2 * FRAME_BYTES);
-    // The fast one has all records, though its cursor may be about to become a live one only.
+    // The fast client has all records, though its cursor may only be about to become live.
     await gateway.untilMetric('sluice_delivery_live_cursors', 1);
 
-    // Pings go out all the while: it is not judged by them.
+    // Pings are sent all the time: it is not judged by them.
     const pings = await gateway.metric('sluice_websocket_dead_total');
     await produce(topic, 2000, 2100);
     await fast.recordsOf('s', 2100);
@@ -96,7 +96,7 @@ describe('a reader that takes nothing', () => {
     await gateway.untilMetric('sluice_delivery_live_cursors', 2);
   });
 
-  test('is not dropped over many ping intervals, nor is its connection cut', async () => {
+  test('it is not dropped over many ping intervals, and its connection is not cut', async () => {
     const topic = await gateway.topic();
     await produce(topic, 0, 1500);
     const slow = await connected();
@@ -104,8 +104,8 @@ describe('a reader that takes nothing', () => {
     slow.socket.pause();
     await untilFull();
     const other = await connected();
-    // The gateway's own time: so many intervals have passed when so many pings came to another
-    // client.
+    // The gateway's own clock: when this many pings reached another client, this many intervals
+    // have passed.
     let pings = 0;
     other.socket.on('ping', () => {
       pings += 1;
@@ -117,7 +117,7 @@ describe('a reader that takes nothing', () => {
     expect(records.map(({ offset }) => offset)).toEqual(range(0, 1500));
   });
 
-  test('with many subscriptions: all of them go on when it reads again', async () => {
+  test('all of its subscriptions continue when it reads again', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await produce(topic, 0, 300);
     const client = await connected();
@@ -135,7 +135,7 @@ describe('a reader that takes nothing', () => {
     await gateway.untilMetric('sluice_delivery_live_cursors', 120);
   });
 
-  test('is heard all the same: once it reads, what it asked meanwhile is answered', async () => {
+  test('its messages are still processed: once it reads, they are answered', async () => {
     const topic = await gateway.topic();
     await produce(topic, 0, 1500);
     const client = await connected();
@@ -153,16 +153,16 @@ describe('a reader that takes nothing', () => {
 });
 
 describe('a peer that is gone', () => {
-  test('is dropped when it took everything and answers no pings', async () => {
+  test('a peer that received everything and answers no pings is dropped', async () => {
     const dead = await gateway.metric('sluice_websocket_dead_total');
     const socket = await RawSocket.open(gateway.url);
-    // It reads, and answers nothing: neither a message nor a ping.
+    // The client reads, and answers neither messages nor pings.
     await socket.ended;
     expect(socket.closeCode).toBeUndefined();
     expect(await gateway.metric('sluice_websocket_dead_total')).toBe(dead + 1);
   });
 
-  test('is not one that answers, nor one that sends anything', async () => {
+  test('a peer that answers or sends anything is kept', async () => {
     const client = await connected();
     const silent = await SocketClient.open(gateway.url, { autoPong: false });
     clients.push(silent);

@@ -3,7 +3,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 
 const SUBPROTOCOL = 'sluice.v1';
 
-/** Data of a message, as far as tests look at it. */
+/** Data of a message: the members that tests use. */
 interface MessageData {
   readonly subscription?: string;
   readonly topic?: string;
@@ -39,13 +39,13 @@ export interface Position {
   readonly offset: number;
 }
 
-/** How a connection ended. */
+/** The end of a connection. */
 export interface Closing {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A client of `/v1/ws` that keeps all that it receives. */
+/** A client of `/v1/ws` that keeps everything it receives. */
 export class SocketClient {
   readonly messages: Message[] = [];
   readonly closed: Promise<Closing>;
@@ -67,7 +67,7 @@ export class SocketClient {
     });
   }
 
-  /** @param url of the gateway, http */
+  /** @param url HTTP URL of the gateway */
   static async open(url: string, options: ClientOptions = {}): Promise<SocketClient> {
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws`, SUBPROTOCOL, options);
     const client = new SocketClient(socket);
@@ -81,14 +81,14 @@ export class SocketClient {
     return this.answer(id);
   }
 
-  /** Sends a message with an id and does not wait. */
+  /** Sends a message with an id without waiting. */
   send(event: string, data?: object): number {
     this.#lastId += 1;
     this.socket.send(JSON.stringify({ event, id: this.#lastId, data }));
     return this.#lastId;
   }
 
-  /** Sends any text, or bytes, as one message. */
+  /** Sends any text or bytes as one message. */
   sendRaw(content: string | Buffer): void {
     this.socket.send(content);
   }
@@ -100,34 +100,34 @@ export class SocketClient {
     return answer;
   }
 
-  /** Resolves once the condition holds, which is looked at after every message. */
-  async until(holds: () => boolean): Promise<void> {
-    while (!holds()) {
+  /** Resolves when the condition is true; checks it after every message. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
       await new Promise<void>((resolve) => {
         this.#onMessage.push(resolve);
       });
     }
   }
 
-  /** All messages of an event so far. */
+  /** Returns all messages of an event so far. */
   of(event: string): Message[] {
     return this.messages.filter((message) => message.event === event);
   }
 
-  /** All records of a subscription so far, in the order in which they came. */
+  /** Returns all records of a subscription so far, in order of arrival. */
   records(subscription: string): ReceivedRecord[] {
     return this.of('records')
       .filter(({ data }) => data.subscription === subscription)
       .flatMap(({ data }) => data.records ?? []);
   }
 
-  /** Resolves with the first `count` records of a subscription once they are there. */
+  /** Resolves with the first `count` records of a subscription when they have arrived. */
   async recordsOf(subscription: string, count: number): Promise<ReceivedRecord[]> {
     await this.until(() => this.records(subscription).length >= count);
     return this.records(subscription);
   }
 
-  /** Subscribes; throws when that is refused. */
+  /** Subscribes; throws if that is refused. */
   async subscribe(data: object): Promise<readonly Position[]> {
     const answer = await this.request('subscribe', data);
     if (answer.event !== 'subscribed') throw new Error(JSON.stringify(answer));
@@ -139,13 +139,13 @@ export class SocketClient {
     return this.closed;
   }
 
-  /** Ends the connection without a word. */
+  /** Ends the connection without a close frame. */
   terminate(): void {
     this.socket.terminate();
   }
 }
 
-/** The offsets of each partition, in the order in which they came. */
+/** Returns the offsets of each partition, in order of arrival. */
 export function offsetsByPartition(records: readonly ReceivedRecord[]): Map<number, number[]> {
   const offsets = new Map<number, number[]>();
   for (const { partition, offset } of records) {

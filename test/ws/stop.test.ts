@@ -13,7 +13,7 @@ async function createTopic(url: string, name: string): Promise<void> {
 }
 
 describe('a gateway that stops', () => {
-  test('answers what it was sent, and closes every connection with 1001', async () => {
+  test('it answers the messages it was sent, and closes every connection with 1001', async () => {
     const gateway = await GatewayProcess.start();
     try {
       await createTopic(gateway.url, 't');
@@ -30,7 +30,8 @@ describe('a gateway that stops', () => {
         expect(await client.closed).toEqual({ code: 1001, reason: 'the broker stops' });
       }
       expect(await stopped).toEqual({ code: 0, signal: null });
-      // Those that it has read are answered; the rest never reached it, and is not in the log.
+      // The messages that it has read are answered; the others never reached it, and are not in the
+      // log.
       const answered = publisher.messages.map(({ id }) => id);
       expect(answered).toEqual(ids.slice(0, answered.length));
 
@@ -44,7 +45,7 @@ describe('a gateway that stops', () => {
     }
   });
 
-  test('does not wait long for clients that read nothing, or do not close their side', async () => {
+  test('it does not wait long for clients that read nothing, or do not close their side', async () => {
     const gateway = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '60000' });
     try {
       await createTopic(gateway.url, 't');

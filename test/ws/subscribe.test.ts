@@ -15,7 +15,7 @@ async function connected(): Promise<SocketClient> {
   return client;
 }
 
-/** Produces records with the values `0, 1, ...`; the same number to each of the partitions. */
+/** Produces records with the values `0, 1, ...`; the same number to each partition. */
 async function produce(topic: string, count: number, partitions = 1, from = 0): Promise<void> {
   const records = Array.from({ length: count * partitions }, (_, index) => ({
     value: from + Math.floor(index / partitions),
@@ -39,8 +39,8 @@ afterEach(async () => {
   await gateway.untilMetric('sluice_delivery_cursors', 0);
 });
 
-describe('where a subscription begins', () => {
-  test('latest, also of a topic without records: what is produced after the answer comes', async () => {
+describe('start position of a subscription', () => {
+  test('latest: records produced after the answer are delivered, also for a topic without records', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     expect(await client.subscribe({ subscription: 's', topic })).toEqual([
@@ -68,7 +68,7 @@ describe('where a subscription begins', () => {
     }
   });
 
-  test('a time: the first record that is not older', async () => {
+  test('a time: the first record with this timestamp or a later one', async () => {
     const topic = await gateway.topic();
     const records = range(0, 10).map((value) => ({ value, timestamp: 1_000_000 + value * 1000 }));
     const client = await connected();
@@ -84,7 +84,7 @@ describe('where a subscription begins', () => {
     ['a list', (topic: string) => ({ offsets: [{ topic, partition: 1, offset: 4 }] })],
     ['by partition', () => ({ offsets: { '1': 4 } })],
     ['by partition, in short', () => ({ '1': 4 })],
-  ])('offsets, as %s; partitions that are not named begin at their start', async (_, from) => {
+  ])('offsets, as %s; partitions without one begin at their start', async (_, from) => {
     const topic = await gateway.topic({ partitions: 2 });
     await produce(topic, 10, 2);
     const client = await connected();
@@ -94,7 +94,7 @@ describe('where a subscription begins', () => {
     expect(byPartition.get(1)).toEqual(range(4, 10));
   });
 
-  test('some partitions alone', async () => {
+  test('only some partitions', async () => {
     const topic = await gateway.topic({ partitions: 3 });
     await produce(topic, 5, 3);
     const client = await connected();
@@ -105,7 +105,7 @@ describe('where a subscription begins', () => {
     expect(new Set(byPartition.keys())).toEqual(new Set([0, 2]));
   });
 
-  test('the positions that were told, moved on by what was read, resume with nothing lost or repeated', async () => {
+  test('the positions of the answer, advanced by the records read, resume without loss or repetition', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await produce(topic, 300, 2);
     const first = await connected();
@@ -146,7 +146,7 @@ describe('several subscriptions of one connection', () => {
     expect(end.map(({ offset }) => offset)).toEqual(range(15, 21));
   });
 
-  test('one that ended leaves its name and gets nothing more', async () => {
+  test('an ended subscription frees its name and gets nothing more', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });
@@ -162,7 +162,7 @@ describe('several subscriptions of one connection', () => {
     expect(later.flatMap(({ data }) => data.records?.map(({ offset }) => offset))).toEqual([2]);
   });
 
-  test('a name that is taken, and one too many, are refused', async () => {
+  test('a name in use, and one subscription too many, are refused', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });
@@ -184,13 +184,13 @@ describe('several subscriptions of one connection', () => {
 });
 
 describe('flow', () => {
-  test('credit bounds what is delivered until more is granted', async () => {
+  test('credit bounds the delivered records until more is granted', async () => {
     const topic = await gateway.topic();
     await produce(topic, 100);
     const client = await connected();
     await client.subscribe({ subscription: 's', topic, from: 'earliest', credit: 7 });
     await client.recordsOf('s', 7);
-    // Whatever else would have been sent stands before this answer.
+    // All other messages would have been sent before this answer.
     await client.request('ping');
     expect(client.records('s')).toHaveLength(7);
     client.send('credit', { subscription: 's', records: 5 });
@@ -199,7 +199,7 @@ describe('flow', () => {
     expect(client.records('s').map(({ offset }) => offset)).toEqual(range(0, 12));
   });
 
-  test('a subscription without credit to begin with gets nothing', async () => {
+  test('a subscription without initial credit gets nothing', async () => {
     const topic = await gateway.topic();
     await produce(topic, 3);
     const client = await connected();
@@ -210,7 +210,7 @@ describe('flow', () => {
     expect(await client.recordsOf('s', 1)).toHaveLength(1);
   });
 
-  test('after the answer to a seek all records are from the new position on', async () => {
+  test('all records after the answer to a seek are from the new position', async () => {
     const topic = await gateway.topic();
     await produce(topic, 2000);
     const client = await connected();
@@ -226,7 +226,7 @@ describe('flow', () => {
     expect(offsets).toEqual(range(1990, 2000));
   });
 
-  test('a seek to where nothing is leaves the subscription as it was', async () => {
+  test('a seek beyond the log leaves the subscription unchanged', async () => {
     const topic = await gateway.topic();
     await produce(topic, 3);
     const client = await connected();
@@ -241,7 +241,7 @@ describe('flow', () => {
     expect((await client.recordsOf('s', 1)).map(({ offset }) => offset)).toEqual([3]);
   });
 
-  test('no record comes before the answer to its subscribe, however long that has to wait', async () => {
+  test('no record arrives before the answer to its subscribe, however long that waits', async () => {
     const topic = await gateway.topic();
     await produce(topic, 100);
     const client = await connected();
@@ -258,11 +258,11 @@ describe('flow', () => {
     }
   });
 
-  test('seeks behind publishes that are not answered yet: each answer stands before its records', async () => {
+  test('seeks behind unanswered publishes: each answer precedes its records', async () => {
     const topic = await gateway.topic();
     await produce(topic, 50);
     const client = await connected();
-    // The second takes longer than the first, and the records less than either.
+    // The second takes longer than the first, and the records less than both.
     const other = await gateway.topic();
     const first = { topic, records: [{ value: 'x'.repeat(100_000) }] };
     const second = { topic: other, records: [{ value: 'x'.repeat(900_000) }] };
@@ -294,8 +294,8 @@ describe('flow', () => {
   });
 });
 
-describe('what happens to a topic', () => {
-  test('new partitions are read from their start, and told of', async () => {
+describe('changes of a topic', () => {
+  test('new partitions are read from their start, and reported', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });
@@ -313,7 +313,7 @@ describe('what happens to a topic', () => {
     ]);
   });
 
-  test('its deletion ends the subscription, with an error', async () => {
+  test('its deletion ends the subscription with an error', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });
@@ -352,7 +352,7 @@ describe('what happens to a topic', () => {
     expect(records.map(({ offset }) => offset)).toEqual([...range(0, 5), ...range(10, 20)]);
   });
 
-  test('the same with autoOffsetReset: a reset that says where it goes on, then the records', async () => {
+  test('the same with autoOffsetReset: a reset with the new position, then the records', async () => {
     const topic = await gateway.topic();
     await produce(topic, 20);
     const client = await connected();
@@ -374,7 +374,7 @@ describe('what happens to a topic', () => {
     expect(after.flatMap(({ data }) => data.records ?? [])[0]?.offset).toBe(10);
   });
 
-  test('a position that is not in the log is refused, or reset where that is asked for', async () => {
+  test('a position outside the log is refused, or reset if that is requested', async () => {
     const topic = await gateway.topic();
     await produce(topic, 20);
     await deleteBefore(topic, 10);
@@ -389,7 +389,7 @@ describe('what happens to a topic', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refused messages', () => {
   test.each([
     [{ subscription: 's', topic: 'no-such-topic' }, 'UNKNOWN_TOPIC_OR_PARTITION', undefined],
     [{ subscription: '', topic: 't' }, 'INVALID_REQUEST', '/data/subscription'],
@@ -409,7 +409,7 @@ describe('what is refused', () => {
     const answer = await client.request('subscribe', data);
     expect(answer).toMatchObject({ event: 'error', data: { code } });
     if (pointer !== undefined) expect(answer.data.errors?.[0]?.pointer).toBe(pointer);
-    // The connection stays.
+    // The connection stays open.
     expect(await client.request('ping')).toMatchObject({ event: 'pong' });
   });
 
@@ -425,7 +425,7 @@ describe('what is refused', () => {
     }
   });
 
-  test('acknowledgements, for the subscription is in stream mode', async () => {
+  test('acknowledgements, because the subscription is in stream mode', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });
@@ -443,7 +443,7 @@ describe('what is refused', () => {
 });
 
 describe('commit', () => {
-  test('is what the group then has', async () => {
+  test("it sets the group's committed offset", async () => {
     const topic = await gateway.topic();
     await produce(topic, 5);
     const client = await connected();
@@ -460,7 +460,7 @@ describe('commit', () => {
     expect(await shown.json()).toMatchObject({ offsets: [{ topic, offset: 4, lag: 1 }] });
   });
 
-  test('accepts the committed offsets as they are shown', async () => {
+  test('it accepts committed offsets in the form in which they are listed', async () => {
     const topic = await gateway.topic();
     await produce(topic, 5);
     const client = await connected();
@@ -479,7 +479,7 @@ describe('commit', () => {
     });
   });
 
-  test('needs a group, and offsets that are there; the error says what was done', async () => {
+  test('it requires a group and existing offsets; the error has the outcome', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     await client.subscribe({ subscription: 's', topic });

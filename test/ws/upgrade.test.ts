@@ -18,16 +18,16 @@ afterEach(() => {
 });
 
 describe('an upgrade', () => {
-  test('with the subprotocol becomes a WebSocket of it', async () => {
+  test('a request with the subprotocol becomes a WebSocket', async () => {
     const socket = await connected();
     const { status, head } = await socket.ask(upgradeRequest());
     expect(status).toBe(101);
     expect(head).toMatch(/^Sec-WebSocket-Protocol: sluice\.v1$/m);
-    // Off by default, also where it is offered.
+    // Compression is off by default, even if it is offered.
     expect(head).not.toMatch(/Sec-WebSocket-Extensions/i);
   });
 
-  test('may offer other subprotocols too', async () => {
+  test('a request may offer other subprotocols as well', async () => {
     const socket = await connected();
     const request = upgradeRequest({ 'Sec-WebSocket-Protocol': 'other, sluice.v1' });
     const { status, head } = await socket.ask(request);
@@ -40,10 +40,10 @@ describe('an upgrade', () => {
     ['another subprotocol', { 'Sec-WebSocket-Protocol': 'mqtt' }, 400, /sluice\.v1.*mqtt/],
     ['a foreign Origin', { Origin: 'https://evil.example.com' }, 403, /Origin/],
     ['no Origin of a page', { Origin: 'null' }, 403, /Origin/],
-    ['a Host that is not ours', { Host: 'evil.example.com' }, 403, /Host/],
+    ["a Host that is not the gateway's", { Host: 'evil.example.com' }, 403, /Host/],
     ['an old version', { 'Sec-WebSocket-Version': '8' }, 426, /version 13/],
-    ['a key that is none', { 'Sec-WebSocket-Key': 'short' }, 400, /Sec-WebSocket-Key/],
-  ])('with %s is refused with a problem', async (_, changes, status, detail) => {
+    ['an invalid key', { 'Sec-WebSocket-Key': 'short' }, 400, /Sec-WebSocket-Key/],
+  ])('a request with %s is refused with a problem', async (_, changes, status, detail) => {
     const socket = await connected();
     const answer = await socket.ask(upgradeRequest(changes));
     expect(answer.status).toBe(status);
@@ -59,14 +59,14 @@ describe('an upgrade', () => {
     ['another path', 'GET /v1/topics HTTP/1.1', 404],
     ['a path below', 'GET /v1/ws/x HTTP/1.1', 404],
     ['another method', 'POST /v1/ws HTTP/1.1', 405],
-  ])('with %s is refused', async (_, line, status) => {
+  ])('a request with %s is refused', async (_, line, status) => {
     const socket = await connected();
     const answer = await socket.ask(upgradeRequest({}, line));
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.body)).toMatchObject({ code: 'INVALID_REQUEST', status });
   });
 
-  test('from an allowed Origin, or from our own, is taken', async () => {
+  test('a request from an allowed Origin, or from the own one, is accepted', async () => {
     for (const origin of ['https://app.example.com', gateway.url]) {
       const { host } = new URL(gateway.url);
       const socket = await connected();
@@ -75,7 +75,7 @@ describe('an upgrade', () => {
     }
   });
 
-  test('a message that comes with the request is read', async () => {
+  test('a message that arrives with the request is read', async () => {
     const socket = await connected();
     const ping = Buffer.from('{"event":"ping","id":1}');
     const frame = Buffer.concat([Buffer.from([0x81, 0x80 | ping.length, 0, 0, 0, 0]), ping]);
@@ -84,7 +84,7 @@ describe('an upgrade', () => {
     expect(socket.texts()).toEqual(['{"event":"pong","id":1,"data":{}}']);
   });
 
-  test('behind a request that is not answered yet ends the connection', async () => {
+  test('an upgrade behind an unanswered request ends the connection', async () => {
     const topic = await gateway.topic();
     const socket = await connected();
     const wait = `GET /v1/topics/${topic}/partitions/0/records?waitMs=60000 HTTP/1.1`;
@@ -95,14 +95,14 @@ describe('an upgrade', () => {
   });
 });
 
-describe('a request that is no upgrade to WebSocket', () => {
-  test('for the path of the WebSocket is told so', async () => {
+describe('requests other than an upgrade to WebSocket', () => {
+  test('a plain request for the path of the WebSocket gets an error that explains it', async () => {
     const response = await fetch(`${gateway.url}/v1/ws`);
     expect(response.status).toBe(426);
     expect(await response.json()).toMatchObject({ code: 'INVALID_REQUEST', instance: '/v1/ws' });
   });
 
-  test('but to h2c, as Java sends it with its first request, is served as any other', async () => {
+  test('an upgrade to h2c, as Java requests it first, is served like a plain request', async () => {
     const topic = await gateway.topic();
     const socket = await connected();
     const body = '{"records":[{"value":"from java"}]}';
@@ -127,7 +127,7 @@ describe('a request that is no upgrade to WebSocket', () => {
     await gateway.untilIdle();
   });
 
-  test('to h2c from a foreign Origin is refused as any other', async () => {
+  test('an upgrade to h2c from a foreign Origin is refused like any other request', async () => {
     const socket = await connected();
     const headers = { Upgrade: 'h2c', Origin: 'https://evil.example.com' };
     const answer = await socket.ask(upgradeRequest(headers, 'GET /v1/topics HTTP/1.1'));
@@ -135,7 +135,7 @@ describe('a request that is no upgrade to WebSocket', () => {
   });
 });
 
-test('connections over the limit are refused, and counted no more once they are gone', async () => {
+test('connections above the limit are refused, and no longer counted once they are gone', async () => {
   const { GatewayUnderTest } = await import('../data/gateway-under-test.js');
   const small = new GatewayUnderTest();
   await small.start({ SLUICE_CONNECTIONS_MAX: '2' });
