@@ -14,7 +14,7 @@ import {
 import { GatewayProcess } from '../support/gateway.js';
 
 const DOCUMENT_ID = 'https://asyncapi.example/';
-/** Members whose values differ from run to run, or are sentences for people. */
+/** Members with values that differ from run to run, or that are sentences for people. */
 const VOLATILE = new Set(['timestamp', 'detail']);
 
 const clientEvents = Object.keys(CLIENT_MESSAGES);
@@ -30,7 +30,7 @@ beforeAll(async () => {
   document = (await (await fetch(`${gateway.url}/asyncapi.json`)).json()) as AsyncApiDocumentObject;
   ajv = new Ajv({ strict: false, formats: { int32: true, int64: true, double: true } });
   ajv.addSchema(document, DOCUMENT_ID);
-  // The examples' timestamps are of long ago: retention would take their records away.
+  // The timestamps of the examples are old, so retention would delete their records.
   const configs = { 'retention.ms': -1 };
   await api().post('/v1/topics').send({ name: 'orders', partitions: 3, configs }).expect(201);
   client = await SocketClient.connect(gateway.url);
@@ -50,7 +50,7 @@ describe('the AsyncAPI document', () => {
     expect(parsed?.allMessages().all()).toHaveLength(clientEvents.length + serverEvents.length);
   });
 
-  test('says where the WebSocket is, and its subprotocol', () => {
+  test('it has the URL of the WebSocket, and its subprotocol', () => {
     const { host } = new URL(gateway.url);
     expect(document.servers).toMatchObject({ gateway: { host, protocol: 'ws' } });
     expect(document.channels['socket']).toMatchObject({
@@ -61,7 +61,7 @@ describe('the AsyncAPI document', () => {
     });
   });
 
-  test('describes what clients send with its answer, and what the gateway sends on its own', () => {
+  test("it describes the clients' messages with their answers, and the gateway's own messages", () => {
     const described = Object.entries(document.operations).map(([event, operation]) => [
       event,
       operation.action,
@@ -86,7 +86,7 @@ describe('the AsyncAPI document', () => {
     }
   });
 
-  test('a frame with a member too many, or without one it needs, is not accepted', () => {
+  test('a frame with an extra member, or without a required one, is refused', () => {
     const [subscribe] = document.components.messages['subscribe']?.examples ?? [];
     const frame = subscribe?.payload as Frame<string> & { readonly data: object };
     expect(faultsOf(frame)).toBe('');
@@ -103,7 +103,7 @@ describe('the examples, sent in their order over one connection', () => {
       const before = client.errors.length;
       client.send(message);
       if (answer === undefined) {
-        // Messages are answered in order: what had to be said was said before this answer.
+        // Messages are answered in order, so every earlier answer precedes this one.
         client.send({ event: 'ping', id: 'after' });
         await client.received(({ id }) => id === 'after');
         expect(client.errors.slice(before)).toEqual([]);
@@ -114,7 +114,7 @@ describe('the examples, sent in their order over one connection', () => {
     },
   );
 
-  test('the gateway knows no other event', async () => {
+  test('the gateway has no other event', async () => {
     client.send({ event: 'nonsense', id: 'other' });
     const { data } = await client.received(({ id }) => id === 'other');
     const { detail } = data as { readonly detail: string };
@@ -122,7 +122,7 @@ describe('the examples, sent in their order over one connection', () => {
   });
 });
 
-describe('what the gateway sends on its own', () => {
+describe('messages that the gateway sends on its own', () => {
   const byName = new Map(SERVER_EXAMPLES.map((example) => [example.name, example.message]));
 
   test('records', () => isReceived('records'));
@@ -148,19 +148,19 @@ describe('what the gateway sends on its own', () => {
     await isReceived('deleted');
   });
 
-  test('every event of the document was received, none that it does not have', () => {
+  test('all events of the document were received, and no others', () => {
     expect(new Set(client.frames.map(({ event }) => event))).toEqual(new Set(serverEvents));
     for (const frame of client.frames) assertDescribed(frame);
   });
 
-  /** Resolves when the frame of the example came. */
+  /** Resolves when the frame of the example has arrived. */
   async function isReceived(name: string): Promise<void> {
     const example = JSON.stringify(steady(byName.get(name)), sorted);
     await client.received((frame) => JSON.stringify(steady(frame), sorted) === example);
   }
 });
 
-/** A connection that keeps every frame that it received. */
+/** A connection that keeps every received frame. */
 class SocketClient {
   readonly frames: Frame<string>[] = [];
   readonly #socket: WebSocket;
@@ -187,7 +187,7 @@ class SocketClient {
     this.#socket.send(JSON.stringify(frame));
   }
 
-  /** The first frame of that kind, now or later. */
+  /** Resolves with the first frame of that kind, now or later. */
   async received(isWanted: (frame: Frame<string>) => boolean): Promise<Frame<string>> {
     await expect.poll(() => this.frames.some(isWanted), { timeout: 10_000 }).toBe(true);
     const frame = this.frames.find(isWanted);
@@ -204,7 +204,7 @@ function assertDescribed(frame: Frame<string>): void {
   expect(faultsOf(frame), JSON.stringify(frame)).toBe('');
 }
 
-/** What the document's schema of the frame's event has against it; empty: nothing. */
+/** Returns the violations of the schema of the frame's event; empty if there are none. */
 function faultsOf(frame: Frame<string>): string {
   const payload = document.components.messages[frame.event]?.payload;
   if (payload === undefined) return `the document has no event ${frame.event}`;
@@ -213,7 +213,7 @@ function faultsOf(frame: Frame<string>): string {
   return validate(frame) ? '' : ajv.errorsText(validate.errors);
 }
 
-/** The value with what differs from run to run replaced by its type. */
+/** Returns the value with varying members replaced by their types. */
 function steady(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(steady);
   if (typeof value !== 'object' || value === null) return value;
@@ -225,7 +225,7 @@ function steady(value: unknown): unknown {
   );
 }
 
-/** For JSON.stringify: members in the order of their names. */
+/** Replacer for JSON.stringify: members in the order of their names. */
 function sorted(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => a.localeCompare(b)));

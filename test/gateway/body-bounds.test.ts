@@ -16,7 +16,7 @@ test.each([
   ['1,000,000 nested lists', 'POST', '/v1/topics', `{"name":${nested(500_000)}}`, 'DEPTH'],
   ['20,000 wrong offsets', 'PUT', '/v1/groups/g/offsets', wrongOffsets(20_000), 'ITEMS'],
   ['70,000 values', 'PUT', '/v1/groups/g/offsets', `{"x":${lists(70, 999)}}`, 'VALUES'],
-])('%s are refused before they are looked at', async (_, method, path, body, bound) => {
+])('%s are refused before they are checked', async (_, method, path, body, bound) => {
   const before = await refusals(bound);
   const { status, text } = await send(method, path, body);
   expect(status).toBe(bound === 'DEPTH' ? 400 : 413);
@@ -45,7 +45,7 @@ test('twenty faults are described, the others counted', async () => {
   expect(errors[20]).toEqual({ pointer: '', detail: 'and 3980 more' });
 });
 
-/** Refusals by a bound on bodies, as /metrics shows them. */
+/** Returns the number of refusals by a bound on bodies, from /metrics. */
 async function refusals(bound: string): Promise<number> {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
   const series = `sluice_bound_refusals_total{bound="SLUICE_BODY_${bound}_MAX"} `;

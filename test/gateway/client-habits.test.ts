@@ -1,6 +1,4 @@
-/**
- * What HTTP clients send by habit: headers of bodies that are absent, defaults, answers sent back.
- */
+/** Habits of HTTP clients: headers of absent bodies, explicit defaults, answers sent back. */
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
@@ -48,7 +46,7 @@ describe('a call without a body', () => {
     await send('delete', '/v1/topics/short-lived').expect(204);
   });
 
-  test('is accepted with an empty chunked body of JSON', async () => {
+  test('it accepts an empty chunked body of JSON', async () => {
     const headers = { 'Content-Type': 'application/json' };
     const body = new ReadableStream({ start: (controller) => controller.close() });
     const init = { method: 'POST', headers, body, duplex: 'half' } as const;
@@ -60,7 +58,7 @@ describe('a call without a body', () => {
     ['patch', '/v1/topics/orders'],
     ['put', '/v1/groups/billing/offsets'],
     ['put', '/v1/topics/orders/partitions/0/replicas'],
-  ] as const)('%s %s needs a body and says that it is missing', async (method, path) => {
+  ] as const)('%s %s requires a body and reports that it is missing', async (method, path) => {
     for (const contentType of ['application/json', 'text/plain']) {
       const { body } = await api()[method](path).set('Content-Type', contentType).expect(400);
       expect(body).toMatchObject({
@@ -71,7 +69,7 @@ describe('a call without a body', () => {
   });
 });
 
-describe('a default that is given explicitly is as if it were not given:', () => {
+describe('an explicit default has the same effect as an absent value:', () => {
   test('a fetch by time with the default offset, and every other default', async () => {
     const offset = await produce('late');
     const query = `offset=earliest&from=earliest&timestamp=${Date.now() + 60_000}`;
@@ -113,7 +111,7 @@ describe('a default that is given explicitly is as if it were not given:', () =>
   );
 });
 
-describe('what one call answers the other takes:', () => {
+describe('the answer of one operation is accepted by the other:', () => {
   test('committed offsets are committed again', async () => {
     await produce('committed');
     const path = '/v1/groups/round-trip/offsets';
@@ -131,7 +129,7 @@ describe('what one call answers the other takes:', () => {
     expect((await api().get(`${path}?topic=orders`).expect(200)).body).toEqual(body);
   });
 
-  test('a fault among committed offsets is pointed at in the list that was sent', async () => {
+  test('a fault among committed offsets points into the list that was sent', async () => {
     const none = { topic: 'orders', partition: 1, offset: null };
     const missing = { topic: 'orders', partition: 9, offset: 0 };
     const { body } = await api()
@@ -148,12 +146,12 @@ describe('what one call answers the other takes:', () => {
     await api().put(path).send(body).expect(200);
   });
 
-  test('a list without a replica assignment is as none', async () => {
+  test('an empty replica assignment is the same as an absent one', async () => {
     const topic = { name: 'unassigned', replicaAssignment: [] };
     await api().post('/v1/topics').send(topic).expect(201);
   });
 
-  test('the configs of a topic are those of another', async () => {
+  test('the configs of one topic are accepted for another', async () => {
     const { body } = await api().get('/v1/topics/orders').expect(200);
     const { configs } = body as { configs: object };
     const made = await api().post('/v1/topics').send({ name: 'copy', configs }).expect(201);
@@ -182,8 +180,8 @@ describe('what one call answers the other takes:', () => {
 describe('the key of a raw value', () => {
   test.each([
     ['of 4096 bytes is a header', 'k'.repeat(4096), 'k'.repeat(4096), undefined],
-    ['above that is left out, and its size told', 'ü'.repeat(2049), undefined, '4098'],
-    ['of 100,000 bytes is left out, too', 'k'.repeat(100_000), undefined, '100000'],
+    ['above that is omitted, and its size sent', 'ü'.repeat(2049), undefined, '4098'],
+    ['of 100,000 bytes is omitted as well', 'k'.repeat(100_000), undefined, '100000'],
   ])('%s', async (_, key, header, size) => {
     const offset = await produce('value', key);
     const answer = await api().get(`${RECORDS}?format=raw&limit=1&offset=${offset}`).expect(200);

@@ -60,10 +60,10 @@ test('a bad line of an --env-file ends the process with code 78 and names it', (
   });
 });
 
-test('an --env-file that is missing is named', () => {
+test('a missing --env-file is named', () => {
   const path = join(directory, 'none.env');
   const { status, stderr } = run(ENTRY, `--env-file=${path}`);
-  // Node 20 reads the option itself, wherever it stands, and ends with 9.
+  // Node 20 reads this option itself, at any position, and exits with 9.
   expect([9, 78]).toContain(status);
   expect(stderr).toContain(path);
 });
@@ -73,12 +73,13 @@ test('settings come from an --env-file, and those of the environment win', async
     'good.env',
     'SLUICE_HOST=localhost\nSLUICE_PORT=1\nSLUICE_IO_THREADS=5\nSLUICE_SYNCS_IN_FLIGHT_MAX=2\n',
   );
-  // The port of the environment, a free one, wins over the file's.
+  // The port of the environment, a free one, takes precedence over the file's.
   const gateway = await GatewayProcess.create();
   try {
     await gateway.start({}, ['--env-file', path]);
     expect(gateway.url).toMatch(/^http:\/\/localhost:/);
-    // The pool is sized from the file too: with the default of 32 there would be more.
+    // The pool size comes from the file as well: with the default of 32 there would be more
+    // threads.
     expect(readdirSync(`/proc/${gateway.pid}/task`).length).toBeLessThan(32);
   } finally {
     await gateway.dispose();
@@ -92,7 +93,7 @@ test('the build comes with a code cache that this Node.js accepts', () => {
   expect(run('-e', script).stdout).toBe('true\n');
 });
 
-test('the build knows the source line of every module of ours', () => {
+test('the build has the source line of every module of the repository', () => {
   const lines = readFileSync('dist/apps/gateway/gateway.cjs.lines', 'utf8');
   expect(lines).toContain('"libs/log/src/segment/segment.ts"');
   expect(lines).toContain('"apps/gateway/src/engine/gateway.ts"');

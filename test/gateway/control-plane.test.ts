@@ -30,27 +30,30 @@ describe('a body', () => {
     ['{"name": "a"', 12],
     ['{"name": "a"} x', 14],
     ['{"name": "a", }', 14],
-  ])('that is not JSON is refused with the position: %s', async (body, position) => {
+  ])('text that is not JSON is refused with the position: %s', async (body, position) => {
     const { body: problem } = await postTopic(body).expect(400);
     expect(problem).toMatchObject({ code: 'INVALID_REQUEST', position, line: 1 });
   });
 
-  test.each(['null', '[]', '"a"', '1', ''])('that is no object is refused: %j', async (body) => {
-    const { body: problem } = await postTopic(body).expect(400);
-    expect(problem).toMatchObject({ code: 'INVALID_REQUEST', outcome: 'failed' });
-  });
+  test.each(['null', '[]', '"a"', '1', ''])(
+    'JSON that is not an object is refused: %j',
+    async (body) => {
+      const { body: problem } = await postTopic(body).expect(400);
+      expect(problem).toMatchObject({ code: 'INVALID_REQUEST', outcome: 'failed' });
+    },
+  );
 
-  test('nested deeper than any use is refused, not run out of stack on', async () => {
+  test('deep nesting is refused without a stack overflow', async () => {
     const body = `{"name":"a","configs":${'['.repeat(1500)}${']'.repeat(1500)}}`;
     await postTopic(body).expect(400);
   });
 
-  test('over the limit is 413', async () => {
+  test('a body above the limit is 413', async () => {
     const { body: problem } = await postTopic(`{"name":"${'a'.repeat(5000)}"}`).expect(413);
     expect(problem).toMatchObject({ code: 'REQUEST_TOO_LARGE', outcome: 'failed' });
   });
 
-  test('of another type is 415', async () => {
+  test('a body of another type is 415', async () => {
     const response = await http()
       .post('/v1/topics')
       .set('Content-Type', 'text/plain')
@@ -59,7 +62,7 @@ describe('a body', () => {
     expect(response.body).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' });
   });
 
-  test('that is coded is read, and bounded by what it unpacks to', async () => {
+  test('a compressed body is read, and bounded by its decompressed size', async () => {
     const coded = (body: string): Promise<Response> =>
       fetch(`${gateway.url}/v1/topics`, {
         method: 'POST',
@@ -70,7 +73,7 @@ describe('a body', () => {
     expect((await coded(`{"name":"${'a'.repeat(100_000)}"}`)).status).toBe(413);
   });
 
-  test('that is not what its Content-Encoding says is 400, and an unknown coding 415', async () => {
+  test('a body that contradicts its Content-Encoding is 400, and an unknown coding 415', async () => {
     const send = (coding: string): supertest.Test =>
       postTopic('{"name":"a"}').set('Content-Encoding', coding);
     expect((await send('gzip')).status).toBe(400);
@@ -79,7 +82,7 @@ describe('a body', () => {
     expect(unknown.headers['accept-encoding']).toContain('gzip');
   });
 
-  test('has all its faults told at once, with RFC 6901 pointers', async () => {
+  test('all faults of a body are reported together, with RFC 6901 pointers', async () => {
     const { body: problem } = await http()
       .put('/v1/groups/billing/offsets')
       .send({ offsets: [{ topic: 5, partition: 0, offset: -1, 'a/b~c': 1 }] })
@@ -91,7 +94,7 @@ describe('a body', () => {
     ]);
   });
 
-  test('with members named like those of every object is refused like any other', async () => {
+  test('members named like those of every object are refused like any other', async () => {
     for (const name of ['constructor', 'toString', '__proto__', '\\u005f_proto__']) {
       await postTopic(`{"name":"proto","${name}":{"a":1}}`).expect(400);
     }
@@ -100,14 +103,14 @@ describe('a body', () => {
 });
 
 describe('a path', () => {
-  test('that is not known is 404, also with a trailing slash', async () => {
+  test('an unknown path is 404, also with a trailing slash', async () => {
     for (const path of ['/v2/topics', '/v1/topics/', '/v1/topics/orders/nothing']) {
       const { body: problem } = await http().get(path).expect(404);
       expect(problem).toMatchObject({ code: 'INVALID_REQUEST', instance: path, status: 404 });
     }
   });
 
-  test('under another method is 405 and names those it has', async () => {
+  test('a path with another method is 405 and lists its methods', async () => {
     const allowed = async (method: 'put' | 'patch', path: string): Promise<unknown> =>
       (await http()[method](path).expect(405)).headers['allow'];
     expect(await allowed('put', '/v1/topics')).toBe('GET, HEAD, POST');
@@ -118,13 +121,13 @@ describe('a path', () => {
     );
   });
 
-  test('that cannot be decoded is 400', async () => {
+  test('a path that cannot be decoded is 400', async () => {
     const { body: problem } = await http().get('/v1/topics/%zz').expect(400);
     expect(problem).toMatchObject({ code: 'INVALID_REQUEST' });
   });
 
   test.each(['x', '-1', '1.5', '01', '1e1', '0x1', '99999999999'])(
-    'with partition %s is 400',
+    'a path with partition %s is 400',
     async (text) => {
       const { body: problem } = await http()
         .get(`/v1/topics/orders/partitions/${text}/offsets?at=latest`)
@@ -149,7 +152,7 @@ describe('a query', () => {
 });
 
 describe('an answer', () => {
-  test('has the id that the request came with, or one of its own', async () => {
+  test('it has the id of the request, or one of its own', async () => {
     const given = await http().get('/v1/cluster').set('X-Request-Id', 'order-77');
     expect(given.headers['x-request-id']).toBe('order-77');
     const [first, second] = [await http().get('/v1/cluster'), await http().get('/v1/cluster')];
@@ -157,30 +160,33 @@ describe('an answer', () => {
     expect(first.headers['x-request-id']).not.toBe(second.headers['x-request-id']);
   });
 
-  test.each(['gzip', 'br'])('that is large is sent as %s to a client that asks', async (coding) => {
-    const get = (accepts: string): Promise<Response> =>
-      fetch(`${gateway.url}/openapi.json`, { headers: { 'Accept-Encoding': accepts } });
-    const [plain, coded] = [await get('identity'), await get(coding)];
-    expect(plain.headers.get('vary')).toBe('Accept-Encoding');
-    expect(plain.headers.get('content-encoding')).toBeNull();
-    const text = await plain.text();
-    expect(coded.headers.get('content-encoding')).toBe(coding);
-    expect(Number(coded.headers.get('content-length'))).toBeLessThan(text.length / 4);
-    // fetch unpacks what it asked for.
-    expect(await coded.text()).toBe(text);
-  });
+  test.each(['gzip', 'br'])(
+    'a large answer is sent as %s to a client that asks for it',
+    async (coding) => {
+      const get = (accepts: string): Promise<Response> =>
+        fetch(`${gateway.url}/openapi.json`, { headers: { 'Accept-Encoding': accepts } });
+      const [plain, coded] = [await get('identity'), await get(coding)];
+      expect(plain.headers.get('vary')).toBe('Accept-Encoding');
+      expect(plain.headers.get('content-encoding')).toBeNull();
+      const text = await plain.text();
+      expect(coded.headers.get('content-encoding')).toBe(coding);
+      expect(Number(coded.headers.get('content-length'))).toBeLessThan(text.length / 4);
+      // fetch decompresses the answer.
+      expect(await coded.text()).toBe(text);
+    },
+  );
 
-  test('that is small is never compressed', async () => {
+  test('a small answer is never compressed', async () => {
     const small = await http().get('/health/live').set('Accept-Encoding', 'gzip');
     expect(small.headers['content-encoding']).toBeUndefined();
   });
 });
 
 describe('the log', () => {
-  test('has a line for each request at debug, and no content of any record', async () => {
+  test('it has a line for each request at debug, without the content of any record', async () => {
     await http().post('/v1/topics/orders/records').send({ value: 'a-secret-value' }).expect(200);
     await http().get('/v1/cluster').set('X-Request-Id', 'find-me').expect(200);
-    // The line is written after the answer: the next answer comes after it.
+    // The line is written after the answer, so it precedes the next answer.
     await http().get('/v1/cluster').expect(200);
     expect(gateway.log).toContainEqual(
       expect.objectContaining({

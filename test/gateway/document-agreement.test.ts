@@ -1,5 +1,6 @@
 /**
- * The OpenAPI document and the server agree: what one allows the other takes, and refuses the rest.
+ * The OpenAPI document and the server agree: the server accepts every request that the document
+ * allows, and refuses all others.
  */
 import supertest from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,15 +8,15 @@ import type { OpenApiDocument } from '../../apps/gateway/src/http/openapi/openap
 import { GatewayProcess } from '../support/gateway.js';
 import { type DocumentRequest, DocumentRequests } from './document-requests.js';
 
-/** Codes that say that a request is not what the document describes. */
+/** Codes of requests that do not match the document. */
 const NOT_DESCRIBED = ['INVALID_REQUEST', 'UNSUPPORTED_MEDIA_TYPE'];
 
-/** The server takes more than the document says; the descriptions say so in words. */
+/** Requests that the server accepts and the schemas do not; the descriptions mention them. */
 const IN_WORDS: readonly RegExp[] = [
-  // One record alone, and an object of headers; any other body is a value.
+  // A single record, and an object of headers; any other body is a value.
   /^produce: the body(\/records\/0)?\/headers is /,
   /^commitOffsets: the body\/offsets\/0\/offset is null$/,
-  // What GET answers may be sent back.
+  // The answer of GET may be sent back.
   /^reassignReplicas: the body without replicas$/,
 ];
 
@@ -37,14 +38,14 @@ beforeAll(async () => {
 
 afterAll(() => gateway?.dispose());
 
-test('what the document allows is accepted, with a status that the document has', async () => {
+test('every request that the document allows is accepted, with a documented status', async () => {
   await expectNone([...requests.allowed()].filter(isHarmless), ({ status, code }, request) => {
     const isAccepted = !NOT_DESCRIBED.includes(code ?? '') || matches(NAMES_NOTHING, request);
     return isAccepted && request.operation.responses[status] !== undefined;
   });
 });
 
-test('what the document forbids is refused, with a status that the document has', async () => {
+test('every request that the document forbids is refused, with a documented status', async () => {
   await expectNone([...requests.forbidden()], ({ status }, request) => {
     const isRefused = (status >= 400 && status < 500) || matches(IN_WORDS, request);
     return isRefused && request.operation.responses[status] !== undefined;
@@ -59,13 +60,16 @@ test.each<[string, string, string, Record<string, string>?]>([
     '/v1/topics/orders/partitions/0/records:raw?offset=0&from=latest',
   ],
   ['a part of a producer', 'POST', '/v1/topics/orders/records', { 'Producer-Id': '1' }],
-])('what excludes each other is refused together: %s', async (_, method, path, headers = {}) => {
-  const body = method === 'POST' ? { body: '{"records":[{"value":1}]}' } : {};
-  const type = { 'Content-Type': 'application/json', ...headers };
-  expect((await fetch(gateway.url + path, { method, headers: type, ...body })).status).toBe(400);
-});
+])(
+  'mutually exclusive parameters are refused together: %s',
+  async (_, method, path, headers = {}) => {
+    const body = method === 'POST' ? { body: '{"records":[{"value":1}]}' } : {};
+    const type = { 'Content-Type': 'application/json', ...headers };
+    expect((await fetch(gateway.url + path, { method, headers: type, ...body })).status).toBe(400);
+  },
+);
 
-/** Deletions of what the other requests need are left out. */
+/** Deletions of objects that the other requests need are omitted. */
 function isHarmless({ method, operation }: DocumentRequest): boolean {
   return method !== 'delete' || operation.operationId !== 'deleteTopic';
 }
@@ -73,11 +77,11 @@ function isHarmless({ method, operation }: DocumentRequest): boolean {
 interface Answer {
   readonly status: number;
   readonly code: string | undefined;
-  /** Browsers are told to guess no type. */
+  /** True if the answer forbids browsers to guess a type. */
   readonly isNosniff: boolean;
 }
 
-/** Sends all requests, and expects no answer that is not right. */
+/** Sends all requests, and expects the right answer to each. */
 async function expectNone(
   sent: readonly DocumentRequest[],
   isRight: (answer: Answer, request: DocumentRequest) => boolean,
@@ -92,7 +96,7 @@ async function expectNone(
   expect(disagreements).toEqual([]);
 }
 
-/** The head of the answer, and the code of a problem: streams have no end. */
+/** Returns the head of the answer, and the code of a problem: streams have no end. */
 async function send({ method, path, query, headers, body }: DocumentRequest): Promise<Answer> {
   const url = new URL(path, gateway.url);
   for (const [name, value] of query) url.searchParams.append(name, value);

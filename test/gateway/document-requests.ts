@@ -1,4 +1,4 @@
-/** Requests that an OpenAPI document allows and forbids, made from the document itself. */
+/** Requests that an OpenAPI document allows and forbids, generated from the document itself. */
 import {
   type HttpMethod,
   type OpenApiDocument,
@@ -12,18 +12,18 @@ import {
 export interface DocumentRequest {
   readonly method: HttpMethod;
   readonly operation: Operation;
-  /** What is special about it, for messages. */
+  /** The special property of the request, for messages. */
   readonly what: string;
   readonly path: string;
   readonly query: readonly (readonly [string, string])[];
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON, or bytes as text; undefined: there is no body. */
+  /** JSON, or bytes as text; undefined without a body. */
   readonly body?: string;
 }
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
-/** Values for the path that exist, and for required parameters that have no example. */
+/** Existing values for the path, and for required parameters without an example. */
 export type Values = Readonly<Record<string, string>>;
 
 export class DocumentRequests {
@@ -36,8 +36,8 @@ export class DocumentRequests {
   }
 
   /**
-   * Plain requests, with an unknown parameter where those are ignored; each optional parameter at
-   * its bounds and choices; all defaults together.
+   * Yields plain requests, with an unknown parameter if those are ignored; each optional parameter
+   * at its bounds and choices; all defaults together.
    */
   *allowed(): Generator<DocumentRequest> {
     for (const base of this.#plain()) {
@@ -59,7 +59,7 @@ export class DocumentRequests {
     }
   }
 
-  /** Requests with one thing that the document does not allow. */
+  /** Yields requests with one violation of the document. */
   *forbidden(): Generator<DocumentRequest> {
     for (const base of this.#plain()) {
       // Health, metrics and documents ignore the query.
@@ -73,7 +73,7 @@ export class DocumentRequests {
     }
   }
 
-  /** A request to each operation with all that is required, and nothing else. */
+  /** Yields a request to each operation with only the required members. */
   *#plain(): Generator<DocumentRequest> {
     for (const { path, method, operation } of operationsOf(this.#document)) {
       const query = parametersOf(operation, 'query')
@@ -116,7 +116,7 @@ export class DocumentRequests {
     }
   }
 
-  /** The smallest value of a schema, with names that exist. */
+  /** Returns the smallest value of a schema, with existing names. */
   #minimal(schema: Schema, name = ''): Json {
     const { type, ...rest } = this.#resolved(schema);
     const kind = Array.isArray(type) ? type[0] : type;
@@ -134,12 +134,12 @@ export class DocumentRequests {
     return this.#values[name] ?? 'x';
   }
 
-  /** A record needs a value, which no list of required members can say. */
+  /** A record requires a value, which a list of required members cannot express. */
   #needed(names: readonly string[], members: Readonly<Record<string, Schema>>): { value?: Json } {
     return names.length < 2 && members['valueBase64'] !== undefined ? { value: 1 } : {};
   }
 
-  /** Copies of a value with one fault, and what it is. */
+  /** Yields copies of a value with one fault, and its description. */
   *#wrongValues(schema: Schema, value: Json, where: string): Generator<readonly [string, Json]> {
     const resolved = this.#resolved(schema);
     for (const wrong of wrongOf(resolved)) yield [`${where} is ${JSON.stringify(wrong)}`, wrong];
@@ -198,7 +198,7 @@ function* wrongQueries(base: DocumentRequest): Generator<DocumentRequest> {
   }
 }
 
-/** The headers of a producer go together: each is wrong beside two right ones. */
+/** The headers of a producer belong together: each is wrong beside two right ones. */
 function* wrongHeaders(base: DocumentRequest): Generator<DocumentRequest> {
   const numbers = parametersOf(base.operation, 'header').filter(
     ({ schema }) => schema?.['type'] === 'integer',
@@ -216,14 +216,14 @@ function parametersOf(operation: Operation, place: Parameter['in']): readonly Pa
   return (operation.parameters ?? []).filter((parameter) => parameter.in === place);
 }
 
-/** The bounds, the choices and the truth values that a schema has. */
+/** Returns the bounds, the choices and the truth values of a schema. */
 function boundsOf(schema: Schema): readonly (boolean | number | string)[] {
   if (schema['type'] === 'boolean') return [true, false];
   if (Array.isArray(schema['enum'])) return schema['enum'] as string[];
   return [schema['minimum'], schema['maximum']].filter((bound) => typeof bound === 'number');
 }
 
-/** Texts that are none of a schema's values; empty where every text is one. */
+/** Returns texts outside a schema's values; empty if every text is valid. */
 function beyondOf(schema: Schema): readonly string[] {
   const { type, minimum, maximum } = schema;
   if (type === 'integer') {
@@ -247,7 +247,7 @@ function exampleOf(schema: Schema): string {
   return String(boundsOf(schema)[0] ?? 'x');
 }
 
-/** JSON that is none of a schema's values; nothing where any JSON is one. */
+/** Returns JSON outside a schema's values; empty if any JSON is valid. */
 function wrongOf(schema: Schema): readonly Json[] {
   const { type, minimum, maximum } = schema;
   const kinds = [type].flat();
@@ -279,7 +279,7 @@ function isObject(value: Json): value is Readonly<Record<string, Json>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The first pairs with those of the second in their places. */
+/** Returns the first pairs, with those of the second in their places. */
 function merged(
   first: DocumentRequest['query'],
   second: DocumentRequest['query'],

@@ -1,4 +1,7 @@
-/** What every answer has, whatever wrote it: framework, hot route, front, or a raw connection. */
+/**
+ * Properties of every answer, whichever part wrote it: framework, hot route, front, or a raw
+ * connection.
+ */
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -22,7 +25,7 @@ const REFUSED: readonly (readonly [string, string, number, string])[] = [
   ['a hot route', requestHead(`POST ${RECORDS}`, { 'Content-Length': '0' }), 404, RECORDS],
   ['a stream of events', requestHead('GET /v1/topics/x/events'), 404, '/v1/topics/x/events'],
   [
-    'an expectation that cannot be met',
+    'an unsupported expectation',
     requestHead('GET /v1/topics', { Expect: 'a-miracle' }),
     417,
     '/v1/topics',
@@ -30,11 +33,11 @@ const REFUSED: readonly (readonly [string, string, number, string])[] = [
   ['a path that cannot be decoded', requestHead('GET /v1/topics/%zz'), 400, '/v1/topics/%zz'],
   ['a plain request to the WebSocket', requestHead('GET /v1/ws'), 426, '/v1/ws'],
   ['an upgrade', upgradeRequest({ 'Sec-WebSocket-Protocol': 'mqtt' }), 400, '/v1/ws'],
-  ['what is no HTTP', 'nonsense\r\n\r\n', 400, '/'],
+  ['data that is not HTTP', 'nonsense\r\n\r\n', 400, '/'],
   ['CONNECT', requestHead('CONNECT example.com:443'), 405, '/'],
 ];
 
-test.each(REFUSED)('%s: the problem names the path as the client sees it', async (...row) => {
+test.each(REFUSED)('%s: the problem has the path as the client sees it', async (...row) => {
   const [, request, status, path] = row;
   const connection = await RawConnection.open(gateway.url);
   await connection.send(request);
@@ -44,7 +47,7 @@ test.each(REFUSED)('%s: the problem names the path as the client sees it', async
   expect(JSON.parse(answer.body)).toMatchObject({ instance: PREFIX + path });
 });
 
-test('the problem of a line and of a message names the path as the client sees it', async () => {
+test('the problem of a line and of a message has the path as the client sees it', async () => {
   const headers = { 'Content-Type': 'application/x-ndjson' };
   const topic = await gateway.topic();
   const path = `/v1/topics/${topic}/records`;
@@ -60,7 +63,7 @@ test('the problem of a line and of a message names the path as the client sees i
   expect(JSON.parse(message)).toMatchObject({ data: { instance: `${PREFIX}/v1/ws` } });
 });
 
-test('answers without a body forbid browsers to guess a type, as all others do', async () => {
+test('answers without a body forbid browsers to guess a type, like all others', async () => {
   const topic = await gateway.topic();
   const api = supertest(gateway.url);
   const path = `/v1/topics/${topic}/records`;
@@ -81,7 +84,7 @@ test('answers without a body forbid browsers to guess a type, as all others do',
   }
 });
 
-test('a call of the API refuses query parameters that it does not know', async () => {
+test('an operation of the API refuses unknown query parameters', async () => {
   const topic = await gateway.topic();
   const api = supertest(gateway.url);
   for (const path of ['/v1/cluster', `/v1/topics/${topic}`]) {

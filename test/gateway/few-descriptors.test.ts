@@ -47,7 +47,7 @@ test.each([24, 40, 255])(
   },
 );
 
-test('idle connections never take the descriptors that a roll needs', async () => {
+test('idle connections never use the descriptors that a roll needs', async () => {
   const { output } = await startWith(512);
   await until('the gateway listens', () => /127\.0\.0\.1:\d+/.test(output()));
   const url = `http://${/127\.0\.0\.1:\d+/.exec(output())?.[0]}`;

@@ -10,8 +10,8 @@ const MIB = 1024 * 1024;
 const RECORD = 'x'.repeat(100_000);
 
 /**
- * A file system of its own that is soon full; needs the right to mount.
- * @returns where it is, or undefined when the machine does not allow it
+ * Mounts a small file system, which is soon full; needs the right to mount.
+ * @returns its path, or undefined if the machine does not allow it
  */
 function mountSmallDisk(sizeBytes: number): string | undefined {
   const path = mkdtempSync(join(tmpdir(), 'sluice-disk-'));
@@ -31,7 +31,7 @@ function mountSmallDisk(sizeBytes: number): string | undefined {
 }
 
 describe('a gateway whose disk is full', () => {
-  test('says so in health and metrics, serves reads, starts, and takes records when there is room', async ({
+  test('it reports this in health and metrics, serves reads, starts, and accepts records when there is space', async ({
     skip,
   }) => {
     const disk = mountSmallDisk(8 * MIB);
@@ -83,7 +83,7 @@ class Client {
       .send(RECORD);
   }
 
-  /** Produces until the disk takes no more; returns how many records it took. */
+  /** Produces until the disk is full; returns the number of accepted records. */
   async fill(): Promise<number> {
     for (let taken = 0; ; taken += 1) {
       const { status, body } = await this.produce();
@@ -99,7 +99,7 @@ class Client {
     }
   }
 
-  /** Records are refused and health says so; every record that was taken can be read. */
+  /** Records are refused and health reports it; every accepted record can be read. */
   async expectFull(taken: number): Promise<void> {
     await this.produce().expect(507);
     await this.expectDisk({ isFull: true });

@@ -10,7 +10,7 @@ import { GatewayProcess } from '../support/gateway.js';
 
 const run = promisify(execFile);
 
-/** In dist/, so that the compiler and Node find the packages of this repository. */
+/** The folder is in dist/, so that the compiler and Node find the packages of this repository. */
 const FOLDER = 'dist/test-generated-client';
 
 let gateway: GatewayProcess;
@@ -23,9 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => gateway.dispose());
 
-/**
- * What a user writes: compiled against the generated types, so that it only has what they allow.
- */
+/** A user's program, compiled against the generated types, so that it uses only what they allow. */
 const MAIN_FLOW = `
 import type { Client } from 'openapi-fetch';
 import type { paths } from './schema.js';

@@ -1,4 +1,4 @@
-/** Copies of JSON values that differ in one place: near misses for tests of what is accepted. */
+/** Copies of JSON values that differ in one place: near misses for tests of accepted values. */
 
 export type Json =
   | null
@@ -8,7 +8,7 @@ export type Json =
   | readonly Json[]
   | { readonly [name: string]: Json };
 
-/** Values of every kind, and those at which bounds often are. */
+/** Values of every kind, and common bounds. */
 const REPLACEMENTS: readonly Json[] = [
   'x',
   '',
@@ -30,9 +30,9 @@ const REPLACEMENTS: readonly Json[] = [
 ];
 
 /**
- * The value itself, and its copies in which one member or item is another value, is left out, comes
- * twice in a list, or is joined by an unknown one.
- * @returns what is different, and the copy
+ * Yields the value itself, and its copies in which one member or item is replaced, omitted,
+ * repeated in a list, or joined by an unknown one.
+ * @returns the difference, and the copy
  */
 export function* mutationsOf(value: Json): Generator<readonly [what: string, copy: Json]> {
   yield ['as it is', value];

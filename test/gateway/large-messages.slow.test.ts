@@ -210,7 +210,7 @@ test('no answer of the control plane stops the event loop', { timeout: 180_000 }
   expect(checks.takeTooLong()).toEqual([]);
 });
 
-/** `text` so many times, with commas. */
+/** Repeats `text`, separated by commas. */
 function repeated(text: string, count: number): string {
   return `${text},`.repeat(count).slice(0, -1);
 }

@@ -1,9 +1,9 @@
 /**
  * The largest bodies that a JSON Schema allows and forbids, as texts: repeated, unknown, deeply
- * nested and wrong members, at every object and list that the schema names.
+ * nested and wrong members, at every object and list of the schema.
  */
 
-/** A JSON Schema as far as it is looked at here. */
+/** The parts of a JSON Schema that this file uses. */
 export interface BodySchema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -15,7 +15,7 @@ export interface BodySchema {
   readonly allOf?: readonly BodySchema[];
 }
 
-/** Finds the schema that a `$ref` names. */
+/** Finds the schema of a `$ref`. */
 export type SchemaLookup = (reference: string) => BodySchema | undefined;
 
 export interface Body {
@@ -23,14 +23,14 @@ export interface Body {
   readonly text: string;
 }
 
-/** How large the bodies are. */
+/** Sizes of the bodies. */
 export interface BodySizes {
   readonly bytesMax: number;
-  /** Numbers of items and members besides as many as fit: the bounds that the gateway has. */
+  /** Numbers of items and members besides the largest that fit: the bounds of the gateway. */
   readonly counts: readonly number[];
 }
 
-/** A place in a body: what stands before and after the value there. */
+/** A place in a body: the text before and after the value there. */
 interface Place {
   readonly pointer: string;
   readonly before: string;
@@ -40,7 +40,7 @@ interface Place {
 
 const DEPTH_MAX = 5;
 
-/** All bodies for a schema, one after the other: each is large. */
+/** Yields all bodies for a schema: each is large. */
 export function* largestBodies(
   schema: BodySchema,
   lookup: SchemaLookup,
@@ -70,7 +70,7 @@ function* placesOf(place: Place, lookup: SchemaLookup, depth: number): Generator
   }
 }
 
-/** A schema without `$ref`, and one for each alternative. */
+/** Returns a schema without `$ref`, once for each alternative. */
 function alternativesOf(schema: BodySchema, lookup: SchemaLookup): BodySchema[] {
   if (schema.$ref !== undefined) {
     const named = lookup(schema.$ref);
@@ -119,7 +119,7 @@ function* valuesFor(schema: BodySchema, room: number, counts: readonly number[])
   }
 }
 
-/** `text` so many times, with commas. */
+/** Repeats `text`, separated by commas. */
 function filled(text: string, count: number): string {
   return `${text},`.repeat(count).slice(0, -1);
 }

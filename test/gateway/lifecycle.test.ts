@@ -13,7 +13,7 @@ let gateway: GatewayProcess;
 afterEach(() => gateway.dispose());
 
 describe('a start', () => {
-  test('prints the URL, the data directory, the durability and three lines to try', async () => {
+  test('it prints the URL, the data directory, the durability and three commands to try', async () => {
     gateway = await GatewayProcess.start();
     const output = gateway.outputLines.join('\n');
     expect(output).toContain(gateway.url);
@@ -22,7 +22,7 @@ describe('a start', () => {
     expect(gateway.outputLines.filter((line) => /^\s*curl /.test(line))).toHaveLength(3);
   });
 
-  test('on the data directory of another process is refused with 73 and one line', async () => {
+  test('a data directory in use by another process is refused with 73 and one line', async () => {
     gateway = await GatewayProcess.start();
     const second = await GatewayProcess.create();
     try {
@@ -40,23 +40,23 @@ describe('a start', () => {
     await supertest(gateway.url).get('/health/ready').expect(200);
   });
 
-  test('as another broker than the data directory belongs to is refused with 74', async () => {
+  test('a data directory of another broker is refused with 74', async () => {
     gateway = await GatewayProcess.start();
     await gateway.stop();
     expect(await gateway.spawn({ SLUICE_BROKER_ID: '7' })).toMatchObject({ code: 74 });
   });
 
-  test('on a data directory that cannot be made is refused with 74', async () => {
+  test('a data directory that cannot be created is refused with 74', async () => {
     gateway = await GatewayProcess.create();
     const exit = await gateway.spawn({ SLUICE_DATA_DIR: '/dev/null/data' });
     expect(exit.code).toBe(74);
     expect(gateway.log.at(-1)).toMatchObject({ level: 'fatal' });
   });
 
-  test('that waits for Redis says what is wrong, and is broken off by SIGTERM', async () => {
+  test('a start that waits for Redis logs the reason, and is interrupted by SIGTERM', async () => {
     gateway = await GatewayProcess.create({
       SLUICE_BROKER_ID: '1',
-      // The discard port: nobody is there.
+      // This is the discard port, where nothing listens.
       SLUICE_REDIS_URL: 'redis://127.0.0.1:9',
       SLUICE_CLUSTER_PORT: '0',
       SLUICE_CLUSTER_SECRET: 'secret-of-a-test-cluster',
@@ -70,7 +70,7 @@ describe('a start', () => {
     expect(await exit).toEqual({ code: 0, signal: null });
   });
 
-  test('on a port that is taken is refused with 69, and the log is closed cleanly', async () => {
+  test('a port in use is refused with 69, and the log is closed cleanly', async () => {
     const taken = createServer();
     taken.listen(0, '127.0.0.1');
     try {
@@ -85,15 +85,18 @@ describe('a start', () => {
 });
 
 describe('a stop', () => {
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('by %s is clean: 0', async (signal) => {
-    gateway = await GatewayProcess.start();
-    await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
-    gateway.signal(signal);
-    expect(await gateway.ended()).toEqual({ code: 0, signal: null });
-    expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
-  });
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    'a stop by %s is clean: 0',
+    async (signal) => {
+      gateway = await GatewayProcess.start();
+      await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
+      gateway.signal(signal);
+      expect(await gateway.ended()).toEqual({ code: 0, signal: null });
+      expect(await readdir(gateway.dataDir)).toContain('.kafka_cleanshutdown');
+    },
+  );
 
-  test('by SIGQUIT is no clean one: it says so, ends with 1, and the next start recovers', async () => {
+  test('a stop by SIGQUIT is not clean: it is logged, ends with 1, and the next start recovers', async () => {
     gateway = await GatewayProcess.start();
     gateway.signal('SIGQUIT');
     expect(await gateway.ended()).toEqual({ code: 1, signal: null });
@@ -101,7 +104,7 @@ describe('a stop', () => {
     expect(await readdir(gateway.dataDir)).not.toContain('.kafka_cleanshutdown');
   });
 
-  test('does not come from SIGUSR1, SIGUSR2 or SIGPIPE, and no debugger is opened', async () => {
+  test('SIGUSR1, SIGUSR2 and SIGPIPE do not stop it, and no debugger is opened', async () => {
     gateway = await GatewayProcess.start();
     for (const signal of ['SIGPIPE', 'SIGUSR1', 'SIGUSR2'] as const) gateway.signal(signal);
     await until('the lines about the signals', () => {
@@ -113,7 +116,7 @@ describe('a stop', () => {
     expect(await gateway.stop()).toEqual({ code: 0, signal: null });
   });
 
-  test('answers a long poll at once, with what is there', async () => {
+  test('a stop answers a long poll at once, with the records that exist', async () => {
     gateway = await GatewayProcess.start();
     await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
     const poll = fetch(`${gateway.url}/v1/topics/orders/partitions/0/records?waitMs=60000`);
@@ -134,7 +137,7 @@ describe('a stop', () => {
     expect(gateway.log.at(-1)).toMatchObject({ level: 'error' });
   });
 
-  test('is cut short by a second signal, with 1', async () => {
+  test('a stop is cut short by a second signal, with 1', async () => {
     gateway = await GatewayProcess.start();
     await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
     const client = connect(Number(new URL(gateway.url).port), '127.0.0.1');
@@ -150,7 +153,7 @@ describe('a stop', () => {
       void end.finally(() => {
         hasEnded = true;
       });
-      // Signals that come together count as one: it goes on until one came late enough.
+      // Signals in quick succession count as one: the loop ends with one that is late enough.
       await waitFor(async () => {
         gateway.signal('SIGTERM');
         await nextTurn();
@@ -162,7 +165,7 @@ describe('a stop', () => {
     }
   });
 
-  test('keeps topics, records and committed offsets for the next start', async () => {
+  test('a stop keeps topics, records and committed offsets for the next start', async () => {
     gateway = await GatewayProcess.start();
     await fill(gateway);
     await gateway.stop();
@@ -170,7 +173,7 @@ describe('a stop', () => {
     await expectFilled(gateway);
   });
 
-  test('by kill -9 keeps everything that was acknowledged', async () => {
+  test('kill -9 loses no acknowledged record', async () => {
     gateway = await GatewayProcess.start();
     await fill(gateway);
     await gateway.kill();
@@ -212,7 +215,7 @@ async function expectFilled({ url }: GatewayProcess): Promise<void> {
   ]);
 }
 
-/** Asks again, as fast as the answers come, until they say yes; the test's time-out ends it. */
+/** Repeats the check until it is true; the test's timeout ends it. */
 async function waitFor(isTrue: () => Promise<boolean>): Promise<void> {
   while (!(await isTrue()));
 }

@@ -18,7 +18,7 @@ function http(): ReturnType<typeof supertest> {
   return supertest(gateway.url);
 }
 
-/** A fetch from the end of the log, which waits. */
+/** Sends a fetch from the end of the log, which waits. */
 function poll(signal?: AbortSignal): Promise<Response> {
   const init = signal === undefined ? {} : { signal };
   return fetch(`${gateway.url}${RECORDS}?offset=latest&waitMs=60000`, init);
@@ -33,7 +33,7 @@ function untilWaiting(count: number): Promise<void> {
   return vi.waitFor(async () => expect(await waiting()).toBe(String(count)), { timeout: 20_000 });
 }
 
-test('one long poll over the limit is 429 with Retry-After; the others go on, and a place is free again', async () => {
+test('one long poll above the limit is 429 with Retry-After; the others continue, and a place becomes free again', async () => {
   const gone = new AbortController();
   const abandoned = poll(gone.signal).catch((error: unknown) => error);
   const answered = poll();
@@ -48,7 +48,7 @@ test('one long poll over the limit is 429 with Retry-After; the others go on, an
     status: 429,
     detail: '2 fetches wait already, which is the limit of this broker.',
   });
-  // A fetch that need not wait is not refused.
+  // A fetch without a wait is not refused.
   await http().get(`${RECORDS}?offset=earliest`).expect(200);
   expect((await http().get('/metrics')).text).toContain('sluice_fetch_waits_refused_total 1\n');
 

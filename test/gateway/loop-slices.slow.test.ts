@@ -94,7 +94,7 @@ async function operations(): Promise<Operation[]> {
   return found;
 }
 
-/** The messages that the document says clients send, with the largest data. */
+/** Yields the documented messages of clients, with the largest data. */
 function* messages(
   document: AsyncApiDocumentObject,
   lookup: (reference: string) => BodySchema | undefined,
@@ -113,7 +113,7 @@ function* messages(
   }
 }
 
-/** What a reference names, through references. */
+/** Resolves a reference, through other references. */
 function resolved(document: object, reference: string): unknown {
   const named = componentOf(document, reference);
   return named?.$ref === undefined ? named : resolved(document, named.$ref);
@@ -137,7 +137,7 @@ interface OpenApiDocument {
   >;
 }
 
-/** What a reference within a document names. */
+/** Returns the component that a reference within a document names. */
 function componentOf(document: object, reference: string): BodySchema | undefined {
   let part: unknown = document;
   for (const name of reference.split('/').slice(1)) {

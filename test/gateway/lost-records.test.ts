@@ -8,7 +8,7 @@ const LOST = { startOffset: 2, endOffset: 4 };
 
 let gateway: GatewayProcess;
 
-/** A gateway that was stopped cleanly with four records, and started without the last two. */
+/** Starts a gateway without the last two of the four records it had at a clean stop. */
 beforeAll(async () => {
   gateway = await GatewayProcess.start();
   await http().post('/v1/topics').send({ name: 'orders' }).expect(201);
@@ -37,7 +37,7 @@ function produce(...values: number[]): supertest.Test {
   return http().post('/v1/topics/orders/records').send({ records });
 }
 
-/** A record for each of two partitions. */
+/** Produces a record for each of two partitions. */
 function producePair(): supertest.Test {
   const records = [0, 1].map((partition) => ({ value: partition, partition }));
   return http().post('/v1/topics/pairs/records').send({ records });
@@ -56,9 +56,9 @@ async function storageCheck(): Promise<unknown> {
   return (body as { checks: { storage: unknown } }).checks.storage;
 }
 
-/** In their order: each goes on where the one before has left the gateway. */
+/** These tests run in order: each continues in the state that the previous one left. */
 describe('a partition whose disk lost the end of its log', () => {
-  test('is read-only, and health says which records are missing', async () => {
+  test('it is read-only, and health has the missing records', async () => {
     expect(await storageCheck()).toMatchObject({
       status: 'degraded',
       readOnly: ['orders-0', 'pairs-0'],
@@ -82,7 +82,7 @@ describe('a partition whose disk lost the end of its log', () => {
     });
   });
 
-  test('does not keep the other partitions of a request from being written: 207', async () => {
+  test('other partitions of a request are still written: 207', async () => {
     const { body } = await producePair().expect(207);
     expect(body).toMatchObject({
       offsets: [
@@ -103,7 +103,7 @@ describe('a partition whose disk lost the end of its log', () => {
     ['', ['?startOffset', '?endOffset']],
     ['?startOffset=2', ['?endOffset']],
     ['?startOffset=2&endOffset=-4', ['?endOffset']],
-  ])('is not given up without both bounds: %j', async (query, pointers) => {
+  ])('the loss is not accepted without both bounds: %j', async (query, pointers) => {
     const { body } = await giveUp(query).expect(400);
     expect(body).toMatchObject({
       code: 'INVALID_REQUEST',
@@ -111,7 +111,7 @@ describe('a partition whose disk lost the end of its log', () => {
     });
   });
 
-  test('is not given up by other bounds: the answer names those found', async () => {
+  test('the loss is not accepted with other bounds: the answer has the right ones', async () => {
     const { body } = await giveUp('?startOffset=0&endOffset=4').expect(416);
     expect(body).toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
@@ -125,7 +125,7 @@ describe('a partition whose disk lost the end of its log', () => {
     expect(await storageCheck()).toMatchObject({ status: 'degraded' });
   });
 
-  test('takes writes again once they are given up, behind the offsets that were lost', async () => {
+  test('it accepts writes again after the loss is accepted, after the lost offsets', async () => {
     const query = '?startOffset=2&endOffset=4';
     expect((await giveUp(query).expect(200)).body).toEqual(LOST);
     expect(await storageCheck()).toMatchObject({
@@ -141,7 +141,7 @@ describe('a partition whose disk lost the end of its log', () => {
     });
   });
 
-  test('is read past the hole, in pages and as a stream, also after a restart', async () => {
+  test('it is read past the hole, in pages and as a stream, also after a restart', async () => {
     for (const round of ['before', 'after a restart']) {
       const { body } = await fetchFrom(2).expect(200);
       expect(body, round).toMatchObject({ records: [{ offset: 4, value: 4 }], nextOffset: 5 });
@@ -162,7 +162,7 @@ describe('a partition whose disk lost the end of its log', () => {
   });
 });
 
-/** In their order, as above. */
+/** These tests run in order, as above. */
 describe('a partition whose disk lost the start of its log', () => {
   const PATH = '/v1/topics/aged/partitions/0';
   let lost: { readonly startOffset: number; readonly endOffset: number };
@@ -181,7 +181,7 @@ describe('a partition whose disk lost the start of its log', () => {
     await gateway.start();
   });
 
-  test('is named by health and the metric, and answers the missing offsets as damaged', async () => {
+  test('health and the metric report it, and the missing offsets are answered as damaged', async () => {
     expect(await storageCheck()).toMatchObject({
       status: 'degraded',
       readOnly: [],
@@ -198,7 +198,7 @@ describe('a partition whose disk lost the start of its log', () => {
     await http().get(`${PATH}/records?offset=${lost.endOffset}`).expect(200);
   });
 
-  test('begins behind the missing records once they are given up, also after a restart', async () => {
+  test('it begins after the missing records once the loss is accepted, also after a restart', async () => {
     const query = `startOffset=0&endOffset=${lost.endOffset}`;
     await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
     await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
@@ -211,7 +211,7 @@ describe('a partition whose disk lost the start of its log', () => {
   });
 });
 
-/** In their order, as above. */
+/** These tests run in order, as above. */
 describe('a partition whose disk lost a segment in the middle of its log', () => {
   const PATH = '/v1/topics/holed/partitions/0';
   let lost: { readonly startOffset: number; readonly endOffset: number };
@@ -230,7 +230,7 @@ describe('a partition whose disk lost a segment in the middle of its log', () =>
     await gateway.start();
   });
 
-  test('is named by health at every start, and answers the missing offsets as damaged', async () => {
+  test('health reports it at every start, and the missing offsets are answered as damaged', async () => {
     for (const round of ['after a clean stop', 'after a kill']) {
       expect(await storageCheck(), round).toMatchObject({
         status: 'degraded',
@@ -249,7 +249,7 @@ describe('a partition whose disk lost a segment in the middle of its log', () =>
     }
   });
 
-  test('is read past the missing records once they are given up, also after a restart', async () => {
+  test('it is read past the missing records once the loss is accepted, also after a restart', async () => {
     const query = `startOffset=${lost.startOffset}&endOffset=${lost.endOffset}`;
     await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);
     await http().delete(`${PATH}/lost-records?${query}`).expect(200, lost);

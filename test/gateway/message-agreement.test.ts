@@ -1,7 +1,7 @@
 /**
  * The AsyncAPI document and the server agree: each member of each example is replaced by other
- * values, left out, and joined by others; what the document's schemas accept the server takes, and
- * refuses the rest.
+ * values, omitted, and joined by others; the server accepts exactly the frames that the document's
+ * schemas accept.
  */
 import { once } from 'node:events';
 import { Ajv } from 'ajv';
@@ -16,7 +16,7 @@ import { type Json, mutationsOf } from './json-mutations.js';
 const DOCUMENT_ID = 'https://asyncapi.example/';
 const FRAMES_AT_ONCE = 50;
 
-/** The server refuses what the schema accepts; the descriptions say so in words. */
+/** Frames that the server refuses and the schema accepts; the descriptions mention them. */
 const REFUSED_IN_WORDS: readonly RegExp[] = [
   // This version has no queue mode and no members of groups.
   /^(ack|nack|extend|reject): /,
@@ -24,16 +24,16 @@ const REFUSED_IN_WORDS: readonly RegExp[] = [
   // Either `topic` or `topics`, and positions of one topic only with one.
   /^subscribe: .*data\/topics?( is left out|\/0 is )/,
   /^subscribe: .*data\/from/,
-  // No partition twice; members that an answer may have later are refused.
+  // No partition may appear twice; members that a later answer may have are refused.
   /^commit: .*data\/offsets (repeats an item)|offsets\/0\/nonsense is added$/,
-  // One of `value` and `valueBase64`; a producer id goes with an epoch and a sequence.
+  // A record has one of `value` and `valueBase64`; a producer id requires an epoch and a sequence.
   /^publish: .*records\/\d+\/(value|key)(Base64)? (is left out|is added)/,
   /^publish: .*data\/(producer|partition)/,
 ];
 
-/** The server takes more than the schema accepts; the descriptions say so in words. */
+/** Frames that the server accepts and the schema does not; the descriptions mention them. */
 const ACCEPTED_IN_WORDS: readonly RegExp[] = [
-  // An object of headers; 0 and 1 as numbers; an entry that was never committed is left out.
+  // An object of headers; 0 and 1 as numbers; an entry that was never committed is ignored.
   /^publish: .*records\/\d+\/headers is /,
   /^publish: .*data\/acks is [01]$/,
   /^commit: .*offsets\/\d+\/offset is null$/,
@@ -71,7 +71,7 @@ test('each kind of message has frames that the document allows, and frames that 
   }
 });
 
-test('the server takes the frames that the document allows, and no others', async () => {
+test('the server accepts the frames that the document allows, and no others', async () => {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/ws`, 'sluice.v1');
   socket.setMaxListeners(FRAMES_AT_ONCE + 2);
   await once(socket, 'open');
@@ -96,7 +96,10 @@ function isInWords(title: string, isAllowed: boolean): boolean {
   return known.some((pattern) => pattern.test(title));
 }
 
-/** The examples of all client messages, and their mutations, judged by the document's schemas. */
+/**
+ * Returns the examples of all client messages, and their mutations, judged by the document's
+ * schemas.
+ */
 function candidatesOf(document: AsyncApiDocumentObject): readonly Candidate[] {
   const ajv = new Ajv({ strict: false, formats: { int32: true, int64: true, double: true } });
   ajv.addSchema(document, DOCUMENT_ID);
@@ -117,9 +120,9 @@ function candidatesOf(document: AsyncApiDocumentObject): readonly Candidate[] {
 let turns = 0;
 
 /**
- * Sends a frame on a connection that has the subscription which it names, or that has none of its
- * name where it is to begin one.
- * @returns the error that answers it; undefined: none does
+ * Sends a frame on a connection that has the subscription in it, or no subscription of that name if
+ * the frame begins one.
+ * @returns the error answer; undefined if there is none
  */
 async function refusalOf(socket: WebSocket, frame: Json): Promise<Refusal | undefined> {
   turns += 1;
@@ -140,7 +143,7 @@ async function refusalOf(socket: WebSocket, frame: Json): Promise<Refusal | unde
   return await errors;
 }
 
-/** The error that answers the frame which is sent between two pings. */
+/** Resolves with the error that answers the frame between two pings. */
 function errorsOfTurn(socket: WebSocket, turn: string): Promise<Refusal | undefined> {
   return new Promise((resolve) => {
     let hasBegun = false;

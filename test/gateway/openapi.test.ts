@@ -12,9 +12,7 @@ import {
 import { GatewayProcess } from '../support/gateway.js';
 import { loseLastBatch } from '../support/lost-end.js';
 
-/**
- * Members whose values differ from run to run; all others are answered as the document shows them.
- */
+/** Members with values that differ from run to run; all others must equal the document's. */
 const VOLATILE = new Set([
   'timestamp',
   'clusterId',
@@ -25,12 +23,12 @@ const VOLATILE = new Set([
   'limit',
 ]);
 
-/** Before it a record must get lost. */
+/** The example before which a record must be lost. */
 const FIRST_OF_LOST_RECORDS = API_EXAMPLES.find(
   ({ operationId }) => operationId === 'giveUpLostRecords',
 );
 
-/** Schemas refer to each other by their places in the document. */
+/** References between schemas use their places in the document. */
 const DOCUMENT_ID = 'https://openapi.example/';
 
 let gateway: GatewayProcess;
@@ -66,12 +64,12 @@ describe('the OpenAPI document', () => {
       const hasExample = API_EXAMPLES.some(
         (example) => example.operationId === operation.operationId && example.response.status < 300,
       );
-      // Metrics are not the same text twice.
+      // The text of metrics differs every time.
       expect(hasExample || operation.operationId === 'metrics', where).toBe(true);
     }
   });
 
-  test('shows an example of every error, with its code', () => {
+  test('has an example of every error, with its code', () => {
     for (const { path, method, operation } of operationsOf(document)) {
       for (const [status, { content }] of Object.entries(operation.responses)) {
         if (Number(status) < 400 || path.startsWith('/health')) continue;
@@ -96,7 +94,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-test('every member of an answer that is always there is a required one', () => {
+test('every member that an answer always has is required', () => {
   const topic = document.components.schemas['Topic'];
   expect(topic?.['required']).toEqual([
     'name',
@@ -139,7 +137,7 @@ describe('the examples, sent in their order', () => {
   );
 });
 
-/** The machine loses the last record of orders-0 while the gateway does not run. */
+/** The machine loses the last record of orders-0 while the gateway is stopped. */
 async function loseRecord(): Promise<void> {
   await gateway.stop();
   await loseLastBatch(gateway.dataDir, 'orders-0');
@@ -192,7 +190,7 @@ function send({ operationId, request }: ApiExample): Promise<Response> {
   throw new Error(`there is no operation ${operationId}`);
 }
 
-/** The first characters of an answer that has no end. */
+/** Returns the first characters of an endless answer. */
 async function beginning({ body }: Response, length: number): Promise<string> {
   let text = '';
   for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -202,7 +200,7 @@ async function beginning({ body }: Response, length: number): Promise<string> {
   return text.slice(0, length);
 }
 
-/** The value with what differs from run to run replaced by its type. */
+/** Returns the value with varying members replaced by their types. */
 function steady(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(steady);
   if (typeof value !== 'object' || value === null) return value;

@@ -14,7 +14,7 @@ function http(): ReturnType<typeof supertest> {
   return supertest(gateway.url);
 }
 
-/** Samples of /metrics by name and labels. */
+/** Returns the samples of /metrics by name and labels. */
 async function samples(): Promise<ReadonlyMap<string, number>> {
   const { text } = await http().get('/metrics').expect(200);
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -27,7 +27,7 @@ async function samples(): Promise<ReadonlyMap<string, number>> {
 }
 
 describe('the address without a path', () => {
-  test('answers a program with the entry points, which all answer', async () => {
+  test('a program gets the entry points, and each of them answers', async () => {
     const { body, text } = await http().get('/').set('Accept', '*/*').expect(200);
     expect(text.endsWith('}\n')).toBe(true);
     const { webSocket, ...links } = (body as { links: Record<string, string> }).links;
@@ -35,7 +35,7 @@ describe('the address without a path', () => {
     await http().get(String(webSocket)).expect(426);
   });
 
-  test('leads a browser to the page', async () => {
+  test('a browser is redirected to the page', async () => {
     const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
     const { headers } = await http().get('/').set('Accept', accept).expect(302);
     expect(headers).toMatchObject({ location: '/try', vary: 'Accept' });
@@ -43,7 +43,7 @@ describe('the address without a path', () => {
 });
 
 describe('health', () => {
-  test('is live and ready, with what was checked', async () => {
+  test('the gateway is live and ready, and reports its checks', async () => {
     expect((await http().get('/health/live').expect(200)).body).toEqual({ status: 'ok' });
     const ready = await http().get('/health/ready').expect(200);
     expect(ready.body).toMatchObject({
@@ -55,7 +55,7 @@ describe('health', () => {
 });
 
 describe('the cluster', () => {
-  test('is this broker alone, by its settings', async () => {
+  test('it is this broker alone, with its settings', async () => {
     const { body } = await http().get('/v1/cluster').expect(200);
     expect(body).toMatchObject({
       coordination: 'embedded',
@@ -66,7 +66,7 @@ describe('the cluster', () => {
 });
 
 describe('metrics', () => {
-  test('count what comes in and goes out, syncs, batches and requests', async () => {
+  test('metrics count input, output, syncs, batches and requests', async () => {
     await http().post('/v1/topics').send({ name: 'orders' }).expect(201);
     const before = await samples();
     await http()
@@ -95,7 +95,7 @@ describe('metrics', () => {
 });
 
 describe('the page to try the API', () => {
-  test('and all it loads come from the gateway', async () => {
+  test('it loads everything from the gateway', async () => {
     const page = await http().get('/docs').expect(200);
     expect(page.headers['content-type']).toMatch(/^text\/html/);
     const policy = String(page.headers['content-security-policy']);

@@ -9,13 +9,15 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { until } from '../support/until.js';
 
 /**
- * A running gateway that the operating system gives no descriptor any more: `prlimit` lowers the
- * limit of the process below what it has open, so that every call that opens a file fails with
- * EMFILE.
+ * A running gateway without a free descriptor: `prlimit` lowers the limit of the process below its
+ * open descriptors, so that every call that opens a file fails with EMFILE.
  */
 const MAIN = 'dist/apps/gateway/main.js';
 const LIMIT = 512;
-/** Below the number of any descriptor that a running gateway can free: also those held back. */
+/**
+ * This is below the number of any descriptor that a running gateway can free, including its spare
+ * ones.
+ */
 const NONE_FREE = 16;
 const PARTITIONS = 8;
 
@@ -27,7 +29,7 @@ afterAll(async () => {
 const hasPrlimit = spawnSync('prlimit', ['--version']).error === undefined;
 
 describe.skipIf(!hasPrlimit)('a gateway without a free descriptor (needs prlimit)', () => {
-  test('refuses what needs a new file, and goes on when there are descriptors again', async () => {
+  test('it refuses requests that need a new file, and continues when there are descriptors again', async () => {
     const gateway = await startGateway();
     const configs = { 'segment.bytes': 1024 };
     await gateway.post('/v1/topics', { name: 'rolls', partitions: PARTITIONS, configs }, 201);
@@ -35,7 +37,7 @@ describe.skipIf(!hasPrlimit)('a gateway without a free descriptor (needs prlimit
     let taken = 1;
     for (let round = 0; round < 3; round += 1) {
       gateway.limit(NONE_FREE);
-      // Each segment holds one record of this size: every partition has to roll.
+      // Each segment holds one record of this size, so that every partition has to roll.
       const refused = await gateway.send('POST', '/v1/topics/rolls/records', records());
       expect(refused.status, refused.text).not.toBe(200);
       expect(refused.text).toContain('no file descriptor free (ulimit -n)');
@@ -54,7 +56,7 @@ describe.skipIf(!hasPrlimit)('a gateway without a free descriptor (needs prlimit
     await gateway.expectWhole();
   });
 
-  test('has at most one descriptor open per partition', async () => {
+  test('it has at most one descriptor open per partition', async () => {
     const gateway = await startGateway();
     const before = gateway.openDescriptors();
     await gateway.post('/v1/topics', { name: 'many', partitions: 64 }, 201);
@@ -91,7 +93,7 @@ async function startGateway(): Promise<GatewayOfLimits> {
 class GatewayOfLimits {
   #child: ReturnType<typeof spawn> | undefined;
   #url = '';
-  /** One connection, which is open before there is no descriptor for another. */
+  /** A single connection, opened while there is a descriptor for it. */
   #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #directory: string;
 
@@ -127,7 +129,7 @@ class GatewayOfLimits {
     this.#child?.kill('SIGKILL');
   }
 
-  /** The soft limit alone: the process may get it back. */
+  /** Sets only the soft limit, so that the process can raise it again. */
   limit(descriptors: number): void {
     const args = ['--pid', String(this.#child?.pid), `--nofile=${descriptors}:`];
     const { status, stderr } = spawnSync('prlimit', args, { encoding: 'utf8' });

@@ -4,9 +4,7 @@ import supertest from 'supertest';
 import { expect, onTestFinished, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
 
-test('a page of the gateway itself may call, by its name and whatever free port it got', async ({
-  skip,
-}) => {
+test('a page of the gateway itself may call, by its name and any free port', async ({ skip }) => {
   const name = hostname();
   const isKnown = await lookup(name).then(
     () => true,

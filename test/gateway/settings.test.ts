@@ -12,7 +12,7 @@ let gateway: GatewayProcess;
 afterEach(() => gateway.dispose());
 
 describe('settings of the process', () => {
-  test('bad ones end it with 78 and one line each', async () => {
+  test('invalid settings end it with 78 and one line each', async () => {
     gateway = await GatewayProcess.create();
     const exit = await gateway.spawn({
       SLUICE_PORT: 'eighty',
@@ -28,7 +28,7 @@ describe('settings of the process', () => {
     expect(gateway.outputLines).toEqual([]);
   });
 
-  test('a Redis URL or TLS file that cannot be used ends it before anything is opened', async () => {
+  test('an unusable Redis URL or TLS file ends it before anything is opened', async () => {
     gateway = await GatewayProcess.create();
     const dataDir = `${gateway.dataDir}/data`;
     const exit = await gateway.spawn({
@@ -52,7 +52,7 @@ describe('settings of the process', () => {
     expect(existsSync(dataDir)).toBe(false);
   });
 
-  test('a misspelt one is warned about, and the gateway starts', async () => {
+  test('a misspelt variable causes a warning, and the gateway starts', async () => {
     gateway = await GatewayProcess.start({ SLUICE_TOPIC_MAX: '5' });
     expect(gateway.log).toContainEqual(
       expect.objectContaining({
@@ -62,7 +62,7 @@ describe('settings of the process', () => {
     );
   });
 
-  test('a public URL is what the cluster description and the banner say', async () => {
+  test('a public URL is in the cluster description and the banner', async () => {
     gateway = await GatewayProcess.start({ SLUICE_PUBLIC_URL: 'http://broker.example/sluice' });
     expect(gateway.outputLines.join('\n')).toContain('http://broker.example/sluice/docs');
     const cluster = await supertest(gateway.url).get('/v1/cluster').expect(200);

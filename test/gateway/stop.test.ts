@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe('a stop is clean and soon, whatever clients leave open:', () => {
-  test.each([RECORDS, '/v1/topics'])('a body that does not come to %s', async (path) => {
+  test.each([RECORDS, '/v1/topics'])('a body that does not arrive at %s', async (path) => {
     await start();
     const client = await open();
     await client.send(requestHead(`POST ${path}`, { ...JSON_TYPE, 'Content-Length': '100' }));
@@ -39,7 +39,7 @@ describe('a stop is clean and soon, whatever clients leave open:', () => {
     expect(await gateway.stop()).toEqual({ code: 0, signal: null });
   });
 
-  test('a stream of lines that goes on', async () => {
+  test('an endless stream of lines', async () => {
     await start();
     const client = await open();
     const headers = { 'Content-Type': 'application/x-ndjson', 'Transfer-Encoding': 'chunked' };
@@ -77,12 +77,12 @@ async function open(): Promise<RawConnection> {
   return connection;
 }
 
-/** Resolves when so many requests are in flight, the one that asks among them. */
+/** Resolves when this many requests are in flight, including the one that asks. */
 function untilInFlight(count: number): Promise<void> {
   return untilMetric('sluice_http_requests_in_flight', count);
 }
 
-/** Resolves when the gateway has seen a connection besides the one that asks. */
+/** Resolves when the gateway has another connection besides the one that asks. */
 function untilConnected(): Promise<void> {
   return untilMetric('kafka_server_socketservermetrics_connection_count', 2);
 }

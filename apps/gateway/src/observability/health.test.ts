@@ -138,7 +138,7 @@ describe('readiness', () => {
       checks: {
         disk: {
           status: 'degraded',
-          reason: expect.stringContaining('records are refused until there is room') as string,
+          reason: expect.stringContaining('records are refused until there is space') as string,
           reserveBytes: 0,
         },
         storage: { status: 'ok' },
