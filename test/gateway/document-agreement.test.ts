@@ -21,7 +21,7 @@ const IN_WORDS: readonly RegExp[] = [
 ];
 
 /** Requests that name something that does not exist, which is INVALID_REQUEST for them. */
-const NAMES_NOTHING: readonly RegExp[] = [/^giveUpLostRecords: /];
+const NAMES_NOTHING: readonly RegExp[] = [/^acceptDataLoss: /];
 
 let gateway: GatewayProcess;
 let requests: DocumentRequests;

@@ -47,7 +47,7 @@ function fetchFrom(offset: number): supertest.Test {
   return http().get(`${PARTITION}/records?offset=${offset}`);
 }
 
-function giveUp(query: string): supertest.Test {
+function acceptLoss(query: string): supertest.Test {
   return http().delete(`${PARTITION}/lost-records${query}`);
 }
 
@@ -104,7 +104,7 @@ describe('a partition whose disk lost the end of its log', () => {
     ['?startOffset=2', ['?endOffset']],
     ['?startOffset=2&endOffset=-4', ['?endOffset']],
   ])('the loss is not accepted without both bounds: %j', async (query, pointers) => {
-    const { body } = await giveUp(query).expect(400);
+    const { body } = await acceptLoss(query).expect(400);
     expect(body).toMatchObject({
       code: 'INVALID_REQUEST',
       errors: pointers.map((pointer) => ({ pointer })),
@@ -112,7 +112,7 @@ describe('a partition whose disk lost the end of its log', () => {
   });
 
   test('the loss is not accepted with other bounds: the answer has the right ones', async () => {
-    const { body } = await giveUp('?startOffset=0&endOffset=4').expect(416);
+    const { body } = await acceptLoss('?startOffset=0&endOffset=4').expect(416);
     expect(body).toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       outcome: 'failed',
@@ -127,7 +127,7 @@ describe('a partition whose disk lost the end of its log', () => {
 
   test('it accepts writes again after the loss is accepted, after the lost offsets', async () => {
     const query = '?startOffset=2&endOffset=4';
-    expect((await giveUp(query).expect(200)).body).toEqual(LOST);
+    expect((await acceptLoss(query).expect(200)).body).toEqual(LOST);
     expect(await storageCheck()).toMatchObject({
       status: 'ok',
       readOnly: [],
@@ -135,8 +135,8 @@ describe('a partition whose disk lost the end of its log', () => {
       damaged: [],
     });
     expect((await produce(4).expect(200)).body).toMatchObject({ offsets: [{ offset: 4 }] });
-    expect((await giveUp(query).expect(200)).body).toEqual(LOST);
-    expect((await giveUp('?startOffset=4&endOffset=5').expect(416)).body).toMatchObject({
+    expect((await acceptLoss(query).expect(200)).body).toEqual(LOST);
+    expect((await acceptLoss('?startOffset=4&endOffset=5').expect(416)).body).toMatchObject({
       detail: expect.stringContaining('no records are missing there') as string,
     });
   });

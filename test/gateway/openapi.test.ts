@@ -25,7 +25,7 @@ const VOLATILE = new Set([
 
 /** The example before which a record must be lost. */
 const FIRST_OF_LOST_RECORDS = API_EXAMPLES.find(
-  ({ operationId }) => operationId === 'giveUpLostRecords',
+  ({ operationId }) => operationId === 'acceptDataLoss',
 );
 
 /** References between schemas use their places in the document. */

@@ -20,14 +20,14 @@ import type {
   PartitionReplicasDescription,
 } from '#broker';
 import {
-  GivenUpRecordsDto,
+  AcceptedDataLossDto,
   ListedOffsetDto,
   LogStartOffsetDto,
   PartitionDto,
   PartitionReplicasDto,
 } from './dto/answers.dto.js';
 import { ElectLeaderDto } from './dto/elect-leader.dto.js';
-import { DeleteRecordsQuery, GiveUpLostRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
+import { AcceptDataLossQuery, DeleteRecordsQuery, ListOffsetQuery } from './dto/queries.dto.js';
 import { ReassignReplicasDto } from './dto/reassign-replicas.dto.js';
 import { PARTITION } from './dto/schemas.js';
 import { ApiErrors } from './openapi/problem-responses.js';
@@ -72,7 +72,7 @@ export class PartitionsController {
    */
   @Delete('lost-records')
   @ApiOperation({
-    operationId: 'giveUpLostRecords',
+    operationId: 'acceptDataLoss',
     summary: 'Accept the loss of synced records that are missing at the start or the end of a log',
     description:
       'If a disk lost synced records, `/health/ready` names their offsets under `storage.lost`. ' +
@@ -82,7 +82,10 @@ export class PartitionsController {
       'the start the log begins after it. Both bounds must match exactly. Repeating the call ' +
       'has no effect.',
   })
-  @ApiOkResponse({ type: GivenUpRecordsDto, description: 'The loss is accepted, now or earlier.' })
+  @ApiOkResponse({
+    type: AcceptedDataLossDto,
+    description: 'The loss is accepted, now or earlier.',
+  })
   @ApiErrors(
     'INVALID_REQUEST',
     'UNKNOWN_TOPIC_OR_PARTITION',
@@ -92,11 +95,11 @@ export class PartitionsController {
     'BROKER_NOT_AVAILABLE',
     'KAFKA_STORAGE_ERROR',
   )
-  async giveUpLostRecords(
+  async acceptDataLoss(
     @Param('topic') topic: string,
     @PartitionParam() partition: number,
-    @Query() { startOffset, endOffset }: GiveUpLostRecordsQuery,
-  ): Promise<GivenUpRecordsDto> {
+    @Query() { startOffset, endOffset }: AcceptDataLossQuery,
+  ): Promise<AcceptedDataLossDto> {
     await this.#broker.giveUpLostRecords({ topic, partition }, { startOffset, endOffset });
     return { startOffset, endOffset };
   }

@@ -70,12 +70,12 @@ export class StreamSweep {
   }
 
   readonly #sweep = (): void => {
-    for (const [stream, seen] of this.#streams) this.#look(stream, seen);
+    for (const [stream, seen] of this.#streams) this.#check(stream, seen);
     this.#timer =
       this.#streams.size === 0 ? undefined : this.#scheduler.after(this.#sweepMs, this.#sweep);
   };
 
-  #look(stream: SweptStream, seen: Sighting): void {
+  #check(stream: SweptStream, seen: Sighting): void {
     const { takenBytes } = stream;
     const isMoving = takenBytes !== seen.takenBytes;
     const isEmpty = stream.pendingBytes === 0;

@@ -51,12 +51,12 @@ export class SocketWatch {
   #schedule(): void {
     const { scheduler, intervalMs } = this.#options;
     this.#timer = scheduler.after(intervalMs / PARTS, () => {
-      this.#lookAtPart();
+      this.#checkPart();
       this.#schedule();
     });
   }
 
-  #lookAtPart(): void {
+  #checkPart(): void {
     const nowMs = this.#options.clock.monotonicMs();
     const part = this.#parts[this.#next % PARTS] ?? new Set();
     this.#next += 1;

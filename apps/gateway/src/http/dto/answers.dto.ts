@@ -129,8 +129,8 @@ export class LogStartOffsetDto {
   readonly logStartOffset!: number;
 }
 
-@ApiSchema({ name: 'GivenUpRecords' })
-export class GivenUpRecordsDto {
+@ApiSchema({ name: 'AcceptedDataLoss' })
+export class AcceptedDataLossDto {
   @ApiProperty({ ...OFFSET, description: 'First offset without a record.' })
   readonly startOffset!: number;
 

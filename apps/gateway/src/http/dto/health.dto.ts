@@ -60,7 +60,7 @@ class StorageCheckDto {
   @ApiProperty({
     type: [LostRecordsDto],
     description:
-      'Synced records that are missing at the start or the end of a log; see giveUpLostRecords.',
+      'Synced records that are missing at the start or the end of a log; see the operation acceptDataLoss.',
   })
   readonly lost!: LostRecordsDto[];
 

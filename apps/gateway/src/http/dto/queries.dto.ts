@@ -31,7 +31,7 @@ export class DeleteRecordsQuery {
 }
 
 /** Query of `DELETE .../lost-records`. */
-export class GiveUpLostRecordsQuery {
+export class AcceptDataLossQuery {
   @ApiProperty({
     ...OFFSET,
     description: 'The first missing offset, as in /health/ready.',

@@ -10,7 +10,7 @@ const BOUNDS = { startOffset: 3, endOffset: 4 };
 export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
   {
     name: 'otherBounds',
-    operationId: 'giveUpLostRecords',
+    operationId: 'acceptDataLoss',
     summary: 'A range larger than the missing one: nothing changes',
     request: { path: PARTITION_0, query: { startOffset: 1, endOffset: 4 } },
     response: problem({
@@ -25,7 +25,7 @@ export const LOST_RECORDS_EXAMPLES: readonly ApiExample[] = [
   },
   {
     name: 'last',
-    operationId: 'giveUpLostRecords',
+    operationId: 'acceptDataLoss',
     summary: 'Accept the loss of offset 3; the next record gets offset 4',
     request: { path: PARTITION_0, query: BOUNDS },
     response: answers(200, BOUNDS),
