@@ -57,7 +57,7 @@ afterEach(async () => {
 });
 
 describe('/try', () => {
-  test('creates the first topic and publishes the first record with only the keyboard', async () => {
+  test('creates the first topic and publishes its first record by keyboard alone', async () => {
     const name = topicName();
     const page = await visit('/try');
     await page.getByText('There is no topic yet. Create the first one.').waitFor();

@@ -61,7 +61,7 @@ describe('the AsyncAPI document', () => {
     });
   });
 
-  test("it describes the clients' messages with their answers, and the gateway's own messages", () => {
+  test("it describes the clients' messages with answers, and the gateway's own", () => {
     const described = Object.entries(document.operations).map(([event, operation]) => [
       event,
       operation.action,

@@ -73,7 +73,7 @@ describe('a body', () => {
     expect((await coded(`{"name":"${'a'.repeat(100_000)}"}`)).status).toBe(413);
   });
 
-  test('a body that contradicts its Content-Encoding is 400, and an unknown coding 415', async () => {
+  test('a body that contradicts its Content-Encoding is 400, an unknown coding 415', async () => {
     const send = (coding: string): supertest.Test =>
       postTopic('{"name":"a"}').set('Content-Encoding', coding);
     expect((await send('gzip')).status).toBe(400);

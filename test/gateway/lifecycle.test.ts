@@ -13,7 +13,7 @@ let gateway: GatewayProcess;
 afterEach(() => gateway.dispose());
 
 describe('a start', () => {
-  test('it prints the URL, the data directory, the durability and three commands to try', async () => {
+  test('it prints the URL, the data directory, the durability and three commands', async () => {
     gateway = await GatewayProcess.start();
     const output = gateway.outputLines.join('\n');
     expect(output).toContain(gateway.url);
@@ -96,7 +96,7 @@ describe('a stop', () => {
     },
   );
 
-  test('a stop by SIGQUIT is not clean: it is logged, ends with 1, and the next start recovers', async () => {
+  test('a stop by SIGQUIT is not clean: it logs, ends with 1, and recovery follows', async () => {
     gateway = await GatewayProcess.start();
     gateway.signal('SIGQUIT');
     expect(await gateway.ended()).toEqual({ code: 1, signal: null });

@@ -29,7 +29,7 @@ afterAll(async () => {
 const hasPrlimit = spawnSync('prlimit', ['--version']).error === undefined;
 
 describe.skipIf(!hasPrlimit)('a gateway without a free descriptor (needs prlimit)', () => {
-  test('it refuses requests that need a new file, and continues when there are descriptors again', async () => {
+  test('it refuses requests that need a new file, and continues afterwards', async () => {
     const gateway = await startGateway();
     const configs = { 'segment.bytes': 1024 };
     await gateway.post('/v1/topics', { name: 'rolls', partitions: PARTITIONS, configs }, 201);

@@ -141,7 +141,7 @@ describe('resuming a stream', () => {
     expect(await second.record()).toMatchObject({ offset: 1, value: 'while away' });
   });
 
-  test('it loses and repeats nothing if it is cut anywhere while records are produced', async () => {
+  test('it loses and repeats nothing, cut anywhere while records are produced', async () => {
     const topic = await gateway.topic({ partitions: 3 });
     const producing = (async () => {
       for (let batch = 0; batch < MANY / 20; batch += 1) {
@@ -193,7 +193,7 @@ describe('resuming a stream', () => {
     expect(stream.lastEventId).toBe('0:2,1:1');
   });
 
-  test('a client that requested a reset is told the new position when its own is gone', async () => {
+  test('a client that requested a reset gets the new position of a deleted one', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, [0, 1, 2, 3]);
     await gateway.deleteRecords(topic, 2);
@@ -242,7 +242,7 @@ describe('a topic that changes during a stream', () => {
     await gateway.untilNoStreams();
   });
 
-  test('deleting the topic ends the stream with an error, without a fast reconnect loop', async () => {
+  test('deleting the topic ends the stream with an error, and no fast reconnects', async () => {
     const topic = await gateway.topic({ partitions: 2 });
     await gateway.produce(topic, ['last']);
     const stream = await gateway.events(`${topic}/events?from=earliest`);

@@ -45,7 +45,7 @@ describe('an upgrade', () => {
     await socket.finished;
   });
 
-  test('a request for another protocol that stops within its body is answered with 408', async () => {
+  test('a request for another protocol that stops within its body gets 408', async () => {
     const socket = await connected();
     const headers = { Upgrade: 'h2c', 'Content-Type': 'application/json', 'Content-Length': '100' };
     const answer = await socket.ask(
@@ -64,7 +64,7 @@ describe('an upgrade', () => {
     await gateway.untilMetric('sluice_http_upgrades_refused_total', refused + 1);
   });
 
-  test('an upgrade whose client closes its side with the request ends, and holds nothing', async () => {
+  test('a client that closes its side with the request ends, and holds nothing', async () => {
     const socket = await connected();
     socket.tcp.end(upgradeRequest());
     await socket.finished;

@@ -174,7 +174,7 @@ describe('a faulty publish', () => {
     expect(await client.request('ping')).toMatchObject({ event: 'pong' });
   });
 
-  test('a fault of one record refuses the whole message, with the location of the fault', async () => {
+  test('a fault of one record refuses the whole message and is located', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     const records = [{ value: 1 }, { value: 2, partition: 7 }];

@@ -116,7 +116,7 @@ describe('frames', () => {
     expect(socket.closeCode).toBe(code);
   });
 
-  test('of a flood of pings to a client that reads nothing only the last one is answered', async () => {
+  test('a client that reads nothing gets an answer to its last ping only', async () => {
     const large = await gateway.topic();
     const client = await connected();
     const records = [{ value: 'x'.repeat(900_000) }];
@@ -210,7 +210,7 @@ describe('floods', () => {
     expect(names.size).toBe(10_000);
   }, 120_000);
 
-  test('a flood of small messages to a client that reads nothing is paused, not dropped', async () => {
+  test('a flood of small messages from a client that does not read is paused', async () => {
     const socket = await rawConnected();
     socket.tcp.pause();
     const junk = Buffer.concat(Array.from({ length: 10_000 }, () => maskedFrame(Buffer.from('x'))));
@@ -223,7 +223,7 @@ describe('floods', () => {
     await socket.until(() => socket.texts().length >= 10_000);
   }, 120_000);
 
-  test('unfinished messages that use up the memory: the last client is asked to come back later', async () => {
+  test('unfinished messages use up the memory: the last client must retry later', async () => {
     const part = maskedFrame(Buffer.alloc(1_000_000, 'x')).subarray(0, 900_000);
     const sockets: RawSocket[] = [];
     for (let count = 0; count < 6; count += 1) {

@@ -69,7 +69,7 @@ afterEach(async () => {
 });
 
 describe('a client that reads nothing', () => {
-  test('it uses bounded memory, slows down nobody, and gets everything when it reads again', async () => {
+  test('it uses bounded memory, slows down nobody, and gets everything later', async () => {
     const topic = await gateway.topic();
     const slow = await connected();
     const fast = await connected();

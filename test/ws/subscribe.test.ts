@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 describe('start position of a subscription', () => {
-  test('latest: records produced after the answer are delivered, also for a topic without records', async () => {
+  test('latest: records after the answer are delivered, even to an empty topic', async () => {
     const topic = await gateway.topic();
     const client = await connected();
     expect(await client.subscribe({ subscription: 's', topic })).toEqual([
@@ -241,7 +241,7 @@ describe('flow', () => {
     expect((await client.recordsOf('s', 1)).map(({ offset }) => offset)).toEqual([3]);
   });
 
-  test('no record arrives before the answer to its subscribe, however long that waits', async () => {
+  test('no record arrives before the answer to subscribe, however late it is', async () => {
     const topic = await gateway.topic();
     await produce(topic, 100);
     const client = await connected();
@@ -330,7 +330,7 @@ describe('changes of a topic', () => {
     });
   });
 
-  test('records deleted under a position: an error with both bounds, and nothing until a seek', async () => {
+  test('records deleted under a position: an error with both bounds, then a seek', async () => {
     const topic = await gateway.topic();
     await produce(topic, 20);
     const client = await connected();
@@ -352,7 +352,7 @@ describe('changes of a topic', () => {
     expect(records.map(({ offset }) => offset)).toEqual([...range(0, 5), ...range(10, 20)]);
   });
 
-  test('the same with autoOffsetReset: a reset with the new position, then the records', async () => {
+  test('the same with autoOffsetReset: a reset to a new position, then records', async () => {
     const topic = await gateway.topic();
     await produce(topic, 20);
     const client = await connected();

@@ -135,7 +135,7 @@ describe('requests other than an upgrade to WebSocket', () => {
   });
 });
 
-test('connections above the limit are refused, and no longer counted once they are gone', async () => {
+test('connections above the limit are refused, and not counted afterwards', async () => {
   const { GatewayUnderTest } = await import('../data/gateway-under-test.js');
   const small = new GatewayUnderTest();
   await small.start({ SLUICE_CONNECTIONS_MAX: '2' });

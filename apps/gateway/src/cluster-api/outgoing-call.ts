@@ -48,7 +48,7 @@ export class OutgoingCall implements Dispatcher.DispatchHandler {
     this.#controller?.abort(ENDED);
   }
 
-  /** From here on the other broker may have received the call: a connection is writing it. */
+  /** The other broker may have received the call from here on: a connection is writing it. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#hasEnded) throw ENDED;
     this.#controller = controller;

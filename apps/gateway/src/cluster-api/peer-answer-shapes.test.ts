@@ -29,12 +29,12 @@ test('only the answer to a replica fetch is left to its decoder', () => {
 });
 
 describe.each(ANSWERS)('the answer to a $method call', ({ method, answer }) => {
-  test('an answer of the right shape is accepted, also with members of a later version', async () => {
+  test('an answer of the right shape is accepted, even with later members', async () => {
     const body = { ...(rightValue(answer) as object), isOfALaterVersion: true };
     await expect(answering(body).call(method)).resolves.toEqual({ body, blobs: [] });
   });
 
-  test('an answer of another shape fails the call like a lost answer, and is logged once', async () => {
+  test('an answer of another shape counts as lost, and is logged once', async () => {
     for (const { value, what } of wrongValues(answer)) {
       const { call, warnings } = answering(value);
       for (let attempt = 0; attempt < 2; attempt += 1) {

@@ -188,7 +188,7 @@ describe('a caller that violates the protocol', () => {
     await expect.poll(() => listener.status()).toMatchObject({ callsInFlight: 0, heldBytes: 0 });
   });
 
-  test('memory of a call is counted until its handler has ended, even after the caller has gone', async () => {
+  test('memory of a call counts until its handler has ended, even without a caller', async () => {
     const begun = new Happening();
     const end = new Happening();
     const produce = async () => {
@@ -209,7 +209,7 @@ describe('a caller that violates the protocol', () => {
     await vi.waitUntil(() => listener.status().heldBytes === 0);
   });
 
-  test('a stranger with a large body gets an error and is cut off, and nothing is kept', async () => {
+  test('a stranger with a large body gets an error and is cut off; nothing is kept', async () => {
     const listener = await openListener(echo);
     const headers = rawHeaders({
       authorization: 'none',
@@ -284,7 +284,7 @@ describe('bounds', () => {
     await Promise.all(holding);
   });
 
-  test('messages above the shared memory are refused, and served when memory is free again', async () => {
+  test('messages above the shared memory are refused, until memory is free again', async () => {
     const released = new Happening();
     const { peers, listener } = await openPair(
       {

@@ -11,7 +11,7 @@ const OPEN_FILES_MAX = 1024;
 const OPEN_FILES_MIN = 32;
 const OPEN_FILES_LEFT_OVER_MAX = 65_536;
 
-/** With fewer descriptors a gateway cannot serve clients and also keep some for its log. */
+/** A gateway with fewer descriptors cannot serve clients and also keep some for its log. */
 export const DESCRIPTORS_MIN = 256;
 
 /** Shares of a process's descriptors. */

@@ -81,7 +81,7 @@ test('it leaves a shared directory and does not follow links', () => {
 test.skipIf(process.geteuid?.() !== 0)(
   'it names the files that only their owner may change',
   () => {
-    // This block stays synchronous until the user is root again, so that nothing else runs meanwhile.
+    // This stays synchronous until the user is root again, so that nothing else runs meanwhile.
     process.seteuid?.(65_534);
     let sentences: string[];
     try {

@@ -32,7 +32,7 @@ test.each([
   expect(new PublicAddress({ host: '::', port: 8080, publicUrl }).pathOf(path)).toBe(seen);
 });
 
-test('the documented server is the public URL, else the address the document was loaded from', () => {
+test('the documented server is the public URL, else the URL of the document', () => {
   const settings = { host: '::', port: 8080 };
   const url = 'https://sluice.example/a';
   expect(new PublicAddress({ ...settings, publicUrl: url }).documentedServer).toBe(url);

@@ -11,7 +11,7 @@ import { GatewayMetrics } from '../observability/metrics.js';
 
 import { LivenessDto, ReadinessDto } from './dto/health.dto.js';
 
-/** For the operator's tools: health and metrics. */
+/** Serves health and metrics, for the operator's tools. */
 @ApiTags('cluster')
 @Controller()
 export class OperationsController {
@@ -23,20 +23,23 @@ export class OperationsController {
     this.#metrics = metrics;
   }
 
-  /** The process runs and its event loop turns. */
+  /** Answers while the process runs and its event loop turns. */
   @Get('health/live')
-  @ApiOperation({ operationId: 'live', summary: 'Whether the process runs' })
-  @ApiOkResponse({ type: LivenessDto, description: 'It does.' })
+  @ApiOperation({ operationId: 'live', summary: 'Check that the process runs' })
+  @ApiOkResponse({ type: LivenessDto, description: 'The process runs.' })
   @Header('Cache-Control', 'no-store')
   live(): { readonly status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** 200 while it serves data, in part too; 503 once it stops. */
+  /** Answers 200 while it serves data, even only a part of it; 503 once it stops. */
   @Get('health/ready')
-  @ApiOperation({ operationId: 'ready', summary: 'Whether the broker serves' })
-  @ApiOkResponse({ type: ReadinessDto, description: 'It does, perhaps in part.' })
-  @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'It stops.' })
+  @ApiOperation({ operationId: 'ready', summary: 'Check that the broker serves requests' })
+  @ApiOkResponse({
+    type: ReadinessDto,
+    description: 'The broker serves, possibly only a part of its partitions.',
+  })
+  @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'The broker is stopping.' })
   @Header('Cache-Control', 'no-store')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadinessReport> {
     const report = await this.#health.readiness();
@@ -45,7 +48,7 @@ export class OperationsController {
   }
 
   @Get('metrics')
-  @ApiOperation({ operationId: 'metrics', summary: "Metrics in Prometheus' text format" })
+  @ApiOperation({ operationId: 'metrics', summary: "Show metrics in Prometheus' text format" })
   @ApiOkResponse({
     description: 'See docs/reference/metrics.md.',
     content: { 'text/plain': { schema: { type: 'string' } } },

@@ -112,7 +112,7 @@ describe('readiness', () => {
     expect(report.checks.clock.reason).toContain('do not expire by it for another 3000 s');
   });
 
-  test('it is ok if the clock was already ahead at the start, as after every long stop', async () => {
+  test('it is ok if the clock was already ahead at the start (a long stop)', async () => {
     const ahead = { aheadMs: 86_400_000, graceLeftMs: 3_000_000, jumpsTotal: 0 };
     const report = await healthOn(SOUND_DISK, [SOUND], undefined, ahead).readiness();
     expect(report.status).toBe('ok');

@@ -185,8 +185,8 @@ function descriptorCheck(use: DescriptorUse | undefined): DescriptorCheck {
   const { inUse, limit } = use;
   if (inUse <= limit * DESCRIPTORS_USED_MAX) return { status: 'ok', reason: null, inUse, limit };
   const reason =
-    `${inUse} of ${limit} file descriptors (ulimit -n) are in use: without a free one records are ` +
-    'refused until there is one.';
+    `${inUse} of ${limit} file descriptors (ulimit -n) are in use; without a free one records are` +
+    ' refused until there is one.';
   return { status: 'degraded', reason, inUse, limit };
 }
 

@@ -35,7 +35,7 @@ const BATCH_BYTES = [
   128, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216,
 ];
 
-/** Labels of the front's routes; `refused` has unknown routes, foreign origins and exceeded limits. */
+/** Labels of the front's routes; `refused` is for unknown routes, foreign origins and limits. */
 const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
   produce: 'POST /v1/topics/{topic}/records',
   fetch: 'GET /v1/topics/{topic}/partitions/{partition}/records',

@@ -119,7 +119,7 @@ describe('other events', () => {
     });
   });
 
-  it('a position event has a name, so that a client that dispatches it shows no empty message', () => {
+  it('a position event has a name, so that no client shows an empty message', () => {
     expect(positionText('0:4').split('\n')).toEqual(['event: position', 'id: 0:4', '', '']);
   });
 

@@ -44,7 +44,7 @@ describe('the sweep of streams', () => {
     sweep.add(stream);
   });
 
-  it('a stream that was silent for an interval gets a heartbeat, at most a quarter late', async () => {
+  it('a silent stream gets a heartbeat after an interval, a quarter late at most', async () => {
     await scheduler.advance(999);
     expect(stream.beats).toBe(0);
     await scheduler.advance(251);

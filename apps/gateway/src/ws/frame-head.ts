@@ -2,7 +2,7 @@
  * The head of a client's frame (RFC 6455, section 5.2): the parts that are needed to find the ends
  * of messages.
  *
- *     byte 0      0x80 FIN | 0x40 RSV1 (first frame of a compressed message) | 0x30 reserved | opcode
+ *     byte 0      0x80 FIN | 0x40 RSV1 (compressed, first frame only) | 0x30 reserved | opcode
  *     byte 1      0x80 MASK | length of the payload; 126: 2 bytes follow with it; 127: 8 bytes do
  *     then        the mask, 4 bytes, and the payload
  */

@@ -83,7 +83,7 @@ describe('an inbox', () => {
     expect([inbox.isIdle, memory.heldBytes, owner.handledCount]).toEqual([true, 0, 2]);
   });
 
-  test('nothing begins while the owner is blocked, and the inbox continues when it is notified', () => {
+  test('nothing begins while the owner is blocked; a notification continues', () => {
     owner.isWilling = false;
     for (const text of ['a', 'b']) inbox.add(message(text));
     inbox.proceed();

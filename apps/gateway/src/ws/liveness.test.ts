@@ -81,7 +81,7 @@ describe('liveness of a connection', () => {
     expect(peer.verdicts).toEqual(Array.from({ length: 20 }, () => 'ping'));
   });
 
-  test('a connection that received everything and answers nothing is dead after two intervals', async () => {
+  test('a connection that is silent after all records is dead after two intervals', async () => {
     const { peer, pass } = watched();
     peer.answers = false;
     await pass(2);
@@ -132,7 +132,7 @@ describe('liveness of a connection', () => {
     expect(peer.dropped).toBeUndefined();
   });
 
-  test('a connection with records buffered by the system is not judged by its pong either', async () => {
+  test("a connection with records in the system's buffers is not judged by its pong", async () => {
     const { peer, pass } = watched();
     peer.write(100_000);
     peer.answers = false;
@@ -145,7 +145,7 @@ describe('liveness of a connection', () => {
     await pass(5);
     expect(peer.dropped).toBeUndefined();
     expect(peer.verdicts.at(-1)).toBe('ping');
-    // From here on it has received everything, so silence means that it is dead.
+    // The client has received everything from here on, so silence means that it is dead.
     peer.answers = false;
     await pass(4);
     expect(peer.dropped).toBe('dead');

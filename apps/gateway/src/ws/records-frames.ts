@@ -1,8 +1,8 @@
 /**
  * The frames of `records`: a part that many sockets share, and a part for each subscription.
  *
- *     head of the frame | {"event":"records","data":{"subscription":"live", | "topic":..."records":[...]...}}
- *                         the opening, of the subscription                    the rest, of the run
+ *     frame head | {"event":"records","data":{"subscription":"live", | "topic":...,"records":...}}
+ *                  the opening, of the subscription              the rest, of the run
  *
  * A small frame is created as a whole, once for all subscriptions of the same name: one buffer is
  * written to every socket. In a large frame all subscriptions share the rest, whatever their names,
@@ -17,7 +17,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 import type { RecordRun } from '#delivery';
 import { frameHeadBytes, writeTextHead } from './frame.js';
 
-/** From this size on, the rest of a frame is a shared buffer of its own. */
+/** The rest of a frame is a shared buffer of its own from this size on. */
 const SHARED_REST_BYTES_MIN = 4096;
 /** Compression does not pay for smaller payloads. */
 const COMPRESSED_BYTES_MIN = 1024;

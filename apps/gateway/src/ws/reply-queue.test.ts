@@ -27,7 +27,7 @@ function turn(): Promise<void> {
 }
 
 describe('answers', () => {
-  test('answers are sent in the order of their messages, in whatever order and turn they arrive', async () => {
+  test('answers are sent in the order of their messages, whenever they arrive', async () => {
     const step = fc.record({ place: fc.nat(), endsTurn: fc.boolean(), isSilent: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {

@@ -46,7 +46,7 @@ function waiting(
 }
 
 describe('subscriptions that wait for room', () => {
-  test('all of them resume when there is room, although those before them use none of it', async () => {
+  test('all of them resume when there is room, even if the first ones use none', async () => {
     const { subscriptions, all } = waiting(100, () => true);
     subscriptions.resume();
     expect(all.filter(({ resumed }) => resumed === 1).length).toBeLessThan(100);

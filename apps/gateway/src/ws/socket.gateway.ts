@@ -98,7 +98,7 @@ export class SocketGateway {
     const subscription = session.subscriptions.get(data.subscription);
     const { topic, partition, offset } = data;
     const position = { topic, partition, offset };
-    // By then the client has received every earlier message about the subscription.
+    // The client has received every earlier message about the subscription by then.
     await turn();
     await subscription.seek(position);
     const answer = { subscription: subscription.name, positions: [position] };

@@ -87,7 +87,7 @@ function valueLinesForm(contentType: string | undefined): BodyForm {
     const found = mediaType === '' ? 'has no Content-Type' : `is ${JSON.stringify(mediaType)}`;
     throw new ProtocolError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `With ?lines=value the body is text/plain or application/x-ndjson; this one ${found}. For a ` +
+      `With ?lines=value a body is text/plain or application/x-ndjson; this one ${found}. For a ` +
         `file: curl --data-binary @file -H "Content-Type: text/plain".`,
     );
   }

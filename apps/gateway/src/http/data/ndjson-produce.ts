@@ -25,8 +25,8 @@ import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 import type { ProduceQuery } from './produce-query.js';
 
 /**
- * Bytes of lines that may wait for their acknowledgement. At 50 MB/s this is 40 ms, many times the
- * duration of a sync; a larger window would only use memory.
+ * Bytes of lines that may wait for their acknowledgement. The window holds 40 ms at 50 MB/s, many
+ * times the duration of a sync; a larger window would only use memory.
  */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 

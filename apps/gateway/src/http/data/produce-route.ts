@@ -41,8 +41,8 @@ interface Produce {
 }
 
 /**
- * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: sends the body's records, in
- * any form, to the broker.
+ * `POST /v1/topics/{topic}/records`, `records:raw` and `records:ndjson`: sends the body's records,
+ * in any form, to the broker.
  *
  * The head is checked before the body is requested, and the whole body before the broker sees a
  * record. Only streams of lines differ: each line is independent.
@@ -192,7 +192,7 @@ function recordsOf(body: Buffer, produce: Produce, limits: RecordLimits): Record
   return parseJsonRecords(body, limits);
 }
 
-/** As `recordsOf`, in slices. */
+/** Does the same as `recordsOf`, in slices. */
 function* largeRecordsOf(
   body: Buffer,
   { form, query }: Produce,

@@ -18,8 +18,8 @@ interface PipelinedConnection {
  * is not read until some are answered. The last read, at most 64 KiB, is already parsed: its
  * requests are held back in order and counted as memory.
  *
- * A connection is held only after a request too many has arrived. By then the bodies of all
- * requests in flight have arrived, and no handler waits for unread bytes.
+ * A connection is held only after a request too many has arrived. The bodies of all requests in
+ * flight have arrived by then, and no handler waits for unread bytes.
  */
 export class Pipelines {
   readonly #requestsMax: number;

@@ -117,10 +117,10 @@ const PRODUCE: Operation = {
   operationId: 'produce',
   summary: 'Append records to a topic',
   description:
-    'All records are checked before the first is appended. The answer comes once they are on disk ' +
-    '(`acks=0`: once they are buffered). A single record (`{"value": ...}`) is accepted as a body ' +
+    'All records are checked before the first is appended. It is answered once they are on disk ' +
+    '(`acks=0`: once they are buffered). A single record (`{"value": ...}`) is also accepted ' +
     'as well. This path accepts bodies of other types: `application/x-ndjson` as ' +
-    '`records:ndjson` does, and any other one (`text/plain`, what curl sends) as the value of one ' +
+    '`records:ndjson` does, and any other one (`text/plain`, what curl sends) as the value of a ' +
     'record, with `?key=`, as `records:raw` does; `?body=value` makes the value of a JSON body. ' +
     '`multipart/*` and `application/vnd.kafka.*` are refused.',
   tags: ['records'],
@@ -273,7 +273,7 @@ const FETCH_VALUE: Operation = {
   operationId: 'fetchValue',
   summary: 'Read the value of one record as bytes',
   description:
-    'The offset, the timestamp and the key are in headers. A key above 4096 bytes is omitted. The ' +
+    'Headers have the offset, the timestamp and the key. Keys above 4096 bytes are omitted. The ' +
     'type of the answer is `application/json` if the value was sent as JSON, and `text/plain` if ' +
     'it is UTF-8.',
   tags: ['records'],

@@ -37,7 +37,7 @@ export class CommittedDto {
 export class PublishedDto {
   @ApiProperty({
     description:
-      'In the order of the records; null with `acks: "0"`. An entry has an `error` instead of its ' +
+      'In the order of the records; null with `acks: "0"`. An entry has an `error` and no ' +
       'offset if the records of its partition were not written but others were.',
     type: 'array',
     items: ref('PartlyProducedOffset'),
