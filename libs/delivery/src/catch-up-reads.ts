@@ -1,13 +1,13 @@
 /**
- * Reads for those who are behind, each made once for all who are at the same place.
+ * Reads for subscribers that are behind the live end; one read serves all who are at the same
+ * position.
  *
  * Runs end at offsets that are multiples of `RUN_RECORDS_MAX`, so that readers who begin at
- * different offsets soon ask for the same runs: after a broker's restart thousands come back at
- * once, and cost little more than one. Where runs are shared they are kept for a second, for those
- * who are a little later; a reader that is alone leaves nothing behind for the garbage collector to
- * carry around.
+ * different offsets soon ask for the same runs: after a broker's restart thousands of readers
+ * return at once and cost little more than one. Shared runs are kept for a second for readers that
+ * are slightly later; the read of a single reader is not kept, so that it leaves no garbage.
  *
- * Bounded: in reads that are under way, and in bytes of runs that are kept.
+ * Two settings bound it: the reads under way and the bytes of the runs that are kept.
  */
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
@@ -21,15 +21,15 @@ const RUN_RECORDS_MAX = 1024;
  */
 const READ_BYTES = 128 * 1024;
 /**
- * Who takes fewer records than this reads them for itself, and no more of the log than they may
- * need.
+ * Readers asking for fewer records than this bypass the shared read and read only a little of the
+ * log.
  */
 const FEW_RECORDS = 64;
 const FEW_READ_BYTES = 8 * 1024;
 const KEPT_MS = 1000;
-/** A partition where a read was shared is crowded for so long. */
+/** Time for which a partition counts as crowded after a read of it was shared. */
 const CROWDED_MS = 5000;
-/** Objects, and two numbers a record. */
+/** Heap of a kept run: its objects, and (below) two numbers per record. */
 const RUN_OVERHEAD_BYTES = 512;
 const RECORD_OVERHEAD_BYTES = 16;
 
@@ -42,18 +42,18 @@ export interface CatchUpReadsOptions {
   readonly frameBytesMax: number;
 }
 
-/** Where a reader is. */
+/** Position of a reader in a partition. */
 export interface ReadPosition {
   readonly offset: Offset;
-  /** In which what comes before was read; absent: nothing was. */
+  /** Leader epoch of the last record read; absent before the first read. */
   readonly leaderEpoch?: LeaderEpoch;
 }
 
-/** What a read found. */
+/** Result of a read. */
 export interface CaughtUp {
-  /** Undefined: there are no records yet. */
+  /** Records from the position on; undefined when the reader has reached the end. */
   readonly run: RecordRun | undefined;
-  /** In which the reader's position was found to be one of the log. */
+  /** Leader epoch of the log that the reader's position was checked against. */
   readonly leaderEpoch: LeaderEpoch;
 }
 
@@ -61,7 +61,10 @@ interface Read {
   readonly target: TopicPartition;
   readonly partition: Map<Offset, Read>;
   readonly offset: Offset;
-  /** Of the position that it was made for: only who is there in the same epoch may share it. */
+  /**
+   * Leader epoch of the reader's position: only readers at this offset with the same epoch share
+   * it.
+   */
   readonly leaderEpoch: LeaderEpoch | undefined;
   readonly result: Promise<CaughtUp>;
   sizeBytes: number;
@@ -74,9 +77,9 @@ export class CatchUpReads {
   readonly #options: CatchUpReadsOptions;
   readonly #limiter: Limiter;
   readonly #partitions = new Map<string, Map<Offset, Read>>();
-  /** Partitions, by name, that several read at the same place. */
+  /** Names of the partitions in which readers shared a read within the last CROWDED_MS. */
   readonly #crowded = new Set<string>();
-  /** Those that are done, the oldest first. */
+  /** Runs that are kept, oldest first. */
   #kept: Read[] = [];
   #keptBytes = 0;
   #sharedTotal = 0;
@@ -93,16 +96,16 @@ export class CatchUpReads {
     return this.#keptBytes;
   }
 
-  /** Reads that were made, and those that were answered with one that was made for another. */
+  /** Number of reads made, and of requests that shared a read made for another reader. */
   get counters(): { readonly read: number; readonly shared: number } {
     return { read: this.#readTotal, shared: this.#sharedTotal };
   }
 
   /**
-   * The records from `position` on, as many as a run has.
-   * @param position the next offset, and the epoch in which those before it were read, if any were
-   * @param recordsMax how many the reader takes; there may be more in what it gets
-   * @throws ProtocolError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE and whatever else a fetch says
+   * Reads the records from `position` on, at most one run of them.
+   * @param position next offset, and the leader epoch of the record before it if one was read
+   * @param recordsMax how many records the reader accepts; the result may have more
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE and every other error of a fetch
    */
   read(target: TopicPartition, position: ReadPosition, recordsMax: number): Promise<CaughtUp> {
     const name = topicPartitionName(target);
@@ -119,7 +122,7 @@ export class CatchUpReads {
     if (recordsMax < FEW_RECORDS || present !== undefined) {
       return this.#limiter.run(() => this.#read(target, position, recordsMax, FEW_READ_BYTES));
     }
-    // Also where it was there: it may have been dropped as its last read was.
+    // The map may have been removed when its last read was dropped.
     this.#partitions.set(name, partition);
     const leftOfRun = RUN_RECORDS_MAX - (offset % RUN_RECORDS_MAX);
     const result = this.#limiter.run(() => this.#read(target, position, leftOfRun, READ_BYTES));
@@ -130,7 +133,7 @@ export class CatchUpReads {
     return result;
   }
 
-  /** The topic is gone, and another one of its name may come. */
+  /** Drops the kept runs of a deleted topic, because another topic of that name may follow. */
   forget(topic: string): void {
     for (const reads of this.#partitions.values()) {
       for (const read of reads.values()) if (read.target.topic === topic) this.#drop(read);
@@ -165,7 +168,7 @@ export class CatchUpReads {
     return { run: RecordRun.of(source, offset, rendered.nextOffset, rendered), leaderEpoch };
   }
 
-  /** Never rejects: whoever waits for the read is told. */
+  /** Never rejects: whoever waits for the read gets the error from its promise. */
   async #keepWhenRead(read: Read): Promise<void> {
     const run = (await read.result.catch(() => undefined))?.run;
     const isWanted = this.#crowded.has(topicPartitionName(read.target));
@@ -183,7 +186,7 @@ export class CatchUpReads {
 
   #keep(read: Read, run: RecordRun): void {
     if (read.partition.get(read.offset) !== read) return;
-    // The JSON, and once more as the frame that is made of it.
+    // The JSON counts twice: once as it is, once as the frame that is made of it.
     read.sizeBytes = RUN_OVERHEAD_BYTES + 2 * run.sizeBytes + run.count * RECORD_OVERHEAD_BYTES;
     read.isKept = true;
     this.#keptBytes += read.sizeBytes;

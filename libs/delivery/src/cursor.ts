@@ -1,48 +1,49 @@
 /**
- * One reader of one partition: a position, and two ways on from it.
+ * A reader of one partition: a position, and two ways to get the records that follow it.
  *
- *     held --start--> behind --nothing more to read--> live
- *                       ^  (reads by itself)             |  (is offered what comes)
- *                       +------ no room or credit -------+
+ *     held --start--> behind --end of the log--> live
+ *                       ^ (reads by itself)      | (gets runs from the feed)
+ *                       +--- no room or credit --+
  *
- * Invariant: every record from the first position on is delivered once and in order. A cursor moves
- * its position with what it delivers, takes nothing that does not begin at its position, and reads
- * by itself from there whatever it was not offered or did not take.
+ * Invariant: every record from the first position on is delivered once and in order. A cursor
+ * advances its position by what it delivers, ignores every run that does not begin at its position,
+ * and reads by itself whatever it was not offered or did not accept.
  *
- * What was read carries its leader epoch: where an election made the log go on without some of it,
- * the next read says so (KIP-320).
+ * The position carries the leader epoch of the last record read: when an election has truncated
+ * that record, the next read reports it (KIP-320).
  *
- * Overlap: `seek` and `close` may come while a read is under way; its result is dropped then.
+ * Overlap: all calls are synchronous and may come at any time, also while a read is under way; a
+ * read whose cursor was held meanwhile (`#begun` has changed) delivers nothing.
  */
 import type { LeaderEpoch, Offset, TopicPartition } from '#protocol';
 import type { CatchUpReads, ReadPosition } from './catch-up-reads.js';
 import type { LiveCursor, PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
 
-/** Whoever the cursor reads for. */
+/** Receives what the cursor reads. */
 export interface CursorOwner {
   /**
-   * How many records may be delivered now; where that is none, the cursor's `resume` is called once
-   * it is some.
+   * Number of records that may be delivered now. After a 0 the owner calls the cursor's `resume`
+   * once there is room.
    */
   roomFor(cursor: Cursor): number;
-  /** Takes all of the records. */
+  /** Accepts all records of the run. */
   deliver(run: RecordRun): void;
-  /** The cursor has stopped where it is; `start` goes on. */
+  /** The cursor has stopped at its position; `start` continues from there. */
   failed(cursor: Cursor, error: unknown): void;
 }
 
 export class Cursor implements LiveCursor {
-  /** Where the feed keeps it while it is live. */
+  /** Index of this cursor in the feed's list while it is live; -1 otherwise. */
   liveIndex = -1;
   readonly #owner: CursorOwner;
   readonly #feed: PartitionFeed;
   readonly #reads: CatchUpReads;
   #position: Offset;
-  /** In which what comes before the position was found in the log; undefined: not yet. */
+  /** Leader epoch of the last record before the position; undefined before the first read. */
   #leaderEpoch: LeaderEpoch | undefined;
   #state: 'held' | 'behind' | 'reading' | 'live' | 'closed' = 'held';
-  /** Counts the positions it was set to: a read that was begun for another one is not for it. */
+  /** Counts the times this cursor was held: a read begun before the last one delivers nothing. */
   #begun = 0;
 
   constructor(owner: CursorOwner, feed: PartitionFeed, reads: CatchUpReads, position: Offset) {
@@ -56,7 +57,7 @@ export class Cursor implements LiveCursor {
     return this.#feed.target;
   }
 
-  /** The next offset that it delivers. */
+  /** Next offset to deliver. */
   get position(): Offset {
     return this.#position;
   }
@@ -66,20 +67,21 @@ export class Cursor implements LiveCursor {
   }
 
   /**
-   * Counts the times that it was held: whoever starts it again later sees whether another held it.
+   * Number of times this cursor was held; it shows a caller that starts the cursor later whether
+   * another call has held it since.
    */
   get holds(): number {
     return this.#begun;
   }
 
-  /** Begins to deliver, or goes on after a failure. */
+  /** Begins to deliver, or continues after a failure or a seek. */
   start(): void {
     if (this.#state !== 'held') return;
     this.#state = 'behind';
     this.resume();
   }
 
-  /** There is room again, or credit. */
+  /** Continues once there is room or credit again. */
   resume(): void {
     if (this.#state !== 'behind') return;
     this.#state = 'reading';
@@ -89,7 +91,7 @@ export class Cursor implements LiveCursor {
     });
   }
 
-  /** Delivers nothing more until `start`, and then from `position` on. */
+  /** Stops delivery until `start`, which continues from `position`. */
   seek(position: Offset): void {
     if (this.#state === 'closed') return;
     this.#hold('held');
@@ -115,11 +117,11 @@ export class Cursor implements LiveCursor {
     }
     this.#feed.leave(this);
     this.#state = 'behind';
-    // Room for a part of the run, or for what is left of it: nobody else will wake it for that.
+    // There is room for a part of the run, or for the rest of it: nobody else would resume it.
     if (this.#owner.roomFor(this) > 0) this.resume();
   }
 
-  /** Stops where it is, and tells its owner. */
+  /** Stops at the current position and reports the error to the owner. */
   fail(error: unknown): void {
     if (this.#state === 'closed') return;
     this.#hold('held');
@@ -132,7 +134,7 @@ export class Cursor implements LiveCursor {
     this.#begun += 1;
   }
 
-  /** Reads and delivers until it is live, or there is no room. */
+  /** Reads and delivers until the cursor is live or there is no room. */
   async #catchUp(begun: number): Promise<void> {
     for (;;) {
       if (this.#feed.tryJoin(this)) {
@@ -162,7 +164,9 @@ export class Cursor implements LiveCursor {
     return leaderEpoch === undefined ? { offset } : { offset, leaderEpoch };
   }
 
-  /** Delivers what there is room for now: while it was read, others may have taken some. */
+  /**
+   * Delivers as much as there is room for now: other cursors may have used room during the read.
+   */
   #deliverPart(run: RecordRun): void {
     const part = run.firstPart(this.#owner.roomFor(this));
     this.#position = part.nextOffset;

@@ -1,7 +1,7 @@
 /**
- * Random histories of many subscribers: each one's is exactly the log from its start on, whatever
- * it does meanwhile and whatever happens to the log. SLUICE_HISTORIES and SLUICE_HISTORIES_SEED as
- * in libs/log.
+ * Random histories of many subscribers: each one receives exactly the log from its start on,
+ * whatever it does and whatever happens to the log. SLUICE_HISTORIES and SLUICE_HISTORIES_SEED work
+ * as in libs/log.
  */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -97,7 +97,7 @@ class HistoryRun {
   async take(taken: Step): Promise<void> {
     const world = this.#world;
     if (taken.kind === 'produce') {
-      // Not waited for: it goes on while other things happen.
+      // The write is not awaited: it continues while other events happen.
       this.#writes.push(world.produce({ topic: TOPIC, partition: taken.partition }, taken.count));
     } else if (taken.kind === 'subscribe') {
       const { from, credit } = taken;
@@ -125,7 +125,7 @@ class HistoryRun {
     else await this.#resume(one);
   }
 
-  /** To a place that the log has, by its share of it in percent; it may not be committed yet. */
+  /** Seeks to an offset of the log given as a share of it in percent; it may be uncommitted. */
   async #seek(one: Reader, number: number, share: number): Promise<void> {
     const { logStartOffset, logEndOffset } = await this.#bounds(number);
     const offset = logStartOffset + Math.floor(((logEndOffset - logStartOffset) * share) / 100);
@@ -133,7 +133,7 @@ class HistoryRun {
     await this.#goOn(one, position);
   }
 
-  /** A client that comes again with the positions that it has got to. */
+  /** Subscribes again, from the positions that the client has reached. */
   async #resume(one: Reader): Promise<void> {
     const offsets = [...one.next].map(([name, offset]) => ({
       topic: TOPIC,
@@ -162,7 +162,7 @@ class HistoryRun {
   }
 
   /**
-   * Lets everybody read to the end; whoever lost its position to a deletion goes on from the start.
+   * Lets all readers read to the end; those whose position was deleted continue at the log start.
    */
   async finish(): Promise<void> {
     await Promise.all(this.#writes);

@@ -10,13 +10,13 @@ import { PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
 
 export interface DeliveryOptions extends CatchUpReadsOptions {
-  /** Partitions that all subscriptions together read, each counted once per subscription. */
+  /** Cursors of all subscriptions together. */
   readonly cursorsMax: number;
-  /** Heap of all subscriptions, with the names that clients gave them. */
+  /** Heap bytes of all subscriptions, including the names that clients gave them. */
   readonly subscriptionMemoryBytes: number;
 }
 
-/** What a delivery works with. */
+/** Collaborators of a delivery. */
 export interface DeliveryParts {
   readonly broker: Broker;
   readonly scheduler: Scheduler;
@@ -24,17 +24,17 @@ export interface DeliveryParts {
   readonly renderCache: RenderCache;
 }
 
-/** Numbers for metrics, as they are now. */
+/** Current numbers for metrics. */
 export interface DeliveryStatus {
   readonly subscriptions: number;
   readonly cursors: number;
-  /** Heap of subscriptions and cursors, as counted. */
+  /** Heap bytes of subscriptions and cursors, as accounted. */
   readonly memoryBytes: number;
   /** Subscriptions refused since the start: too many cursors, or too much memory. */
   readonly refusedTotal: number;
-  /** Cursors that have read everything there is. */
+  /** Cursors that have read to the end of their partition. */
   readonly liveCursors: number;
-  /** Delivered since the start, in bytes of their JSON. */
+  /** Records delivered since the start; `bytesTotal` counts their JSON. */
   readonly recordsTotal: number;
   readonly bytesTotal: number;
   readonly catchUpKeptBytes: number;
@@ -43,28 +43,28 @@ export interface DeliveryStatus {
 }
 
 const RETRY_AFTER_MS = 1000;
-/** Measured on Node 20: see docs/operating/memory.md. */
+/** Heap bytes of a cursor, measured on Node 20: see docs/operating/memory.md. */
 const CURSOR_BYTES = 200;
 
-/** A subscription, as those who serve all of them see it. */
+/** The side of a subscription that the delivery uses. */
 export interface Subscriber extends CursorOwner {
   readonly topics: readonly string[];
   readonly cursorCount: number;
-  /** Heap that it takes beside its cursors, in bytes; it never changes. */
+  /** Heap bytes besides its cursors; constant. */
   readonly memoryBytes: number;
   topicChanged(topic: string): void;
   topicDeleted(topic: string): void;
 }
 
 /**
- * What all subscriptions of this process share: one feed a partition, and the reads of who is
- * behind.
+ * The state that all subscriptions of this process share: one feed per partition, and the catch-up
+ * reads.
  */
 export class Delivery {
   readonly broker: Broker;
   readonly scheduler: Scheduler;
   readonly flusher = new OutboxFlusher();
-  /** Counts what subscribers and others have not taken. */
+  /** Accounts for bytes that clients have not taken. */
   readonly outbound: OutboundMemory;
   readonly #renderCache: RenderCache;
   readonly #feeds = new Map<string, PartitionFeed>();
@@ -128,7 +128,7 @@ export class Delivery {
     return new Cursor(owner, this.#feedOf(target), this.#reads, position);
   }
 
-  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED; then it was not added */
+  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED; the subscription is then not added */
   add(subscription: Subscriber): void {
     this.#takeMemory(subscription.memoryBytes);
     this.#subscriptions += 1;
@@ -150,13 +150,13 @@ export class Delivery {
     }
   }
 
-  /** To be told of all that is delivered. Hot. */
+  /** Counts a delivered run. Hot. */
   delivered(run: RecordRun): void {
     this.#recordsTotal += run.count;
     this.#bytesTotal += run.sizeBytes;
   }
 
-  /** Delivers nothing more. */
+  /** Stops all delivery. */
   close(): void {
     this.#stopListening();
     for (const feed of this.#feeds.values()) feed.close();

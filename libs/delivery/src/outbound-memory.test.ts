@@ -5,7 +5,7 @@ import { type OutboundHolder, OutboundMemory } from './outbound-memory.js';
 const BYTES = 1000;
 const STALLED_MS = 1000;
 
-/** A client that takes what it is sent when it is told to. */
+/** A client that takes the bytes sent to it when the test says so. */
 class Client implements OutboundHolder {
   untakenBytes = 0;
   isDropped = false;
@@ -90,7 +90,7 @@ describe('the memory of what clients have not taken', () => {
       await scheduler.advance(STALLED_MS / 4);
     }
     expect(slow.isDropped).toBe(false);
-    // 250 bytes had to be freed: the two oldest went.
+    // 250 bytes had to be freed: the two oldest holders were dropped.
     expect(stalled.map(({ isDropped }) => isDropped)).toEqual([true, true, false]);
     expect(memory.status()).toMatchObject({ heldBytes: 600, waiting: 0, droppedTotal: 2 });
   });

@@ -1,36 +1,34 @@
 /**
- * Counts the bytes that clients were sent and have not taken: of WebSockets, event streams, streams
- * of lines and answers together. A bound per connection is no bound on their sum.
+ * Accounts for bytes sent to clients that they have not taken yet, over WebSockets, event streams,
+ * line streams and answers. A bound per connection does not bound their sum.
  *
- * - A connection that takes what it is sent is never counted: bytes are counted only once the
- *   system has not taken them at once.
+ * - A connection whose client keeps up is never counted: bytes count once the system call did not
+ *   take them at once.
  * - The more is in use, the less each connection may have: at most as much as is free (a dynamic
- *   threshold). So one slow client takes half of the memory at most, n of them leave 1 / (n + 1).
- * - Where nothing is free, connections with nothing pending wait, and answers are refused.
- *   Clients that have taken nothing for `outboundStalledMs` are then dropped until a quarter is
- *   free, or as much as a refused answer needs; slow ones that take something now and then are
- *   kept.
- *
- * Overlap: every method may be called at any time, also by a holder that is being dropped or woken.
+ *   threshold). One slow client therefore takes at most half of the memory, n of them leave 1 / (n
+ *   + 1).
+ * - When nothing is free, connections with nothing pending wait and answers are refused. Clients
+ *   that have taken nothing for `outboundStalledMs` are then dropped until a quarter is free, or as
+ *   much as a refused answer needs; slow clients that take something now and then are kept.
  */
 import { ProtocolError } from '#protocol';
 import type { Scheduler, Timer } from '#runtime';
 
-/** The settings that the memory reads. */
+/** Settings of the outbound memory. */
 export interface OutboundMemoryOptions {
   readonly outboundMemoryBytes: number;
   readonly outboundStalledMs: number;
 }
 
-/** A connection, or one answer of it, with bytes that its client has not taken. */
+/** A connection, or one answer on it, with bytes that its client has not taken. */
 export interface OutboundHolder {
-  /** Bytes that the system has not taken at present. */
+  /** Bytes that the system has not taken yet. */
   readonly untakenBytes: number;
-  /** Cuts the connection. The holder then counts itself down to 0. */
+  /** Cuts the connection. The holder then reports its remaining bytes down to 0. */
   dropStalled(): void;
 }
 
-/** A connection that has nothing pending and waits until others have taken what they were sent. */
+/** A connection with nothing pending that waits until other clients take their bytes. */
 export interface OutboundWaiter {
   roomAgain(): void;
 }
@@ -38,7 +36,7 @@ export interface OutboundWaiter {
 /** Numbers for metrics. */
 export interface OutboundStatus {
   readonly heldBytes: number;
-  /** Connections that wait for others to take what they were sent. */
+  /** Connections that wait for other clients to take their bytes. */
   readonly waiting: number;
   readonly refusedTotal: number;
   readonly droppedTotal: number;
@@ -46,29 +44,31 @@ export interface OutboundStatus {
 
 interface Holding {
   bytes: number;
-  /** At the last look; -1: it was not looked at since the memory became short. */
+  /** Untaken bytes at the last check; -1 when not checked since the memory became short. */
   untakenBytes: number;
-  /** Looks in a row at which nothing had been taken. */
+  /** Consecutive checks at which nothing had been taken. */
   silentLooks: number;
 }
 
 const RETRY_AFTER_MS = 1000;
 const SETTING = 'SLUICE_OUTBOUND_MEMORY_BYTES';
-/** A stalled client is found at most a quarter late. */
+/** Checks per stall time: a stalled client is found at most a quarter of it late. */
 const LOOKS_PER_STALL = 4;
-/** Waiters that go on in one turn of the event loop; each may fill what is free. */
+/** Waiters resumed in one turn of the event loop; each may fill what is free. */
 const WOKEN_TOGETHER = 16;
 
 export class OutboundMemory {
   readonly #options: OutboundMemoryOptions;
   readonly #scheduler: Scheduler;
   readonly #holdings = new Map<OutboundHolder, Holding>();
-  /** In the order in which they came. */
+  /** Waiting connections, in order of arrival. */
   readonly #waiters = new Set<OutboundWaiter>();
-  /** Bytes that outboxes have gathered in this turn of the event loop; the outboxes count them. */
+  /**
+   * Bytes that outboxes have gathered in this turn of the event loop; maintained by the outboxes.
+   */
   queuedBytes = 0;
   #heldBytes = 0;
-  /** The largest answer that was refused since the last look. */
+  /** Largest answer that was refused since the last check. */
   #neededBytes = 0;
   #refusedTotal = 0;
   #refusedAtLastLook = 0;
@@ -91,9 +91,9 @@ export class OutboundMemory {
   }
 
   /**
-   * Whether a connection that has `pendingBytes` may be sent more. What was gathered in this turn
-   * counts for those alone that are part of it: most clients take it at once, and all may have the
-   * same frame. Hot.
+   * Whether a connection that has `pendingBytes` may be sent more. Bytes gathered in this turn
+   * count only against connections that have a share in them: most clients take them at once, and
+   * all may share one frame. Hot.
    */
   hasRoomFor(pendingBytes: number): boolean {
     const freeBytes = this.#options.outboundMemoryBytes - this.#heldBytes;
@@ -101,8 +101,8 @@ export class OutboundMemory {
   }
 
   /**
-   * Says how much a holder has now that its client has not taken; 0 ends its account. What is there
-   * is counted even where there is no room: ask before.
+   * Records how many bytes of a holder its client has not taken; 0 removes the holder. The bytes
+   * count even when there is no room: callers check before they send.
    */
   hold(holder: OutboundHolder, bytes: number): void {
     const holding = this.#holdings.get(holder);
@@ -113,21 +113,21 @@ export class OutboundMemory {
     this.#maybeWake();
   }
 
-  /** Calls `roomAgain` once there is room, in the order of the calls. */
+  /** Calls `roomAgain` of the waiter once there is room, in order of arrival. */
   wait(waiter: OutboundWaiter): void {
     this.#waiters.add(waiter);
     this.#watch();
   }
 
-  /** The waiter is gone. */
+  /** Removes a waiter that is gone. */
   forget(waiter: OutboundWaiter): void {
     this.#waiters.delete(waiter);
   }
 
-  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED where an answer of this size has no room */
+  /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when an answer of this size has no room */
   assertRoomFor(bytes: number): void {
     const { outboundMemoryBytes } = this.#options;
-    // The largest answer must be possible when nothing else is pending.
+    // The largest answer must be accepted when nothing else is pending.
     if (this.#heldBytes === 0 || this.#heldBytes + bytes <= outboundMemoryBytes) return;
     this.#refusedTotal += 1;
     this.#neededBytes = Math.max(this.#neededBytes, bytes);
@@ -158,7 +158,7 @@ export class OutboundMemory {
     this.#maybeWake();
   };
 
-  /** Looks for stalled clients from now on, for as long as others wait or are refused. */
+  /** Checks for stalled clients for as long as others wait or are refused. */
   #watch(): void {
     if (this.#timer !== undefined) return;
     for (const holding of this.#holdings.values()) {
@@ -190,7 +190,7 @@ export class OutboundMemory {
     this.#drop(stalled);
   };
 
-  /** Drops stalled holders, the oldest first, until there is room for what was refused. */
+  /** Drops stalled holders, oldest first, until there is room for the refused answer. */
   #drop(stalled: readonly OutboundHolder[]): void {
     const { outboundMemoryBytes } = this.#options;
     const wantedBytes = Math.max(outboundMemoryBytes / 4, this.#neededBytes);

@@ -4,7 +4,7 @@ import { FakeClock, FakeScheduler } from '#runtime/testing';
 import { OutboundMemory } from './outbound-memory.js';
 import { Outbox, OutboxFlusher, type OutboxShared } from './outbox.js';
 
-/** A connection that takes what is written only when it is told to. */
+/** A connection that takes written bytes only when the test says so. */
 class SlowConnection extends Writable {
   readonly writes: string[] = [];
   #finish: (() => void) | undefined;
@@ -23,7 +23,7 @@ class SlowConnection extends Writable {
     this.#finish = done;
   }
 
-  /** Takes what was written last. */
+  /** Takes the last write. */
   take(): void {
     const finish = this.#finish;
     this.#finish = undefined;

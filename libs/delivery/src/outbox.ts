@@ -1,20 +1,19 @@
 /**
- * What is to be written to one connection: gathered during a turn of the event loop and then
- * written at once, so that a connection costs one system call per turn, whatever the number of its
- * frames.
+ * Pending output of one connection: gathered during a turn of the event loop and then written at
+ * once, so that a connection costs one system call per turn, whatever the number of its frames.
  *
- * Bounded, by itself and together with all other connections: whoever has more to send asks first
- * whether there is room, and is told when there is again. Only answers to the client go past the
- * bound; the client sends no more of what asks for them meanwhile.
+ * Each outbox and all of them together are bounded: a sender asks for room first, and is called
+ * when there is room again. Only answers to the client exceed the bound; the gateway reads no
+ * further requests from that client meanwhile.
  */
 import type { Writable } from 'node:stream';
 import type { OutboundHolder, OutboundMemory, OutboundWaiter } from './outbound-memory.js';
 import { untakenBytes } from './untaken-bytes.js';
 
-/** Outboxes written before other events get their turn. */
+/** Outboxes written before other events are handled. */
 const WRITTEN_PER_SLICE = 512;
 
-/** Writes all outboxes that have something, at the end of the turn. */
+/** Writes all outboxes with pending bytes at the end of the turn. */
 export class OutboxFlusher {
   #dirty: Outbox[] = [];
   #isScheduled = false;
@@ -36,17 +35,17 @@ export class OutboxFlusher {
   };
 }
 
-/** What all outboxes share. */
+/** Parts that all outboxes share. */
 export interface OutboxShared {
   readonly flusher: OutboxFlusher;
-  /** Counts what connections have not taken, all together. */
+  /** Accounts for the untaken bytes of all connections. */
   readonly outbound: OutboundMemory;
 }
 
 export class Outbox implements OutboundHolder, OutboundWaiter {
-  /** Called when there is room again after `hasRoom` was answered with false. */
+  /** Called when there is room again after `hasRoom` returned false. */
   onRoom: () => void = () => undefined;
-  /** Called when the client has taken nothing for long while others lack the memory. */
+  /** Called when the client has taken nothing for long while others need the memory. */
   onStalled: () => void;
   readonly #target: Writable;
   readonly #flusher: OutboxFlusher;
@@ -55,13 +54,13 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
   #first: Buffer | undefined;
   #rest: Buffer[] | undefined;
   #queuedBytes = 0;
-  /** What is counted of this connection in the memory of all. */
+  /** Bytes of this connection that the outbound memory counts. */
   #heldBytes = 0;
   #isDirty = false;
   #isWaitedFor = false;
   #isClosed = false;
 
-  /** @param bytesMax with this much that the connection has not taken, there is no room */
+  /** @param bytesMax untaken bytes from which on the connection has no room */
   constructor(target: Writable, { flusher, outbound }: OutboxShared, bytesMax: number) {
     this.#target = target;
     this.#flusher = flusher;
@@ -99,7 +98,9 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     return false;
   }
 
-  /** Takes bytes that go out as they are, in the order of the calls. The buffer must not change. */
+  /**
+   * Appends bytes, which are sent in the order of the calls. The caller must not change the buffer.
+   */
   push(bytes: Buffer): void {
     if (this.#isClosed) return;
     if (this.#first === undefined) this.#first = bytes;
@@ -112,7 +113,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     this.#flusher.add(this);
   }
 
-  /** Writes what was pushed so far. */
+  /** Writes all pushed bytes. */
   flush(): void {
     this.#isDirty = false;
     const first = this.#first;
@@ -136,7 +137,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
   }
 
   /**
-   * Forgets what was not written and takes no more. What was written is counted until it is taken.
+   * Discards unwritten bytes and ignores further ones. Written bytes count until they are taken.
    */
   close(): void {
     this.#isClosed = true;
@@ -146,7 +147,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     this.#outbound.forget(this);
   }
 
-  /** The connection took a write, or failed to. */
+  /** Runs when the connection has taken a write or failed to. */
   readonly #written = (): void => {
     this.#recount();
     this.#maybeTellOfRoom();
@@ -173,7 +174,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     return pendingBytes < this.#bytesMax && this.#outbound.hasRoomFor(pendingBytes);
   }
 
-  /** Without anything pending it is the others that have to take what they were sent. */
+  /** Waits for other connections when nothing is pending here: only they can free memory. */
   #maybeWait(): void {
     if (this.pendingBytes === 0 && !this.#target.destroyed) this.#outbound.wait(this);
   }

@@ -1,13 +1,13 @@
 /**
- * The live end of one partition: one wait for all readers who have read everything so far. What
- * comes is rendered once and offered to each of them.
+ * The live end of one partition: one fetch waits for all readers that have read to the end. New
+ * records are rendered once and offered to each reader.
  *
- * Invariant: `position` is the next offset that will be offered, and every live cursor is there or
- * beyond. So a cursor joins only when it is not behind `position`, and nothing lies between its
- * last record and the first that it is offered.
+ * Invariant: `position` is the next offset to be offered, and no live cursor is behind it. A cursor
+ * therefore joins only when it is not behind `position`, so that no record lies between its last
+ * record and the first one that it is offered.
  *
- * Overlap: one loop at a time; joining and leaving may happen at any time, also while cursors are
- * being offered a run.
+ * Overlap: one loop at a time; cursors may join and leave at any time, also while a run is being
+ * offered.
  */
 import type { Broker, FetchResult } from '#broker';
 import type { RecordBatch } from '#log';
@@ -22,9 +22,9 @@ import {
 } from '#record-json';
 import { RecordRun, type RunSource } from './record-run.js';
 
-/** Bytes of record batches taken at once; the rest comes in the next turn. */
+/** Bytes of record batches read at once; the rest follows in the next turn. */
 const READ_BYTES = 512 * 1024;
-/** How long one wait lasts; then comes the next. */
+/** Longest wait of one fetch; another one follows. */
 const WAIT_MS = 60_000;
 
 export interface PartitionFeedOptions {
@@ -33,17 +33,17 @@ export interface PartitionFeedOptions {
   readonly frameBytesMax: number;
 }
 
-/** A cursor, as its feed sees it. */
+/** The side of a cursor that its feed uses. */
 export interface LiveCursor {
-  /** The next offset that it is to get. */
+  /** Next offset that the cursor needs. */
   readonly position: Offset;
-  /** In which what comes before that was found in the log; undefined: nothing was read. */
+  /** Leader epoch of the last record before the position; undefined before the first read. */
   readonly leaderEpoch: LeaderEpoch | undefined;
-  /** Where the feed keeps it. */
+  /** Index in the feed's list. */
   liveIndex: number;
-  /** Takes the run, or leaves. */
+  /** Accepts the run or leaves the feed. */
   offer(run: RecordRun): void;
-  /** Leaves: nothing more can be read. */
+  /** Leaves the feed, which cannot read further. */
   fail(error: unknown): void;
 }
 
@@ -66,18 +66,18 @@ export class PartitionFeed {
     return this.#live.length;
   }
 
-  /** Takes a cursor in if it is not behind the feed; false: it has to read on by itself. */
+  /**
+   * Adds a cursor that is not behind the feed. Returns false when it must read further by itself.
+   */
   tryJoin(cursor: LiveCursor): boolean {
     if (!this.#isRunning || cursor.position < this.#position) return false;
-    // What it read in an earlier epoch may not be in the log any more: its next read tells.
+    // Records read in an earlier epoch may have been truncated: the cursor's next read finds out.
     if (isEarlier(cursor.leaderEpoch, this.#leaderEpoch)) return false;
     this.#add(cursor);
     return true;
   }
 
-  /**
-   * As `tryJoin`, for a cursor that found nothing more to read: a feed that stands begins with it.
-   */
+  /** Adds a cursor that has read to the end; an idle feed continues from the cursor's position. */
   tryJoinAtEnd(cursor: LiveCursor): boolean {
     if (this.#isRunning) return this.tryJoin(cursor);
     if (this.#isClosed) return true;
@@ -126,20 +126,22 @@ export class PartitionFeed {
         this.#leaderEpoch = result.leaderEpoch;
         await this.#offer(result);
         if (this.#isClosed) break;
-        // What was offered is to go out before there is more; and a broker that stops lets none
-        // wait.
+        // Offered frames are sent before more is read; a stopping broker answers at once with
+        // nothing.
         const mayHaveMore = this.#position < result.highWatermark || result.batches.length === 0;
         if (mayHaveMore) await new Promise((resolve) => setImmediate(resolve));
       }
       this.#isRunning = false;
     } catch (error) {
       this.#isRunning = false;
-      // Each leaves as it fails.
+      // Each cursor leaves as it fails.
       for (const cursor of this.#live.slice()) cursor.fail(error);
     }
   }
 
-  /** @throws ProtocolError where a batch cannot be shown; what stands before it is offered first */
+  /**
+   * @throws ProtocolError when a batch cannot be rendered; the records before it are offered first
+   */
   async #offer({ batches, highWatermark, leaderEpoch }: FetchResult): Promise<void> {
     const { topic, partition } = this.target;
     const source = { topic, partition, highWatermark, leaderEpoch };
@@ -160,7 +162,7 @@ export class PartitionFeed {
     }
   }
 
-  /** Cursors may join and leave between two slices, as between two batches. */
+  /** Cursors may join and leave between two slices, as they may between two batches. */
   async #offerInSlices(source: RunSource, batch: RecordBatch): Promise<void> {
     const { topic, partition } = source;
     const all = { recordsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
@@ -172,7 +174,7 @@ export class PartitionFeed {
     }
   }
 
-  /** The records of a batch that stand before one that cannot be read. */
+  /** Offers the records of a batch that precede one that cannot be read. */
   #offerReadablePart(source: RunSource, batch: RecordBatch): void {
     const { topic, partition } = source;
     const all = { recordsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
@@ -188,7 +190,8 @@ export class PartitionFeed {
   #offerRun(run: RecordRun): void {
     this.#position = run.nextOffset;
     const live = this.#live;
-    // From the end: a cursor that leaves has the last one put in its place, which had its turn.
+    // From the end: a leaving cursor is replaced by the last one, which was already offered the
+    // run.
     for (let index = live.length - 1; index >= 0; index -= 1) live[index]?.offer(run);
   }
 }

@@ -5,7 +5,7 @@ import { RecordRun } from './record-run.js';
 
 const SOURCE = { topic: 'events', partition: 1, highWatermark: 100, leaderEpoch: 2 };
 
-/** Records as they are rendered: `{"offset":n}` with filling, each with a comma before it. */
+/** Renders records as `{"offset":n}` with padding, each preceded by a comma. */
 function rendered(offsets: readonly number[], filling = ''): RenderedBatch {
   const texts = offsets.map((offset) => `,{"offset":${offset}${filling}}`);
   const ends: number[] = [];

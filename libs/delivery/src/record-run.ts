@@ -1,7 +1,7 @@
 import type { LeaderEpoch, Offset } from '#protocol';
 import type { RenderedBatch } from '#record-json';
 
-/** What a run of records says beside them. */
+/** Values that all records of a run share. */
 export interface RunSource {
   readonly topic: string;
   readonly partition: number;
@@ -9,14 +9,15 @@ export interface RunSource {
   readonly leaderEpoch: LeaderEpoch;
 }
 
-/** Forms of one run that are kept; a client that wants yet another one gets it made for itself. */
+/** Forms kept per run; further forms are encoded for each client that asks. */
 const FORMS_KEPT_MAX = 8;
 
 /**
- * Consecutive records of a partition as JSON, which many readers are sent: rendered once, and made
- * into what goes over the wire (a WebSocket frame, events) once for each form it is wanted in.
+ * Consecutive records of a partition as JSON for many readers: rendered once, and encoded once for
+ * each form on the wire (a WebSocket frame, events).
  *
- * A run without records only moves a position on: over control batches, or what was compacted away.
+ * A run without records only advances a position: over control batches, or over offsets that
+ * compaction removed.
  */
 export class RecordRun {
   readonly count: number;
@@ -30,10 +31,9 @@ export class RecordRun {
   #otherForms: Map<string, Buffer> | undefined;
 
   /**
-   * @param from position of a reader that is to get it
-   * @param nextOffset its position afterwards
-   * @param first of the rendered records, the first that belongs to the run; `end`: the first
-   *   after it
+   * @param from position of the reader that receives the run
+   * @param nextOffset position of that reader afterwards
+   * @param first index of the run's first record in `rendered`; `end` is the index after its last
    */
   private constructor(
     readonly source: RunSource,
@@ -50,7 +50,9 @@ export class RecordRun {
     this.sizeBytes = this.count === 0 ? 0 : this.#endOf(end - 1) - this.#endOf(first - 1) - 1;
   }
 
-  /** What was rendered, for a reader at `position`, which it brings to `nextOffset`. */
+  /**
+   * Creates a run from rendered records for a reader at `position`; it advances to `nextOffset`.
+   */
   static of(
     source: RunSource,
     position: Offset,
@@ -63,7 +65,7 @@ export class RecordRun {
     return new RecordRun(source, position, nextOffset, rendered, first, offsets.length);
   }
 
-  /** The records, separated by commas: what stands between the brackets of a list. */
+  /** Returns the records separated by commas: the inside of a JSON list. */
   json(): Buffer {
     return this.#rendered.bytes.subarray(
       this.#endOf(this.#first - 1) + (this.count === 0 ? 0 : 1),
@@ -81,7 +83,7 @@ export class RecordRun {
     return this.#rendered.bytes.subarray(this.#endOf(at - 1) + 1, this.#endOf(at));
   }
 
-  /** The first `recordsMax` records; the run itself where that is all. */
+  /** Returns a run of the first `recordsMax` records; this run when it has no more. */
   firstPart(recordsMax: number): RecordRun {
     if (recordsMax >= this.count) return this;
     const end = this.#first + recordsMax;
@@ -89,7 +91,7 @@ export class RecordRun {
     return new RecordRun(this.source, this.from, nextOffset, this.#rendered, this.#first, end);
   }
 
-  /** The run in parts of at most `bytesMax` of JSON each; one record always fits. */
+  /** Splits the run into parts of at most `bytesMax` of JSON; one record always fits. */
   split(bytesMax: number): readonly RecordRun[] {
     if (this.sizeBytes <= bytesMax) return [this];
     const parts: RecordRun[] = [];
@@ -108,8 +110,8 @@ export class RecordRun {
   }
 
   /**
-   * The run in the form that `form` names, made by `encode` for the first who wants it. Hot: the
-   * form of the last one who asked is at hand.
+   * Returns the run in the form that `form` names; `encode` makes it on first use. Hot: the form
+   * used last is checked first.
    */
   encoded(form: string, encode: (run: RecordRun) => Buffer): Buffer {
     if (form === this.#form && this.#formBytes !== undefined) return this.#formBytes;

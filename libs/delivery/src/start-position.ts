@@ -1,7 +1,7 @@
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
 
-/** Where a subscription begins. */
+/** Start of a subscription. */
 export type StartPosition =
   | 'latest'
   | 'earliest'
@@ -10,7 +10,7 @@ export type StartPosition =
 
 export interface PartitionPosition extends TopicPartition {
   readonly offset: Offset;
-  /** Epoch of the last record that was read: tells of a truncation. */
+  /** Leader epoch of the last record read; it reveals a truncation (KIP-320). */
   readonly leaderEpoch?: LeaderEpoch;
 }
 
@@ -18,11 +18,11 @@ export interface PartitionPosition extends TopicPartition {
 export type AutoOffsetReset = 'latest' | 'earliest' | 'none';
 
 /**
- * The position that a reader of a partition begins at, checked to be one.
+ * Resolves the offset at which a reader of a partition begins, and checks that it exists.
  *
- * A partition that a list of positions does not name is read from its beginning: whoever resumes
- * named all that there were, so it was added since.
- * @throws ProtocolError OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, whatever a fetch says
+ * A partition missing in a list of positions is read from its beginning: a resuming client names
+ * all partitions it knew, so this one was added since.
+ * @throws ProtocolError OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, every error of a fetch
  */
 export async function startOffset(
   broker: Broker,
@@ -42,7 +42,7 @@ export async function startOffset(
   return given.offset;
 }
 
-/** Where a reader goes on whose position is not in the log any more. */
+/** Resolves the offset at which a reader continues whose position is outside the log. */
 export function resetOffset(
   broker: Broker,
   target: TopicPartition,
@@ -52,13 +52,13 @@ export function resetOffset(
 }
 
 /**
- * @throws ProtocolError OFFSET_OUT_OF_RANGE with both bounds when the position is none of the log
+ * @throws ProtocolError OFFSET_OUT_OF_RANGE with both bounds when the position is outside the log
  */
 export async function assertPosition(broker: Broker, position: PartitionPosition): Promise<void> {
   try {
     await broker.fetch({ ...position, maxBytes: 1, minBytes: 1, waitMs: 0 });
   } catch (error) {
-    // There is such a position; whoever reads on from it is told what is wrong with the records.
+    // The position exists; the reader gets the fault of the records when it reads them.
     if (error instanceof ProtocolError && READ_FAULTS.has(error.code)) return;
     throw error;
   }

@@ -1,11 +1,12 @@
 /**
- * A client's subscription: a cursor for each of its partitions, one credit for all of them, and
- * what happens to its topics. It knows nothing of the transport that it delivers to.
+ * A client's subscription: a cursor for each of its partitions, one credit for all of them, and the
+ * changes of its topics. It is independent of the transport that it delivers to.
  *
- * Life: `open` resolves the positions, which the transport tells its client; `start` then begins to
- * deliver. Nothing is delivered before.
+ * Life cycle: `open` resolves the positions, which the transport reports to its client; `start`
+ * then begins to deliver. Nothing is delivered before.
  *
- * Overlap: everything may come while a seek or a reset is under way.
+ * Overlap: every call may come while a seek or a reset is under way. A reset whose cursor has moved
+ * meanwhile has no effect; of two seeks of one partition the one that resolves last wins.
  */
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
@@ -22,43 +23,46 @@ import {
   startOffset,
 } from './start-position.js';
 
-/** What a client subscribes to. */
+/** Topics, start and credit that a client asks for. */
 export interface SubscriptionRequest {
   readonly topics: readonly string[];
-  /** Of each topic; undefined: all, also those that are added later. */
+  /** Partitions of each topic; undefined: all, including those that are added later. */
   readonly partitions?: readonly number[] | undefined;
   readonly from: StartPosition;
   readonly autoOffsetReset: AutoOffsetReset;
-  /** Records to deliver before more are granted; undefined: any number. */
+  /** Records to deliver before the client grants more; undefined: unlimited. */
   readonly creditRecords?: number | undefined;
 }
 
-/** The transport's side. Calls come synchronously and must not call back into the subscription. */
+/**
+ * The transport of a subscription. Its methods run synchronously and must not call back into the
+ * subscription.
+ */
 export interface SubscriptionTransport {
-  /** Heap that it takes, with the name that its client gave it, in bytes; it never changes. */
+  /** Heap bytes of the transport, including the subscription's name; constant. */
   readonly memoryBytes: number;
-  /** Whether it takes more now; when not, it calls `resume` once it does. Hot. */
+  /** Whether the transport accepts more now. After false it calls `resume` once it does. Hot. */
   hasRoom(): boolean;
-  /** Hot. `run` is not empty. */
+  /** Sends the run, which has at least one record. Hot. */
   deliver(run: RecordRun): void;
-  /** Partitions were added, and are read from these positions. */
+  /** Reports added partitions and the positions they are read from. */
   assigned(positions: readonly PartitionPosition[]): void;
-  /** A position was not in the log any more; reading went on at `position`. */
+  /** Reports that a position was outside the log and that reading continues at `position`. */
   reset(position: PartitionPosition, cause: ProtocolError): void;
-  /** Delivery from this partition stopped where it was, until a seek. */
+  /** Reports that delivery from this partition has stopped until a seek. */
   stopped(target: TopicPartition, error: unknown): void;
-  /** The subscription is over. */
+  /** Reports the end of the subscription. */
   ended(error: ProtocolError): void;
 }
 
-/** Errors that pass: a partition's leadership is moving. */
-const PASSING: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
+/** Errors that a retry resolves: the leadership of a partition is moving. */
+const RETRIABLE: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
 const RETRY_MS = 200;
-/** Heap of a subscription without cursors, names and transport: measured on Node 20. */
+/** Heap bytes of a subscription without cursors, names and transport, measured on Node 20. */
 const SUBSCRIPTION_BYTES = 800;
-/** A start position that its client gave, as an object. */
+/** Heap bytes of one start position that the client gave. */
 const POSITION_BYTES = 96;
-/** An entry of a set or list of its topics. */
+/** Heap bytes of an entry of a set or list of its topics. */
 const TOPIC_ENTRY_BYTES = 64;
 
 export class Subscription implements Subscriber {
@@ -90,7 +94,7 @@ export class Subscription implements Subscriber {
   }
 
   /**
-   * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; OFFSET_OUT_OF_RANGE where no reset is asked
+   * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION; OFFSET_OUT_OF_RANGE when no reset is asked
    *   for; THROTTLING_QUOTA_EXCEEDED when too many partitions are subscribed to already
    */
   static async open(
@@ -117,7 +121,7 @@ export class Subscription implements Subscriber {
     return this.#cursors.length;
   }
 
-  /** Where each partition is read on. */
+  /** Returns the next offset of each partition. */
   positions(): PartitionPosition[] {
     return this.#cursors.map(({ target, position }) => ({ ...target, offset: position }));
   }
@@ -127,26 +131,27 @@ export class Subscription implements Subscriber {
     if (this.#isClosed || this.#isStarted) return;
     this.#isStarted = true;
     for (const cursor of this.#cursors) cursor.start();
-    // What was added while the positions were resolved.
+    // Partitions may have been added while the positions were resolved.
     for (const topic of this.#request.topics) this.topicChanged(topic);
   }
 
-  /** There is room again. */
+  /** Continues once the transport has room again. */
   resume(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const cursor of waiting) cursor.resume();
   }
 
-  /** Allows so many more records. A grant changes nothing for a subscription without credit. */
+  /** Grants more records. A subscription without credit ignores it. */
   grant(records: number): void {
     this.#credit += records;
     this.resume();
   }
 
   /**
-   * Nothing is delivered from the partition until `startFrom`; resolves when the position was found
-   * to be one. Where it is none the old position is kept, and delivered from.
+   * Moves a partition to a position and holds it there until `startFrom`; resolves once the
+   * position is checked. When the position does not exist, the old one stays and delivery
+   * continues.
    * @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE
    */
   async seek(position: PartitionPosition): Promise<void> {
@@ -156,7 +161,7 @@ export class Subscription implements Subscriber {
     cursor.seek(position.offset);
   }
 
-  /** Goes on after a seek. */
+  /** Continues delivery after a seek. */
   startFrom(target: TopicPartition): void {
     if (!this.#isClosed) this.#cursorOf(target)?.start();
   }
@@ -169,7 +174,7 @@ export class Subscription implements Subscriber {
     this.#delivery.remove(this);
   }
 
-  /** Takes in the partitions that a topic was given since. */
+  /** Adds the partitions that the topic has gained. */
   topicChanged(topic: string): void {
     if (!this.#isStarted || this.#isClosed || this.#request.partitions !== undefined) return;
     const count = this.#broker.topicLimits(topic)?.partitions ?? 0;
@@ -210,10 +215,10 @@ export class Subscription implements Subscriber {
       this.#transport.stopped(cursor.target, error);
     } else if (error.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
       this.topicDeleted(cursor.target.topic);
-    } else if (PASSING.has(error.code)) {
+    } else if (RETRIABLE.has(error.code)) {
       const { holds } = cursor;
       this.#scheduler.after(RETRY_MS, () => {
-        // Sought meanwhile, it waits for its client to be told.
+        // A cursor that was sought meanwhile waits for `startFrom`.
         if (cursor.holds === holds) cursor.start();
       });
     } else if (error.code === 'OFFSET_OUT_OF_RANGE') {
@@ -252,7 +257,7 @@ export class Subscription implements Subscriber {
     for (const partition of partitions) {
       const target = { topic, partition };
       const offset = await this.#firstOffset(target);
-      // A cursor that is added to what is closed would be counted for good.
+      // A cursor added to a closed subscription would be counted forever.
       if (this.#isClosed) throw topicDeletedError(topic);
       this.#addCursor(target, offset);
     }

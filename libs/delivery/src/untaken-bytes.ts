@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 
 /**
  * Bytes of a connection that the system has not taken. `writableLength` counts a write until all of
- * it was taken, and a large one may take a slow reader hours: libuv knows what is left of it.
+ * it is taken, and a large one may take a slow reader hours: libuv knows the rest of it.
  */
 export function untakenBytes(connection: Writable): number {
   const { _handle: handle, bytesWritten } = connection as Partial<HandledStream>;
@@ -12,7 +12,7 @@ export function untakenBytes(connection: Writable): number {
   return handle.writeQueueSize + bytesWritten - handle.bytesWritten;
 }
 
-/** A socket of Node, as far as it is looked at here. */
+/** The internal handle of a Node socket, reduced to the members used here. */
 interface HandledStream {
   readonly bytesWritten: number;
   readonly _handle: StreamHandle | null;
@@ -20,6 +20,6 @@ interface HandledStream {
 
 interface StreamHandle {
   readonly bytesWritten: number;
-  /** Bytes of writes under way that are left. */
+  /** Bytes left of the writes under way. */
   readonly writeQueueSize: number;
 }

@@ -28,11 +28,11 @@ import type { LogSegment } from './segment/segment.js';
 
 /**
  * The log of one partition on this broker: segments of record batches in the directory
- * `<topic>-<partition>` (kafka-format 1), with indexes, leader epochs and producer state.
+ * `<topic>-<partition>` (kafka-format 1), with indexes, leader epochs and producer state. Errors
+ * are ProtocolErrors where the contract knows them.
  *
- * All methods may overlap. What changes the log runs one after the other in its write lane (rounds
- * of appends, rolls, truncations, deletions); reads run beside it. Errors are ProtocolErrors where
- * the contract knows them.
+ * Overlap: all methods may overlap. Changes of the log (rounds of appends, rolls, truncations,
+ * deletions) run one after the other in its write lane; reads run beside them.
  */
 export class Log {
   readonly #writer: LogWriter;
@@ -45,8 +45,8 @@ export class Log {
   readonly #environment: LogEnvironment;
 
   /**
-   * Made by the loader, from what stands on disk.
-   * @param state for the parts of this lib that work on logs: retention and compaction
+   * Created by the loader from the state on disk.
+   * @param state for the parts of this library that work on logs: retention and compaction
    */
   constructor(
     readonly state: LogState,
@@ -78,17 +78,17 @@ export class Log {
     return this.state.config;
   }
 
-  /** A follower's log takes copies alone, and what is deleted of it is its leader's decision. */
+  /** A follower's log accepts copies only, and deletions are its leader's decision. */
   get role(): 'leader' | 'follower' {
     return this.state.role;
   }
 
-  /** Whether its config is the topic's; until then nothing of it is deleted. */
+  /** Whether its config is the topic's; nothing is deleted by a default config. */
   get isConfigured(): boolean {
     return this.state.isConfigured;
   }
 
-  /** Takes effect with the next append, roll or check. */
+  /** Sets the config, which applies from the next append, roll or check on. */
   updateConfig(config: TopicConfig): void {
     this.state.config = config;
     this.state.isConfigured = true;
@@ -115,24 +115,24 @@ export class Log {
     return this.state.offsets.highWatermark;
   }
 
-  /** Where recovery would begin now. */
+  /** Offset from which recovery would begin now. */
   get recoveryPoint(): Offset {
     return this.state.offsets.recoveryPoint;
   }
 
-  /** From here on every offset stands in the log; below, compaction may have left gaps. */
+  /** First offset from which on no offset is missing; compaction may have left gaps below it. */
   get compactedEndOffset(): Offset {
     return this.state.denseFrom;
   }
 
-  /** The compacted end to write down; undefined while the log says nothing about gaps. */
+  /** The compacted end to record; undefined while it is unknown whether the log has gaps. */
   get recordedCompactedEnd(): Offset | undefined {
     const { denseFrom, offsets, unexplainedGaps } = this.state;
     const isUnused = offsets.logEnd === 0 && denseFrom === 0;
     return isUnused || unexplainedGaps !== undefined ? undefined : denseFrom;
   }
 
-  /** First offset that compaction has not looked at. */
+  /** First offset that is not compacted. */
   get cleanedEndOffset(): Offset {
     return this.state.cleanedEnd;
   }
@@ -142,7 +142,7 @@ export class Log {
     return this.state.segments.sizeBytes;
   }
 
-  /** In the order of their offsets; the last one is appended to. */
+  /** Segments in the order of their offsets; appends go to the last one. */
   get segments(): readonly LogSegment[] {
     return this.state.segments.all;
   }
@@ -151,20 +151,24 @@ export class Log {
     return this.state.epochs.latestEpoch;
   }
 
-  /** What is known to be unreadable of what is not deleted, in the order of the offsets. */
+  /** Known unreadable ranges that are not deleted, in the order of the offsets. */
   get damagedRanges(): readonly DamagedRange[] {
     const { damage, offsets } = this.state;
     return damage.ranges.filter(({ endOffset }) => endOffset > offsets.logStart);
   }
 
   /**
-   * From which offset on a leader's batches are needed to repair this log; undefined: it is whole.
+   * Offset from which on a leader's batches are needed to repair this log; undefined when it is
+   * whole.
    */
   get repairOffset(): Offset | undefined {
     return this.#damageRepair.repairOffset;
   }
 
-  /** Whether appends are taken; not after a sync failed or committed records were found missing. */
+  /**
+   * Whether appends are accepted; false after a failed sync and while committed records are
+   * missing.
+   */
   get isWritable(): boolean {
     return this.state.failure === undefined;
   }
@@ -174,24 +178,27 @@ export class Log {
     return this.state.failure?.what;
   }
 
-  /** The synced records that recovery found missing at the end, until they are given up. */
+  /** Synced records that recovery found missing at the end, until their loss is accepted. */
   get lostRecords(): OffsetRange | undefined {
     return this.state.failure?.lost;
   }
 
-  /** Records missing at the start that nobody deleted, until they are given up or deleted. */
+  /**
+   * Records missing at the start that were not deleted, until their loss is accepted or they are
+   * deleted.
+   */
   get lostStart(): OffsetRange | undefined {
     return missingStart(this.state);
   }
 
-  /** Records missing between two segments that nobody deleted, until they are abandoned. */
+  /** Records missing between two segments that were not deleted, until their loss is accepted. */
   get lostBetween(): readonly OffsetRange[] {
     return missingBetween(this.state);
   }
 
   /**
-   * Appends batches as the leader: stamps offsets and the epoch into their bytes, which must not be
-   * touched until this settles. All batches of a call stand next to each other, or none is written.
+   * Appends batches as the leader: stamps offsets and the epoch into their bytes, which the caller
+   * must not touch until this settles. The batches of a call are written consecutively, or none is.
    * A batch with a producer id must come alone; a retry of one is answered with the first offsets
    * once those are below the high watermark. Resolves when they are durable. Rejects with
    * ProtocolError: KAFKA_STORAGE_ERROR (failed, or unknown after a failed sync),
@@ -206,19 +213,19 @@ export class Log {
   }
 
   /**
-   * Whole batches below `endOffset`: the one that has `offset`, or the next there is, and what fits
-   * into `maxBytes` after it. Empty when there is none. The first may begin below `offset`. Whether
-   * `offset` is in the log is the caller's check.
+   * Reads whole batches below `endOffset`: the one that contains `offset`, or the next, and those
+   * after it that fit into `maxBytes`. Empty when there is none. The first may begin below
+   * `offset`. The caller checks that `offset` is in the log.
    * @throws ProtocolError CORRUPT_MESSAGE (members damagedStartOffset, damagedEndOffset) when
-   *   `offset` is in a damaged range; KAFKA_STORAGE_ERROR when the disk does not answer
+   *   `offset` is in a damaged range; KAFKA_STORAGE_ERROR when the read fails
    */
   read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
     return this.#reader.read(offset, maxBytes, endOffset);
   }
 
   /**
-   * What clients are shown of batches that were read: none of the records of a transaction of
-   * Kafka's that was not committed (see committed-batches.ts).
+   * Filters batches that were read for clients: it hides the records of Kafka's transactions that
+   * were not committed (see committed-batches.ts).
    * @param endOffset as in `read`
    * @param isLogComplete whether the leader's log has no more than this one
    * @throws ProtocolError LEADER_NOT_AVAILABLE when the first batch is of a transaction that is not
@@ -234,7 +241,7 @@ export class Log {
     return committedBatches(batches, { markers, endOffset, isLogComplete });
   }
 
-  /** What was checked of the bytes around `offset` is checked again when they are read next. */
+  /** Lets the next read of the bytes around `offset` check their CRC again. */
   recheck(offset: Offset): void {
     this.state.segments.holding(offset).verified.truncateTo(0);
   }
@@ -248,14 +255,14 @@ export class Log {
     return this.#reader.readCached(offset, maxBytes, endOffset);
   }
 
-  /** The first record below `endOffset` with this timestamp (ms) or a later one. */
+  /** Finds the first record below `endOffset` with this timestamp (ms) or a later one. */
   offsetForTimestamp(timestampMs: number, endOffset: Offset): Promise<FoundTimestamp | undefined> {
     return this.#reader.offsetForTimestamp(timestampMs, endOffset);
   }
 
   /**
-   * First offset that was, or would be, written in an epoch; undefined when the log has no such
-   * epoch.
+   * Returns the first offset that was, or would be, written in an epoch; undefined when the log has
+   * no such epoch.
    */
   leaderEpochStart(epoch: LeaderEpoch): Offset | undefined {
     return this.state.epochs.entries.findLast((entry) => entry.epoch === epoch)?.startOffset;
@@ -265,15 +272,18 @@ export class Log {
     return this.state.epochs.epochForOffset(offset);
   }
 
-  /** The end of the greatest epoch at or below `epoch`; undefined when `epoch` is not known yet. */
+  /**
+   * Returns the end of the greatest epoch at or below `epoch`; undefined when `epoch` is not known
+   * yet.
+   */
   endOffsetForEpoch(epoch: LeaderEpoch): EpochEndOffset | undefined {
     return this.state.epochs.endOffsetFor(epoch, this.state.offsets.logEnd);
   }
 
   /**
-   * The end of the greatest epoch at or below `epoch` that is the same election here, as far as ids
-   * are known; undefined when the log has no epoch as low. Above all known epochs it is the log
-   * end.
+   * Returns the end of the greatest epoch at or below `epoch` that is the same election here, as
+   * far as ids are known; undefined when the log has no epoch as low. Above all known epochs it is
+   * the log end.
    */
   endOffsetForElection(
     epoch: LeaderEpoch,
@@ -291,14 +301,14 @@ export class Log {
     return { epoch: latest, electionId: elections.idOf(latest) };
   }
 
-  /** Id of the election by which an epoch of the log was made, where known. */
+  /** Returns the id of the election that began an epoch of the log, where known. */
   electionIdOf(epoch: LeaderEpoch): string | undefined {
     return this.state.elections.idOf(epoch);
   }
 
   /**
-   * Takes part in an election, unless it is an older one than the newest it has taken part in;
-   * durable when it resolves: from then on nothing is done here for a leader of an earlier epoch
+   * Takes part in an election, unless it is older than the newest it has taken part in; durable
+   * when it resolves: from then on the log accepts nothing from a leader of an earlier epoch
    * (replication-safety 4.1).
    * @returns whether the election is the accepted one now
    */
@@ -317,8 +327,8 @@ export class Log {
   }
 
   /**
-   * Follows another broker from now on: appends of a leader are refused at once. Resolves when what
-   * was being written is, and epochs are forgotten that nothing was written in.
+   * Makes the log a follower's: appends of a leader are refused at once. Resolves when the current
+   * write has ended and epochs without a record are removed.
    */
   stopLeading(): Promise<void> {
     this.#writer.stopLeading();
@@ -334,10 +344,10 @@ export class Log {
   }
 
   /**
-   * Appends a leader's batches as they are. Each piece has whole batches one after the other, and
-   * must not be touched any more. Synced when it resolves; where it rejects the first of them may
+   * Appends a leader's batches unchanged. Each piece has consecutive whole batches and must not be
+   * modified afterwards. Synced when it resolves; after a rejection some of the first batches may
    * be appended.
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when the leader is not followed any more,
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log no longer follows that leader,
    *   CORRUPT_MESSAGE on a wrong CRC or batches that do not follow the log end: nothing is
    *   appended; KAFKA_STORAGE_ERROR
    */
@@ -345,7 +355,9 @@ export class Log {
     return this.#followerAppends.append(pieces, leader);
   }
 
-  /** Begins a leader epoch at the log end; durable when it resolves. Appends of older ones fail. */
+  /**
+   * Begins a leader epoch at the log end; durable when it resolves. Appends of older epochs fail.
+   */
   assignLeaderEpoch(epoch: LeaderEpoch): Promise<void> {
     return this.#writer.exclusive(async () => {
       const { epochs, offsets } = this.state;
@@ -359,16 +371,14 @@ export class Log {
     });
   }
 
-  /** Set by replication; never above the log end. */
+  /** Sets the high watermark, which is never above the log end; called by replication. */
   updateHighWatermark(offset: Offset): void {
     const { offsets } = this.state;
     offsets.highWatermark = Math.min(offset, offsets.logEnd) as HighWatermark;
     this.#writer.highWatermarkMoved();
   }
 
-  /**
-   * Calls `listener` after every write, when the log end has moved and the synced end may not have.
-   */
+  /** Calls `listener` after every write, before its sync. */
   onLogEnd(listener: () => void): void {
     this.#writer.onLogEnd(listener);
   }
@@ -378,7 +388,7 @@ export class Log {
     this.#writer.onSyncedEnd(listener);
   }
 
-  /** Warns once of records that retention by time can't go by; for retention. */
+  /** Warns once about records with a future timestamp; called by retention. */
   futureTimestampSeen(segmentBaseOffset: Offset, timestampMs: number): void {
     if (this.#hasWarnedOfFuture) return;
     this.#hasWarnedOfFuture = true;
@@ -397,25 +407,26 @@ export class Log {
   }
 
   /**
-   * Removes whole segments below `offset` and the high watermark, never the active one; how many.
+   * Removes whole segments below `offset` and the high watermark, never the active one; returns
+   * their number.
    */
   deleteSegmentsBefore(offset: Offset): Promise<number> {
     return this.#trimmer.deleteSegmentsBefore(offset);
   }
 
   /**
-   * Puts a compacted segment (see compaction.ts) in the place of consecutive ones.
-   * @returns false when the log has changed meanwhile: nothing was done
+   * Replaces consecutive segments by a compacted one (see compaction.ts).
+   * @returns false without a change when the log has changed
    */
   replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
     return this.#trimmer.replaceSegments(old, cleaned);
   }
 
   /**
-   * Cuts the log at `offset`, not below the log start, or the batch that has it, and forgets the
-   * epochs that begin there; durable when it resolves.
-   * @param leader for a follower, whose log this one is cut for
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more
+   * Truncates the log to `offset`, at least the log start, or to the base of the batch that
+   * contains it, and removes the epochs that begin there; durable when it resolves.
+   * @param leader for a follower: the leader that this log is truncated for
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log no longer follows that leader
    */
   async truncateTo(offset: Offset, leader?: Election): Promise<void> {
     await this.#trimmer.truncateTo(offset, leader);
@@ -432,10 +443,10 @@ export class Log {
   }
 
   /**
-   * Abandons exactly these records, which must be `lostRecords`, `lostStart` or one of
-   * `lostBetween`. Offsets at the end hold nothing from now on and the log takes writes again;
-   * those between two segments hold nothing either; after those at the start the log begins behind
-   * them. Durable when it resolves; again for the same range does nothing.
+   * Accepts the loss of exactly these records, which must be `lostRecords`, `lostStart` or one of
+   * `lostBetween`. Offsets at the end and between two segments stay empty, and the log takes writes
+   * again; after a loss at the start the log begins behind it. Durable when it resolves; a repeated
+   * call for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */
   async giveUpLostRecords(range: OffsetRange): Promise<void> {
@@ -448,9 +459,9 @@ export class Log {
   }
 
   /**
-   * Puts a leader's batches in the place of the damage at `offset`, which `repairOffset` has given;
-   * durable when it resolves. The damaged bytes are kept beside the log.
-   * @returns false when the batches do not fit: the log has to be cut there
+   * Replaces the damage at `offset`, which `repairOffset` returned, by a leader's batches; durable
+   * when it resolves. The damaged bytes are quarantined beside the log.
+   * @returns false when the batches do not fit: the log has to be truncated there
    * @throws ProtocolError as `appendAsFollower`
    */
   repairAsFollower(offset: Offset, pieces: readonly Buffer[], leader: LeaderLog): Promise<boolean> {
@@ -458,10 +469,10 @@ export class Log {
   }
 
   /**
-   * Cuts a follower's log where its first damage begins, or where synced records are missing at its
-   * end, so that it can be filled again; durable when it resolves. The damaged bytes are kept
+   * Truncates a follower's log at its first damage, or where synced records are missing at its end,
+   * so that replication fills it again; durable when it resolves. The damaged bytes are quarantined
    * beside it.
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when that leader is not followed any more,
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log no longer follows that leader,
    *   KAFKA_STORAGE_ERROR
    */
   async cutDamage(leader: Election): Promise<void> {
@@ -479,7 +490,7 @@ export class Log {
     });
   }
 
-  /** For LogManager: the roll by time, and what a failed flush left to do. */
+  /** For LogManager: rolls by time, and retries failed flushes. */
   async maintain(): Promise<void> {
     await this.#trimmer.recordDeletions();
     if (!this.isWritable) return;
@@ -488,12 +499,12 @@ export class Log {
     if (this.#writer.roller.isDue) await this.roll();
   }
 
-  /** For LogManager: gives back memory of segments that nobody reads. */
+  /** For LogManager: frees the index memory of segments that are not read. */
   unloadIdleIndexes(): void {
     for (const segment of this.segments.slice(0, -1)) segment.unloadIndexesIfIdle();
   }
 
-  /** For LogManager: makes everything durable; appends that are under way are finished first. */
+  /** For LogManager: makes everything durable after the appends under way have finished. */
   async close(): Promise<void> {
     await this.#writer.stop();
     await this.#trimmer.settleRemovals();

@@ -1,5 +1,5 @@
 /**
- * A broker on a fake disk with a delivery in front of it, and subscribers that check what they get.
+ * A broker on a fake disk with a delivery in front of it, and subscribers that check every record.
  */
 import { type Broker, type FetchRequest, type OpenBroker, openLocalBroker } from '#broker';
 import { silentLogObserver } from '#log';
@@ -22,13 +22,13 @@ const TURNS_MAX = 10_000;
 export class DeliveryWorld {
   readonly clock = new FakeClock();
   readonly scheduler = new FakeScheduler(this.clock);
-  /** For each partition the values in it, by offset. */
+  /** Values by offset, for each partition. */
   readonly values = new Map<string, string[]>();
   #opened: OpenBroker | undefined;
   #delivery: Delivery | undefined;
   #produced = 0;
   readonly #holds: HeldFetches[] = [];
-  /** What all fetches of the delivery end in, for as long as it is set. */
+  /** Error of every fetch of the delivery while it is set. */
   fetchFailure: Error | undefined;
 
   static async open(options: Partial<DeliveryOptions> = {}): Promise<DeliveryWorld> {
@@ -70,7 +70,7 @@ export class DeliveryWorld {
     return this.#delivery as Delivery;
   }
 
-  /** Holds the answers of those fetches of the delivery that are matched, from now on. */
+  /** Holds the answers of all matching fetches of the delivery from now on. */
   hold(isHeld: (request: FetchRequest) => boolean): HeldFetches {
     const held = new HeldFetches(isHeld);
     this.#holds.push(held);
@@ -78,12 +78,12 @@ export class DeliveryWorld {
   }
 
   async createTopic(name: string, partitions: number): Promise<void> {
-    // Small segments: histories roll, and old records are read from other files than new ones.
+    // Small segments: histories roll, so that old records are read from other files than new ones.
     await this.broker.createTopic({ name, partitions, configs: { 'segment.bytes': 1024 } });
     await this.scheduler.settle();
   }
 
-  /** Writes records as one request, which the partition takes as it comes. */
+  /** Writes records as one request with explicit partitions. */
   async produce(target: TopicPartition, count: number): Promise<void> {
     const values = Array.from({ length: count }, (_, index) => `v${this.#produced + index}`);
     this.#produced += count;
@@ -104,7 +104,7 @@ export class DeliveryWorld {
     return reader;
   }
 
-  /** Lets events happen until the condition holds. */
+  /** Runs events until the condition holds. */
   async until(condition: () => boolean, what: string): Promise<void> {
     for (let turn = 0; turn < TURNS_MAX; turn += 1) {
       if (condition()) return;
@@ -114,7 +114,7 @@ export class DeliveryWorld {
     throw new Error(`it never came to be: ${what}`);
   }
 
-  /** The broker, but for fetches whose answers are held back. */
+  /** Wraps the broker so that answers of fetches can be held back. */
   #heldBroker(): Broker {
     const { broker } = this;
     return new Proxy(broker, {
@@ -141,7 +141,7 @@ export class DeliveryWorld {
   }
 }
 
-/** Answers of fetches that are there and not given yet. */
+/** Answers of fetches that have arrived and are held back. */
 export class HeldFetches {
   readonly #waiting: (() => void)[] = [];
   #isStopped = false;
@@ -160,7 +160,7 @@ export class HeldFetches {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Holds no further ones. */
+  /** Stops holding further answers. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -171,12 +171,11 @@ export class HeldFetches {
 }
 
 /**
- * A subscriber that fails as soon as it gets a record that is not the next one, or not what was
- * written there.
+ * A subscriber that fails as soon as a record is not the next one or not the value written there.
  */
 export class Reader implements SubscriptionTransport {
   readonly memoryBytes = 0;
-  /** The next offset that each partition is to deliver. */
+  /** Next offset expected from each partition. */
   readonly next = new Map<string, Offset>();
   readonly faults: string[] = [];
   readonly errors: { target: TopicPartition; error: unknown }[] = [];
@@ -217,7 +216,7 @@ export class Reader implements SubscriptionTransport {
     this.subscription.close();
   }
 
-  /** Takes what comes, or no more of it. */
+  /** Accepts records, or stops accepting them. */
   setTakes(takes: boolean): void {
     this.takes = takes;
     if (takes && this.isOpen) this.subscription.resume();
@@ -276,7 +275,7 @@ const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   durability: 'fsync',
   diskReserveBytes: 0,
   syncsInFlightMax: 8,
-  // Little of the tail is cached: those who are behind read from disk.
+  // The tail cache is small: readers that are behind read from disk.
   tailCacheBytes: 1500,
   bufferMemoryBytes: 1024 * 1024,
   maxBlockMs: 5000,

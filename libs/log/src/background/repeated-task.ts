@@ -1,13 +1,16 @@
 import type { Logger, Scheduler, Timer } from '#runtime';
 
 /**
- * Work that is done again and again: the next time begins `intervalMs` after the last has ended.
+ * Work repeated in the background: each run begins `intervalMs` after the one before has ended.
+ *
+ * Overlap: runs never overlap each other; `stop` may come at any time and waits for the run under
+ * way.
  */
 export class RepeatedTask {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
-  /** What the last run failed with: a fault that lasts is logged once. */
+  /** Message of the last failure: a persistent fault is logged once. */
   #lastFailure: string | undefined;
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
@@ -17,7 +20,7 @@ export class RepeatedTask {
     readonly run: () => Promise<void>;
   };
 
-  /** @param task what it rejects with is logged, and does not end the repetition */
+  /** @param task its rejections are logged and do not end the repetition */
   constructor(
     scheduler: Scheduler,
     logger: Logger,
@@ -34,7 +37,7 @@ export class RepeatedTask {
     this.#wait();
   }
 
-  /** No run begins any more; resolves when the one under way has ended. */
+  /** Begins no further run; resolves when the run under way has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();

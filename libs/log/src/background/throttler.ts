@@ -1,6 +1,6 @@
 import type { Clock, Scheduler, Timer } from '#runtime';
 
-/** Thrown out of background work that was told to end. */
+/** Ends background work that was told to stop. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
 }
@@ -8,22 +8,24 @@ export class StoppedError extends Error {
 export interface ThrottlerOptions {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
-  /** What the work may read and write together. */
+  /** Bytes per second that the work may read and write together. */
   readonly bytesPerSecond: number;
-  /** How long the work may keep the event loop to itself. */
+  /** Longest time in ms that the work may occupy the event loop. */
   readonly sliceMsMax: number;
 }
 
 /**
- * Keeps background work from being noticed: it runs in short slices, between which the event loop
- * handles what has come, and no faster than its share of the disk.
+ * Limits background work so that clients do not notice it: the work runs in short slices, between
+ * which the event loop handles other events, and no faster than its share of the disk.
  *
- * The work asks `isDue` as often as it likes and awaits `pause()` when it is; it reports its bytes
- * to `charge`.
+ * The work reports its bytes to `charge`, checks `isDue` as often as it likes and awaits `pause()`
+ * when it is true.
+ *
+ * Overlap: one task uses a throttler at a time; `stop` may come at any time.
  */
 export class Throttler {
   #sliceStartMs: number;
-  /** When the bytes charged so far would be done at the allowed speed. */
+  /** Monotonic time in ms at which the bytes charged so far are paid for at the allowed speed. */
   #paidUntilMs: number;
   #isStopped = false;
   #waiting: { readonly timer: Timer | undefined; readonly wake: () => void } | undefined;
@@ -46,14 +48,15 @@ export class Throttler {
   }
 
   /**
-   * Lets others run: till the end of the event loop's turn, or longer when the work is too fast.
+   * Lets other events run: until the end of the event loop's turn, or longer when the work is too
+   * fast.
    * @throws StoppedError
    */
   async pause(): Promise<void> {
     const { clock, scheduler } = this.#options;
     if (!this.#isStopped) {
       const nowMs = clock.monotonicMs();
-      // Time in which nothing was charged is not saved up for a burst.
+      // Idle time is not saved up for a burst.
       this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs);
       const aheadMs = this.#paidUntilMs - nowMs;
       await new Promise<void>((wake) => {
@@ -67,7 +70,7 @@ export class Throttler {
     this.#sliceStartMs = clock.monotonicMs();
   }
 
-  /** Ends the work at its next pause, and a pause under way at once. */
+  /** Ends the work at its next pause, and a current pause at once. */
   stop(): void {
     this.#isStopped = true;
     this.#waiting?.timer?.cancel();

@@ -3,9 +3,9 @@ import type { TopicPartition } from '#protocol';
 import { assert, type FileSystem } from '#runtime';
 
 /**
- * Replaces a small file so that after a crash it holds either the old or the new content, never a
- * part: the bytes are written and synced under `<path>.tmp`, renamed, and the directory is synced.
- * When it resolves the new content is durable. Calls for one path must not overlap.
+ * Replaces a small file atomically: after a crash it holds either the old or the new content. The
+ * bytes are written and synced under `<path>.tmp` and renamed, then the directory is synced; the
+ * new content is durable when the call resolves. Calls for one path must not overlap.
  */
 export async function replaceFile(
   fileSystem: FileSystem,
@@ -13,7 +13,7 @@ export async function replaceFile(
   content: Uint8Array,
 ): Promise<void> {
   const temporary = `${path}.tmp`;
-  // A rest of an earlier try may be longer than the new content.
+  // A leftover of an earlier attempt may be longer than the new content.
   await fileSystem.removeFile(temporary);
   const file = await fileSystem.open(temporary, 'create');
   try {
@@ -26,22 +26,24 @@ export async function replaceFile(
   await fileSystem.syncDirectory(dirname(path));
 }
 
-/** A checkpoint file that does not hold what its format demands. An operator must look at it. */
+/** A checkpoint file is not in its format. An operator must examine it. */
 export class CorruptCheckpointError extends Error {
   override readonly name = 'CorruptCheckpointError';
 }
 
-/** How one line of a checkpoint file is written and read. */
+/** Text form of one entry of a checkpoint file. */
 export interface CheckpointFormat<Entry> {
   format(entry: Entry): string;
-  /** The entry, or undefined when the line is not one. */
+  /** Parses a line; returns undefined when it is malformed. */
   parse(line: string): Entry | undefined;
 }
 
 /**
  * Kafka's text checkpoint (kafka-format 5 and 6): a version line `0`, the number of entries, then
- * one entry a line; `\n` ends each line. An empty or missing file has no entries.
- * Writes may overlap: they reach the disk one after the other, in the order of the calls.
+ * one entry per line; `\n` ends each line. An empty or missing file has no entries.
+ *
+ * Overlap: writes may overlap; they reach the disk one after the other in the order of the calls.
+ * `read` runs before the first write.
  */
 export class CheckpointFile<Entry> {
   #lastWrite: Promise<void> = Promise.resolve();
@@ -58,8 +60,8 @@ export class CheckpointFile<Entry> {
   }
 
   /**
-   * Replaces the file's entries, durably. `entries` is read at once: later changes do not count.
-   * Rejects with the storage error; the old content then still stands, or the new one does.
+   * Replaces the file's entries durably. `entries` is read at once: later changes do not count.
+   * After a rejection with the storage error the file has either the old or the new content.
    */
   write(entries: Iterable<Entry>): Promise<void> {
     const lines = Array.from(entries, (entry) => `${this.#lineFormat.format(entry)}\n`);
@@ -69,7 +71,7 @@ export class CheckpointFile<Entry> {
     return write;
   }
 
-  /** @throws CorruptCheckpointError when the content is not a checkpoint, whole and of version 0 */
+  /** @throws CorruptCheckpointError when the content is not a complete checkpoint of version 0 */
   async read(): Promise<Entry[]> {
     const content = await readFileIfAny(this.#fileSystem, this.path);
     if (content === undefined || content.length === 0) return [];
@@ -91,7 +93,7 @@ export class CheckpointFile<Entry> {
   }
 }
 
-/** The file's bytes, or undefined when there is no such file. */
+/** Returns the file's bytes, or undefined when there is no such file. */
 export async function readFileIfAny(
   fileSystem: FileSystem,
   path: string,
@@ -110,7 +112,7 @@ export interface OffsetCheckpointEntry {
   readonly offset: number;
 }
 
-/** The format of recovery points, high watermarks, log starts and cleaner positions. */
+/** Format of the files of recovery points, high watermarks, log starts and cleaner positions. */
 const OFFSET_FORMAT: CheckpointFormat<OffsetCheckpointEntry> = {
   format: ({ topicPartition, offset }) => {
     assert(Number.isSafeInteger(offset) && offset >= 0, `offset checkpoint of ${offset}`);
@@ -125,7 +127,7 @@ const OFFSET_FORMAT: CheckpointFormat<OffsetCheckpointEntry> = {
   },
 };
 
-/** An offset for each of many partitions, in one file of the data directory. */
+/** Opens a file of the data directory that has an offset for each of many partitions. */
 export function offsetCheckpointFile(
   fileSystem: FileSystem,
   path: string,

@@ -28,34 +28,37 @@ import type { OffsetMap } from './offset-map.js';
 const COMPRESSION_MASK = 0x07;
 const GZIP = 0x01;
 const DELETE_HORIZON_FLAG = 0x40;
-/** Records looked at between two looks at the clock. */
+/** Records processed between two checks of the clock. */
 const RECORDS_PER_LOOK = 64;
 
 const gzipAsync = promisify(gzip);
 
-/** By what compaction decides which records stay. */
+/** Decides which records compaction retains. */
 export interface RetentionRule {
   /** Last offset of each key among the records below `mapEndOffset` that are not compacted yet. */
   readonly offsets: OffsetMap;
-  /** Records from here on stay: the map does not know them. */
+  /** First offset unknown to the map: records from here on are retained. */
   readonly mapEndOffset: Offset;
   readonly nowMs: number;
-  /** How long a tombstone stays after it was compacted for the first time. */
+  /** Time in ms for which a tombstone is retained after its first compaction. */
   readonly deleteRetentionMs: number;
-  /** Last offset of each known producer: a batch that ends there stays, empty if need be. */
+  /**
+   * Last offset of each known producer: a batch that ends there is retained, without records if
+   * necessary.
+   */
   readonly producerLastOffsets: ReadonlyMap<number, Offset>;
 }
 
 /**
- * What compaction leaves of a batch, by Kafka's rules: the last record of each key; tombstones
- * until their delete horizon; nothing without a key. Offsets, the range of offsets of the batch,
- * its leader epoch and its producer's fields stay as they are.
+ * Filters a batch by Kafka's rules of compaction: it retains the last record of each key and
+ * tombstones until their delete horizon, and removes records without a key. Offsets, the offset
+ * range of the batch, its leader epoch and its producer's fields do not change.
  *
- * A tombstone that is met for the first time gets its horizon, now plus delete.retention.ms: bit 6
- * of the attributes says that `baseTimestamp` is that time (KIP-534).
+ * At its first compaction a tombstone gets its horizon, now plus delete.retention.ms: bit 6 of the
+ * attributes says that `baseTimestamp` is that time (KIP-534).
  *
- * @returns the batch's own bytes when all of it stays, new ones when a part does, undefined for
- *   none
+ * @returns the batch's own bytes when all of it is retained, new ones when a part is, undefined
+ *   when nothing is
  * @throws StoppedError
  */
 export async function filterBatch(
@@ -69,7 +72,7 @@ export async function filterBatch(
     const kept = await selectRecords(batch, cursor, rule, pace);
     return await keptBatch(batch, { bytes: cursor.bytes, kept }, rule, pace);
   } catch (error) {
-    // What cannot be read stays, all of the batch.
+    // A batch that cannot be read is retained completely.
     if (isUnreadable(error)) return batch.bytes;
     throw error;
   }
@@ -100,12 +103,10 @@ interface UnpackedRecords {
   readonly kept: KeptRecords;
 }
 
-/** The records of a batch that stay. */
+/** The retained records of a batch. */
 interface KeptRecords {
   count: number;
-  /**
-   * Spans of the cursor's bytes: start, end, start, end; records that follow each other are one.
-   */
+  /** Spans in the cursor's bytes: start, end, start, end; consecutive records share a span. */
   readonly spans: number[];
   maxTimestamp: number;
   hasTombstone: boolean;
@@ -147,7 +148,7 @@ function isRetained(
   return record.offset >= rule.offsets.get(record.bytes, record.keyStart, record.keyEnd);
 }
 
-/** A batch of no records that still tells its offsets and its producer's last sequence. */
+/** Builds a batch without records that keeps the offsets and the producer's last sequence. */
 function emptyBatch(batch: RecordBatch): Buffer {
   const bytes = Buffer.from(batch.bytes.subarray(0, RECORD_BATCH_HEADER_BYTES));
   const attributes = batch.attributes & ~(COMPRESSION_MASK | DELETE_HORIZON_FLAG);
@@ -171,7 +172,7 @@ async function rewriteBatch(
     RECORD_BATCH_HEADER_BYTES + records.length > batch.sizeBytes &&
     batch.compression !== 'none'
   ) {
-    // Unpacked it would be larger than what it replaces, and the segment could outgrow its limit.
+    // An unpacked body would be larger than the original, and the segment could exceed its limit.
     body = await gzipAsync(records);
     attributes |= GZIP;
   }
@@ -191,7 +192,7 @@ function copySpans(source: Buffer, spans: readonly number[]): Buffer {
 
 /**
  * Copies records for a batch with another base timestamp: each timestamp delta grows by `shiftMs`,
- * and with it the record's own length changes.
+ * and the length of the record changes with it.
  * @throws StoppedError
  */
 async function rebaseTimestamps(

@@ -6,24 +6,24 @@ import type { LogSegment } from '../segment/segment.js';
 import { type CompactionPlan, compactLog, LogChangedError, planCompaction } from './compaction.js';
 import type { HashKey } from './offset-map.js';
 
-/** What the cleaner needs of a log. */
+/** The side of a log that the cleaner uses. */
 export interface CleanableLog {
   readonly state: LogState;
   /**
-   * Puts a compacted segment in the place of those it was made of, in the log's write lane.
-   * @returns false when they are no longer all of the log
+   * Replaces consecutive segments by their compacted segment, in the log's write lane.
+   * @returns false when some of them are no longer in the log
    */
   replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean>;
 }
 
 export interface CleanerSettings {
-  /** What compaction may read and write together. */
+  /** Bytes per second that compaction may read and write together. */
   readonly bytesPerSecond: number;
-  /** How long compaction may keep the event loop to itself. */
+  /** Longest time in ms that compaction may occupy the event loop. */
   readonly sliceMsMax: number;
-  /** Memory of the map from keys to offsets. */
+  /** Bytes of the map from keys to offsets. */
   readonly mapBytesMax: number;
-  /** Secret and random, so that clients cannot choose keys of one hash. */
+  /** Random secret, so that clients cannot choose keys with equal hashes. */
   readonly hashKey: HashKey;
 }
 
@@ -34,13 +34,16 @@ interface DirtyLog {
 
 /**
  * Compacts the logs of a broker with cleanup.policy `compact`, one at a time, the dirtiest first,
- * when their dirty share is above min.cleanable.dirty.ratio. How far a log is compacted is its
- * `cleanedEnd`, kept in `cleaner-offset-checkpoint`. A log that has damage in its way is left alone
- * until a restart.
+ * when their dirty share is above min.cleanable.dirty.ratio. The progress of a log is its
+ * `cleanedEnd`, kept in `cleaner-offset-checkpoint`. A log whose damage blocks compaction is
+ * skipped until a restart.
+ *
+ * Overlap: `compactAll` calls must not overlap; `stop` may come at any time. Logs accept reads and
+ * writes during compaction.
  */
 export class LogCleaner {
   readonly #pace: Throttler;
-  /** Logs that cannot be compacted. */
+  /** Logs that cannot be compacted until a restart. */
   readonly #uncleanable = new WeakSet<LogState>();
   #isStopped = false;
   readonly #environment: LogEnvironment;
@@ -61,22 +64,23 @@ export class LogCleaner {
     this.#pace = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
   }
 
-  /** Ends a compaction under way at its next pause, with no harm, and begins none any more. */
+  /** Ends a compaction under way at its next pause, without harm, and begins no other. */
   stop(): void {
     this.#isStopped = true;
     this.#pace.stop();
   }
 
-  /** Compacts every log that is worth it. Never rejects. Calls must not overlap. */
+  /** Compacts every log that is dirty enough. Never rejects. Calls must not overlap. */
   async compactAll(): Promise<void> {
-    /** Logs that are done with for now: one that stays dirty must not keep the others waiting. */
+    /** Logs finished in this pass: a log that stays dirty must not delay the others. */
     const done = new Set<LogState>();
     while (!this.#isStopped) {
       const dirtiest = await this.#dirtiest(done);
       if (dirtiest === undefined) return;
       const { log, plan } = dirtiest;
       const cleanedEnd = await this.#compact(log, plan);
-      // With more keys than the map holds the log goes on with what is left, if that is worth it.
+      // When there are more keys than the map holds, the rest of the log is compacted if it is
+      // dirty enough.
       const isDone = cleanedEnd === undefined || cleanedEnd >= plan.firstUncleanableOffset;
       if (isDone) done.add(log.state);
     }
@@ -100,7 +104,7 @@ export class LogCleaner {
       log.isConfigured &&
       log.failure === undefined &&
       log.config['cleanup.policy'].includes('compact') &&
-      // A compacted segment would cover the place of the lost ones, and nobody could tell any more.
+      // A compacted segment would span the offsets of the lost ones and hide the loss.
       missingBetween(log).length === 0 &&
       !this.#uncleanable.has(log)
     );
@@ -115,7 +119,7 @@ export class LogCleaner {
     }
   }
 
-  /** @returns how far the log is compacted now; undefined after an error */
+  /** @returns the new cleaned end; undefined after an error */
   async #compact(log: CleanableLog, plan: CompactionPlan): Promise<Offset | undefined> {
     const { hashKey, mapBytesMax } = this.#settings;
     try {
@@ -125,7 +129,7 @@ export class LogCleaner {
         mapBytesMax,
         swap: (old, cleaned) => log.replaceSegments(old, cleaned),
       });
-      // A truncation may have come after the last segment was put in place.
+      // The log may have been truncated after the last swap.
       log.state.cleanedEnd = Math.min(cleanedEnd, log.state.segments.active.baseOffset);
       await this.#environment.checkpoints.persistCleanedEnds();
       return cleanedEnd;

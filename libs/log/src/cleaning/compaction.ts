@@ -14,42 +14,44 @@ import { type HashKey, OffsetMap } from './offset-map.js';
 import { youngestRecord } from './record-age.js';
 
 const INT32_MAX = 2 ** 31 - 1;
-/** How much of a compacted segment is gathered for one write. */
+/** Bytes of a compacted segment gathered for one write. */
 const WRITE_BYTES = 1024 * 1024;
 const RECORDS_PER_LOOK = 64;
 
-/** What there is to compact in a log. */
+/** The part of a log that can be compacted. */
 export interface CompactionPlan {
-  /** Records below were compacted before. */
+  /** First offset that was not compacted before. */
   readonly firstDirtyOffset: Offset;
-  /** Base offset of the first segment that must not be touched. */
+  /** Base offset of the first segment that must not be compacted. */
   readonly firstUncleanableOffset: Offset;
-  /** Share of the bytes that could be compacted which never was: dirty / (clean + dirty). */
+  /** Share of dirty bytes in the compactable part: dirty / (clean + dirty). */
   readonly dirtyRatio: number;
 }
 
 export interface CompactionOptions {
   readonly pace: Throttler;
   readonly hashKey: HashKey;
-  /** Memory of the map from keys to offsets; more keys than fit take several passes. */
+  /** Bytes of the map from keys to offsets; more keys than fit take several passes. */
   readonly mapBytesMax: number;
   /**
-   * Puts a compacted segment, written and synced under `.cleaned`, in the place of those it was
-   * made of, in a way that a crash leaves either. False when the log has changed meanwhile: nothing
-   * is done.
+   * Replaces segments by their compacted segment, written and synced under `.cleaned`, so that a
+   * crash leaves either state. Returns false without a change when the log has changed.
    */
   readonly swap: (old: readonly LogSegment[], cleaned: LogSegment) => Promise<boolean>;
 }
 
-/** The log was truncated, shortened or deleted while it was compacted: not an error, try later. */
+/**
+ * The log was truncated, shortened or deleted during its compaction. It is no error: a later pass
+ * tries again.
+ */
 export class LogChangedError extends Error {
   override readonly name = 'LogChangedError';
 }
 
 /**
- * Looks at what could be compacted: all segments wholly below the high watermark but the active
- * one, and, with `min.compaction.lag.ms`, none from the first that has a younger record on.
- * @returns undefined when there is nothing
+ * Determines the compactable part: all segments wholly below the high watermark except the active
+ * one, and with `min.compaction.lag.ms` only those before the first that has a younger record.
+ * @returns undefined when there is none
  */
 export async function planCompaction(
   log: LogState,
@@ -80,15 +82,15 @@ export async function planCompaction(
 }
 
 /**
- * Compacts a log by Kafka's way: reads the dirty part to learn the last offset of each key, as many
- * as the map holds, then writes every segment up to there anew without the records that are
- * obsolete. Small neighbours become one segment of at most segment.bytes.
+ * Compacts a log as Kafka does: it reads the dirty part to learn the last offset of each key, as
+ * many as the map holds, then rewrites every segment up to there without obsolete records. Small
+ * neighbours are merged into one segment of at most segment.bytes.
  *
- * Reads and produces go on meanwhile. Not for two calls on one log at a time.
+ * Reads and produces continue meanwhile. Calls for one log must not overlap.
  *
  * @returns the first offset that is not compacted now
  * @throws StoppedError; LogChangedError; ProtocolError CORRUPT_MESSAGE: the damage was reported,
- *   the log stays as it is; storage errors
+ *   the log is unchanged; storage errors
  */
 export async function compactLog(
   log: LogState,
@@ -99,7 +101,7 @@ export async function compactLog(
   return new Compaction(log, environment, plan, options).run();
 }
 
-/** Which of a log's segments become one: neighbours that fit into one segment together. */
+/** Groups neighbouring segments that fit into one segment together. */
 function groupSegments(
   segments: readonly LogSegment[],
   endOffset: Offset,
@@ -169,7 +171,7 @@ class Compaction {
     return mapEndOffset;
   }
 
-  /** @returns the offset up to which the map knows every key's last offset */
+  /** @returns the offset up to which the map has the last offset of every key */
   async #buildMap(segments: readonly LogSegment[]): Promise<Offset> {
     const { firstDirtyOffset, firstUncleanableOffset } = this.#plan;
     for (const [place, segment] of segments.entries()) {
@@ -190,7 +192,7 @@ class Compaction {
     return firstUncleanableOffset;
   }
 
-  /** A record that was not committed does not make the one before it with its key obsolete. */
+  /** An uncommitted record does not make the earlier record of its key obsolete. */
   async #isCommitted(batch: RecordBatch): Promise<boolean> {
     const { highWatermark } = this.#log.offsets;
     const end = await this.#reader.transactions.endOf(batch, highWatermark);
@@ -198,8 +200,8 @@ class Compaction {
   }
 
   /**
-   * Of a batch that cannot be read only the records before the unreadable one are mapped:
-   * `filterBatch` keeps all of it.
+   * Adds the keys of a batch to the map. When a record cannot be read only those before it are
+   * added: `filterBatch` retains the whole batch.
    * @returns the offset of the first record that did not fit, if any
    */
   async #mapBatch(batch: RecordBatch): Promise<Offset | undefined> {
@@ -222,7 +224,7 @@ class Compaction {
     return undefined;
   }
 
-  /** Writes a group of segments anew, as one, and puts it in their place. */
+  /** Rewrites a group of segments as one, and replaces them by it. */
   async #cleanGroup(group: readonly LogSegment[], rule: RetentionRule): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;
@@ -241,7 +243,7 @@ class Compaction {
         throw new LogChangedError('the log changed while it was compacted');
       }
     } catch (error) {
-      // What a failed swap leaves under `.swap` is the next start's to finish.
+      // The next start finishes a swap that failed with files under `.swap`.
       if (cleaned.file.path.endsWith('.cleaned')) await cleaned.remove();
       throw error;
     }
@@ -272,7 +274,11 @@ class Compaction {
   }
 }
 
-/** Gathers batches and writes them to a segment that nobody reads yet. */
+/**
+ * Gathers batches and writes them to a segment that has no readers yet.
+ *
+ * Overlap: calls must not overlap; the one compaction that owns it awaits each.
+ */
 class CleanedWriter {
   #buffers: Buffer[] = [];
   #bytes = 0;

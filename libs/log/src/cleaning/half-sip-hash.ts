@@ -1,10 +1,10 @@
 /**
- * HalfSipHash-2-4 with 64 bits of output (Aumasson and Bernstein): a keyed hash of 32-bit
- * arithmetic alone, so that it is fast in JavaScript. Whoever does not know the key cannot make two
- * inputs of one hash, which matters where the inputs are the keys that clients choose.
+ * HalfSipHash-2-4 with 64 bits of output (Aumasson and Bernstein): a keyed hash that uses 32-bit
+ * arithmetic only, so that it is fast in JavaScript. Without the key nobody can construct two
+ * inputs with the same hash, which matters because clients choose the inputs (record keys).
  */
 export class HalfSipHash {
-  /** Of the last input. */
+  /** Lower half of the last hash. */
   low = 0;
   high = 0;
   readonly #key0: number;
@@ -25,8 +25,8 @@ export class HalfSipHash {
     let v2 = 0x6c796765 ^ key0;
     let v3 = 0x74656462 ^ key1;
     const wordsEnd = end - ((end - start) & 3);
-    // One word more than there are: the last holds the rest of the bytes and the length.
-    // Then the finish: 4 rounds, the first output, 4 rounds, the second.
+    // The loop reads one word more than there are: the last holds the remaining bytes and the
+    // length. The finish is 4 rounds, the first output, 4 rounds, the second output.
     for (let at = start; at <= wordsEnd; at += 4) {
       const word =
         at < wordsEnd

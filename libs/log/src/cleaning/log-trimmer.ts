@@ -18,7 +18,7 @@ import { replayProducers } from '../recovery/producer-replay.js';
 import { assertFollows } from '../replica/follower-appends.js';
 import { LogSegment } from '../segment/segment.js';
 
-/** Where a log is cut. */
+/** Position at which a log is truncated. */
 interface CutPlace {
   readonly segment: LogSegment;
   readonly position: number;
@@ -27,15 +27,18 @@ interface CutPlace {
 }
 
 /**
- * Takes parts out of a log: records from its start, records from its end, segments that compaction
- * replaces. Every method runs its change in the log's write lane, so they may overlap freely.
+ * Removes parts of a log: records from its start, records from its end, segments that compaction
+ * replaces.
  *
- * What must never be half done is made durable in an order that a start of the broker can finish or
- * take back: the log start offset before any segment goes; the recovery point before the end is
- * cut; a compacted segment as `.swap` before what it replaces goes (see log-files.ts).
+ * Every change that must not stay half done becomes durable in an order that the next start can
+ * finish or revert: the log start offset before any segment is removed; the recovery point before
+ * the end is truncated; a compacted segment as `.swap` before the segments it replaces are removed
+ * (see log-files.ts).
+ *
+ * Overlap: all methods may overlap; each runs its change in the log's write lane.
  */
 export class LogTrimmer {
-  /** Removals of files that readers may still hold. */
+  /** Pending removals of files that readers may still use. */
   readonly #removals = new Set<Promise<void>>();
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
@@ -51,7 +54,7 @@ export class LogTrimmer {
 
   /**
    * Moves the log start up to `offset`, durably, and removes the segments below it.
-   * @returns the log start offset, which may have been above already
+   * @returns the log start offset, which may have been higher already
    * @throws ProtocolError OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR
    */
   deleteRecordsBefore(offset: Offset): Promise<Offset> {
@@ -64,16 +67,15 @@ export class LogTrimmer {
   }
 
   /**
-   * Removes the segments all of whose records are below `offset`, except the active one.
-   * @returns how many
+   * Removes the segments whose records are all below `offset`, except the active one.
+   * @returns the number of removed segments
    */
   deleteSegmentsBefore(offset: Offset): Promise<number> {
     return this.#writer.exclusive(async () => {
       const { segments, offsets } = this.#log;
       const before = segments.all.length;
       const boundary = segments.holding(Math.min(offset, offsets.highWatermark)).baseOffset;
-      // A segment may lie below the log start already: it was the active one when its records were
-      // deleted.
+      // A segment may already lie below the log start: it was active when its records were deleted.
       if (boundary > segments.first.baseOffset) {
         await this.#advanceLogStart(Math.max(boundary, offsets.logStart), 'segments');
       }
@@ -82,10 +84,10 @@ export class LogTrimmer {
   }
 
   /**
-   * Puts a compacted segment in the place of consecutive segments, of which the active one is none.
+   * Replaces consecutive segments, none of them active, by their compacted segment.
    * @param cleaned complete and synced, under the suffix `.cleaned`, with the first one's base
    *   offset
-   * @returns false when the segments are no longer all of the log: nothing was done
+   * @returns false without a change when some of the segments are no longer in the log
    */
   replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean> {
     return this.#writer.exclusive(async () => {
@@ -104,11 +106,11 @@ export class LogTrimmer {
   }
 
   /**
-   * Cuts the log at `offset`, or at the first offset of the batch that has it; synced when it
-   * resolves. Waiting retries of what is cut are refused. Epochs in which nothing below was written
-   * are forgotten, also where there is nothing to cut. Records that are missing at the end are
-   * given up when all of them are cut.
-   * @param leader whose log this one is cut for: nothing happens once it is not followed any more
+   * Truncates the log to `offset`, or to the first offset of the batch that contains it; synced
+   * when it resolves. Waiting retries of truncated batches are refused. Epochs without a remaining
+   * record are removed, even when there is nothing to truncate. A loss of records at the end counts
+   * as accepted when all of the lost offsets are truncated.
+   * @param leader leader that this log is truncated for: rejects when the log no longer follows it
    */
   truncateTo(offset: Offset, leader?: Election): Promise<void> {
     return this.#writer.exclusive(async () => {
@@ -132,9 +134,8 @@ export class LogTrimmer {
   }
 
   /**
-   * Removes everything: the log is empty and begins at `offset`, below or above what it had;
-   * durable when it resolves. A crash amid this leaves the old log from some offset on, or the
-   * empty one.
+   * Removes all records: the log is empty and begins at `offset`, above or below its old range;
+   * durable when it resolves. A crash meanwhile leaves a suffix of the old log, or the empty one.
    * @param leader as in `truncateTo`
    */
   truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
@@ -150,15 +151,15 @@ export class LogTrimmer {
     });
   }
 
-  /** Waits until the files of removed segments are gone. */
+  /** Waits until the files of removed segments are deleted. */
   async settleRemovals(): Promise<void> {
     await Promise.all(this.#removals);
   }
 
   /**
-   * Writes the new log start down, then removes the segments below it.
-   * @param reason for whole `segments` the log goes on when a full disk has no room for the new
-   *   start: deleting them is how it gets room
+   * Records the new log start, then removes the segments below it.
+   * @param reason for whole `segments` the log continues when a full disk cannot record the new
+   *   start: their deletion is what makes room
    */
   async #advanceLogStart(offset: Offset, reason: 'records' | 'segments'): Promise<void> {
     const log = this.#log;
@@ -203,9 +204,9 @@ export class LogTrimmer {
   }
 
   /**
-   * Marks the segments below `boundary` as deleted, durably, the oldest first: what a start of the
-   * broker finds in place of a log start that could not be written down.
-   * @returns the base offset of the first segment that is not marked
+   * Marks the segments below `boundary` as deleted, durably, oldest first: the next start uses the
+   * marks in place of a log start that could not be recorded.
+   * @returns the base offset of the first unmarked segment
    * @throws ProtocolError KAFKA_STORAGE_ERROR when none could be marked
    */
   async #markDeleted(boundary: Offset): Promise<Offset> {
@@ -227,8 +228,8 @@ export class LogTrimmer {
   }
 
   /**
-   * Writes the log start down that a full disk did not take before, and removes the files that
-   * stood in for it. Does nothing when there are none.
+   * Records the log start that a full disk rejected before, and removes the marker files. Does
+   * nothing when there are none.
    */
   async recordDeletions(): Promise<void> {
     const paths = this.#log.unrecordedDeletions;
@@ -241,7 +242,9 @@ export class LogTrimmer {
     paths.splice(0, done.length);
   }
 
-  /** A log that takes no writes is not cut, unless all that it lacks is cut away. */
+  /**
+   * Refuses to truncate a log that takes no writes, unless everything it lacks is truncated too.
+   */
   #assertMayCut(offset: Offset): void {
     const { failure } = this.#log;
     if (failure === undefined) return;
@@ -279,14 +282,14 @@ export class LogTrimmer {
     this.#writer.truncated(truncated());
   }
 
-  /** Takes back, durably, what is said of the offsets from `end` on before they are cut. */
+  /** Lowers, durably, every recorded offset above `end` before the log is truncated. */
   async #lowerEnds(end: Offset): Promise<void> {
     const { offsets } = this.#log;
     const { checkpoints } = this.#environment;
     offsets.syncedEnd = Math.min(offsets.syncedEnd, end) as SyncedEndOffset;
     offsets.recoveryPoint = Math.min(offsets.recoveryPoint, end);
     offsets.highWatermark = Math.min(offsets.highWatermark, end) as HighWatermark;
-    // What is appended in the place of compacted records was not compacted itself.
+    // Records appended at truncated offsets were never compacted.
     this.#log.cleanedEnd = Math.min(this.#log.cleanedEnd, end);
     await this.#step(() => checkpoints.persistCleanedEnds());
     await this.#step(() => checkpoints.persistRecoveryPoints());
@@ -297,7 +300,7 @@ export class LogTrimmer {
     return retryShortage(this.#environment.scheduler, run);
   }
 
-  /** The newest first, each durably: a crash amid this leaves a log without a gap. */
+  /** Removes segments newest first, each durably: a crash meanwhile leaves a log without a gap. */
   async #remove(segments: readonly LogSegment[]): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;
@@ -333,7 +336,9 @@ export class LogTrimmer {
     this.#writer.truncated(truncated());
   }
 
-  /** The first batch that has `offset` or a later one: its place, and where the log will end. */
+  /**
+   * Finds the first batch that contains `offset` or a later one: its position and the new log end.
+   */
   async #cutPlace(offset: Offset): Promise<CutPlace> {
     const segment = this.#log.segments.holding(offset);
     await segment.loadIndexes();
@@ -349,7 +354,8 @@ export class LogTrimmer {
       });
       if (end.reason !== 'bad') return cut;
       if (expectedOffset === undefined) {
-        // The index led to bytes that are no batch: only a walk from the start tells what they are.
+        // The index led to bytes that are no batch: only a scan from the start of the segment can
+        // tell.
         from = 0;
         expectedOffset = segment.baseOffset;
         continue;
@@ -378,7 +384,10 @@ export class LogTrimmer {
     }
   }
 
-  /** Where segments end that stand in the log one after the other; undefined when they do not. */
+  /**
+   * Returns the end offset of consecutive segments of the log; undefined when they are not
+   * consecutive.
+   */
   #endOfRow(row: readonly LogSegment[]): Offset | undefined {
     const { all } = this.#log.segments;
     const at = all.findIndex((segment) => segment === row[0]);
@@ -386,7 +395,7 @@ export class LogTrimmer {
     return all[at + row.length]?.baseOffset;
   }
 
-  /** Offsets below `to` may have gaps from now on: must be known before the first gap is there. */
+  /** Records that offsets below `to` may have gaps, before the first gap exists. */
   async #markCompacted(to: Offset): Promise<void> {
     if (this.#log.denseFrom >= to) return;
     const before = this.#log.denseFrom;
@@ -408,7 +417,7 @@ export class LogTrimmer {
     const environment = this.#environment;
     await this.#step(() => cleaned.renameTo('.swap'));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
-    // From here on a start of the broker finishes what is left to do.
+    // From here on the next start finishes the swap.
     for (const segment of old) await this.#step(() => segment.renameTo('.deleted'));
     await this.#step(() => cleaned.renameTo(''));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
@@ -418,17 +427,14 @@ export class LogTrimmer {
     this.#removeLater(old);
   }
 
-  /** Removes files as soon as nobody reads them, the oldest first, without keeping the lane. */
+  /** Removes files once they have no readers, oldest first, without holding the lane. */
   #removeLater(segments: readonly LogSegment[]): void {
     this.#later(segments, async () => {
       for (const segment of segments) await segment.remove();
     });
   }
 
-  /**
-   * Gives the room of marked segments back as soon as nobody reads them, then writes the start
-   * down.
-   */
+  /** Frees the space of marked segments once they have no readers, then records the log start. */
   #emptyLater(segments: readonly LogSegment[]): void {
     this.#later(segments, async () => {
       for (const segment of segments) await segment.empty();
@@ -449,7 +455,7 @@ export class LogTrimmer {
   }
 }
 
-/** What retries are told that wait for records which are cut. */
+/** Error of retries that wait for truncated records. */
 function truncated(): ProtocolError {
   return new ProtocolError('LEADER_NOT_AVAILABLE', 'The log was truncated.', {
     outcome: 'unknown',

@@ -2,18 +2,18 @@ import type { Offset } from '#protocol';
 import { HalfSipHash } from './half-sip-hash.js';
 
 const WORDS_PER_KEY = 4;
-/** 16 bytes of hash and 8 of offset. */
+/** Bytes of a slot: 16 of hash, 8 of offset. */
 const SLOT_BYTES = 4 * WORDS_PER_KEY + 8;
-/** Past this share of used slots probing gets long. */
+/** Share of used slots above which probing gets slow. */
 const LOAD_MAX = 0.75;
 
-/** 128 secret bits, as four uint32: without them nobody can choose keys that have the same hash. */
+/** 128 secret bits as four uint32: without them nobody can choose keys with equal hashes. */
 export type HashKey = readonly [number, number, number, number];
 
 /**
  * The last offset of each record key, for compaction: an open-addressed table of 16-byte key hashes
- * in a fixed amount of memory. The keys themselves are not kept: two different keys have the same
- * hash with a probability of 2^-128, as Kafka accepts it too.
+ * in a fixed amount of memory. The keys themselves are not kept: two different keys collide with a
+ * probability of 2^-128, which Kafka accepts too.
  */
 export class OffsetMap {
   readonly #slots: number;
@@ -26,8 +26,8 @@ export class OffsetMap {
   #count = 0;
 
   /**
-   * @param bytesMax what the table may take
-   * @param keysMax how many keys can come at most: a smaller table is made when they fit into one
+   * @param bytesMax memory limit of the table
+   * @param keysMax greatest possible number of keys: the table is smaller when they need less
    */
   constructor(hashKey: HashKey, bytesMax: number, keysMax: number) {
     const slotsMax = Math.floor(bytesMax / SLOT_BYTES);
@@ -45,7 +45,7 @@ export class OffsetMap {
 
   /**
    * Sets the offset of the key `bytes[start, end)`.
-   * @returns false when the table is full and the key is not in it: nothing is changed then
+   * @returns false without a change when the table is full and lacks the key
    */
   put(bytes: Uint8Array, start: number, end: number, offset: Offset): boolean {
     const slot = this.#slotOf(bytes, start, end);
@@ -62,14 +62,12 @@ export class OffsetMap {
     return true;
   }
 
-  /** The offset of the key `bytes[start, end)`; -1 when it is not in the table. */
+  /** Returns the offset of the key `bytes[start, end)`; -1 when it is not in the table. */
   get(bytes: Uint8Array, start: number, end: number): Offset {
     return (this.#offsets[this.#slotOf(bytes, start, end)] ?? 0) - 1;
   }
 
-  /**
-   * The slot that holds the key, or the empty one where it would be put; the hashers have its hash.
-   */
+  /** Returns the slot of the key, or the empty slot for it; the hashers have its hash. */
   #slotOf(bytes: Uint8Array, start: number, end: number): number {
     this.#first.update(bytes, start, end);
     this.#second.update(bytes, start, end);
@@ -79,7 +77,7 @@ export class OffsetMap {
     const word3 = this.#second.high;
     const hashes = this.#hashes;
     let slot = (word0 >>> 0) % this.#slots;
-    // Ends: a quarter of the slots is always empty.
+    // The loop ends because a quarter of the slots is always empty.
     for (;;) {
       if (this.#offsets[slot] === 0) return slot;
       const at = slot * WORDS_PER_KEY;

@@ -1,25 +1,25 @@
-/** What the age of a segment's records is told by. */
+/** The inputs of a segment's age. */
 export interface AgedSegment {
-  /** Greatest timestamp of its records, ms, -1 when it has none; known after `loadIndexes`. */
+  /** Greatest timestamp of its records in ms, -1 without any; known after `loadIndexes`. */
   readonly maxTimestamp: number;
   loadIndexes(): Promise<void> | undefined;
-  /** When its log was last written, wall clock in ms; undefined when that is not known. */
+  /** Wall clock in ms of the last write to its log; undefined when unknown. */
   lastWriteMs(): Promise<number | undefined>;
 }
 
-/** The time that the youngest record of a segment counts as written at. */
+/** The time at which the youngest record of a segment counts as written. */
 export interface YoungestRecord {
   /** Wall clock, ms; -1 when the segment has no timestamps. */
   readonly timeMs: number;
-  /** Whether a record has a timestamp in the future, which does not count. */
+  /** Whether a record has a timestamp in the future, which is ignored. */
   readonly isInFuture: boolean;
 }
 
 /**
- * How young a segment is: by the greatest timestamp of its records, as in Kafka, unless that lies
- * in the future. A record stamped years ahead would keep its segment, and all that follow it, for
- * years. No record was appended after the last write to the segment's file, so that this time takes
- * the place of the timestamp: it may keep records longer than they need (a copy of the file is
+ * Determines the age of a segment: by the greatest timestamp of its records, as in Kafka, unless
+ * that lies in the future. A record stamped years ahead would otherwise retain its segment and all
+ * later ones for years. No record was appended after the last write to the segment's file, so that
+ * this time replaces the timestamp: it may retain records longer than necessary (a copied file is
  * younger than the original) and never shorter.
  */
 export async function youngestRecord(segment: AgedSegment, nowMs: number): Promise<YoungestRecord> {

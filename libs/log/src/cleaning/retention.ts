@@ -1,22 +1,20 @@
 import type { Offset, TopicConfig } from '#protocol';
 import { type AgedSegment, youngestRecord } from './record-age.js';
 
-/** What retention looks at of a segment. */
+/** The side of a segment that retention uses. */
 interface RetainedSegment extends AgedSegment {
   readonly baseOffset: Offset;
   readonly sizeBytes: number;
 }
 
-/** What retention looks at of a log. */
+/** The side of a log that retention uses. */
 export interface RetainedLog {
-  /** In order, the active one last. */
+  /** Segments in order, the active one last. */
   readonly segments: readonly RetainedSegment[];
   readonly config: Pick<TopicConfig, 'cleanup.policy' | 'retention.ms' | 'retention.bytes'>;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
-  /**
-   * Called for a segment with a timestamp in the future, whenever retention by time looks at it.
-   */
+  /** Called for a segment with a timestamp in the future, at every check of retention by time. */
   futureTimestampSeen?(segmentBaseOffset: Offset, timestampMs: number): void;
 }
 
@@ -24,14 +22,14 @@ export interface RetainedLog {
 export interface TrimmableLog extends RetainedLog {
   /** Begins a new segment, unless the active one is empty. */
   roll(): Promise<void>;
-  /** Moves the log start up, durably, and removes the segments below; how many. */
+  /** Moves the log start up, durably, and removes the segments below; returns their number. */
   deleteSegmentsBefore(offset: Offset): Promise<number>;
 }
 
 /**
- * Deletes what `retention.ms` and `retention.bytes` do not keep, in whole segments below the high
- * watermark; an active segment that is to go as well is rolled first.
- * @returns how many segments were deleted
+ * Deletes whole segments below the high watermark that exceed `retention.ms` or `retention.bytes`;
+ * an active segment among them is rolled first.
+ * @returns the number of deleted segments
  */
 export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<number> {
   const startOffset = await retentionStartOffset(log, nowMs);
@@ -41,13 +39,14 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
 }
 
 /**
- * Where a log should start by its configs: segments go, oldest first, up to the first that must
- * stay. That is the base offset of a segment, or the log end when even the active segment is to go.
+ * Determines the log start that the configs ask for: segments are deleted oldest first, up to the
+ * first that is retained. The result is the base offset of a segment, or the log end when even the
+ * active segment is deleted.
  *
- * By time a segment goes when its youngest record is older than `retention.ms` (see record-age.ts
- * for one with a timestamp in the future); one without timestamps stays. By size it goes when the
- * log has `retention.bytes` without it. A segment with a record at or above the high watermark
- * stays, and so does an empty active one.
+ * By time a segment expires when its youngest record is older than `retention.ms` (see
+ * record-age.ts for timestamps in the future); one without timestamps is retained. By size it
+ * expires when the rest of the log has `retention.bytes`. A segment with a record at or above the
+ * high watermark is retained, and so is an empty active one.
  */
 export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
   const { segments, config, highWatermark, logEndOffset } = log;

@@ -4,7 +4,7 @@ import { ProtocolError } from '#protocol';
 const requirePackage = createRequire(import.meta.url);
 
 /**
- * A package that unpacks one codec, loaded when the first batch needs it: most brokers never meet
+ * A package that unpacks one codec, loaded when the first batch needs it: most brokers never need
  * one.
  * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE from `load` when the package is not installed
  *   (npm leaves out a native one that has no build for the machine)

@@ -7,10 +7,10 @@ import { TooLargeUnpackedError, unpackBlocks, unpackBlocksSync } from './packed-
 import { unpackSnappy, unpackSnappyBlock, unpackSnappyBlockSync } from './snappy-stream.js';
 import { decompressZstd, decompressZstdSync } from './zstd-frame.js';
 
-/** How the records section of a batch is compressed. */
+/** Compression of the records section of a batch. */
 export type CompressionType = (typeof COMPRESSION_TYPES)[number];
 
-/** By the number in the batch's attributes, bits 0-2. */
+/** Codecs by their number in the batch's attributes, bits 0-2. */
 const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 /** The default of `unpackedBatch.bytesMax`. */

@@ -25,7 +25,7 @@ const FLAG_BLOCK_CHECKSUM = 0x10;
 const FLAG_CONTENT_SIZE = 0x08;
 const FLAG_DICTIONARY_ID = 0x01;
 const IS_PLAIN = 0x80000000;
-/** How far back a block may refer into the blocks before it. */
+/** Distance back to which a block may refer into the blocks before it. */
 const WINDOW_BYTES = 64 * 1024;
 /** No LZ4 block unpacks to more than this many times its size. */
 const EXPANSION_MAX = 255;
@@ -86,7 +86,7 @@ export async function unpackLz4Block(block: PackedBlock): Promise<Buffer> {
   return lz4Package.load().uncompress(sized(block), block.window);
 }
 
-/** The package takes the room for the result in front of the block. */
+/** The package expects the unpacked size in front of the block. */
 function sized({ bytes, bytesMax }: PackedBlock): Buffer {
   const block = Buffer.allocUnsafe(4 + bytes.length);
   block.writeUInt32LE(Math.min(bytesMax, bytes.length * EXPANSION_MAX), 0);

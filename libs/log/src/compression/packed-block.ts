@@ -1,13 +1,16 @@
 /** One block of a compressed blob, to be unpacked by the codec's package. */
 export interface PackedBlock {
   readonly bytes: Buffer;
-  /** The most that it may unpack to. */
+  /** Limit on its unpacked bytes. */
   readonly bytesMax: number;
-  /** Unpacked bytes before it that it may refer to. */
+  /** Unpacked bytes before the block that it may refer to. */
   readonly window?: Buffer | undefined;
 }
 
-/** Takes a blob apart: yields each block, is given its bytes unpacked, and returns the whole. */
+/**
+ * Splits a blob into blocks: it yields each block, receives its unpacked bytes, and returns the
+ * whole.
+ */
 export type BlockWork = Generator<PackedBlock, Buffer, Buffer>;
 
 /** A blob unpacks to more bytes than it may. */

@@ -5,7 +5,7 @@ import { type BlockWork, type PackedBlock, TooLargeUnpackedError } from './packe
 const snappyPackage = new CodecPackage<typeof snappy>('snappy', 'snappy');
 
 /**
- * What Kafka's Java clients write first; "SNAPPY" between two bytes. After it stand two int32, the
+ * Header of the streams of Kafka's Java clients: "SNAPPY" between two bytes. Two int32 follow, the
  * version and the lowest compatible one, and then any number of blocks, each an int32 with its size
  * and as many bytes of raw snappy.
  */
@@ -23,7 +23,7 @@ export function* unpackSnappy(bytes: Buffer, bytesMax: number): BlockWork {
   let sizeBytes = 0;
   let position = 0;
   while (position < bytes.length) {
-    // The header may stand again: a stream of streams is one, too.
+    // The header may be repeated: concatenated streams are a stream, too.
     if (isStreamHeader(bytes, position)) {
       position += STREAM_HEADER_BYTES;
       continue;
@@ -60,7 +60,7 @@ function checked(bytes: Buffer, bytesMax: number): PackedBlock {
   return { bytes, bytesMax };
 }
 
-/** A raw block begins with its unpacked size: base-128 groups, the lowest first. */
+/** Reads the unpacked size with which a raw block begins: base-128 groups, the lowest first. */
 function declaredBytes(block: Buffer): number {
   let size = 0;
   for (let i = 0; i < 5; i += 1) {

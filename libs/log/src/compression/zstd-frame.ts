@@ -4,15 +4,15 @@ import type * as fzstd from 'fzstd';
 import { CodecPackage } from './codec-package.js';
 import { TooLargeUnpackedError } from './packed-block.js';
 
-/** In JavaScript: for a Node without zstd (before 22.15). */
+/** Pure JavaScript, for a Node without zstd (before 22.15). */
 const fzstdPackage = new CodecPackage<typeof fzstd>('fzstd', 'zstd');
 
 const FRAME_MAGIC = Buffer.from('28b52ffd', 'hex');
 /** The longest header: magic number, flags, window, dictionary id, size of the content. */
 const HEADER_BYTES_MAX = 18;
-/** As libzstd has it: 128 MiB. The frame's header says how much its reader has to keep. */
+/** The limit of libzstd: 128 MiB. The frame's header says how much its reader has to keep. */
 const WINDOW_BYTES_MAX = 2 ** 27;
-/** Compressed bytes that one slice unpacks in JavaScript: a few milliseconds of most content. */
+/** Compressed bytes per slice of unpacking in JavaScript: a few milliseconds for most content. */
 const SLICE_BYTES = 64 * 1024;
 
 interface ZstdOptions {
@@ -101,8 +101,8 @@ function assertWindows(bytes: Buffer): void {
 }
 
 /**
- * How much of the content a frame's reader must keep: by a descriptor of a power of two and eighths
- * of it, or all of it where the frame is one piece.
+ * Returns the bytes of content that a frame's reader must keep: a descriptor of a power of two and
+ * eighths of it, or the whole content when the frame is a single segment.
  */
 function windowBytes(header: Buffer): number {
   const flags = header.readUInt8(4);

@@ -5,10 +5,13 @@ import { readFileIfAny, replaceFile } from '../checkpoint/checkpoint-file.js';
 const LOCK_FILE = '.lock';
 const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
 const LAST_SEEN_TIME_FILE = '.last-seen-time';
-/** Versions that do not write this file may have moved a log start without writing it down. */
+/**
+ * Written by versions that record every log start; older ones may have moved a log start without
+ * recording it.
+ */
 const LOG_STARTS_FILE = '.log-starts-recorded';
 
-/** Another process works in the data directory. The message is one line for the operator. */
+/** Another process uses the data directory. The message is one line for the operator. */
 export class DataDirLockedError extends Error {
   override readonly name = 'DataDirLockedError';
 
@@ -18,8 +21,10 @@ export class DataDirLockedError extends Error {
 }
 
 /**
- * A broker's data directory, held by one process: the lock file ends with the process, however it
- * ends. `.kafka_cleanshutdown` says that the last process closed every log.
+ * A broker's data directory, owned by one process: the lock file is released when the process ends,
+ * however it ends. `.kafka_cleanshutdown` says that the last process closed every log.
+ *
+ * Overlap: calls must not overlap; the log manager makes them one after the other.
  */
 export class DataDir {
   readonly #fileSystem: FileSystem;
@@ -32,7 +37,7 @@ export class DataDir {
     /** Whether the last process closed every log. */
     readonly wasClosedCleanly: boolean,
     /**
-     * Whether every log start is in the checkpoint file; false for a directory of an older version.
+     * Whether the checkpoint file has every log start; false for a directory of an older version.
      */
     readonly areLogStartsRecorded: boolean,
   ) {
@@ -41,7 +46,7 @@ export class DataDir {
   }
 
   /**
-   * Makes the directory if needed and takes it. The mark of a clean stop is removed, durably,
+   * Creates the directory if needed and locks it. The mark of a clean stop is removed, durably,
    * before anything else happens: this process may be killed at any time.
    * @throws DataDirLockedError
    */
@@ -62,13 +67,13 @@ export class DataDir {
     }
   }
 
-  /** Says, durably, that every log was closed. */
+  /** Records, durably, that every log was closed. */
   async markClean(): Promise<void> {
     const content = Buffer.from('{"version":0,"brokerEpoch":-1}\n');
     await replaceFile(this.#fileSystem, join(this.path, CLEAN_SHUTDOWN_FILE), content);
   }
 
-  /** Records, durably, that the checkpoint file has the log start of every log from now on. */
+  /** Records, durably, that from now on the checkpoint file has the log start of every log. */
   async markLogStartsRecorded(): Promise<void> {
     if (this.areLogStartsRecorded) return;
     await replaceFile(
@@ -78,14 +83,14 @@ export class DataDir {
     );
   }
 
-  /** The time that `keepTime` kept last, ms; undefined when there is none that can be read. */
+  /** Returns the time in ms that `keepTime` stored last; undefined when no readable one exists. */
   async lastSeenMs(): Promise<number | undefined> {
     const content = await readFileIfAny(this.#fileSystem, join(this.path, LAST_SEEN_TIME_FILE));
     const match = /^\d{1,15}(?=\n$)/.exec(content?.toString('utf8') ?? '');
     return match === null ? undefined : Number(match[0]);
   }
 
-  /** Keeps the time for the next start, durably. */
+  /** Stores the time for the next start, durably. */
   async keepTime(nowMs: number): Promise<void> {
     const content = Buffer.from(`${Math.max(0, nowMs)}\n`);
     await replaceFile(this.#fileSystem, join(this.path, LAST_SEEN_TIME_FILE), content);

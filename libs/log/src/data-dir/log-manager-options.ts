@@ -2,51 +2,53 @@ import type { Clock, FileSystem, Logger, Random, Scheduler } from '#runtime';
 import type { Durability } from '../log/log-state.js';
 import type { LogObserver } from '../log/observer.js';
 
-/** How the logs of a broker are kept. Sizes in bytes, times in milliseconds. */
+/** Settings of a broker's logs. Sizes in bytes, times in milliseconds. */
 export interface LogManagerOptions {
   readonly dataDir: string;
   readonly durability: Durability;
-  /** Syncs that may run at a time, over all logs: fewer than the pool has threads. */
+  /** Concurrent syncs over all logs: fewer than the pool has threads. */
   readonly syncsInFlightMax: number;
-  /** Memory for the newest batches of all logs. */
+  /** Bytes of memory for the newest batches of all logs. */
   readonly tailCacheBytes: number;
   readonly producerBatchesRemembered: number;
   readonly producerIdExpirationMs: number;
-  /** Memory for the idempotent producers of all logs, and of each. */
+  /** Bytes of memory for idempotent producers of all logs; the next one is the limit per log. */
   readonly producerStateBytes?: number;
   readonly producerStatePartitionBytes?: number;
-  /** How long after its last append no producer is evicted to make room for others. */
+  /** Time in ms after its last append during which a producer is not evicted for others. */
   readonly producerProtectedMs?: number;
   /**
-   * Kept free of records on the disk, for what must be written down when it is full; 0 by default.
+   * Bytes of the disk kept free of records for metadata that must be recorded on a full disk; 0 by
+   * default.
    */
   readonly diskReserveBytes?: number;
   /**
-   * Segments of all logs; with more they become larger than their topics say. 50,000 by default.
+   * Bound on the segments of all logs; above it segments become larger than their topics say.
+   * 50,000 by default.
    */
   readonly segmentsMax?: number;
-  /** Segment files kept open while nobody uses them. */
+  /** Unused segment files that are kept open. */
   readonly openFilesMax?: number;
-  /** A round of group commit takes appends until it has this many bytes. */
+  /** A round of group commit accepts appends until it has this many bytes. */
   readonly roundBytesMax?: number;
-  /** How often to look for records that retention deletes. */
+  /** Interval in ms of the checks for expired records. */
   readonly retentionCheckIntervalMs?: number;
-  /** How often to look for logs that are worth compacting. */
+  /** Interval in ms of the checks for logs that should be compacted. */
   readonly compactionCheckIntervalMs?: number;
-  /** What compaction may read and write together. */
+  /** Bytes per second that compaction may read and write together. */
   readonly compactionBytesPerSecond?: number;
-  /** Memory of compaction's map from keys to offsets; more keys take several passes. */
+  /** Bytes of compaction's map from keys to offsets; more keys take several passes. */
   readonly compactionMapBytes?: number;
-  /** What the background scrub may read. */
+  /** Bytes per second that the background scrub may read. */
   readonly scrubBytesPerSecond?: number;
-  /** Time between two passes of the scrub over all logs; 0: none. */
+  /** Time in ms between two passes of the scrub over all logs; 0 disables it. */
   readonly scrubIntervalMs?: number;
-  /** How far the wall clock must jump ahead for nothing to expire by it for `clockGraceMs`. */
+  /** A jump of the wall clock by more ms than this suspends expiry for `clockGraceMs`. */
   readonly clockJumpMs?: number;
   readonly clockGraceMs?: number;
 }
 
-/** The outside world, as the logs need it. */
+/** External ports that the logs use. */
 export interface LogManagerPorts {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;

@@ -20,7 +20,7 @@ const DEFAULT_PRODUCER_STATE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_PRODUCER_STATE_PARTITION_BYTES = 16 * 1024 * 1024;
 const DEFAULT_PRODUCER_PROTECTED_MS = 600_000;
 
-/** What all logs of a data directory share. */
+/** Parts that all logs of a data directory share. */
 export interface ManagerParts {
   readonly environment: LogEnvironment;
   readonly tailCache: TailCache;
@@ -31,8 +31,8 @@ export interface ManagerParts {
 }
 
 /**
- * Opens the parts that all logs of a data directory share; nothing of the logs is read yet.
- * @param lastSeenMs the time that the data directory saw last
+ * Opens the parts that all logs of a data directory share, before any log is read.
+ * @param lastSeenMs last time stored in the data directory
  */
 export async function openManagerParts(
   options: LogManagerOptions,

@@ -25,7 +25,9 @@ import type { LogManagerOptions, LogManagerPorts } from './log-manager-options.j
 import { type ManagerParts, openManagerParts } from './log-manager-parts.js';
 import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
 
-/** A recovery point is on disk at most this long, and one write, after the sync it speaks of. */
+/**
+ * Interval of checkpoints: a recovery point is on disk this long, plus one write, after its sync.
+ */
 const CHECKPOINT_INTERVAL_MS = 500;
 const RESERVE_CHECK_INTERVAL_MS = 1000;
 const MAINTENANCE_INTERVAL_MS = 5000;
@@ -39,26 +41,24 @@ const DEFAULT_SCRUB_BYTES_PER_SECOND = 8 * 1024 * 1024;
 const DEFAULT_SCRUB_INTERVAL_MS = 24 * 60 * 60_000;
 const SCRUB_FIRST_AFTER_MS = 60_000;
 const SCRUB_CHECK_INTERVAL_MS = 10_000;
-/** How long compaction, and the scrub, may keep the event loop to itself. */
+/** Longest time in ms that compaction or the scrub may occupy the event loop. */
 const COMPACTION_SLICE_MS_MAX = 2;
 
 /**
- * All logs of a broker, in one data directory (kafka-format 1 and 6), and what is done for them in
- * the background: checkpoints of their offsets, rolls by time, retention, compaction.
+ * All logs of a broker in one data directory (kafka-format 1 and 6) and their background work:
+ * checkpoints of offsets, rolls by time, retention, compaction.
  *
- * `createLog` and `deleteLog` of one partition must not overlap; everything else may.
+ * Overlap: `createLog` and `deleteLog` of one partition must not overlap; all other calls may.
+ * `close` is called once.
  */
 export class LogManager {
-  /** By name, `topic-0`. */
+  /** Open logs by name, `topic-0`. */
   readonly #logs = new Map<string, Log>();
-  /** Partitions that are on disk and could not be opened. */
+  /** Errors of partitions that are on disk and could not be opened, by name. */
   readonly #unopened = new Map<string, unknown>();
-  /** Names of deleted partitions whose directories could not be moved out of the way. */
+  /** Names of deleted partitions whose directories could not be renamed yet. */
   readonly #undeleted = new Set<string>();
-  /**
-   * Topic ids of the logs that were set aside, by directory name; undefined where that is not
-   * known.
-   */
+  /** Topic ids of the stray logs by directory name; undefined where unknown. */
   readonly #strays = new Map<string, string | undefined>();
   readonly #tasks: RepeatedTask[] = [];
   readonly #cleaner: LogCleaner;
@@ -97,8 +97,8 @@ export class LogManager {
   }
 
   /**
-   * Takes the data directory, opens every log in it and begins the background work. A log that
-   * cannot be opened is left alone and reported (`unopenedLogs`). Logs found on disk have default
+   * Locks the data directory, opens every log in it and begins the background work. A log that
+   * cannot be opened is skipped and reported (`unopenedLogs`). Logs found on disk have default
    * configs, and nothing of them is deleted, until `Log.updateConfig`.
    * @throws DataDirLockedError; storage errors of the directory itself
    */
@@ -129,7 +129,7 @@ export class LogManager {
     return this.#logs.values();
   }
 
-  /** Whether the last process stopped cleanly: nothing that was written can be missing. */
+  /** Whether the last process stopped cleanly, so that no written record can be missing. */
   get wasClosedCleanly(): boolean {
     return this.#dataDir.wasClosedCleanly;
   }
@@ -139,43 +139,43 @@ export class LogManager {
     return this.#unopened;
   }
 
-  /** What of the disk is not for records, but for what must be written down when it is full. */
+  /** Disk space reserved for metadata that must be recorded on a full disk. */
   get reserve(): DiskReserve {
     return this.#parts.environment.reserve;
   }
 
-  /** Where the memory of idempotent producers is counted. */
+  /** Accounts for the memory of idempotent producers. */
   get producerMemory(): ProducerMemory {
     return this.#parts.producerMemory;
   }
 
-  /** Segments of all logs, as they were last counted. */
+  /** Segments of all logs at the last count. */
   get segmentCount(): number {
     return this.#parts.environment.segmentBudget.status.segments;
   }
 
-  /** What was put aside on disk. */
+  /** Files quarantined on disk. */
   get quarantine(): QuarantineStatus {
     return this.#parts.environment.quarantine.status;
   }
 
-  /** The time by which everything expires that clients have left here. */
+  /** The clock by which records, tombstones and producers expire. */
   get expiryClock(): ExpiryClock {
     return this.#parts.expiryClock;
   }
 
-  /** Segment files that are open now. */
+  /** Number of open segment files. */
   get openFileCount(): number {
     return this.#parts.environment.files.openCount;
   }
 
-  /** Bytes that the tail cache holds now. */
+  /** Bytes in the tail cache. */
   get tailCacheBytes(): number {
     return this.#parts.tailCache.bytes;
   }
 
   /**
-   * Makes an empty log; durable when it resolves.
+   * Creates an empty log; durable when it resolves.
    * @throws ProtocolError TOPIC_ALREADY_EXISTS; KAFKA_STORAGE_ERROR
    */
   async createLog(
@@ -213,15 +213,15 @@ export class LogManager {
   }
 
   /**
-   * Deletes a log; that it is gone is durable when it resolves, its files go when nobody reads
-   * them. Nothing happens when there is none.
+   * Deletes a log. The deletion is durable when it resolves; its files are removed once they have
+   * no readers. Does nothing when there is no such log.
    */
   async deleteLog(topicPartition: TopicPartition): Promise<void> {
     const name = topicPartitionName(topicPartition);
     const log = this.#logs.get(name);
     if (log === undefined) return;
     this.#logs.delete(name);
-    // Until it is moved away its records must not be taken for those of a new log.
+    // Until the directory is renamed a new log of this name must not adopt its records.
     this.#undeleted.add(name);
     await log.abandon();
     this.#parts.checkpoints.remove(topicPartition);
@@ -230,14 +230,15 @@ export class LogManager {
     this.#parts.environment.quarantine.remove(log.directory);
   }
 
-  /** Directories of logs that were set aside, with the ids of their topics where known. */
+  /** Directories of stray logs, with the ids of their topics where known. */
   get strayLogs(): ReadonlyMap<string, string | undefined> {
     return this.#strays;
   }
 
   /**
-   * Closes a log that this broker is not to keep and gives its directory a name with `-stray`,
-   * under which nobody touches it; durable when it resolves. Nothing happens when there is none.
+   * Closes a log that this broker should not have and renames its directory with the suffix
+   * `-stray`, which nothing reads; durable when it resolves. Does nothing when there is no such
+   * log.
    */
   async setAside(topicPartition: TopicPartition): Promise<void> {
     const name = topicPartitionName(topicPartition);
@@ -250,7 +251,7 @@ export class LogManager {
       await log.close();
       await fileSystem.rename(log.directory, join(this.#options.dataDir, stray));
     } catch (error) {
-      // Until its name is free no log of that name can be made.
+      // Until the directory is renamed no log of that name can be created.
       this.#unopened.set(name, error);
       throw error;
     }
@@ -266,7 +267,7 @@ export class LogManager {
     );
   }
 
-  /** Removes the logs of a deleted topic that were set aside. */
+  /** Removes the stray logs of a deleted topic. */
   async removeStrays(topicId: string): Promise<void> {
     for (const [directory, ofTopic] of this.#strays) {
       if (ofTopic !== topicId) continue;
@@ -279,8 +280,8 @@ export class LogManager {
 
   /**
    * Closes all logs cleanly, in Kafka's order: logs flushed and closed, recovery points, log
-   * starts, the mark of a clean stop. The mark is left out when a log is not whole or the disk does
-   * not take it: acknowledged records are on disk without. Call it once.
+   * starts, the mark of a clean stop. The mark is omitted when a log is damaged or the disk rejects
+   * it: acknowledged records are on disk even so. Call it once.
    */
   async close(): Promise<void> {
     assert(!this.#isClosed, 'the logs are closed once');
@@ -313,7 +314,7 @@ export class LogManager {
     }
   }
 
-  /** A time that could not be kept makes the next start more careful, nothing else. */
+  /** A failure to store the time only makes the next start more cautious. */
   async #keepTime(): Promise<void> {
     try {
       await this.#dataDir.keepTime(this.expiryClock.nowMs());
@@ -387,7 +388,7 @@ export class LogManager {
     }
   }
 
-  /** A directory without a topic id is what a crash left of a creation, if nothing is in it. */
+  /** An empty directory without a topic id is a leftover of an interrupted creation. */
   async #topicIdOf(directory: string): Promise<string | undefined> {
     const { fileSystem } = this.#ports;
     const metadata = await readPartitionMetadata(fileSystem, directory);
@@ -404,7 +405,8 @@ export class LogManager {
   }
 
   /**
-   * Gives a `partition.metadata` of an earlier version Kafka's form; the log opens without it too.
+   * Rewrites a `partition.metadata` of an earlier version in Kafka's form; the log opens without it
+   * too.
    */
   async #rewriteTopicId(directory: string, topicId: string): Promise<void> {
     const { fileSystem, logger } = this.#ports;
@@ -425,8 +427,8 @@ export class LogManager {
   }
 
   /**
-   * Each partition that is written has its newest segment open: with fewer descriptors files come
-   * and go.
+   * Each written partition keeps its newest segment open: with fewer descriptors files are closed
+   * and reopened.
    */
   #warnOfManyPartitions(): void {
     const { openFilesMax } = this.#parts.environment.files;
@@ -488,21 +490,20 @@ export class LogManager {
   }
 }
 
-/** 128 bits that no client can know. */
+/** Returns 128 bits that no client can know. */
 function randomHashKey(random: Random): HashKey {
   const word = (): number => random.below(2 ** 32);
   return [word(), word(), word(), word()];
 }
 
-/** `topic-0`, read; undefined for the directory of something else. */
+/** Parses a name like `topic-0`; undefined for any other directory. */
 function parsePartitionDirectory(name: string): TopicPartition | undefined {
   const match = /^([a-zA-Z0-9._-]{1,249})-(0|[1-9]\d{0,9})$/.exec(name);
   return match === null ? undefined : { topic: match[1] ?? '', partition: Number(match[2]) };
 }
 
 /**
- * A worker that takes the items of a shared iterator one after the other; run as many as may
- * overlap.
+ * A worker that takes items of a shared iterator one after the other; run as many as may overlap.
  */
 function eachOf<T>(
   items: IterableIterator<T>,

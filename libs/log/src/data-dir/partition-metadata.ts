@@ -6,22 +6,21 @@ const FILE_NAME = 'partition.metadata';
 
 /** Groups of a UUID's hexadecimal digits: 8-4-4-4-12. */
 const UUID = /^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/;
-/** 16 bytes in URL-safe base64 without padding: the form in which Kafka writes a topic id. */
+/** Kafka's form of a topic id: 16 bytes in URL-safe base64 without padding. */
 const KAFKA_UUID = /^[A-Za-z0-9_-]{22}$/;
 
-/** What a `partition.metadata` file says. */
+/** Content of a `partition.metadata` file. */
 export interface PartitionMetadataFile {
-  /** The topic id as the rest of the program writes it: a UUID in lower case. */
+  /** The topic id as a UUID in lower case, the form used in this program. */
   readonly topicId: string;
   /** Whether the file has the form that Kafka reads; files of earlier versions do not. */
   readonly isInKafkaForm: boolean;
 }
 
 /**
- * Writes Kafka's `partition.metadata`, which tells by topic id to which topic a partition's
- * directory belongs. The id stands in Kafka's form, 22 characters of base64; Kafka's broker refuses
- * any other.
- * @param topicId a UUID; any other text is written as it is
+ * Writes Kafka's `partition.metadata`, which records the topic id of a partition's directory. The
+ * id is written in Kafka's form, 22 characters of base64; Kafka's broker refuses any other.
+ * @param topicId a UUID; any other text is written unchanged
  */
 export async function writeTopicId(
   fileSystem: FileSystem,
@@ -43,7 +42,7 @@ export async function readPartitionMetadata(
   return { topicId: fromKafkaForm(written), isInKafkaForm: toKafkaForm(written) === written };
 }
 
-/** The topic id alone; undefined as for `readPartitionMetadata`. */
+/** Reads only the topic id; undefined as for `readPartitionMetadata`. */
 export async function readTopicId(
   fileSystem: FileSystem,
   directory: string,

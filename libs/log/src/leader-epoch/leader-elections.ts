@@ -3,11 +3,12 @@ import type { FileSystem } from '#runtime';
 import { CheckpointFile, type CheckpointFormat } from '../checkpoint/checkpoint-file.js';
 
 /**
- * One election of a partition's leader: the epoch's number, and what tells it from others of it.
+ * One election of a partition's leader: the epoch's number, and the id that distinguishes it from
+ * other elections of the same number.
  */
 export interface Election {
   readonly epoch: LeaderEpoch;
-  /** Random, made with the epoch. */
+  /** Random id, created with the epoch. */
   readonly electionId: string;
 }
 
@@ -31,13 +32,14 @@ const FORMAT: CheckpointFormat<ElectionEntry> = {
  * beside `leader-epoch-checkpoint` (replication-safety 4.1 and 4.5): `accepted` for the newest one
  * that it has taken part in, `written` for each older one that its log has batches of.
  *
- * Numbers of epochs alone do not name an election: when the store of the metadata was rolled back,
- * two may have the same number. Of an epoch whose id is not known (from before the partition had
- * other replicas) the number alone is compared.
+ * Numbers of epochs alone do not identify an election: after the metadata store was rolled back,
+ * two may have the same number. For an epoch without a known id (from before the partition had
+ * other replicas) only the number is compared.
  *
- * Invariants: the accepted epoch never falls, and what is accepted is on disk before anything is
- * done in it; the id of an epoch is on disk before a batch of that epoch is. Calls must not
- * overlap: they are made in the log's write lane.
+ * Invariants: the accepted epoch never falls, and is on disk before the replica acts in it; the id
+ * of an epoch is on disk before a batch of that epoch is.
+ *
+ * Overlap: calls must not overlap; they are made in the log's write lane.
  */
 export class LeaderElections {
   #accepted: Election | undefined;
@@ -63,7 +65,10 @@ export class LeaderElections {
     return this.#accepted;
   }
 
-  /** The id of the election in which the log's batches of this epoch were written, where known. */
+  /**
+   * Returns the id of the election in which the log's batches of this epoch were written, where
+   * known.
+   */
   idOf(epoch: LeaderEpoch): string | undefined {
     const written = this.#written.get(epoch);
     if (written !== undefined) return written;
@@ -72,7 +77,7 @@ export class LeaderElections {
 
   /**
    * Takes part in an election from now on; durable when it resolves.
-   * @param epochsInLog those that the log has batches of, or may have: other ids are forgotten
+   * @param epochsInLog epochs that the log has batches of, or may have: other ids are removed
    */
   async accept(election: Election, epochsInLog: readonly LeaderEpoch[]): Promise<void> {
     const { epoch, electionId } = election;
@@ -82,8 +87,7 @@ export class LeaderElections {
   }
 
   /**
-   * Takes over the id of an epoch of which the first batch is about to be written; durable when it
-   * resolves.
+   * Records the id of an epoch before its first batch is written; durable when it resolves.
    * @param electionId undefined when the leader does not know it either
    */
   async learn(

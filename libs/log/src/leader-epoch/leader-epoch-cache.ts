@@ -9,7 +9,7 @@ export interface EpochEntry {
 }
 
 /**
- * Where an epoch ends in this log: the answer to a replica that looks for the point of divergence.
+ * End of an epoch in this log: the answer to a replica that searches for the point of divergence.
  */
 export interface EpochEndOffset {
   readonly epoch: LeaderEpoch;
@@ -27,22 +27,22 @@ const FORMAT: CheckpointFormat<EpochEntry> = {
 };
 
 /**
- * Which leader epoch each offset of a log was written in, kept in `leader-epoch-checkpoint`
- * (kafka-format 5, KIP-101).
+ * The leader epoch of each offset of a log, kept in `leader-epoch-checkpoint` (kafka-format 5,
+ * KIP-101).
  *
  * Invariants: epochs and start offsets both strictly increase. Once `assign` has resolved, the file
  * has the entry: nothing may be written or answered in an epoch before that. Dropped entries may
- * reach the file later, since a start of the broker repeats both truncations against the real log.
+ * reach the file later, because the next start repeats both truncations against the real log.
  *
- * Memory changes at once, the file follows; while the last write has failed the cache is *behind*,
- * and the next `assign` or `flush` writes everything again. Calls may overlap.
+ * Overlap: calls may overlap. Memory changes at once, and the file follows; after a failed write
+ * the cache is *behind*, and the next `assign` or `flush` writes everything again.
  */
 export class LeaderEpochCache {
   #entries: readonly EpochEntry[] = [];
   /** Counts changes of the entries; the file has those up to `#writtenVersion`. */
   #version = 0;
   #writtenVersion = 0;
-  /** Of the newest entry that was added. */
+  /** Version of the newest added entry. */
   #assignedVersion = 0;
   readonly #file: CheckpointFile<EpochEntry>;
 
@@ -53,7 +53,8 @@ export class LeaderEpochCache {
   /** @throws CorruptCheckpointError */
   static async open(fileSystem: FileSystem, path: string): Promise<LeaderEpochCache> {
     const cache = new LeaderEpochCache(new CheckpointFile(fileSystem, path, FORMAT));
-    // Through the same rule as new entries: what contradicts a later line is not taken over.
+    // Entries are added by the rule for new ones: an entry that conflicts with a later line is
+    // dropped.
     for (const entry of await cache.#file.read()) cache.#add(entry);
     cache.#writtenVersion = cache.#version;
     return cache;
@@ -68,9 +69,9 @@ export class LeaderEpochCache {
   }
 
   /**
-   * Records that `epoch` begins at `startOffset`: by a leader with its log end when it becomes one,
-   * by recovery and by a follower for each batch. Nothing happens when the epoch is known already.
-   * Resolves when the file has it.
+   * Records that `epoch` begins at `startOffset`: a leader calls it with its log end, recovery and
+   * followers for each batch. Does nothing when the epoch is known. Resolves when the file has the
+   * entry.
    */
   async assign(epoch: LeaderEpoch, startOffset: number): Promise<void> {
     assert(epoch >= 0 && startOffset >= 0, `leader epoch ${epoch} at ${startOffset}`);
@@ -78,14 +79,13 @@ export class LeaderEpochCache {
     await this.flush();
   }
 
-  /** As `assign`, but left to a later `flush`: for recovery, which looks at many batches. */
+  /** As `assign`, but written by a later `flush`: for recovery, which reads many batches. */
   assignUnflushed(epoch: LeaderEpoch, startOffset: number): void {
     this.#add({ epoch, startOffset });
   }
 
   /**
-   * Whether the file lacks an entry, because a write of it failed: nothing may be written before
-   * `flush`.
+   * Whether the file lacks an entry because a write failed: nothing may be written before `flush`.
    */
   get lacksEntry(): boolean {
     return this.#writtenVersion < this.#assignedVersion;
@@ -99,13 +99,13 @@ export class LeaderEpochCache {
     this.#writtenVersion = Math.max(this.#writtenVersion, version);
   }
 
-  /** The epoch that an offset was written in; undefined below the first known epoch. */
+  /** Returns the epoch that an offset was written in; undefined below the first known epoch. */
   epochForOffset(offset: number): LeaderEpoch | undefined {
     return this.#entries.findLast((entry) => entry.startOffset <= offset)?.epoch;
   }
 
   /**
-   * The end of the greatest epoch at or below the requested one.
+   * Returns the end of the greatest epoch at or below the requested one.
    * @returns undefined when the requested epoch is above every known one, or none is known
    */
   endOffsetFor(requested: LeaderEpoch, logEndOffset: number): EpochEndOffset | undefined {
@@ -118,14 +118,15 @@ export class LeaderEpochCache {
     return { epoch: this.#entries[next - 1]?.epoch ?? requested, endOffset };
   }
 
-  /** Forgets every epoch that begins at or above `offset`, the new log end. Flush it some time. */
+  /**
+   * Removes every epoch that begins at or above `offset`, the new log end; a later `flush` persists
+   * it.
+   */
   truncateFromEnd(offset: number): void {
     this.#replace(this.#entries.filter((entry) => entry.startOffset < offset));
   }
 
-  /**
-   * Lets the log begin at `offset`, in the epoch that offset was written in. Flush it some time.
-   */
+  /** Lets the log begin at `offset`, in the epoch of that offset; a later `flush` persists it. */
   truncateFromStart(offset: number): void {
     const lastDropped = this.#entries.findLast((entry) => entry.startOffset <= offset);
     if (lastDropped === undefined || lastDropped.startOffset === offset) {

@@ -3,19 +3,19 @@ import { assert } from '#runtime';
 import type { ProducerStateManager } from '../producer-state/producer-state.js';
 import { RecordBatch, stampBatch } from '../record-batch/record-batch.js';
 
-/** What an append is answered. */
+/** Result of an append. */
 export interface AppendResult {
   readonly baseOffset: Offset;
   readonly lastOffset: Offset;
-  /** The broker's time of the append where the topic keeps that, else null. */
+  /** The broker's time of the append when the topic has LogAppendTime, else null. */
   readonly logAppendTimeMs: number | null;
-  /** Nothing was written: the batch was in the log, with these offsets. */
+  /** Whether the batch was in the log already, with these offsets, and nothing was written. */
   readonly isDuplicate: boolean;
-  /** Newest timestamp of a duplicate, as it is in the log, in ms; only there for one. */
+  /** Newest timestamp of a duplicate in the log, in ms; absent otherwise. */
   readonly maxTimestampMs?: number;
 }
 
-/** An append that waits for its round, or is in it. */
+/** An append that waits for its round or is part of it. */
 export interface PendingAppend {
   /** Views over the caller's bytes, not stamped yet. */
   readonly batches: readonly RecordBatch[];
@@ -25,28 +25,28 @@ export interface PendingAppend {
   readonly reject: (error: unknown) => void;
 }
 
-/** An append of a round with what it will be answered. */
+/** An append of a round with its result. */
 interface RoundAnswer {
   readonly append: PendingAppend;
   readonly result: AppendResult;
 }
 
-/** What a round is made for. */
+/** Limits of a round. */
 export interface RoundLimits {
   readonly logEndOffset: Offset;
-  /** Epoch that the log is written in; appends of older ones are refused. */
+  /** Current epoch of the log; appends of older ones are refused. */
   readonly leaderEpoch: LeaderEpoch;
-  /** The round ends before the append that would take it past this; the first always fits. */
+  /** The round ends before the append that would exceed this; the first append always fits. */
   readonly bytesMax: number;
   readonly nowMs: number;
 }
 
 /**
- * One round of group commit: appends that gathered, put together for one writev.
+ * One round of group commit: waiting appends, assembled for one writev.
  *
  * Assembling is synchronous and in the order of the calls: it checks sequences, stamps offsets and
- * the leader epoch into the callers' bytes and takes the batches into the producer state. Whoever
- * writes the round commits that state, or undoes it when nothing was written.
+ * the leader epoch into the callers' bytes and adds the batches to the producer state. The writer
+ * of the round commits that state, or reverts it when nothing was written.
  */
 export class AppendRound {
   readonly buffers: Buffer[] = [];
@@ -56,7 +56,7 @@ export class AppendRound {
   readonly answers: RoundAnswer[] = [];
   /** Appends that write nothing; answered once their original is below the high watermark. */
   readonly duplicates: RoundAnswer[] = [];
-  /** Why it is not in the log, or not known to be. */
+  /** Reason why the batch is not in the log, or why that is unknown. */
   failure: unknown = undefined;
   recordCount = 0;
   sizeBytes = 0;
@@ -73,7 +73,7 @@ export class AppendRound {
 
   /**
    * Takes appends from the front of `pending`.
-   * @returns how many were taken, those refused included
+   * @returns how many were taken, including refused ones
    */
   assemble(pending: readonly PendingAppend[]): number {
     let taken = 0;
@@ -89,8 +89,8 @@ export class AppendRound {
   }
 
   /**
-   * Takes batches of the leader's log, with the offsets and epochs that they have there. Their
-   * sequences were checked by the leader.
+   * Adds batches of the leader's log, with the offsets and epochs that they have there. The leader
+   * has checked their sequences.
    */
   copy(batches: readonly RecordBatch[]): void {
     for (const batch of batches) {
@@ -100,7 +100,7 @@ export class AppendRound {
     }
   }
 
-  /** Rejects everything that would have been answered with the round. */
+  /** Rejects every append of the round. */
   fail(error: unknown): void {
     this.failure = error;
     for (const { append } of this.answers) append.reject(error);
@@ -159,7 +159,7 @@ export class AppendRound {
   }
 }
 
-/** What an append is told that was made for a leader epoch which has ended. */
+/** Error of an append for a leader epoch that has ended. */
 function oldLeaderEpoch(append: PendingAppend): ProtocolError {
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',
@@ -168,7 +168,7 @@ function oldLeaderEpoch(append: PendingAppend): ProtocolError {
 }
 
 /**
- * The batches of an append as they came, checked for what the log relies on.
+ * Parses the batches of an append and checks the properties that the log relies on.
  * @throws ProtocolError CORRUPT_MESSAGE on bytes that are no batch; AssertionError when a
  *   producer's batch does not come alone (its sequence could not be answered for the others)
  */
@@ -177,7 +177,7 @@ export function batchesToAppend(buffers: readonly Buffer[]): RecordBatch[] {
   return buffers.map((bytes) => {
     const batch = new RecordBatch(bytes);
     assert(buffers.length === 1 || batch.producerId < 0, "a producer's batch comes alone");
-    // Reading these throws on values that no batch may have; after this nothing in a round throws.
+    // These getters throw on values that no batch may have; after this nothing in a round throws.
     assert(batch.lastOffsetDelta >= 0 && batch.recordCount >= 0, 'a batch has records');
     assert(Number.isSafeInteger(batch.maxTimestamp), 'a batch has a timestamp');
     return batch;

@@ -5,18 +5,18 @@ import type { DamagedRange } from '../record-batch/damage.js';
 import type { LogSegment } from '../segment/segment.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
-/** Where in a segment a walk over its batches met something that is no batch. */
+/** Position in a segment at which a scan met bytes that are no batch. */
 export interface DamagePlace {
   readonly segment: LogSegment;
   readonly file: FileHandle;
   readonly position: number;
-  /** The offset that must come next there. */
+  /** The offset expected there. */
   readonly expectedOffset: Offset;
 }
 
 /**
- * Finds out how far damage goes: to the next valid batch, else to the segment's end. The range is
- * kept with the log and reported, once.
+ * Determines the extent of damage: up to the next valid batch, else the segment's end. The range is
+ * stored with the log and reported once.
  */
 export async function measureDamage(
   log: LogState,
@@ -44,7 +44,7 @@ export async function measureDamage(
   return range;
 }
 
-/** Keeps a damaged range with the log and tells of it, unless it is known. */
+/** Stores a damaged range with the log and reports it, unless it is known. */
 export function reportDamage(
   log: Pick<LogState, 'damage' | 'topicPartition'>,
   environment: LogEnvironment,

@@ -9,7 +9,7 @@ interface Waiting {
 
 /**
  * Retries of batches that are in the log: answered once the original is below the high watermark,
- * for before that it may still be lost (replication-safety 3.6).
+ * because until then it may still be lost (replication-safety 3.6).
  */
 export class DuplicateAnswers {
   #waiting: Waiting[] = [];
@@ -28,7 +28,10 @@ export class DuplicateAnswers {
     }
   }
 
-  /** The originals from `offset` on are gone, or will never be committed here. */
+  /**
+   * Rejects the retries whose originals lie at or above `offset`: they are gone or will never be
+   * committed here.
+   */
   rejectFrom(offset: Offset, error: unknown): void {
     const waiting = this.#waiting;
     this.#waiting = waiting.filter(({ result }) => result.lastOffset < offset);

@@ -2,12 +2,12 @@ import type { LeaderEpoch } from '#protocol';
 import type { EpochEndOffset } from '../leader-epoch/leader-epoch-cache.js';
 import type { LogState } from './log-state.js';
 
-/** Where an epoch ends in a log, and which election made it. */
+/** End of an epoch in a log, and the election that began it. */
 export interface ElectionEndOffset extends EpochEndOffset {
   readonly electionId: string | undefined;
 }
 
-/** The end that `Log.endOffsetForElection` answers. */
+/** Determines the answer of `Log.endOffsetForElection`. */
 export function endOffsetForElection(
   { epochs, elections, offsets }: Pick<LogState, 'epochs' | 'elections' | 'offsets'>,
   epoch: LeaderEpoch,

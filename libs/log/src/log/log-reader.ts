@@ -26,30 +26,29 @@ export interface FoundTimestamp {
   readonly leaderEpoch: LeaderEpoch;
 }
 
-/** What a reader asks for: whole batches from `offset` on, all of it below `endOffset`. */
+/** A read of whole batches from `offset` on, all below `endOffset`. */
 interface ReadRequest {
   readonly offset: Offset;
-  /** Of all batches together; the first one always fits. */
+  /** Limit on the bytes of all batches together; the first one always fits. */
   readonly maxBytes: number;
   readonly endOffset: Offset;
 }
 
 /**
- * What stands between the index entry and the batch that is looked for is read along with the
- * answer, so that one read is enough as a rule.
+ * Bytes between the index entry and the batch that is sought: reading them along usually makes one
+ * read enough.
  */
 const READ_SLACK_BYTES = 2 * INDEX_INTERVAL_BYTES;
 
 /**
- * Reads a log: the tail from memory, the rest from its segments.
+ * Reads a log: the tail from memory, the rest from its segments. A batch's CRC is checked when it
+ * is read from disk for the first time since the log was opened.
  *
- * Reads overlap with each other and with everything that changes the log. They hold a segment's
- * file while they read, so that its removal waits, and never look at bytes past the segment's
- * written end. A batch's CRC is checked when it is read from disk for the first time since the log
- * was opened.
+ * Overlap: reads overlap with each other and with every change of the log. They hold a segment's
+ * file while they read, so that its removal waits, and never read past the segment's written end.
  */
 export class LogReader {
-  /** How the transactions ended that Kafka wrote into the log. */
+  /** Ends of the transactions that Kafka wrote into the log. */
   readonly transactions: TransactionMarkers;
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
@@ -64,7 +63,7 @@ export class LogReader {
     });
   }
 
-  /** From memory alone; undefined when `offset` is not there. */
+  /** Reads from memory only; undefined when `offset` is not there. */
   readCached(
     offset: Offset,
     maxBytes: number,
@@ -75,8 +74,8 @@ export class LogReader {
   }
 
   /**
-   * Whole batches from the one that has `offset` (or the next that there is) on.
-   * @throws ProtocolError CORRUPT_MESSAGE when that place is damaged; KAFKA_STORAGE_ERROR
+   * Reads whole batches from the one that contains `offset`, or the next, on.
+   * @throws ProtocolError CORRUPT_MESSAGE when that range is damaged; KAFKA_STORAGE_ERROR
    */
   async read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
     const cached = this.readCached(offset, maxBytes, endOffset);
@@ -99,7 +98,7 @@ export class LogReader {
     return [];
   }
 
-  /** The first record with this timestamp or a later one, among those below `endOffset`. */
+  /** Finds the first record with this timestamp or a later one below `endOffset`. */
   async offsetForTimestamp(
     timestampMs: number,
     endOffset: Offset,
@@ -120,8 +119,8 @@ export class LogReader {
   }
 
   /**
-   * Visits the batches of one segment from `position` on, without checking their CRCs; ends at the
-   * first that is none. For those who are in the log's write lane.
+   * Visits the batches of one segment from `position` on without checking their CRCs; ends at the
+   * first bytes that are no batch. Callers run in the log's write lane.
    */
   async walk(segment: LogSegment, position: number, visit: BatchVisitor): Promise<ScanEnd> {
     const file = await segment.file.acquire();
@@ -133,7 +132,10 @@ export class LogReader {
     }
   }
 
-  /** Where in a segment records of that time may begin; undefined when it has none. */
+  /**
+   * Returns the position in a segment from which records of that time may begin; undefined when it
+   * has none.
+   */
   async #scanStart(segment: LogSegment, timestampMs: number): Promise<Offset | undefined> {
     await segment.file.acquire();
     try {
@@ -159,7 +161,7 @@ export class LogReader {
         offset = batch.nextOffset;
         if (batch.maxTimestamp < timestampMs || batch.isControl) continue;
         if (isOfTransaction(batch) && !(await this.#mayBeShown(batch, endOffset))) continue;
-        // The index names a batch's last offset: the record may stand before it in that batch.
+        // The index has a batch's last offset: the record may come earlier in that batch.
         const found = await firstRecordFrom(batch, logStart, timestampMs);
         if (found !== undefined) return found;
       }
@@ -172,7 +174,7 @@ export class LogReader {
   }
 
   async #readSegment(segment: LogSegment, request: ReadRequest): Promise<RecordBatch[]> {
-    // Taken before anything else is awaited: from here on the segment's files stay.
+    // Acquired before any other await: from here on the segment's files are not removed.
     const file = await segment.file.acquire();
     try {
       for (;;) {
@@ -180,7 +182,7 @@ export class LogReader {
         const { truncations } = segment;
         const read = new SegmentRead(this.#log, this.#environment, segment, request);
         const batches = await read.run(file);
-        // What looked like damage may have been a truncation under the reader's hands.
+        // A concurrent truncation can look like damage.
         if (batches !== undefined || truncations === segment.truncations) return batches ?? [];
       }
     } finally {
@@ -189,15 +191,19 @@ export class LogReader {
   }
 }
 
-/** One read of one segment: walks from the place that the index gives. */
+/**
+ * One read of one segment: scans from the position that the index gives.
+ *
+ * Overlap: an object runs once; a truncation may come meanwhile, which `run` detects.
+ */
 class SegmentRead {
   readonly #batches: RecordBatch[] = [];
   readonly #upperOffset: Offset;
   readonly #truncations: number;
   #bytes = 0;
-  /** What must come next; undefined at a place that only the index vouches for. */
+  /** Offset expected next; undefined at a position that only the index vouches for. */
   #expectedOffset: Offset | undefined;
-  /** Last offset of the batch at the index's place, as the index says. */
+  /** Last offset of the batch at the indexed position according to the index. */
   #indexedLastOffset: Offset | undefined;
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
@@ -219,9 +225,7 @@ class SegmentRead {
     this.#truncations = segment.truncations;
   }
 
-  /**
-   * @returns undefined when the segment was truncated meanwhile in a way that matters: read again
-   */
+  /** @returns undefined when a concurrent truncation affects the read: repeat it */
   async run(file: FileHandle): Promise<RecordBatch[] | undefined> {
     const segment = this.#segment;
     const request = this.#request;
@@ -240,7 +244,7 @@ class SegmentRead {
       if (segment.truncations !== this.#truncations) return undefined;
       const known = this.#log.damage.at(segment.baseOffset, end.position);
       if (known === undefined && this.#expectedOffset === undefined) {
-        // Either the index or the log is wrong here: a walk from the segment's start tells.
+        // Either the index or the log is wrong here: a scan from the segment's start decides.
         isIndexInDoubt = true;
         position = 0;
         this.#expectedOffset = segment.baseOffset;
@@ -277,7 +281,7 @@ class SegmentRead {
     return 'next';
   }
 
-  /** The base offset is not under the CRC: what stands around a batch tells whether it is right. */
+  /** The CRC does not cover the base offset: the neighbours of a batch show whether it is right. */
   #isInPlace(baseOffset: Offset, lastOffset: Offset): boolean {
     if (baseOffset < this.#segment.baseOffset || lastOffset >= this.#upperOffset) return false;
     const expected = this.#expectedOffset;
@@ -340,7 +344,7 @@ async function firstRecordFrom(
   }
 }
 
-/** A fault of the disk as the contract knows it; anything else as it is. */
+/** Maps a fault of the disk to an error of the contract; other errors stay as they are. */
 function asReadError(error: unknown): unknown {
   if (error instanceof ProtocolError || !(error instanceof Error)) return error;
   return typeof (error as NodeJS.ErrnoException).code === 'string' ? readFailed(error) : error;

@@ -19,44 +19,49 @@ import type { LogObserver } from './observer.js';
 import type { Quarantine } from './quarantine.js';
 import type { PartitionTail } from './tail-cache.js';
 
-/** When an append is answered: after fdatasync, or after the operating system took the bytes. */
+/**
+ * Time at which an append is acknowledged: after fdatasync, or once the operating system has the
+ * bytes.
+ */
 export type Durability = 'fsync' | 'os';
 
-/** Lets a bounded number of syncs run at a time; resolves or rejects as the task does. */
+/** Runs a bounded number of syncs at a time; resolves or rejects as the task does. */
 interface SyncLimiter {
   run<T>(task: () => Promise<T>): Promise<T>;
 }
 
-/** What all logs of a broker share. */
+/** Parts that all logs of a broker share. */
 export interface LogEnvironment {
   readonly fileSystem: FileSystem;
   readonly files: FilePool;
   readonly clock: Clock;
-  /** The time by which records, tombstones and producers expire: see ExpiryClock. */
+  /** The clock by which records, tombstones and producers expire: see ExpiryClock. */
   readonly expiryClock: Pick<Clock, 'nowMs'>;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly observer: LogObserver;
   readonly syncs: SyncLimiter;
   readonly durability: Durability;
-  /** A round takes appends until it has this many bytes; one append may be larger. */
+  /** A round accepts appends until it has this many bytes; a single append may be larger. */
   readonly roundBytesMax: number;
-  /** What of the disk is not for records. */
+  /** Disk space reserved for metadata. */
   readonly reserve: DiskReserve;
   /** Bounds the segments of all logs together. */
   readonly segmentBudget: SegmentBudget;
-  /** Counts what was put aside. */
+  /** Accounts for quarantined files. */
   readonly quarantine: Quarantine;
-  /** Writes down what must be durable before a log goes on; rejects with the storage error. */
+  /**
+   * Records offsets that must be durable before a log continues; rejects with the storage error.
+   */
   readonly checkpoints: CheckpointSink;
 }
 
-/** Makes one kind of offset of all logs durable; resolves once the values of now are on disk. */
+/** Makes one kind of offset of all logs durable; resolves once the current values are on disk. */
 export interface CheckpointSink {
   persistLogStartOffsets(): Promise<void>;
   /** Recovery points and high watermarks. */
   persistRecoveryPoints(): Promise<void>;
-  /** Up to where compaction may have left gaps. */
+  /** Ends of the ranges in which compaction may have left gaps. */
   persistCompactedEnds(): Promise<void>;
   persistCleanedEnds(): Promise<void>;
 }
@@ -70,11 +75,11 @@ export interface CheckpointSink {
 export class LogOffsets {
   /** Moves up when records are deleted. */
   logStart: LogStartOffset;
-  /** Moves when a round was written, back when the log is truncated. */
+  /** Rises when a round is written, falls when the log is truncated. */
   logEnd: LogEndOffset;
-  /** Moves when a round was synced; with `os` durability it is the log end. */
+  /** Rises when a round is synced; with `os` durability it is the log end. */
   syncedEnd: SyncedEndOffset;
-  /** Moved by replication. */
+  /** Set by replication. */
   highWatermark: HighWatermark;
   /** Everything below is on disk with indexes and producer snapshot; recovery begins here. */
   recoveryPoint: Offset;
@@ -88,13 +93,13 @@ export class LogOffsets {
   }
 }
 
-/** The parts of one log, shared by those that write, read and clean it. */
+/** The state of one log, shared by its writers, readers and cleaners. */
 export interface LogState {
   readonly topicPartition: TopicPartition;
   readonly topicId: string;
   readonly directory: string;
   config: TopicConfig;
-  /** Whether `config` is the topic's, not yet a default: nothing is deleted by a default. */
+  /** Whether `config` is the topic's and not a default: defaults delete nothing. */
   isConfigured: boolean;
   readonly offsets: LogOffsets;
   readonly segments: SegmentList;
@@ -103,46 +108,46 @@ export interface LogState {
   readonly producers: ProducerStateManager;
   readonly tail: PartitionTail;
   readonly damage: DamageList;
-  /** Below it compaction may have left gaps; from it on every offset stands in the log. */
+  /** First offset from which on no offset is missing; compaction may have left gaps below it. */
   denseFrom: Offset;
   /**
-   * Gaps of a log that this broker did not write, until the topic's config tells whether Kafka may
+   * Gaps of a log that this broker did not write, until the topic's config shows whether Kafka may
    * have compacted it; undefined for every other log.
    */
   unexplainedGaps: UnexplainedGaps | undefined;
-  /** First offset that compaction has not looked at; never above `denseFrom`. */
+  /** First offset that is not compacted; never above `denseFrom`. */
   cleanedEnd: Offset;
   /**
-   * A leader's log takes new records, a follower's takes copies of its leader's batches. What is
-   * deleted of old records is the leader's decision alone.
+   * A leader's log accepts new records, a follower's accepts copies of its leader's batches.
+   * Deletions of old records are the leader's decision only.
    */
   role: 'leader' | 'follower';
   /**
    * Paths of `.log.deleted` files of segments that were deleted before the log start could be
-   * written down. They are removed once it is.
+   * recorded. They are removed once it is.
    */
   readonly unrecordedDeletions: string[];
-  /** Why the log takes no more writes. */
+  /** Reason why the log takes no writes. */
   failure: LogFailure | undefined;
 }
 
-/** The gaps of a log that was copied into the data directory, as the start has found them. */
+/** Gaps of a log that was copied into the data directory, found at the start. */
 interface UnexplainedGaps {
-  /** `denseFrom` if the topic was never compacted. */
+  /** Value of `denseFrom` if the topic was never compacted. */
   readonly recordedDenseFrom: Offset;
-  /** End of the log when it was opened. Only the part below it was copied. */
+  /** Log end when the log was opened. Only the part below it was copied. */
   readonly logEnd: Offset;
-  /** Offsets that are missing between two segments. */
+  /** Missing offsets between two segments. */
   readonly gaps: readonly DamagedRange[];
 }
 
-/** A fault of the disk after which nothing may be written to a log any more. */
+/** A disk fault after which a log takes no writes. */
 export interface LogFailure {
   readonly what: string;
   readonly cause: unknown;
   /**
-   * Synced records that are missing at the log's end: the next start will find the same. It takes
-   * its operator, who restores them or gives them up.
+   * Synced records missing at the log's end: the next start will find the same. An operator must
+   * restore them or accept their loss.
    */
   readonly lost?: DamagedRange;
 }

@@ -26,7 +26,7 @@ import { RolledSegments } from './rolled-segments.js';
 import { SegmentRoller, takeProducerSnapshot } from './segment-roller.js';
 import { brokerStops, notLeading, writeFailed, writesOffline } from './storage-error.js';
 
-/** Reason of a log that goes offline because of a bug, not of the disk. */
+/** Reason of a log that is offline because of a bug and not of the disk. */
 const UNEXPECTED = 'an unexpected fault';
 
 /**
@@ -52,13 +52,13 @@ const UNEXPECTED = 'an unexpected fault';
 export class LogWriter {
   readonly #lane = new SerialQueue();
   readonly #rolled: RolledSegments;
-  /** Begins new segments; in the lane only. */
+  /** Begins new segments; used in the lane only. */
   readonly roller: SegmentRoller;
   readonly #duplicates = new DuplicateAnswers();
   readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
   #logEndListener: (() => void) | undefined;
   #pending: PendingAppend[] = [];
-  /** Set while a round is scheduled or running. */
+  /** Whether a round is scheduled or running. */
   #isRoundUnderWay = false;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
@@ -98,14 +98,14 @@ export class LogWriter {
     this.#syncedEndListeners.push(listener);
   }
 
-  /** Calls `listener` after every write, before it is synced. One listener. */
+  /** Calls `listener` after every write, before its sync. One listener. */
   onLogEnd(listener: () => void): void {
     this.#logEndListener = listener;
   }
 
   /**
-   * Refuses all appends from now on: those that wait, and retries of batches that may still be
-   * lost. The round that is being written is answered when it ends.
+   * Refuses all appends from now on, including waiting ones and retries of batches that may still
+   * be lost. The current round is answered when it ends.
    */
   stopLeading(): void {
     this.#log.role = 'follower';
@@ -113,13 +113,13 @@ export class LogWriter {
     this.#duplicates.rejectFrom(0, notLeading('unknown'));
   }
 
-  /** Whether the log is being closed or deleted; then nothing may be written. */
+  /** Whether the log is being closed or deleted; nothing may be written then. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
 
   /**
-   * In the lane of a follower: writes batches unchanged. They must follow the log end and fit into
+   * Writes batches unchanged, in the lane of a follower. They must follow the log end and fit into
    * the active segment. They are synced when it resolves.
    */
   async writeCopies(batches: readonly RecordBatch[]): Promise<void> {
@@ -147,23 +147,23 @@ export class LogWriter {
     this.#duplicates.highWatermarkMoved(this.#log.offsets.highWatermark);
   }
 
-  /** Runs a task while no round and no other task runs; rounds asked for before come first. */
+  /** Runs a task while no round and no other task runs; earlier rounds run first. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#lane.run(task);
   }
 
-  /** In the lane: waits until every rolled segment was flushed, or its flush has failed. */
+  /** In the lane: waits until every rolled segment is flushed or its flush has failed. */
   async settleRolled(): Promise<void> {
     await this.#rolled.flush();
   }
 
-  /** In the lane: segments with a base offset in [from, to) do not belong to the log any more. */
+  /** In the lane: removes segments with a base offset in [from, to) from the pending flushes. */
   forgetRolled(from: Offset, to: Offset): void {
     this.#rolled.forget(from, to);
     if (this.#rolled.isEmpty) this.#advanceRecoveryPoint();
   }
 
-  /** In the lane: the log was cut to `logEnd` and synced. */
+  /** In the lane: adapts to a log that was truncated to `logEnd` and synced. */
   truncated(error: unknown): void {
     const { offsets } = this.#log;
     this.#duplicates.rejectFrom(offsets.logEnd, error);
@@ -185,7 +185,7 @@ export class LogWriter {
     this.#environment.observer.storageFailed(topicPartition, true);
   }
 
-  /** Ends all writing without a sync, because the log is deleted. */
+  /** Ends all writing without a sync because the log is deleted. */
   async abandon(): Promise<void> {
     this.#isStopped = true;
     await this.#idle();
@@ -194,7 +194,7 @@ export class LogWriter {
     await this.#lane.run(() => this.#rolled.flush());
   }
 
-  /** Refuses further appends, finishes those that were accepted and makes everything durable. */
+  /** Refuses further appends, finishes accepted ones and makes everything durable. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#idle();
@@ -226,7 +226,7 @@ export class LogWriter {
     if (this.#rolled.isEmpty) log.offsets.recoveryPoint = log.offsets.logEnd;
   }
 
-  /** Flushes rolled segments that could not be flushed before. */
+  /** Retries failed flushes of rolled segments. */
   retryRolled(): void {
     if (!this.#rolled.isEmpty) void this.#rolled.flush();
   }
@@ -275,7 +275,7 @@ export class LogWriter {
   }
 
   /**
-   * Rolls and assigns the leader epoch where the first append needs it.
+   * Rolls and assigns the leader epoch when the first append needs it.
    * @returns false when the appends were refused
    */
   async #prepareRound(): Promise<boolean> {
@@ -323,7 +323,7 @@ export class LogWriter {
   }
 
   /**
-   * @returns the active segment's file; undefined when it could not be opened: the appends were
+   * @returns the active segment's file; undefined when it could not be opened and the appends were
    *   refused
    */
   async #opened(acquired: Promise<FileHandle>): Promise<FileHandle | undefined> {
@@ -370,7 +370,7 @@ export class LogWriter {
     return true;
   }
 
-  /** Moves the log end to the end of a round whose bytes are in the file. */
+  /** Moves the log end to the end of a written round. */
   #written(round: AppendRound, segment: LogSegment): void {
     const log = this.#log;
     const environment = this.#environment;

@@ -1,7 +1,7 @@
 import type { TopicPartition } from '#protocol';
 import type { DamagedRange } from '../record-batch/damage.js';
 
-/** What happened to the logs of a broker, for metrics. Called synchronously: must be quick. */
+/** Events of a broker's logs, for metrics. Called synchronously: implementations must be quick. */
 export interface LogObserver {
   /** A round was written: `batchBytes` has the size of each of its batches. */
   appended(records: number, batchBytes: readonly number[]): void;
@@ -9,19 +9,19 @@ export interface LogObserver {
   synced(durationMs: number, bytes: number): void;
   /** A write or sync failed; `isOffline`: the partition takes no more writes until a restart. */
   storageFailed(topicPartition: TopicPartition, isOffline: boolean): void;
-  /** A part of a log was found to be unreadable. */
+  /** A part of a log was found unreadable. */
   damaged(topicPartition: TopicPartition, range: DamagedRange): void;
-  /** Recovery cut a torn tail; the bytes are kept beside the log. */
+  /** Recovery cut a torn tail; the bytes are quarantined beside the log. */
   cut(topicPartition: TopicPartition, bytes: number): void;
-  /** Damaged bytes were replaced by another replica's; they are kept beside the log. */
+  /** Damaged bytes were replaced by another replica's; they are quarantined beside the log. */
   repaired(topicPartition: TopicPartition, bytes: number): void;
-  /** Segments were deleted by retention, deletion of records or of the topic. */
+  /** Segments were deleted by retention, by a deletion of records or with their topic. */
   deleted(segments: number, bytes: number): void;
   /** Segments were replaced by their compacted form. */
   cleaned(segments: number, bytesBefore: number, bytesAfter: number): void;
-  /** The background scrub has checked a segment of so many bytes. */
+  /** The background scrub has checked a segment of this size. */
   scrubbed(bytes: number): void;
-  /** The background scrub has been through all logs. */
+  /** The background scrub has checked all logs. */
   scrubPassEnded(): void;
   /** Bytes of batches read from disk, not from the tail cache. */
   readFromDisk(bytes: number): void;

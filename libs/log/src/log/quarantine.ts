@@ -8,12 +8,14 @@ export interface QuarantineStatus {
 }
 
 /**
- * Counts what the log has put aside on disk and nobody reads: bytes cut from segments
- * (`.log.cut-<n>`) and directories of replicas that are not kept here (`-stray`). Only an operator
- * removes them; what is removed while the broker runs is counted until the next start.
+ * Accounts for files on disk that are quarantined and that nothing reads: bytes cut from segments
+ * (`.log.cut-<n>`) and directories of stray replicas (`-stray`). Only an operator removes them;
+ * files removed while the broker runs count until the next start.
+ *
+ * Overlap: all calls may overlap; the count changes synchronously.
  */
 export class Quarantine {
-  /** By directory. */
+  /** Quarantined bytes by directory. */
   readonly #bytes = new Map<string, number>();
 
   get status(): QuarantineStatus {
@@ -26,13 +28,14 @@ export class Quarantine {
     if (bytes > 0) this.#bytes.set(directory, (this.#bytes.get(directory) ?? 0) + bytes);
   }
 
-  /** The directory is gone with all that is in it. */
+  /** Removes a directory that was deleted with all its files. */
   remove(directory: string): void {
     this.#bytes.delete(directory);
   }
 
   /**
-   * Adds these files of a directory, or all of them. Never rejects: a count must not stop a log.
+   * Adds the given files of a directory, or all of them. Never rejects: accounting must not stop a
+   * log.
    */
   async addFiles(
     fileSystem: FileSystem,
@@ -46,7 +49,7 @@ export class Quarantine {
         this.add(directory, (await fileSystem.fileSize(join(directory, name))) ?? 0);
       }
     } catch {
-      // What cannot be looked at is left out: it is known to nobody but the operator.
+      // A file whose size cannot be read is left out of the count.
     }
   }
 }

@@ -4,13 +4,13 @@ import type { LogSegment } from '../segment/segment.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
 /**
- * Makes segments that were rolled durable with their indexes, behind the writes' back: only then
- * may the recovery point pass them. What fails is tried again at the next call.
+ * Rolled segments that are not durable yet with their indexes: they are flushed in the background,
+ * and only then may the recovery point pass them. A failed flush is retried at the next call.
  *
- * `add` and `flush` may be called at any time; the work is done one segment after the other.
+ * Overlap: `add` and `flush` may be called at any time; segments are flushed one after the other.
  */
 export class RolledSegments {
-  /** Oldest first. */
+  /** Pending segments, oldest first. */
   #waiting: LogSegment[] = [];
   #work: Promise<void> = Promise.resolve();
   readonly #log: LogState;
@@ -21,8 +21,8 @@ export class RolledSegments {
   };
 
   /**
-   * @param onFlushed everything in front of the active segment is durable
-   * @param onSyncFailed a sync of log bytes failed: it must not be tried again
+   * @param onFlushed called when everything before the active segment is durable
+   * @param onSyncFailed called when a sync of log bytes failed, which must not be repeated
    */
   constructor(
     log: LogState,
@@ -46,12 +46,12 @@ export class RolledSegments {
     void this.flush();
   }
 
-  /** Segments that are deleted or replaced need no flush. */
+  /** Removes deleted or replaced segments, which need no flush. */
   forget(from: Offset, to: Offset): void {
     this.#waiting = this.#waiting.filter(({ baseOffset }) => baseOffset < from || baseOffset >= to);
   }
 
-  /** Resolves when all was tried; never rejects. */
+  /** Resolves when every flush was attempted; never rejects. */
   flush(): Promise<void> {
     this.#work = this.#work.then(() => this.#flushWaiting());
     return this.#work;
@@ -71,7 +71,8 @@ export class RolledSegments {
   async #flushOne(segment: LogSegment): Promise<boolean> {
     const { syncs, durability, fileSystem, logger } = this.#environment;
     try {
-      // With `fsync` every round of it was synced, and the directory when its successor was made.
+      // With `fsync` every round of it was synced, and the directory when its successor was
+      // created.
       if (durability === 'os') await syncs.run(() => segment.datasync());
     } catch (error) {
       if (!isShortageBeforeSync(error)) this.#events.onSyncFailed(error);

@@ -12,15 +12,17 @@ import { measureDamage } from './damage-search.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
 /**
- * Reads all batches of a segment one after the other for background work, at the pace given, and
- * checks each. Sees the segment as long as it was when the reader was made. Holds the segment's
- * file from the first `next` to `close`.
+ * Reads and checks all batches of a segment in order for background work, limited by its throttler.
+ * It reads up to the segment's size at construction, and holds the segment's file from the first
+ * `next` to `close`.
+ *
+ * Overlap: calls must not overlap; the owner awaits each.
  */
 export class SegmentReader {
-  /** A piece of the file that begins at `#chunkPosition`; batches keep the piece they came in. */
+  /** A piece of the file that begins at `#chunkPosition`; batches keep their piece alive. */
   #chunk: Buffer = Buffer.alloc(0);
   #chunkPosition = 0;
-  /** In the file, of the batch that comes next. */
+  /** Position in the file of the next batch. */
   #position = 0;
   #expectedOffset: Offset;
   #isAcquired = false;
@@ -42,7 +44,7 @@ export class SegmentReader {
 
   /**
    * @returns undefined after the last batch
-   * @throws ProtocolError CORRUPT_MESSAGE when there is no right batch next: the damage was
+   * @throws ProtocolError CORRUPT_MESSAGE when the next bytes are no valid batch: the damage was
    *   reported; StoppedError; storage errors
    */
   async next(): Promise<RecordBatch | undefined> {
@@ -60,7 +62,7 @@ export class SegmentReader {
     this.#isAcquired = false;
   }
 
-  /** @returns undefined when what stands there is no batch, or not one that may come next */
+  /** @returns undefined when the bytes are no batch, or not one that may come next */
   async #readBatch(): Promise<RecordBatch | undefined> {
     try {
       await this.#fill(RECORD_BATCH_HEADER_BYTES);
@@ -76,10 +78,7 @@ export class SegmentReader {
     }
   }
 
-  /**
-   * Sees to it that the piece at hand has `bytes` from the position on, as far as the file has
-   * them.
-   */
+  /** Makes the current piece hold `bytes` from the position on, as far as the file has them. */
   async #fill(bytes: number): Promise<void> {
     const end = Math.min(this.#position + bytes, this.#sizeBytes);
     if (end <= this.#chunkPosition + this.#chunk.length) return;

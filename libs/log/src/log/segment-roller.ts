@@ -3,14 +3,16 @@ import { LogSegment } from '../segment/segment.js';
 import type { LogEnvironment, LogState } from './log-state.js';
 
 /**
- * Begins the new segments of a log, in its write lane.
+ * Begins the new segments of a log.
  *
- * A roll that fails for want of descriptors or memory leaves the log as it was and is repeated with
- * the next append. Its file may exist already, so until the roll is done nothing may be appended to
- * the segment before it: those offsets would lie behind the base offset of that file.
+ * A roll that fails for lack of descriptors or memory leaves the log unchanged and is repeated with
+ * the next append. Its file may exist already, so that nothing may be appended to the segment
+ * before it until the roll is done: those offsets would lie behind the base offset of that file.
+ *
+ * Overlap: calls must not overlap; they are made in the log's write lane.
  */
 export class SegmentRoller {
-  /** New segment of a roll that has failed after its file may have been made. */
+  /** New segment of a failed roll whose file may exist. */
   #unfinished: LogSegment | undefined;
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
@@ -20,8 +22,8 @@ export class SegmentRoller {
   };
 
   /**
-   * @param onRolled called with the segment that is not appended to any more
-   * @param onSyncFailed called when the sync of the directory has failed: the log must go offline
+   * @param onRolled called with the segment that no longer receives appends
+   * @param onSyncFailed called when the sync of the directory failed: the log must go offline
    */
   constructor(
     log: LogState,
@@ -44,7 +46,7 @@ export class SegmentRoller {
     return ageMs > this.#log.config['segment.ms'];
   }
 
-  /** Whether a roll has begun and must be done before anything is appended. */
+  /** Whether a roll has begun that must be completed before the next append. */
   get isUnfinished(): boolean {
     return this.#unfinished !== undefined;
   }
@@ -56,8 +58,8 @@ export class SegmentRoller {
     const old = log.segments.active;
     if (old.sizeBytes === 0) return;
     const { logEnd } = log.offsets;
-    // First: once the next segment is there, this one may be removed with the producers' batches in
-    // it.
+    // The snapshot comes first: once the next segment exists, this one and its producers' batches
+    // may be deleted.
     await takeProducerSnapshot(log, environment, 'roll');
     const next = LogSegment.open(environment.files, log.directory, logEnd, 0);
     this.#unfinished = next;
@@ -68,8 +70,8 @@ export class SegmentRoller {
   }
 
   /**
-   * Removes the file that an unfinished roll may have left, before the log is cut. The caller syncs
-   * the directory.
+   * Removes the file that an unfinished roll may have left, before the log is truncated. The caller
+   * syncs the directory.
    */
   async dropUnfinished(): Promise<void> {
     await this.#unfinished?.remove();
@@ -87,7 +89,7 @@ export class SegmentRoller {
       // The synced end passes the boundary with the next round: the new name must be durable then.
       await environment.fileSystem.syncDirectory(log.directory);
     } catch (error) {
-      // A descriptor that is kept for a file without use is one more that is missing.
+      // An unused open file would hold a descriptor that others need.
       await segment.file.close().catch(() => undefined);
       if (isMade && !isShortageBeforeSync(error)) this.#events.onSyncFailed(error);
       throw error;

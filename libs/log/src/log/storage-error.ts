@@ -2,7 +2,7 @@ import { type LeaderEpoch, type Outcome, ProtocolError } from '#protocol';
 import { isDiskFull, isOutOfDescriptors, isShortage } from '#runtime';
 import type { LogFailure } from './log-state.js';
 
-/** A write that is not in the log because the disk did not take it; it may take the next one. */
+/** Error of a write that the disk rejected and that is not in the log; the next one may succeed. */
 export function writeFailed(cause: unknown): ProtocolError {
   const detail = `${reasonOf(cause)}: nothing was written.`;
   return new ProtocolError('KAFKA_STORAGE_ERROR', detail, {
@@ -13,8 +13,8 @@ export function writeFailed(cause: unknown): ProtocolError {
 }
 
 /**
- * What a write is answered when the partition takes none until somebody has seen to it.
- * @param outcome `unknown` for one that was under way when it happened
+ * Error of writes to an offline partition, which needs an operator.
+ * @param outcome `unknown` for a write that was under way
  */
 export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolError {
   const end =
@@ -29,24 +29,24 @@ export function writesOffline(failure: LogFailure, outcome: Outcome): ProtocolEr
   });
 }
 
-/** An append of a leader to a log that follows another broker's by now. */
+/** Error of a leader's append to a log that follows another broker now. */
 export function notLeading(outcome: Outcome = 'failed'): ProtocolError {
   const detail = 'Another broker leads the partition by now.';
   return new ProtocolError('LEADER_NOT_AVAILABLE', detail, { outcome });
 }
 
-/** What a leader wants done to a follower's log that follows another one by now. */
+/** Error of a leader's change to a follower's log that follows another leader now. */
 export function fenced(epoch: LeaderEpoch): ProtocolError {
   const detail = `The log does not follow the leader of epoch ${epoch} any more.`;
   return new ProtocolError('LEADER_NOT_AVAILABLE', detail);
 }
 
-/** An append that came after the log was closed. */
+/** Error of an append to a closed log. */
 export function brokerStops(): ProtocolError {
   return new ProtocolError('LEADER_NOT_AVAILABLE', 'The broker is stopping.');
 }
 
-/** A read that the disk did not answer. */
+/** Error of a failed read of the disk. */
 export function readFailed(cause: unknown): ProtocolError {
   const detail = isShortage(cause)
     ? `${reasonOf(cause)}: nothing was read.`
@@ -58,7 +58,7 @@ export function readFailed(cause: unknown): ProtocolError {
   });
 }
 
-/** What kept a call from being done, as the first part of a sentence. */
+/** Reason of a failed call, as the beginning of a sentence. */
 function reasonOf(cause: unknown): string {
   if (isDiskFull(cause)) return 'The disk is full';
   if (isOutOfDescriptors(cause)) return 'The broker has no file descriptor free (ulimit -n)';

@@ -2,7 +2,7 @@ import type { Offset } from '#protocol';
 import { assert } from '#runtime';
 import type { RecordBatch } from '../record-batch/record-batch.js';
 
-/** A cached batch, linked in the order of age over all partitions. */
+/** A cached batch, linked by age over all partitions. */
 interface CacheEntry {
   readonly batch: RecordBatch;
   readonly firstOffset: Offset;
@@ -14,9 +14,8 @@ interface CacheEntry {
 
 /**
  * The newest batches of all partitions of a broker, bounded in bytes over all of them: readers at
- * the tail do no disk I/O and meet the same `RecordBatch` objects. The oldest batch of all is
- * dropped first, so a partition that is written much does not keep memory longer than one written
- * little.
+ * the tail do no disk I/O and share the same `RecordBatch` objects. The oldest batch of all is
+ * dropped first, so that a busy partition does not keep memory longer than a quiet one.
  */
 export class TailCache {
   #bytes = 0;
@@ -62,7 +61,7 @@ export class TailCache {
  * Invariant: every batch of the log from the first cached one on is cached.
  */
 export class PartitionTail {
-  /** Ascending; the places before `#head` are empty. */
+  /** Cached batches in ascending order; the elements before `#head` are empty. */
   #entries: (CacheEntry | undefined)[] = [];
   #head = 0;
   readonly #cache: TailCache;
@@ -71,7 +70,7 @@ export class PartitionTail {
     this.#cache = cache;
   }
 
-  /** Adds the batch that was appended to the log just now. */
+  /** Adds the batch that was just appended to the log. */
   append(batch: RecordBatch): void {
     const entry: CacheEntry = {
       batch,
@@ -86,8 +85,8 @@ export class PartitionTail {
   }
 
   /**
-   * Whole batches from the one that has `offset` on, below `endOffset`: at least one, then up to
-   * `maxBytes`. Undefined when the cache does not reach back to `offset`.
+   * Returns whole batches from the one that contains `offset` on, below `endOffset`: at least one,
+   * then up to `maxBytes`. Undefined when the cache does not reach back to `offset`.
    */
   read(offset: Offset, maxBytes: number, endOffset: Offset): readonly RecordBatch[] | undefined {
     const entries = this.#entries;
@@ -104,7 +103,7 @@ export class PartitionTail {
     return batches;
   }
 
-  /** Drops what ends above `offset`: the log was truncated to it. */
+  /** Drops batches that end above `offset`, because the log was truncated to it. */
   truncateTo(offset: Offset): void {
     for (;;) {
       const last = this.#entries.at(-1);
@@ -115,7 +114,7 @@ export class PartitionTail {
     }
   }
 
-  /** Drops what begins below `offset`. */
+  /** Drops batches that begin below `offset`. */
   dropBefore(offset: Offset): void {
     for (;;) {
       const first = this.#entries[this.#head];
@@ -134,14 +133,14 @@ export class PartitionTail {
     this.#entries[this.#head] = undefined;
     this.#head += 1;
     this.#cache.unlink(entry);
-    // Moving the rest down only when half is dropped keeps this constant in the mean.
+    // Compacting the array only when half of it is empty makes this constant on average.
     if (this.#head * 2 >= this.#entries.length) {
       this.#entries.splice(0, this.#head);
       this.#head = 0;
     }
   }
 
-  /** Place of the first entry that ends above `offset`. */
+  /** Returns the index of the first entry that ends above `offset`. */
   #firstReaching(offset: Offset): number {
     let low = this.#head;
     let high = this.#entries.length;

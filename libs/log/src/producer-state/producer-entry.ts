@@ -1,13 +1,11 @@
 import type { ProducerSnapshot, RememberedBatch } from './producer-snapshot.js';
 
 const ALL_SEQUENCES = 2 ** 31;
-/**
- * Past this many done sequences the count stands still: it must stay below half of all sequences.
- */
+/** Upper limit of the count of done sequences: it must stay below half of all sequences. */
 const DONE_COUNT_MAX = 2 ** 30;
 
 /**
- * The sequence that is `steps` further (or back, when negative), wrapping between 2147483647 and 0.
+ * Returns the sequence `steps` further (or back, when negative), wrapping between 2147483647 and 0.
  */
 export function sequenceAfter(sequence: number, steps: number): number {
   return (((sequence + steps) % ALL_SEQUENCES) + ALL_SEQUENCES) % ALL_SEQUENCES;
@@ -20,7 +18,7 @@ export function sequenceAfter(sequence: number, steps: number): number {
  * Memory grows with the batches remembered, so that a producer of one batch is small.
  */
 export class ProducerEntry {
-  /** A ring while it may not grow; the oldest batch is at `#oldest`. */
+  /** Remembered batches; a ring with the oldest at `#oldest` once it may not grow. */
   #batches: RememberedBatch[] = [];
   #oldest = 0;
   #lastSequence = -1;
@@ -45,22 +43,22 @@ export class ProducerEntry {
     return entry;
   }
 
-  /** -1 before the first batch of the epoch. */
+  /** Last sequence; -1 before the first batch of the epoch. */
   get lastSequence(): number {
     return this.#lastSequence;
   }
 
-  /** The one sequence that a new batch may begin with. */
+  /** The only sequence that a new batch may begin with. */
   get nextSequence(): number {
     return sequenceAfter(this.#lastSequence, 1);
   }
 
-  /** Sequences up to the last one that are known to be in the log without a gap. */
+  /** Number of sequences, up to the last one, that are known to be in the log without a gap. */
   get doneCount(): number {
     return this.#doneCount;
   }
 
-  /** Sequences up to the last one that are in the remembered batches. */
+  /** Number of sequences, up to the last one, in the remembered batches. */
   get rememberedCount(): number {
     return this.#rememberedCount;
   }
@@ -69,7 +67,7 @@ export class ProducerEntry {
     return this.#batches.length;
   }
 
-  /** Of the last batch; undefined before the first one of the epoch. */
+  /** Last offset of the last batch; undefined before the first one of the epoch. */
   get lastOffset(): number | undefined {
     const newest = this.#oldest === 0 ? this.#batches.length - 1 : this.#oldest - 1;
     return this.#batches[newest]?.lastOffset;
@@ -80,7 +78,9 @@ export class ProducerEntry {
     return this.#appendMs;
   }
 
-  /** The answer to the batch with this base sequence and this many records more than one. */
+  /**
+   * Returns the remembered batch with this base sequence and record count, the answer to a retry.
+   */
   find(
     baseSequence: number,
     offsetDelta: number,
@@ -95,8 +95,8 @@ export class ProducerEntry {
   }
 
   /**
-   * Takes the next batch in.
-   * @returns the batch that is forgotten for it, if any
+   * Adds the next batch.
+   * @returns the batch that was evicted for it, if any
    */
   push(batch: RememberedBatch, nowMs: number, batchesMax: number): RememberedBatch | undefined {
     this.#appendMs = nowMs;
@@ -115,7 +115,7 @@ export class ProducerEntry {
     return forgotten;
   }
 
-  /** Takes the last `push` back, given what it returned and the time of the append before it. */
+  /** Reverts the last `push`, given its result and the time of the append before it. */
   unpush(forgotten: RememberedBatch | undefined, lastAppendMs: number): void {
     const newest = (this.#oldest + this.#batches.length - 1) % this.#batches.length;
     const batch = this.#batches[newest];
@@ -135,7 +135,7 @@ export class ProducerEntry {
     this.#rememberedCount += forgotten.offsetDelta + 1;
   }
 
-  /** Forgets all batches but the newest `batchesMax`; that they are in the log is still known. */
+  /** Evicts all batches but the newest `batchesMax`; they still count as in the log. */
   trimTo(batchesMax: number): void {
     if (this.#batches.length <= batchesMax) return;
     this.#oldestFirst();

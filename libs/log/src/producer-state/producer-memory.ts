@@ -1,46 +1,49 @@
-/** Limits of the memory for idempotent producers. Sizes in bytes as counted, times in ms. */
+/** Limits of the memory for idempotent producers. Sizes in accounted bytes, times in ms. */
 export interface ProducerMemoryLimits {
-  /** All partitions of the broker together. */
+  /** Limit over all partitions of the broker. */
   readonly brokerBytes: number;
   readonly partitionBytes: number;
-  /** A producer that appended within this time is not evicted to make room for others. */
+  /** Time after its last append during which a producer is not evicted for others. */
   readonly protectedMs: number;
 }
 
 /** Numbers for metrics. Totals count from the start. */
 export interface ProducerMemoryStatus {
-  /** One per producer and partition. */
+  /** Known producers, counted once per partition. */
   readonly producers: number;
   readonly usedBytes: number;
   /** Batches of new producers that were refused. */
   readonly refusedTotal: number;
-  /** Producers that were forgotten to make room. */
+  /** Producers that were evicted to make room. */
   readonly evictedTotal: number;
 }
 
-/** The producers of one partition, as the memory of the broker sees them. */
+/** The producers of one partition, as seen by the memory of the broker. */
 export interface PartitionProducers {
   /**
-   * Forgets batches beyond those that every producer may have; nothing while a write is under way.
+   * Evicts batches beyond the guaranteed ones of every producer; does nothing while a write is
+   * under way.
    */
   trim(): void;
-  /** Evicts producers that may be evicted until `isEnough`; nothing while a write is under way. */
+  /** Evicts idle producers until `isEnough`; does nothing while a write is under way. */
   evictSilent(nowMs: number, isEnough: () => boolean): void;
 }
 
-/** Room is made down to this part of a limit, so that it is not made for each producer again. */
+/**
+ * Share of a limit down to which room is made, so that the next producers need no further search.
+ */
 export const ROOM_MADE_TO = 0.9;
-/** After a search for room that found none the next one waits so long, in ms. */
+/** Pause in ms after a search that found no room. */
 const FRUITLESS_WAIT_MS = 1000;
 
 /**
- * The memory that a broker has for idempotent producers of all its partitions.
+ * The broker's memory for idempotent producers of all its partitions.
  *
  * Room is made in two steps. Producers first lose remembered batches beyond Kafka's five: a retry
  * of one of those is answered with DUPLICATE_SEQUENCE_NUMBER, so that nothing is written twice.
  * Then producers that have appended nothing for `protectedMs` are evicted, as they would be after
  * their expiration. When there is still no room, batches of *new* producers are refused; known
- * producers go on.
+ * producers continue.
  */
 export class ProducerMemory {
   readonly limits: ProducerMemoryLimits;
@@ -77,7 +80,7 @@ export class ProducerMemory {
     this.#partitions.delete(partition);
   }
 
-  /** Counts memory that is taken (or given back, when negative), and by how many producers. */
+  /** Accounts for allocated memory (or freed, when negative) of this many producers. */
   take(bytes: number, producers: number): void {
     this.#usedBytes += bytes;
     this.#producers += producers;
@@ -96,7 +99,7 @@ export class ProducerMemory {
   }
 
   /**
-   * Makes room over all partitions, as far as that goes.
+   * Makes room over all partitions as far as possible.
    * @param nowMs wall clock
    */
   makeRoom(nowMs: number): void {
@@ -115,7 +118,7 @@ export class ProducerMemory {
   }
 }
 
-/** A memory without limits that matter: for logs of a test, or alone. */
+/** Creates a memory with limits that are never reached, for logs in tests. */
 export function largeProducerMemory(): ProducerMemory {
   const bytes = Number.MAX_SAFE_INTEGER;
   return new ProducerMemory({ brokerBytes: bytes, partitionBytes: bytes, protectedMs: 0 });

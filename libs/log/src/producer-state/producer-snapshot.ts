@@ -30,24 +30,24 @@ const SIDECAR_BATCH_BYTES = 24;
 const SNAPSHOT_SUFFIX = '.snapshot';
 const SIDECAR_SUFFIX = '.producers';
 
-/** A batch of a producer that was appended: enough to answer a retry of it. */
+/** An appended batch of a producer: enough to answer a retry of it. */
 export interface RememberedBatch {
   readonly lastSequence: number;
-  /** Last offset less base offset; so is its last sequence less its base sequence. */
+  /** Last offset minus base offset; equals last sequence minus base sequence. */
   readonly offsetDelta: number;
   readonly lastOffset: number;
   readonly maxTimestamp: number;
 }
 
-/** Everything that is known of one producer. */
+/** The complete state of one producer. */
 export interface ProducerSnapshot {
   readonly producerId: number;
   readonly epoch: number;
-  /** -1: nothing appended in this epoch yet. */
+  /** Last sequence; -1 before the first append of this epoch. */
   readonly lastSequence: number;
   /** Wall clock, ms. */
   readonly lastAppendMs: number;
-  /** How many sequences, the last one included, are known to be in the log without a gap. */
+  /** Number of sequences, including the last one, that are known to be in the log without a gap. */
   readonly doneCount: number;
   /** Oldest first. */
   readonly batches: readonly RememberedBatch[];
@@ -69,7 +69,7 @@ export function snapshotOffset(fileName: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-/** Kafka's file. */
+/** Encodes Kafka's file. */
 export function encodeSnapshot(producers: readonly ProducerSnapshot[]): Buffer {
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + producers.length * SNAPSHOT_ENTRY_BYTES);
   let at = HEADER_BYTES;
@@ -88,7 +88,7 @@ export function encodeSnapshot(producers: readonly ProducerSnapshot[]): Buffer {
   return withHeader(bytes, producers.length);
 }
 
-/** Our sidecar. */
+/** Encodes the sidecar. */
 export function encodeSidecar(producers: readonly ProducerSnapshot[]): Buffer {
   const batchCount = producers.reduce((sum, producer) => sum + producer.batches.length, 0);
   const bytes = Buffer.allocUnsafe(
@@ -113,8 +113,8 @@ export function encodeSidecar(producers: readonly ProducerSnapshot[]): Buffer {
 }
 
 /**
- * Reads a snapshot. Without a sidecar (Kafka wrote it), or with one that speaks of another batch, a
- * producer has the one batch that Kafka keeps and counts as having appended at `nowMs`.
+ * Reads a snapshot. Without a sidecar (Kafka wrote it), or with one for another batch, a producer
+ * has the one batch that Kafka keeps and counts as having appended at `nowMs`.
  * @returns undefined when either file is damaged or of another version
  */
 export function decodeSnapshot(
@@ -159,7 +159,7 @@ function decodeSnapshotEntry(bytes: Buffer, at: number, nowMs: number): Producer
 
 type SidecarEntry = Pick<ProducerSnapshot, 'lastAppendMs' | 'doneCount' | 'batches'>;
 
-/** By producer id; undefined when the sidecar is damaged. */
+/** Returns the entries by producer id; undefined when the sidecar is damaged. */
 function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
   const count = checkedCount(bytes);
   if (count === undefined) return undefined;
@@ -189,7 +189,7 @@ function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
   return entries;
 }
 
-/** Whether the sidecar speaks of the same last batch. */
+/** Whether the sidecar describes the same last batch. */
 function agrees(fromKafka: ProducerSnapshot, detail: SidecarEntry | undefined): boolean {
   const ours = detail?.batches.at(-1);
   const theirs = fromKafka.batches.at(-1);
@@ -207,7 +207,7 @@ function withHeader(bytes: Buffer, count: number): Buffer {
   return bytes;
 }
 
-/** The count in the header, or undefined when version or CRC are not right. */
+/** Returns the count in the header, or undefined when version or CRC are wrong. */
 function checkedCount(bytes: Buffer): number | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readInt16BE(0) !== VERSION) return undefined;
   if (bytes.readUInt32BE(2) !== crc32c(bytes, 6)) return undefined;

@@ -15,7 +15,7 @@ import {
 import { notInOrder, outOfOrder } from './sequence-errors.js';
 import type { SequencedBatch } from './sequenced-batch.js';
 
-/** A batch that is in the log already: what its first append was answered. */
+/** A batch that is in the log already: the answer of its first append. */
 export interface DuplicateBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
@@ -27,52 +27,54 @@ export interface ProducerStateOptions {
   /** The partition's directory. */
   readonly directory: string;
   readonly logger: Logger;
-  /** Batches remembered per producer, at least 1; Kafka has 5. */
+  /** Batches remembered per producer, at least 1; Kafka remembers 5. */
   readonly batchesRememberedMax: number;
-  /** How long a producer that appends nothing is known, in ms. */
+  /** Time in ms after which a producer that appends nothing is removed. */
   readonly producerIdExpirationMs: number;
-  /** Where the memory of this partition's producers is counted and limited. */
+  /** Accounts for the memory of this partition's producers and limits it. */
   readonly memory: ProducerMemory;
 }
 
-/** Batches that Kafka remembers; a producer keeps so many whatever the memory of others. */
+/** Batches that Kafka remembers; every producer keeps this many whatever others use. */
 const BATCHES_GUARANTEED = 5;
 /**
- * Bytes of heap, measured on Node 20 and rounded up (docs/operating/memory.md): of a producer
- * without batches, and of each batch.
+ * Heap bytes measured on Node 20 and rounded up (docs/operating/memory.md): of a producer without
+ * batches, and of each batch.
  */
 const PRODUCER_BYTES = 384;
 const BATCH_BYTES = 112;
 /** Snapshots kept per partition: the oldest, and the newest ones. */
 const SNAPSHOTS_MAX = 8;
-/** Over it a refused producer is told to come back after so long, in ms. */
+/** Retry delay in ms that a refused producer is told. */
 const REFUSED_RETRY_MS = 5000;
 
-/** How an append is taken back. */
+/** Reverts an append. */
 type Undo = () => void;
 
 /**
- * Which batches of each idempotent producer a partition has (kafka-format 7, replication-safety
- * 3.6): tells a retry from a new batch and from one that is out of order.
+ * The batches of each idempotent producer that a partition has (kafka-format 7, replication-safety
+ * 3.6): it tells a retry from a new batch and from one out of order.
  *
  * On disk: `<offset>.snapshot` and `<offset>.producers`, written when a segment is rolled and when
  * the log is closed; after a start the log is scanned from the newest good snapshot on.
  *
- * Appending has three steps, all synchronous: `checkSequence`, `append` (the batch gets its offsets
- * and the next check knows it) and, once the write is done, `commit`; when it failed `undoTo` takes
- * back all that was appended since. Rounds of writes must not overlap between `append` and
- * `commit`. The asynchronous methods may overlap with those, but not with each other.
+ * Appending has three synchronous steps: `checkSequence`, `append` (the batch gets its offsets and
+ * the next check knows it) and, after the write, `commit`; after a failed write `undoTo` reverts
+ * all appends since.
  *
  * Memory is bounded in bytes, per partition and over all partitions (`ProducerMemory`). A leader
- * asks `assertRoomFor` before it takes a new producer in. What is found in the log or copied from a
- * leader is always taken: over the limit of the partition, the producers that are silent for
- * longest are evicted, which are those that the leader had evicted before it took the later ones.
+ * calls `assertRoomFor` before it accepts a new producer. Batches found in the log or copied from a
+ * leader are always accepted: over the limit of the partition, the producers that are idle longest
+ * are evicted, which are those that the leader had evicted before it accepted the later ones.
  *
- * Invariant: each producer counts with at least `BATCHES_GUARANTEED` batches, so that a known
+ * Invariant: each producer is accounted with at least `BATCHES_GUARANTEED` batches, so that a known
  * producer always has room for these.
+ *
+ * Overlap: rounds of writes must not overlap between `append` and `commit`. The asynchronous
+ * methods may overlap with those, but not with each other; the log's write lane serialises both.
  */
 export class ProducerStateManager implements PartitionProducers {
-  /** By producer id; the one that appended last comes last. */
+  /** Producers by id, in the order of their last appends. */
   readonly #producers = new Map<number, ProducerEntry>();
   readonly #undos: Undo[] = [];
   readonly #options: ProducerStateOptions;
@@ -92,7 +94,7 @@ export class ProducerStateManager implements PartitionProducers {
     this.#memory.add(this);
   }
 
-  /** Bytes of memory that the producers take, as counted. */
+  /** Accounted bytes of the producers. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
@@ -107,8 +109,8 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Decides what a batch from a producer is. Looks at the producer's fields and the number of
-   * offsets only, so the batch needs no offsets yet.
+   * Classifies a batch of a producer. It reads only the producer's fields and the number of
+   * offsets, so that the batch needs no offsets yet.
    * @returns undefined when it may be appended, else the answer of its first append: append nothing
    * @throws ProtocolError INVALID_PRODUCER_EPOCH an older epoch than the producer's last;
    *   OUT_OF_ORDER_SEQUENCE_NUMBER a gap, or a sequence used by a batch of another size: not
@@ -118,7 +120,7 @@ export class ProducerStateManager implements PartitionProducers {
   checkSequence(batch: SequencedBatch): DuplicateBatch | undefined {
     if (batch.producerId < 0) return undefined;
     const producer = this.#producers.get(batch.producerId);
-    // As Kafka: of a producer that is not known (any more) every sequence is taken.
+    // As in Kafka, every sequence of an unknown producer is accepted.
     if (producer === undefined) return undefined;
     if (batch.producerEpoch < producer.epoch) {
       throw new ProtocolError(
@@ -138,8 +140,8 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Refuses a batch of a producer that is not known when there is no room for another producer:
-   * called by a leader before `append`.
+   * Refuses a batch of an unknown producer when there is no room for another one: a leader calls it
+   * before `append`.
    * @param nowMs wall clock
    * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED
    */
@@ -159,9 +161,9 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * Takes a batch into the state: one that `checkSequence` let pass, or one found in the log.
-   * Batches without a producer id may be passed too, and change nothing.
-   * @param baseOffset the batch's first offset in the log (the batch need not have it yet)
+   * Adds a batch: one that `checkSequence` accepted, or one found in the log. A batch without a
+   * producer id changes nothing.
+   * @param baseOffset the batch's first offset in the log (the batch itself need not have it yet)
    * @param nowMs wall clock
    */
   append(batch: SequencedBatch, baseOffset: number, nowMs: number): void {
@@ -194,7 +196,7 @@ export class ProducerStateManager implements PartitionProducers {
     const bytes = forgotten === undefined ? this.#newestBatchBytes(producer) : 0;
     if (bytes > 0) this.#count(bytes, 0);
     if (follows) {
-      // The map's order is that of the last appends.
+      // The map is ordered by the last appends.
       this.#producers.delete(producer.producerId);
       this.#producers.set(producer.producerId, producer);
     }
@@ -204,17 +206,17 @@ export class ProducerStateManager implements PartitionProducers {
     });
   }
 
-  /** Where `undoTo` gets back to. */
+  /** Mark to pass to `undoTo`. */
   get mark(): number {
     return this.#undos.length;
   }
 
-  /** Takes back every append since `mark` had this value, or all that are not committed. */
+  /** Reverts every append since `mark` had this value, or all uncommitted ones. */
   undoTo(mark = 0): void {
     while (this.#undos.length > mark) this.#undos.pop()?.();
   }
 
-  /** The appends so far are in the log: they cannot be taken back any more. */
+  /** Makes the appends so far permanent: they are in the log. */
   commit(): void {
     this.#undos.length = 0;
     const { partitionBytes, brokerBytes } = this.#memory.limits;
@@ -241,15 +243,15 @@ export class ProducerStateManager implements PartitionProducers {
     }
   }
 
-  /** Forgets everything in memory: the log is closed. */
+  /** Frees all memory because the log is closed. */
   close(): void {
     this.#forgetAll();
     this.#memory.remove(this);
   }
 
-  /** Forgets the producers that have appended nothing for `producerIdExpirationMs`. */
+  /** Removes the producers that have appended nothing for `producerIdExpirationMs`. */
   removeExpired(nowMs: number): void {
-    // What a write that is under way has taken in may still be undone.
+    // Appends of the current write may still be reverted.
     if (this.#undos.length > 0) return;
     for (const producer of this.#producers.values()) {
       if (nowMs - producer.lastAppendMs < this.#options.producerIdExpirationMs) return;
@@ -257,14 +259,14 @@ export class ProducerStateManager implements PartitionProducers {
     }
   }
 
-  /** Forgets everything, on disk too: for a log that starts anew. */
+  /** Removes everything, including the files: for a log that begins again. */
   async clear(): Promise<void> {
     this.#forgetAll();
     await this.#listSnapshots();
     await this.#removeSnapshots(() => true);
   }
 
-  /** Last offset of each producer's last batch, by producer id. */
+  /** Returns the last offset of each producer's last batch, by producer id. */
   lastOffsets(): Map<number, number> {
     const offsets = new Map<number, number>();
     for (const producer of this.#producers.values()) {
@@ -274,20 +276,20 @@ export class ProducerStateManager implements PartitionProducers {
     return offsets;
   }
 
-  /** Everything known, the producer that appended last at the end. */
+  /** Returns the complete state; the producer that appended last is at the end. */
   snapshot(): ProducerSnapshot[] {
     return Array.from(this.#producers.values(), (producer) => producer.snapshot());
   }
 
   /**
-   * Writes the state as it is now, durably, as the one up to `offset`, the log end. Nothing may
-   * wait for `commit`: a snapshot must not know what the log may never get.
+   * Writes the current state, durably, as the snapshot at `offset`, the log end. No append may wait
+   * for `commit`: a snapshot must not have batches that the log may never get.
    */
   async takeSnapshot(offset: number): Promise<void> {
     assert(this.#undos.length === 0, `producer snapshot at ${offset} amid a write`);
     const { fileSystem, directory } = this.#options;
     const producers = this.snapshot();
-    // The sidecar first: without Kafka's file beside it nobody reads it.
+    // The sidecar is written first: it is read only when Kafka's file exists.
     if (producers.length > 0) {
       const sidecar = encodeSidecar(producers);
       await replaceFile(fileSystem, `${directory}/${sidecarFileName(offset)}`, sidecar);
@@ -299,16 +301,16 @@ export class ProducerStateManager implements PartitionProducers {
     if (!this.#snapshots.includes(offset)) {
       this.#snapshots = [...this.#snapshots, offset].toSorted((a, b) => a - b);
     }
-    // The oldest alone may know of producers whose records were deleted.
+    // Only the oldest snapshot may know producers whose records were deleted.
     const surplus = this.#snapshots.slice(1, 1 - SNAPSHOTS_MAX);
     if (surplus.length > 0) await this.#removeSnapshots((other) => surplus.includes(other));
   }
 
   /**
-   * Forgets the state in memory and reads the newest good snapshot within the log. Snapshots beyond
-   * its end, and damaged ones, are removed. Used at start and after every truncation.
+   * Discards the state in memory and reads the newest good snapshot within the log. Snapshots
+   * beyond its end, and damaged ones, are removed. Used at start and after every truncation.
    * @param firstOffset base offset of the first segment: older snapshots do not connect to the log
-   * @returns from which offset on the caller has to scan the log, `append`ing each batch
+   * @returns the offset from which the caller has to scan the log, `append`ing each batch
    */
   async reload(firstOffset: number, logEndOffset: number, nowMs: number): Promise<number> {
     this.#forgetAll();
@@ -326,7 +328,7 @@ export class ProducerStateManager implements PartitionProducers {
     }
   }
 
-  /** Removes the snapshots below an offset, the log start: no scan begins there any more. */
+  /** Removes the snapshots below the log start: no scan begins there any more. */
   removeSnapshotsBefore(offset: number): Promise<void> {
     return this.#removeSnapshots((other) => other < offset);
   }
@@ -362,14 +364,14 @@ export class ProducerStateManager implements PartitionProducers {
   async #removeSnapshots(isGone: (offset: number) => boolean): Promise<void> {
     const { fileSystem, directory } = this.#options;
     for (const offset of this.#snapshots.filter(isGone)) {
-      // Kafka's file first: a sidecar alone is no snapshot.
+      // Kafka's file is removed first: a sidecar alone is no snapshot.
       await fileSystem.removeFile(`${directory}/${snapshotFileName(offset)}`);
       await fileSystem.removeFile(`${directory}/${sidecarFileName(offset)}`);
     }
     this.#snapshots = this.#snapshots.filter((offset) => !isGone(offset));
   }
 
-  /** Puts `producer` in the place of the one before, until it is undone. */
+  /** Replaces the entry `before` by `producer`, until it is reverted. */
   #replace(producer: ProducerEntry, before: ProducerEntry | undefined): void {
     const id = producer.producerId;
     this.#producers.delete(id);
@@ -385,7 +387,7 @@ export class ProducerStateManager implements PartitionProducers {
   }
 
   /**
-   * How many batches of a producer are remembered with its next one: it grows only while there is
+   * Returns how many batches to remember with the producer's next one: it grows only while there is
    * room.
    */
   #batchesMaxOf(producer: ProducerEntry): number {
@@ -397,7 +399,7 @@ export class ProducerStateManager implements PartitionProducers {
     return mayGrow ? this.#options.batchesRememberedMax : batchCount;
   }
 
-  /** What the newest batch added to the count, beyond the guaranteed ones. */
+  /** Returns the bytes that the newest batch added to the account beyond the guaranteed ones. */
   #newestBatchBytes(producer: ProducerEntry): number {
     return producer.batchCount > this.#batchesGuaranteed ? BATCH_BYTES : 0;
   }
@@ -430,7 +432,7 @@ export class ProducerStateManager implements PartitionProducers {
     if (!this.#memory.hasRoomFor(bytes)) this.#memory.makeRoom(nowMs);
   }
 
-  /** Evicts those that appended least recently, until `enoughBytes` are left; one stays. */
+  /** Evicts the producers that appended least recently, until `enoughBytes` are left; one stays. */
   #evictOldest(enoughBytes: number): void {
     this.trim();
     for (const producer of this.#producers.values()) {

@@ -15,7 +15,7 @@ export function notInOrder(batch: SequencedBatch, producer: ProducerEntry): Prot
   const isRemembered = behind < producer.rememberedCount;
   if (isAhead || isRemembered) return outOfOrder(batch, producer.nextSequence, 'failed');
   if (behind + offsetDelta + 1 > producer.doneCount) {
-    // From before the producer became known (again): it may be in the log or not.
+    // The batch is older than the producer's entry: it may be in the log or not.
     return outOfOrder(batch, producer.nextSequence, 'unknown');
   }
   return new ProtocolError(

@@ -14,16 +14,16 @@ import { VarintReader } from './varint.js';
 const CODEC_BITS = 0x07;
 
 /**
- * Cuts a batch that is not compressed into smaller batches of the same records, so that each can be
- * read in a short time. A part keeps the base offset and the timestamps of the whole batch, and
- * ends at the offset of its last record; the last part ends where the whole batch ends. Its CRC is
- * that of the whole batch and not its own.
+ * Cuts an uncompressed batch into smaller batches of the same records, so that each can be read in
+ * a short time. A part keeps the base offset and the timestamps of the whole batch, and ends at the
+ * offset of its last record; the last part ends where the whole batch ends. Its CRC is that of the
+ * whole batch.
  *
- * A record that is malformed ends the cutting: the last part has all that is left, so that its
- * reader meets the fault.
+ * A malformed record ends the cutting: the last part has all the rest, so that its reader meets the
+ * fault.
  *
  * @param from records below this offset may be left out
- * @param bytesMax of one part; a larger record is a part of its own
+ * @param bytesMax bytes per part; a larger record is a part of its own
  */
 export function* batchParts(
   batch: RecordBatch,
@@ -55,8 +55,8 @@ export function* batchParts(
 }
 
 /**
- * The batch with its records unpacked; one that is not compressed is returned as it is. The CRC
- * stays that of the compressed batch. The event loop turns meanwhile.
+ * Returns the batch with its records unpacked; an uncompressed batch is returned unchanged. The CRC
+ * stays that of the compressed batch. Does not block the event loop.
  * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
  */
 export async function unpackedBatchOf(batch: RecordBatch): Promise<RecordBatch> {
@@ -66,7 +66,7 @@ export async function unpackedBatchOf(batch: RecordBatch): Promise<RecordBatch> 
   return withRecords(batch, records, { count, lastDelta });
 }
 
-/** Passes over one record. @returns undefined where none can be read */
+/** Skips one record. @returns undefined when none can be read */
 function nextRecord(
   reader: VarintReader,
 ): { readonly end: number; readonly offsetDelta: number } | undefined {
@@ -87,7 +87,7 @@ function nextRecord(
 
 interface PartRecords {
   readonly count: number;
-  /** Offset of the last one, from the base offset on. */
+  /** Offset of the last record minus the base offset. */
   readonly lastDelta: number;
 }
 

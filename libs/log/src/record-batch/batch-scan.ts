@@ -12,22 +12,19 @@ import {
   RecordBatch,
 } from './record-batch.js';
 
-/** What a visitor of a scan wants next; `bad`: this batch is not what must stand here. */
+/** Answer of a visitor of a scan; `bad`: this batch may not come here. */
 export type Visit = 'next' | 'bad' | 'stop';
 
 /**
- * Looks at one batch of a scan. Its framing is sound; its CRC was not looked at.
+ * Visits one batch of a scan. Its framing is sound; its CRC was not checked.
  * @param position of its first byte in the file
  */
 export type BatchVisitor = (batch: RecordBatch, position: number) => Visit;
 
-/**
- * Where a scan ended: at the given end, at the batch that stopped it, or at bytes that are no
- * batch.
- */
+/** End of a scan: at the given end, at the batch that stopped it, or at bytes that are no batch. */
 export interface ScanEnd {
   readonly reason: 'end' | 'stopped' | 'bad';
-  /** Of the first byte that was not accepted. */
+  /** Position of the first byte that was not accepted. */
   readonly position: number;
 }
 
@@ -37,14 +34,14 @@ export interface ByteSpan {
   readonly to: number;
 }
 
-/** How much of a file is read at once where the whole of it is walked. */
+/** Bytes read at once when a whole file is scanned. */
 export const SCAN_CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Walks the batches of `span`, which begins at a batch. The file is read in pieces of `chunkBytes`,
- * each into memory of its own: batches may be kept (they keep their piece). A batch that is longer
- * than a piece is read on its own. Anything that is no whole batch within the span is `bad`.
- * @param mayReadOn asked before each piece is read
+ * Scans the batches of `span`, which begins at a batch. The file is read in pieces of `chunkBytes`,
+ * each in its own buffer: batches may be kept, and keep their piece alive. A batch longer than a
+ * piece is read on its own. Anything but a whole batch within the span is `bad`.
+ * @param mayReadOn called before each piece is read
  */
 export async function scanBatches(
   file: FileHandle,
@@ -72,11 +69,11 @@ export async function scanBatches(
 interface ChunkWalk {
   readonly reason: 'more' | 'stopped' | 'bad';
   readonly position: number;
-  /** With `more`: how many bytes from `position` are needed at least to go on. */
+  /** With `more`: bytes needed from `position` on to continue. */
   readonly bytesNeeded: number;
 }
 
-/** Walks the whole batches of a piece of a file that begins at `span.from`. */
+/** Scans the whole batches of a piece of a file that begins at `span.from`. */
 function walkChunk(chunk: Buffer, span: ByteSpan, visit: BatchVisitor): ChunkWalk {
   let at = 0;
   for (;;) {
@@ -108,7 +105,7 @@ export interface FoundBatch {
 }
 
 /**
- * Looks for a batch among bytes that are damaged, trying every byte as its first.
+ * Searches damaged bytes for a batch, trying every byte as its first.
  * @param offsets the batch's offsets must lie in [from, to)
  */
 export async function findNextBatch(
@@ -138,7 +135,7 @@ export async function findNextBatch(
   return undefined;
 }
 
-/** Reads up to `length` bytes into memory of its own; fewer only at the end of the file. */
+/** Reads up to `length` bytes into a new buffer; fewer only at the end of the file. */
 export async function readChunk(
   file: FileHandle,
   position: number,
@@ -149,7 +146,10 @@ export async function readChunk(
   return bytesRead === length ? target : target.subarray(0, bytesRead);
 }
 
-/** The size a batch header declares; undefined when no batch of magic 2 can have this header. */
+/**
+ * Returns the size that a batch header declares; undefined when no batch of magic 2 can have this
+ * header.
+ */
 function plausibleBatchSize(bytes: Buffer, at: number): number | undefined {
   if (bytes[at + MAGIC_AT] !== RECORD_BATCH_MAGIC) return undefined;
   const sizeBytes = bytes.readInt32BE(at + BATCH_LENGTH_AT) + LOG_OVERHEAD_BYTES;
@@ -170,7 +170,10 @@ function areOffsetsWithin(
   return base >= offsets.from && base + bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < offsets.to;
 }
 
-/** The first place from `at` on where a magic byte stands where a batch beginning there has it. */
+/**
+ * Finds the next possible batch start: a position from `at` on with a magic byte at the right
+ * distance.
+ */
 function nextMagic(chunk: Buffer, at: number): number {
   const magicAt = chunk.indexOf(RECORD_BATCH_MAGIC, at + MAGIC_AT);
   return magicAt < 0 ? chunk.length : magicAt - MAGIC_AT;

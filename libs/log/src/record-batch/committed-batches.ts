@@ -5,27 +5,27 @@ import type { TransactionEnd, TransactionMarkers } from './transaction-markers.j
 
 const RETRY_AFTER_MS = 1000;
 
-/** What decides which batches a client may see. */
+/** Inputs that decide which batches a client may see. */
 export interface CommittedView {
   readonly markers: TransactionMarkers;
-  /** End of what is committed: the high watermark. */
+  /** End of the committed offsets: the high watermark. */
   readonly endOffset: Offset;
   /**
-   * Whether a transaction without a marker has none in the leader's log either. Nobody can end it
-   * then, and its records are never committed.
+   * Whether a transaction without a marker here has none in the leader's log either. Nobody can end
+   * it then, and its records are never committed.
    */
   readonly isLogComplete: boolean;
 }
 
-/** Whether a batch holds records of a transaction. Hot: looks at one number of the header. */
+/** Whether a batch holds records of a transaction. Hot: reads one number of the header. */
 export function isOfTransaction(batch: RecordBatch): boolean {
   return batch.isTransactional && !batch.isControl;
 }
 
 /**
- * The batches as clients are shown them: in the place of one whose transaction was aborted, or
- * can't be committed any more, stands an empty one of the same offsets. So a reader goes on behind
- * it, and what one broker hands to another needs no further mark.
+ * Filters batches for clients: a batch whose transaction was aborted, or can no longer be
+ * committed, is replaced by an empty one of the same offsets. A reader thus continues behind it,
+ * and a broker can pass the result to another without a further mark.
  *
  * Ends before the first batch whose transaction is not decided.
  * @throws ProtocolError LEADER_NOT_AVAILABLE when that is the first one; KAFKA_STORAGE_ERROR

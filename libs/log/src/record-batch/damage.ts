@@ -1,15 +1,15 @@
 import { type Offset, ProtocolError } from '#protocol';
 import type { RecordBatch } from './record-batch.js';
 
-/** Offsets [startOffset, endOffset). */
+/** A range of offsets [startOffset, endOffset). */
 export interface OffsetRange {
   readonly startOffset: Offset;
   readonly endOffset: Offset;
 }
 
 /**
- * A part of a log that cannot be read: offsets [startOffset, endOffset), bytes
- * [startPosition, endPosition) of the segment with that base offset. What is beside it is served.
+ * An unreadable part of a log: offsets [startOffset, endOffset), bytes [startPosition, endPosition)
+ * of the segment with that base offset. The rest of the log is served.
  */
 export interface DamagedRange extends OffsetRange {
   readonly segmentBaseOffset: Offset;
@@ -18,8 +18,8 @@ export interface DamagedRange extends OffsetRange {
 }
 
 /**
- * The damaged ranges found in one log since it was opened. A range ends when its segment is
- * deleted, the log is truncated below it, or it was written anew.
+ * The damaged ranges found in one log since it was opened. A range is removed when its segment is
+ * deleted, the log is truncated below it, or it is repaired.
  */
 export class DamageList {
   #ranges: DamagedRange[] = [];
@@ -28,7 +28,7 @@ export class DamageList {
     return this.#ranges;
   }
 
-  /** Whether the range is a new one. */
+  /** Adds a range; returns whether it is new. */
   add(range: DamagedRange): boolean {
     const isKnown = this.#ranges.some(
       (known) =>
@@ -41,38 +41,38 @@ export class DamageList {
     return true;
   }
 
-  /** Puts what is left of a range in its place; undefined: nothing. */
+  /** Replaces a range by the rest of it; undefined removes it. */
   replace(range: DamagedRange, rest: DamagedRange | undefined): void {
     const others = this.#ranges.filter((known) => known !== range);
     this.#ranges = rest === undefined ? others : [...others, rest].toSorted(byStart);
   }
 
-  /** The range that begins at this byte. */
+  /** Returns the range that begins at this byte. */
   at(segmentBaseOffset: Offset, position: number): DamagedRange | undefined {
     return this.#ranges.find(
       (range) => range.segmentBaseOffset === segmentBaseOffset && range.startPosition === position,
     );
   }
 
-  /** The offsets that are missing before a log's first segment; undefined when none are. */
+  /** Returns the missing offsets before a log's first segment; undefined when none are missing. */
   missingBefore(firstBaseOffset: Offset): DamagedRange | undefined {
     const range = this.at(firstBaseOffset, 0);
     return range?.endPosition === 0 && range.endOffset === firstBaseOffset ? range : undefined;
   }
 
-  /** Forgets what lies in removed segments. */
+  /** Removes the ranges in removed segments. */
   dropSegments(isRemoved: (segmentBaseOffset: Offset) => boolean): void {
     this.#ranges = this.#ranges.filter((range) => !isRemoved(range.segmentBaseOffset));
   }
 
-  /** Forgets the ranges that end in (startOffset, endOffset]. */
+  /** Removes the ranges that end in (startOffset, endOffset]. */
   dropWithin(startOffset: Offset, endOffset: Offset): void {
     this.#ranges = this.#ranges.filter((range) => {
       return range.endOffset <= startOffset || range.endOffset > endOffset;
     });
   }
 
-  /** Forgets what begins at `offset` or after it. */
+  /** Removes the ranges that begin at or after `offset`. */
   dropFrom(offset: Offset): void {
     this.#ranges = this.#ranges.filter((range) => range.startOffset < offset);
   }
@@ -82,7 +82,7 @@ function byStart(one: DamagedRange, other: DamagedRange): number {
   return one.startOffset - other.startOffset;
 }
 
-/** What a reader of an offset in a damaged range is told. */
+/** Error of a read of an offset in a damaged range. */
 export function corruptMessage(range: DamagedRange): ProtocolError {
   return new ProtocolError(
     'CORRUPT_MESSAGE',
@@ -93,9 +93,8 @@ export function corruptMessage(range: DamagedRange): ProtocolError {
 }
 
 /**
- * What a reader is told of a batch that is stored as it was written and whose records cannot be
- * read all the same: malformed, too large when unpacked, of a codec that is not there. It is so in
- * every replica.
+ * Error of a batch that is stored as it was written although its records cannot be read: malformed,
+ * too large when unpacked, or of a codec that is not installed. Every replica has the same batch.
  */
 export class UnreadableBatchError extends ProtocolError {
   constructor({ baseOffset, nextOffset }: RecordBatch, cause: ProtocolError) {
@@ -118,12 +117,15 @@ export function isUnreadable(error: unknown): error is ProtocolError {
   return code === 'CORRUPT_MESSAGE' || code === 'UNSUPPORTED_COMPRESSION_TYPE';
 }
 
-/** The error for a reader of the batch; one of another kind is returned as it is. */
+/** Converts an error for a reader of the batch; one of another kind is returned unchanged. */
 export function unreadableBatch(batch: RecordBatch, error: unknown): unknown {
   return isUnreadable(error) ? new UnreadableBatchError(batch, error) : error;
 }
 
-/** Where reading goes on after a CORRUPT_MESSAGE; undefined for any other error. */
+/**
+ * Returns the offset at which reading continues after a CORRUPT_MESSAGE; undefined for any other
+ * error.
+ */
 export function damagedEndOffset(error: unknown): number | undefined {
   if (!(error instanceof ProtocolError) || error.code !== 'CORRUPT_MESSAGE') return undefined;
   const end = error.members['damagedEndOffset'];

@@ -15,7 +15,7 @@ import {
 } from './record-batch.js';
 
 /**
- * A batch that has offsets and no records, such as compaction leaves.
+ * Creates a batch that has offsets and no records, as compaction does.
  * @param offsets both included, at most 2^31 - 1 apart
  */
 export function emptyBatch(

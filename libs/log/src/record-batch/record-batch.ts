@@ -44,7 +44,7 @@ export const RECORD_COUNT_AT = 57;
 
 /** The header: what an empty batch consists of. */
 export const RECORD_BATCH_HEADER_BYTES = 61;
-/** What stands before the part that batchLength counts. */
+/** Bytes before the part that batchLength counts. */
 export const LOG_OVERHEAD_BYTES = 12;
 export const RECORD_BATCH_MAGIC = 2;
 export const LOG_APPEND_TIME_FLAG = 0x08;
@@ -59,10 +59,10 @@ const BATCH_LENGTH_MIN = 14;
 const INT32_MAX = 2 ** 31 - 1;
 
 /**
- * A view over the bytes of exactly one batch. Cheap to make: fields are read when they are asked
- * for. Any getter may throw ProtocolError CORRUPT_MESSAGE on a value that no batch can have: check
- * `isCrcValid()` first where the bytes come from a disk or a socket (it leaves out baseOffset and
- * leaderEpoch).
+ * A view over the bytes of exactly one batch. Cheap to create: fields are read on access. Any
+ * getter may throw ProtocolError CORRUPT_MESSAGE on a value that no batch can have: check
+ * `isCrcValid()` first when the bytes come from a disk or a socket (the CRC does not cover
+ * baseOffset and leaderEpoch).
  */
 export class RecordBatch {
   /**
@@ -92,7 +92,7 @@ export class RecordBatch {
     return offset;
   }
 
-  /** Kept by compaction: also where the record that had it is gone. */
+  /** Last offset; compaction keeps it even when it removes that record. */
   get lastOffset(): Offset {
     return this.baseOffset + this.lastOffsetDelta;
   }
@@ -124,7 +124,7 @@ export class RecordBatch {
     return compressionTypeOf(this.attributes);
   }
 
-  /** Whether every record's timestamp is `maxTimestamp`, whatever it says itself. */
+  /** Whether every record's timestamp is `maxTimestamp` and its own is ignored. */
   get isLogAppendTime(): boolean {
     return (this.attributes & LOG_APPEND_TIME_FLAG) !== 0;
   }
@@ -133,17 +133,17 @@ export class RecordBatch {
     return (this.attributes & TRANSACTIONAL_FLAG) !== 0;
   }
 
-  /** Whether this is a marker of the broker's own, hidden from consumers. */
+  /** Whether this is a marker of the broker, hidden from consumers. */
   get isControl(): boolean {
     return (this.attributes & CONTROL_FLAG) !== 0;
   }
 
-  /** Whether `baseTimestamp` is the time from which tombstones in here may be removed. */
+  /** Whether `baseTimestamp` is the time from which its tombstones may be removed. */
   get hasDeleteHorizon(): boolean {
     return (this.attributes & DELETE_HORIZON_FLAG) !== 0;
   }
 
-  /** What the records' timestamp deltas are added to; -1 for none. */
+  /** Base of the records' timestamp deltas, ms; -1 for none. */
   get baseTimestamp(): number {
     return this.#readInt64(BASE_TIMESTAMP_AT);
   }
@@ -153,12 +153,12 @@ export class RecordBatch {
     return this.#readInt64(MAX_TIMESTAMP_AT);
   }
 
-  /** -1 for none. */
+  /** Producer id; -1 for none. */
   get producerId(): number {
     return this.#readInt64(PRODUCER_ID_AT);
   }
 
-  /** -1 for none. */
+  /** Producer epoch; -1 for none. */
   get producerEpoch(): number {
     return this.bytes.readInt16BE(PRODUCER_EPOCH_AT);
   }
@@ -168,7 +168,7 @@ export class RecordBatch {
     return this.bytes.readInt32BE(BASE_SEQUENCE_AT);
   }
 
-  /** Sequence of the last record, 0 follows 2147483647; -1 for none. */
+  /** Sequence of the last record, after 2147483647 comes 0; -1 for none. */
   get lastSequence(): number {
     const { baseSequence, lastOffsetDelta } = this;
     if (baseSequence < 0) return -1;
@@ -185,14 +185,14 @@ export class RecordBatch {
     return count;
   }
 
-  /** Reads every byte from the attributes on. */
+  /** Whether the CRC matches. Reads every byte from the attributes on. */
   isCrcValid(): boolean {
     return crc32c(this.bytes, ATTRIBUTES_AT) === this.bytes.readUInt32BE(CRC_AT);
   }
 
   /**
-   * The records section, decompressed. It is not kept with the batch: the caches of batches count
-   * the bytes of the batch alone.
+   * Returns the records section, decompressed. It is not kept with the batch: caches of batches
+   * count the bytes of the batch alone.
    * @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE; CORRUPT_MESSAGE when it cannot be unpacked
    */
   recordsBytes(): Buffer {
@@ -215,7 +215,7 @@ export class RecordBatch {
 }
 
 /**
- * Writes what only the leader knows into the bytes of a batch; neither is covered by the CRC.
+ * Writes the fields that only the leader knows into the bytes of a batch; the CRC covers neither.
  * @param baseOffset a safe integer >= 0
  */
 export function stampBatch(bytes: Buffer, baseOffset: Offset, leaderEpoch: LeaderEpoch): void {
@@ -224,7 +224,7 @@ export function stampBatch(bytes: Buffer, baseOffset: Offset, leaderEpoch: Leade
   bytes.writeInt32BE(leaderEpoch, LEADER_EPOCH_AT);
 }
 
-/** Who wrote a batch, for recognising it when it comes again. */
+/** Identifies the producer of a batch, so that a retry is recognised. */
 export interface BatchProducer {
   readonly producerId: number;
   readonly producerEpoch: number;
@@ -233,9 +233,9 @@ export interface BatchProducer {
 }
 
 /**
- * Size in bytes of the batch that begins at `position` of concatenated batches, as it declares it:
- * it may end beyond the buffer. Undefined when too few bytes are left to tell.
- * @throws ProtocolError CORRUPT_MESSAGE when no batch can be of the declared size
+ * Returns the declared size in bytes of the batch that begins at `position` of concatenated
+ * batches: it may end beyond the buffer. Undefined when too few bytes are left.
+ * @throws ProtocolError CORRUPT_MESSAGE when no batch can have the declared size
  */
 export function batchSizeAt(buffer: Buffer, position: number): number | undefined {
   if (buffer.length - position < FRAME_BYTES_MIN) return undefined;

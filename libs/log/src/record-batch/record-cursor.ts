@@ -12,7 +12,7 @@ import { VarintReader } from './varint.js';
  * varint, and for each header keyLength varint, key, valueLength varint (-1 null), value.
  */
 export class RecordCursor {
-  /** What the positions address: the batch's bytes, or its decompressed records. */
+  /** The bytes that positions refer to: the batch's, or its decompressed records. */
   readonly bytes: Buffer;
   offset: Offset = -1;
   /** Milliseconds since the epoch. */
@@ -22,16 +22,14 @@ export class RecordCursor {
   keyEnd = -1;
   valueStart = -1;
   valueEnd = -1;
-  /** Of the headers without their count. */
+  /** Position of the headers after their count. */
   headersStart = 0;
   headersEnd = 0;
   headerCount = 0;
   /** Bytes of the whole record in the (decompressed) batch. */
   sizeBytes = 0;
 
-  /**
-   * Of the batch, as the next two: what the records' deltas are added to, and their last offset.
-   */
+  /** Base offset of the batch; the next two are its base timestamp and its last offset. */
   readonly baseOffset: Offset;
   readonly lastOffset: Offset;
   readonly baseTimestamp: number;
@@ -56,21 +54,21 @@ export class RecordCursor {
     this.#remaining = batch.recordCount;
   }
 
-  /** Where in `bytes` the next record begins. */
+  /** Position in `bytes` of the next record. */
   get position(): number {
     return this.#reader.position;
   }
 
-  /** How many records are still to come. */
+  /** Number of records still to come. */
   get remaining(): number {
     return this.#remaining;
   }
 
   /**
-   * Goes on behind records that the caller has walked, and checked as `next` does, by itself. The
-   * other fields are of no record then.
+   * Continues behind records that the caller has walked itself, with the checks of `next`. The
+   * other fields are undefined then.
    * @param position where the record after them begins
-   * @param count how many they were
+   * @param count number of these records
    * @param offset of the last one
    */
   passOver(position: number, count: number, offset: Offset): void {
@@ -140,7 +138,7 @@ export class RecordCursor {
   }
 }
 
-/** @returns the position `length` bytes further on, where the reader then stands */
+/** @returns the reader's new position, `length` bytes further */
 function skip(reader: VarintReader, length: number): number {
   const end = reader.position + length;
   if (end > reader.end) throw corrupt(`A field of ${length} bytes ends beyond its record.`);

@@ -6,12 +6,12 @@ import type { RecordBatch } from './record-batch.js';
 import { RecordCursor } from './record-cursor.js';
 
 /**
- * How a transaction ended. `undecided`: its marker is not committed itself. `open`: the log has no
- * marker of it.
+ * End of a transaction. `undecided`: its marker is not committed. `open`: the log has no marker of
+ * it.
  */
 export type TransactionEnd = 'committed' | 'aborted' | 'undecided' | 'open';
 
-/** The parts of a log that are read for its markers. */
+/** The side of a log that is read for markers. */
 export interface MarkedLog {
   logEndOffset(): Offset;
   read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]>;
@@ -22,30 +22,28 @@ interface Marker {
   readonly isCommit: boolean;
 }
 
-/** A stretch of the log, [from, to), all of whose markers are known. */
+/** A range of the log, [from, to), all of whose markers are known. */
 interface ScannedRange {
   readonly from: Offset;
   to: Offset;
-  /** By producer id, in the order of the offsets. */
+  /** Markers by producer id, in the order of the offsets. */
   readonly markers: Map<number, Marker[]>;
 }
 
-/**
- * Markers kept of one log; with more the scanned ranges are forgotten, and read again when needed.
- */
+/** Markers kept per log; above it the scanned ranges are dropped and read again when needed. */
 const MARKERS_MAX = 20_000;
 
 /**
- * Tells how the transactions in a log ended. Only Kafka writes transactions: the log is one that a
- * Kafka broker wrote, or a copy of one.
+ * The ends of the transactions in a log. Only Kafka writes transactions: the log was written by a
+ * Kafka broker, or is a copy of such a log.
  *
  * A transaction ends with a control batch (a marker) of its producer, behind its records. The end
  * of a batch's transaction is therefore the first marker of its producer after it. It is found by
- * reading on from the batch, and what was passed on the way is remembered, so that a reader who
- * goes through the log has every byte read once more at most. Kafka's `.txnindex` is not used: it
+ * reading on from the batch, and all markers on the way are remembered, so that a reader of the
+ * whole log causes every byte to be read once more at most. Kafka's `.txnindex` is not used: it
  * lacks the committed transactions, has no checksum, and copies of a log do not have it.
  *
- * Look-ups may overlap: they run one after the other.
+ * Overlap: look-ups may overlap; they run one after the other.
  */
 export class TransactionMarkers {
   readonly #queue = new SerialQueue();
@@ -58,8 +56,8 @@ export class TransactionMarkers {
   }
 
   /**
-   * How the transaction ended that a batch of records belongs to.
-   * @param committedEnd markers from this offset on may be cut off the log again
+   * Returns the end of the transaction that a batch of records belongs to.
+   * @param committedEnd markers from this offset on may still be truncated
    * @throws ProtocolError KAFKA_STORAGE_ERROR
    */
   async endOf(batch: RecordBatch, committedEnd: Offset): Promise<TransactionEnd> {
@@ -70,7 +68,7 @@ export class TransactionMarkers {
     return marker.isCommit ? 'committed' : 'aborted';
   }
 
-  /** The log was cut: what was read of it may be gone. */
+  /** Drops all known markers, because the log was truncated. */
   clear(): void {
     this.#ranges = [];
     this.#markerCount = 0;
@@ -95,7 +93,7 @@ export class TransactionMarkers {
     return range;
   }
 
-  /** The range that goes on where another one has come to. */
+  /** Finds the range that begins where another one ends. */
   #rangeFrom(range: ScannedRange): ScannedRange | undefined {
     return this.#ranges.find((other) => {
       return other !== range && other.from <= range.to && other.to > range.to;
@@ -123,7 +121,7 @@ export class TransactionMarkers {
         range.to = batch.nextOffset;
       }
     } catch (error) {
-      // A marker that is damaged is unknown: the next one of its producer is taken for it.
+      // A damaged marker is unknown: the next one of its producer is taken instead.
       const damagedEnd = damagedEndOffset(error);
       if (damagedEnd === undefined) throw error;
       range.to = damagedEnd;
@@ -145,7 +143,7 @@ export class TransactionMarkers {
   }
 }
 
-/** Types of control records (kafka-format 2); all others say nothing of transactions. */
+/** Types of control records (kafka-format 2); other types do not concern transactions. */
 const ABORT = 0;
 const COMMIT = 1;
 

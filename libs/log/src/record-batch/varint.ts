@@ -9,7 +9,8 @@
 import { ProtocolError } from '#protocol';
 
 /**
- * Varlongs whose zigzag form is below this have 7 bytes at most and are done in doubles, exactly.
+ * Varlongs whose zigzag form is below this have at most 7 bytes and are computed in doubles,
+ * exactly.
  */
 const ZIGZAG_DOUBLE_LIMIT = 2 ** 49;
 const INT32_LIMIT = 2 ** 31;
@@ -42,11 +43,11 @@ export function varlongSizeBytes(value: number): number {
 }
 
 /**
- * One and two bytes, what lengths and counts mostly take, stand apart so that the rest of the
- * function stays small enough to be inlined into the encoder.
+ * Writes a varint. One and two bytes, the usual sizes of lengths and counts, are separate so that
+ * the rest of the function stays small enough to be inlined into the encoder.
  *
  * @param value an int32
- * @returns the position after what was written
+ * @returns the position after the written bytes
  */
 export function writeVarint(target: Uint8Array, position: number, value: number): number {
   const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
@@ -78,7 +79,7 @@ export function writeLength(target: Uint8Array, position: number, value: number)
 
 /**
  * @param value a safe integer
- * @returns the position after what was written
+ * @returns the position after the written bytes
  */
 export function writeVarlong(target: Uint8Array, position: number, value: number): number {
   return value < INT32_LIMIT && value >= -INT32_LIMIT
@@ -88,7 +89,7 @@ export function writeVarlong(target: Uint8Array, position: number, value: number
 
 /**
  * @param value an int64
- * @returns the position after what was written
+ * @returns the position after the written bytes
  */
 export function writeVarlong64(target: Uint8Array, position: number, value: bigint): number {
   let at = position;
@@ -104,8 +105,8 @@ export function writeVarlong64(target: Uint8Array, position: number, value: bigi
 }
 
 /**
- * Reads varints one after the other from `bytes[position, end)`; `position` moves behind each.
- * Every read throws ProtocolError CORRUPT_MESSAGE when the range ends within it or it is too long.
+ * Reads consecutive varints from `bytes[position, end)`; `position` moves behind each. Every read
+ * throws ProtocolError CORRUPT_MESSAGE when the range ends within it or it is too long.
  */
 export class VarintReader {
   constructor(
@@ -134,7 +135,7 @@ export class VarintReader {
     return this.#readLongVarint();
   }
 
-  /** @returns a safe integer; a value beyond is refused as damage */
+  /** @returns a safe integer; a larger value is refused as damage */
   readVarlong(): number {
     const first = this.position < this.end ? (this.bytes[this.position] as number) : 0x80;
     if (first >= 0x80) return this.#readLongVarlong();

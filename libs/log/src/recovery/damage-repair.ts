@@ -16,7 +16,7 @@ import type { LogSegment } from '../segment/segment.js';
 import { keepAside } from './kept-bytes.js';
 import { replayProducers } from './producer-replay.js';
 
-/** What of a leader's answer stands where the damage is. */
+/** The part of a leader's answer that replaces the damage. */
 interface Replacement {
   readonly batches: readonly RecordBatch[];
   readonly sizeBytes: number;
@@ -24,16 +24,16 @@ interface Replacement {
 }
 
 /**
- * Gives a follower's log back what is damaged in it, from its leader's, whose bytes are the same
+ * Repairs the damage of a follower's log from its leader's, whose bytes are the same
  * (replication-safety 3.2).
  *
- * As a rule the leader's batches take just the bytes that are damaged: they are written in their
- * place, and nothing else is touched, so the log is at no moment shorter than it was. Where they do
- * not, as in a file that lost its end or after compaction, the log is cut where the damage begins,
- * to be filled as any follower's. Either way the damaged bytes are kept beside the log first.
+ * Usually the leader's batches occupy exactly the damaged bytes: they are written in place, so that
+ * the log is never shorter than it was. Otherwise, as in a file that lost its end or after
+ * compaction, the log is truncated where the damage begins and filled as any follower's. Either way
+ * the damaged bytes are quarantined first. A crash during a repair leaves damage only where there
+ * was damage.
  *
- * Everything runs in the log's write lane, so calls may overlap with everything. A crash amid a
- * repair leaves damage where there was damage.
+ * Overlap: calls may overlap with everything; each runs in the log's write lane.
  */
 export class DamageRepair {
   readonly #log: LogState;
@@ -49,13 +49,12 @@ export class DamageRepair {
   }
 
   /**
-   * Writes the leader's batches from `offset` on in the place of the damage that begins there, as
-   * far as they reach; durable when it resolves. Nothing happens when there is no such damage (any
-   * more).
-   * @param offset as `repairOffset` gave it
-   * @param pieces whole batches one after the other in each
-   * @returns false when the batches are not what stood there byte for byte: nothing was done
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
+   * Overwrites the damage that begins at `offset` with the leader's batches, as far as they reach;
+   * durable when it resolves. Does nothing when there is no such damage.
+   * @param offset as `repairOffset` returned it
+   * @param pieces whole consecutive batches in each
+   * @returns false without a change when the batches are not byte for byte the damaged ones
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log no longer follows that leader,
    *   CORRUPT_MESSAGE on a wrong CRC, KAFKA_STORAGE_ERROR
    */
   async repair(offset: Offset, pieces: readonly Buffer[], leader: LeaderLog): Promise<boolean> {
@@ -73,10 +72,10 @@ export class DamageRepair {
   }
 
   /**
-   * Keeps the bytes of the first damage, or of what stands where synced records are missing at the
-   * end, before the log is cut there.
-   * @returns where that is; undefined when there is no such thing (any more)
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
+   * Quarantines the bytes of the first damage, or those found where synced records are missing at
+   * the end, before the log is truncated there.
+   * @returns the offset to truncate to; undefined when there is no such damage
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log no longer follows that leader,
    *   KAFKA_STORAGE_ERROR
    */
   keepForCut(leader: Election): Promise<Offset | undefined> {
@@ -88,7 +87,7 @@ export class DamageRepair {
     });
   }
 
-  /** From which offset on the first damage has to be filled; undefined when nothing is damaged. */
+  /** Offset from which on the first damage has to be filled; undefined when nothing is damaged. */
   get repairOffset(): Offset | undefined {
     const first = this.#first;
     return first && Math.max(first.startOffset, this.#log.offsets.logStart);
@@ -114,8 +113,8 @@ export class DamageRepair {
   }
 
   /**
-   * The batches that fill the range from its start on; undefined when they are not what stood
-   * there.
+   * Returns the batches that fill the range from its start on; undefined when they differ from the
+   * damaged ones.
    */
   #replacement(
     range: DamagedRange,
@@ -145,8 +144,8 @@ export class DamageRepair {
   }
 
   /**
-   * Whether this log had a batch of the same election there: else the logs part, and nothing is
-   * proven.
+   * Whether this log had a batch of the same election there; otherwise the logs diverge and nothing
+   * is proven.
    */
   #isOfSameEpoch({ baseOffset, leaderEpoch }: RecordBatch, { elections }: LeaderLog): boolean {
     const { epochs, offsets } = this.#log;
@@ -170,7 +169,7 @@ export class DamageRepair {
       const isWhole = nextOffset === range.endOffset;
       const rest = { ...range, startOffset: nextOffset, startPosition: endPosition };
       log.damage.replace(range, isWhole ? undefined : rest);
-      // Times and producers of what was damaged may have been passed over when the log was opened.
+      // Opening the log may have skipped timestamps and producers of the damaged records.
       if (isWhole) await segment.rebuildIndexes();
       if (isWhole && nextOffset > (log.producers.snapshotOffsets.at(-1) ?? 0)) {
         await replayProducers(log, this.#reader, environment.clock.nowMs());
@@ -186,7 +185,7 @@ export class DamageRepair {
     environment.observer.repaired(log.topicPartition, sizeBytes);
   }
 
-  /** Keeps the damaged bytes up to `endPosition` beside the log. */
+  /** Quarantines the damaged bytes up to `endPosition` beside the log. */
   async #keep(range: DamagedRange, endPosition: number): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;

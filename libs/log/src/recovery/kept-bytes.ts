@@ -7,7 +7,7 @@ import { nextCutFileName } from '../segment/segment-names.js';
 
 /**
  * Copies bytes that are about to be cut from a segment into `<base>.log.cut-<n>` beside it,
- * durably, on a full disk in the room that is held back.
+ * durably; on a full disk it uses the reserved space.
  * @returns the file's name
  */
 export async function keepAside(
@@ -34,7 +34,7 @@ export async function keepAside(
       }
     });
   } catch (error) {
-    // A part of it helps nobody, and what makes room may need the bytes that it has.
+    // A partial copy is useless, and its bytes may be needed to make room.
     await fileSystem.removeFile(path);
     throw error;
   } finally {

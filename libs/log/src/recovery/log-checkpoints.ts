@@ -10,17 +10,17 @@ import {
 import type { CheckpointSink } from '../log/log-state.js';
 import type { Log } from '../log.js';
 
-/** The offsets of one log that are kept in files of the data directory. */
+/** The offsets of one log that files of the data directory record. */
 export interface CheckpointedOffsets {
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
   /**
-   * Below it compaction may have left gaps. Undefined for a log that is not listed: it was empty
-   * when the broker stopped, or the broker did not write what is there now.
+   * First offset from which on no offset is missing. Undefined for a log that is not listed: it was
+   * empty when the broker stopped, or the broker did not write its content.
    */
   readonly compactedEndOffset: Offset | undefined;
-  /** First offset that compaction has not looked at. */
+  /** First offset that is not compacted. */
   readonly cleanedEndOffset: Offset;
 }
 
@@ -37,25 +37,28 @@ const FILE_NAMES = {
 const KINDS = Object.keys(FILE_NAMES) as readonly Kind[];
 
 /**
- * The offset checkpoints of a data directory, one file a kind with a line for each log.
+ * The offset checkpoints of a data directory, one file per kind with a line for each log.
  *
- * The high watermark is written no higher than the recovery point: with `os` durability what is
- * above may be gone after a power loss without anything being wrong. Logs that could not be opened
- * keep the offsets that were read for them.
+ * The high watermark is written no higher than the recovery point: with `os` durability records
+ * above may be lost after a power failure without any fault. Logs that could not be opened keep the
+ * offsets that were read for them.
+ *
+ * Overlap: all calls may overlap; the writes of one file reach the disk one after the other
+ * (CheckpointFile).
  */
 export class LogCheckpoints implements CheckpointSink {
   readonly #files: Record<Kind, CheckpointFile<OffsetCheckpointEntry>>;
-  /** As read at the start, by partition; dropped when the log is opened anew or deleted. */
+  /** Offsets read at the start, by partition; dropped when the log is opened or deleted. */
   readonly #read = new Map<
     string,
     { topicPartition: TopicPartition; offsets: CheckpointedOffsets }
   >();
   readonly #logs = new Map<string, Log>();
-  /** Whether a log that is in no file of log starts begins at offset 0 for certain. */
+  /** Whether a log that is missing in the files of log starts certainly begins at offset 0. */
   #areLogStartsKnown = true;
-  /** For logs that are not listed; when the file was damaged any of them may have gaps. */
+  /** Default for logs that are not listed; after damage to the file any of them may have gaps. */
   #compactedEndDefault: Offset | undefined;
-  /** The text of what each file has, to write only what changed. */
+  /** Last written text of each file, so that only changed files are written. */
   readonly #written = new Map<Kind, string>();
   readonly #fileSystem: FileSystem;
   readonly #reserve: DiskReserve;
@@ -78,10 +81,10 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   /**
-   * Reads all files. One that is damaged counts as empty, which is safe: without recovery points
-   * everything is walked, without log starts deleted records may be seen again, without the ends of
-   * compaction no gap counts as damage.
-   * @returns whether all were whole
+   * Reads all files. A damaged file counts as empty, which is safe: without recovery points
+   * everything is scanned, without log starts deleted records may become visible again, without the
+   * ends of compaction no gap counts as damage.
+   * @returns whether all were undamaged
    */
   async read(): Promise<boolean> {
     let areWhole = true;
@@ -106,13 +109,15 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   /**
-   * Whether the file of log starts was there and whole: a log that is not in it begins at offset 0.
+   * Whether the file of log starts exists undamaged: a log that is not in it begins at offset 0.
    */
   get areLogStartsKnown(): boolean {
     return this.#areLogStartsKnown;
   }
 
-  /** The offsets read for a partition; zeros, and no compacted end, when it is in no file. */
+  /**
+   * Returns the offsets read for a partition; zeros, and no compacted end, when it is in no file.
+   */
   offsetsOf(topicPartition: TopicPartition): CheckpointedOffsets {
     return (
       this.#read.get(topicPartitionName(topicPartition))?.offsets ?? {
@@ -125,20 +130,20 @@ export class LogCheckpoints implements CheckpointSink {
     );
   }
 
-  /** From now on the partition's offsets are those of this log. */
+  /** Takes the partition's offsets from this log from now on. */
   add(log: Log): void {
     this.#logs.set(topicPartitionName(log.topicPartition), log);
   }
 
-  /** The partition is in no file any more after the next write. */
+  /** Leaves the partition out of all files from the next write on. */
   remove(topicPartition: TopicPartition): void {
     this.#logs.delete(topicPartitionName(topicPartition));
     this.#read.delete(topicPartitionName(topicPartition));
   }
 
   /**
-   * As `remove`, durable when it resolves: a log of the same name must not be taken for the earlier
-   * one after a crash. Rejects with the storage error.
+   * As `remove`, durable when it resolves: after a crash a log of the same name must not inherit
+   * the offsets. Rejects with the storage error.
    */
   async forget(topicPartition: TopicPartition): Promise<void> {
     this.remove(topicPartition);
@@ -155,7 +160,8 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   async persistRecoveryPoints(): Promise<void> {
-    // The lower bound first: a crash in between must not leave a high watermark above the log end.
+    // The recovery point is lowered after the high watermark: a crash in between must not leave a
+    // high watermark above the log end.
     await this.#write('highWatermark');
     await this.#write('recoveryPoint');
   }
@@ -183,7 +189,7 @@ export class LogCheckpoints implements CheckpointSink {
       text += `${topicPartitionName(topicPartition)} ${offset}\n`;
     }
     if (this.#written.get(kind) === text) return;
-    // Whoever calls meanwhile must wait for a write of its own.
+    // Callers that come meanwhile must wait for a write of their own.
     this.#written.delete(kind);
     await this.#reserve.run(() => this.#files[kind].write(entries));
     this.#written.set(kind, text);

@@ -10,7 +10,7 @@ import {
   segmentFileName,
 } from '../segment/segment-names.js';
 
-/** A segment's `.log` as it stands in a partition's directory. */
+/** A segment's `.log` in a partition's directory. */
 export interface SegmentFile {
   readonly baseOffset: Offset;
   readonly sizeBytes: number;
@@ -18,31 +18,30 @@ export interface SegmentFile {
 
 /** The files of a log after `settleLogFiles`. */
 export interface SettledFiles {
-  /** In the order of their base offsets. */
+  /** Segments in the order of their base offsets. */
   readonly segments: readonly SegmentFile[];
   /**
-   * Paths of `.log.deleted` files in front of the first segment. They prove that this broker
-   * deleted the records below the first segment, and stay until the log start is written down.
+   * Paths of `.log.deleted` files before the first segment. They prove that this broker deleted the
+   * records below the first segment, and stay until the log start is recorded.
    */
   readonly deletedBefore: readonly string[];
-  /** Names of files with bytes that were cut from segments. */
+  /** Names of quarantine files with bytes that were cut from segments. */
   readonly cut: readonly string[];
 }
 
 const INDEX_KINDS: readonly SegmentFileKind[] = ['index', 'timeindex', 'txnindex'];
 
 /**
- * Brings a partition's directory to a state in which its files are exactly those of the log:
- * finishes or takes back what a crash left half done, in Kafka's order (kafka-format 6).
+ * Brings a partition's directory to a state in which its files are exactly those of the log: it
+ * finishes or reverts steps that a crash interrupted, in Kafka's order (kafka-format 6).
  *
- * - `.deleted`, `.cleaned`, `.tmp`: removed, except deletions that no log start was written down
- *   for
- * - `.log.swap`: a compacted segment that was complete. The segments it was made of, from its base
- *   offset to its own last offset, are removed, then it takes its name. Its indexes are removed and
- *   built again: some of them may be the old ones'
+ * - `.deleted`, `.cleaned`, `.tmp`: removed, except deletions whose log start was not recorded
+ * - `.log.swap`: a complete compacted segment. The segments it replaces, from its base offset to
+ *   its own last offset, are removed, then it gets its name. Its indexes are removed and rebuilt:
+ *   some of them may be those of the old segments
  * - indexes without a log: removed
  *
- * @param logStart the log start that was written down
+ * @param logStart the recorded log start
  */
 export async function settleLogFiles(
   fileSystem: FileSystem,
@@ -86,7 +85,7 @@ export async function settleLogFiles(
 }
 
 /**
- * The `.log.deleted` files in front of the first segment, where that begins above the log start.
+ * Returns the `.log.deleted` files before the first segment when that begins above the log start.
  */
 function unrecordedDeletions(
   files: readonly SegmentFileName[],
@@ -112,7 +111,7 @@ async function finishSwap(
   for (const { baseOffset: base, kind, suffix } of files) {
     const isReplaced = base === baseOffset || (base > baseOffset && base < endOffset);
     if (suffix !== '' || !isReplaced) continue;
-    // The log of the same base is replaced by the rename, at once.
+    // The rename replaces the log of the same base atomically.
     if (kind === 'log' && base === baseOffset) continue;
     await fileSystem.removeFile(join(directory, segmentFileName(base, kind)));
   }
@@ -122,7 +121,7 @@ async function finishSwap(
   }
 }
 
-/** The offset after the last one in a log file; its base offset when it is empty. */
+/** Returns the offset after the last one in a log file; its base offset when it is empty. */
 async function endOffsetOf(
   fileSystem: FileSystem,
   path: string,

@@ -33,19 +33,19 @@ import { type RecoveredEnd, type RecoveringLog, SegmentRecovery } from './segmen
 const LEADER_EPOCH_CHECKPOINT = 'leader-epoch-checkpoint';
 const LEADER_ELECTION_CHECKPOINT = 'leader-election-checkpoint';
 
-/** What is known of a log before its directory is looked at. */
+/** Facts about a log that are known before its directory is read. */
 export interface LogDescription {
   readonly topicPartition: TopicPartition;
   readonly topicId: string;
   readonly directory: string;
-  /** Undefined while the topic's is not known. */
+  /** The topic's config; undefined while it is not known. */
   readonly config: TopicConfig | undefined;
-  /** The broker stopped cleanly: the log ends where its file ends, indexes are whole. */
+  /** Whether the broker stopped cleanly: the log ends with its file, and indexes are complete. */
   readonly isClean: boolean;
-  /** As checkpointed; 0 for a log that is in no checkpoint. */
+  /** Checkpointed recovery point; 0 for a log that is in no checkpoint. */
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
-  /** Whether `logStartOffset` is certain: a first segment above it is then a loss. */
+  /** Whether `logStartOffset` is certain: a first segment above it is a loss then. */
   readonly isLogStartKnown: boolean;
   readonly highWatermark: Offset;
   /** Undefined when it is not recorded: see `CheckpointedOffsets`. */
@@ -53,14 +53,19 @@ export interface LogDescription {
   readonly cleanedEndOffset: Offset;
 }
 
-/** How the producer state of every log is kept. */
+/** Settings of the producer state of every log. */
 export interface ProducerSettings {
   readonly batchesRememberedMax: number;
   readonly producerIdExpirationMs: number;
   readonly memory: ProducerMemory;
 }
 
-/** Opens the logs of a broker from their directories, new ones as well. */
+/**
+ * Opens the logs of a broker from their directories, including new ones.
+ *
+ * Overlap: logs of different partitions may be loaded at the same time; calls for one partition
+ * must not overlap.
+ */
 export class LogLoader {
   readonly #environment: LogEnvironment;
   readonly #tailCache: TailCache;
@@ -77,12 +82,12 @@ export class LogLoader {
   }
 
   /**
-   * Brings a log's directory in order, recovers it where the stop was not clean, and opens it.
+   * Cleans up a log's directory, recovers it after an unclean stop, and opens it.
    *
-   * After an unclean stop the segments from the one on are walked that has the last offset below
-   * the recovery point; those before it were durable with their indexes before the recovery point
-   * passed them, and are trusted. Whatever was durable and is gone takes the log's writes offline;
-   * what is there is served.
+   * After an unclean stop the segments are scanned from the one that has the last offset below the
+   * recovery point; those before it were durable with their indexes before the recovery point
+   * passed them, and are trusted. A loss of durable records takes the log's writes offline; the
+   * remaining records are served.
    */
   async load(description: LogDescription): Promise<Log> {
     const environment = this.#environment;
@@ -128,7 +133,7 @@ export class LogLoader {
     return new Log(state, environment);
   }
 
-  /** The segments that the log still has; those wholly below its start are removed. */
+  /** Opens the segments of the log; those wholly below its start are removed. */
   async #openSegments(
     { directory, logStartOffset }: LogDescription,
     files: readonly SegmentFile[],
@@ -149,18 +154,18 @@ export class LogLoader {
   }
 
   /**
-   * The log start. Records are deleted after the log start was written down: a first segment above
-   * it means that records are missing, unless the directory was left by a version that did not keep
-   * to this (`isLogStartKnown`), the deletion was not written down yet, compaction left the gap, or
-   * this broker did not write what is there.
-   * @param wasDeleted the files of the deleted segments are still there
+   * Determines the log start. Records are deleted after the log start was recorded: a first segment
+   * above it means that records are missing, unless the directory comes from a version that did not
+   * record it (`isLogStartKnown`), the deletion was not recorded yet, compaction left the gap, or
+   * this broker did not write the content.
+   * @param wasDeleted whether the files of the deleted segments still exist
    */
   #findStart(log: RecoveringLog, description: LogDescription, wasDeleted: boolean): Offset {
     const { logStartOffset, isLogStartKnown } = description;
     const { isKnown, denseFrom } = compactionHistory(description);
     const { baseOffset } = log.segments.first;
     if (baseOffset <= logStartOffset) return logStartOffset;
-    // A follower moves an empty segment up where compaction left a gap that no segment can span.
+    // A follower moves an empty segment up when compaction left a gap that no segment can span.
     const isCompacted =
       baseOffset <= denseFrom && baseOffset - logStartOffset > RELATIVE_OFFSET_MAX;
     if (wasDeleted || !isLogStartKnown || !isKnown || isCompacted) return baseOffset;
@@ -196,7 +201,7 @@ export class LogLoader {
     }
   }
 
-  /** What is lost of them is lost: then the numbers of the epochs alone are compared. */
+  /** Lost ids stay lost: only the numbers of their epochs are compared then. */
   async #openElections({ directory, topicPartition }: LogDescription): Promise<LeaderElections> {
     const { fileSystem, logger } = this.#environment;
     const path = join(directory, LEADER_ELECTION_CHECKPOINT);
@@ -221,12 +226,12 @@ export class LogLoader {
       const logEnd = await active.walkToEnd();
       if (logEnd === durable) return { logEnd, lost: undefined };
     }
-    // A recovery point at the very beginning of a segment says nothing of the indexes before it.
+    // A recovery point at the very beginning of a segment says nothing about the indexes before it.
     const from = log.segments.holding(Math.max(0, recoveryPoint - 1));
     const bounds = { durableEnd, recordedDenseFrom };
     const recovery = new SegmentRecovery(log, this.#environment, bounds, from);
     const end = await recovery.run();
-    // Records below the log start are deleted: that they are gone is no loss.
+    // Records below the log start are deleted: their absence is no loss.
     if (end.logEnd >= logStartOffset) return end;
     for (const segment of log.segments.all) await segment.remove();
     const { files, fileSystem } = this.#environment;
@@ -236,14 +241,14 @@ export class LogLoader {
     return { logEnd: logStartOffset, lost: undefined };
   }
 
-  /** Finds segments that are missing in the middle of the log. */
+  /** Finds missing segments in the middle of the log. */
   async #checkGaps(
     log: LogState,
     { isKnown, denseFrom }: CompactionHistory,
     end: RecoveredEnd,
   ): Promise<void> {
     const environment = this.#environment;
-    // Recovery reports the gaps that it walks over, unless each of them may be legal.
+    // Recovery reports the gaps in its range, unless each of them may be legal.
     const to = isKnown ? (end.walked?.from ?? end.logEnd) : end.logEnd;
     const gaps = await findSegmentGaps(log, environment, { from: denseFrom, to });
     if (isKnown) reportGaps(log, environment, gaps);
@@ -291,7 +296,7 @@ export class LogLoader {
   }
 }
 
-/** What limits the recovery of a log. */
+/** Bounds of the recovery of a log. */
 interface LoadBounds {
   /** Whether the end of the file is the end of the log. */
   readonly isClean: boolean;
@@ -300,11 +305,11 @@ interface LoadBounds {
   readonly recordedDenseFrom: Offset;
 }
 
-/** How much of a log compaction has been through, as far as that is recorded. */
+/** The recorded progress of compaction in a log. */
 interface CompactionHistory {
   /** False for files that this broker did not write: any part of them may be compacted. */
   readonly isKnown: boolean;
-  /** Below it compaction may have left gaps. */
+  /** First offset from which on no offset is missing; compaction may have left gaps below it. */
   readonly denseFrom: Offset;
 }
 
@@ -312,7 +317,7 @@ function compactionHistory(description: LogDescription): CompactionHistory {
   const { config, compactedEndOffset = 0, cleanedEndOffset } = description;
   return {
     isKnown: config !== undefined || description.compactedEndOffset !== undefined,
-    // Kafka records only how far its cleaner has come.
+    // Kafka records only the progress of its cleaner.
     denseFrom: Math.max(compactedEndOffset, cleanedEndOffset),
   };
 }

@@ -12,7 +12,7 @@ import { missingBetween } from './segment-gaps.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 
-/** The records at the start of a log that are missing and that nobody deleted. */
+/** Returns the missing records at the start of a log that were not deleted. */
 export function missingStart({ damage, segments, offsets }: LogState): OffsetRange | undefined {
   const range = damage.missingBefore(segments.first.baseOffset);
   if (range === undefined || offsets.logStart >= range.endOffset) return undefined;
@@ -27,14 +27,15 @@ export function isSameRange(one: OffsetRange | undefined, other: OffsetRange): b
 }
 
 /**
- * Abandons the synced records that a start found missing at the end of a log, so that it takes
- * writes again, or between two of its segments.
+ * Accepts the loss of synced records that a start found missing, at the end of a log or between two
+ * of its segments, so that the log takes writes again.
  *
- * Their place is taken by one record batch without records, as compaction leaves them, that has all
- * their offsets: no new record gets the offset of a lost one, committed offsets and readers'
- * positions stay right, and readers pass over the hole. Between two segments the batch is a segment
- * of its own. Once that batch is synced the log is whole for every later start; a crash before
- * leaves it as it was found.
+ * One record batch without records, as compaction creates them, takes all their offsets: no new
+ * record gets the offset of a lost one, committed offsets and readers' positions stay valid, and
+ * readers skip the gap. Between two segments the batch is a segment of its own. Once that batch is
+ * synced the log is complete for every later start; a crash before leaves it as it was found.
+ *
+ * Overlap: calls may overlap with everything; each runs in the log's write lane.
  */
 export class LostRecords {
   readonly #log: LogState;
@@ -50,10 +51,10 @@ export class LostRecords {
   }
 
   /**
-   * Nothing happens when exactly these were abandoned before.
-   * @param range must be exactly what is missing: nobody abandons records that they do not know of
-   * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset where some
-   *   are missing) for any other range; KAFKA_STORAGE_ERROR
+   * Does nothing when the loss of exactly these records was accepted before.
+   * @param range must be exactly the missing one: an operator accepts only a loss that they know
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset when some are
+   *   missing) for any other range; KAFKA_STORAGE_ERROR
    */
   giveUp(range: OffsetRange): Promise<void> {
     return this.#writer.exclusive(async () => {
@@ -79,7 +80,9 @@ export class LostRecords {
     );
   }
 
-  /** Cuts the bytes that stand where the lost records were: they are kept beside the log. */
+  /**
+   * Cuts the bytes found at the position of the lost records; they are quarantined beside the log.
+   */
   async #cutRest(): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;
@@ -115,7 +118,7 @@ export class LostRecords {
     try {
       await this.#writeBatch(active, batch);
     } catch (error) {
-      // Whether it is in the file is not known: what the next call writes is the same bytes.
+      // It is unknown whether the batch is in the file: the next call writes the same bytes.
       throw writeFailed(error);
     }
     const sizeBytes = RECORD_BATCH_HEADER_BYTES;
@@ -164,7 +167,7 @@ export class LostRecords {
     }
   }
 
-  /** A segment file that the log does not know of must not stay among its segments. */
+  /** A segment file that the log does not know must not stay among its segments. */
   async #dropSegment(segment: LogSegment): Promise<void> {
     try {
       await segment.remove();

@@ -5,11 +5,12 @@ import { damagedEndOffset } from '../record-batch/damage.js';
 import type { WalkedRange } from './segment-recovery.js';
 
 /**
- * Brings the producer state to what the log holds: the newest snapshot, then every batch after it.
- * At a damaged range what stood there is not known: it is passed over.
- * @param nowMs wall clock; producers count as having appended now, for their records' own
- *   timestamps may be of any time
- * @param walked what recovery has looked at: of that, what has no producer ids is not read again
+ * Brings the producer state up to the log end: the newest snapshot, then every batch after it.
+ * Damaged ranges, whose batches are unknown, are skipped.
+ * @param nowMs wall clock; producers count as having appended now, because their records'
+ *   timestamps may be arbitrary
+ * @param walked the range that recovery has scanned: its parts without producer ids are not read
+ *   again
  */
 export async function replayProducers(
   log: LogState,
@@ -18,7 +19,7 @@ export async function replayProducers(
   walked?: WalkedRange,
 ): Promise<void> {
   const { logEnd } = log.offsets;
-  // Not from the log start: a producer may have written nothing since, and still try again.
+  // Not from the log start: a producer may have written nothing since, and still retry.
   const { baseOffset } = log.segments.first;
   let offset = await log.producers.reload(baseOffset, logEnd, nowMs);
   if (walked !== undefined && offset >= walked.from) {

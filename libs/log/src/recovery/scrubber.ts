@@ -6,28 +6,29 @@ import { SegmentReader } from '../log/segment-reader.js';
 import { corruptMessage } from '../record-batch/damage.js';
 import type { LogSegment } from '../segment/segment.js';
 
-/** How many batches are read between two looks whether the segment is still of the log. */
+/** Batches read between two checks that the segment is still in the log. */
 const BATCHES_PER_LOOK = 256;
 
 export interface ScrubberSettings {
-  /** What a pass may read. */
+  /** Bytes per second that a pass may read. */
   readonly bytesPerSecond: number;
-  /** Time from the end of a pass to the start of the next, ms; 0: nothing is scrubbed. */
+  /** Time in ms from the end of a pass to the start of the next; 0 disables the scrub. */
   readonly intervalMs: number;
   /** Time from the start of the broker to the first pass, ms. */
   readonly firstAfterMs: number;
-  /** How long the work may keep the event loop to itself, ms. */
+  /** Longest time in ms that the work may occupy the event loop. */
   readonly sliceMsMax: number;
 }
 
 /**
- * Reads all closed segments in the background, slowly, and checks every batch: what a disk has lost
- * or changed is found before somebody needs it, and a replica of a cluster repairs it from its
- * leader.
+ * Reads all closed segments slowly in the background and checks every batch: faults of a disk are
+ * found before a reader needs the records, and a replica of a cluster repairs them from its leader.
  *
- * What is found is reported like damage that a reader meets: a batch that is not what was written,
- * and offsets that are missing between two segments, as where one was removed by hand. In the part
- * of a log that compaction has been through missing offsets are no damage.
+ * A fault is reported like damage that a reader meets: a batch that differs from the written one,
+ * and offsets that are missing between two segments, as after a file was removed by hand. Missing
+ * offsets in the compacted part of a log are no damage.
+ *
+ * Overlap: `runIfDue` calls must not overlap; `stop` may come at any time.
  */
 export class LogScrubber {
   readonly #pace: Throttler;
@@ -52,7 +53,7 @@ export class LogScrubber {
     this.#dueMs = clock.monotonicMs() + settings.firstAfterMs;
   }
 
-  /** Ends a pass under way at its next pause, and begins none any more. */
+  /** Ends a pass under way at its next pause, and begins no other. */
   stop(): void {
     this.#isStopped = true;
     this.#pace.stop();
@@ -63,7 +64,7 @@ export class LogScrubber {
     const { clock, observer } = this.#environment;
     const { intervalMs } = this.#settings;
     if (intervalMs === 0 || clock.monotonicMs() < this.#dueMs) return;
-    // A pass takes long: logs may come and go meanwhile.
+    // A pass takes long: logs may be created and deleted meanwhile.
     const logs = [...this.#logs()];
     for (const { state } of logs) {
       for (const segment of state.segments.all.slice(0, -1)) {
@@ -81,7 +82,7 @@ export class LogScrubber {
       await this.#readAll(log, segment, reader);
     } catch (error) {
       if (error instanceof StoppedError) return;
-      // It was reported. What stands behind it is looked at by the next pass, once it is repaired.
+      // The damage was reported. The next pass checks the batches behind it, once it is repaired.
       if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return;
       this.#environment.logger.warn(
         { err: error, ...log.topicPartition, segment: segment.baseOffset },
@@ -101,7 +102,7 @@ export class LogScrubber {
     for (let count = 0; ; count += 1) {
       if (count % BATCHES_PER_LOOK === 0) {
         await this.#pace.pause();
-        // A removal waits for those who read the file.
+        // A removal waits for the readers of the file.
         if (!isCurrent()) return;
       }
       const batch = await reader.next();

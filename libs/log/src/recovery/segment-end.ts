@@ -4,7 +4,7 @@ import { SCAN_CHUNK_BYTES, scanBatches } from '../record-batch/batch-scan.js';
 import { readLastEntry } from '../segment/offset-index.js';
 import type { LogSegment } from '../segment/segment.js';
 
-/** Where the batches of a closed segment end. */
+/** End of the batches of a closed segment. */
 export interface SegmentEnd {
   /** Offset after the last batch. */
   readonly offset: Offset;
@@ -15,10 +15,10 @@ export interface SegmentEnd {
 }
 
 /**
- * Finds the end of a closed segment by a walk from its last index entry on, without checking CRCs:
- * as a rule one small read of the index file and one of the log.
+ * Finds the end of a closed segment by a scan from its last index entry on, without checking CRCs:
+ * usually one small read of the index file and one of the log.
  * @param file the segment's `.log`, open
- * @returns undefined when the index does not lead to a batch: it has to be built again
+ * @returns undefined when the index does not lead to a batch and has to be rebuilt
  */
 export async function segmentEnd(
   fileSystem: FileSystem,

@@ -6,13 +6,13 @@ import type { LogSegment } from '../segment/segment.js';
 import { segmentEnd } from './segment-end.js';
 
 /**
- * Finds the offsets that are missing between two segments of a log, as where the file of one was
- * removed by hand. Runs at every start, so it reads only the last batches of each closed segment,
- * and nothing of segments below `from`, where compaction may have left gaps.
+ * Finds the offsets that are missing between two segments of a log, as after a file was removed by
+ * hand. Runs at every start, so that it reads only the last batches of each closed segment, and
+ * none of segments below `from`, where compaction may have left gaps.
  *
- * A tail that holds bytes that are no batch is reported as damage.
- * @param from gaps that begin below it are not looked for
- * @param to base offset of the first segment that recovery has walked: gaps behind it are known
+ * A tail with bytes that are no batch is reported as damage.
+ * @param from gaps that begin below it are ignored
+ * @param to base offset of the first segment that recovery has scanned: gaps behind it are known
  */
 export async function findSegmentGaps(
   log: LogState,
@@ -55,7 +55,7 @@ export function reportGaps(
 
 /**
  * Decides about the gaps of a copied log once the topic's config is known. Under a `cleanup.policy`
- * with `compact` they are what Kafka's compaction left, and stay recorded as such when the policy
+ * with `compact` they are due to Kafka's compaction, and stay recorded as such when the policy
  * changes. Under any other policy the records in them are lost.
  */
 export function explainGaps(log: LogState, environment: LogEnvironment): void {
@@ -70,7 +70,7 @@ export function explainGaps(log: LogState, environment: LogEnvironment): void {
   reportGaps(log, environment, gaps);
 }
 
-/** Ranges of records that are missing between two segments and that nobody deleted. */
+/** Returns the ranges of records that are missing between two segments and were not deleted. */
 export function missingBetween(log: LogState): OffsetRange[] {
   const { damage, segments, offsets, failure } = log;
   if (damage.ranges.length === 0) return [];
@@ -96,7 +96,7 @@ async function endOf(
   try {
     let end = await segmentEnd(environment.fileSystem, segment, file);
     if (end === undefined) {
-      // The index is missing or wrong: built again, it leads to the tail.
+      // The index is missing or wrong: the rebuilt one leads to the tail.
       await segment.rebuildIndexes();
       end = await segmentEnd(environment.fileSystem, segment, file);
     }

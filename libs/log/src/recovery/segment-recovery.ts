@@ -14,11 +14,11 @@ import type { RecordBatch } from '../record-batch/record-batch.js';
 import type { LogSegment } from '../segment/segment.js';
 import { keepAside } from './kept-bytes.js';
 
-/** What recovery needs to know of a log before it knows its end. */
+/** Facts about a log that recovery needs before its end is known. */
 export interface RecoveryBounds {
-  /** Everything below was on disk for certain: missing it is damage, never a torn tail. */
+  /** Everything below was certainly on disk: a missing record is damage and no torn tail. */
   readonly durableEnd: Offset;
-  /** Below it compaction is recorded to have left gaps. */
+  /** Recorded first offset from which on no offset is missing; compaction left gaps below it. */
   readonly recordedDenseFrom: Offset;
 }
 
@@ -28,40 +28,42 @@ export type RecoveringLog = Pick<
   'topicPartition' | 'directory' | 'segments' | 'epochs' | 'damage' | 'denseFrom'
 >;
 
-/** From `from` to the log's end every batch was seen. */
+/** Every batch from `from` to the log's end was scanned. */
 export interface WalkedRange {
   readonly from: Offset;
-  /** Of the first batch in it that has a producer id. */
+  /** Offset of the first batch in it that has a producer id. */
   readonly firstIdempotentOffset: Offset | undefined;
 }
 
-/** Where a log ends after recovery. */
+/** End of a log after recovery. */
 export interface RecoveredEnd {
   readonly logEnd: Offset;
-  /** The last offsets below `durableEnd`, when they are gone: the log must take no writes. */
+  /** Missing last offsets below `durableEnd`: with any, the log must take no writes. */
   readonly lost: DamagedRange | undefined;
-  /** What recovery has looked at; undefined when it was not needed. */
+  /** The range that recovery has scanned; undefined when no scan was needed. */
   readonly walked?: WalkedRange;
 }
 
 /**
- * Recovers the segments of a log after an unclean stop, from `firstSegment` on: walks every batch,
- * checks size, CRC and offsets, and builds the indexes and leader epochs anew (kafka-format 6).
+ * Recovers the segments of a log after an unclean stop, from `firstSegment` on: scans every batch,
+ * checks size, CRC and offsets, and rebuilds the indexes and leader epochs (kafka-format 6).
  *
- * Where a batch is bad there are two cases (replication-safety 3.2). When nothing valid follows,
- * and nothing below the durable end is missed, it is the torn tail of a write that was never
- * acknowledged: it is cut, and kept beside the log, on a full disk in the room that is held back
- * for such. Otherwise it is damage: the log stays as it is, the range is reported, what follows is
- * served.
+ * There are two kinds of bad batches (replication-safety 3.2). When nothing valid follows, and
+ * nothing below the durable end is missing, it is the torn tail of a write that was never
+ * acknowledged: it is cut and quarantined beside the log, on a full disk in the reserved space.
+ * Otherwise it is damage: the log stays as it is, the range is reported, and the batches behind it
+ * are served.
  *
- * Offsets that are missing between two batches are damage too, unless they lie below `denseFrom`.
+ * Offsets missing between two batches are damage too, unless they lie below `denseFrom`.
+ *
+ * Overlap: `run` is called once, before the log is opened; nothing else uses the log meanwhile.
  */
 export class SegmentRecovery {
-  /** The offset that must come next. */
+  /** Offset expected next. */
   #expected: Offset;
   #lost: DamagedRange | undefined;
   #firstIdempotentOffset: Offset | undefined;
-  /** In the current segment, position of the first batch that is not known to be on the disk. */
+  /** Position in the current segment of the first batch that may not be on the disk. */
   #unsyncedPosition: number | undefined;
   readonly #log: RecoveringLog;
   readonly #environment: LogEnvironment;
@@ -138,9 +140,9 @@ export class SegmentRecovery {
   }
 
   /**
-   * Writes what is not known to be on the disk once more, as it is. After a failed sync Linux may
-   * hold pages in memory that the disk does not have and call them clean: a process that starts on
-   * the same machine reads them, and its own sync would pass them over.
+   * Writes bytes that may not be on the disk once more, unchanged. After a failed sync Linux may
+   * hold pages in memory that the disk does not have and mark them clean: a process that starts on
+   * the same machine reads them, and its own sync would skip them.
    */
   async #writeAgain(segment: LogSegment, file: FileHandle): Promise<void> {
     if (this.#unsyncedPosition === undefined || this.#environment.durability !== 'fsync') return;
@@ -151,7 +153,7 @@ export class SegmentRecovery {
     }
   }
 
-  /** Takes a batch over when it is what must stand here. */
+  /** Accepts a batch when it is the expected one. */
   #accept(
     segment: LogSegment,
     batch: RecordBatch,
@@ -169,8 +171,8 @@ export class SegmentRecovery {
     if (lastOffset >= this.#bounds.durableEnd) this.#unsyncedPosition ??= position;
     if (batch.producerId >= 0) this.#firstIdempotentOffset ??= baseOffset;
     const { epochs } = this.#log;
-    // The file of epochs is written before a batch of a new one is: it only misses what it lost,
-    // and what is below the log start, where its first entry is.
+    // An epoch is recorded before its first batch is written: the file only lacks entries that it
+    // lost, and those below the log start, at which its first entry begins.
     const isBelowFirst = baseOffset < (epochs.entries[0]?.startOffset ?? 0);
     if (!isBelowFirst && (epochs.epochForOffset(baseOffset) ?? -1) < batch.leaderEpoch) {
       epochs.assignUnflushed(batch.leaderEpoch, baseOffset);
@@ -180,9 +182,9 @@ export class SegmentRecovery {
   }
 
   /**
-   * Whether what follows a segment holds no batch and can go. An empty segment stays that begins
-   * where the log was known to reach: its name may be all that tells so, when compaction removed
-   * the last records before it.
+   * Whether no batch follows a segment, so that the rest can be removed. An empty segment stays
+   * when it begins at an offset that the log is known to have reached: its name may be the only
+   * evidence of it, when compaction removed the last records before it.
    */
   async #mayBeLast(segment: LogSegment): Promise<boolean> {
     const next = this.#log.segments.after(segment);
@@ -223,7 +225,7 @@ export class SegmentRecovery {
     await file.datasync();
   }
 
-  /** Keeps bytes that are about to go, and tells of it. */
+  /** Quarantines bytes that are about to be cut, and reports it. */
   async #keep(segment: LogSegment, span: ByteSpan): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;
@@ -236,19 +238,19 @@ export class SegmentRecovery {
     environment.observer.cut(log.topicPartition, bytes);
   }
 
-  /** Offsets that are missing between two segments. */
+  /** Reports missing offsets between two segments. */
   #gapBefore(segment: LogSegment): void {
     if (this.#expected >= this.#log.denseFrom) this.#report(segment, segment.baseOffset, 0, 0);
     this.#expected = segment.baseOffset;
   }
 
-  /** Offsets that were durable are not in the file any more. */
+  /** Reports durable offsets that are no longer in the file. */
   #reportMissing(): void {
     const { active } = this.#log.segments;
     this.#lost = this.#report(active, this.#bounds.durableEnd, active.sizeBytes, active.sizeBytes);
   }
 
-  /** Offsets from the expected one up to `endOffset` are damaged; goes on there. */
+  /** Reports damage from the expected offset up to `endOffset`, and continues there. */
   #report(
     segment: LogSegment,
     endOffset: Offset,
@@ -267,9 +269,7 @@ export class SegmentRecovery {
     return range;
   }
 
-  /**
-   * Recovery ends with a sync: what was found may never have been acknowledged, and be lost yet.
-   */
+  /** Recovery ends with a sync: recovered records may never have been acknowledged or synced. */
   async #makeDurable(from: Offset): Promise<void> {
     const { syncs, reserve } = this.#environment;
     const { active } = this.#log.segments;

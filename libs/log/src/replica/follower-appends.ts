@@ -10,22 +10,23 @@ import { LogSegment } from '../segment/segment.js';
 /** Index entries have offsets relative to their segment's base, as int32. */
 export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
 
-/** What a leader says of the batches that it hands over. */
+/** A leader's description of the batches that it sends. */
 export interface LeaderLog {
-  /** The election in which it leads: nothing is appended for it once a later one was accepted. */
+  /** The election in which it leads: its batches are refused once a later one was accepted. */
   readonly election: Election;
-  /** Below it the leader's compaction may have left gaps: there offsets may be missing. */
+  /** The leader's compaction may have left gaps below it. */
   readonly compactedEndOffset: Offset;
-  /** The elections that the batches' epochs were made by, where the leader knows them. */
+  /** The elections that began the batches' epochs, where the leader knows them. */
   readonly elections: readonly Election[];
 }
 
 /**
  * Appends a leader's batches to a follower's log, byte for byte: their offsets and epochs are the
- * leader's. What the log must know of a batch before it is on disk is made durable first: the epoch
- * that it begins with its election, and that offsets are missing before it.
+ * leader's. Facts about a batch that must not be lost are durable before the batch: the election of
+ * its epoch, and that offsets before it are missing.
  *
- * Appends may overlap with everything; they run one after the other in the log's write lane.
+ * Overlap: appends may overlap with everything; they run one after the other in the log's write
+ * lane.
  */
 export class FollowerAppends {
   readonly #log: LogState;
@@ -39,10 +40,10 @@ export class FollowerAppends {
   }
 
   /**
-   * @param pieces whole batches one after the other in each; kept in the tail cache, so nobody
-   *   may change them
-   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log does not follow that leader any more,
-   *   CORRUPT_MESSAGE on a wrong CRC, or batches that do not follow the log end: nothing of them is
+   * @param pieces whole consecutive batches in each; the tail cache keeps them, so that they must
+   *   not be modified
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the log no longer follows that leader,
+   *   CORRUPT_MESSAGE on a wrong CRC, or batches that do not follow the log end: none of them is
    *   appended; KAFKA_STORAGE_ERROR
    */
   async append(pieces: readonly Buffer[], leader: LeaderLog): Promise<void> {
@@ -65,8 +66,8 @@ export class FollowerAppends {
   }
 
   /**
-   * The batches follow the log end; a gap stands only where the leader's compaction may have left
-   * one.
+   * Checks that the batches follow the log end; gaps are accepted only below the leader's compacted
+   * end.
    */
   #assertInPlace(
     batches: readonly RecordBatch[],
@@ -91,7 +92,7 @@ export class FollowerAppends {
     }
   }
 
-  /** Whether a batch has the log's start inside it, of which there is nothing yet. */
+  /** Whether a batch contains the start of a log that is still empty. */
   #isBatchOfStart(baseOffset: Offset, nextOffset: Offset): boolean {
     const { offsets, segments } = this.#log;
     const start: Offset = offsets.logStart;
@@ -100,7 +101,8 @@ export class FollowerAppends {
   }
 
   /**
-   * Makes the log ready for the batches from `at` on; how many of them fit into the active segment.
+   * Prepares the log for the batches from `at` on; returns how many of them fit into the active
+   * segment.
    */
   async #prepare(
     batches: readonly RecordBatch[],
@@ -140,8 +142,8 @@ export class FollowerAppends {
   }
 
   /**
-   * An empty segment that the batch cannot go to, for it begins below it or too far above, is
-   * replaced by one that begins with the batch. A crash amid this leaves an empty log that begins
+   * Replaces an empty segment that cannot take the batch, because the batch begins below it or too
+   * far above, by one that begins with the batch. A crash meanwhile leaves an empty log that begins
    * at the log start, or at the batch, before which the leader has nothing.
    */
   async #moveEmptySegment({ baseOffset, lastOffset }: RecordBatch): Promise<void> {
@@ -170,7 +172,7 @@ export class FollowerAppends {
     if (gapEnd >= 0) await this.#markGap(gapEnd);
   }
 
-  /** Offsets below `to` may be missing: known on disk before the first of them is. */
+  /** Records that offsets below `to` may be missing, on disk before the first gap exists. */
   async #markGap(to: Offset): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;
@@ -217,7 +219,7 @@ export function isSameElection(log: LogState, election: Election | undefined): b
 }
 
 /**
- * The batches of a piece of a leader's log, each whole and with a right CRC.
+ * Parses the batches of a piece of a leader's log, each whole and with a right CRC.
  * @throws ProtocolError CORRUPT_MESSAGE
  */
 export function checkedBatches(piece: Buffer): RecordBatch[] {
@@ -236,7 +238,7 @@ export function checkedBatches(piece: Buffer): RecordBatch[] {
   return batches;
 }
 
-/** The bytes are kept for readers at the tail: they must not keep much more memory with them. */
+/** Readers at the tail keep the bytes: they must not keep a much larger buffer alive. */
 function ownMemory(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);

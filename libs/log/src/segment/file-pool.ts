@@ -1,13 +1,15 @@
 import { assert, type FileHandle, type FileSystem, isOutOfDescriptors } from '#runtime';
 
 /**
- * Open segment files, bounded: a broker has many more segments than it may have file descriptors. A
- * file is opened when it is first used and stays open while it is in use; of those not in use the
- * least recently used is closed when more than `openFilesMax` are open. Files in use are never
- * closed, so the bound is passed by at most the number of reads and writes under way.
+ * Open segment files, bounded: a broker has many more segments than file descriptors. A file is
+ * opened on first use and stays open while in use; of the unused ones the least recently used is
+ * closed when more than `openFilesMax` are open. Files in use are never closed, so that the bound
+ * is exceeded by at most the number of current reads and writes.
+ *
+ * Overlap: all calls may overlap; the set of idle files changes synchronously.
  */
 export class FilePool {
-  /** Open files that nobody uses, the least recently used first. */
+  /** Unused open files, least recently used first. */
   readonly #idle = new Set<PooledFile>();
   #openCount = 0;
 
@@ -24,12 +26,12 @@ export class FilePool {
     return new PooledFile(this, path);
   }
 
-  /** Closes all files that are not in use. */
+  /** Closes all unused files. */
   async closeIdle(): Promise<void> {
     await Promise.all([...this.#idle].map((file) => file.closeIfIdle()));
   }
 
-  /** For PooledFile: where no descriptor is free, files that nobody uses give theirs back. */
+  /** For PooledFile: opens a file; when no descriptor is free, unused files are closed first. */
   async open(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
     try {
       return await this.fileSystem.open(path, mode);
@@ -61,15 +63,18 @@ export class FilePool {
     while (this.#openCount > this.openFilesMax) {
       const [oldest] = this.#idle;
       if (oldest === undefined) return;
-      // A failed close has nothing to lose: what matters was synced through this descriptor before.
+      // A failed close loses nothing: the bytes were synced through this descriptor before.
       oldest.closeIfIdle().catch(() => undefined);
     }
   }
 }
 
 /**
- * A file that is open while it is used. `acquire` and `release` come in pairs and may overlap; a
- * removal waits until nobody uses the file, so that a reader keeps what it reads.
+ * A file that is open while it is used. A removal waits until nobody uses the file, so that readers
+ * keep their bytes.
+ *
+ * Overlap: `acquire` and `release` come in pairs and may overlap; `rename`, `remove` and `close`
+ * must not overlap each other.
  */
 export class PooledFile {
   #handle: FileHandle | undefined;
@@ -88,7 +93,10 @@ export class PooledFile {
     return this.#filePath;
   }
 
-  /** The open file: at once when it is open already. Once it resolved, `release` must follow. */
+  /**
+   * Returns the open file: at once when it is open already. After it resolved, `release` must
+   * follow.
+   */
   acquire(): FileHandle | Promise<FileHandle> {
     this.#pin();
     if (this.#handle !== undefined) return this.#handle;
@@ -99,7 +107,7 @@ export class PooledFile {
     });
   }
 
-  /** As `acquire`, for a file that is made now. Its directory is not synced. */
+  /** As `acquire`, for a new file. Its directory is not synced. */
   async create(): Promise<FileHandle> {
     this.#pin();
     try {
@@ -119,9 +127,9 @@ export class PooledFile {
     for (const wake of this.#whenUnused.splice(0)) wake();
   }
 
-  /** Gives the file another name. Users go on with the open file. */
+  /** Renames the file. Users continue with the open file. */
   async rename(path: string): Promise<void> {
-    // Held open meanwhile: whoever acquires it now must not look for the old name.
+    // Held open meanwhile: a concurrent `acquire` must not open the old name.
     await this.acquire();
     try {
       await this.#pool.fileSystem.rename(this.#filePath, path);
@@ -131,7 +139,7 @@ export class PooledFile {
     }
   }
 
-  /** Closes and removes the file once nobody uses it. Nobody may acquire it any more. */
+  /** Closes and removes the file once nobody uses it. It must not be acquired any more. */
   async remove(): Promise<void> {
     await this.close();
     await this.#pool.fileSystem.removeFile(this.#filePath);

@@ -1,23 +1,23 @@
 import type { FileSystem } from '#runtime';
 import { readFileIfAny } from '../checkpoint/checkpoint-file.js';
 
-/** Encodes the entries [from, to) of an index as they stand on disk. */
+/** Encodes the entries [from, to) of an index in their form on disk. */
 type EncodeEntries = (from: number, to: number) => Buffer;
 
 /**
- * The file behind an index whose entries live in memory: entries are appended to it when it is
- * flushed, never one by one. It is a cache of the log: whatever is wrong with it is repaired by
- * rebuilding it from the log, so it has no checksum and a crash may leave it short or stale.
+ * The file behind an index whose entries live in memory: a flush appends entries, never one at a
+ * time. It is a cache of the log and rebuilt from it after any fault, so that it has no checksum
+ * and a crash may leave it short or stale. It holds no file descriptor between calls.
  *
- * Holds no file descriptor between calls. `flush` calls may overlap: they run one after the other.
- * `truncated` may be called at any time, also while a flush is under way.
+ * Overlap: `flush` calls may overlap; they run one after the other. `truncated` may be called at
+ * any time, also during a flush.
  */
 export class IndexFile {
-  /** Entries [0, validCount) of the file equal those in memory as of the last flush. */
+  /** Entries [0, validCount) of the file equal those in memory at the last flush. */
   #validCount = 0;
   /** Whether the file may be longer than its valid entries. */
   #hasRest = true;
-  /** Entries from here on were dropped from memory since the last flush began. */
+  /** First entry that was dropped from memory since the last flush began. */
   #truncatedTo = Number.POSITIVE_INFINITY;
   #lastFlush: Promise<void> = Promise.resolve();
   readonly #fileSystem: FileSystem;
@@ -35,20 +35,21 @@ export class IndexFile {
   }
 
   /**
-   * The file's content, or undefined when there is no file. The caller says what is valid in it.
+   * Returns the file's content, or undefined when there is no file. The caller decides which part
+   * is valid.
    */
   read(): Promise<Buffer | undefined> {
     return readFileIfAny(this.#fileSystem, this.#filePath);
   }
 
-  /** Tells that the file has exactly `count` entries, all equal to those in memory. */
+  /** Records that the file has exactly `count` entries, all equal to those in memory. */
   loaded(count: number): void {
     this.#validCount = count;
     this.#hasRest = false;
     this.#truncatedTo = Number.POSITIVE_INFINITY;
   }
 
-  /** Tells that the entries from `count` on are gone, or will be replaced. */
+  /** Records that the entries from `count` on are gone or will be replaced. */
   truncated(count: number): void {
     this.#truncatedTo = Math.min(this.#truncatedTo, count);
   }
@@ -59,7 +60,7 @@ export class IndexFile {
   }
 
   /**
-   * Makes the file hold exactly the entries [0, count()), durably. After it rejected the file's
+   * Makes the file hold exactly the entries [0, count()), durably. After a rejection the file's
    * content is unknown from the first unwritten entry on; the next flush writes from there again.
    */
   flush(count: () => number, encode: EncodeEntries): Promise<void> {
@@ -68,16 +69,14 @@ export class IndexFile {
     return flush;
   }
 
-  /**
-   * Gives the file another name, after all flushes asked for before. The directory is not synced.
-   */
+  /** Renames the file, after all earlier flushes. The directory is not synced. */
   rename(path: string): Promise<void> {
     const rename = this.#lastFlush.then(() => this.#rename(path));
     this.#lastFlush = rename.catch(() => undefined);
     return rename;
   }
 
-  /** Removes the file, after all flushes asked for before. */
+  /** Removes the file, after all earlier flushes. */
   remove(): Promise<void> {
     const remove = this.#lastFlush.then(() => this.#fileSystem.removeFile(this.#filePath));
     this.#lastFlush = remove.catch(() => undefined);
@@ -94,8 +93,8 @@ export class IndexFile {
     const mustTruncate = this.#hasRest || from < this.#validCount;
     if (!mustTruncate && from === count) return;
     const entries = encode(from, count);
-    // Until all is on disk nothing past `from` is known. Truncations from now on are for the next
-    // flush.
+    // Until everything is on disk nothing past `from` is known. Truncations from now on affect the
+    // next flush.
     this.#validCount = from;
     this.#hasRest = true;
     this.#truncatedTo = Number.POSITIVE_INFINITY;

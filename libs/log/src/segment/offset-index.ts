@@ -10,13 +10,13 @@ const ENTRY_BYTES = 8;
 
 /** One entry of an offset index. */
 export interface IndexEntry {
-  /** Last offset of the batch at `position`, less the segment's base offset. */
+  /** Last offset of the batch at `position`, minus the segment's base offset. */
   readonly relativeOffset: number;
-  /** In the `.log`, in bytes. */
+  /** Position in the `.log`, in bytes. */
   readonly position: number;
 }
 
-/** The start of a segment, which an index without entries leads to. */
+/** Start of a segment: the result for an index without entries. */
 const SEGMENT_START: IndexEntry = { relativeOffset: -1, position: 0 };
 
 /**
@@ -85,7 +85,7 @@ export class OffsetIndex extends SegmentIndex {
   /**
    * Adds an entry: call it after an append, when more than `index.interval.bytes` were appended
    * since the last entry.
-   * @param lastOffset of what was just appended; above the last entry's
+   * @param lastOffset last offset of that append; above the last entry's
    * @param position in bytes, where that append began
    */
   append(lastOffset: number, position: number): void {
@@ -102,8 +102,8 @@ export class OffsetIndex extends SegmentIndex {
   }
 
   /**
-   * Where in the `.log` to begin to look for an offset: the position of the greatest entry at or
-   * below it, else 0. The batch there begins at or before the offset.
+   * Returns the position in the `.log` from which to scan for an offset: that of the greatest entry
+   * at or below it, else 0. The batch there begins at or before the offset.
    */
   positionFor(offset: number): number {
     this.usedLately = true;
@@ -112,7 +112,7 @@ export class OffsetIndex extends SegmentIndex {
   }
 
   /**
-   * The offset of the entry that `positionFor` goes by: the last offset of the batch at that
+   * Returns the offset of the entry that `positionFor` uses: the last offset of the batch at that
    * position. Undefined when there is none.
    */
   entryOffsetFor(offset: number): number | undefined {
@@ -153,10 +153,7 @@ export class OffsetIndex extends SegmentIndex {
     return this.loaded(this.#entries)[2 * entry] ?? 0;
   }
 
-  /**
-   * Number of the greatest entry with a relative offset at or below `relative`; -1 when there is
-   * none.
-   */
+  /** Returns the index of the greatest entry at or below `relative`; -1 when there is none. */
   #greatestAtOrBelow(relative: number): number {
     const entries = this.loaded(this.#entries);
     let low = 0;
@@ -180,8 +177,8 @@ export class OffsetIndex extends SegmentIndex {
 }
 
 /**
- * Reads the last entry of an index file alone; the start of the segment when the file is empty.
- * @returns undefined when there is no file or it is not one of whole entries
+ * Reads only the last entry of an index file; the start of the segment when the file is empty.
+ * @returns undefined when there is no file or its size is no multiple of an entry
  */
 export async function readLastEntry(
   fileSystem: FileSystem,

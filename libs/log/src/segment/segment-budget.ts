@@ -1,15 +1,15 @@
 /** Numbers for metrics. */
 export interface SegmentBudgetStatus {
-  /** Segments of all logs when they were last counted. */
+  /** Segments of all logs at the last count. */
   readonly segments: number;
 }
 
-/** Where there are too many segments, one is filled up to this size before the next is begun. */
+/** Size in bytes up to which segments are filled when there are too many of them. */
 const LARGE_SEGMENT_BYTES = 256 * 1024 * 1024;
 
 /**
- * Bounds the segments of all logs, each of which takes memory: a topic with a small `segment.bytes`
- * makes one of every batch. Over the bound nothing is refused; segments become larger than their
+ * Bounds the segments of all logs, each of which takes memory: with a small `segment.bytes` every
+ * batch becomes a segment. Above the bound nothing is refused; segments become larger than their
  * topics say.
  */
 export class SegmentBudget {
@@ -24,7 +24,7 @@ export class SegmentBudget {
     return { segments: this.#segments };
   }
 
-  /** Segments of all logs as they are now. */
+  /** Sets the current number of segments of all logs. */
   counted(segments: number): void {
     this.#segments = segments;
   }

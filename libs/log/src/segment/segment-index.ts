@@ -4,36 +4,33 @@ import { IndexFile } from './index-file.js';
 /** Kafka's segment.index.bytes: an index of this size makes its segment roll. */
 const INDEX_BYTES_MAX = 10 * 1024 * 1024;
 
-/** Places for entries that an index in memory begins with. */
+/** Initial capacity of an index in memory, in entries. */
 export const ENTRIES_AT_FIRST = 64;
 
-/**
- * How far an offset may be above its segment's base offset: indexes keep the difference as an
- * int32.
- */
+/** Greatest distance of an offset from its segment's base offset: indexes store it as an int32. */
 export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
 
-/** Where an index is, and what it may hold. */
+/** File of an index, and its limits. */
 export interface IndexOptions {
   readonly fileSystem: FileSystem;
   readonly path: string;
   readonly baseOffset: number;
-  /** `INDEX_BYTES_MAX` unless told. */
+  /** Defaults to `INDEX_BYTES_MAX`. */
   readonly indexBytesMax?: number;
 }
 
 /**
- * What the sparse indexes of a segment have in common: entries of one size, in memory and in a
- * file.
+ * The common part of a segment's sparse indexes: entries of one size, in memory and in a file.
+ * `flush` writes the entries to the file; their memory can be freed (`unloadIfIdle`) once all is
+ * flushed.
  *
- * Entries live in memory and reach the file with `flush`; the memory can be given back
- * (`unloadIfIdle`) once all is flushed. All methods but `load`, `flush`, `rename` and `remove` are
- * synchronous.
+ * Overlap: all methods but `load`, `flush`, `rename` and `remove` are synchronous; the file
+ * serialises these.
  */
 export abstract class SegmentIndex {
   readonly baseOffset: number;
   protected readonly entriesMax: number;
-  /** Entries in memory, or of the file while unloaded. */
+  /** Number of entries in memory, or of the file while unloaded. */
   protected count = 0;
   protected usedLately = true;
   readonly #file: IndexFile;
@@ -49,13 +46,13 @@ export abstract class SegmentIndex {
 
   abstract get isLoaded(): boolean;
 
-  /** Makes the memory one of no entries. */
+  /** Empties the memory. */
   protected abstract clear(): void;
-  /** Gives the memory back. */
+  /** Frees the memory. */
   protected abstract unload(): void;
-  /** Takes the entries of a file; false when they break the index's invariant. */
+  /** Loads the entries of a file; false when they break the index's invariant. */
   protected abstract decode(content: Buffer, count: number): boolean;
-  /** The entries [from, to) as they stand on disk. */
+  /** Encodes the entries [from, to) in their form on disk. */
   protected abstract encode(from: number, to: number): Buffer;
 
   get path(): string {
@@ -66,7 +63,7 @@ export abstract class SegmentIndex {
     return this.count;
   }
 
-  /** Drops every entry, so that the index can be built again from the log. */
+  /** Drops every entry, so that the index can be rebuilt from the log. */
   reset(): void {
     this.clear();
     this.count = 0;
@@ -82,8 +79,8 @@ export abstract class SegmentIndex {
   }
 
   /**
-   * Gives the memory back when the index was not looked up since the last call and is flushed;
-   * called now and then for segments that are no longer appended to.
+   * Frees the memory when the index is flushed and was not used since the last call; called
+   * periodically for segments that receive no more appends.
    * @returns whether it is unloaded now
    */
   unloadIfIdle(): boolean {
@@ -93,9 +90,9 @@ export abstract class SegmentIndex {
   }
 
   /**
-   * Brings an unloaded index back; needed before any look-up or change when not `isLoaded`.
-   * @returns false when the file is no longer what was unloaded: the index is empty then, rebuild
-   *   it
+   * Loads an unloaded index; needed before any look-up or change when not `isLoaded`.
+   * @returns false when the file is no longer the unloaded one: the index is empty then and has to
+   *   be rebuilt
    */
   async load(): Promise<boolean> {
     if (this.isLoaded) return true;
@@ -105,7 +102,7 @@ export abstract class SegmentIndex {
     return false;
   }
 
-  /** Gives the file another name; the directory is not synced. */
+  /** Renames the file; the directory is not synced. */
   rename(path: string): Promise<void> {
     return this.#file.rename(path);
   }
@@ -115,7 +112,7 @@ export abstract class SegmentIndex {
     return this.#file.remove();
   }
 
-  /** @returns false when there is no file or it is not a sane index */
+  /** @returns false when there is no file or it cannot be an index */
   protected async read(): Promise<boolean> {
     const content = await this.#file.read();
     if (content === undefined || content.length % this.#entryBytes !== 0) return false;

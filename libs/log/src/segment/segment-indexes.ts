@@ -13,7 +13,7 @@ import { TimeIndex } from './time-index.js';
 /** Bytes of log between two index entries (Kafka's index.interval.bytes). */
 export const INDEX_INTERVAL_BYTES = 4096;
 
-/** What the indexes must know of a batch that stands in the log now. */
+/** The fields of a batch in the log that the indexes need. */
 export interface BatchPlace {
   readonly position: number;
   readonly sizeBytes: number;
@@ -21,7 +21,7 @@ export interface BatchPlace {
   readonly maxTimestamp: number;
 }
 
-/** Where the index files of a segment are. */
+/** Paths of a segment's index files. */
 export interface IndexPaths {
   readonly index: string;
   readonly timeindex: string;
@@ -29,17 +29,19 @@ export interface IndexPaths {
 
 /**
  * The offset index and the time index of one segment, which get their entries together
- * (kafka-format 3 and 4). They are a cache of the log: whatever is wrong with them is repaired by
- * reading it.
+ * (kafka-format 3 and 4). They are a cache of the log: after any fault they are rebuilt from it.
  *
- * Adding, truncating and flushing must not overlap. Look-ups may overlap with all, after `load`.
+ * Overlap: adding, truncating and flushing must not overlap; the log's write lane serialises them.
+ * Look-ups may overlap with all of them, after `load`.
  */
 export class SegmentIndexes {
   #bytesSinceEntry = 0;
-  /** Of all batches so far; undefined while only the file's last entry knows. */
+  /**
+   * Greatest timestamp of all batches so far; undefined while only the file's last entry has it.
+   */
   #maxTimestamp: number | undefined;
   #offsetOfMaxTimestamp: Offset;
-  /** Of the batches added so far. */
+  /** Last offset of the batches added so far. */
   #lastOffset: Offset;
 
   private constructor(
@@ -50,7 +52,7 @@ export class SegmentIndexes {
     this.#lastOffset = offset.baseOffset - 1;
   }
 
-  /** For a segment without batches, or one whose batches are added again. */
+  /** Creates indexes for a segment without batches, or one whose batches are added again. */
   static empty(fileSystem: FileSystem, paths: IndexPaths, baseOffset: Offset): SegmentIndexes {
     const indexes = new SegmentIndexes(
       OffsetIndex.empty({ fileSystem, path: paths.index, baseOffset }),
@@ -60,7 +62,7 @@ export class SegmentIndexes {
     return indexes;
   }
 
-  /** As they stand on disk; undefined when a file is missing or cannot be right. */
+  /** Opens the files; undefined when one is missing or cannot be right. */
   static async open(
     fileSystem: FileSystem,
     paths: IndexPaths,
@@ -73,8 +75,8 @@ export class SegmentIndexes {
   }
 
   /**
-   * Adds the batches that stand in a part of the segment's file. Damage is passed over: what stands
-   * behind it is found through the index too.
+   * Adds the batches of a part of the segment's file. Damage is skipped: the batches behind it are
+   * indexed too.
    */
   async addFrom(file: FileHandle, span: ByteSpan): Promise<void> {
     let expectedOffset = this.#lastOffset + 1;
@@ -112,7 +114,7 @@ export class SegmentIndexes {
     return this.#maxTimestamp ?? this.time.lastEntry.timestamp;
   }
 
-  /** Takes note of the batch that stands last in the segment now. */
+  /** Adds the last batch of the segment. */
   add(batch: BatchPlace): void {
     if (batch.maxTimestamp > this.maxTimestamp) {
       this.#maxTimestamp = batch.maxTimestamp;
@@ -128,9 +130,9 @@ export class SegmentIndexes {
   }
 
   /**
-   * Goes on with batches of the log behind the last entry, which the indexes know nothing of yet:
-   * after a start, and after a truncation.
-   * @param batches in the order of the log, from the place of the last entry on
+   * Adds batches behind the last entry, which the indexes do not have yet: after a start, and after
+   * a truncation.
+   * @param batches in the order of the log, from the position of the last entry on
    */
   resume(batches: readonly BatchPlace[]): void {
     const last = this.time.lastEntry;
@@ -145,18 +147,18 @@ export class SegmentIndexes {
     }
   }
 
-  /** Drops what lies at or above an offset; `resume` must follow. */
+  /** Drops entries at or above an offset; `resume` must follow. */
   truncateTo(offset: Offset): void {
     this.offset.truncateTo(offset);
     this.time.truncateTo(offset);
   }
 
-  /** @returns false when the files are no longer what was unloaded: build them again */
+  /** @returns false when the files are no longer the unloaded ones and have to be rebuilt */
   async load(): Promise<boolean> {
     return (await this.offset.load()) && (await this.time.load());
   }
 
-  /** Gives the memory back when nobody looked into them lately. */
+  /** Frees the memory when no look-up came since the last call. */
   unloadIfIdle(): void {
     if (this.#maxTimestamp === undefined && this.time.isLoaded) {
       const last = this.time.lastEntry;
@@ -167,14 +169,16 @@ export class SegmentIndexes {
     this.time.unloadIfIdle();
   }
 
-  /** Makes the files equal to the memory, durably, with the entry that a roll or a close forces. */
+  /**
+   * Makes the files equal to the memory, durably, with the last entry that a roll or a close adds.
+   */
   async flush(): Promise<void> {
     this.#addTimeEntry();
     await this.offset.flush();
     await this.time.flush();
   }
 
-  /** Gives the files other names, once they have all entries. The directory is not synced. */
+  /** Renames the files once they have all entries. The directory is not synced. */
   async rename(paths: IndexPaths): Promise<void> {
     await this.flush();
     await this.offset.rename(paths.index);

@@ -4,8 +4,8 @@ import type { LogSegment } from './segment.js';
 
 /**
  * The segments of a log in the order of their base offsets; the last one is the active one, which
- * is appended to. Never empty. Changes replace the array: whoever walks it keeps what it began
- * with.
+ * receives appends. Never empty. Changes replace the array: an iteration continues over the array
+ * that it began with.
  */
 export class SegmentList {
   #segments: readonly LogSegment[];
@@ -33,12 +33,15 @@ export class SegmentList {
     return bytes;
   }
 
-  /** The segment that may hold `offset`: the last that begins at or below it, else the first. */
+  /**
+   * Returns the segment that may hold `offset`: the last that begins at or below it, else the
+   * first.
+   */
   holding(offset: Offset): LogSegment {
     return this.#segments[Math.max(0, this.#firstAbove(offset) - 1)] as LogSegment;
   }
 
-  /** The segment that follows; undefined after the active one. */
+  /** Returns the next segment; undefined after the active one. */
   after(segment: LogSegment): LogSegment | undefined {
     return this.#segments[this.#firstAbove(segment.baseOffset)];
   }
@@ -48,7 +51,7 @@ export class SegmentList {
     this.#segments = [...this.#segments, segment];
   }
 
-  /** Takes the place of every segment with a base offset in [from, to). */
+  /** Replaces every segment with a base offset in [from, to). */
   replace(from: Offset, to: Offset, replacements: readonly LogSegment[]): void {
     const kept = this.#segments.filter(({ baseOffset }) => baseOffset < from || baseOffset >= to);
     const segments = [...kept, ...replacements].toSorted((a, b) => a.baseOffset - b.baseOffset);
@@ -56,7 +59,7 @@ export class SegmentList {
     this.#segments = segments;
   }
 
-  /** Place of the first segment with a base offset above `offset`. */
+  /** Returns the index of the first segment with a base offset above `offset`. */
   #firstAbove(offset: Offset): number {
     let low = 0;
     let high = this.#segments.length;

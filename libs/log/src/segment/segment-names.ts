@@ -22,15 +22,15 @@ export interface SegmentFileName {
 
 /** A directory with this suffix is a partition that is being deleted. */
 export const DELETED_DIRECTORY_SUFFIX = '-delete';
-/** A directory with this suffix was a partition that this broker does not keep any more. */
+/** A directory with this suffix was a partition that this broker no longer hosts. */
 export const STRAY_DIRECTORY_SUFFIX = '-stray';
 
-/** What file systems take of a name, in bytes; topic names have no others than ASCII. */
+/** Longest file name in bytes that file systems accept; topic names are ASCII. */
 const NAME_BYTES_MAX = 255;
 
 /**
- * The directory of what is no partition of this broker any more: its name, cut where it would be
- * too long, and something that no other has.
+ * Returns the directory name of a former partition: its name, cut if it would be too long, and a
+ * unique part.
  */
 export function formerDirectoryName(
   partitionName: string,
@@ -43,7 +43,7 @@ export function formerDirectoryName(
 
 const SEGMENT_FILE = /^(\d{20})\.(log|index|timeindex|txnindex)(\.deleted|\.cleaned|\.swap)?$/;
 
-/** The name of one file of a segment, without its directory. */
+/** Returns the name of one file of a segment, without its directory. */
 export function segmentFileName(
   baseOffset: number,
   kind: SegmentFileKind,
@@ -52,7 +52,7 @@ export function segmentFileName(
   return `${offsetDigits(baseOffset)}.${kind}${suffix}`;
 }
 
-/** Reads a segment file's name; undefined when it is none. */
+/** Parses the name of a segment file; undefined for any other file. */
 export function parseSegmentFileName(name: string): SegmentFileName | undefined {
   const match = SEGMENT_FILE.exec(name);
   if (match === null) return undefined;
@@ -72,12 +72,15 @@ export function isCutFileName(name: string): boolean {
   return CUT_FILE.test(name);
 }
 
-/** Where recovery keeps what it cut from a segment: `<base>.log.cut-<n>`, n counted from 1. */
+/**
+ * Returns the name of a quarantine file for bytes cut from a segment: `<base>.log.cut-<n>`, n
+ * counted from 1.
+ */
 function cutFileName(baseOffset: number, n: number): string {
   return `${segmentFileName(baseOffset, 'log')}.cut-${n}`;
 }
 
-/** The first name of `cutFileName` that is not among `names`. */
+/** Returns the first name of `cutFileName` that is not among `names`. */
 export function nextCutFileName(baseOffset: number, names: ReadonlySet<string>): string {
   let n = 1;
   while (names.has(cutFileName(baseOffset, n))) n += 1;

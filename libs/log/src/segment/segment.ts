@@ -15,26 +15,26 @@ const SEGMENT_BYTES_MAX = 2 ** 31 - 1;
 /**
  * One segment of a log: `<base>.log` with its offset index and time index.
  *
- * `sizeBytes` is the end of what readers may see of the file; a write under way is past it. Bytes
- * in front of it never change except by `truncateTo` and `overwrite`. Indexes of segments that are
- * not appended to are loaded when they are first needed; await `loadIndexes()` before a look-up.
- * Appending, truncating and flushing must not overlap: the log's write lane sees to that. Reads may
- * overlap with everything: a reader holds `file` from before it looks at `sizeBytes` until it is
- * done, and a removal waits for it.
+ * `sizeBytes` is the end of the bytes that readers may see; a write under way is past it. Bytes
+ * before it never change except by `truncateTo` and `overwrite`. Indexes of inactive segments are
+ * loaded on first use; await `loadIndexes()` before a look-up.
+ *
+ * Overlap: appending, truncating and flushing must not overlap; the log's write lane serialises
+ * them. Reads may overlap with everything: a reader holds `file` from before it reads `sizeBytes`
+ * until it is done, and a removal waits for it.
  */
 export class LogSegment {
   readonly file: PooledFile;
   readonly verified = new VerifiedRanges();
   #sizeBytes = 0;
   /**
-   * Counts truncations and overwritings: bytes that a reader has in hand may not be the file's any
-   * more when it moved.
+   * Counts truncations and overwrites: bytes read before a change of this counter may be outdated.
    */
   #truncations = 0;
-  /** Undefined until they are first needed. */
+  /** Indexes; undefined until first used. */
   #indexes: SegmentIndexes | undefined;
   #loadingIndexes: Promise<void> | undefined;
-  /** When its first batch was appended, as far as is known; for the roll by time. */
+  /** Time of the first append, wall clock in ms, as far as known; for the roll by time. */
   firstAppendMs: number | undefined;
   readonly #pool: FilePool;
   readonly #directory: string;
@@ -53,7 +53,7 @@ export class LogSegment {
     this.file = pool.file(this.#path('log', suffix));
   }
 
-  /** Makes the files of a new segment, empty. The directory is not synced. */
+  /** Creates the files of a new segment, empty. The directory is not synced. */
   static async create(
     pool: FilePool,
     directory: string,
@@ -64,14 +64,14 @@ export class LogSegment {
     try {
       await segment.makeFile();
     } catch (error) {
-      // A descriptor that is kept for a file without use is one more that is missing.
+      // An unused open file would hold a descriptor that others need.
       await segment.file.close().catch(() => undefined);
       throw error;
     }
     return segment;
   }
 
-  /** A segment whose files are there; `sizeBytes` is where its batches are known to end. */
+  /** Opens a segment with existing files; its batches are known to end at `sizeBytes`. */
   static open(
     pool: FilePool,
     directory: string,
@@ -84,8 +84,8 @@ export class LogSegment {
   }
 
   /**
-   * Makes the `.log` of a new segment, empty, whatever an unfinished roll or compaction has left
-   * there.
+   * Creates the empty `.log` of a new segment, replacing what an unfinished roll or compaction
+   * left.
    */
   async makeFile(): Promise<void> {
     const handle = await this.file.create();
@@ -105,12 +105,12 @@ export class LogSegment {
     return this.#truncations;
   }
 
-  /** Loaded by `loadIndexes`. */
+  /** Offset index; `loadIndexes` first. */
   get offsetIndex(): OffsetIndex {
     return this.#knownIndexes.offset;
   }
 
-  /** Loaded by `loadIndexes`. */
+  /** Time index; `loadIndexes` first. */
   get timeIndex(): TimeIndex {
     return this.#knownIndexes.time;
   }
@@ -125,7 +125,7 @@ export class LogSegment {
     return this.#indexPaths().index;
   }
 
-  /** When its log was last written, wall clock in ms; undefined when that is not known. */
+  /** Returns the time of the last write to its log, wall clock in ms; undefined when unknown. */
   lastWriteMs(): Promise<number | undefined> {
     return this.#pool.fileSystem.modifiedMs(this.file.path);
   }
@@ -143,13 +143,13 @@ export class LogSegment {
     return this.#sizeBytes > 0 && (isFull || this.#sizeBytes + appendBytes > bytesMax);
   }
 
-  /** Takes note of a batch that was written at the end of the file. */
+  /** Adds a batch that was written at the end of the file. */
   appended(batch: BatchPlace): void {
     this.#knownIndexes.add(batch);
     this.#sizeBytes = batch.position + batch.sizeBytes;
   }
 
-  /** Brings the indexes into memory; builds them from the log when a file is missing or wrong. */
+  /** Loads the indexes into memory; rebuilds them from the log when a file is missing or wrong. */
   loadIndexes(): Promise<void> | undefined {
     if (this.#indexes?.isLoaded === true) return undefined;
     return this.#exchangeIndexes(async () => {
@@ -162,18 +162,18 @@ export class LogSegment {
     });
   }
 
-  /** Builds the indexes from the log again, for they were found to be wrong. */
+  /** Rebuilds the indexes from the log because they are wrong. */
   async rebuildIndexes(): Promise<void> {
     await this.#exchangeIndexes(() => Promise.resolve(undefined));
   }
 
-  /** Gives the memory of the indexes back when nobody looked into them lately. */
+  /** Frees the memory of the indexes when no look-up came since the last call. */
   unloadIndexesIfIdle(): void {
     if (this.#loadingIndexes === undefined) this.#indexes?.unloadIfIdle();
   }
 
   /**
-   * Finds the segment's end after a clean stop: walks from the last index entry on.
+   * Finds the segment's end after a clean stop by a scan from the last index entry on.
    * @returns the offset after the last batch; undefined when the file does not end with a batch
    */
   async walkToEnd(): Promise<Offset | undefined> {
@@ -192,14 +192,14 @@ export class LogSegment {
     }
   }
 
-  /** Forgets everything about the file's content: recovery appends every batch again. */
+  /** Resets all knowledge of the file's content: recovery adds every batch again. */
   reset(): void {
     const { fileSystem } = this.#pool;
     this.#indexes = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
     this.#sizeBytes = 0;
   }
 
-  /** Goes on after bytes that are damaged, which stay where they are. */
+  /** Continues after damaged bytes, which stay in the file. */
   skipTo(position: number): void {
     this.#sizeBytes = position;
   }
@@ -224,8 +224,8 @@ export class LogSegment {
   }
 
   /**
-   * Cuts the file at `position`, where the batch begins that has `offset`, and syncs it. The
-   * greatest timestamp and the index entries from there on go with it.
+   * Truncates the file at `position`, the start of the batch that contains `offset`, and syncs it.
+   * The greatest timestamp and the index entries from there on are dropped with it.
    */
   async truncateTo(offset: Offset, position: number): Promise<void> {
     await this.loadIndexes();
@@ -243,10 +243,10 @@ export class LogSegment {
     }
   }
 
-  /** Writes bytes anew that are damaged, and syncs them. */
+  /** Overwrites damaged bytes and syncs them. */
   async overwrite(position: number, buffers: readonly Buffer[]): Promise<void> {
     const handle = await this.file.acquire();
-    // Before and after: a reader that saw a part of it reads again.
+    // Counted before and after: a reader that saw a part of the write reads again.
     this.#truncations += 1;
     try {
       await handle.writev(buffers, position);
@@ -257,24 +257,27 @@ export class LogSegment {
     }
   }
 
-  /** Gives all files of the segment another suffix. The directory is not synced. */
+  /** Renames all files of the segment to another suffix. The directory is not synced. */
   async renameTo(suffix: SegmentFileSuffix): Promise<void> {
     await this.loadIndexes();
     await this.#knownIndexes.rename(this.#indexPaths(suffix));
-    // Last: while the log has its old name a start of the broker takes the segment as not renamed.
+    // The log is renamed last: until then the next start treats the segment as not renamed.
     await this.file.rename(this.#path('log', suffix));
     this.#suffix = suffix;
   }
 
   /**
-   * Gives the `.log` the suffix of deleted files: from here on, once the directory is synced, a
-   * start of the broker knows that its records were deleted. Needs no room on the disk.
+   * Renames the `.log` to the suffix of deleted files: once the directory is synced, the next start
+   * knows that its records were deleted. Needs no space on the disk.
    */
   async markDeleted(): Promise<void> {
     await this.file.rename(this.#path('log', '.deleted'));
   }
 
-  /** Gives back the room of all files, once nobody reads them; an empty `.log` stays. */
+  /**
+   * Truncates all files to 0 bytes once nobody reads them, which frees their space; the empty
+   * `.log` stays.
+   */
   async empty(): Promise<void> {
     await this.file.close();
     const handle = await this.#pool.fileSystem.open(this.file.path, 'write');
@@ -306,9 +309,9 @@ export class LogSegment {
   }
 
   /**
-   * Puts the indexes that `find` finds in place, else ones built from the log. One exchange at a
-   * time: whoever asks meanwhile waits for that one. The log's size and the indexes of before stay
-   * as they are until it is done, for readers that are at work.
+   * Replaces the indexes by those that `find` returns, else by rebuilt ones. One exchange runs at a
+   * time, and concurrent callers wait for it. The log's size and the old indexes stay until it is
+   * done, for current readers.
    */
   #exchangeIndexes(find: () => Promise<SegmentIndexes | undefined>): Promise<void> {
     this.#loadingIndexes ??= this.#findOrBuildIndexes(find).finally(() => {
@@ -337,8 +340,8 @@ export class LogSegment {
       const built = SegmentIndexes.empty(fileSystem, this.#indexPaths(), this.baseOffset);
       const truncations = this.#truncations;
       let position = 0;
-      // The active segment may grow meanwhile: the indexes must be whole when they take their
-      // place.
+      // The active segment may grow meanwhile: the new indexes must be complete when they are put
+      // in place.
       while (position < this.#sizeBytes && truncations === this.#truncations) {
         const span = { from: position, to: this.#sizeBytes };
         await built.addFrom(file, span);
@@ -349,7 +352,7 @@ export class LogSegment {
     }
   }
 
-  /** Tells the indexes of the batches behind their last entry; `accept` may end the walk. */
+  /** Adds the batches behind the last entry to the indexes; `accept` may end the scan. */
   async #resumeIndexes(
     handle: FileHandle,
     accept: (batch: BatchPlace) => boolean,

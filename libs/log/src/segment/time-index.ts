@@ -20,13 +20,13 @@ export interface TimestampOffset {
  * | bytes | entry |
  * |---|---|
  * | 8 | int64, timestamp in ms |
- * | 4 | int32, offset less the segment's base offset |
+ * | 4 | int32, offset minus the segment's base offset |
  *
  * An entry says: every record of this segment with a greater timestamp comes after that offset.
  * Invariant: timestamps strictly increase, offsets never decrease.
  */
 export class TimeIndex extends SegmentIndex {
-  /** Undefined while unloaded, as are the relative offsets. */
+  /** Timestamps of the entries; undefined while unloaded, as are the relative offsets. */
   #timestamps: Float64Array | undefined;
   #relativeOffsets = new Int32Array(0);
 
@@ -52,7 +52,7 @@ export class TimeIndex extends SegmentIndex {
   }
 
   /**
-   * Whether the segment must roll: one place is kept for the entry that a roll or a close forces.
+   * Whether the segment must roll: one slot is reserved for the entry that a roll or a close adds.
    */
   get isFull(): boolean {
     return this.count >= this.entriesMax - 1;
@@ -68,8 +68,8 @@ export class TimeIndex extends SegmentIndex {
   }
 
   /**
-   * Adds an entry unless its timestamp is not above the last one's. Call it together with an entry
-   * of the offset index, and once more at roll and close.
+   * Adds an entry unless its timestamp is at or below the last one's. Call it together with an
+   * entry of the offset index, and once more at roll and close.
    * @param timestamp the greatest so far in this segment, in ms
    * @param offset last offset of the earliest batch that has it
    */
@@ -88,7 +88,8 @@ export class TimeIndex extends SegmentIndex {
   }
 
   /**
-   * The greatest entry with a timestamp at or below; timestamp -1 at the base offset without one.
+   * Returns the greatest entry with a timestamp at or below; timestamp -1 at the base offset
+   * without one.
    */
   lookup(timestamp: number): TimestampOffset {
     this.usedLately = true;
@@ -165,7 +166,8 @@ export class TimeIndex extends SegmentIndex {
 }
 
 /**
- * Place of the last of `count` ascending values that is at or below `value`; -1 when there is none.
+ * Returns the index of the last of `count` ascending values at or below `value`; -1 when there is
+ * none.
  */
 function lastAtOrBelow(values: Float64Array | Int32Array, count: number, value: number): number {
   let low = 0;

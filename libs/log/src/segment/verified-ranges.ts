@@ -1,12 +1,11 @@
 const RANGES_MAX = 64;
 
 /**
- * Which bytes of a segment had their CRC checked since it was opened: sorted, disjoint ranges. At
- * most 64 are remembered; past that the shortest is forgotten, which costs a second check, nothing
- * else.
+ * The bytes of a segment whose CRC was checked since it was opened: sorted, disjoint ranges. At
+ * most 64 are remembered; beyond that the shortest is dropped, which only costs a second check.
  */
 export class VerifiedRanges {
-  /** start, end, start, end, ... */
+  /** Edges of the ranges: start, end, start, end, ... */
   readonly #edges: number[] = [];
 
   contains(start: number, end: number): boolean {
@@ -35,7 +34,7 @@ export class VerifiedRanges {
     if (edges.length > 2 * RANGES_MAX) this.#forgetShortest();
   }
 
-  /** Forgets everything at and above `position`. */
+  /** Drops all ranges at and above `position`. */
   truncateTo(position: number): void {
     const edges = this.#edges;
     while (edges.length > 0 && (edges.at(-2) as number) >= position) edges.length -= 2;
