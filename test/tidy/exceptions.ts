@@ -12,8 +12,6 @@ const OLDER_TEXT = 'older than this rule and not rewritten yet';
 
 /** The only places that may break a rule. An entry that is no longer needed fails the test. */
 export const EXCEPTIONS: readonly Exception[] = [
-  { rule: 'overlap-rule', path: 'libs/delivery/', reason: OLDER_TEXT },
-  { rule: 'overlap-rule', path: 'libs/record-json/', reason: OLDER_TEXT },
   {
     rule: 'function-length',
     path: 'libs/record-json/src/record-json-writer.ts',
@@ -35,10 +33,18 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: OLDER_TEXT,
   },
   { rule: 'file-length', path: 'libs/record-json/src/record-json-writer.ts', reason: OLDER_TEXT },
+  { rule: 'file-length', path: 'libs/log/src/log.ts', reason: OLDER_TEXT },
+  { rule: 'file-length', path: 'libs/log/src/data-dir/log-manager.ts', reason: OLDER_TEXT },
+  {
+    rule: 'file-length',
+    path: 'libs/log/src/record-batch/record-batch-encoder.ts',
+    reason: OLDER_TEXT,
+  },
   { rule: 'file-length', path: 'libs/replication/src/replica-manager.ts', reason: OLDER_TEXT },
   { rule: 'file-length', path: 'test/ws/subscribe.test.ts', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/broker/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/delivery/', reason: OLDER_TEXT },
+  { rule: 'line-length', path: 'libs/log/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/replication/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'test/cluster/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'test/data/', reason: OLDER_TEXT },
@@ -48,8 +54,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   { rule: 'line-length', path: 'test/run/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'test/tidy/', reason: OLDER_TEXT },
   { rule: 'private-keyword', path: 'libs/replication/', reason: OLDER_TEXT },
-  { rule: 'headless-sentence', path: 'libs/delivery/', reason: OLDER_TEXT },
-  { rule: 'headless-sentence', path: 'libs/record-json/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'libs/broker/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'libs/replication/', reason: OLDER_TEXT },
   { rule: 'headless-sentence', path: 'test/cluster/', reason: OLDER_TEXT },

@@ -63,7 +63,7 @@ export interface Broker {
    * Accepts that synced records are missing at a log's end, which must be exactly `lost`: their
    * offsets hold nothing from now on, and the partition takes writes again.
    */
-  giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void>;
+  acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void>;
 
   /** All or none; resolves when the commit is below the high watermark of the offsets topic. */
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;

@@ -169,8 +169,8 @@ export class LogBroker implements Broker {
   }
 
   // oxlint-disable-next-line typescript/require-await -- what is thrown at once rejects, too
-  async giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
-    return this.#parts.partitions.giveUpLostRecords(target, lost);
+  async acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
+    return this.#parts.partitions.acceptDataLoss(target, lost);
   }
 
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {

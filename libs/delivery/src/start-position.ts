@@ -14,7 +14,7 @@ export interface PartitionPosition extends TopicPartition {
   readonly leaderEpoch?: LeaderEpoch;
 }
 
-/** Where to go on when a position is not in the log any more; `none`: stop and say so. */
+/** Position to continue from when a position is not in the log any more; `none`: stop and say so. */
 export type AutoOffsetReset = 'latest' | 'earliest' | 'none';
 
 /**

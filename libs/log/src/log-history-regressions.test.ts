@@ -10,7 +10,7 @@ import {
 } from './testing/log-fixture.js';
 import { testBatch } from './testing/test-batches.js';
 
-/** What random histories have found, each in its shortest form. */
+/** Each test is a fault that random histories have found, in its shortest form. */
 describe('a truncation', () => {
   it('cuts what stands behind damage', async () => {
     const broker = new FakeBroker();

@@ -173,7 +173,7 @@ export class Log {
     return this.state.failure === undefined;
   }
 
-  /** Why `isWritable` is false, as a sentence for an operator. */
+  /** Reason why `isWritable` is false, as a sentence for an operator. */
   get failure(): string | undefined {
     return this.state.failure?.what;
   }
@@ -246,7 +246,7 @@ export class Log {
     this.state.segments.holding(offset).verified.truncateTo(0);
   }
 
-  /** As `read`, from memory and at once; undefined when `offset` is not in the tail cache. */
+  /** Works like `read`, from memory and at once; undefined when `offset` is not in the tail cache. */
   readCached(
     offset: Offset,
     maxBytes: number,
@@ -449,13 +449,13 @@ export class Log {
    * call for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */
-  async giveUpLostRecords(range: OffsetRange): Promise<void> {
+  async acceptDataLoss(range: OffsetRange): Promise<void> {
     if (isSameRange(this.lostStart, range)) {
       await this.#trimmer.deleteRecordsBefore(range.endOffset);
       this.#lostRecords.logAbandonedStart(range);
       return;
     }
-    await this.#lostRecords.giveUp(range);
+    await this.#lostRecords.accept(range);
   }
 
   /**
@@ -490,7 +490,7 @@ export class Log {
     });
   }
 
-  /** For LogManager: rolls by time, and retries failed flushes. */
+  /** Called by LogManager: rolls by time, and retries failed flushes. */
   async maintain(): Promise<void> {
     await this.#trimmer.recordDeletions();
     if (!this.isWritable) return;
@@ -499,12 +499,12 @@ export class Log {
     if (this.#writer.roller.isDue) await this.roll();
   }
 
-  /** For LogManager: frees the index memory of segments that are not read. */
+  /** Called by LogManager: frees the index memory of segments that are not read. */
   unloadIdleIndexes(): void {
     for (const segment of this.segments.slice(0, -1)) segment.unloadIndexesIfIdle();
   }
 
-  /** For LogManager: makes everything durable after the appends under way have finished. */
+  /** Called by LogManager: makes everything durable after the appends under way have finished. */
   async close(): Promise<void> {
     await this.#writer.stop();
     await this.#trimmer.settleRemovals();
@@ -513,7 +513,7 @@ export class Log {
     for (const segment of this.segments) await segment.file.close();
   }
 
-  /** For LogManager: ends all use of the files, which are deleted. Appends fail from now on. */
+  /** Called by LogManager: ends all use of the files, which are deleted. Appends fail from now on. */
   async abandon(): Promise<void> {
     await this.#writer.abandon();
     await this.#trimmer.settleRemovals();

@@ -1,7 +1,7 @@
 /**
- * Strict base64 (RFC 4648, section 4): the standard alphabet, padding written out, the unused bits
- * of the last character zero, nothing between. Node's own decoder takes almost anything, and a text
- * that was cut short or is base64url would be stored as other bytes than were meant.
+ * Strict base64 (RFC 4648, section 4): the standard alphabet, with padding, the unused bits of the
+ * last character zero, nothing between. Node's own decoder accepts almost anything, so that a
+ * truncated text or base64url would be stored as different bytes.
  */
 
 const INVALID = 0xff;
@@ -14,14 +14,14 @@ Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').
   },
 );
 
-/** What is accepted, for people. */
+/** The accepted form, for error sentences. */
 export const BASE64_RULE = 'base64 with the standard alphabet (A-Z a-z 0-9 + /) and its padding';
 
 /**
- * Decodes `bytes` from `start` up to `end`; it may be done in place (`target` the same bytes, `at
- * <= start`).
+ * Decodes `bytes` from `start` up to `end`; may work in place (`target` the same bytes, `at <=
+ * start`).
  * @param target has room for 3 bytes for every 4, from `at` on
- * @returns the position after what was written, or -1 when it is not base64
+ * @returns the position after the written bytes, or -1 when it is not base64
  */
 export function decodeBase64(
   bytes: Uint8Array,

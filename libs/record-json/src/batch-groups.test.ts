@@ -182,7 +182,7 @@ function batchesOf(sets: readonly RecordSet[], batchSizeBytes: number): RecordBa
   );
 }
 
-/** The batch as a producer with gzip makes it. */
+/** Compresses the batch as a producer with gzip does. */
 function compressed({ bytes }: RecordBatch): RecordBatch {
   const head = bytes.subarray(0, RECORD_BATCH_HEADER_BYTES);
   const packed = Buffer.concat([head, gzipSync(bytes.subarray(RECORD_BATCH_HEADER_BYTES))]);

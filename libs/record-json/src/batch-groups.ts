@@ -1,6 +1,6 @@
 /**
  * Record batches for work in slices: compressed ones are unpacked on a thread, large ones are cut
- * into parts, and small ones are taken together, so that each group takes a short time to render.
+ * into parts, and small ones are grouped, so that each group takes a short time to render.
  */
 import {
   batchParts,
@@ -12,16 +12,13 @@ import {
 import type { Offset } from '#protocol';
 import { turnOfLoop } from '#runtime';
 
-/**
- * Bytes of batches that are rendered at once: a few milliseconds, more where all is base64 or
- * escapes.
- */
+/** Bytes of batches rendered at once: a few milliseconds, more when all is base64 or escapes. */
 const GROUP_BYTES = 256 * 1024;
 /** Batches of at most this many bytes together are rendered at once. */
 const AT_ONCE_BYTES_MAX = 1024 * 1024;
 /** Batches of at most this many records together are rendered at once: some 0.3 us per record. */
 const AT_ONCE_RECORDS_MAX = 16_384;
-/** A record that is larger is written in pieces; see large-record-json.ts. */
+/** A larger record is written in pieces; see large-record-json.ts. */
 const LARGE_RECORD_BYTES = GROUP_BYTES;
 
 /** Whether the batches are few and small enough to be rendered in one slice. */
@@ -37,14 +34,14 @@ export function areRenderedAtOnce(batches: readonly RecordBatch[]): boolean {
   return true;
 }
 
-/** The same for one batch. */
+/** Whether one batch is small enough to be rendered in one slice. */
 export function isRenderedAtOnce({ sizeBytes, recordCount, compression }: RecordBatch): boolean {
   const isSmall = sizeBytes <= AT_ONCE_BYTES_MAX && recordCount <= AT_ONCE_RECORDS_MAX;
   return isSmall && compression === 'none';
 }
 
 /**
- * The batches in groups; the event loop turns between two of them. A record of more than
+ * Yields the batches in groups; the event loop turns between two of them. A record of more than
  * LARGE_RECORD_BYTES is alone in a batch that is alone in its group.
  * @param from records below this offset may be left out
  * @throws UnreadableBatchError after the groups before it, for a batch that cannot be unpacked
@@ -77,7 +74,7 @@ export async function* batchGroups(
   if (group.length > 0) yield group;
 }
 
-/** Whether a batch of `batchGroups` has one record that is to be written in pieces. */
+/** Whether a batch of `batchGroups` has a single record that should be written in pieces. */
 export function isLargeRecord({ recordCount, sizeBytes, isControl }: RecordBatch): boolean {
   const isLarge = sizeBytes > LARGE_RECORD_BYTES + RECORD_BATCH_HEADER_BYTES;
   return recordCount === 1 && isLarge && !isControl;

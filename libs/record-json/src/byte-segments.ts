@@ -1,25 +1,25 @@
 import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, segmentPool } from './segment-pool.js';
 
-/** The memory that bytes are counted in. */
+/** Account of the memory that bytes are counted in. */
 export interface ByteAccount {
   /** @throws ProtocolError BUFFER_EXHAUSTED; then nothing was taken */
   hold(sizeBytes: number): void;
   release(sizeBytes: number): void;
 }
 
-/** Each segment is this much larger than the one before, up to the largest. */
+/** Factor by which each segment is larger than the one before, up to the largest. */
 const GROWTH = 4;
 
 /**
- * Bytes as they arrive, in segments that are counted when they are taken. What arrives is copied:
- * small pieces would cost an object for each, and would keep the buffers alive that they were read
- * into.
+ * Received bytes, in segments that are accounted for when they are allocated. Received pieces are
+ * copied: small ones would cost an object each, and would keep the buffers that they were read into
+ * alive.
  */
 export class ByteSegments {
   readonly #account: ByteAccount;
   #segments: Buffer[] = [];
   #nextBytes: number = SEGMENT_BYTES_MIN;
-  /** Room that is left in the last segment. */
+  /** Free bytes of the last segment. */
   #roomBytes = 0;
   #heldBytes = 0;
   #sizeBytes = 0;
@@ -28,19 +28,19 @@ export class ByteSegments {
     this.#account = account;
   }
 
-  /** Bytes that were added. */
+  /** Number of bytes that were added. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** Memory that they take. */
+  /** Bytes of memory that the segments take. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
   /**
    * Adds bytes of a piece.
-   * @param expectedBytes how many come from these on, these among them, as far as is known
+   * @param expectedBytes number of bytes to come, these included, as far as known
    * @throws ProtocolError BUFFER_EXHAUSTED; then the segments are to be dropped
    */
   add(piece: Buffer, from: number, to: number, expectedBytes: number): void {
@@ -56,7 +56,7 @@ export class ByteSegments {
   }
 
   /**
-   * A copy of all, in one buffer.
+   * Copies all bytes into one buffer.
    * @param behind more bytes for its end
    */
   joined(behind?: Buffer): Buffer {
@@ -70,7 +70,7 @@ export class ByteSegments {
     return joined;
   }
 
-  /** Lets go of all. */
+  /** Frees all segments. */
   drop(): void {
     this.#account.release(this.#heldBytes);
     for (const segment of this.#segments) segmentPool.giveBack(segment);

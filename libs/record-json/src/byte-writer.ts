@@ -1,6 +1,6 @@
 /**
- * Bytes that grow as they are written: what of a request's records had to be decoded (base64,
- * escaped strings, headers) and so cannot be a span of its body.
+ * A growing buffer for the decoded parts of a request's records (base64, escaped strings, headers),
+ * which cannot be spans of its body.
  */
 import { writeVarint } from '#log';
 import { decodeBase64 } from './base64.js';
@@ -10,45 +10,51 @@ const BYTES_MIN = 256;
 const VARINT_BYTES_MAX = 5;
 const EMPTY = Buffer.alloc(0);
 
-/** All `append*` answer false, with nothing appended, where the text cannot be taken. */
+/**
+ * Writer of decoded bytes. Every `append*` returns false without a change when the text cannot be
+ * decoded.
+ */
 export class ByteWriter {
   bytes: Buffer = EMPTY;
   length = 0;
 
-  /** What was written; later writes do not show in it where they moved the bytes. */
+  /** Returns the written bytes; later writes may not be visible in it. */
   view(): Buffer {
     return this.length === 0 ? EMPTY : this.bytes.subarray(0, this.length);
   }
 
   /**
-   * Appends a string's characters as UTF-8; false: it has a lone surrogate, which UTF-8 cannot say.
+   * Appends a string's characters as UTF-8; false when it has a lone surrogate, which UTF-8 cannot
+   * represent.
    */
   appendString(text: StringSpan): boolean {
     this.#reserve(text.end - text.start);
     return this.#endAt(this.#decodeString(text, this.length));
   }
 
-  /** Appends the bytes that a string says in base64; false: it is not base64 (BASE64_RULE). */
+  /**
+   * Appends the bytes that a string encodes in base64; false when it is not base64 (BASE64_RULE).
+   */
   appendBase64(text: StringSpan): boolean {
     this.#reserve(text.end - text.start);
     return this.#endAt(this.#decodeBase64(text, this.length));
   }
 
-  /** As `appendString`, with the length before it as Kafka's records have it. */
+  /** Appends a string like `appendString`, after its length as in Kafka's records. */
   appendSizedString(text: StringSpan): boolean {
     this.#reserve(VARINT_BYTES_MAX + text.end - text.start);
     const at = this.length + VARINT_BYTES_MAX;
     return this.#closeSized(this.#decodeString(text, at));
   }
 
-  /** As `appendBase64`, with the length before it as Kafka's records have it. */
+  /** Appends a string like `appendBase64`, after its length as in Kafka's records. */
   appendSizedBase64(text: StringSpan): boolean {
     this.#reserve(VARINT_BYTES_MAX + text.end - text.start);
     const at = this.length + VARINT_BYTES_MAX;
     return this.#closeSized(this.#decodeBase64(text, at));
   }
 
-  /** Appends the length that stands for null. */
+  /** Appends the length that represents null. */
   appendNull(): void {
     this.#reserve(VARINT_BYTES_MAX);
     this.length = writeVarint(this.bytes, this.length, -1);
@@ -80,7 +86,7 @@ export class ByteWriter {
     return true;
   }
 
-  /** Puts the length before what was written up to `end`, and closes the gap that is left. */
+  /** Puts the length before the bytes written up to `end`, and closes the remaining gap. */
   #closeSized(end: number): boolean {
     if (end < 0) return false;
     const start = this.length + VARINT_BYTES_MAX;

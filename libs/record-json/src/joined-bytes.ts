@@ -3,7 +3,7 @@ import type { SlicedWork } from '#runtime';
 /** Bytes that are copied in one slice. */
 const COPIED_BYTES = 4 * 1024 * 1024;
 
-/** All pieces in one buffer, copied in slices. */
+/** Joins all pieces in one buffer, copied in slices. */
 export function* joinedInSlices(pieces: readonly Buffer[]): SlicedWork<Buffer> {
   const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const joined = Buffer.allocUnsafeSlow(sizeBytes);

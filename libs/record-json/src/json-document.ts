@@ -1,7 +1,7 @@
 /**
- * JSON that becomes objects: bodies of the control plane, and the data of control messages. Its
- * shape is bounded, and checked in the bytes before anything is made of them: how many items a list
- * has, how many members an object has, how many values there are in all, and how deep they nest.
+ * Reads JSON into objects: bodies of the control plane, and the data of control messages. Bounds on
+ * its shape are checked in the bytes before any object is created: the items of a list, the members
+ * of an object, the values in all, and the depth.
  *
  * Repeated members are refused by name; `JSON.parse` would silently keep the last one.
  */
@@ -26,11 +26,11 @@ export interface DocumentLimits {
   readonly bodyMembersMax: number;
   /** Values in all: members, items, and the document itself. */
   readonly bodyValuesMax: number;
-  /** Lists and objects in each other. */
+  /** Depth of nested lists and objects. */
   readonly bodyDepthMax: number;
 }
 
-/** Where a value is in its text. */
+/** Position of a value in its text. */
 export interface DocumentSpan {
   readonly scanner: JsonScanner;
   /** Position of the value's first byte. */
@@ -40,7 +40,7 @@ export interface DocumentSpan {
 }
 
 /**
- * Makes the value of a span of valid UTF-8.
+ * Parses the value of a span of valid UTF-8.
  * @returns the value and the position after it
  * @throws ProtocolError REQUEST_TOO_LARGE or INVALID_REQUEST for a shape out of bounds;
  *   INVALID_REQUEST for repeated members
@@ -80,11 +80,11 @@ class DocumentScan {
   readonly #limits: DocumentLimits;
   #valueCount = 0;
   /**
-   * The containers that are open: for an object the position of its current member's name, for a
-   * list the index of its current item as -1 - index.
+   * The open containers: for an object the position of its current member's name, for a list the
+   * index of its current item as -1 - index.
    */
   readonly #path: number[] = [];
-  /** Where repeated members are looked for. */
+  /** Collects repeated members; undefined in the pass that only counts. */
   #repeated: FaultList | undefined;
 
   constructor(span: DocumentSpan, limits: DocumentLimits) {
@@ -98,7 +98,7 @@ class DocumentScan {
     return this.#value(this.#span.start);
   }
 
-  /** The error for a document that has so many of them. */
+  /** Error of a document with repeated members. */
   repeatedMembers(count: number): ProtocolError {
     const faults = new FaultList();
     this.#repeated = faults;
@@ -200,7 +200,7 @@ class DocumentScan {
     return pointer;
   }
 
-  /** The characters of the string from its opening quote up to `end`. */
+  /** Returns the characters of the string from its opening quote up to `end`. */
   #text(start: number, end: number): string {
     const { bytes } = this.#scanner;
     // A backslash among the bytes is an escape.

@@ -1,8 +1,8 @@
 /**
- * The `headers` member of a record in JSON: an object of strings, or the list of
- * `{"key", "value" | "valueBase64"}` that alone can repeat a name or say null.
+ * The `headers` member of a record in JSON: an object of strings, or a list of `{"key", "value" |
+ * "valueBase64"}`, which alone can repeat a name or have null.
  *
- * They are written as Kafka's record has them: (varint length, name, varint length, value)*, a null
+ * They are written as in Kafka's records: (varint length, name, varint length, value)*, a null
  * value with length -1.
  */
 import { BASE64_RULE } from './base64.js';
@@ -32,20 +32,20 @@ const MEMBERS = new Map([
 const OBJECT_RULE =
   'is a string here; null and base64 are for the list form, [{"key", "value" or "valueBase64"}]';
 
-/** Takes a fault of the record at hand; `tail` is the pointer from the record on. */
+/** Receives a fault of the current record; `tail` is the pointer from the record on. */
 export interface RecordFaultSink {
   readonly faults: RecordFaults;
   recordFault(tail: string, detail: string): void;
 }
 
-/** Reads the headers of one record after the other: one object a parser, no object a header. */
+/** Reads the headers of one record after the other: one object per parser, none per header. */
 export class JsonHeaders {
   /** Headers of the record last parsed. */
   count = 0;
   readonly #memberName = new MutableStringSpan();
   readonly #name = new MutableStringSpan();
   readonly #value = new MutableStringSpan();
-  /** Members of the list form's header at hand. */
+  /** Members of the list form's current header, as bits. */
   #seen = 0;
   /** Position of that header. */
   #headerStart = 0;
@@ -172,7 +172,7 @@ export class JsonHeaders {
     return at;
   }
 
-  /** One member of one header of the list form. */
+  /** Parses one member of a header of the list form. */
   #parseListedMember(position: number, index: number): number {
     const scanner = this.#scanner;
     const name = this.#name;
@@ -223,7 +223,7 @@ export class JsonHeaders {
     }
   }
 
-  /** Keeps where the string at `position` is and answers the position after it. */
+  /** Stores the span of the string at `position` and returns the position after it. */
   #takeString(span: MutableStringSpan, position: number): number {
     const scanner = this.#scanner;
     const end = scanner.skipString(position);
@@ -240,10 +240,13 @@ export class JsonHeaders {
 }
 
 const HEADERS_BOUND = 'SLUICE_HEADERS_PER_RECORD_MAX';
-/** Less the position of a header this tells its object from records and all other objects. */
+/**
+ * Base of the numbers of header objects: minus the header's position, it distinguishes them from
+ * all other objects.
+ */
 const HEADER_OBJECT = -10;
 
-/** A member of the header at hand was not what it must be. */
+/** Bit of a member whose value was faulty. */
 const FAULTY = 8;
 
 class MutableStringSpan implements StringSpan {

@@ -3,7 +3,9 @@ import { BACKSLASH, LOWER_U, QUOTE, ZERO } from './json-bytes.js';
 
 const INT32_LIMIT = 2 ** 31;
 
-/** What a byte is escaped as after a backslash; `u` stands for \u00XX; 0 for bytes that stay. */
+/**
+ * Letter of a byte's escape after a backslash; `u` means \u00XX; 0 for bytes that are not escaped.
+ */
 export const ESCAPES = new Uint8Array(256).fill(0x75, 0, 0x20);
 ESCAPES[0x08] = 0x62;
 ESCAPES[0x09] = 0x74;
@@ -14,12 +16,12 @@ ESCAPES[QUOTE] = QUOTE;
 ESCAPES[BACKSLASH] = BACKSLASH;
 const HEX = Buffer.from('0123456789abcdef');
 
-/** Fills `[start, end)` with the digits of a whole number >= 0 that has as many. */
+/** Fills `[start, end)` with the digits of a whole number >= 0 that has exactly this many. */
 export function writeDigits(bytes: Uint8Array, start: number, end: number, value: number): void {
   let rest = value;
   let at = end;
   if (rest >= INT32_LIMIT) {
-    // Nine digits apart: division of 32-bit integers is several times as fast.
+    // Nine digits at a time: division of 32-bit integers is several times as fast.
     const high = Math.floor(rest / 1e9);
     writeDigits(bytes, end - 9, end, rest - high * 1e9);
     rest = high;

@@ -1,6 +1,6 @@
 /**
- * Lines of NDJSON, many at a time, as one record set: a stream of a million lines makes objects by
- * the chunk, not by the line.
+ * Reads many lines of NDJSON as one record set: a stream of a million lines creates objects per
+ * chunk and not per line.
  */
 import { ProtocolError } from '#protocol';
 import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
@@ -9,9 +9,9 @@ import { syntaxProblem } from './record-faults.js';
 import { isBlockUtf8, lineTooLong, type RecordLines } from './record-lines.js';
 
 /**
- * Reads a block of NDJSON lines into one record set, each line as `parseJsonRecord` does. One
- * bad line does not end the rest. The set's source is the block's bytes.
- * @param lineBytesMax for the sentence about a line that was too long to be there
+ * Reads a block of NDJSON lines into one record set, each line as `parseJsonRecord` does. A bad
+ * line does not end the rest. The set's source is the block's bytes.
+ * @param lineBytesMax for the error of a line that was too long to be read
  */
 export function parseJsonRecordLines(
   block: LineBlock,
@@ -36,7 +36,7 @@ export function parseJsonRecordLines(
   return { records: parser.recordSet(), lines, failures };
 }
 
-/** Takes the record that a line is; nothing of it when it is none. */
+/** Reads the record of a line; adds nothing when it is faulty. */
 function tryTakeLine(
   parser: JsonRecordParser,
   bytes: Buffer,

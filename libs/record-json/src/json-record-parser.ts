@@ -1,10 +1,9 @@
 /**
- * Reads records in their JSON form (docs/PROTOCOL.md, "Records") into the fields of a RecordSet,
- * without making objects of them: a record is validated and its spans noted in one pass.
+ * Reads records in their JSON form (docs/PROTOCOL.md, "Records") into the fields of a RecordSet
+ * without creating objects: a record is validated and its spans are stored in one pass.
  *
- * This is the gateway's hottest code. What is common is fast (the known member names are compared
- * in place, a value is skipped, nothing is allocated); what is rare (escaped names, faults) is
- * exact.
+ * This is the gateway's hottest code. Common cases are fast (known member names are compared in
+ * place, a value is skipped, nothing is allocated); rare ones (escaped names, faults) are exact.
  */
 import { RECORD_KEY_IS_JSON, RECORD_STRIDE, RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
 import { BASE64_RULE } from './base64.js';
@@ -28,8 +27,8 @@ export interface RecordLimits {
   /** Unknown and repeated members of one object. */
   readonly faultyMembersMax: number;
   /**
-   * Bytes that a batch may have, where the topic is known: what is decoded of a large record is
-   * bounded by it.
+   * Bytes that a batch may have, if the topic is known: it bounds the decoded part of a large
+   * record.
    */
   readonly batchBytesMax?: number;
 }
@@ -43,12 +42,12 @@ const KEY_BASE64 = 8;
 const HEADERS = 16;
 const PARTITION = 32;
 const TIMESTAMP = 64;
-/** No member of a record, but of the body around a list of them. */
+/** Bit of the member of the body around a list of records. */
 export const RECORDS_MEMBER = 128;
-/** A key other than null was read: null beside `keyBase64` is as if it were left out. */
+/** Bit of a key other than null: null beside `keyBase64` counts as absent. */
 const KEY_GIVEN = 256;
 
-/** Whether the bytes of such a member are decoded; those of a JSON value stay where they are. */
+/** Whether the bytes of such a member are decoded; those of a JSON value stay in place. */
 export function isDecodedMember(member: number): boolean {
   return (member & (VALUE_BASE64 | KEY | KEY_BASE64 | HEADERS)) !== 0;
 }
@@ -65,7 +64,7 @@ const MEMBERS = new Map([
 ]);
 
 /**
- * Names with their closing quotes, the most common first: escapes aside, they are compared in
+ * Names with their closing quotes, the most common first; names without escapes are compared in
  * place.
  */
 const QUOTED_MEMBERS = Array.from(MEMBERS, ([name, member]) => ({
@@ -73,17 +72,17 @@ const QUOTED_MEMBERS = Array.from(MEMBERS, ([name, member]) => ({
   member,
 }));
 
-/** A known name is not longer than this, however it is escaped. */
+/** Longest form of a known name, with every character escaped. */
 const NAME_BYTES_MAX = 6 * 'valueBase64'.length;
-/** Of a longer name the beginning is told, as it is written. */
+/** Bytes of a longer name that an error shows, as they are written. */
 const NAME_SHOWN_BYTES_MAX = 1000;
-/** A longer number is no whole number of the sizes that are accepted. */
+/** A longer number is not one of the whole numbers that are accepted. */
 const NUMBER_BYTES_MAX = 400;
 const PARTITION_MAX = 2 ** 31 - 1;
-/** Whole numbers of so many digits are exact. */
+/** Whole numbers with at most this many digits are exact. */
 const EXACT_DIGITS_MAX = 15;
 
-/** See `JsonRecordParser.mark`. */
+/** State of a parser: see `JsonRecordParser.mark`. */
 export interface ParserMark {
   readonly count: number;
   readonly fieldCount: number;
@@ -91,17 +90,17 @@ export interface ParserMark {
   readonly faults: FaultMark;
 }
 
-/** One parser takes one request's records; `scanner` is to be turned to its text first. */
+/** A parser for the records of one request; `scanner` is set to its text first. */
 export class JsonRecordParser implements RecordFaultSink, StringSpan {
   readonly scanner = new JsonScanner();
-  /** Of the records taken, or of the text around them. */
+  /** Faults of the records read, and of the text around them. */
   faults: RecordFaults;
-  /** Records taken. */
+  /** Number of records read. */
   count = 0;
-  /** Pointer to the list that the records stand in; undefined: a record stands alone. */
+  /** Pointer to the list that contains the records; undefined for a single record. */
   listPointer: string | undefined;
 
-  // The string at hand, as a StringSpan.
+  // Bytes of the current string, as a StringSpan.
   bytes: Uint8Array = this.scanner.bytes;
   start = 0;
   end = 0;
@@ -111,12 +110,12 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   nameEnd = 0;
   readonly #fields: number[] = [];
   readonly #decoded = new ByteWriter();
-  /** Made for the first record that has some. */
+  /** Created for the first record with headers. */
   #headers: JsonHeaders | undefined;
-  /** Length of the source: positions from here on are in `decoded`. */
+  /** Length of the source: positions from here on refer to `decoded`. */
   #sourceLength = 0;
 
-  // The record at hand: what becomes its fields.
+  // Members of the current record, as bits; with the next ones they become its fields.
   #seen = 0;
   #valueStart = -1;
   #valueEnd = -1;
@@ -133,21 +132,19 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.faults = new RecordFaults(limits.faultyMembersMax);
   }
 
-  /**
-   * Turns to the text in `source` from `start` up to `end`; all records of a set have one source.
-   */
+  /** Sets the text to `source` from `start` up to `end`; all records of a set have one source. */
   turnTo(source: Uint8Array, start: number, end: number): void {
     this.scanner.reset(source, start, end);
     this.bytes = source;
     this.#sourceLength = source.length;
   }
 
-  /** Length of what was decoded so far: with `count`, a place to go back to. */
+  /** Length of the decoded bytes: together with `count`, a state to go back to. */
   get decodedBytes(): number {
     return this.#decoded.length;
   }
 
-  /** Forgets the records after the first `count` ones, and all faults. */
+  /** Discards all records but the first `count` ones, and all faults. */
   goBackTo(count: number, decodedBytes: number): void {
     this.count = count;
     this.#fields.length = count * RECORD_STRIDE;
@@ -155,13 +152,13 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.faults = new RecordFaults(this.limits.faultyMembersMax);
   }
 
-  /** A state to go back to, when a record turns out to be a large one. */
+  /** Returns a state to go back to when a record turns out to be large. */
   mark(): ParserMark {
     const { count, decodedBytes, faults } = this;
     return { count, decodedBytes, fieldCount: this.#fields.length, faults: faults.mark() };
   }
 
-  /** Forgets what was taken since the mark. */
+  /** Discards everything since the mark. */
   rewind(mark: ParserMark): void {
     this.count = mark.count;
     this.#fields.length = mark.fieldCount;
@@ -169,7 +166,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.faults.rewind(mark.faults);
   }
 
-  /** All records taken. */
+  /** Returns all records read. */
   recordSet(): RecordSet {
     const { bytes, count } = this;
     const decoded = this.#decoded;
@@ -178,7 +175,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   }
 
   /**
-   * Takes the one record that the whole text is.
+   * Reads the whole text as one record.
    * @throws JsonSyntaxError
    */
   parseWholeText(): void {
@@ -186,13 +183,13 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     scanner.assertEnd(this.parseRecord(scanner.skipWhitespace(scanner.start)));
   }
 
-  /** Whether the record last taken has such a member. */
+  /** Whether the last record has such a member. */
   hasSeen(member: number): boolean {
     return (this.#seen & member) !== 0;
   }
 
   /**
-   * Takes the record at `position`, where faults are noted, not thrown.
+   * Reads the record at `position`; its faults are collected, not thrown.
    * @returns the position after it
    * @throws JsonSyntaxError
    */
@@ -246,7 +243,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     return MEMBERS.get(jsonStringText(this)) ?? UNKNOWN_MEMBER;
   }
 
-  /** The member name at `position`, for faults. */
+  /** Returns the member name at `position`, for faults. */
   nameAt(position: number): string {
     const { bytes, nameEnd } = this;
     if (nameEnd - position > NAME_SHOWN_BYTES_MAX) {
@@ -257,7 +254,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     return jsonStringText(this);
   }
 
-  /** Notes a fault of the record at hand; `tail` is the pointer from the record on. */
+  /** Adds a fault of the current record; `tail` is the pointer from the record on. */
   recordFault(tail: string, detail: string, kind: FaultKind = 'record'): void {
     if (this.faults.isFull) {
       this.faults.countOne(kind);
@@ -268,7 +265,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.faults.add(kind, record + tail, detail);
   }
 
-  /** For large-records.ts, as the two below. */
+  /** Begins a record; large-records.ts uses this and the two methods below. */
   beginRecord(): void {
     this.#seen = 0;
     this.#valueStart = -1;
@@ -288,7 +285,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     if ((seen & (VALUE | VALUE_BASE64)) === 0) {
       this.recordFault('', 'a record has a "value" (any JSON) or a "valueBase64"');
     }
-    // Generated clients send null for a member of any type that was not given.
+    // Generated clients send null for absent members of any type.
     if ((this.#attributes & RECORD_VALUE_IS_JSON) !== 0) {
       this.#assertNotBoth(VALUE | VALUE_BASE64, 'value');
     }
@@ -296,7 +293,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.count += 1;
     // Records of a request with faults are not used.
     if (this.faults.count > 0) return;
-    // In the order of the FIELD_* places.
+    // The order is that of the FIELD_* constants.
     this.#fields.push(
       this.#valueStart,
       this.#valueEnd,
@@ -317,7 +314,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   }
 
   /**
-   * Takes the member whose name is at `nameAt` and whose value is at `position`.
+   * Reads the member whose name is at `nameAt` and whose value is at `position`.
    * @returns the position after the value
    */
   parseMember(member: number, nameAt: number, position: number): number {
@@ -343,13 +340,13 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     }
   }
 
-  /** A member whose value is not taken, because it is too large. */
+  /** Refuses a member whose value is too large. */
   refuseMember(member: number, nameAt: number, detail: string): void {
     this.#seen |= member;
     this.recordFault(memberPointer('', this.nameAt(nameAt)), detail, 'size');
   }
 
-  /** Takes note of a member that the record must not have. */
+  /** Adds the fault of a member that the record must not have. */
   #faultyMember(fault: string, nameAt: number): void {
     if (this.faults.isFull) {
       this.faults.countOne('record');
@@ -447,7 +444,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     return end;
   }
 
-  /** Turns to the string at `position` and answers the position after it. */
+  /** Sets the current string to the one at `position` and returns the position after it. */
   #takeString(position: number): number {
     const end = this.scanner.skipString(position);
     this.start = position + 1;
@@ -468,7 +465,7 @@ function startsWith(bytes: Uint8Array, position: number, name: Uint8Array): bool
   return true;
 }
 
-/** The value at a span if it is a whole number, however it is written; NaN for anything else. */
+/** Parses the value of a span as a whole number in any notation; NaN for anything else. */
 function wholeNumber(bytes: Uint8Array, start: number, end: number): number {
   if (end - start <= EXACT_DIGITS_MAX) {
     let value = 0;

@@ -1,9 +1,9 @@
 /**
- * Bodies and lines of records in JSON, as record sets. Nothing is taken of a text that has a fault.
+ * Bodies and lines of records in JSON, as record sets. A text with a fault yields no records.
  *
- * All of these throw ProtocolError with every fault and its pointer: INVALID_REQUEST where the text
- * is not JSON (members `position`, `line`, `column`) or not of the shape; REQUEST_TOO_LARGE for too
- * many records; INVALID_RECORD; INVALID_TIMESTAMP when nothing but timestamps is at fault.
+ * All functions throw ProtocolError with every fault and its pointer: INVALID_REQUEST when the text
+ * is not JSON (members `position`, `line`, `column`) or has the wrong shape; REQUEST_TOO_LARGE for
+ * too many records; INVALID_RECORD; INVALID_TIMESTAMP when only timestamps are at fault.
  */
 import type { ProtocolError, RecordSet } from '#protocol';
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from './json-bytes.js';
@@ -12,12 +12,12 @@ import { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
 
 /** Pointer to the list of records of a body. */
 export const RECORDS_POINTER = '/records';
-/** Tells the body from its records, which have numbers from 0. */
+/** Number of the body as an object; its records have numbers from 0. */
 const ENVELOPE_OBJECT = -1;
 
 /**
- * Reads a body of `{"records": [...]}`, or of one record alone. The set's source is `body` itself:
- * values stay where they are, so the body must not change until its records are encoded.
+ * Reads a body of `{"records": [...]}`, or of a single record. The set's source is `body` itself:
+ * values stay in place, so that the body must not change until its records are encoded.
  * @throws ProtocolError, see above
  */
 export function parseJsonRecords(body: Uint8Array, limits: RecordLimits): RecordSet {
@@ -29,7 +29,7 @@ export function parseJsonRecords(body: Uint8Array, limits: RecordLimits): Record
 }
 
 /**
- * Reads one record and nothing else, as a line of NDJSON has it.
+ * Reads exactly one record, the line of NDJSON.
  * @throws ProtocolError, see above
  */
 export function parseJsonRecord(line: Uint8Array, limits: RecordLimits): RecordSet {
@@ -44,7 +44,7 @@ export function parseJsonRecord(line: Uint8Array, limits: RecordLimits): RecordS
   return takeRecords(parser);
 }
 
-/** Whether a body that was read without a fault is one record alone, not a list of them. */
+/** Whether a faultless body is a single record and not a list of them. */
 export function isOneRecord(body: Uint8Array, limits: RecordLimits): boolean {
   const parser = new JsonRecordParser(limits);
   parser.turnTo(body, 0, body.length);
@@ -64,8 +64,8 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
     scanner.assertEnd(parseEnvelope(parser, at));
   } else {
     parser.parseWholeText();
-    // Faulty already, by the members before "records": read as the list that was meant, all of its
-    // faults have their places.
+    // The members before "records" are faults already: the list is read all the same, so that its
+    // faults get their pointers.
     if (parser.hasSeen(RECORDS_MEMBER)) {
       const again = new JsonRecordParser(limits);
       again.turnTo(body, 0, body.length);
@@ -76,7 +76,7 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
   return takeRecords(parser);
 }
 
-/** Notes that the body is no object. */
+/** Adds the fault that the body is no object. */
 export function noteWrongBody({ faults }: JsonRecordParser): void {
   faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
 }
@@ -111,7 +111,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
   }
 }
 
-/** Notes a member of the body that is no list of records, or is it once more. */
+/** Adds the fault of a member of the body that is no list of records, or a repeated one. */
 export function noteMemberBesideRecords(
   parser: JsonRecordParser,
   member: number,
@@ -129,7 +129,7 @@ export function noteMemberBesideRecords(
 }
 
 /**
- * Takes the list of records at `position`; its faults are noted, not thrown.
+ * Reads the list of records at `position`; its faults are collected, not thrown.
  * @param pointer to the list, from the root of the text
  * @returns the position after the list
  * @throws JsonSyntaxError
@@ -159,8 +159,7 @@ export function parseRecordList(
 
 /**
  * Begins the list of records at `position`.
- * @returns the position of its first record; where there is none, less than 0: the position after
- *   what is there, negated
+ * @returns the position of its first record; without one, the position after the value, negated
  */
 export function recordListStart(
   parser: JsonRecordParser,
@@ -192,7 +191,7 @@ export function tooManyRecords(
   return faults.toError();
 }
 
-/** @throws ProtocolError with the faults, where there are some */
+/** @throws ProtocolError with the faults, if there are any */
 export function takeRecords(parser: JsonRecordParser): RecordSet {
   if (parser.faults.count > 0) throw parser.faults.toError();
   return parser.recordSet();

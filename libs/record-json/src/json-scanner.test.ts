@@ -5,7 +5,7 @@ import { JSON_DEPTH_MAX, JsonScanner } from './json-scanner.js';
 import { JsonSyntaxError } from './json-syntax-error.js';
 import { assertJson, isJson } from './json-text.js';
 
-/** What the scanner is to agree with. */
+/** Reference that the scanner must agree with. */
 function isJsonForParse(bytes: Uint8Array): boolean {
   if (!isUtf8(bytes)) return false;
   try {

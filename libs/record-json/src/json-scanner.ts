@@ -1,12 +1,12 @@
 /**
  * A strict JSON validator over bytes, in one pass and without building values.
  *
- * It accepts exactly the texts that `JSON.parse` accepts, with two differences that are wanted: the
- * bytes must be valid UTF-8, and a value nests at most JSON_DEPTH_MAX deep. What it is for: finding
- * where a value ends, so that the bytes of a record's value can be stored as they were sent.
+ * It accepts exactly the texts that `JSON.parse` accepts, with two intended differences: the bytes
+ * must be valid UTF-8, and a value nests at most JSON_DEPTH_MAX deep. It finds where a value ends,
+ * so that the bytes of a record's value can be stored as they were sent.
  *
- * UTF-8 is checked apart (`assertUtf8`), once for a whole body: node does that natively and much
- * faster than a loop here could.
+ * UTF-8 is checked separately (`assertUtf8`), once for a whole body: Node does that natively and
+ * much faster than a loop here could.
  */
 import { isUtf8 } from 'node:buffer';
 import { type SlicedWork } from '#runtime';
@@ -32,7 +32,7 @@ import {
 import { invalidUtf8At, syntaxErrorAt } from './json-syntax-error.js';
 import { SLICE_BYTES } from './slices.js';
 
-/** How deep arrays and objects may nest in one value. `JSON.parse` has no such limit. */
+/** Greatest depth of nested arrays and objects in one value. `JSON.parse` has no such limit. */
 export const JSON_DEPTH_MAX = 512;
 
 const NOTHING = new Uint8Array(0);
@@ -40,12 +40,12 @@ const NO_VIEW = new DataView(NOTHING.buffer);
 const VIEWED_BYTES_MIN = 256;
 
 /**
- * The closing bytes of the arrays and objects that are open. Scanning is synchronous: one serves
- * all.
+ * Closing bytes of the open arrays and objects. Scanning is synchronous: one array serves all
+ * scanners.
  */
 const closers = new Uint8Array(JSON_DEPTH_MAX);
 
-/** What a value is by its first byte; 0: true, false, null or no value. */
+/** Kinds of values by their first byte; 0: true, false, null or no value. */
 const STRING = 1;
 const NUMBER = 2;
 const CONTAINER = 3;
@@ -60,7 +60,7 @@ for (const byte of Buffer.from(' \n\r\t')) IS_WHITESPACE[byte] = 1;
 
 const IS_DIGIT = new Uint8Array(256).fill(1, ZERO, NINE + 1);
 
-/** 1 for the bytes that a string's plain run ends at: quote, backslash, control characters. */
+/** Bytes that end a string's plain run: quote, backslash, control characters have 1. */
 const ENDS_RUN = new Uint8Array(256).fill(1, 0, 0x20);
 ENDS_RUN[QUOTE] = 1;
 ENDS_RUN[BACKSLASH] = 1;
@@ -70,32 +70,32 @@ const IS_ESCAPE = new Uint8Array(256);
 for (const letter of Buffer.from('"\\/bfnrt')) IS_ESCAPE[letter] = 1;
 
 /**
- * A text under validation: positions are passed in and answered, so that a caller can take a text
- * apart and let the scanner skip what it does not look into. One object may be reused for many
- * texts (`reset`). Nothing at or after `end` is ever taken as a part of the text.
+ * A text under validation. Positions are arguments and results, so that a caller can parse a text
+ * and let the scanner skip the parts that it does not need. One object may be reused for many texts
+ * (`reset`). Bytes at or after `end` are never part of the text.
  */
 export class JsonScanner {
   bytes: Uint8Array = NOTHING;
   start = 0;
   end = 0;
-  /** Whether the string last skipped has escapes, so that its bytes are not its characters'. */
+  /** Whether the last skipped string has escapes, so that its bytes differ from its characters. */
   stringHasEscapes = false;
 
   /** The same bytes, for reading four at a time, at positions up to `lastWord`. */
   #view: DataView = NO_VIEW;
   #lastWord = -1;
 
-  /** Where the value begins that `scanAhead` has read; -1: none. */
+  /** Start of the value that `scanAhead` has read; -1: none. */
   #aheadStart = -1;
   #aheadEnd = -1;
-  /** Whether it is a string with escapes. */
+  /** Whether that value is a string with escapes. */
   #aheadHasEscapes = false;
 
-  /** Turns to the text in `bytes` from `start` up to `end`. It must be valid UTF-8. */
+  /** Sets the text to `bytes` from `start` up to `end`. It must be valid UTF-8. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
     if (bytes !== this.bytes) {
       this.bytes = bytes;
-      // Making a view takes as long as reading some hundred bytes one by one.
+      // Creating a view takes as long as reading some hundred bytes one by one.
       const isShort = bytes.length < VIEWED_BYTES_MIN;
       this.#view = isShort ? NO_VIEW : new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     }
@@ -105,12 +105,12 @@ export class JsonScanner {
     this.#lastWord = this.#view === NO_VIEW ? -1 : end - 4;
   }
 
-  /** The byte at a position, 0 (which no text of JSON has outside of a value) at its end. */
+  /** Returns the byte at a position; 0, which JSON has nowhere, at the end of the text. */
   byteAt(position: number): number {
     return position < this.end ? (this.bytes[position] as number) : 0;
   }
 
-  /** The first position from `position` on that is not white space. */
+  /** Returns the first position from `position` on that is not white space. */
   skipWhitespace(position: number): number {
     const { bytes, end } = this;
     let at = position;
@@ -119,7 +119,7 @@ export class JsonScanner {
   }
 
   /**
-   * Skips the value that begins at `position` (white space before it is the caller's to skip).
+   * Skips the value that begins at `position`; the caller skips white space before it.
    * @returns the position after it
    * @throws JsonSyntaxError
    */
@@ -127,7 +127,7 @@ export class JsonScanner {
     if (position === this.#aheadStart) return this.#aheadEnd;
     const { bytes, end } = this;
     let depth = 0;
-    /** Of the array or object that `at` stands in; 0: in none. */
+    /** Closing byte of the innermost open array or object; 0: none is open. */
     let closer = 0;
     let at = position;
     for (;;) {
@@ -153,7 +153,7 @@ export class JsonScanner {
       } else {
         at = this.#skipLiteral(at, first);
       }
-      // A value ended: so may any number of the arrays and objects around it.
+      // After a value, any number of enclosing arrays and objects may end.
       for (;;) {
         if (closer === 0) return at;
         let byte = at < end ? (bytes[at] as number) : 0;
@@ -174,7 +174,7 @@ export class JsonScanner {
   }
 
   /**
-   * Skips the string whose opening quote is at `position`; `stringHasEscapes` then tells of it.
+   * Skips the string whose opening quote is at `position`, and sets `stringHasEscapes`.
    * @returns the position after its closing quote
    * @throws JsonSyntaxError
    */
@@ -202,7 +202,7 @@ export class JsonScanner {
   }
 
   /**
-   * Reads the value at `position` in slices: `skipValue` and `skipString` then know where it ends.
+   * Reads the value at `position` in slices: `skipValue` and `skipString` then know its end.
    * @throws JsonSyntaxError
    */
   *scanAhead(position: number): SlicedWork<void> {
@@ -244,7 +244,7 @@ export class JsonScanner {
       } else {
         at = first === QUOTE ? yield* this.#skipStringInSlices(at) : this.skipValue(at);
       }
-      // A value ended: so may any number of the arrays and objects around it.
+      // After a value, any number of enclosing arrays and objects may end.
       for (;;) {
         if (closer === 0) return at;
         at = this.skipWhitespace(at);
@@ -345,7 +345,7 @@ export class JsonScanner {
       : valueAt;
   }
 
-  /** Skips a string from within: its end, escapes, and whatever it must not have. */
+  /** Skips the rest of a string: its end, escapes, and characters that it must not have. */
   #skipRestOfString(position: number): number {
     const { bytes, end } = this;
     const view = this.#view;
@@ -391,7 +391,7 @@ export class JsonScanner {
       at = this.#skipDigits(at + 1);
       byte = at < end ? (bytes[at] as number) : 0;
     }
-    // `| 0x20` makes a capital E a small one.
+    // `| 0x20` makes an upper-case E lower-case.
     return (byte | 0x20) === LOWER_E ? this.#skipExponent(at) : at;
   }
 
@@ -422,9 +422,9 @@ export class JsonScanner {
 }
 
 /**
- * Marks where a run of plain characters stops in four bytes of a string: the high bit of a byte is
- * set where it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too,
- * never in one before the first.
+ * Marks where a run of plain characters ends in four bytes of a string: the high bit of a byte is
+ * set when it is below 0x20, a quote or a backslash. A borrow may set it in a later byte too, never
+ * in one before the first.
  */
 export function stopsOf(word: number): number {
   return (

@@ -3,7 +3,7 @@
  */
 import { BACKSLASH, LOWER_U } from './json-bytes.js';
 
-/** What a string must not have where it is stored as UTF-8. */
+/** Error of a string with a lone surrogate, which cannot be stored as UTF-8. */
 export const LONE_SURROGATE =
   'a lone surrogate escape stands for no character: UTF-8 cannot say it';
 
@@ -15,7 +15,7 @@ export interface StringSpan {
   readonly hasEscapes: boolean;
 }
 
-/** What the letter after a backslash stands for (all but `u`). */
+/** Characters by the letter of their escape (all but `u`). */
 const ESCAPED = new Uint8Array(256);
 ESCAPED[0x22] = 0x22;
 ESCAPED[0x5c] = 0x5c;
@@ -27,13 +27,13 @@ ESCAPED[0x72] = 0x0d;
 ESCAPED[0x74] = 0x09;
 
 /**
- * Writes a string's characters as UTF-8; they are never more bytes than the string's own text.
+ * Writes a string's characters as UTF-8; they never have more bytes than the string's own text.
  *
  * @param start after the opening quote
  * @param end of the closing quote
  * @param target has room for `end - start` bytes from `at` on
- * @returns the position after what was written, or -1 when a lone surrogate (which UTF-8 cannot
- *   say) stands among them
+ * @returns the position after the written bytes, or -1 when there is a lone surrogate, which UTF-8
+ *   cannot represent
  */
 export function decodeJsonString(
   bytes: Uint8Array,
@@ -72,14 +72,14 @@ export function decodeJsonString(
   return to;
 }
 
-/** The characters of a string, for sentences and look-ups. */
+/** Returns the characters of a string, for sentences and look-ups. */
 export function jsonStringText(span: StringSpan): string {
   const { bytes, start, end, hasEscapes } = span;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
   return hasEscapes ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
-/** The low surrogate of the escape at `at`, or -1 when something else stands there. */
+/** Returns the low surrogate of the escape at `at`, or -1 when there is none. */
 function lowSurrogateAt(bytes: Uint8Array, at: number, end: number): number {
   if (at + 6 > end || bytes[at] !== BACKSLASH || bytes[at + 1] !== LOWER_U) return -1;
   const unit = hexAt(bytes, at + 2);

@@ -2,7 +2,7 @@ import { QUOTE } from './json-bytes.js';
 
 const NEWLINE = 0x0a;
 
-/** Where a text is not JSON, and what would have been. */
+/** The position at which a text is not JSON, and what was expected there. */
 export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError';
 
@@ -31,7 +31,7 @@ interface TextSpan {
   readonly end: number;
 }
 
-/** The error of a text in which something else than `expected` stands at a position. */
+/** Creates the error of a text without `expected` at a position. */
 export function syntaxErrorAt(
   { bytes, start, end }: TextSpan,
   position: number,
@@ -49,7 +49,7 @@ export function syntaxErrorAt(
   return new JsonSyntaxError(position - start, line, column, expected, found);
 }
 
-/** A byte for people: the character when it can be shown, else its number. */
+/** Describes a byte for people: the character when it is printable, else its number. */
 function describeByte(bytes: Uint8Array, position: number): string {
   const byte = bytes[position] as number;
   if (byte === QUOTE) return `'"'`;
@@ -66,7 +66,7 @@ function isByteOrderMark(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 }
 
-/** Position of the first byte that begins no UTF-8 sequence. */
+/** Returns the position of the first byte that begins no UTF-8 sequence. */
 export function invalidUtf8At(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end) {
@@ -77,7 +77,10 @@ export function invalidUtf8At(bytes: Uint8Array, start: number, end: number): nu
   return at;
 }
 
-/** Bytes of the UTF-8 sequence at `at` (RFC 3629, table 3-7 of Unicode), 0 when there is none. */
+/**
+ * Returns the length of the UTF-8 sequence at `at` (RFC 3629, table 3-7 of Unicode), 0 when there
+ * is none.
+ */
 function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at] as number;
   if (lead < 0x80) return 1;

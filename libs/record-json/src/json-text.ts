@@ -1,10 +1,10 @@
-/** Whole texts of JSON. */
+/** Checks of whole JSON texts. */
 
 import type { SlicedWork } from '#runtime';
 import { JsonProbe, NOT_JSON } from './json-probe.js';
 import { JsonScanner } from './json-scanner.js';
 
-/** As `assertJson`, in slices. */
+/** Checks like `assertJson`, in slices. */
 export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {
   yield* scanText(new JsonScanner(), bytes);
 }
@@ -36,7 +36,7 @@ export function isJson(bytes: Uint8Array): boolean {
   }
 }
 
-/** As `isJson`, in slices. */
+/** Checks like `isJson`, in slices. */
 export function* isJsonInSlices(bytes: Uint8Array): SlicedWork<boolean> {
   try {
     yield* scanText(new JsonProbe(), bytes);

@@ -1,6 +1,6 @@
 /**
- * The JSON of one large record, as record-json-writer.ts writes it, in pieces: the event loop turns
- * between two of them.
+ * Writes the JSON of one large record, equal to that of record-json-writer.ts, in pieces: the event
+ * loop turns between two of them.
  */
 import { isUtf8 } from 'node:buffer';
 import { type RecordBatch, RecordCursor, VarintReader } from '#log';
@@ -9,7 +9,7 @@ import type { SlicedWork } from '#runtime';
 import { isJsonInSlices } from './json-text.js';
 import type { RecordFrame } from './record-json-writer.js';
 
-/** Bytes of a key or value that are written at once. Three bytes are four characters of base64. */
+/** Bytes of a key or value written at once. Three bytes are four characters of base64. */
 const PIECE_BYTES = 3 * 64 * 1024;
 
 const SPACE = 0x20;
@@ -19,7 +19,7 @@ type Span = Buffer | null;
 
 /**
  * @param batch it has one record
- * @returns the record without what stands between records; undefined where the batch has none
+ * @returns the record without separators; undefined when the batch has no record
  * @throws ProtocolError CORRUPT_MESSAGE
  */
 export function* largeRecordJson(
@@ -98,7 +98,7 @@ class LargeRecordWriter {
     }
   }
 
-  /** A string where the bytes are UTF-8, else base64. */
+  /** Writes a string when the bytes are UTF-8, else base64. */
   *#textMember(name: string, span: Span): SlicedWork<void> {
     if (span === null) {
       this.#text(`"${name}":null`);
@@ -144,7 +144,7 @@ function headerSpan(reader: VarintReader, bytes: Buffer): Span {
   return bytes.subarray(start, start + length);
 }
 
-/** The end of a character at or before a position in valid UTF-8. */
+/** Returns the end of a character at or before a position in valid UTF-8. */
 function characterEnd(bytes: Buffer, position: number): number {
   if (position >= bytes.length) return bytes.length;
   let end = position;
@@ -152,7 +152,7 @@ function characterEnd(bytes: Buffer, position: number): number {
   return end;
 }
 
-/** In JSON text, control characters are white space: a string has none unescaped. */
+/** Control characters in JSON text are white space: a string has none unescaped. */
 function onOneLine(json: Buffer): Buffer {
   const line = Buffer.from(json);
   for (let at = 0; at < line.length; at += 1) if ((line[at] as number) < SPACE) line[at] = SPACE;

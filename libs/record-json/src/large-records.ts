@@ -1,9 +1,9 @@
 /**
- * Bodies of records that are too large to be read at once: the same records, faults and errors as
- * json-records.ts has, in slices.
+ * Reads bodies of records that are too large to be read at once: the same records, faults and
+ * errors as in json-records.ts, in slices.
  *
- * A record is read at once where it ends within a window of bytes; that is nearly every one. One
- * that goes on is begun again, member by member: each value is scanned in slices, and then taken.
+ * A record is read at once when it ends within a window of bytes; nearly every one does. A longer
+ * one is read again member by member: each value is scanned in slices, and then stored.
  */
 import type { RecordSet } from '#protocol';
 import { type SlicedWork } from '#runtime';
@@ -34,17 +34,14 @@ import { JsonSyntaxError } from './json-syntax-error.js';
 import { syntaxProblem } from './record-faults.js';
 import { SLICE_BYTES } from './slices.js';
 
-/** A record that does not end within so many bytes is read member by member. */
+/** Bytes of the window; a longer record is read member by member. */
 const WINDOW_BYTES = 256 * 1024;
 
-/**
- * What is decoded of a record has at most so many bytes of text for each byte that a batch may
- * have.
- */
+/** Text bytes of a record that are decoded, per byte that a batch may have. */
 const TEXT_BYTES_PER_BYTE = 4;
 
 /**
- * Reads a body as `parseJsonRecords` does, in slices.
+ * Reads a body like `parseJsonRecords`, in slices.
  * @throws ProtocolError as that does
  */
 export function* parseLargeBody(body: Uint8Array, limits: RecordLimits): SlicedWork<RecordSet> {
@@ -61,7 +58,7 @@ export function* parseLargeBody(body: Uint8Array, limits: RecordLimits): SlicedW
 }
 
 /**
- * Reads one record as `parseJsonRecord` does, in slices.
+ * Reads one record like `parseJsonRecord`, in slices.
  * @param line valid UTF-8 or not
  * @throws ProtocolError as that does
  */
@@ -94,8 +91,8 @@ function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void
   }
   scanner.assertEnd(yield* parseLargeRecord(parser, at));
   if (!parser.hasSeen(RECORDS_MEMBER)) return;
-  // Faulty already, by the members before "records": read as the list that was meant, all of its
-  // faults have their places.
+  // The members before "records" are faults already: the list is read all the same, so that its
+  // faults get their pointers.
   const again = new JsonRecordParser(parser.limits);
   again.turnTo(body, 0, body.length);
   yield* parseEnvelope(again, at);
@@ -128,7 +125,7 @@ function* parseEnvelope(parser: JsonRecordParser, position: number): SlicedWork<
   }
 }
 
-/** Takes a list of records as `parseRecordList` does, in slices. */
+/** Reads a list of records like `parseRecordList`, in slices. */
 export function* parseLargeList(
   parser: JsonRecordParser,
   position: number,
@@ -153,7 +150,7 @@ export function* parseLargeList(
   }
 }
 
-/** @returns the position after the record, or -1 where it does not end within the window */
+/** @returns the position after the record, or -1 when it does not end within the window */
 function tryParseWithin(parser: JsonRecordParser, position: number): number {
   const { scanner } = parser;
   const { bytes, start, end } = scanner;
@@ -165,7 +162,7 @@ function tryParseWithin(parser: JsonRecordParser, position: number): number {
     const recordEnd = parser.parseRecord(position);
     if (recordEnd < windowEnd) return recordEnd;
   } catch (error) {
-    // A text that is no JSON is found to be so once more, with its place in the whole body.
+    // A syntax error within the window is found again, with its position in the whole body.
     if (!(error instanceof JsonSyntaxError)) throw error;
   } finally {
     scanner.reset(bytes, start, end);
@@ -174,7 +171,7 @@ function tryParseWithin(parser: JsonRecordParser, position: number): number {
   return -1;
 }
 
-/** Takes the record at `position` member by member. */
+/** Reads the record at `position` member by member. */
 function* parseLargeRecord(parser: JsonRecordParser, position: number): SlicedWork<number> {
   const { scanner } = parser;
   if (scanner.byteAt(position) !== OPEN_BRACE) {

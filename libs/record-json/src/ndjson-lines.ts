@@ -1,10 +1,10 @@
 /**
- * Cuts a stream of NDJSON or text into lines, as its chunks come in, with memory bounded by one
- * chunk and one line. A line ends at a newline, or where the stream ends; a carriage return before
- * the newline belongs to the ending. Empty lines are counted and skipped; so are lines of white
- * space alone, unless they are to be kept.
+ * Splits a stream of NDJSON or text into lines as its chunks arrive, with memory bounded by one
+ * chunk and one line. A line ends at a newline or at the end of the stream; a carriage return
+ * before the newline belongs to the ending. Empty lines are counted and skipped; blank ones, too,
+ * unless they are kept.
  *
- * A line that is too long is reported where it stands and its rest is passed over unkept.
+ * A line that is too long is reported at its position and the rest of it is skipped.
  */
 
 import { type ByteAccount, ByteSegments } from './byte-segments.js';
@@ -13,23 +13,24 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
-/** The reader of the lines counts what they take itself. */
+/** The reader of the lines accounts for their memory itself. */
 const UNCOUNTED: ByteAccount = { hold: () => undefined, release: () => undefined };
 
 /**
- * Lines in a row, with the buffer that they stand in: line k is `bytes` from starts[k] to ends[k].
+ * Consecutive lines with the buffer that contains them: line k is `bytes` from starts[k] to
+ * ends[k].
  */
 export interface LineBlock {
   readonly bytes: Buffer;
   /** Numbers of the lines in the stream, from 1. */
   readonly lines: readonly number[];
-  /** -1: the line is longer than a line may be and is not there. */
+  /** Starts of the lines; -1: the line exceeds the limit and is absent. */
   readonly starts: readonly number[];
   readonly ends: readonly number[];
 }
 
 export interface LineOptions {
-  /** A line of white space alone is a line like any other; only an empty one is skipped. */
+  /** Whether a line of white space is kept; only empty lines are skipped then. */
   readonly keepsBlankLines: boolean;
 }
 
@@ -39,12 +40,12 @@ export class NdjsonLines {
   /** Lines skipped because they are empty or, if these are not kept, blank. */
   blankCount = 0;
 
-  /** Beginning of a line whose end has not come yet. */
+  /** Beginning of an unfinished line. */
   readonly #carry = new ByteSegments(UNCOUNTED);
-  /** Whether the line at hand was reported as too long: its end is awaited. */
+  /** Whether the current line was reported as too long and its end is awaited. */
   #isSkipping = false;
 
-  // The block at hand.
+  // Numbers of the lines of the current block; the next ones are their positions.
   #lines: number[] = [];
   #starts: number[] = [];
   #ends: number[] = [];
@@ -57,18 +58,18 @@ export class NdjsonLines {
     this.#options = options;
   }
 
-  /** Memory of the line that has begun, in bytes. */
+  /** Bytes of memory of the unfinished line. */
   get heldBytes(): number {
     return this.#carry.heldBytes;
   }
 
-  /** Lets go of the line that has begun. */
+  /** Frees the unfinished line. */
   drop(): void {
     this.#carry.drop();
   }
 
   /**
-   * Takes the next chunk and answers the lines that end in it (`bytes` may be the chunk itself).
+   * Takes the next chunk and returns the lines that end in it (`bytes` may be the chunk itself).
    */
   push(chunk: Buffer): LineBlock {
     const firstEnd = chunk.indexOf(NEWLINE);
@@ -88,7 +89,7 @@ export class NdjsonLines {
     return this.#takeBlock(bytes);
   }
 
-  /** The stream has ended: answers the last line if it came without a newline. */
+  /** Ends the stream: returns the last line if it has no newline. */
   end(): LineBlock {
     const bytes = this.#carry.joined();
     this.#carry.drop();
@@ -115,10 +116,10 @@ export class NdjsonLines {
     }
   }
 
-  /** Keeps the beginning of a line, from `start` on, until its end comes. */
+  /** Keeps the beginning of a line, from `start` on, until its end arrives. */
   #keep(bytes: Buffer, start: number): void {
     if (this.#isSkipping) return;
-    // One more than a line has: it may be a carriage return.
+    // One byte more than a line may have: the last may be a carriage return.
     if (this.#carry.sizeBytes + bytes.length - start > this.#lineBytesMax + 1) {
       this.#report(-1, -1);
       this.#isSkipping = true;
@@ -146,12 +147,12 @@ export class NdjsonLines {
   }
 }
 
-/** The end of a line whose newline, or the end of the stream, is at `end`. */
+/** Returns the end of a line whose newline, or the end of the stream, is at `end`. */
 function lineEndAt(bytes: Buffer, start: number, end: number): number {
   return end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
 }
 
-/** Whether nothing but white space stands there. */
+/** Whether a span has only white space. */
 function isBlank(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] as number;

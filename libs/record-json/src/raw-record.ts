@@ -1,12 +1,12 @@
 /**
- * One record whose value is a whole body: text, bytes, and what webhooks send (`?body=value`).
+ * A record whose value is a whole body: text, bytes, and the bodies of webhooks (`?body=value`).
  */
 import { RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
 import type { SlicedWork } from '#runtime';
 import { assertJson, assertJsonInSlices } from './json-text.js';
 import { syntaxProblem } from './record-faults.js';
 
-/** What stands in the query beside the body. */
+/** Members of the record that the query has. */
 export interface RawRecordOptions {
   /** Stored as its UTF-8 bytes. */
   readonly key?: string | undefined;
@@ -14,15 +14,15 @@ export interface RawRecordOptions {
   /** Milliseconds since the epoch. */
   readonly timestamp?: number | undefined;
   /**
-   * The body was sent as JSON: it is checked, and comes back as JSON, white space around it
-   * included. `checked`: it was checked by `assertLargeJson`.
+   * Whether the body was sent as JSON: it is checked, and returned as JSON, including white space
+   * around it. `checked`: `assertLargeJson` has checked it.
    */
   readonly valueIsJson?: boolean | 'checked';
 }
 
 /**
- * Makes the record; its value is `body` byte for byte, empty included.
- * @throws ProtocolError INVALID_REQUEST when the value is to be JSON and is not
+ * Creates the record; its value is `body` byte for byte, even when empty.
+ * @throws ProtocolError INVALID_REQUEST when the value should be JSON and is not
  */
 export function rawRecord(body: Uint8Array, options: RawRecordOptions = {}): RecordSet {
   const { key, partition = -1, timestamp = -1, valueIsJson = false } = options;
@@ -41,7 +41,7 @@ export function rawRecord(body: Uint8Array, options: RawRecordOptions = {}): Rec
     source: body,
     decoded,
     count: 1,
-    // In the order of the FIELD_* places: value, key, headers and their count, and so on.
+    // The order is that of the FIELD_* constants: value, key, headers and their count, and so on.
     fields: [0, body.length, keyStart, keyEnd, 0, 0, 0, attributes, partition, timestamp],
   };
 }

@@ -1,11 +1,11 @@
 /**
- * What is wrong with the records of a request: every fault is counted, the first ones are listed
- * with their places.
+ * Faults of the records of a request: every fault is counted, and the first ones are listed with
+ * their pointers.
  */
 import { type ErrorCode, FaultList, ProtocolError } from '#protocol';
 import { JsonSyntaxError } from './json-syntax-error.js';
 
-/** Kinds of faults: the code of the whole answer is that of the first kind there is. */
+/** Kinds of faults, by precedence: the code of the answer is that of the first kind that occurs. */
 const CODES = {
   shape: 'INVALID_REQUEST',
   count: 'REQUEST_TOO_LARGE',
@@ -16,25 +16,25 @@ const CODES = {
 export type FaultKind = keyof typeof CODES;
 const KINDS = Object.keys(CODES) as FaultKind[];
 
-/** The setting of `faultyMembersMax`. */
+/** Name of the setting behind `faultyMembersMax`. */
 const MEMBERS_BOUND = 'SLUICE_BODY_MEMBERS_MAX';
 
-/** A longer member name is not put into pointers and sentences whole. */
+/** Longest member name that pointers and sentences have in full. */
 const NAME_LENGTH_MAX = 100;
 
-/** A state of the faults to go back to. */
+/** State of the faults to go back to. */
 export interface FaultMark {
   readonly count: number;
   readonly kind: FaultKind;
 }
 
 export class RecordFaults {
-  /** The setting whose bound the records exceed, where one does. */
+  /** The setting whose bound the records exceed, if any. */
   exceeded: string | undefined;
   readonly #list = new FaultList();
   readonly #faultyMembersMax: number;
   #kind: FaultKind = 'timestamp';
-  /** The object that the last faulty member is of, and how many it has. */
+  /** The object of the last faulty member, and its number of faulty members. */
   #object = Number.NaN;
   #faultyMembers = 0;
 
@@ -47,7 +47,7 @@ export class RecordFaults {
     return this.#list.count;
   }
 
-  /** True when further faults are counted only: no pointer and no sentence is needed for them. */
+  /** Whether further faults are only counted: they need no pointer and no sentence. */
   get isFull(): boolean {
     return this.#list.isFull;
   }
@@ -66,9 +66,8 @@ export class RecordFaults {
 
   /**
    * Counts an unknown or repeated member.
-   * @param object a number that tells its object from all others
-   * @throws ProtocolError with the faults so far, where the object has too many: nothing more is
-   *   read
+   * @param object a number that distinguishes its object from all others
+   * @throws ProtocolError with the faults so far, when the object has too many: reading ends
    */
   countMember(object: number): void {
     if (object !== this.#object) {
@@ -79,12 +78,12 @@ export class RecordFaults {
     if (this.#faultyMembers > this.#faultyMembersMax) throw this.toError(MEMBERS_BOUND);
   }
 
-  /** What `rewind` goes back to. */
+  /** Returns the state for `rewind`. */
   mark(): FaultMark {
     return { count: this.#list.count, kind: this.#kind };
   }
 
-  /** Forgets the faults since the mark. */
+  /** Discards the faults since the mark. */
   rewind({ count, kind }: FaultMark): void {
     this.#list.truncate(count);
     this.#kind = kind;
@@ -92,7 +91,7 @@ export class RecordFaults {
   }
 
   /**
-   * The error that carries the faults.
+   * Creates the error with the faults.
    * @param bound the setting whose bound ended the reading
    */
   toError(bound?: string): ProtocolError {
@@ -117,8 +116,8 @@ export class RecordFaults {
 }
 
 /**
- * The error for a text that is not JSON, with the place as members `position` (bytes), `line` and
- * `column`. Any other error is passed through.
+ * Creates the error of a text that is not JSON, with the position as members `position` (bytes),
+ * `line` and `column`. Any other error is returned unchanged.
  * @param subject begins the sentence: "The body"
  */
 export function syntaxProblem(error: unknown, subject: string): unknown {
@@ -131,14 +130,15 @@ export function syntaxProblem(error: unknown, subject: string): unknown {
 }
 
 /**
- * `parent` with the member `name` appended; a very long name is left out: the parent is pointed at.
+ * Appends the member `name` to `parent`; a very long name is left out, so that the pointer is to
+ * the parent.
  */
 export function memberPointer(parent: string, name: string): string {
   if (name.length > NAME_LENGTH_MAX) return parent;
   return `${parent}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-/** A member's name for a sentence, in quotes. */
+/** Quotes a member's name for a sentence. */
 export function quotedName(name: string): string {
   const shown = name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX)}...` : name;
   return JSON.stringify(shown);

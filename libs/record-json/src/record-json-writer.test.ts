@@ -56,7 +56,7 @@ function batchOf(posted: unknown, baseOffset: number): RecordBatch {
   return new RecordBatch(bytes);
 }
 
-/** All that is written of a batch, and the error that ended it. */
+/** Returns everything written of a batch, and the error that ended it. */
 function written(batch: RecordBatch, frame: RecordFrame, writesPlain: boolean): string[] {
   const writer = new RecordJsonWriter();
   writer.begin(frame, false);

@@ -1,19 +1,19 @@
 /**
  * Writes records of the log as JSON:
  *
- *     {"topic","partition","offset","timestamp","key","value","headers"}
+ * {"topic","partition","offset","timestamp","key","value","headers"}
  *
- * with `keyBase64` / `valueBase64` in place of a key or value that cannot be shown, and headers as
- * the list of {"key", "value" | "valueBase64"}.
+ * A key or value that cannot be shown is `keyBase64` or `valueBase64`, and headers are a list of
+ * {"key", "value" | "valueBase64"}.
  *
- * This runs for every record fetched, so it makes no object a record. All happens in one array:
+ * This runs for every record fetched, so that it allocates no object per record. Everything happens
+ * in one array:
  *
- *     | template | output ->          | free | staged batch |
+ * | template | output -> | free | staged batch |
  *
  * The batch's bytes are copied in once; values move from there to the output with `copyWithin`,
- * which costs a third of a view and a `set`. So does the template, all that stands between two
- * values: the end of one record and the head of the next up to its value, where only digits have to
- * be changed.
+ * which costs a third of a view and a `set`. So does the template, the text between two values: the
+ * end of one record and the head of the next up to its value, in which only digits change.
  *
  * Writing is synchronous: one writer serves a whole process.
  */
@@ -27,17 +27,17 @@ import { isJson } from './json-text.js';
 import { shortVarint, shortVarintBytes } from './short-varint.js';
 
 /**
- * How keys and values are shown; null is null in each, and header values are as in `default`.
+ * Form of keys and values; null is null in each, and header values are as in `default`.
  *
- * - `default`: what was sent as JSON as that JSON; all else as a string, or base64 when not UTF-8.
- * - `json`: the stored bytes as JSON; base64 when they are none. So `value` is always the stored
- *   JSON, and one record that is something else does not keep a reader from the others.
+ * - `default`: JSON that was sent as JSON; everything else as a string, or base64 when not UTF-8.
+ * - `json`: the stored bytes as JSON; base64 when they are not JSON. `value` is always the stored
+ *   JSON, and a record with other bytes does not block the others.
  * - `string`: the stored bytes as a string, JSON too; base64 when they are not UTF-8.
  * - `base64`: the stored bytes in base64.
  */
 export type RecordFormat = 'default' | 'json' | 'string' | 'base64';
 
-/** What all records written in one go have in common. */
+/** Values shared by all records written together. */
 export interface RecordFrame {
   readonly topic: string;
   readonly partition: number;
@@ -51,7 +51,7 @@ export interface RecordFrame {
 const TAIL = ',"headers":[]}';
 const TAIL_BYTES = TAIL.length;
 
-// Places in the template: it begins with the tail of the record before, and the separator.
+// Positions in the template: it begins with the tail of the record before, and the separator.
 const RESUME_AT_TAIL = 0;
 const RESUME_AT_SEPARATOR = TAIL_BYTES;
 const RESUME_AT_HEAD = TAIL_BYTES + 1;
@@ -71,13 +71,13 @@ const NO_TIMESTAMP = -1;
 const SCRATCH_BYTES_MIN = 256 * 1024;
 /** A larger scratch is given back after the answer that needed it. */
 const SCRATCH_BYTES_KEPT = 8 * 1024 * 1024;
-/** What a record takes beside its key, value and headers: names, digits, quotes. */
+/** Bytes of a record beside its key, value and headers: names, digits, quotes. */
 const RECORD_OVERHEAD_BYTES = 128;
 const HEADER_OVERHEAD_BYTES = 48;
-/** A control character is written as six. */
+/** A control character is written as six bytes. */
 const ESCAPED_BYTES_MAX = 6;
 
-/** Where the records of an output are: the offset of each, and its size after each. */
+/** Positions of the records of an output: the offset of each, and the output's size after each. */
 export interface RecordPlaces {
   readonly offsets: number[];
   readonly ends: number[];
@@ -88,9 +88,9 @@ export class RecordJsonWriter {
   #view: DataView = viewOf(this.#scratch);
   #frame: RecordFrame = { topic: '', partition: 0, format: 'default', framing: 'array' };
 
-  // The template: [0, templateEnd), with the places of what changes in it.
+  // End of the template, which begins at 0; the next ones are the positions of its variable parts.
   #templateEnd = 0;
-  /** Offsets from here up to the limit have as many digits as the template has room for. */
+  /** Offsets from here up to the limit have the number of digits that the template has room for. */
   #templateOffsetMin = 0;
   #templateOffsetLimit = 0;
   #templateKeyAt = 0;
@@ -103,13 +103,16 @@ export class RecordJsonWriter {
   #outputStart = 0;
   #position = 0;
   #stagedAt = 0;
-  /** Where of the template the next record begins: what the last one still lacks comes with it. */
+  /**
+   * Position in the template at which the next record begins: it includes the missing end of the
+   * last one.
+   */
   #resumeAt = RESUME_AT_HEAD;
   #isLines = false;
 
   /**
-   * Begins an output: whatever was written before is forgotten.
-   * @param isContinued a comma comes before the first record too
+   * Begins an output: the last one is discarded.
+   * @param isContinued whether a comma precedes the first record too
    */
   begin(frame: RecordFrame, isContinued: boolean): void {
     if (this.#scratch.length > SCRATCH_BYTES_KEPT) this.#resize(SCRATCH_BYTES_MIN);
@@ -119,18 +122,16 @@ export class RecordJsonWriter {
       frame.partition === this.#frame.partition &&
       frame.framing === this.#frame.framing;
     this.#frame = frame;
-    // No offset is below 0: the first record makes the template.
+    // No offset is below 0: the first record rebuilds the template.
     if (!isSame) this.#templateOffsetLimit = 0;
     this.#isLines = frame.framing === 'lines';
     this.#resumeAt = isContinued ? RESUME_AT_SEPARATOR : RESUME_AT_HEAD;
-    // The template may grow while digits are added: its room is kept.
+    // The template may grow with its digits: its room is reserved.
     this.#outputStart = templateBytesMax(frame.topic);
     this.#position = this.#outputStart;
   }
 
-  /**
-   * Brings in the bytes that the positions of the next cursor address, in place of the last ones.
-   */
+  /** Stages the bytes that the positions of the next cursor refer to, in place of the last ones. */
   stage(bytes: Uint8Array): void {
     this.#stagedAt = this.#scratch.length;
     this.#reserve(bytes.length);
@@ -138,7 +139,7 @@ export class RecordJsonWriter {
     this.#scratch.set(bytes, this.#stagedAt);
   }
 
-  /** Size of the output so far, the last record ended. */
+  /** Size of the output so far, with its last record complete. */
   get sizeBytes(): number {
     const size = this.#position - this.#outputStart;
     if (this.#resumeAt === RESUME_AT_TAIL)
@@ -146,15 +147,13 @@ export class RecordJsonWriter {
     return this.#isLines && this.#resumeAt === RESUME_AT_SEPARATOR ? size + 1 : size;
   }
 
-  /**
-   * Takes the output back to a former `sizeBytes`, of one record at least or of a comma to come.
-   */
+  /** Truncates the output to a former `sizeBytes`, of one record at least or of a comma to come. */
   cutTo(sizeBytes: number): void {
     this.#position = this.#outputStart + sizeBytes - (this.#isLines ? 1 : 0);
     this.#resumeAt = RESUME_AT_SEPARATOR;
   }
 
-  /** The output, the last record ended, in memory of its own. */
+  /** Returns the output, with its last record complete, in a buffer of its own. */
   take(): Buffer {
     this.#reserve(TAIL_BYTES + 1);
     if (this.#resumeAt === RESUME_AT_TAIL) this.#writeAscii(TAIL);
@@ -165,7 +164,7 @@ export class RecordJsonWriter {
     return output;
   }
 
-  /** Appends the record that a cursor stands on; the cursor's bytes are staged. */
+  /** Appends the cursor's current record; the cursor's bytes are staged. */
   writeRecord(cursor: RecordCursor): void {
     const { offset, keyStart, valueStart } = cursor;
     this.#reserve(this.#recordBytesMax(cursor));
@@ -194,13 +193,13 @@ export class RecordJsonWriter {
 
   /**
    * Writes the records after the cursor's, as long as each is plain: without headers, with a value,
-   * and with lengths and deltas of two bytes at most. The first that is not, or that looks damaged,
-   * or does not fit, is left to `next` and `writeRecord`, which these are as good as: one loop over
-   * the staged bytes takes half their time. Something was written before.
+   * and with lengths and deltas of two bytes at most. The first record that is not, or looks
+   * damaged, or does not fit, is left to `next` and `writeRecord`, which write the same: one loop
+   * over the staged bytes takes half their time. A record must have been written before.
    * @param countMax records
-   * @param sizeBytesMax what `sizeBytes` may come to
-   * @param places where to note each record's offset and the `sizeBytes` after it (`array` framing)
-   * @returns how many were written; the cursor stands behind them
+   * @param sizeBytesMax limit of `sizeBytes`
+   * @param places receives each record's offset and the `sizeBytes` after it (`array` framing)
+   * @returns how many were written; the cursor is behind them
    */
   writePlainRecords(
     cursor: RecordCursor,
@@ -226,7 +225,7 @@ export class RecordJsonWriter {
       const timestampDelta = shortVarint(scratch, bodyAt + 1);
       const offsetDeltaAt = bodyAt + 1 + shortVarintBytes(timestampDelta);
       const offsetDelta = shortVarint(scratch, offsetDeltaAt);
-      // Odd is what is negative, or longer.
+      // An odd number is negative or longer.
       if (((length | timestampDelta | offsetDelta) & 1) !== 0 || end > scratch.length) break;
       const recordOffset = baseOffset + (offsetDelta >>> 1);
       if (recordOffset <= offset || recordOffset > lastOffset) break;
@@ -243,7 +242,7 @@ export class RecordJsonWriter {
       const valueLength = shortVarint(scratch, keyEnd);
       const valueAt = keyEnd + shortVarintBytes(valueLength);
       const valueEnd = valueAt + (valueLength >>> 1);
-      // What is left is the count of the headers.
+      // The last byte is the count of the headers.
       if ((valueLength & 1) !== 0 || valueEnd + 1 !== end || scratch[valueEnd] !== 0) break;
 
       const bytesMax = this.#outputStart + (end - at) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
@@ -284,7 +283,7 @@ export class RecordJsonWriter {
     return count;
   }
 
-  /** Writes what stands before a record's value, or before its key when it has one. */
+  /** Writes the template up to a record's value, or up to its key when it has one. */
   #copyTemplate(offset: number, hasKey: boolean): void {
     const scratch = this.#scratch;
     const position = this.#position;
@@ -296,7 +295,7 @@ export class RecordJsonWriter {
     this.#position = position + to - from;
   }
 
-  /** Most bytes that a record can take with the end of the one before it. */
+  /** Returns the greatest size of a record together with the end of the one before it. */
   #recordBytesMax(cursor: RecordCursor): number {
     return (
       this.#outputStart +
@@ -306,7 +305,7 @@ export class RecordJsonWriter {
     );
   }
 
-  /** Makes the template anew, for offsets of as many digits as this one has. */
+  /** Rebuilds the template, for offsets with the number of digits that this one has. */
   #buildTemplate(offset: number, timestamp: number): void {
     const { topic, partition, framing } = this.#frame;
     const digits = String(offset).length;
@@ -368,7 +367,7 @@ export class RecordJsonWriter {
     this.#position += to - from;
   }
 
-  /** In JSON text, control characters are white space: a string has none unescaped. */
+  /** Control characters in JSON text are white space: a string has none unescaped. */
   #copyJsonOnOneLine(from: number, to: number): void {
     const scratch = this.#scratch;
     const view = this.#view;
@@ -392,8 +391,8 @@ export class RecordJsonWriter {
   }
 
   /**
-   * Writes bytes as a JSON string of the characters that they are.
-   * @returns false, and nothing written, when they are not UTF-8
+   * Writes UTF-8 bytes as a JSON string.
+   * @returns false without a change when they are not UTF-8
    */
   #tryWriteText(from: number, to: number): boolean {
     const scratch = this.#scratch;
@@ -415,7 +414,7 @@ export class RecordJsonWriter {
         at += 4;
         position += 4;
       }
-      // Then up to the byte that is, or the last three.
+      // Then up to the byte to escape, or the last three.
       while (at < to) {
         const byte = scratch[at] as number;
         at += 1;
@@ -460,7 +459,7 @@ export class RecordJsonWriter {
     this.#resumeAt = RESUME_AT_SEPARATOR;
   }
 
-  /** Writes a header's name or value, which stands behind its length. */
+  /** Writes a header's name or value, which follows its length. */
   #writeHeaderBytes(reader: VarintReader): void {
     const length = reader.readVarint();
     if (length < 0) {
@@ -488,7 +487,7 @@ export class RecordJsonWriter {
     this.#position += 1;
   }
 
-  /** Makes room for `bytes` between the output and what is staged. */
+  /** Makes room for `bytes` between the output and the staged bytes. */
   #reserve(bytes: number): void {
     if (this.#position + bytes <= this.#stagedAt) return;
     const stagedBytes = this.#scratch.length - this.#stagedAt;
@@ -506,7 +505,7 @@ export class RecordJsonWriter {
   }
 }
 
-/** Room for the template of any record of a topic. */
+/** Returns the greatest size of the template for a topic. */
 function templateBytesMax(topic: string): number {
   return topic.length * ESCAPED_BYTES_MAX + TEMPLATE_BYTES_MAX;
 }

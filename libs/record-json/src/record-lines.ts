@@ -1,10 +1,10 @@
-/** What the lines of a stream are made into, whatever their form. */
+/** Records of the lines of a stream, in any form. */
 import { isUtf8 } from 'node:buffer';
 import { ProtocolError, type RecordSet } from '#protocol';
 import type { LineBlock } from './ndjson-lines.js';
 
 /**
- * The lines of a block that are records, and why the others are not. Both in the order of lines.
+ * The lines of a block that are records, and the faults of the others. Both in the order of lines.
  */
 export interface RecordLines {
   readonly records: RecordSet;
@@ -13,9 +13,7 @@ export interface RecordLines {
   readonly failures: readonly { readonly line: number; readonly error: ProtocolError }[];
 }
 
-/**
- * Whether all lines of a block are UTF-8: looked at in one go, for one call costs more than a line.
- */
+/** Whether all lines of a block are UTF-8: checked together, because a call per line costs more. */
 export function isBlockUtf8({ bytes, starts, ends }: LineBlock): boolean {
   const first = starts.find((start) => start >= 0);
   const last = ends.findLast((end) => end >= 0);

@@ -1,21 +1,21 @@
 /**
- * Places of faults in what the client sent.
+ * Pointers of faults into the request that the client sent.
  *
- * The broker knows a record by its number: it points at `/records/3/partition`. A client may have
- * sent one record alone, the value of one, or a member for all records in the query. Nothing here
- * runs before a fault is found.
+ * The broker identifies a record by its number and points at `/records/3/partition`. A client may
+ * have sent a single record, the value of one, or a member for all records in the query. This code
+ * runs only after a fault was found.
  */
 import { type Fault, ProtocolError } from '#protocol';
 
-/** Where a request has its records and their members. */
+/** Positions of the records and their members in a request. */
 export interface RecordPlaces {
-  /** The pointer to the list of records. Undefined: one record, or its value, was sent. */
+  /** Pointer to the list of records; undefined when one record, or its value, was sent. */
   readonly list: string | undefined;
-  /** Members of records that stand beside them, and where: `/partition` at `?partition`. */
+  /** Members that stand beside the records, and their pointers: `/partition` at `?partition`. */
   readonly beside: Readonly<Partial<Record<string, string>>>;
 }
 
-/** What the broker's pointers begin with: the number of the record, and the member of it. */
+/** Form of the broker's pointers: the number of the record, and the member of it. */
 const BROKER_POINTER = /^\/records\/(\d+)(.*)$/su;
 
 /**
@@ -30,8 +30,8 @@ export function placeOf(places: RecordPlaces, index: number, member: string): st
 }
 
 /**
- * The error of the broker with pointers into what was sent; any other error as it is.
- * @param placesOf is called where the error has pointers
+ * Returns the error of the broker with pointers into the request; any other error unchanged.
+ * @param placesOf is called when the error has pointers
  */
 export function pointedIntoSent(error: unknown, placesOf: () => RecordPlaces): unknown {
   if (!(error instanceof ProtocolError) || error.faults.length === 0) return error;
@@ -42,13 +42,12 @@ export function pointedIntoSent(error: unknown, placesOf: () => RecordPlaces): u
     faults.set(`${place} ${detail}`, { pointer: place, detail });
   }
   const isOfAllRecords = faults.size === 1 && error.faults.length > 1;
-  // A member that is given once for all records is one fault, however many records there are.
+  // A member given once for all records is one fault, however many records there are.
   return error.withFaults([...faults.values()], isOfAllRecords ? 1 : undefined);
 }
 
 /**
- * The error of the broker for one record of those that it refused together: with the faults of that
- * one.
+ * Returns the error of one of the records that the broker refused together, with its own faults.
  */
 export function errorOfRecord(
   error: ProtocolError,

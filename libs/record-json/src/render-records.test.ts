@@ -20,7 +20,7 @@ const ALL: RenderRequest = {
   bytesMax: Number.MAX_SAFE_INTEGER,
 };
 
-/** What a reader gets of each record. */
+/** A record as a reader gets it. */
 interface ShownRecord {
   topic: string;
   partition: number;
@@ -33,7 +33,7 @@ interface ShownRecord {
   headers: { key: string; value?: string | null; valueBase64?: string }[];
 }
 
-/** Batches as they stand in a log from `baseOffset` on; small ones, to have several. */
+/** Encodes small batches of a log from `baseOffset` on. */
 function batchesOf(
   records: RecordSet | readonly RecordSet[],
   { baseOffset = 0, batchSizeBytes = 16_384 } = {},

@@ -1,6 +1,4 @@
-/**
- * Record batches, as they are fetched, to the JSON of their records.
- */
+/** Renders fetched record batches as the JSON of their records. */
 import { type RecordBatch, RecordCursor, unreadableBatch } from '#log';
 import type { Offset } from '#protocol';
 import { inSlices } from '#runtime';
@@ -9,7 +7,7 @@ import { joinedInSlices } from './joined-bytes.js';
 import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
 import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
 
-/** Which records of the batches are wanted, and how they are shown. */
+/** Selection and form of the records. */
 export interface RenderRequest extends RecordFrame {
   /** Records below are skipped: the first batch may begin earlier. */
   readonly offset: Offset;
@@ -18,21 +16,21 @@ export interface RenderRequest extends RecordFrame {
   readonly bytesMax: number;
 }
 
-/** Joined, the chunks are what stands between the brackets of a list; or they are whole lines. */
+/** Rendered records: joined, the chunks are the inside of a list, or whole lines. */
 export interface RenderedRecords {
   readonly chunks: readonly Buffer[];
   readonly sizeBytes: number;
   readonly count: number;
-  /** Where to read on: after all that was shown, and after what is never shown. */
+  /** Offset to continue from: after all rendered and hidden records. */
   readonly nextOffset: Offset;
-  /** Why the records end at `nextOffset`, where the batch that stands there cannot be read. */
+  /** Reason why the records end at `nextOffset`: the batch there cannot be read. */
   readonly fault?: unknown;
 }
 
-/** All records of one batch as elements of a list, each with a comma before it, the first too. */
+/** All records of one batch as elements of a list, each with a comma before it, even the first. */
 export interface RenderedBatch {
   readonly bytes: Buffer;
-  /** Of each record. */
+  /** Offset of each record. */
   readonly offsets: readonly Offset[];
   /** Position in `bytes` after each record. */
   readonly ends: readonly number[];
@@ -41,8 +39,8 @@ export interface RenderedBatch {
 /** Smaller pieces are copied together: a chunk of its own costs more than such a copy. */
 const CHUNK_BYTES_MIN = 16 * 1024;
 /**
- * What is rendered is handed on in chunks of about this size: what the writer works on stays in the
- * processor's cache, and the allocator has memory of this size at hand instead of mapping it anew.
+ * Size of the chunks of the output: the writer's memory stays in the processor's cache, and the
+ * allocator reuses memory of this size instead of mapping new pages.
  */
 const CHUNK_BYTES = 64 * 1024;
 
@@ -53,9 +51,9 @@ const NEWLINE = Buffer.from('\n');
 const writer = new RecordJsonWriter();
 
 /**
- * Renders records of whole batches in offset order; control batches are passed over. What stands
- * before a batch that cannot be read is answered first.
- * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when nothing stands before it
+ * Renders records of whole batches in offset order; control batches are skipped. The records before
+ * an unreadable batch are returned first.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when there are none before it
  */
 export function renderRecords(
   batches: readonly RecordBatch[],
@@ -83,8 +81,8 @@ export function renderBatch(batch: RecordBatch, topic: string, partition: number
 }
 
 /**
- * As `renderRecords`, in slices: for batches that are not `areRenderedAtOnce`.
- * @param isWanted asked before each slice; where it says no, what was rendered so far is the answer
+ * Renders like `renderRecords`, in slices: for batches that are not `areRenderedAtOnce`.
+ * @param isWanted called before each slice; after false the result has what was rendered so far
  * @throws ProtocolError as that does
  */
 export async function renderInSlices(
@@ -104,10 +102,10 @@ export async function renderInSlices(
   return answer.end();
 }
 
-/** What a run has that has no records. */
+/** A run without records. */
 const NO_RUN = { bytes: Buffer.alloc(0), offsets: [], ends: [] };
 
-/** What a run of records begins and ends with: its own end comes first where that is smaller. */
+/** Limits of a run of records, which ends before the first that it would exceed. */
 export interface RunBounds {
   readonly topic: string;
   readonly partition: number;
@@ -118,18 +116,18 @@ export interface RunBounds {
   readonly bytesMax: number;
 }
 
-/** A rendered stretch of records, over batches or within one. */
+/** A rendered range of records, over batches or within one. */
 export interface RenderedRun extends RenderedBatch {
-  /** Where to read on: after all that is in it, and after what is never shown. */
+  /** Offset to continue from: after all its records, and after hidden ones. */
   readonly nextOffset: Offset;
-  /** Why it ends at `nextOffset`, where the batch that stands there cannot be read. */
+  /** Reason why it ends at `nextOffset`: the batch there cannot be read. */
   readonly fault?: unknown;
 }
 
 /**
- * As `renderBatch`, for a stretch that begins and ends anywhere in consecutive batches. What stands
- * before a batch that cannot be read is rendered.
- * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when nothing stands before it
+ * Renders like `renderBatch`, for a range that begins and ends anywhere in consecutive batches. The
+ * records before an unreadable batch are rendered.
+ * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE when there are none before it
  */
 export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): RenderedRun {
   const { topic, partition, offset } = bounds;
@@ -154,8 +152,8 @@ export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): R
 }
 
 /**
- * As `renderRun`, in slices: for batches that are not `areRenderedAtOnce`. The run may end before
- * its bounds, and a large record is a run of its own.
+ * Renders like `renderRun`, in slices: for batches that are not `areRenderedAtOnce`. The run may
+ * end before its bounds, and a large record is a run of its own.
  * @throws ProtocolError as that does
  */
 export async function renderRunInSlices(
@@ -172,7 +170,7 @@ export async function renderRunInSlices(
 
 /**
  * Renders a group of `batchGroups` as one run.
- * @throws ProtocolError CORRUPT_MESSAGE when nothing stands before what cannot be read
+ * @throws ProtocolError CORRUPT_MESSAGE when no record precedes the unreadable one
  */
 export async function renderGroup(
   group: readonly RecordBatch[],
@@ -194,7 +192,10 @@ export async function renderGroup(
   return { bytes, offsets: [record.offset], ends: [bytes.length], nextOffset };
 }
 
-/** Writes what fits of the batch from an offset on. @returns where to read on */
+/**
+ * Writes records of the batch from an offset on until one does not fit. @returns the offset to
+ * continue from
+ */
 function writeRun(
   batch: RecordBatch,
   from: Offset,
@@ -217,17 +218,21 @@ function writeRun(
   }
   return batch.nextOffset;
 }
-/** An answer that is put together of batches, rendered here or before, until it is full. */
+/**
+ * An answer assembled from batches, rendered here or before, until it is full.
+ *
+ * Overlap: calls must not overlap; the one reader that owns it awaits each.
+ */
 export class RecordsAnswer {
   /** Whether a record did not fit any more, or could not be read. */
   isFull = false;
-  /** Of the batch at `nextOffset`, which cannot be read. */
+  /** Error of the batch at `nextOffset`, which cannot be read. */
   #fault: unknown;
   #count = 0;
   #sizeBytes = 0;
   #nextOffset: Offset;
   readonly #chunks: Buffer[] = [];
-  /** Small pieces that wait to be copied into one chunk. */
+  /** Small pieces to be copied into one chunk. */
   #small: Buffer[] = [];
   #smallBytes = 0;
   readonly #request: RenderRequest;
@@ -238,7 +243,7 @@ export class RecordsAnswer {
     this.#nextOffset = request.offset;
   }
 
-  /** Renders and adds batches that follow what was added before. */
+  /** Renders and adds batches that follow those added before. */
   addBatches(batches: readonly RecordBatch[]): void {
     const request = this.#request;
     writer.begin(request, this.#count > 0 && request.framing === 'array');
@@ -263,7 +268,10 @@ export class RecordsAnswer {
     else this.addBatches(group);
   }
 
-  /** Nothing more can be read. @param error an UnreadableBatchError, or a fault of the disk */
+  /**
+   * Ends the answer because reading failed. @param error an UnreadableBatchError, or a fault of the
+   * disk
+   */
   endWith(error: unknown): void {
     this.#fault = error;
     this.isFull = true;
@@ -310,7 +318,7 @@ export class RecordsAnswer {
     while (first < offsets.length && (offsets[first] as Offset) < this.#nextOffset) first += 1;
     const start = first === 0 ? 0 : (ends[first - 1] as number);
     const comma = this.#count === 0 ? 1 : 0;
-    // Most batches fit whole: then no record is looked at.
+    // Most batches fit whole: their records need not be examined.
     let last = this.#hasRoomFor(offsets.length - first, bytes.length - start)
       ? offsets.length
       : first;

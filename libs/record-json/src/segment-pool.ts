@@ -1,29 +1,29 @@
 /**
- * Buffers of a few sizes for bytes that arrive, which give their memory back to the system at once.
+ * Buffers of a few sizes for received bytes, which return their memory to the system at once.
  *
- * A plain buffer goes back to the allocator, when it is collected, and the allocator keeps most of
- * it: after a burst of large bodies the process would stay as large as it was. The pages of a
- * resizable `ArrayBuffer` are its own, and `resize(0)` gives them back. Some are kept for the next
- * body, for new pages cost more than copying into them.
+ * A collected plain buffer returns to the allocator, which keeps most of it: after a burst of large
+ * bodies the process would stay as large as it was. The pages of a resizable `ArrayBuffer` are its
+ * own, and `resize(0)` releases them. Some are kept for the next body, because new pages cost more
+ * than copying into them.
  */
 
 const KIB = 1024;
 
-/** Sizes whose pages are given back; smaller ones are plain. */
+/** Sizes whose pages are released; smaller ones are plain. */
 const POOLED_BYTES = [256 * KIB, 64 * KIB] as const;
 const PLAIN_BYTES = [16 * KIB, 4 * KIB] as const;
-/** Kept of each pooled size: 5 MiB. */
+/** Number of kept buffers of each pooled size: 5 MiB in all. */
 const KEPT_MAX = 16;
 
 /** The largest segment. */
 export const SEGMENT_BYTES_MAX = POOLED_BYTES[0];
-/** A body begins with this, if it does not end before. */
+/** First segment of a body, unless the body is smaller. */
 export const SEGMENT_BYTES_MIN = PLAIN_BYTES[1];
 
 class SegmentPool {
   readonly #kept = new Map<number, Buffer[]>(POOLED_BYTES.map((size) => [size, []]));
 
-  /** @returns the size of the largest segment of at most so many bytes */
+  /** @returns the size of the largest segment of at most this many bytes */
   sizeFor(bytesMax: number): number {
     for (const size of POOLED_BYTES) if (size <= bytesMax) return size;
     for (const size of PLAIN_BYTES) if (size <= bytesMax) return size;

@@ -308,8 +308,8 @@ export class ReplicaManager {
    * Gives up the synced records that are missing at the end of a log.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE when these are not exactly those
    */
-  giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
-    return this.partitionOrThrow(target.topic, target.partition).log.giveUpLostRecords(lost);
+  acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
+    return this.partitionOrThrow(target.topic, target.partition).log.acceptDataLoss(lost);
   }
 
   /** Stops serving all partitions; their logs are the log manager's to close. */

@@ -100,7 +100,7 @@ export class PartitionsController {
     @PartitionParam() partition: number,
     @Query() { startOffset, endOffset }: AcceptDataLossQuery,
   ): Promise<AcceptedDataLossDto> {
-    await this.#broker.giveUpLostRecords({ topic, partition }, { startOffset, endOffset });
+    await this.#broker.acceptDataLoss({ topic, partition }, { startOffset, endOffset });
     return { startOffset, endOffset };
   }
 

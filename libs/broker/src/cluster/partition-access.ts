@@ -67,14 +67,14 @@ export class PartitionAccess {
     });
   }
 
-  giveUpLostRecords(target: TopicPartition, lost: OffsetRange): Promise<void> {
+  acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
     const { replicas } = this.#options;
     return this.#call(target, {
       method: 'give-up-lost-records',
       message: () => ({ body: { ...target, lost }, blobs: [] }),
       here: () => {
         replicas.leaderOrThrow(target);
-        return replicas.giveUpLostRecords(target, lost);
+        return replicas.acceptDataLoss(target, lost);
       },
       there: () => undefined,
     });

@@ -47,7 +47,7 @@ export function leaderHandlers({ replicas, leader, groups }: LeaderParts): PeerH
     ),
     'give-up-lost-records': atLeader<TopicPartition & { readonly lost: OffsetRange }>(
       async (target) => {
-        await replicas.giveUpLostRecords(target, target.lost);
+        await replicas.acceptDataLoss(target, target.lost);
         return jsonMessage({});
       },
     ),

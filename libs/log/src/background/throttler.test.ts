@@ -2,36 +2,36 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, FakeScheduler } from '#runtime/testing';
 import { StoppedError, Throttler } from './throttler.js';
 
-function paceOf(bytesPerSecond: number): {
+function throttlerOf(bytesPerSecond: number): {
   clock: FakeClock;
   scheduler: FakeScheduler;
-  pace: Throttler;
+  throttler: Throttler;
 } {
   const clock = new FakeClock();
   const scheduler = new FakeScheduler(clock);
   return {
     clock,
     scheduler,
-    pace: new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax: 2 }),
+    throttler: new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax: 2 }),
   };
 }
 
 describe('background work', () => {
   it('is due for a pause when its slice is over, and has a new slice after it', async () => {
-    const { clock, pace } = paceOf(1000);
-    expect(pace.isDue).toBe(false);
+    const { clock, throttler } = throttlerOf(1000);
+    expect(throttler.isDue).toBe(false);
     clock.advance(2);
-    expect(pace.isDue).toBe(true);
-    await pace.pause();
-    expect(pace.isDue).toBe(false);
+    expect(throttler.isDue).toBe(true);
+    await throttler.pause();
+    expect(throttler.isDue).toBe(false);
   });
 
   it('waits as long as its bytes take at the allowed speed', async () => {
-    const { clock, scheduler, pace } = paceOf(1000);
-    pace.charge(500);
+    const { clock, scheduler, throttler } = throttlerOf(1000);
+    throttler.charge(500);
     const startMs = clock.monotonicMs();
     let endMs = Number.NaN;
-    const pause = pace.pause().then(() => {
+    const pause = throttler.pause().then(() => {
       endMs = clock.monotonicMs();
       return endMs;
     });
@@ -41,12 +41,12 @@ describe('background work', () => {
   });
 
   it('does not save up idle time for a burst', async () => {
-    const { clock, scheduler, pace } = paceOf(1000);
+    const { clock, scheduler, throttler } = throttlerOf(1000);
     clock.advance(60_000);
-    await pace.pause();
-    pace.charge(100);
+    await throttler.pause();
+    throttler.charge(100);
     let isOver = false;
-    const pause = pace.pause().then(() => {
+    const pause = throttler.pause().then(() => {
       isOver = true;
       return isOver;
     });
@@ -57,12 +57,12 @@ describe('background work', () => {
   });
 
   it('ends at its next pause when it is stopped, or amid one', async () => {
-    const { pace } = paceOf(1);
-    pace.charge(1_000_000);
-    const pause = expect(pace.pause()).rejects.toThrow(StoppedError);
-    pace.stop();
+    const { throttler } = throttlerOf(1);
+    throttler.charge(1_000_000);
+    const pause = expect(throttler.pause()).rejects.toThrow(StoppedError);
+    throttler.stop();
     await pause;
-    expect(pace.isDue).toBe(true);
-    await expect(pace.pause()).rejects.toThrow(StoppedError);
+    expect(throttler.isDue).toBe(true);
+    await expect(throttler.pause()).rejects.toThrow(StoppedError);
   });
 });

@@ -18,7 +18,7 @@ const scheduler: Scheduler = {
   after: () => ({ cancel: () => undefined }),
   soon: (task) => queueMicrotask(task),
 };
-const pace = new Throttler({ clock, scheduler, bytesPerSecond: 1e9, sliceMsMax: 5 });
+const throttler = new Throttler({ clock, scheduler, bytesPerSecond: 1e9, sliceMsMax: 5 });
 
 /** The batch as it stands in a log, at BASE_OFFSET in leader epoch 7. */
 function inLog(bytes: Buffer): RecordBatch {
@@ -46,7 +46,7 @@ function ruleOf(
 }
 
 async function filtered(batch: RecordBatch, rule: RetentionRule): Promise<RecordBatch | undefined> {
-  const bytes = await filterBatch(batch, rule, pace);
+  const bytes = await filterBatch(batch, rule, throttler);
   return bytes === undefined ? undefined : new RecordBatch(bytes);
 }
 
@@ -66,7 +66,7 @@ const TOMBSTONE = { key: 't', value: null, timestamp: 40 };
 describe('a batch', () => {
   it('whose records are all the last of their keys keeps its bytes', async () => {
     const batch = inLog(testBatch([A, B]));
-    expect(await filterBatch(batch, ruleOf({ a: 100, b: 101 }), pace)).toBe(batch.bytes);
+    expect(await filterBatch(batch, ruleOf({ a: 100, b: 101 }), throttler)).toBe(batch.bytes);
   });
 
   it('keeps its place and header when it loses a record', async () => {
@@ -109,7 +109,7 @@ describe('a batch', () => {
     });
     expect(empty?.isCrcValid()).toBe(true);
     if (empty === undefined) return;
-    expect(await filterBatch(empty, rule, pace)).toBe(empty.bytes);
+    expect(await filterBatch(empty, rule, throttler)).toBe(empty.bytes);
     const superseded = { ...rule, producerLastOffsets: new Map([[5, 102]]) };
     expect(await filtered(empty, superseded)).toBeUndefined();
   });
@@ -128,7 +128,7 @@ describe('a batch', () => {
   it('is unpacked on a thread, while the event loop turns', async () => {
     const batch = inLog(gzipBatch(testBatch([A, B])));
     let isFiltered = false;
-    const filtering = filterBatch(batch, ruleOf({ a: 900 }), pace).finally(() => {
+    const filtering = filterBatch(batch, ruleOf({ a: 900 }), throttler).finally(() => {
       isFiltered = true;
     });
     // Work that does not leave this turn of the event loop ends within a few promises.
@@ -142,7 +142,7 @@ describe('a batch', () => {
     bytes.writeInt16BE(2, ATTRIBUTES_AT);
     bytes.writeUInt32BE(crc32c(bytes, ATTRIBUTES_AT), CRC_AT);
     const batch = inLog(bytes);
-    expect(await filterBatch(batch, ruleOf({ a: 900 }), pace)).toBe(batch.bytes);
+    expect(await filterBatch(batch, ruleOf({ a: 900 }), throttler)).toBe(batch.bytes);
   });
 });
 
@@ -163,7 +163,7 @@ describe('a tombstone', () => {
     const marked = await filtered(inLog(testBatch([TOMBSTONE, A])), ruleOf({}));
     if (marked === undefined) throw new Error('the tombstone went at once');
     const before = ruleOf({}, { nowMs: NOW_MS + DELETE_RETENTION_MS - 1 });
-    expect(await filterBatch(marked, before, pace)).toBe(marked.bytes);
+    expect(await filterBatch(marked, before, throttler)).toBe(marked.bytes);
     const rest = await filtered(marked, ruleOf({}, { nowMs: NOW_MS + DELETE_RETENTION_MS }));
     expect(contents(rest)).toEqual([[101, 'a', '1', 10]]);
   });

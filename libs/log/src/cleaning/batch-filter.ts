@@ -54,7 +54,7 @@ export interface RetentionRule {
  * tombstones until their delete horizon, and removes records without a key. Offsets, the offset
  * range of the batch, its leader epoch and its producer's fields do not change.
  *
- * At its first compaction a tombstone gets its horizon, now plus delete.retention.ms: bit 6 of the
+ * A tombstone gets its horizon at its first compaction, now plus delete.retention.ms: bit 6 of the
  * attributes says that `baseTimestamp` is that time (KIP-534).
  *
  * @returns the batch's own bytes when all of it is retained, new ones when a part is, undefined
@@ -64,13 +64,13 @@ export interface RetentionRule {
 export async function filterBatch(
   batch: RecordBatch,
   rule: RetentionRule,
-  pace: Throttler,
+  throttler: Throttler,
 ): Promise<Buffer | undefined> {
   if (batch.isControl || batch.baseOffset >= rule.mapEndOffset) return batch.bytes;
   try {
     const cursor = new RecordCursor(await unpackedBatchOf(batch));
-    const kept = await selectRecords(batch, cursor, rule, pace);
-    return await keptBatch(batch, { bytes: cursor.bytes, kept }, rule, pace);
+    const kept = await selectRecords(batch, cursor, rule, throttler);
+    return await keptBatch(batch, { bytes: cursor.bytes, kept }, rule, throttler);
   } catch (error) {
     // A batch that cannot be read is retained completely.
     if (isUnreadable(error)) return batch.bytes;
@@ -82,7 +82,7 @@ async function keptBatch(
   batch: RecordBatch,
   unpacked: UnpackedRecords,
   rule: RetentionRule,
-  pace: Throttler,
+  throttler: Throttler,
 ): Promise<Buffer | undefined> {
   const { kept } = unpacked;
   if (kept.count === 0) {
@@ -93,7 +93,7 @@ async function keptBatch(
   const needsHorizon = kept.hasTombstone && !batch.hasDeleteHorizon;
   if (kept.count === batch.recordCount && !needsHorizon) return batch.bytes;
   const horizonMs = needsHorizon ? rule.nowMs + rule.deleteRetentionMs : undefined;
-  return rewriteBatch(batch, unpacked, horizonMs, pace);
+  return rewriteBatch(batch, unpacked, horizonMs, throttler);
 }
 
 /** An unpacked batch, and which of its records stay. */
@@ -116,7 +116,7 @@ async function selectRecords(
   batch: RecordBatch,
   cursor: RecordCursor,
   rule: RetentionRule,
-  pace: Throttler,
+  throttler: Throttler,
 ): Promise<KeptRecords> {
   const kept: KeptRecords = { count: 0, spans: [], maxTimestamp: -1, hasTombstone: false };
   const mayDropTombstones = batch.hasDeleteHorizon && rule.nowMs >= batch.baseTimestamp;
@@ -132,7 +132,7 @@ async function selectRecords(
       kept.hasTombstone ||= cursor.valueStart < 0;
     }
     start = end;
-    if (looked % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
+    if (looked % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
   }
   return kept;
 }
@@ -160,12 +160,12 @@ async function rewriteBatch(
   batch: RecordBatch,
   { bytes: source, kept }: UnpackedRecords,
   horizonMs: number | undefined,
-  pace: Throttler,
+  throttler: Throttler,
 ): Promise<Buffer> {
   const records =
     horizonMs === undefined
       ? copySpans(source, kept.spans)
-      : await rebaseTimestamps(source, kept.spans, batch.baseTimestamp - horizonMs, pace);
+      : await rebaseTimestamps(source, kept.spans, batch.baseTimestamp - horizonMs, throttler);
   let attributes = batch.attributes & ~COMPRESSION_MASK;
   let body = records;
   if (
@@ -199,7 +199,7 @@ async function rebaseTimestamps(
   source: Buffer,
   spans: readonly number[],
   shiftMs: number,
-  pace: Throttler,
+  throttler: Throttler,
 ): Promise<Buffer> {
   const reader = new VarintReader(source, 0, source.length);
   let sourceBytes = 0;
@@ -227,7 +227,7 @@ async function rebaseTimestamps(
       position += rest.length;
       reader.position = bodyEnd;
       moved += 1;
-      if (moved % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
+      if (moved % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
     }
   }
   return Buffer.from(target.subarray(0, position));

@@ -42,7 +42,7 @@ interface DirtyLog {
  * writes during compaction.
  */
 export class LogCleaner {
-  readonly #pace: Throttler;
+  readonly #throttler: Throttler;
   /** Logs that cannot be compacted until a restart. */
   readonly #uncleanable = new WeakSet<LogState>();
   #isStopped = false;
@@ -61,13 +61,13 @@ export class LogCleaner {
 
     const { clock, scheduler } = environment;
     const { bytesPerSecond, sliceMsMax } = settings;
-    this.#pace = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
+    this.#throttler = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
   }
 
   /** Ends a compaction under way at its next pause, without harm, and begins no other. */
   stop(): void {
     this.#isStopped = true;
-    this.#pace.stop();
+    this.#throttler.stop();
   }
 
   /** Compacts every log that is dirty enough. Never rejects. Calls must not overlap. */
@@ -124,7 +124,7 @@ export class LogCleaner {
     const { hashKey, mapBytesMax } = this.#settings;
     try {
       const cleanedEnd = await compactLog(log.state, this.#environment, plan, {
-        pace: this.#pace,
+        throttler: this.#throttler,
         hashKey,
         mapBytesMax,
         swap: (old, cleaned) => log.replaceSegments(old, cleaned),

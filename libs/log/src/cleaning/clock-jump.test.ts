@@ -9,7 +9,8 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const GRACE_MS = 60 * MINUTE_MS;
 const OPTIONS = { producerIdExpirationMs: 60 * MINUTE_MS, compactionCheckIntervalMs: 5000 };
 /**
- * Records are kept for ten hours, tombstones too, by a log that is both deleted from and compacted.
+ * Ten hours of retention for records and tombstones, in a log that is both deleted from and
+ * compacted.
  */
 const CONFIG = {
   'cleanup.policy': 'compact,delete',

@@ -29,7 +29,7 @@ export interface CompactionPlan {
 }
 
 export interface CompactionOptions {
-  readonly pace: Throttler;
+  readonly throttler: Throttler;
   readonly hashKey: HashKey;
   /** Bytes of the map from keys to offsets; more keys than fit take several passes. */
   readonly mapBytesMax: number;
@@ -125,6 +125,12 @@ function groupSegments(
   return groups;
 }
 
+/**
+ * One compaction of one log.
+ *
+ * Overlap: an object runs once; reads and appends of the log continue meanwhile, and the swap of
+ * segments runs in the log's write lane.
+ */
 class Compaction {
   readonly #map: OffsetMap;
   readonly #reader: LogReader;
@@ -177,7 +183,12 @@ class Compaction {
     for (const [place, segment] of segments.entries()) {
       const nextBaseOffset = segments[place + 1]?.baseOffset ?? firstUncleanableOffset;
       if (nextBaseOffset <= firstDirtyOffset) continue;
-      const reader = new SegmentReader(this.#log, this.#environment, segment, this.#options.pace);
+      const reader = new SegmentReader(
+        this.#log,
+        this.#environment,
+        segment,
+        this.#options.throttler,
+      );
       try {
         for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
           if (batch.nextOffset <= firstDirtyOffset || batch.isControl) continue;
@@ -214,12 +225,12 @@ class Compaction {
   }
 
   async #mapRecords(cursor: RecordCursor): Promise<Offset | undefined> {
-    const { pace } = this.#options;
+    const { throttler } = this.#options;
     for (let looked = 0; cursor.next(); looked += 1) {
       if (cursor.keyStart < 0 || cursor.offset < this.#plan.firstDirtyOffset) continue;
       const { bytes, keyStart, keyEnd, offset } = cursor;
       if (!this.#map.put(bytes, keyStart, keyEnd, offset)) return offset;
-      if (looked % RECORDS_PER_LOOK === 0 && pace.isDue) await pace.pause();
+      if (looked % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
     }
     return undefined;
   }
@@ -255,13 +266,13 @@ class Compaction {
     cleaned: LogSegment,
     rule: RetentionRule,
   ): Promise<void> {
-    const { pace } = this.#options;
-    const writer = new CleanedWriter(cleaned, pace);
+    const { throttler } = this.#options;
+    const writer = new CleanedWriter(cleaned, throttler);
     for (const segment of group) {
-      const reader = new SegmentReader(this.#log, this.#environment, segment, pace);
+      const reader = new SegmentReader(this.#log, this.#environment, segment, throttler);
       try {
         for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
-          const kept = await filterBatch(batch, rule, pace);
+          const kept = await filterBatch(batch, rule, throttler);
           if (kept !== undefined) await writer.add(kept);
         }
       } finally {
@@ -283,11 +294,11 @@ class CleanedWriter {
   #buffers: Buffer[] = [];
   #bytes = 0;
   readonly #segment: LogSegment;
-  readonly #pace: Throttler;
+  readonly #throttler: Throttler;
 
-  constructor(segment: LogSegment, pace: Throttler) {
+  constructor(segment: LogSegment, throttler: Throttler) {
     this.#segment = segment;
-    this.#pace = pace;
+    this.#throttler = throttler;
   }
 
   async add(batch: Buffer): Promise<void> {
@@ -298,7 +309,7 @@ class CleanedWriter {
 
   async flush(): Promise<void> {
     const segment = this.#segment;
-    const pace = this.#pace;
+    const throttler = this.#throttler;
     const buffers = this.#buffers;
     if (buffers.length === 0) return;
     const handle = await segment.file.acquire();
@@ -311,9 +322,9 @@ class CleanedWriter {
       const { lastOffset, maxTimestamp, sizeBytes } = new RecordBatch(buffer);
       segment.appended({ position: segment.sizeBytes, sizeBytes, lastOffset, maxTimestamp });
     }
-    pace.charge(this.#bytes);
+    throttler.charge(this.#bytes);
     this.#buffers = [];
     this.#bytes = 0;
-    await pace.pause();
+    await throttler.pause();
   }
 }

@@ -417,7 +417,7 @@ export class LogTrimmer {
     const environment = this.#environment;
     await this.#step(() => cleaned.renameTo('.swap'));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));
-    // From here on the next start finishes the swap.
+    // The next start finishes the swap from here on.
     for (const segment of old) await this.#step(() => segment.renameTo('.deleted'));
     await this.#step(() => cleaned.renameTo(''));
     await this.#step(() => environment.fileSystem.syncDirectory(log.directory));

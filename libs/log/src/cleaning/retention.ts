@@ -43,9 +43,8 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
  * first that is retained. The result is the base offset of a segment, or the log end when even the
  * active segment is deleted.
  *
- * By time a segment expires when its youngest record is older than `retention.ms` (see
- * record-age.ts for timestamps in the future); one without timestamps is retained. By size it
- * expires when the rest of the log has `retention.bytes`. A segment with a record at or above the
+ * A segment expires by time when its youngest record is older than `retention.ms` (see
+ * record-age.ts for timestamps in the future); one without timestamps is retained. It expires by size when the rest of the log has `retention.bytes`. A segment with a record at or above the
  * high watermark is retained, and so is an empty active one.
  */
 export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {

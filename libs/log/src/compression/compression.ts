@@ -85,7 +85,7 @@ export function decompress(type: CompressionType, bytes: Buffer): Buffer {
 }
 
 /**
- * As `decompress`, on a thread of the pool, so that the event loop turns meanwhile.
+ * Works like `decompress`, on a thread of the pool, so that the event loop turns meanwhile.
  * @throws ProtocolError as that does
  */
 export function decompressOnThread(type: CompressionType, bytes: Buffer): Promise<Buffer> {

@@ -10,12 +10,13 @@ const lz4Package = new CodecPackage<typeof lz4>('lz4-napi', 'lz4');
  * | bytes | field |
  * |------:|-------|
  * | 4 | magic number |
- * | 1 | flags: 6-7 version (1), 5 blocks are independent, 4 they have checksums, 3 the content's size is there, 2 its checksum is, 0 a dictionary's id is |
+ * | 1 | flags: 6-7 version (1), 5 blocks are independent, 4 block checksums, |
+ * |   | 3 content size, 2 content checksum, 0 dictionary id |
  * | 1 | 4-6: the largest unpacked block, 4 for 64 KiB up to 7 for 4 MiB |
  * | 0 or 8 | size of the content |
  * | 0 or 4 | id of a dictionary |
  * | 1 | checksum of the header |
- * | ... | blocks: uint32 size with the highest bit set where it is not compressed, bytes, checksum if any |
+ * | ... | blocks: uint32 size (highest bit: not compressed), bytes, checksum if any |
  * | 4 | 0: no more blocks |
  * | 0 or 4 | checksum of the content |
  */
@@ -81,7 +82,7 @@ export function unpackLz4BlockSync(block: PackedBlock): Buffer {
   return lz4Package.load().uncompressSync(sized(block), block.window);
 }
 
-/** As `unpackLz4BlockSync`, on a thread of the pool. */
+/** Works like `unpackLz4BlockSync`, on a thread of the pool. */
 export async function unpackLz4Block(block: PackedBlock): Promise<Buffer> {
   return lz4Package.load().uncompress(sized(block), block.window);
 }

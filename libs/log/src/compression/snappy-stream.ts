@@ -43,7 +43,7 @@ export function unpackSnappyBlockSync({ bytes }: PackedBlock): Buffer {
   return snappyPackage.load().uncompressSync(bytes, { asBuffer: true }) as Buffer;
 }
 
-/** As `unpackSnappyBlockSync`, on a thread of the pool. */
+/** Works like `unpackSnappyBlockSync`, on a thread of the pool. */
 export async function unpackSnappyBlock({ bytes }: PackedBlock): Promise<Buffer> {
   return (await snappyPackage.load().uncompress(bytes, { asBuffer: true })) as Buffer;
 }

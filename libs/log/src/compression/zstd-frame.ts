@@ -44,7 +44,7 @@ export function decompressZstdSync(bytes: Buffer, bytesMax: number): Buffer {
 }
 
 /**
- * As `decompressZstdSync`: on a thread of the pool where Node's zlib can, else in slices between
+ * Works like `decompressZstdSync`, on a thread of the pool where Node's zlib can, else in slices between
  * which the event loop turns.
  */
 export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<Buffer> {
@@ -58,7 +58,7 @@ export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<B
   return work.whole();
 }
 
-/** As `decompressZstdSync`, on any Node. */
+/** Works like `decompressZstdSync`, on any Node. */
 export function decompressZstdInJavaScript(bytes: Buffer, bytesMax: number): Buffer {
   const work = new ZstdInJavaScript(bytesMax);
   work.push(bytes, true);

@@ -221,7 +221,7 @@ describe('a log that Kafka has compacted', () => {
 });
 
 const KAFKA_COMPACTED = 'kafka/compacted-0';
-/** What Kafka's cleaner left of the records that test/interop/kafka/KafkaClients.java wrote. */
+/** Offsets that Kafka's cleaner retained of the records of test/interop/kafka/KafkaClients.java. */
 const COMPACTED_OFFSETS = [2, 5, 7, 14, 15, 16, 17, 18, 19, 36, 37, 38, 39];
 
 async function expectCompacted(broker: FakeBroker, log: Log): Promise<void> {
@@ -235,7 +235,9 @@ const TRANSACTIONS = 'kafka/transactions-0';
 const KAFKA_TIME_MS = 1_700_000_000_000;
 const COMPACTED = { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0' } as const;
 
-/** What test/interop/kafka/KafkaClients.java wrote outside of transactions, or committed. */
+/**
+ * Records that test/interop/kafka/KafkaClients.java wrote outside of transactions, or committed.
+ */
 const COMMITTED: readonly [number, string][] = [
   [0, 'plain 1'],
   [2, 'committed 1'],
@@ -245,7 +247,7 @@ const COMMITTED: readonly [number, string][] = [
   [14, 'plain 3'],
 ];
 
-/** What test/interop/kafka/KafkaClients.java wrote with a codec. */
+/** Records that test/interop/kafka/KafkaClients.java wrote with a codec. */
 function kafkaRecords(codec: string): [number, string][] {
   const small = [0, 1, 2].map((number) => JSON.stringify({ codec, number }));
   const large = [3, 4, 5].map((i) => `${codec} ${i} `.repeat(100_000 / (codec.length + 3)));

@@ -1,20 +1,24 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type LogFields, type Logger, silentLogger } from '#runtime';
 import { FakeDisk } from '#runtime/testing';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
 
 const PATH = '/data/orders-0/leader-epoch-checkpoint';
 
 let disk: FakeDisk;
+let warnings: LogFields[];
+const logger: Logger = { ...silentLogger, warn: (fields) => void warnings.push(fields) };
 
 beforeEach(async () => {
   disk = new FakeDisk();
+  warnings = [];
   await disk.makeDirectory('/data/orders-0');
   await disk.syncDirectory('/data');
 });
 
 async function cacheOf(...entries: [number, number][]): Promise<LeaderEpochCache> {
-  const cache = await LeaderEpochCache.open(disk, PATH);
+  const cache = await LeaderEpochCache.open(disk, PATH, logger);
   for (const [epoch, startOffset] of entries) await cache.assign(epoch, startOffset);
   return cache;
 }
@@ -28,7 +32,7 @@ describe('assign', () => {
     await cacheOf([0, 0], [3, 120]);
     disk.crash();
     expect((await disk.readFile(PATH)).toString()).toBe('0\n2\n0 0\n3 120\n');
-    expect(pairs(await LeaderEpochCache.open(disk, PATH))).toEqual([
+    expect(pairs(await LeaderEpochCache.open(disk, PATH, logger))).toEqual([
       [0, 0],
       [3, 120],
     ]);
@@ -38,10 +42,20 @@ describe('assign', () => {
     expect(pairs(await cacheOf([2, 10], [2, 50]))).toEqual([[2, 10]]);
   });
 
-  it('drops what contradicts a new entry from the tail', async () => {
+  it('drops recorded entries that conflict with a new one, and logs them', async () => {
     expect(pairs(await cacheOf([1, 10], [2, 20], [3, 30], [4, 20]))).toEqual([
       [1, 10],
       [4, 20],
+    ]);
+    expect(warnings).toEqual([
+      {
+        path: PATH,
+        entry: { epoch: 4, startOffset: 20 },
+        dropped: [
+          { epoch: 2, startOffset: 20 },
+          { epoch: 3, startOffset: 30 },
+        ],
+      },
     ]);
     expect(pairs(await cacheOf([2, 40]))).toEqual([
       [1, 10],
@@ -55,7 +69,7 @@ describe('assign', () => {
     await expect(cache.assign(2, 10)).rejects.toMatchObject({ code: 'ENOSPC' });
     await cache.assign(2, 10);
     disk.crash();
-    expect(pairs(await LeaderEpochCache.open(disk, PATH))).toEqual([
+    expect(pairs(await LeaderEpochCache.open(disk, PATH, logger))).toEqual([
       [1, 0],
       [2, 10],
     ]);
@@ -84,7 +98,7 @@ describe('truncation', () => {
     cache.truncateFromEnd(20);
     expect(pairs(cache)).toEqual([[1, 10]]);
     await cache.flush();
-    expect(pairs(await LeaderEpochCache.open(disk, PATH))).toEqual([[1, 10]]);
+    expect(pairs(await LeaderEpochCache.open(disk, PATH, logger))).toEqual([[1, 10]]);
   });
 
   it('from the start keeps the epoch that the new start was written in', async () => {
@@ -101,7 +115,7 @@ describe('truncation', () => {
     cache.truncateFromStart(40);
     expect(pairs(cache)).toEqual([[3, 40]]);
     await cache.flush();
-    expect(pairs(await LeaderEpochCache.open(disk, PATH))).toEqual([[3, 40]]);
+    expect(pairs(await LeaderEpochCache.open(disk, PATH, logger))).toEqual([[3, 40]]);
   });
 });
 
@@ -110,7 +124,7 @@ it('finds the epoch of every offset of a history of rising epochs', async () => 
     fc.asyncProperty(fc.array(fc.tuple(fc.nat(3), fc.nat(5)), { maxLength: 12 }), async (steps) => {
       const history = new FakeDisk();
       await history.makeDirectory('/data/orders-0');
-      const cache = await LeaderEpochCache.open(history, PATH);
+      const cache = await LeaderEpochCache.open(history, PATH, logger);
       const epochs: number[] = [];
       let epoch = 0;
       for (const [rise, records] of steps) {

@@ -1,5 +1,5 @@
 import type { LeaderEpoch } from '#protocol';
-import { assert, type FileSystem } from '#runtime';
+import { assert, type FileSystem, type Logger } from '#runtime';
 import { CheckpointFile, type CheckpointFormat } from '../checkpoint/checkpoint-file.js';
 
 /** A leader epoch and the first offset that was, or would be, written in it. */
@@ -46,13 +46,23 @@ export class LeaderEpochCache {
   #assignedVersion = 0;
   readonly #file: CheckpointFile<EpochEntry>;
 
-  private constructor(file: CheckpointFile<EpochEntry>) {
+  readonly #logger: Logger;
+
+  private constructor(file: CheckpointFile<EpochEntry>, logger: Logger) {
     this.#file = file;
+    this.#logger = logger;
   }
 
-  /** @throws CorruptCheckpointError */
-  static async open(fileSystem: FileSystem, path: string): Promise<LeaderEpochCache> {
-    const cache = new LeaderEpochCache(new CheckpointFile(fileSystem, path, FORMAT));
+  /**
+   * @param logger warns when an entry is dropped because a new one conflicts with it
+   * @throws CorruptCheckpointError
+   */
+  static async open(
+    fileSystem: FileSystem,
+    path: string,
+    logger: Logger,
+  ): Promise<LeaderEpochCache> {
+    const cache = new LeaderEpochCache(new CheckpointFile(fileSystem, path, FORMAT), logger);
     // Entries are added by the rule for new ones: an entry that conflicts with a later line is
     // dropped.
     for (const entry of await cache.#file.read()) cache.#add(entry);
@@ -79,7 +89,7 @@ export class LeaderEpochCache {
     await this.flush();
   }
 
-  /** As `assign`, but written by a later `flush`: for recovery, which reads many batches. */
+  /** Works like `assign`, but written by a later `flush`: for recovery, which reads many batches. */
   assignUnflushed(epoch: LeaderEpoch, startOffset: number): void {
     this.#add({ epoch, startOffset });
   }
@@ -144,6 +154,13 @@ export class LeaderEpochCache {
     const kept = this.#entries.filter((old) => {
       return old.epoch < entry.epoch && old.startOffset < entry.startOffset;
     });
+    const dropped = this.#entries.slice(kept.length);
+    if (dropped.length > 0) {
+      this.#logger.warn(
+        { path: this.#file.path, entry, dropped },
+        'a new leader epoch conflicts with recorded ones, which are dropped',
+      );
+    }
     this.#entries = [...kept, entry];
     this.#version += 1;
     this.#assignedVersion = this.#version;

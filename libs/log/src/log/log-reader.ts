@@ -289,7 +289,7 @@ class SegmentRead {
     return baseOffset === expected || (baseOffset > expected && expected < this.#log.denseFrom);
   }
 
-  /** At the end of the segment: a log without gaps has every offset up to the next segment. */
+  /** Checks the end of the segment: a log without gaps has every offset up to the next segment. */
   #assertNothingMissing(): void {
     const segment = this.#segment;
     const request = this.#request;

@@ -46,8 +46,8 @@ const UNEXPECTED = 'an unexpected fault';
  * *offline*: the content of the disk is unknown, and a repeated sync may succeed without having
  * written, because the kernel forgets pages that it failed to write. Reads continue.
  *
- * Everything that changes the log runs in one lane, one task after the other: `exclusive` puts a
- * task of another class into it.
+ * Overlap: all calls may overlap. Everything that changes the log runs in one lane, one task after
+ * the other: `exclusive` puts a task of another class into it.
  */
 export class LogWriter {
   readonly #lane = new SerialQueue();
@@ -152,18 +152,18 @@ export class LogWriter {
     return this.#lane.run(task);
   }
 
-  /** In the lane: waits until every rolled segment is flushed or its flush has failed. */
+  /** Called in the lane: waits until every rolled segment is flushed or its flush has failed. */
   async settleRolled(): Promise<void> {
     await this.#rolled.flush();
   }
 
-  /** In the lane: removes segments with a base offset in [from, to) from the pending flushes. */
+  /** Called in the lane: removes segments with a base offset in [from, to) from the pending flushes. */
   forgetRolled(from: Offset, to: Offset): void {
     this.#rolled.forget(from, to);
     if (this.#rolled.isEmpty) this.#advanceRecoveryPoint();
   }
 
-  /** In the lane: adapts to a log that was truncated to `logEnd` and synced. */
+  /** Called in the lane: adapts to a log that was truncated to `logEnd` and synced. */
   truncated(error: unknown): void {
     const { offsets } = this.#log;
     this.#duplicates.rejectFrom(offsets.logEnd, error);

@@ -30,13 +30,18 @@ export class SegmentReader {
   readonly #log: LogState;
   readonly #environment: LogEnvironment;
   readonly #segment: LogSegment;
-  readonly #pace: Throttler;
+  readonly #throttler: Throttler;
 
-  constructor(log: LogState, environment: LogEnvironment, segment: LogSegment, pace: Throttler) {
+  constructor(
+    log: LogState,
+    environment: LogEnvironment,
+    segment: LogSegment,
+    throttler: Throttler,
+  ) {
     this.#log = log;
     this.#environment = environment;
     this.#segment = segment;
-    this.#pace = pace;
+    this.#throttler = throttler;
 
     this.#expectedOffset = segment.baseOffset;
     this.#sizeBytes = segment.sizeBytes;
@@ -48,7 +53,7 @@ export class SegmentReader {
    *   reported; StoppedError; storage errors
    */
   async next(): Promise<RecordBatch | undefined> {
-    if (this.#pace.isDue) await this.#pace.pause();
+    if (this.#throttler.isDue) await this.#throttler.pause();
     if (this.#position >= this.#sizeBytes) return undefined;
     const batch = await this.#readBatch();
     if (batch === undefined) return this.#damaged();
@@ -88,7 +93,7 @@ export class SegmentReader {
     const length = Math.min(Math.max(bytes, SCAN_CHUNK_BYTES), this.#sizeBytes - this.#position);
     this.#chunk = await readChunk(file, this.#position, length);
     this.#chunkPosition = this.#position;
-    this.#pace.charge(this.#chunk.length);
+    this.#throttler.charge(this.#chunk.length);
   }
 
   async #damaged(): Promise<never> {

@@ -32,7 +32,7 @@ export class TailCache {
     return new PartitionTail(this);
   }
 
-  /** For PartitionTail. */
+  /** Internal: called by PartitionTail only. */
   link(entry: CacheEntry): void {
     entry.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = entry;
@@ -44,7 +44,7 @@ export class TailCache {
     }
   }
 
-  /** For PartitionTail. */
+  /** Internal: called by PartitionTail only. */
   unlink(entry: CacheEntry): void {
     if (entry.older === undefined) this.#oldest = entry.newer;
     else entry.older.newer = entry.newer;
@@ -127,7 +127,7 @@ export class PartitionTail {
     this.dropBefore(Number.POSITIVE_INFINITY);
   }
 
-  /** For TailCache. */
+  /** Internal: called by TailCache only. */
   dropOldest(entry: CacheEntry): void {
     assert(this.#entries[this.#head] === entry, 'a batch is dropped that is not the oldest');
     this.#entries[this.#head] = undefined;

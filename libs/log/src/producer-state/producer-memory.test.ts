@@ -40,7 +40,7 @@ function batch(id: number, baseSequence = 0): SequencedBatch {
   };
 }
 
-/** What a leader does with a batch; the code of its refusal, if any. */
+/** Produces a batch as a leader does; returns the code of its refusal, if any. */
 function produce(
   partition: ProducerStateManager,
   candidate: SequencedBatch,

@@ -12,14 +12,18 @@ import { crc32c } from '../record-batch/crc32c.js';
  * | 2 | int16 version, 1 |
  * | 4 | uint32 CRC-32C of all that follows |
  * | 4 | int32 number of producers |
- * | 46 each | int64 producer id, int16 epoch, int32 last sequence, int64 last offset, int32 offset delta, int64 timestamp, int32 coordinator epoch, int64 first offset of the open transaction (-1: none) |
+ * | 46 each | int64 producer id, int16 epoch, int32 last sequence, int64 last offset, |
+ * | | int32 offset delta, int64 timestamp, int32 coordinator epoch, |
+ * | | int64 first offset of the open transaction (-1: none) |
  *
  * `<offset>.producers` is our sidecar: what Kafka does not keep.
  *
  * | bytes | header as above, then the producers |
  * |---|---|
- * | 28 each | int64 producer id, int64 time of the last append in ms, int64 number of sequences known to be done, int32 number of batches |
- * | 24 per batch | int32 last sequence, int32 offset delta, int64 last offset, int64 greatest timestamp |
+ * | 28 each | int64 producer id, int64 time of the last append in ms, |
+ * | | int64 number of sequences known to be done, int32 number of batches |
+ * | 24 per batch | int32 last sequence, int32 offset delta, int64 last offset, |
+ * | | int64 greatest timestamp |
  */
 const HEADER_BYTES = 10;
 const VERSION = 1;

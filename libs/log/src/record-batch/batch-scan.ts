@@ -2,6 +2,7 @@ import type { Offset } from '#protocol';
 import type { FileHandle } from '#runtime';
 import {
   BASE_OFFSET_AT,
+  BASE_OFFSET_UPPER_LIMIT,
   BATCH_LENGTH_AT,
   LAST_OFFSET_DELTA_AT,
   LOG_OVERHEAD_BYTES,
@@ -69,7 +70,7 @@ export async function scanBatches(
 interface ChunkWalk {
   readonly reason: 'more' | 'stopped' | 'bad';
   readonly position: number;
-  /** With `more`: bytes needed from `position` on to continue. */
+  /** Bytes needed from `position` on to continue, when the reason is `more`. */
   readonly bytesNeeded: number;
 }
 
@@ -154,8 +155,7 @@ function plausibleBatchSize(bytes: Buffer, at: number): number | undefined {
   if (bytes[at + MAGIC_AT] !== RECORD_BATCH_MAGIC) return undefined;
   const sizeBytes = bytes.readInt32BE(at + BATCH_LENGTH_AT) + LOG_OVERHEAD_BYTES;
   if (sizeBytes < RECORD_BATCH_HEADER_BYTES) return undefined;
-  // A safe integer has no bit above the 53rd: the upper half is below 2^21, and so not negative.
-  if (bytes.readUInt32BE(at + BASE_OFFSET_AT) >= 2 ** 21) return undefined;
+  if (bytes.readUInt32BE(at + BASE_OFFSET_AT) >= BASE_OFFSET_UPPER_LIMIT) return undefined;
   if (bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < 0) return undefined;
   return bytes.readInt32BE(at + RECORD_COUNT_AT) < 0 ? undefined : sizeBytes;
 }

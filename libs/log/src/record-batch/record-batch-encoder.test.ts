@@ -121,7 +121,7 @@ function toSelection({ records, inDecoded, indexes }: PlainSelection): RecordSel
   return { records: recordSetOf(records, inDecoded), indexes };
 }
 
-/** What must be read back of a record that was encoded at this offset. */
+/** Expected record read back after encoding at this offset. */
 function expected(plain: PlainRecord, offset: number): ReadRecord {
   const { key, value, headers = [], timestamp = -1, attributes = 0 } = plain;
   return {

@@ -1,11 +1,11 @@
 /**
- * Makes record batches (magic 2, uncompressed) of record sets.
+ * Encodes record sets as record batches (magic 2, uncompressed).
  *
- * This runs for every record produced, so it makes no object a record. A selection's bytes are
- * copied once into a scratch array, behind which the batch grows in the same array: each key and
- * value then moves with `copyWithin`, which costs a third of a view and a `set`. A finished batch
- * is copied out at its exact size. Encoding at once is synchronous: one scratch serves all of it.
- * Encoding in slices has a scratch of its own.
+ * This runs for every record produced, so that it allocates no object per record. A selection's
+ * bytes are copied once into a scratch array, and the batch grows behind them in the same array:
+ * each key and value then moves with `copyWithin`, which costs a third of a view and a `set`. A
+ * finished batch is copied out at its exact size. Encoding at once is synchronous: one scratch
+ * serves all of it. Encoding in slices has a scratch of its own.
  */
 import {
   FIELD_ATTRIBUTES,
@@ -56,14 +56,15 @@ export interface EncodeOptions {
   readonly nowMs: number;
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
   /**
-   * A record that would take a batch past this begins the next one; a larger record is alone in
-   * one.
+   * A record that would exceed this size begins the next batch; a larger record has a batch of its
+   * own.
    */
   readonly batchSizeBytes: number;
   /** No batch is larger. */
   readonly maxBatchBytes: number;
   /**
-   * Stamped into the batches: the sequence is the first record's, later batches go on from there.
+   * Producer stamped into the batches: the sequence is the first record's, later batches continue
+   * from it.
    */
   readonly producer?: BatchProducer | undefined;
   /** Makes the records one batch, whatever `batchSizeBytes` says. */
@@ -74,7 +75,7 @@ export interface EncodedBatches {
   /** Base offsets are relative: 0, then the number of records before. Leader epoch 0; CRC set. */
   readonly batches: Buffer[];
   readonly recordCount: number;
-  /** For each selection the relative offset of its first record. */
+  /** Relative offset of the first record of each selection. */
   readonly starts: number[];
 }
 
@@ -97,8 +98,8 @@ export function encodeRecordBatches(
 }
 
 /**
- * As `encodeRecordBatches`, in slices: for requests of very many records or bytes. The records must
- * not change meanwhile.
+ * Encodes like `encodeRecordBatches`, in slices: for requests of very many records or bytes. The
+ * records must not change meanwhile.
  * @throws ProtocolError as that does
  */
 export function* encodeInSlices(
@@ -121,11 +122,9 @@ export function batchOfOneSizeBytes(records: RecordSet, index: number): number {
   return RECORD_BATCH_HEADER_BYTES + lengthSizeBytes(bodyBytes) + bodyBytes;
 }
 
-/**
- * A selection is staged in the scratch when its set has at most this many bytes a selected record.
- */
+/** Bytes per selected record up to which a selection is staged in the scratch. */
 const STAGED_BYTES_PER_RECORD_MAX = 1024;
-/** ... and at most this many in all, which bounds the scratch. */
+/** Bytes in all up to which a selection is staged, which bounds the scratch. */
 const STAGED_BYTES_MAX = 1024 * 1024;
 /** A scratch that had to grow past this is not kept. */
 const SCRATCH_KEPT_BYTES_MAX = 4 * 1024 * 1024;
@@ -137,7 +136,7 @@ const COPY_CALL_BYTES_MIN = 12;
 
 /** -1, the length of null, as a varint. */
 const VARINT_MINUS_ONE = 1;
-/** In place of where a selection is staged. */
+/** Value of a position of staged bytes when a selection is not staged. */
 const NOT_STAGED = -1;
 
 /** Sequences are int32, and not negative. */
@@ -147,12 +146,12 @@ const SEQUENCES = 2 ** 31;
 const OWN_MEMORY_BYTES_MIN = 4096;
 const SLAB_BYTES = 16_384;
 
-/** The scratch of what is encoded at once. */
+/** Scratch of synchronous encoding. */
 let sharedScratch = new Uint8Array(SCRATCH_BYTES);
 let slab = Buffer.alloc(0);
 let slabUsedBytes = 0;
 
-/** One call of `encodeRecordBatches`. The batch at hand is `#scratch[0, #position)`. */
+/** One call of `encodeRecordBatches`. The current batch is `#scratch[0, #position)`. */
 class BatchEncoder {
   recordCount = 0;
   readonly #batches: Buffer[] = [];
@@ -164,7 +163,7 @@ class BatchEncoder {
   readonly #isOneBatch: boolean;
   readonly #batchSizeBytes: number;
   readonly #maxBatchBytes: number;
-  /** Where the staged bytes of the selection begin: they end where the scratch ends. */
+  /** Position of the selection's staged bytes, which end where the scratch ends. */
   #stagedAt: number;
   #isStaged = false;
   #position = RECORD_BATCH_HEADER_BYTES;
@@ -173,8 +172,8 @@ class BatchEncoder {
   #maxTimestamp = 0;
 
   /**
-   * @param scratch of its own; undefined: it works with the shared one, and is done before others
-   *   are
+   * @param scratch a scratch of its own; undefined: the encoder uses the shared one and finishes
+   *   before others begin
    */
   constructor(options: EncodeOptions, scratch?: Uint8Array<ArrayBuffer>) {
     this.#isScratchShared = scratch === undefined;
@@ -199,7 +198,7 @@ class BatchEncoder {
     }
   }
 
-  /** As `addSelection`. */
+  /** Adds a selection like `addSelection`, in slices. */
   *addInSlices({ records, indexes }: RecordSelection): SlicedWork<void> {
     const count = indexes === undefined ? records.count : indexes.length;
     this.#stage(records, count);
@@ -238,11 +237,11 @@ class BatchEncoder {
   }
 
   /**
-   * Adds records of a selection, from its `from`-th on, to the batch at hand. The loop that runs
-   * for every record: the encoder's state stands in locals meanwhile, and null, no headers and no
-   * timestamp delta, the usual cases, are a byte each that is written without a call.
+   * Adds records of a selection, from its `from`-th on, to the current batch. The loop runs for
+   * every record: the encoder's state is in locals meanwhile, and null, no headers and no timestamp
+   * delta, the usual cases, are one byte each that is written without a call.
    *
-   * @returns the place in the selection of the first record without room; `count` when all are
+   * @returns the index in the selection of the first record without room; `count` when all are
    *   added
    */
   #addWhileRoom(
@@ -329,13 +328,16 @@ class BatchEncoder {
     return nth;
   }
 
-  /** Where the batch at hand must end: at one of its limits, or where the staged bytes begin. */
+  /**
+   * Returns the position at which the current batch must end: at one of its limits, or where the
+   * staged bytes begin.
+   */
   #roomEnd(batchRecords: number): number {
     const isBoundHard = batchRecords === 0 || this.#isOneBatch;
     return Math.min(this.#stagedAt, isBoundHard ? this.#maxBatchBytes : this.#batchSizeBytes);
   }
 
-  /** For a record that has no room: ends the batch at hand, or makes the scratch larger. */
+  /** Ends the current batch or enlarges the scratch, because a record has no room. */
   #makeRoom({ fields }: RecordSet, index: number): void {
     const at = index * RECORD_STRIDE;
     const given = fields[at + FIELD_TIMESTAMP] as number;
@@ -393,7 +395,7 @@ class BatchEncoder {
     writeInt32(target, RECORD_COUNT_AT, this.#batchRecords);
   }
 
-  /** Makes room for `bytes` between the batch and what is staged. */
+  /** Makes room for `bytes` between the batch and the staged bytes. */
   #reserve(bytes: number): void {
     const stagedBytes = this.#scratch.length - this.#stagedAt;
     const needed = this.#position + bytes + stagedBytes;
@@ -407,9 +409,9 @@ class BatchEncoder {
 }
 
 /**
- * Memory of a batch. A cache may hold it for long: small batches share slabs among themselves and
- * not, as with `Buffer.allocUnsafe`, with every short-lived buffer of the process, each of which
- * would then cost 8 KiB for as long.
+ * Allocates the memory of a batch. A cache may keep it for long: small batches share slabs with
+ * each other and not, as with `Buffer.allocUnsafe`, with every short-lived buffer of the process,
+ * each of which would then occupy 8 KiB for as long.
  */
 function allocate(sizeBytes: number): Buffer {
   if (sizeBytes >= OWN_MEMORY_BYTES_MIN) return Buffer.allocUnsafeSlow(sizeBytes);
@@ -422,19 +424,24 @@ function allocate(sizeBytes: number): Buffer {
   return slab.subarray(start, slabUsedBytes);
 }
 
-/** Sequence of the record behind so many others; 0 follows 2147483647, -1 is for no producer. */
+/**
+ * Returns the sequence of the record this many records later; 0 follows 2147483647, -1 is for no
+ * producer.
+ */
 function sequenceOf(producer: BatchProducer | undefined, recordsBefore: number): number {
   return producer === undefined ? -1 : (producer.baseSequence + recordsBefore) % SEQUENCES;
 }
 
-/** Size of what a record has because of its place in its batch. */
+/** Returns the size of the parts of a record that depend on its position in its batch. */
 function deltasSizeBytes(timestampDelta: number, offsetDelta: number): number {
   return (
     (timestampDelta === 0 ? 1 : varlongSizeBytes(timestampDelta)) + lengthSizeBytes(offsetDelta)
   );
 }
 
-/** Size of what a record has anywhere: attributes, key, value and headers; -1 for null. */
+/**
+ * Returns the size of the other parts of a record: attributes, key, value and headers; -1 for null.
+ */
 function contentSizeBytes(
   keyBytes: number,
   valueBytes: number,
@@ -449,7 +456,7 @@ function contentSizeBytes(
   );
 }
 
-/** As `contentSizeBytes`, off the hot path. */
+/** Computes `contentSizeBytes` off the hot path. */
 function contentSizeBytesAt(fields: readonly number[], at: number): number {
   const span = (startField: number) => {
     const start = fields[at + startField] as number;
@@ -463,7 +470,7 @@ function contentSizeBytesAt(fields: readonly number[], at: number): number {
   );
 }
 
-/** @returns the position behind the copy */
+/** @returns the position after the copy */
 function copy(
   target: Uint8Array,
   position: number,

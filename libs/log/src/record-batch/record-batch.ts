@@ -29,6 +29,11 @@ import { crc32c } from './crc32c.js';
  * | 61 |       | records, one after the other (see RecordCursor), or one compressed blob |
  */
 export const BASE_OFFSET_AT = 0;
+/**
+ * Bound (exclusive) of the upper 32 bits of baseOffset: offsets are safe integers, below 2^53, and
+ * never negative.
+ */
+export const BASE_OFFSET_UPPER_LIMIT = 2 ** 21;
 export const BATCH_LENGTH_AT = 8;
 export const LEADER_EPOCH_AT = 12;
 export const MAGIC_AT = 16;
@@ -86,6 +91,7 @@ export class RecordBatch {
     }
   }
 
+  /** Offset of the first record, from 0 to 2^53 - 1 (see BASE_OFFSET_UPPER_LIMIT). */
   get baseOffset(): Offset {
     const offset = this.#readInt64(BASE_OFFSET_AT);
     if (offset < 0) throw corrupt(`A batch has base offset ${offset}.`);
@@ -199,7 +205,7 @@ export class RecordBatch {
     return decompress(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
   }
 
-  /** As `recordsBytes`, unpacked on a thread of the pool. */
+  /** Works like `recordsBytes`, unpacked on a thread of the pool. */
   recordsBytesOnThread(): Promise<Buffer> {
     return decompressOnThread(this.compression, this.bytes.subarray(RECORD_BATCH_HEADER_BYTES));
   }

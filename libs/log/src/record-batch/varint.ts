@@ -22,7 +22,7 @@ export function varintSizeBytes(value: number): number {
   return zigzag < 0x4000 ? 2 : longVarintSizeBytes(zigzag);
 }
 
-/** As `varintSizeBytes`, for a length or a count: 0 or more. */
+/** Works like `varintSizeBytes`, for a length or a count: 0 or more. */
 export function lengthSizeBytes(value: number): number {
   if (value < 0x40) return 1;
   return value < 0x2000 ? 2 : varintSizeBytes(value);
@@ -63,7 +63,7 @@ export function writeVarint(target: Uint8Array, position: number, value: number)
   return writeLongVarint(target, position, zigzag);
 }
 
-/** As `writeVarint`, for a length or a count: 0 or more. */
+/** Works like `writeVarint`, for a length or a count: 0 or more. */
 export function writeLength(target: Uint8Array, position: number, value: number): number {
   if (value < 0x40) {
     target[position] = value << 1;

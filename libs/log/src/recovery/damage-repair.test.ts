@@ -17,7 +17,7 @@ const ELECTION = { epoch: 5, electionId: 'fifth' };
 const LEADER = { election: ELECTION, compactedEndOffset: 0, elections: [] };
 const COUNT = 12;
 const SIZE = batchBytes(filler(1000));
-/** Of the batches, in the first of three segments. */
+/** Index of the damaged batch in the first of three segments. */
 const DAMAGED = 2;
 const FOUR_A_SEGMENT = { 'segment.bytes': String(4 * SIZE) };
 

@@ -13,8 +13,8 @@ import {
   type LeaderLog,
 } from '../replica/follower-appends.js';
 import type { LogSegment } from '../segment/segment.js';
-import { keepAside } from './kept-bytes.js';
 import { replayProducers } from './producer-replay.js';
+import { quarantineBytes } from './quarantine-bytes.js';
 
 /** The part of a leader's answer that replaces the damage. */
 interface Replacement {
@@ -193,7 +193,7 @@ export class DamageRepair {
     const span = { from: range.startPosition, to: endPosition };
     if (segment === undefined || span.from >= span.to) return;
     try {
-      const keptIn = await keepAside(log, environment, segment, span);
+      const keptIn = await quarantineBytes(log, environment, segment, span);
       environment.logger.warn({ ...log.topicPartition, ...span, keptIn }, 'damaged bytes are kept');
     } catch (error) {
       throw writeFailed(error);

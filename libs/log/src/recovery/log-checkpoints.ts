@@ -142,7 +142,7 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   /**
-   * As `remove`, durable when it resolves: after a crash a log of the same name must not inherit
+   * Works like `remove`, durable when it resolves: after a crash a log of the same name must not inherit
    * the offsets. Rejects with the storage error.
    */
   async forget(topicPartition: TopicPartition): Promise<void> {

@@ -22,7 +22,7 @@ async function reopened(): Promise<{ broker: FakeBroker; log: Log; size: number 
   return { broker, log: await testLog(await broker.open()), size: batchBytes(filler(1000)) };
 }
 
-/** What a reader of one offset gets: the offset of the batch, or the error's code. */
+/** Reads one offset: returns the offset of the batch, or the error's code. */
 async function readOne(log: Log, offset: number): Promise<number | string> {
   try {
     const [batch] = await log.read(offset, 1, log.logEndOffset);

@@ -192,12 +192,12 @@ export class LogLoader {
     const path = join(directory, LEADER_EPOCH_CHECKPOINT);
     try {
       const isLost = (await fileSystem.fileSize(path)) === undefined;
-      return { cache: await LeaderEpochCache.open(fileSystem, path), isLost };
+      return { cache: await LeaderEpochCache.open(fileSystem, path, logger), isLost };
     } catch (error) {
       if (!(error instanceof CorruptCheckpointError)) throw error;
       logger.error({ err: error, ...topicPartition }, 'the leader epochs are read from the log');
       await fileSystem.rename(path, `${path}.corrupt`);
-      return { cache: await LeaderEpochCache.open(fileSystem, path), isLost: true };
+      return { cache: await LeaderEpochCache.open(fileSystem, path, logger), isLost: true };
     }
   }
 

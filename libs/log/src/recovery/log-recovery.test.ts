@@ -171,7 +171,7 @@ describe('recovery', () => {
   it('ends with a sync: what it found cannot be lost by the next power failure', async () => {
     const broker = await brokerOfThree();
     broker.crash();
-    // What a killed process leaves: the machine has it, the disk has not.
+    // A killed process leaves this state: the machine has the bytes, the disk does not.
     const file = await broker.disk.open(broker.path(LOG_0), 'write');
     await file.writev([stamped(3, 'd')], 3 * batchBytes('a'));
     expect((await testLog(await broker.open())).logEndOffset).toBe(4);

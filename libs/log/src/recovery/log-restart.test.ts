@@ -97,7 +97,7 @@ describe('starting a log anew', () => {
       // The leader's log begins at 0: a replica that lost its way there knows what it lacks.
       expect([undefined, { startOffset: 0, endOffset: 1 }]).toContainEqual(again.lostStart);
       expect(again.damagedRanges).toHaveLength(again.lostStart === undefined ? 0 : 1);
-      // What was deleted before may be seen again: the leader, whose log begins there, has it.
+      // Deleted records may become visible again: the leader, whose log begins there, has them.
       const left = (await readAll(again, again.lostStart?.endOffset)).map(([offset]) => offset);
       const first = left[0] ?? again.logEndOffset;
       expect(left).toEqual(left.map((_, i) => first + i));

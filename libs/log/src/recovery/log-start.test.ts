@@ -99,13 +99,13 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0, 1);
     const log = await openLog(broker);
-    await expect(log.giveUpLostRecords({ startOffset: 0, endOffset: 3 })).rejects.toMatchObject({
+    await expect(log.acceptDataLoss({ startOffset: 0, endOffset: 3 })).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       message: expect.stringContaining('those missing are 0 up to 2'),
       members: { lostStartOffset: 0, lostEndOffset: 2 },
     });
-    await log.giveUpLostRecords({ startOffset: 0, endOffset: 2 });
-    await log.giveUpLostRecords({ startOffset: 0, endOffset: 2 });
+    await log.acceptDataLoss({ startOffset: 0, endOffset: 2 });
+    await log.acceptDataLoss({ startOffset: 0, endOffset: 2 });
     expect([log.lostStart, log.damagedRanges, log.logStartOffset]).toEqual([undefined, [], 2]);
     broker.crash();
     const again = await openLog(broker);
@@ -129,9 +129,9 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     const log = await openLog(broker);
     expect(log.lostStart).toEqual({ startOffset: 0, endOffset: 1 });
     expect(log.lostRecords).toMatchObject({ startOffset: 3, endOffset: 4 });
-    await log.giveUpLostRecords({ startOffset: 3, endOffset: 4 });
+    await log.acceptDataLoss({ startOffset: 3, endOffset: 4 });
     log.updateHighWatermark(log.syncedEndOffset);
-    await log.giveUpLostRecords({ startOffset: 0, endOffset: 1 });
+    await log.acceptDataLoss({ startOffset: 0, endOffset: 1 });
     expect([log.lostStart, log.lostRecords, log.damagedRanges]).toEqual([undefined, undefined, []]);
   });
 });

@@ -44,7 +44,7 @@ async function openLog(broker: FakeBroker, options: Partial<LogManagerOptions> =
   return testLog(await broker.open(options));
 }
 
-/** The log is whole, the lost offsets hold nothing, and the next record gets the next offset. */
+/** The log is complete, the lost offsets are empty, and the next record gets the next offset. */
 async function expectGivenUp(log: Log): Promise<void> {
   expect(log.lostRecords).toBeUndefined();
   expect(log.isWritable).toBe(true);
@@ -73,7 +73,7 @@ describe('lost records at the end of a log', () => {
   it('are given up: their offsets hold nothing, and are not given to others', async () => {
     const broker = await brokerThatLost();
     const log = await openLog(broker);
-    await log.giveUpLostRecords(LOST);
+    await log.acceptDataLoss(LOST);
     await expectGivenUp(log);
     expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 3 });
     for (const end of ['crash', 'clean stop']) {
@@ -94,7 +94,7 @@ describe('lost records at the end of a log', () => {
 
   it('stay given up after a power failure, before anything else was written', async () => {
     const broker = await brokerThatLost();
-    await (await openLog(broker)).giveUpLostRecords(LOST);
+    await (await openLog(broker)).acceptDataLoss(LOST);
     broker.crash();
     await expectGivenUp(await openLog(broker));
   });
@@ -105,7 +105,7 @@ describe('lost records at the end of a log', () => {
     broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
     broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
     const log = await openLog(broker);
-    await log.giveUpLostRecords(LOST);
+    await log.acceptDataLoss(LOST);
     await expectGivenUp(log);
     const kept = await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`));
     expect(kept.length).toBe(content.length - batchBytes('a'));
@@ -122,7 +122,7 @@ describe('lost records at the end of a log', () => {
     }
     const log = await openLog(broker);
     expect(log.lostRecords).toMatchObject({ startOffset: 1, endOffset: 4 });
-    await log.giveUpLostRecords({ startOffset: 1, endOffset: 4 });
+    await log.acceptDataLoss({ startOffset: 1, endOffset: 4 });
     expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 4 });
     broker.crash();
     expect((await readAll(await openLog(broker))).map(([offset]) => offset)).toEqual([0, 4]);
@@ -135,7 +135,7 @@ describe('lost records at the end of a log', () => {
       { startOffset: 1, endOffset: 2 },
       { startOffset: 1, endOffset: 4 },
     ]) {
-      await expect(log.giveUpLostRecords(range)).rejects.toMatchObject({
+      await expect(log.acceptDataLoss(range)).rejects.toMatchObject({
         code: 'OFFSET_OUT_OF_RANGE',
         message: expect.stringContaining('those missing are 1 up to 3'),
         members: { lostStartOffset: 1, lostEndOffset: 3 },
@@ -147,11 +147,11 @@ describe('lost records at the end of a log', () => {
   it('are given up once: the same call again does nothing, any other is refused', async () => {
     const broker = await brokerThatLost();
     let log = await openLog(broker);
-    await Promise.all([log.giveUpLostRecords(LOST), log.giveUpLostRecords(LOST)]);
+    await Promise.all([log.acceptDataLoss(LOST), log.acceptDataLoss(LOST)]);
     await appendValues(log, 'd');
     for (let round = 0; round < 2; round += 1) {
       const sizeBytes = log.sizeBytes;
-      await log.giveUpLostRecords(LOST);
+      await log.acceptDataLoss(LOST);
       expect(log.sizeBytes).toBe(sizeBytes);
       const others = [
         { startOffset: 1, endOffset: 2 },
@@ -159,7 +159,7 @@ describe('lost records at the end of a log', () => {
         { startOffset: 4, endOffset: 9 },
       ];
       for (const other of others) {
-        await expect(log.giveUpLostRecords(other)).rejects.toMatchObject({
+        await expect(log.acceptDataLoss(other)).rejects.toMatchObject({
           code: 'OFFSET_OUT_OF_RANGE',
           message: expect.stringContaining('no records are missing there'),
         });
@@ -175,7 +175,7 @@ describe('lost records at the end of a log', () => {
     await appendValues(log, 'a');
     broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
     await expect(appendValues(log, 'b')).rejects.toMatchObject({ outcome: 'unknown' });
-    await expect(log.giveUpLostRecords({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
+    await expect(log.acceptDataLoss({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
     });
     expect(log.isWritable).toBe(false);
@@ -186,7 +186,7 @@ describe('lost records at the end of a log', () => {
     const manager = await broker.open({ diskReserveBytes: 1000 });
     const log = await testLog(manager);
     broker.disk.capacityBytes = broker.disk.usedBytes;
-    await log.giveUpLostRecords(LOST);
+    await log.acceptDataLoss(LOST);
     expect(manager.reserve.isWhole).toBe(false);
     expect(log.isWritable).toBe(true);
     broker.crash();
@@ -206,13 +206,13 @@ describe('lost records at the end of a log', () => {
       broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
       const log = await openLog(broker);
       broker.disk.failNext(point, 'EIO', { path });
-      await expect(log.giveUpLostRecords(LOST)).rejects.toMatchObject({
+      await expect(log.acceptDataLoss(LOST)).rejects.toMatchObject({
         code: 'KAFKA_STORAGE_ERROR',
       });
       expect(log.isWritable).toBe(false);
       expect(log.lostRecords).toMatchObject(LOST);
       await expect(log.read(1, 100, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
-      await log.giveUpLostRecords(LOST);
+      await log.acceptDataLoss(LOST);
       await expectGivenUp(log);
       broker.crash();
       await expectGivenUp(await openLog(broker));
@@ -233,13 +233,13 @@ describe('lost records at the end of a log', () => {
         hasCrashed = true;
         broker.crash();
       };
-      await log.giveUpLostRecords(LOST).catch(() => undefined);
+      await log.acceptDataLoss(LOST).catch(() => undefined);
       broker.onOperation = undefined;
       broker.crash();
       const again = await openLog(broker);
       if (again.lostRecords !== undefined) {
         expect(again.lostRecords, `crash at ${crashAt}`).toMatchObject(LOST);
-        await again.giveUpLostRecords(LOST);
+        await again.acceptDataLoss(LOST);
       }
       await expectGivenUp(again);
     }

@@ -7,7 +7,7 @@ import { damagedEndOffset, type OffsetRange } from '../record-batch/damage.js';
 import { emptyBatch } from '../record-batch/empty-batch.js';
 import { RECORD_BATCH_HEADER_BYTES } from '../record-batch/record-batch.js';
 import { LogSegment } from '../segment/segment.js';
-import { keepAside } from './kept-bytes.js';
+import { quarantineBytes } from './quarantine-bytes.js';
 import { missingBetween } from './segment-gaps.js';
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -56,7 +56,7 @@ export class LostRecords {
    * @throws ProtocolError OFFSET_OUT_OF_RANGE (members lostStartOffset, lostEndOffset when some are
    *   missing) for any other range; KAFKA_STORAGE_ERROR
    */
-  giveUp(range: OffsetRange): Promise<void> {
+  accept(range: OffsetRange): Promise<void> {
     return this.#writer.exclusive(async () => {
       const lost = this.#log.failure?.lost;
       if (missingBetween(this.#log).some((one) => isSameRange(one, range))) {
@@ -64,7 +64,7 @@ export class LostRecords {
         return;
       }
       if (lost === undefined) {
-        if (await this.#isGivenUp(range)) return;
+        if (await this.#isAccepted(range)) return;
         throw this.#refusal(range);
       }
       if (!isSameRange(lost, range)) throw this.#refusal(range);
@@ -93,7 +93,7 @@ export class LostRecords {
     const { active } = log.segments;
     try {
       const span = { from: startPosition, to: endPosition };
-      const keptIn = await keepAside(log, environment, active, span);
+      const keptIn = await quarantineBytes(log, environment, active, span);
       environment.logger.warn({ ...log.topicPartition, ...span, keptIn }, 'damaged bytes were cut');
       environment.observer.cut(log.topicPartition, endPosition - startPosition);
       await active.truncateTo(startOffset, startPosition);
@@ -188,7 +188,7 @@ export class LostRecords {
   }
 
   /** Whether an empty batch has exactly these offsets, or the log begins behind them. */
-  async #isGivenUp({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
+  async #isAccepted({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
     const { logStart, logEnd } = this.#log.offsets;
     if (endOffset === logStart && startOffset < endOffset) return true;
     if (startOffset < logStart || endOffset > logEnd) return false;

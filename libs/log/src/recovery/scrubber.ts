@@ -31,7 +31,7 @@ export interface ScrubberSettings {
  * Overlap: `runIfDue` calls must not overlap; `stop` may come at any time.
  */
 export class LogScrubber {
-  readonly #pace: Throttler;
+  readonly #throttler: Throttler;
   #dueMs: number;
   #isStopped = false;
   readonly #environment: LogEnvironment;
@@ -49,14 +49,14 @@ export class LogScrubber {
 
     const { clock, scheduler } = environment;
     const { bytesPerSecond, sliceMsMax } = settings;
-    this.#pace = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
+    this.#throttler = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
     this.#dueMs = clock.monotonicMs() + settings.firstAfterMs;
   }
 
   /** Ends a pass under way at its next pause, and begins no other. */
   stop(): void {
     this.#isStopped = true;
-    this.#pace.stop();
+    this.#throttler.stop();
   }
 
   /** Runs a pass over all logs if one is due. Never rejects. Calls must not overlap. */
@@ -77,7 +77,7 @@ export class LogScrubber {
   }
 
   async #scrub(log: LogState, segment: LogSegment): Promise<void> {
-    const reader = new SegmentReader(log, this.#environment, segment, this.#pace);
+    const reader = new SegmentReader(log, this.#environment, segment, this.#throttler);
     try {
       await this.#readAll(log, segment, reader);
     } catch (error) {
@@ -101,7 +101,7 @@ export class LogScrubber {
     let bytes = 0;
     for (let count = 0; ; count += 1) {
       if (count % BATCHES_PER_LOOK === 0) {
-        await this.#pace.pause();
+        await this.#throttler.pause();
         // A removal waits for the readers of the file.
         if (!isCurrent()) return;
       }

@@ -74,7 +74,7 @@ describe('segments that are missing in the middle of a log', () => {
       const lost = { startOffset, endOffset: 2 };
       const again = await openLog(broker);
       expect(again.lostBetween).toEqual([lost]);
-      await again.giveUpLostRecords(lost);
+      await again.acceptDataLoss(lost);
       await expectWhole(again, [...Array(startOffset).keys(), 2, 3]);
       broker.crash();
       await expectWhole(await openLog(broker), [...Array(startOffset).keys(), 2, 3]);
@@ -138,7 +138,7 @@ describe('segments that are missing in the middle of a log', () => {
     for (let i = 0; i < 20; i += 1) await broker.scheduler.advance(5000);
     expect(broker.seen.cleanedSegments).toBe(0);
     expect(log.lostBetween).toEqual([LOST]);
-    await log.giveUpLostRecords(LOST);
+    await log.acceptDataLoss(LOST);
     for (let i = 0; i < 20; i += 1) await broker.scheduler.advance(5000);
     expect(broker.seen.cleanedSegments).toBeGreaterThan(0);
   });
@@ -149,7 +149,7 @@ describe('records missing in the middle of a log that are abandoned', () => {
     const broker = await brokerOfFive();
     await removeByHand(broker, 1, 2);
     const log = await openLog(broker);
-    await expect(log.giveUpLostRecords({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
+    await expect(log.acceptDataLoss({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       message: expect.stringContaining('those missing are 1 up to 3'),
       members: { lostStartOffset: 1, lostEndOffset: 3 },
@@ -162,7 +162,7 @@ describe('records missing in the middle of a log that are abandoned', () => {
     await removeByHand(broker, 1, 2);
     let log = await openLog(broker);
     for (const end of ['crash', 'clean stop', 'last']) {
-      await log.giveUpLostRecords(LOST);
+      await log.acceptDataLoss(LOST);
       await expectWhole(log, REST);
       expect((await log.read(1, 1, 5))[0]).toMatchObject({ recordCount: 0, nextOffset: 3 });
       broker.crash();
@@ -184,11 +184,11 @@ describe('records missing in the middle of a log that are abandoned', () => {
     await removeByHand(broker, 1, 2);
     const log = await openLog(broker);
     broker.disk.failNext(point, 'EIO', { path });
-    await expect(log.giveUpLostRecords(LOST)).rejects.toMatchObject({
+    await expect(log.acceptDataLoss(LOST)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
     expect([log.lostBetween, log.isWritable]).toEqual([[LOST], true]);
-    await log.giveUpLostRecords(LOST);
+    await log.acceptDataLoss(LOST);
     await expectWhole(log, REST);
   });
 
@@ -205,13 +205,13 @@ describe('records missing in the middle of a log that are abandoned', () => {
         hasCrashed = true;
         broker.crash();
       };
-      await log.giveUpLostRecords(LOST).catch(() => undefined);
+      await log.acceptDataLoss(LOST).catch(() => undefined);
       broker.onOperation = undefined;
       broker.crash();
       const again = await openLog(broker);
       if (again.lostBetween.length > 0) {
         expect(again.lostBetween, `crash at ${crashAt}`).toEqual([LOST]);
-        await again.giveUpLostRecords(LOST);
+        await again.acceptDataLoss(LOST);
       }
       await expectWhole(again, REST);
     }

@@ -12,7 +12,7 @@ import {
 import type { DamagedRange } from '../record-batch/damage.js';
 import type { RecordBatch } from '../record-batch/record-batch.js';
 import type { LogSegment } from '../segment/segment.js';
-import { keepAside } from './kept-bytes.js';
+import { quarantineBytes } from './quarantine-bytes.js';
 
 /** Facts about a log that recovery needs before its end is known. */
 export interface RecoveryBounds {
@@ -229,7 +229,7 @@ export class SegmentRecovery {
   async #keep(segment: LogSegment, span: ByteSpan): Promise<void> {
     const log = this.#log;
     const environment = this.#environment;
-    const keptIn = await keepAside(log, environment, segment, span);
+    const keptIn = await quarantineBytes(log, environment, segment, span);
     const bytes = span.to - span.from;
     environment.logger.warn(
       { ...log.topicPartition, logEndOffset: this.#expected, bytes, keptIn },

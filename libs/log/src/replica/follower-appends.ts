@@ -202,7 +202,7 @@ export class FollowerAppends {
 }
 
 /**
- * In the lane: only the leader of the accepted election may change a follower's log.
+ * Called in the lane: only the leader of the accepted election may change a follower's log.
  * @throws ProtocolError LEADER_NOT_AVAILABLE
  */
 export function assertFollows(log: LogState, { epoch, electionId }: Election): void {

@@ -31,7 +31,7 @@ export class FilePool {
     await Promise.all([...this.#idle].map((file) => file.closeIfIdle()));
   }
 
-  /** For PooledFile: opens a file; when no descriptor is free, unused files are closed first. */
+  /** Called by PooledFile: opens a file; when no descriptor is free, unused files are closed first. */
   async open(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
     try {
       return await this.fileSystem.open(path, mode);
@@ -42,22 +42,22 @@ export class FilePool {
     }
   }
 
-  /** For PooledFile. */
+  /** Internal: called by PooledFile only. */
   opened(): void {
     this.#openCount += 1;
   }
 
-  /** For PooledFile. */
+  /** Internal: called by PooledFile only. */
   closed(): void {
     this.#openCount -= 1;
   }
 
-  /** For PooledFile: `file` is open and in use from now on. */
+  /** Called by PooledFile: `file` is open and in use from now on. */
   used(file: PooledFile): void {
     this.#idle.delete(file);
   }
 
-  /** For PooledFile: `file` is open and not in use. */
+  /** Called by PooledFile: `file` is open and not in use. */
   unused(file: PooledFile): void {
     this.#idle.add(file);
     while (this.#openCount > this.openFilesMax) {
@@ -107,7 +107,7 @@ export class PooledFile {
     });
   }
 
-  /** As `acquire`, for a new file. Its directory is not synced. */
+  /** Works like `acquire`, for a new file. Its directory is not synced. */
   async create(): Promise<FileHandle> {
     this.#pin();
     try {
@@ -153,7 +153,7 @@ export class PooledFile {
     await this.closeIfIdle();
   }
 
-  /** For FilePool. */
+  /** Internal: called by FilePool only. */
   async closeIfIdle(): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined || this.#users > 0) return;

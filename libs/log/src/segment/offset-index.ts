@@ -28,6 +28,8 @@ const SEGMENT_START: IndexEntry = { relativeOffset: -1, position: 0 };
  * | 4 | int32, byte position in the `.log` of a batch that begins at or before that offset |
  *
  * Invariant: offsets strictly increase, positions never decrease.
+ *
+ * Overlap: as for SegmentIndex.
  */
 export class OffsetIndex extends SegmentIndex {
   /** Relative offset and position of each entry, in turn; undefined while unloaded. */

@@ -24,6 +24,8 @@ export interface TimestampOffset {
  *
  * An entry says: every record of this segment with a greater timestamp comes after that offset.
  * Invariant: timestamps strictly increase, offsets never decrease.
+ *
+ * Overlap: as for SegmentIndex.
  */
 export class TimeIndex extends SegmentIndex {
   /** Timestamps of the entries; undefined while unloaded, as are the relative offsets. */

@@ -21,7 +21,7 @@ export const GOLDEN_BATCHES = {
     'ffffffffffffffff ffff ffffffff 00000001',
     '10000000026b027600',
   ),
-  /** As `minimal`, at offset 5 in epoch 1, with the broker's timestamp 99. */
+  /** The batch `minimal` at offset 5 in epoch 1, with the broker's timestamp 99. */
   logAppendTime: batch(
     '0000000000000005 0000003a 00000001 02 d38fb266 0008 00000000 0000000000000001 0000000000000063',
     'ffffffffffffffff ffff ffffffff 00000001',

@@ -3,13 +3,13 @@ import type { BatchProducer } from '../record-batch/record-batch.js';
 import type { PlainRecord, ReadRecord } from './record-sets.js';
 
 /**
- * What is known of a batch that a history has appended:
+ * State of a batch that a history has appended:
  * - `pending` it was not answered yet
  * - `acknowledged` it was answered, or seen below the high watermark: it must stay
- * - `unknown` it was answered so, or the broker crashed meanwhile: it is in the log whole, or not
- *   at all
+ * - `unknown` it was answered so, or the broker crashed meanwhile: it is in the log completely, or
+ *   not at all
  * - `failed` it must never be seen
- * - `gone` it was cut off, or was not in the log when that was looked at: it must not come back
+ * - `gone` it was truncated, or was not in the log at a check: it must not come back
  */
 type Fate = 'pending' | 'acknowledged' | 'unknown' | 'failed' | 'gone';
 
@@ -18,10 +18,10 @@ export interface HistoryBatch {
   readonly id: number;
   readonly records: readonly PlainRecord[];
   readonly producer: BatchProducer | undefined;
-  /** Of each try to append it: it is stamped with that of the try which was written. */
+  /** Leader epochs of all attempts to append it: it has that of the attempt that was written. */
   readonly leaderEpochs: Set<number>;
   fate: Fate;
-  /** Where its first record stands, once that is known. */
+  /** Offset of its first record, once known. */
   baseOffset: number | undefined;
 }
 
@@ -30,15 +30,15 @@ export interface SeenRecord extends ReadRecord {
   readonly leaderEpoch: number;
 }
 
-/** What a log was seen to be while nothing was under way. */
+/** The content of a log while nothing was under way. */
 export interface SeenLog {
   readonly nowMs: number;
   readonly logStart: number;
   readonly logEnd: number;
   readonly highWatermark: number;
-  /** Below it compaction may have left gaps. */
+  /** Compaction may have left gaps below it. */
   readonly compactedEnd: number;
-  /** From `logStart` on, in order. */
+  /** Records from `logStart` on, in order. */
   readonly records: readonly SeenRecord[];
   /** Offsets [from, to) that cannot be read. */
   readonly damaged: readonly { readonly from: number; readonly to: number }[];
@@ -50,7 +50,7 @@ interface LastOfKey {
   readonly isTombstone: boolean;
 }
 
-/** How far a record's timestamp may be ahead of the time of its append. */
+/** Greatest distance of a record's timestamp ahead of the time of its append, ms. */
 export const CLOCK_SKEW_MS = 300;
 
 /** The log did what it must never do. */
@@ -63,13 +63,13 @@ export function violated(what: string): never {
 }
 
 /**
- * All that a log was told and has answered, against which it is checked: nothing acknowledged is
- * lost, nothing failed is seen, no batch stands at two places, offsets are dense, compaction keeps
- * the last record of each key.
+ * All calls to a log and its answers, which it is checked against: nothing acknowledged is lost,
+ * nothing failed is seen, no batch is stored twice, offsets are dense, compaction retains the last
+ * record of each key.
  */
 export class HistoryModel {
   readonly batches: HistoryBatch[] = [];
-  /** What is below was deleted, durably. */
+  /** Records below it were deleted durably. */
   logStart = 0;
 
   readonly #isCompacted: boolean;
@@ -96,7 +96,7 @@ export class HistoryModel {
     return batch;
   }
 
-  /** The log has answered that the batch stands at `baseOffset`. */
+  /** Records that the log acknowledged the batch at `baseOffset`. */
   acknowledge(batch: HistoryBatch, baseOffset: number): void {
     if (batch.baseOffset !== undefined && batch.baseOffset !== baseOffset) {
       violated(`batch ${batch.id} was answered ${baseOffset} and stands at ${batch.baseOffset}`);
@@ -106,7 +106,8 @@ export class HistoryModel {
   }
 
   /**
-   * The log was cut at `offset`: what stood there is gone, or may be when that was not answered.
+   * Records a truncation at `offset`: the records from there on are gone, or may be when it was not
+   * answered.
    */
   truncate(offset: number, isAnswered: boolean): void {
     for (const batch of this.batches) {
@@ -117,7 +118,7 @@ export class HistoryModel {
     }
   }
 
-  /** Checks what was seen; learns from it which unknown batches are in the log. */
+  /** Checks a log's content; learns from it which unknown batches are in the log. */
   check(seen: SeenLog): void {
     if (seen.logStart < this.logStart) {
       violated(`the log starts at ${seen.logStart} and was shortened to ${this.logStart}`);

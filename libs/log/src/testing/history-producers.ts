@@ -2,13 +2,13 @@ import type { BatchProducer } from '../record-batch/record-batch.js';
 import type { HistoryBatch } from './history-model.js';
 
 /**
- * An idempotent producer as its client knows it: it goes on with the next sequence, after what was
- * answered `unknown` was sent again, and uses a sequence again when its batch has `failed`.
+ * An idempotent producer as its client knows it: it continues with the next sequence after it has
+ * resent `unknown` batches, and reuses a sequence when its batch has `failed`.
  */
 export class HistoryProducer {
   #epoch = 0;
   #nextSequence = 0;
-  /** To be sent again, in the order of their sequences. */
+  /** Batches to resend, in the order of their sequences. */
   #unknown: HistoryBatch[] = [];
   /** Acknowledged in this epoch, in the order of their sequences. */
   #done: HistoryBatch[] = [];
@@ -18,7 +18,7 @@ export class HistoryProducer {
     this.#producerId = producerId;
   }
 
-  /** For the next batch of new records. */
+  /** Takes the sequences of the next batch of new records. */
   take(recordCount: number): BatchProducer {
     const baseSequence = this.#nextSequence;
     this.#nextSequence += recordCount;
@@ -66,7 +66,7 @@ export class HistoryProducer {
     this.#unknown = this.#unknown.filter(({ fate }) => fate === 'unknown');
   }
 
-  /** Begins anew, with nothing behind it. */
+  /** Begins a new epoch, without earlier batches. */
   bumpEpoch(): void {
     this.#epoch += 1;
     this.#nextSequence = 0;

@@ -13,8 +13,8 @@ import type { PlainRecord } from './record-sets.js';
 import { testBatch } from './test-batches.js';
 
 /**
- * How the broker dies: `killed` alone, or with its machine, and what was not synced is then `lost`,
- * or `torn`, whatever chance leaves of it.
+ * Kind of a broker's death: `killed` alone, or with its machine: unsynced bytes are then `lost`, or
+ * `torn`, a random part of them.
  */
 export type CrashMode = 'lost' | 'torn' | 'killed';
 
@@ -35,7 +35,7 @@ interface Attempt {
 
 const PRODUCERS = 3;
 const STARTS_MAX = 20;
-/** After so many crashes amid a start there are no more. */
+/** Greatest number of crashes during starts. */
 const CRASHES_AMID_STARTS_MAX = 4;
 
 /**
@@ -202,7 +202,7 @@ export class HistoryWorld {
     if (offset >= log.logEndOffset || log.damagedRanges.length > 0) return;
     this.#model.truncate(offset, false);
     this.#assignedEpoch = 0;
-    // What their clients were told is gone: they begin anew.
+    // The producers' clients lost acknowledged records: they begin a new epoch.
     for (const producer of this.#producers) producer.bumpEpoch();
     if (!(await this.#isDone(() => log.truncateTo(offset)))) return;
     if (log.logEndOffset > offset)
@@ -258,7 +258,8 @@ export class HistoryWorld {
     if (seen.logStart <= from) return;
     if (!config['cleanup.policy'].includes('delete'))
       violated('records were deleted for no reason');
-    // By size there is no rule for a record, and what compaction removed has no say in its segment.
+    // Retention by size has no rule for a single record, and compacted records do not count in
+    // their segment.
     if (config['retention.bytes'] >= 0 || config['cleanup.policy'] !== 'delete') return;
     const youngest = this.nowMs - config['retention.ms'];
     for (const { id, baseOffset = -1, records, fate } of this.#model.batches) {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { ReadRecord } from './record-sets.js';
 
-/** What kafkajs's decoder makes of one record, as far as the tests look at it. */
+/** A record as kafkajs's decoder returns it, reduced to the members that tests use. */
 interface KafkajsRecord {
   readonly offset: string;
   readonly timestamp: string;

@@ -30,7 +30,7 @@ import { testBatch } from './test-batches.js';
 export const TOPIC = { topic: 'orders', partition: 0 };
 export const TOPIC_ID = 'a1b2c3d4-0000-4000-8000-000000000001';
 
-/** What a test saw of the logs. */
+/** Events of the logs that a test has seen. */
 class SeenEvents implements LogObserver {
   readonly damagedRanges: DamagedRange[] = [];
   appendedRecords = 0;
@@ -196,7 +196,9 @@ export function openLogs(
   );
 }
 
-/** Records are kept for ever unless told otherwise: the tests' have timestamps of long ago. */
+/**
+ * Returns a config that retains records forever by default: the tests' timestamps are long past.
+ */
 export function topicConfig(overrides: TopicConfigOverrides = {}): TopicConfig {
   return parseTopicConfig({ 'retention.ms': '-1', ...overrides }, 1);
 }

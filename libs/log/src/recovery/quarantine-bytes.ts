@@ -10,7 +10,7 @@ import { nextCutFileName } from '../segment/segment-names.js';
  * durably; on a full disk it uses the reserved space.
  * @returns the file's name
  */
-export async function keepAside(
+export async function quarantineBytes(
   { directory }: Pick<LogState, 'directory'>,
   {
     fileSystem,
