@@ -6,10 +6,10 @@ import { noteTexts } from './json-text.js';
 const SUBPROTOCOL = 'sluice.v1';
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 5000;
-/** A connection on which nothing came for so long after a ping is taken for dead. */
+/** Silence after a ping at which a connection counts as dead. */
 const PING_MS = 10_000;
 
-/** The answer to a request did not come: what became of the request is not known. */
+/** The answer to a request did not arrive, so the outcome of the request is unknown. */
 export class ConnectionLostError extends Error {
   constructor() {
     super('The connection broke before the answer came.');
@@ -17,14 +17,13 @@ export class ConnectionLostError extends Error {
 }
 
 /**
- * A WebSocket that is there again after it broke: `connecting`, then `open` or `waiting` for the
- * next try. Requests do not outlive a connection; who needs one again sends it when `onOpen` is
- * called.
+ * A WebSocket that reconnects: `connecting`, then `open` or `waiting` for the next try. Requests do
+ * not survive a connection; a caller that needs one again sends it when `onOpen` is called.
  */
 export class GatewaySocket {
   #handlers;
   #socket;
-  /** Ends listening to the present connection. */
+  /** Stops listening to the current connection. */
   #deafen;
   #answers = new Map();
   #lastId = 0;
@@ -74,7 +73,7 @@ export class GatewaySocket {
     });
   }
 
-  /** For events that are not answered; nothing happens without a connection. */
+  /** Sends an event without an answer; does nothing without a connection. */
   send(event, data) {
     if (this.isOpen) this.#socket.send(JSON.stringify({ event, data }));
   }
@@ -108,7 +107,7 @@ export class GatewaySocket {
   }
 
   #lost() {
-    // A connection that was given up may still have something to say.
+    // An abandoned connection may still emit events.
     this.#deafen.abort();
     this.#socket.close();
     this.#socket = undefined;
@@ -117,7 +116,7 @@ export class GatewaySocket {
     this.#answers.clear();
     for (const { reject } of unanswered) reject(new ConnectionLostError());
     const ceilingMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** this.#failedTries);
-    // Spread, so that all who lost the same gateway do not come back in the same moment.
+    // The delay is random, so that clients of the same gateway do not reconnect at the same moment.
     const retryMs = ceilingMs * (0.5 + Math.random() / 2);
     this.#failedTries += 1;
     this.#timer = setTimeout(() => this.connect(), retryMs);
@@ -129,7 +128,9 @@ export class GatewaySocket {
   }
 }
 
-/** Beside this page's own address, so that it works behind a proxy that adds a path. */
+/**
+ * The URL is relative to this page's own address, so that it works behind a proxy that adds a path.
+ */
 export function socketUrl() {
   const url = new URL('v1/ws', document.baseURI);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';

@@ -1,10 +1,11 @@
-// JSON as it was sent: JSON.parse would change numbers, repeated members and the order of some names.
+// JSON text as it was sent: JSON.parse would change numbers, repeated members and the order of some
+// names.
 
 const WHITE_SPACE = /[ \t\n\r]*/y;
 const SCALAR = /[^,\]}\s]+/y;
 
 /**
- * Notes the text of each record's key and value, as `keyText` and `valueText`.
+ * Stores the text of each record's key and value, as `keyText` and `valueText`.
  * @param records of the event `records`, parsed
  * @param frame the text that they were parsed from
  */
@@ -19,7 +20,7 @@ export function noteTexts(records, frame) {
 }
 
 /**
- * JSON with line breaks and indentation, every other character as it is.
+ * Formats JSON with line breaks and indentation; every other character stays unchanged.
  * @param charactersMax the result ends soon after so many
  */
 export function indented(text, charactersMax) {
@@ -51,7 +52,7 @@ export function indented(text, charactersMax) {
   return result;
 }
 
-/** Places of an object's members by name, {start, end}; of a repeated name the last. */
+/** Returns the places of an object's members by name, {start, end}; of a repeated name the last. */
 function membersAt(text, start) {
   const members = {};
   let at = skipWhiteSpace(text, start + 1);
@@ -66,7 +67,7 @@ function membersAt(text, start) {
   return members;
 }
 
-/** Places of an array's elements. */
+/** Returns the places of an array's elements. */
 function elementsAt(text, start) {
   const elements = [];
   let at = skipWhiteSpace(text, start + 1);
@@ -83,7 +84,7 @@ function afterComma(text, end) {
   return text[at] === ',' ? skipWhiteSpace(text, at + 1) : at;
 }
 
-/** The end of the value that begins at `start`, in valid JSON. */
+/** Returns the end of the value that begins at `start`, in valid JSON. */
 function valueEnd(text, start) {
   const first = text[start];
   if (first === '"') return stringEnd(text, start);

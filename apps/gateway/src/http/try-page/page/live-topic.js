@@ -5,18 +5,18 @@ import { ConnectionLostError } from './gateway-socket.js';
 
 /** Records that the gateway may send before more are granted. */
 const WINDOW_RECORDS = 1000;
-/** Records of all partitions that are shown at first when it begins with the newest. */
+/** Records of all partitions that are shown first if the page begins with the newest. */
 const NEWEST_RECORDS = 100;
-/** How long until a subscription that was refused for now is asked for again. */
+/** Delay before a subscription that was refused temporarily is requested again. */
 const REFUSED_RETRY_MS = 1000;
 
 /**
- * One topic, followed over any number of connections: every record once and in order.
+ * Follows one topic over any number of connections: every record once and in order.
  *
- * It knows where each partition is read on, and says so whenever it subscribes again. It takes no
- * more records than the page can show: credit is granted for those that were shown, once a frame of
- * the screen. So a paused or hidden page holds a bounded number of them, and all that follow wait in
- * the log.
+ * It keeps the next offset of each partition, and sends it whenever it subscribes again. It
+ * receives no more records than the page can show: credit is granted for shown records, once per
+ * frame of the screen. So a paused or hidden page holds a bounded number of records, and all later
+ * ones wait in the log.
  */
 export class LiveTopic {
   static #count = 0;
@@ -24,16 +24,16 @@ export class LiveTopic {
   #socket;
   #handlers;
   #from;
-  /** Of the present subscription; another one's late events are known by it. */
+  /** Name of the current subscription; late events of another one are ignored. */
   #name;
   #isSubscribed = false;
   #isClosed = false;
   #isPaused = false;
-  /** Where each partition is read on: {offset, leaderEpoch} by partition. */
+  /** Next position of each partition: {offset, leaderEpoch} by partition. */
   #positions = new Map();
-  /** Received, not shown. */
+  /** Records received but not shown. */
   #waiting = [];
-  /** Shown, credit not granted yet. */
+  /** Records shown without new credit so far. */
   #owed = 0;
   #frame;
   #timer;
@@ -58,7 +58,7 @@ export class LiveTopic {
     return this.#waiting.length;
   }
 
-  /** Next offset that is not here yet, by partition. */
+  /** Next offset that has not arrived, by partition. */
   get offsets() {
     return new Map([...this.#positions].map(([partition, { offset }]) => [partition, offset]));
   }
@@ -72,7 +72,7 @@ export class LiveTopic {
     this.#scheduleShow();
   }
 
-  /** Ends it; nothing is called any more. */
+  /** Ends it; no handler is called afterwards. */
   close() {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -80,7 +80,7 @@ export class LiveTopic {
     if (this.#isSubscribed) this.#socket.send('unsubscribe', { subscription: this.#name });
   }
 
-  /** To be called whenever there is a new connection. */
+  /** Call it for every new connection. */
   async subscribe() {
     clearTimeout(this.#timer);
     if (this.#isClosed || !this.#socket.isOpen) return;
@@ -96,7 +96,7 @@ export class LiveTopic {
       subscription: name,
       topic: this.topic,
       from,
-      // Records that retention took meanwhile must not keep the others away; onGap tells of them.
+      // Records that retention deleted meanwhile must not block the others; onGap reports them.
       autoOffsetReset: 'earliest',
       credit: WINDOW_RECORDS - this.#waiting.length,
     };
@@ -109,12 +109,12 @@ export class LiveTopic {
     }
   }
 
-  /** To be called when the connection broke. */
+  /** Call it when the connection breaks. */
   disconnected() {
     this.#setSubscribed(false);
   }
 
-  /** An event that the gateway sent on its own. */
+  /** Handles an event that the gateway sent without a request. */
   received(event, data) {
     if (this.#isClosed || data?.subscription !== this.#name) return;
     if (event === 'records') this.#receivedRecords(data);
@@ -123,7 +123,7 @@ export class LiveTopic {
     else if (event === 'error') this.#receivedError(data);
   }
 
-  /** Where the partitions are read from, as `subscribe` takes it. */
+  /** Returns the positions of the partitions in the form of `subscribe`. */
   async #startPosition() {
     if (this.#positions.size === 0) {
       return this.#from === 'newest' ? { offsets: await newestOffsets(this.topic) } : this.#from;

@@ -1,10 +1,10 @@
-// Which topic a visitor most probably wants to see.
+// Finds the topic that a visitor most probably wants to see.
 
-/** Partitions whose last record is looked at; each costs a request. */
+/** Maximum number of partitions whose last record is fetched; each costs a request. */
 const PARTITIONS_MAX = 48;
 
 /**
- * The name of the topic with the newest record; undefined when no topic has one.
+ * Returns the name of the topic with the newest record; undefined if no topic has one.
  * @param topics as the gateway lists them
  */
 export async function topicWithNewestRecord(topics) {
@@ -13,14 +13,14 @@ export async function topicWithNewestRecord(topics) {
       .filter(({ logStartOffset, highWatermark }) => highWatermark > (logStartOffset ?? 0))
       .map(({ partition, highWatermark }) => ({ name, partition, offset: highWatermark - 1 })),
   );
-  // With more partitions than that, every topic is looked at before a second partition of one.
+  // With more partitions than that, every topic is checked before a second partition of any.
   const asked = ends.toSorted((a, b) => a.partition - b.partition).slice(0, PARTITIONS_MAX);
   const times = await Promise.all(asked.map(timestampAt));
   const newest = Math.max(...times);
   return newest > Number.NEGATIVE_INFINITY ? asked[times.indexOf(newest)].name : undefined;
 }
 
-/** The time of one record, without its value; minus infinity when it is not there. */
+/** Returns the time of one record, without its value; minus infinity if there is none. */
 async function timestampAt({ name, partition, offset }) {
   const path = `v1/topics/${encodeURIComponent(name)}/partitions/${partition}/records`;
   const response = await fetch(`${path}?format=raw&limit=1&offset=${offset}`, { method: 'HEAD' });

@@ -1,4 +1,4 @@
-// The page: what belongs together, and what it says about itself.
+// The page: it connects its parts and reports its state.
 
 import { callApi, wordsOf } from './gateway-http.js';
 import { GatewaySocket, socketUrl } from './gateway-socket.js';
@@ -7,10 +7,10 @@ import { PublishForm } from './publish-form.js';
 import { element, RecordTable, ROWS_MAX } from './record-table.js';
 import { FIRST_TOPIC, TopicPicker } from './topic-picker.js';
 
-/** How often a paused page asks how many records wait for it. */
+/** Interval at which a paused page asks for the number of waiting records. */
 const PAUSED_POLL_MS = 2000;
 const RATE_MS = 1000;
-/** So many failed tries in a row make it worth asking why. */
+/** Number of consecutive failed tries after which the page looks for the reason. */
 const TRIES_UNTIL_EXPLAINED = 3;
 
 class TryPage {
@@ -22,7 +22,7 @@ class TryPage {
   #picker = new TopicPicker({ onPick: () => this.#follow() });
   #publishForm = new PublishForm(this.#socket);
   #table = new RecordTable(byId('rows'));
-  /** The topic that is followed; undefined when there is none. */
+  /** The followed topic; undefined if there is none. */
   #live;
   #hasBeenOpen = false;
   #receivedCount = 0;
@@ -59,7 +59,7 @@ class TryPage {
     }
   }
 
-  /** Follows what is picked, from where it is picked. */
+  /** Follows the chosen topic from the chosen position. */
   #follow() {
     this.#live?.close();
     this.#live = undefined;
@@ -177,7 +177,7 @@ class TryPage {
     void this.#showPaused();
   }
 
-  /** Says how many records wait: those that are here, and those that stay in the log meanwhile. */
+  /** Shows the number of waiting records: those on the page, and those still in the log. */
   async #showPaused() {
     const live = this.#live;
     if (!live?.isPaused) {
@@ -191,7 +191,7 @@ class TryPage {
         count += Math.max(0, highWatermark - (live.offsets.get(partition) ?? 0));
       }
     } catch {
-      // The number that is here is true as well.
+      // The number on the page is correct as well.
     }
     if (this.#live !== live || !live.isPaused) return;
     const records = count === 1 ? 'record waits' : 'records wait';
@@ -213,13 +213,13 @@ function showPauseButton(isPaused) {
   if (!isPaused) byId('paused').textContent = '';
 }
 
-/** @param text empty: nothing is to be said any more */
+/** @param text empty removes the message */
 function notice(text) {
   byId('notice').hidden = text === '';
   byId('notice-text').textContent = text;
 }
 
-/** A browser does not say why a WebSocket was refused; what HTTP answers tells it apart. */
+/** A browser does not report why a WebSocket was refused; an HTTP request finds the reason. */
 async function explainFailure() {
   try {
     await callApi('health/ready');

@@ -1,16 +1,16 @@
-// The table of records. What records contain becomes text nodes, never markup.
+// The table of records. The content of records becomes text nodes, never markup.
 
 import { indented } from './json-text.js';
 
 /** Rows in the document; older records are dropped from the page, not from the log. */
 export const ROWS_MAX = 200;
-/** Fewer than these are shown to arrive; a flood of them would only flicker. */
+/** Only smaller groups of records are animated, because many at once would flicker. */
 const ARRIVALS_MAX = 30;
 const SUMMARY_CHARACTERS_MAX = 300;
 const DETAIL_CHARACTERS_MAX = 200_000;
 const HUES = 12;
 
-// To make one costs far more than to use it.
+// Creating a formatter costs far more than using it.
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',
@@ -79,7 +79,7 @@ function keyOf({ key, keyText, keyBase64 }) {
   return element('span', { title: text }, text);
 }
 
-/** One line, which opens to all of it. */
+/** One line, which expands to the whole value. */
 function valueOf(record) {
   const details = element('details');
   const summary = element('summary');
@@ -105,12 +105,12 @@ function detailOf(record) {
   return parts;
 }
 
-/** A value that is JSON as it was sent, character by character; a text as it is. */
+/** Shows a JSON value exactly as it was sent; a text unchanged. */
 function sentText({ value, valueText }) {
   return typeof value === 'string' ? value : valueText;
 }
 
-/** JSON on one line is indented, which changes white space alone. */
+/** Indents JSON on one line, which changes only white space. */
 function detailText(record) {
   const text = sentText(record);
   const isOneLine = typeof record.value === 'object' && !/[\n\r]/.test(text);

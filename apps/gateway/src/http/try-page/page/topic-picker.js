@@ -1,9 +1,9 @@
-// Choosing a topic, or making one.
+// Chooses a topic, or creates one.
 
 import { callApi, wordsOf } from './gateway-http.js';
 import { topicWithNewestRecord } from './newest-topic.js';
 
-/** A name that the first topic may have. */
+/** A suggested name for the first topic. */
 export const FIRST_TOPIC = 'hello';
 
 export class TopicPicker {
@@ -21,7 +21,7 @@ export class TopicPicker {
   constructor(handlers) {
     this.#handlers = handlers;
     this.#select.addEventListener('change', () => handlers.onPick());
-    // A list that was opened shows what there is now.
+    // An opened list shows the current topics.
     this.#select.addEventListener('focus', () => void this.refresh().catch(() => undefined));
     for (const radio of document.getElementsByName('from')) {
       radio.addEventListener('change', () => handlers.onPick());
@@ -32,7 +32,7 @@ export class TopicPicker {
     });
   }
 
-  /** Undefined when there is no topic at all. */
+  /** Undefined if there is no topic at all. */
   get topic() {
     return this.#select.value === '' ? undefined : this.#select.value;
   }
@@ -50,7 +50,7 @@ export class TopicPicker {
   }
 
   /**
-   * Reads the list of topics and keeps the choice, or chooses the one that is wanted. The first time
+   * Reads the list of topics and keeps the choice, or chooses the requested topic. The first time
    * without either it chooses the topic with the newest record.
    */
   async refresh(wanted = this.topic) {
@@ -61,7 +61,7 @@ export class TopicPicker {
     const isSame =
       names.length === this.#select.options.length &&
       names.every((name, index) => this.#select.options[index].value === name);
-    // Options are left alone while a person may be looking at them.
+    // Options stay unchanged while a person may be looking at them.
     if (!isSame) this.#select.replaceChildren(...names.map((name) => new Option(name, name)));
     if (names.includes(chosen)) this.#select.value = chosen;
     this.#select.disabled = names.length === 0;
