@@ -3,6 +3,7 @@
 import type { SlicedWork } from '#runtime';
 import { JsonProbe, NOT_JSON } from './json-probe.js';
 import { JsonScanner } from './json-scanner.js';
+import { isJsonLine } from './value-lines.js';
 
 /** Checks like `assertJson`, in slices. */
 export function* assertJsonInSlices(bytes: Uint8Array): SlicedWork<void> {
@@ -20,20 +21,9 @@ export function assertJson(bytes: Uint8Array): void {
   scanner.assertEnd(scanner.skipValue(scanner.skipWhitespace(0)));
 }
 
-/** One serves all texts that are scanned at once. */
-const probe = new JsonProbe();
-
-/** Whether `bytes` are one JSON text. */
+/** Whether `bytes` are one JSON text. Most that are none are recognised without an error. */
 export function isJson(bytes: Uint8Array): boolean {
-  probe.reset(bytes);
-  try {
-    probe.assertUtf8();
-    probe.assertEnd(probe.skipValue(probe.skipWhitespace(0)));
-    return true;
-  } catch (error) {
-    if (error === NOT_JSON) return false;
-    throw error;
-  }
+  return isJsonLine(bytes, 0, bytes.length, false);
 }
 
 /** Checks like `isJson`, in slices. */

@@ -70,7 +70,13 @@ export function valueLines(
   return { records: { source: bytes, decoded, count: lines.length, fields }, lines, failures };
 }
 
-function isJsonLine(bytes: Buffer, start: number, end: number, isKnownUtf8: boolean): boolean {
+/** Whether the bytes from `start` up to `end` are one JSON text; `end` is the end of a line or of all. */
+export function isJsonLine(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isKnownUtf8: boolean,
+): boolean {
   probe.reset(bytes, start, end);
   const first = probe.skipWhitespace(start);
   if (!canBeJson(bytes, first, end)) return false;
@@ -88,7 +94,7 @@ function isJsonLine(bytes: Buffer, start: number, end: number, isKnownUtf8: bool
  * Tells most lines of a log from JSON by their beginning and their last character: a date, an
  * address or a word in brackets is no JSON.
  */
-function canBeJson(bytes: Buffer, first: number, end: number): boolean {
+function canBeJson(bytes: Uint8Array, first: number, end: number): boolean {
   let last = end - 1;
   while (last > first && (bytes[last] as number) <= 0x20) last -= 1;
   const closing = bytes[last] as number;
@@ -111,14 +117,14 @@ function canBeJson(bytes: Buffer, first: number, end: number): boolean {
 /**
  * Whether what stands after an opening bracket can be the first element, or the closing bracket.
  */
-function canBeElement(bytes: Buffer, at: number): boolean {
+function canBeElement(bytes: Uint8Array, at: number): boolean {
   const byte = bytes[at] as number;
   if (IS_NUMBER_BYTE[byte] !== 1) return BEGINS_ELEMENT[byte] === 1;
   const after = bytes[skipNumberBytes(bytes, at)] as number;
   return after <= 0x20 || after === COMMA || after === CLOSE_BRACKET;
 }
 
-function skipNumberBytes(bytes: Buffer, start: number): number {
+function skipNumberBytes(bytes: Uint8Array, start: number): number {
   let at = start;
   while (IS_NUMBER_BYTE[bytes[at] as number] === 1) at += 1;
   return at;
