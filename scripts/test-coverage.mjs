@@ -22,7 +22,7 @@ import { parseArgs } from 'node:util';
 import { coverageReport } from './test-coverage/coverage-report.mjs';
 import { readGatewayCoverage } from './test-coverage/gateway-coverage.mjs';
 import { sourcePlaces } from './test-coverage/source-places.mjs';
-import { readUnitCoverage } from './test-coverage/unit-coverage.mjs';
+import { readVitestCoverage } from './test-coverage/vitest-coverage.mjs';
 
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
 const CACHE = `${BUNDLE}.cache`;
@@ -36,7 +36,7 @@ const TESTS = [
     (name) => `test/gateway/${name}.test.ts`,
   ),
   ...['lost-records', 'own-origin', 'stop'].map((name) => `test/gateway/${name}.test.ts`),
-  ...['test/conformance', 'test/cluster/cluster.test.ts'],
+  ...['test/conformance', 'test/cluster/cluster.test.ts', 'test/simulation/simulation.test.ts'],
 ];
 
 const { values } = parseArgs({
@@ -51,7 +51,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'sluice-coverage-'));
 
 try {
   const reached = [unitCoverage()];
-  if (values.tests !== '') reached.push(await integrationCoverage());
+  if (values.tests !== '') reached.push(...(await integrationCoverage()));
   const files = folders.flatMap(sourcesOf).map((file) => {
     const source = readFileSync(file, 'utf8');
     const { statements, errors } = sourcePlaces(file, source);
@@ -70,26 +70,38 @@ try {
 
 function unitCoverage() {
   const directory = join(scratch, 'unit');
-  runVitest([
-    ...['--project', 'unit', ...folders, '--coverage.enabled', '--coverage.provider=v8'],
-    ...['--coverage.reporter=json', `--coverage.reportsDirectory=${directory}`],
-    ...['--coverage.reportOnFailure', ...folders.map((f) => `--coverage.include=${f}/**/*.ts`)],
-  ]);
-  return readUnitCoverage(join(directory, 'coverage-final.json'));
+  runVitest(['--project', 'unit', ...folders, ...coverageOptions(directory)]);
+  return readVitestCoverage(join(directory, 'coverage-final.json'));
 }
 
-/** Runs the integration tests with a bundle that has a source map and no code cache. */
+/**
+ * Runs the integration tests with a bundle that has a source map and no code cache. The tests reach
+ * code in two ways: through gateways that they start, and in their own process.
+ */
 async function integrationCoverage() {
   const mapFile = join(scratch, 'gateway.cjs.map');
   run(process.execPath, ['scripts/build-if-needed.mjs']);
   copyFileSync(CACHE, join(scratch, 'cache'));
   run(process.execPath, ['scripts/bundle.mjs', '--source-map', mapFile]);
   const directory = join(scratch, 'gateways');
-  runVitest(['--project', 'integration', ...values.tests.split(',')], directory);
+  const own = join(scratch, 'integration');
+  const tests = values.tests.split(',');
+  runVitest(['--project', 'integration', ...tests, ...coverageOptions(own)], directory);
   const launcher = '../dist/esm/apps/gateway/launcher/compiled-bundle.js';
   const { CompiledBundle } = await import(launcher);
   const prefixLength = CompiledBundle.prefix.length;
-  return readGatewayCoverage({ directory, bundle: BUNDLE, mapFile, prefixLength });
+  return [
+    readGatewayCoverage({ directory, bundle: BUNDLE, mapFile, prefixLength }),
+    readVitestCoverage(join(own, 'coverage-final.json')),
+  ];
+}
+
+function coverageOptions(directory) {
+  return [
+    ...['--coverage.enabled', '--coverage.provider=v8', '--coverage.reporter=json'],
+    ...[`--coverage.reportsDirectory=${directory}`, '--coverage.reportOnFailure'],
+    ...folders.map((folder) => `--coverage.include=${folder}/**/*.ts`),
+  ];
 }
 
 function sourcesOf(folder) {

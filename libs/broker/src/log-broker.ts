@@ -8,6 +8,7 @@ import {
   type TopicPartition,
   topicNameFault,
 } from '#protocol';
+import { assert } from '#runtime';
 import type {
   AlterTopicRequest,
   Broker,
@@ -101,7 +102,7 @@ export class LogBroker implements Broker {
   async describeTopic(topic: string): Promise<TopicDescription> {
     const { registry, admin } = this.#parts;
     const [description] = await admin.describe([registry.getOrThrow(topic)]);
-    if (description === undefined) throw unknownTopic(topic);
+    assert(description !== undefined, 'a topic has a description');
     return description;
   }
 

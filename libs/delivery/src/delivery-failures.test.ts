@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { RECORD_BATCH_HEADER_BYTES, RecordBatch } from '#log';
 import { ProtocolError } from '#protocol';
 import { DeliveryWorld } from './testing/delivery-world.js';
 
+/** Place of the low byte of a batch's attributes. */
+const ATTRIBUTES_AT = 22;
 const P0 = { topic: 'events', partition: 0 };
 
 const worlds: DeliveryWorld[] = [];
@@ -79,7 +82,47 @@ describe('a subscription', () => {
       expect(reader.faults).toEqual([]);
     }
   });
+
+  test.each([
+    ['follows its partition', 'latest'],
+    ['reads behind its end', 'earliest'],
+  ] as const)('that %s gets the records before one that is damaged', async (_, from) => {
+    const world = await opened();
+    world.replaceBatch = withoutLengthOfLast;
+    let reader = await world.subscribe({ topics: ['events'], from: 'latest' });
+    await world.produce(P0, 3);
+    if (from === 'earliest') reader = await world.subscribe({ topics: ['events'], from });
+    await world.until(() => reader.errors.length === 1, 'an error');
+    expect(reader.received).toBe(2);
+    expect(reader.errors).toMatchObject([{ target: P0, error: { code: 'CORRUPT_MESSAGE' } }]);
+    expect(reader.faults).toEqual([]);
+  });
+
+  test('stops at a batch that cannot be unpacked, and says so', async () => {
+    const world = await opened();
+    const reader = await world.subscribe({ topics: ['events'], from: 'latest' });
+    world.replaceBatch = asIfGzipped;
+    await world.produce(P0, 3);
+    await world.until(() => reader.errors.length === 1, 'an error');
+    expect(reader.received).toBe(0);
+    expect(reader.errors).toMatchObject([{ target: P0, error: { code: 'CORRUPT_MESSAGE' } }]);
+  });
 });
+
+/** The batch, whose records have one length, with a negative length in its last record. */
+function withoutLengthOfLast({ bytes, recordCount }: RecordBatch): RecordBatch {
+  const damaged = Buffer.from(bytes);
+  const recordBytes = (bytes.length - RECORD_BATCH_HEADER_BYTES) / recordCount;
+  damaged[bytes.length - recordBytes] = 0x7f;
+  return new RecordBatch(damaged);
+}
+
+/** The batch with attributes that say that it is compressed. */
+function asIfGzipped({ bytes }: RecordBatch): RecordBatch {
+  const damaged = Buffer.from(bytes);
+  damaged[ATTRIBUTES_AT] = 1;
+  return new RecordBatch(damaged);
+}
 
 async function opened(
   options: Parameters<typeof DeliveryWorld.open>[0] = {},

@@ -1,5 +1,6 @@
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import { assert } from '#runtime';
 
 /** Start of a subscription. */
 export type StartPosition =
@@ -75,6 +76,6 @@ async function listed(
   at: 'latest' | 'earliest',
 ): Promise<Offset> {
   const { offset } = await broker.listOffset(target, at);
-  if (offset !== null) return offset;
-  throw new ProtocolError('LEADER_NOT_AVAILABLE', 'Where the partition ends is not known yet.');
+  assert(offset !== null, 'a partition has a first and a last offset');
+  return offset;
 }

@@ -81,7 +81,7 @@ describe('members of a cluster', () => {
       dataDir: '/data',
     });
     const joined = Membership.join({
-      store: refusingUpdates(store, 2),
+      store: refusingUpdates(store, (tries) => (tries <= 2 ? slowDisk() : undefined)),
       brokerId: 3,
       leaseMs: LEASE_MS,
       registrant: () => registrant(3, store),
@@ -114,6 +114,27 @@ describe('members of a cluster', () => {
     await withdrawn;
     expect(world.partition()).toMatchObject({ leader: 2, isr: [2, 3] });
     expect(world.state.version).toBe(version + 1);
+  });
+
+  it('withdraw also when leaderships cannot be handed over', async () => {
+    const world = await World.of(1, 2);
+    const { membership } = await world.joinRefusing(3, () => slowDisk());
+    await world.createTopic([1, 3]);
+    await membership.withdraw();
+    expect(world.partition()).toMatchObject({ leader: 1, isr: [1, 3] });
+  });
+
+  it('end when they cannot register again after they were declared dead', async () => {
+    const world = await World.of(1, 2);
+    const member = await world.joinRefusing(3, () => new RangeError('a bug of the store'));
+    world.coordination.cutOff(3);
+    await world.advance(LEASE_MS * 2);
+    expect(world.state.brokers.get(3)?.alive).toBe(false);
+    expect(member.fencings()).toBe(0);
+    world.coordination.reach(3);
+    await world.advance(LEASE_MS * 2);
+    expect(member.fencings()).toBe(1);
+    expect(world.state.brokers.get(3)?.alive).toBe(false);
   });
 
   it('refuse another disk under the id of one that lives, and take it when that is silent', async () => {
@@ -240,6 +261,33 @@ class World {
     this.#members.set(id, await Member.join(this, id, present));
   }
 
+  /** A member whose updates are refused once it has joined. */
+  async joinRefusing(
+    brokerId: number,
+    refusal: () => Error,
+  ): Promise<{ readonly membership: Membership; readonly fencings: () => number }> {
+    const { clock, scheduler, random } = this;
+    const store = await this.coordination.open({
+      brokerId,
+      fileSystem: new FakeDisk().mount(),
+      dataDir: '/data',
+    });
+    let hasJoined = false;
+    let fencings = 0;
+    const joining = Membership.join({
+      store: refusingUpdates(store, () => (hasJoined ? refusal() : undefined)),
+      ...{ brokerId, clock, scheduler, random, leaseMs: LEASE_MS, logger: silentLogger },
+      registrant: () => registrant(brokerId, store),
+      onFenced: () => {
+        fencings += 1;
+      },
+    });
+    await this.advance(LEASE_MS);
+    const membership = await joining;
+    hasJoined = true;
+    return { membership, fencings: () => fencings };
+  }
+
   /** A process is gone from one moment to the next. */
   vanish(id: number): void {
     this.member(id).end();
@@ -271,18 +319,31 @@ function registrant(id: number, { dataDirUuid }: CoordinationStore): Registrant 
   return { id, url: null, clusterUrl: `http://broker-${id}`, rack: null, dataDirUuid };
 }
 
-/** The same store, whose first updates cannot be written to this broker's disk. */
-function refusingUpdates(store: CoordinationStore, refusals: number): CoordinationStore {
-  let left = refusals;
+function slowDisk(): ProtocolError {
+  return new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk is too slow.');
+}
+
+/**
+ * The same store, which refuses updates of this broker.
+ * @param refusal returns the error of an update, from the number of updates so far
+ */
+function refusingUpdates(
+  store: CoordinationStore,
+  refusal: (tries: number) => Error | undefined,
+): CoordinationStore {
+  let tries = 0;
   return {
     ...store,
     get state() {
       return store.state;
     },
+    get isShared() {
+      return store.isShared;
+    },
     update: (decide) => {
-      left -= 1;
-      if (left < 0) return store.update(decide);
-      return Promise.reject(new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk is too slow.'));
+      tries += 1;
+      const error = refusal(tries);
+      return error === undefined ? store.update(decide) : Promise.reject(error);
     },
     whenJournaled: (version, timeoutMs) => store.whenJournaled(version, timeoutMs),
     onChange: (listener) => store.onChange(listener),

@@ -2,7 +2,7 @@
  * A broker on a fake disk with a delivery in front of it, and subscribers that check every record.
  */
 import { type Broker, type FetchRequest, type OpenBroker, openLocalBroker } from '#broker';
-import { silentLogObserver } from '#log';
+import { type RecordBatch, silentLogObserver } from '#log';
 import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
 import { parseJsonRecords, RenderCache } from '#record-json';
 import { silentLogger } from '#runtime';
@@ -30,6 +30,8 @@ export class DeliveryWorld {
   readonly #holds: HeldFetches[] = [];
   /** Error of every fetch of the delivery while it is set. */
   fetchFailure: Error | undefined;
+  /** Replaces a batch that the delivery has fetched; by default it stays as it is. */
+  replaceBatch: (batch: RecordBatch) => RecordBatch = (batch) => batch;
 
   static async open(options: Partial<DeliveryOptions> = {}): Promise<DeliveryWorld> {
     const world = new DeliveryWorld();
@@ -125,7 +127,7 @@ export class DeliveryWorld {
             if (failure !== undefined) throw failure;
             const result = await broker.fetch(request);
             for (const held of this.#holds) await held.pass(request);
-            return result;
+            return { ...result, batches: result.batches.map((batch) => this.replaceBatch(batch)) };
           };
         }
         const member: unknown = Reflect.get(target, name);

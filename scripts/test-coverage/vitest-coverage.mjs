@@ -1,9 +1,9 @@
-/** Coverage of the unit tests: Istanbul's report, as vitest writes it. */
+/** Coverage of code that tests run in their own process: Istanbul's report, as vitest writes it. */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 /** Reads a report; returns a function that tells whether the tests reached a place of a file. */
-export function readUnitCoverage(report) {
+export function readVitestCoverage(report) {
   const locations = new Map();
   for (const coverage of Object.values(JSON.parse(readFileSync(report, 'utf8')))) {
     locations.set(relative(process.cwd(), coverage.path), countedLocations(coverage));
