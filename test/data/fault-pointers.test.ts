@@ -248,3 +248,17 @@ describe('a fault of what is published is pointed at in the message', () => {
     expect(shown(answer.data as unknown as Problem)).toEqual(expected);
   });
 });
+
+test('a line that is read in slices and is no JSON fails alone, with the next one written', async () => {
+  const large = `{"value":"${'x'.repeat(IN_SLICES_BYTES)}" "key":"k"}`;
+  const response = await fetch(`${gateway.url}/v1/topics/${topics.plain}/records`, {
+    method: 'POST',
+    headers: { 'Content-Type': NDJSON },
+    body: `${large}\n{"value":1}\n`,
+  });
+  const lines = (await response.text()).trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { line: 1, error: { code: 'INVALID_REQUEST', outcome: 'failed' } },
+    { line: 2, offset: expect.any(Number) },
+  ]);
+});

@@ -71,6 +71,23 @@ describe('malformed messages', () => {
     expect(await client.request('ping')).toMatchObject({ event: 'pong' });
   });
 
+  test.each([
+    [
+      'a large message that ends early',
+      `{"event":"publish","data":{"topic":"${'x'.repeat(600_000)}`,
+    ],
+    [
+      'a large message that is no publish',
+      `{"event":"ping","data":{"a":"${'x'.repeat(600_000)}"}}`,
+    ],
+  ])('%s: an error, and the connection stays', async (_, text) => {
+    const client = await connected();
+    client.sendRaw(text);
+    await client.until(() => client.messages.length > 0);
+    expect(client.messages[0]).toMatchObject({ event: 'error', data: { code: 'INVALID_REQUEST' } });
+    expect(await client.request('ping')).toMatchObject({ event: 'pong' });
+  });
+
   test('a binary message: an error, and the connection stays open', async () => {
     const client = await connected();
     client.sendRaw(Buffer.from('{"event":"ping","id":1}'));

@@ -2,7 +2,7 @@
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import type { RecordSet } from '#protocol';
 import type { RecordPlaces } from '#record-json';
-import { commonError, producedText } from '../http/data/produce-answer.js';
+import { producedText } from '../http/data/produce-answer.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
 import { SOCKET_PATH } from './messages/socket-messages.js';
@@ -64,8 +64,6 @@ export class Publication implements ProduceRequest {
   }
 
   #answerOf(result: ProduceResult): string | Promise<string> {
-    const error = commonError(result);
-    if (error !== undefined) throw error;
     if (this.acks === '0') return '{"offsets":null}';
     return producedText(result, this.records, SOCKET_PATH);
   }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProtocolError, RECORD_STRIDE, recordSpan } from '#protocol';
+import { inSlices } from '#runtime';
 import { CLIENT_MESSAGES } from './messages/socket-messages.js';
 import { ReceivedMessage } from './received-message.js';
 
@@ -227,11 +228,42 @@ describe('a message to publish', () => {
     );
   });
 
+  test('a control message with too many bytes of data is refused with the bound', () => {
+    const message = messageOf(`{"event":"seek","data":{"more":"${'x'.repeat(10_001)}"}}`);
+    expect(message.read()).toBe('seek');
+    expect(() => message.data()).toThrow(
+      expect.objectContaining({ code: 'REQUEST_TOO_LARGE', bound: expect.any(String) }),
+    );
+  });
+
+  test.each([
+    '{"event":"ping" "id":1}',
+    '{"event":"ping","data":{"a":1}',
+    '{"event":"publish","data":{"records":[{"value":1}}',
+    '[1]',
+    '',
+  ])('malformed text is refused alike at once and in slices: %s', async (text) => {
+    const atOnce = errorOf(() => messageOf(text).read());
+    expect(atOnce).toBeInstanceOf(ProtocolError);
+    await expect(inSlices(messageOf(text).readInSlices())).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      message: (atOnce as ProtocolError).message,
+    });
+  });
+
   test('a message without data is refused', () => {
     expect(faultsOf('{"event":"publish"}')).toEqual(['/data']);
     expect(faultsOf('{"data":1,"event":"publish"}')).toEqual(['/data']);
   });
 });
+
+function errorOf(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return error;
+  }
+}
 
 function faultsOf(text: string): string[] {
   try {

@@ -11,7 +11,7 @@ import type { Broker } from '#broker';
 import type { Delivery } from '#delivery';
 import { ProtocolError } from '#protocol';
 import type { DocumentLimits } from '#record-json';
-import type { Clock, Logger, Scheduler, Timer } from '#runtime';
+import { assert, type Clock, type Logger, type Scheduler, type Timer } from '#runtime';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
 import type { ControlMessage, SocketAnswer } from './control-message.js';
 import { acceptedOffers } from './extension-offers.js';
@@ -275,7 +275,7 @@ export class SocketServer implements UpgradeHandler {
     message: ControlMessage,
   ): Promise<SocketAnswer | undefined> {
     const handler = this.#handlers.get(event);
-    if (handler === undefined) throw new Error(`nothing handles "${event}"`);
+    assert(handler !== undefined, `nothing handles "${event}"`);
     return handler(data, message);
   }
 }

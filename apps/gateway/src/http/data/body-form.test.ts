@@ -35,6 +35,12 @@ describe('bodyForm', () => {
     expect(bodyForm(contentType, produceQuery(''), pathForm)).toBe(form);
   });
 
+  it('refuses ?lines=value where the path says that the body is one value', () => {
+    expect(() => bodyForm('text/plain', produceQuery('lines=value'), 'raw')).toThrow(
+      expect.objectContaining({ code: 'INVALID_REQUEST' }),
+    );
+  });
+
   it('refuses an envelope, and ?body=value, if the path says lines', () => {
     const refuse = (contentType: string, search: string) => () =>
       bodyForm(contentType, produceQuery(search), 'ndjson');

@@ -1,6 +1,7 @@
 import type { Broker, FetchRequest, FetchResult, OffsetSpec } from '#broker';
 import { type Offset, ProtocolError } from '#protocol';
 import type { RenderCache } from '#record-json';
+import { assert } from '#runtime';
 import type { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { FetchQuery } from './fetch-query.js';
@@ -92,6 +93,6 @@ async function startOffset(broker: Broker, fetch: Fetch): Promise<Offset> {
 async function latestOffset(broker: Broker, { topic, partition }: Fetch): Promise<Offset> {
   const latest: OffsetSpec = 'latest';
   const { offset } = await broker.listOffset({ topic, partition }, latest);
-  if (offset !== null) return offset;
-  throw new ProtocolError('LEADER_NOT_AVAILABLE', 'The end of the partition is not known yet.');
+  assert(offset !== null, 'a partition has a last offset');
+  return offset;
 }

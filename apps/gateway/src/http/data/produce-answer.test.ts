@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ProducePart } from '#broker';
 import { ProtocolError } from '#protocol';
 import { parseJsonRecords } from '#record-json';
-import { commonError, isPartial, produceAnswer } from './produce-answer.js';
+import { isPartial, produceAnswer } from './produce-answer.js';
 
 const LIMITS = { recordsMax: 10, headersPerRecordMax: 10, faultyMembersMax: 50 };
 const RECORDS = parseJsonRecords(
@@ -50,7 +50,6 @@ describe('produceAnswer', () => {
       part({ partition: 0, indexes: [1], baseOffset: null, error }),
     ];
     expect(isPartial({ parts })).toBe(true);
-    expect(commonError({ parts })).toBeUndefined();
     expect(answerOf(...parts)).toMatchObject({
       offsets: [
         { partition: 1, offset: 7, timestamp: 99 },
@@ -63,11 +62,16 @@ describe('produceAnswer', () => {
     });
   });
 
-  it('returns the error that all parts share', () => {
-    const full = new ProtocolError('KAFKA_STORAGE_ERROR', 'Disk full.');
-    const late = new ProtocolError('REQUEST_TIMED_OUT', 'Late.');
-    const failed = (error: ProtocolError) => part({ baseOffset: null, error });
-    expect(commonError({ parts: [failed(full), failed(full)] })).toBe(full);
-    expect(commonError({ parts: [failed(full), failed(late)] })).toBeUndefined();
+  it('lists the outcome of each part where the same error has two outcomes', () => {
+    const late = (outcome: 'failed' | 'unknown') =>
+      new ProtocolError('REQUEST_TIMED_OUT', 'Late.', { outcome });
+    const parts = [
+      part({ partition: 1, indexes: [0, 2], baseOffset: null, error: late('failed') }),
+      part({ partition: 0, indexes: [1], baseOffset: null, error: late('unknown') }),
+    ];
+    expect(isPartial({ parts })).toBe(true);
+    expect(answerOf(...parts)).toMatchObject({
+      offsets: ['failed', 'unknown', 'failed'].map((outcome) => ({ error: { outcome } })),
+    });
   });
 });

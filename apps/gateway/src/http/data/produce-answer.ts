@@ -1,19 +1,12 @@
 import type { ProducePart, ProduceResult } from '#broker';
-import { FIELD_TIMESTAMP, type ProtocolError, RECORD_STRIDE, type RecordSet } from '#protocol';
+import { FIELD_TIMESTAMP, RECORD_STRIDE, type RecordSet } from '#protocol';
 import { assert, inSlices, type SlicedWork } from '#runtime';
 import { problemDocument } from '../problem.js';
 
 /** Records up to this number are answered without slices. */
 const RECORDS_AT_ONCE_MAX = 5000;
 
-/** Returns the error that all parts share, or undefined: then there are offsets to list. */
-export function commonError(result: ProduceResult): ProtocolError | undefined {
-  const first = result.parts[0]?.error;
-  if (first === undefined) return undefined;
-  return result.parts.every((part) => part.error?.code === first.code) ? first : undefined;
-}
-
-/** Whether some of the parts, but not all alike, ended in an error. */
+/** Whether some of the parts ended in an error: the broker rejects a request whose parts fail alike. */
 export function isPartial(result: ProduceResult): boolean {
   return result.parts.some((part) => part.error !== undefined);
 }

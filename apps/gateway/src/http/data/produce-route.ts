@@ -20,7 +20,7 @@ import type { RecordsForm } from '../front/target.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { bodyPlaces } from './body-places.js';
 import { produceNdjson } from './ndjson-produce.js';
-import { commonError, isPartial, producedText } from './produce-answer.js';
+import { isPartial, producedText } from './produce-answer.js';
 import { type ProduceQuery, produceQuery } from './produce-query.js';
 import { type RequestProducer, requestProducer } from './producer-headers.js';
 import { assertOnePartition, withPartition } from './request-partition.js';
@@ -213,11 +213,6 @@ function answer(
 ): Promise<void> | undefined {
   if (exchange.isGone) return undefined;
   const { response } = exchange;
-  const error = commonError(result);
-  if (error !== undefined) {
-    exchange.fail(error);
-    return undefined;
-  }
   if (request.acks === '0') {
     response.writeHead(202, ['Content-Length', '0']);
     response.end();
