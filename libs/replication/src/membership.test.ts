@@ -276,7 +276,12 @@ class World {
     let fencings = 0;
     const joining = Membership.join({
       store: refusingUpdates(store, () => (hasJoined ? refusal() : undefined)),
-      ...{ brokerId, clock, scheduler, random, leaseMs: LEASE_MS, logger: silentLogger },
+      brokerId,
+      clock,
+      scheduler,
+      random,
+      leaseMs: LEASE_MS,
+      logger: silentLogger,
       registrant: () => registrant(brokerId, store),
       onFenced: () => {
         fencings += 1;
