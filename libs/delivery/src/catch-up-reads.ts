@@ -71,6 +71,12 @@ interface Read {
   isKept: boolean;
 }
 
+/**
+ * The shared reads of all subscriptions.
+ *
+ * Overlap: all calls may overlap; a limiter bounds the reads under way, and the maps change
+ * synchronously.
+ */
 export class CatchUpReads {
   readonly #broker: Broker;
   readonly #scheduler: Scheduler;

@@ -1,10 +1,10 @@
 /**
- * What batches look like as JSON, kept for the readers at the tail: there a batch is the same
- * object for all of them (the log's tail cache), so it is rendered once and sent many times.
+ * JSON of batches for the readers at the tail: there a batch is the same object for all of them
+ * (the log's tail cache), so that it is rendered once and sent many times.
  *
- * Bounded by bytes. What leaves first is what came first, unless it was used since: then it gets
- * another round. What is known of a batch is attached to it, so that the cache keeps none alive
- * that the log has let go of.
+ * The cache is bounded in bytes. The oldest entry is evicted first, unless it was used since: then
+ * it stays for another round. An entry is attached to its batch, so that the cache keeps no batch
+ * alive that the log has dropped.
  *
  * A batch read from disk is an object that is never seen again. `render` therefore keeps a batch's
  * JSON only from its second reader on, and a scan of old records leaves the cache alone.
@@ -29,7 +29,7 @@ export interface RenderCacheCounters {
   readonly sizeBytes: number;
 }
 
-/** What is known of one batch, attached to it. */
+/** Entry of one batch, attached to it. */
 class Entry {
   wasUsed = false;
 
@@ -41,15 +41,15 @@ class Entry {
   ) {}
 }
 
-/** What an entry takes beside its JSON: objects, and two numbers a record. */
+/** Heap bytes of an entry beside its JSON: objects, and two numbers per record. */
 const ENTRY_OVERHEAD_BYTES = 256;
 const RECORD_OVERHEAD_BYTES = 16;
 
-/** Evicted places of the queue that are left before it is made anew. */
+/** Evicted slots of the queue that are kept before it is copied. */
 const QUEUE_HOLES_MAX = 4096;
 
 export class RenderCache {
-  /** For all batches that were seen once. */
+  /** The shared entry of all batches that were seen once. */
   readonly #seenOnce = new Entry(this, undefined, 0);
   /** Entries with JSON from `queueHead` on, the one that came first at its head. */
   #queue: Entry[] = [];
@@ -83,7 +83,7 @@ export class RenderCache {
   }
 
   /**
-   * As `renderRecords`, with what is kept in place of what would be rendered.
+   * Renders like `renderRecords`, and uses cached JSON instead of rendering.
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   render(batches: readonly RecordBatch[], request: RenderRequest): RenderedRecords {
@@ -117,7 +117,7 @@ export class RenderCache {
     return attachment instanceof Entry && attachment.cache === this ? attachment : undefined;
   }
 
-  /** Undefined for a batch that cannot be shown whole. */
+  /** Returns undefined for a batch that cannot be rendered completely. */
   #tryRenderedOf(
     known: Entry,
     batch: RecordBatch,

@@ -49,7 +49,7 @@ class SegmentPool {
 /** The segments of this process. */
 export const segmentPool = new SegmentPool();
 
-/** What ECMAScript 2024 adds, which the compiler's library does not have. */
+/** Members that ECMAScript 2024 adds, which the compiler's library does not have. */
 interface ResizableArrayBuffer extends ArrayBuffer {
   resize(sizeBytes: number): void;
 }

@@ -71,7 +71,7 @@ const INT32_MAX = 2 ** 31 - 1;
  */
 export class RecordBatch {
   /**
-   * What a reader has made of the batch and keeps with it: readers at the tail meet the same
+   * An object that a reader keeps with the batch: readers at the tail meet the same
    * object. A WeakMap would do too, and cost the garbage collector several times what reading
    * costs.
    */
