@@ -16,7 +16,7 @@ const MEMORY_BYTES = 20_000_000;
 const gateway = useGateway({
   // A client that does not run for a while must still find its answer before the connection is cut.
   SLUICE_BODY_IDLE_TIMEOUT_MS: '3000',
-  SLUICE_HEAD_TIMEOUT_MS: '500',
+  SLUICE_HEAD_TIMEOUT_MS: '1500',
   SLUICE_PIPELINED_REQUESTS_MAX: String(IN_FLIGHT_MAX),
   SLUICE_REQUEST_MEMORY_BYTES: String(MEMORY_BYTES),
 });
@@ -41,8 +41,8 @@ describe('a body behind an early answer', () => {
     ['426', 'POST /v1/ws', {}],
     ['417', 'POST /v1/topics', { Expect: 'a-miracle' }],
   ])('of %s to %s %j has a limited time, however it trickles', async (status, line, headers) => {
-    const connection = await RawConnection.open(gateway.url);
     const topic = await gateway.topic();
+    const connection = await RawConnection.open(gateway.url);
     await connection.send(endlessHead(line.replace('TOPIC', topic), headers));
     const trickle = setInterval(() => void connection.send('x'), 20);
     expect((await connection.answer()).status).toBe(Number(status));
