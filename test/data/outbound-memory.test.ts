@@ -78,7 +78,7 @@ describe('clients that read nothing hold a bounded memory and keep nobody else f
 
   test('as lists of topics, many of them on one connection', async () => {
     await gateway.topic({ partitions: 600 });
-    for (const client of open(CLIENTS, get('/v1/topics').repeat(300))) client.pause();
+    for (const client of open(CLIENTS, get('/v1/topics').repeat(60))) client.pause();
     const before = await gateway.metric('sluice_outbound_refused_total');
     await until('lists to be refused', async () => {
       const held = await gateway.metric('sluice_outbound_memory_used_bytes');
