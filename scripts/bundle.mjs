@@ -8,8 +8,8 @@
  *     gateway.cjs.lines  the source of each line of it, for stack traces
  *     lease-thread.cjs   the thread that renews the lease of a broker of a cluster
  *
- * With `--source-map FILE` it also writes the source map of gateway.cjs, and no code cache: functions
- * from a cache have no counters, so V8 measures no coverage inside of them.
+ * With `--source-map FILE` it also writes the source map of gateway.cjs, and no code cache:
+ * functions from a cache have no counters, so V8 measures no coverage inside of them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

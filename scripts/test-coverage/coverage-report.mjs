@@ -1,7 +1,8 @@
 /** The report of `npm run test:coverage`, as Markdown. */
 
 /**
- * @param files `{ file, source, statements, errors }` where the last two list places with `isReached`
+ * @param files `{ file, source, statements, errors }` where the last two list places with
+ *   `isReached`
  * @param folders the folders that the table has a row for
  */
 export function coverageReport(files, folders) {

@@ -1,4 +1,6 @@
-/** Coverage of the gateways of integration tests: V8's reports, and the source map of the bundle. */
+/**
+ * Coverage of the gateways of integration tests: V8's reports, and the source map of the bundle.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { generatedPositionFor, LEAST_UPPER_BOUND, TraceMap } from '@jridgewell/trace-mapping';

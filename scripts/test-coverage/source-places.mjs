@@ -47,7 +47,9 @@ function isStatement(node) {
   );
 }
 
-/** Returns the node at whose start a piece of code about errors begins; undefined for other nodes. */
+/**
+ * Returns the node at whose start a piece of code about errors begins; undefined for other nodes.
+ */
 function errorStart(node) {
   if (ts.isThrowStatement(node)) return node;
   if (ts.isCatchClause(node)) return node.block.statements[0];

@@ -3,7 +3,10 @@ import { JsonScanner } from './json-scanner.js';
 /** Thrown by a probe: an error with a position takes longer than many a text. */
 export const NOT_JSON = new Error('the text is not JSON');
 
-/** A scanner that tells whether a text is JSON, and throws NOT_JSON without a position when it is not. */
+/**
+ * A scanner that tells whether a text is JSON, and throws NOT_JSON without a position when it is
+ * not.
+ */
 export class JsonProbe extends JsonScanner {
   override fail(): never {
     throw NOT_JSON;

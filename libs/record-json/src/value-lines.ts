@@ -70,7 +70,10 @@ export function valueLines(
   return { records: { source: bytes, decoded, count: lines.length, fields }, lines, failures };
 }
 
-/** Whether the bytes from `start` up to `end` are one JSON text; `end` is the end of a line or of all. */
+/**
+ * Whether the bytes from `start` up to `end` are one JSON text; `end` is the end of a line or of
+ * all.
+ */
 export function isJsonLine(
   bytes: Uint8Array,
   start: number,

@@ -1,8 +1,8 @@
 const RANGES_MAX = 64;
 
 /**
- * The bytes of a segment whose CRC was checked since it was opened: sorted, disjoint ranges. At
- * most 64 are remembered; beyond that the shortest is dropped, which only costs a second check.
+ * The bytes of a segment whose CRC was checked since it was opened: sorted, disjoint ranges. It
+ * remembers 64 at most; beyond that it drops the shortest, which only costs a second check.
  */
 export class VerifiedRanges {
   /** Edges of the ranges: start, end, start, end, ... */

@@ -6,7 +6,9 @@ import { problemDocument } from '../problem.js';
 /** Records up to this number are answered without slices. */
 const RECORDS_AT_ONCE_MAX = 5000;
 
-/** Whether some of the parts ended in an error: the broker rejects a request whose parts fail alike. */
+/**
+ * Whether some of the parts ended in an error: the broker rejects a request whose parts fail alike.
+ */
 export function isPartial(result: ProduceResult): boolean {
   return result.parts.some((part) => part.error !== undefined);
 }
