@@ -40,7 +40,7 @@ async function metric(broker: ClusterBroker, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
-test('a broker keeps its leaderships while its event loop is busy for longer than a lease', async () => {
+test('a broker with a busy event loop keeps its leaderships beyond a lease time', async () => {
   const { partitions } = await cluster.createTopic(TOPIC, 2);
   const leader = await cluster.leaderOf(TOPIC, 0);
   await keepBusy(leader, 2.5 * LEASE_MS);
@@ -55,7 +55,7 @@ test('a broker keeps its leaderships while its event loop is busy for longer tha
   });
 });
 
-test('a broker whose event loop is silent for longer than the bound is replaced until it is back', async () => {
+test('a broker with a silent event loop is replaced until it responds again', async () => {
   const hung = await cluster.leaderOf(TOPIC, 0);
   const busy = keepBusy(hung, LOOP_SILENCE_MAX_MS + 3 * LEASE_MS);
   await until('the other broker leads', async () => {

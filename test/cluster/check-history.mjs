@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 
 const SHOWN_MAX = 10;
 
-/** What a violation is, by the name that is printed. */
+/** The meaning of each violation, by the name that is printed. */
 const VIOLATIONS = {
   lost: 'acknowledged, and not in the log in the end',
   duplicated: 'in the log twice',
@@ -135,7 +135,7 @@ class Run {
     const beforeMs = this.#acknowledgedAtMs.get(partition);
     this.#acknowledgedAtMs.set(partition, atMs);
     if (beforeMs === undefined || atMs - beforeMs <= this.unavailability.longestMs) return;
-    // What was sent before the fault may be answered after it.
+    // Requests sent before the fault may be answered after it.
     const after = this.#faults.findLast((fault) => fault.atMs <= atMs)?.what ?? null;
     this.unavailability = { longestMs: atMs - beforeMs, partition, fromMs: beforeMs, after };
   }

@@ -5,12 +5,12 @@ const run = promisify(execFile);
 const CHECKER = 'test/cluster/check-history.mjs';
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What the checker found. */
+/** The result of the checker. */
 export interface CheckedHistory {
   readonly counts: Readonly<
     Record<'sent' | 'acknowledged' | 'unknown' | 'failed' | 'read' | 'disturbed', number>
   >;
-  /** By kind; all empty when all is well. */
+  /** Violations by kind; all lists are empty when no invariant is broken. */
   readonly violations: Readonly<Record<string, readonly string[]>>;
   readonly unavailability: { readonly longestMs: number; readonly after: string | null };
   readonly isWhole: boolean;

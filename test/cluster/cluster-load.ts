@@ -1,6 +1,6 @@
 /**
- * Producers and readers of every kind at all brokers of a cluster, while brokers come and go. What
- * they were told goes into the history; each ends by itself when the load is stopped.
+ * Producers and readers of every kind at all brokers of a cluster, while brokers come and go. Their
+ * answers go into the history; each client ends by itself when the load is stopped.
  */
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterProcesses } from '../support/cluster-processes.js';
@@ -41,7 +41,7 @@ export class ClusterLoad {
   readonly #options: LoadOptions;
   readonly #producers: Promise<void>[] = [];
   readonly #readers: Promise<void>[] = [];
-  /** Of each reader and its partitions: the offset that it must be shown next. */
+  /** The next offset that each reader must see, by reader and partition. */
   readonly #positions = new Map<string, Map<number, number>>();
   #areProducersEnding = false;
   #areReadersEnding = false;
@@ -79,7 +79,7 @@ export class ClusterLoad {
         }),
       );
     }
-    // What goes wrong in them is a bug of the test, and fails it when the load is stopped.
+    // An unexpected error in a client is a bug of the test, and fails it when the load is stopped.
     for (const client of [...this.#producers, ...this.#readers]) client.catch(() => undefined);
   }
 

@@ -99,7 +99,7 @@ describe('three brokers', () => {
     }
   });
 
-  test('show an idempotent producer its first offsets, whichever of them it tries again', async () => {
+  test('show a retrying idempotent producer the offsets of its first attempt', async () => {
     await cluster.createTopic('idempotent', 1);
     const { body } = await cluster.any.send<Record<string, number>>('/v1/producers', 'POST', {});
     const headers = {

@@ -41,8 +41,8 @@ async function wholePartition(
 }
 
 /**
- * A hash of a partition's log as it lies on a stopped broker's disk: replicas are byte for byte the
- * same. Where one segment ends and the next begins may differ.
+ * A hash of a partition's log on a stopped broker's disk. The logs of all replicas are equal byte
+ * for byte; only the segment boundaries may differ.
  */
 export async function logHash(
   broker: ClusterBroker,

@@ -1,13 +1,13 @@
 /**
- * What happened in a run, one JSON line an event, in the order in which the test saw it: what was
- * sent, what the answers said, what readers were shown, which faults there were, and in the end the
- * log itself. `check-history.mjs` holds it against the invariants of docs/INVARIANTS.md.
+ * The events of a run, one JSON line per event in the order in which the test saw them: requests,
+ * answers, records that readers got, faults, and the log at the end. `check-history.mjs` checks it
+ * against the invariants of docs/INVARIANTS.md.
  */
 import { closeSync, mkdtempSync, openSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where a record is. */
+/** The position of a record. */
 export interface Place {
   readonly partition: number;
   readonly offset: number;
@@ -21,7 +21,8 @@ export interface ShownRecord extends Place {
 export type HistoryEvent =
   | { readonly event: 'start'; readonly topic: string; readonly partitions: number }
   /**
-   * Before the request is sent. Each value is sent once, or again and again until it is answered.
+   * Written before the request is sent. Each value is sent once, or repeatedly until it is
+   * answered.
    */
   | { readonly event: 'produce'; readonly client: string; readonly values: readonly string[] }
   | {
@@ -75,7 +76,7 @@ export class History {
     return this.#acknowledged;
   }
 
-  /** What readers were told so far that were not records. */
+  /** Messages that readers got so far and that were not records. */
   get disturbances(): readonly { readonly reader: string; readonly code: string }[] {
     return this.#disturbances;
   }

@@ -89,7 +89,7 @@ const FAULTS: readonly RandomFault[] = [
     const direction = random.pick(['to-target', 'from-target'] as const);
     history.fault(`calls of broker ${from.id} to ${to.id} are lost, ${direction}`);
     cluster.cutCalls(from.id, to.id, { direction });
-    // What the one forwards to the other waits meanwhile: nobody else leads because of that.
+    // Requests that one broker forwards to the other wait meanwhile; no other broker is elected.
     await setTimeout(LONG_PAUSE_MS);
     cluster.heal();
   },
@@ -118,7 +118,7 @@ async function paused(
   const broker = random.pick(cluster.brokers);
   history.fault(`SIGSTOP of broker ${broker.id} for ${pauseMs} ms`);
   broker.pause();
-  // How long it is is the fault.
+  // The length of the pause is the fault.
   await setTimeout(pauseMs);
   broker.resume();
 }

@@ -8,7 +8,7 @@ import { runUnderLoad, TOPIC } from './run-under-load.js';
 const TIMEOUT = { timeout: 600_000 };
 const RECORDS_BETWEEN = 150;
 
-/** As `GET .../replicas` answers. */
+/** The answer of `GET .../replicas`. */
 interface Replicas {
   readonly leader: number | null;
   readonly replicas: readonly number[];

@@ -19,11 +19,11 @@ export interface RunUnderLoad {
 }
 
 export interface RunOptions extends ClusterOptions {
-  /** For the history file. */
+  /** Name of the history file. */
   readonly name: string;
   /** Configs of the topic; min.insync.replicas is 2 unless given. */
   readonly configs?: Readonly<Record<string, string | number>>;
-  /** On which brokers the partitions are; all are on all unless given. */
+  /** Brokers of each partition; all brokers unless given. */
   readonly replicaAssignment?: readonly (readonly number[])[];
 }
 

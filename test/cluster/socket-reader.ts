@@ -3,7 +3,7 @@ import { type Message, SocketClient } from '../ws/socket-client.js';
 import type { ShownRecord } from './history.js';
 
 export interface SocketReaderOptions {
-  /** Whose clients they are: they come back to the same one. */
+  /** The broker that the clients connect to, and reconnect to. */
   readonly broker: ClusterBroker;
   readonly topic: string;
   /** The offset that each partition's next record must have; the caller moves them on. */

@@ -1,4 +1,4 @@
-/** Where an acknowledged record stands. */
+/** The position of an acknowledged record. */
 export interface Place {
   readonly partition: number;
   readonly offset: number;
@@ -13,8 +13,8 @@ export interface SeenRecord extends Place {
 type Fate = 'sent' | 'failed' | Place;
 
 /**
- * What the clients of a load were told, to be held against the log in the end. Every record has a
- * value of its own.
+ * The answers that the clients of a load got, to be compared with the log at the end. Every record
+ * has a value of its own.
  */
 export class Ledger {
   readonly #fates = new Map<string, Fate>();
@@ -63,7 +63,7 @@ export class Ledger {
   }
 
   /**
-   * What the log has that it must not have, or has not that it must; none when all is well.
+   * Records that the log must not have, and records that it lacks; none when the log is right.
    * @param log all records of all partitions, in the order of their offsets
    */
   contradictions(log: readonly SeenRecord[]): string[] {

@@ -22,7 +22,7 @@ import { ProducePath } from './produce-path.js';
 import { TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
 import { TopicRegistry } from './topic-registry.js';
 
-/** What the broker is made of that calls other brokers, or is called by them. */
+/** The parts of a broker that call other brokers or are called by them. */
 export interface BrokerParts {
   readonly logManager: LogManager;
   readonly store: CoordinationStore;
@@ -37,12 +37,12 @@ export interface BrokerParts {
 
 export interface AssembledBroker {
   readonly open: OpenBroker;
-  /** To be opened once the broker is registered. */
+  /** The caller opens it once the broker is registered. */
   readonly registry: TopicRegistry;
   readonly offsets: OffsetStore;
   /**
-   * As `OpenBroker.close`.
-   * @param handOver called when all that was taken is written, before the partitions are closed
+   * Closes the parts, like `OpenBroker.close`.
+   * @param handOver called when all accepted records are written, before the partitions are closed
    */
   readonly close: (handOver?: () => Promise<void>) => Promise<void>;
 }
@@ -108,7 +108,7 @@ interface ClosedParts {
 async function close(parts: ClosedParts, handOver?: () => Promise<void>): Promise<void> {
   const { logManager, store, replicas, registry, producePath, offsets } = parts;
   replicas.delayedFetches.end();
-  // At once: what comes from now on is refused.
+  // New produce requests are refused from here on.
   await producePath.close(registry.all());
   await offsets.close();
   await handOver?.();
@@ -180,7 +180,7 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
 /** Partitions that are looked at in one slice. */
 const PARTITIONS_PER_SLICE = 500;
 
-/** What is not known of a partition that is offline is null. */
+/** Members of an offline partition that are unknown are null. */
 const UNKNOWN_PARTITION = {
   logStartOffset: null,
   highWatermark: null,

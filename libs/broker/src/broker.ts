@@ -24,15 +24,14 @@ export interface Broker {
   alterTopic(topic: string, change: AlterTopicRequest): Promise<TopicDescription>;
   deleteTopic(topic: string): Promise<void>;
   /**
-   * Has the preferred replica lead, or with `unclean` a replica that lacks records, alone: what it
-   * lacks is lost.
+   * Elects the preferred replica, or with `unclean` a replica that lacks records and is alone: the
+   * records it lacks are lost.
    */
   electLeader(target: TopicPartition, election: ElectLeaderRequest): Promise<PartitionDescription>;
   /**
-   * Has other brokers keep a partition: it is copied to those that do not yet, and moves once all
-   * of them are in sync. Resolves when that is sure to go on. The present replicas take a move
-   * back.
-   * @param replicas broker ids, the preferred leader first
+   * Moves a partition to other brokers: the records are copied to new replicas, and the partition
+   * moves once all of them are in sync. Resolves when the move is sure to continue. Naming the
+   * present replicas cancels a move.
    */
   reassignReplicas(
     target: TopicPartition,
@@ -40,8 +39,8 @@ export interface Broker {
   ): Promise<PartitionDescription>;
   describeReplicas(target: TopicPartition): Promise<PartitionReplicasDescription>;
   /**
-   * What a transport needs of a topic before it parses records for it; undefined when there is
-   * none.
+   * Limits that a transport needs before it parses records for a topic; undefined when the topic
+   * does not exist.
    */
   topicLimits(topic: string): TopicLimits | undefined;
   /**
@@ -60,8 +59,8 @@ export interface Broker {
   /** Removes all records below `beforeOffset`; answers the new log start offset. */
   deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<{ logStartOffset: Offset }>;
   /**
-   * Accepts that synced records are missing at a log's end, which must be exactly `lost`: their
-   * offsets hold nothing from now on, and the partition takes writes again.
+   * Accepts the loss of synced records that are missing at a log's end, which must be exactly
+   * `lost`: their offsets stay empty, and the partition takes writes again.
    */
   acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void>;
 
@@ -90,7 +89,7 @@ export interface CreateTopicRequest {
   readonly replicationFactor?: number;
   /** Raw values as the client sent them: number, boolean or string. */
   readonly configs?: Readonly<Record<string, unknown>>;
-  /** For each partition the broker ids that hold it, the preferred leader first. */
+  /** Ids of the brokers that hold each partition, the preferred leader first. */
   readonly replicaAssignment?: readonly (readonly number[])[];
 }
 
@@ -102,7 +101,7 @@ export interface AlterTopicRequest {
 
 export interface ElectLeaderRequest {
   readonly type: 'preferred' | 'unclean';
-  /** Which replica is to lead, of an unclean election; by default the first one that is alive. */
+  /** Replica that leads after an unclean election; by default the first one that is alive. */
   readonly replica?: number;
 }
 
@@ -114,7 +113,7 @@ export interface TopicDescription {
   readonly partitions: readonly PartitionDescription[];
 }
 
-/** What is not known here and now is null. */
+/** A partition's state; members that this broker does not know now are null. */
 export interface PartitionDescription {
   readonly partition: number;
   readonly leader: number | null;
@@ -130,7 +129,7 @@ export interface PartitionDescription {
   readonly removingReplicas?: readonly number[];
 }
 
-/** Who keeps a partition, and how far each has it. */
+/** The replicas of a partition, and how far the log of each reaches. */
 export interface PartitionReplicasDescription extends TopicPartition {
   readonly leader: number | null;
   readonly replicas: readonly number[];
@@ -140,7 +139,7 @@ export interface PartitionReplicasDescription extends TopicPartition {
   readonly progress: readonly ReplicaProgress[];
 }
 
-/** How far a replica has its partition's records; null where its leader does not know. */
+/** Offsets that a replica's log reaches; null when its leader does not know them. */
 export interface ReplicaProgress {
   readonly broker: number;
   readonly logEndOffset: Offset | null;
@@ -159,9 +158,9 @@ export interface TopicLimits {
   readonly maxMessageBytes: number;
   /** A record without a key cannot be kept. */
   readonly compacted: boolean;
-  /** How far a record's own timestamp may lie in the past, ms; Infinity: without a limit. */
+  /** Longest time that a record's own timestamp may lie in the past, in ms; Infinity: no limit. */
   readonly timestampBeforeMaxMs: number;
-  /** How far it may lie in the future, ms; Infinity: without a limit. */
+  /** Longest time that it may lie in the future, in ms; Infinity: no limit. */
   readonly timestampAfterMaxMs: number;
 }
 
@@ -175,7 +174,7 @@ export interface ProduceRequest {
   readonly partitioner: 'sticky' | 'roundrobin';
   /** Makes the request one record batch of its own, for one partition, that is written once. */
   readonly producer?: ProducerIdentity & { readonly sequence: number };
-  /** When it came, wall clock in ms: what timestamps are compared with; by default now. */
+  /** Wall-clock time of arrival in ms, which timestamps are compared with; now unless given. */
   readonly receivedMs?: number;
   /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
   readonly mayBlock?: boolean;
@@ -189,7 +188,7 @@ export interface ProducerIdentity {
 }
 
 /**
- * One part for each partition that the records went to. With acks=0 all parts have `baseOffset`
+ * One part per partition that records were written to. With acks=0 all parts have `baseOffset`
  * null.
  */
 export interface ProduceResult {
@@ -215,29 +214,29 @@ export interface FetchRequest extends TopicPartition {
   readonly maxBytes: number;
   /** Bytes that must be there before a waiting request is answered. */
   readonly minBytes: number;
-  /** How long to wait for `minBytes`, from the delayed-fetch list: no polling. */
+  /** Longest wait for `minBytes`, in ms; the fetch is delayed and does not poll. */
   readonly waitMs: number;
   /** Epoch of the position, when the reader knows it: tells of a truncation. */
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once, with what is there. */
   readonly signal?: AbortSignal;
-  /** Who asks: a read from disk whose turn comes when they are gone is not made. */
+  /** The caller; a read from disk is skipped when its turn comes after the caller has gone. */
   readonly caller?: { readonly isGone: boolean };
   /**
-   * It waits on behalf of all live readers of its partition, one such fetch a partition: not
-   * counted among the waiting fetches that are limited.
+   * Whether it waits for all live readers of its partition. There is one such fetch per partition,
+   * which does not count against the limit of waiting fetches.
    */
   readonly isFeed?: boolean;
   /**
-   * It is one of a stream of fetches that each go on where the last one ended: any replica in sync
-   * may answer, whose high watermark may be some behind the leader's.
+   * Whether it continues a stream of fetches, each at the end of the one before. Any in-sync
+   * replica may answer it; its high watermark may be behind the leader's.
    */
   readonly mayBeBehind?: boolean;
 }
 
 export interface FetchResult {
   /**
-   * Whole batches in offset order: the first may begin below the asked offset, no batch reaches
+   * Whole batches in offset order. The first may begin below the requested offset; none reaches
    * above the high watermark.
    */
   readonly batches: readonly RecordBatch[];

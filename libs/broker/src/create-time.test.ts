@@ -26,14 +26,14 @@ describe('the create time of a retry', () => {
     expect(asked).toEqual([1]);
   });
 
-  it('is read where the leader, of an earlier version, does not tell the newest timestamp', async () => {
+  it('is read from the log when an older leader does not send the newest timestamp', async () => {
     const entry = entryOf([{ value: 'a' }]);
     const { maxTimestampMs: _, ...first } = duplicate(0);
     const time = await createTimeOf(entry, first, () => Promise.resolve(batchOf(entry)));
     expect(time).toBe(FIRST_TRY_MS);
   });
 
-  it('is not known where the log cannot be read, or all records have times of their own', async () => {
+  it('is unknown when the log is unreadable or all records have own timestamps', async () => {
     const newer = [{ value: 'a', timestamp: FIRST_TRY_MS + 9 }, { value: 'b' }];
     const gone = (): Promise<never> => Promise.reject(new Error('gone'));
     const first = duplicate(FIRST_TRY_MS + 9);

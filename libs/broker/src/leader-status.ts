@@ -1,13 +1,13 @@
 import { type Offset, type TopicPartition, topicPartitionName } from '#protocol';
 import type { ReplicaEnd, ReplicaManager } from '#replication';
 
-/** Where a partition's log begins and ends on its leader. */
+/** Log offsets of a partition at its leader. */
 export interface LeaderStatus extends TopicPartition {
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
   readonly sizeBytes: number;
-  /** How far the log of each replica reaches, where that was asked for. */
+  /** Log end of each replica, when it was requested. */
   readonly replicas?: readonly ReplicaEnd[];
 }
 
@@ -15,7 +15,7 @@ export interface StatusOptions {
   readonly withReplicas?: boolean;
 }
 
-/** Of those partitions that this broker leads. */
+/** Statuses of the partitions among these that this broker leads. */
 export function ledStatuses(
   replicas: ReplicaManager,
   partitions: readonly TopicPartition[],

@@ -11,18 +11,17 @@ import type {
 } from '#runtime';
 import type { Broker } from './broker.js';
 
-/** What a broker is told by its operator. Sizes in bytes, times in milliseconds. */
+/** Settings of a broker. Sizes in bytes, times in milliseconds. */
 export interface LocalBrokerSettings {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;
   readonly rack: string | null;
   /**
-   * Where clients reach this broker; asked when it is shown, for it may be known only after
-   * listening.
+   * URL of this broker for clients. A function, because the port may be known only after listening.
    */
   readonly url: () => string | null;
-  /** When an append is acknowledged: after fdatasync, or after write. */
+  /** Moment at which an append is acknowledged: after fdatasync, or after write. */
   readonly durability: 'fsync' | 'os';
   /** Kept free of records on the disk, for deletions and the like when it is full. */
   readonly diskReserveBytes: number;
@@ -44,7 +43,7 @@ export interface LocalBrokerSettings {
   /** Memory for idempotent producers: of all partitions, and of each. */
   readonly producerStateBytes: number;
   readonly producerStatePartitionBytes: number;
-  /** How long after its last append a producer is never forgotten to make room for others. */
+  /** Time after its last append in which a producer is not forgotten to make room for others. */
   readonly producerProtectedMs: number;
   readonly retentionCheckIntervalMs: number;
   readonly compactionCheckIntervalMs: number;
@@ -78,15 +77,17 @@ export interface LocalBrokerPorts {
 export interface OpenBroker {
   readonly broker: Broker;
   /** Numbers for metrics and health, as they are now. Walks all partitions. */
-  /** At once: with thousands of partitions this takes some fifty milliseconds. */
+  /**
+   * The status in one turn of the event loop; some fifty milliseconds with thousands of partitions.
+   */
   status(): BrokerStatus;
-  /** In slices: what each partition says is of its own turn of the event loop. */
+  /** The status in slices; each partition is read in one turn of the event loop. */
   statusInSlices(): Promise<BrokerStatus>;
   /** Tells the cluster the URL under which clients reach this broker, once that is known. */
   announce(): Promise<void>;
   /**
-   * Answers all waiting fetches with what is there, and lets none wait any more: the start of a
-   * stop.
+   * Answers all waiting fetches with the records there are and lets none wait any more; the start
+   * of a stop.
    */
   endWaits(): void;
   /** Refuses new produces, writes what is buffered, closes the logs cleanly. Call it once. */
@@ -125,7 +126,7 @@ export interface BrokerStatus {
   readonly cluster: ClusterStatus | undefined;
 }
 
-/** What clients have made this broker keep in memory, as counted. Totals count from the start. */
+/** Memory of state that clients made this broker keep, as counted. Totals count from the start. */
 interface KeptStateStatus {
   /** Bytes of committed offsets, with their metadata and the names of their groups. */
   readonly offsetBytes: number;
@@ -134,11 +135,11 @@ interface KeptStateStatus {
   readonly producers: ProducerMemoryStatus;
 }
 
-/** How the cluster stands, as one of its brokers knows it. */
+/** The state of the cluster as one of its brokers knows it. */
 export interface ClusterStatus {
   /** Whether the metadata can be changed now. */
   readonly isStoreAvailable: boolean;
-  /** Why it cannot; undefined while nothing is known against it. */
+  /** The reason why it cannot; undefined while no fault is known. */
   readonly storeFault: StoreFault | undefined;
   readonly isController: boolean;
   /** Whether nobody can have declared this broker dead. */
@@ -149,14 +150,14 @@ export interface ClusterStatus {
   readonly brokers: number;
   readonly brokersAlive: number;
   readonly partitionsLed: number;
-  /** Of those led here: with replicas out of sync. */
+  /** Partitions led here that have replicas out of sync. */
   readonly partitionsUnderReplicated: number;
-  /** Of those led here: that move to other replicas. */
+  /** Partitions led here that move to other replicas. */
   readonly partitionsReassigning: number;
-  /** In the whole cluster. */
+  /** Partitions of the whole cluster that have no leader. */
   readonly partitionsWithoutLeader: number;
   readonly metadataVersion: number;
-  /** Of the metadata on this broker's own disk. */
+  /** Version of the metadata on this broker's own disk. */
   readonly journaledVersion: number;
   /** Calls to leaders that were made again, since the start. */
   readonly leaderCallRetriesTotal: number;
@@ -174,14 +175,14 @@ export interface PartitionStatus {
   readonly logEndOffset: number | null;
   readonly sizeBytes: number | null;
   /**
-   * False after a failed sync, until a restart, and while records are missing at the end: reads go
-   * on.
+   * False after a failed sync until a restart, and while records are missing at the log's end.
+   * Reads continue.
    */
   readonly isWritable: boolean;
   /** Synced records that are missing at the log's start or end and were not abandoned. */
   readonly lostRecords: readonly OffsetRange[];
   /** Ranges of offsets that cannot be read. */
   readonly damagedRanges: number;
-  /** Why the partition cannot be served at all; undefined when it can. */
+  /** The reason why the partition cannot be served at all; undefined when it can. */
   readonly offline: string | undefined;
 }

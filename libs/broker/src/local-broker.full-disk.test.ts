@@ -8,10 +8,10 @@ const EVENTS = { topic: 'events', partition: 0 };
 const RESERVE_BYTES = 10_000;
 const RECORDS = 40;
 const SOUND = { isDiskFull: false, heldBytes: RESERVE_BYTES };
-/** Until the reserve is looked at again. */
+/** Time until the reserve is checked again. */
 const CHECK_MS = 1000;
 
-it('refuses records on a full disk, serves reads, and takes records again when some are deleted', async () => {
+it('refuses records on a full disk, serves reads, and recovers after a deletion', async () => {
   const test = await fullBroker();
   expect(test.opened.status().disk).toEqual(SOUND);
   await expectFull(test.broker);

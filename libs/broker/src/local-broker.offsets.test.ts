@@ -38,7 +38,7 @@ describe('commitOffsets', () => {
     }
   });
 
-  it('makes the offsets topic at the first commit, compacted, and keeps it to the cluster', async () => {
+  it('creates the compacted, internal offsets topic at the first commit', async () => {
     const { broker } = await withRecords();
     expect(await broker.committedOffsets('g')).toEqual([]);
     expect(await broker.listTopics({ includeInternal: true })).toHaveLength(1);

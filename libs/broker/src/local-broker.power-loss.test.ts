@@ -23,7 +23,7 @@ describe('a broker that loses power at any moment', () => {
   );
 });
 
-/** What one producer and one group were told over several lives of a broker. */
+/** The answers that one producer and one group got over several lives of a broker. */
 class History {
   readonly test: TestBroker;
   readonly #random: SeededRandom;

@@ -58,7 +58,7 @@ describe('a broker', () => {
     await checked;
   });
 
-  it('refuses only the records that a lowered limit excludes, not those queued with them', async () => {
+  it('refuses only records above a lowered limit, not those queued with them', async () => {
     const test = await started(50);
     const { broker, scheduler } = test;
     const produced = Promise.allSettled(

@@ -184,7 +184,7 @@ describe('alterTopic', () => {
     expect((await broker.alterTopic('events', { partitions: 2 })).partitions).toHaveLength(2);
   });
 
-  it('refuses to shrink, bad configs, topics that are not there and those of the cluster', async () => {
+  it('refuses to shrink, bad configs, and unknown or internal topics', async () => {
     const { broker } = await TestBroker.start();
     await broker.createTopic({ name: 'events', partitions: 2 });
     await broker.commitOffsets('g', [{ topic: 'events', partition: 0, offset: 0 }]);
@@ -273,7 +273,7 @@ describe('topics over a restart', () => {
     }
   });
 
-  it('a partition whose log has vanished is offline, not silently empty; the others are served', async () => {
+  it('a partition whose log has vanished is offline, and the others are served', async () => {
     const test = await TestBroker.start();
     await test.broker.createTopic({ name: 'events', partitions: 2 });
     await test.broker.produce(produceOf('events', [{ value: 'a', partition: 0 }]));
@@ -352,7 +352,7 @@ describe('openLocalBroker', () => {
     expect(test.opened.status().cluster).toBeUndefined();
   });
 
-  it('refuses the data directory of another cluster, and one that another process has', async () => {
+  it('refuses the data directory of another cluster or another process', async () => {
     const test = await TestBroker.start();
     await expect(test.open()).rejects.toMatchObject({ name: 'DataDirLockedError' });
     await test.opened.close();

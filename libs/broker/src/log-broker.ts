@@ -59,10 +59,14 @@ export interface GroupOffsets {
   committed(group: string, topic?: string): Promise<CommittedOffset[]>;
 }
 
-/** What a topic that is made by producing to it has. */
+/** Limits of a topic that is created by producing to it. */
 const AUTO_CREATED_LIMITS: TopicLimits = limitsOf(1, parseTopicConfig({}, 1));
 
-/** The `Broker` on logs of our own, as one of a cluster. */
+/**
+ * The `Broker` of a cluster's member, on its own logs.
+ *
+ * Overlap: calls may overlap freely; the parts that they go to order them.
+ */
 export class LogBroker implements Broker {
   readonly #parts: LogBrokerParts;
 

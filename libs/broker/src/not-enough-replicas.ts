@@ -1,7 +1,7 @@
 import { ProtocolError } from '#protocol';
 import type { Partition } from '#replication';
 
-/** Why a write with acks=all is not begun. */
+/** The refusal of a write with acks=all while too few replicas are in sync. */
 export function notEnoughReplicas(partition: Partition): ProtocolError {
   const { isr } = partition.metadata;
   const required = partition.minInsyncReplicas;

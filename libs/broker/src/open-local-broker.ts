@@ -12,7 +12,7 @@ import {
 } from './cluster/open-cluster-broker.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from './local-broker-options.js';
 
-/** What a broker goes by with others: it has none, and need not be told. */
+/** Settings of a broker without peers: none of them needs to be given. */
 const CLUSTER_DEFAULTS: Omit<ClusterBrokerSettings, keyof LocalBrokerSettings> = {
   leaseMs: 6000,
   leaderWaitMs: 5000,

@@ -1,4 +1,8 @@
-/** Which brokers keep a partition: shows it, and has it moved to others. */
+/**
+ * Shows which brokers keep a partition, and moves it to others.
+ *
+ * Overlap: calls may overlap; each decision is made on the state that the store commits it on.
+ */
 import {
   type ClusterState,
   type CoordinationStore,
@@ -16,7 +20,7 @@ import { assertBrokersHaveRoom } from './replica-counts.js';
 import { noPartition, type TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
 import type { TopicRegistry } from './topic-registry.js';
 
-/** How long it may take until a majority of the brokers has a request on disk. */
+/** Longest wait for a majority of the brokers to have a request on disk, in ms. */
 const JOURNALED_WAIT_MS = 5000;
 
 interface PartitionReplicasOptions {
@@ -36,10 +40,9 @@ export class PartitionReplicas {
   }
 
   /**
-   * Has a partition move to these brokers; resolves when that is sure to go on, whatever fails.
-   * Internal topics move like any other.
-   * @throws ProtocolError as `reassignReplicas`; POLICY_VIOLATION where a broker would keep too
-   *   many
+   * Moves a partition to these brokers; resolves when the move is sure to continue after any
+   * failure. Internal topics move like any other.
+   * @throws ProtocolError as `reassignReplicas`; POLICY_VIOLATION when a broker would keep too many
    */
   async reassign(
     target: TopicPartition,
@@ -56,7 +59,7 @@ export class PartitionReplicas {
     return admin.describePartition(target);
   }
 
-  /** What is wrong with the replicas themselves is said by `reassignReplicas`. */
+  /** Checks the room at the brokers; `reassignReplicas` checks the replicas themselves. */
   #assertRoom(
     state: ClusterState,
     { topic, partition }: TopicPartition,
@@ -91,7 +94,7 @@ export class PartitionReplicas {
   }
 }
 
-/** What the leader has not heard of a replica in its epoch is not known. */
+/** Progress of a replica; null members are unknown to the leader in its epoch. */
 function progressOf(broker: number, status: LeaderStatus | undefined): ReplicaProgress {
   const end = status?.replicas?.find((one) => one.broker === broker)?.logEndOffset;
   if (status === undefined || end === undefined) return { broker, logEndOffset: null, lag: null };

@@ -14,7 +14,7 @@ import { produceOf } from './testing/records.js';
 import { Topic } from './topic.js';
 
 describe('PartitionWriter', () => {
-  it('writes what gathered as one batch under its own producer id, and goes on with its sequence', async () => {
+  it('writes gathered entries as one batch and continues its own sequence', async () => {
     const world = new World();
     const answers = [world.write(['a'], ['b', 'c']), world.write(['d'])];
     const [first, second] = (await Promise.all(answers)).map((one) => one.map(baseOffsetOf));
@@ -122,7 +122,7 @@ describe('PartitionWriter at the only replica', () => {
     expect(batches.map(({ producerId }) => producerId)).toEqual([-1, -1]);
   });
 
-  it('sends to the next leader, under an id of its own, what was refused as leadership moved', async () => {
+  it('sends refused records to the next leader under its own producer id', async () => {
     const world = new World();
     const partition = await world.leadAlone();
     const answer = world.write(['a']);
@@ -192,7 +192,7 @@ class ScriptedLeader {
 
 class World {
   readonly leader = new ScriptedLeader();
-  /** Where this broker keeps the partition. */
+  /** The partition, when this broker keeps it. */
   partition: Partition | undefined;
   readonly writer: PartitionWriter;
   readonly topic: Topic;

@@ -1,11 +1,13 @@
 /**
- * Writes what has gathered for a partition to its leader: this broker, or another one.
+ * Writes the gathered entries of a partition to its leader: this broker, or another one.
  *
- * A partition that is led here and has no other replica is appended to at once, and sends may
- * overlap: nobody can take over, so that nothing is ever sent again. Any other batch has a producer
- * id: the client's, or one of this broker's own. So it can be sent again to a new leader, however
- * far it got with the old one, and is in the log once. Such a partition has one send unresolved at
- * a time; what comes meanwhile gathers and goes with the next one.
+ * A partition that is led here and has no other replica is appended to at once: no other broker can
+ * become its leader, so nothing is sent twice. Any other batch has a producer id: the client's, or
+ * one of this broker's own. It can therefore be sent again to a new leader, whatever the old one
+ * did with it, and is in the log once.
+ *
+ * Overlap: sends to a partition without other replicas may overlap. Any other partition has one
+ * unresolved send at a time; entries that arrive meanwhile go with the next one.
  */
 import {
   type AppendResult,
@@ -31,7 +33,7 @@ import type { ProduceEntry } from './pending-produce.js';
 import { answerEntries, appendedRecords, failEntries, type Send } from './send.js';
 import type { Topic } from './topic.js';
 
-/** How often a send is tried under a new producer id when the leader does not know the old one. */
+/** Attempts under new producer ids when the leader does not know the old one. */
 const NEW_IDS_MAX = 3;
 
 interface PartitionWriterOptions {
@@ -49,7 +51,7 @@ interface PartitionWriterOptions {
   readonly partitions: Pick<PartitionAccess, 'fetch'>;
 }
 
-/** What is kept for a partition between sends. */
+/** State of a partition between sends. */
 interface PartitionSends {
   readonly producer: PartitionProducer;
   /** Ends when the last send begun so far is resolved. */
@@ -60,8 +62,8 @@ export class PartitionWriter {
   readonly #options: PartitionWriterOptions;
   readonly #sends = new WeakMap<Topic, Map<number, PartitionSends>>();
   /**
-   * Partitions for which entries are being encoded in slices. Resolves when the last of them that
-   * came so far has been handed to the log: what comes later is handed over behind it.
+   * Partitions whose entries are being encoded in slices. Each promise resolves when all entries so
+   * far are handed to the log; later entries are handed over behind them.
    */
   readonly #slicing = new Map<Partition, Promise<void>>();
 
@@ -70,8 +72,8 @@ export class PartitionWriter {
   }
 
   /**
-   * Why an entry is refused before it is queued; undefined: it is not, or its leader, another
-   * broker, decides.
+   * The reason to refuse an entry before it is queued; undefined when there is none, or when the
+   * leader is another broker, which decides.
    */
   refusal(topic: Topic, { partition, pending }: ProduceEntry): ProtocolError | undefined {
     if (pending.acks !== 'all') return undefined;
@@ -118,8 +120,8 @@ export class PartitionWriter {
   }
 
   /**
-   * As `#appendHere`, encoded in slices. Nothing of the entries is in the log before all of them
-   * are encoded; those that were written earlier are handed to the log first.
+   * Appends like `#appendHere`, encoded in slices. No entry is in the log before all of them are
+   * encoded; earlier entries are handed to the log first.
    */
   async #appendInSlices(
     topic: Topic,

@@ -56,7 +56,9 @@ export class ProduceEntry
   }
 }
 
-/** Which records of a request go to a partition; `indexes` undefined: all, in their order. */
+/**
+ * The records of a request that belong to a partition; `indexes` undefined: all, in their order.
+ */
 export interface PartitionRecords {
   readonly partition: number;
   readonly indexes: readonly number[] | undefined;

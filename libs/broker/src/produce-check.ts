@@ -1,6 +1,6 @@
 /**
- * What is checked of a produce request before anything of it is written, and which partitions its
- * records go to. Runs for every record: plain loops over numbers, no object a record.
+ * Checks a produce request before any of it is written, and assigns its records to partitions. This
+ * code runs for every record: plain loops over numbers, and no object per record.
  */
 import { batchOfOneSizeBytes } from '#log';
 import { partitionForKey } from '#producer';
@@ -51,8 +51,8 @@ export function checkProduce(request: ProduceRequest, limits: TopicLimits, nowMs
 }
 
 /**
- * Which partitions the records go to: the one that a record names, else by its key, else as the
- * request's partitioner says. Counts them as produced there.
+ * Assigns records to partitions: to the one that a record names, else by its key, else as the
+ * request's partitioner says. Counts the records as produced there.
  */
 export function assignPartitions(topic: Topic, request: ProduceRequest): PartitionRecords[] {
   const { records } = request;
@@ -121,7 +121,7 @@ function partitionOf(topic: Topic, request: ProduceRequest, index: number): numb
     : partitionForKey(records.decoded, count, keyStart - sourceLength, keyEnd - sourceLength);
 }
 
-/** What records are checked against. */
+/** The limits that records are checked against. */
 interface RecordBounds {
   readonly limits: TopicLimits;
   readonly timestamps: TimestampRange;
@@ -135,7 +135,7 @@ interface RecordFault {
   readonly isAged?: boolean;
 }
 
-/** What is wrong with a record, or undefined. Makes an object only when something is. */
+/** The fault of a record, or undefined. Allocates an object only for a fault. */
 function faultOf(
   records: RecordSet,
   index: number,

@@ -1,12 +1,12 @@
 /**
- * The way of records into the log: checked, assigned to partitions, gathered with those of other
+ * The path of records into the log: checked, assigned to partitions, gathered with those of other
  * requests, and handed to the writer of their partition.
  *
- * All or nothing before the first append: a fault of any record refuses the whole request, and so
- * do full buffers. From then on each partition succeeds or fails by itself.
+ * A request is all or nothing before the first append: a fault of any record refuses the whole
+ * request, and so do full buffers. Afterwards each partition succeeds or fails by itself.
  *
- * Requests overlap. Requests for one partition are written in the order in which they were
- * buffered.
+ * Overlap: requests may overlap. Requests for one partition are written in the order in which they
+ * were buffered.
  */
 import { Accumulator, BufferPool, type PartitionQueue } from '#producer';
 import { ProtocolError } from '#protocol';

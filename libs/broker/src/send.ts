@@ -9,7 +9,7 @@ export interface Send {
   readonly topic: Topic;
   readonly partition: number;
   readonly entries: readonly ProduceEntry[];
-  /** For each entry the place of its first record. */
+  /** Index of the first record of each entry. */
   readonly starts: readonly number[];
   readonly recordCount: number;
   readonly batches: readonly Buffer[];
@@ -19,7 +19,7 @@ export interface Send {
   readonly nowMs: number;
 }
 
-/** How many records are in the log, from the first one on. */
+/** Number of records that are in the log, counted from the first one. */
 export function appendedRecords(send: Send, appended: readonly BatchAppended[]): number {
   const failed = appended.findIndex(({ error }) => error !== undefined);
   const ends = partEnds(send);
@@ -60,7 +60,7 @@ export function failEntries(entries: readonly ProduceEntry[], error: unknown): v
   for (const entry of entries) entry.fail(error);
 }
 
-/** For each result of an append the number of records up to its end. */
+/** Number of records up to the end of each result of an append. */
 function partEnds({ batches, isStamped, recordCount }: Send): readonly number[] {
   if (!isStamped || batches.length === 1) return [recordCount];
   const ends: number[] = [];

@@ -14,9 +14,7 @@ export function timestampRange(
   return { min: nowMs - timestampBeforeMaxMs, max: nowMs + timestampAfterMaxMs };
 }
 
-/**
- * What is wrong with a record's own timestamp, as a clause; undefined where it lies in the range.
- */
+/** The fault of a record's own timestamp, as a clause; undefined when it lies in the range. */
 export function timestampFault(timestamp: number, range: TimestampRange): string | undefined {
   if (timestamp < range.min) {
     return (
@@ -26,8 +24,8 @@ export function timestampFault(timestamp: number, range: TimestampRange): string
   }
   if (timestamp > range.max) {
     return (
-      `the timestamp ${timestamp} lies ${timestamp - range.max} ms further ahead than the topic's ` +
-      'message.timestamp.after.max.ms allows'
+      `the timestamp ${timestamp} lies ${timestamp - range.max} ms further ahead than ` +
+      "the topic's message.timestamp.after.max.ms allows"
     );
   }
   return undefined;

@@ -1,8 +1,8 @@
 /**
- * Makes, changes, removes and describes topics.
+ * Creates, changes, removes and describes topics.
  *
- * Calls may overlap. Creations and growths are decided one after the other, so that the limits
- * hold; what another broker does meanwhile is caught by the store's compare-and-set.
+ * Overlap: calls may overlap. Creations and growths are decided one after the other, so that the
+ * limits hold; the store's compare-and-set detects changes by other brokers.
  */
 import {
   alterTopic,
@@ -59,16 +59,16 @@ export interface TopicAdminOptions {
   readonly offsetsTopicPartitions: number;
   readonly brokerId: number;
   readonly scheduler: Scheduler;
-  /** Where the logs of partitions begin and end, by name, as far as their leaders answer. */
+  /** Log offsets of partitions by name, for the leaders that answer. */
   readonly statusesOf: (
     partitions: readonly TopicPartition[],
     wanted?: StatusOptions,
   ) => Promise<ReadonlyMap<string, LeaderStatus>>;
 }
 
-/** How long a new topic may take until all its replicas are there. */
+/** Longest wait for all replicas of a new topic, in ms. */
 const READY_WAIT_MS = 10_000;
-/** How long it may take until a majority of the brokers has a change of a topic on disk. */
+/** Longest wait for a majority of the brokers to have a change of a topic on disk, in ms. */
 const JOURNALED_WAIT_MS = 5000;
 
 /** Topics and partitions that are described in one slice. */
@@ -89,7 +89,7 @@ export class TopicAdmin {
     return this.#describeOne(await this.#decisions.run(() => this.#create(request)));
   }
 
-  /** Makes a topic with all defaults, unless there is one by now. */
+  /** Creates a topic with all defaults unless it exists. */
   ensure(name: string): Promise<Topic> {
     assertTopicName(name);
     return this.#decisions.run(
@@ -97,7 +97,7 @@ export class TopicAdmin {
     );
   }
 
-  /** Makes the topic of committed offsets, unless there is one by now. */
+  /** Creates the topic of committed offsets unless it exists. */
   async ensureOffsetsTopic(): Promise<void> {
     const { registry, offsetsTopicPartitions } = this.#options;
     if (registry.get(CONSUMER_OFFSETS_TOPIC) !== undefined) return;
@@ -168,7 +168,7 @@ export class TopicAdmin {
     return description;
   }
 
-  /** What is asked of the leaders, and not answered, is null. */
+  /** Describes topics; values that their leaders do not answer are null. */
   async describe(topics: readonly Topic[]): Promise<TopicDescription[]> {
     const partitions = topics.flatMap(({ name, metadata }) =>
       metadata.partitions.map((_, partition) => ({ topic: name, partition })),
@@ -253,7 +253,7 @@ export class TopicAdmin {
     return registry.getOrThrow(name);
   }
 
-  /** From now on a lower min.insync.replicas counts. */
+  /** Lets a lower min.insync.replicas take effect. */
   async #releaseHolds(journaledVersion: number): Promise<void> {
     const { store } = this.#options;
     try {

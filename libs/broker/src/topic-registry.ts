@@ -1,10 +1,13 @@
 /**
- * The topics that this broker knows: follows the coordination store's changes and applies those of
- * a topic one after the other, so that one which is deleted and made again is wholly gone in
+ * The topics that this broker knows. Follows the coordination store's changes and applies those of
+ * one topic in order, so that a topic that is deleted and created again is wholly removed in
  * between.
  *
  * A topic is visible here once its partitions are open, and until its deletion begins to be
  * applied.
+ *
+ * Overlap: changes of different topics are applied concurrently, up to a limit; changes of one
+ * topic one after the other. Reads never wait.
  */
 import {
   type ClusterState,
@@ -38,21 +41,21 @@ export class TopicRegistry {
   readonly #options: TopicRegistryOptions;
   readonly #topics = new Map<string, Topic>();
   readonly #listeners = new Set<(change: TopicChanged) => void>();
-  /** By topic: ends when the last change told so far is applied. */
+  /** A promise for each topic that resolves when the changes received so far are applied. */
   readonly #lastChanges = new Map<string, Promise<void>>();
   readonly #applying = new Limiter(APPLIED_AT_ONCE);
   /** Delays of topics that lack descriptors or memory, by topic name. */
   readonly #shortageBackoffs = new Map<string, RetryBackoff>();
   #stopListening: () => void = () => undefined;
   #isClosed = false;
-  /** Called when a topic's logs are gone, before one of its name can be made again. */
+  /** Called when a topic's logs are removed, before a topic of its name can be created again. */
   onDeleted: () => Promise<void> = () => Promise.resolve();
 
   constructor(options: TopicRegistryOptions) {
     this.#options = options;
   }
 
-  /** Opens all topics of the store, tidies up behind an interrupted deletion, follows changes. */
+  /** Opens all topics of the store, finishes interrupted deletions and follows changes. */
   async open(): Promise<void> {
     const { store } = this.#options;
     await this.#removeLeftOvers();
@@ -84,7 +87,7 @@ export class TopicRegistry {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves when all changes told so far are applied. */
+  /** Resolves when all changes received so far are applied. */
   async settled(): Promise<void> {
     while (this.#lastChanges.size > 0) await Promise.all(this.#lastChanges.values());
   }
@@ -103,7 +106,7 @@ export class TopicRegistry {
         return;
       case 'partitions': {
         const topic = state.topics.get(change.topic);
-        // Of a topic that is gone by the end of the same commit there is nothing left to apply.
+        // The topic is gone by the end of the same commit: nothing is left to apply.
         if (topic?.id !== change.topicId) return;
         this.#applyNext(change.topic, () => this.#applyTopic(topic));
         return;
@@ -125,7 +128,7 @@ export class TopicRegistry {
     }
   }
 
-  /** Changes of one topic are applied in their order, those of several topics together. */
+  /** Applies changes of one topic in order, those of several topics concurrently. */
   #applyNext(topic: string, apply: () => Promise<void>): void {
     const before = this.#lastChanges.get(topic) ?? Promise.resolve();
     const change = this.#applyAfter(before, topic, apply).finally(() => {
@@ -176,7 +179,10 @@ export class TopicRegistry {
     });
   }
 
-  /** Says of new partitions led here that their logs are made. Tried again with the next change. */
+  /**
+   * Confirms that the logs of new partitions led here exist. The next change of the topic retries
+   * it.
+   */
   async #confirmNew({ name, id, partitions }: TopicMetadata): Promise<void> {
     const { replicas, store, brokerId, logger } = this.#options;
     const made = [...partitions.entries()]
@@ -197,7 +203,10 @@ export class TopicRegistry {
     await this.onDeleted();
   }
 
-  /** The cluster's metadata were rebuilt without a topic whose creation nobody was told of. */
+  /**
+   * Quarantines a topic that a rebuild of the cluster's metadata lost; its creation was never
+   * answered.
+   */
   async #setTopicAside(name: string, id: string): Promise<void> {
     const { replicas, logger } = this.#options;
     logger.warn({ topic: name, topicId: id }, 'a topic that was just made was lost with Redis');
@@ -219,8 +228,9 @@ export class TopicRegistry {
   }
 
   /**
-   * Logs on disk that no topic has: of a deleted topic they go, for its deletion is on record; any
-   * other is left alone and reported, for nothing proves that it may go.
+   * Handles logs on disk that belong to no topic. The log of a deleted topic is removed, because
+   * its deletion is recorded. Any other log is left in place and reported: nothing proves that it
+   * may be removed.
    */
   async #removeLeftOvers(): Promise<void> {
     const { store, logManager, logger } = this.#options;

@@ -1,4 +1,7 @@
-/** What clients ask of topics, checked: pure functions, all faults of a request at once. */
+/**
+ * Checks of the topic requests of clients: pure functions that report all faults of a request at
+ * once.
+ */
 import {
   checkTopicConfig,
   FaultList,

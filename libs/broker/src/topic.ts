@@ -19,7 +19,7 @@ export class Topic {
   readonly isInternal: boolean;
   readonly sticky: StickyPartitioner;
   readonly roundRobin: RoundRobinPartitioner;
-  /** By partition; made when a partition is first produced to. */
+  /** Queues by partition number. A queue is created when its partition is first produced to. */
   readonly queues: (PartitionQueue<ProduceEntry> | undefined)[] = [];
   readonly #replicas: ServedPartitions;
   #metadata: TopicMetadata;
@@ -88,7 +88,7 @@ export class Topic {
   }
 }
 
-/** What producing to a topic of these configs is checked against. */
+/** The limits that records for a topic with these configs are checked against. */
 export function limitsOf(partitions: number, config: TopicConfig): TopicLimits {
   const isCreateTime = config['message.timestamp.type'] === 'CreateTime';
   const unlimited = Number.POSITIVE_INFINITY;

@@ -1,8 +1,10 @@
 /**
- * What a broker does for replicas that have others beside them: it fetches for those that follow,
- * serves the followers of those that lead, keeps their ISRs, and withdraws replicas whose logs
- * cannot be trusted, until their leaders have repaired them. A broker without peers has no such
- * replicas.
+ * The replication of a broker's partitions with other replicas: fetches for followers, serves the
+ * followers of leaders, maintains their ISRs, and withdraws replicas with untrusted logs until
+ * their leaders have repaired them. A broker without peers has no such replicas.
+ *
+ * Overlap: all calls may overlap. One commit of withdrawals is under way at a time, and one cut per
+ * partition.
  */
 import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
 import { topicPartitionName } from '#protocol';
@@ -23,20 +25,22 @@ export interface ReplicationCluster {
     'state' | 'isShared' | 'journaledVersion' | 'update' | 'whenJournaled'
   >;
   readonly peers: Peers;
-  /** Of this process, as it is registered now. */
+  /** Broker epoch of this process, as registered now. */
   readonly brokerEpoch: () => number;
 }
 
-/** How replicas are kept equal. Times in milliseconds, sizes in bytes. */
+/** Settings of replication. Times in milliseconds, sizes in bytes. */
 export interface ReplicationSettings {
-  /** How long a follower may be behind before it leaves the ISR. */
+  /** Time that a follower may lag before it leaves the ISR. */
   readonly replicaLagTimeMaxMs: number;
-  /** How long a fetch of a follower waits for news. */
+  /** Longest wait of a follower's fetch for new records. */
   readonly replicaFetchWaitMaxMs: number;
-  /** Batches of one partition in an answer to a follower, and of all together. */
+  /**
+   * Bytes of batches of one partition in an answer to a follower, and of all partitions together.
+   */
   readonly replicaFetchMaxBytes: number;
   readonly replicaFetchResponseMaxBytes: number;
-  /** What is fetched for replicas that a reassignment adds, at most; 0: no bound. */
+  /** Bytes per second fetched for replicas that a reassignment adds; 0: no limit. */
   readonly reassignmentBytesPerSecond: number;
 }
 
@@ -57,15 +61,15 @@ export interface ClusterReplicationOptions extends ReplicationSettings {
   readonly logger: Logger;
   readonly partition: (topic: string, partition: number) => Partition | undefined;
   readonly partitions: () => Iterable<Partition>;
-  /** Takes over the state of a partition that the store has. */
+  /** Applies the store's newer state of a partition. */
   readonly onState: (partition: Partition, state: ClusterState) => void;
   /** Called regularly. */
   readonly onCheck: () => void;
 }
 
-/** How often the ISRs are looked at. */
+/** Interval between two checks of the ISRs, in ms. */
 const CHECK_INTERVAL_MS = 1000;
-/** How long it may take until a majority of the brokers has a removal from the ISR on disk. */
+/** Longest wait for a majority of the brokers to have a removal from the ISR on disk, in ms. */
 const JOURNALED_WAIT_MS = 5000;
 
 export class ClusterReplication {
@@ -128,20 +132,20 @@ export class ClusterReplication {
     };
   }
 
-  /** After a change of a partition's metadata, or of this broker's part in it. */
+  /** Applies a change of a partition's metadata, or of this broker's role in it. */
   update(partition: Partition): void {
     if (!partition.isTrusted) this.#distrust(partition);
     this.#fetcher.update(partition);
     this.#sessions.wake(partition);
   }
 
-  /** After a rise of the high watermark, or the end of a partition. */
+  /** Applies a rise of the high watermark, or the end of a partition. */
   wake(partition: Partition): void {
     if (partition.isClosed) this.#fetcher.update(partition);
     this.#sessions.wake(partition);
   }
 
-  /** Takes a replica out of the ISR whose log lacks records; tried again with every check. */
+  /** Removes a replica that lacks records from the ISR; every check tries again. */
   leaveIsr(replica: LackingReplica): void {
     this.#leaving.set(topicPartitionName(replica.topicPartition), replica);
     void this.#leaveAll();
@@ -171,7 +175,7 @@ export class ClusterReplication {
     for (const partition of this.#options.partitions()) {
       if (!partition.isTrusted) this.#distrust(partition);
       if (!partition.isLeader) continue;
-      // What followers sent while this process stood still may not have been read yet.
+      // Fetches that arrived while this process was stalled may not have been read yet.
       if (stallMs > CHECK_INTERVAL_MS) partition.forgiveStall(stallMs);
       partition.metadataJournaled(brokerId, cluster.store.journaledVersion);
       this.#proposeWanted(partition, inputs);
@@ -180,7 +184,7 @@ export class ClusterReplication {
     this.#options.onCheck();
   }
 
-  /** A follower has got on: it may be in sync now. */
+  /** Proposes an ISR with a follower that has caught up. */
   #fetched(partition: Partition): void {
     const { isr, replicas } = partition.metadata;
     if (isr.length === replicas.length || partition.isIsrProposed) return;
@@ -207,9 +211,9 @@ export class ClusterReplication {
   }
 
   /**
-   * A log that is damaged, or takes no writes, is not counted on. Out of the ISR its fetches repair
-   * what is damaged below its high watermark. Damage above, and an end that is missing, are cut and
-   * filled again.
+   * Withdraws a replica whose log is damaged or takes no writes. Once it is out of the ISR, its
+   * fetches repair damage below its high watermark. Damage above and a missing end are cut and
+   * fetched again.
    */
   #distrust(partition: Partition): void {
     const { metadata, log } = partition;
@@ -222,7 +226,7 @@ export class ClusterReplication {
     if (mayCut && (log.lostRecords !== undefined || isAbove)) void this.#cutLater(partition);
   }
 
-  /** Never rejects: tried again with the next check. */
+  /** Never rejects; the next check tries again. */
   async #cutLater(partition: Partition): Promise<void> {
     const name = topicPartitionName(partition.topicPartition);
     this.#cutting.add(partition);
@@ -237,10 +241,10 @@ export class ClusterReplication {
   }
 
   /**
-   * Cuts a replica where it is damaged, once nobody can take it for one in sync again: a removal
-   * from the ISR that is lost with Redis would give it back (rule M7).
-   * @throws ProtocolError BROKER_NOT_AVAILABLE before that, LEADER_NOT_AVAILABLE when its leader
-   *   is not the one that it was, KAFKA_STORAGE_ERROR
+   * Cuts a replica at its damage, once it cannot become in sync again without a fetch: a removal
+   * from the ISR that is lost with Redis would bring it back (rule M7).
+   * @throws ProtocolError BROKER_NOT_AVAILABLE before that, LEADER_NOT_AVAILABLE when the leader
+   *   has changed, KAFKA_STORAGE_ERROR
    */
   async #cutDamage(partition: Partition): Promise<void> {
     const { cluster, brokerId, logger } = this.#options;

@@ -2,12 +2,13 @@ import { ProtocolError } from '#protocol';
 import type { Scheduler, Timer } from '#runtime';
 import type { Partition } from './partition.js';
 
-/** How long a reader waits until a new leader knows where committed records end. */
+/** Longest wait of a reader until a new leader knows which records are committed, in ms. */
 const COMMITTED_END_WAIT_MS = 2000;
 
 /**
- * A new leader learns with its followers' first fetches how far records are committed.
- * @throws ProtocolError LEADER_NOT_AVAILABLE when it does not in time; NotLeaderError
+ * Waits until a leader knows which records are committed, which it learns from its followers' first
+ * fetches.
+ * @throws ProtocolError LEADER_NOT_AVAILABLE when it does not learn it in time; NotLeaderError
  */
 export async function committedEndKnown(partition: Partition, scheduler: Scheduler): Promise<void> {
   let timer: Timer | undefined;

@@ -1,12 +1,15 @@
 /**
- * The part of every broker that watches the others, and decides on leaders while it is the
+ * The part of every broker that watches the others, and decides on leaders while the broker is the
  * controller.
  *
- * All brokers look at all leases all the time. When the controller's is silent for a lease, whoever
- * notices takes over; the controller declares brokers dead whose leases are silent, elects leaders
- * where there are none, moves partitions to other replicas step by step, and gives partitions back
- * to their preferred leaders. Every decision is made on the state that it is committed on, and
- * holds only while this broker is the controller in its epoch.
+ * All brokers check all leases regularly. When the controller's lease is silent for a whole lease
+ * time, the broker that notices it takes over. The controller declares brokers dead whose leases
+ * are silent, elects leaders where there are none, moves partitions to other replicas step by step,
+ * and returns partitions to their preferred leaders. Every decision is made on the state that it is
+ * committed on, and is valid only while this broker is the controller in its epoch.
+ *
+ * Overlap: checks run one after the other. Work that waits for journals runs beside them, at most
+ * once at a time.
  */
 import {
   asController,
@@ -25,19 +28,19 @@ import { RepeatedTask } from '#log';
 import type { Clock, Logger, Random, Scheduler } from '#runtime';
 import { LeaseWatch } from './lease-watch.js';
 
-/** Looks in the time of a lease: what a look adds to the time until a death is noticed. */
+/** Checks per lease time; the interval adds to the time until a death is noticed. */
 const LOOKS_A_LEASE = 12;
 const LOOK_TIMEOUT_MS = 2000;
-/** How long a majority of the journals is waited for at once; the next look waits again. */
+/** Longest wait for a majority of the journals, in ms; the next check waits again. */
 const JOURNALED_WAIT_MS = 200;
-/** Looks further apart than this part of a lease prove no silence. */
+/** Checks that are further apart than this part of a lease prove no silence. */
 const GAP_OF_A_LEASE = 0.5;
 
 interface ControllerOptions {
   readonly store: Pick<CoordinationStore, 'state' | 'update' | 'whenJournaled' | 'leases'>;
   readonly brokerId: number;
   readonly leaseMs: number;
-  /** How often partitions are given back to their preferred leaders; 0: never. */
+  /** Interval in which partitions return to their preferred leaders; 0: never. */
   readonly preferredLeaderIntervalMs: number;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -49,9 +52,9 @@ export class Controller {
   readonly #options: ControllerOptions;
   readonly #watch: LeaseWatch;
   readonly #looks: RepeatedTask;
-  /** Of the state that was last found to need no election. */
+  /** Version of the last state that needed no election. */
   #electedVersion = -1;
-  /** Of the state in which nothing that waits for journals could go on. */
+  /** Version of the state in which nothing that waits for journals could continue. */
   #proceededVersion = -1;
   #proceeding: Promise<void> | undefined;
   #balancedMs: number;
@@ -73,7 +76,7 @@ export class Controller {
     return this.#options.store.state.controller?.id === this.#options.brokerId;
   }
 
-  /** Looks no more. */
+  /** Stops checking. */
   async stop(): Promise<void> {
     await this.#looks.stop();
     await this.#proceeding;
@@ -133,9 +136,9 @@ export class Controller {
   }
 
   /**
-   * What waits for the journals of a majority goes on when they have it: partitions that move, a
-   * lower min.insync.replicas. Beside the looks, which must not wait: what died may be what it
-   * waits for.
+   * Continues the work that waits for a majority of the journals: partitions that move, a lower
+   * min.insync.replicas. It runs beside the checks, which must not wait: it may wait for a broker
+   * that has just died.
    */
   #maybeProceed(controller: ControllerMetadata): void {
     const { state } = this.#options.store;

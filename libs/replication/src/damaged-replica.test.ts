@@ -4,7 +4,7 @@ import { ReplicaCluster, type ReplicaClusterSettings, TOPIC } from './testing/re
 
 const LOG_0 = `/data/${TOPIC}-0/00000000000000000000.log`;
 const TARGET = { topic: TOPIC, partition: 0 };
-/** Of a batch, enough that two are a segment. */
+/** Values of a batch; two batches fill a segment. */
 const VALUES = Array.from({ length: 8 }, (_, i) => `${i}${'x'.repeat(400)}`);
 const IN_SEGMENTS = { 'segment.bytes': '1024' };
 
@@ -18,7 +18,7 @@ describe('bits that flip in a closed segment', () => {
     const lowestEnd = watchedEnd(cluster, id);
     cluster.disk(id).corrupt(LOG_0, 200);
     const isrs = seenIsrs(cluster);
-    // Where it was read first it is not the reader's fault.
+    // The read that finds the damage fails with a retriable error.
     await expect(fetched(cluster, id)).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
     expect(cluster.partition(id).log.damagedRanges).toHaveLength(1);
     await cluster.until(() => isrs.length === 2);
@@ -220,7 +220,7 @@ async function filled(
   return cluster;
 }
 
-/** What a reader of a replica gets. */
+/** The answer that a reader of a replica gets. */
 function fetched(cluster: ReplicaCluster, id: number, offset = 0): Promise<unknown> {
   const limits = { maxBytes: 1024, minBytes: 1, waitMs: 0 };
   return cluster.process(id).replicas.fetch(TARGET, { offset, ...limits });

@@ -33,12 +33,12 @@ export class DelayedFetches {
     this.#countMax = countMax;
   }
 
-  /** How many wait now, feeds not counted. */
+  /** Number of fetches that wait now, without feeds. */
   get count(): number {
     return this.#count;
   }
 
-  /** How many were refused because too many waited. */
+  /** Number of fetches refused because too many waited. */
   get refusedTotal(): number {
     return this.#refusedTotal;
   }
@@ -147,7 +147,7 @@ interface SharedAnswer {
   readonly answer: Promise<FetchedBatches>;
 }
 
-/** The answer as things are now. */
+/** Answers a fetch with the records there are now. */
 export function readNow(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {
   const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
   if (fault !== undefined) return Promise.reject(fault);
@@ -170,7 +170,7 @@ function hasEnough(partition: Partition, delayed: DelayedFetch): boolean {
     const leftBytes = fetch.maxBytes - delayed.seenBytes;
     const batches = log.readCached(delayed.seenEnd, leftBytes, highWatermark);
     const last = batches?.at(-1);
-    // What is not cached any more is old: the reader is behind, not waiting.
+    // Records that left the cache are old: the reader is behind, and need not wait.
     if (batches === undefined || last === undefined) return true;
     for (const batch of batches) delayed.seenBytes += batch.sizeBytes;
     delayed.seenEnd = last.nextOffset;

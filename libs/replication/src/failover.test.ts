@@ -23,7 +23,7 @@ describe('a change of the leader', () => {
     await cluster.until(() => cluster.metadata.isr.length === 3);
   });
 
-  it('never cuts by the high watermark: a follower restarts just before its leader dies', async () => {
+  it('never truncates to the high watermark when a follower restarts first', async () => {
     const cluster = await started();
     await acknowledged(cluster, 0, 'a');
     await acknowledgedUnheard(cluster, 'b');
@@ -115,7 +115,7 @@ describe('a change of the leader', () => {
     for (const id of [0, 1, 2]) expect(await cluster.committed(id)).toEqual(['a', 'b']);
   });
 
-  it('counts for a follower only once it has heard of it, though the same broker leads', async () => {
+  it('counts for a follower only once it knows the epoch, though the leader stays', async () => {
     const cluster = await started();
     await acknowledged(cluster, 0, 'a');
     for (const id of [1, 2]) cluster.process(id).sight.cut();
@@ -129,7 +129,7 @@ describe('a change of the leader', () => {
     expect(await outcome).toBe('acknowledged');
   });
 
-  it('is refused by a replica that has taken part in a later epoch, also after a restart', async () => {
+  it('is refused by a replica of a later epoch, also after a restart', async () => {
     const cluster = await started();
     await cluster.elect(1);
     const later = cluster.metadata;
@@ -146,7 +146,7 @@ describe('a change of the leader', () => {
   it('is not acted upon by an answer that was under way through two of them', async () => {
     const cluster = await started({ 'min.insync.replicas': '1' });
     await acknowledged(cluster, 0, 'a');
-    // What broker 0 answers waits on its way, while broker 1 leads, and then broker 2.
+    // Answers of broker 0 are held back while first broker 1 and then broker 2 leads.
     const held = cluster.holdAnswers(0, 1);
     isolate(cluster, 2);
     await cluster.append(0, 'x');
@@ -205,7 +205,10 @@ async function acknowledged(cluster: ReplicaCluster, id: number, value: string):
   await cluster.settle();
 }
 
-/** On the disks of all, and acknowledged; the followers have not heard that it is committed. */
+/**
+ * Produces a record that is on every disk and acknowledged; followers do not know that it is
+ * committed.
+ */
 async function acknowledgedUnheard(cluster: ReplicaCluster, value: string): Promise<void> {
   cluster.onSynced = (id) => {
     if (id !== 0) cluster.cut(0, id);

@@ -6,16 +6,19 @@ export interface PartitionFetch {
   readonly offset: Offset;
   /** Bytes of record batches; the first batch always fits. */
   readonly maxBytes: number;
-  /** Bytes that must be there before a waiting fetch is answered. */
+  /** Bytes that a fetch waits for before it is answered. */
   readonly minBytes: number;
   readonly waitMs: number;
   /** Epoch of the position, when the reader knows it: tells of a truncation. */
   readonly leaderEpoch?: LeaderEpoch;
-  /** Ends a wait at once, with what is there. */
+  /** Ends a wait at once; the fetch is answered with the records there are. */
   readonly signal?: AbortSignal;
-  /** Who asks: what is not read yet when they are gone is not read. */
+  /** The caller; records are not read from disk after it has gone. */
   readonly caller?: { readonly isGone: boolean };
-  /** One of these a partition waits for many readers: it is not counted against the limit. */
+  /**
+   * Whether it waits for all live readers of a partition; such a fetch does not count against the
+   * limit.
+   */
   readonly isFeed?: boolean;
 }
 
@@ -29,10 +32,9 @@ export interface FetchedBatches {
 }
 
 /**
- * What is wrong with a reader's position, or undefined. From the high watermark up to the log end
- * nothing is wrong: the records there are not committed *yet*. Where this replica does not know how
- * far committed records reach, nothing above is wrong either (KIP-392): on a follower, and on a new
- * leader.
+ * The fault of a reader's position, or undefined. A position from the high watermark up to the log
+ * end is valid: the records there are not committed yet. A replica that does not know which records
+ * are committed accepts any higher position (KIP-392): a follower, and a new leader.
  */
 export function positionFault(
   partition: Partition,
@@ -77,7 +79,7 @@ export function readBatches(
   return log.committedBatches(cached, highWatermark, partition.isInSync);
 }
 
-/** Reads when it is its turn; by then things may have changed. */
+/** Reads when its turn comes, and checks the position again. */
 function readFromDisk(
   partition: Partition,
   fetch: PartitionFetch,
@@ -112,9 +114,8 @@ export async function offsetForTimestamp(
 }
 
 /**
- * What a reader is told that met an error: of damage, where other replicas are in sync, that it is
- * to ask again. This one leaves the ISR, leads no more, and is repaired; the records are at the
- * others.
+ * Replaces an error of damage by a retriable one when other replicas are in sync. This replica
+ * leaves the ISR, stops leading and is repaired; the others have the records.
  */
 function unlessOthersHave({ isLeader, metadata }: Partition, error: unknown): unknown {
   const isDamage =
@@ -158,9 +159,7 @@ export function outOfRange(
   });
 }
 
-/**
- * Another broker leads by now, in the epoch that the reader has seen: this one has not heard of it.
- */
+/** The error for a reader that has seen a later epoch, of which this broker has not heard yet. */
 function newerEpoch({ leaderEpoch: known }: Partition, leaderEpoch: LeaderEpoch): ProtocolError {
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',
@@ -169,9 +168,9 @@ function newerEpoch({ leaderEpoch: known }: Partition, leaderEpoch: LeaderEpoch)
 }
 
 /**
- * Where a reader's history parts from this log's, when that is below its position (KIP-320): the
- * end of the reader's epoch here. Of an epoch that this log never had, as after a restore from a
- * backup, all from the start of its own epoch on may be another history.
+ * The offset at which a reader's history diverges from this log, when that is below its position
+ * (KIP-320): the end of the reader's epoch here. If this log never had that epoch, as after a
+ * restore from a backup, everything from the start of its own epoch on may differ.
  */
 function divergingOffsetOf(
   partition: Partition,
@@ -180,7 +179,7 @@ function divergingOffsetOf(
 ): Offset | undefined {
   const current = partition.leaderEpoch;
   const known = Math.min(leaderEpoch, current - 1);
-  // Of an epoch that its log ends with, a follower does not know how far it goes on.
+  // A follower does not know how far the last epoch of its log continues.
   const isEndKnown = partition.isLeader || known < (partition.log.latestLeaderEpoch ?? -1);
   if (!isEndKnown || (partition.isFollower && !partition.isAligned)) return undefined;
   const end = partition.log.endOffsetForEpoch(known)?.endOffset;

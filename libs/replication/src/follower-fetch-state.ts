@@ -15,11 +15,11 @@ export interface FollowerFetchUpdate {
 }
 
 /**
- * The leader's record of one position of a follower: the offsets that the follower has been sent,
- * and the update to send next. At most one update with records, a fault or a divergence is sent for
- * a position; the follower then sends its next position.
+ * The leader's record of one position of a follower: the offsets sent to the follower, and the
+ * update to send next. Only one update with records, a fault or a divergence is sent for a
+ * position; the follower then sends its next position.
  *
- * Whether the follower's log is a beginning of the leader's is judged when the position arrives. It
+ * The log of the follower is compared with this broker's when the position arrives. The result
  * stays true while the leader leads in the same epoch.
  *
  * Overlap: one read from disk at a time; every other call may come while it runs, and finds nothing

@@ -1,10 +1,12 @@
 /**
- * Proposes what the leaders of this broker want of their ISRs: many partitions in one commit, one
- * commit at a time.
+ * Proposes the ISRs that the leaders of this broker want: many partitions in one commit, one commit
+ * at a time.
  *
- * A proposal whose outcome is not known stays proposed, whatever becomes of later tries, until a
- * state of the store tells: the one in which it was taken, or a later one in which it does not hold
- * any more.
+ * A proposal whose outcome is unknown stays proposed, whatever later attempts return, until a state
+ * of the store settles it: the state in which it was accepted, or a later one in which it is no
+ * longer valid.
+ *
+ * Overlap: `propose` may come at any time; commits run one after the other.
  */
 import {
   type ClusterState,
@@ -21,7 +23,7 @@ interface IsrProposerOptions {
   readonly store: Pick<CoordinationStore, 'update'>;
   readonly brokerId: number;
   readonly logger: Logger;
-  /** Takes over the state of a partition that the store has. */
+  /** Applies the store's newer state of a partition. */
   readonly onState: (partition: Partition, state: ClusterState) => void;
 }
 
@@ -34,7 +36,7 @@ interface Proposed {
 export class IsrProposer {
   readonly #options: IsrProposerOptions;
   readonly #queued = new Map<Partition, Proposed>();
-  /** Proposals that may have been taken. */
+  /** Proposals that the store may have accepted. */
   readonly #uncertain = new WeakSet<WantedIsr>();
   #underWay: ReadonlyMap<Partition, Proposed> = new Map();
   #isBusy = false;
@@ -58,7 +60,7 @@ export class IsrProposer {
   /** Never rejects. */
   async #proposeAll(): Promise<void> {
     this.#isBusy = true;
-    // What other partitions want in this turn of the event loop goes into the same commit.
+    // Proposals of other partitions in this turn of the event loop go into the same commit.
     await Promise.resolve();
     while (this.#queued.size > 0) {
       this.#underWay = new Map(this.#queued);

@@ -47,7 +47,7 @@ describe('the ISR', () => {
     expect(endsAtJoin).toEqual([3]);
   });
 
-  it('does not grow by a follower below the start of the epoch, though it has what is committed', async () => {
+  it('does not add a follower whose log ends below the start of the epoch', async () => {
     const cluster = await started(ON_THREE, { 'min.insync.replicas': '3' });
     // Broker 1 has a record that was never committed, for broker 2 did not get it.
     isolate(cluster, 2);
@@ -132,7 +132,7 @@ describe('the high watermark', () => {
     expect(await outcome).toBe('acknowledged');
   });
 
-  it('waits for the same when its leader was elected without the replica that led before', async () => {
+  it('waits for proof when its leader was elected without the former leader', async () => {
     const cluster = await started(ON_THREE, MIN_TWO);
     const { sight } = cluster.process(2);
     sight.journaledVersionMax = cluster.store.state.version;
@@ -173,7 +173,7 @@ describe('the high watermark', () => {
     expect(await outcome).toBe('unknown');
   });
 
-  it('counts what its leader has on disk: a record that all others have is not committed', async () => {
+  it('does not commit a record that only the leader lacks on its disk', async () => {
     const cluster = await started(ON_TWO, MIN_TWO);
     cluster.disk(0).failNext('datasync', 'EIO', { path: '.log' });
     const outcome = cluster.produce(0, 'a');

@@ -1,13 +1,13 @@
 /**
- * What a partition's leader knows of its replicas in one leader epoch, and what follows from it:
- * how far the high watermark may rise, and which ISR is wanted. No I/O, no clock. A leader that is
- * the only replica has a state without followers: its high watermark is its own synced end.
+ * The state that a partition's leader has of its replicas in one leader epoch, and the decisions
+ * that follow from it: the highest possible high watermark, and the wanted ISR. It does no I/O and
+ * has no clock. A leader that is the only replica has no followers here; its high watermark is its
+ * own synced end.
  *
  * Invariants (replication-safety 2 to 4):
- * - the high watermark rises to the least synced end of the *maximal* ISR alone: the committed
- *   ISR, the proposed one while it is not known whether it was taken, and every replica that was
- *   removed until the rest has the removal on disk. A follower that has not fetched in this epoch
- *   counts as having nothing
+ * - the high watermark rises only to the lowest synced end of the *maximal* ISR: the committed ISR,
+ *   the proposed one while its outcome is unknown, and every removed replica until the others have
+ *   the removal on disk. A follower that has not fetched in this epoch counts as empty
  * - it does not rise while fewer than min.insync.replicas are in sync, counted in the smaller of
  *   the committed and the proposed ISR
  * - a follower joins the ISR only from the high watermark and the start of this epoch on
@@ -15,22 +15,20 @@
 import type { IsrMember, PartitionMetadata } from '#coordination';
 import type { Offset } from '#protocol';
 
-/**
- * What a follower says of itself with a fetch that the leader has found to continue its own log.
- */
+/** A follower's position, from a fetch that continues the leader's log. */
 export interface FollowerPosition {
   readonly brokerEpoch: number;
   readonly logEndOffset: Offset;
   readonly syncedEndOffset: Offset;
 }
 
-/** An ISR that the leader wants, and in which partition epoch it wants it. */
+/** An ISR that the leader wants, and the partition epoch of the metadata that it would change. */
 export interface WantedIsr {
   readonly partitionEpoch: number;
   readonly isr: readonly IsrMember[];
 }
 
-/** What a leader decides by which ISR it wants. */
+/** The inputs to the leader's decision on the wanted ISR. */
 export interface IsrInputs {
   readonly nowMs: number;
   readonly lagTimeMaxMs: number;
@@ -38,11 +36,13 @@ export interface IsrInputs {
   readonly logEndOffset: Offset;
   /** Whether this process of the broker is registered and alive. */
   readonly isAlive: (id: number, brokerEpoch: number) => boolean;
-  /** When a broker's session was last seen, monotonic; undefined when it has none. */
+  /**
+   * Monotonic time in ms at which a broker's session was last seen; undefined without a session.
+   */
   readonly seenMs: (id: number) => number | undefined;
 }
 
-/** How far the log of a replica reaches. */
+/** The log end offset of a replica. */
 export interface ReplicaEnd {
   readonly broker: number;
   readonly logEndOffset: Offset;
@@ -53,34 +53,32 @@ interface Follower {
   /** Undefined until it has fetched in this epoch. */
   position: FollowerPosition | undefined;
   /**
-   * Whether it has fetched since it left the ISR: what it had before says nothing of what it does
-   * now.
+   * Whether it has fetched since it left the ISR; an earlier position does not let it join again.
    */
   mayRejoin: boolean;
   /** Version of the metadata that it has on disk. */
   journaledVersion: number;
-  /** When it last had everything that the leader had. */
+  /** Monotonic time in ms at which it last had all records of the leader. */
   caughtUpMs: number;
-  /** The leader's log end when it was last handed records or asked for some, and when that was. */
+  /**
+   * The leader's log end when the follower last fetched or was sent records, and the time of that.
+   */
   offeredEnd: Offset;
   offeredMs: number;
 }
 
 export class LeaderState {
   /**
-   * Where the log ended when this epoch began: up to here nothing is known to be committed at
-   * first.
+   * Log end offset when this epoch began. Records below it are not known to be committed at first.
    */
   readonly epochStartOffset: Offset;
   readonly #brokerId: number;
   #metadata: PartitionMetadata;
   readonly #followers = new Map<number, Follower>();
   #proposal: WantedIsr | undefined;
-  /**
-   * Removed replicas that the high watermark may not pass before the others know of the removal.
-   */
+  /** Removed replicas that limit the high watermark until the others know of the removal. */
   readonly #unprovenRemovals = new Set<number>();
-  /** Version of the metadata that proves them. */
+  /** Version of the metadata that contains the removals. */
   #removalVersion = -1;
 
   /** @param version of the cluster's metadata in which `metadata` stands */
@@ -96,9 +94,9 @@ export class LeaderState {
       if (id === brokerId) continue;
       const isInSync = metadata.isr.includes(id);
       this.#addFollower(id, isInSync ? nowMs : Number.NEGATIVE_INFINITY);
-      // A leader that was in sync before may be among them: others must know that it leads no more.
-      // Who is no replica any more has left with the beginning of this epoch, or before: whoever
-      // fetches in it knows.
+      // Replicas outside the ISR may include an earlier leader: the others must know that it leads
+      // no more. A broker that is no replica any more left with the beginning of this epoch, or
+      // before, and every follower that fetches in this epoch knows that.
       if (!isInSync) this.#unprovenRemovals.add(id);
     }
     this.#removalVersion = version;
@@ -108,13 +106,14 @@ export class LeaderState {
     return this.#metadata;
   }
 
-  /** The ISR that is waited for, while that is not settled. */
+  /** The proposed ISR, until its outcome is known. */
   get proposal(): WantedIsr | undefined {
     return this.#proposal;
   }
 
   /**
-   * The smaller of the committed and the proposed ISR: what min.insync.replicas is compared with.
+   * Size of the smaller of the committed and the proposed ISR, which min.insync.replicas is
+   * compared with.
    */
   get inSyncCount(): number {
     const committed = this.#metadata.isr.length;
@@ -123,14 +122,13 @@ export class LeaderState {
       : Math.min(committed, this.#proposal.isr.length);
   }
 
-  /** Whether the removal of a replica is not known to all that are left. */
+  /** Whether some remaining replica does not know of a removal yet. */
   get hasUnprovenRemovals(): boolean {
     return this.#unprovenRemovals.size > 0;
   }
 
   /**
-   * Takes over the metadata of a later partition epoch of this leader epoch; what was proposed
-   * before it is settled.
+   * Applies metadata of a later partition epoch in this leader epoch; it settles earlier proposals.
    */
   update(metadata: PartitionMetadata, version: number): void {
     const maximalBefore = this.#maximalIsr();
@@ -157,14 +155,14 @@ export class LeaderState {
     }
   }
 
-  /** Of those that have fetched in this epoch. */
+  /** Log ends of the followers that have fetched in this epoch. */
   followerEnds(): ReplicaEnd[] {
     return [...this.#followers.values()].flatMap(({ id, position }) =>
       position === undefined ? [] : [{ broker: id, logEndOffset: position.logEndOffset }],
     );
   }
 
-  /** Takes note of a follower's position. */
+  /** Records a follower's position. */
   followerFetched(
     id: number,
     position: FollowerPosition,
@@ -184,7 +182,10 @@ export class LeaderState {
     follower.offeredMs = at.nowMs;
   }
 
-  /** Takes note of records that are handed to a follower, which had everything until they came. */
+  /**
+   * Records that a follower is sent records. If it had all earlier ones, it counts as caught up
+   * now.
+   */
   followerAnswered(id: number, at: { end: Offset; nowMs: number }): void {
     const follower = this.#followers.get(id);
     if (follower?.position === undefined) return;
@@ -193,7 +194,7 @@ export class LeaderState {
     follower.offeredMs = at.nowMs;
   }
 
-  /** Takes note of what a broker says it has of the cluster's metadata on its disk. */
+  /** Records the version of the metadata that a broker has on its disk. */
   followerJournaled(id: number, version: number): void {
     const follower = this.#followers.get(id);
     if (follower !== undefined) {
@@ -202,7 +203,7 @@ export class LeaderState {
   }
 
   /**
-   * How far the high watermark may rise now; undefined when it may not.
+   * The highest possible high watermark now; undefined when it may not rise.
    * @param own what the leader itself has on its disk
    */
   highWatermarkBound(
@@ -221,8 +222,8 @@ export class LeaderState {
   }
 
   /**
-   * The ISR that should be, when it is another one than is and none is proposed: without those that
-   * lag, with those that have caught up.
+   * The wanted ISR, when it differs from the current one and none is proposed: without lagging
+   * replicas, with those that have caught up.
    */
   wantedIsr(inputs: IsrInputs): WantedIsr | undefined {
     if (this.#proposal !== undefined || this.#followers.size === 0) return undefined;
@@ -243,17 +244,17 @@ export class LeaderState {
     return changes === 0 ? undefined : { partitionEpoch, isr: members };
   }
 
-  /** Time in which this process stood still is nobody's lag. */
+  /** Excludes a stall of this process from the lag of the followers. */
   forgiveStall(stallMs: number): void {
     for (const follower of this.#followers.values()) follower.caughtUpMs += stallMs;
   }
 
-  /** From now on it is not known which of the two ISRs is the committed one. */
+  /** Records a proposal. Until it is settled, either of the two ISRs may be the committed one. */
   propose(wanted: WantedIsr): void {
     this.#proposal = wanted;
   }
 
-  /** The proposal was surely not taken, and will not be. */
+  /** Drops a proposal that was definitely not accepted and never will be. */
   withdraw(proposal: WantedIsr): void {
     if (this.#proposal === proposal) this.#proposal = undefined;
   }
@@ -319,10 +320,10 @@ export class LeaderState {
   }
 }
 
-/** Where and when a leadership begins. */
+/** The start of a leadership. */
 export interface LeaderStateStart {
   readonly version: number;
   readonly epochStartOffset: Offset;
-  /** Monotonic. */
+  /** Monotonic time in ms. */
   readonly nowMs: number;
 }

@@ -218,7 +218,7 @@ class World {
     await Promise.all(stopped);
   }
 
-  /** What becomes of a promise while time passes. */
+  /** The outcome of a promise while time passes. */
   async #whileTimePasses<T>(promise: Promise<T>): Promise<T> {
     await this.advance(3 * LEASE_MS);
     return promise;

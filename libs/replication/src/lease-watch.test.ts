@@ -28,7 +28,7 @@ describe('LeaseWatch', () => {
     expect(watch.silentMs(3)).toBe(0);
   });
 
-  it('gives everybody the whole time again after a gap: whoever looked may have been stalled', () => {
+  it('gives every broker the whole time again after a gap between checks', () => {
     const watch = new LeaseWatch(500);
     watch.look(leases('a', 'a'), IDS, 0);
     watch.look(leases('a', 'a'), IDS, 400);
@@ -47,7 +47,7 @@ describe('LeaseWatch', () => {
     expect(watch.silentMs(1)).toBe(0);
   });
 
-  it('gives a process that has just registered the whole time, however long its id was silent', () => {
+  it('gives a newly registered process the whole time, despite a silent id', () => {
     const watch = new LeaseWatch(500);
     for (const nowMs of [0, 400, 800]) watch.look(leases('a', 'a'), IDS, nowMs);
     expect(watch.silentMs(1)).toBe(800);

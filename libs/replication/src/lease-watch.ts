@@ -1,16 +1,18 @@
 /**
- * How long each broker has been silent, by the renewals that were seen, on one's own monotonic
- * clock.
+ * Measures how long each broker has been silent on this process's monotonic clock, by the renewals
+ * it sees.
  *
- * A lease counts as silent only while it is looked at: after a look that failed, or came late
- * because this process was stalled or cut off, everybody is given the whole time again
- * (replication-safety 4.3). A process that has never renewed its lease is silent from the first
- * look after its registration.
+ * Silence counts only while leases are checked. After a check that failed, or came late because
+ * this process was stalled or cut off, every broker gets the whole time again (replication-safety
+ * 4.3). A process that has never renewed its lease is silent from the first check after its
+ * registration.
  */
-/** One process of a broker, of which a lease is to be expected. */
+/** One process of a broker that is expected to renew its lease. */
 export interface WatchedBroker {
   readonly id: number;
-  /** Of its registration: a process that has just registered has its whole lease before it. */
+  /**
+   * Broker epoch of its registration. A process that has just registered gets a whole lease time.
+   */
   readonly brokerEpoch: number;
 }
 
@@ -25,15 +27,15 @@ export class LeaseWatch {
   readonly #seen = new Map<number, SeenLease>();
   #lastLookMs = Number.NEGATIVE_INFINITY;
 
-  /** @param gapMsMax looks that are further apart prove no silence */
+  /** @param gapMsMax checks that are further apart prove no silence, in ms */
   constructor(gapMsMax: number) {
     this.#gapMsMax = gapMsMax;
   }
 
   /**
-   * Takes a look.
-   * @param leases what each lease was last renewed with
-   * @param nowMs when the answer came, on the monotonic clock
+   * Records the result of a check.
+   * @param leases value that each lease was last renewed with
+   * @param nowMs time of the answer on the monotonic clock
    */
   look(leases: ReadonlyMap<number, string>, brokers: Iterable<WatchedBroker>, nowMs: number): void {
     if (nowMs - this.#lastLookMs > this.#gapMsMax) this.#seen.clear();
@@ -46,12 +48,12 @@ export class LeaseWatch {
     }
   }
 
-  /** A look failed: nobody's silence is proved by the time until the next one. */
+  /** Records a failed check: the time until the next one proves no silence. */
   lookFailed(): void {
     this.#seen.clear();
   }
 
-  /** How long no renewal came, up to the last look; 0 when that is not known. */
+  /** Time without a renewal up to the last check, in ms; 0 when it is unknown. */
   silentMs(brokerId: number): number {
     const seen = this.#seen.get(brokerId);
     return seen === undefined ? 0 : this.#lastLookMs - seen.sinceMs;

@@ -16,7 +16,7 @@ import { Membership } from './membership.js';
 const LEASE_MS = 3000;
 
 describe('members of a cluster', () => {
-  it('elect a controller, which declares dead who is silent for a lease, and elects leaders', async () => {
+  it('elect a controller, which declares silent brokers dead and elects leaders', async () => {
     const world = await World.of(1, 2, 3);
     const active = [1, 2, 3].filter((id) => world.member(id).controller.isActive);
     expect(active).toEqual([world.state.controller?.id]);
@@ -137,7 +137,7 @@ describe('members of a cluster', () => {
     expect(world.state.brokers.get(3)?.alive).toBe(false);
   });
 
-  it('refuse another disk under the id of one that lives, and take it when that is silent', async () => {
+  it('refuse a second disk under the id of a live broker, accept it after silence', async () => {
     const world = await World.of(1, 2, 3);
     const { brokerEpoch } = world.member(3).membership;
     const refused = world.join(3, 'another disk');

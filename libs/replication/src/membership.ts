@@ -1,13 +1,16 @@
 /**
  * This process as a member of its cluster: it registers, has its lease renewed, registers again
- * when it was declared dead and is not, and withdraws before it stops.
+ * when it was declared dead but lives, and withdraws before it stops.
  *
- * The lease is good from when a renewal was *sent*, on the monotonic clock, less a margin, and only
- * once this process knows what the metadata were then: one that stood still for longer than its
- * lease has lost it until it knows what was decided meanwhile. The store's renewer sends the
- * renewals, maybe from another thread, and reports each one only when that is so. Nothing that must
- * be right rests on the lease alone (replication-safety 4.1 and 4.4): it only says when a leader
- * has to ask its followers whether it still leads.
+ * The lease is valid from the moment a renewal was *sent*, on the monotonic clock, less a margin,
+ * and only once this process knows the metadata of that moment. A process that was stalled for
+ * longer than its lease has therefore no valid lease until it knows what was decided meanwhile. The
+ * store's renewer sends the renewals, possibly from another thread, and reports each one only then.
+ * Safety never depends on the lease alone (replication-safety 4.1 and 4.4): the lease only decides
+ * whether a leader must ask its followers if it still leads.
+ *
+ * Overlap: one registration is under way at a time; changes of the metadata that arrive meanwhile
+ * are checked after it. `withdraw` and `close` may come at any time and end the rest.
  */
 import {
   BrokerIdTakenError,
@@ -25,15 +28,17 @@ import { ProtocolError } from '#protocol';
 import { type Clock, type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
 import { LeaseWatch } from './lease-watch.js';
 
-/** Renewals sent in the time of a lease: three of four may be lost. */
+/** Renewals per lease time; three of four may be lost. */
 const RENEWALS_A_LEASE = 4;
-/** Part of a lease that its holder does not count on: clocks that run at different rates. */
+/** Part of a lease time that its holder does not rely on, because clocks run at different rates. */
 const LEASE_MARGIN = 0.1;
 
 interface MembershipOptions {
   readonly store: CoordinationStore;
   readonly brokerId: number;
-  /** What to register, as it is now; `expiredBrokerEpoch` is found out by watching. */
+  /**
+   * The registration as it should be now; `expiredBrokerEpoch` is determined by watching the lease.
+   */
   readonly registrant: () => Registrant;
   readonly leaseMs: number;
   readonly clock: Clock;
@@ -78,7 +83,7 @@ export class Membership {
       membership.#end();
       throw error;
     }
-    // What was said of it while the answer was on its way was not heard.
+    // Changes that arrived before the answer to the registration were ignored.
     membership.#look();
     return membership;
   }
@@ -87,12 +92,12 @@ export class Membership {
     return this.#options.brokerId;
   }
 
-  /** Of this process, as it was last registered. */
+  /** Broker epoch of this process, as last registered. */
   get brokerEpoch(): number {
     return this.#brokerEpoch;
   }
 
-  /** Whether nobody can have declared this broker dead yet. */
+  /** Whether no controller can have declared this broker dead yet. */
   get isLeaseValid(): boolean {
     return this.#options.clock.monotonicMs() < this.#leaseEndMs;
   }
@@ -102,7 +107,7 @@ export class Membership {
   }
 
   /**
-   * Says under which URL clients reach this broker, where that is known only now, and others ask.
+   * Publishes the URL of this broker for clients, when it became known only after the registration.
    */
   async announce(url: string): Promise<void> {
     const { store, brokerId } = this.#options;
@@ -115,7 +120,7 @@ export class Membership {
   }
 
   /**
-   * Hands leaderships over and leaves the ISRs, in one commit. Best effort: a stop goes on without.
+   * Hands leaderships over and leaves the ISRs, in one commit. A failure does not prevent the stop.
    */
   async withdraw(): Promise<void> {
     this.#end();
@@ -160,7 +165,7 @@ export class Membership {
     }
   }
 
-  /** Registers again, and looks at once whether that still stands. */
+  /** Registers again, and checks at once whether the registration is still valid. */
   async #registerAgain(): Promise<void> {
     await this.#register();
     this.#look();
@@ -195,7 +200,7 @@ export class Membership {
     }
   }
 
-  /** Watches the process that has our id for a whole lease. */
+  /** Watches the process that has this broker id for a whole lease time. */
   async #isSilent({ brokerId, brokerEpoch }: BrokerIdTakenError): Promise<boolean> {
     const { store, leaseMs, clock, logger } = this.#options;
     logger.info({ brokerId, leaseMs }, 'another data directory has this broker id: is it alive?');
@@ -213,7 +218,7 @@ export class Membership {
     return true;
   }
 
-  /** The metadata say something of this broker id. */
+  /** Checks the registration after a change of the metadata. */
   #look(): void {
     if (this.#isEnding || this.#isRegistering) return;
     const { store, brokerId, logger, onFenced } = this.#options;
@@ -250,7 +255,10 @@ export class Membership {
   }
 }
 
-/** The store is away; or the journal's disk is slow or full, which is no reason to end. */
+/**
+ * Whether an error may be temporary: the store is unreachable, or the journal's disk is slow or
+ * full.
+ */
 function isRetriable(error: unknown): boolean {
   if (!(error instanceof ProtocolError)) return false;
   return error.code === 'BROKER_NOT_AVAILABLE' || error.code === 'KAFKA_STORAGE_ERROR';

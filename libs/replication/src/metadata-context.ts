@@ -1,10 +1,10 @@
-/** What a replica goes by beside the state of its own partition, always of the same metadata. */
+/** Values that a replica uses beside its partition's state; both come from the same metadata. */
 import { minInsyncReplicas, type PartitionMetadata, type TopicMetadata } from '#coordination';
 
 export interface MetadataContext {
-  /** Of the metadata. */
+  /** Version of the metadata. */
   readonly version: number;
-  /** As leaders go by it; undefined: as the log's config says. */
+  /** The min.insync.replicas that leaders apply; undefined: the log's config applies. */
   readonly minInsyncReplicas?: number;
 }
 

@@ -1,12 +1,12 @@
 /**
  * The fetch state of one partition that a connection fetches from its leader.
  *
- * | state    | meaning                                                | next                       |
- * |----------|--------------------------------------------------------|----------------------------|
- * | pending  | its position goes into the next request                | fetching, backoff          |
- * | fetching | the leader has its position                            | pending, applying, backoff |
- * | applying | its log changes because of an answer                   | pending, backoff           |
- * | backoff  | it waits after a fault, or because it is throttled     | pending                    |
+ * | state    | meaning                                            | next                       |
+ * |----------|----------------------------------------------------|----------------------------|
+ * | pending  | its position goes into the next request            | fetching, backoff          |
+ * | fetching | the leader has its position                        | pending, applying, backoff |
+ * | applying | its log changes because of an answer               | pending, backoff           |
+ * | backoff  | it waits after a fault, or because it is throttled | pending                    |
  */
 import type { Election } from '#log';
 import type { Offset } from '#protocol';

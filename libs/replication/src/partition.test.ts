@@ -17,7 +17,7 @@ const METADATA = {
 };
 
 describe('Partition', () => {
-  it('has its synced end as high watermark when it begins to lead, in the epoch given', async () => {
+  it('begins to lead with its synced end as the high watermark', async () => {
     const { partition } = await opened();
     await partition.append(oneBatch());
     expect(partition.highWatermark).toBe(2);

@@ -1,14 +1,15 @@
 /**
- * One partition on this broker: its log, what the cluster agreed on about it, and this broker's
- * part in it. A leader appends what clients produce and says how far that is committed; a
- * follower's log is its leader's (see ReplicaFetcher).
+ * One partition on this broker: its log, its metadata in the cluster, and this broker's role in it.
+ * A leader appends the records of clients and determines which are committed; a follower copies its
+ * leader's log (see ReplicaFetcher).
  *
- * Invariant: log start offset <= high watermark <= synced end <= log end offset. The high watermark
- * rises only, within an epoch, and is what readers see of the log. Where this broker is the only
- * replica the ISR is this broker alone: the high watermark reaches the synced end in the same step.
+ * Invariant: log start offset <= high watermark <= synced end <= log end offset. Within an epoch
+ * the high watermark only rises; readers see the log up to it. If this broker is the only replica,
+ * the ISR is this broker alone and the high watermark reaches the synced end in the same step.
  *
- * `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other.
- * Everything else may overlap with everything; the log takes appends in the order of the calls.
+ * Overlap: `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other;
+ * `changes` serialises them. Everything else may overlap with everything. The log takes appends in
+ * the order of the calls.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { AppendResult, Log } from '#log';
@@ -33,7 +34,7 @@ import {
 import { NO_CONTEXT } from './metadata-context.js';
 import { NotLeaderError } from './peers.js';
 
-/** What a partition needs to know of its broker, and of the cluster that this is a member of. */
+/** The broker and the cluster that a partition belongs to. */
 export interface ClusterMember {
   readonly brokerId: number;
   readonly clock: Clock;
@@ -50,7 +51,7 @@ export interface PartitionOptions {
   /** Lets the reads of all partitions that go to disk take turns. */
   readonly diskReads: Limiter;
   /**
-   * Called after every rise, when this broker's part in the partition changes, and when the
+   * Called after every rise of the high watermark, when this broker's role changes, and when the
    * partition is closed.
    */
   readonly onHighWatermark: (partition: Partition) => void;
@@ -61,21 +62,24 @@ export class Partition {
   readonly topicId: string;
   readonly log: Log;
   readonly diskReads: Limiter;
-  /** For its manager: changes of this broker's part in it, one after the other. */
+  /** Serialises the changes of this broker's role; for the partition's manager. */
   readonly changes = new SerialQueue();
   #metadata: PartitionMetadata;
   #context = NO_CONTEXT;
   #role: 'leader' | 'follower' | 'none' = 'none';
-  /** Of the current leader epoch; undefined while this broker does not lead in it. */
+  /** State of the current leader epoch; undefined while this broker does not lead in it. */
   #leaderState: LeaderState | undefined;
-  /** As the leader of this epoch said it; undefined until it has answered for this log's end. */
+  /**
+   * High watermark that the leader of this epoch sent; undefined until it has answered for the end
+   * of this log.
+   */
   #leaderHighWatermark: Offset | undefined;
   /** Whether this follower has accepted the epoch, so that it may fetch in it. */
   #isEpochAccepted = false;
   #isClosed = false;
   #isLeft = false;
   #commitWaiters: CommitWaiter[] = [];
-  /** Who waits for `isCommittedEndKnown`, or for this broker not to lead any more. */
+  /** Callers that wait for `isCommittedEndKnown`, or until this broker stops leading. */
   #endWaiters: (() => void)[] = [];
   readonly #onHighWatermark: (partition: Partition) => void;
   readonly #member: ClusterMember;
@@ -112,8 +116,8 @@ export class Partition {
   }
 
   /**
-   * Whether this broker leads without any other replica: nobody can take over, and what is durable
-   * here is committed.
+   * Whether this broker leads as the only replica: no other broker can take over, and a synced
+   * record is committed.
    */
   get isSoleReplica(): boolean {
     const { replicas, reassignment } = this.#metadata;
@@ -129,36 +133,34 @@ export class Partition {
     return this.#isClosed;
   }
 
-  /** Whether a leader epoch may have begun that this broker has not heard of. */
+  /** Whether a leader epoch may have begun that this broker does not know of. */
   get mayEpochBeBehind(): boolean {
     return this.#member.isMetadataShared;
   }
 
-  /** Whether a follower may fetch: not in an epoch that it could not accept. */
+  /** Whether a follower may fetch; it may not in an epoch that it could not accept. */
   get mayFetch(): boolean {
     return this.#role === 'follower' && this.#isEpochAccepted && !this.#isClosed;
   }
 
-  /** Whether the log is whole and takes writes: else it is no replica that may be counted on. */
+  /** Whether the log is undamaged and takes writes. Otherwise the replica must not be relied on. */
   get isTrusted(): boolean {
     return this.log.isWritable && this.log.damagedRanges.length === 0;
   }
 
-  /** Whether a follower's log is known to be the beginning of its leader's. */
+  /** Whether a follower's log is known to be a beginning of its leader's log. */
   get isAligned(): boolean {
     return this.#role === 'follower' && this.#leaderHighWatermark !== undefined;
   }
 
-  /**
-   * Whether this replica has all committed records: it leads, or is in the ISR that it knows of.
-   */
+  /** Whether this replica has all committed records: it leads, or is in the ISR known here. */
   get isInSync(): boolean {
     return this.#role === 'leader' || this.#metadata.isr.includes(this.#member.brokerId);
   }
 
   /**
-   * Whether every committed record is below the high watermark. A new leader does not know before
-   * its high watermark has reached the start of its epoch; a follower never does.
+   * Whether every committed record is below the high watermark. A new leader knows it once its high
+   * watermark has reached the start of its epoch; a follower never knows it.
    */
   get isCommittedEndKnown(): boolean {
     if (this.#role !== 'leader') return false;
@@ -166,11 +168,12 @@ export class Partition {
   }
 
   /**
-   * Leads from now on in the epoch of `metadata`, which is durable in the log before this resolves,
-   * save on a disk that is full: then the first append records it, or is refused. As the only
-   * replica its high watermark is the synced end at once: recovery ended with a sync.
-   * @throws ProtocolError LEADER_NOT_AVAILABLE where this replica took part in a later epoch, or
-   *   in this one as another process: it leads nothing then
+   * Becomes the leader in the epoch of `metadata`. The epoch is durable in the log before this
+   * resolves, except on a full disk: then the first append records it, or is refused. If this
+   * broker is the only replica, the high watermark is the synced end at once, because recovery
+   * ended with a sync.
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when this replica took part in a later epoch, or in
+   *   this one as another process; it does not lead then
    */
   async becomeLeader(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
@@ -198,9 +201,9 @@ export class Partition {
   }
 
   /**
-   * Follows the leader that `metadata` names, or nobody. From the call on nothing is appended for
-   * clients and nothing is committed here; when it resolves the log is ready for the leader's
-   * batches.
+   * Follows the leader that `metadata` names, or nobody. As soon as it is called, nothing is
+   * appended for clients and nothing is committed here. When it resolves, the log is ready for the
+   * leader's batches.
    */
   async becomeFollower(metadata: PartitionMetadata, context = NO_CONTEXT): Promise<void> {
     this.#assertNotBack(metadata);
@@ -217,7 +220,7 @@ export class Partition {
     if (!this.#isClosed) this.#onHighWatermark(this);
   }
 
-  /** Takes over a change that leaves leader and epoch as they are. */
+  /** Applies a change that keeps the leader and its epoch. */
   updateMetadata(metadata: PartitionMetadata, context = NO_CONTEXT): void {
     const isChange = metadata !== this.#metadata;
     this.#metadata = metadata;
@@ -243,15 +246,16 @@ export class Partition {
   }
 
   /**
-   * How many replicas must be in sync for a record to be committed: of the very metadata that the
-   * ISR is of, for what a rebuild waits for goes by both.
+   * Number of replicas that must be in sync for a record to be committed. It comes from the same
+   * metadata as the ISR, because a rebuild of the metadata relies on both.
    */
   get minInsyncReplicas(): number {
     return this.#context.minInsyncReplicas ?? this.log.config['min.insync.replicas'];
   }
 
   /**
-   * How many replicas are in sync for certain: an ISR that is proposed counts when it is smaller.
+   * Number of replicas that are certainly in sync: the smaller of the committed and the proposed
+   * ISR.
    */
   get inSyncCount(): number {
     return this.#leaderState?.inSyncCount ?? this.#metadata.isr.length;
@@ -280,39 +284,39 @@ export class Partition {
     return new Promise((resolve) => this.#endWaiters.push(resolve));
   }
 
-  /** A leader takes note of a follower's position, which continues this log. */
+  /** Records the position of a follower, which continues this leader's log. */
   followerFetched(replicaId: number, position: FollowerPosition): void {
     this.#leaderState?.followerFetched(replicaId, position, this.#leaderEnd());
     this.#leaderStateMoved();
   }
 
-  /** A leader takes note of records that are handed to a follower. */
+  /** Records that a follower is sent records. */
   followerAnswered(replicaId: number): void {
     this.#leaderState?.followerAnswered(replicaId, this.#leaderEnd());
   }
 
-  /** Takes note of the version of the metadata that a broker has on its disk, or this one has. */
+  /** Records the version of the metadata that a broker, or this one, has on its disk. */
   metadataJournaled(brokerId: number, version: number): void {
     const leaderState = this.#leaderState;
     leaderState?.followerJournaled(brokerId, version);
     if (leaderState?.hasUnprovenRemovals === true) this.#leaderStateMoved();
   }
 
-  /** How far each replica's log reaches, as far as this leader has heard of it in this epoch. */
+  /** Log ends of the replicas that this leader knows in this epoch. */
   replicaEnds(): ReplicaEnd[] {
     const own = { broker: this.#member.brokerId, logEndOffset: this.log.logEndOffset };
     return [own, ...(this.#leaderState?.followerEnds() ?? [])];
   }
 
-  /** Time in which this process stood still is no follower's lag. */
+  /** Excludes a stall of this process from the lag of the followers. */
   forgiveStall(stallMs: number): void {
     this.#leaderState?.forgiveStall(stallMs);
   }
 
   /**
-   * The ISR that this leader wants the cluster to agree on, from now on proposed: until
-   * `updateMetadata` tells of a later partition epoch, or `isrRefused`, either may be the committed
-   * one. The same again while one is proposed.
+   * The ISR that this leader wants; it counts as proposed from now on. Until `updateMetadata`
+   * brings a later partition epoch or `isrRefused` is called, either ISR may be the committed one.
+   * Returns the same ISR again while it is proposed.
    */
   proposedIsr(inputs: Omit<IsrInputs, 'highWatermark' | 'logEndOffset'>): WantedIsr | undefined {
     const leaderState = this.#leaderState;
@@ -330,18 +334,20 @@ export class Partition {
     return wanted;
   }
 
-  /** Whether it is not known which of two ISRs is the committed one. */
+  /** Whether an ISR is proposed whose outcome is unknown. */
   get isIsrProposed(): boolean {
     return this.#leaderState?.proposal !== undefined;
   }
 
-  /** The proposal was surely not taken, and will not be. */
+  /** Drops a proposal that was definitely not accepted and never will be. */
   isrRefused(proposal: WantedIsr): void {
     this.#leaderState?.withdraw(proposal);
     this.#leaderStateMoved();
   }
 
-  /** A follower takes over what its leader answered, to a fetch that continued the leader's log. */
+  /**
+   * Records the high watermark in the leader's answer to a fetch that continued the leader's log.
+   */
   leaderAnswered(leaderHighWatermark: Offset): void {
     if (this.#role !== 'follower') return;
     this.#leaderHighWatermark = Math.max(this.#leaderHighWatermark ?? 0, leaderHighWatermark);
@@ -356,13 +362,13 @@ export class Partition {
     this.#onHighWatermark(this);
   }
 
-  /** Closes a partition that other brokers keep from now on: whoever asks for it is to ask them. */
+  /** Closes a partition that only other brokers keep now; callers are told to ask them. */
   leave(): void {
     this.#isLeft = true;
     this.close();
   }
 
-  /** @param outcome `unknown` for what was appended before */
+  /** @param outcome `unknown` for records that were appended before */
   closedError(outcome: Outcome = 'failed'): ProtocolError {
     const { topic, partition } = this.topicPartition;
     if (this.#isLeft) {
@@ -373,21 +379,21 @@ export class Partition {
     return new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', detail, { outcome });
   }
 
-  /** What is answered to whoever takes this broker for the leader. */
+  /** The answer to a broker that takes this one for the leader. */
   notLeader(): NotLeaderError {
     const { leader, leaderEpoch } = this.#metadata;
     return new NotLeaderError('NOT_LEADER_OR_FOLLOWER', leader, leaderEpoch);
   }
 
   /**
-   * Takes part in the election of this broker. A store of this broker's own needs none of it:
-   * nobody else is elected there, and it is not rolled back without the log.
+   * Accepts the election of this broker. A store that is not shared needs no election: no other
+   * broker is elected there, and the store is never rolled back without the log.
    */
   async #acceptElection({ leaderEpoch, electionId }: PartitionMetadata): Promise<void> {
     const { log } = this;
     const latest = log.latestLeaderEpoch ?? -1;
     const isAccepted = await log.tryAcceptElection({ epoch: leaderEpoch, electionId });
-    // In an epoch that has begun here already another process led, or another broker.
+    // Another process or broker has led in an epoch that has already begun in this log.
     if (!isAccepted || latest >= leaderEpoch) {
       const known = Math.max(latest, log.acceptedElection.epoch);
       throw new ProtocolError(
@@ -425,7 +431,7 @@ export class Partition {
     }
   }
 
-  /** Something that the high watermark depends on has changed. */
+  /** Updates the high watermark after a change of the leader's state. */
   #leaderStateMoved(): void {
     const leaderState = this.#leaderState;
     if (leaderState === undefined) return;
@@ -465,7 +471,9 @@ export class Partition {
     for (const waiter of waiters) waiter.reject(error);
   }
 
-  /** Appended here, and maybe not in the log of the next leader. */
+  /**
+   * The error for records that are appended here and may be missing in the log of the next leader.
+   */
   #leadershipLost(): ProtocolError {
     return new ProtocolError(
       'LEADER_NOT_AVAILABLE',

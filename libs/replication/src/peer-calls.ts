@@ -1,7 +1,6 @@
 /**
- * The calls between brokers: what the message of each must look like. Every handler of the private
- * listener is behind this table (`checkedPeerHandlers`), and so reads what it is sent without
- * checks of its own.
+ * The shapes of the calls between brokers. Every handler of the private listener is behind this
+ * table (`checkedPeerHandlers`), so that handlers read messages without checks of their own.
  */
 
 import type { Clock, Logger } from '#runtime';
@@ -27,7 +26,7 @@ import {
   PeerUnreachableError,
 } from './peers.js';
 
-/** What the message of a call must look like. */
+/** The shapes of the messages of one call. */
 interface PeerCall {
   readonly body: MessageShape;
   /**
@@ -35,7 +34,7 @@ interface PeerCall {
    * (replica-fetch-codec.ts).
    */
   readonly answer?: MessageShape;
-  /** How many blobs belong to a body of that shape; left out where the call reads none. */
+  /** Number of blobs that belong to a body; absent when the call reads none. */
   readonly blobCount?: (body: unknown) => number;
 }
 

@@ -1,11 +1,11 @@
 /**
- * How brokers of one cluster call each other, whatever carries the bytes: HTTP between processes,
- * an object in a simulation. A call is answered once, or fails; calls overlap freely and may
- * overtake each other.
+ * The interface by which brokers of one cluster call each other, over any transport: HTTP between
+ * processes, an object in a simulation. A call is answered once or fails. Calls overlap freely and
+ * may overtake each other.
  */
 import type { ProtocolError } from '#protocol';
 
-/** What a call or its answer carries: a small JSON value and byte strings beside it. */
+/** The content of a call or its answer: a small JSON value, with byte strings beside it. */
 export interface PeerMessage {
   /** JSON, of the shape that the method has in PEER_CALLS. */
   readonly body: unknown;
@@ -13,7 +13,7 @@ export interface PeerMessage {
 }
 
 export interface PeerCallOptions {
-  /** After this the call fails, its outcome unknown. */
+  /** Time in ms after which the call fails with an unknown outcome. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -58,7 +58,10 @@ export type PeerHandler = (
 
 export type PeerHandlers = Readonly<Partial<Record<PeerMethod, PeerHandler>>>;
 
-/** The bytes are no message, or the message has not the shape of its call. Nothing was done. */
+/**
+ * The bytes are not a message, or the message does not have the shape of its call. Nothing was
+ * done.
+ */
 export class MalformedPeerMessageError extends Error {
   override readonly name = 'MalformedPeerMessageError';
 }
@@ -80,7 +83,7 @@ export class PeerUnreachableError extends Error {
   }
 }
 
-/** Why a replica does not answer for a partition (KIP-320, with election ids). */
+/** The reason why a replica does not answer for a partition (KIP-320, with election ids). */
 export type LeadershipFault =
   /** It does not lead the partition; `leader` and `leaderEpoch` are what it knows of who does. */
   | 'NOT_LEADER_OR_FOLLOWER'

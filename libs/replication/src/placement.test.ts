@@ -27,7 +27,7 @@ describe('placeReplicas', () => {
       fc.integer({ min: 1, max: shape.brokers }).map((replicas) => ({ ...shape, replicas })),
     );
 
-  it('puts no two replicas on one broker, and spreads leaders and replicas evenly over topics', () => {
+  it('places replicas on different brokers and spreads leaders evenly', () => {
     fc.assert(
       fc.property(cluster, ({ brokers: size, counts, replicas, seed }) => {
         const brokers = brokersOf(Array.from({ length: size }, () => null));

@@ -1,11 +1,11 @@
 /**
- * Which brokers keep a partition.
+ * Assigns partitions to brokers.
  *
- * Each partition in turn takes the brokers that have least: its leader the one with the fewest
- * preferred leaderships, its followers those with the fewest replicas. Among equals a follower is
- * one that follows this leader least, so that one broker's leaderships fail over to all others;
- * then chance decides. Brokers that are not alive come last. Where all brokers say in which rack
- * they are, the replicas of a partition are in as many racks as they can be.
+ * Each partition takes the least loaded brokers: as its leader the broker with the fewest preferred
+ * leaderships, as followers those with the fewest replicas. Among equals, a follower is a broker
+ * that follows this leader least often, so that the leaderships of one broker fail over to all
+ * others; the rest is random. Brokers that are not alive come last. If all brokers name their rack,
+ * the replicas of a partition are in as many racks as possible.
  */
 import type { Random } from '#runtime';
 
@@ -17,9 +17,9 @@ export interface PlacementBroker {
 }
 
 export interface Placement {
-  /** At least `replicationFactor` of them. */
+  /** The brokers; there are at least `replicationFactor` of them. */
   readonly brokers: readonly PlacementBroker[];
-  /** How many partitions to place. */
+  /** Number of partitions to place. */
   readonly count: number;
   readonly replicationFactor: number;
   /** Replicas of every partition there is, the preferred leader first. */
@@ -33,7 +33,7 @@ interface Load {
   readonly chance: number;
   leaders: number;
   replicas: number;
-  /** How many partitions it leads with this follower, by the follower's id. */
+  /** Number of partitions that it leads with this follower, by the follower's id. */
   readonly followedBy: Map<number, number>;
 }
 

@@ -1,8 +1,8 @@
 /**
- * What a broker fetches for replicas that a reassignment adds, bounded: records that are copied
- * must not keep those that are produced. A token bucket of one second: a fetch may be sent while
- * there is anything in it, and what it brings is taken out afterwards, so that the rate holds over
- * time whatever the size of the answers.
+ * Limits the bytes that a broker fetches for replicas that a reassignment adds, so that the copying
+ * does not slow down new records. It is a token bucket of one second: a fetch may be sent while the
+ * bucket is not empty, and its bytes are taken out afterwards. The rate therefore holds over time,
+ * whatever the size of the answers.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { Clock } from '#runtime';
@@ -10,7 +10,7 @@ import type { Clock } from '#runtime';
 export class ReassignmentThrottle {
   readonly #bytesPerSecond: number;
   readonly #clock: Clock;
-  /** Below 0: what was taken beyond the rate. */
+  /** Tokens in the bucket; negative when more was taken than the rate allows. */
   #availableBytes: number;
   #filledMs: number;
   #bytesTotal = 0;
@@ -28,7 +28,7 @@ export class ReassignmentThrottle {
     return this.#bytesTotal;
   }
 
-  /** How long to wait before the next fetch, in ms; 0: not at all. */
+  /** Time to wait before the next fetch, in ms; 0: none. */
   get waitMs(): number {
     if (this.#bytesPerSecond === 0) return 0;
     this.#fill();
@@ -36,7 +36,7 @@ export class ReassignmentThrottle {
     return Math.ceil(((1 - this.#availableBytes) * 1000) / this.#bytesPerSecond);
   }
 
-  /** Takes note of what a fetch has brought. */
+  /** Takes the bytes of a fetch out of the bucket. */
   take(bytes: number): void {
     this.#bytesTotal += bytes;
     if (this.#bytesPerSecond === 0) return;

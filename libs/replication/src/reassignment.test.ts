@@ -71,7 +71,7 @@ describe('a partition that moves to other brokers', () => {
     );
   });
 
-  it('acknowledges nothing as the leader of before once the new replicas have the new epoch', async () => {
+  it('the old leader acknowledges nothing once new replicas have the new epoch', async () => {
     const cluster = await started();
     await moveUntilInSync(cluster);
     cluster.process(0).sight.cut();
@@ -276,7 +276,7 @@ async function reassign(cluster: ReplicaCluster, replicas: readonly number[]): P
   await cluster.settle();
 }
 
-/** As the controller does, when everybody has everything on disk. */
+/** Proceeds like the controller does when all brokers have all metadata on disk. */
 async function proceed(cluster: ReplicaCluster): Promise<void> {
   await cluster.store.update((state) => proceedReassignments(state, state.version, cluster.random));
   await cluster.settle();

@@ -51,7 +51,7 @@ describe('a fetch of a follower', () => {
     };
     cluster.heal();
     await cluster.until(() => ends(cluster).every((end) => end === 20));
-    // Whoever had none in an answer has some in the next.
+    // A partition without records in one answer has some in the next.
     const shared = answers.slice(
       0,
       answers.findLastIndex((partitions) => partitions.includes(0)),
@@ -187,7 +187,7 @@ describe('a position of a follower', () => {
     expect(cluster.partition(0).highWatermark).toBe(0);
   });
 
-  it('is answered with the end of the epoch where the logs part, and counts for nothing', async () => {
+  it('is answered with the end of the common epoch, and commits nothing', async () => {
     const cluster = await started([[0, 1]]);
     cluster.cut(1, 0);
     await cluster.append(0, 'a');
@@ -298,7 +298,7 @@ function request(members: Partial<ReplicaFetchRequest>): ReplicaFetchRequest {
   };
 }
 
-/** Of the process that broker 1 is. */
+/** A position sent by the process of broker 1. */
 function ofProcess(
   cluster: ReplicaCluster,
   members: Partial<ReplicaFetchRequest>,

@@ -39,7 +39,7 @@ export interface ReplicaFetcherConnectionOptions extends ReplicaFetchApplierOpti
   readonly replicaFetchMaxBytes: number;
   /** Bytes of batches of all partitions in an answer. */
   readonly replicaFetchResponseMaxBytes: number;
-  /** Limits the bytes that replicas fetch while a reassignment adds them; one for all connections. */
+  /** Limits the bytes fetched for replicas that a reassignment adds, over all connections. */
   readonly reassignmentThrottle: ReassignmentThrottle;
 }
 
@@ -54,16 +54,16 @@ const OUT_OF_SYNC_REQUEUE_MS = 1000;
 const ANSWER_MS_MAX = 5000;
 
 /**
- * Overlap: any call may come at any time; calls change the connection synchronously. At most two
+ * Overlap: any call may come at any time; calls change the connection synchronously. Up to two
  * requests are under way, and their answers come in any order: an answer counts only in the session
- * it was sent in, and for a partition only with the sequence of its last position. At most one
- * change is applied to a partition at a time, beside requests and the changes of other partitions.
+ * it was sent in, and for a partition only with the sequence of its last position. One change at a
+ * time is applied to a partition, beside requests and the changes of other partitions.
  */
 export class ReplicaFetcherConnection {
   readonly leaderId: number;
   readonly #options: ReplicaFetcherConnectionOptions;
   readonly #applier: ReplicaFetchApplier;
-  /** By partition name. */
+  /** Fetch states by partition name. */
   readonly #fetches = new Map<string, PartitionFetchState>();
   readonly #pending = new Set<PartitionFetchState>();
   /** Partitions whose replica here is out of the ISR. */

@@ -7,7 +7,7 @@ import {
 /** Fetches the partitions that this broker follows, over one connection per leader. */
 export class ReplicaFetcher {
   readonly #options: ReplicaFetcherConnectionOptions;
-  /** By id of the leader. */
+  /** Connections by id of the leader. */
   readonly #connections = new Map<number, ReplicaFetcherConnection>();
   readonly #connectionOf = new Map<Partition, ReplicaFetcherConnection>();
   #isClosed = false;

@@ -1,9 +1,9 @@
 /**
- * The partitions that this broker keeps: makes and removes their logs as the cluster's metadata
+ * The partitions that this broker keeps: creates and removes their logs as the cluster's metadata
  * says, and serves reads from them.
  *
- * `applyTopic` and `removeTopic` must not overlap with each other (their caller applies the
- * metadata's changes one after the other); everything else may overlap with everything.
+ * Overlap: `applyTopic` and `removeTopic` of one topic must not overlap; their caller applies the
+ * metadata's changes in order. Everything else may overlap with everything.
  */
 import {
   minInsyncReplicas,
@@ -86,16 +86,14 @@ interface ListedPosition {
 
 export class ReplicaManager {
   readonly delayedFetches: DelayedFetches;
-  /**
-   * What is not cached is read in turn, over all partitions: a read holds the memory it reads into.
-   */
+  /** Serialises reads from disk over all partitions up to a limit: each read holds its memory. */
   readonly diskReads: Limiter;
   readonly #options: ReplicaManagerOptions;
   readonly #partitions = new Map<string, (Partition | undefined)[]>();
   readonly #offline = new Map<string, OfflinePartition>();
   readonly #replication: ClusterReplication;
   readonly #left: StrayReplicas;
-  /** Replicas whose part in their partition could not be written down: tried again. */
+  /** Replicas whose role could not be written to disk; every check tries again. */
   readonly #unsettled = new Set<Partition>();
   readonly #partitionOptions: PartitionOptions;
 
@@ -152,8 +150,8 @@ export class ReplicaManager {
   }
 
   /**
-   * Whether partitions of a topic are offline for want of descriptors or memory: `applyTopic`
-   * helps.
+   * Whether partitions of a topic are offline because descriptors or memory were short;
+   * `applyTopic` tries again.
    */
   isShortOf(topic: string): boolean {
     for (const offline of this.#offline.values()) {
@@ -182,7 +180,7 @@ export class ReplicaManager {
     throw new NotLeaderError('NOT_LEADER_OR_FOLLOWER', leader, leaderEpoch);
   }
 
-  /** Why a partition is not served: it does not exist, or it is offline. */
+  /** The error for a partition that is not served: it does not exist, or it is offline. */
   notServed(target: TopicPartition): ProtocolError {
     const offline = this.#offline.get(topicPartitionName(target));
     return offline === undefined
@@ -198,10 +196,10 @@ export class ReplicaManager {
   }
 
   /**
-   * Brings the partitions that this broker keeps of a topic to what its metadata says: opens or
-   * makes logs, leads or follows in new epochs, takes over configs. A partition that cannot be
-   * opened is offline; the others are served. The log of one that is not kept here any more goes
-   * once that is proven, that of an earlier topic of this name is set aside.
+   * Applies a topic's metadata to the partitions that this broker keeps: opens or creates logs,
+   * leads or follows in new epochs, applies configs. A partition that cannot be opened is offline;
+   * the others are served. The log of a partition that is no longer kept here is removed once that
+   * is proven; the log of an earlier topic of this name is quarantined.
    */
   async applyTopic(topic: TopicMetadata): Promise<void> {
     const config = parseTopicConfig(topic.configs, topicReplicationFactor(topic));
@@ -232,8 +230,8 @@ export class ReplicaManager {
   }
 
   /**
-   * Stops serving a topic that the cluster knows no more, though nobody has deleted it: its logs
-   * are set aside, for nothing proves that they may go.
+   * Stops serving a topic that the cluster no longer knows although nobody deleted it. Its logs are
+   * quarantined, because nothing proves that they may be removed.
    */
   async setTopicAside(name: string, topicId: string): Promise<void> {
     this.#stopServing(name);
@@ -305,8 +303,8 @@ export class ReplicaManager {
   }
 
   /**
-   * Gives up the synced records that are missing at the end of a log.
-   * @throws ProtocolError OFFSET_OUT_OF_RANGE when these are not exactly those
+   * Accepts the loss of synced records that are missing at the end of a log.
+   * @throws ProtocolError OFFSET_OUT_OF_RANGE when the missing records are not exactly those
    */
   acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
     return this.partitionOrThrow(target.topic, target.partition).log.acceptDataLoss(lost);
@@ -321,7 +319,9 @@ export class ReplicaManager {
     this.#partitions.clear();
   }
 
-  /** A log that cannot be deleted now is at the next start: its topic's deletion is on record. */
+  /**
+   * Deletes a log. A failure is retried at the next start: the deletion of the topic is recorded.
+   */
   async #deleteLog(log: Log): Promise<void> {
     try {
       await this.#options.logManager.deleteLog(log.topicPartition);
@@ -402,9 +402,7 @@ export class ReplicaManager {
     else await partition.becomeFollower(metadata, context);
   }
 
-  /**
-   * Metadata may be newer than what is being applied; undefined when this broker keeps it no more.
-   */
+  /** The newest metadata of a partition; undefined when this broker no longer keeps it. */
   #newest(
     { topicPartition: { topic: name, partition }, topicId }: Partition,
     told: TopicMetadata,
@@ -430,7 +428,7 @@ export class ReplicaManager {
     if (topic?.id === partition.topicId) await this.#settle(partition, topic);
   }
 
-  /** Stops serving a partition that this broker is not to keep. */
+  /** Stops serving a partition that this broker no longer keeps. */
   async #leave(topic: TopicMetadata, number: number): Promise<void> {
     const topicPartition = { topic: topic.name, partition: number };
     const served = this.#partitions.get(topic.name);
@@ -486,8 +484,9 @@ export class ReplicaManager {
   }
 
   /**
-   * A follower that is not in sync may begin with an empty log, which its leader fills. One that
-   * counts as in sync must leave the ISR first: else it could be elected with nothing.
+   * Refuses to replace a missing log that the cluster relies on. A follower that is out of sync may
+   * begin with an empty log, which its leader fills. A replica in sync must leave the ISR first,
+   * because it could be elected with an empty log.
    */
   #assertMayBeEmpty(replica: LackingReplica, metadata: PartitionMetadata): void {
     const { brokerId } = this.#options;
@@ -511,7 +510,7 @@ export class ReplicaManager {
   }
 }
 
-/** Whether a fetch that may wait need not: enough bytes, or no more would fit. */
+/** Whether a fetch needs no wait: it has enough bytes, or no more would fit. */
 function isEnough(result: FetchedBatches, fetch: PartitionFetch): boolean {
   const last = result.batches.at(-1);
   if (last === undefined) return false;
@@ -521,7 +520,7 @@ function isEnough(result: FetchedBatches, fetch: PartitionFetch): boolean {
   return bytes >= Math.min(fetch.minBytes, fetch.maxBytes);
 }
 
-/** For health answers: no paths, which messages of the system have. */
+/** The reason in health answers, without the paths that system errors contain. */
 function offlineReason(error: unknown): string {
   if (error instanceof ProtocolError) return error.message;
   const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';

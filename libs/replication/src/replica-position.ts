@@ -1,4 +1,4 @@
-/** What a leader finds when it compares a follower's position with its own log. */
+/** The leader's comparison of a follower's position with its own log. */
 import type { Offset } from '#protocol';
 import type { Partition } from './partition.js';
 import type { EpochEnd, ReplicaFetchFault, ReplicaFetchPosition } from './replica-protocol.js';
@@ -12,9 +12,9 @@ export type PositionVerdict =
 const CONTINUES: PositionVerdict = { kind: 'continues' };
 
 /**
- * Compares a position with the partition as it is led here, if it is. Only a leader of the very
- * election that the follower follows says anything of the logs (KIP-320); that the follower's log
- * is the beginning of the leader's is found by its last epoch (KIP-101, KIP-279).
+ * Compares a position with the partition as this broker leads it. Only the leader of the election
+ * that the follower follows makes statements about the logs (KIP-320). The last epoch of the
+ * follower shows whether its log is a beginning of the leader's (KIP-101, KIP-279).
  */
 export function judgePosition(
   partition: Partition | undefined,
@@ -47,7 +47,7 @@ function leadershipFault(
   return isOfReplica ? undefined : 'NOT_LEADER_OR_FOLLOWER';
 }
 
-/** Where the follower's log parts from the leader's, when that is below its end. */
+/** The end of the common history of both logs, when it is below the follower's end. */
 function divergence(partition: Partition, position: ReplicaFetchPosition): EpochEnd | undefined {
   const { lastFetchedEpoch, lastElectionId, fetchOffset } = position;
   if (lastFetchedEpoch === null) return undefined;
@@ -59,9 +59,9 @@ function divergence(partition: Partition, position: ReplicaFetchPosition): Epoch
 }
 
 /**
- * Where a follower cuts its log when the leader said that theirs part: at the end of the greatest
- * epoch that both know as the same election (KIP-279). When the leader named an epoch that is not
- * known here it is asked again from there.
+ * The offset at which a follower truncates its log after a divergence: the end of the greatest
+ * epoch that both logs know as the same election (KIP-279). If the leader named an epoch that is
+ * unknown here, the follower asks again from that offset.
  */
 export function truncationOffset(partition: Partition, leader: EpochEnd): Offset {
   const { log } = partition;

@@ -1,21 +1,20 @@
 /**
- * What followers and leaders say to each other: the body of the peer method `replica-fetch`
+ * The messages between followers and leaders: the body of the peer method `replica-fetch`
  * (kafka-format 5 and 6, KIP-101, KIP-227, KIP-279, KIP-320, KIP-595's diverging epoch).
  *
- * A follower keeps a *session* with each broker that leads partitions which it follows. The session
- * holds a position for each partition; requests carry those that are new. A position is *armed* by
- * being told: the leader answers it once with records, or a fault, or the point where the logs
- * part, and says no more of that partition until the position is told again. The high watermark
- * alone may be told at any time. So a position may be armed again while others of the session wait.
+ * A follower keeps a *session* with each broker that leads partitions it follows. The session holds
+ * one position per partition; a request carries only new positions. Sending a position *arms* it:
+ * the leader answers it once, with records, a fault or a divergence, and then sends nothing more
+ * for that partition until the next position. Only the high watermark may be sent at any time. A
+ * position may thus be armed again while others of the session wait.
  *
- * Two requests of a session may be under way: the later one takes over the wait, the earlier one is
- * answered with what there is. They may overtake each other: a position of an earlier request does
- * not replace one of a later, and an answer names the request by which its position was armed.
- * Whoever does not get an answer begins a new session, in which every position is told anew.
+ * Two requests of a session may be under way: the later one waits, and the earlier one is answered
+ * at once. They may overtake each other: a position of an earlier request never replaces one of a
+ * later request, and an answer names the request that armed its position. A follower that gets no
+ * answer begins a new session and sends every position again.
  *
- * Batches travel as blobs: the bytes of the leader's log, copied into the follower's. A fetch that
- * is answered with records also truncates before them: no record is handed to a log that parts from
- * the leader's below the position.
+ * Batches travel as blobs: the bytes of the leader's log, which are copied into the follower's.
+ * Records are never sent to a log that diverges from the leader's below the position.
  */
 import type { Election } from '#log';
 import type { LeaderEpoch, Offset } from '#protocol';
@@ -23,7 +22,7 @@ import type { LeaderEpoch, Offset } from '#protocol';
 /** A follower's request for many partitions of one leader. */
 export interface ReplicaFetchRequest {
   readonly replicaId: number;
-  /** Of the follower's process: an answer to an earlier one does not count. */
+  /** Broker epoch of the follower's process; the leader refuses any other. */
   readonly brokerEpoch: number;
   /**
    * Version of the metadata that is on the follower's disk (rule 4.6: what proves an ISR shrink).
@@ -60,7 +59,7 @@ export interface ReplicaFetchPosition {
   readonly lastElectionId: string | null;
   /** First offset that is not on the follower's disk. */
   readonly syncedEndOffset: Offset;
-  /** What the follower knows: it is told when the leader's is higher. */
+  /** High watermark that the follower knows; the leader sends a higher one. */
   readonly highWatermark: Offset;
   readonly logStartOffset: Offset;
   /** Bytes of batches of this partition. */
@@ -68,7 +67,7 @@ export interface ReplicaFetchPosition {
 }
 
 export interface ReplicaFetchResponse {
-  /** Why nothing of the request was looked at. */
+  /** The reason why the whole request was refused. */
   readonly refusal?: ReplicaFetchRefusal;
   /** Those that have something to say: records, a moved watermark or log start, a fault. */
   readonly results: readonly ReplicaFetchResult[];
@@ -83,7 +82,7 @@ export type ReplicaFetchRefusal =
 export interface ReplicaFetchResult {
   readonly topic: string;
   readonly partition: number;
-  /** Of the request by which the position was armed. */
+  /** Sequence of the request that armed the position. */
   readonly sequence: number;
   readonly fault?: ReplicaFetchFault;
   /** The follower's log parts from the leader's: it truncates, and asks again (KIP-595). */
@@ -93,7 +92,7 @@ export interface ReplicaFetchResult {
   readonly records?: ReplicaFetchRecords;
 }
 
-/** Which blobs of the message hold a partition's batches, and what the leader knows of them. */
+/** The blobs of the message that hold a partition's batches, and the leader's data on them. */
 export interface ReplicaFetchRecords {
   readonly firstBlob: number;
   readonly blobCount: number;

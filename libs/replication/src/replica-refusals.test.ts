@@ -37,7 +37,7 @@ describe('a broker', () => {
     }
   });
 
-  it('that only follows a partition refuses to wait for a commit, with an unknown outcome', async () => {
+  it('that follows a partition refuses to wait for a commit: outcome unknown', async () => {
     const cluster = await started(2);
     await expect(cluster.partition(1).whenCommitted(1)).rejects.toMatchObject({
       code: 'LEADER_NOT_AVAILABLE',
@@ -72,7 +72,7 @@ describe('a broker', () => {
     });
   });
 
-  it('finds damage when it searches for a timestamp, and tells the reader to ask again', async () => {
+  it('finds damage in a search by timestamp and asks the reader to retry', async () => {
     const cluster = await started(2, { 'segment.bytes': '1024' }, 0);
     for (let i = 0; i < 4; i += 1) await cluster.append(0, `${i}${'x'.repeat(600)}`);
     await cluster.settle();
@@ -81,7 +81,7 @@ describe('a broker', () => {
     await expect(found).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
   });
 
-  it('whose damaged replica cannot leave the ISR now leaves it when the store is back', async () => {
+  it('whose damaged replica cannot leave the ISR leaves it when the store is back', async () => {
     const cluster = await started(2, { 'segment.bytes': '1024' }, 0);
     const values = Array.from({ length: 4 }, (_, i) => `${i}${'x'.repeat(600)}`);
     for (const value of values) await cluster.append(0, value);

@@ -5,7 +5,7 @@ const ON_THREE = [[0, 1, 2]];
 const MIN_TWO = { 'min.insync.replicas': '2' };
 
 describe('replication', () => {
-  it('copies every record to all replicas, and acknowledges it when all have it on disk', async () => {
+  it('copies every record to all replicas and acknowledges it when all synced it', async () => {
     const cluster = await ReplicaCluster.start(3);
     await cluster.createTopic(ON_THREE, MIN_TWO);
     const outcomes = [cluster.produce(0, 'a'), cluster.produce(0, 'b')];

@@ -1,7 +1,10 @@
 /**
- * Committed offsets in a cluster: kept by the leader of the group's partition of the offsets topic,
- * its coordinator. What a commit is checked against, and how far a group is behind, is asked of the
- * leaders of the partitions that are read, by the broker that the client talks to.
+ * Committed offsets in a cluster. The coordinator of a group keeps them: the leader of the group's
+ * partition of the offsets topic. The broker that the client talks to asks the leaders of the
+ * partitions being read for the offsets that a commit is checked against, and for the lag of a
+ * group.
+ *
+ * Overlap: calls may overlap. Commits of one group are ordered by its coordinator's offset store.
  */
 import {
   assertCommits,
@@ -23,7 +26,7 @@ import type { GroupOffsets } from '../log-broker.js';
 import type { LeaderCall, LeaderCalls } from './leader-calls.js';
 import type { LeaderStatuses } from './leader-statuses.js';
 
-/** What the coordinator of a group is asked for: here, or at the broker that it is. */
+/** A call to the coordinator of a group, which is this broker or another one. */
 type CoordinatorCall<T> = Pick<LeaderCall<T>, 'there'> & { readonly here: () => Promise<T> };
 
 interface ClusterGroupsOptions {

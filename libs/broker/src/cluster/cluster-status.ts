@@ -12,7 +12,7 @@ interface WatchedParts {
   readonly leaders: LeaderCalls;
 }
 
-/** How the cluster stands, as this broker knows it. Walks all partitions. */
+/** The state of the cluster as this broker knows it. Walks all partitions. */
 export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
   const { store, replicas: kept, brokerId, membership, controller, leaders } = parts;
   const { brokers, topics, version } = store.state;

@@ -1,12 +1,13 @@
 /**
- * Calls the leader of a partition, wherever it is: this broker, or another one over the private
- * listener. When leadership moves, or the leader does not answer, the call is made again to whoever
- * leads then, until its time is over.
+ * Calls the leader of a partition: this broker, or another one over the private listener. When the
+ * leadership moves or the leader does not answer, the call is repeated at the new leader until its
+ * deadline.
  *
- * A call may therefore be made more than once, the first of them having had its effect: what is
- * called this way must do no harm the second time. What a broker is asked to do for another is
- * never sent on again (replication-safety 3.7): only the broker that a client talks to calls
- * leaders.
+ * A repeated call may follow one that took effect, so calls must be safe to repeat. A request that
+ * another broker forwarded is never forwarded again (replication-safety 3.7): only the broker that
+ * a client talks to calls leaders.
+ *
+ * Overlap: calls may overlap freely; each has its own attempts, one at a time.
  */
 import type { CoordinationStore } from '#coordination';
 import { ProtocolError, type TopicPartition } from '#protocol';
@@ -14,36 +15,36 @@ import { NotLeaderError, PeerUnreachableError } from '#replication';
 import { type Clock, type Random, RetryBackoff, type Scheduler, type Timer } from '#runtime';
 
 /**
- * How long a call may still be answered by a broker that leads no more: one that is cut off would
- * leave its callers without an answer until their time is over.
+ * Longest time that a call still waits for a broker that leads no more, in ms. Without it a broker
+ * that is cut off would keep its callers waiting until their deadline.
  */
 const MOVED_GRACE_MS = 500;
-/** What a caller that was told to come back later should wait. */
+/** Delay that callers are asked to wait before they try again, in ms. */
 const RETRY_AFTER_MS = 1000;
 
 /**
- * One thing to be done by a leader. Both reject with NotLeaderError where nothing was done, and
- * with LEADER_NOT_AVAILABLE where leadership was lost meanwhile, its outcome `unknown` if it had
- * begun.
+ * A request for a leader. Both functions reject with NotLeaderError when nothing was done, and with
+ * LEADER_NOT_AVAILABLE when the leadership was lost meanwhile, with the outcome `unknown` if the
+ * request had begun.
  */
 export interface LeaderCall<T> {
   readonly here: (how: LocalCall) => Promise<T>;
-  /** @param timeoutMs until which an answer is of use */
+  /** @param timeoutMs time within which an answer is useful, in ms */
   readonly there: (brokerId: number, timeoutMs: number) => Promise<T>;
 }
 
-/** How a leader that is this broker is called. */
+/** Details of a call to this broker as the leader. */
 interface LocalCall {
-  /** Whether an earlier try was made, here or there. */
+  /** Whether an earlier attempt was made, at this broker or another one. */
   readonly isRepeated: boolean;
-  /** Until which an answer is of use. */
+  /** Time within which an answer is useful, in ms. */
   readonly timeoutMs: number;
 }
 
 export interface LeaderCallLimits {
-  /** On the monotonic clock. */
+  /** Deadline on the monotonic clock, in ms. */
   readonly deadlineMs: number;
-  /** Ends the retries: nobody waits for the answer any more. */
+  /** Ends the retries when nobody waits for the answer any more. */
   readonly isAbandoned?: () => boolean;
 }
 
@@ -66,12 +67,12 @@ export class LeaderCalls {
     this.#stopListening = options.store.onChange(() => this.#wakeAll());
   }
 
-  /** Calls that were made again since the start. */
+  /** Number of calls repeated since the start. */
   get retriesTotal(): number {
     return this.#retriesTotal;
   }
 
-  /** Id of the broker that leads, as far as this one knows; null: nobody does. */
+  /** Id of the leader that this broker knows; null when there is none. */
   leaderOf({ topic, partition }: TopicPartition): number | null {
     const metadata = this.#options.store.state.topics.get(topic)?.partitions[partition];
     if (metadata === undefined) throw unknownPartition({ topic, partition });
@@ -119,7 +120,10 @@ export class LeaderCalls {
     this.#wakeAll();
   }
 
-  /** What a call to a leader ends with; without an answer soon after another one leads. */
+  /**
+   * Settles as the call to a leader does. Rejects soon after another broker leads if there is no
+   * answer.
+   */
   #whileLeading<T>(target: TopicPartition, leader: number, answer: Promise<T>): Promise<T> {
     const { store, scheduler } = this.#options;
     return new Promise((resolve, reject) => {
@@ -166,13 +170,15 @@ function isRetried(error: unknown): boolean {
   );
 }
 
-/** Whether a call that ended so, and is made again, may have had its effect already. */
+/** Whether a call that failed with this error and is repeated may already have had its effect. */
 function hadEffect(error: unknown): boolean {
   if (error instanceof PeerUnreachableError) return error.wasSent;
   return error instanceof ProtocolError && error.outcome === 'unknown';
 }
 
-/** That the last call failed says nothing about those before it. */
+/**
+ * Marks the outcome of a refusal as unknown, because an earlier attempt may have had its effect.
+ */
 function outcomeUnknown(error: unknown): unknown {
   if (!(error instanceof ProtocolError) || error.outcome !== 'failed') return error;
   const { code, message, faults, members, retriable, retryAfterMs } = error;

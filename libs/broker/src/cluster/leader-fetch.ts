@@ -4,9 +4,9 @@ import type { FetchRequest, FetchResult } from '../broker.js';
 /**
  * Answers a fetch as the leader.
  *
- * A stream that has read in a later epoch has met a later leader: this broker has not heard yet
- * that it leads no more. Of a single request that names an epoch there never was, the position is
- * judged.
+ * A stream that has read in a later epoch has met a later leader, of which this broker has not
+ * heard yet. A single request may name an epoch that never existed; its position is checked like
+ * any other.
  * @throws NotLeaderError; ProtocolError as `ReplicaManager.fetch`
  */
 export function fetchAtLeader(

@@ -1,4 +1,8 @@
-/** Where partitions begin and end, asked of all their leaders at once. */
+/**
+ * Log offsets of partitions, requested from all their leaders at once.
+ *
+ * Overlap: calls may overlap; each sends requests of its own.
+ */
 import type { CoordinationStore } from '#coordination';
 import type { TopicPartition } from '#protocol';
 import type { Peers, ReplicaManager } from '#replication';
@@ -26,7 +30,10 @@ export class LeaderStatuses {
     this.#options = options;
   }
 
-  /** By partition name; without those whose leaders do not answer, or that have none. */
+  /**
+   * Statuses by partition name, without partitions that have no leader or whose leader does not
+   * answer.
+   */
   async of(
     partitions: readonly TopicPartition[],
     options: StatusOptions = {},

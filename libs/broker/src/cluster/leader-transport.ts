@@ -11,7 +11,7 @@ export interface LeaderAppend extends TopicPartition {
   readonly batches: readonly Buffer[];
 }
 
-/** What became of one batch. */
+/** The outcome of one batch. */
 export type BatchAppended =
   | { readonly result: AppendResult; readonly error?: undefined }
   | { readonly result?: undefined; readonly error: ProtocolError };

@@ -26,7 +26,7 @@ describe('LocalLeader', () => {
     expect(refused?.error).toMatchObject({ code: 'OUT_OF_ORDER_SEQUENCE_NUMBER' });
   });
 
-  it('sends it to whoever leads while that is not sure: its log may have what comes before', async () => {
+  it('sends an out-of-order sequence to the leader while its own lease is uncertain', async () => {
     let isLeaseValid = true;
     const appends = await leading(() => isLeaseValid);
     await appends.append({ ...TARGET, acks: '1', batches: [batchAt(0)] });

@@ -97,7 +97,7 @@ async function appendApart(
   }
 }
 
-/** What the log refused; throws what says that this broker does not lead. */
+/** The log's refusal as an answer. Throws the errors that say that this broker does not lead. */
 function refusalOf(error: unknown): BatchAppended {
   if (error instanceof ProtocolError && error.code !== 'LEADER_NOT_AVAILABLE') return { error };
   throw error;

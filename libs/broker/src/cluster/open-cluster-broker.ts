@@ -29,22 +29,22 @@ import { PartitionAccess } from './partition-access.js';
 import { leaderHandlers } from './peer-handlers.js';
 import { ProduceSender } from './produce-sender.js';
 
-/** How a broker works with others, whether there are any or not. Times in ms, sizes in bytes. */
+/** Settings of a broker's part in the cluster. Times in ms, sizes in bytes. */
 export interface ClusterBrokerSettings extends LocalBrokerSettings {
-  /** How long a silent broker keeps its leaderships and ISR memberships. */
+  /** Time that a silent broker keeps its leaderships and ISR memberships. */
   readonly leaseMs: number;
-  /** How long a request other than a produce waits for a leader. */
+  /** Time that a request other than a produce waits for a leader. */
   readonly leaderWaitMs: number;
-  /** How often partitions are given back to their preferred leaders; 0: never. */
+  /** Interval in which partitions return to their preferred leaders; 0: never. */
   readonly preferredLeaderIntervalMs: number;
   /** Produce calls under way to one other broker. */
   readonly forwardsInFlightMax: number;
-  /** How long a follower may be behind before it leaves the ISR. */
+  /** Time that a follower may lag before it leaves the ISR. */
   readonly replicaLagTimeMaxMs: number;
   readonly replicaFetchWaitMaxMs: number;
   readonly replicaFetchMaxBytes: number;
   readonly replicaFetchResponseMaxBytes: number;
-  /** What is fetched for replicas that a reassignment adds, at most; 0, or left out: no bound. */
+  /** Bytes per second fetched for replicas that a reassignment adds; 0 or absent: no limit. */
   readonly reassignmentBytesPerSecond?: number;
   /** Fetches that a follower has under way to each other broker. */
   readonly replicaFetchers: number;
@@ -61,7 +61,7 @@ export interface ClusterBrokerPorts extends LocalBrokerPorts {
 
 /** The private side of a broker: how it calls others and is called. */
 export interface ClusterNetwork {
-  /** Where other brokers reach this one; null where there can be none. */
+  /** Address of this broker for other brokers; null when there are none. */
   readonly clusterUrl: string | null;
   /** Begins to serve, and to call the brokers that the store names. */
   connect(store: CoordinationStore): Peers;

@@ -1,7 +1,7 @@
 /**
- * Partitions wherever their leaders are. What a client asks once is answered by the leader, so that
- * it sees what was acknowledged before; a stream goes on from this broker's own replica while that
- * is in sync, and stops at the high watermark that it knows.
+ * Reads of partitions, wherever their leaders are. The leader answers single requests, so that a
+ * client sees every record acknowledged before. A stream continues from this broker's own replica
+ * while it is in sync, up to the high watermark known here.
  */
 import type { CoordinationStore } from '#coordination';
 import type { OffsetRange } from '#log';
@@ -20,11 +20,11 @@ interface PartitionAccessOptions {
   readonly leaders: LeaderCalls;
   readonly clock: Clock;
   readonly brokerId: number;
-  /** How long a client waits for a leader to be there, in ms, beside what it waits for records. */
+  /** Time that a client waits for a leader, in ms, beside its wait for records. */
   readonly leaderWaitMs: number;
 }
 
-/** What is asked of one partition beside writing to it. See `Broker`. */
+/** Requests for one partition other than writes. See `Broker`. */
 export class PartitionAccess {
   readonly #options: PartitionAccessOptions;
 
@@ -35,7 +35,7 @@ export class PartitionAccess {
   fetch(request: FetchRequest): Promise<FetchResult> {
     if (!this.#isAnsweredHere(request)) return this.#fetchFromLeader(request);
     return this.#options.replicas.fetch(request, request).catch((error: unknown) => {
-      // What this replica cannot give, such as records that are damaged here, its leader has.
+      // The leader has the records that this replica cannot read, such as damaged ones.
       if (!isUnavailable(error)) throw error;
       return this.#fetchFromLeader(request);
     });
@@ -94,7 +94,8 @@ export class PartitionAccess {
   }
 
   /**
-   * Whether this broker's replica may answer: it leads, or is as good as the leader for a stream.
+   * Whether this broker's replica may answer: it leads, or it is in sync and the fetch belongs to a
+   * stream.
    */
   #isAnsweredHere(request: FetchRequest): boolean {
     const { topic, partition, offset, leaderEpoch = 0, mayBeBehind } = request;
@@ -118,7 +119,7 @@ export class PartitionAccess {
     return leaders.call(
       { topic, partition },
       {
-        // What is thrown at once is to reject as well.
+        // An error thrown synchronously must reject the promise, too.
         here: async () => call.here(),
         there: async (brokerId, timeoutMs) => {
           const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
@@ -134,13 +135,13 @@ function isUnavailable(error: unknown): boolean {
   return error instanceof ProtocolError && error.code === 'LEADER_NOT_AVAILABLE';
 }
 
-/** What is done here, or asked of the leader. */
+/** A request that is done here or sent to the leader. */
 interface ForwardedCall<T> {
   readonly method: PeerMethod;
   readonly message: () => PeerMessage;
   readonly here: () => Promise<T>;
   readonly there: (answer: PeerMessage) => T;
-  /** How long the leader itself may wait. */
+  /** Time that the leader itself may wait, in ms. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }

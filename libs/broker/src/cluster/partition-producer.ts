@@ -1,10 +1,12 @@
 /**
- * This broker as the idempotent producer of one partition: the id and the sequences under which it
- * forwards records that came without one (replication-safety 3.6 and 3.7).
+ * This broker as the idempotent producer of one partition: the producer id and the sequences of
+ * records that it forwards and that came without them (replication-safety 3.6 and 3.7).
  *
- * One send at a time is unresolved. What is known not to be in the log gives its sequences back;
- * after a send whose outcome stays unknown the id is given up, for a late copy of it may still be
+ * Records that are known not to be in the log return their sequences. After a send whose outcome
+ * stays unknown the producer id is abandoned, because a late copy of the batch may still be
  * appended.
+ *
+ * Overlap: one send is unresolved at a time, so `next` must not overlap with itself.
  */
 import type { BatchProducer } from '#log';
 
@@ -31,14 +33,12 @@ export class PartitionProducer {
     };
   }
 
-  /** These many records more are in the log. */
+  /** Advances the sequence past records that are in the log. */
   advance(records: number): void {
     this.#nextSequence = (this.#nextSequence + records) % SEQUENCES;
   }
 
-  /**
-   * Goes on as another producer: what was sent as this one may or may not come to be in the log.
-   */
+  /** Continues under a new producer id: batches of the old one may or may not be in the log. */
   giveUpId(): void {
     this.#producerId = undefined;
     this.#nextSequence = 0;

@@ -1,6 +1,6 @@
 /**
- * What this broker does for others: as the leader of a partition, never anything that it would have
- * to ask a third one for.
+ * Requests that this broker serves for other brokers, as the leader of a partition. None of them
+ * makes this broker call a third one.
  */
 import type { OffsetRange } from '#log';
 import type { Offset, TopicPartition } from '#protocol';
@@ -22,7 +22,7 @@ import {
 interface LeaderParts {
   readonly replicas: ReplicaManager;
   readonly leader: LocalLeader;
-  /** Of the groups whose partition this broker leads. */
+  /** Committed offsets of the groups whose partition this broker leads. */
   readonly groups: GroupOffsets;
 }
 

@@ -29,7 +29,7 @@ export function produceOf({ body, blobs }: PeerMessage): LeaderAppend[] {
   });
 }
 
-/** What became of one append of a call. */
+/** The outcome of one append of a call. */
 export type AppendAnswer =
   | { readonly appended: readonly BatchAppended[] }
   | { readonly appended?: undefined; readonly error: unknown };
@@ -40,7 +40,7 @@ interface AnswerBody {
   readonly error?: ErrorBody;
 }
 
-/** What became of a batch, as JSON. */
+/** The outcome of one batch, as JSON. */
 interface AppendedBody {
   readonly result?: AppendResult;
   readonly error?: ErrorBody;
@@ -99,7 +99,7 @@ function appendedOf({ result, error }: AppendedBody): BatchAppended {
   return result === undefined ? { error: errorOf(error) } : { result };
 }
 
-/** What of a fetch goes to the leader. */
+/** The members of a fetch that are sent to the leader. */
 type FetchBody = Pick<
   FetchRequest,
   | 'topic'

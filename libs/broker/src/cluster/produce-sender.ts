@@ -1,10 +1,11 @@
 /**
- * Sends appends to other brokers: to each at most so many calls at a time (Kafka's
- * max.in.flight.requests.per.connection), and what comes meanwhile shares the next one. Small
- * produces to many partitions of one leader become few calls.
+ * Sends appends to other brokers, with a limited number of calls under way to each (Kafka's
+ * max.in.flight.requests.per.connection). Appends that arrive meanwhile share the next call, so
+ * that small produces to many partitions of one leader become few calls.
  *
- * Appends of one partition must not overlap (their caller waits for each): calls may overtake each
- * other. Appends that share a call are answered together, when the slowest is done.
+ * Overlap: appends of different partitions may overlap, and calls may overtake each other. Appends
+ * of one partition must not overlap; the caller waits for each. Appends that share a call are
+ * answered together, when the slowest is done.
  */
 import type { Peers } from '#replication';
 import type { Scheduler } from '#runtime';

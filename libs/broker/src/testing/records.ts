@@ -49,7 +49,7 @@ export function produceOf(
   };
 }
 
-/** What a fetch brought, as `offset:value` from the asked offset on. */
+/** The records of a fetch as `offset:value`, from the requested offset on. */
 export function valuesOf(result: FetchResult, fromOffset = 0): string[] {
   const values: string[] = [];
   for (const batch of result.batches) {

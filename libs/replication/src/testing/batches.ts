@@ -44,7 +44,7 @@ export function oneBatch(
   return batch;
 }
 
-/** As a leader stamps it. */
+/** A batch with the offset and the epoch that a leader stamps. */
 export function stamped(batch: Buffer, baseOffset: number, leaderEpoch: number): Buffer {
   stampBatch(batch, baseOffset, leaderEpoch);
   return batch;

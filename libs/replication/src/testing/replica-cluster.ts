@@ -41,7 +41,7 @@ export interface TestProcess {
 
 /**
  * Brokers with real logs on fake disks, joined by calls in memory and one store, in one fake time.
- * What a controller does a test does itself, with the decisions of the coordination.
+ * Tests act as the controller themselves, with the decisions of the coordination.
  */
 export class ReplicaCluster {
   readonly clock = new FakeClock();
@@ -155,7 +155,7 @@ export class ReplicaCluster {
     await this.settle();
   }
 
-  /** What one broker answers to another waits on its way until it is released. */
+  /** Holds back the answers of one broker to another until they are released. */
   holdAnswers(from: number, to: number): HeldAnswers {
     const held = this.#newHeld(() => this.#held.delete(`${from}>${to}`));
     this.#held.set(`${from}>${to}`, held);
@@ -251,7 +251,7 @@ export class ReplicaCluster {
     }));
   }
 
-  /** What the cluster agreed on about partition 0. */
+  /** The cluster's metadata of partition 0. */
   get metadata(): PartitionMetadata {
     return partitionOf(this.store.state);
   }
@@ -291,7 +291,7 @@ export class ReplicaCluster {
       return 'acknowledged';
     } catch (error) {
       if (error instanceof NotLeaderError) return 'failed';
-      // What a process that dies throws tells its client nothing.
+      // The error of a process that dies says nothing about the outcome.
       return error instanceof ProtocolError ? error.outcome : 'unknown';
     }
   }
@@ -427,7 +427,7 @@ interface HeldSyncs {
 }
 
 interface HeldAnswers {
-  /** How many wait. */
+  /** Number of answers held back. */
   readonly count: number;
   hold(): Promise<void>;
   release(): void;
@@ -448,7 +448,7 @@ function partitionOf(state: ClusterState): PartitionMetadata {
   return partition;
 }
 
-/** As it arrives over a network. */
+/** A copy, like a network makes one. */
 function copied({ body, blobs }: PeerMessage): PeerMessage {
   return { body: JSON.parse(JSON.stringify(body)), blobs: blobs.map((blob) => Buffer.from(blob)) };
 }

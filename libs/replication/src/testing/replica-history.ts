@@ -12,13 +12,13 @@ interface Produced {
 }
 
 /**
- * A random history of one partition on three brokers: produces with acks=all at whoever takes
- * itself for the leader, brokers that die, stand still, are cut off, lose power; a controller that
- * declares the dead dead. What must hold at every moment is looked at after every step.
+ * A random history of one partition on three brokers: produces with acks=all at every broker that
+ * takes itself for the leader; brokers die, stall, are cut off and lose power; a controller
+ * declares the dead brokers dead. The invariants are checked after every step.
  */
 export class ReplicaHistory {
   readonly produced: Produced[] = [];
-  /** What was committed at each offset, by whomever. */
+  /** The value committed at each offset, by any leader. */
   readonly #committed: string[] = [];
   readonly #random: SeededRandom;
   readonly #paused = new Set<number>();

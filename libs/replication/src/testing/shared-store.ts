@@ -16,13 +16,13 @@ export class StoreSight
 {
   readonly isShared = true;
   state: ClusterState;
-  /** When set, what is on this broker's disk of the metadata. */
+  /** Newest version of the metadata on this broker's disk; unbounded unless set. */
   journaledVersionMax = Number.POSITIVE_INFINITY;
-  /** When true, no majority has anything on disk, as far as this broker hears. */
+  /** Whether no majority has anything on disk, as this broker hears it. */
   isJournaledByFew = false;
-  /** How often it was asked whether a majority has something on disk. */
+  /** Number of times that the majority's journals were waited for. */
   looksAtJournals = 0;
-  /** When true, changes are taken and their replies lost. */
+  /** Whether changes are made and their replies lost. */
   losesReplies = false;
   #isCut = false;
   #unseen: { readonly change: MetadataChange; readonly state: ClusterState }[] = [];
