@@ -1,7 +1,7 @@
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
 import type { RenderCache } from '#record-json';
-import type { Scheduler } from '#runtime';
+import type { Random, Scheduler } from '#runtime';
 import { CatchUpReads, type CatchUpReadsOptions } from './catch-up-reads.js';
 import { Cursor, type CursorOwner } from './cursor.js';
 import type { OutboundMemory } from './outbound-memory.js';
@@ -20,6 +20,7 @@ export interface DeliveryOptions extends CatchUpReadsOptions {
 export interface DeliveryParts {
   readonly broker: Broker;
   readonly scheduler: Scheduler;
+  readonly random: Random;
   readonly outbound: OutboundMemory;
   readonly renderCache: RenderCache;
 }
@@ -63,6 +64,7 @@ export interface Subscriber extends CursorOwner {
 export class Delivery {
   readonly broker: Broker;
   readonly scheduler: Scheduler;
+  readonly random: Random;
   readonly flusher = new OutboxFlusher();
   /** Accounts for bytes that clients have not taken. */
   readonly outbound: OutboundMemory;
@@ -80,13 +82,14 @@ export class Delivery {
   readonly #options: DeliveryOptions;
 
   constructor(
-    { broker, scheduler, outbound, renderCache }: DeliveryParts,
+    { broker, scheduler, random, outbound, renderCache }: DeliveryParts,
     options: DeliveryOptions,
   ) {
     this.#options = options;
 
     this.broker = broker;
     this.scheduler = scheduler;
+    this.random = random;
     this.outbound = outbound;
     this.#renderCache = renderCache;
     this.#reads = new CatchUpReads(broker, scheduler, options);

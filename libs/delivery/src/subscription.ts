@@ -10,7 +10,7 @@
  */
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
-import { type Scheduler, textMemoryBytes } from '#runtime';
+import { RetryBackoff, type Scheduler, textMemoryBytes } from '#runtime';
 import type { Cursor } from './cursor.js';
 import type { Delivery, Subscriber } from './delivery.js';
 import type { RecordRun } from './record-run.js';
@@ -57,7 +57,6 @@ export interface SubscriptionTransport {
 
 /** Errors that a retry resolves: the leadership of a partition is moving. */
 const RETRIABLE: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'BROKER_NOT_AVAILABLE']);
-const RETRY_MS = 200;
 /** Heap bytes of a subscription without cursors, names and transport, measured on Node 20. */
 const SUBSCRIPTION_BYTES = 800;
 /** Heap bytes of one start position that the client gave. */
@@ -76,6 +75,8 @@ export class Subscription implements Subscriber {
   readonly #waiting = new Set<Cursor>();
   readonly memoryBytes: number;
   #credit: number;
+  /** Delays of retries since the last delivery. */
+  #backoff: RetryBackoff | undefined;
   #isStarted = false;
   #isClosed = false;
 
@@ -206,6 +207,7 @@ export class Subscription implements Subscriber {
 
   deliver(run: RecordRun): void {
     this.#credit -= run.count;
+    this.#backoff = undefined;
     this.#delivery.delivered(run);
     this.#transport.deliver(run);
   }
@@ -217,7 +219,8 @@ export class Subscription implements Subscriber {
       this.topicDeleted(cursor.target.topic);
     } else if (RETRIABLE.has(error.code)) {
       const { holds } = cursor;
-      this.#scheduler.after(RETRY_MS, () => {
+      this.#backoff ??= new RetryBackoff(this.#delivery.random);
+      this.#scheduler.after(this.#backoff.nextDelayMs(), () => {
         // A cursor that was sought meanwhile waits for `startFrom`.
         if (cursor.holds === holds) cursor.start();
       });

@@ -2,7 +2,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import type { Broker, OpenBroker } from '#broker';
 import { Delivery } from '#delivery';
 import { RenderCache } from '#record-json';
-import { type Logger, SystemClock, SystemScheduler } from '#runtime';
+import { type Logger, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
 import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
@@ -78,7 +78,13 @@ const DELIVERY_PROVIDERS: readonly Provider[] = [
       settings: Settings,
     ) => {
       const { outbound } = front.context;
-      const shared = { broker, scheduler: new SystemScheduler(), outbound, renderCache };
+      const shared = {
+        broker,
+        scheduler: new SystemScheduler(),
+        random: new SystemRandom(),
+        outbound,
+        renderCache,
+      };
       return new Delivery(shared, settings);
     },
     inject: [BROKER, HttpFront, RenderCache, SETTINGS],

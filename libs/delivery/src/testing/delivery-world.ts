@@ -51,7 +51,7 @@ export class DeliveryWorld {
     );
     const broker = world.#heldBroker();
     world.#delivery = new Delivery(
-      { broker, scheduler, outbound, renderCache },
+      { broker, scheduler, random: new SeededRandom(5), outbound, renderCache },
       {
         frameBytesMax: 400,
         catchUpBytesMax: 4096,
