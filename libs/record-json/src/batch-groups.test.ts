@@ -52,11 +52,14 @@ test('many small records are rendered in slices, although their batch is small',
     [fromJson(Array.from({ length: 10_000 }, () => ({ value: 1 })))],
     1 << 24,
   );
+  const [ten] = batchesOf([fromJson(Array.from({ length: 10 }, () => ({ value: 1 })))], 1 << 24);
   expect(many?.sizeBytes).toBeLessThan(512 * KIB);
-  if (many === undefined || few === undefined) return;
+  if (many === undefined || few === undefined || ten === undefined) return;
   expect([isRenderedAtOnce(many), areRenderedAtOnce([many])]).toEqual([false, false]);
   expect([isRenderedAtOnce(few), areRenderedAtOnce([few])]).toEqual([true, true]);
   expect(areRenderedAtOnce([few, few])).toBe(false);
+  // Few enough records are wanted that the later batches are not rendered.
+  expect(areRenderedAtOnce([few, ten, few], 10)).toBe(true);
 });
 
 describe('renderInSlices', () => {

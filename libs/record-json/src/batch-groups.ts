@@ -21,15 +21,25 @@ const AT_ONCE_RECORDS_MAX = 16_384;
 /** A larger record is written in pieces; see large-record-json.ts. */
 const LARGE_RECORD_BYTES = GROUP_BYTES;
 
-/** Whether the batches are few and small enough to be rendered in one slice. */
-export function areRenderedAtOnce(batches: readonly RecordBatch[]): boolean {
+/**
+ * Whether the batches are few and small enough to be rendered in one slice.
+ * @param recordsMax records that are wanted; batches after the last of them are not rendered
+ */
+export function areRenderedAtOnce(
+  batches: readonly RecordBatch[],
+  recordsMax = Number.POSITIVE_INFINITY,
+): boolean {
   let sizeBytes = 0;
   let recordCount = 0;
+  // Records of the first batch may lie before those that are wanted.
+  let wantedCount = -(batches[0]?.recordCount ?? 0);
   for (const batch of batches) {
     sizeBytes += batch.sizeBytes;
     recordCount += batch.recordCount;
+    wantedCount += batch.recordCount;
     if (sizeBytes > AT_ONCE_BYTES_MAX || recordCount > AT_ONCE_RECORDS_MAX) return false;
     if (batch.compression !== 'none') return false;
+    if (wantedCount >= recordsMax) return true;
   }
   return true;
 }
