@@ -249,7 +249,7 @@ describe('a fault of what is published is pointed at in the message', () => {
   });
 });
 
-test('a line that is read in slices and is no JSON fails alone, with the next one written', async () => {
+test('a line that is not JSON fails alone when it is read in slices', async () => {
   const large = `{"value":"${'x'.repeat(IN_SLICES_BYTES)}" "key":"k"}`;
   const response = await fetch(`${gateway.url}/v1/topics/${topics.plain}/records`, {
     method: 'POST',

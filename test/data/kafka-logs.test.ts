@@ -17,7 +17,7 @@ const COMMITTED = [
   [8, 'committed 3'],
   [14, 'plain 3'],
 ];
-/** In the topic `torn`: offsets 0 to 2 and 6 to 8 can be read. */
+/** The damage in the topic `torn`: offsets 0 to 2 and 6 to 8 can be read. */
 const UNREADABLE = { code: 'CORRUPT_MESSAGE', damagedStartOffset: 3, damagedEndOffset: 6 };
 
 let gateway: GatewayProcess;

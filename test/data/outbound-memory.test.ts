@@ -50,7 +50,7 @@ afterEach(async () => {
   await gateway.untilMetric('sluice_outbound_waiting', 0);
 });
 
-describe('clients that read nothing hold a bounded memory and keep nobody else from reading', () => {
+describe('clients that read nothing hold bounded memory, and others still read', () => {
   test('as WebSockets', async () => {
     const data = { subscription: 's', topic, from: 'earliest' };
     const frame = maskedFrame(JSON.stringify({ event: 'subscribe', data }));

@@ -6,9 +6,9 @@ export interface RawAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As UTF-8; chunks joined, where the answer was chunked. */
+  /** The body as UTF-8, with the chunks of a chunked answer joined. */
   readonly body: string;
-  /** The same, a character a byte. */
+  /** The same bytes, one character per byte. */
   readonly latin1Body: string;
 }
 

@@ -88,7 +88,7 @@ describe('pipelined requests', () => {
     await gateway.untilMetric('sluice_http_pipelines_held_total', held + 1);
     // Those in flight, and the request that asks.
     await gateway.untilMetric('sluice_http_requests_in_flight', IN_FLIGHT_MAX + 1);
-    // What one read brought: the others are not read.
+    // The memory holds the requests of one read; the others are not read.
     const bytes = await gateway.metric('sluice_http_request_memory_used_bytes');
     expect(bytes).toBeGreaterThan(0);
     expect(bytes).toBeLessThan(MEMORY_BYTES / 2);

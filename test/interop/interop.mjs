@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm run test:interop`: the generated clients, then Kafka's own tools and broker. Each check says what
- * this machine lacks and skips that part. Ends with 1 when any of them failed.
+ * `npm run test:interop`: the generated clients, then Kafka's own tools and broker. Each check says
+ * what this machine lacks and skips that part. Ends with 1 when any of them failed.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

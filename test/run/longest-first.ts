@@ -2,7 +2,8 @@ import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * Folders whose files take longest, the longest first; used where no earlier run has measured a file.
+ * Folders whose files take longest, the longest first; used where no earlier run has measured a
+ * file.
  */
 const LONG_FOLDERS = [
   'test/stress/',
@@ -20,7 +21,9 @@ const LONG_FOLDERS = [
 /** Unit tests come last, together: a worker keeps the modules that it has loaded for them. */
 const PROJECTS = ['slow', 'integration', 'unit'];
 
-/** Runs the longest files first, so that no worker is left with a long file while others are idle. */
+/**
+ * Runs the longest files first, so that no worker is left with a long file while others are idle.
+ */
 export class LongestFirst extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = files.toSorted(
@@ -32,7 +35,9 @@ export class LongestFirst extends BaseSequencer {
     return Promise.resolve(sorted);
   }
 
-  /** Milliseconds that a file took in the last run; before the first run, a guess from its folder. */
+  /**
+   * Milliseconds that a file took in the last run; before the first run, a guess from its folder.
+   */
   #durationMsOf({ moduleId, project }: TestSpecification): number {
     const path = relative(this.ctx.config.root, moduleId);
     const measured = this.ctx.cache.getFileTestResults(`${project.name}:${path}`);

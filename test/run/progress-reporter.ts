@@ -22,8 +22,9 @@ interface Tally {
 }
 
 /**
- * Vitest's default reporter for a terminal. Elsewhere, such as in the log of a CI, it says every few
- * seconds how many files have run, instead of a line for every file. Both end with a line per tier.
+ * Vitest's default reporter for a terminal. Elsewhere, such as in the log of a CI, it says every
+ * few seconds how many files have run, instead of a line for every file. Both end with a line per
+ * tier.
  */
 export class ProgressReporter extends DefaultReporter {
   #fileCount = 0;

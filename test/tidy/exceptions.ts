@@ -44,10 +44,4 @@ export const EXCEPTIONS: readonly Exception[] = [
   { rule: 'file-length', path: 'test/ws/subscribe.test.ts', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/delivery/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/log/', reason: OLDER_TEXT },
-  { rule: 'line-length', path: 'test/data/', reason: OLDER_TEXT },
-  { rule: 'line-length', path: 'test/interop/', reason: OLDER_TEXT },
-  { rule: 'line-length', path: 'test/run/', reason: OLDER_TEXT },
-  { rule: 'line-length', path: 'test/tidy/', reason: OLDER_TEXT },
-  { rule: 'headless-sentence', path: 'test/data/', reason: OLDER_TEXT },
-  { rule: 'headless-sentence', path: 'test/interop/', reason: OLDER_TEXT },
 ];

@@ -13,7 +13,10 @@ const COLUMNS_MAX = 100;
  */
 const HEADLESS_OPENING =
   /^(What|Whatever|Who|Whoever|Whom|Whose|Where|Which|Of|How|Why|From|At|By|In which|In what|For whom|To whom) /;
-/** Docstrings name the value that they describe; "When ..." and "As ..." leave the reader to guess it. */
+/**
+ * Docstrings name the value that they describe; "When ..." and "As ..." leave the reader to guess
+ * it.
+ */
 const HEADLESS_DOCSTRING = /^(When|As|In|For|To|With|Without|On|After|Before|Since|Until) /;
 const OVERLAP_RULE = /\bOverlap: /;
 
@@ -29,7 +32,9 @@ export const RULES = {
   'overlap-rule': overlapRule,
 } satisfies Record<string, Rule>;
 
-/** Functions have at most 70 lines; the callback of `describe` is a list of tests, not a function. */
+/**
+ * Functions have at most 70 lines; the callback of `describe` is a list of tests, not a function.
+ */
 function functionLength(file: SourceFile): Finding[] {
   const findings: Finding[] = [];
   visitNodes(file.tree, (node) => {
@@ -54,7 +59,10 @@ function fileLength(file: SourceFile): Finding[] {
   return [{ path: file.path, line: 1, problem }];
 }
 
-/** Lines have at most 100 columns, unless a string, a template or a regular expression crosses the limit. */
+/**
+ * Lines have at most 100 columns, unless a string, a template or a regular expression crosses the
+ * limit.
+ */
 function lineLength(file: SourceFile): Finding[] {
   const findings: Finding[] = [];
   const starts = file.tree.getLineStarts();
@@ -115,7 +123,9 @@ function headlessSentence(file: SourceFile): Finding[] {
   return findings;
 }
 
-/** A class of a library whose methods are async says which calls may overlap, and what orders them. */
+/**
+ * A class of a library whose methods are async says which calls may overlap, and what orders them.
+ */
 function overlapRule(file: SourceFile): Finding[] {
   if (!file.path.startsWith('libs/') || /\.test\.ts$|\/testing\//.test(file.path)) return [];
   const header = commentsOf(file).find(({ position }) => position === 0);

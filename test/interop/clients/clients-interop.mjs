@@ -6,8 +6,8 @@
  *   npm run test:interop                 everything
  *   npm run test:interop -- go python    only these; `lint` is one of them
  *
- * Needs Java for the generator, and the tools of each language; what a machine lacks is skipped, which
- * the last line says. Ends with exit code 1 when anything failed.
+ * Needs Java for the generator, and the tools of each language; what a machine lacks is skipped,
+ * which the last line says. Ends with exit code 1 when anything failed.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const CACHE = join(ROOT, 'node_modules', '.cache', 'clients-interop');
 const WORK = join(ROOT, 'dist', 'clients-interop');
 const GENERATOR_JAR = join(CACHE, 'openapi-generator-cli-7.25.0.jar');
 
-/** What every client answers: the same flow in four languages. */
+/** The answers that every client must print: the flow is the same in all languages. */
 const EXPECTED = {
   partitions: 2,
   retentionMs: '86400000',
@@ -51,7 +51,7 @@ const EXPECTED = {
   highWatermark: 3,
 };
 
-/** For each language the tools that it needs, and how its client is generated, built and run. */
+/** The tools that each language needs, and how its client is generated, built and run. */
 const LANGUAGES = {
   python: {
     tools: [
@@ -97,7 +97,8 @@ const LANGUAGES = {
       ['javac', '-version'],
       ['mvn', '-version'],
     ],
-    // Its library `native` sends the name of a file in place of its bytes; the default one does not.
+    // Its library `native` sends the name of a file in place of its bytes; the default one does
+    // not.
     generator: ['java'],
     run(folder, program) {
       const client = join(folder, 'client');

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * Checks partition directories against Kafka itself: its DumpLogSegments, and its broker on a directory
- * that Sluice wrote. Needs Java 17 and Maven; without them it says so and does nothing.
+ * Checks partition directories against Kafka itself: its DumpLogSegments, and its broker on a
+ * directory that Sluice wrote. Needs Java 17 and Maven; without them it says so and does nothing.
  *
  *   node test/interop/kafka/kafka-interop.mjs           checks
- *   node test/interop/kafka/kafka-interop.mjs --write   checks, and replaces the fixtures of Kafka's logs
+ *   node test/interop/kafka/kafka-interop.mjs --write   checks, and replaces the fixtures
  *
  * Ends with exit code 1 and the reason when Kafka does not accept what is here.
  */
@@ -80,7 +80,10 @@ function dump(file, options) {
   return out;
 }
 
-/** A broker of Kafka writes its fixtures; then, in place of its own, it gets a directory of Sluice's. */
+/**
+ * A broker of Kafka writes its fixtures; then, in place of its own, it gets a directory of
+ * Sluice's.
+ */
 async function checkBroker() {
   const data = join(CACHE, 'data');
   rmSync(data, { recursive: true, force: true });
@@ -157,7 +160,10 @@ async function portOpen(port, broker, output) {
   }
 }
 
-/** The partition belongs to Kafka's own topic of that name: the topic id stays, all else is Sluice's. */
+/**
+ * The partition belongs to Kafka's own topic of that name: the topic id stays, all else is
+ * Sluice's.
+ */
 function placeGolden(directory) {
   const metadata = readFileSync(join(directory, 'partition.metadata'));
   rmSync(directory, { recursive: true });

@@ -1,4 +1,6 @@
-/** What a user of the generated TypeScript client writes; prints what the gateway answered as JSON. */
+/**
+ * The program of a user of the generated TypeScript client; prints the answers as JSON.
+ */
 import {
   Configuration,
   GroupsApi,
