@@ -58,8 +58,9 @@ test('many small records are rendered in slices, although their batch is small',
   expect([isRenderedAtOnce(many), areRenderedAtOnce([many])]).toEqual([false, false]);
   expect([isRenderedAtOnce(few), areRenderedAtOnce([few])]).toEqual([true, true]);
   expect(areRenderedAtOnce([few, few])).toBe(false);
+  expect(areRenderedAtOnce([few], { format: 'json' })).toBe(false);
   // Few enough records are wanted that the later batches are not rendered.
-  expect(areRenderedAtOnce([few, ten, few], 10)).toBe(true);
+  expect(areRenderedAtOnce([few, ten, few], { recordsMax: 10 })).toBe(true);
 });
 
 describe('renderInSlices', () => {

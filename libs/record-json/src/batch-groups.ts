@@ -2,6 +2,7 @@
  * Record batches for work in slices: compressed ones are unpacked on a thread, large ones are cut
  * into parts, and small ones are grouped, so that each group takes a short time to render.
  */
+
 import {
   batchParts,
   RECORD_BATCH_HEADER_BYTES,
@@ -11,6 +12,7 @@ import {
 } from '#log';
 import type { Offset } from '#protocol';
 import { turnOfLoop } from '#runtime';
+import type { RecordFormat } from './record-json-writer.js';
 
 /** Bytes of batches rendered at once: a few milliseconds, more when all is base64 or escapes. */
 const GROUP_BYTES = 256 * 1024;
@@ -18,17 +20,23 @@ const GROUP_BYTES = 256 * 1024;
 const AT_ONCE_BYTES_MAX = 1024 * 1024;
 /** Batches of at most this many records together are rendered at once: some 0.3 us per record. */
 const AT_ONCE_RECORDS_MAX = 16_384;
+/** The same where the format is `json`: a value that is no JSON costs some 10 us. */
+const PROBED_AT_ONCE_RECORDS_MAX = 2048;
+/** Records of batches rendered at once in a group. */
+const GROUP_RECORDS = 2048;
 /** A larger record is written in pieces; see large-record-json.ts. */
 const LARGE_RECORD_BYTES = GROUP_BYTES;
 
 /**
  * Whether the batches are few and small enough to be rendered in one slice.
- * @param recordsMax records that are wanted; batches after the last of them are not rendered
+ * @param options.recordsMax records that are wanted; batches after the last of them are not rendered
+ * @param options.format format of the answer
  */
 export function areRenderedAtOnce(
   batches: readonly RecordBatch[],
-  recordsMax = Number.POSITIVE_INFINITY,
+  { recordsMax, format }: { readonly recordsMax?: number; readonly format?: RecordFormat } = {},
 ): boolean {
+  const recordCountMax = format === 'json' ? PROBED_AT_ONCE_RECORDS_MAX : AT_ONCE_RECORDS_MAX;
   let sizeBytes = 0;
   let recordCount = 0;
   // Records of the first batch may lie before those that are wanted.
@@ -37,9 +45,9 @@ export function areRenderedAtOnce(
     sizeBytes += batch.sizeBytes;
     recordCount += batch.recordCount;
     wantedCount += batch.recordCount;
-    if (sizeBytes > AT_ONCE_BYTES_MAX || recordCount > AT_ONCE_RECORDS_MAX) return false;
+    if (sizeBytes > AT_ONCE_BYTES_MAX || recordCount > recordCountMax) return false;
     if (batch.compression !== 'none') return false;
-    if (wantedCount >= recordsMax) return true;
+    if (recordsMax !== undefined && wantedCount >= recordsMax) return true;
   }
   return true;
 }
@@ -62,26 +70,39 @@ export async function* batchGroups(
 ): AsyncGenerator<readonly RecordBatch[], void, void> {
   let group: RecordBatch[] = [];
   let groupBytes = 0;
+  let groupRecords = 0;
   for (const batch of batches) {
     if (batch.nextOffset <= from) continue;
-    const isSmall = batch.sizeBytes <= GROUP_BYTES && batch.compression === 'none';
-    if (group.length > 0 && (!isSmall || groupBytes + batch.sizeBytes > GROUP_BYTES)) {
+    const partBytes = partBytesOf(batch);
+    const isSmall = batch.sizeBytes <= partBytes && batch.compression === 'none';
+    const isFull =
+      groupBytes + batch.sizeBytes > GROUP_BYTES ||
+      groupRecords + batch.recordCount > GROUP_RECORDS;
+    if (group.length > 0 && (!isSmall || isFull)) {
       yield group;
       group = [];
       groupBytes = 0;
+      groupRecords = 0;
       await turnOfLoop();
     }
     if (isSmall) {
       group.push(batch);
       groupBytes += batch.sizeBytes;
+      groupRecords += batch.recordCount;
       continue;
     }
-    for (const part of batchParts(await unpacked(batch), from, GROUP_BYTES)) {
+    for (const part of batchParts(await unpacked(batch), from, partBytes)) {
       yield [part];
       await turnOfLoop();
     }
   }
   if (group.length > 0) yield group;
+}
+
+/** Size of the parts that a batch is cut into, so that each has few enough bytes and records. */
+function partBytesOf({ sizeBytes, recordCount }: RecordBatch): number {
+  if (recordCount <= GROUP_RECORDS) return GROUP_BYTES;
+  return Math.min(GROUP_BYTES, Math.ceil((sizeBytes * GROUP_RECORDS) / recordCount));
 }
 
 /** Whether a batch of `batchGroups` has a single record that should be written in pieces. */

@@ -54,7 +54,7 @@ export class FetchRoute {
       recordsMax: limit,
       bytesMax: maxBytes,
     };
-    const rendered = areRenderedAtOnce(result.batches, limit)
+    const rendered = areRenderedAtOnce(result.batches, request)
       ? this.#options.renderCache.render(result.batches, request)
       : await renderInSlices(result.batches, request, () => !exchange.isGone);
     if (exchange.isGone) return;

@@ -225,7 +225,7 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     // at all.
     const batches = result.batches.filter((batch) => batch.nextOffset <= endOffset);
     const isCutShort = batches.length < result.batches.length;
-    if (areRenderedAtOnce(batches)) {
+    if (areRenderedAtOnce(batches, this.#request())) {
       await this.#writeRendered(renderRecords(batches, this.#request()), batches);
     } else {
       for await (const group of batchGroups(batches, this.#offset)) {
