@@ -29,7 +29,8 @@ const LARGE_RECORD_BYTES = GROUP_BYTES;
 
 /**
  * Whether the batches are few and small enough to be rendered in one slice.
- * @param options.recordsMax records that are wanted; batches after the last of them are not rendered
+ * @param options.recordsMax records that are wanted; batches after the last of them are not
+ *   rendered
  * @param options.format format of the answer
  */
 export function areRenderedAtOnce(
