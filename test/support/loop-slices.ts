@@ -42,6 +42,10 @@ export class LoopSlices {
  * once per turn, looks at the processor time: a slice is measured with the turns of the
  * millisecond before it. The loop rests while there is nothing to do, so that the processor is free
  * for the client.
+ *
+ * The timer is started once, while the gateway is idle. The inspector may run its code in the middle
+ * of any JavaScript, and a timer that was started in the middle of Node's own code for timers left a
+ * list of timers that never ended.
  */
 const METER = `globalThis.sliceMeter = (() => {
   const { openSync, readSync } = process.getBuiltinModule('node:fs');
@@ -56,23 +60,21 @@ const METER = `globalThis.sliceMeter = (() => {
     readSync(file, text, 0, 64, 0);
     return Number(text.latin1Slice(0, text.indexOf(32))) / 1e6;
   };
-  let turnBeganMs = 0;
+  let turnBeganMs = cpuMs();
   let isMeasuring = false;
   const meter = {
     longestMs: 0,
     start() {
       meter.longestMs = 0;
-      isMeasuring = true;
       turnBeganMs = cpuMs();
-      setTimeout(turned, 1);
+      isMeasuring = true;
     },
     stop() { isMeasuring = false; },
   };
-  const turned = () => {
+  setInterval(() => {
     const nowMs = cpuMs();
-    meter.longestMs = Math.max(meter.longestMs, nowMs - turnBeganMs);
+    if (isMeasuring) meter.longestMs = Math.max(meter.longestMs, nowMs - turnBeganMs);
     turnBeganMs = nowMs;
-    if (isMeasuring) setTimeout(turned, 1);
-  };
+  }, 1).unref();
   return meter;
 })(); undefined`;
