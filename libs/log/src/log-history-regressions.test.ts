@@ -45,6 +45,28 @@ describe('a truncation', () => {
   });
 });
 
+describe('a producer snapshot above the end of a truncation', () => {
+  const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+  const nextEpoch = { ...producer, producerEpoch: 1 };
+  const record = { key: null, value: 'a', timestamp: 1 };
+
+  it('does not come back with a crash, once the log has grown to its offset again', async () => {
+    const broker = new FakeBroker();
+    const log = await testLog(await broker.open());
+    await log.append([valuesBatch(['first'])], { leaderEpoch: 0 });
+    await log.append([testBatch([record], producer)], { leaderEpoch: 0 });
+    await log.roll();
+    await broker.scheduler.settle();
+    await log.truncateTo(1);
+    await log.append([testBatch([record], nextEpoch)], { leaderEpoch: 0 });
+    broker.crash();
+
+    const again = await testLog(await broker.open());
+    const next = testBatch([record], { ...nextEpoch, baseSequence: 1 });
+    expect(await again.append([next], { leaderEpoch: 0 })).toMatchObject({ baseOffset: 2 });
+  });
+});
+
 describe('a start after a crash amid a roll', () => {
   it('does not trust an index that was written before the segment was full', async () => {
     const broker = new FakeBroker();

@@ -263,7 +263,7 @@ export class ProducerStateManager implements PartitionProducers {
   async clear(): Promise<void> {
     this.#forgetAll();
     await this.#listSnapshots();
-    await this.#removeSnapshots(() => true);
+    await this.#removeSnapshotsDurably(() => true);
   }
 
   /** Returns the last offset of each producer's last batch, by producer id. */
@@ -308,14 +308,16 @@ export class ProducerStateManager implements PartitionProducers {
 
   /**
    * Discards the state in memory and reads the newest good snapshot within the log. Snapshots
-   * beyond its end, and damaged ones, are removed. Used at start and after every truncation.
+   * beyond its end, and damaged ones, are removed. Used at start and after every truncation. The
+   * removal is durable before the log may grow again: a snapshot that came back with a crash would
+   * match a log that has grown to its offset with other batches.
    * @param firstOffset base offset of the first segment: older snapshots do not connect to the log
    * @returns the offset from which the caller has to scan the log, `append`ing each batch
    */
   async reload(firstOffset: number, logEndOffset: number, nowMs: number): Promise<number> {
     this.#forgetAll();
     await this.#listSnapshots();
-    await this.#removeSnapshots((offset) => offset > logEndOffset);
+    await this.#removeSnapshotsDurably((offset) => offset > logEndOffset);
     for (;;) {
       const offset = this.#snapshots.at(-1);
       if (offset === undefined || offset < firstOffset) return firstOffset;
@@ -359,6 +361,12 @@ export class ProducerStateManager implements PartitionProducers {
       if (offset !== undefined) offsets.add(offset);
     }
     this.#snapshots = [...offsets].toSorted((a, b) => a - b);
+  }
+
+  async #removeSnapshotsDurably(isGone: (offset: number) => boolean): Promise<void> {
+    await this.#removeSnapshots(isGone);
+    // Also when there are none: an earlier attempt may have removed them and failed to sync.
+    await this.#options.fileSystem.syncDirectory(this.#options.directory);
   }
 
   async #removeSnapshots(isGone: (offset: number) => boolean): Promise<void> {
