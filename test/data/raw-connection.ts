@@ -51,7 +51,7 @@ export class RawConnection {
     return this.#received;
   }
 
-  /** Whether the other side sends no more. */
+  /** True when the other side sends no more. */
   get isEnded(): boolean {
     return this.#isEnded;
   }

@@ -61,7 +61,7 @@ export const CADDY: ProxyProgram = {
 };
 
 /**
- * Whether the program is installed. In unattended tests (CI=true) as root on Debian this installs
+ * True when the program is installed. In unattended tests (CI=true) as root on Debian this installs
  * it; elsewhere it does not, because an installed proxy also starts as a service.
  */
 export function isProxyInstalled({ command, debianPackage }: ProxyProgram): boolean {

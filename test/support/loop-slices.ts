@@ -43,9 +43,9 @@ export class LoopSlices {
  * millisecond before it. The loop rests while there is nothing to do, so that the processor is free
  * for the client.
  *
- * The timer is started once, while the gateway is idle. The inspector may run its code in the middle
- * of any JavaScript, and a timer that was started in the middle of Node's own code for timers left a
- * list of timers that never ended.
+ * The timer is started once, while the gateway is idle. The inspector may run its code in the
+ * middle of any JavaScript, and a timer that was started in the middle of Node's own code for
+ * timers left a list of timers that never ended.
  */
 const METER = `globalThis.sliceMeter = (() => {
   const { openSync, readSync } = process.getBuiltinModule('node:fs');

@@ -12,7 +12,7 @@ const COLUMNS_MAX = 100;
  * "Of the metadata." or "Who takes fewer records ...".
  */
 const HEADLESS_OPENING =
-  /^(What|Whatever|Who|Whoever|Whom|Whose|Where|Which|Of|How|Why|From|At|By|In which|In what|For whom|To whom) /;
+  /^(What|Whatever|Whether|Who|Whoever|Whom|Whose|Where|Which|Of|How|Why|From|At|By|In which|In what|For whom|To whom) /;
 /**
  * Docstrings name the value that they describe; "When ..." and "As ..." leave the reader to guess
  * it.

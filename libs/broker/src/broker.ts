@@ -223,12 +223,12 @@ export interface FetchRequest extends TopicPartition {
   /** The caller; a read from disk is skipped when its turn comes after the caller has gone. */
   readonly caller?: { readonly isGone: boolean };
   /**
-   * Whether it waits for all live readers of its partition. There is one such fetch per partition,
-   * which does not count against the limit of waiting fetches.
+   * True when it waits for all live readers of its partition. There is one such fetch per
+   * partition, which does not count against the limit of waiting fetches.
    */
   readonly isFeed?: boolean;
   /**
-   * Whether it continues a stream of fetches, each at the end of the one before. Any in-sync
+   * True when it continues a stream of fetches, each at the end of the one before. Any in-sync
    * replica may answer it; its high watermark may be behind the leader's.
    */
   readonly mayBeBehind?: boolean;

@@ -137,12 +137,12 @@ interface KeptStateStatus {
 
 /** The state of the cluster as one of its brokers knows it. */
 export interface ClusterStatus {
-  /** Whether the metadata can be changed now. */
+  /** True when the metadata can be changed now. */
   readonly isStoreAvailable: boolean;
   /** The reason why it cannot; undefined while no fault is known. */
   readonly storeFault: StoreFault | undefined;
   readonly isController: boolean;
-  /** Whether nobody can have declared this broker dead. */
+  /** True when nobody can have declared this broker dead. */
   readonly isLeaseValid: boolean;
   readonly leaseRenewals: LeaseRenewalCounts;
   readonly brokerEpoch: number;

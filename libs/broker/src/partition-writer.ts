@@ -336,7 +336,7 @@ function appendOf({ topic, partition, entries, batches }: Send): LeaderAppend {
   return { topic: topic.name, topicId: topic.id, partition, acks, batches };
 }
 
-/** Whether leadership was lost before anything was appended: whoever leads now may append it. */
+/** True when leadership was lost before anything was appended: whoever leads now may append it. */
 function isNotBegun(error: unknown): boolean {
   if (error instanceof NotLeaderError) return true;
   return (

@@ -131,7 +131,7 @@ interface RecordFault {
   readonly code: ErrorCode;
   readonly member: string;
   readonly detail: string;
-  /** Whether an earlier try of the same record may have been taken. */
+  /** True when an earlier try of the same record may have been taken. */
   readonly isAged?: boolean;
 }
 

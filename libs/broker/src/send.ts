@@ -13,7 +13,9 @@ export interface Send {
   readonly starts: readonly number[];
   readonly recordCount: number;
   readonly batches: readonly Buffer[];
-  /** Whether the batches have a producer id: then each is appended by itself, else all together. */
+  /**
+   * True when the batches have a producer id: then each is appended by itself, else all together.
+   */
   readonly isStamped: boolean;
   /** Create time of records that came without one, in ms. */
   readonly nowMs: number;

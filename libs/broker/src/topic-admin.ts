@@ -315,7 +315,7 @@ export class TopicAdmin {
     throw policyViolation(sentence, 'SLUICE_PARTITIONS_MAX');
   }
 
-  /** Whether this broker should serve a partition from `from` on and does not. */
+  /** True when this broker should serve a partition from `from` on and does not. */
   #hasOffline(metadata: TopicMetadata, from: number): boolean {
     for (const { topic, partition } of this.#options.replicas.offline()) {
       if (topic === metadata.name && partition >= from) return true;

@@ -91,7 +91,7 @@ export class OutboundMemory {
   }
 
   /**
-   * Whether a connection that has `pendingBytes` may be sent more. Bytes gathered in this turn
+   * True when a connection that has `pendingBytes` may be sent more. Bytes gathered in this turn
    * count only against connections that have a share in them: most clients take them at once, and
    * all may share one frame. Hot.
    */

@@ -90,7 +90,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
     this.#maybeTellOfRoom();
   }
 
-  /** Whether more may be pushed now; when not, `onRoom` is called once there is room. */
+  /** True when more may be pushed now; when not, `onRoom` is called once there is room. */
   hasRoom(): boolean {
     if (this.#mayTakeMore()) return true;
     this.#isWaitedFor = true;

@@ -190,8 +190,8 @@ export class PartitionFeed {
   #offerRun(run: RecordRun): void {
     this.#position = run.nextOffset;
     const live = this.#live;
-    // The loop runs from the end: a leaving cursor is replaced by the last one, which was already offered the
-    // run.
+    // The loop runs from the end: a leaving cursor is replaced by the last one, which was already
+    // offered the run.
     for (let index = live.length - 1; index >= 0; index -= 1) live[index]?.offer(run);
   }
 }

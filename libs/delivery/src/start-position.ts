@@ -15,7 +15,9 @@ export interface PartitionPosition extends TopicPartition {
   readonly leaderEpoch?: LeaderEpoch;
 }
 
-/** Position to continue from when a position is not in the log any more; `none`: stop and say so. */
+/**
+ * Position to continue from when a position is not in the log any more; `none`: stop and say so.
+ */
 export type AutoOffsetReset = 'latest' | 'earliest' | 'none';
 
 /**

@@ -41,7 +41,7 @@ export interface SubscriptionRequest {
 export interface SubscriptionTransport {
   /** Heap bytes of the transport, including the subscription's name; constant. */
   readonly memoryBytes: number;
-  /** Whether the transport accepts more now. After false it calls `resume` once it does. Hot. */
+  /** True when the transport accepts more now. After false it calls `resume` once it does. Hot. */
   hasRoom(): boolean;
   /** Sends the run, which has at least one record. Hot. */
   deliver(run: RecordRun): void;

@@ -7,8 +7,9 @@ import type { PlainRecord } from './testing/record-sets.js';
 
 /**
  * Random histories of one partition, checked against a model after every start and at the end.
- * SLUICE_HISTORIES sets how many per policy: few by default, many in `npm run test:faults`. A failure
- * prints the seed and path to run again with SLUICE_HISTORIES_SEED and SLUICE_HISTORIES_PATH.
+ * SLUICE_HISTORIES sets how many per policy: few by default, many in `npm run test:faults`. A
+ * failure prints the seed and path to run again with SLUICE_HISTORIES_SEED and
+ * SLUICE_HISTORIES_PATH.
  */
 const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 80);
 const SEED = process.env['SLUICE_HISTORIES_SEED'];

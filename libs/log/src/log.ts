@@ -83,7 +83,7 @@ export class Log {
     return this.state.role;
   }
 
-  /** Whether its config is the topic's; nothing is deleted by a default config. */
+  /** True when its config is the topic's; nothing is deleted by a default config. */
   get isConfigured(): boolean {
     return this.state.isConfigured;
   }
@@ -166,7 +166,7 @@ export class Log {
   }
 
   /**
-   * Whether appends are accepted; false after a failed sync and while committed records are
+   * True when appends are accepted; false after a failed sync and while committed records are
    * missing.
    */
   get isWritable(): boolean {
@@ -246,7 +246,9 @@ export class Log {
     this.state.segments.holding(offset).verified.truncateTo(0);
   }
 
-  /** Works like `read`, from memory and at once; undefined when `offset` is not in the tail cache. */
+  /**
+   * Works like `read`, from memory and at once; undefined when `offset` is not in the tail cache.
+   */
   readCached(
     offset: Offset,
     maxBytes: number,
@@ -513,7 +515,9 @@ export class Log {
     for (const segment of this.segments) await segment.file.close();
   }
 
-  /** Called by LogManager: ends all use of the files, which are deleted. Appends fail from now on. */
+  /**
+   * Called by LogManager: ends all use of the files, which are deleted. Appends fail from now on.
+   */
   async abandon(): Promise<void> {
     await this.#writer.abandon();
     await this.#trimmer.settleRemovals();

@@ -28,7 +28,7 @@ const GROUP_RECORDS = 2048;
 const LARGE_RECORD_BYTES = GROUP_BYTES;
 
 /**
- * Whether the batches are few and small enough to be rendered in one slice.
+ * True when the batches are few and small enough to be rendered in one slice.
  * @param options.recordsMax records that are wanted; batches after the last of them are not
  *   rendered
  * @param options.format format of the answer
@@ -53,7 +53,7 @@ export function areRenderedAtOnce(
   return true;
 }
 
-/** Whether one batch is small enough to be rendered in one slice. */
+/** True when one batch is small enough to be rendered in one slice. */
 export function isRenderedAtOnce({ sizeBytes, recordCount, compression }: RecordBatch): boolean {
   const isSmall = sizeBytes <= AT_ONCE_BYTES_MAX && recordCount <= AT_ONCE_RECORDS_MAX;
   return isSmall && compression === 'none';
@@ -106,7 +106,7 @@ function partBytesOf({ sizeBytes, recordCount }: RecordBatch): number {
   return Math.min(GROUP_BYTES, Math.ceil((sizeBytes * GROUP_RECORDS) / recordCount));
 }
 
-/** Whether a batch of `batchGroups` has a single record that should be written in pieces. */
+/** True when a batch of `batchGroups` has a single record that should be written in pieces. */
 export function isLargeRecord({ recordCount, sizeBytes, isControl }: RecordBatch): boolean {
   const isLarge = sizeBytes > LARGE_RECORD_BYTES + RECORD_BATCH_HEADER_BYTES;
   return recordCount === 1 && isLarge && !isControl;

@@ -47,7 +47,7 @@ export const RECORDS_MEMBER = 128;
 /** Bit of a key other than null: null beside `keyBase64` counts as absent. */
 const KEY_GIVEN = 256;
 
-/** Whether the bytes of such a member are decoded; those of a JSON value stay in place. */
+/** True when the bytes of such a member are decoded; those of a JSON value stay in place. */
 export function isDecodedMember(member: number): boolean {
   return (member & (VALUE_BASE64 | KEY | KEY_BASE64 | HEADERS)) !== 0;
 }
@@ -183,7 +183,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     scanner.assertEnd(this.parseRecord(scanner.skipWhitespace(scanner.start)));
   }
 
-  /** Whether the last record has such a member. */
+  /** True when the last record has such a member. */
   hasSeen(member: number): boolean {
     return (this.#seen & member) !== 0;
   }

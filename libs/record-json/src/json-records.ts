@@ -44,7 +44,7 @@ export function parseJsonRecord(line: Uint8Array, limits: RecordLimits): RecordS
   return takeRecords(parser);
 }
 
-/** Whether a faultless body is a single record and not a list of them. */
+/** True when a faultless body is a single record and not a list of them. */
 export function isOneRecord(body: Uint8Array, limits: RecordLimits): boolean {
   const parser = new JsonRecordParser(limits);
   parser.turnTo(body, 0, body.length);
@@ -81,7 +81,7 @@ export function noteWrongBody({ faults }: JsonRecordParser): void {
   faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
 }
 
-/** Whether the first member of the object at `position` is the list of records. */
+/** True when the first member of the object at `position` is the list of records. */
 export function beginsWithRecords(parser: JsonRecordParser, position: number): boolean {
   const at = parser.scanner.skipWhitespace(position + 1);
   return parser.scanner.byteAt(at) !== CLOSE_BRACE && parser.memberAt(at) === RECORDS_MEMBER;

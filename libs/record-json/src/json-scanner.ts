@@ -78,7 +78,9 @@ export class JsonScanner {
   bytes: Uint8Array = NOTHING;
   start = 0;
   end = 0;
-  /** Whether the last skipped string has escapes, so that its bytes differ from its characters. */
+  /**
+   * True when the last skipped string has escapes, so that its bytes differ from its characters.
+   */
   stringHasEscapes = false;
 
   /** The same bytes, for reading four at a time, at positions up to `lastWord`. */
@@ -88,7 +90,7 @@ export class JsonScanner {
   /** Start of the value that `scanAhead` has read; -1: none. */
   #aheadStart = -1;
   #aheadEnd = -1;
-  /** Whether that value is a string with escapes. */
+  /** True when that value is a string with escapes. */
   #aheadHasEscapes = false;
 
   /** Sets the text to `bytes` from `start` up to `end`. It must be valid UTF-8. */

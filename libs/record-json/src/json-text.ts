@@ -21,7 +21,7 @@ export function assertJson(bytes: Uint8Array): void {
   scanner.assertEnd(scanner.skipValue(scanner.skipWhitespace(0)));
 }
 
-/** Whether `bytes` are one JSON text. Most that are none are recognised without an error. */
+/** True when `bytes` are one JSON text. Most that are none are recognised without an error. */
 export function isJson(bytes: Uint8Array): boolean {
   return isJsonLine(bytes, 0, bytes.length, false);
 }

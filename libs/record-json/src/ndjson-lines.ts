@@ -30,7 +30,7 @@ export interface LineBlock {
 }
 
 export interface LineOptions {
-  /** Whether a line of white space is kept; only empty lines are skipped then. */
+  /** True when a line of white space is kept; only empty lines are skipped then. */
   readonly keepsBlankLines: boolean;
 }
 
@@ -42,7 +42,7 @@ export class NdjsonLines {
 
   /** Beginning of an unfinished line. */
   readonly #carry = new ByteSegments(UNCOUNTED);
-  /** Whether the current line was reported as too long and its end is awaited. */
+  /** True when the current line was reported as too long and its end is awaited. */
   #isSkipping = false;
 
   // Numbers of the lines of the current block; the next ones are their positions.
@@ -152,7 +152,7 @@ function lineEndAt(bytes: Buffer, start: number, end: number): number {
   return end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
 }
 
-/** Whether a span has only white space. */
+/** True when a span has only white space. */
 function isBlank(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] as number;

@@ -14,7 +14,7 @@ export interface RawRecordOptions {
   /** Milliseconds since the epoch. */
   readonly timestamp?: number | undefined;
   /**
-   * Whether the body was sent as JSON: it is checked, and returned as JSON, including white space
+   * True when the body was sent as JSON: it is checked, and returned as JSON, including white space
    * around it. `checked`: `assertLargeJson` has checked it.
    */
   readonly valueIsJson?: boolean | 'checked';

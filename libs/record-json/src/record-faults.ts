@@ -47,7 +47,7 @@ export class RecordFaults {
     return this.#list.count;
   }
 
-  /** Whether further faults are only counted: they need no pointer and no sentence. */
+  /** True when further faults are only counted: they need no pointer and no sentence. */
   get isFull(): boolean {
     return this.#list.isFull;
   }

@@ -13,7 +13,9 @@ export interface RecordLines {
   readonly failures: readonly { readonly line: number; readonly error: ProtocolError }[];
 }
 
-/** Whether all lines of a block are UTF-8: checked together, because a call per line costs more. */
+/**
+ * True when all lines of a block are UTF-8: checked together, because a call per line costs more.
+ */
 export function isBlockUtf8({ bytes, starts, ends }: LineBlock): boolean {
   const first = starts.find((start) => start >= 0);
   const last = ends.findLast((end) => end >= 0);

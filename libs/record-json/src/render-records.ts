@@ -224,7 +224,7 @@ function writeRun(
  * Overlap: calls must not overlap; the one reader that owns it awaits each.
  */
 export class RecordsAnswer {
-  /** Whether a record did not fit any more, or could not be read. */
+  /** True when a record did not fit any more, or could not be read. */
   isFull = false;
   /** Error of the batch at `nextOffset`, which cannot be read. */
   #fault: unknown;

@@ -71,7 +71,7 @@ export function valueLines(
 }
 
 /**
- * Whether the bytes from `start` up to `end` are one JSON text; `end` is the end of a line or of
+ * True when the bytes from `start` up to `end` are one JSON text; `end` is the end of a line or of
  * all.
  */
 export function isJsonLine(
@@ -118,7 +118,7 @@ function canBeJson(bytes: Uint8Array, first: number, end: number): boolean {
 }
 
 /**
- * Whether what stands after an opening bracket can be the first element, or the closing bracket.
+ * True when what stands after an opening bracket can be the first element, or the closing bracket.
  */
 function canBeElement(bytes: Uint8Array, at: number): boolean {
   const byte = bytes[at] as number;

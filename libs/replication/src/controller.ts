@@ -71,7 +71,7 @@ export class Controller {
     });
   }
 
-  /** Whether this broker is the controller, as far as it knows. */
+  /** True when this broker is the controller, as far as it knows. */
   get isActive(): boolean {
     return this.#options.store.state.controller?.id === this.#options.brokerId;
   }

@@ -158,8 +158,8 @@ export function readNow(partition: Partition, fetch: PartitionFetch): Promise<Fe
 }
 
 /**
- * Whether a waiting fetch can be answered. Bytes already seen are only counted, not kept: a waiting
- * fetch holds no records in memory.
+ * True when a waiting fetch can be answered. Bytes already seen are only counted, not kept: a
+ * waiting fetch holds no records in memory.
  */
 function hasEnough(partition: Partition, delayed: DelayedFetch): boolean {
   const { log, highWatermark } = partition;

@@ -56,7 +56,7 @@ export class FetchSession {
     this.#scheduler = scheduler;
   }
 
-  /** Whether a request waits now, so that the follower is connected. */
+  /** True when a request waits now, so that the follower is connected. */
   get isWaiting(): boolean {
     return this.#waiting !== undefined;
   }
@@ -65,7 +65,7 @@ export class FetchSession {
     return this.#positions.values();
   }
 
-  /** Whether a position of this request is newer than the one that the session has. */
+  /** True when a position of this request is newer than the one that the session has. */
   isNewer(position: ReplicaFetchPosition, sequence: number): boolean {
     return (this.#positions.get(keyOf(position))?.sequence ?? 0) < sequence;
   }

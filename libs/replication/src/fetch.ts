@@ -16,7 +16,7 @@ export interface PartitionFetch {
   /** The caller; records are not read from disk after it has gone. */
   readonly caller?: { readonly isGone: boolean };
   /**
-   * Whether it waits for all live readers of a partition; such a fetch does not count against the
+   * True when it waits for all live readers of a partition; such a fetch does not count against the
    * limit.
    */
   readonly isFeed?: boolean;

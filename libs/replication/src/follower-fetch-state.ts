@@ -52,22 +52,22 @@ export class FollowerFetchState {
     this.#sentLogStartOffset = position.logStartOffset;
   }
 
-  /** Whether the position is still to be answered; afterwards the follower sends another one. */
+  /** True when the position is still to be answered; afterwards the follower sends another one. */
   get isArmed(): boolean {
     return this.#isArmed;
   }
 
-  /** Whether the follower's log is a beginning of this broker's log. */
+  /** True when the follower's log is a beginning of this broker's log. */
   get continues(): boolean {
     return this.#verdict.kind === 'continues';
   }
 
-  /** Whether records from this position on were sent. */
+  /** True when records from this position on were sent. */
   get hasSentRecords(): boolean {
     return this.#hasSentRecords;
   }
 
-  /** Whether there is something to send now. */
+  /** True when there is something to send now. */
   get hasUpdate(): boolean {
     if (!this.#isArmed || this.#isReading) return false;
     const { partition, position } = this;
@@ -80,7 +80,7 @@ export class FollowerFetchState {
     );
   }
 
-  /** Whether the records to send must be read from disk. */
+  /** True when the records to send must be read from disk. */
   get mustReadDisk(): boolean {
     return this.#isArmed && !this.#isReading && this.#mustReadDisk;
   }
@@ -138,7 +138,7 @@ export class FollowerFetchState {
     }
   }
 
-  /** Whether this broker still leads the partition as it did when the position was judged. */
+  /** True when this broker still leads the partition as it did when the position was judged. */
   #isAsJudged(partition: Partition): boolean {
     const { position } = this;
     const { metadata, log } = partition;

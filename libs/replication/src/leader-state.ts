@@ -34,7 +34,7 @@ export interface IsrInputs {
   readonly lagTimeMaxMs: number;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
-  /** Whether this process of the broker is registered and alive. */
+  /** True when this process of the broker is registered and alive. */
   readonly isAlive: (id: number, brokerEpoch: number) => boolean;
   /**
    * Monotonic time in ms at which a broker's session was last seen; undefined without a session.
@@ -53,7 +53,7 @@ interface Follower {
   /** Undefined until it has fetched in this epoch. */
   position: FollowerPosition | undefined;
   /**
-   * Whether it has fetched since it left the ISR; an earlier position does not let it join again.
+   * True when it has fetched since it left the ISR; an earlier position does not let it join again.
    */
   mayRejoin: boolean;
   /** Version of the metadata that it has on disk. */
@@ -122,7 +122,7 @@ export class LeaderState {
       : Math.min(committed, this.#proposal.isr.length);
   }
 
-  /** Whether some remaining replica does not know of a removal yet. */
+  /** True when some remaining replica does not know of a removal yet. */
   get hasUnprovenRemovals(): boolean {
     return this.#unprovenRemovals.size > 0;
   }

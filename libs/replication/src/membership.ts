@@ -97,7 +97,7 @@ export class Membership {
     return this.#brokerEpoch;
   }
 
-  /** Whether no controller can have declared this broker dead yet. */
+  /** True when no controller can have declared this broker dead yet. */
   get isLeaseValid(): boolean {
     return this.#options.clock.monotonicMs() < this.#leaseEndMs;
   }
@@ -256,7 +256,7 @@ export class Membership {
 }
 
 /**
- * Whether an error may be temporary: the store is unreachable, or the journal's disk is slow or
+ * True when an error may be temporary: the store is unreachable, or the journal's disk is slow or
  * full.
  */
 function isRetriable(error: unknown): boolean {

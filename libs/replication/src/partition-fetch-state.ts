@@ -48,7 +48,7 @@ export class PartitionFetchState {
     return this.#fetchOffset;
   }
 
-  /** Whether the partition still follows the leader of `election`. */
+  /** True when the partition still follows the leader of `election`. */
   get isFollowing(): boolean {
     const { metadata, mayFetch } = this.partition;
     const { epoch, electionId } = this.election;

@@ -74,7 +74,7 @@ export class Partition {
    * of this log.
    */
   #leaderHighWatermark: Offset | undefined;
-  /** Whether this follower has accepted the epoch, so that it may fetch in it. */
+  /** True when this follower has accepted the epoch, so that it may fetch in it. */
   #isEpochAccepted = false;
   #isClosed = false;
   #isLeft = false;
@@ -116,7 +116,7 @@ export class Partition {
   }
 
   /**
-   * Whether this broker leads as the only replica: no other broker can take over, and a synced
+   * True when this broker leads as the only replica: no other broker can take over, and a synced
    * record is committed.
    */
   get isSoleReplica(): boolean {
@@ -133,34 +133,34 @@ export class Partition {
     return this.#isClosed;
   }
 
-  /** Whether a leader epoch may have begun that this broker does not know of. */
+  /** True when a leader epoch may have begun that this broker does not know of. */
   get mayEpochBeBehind(): boolean {
     return this.#member.isMetadataShared;
   }
 
-  /** Whether a follower may fetch; it may not in an epoch that it could not accept. */
+  /** True when a follower may fetch; it may not in an epoch that it could not accept. */
   get mayFetch(): boolean {
     return this.#role === 'follower' && this.#isEpochAccepted && !this.#isClosed;
   }
 
-  /** Whether the log is undamaged and takes writes. Otherwise the replica must not be relied on. */
+  /** True when the log is undamaged and takes writes; nobody may rely on any other replica. */
   get isTrusted(): boolean {
     return this.log.isWritable && this.log.damagedRanges.length === 0;
   }
 
-  /** Whether a follower's log is known to be a beginning of its leader's log. */
+  /** True when a follower's log is known to be a beginning of its leader's log. */
   get isAligned(): boolean {
     return this.#role === 'follower' && this.#leaderHighWatermark !== undefined;
   }
 
-  /** Whether this replica has all committed records: it leads, or is in the ISR known here. */
+  /** True when this replica has all committed records: it leads, or is in the ISR known here. */
   get isInSync(): boolean {
     return this.#role === 'leader' || this.#metadata.isr.includes(this.#member.brokerId);
   }
 
   /**
-   * Whether every committed record is below the high watermark. A new leader knows it once its high
-   * watermark has reached the start of its epoch; a follower never knows it.
+   * True when every committed record is below the high watermark. A new leader knows it once its
+   * high watermark has reached the start of its epoch; a follower never knows it.
    */
   get isCommittedEndKnown(): boolean {
     if (this.#role !== 'leader') return false;
@@ -240,7 +240,7 @@ export class Partition {
     return this.log.append(batches, { leaderEpoch: this.#metadata.leaderEpoch });
   }
 
-  /** Whether an append that asks for all in-sync replicas may begin. */
+  /** True when an append that asks for all in-sync replicas may begin. */
   hasEnoughReplicas(): boolean {
     return this.inSyncCount >= this.minInsyncReplicas;
   }
@@ -334,7 +334,7 @@ export class Partition {
     return wanted;
   }
 
-  /** Whether an ISR is proposed whose outcome is unknown. */
+  /** True when an ISR is proposed whose outcome is unknown. */
   get isIsrProposed(): boolean {
     return this.#leaderState?.proposal !== undefined;
   }

@@ -52,7 +52,7 @@ export class ReassignmentThrottle {
   }
 }
 
-/** Whether a broker's replica is one that a reassignment adds, and has not caught up. */
+/** True when a broker's replica is one that a reassignment adds, and has not caught up. */
 export function isBeingAdded({ reassignment, isr }: PartitionMetadata, brokerId: number): boolean {
   if (reassignment === undefined || isr.includes(brokerId)) return false;
   return !reassignment.from.includes(brokerId);

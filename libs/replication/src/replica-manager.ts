@@ -150,7 +150,7 @@ export class ReplicaManager {
   }
 
   /**
-   * Whether partitions of a topic are offline because descriptors or memory were short;
+   * True when partitions of a topic are offline because descriptors or memory were short;
    * `applyTopic` tries again.
    */
   isShortOf(topic: string): boolean {
@@ -510,7 +510,7 @@ export class ReplicaManager {
   }
 }
 
-/** Whether a fetch needs no wait: it has enough bytes, or no more would fit. */
+/** True when a fetch needs no wait: it has enough bytes, or no more would fit. */
 function isEnough(result: FetchedBatches, fetch: PartitionFetch): boolean {
   const last = result.batches.at(-1);
   if (last === undefined) return false;

@@ -39,7 +39,7 @@ export function parseProtocolRange(text: string | undefined): PeerProtocolRange 
   return min <= max ? { min, max } : undefined;
 }
 
-/** Whether both ranges share a version. */
+/** True when both ranges share a version. */
 export function haveCommonVersion(one: PeerProtocolRange, other: PeerProtocolRange): boolean {
   return one.min <= other.max && other.min <= one.max;
 }

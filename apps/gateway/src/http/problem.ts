@@ -194,7 +194,7 @@ export function problemHeaders(
   return headers;
 }
 
-/** Whether a request with this method may change something. */
+/** True when a request with this method may change something. */
 export function isWriteMethod(method: string | undefined): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
 }

@@ -55,18 +55,18 @@ export function isClose(bytes: Buffer, at: number): boolean {
   return ((bytes[at] as number) & OPCODE) === OPCODE_CLOSE;
 }
 
-/** Whether the frame is the last one of its message. */
+/** True when the frame is the last one of its message. */
 export function isFinal(bytes: Buffer, at: number): boolean {
   return ((bytes[at] as number) & FIN) !== 0;
 }
 
-/** Whether the frame begins a message that is compressed. */
+/** True when the frame begins a message that is compressed. */
 export function isCompressed(bytes: Buffer, at: number): boolean {
   return ((bytes[at] as number) & COMPRESSED) !== 0;
 }
 
 /**
- * Whether a frame with this head is valid now.
+ * True when a frame with this head is valid now.
  * @param isWithinMessage true if an earlier frame began a message that has not ended
  * @param mayCompress true if permessage-deflate was negotiated
  */

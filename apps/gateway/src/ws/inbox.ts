@@ -23,7 +23,7 @@ export function memoryOf({ bytes }: InboxMessage): number {
 }
 
 export interface InboxOwner {
-  /** Whether another message may begin now; if not, the owner calls `proceed` later. */
+  /** True when another message may begin now; if not, the owner calls `proceed` later. */
   mayBegin(): boolean;
   /**
    * Begins a message; if it returns a promise, the next message waits for it. It never rejects. The
@@ -60,7 +60,7 @@ export class Inbox {
     return this.#messages.length - this.#first;
   }
 
-  /** Whether no message waits or is being handled. */
+  /** True when no message waits or is being handled. */
   get isIdle(): boolean {
     return !this.#isBusy && this.waiting === 0;
   }

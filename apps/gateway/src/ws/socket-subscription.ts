@@ -7,9 +7,9 @@ import type { ProblemContext } from './socket-problem.js';
 
 /** The part of the connection that one of its subscriptions uses. */
 export interface SubscribedSocket extends FrameSink {
-  /** Whether frames are compressed. */
+  /** True when frames are compressed. */
   readonly compresses: boolean;
-  /** Whether the connection has room; if not, it calls the subscription's `resume` later. */
+  /** True when the connection has room; if not, it calls the subscription's `resume` later. */
   hasRoomFor(subscription: SocketSubscription): boolean;
   sendAssigned(subscription: SocketSubscription, partitions: readonly TopicPartition[]): void;
   sendReset(

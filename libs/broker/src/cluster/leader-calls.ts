@@ -35,7 +35,7 @@ export interface LeaderCall<T> {
 
 /** Details of a call to this broker as the leader. */
 interface LocalCall {
-  /** Whether an earlier attempt was made, at this broker or another one. */
+  /** True when an earlier attempt was made, at this broker or another one. */
   readonly isRepeated: boolean;
   /** Time within which an answer is useful, in ms. */
   readonly timeoutMs: number;
@@ -170,7 +170,7 @@ function isRetried(error: unknown): boolean {
   );
 }
 
-/** Whether a call that failed with this error and is repeated may already have had its effect. */
+/** True when a call that failed with this error and is repeated may already have had its effect. */
 function hadEffect(error: unknown): boolean {
   if (error instanceof PeerUnreachableError) return error.wasSent;
   return error instanceof ProtocolError && error.outcome === 'unknown';

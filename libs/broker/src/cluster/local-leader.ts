@@ -13,7 +13,7 @@ const OUT_OF_ORDER = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
 
 interface LocalLeaderOptions {
   readonly replicas: Pick<ReplicaManager, 'leaderOrThrow'>;
-  /** Whether this broker may take itself for a leader without asking its followers (rule 4.4). */
+  /** True when this broker may take itself for a leader without asking its followers (rule 4.4). */
   readonly isLeaseValid: () => boolean;
 }
 

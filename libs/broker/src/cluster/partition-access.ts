@@ -94,8 +94,8 @@ export class PartitionAccess {
   }
 
   /**
-   * Whether this broker's replica may answer: it leads, or it is in sync and the fetch belongs to a
-   * stream.
+   * True when this broker's replica may answer: it leads, or it is in sync and the fetch belongs to
+   * a stream.
    */
   #isAnsweredHere(request: FetchRequest): boolean {
     const { topic, partition, offset, leaderEpoch = 0, mayBeBehind } = request;

@@ -191,7 +191,9 @@ export class LogTrimmer {
     await this.#removeSnapshotsBefore(boundary);
   }
 
-  /** Never rejects: the log start has moved, and snapshots that stay are removed with later ones. */
+  /**
+   * Never rejects: the log start has moved, and snapshots that stay are removed with later ones.
+   */
   async #removeSnapshotsBefore(offset: Offset): Promise<void> {
     try {
       await this.#log.producers.removeSnapshotsBefore(offset);

@@ -11,7 +11,7 @@ export interface AgedSegment {
 export interface YoungestRecord {
   /** Wall clock, ms; -1 when the segment has no timestamps. */
   readonly timeMs: number;
-  /** Whether a record has a timestamp in the future, which is ignored. */
+  /** True when a record has a timestamp in the future, which is ignored. */
   readonly isInFuture: boolean;
 }
 

@@ -44,8 +44,9 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
  * active segment is deleted.
  *
  * A segment expires by time when its youngest record is older than `retention.ms` (see
- * record-age.ts for timestamps in the future); one without timestamps is retained. It expires by size when the rest of the log has `retention.bytes`. A segment with a record at or above the
- * high watermark is retained, and so is an empty active one.
+ * record-age.ts for timestamps in the future); one without timestamps is retained. It expires by
+ * size when the rest of the log has `retention.bytes`. A segment with a record at or above the high
+ * watermark is retained, and so is an empty active one.
  */
 export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
   const { segments, config, highWatermark, logEndOffset } = log;

@@ -141,7 +141,7 @@ describe('decompress', () => {
   });
 });
 
-/** Whether the answer is one that a reader can be given. */
+/** True when the answer is one that a reader can be given. */
 function isAnswered(type: CompressionType, bytes: Buffer): boolean {
   try {
     return decompress(type, bytes).length <= UNPACKED_BATCH_BYTES_MAX;

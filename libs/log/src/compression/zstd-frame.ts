@@ -44,8 +44,8 @@ export function decompressZstdSync(bytes: Buffer, bytesMax: number): Buffer {
 }
 
 /**
- * Works like `decompressZstdSync`, on a thread of the pool where Node's zlib can, else in slices between
- * which the event loop turns.
+ * Works like `decompressZstdSync`, on a thread of the pool where Node's zlib can, else in slices
+ * between which the event loop turns.
  */
 export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<Buffer> {
   assertWindows(bytes);

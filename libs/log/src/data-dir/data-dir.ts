@@ -34,10 +34,10 @@ export class DataDir {
     fileSystem: FileSystem,
     readonly path: string,
     lock: FileLock,
-    /** Whether the last process closed every log. */
+    /** True when the last process closed every log. */
     readonly wasClosedCleanly: boolean,
     /**
-     * Whether the checkpoint file has every log start; false for a directory of an older version.
+     * True when the checkpoint file has every log start; false for a directory of an older version.
      */
     readonly areLogStartsRecorded: boolean,
   ) {

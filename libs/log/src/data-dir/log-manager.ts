@@ -129,7 +129,7 @@ export class LogManager {
     return this.#logs.values();
   }
 
-  /** Whether the last process stopped cleanly, so that no written record can be missing. */
+  /** True when the last process stopped cleanly, so that no written record can be missing. */
   get wasClosedCleanly(): boolean {
     return this.#dataDir.wasClosedCleanly;
   }

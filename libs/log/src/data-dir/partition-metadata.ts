@@ -13,7 +13,7 @@ const KAFKA_UUID = /^[A-Za-z0-9_-]{22}$/;
 export interface PartitionMetadataFile {
   /** The topic id as a UUID in lower case, the form used in this program. */
   readonly topicId: string;
-  /** Whether the file has the form that Kafka reads; files of earlier versions do not. */
+  /** True when the file has the form that Kafka reads; files of earlier versions do not. */
   readonly isInKafkaForm: boolean;
 }
 

@@ -89,13 +89,16 @@ export class LeaderEpochCache {
     await this.flush();
   }
 
-  /** Works like `assign`, but written by a later `flush`: for recovery, which reads many batches. */
+  /**
+   * Works like `assign`, but written by a later `flush`: for recovery, which reads many batches.
+   */
   assignUnflushed(epoch: LeaderEpoch, startOffset: number): void {
     this.#add({ epoch, startOffset });
   }
 
   /**
-   * Whether the file lacks an entry because a write failed: nothing may be written before `flush`.
+   * True when the file lacks an entry because a write failed: nothing may be written before
+   * `flush`.
    */
   get lacksEntry(): boolean {
     return this.#writtenVersion < this.#assignedVersion;

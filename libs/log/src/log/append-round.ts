@@ -9,7 +9,7 @@ export interface AppendResult {
   readonly lastOffset: Offset;
   /** The broker's time of the append when the topic has LogAppendTime, else null. */
   readonly logAppendTimeMs: number | null;
-  /** Whether the batch was in the log already, with these offsets, and nothing was written. */
+  /** True when the batch was in the log already, with these offsets, and nothing was written. */
   readonly isDuplicate: boolean;
   /** Newest timestamp of a duplicate in the log, in ms; absent otherwise. */
   readonly maxTimestampMs?: number;

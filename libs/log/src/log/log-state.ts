@@ -99,7 +99,7 @@ export interface LogState {
   readonly topicId: string;
   readonly directory: string;
   config: TopicConfig;
-  /** Whether `config` is the topic's and not a default: defaults delete nothing. */
+  /** True when `config` is the topic's and not a default: defaults delete nothing. */
   isConfigured: boolean;
   readonly offsets: LogOffsets;
   readonly segments: SegmentList;

@@ -58,7 +58,7 @@ export class LogWriter {
   readonly #syncedEndListeners: ((end: SyncedEndOffset) => void)[] = [];
   #logEndListener: (() => void) | undefined;
   #pending: PendingAppend[] = [];
-  /** Whether a round is scheduled or running. */
+  /** True when a round is scheduled or running. */
   #isRoundUnderWay = false;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
@@ -113,7 +113,7 @@ export class LogWriter {
     this.#duplicates.rejectFrom(0, notLeading('unknown'));
   }
 
-  /** Whether the log is being closed or deleted; nothing may be written then. */
+  /** True when the log is being closed or deleted; nothing may be written then. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -157,7 +157,9 @@ export class LogWriter {
     await this.#rolled.flush();
   }
 
-  /** Called in the lane: removes segments with a base offset in [from, to) from the pending flushes. */
+  /**
+   * Called in the lane: removes segments with a base offset in [from, to) from the pending flushes.
+   */
   forgetRolled(from: Offset, to: Offset): void {
     this.#rolled.forget(from, to);
     if (this.#rolled.isEmpty) this.#advanceRecoveryPoint();
@@ -251,7 +253,7 @@ export class LogWriter {
     }
   }
 
-  /** Whether the first append needs no preparation; true for all but a few rounds. */
+  /** True when the first append needs no preparation; true for all but a few rounds. */
   #isRoundPrepared(): boolean {
     const log = this.#log;
     const [first] = this.#pending;

@@ -67,7 +67,7 @@ export class RolledSegments {
     }
   }
 
-  /** Whether the segment is durable now. */
+  /** True when the segment is durable now. */
   async #flushOne(segment: LogSegment): Promise<boolean> {
     const { syncs, durability, fileSystem, logger } = this.#environment;
     try {

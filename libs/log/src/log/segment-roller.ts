@@ -38,7 +38,7 @@ export class SegmentRoller {
     this.#events = events;
   }
 
-  /** Whether the active segment is older than segment.ms. */
+  /** True when the active segment is older than segment.ms. */
   get isDue(): boolean {
     const { active } = this.#log.segments;
     if (active.sizeBytes === 0 || active.firstAppendMs === undefined) return false;
@@ -46,7 +46,7 @@ export class SegmentRoller {
     return ageMs > this.#log.config['segment.ms'];
   }
 
-  /** Whether a roll has begun that must be completed before the next append. */
+  /** True when a roll has begun that must be completed before the next append. */
   get isUnfinished(): boolean {
     return this.#unfinished !== undefined;
   }

@@ -193,7 +193,7 @@ function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
   return entries;
 }
 
-/** Whether the sidecar describes the same last batch. */
+/** True when the sidecar describes the same last batch. */
 function agrees(fromKafka: ProducerSnapshot, detail: SidecarEntry | undefined): boolean {
   const ours = detail?.batches.at(-1);
   const theirs = fromKafka.batches.at(-1);

@@ -11,13 +11,13 @@ export interface CommittedView {
   /** End of the committed offsets: the high watermark. */
   readonly endOffset: Offset;
   /**
-   * Whether a transaction without a marker here has none in the leader's log either. Nobody can end
-   * it then, and its records are never committed.
+   * True when a transaction without a marker here has none in the leader's log either. Nobody can
+   * end it then, and its records are never committed.
    */
   readonly isLogComplete: boolean;
 }
 
-/** Whether a batch holds records of a transaction. Hot: reads one number of the header. */
+/** True when a batch holds records of a transaction. Hot: reads one number of the header. */
 export function isOfTransaction(batch: RecordBatch): boolean {
   return batch.isTransactional && !batch.isControl;
 }

@@ -111,7 +111,7 @@ export class UnreadableBatchError extends ProtocolError {
   }
 }
 
-/** Whether a batch's records could not be read, as opposed to a fault of another kind. */
+/** True when a batch's records could not be read, as opposed to a fault of another kind. */
 export function isUnreadable(error: unknown): error is ProtocolError {
   const code = error instanceof ProtocolError ? error.code : undefined;
   return code === 'CORRUPT_MESSAGE' || code === 'UNSUPPORTED_COMPRESSION_TYPE';

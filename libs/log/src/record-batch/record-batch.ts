@@ -130,7 +130,7 @@ export class RecordBatch {
     return compressionTypeOf(this.attributes);
   }
 
-  /** Whether every record's timestamp is `maxTimestamp` and its own is ignored. */
+  /** True when every record's timestamp is `maxTimestamp` and its own is ignored. */
   get isLogAppendTime(): boolean {
     return (this.attributes & LOG_APPEND_TIME_FLAG) !== 0;
   }
@@ -139,12 +139,12 @@ export class RecordBatch {
     return (this.attributes & TRANSACTIONAL_FLAG) !== 0;
   }
 
-  /** Whether this is a marker of the broker, hidden from consumers. */
+  /** True when this is a marker of the broker, hidden from consumers. */
   get isControl(): boolean {
     return (this.attributes & CONTROL_FLAG) !== 0;
   }
 
-  /** Whether `baseTimestamp` is the time from which its tombstones may be removed. */
+  /** True when `baseTimestamp` is the time from which its tombstones may be removed. */
   get hasDeleteHorizon(): boolean {
     return (this.attributes & DELETE_HORIZON_FLAG) !== 0;
   }
@@ -191,7 +191,7 @@ export class RecordBatch {
     return count;
   }
 
-  /** Whether the CRC matches. Reads every byte from the attributes on. */
+  /** True when the CRC matches. Reads every byte from the attributes on. */
   isCrcValid(): boolean {
     return crc32c(this.bytes, ATTRIBUTES_AT) === this.bytes.readUInt32BE(CRC_AT);
   }

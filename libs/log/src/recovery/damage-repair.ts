@@ -144,8 +144,8 @@ export class DamageRepair {
   }
 
   /**
-   * Whether this log had a batch of the same election there; otherwise the logs diverge and nothing
-   * is proven.
+   * True when this log had a batch of the same election there; otherwise the logs diverge and
+   * nothing is proven.
    */
   #isOfSameEpoch({ baseOffset, leaderEpoch }: RecordBatch, { elections }: LeaderLog): boolean {
     const { epochs, offsets } = this.#log;

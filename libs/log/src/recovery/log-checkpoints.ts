@@ -54,7 +54,7 @@ export class LogCheckpoints implements CheckpointSink {
     { topicPartition: TopicPartition; offsets: CheckpointedOffsets }
   >();
   readonly #logs = new Map<string, Log>();
-  /** Whether a log that is missing in the files of log starts certainly begins at offset 0. */
+  /** True when a log that is missing in the files of log starts certainly begins at offset 0. */
   #areLogStartsKnown = true;
   /** Default for logs that are not listed; after damage to the file any of them may have gaps. */
   #compactedEndDefault: Offset | undefined;
@@ -109,7 +109,7 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   /**
-   * Whether the file of log starts exists undamaged: a log that is not in it begins at offset 0.
+   * True when the file of log starts exists undamaged: a log that is not in it begins at offset 0.
    */
   get areLogStartsKnown(): boolean {
     return this.#areLogStartsKnown;
@@ -142,8 +142,8 @@ export class LogCheckpoints implements CheckpointSink {
   }
 
   /**
-   * Works like `remove`, durable when it resolves: after a crash a log of the same name must not inherit
-   * the offsets. Rejects with the storage error.
+   * Works like `remove`, durable when it resolves: after a crash a log of the same name must not
+   * inherit the offsets. Rejects with the storage error.
    */
   async forget(topicPartition: TopicPartition): Promise<void> {
     this.remove(topicPartition);

@@ -40,12 +40,12 @@ export interface LogDescription {
   readonly directory: string;
   /** The topic's config; undefined while it is not known. */
   readonly config: TopicConfig | undefined;
-  /** Whether the broker stopped cleanly: the log ends with its file, and indexes are complete. */
+  /** True when the broker stopped cleanly: the log ends with its file, and indexes are complete. */
   readonly isClean: boolean;
   /** Checkpointed recovery point; 0 for a log that is in no checkpoint. */
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
-  /** Whether `logStartOffset` is certain: a first segment above it is a loss then. */
+  /** True when `logStartOffset` is certain: a first segment above it is a loss then. */
   readonly isLogStartKnown: boolean;
   readonly highWatermark: Offset;
   /** Undefined when it is not recorded: see `CheckpointedOffsets`. */
@@ -298,7 +298,7 @@ export class LogLoader {
 
 /** Bounds of the recovery of a log. */
 interface LoadBounds {
-  /** Whether the end of the file is the end of the log. */
+  /** True when the end of the file is the end of the log. */
   readonly isClean: boolean;
   /** Recovery begins in the segment that has the offset before it. */
   readonly recoveryPoint: Offset;

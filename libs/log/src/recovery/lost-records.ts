@@ -187,7 +187,7 @@ export class LostRecords {
     }
   }
 
-  /** Whether an empty batch has exactly these offsets, or the log begins behind them. */
+  /** True when an empty batch has exactly these offsets, or the log begins behind them. */
   async #isAccepted({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
     const { logStart, logEnd } = this.#log.offsets;
     if (endOffset === logStart && startOffset < endOffset) return true;

@@ -182,7 +182,7 @@ export class SegmentRecovery {
   }
 
   /**
-   * Whether no batch follows a segment, so that the rest can be removed. An empty segment stays
+   * True when no batch follows a segment, so that the rest can be removed. An empty segment stays
    * when it begins at an offset that the log is known to have reached: its name may be the only
    * evidence of it, when compaction removed the last records before it.
    */
@@ -193,7 +193,7 @@ export class SegmentRecovery {
     return next.baseOffset > knownEnd && (await this.#isRestEmpty(segment));
   }
 
-  /** Whether no segment after this one holds a batch. */
+  /** True when no segment after this one holds a batch. */
   async #isRestEmpty(segment: LogSegment): Promise<boolean> {
     for (const later of this.#log.segments.all) {
       if (later.baseOffset <= segment.baseOffset || later.sizeBytes === 0) continue;

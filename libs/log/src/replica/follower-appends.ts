@@ -92,7 +92,7 @@ export class FollowerAppends {
     }
   }
 
-  /** Whether a batch contains the start of a log that is still empty. */
+  /** True when a batch contains the start of a log that is still empty. */
   #isBatchOfStart(baseOffset: Offset, nextOffset: Offset): boolean {
     const { offsets, segments } = this.#log;
     const start: Offset = offsets.logStart;
@@ -211,7 +211,7 @@ export function assertFollows(log: LogState, { epoch, electionId }: Election): v
   if (log.role !== 'follower' || !isAccepted) throw fenced(epoch);
 }
 
-/** Whether the log knows an epoch by this election, as far as ids are known. */
+/** True when the log knows an epoch by this election, as far as ids are known. */
 export function isSameElection(log: LogState, election: Election | undefined): boolean {
   if (election === undefined) return true;
   const known = log.elections.idOf(election.epoch);

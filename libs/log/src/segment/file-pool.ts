@@ -31,7 +31,9 @@ export class FilePool {
     await Promise.all([...this.#idle].map((file) => file.closeIfIdle()));
   }
 
-  /** Called by PooledFile: opens a file; when no descriptor is free, unused files are closed first. */
+  /**
+   * Called by PooledFile: opens a file; when no descriptor is free, unused files are closed first.
+   */
   async open(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
     try {
       return await this.fileSystem.open(path, mode);

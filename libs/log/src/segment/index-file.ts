@@ -15,7 +15,7 @@ type EncodeEntries = (from: number, to: number) => Buffer;
 export class IndexFile {
   /** Entries [0, validCount) of the file equal those in memory at the last flush. */
   #validCount = 0;
-  /** Whether the file may be longer than its valid entries. */
+  /** True when the file may be longer than its valid entries. */
   #hasRest = true;
   /** First entry that was dropped from memory since the last flush began. */
   #truncatedTo = Number.POSITIVE_INFINITY;
@@ -54,7 +54,7 @@ export class IndexFile {
     this.#truncatedTo = Math.min(this.#truncatedTo, count);
   }
 
-  /** Whether the file holds exactly the entries [0, count) of memory. */
+  /** True when the file holds exactly the entries [0, count) of memory. */
   isFlushed(count: number): boolean {
     return this.#validCount === count && !this.#hasRest && this.#truncatedTo >= count;
   }

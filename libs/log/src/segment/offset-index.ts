@@ -56,7 +56,7 @@ export class OffsetIndex extends SegmentIndex {
     return (await index.read()) ? index : undefined;
   }
 
-  /** Whether the segment must roll before the next entry. */
+  /** True when the segment must roll before the next entry. */
   get isFull(): boolean {
     return this.count >= this.entriesMax;
   }
@@ -79,7 +79,7 @@ export class OffsetIndex extends SegmentIndex {
     return { relativeOffset: entries[at] ?? 0, position: entries[at + 1] ?? 0 };
   }
 
-  /** Whether an offset can be expressed relative to this segment's base. */
+  /** True when an offset can be expressed relative to this segment's base. */
   canHold(offset: number): boolean {
     return offset >= this.baseOffset && offset - this.baseOffset <= RELATIVE_OFFSET_MAX;
   }

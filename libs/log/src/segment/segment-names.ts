@@ -67,7 +67,7 @@ export function parseSegmentFileName(name: string): SegmentFileName | undefined 
 
 const CUT_FILE = /^\d{20}\.log\.cut-\d+$/;
 
-/** Whether a file has bytes that were cut from a segment. */
+/** True when a file has bytes that were cut from a segment. */
 export function isCutFileName(name: string): boolean {
   return CUT_FILE.test(name);
 }

@@ -135,7 +135,7 @@ export class LogSegment {
     return this.#knownIndexes.maxTimestamp;
   }
 
-  /** Whether an append of these batches must go to a new segment instead. */
+  /** True when an append of these batches must go to a new segment instead. */
   mustRollFor(appendBytes: number, lastOffset: Offset, segmentBytesMax: number): boolean {
     const { offset, isFull } = this.#knownIndexes;
     if (!offset.canHold(lastOffset)) return true;

@@ -54,7 +54,8 @@ export class TimeIndex extends SegmentIndex {
   }
 
   /**
-   * Whether the segment must roll: one slot is reserved for the entry that a roll or a close adds.
+   * True when the segment must roll: one slot is reserved for the entry that a roll or a close
+   * adds.
    */
   get isFull(): boolean {
     return this.count >= this.entriesMax - 1;

@@ -85,7 +85,7 @@ export async function checkTimes(log: Log, seen: SeenLog, random: Random): Promi
   }
 }
 
-/** Whether an error is one that a disk, full or failing, may cause. */
+/** True when an error is one that a disk, full or failing, may cause. */
 export function isStorageError(error: unknown): boolean {
   if (error instanceof ProtocolError) return error.code === 'KAFKA_STORAGE_ERROR';
   const code = (error as NodeJS.ErrnoException | undefined)?.code;

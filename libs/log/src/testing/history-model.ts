@@ -230,7 +230,7 @@ export class HistoryModel {
   }
 }
 
-/** Whether this is that record of that batch. */
+/** True when this is that record of that batch. */
 function isNamed(seen: SeenRecord | undefined, id: number, index: number): boolean {
   return seen?.headers[0]?.[1] === `${id}.${index}`;
 }

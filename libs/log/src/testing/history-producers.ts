@@ -30,7 +30,7 @@ export class HistoryProducer {
     return this.#unknown.shift();
   }
 
-  /** Whether the next batch follows right after one that was acknowledged. */
+  /** True when the next batch follows right after one that was acknowledged. */
   get isInOrder(): boolean {
     const last = this.#done.at(-1);
     const end = (last?.producer?.baseSequence ?? 0) + (last?.records.length ?? 0);

@@ -364,7 +364,7 @@ export class HistoryWorld {
     log.updateHighWatermark(end);
   }
 
-  /** Whether the task was done: not when the broker died meanwhile or the disk refused. */
+  /** True when the task was done: not when the broker died meanwhile or the disk refused. */
   async #isDone(task: () => Promise<unknown>): Promise<boolean> {
     const life = this.#life;
     const outcome = task().then(

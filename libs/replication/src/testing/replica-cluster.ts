@@ -60,7 +60,7 @@ export class ReplicaCluster {
   /** Called with every fetch of a follower, and with every answer. */
   onRequest: (request: PeerMessage) => void = () => undefined;
   onAnswer: (answer: PeerMessage) => void = () => undefined;
-  /** Whether a broker that registers again leads what it led, though others are alive. */
+  /** True when a broker that registers again leads what it led, though others are alive. */
   keepsLeaders = false;
   /** `replica-fetch` requests sent. */
   fetches = 0;

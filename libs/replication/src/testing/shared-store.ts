@@ -18,11 +18,11 @@ export class StoreSight
   state: ClusterState;
   /** Newest version of the metadata on this broker's disk; unbounded unless set. */
   journaledVersionMax = Number.POSITIVE_INFINITY;
-  /** Whether no majority has anything on disk, as this broker hears it. */
+  /** True when no majority has anything on disk, as this broker hears it. */
   isJournaledByFew = false;
   /** Number of times that the majority's journals were waited for. */
   looksAtJournals = 0;
-  /** Whether changes are made and their replies lost. */
+  /** True when changes are made and their replies lost. */
   losesReplies = false;
   #isCut = false;
   #unseen: { readonly change: MetadataChange; readonly state: ClusterState }[] = [];

@@ -59,7 +59,7 @@ function wrongHere(shape: Shape): WrongValue[] {
     }));
 }
 
-/** Whether the value itself fits; the cases below check the members of an object. */
+/** True when the value itself fits; the cases below check the members of an object. */
 function isRight(value: unknown, shape: Shape): boolean {
   switch (shape.kind) {
     case 'text':

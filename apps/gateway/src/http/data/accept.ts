@@ -1,7 +1,7 @@
 const NDJSON = 'application/x-ndjson';
 
 /**
- * Whether an `Accept` header asks for NDJSON: it names NDJSON, and no type served as JSON has a
+ * True when an `Accept` header asks for NDJSON: it names NDJSON, and no type served as JSON has a
  * higher weight. A header that cannot be satisfied is served as JSON.
  */
 export function acceptsNdjson(accept: string | undefined): boolean {

@@ -12,7 +12,7 @@ interface BodyToPointInto {
   readonly form: BodyForm;
   /** JSON pointer to the list of records, if the body has one. */
   readonly list?: string | undefined;
-  /** Whether the query has the partition of all records. */
+  /** True when the query has the partition of all records. */
   readonly isPartitionInQuery: boolean;
 }
 

@@ -239,7 +239,7 @@ class NdjsonProduce {
     });
   }
 
-  /** Whether a line of the block may need to be read in slices. */
+  /** True when a line of the block may need to be read in slices. */
   #isLarge({ bytes }: LineBlock): boolean {
     return bytes.length > AT_ONCE_BYTES_MAX;
   }

@@ -7,7 +7,8 @@ import { problemDocument } from '../problem.js';
 const RECORDS_AT_ONCE_MAX = 5000;
 
 /**
- * Whether some of the parts ended in an error: the broker rejects a request whose parts fail alike.
+ * True when some of the parts ended in an error: the broker rejects a request whose parts fail
+ * alike.
  */
 export function isPartial(result: ProduceResult): boolean {
   return result.parts.some((part) => part.error !== undefined);

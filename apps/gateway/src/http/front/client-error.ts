@@ -45,8 +45,8 @@ export function answerClientError(
 }
 
 /**
- * Whether the gateway itself may have delayed the head: it did not read, or read only a moment ago,
- * after the last earlier request was answered.
+ * True when the gateway itself may have delayed the head: it did not read, or read only a moment
+ * ago, after the last earlier request was answered.
  */
 function wasReadingHeld(socket: Socket, connection: Connection, headTimeoutMs: number): boolean {
   const { heldBack, inFlight, withoutRequestSinceMs } = connection;

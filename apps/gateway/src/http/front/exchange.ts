@@ -150,7 +150,9 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.#refuseUnread(shown, options);
   }
 
-  /** Whether only few bytes are still to come, and the client sends them without `100 Continue`. */
+  /**
+   * True when only few bytes are still to come, and the client sends them without `100 Continue`.
+   */
   #restIsSmall(): boolean {
     const { headers } = this.request;
     if (this.#expectsContinue || headers['transfer-encoding'] !== undefined) return false;

@@ -87,7 +87,8 @@ export class OriginPolicy {
   }
 
   /**
-   * Whether the caller is a page of another origin that may read answers, which need CORS headers.
+   * True when the caller is a page of another origin that may read answers, which need CORS
+   * headers.
    */
   isCrossOrigin(headers: IncomingHttpHeaders): boolean {
     const { host, origin } = headers;
@@ -152,7 +153,7 @@ function hostName(host: string): string {
   return (name ?? '').toLowerCase();
 }
 
-/** Whether nobody can make this name point to another address. */
+/** True when nobody can make this name point to another address. */
 function isRebindProof(name: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   return isIP(name.startsWith('[') ? name.slice(1, -1) : name) !== 0;

@@ -32,7 +32,7 @@ export class Pipelines {
     this.#events = events;
   }
 
-  /** Whether the request that has just arrived may start. */
+  /** True when the request that has just arrived may start. */
   mayBegin({ inFlight, heldBack }: PipelinedConnection): boolean {
     return inFlight.length < this.#requestsMax && heldBack.length === 0;
   }

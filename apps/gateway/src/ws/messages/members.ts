@@ -44,7 +44,7 @@ export function IsStringOrObject(message: string): PropertyDecorator {
   });
 }
 
-/** Whether `value` is a whole number from 0 to `max`. */
+/** True when `value` is a whole number from 0 to `max`. */
 export function isWholeNumber(value: unknown, max: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max;
 }
