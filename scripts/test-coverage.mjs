@@ -1,6 +1,6 @@
 /**
  * `npm run test:coverage`: which lines of the named folders the tests reach, and which lines about
- * errors they do not (docs/testing.md). Unit tests run with vitest's coverage, the gateways of the
+ * errors they do not (docs/TESTING.md). Unit tests run with vitest's coverage, the gateways of the
  * integration tests with NODE_V8_COVERAGE; a line is reached when one of them has run it.
  *
  *     npm run test:coverage -- --folders apps/gateway/src/ws --tests test/ws

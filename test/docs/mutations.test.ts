@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CLUSTER_FENCES, type Fence } from '../mutations/cluster-fences.mjs';
 
-const page = readFileSync('docs/mutations.md', 'utf8');
+const page = readFileSync('docs/MUTATIONS.md', 'utf8');
 const killers = readFileSync('test/simulation/killer-sequences.test.ts', 'utf8');
 
 /** Returns the row of a fence in its table. */
@@ -18,7 +18,7 @@ function rowOf({ name, rule, killers: words, seeds, tests }: Fence): string {
 }
 
 describe.each(CLUSTER_FENCES.map((fence) => [fence.name, fence] as const))('%s', (_, fence) => {
-  it('it is in docs/mutations.md with the tests that notice its removal', () => {
+  it('it is in docs/MUTATIONS.md with the tests that notice its removal', () => {
     expect(page.split('\n')).toContain(rowOf(fence));
   });
 

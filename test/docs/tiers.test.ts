@@ -24,8 +24,8 @@ describe('the tiers of the tests', () => {
     expect(quick.filter((other) => !other.endsWith(SLOW))).not.toEqual([]);
   });
 
-  it('the commands in CONTRIBUTING.md and docs/testing.md exist', () => {
-    for (const page of ['CONTRIBUTING.md', 'docs/testing.md']) {
+  it('the commands in CONTRIBUTING.md and docs/TESTING.md exist', () => {
+    for (const page of ['CONTRIBUTING.md', 'docs/TESTING.md']) {
       const text = readFileSync(page, 'utf8');
       for (const name of ['test:slow', 'test:all', 'test:faults', 'test:mutations']) {
         expect(scripts).toHaveProperty([name]);

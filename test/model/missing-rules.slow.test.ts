@@ -1,5 +1,5 @@
 /**
- * Explores the model of docs/replication-safety.md with one of its rules missing at a time: each
+ * Explores the model of docs/REPLICATION-SAFETY.md with one of its rules missing at a time: each
  * rule is needed, because an invariant breaks without it.
  */
 import { afterAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * Explores the model of docs/replication-safety.md: all orders of events of one partition, within
+ * Explores the model of docs/REPLICATION-SAFETY.md: all orders of events of one partition, within
  * small bounds. `SLUICE_MODEL=deep` explores larger bounds completely, in some minutes each.
  */
 import { afterAll, describe, expect, it } from 'vitest';

@@ -9,7 +9,7 @@ export interface Edit {
 export interface Fence extends Edit {
   readonly name: string;
   readonly also?: readonly Edit[];
-  /** Number of the rule in docs/replication-safety.md. */
+  /** Number of the rule in docs/REPLICATION-SAFETY.md. */
   readonly rule: string;
   /** Words in the names of the killer sequences that fail. */
   readonly killers?: readonly string[];

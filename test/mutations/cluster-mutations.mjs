@@ -1,5 +1,5 @@
 /**
- * The fences of a cluster (docs/replication-safety.md), each taken out in turn: the killer
+ * The fences of a cluster (docs/REPLICATION-SAFETY.md), each taken out in turn: the killer
  * sequences and the simulation that are said to see it must fail. Prints who did, and at which
  * seed.
  *
