@@ -57,9 +57,13 @@ async function restartOfAFollower(scenario: Scenario): Promise<void> {
   const last = scenario.produce('last-words', leader);
   const offset = scenario.logEndOf(follower);
   const isWritten = (): boolean => scenario.logEndOf(follower) > offset;
-  await scenario.letThrough(leader, follower, 'the follower has the record', isWritten);
+  await scenario.letThrough(
+    { from: leader, to: follower },
+    'the follower has the record',
+    isWritten,
+  );
   const isCommitted = (): boolean => scenario.highWatermarkOf(leader) > offset;
-  await scenario.letThrough(leader, follower, 'the leader knows this', isCommitted);
+  await scenario.letThrough({ from: leader, to: follower }, 'the leader knows this', isCommitted);
   await scenario.reach('it is acknowledged', () => last.fate === 'acknowledged');
   const knownBefore = scenario.highWatermarkOf(follower);
   scenario.holds('the follower does not know that it is committed', knownBefore <= offset);
@@ -96,6 +100,8 @@ async function twoElectionsBeforeAnAnswer(scenario: Scenario): Promise<void> {
   const [other, leader, follower] = [0, 1, 2];
   const { links, redis } = scenario.world;
   await leadBySecondReplica(scenario);
+  // The follower keeps its connection to the first leader while another broker leads the partition.
+  await scenario.createUnusedTopic([leader, follower]);
   links.cut(leader, other);
   links.cut(leader, follower);
   const cutOff = await scenario.produced('only-at-the-first-leader', leader, '1');
@@ -116,18 +122,22 @@ async function twoElectionsBeforeAnAnswer(scenario: Scenario): Promise<void> {
   await scenario.reach('it leads again', () => scenario.partition.leader === leader);
   await scenario.produced('of-the-third-leader', leader, '1');
   const { electionId } = scenario.partition;
-  // The follower learns both elections at once: its link to the leader stays as it was.
+  const waiting = links.waiting(leader, follower);
   redis.breakConnectionsOf(follower);
   redis.releaseCommitsOf(follower);
+  const isNewerWaiting = (): boolean => links.waiting(leader, follower) > waiting;
+  await scenario.reach('a newer answer is on its way', isNewerWaiting);
   const hasAsked = (): boolean =>
     scenario.messages.some(
       ({ step, from, bytes }) =>
         step === 'called' && from === follower && bytes.includes(electionId),
     );
-  await scenario.reach('its follower has asked in the newest epoch', hasAsked);
+  // Newer answers overtake the late one.
+  const newest = { from: leader, to: follower, first: 'newest' } as const;
+  await scenario.letThrough(newest, 'its follower has asked in the newest epoch', hasAsked);
   scenario.holds('the late answer fits its log end', scenario.logEndOf(follower) === 1);
   scenario.holds('the late answer has not arrived', !isStale());
-  await scenario.letThrough(leader, follower, 'the late answer arrives', isStale);
+  await scenario.letThrough({ from: leader, to: follower }, 'the late answer arrives', isStale);
   await scenario.never(
     'the follower accepts a record that its leader has truncated',
     () => scenario.hasWritten(follower, cutOff),
@@ -151,7 +161,7 @@ async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
   links.cut(follower, leader);
   const calls = scenario.messages.length;
   const hasIt = (): boolean => scenario.hasWritten(follower, open);
-  await scenario.letThrough(leader, follower, 'the follower has the record', hasIt);
+  await scenario.letThrough({ from: leader, to: follower }, 'the follower has the record', hasIt);
   const ofFirstEpoch = (step: 'called' | 'arrived') => (): boolean =>
     scenario.messages
       .slice(calls)
@@ -172,7 +182,11 @@ async function twoElectionsBeforeARequest(scenario: Scenario): Promise<void> {
   scenario.holds('its records are not committed', scenario.highWatermarkOf(leader) === 1);
   scenario.holds('the request has not arrived', !ofFirstEpoch('arrived')());
   links.heal(leader, follower);
-  await scenario.letThrough(follower, leader, 'the request arrives', ofFirstEpoch('arrived'));
+  await scenario.letThrough(
+    { from: follower, to: leader },
+    'the request arrives',
+    ofFirstEpoch('arrived'),
+  );
   const isBehind = scenario.journaledBy(follower) <= version;
   scenario.holds('its sender knows no later epoch', isBehind);
   await scenario.never(

@@ -14,6 +14,8 @@ import { World } from './world.js';
 
 /** The topic of a scenario: one partition with three replicas, of which two must be in sync. */
 const TOPIC = 'killer';
+/** A second topic of some scenarios, led by one broker all the time. */
+const UNUSED_TOPIC = 'unused';
 const TARGET = { topic: TOPIC, partition: 0 };
 const SEED = 1;
 /**
@@ -30,6 +32,14 @@ const EFFECT_MS = 10;
 const LINES_MAX = 300;
 const ANSWER_MS_MAX = 30_000;
 const PRODUCE_TIMEOUT_MS = 10_000;
+
+/** Messages to release on a cut link. */
+interface Release {
+  readonly from: number;
+  readonly to: number;
+  /** The message that is released first; the oldest unless given. */
+  readonly first?: 'oldest' | 'newest';
+}
 
 /** A disk that loses all unsynced changes. */
 export const LOSES_ALL: Random = {
@@ -91,6 +101,11 @@ export class Scenario {
     await this.reach('the topic has a leader', () => this.partition.leader === replicas[0]);
     const options = { name: 'reader', topic: TOPIC, partition: 0, isRestless: true };
     this.#reading = new Reader(this.#parts, options).run();
+  }
+
+  /** Creates a second topic, which no client uses, with its replicas on these brokers. */
+  async createUnusedTopic(replicas: readonly number[]): Promise<void> {
+    await createTopic(this.world, { name: UNUSED_TOPIC, minInsyncReplicas: 2, replicas });
   }
 
   /** The partition as the registry has it, or had it last. */
@@ -201,8 +216,7 @@ export class Scenario {
 
   /** Releases waiting messages of a cut link one by one, until a condition is true. */
   async letThrough(
-    from: number,
-    to: number,
+    { from, to, first = 'oldest' }: Release,
     what: string,
     condition: () => boolean,
   ): Promise<void> {
@@ -211,7 +225,7 @@ export class Scenario {
     await this.reach(what, () => {
       if (condition()) return true;
       if (world.nowMs < nextMs) return false;
-      world.links.letOneThrough(from, to);
+      world.links.letOneThrough(from, to, first);
       nextMs = world.nowMs + EFFECT_MS;
       return false;
     });

@@ -54,9 +54,14 @@ export class SimulatedLinks {
     return this.#parked.get(keyOf(from, to))?.length ?? 0;
   }
 
-  /** Delivers the oldest waiting message of a cut link now; the link stays cut. */
-  letOneThrough(from: Place, to: Place): void {
-    this.#parked.get(keyOf(from, to))?.shift()?.();
+  /**
+   * Delivers one waiting message of a cut link now; the link stays cut.
+   * @param which the newest one overtakes the others
+   */
+  letOneThrough(from: Place, to: Place, which: 'oldest' | 'newest' = 'oldest'): void {
+    const parked = this.#parked.get(keyOf(from, to));
+    const arrive = which === 'oldest' ? parked?.shift() : parked?.pop();
+    arrive?.();
   }
 
   healAll(): void {
