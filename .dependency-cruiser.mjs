@@ -6,6 +6,7 @@ const libs = {
   log: ['protocol', 'runtime'],
   coordination: ['protocol', 'runtime'],
   replication: ['log', 'coordination', 'protocol', 'runtime'],
+  'peer-rpc': ['replication', 'protocol', 'runtime'],
   groups: ['replication', 'log', 'protocol', 'runtime'],
   broker: ['groups', 'replication', 'coordination', 'producer', 'log', 'protocol', 'runtime'],
   'record-json': ['log', 'protocol', 'runtime'],
@@ -66,17 +67,9 @@ export default {
       severity: 'error',
       from: {
         path: '^apps/gateway/src/',
-        pathNot: ['^apps/gateway/src/(engine|cluster-api)/', '\\.test\\.ts$'],
+        pathNot: ['^apps/gateway/src/engine/', '\\.test\\.ts$'],
       },
       to: { path: '^libs/(replication|groups|coordination|producer)/' },
-    },
-    {
-      name: 'cluster-api-carries-peer-calls',
-      comment:
-        'The private listener implements the port Peers of libs/replication, and knows no other.',
-      severity: 'error',
-      from: { path: '^apps/gateway/src/cluster-api/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^libs/(broker|groups|coordination|producer|log)/' },
     },
     {
       name: 'fs-in-runtime-alone',

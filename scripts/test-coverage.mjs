@@ -27,8 +27,8 @@ import { readVitestCoverage } from './test-coverage/vitest-coverage.mjs';
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
 const CACHE = `${BUNDLE}.cache`;
 const FOLDERS = [
-  ...['http/front', 'http/data', 'ws', 'sse', 'cluster-api'].map((f) => `apps/gateway/src/${f}`),
-  ...['replication', 'broker', 'delivery'].map((lib) => `libs/${lib}/src`),
+  ...['http/front', 'http/data', 'ws', 'sse'].map((f) => `apps/gateway/src/${f}`),
+  ...['peer-rpc', 'replication', 'broker', 'delivery'].map((lib) => `libs/${lib}/src`),
 ];
 const TESTS = [
   ...['test/data', 'test/ws', 'test/sse/events.test.ts', 'test/sse/event-connections.test.ts'],

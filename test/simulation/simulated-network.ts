@@ -1,5 +1,11 @@
 import type { ClusterNetwork } from '#broker';
 import type { CoordinationStore } from '#coordination';
+import {
+  decodePeerFailure,
+  decodePeerMessage,
+  encodePeerFailure,
+  encodePeerMessage,
+} from '#peer-rpc';
 import { ProtocolError } from '#protocol';
 import {
   NotLeaderError,
@@ -11,14 +17,6 @@ import {
   PeerUnreachableError,
 } from '#replication';
 import type { SeededRandom } from '#runtime/testing';
-import {
-  decodePeerFailure,
-  encodePeerFailure,
-} from '../../apps/gateway/src/cluster-api/peer-failure-codec.js';
-import {
-  decodePeerMessage,
-  encodePeerMessage,
-} from '../../apps/gateway/src/cluster-api/peer-message-codec.js';
 import type { SimulatedLinks } from './simulated-links.js';
 import type { SimulatedProcess } from './simulated-process.js';
 

@@ -1,11 +1,5 @@
+import type { ByteAccount } from '#runtime';
 import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, segmentPool } from './segment-pool.js';
-
-/** Account of the memory that bytes are counted in. */
-export interface ByteAccount {
-  /** @throws ProtocolError BUFFER_EXHAUSTED; then nothing was taken */
-  hold(sizeBytes: number): void;
-  release(sizeBytes: number): void;
-}
 
 /** Factor by which each segment is larger than the one before, up to the largest. */
 const GROWTH = 4;

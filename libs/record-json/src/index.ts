@@ -1,5 +1,5 @@
 export { areRenderedAtOnce, batchGroups, isRenderedAtOnce } from './batch-groups.js';
-export { type ByteAccount, ByteSegments } from './byte-segments.js';
+export { ByteSegments } from './byte-segments.js';
 export { joinedInSlices } from './joined-bytes.js';
 export {
   BACKSLASH,

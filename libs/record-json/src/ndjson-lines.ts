@@ -7,7 +7,8 @@
  * A line that is too long is reported at its position and the rest of it is skipped.
  */
 
-import { type ByteAccount, ByteSegments } from './byte-segments.js';
+import type { ByteAccount } from '#runtime';
+import { ByteSegments } from './byte-segments.js';
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

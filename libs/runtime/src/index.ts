@@ -1,15 +1,20 @@
 export { AssertionError, assert, assertNever } from './assert.js';
+export type { ByteAccount } from './byte-account.js';
 export type { Clock, Random, Scheduler, Timer } from './clock.js';
 export { DiskReserve, DiskReserveError, type DiskReserveStatus } from './disk-reserve.js';
+export { type DrainLimits, drainRequest } from './drain-request.js';
 export { ExpiryClock, type ExpiryClockStatus } from './expiry-clock.js';
 export type { DirectoryEntry, FileHandle, FileLock, FileSystem } from './file-system.js';
+export { HeldMemory } from './held-memory.js';
 export { Limiter } from './limiter.js';
 export { type LogFields, type Logger, silentLogger } from './logger.js';
+export { MemoryBudget } from './memory-budget.js';
 export { NodeFileSystem } from './node-file-system.js';
 export { RetryBackoff } from './retry-backoff.js';
 export { retryShortage } from './retry-shortage.js';
 export { SerialQueue } from './serial-queue.js';
 export { atOnce, inSlices, type SlicedWork, turnOfLoop } from './sliced-work.js';
+export { kindOfError, SparseLog, sparseLogOf } from './sparse-log.js';
 export { ProcessClock, SystemClock, SystemRandom, SystemScheduler } from './system-clock.js';
 export {
   isDiskFull,

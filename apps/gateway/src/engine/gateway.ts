@@ -23,6 +23,7 @@ import { NestLogger, type ProcessLogger } from '../observability/logger.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 import { SocketAdapter } from '../ws/socket.adapter.js';
 import { SocketServer } from '../ws/socket-server.js';
+import { CannotListenError } from './cannot-listen-error.js';
 import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 
@@ -32,11 +33,6 @@ import { OPEN_BROKER } from './tokens.js';
  * kernel has a limit of its own (net.core.somaxconn, 4096 by default).
  */
 const BACKLOG = 4096;
-
-/** The address or port is not available. */
-export class CannotListenError extends Error {
-  override readonly name = 'CannotListenError';
-}
 
 /**
  * One running gateway. It owns the order of the start and of the stop.

@@ -1,12 +1,22 @@
 import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
 import { type CoordinationStore, RedisStore } from '#coordination';
 import { unpackedBatch } from '#log';
+import type { PeerNetwork } from '#peer-rpc';
 import { ProtocolError } from '#protocol';
-import { NodeFileSystem, RetryBackoff, SystemClock, SystemRandom, SystemScheduler } from '#runtime';
+import {
+  NodeFileSystem,
+  RetryBackoff,
+  type Scheduler,
+  SystemClock,
+  SystemRandom,
+  SystemScheduler,
+} from '#runtime';
 import type { Settings } from '../config/settings.js';
 import type { ProcessLogger } from '../observability/logger.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
+import { CannotListenError } from './cannot-listen-error.js';
 import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
+import { readPeerTls } from './peer-tls-files.js';
 import type { PublicAddress } from './public-address.js';
 
 /**
@@ -48,9 +58,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
   };
   const { redisUrl, loopSilenceMaxMs } = settings;
   if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
-  // Only cluster mode loads this: it brings an HTTP client, which slows down every start.
-  const { PeerNetwork } = await import('../cluster-api/peer-network.js');
-  const network = await PeerNetwork.open(settings, logger);
+  const network = await openPeerNetwork(opening, ports.scheduler);
   metrics.watchPeers(() => network.status());
   const leaseThread = { script: LEASE_THREAD_SCRIPT, loopSilenceMaxMs };
   return openClusterBroker(brokerSettings, {
@@ -63,6 +71,22 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
         logger,
       ),
   });
+}
+
+/** @throws PeerTlsFileError, CannotListenError */
+async function openPeerNetwork(
+  { settings, logger }: BrokerOpening,
+  scheduler: Scheduler,
+): Promise<PeerNetwork> {
+  // Only cluster mode loads this lib: it brings an HTTP client, which slows down every start.
+  const { PeerListenError, PeerNetwork } = await import('#peer-rpc');
+  const tls = await readPeerTls(settings);
+  try {
+    return await PeerNetwork.open(settings, tls, { logger, scheduler });
+  } catch (error) {
+    if (!(error instanceof PeerListenError)) throw error;
+    throw new CannotListenError(error.message, { cause: error });
+  }
 }
 
 /** Waits for Redis, because it may be started after its gateways. */

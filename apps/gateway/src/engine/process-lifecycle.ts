@@ -2,15 +2,15 @@
 import { resolve } from 'node:path';
 import { BrokerIdTakenError, DataDirError } from '#coordination';
 import { DataDirLockedError } from '#log';
-import { PeerListenError } from '../cluster-api/peer-listener.js';
 import { memoryWarnings } from '../config/memory-budget.js';
 import type { Settings } from '../config/settings.js';
 import { openLogger, type ProcessLogger } from '../observability/logger.js';
 import { availableMemory, heapWarnings } from './available-memory.js';
 import { banner } from './banner.js';
+import { CannotListenError } from './cannot-listen-error.js';
 import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
-import { CannotListenError, Gateway } from './gateway.js';
+import { Gateway } from './gateway.js';
 import { makeDataDirPrivate } from './private-data-dir.js';
 import { settingProblems } from './setting-checks.js';
 
@@ -86,9 +86,6 @@ function startFailure(
   }
   if (error instanceof DataDirError) {
     return { exitCode: EXIT_CODES.dataDirNotUsable, message: error.message };
-  }
-  if (error instanceof PeerListenError) {
-    return { exitCode: EXIT_CODES.cannotListen, message: error.message };
   }
   if (error instanceof BrokerIdTakenError) {
     return { exitCode: EXIT_CODES.brokerIdTaken, message: error.message };

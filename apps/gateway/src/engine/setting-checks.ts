@@ -4,9 +4,10 @@
  */
 import { createSecureContext } from 'node:tls';
 import { parseRedisUrl, RedisUrlError } from '#coordination';
-import { type PeerTls, PeerTlsFileError, readPeerTls } from '../cluster-api/peer-tls.js';
+import type { PeerTls } from '#peer-rpc';
 import { problem } from '../config/read-settings.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
+import { PeerTlsFileError, readPeerTls } from './peer-tls-files.js';
 
 /** One line per problem, as `readSettings` reports them; empty when there is none. */
 export async function settingProblems(settings: Settings): Promise<string[]> {

@@ -8,7 +8,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, PartitionStatus } from '#broker';
 import type { DeliveryStatus } from '#delivery';
 import type { LogObserver } from '#log';
-import type { PeerNetworkStatus } from '../cluster-api/peer-network.js';
+import type { PeerNetworkStatus } from '#peer-rpc';
 import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
 import type { SocketStatus } from '../ws/socket-server.js';
 import { boundRefusalsCounter } from './bound-metrics.js';

@@ -1,4 +1,4 @@
-import type { PeerNetworkStatus } from '../cluster-api/peer-network.js';
+import type { PeerNetworkStatus } from '#peer-rpc';
 import type { StatusSeries } from './status-series.js';
 
 /** Series of the calls between brokers: 0 without other brokers. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
-import { RequestMemory } from '../http/front/request-memory.js';
+import type { MemoryBudget } from '#runtime';
+import { requestMemory } from '../shared/request-memory.js';
 import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
 
 /**
@@ -8,9 +9,9 @@ import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js'
  * message is answered when it is handled.
  */
 class Owner implements InboxOwner {
-  readonly #memory: RequestMemory;
+  readonly #memory: MemoryBudget;
 
-  constructor(memory: RequestMemory) {
+  constructor(memory: MemoryBudget) {
     this.#memory = memory;
   }
 
@@ -55,12 +56,12 @@ function message(text: string): InboxMessage {
 }
 
 describe('an inbox', () => {
-  let memory = new RequestMemory(1000);
+  let memory = requestMemory(1000);
   let owner = new Owner(memory);
   let inbox = new Inbox(owner, memory);
 
   beforeEach(() => {
-    memory = new RequestMemory(1000);
+    memory = requestMemory(1000);
     owner = new Owner(memory);
     inbox = new Inbox(owner, memory);
   });

@@ -14,7 +14,8 @@
  *
  * Overlap: `close` may be called within `pass`.
  */
-import { type ByteAccount, ByteSegments } from '#record-json';
+import { ByteSegments } from '#record-json';
+import type { ByteAccount } from '#runtime';
 import {
   HEAD_BYTES_MAX,
   HEAD_BYTES_MIN,

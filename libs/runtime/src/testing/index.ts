@@ -4,4 +4,5 @@ export { FakeEventLoop } from './fake-event-loop.js';
 export { SECTOR_BYTES } from './fake-file.js';
 export { MachineCrashedError } from './fake-mount.js';
 export { FAULT_POINTS, type FaultCode, type FaultOptions, type FaultPoint } from './faults.js';
+export { KeptLog } from './kept-log.js';
 export { SeededRandom } from './seeded-random.js';

@@ -12,9 +12,8 @@ import {
   recordSetBytes,
   valueLines,
 } from '#record-json';
-import { inSlices, SystemClock } from '#runtime';
+import { drainRequest, inSlices, SystemClock } from '#runtime';
 import { bodyIdleError, stoppingError } from '../front/body-timeout.js';
-import { drainRequest } from '../front/drain-request.js';
 import type { Exchange } from '../front/exchange.js';
 import { streamBody } from '../front/request-body.js';
 import { problemDocument, toProtocolError } from '../problem.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ByteAccount } from '#record-json';
+import type { ByteAccount } from '#runtime';
 import type { BodyTimeout } from './body-timeout.js';
 import type { FrontEvents } from './front-events.js';
 import { Pipelines } from './pipelines.js';

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProtocolError } from '#protocol';
+import { drainRequest, HeldMemory } from '#runtime';
 import {
   isWriteMethod,
   type ProblemOptions,
@@ -11,9 +12,7 @@ import {
 } from '../problem.js';
 import { answerBodyTimeout, type BodyTimeout } from './body-timeout.js';
 import type { InFlightRequest } from './connection-table.js';
-import { drainRequest } from './drain-request.js';
 import type { FrontContext } from './front-context.js';
-import { HeldMemory } from './held-memory.js';
 import type { BodyReceiver } from './request-body.js';
 import { requestIdOf } from './request-id.js';
 import type { FrontRoute } from './request-observer.js';

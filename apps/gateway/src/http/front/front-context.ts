@@ -1,9 +1,8 @@
 import type { OutboundMemory, OutboundMemoryOptions } from '#delivery';
-import type { Logger } from '#runtime';
+import type { Logger, MemoryBudget } from '#runtime';
 import type { ConnectionTable } from './connection-table.js';
 import type { FrontEvents } from './front-events.js';
 import type { LongPolls } from './long-polls.js';
-import type { RequestMemory } from './request-memory.js';
 import type { RequestObserver } from './request-observer.js';
 
 /** The settings that the front uses. */
@@ -34,7 +33,7 @@ export interface FrontContext {
    */
   readonly pathPrefix: string;
   readonly events: FrontEvents;
-  readonly memory: RequestMemory;
+  readonly memory: MemoryBudget;
   /** Counts bytes that clients were sent and have not received. */
   readonly outbound: OutboundMemory;
   readonly connections: ConnectionTable;

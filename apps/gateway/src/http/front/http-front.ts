@@ -18,6 +18,7 @@ import { OutboundMemory } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { type Logger, SystemScheduler } from '#runtime';
 import { publicPrefix } from '../../engine/public-address.js';
+import { requestMemory } from '../../shared/request-memory.js';
 import { problemDocument } from '../problem.js';
 import { stoppingError } from './body-timeout.js';
 import { answerClientError } from './client-error.js';
@@ -32,7 +33,6 @@ import { LongPolls } from './long-polls.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
 import { endWithProblem } from './raw-problem.js';
-import { RequestMemory } from './request-memory.js';
 import type { FrontRoute, RequestObserver } from './request-observer.js';
 import {
   eventsTopic,
@@ -89,7 +89,7 @@ export class HttpFront {
   constructor(options: HttpFrontOptions, observer: RequestObserver, logger: Logger) {
     this.#origins = new OriginPolicy(options);
     this.#foreign = new ForeignCallers(logger);
-    const memory = new RequestMemory(options.requestMemoryBytes);
+    const memory = requestMemory(options.requestMemoryBytes);
     const events = new FrontEvents();
     this.context = {
       options,

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HeldMemory } from '#runtime';
 import { answerBodyTimeout, type BodyTimeout } from './body-timeout.js';
 import type { InFlightRequest } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
-import { HeldMemory } from './held-memory.js';
 import { UntakenAnswer } from './untaken-answer.js';
 
 const passedOn = new WeakMap<IncomingMessage, PassedOnRequest>();

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ByteAccount } from '#record-json';
+import type { ByteAccount } from '#runtime';
 import type { FrontEvents } from './front-events.js';
 
 /** Memory of a request between its parsing and its start: about the size of node:http's objects. */

@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
+import { requestMemory } from '../../shared/request-memory.js';
 import { ReceivedBytes } from './received-bytes.js';
-import { RequestMemory } from './request-memory.js';
 
 const MIB = 1024 * 1024;
 
 describe('collecting a body', () => {
   test('a body in one piece is kept without a copy', () => {
-    const memory = new RequestMemory(MIB);
+    const memory = requestMemory(MIB);
     const received = new ReceivedBytes(memory);
     const piece = Buffer.from('all of it');
     received.add(piece);
@@ -22,7 +22,7 @@ describe('collecting a body', () => {
         fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 12 }),
         fc.boolean(),
         (sizes, isAnnounced) => {
-          const memory = new RequestMemory(16 * MIB);
+          const memory = requestMemory(16 * MIB);
           const pieces = sizes.map((size, index) => Buffer.alloc(size, index + 1));
           const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
           const received = new ReceivedBytes(memory, isAnnounced ? sizeBytes : undefined);
@@ -41,7 +41,7 @@ describe('collecting a body', () => {
   });
 
   test('a joined body does not change when its memory is reused for the next one', () => {
-    const memory = new RequestMemory(16 * MIB);
+    const memory = requestMemory(16 * MIB);
     const bodies = [1, 2, 3].map((fill) => {
       const received = new ReceivedBytes(memory);
       for (let pieces = 0; pieces < 20; pieces += 1) received.add(Buffer.alloc(50_000, fill));
@@ -53,7 +53,7 @@ describe('collecting a body', () => {
   });
 
   test('a body is refused if there is no memory for it, and then frees everything', () => {
-    const memory = new RequestMemory(300_000);
+    const memory = requestMemory(300_000);
     const received = new ReceivedBytes(memory, MIB);
     expect(() => {
       for (;;) received.add(Buffer.alloc(10_000));

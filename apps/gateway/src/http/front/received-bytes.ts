@@ -1,4 +1,5 @@
-import { type ByteAccount, ByteSegments } from '#record-json';
+import { ByteSegments } from '#record-json';
+import type { ByteAccount } from '#runtime';
 
 /**
  * A body as it arrives, counted as memory. A body in one piece is kept without a copy; further

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Transform } from 'node:stream';
 import { ProtocolError } from '#protocol';
-import type { ByteAccount } from '#record-json';
+import type { ByteAccount } from '#runtime';
 import { brotliWindowBytes } from './brotli-window.js';
 import { type ContentCoding, createUnpacker, unpackingError } from './content-coding.js';
 

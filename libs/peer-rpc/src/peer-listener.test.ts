@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PeerUnreachableError } from '#replication';
-import { silentLogger } from '#runtime';
+import { SystemScheduler, silentLogger } from '#runtime';
+import { KeptLog } from '#runtime/testing';
 import { PeerListenError, PeerListener } from './peer-listener.js';
 import { encodePeerMessage } from './peer-message-codec.js';
 import {
@@ -10,7 +11,6 @@ import {
   CLUSTER_SECRET,
   CLUSTER_UUID,
   Happening,
-  KeptLog,
   LISTENER,
   message,
   openListener,
@@ -108,7 +108,7 @@ describe('admission', () => {
 
   test('every caller is refused until the broker has joined its cluster', async () => {
     const log = new KeptLog();
-    const listener = new PeerListener(LISTENER, log);
+    const listener = new PeerListener(LISTENER, { logger: log, scheduler: new SystemScheduler() });
     await listener.listen();
     onTestFinished(() => listener.close(0));
     const peers = openPeers(urlOf(listener), {}, log);
@@ -380,7 +380,8 @@ describe('closing the listener', () => {
 
 test('an address in use is an error that names the settings', async () => {
   const listener = await openListener(echo);
-  const second = new PeerListener({ ...LISTENER, port: listener.port }, silentLogger);
+  const ports = { logger: silentLogger, scheduler: new SystemScheduler() };
+  const second = new PeerListener({ ...LISTENER, port: listener.port }, ports);
   await expect(second.listen()).rejects.toThrow(PeerListenError);
   await expect(second.listen()).rejects.toThrow(/SLUICE_CLUSTER_PORT/);
 });

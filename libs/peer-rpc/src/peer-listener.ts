@@ -18,14 +18,12 @@ import {
   type PeerHandlers,
   type PeerMethod,
 } from '#replication';
-import type { Logger } from '#runtime';
-import { HeldMemory } from '../http/front/held-memory.js';
-import { RequestMemory } from '../http/front/request-memory.js';
-import { kindOfError, SparseLog } from '../observability/sparse-log.js';
+import { HeldMemory, kindOfError, MemoryBudget, type Scheduler, SparseLog } from '#runtime';
 import { IncomingCall } from './incoming-call.js';
 import { PeerAdmission, type PeerRefusal, UNAVAILABLE, unavailable } from './peer-admission.js';
 import { decodePeerMessage } from './peer-message-codec.js';
 import { PEER_PATH, type PeerIdentity } from './peer-protocol.js';
+import type { PeerRpcPorts } from './peer-rpc-ports.js';
 import type { PeerTls } from './peer-tls.js';
 
 /**
@@ -69,21 +67,23 @@ export class PeerListenError extends Error {
 export class PeerListener {
   readonly #options: PeerListenerOptions;
   readonly #admission: PeerAdmission;
-  readonly #memory: RequestMemory;
+  readonly #memory: MemoryBudget;
   readonly #server: Server;
   readonly #calls = new Set<IncomingCall>();
   readonly #log: SparseLog;
+  readonly #scheduler: Scheduler;
   #served: { readonly clusterUuid: string; readonly handlers: PeerHandlers } | undefined;
   #isClosing = false;
   #onDrained: (() => void) | undefined;
   #callsRefused = 0;
   #callsFailed = 0;
 
-  constructor(options: PeerListenerOptions, logger: Logger) {
+  constructor(options: PeerListenerOptions, { logger, scheduler }: PeerRpcPorts) {
     this.#options = options;
     this.#admission = new PeerAdmission(options);
-    this.#memory = new RequestMemory(options.memoryBytesMax);
+    this.#memory = new MemoryBudget(options.memoryBytesMax, () => this.#outOfMemory());
     this.#log = new SparseLog(logger);
+    this.#scheduler = scheduler;
     this.#server = this.#createServer();
   }
 
@@ -137,12 +137,12 @@ export class PeerListener {
       });
     });
     this.#server.closeIdleConnections();
-    const timer = setTimeout(() => {
+    const timer = this.#scheduler.after(graceMs, () => {
       // Closing the connections aborts the signals of their calls.
       this.#server.closeAllConnections();
-    }, graceMs);
+    });
     await this.#drained();
-    clearTimeout(timer);
+    timer.cancel();
     this.#server.closeAllConnections();
     await closed;
   }
@@ -228,7 +228,7 @@ export class PeerListener {
   }
 
   #overload(sizeBytes: number): PeerRefusal | undefined {
-    const { callsMax, memoryBytesMax, messageBytesMax } = this.#options;
+    const { callsMax, messageBytesMax } = this.#options;
     if (Number.isNaN(sizeBytes)) {
       return { status: 411, error: callerBug('The call does not say how long it is.') };
     }
@@ -242,9 +242,7 @@ export class PeerListener {
       return { status: 503, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail, options) };
     }
     if (!this.#memory.hasRoomFor(sizeBytes)) {
-      const detail = `The messages of other brokers use all ${memoryBytesMax} bytes of their memory (SLUICE_CLUSTER_MEMORY_BYTES).`;
-      const options = { retryAfterMs: RETRY_AFTER_MS };
-      return { status: 503, error: new ProtocolError('BUFFER_EXHAUSTED', detail, options) };
+      return { status: 503, error: this.#outOfMemory() };
     }
     return undefined;
   }
@@ -317,6 +315,12 @@ export class PeerListener {
       `a call of another broker is malformed: ${message}`,
     );
     call.fail(400, { kind: 'failed', error: callerBug(`The call is malformed: ${message}.`) });
+  }
+
+  #outOfMemory(): ProtocolError {
+    const { memoryBytesMax } = this.#options;
+    const detail = `The messages of other brokers use all ${memoryBytesMax} bytes of their memory (SLUICE_CLUSTER_MEMORY_BYTES).`;
+    return new ProtocolError('BUFFER_EXHAUSTED', detail, { retryAfterMs: RETRY_AFTER_MS });
   }
 
   #unknownMethod(method: string): ProtocolError {

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PeerUnreachableError } from '#replication';
-import { type PeerTls, PeerTlsFileError, readPeerTls } from './peer-tls.js';
-import { CALLEE_ID, KeptLog, message, openListener, openPeers } from './testing/peer-pair.js';
+import { KeptLog } from '#runtime/testing';
+import type { PeerTls } from './peer-tls.js';
+import { CALLEE_ID, message, openListener, openPeers } from './testing/peer-pair.js';
 
 const PATIENT = { timeoutMs: 20_000 };
 const echo = { produce: () => Promise.resolve(message('served')) };
@@ -14,10 +15,10 @@ let folder: string;
 let ours: PeerTls;
 let theirs: PeerTls;
 
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
-  ours = await authority('ours');
-  theirs = await authority('theirs');
+  ours = authority('ours');
+  theirs = authority('theirs');
 });
 
 afterAll(() => {
@@ -25,7 +26,7 @@ afterAll(() => {
 });
 
 /** Creates a certificate authority, and a certificate signed by it for brokers at 127.0.0.1. */
-async function authority(name: string): Promise<PeerTls> {
+function authority(name: string): PeerTls {
   const file = (suffix: string): string => join(folder, `${name}-${suffix}`);
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { stdio: 'pipe' });
@@ -39,13 +40,8 @@ async function authority(name: string): Promise<PeerTls> {
   const signing = ['-CA', file('ca.pem'), '-CAkey', file('ca-key.pem'), '-CAcreateserial'];
   const certificate = ['-in', file('request.pem'), '-out', file('cert.pem'), '-days', '2'];
   openssl('x509', '-req', ...certificate, ...signing, '-extfile', file('names'));
-  const tls = await readPeerTls({
-    clusterTlsCaFile: file('ca.pem'),
-    clusterTlsCertFile: file('cert.pem'),
-    clusterTlsKeyFile: file('key.pem'),
-  });
-  if (tls === undefined) throw new Error('no TLS was read');
-  return tls;
+  const pem = (suffix: string): string => readFileSync(file(suffix), 'utf8');
+  return { ca: pem('ca.pem'), cert: pem('cert.pem'), key: pem('key.pem') };
 }
 
 describe('TLS between brokers', () => {
@@ -78,36 +74,5 @@ describe('TLS between brokers', () => {
     const peers = openPeers(`http://127.0.0.1:${listener.port}`);
     const call = peers.call(CALLEE_ID, 'produce', message(null), PATIENT);
     await expect(call).rejects.toThrow(PeerUnreachableError);
-  });
-});
-
-describe('reading the files', () => {
-  test('no files: no TLS', async () => {
-    const files = {
-      clusterTlsCaFile: undefined,
-      clusterTlsCertFile: undefined,
-      clusterTlsKeyFile: undefined,
-    };
-    expect(await readPeerTls(files)).toBeUndefined();
-  });
-
-  test('unreadable files are all reported, with their variables', async () => {
-    const notPem = join(folder, 'not-pem');
-    writeFileSync(notPem, 'hello');
-    onTestFinished(() => {
-      rmSync(notPem);
-    });
-    const files = {
-      clusterTlsCaFile: join(folder, 'missing'),
-      clusterTlsCertFile: notPem,
-      clusterTlsKeyFile: folder,
-    };
-    const error = await readPeerTls(files).catch((failure: unknown) => failure);
-    expect(error).toBeInstanceOf(PeerTlsFileError);
-    expect((error as PeerTlsFileError).problems.toSorted()).toEqual([
-      expect.stringMatching(/^SLUICE_CLUSTER_TLS_CA_FILE is ".*missing"; accepted: .*ENOENT/),
-      expect.stringMatching(/^SLUICE_CLUSTER_TLS_CERT_FILE is .*; accepted: a PEM file$/),
-      expect.stringMatching(/^SLUICE_CLUSTER_TLS_KEY_FILE is .*EISDIR/),
-    ]);
   });
 });

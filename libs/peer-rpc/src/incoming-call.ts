@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PeerMessage } from '#replication';
-import { drainRequest } from '../http/front/drain-request.js';
+import { drainRequest } from '#runtime';
 import { ArrivingBytes } from './arriving-bytes.js';
 import { encodePeerFailure, type PeerFailure } from './peer-failure-codec.js';
 import { encodePeerMessage } from './peer-message-codec.js';

@@ -1,5 +1,5 @@
-import type { ByteAccount } from '#record-json';
-import type { RequestMemory } from './request-memory.js';
+import type { ByteAccount } from './byte-account.js';
+import type { MemoryBudget } from './memory-budget.js';
 
 /**
  * The share of one request in the memory that all requests share.
@@ -9,16 +9,16 @@ import type { RequestMemory } from './request-memory.js';
  * the work.
  */
 export class HeldMemory implements ByteAccount {
-  readonly #shared: RequestMemory;
+  readonly #shared: MemoryBudget;
   #heldBytes = 0;
   #worksUnderWay = 0;
   #isClosed = false;
 
-  constructor(shared: RequestMemory) {
+  constructor(shared: MemoryBudget) {
     this.#shared = shared;
   }
 
-  /** @throws ProtocolError BUFFER_EXHAUSTED; then nothing was taken */
+  /** @throws Error of the budget if there is no room; then nothing was counted */
   hold(sizeBytes: number): void {
     // Bytes that still arrive for a disconnected client are dropped.
     if (this.#isClosed) return;

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { silentLogger } from '#runtime';
+import { SystemScheduler, silentLogger } from '#runtime';
 import { PeerNetwork } from './peer-network.js';
 import { CLUSTER_SECRET, CLUSTER_UUID, message } from './testing/peer-pair.js';
 
@@ -8,9 +8,6 @@ const SETTINGS = {
   clusterHost: '127.0.0.1',
   clusterPort: 0,
   clusterUrl: undefined,
-  clusterTlsCaFile: undefined,
-  clusterTlsCertFile: undefined,
-  clusterTlsKeyFile: undefined,
   clusterMessageBytesMax: 1_000_000,
   clusterMemoryBytes: 4_000_000,
   clusterCallsMax: 100,
@@ -18,7 +15,8 @@ const SETTINGS = {
 };
 
 async function open(brokerId: number): Promise<PeerNetwork> {
-  const network = await PeerNetwork.open({ ...SETTINGS, brokerId }, silentLogger);
+  const ports = { logger: silentLogger, scheduler: new SystemScheduler() };
+  const network = await PeerNetwork.open({ ...SETTINGS, brokerId }, undefined, ports);
   onTestFinished(() => network.close(0));
   return network;
 }

@@ -1,4 +1,4 @@
-import type { LogFields, Logger } from '#runtime';
+import type { LogFields, Logger } from './logger.js';
 
 /** Minimum interval between lines of one kind. */
 const SILENCE_MS = 10_000;

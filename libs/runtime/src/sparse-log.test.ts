@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { KeptLog } from '../cluster-api/testing/peer-pair.js';
 import { SparseLog } from './sparse-log.js';
+import { KeptLog } from './testing/kept-log.js';
 
 const SILENCE_MS = 10_000;
 const KINDS_MAX = 1000;

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { PeerHandlers, PeerMessage } from '#replication';
-import { type LogFields, type Logger, silentLogger } from '#runtime';
+import { type Logger, SystemScheduler, silentLogger } from '#runtime';
 import { HttpPeers, type HttpPeersOptions } from '../http-peers.js';
 import { PeerListener, type PeerListenerOptions } from '../peer-listener.js';
 
@@ -38,7 +38,8 @@ export async function openListener(
   options: Partial<PeerListenerOptions> = {},
   logger: Logger = silentLogger,
 ): Promise<PeerListener> {
-  const listener = new PeerListener({ ...LISTENER, ...options }, logger);
+  const ports = { logger, scheduler: new SystemScheduler() };
+  const listener = new PeerListener({ ...LISTENER, ...options }, ports);
   await listener.listen();
   listener.serve(CLUSTER_UUID, handlers);
   onTestFinished(() => listener.close(0));
@@ -55,7 +56,8 @@ export function openPeers(
   logger: Logger = silentLogger,
 ): HttpPeers {
   const addressOf = typeof address === 'function' ? address : (): string | undefined => address;
-  const peers = new HttpPeers({ ...PEERS, ...options }, addressOf, logger);
+  const ports = { logger, scheduler: new SystemScheduler() };
+  const peers = new HttpPeers({ ...PEERS, ...options }, addressOf, ports);
   onTestFinished(() => peers.close());
   return peers;
 }
@@ -75,31 +77,6 @@ export async function openPair(
 
 export function message(body: unknown, blobs: readonly Buffer[] = []): PeerMessage {
   return { body, blobs };
-}
-
-/** Keeps the logged lines. */
-export class KeptLog implements Logger {
-  readonly lines: {
-    readonly level: string;
-    readonly fields: LogFields;
-    readonly message: string;
-  }[] = [];
-
-  debug(fields: LogFields, message: string): void {
-    this.lines.push({ level: 'debug', fields, message });
-  }
-
-  info(fields: LogFields, message: string): void {
-    this.lines.push({ level: 'info', fields, message });
-  }
-
-  warn(fields: LogFields, message: string): void {
-    this.lines.push({ level: 'warn', fields, message });
-  }
-
-  error(fields: LogFields, message: string): void {
-    this.lines.push({ level: 'error', fields, message });
-  }
 }
 
 /** An event that happens once and can be awaited. */

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { HeldMemory } from './held-memory.js';
-import { RequestMemory } from './request-memory.js';
+import { MemoryBudget } from './memory-budget.js';
 
 test('the memory of a request whose client disconnects is kept until its work has ended', () => {
-  const shared = new RequestMemory(1000);
+  const shared = new MemoryBudget(1000, () => new Error('exhausted'));
   const memory = new HeldMemory(shared);
   memory.hold(400);
   memory.workBegan();
@@ -16,7 +16,7 @@ test('the memory of a request whose client disconnects is kept until its work ha
 });
 
 test('bytes for a disconnected client are not counted, and nothing is released twice', () => {
-  const shared = new RequestMemory(1000);
+  const shared = new MemoryBudget(1000, () => new Error('exhausted'));
   const memory = new HeldMemory(shared);
   memory.hold(400);
   memory.close();

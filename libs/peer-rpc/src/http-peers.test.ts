@@ -5,10 +5,10 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ProtocolError } from '#protocol';
 import { NotLeaderError, type PeerMessage, PeerUnreachableError } from '#replication';
+import { KeptLog } from '#runtime/testing';
 import {
   CALLEE_ID,
   Happening,
-  KeptLog,
   message,
   openListener,
   openPair,

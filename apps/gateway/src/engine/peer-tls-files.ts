@@ -1,15 +1,5 @@
-/**
- * TLS between brokers: each presents a certificate of the cluster's own authority, as caller and as
- * listener.
- */
 import { readFile } from 'node:fs/promises';
-
-/** PEM texts of the TLS files. */
-export interface PeerTls {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
+import type { PeerTls } from '#peer-rpc';
 
 /** Paths of the TLS files. */
 export interface PeerTlsFiles {

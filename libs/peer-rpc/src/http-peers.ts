@@ -15,8 +15,7 @@ import {
   type Peers,
   PeerUnreachableError,
 } from '#replication';
-import type { Logger } from '#runtime';
-import { SparseLog } from '../observability/sparse-log.js';
+import { type Scheduler, SparseLog } from '#runtime';
 import { OutgoingCall } from './outgoing-call.js';
 import { PeerConnections, type PeerConnectionsOptions } from './peer-connections.js';
 import { type EncodedPeerMessage, encodePeerMessage } from './peer-message-codec.js';
@@ -29,6 +28,7 @@ import {
   type PeerIdentity,
   peerAuthorization,
 } from './peer-protocol.js';
+import type { PeerRpcPorts } from './peer-rpc-ports.js';
 
 export interface HttpPeersOptions extends PeerIdentity, PeerConnectionsOptions {
   readonly clusterUuid: string;
@@ -48,6 +48,7 @@ export class HttpPeers implements Peers {
   readonly #options: HttpPeersOptions;
   readonly #addressOf: (brokerId: number) => string | undefined;
   readonly #log: SparseLog;
+  readonly #scheduler: Scheduler;
   readonly #headers: readonly string[];
   readonly #connections = new Map<number, PeerConnections>();
   #callsInFlight = 0;
@@ -59,11 +60,12 @@ export class HttpPeers implements Peers {
   constructor(
     options: HttpPeersOptions,
     addressOf: (brokerId: number) => string | undefined,
-    logger: Logger,
+    { logger, scheduler }: PeerRpcPorts,
   ) {
     this.#options = options;
     this.#addressOf = addressOf;
     this.#log = new SparseLog(logger);
+    this.#scheduler = scheduler;
     this.#headers = Object.entries({
       [PEER_HEADERS.authorization]: peerAuthorization(options.clusterSecret),
       [PEER_HEADERS.cluster]: options.clusterUuid,
@@ -89,7 +91,7 @@ export class HttpPeers implements Peers {
 
       const finish = (): void => {
         this.#callsInFlight -= 1;
-        clearTimeout(timer);
+        timer.cancel();
         signal?.removeEventListener('abort', onAbort);
       };
       const call = new OutgoingCall(brokerId, this.#options.messageBytesMax, {
@@ -109,9 +111,9 @@ export class HttpPeers implements Peers {
       const onAbort = (): void => {
         call.abandon(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const timer = this.#scheduler.after(timeoutMs, () => {
         call.abandon(new Error(`no answer within ${timeoutMs} ms`));
-      }, timeoutMs);
+      });
       signal?.addEventListener('abort', onAbort);
       this.#callsInFlight += 1;
       const headers = [

@@ -3,20 +3,24 @@
  *
  * `open` binds the address, so that it is known before the broker registers; `connect` and `serve`
  * follow when the cluster is known.
+ *
+ * Overlap: calls overlap freely. `connect` and `serve` are called once each after `open`; `close`
+ * is called once, at the end.
  */
 import type { PeerHandlers, Peers } from '#replication';
-import { assert, type Logger } from '#runtime';
+import { assert } from '#runtime';
 import { type ClusterAddressSettings, clusterUrlOf } from './cluster-address.js';
 import { HttpPeers, type HttpPeersStatus } from './http-peers.js';
 import { PeerListener, type PeerListenerStatus } from './peer-listener.js';
 import type { PeerIdentity } from './peer-protocol.js';
-import { type PeerTls, type PeerTlsFiles, readPeerTls } from './peer-tls.js';
+import type { PeerRpcPorts } from './peer-rpc-ports.js';
+import type { PeerTls } from './peer-tls.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const CLOSE_GRACE_MS = 2000;
 
 /** The settings of a gateway in cluster mode have all of these members. */
-export interface PeerNetworkSettings extends ClusterAddressSettings, PeerTlsFiles {
+export interface PeerNetworkSettings extends ClusterAddressSettings {
   readonly brokerId: number;
   /** Required, although its type allows undefined: the check of the settings ensures it. */
   readonly clusterSecret: string | undefined;
@@ -45,19 +49,19 @@ export class PeerNetwork {
   readonly #identity: PeerIdentity;
   readonly #tls: PeerTls | undefined;
   readonly #listener: PeerListener;
-  readonly #logger: Logger;
+  readonly #ports: PeerRpcPorts;
   #peers: HttpPeers | undefined;
 
   private constructor(
     settings: PeerNetworkSettings,
     identity: PeerIdentity,
     tls: PeerTls | undefined,
-    logger: Logger,
+    ports: PeerRpcPorts,
   ) {
     this.#settings = settings;
     this.#identity = identity;
     this.#tls = tls;
-    this.#logger = logger;
+    this.#ports = ports;
     this.#listener = new PeerListener(
       {
         ...identity,
@@ -69,26 +73,30 @@ export class PeerNetwork {
         callsMax: settings.clusterCallsMax,
         arrivalTimeoutMs: settings.clusterArrivalTimeoutMs,
       },
-      logger,
+      ports,
     );
   }
 
   /**
    * Binds the private address; calls are refused until `serve`.
-   * @throws PeerTlsFileError, PeerListenError
+   * @param tls undefined: the brokers talk without TLS
+   * @throws PeerListenError
    */
-  static async open(settings: PeerNetworkSettings, logger: Logger): Promise<PeerNetwork> {
+  static async open(
+    settings: PeerNetworkSettings,
+    tls: PeerTls | undefined,
+    ports: PeerRpcPorts,
+  ): Promise<PeerNetwork> {
     const { brokerId, clusterSecret } = settings;
     assert(clusterSecret !== undefined, 'a cluster without a secret');
-    const tls = await readPeerTls(settings);
-    const network = new PeerNetwork(settings, { brokerId, clusterSecret }, tls, logger);
+    const network = new PeerNetwork(settings, { brokerId, clusterSecret }, tls, ports);
     await network.#listener.listen();
     return network;
   }
 
   /** URL at which other brokers reach this one. */
   get clusterUrl(): string {
-    return clusterUrlOf(this.#settings, this.#listener.port);
+    return clusterUrlOf(this.#settings, this.#tls !== undefined, this.#listener.port);
   }
 
   /**
@@ -104,7 +112,7 @@ export class PeerNetwork {
         messageBytesMax: this.#settings.clusterMessageBytesMax,
       },
       (brokerId) => directory.state.brokers.get(brokerId)?.clusterUrl ?? undefined,
-      this.#logger,
+      this.#ports,
     );
     this.#peers = peers;
     return peers;

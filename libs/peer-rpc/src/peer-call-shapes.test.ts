@@ -6,8 +6,9 @@ import {
   type PeerMessage,
   type PeerMethod,
 } from '#replication';
+import { KeptLog } from '#runtime/testing';
 import { encodePeerMessage } from './peer-message-codec.js';
-import { KeptLog, message, openListener } from './testing/peer-pair.js';
+import { message, openListener } from './testing/peer-pair.js';
 import { rawCall, rawHeaders, rawRequest } from './testing/raw-call.js';
 import { rightValue, wrongValues } from './testing/shape-values.js';
 

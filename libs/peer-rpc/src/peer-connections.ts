@@ -35,7 +35,12 @@ export interface PeerConnectionsOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** The connections to one address of one broker. */
+/**
+ * The connections to one address of one broker.
+ *
+ * Overlap: calls are dispatched at any time until `retire` or `destroy`, of which one is called
+ * once.
+ */
 export class PeerConnections {
   readonly #pools = new Map<Lane, Pool>();
   readonly #options: PeerConnectionsOptions;

@@ -1,0 +1,6 @@
+/** Account of the memory that bytes are counted in. */
+export interface ByteAccount {
+  /** @throws Error of the account's owner if there is no room; then nothing was counted */
+  hold(sizeBytes: number): void;
+  release(sizeBytes: number): void;
+}
