@@ -277,3 +277,70 @@ describe('the seam between reading alone and being live', () => {
     expect(stands.faults).toEqual([]);
   });
 });
+
+describe('the subscription of a group member', () => {
+  const P1 = { topic: 'events', partition: 1 };
+
+  test('reads the partitions that it is assigned, from the given positions', async () => {
+    const world = await opened({ partitions: 2 });
+    await world.produce(P0, 3);
+    await world.produce(P1, 3);
+    const reader = await world.subscribe({ topics: [] });
+    await world.scheduler.settle();
+    expect(reader.received).toBe(0);
+    reader.expect({ ...P1, offset: 2 });
+    reader.subscription.assign([{ ...P1, offset: 2 }]);
+    await world.until(() => reader.received === 1, 'the last record of partition 1');
+    expect(reader.faults).toEqual([]);
+    expect(world.delivery.status()).toMatchObject({ subscriptions: 1, cursors: 1 });
+  });
+
+  test('delivers nothing of a partition once it is revoked, and frees its place', async () => {
+    const world = await opened({ partitions: 2 });
+    await world.produce(P0, 2);
+    const reader = await world.subscribe({ topics: [] });
+    for (const target of [P0, P1]) reader.expect({ ...target, offset: 0 });
+    reader.subscription.assign([P0, P1].map((target) => ({ ...target, offset: 0 })));
+    await world.until(() => reader.received === 2, 'the records of partition 0');
+    const positions = reader.subscription.revoke([P0, { topic: 'events', partition: 9 }]);
+    expect(positions).toEqual([{ ...P0, offset: 2 }]);
+    await world.produce(P0, 2);
+    await world.produce(P1, 1);
+    await world.until(() => reader.received === 3, 'the record of partition 1');
+    await world.scheduler.settle();
+    expect(reader.received).toBe(3);
+    expect(world.delivery.status().cursors).toBe(1);
+    reader.close();
+    expect(world.delivery.status()).toMatchObject({ cursors: 0, memoryBytes: 0 });
+  });
+
+  test('delivers nothing of a read that was under way when its partition was revoked', async () => {
+    const world = await opened();
+    await world.produce(P0, 2);
+    const held = world.hold(() => true);
+    const reader = await world.subscribe({ topics: [] });
+    reader.expect({ ...P0, offset: 0 });
+    reader.subscription.assign([{ ...P0, offset: 0 }]);
+    await world.until(() => held.count > 0, 'a fetch');
+    reader.subscription.revoke([P0]);
+    held.stop();
+    held.release();
+    await world.scheduler.settle();
+    expect(reader.received).toBe(0);
+  });
+
+  test('survives the deletion of a topic that it is assigned', async () => {
+    const world = await opened();
+    await world.createTopic('others', 1);
+    const others = { topic: 'others', partition: 0 };
+    const reader = await world.subscribe({ topics: [] });
+    for (const target of [P0, others]) reader.expect({ ...target, offset: 0 });
+    reader.subscription.assign([P0, others].map((target) => ({ ...target, offset: 0 })));
+    await world.broker.deleteTopic('others');
+    await world.until(() => world.delivery.status().cursors === 1, 'one partition is left');
+    await world.produce(P0, 1);
+    await world.until(() => reader.received === 1, 'a record of the other topic');
+    expect(reader.endedWith).toBeUndefined();
+    expect(reader.errors).toEqual([]);
+  });
+});

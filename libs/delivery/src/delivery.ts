@@ -131,6 +131,12 @@ export class Delivery {
     return new Cursor(owner, this.#feedOf(target), this.#reads, position);
   }
 
+  /** Frees the place of a cursor that its subscription closed before its own end. */
+  cursorClosed(): void {
+    this.#cursors -= 1;
+    this.#memoryBytes -= CURSOR_BYTES;
+  }
+
   /** @throws ProtocolError THROTTLING_QUOTA_EXCEEDED; the subscription is then not added */
   add(subscription: Subscriber): void {
     this.#takeMemory(subscription.memoryBytes);

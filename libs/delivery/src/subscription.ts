@@ -25,6 +25,7 @@ import {
 
 /** Topics, start and credit that a client asks for. */
 export interface SubscriptionRequest {
+  /** Empty for a member of a consumer group, whose partitions come by `assign`. */
   readonly topics: readonly string[];
   /** Partitions of each topic; undefined: all, including those that are added later. */
   readonly partitions?: readonly number[] | undefined;
@@ -122,6 +123,37 @@ export class Subscription implements Subscriber {
     return this.#cursors.length;
   }
 
+  /**
+   * Adds partitions that a consumer group assigned, and reads them from the given positions. A
+   * partition that is present already continues where it is.
+   * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when this broker reads too many partitions; the
+   *   partitions before that one are added
+   */
+  assign(positions: readonly PartitionPosition[]): void {
+    if (this.#isClosed) return;
+    for (const { topic, partition, offset } of positions) {
+      const target = { topic, partition };
+      if (this.#cursorOf(target) !== undefined) continue;
+      const cursor = this.#addCursor(target, offset);
+      if (this.#isStarted) cursor.start();
+    }
+  }
+
+  /**
+   * Stops reading partitions; nothing of them is delivered after the return.
+   * @returns the next offset of each that was read
+   */
+  revoke(targets: readonly TopicPartition[]): PartitionPosition[] {
+    const positions: PartitionPosition[] = [];
+    for (const target of targets) {
+      const cursor = this.#cursorOf(target);
+      if (cursor === undefined) continue;
+      this.#removeCursor(cursor);
+      positions.push({ ...cursor.target, offset: cursor.position });
+    }
+    return positions;
+  }
+
   /** Returns the next offset of each partition. */
   positions(): PartitionPosition[] {
     return this.#cursors.map(({ target, position }) => ({ ...target, offset: position }));
@@ -173,6 +205,7 @@ export class Subscription implements Subscriber {
     this.#waiting.clear();
     for (const cursor of this.#cursors) cursor.close();
     this.#delivery.remove(this);
+    this.#cursors.length = 0;
   }
 
   /** Adds the partitions that the topic has gained. */
@@ -216,7 +249,9 @@ export class Subscription implements Subscriber {
     if (!(error instanceof ProtocolError)) {
       this.#transport.stopped(cursor.target, error);
     } else if (error.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
-      this.topicDeleted(cursor.target.topic);
+      // The group of a member takes a deleted topic out of the assignment by itself.
+      if (this.#request.topics.length === 0) this.#removeCursor(cursor);
+      else this.topicDeleted(cursor.target.topic);
     } else if (RETRIABLE.has(error.code)) {
       const { holds } = cursor;
       this.#backoff ??= new RetryBackoff(this.#delivery.random);
@@ -241,7 +276,7 @@ export class Subscription implements Subscriber {
     }
     try {
       const offset = await resetOffset(this.#broker, target, autoOffsetReset);
-      if (this.#isClosed || cursor.position !== position) return;
+      if (!this.#cursors.includes(cursor) || cursor.position !== position) return;
       cursor.seek(offset);
       this.#transport.reset({ ...target, offset }, cause);
       cursor.start();
@@ -284,6 +319,15 @@ export class Subscription implements Subscriber {
     const cursor = this.#delivery.openCursor(this, target, position);
     this.#cursors.push(cursor);
     return cursor;
+  }
+
+  #removeCursor(cursor: Cursor): void {
+    const index = this.#cursors.indexOf(cursor);
+    if (index < 0) return;
+    this.#cursors.splice(index, 1);
+    this.#waiting.delete(cursor);
+    cursor.close();
+    this.#delivery.cursorClosed();
   }
 
   #cursorOf({ topic, partition }: TopicPartition): Cursor | undefined {
