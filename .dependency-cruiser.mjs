@@ -11,6 +11,7 @@ const libs = {
   broker: ['groups', 'replication', 'coordination', 'producer', 'log', 'protocol', 'runtime'],
   'record-json': ['log', 'protocol', 'runtime'],
   delivery: ['record-json', 'broker', 'log', 'protocol', 'runtime'],
+  'web-socket': ['delivery', 'record-json', 'protocol', 'runtime'],
 };
 
 const arrows = Object.entries(libs).map(([lib, allowed]) => ({

@@ -28,7 +28,9 @@ const BUNDLE = 'dist/apps/gateway/gateway.cjs';
 const CACHE = `${BUNDLE}.cache`;
 const FOLDERS = [
   ...['http/front', 'http/data', 'ws', 'sse'].map((f) => `apps/gateway/src/${f}`),
-  ...['peer-rpc', 'replication', 'broker', 'delivery'].map((lib) => `libs/${lib}/src`),
+  ...['peer-rpc', 'replication', 'broker', 'delivery', 'web-socket'].map(
+    (lib) => `libs/${lib}/src`,
+  ),
 ];
 const TESTS = [
   ...['test/data', 'test/ws', 'test/sse/events.test.ts', 'test/sse/event-connections.test.ts'],

@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { SETTINGS_SECTIONS } from '../dist/esm/apps/gateway/src/config/settings.js';
 import { settingsReference } from '../dist/esm/apps/gateway/src/config/settings-reference.js';
-import { EXIT_CODES } from '../dist/esm/apps/gateway/src/engine/exit-codes.js';
 import { GatewayMetrics } from '../dist/esm/apps/gateway/src/observability/metrics.js';
 import { metricsReference } from '../dist/esm/apps/gateway/src/observability/metrics-reference.js';
+import { EXIT_CODES } from '../dist/esm/apps/gateway/src/shared/exit-codes.js';
 
 const folder = new URL('../docs/reference/', import.meta.url);
 mkdirSync(folder, { recursive: true });

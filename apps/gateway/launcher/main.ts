@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { DESCRIPTORS_MIN, descriptorLimit } from '../src/engine/descriptor-limit.js';
-import { EXIT_CODES, type ExitCode } from '../src/engine/exit-codes.js';
+import { EXIT_CODES, type ExitCode } from '../src/shared/exit-codes.js';
 import { ARGUMENTS_HELP, parseArguments } from './arguments.js';
 import { CompiledBundle } from './compiled-bundle.js';
 import { readEnvFiles } from './env-file.js';

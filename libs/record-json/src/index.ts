@@ -12,6 +12,15 @@ export {
   ZERO,
 } from './json-bytes.js';
 export { type DocumentLimits, readDocument } from './json-document.js';
+export {
+  type LargeMemberSink,
+  MemberNames,
+  readObject,
+  readObjectInSlices,
+  shownNameAt,
+  stringAt,
+  textOf,
+} from './json-members.js';
 export { parseJsonRecordLines } from './json-record-lines.js';
 export { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
 export {
@@ -25,6 +34,7 @@ export { JsonScanner } from './json-scanner.js';
 export { jsonStringText } from './json-string.js';
 export { assertJson, isJsonInSlices } from './json-text.js';
 export { parseLargeBody, parseLargeLine, parseLargeList } from './large-records.js';
+export { LineBlocks } from './line-blocks.js';
 export { type LineBlock, type LineOptions, NdjsonLines } from './ndjson-lines.js';
 export { assertLargeJson, rawRecord } from './raw-record.js';
 export { memberPointer, quotedName, syntaxProblem } from './record-faults.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { EXIT_CODES } from '../engine/exit-codes.js';
+import { EXIT_CODES } from '../shared/exit-codes.js';
 import { SETTINGS_SECTIONS } from './settings.js';
 import { settingsReference } from './settings-reference.js';
 

@@ -1,4 +1,4 @@
-import type { ExitCode } from '../engine/exit-codes.js';
+import type { ExitCode } from '../shared/exit-codes.js';
 import type { Setting } from './setting.js';
 import type { SettingsSection } from './settings.js';
 

@@ -5,7 +5,6 @@ import type { OpenBroker } from '#broker';
 import { Delivery } from '#delivery';
 import { RenderCache } from '#record-json';
 import type { Settings } from '../config/settings.js';
-import { GatewayModule } from '../gateway.module.js';
 import { AsyncApiDocument } from '../http/asyncapi/async-api-document.js';
 import { BodyPresencePipe } from '../http/body-presence.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
@@ -24,6 +23,7 @@ import { GatewayMetrics } from '../observability/metrics.js';
 import { SocketAdapter } from '../ws/socket.adapter.js';
 import { SocketServer } from '../ws/socket-server.js';
 import { CannotListenError } from './cannot-listen-error.js';
+import { GatewayModule } from './gateway.module.js';
 import { PublicAddress } from './public-address.js';
 import { OPEN_BROKER } from './tokens.js';
 

@@ -9,7 +9,7 @@ import type { ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorCode, type Fault, type Outcome, ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
 import { kindOfError, sparseLogOf } from '#runtime';
-import { boundRefusals } from './bound-refusals.js';
+import { boundRefusals } from '../shared/bound-refusals.js';
 
 const STATUS_OF = {
   INVALID_REQUEST: 400,

@@ -1,5 +1,5 @@
 import { Counter } from 'prom-client';
-import { boundRefusals } from '../http/bound-refusals.js';
+import { boundRefusals } from '../shared/bound-refusals.js';
 
 /** Counts refusals because of an exceeded bound, by the setting of the bound. */
 export function boundRefusalsCounter(): Counter {

@@ -1,5 +1,5 @@
 import type { OutboundStatus } from '#delivery';
-import type { FrontEvent } from '../http/front/front-events.js';
+import type { FrontEvent } from '../shared/front-events.js';
 import type { StatusSeries } from './status-series.js';
 
 export interface HttpStatus {

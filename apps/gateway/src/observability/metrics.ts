@@ -9,7 +9,7 @@ import type { BrokerStatus, PartitionStatus } from '#broker';
 import type { DeliveryStatus } from '#delivery';
 import type { LogObserver } from '#log';
 import type { PeerNetworkStatus } from '#peer-rpc';
-import type { FrontRoute, RequestObserver } from '../http/front/request-observer.js';
+import type { FrontRoute, RequestObserver } from '../shared/request-observer.js';
 import type { SocketStatus } from '../ws/socket-server.js';
 import { boundRefusalsCounter } from './bound-metrics.js';
 import { BROKER_SERIES } from './broker-metrics.js';

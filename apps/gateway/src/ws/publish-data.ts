@@ -7,6 +7,8 @@ import type { Acks } from '#broker';
 import { FIELD_PARTITION, RECORD_STRIDE, type RecordSet } from '#protocol';
 import type { JsonRecordParser, RecordPlaces } from '#record-json';
 import {
+  type LargeMemberSink,
+  MemberNames,
   MINUS,
   memberPointer,
   NINE,
@@ -14,20 +16,16 @@ import {
   parseRecordList,
   QUOTE,
   quotedName,
-  ZERO,
-} from '#record-json';
-import type { SlicedWork } from '#runtime';
-import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../http/data/produce-query.js';
-import type { RequestProducer } from '../http/data/producer-headers.js';
-import {
-  type LargeMemberSink,
-  MemberNames,
   readObject,
   readObjectInSlices,
   shownNameAt,
   stringAt,
   textOf,
-} from './json-members.js';
+  ZERO,
+} from '#record-json';
+import type { SlicedWork } from '#runtime';
+import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../http/data/produce-query.js';
+import type { RequestProducer } from '../http/data/producer-headers.js';
 
 const POINTER = '/data';
 const RECORDS_POINTER = `${POINTER}/records`;

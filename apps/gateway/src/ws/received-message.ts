@@ -10,6 +10,8 @@ import { ProtocolError } from '#protocol';
 import {
   type DocumentLimits,
   JsonRecordParser,
+  type LargeMemberSink,
+  MemberNames,
   MINUS,
   memberPointer,
   NINE,
@@ -18,18 +20,14 @@ import {
   quotedName,
   type RecordLimits,
   readDocument,
-  syntaxProblem,
-  ZERO,
-} from '#record-json';
-import type { SlicedWork } from '#runtime';
-import {
-  type LargeMemberSink,
-  MemberNames,
   readObject,
   readObjectInSlices,
   shownNameAt,
+  syntaxProblem,
   textOf,
-} from './json-members.js';
+  ZERO,
+} from '#record-json';
+import type { SlicedWork } from '#runtime';
 import { CLIENT_MESSAGES, type ClientEvent } from './messages/socket-messages.js';
 import { PublishData } from './publish-data.js';
 

@@ -12,15 +12,13 @@ import type { Delivery } from '#delivery';
 import { ProtocolError } from '#protocol';
 import type { DocumentLimits } from '#record-json';
 import { assert, type Clock, type Logger, type Scheduler, type Timer } from '#runtime';
+import type { InboxMemory } from '#web-socket';
+import { acceptedOffers, SocketWatch, UnpackingSlots } from '#web-socket';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
 import type { ControlMessage, SocketAnswer } from './control-message.js';
-import { acceptedOffers } from './extension-offers.js';
 import { GatewaySocket } from './gateway-socket.js';
-import type { InboxMemory } from './inbox.js';
 import { type ClientEvent, SOCKET_PATH, SUBPROTOCOL } from './messages/socket-messages.js';
 import { type SocketContext, SocketSession } from './socket-session.js';
-import { SocketWatch } from './socket-watch.js';
-import { UnpackingSlots } from './unpacking-slots.js';
 
 /**
  * Compressed messages of all connections that are decompressed at the same time. Each may expand to

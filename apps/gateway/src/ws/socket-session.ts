@@ -15,24 +15,35 @@ import { Outbox, untakenBytes } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import { AT_ONCE_BYTES_MAX, pointedIntoSent } from '#record-json';
 import { assert, inSlices, type Logger } from '#runtime';
+import type { UnpackingSlots, WatchedConnection } from '#web-socket';
+import {
+  CLOSE_CODES,
+  type ConnectionSight,
+  Inbox,
+  type InboxMemory,
+  type InboxMessage,
+  type InboxOwner,
+  Liveness,
+  MessageGate,
+  memoryOf,
+  PING_FRAME,
+  pongFrame,
+  type Reply,
+  ReplyQueue,
+  type ReplySink,
+  textFrames,
+  type Verdict,
+} from '#web-socket';
 import { toProtocolError } from '../http/problem.js';
-import { CLOSE_CODES } from './close-codes.js';
 import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
-import { PING_FRAME, pongFrame, textFrames } from './frame.js';
 import type { GatewaySocket } from './gateway-socket.js';
-import { Inbox, type InboxMemory, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
-import { type ConnectionSight, Liveness, type Verdict } from './liveness.js';
-import { MessageGate } from './message-gate.js';
 import type { ClientEvent, ServerEvent } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 import { Publication } from './publishing.js';
 import { type MessageLimits, ReceivedMessage } from './received-message.js';
-import { type Reply, ReplyQueue, type ReplySink } from './reply-queue.js';
 import { messageText, type ProblemContext, socketProblem } from './socket-problem.js';
 import type { SocketSubscription } from './socket-subscription.js';
 import { SocketSubscriptions } from './socket-subscriptions.js';
-import type { WatchedConnection } from './socket-watch.js';
-import type { UnpackingSlots } from './unpacking-slots.js';
 
 /**
  * Bytes of unanswered messages at which no more begin: enough for each write to disk. A larger

@@ -2,7 +2,7 @@ import type { Delivery, PartitionPosition, RecordRun } from '#delivery';
 import { Subscription, type SubscriptionRequest, type SubscriptionTransport } from '#delivery';
 import type { ProtocolError, TopicPartition } from '#protocol';
 import { textMemoryBytes } from '#runtime';
-import { type FrameSink, RecordsFrames } from './records-frames.js';
+import { type FrameSink, RecordsFrames } from '#web-socket';
 import type { ProblemContext } from './socket-problem.js';
 
 /** The part of the connection that one of its subscriptions uses. */

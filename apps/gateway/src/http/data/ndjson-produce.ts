@@ -6,6 +6,7 @@ import {
   AT_ONCE_BYTES_MAX,
   errorOfRecord,
   isJsonInSlices,
+  LineBlocks,
   parseJsonRecordLines,
   parseLargeLine,
   type RecordPlaces,
@@ -18,7 +19,6 @@ import type { Exchange } from '../front/exchange.js';
 import { streamBody } from '../front/request-body.js';
 import { problemDocument, toProtocolError } from '../problem.js';
 import { bodyPlaces } from './body-places.js';
-import { LineBlocks } from './line-blocks.js';
 import { checkLines, type NumberedRecords } from './line-checks.js';
 import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 import type { ProduceQuery } from './produce-query.js';

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ByteAccount } from '#runtime';
+import type { FrontEvents } from '../../shared/front-events.js';
 import type { BodyTimeout } from './body-timeout.js';
-import type { FrontEvents } from './front-events.js';
 import { Pipelines } from './pipelines.js';
 
 /** Checks of bodies per idle timeout; an idle body is found at most a quarter late. */

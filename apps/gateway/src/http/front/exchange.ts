@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProtocolError } from '#protocol';
 import { drainRequest, HeldMemory } from '#runtime';
+import type { FrontRoute } from '../../shared/request-observer.js';
 import {
   isWriteMethod,
   type ProblemOptions,
@@ -15,7 +16,6 @@ import type { InFlightRequest } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
 import type { BodyReceiver } from './request-body.js';
 import { requestIdOf } from './request-id.js';
-import type { FrontRoute } from './request-observer.js';
 import { UntakenAnswer } from './untaken-answer.js';
 
 /** A remaining body of a refused request up to this size is read instead of cut off. */

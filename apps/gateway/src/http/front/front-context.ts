@@ -1,9 +1,9 @@
 import type { OutboundMemory, OutboundMemoryOptions } from '#delivery';
 import type { Logger, MemoryBudget } from '#runtime';
+import type { FrontEvents } from '../../shared/front-events.js';
+import type { RequestObserver } from '../../shared/request-observer.js';
 import type { ConnectionTable } from './connection-table.js';
-import type { FrontEvents } from './front-events.js';
 import type { LongPolls } from './long-polls.js';
-import type { RequestObserver } from './request-observer.js';
 
 /** The settings that the front uses. */
 export interface HttpFrontOptions extends OutboundMemoryOptions {

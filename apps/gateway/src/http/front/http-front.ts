@@ -18,7 +18,9 @@ import { OutboundMemory } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { type Logger, SystemScheduler } from '#runtime';
 import { publicPrefix } from '../../engine/public-address.js';
+import { FrontEvents } from '../../shared/front-events.js';
 import { requestMemory } from '../../shared/request-memory.js';
+import type { FrontRoute, RequestObserver } from '../../shared/request-observer.js';
 import { problemDocument } from '../problem.js';
 import { stoppingError } from './body-timeout.js';
 import { answerClientError } from './client-error.js';
@@ -26,14 +28,12 @@ import { type Connection, ConnectionTable, type InFlightRequest } from './connec
 import { Exchange } from './exchange.js';
 import { ForeignCallers } from './foreign-callers.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
-import { FrontEvents } from './front-events.js';
 import { FrontResponse } from './front-response.js';
 import { headFault, notAProxy } from './head-fault.js';
 import { LongPolls } from './long-polls.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
 import { endWithProblem } from './raw-problem.js';
-import type { FrontRoute, RequestObserver } from './request-observer.js';
 import {
   eventsTopic,
   hotRoute,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ByteAccount } from '#runtime';
-import type { FrontEvents } from './front-events.js';
+import type { FrontEvents } from '../../shared/front-events.js';
 
 /** Memory of a request between its parsing and its start: about the size of node:http's objects. */
 const HELD_REQUEST_BYTES = 4096;

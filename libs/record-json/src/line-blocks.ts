@@ -1,4 +1,4 @@
-import { type LineBlock, type LineOptions, NdjsonLines } from '#record-json';
+import { type LineBlock, type LineOptions, NdjsonLines } from './ndjson-lines.js';
 
 /** Bounds the lines parsed and answered at once, even if every line is a fault of two bytes. */
 const LINES_MAX = 1024;

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ProtocolError } from '#protocol';
 import type { MemoryBudget } from '#runtime';
-import { requestMemory } from '../shared/request-memory.js';
 import { Inbox, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
+import { messageMemory } from './testing/message-memory.js';
 
 /**
  * Begins messages under the test's control: those with the text `slow` last until they are ended. A
@@ -56,12 +56,12 @@ function message(text: string): InboxMessage {
 }
 
 describe('an inbox', () => {
-  let memory = requestMemory(1000);
+  let memory = messageMemory(1000);
   let owner = new Owner(memory);
   let inbox = new Inbox(owner, memory);
 
   beforeEach(() => {
-    memory = requestMemory(1000);
+    memory = messageMemory(1000);
     owner = new Owner(memory);
     inbox = new Inbox(owner, memory);
   });

@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import * as ws from 'ws';
 import { ProtocolError } from '#protocol';
-import { requestMemory } from '../shared/request-memory.js';
 import { MessageGate } from './message-gate.js';
+import { messageMemory } from './testing/message-memory.js';
 import { UnpackingSlots } from './unpacking-slots.js';
 
 /** The parser of ws; its types omit it. */
@@ -41,7 +41,7 @@ function frame(payload: Buffer | string, options: FrameOptions = {}): Buffer {
 }
 
 describe('a message gate', () => {
-  let memory = requestMemory(MEMORY_BYTES);
+  let memory = messageMemory(MEMORY_BYTES);
   let passed: Buffer[] = [];
   let gate = gateWith();
 
@@ -55,7 +55,7 @@ describe('a message gate', () => {
   }
 
   beforeEach(() => {
-    memory = requestMemory(MEMORY_BYTES);
+    memory = messageMemory(MEMORY_BYTES);
     passed = [];
     gate = gateWith();
   });
@@ -119,7 +119,7 @@ describe('a message gate', () => {
       masked[at] = (masked[at] as number) ^ (key[(at - payloadAt) % 4] as number);
     }
     gate = new MessageGate({
-      memory: requestMemory(8_000_000),
+      memory: messageMemory(8_000_000),
       messageBytesMax: 1_000_000,
       slots: undefined,
       pass: (bytes) => passed.push(bytes),

@@ -1,6 +1,7 @@
-import type { JsonScanner } from '#record-json';
-import { BACKSLASH, CLOSE_BRACE, COMMA, jsonStringText, QUOTE } from '#record-json';
 import type { SlicedWork } from '#runtime';
+import { BACKSLASH, CLOSE_BRACE, COMMA, QUOTE } from './json-bytes.js';
+import type { JsonScanner } from './json-scanner.js';
+import { jsonStringText } from './json-string.js';
 
 /** Bytes of a name in a sentence; sentences show fewer characters. */
 const SHOWN_BYTES_MAX = 1000;
@@ -44,7 +45,7 @@ export class MemberNames {
 }
 
 /** Receives the members of an object. */
-export interface MemberSink {
+interface MemberSink {
   /**
    * Receives the member whose name is at `nameAt` and whose value is at `valueAt`.
    * @param member index of its name

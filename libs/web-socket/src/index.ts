@@ -1,0 +1,10 @@
+export { CLOSE_CODES } from './close-codes.js';
+export { acceptedOffers } from './extension-offers.js';
+export { PING_FRAME, pongFrame, textFrames } from './frame.js';
+export { Inbox, type InboxMemory, type InboxMessage, type InboxOwner, memoryOf } from './inbox.js';
+export { type ConnectionSight, Liveness, type Verdict } from './liveness.js';
+export { MessageGate } from './message-gate.js';
+export { type FrameSink, RecordsFrames } from './records-frames.js';
+export { Reply, ReplyQueue, type ReplySink } from './reply-queue.js';
+export { SocketWatch, type WatchedConnection } from './socket-watch.js';
+export { UnpackingSlots } from './unpacking-slots.js';
