@@ -3,6 +3,18 @@ export { committedEndKnown } from './committed-end.js';
 export { Controller } from './controller.js';
 export type { ReplicaEnd } from './leader-state.js';
 export { Membership } from './membership.js';
+export {
+  choice,
+  either,
+  flag,
+  list,
+  type MessageShape,
+  nullable,
+  object,
+  shapeFault,
+  text,
+  whole,
+} from './message-shape.js';
 export { Partition } from './partition.js';
 export { checkedPeerHandlers, checkedPeers, PEER_CALLS } from './peer-calls.js';
 export {

@@ -1,0 +1,110 @@
+import type { Offset } from '#protocol';
+import { rangesOf } from './offset-ranges.js';
+import { Releases } from './release-records.js';
+import type { ShareChange } from './share-change.js';
+import type { ShareContext } from './share-context.js';
+import type { SharePartition } from './share-partition.js';
+import type { WindowRecord } from './window-record.js';
+
+/** The statement of a member about one record that it has. */
+export interface RecordAck {
+  readonly offset: Offset;
+  readonly type: 'ack' | 'nack' | 'extend' | 'reject';
+  /** The delivery that is meant; undefined for the one under way. */
+  readonly deliveryCount?: number;
+  /** Time until a nacked record is delivered again, ms; undefined for the group's back-off. */
+  readonly delayMs?: number;
+  /** Text that the dead letter of a rejected record carries. */
+  readonly reason?: string;
+}
+
+/**
+ * Result of one ack:
+ * - `done` it is taken, now or when it was sent before
+ * - `finished` the group is done with the record already: the effect is there
+ * - `notAcquired` the record is not with this member: its lock is over, or another has it
+ * - `staleDelivery` the member has the record again, and the ack is of an earlier delivery
+ */
+export type AckResult = 'done' | 'finished' | 'notAcquired' | 'staleDelivery';
+
+export interface AckDecision {
+  readonly changes: readonly ShareChange[];
+  /** One result per ack, in their order. */
+  readonly results: readonly AckResult[];
+}
+
+/** Takes the acks of one member, in their order. A refused one has no effect on the others. */
+export function acknowledgeRecords(
+  state: SharePartition,
+  member: string,
+  acks: readonly RecordAck[],
+  context: ShareContext,
+): AckDecision {
+  const round = new AckRound(state, member, context);
+  const results = acks.map((ack) => round.take(ack));
+  return { changes: round.changes(), results };
+}
+
+class AckRound {
+  readonly #acknowledged: Offset[] = [];
+  readonly #extended: Offset[] = [];
+  readonly #releases: Releases;
+  /** Records that an earlier ack of this round has ended the delivery of. */
+  readonly #ended = new Map<Offset, RecordAck['type']>();
+
+  constructor(
+    readonly state: SharePartition,
+    readonly member: string,
+    readonly context: ShareContext,
+  ) {
+    this.#releases = new Releases(context);
+  }
+
+  take(ack: RecordAck): AckResult {
+    const { offset, type, deliveryCount } = ack;
+    const ended = this.#ended.get(offset);
+    if (ended !== undefined) return type === 'ack' && ended === 'ack' ? 'done' : 'notAcquired';
+    const record = this.state.window.get(offset);
+    if (record === undefined) return this.#resultOfFinished(ack);
+    const { delivery } = record;
+    const isHeld =
+      delivery?.member === this.member && delivery.lockUntilMs > this.context.monotonicMs;
+    if (!isHeld) return 'notAcquired';
+    if (deliveryCount !== undefined && deliveryCount !== record.deliveryCount) {
+      return 'staleDelivery';
+    }
+    this.#collect(ack, record);
+    return 'done';
+  }
+
+  changes(): ShareChange[] {
+    const changes: ShareChange[] = [];
+    const extended = this.#extended.filter((offset) => !this.#ended.has(offset));
+    if (extended.length > 0) {
+      const { lockMs } = this.context.config;
+      changes.push({ kind: 'extended', lockMs, ranges: rangesOf(extended) });
+    }
+    if (this.#acknowledged.length > 0) {
+      changes.push({ kind: 'acknowledged', ranges: rangesOf(this.#acknowledged) });
+    }
+    changes.push(...this.#releases.changes());
+    return changes;
+  }
+
+  #resultOfFinished({ offset, type, deliveryCount }: RecordAck): AckResult {
+    const { finished, scanOffset } = this.state;
+    if (type === 'ack' && finished.has(offset, this.member, deliveryCount)) return 'done';
+    return offset < scanOffset ? 'finished' : 'notAcquired';
+  }
+
+  #collect({ type, delayMs, reason }: RecordAck, record: WindowRecord): void {
+    if (type === 'extend') {
+      this.#extended.push(record.offset);
+      return;
+    }
+    this.#ended.set(record.offset, type);
+    if (type === 'ack') this.#acknowledged.push(record.offset);
+    else if (type === 'nack') this.#releases.fail(record, delayMs);
+    else this.#releases.giveUp(record, reason ?? 'A member rejected the record.');
+  }
+}

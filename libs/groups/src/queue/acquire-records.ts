@@ -1,0 +1,119 @@
+import type { Offset } from '#protocol';
+import { rangesOf } from './offset-ranges.js';
+import type { ShareChange } from './share-change.js';
+import type { ShareContext } from './share-context.js';
+import type { SharePartition } from './share-partition.js';
+import type { WindowRecord } from './window-record.js';
+
+interface AcquireCommand {
+  readonly member: string;
+  /** Records that the member may get now: what is left of its limit. */
+  readonly recordsMax: number;
+  /**
+   * The member's id of this poll. While the member has records of a poll with the same id under
+   * lock, the same records are answered: their first answer was lost.
+   */
+  readonly receiveId?: string;
+}
+
+/** Neighbouring records with the same delivery count. */
+interface AcquiredRun {
+  readonly first: Offset;
+  readonly last: Offset;
+  readonly deliveryCount: number;
+}
+
+interface AcquireDecision {
+  readonly changes: readonly ShareChange[];
+  readonly acquired: readonly AcquiredRun[];
+}
+
+/**
+ * Gives available records to a member, the lowest offsets first.
+ *
+ * A record that has used half of its deliveries is delivered without others, so that one that kills
+ * its worker does not take its neighbours into the dead letters.
+ */
+export function acquireRecords(
+  state: SharePartition,
+  { member, recordsMax, receiveId }: AcquireCommand,
+  context: ShareContext,
+): AcquireDecision {
+  const repeated = receiveId === undefined ? [] : heldFor(state, member, receiveId, context);
+  if (repeated.length > 0) return { changes: [], acquired: runsOf(repeated) };
+  const chosen = chooseRecords(state, recordsMax, context);
+  if (chosen.length === 0) return { changes: [], acquired: [] };
+  const change: ShareChange = {
+    kind: 'acquired',
+    member,
+    receiveId: receiveId ?? null,
+    lockMs: context.config.lockMs,
+    ranges: rangesOf(chosen.map(({ offset }) => offset)),
+  };
+  return { changes: [change], acquired: runsOf(chosen) };
+}
+
+/** The number of records that a member could get now. */
+export function availableCount(state: SharePartition, context: ShareContext): number {
+  let count = 0;
+  for (const _ of deliverable(state, context)) count += 1;
+  return count;
+}
+
+function heldFor(
+  state: SharePartition,
+  member: string,
+  receiveId: string,
+  { monotonicMs }: ShareContext,
+): WindowRecord[] {
+  if (!state.acquired.has(member)) return [];
+  return state.window.records.filter(
+    ({ delivery }) =>
+      delivery?.member === member &&
+      delivery.receiveId === receiveId &&
+      delivery.lockUntilMs > monotonicMs,
+  );
+}
+
+function chooseRecords(
+  state: SharePartition,
+  recordsMax: number,
+  context: ShareContext,
+): WindowRecord[] {
+  const chosen: WindowRecord[] = [];
+  for (const record of deliverable(state, context)) {
+    if (chosen.length >= recordsMax) break;
+    const isSingle = record.deliveries * 2 >= context.config.deliveryCountLimit;
+    if (isSingle && chosen.length > 0) break;
+    chosen.push(record);
+    if (isSingle) break;
+  }
+  return chosen;
+}
+
+/** Records that may be delivered now, by offset. */
+function* deliverable({ window }: SharePartition, { nowMs }: ShareContext): Iterable<WindowRecord> {
+  const heldKeys = new Set<number>();
+  for (const record of window.records) {
+    const { keyHash } = record;
+    if (keyHash !== null) {
+      // Every live record holds the later ones of its key back, whatever its state.
+      if (heldKeys.has(keyHash)) continue;
+      heldKeys.add(keyHash);
+    }
+    if (record.state === 'available' && record.notBeforeMs <= nowMs) yield record;
+  }
+}
+
+function runsOf(records: readonly WindowRecord[]): AcquiredRun[] {
+  const runs: AcquiredRun[] = [];
+  for (const { offset, deliveryCount } of records) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.last + 1 === offset && last.deliveryCount === deliveryCount) {
+      runs[runs.length - 1] = { ...last, last: offset };
+    } else {
+      runs.push({ first: offset, last: offset, deliveryCount });
+    }
+  }
+  return runs;
+}

@@ -1,0 +1,57 @@
+import type { Offset } from '#protocol';
+
+/** Acknowledged offsets with the same member and delivery count. */
+export interface FinishedRun {
+  readonly member: string;
+  readonly deliveryCount: number;
+  readonly first: Offset;
+  readonly last: Offset;
+}
+
+/** Runs that a share partition remembers. */
+const RUNS_MAX = 64;
+
+/**
+ * The last acknowledged deliveries of a share partition. A member whose answer was lost repeats
+ * its ack, and is told that it was taken. Memory is bounded: the oldest run is forgotten first.
+ */
+export class FinishedDeliveries {
+  readonly #runs: FinishedRun[] = [];
+
+  /** The remembered runs, oldest first. */
+  get runs(): readonly FinishedRun[] {
+    return this.#runs;
+  }
+
+  /** Remembers one acknowledged delivery; a neighbour of a remembered one extends its run. */
+  add(offset: Offset, member: string, deliveryCount: number): void {
+    const at = this.#runs.findLastIndex(
+      (run) =>
+        run.last + 1 === offset && run.member === member && run.deliveryCount === deliveryCount,
+    );
+    const run = this.#runs[at];
+    if (run === undefined) this.addRun({ member, deliveryCount, first: offset, last: offset });
+    else this.#runs[at] = { ...run, last: offset };
+  }
+
+  /** Remembers a run that a snapshot has. */
+  addRun(run: FinishedRun): void {
+    this.#runs.push(run);
+    if (this.#runs.length > RUNS_MAX) this.#runs.shift();
+  }
+
+  /** True when the member has acknowledged that delivery; without a count, any delivery. */
+  has(offset: Offset, member: string, deliveryCount: number | undefined): boolean {
+    return this.#runs.some(
+      (run) =>
+        run.first <= offset &&
+        offset <= run.last &&
+        run.member === member &&
+        (deliveryCount === undefined || run.deliveryCount === deliveryCount),
+    );
+  }
+
+  clear(): void {
+    this.#runs.length = 0;
+  }
+}

@@ -1,0 +1,126 @@
+import type { Offset } from '#protocol';
+import { rangesOf } from './offset-ranges.js';
+import type { ShareChange } from './share-change.js';
+import type { ShareConfig, ShareContext } from './share-context.js';
+import type { SharePartition } from './share-partition.js';
+import type { WindowRecord } from './window-record.js';
+
+/**
+ * Collects what happens to records that go back or are given up, and turns it into few changes:
+ * records with the same fate share one.
+ */
+export class Releases {
+  readonly #released = new Map<string, { isCounted: boolean; atMs: number; offsets: Offset[] }>();
+  readonly #condemned = new Map<string, Offset[]>();
+  readonly #archived: Offset[] = [];
+
+  constructor(readonly context: ShareContext) {}
+
+  /** A delivery failed: the record goes back, or is given up after the last one. */
+  fail(record: WindowRecord, delayMs?: number): void {
+    const { config, nowMs } = this.context;
+    if (record.deliveryCount >= config.deliveryCountLimit) {
+      this.giveUp(record, `The record was delivered ${record.deliveryCount} times.`);
+      return;
+    }
+    const waitMs = delayMs ?? retryBackoffMs(record.deliveryCount, config);
+    this.#release(record.offset, true, waitMs === 0 ? 0 : nowMs + waitMs);
+  }
+
+  /** The record goes back as if it had not been delivered. */
+  giveBack(record: WindowRecord): void {
+    this.#release(record.offset, false, 0);
+  }
+
+  /** The record is not delivered again; with a dead-letter topic it is copied there first. */
+  giveUp(record: WindowRecord, reason: string): void {
+    if (!this.context.config.hasDeadLetters) {
+      this.#archived.push(record.offset);
+      return;
+    }
+    const offsets = this.#condemned.get(reason) ?? [];
+    this.#condemned.set(reason, offsets);
+    offsets.push(record.offset);
+  }
+
+  changes(): ShareChange[] {
+    const changes: ShareChange[] = [];
+    for (const { isCounted, atMs, offsets } of this.#released.values()) {
+      changes.push({ kind: 'released', isCounted, notBeforeMs: atMs, ranges: rangesOf(offsets) });
+    }
+    for (const [reason, offsets] of this.#condemned) {
+      changes.push({ kind: 'condemned', reason, ranges: rangesOf(offsets) });
+    }
+    if (this.#archived.length > 0) {
+      changes.push({ kind: 'archived', ranges: rangesOf(this.#archived) });
+    }
+    return changes;
+  }
+
+  #release(offset: Offset, isCounted: boolean, atMs: number): void {
+    const fate = `${isCounted} ${atMs}`;
+    const released = this.#released.get(fate) ?? { isCounted, atMs, offsets: [] };
+    this.#released.set(fate, released);
+    released.offsets.push(offset);
+  }
+}
+
+/** Takes back records whose locks are over: their deliveries count. */
+export function releaseExpired(state: SharePartition, context: ShareContext): ShareChange[] {
+  const releases = new Releases(context);
+  for (const record of state.window.records) {
+    const { delivery } = record;
+    if (delivery !== undefined && delivery.lockUntilMs <= context.monotonicMs) {
+      releases.fail(record);
+    }
+  }
+  return releases.changes();
+}
+
+/**
+ * Takes back the records of a member that is gone.
+ * @param isCounted true when its session or connection broke: a record may be the reason
+ */
+export function releaseMember(
+  state: SharePartition,
+  member: string,
+  isCounted: boolean,
+  context: ShareContext,
+): ShareChange[] {
+  if (!state.acquired.has(member)) return [];
+  const releases = new Releases(context);
+  for (const record of state.window.records) {
+    if (record.delivery?.member !== member) continue;
+    if (isCounted) releases.fail(record);
+    else releases.giveBack(record);
+  }
+  return releases.changes();
+}
+
+/**
+ * Earliest times at which something happens without a command; undefined for never.
+ * `lockUntilMs` is by the monotonic clock, `notBeforeMs` by the wall clock.
+ */
+export function nextTimes({ window }: SharePartition): {
+  readonly lockUntilMs: number | undefined;
+  readonly notBeforeMs: number | undefined;
+} {
+  let lockUntilMs: number | undefined;
+  let notBeforeMs: number | undefined;
+  for (const record of window.records) {
+    const { delivery } = record;
+    if (delivery !== undefined && !(delivery.lockUntilMs >= (lockUntilMs ?? Infinity))) {
+      lockUntilMs = delivery.lockUntilMs;
+    }
+    const isWaiting = record.state === 'available' && record.notBeforeMs > 0;
+    if (isWaiting && !(record.notBeforeMs >= (notBeforeMs ?? Infinity))) {
+      notBeforeMs = record.notBeforeMs;
+    }
+  }
+  return { lockUntilMs, notBeforeMs };
+}
+
+/** Delay of a redelivery: doubles with each counted delivery, up to a maximum. */
+function retryBackoffMs(deliveries: number, config: ShareConfig): number {
+  return Math.min(config.retryBackoffMs * 2 ** (deliveries - 1), config.retryBackoffMaxMs);
+}

@@ -1,0 +1,26 @@
+/** The configs of a queue group that its decisions depend on. */
+export interface ShareConfig {
+  /** Kafka's share.record.lock.duration.ms: time that a member has for a record. */
+  readonly lockMs: number;
+  /** Kafka's share.delivery.count.limit: counted deliveries before a record is given up. */
+  readonly deliveryCountLimit: number;
+  /** Kafka's share.partition.max.record.locks: records of one partition that are not finished. */
+  readonly recordLocksMax: number;
+  /** True when records that are given up are copied to a dead-letter topic. */
+  readonly hasDeadLetters: boolean;
+  /** Delay of the first redelivery, ms; doubles with each further one. 0 for none. */
+  readonly retryBackoffMs: number;
+  /** Greatest delay of a redelivery, ms. */
+  readonly retryBackoffMaxMs: number;
+  /** True when records of one key are delivered one after the other, in order. */
+  readonly isKeyOrdered: boolean;
+}
+
+/** Time and configs of a decision: decisions read neither a clock nor settings. */
+export interface ShareContext {
+  /** Wall clock, ms since 1970: times of delivery. */
+  readonly nowMs: number;
+  /** Monotonic clock, ms: locks. */
+  readonly monotonicMs: number;
+  readonly config: ShareConfig;
+}

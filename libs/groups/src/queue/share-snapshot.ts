@@ -1,0 +1,119 @@
+/**
+ * A snapshot of a share partition as parts that can be cut into chunks: neighbouring records in
+ * the same situation are one part.
+ */
+import type { LiveState } from './delivery-state.js';
+import type { FinishedRun } from './finished-deliveries.js';
+import { type OffsetRanges, offsetsIn, rangesOf } from './offset-ranges.js';
+import type { KeyHashes } from './share-change.js';
+import { SharePartition, type ShareProgress } from './share-partition.js';
+import { WindowRecord } from './window-record.js';
+
+/** Records in the same situation; members that do not apply are left out. */
+interface RecordsPart {
+  readonly kind: 'records';
+  readonly state: LiveState;
+  readonly deliveries: number;
+  readonly notBeforeMs: number;
+  readonly ranges: OffsetRanges;
+  readonly keys?: KeyHashes;
+  readonly member?: string;
+  readonly receiveId?: string;
+  readonly lockMs?: number;
+  readonly reason?: string;
+}
+
+export type SnapshotPart =
+  | ({ readonly kind: 'progress' } & ShareProgress)
+  | ({ readonly kind: 'finished' } & FinishedRun)
+  | RecordsPart;
+
+/** Records of one part: it stays far below the size of a chunk. */
+const PART_RECORDS_MAX = 500;
+
+/** The whole state, beginning with its progress. */
+export function snapshotOf(state: SharePartition): SnapshotPart[] {
+  return [
+    { kind: 'progress', ...state.progress },
+    ...state.finished.runs.map((run): SnapshotPart => ({ kind: 'finished', ...run })),
+    ...recordParts(state.window.records),
+  ];
+}
+
+/**
+ * The state that a snapshot has.
+ * @param monotonicMs time from which its locks run
+ */
+export function restoreSnapshot(
+  parts: readonly SnapshotPart[],
+  monotonicMs: number,
+): SharePartition {
+  const state = new SharePartition(0);
+  for (const part of parts) {
+    if (part.kind === 'progress') state.restoreProgress(part);
+    else if (part.kind === 'finished') state.finished.addRun(runOf(part));
+    else restoreRecords(state, part, monotonicMs);
+  }
+  return state;
+}
+
+function* recordParts(records: readonly WindowRecord[]): Iterable<SnapshotPart> {
+  let run: WindowRecord[] = [];
+  for (const record of records) {
+    const [first] = run;
+    if (first !== undefined && (run.length >= PART_RECORDS_MAX || !isAlike(first, record))) {
+      yield recordsPart(first, run);
+      run = [];
+    }
+    run.push(record);
+  }
+  const [first] = run;
+  if (first !== undefined) yield recordsPart(first, run);
+}
+
+function recordsPart(first: WindowRecord, run: readonly WindowRecord[]): RecordsPart {
+  const { state, deliveries, notBeforeMs, delivery, reason } = first;
+  const hasKeys = run.some(({ keyHash }) => keyHash !== null);
+  return {
+    kind: 'records',
+    state,
+    deliveries,
+    notBeforeMs,
+    ranges: rangesOf(run.map(({ offset }) => offset)),
+    ...(hasKeys ? { keys: run.map(({ keyHash }) => keyHash) } : {}),
+    ...(delivery === undefined ? {} : { member: delivery.member, lockMs: delivery.lockMs }),
+    ...(typeof delivery?.receiveId === 'string' ? { receiveId: delivery.receiveId } : {}),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function isAlike(left: WindowRecord, right: WindowRecord): boolean {
+  return (
+    left.state === right.state &&
+    left.deliveries === right.deliveries &&
+    left.notBeforeMs === right.notBeforeMs &&
+    left.reason === right.reason &&
+    left.delivery?.member === right.delivery?.member &&
+    left.delivery?.receiveId === right.delivery?.receiveId &&
+    left.delivery?.lockMs === right.delivery?.lockMs
+  );
+}
+
+function restoreRecords(state: SharePartition, part: RecordsPart, monotonicMs: number): void {
+  const { member, lockMs = 0, receiveId = null, reason, deliveries, notBeforeMs } = part;
+  const delivery =
+    member === undefined
+      ? undefined
+      : { member, receiveId, lockMs, lockUntilMs: monotonicMs + lockMs };
+  let at = 0;
+  for (const offset of offsetsIn(part.ranges)) {
+    const record = new WindowRecord(offset, part.keys?.[at] ?? null);
+    record.restore(part.state, { deliveries, delivery, notBeforeMs, reason });
+    state.restoreRecord(record);
+    at += 1;
+  }
+}
+
+function runOf({ member, deliveryCount, first, last }: FinishedRun): FinishedRun {
+  return { member, deliveryCount, first, last };
+}
