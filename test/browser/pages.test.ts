@@ -218,7 +218,7 @@ describe('/try', () => {
     await page.getByRole('button', { name: 'Resume' }).click();
     await page
       .getByRole('alert')
-      .getByText(/offset 1000 .* Going on at offset 1400\.$/)
+      .getByText(/offset 1000 .* Continuing at offset 1400\.$/)
       .waitFor();
     await page.getByText('1,100 records').waitFor();
     expect(offsetsOf(await rowsOf(page), 0).at(-1)).toBe(1499);

@@ -1,17 +1,17 @@
-// What the page asks over HTTP, and errors in words.
+// HTTP calls of the page, and the sentences for their errors.
 
 /** An answer that is a problem document (RFC 9457), of HTTP or of a WebSocket's `error` event. */
 export class ProblemError extends Error {
-  /** @param problem its members; `detail` is the sentence for a person */
+  /** @param problem members of the document; `detail` is the sentence for a person */
   constructor(problem) {
-    super(inWords(problem));
+    super(problemText(problem));
     this.problem = problem;
   }
 }
 
 /**
  * @returns {Promise<any>} the answer's body
- * @throws ProblemError what the gateway says; Error when it does not answer
+ * @throws ProblemError with the gateway's problem; Error if it does not answer
  */
 export async function callApi(path, body) {
   const request = { headers: { 'Content-Type': 'application/json' } };
@@ -27,18 +27,19 @@ export async function callApi(path, body) {
   throw new ProblemError(answer ?? { detail: `The gateway answered ${response.status}.` });
 }
 
-/** All that a problem says, as sentences. */
-export function inWords({ title, detail, code, retriable, outcome, errors }) {
+/** Returns the members of a problem as sentences. */
+export function problemText({ title, detail, code, retriable, outcome, errors }) {
   const sentences = [detail ?? title ?? 'Something went wrong.'];
   for (const fault of errors ?? []) {
     if (!sentences[0].includes(fault.detail)) sentences.push(`${fault.pointer}: ${fault.detail}.`);
   }
-  if (outcome === 'unknown') sentences.push('It may or may not have been written.');
+  if (outcome === 'unknown') sentences.push('The record may or may not have been written.');
   else if (retriable === true) sentences.push('Trying again later may help.');
   const text = sentences.join(' ');
   return text.charAt(0).toUpperCase() + text.slice(1) + (code === undefined ? '' : ` (${code})`);
 }
 
-export function wordsOf(error) {
+/** Returns the message of any thrown value. */
+export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }

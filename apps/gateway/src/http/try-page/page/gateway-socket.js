@@ -1,7 +1,7 @@
 // The connection to the gateway.
 
 import { ProblemError } from './gateway-http.js';
-import { noteTexts } from './json-text.js';
+import { storeTexts } from './json-text.js';
 
 const SUBPROTOCOL = 'sluice.v1';
 const RETRY_MS_MIN = 250;
@@ -12,13 +12,13 @@ const PING_MS = 10_000;
 /** The answer to a request did not arrive, so the outcome of the request is unknown. */
 export class ConnectionLostError extends Error {
   constructor() {
-    super('The connection broke before the answer came.');
+    super('The connection broke before the answer arrived.');
   }
 }
 
 /**
- * A WebSocket that reconnects: `connecting`, then `open` or `waiting` for the next try. Requests do
- * not survive a connection; a caller that needs one again sends it when `onOpen` is called.
+ * A WebSocket that reconnects: `connecting`, then `open` or `waiting` for the next attempt.
+ * Requests end with their connection; a caller repeats a request when `onOpen` is called.
  */
 export class GatewaySocket {
   #handlers;
@@ -27,13 +27,13 @@ export class GatewaySocket {
   #deafen;
   #answers = new Map();
   #lastId = 0;
-  #failedTries = 0;
+  #failedAttempts = 0;
   #timer;
   #pings;
   #isSilent = false;
 
   /**
-   * @param handlers onState({name, failedTries, retryMs}), onOpen(), onEvent({event, data}) for
+   * @param handlers onState({name, failedAttempts, retryMs}), onOpen(), onEvent({event, data}) for
    *   what the gateway sends on its own
    */
   constructor(handlers) {
@@ -44,7 +44,7 @@ export class GatewaySocket {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Connects now, unless it is connected or on its way. */
+  /** Connects now, unless it is connected or connecting. */
   connect() {
     if (this.#socket !== undefined) return;
     clearTimeout(this.#timer);
@@ -64,7 +64,7 @@ export class GatewaySocket {
    * @throws ProblemError, ConnectionLostError
    */
   request(event, dataText) {
-    if (!this.isOpen) return Promise.reject(new Error('There is no connection at the moment.'));
+    if (!this.isOpen) return Promise.reject(new Error('The page is not connected to the gateway.'));
     this.#lastId += 1;
     const id = String(this.#lastId);
     return new Promise((resolve, reject) => {
@@ -79,7 +79,7 @@ export class GatewaySocket {
   }
 
   #opened() {
-    this.#failedTries = 0;
+    this.#failedAttempts = 0;
     this.#isSilent = false;
     this.#pings = setInterval(() => this.#ping(), PING_MS);
     this.#state('open');
@@ -89,7 +89,7 @@ export class GatewaySocket {
   #received(frame) {
     const { event, id, data } = JSON.parse(frame);
     this.#isSilent = false;
-    if (event === 'records') noteTexts(data.records, frame);
+    if (event === 'records') storeTexts(data.records, frame);
     const answer = this.#answers.get(id);
     if (answer === undefined) {
       this.#handlers.onEvent({ event, data });
@@ -115,16 +115,16 @@ export class GatewaySocket {
     const unanswered = [...this.#answers.values()];
     this.#answers.clear();
     for (const { reject } of unanswered) reject(new ConnectionLostError());
-    const ceilingMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** this.#failedTries);
+    const ceilingMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** this.#failedAttempts);
     // The delay is random, so that clients of the same gateway do not reconnect at the same moment.
     const retryMs = ceilingMs * (0.5 + Math.random() / 2);
-    this.#failedTries += 1;
+    this.#failedAttempts += 1;
     this.#timer = setTimeout(() => this.connect(), retryMs);
     this.#state('waiting', retryMs);
   }
 
   #state(name, retryMs = 0) {
-    this.#handlers.onState({ name, failedTries: this.#failedTries, retryMs });
+    this.#handlers.onState({ name, failedAttempts: this.#failedAttempts, retryMs });
   }
 }
 

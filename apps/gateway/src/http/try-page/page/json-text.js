@@ -9,7 +9,7 @@ const SCALAR = /[^,\]}\s]+/y;
  * @param records of the event `records`, parsed
  * @param frame the text that they were parsed from
  */
-export function noteTexts(records, frame) {
+export function storeTexts(records, frame) {
   const { data } = membersAt(frame, skipWhiteSpace(frame, 0));
   const elements = elementsAt(frame, membersAt(frame, data.start).records.start);
   for (const [index, { start }] of elements.entries()) {
@@ -21,7 +21,7 @@ export function noteTexts(records, frame) {
 
 /**
  * Formats JSON with line breaks and indentation; every other character stays unchanged.
- * @param charactersMax the result ends soon after so many
+ * @param charactersMax the result ends soon after this number of characters
  */
 export function indented(text, charactersMax) {
   let result = '';
@@ -52,7 +52,7 @@ export function indented(text, charactersMax) {
   return result;
 }
 
-/** Returns the places of an object's members by name, {start, end}; of a repeated name the last. */
+/** Returns the positions {start, end} of an object's members by name; a repeated name has its last. */
 function membersAt(text, start) {
   const members = {};
   let at = skipWhiteSpace(text, start + 1);
@@ -67,7 +67,7 @@ function membersAt(text, start) {
   return members;
 }
 
-/** Returns the places of an array's elements. */
+/** Returns the positions {start, end} of an array's elements. */
 function elementsAt(text, start) {
   const elements = [];
   let at = skipWhiteSpace(text, start + 1);

@@ -1,6 +1,6 @@
 // The subscription to one topic.
 
-import { callApi, inWords, ProblemError, wordsOf } from './gateway-http.js';
+import { callApi, messageOf, ProblemError, problemText } from './gateway-http.js';
 import { ConnectionLostError } from './gateway-socket.js';
 
 /** Records that the gateway may send before more are granted. */
@@ -15,8 +15,8 @@ const REFUSED_RETRY_MS = 1000;
  *
  * It keeps the next offset of each partition, and sends it whenever it subscribes again. It
  * receives no more records than the page can show: credit is granted for shown records, once per
- * frame of the screen. So a paused or hidden page holds a bounded number of records, and all later
- * ones wait in the log.
+ * frame of the screen. A paused or hidden page therefore holds a bounded number of records, and all
+ * later ones wait in the log.
  */
 export class LiveTopic {
   static #count = 0;
@@ -34,7 +34,7 @@ export class LiveTopic {
   /** Records received but not shown. */
   #waiting = [];
   /** Records shown without new credit so far. */
-  #owed = 0;
+  #uncreditedCount = 0;
   #frame;
   #timer;
 
@@ -80,14 +80,14 @@ export class LiveTopic {
     if (this.#isSubscribed) this.#socket.send('unsubscribe', { subscription: this.#name });
   }
 
-  /** Call it for every new connection. */
+  /** Subscribes; call it for every new connection. */
   async subscribe() {
     clearTimeout(this.#timer);
     if (this.#isClosed || !this.#socket.isOpen) return;
     LiveTopic.#count += 1;
     const name = `try-${LiveTopic.#count}`;
     this.#name = name;
-    this.#owed = 0;
+    this.#uncreditedCount = 0;
     const from = await this.#startPosition().catch((error) => {
       if (!this.#isClosed && this.#name === name) this.#refused(error);
     });
@@ -109,7 +109,7 @@ export class LiveTopic {
     }
   }
 
-  /** Call it when the connection breaks. */
+  /** Ends the subscription; call it when the connection breaks. */
   disconnected() {
     this.#setSubscribed(false);
   }
@@ -140,8 +140,8 @@ export class LiveTopic {
   #subscribed(positions) {
     const jumps = positions.map(({ partition, offset }) => this.#moveTo(partition, offset));
     this.#setSubscribed(true);
-    const told = jumps.filter((jump) => jump !== undefined);
-    if (told.length > 0) this.#handlers.onGap(told.join(' '));
+    const sentences = jumps.filter((jump) => jump !== undefined);
+    if (sentences.length > 0) this.#handlers.onGap(sentences.join(' '));
   }
 
   #refused(error) {
@@ -149,7 +149,7 @@ export class LiveTopic {
     if (error instanceof ProblemError && error.problem.retriable === true) {
       this.#timer = setTimeout(() => void this.subscribe(), REFUSED_RETRY_MS);
     } else {
-      this.#handlers.onEnd(wordsOf(error));
+      this.#handlers.onEnd(messageOf(error));
     }
   }
 
@@ -168,21 +168,21 @@ export class LiveTopic {
   #receivedError(problem) {
     if (problem.partition === undefined) {
       this.#setSubscribed(false);
-      this.#handlers.onEnd(inWords(problem));
+      this.#handlers.onEnd(problemText(problem));
     } else {
-      this.#handlers.onGap(inWords(problem));
+      this.#handlers.onGap(problemText(problem));
     }
   }
 
-  /** Where the partition is read on. Returns what to tell when that is not where it stopped. */
+  /** Sets the next offset of a partition. Returns a sentence if it is not where reading stopped. */
   #moveTo(partition, offset) {
-    const known = this.#positions.get(partition);
-    if (known?.offset === offset) return undefined;
+    const previous = this.#positions.get(partition);
+    if (previous?.offset === offset) return undefined;
     this.#positions.set(partition, { offset });
-    if (known === undefined) return undefined;
+    if (previous === undefined) return undefined;
     return (
-      `Partition ${partition}: the record at offset ${known.offset} is not in the log any more ` +
-      `(retention, or the topic was made anew). Going on at offset ${offset}.`
+      `Partition ${partition}: the record at offset ${previous.offset} is not in the log any more ` +
+      `(retention, or the topic was created again). Continuing at offset ${offset}.`
     );
   }
 
@@ -203,10 +203,10 @@ export class LiveTopic {
     const records = this.#waiting;
     this.#waiting = [];
     this.#handlers.onRecords(records);
-    this.#owed += records.length;
-    if (!this.#isSubscribed || this.#owed < WINDOW_RECORDS / 2) return;
-    this.#socket.send('credit', { subscription: this.#name, records: this.#owed });
-    this.#owed = 0;
+    this.#uncreditedCount += records.length;
+    if (!this.#isSubscribed || this.#uncreditedCount < WINDOW_RECORDS / 2) return;
+    this.#socket.send('credit', { subscription: this.#name, records: this.#uncreditedCount });
+    this.#uncreditedCount = 0;
   }
 }
 

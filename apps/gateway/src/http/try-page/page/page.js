@@ -1,6 +1,6 @@
 // The page: it connects its parts and reports its state.
 
-import { callApi, wordsOf } from './gateway-http.js';
+import { callApi, messageOf } from './gateway-http.js';
 import { GatewaySocket, socketUrl } from './gateway-socket.js';
 import { LiveTopic } from './live-topic.js';
 import { PublishForm } from './publish-form.js';
@@ -10,8 +10,8 @@ import { FIRST_TOPIC, TopicPicker } from './topic-picker.js';
 /** Interval at which a paused page asks for the number of waiting records. */
 const PAUSED_POLL_MS = 2000;
 const RATE_MS = 1000;
-/** Number of consecutive failed tries after which the page looks for the reason. */
-const TRIES_UNTIL_EXPLAINED = 3;
+/** Number of consecutive failed attempts after which the page looks for the reason. */
+const ATTEMPTS_UNTIL_EXPLAINED = 3;
 
 class TryPage {
   #socket = new GatewaySocket({
@@ -55,7 +55,7 @@ class TryPage {
       }
       this.#follow();
     } catch (error) {
-      byId('empty-text').textContent = wordsOf(error);
+      byId('empty-text').textContent = messageOf(error);
     }
   }
 
@@ -81,7 +81,7 @@ class TryPage {
       this.#socket,
       { topic, from },
       {
-        onRecords: (records) => this.#recordsCame(records),
+        onRecords: (records) => this.#recordsReceived(records),
         onLive: (isLive) => this.#liveChanged(isLive),
         onGap: notice,
         onEnd: (text) => this.#ended(text),
@@ -95,7 +95,7 @@ class TryPage {
     this.#hasBeenOpen = true;
   }
 
-  #connectionChanged({ name, failedTries, retryMs }) {
+  #connectionChanged({ name, failedAttempts, retryMs }) {
     clearInterval(this.#countdown);
     byId('reconnect').hidden = name !== 'waiting';
     if (name === 'open') {
@@ -105,7 +105,7 @@ class TryPage {
     } else {
       this.#live?.disconnected();
       this.#countDown(Date.now() + retryMs);
-      if (failedTries === TRIES_UNTIL_EXPLAINED) void explainFailure();
+      if (failedAttempts === ATTEMPTS_UNTIL_EXPLAINED) void explainFailure();
     }
   }
 
@@ -128,7 +128,7 @@ class TryPage {
     const isEmpty = this.#picker.from !== 'latest';
     byId('empty-text').textContent = `Listening. ${
       isEmpty ? 'There is no record in this topic yet. ' : ''
-    }Every record published from now on shows up here the moment it is stored.`;
+    }Every record published from now on appears here as soon as it is stored.`;
   }
 
   #ended(text) {
@@ -138,7 +138,7 @@ class TryPage {
     void this.#picker.refresh().catch(() => undefined);
   }
 
-  #recordsCame(records) {
+  #recordsReceived(records) {
     this.#table.add(records);
     this.#receivedCount += records.length;
     byId('empty').hidden = true;
@@ -191,13 +191,13 @@ class TryPage {
         count += Math.max(0, highWatermark - (live.offsets.get(partition) ?? 0));
       }
     } catch {
-      // The number on the page is correct as well.
+      // The number of records on the page is shown instead.
     }
     if (this.#live !== live || !live.isPaused) return;
     const records = count === 1 ? 'record waits' : 'records wait';
     byId('paused').textContent =
       count === 0
-        ? 'Paused. Nothing will be lost: what comes now waits in the log.'
+        ? 'Paused. No record is lost: new records wait in the log.'
         : `Paused. ${count.toLocaleString()} ${records} for you.`;
   }
 }
@@ -228,7 +228,9 @@ async function explainFailure() {
         'upgrades, or SLUICE_CORS_ORIGINS does not name the origin of this page.',
     );
   } catch (error) {
-    notice(`${wordsOf(error)} This page goes on by itself, and misses nothing, once it is back.`);
+    notice(
+      `${messageOf(error)} This page continues by itself, without a gap, when the gateway is back.`,
+    );
   }
 }
 

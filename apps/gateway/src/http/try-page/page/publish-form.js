@@ -1,6 +1,6 @@
 // Publishing one record.
 
-import { ProblemError, wordsOf } from './gateway-http.js';
+import { messageOf, ProblemError } from './gateway-http.js';
 import { ConnectionLostError } from './gateway-socket.js';
 
 export class PublishForm {
@@ -26,9 +26,9 @@ export class PublishForm {
     });
   }
 
-  /** @param topic undefined: there is none to publish to */
+  /** @param topic undefined if there is no topic to publish to */
   setTopic(topic, partitionCount) {
-    if (topic !== this.#topic) this.#say('');
+    if (topic !== this.#topic) this.#showResult('');
     this.#topic = topic;
     this.#button.disabled = topic === undefined;
     const chosen = this.#partition.value;
@@ -54,17 +54,20 @@ export class PublishForm {
       const [{ partition, offset, error }] = offsets;
       if (error !== undefined) throw new ProblemError(error);
       const tookMs = Math.max(1, Math.round(performance.now() - startedMs));
-      this.#say(`Stored: partition ${partition}, offset ${offset}, in ${tookMs} ms.`, 'good');
+      this.#showResult(
+        `Stored: partition ${partition}, offset ${offset}, in ${tookMs} ms.`,
+        'good',
+      );
     } catch (error) {
       const isUnknown = error instanceof ConnectionLostError;
-      const hint = isUnknown ? ' If the record was stored, it shows up in the list.' : '';
-      this.#say(wordsOf(error) + hint, 'bad');
+      const hint = isUnknown ? ' If the record was stored, it appears in the list.' : '';
+      this.#showResult(messageOf(error) + hint, 'bad');
     }
   }
 
   /**
-   * The record's value as a member of the frame: JSON goes out as it was typed, text as its bytes.
-   * Undefined when it is no JSON, which is said.
+   * Returns the record's value as a member of the frame: JSON as it was typed, text as its bytes.
+   * Shows an error and returns undefined if the value is not JSON.
    */
   #valueMember() {
     const text = this.#value.value;
@@ -77,12 +80,15 @@ export class PublishForm {
     } catch (error) {
       this.#value.setAttribute('aria-invalid', 'true');
       this.#value.focus();
-      this.#say(`The value is not JSON: ${error.message}. Choose Text to send it as it is.`, 'bad');
+      this.#showResult(
+        `The value is not JSON: ${error.message}. Choose Text to send it unchanged.`,
+        'bad',
+      );
       return undefined;
     }
   }
 
-  #say(text, outcome = '') {
+  #showResult(text, outcome = '') {
     this.#result.textContent = text;
     this.#result.dataset.outcome = outcome;
   }

@@ -28,7 +28,7 @@ export class RecordTable {
     this.#body = body;
   }
 
-  /** @param records in the order in which they came; the newest is shown first */
+  /** @param records in the order of their arrival; the newest is shown first */
   add(records) {
     const rows = records.slice(-ROWS_MAX).map(rowOf).toReversed();
     if (rows.length < ARRIVALS_MAX) for (const row of rows) row.className = 'arrival';
@@ -132,11 +132,11 @@ function shortened(text, charactersMax) {
 
 /** @param content a node, or text that becomes a text node */
 export function element(name, properties = {}, content) {
-  const made = document.createElement(name);
+  const created = document.createElement(name);
   for (const [property, value] of Object.entries(properties)) {
-    if (property === 'role') made.setAttribute('role', value);
-    else made[property] = value;
+    if (property === 'role') created.setAttribute('role', value);
+    else created[property] = value;
   }
-  if (content !== undefined) made.append(content);
-  return made;
+  if (content !== undefined) created.append(content);
+  return created;
 }

@@ -1,6 +1,6 @@
 // Chooses a topic, or creates one.
 
-import { callApi, wordsOf } from './gateway-http.js';
+import { callApi, messageOf } from './gateway-http.js';
 import { topicWithNewestRecord } from './newest-topic.js';
 
 /** A suggested name for the first topic. */
@@ -17,7 +17,7 @@ export class TopicPicker {
   /** Partitions of each topic, by name. */
   #topics = new Map();
 
-  /** @param handlers onPick(), when another topic or another beginning is chosen */
+  /** @param handlers onPick(), called when another topic or start position is chosen */
   constructor(handlers) {
     this.#handlers = handlers;
     this.#select.addEventListener('change', () => handlers.onPick());
@@ -85,7 +85,7 @@ export class TopicPicker {
       this.#handlers.onPick();
       document.getElementById('value').focus();
     } catch (error) {
-      this.#error.textContent = wordsOf(error);
+      this.#error.textContent = messageOf(error);
       this.#name.setAttribute('aria-invalid', 'true');
       this.#name.focus();
     }
