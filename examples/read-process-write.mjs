@@ -1,16 +1,16 @@
 /**
- * Reads every record of one topic and writes one record to another topic for each: exactly once, also
- * when this program, the network or the gateway fails at any point.
+ * Reads every record of one topic and writes one record to another topic for each: exactly once, even
+ * if this program, the network or the gateway fails at any point.
  *
  * usage: node examples/read-process-write.mjs http://localhost:8080 orders invoices
  *
- * Three things make it so:
- *   - the sequence of a record that is written is the offset of the record that was read, so that a
- *     repeated write is recognised and answered with the offset of the first;
+ * Three rules ensure that:
+ *   - the sequence of a record that is written is the offset of the record that was read, so that the
+ *     gateway recognises a repeated write and answers with the offset of the first;
  *   - the position, and the producer id that belongs to it, are committed together;
- *   - a record is written before the position behind it is committed.
+ *   - a record is written before the position after it is committed.
  *
- * Every partition of the input has a writer of its own, and goes to the same partition of the output.
+ * Every partition of the input has its own writer, which writes to the same partition of the output.
  */
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -20,11 +20,11 @@ const WAIT_MS = 20_000;
 
 /**
  * @param {object} job
- * @param {string} job.url of the gateway
- * @param {string} job.group that the position is committed for: one for each such program
- * @param {string} job.from topic that is read
- * @param {string} job.to topic that is written, with as many partitions
- * @param {(record: object) => unknown} job.process gives the value to write; it may run twice
+ * @param {string} job.url URL of the gateway
+ * @param {string} job.group group whose offsets store the position; each program needs its own
+ * @param {string} job.from topic to read
+ * @param {string} job.to topic to write, with the same number of partitions
+ * @param {(record: object) => unknown} job.process returns the value to write; it may run twice
  */
 export async function readProcessWrite({ url, group, from, to, process }) {
   const { partitions } = await call(url, 'GET', `/v1/topics/${from}`);
@@ -44,7 +44,7 @@ export async function readProcessWrite({ url, group, from, to, process }) {
     }
   }
 
-  /** Where the last run stopped, and its producer id; or the beginning, and a new one. */
+  /** Returns the position and the producer id of the last run, or the beginning and a new id. */
   async function resume(partition) {
     const { offsets } = await call(url, 'GET', `/v1/groups/${group}/offsets?topic=${from}`);
     const committed = offsets.find((each) => each.partition === partition);
@@ -90,7 +90,7 @@ async function call(url, method, path, body, headers = {}) {
     const response = await fetch(`${url}${path}`, request).catch(() => undefined);
     const answer = await response?.json().catch(() => undefined);
     if (response?.ok && answer !== undefined) return answer;
-    // The write is in the log already, and so long ago that its offset is not remembered.
+    // The write is in the log already, but it is so old that the gateway has forgotten its offset.
     if (answer?.outcome === 'applied') return answer;
     if (answer !== undefined && answer.retriable === false && answer.outcome !== 'unknown') {
       throw new Error(`${method} ${path}: ${answer.detail}`);

@@ -1,14 +1,14 @@
 /**
- * An order that is paid, shipped, or taken back: a saga over topics. Each step reads one topic and
- * writes the next one, exactly once (read-process-write.mjs). There is no coordinator: what a step
- * cannot do it writes down as such, and a later step compensates for what was done before.
+ * A saga over topics: an order is paid and shipped, or paid back. Each step reads one topic and
+ * writes the next one, exactly once (read-process-write.mjs). There is no coordinator: a step records
+ * what it could not do, and a later step compensates for what was done before.
  *
  *     orders -> pay -> payments -> ship -> shipments -> settle -> results
  *
  * usage: node examples/saga.mjs http://localhost:8080
  *
- * In a real system every step is a service of its own. A step that calls somebody else (a payment
- * provider) may run twice for one record: it passes on the order's id, so that the other side can
+ * In a real system every step is a separate service. A step that calls another system (a payment
+ * provider) may run twice for one record. It passes the order's id, so that the other system can
  * recognise the repetition.
  */
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ function ship(order) {
   return { ...order, state: STOCK.has(order.item) ? 'shipped' : 'out of stock' };
 }
 
-/** Compensates: what was paid and cannot be shipped is paid back. */
+/** Compensates: an order that was paid and cannot be shipped is paid back. */
 function settle(order) {
   return order.state === 'out of stock' ? { ...order, state: 'paid back' } : order;
 }
