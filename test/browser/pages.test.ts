@@ -261,7 +261,9 @@ describe('/try', () => {
     await isLive(page);
     await page.getByLabel('Value', { exact: true }).fill('{oops');
     await page.getByRole('button', { name: 'Publish' }).click();
-    await page.getByText(/^The value is not JSON: .* Choose Text to send it as it is\.$/).waitFor();
+    await page
+      .getByText(/^The value is not JSON: .* Choose Text to send it unchanged\.$/)
+      .waitFor();
     await api().delete(`/v1/topics/${topic}`).expect(204);
     await page.getByRole('alert').getByText(`The topic "${topic}" was deleted.`).waitFor();
   });

@@ -54,7 +54,9 @@ function badLines(text: string): string[] {
     }
     const quote = /^["'`]/.exec(value)?.[0];
     if (quote === undefined || value.includes(quote, 1)) continue;
-    const lastLine = lines.findIndex((next, at) => at > index && next.includes(quote));
+    const lastLine = lines.findIndex(
+      (next, lineIndex) => lineIndex > index && next.includes(quote),
+    );
     if (lastLine === -1) {
       problems.push(`line ${index + 1} has a value without its closing ${quote}`);
       break;

@@ -55,7 +55,7 @@ export interface Broker {
   initProducer(): Promise<ProducerIdentity>;
 
   fetch(request: FetchRequest): Promise<FetchResult>;
-  listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset>;
+  listOffset(target: TopicPartition, spec: OffsetSpec): Promise<ListedOffset>;
   /** Removes all records below `beforeOffset`; answers the new log start offset. */
   deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<{ logStartOffset: Offset }>;
   /**

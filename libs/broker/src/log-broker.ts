@@ -77,7 +77,7 @@ export class LogBroker implements Broker {
   describeCluster(): ClusterDescription {
     const { store, brokerId, url } = this.#parts;
     const { controller, brokers } = store.state;
-    const inOrder = [...brokers.values()].toSorted((one, other) => one.id - other.id);
+    const inOrder = [...brokers.values()].toSorted((left, right) => left.id - right.id);
     return {
       clusterId: store.clusterId,
       coordination: store.kind,
@@ -162,8 +162,8 @@ export class LogBroker implements Broker {
     return this.#parts.partitions.fetch(request);
   }
 
-  listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
-    return this.#parts.partitions.listOffset(target, at);
+  listOffset(target: TopicPartition, spec: OffsetSpec): Promise<ListedOffset> {
+    return this.#parts.partitions.listOffset(target, spec);
   }
 
   async deleteRecords(

@@ -96,7 +96,7 @@ export class PartitionReplicas {
 
 /** Progress of a replica; null members are unknown to the leader in its epoch. */
 function progressOf(broker: number, status: LeaderStatus | undefined): ReplicaProgress {
-  const end = status?.replicas?.find((one) => one.broker === broker)?.logEndOffset;
+  const end = status?.replicas?.find((replica) => replica.broker === broker)?.logEndOffset;
   if (status === undefined || end === undefined) return { broker, logEndOffset: null, lag: null };
   return { broker, logEndOffset: end, lag: Math.max(0, status.logEndOffset - end) };
 }

@@ -161,7 +161,7 @@ export class PartitionWriter {
     error: unknown,
   ): Promise<void> {
     if (entries.length === 1) failEntries(entries, error);
-    else await Promise.all(entries.map((one) => this.#appendHere(topic, partition, [one])));
+    else await Promise.all(entries.map((entry) => this.#appendHere(topic, partition, [entry])));
   }
 
   /** Writes once the sends before are resolved. */
@@ -172,16 +172,16 @@ export class PartitionWriter {
   }
 
   #sendsOf(topic: Topic, partition: number): PartitionSends {
-    let ofTopic = this.#sends.get(topic);
-    if (ofTopic === undefined) {
-      ofTopic = new Map();
-      this.#sends.set(topic, ofTopic);
+    let sendsOfTopic = this.#sends.get(topic);
+    if (sendsOfTopic === undefined) {
+      sendsOfTopic = new Map();
+      this.#sends.set(topic, sendsOfTopic);
     }
-    let sends = ofTopic.get(partition);
+    let sends = sendsOfTopic.get(partition);
     if (sends === undefined) {
       const producer = new PartitionProducer(this.#options.nextProducerId);
       sends = { producer, last: Promise.resolve() };
-      ofTopic.set(partition, sends);
+      sendsOfTopic.set(partition, sends);
     }
     return sends;
   }

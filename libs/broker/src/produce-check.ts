@@ -102,18 +102,18 @@ function spread(
 function partitionOf(topic: Topic, request: ProduceRequest, index: number): number {
   const { records } = request;
   const { fields } = records;
-  const at = index * RECORD_STRIDE;
-  const given = fields[at + FIELD_PARTITION] as number;
+  const firstField = index * RECORD_STRIDE;
+  const given = fields[firstField + FIELD_PARTITION] as number;
   if (given >= 0) return given;
   const count = topic.partitionCount;
-  const keyStart = fields[at + FIELD_KEY_START] as number;
+  const keyStart = fields[firstField + FIELD_KEY_START] as number;
   if (keyStart < 0) {
     return request.partitioner === 'sticky'
-      ? topic.sticky.next(count, contentBytes(fields, at))
+      ? topic.sticky.next(count, contentBytes(fields, firstField))
       : topic.roundRobin.next(count);
   }
   if (count === 1) return 0;
-  const keyEnd = fields[at + FIELD_KEY_END] as number;
+  const keyEnd = fields[firstField + FIELD_KEY_END] as number;
   const sourceLength = records.source.length;
   // An empty key at the very end of the source hashes the same wherever it is taken from.
   return keyStart < sourceLength || records.decoded.length === 0
@@ -142,8 +142,8 @@ function faultOf(
   { limits, timestamps }: RecordBounds,
 ): RecordFault | undefined {
   const { fields } = records;
-  const at = index * RECORD_STRIDE;
-  const partition = fields[at + FIELD_PARTITION] as number;
+  const firstField = index * RECORD_STRIDE;
+  const partition = fields[firstField + FIELD_PARTITION] as number;
   if (partition >= limits.partitions || partition < -1) {
     return {
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -151,11 +151,11 @@ function faultOf(
       detail: `there is no partition ${partition}, the topic has ${limits.partitions}`,
     };
   }
-  if (limits.compacted && (fields[at + FIELD_KEY_START] as number) < 0) {
+  if (limits.compacted && (fields[firstField + FIELD_KEY_START] as number) < 0) {
     const detail = 'a record of a compacted topic must have a key';
     return { code: 'INVALID_RECORD', member: '/key', detail };
   }
-  const timestamp = fields[at + FIELD_TIMESTAMP] as number;
+  const timestamp = fields[firstField + FIELD_TIMESTAMP] as number;
   if (timestamp < -1 || !Number.isSafeInteger(timestamp)) {
     const detail = `a timestamp is in whole milliseconds since 1970, not ${timestamp}`;
     return { code: 'INVALID_TIMESTAMP', member: '/timestamp', detail };
@@ -166,7 +166,7 @@ function faultOf(
     return { code: 'INVALID_TIMESTAMP', member: '/timestamp', detail, isAged };
   }
   const { maxMessageBytes } = limits;
-  if (contentBytes(fields, at) + BATCH_OF_ONE_OVERHEAD_BYTES_MAX > maxMessageBytes) {
+  if (contentBytes(fields, firstField) + BATCH_OF_ONE_OVERHEAD_BYTES_MAX > maxMessageBytes) {
     const sizeBytes = batchOfOneSizeBytes(records, index);
     if (sizeBytes > maxMessageBytes) {
       const detail =
@@ -230,14 +230,14 @@ function checkProducer(
 }
 
 /** Bytes of a record's key, value and headers. */
-function contentBytes(fields: readonly number[], at: number): number {
+function contentBytes(fields: readonly number[], firstField: number): number {
   return (
-    (fields[at + FIELD_KEY_END] as number) -
-    (fields[at + FIELD_KEY_START] as number) +
-    (fields[at + FIELD_VALUE_END] as number) -
-    (fields[at + FIELD_VALUE_START] as number) +
-    (fields[at + FIELD_HEADERS_END] as number) -
-    (fields[at + FIELD_HEADERS_START] as number)
+    (fields[firstField + FIELD_KEY_END] as number) -
+    (fields[firstField + FIELD_KEY_START] as number) +
+    (fields[firstField + FIELD_VALUE_END] as number) -
+    (fields[firstField + FIELD_VALUE_START] as number) +
+    (fields[firstField + FIELD_HEADERS_END] as number) -
+    (fields[firstField + FIELD_HEADERS_START] as number)
   );
 }
 

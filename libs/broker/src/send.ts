@@ -34,18 +34,18 @@ export function answerEntries(send: Send, appended: readonly BatchAppended[]): v
   const whole = appended.length === 1 ? appended[0]?.result : undefined;
   if (whole !== undefined) {
     const { baseOffset, logAppendTimeMs } = whole;
-    for (let at = 0; at < entries.length; at += 1) {
-      const offset = baseOffset + (starts[at] as number);
-      entries[at]?.succeed(offset, logAppendTimeMs, nowMs);
+    for (let index = 0; index < entries.length; index += 1) {
+      const offset = baseOffset + (starts[index] as number);
+      entries[index]?.succeed(offset, logAppendTimeMs, nowMs);
     }
     return;
   }
   const ends = partEnds(send);
-  for (const [at, entry] of entries.entries()) {
-    const start = starts[at] ?? 0;
-    const end = starts[at + 1] ?? recordCount;
-    const first = ends.findIndex((one) => one > start);
-    const last = ends.findIndex((one) => one >= end);
+  for (const [index, entry] of entries.entries()) {
+    const start = starts[index] ?? 0;
+    const end = starts[index + 1] ?? recordCount;
+    const first = ends.findIndex((partEnd) => partEnd > start);
+    const last = ends.findIndex((partEnd) => partEnd >= end);
     const parts = appended.slice(first, last + 1);
     const failure = failureOf(parts);
     const result = parts[0]?.result;
@@ -79,8 +79,8 @@ function failureOf(parts: readonly BatchAppended[]): ProtocolError | undefined {
 }
 
 function isOneRow(parts: readonly BatchAppended[]): boolean {
-  return parts.every((part, at) => {
-    const before = parts[at - 1]?.result;
+  return parts.every((part, index) => {
+    const before = parts[index - 1]?.result;
     return before === undefined || before.lastOffset + 1 === part.result?.baseOffset;
   });
 }

@@ -257,7 +257,7 @@ export class TopicAdmin {
   async #releaseHolds(journaledVersion: number): Promise<void> {
     const { store } = this.#options;
     try {
-      await store.update((known) => releaseMinInsyncHolds(known, journaledVersion));
+      await store.update((state) => releaseMinInsyncHolds(state, journaledVersion));
     } catch (error) {
       // The change itself is made: the controller sees to the rest.
       if (!(error instanceof ProtocolError)) throw error;
@@ -359,7 +359,9 @@ export class TopicAdmin {
       const progress = (): 'made' | 'in sync' | undefined => {
         const topic = store.state.topics.get(name);
         if (topic?.id !== id || topic.partitions.some(({ isNew }) => isNew)) return undefined;
-        return topic.partitions.every((one) => isWhole(one, store.state)) ? 'in sync' : 'made';
+        return topic.partitions.every((partition) => isWhole(partition, store.state))
+          ? 'in sync'
+          : 'made';
       };
       const end = (isMade: boolean): void => {
         stopListening();

@@ -52,8 +52,8 @@ type ExpectedIdentity = Pick<
  * @throws DataDirError
  */
 export async function assertOwnDataDir(expected: ExpectedIdentity): Promise<void> {
-  const known = await readIdentity(expected.fileSystem, expected.dataDir);
-  if (known !== undefined) assertOwn(known, expected);
+  const stored = await readIdentity(expected.fileSystem, expected.dataDir);
+  if (stored !== undefined) assertOwn(stored, expected);
 }
 
 /** The identity in the directory; undefined when it has none yet. */
@@ -77,10 +77,10 @@ export async function readIdentity(
  */
 export async function openIdentity(options: OpenIdentityOptions): Promise<DataDirIdentity> {
   const { fileSystem, random, dataDir, clusterId, brokerId } = options;
-  const known = await readIdentity(fileSystem, dataDir);
-  if (known !== undefined) {
-    assertOwn(known, options);
-    return known;
+  const stored = await readIdentity(fileSystem, dataDir);
+  if (stored !== undefined) {
+    assertOwn(stored, options);
+    return stored;
   }
   const clusterUuid = options.clusterUuid ?? random.uuid();
   const identity = { clusterId, brokerId, clusterUuid, dataDirUuid: random.uuid() };
@@ -94,18 +94,18 @@ export async function openIdentity(options: OpenIdentityOptions): Promise<DataDi
   return identity;
 }
 
-function assertOwn(known: DataDirIdentity, expected: ExpectedIdentity): void {
+function assertOwn(stored: DataDirIdentity, expected: ExpectedIdentity): void {
   const { clusterId, brokerId, dataDir } = expected;
-  if (known.clusterId !== clusterId) {
+  if (stored.clusterId !== clusterId) {
     throw new DataDirError(
       'foreign',
-      `${dataDir} belongs to cluster "${known.clusterId}", this broker belongs to "${clusterId}".`,
+      `${dataDir} belongs to cluster "${stored.clusterId}", this broker belongs to "${clusterId}".`,
     );
   }
-  if (known.brokerId !== brokerId) {
+  if (stored.brokerId !== brokerId) {
     throw new DataDirError(
       'foreign',
-      `${dataDir} belongs to broker ${known.brokerId}, this is broker ${brokerId}.`,
+      `${dataDir} belongs to broker ${stored.brokerId}, this is broker ${brokerId}.`,
     );
   }
 }

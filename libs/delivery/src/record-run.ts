@@ -79,8 +79,11 @@ export class RecordRun {
 
   /** The JSON of one record. */
   jsonAt(index: number): Buffer {
-    const at = this.#first + index;
-    return this.#rendered.bytes.subarray(this.#endOf(at - 1) + 1, this.#endOf(at));
+    const recordIndex = this.#first + index;
+    return this.#rendered.bytes.subarray(
+      this.#endOf(recordIndex - 1) + 1,
+      this.#endOf(recordIndex),
+    );
   }
 
   /** Returns a run of the first `recordsMax` records; this run when it has no more. */

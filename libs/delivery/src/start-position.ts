@@ -75,9 +75,9 @@ const READ_FAULTS: ReadonlySet<string> = new Set([
 async function listed(
   broker: Broker,
   target: TopicPartition,
-  at: 'latest' | 'earliest',
+  spec: 'latest' | 'earliest',
 ): Promise<Offset> {
-  const { offset } = await broker.listOffset(target, at);
+  const { offset } = await broker.listOffset(target, spec);
   assert(offset !== null, 'a partition has a first and a last offset');
   return offset;
 }

@@ -212,11 +212,11 @@ export class Subscription implements Subscriber {
   topicChanged(topic: string): void {
     if (!this.#isStarted || this.#isClosed || this.#request.partitions !== undefined) return;
     const count = this.#broker.topicLimits(topic)?.partitions ?? 0;
-    const known = this.#cursors.filter(({ target }) => target.topic === topic).length;
-    if (count <= known) return;
+    const cursorCount = this.#cursors.filter(({ target }) => target.topic === topic).length;
+    if (count <= cursorCount) return;
     const added: Cursor[] = [];
     try {
-      for (let partition = known; partition < count; partition += 1) {
+      for (let partition = cursorCount; partition < count; partition += 1) {
         added.push(this.#addCursor({ topic, partition }, 0));
       }
     } catch (error) {

@@ -318,9 +318,9 @@ export class Log {
     return this.#writer.exclusive(async () => {
       const { elections, epochs } = this.state;
       if (election.epoch < this.acceptedElection.epoch) return false;
-      const known = epochs.entries.map(({ epoch }) => epoch);
+      const epochsInLog = epochs.entries.map(({ epoch }) => epoch);
       try {
-        await this.#environment.reserve.run(() => elections.accept(election, known));
+        await this.#environment.reserve.run(() => elections.accept(election, epochsInLog));
       } catch (error) {
         throw writeFailed(error);
       }

@@ -150,10 +150,10 @@ export class HttpPeers implements Peers {
   #connectionsTo(brokerId: number): PeerConnections {
     if (this.#isClosed) throw this.#notSent(brokerId, stoppingError());
     const url = this.#addressOf(brokerId);
-    const known = this.#connections.get(brokerId);
-    if (known !== undefined && known.url === url) return known;
+    const existing = this.#connections.get(brokerId);
+    if (existing !== undefined && existing.url === url) return existing;
     // The broker has a new address; calls in flight to the old one finish by themselves.
-    known?.retire();
+    existing?.retire();
     this.#connections.delete(brokerId);
     if (url === undefined) throw this.#notSent(brokerId, new Error('it is not registered'));
     const connections = new PeerConnections(url, this.#options);

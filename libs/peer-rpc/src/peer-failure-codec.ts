@@ -138,9 +138,9 @@ function faultsOf(
 ): Pick<ProtocolErrorOptions, 'faults' | 'faultCount'> {
   const { faults, faultsOmitted } = json;
   if (!Array.isArray(faults)) return {};
-  const known = faults.filter(isFault);
+  const validFaults = faults.filter(isFault);
   const omitted = Number.isSafeInteger(faultsOmitted) ? Number(faultsOmitted) : 0;
-  return { faults: known, faultCount: known.length + Math.max(0, omitted) };
+  return { faults: validFaults, faultCount: validFaults.length + Math.max(0, omitted) };
 }
 
 function isFault(value: unknown): value is Fault {

@@ -39,11 +39,11 @@ export function encodePeerMessage({ body, blobs }: PeerMessage): EncodedPeerMess
   const head = Buffer.allocUnsafe(isJoined ? sizeBytes : headBytes);
   head.writeUInt32BE(jsonBytes, 0);
   head.writeUInt32BE(blobs.length, LENGTH_BYTES);
-  let at = FIXED_HEAD_BYTES;
-  for (const blob of blobs) at = head.writeUInt32BE(blob.length, at);
-  at += head.write(json, at);
+  let position = FIXED_HEAD_BYTES;
+  for (const blob of blobs) position = head.writeUInt32BE(blob.length, position);
+  position += head.write(json, position);
   if (!isJoined) return { sizeBytes, chunks: [head, ...blobs] };
-  for (const blob of blobs) at += blob.copy(head, at);
+  for (const blob of blobs) position += blob.copy(head, position);
   return { sizeBytes, chunks: [head] };
 }
 
@@ -60,14 +60,14 @@ export function decodePeerMessage(bytes: Buffer): PeerMessage {
     throw malformed(`of ${bytes.length} bytes has no room for its lengths and its JSON part`);
   }
   const blobs: Buffer[] = [];
-  let at = jsonAt + jsonBytes;
+  let position = jsonAt + jsonBytes;
   for (let index = 0; index < blobCount; index += 1) {
-    const end = at + bytes.readUInt32BE(FIXED_HEAD_BYTES + index * LENGTH_BYTES);
+    const end = position + bytes.readUInt32BE(FIXED_HEAD_BYTES + index * LENGTH_BYTES);
     if (end > bytes.length) throw malformed(`ends within blob ${index}`);
-    blobs.push(bytes.subarray(at, end));
-    at = end;
+    blobs.push(bytes.subarray(position, end));
+    position = end;
   }
-  if (at !== bytes.length) throw malformed(`goes on after its last blob`);
+  if (position !== bytes.length) throw malformed(`goes on after its last blob`);
   return { body: parseJson(bytes.toString('utf8', jsonAt, jsonAt + jsonBytes)), blobs };
 }
 

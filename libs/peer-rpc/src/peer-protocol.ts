@@ -40,8 +40,8 @@ export function parseProtocolRange(text: string | undefined): PeerProtocolRange 
 }
 
 /** True when both ranges share a version. */
-export function haveCommonVersion(one: PeerProtocolRange, other: PeerProtocolRange): boolean {
-  return one.min <= other.max && other.min <= one.max;
+export function haveCommonVersion(left: PeerProtocolRange, right: PeerProtocolRange): boolean {
+  return left.min <= right.max && right.min <= left.max;
 }
 
 export const PEER_HEADERS = {

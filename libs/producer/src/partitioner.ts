@@ -19,22 +19,22 @@ export interface RandomBelow {
 export function murmur2(bytes: Uint8Array, start = 0, end = bytes.length): number {
   const length = end - start;
   let hash = MURMUR2_SEED ^ length;
-  let at = start;
-  for (; at + 4 <= end; at += 4) {
+  let position = start;
+  for (; position + 4 <= end; position += 4) {
     let word =
-      byteAt(bytes, at) |
-      (byteAt(bytes, at + 1) << 8) |
-      (byteAt(bytes, at + 2) << 16) |
-      (byteAt(bytes, at + 3) << 24);
+      byteAt(bytes, position) |
+      (byteAt(bytes, position + 1) << 8) |
+      (byteAt(bytes, position + 2) << 16) |
+      (byteAt(bytes, position + 3) << 24);
     word = Math.imul(word, MURMUR2_M);
     word ^= word >>> MURMUR2_R;
     word = Math.imul(word, MURMUR2_M);
     hash = Math.imul(hash, MURMUR2_M) ^ word;
   }
-  const tail = end - at;
-  if (tail >= 3) hash ^= byteAt(bytes, at + 2) << 16;
-  if (tail >= 2) hash ^= byteAt(bytes, at + 1) << 8;
-  if (tail >= 1) hash = Math.imul(hash ^ byteAt(bytes, at), MURMUR2_M);
+  const tail = end - position;
+  if (tail >= 3) hash ^= byteAt(bytes, position + 2) << 16;
+  if (tail >= 2) hash ^= byteAt(bytes, position + 1) << 8;
+  if (tail >= 1) hash = Math.imul(hash ^ byteAt(bytes, position), MURMUR2_M);
   hash = Math.imul(hash ^ (hash >>> 13), MURMUR2_M);
   return hash ^ (hash >>> 15);
 }
@@ -92,6 +92,6 @@ export class RoundRobinPartitioner {
   }
 }
 
-function byteAt(bytes: Uint8Array, at: number): number {
-  return bytes[at] as number;
+function byteAt(bytes: Uint8Array, position: number): number {
+  return bytes[position] as number;
 }

@@ -51,9 +51,9 @@ export function recordSpan(
   index: number,
   startField: number,
 ): Uint8Array | undefined {
-  const at = index * RECORD_STRIDE + startField;
-  const start = set.fields[at] as number;
-  const end = set.fields[at + 1] as number;
+  const firstField = index * RECORD_STRIDE + startField;
+  const start = set.fields[firstField] as number;
+  const end = set.fields[firstField + 1] as number;
   if (start < 0) return undefined;
   const sourceLength = set.source.length;
   return start >= sourceLength && set.decoded.length > 0

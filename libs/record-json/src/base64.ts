@@ -18,9 +18,9 @@ Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').
 export const BASE64_RULE = 'base64 with the standard alphabet (A-Z a-z 0-9 + /) and its padding';
 
 /**
- * Decodes `bytes` from `start` up to `end`; may work in place (`target` the same bytes, `at <=
- * start`).
- * @param target has room for 3 bytes for every 4, from `at` on
+ * Decodes `bytes` from `start` up to `end`; may work in place (`target` the same bytes,
+ * `targetPosition <= start`).
+ * @param target has room for 3 bytes for every 4, from `targetPosition` on
  * @returns the position after the written bytes, or -1 when it is not base64
  */
 export function decodeBase64(
@@ -28,14 +28,14 @@ export function decodeBase64(
   start: number,
   end: number,
   target: Uint8Array,
-  at: number,
+  targetPosition: number,
 ): number {
   const length = end - start;
-  if (length === 0) return at;
+  if (length === 0) return targetPosition;
   if (length % 4 !== 0) return -1;
   const padding = bytes[end - 1] !== PAD ? 0 : bytes[end - 2] !== PAD ? 1 : 2;
   const wholeEnd = padding === 0 ? end : end - 4;
-  let to = at;
+  let to = targetPosition;
   let seen = 0;
   for (let from = start; from < wholeEnd; from += 4) {
     const a = VALUES[bytes[from] as number] as number;

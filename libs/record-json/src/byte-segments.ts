@@ -38,13 +38,15 @@ export class ByteSegments {
    * @throws ProtocolError BUFFER_EXHAUSTED; then the segments are to be dropped
    */
   add(piece: Buffer, from: number, to: number, expectedBytes: number): void {
-    let at = from;
-    while (at < to) {
-      if (this.#roomBytes === 0) this.#addSegment(Math.max(expectedBytes - (at - from), to - at));
+    let position = from;
+    while (position < to) {
+      if (this.#roomBytes === 0) {
+        this.#addSegment(Math.max(expectedBytes - (position - from), to - position));
+      }
       const last = this.#segments.at(-1) as Buffer;
-      const copied = piece.copy(last, last.length - this.#roomBytes, at, to);
+      const copied = piece.copy(last, last.length - this.#roomBytes, position, to);
       this.#roomBytes -= copied;
-      at += copied;
+      position += copied;
     }
     this.#sizeBytes += to - from;
   }
@@ -56,11 +58,16 @@ export class ByteSegments {
   joined(behind?: Buffer): Buffer {
     const behindBytes = behind?.length ?? 0;
     const joined = Buffer.allocUnsafeSlow(this.#sizeBytes + behindBytes);
-    let at = 0;
+    let position = 0;
     for (const segment of this.#segments) {
-      at += segment.copy(joined, at, 0, Math.min(segment.length, this.#sizeBytes - at));
+      position += segment.copy(
+        joined,
+        position,
+        0,
+        Math.min(segment.length, this.#sizeBytes - position),
+      );
     }
-    behind?.copy(joined, at);
+    behind?.copy(joined, position);
     return joined;
   }
 

@@ -43,15 +43,15 @@ export class ByteWriter {
   /** Appends a string like `appendString`, after its length as in Kafka's records. */
   appendSizedString(text: StringSpan): boolean {
     this.#reserve(VARINT_BYTES_MAX + text.end - text.start);
-    const at = this.length + VARINT_BYTES_MAX;
-    return this.#closeSized(this.#decodeString(text, at));
+    const position = this.length + VARINT_BYTES_MAX;
+    return this.#closeSized(this.#decodeString(text, position));
   }
 
   /** Appends a string like `appendBase64`, after its length as in Kafka's records. */
   appendSizedBase64(text: StringSpan): boolean {
     this.#reserve(VARINT_BYTES_MAX + text.end - text.start);
-    const at = this.length + VARINT_BYTES_MAX;
-    return this.#closeSized(this.#decodeBase64(text, at));
+    const position = this.length + VARINT_BYTES_MAX;
+    return this.#closeSized(this.#decodeBase64(text, position));
   }
 
   /** Appends the length that represents null. */
@@ -60,11 +60,11 @@ export class ByteWriter {
     this.length = writeVarint(this.bytes, this.length, -1);
   }
 
-  #decodeString(text: StringSpan, at: number): number {
+  #decodeString(text: StringSpan, position: number): number {
     const { bytes, start, end } = text;
-    if (text.hasEscapes) return decodeJsonString(bytes, start, end, this.bytes, at);
+    if (text.hasEscapes) return decodeJsonString(bytes, start, end, this.bytes, position);
     const target = this.bytes;
-    let to = at;
+    let to = position;
     // These are short (keys, header names): a loop is faster than a view and a native copy.
     for (let from = start; from < end; from += 1) {
       target[to] = bytes[from] as number;
@@ -73,11 +73,13 @@ export class ByteWriter {
     return to;
   }
 
-  #decodeBase64(text: StringSpan, at: number): number {
-    if (!text.hasEscapes) return decodeBase64(text.bytes, text.start, text.end, this.bytes, at);
+  #decodeBase64(text: StringSpan, position: number): number {
+    if (!text.hasEscapes) {
+      return decodeBase64(text.bytes, text.start, text.end, this.bytes, position);
+    }
     // Some encoders escape every slash.
-    const end = decodeJsonString(text.bytes, text.start, text.end, this.bytes, at);
-    return end < 0 ? -1 : decodeBase64(this.bytes, at, end, this.bytes, at);
+    const end = decodeJsonString(text.bytes, text.start, text.end, this.bytes, position);
+    return end < 0 ? -1 : decodeBase64(this.bytes, position, end, this.bytes, position);
   }
 
   #endAt(end: number): boolean {
@@ -90,9 +92,9 @@ export class ByteWriter {
   #closeSized(end: number): boolean {
     if (end < 0) return false;
     const start = this.length + VARINT_BYTES_MAX;
-    const at = writeVarint(this.bytes, this.length, end - start);
-    this.bytes.copyWithin(at, start, end);
-    this.length = at + end - start;
+    const position = writeVarint(this.bytes, this.length, end - start);
+    this.bytes.copyWithin(position, start, end);
+    this.length = position + end - start;
     return true;
   }
 

@@ -134,42 +134,42 @@ class DocumentScan {
     const scanner = this.#scanner;
     const { bodyMembersMax } = this.#limits;
     const names = this.#repeated === undefined ? undefined : new Set<string>();
-    let at = scanner.skipWhitespace(position + 1);
-    if (scanner.byteAt(at) === CLOSE_BRACE) return at + 1;
+    let byteIndex = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(byteIndex) === CLOSE_BRACE) return byteIndex + 1;
     for (let count = 1; ; count += 1) {
       if (count > bodyMembersMax) {
         const detail = `an object has more than ${bodyMembersMax} members`;
         throw outOfBounds('SLUICE_BODY_MEMBERS_MAX', this.#pointerToContainer(), detail);
       }
-      if (scanner.byteAt(at) !== QUOTE) scanner.fail(at, 'a member name');
-      this.#path[this.#path.length - 1] = at;
-      const nameEnd = scanner.skipString(at);
-      if (names !== undefined) this.#findRepeated(names, at, nameEnd);
+      if (scanner.byteAt(byteIndex) !== QUOTE) scanner.fail(byteIndex, 'a member name');
+      this.#path[this.#path.length - 1] = byteIndex;
+      const nameEnd = scanner.skipString(byteIndex);
+      if (names !== undefined) this.#findRepeated(names, byteIndex, nameEnd);
       this.memberCount += 1;
-      at = scanner.skipWhitespace(this.#value(scanner.skipColon(nameEnd)));
-      const byte = scanner.byteAt(at);
-      if (byte === CLOSE_BRACE) return at + 1;
-      if (byte !== COMMA) scanner.fail(at, '"," or "}"');
-      at = scanner.skipWhitespace(at + 1);
+      byteIndex = scanner.skipWhitespace(this.#value(scanner.skipColon(nameEnd)));
+      const byte = scanner.byteAt(byteIndex);
+      if (byte === CLOSE_BRACE) return byteIndex + 1;
+      if (byte !== COMMA) scanner.fail(byteIndex, '"," or "}"');
+      byteIndex = scanner.skipWhitespace(byteIndex + 1);
     }
   }
 
   #list(position: number): number {
     const scanner = this.#scanner;
     const { bodyItemsMax } = this.#limits;
-    let at = scanner.skipWhitespace(position + 1);
-    if (scanner.byteAt(at) === CLOSE_BRACKET) return at + 1;
+    let byteIndex = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(byteIndex) === CLOSE_BRACKET) return byteIndex + 1;
     for (let count = 1; ; count += 1) {
       if (count > bodyItemsMax) {
         const detail = `a list has more than ${bodyItemsMax} items`;
         throw outOfBounds('SLUICE_BODY_ITEMS_MAX', this.#pointerToContainer(), detail);
       }
       this.#path[this.#path.length - 1] = -count;
-      at = scanner.skipWhitespace(this.#value(at));
-      const byte = scanner.byteAt(at);
-      if (byte === CLOSE_BRACKET) return at + 1;
-      if (byte !== COMMA) scanner.fail(at, '"," or "]"');
-      at = scanner.skipWhitespace(at + 1);
+      byteIndex = scanner.skipWhitespace(this.#value(byteIndex));
+      const byte = scanner.byteAt(byteIndex);
+      if (byte === CLOSE_BRACKET) return byteIndex + 1;
+      if (byte !== COMMA) scanner.fail(byteIndex, '"," or "]"');
+      byteIndex = scanner.skipWhitespace(byteIndex + 1);
     }
   }
 

@@ -89,18 +89,18 @@ export class JsonHeaders {
   #parseObject(position: number): number {
     const scanner = this.#scanner;
     const name = this.#name;
-    let at = scanner.skipWhitespace(position + 1);
-    if (scanner.byteAt(at) === CLOSE_BRACE) return at + 1;
+    let byteIndex = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(byteIndex) === CLOSE_BRACE) return byteIndex + 1;
     this.#names.clear();
     for (;;) {
-      if (scanner.byteAt(at) !== QUOTE) scanner.fail(at, 'a header name');
-      at = scanner.skipColon(this.#takeString(name, at));
-      at = scanner.skipWhitespace(this.#parseObjectValue(at));
-      if (this.count > this.#headersMax) return at;
-      const byte = scanner.byteAt(at);
-      if (byte === CLOSE_BRACE) return at + 1;
-      if (byte !== COMMA) scanner.fail(at, '"," or "}"');
-      at = scanner.skipWhitespace(at + 1);
+      if (scanner.byteAt(byteIndex) !== QUOTE) scanner.fail(byteIndex, 'a header name');
+      byteIndex = scanner.skipColon(this.#takeString(name, byteIndex));
+      byteIndex = scanner.skipWhitespace(this.#parseObjectValue(byteIndex));
+      if (this.count > this.#headersMax) return byteIndex;
+      const byte = scanner.byteAt(byteIndex);
+      if (byte === CLOSE_BRACE) return byteIndex + 1;
+      if (byte !== COMMA) scanner.fail(byteIndex, '"," or "}"');
+      byteIndex = scanner.skipWhitespace(byteIndex + 1);
     }
   }
 
@@ -130,23 +130,23 @@ export class JsonHeaders {
 
   #parseList(position: number): number {
     const scanner = this.#scanner;
-    let at = scanner.skipWhitespace(position + 1);
-    if (scanner.byteAt(at) === CLOSE_BRACKET) return at + 1;
+    let byteIndex = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(byteIndex) === CLOSE_BRACKET) return byteIndex + 1;
     for (;;) {
       const index = this.count;
       this.count += 1;
-      if (scanner.byteAt(at) === OPEN_BRACE) {
-        at = this.#parseListed(at, index);
+      if (scanner.byteAt(byteIndex) === OPEN_BRACE) {
+        byteIndex = this.#parseListed(byteIndex, index);
       } else {
-        at = scanner.skipValue(at);
+        byteIndex = scanner.skipValue(byteIndex);
         this.#fault(`/${index}`, 'a header in the list form is {"key", "value" or "valueBase64"}');
       }
-      if (this.count > this.#headersMax) return at;
-      at = scanner.skipWhitespace(at);
-      const byte = scanner.byteAt(at);
-      if (byte === CLOSE_BRACKET) return at + 1;
-      if (byte !== COMMA) scanner.fail(at, '"," or "]"');
-      at = scanner.skipWhitespace(at + 1);
+      if (this.count > this.#headersMax) return byteIndex;
+      byteIndex = scanner.skipWhitespace(byteIndex);
+      const byte = scanner.byteAt(byteIndex);
+      if (byte === CLOSE_BRACKET) return byteIndex + 1;
+      if (byte !== COMMA) scanner.fail(byteIndex, '"," or "]"');
+      byteIndex = scanner.skipWhitespace(byteIndex + 1);
     }
   }
 
@@ -155,21 +155,21 @@ export class JsonHeaders {
     const scanner = this.#scanner;
     this.#seen = 0;
     this.#headerStart = position;
-    let at = scanner.skipWhitespace(position + 1);
-    if (scanner.byteAt(at) === CLOSE_BRACE) {
-      at += 1;
+    let byteIndex = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(byteIndex) === CLOSE_BRACE) {
+      byteIndex += 1;
     } else {
       for (;;) {
-        at = scanner.skipWhitespace(this.#parseListedMember(at, index));
-        const byte = scanner.byteAt(at);
-        at += 1;
+        byteIndex = scanner.skipWhitespace(this.#parseListedMember(byteIndex, index));
+        const byte = scanner.byteAt(byteIndex);
+        byteIndex += 1;
         if (byte === CLOSE_BRACE) break;
-        if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
-        at = scanner.skipWhitespace(at);
+        if (byte !== COMMA) scanner.fail(byteIndex - 1, '"," or "}"');
+        byteIndex = scanner.skipWhitespace(byteIndex);
       }
     }
     this.#appendListed(index);
-    return at;
+    return byteIndex;
   }
 
   /** Parses one member of a header of the list form. */
@@ -178,7 +178,7 @@ export class JsonHeaders {
     const name = this.#name;
     const value = this.#value;
     if (scanner.byteAt(position) !== QUOTE) scanner.fail(position, 'a member name');
-    const at = scanner.skipColon(this.#takeString(this.#memberName, position));
+    const byteIndex = scanner.skipColon(this.#takeString(this.#memberName, position));
     const text = jsonStringText(this.#memberName);
     const member = MEMBERS.get(text) ?? 0;
     if (member === 0 || (this.#seen & member) !== 0) {
@@ -187,16 +187,16 @@ export class JsonHeaders {
       this.#sink.faults.countMember(HEADER_OBJECT - this.#headerStart);
     }
     this.#seen |= member;
-    if (member === 0) return scanner.skipValue(at);
-    const first = scanner.byteAt(at);
+    if (member === 0) return scanner.skipValue(byteIndex);
+    const first = scanner.byteAt(byteIndex);
     if (member === VALUE) this.#isValueNull = first === LOWER_N;
-    if (first === QUOTE) return this.#takeString(member === KEY ? name : value, at);
+    if (first === QUOTE) return this.#takeString(member === KEY ? name : value, byteIndex);
     if (member !== VALUE || first !== LOWER_N) {
       const orNull = member === VALUE ? ' or null' : '';
       this.#fault(`/${index}/${text}`, `"${text}" of a header is a string${orNull}`);
       this.#seen |= FAULTY;
     }
-    return scanner.skipValue(at);
+    return scanner.skipValue(byteIndex);
   }
 
   #appendListed(index: number): void {

@@ -19,18 +19,18 @@ const HEX = Buffer.from('0123456789abcdef');
 /** Fills `[start, end)` with the digits of a whole number >= 0 that has exactly this many. */
 export function writeDigits(bytes: Uint8Array, start: number, end: number, value: number): void {
   let rest = value;
-  let at = end;
+  let position = end;
   if (rest >= INT32_LIMIT) {
     // Nine digits at a time: division of 32-bit integers is several times as fast.
     const high = Math.floor(rest / 1e9);
     writeDigits(bytes, end - 9, end, rest - high * 1e9);
     rest = high;
-    at = end - 9;
+    position = end - 9;
   }
-  while (at > start) {
+  while (position > start) {
     const quotient = (rest / 10) | 0;
-    at -= 1;
-    bytes[at] = ZERO + rest - quotient * 10;
+    position -= 1;
+    bytes[position] = ZERO + rest - quotient * 10;
     rest = quotient;
   }
 }

@@ -202,26 +202,26 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       return end;
     }
     this.beginRecord();
-    let at = scanner.skipWhitespace(position + 1);
-    if (scanner.byteAt(at) === CLOSE_BRACE) {
-      at += 1;
+    let byteIndex = scanner.skipWhitespace(position + 1);
+    if (scanner.byteAt(byteIndex) === CLOSE_BRACE) {
+      byteIndex += 1;
     } else {
       for (;;) {
-        const member = this.memberAt(at);
-        at = this.parseMember(member, at, scanner.skipColon(this.nameEnd));
-        let byte = scanner.byteAt(at);
+        const member = this.memberAt(byteIndex);
+        byteIndex = this.parseMember(member, byteIndex, scanner.skipColon(this.nameEnd));
+        let byte = scanner.byteAt(byteIndex);
         if (byte <= 0x20) {
-          at = scanner.skipWhitespace(at);
-          byte = scanner.byteAt(at);
+          byteIndex = scanner.skipWhitespace(byteIndex);
+          byte = scanner.byteAt(byteIndex);
         }
-        at += 1;
+        byteIndex += 1;
         if (byte === CLOSE_BRACE) break;
-        if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
-        if (scanner.byteAt(at) <= 0x20) at = scanner.skipWhitespace(at);
+        if (byte !== COMMA) scanner.fail(byteIndex - 1, '"," or "}"');
+        if (scanner.byteAt(byteIndex) <= 0x20) byteIndex = scanner.skipWhitespace(byteIndex);
       }
     }
     this.endRecord();
-    return at;
+    return byteIndex;
   }
 
   /**
@@ -469,13 +469,13 @@ function startsWith(bytes: Uint8Array, position: number, name: Uint8Array): bool
 function wholeNumber(bytes: Uint8Array, start: number, end: number): number {
   if (end - start <= EXACT_DIGITS_MAX) {
     let value = 0;
-    let at = start;
-    for (; at < end; at += 1) {
-      const digit = (bytes[at] as number) - ZERO;
+    let position = start;
+    for (; position < end; position += 1) {
+      const digit = (bytes[position] as number) - ZERO;
       if (digit < 0 || digit > 9) break;
       value = value * 10 + digit;
     }
-    if (at === end) return value;
+    if (position === end) return value;
   }
   const first = bytes[start] as number;
   if (end - start > NUMBER_BYTES_MAX) return Number.NaN;

@@ -56,12 +56,12 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
   parser.turnTo(body, 0, body.length);
   const { scanner } = parser;
   scanner.assertUtf8();
-  const at = scanner.skipWhitespace(0);
-  if (scanner.byteAt(at) !== OPEN_BRACE) {
-    scanner.assertEnd(scanner.skipValue(at));
+  const position = scanner.skipWhitespace(0);
+  if (scanner.byteAt(position) !== OPEN_BRACE) {
+    scanner.assertEnd(scanner.skipValue(position));
     noteWrongBody(parser);
-  } else if (beginsWithRecords(parser, at)) {
-    scanner.assertEnd(parseEnvelope(parser, at));
+  } else if (beginsWithRecords(parser, position)) {
+    scanner.assertEnd(parseEnvelope(parser, position));
   } else {
     parser.parseWholeText();
     // The members before "records" are faults already: the list is read all the same, so that its
@@ -69,7 +69,7 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
     if (parser.hasSeen(RECORDS_MEMBER)) {
       const again = new JsonRecordParser(limits);
       again.turnTo(body, 0, body.length);
-      parseEnvelope(again, at);
+      parseEnvelope(again, position);
       return takeRecords(again);
     }
   }
@@ -83,31 +83,34 @@ export function noteWrongBody({ faults }: JsonRecordParser): void {
 
 /** True when the first member of the object at `position` is the list of records. */
 export function beginsWithRecords(parser: JsonRecordParser, position: number): boolean {
-  const at = parser.scanner.skipWhitespace(position + 1);
-  return parser.scanner.byteAt(at) !== CLOSE_BRACE && parser.memberAt(at) === RECORDS_MEMBER;
+  const byteIndex = parser.scanner.skipWhitespace(position + 1);
+  return (
+    parser.scanner.byteAt(byteIndex) !== CLOSE_BRACE &&
+    parser.memberAt(byteIndex) === RECORDS_MEMBER
+  );
 }
 
 /** @returns the position after `{"records": [...]}` */
 function parseEnvelope(parser: JsonRecordParser, position: number): number {
   const { scanner } = parser;
   let hasRecords = false;
-  let at = scanner.skipWhitespace(position + 1);
+  let byteIndex = scanner.skipWhitespace(position + 1);
   for (;;) {
-    const nameAt = at;
+    const nameAt = byteIndex;
     const member = parser.memberAt(nameAt);
-    at = scanner.skipColon(parser.nameEnd);
+    byteIndex = scanner.skipColon(parser.nameEnd);
     if (member === RECORDS_MEMBER && !hasRecords) {
       hasRecords = true;
-      at = parseRecordList(parser, at, RECORDS_POINTER);
+      byteIndex = parseRecordList(parser, byteIndex, RECORDS_POINTER);
     } else {
       noteMemberBesideRecords(parser, member, nameAt);
-      at = scanner.skipValue(at);
+      byteIndex = scanner.skipValue(byteIndex);
     }
-    at = scanner.skipWhitespace(at);
-    const byte = scanner.byteAt(at);
-    if (byte === CLOSE_BRACE) return at + 1;
-    if (byte !== COMMA) scanner.fail(at, '"," or "}"');
-    at = scanner.skipWhitespace(at + 1);
+    byteIndex = scanner.skipWhitespace(byteIndex);
+    const byte = scanner.byteAt(byteIndex);
+    if (byte === CLOSE_BRACE) return byteIndex + 1;
+    if (byte !== COMMA) scanner.fail(byteIndex, '"," or "}"');
+    byteIndex = scanner.skipWhitespace(byteIndex + 1);
   }
 }
 
@@ -141,20 +144,20 @@ export function parseRecordList(
   pointer: string,
 ): number {
   const { scanner, limits } = parser;
-  let at = recordListStart(parser, position, pointer);
-  if (at < 0) return -at;
+  let byteIndex = recordListStart(parser, position, pointer);
+  if (byteIndex < 0) return -byteIndex;
   let found = 0;
   for (;;) {
     found += 1;
     if (found > limits.recordsMax) throw tooManyRecords(parser, pointer);
-    at = parser.parseRecord(at);
-    at = scanner.skipWhitespace(at);
-    const byte = scanner.byteAt(at);
+    byteIndex = parser.parseRecord(byteIndex);
+    byteIndex = scanner.skipWhitespace(byteIndex);
+    const byte = scanner.byteAt(byteIndex);
     if (byte === CLOSE_BRACKET) break;
-    if (byte !== COMMA) scanner.fail(at, '"," or "]"');
-    at = scanner.skipWhitespace(at + 1);
+    if (byte !== COMMA) scanner.fail(byteIndex, '"," or "]"');
+    byteIndex = scanner.skipWhitespace(byteIndex + 1);
   }
-  return at + 1;
+  return byteIndex + 1;
 }
 
 /**
@@ -171,13 +174,13 @@ export function recordListStart(
     faults.add('shape', pointer, '"records" is a list of records');
     return -scanner.skipValue(position);
   }
-  const at = scanner.skipWhitespace(position + 1);
-  if (scanner.byteAt(at) === CLOSE_BRACKET) {
+  const byteIndex = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(byteIndex) === CLOSE_BRACKET) {
     faults.add('shape', pointer, '"records" has at least one record');
-    return -(at + 1);
+    return -(byteIndex + 1);
   }
   parser.listPointer = pointer;
-  return at;
+  return byteIndex;
 }
 
 /** The error of a list with more records than a request may have. */

@@ -115,9 +115,9 @@ export class JsonScanner {
   /** Returns the first position from `position` on that is not white space. */
   skipWhitespace(position: number): number {
     const { bytes, end } = this;
-    let at = position;
-    while (at < end && IS_WHITESPACE[bytes[at] as number] === 1) at += 1;
-    return at;
+    let index = position;
+    while (index < end && IS_WHITESPACE[bytes[index] as number] === 1) index += 1;
+    return index;
   }
 
   /**
@@ -131,44 +131,44 @@ export class JsonScanner {
     let depth = 0;
     /** Closing byte of the innermost open array or object; 0: none is open. */
     let closer = 0;
-    let at = position;
+    let index = position;
     for (;;) {
-      if (closer === CLOSE_BRACE) at = this.#skipMemberName(at);
-      const first = at < end ? (bytes[at] as number) : 0;
+      if (closer === CLOSE_BRACE) index = this.#skipMemberName(index);
+      const first = index < end ? (bytes[index] as number) : 0;
       const kind = KIND[first] as number;
       if (kind === STRING) {
-        at = this.skipString(at);
+        index = this.skipString(index);
       } else if (kind === NUMBER) {
-        at = this.#skipNumber(at);
+        index = this.#skipNumber(index);
       } else if (kind === CONTAINER) {
-        at += 1;
-        if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
-        if (at < end && bytes[at] === first + 2) {
-          at += 1;
+        index += 1;
+        if (index < end && (bytes[index] as number) <= 0x20) index = this.skipWhitespace(index);
+        if (index < end && bytes[index] === first + 2) {
+          index += 1;
         } else {
-          if (depth === JSON_DEPTH_MAX) this.#failDepth(at);
+          if (depth === JSON_DEPTH_MAX) this.#failDepth(index);
           closers[depth] = closer;
           depth += 1;
           closer = first + 2;
           continue;
         }
       } else {
-        at = this.#skipLiteral(at, first);
+        index = this.#skipLiteral(index, first);
       }
       // After a value, any number of enclosing arrays and objects may end.
       for (;;) {
-        if (closer === 0) return at;
-        let byte = at < end ? (bytes[at] as number) : 0;
+        if (closer === 0) return index;
+        let byte = index < end ? (bytes[index] as number) : 0;
         if (byte <= 0x20) {
-          at = this.skipWhitespace(at);
-          byte = at < end ? (bytes[at] as number) : 0;
+          index = this.skipWhitespace(index);
+          byte = index < end ? (bytes[index] as number) : 0;
         }
-        at += 1;
+        index += 1;
         if (byte === COMMA) {
-          if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
+          if (index < end && (bytes[index] as number) <= 0x20) index = this.skipWhitespace(index);
           break;
         }
-        if (byte !== closer) this.#failSeparator(at - 1, closer);
+        if (byte !== closer) this.#failSeparator(index - 1, closer);
         depth -= 1;
         closer = closers[depth] as number;
       }
@@ -189,18 +189,18 @@ export class JsonScanner {
       return this.#aheadEnd;
     }
     this.stringHasEscapes = false;
-    let at = position + 1;
+    let index = position + 1;
     // Four bytes at a time, up to the first that is below 0x20, a quote or a backslash.
-    while (at <= lastWord) {
-      const stops = stopsOf(view.getInt32(at, true));
+    while (index <= lastWord) {
+      const stops = stopsOf(view.getInt32(index, true));
       if (stops !== 0) {
-        at += (31 - Math.clz32(stops & -stops)) >> 3;
-        if (bytes[at] === QUOTE) return at + 1;
+        index += (31 - Math.clz32(stops & -stops)) >> 3;
+        if (bytes[index] === QUOTE) return index + 1;
         break;
       }
-      at += 4;
+      index += 4;
     }
-    return this.#skipRestOfString(at);
+    return this.#skipRestOfString(index);
   }
 
   /**
@@ -222,41 +222,41 @@ export class JsonScanner {
   *#skipValueInSlices(position: number): SlicedWork<number> {
     const open: number[] = [];
     let closer = 0;
-    let at = position;
+    let index = position;
     let sliceEnd = position + SLICE_BYTES;
     for (;;) {
-      if (at > sliceEnd) {
+      if (index > sliceEnd) {
         yield;
-        sliceEnd = at + SLICE_BYTES;
+        sliceEnd = index + SLICE_BYTES;
       }
       if (closer === CLOSE_BRACE) {
-        if (this.byteAt(at) !== QUOTE) this.fail(at, 'a member name');
-        at = this.skipColon(yield* this.#skipStringInSlices(at));
+        if (this.byteAt(index) !== QUOTE) this.fail(index, 'a member name');
+        index = this.skipColon(yield* this.#skipStringInSlices(index));
       }
-      const first = this.byteAt(at);
+      const first = this.byteAt(index);
       if (KIND[first] === CONTAINER) {
-        at = this.skipWhitespace(at + 1);
-        if (this.byteAt(at) !== first + 2) {
-          if (open.length === JSON_DEPTH_MAX) this.#failDepth(at);
+        index = this.skipWhitespace(index + 1);
+        if (this.byteAt(index) !== first + 2) {
+          if (open.length === JSON_DEPTH_MAX) this.#failDepth(index);
           open.push(closer);
           closer = first + 2;
           continue;
         }
-        at += 1;
+        index += 1;
       } else {
-        at = first === QUOTE ? yield* this.#skipStringInSlices(at) : this.skipValue(at);
+        index = first === QUOTE ? yield* this.#skipStringInSlices(index) : this.skipValue(index);
       }
       // After a value, any number of enclosing arrays and objects may end.
       for (;;) {
-        if (closer === 0) return at;
-        at = this.skipWhitespace(at);
-        const byte = this.byteAt(at);
-        at += 1;
+        if (closer === 0) return index;
+        index = this.skipWhitespace(index);
+        const byte = this.byteAt(index);
+        index += 1;
         if (byte === COMMA) {
-          at = this.skipWhitespace(at);
+          index = this.skipWhitespace(index);
           break;
         }
-        if (byte !== closer) this.#failSeparator(at - 1, closer);
+        if (byte !== closer) this.#failSeparator(index - 1, closer);
         closer = open.pop() ?? 0;
       }
     }
@@ -268,22 +268,24 @@ export class JsonScanner {
     const view = this.#view;
     const lastWord = this.#lastWord;
     let hasEscapes = false;
-    let at = position + 1;
+    let index = position + 1;
     for (;;) {
-      const sliceEnd = at + SLICE_BYTES;
-      while (at < sliceEnd) {
-        while (at <= lastWord && at < sliceEnd && stopsOf(view.getInt32(at, true)) === 0) at += 4;
-        while (at < end && at < sliceEnd && ENDS_RUN[bytes[at] as number] === 0) at += 1;
-        if (at >= sliceEnd) break;
-        if (at >= end) this.fail(at, 'the end of a string');
-        const byte = bytes[at] as number;
+      const sliceEnd = index + SLICE_BYTES;
+      while (index < sliceEnd) {
+        while (index <= lastWord && index < sliceEnd && stopsOf(view.getInt32(index, true)) === 0)
+          index += 4;
+        while (index < end && index < sliceEnd && ENDS_RUN[bytes[index] as number] === 0)
+          index += 1;
+        if (index >= sliceEnd) break;
+        if (index >= end) this.fail(index, 'the end of a string');
+        const byte = bytes[index] as number;
         if (byte === QUOTE) {
           this.stringHasEscapes = hasEscapes;
-          return at + 1;
+          return index + 1;
         }
-        if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
+        if (byte !== BACKSLASH) this.fail(index, 'no control character in a string');
         hasEscapes = true;
-        at = this.#skipEscape(at);
+        index = this.#skipEscape(index);
       }
       yield;
     }
@@ -296,17 +298,17 @@ export class JsonScanner {
    */
   skipColon(position: number): number {
     const { bytes, end } = this;
-    let at = position;
-    if (at < end && (bytes[at] as number) <= 0x20) at = this.skipWhitespace(at);
-    if (at >= end || bytes[at] !== COLON) this.fail(at, '":"');
-    at += 1;
-    return at < end && (bytes[at] as number) <= 0x20 ? this.skipWhitespace(at) : at;
+    let index = position;
+    if (index < end && (bytes[index] as number) <= 0x20) index = this.skipWhitespace(index);
+    if (index >= end || bytes[index] !== COLON) this.fail(index, '":"');
+    index += 1;
+    return index < end && (bytes[index] as number) <= 0x20 ? this.skipWhitespace(index) : index;
   }
 
   /** @throws JsonSyntaxError when anything but white space follows `position` */
   assertEnd(position: number): void {
-    const at = this.skipWhitespace(position);
-    if (at < this.end) this.fail(at, 'the end of the text');
+    const index = this.skipWhitespace(position);
+    if (index < this.end) this.fail(index, 'the end of the text');
   }
 
   /** @throws JsonSyntaxError when the text is not valid UTF-8 */
@@ -339,9 +341,9 @@ export class JsonScanner {
   #skipMemberName(position: number): number {
     const { bytes, end } = this;
     if (position >= end || bytes[position] !== QUOTE) this.fail(position, 'a member name');
-    const at = this.skipString(position);
-    const isColonNext = at < end && bytes[at] === COLON;
-    const valueAt = isColonNext ? at + 1 : this.skipColon(at);
+    const colonPosition = this.skipString(position);
+    const isColonNext = colonPosition < end && bytes[colonPosition] === COLON;
+    const valueAt = isColonNext ? colonPosition + 1 : this.skipColon(colonPosition);
     return valueAt < end && (bytes[valueAt] as number) <= 0x20
       ? this.skipWhitespace(valueAt)
       : valueAt;
@@ -352,16 +354,16 @@ export class JsonScanner {
     const { bytes, end } = this;
     const view = this.#view;
     const lastWord = this.#lastWord;
-    let at = position;
+    let index = position;
     for (;;) {
-      while (at <= lastWord && stopsOf(view.getInt32(at, true)) === 0) at += 4;
-      while (at < end && ENDS_RUN[bytes[at] as number] === 0) at += 1;
-      if (at >= end) this.fail(at, 'the end of a string');
-      const byte = bytes[at] as number;
-      if (byte === QUOTE) return at + 1;
-      if (byte !== BACKSLASH) this.fail(at, 'no control character in a string');
+      while (index <= lastWord && stopsOf(view.getInt32(index, true)) === 0) index += 4;
+      while (index < end && ENDS_RUN[bytes[index] as number] === 0) index += 1;
+      if (index >= end) this.fail(index, 'the end of a string');
+      const byte = bytes[index] as number;
+      if (byte === QUOTE) return index + 1;
+      if (byte !== BACKSLASH) this.fail(index, 'no control character in a string');
       this.stringHasEscapes = true;
-      at = this.#skipEscape(at);
+      index = this.#skipEscape(index);
     }
   }
 
@@ -375,8 +377,10 @@ export class JsonScanner {
   #skipLetters(position: number, literal: string): number {
     const { bytes, end } = this;
     for (let index = 1; index < literal.length; index += 1) {
-      const at = position + index;
-      if (at >= end || bytes[at] !== literal.charCodeAt(index)) this.fail(at, literal);
+      const letterPosition = position + index;
+      if (letterPosition >= end || bytes[letterPosition] !== literal.charCodeAt(index)) {
+        this.fail(letterPosition, literal);
+      }
     }
     return position + literal.length;
   }
@@ -384,17 +388,19 @@ export class JsonScanner {
   #skipNumber(position: number): number {
     const { bytes, end } = this;
     const start = bytes[position] === MINUS ? position + 1 : position;
-    let at = start;
-    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at += 1;
-    if (at === start) this.fail(at, 'a digit');
-    if (bytes[start] === ZERO && at > start + 1) this.fail(start + 1, 'no digit after a leading 0');
-    let byte = at < end ? (bytes[at] as number) : 0;
+    let index = start;
+    while (index < end && IS_DIGIT[bytes[index] as number] === 1) index += 1;
+    if (index === start) this.fail(index, 'a digit');
+    if (bytes[start] === ZERO && index > start + 1) {
+      this.fail(start + 1, 'no digit after a leading 0');
+    }
+    let byte = index < end ? (bytes[index] as number) : 0;
     if (byte === POINT) {
-      at = this.#skipDigits(at + 1);
-      byte = at < end ? (bytes[at] as number) : 0;
+      index = this.#skipDigits(index + 1);
+      byte = index < end ? (bytes[index] as number) : 0;
     }
     // `| 0x20` makes an upper-case E lower-case.
-    return (byte | 0x20) === LOWER_E ? this.#skipExponent(at) : at;
+    return (byte | 0x20) === LOWER_E ? this.#skipExponent(index) : index;
   }
 
   #skipExponent(position: number): number {
@@ -405,10 +411,10 @@ export class JsonScanner {
   /** Skips one digit or more. */
   #skipDigits(position: number): number {
     const { bytes, end } = this;
-    let at = position;
-    while (at < end && IS_DIGIT[bytes[at] as number] === 1) at += 1;
-    if (at === position) this.fail(at, 'a digit');
-    return at;
+    let index = position;
+    while (index < end && IS_DIGIT[bytes[index] as number] === 1) index += 1;
+    if (index === position) this.fail(index, 'a digit');
+    return index;
   }
 
   /** Skips the escape whose backslash is at `position`. */
@@ -416,8 +422,8 @@ export class JsonScanner {
     const letter = this.byteAt(position + 1);
     if (IS_ESCAPE[letter] === 1) return position + 2;
     if (letter !== LOWER_U) this.fail(position + 1, 'one of "\\/bfnrtu after a backslash');
-    for (let at = position + 2; at < position + 6; at += 1) {
-      if (!isHexDigit(this.byteAt(at))) this.fail(at, 'four hexadecimal digits after \\u');
+    for (let index = position + 2; index < position + 6; index += 1) {
+      if (!isHexDigit(this.byteAt(index))) this.fail(index, 'four hexadecimal digits after \\u');
     }
     return position + 6;
   }

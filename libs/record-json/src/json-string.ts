@@ -31,7 +31,7 @@ ESCAPED[0x74] = 0x09;
  *
  * @param start after the opening quote
  * @param end of the closing quote
- * @param target has room for `end - start` bytes from `at` on
+ * @param target has room for `end - start` bytes from `targetPosition` on
  * @returns the position after the written bytes, or -1 when there is a lone surrogate, which UTF-8
  *   cannot represent
  */
@@ -40,10 +40,10 @@ export function decodeJsonString(
   start: number,
   end: number,
   target: Uint8Array,
-  at: number,
+  targetPosition: number,
 ): number {
   let from = start;
-  let to = at;
+  let to = targetPosition;
   while (from < end) {
     const byte = bytes[from] as number;
     from += 1;
@@ -79,19 +79,21 @@ export function jsonStringText(span: StringSpan): string {
   return hasEscapes ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
-/** Returns the low surrogate of the escape at `at`, or -1 when there is none. */
-function lowSurrogateAt(bytes: Uint8Array, at: number, end: number): number {
-  if (at + 6 > end || bytes[at] !== BACKSLASH || bytes[at + 1] !== LOWER_U) return -1;
-  const unit = hexAt(bytes, at + 2);
+/** Returns the low surrogate of the escape at `position`, or -1 when there is none. */
+function lowSurrogateAt(bytes: Uint8Array, position: number, end: number): number {
+  if (position + 6 > end || bytes[position] !== BACKSLASH || bytes[position + 1] !== LOWER_U) {
+    return -1;
+  }
+  const unit = hexAt(bytes, position + 2);
   return unit >= 0xdc00 && unit <= 0xdfff ? unit : -1;
 }
 
-function hexAt(bytes: Uint8Array, at: number): number {
+function hexAt(bytes: Uint8Array, position: number): number {
   return (
-    (hexDigit(bytes[at] as number) << 12) |
-    (hexDigit(bytes[at + 1] as number) << 8) |
-    (hexDigit(bytes[at + 2] as number) << 4) |
-    hexDigit(bytes[at + 3] as number)
+    (hexDigit(bytes[position] as number) << 12) |
+    (hexDigit(bytes[position + 1] as number) << 8) |
+    (hexDigit(bytes[position + 2] as number) << 4) |
+    hexDigit(bytes[position + 3] as number)
   );
 }
 
@@ -99,8 +101,8 @@ function hexDigit(byte: number): number {
   return byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57;
 }
 
-function writeCodePoint(target: Uint8Array, at: number, codePoint: number): number {
-  let to = at;
+function writeCodePoint(target: Uint8Array, position: number, codePoint: number): number {
+  let to = position;
   if (codePoint < 0x80) {
     target[to] = codePoint;
     to += 1;

@@ -40,10 +40,10 @@ export function syntaxErrorAt(
   const lineStart = Math.max(start, bytes.subarray(0, position).lastIndexOf(NEWLINE) + 1);
   let line = 1;
   // A search from each newline to the next takes 20 times as long where every byte is one.
-  for (let at = start; at < lineStart; at += 1) if (bytes[at] === NEWLINE) line += 1;
+  for (let index = start; index < lineStart; index += 1) if (bytes[index] === NEWLINE) line += 1;
   let column = 1;
-  for (let at = lineStart; at < position; at += 1) {
-    if (((bytes[at] as number) & 0xc0) !== 0x80) column += 1;
+  for (let index = lineStart; index < position; index += 1) {
+    if (((bytes[index] as number) & 0xc0) !== 0x80) column += 1;
   }
   const found = position < end ? describeByte(bytes, position) : 'the end of the text';
   return new JsonSyntaxError(position - start, line, column, expected, found);
@@ -62,36 +62,36 @@ function describeByte(bytes: Uint8Array, position: number): string {
   return `byte 0x${byte.toString(16).padStart(2, '0')}`;
 }
 
-function isByteOrderMark(bytes: Uint8Array, at: number): boolean {
-  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
+function isByteOrderMark(bytes: Uint8Array, position: number): boolean {
+  return bytes[position] === 0xef && bytes[position + 1] === 0xbb && bytes[position + 2] === 0xbf;
 }
 
 /** Returns the position of the first byte that begins no UTF-8 sequence. */
 export function invalidUtf8At(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end) {
-    const length = utf8SequenceLength(bytes, at, end);
+  let position = start;
+  while (position < end) {
+    const length = utf8SequenceLength(bytes, position, end);
     if (length === 0) break;
-    at += length;
+    position += length;
   }
-  return at;
+  return position;
 }
 
 /**
- * Returns the length of the UTF-8 sequence at `at` (RFC 3629, table 3-7 of Unicode), 0 when there
- * is none.
+ * Returns the length of the UTF-8 sequence at `position` (RFC 3629, table 3-7 of Unicode); 0 when
+ * there is none.
  */
-function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number {
-  const lead = bytes[at] as number;
+function utf8SequenceLength(bytes: Uint8Array, position: number, end: number): number {
+  const lead = bytes[position] as number;
   if (lead < 0x80) return 1;
   const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  if (length === 0 || at + length > end) return 0;
+  if (length === 0 || position + length > end) return 0;
   const secondMin = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
   const secondMax = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-  const second = bytes[at + 1] as number;
+  const second = bytes[position + 1] as number;
   if (second < secondMin || second > secondMax) return 0;
   for (let index = 2; index < length; index += 1) {
-    if (((bytes[at + index] as number) & 0xc0) !== 0x80) return 0;
+    if (((bytes[position + index] as number) & 0xc0) !== 0x80) return 0;
   }
   return length;
 }

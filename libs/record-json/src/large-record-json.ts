@@ -92,8 +92,8 @@ class LargeRecordWriter {
       this.pieces.push(span);
       return;
     }
-    for (let at = 0; at < span.length; at += PIECE_BYTES) {
-      this.pieces.push(onOneLine(span.subarray(at, at + PIECE_BYTES)));
+    for (let position = 0; position < span.length; position += PIECE_BYTES) {
+      this.pieces.push(onOneLine(span.subarray(position, position + PIECE_BYTES)));
       yield;
     }
   }
@@ -109,19 +109,21 @@ class LargeRecordWriter {
       return;
     }
     this.#text(`"${name}":"`);
-    for (let at = 0; at < span.length; ) {
-      const end = characterEnd(span, at + PIECE_BYTES);
-      this.#text(JSON.stringify(span.toString('utf8', at, end)).slice(1, -1));
-      at = end;
-      if (at < span.length) yield;
+    for (let position = 0; position < span.length; ) {
+      const end = characterEnd(span, position + PIECE_BYTES);
+      this.#text(JSON.stringify(span.toString('utf8', position, end)).slice(1, -1));
+      position = end;
+      if (position < span.length) yield;
     }
     this.#text('"');
   }
 
   *#base64Member(name: string, span: Buffer): SlicedWork<void> {
     this.#text(`"${name}Base64":"`);
-    for (let at = 0; at < span.length; at += PIECE_BYTES) {
-      this.pieces.push(Buffer.from(span.toString('base64', at, at + PIECE_BYTES), 'latin1'));
+    for (let position = 0; position < span.length; position += PIECE_BYTES) {
+      this.pieces.push(
+        Buffer.from(span.toString('base64', position, position + PIECE_BYTES), 'latin1'),
+      );
       yield;
     }
     this.#text('"');
@@ -155,6 +157,7 @@ function characterEnd(bytes: Buffer, position: number): number {
 /** Control characters in JSON text are white space: a string has none unescaped. */
 function onOneLine(json: Buffer): Buffer {
   const line = Buffer.from(json);
-  for (let at = 0; at < line.length; at += 1) if ((line[at] as number) < SPACE) line[at] = SPACE;
+  for (let position = 0; position < line.length; position += 1)
+    if ((line[position] as number) < SPACE) line[position] = SPACE;
   return line;
 }

@@ -77,25 +77,25 @@ export function* parseLargeLine(line: Uint8Array, limits: RecordLimits): SlicedW
 
 function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void> {
   const { scanner } = parser;
-  const at = scanner.skipWhitespace(0);
+  const position = scanner.skipWhitespace(0);
   yield;
-  if (scanner.byteAt(at) !== OPEN_BRACE) {
-    yield* scanner.scanAhead(at);
-    scanner.assertEnd(scanner.skipValue(at));
+  if (scanner.byteAt(position) !== OPEN_BRACE) {
+    yield* scanner.scanAhead(position);
+    scanner.assertEnd(scanner.skipValue(position));
     noteWrongBody(parser);
     return;
   }
-  if (beginsWithRecords(parser, at)) {
-    scanner.assertEnd(yield* parseEnvelope(parser, at));
+  if (beginsWithRecords(parser, position)) {
+    scanner.assertEnd(yield* parseEnvelope(parser, position));
     return;
   }
-  scanner.assertEnd(yield* parseLargeRecord(parser, at));
+  scanner.assertEnd(yield* parseLargeRecord(parser, position));
   if (!parser.hasSeen(RECORDS_MEMBER)) return;
   // The members before "records" are faults already: the list is read all the same, so that its
   // faults get their pointers.
   const again = new JsonRecordParser(parser.limits);
   again.turnTo(body, 0, body.length);
-  yield* parseEnvelope(again, at);
+  yield* parseEnvelope(again, position);
   takeRecords(again);
 }
 
@@ -103,25 +103,25 @@ function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void
 function* parseEnvelope(parser: JsonRecordParser, position: number): SlicedWork<number> {
   const { scanner } = parser;
   let hasRecords = false;
-  let at = scanner.skipWhitespace(position + 1);
+  let byteIndex = scanner.skipWhitespace(position + 1);
   for (;;) {
-    const nameAt = at;
+    const nameAt = byteIndex;
     if (scanner.byteAt(nameAt) === QUOTE) yield* scanner.scanAhead(nameAt);
     const member = parser.memberAt(nameAt);
-    at = scanner.skipColon(parser.nameEnd);
+    byteIndex = scanner.skipColon(parser.nameEnd);
     if (member === RECORDS_MEMBER && !hasRecords) {
       hasRecords = true;
-      at = yield* parseLargeList(parser, at, RECORDS_POINTER);
+      byteIndex = yield* parseLargeList(parser, byteIndex, RECORDS_POINTER);
     } else {
       noteMemberBesideRecords(parser, member, nameAt);
-      yield* scanner.scanAhead(at);
-      at = scanner.skipValue(at);
+      yield* scanner.scanAhead(byteIndex);
+      byteIndex = scanner.skipValue(byteIndex);
     }
-    at = scanner.skipWhitespace(at);
-    const byte = scanner.byteAt(at);
-    if (byte === CLOSE_BRACE) return at + 1;
-    if (byte !== COMMA) scanner.fail(at, '"," or "}"');
-    at = scanner.skipWhitespace(at + 1);
+    byteIndex = scanner.skipWhitespace(byteIndex);
+    const byte = scanner.byteAt(byteIndex);
+    if (byte === CLOSE_BRACE) return byteIndex + 1;
+    if (byte !== COMMA) scanner.fail(byteIndex, '"," or "}"');
+    byteIndex = scanner.skipWhitespace(byteIndex + 1);
   }
 }
 
@@ -133,20 +133,20 @@ export function* parseLargeList(
 ): SlicedWork<number> {
   const { scanner, limits } = parser;
   if (scanner.byteAt(position) !== OPEN_BRACKET) yield* scanner.scanAhead(position);
-  let at = recordListStart(parser, position, pointer);
-  if (at < 0) return -at;
-  let sliceEnd = at + SLICE_BYTES;
+  let byteIndex = recordListStart(parser, position, pointer);
+  if (byteIndex < 0) return -byteIndex;
+  let sliceEnd = byteIndex + SLICE_BYTES;
   for (let found = 1; ; found += 1) {
     if (found > limits.recordsMax) throw tooManyRecords(parser, pointer);
-    const end = tryParseWithin(parser, at);
-    at = scanner.skipWhitespace(end < 0 ? yield* parseLargeRecord(parser, at) : end);
-    const byte = scanner.byteAt(at);
-    if (byte === CLOSE_BRACKET) return at + 1;
-    if (byte !== COMMA) scanner.fail(at, '"," or "]"');
-    at = scanner.skipWhitespace(at + 1);
-    if (at <= sliceEnd) continue;
+    const end = tryParseWithin(parser, byteIndex);
+    byteIndex = scanner.skipWhitespace(end < 0 ? yield* parseLargeRecord(parser, byteIndex) : end);
+    const byte = scanner.byteAt(byteIndex);
+    if (byte === CLOSE_BRACKET) return byteIndex + 1;
+    if (byte !== COMMA) scanner.fail(byteIndex, '"," or "]"');
+    byteIndex = scanner.skipWhitespace(byteIndex + 1);
+    if (byteIndex <= sliceEnd) continue;
     yield;
-    sliceEnd = at + SLICE_BYTES;
+    sliceEnd = byteIndex + SLICE_BYTES;
   }
 }
 
@@ -179,25 +179,25 @@ function* parseLargeRecord(parser: JsonRecordParser, position: number): SlicedWo
     return parser.parseRecord(position);
   }
   parser.beginRecord();
-  let at = scanner.skipWhitespace(position + 1);
-  if (scanner.byteAt(at) === CLOSE_BRACE) {
-    at += 1;
+  let byteIndex = scanner.skipWhitespace(position + 1);
+  if (scanner.byteAt(byteIndex) === CLOSE_BRACE) {
+    byteIndex += 1;
   } else {
-    let sliceEnd = at + SLICE_BYTES;
+    let sliceEnd = byteIndex + SLICE_BYTES;
     for (;;) {
-      at = scanner.skipWhitespace(yield* parseLargeMember(parser, at));
-      const byte = scanner.byteAt(at);
-      at += 1;
+      byteIndex = scanner.skipWhitespace(yield* parseLargeMember(parser, byteIndex));
+      const byte = scanner.byteAt(byteIndex);
+      byteIndex += 1;
       if (byte === CLOSE_BRACE) break;
-      if (byte !== COMMA) scanner.fail(at - 1, '"," or "}"');
-      at = scanner.skipWhitespace(at);
-      if (at <= sliceEnd) continue;
+      if (byte !== COMMA) scanner.fail(byteIndex - 1, '"," or "}"');
+      byteIndex = scanner.skipWhitespace(byteIndex);
+      if (byteIndex <= sliceEnd) continue;
       yield;
-      sliceEnd = at + SLICE_BYTES;
+      sliceEnd = byteIndex + SLICE_BYTES;
     }
   }
   parser.endRecord();
-  return at;
+  return byteIndex;
 }
 
 function* parseLargeMember(parser: JsonRecordParser, nameAt: number): SlicedWork<number> {

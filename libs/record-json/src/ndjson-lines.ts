@@ -155,8 +155,8 @@ function lineEndAt(bytes: Buffer, start: number, end: number): number {
 
 /** True when a span has only white space. */
 function isBlank(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at] as number;
+  for (let position = start; position < end; position += 1) {
+    const byte = bytes[position] as number;
     if (byte !== SPACE && byte !== TAB && byte !== CARRIAGE_RETURN) return false;
   }
   return true;

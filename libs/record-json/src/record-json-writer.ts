@@ -142,8 +142,9 @@ export class RecordJsonWriter {
   /** Size of the output so far, with its last record complete. */
   get sizeBytes(): number {
     const size = this.#position - this.#outputStart;
-    if (this.#resumeAt === RESUME_AT_TAIL)
+    if (this.#resumeAt === RESUME_AT_TAIL) {
       return size + (this.#isLines ? TAIL_BYTES + 1 : TAIL_BYTES);
+    }
     return this.#isLines && this.#resumeAt === RESUME_AT_SEPARATOR ? size + 1 : size;
   }
 
@@ -215,12 +216,12 @@ export class RecordJsonWriter {
     const positionMax = this.#outputStart + sizeBytesMax - TAIL_BYTES - (this.#isLines ? 1 : 0);
     const headStartMax = scratch.length - PLAIN_HEAD_BYTES_MAX;
     const wanted = Math.min(countMax, cursor.remaining);
-    let at = stagedAt + cursor.position;
+    let index = stagedAt + cursor.position;
     let { offset } = cursor;
     let count = 0;
-    for (; count < wanted && at <= headStartMax; count += 1) {
-      const length = shortVarint(scratch, at);
-      const bodyAt = at + shortVarintBytes(length);
+    for (; count < wanted && index <= headStartMax; count += 1) {
+      const length = shortVarint(scratch, index);
+      const bodyAt = index + shortVarintBytes(length);
       const end = bodyAt + (length >>> 1);
       const timestampDelta = shortVarint(scratch, bodyAt + 1);
       const offsetDeltaAt = bodyAt + 1 + shortVarintBytes(timestampDelta);
@@ -229,8 +230,9 @@ export class RecordJsonWriter {
       if (((length | timestampDelta | offsetDelta) & 1) !== 0 || end > scratch.length) break;
       const recordOffset = baseOffset + (offsetDelta >>> 1);
       if (recordOffset <= offset || recordOffset > lastOffset) break;
-      if (recordOffset < this.#templateOffsetMin || recordOffset >= this.#templateOffsetLimit)
+      if (recordOffset < this.#templateOffsetMin || recordOffset >= this.#templateOffsetLimit) {
         break;
+      }
 
       const keyLengthAt = offsetDeltaAt + shortVarintBytes(offsetDelta);
       const keyLength = shortVarint(scratch, keyLengthAt);
@@ -245,7 +247,8 @@ export class RecordJsonWriter {
       // The last byte is the count of the headers.
       if ((valueLength & 1) !== 0 || valueEnd + 1 !== end || scratch[valueEnd] !== 0) break;
 
-      const bytesMax = this.#outputStart + (end - at) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
+      const bytesMax =
+        this.#outputStart + (end - index) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
       if (this.#position + bytesMax > stagedAt) break;
       const timestamp = logAppendTime ?? baseTimestamp + (timestampDelta >>> 1);
       if (timestamp !== this.#templateTimestamp) {
@@ -275,11 +278,11 @@ export class RecordJsonWriter {
       }
       this.#resumeAt = RESUME_AT_TAIL;
       offset = recordOffset;
-      at = end;
+      index = end;
       places?.offsets.push(offset);
       places?.ends.push(this.#position - this.#outputStart + TAIL_BYTES);
     }
-    if (count > 0) cursor.passOver(at - stagedAt, count, offset);
+    if (count > 0) cursor.passOver(index - stagedAt, count, offset);
     return count;
   }
 
@@ -313,19 +316,23 @@ export class RecordJsonWriter {
     this.#templateOffsetLimit = 10 ** digits;
     const scratch = this.#scratch;
     const separator = framing === 'array' ? ',' : '\n';
-    let at = scratch.write(`${TAIL}${separator}{"topic":${JSON.stringify(topic)}`);
-    at += scratch.write(`,"partition":${partition},"offset":`, at, 'latin1');
-    this.#templateOffsetAt = at;
-    this.#templateOffsetEnd = at + digits;
-    at += digits;
-    at += scratch.write(',"timestamp":', at, 'latin1');
-    this.#templateTimestampAt = at;
-    at += scratch.write(timestamp === NO_TIMESTAMP ? 'null' : String(timestamp), at, 'latin1');
-    this.#templateTimestampEnd = at;
+    let position = scratch.write(`${TAIL}${separator}{"topic":${JSON.stringify(topic)}`);
+    position += scratch.write(`,"partition":${partition},"offset":`, position, 'latin1');
+    this.#templateOffsetAt = position;
+    this.#templateOffsetEnd = position + digits;
+    position += digits;
+    position += scratch.write(',"timestamp":', position, 'latin1');
+    this.#templateTimestampAt = position;
+    position += scratch.write(
+      timestamp === NO_TIMESTAMP ? 'null' : String(timestamp),
+      position,
+      'latin1',
+    );
+    this.#templateTimestampEnd = position;
     this.#templateTimestamp = timestamp;
-    at += scratch.write(',"key":', at, 'latin1');
-    this.#templateKeyAt = at;
-    this.#templateEnd = at + scratch.write(NULL_KEY, at, 'latin1');
+    position += scratch.write(',"key":', position, 'latin1');
+    this.#templateKeyAt = position;
+    this.#templateEnd = position + scratch.write(NULL_KEY, position, 'latin1');
   }
 
   /** Puts another timestamp into the template. */
@@ -374,17 +381,17 @@ export class RecordJsonWriter {
     const position = this.#position;
     const shift = position - from;
     const lastWord = to - 4;
-    let at = from;
-    while (at < to) {
-      while (at <= lastWord) {
-        const word = view.getInt32(at, true);
+    let index = from;
+    while (index < to) {
+      while (index <= lastWord) {
+        const word = view.getInt32(index, true);
         if (((word - 0x20202020) & ~word & 0x80808080) !== 0) break;
-        view.setInt32(at + shift, word, true);
-        at += 4;
+        view.setInt32(index + shift, word, true);
+        index += 4;
       }
-      for (const stop = Math.min(to, at + 4); at < stop; at += 1) {
-        const byte = scratch[at] as number;
-        scratch[at + shift] = byte < SPACE ? SPACE : byte;
+      for (const stop = Math.min(to, index + 4); index < stop; index += 1) {
+        const byte = scratch[index] as number;
+        scratch[index + shift] = byte < SPACE ? SPACE : byte;
       }
     }
     this.#position = to + shift;
@@ -400,24 +407,24 @@ export class RecordJsonWriter {
     const lastWord = to - 4;
     const start = this.#position;
     let position = start;
-    let at = from;
+    let index = from;
     let seen = 0;
     scratch[position] = QUOTE;
     position += 1;
-    while (at < to) {
+    while (index < to) {
       // Four bytes at a time while none is to be escaped.
-      while (at <= lastWord) {
-        const word = view.getInt32(at, true);
+      while (index <= lastWord) {
+        const word = view.getInt32(index, true);
         if (stopsOf(word) !== 0) break;
         view.setInt32(position, word, true);
         seen |= word;
-        at += 4;
+        index += 4;
         position += 4;
       }
       // Then up to the byte to escape, or the last three.
-      while (at < to) {
-        const byte = scratch[at] as number;
-        at += 1;
+      while (index < to) {
+        const byte = scratch[index] as number;
+        index += 1;
         seen |= byte;
         const escape = ESCAPES[byte] as number;
         if (escape === 0) {

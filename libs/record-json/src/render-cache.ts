@@ -119,12 +119,12 @@ export class RenderCache {
 
   /** Returns undefined for a batch that cannot be rendered completely. */
   #tryRenderedOf(
-    known: Entry,
+    existing: Entry,
     batch: RecordBatch,
     { topic, partition }: RenderRequest,
   ): RenderedBatch | undefined {
     try {
-      return this.#renderedOf(known, batch, topic, partition);
+      return this.#renderedOf(existing, batch, topic, partition);
     } catch (error) {
       if (error instanceof ProtocolError) return undefined;
       throw error;
@@ -132,15 +132,15 @@ export class RenderCache {
   }
 
   #renderedOf(
-    known: Entry | undefined,
+    existing: Entry | undefined,
     batch: RecordBatch,
     topic: string,
     partition: number,
   ): RenderedBatch {
-    if (known?.rendered !== undefined) {
+    if (existing?.rendered !== undefined) {
       this.#hits += 1;
-      known.wasUsed = true;
-      return known.rendered;
+      existing.wasUsed = true;
+      return existing.rendered;
     }
     this.#misses += 1;
     const rendered = renderBatch(batch, topic, partition);

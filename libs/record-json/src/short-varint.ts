@@ -4,10 +4,10 @@
 const NO_SHORT_VARINT = -1;
 
 /** The zigzag of a varint of one or two bytes, written as short as can be; NO_SHORT_VARINT else. */
-export function shortVarint(bytes: Uint8Array, at: number): number {
-  const first = bytes[at] as number;
+export function shortVarint(bytes: Uint8Array, position: number): number {
+  const first = bytes[position] as number;
   if (first < 0x80) return first;
-  const second = bytes[at + 1] as number;
+  const second = bytes[position + 1] as number;
   return second === 0 || second >= 0x80 ? NO_SHORT_VARINT : (second << 7) | (first & 0x7f);
 }
 

@@ -120,15 +120,15 @@ function canBeJson(bytes: Uint8Array, first: number, end: number): boolean {
 /**
  * True when what stands after an opening bracket can be the first element, or the closing bracket.
  */
-function canBeElement(bytes: Uint8Array, at: number): boolean {
-  const byte = bytes[at] as number;
+function canBeElement(bytes: Uint8Array, position: number): boolean {
+  const byte = bytes[position] as number;
   if (IS_NUMBER_BYTE[byte] !== 1) return BEGINS_ELEMENT[byte] === 1;
-  const after = bytes[skipNumberBytes(bytes, at)] as number;
+  const after = bytes[skipNumberBytes(bytes, position)] as number;
   return after <= 0x20 || after === COMMA || after === CLOSE_BRACKET;
 }
 
 function skipNumberBytes(bytes: Uint8Array, start: number): number {
-  let at = start;
-  while (IS_NUMBER_BYTE[bytes[at] as number] === 1) at += 1;
-  return at;
+  let position = start;
+  while (IS_NUMBER_BYTE[bytes[position] as number] === 1) position += 1;
+  return position;
 }

@@ -73,7 +73,8 @@ export class DelayedFetches {
   end(): void {
     this.#isEnded = true;
     for (const [partition, delayed] of this.#byPartition) {
-      for (const one of delayed) one.answer(readNow(partition, one.fetch));
+      for (const delayedFetch of delayed)
+        delayedFetch.answer(readNow(partition, delayedFetch.fetch));
     }
   }
 
@@ -115,17 +116,17 @@ export class DelayedFetches {
     for (let looked = 0; looked < WOKEN_PER_SLICE; looked += 1) {
       const step = delayed.next();
       if (step.done === true) return;
-      const one = step.value;
-      if (!partition.isClosed && !hasEnough(partition, one)) continue;
-      const { offset, maxBytes, leaderEpoch } = one.fetch;
+      const delayedFetch = step.value;
+      if (!partition.isClosed && !hasEnough(partition, delayedFetch)) continue;
+      const { offset, maxBytes, leaderEpoch } = delayedFetch.fetch;
       if (
         shared?.offset !== offset ||
         shared.maxBytes !== maxBytes ||
         shared.leaderEpoch !== leaderEpoch
       ) {
-        shared = { offset, maxBytes, leaderEpoch, answer: readNow(partition, one.fetch) };
+        shared = { offset, maxBytes, leaderEpoch, answer: readNow(partition, delayedFetch.fetch) };
       }
-      one.answer(shared.answer);
+      delayedFetch.answer(shared.answer);
     }
     this.#scheduler.soon(() => this.#wakeSlice(partition, delayed));
   }

@@ -127,10 +127,10 @@ export class FetchSessions {
   }
 }
 
-function isSamePosition(one: ReplicaFetchPosition, other: ReplicaFetchPosition): boolean {
+function isSamePosition(left: ReplicaFetchPosition, right: ReplicaFetchPosition): boolean {
   return (
-    one.fetchOffset === other.fetchOffset &&
-    one.leaderEpoch === other.leaderEpoch &&
-    one.electionId === other.electionId
+    left.fetchOffset === right.fetchOffset &&
+    left.leaderEpoch === right.leaderEpoch &&
+    left.electionId === right.electionId
   );
 }

@@ -160,10 +160,13 @@ export function outOfRange(
 }
 
 /** The error for a reader that has seen a later epoch, of which this broker has not heard yet. */
-function newerEpoch({ leaderEpoch: known }: Partition, leaderEpoch: LeaderEpoch): ProtocolError {
+function newerEpoch(
+  { leaderEpoch: currentEpoch }: Partition,
+  leaderEpoch: LeaderEpoch,
+): ProtocolError {
   return new ProtocolError(
     'LEADER_NOT_AVAILABLE',
-    `Leader epoch ${leaderEpoch} has begun elsewhere; this broker knows of ${known}.`,
+    `Leader epoch ${leaderEpoch} has begun elsewhere; this broker knows of ${currentEpoch}.`,
   );
 }
 
@@ -178,11 +181,11 @@ function divergingOffsetOf(
   leaderEpoch: LeaderEpoch,
 ): Offset | undefined {
   const current = partition.leaderEpoch;
-  const known = Math.min(leaderEpoch, current - 1);
+  const knownEpoch = Math.min(leaderEpoch, current - 1);
   // A follower does not know how far the last epoch of its log continues.
-  const isEndKnown = partition.isLeader || known < (partition.log.latestLeaderEpoch ?? -1);
+  const isEndKnown = partition.isLeader || knownEpoch < (partition.log.latestLeaderEpoch ?? -1);
   if (!isEndKnown || (partition.isFollower && !partition.isAligned)) return undefined;
-  const end = partition.log.endOffsetForEpoch(known)?.endOffset;
+  const end = partition.log.endOffsetForEpoch(knownEpoch)?.endOffset;
   if (leaderEpoch > current) return Math.min(offset, end ?? partition.log.logEndOffset);
   return end !== undefined && end < offset ? end : undefined;
 }

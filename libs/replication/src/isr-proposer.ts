@@ -76,8 +76,8 @@ export class IsrProposer {
     const proposed = [...this.#underWay.values()];
     try {
       const proposals = proposed.map(({ proposal }) => proposal);
-      const state = await store.update((known) => proposeIsr(known, brokerId, proposals));
-      for (const one of proposed) this.#settle(one, state);
+      const state = await store.update((current) => proposeIsr(current, brokerId, proposals));
+      for (const pending of proposed) this.#settle(pending, state);
     } catch (error) {
       logger.warn({ err: error, partitions: proposed.length }, 'ISRs could not be changed');
       const isUntaken = error instanceof ProtocolError && error.outcome === 'failed';

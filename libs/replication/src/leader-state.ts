@@ -166,32 +166,34 @@ export class LeaderState {
   followerFetched(
     id: number,
     position: FollowerPosition,
-    at: { end: Offset; nowMs: number },
+    observation: { end: Offset; nowMs: number },
   ): void {
     const follower = this.#followers.get(id);
     if (follower === undefined) return;
     const { syncedEndOffset } = position;
-    if (syncedEndOffset >= at.end) {
-      follower.caughtUpMs = at.nowMs;
+    if (syncedEndOffset >= observation.end) {
+      follower.caughtUpMs = observation.nowMs;
     } else if (syncedEndOffset >= follower.offeredEnd) {
       follower.caughtUpMs = Math.max(follower.caughtUpMs, follower.offeredMs);
     }
     follower.position = position;
     follower.mayRejoin = true;
-    follower.offeredEnd = at.end;
-    follower.offeredMs = at.nowMs;
+    follower.offeredEnd = observation.end;
+    follower.offeredMs = observation.nowMs;
   }
 
   /**
    * Records that a follower is sent records. If it had all earlier ones, it counts as caught up
    * now.
    */
-  followerAnswered(id: number, at: { end: Offset; nowMs: number }): void {
+  followerAnswered(id: number, observation: { end: Offset; nowMs: number }): void {
     const follower = this.#followers.get(id);
     if (follower?.position === undefined) return;
-    if (follower.position.syncedEndOffset >= follower.offeredEnd) follower.caughtUpMs = at.nowMs;
-    follower.offeredEnd = at.end;
-    follower.offeredMs = at.nowMs;
+    if (follower.position.syncedEndOffset >= follower.offeredEnd) {
+      follower.caughtUpMs = observation.nowMs;
+    }
+    follower.offeredEnd = observation.end;
+    follower.offeredMs = observation.nowMs;
   }
 
   /** Records the version of the metadata that a broker has on its disk. */

@@ -81,7 +81,7 @@ export function shapeFault(value: unknown, shape: MessageShape): ShapeFault | un
     case 'object':
       return objectFault(value, shape);
     case 'either':
-      return shape.shapes.some((one) => shapeFault(value, one) === undefined)
+      return shape.shapes.some((alternative) => shapeFault(value, alternative) === undefined)
         ? undefined
         : faultHere(shape);
     case 'text':
@@ -162,7 +162,7 @@ function acceptedBy(shape: MessageShape): string {
     case 'null':
       return 'null';
     case 'choice':
-      return shape.choices.map((one) => `"${one}"`).join(' or ');
+      return shape.choices.map((choice) => `"${choice}"`).join(' or ');
     case 'list':
       return `a list of at most ${shape.countMax} entries`;
     case 'object': {

@@ -395,10 +395,10 @@ export class Partition {
     const isAccepted = await log.tryAcceptElection({ epoch: leaderEpoch, electionId });
     // Another process or broker has led in an epoch that has already begun in this log.
     if (!isAccepted || latest >= leaderEpoch) {
-      const known = Math.max(latest, log.acceptedElection.epoch);
+      const newestEpoch = Math.max(latest, log.acceptedElection.epoch);
       throw new ProtocolError(
         'LEADER_NOT_AVAILABLE',
-        `Leader epoch ${leaderEpoch} cannot be led: this replica took part in epoch ${known}.`,
+        `Leader epoch ${leaderEpoch} cannot be led: this replica took part in epoch ${newestEpoch}.`,
       );
     }
   }

@@ -61,11 +61,11 @@ export function placeReplicas(placement: Placement, random: Random): number[][] 
 function account(byId: ReadonlyMap<number, Load>, replicas: readonly number[]): void {
   const leader = byId.get(replicas[0] ?? -1);
   if (leader !== undefined) leader.leaders += 1;
-  for (const [at, id] of replicas.entries()) {
+  for (const [index, id] of replicas.entries()) {
     const load = byId.get(id);
     if (load === undefined) continue;
     load.replicas += 1;
-    if (at > 0) leader?.followedBy.set(id, (leader.followedBy.get(id) ?? 0) + 1);
+    if (index > 0) leader?.followedBy.set(id, (leader.followedBy.get(id) ?? 0) + 1);
   }
 }
 
@@ -98,9 +98,9 @@ function least(loads: readonly Load[], keyOf: (load: Load) => readonly number[])
 }
 
 function isLess(a: readonly number[], b: readonly number[]): boolean {
-  for (const [at, value] of a.entries()) {
-    const other = b[at] ?? 0;
-    if (value !== other) return value < other;
+  for (const [index, value] of a.entries()) {
+    const otherValue = b[index] ?? 0;
+    if (value !== otherValue) return value < otherValue;
   }
   return false;
 }

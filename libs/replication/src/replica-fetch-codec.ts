@@ -125,7 +125,7 @@ class Fields {
   list<T>(name: string, item: (fields: Fields) => T): T[] {
     const value = this.#members[name];
     if (!Array.isArray(value)) throw malformed(name);
-    return value.map((one) => item(new Fields(one)));
+    return value.map((body) => item(new Fields(body)));
   }
 
   part<T>(name: string, read: (fields: Fields) => T): T | undefined {

@@ -144,14 +144,14 @@ class NodeFileHandle implements FileHandle {
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
     let rest = buffers;
-    let at = position;
+    let filePosition = position;
     let restBytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     while (restBytes > 0) {
-      const written = await this.#writeOnce(rest, at);
+      const written = await this.#writeOnce(rest, filePosition);
       // A full disk or a signal may end a write early: the next call writes the rest or reports the
       // error.
       if (written === 0) throw noProgress(this.path);
-      at += written;
+      filePosition += written;
       restBytes -= written;
       if (restBytes > 0) rest = withoutFirstBytes(rest, written);
     }

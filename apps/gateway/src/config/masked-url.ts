@@ -11,17 +11,17 @@ export function maskedUrl(text: string): string {
   const scheme = SCHEME.exec(text)?.[0];
   if (scheme === undefined) return MASK;
   const rest = text.slice(scheme.length);
-  const at = rest.lastIndexOf('@');
+  const separatorIndex = rest.lastIndexOf('@');
   const queryAt = rest.indexOf('?');
   // One of the two characters is part of a password, and the end of the password is unknown.
-  if (queryAt >= 0 && queryAt < at) return scheme + MASK;
-  const place = rest.slice(at + 1, queryAt < 0 ? undefined : queryAt);
+  if (queryAt >= 0 && queryAt < separatorIndex) return scheme + MASK;
+  const place = rest.slice(separatorIndex + 1, queryAt < 0 ? undefined : queryAt);
   const query = queryAt < 0 ? '' : rest.slice(queryAt);
   // Without slashes, or without a host after a user, the whole text may be a password.
   if (!scheme.endsWith('//')) return scheme + MASK;
   return [
     scheme,
-    at < 0 ? '' : `${MASK}@`,
+    separatorIndex < 0 ? '' : `${MASK}@`,
     place.replace(ADDRESS_OR_TEXT, (found) => (found.startsWith('[') ? found : `:${MASK}`)),
     query.replace(/=[^&]*/g, `=${MASK}`).replace(/(?<=[?&])[^=&]+(?=&|$)/g, MASK),
   ].join('');

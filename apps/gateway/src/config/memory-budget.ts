@@ -149,7 +149,7 @@ export function memoryWarnings(settings: BudgetSettings, available: AvailableMem
 function largest(items: readonly MemoryItem[], bytesOf: (item: MemoryItem) => number): string {
   return items
     .filter(({ variables }) => variables.length > 0)
-    .toSorted((one, other) => bytesOf(other) - bytesOf(one))
+    .toSorted((left, right) => bytesOf(right) - bytesOf(left))
     .slice(0, 3)
     .map((item) => `${item.variables.join(' x ')} ${inMib(bytesOf(item))}`)
     .join(', ');

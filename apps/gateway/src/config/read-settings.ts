@@ -99,18 +99,18 @@ function line(variable: string, given: string | undefined, accepts: string): str
  * noticed.
  */
 function warningsOf(environment: Environment): string[] {
-  const known = Object.values(SETTINGS).map((setting): string => setting.variable);
+  const variables = Object.values(SETTINGS).map((setting): string => setting.variable);
   const ofCluster = Object.values(CLUSTER_SETTINGS).map((setting): string => setting.variable);
   const isCluster = isSet(environment[SETTINGS.redisUrl.variable]);
   const warnings: string[] = [];
   for (const variable of Object.keys(environment).toSorted()) {
     if (!variable.startsWith('SLUICE_')) continue;
-    if (known.includes(variable)) {
+    if (variables.includes(variable)) {
       if (isCluster || !ofCluster.includes(variable) || !isSet(environment[variable])) continue;
       warnings.push(`${variable} has no effect without ${SETTINGS.redisUrl.variable}`);
       continue;
     }
-    const nearest = nearestOf(variable, known);
+    const nearest = nearestOf(variable, variables);
     const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
     warnings.push(`${variable} is not a setting and has no effect${hint}`);
   }
@@ -122,10 +122,10 @@ function isSet(text: string | undefined): boolean {
 }
 
 /** Returns the known name with the fewest edits, if they are few enough for a typing error. */
-function nearestOf(name: string, known: readonly string[]): string | undefined {
+function nearestOf(name: string, variables: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = 4;
-  for (const candidate of known) {
+  for (const candidate of variables) {
     const edits = editDistance(name, candidate);
     if (edits < fewest) {
       fewest = edits;

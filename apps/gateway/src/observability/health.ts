@@ -195,14 +195,19 @@ function storageCheck(status: BrokerStatus): StorageCheck {
   const readOnly = [];
   const lost = [];
   const damaged = [];
-  for (const one of status.partitions) {
-    const partition = `${one.topic}-${one.partition}`;
-    if (one.offline !== undefined) offline.push({ partition, reason: one.offline });
-    else if (!one.isWritable) readOnly.push(partition);
-    for (const { startOffset, endOffset } of one.lostRecords) {
+  for (const partitionStatus of status.partitions) {
+    const partition = `${partitionStatus.topic}-${partitionStatus.partition}`;
+    if (partitionStatus.offline !== undefined) {
+      offline.push({ partition, reason: partitionStatus.offline });
+    } else if (!partitionStatus.isWritable) {
+      readOnly.push(partition);
+    }
+    for (const { startOffset, endOffset } of partitionStatus.lostRecords) {
       lost.push({ partition, startOffset, endOffset });
     }
-    if (one.damagedRanges > 0) damaged.push({ partition, ranges: one.damagedRanges });
+    if (partitionStatus.damagedRanges > 0) {
+      damaged.push({ partition, ranges: partitionStatus.damagedRanges });
+    }
   }
   const isOk = offline.length + readOnly.length + damaged.length === 0;
   return {

@@ -28,8 +28,8 @@ export class HotHistogram {
    */
   seriesOf(labelValue: string): number {
     const label = `${this.#options.label}="${labelValue}"`;
-    const known = this.#labels.indexOf(label);
-    return known === -1 ? this.#addSeries(label) : known;
+    const existingIndex = this.#labels.indexOf(label);
+    return existingIndex === -1 ? this.#addSeries(label) : existingIndex;
   }
 
   observe(value: number, series = 0): void {
@@ -41,8 +41,8 @@ export class HotHistogram {
       if ((bounds[middle] as number) < value) low = middle + 1;
       else high = middle;
     }
-    const at = series * (bounds.length + 1) + low;
-    this.#counts[at] = (this.#counts[at] as number) + 1;
+    const bucketIndex = series * (bounds.length + 1) + low;
+    this.#counts[bucketIndex] = (this.#counts[bucketIndex] as number) + 1;
     this.#sums[series] = (this.#sums[series] as number) + value;
   }
 

@@ -30,8 +30,8 @@ function sourceOf(ranges: readonly SourceRange[], line: number): string | undefi
 }
 
 function rangesOf(bundle: string): readonly SourceRange[] {
-  const known = rangesByBundle.get(bundle);
-  if (known !== undefined) return known;
+  const existing = rangesByBundle.get(bundle);
+  if (existing !== undefined) return existing;
   const read = tryReadRanges(`${bundle}.lines`);
   rangesByBundle.set(bundle, read);
   return read;

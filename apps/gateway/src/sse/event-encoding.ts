@@ -93,14 +93,15 @@ export class EventEncoder {
     const bytesMax =
       CHUNK_HEAD_BYTES_MAX + run.count * recordBytes + json.length + breaks * NEXT_LINE.length;
     const chunk = Buffer.allocUnsafe(bytesMax);
-    let at = CHUNK_HEAD_BYTES_MAX + chunk.write(RECORD_BEGIN, CHUNK_HEAD_BYTES_MAX, 'latin1');
+    let position = CHUNK_HEAD_BYTES_MAX + chunk.write(RECORD_BEGIN, CHUNK_HEAD_BYTES_MAX, 'latin1');
     for (let index = 0; index <= last; index += 1) {
       const record = run.jsonAt(index);
-      at = breaks === 0 ? at + record.copy(chunk, at) : copyLines(record, chunk, at);
+      position =
+        breaks === 0 ? position + record.copy(chunk, position) : copyLines(record, chunk, position);
       const end = index === last ? idEnd : idEndAndBegin;
-      at += chunk.write(`${idBegin}${run.offsetAt(index) + 1}${end}`, at, 'latin1');
+      position += chunk.write(`${idBegin}${run.offsetAt(index) + 1}${end}`, position, 'latin1');
     }
-    return closedChunk(chunk, at);
+    return closedChunk(chunk, position);
   };
 }
 
@@ -116,8 +117,8 @@ function closedChunk(chunk: Buffer, end: number): Buffer {
 function lineBreaksIn(bytes: Buffer): number {
   if (!bytes.includes(LF) && !bytes.includes(CR)) return 0;
   let breaks = 0;
-  for (let at = 0; at < bytes.length; at += 1)
-    if (bytes[at] === LF || bytes[at] === CR) breaks += 1;
+  for (let position = 0; position < bytes.length; position += 1)
+    if (bytes[position] === LF || bytes[position] === CR) breaks += 1;
   return breaks;
 }
 
@@ -126,20 +127,20 @@ function lineBreaksIn(bytes: Buffer): number {
  * joins them with LF. @returns the position after it
  */
 function copyLines(json: Buffer, target: Buffer, position: number): number {
-  let at = position;
+  let byteIndex = position;
   // Byte by byte: where breaks follow each other, copies of spans take ten times as long.
   for (let index = 0; index < json.length; index += 1) {
     const byte = json[index] as number;
     if (byte !== LF && byte !== CR) {
-      target[at] = byte;
-      at += 1;
+      target[byteIndex] = byte;
+      byteIndex += 1;
       continue;
     }
     for (const each of NEXT_LINE) {
-      target[at] = each;
-      at += 1;
+      target[byteIndex] = each;
+      byteIndex += 1;
     }
     if (byte === CR && json[index + 1] === LF) index += 1;
   }
-  return at;
+  return byteIndex;
 }

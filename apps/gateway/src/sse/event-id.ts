@@ -59,15 +59,15 @@ export class EventPositions {
 
   /** Adds a partition, or sets the position of a known one. */
   set(partition: number, offset: Offset): void {
-    const at = this.#partitions.indexOf(partition);
+    const index = this.#partitions.indexOf(partition);
     const text = `${partition}:${offset}`;
-    if (at < 0) {
+    if (index < 0) {
       this.#partitions.push(partition);
       this.#texts.push(text);
     } else {
-      this.#texts[at] = text;
+      this.#texts[index] = text;
     }
-    if (at !== this.#framedAt) this.#frame = undefined;
+    if (index !== this.#framedAt) this.#frame = undefined;
   }
 
   /** Returns the id. */
@@ -77,16 +77,17 @@ export class EventPositions {
 
   /** Returns the text of the id before and after the offset of a partition. Hot. */
   frameOf(partition: number): IdFrame {
-    const at = this.#partitions.indexOf(partition);
-    if (this.#frame !== undefined && at === this.#framedAt) return this.#frame;
+    const partitionIndex = this.#partitions.indexOf(partition);
+    if (this.#frame !== undefined && partitionIndex === this.#framedAt) return this.#frame;
     const texts = this.#texts;
     let before = '';
-    for (let index = 0; index < at; index += 1) before += `${texts[index]},`;
+    for (let index = 0; index < partitionIndex; index += 1) before += `${texts[index]},`;
     let after = '';
-    for (let index = at + 1; index < texts.length; index += 1) after += `,${texts[index]}`;
+    for (let index = partitionIndex + 1; index < texts.length; index += 1)
+      after += `,${texts[index]}`;
     before += `${partition}:`;
     this.#frame = { before, after, form: `events ${before}*${after}` };
-    this.#framedAt = at;
+    this.#framedAt = partitionIndex;
     return this.#frame;
   }
 }

@@ -52,10 +52,10 @@ export class ClusterGroups implements GroupOffsets {
   async commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
     const { topics, statuses, offsets: kept, peers, offsetMetadataBytesMax } = this.#options;
     assertGroupName(group);
-    const known = await statuses.of(offsets);
+    const statusOf = await statuses.of(offsets);
     assertCommits(offsets, {
       topics,
-      boundsOf: (target) => known.get(topicPartitionName(target)),
+      boundsOf: (target) => statusOf.get(topicPartitionName(target)),
       offsetMetadataBytesMax,
     });
     if (offsets.length === 0) return;
@@ -81,8 +81,10 @@ export class ClusterGroups implements GroupOffsets {
         return (answer.body as { readonly offsets: CommittedOffset[] }).offsets;
       },
     });
-    const known = await statuses.of(committed);
-    return committed.map((one) => withLag(one, known.get(topicPartitionName(one))?.highWatermark));
+    const statusOf = await statuses.of(committed);
+    return committed.map((offset) =>
+      withLag(offset, statusOf.get(topicPartitionName(offset))?.highWatermark),
+    );
   }
 
   async #atCoordinator<T>(group: string, call: CoordinatorCall<T>): Promise<T> {

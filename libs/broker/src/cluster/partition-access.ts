@@ -41,14 +41,14 @@ export class PartitionAccess {
     });
   }
 
-  listOffset(target: TopicPartition, at: OffsetSpec): Promise<ListedOffset> {
+  listOffset(target: TopicPartition, spec: OffsetSpec): Promise<ListedOffset> {
     const { replicas } = this.#options;
     return this.#call(target, {
       method: 'list-offset',
-      message: () => ({ body: { ...target, at }, blobs: [] }),
+      message: () => ({ body: { ...target, at: spec }, blobs: [] }),
       here: () => {
         replicas.leaderOrThrow(target);
-        return replicas.listOffset(target, at);
+        return replicas.listOffset(target, spec);
       },
       there: ({ body }) => body as ListedOffset,
     });

@@ -21,10 +21,10 @@ export function produceMessage(appends: readonly LeaderAppend[]): PeerMessage {
 }
 
 export function produceOf({ body, blobs }: PeerMessage): LeaderAppend[] {
-  let at = 0;
+  let position = 0;
   return (body as { readonly appends: readonly AppendBody[] }).appends.map((append) => {
-    const batches = blobs.slice(at, at + append.batches);
-    at += append.batches;
+    const batches = blobs.slice(position, position + append.batches);
+    position += append.batches;
     return { ...append, batches };
   });
 }
@@ -69,8 +69,10 @@ export function appendAnswersOf({ body }: PeerMessage, count: number): AppendAns
 function answerBody(answer: AppendAnswer): AnswerBody {
   if (answer.appended !== undefined) {
     return {
-      batches: answer.appended.map((one) =>
-        one.error === undefined ? { result: one.result } : { error: errorBody(one.error) },
+      batches: answer.appended.map((appended) =>
+        appended.error === undefined
+          ? { result: appended.result }
+          : { error: errorBody(appended.error) },
       ),
     };
   }

@@ -88,16 +88,16 @@ export class ProduceSender {
     lane.inFlight += 1;
     try {
       const message = produceMessage(call.map(({ append }) => append));
-      const timeoutMs = Math.max(...call.map((one) => one.timeoutMs));
+      const timeoutMs = Math.max(...call.map((part) => part.timeoutMs));
       const answer = await this.#options.peers.call(lane.brokerId, 'produce', message, {
         timeoutMs,
       });
-      for (const [at, result] of appendAnswersOf(answer, call.length).entries()) {
-        if (result.appended === undefined) call[at]?.reject(result.error);
-        else call[at]?.resolve(result.appended);
+      for (const [index, result] of appendAnswersOf(answer, call.length).entries()) {
+        if (result.appended === undefined) call[index]?.reject(result.error);
+        else call[index]?.resolve(result.appended);
       }
     } catch (error) {
-      for (const one of call) one.reject(error);
+      for (const part of call) part.reject(error);
     } finally {
       lane.inFlight -= 1;
       if (lane.queued.length > 0) this.#flushSoon(lane);

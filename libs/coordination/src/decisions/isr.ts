@@ -50,9 +50,9 @@ export function proposeIsr(
     const before = state.topics.get(topic)?.partitions[partition];
     if (before === undefined) continue;
     const after = proposedState(before, proposal);
-    const ofTopic = byTopic.get(topic) ?? { topicId, partitions: [] };
-    ofTopic.partitions.push({ partition, state: after });
-    byTopic.set(topic, ofTopic);
+    const topicChanges = byTopic.get(topic) ?? { topicId, partitions: [] };
+    topicChanges.partitions.push({ partition, state: after });
+    byTopic.set(topic, topicChanges);
   }
   return Array.from(byTopic, ([topic, { topicId, partitions }]) => ({
     kind: 'partitions' as const,

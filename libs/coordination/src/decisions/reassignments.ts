@@ -143,9 +143,9 @@ function assertReplicas(
   const faults = new FaultList();
   if (replicas.length === 0) faults.add('/replicas', 'a partition has at least one replica');
   const named = new Set<number>();
-  for (const [at, id] of replicas.entries()) {
-    if (!brokers.has(id)) faults.add(`/replicas/${at}`, `the cluster has no broker ${id}`);
-    if (named.has(id)) faults.add(`/replicas/${at}`, `broker ${id} is named twice`);
+  for (const [index, id] of replicas.entries()) {
+    if (!brokers.has(id)) faults.add(`/replicas/${index}`, `the cluster has no broker ${id}`);
+    if (named.has(id)) faults.add(`/replicas/${index}`, `broker ${id} is named twice`);
     named.add(id);
   }
   if (faults.count > 0) throw faulty('INVALID_REQUEST', faults);
@@ -164,8 +164,8 @@ function assertAlive(
   to: readonly number[],
 ): void {
   const isAlive = aliveIn(state);
-  const known = [...replicas, ...(reassignment?.to ?? [])];
-  const dead = to.filter((id) => !known.includes(id) && !isAlive(id));
+  const accepted = [...replicas, ...(reassignment?.to ?? [])];
+  const dead = to.filter((id) => !accepted.includes(id) && !isAlive(id));
   if (dead.length === 0) return;
   const which = dead.length === 1 ? `Broker ${dead[0]} is` : `Brokers ${dead.join(', ')} are`;
   throw new ProtocolError(
@@ -181,10 +181,10 @@ function faulty(
   return new ProtocolError(code, `${faults.sentence}.`, faults.asOptions);
 }
 
-function isSameList(one: readonly number[], other: readonly number[]): boolean {
-  return one.length === other.length && one.every((id, at) => id === other[at]);
+function isSameList(left: readonly number[], right: readonly number[]): boolean {
+  return left.length === right.length && left.every((id, index) => id === right[index]);
 }
 
-function isSameSet(one: readonly number[], other: readonly number[]): boolean {
-  return one.length === other.length && one.every((id) => other.includes(id));
+function isSameSet(left: readonly number[], right: readonly number[]): boolean {
+  return left.length === right.length && left.every((id) => right.includes(id));
 }

@@ -93,7 +93,9 @@ export function removeBroker(state: ClusterState, id: number): MetadataChange[] 
     throw new ProtocolError('POLICY_VIOLATION', `Broker ${id} is alive: stop it first.`);
   }
   for (const topic of state.topics.values()) {
-    const partition = topic.partitions.findIndex((one) => countedReplicas(one).includes(id));
+    const partition = topic.partitions.findIndex((partitionMetadata) =>
+      countedReplicas(partitionMetadata).includes(id),
+    );
     if (partition < 0) continue;
     throw new ProtocolError(
       'POLICY_VIOLATION',

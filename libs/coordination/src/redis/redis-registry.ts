@@ -323,8 +323,8 @@ export class RedisRegistry implements Registry {
       (client) => client.mget(...brokerIds.map(keyOf)),
       timeoutMs,
     );
-    for (const [at, id] of brokerIds.entries()) {
-      const value = values[at];
+    for (const [brokerIndex, id] of brokerIds.entries()) {
+      const value = values[brokerIndex];
       if (value !== null && value !== undefined) found.set(id, value);
     }
     return found;

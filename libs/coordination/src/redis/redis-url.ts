@@ -58,8 +58,8 @@ export function parseRedisUrl(url: string): RedisEndpoint {
     throw new RedisUrlError('several nodes are redis+sentinel://… or redis+cluster://…');
   }
   const parameters = new URLSearchParams(query);
-  const known = mode === 'sentinel' ? SENTINEL_PARAMETERS : [];
-  if ([...parameters.keys()].some((name) => !known.includes(name))) {
+  const parameterNames = mode === 'sentinel' ? SENTINEL_PARAMETERS : [];
+  if ([...parameters.keys()].some((name) => !parameterNames.includes(name))) {
     throw new RedisUrlError(
       `the parameters of a Sentinel URL are ${SENTINEL_PARAMETERS.join(' and ')}; others have none`,
     );

@@ -161,13 +161,15 @@ function topicWrites(
 ): RedisWrite[] {
   const { id, name, partitions } = topic;
   const document: RedisTopicDocument = { ...topicFields(topic), partitions: partitions.length };
-  const known = before?.id === id ? before.partitions : [];
+  const partitionsBefore = before?.id === id ? before.partitions : [];
   const writes = [
     set(keys.topic(name), JSON.stringify(document)),
     write('add', keys.topicNames, name),
   ];
   for (const [partition, state] of partitions.entries()) {
-    if (state !== known[partition]) writes.push(partitionWrite(keys, name, partition, state));
+    if (state !== partitionsBefore[partition]) {
+      writes.push(partitionWrite(keys, name, partition, state));
+    }
   }
   return writes;
 }
@@ -202,7 +204,8 @@ function present(value: string | null | undefined, what: string): string {
 
 function inGroupsOf<T>(size: number, items: readonly T[]): T[][] {
   const groups: T[][] = [];
-  for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
+  for (let start = 0; start < items.length; start += size)
+    groups.push(items.slice(start, start + size));
   return groups;
 }
 

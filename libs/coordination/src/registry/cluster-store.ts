@@ -195,14 +195,14 @@ export class ClusterStore implements CoordinationStore {
   async renewLease(lease: BrokerLease, timeoutMs: number): Promise<void> {
     this.#renewals += 1;
     this.#brokerEpoch = lease.brokerEpoch;
-    const known = this.#known.newest;
+    const newestKnown = this.#known.newest;
     const answer = await this.#options.registry
       .renewLease(lease, String(this.#renewals), Math.min(timeoutMs, CALL_TIMEOUT_MS))
       .catch((error: unknown) => {
         this.#writeFailed(error);
         throw asProtocolError(error, 'failed');
       });
-    void this.#follower.check(answer.newest, known);
+    void this.#follower.check(answer.newest, newestKnown);
     await this.#leaseAnswered(lease.brokerId, answer, timeoutMs);
   }
 

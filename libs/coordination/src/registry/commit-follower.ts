@@ -147,12 +147,12 @@ export class CommitFollower {
    * detects a registry that was rolled back or rebuilt without a lost connection. Later commits of
    * the same line arrive by themselves.
    */
-  async check(newest: CommitName | undefined, known: CommitName): Promise<void> {
+  async check(newest: CommitName | undefined, knownName: CommitName): Promise<void> {
     const isLater =
       newest !== undefined &&
-      newest.version > known.version &&
-      rebuildNumberOf(newest.version) === rebuildNumberOf(known.version);
-    if (!isLater && !isSame(newest, known)) await this.synchronize();
+      newest.version > knownName.version &&
+      rebuildNumberOf(newest.version) === rebuildNumberOf(knownName.version);
+    if (!isLater && !isSame(newest, knownName)) await this.synchronize();
   }
 
   /** @returns false when the registry is not available by that time on the monotonic clock */
@@ -296,6 +296,6 @@ function isWhole(snapshot: ReadSnapshot): snapshot is RegistrySnapshot {
   return typeof snapshot === 'object';
 }
 
-function isSame(one: CommitName | undefined, other: CommitName): boolean {
-  return one?.version === other.version && one.changeId === other.changeId;
+function isSame(left: CommitName | undefined, right: CommitName): boolean {
+  return left?.version === right.version && left.changeId === right.changeId;
 }

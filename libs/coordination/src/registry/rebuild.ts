@@ -149,11 +149,11 @@ function rebuiltTopic(
   { states, newest, voters }: Evidence,
 ): TopicMetadata {
   const partitions = topic.partitions.map((partition, number): PartitionMetadata => {
-    const known = states.flatMap((state) => {
+    const candidates = states.flatMap((state) => {
       const same = state.topics.get(topic.name);
       return same?.id === topic.id ? (same.partitions[number] ?? []) : [];
     });
-    const partitionEpoch = Math.max(...known.map((one) => one.partitionEpoch)) + 1;
+    const partitionEpoch = Math.max(...candidates.map((candidate) => candidate.partitionEpoch)) + 1;
     const isRunning = (id: number): boolean =>
       voters.has(id) && newest.brokers.get(id)?.brokerEpoch === voters.get(id)?.brokerEpoch;
     const { leader: present, isr } = partition;
@@ -164,7 +164,7 @@ function rebuiltTopic(
     }
     const inSync = replicas.filter((id) => isr.includes(id) && voters.has(id));
     const leader = isPresentRunning ? present : (inSync.find(isRunning) ?? inSync[0] ?? null);
-    const seen = Math.max(...known.map((one) => one.leaderEpoch)) + 1;
+    const seen = Math.max(...candidates.map((candidate) => candidate.leaderEpoch)) + 1;
     const leaderEpoch = Math.max(seen, round * EPOCHS_PER_REBUILD);
     return { ...partition, leader, leaderEpoch, electionId: random.uuid(), partitionEpoch };
   });
@@ -188,6 +188,6 @@ function rebuiltBrokers(
  * id.
  */
 function tombstonesOf(states: readonly ClusterState[]): Map<string, DeletedTopic> {
-  const oldestFirst = states.toSorted((one, other) => one.version - other.version);
+  const oldestFirst = states.toSorted((left, right) => left.version - right.version);
   return new Map(oldestFirst.flatMap(({ deletedTopics }) => [...deletedTopics]));
 }

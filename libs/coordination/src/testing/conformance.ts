@@ -204,73 +204,73 @@ function describeLeases(stores: () => StoresUnderTest): void {
 function describeSharing(stores: () => StoresUnderTest): void {
   it('keeps brokers of one cluster in agreement', async ({ skip }) => {
     if (!stores().isShared) skip();
-    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
-    expect(other.clusterUuid).toBe(one.clusterUuid);
-    expect(other.dataDirUuid).not.toBe(one.dataDirUuid);
-    await Promise.all([register(one, 0), register(other, 1)]);
+    const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
+    expect(second.clusterUuid).toBe(first.clusterUuid);
+    expect(second.dataDirUuid).not.toBe(first.dataDirUuid);
+    await Promise.all([register(first, 0), register(second, 1)]);
     const names = Array.from({ length: 12 }, (_, number) => `topic-${number}`);
-    await Promise.all(names.map((name, at) => create(at % 2 === 0 ? one : other, name)));
-    await stores().until(() => one.state.version === 14 && other.state.version === 14);
-    expect(one.state).toEqual(other.state);
-    expect([...one.state.topics.keys()].toSorted()).toEqual(names.toSorted());
-    const epochs = Array.from(one.state.brokers.values(), (broker) => broker.brokerEpoch);
+    await Promise.all(names.map((name, index) => create(index % 2 === 0 ? first : second, name)));
+    await stores().until(() => first.state.version === 14 && second.state.version === 14);
+    expect(first.state).toEqual(second.state);
+    expect([...first.state.topics.keys()].toSorted()).toEqual(names.toSorted());
+    const epochs = Array.from(first.state.brokers.values(), (broker) => broker.brokerEpoch);
     expect(new Set(epochs).size).toBe(2);
   });
 
   it('lets one of two conflicting updates win', async ({ skip }) => {
     if (!stores().isShared) skip();
-    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
-    await register(one, 0);
-    await register(other, 1);
-    const results = await Promise.allSettled([create(one, 'same'), create(other, 'same')]);
+    const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
+    await register(first, 0);
+    await register(second, 1);
+    const results = await Promise.allSettled([create(first, 'same'), create(second, 'same')]);
     expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
-    await stores().until(() => one.state.version === other.state.version);
-    expect(one.state).toEqual(other.state);
+    await stores().until(() => first.state.version === second.state.version);
+    expect(first.state).toEqual(second.state);
   });
 
   it('reports the same changes on another broker, also those missed while it was closed', async ({
     skip,
   }) => {
     if (!stores().isShared) skip();
-    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
-    await register(one, 0);
-    await stores().until(() => other.state.version === 1);
-    await other.close();
-    const { id } = await create(one, 'events');
-    await create(one, 'gone');
+    const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
+    await register(first, 0);
+    await stores().until(() => second.state.version === 1);
+    await second.close();
+    const { id } = await create(first, 'events');
+    await create(first, 'gone');
     const again = await stores().open(1);
-    await stores().until(() => again.state.version === one.state.version);
+    await stores().until(() => again.state.version === first.state.version);
     const reported: MetadataChange['kind'][] = [];
     again.onChange((change) => reported.push(change.kind));
-    await one.update((state) => confirmPartitions(state, 'events', id, [0]));
-    await one.update((state) => deleteTopic(state, 'events', id));
-    await stores().until(() => again.state.version === one.state.version);
+    await first.update((state) => confirmPartitions(state, 'events', id, [0]));
+    await first.update((state) => deleteTopic(state, 'events', id));
+    await stores().until(() => again.state.version === first.state.version);
     expect(reported).toEqual(['partitions', 'topic-deleted']);
-    expect(again.state).toEqual(one.state);
+    expect(again.state).toEqual(first.state);
   });
 
   it('shows a moving partition and a held setting to a new broker', async ({ skip }) => {
     if (!stores().isShared) skip();
-    const one = await stores().open(0);
-    await register(one, 0);
-    await create(one, 'events');
-    await one.update((state) => moving(state, 'events'));
-    const other = await stores().open(1);
-    await stores().until(() => other.state.version === one.state.version);
-    expect(other.state).toEqual(one.state);
+    const first = await stores().open(0);
+    await register(first, 0);
+    await create(first, 'events');
+    await first.update((state) => moving(state, 'events'));
+    const second = await stores().open(1);
+    await stores().until(() => second.state.version === first.state.version);
+    expect(second.state).toEqual(first.state);
   });
 
   it('resolves when a majority has a version on disk', async ({ skip }) => {
     if (!stores().isShared) skip();
-    const [one, other] = await Promise.all([stores().open(0), stores().open(1)]);
-    await register(one, 0);
-    await register(other, 1);
-    const { version } = await one.update((state) => createTopic(state, topicOf('t', 1), random));
-    await stores().whileTimePasses(one.whenJournaled(version, 2000));
-    await stores().until(() => other.state.version === version);
-    await other.close();
-    const later = await one.update((state) => createTopic(state, topicOf('u', 1), random));
-    const waiting = stores().whileTimePasses(one.whenJournaled(later.version, 50));
+    const [first, second] = await Promise.all([stores().open(0), stores().open(1)]);
+    await register(first, 0);
+    await register(second, 1);
+    const { version } = await first.update((state) => createTopic(state, topicOf('t', 1), random));
+    await stores().whileTimePasses(first.whenJournaled(version, 2000));
+    await stores().until(() => second.state.version === version);
+    await second.close();
+    const later = await first.update((state) => createTopic(state, topicOf('u', 1), random));
+    const waiting = stores().whileTimePasses(first.whenJournaled(later.version, 50));
     await expect(waiting).rejects.toMatchObject({
       code: 'BROKER_NOT_AVAILABLE',
       outcome: 'unknown',

@@ -27,13 +27,13 @@ export class HalfSipHash {
     const wordsEnd = end - ((end - start) & 3);
     // The loop reads one word more than there are: the last holds the remaining bytes and the
     // length. The finish is 4 rounds, the first output, 4 rounds, the second output.
-    for (let at = start; at <= wordsEnd; at += 4) {
+    for (let position = start; position <= wordsEnd; position += 4) {
       const word =
-        at < wordsEnd
-          ? (bytes[at] as number) |
-            ((bytes[at + 1] as number) << 8) |
-            ((bytes[at + 2] as number) << 16) |
-            ((bytes[at + 3] as number) << 24)
+        position < wordsEnd
+          ? (bytes[position] as number) |
+            ((bytes[position + 1] as number) << 8) |
+            ((bytes[position + 2] as number) << 16) |
+            ((bytes[position + 3] as number) << 24)
           : lastWord(bytes, start, wordsEnd, end);
       v3 ^= word;
       for (let round = 0; round < 2; round += 1) {
@@ -73,6 +73,7 @@ export class HalfSipHash {
 
 function lastWord(bytes: Uint8Array, start: number, from: number, end: number): number {
   let word = (end - start) << 24;
-  for (let at = from; at < end; at += 1) word |= (bytes[at] as number) << (8 * (at - from));
+  for (let position = from; position < end; position += 1)
+    word |= (bytes[position] as number) << (8 * (position - from));
   return word;
 }

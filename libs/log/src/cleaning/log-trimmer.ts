@@ -392,9 +392,11 @@ export class LogTrimmer {
    */
   #endOfRow(row: readonly LogSegment[]): Offset | undefined {
     const { all } = this.#log.segments;
-    const at = all.findIndex((segment) => segment === row[0]);
-    if (at < 0 || row.some((segment, i) => all[at + i] !== segment)) return undefined;
-    return all[at + row.length]?.baseOffset;
+    const firstIndex = all.findIndex((segment) => segment === row[0]);
+    if (firstIndex < 0 || row.some((segment, i) => all[firstIndex + i] !== segment)) {
+      return undefined;
+    }
+    return all[firstIndex + row.length]?.baseOffset;
   }
 
   /** Records that offsets below `to` may have gaps, before the first gap exists. */

@@ -52,11 +52,11 @@ export class OffsetMap {
     if (this.#offsets[slot] === 0) {
       if (this.#count >= this.#countMax) return false;
       this.#count += 1;
-      const at = slot * WORDS_PER_KEY;
-      this.#hashes[at] = this.#first.low;
-      this.#hashes[at + 1] = this.#first.high;
-      this.#hashes[at + 2] = this.#second.low;
-      this.#hashes[at + 3] = this.#second.high;
+      const firstWord = slot * WORDS_PER_KEY;
+      this.#hashes[firstWord] = this.#first.low;
+      this.#hashes[firstWord + 1] = this.#first.high;
+      this.#hashes[firstWord + 2] = this.#second.low;
+      this.#hashes[firstWord + 3] = this.#second.high;
     }
     this.#offsets[slot] = offset + 1;
     return true;
@@ -80,12 +80,12 @@ export class OffsetMap {
     // The loop ends because a quarter of the slots is always empty.
     for (;;) {
       if (this.#offsets[slot] === 0) return slot;
-      const at = slot * WORDS_PER_KEY;
+      const firstWord = slot * WORDS_PER_KEY;
       const isSame =
-        hashes[at] === word0 &&
-        hashes[at + 1] === word1 &&
-        hashes[at + 2] === word2 &&
-        hashes[at + 3] === word3;
+        hashes[firstWord] === word0 &&
+        hashes[firstWord + 1] === word1 &&
+        hashes[firstWord + 2] === word2 &&
+        hashes[firstWord + 3] === word3;
       if (isSame) return slot;
       slot = slot + 1 === this.#slots ? 0 : slot + 1;
     }

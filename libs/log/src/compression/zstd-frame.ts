@@ -51,9 +51,12 @@ export async function decompressZstd(bytes: Buffer, bytesMax: number): Promise<B
   assertWindows(bytes);
   if (zstdOnThread !== undefined) return zstdOnThread(bytes, { maxOutputLength: bytesMax });
   const work = new ZstdInJavaScript(bytesMax);
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
-    work.push(bytes.subarray(at, at + SLICE_BYTES), at + SLICE_BYTES >= bytes.length);
+  for (let position = 0; position < bytes.length; position += SLICE_BYTES) {
+    if (position > 0) await new Promise((resolve) => setImmediate(resolve));
+    work.push(
+      bytes.subarray(position, position + SLICE_BYTES),
+      position + SLICE_BYTES >= bytes.length,
+    );
   }
   return work.whole();
 }
@@ -90,13 +93,13 @@ class ZstdInJavaScript {
 
 /** Checks every place where a frame may begin. @throws Error when one asks for too much memory */
 function assertWindows(bytes: Buffer): void {
-  let at = bytes.indexOf(FRAME_MAGIC);
-  if (at !== 0) throw new RangeError('it is no zstd frame');
-  while (at >= 0) {
+  let position = bytes.indexOf(FRAME_MAGIC);
+  if (position !== 0) throw new RangeError('it is no zstd frame');
+  while (position >= 0) {
     const header = Buffer.alloc(HEADER_BYTES_MAX);
-    bytes.copy(header, 0, at);
+    bytes.copy(header, 0, position);
     if (windowBytes(header) > WINDOW_BYTES_MAX) throw new RangeError('it is too large');
-    at = bytes.indexOf(FRAME_MAGIC, at + 1);
+    position = bytes.indexOf(FRAME_MAGIC, position + 1);
   }
 }
 
@@ -113,15 +116,15 @@ function windowBytes(header: Buffer): number {
     return power + (power / 8) * (descriptor & 7);
   }
   const idBytes = [0, 1, 2, 4][flags & 3] ?? 0;
-  const at = 5 + idBytes;
+  const position = 5 + idBytes;
   switch (flags >> 6) {
     case 0:
-      return header.readUInt8(at);
+      return header.readUInt8(position);
     case 1:
-      return header.readUInt16LE(at) + 256;
+      return header.readUInt16LE(position) + 256;
     case 2:
-      return header.readUInt32LE(at);
+      return header.readUInt32LE(position);
     default:
-      return Number(header.readBigUInt64LE(at));
+      return Number(header.readBigUInt64LE(position));
   }
 }

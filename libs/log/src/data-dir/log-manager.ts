@@ -269,8 +269,8 @@ export class LogManager {
 
   /** Removes the stray logs of a deleted topic. */
   async removeStrays(topicId: string): Promise<void> {
-    for (const [directory, ofTopic] of this.#strays) {
-      if (ofTopic !== topicId) continue;
+    for (const [directory, strayTopic] of this.#strays) {
+      if (strayTopic !== topicId) continue;
       const path = join(this.#options.dataDir, directory);
       await this.#ports.fileSystem.removeDirectory(path);
       this.#parts.environment.quarantine.remove(path);

@@ -96,7 +96,7 @@ export class LeaderElections {
     epochsInLog: readonly LeaderEpoch[],
   ): Promise<void> {
     if (this.idOf(epoch) === electionId) return;
-    const written = this.#writtenOf(epochsInLog.filter((other) => other !== epoch));
+    const written = this.#writtenOf(epochsInLog.filter((otherEpoch) => otherEpoch !== epoch));
     if (electionId !== undefined) written.set(epoch, electionId);
     await this.#write(this.#accepted, written);
   }

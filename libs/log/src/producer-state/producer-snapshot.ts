@@ -76,18 +76,18 @@ export function snapshotOffset(fileName: string): number | undefined {
 /** Encodes Kafka's file. */
 export function encodeSnapshot(producers: readonly ProducerSnapshot[]): Buffer {
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + producers.length * SNAPSHOT_ENTRY_BYTES);
-  let at = HEADER_BYTES;
+  let position = HEADER_BYTES;
   for (const producer of producers) {
     const last = producer.batches.at(-1);
-    writeInt64(bytes, producer.producerId, at);
-    bytes.writeInt16BE(producer.epoch, at + 8);
-    bytes.writeInt32BE(producer.lastSequence, at + 10);
-    writeInt64(bytes, last?.lastOffset ?? -1, at + 14);
-    bytes.writeInt32BE(last?.offsetDelta ?? 0, at + 22);
-    writeInt64(bytes, last?.maxTimestamp ?? -1, at + 26);
-    bytes.writeInt32BE(-1, at + 34);
-    writeInt64(bytes, -1, at + 38);
-    at += SNAPSHOT_ENTRY_BYTES;
+    writeInt64(bytes, producer.producerId, position);
+    bytes.writeInt16BE(producer.epoch, position + 8);
+    bytes.writeInt32BE(producer.lastSequence, position + 10);
+    writeInt64(bytes, last?.lastOffset ?? -1, position + 14);
+    bytes.writeInt32BE(last?.offsetDelta ?? 0, position + 22);
+    writeInt64(bytes, last?.maxTimestamp ?? -1, position + 26);
+    bytes.writeInt32BE(-1, position + 34);
+    writeInt64(bytes, -1, position + 38);
+    position += SNAPSHOT_ENTRY_BYTES;
   }
   return withHeader(bytes, producers.length);
 }
@@ -98,19 +98,19 @@ export function encodeSidecar(producers: readonly ProducerSnapshot[]): Buffer {
   const bytes = Buffer.allocUnsafe(
     HEADER_BYTES + producers.length * SIDECAR_ENTRY_BYTES + batchCount * SIDECAR_BATCH_BYTES,
   );
-  let at = HEADER_BYTES;
+  let position = HEADER_BYTES;
   for (const producer of producers) {
-    writeInt64(bytes, producer.producerId, at);
-    writeInt64(bytes, producer.lastAppendMs, at + 8);
-    writeInt64(bytes, producer.doneCount, at + 16);
-    bytes.writeInt32BE(producer.batches.length, at + 24);
-    at += SIDECAR_ENTRY_BYTES;
+    writeInt64(bytes, producer.producerId, position);
+    writeInt64(bytes, producer.lastAppendMs, position + 8);
+    writeInt64(bytes, producer.doneCount, position + 16);
+    bytes.writeInt32BE(producer.batches.length, position + 24);
+    position += SIDECAR_ENTRY_BYTES;
     for (const batch of producer.batches) {
-      bytes.writeInt32BE(batch.lastSequence, at);
-      bytes.writeInt32BE(batch.offsetDelta, at + 4);
-      writeInt64(bytes, batch.lastOffset, at + 8);
-      writeInt64(bytes, batch.maxTimestamp, at + 16);
-      at += SIDECAR_BATCH_BYTES;
+      bytes.writeInt32BE(batch.lastSequence, position);
+      bytes.writeInt32BE(batch.offsetDelta, position + 4);
+      writeInt64(bytes, batch.lastOffset, position + 8);
+      writeInt64(bytes, batch.maxTimestamp, position + 16);
+      position += SIDECAR_BATCH_BYTES;
     }
   }
   return withHeader(bytes, producers.length);
@@ -133,27 +133,27 @@ export function decodeSnapshot(
   const details = sidecar === undefined ? new Map<number, SidecarEntry>() : decodeSidecar(sidecar);
   if (details === undefined) return undefined;
   const producers: ProducerSnapshot[] = [];
-  for (let at = HEADER_BYTES; at < snapshot.length; at += SNAPSHOT_ENTRY_BYTES) {
-    const fromKafka = decodeSnapshotEntry(snapshot, at, nowMs);
+  for (let position = HEADER_BYTES; position < snapshot.length; position += SNAPSHOT_ENTRY_BYTES) {
+    const fromKafka = decodeSnapshotEntry(snapshot, position, nowMs);
     const detail = details.get(fromKafka.producerId);
     producers.push(agrees(fromKafka, detail) ? { ...fromKafka, ...detail } : fromKafka);
   }
   return producers;
 }
 
-function decodeSnapshotEntry(bytes: Buffer, at: number, nowMs: number): ProducerSnapshot {
-  const lastSequence = bytes.readInt32BE(at + 10);
-  const offsetDelta = bytes.readInt32BE(at + 22);
+function decodeSnapshotEntry(bytes: Buffer, position: number, nowMs: number): ProducerSnapshot {
+  const lastSequence = bytes.readInt32BE(position + 10);
+  const offsetDelta = bytes.readInt32BE(position + 22);
   const batch = {
     lastSequence,
     offsetDelta,
-    lastOffset: readInt64(bytes, at + 14),
-    maxTimestamp: readInt64(bytes, at + 26),
+    lastOffset: readInt64(bytes, position + 14),
+    maxTimestamp: readInt64(bytes, position + 26),
   };
   const hasBatch = lastSequence >= 0;
   return {
-    producerId: readInt64(bytes, at),
-    epoch: bytes.readInt16BE(at + 8),
+    producerId: readInt64(bytes, position),
+    epoch: bytes.readInt16BE(position + 8),
     lastSequence,
     lastAppendMs: nowMs,
     doneCount: hasBatch ? offsetDelta + 1 : 0,
@@ -168,10 +168,10 @@ function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
   const count = checkedCount(bytes);
   if (count === undefined) return undefined;
   const entries = new Map<number, SidecarEntry>();
-  let at = HEADER_BYTES;
+  let position = HEADER_BYTES;
   for (let i = 0; i < count; i += 1) {
-    const batchCount = bytes.readInt32BE(at + 24);
-    const batchesAt = at + SIDECAR_ENTRY_BYTES;
+    const batchCount = bytes.readInt32BE(position + 24);
+    const batchesAt = position + SIDECAR_ENTRY_BYTES;
     const batches: RememberedBatch[] = [];
     for (let batch = 0; batch < batchCount; batch += 1) {
       const batchAt = batchesAt + batch * SIDECAR_BATCH_BYTES;
@@ -182,13 +182,13 @@ function decodeSidecar(bytes: Buffer): Map<number, SidecarEntry> | undefined {
         maxTimestamp: readInt64(bytes, batchAt + 16),
       });
     }
-    const lastAppendMs = readInt64(bytes, at + 8);
-    entries.set(readInt64(bytes, at), {
+    const lastAppendMs = readInt64(bytes, position + 8);
+    entries.set(readInt64(bytes, position), {
       lastAppendMs,
-      doneCount: readInt64(bytes, at + 16),
+      doneCount: readInt64(bytes, position + 16),
       batches,
     });
-    at = batchesAt + batchCount * SIDECAR_BATCH_BYTES;
+    position = batchesAt + batchCount * SIDECAR_BATCH_BYTES;
   }
   return entries;
 }
@@ -218,11 +218,11 @@ function checkedCount(bytes: Buffer): number | undefined {
   return bytes.readInt32BE(6);
 }
 
-function writeInt64(bytes: Buffer, value: number, at: number): void {
+function writeInt64(bytes: Buffer, value: number, position: number): void {
   assert(Number.isSafeInteger(value), `int64 of ${value}`);
-  bytes.writeBigInt64BE(BigInt(value), at);
+  bytes.writeBigInt64BE(BigInt(value), position);
 }
 
-function readInt64(bytes: Buffer, at: number): number {
-  return Number(bytes.readBigInt64BE(at));
+function readInt64(bytes: Buffer, position: number): number {
+  return Number(bytes.readBigInt64BE(position));
 }

@@ -303,7 +303,9 @@ export class ProducerStateManager implements PartitionProducers {
     }
     // Only the oldest snapshot may know producers whose records were deleted.
     const surplus = this.#snapshots.slice(1, 1 - SNAPSHOTS_MAX);
-    if (surplus.length > 0) await this.#removeSnapshots((other) => surplus.includes(other));
+    if (surplus.length > 0) {
+      await this.#removeSnapshots((snapshotOffset) => surplus.includes(snapshotOffset));
+    }
   }
 
   /**
@@ -326,13 +328,13 @@ export class ProducerStateManager implements PartitionProducers {
         { directory: this.#options.directory, offset },
         'a producer snapshot is damaged: an older one and the log are read instead',
       );
-      await this.#removeSnapshots((other) => other === offset);
+      await this.#removeSnapshots((snapshotOffset) => snapshotOffset === offset);
     }
   }
 
   /** Removes the snapshots below the log start: no scan begins there any more. */
   removeSnapshotsBefore(offset: number): Promise<void> {
-    return this.#removeSnapshots((other) => other < offset);
+    return this.#removeSnapshots((snapshotOffset) => snapshotOffset < offset);
   }
 
   async #load(offset: number, nowMs: number): Promise<boolean> {

@@ -76,24 +76,29 @@ interface ChunkWalk {
 
 /** Scans the whole batches of a piece of a file that begins at `span.from`. */
 function walkChunk(chunk: Buffer, span: ByteSpan, visit: BatchVisitor): ChunkWalk {
-  let at = 0;
+  let chunkPosition = 0;
   for (;;) {
-    const position = span.from + at;
+    const position = span.from + chunkPosition;
     const leftInSpan = span.to - position;
     if (leftInSpan === 0) return { reason: 'more', position, bytesNeeded: 0 };
     if (leftInSpan < RECORD_BATCH_HEADER_BYTES) return { reason: 'bad', position, bytesNeeded: 0 };
-    if (chunk.length - at < RECORD_BATCH_HEADER_BYTES) {
+    if (chunk.length - chunkPosition < RECORD_BATCH_HEADER_BYTES) {
       return { reason: 'more', position, bytesNeeded: RECORD_BATCH_HEADER_BYTES };
     }
-    const sizeBytes = plausibleBatchSize(chunk, at);
+    const sizeBytes = plausibleBatchSize(chunk, chunkPosition);
     if (sizeBytes === undefined || sizeBytes > leftInSpan) {
       return { reason: 'bad', position, bytesNeeded: 0 };
     }
-    if (sizeBytes > chunk.length - at) return { reason: 'more', position, bytesNeeded: sizeBytes };
-    const verdict = visit(new RecordBatch(chunk.subarray(at, at + sizeBytes)), position);
+    if (sizeBytes > chunk.length - chunkPosition) {
+      return { reason: 'more', position, bytesNeeded: sizeBytes };
+    }
+    const verdict = visit(
+      new RecordBatch(chunk.subarray(chunkPosition, chunkPosition + sizeBytes)),
+      position,
+    );
     if (verdict === 'bad') return { reason: 'bad', position, bytesNeeded: 0 };
     if (verdict === 'stop') return { reason: 'stopped', position, bytesNeeded: 0 };
-    at += sizeBytes;
+    chunkPosition += sizeBytes;
   }
 }
 
@@ -119,17 +124,21 @@ export async function findNextBatch(
     const chunk = await readChunk(file, position, Math.min(SCAN_CHUNK_BYTES, span.to - position));
     const starts = chunk.length - RECORD_BATCH_HEADER_BYTES + 1;
     if (starts <= 0) return undefined;
-    for (let at = nextMagic(chunk, 0); at < starts; at = nextMagic(chunk, at + 1)) {
-      const sizeBytes = plausibleBatchSize(chunk, at);
-      if (sizeBytes === undefined || sizeBytes > span.to - position - at) continue;
-      if (!areOffsetsWithin(chunk, at, offsets)) continue;
+    for (
+      let chunkPosition = nextMagic(chunk, 0);
+      chunkPosition < starts;
+      chunkPosition = nextMagic(chunk, chunkPosition + 1)
+    ) {
+      const sizeBytes = plausibleBatchSize(chunk, chunkPosition);
+      if (sizeBytes === undefined || sizeBytes > span.to - position - chunkPosition) continue;
+      if (!areOffsetsWithin(chunk, chunkPosition, offsets)) continue;
       const bytes =
-        sizeBytes <= chunk.length - at
-          ? Buffer.from(chunk.subarray(at, at + sizeBytes))
-          : await readChunk(file, position + at, sizeBytes);
+        sizeBytes <= chunk.length - chunkPosition
+          ? Buffer.from(chunk.subarray(chunkPosition, chunkPosition + sizeBytes))
+          : await readChunk(file, position + chunkPosition, sizeBytes);
       if (bytes.length < sizeBytes) continue;
       const batch = new RecordBatch(bytes);
-      if (batch.isCrcValid()) return { batch, position: position + at };
+      if (batch.isCrcValid()) return { batch, position: position + chunkPosition };
     }
     position += starts;
   }
@@ -151,30 +160,33 @@ export async function readChunk(
  * Returns the size that a batch header declares; undefined when no batch of magic 2 can have this
  * header.
  */
-function plausibleBatchSize(bytes: Buffer, at: number): number | undefined {
-  if (bytes[at + MAGIC_AT] !== RECORD_BATCH_MAGIC) return undefined;
-  const sizeBytes = bytes.readInt32BE(at + BATCH_LENGTH_AT) + LOG_OVERHEAD_BYTES;
+function plausibleBatchSize(bytes: Buffer, position: number): number | undefined {
+  if (bytes[position + MAGIC_AT] !== RECORD_BATCH_MAGIC) return undefined;
+  const sizeBytes = bytes.readInt32BE(position + BATCH_LENGTH_AT) + LOG_OVERHEAD_BYTES;
   if (sizeBytes < RECORD_BATCH_HEADER_BYTES) return undefined;
-  if (bytes.readUInt32BE(at + BASE_OFFSET_AT) >= BASE_OFFSET_UPPER_LIMIT) return undefined;
-  if (bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < 0) return undefined;
-  return bytes.readInt32BE(at + RECORD_COUNT_AT) < 0 ? undefined : sizeBytes;
+  if (bytes.readUInt32BE(position + BASE_OFFSET_AT) >= BASE_OFFSET_UPPER_LIMIT) return undefined;
+  if (bytes.readInt32BE(position + LAST_OFFSET_DELTA_AT) < 0) return undefined;
+  return bytes.readInt32BE(position + RECORD_COUNT_AT) < 0 ? undefined : sizeBytes;
 }
 
 function areOffsetsWithin(
   bytes: Buffer,
-  at: number,
+  position: number,
   offsets: { readonly from: Offset; readonly to: Offset },
 ): boolean {
   const base =
-    bytes.readUInt32BE(at + BASE_OFFSET_AT) * 2 ** 32 + bytes.readUInt32BE(at + BASE_OFFSET_AT + 4);
-  return base >= offsets.from && base + bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < offsets.to;
+    bytes.readUInt32BE(position + BASE_OFFSET_AT) * 2 ** 32 +
+    bytes.readUInt32BE(position + BASE_OFFSET_AT + 4);
+  return (
+    base >= offsets.from && base + bytes.readInt32BE(position + LAST_OFFSET_DELTA_AT) < offsets.to
+  );
 }
 
 /**
- * Finds the next possible batch start: a position from `at` on with a magic byte at the right
+ * Finds the next possible batch start: a position from `position` on with a magic byte at the right
  * distance.
  */
-function nextMagic(chunk: Buffer, at: number): number {
-  const magicAt = chunk.indexOf(RECORD_BATCH_MAGIC, at + MAGIC_AT);
+function nextMagic(chunk: Buffer, position: number): number {
+  const magicAt = chunk.indexOf(RECORD_BATCH_MAGIC, position + MAGIC_AT);
   return magicAt < 0 ? chunk.length : magicAt - MAGIC_AT;
 }

@@ -31,10 +31,10 @@ export class DamageList {
   /** Adds a range; returns whether it is new. */
   add(range: DamagedRange): boolean {
     const isKnown = this.#ranges.some(
-      (known) =>
-        known.startOffset === range.startOffset &&
-        (known.segmentBaseOffset === range.segmentBaseOffset ||
-          known.endOffset === range.endOffset),
+      (existing) =>
+        existing.startOffset === range.startOffset &&
+        (existing.segmentBaseOffset === range.segmentBaseOffset ||
+          existing.endOffset === range.endOffset),
     );
     if (isKnown) return false;
     this.#ranges = [...this.#ranges, range].toSorted(byStart);
@@ -43,7 +43,7 @@ export class DamageList {
 
   /** Replaces a range by the rest of it; undefined removes it. */
   replace(range: DamagedRange, rest: DamagedRange | undefined): void {
-    const others = this.#ranges.filter((known) => known !== range);
+    const others = this.#ranges.filter((existing) => existing !== range);
     this.#ranges = rest === undefined ? others : [...others, rest].toSorted(byStart);
   }
 
@@ -78,8 +78,8 @@ export class DamageList {
   }
 }
 
-function byStart(one: DamagedRange, other: DamagedRange): number {
-  return one.startOffset - other.startOffset;
+function byStart(left: DamagedRange, right: DamagedRange): number {
+  return left.startOffset - right.startOffset;
 }
 
 /** Error of a read of an offset in a damaged range. */

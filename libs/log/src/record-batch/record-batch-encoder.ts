@@ -263,17 +263,19 @@ class BatchEncoder {
     let nth = from;
 
     for (; nth < count; nth += 1) {
-      const at = (indexes === undefined ? nth : (indexes[nth] as number)) * RECORD_STRIDE;
-      const keyStart = fields[at + FIELD_KEY_START] as number;
-      const keyBytes = keyStart < 0 ? -1 : (fields[at + FIELD_KEY_END] as number) - keyStart;
-      const valueStart = fields[at + FIELD_VALUE_START] as number;
+      const firstField = (indexes === undefined ? nth : (indexes[nth] as number)) * RECORD_STRIDE;
+      const keyStart = fields[firstField + FIELD_KEY_START] as number;
+      const keyBytes =
+        keyStart < 0 ? -1 : (fields[firstField + FIELD_KEY_END] as number) - keyStart;
+      const valueStart = fields[firstField + FIELD_VALUE_START] as number;
       const valueBytes =
-        valueStart < 0 ? -1 : (fields[at + FIELD_VALUE_END] as number) - valueStart;
-      const headerCount = fields[at + FIELD_HEADER_COUNT] as number;
-      const headersStart = headerCount === 0 ? 0 : (fields[at + FIELD_HEADERS_START] as number);
+        valueStart < 0 ? -1 : (fields[firstField + FIELD_VALUE_END] as number) - valueStart;
+      const headerCount = fields[firstField + FIELD_HEADER_COUNT] as number;
+      const headersStart =
+        headerCount === 0 ? 0 : (fields[firstField + FIELD_HEADERS_START] as number);
       const headersBytes =
-        headerCount === 0 ? 0 : (fields[at + FIELD_HEADERS_END] as number) - headersStart;
-      const given = fields[at + FIELD_TIMESTAMP] as number;
+        headerCount === 0 ? 0 : (fields[firstField + FIELD_HEADERS_END] as number) - headersStart;
+      const given = fields[firstField + FIELD_TIMESTAMP] as number;
       const timestamp = usesNow || given < 0 ? nowMs : given;
       const delta = batchRecords === 0 ? 0 : timestamp - baseTimestamp;
 
@@ -282,7 +284,7 @@ class BatchEncoder {
       if (position + lengthSizeBytes(bodyBytes) + bodyBytes > roomEnd) break;
 
       position = writeLength(target, position, bodyBytes);
-      target[position] = fields[at + FIELD_ATTRIBUTES] as number;
+      target[position] = fields[firstField + FIELD_ATTRIBUTES] as number;
       position += 1;
       if (delta === 0) {
         target[position] = 0;
@@ -339,11 +341,12 @@ class BatchEncoder {
 
   /** Ends the current batch or enlarges the scratch, because a record has no room. */
   #makeRoom({ fields }: RecordSet, index: number): void {
-    const at = index * RECORD_STRIDE;
-    const given = fields[at + FIELD_TIMESTAMP] as number;
+    const firstField = index * RECORD_STRIDE;
+    const given = fields[firstField + FIELD_TIMESTAMP] as number;
     const timestamp = this.#isLogAppendTime || given < 0 ? this.#nowMs : given;
     const delta = this.#batchRecords === 0 ? 0 : timestamp - this.#baseTimestamp;
-    const bodyBytes = deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, at);
+    const bodyBytes =
+      deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, firstField);
     const sizeBytes = lengthSizeBytes(bodyBytes) + bodyBytes;
     const mayEnd = this.#batchRecords > 0 && !this.#isOneBatch;
     if (mayEnd && this.#position + sizeBytes > this.#batchSizeBytes) {
@@ -457,15 +460,15 @@ function contentSizeBytes(
 }
 
 /** Computes `contentSizeBytes` off the hot path. */
-function contentSizeBytesAt(fields: readonly number[], at: number): number {
+function contentSizeBytesAt(fields: readonly number[], firstField: number): number {
   const span = (startField: number) => {
-    const start = fields[at + startField] as number;
-    return start < 0 ? -1 : (fields[at + startField + 1] as number) - start;
+    const start = fields[firstField + startField] as number;
+    return start < 0 ? -1 : (fields[firstField + startField + 1] as number) - start;
   };
   return contentSizeBytes(
     span(FIELD_KEY_START),
     span(FIELD_VALUE_START),
-    fields[at + FIELD_HEADER_COUNT] as number,
+    fields[firstField + FIELD_HEADER_COUNT] as number,
     span(FIELD_HEADERS_START),
   );
 }

@@ -86,8 +86,8 @@ export class TransactionMarkers {
   }
 
   #rangeAt(offset: Offset): ScannedRange {
-    const known = this.#ranges.find(({ from, to }) => from <= offset && offset <= to);
-    if (known !== undefined) return known;
+    const existing = this.#ranges.find(({ from, to }) => from <= offset && offset <= to);
+    if (existing !== undefined) return existing;
     const range = { from: offset, to: offset, markers: new Map() };
     this.#ranges.push(range);
     return range;
@@ -95,8 +95,8 @@ export class TransactionMarkers {
 
   /** Finds the range that begins where another one ends. */
   #rangeFrom(range: ScannedRange): ScannedRange | undefined {
-    return this.#ranges.find((other) => {
-      return other !== range && other.from <= range.to && other.to > range.to;
+    return this.#ranges.find((candidate) => {
+      return candidate !== range && candidate.from <= range.to && candidate.to > range.to;
     });
   }
 
@@ -108,7 +108,7 @@ export class TransactionMarkers {
       }
     }
     range.to = next.to;
-    this.#ranges = this.#ranges.filter((other) => other !== next);
+    this.#ranges = this.#ranges.filter((candidate) => candidate !== next);
   }
 
   async #scanOn(range: ScannedRange): Promise<void> {

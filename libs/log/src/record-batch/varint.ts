@@ -92,16 +92,16 @@ export function writeVarlong(target: Uint8Array, position: number, value: number
  * @returns the position after the written bytes
  */
 export function writeVarlong64(target: Uint8Array, position: number, value: bigint): number {
-  let at = position;
+  let index = position;
   let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
   while (rest >= 0x80n) {
-    target[at] = Number(rest & 0x7fn) | 0x80;
-    at += 1;
+    target[index] = Number(rest & 0x7fn) | 0x80;
+    index += 1;
     rest >>= 7n;
   }
-  target[at] = Number(rest);
-  at += 1;
-  return at;
+  target[index] = Number(rest);
+  index += 1;
+  return index;
 }
 
 /**
@@ -145,15 +145,15 @@ export class VarintReader {
 
   /** @returns an int64 */
   readVarlong64(): bigint {
-    let at = this.position;
+    let position = this.position;
     let zigzag = 0n;
-    for (let shift = 0n; at < this.end; shift += 7n) {
-      const byte = this.bytes[at] as number;
-      at += 1;
+    for (let shift = 0n; position < this.end; shift += 7n) {
+      const byte = this.bytes[position] as number;
+      position += 1;
       if (shift === 63n && byte > 1) break;
       zigzag |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) {
-        this.position = at;
+        this.position = position;
         return (zigzag >> 1n) ^ -(zigzag & 1n);
       }
     }
@@ -162,14 +162,14 @@ export class VarintReader {
 
   #readLongVarint(): number {
     let zigzag = 0;
-    let at = this.position;
-    for (let shift = 0; at < this.end; shift += 7) {
-      const byte = this.bytes[at] as number;
-      at += 1;
+    let position = this.position;
+    for (let shift = 0; position < this.end; shift += 7) {
+      const byte = this.bytes[position] as number;
+      position += 1;
       if (shift === 28 && byte > 0x0f) break;
       zigzag |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
-        this.position = at;
+        this.position = position;
         return (zigzag >>> 1) ^ -(zigzag & 1);
       }
     }
@@ -177,14 +177,14 @@ export class VarintReader {
   }
 
   #readLongVarlong(): number {
-    let at = this.position;
+    let position = this.position;
     let zigzag = 0;
-    for (let unit = 1; at < this.end && unit < ZIGZAG_DOUBLE_LIMIT; unit *= 0x80) {
-      const byte = this.bytes[at] as number;
-      at += 1;
+    for (let unit = 1; position < this.end && unit < ZIGZAG_DOUBLE_LIMIT; unit *= 0x80) {
+      const byte = this.bytes[position] as number;
+      position += 1;
       zigzag += (byte & 0x7f) * unit;
       if (byte < 0x80) {
-        this.position = at;
+        this.position = position;
         return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
       }
     }
@@ -201,16 +201,16 @@ function longVarintSizeBytes(zigzag: number): number {
 }
 
 function writeLongVarint(target: Uint8Array, position: number, zigzag: number): number {
-  let at = position;
+  let index = position;
   let rest = zigzag;
   while (rest >= 0x80) {
-    target[at] = rest | 0x80;
-    at += 1;
+    target[index] = rest | 0x80;
+    index += 1;
     rest >>>= 7;
   }
-  target[at] = rest;
-  at += 1;
-  return at;
+  target[index] = rest;
+  index += 1;
+  return index;
 }
 
 function malformed(what: string, position: number): ProtocolError {

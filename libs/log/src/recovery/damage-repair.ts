@@ -130,8 +130,9 @@ export class DamageRepair {
       const mayLack = expected < leader.compactedEndOffset;
       const isInPlace = batch.baseOffset === expected || (mayLack && batch.baseOffset > expected);
       sizeBytes += batch.sizeBytes;
-      if (!isInPlace || batch.nextOffset > range.endOffset || sizeBytes > roomBytes)
+      if (!isInPlace || batch.nextOffset > range.endOffset || sizeBytes > roomBytes) {
         return undefined;
+      }
       if (!this.#isOfSameEpoch(batch, leader)) return undefined;
       fitting.push(batch);
       expected = batch.nextOffset;
@@ -149,9 +150,9 @@ export class DamageRepair {
    */
   #isOfSameEpoch({ baseOffset, leaderEpoch }: RecordBatch, { elections }: LeaderLog): boolean {
     const { epochs, offsets } = this.#log;
-    const known = epochs.epochForOffset(Math.max(baseOffset, offsets.logStart));
+    const epochAtStart = epochs.epochForOffset(Math.max(baseOffset, offsets.logStart));
     const election = elections.find(({ epoch }) => epoch === leaderEpoch);
-    return known === leaderEpoch && isSameElection(this.#log, election);
+    return epochAtStart === leaderEpoch && isSameElection(this.#log, election);
   }
 
   async #overwrite(

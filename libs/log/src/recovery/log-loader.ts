@@ -115,8 +115,8 @@ export class LogLoader {
     };
     const end = await this.#findEnd(log, description, bounds);
     const elections = await this.#openElections(description);
-    const known = { ...log, elections, unrecordedDeletions: [...files.deletedBefore] };
-    const state = this.#state(description, known, logStart, end);
+    const knownParts = { ...log, elections, unrecordedDeletions: [...files.deletedBefore] };
+    const state = this.#state(description, knownParts, logStart, end);
     epochs.cache.truncateFromEnd(end.logEnd + 1);
     epochs.cache.truncateFromStart(logStart);
     await environment.reserve.run(() => epochs.cache.flush());

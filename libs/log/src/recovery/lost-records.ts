@@ -22,8 +22,8 @@ export function missingStart({ damage, segments, offsets }: LogState): OffsetRan
   };
 }
 
-export function isSameRange(one: OffsetRange | undefined, other: OffsetRange): boolean {
-  return one?.startOffset === other.startOffset && one.endOffset === other.endOffset;
+export function isSameRange(left: OffsetRange | undefined, right: OffsetRange): boolean {
+  return left?.startOffset === right.startOffset && left.endOffset === right.endOffset;
 }
 
 /**
@@ -59,7 +59,7 @@ export class LostRecords {
   accept(range: OffsetRange): Promise<void> {
     return this.#writer.exclusive(async () => {
       const lost = this.#log.failure?.lost;
-      if (missingBetween(this.#log).some((one) => isSameRange(one, range))) {
+      if (missingBetween(this.#log).some((missing) => isSameRange(missing, range))) {
         await this.#fillBetween(range);
         return;
       }
@@ -209,12 +209,12 @@ export class LostRecords {
     const { failure, offsets, topicPartition } = this.#log;
     const { topic, partition } = topicPartition;
     const log = this.#log;
-    const known = [missingStart(log), ...missingBetween(log), failure?.lost];
-    const lost = known.filter((one) => one !== undefined);
+    const candidates = [missingStart(log), ...missingBetween(log), failure?.lost];
+    const lost = candidates.filter((candidate) => candidate !== undefined);
     const found =
       lost.length === 0
         ? 'no records are missing there'
-        : `those missing are ${lost.map((one) => `${one.startOffset} up to ${one.endOffset}`).join(' and ')}`;
+        : `those missing are ${lost.map(({ startOffset, endOffset }) => `${startOffset} up to ${endOffset}`).join(' and ')}`;
     const named = failure?.lost ?? lost[0];
     const bounds =
       named === undefined

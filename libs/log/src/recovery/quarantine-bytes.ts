@@ -46,9 +46,9 @@ export async function quarantineBytes(
 }
 
 async function copyBytes(from: FileHandle, span: ByteSpan, to: FileHandle): Promise<void> {
-  for (let at = span.from; at < span.to; at += SCAN_CHUNK_BYTES) {
-    const chunk = await readChunk(from, at, Math.min(SCAN_CHUNK_BYTES, span.to - at));
-    await to.writev([chunk], at - span.from);
+  for (let position = span.from; position < span.to; position += SCAN_CHUNK_BYTES) {
+    const chunk = await readChunk(from, position, Math.min(SCAN_CHUNK_BYTES, span.to - position));
+    await to.writev([chunk], position - span.from);
   }
   await to.datasync();
 }

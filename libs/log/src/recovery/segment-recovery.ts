@@ -111,8 +111,8 @@ export class SegmentRecovery {
       let position = 0;
       for (;;) {
         const span = { from: position, to: sizeBytes };
-        const end = await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch, at) => {
-          return this.#accept(segment, batch, at, upper) ? 'next' : 'bad';
+        const end = await scanBatches(file, span, SCAN_CHUNK_BYTES, (batch, batchPosition) => {
+          return this.#accept(segment, batch, batchPosition, upper) ? 'next' : 'bad';
         });
         if (end.reason !== 'bad') break;
         const next = await findNextBatch(
@@ -147,9 +147,9 @@ export class SegmentRecovery {
   async #writeAgain(segment: LogSegment, file: FileHandle): Promise<void> {
     if (this.#unsyncedPosition === undefined || this.#environment.durability !== 'fsync') return;
     const end = segment.sizeBytes;
-    for (let at = this.#unsyncedPosition; at < end; at += SCAN_CHUNK_BYTES) {
-      const chunk = await readChunk(file, at, Math.min(SCAN_CHUNK_BYTES, end - at));
-      await file.writev([chunk], at);
+    for (let position = this.#unsyncedPosition; position < end; position += SCAN_CHUNK_BYTES) {
+      const chunk = await readChunk(file, position, Math.min(SCAN_CHUNK_BYTES, end - position));
+      await file.writev([chunk], position);
     }
   }
 

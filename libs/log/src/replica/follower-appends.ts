@@ -58,10 +58,10 @@ export class FollowerAppends {
     if (log.failure !== undefined) throw writesOffline(log.failure, 'failed');
     if (writer.isStopped) throw brokerStops();
     this.#assertInPlace(batches, leader);
-    for (let at = 0; at < batches.length; ) {
-      const fitting = await this.#prepare(batches, at, leader);
+    for (let nextIndex = 0; nextIndex < batches.length; ) {
+      const fitting = await this.#prepare(batches, nextIndex, leader);
       await writer.writeCopies(fitting);
-      at += fitting.length;
+      nextIndex += fitting.length;
     }
   }
 
@@ -101,18 +101,18 @@ export class FollowerAppends {
   }
 
   /**
-   * Prepares the log for the batches from `at` on; returns how many of them fit into the active
+   * Prepares the log for the batches from `nextIndex` on; returns how many of them fit into the active
    * segment.
    */
   async #prepare(
     batches: readonly RecordBatch[],
-    at: number,
+    nextIndex: number,
     leader: LeaderLog,
   ): Promise<readonly RecordBatch[]> {
     const log = this.#log;
     const environment = this.#environment;
     const writer = this.#writer;
-    const first = batches[at] as RecordBatch;
+    const first = batches[nextIndex] as RecordBatch;
     try {
       if (!environment.reserve.isWhole) throw new DiskReserveError();
       const isFull = this.#isFullFor(first.sizeBytes, first.lastOffset);
@@ -121,13 +121,13 @@ export class FollowerAppends {
       const roomBytes = log.config['segment.bytes'] - log.segments.active.sizeBytes;
       const bytesMax = Math.min(environment.roundBytesMax, roomBytes);
       let sizeBytes = first.sizeBytes;
-      let end = at + 1;
+      let end = nextIndex + 1;
       for (let next = batches[end]; next !== undefined; next = batches[end]) {
         sizeBytes += next.sizeBytes;
         if (sizeBytes > bytesMax || this.#isFullFor(sizeBytes, next.lastOffset)) break;
         end += 1;
       }
-      const fitting = batches.slice(at, end);
+      const fitting = batches.slice(nextIndex, end);
       await this.#markGaps(fitting);
       await this.#assignEpochs(fitting, leader);
       return fitting;
@@ -192,8 +192,8 @@ export class FollowerAppends {
     for (const { leaderEpoch, baseOffset } of batches) {
       if (leaderEpoch === log.epochs.latestEpoch) continue;
       const election = elections.find(({ epoch }) => epoch === leaderEpoch);
-      const known = log.epochs.entries.map(({ epoch }) => epoch);
-      await log.elections.learn(leaderEpoch, election?.electionId, known);
+      const epochsInLog = log.epochs.entries.map(({ epoch }) => epoch);
+      await log.elections.learn(leaderEpoch, election?.electionId, epochsInLog);
       await log.epochs.assign(leaderEpoch, baseOffset);
     }
     // A write that failed after an epoch was assigned may have left the file behind.
@@ -214,8 +214,8 @@ export function assertFollows(log: LogState, { epoch, electionId }: Election): v
 /** True when the log knows an epoch by this election, as far as ids are known. */
 export function isSameElection(log: LogState, election: Election | undefined): boolean {
   if (election === undefined) return true;
-  const known = log.elections.idOf(election.epoch);
-  return known === undefined || known === election.electionId;
+  const knownElectionId = log.elections.idOf(election.epoch);
+  return knownElectionId === undefined || knownElectionId === election.electionId;
 }
 
 /**

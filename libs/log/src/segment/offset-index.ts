@@ -75,8 +75,8 @@ export class OffsetIndex extends SegmentIndex {
   get lastEntry(): IndexEntry {
     if (this.count === 0) return SEGMENT_START;
     const entries = this.loaded(this.#entries);
-    const at = 2 * (this.count - 1);
-    return { relativeOffset: entries[at] ?? 0, position: entries[at + 1] ?? 0 };
+    const lastPosition = 2 * (this.count - 1);
+    return { relativeOffset: entries[lastPosition] ?? 0, position: entries[lastPosition + 1] ?? 0 };
   }
 
   /** True when an offset can be expressed relative to this segment's base. */

@@ -81,11 +81,11 @@ export class SegmentIndexes {
   async addFrom(file: FileHandle, span: ByteSpan): Promise<void> {
     let expectedOffset = this.#lastOffset + 1;
     let position = span.from;
-    const add = (batch: RecordBatch, at: number): 'next' | 'bad' => {
+    const add = (batch: RecordBatch, batchPosition: number): 'next' | 'bad' => {
       const { baseOffset, lastOffset, maxTimestamp, sizeBytes } = batch;
       if (baseOffset < expectedOffset || !batch.isCrcValid()) return 'bad';
       expectedOffset = lastOffset + 1;
-      this.add({ position: at, sizeBytes, lastOffset, maxTimestamp });
+      this.add({ position: batchPosition, sizeBytes, lastOffset, maxTimestamp });
       return 'next';
     };
     for (;;) {

@@ -154,11 +154,11 @@ export class LogSegment {
     if (this.#indexes?.isLoaded === true) return undefined;
     return this.#exchangeIndexes(async () => {
       const { fileSystem } = this.#pool;
-      const known = this.#indexes;
-      if (known === undefined) {
+      const indexes = this.#indexes;
+      if (indexes === undefined) {
         return SegmentIndexes.open(fileSystem, this.#indexPaths(), this.baseOffset);
       }
-      return (await known.load()) ? known : undefined;
+      return (await indexes.load()) ? indexes : undefined;
     });
   }
 

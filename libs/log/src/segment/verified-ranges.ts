@@ -52,6 +52,6 @@ export class VerifiedRanges {
   }
 }
 
-function length(edges: readonly number[], at: number): number {
-  return (edges[at + 1] as number) - (edges[at] as number);
+function length(edges: readonly number[], index: number): number {
+  return (edges[index + 1] as number) - (edges[index] as number);
 }

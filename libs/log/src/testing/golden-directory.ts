@@ -97,5 +97,5 @@ function plainRecords(i: number): PlainRecord[] {
 }
 
 function inOrder(files: ReadonlyMap<string, Buffer>): DirectoryFiles {
-  return new Map([...files].toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  return new Map([...files].toSorted(([left], [right]) => (left < right ? -1 : 1)));
 }

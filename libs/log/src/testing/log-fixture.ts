@@ -245,7 +245,7 @@ export async function readAll(
     const batches = await log.read(next, 4096, log.logEndOffset);
     const last = batches.at(-1);
     if (last === undefined) return records;
-    records.push(...recordsOf(batches).filter(([at]) => at >= next));
+    records.push(...recordsOf(batches).filter(([start]) => start >= next));
     next = last.nextOffset;
   }
 }

@@ -82,7 +82,9 @@ function isRight(value: unknown, shape: Shape): boolean {
       // An empty object lacks a member, which is a separate case.
       return typeof value === 'object' && value !== null && !Array.isArray(value);
     case 'either':
-      return shape.shapes.some((one) => isRight(value, one) && one.kind !== 'object');
+      return shape.shapes.some(
+        (alternative) => isRight(value, alternative) && alternative.kind !== 'object',
+      );
     default:
       return shape satisfies never;
   }

@@ -133,13 +133,13 @@ export class ReplicaCluster {
       rack: null,
       dataDirUuid: `disk-${id}`,
     };
-    const state = await this.store.update((known) => {
+    const state = await this.store.update((current) => {
       // As if no other was alive, a broker leads again what it led.
       const alone = {
-        ...known,
-        brokers: new Map([...known.brokers].filter(([one]) => one === id)),
+        ...current,
+        brokers: new Map([...current.brokers].filter(([brokerId]) => brokerId === id)),
       };
-      return registerBroker(this.keepsLeaders ? alone : known, registrant, this.random);
+      return registerBroker(this.keepsLeaders ? alone : current, registrant, this.random);
     });
     this.process(id).brokerEpoch = state.brokers.get(id)?.brokerEpoch ?? 0;
   }

@@ -69,8 +69,9 @@ export class ReplicaHistory {
     const last = this.#produce(leader);
     await cluster.until(() => BROKERS.every((id) => this.#isWhole(id)));
     await cluster.settle();
-    if (last?.outcome !== 'acknowledged')
+    if (last?.outcome !== 'acknowledged') {
       throw new Error('nothing is acknowledged after all healed');
+    }
     await this.#check();
     await this.#checkEnd();
   }
@@ -139,11 +140,13 @@ export class ReplicaHistory {
       if (partition === undefined) continue;
       this.#checkRise(id);
       const values = await this.cluster.values(id);
-      for (let at = 0; at < Math.min(values.length, partition.highWatermark); at += 1) {
-        const value = values[at] as string;
-        this.#committed[at] ??= value;
-        if (this.#committed[at] !== value) {
-          throw new Error(`offset ${at}: ${this.#committed[at]} and ${value}, at broker ${id}`);
+      for (let index = 0; index < Math.min(values.length, partition.highWatermark); index += 1) {
+        const value = values[index] as string;
+        this.#committed[index] ??= value;
+        if (this.#committed[index] !== value) {
+          throw new Error(
+            `offset ${index}: ${this.#committed[index]} and ${value}, at broker ${id}`,
+          );
         }
       }
     }

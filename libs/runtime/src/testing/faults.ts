@@ -81,7 +81,9 @@ export class Faults {
       return undefined;
     }
     fault.timesLeft -= 1;
-    if (fault.timesLeft <= 0) this.#waiting = this.#waiting.filter((other) => other !== fault);
+    if (fault.timesLeft <= 0) {
+      this.#waiting = this.#waiting.filter((candidate) => candidate !== fault);
+    }
     const error = errnoError(fault.code, systemCall(point, fault.code), path);
     return { error, afterBytes: fault.options.afterBytes ?? 0 };
   }
