@@ -10,6 +10,7 @@ const libs = {
   groups: ['replication', 'log', 'protocol', 'runtime'],
   broker: ['groups', 'replication', 'coordination', 'producer', 'log', 'protocol', 'runtime'],
   'record-json': ['log', 'protocol', 'runtime'],
+  api: ['record-json', 'broker', 'log', 'protocol'],
   delivery: ['record-json', 'broker', 'log', 'protocol', 'runtime'],
   'web-socket': ['delivery', 'record-json', 'protocol', 'runtime'],
 };
@@ -59,7 +60,7 @@ export default {
       from: { path: '^(libs|apps)/([^/]+)/' },
       to: {
         path: '^libs/[^/]+/src/',
-        pathNot: ['^libs/$2/', '^libs/[^/]+/src/(testing/)?index\\.ts$'],
+        pathNot: ['^libs/$2/', '^libs/[^/]+/src/((testing|documents)/)?index\\.ts$'],
       },
     },
     {
@@ -94,7 +95,21 @@ export default {
       comment: 'libs know no framework.',
       severity: 'error',
       from: { path: '^libs/' },
-      to: { path: 'node_modules/(@nestjs|rxjs|fastify|class-validator|class-transformer)/' },
+      to: { path: 'node_modules/(@nestjs|rxjs|fastify|class-transformer)/' },
+    },
+    {
+      name: 'class-validator-in-api-alone',
+      comment: 'Only the decorators of libs/api/src/schema use class-validator.',
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: '^libs/api/src/schema/' },
+      to: { path: 'node_modules/class-validator/' },
+    },
+    {
+      name: 'documents-are-built',
+      comment: 'The build makes the documents; a running gateway reads their files.',
+      severity: 'error',
+      from: { path: '^apps/gateway/src/', pathNot: '^apps/gateway/src/write-documents\\.ts$' },
+      to: { path: '^libs/api/src/documents/' },
     },
     {
       name: 'testing-stays-out',

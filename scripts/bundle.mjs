@@ -67,7 +67,7 @@ async function bundle(entry, file) {
       EXTERNAL.includes(id) ||
       NOT_INSTALLED.test(id) ||
       isUnusedByNest(id, importer),
-    plugins: [ownModules(), withoutSwagger(await decoratorsOfSwagger())],
+    plugins: [ownModules()],
     onLog: (level, log) => {
       // CommonJS packages may use eval and circular imports.
       if (level === 'debug' || level === 'info') return;
@@ -109,30 +109,6 @@ function ownModules() {
       };
     },
   };
-}
-
-/**
- * Replaces @nestjs/swagger by decorators without effect: the documents are built before, and the
- * package is a fifth of the loaded code.
- */
-function withoutSwagger(decorators) {
-  const id = '\0without-swagger';
-  return {
-    name: 'without-swagger',
-    resolveId: (source) => (source === '@nestjs/swagger' ? id : null),
-    load: (loaded) =>
-      loaded === id
-        ? [
-            'const nothing = () => () => undefined;',
-            "export const getSchemaPath = () => '';",
-            ...decorators.map((name) => `export const ${name} = nothing;`),
-          ].join('\n')
-        : null,
-  };
-}
-
-async function decoratorsOfSwagger() {
-  return Object.keys(await import('@nestjs/swagger')).filter((name) => /^Api[A-Z]/.test(name));
 }
 
 /**

@@ -2,10 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import supertest from 'supertest';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type OpenApiDocument,
-  operationsOf,
-} from '../../apps/gateway/src/http/openapi/openapi-types.js';
+import { type OpenApiDocument, operationsOf } from '#api/documents';
 import { GatewayProcess } from '../support/gateway.js';
 import { BrowserUnderTest, type WatchedPage } from './browser-under-test.js';
 

@@ -4,13 +4,13 @@ import { Ajv } from 'ajv';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { AsyncApiDocumentObject } from '../../apps/gateway/src/http/asyncapi/asyncapi-types.js';
-import { SERVER_EXAMPLES, SOCKET_EXAMPLES } from '../../apps/gateway/src/http/asyncapi/examples.js';
-import type { Frame } from '../../apps/gateway/src/http/asyncapi/socket-example.js';
+import { CLIENT_MESSAGES, SERVER_MESSAGES } from '#api';
 import {
-  CLIENT_MESSAGES,
-  SERVER_MESSAGES,
-} from '../../apps/gateway/src/ws/messages/socket-messages.js';
+  type AsyncApiDocumentObject,
+  type Frame,
+  SERVER_EXAMPLES,
+  SOCKET_EXAMPLES,
+} from '#api/documents';
 import { GatewayProcess } from '../support/gateway.js';
 
 const DOCUMENT_ID = 'https://asyncapi.example/';

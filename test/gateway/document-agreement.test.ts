@@ -2,9 +2,10 @@
  * The OpenAPI document and the server agree: the server accepts every request that the document
  * allows, and refuses all others.
  */
+
 import supertest from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { OpenApiDocument } from '../../apps/gateway/src/http/openapi/openapi-types.js';
+import { type OpenApiDocument } from '#api/documents';
 import { GatewayProcess } from '../support/gateway.js';
 import { type DocumentRequest, DocumentRequests } from './document-requests.js';
 

@@ -1,17 +1,17 @@
 /** Requests that an OpenAPI document allows and forbids, generated from the document itself. */
 import {
-  type HttpMethod,
+  type HttpMethodName,
   type OpenApiDocument,
-  type Operation,
+  type OpenApiOperation,
   operationsOf,
   type Parameter,
   type Schema,
-} from '../../apps/gateway/src/http/openapi/openapi-types.js';
+} from '#api/documents';
 
 /** One request to an operation. */
 export interface DocumentRequest {
-  readonly method: HttpMethod;
-  readonly operation: Operation;
+  readonly method: HttpMethodName;
+  readonly operation: OpenApiOperation;
   /** The special property of the request, for messages. */
   readonly what: string;
   readonly path: string;
@@ -212,7 +212,7 @@ function* wrongHeaders(base: DocumentRequest): Generator<DocumentRequest> {
   }
 }
 
-function parametersOf(operation: Operation, place: Parameter['in']): readonly Parameter[] {
+function parametersOf(operation: OpenApiOperation, place: Parameter['in']): readonly Parameter[] {
   return (operation.parameters ?? []).filter((parameter) => parameter.in === place);
 }
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AsyncApiDocumentObject } from '../../apps/gateway/src/http/asyncapi/asyncapi-types.js';
+import { type AsyncApiDocumentObject } from '#api/documents';
 import { GatewayProcess } from '../support/gateway.js';
 import { SliceChecks } from '../support/slice-checks.js';
 import { SocketClient } from '../ws/socket-client.js';

@@ -3,13 +3,14 @@
  * values, omitted, and joined by others; the server accepts exactly the frames that the document's
  * schemas accept.
  */
+
 import { once } from 'node:events';
 import { Ajv } from 'ajv';
 import supertest from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { AsyncApiDocumentObject } from '../../apps/gateway/src/http/asyncapi/asyncapi-types.js';
-import { CLIENT_MESSAGES } from '../../apps/gateway/src/ws/messages/socket-messages.js';
+import { CLIENT_MESSAGES } from '#api';
+import { type AsyncApiDocumentObject } from '#api/documents';
 import { GatewayProcess } from '../support/gateway.js';
 import { type Json, mutationsOf } from './json-mutations.js';
 

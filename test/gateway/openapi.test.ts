@@ -1,14 +1,14 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiExample } from '../../apps/gateway/src/http/openapi/api-example.js';
-import { API_EXAMPLES } from '../../apps/gateway/src/http/openapi/examples.js';
 import {
+  API_EXAMPLES,
+  type ApiExample,
   type MediaType,
   type OpenApiDocument,
-  type Operation,
+  type OpenApiOperation,
   operationsOf,
-} from '../../apps/gateway/src/http/openapi/openapi-types.js';
+} from '#api/documents';
 import { GatewayProcess } from '../support/gateway.js';
 import { loseLastBatch } from '../support/lost-end.js';
 
@@ -144,7 +144,7 @@ async function loseRecord(): Promise<void> {
   await gateway.start();
 }
 
-function operationOf({ operationId }: ApiExample): Operation {
+function operationOf({ operationId }: ApiExample): OpenApiOperation {
   for (const { operation } of operationsOf(document)) {
     if (operation.operationId === operationId) return operation;
   }

@@ -18,6 +18,7 @@ export type {
   ProduceRequest,
   ProduceResult,
   ProducerIdentity,
+  ReplicaProgress,
   TopicChanged,
   TopicDescription,
   TopicLimits,

@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AsyncApiDocument } from '../http/asyncapi/async-api-document.js';
+import { ApiDocument } from '../http/api-document.js';
+import { AsyncApiDocument } from '../http/async-api-document.js';
 import { ClusterController } from '../http/cluster.controller.js';
 import { DocsController } from '../http/docs.controller.js';
 import { GroupsController } from '../http/groups.controller.js';
-import { ApiDocument } from '../http/openapi/api-document.js';
 import { OperationsController } from '../http/operations.controller.js';
 import { PartitionsController } from '../http/partitions.controller.js';
 import { ProducersController } from '../http/producers.controller.js';

@@ -1,21 +1,18 @@
 import type { AddressInfo, Server } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ALL_OPERATIONS } from '#api';
 import type { OpenBroker } from '#broker';
 import { Delivery } from '#delivery';
 import { RenderCache } from '#record-json';
 import type { Settings } from '../config/settings.js';
-import { AsyncApiDocument } from '../http/asyncapi/async-api-document.js';
-import { BodyPresencePipe } from '../http/body-presence.js';
+import { ApiDocument } from '../http/api-document.js';
+import { AsyncApiDocument } from '../http/async-api-document.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
 import { DataPlane } from '../http/data/data-plane.js';
 import { HttpFront } from '../http/front/http-front.js';
 import { KnownRoutes } from '../http/known-routes.js';
-import { ApiDocument } from '../http/openapi/api-document.js';
-import { DATA_PATHS } from '../http/openapi/data-operations.js';
-import { operationsOf } from '../http/openapi/openapi-types.js';
 import { ProblemFilter } from '../http/problem.filter.js';
-import { DtoPipe } from '../http/validation.js';
 import { Health } from '../observability/health.js';
 import type { HttpStatus } from '../observability/http-metrics.js';
 import { NestLogger, type ProcessLogger } from '../observability/logger.js';
@@ -63,15 +60,9 @@ export class Gateway {
     const metrics = new GatewayMetrics(settings.metricsTopicsMax);
     const address = new PublicAddress(settings);
     const front = new HttpFront({ ...settings, publicUrl: address.url }, metrics, logger);
-    const routes = new KnownRoutes();
-    for (const { method, path } of operationsOf({ paths: DATA_PATHS })) {
-      routes.add(method.toUpperCase(), path);
-      if (method === 'get') routes.add('HEAD', path);
-    }
-    const filter = new ProblemFilter(routes, address, logger);
+    const filter = new ProblemFilter(new KnownRoutes(ALL_OPERATIONS), address, logger);
     const adapter = controlPlaneAdapter({
       settings,
-      routes,
       filter,
       metrics,
       logger,
@@ -98,7 +89,6 @@ export class Gateway {
       sockets: () => sockets.status(),
     });
     app.useGlobalFilters(filter);
-    app.useGlobalPipes(new BodyPresencePipe(), new DtoPipe());
     try {
       await gateway.#listen(settings);
       await broker.announce();

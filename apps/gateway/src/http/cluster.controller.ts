@@ -1,14 +1,9 @@
-import { Controller, Get, Inject, UseGuards } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Controller, Inject } from '@nestjs/common';
 import type { Broker, ClusterDescription } from '#broker';
-import { ClusterDto } from './dto/answers.dto.js';
-import { ApiErrors } from './openapi/problem-responses.js';
+import { Serves } from './serves.js';
 import { BROKER } from './tokens.js';
-import { UnknownQueryGuard } from './unknown-query.guard.js';
 
-@ApiTags('cluster')
-@UseGuards(UnknownQueryGuard)
-@Controller('v1/cluster')
+@Controller()
 export class ClusterController {
   readonly #broker: Broker;
 
@@ -16,10 +11,7 @@ export class ClusterController {
     this.#broker = broker;
   }
 
-  @Get()
-  @ApiOperation({ operationId: 'describeCluster', summary: 'Show the brokers' })
-  @ApiOkResponse({ type: ClusterDto, description: 'The cluster as this broker sees it.' })
-  @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR')
+  @Serves('describeCluster')
   describeCluster(): ClusterDescription {
     return this.#broker.describeCluster();
   }

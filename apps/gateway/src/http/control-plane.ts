@@ -12,14 +12,12 @@ import { receiveBody } from './control-body.js';
 import { requestIdOf } from './front/request-id.js';
 import { parseJsonBody } from './json-body.js';
 import { serializeInSlices } from './json-in-slices.js';
-import type { KnownRoutes } from './known-routes.js';
 import type { ProblemFilter } from './problem.filter.js';
 import { countControlAnswer } from './untaken-control-answer.js';
 
 export interface ControlPlaneOptions {
   readonly settings: Pick<Settings, 'controlBytesMax' | 'requestBytesMax' | 'compression'> &
     DocumentLimits;
-  readonly routes: KnownRoutes;
   readonly filter: ProblemFilter;
   readonly metrics: GatewayMetrics;
   readonly logger: ProcessLogger;
@@ -73,13 +71,12 @@ function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void
 }
 
 function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
-  const { logger, metrics, routes, settings } = options;
+  const { logger, metrics, settings } = options;
   const fastify = adapter.getInstance();
   const seriesByRoute = new Map<string, number>();
   const refused = metrics.routeSeries('refused');
   fastify.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) {
-      routes.add(method, route.url);
       const path = route.url.replace(/:(\w+)/g, '{$1}');
       seriesByRoute.set(`${method} ${route.url}`, metrics.routeSeries(`${method} ${path}`));
     }

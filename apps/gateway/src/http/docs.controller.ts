@@ -1,12 +1,12 @@
-import { Controller, Get, Header, Inject, NotFoundException, Param, Res } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
+import { Controller, Header, Inject, NotFoundException, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { AsyncApiDocument } from './asyncapi/async-api-document.js';
+import { type Input } from '#api';
+import { ApiDocument } from './api-document.js';
+import { AsyncApiDocument } from './async-api-document.js';
 import { DOCS_PAGE, DOCS_POLICY, DOCS_SCRIPT, docsAsset } from './docs-assets.js';
-import { ApiDocument } from './openapi/api-document.js';
+import { Serves } from './serves.js';
 
 /** Serves the API's descriptions, for programs and for people. */
-@ApiExcludeController()
 @Controller()
 export class DocsController {
   readonly #document: ApiDocument;
@@ -20,19 +20,19 @@ export class DocsController {
     this.#asyncDocument = asyncDocument;
   }
 
-  @Get('openapi.json')
+  @Serves('openapiDocument')
   @Header('Content-Type', 'application/json; charset=utf-8')
   openapi(): string {
     return this.#document.get();
   }
 
-  @Get('asyncapi.json')
+  @Serves('asyncapiDocument')
   @Header('Content-Type', 'application/json; charset=utf-8')
   asyncapi(): string {
     return this.#asyncDocument.get();
   }
 
-  @Get('docs')
+  @Serves('docsPage')
   @Header('Content-Type', 'text/html; charset=utf-8')
   @Header('Content-Security-Policy', DOCS_POLICY)
   @Header('Referrer-Policy', 'no-referrer')
@@ -40,14 +40,14 @@ export class DocsController {
     return DOCS_PAGE;
   }
 
-  @Get('docs/start.js')
+  @Serves('docsScript')
   @Header('Content-Type', 'text/javascript; charset=utf-8')
   script(): string {
     return DOCS_SCRIPT;
   }
 
-  @Get('docs/:file')
-  async asset(@Param('file') file: string, @Res() reply: FastifyReply): Promise<void> {
+  @Serves('docsAsset')
+  async asset({ file }: Input<'docsAsset'>, @Res() reply: FastifyReply): Promise<void> {
     const asset = await docsAsset(file);
     if (asset === undefined) throw new NotFoundException();
     await reply

@@ -1,21 +1,30 @@
-/** Every route of the gateway: a known path with another method gets 405 with `Allow`, not 404. */
-export class KnownRoutes {
-  readonly #routes: { readonly method: string; readonly path: RegExp }[] = [];
+import { methodsOf, type OperationSpec } from '#api';
 
-  /** @param path with its parameters as `:name` (Fastify) or `{name}` (OpenAPI) */
-  add(method: string, path: string): void {
-    const pattern = path
-      .split('/')
-      .map((segment) => (/^(:|\{)/.test(segment) ? '[^/]+' : escapeForRegExp(segment)))
-      .join('/');
-    this.#routes.push({ method, path: new RegExp(`^${pattern}$`) });
+/**
+ * The routes of the table of operations: a known path with another method gets 405 with `Allow`,
+ * not 404.
+ */
+export class KnownRoutes {
+  readonly #routes: readonly { readonly methods: readonly string[]; readonly path: RegExp }[];
+
+  constructor(operations: readonly OperationSpec[]) {
+    this.#routes = operations.map((operation) => ({
+      methods: methodsOf(operation),
+      path: patternOf(operation.path),
+    }));
   }
 
   /** The methods that the path answers, in order; empty for an unknown path. */
   methodsOf(path: string): string[] {
-    const methods = this.#routes.filter((route) => route.path.test(path));
-    return [...new Set(methods.map((route) => route.method))].toSorted();
+    const routes = this.#routes.filter((route) => route.path.test(path));
+    return [...new Set(routes.flatMap(({ methods }) => methods))].toSorted();
   }
+}
+
+function patternOf(path: string): RegExp {
+  const segments = path.split('/');
+  const patterns = segments.map((each) => (each.startsWith('{') ? '[^/]+' : escapeForRegExp(each)));
+  return new RegExp(`^${patterns.join('/')}$`);
 }
 
 function escapeForRegExp(text: string): string {

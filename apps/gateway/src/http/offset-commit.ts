@@ -1,6 +1,6 @@
+import { type OffsetToCommitDto } from '#api';
 import type { Broker, OffsetToCommit } from '#broker';
 import { type Fault, ProtocolError } from '#protocol';
-import type { OffsetToCommitDto } from './dto/commit-offsets.dto.js';
 
 /**
  * Commits the entries that have an offset. The answer of `GET .../offsets` is accepted unchanged:

@@ -1,16 +1,11 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isWriteMethod, problemDocument } from '#api';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
 import type { PublicAddress } from '../engine/public-address.js';
 import type { KnownRoutes } from './known-routes.js';
-import {
-  isWriteMethod,
-  problemBody,
-  problemDocument,
-  problemHeaders,
-  toProtocolError,
-} from './problem.js';
+import { problemBody, problemHeaders, toProtocolError } from './problem.js';
 
 /** Codes of Fastify's own errors; all others with a status of 4xx are INVALID_REQUEST. */
 const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {

@@ -1,12 +1,10 @@
-import { Controller, Get, Header, Headers, Inject, Res } from '@nestjs/common';
-import { ApiFoundResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Controller, Header, Headers, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { ENTRY_POINTS, type Input } from '#api';
 import { PublicAddress } from '../engine/public-address.js';
-import { SOCKET_PATH } from '../ws/messages/socket-messages.js';
-import { EntryPointsDto } from './dto/entry-points.dto.js';
+import { Serves } from './serves.js';
 
 /** The address without a path, which people open first. */
-@ApiTags('cluster')
 @Controller()
 export class RootController {
   readonly #address: PublicAddress;
@@ -18,21 +16,12 @@ export class RootController {
   /**
    * Redirects browsers to the page that shows a topic live; all other clients get a list of links.
    */
-  @Get()
-  @ApiOperation({
-    operationId: 'listEntryPoints',
-    summary: 'List the entry points',
-    description: 'A client that prefers `text/html` is redirected to the page `/try`.',
-  })
-  @ApiOkResponse({ type: EntryPointsDto, description: 'The entry points.' })
-  @ApiFoundResponse({
-    description: 'The client prefers `text/html`.',
-    headers: { Location: { description: 'Path of the page `/try`.', schema: { type: 'string' } } },
-  })
+  @Serves('listEntryPoints')
   @Header('Content-Type', 'application/json')
   @Header('Cache-Control', 'no-cache')
   @Header('Vary', 'Accept')
   entryPoints(
+    _input: Input<'listEntryPoints'>,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): string {
@@ -44,22 +33,8 @@ export class RootController {
     return `${JSON.stringify(this.#list(), null, 2)}\n`;
   }
 
-  #list(): EntryPointsDto {
-    const at = (path: string): string => this.#address.pathOf(path);
-    return {
-      name: 'Sluice',
-      links: {
-        topics: at('/v1/topics'),
-        webSocket: at(SOCKET_PATH),
-        cluster: at('/v1/cluster'),
-        try: at('/try'),
-        docs: at('/docs'),
-        openapi: at('/openapi.json'),
-        asyncapi: at('/asyncapi.json'),
-        live: at('/health/live'),
-        ready: at('/health/ready'),
-        metrics: at('/metrics'),
-      },
-    };
+  #list(): object {
+    const links = ENTRY_POINTS.map(({ name, path }) => [name, this.#address.pathOf(path)]);
+    return { name: 'Sluice', links: Object.fromEntries(links) };
   }
 }

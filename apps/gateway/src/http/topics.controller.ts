@@ -1,39 +1,12 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Patch,
-  Post,
-  Query,
-  Res,
-  UseGuards,
-} from '@nestjs/common';
-import {
-  ApiCreatedResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { type Input, present } from '#api';
 import type { Broker, TopicDescription } from '#broker';
 import { PublicAddress } from '../engine/public-address.js';
-import { AlterTopicDto } from './dto/alter-topic.dto.js';
-import { TopicDto, TopicListDto } from './dto/answers.dto.js';
-import { CreateTopicDto } from './dto/create-topic.dto.js';
-import { present } from './dto/members.js';
-import { ListTopicsQuery } from './dto/queries.dto.js';
-import { ApiErrors } from './openapi/problem-responses.js';
+import { Serves } from './serves.js';
 import { BROKER } from './tokens.js';
-import { UnknownQueryGuard } from './unknown-query.guard.js';
 
-@ApiTags('topics')
-@UseGuards(UnknownQueryGuard)
-@Controller('v1/topics')
+@Controller()
 export class TopicsController {
   readonly #broker: Broker;
   readonly #address: PublicAddress;
@@ -43,30 +16,9 @@ export class TopicsController {
     this.#address = address;
   }
 
-  @Post()
-  @ApiOperation({ operationId: 'createTopic', summary: 'Create a topic' })
-  @ApiCreatedResponse({
-    type: TopicDto,
-    description: 'Made.',
-    headers: { Location: { description: 'Path of the topic.', schema: { type: 'string' } } },
-  })
-  @ApiErrors(
-    'INVALID_REQUEST',
-    'INVALID_TOPIC_EXCEPTION',
-    'INVALID_PARTITIONS',
-    'INVALID_REPLICATION_FACTOR',
-    'INVALID_CONFIG',
-    'TOPIC_AUTHORIZATION_FAILED',
-    'TOPIC_ALREADY_EXISTS',
-    'POLICY_VIOLATION',
-    'REQUEST_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'UNKNOWN_SERVER_ERROR',
-    'BROKER_NOT_AVAILABLE',
-    'KAFKA_STORAGE_ERROR',
-  )
+  @Serves('createTopic')
   async createTopic(
-    @Body() body: CreateTopicDto,
+    { body }: Input<'createTopic'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TopicDescription> {
     const { replicaAssignment, ...request } = present(body);
@@ -80,65 +32,25 @@ export class TopicsController {
     return topic;
   }
 
-  @Get()
-  @ApiOperation({ operationId: 'listTopics', summary: 'List the topics' })
-  @ApiOkResponse({ type: TopicListDto, description: 'The topics, in order of their names.' })
-  @ApiErrors('INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE')
-  async listTopics(
-    @Query() query: ListTopicsQuery,
-  ): Promise<{ readonly topics: readonly TopicDescription[] }> {
+  @Serves('listTopics')
+  async listTopics({
+    query,
+  }: Input<'listTopics'>): Promise<{ readonly topics: readonly TopicDescription[] }> {
     return { topics: await this.#broker.listTopics({ includeInternal: query.internal ?? false }) };
   }
 
-  @Get(':topic')
-  @ApiOperation({ operationId: 'describeTopic', summary: 'Show a topic' })
-  @ApiOkResponse({ type: TopicDto, description: 'The topic.' })
-  @ApiErrors(
-    'INVALID_REQUEST',
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'UNKNOWN_SERVER_ERROR',
-    'BROKER_NOT_AVAILABLE',
-  )
-  describeTopic(@Param('topic') topic: string): Promise<TopicDescription> {
+  @Serves('describeTopic')
+  describeTopic({ topic }: Input<'describeTopic'>): Promise<TopicDescription> {
     return this.#broker.describeTopic(topic);
   }
 
-  @Patch(':topic')
-  @ApiOperation({ operationId: 'alterTopic', summary: 'Add partitions, set configs' })
-  @ApiOkResponse({ type: TopicDto, description: 'The topic after the change.' })
-  @ApiErrors(
-    'INVALID_REQUEST',
-    'INVALID_PARTITIONS',
-    'INVALID_CONFIG',
-    'TOPIC_AUTHORIZATION_FAILED',
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'POLICY_VIOLATION',
-    'REQUEST_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'UNKNOWN_SERVER_ERROR',
-    'BROKER_NOT_AVAILABLE',
-    'KAFKA_STORAGE_ERROR',
-  )
-  alterTopic(
-    @Param('topic') topic: string,
-    @Body() body: AlterTopicDto,
-  ): Promise<TopicDescription> {
+  @Serves('alterTopic')
+  alterTopic({ topic, body }: Input<'alterTopic'>): Promise<TopicDescription> {
     return this.#broker.alterTopic(topic, present(body));
   }
 
-  @Delete(':topic')
-  @HttpCode(204)
-  @ApiOperation({ operationId: 'deleteTopic', summary: 'Delete a topic with all its records' })
-  @ApiNoContentResponse({ description: 'Deleted.' })
-  @ApiErrors(
-    'INVALID_REQUEST',
-    'TOPIC_AUTHORIZATION_FAILED',
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'UNKNOWN_SERVER_ERROR',
-    'BROKER_NOT_AVAILABLE',
-    'KAFKA_STORAGE_ERROR',
-  )
-  deleteTopic(@Param('topic') topic: string): Promise<void> {
+  @Serves('deleteTopic')
+  deleteTopic({ topic }: Input<'deleteTopic'>): Promise<void> {
     return this.#broker.deleteTopic(topic);
   }
 }

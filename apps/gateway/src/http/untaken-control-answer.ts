@@ -1,13 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PassedOnRequest } from './front/passed-on-request.js';
+import { operationOf } from './serves.js';
 
 /**
  * Smaller answers, such as problems, are always sent, so that a gateway without memory can still
  * answer.
  */
 const ALWAYS_SENT_BYTES_MAX = 64 * 1024;
-/** Paths of the contract; health and metrics are always answered. */
-const CONTRACT_PATHS = '/v1/';
 
 /**
  * Counts an answer of the control plane until its client has received it, and refuses a large one
@@ -15,17 +14,17 @@ const CONTRACT_PATHS = '/v1/';
  * of topics.
  */
 export function countControlAnswer(
-  { raw }: FastifyRequest,
+  request: FastifyRequest,
   _reply: FastifyReply,
   payload: unknown,
   done: (error: Error | null, payload?: unknown) => void,
 ): void {
   const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
   const sizeBytes = isWhole ? Buffer.byteLength(payload) : 0;
-  const isOfContract = raw.url?.startsWith(CONTRACT_PATHS) === true;
+  const isBounded = operationOf(request)?.plane === 'control';
   try {
-    const mustHaveRoom = isOfContract && sizeBytes > ALWAYS_SENT_BYTES_MAX;
-    PassedOnRequest.of(raw)?.countAnswer(sizeBytes, mustHaveRoom);
+    const mustHaveRoom = isBounded && sizeBytes > ALWAYS_SENT_BYTES_MAX;
+    PassedOnRequest.of(request.raw)?.countAnswer(sizeBytes, mustHaveRoom);
     done(null, payload);
   } catch (error) {
     done(error as Error);

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EVENT_PARTITIONS_MAX, EventPositions, tryParseEventId } from './event-id.js';
+import { EVENT_PARTITIONS_MAX } from '#api';
+import { EventPositions, tryParseEventId } from './event-id.js';
 
 const offsets = fc.maxSafeNat();
 const positionLists = fc.uniqueArray(

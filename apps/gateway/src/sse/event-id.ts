@@ -5,10 +5,8 @@
  *
  * Clients must treat it as opaque. A missing partition was added after the id was sent.
  */
+import { EVENT_PARTITIONS_MAX } from '#api';
 import type { Offset } from '#protocol';
-
-/** Partitions of one stream: every event carries the positions of all. */
-export const EVENT_PARTITIONS_MAX = 64;
 
 /** The next offset to read of a partition. */
 export interface EventPosition {

@@ -1,9 +1,10 @@
+import { EVENT_PARTITIONS_MAX, queryParametersOf } from '#api';
 import type { AutoOffsetReset } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { oneOf, parseQuery, type Query, refuseParameter } from '../http/front/query.js';
-import { EVENT_PARTITIONS_MAX, type EventPosition, tryParseEventId } from './event-id.js';
+import { type EventPosition, tryParseEventId } from './event-id.js';
 
-export const EVENT_PARAMETERS = ['from', 'partitions', 'lastEventId', 'autoOffsetReset'];
+const EVENT_PARAMETERS = queryParametersOf('subscribeToEvents');
 
 const PARTITION = /^(0|[1-9]\d{0,9})$/;
 const ID_ACCEPTED =

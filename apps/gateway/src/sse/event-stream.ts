@@ -9,7 +9,9 @@
  *
  * Bounded by its outbox. The connection ends with the stream.
  */
+
 import type { Socket } from 'node:net';
+import { EVENT_PARTITIONS_MAX, problemDocument } from '#api';
 import type {
   Delivery,
   PartitionPosition,
@@ -21,7 +23,7 @@ import { Outbox } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
 import { stoppingError } from '../http/front/body-timeout.js';
 import type { Exchange } from '../http/front/exchange.js';
-import { problemDocument, toProtocolError } from '../http/problem.js';
+import { toProtocolError } from '../http/problem.js';
 import {
   chunkOf,
   contentOf,
@@ -29,7 +31,7 @@ import {
   eventText,
   positionText,
 } from './event-encoding.js';
-import { EVENT_PARTITIONS_MAX, EventPositions } from './event-id.js';
+import { EventPositions } from './event-id.js';
 import type { StreamSweep, StreamSweepOptions, SweptStream } from './stream-sweep.js';
 
 /** Minimum reconnect delay of an EventSource after an error, because the cause may persist. */

@@ -1,3 +1,4 @@
+import { EVENT_PARTITIONS_MAX } from '#api';
 import type { Broker } from '#broker';
 import {
   assertPosition,
@@ -9,7 +10,6 @@ import { ProtocolError } from '#protocol';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
 import type { Exchange } from '../http/front/exchange.js';
 import { EventEncoder } from './event-encoding.js';
-import { EVENT_PARTITIONS_MAX } from './event-id.js';
 import { type EventQuery, eventQuery } from './event-query.js';
 import {
   EventStream,

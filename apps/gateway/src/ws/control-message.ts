@@ -1,3 +1,4 @@
+import { type AnswerData, type ClientData, type ClientEvent, type HandledEvent } from '#api';
 import type { SubscribedSocket } from './socket-subscription.js';
 import type { SocketSubscriptions } from './socket-subscriptions.js';
 
@@ -6,28 +7,44 @@ export interface ControlSession extends SubscribedSocket {
   readonly subscriptions: SocketSubscriptions;
 }
 
-/** The answer of a handler. */
-export interface SocketAnswer {
-  readonly event: string;
-  readonly data: object;
+/** A control message that is being handled. */
+export interface ControlMessage {
+  readonly session: ControlSession;
+  /** Resolves when all messages before this one are answered. */
+  readonly turn: () => Promise<void>;
+}
+
+/** The answer of a handler; the table of messages has its event. */
+export interface SocketAnswer<Data = object> {
+  readonly data: Data;
   /** Called when the answer, and all before it, were written to the connection. */
   readonly onSent?: () => void;
 }
 
-/** A control message on its way through Nest, with its session and its error. */
-export class ControlMessage {
-  /** The error of a check or of the handler. */
-  error: unknown;
-  hasFailed = false;
-
-  constructor(
-    readonly session: ControlSession,
-    /** Resolves when all messages before this one are answered. */
-    readonly turn: () => Promise<void>,
-  ) {}
-
-  fail(error: unknown): void {
-    this.error = error;
-    this.hasFailed = true;
-  }
+/** Answers the control messages of all connections. */
+export interface ControlDispatcher {
+  /**
+   * Checks and handles a message.
+   * @returns undefined if the message has no answer
+   * @throws ProtocolError for a fault of the message
+   */
+  dispatch(
+    event: ClientEvent,
+    data: unknown,
+    message: ControlMessage,
+  ): Promise<SocketAnswer | undefined>;
 }
+
+/** An event that a handler answers; `publish` is none, because its records never become objects. */
+export type ControlEvent = Exclude<HandledEvent, 'publish'>;
+
+type AnswerOf<Event extends ControlEvent> =
+  AnswerData<Event> extends undefined ? void : SocketAnswer<AnswerData<Event>>;
+
+/** One handler for each event: an event without one does not compile. */
+export type ControlHandlers = {
+  readonly [Event in ControlEvent]: (
+    data: ClientData<Event>,
+    message: ControlMessage,
+  ) => AnswerOf<Event> | Promise<AnswerOf<Event>>;
+};

@@ -3,6 +3,7 @@
  * of which are in the path, the query and the headers over HTTP. Values and keys stay in the
  * message's bytes.
  */
+import { PRODUCE_TIMEOUT_MS_DEFAULT } from '#api';
 import type { Acks } from '#broker';
 import { FIELD_PARTITION, RECORD_STRIDE, type RecordSet } from '#protocol';
 import type { JsonRecordParser, RecordPlaces } from '#record-json';
@@ -24,7 +25,6 @@ import {
   ZERO,
 } from '#record-json';
 import type { SlicedWork } from '#runtime';
-import { PRODUCE_TIMEOUT_MS_DEFAULT } from '../http/data/produce-query.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
 
 const POINTER = '/data';

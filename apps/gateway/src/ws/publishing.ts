@@ -1,11 +1,11 @@
 /** `publish`: passes records to the broker like `POST /v1/topics/{topic}/records`. */
+import { SOCKET_PATH } from '#api';
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import type { RecordSet } from '#protocol';
 import type { RecordPlaces } from '#record-json';
 import { producedText } from '../http/data/produce-answer.js';
 import type { RequestProducer } from '../http/data/producer-headers.js';
 import { assertTopicIsServed } from '../http/data/topic-check.js';
-import { SOCKET_PATH } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 
 /** Controllers that are aborted at the end of a connection. */

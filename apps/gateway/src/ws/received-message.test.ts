@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CLIENT_MESSAGES } from '#api';
 import { ProtocolError, RECORD_STRIDE, recordSpan } from '#protocol';
 import { inSlices } from '#runtime';
-import { CLIENT_MESSAGES } from './messages/socket-messages.js';
 import { ReceivedMessage } from './received-message.js';
 
 const LIMITS = {

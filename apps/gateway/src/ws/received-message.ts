@@ -6,6 +6,7 @@
  * with the members in any order. The data of `publish` is read in the same pass, without creating
  * objects for its records; the data of all other events is a small object.
  */
+import { CLIENT_MESSAGES, type ClientEvent } from '#api';
 import { ProtocolError } from '#protocol';
 import {
   type DocumentLimits,
@@ -28,7 +29,6 @@ import {
   ZERO,
 } from '#record-json';
 import type { SlicedWork } from '#runtime';
-import { CLIENT_MESSAGES, type ClientEvent } from './messages/socket-messages.js';
 import { PublishData } from './publish-data.js';
 
 /** Longest `id`, in bytes of its JSON. */

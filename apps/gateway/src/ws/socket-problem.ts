@@ -1,5 +1,5 @@
+import { type ProblemOptions, problemDocument } from '#api';
 import { ProtocolError } from '#protocol';
-import { type ProblemOptions, problemDocument } from '../http/problem.js';
 
 /** The subject of an error, beside the problem itself. */
 export interface ProblemContext {

@@ -4,9 +4,11 @@
  * Overlap: connections come and go at any time. `close` is called once; later connections are
  * refused.
  */
+
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Server, WebSocketServer } from 'ws';
+import { SOCKET_PATH, SUBPROTOCOL } from '#api';
 import type { Broker } from '#broker';
 import type { Delivery } from '#delivery';
 import { ProtocolError } from '#protocol';
@@ -15,9 +17,8 @@ import { assert, type Clock, type Logger, type Scheduler, type Timer } from '#ru
 import type { InboxMemory } from '#web-socket';
 import { acceptedOffers, SocketWatch, UnpackingSlots } from '#web-socket';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
-import type { ControlMessage, SocketAnswer } from './control-message.js';
+import type { ControlDispatcher } from './control-message.js';
 import { GatewaySocket } from './gateway-socket.js';
-import { type ClientEvent, SOCKET_PATH, SUBPROTOCOL } from './messages/socket-messages.js';
 import { type SocketContext, SocketSession } from './socket-session.js';
 
 /**
@@ -74,16 +75,8 @@ export interface SocketStatus {
   readonly closeTimeoutsTotal: number;
 }
 
-/** Handles one kind of control message; a failure is recorded in `message`. Never rejects. */
-export type ControlHandler = (
-  data: unknown,
-  message: ControlMessage,
-) => Promise<SocketAnswer | undefined>;
-
 export class SocketServer implements UpgradeHandler {
   readonly path = SOCKET_PATH;
-  /** Called before the first connection to register the handlers. */
-  onFirstConnection: (() => void) | undefined;
   readonly #options: SocketServerOptions;
   readonly #parts: SocketServerParts;
   readonly #server: Server<typeof GatewaySocket>;
@@ -92,7 +85,7 @@ export class SocketServer implements UpgradeHandler {
   readonly #sessions = new Set<SocketSession>();
   /** Timers of connections that were sent a close frame. */
   readonly #closeTimers = new Map<SocketSession, Timer>();
-  readonly #handlers = new Map<string, ControlHandler>();
+  #dispatcher: ControlDispatcher | undefined;
   #openedTotal = 0;
   #messagesTotal = 0;
   #deadTotal = 0;
@@ -138,9 +131,9 @@ export class SocketServer implements UpgradeHandler {
     };
   }
 
-  /** Registers the handler of an event's messages. */
-  handle(event: string, handler: ControlHandler): void {
-    this.#handlers.set(event, handler);
+  /** Sets what answers control messages; called once, before the first connection. */
+  answerWith(dispatcher: ControlDispatcher): void {
+    this.#dispatcher = dispatcher;
   }
 
   refusal({ headers }: IncomingMessage): UpgradeRefusal | undefined {
@@ -203,8 +196,6 @@ export class SocketServer implements UpgradeHandler {
   }
 
   #opened(socket: GatewaySocket, tcp: Socket): void {
-    this.onFirstConnection?.();
-    this.onFirstConnection = undefined;
     const session = new SocketSession(socket, tcp, this.#context);
     this.#openedTotal += 1;
     this.#sessions.add(session);
@@ -238,7 +229,10 @@ export class SocketServer implements UpgradeHandler {
       subscriptionsMax: options.subscriptionsPerSocketMax,
       unansweredMax: options.socketInboxMessagesMax,
       stalledTimeoutMs: options.socketStalledTimeoutMs,
-      dispatch: (event, data, message) => this.#dispatch(event, data, message),
+      dispatch: (event, data, message) => {
+        assert(this.#dispatcher !== undefined, 'nothing answers messages');
+        return this.#dispatcher.dispatch(event, data, message);
+      },
       received: () => {
         this.#messagesTotal += 1;
       },
@@ -265,16 +259,6 @@ export class SocketServer implements UpgradeHandler {
         if (this.#sessions.size === 0) this.#onEmpty?.();
       },
     };
-  }
-
-  #dispatch(
-    event: ClientEvent,
-    data: unknown,
-    message: ControlMessage,
-  ): Promise<SocketAnswer | undefined> {
-    const handler = this.#handlers.get(event);
-    assert(handler !== undefined, `nothing handles "${event}"`);
-    return handler(data, message);
   }
 }
 

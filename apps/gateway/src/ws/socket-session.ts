@@ -8,7 +8,9 @@
  * Overlap: publishes overlap each other and everything else, control messages only publishes. The
  * end may come at any time; work in progress then finishes without an answer.
  */
+
 import type { Socket } from 'node:net';
+import { CLIENT_MESSAGES, type ClientEvent, type ServerEvent } from '#api';
 import type { Broker } from '#broker';
 import type { Delivery, PartitionPosition } from '#delivery';
 import { Outbox, untakenBytes } from '#delivery';
@@ -35,9 +37,8 @@ import {
   type Verdict,
 } from '#web-socket';
 import { toProtocolError } from '../http/problem.js';
-import { ControlMessage, type ControlSession, type SocketAnswer } from './control-message.js';
+import type { ControlDispatcher, ControlSession, SocketAnswer } from './control-message.js';
 import type { GatewaySocket } from './gateway-socket.js';
-import type { ClientEvent, ServerEvent } from './messages/socket-messages.js';
 import type { PublishData } from './publish-data.js';
 import { Publication } from './publishing.js';
 import { type MessageLimits, ReceivedMessage } from './received-message.js';
@@ -70,12 +71,8 @@ export interface SocketContext {
   readonly unansweredMax: number;
   readonly stalledTimeoutMs: number;
   nowMs(): number;
-  /** Passes a control message to its handler; a failure is recorded in `message`. Never rejects. */
-  dispatch(
-    event: ClientEvent,
-    data: unknown,
-    message: ControlMessage,
-  ): Promise<SocketAnswer | undefined>;
+  /** Passes a control message to its handler. */
+  readonly dispatch: ControlDispatcher['dispatch'];
   /** Called for each received message. */
   received(): void;
   /** Called if the connection is closed because there is no memory for its messages. */
@@ -361,23 +358,23 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
 
   /** Never rejects. */
   async #control(event: ClientEvent, message: ReceivedMessage, reply: Reply): Promise<void> {
-    const control = new ControlMessage(this, () => reply.turn());
     let subscription: string | undefined;
     let answer: SocketAnswer | undefined;
     try {
       const data = message.data();
       subscription = subscriptionOf(data);
+      const control = { session: this, turn: () => reply.turn() };
       answer = await this.#context.dispatch(event, data, control);
     } catch (error) {
-      control.fail(error);
-    }
-    if (control.hasFailed) {
       const isWrite = event === 'commit';
-      reply.answer(this.#errorText(control.error, message.id, { subscription }, isWrite));
-    } else if (answer === undefined) {
+      reply.answer(this.#errorText(error, message.id, { subscription }, isWrite));
+      return;
+    }
+    const { answer: answered } = CLIENT_MESSAGES[event];
+    if (answer === undefined || answered === null) {
       reply.answer(undefined);
     } else {
-      const text = messageText(answer.event, message.id, JSON.stringify(answer.data));
+      const text = messageText(answered, message.id, JSON.stringify(answer.data));
       reply.answer(text, answer.onSent);
     }
   }

@@ -1,14 +1,11 @@
-import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
-import type { ControlHandler, SocketServer } from './socket-server.js';
+import type { WebSocketAdapter } from '@nestjs/common';
+import type { SocketServer } from './socket-server.js';
 
 /**
- * Presents the sockets to Nest.
- *
- * Nest binds its handlers to each client; here they are bound once, to one placeholder client, and
- * every message carries its session. A silent connection then costs nothing here, and a session can
- * have its messages handled one after the other, which Nest's own adapters cannot.
+ * Gives Nest the server of the sockets. The server itself passes messages to `SocketGateway`, one
+ * after the other for each connection, which Nest's own binding of handlers cannot do.
  */
-export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
+export class SocketAdapter implements WebSocketAdapter<SocketServer> {
   readonly #server: SocketServer;
 
   constructor(server: SocketServer) {
@@ -19,26 +16,15 @@ export class SocketAdapter implements WebSocketAdapter<SocketServer, object> {
     return this.#server;
   }
 
-  bindClientConnect(server: SocketServer, connect: (client: object) => void): void {
-    server.onFirstConnection = () => {
-      connect(EVERY_CLIENT);
-    };
+  bindClientConnect(): void {
+    // The server knows its connections.
   }
 
-  bindMessageHandlers(_client: object, handlers: WsMessageHandler[]): void {
-    for (const { message, callback } of handlers) {
-      this.#server.handle(message, callback as ControlHandler);
-    }
+  bindMessageHandlers(): void {
+    // Nest binds handlers to clients that it was told of: to none.
   }
 
-  /** The gateway closes the server itself, at the right place of its stop. */
   close(): void {
-    // Nothing is open any more.
-  }
-
-  dispose(): void {
-    // As above.
+    // The gateway closes the server itself, at the right place of its stop.
   }
 }
-
-const EVERY_CLIENT = {};

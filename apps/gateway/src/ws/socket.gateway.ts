@@ -1,52 +1,85 @@
-import { createParamDecorator, type ExecutionContext, Inject, UseFilters } from '@nestjs/common';
-import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { Inject } from '@nestjs/common';
+import { type OnGatewayInit, WebSocketGateway } from '@nestjs/websockets';
+import {
+  type AnswerData,
+  CLIENT_MESSAGES,
+  type ClientData,
+  type ClientEvent,
+  MESSAGE,
+  readDto,
+  SOCKET_PATH,
+} from '#api';
 import type { Broker } from '#broker';
 import type { StartPosition } from '#delivery';
 import { Delivery } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { commitEntries } from '../http/offset-commit.js';
 import { BROKER } from '../http/tokens.js';
-import { ControlMessage, type SocketAnswer } from './control-message.js';
-import {
-  AcknowledgeDto,
-  CommitDto,
-  CreditDto,
-  PingDto,
-  SeekDto,
-  UnsubscribeDto,
-} from './messages/control.dto.js';
-import { SOCKET_PATH } from './messages/socket-messages.js';
-import { SubscribeDto } from './messages/subscribe.dto.js';
-import { SocketProblemFilter } from './socket-problem.filter.js';
+import type {
+  ControlDispatcher,
+  ControlEvent,
+  ControlHandlers,
+  ControlMessage,
+  SocketAnswer,
+} from './control-message.js';
 import { pointedIntoMessage } from './socket-problem.js';
+import type { SocketServer } from './socket-server.js';
 import { SocketSubscription } from './socket-subscription.js';
 import { startPosition } from './start-position-member.js';
-
-/** The message that is being handled. */
-const Received = createParamDecorator((_: unknown, context: ExecutionContext) =>
-  context.getArgs<unknown[]>().find((each) => each instanceof ControlMessage),
-);
 
 /**
  * Handlers of control messages. `publish` is not one of them, because its records never become
  * objects.
+ *
+ * Overlap: messages of different connections overlap; those of one connection come one after the
+ * other.
  */
 @WebSocketGateway({ path: SOCKET_PATH })
-@UseFilters(SocketProblemFilter)
-export class SocketGateway {
+export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispatcher {
   readonly #broker: Broker;
   readonly #delivery: Delivery;
+  readonly #handlers: ControlHandlers = {
+    subscribe: (data, message) => this.#subscribe(data, message),
+    credit: ({ subscription, records }, { session }) => {
+      session.subscriptions.get(subscription).grant(records);
+    },
+    commit: (data, message) => this.#commit(data, message),
+    seek: (data, message) => this.#seek(data, message),
+    unsubscribe: ({ subscription: name }, { session }) => {
+      const subscription = session.subscriptions.get(name);
+      subscription.close();
+      session.forget(subscription);
+      return { data: { subscription: name } };
+    },
+    ping: () => ({ data: {} }),
+  };
 
   constructor(@Inject(BROKER) broker: Broker, @Inject(Delivery) delivery: Delivery) {
     this.#broker = broker;
     this.#delivery = delivery;
   }
 
-  @SubscribeMessage('subscribe')
-  async subscribe(
-    @MessageBody() data: SubscribeDto,
-    @Received() { session }: ControlMessage,
-  ): Promise<SocketAnswer> {
+  /** Nest calls it once, before the gateway listens. */
+  afterInit(server: SocketServer): void {
+    server.answerWith(this);
+  }
+
+  async dispatch(
+    event: ClientEvent,
+    data: unknown,
+    message: ControlMessage,
+  ): Promise<SocketAnswer | undefined> {
+    const { data: type, ...spec } = CLIENT_MESSAGES[event];
+    const checked = readDto(type, data, MESSAGE);
+    if ('mode' in spec) refuseInStreamMode(checked as ClientData<'ack'>, message);
+    const handle = this.#handlers[event as ControlEvent] as AnyHandler;
+    return (await handle(checked, message)) ?? undefined;
+  }
+
+  async #subscribe(
+    data: ClientData<'subscribe'>,
+    { session }: ControlMessage,
+  ): Promise<SocketAnswer<AnswerData<'subscribe'>>> {
     refuseMembers(data);
     const topics = topicsOf(data);
     const from = startPosition(data.from, topics);
@@ -62,39 +95,32 @@ export class SocketGateway {
         creditRecords: data.credit,
       });
       const answer = { subscription: subscription.name, positions };
-      return { event: 'subscribed', data: answer, onSent: () => subscription.start() };
+      return { data: answer, onSent: () => subscription.start() };
     } catch (error) {
       session.forget(subscription);
       throw error;
     }
   }
 
-  @SubscribeMessage('credit')
-  credit(@MessageBody() data: CreditDto, @Received() { session }: ControlMessage): void {
-    session.subscriptions.get(data.subscription).grant(data.records);
-  }
-
-  @SubscribeMessage('commit')
-  async commit(
-    @MessageBody() data: CommitDto,
-    @Received() { session }: ControlMessage,
-  ): Promise<SocketAnswer> {
+  async #commit(
+    data: ClientData<'commit'>,
+    { session }: ControlMessage,
+  ): Promise<SocketAnswer<AnswerData<'commit'>>> {
     session.subscriptions.get(data.subscription);
     const { subscription, group } = data;
     if (group === undefined) throw groupMissing();
     try {
       const offsets = await commitEntries(this.#broker, group, data.offsets);
-      return { event: 'committed', data: { subscription, group, offsets } };
+      return { data: { subscription, group, offsets } };
     } catch (error) {
       throw pointedIntoMessage(error);
     }
   }
 
-  @SubscribeMessage('seek')
-  async seek(
-    @MessageBody() data: SeekDto,
-    @Received() { session, turn }: ControlMessage,
-  ): Promise<SocketAnswer> {
+  async #seek(
+    data: ClientData<'seek'>,
+    { session, turn }: ControlMessage,
+  ): Promise<SocketAnswer<AnswerData<'seek'>>> {
     const subscription = session.subscriptions.get(data.subscription);
     const { topic, partition, offset } = data;
     const position = { topic, partition, offset };
@@ -102,43 +128,7 @@ export class SocketGateway {
     await turn();
     await subscription.seek(position);
     const answer = { subscription: subscription.name, positions: [position] };
-    return { event: 'subscribed', data: answer, onSent: () => subscription.startFrom(position) };
-  }
-
-  @SubscribeMessage('unsubscribe')
-  unsubscribe(
-    @MessageBody() data: UnsubscribeDto,
-    @Received() { session }: ControlMessage,
-  ): SocketAnswer {
-    const subscription = session.subscriptions.get(data.subscription);
-    subscription.close();
-    session.forget(subscription);
-    return { event: 'unsubscribed', data: { subscription: subscription.name } };
-  }
-
-  @SubscribeMessage('ping')
-  ping(@MessageBody() _data: PingDto): SocketAnswer {
-    return { event: 'pong', data: {} };
-  }
-
-  @SubscribeMessage('ack')
-  ack(@MessageBody() data: AcknowledgeDto, @Received() message: ControlMessage): never {
-    return refuseAcknowledgement(data, message);
-  }
-
-  @SubscribeMessage('nack')
-  nack(@MessageBody() data: AcknowledgeDto, @Received() message: ControlMessage): never {
-    return refuseAcknowledgement(data, message);
-  }
-
-  @SubscribeMessage('extend')
-  extend(@MessageBody() data: AcknowledgeDto, @Received() message: ControlMessage): never {
-    return refuseAcknowledgement(data, message);
-  }
-
-  @SubscribeMessage('reject')
-  reject(@MessageBody() data: AcknowledgeDto, @Received() message: ControlMessage): never {
-    return refuseAcknowledgement(data, message);
+    return { data: answer, onSent: () => subscription.startFrom(position) };
   }
 
   /** Refuses positions of partitions that do not exist, because they would be ignored silently. */
@@ -156,7 +146,7 @@ export class SocketGateway {
 }
 
 /** Refuses members of consumer groups, which this version does not have. */
-function refuseMembers(data: SubscribeDto): void {
+function refuseMembers(data: ClientData<'subscribe'>): void {
   const { group, instanceId, autoCommit, mode } = data;
   const faults = Object.entries({ group, instanceId, autoCommit })
     .filter(([, value]) => value !== undefined)
@@ -172,7 +162,7 @@ function refuseMembers(data: SubscribeDto): void {
   throw new ProtocolError('INVALID_REQUEST', `${first.pointer}: ${first.detail}.`, { faults });
 }
 
-function topicsOf({ topic, topics }: SubscribeDto): readonly string[] {
+function topicsOf({ topic, topics }: ClientData<'subscribe'>): readonly string[] {
   if (topics !== undefined && topic === undefined) return topics;
   if (topic !== undefined && topics === undefined) return [topic];
   const detail = 'either "topics" or "topic" is needed, not both';
@@ -188,12 +178,24 @@ function groupMissing(): ProtocolError {
   });
 }
 
-/** @throws ProtocolError always */
-function refuseAcknowledgement(data: AcknowledgeDto, { session }: ControlMessage): never {
-  session.subscriptions.get(data.subscription);
+/**
+ * Refuses a message of queue mode, because all subscriptions are in stream mode.
+ * @throws ProtocolError always
+ */
+function refuseInStreamMode(
+  { subscription }: ClientData<'ack'>,
+  { session }: ControlMessage,
+): never {
+  session.subscriptions.get(subscription);
   throw new ProtocolError(
     'INVALID_REQUEST',
-    `The subscription ${JSON.stringify(data.subscription)} is in stream mode, where records are not ` +
+    `The subscription ${JSON.stringify(subscription)} is in stream mode, where records are not ` +
       'acknowledged one by one: "commit" stores the progress instead.',
   );
 }
+
+/** A handler whose data has been checked against the class of its event. */
+type AnyHandler = (
+  data: object,
+  message: ControlMessage,
+) => SocketAnswer | undefined | Promise<SocketAnswer | undefined>;

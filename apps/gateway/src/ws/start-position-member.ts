@@ -1,9 +1,9 @@
 /** Parses the `from` of `subscribe`, in all of its forms, as a start position. */
 
+import { INT32_MAX, isWholeNumber } from '#api';
 import type { PartitionPosition, StartPosition } from '#delivery';
 import { FaultList, ProtocolError } from '#protocol';
 import { memberPointer, quotedName } from '#record-json';
-import { INT32_MAX, isWholeNumber } from './messages/members.js';
 
 const POINTER = '/data/from';
 const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;

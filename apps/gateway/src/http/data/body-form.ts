@@ -1,7 +1,7 @@
+import { type RecordsForm } from '#api';
 import { ProtocolError } from '#protocol';
 import { assertUtf8Charset } from '../charset.js';
 import { refuseParameter } from '../front/query.js';
-import type { RecordsForm } from '../front/target.js';
 import { assertQueryFits, type ProduceQuery } from './produce-query.js';
 
 /** Representation of the records in a produce request's body. */

@@ -1,3 +1,4 @@
+import { type RecordsForm } from '#api';
 import type { Delivery } from '#delivery';
 import type { RenderCache } from '#record-json';
 import type { EventStreamOptions } from '../../sse/event-stream.js';
@@ -5,7 +6,7 @@ import { EventsRoute } from '../../sse/events-route.js';
 import { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { HotRoutes } from '../front/http-front.js';
-import type { PartitionTarget, RecordsForm } from '../front/target.js';
+import type { PartitionTarget } from '../front/target.js';
 import { FetchRoute } from './fetch-route.js';
 import { ProduceRoute } from './produce-route.js';
 

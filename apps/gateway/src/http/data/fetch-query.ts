@@ -1,26 +1,16 @@
+import {
+  FETCH_BYTES_DEFAULT,
+  FETCH_BYTES_MAX,
+  FETCH_LIMIT_DEFAULT,
+  FETCH_WAIT_MS_MAX,
+  INT32_MAX,
+  queryParametersOf,
+} from '#api';
 import type { OffsetSpec } from '#broker';
 import type { RecordFormat } from '#record-json';
 import { oneOf, parseQuery, type Query, refuseParameter, wholeNumber } from '../front/query.js';
 
-export const FETCH_PARAMETERS = [
-  'offset',
-  'from',
-  'timestamp',
-  'limit',
-  'maxBytes',
-  'waitMs',
-  'minBytes',
-  'leaderEpoch',
-  'format',
-  'follow',
-];
-
-const INT32_MAX = 2 ** 31 - 1;
-export const FETCH_LIMIT_DEFAULT = 500;
-export const FETCH_BYTES_DEFAULT = 1024 * 1024;
-/** An answer in JSON is built in memory; a stream has no such limit. */
-export const FETCH_BYTES_MAX = 64 * 1024 * 1024;
-export const FETCH_WAIT_MS_MAX = 60_000;
+const FETCH_PARAMETERS = queryParametersOf('fetch', 'fetchValue', 'fetchLines');
 
 /** The parsed query of a fetch request. */
 export interface FetchQuery {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { problemDocument } from '#api';
 import type { FetchRequest, FetchResult } from '#broker';
 import type { OutboundHolder, OutboundMemory, OutboundWaiter } from '#delivery';
 import { untakenBytes } from '#delivery';
@@ -16,7 +17,7 @@ import {
 import type { SweptStream } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { LongPoll } from '../front/long-polls.js';
-import { problemDocument, toProtocolError } from '../problem.js';
+import { toProtocolError } from '../problem.js';
 import { type AnswerCoding, answerCoding, compressInto } from './answer-coding.js';
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
 import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';

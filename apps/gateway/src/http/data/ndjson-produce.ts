@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { problemDocument } from '#api';
 import type { Broker, ProduceResult } from '#broker';
 import { ProtocolError } from '#protocol';
 import type { LineBlock, RecordLimits, RecordLines } from '#record-json';
@@ -17,7 +18,7 @@ import { drainRequest, inSlices, SystemClock } from '#runtime';
 import { bodyIdleError, stoppingError } from '../front/body-timeout.js';
 import type { Exchange } from '../front/exchange.js';
 import { streamBody } from '../front/request-body.js';
-import { problemDocument, toProtocolError } from '../problem.js';
+import { toProtocolError } from '../problem.js';
 import { bodyPlaces } from './body-places.js';
 import { checkLines, type NumberedRecords } from './line-checks.js';
 import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';

@@ -1,7 +1,7 @@
+import { problemDocument } from '#api';
 import type { ProducePart, ProduceResult } from '#broker';
 import { FIELD_TIMESTAMP, RECORD_STRIDE, type RecordSet } from '#protocol';
 import { assert, inSlices, type SlicedWork } from '#runtime';
-import { problemDocument } from '../problem.js';
 
 /** Records up to this number are answered without slices. */
 const RECORDS_AT_ONCE_MAX = 5000;

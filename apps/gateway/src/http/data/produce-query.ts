@@ -1,19 +1,13 @@
+import { INT32_MAX, PRODUCE_TIMEOUT_MS_DEFAULT, queryParametersOf } from '#api';
 import type { Acks } from '#broker';
 import { oneOf, parseQuery, refuseParameter, wholeNumber } from '../front/query.js';
 
-export const PRODUCE_PARAMETERS = [
-  'acks',
-  'timeoutMs',
-  'partitioner',
-  'partition',
-  'key',
+/** The operation `produce` takes the parameters of all its forms, and one that tells a value. */
+const PRODUCE_PARAMETERS = [
+  ...queryParametersOf('produce', 'produceValue', 'produceLines'),
   'body',
-  'lines',
-  'report',
 ];
 
-export const PRODUCE_TIMEOUT_MS_DEFAULT = 30_000;
-const INT32_MAX = 2 ** 31 - 1;
 /** Parsed queries that are cached, because producers send the same query repeatedly. */
 const REMEMBERED_MAX = 256;
 

@@ -1,3 +1,4 @@
+import { type RecordsForm } from '#api';
 import type { Acks, Broker, ProduceRequest, ProduceResult } from '#broker';
 import { ProtocolError, type RecordSet } from '#protocol';
 import type { RecordLimits } from '#record-json';
@@ -16,7 +17,6 @@ import {
 import { inSlices, type SlicedWork } from '#runtime';
 import type { Exchange } from '../front/exchange.js';
 import { readBody } from '../front/request-body.js';
-import type { RecordsForm } from '../front/target.js';
 import { type BodyForm, bodyForm } from './body-form.js';
 import { bodyPlaces } from './body-places.js';
 import { produceNdjson } from './ndjson-produce.js';

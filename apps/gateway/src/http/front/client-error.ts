@@ -1,7 +1,7 @@
 import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
+import { type Problem, problemDocument } from '#api';
 import { ProtocolError } from '#protocol';
-import { type Problem, problemDocument } from '../problem.js';
 import type { Connection } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
 import { endWithProblem } from './raw-problem.js';

@@ -1,16 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isWriteMethod, type ProblemOptions, problemDocument } from '#api';
 import type { ProtocolError } from '#protocol';
 import { drainRequest, HeldMemory } from '#runtime';
 import type { FrontRoute } from '../../shared/request-observer.js';
-import {
-  isWriteMethod,
-  type ProblemOptions,
-  problemBody,
-  problemDocument,
-  problemHeaders,
-  toProtocolError,
-  writeProblem,
-} from '../problem.js';
+import { problemBody, problemHeaders, toProtocolError, writeProblem } from '../problem.js';
 import { answerBodyTimeout, type BodyTimeout } from './body-timeout.js';
 import type { InFlightRequest } from './connection-table.js';
 import type { FrontContext } from './front-context.js';

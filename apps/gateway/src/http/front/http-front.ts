@@ -6,6 +6,7 @@
  *
  * Overlap: requests overlap freely. `close` is called once.
  */
+
 import {
   createServer,
   type IncomingMessage,
@@ -14,6 +15,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { problemDocument, type RecordsForm } from '#api';
 import { OutboundMemory } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { type Logger, SystemScheduler } from '#runtime';
@@ -21,7 +23,6 @@ import { publicPrefix } from '../../engine/public-address.js';
 import { FrontEvents } from '../../shared/front-events.js';
 import { requestMemory } from '../../shared/request-memory.js';
 import type { FrontRoute, RequestObserver } from '../../shared/request-observer.js';
-import { problemDocument } from '../problem.js';
 import { stoppingError } from './body-timeout.js';
 import { answerClientError } from './client-error.js';
 import { type Connection, ConnectionTable, type InFlightRequest } from './connection-table.js';
@@ -34,14 +35,7 @@ import { LongPolls } from './long-polls.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
 import { endWithProblem } from './raw-problem.js';
-import {
-  eventsTopic,
-  hotRoute,
-  type PartitionTarget,
-  type RecordsForm,
-  recordsTarget,
-  splitUrl,
-} from './target.js';
+import { eventsTopic, hotRoute, type PartitionTarget, recordsTarget, splitUrl } from './target.js';
 import { type UpgradeHandler, Upgrades, upgradeMissing } from './upgrades.js';
 
 /** Checks for late heads per head timeout. */

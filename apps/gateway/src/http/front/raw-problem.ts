@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { PROBLEM_MEDIA_TYPE, type Problem, problemBody } from '../problem.js';
+import { PROBLEM_MEDIA_TYPE, type Problem } from '#api';
+import { problemBody } from '../problem.js';
 import { ALWAYS_SENT } from './front-response.js';
 
 /**

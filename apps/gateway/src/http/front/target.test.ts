@@ -1,8 +1,22 @@
 import { describe, expect, it } from 'vitest';
+import { ALL_OPERATIONS, methodsOf } from '#api';
 import { ProtocolError } from '#protocol';
 import { eventsTopic, hotRoute, recordsTarget, splitUrl } from './target.js';
 
 describe('hotRoute', () => {
+  it('finds the operations of the data plane in the table, and no others', () => {
+    for (const operation of ALL_OPERATIONS) {
+      const path = operation.path.replace('{partition}', '0').replace(/\{\w+\}/g, 'orders');
+      for (const method of methodsOf(operation)) {
+        expect(hotRoute(method, path), `${method} ${path}`).toBe(operation.route?.handler);
+      }
+      const { handler, form } = operation.route ?? {};
+      if (handler !== undefined && handler !== 'events') {
+        expect(recordsTarget(path), path).toMatchObject({ topic: 'orders', form });
+      }
+    }
+  });
+
   it.each([
     ['POST', '/v1/topics/orders/records', 'produce'],
     ['GET', '/v1/topics/orders/partitions/0/records', 'fetch'],

@@ -1,3 +1,4 @@
+import { partitionNumber, type RecordsForm } from '#api';
 import { ProtocolError } from '#protocol';
 
 /** The resource that a request of a hot route names. */
@@ -13,21 +14,11 @@ export interface PartitionTarget extends RecordsTarget {
   readonly partition: number;
 }
 
-/**
- * Form of the records in a body or an answer according to the path. `any`: the headers decide. The
- * other two are for clients that are generated from the OpenAPI document: they send one type per
- * path.
- */
-export type RecordsForm = 'any' | 'raw' | 'ndjson';
-
 const TOPICS = '/v1/topics/';
 const RECORDS = '/records';
 const PARTITIONS = '/partitions/';
 const EVENTS = '/events';
 const FORM = /\/records(?::|%3A)(raw|ndjson)$/i;
-/** Kafka counts partitions in an int32. */
-const PARTITION_MAX = 2 ** 31 - 1;
-const PARTITION_NUMBER = /^(0|[1-9]\d{0,9})$/;
 
 /**
  * Returns the hot route of a request:
@@ -119,18 +110,4 @@ function decodeSegment(segment: string): string {
       `The path has ${JSON.stringify(segment)}, which is not percent-encoded UTF-8.`,
     );
   }
-}
-
-/**
- * Parses the partition in a segment of a path.
- * @throws ProtocolError INVALID_REQUEST
- */
-export function partitionNumber(text: string): number {
-  const partition = PARTITION_NUMBER.test(text) ? Number(text) : Number.NaN;
-  if (partition <= PARTITION_MAX) return partition;
-  throw new ProtocolError(
-    'INVALID_REQUEST',
-    `The partition in the path is ${JSON.stringify(text)}; accepted: a whole number from 0 to ` +
-      `${PARTITION_MAX}.`,
-  );
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { problemDocument, retryAfterSeconds, statusOf } from '#api';
 import { ProtocolError } from '#protocol';
-import { problemDocument, retryAfterSeconds, statusOf } from '../problem.js';
 import type { Connection } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
 import { headFault } from './head-fault.js';

@@ -1,0 +1,294 @@
+/**
+ * The examples of the AsyncAPI document. A test sends those of clients in this order over one
+ * connection, on a topic `orders` of three partitions, and compares the answers with the examples.
+ */
+import type { ErrorCode, Fault } from '#protocol';
+import { ProtocolError } from '#protocol';
+import { problemDocument } from '../problem/problem.js';
+import { SOCKET_PATH } from '../socket/socket-address.js';
+import type { Frame, ServerExample, SocketExample } from './socket-example.js';
+
+const TIMESTAMP = 1_750_000_000_000;
+const START = [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 0 }));
+const ADA = { key: 'ada', value: { item: 'tea', n: 2 }, partition: 0, timestamp: TIMESTAMP };
+const NO_SUCH_PARTITION = 'there is no partition 9, the topic has 3';
+const NO_SUCH_SUBSCRIPTION = 'here is no subscription "nobody" on this connection';
+
+export const SOCKET_EXAMPLES: readonly SocketExample[] = [
+  {
+    name: 'publish',
+    summary: 'Two records: one with a key and headers, one whose value is not JSON',
+    message: {
+      event: 'publish',
+      id: '1',
+      data: {
+        topic: 'orders',
+        records: [
+          { ...ADA, headers: [{ key: 'trace', value: '7f1c' }] },
+          { valueBase64: '3q2+7w==', partition: 0, timestamp: TIMESTAMP },
+        ],
+      },
+    },
+    answer: {
+      event: 'published',
+      id: '1',
+      data: {
+        offsets: [
+          { partition: 0, offset: 0, timestamp: TIMESTAMP },
+          { partition: 0, offset: 1, timestamp: TIMESTAMP },
+        ],
+      },
+    },
+  },
+  {
+    name: 'publish-fault',
+    summary: 'Nothing is written when any record has a fault',
+    message: {
+      event: 'publish',
+      id: '3',
+      data: { topic: 'orders', records: [{ value: 1, partition: 9 }] },
+    },
+    answer: problem('3', {
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      detail: `Nothing was written to topic "orders": ${NO_SUCH_PARTITION}.`,
+      isWrite: true,
+      faults: [{ pointer: '/data/records/0/partition', detail: NO_SUCH_PARTITION }],
+    }),
+  },
+  {
+    name: 'subscribe-earliest',
+    summary: 'Subscribe to a topic from its first record',
+    message: {
+      event: 'subscribe',
+      id: '4',
+      data: { subscription: 'all', topic: 'orders', from: 'earliest' },
+    },
+    answer: { event: 'subscribed', id: '4', data: { subscription: 'all', positions: START } },
+  },
+  {
+    name: 'subscribe-resume',
+    summary: 'Continue from given offsets, with a credit of 100 records',
+    message: {
+      event: 'subscribe',
+      id: 5,
+      data: {
+        subscription: 'mine',
+        topics: ['orders'],
+        from: { offsets: [{ ...START[0], offset: 1, leaderEpoch: 0 }, START[1], START[2]] },
+        autoOffsetReset: 'earliest',
+        credit: 100,
+      },
+    },
+    answer: {
+      event: 'subscribed',
+      id: 5,
+      data: { subscription: 'mine', positions: [{ ...START[0], offset: 1 }, START[1], START[2]] },
+    },
+  },
+  {
+    name: 'subscribe-by-partition',
+    summary: 'Subscribe to one partition, with the short form of the position',
+    message: {
+      event: 'subscribe',
+      id: '6',
+      data: { subscription: 'second', topic: 'orders', partitions: [1], from: { '1': 0 } },
+    },
+    answer: {
+      event: 'subscribed',
+      id: '6',
+      data: { subscription: 'second', positions: [START[1]] },
+    },
+  },
+  {
+    name: 'subscribe-unknown',
+    summary: 'A topic that does not exist',
+    message: { event: 'subscribe', id: '7', data: { subscription: 'none', topic: 'nowhere' } },
+    answer: problem('7', {
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      detail: 'There is no topic "nowhere".',
+      about: { subscription: 'none' },
+    }),
+  },
+  {
+    name: 'credit',
+    summary: 'Grant credit for 50 more records',
+    message: { event: 'credit', data: { subscription: 'mine', records: 50 } },
+  },
+  {
+    name: 'seek',
+    summary: 'Seek to the first record of a partition',
+    message: {
+      event: 'seek',
+      id: '8',
+      data: { subscription: 'mine', topic: 'orders', partition: 0, offset: 0 },
+    },
+    answer: {
+      event: 'subscribed',
+      id: '8',
+      data: { subscription: 'mine', positions: [START[0]] },
+    },
+  },
+  {
+    name: 'commit',
+    summary: 'Commit the next offset for the group `billing`',
+    message: {
+      event: 'commit',
+      id: '9',
+      data: {
+        subscription: 'all',
+        group: 'billing',
+        offsets: [{ topic: 'orders', partition: 0, offset: 2 }],
+      },
+    },
+    answer: {
+      event: 'committed',
+      id: '9',
+      data: {
+        subscription: 'all',
+        group: 'billing',
+        offsets: [{ topic: 'orders', partition: 0, offset: 2 }],
+      },
+    },
+  },
+  {
+    name: 'publish-unacknowledged',
+    summary: 'Publish without waiting for the disk: the offset stays unknown',
+    message: {
+      event: 'publish',
+      id: '2',
+      data: { topic: 'orders', acks: '0', partition: 0, records: [{ value: 'whatever' }] },
+    },
+    answer: { event: 'published', id: '2', data: { offsets: null } },
+  },
+  ...(['ack', 'nack', 'extend', 'reject'] as const).map(
+    (event, index): SocketExample => ({
+      name: event,
+      summary: 'Refused: ack belongs to queue mode, and this subscription is in stream mode',
+      message: {
+        event,
+        id: String(10 + index),
+        data: { subscription: 'all', topic: 'orders', partition: 0, offset: 0 },
+      },
+      answer: problem(String(10 + index), {
+        code: 'INVALID_REQUEST',
+        detail:
+          'The subscription "all" is in stream mode, where records are not acknowledged one by one: ' +
+          '"commit" stores the progress instead.',
+        about: { subscription: 'all' },
+      }),
+    }),
+  ),
+  {
+    name: 'unsubscribe',
+    summary: 'End a subscription',
+    message: { event: 'unsubscribe', id: '14', data: { subscription: 'second' } },
+    answer: { event: 'unsubscribed', id: '14', data: { subscription: 'second' } },
+  },
+  {
+    name: 'unsubscribe-unknown',
+    summary: 'A subscription that does not exist',
+    message: { event: 'unsubscribe', id: '15', data: { subscription: 'nobody' } },
+    answer: problem('15', {
+      code: 'INVALID_REQUEST',
+      detail: `T${NO_SUCH_SUBSCRIPTION}.`,
+      about: { subscription: 'nobody' },
+      faults: [{ pointer: '/data/subscription', detail: `t${NO_SUCH_SUBSCRIPTION}` }],
+    }),
+  },
+  {
+    name: 'ping',
+    summary: 'Check that the gateway responds',
+    message: { event: 'ping', id: '16' },
+    answer: { event: 'pong', id: '16', data: {} },
+  },
+];
+
+/** Frames that the gateway sends without a request on the connection of the examples above. */
+export const SERVER_EXAMPLES: readonly ServerExample[] = [
+  {
+    name: 'records',
+    summary: 'Two records of one partition',
+    message: {
+      event: 'records',
+      data: {
+        subscription: 'all',
+        topic: 'orders',
+        partition: 0,
+        records: [
+          {
+            ...record(0),
+            key: 'ada',
+            value: ADA.value,
+            headers: [{ key: 'trace', value: '7f1c' }],
+          },
+          { ...record(1), key: null, valueBase64: '3q2+7w==', headers: [] },
+        ],
+        highWatermark: 2,
+        leaderEpoch: 0,
+      },
+    },
+  },
+  {
+    name: 'assigned',
+    summary: 'The topic was given a fourth partition',
+    message: {
+      event: 'assigned',
+      data: { subscription: 'all', partitions: [{ topic: 'orders', partition: 3 }] },
+    },
+  },
+  {
+    name: 'reset',
+    summary:
+      'Records were deleted before they were read; reading continues at the first record left',
+    message: {
+      event: 'reset',
+      data: {
+        topic: 'orders',
+        partition: 1,
+        offset: 2,
+        ...problemData({
+          code: 'OFFSET_OUT_OF_RANGE',
+          detail: 'Offset 0 is not in the log of partition 1 of topic "orders".',
+          about: { subscription: 'late' },
+          members: { logStartOffset: 2, highWatermark: 3 },
+        }),
+      },
+    },
+  },
+  {
+    name: 'deleted',
+    summary: 'The topic was deleted, and the subscription with it',
+    message: {
+      event: 'error',
+      data: problemData({
+        code: 'UNKNOWN_TOPIC_OR_PARTITION',
+        detail: 'The topic "orders" was deleted.',
+        about: { subscription: 'all' },
+        members: { topic: 'orders' },
+      }),
+    },
+  },
+];
+
+interface ProblemParts {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly about?: { readonly subscription: string };
+  readonly isWrite?: boolean;
+  readonly faults?: readonly Fault[];
+  readonly members?: Readonly<Record<string, string | number>>;
+}
+
+/** Builds an error answer the same way as the gateway. */
+function problem(id: string, parts: ProblemParts): Frame<'error'> {
+  return { event: 'error', id, data: problemData(parts) };
+}
+
+function problemData({ code, detail, about, isWrite, faults, members }: ProblemParts): object {
+  const error = new ProtocolError(code, detail, { faults: faults ?? [], members: members ?? {} });
+  return { ...about, ...problemDocument(error, SOCKET_PATH, { isWrite: isWrite ?? false }) };
+}
+
+function record(offset: number): object {
+  return { topic: 'orders', partition: 0, offset, timestamp: TIMESTAMP };
+}

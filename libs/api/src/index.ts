@@ -1,0 +1,54 @@
+/**
+ * The public contract of the gateway as data: operations, messages, their checked types, limits and
+ * errors. `#api/documents` has the documents that describe it.
+ */
+
+export type { AclOperation, Permission } from './permission.js';
+export {
+  isWriteMethod,
+  PROBLEM_MEDIA_TYPE,
+  type Problem,
+  type ProblemOptions,
+  problemDocument,
+  retryAfterSeconds,
+  statusOf,
+} from './problem/problem.js';
+export type { OffsetToCommitDto } from './rest/commit-offsets.dto.js';
+export { ENTRY_POINTS } from './rest/entry-points.js';
+export {
+  EVENT_PARTITIONS_MAX,
+  FETCH_BYTES_DEFAULT,
+  FETCH_BYTES_MAX,
+  FETCH_LIMIT_DEFAULT,
+  FETCH_WAIT_MS_MAX,
+  PRODUCE_TIMEOUT_MS_DEFAULT,
+} from './rest/limits.js';
+export type { DataRoute, OperationSpec, RecordsForm } from './rest/operation.js';
+export {
+  ALL_OPERATIONS,
+  type ControllerOperationId,
+  type Input,
+  methodsOf,
+  OPERATIONS,
+  type Operation,
+  type OperationId,
+  type Output,
+  queryParametersOf,
+} from './rest/operations.js';
+export { partitionNumber } from './rest/partition-number.js';
+export { type ReceivedRequest, readInput } from './rest/read-input.js';
+export { present } from './schema/members.js';
+export { MESSAGE, readDto } from './schema/read-dto.js';
+export { INT32_MAX } from './schema/values.js';
+export { isWholeNumber } from './socket/members.js';
+export { serverObject } from './socket/server-object.js';
+export { SOCKET_PATH, SUBPROTOCOL } from './socket/socket-address.js';
+export {
+  type AnswerData,
+  CLIENT_MESSAGES,
+  type ClientData,
+  type ClientEvent,
+  type HandledEvent,
+  SERVER_MESSAGES,
+  type ServerEvent,
+} from './socket/socket-messages.js';

@@ -1,0 +1,41 @@
+import { ref, type Schema } from '../schema/json-schema.js';
+import { SOCKET_PATH } from '../socket/socket-address.js';
+import { ALL_OPERATIONS } from './operations.js';
+
+/** One link of the list of entry points at `/`. */
+interface EntryPoint {
+  readonly name: string;
+  readonly path: string;
+  readonly description: string;
+}
+
+/** Links of the list of entry points at `/`, in order. */
+export const ENTRY_POINTS: readonly EntryPoint[] = [
+  ...ALL_OPERATIONS.flatMap(({ path, entryPoint }) =>
+    entryPoint === undefined ? [] : [{ ...entryPoint, path }],
+  ),
+  {
+    name: 'webSocket',
+    path: SOCKET_PATH,
+    description: 'WebSocket: subscribe and publish.',
+  },
+];
+
+/** Schemas of the list of entry points. */
+export const ENTRY_POINT_SCHEMAS: Readonly<Record<string, Schema>> = {
+  EntryPointLinks: {
+    type: 'object',
+    required: ENTRY_POINTS.map(({ name }) => name),
+    properties: Object.fromEntries(
+      ENTRY_POINTS.map(({ name, description }) => [name, { type: 'string', description }]),
+    ),
+  },
+  EntryPoints: {
+    type: 'object',
+    required: ['name', 'links'],
+    properties: {
+      name: { type: 'string', enum: ['Sluice'] },
+      links: { allOf: [ref('EntryPointLinks')], description: 'Paths at this address.' },
+    },
+  },
+};

@@ -1,0 +1,14 @@
+/** Bounds and defaults of produce, fetch and events that are part of the contract. */
+
+/** Records of one answer of a fetch. */
+export const FETCH_LIMIT_DEFAULT = 500;
+/** Bytes of one answer of a fetch. */
+export const FETCH_BYTES_DEFAULT = 1024 * 1024;
+/** Bytes of one answer in JSON, which is built in memory; a stream has no such limit. */
+export const FETCH_BYTES_MAX = 64 * 1024 * 1024;
+/** Longest wait of a long poll. */
+export const FETCH_WAIT_MS_MAX = 60_000;
+/** Time for a produce to be acknowledged. */
+export const PRODUCE_TIMEOUT_MS_DEFAULT = 30_000;
+/** Partitions that the id of one event can hold. */
+export const EVENT_PARTITIONS_MAX = 64;

@@ -1,0 +1,110 @@
+import { AlterTopicDto } from './alter-topic.dto.js';
+import { TopicDto, TopicListDto } from './answers.dto.js';
+import { CreateTopicDto } from './create-topic.dto.js';
+import type { OperationSpecs } from './operation.js';
+import { ListTopicsQuery } from './queries.dto.js';
+
+/** Operations on topics. */
+export const TOPIC_OPERATIONS = {
+  createTopic: {
+    method: 'POST',
+    path: '/v1/topics',
+    plane: 'control',
+    tag: 'topics',
+    summary: 'Create a topic',
+    needs: [{ resource: 'topic', operation: 'Create' }],
+    body: CreateTopicDto,
+    answers: {
+      201: {
+        description: 'Made.',
+        body: TopicDto,
+        headers: { Location: { description: 'Path of the topic.', schema: { type: 'string' } } },
+      },
+    },
+    errors: [
+      'INVALID_REQUEST',
+      'INVALID_TOPIC_EXCEPTION',
+      'INVALID_PARTITIONS',
+      'INVALID_REPLICATION_FACTOR',
+      'INVALID_CONFIG',
+      'TOPIC_AUTHORIZATION_FAILED',
+      'TOPIC_ALREADY_EXISTS',
+      'POLICY_VIOLATION',
+      'REQUEST_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'UNKNOWN_SERVER_ERROR',
+      'BROKER_NOT_AVAILABLE',
+      'KAFKA_STORAGE_ERROR',
+    ],
+  },
+  listTopics: {
+    method: 'GET',
+    path: '/v1/topics',
+    plane: 'control',
+    tag: 'topics',
+    summary: 'List the topics',
+    needs: [{ resource: 'topic', operation: 'Describe' }],
+    query: ListTopicsQuery,
+    answers: { 200: { description: 'The topics, in order of their names.', body: TopicListDto } },
+    errors: ['INVALID_REQUEST', 'UNKNOWN_SERVER_ERROR', 'BROKER_NOT_AVAILABLE'],
+    entryPoint: { name: 'topics', description: 'Topics: list, create, produce, fetch.' },
+  },
+  describeTopic: {
+    method: 'GET',
+    path: '/v1/topics/{topic}',
+    plane: 'control',
+    tag: 'topics',
+    summary: 'Show a topic',
+    needs: [{ resource: 'topic', operation: 'Describe' }],
+    answers: { 200: { description: 'The topic.', body: TopicDto } },
+    errors: [
+      'INVALID_REQUEST',
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'UNKNOWN_SERVER_ERROR',
+      'BROKER_NOT_AVAILABLE',
+    ],
+  },
+  alterTopic: {
+    method: 'PATCH',
+    path: '/v1/topics/{topic}',
+    plane: 'control',
+    tag: 'topics',
+    summary: 'Add partitions, set configs',
+    needs: [
+      { resource: 'topic', operation: 'Alter' },
+      { resource: 'topic', operation: 'AlterConfigs' },
+    ],
+    body: AlterTopicDto,
+    answers: { 200: { description: 'The topic after the change.', body: TopicDto } },
+    errors: [
+      'INVALID_REQUEST',
+      'INVALID_PARTITIONS',
+      'INVALID_CONFIG',
+      'TOPIC_AUTHORIZATION_FAILED',
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'POLICY_VIOLATION',
+      'REQUEST_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'UNKNOWN_SERVER_ERROR',
+      'BROKER_NOT_AVAILABLE',
+      'KAFKA_STORAGE_ERROR',
+    ],
+  },
+  deleteTopic: {
+    method: 'DELETE',
+    path: '/v1/topics/{topic}',
+    plane: 'control',
+    tag: 'topics',
+    summary: 'Delete a topic with all its records',
+    needs: [{ resource: 'topic', operation: 'Delete' }],
+    answers: { 204: { description: 'Deleted.' } },
+    errors: [
+      'INVALID_REQUEST',
+      'TOPIC_AUTHORIZATION_FAILED',
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'UNKNOWN_SERVER_ERROR',
+      'BROKER_NOT_AVAILABLE',
+      'KAFKA_STORAGE_ERROR',
+    ],
+  },
+} as const satisfies OperationSpecs;

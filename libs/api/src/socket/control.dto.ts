@@ -1,0 +1,101 @@
+import { OffsetToCommitDto } from '../rest/commit-offsets.dto.js';
+import { listOf } from '../schema/dto-schemas.js';
+import {
+  CheckedIfPresent,
+  IsListOf,
+  IsText,
+  IsWholeNumber,
+  Member,
+  OptionalMember,
+} from '../schema/members.js';
+import { INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
+import { IsSubscriptionName, SUBSCRIPTION } from './members.js';
+
+/** Data of `credit`. */
+export class CreditDto {
+  @Member(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+
+  @Member({
+    ...OFFSET,
+    minimum: 1,
+    description: 'Number of further records that may be delivered.',
+  })
+  @IsWholeNumber(1, Number.MAX_SAFE_INTEGER)
+  readonly records!: number;
+}
+
+/** Data of `commit`. */
+export class CommitDto {
+  @Member(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+
+  @Member({
+    type: 'string',
+    minLength: 1,
+    maxLength: 255,
+    description: 'The consumer group; subscriptions have no group of their own yet.',
+  })
+  @CheckedIfPresent()
+  @IsText()
+  readonly group?: string;
+
+  @Member(listOf(OffsetToCommitDto, { minItems: 1 }))
+  @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
+  readonly offsets!: readonly OffsetToCommitDto[];
+}
+
+/** Data of `seek`. */
+export class SeekDto {
+  @Member(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+
+  @Member({ type: 'string' })
+  @IsText()
+  readonly topic!: string;
+
+  @Member(PARTITION)
+  @IsWholeNumber(0, INT32_MAX)
+  readonly partition!: number;
+
+  @Member({ ...OFFSET, description: 'The next offset to be read.' })
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly offset!: number;
+}
+
+/** Data of `unsubscribe`. */
+export class UnsubscribeDto {
+  @Member(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+}
+
+/** Data of `ack`, `nack`, `extend` and `reject`. */
+export class AcknowledgeDto {
+  @Member(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+
+  @Member({ type: 'string' })
+  @IsText()
+  readonly topic!: string;
+
+  @Member(PARTITION)
+  @IsWholeNumber(0, INT32_MAX)
+  readonly partition!: number;
+
+  @Member(OFFSET)
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly offset!: number;
+
+  @OptionalMember(OFFSET)
+  @IsWholeNumber(0, Number.MAX_SAFE_INTEGER)
+  readonly delayMs?: number;
+}
+
+/** Data of `ping`: none; an empty object may be sent. */
+// oxlint-disable-next-line typescript/no-extraneous-class -- the data has no members
+export class PingDto {}
