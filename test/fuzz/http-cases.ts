@@ -1,4 +1,5 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
+import { ALL_OPERATIONS } from '#api';
 import type { SeededRandom } from './seeded-random.js';
 
 /** The input of one connection to the gateway. */
@@ -13,15 +14,12 @@ const TOPIC_PATHS = ['/v1/topics/fuzz', '/v1/topics/fuzz2', '/v1/topics/missing'
 const PATHS = [
   ...TOPIC_PATHS.map((path) => `${path}/records`),
   ...TOPIC_PATHS.map((path) => `${path}/partitions/0/records`),
-  ...TOPIC_PATHS,
-  '/v1/topics',
-  '/v1/producers',
-  '/v1/groups/g/offsets',
-  '/v1/topics/fuzz/partitions/0/offsets',
-  '/v1/cluster',
-  '/openapi.json',
-  '/metrics',
-  '/',
+  ...ALL_OPERATIONS.map(({ path }) =>
+    path
+      .replace('{topic}', 'fuzz')
+      .replace('{partition}', '0')
+      .replace(/\{\w+\}/g, 'g'),
+  ),
   '*',
   '//',
   '/v1/topics/%2e%2e/records',
