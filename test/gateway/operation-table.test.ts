@@ -42,7 +42,7 @@ test('a path that is not in the table is 404 for every method', async () => {
   }
 });
 
-test('the list of entry points links to operations of the table, and to the WebSocket', async () => {
+test('the entry points link to operations of the table, and to the WebSocket', async () => {
   const response = await fetch(gateway.url, { headers: { Accept: 'application/json' } });
   const { links } = (await response.json()) as { links: Readonly<Record<string, string>> };
   expect(links).toEqual(Object.fromEntries(ENTRY_POINTS.map(({ name, path }) => [name, path])));
