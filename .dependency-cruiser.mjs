@@ -38,21 +38,27 @@ const LOG_FOLDERS = [
   'cleaning',
 ];
 
-const logFolders = LOG_FOLDERS.map((folder, index) => ({
-  name: `log-${folder}-imports`,
-  comment: `libs/log/src/${folder} may import the folders below it.`,
-  severity: 'error',
-  from: { path: `^libs/log/src/${folder}/`, pathNot: '\\.test\\.ts$' },
-  to: {
-    path: '^libs/log/src/[^/]+/',
-    pathNot: `^libs/log/src/(${LOG_FOLDERS.slice(0, index + 1).join('|')})/`,
-  },
-}));
+/** The folders of libs/groups, lowest first: only `coordinator` has I/O and time. */
+const GROUPS_FOLDERS = ['log', 'assignor', 'offsets', 'state', 'coordinator'];
+
+function folderArrows(lib, folders) {
+  return folders.map((folder, index) => ({
+    name: `${lib}-${folder}-imports`,
+    comment: `libs/${lib}/src/${folder} may import the folders below it.`,
+    severity: 'error',
+    from: { path: `^libs/${lib}/src/${folder}/`, pathNot: '\\.test\\.ts$' },
+    to: {
+      path: `^libs/${lib}/src/[^/]+/`,
+      pathNot: `^libs/${lib}/src/(${folders.slice(0, index + 1).join('|')})/`,
+    },
+  }));
+}
 
 export default {
   forbidden: [
     ...arrows,
-    ...logFolders,
+    ...folderArrows('log', LOG_FOLDERS),
+    ...folderArrows('groups', GROUPS_FOLDERS),
     {
       name: 'libs-by-their-index',
       comment: 'A lib is used through its index; inside a lib import the file itself.',

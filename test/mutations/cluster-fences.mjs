@@ -136,10 +136,10 @@ export const CLUSTER_FENCES = [
   {
     name: 'committed offsets once the end of the committed records is known',
     rule: '3.4',
-    file: 'groups/src/offset-store.ts',
+    file: 'groups/src/coordinator/group-log.ts',
     from: 'await committedEndKnown(partition, this.#scheduler);',
     to: '',
-    tests: ['libs/groups/src/offset-store.test.ts'],
+    tests: ['libs/groups/src/coordinator/group-coordinators.test.ts'],
   },
   {
     name: 'another epoch for another process',

@@ -3,11 +3,12 @@
  * produces, write what is buffered, end the waits, close the logs cleanly.
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
-import { OffsetStore, type TopicDirectory } from '#groups';
+import { GROUP_DEFAULTS, GroupCoordinators, type TopicDirectory } from '#groups';
 import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
 import type { PartitionAccess } from './cluster/partition-access.js';
+import { positionsOf } from './group-positions.js';
 import type {
   BrokerStatus,
   LocalBrokerPorts,
@@ -31,15 +32,15 @@ export interface BrokerParts {
   readonly writer: PartitionWriter;
   readonly partitions: PartitionAccess;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
-  /** Made of the offsets that this broker keeps itself. */
-  readonly groupsOf: (offsets: OffsetStore, topics: TopicDirectory) => GroupOffsets;
+  /** Made of the coordinators that this broker keeps itself. */
+  readonly groupsOf: (coordinators: GroupCoordinators, topics: TopicDirectory) => GroupOffsets;
 }
 
 export interface AssembledBroker {
   readonly open: OpenBroker;
   /** The caller opens it once the broker is registered. */
   readonly registry: TopicRegistry;
-  readonly offsets: OffsetStore;
+  readonly coordinators: GroupCoordinators;
   /**
    * Closes the parts, like `OpenBroker.close`.
    * @param handOver called when all accepted records are written, before the partitions are closed
@@ -66,11 +67,20 @@ export function assembleBroker(
   const producePath = new ProducePath({ ...settings, ...ports, writer });
   const topics: TopicDirectory = {
     topic: (name) => registry.get(name),
+    names: () => registry.names(),
     ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
   };
-  const offsets = new OffsetStore({ ...settings, ...ports, topics, expiryClock });
-  registry.onDeleted = () => offsets.removeStaleOffsets();
-  const groups = cluster.groupsOf(offsets, topics);
+  const coordinators = new GroupCoordinators({
+    ...GROUP_DEFAULTS,
+    ...settings,
+    ...ports,
+    topics,
+    expiryClock,
+    findPositions: (pending) => positionsOf(pending, statusesOf),
+  });
+  registry.onDeleted = () => coordinators.removeStaleOffsets();
+  registry.onChange(({ topic }) => coordinators.topicChanged(topic));
+  const groups = cluster.groupsOf(coordinators, topics);
   const { brokerId, url, autoCreateTopics } = settings;
   const parts = {
     store,
@@ -83,8 +93,8 @@ export function assembleBroker(
     producerIds,
   };
   const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
-    close({ logManager, store, replicas, registry, producePath, offsets }, handOver);
-  const watched: WatchedParts = { registry, replicas, producePath, offsets, logManager };
+    close({ logManager, store, replicas, registry, producePath, coordinators }, handOver);
+  const watched: WatchedParts = { registry, replicas, producePath, coordinators, logManager };
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
     status: () => atOnce(statusOf(watched)),
@@ -93,7 +103,7 @@ export function assembleBroker(
     endWaits: () => replicas.delayedFetches.end(),
     close: () => closeAll(),
   };
-  return { open, registry, offsets, close: closeAll };
+  return { open, registry, coordinators, close: closeAll };
 }
 
 interface ClosedParts {
@@ -102,15 +112,15 @@ interface ClosedParts {
   readonly replicas: ReplicaManager;
   readonly registry: TopicRegistry;
   readonly producePath: ProducePath;
-  readonly offsets: OffsetStore;
+  readonly coordinators: GroupCoordinators;
 }
 
 async function close(parts: ClosedParts, handOver?: () => Promise<void>): Promise<void> {
-  const { logManager, store, replicas, registry, producePath, offsets } = parts;
+  const { logManager, store, replicas, registry, producePath, coordinators } = parts;
   replicas.delayedFetches.end();
   // New produce requests are refused from here on.
   await producePath.close(registry.all());
-  await offsets.close();
+  await coordinators.close();
   await handOver?.();
   await registry.close();
   replicas.close();
@@ -122,12 +132,12 @@ interface WatchedParts {
   readonly registry: TopicRegistry;
   readonly replicas: ReplicaManager;
   readonly producePath: ProducePath;
-  readonly offsets: OffsetStore;
+  readonly coordinators: GroupCoordinators;
   readonly logManager: LogManager;
 }
 
 function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
-  const { registry, replicas, producePath, offsets, logManager } = parts;
+  const { registry, replicas, producePath, coordinators, logManager } = parts;
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
   for (const { topicPartition, log } of replicas.partitions()) {
@@ -164,13 +174,13 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
     bufferExhaustedTotal: buffer.exhaustedTotal,
     delayedFetches: replicas.delayedFetches.count,
     delayedFetchesRefusedTotal: replicas.delayedFetches.refusedTotal,
-    committedOffsets: offsets.offsetCount,
-    offsetsExpiredTotal: offsets.expiredTotal,
+    committedOffsets: coordinators.offsetCount,
+    offsetsExpiredTotal: coordinators.expiredTotal,
     diskReads: replicas.diskReads.running,
     diskReadsWaiting: replicas.diskReads.waiting,
     keptState: {
-      offsetBytes: offsets.offsetBytes,
-      offsetCommitsRefusedTotal: offsets.refusedTotal,
+      offsetBytes: coordinators.offsetBytes,
+      offsetCommitsRefusedTotal: coordinators.refusedTotal,
       producers: producerMemory.status,
     },
     cluster: undefined,

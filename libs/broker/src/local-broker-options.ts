@@ -1,4 +1,5 @@
 import type { LeaseRenewalCounts, StoreFault } from '#coordination';
+import type { GroupSettings } from '#groups';
 import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
 import type {
   Clock,
@@ -12,7 +13,7 @@ import type {
 import type { Broker } from './broker.js';
 
 /** Settings of a broker. Sizes in bytes, times in milliseconds. */
-export interface LocalBrokerSettings {
+export interface LocalBrokerSettings extends Partial<GroupSettings> {
   readonly dataDir: string;
   readonly clusterId: string;
   readonly brokerId: number;

@@ -384,7 +384,7 @@ function isWhole({ replicas, isr }: PartitionMetadata, { brokers }: ClusterState
 /** Commits are small and kept for as long as their group: segments small enough to be compacted. */
 const OFFSETS_TOPIC_CONFIGS = {
   'cleanup.policy': 'compact',
-  'segment.bytes': 104_857_600,
+  'segment.bytes': 16 * 1024 * 1024,
 } satisfies Partial<Record<TopicConfigKey, unknown>>;
 
 function assertNotInternal(name: string, what: string): void {

@@ -70,6 +70,10 @@ export class TopicRegistry {
     return this.#topics.get(name);
   }
 
+  names(): Iterable<string> {
+    return this.#topics.keys();
+  }
+
   all(): Iterable<Topic> {
     return this.#topics.values();
   }

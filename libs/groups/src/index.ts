@@ -1,9 +1,25 @@
+export { type GroupConfigs } from './coordinator/group-configs.js';
+export {
+  GROUP_DEFAULTS,
+  GroupCoordinators,
+  type GroupCounts,
+  type GroupOffset,
+  type GroupSettings,
+  type MemberCommit,
+  type MemberPoll,
+} from './coordinator/group-coordinators.js';
+export type {
+  GroupListing,
+  GroupSnapshot,
+  MemberSnapshot,
+  PartitionSnapshot,
+} from './coordinator/group-description.js';
+export type { JoinRequest, TopicChoice } from './coordinator/join-request.js';
+export type { AssignedPosition, MemberView } from './coordinator/member-view.js';
+export type { FoundPosition } from './coordinator/position-resolution.js';
+export type { TopicDirectory, TopicView } from './coordinator/topic-directory.js';
 export { assertGroupName } from './group-name.js';
 export { partitionForGroup } from './group-partition.js';
-export { assertCommits, type OffsetCommit } from './offset-commits.js';
-export {
-  type GroupOffset,
-  OffsetStore,
-  type TopicDirectory,
-  type TopicView,
-} from './offset-store.js';
+export { assertCommits, type OffsetCommit } from './offsets/offset-commits.js';
+export type { PendingPosition } from './state/assign.js';
+export type { Acknowledgement } from './state/decide-offsets.js';

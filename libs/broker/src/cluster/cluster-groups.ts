@@ -9,7 +9,7 @@
 import {
   assertCommits,
   assertGroupName,
-  type OffsetStore,
+  type GroupCoordinators,
   partitionForGroup,
   type TopicDirectory,
 } from '#groups';
@@ -30,7 +30,7 @@ import type { LeaderStatuses } from './leader-statuses.js';
 type CoordinatorCall<T> = Pick<LeaderCall<T>, 'there'> & { readonly here: () => Promise<T> };
 
 interface ClusterGroupsOptions {
-  readonly offsets: OffsetStore;
+  readonly offsets: GroupCoordinators;
   readonly topics: TopicDirectory;
   readonly replicas: ReplicaManager;
   readonly leaders: LeaderCalls;

@@ -131,7 +131,7 @@ async function openOn(
     appendAtLeader: (append, limits) => appendAtLeader(transports, append, limits),
     partitions,
   });
-  const { open, registry, offsets, close } = assembleBroker(
+  const { open, registry, coordinators, close } = assembleBroker(
     {
       logManager,
       store,
@@ -172,7 +172,7 @@ async function openOn(
   });
   const handlers = {
     ...replicas.handlers(),
-    ...leaderHandlers({ replicas, leader: localLeader, groups: offsets }),
+    ...leaderHandlers({ replicas, leader: localLeader, groups: coordinators }),
   };
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await registry.open();

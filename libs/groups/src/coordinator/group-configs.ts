@@ -1,0 +1,87 @@
+import { FaultList, ProtocolError } from '#protocol';
+
+/** A config of groups, with Kafka's name. */
+interface GroupConfig {
+  readonly defaultText: string;
+  /** The accepted values, as the end of a sentence. */
+  readonly accepted: string;
+  readonly isAccepted: (text: string) => boolean;
+}
+
+type GroupConfigSource = 'group' | 'default';
+
+/** Effective configs of a group. */
+export interface GroupConfigs {
+  readonly configs: Readonly<Record<string, string>>;
+  readonly configSources: Readonly<Record<string, GroupConfigSource>>;
+}
+
+/** Defaults that are settings of the broker. */
+export interface GroupConfigDefaults {
+  readonly sessionTimeoutMs: number;
+  readonly sessionTimeoutMinMs: number;
+  readonly sessionTimeoutMaxMs: number;
+}
+
+/** The configs that a group can have, by name. */
+export function groupConfigTable(defaults: GroupConfigDefaults): ReadonlyMap<string, GroupConfig> {
+  const { sessionTimeoutMs, sessionTimeoutMinMs: min, sessionTimeoutMaxMs: max } = defaults;
+  return new Map([['consumer.session.timeout.ms', whole(sessionTimeoutMs, min, max)]]);
+}
+
+/** @param own configs that the group has of its own */
+export function effectiveGroupConfigs(
+  own: ReadonlyMap<string, string>,
+  table: ReadonlyMap<string, GroupConfig>,
+): GroupConfigs {
+  const configs: Record<string, string> = {};
+  const configSources: Record<string, GroupConfigSource> = {};
+  for (const [name, { defaultText }] of table) {
+    configs[name] = own.get(name) ?? defaultText;
+    configSources[name] = own.has(name) ? 'group' : 'default';
+  }
+  return { configs, configSources };
+}
+
+/**
+ * Changes of configs as texts; null resets one.
+ * @throws ProtocolError INVALID_CONFIG with all faults
+ */
+export function checkedGroupConfigs(
+  changes: Readonly<Record<string, unknown>>,
+  table: ReadonlyMap<string, GroupConfig>,
+): Map<string, string | null> {
+  const faults = new FaultList();
+  const checked = new Map<string, string | null>();
+  for (const [name, value] of Object.entries(changes)) {
+    const config = table.get(name);
+    const pointer = `/configs/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    if (config === undefined) {
+      const known = [...table.keys()].join(', ');
+      faults.add(pointer, `a group has no config "${name}"; it has ${known}`);
+      continue;
+    }
+    if (value === null) {
+      checked.set(name, null);
+      continue;
+    }
+    const text = textOf(value);
+    if (text !== undefined && config.isAccepted(text)) checked.set(name, text);
+    else faults.add(pointer, `${name} is ${config.accepted}`);
+  }
+  if (faults.count === 0) return checked;
+  throw new ProtocolError('INVALID_CONFIG', `${faults.sentence}.`, faults.asOptions);
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+function whole(defaultValue: number, min: number, max: number): GroupConfig {
+  return {
+    defaultText: String(defaultValue),
+    accepted: `a whole number from ${min} to ${max}`,
+    isAccepted: (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
+  };
+}

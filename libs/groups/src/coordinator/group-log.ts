@@ -1,0 +1,82 @@
+import { encodeRecordBatches } from '#log';
+import { type Offset, ProtocolError } from '#protocol';
+import { committedEndKnown, type Partition } from '#replication';
+import type { Clock, Scheduler } from '#runtime';
+import { groupRecordSet, groupRecordsOf } from '../log/group-record-codec.js';
+import type { GroupRecord } from '../log/group-records.js';
+
+const LOAD_READ_BYTES = 1024 * 1024;
+
+/**
+ * The log of one coordinator: a led partition of `__consumer_offsets`, as records.
+ *
+ * Overlap: `append` and `load` are called one after the other by the coordinator that owns it.
+ */
+export class GroupLog {
+  readonly partition: Partition;
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+
+  constructor(partition: Partition, clock: Clock, scheduler: Scheduler) {
+    this.partition = partition;
+    this.#clock = clock;
+    this.#scheduler = scheduler;
+  }
+
+  /**
+   * Reads all records, in order. Records that this leader appended and whose outcome is unknown are
+   * waited for: they will be committed as long as it leads.
+   * @throws NotLeaderError; ProtocolError LEADER_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+   *   CORRUPT_MESSAGE
+   */
+  async load(apply: (record: GroupRecord) => void): Promise<void> {
+    const { partition } = this;
+    const { log } = partition;
+    // The high watermark that a new leader knows may be older than the last commit.
+    await committedEndKnown(partition, this.#scheduler);
+    const endOffset = log.logEndOffset;
+    await partition.whenCommitted(endOffset);
+    for (let offset: Offset = log.logStartOffset; offset < endOffset; ) {
+      const batches = await log.read(offset, LOAD_READ_BYTES, endOffset);
+      for (const batch of batches) {
+        for (const record of groupRecordsOf(batch)) apply(record);
+      }
+      const last = batches.at(-1);
+      if (last === undefined) break;
+      offset = last.nextOffset;
+    }
+  }
+
+  /**
+   * Encodes the records of one change, as one batch where they fit.
+   * @param isAtomic refuses a change that does not fit into one batch
+   * @throws ProtocolError MESSAGE_TOO_LARGE
+   */
+  encode(records: readonly GroupRecord[], isAtomic: boolean): readonly Buffer[] {
+    if (records.length === 0) return [];
+    const maxBatchBytes = this.partition.log.config['max.message.bytes'];
+    const { batches } = encodeRecordBatches(
+      [{ records: groupRecordSet(records), indexes: undefined }],
+      {
+        nowMs: this.#clock.nowMs(),
+        timestampType: 'CreateTime',
+        batchSizeBytes: maxBatchBytes,
+        maxBatchBytes,
+      },
+    );
+    if (batches.length > 1 && isAtomic) {
+      throw new ProtocolError(
+        'MESSAGE_TOO_LARGE',
+        `${records.length} offsets do not fit into one record batch of ${maxBatchBytes} bytes, ` +
+          'as a commit has to. Commit fewer at a time.',
+      );
+    }
+    return batches;
+  }
+
+  /** Appends batches and resolves when they are committed. */
+  async append(batches: readonly Buffer[]): Promise<void> {
+    const { lastOffset } = await this.partition.append(batches);
+    await this.partition.whenCommitted(lastOffset + 1);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The single writer of a coordinator's log. Requests gather while a round is under way. The next
+ * round decides them one after the other, each on the state that the ones before it lead to,
+ * computes one assignment per changed group, and writes all records with one append. Requests are
+ * answered when the records are committed.
+ *
+ * The state in memory is ahead of the log only while an append is under way. After an append that
+ * failed, or whose outcome is unknown, it is loaded again before anything else is decided.
+ *
+ * Overlap: `run` calls may overlap; rounds do not.
+ */
+import { assert } from '#runtime';
+import type { GroupRecord } from '../log/group-records.js';
+import { decideAssignment } from '../state/assign.js';
+import type { Decision, DecisionContext } from '../state/decision.js';
+import type { Group } from '../state/group.js';
+import type { GroupLog } from './group-log.js';
+import { GroupTable } from './group-table.js';
+
+/** Requests decided in one turn of the event loop. */
+const ROUND_REQUESTS_MAX = 500;
+
+/** A request for one group. */
+export interface GroupCommand<T> {
+  readonly group: string;
+  /** Called once, with the state that all earlier requests lead to. It changes nothing itself. */
+  readonly decide: (group: Group, context: DecisionContext) => Decision;
+  /** The answer, from the state at the end of the round. */
+  readonly answer: (group: Group) => T;
+  /** Refuses a change whose records do not fit into one batch. */
+  readonly isAtomic?: boolean;
+  /** Computes the group's assignment again, because topics may have changed. */
+  readonly isRetargeted?: boolean;
+}
+
+/** Member ids whose records changed, by group; empty where only other records did. */
+export type ChangedMembers = ReadonlyMap<string, ReadonlySet<string>>;
+
+interface GroupRoundsOptions {
+  readonly context: (table: GroupTable) => DecisionContext;
+  /** Called with a round's changes when they are committed, before its requests are answered. */
+  readonly onCommitted: (changed: ChangedMembers, table: GroupTable) => void;
+  /** Called when the table has been loaded from the log, before anything is decided on it. */
+  readonly onLoaded: (table: GroupTable) => void;
+}
+
+/** A request that waits for its round. */
+interface Queued {
+  readonly command: GroupCommand<unknown>;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A request that was decided: its answer, or its refusal. */
+type Decided = Queued & ({ readonly answer: unknown } | { readonly refusal: unknown });
+
+export class GroupRounds {
+  readonly #log: GroupLog;
+  readonly #options: GroupRoundsOptions;
+  #table = new GroupTable();
+  #isLoaded = false;
+  #queue: Queued[] = [];
+  #isRunning = false;
+
+  constructor(log: GroupLog, options: GroupRoundsOptions) {
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /** The groups, with changes that may not be committed yet. */
+  get table(): GroupTable {
+    return this.#table;
+  }
+
+  /** True when the table is what the log says. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /**
+   * Decides a request and resolves with its answer when all it depends on is committed.
+   * @throws what `decide` throws; what loading and appending throw, for all requests of a round
+   */
+  run<T>(command: GroupCommand<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ command, resolve: resolve as (answer: unknown) => void, reject });
+      if (!this.#isRunning) void this.#runRounds();
+    });
+  }
+
+  /** Loads the table from the log. @throws as GroupLog.load */
+  async load(): Promise<void> {
+    this.#isLoaded = false;
+    const table = new GroupTable();
+    await this.#log.load((record) => table.apply(record));
+    this.#table = table;
+    this.#isLoaded = true;
+    this.#options.onLoaded(table);
+  }
+
+  async #runRounds(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#queue.length > 0) {
+      const queued = this.#queue.splice(0, ROUND_REQUESTS_MAX);
+      try {
+        if (!this.#isLoaded) await this.load();
+        const round = new Round(this.#table, this.#log, this.#options.context(this.#table));
+        const decided = round.decideAll(queued);
+        if (round.batches.length > 0) await this.#log.append(round.batches);
+        this.#options.onCommitted(round.changed, this.#table);
+        for (const one of decided) settle(one);
+      } catch (error) {
+        this.#isLoaded = false;
+        for (const { reject } of queued) reject(error);
+      }
+    }
+    this.#isRunning = false;
+  }
+}
+
+function settle(one: Decided): void {
+  if ('refusal' in one) one.reject(one.refusal);
+  else one.resolve(one.answer);
+}
+
+/** The decisions of one round. */
+class Round {
+  readonly batches: Buffer[] = [];
+  readonly changed = new Map<string, Set<string>>();
+  readonly #table: GroupTable;
+  readonly #log: GroupLog;
+  readonly #context: DecisionContext;
+
+  constructor(table: GroupTable, log: GroupLog, context: DecisionContext) {
+    this.#table = table;
+    this.#log = log;
+    this.#context = context;
+  }
+
+  decideAll(queued: readonly Queued[]): Decided[] {
+    const retargeted = new Set<string>();
+    const refusals = new Map<Queued, unknown>();
+    for (const one of queued) {
+      const { group, decide, isAtomic = false, isRetargeted = false } = one.command;
+      if (isRetargeted) retargeted.add(group);
+      try {
+        this.#write(decide(this.#table.get(group), this.#context), isAtomic);
+      } catch (error) {
+        refusals.set(one, error);
+      }
+    }
+    for (const name of new Set([...this.changed.keys(), ...retargeted])) {
+      this.#assign(name, retargeted.has(name));
+    }
+    return queued.map((one) => {
+      if (refusals.has(one)) return { ...one, refusal: refusals.get(one) };
+      return { ...one, answer: one.command.answer(this.#table.get(one.command.group)) };
+    });
+  }
+
+  #assign(name: string, isRetargeted: boolean): void {
+    const group = this.#table.get(name);
+    const isSettled = group.state === 'Stable' || group.state === 'Empty' || group.state === 'Dead';
+    if (isSettled && !isRetargeted) return;
+    this.#write(decideAssignment(group, { isRetargeted }, this.#context), false);
+    assert(group.state !== 'Assigning', 'a round ends with an assignment');
+  }
+
+  #write(records: Decision, isAtomic: boolean): void {
+    if (records.length === 0) return;
+    // Encoded first: what does not fit is refused before it changes anything.
+    this.batches.push(...this.#log.encode(records, isAtomic));
+    for (const record of records) {
+      this.#table.apply(record);
+      this.#noteChange(record);
+    }
+  }
+
+  #noteChange({ kind, key }: GroupRecord): void {
+    const members = this.changed.get(key.group) ?? new Set<string>();
+    this.changed.set(key.group, members);
+    if (kind === 'member' || kind === 'assignment') members.add(key.memberId);
+  }
+}

@@ -1,0 +1,159 @@
+/** Decisions about committed offsets: by members, by clients outside the group, and resets. */
+import { type LeaderEpoch, type Offset, ProtocolError, type TopicPartition } from '#protocol';
+import type { GroupRecord } from '../log/group-records.js';
+import { positionRecord } from './assign.js';
+import { assertAdmitted, assertMember, type Decision, type DecisionContext } from './decision.js';
+import type { Group } from './group.js';
+import type { TopicIdPartition } from './member-assignment.js';
+
+/** A position to be committed. Offsets and metadata have been checked. */
+export interface CommitEntry extends TopicIdPartition {
+  readonly offset: Offset;
+  readonly leaderEpoch: LeaderEpoch | null;
+  readonly metadata: string | null;
+}
+
+/** The content of a poll's cursor: it says what the member received. */
+export interface Acknowledgement {
+  /** Generation of the answer that the member received. */
+  readonly generation: number;
+  /** Next offsets of that answer's partitions. */
+  readonly positions: readonly (TopicPartition & { readonly offset: Offset })[];
+}
+
+/** @throws ProtocolError NON_EMPTY_GROUP, INCONSISTENT_GROUP_PROTOCOL */
+export function decideCommit(
+  group: Group,
+  offsets: readonly CommitEntry[],
+  context: DecisionContext,
+): Decision {
+  assertAdmitted(group, 'offsetsFromOutside');
+  assertStreamMode(group);
+  return offsets.map((entry) => commitRecord(group.name, entry, context));
+}
+
+/**
+ * Commits offsets of partitions that the member has owned since `generation`, all or none.
+ * @throws ProtocolError ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH
+ */
+export function decideMemberCommit(
+  group: Group,
+  commit: {
+    readonly memberId: string;
+    readonly generation: number;
+    readonly offsets: readonly CommitEntry[];
+  },
+  context: DecisionContext,
+): Decision {
+  const { memberId, generation, offsets } = commit;
+  assertMember(group, memberId);
+  for (const { topic, partition } of offsets) {
+    if (isOwnedSince(group, memberId, { topic, partition, generation })) continue;
+    throw new ProtocolError(
+      'ILLEGAL_GENERATION',
+      `Member "${memberId}" has not owned partition ${partition} of topic "${topic}" since ` +
+        `generation ${generation}; the group is in generation ${group.generation}. Nothing was committed.`,
+    );
+  }
+  return offsets.map((entry) => commitRecord(group.name, entry, context));
+}
+
+/**
+ * Takes note of what a member received, with `autoCommit` as a commit, and releases the partitions
+ * that it is to give up. Without `autoCommit` it releases them once it was told, so that it can
+ * commit before.
+ * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH
+ */
+export function decidePoll(
+  group: Group,
+  poll: { readonly memberId: string; readonly acknowledged: Acknowledgement | null },
+  context: DecisionContext,
+): Decision {
+  const { memberId, acknowledged } = poll;
+  assertMember(group, memberId);
+  const member = group.members.get(memberId);
+  const records: GroupRecord[] = [];
+  if (member?.autoCommit === true && acknowledged !== null) {
+    for (const position of acceptedPositions(group, memberId, acknowledged)) {
+      const committed = group.offsets.get(position.topic, position.partition)?.offset ?? 0;
+      if (position.offset <= committed) continue;
+      records.push(positionRecord(group.name, position, context.nowMs));
+    }
+  }
+  const wasTold =
+    acknowledged === null || acknowledged.generation >= group.assignmentOf(memberId).generation;
+  if (member?.autoCommit !== true && !wasTold) return records;
+  return [...records, ...release(group, memberId)];
+}
+
+/**
+ * A heartbeat; with the generation of an answer that the member received it releases what that
+ * answer told it to give up.
+ * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH
+ */
+export function decideHeartbeat(
+  group: Group,
+  { memberId, generation }: { readonly memberId: string; readonly generation: number | null },
+): Decision {
+  assertMember(group, memberId);
+  if (generation === null || generation < group.assignmentOf(memberId).generation) return [];
+  return release(group, memberId);
+}
+
+/** Takes the partitions that a member is to give up from it; it did not answer in time. */
+export function decideOverdueRelease(group: Group, memberId: string): Decision {
+  return group.members.has(memberId) ? release(group, memberId) : [];
+}
+
+/** Positions of a member's acknowledgement in partitions that it has owned since. */
+export function acceptedPositions(
+  group: Group,
+  memberId: string,
+  { generation, positions }: Acknowledgement,
+): (TopicIdPartition & { readonly offset: Offset })[] {
+  const { owned } = group.assignmentOf(memberId);
+  const accepted: (TopicIdPartition & { readonly offset: Offset })[] = [];
+  for (const { topic, partition, offset } of positions) {
+    const topicId = owned.get(topic)?.topicId;
+    if (topicId === undefined) continue;
+    if (!isOwnedSince(group, memberId, { topic, partition, generation })) continue;
+    accepted.push({ topic, topicId, partition, offset });
+  }
+  return accepted;
+}
+
+function isOwnedSince(
+  group: Group,
+  memberId: string,
+  { topic, partition, generation }: TopicPartition & { readonly generation: number },
+): boolean {
+  const since = group.assignmentOf(memberId).ownedSince(topic, partition);
+  return since !== undefined && since <= generation && generation <= group.generation;
+}
+
+function release(group: Group, memberId: string): GroupRecord[] {
+  const assignment = group.assignmentOf(memberId);
+  if (assignment.revokingPartitions().length === 0) return [];
+  const key = { group: group.name, memberId };
+  return [{ kind: 'assignment', key, value: assignment.released() }];
+}
+
+function assertStreamMode(group: Group): void {
+  if (group.mode !== 'queue') return;
+  throw new ProtocolError(
+    'INCONSISTENT_GROUP_PROTOCOL',
+    `Group "${group.name}" is in queue mode: its positions follow from acknowledgements. Use a reset.`,
+  );
+}
+
+function commitRecord(
+  group: string,
+  { topic, partition, ...value }: CommitEntry,
+  { nowMs }: DecisionContext,
+): GroupRecord {
+  return {
+    kind: 'offset',
+    key: { group, topic, partition },
+    value: { ...value, committedAtMs: nowMs },
+  };
+}

@@ -1,0 +1,74 @@
+/** Decisions that remove a group or parts of it, and its configs. */
+import type { GroupRecord } from '../log/group-records.js';
+import { assertGroupRoom } from './decide-membership.js';
+import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
+import type { Group } from './group.js';
+
+/** Removes a group without members. @throws ProtocolError NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND */
+export function decideDeletion(group: Group): Decision {
+  assertAdmitted(group, 'delete');
+  return removalRecords(group);
+}
+
+/**
+ * Removes a group that has had neither members nor commits since a time.
+ * @param sinceMs wall-clock time, ms
+ */
+export function decideExpiry(group: Group, sinceMs: number): Decision {
+  if (group.members.size > 0) return [];
+  const usedMs = Math.max(
+    group.emptySinceMs ?? Number.NEGATIVE_INFINITY,
+    group.offsets.lastCommitMs,
+  );
+  // A group that has only configs was never used.
+  if (usedMs === Number.NEGATIVE_INFINITY || usedMs > sinceMs) return [];
+  return removalRecords(group);
+}
+
+/** Removes the offsets of topics that are gone. */
+export function decideStaleOffsets(
+  group: Group,
+  isStale: (topic: string, topicId: string) => boolean,
+): Decision {
+  const records: GroupRecord[] = [];
+  for (const { topic, partition, value } of group.offsets.entries()) {
+    if (!isStale(topic, value.topicId)) continue;
+    records.push({ kind: 'offset', key: { group: group.name, topic, partition }, value: null });
+  }
+  return records;
+}
+
+/** Sets configs; null resets one to its default. Names and values have been checked. */
+export function decideConfigs(
+  group: Group,
+  changes: ReadonlyMap<string, string | null>,
+  context: DecisionContext,
+): Decision {
+  assertGroupRoom(group, context);
+  const configs = new Map(group.configs);
+  for (const [name, value] of changes) {
+    if (value === null) configs.delete(name);
+    else configs.set(name, value);
+  }
+  const listed = Array.from(configs, ([name, value]) => ({ name, value }));
+  const value = listed.length === 0 ? null : { configs: listed };
+  return [{ kind: 'configs', key: { group: group.name }, value }];
+}
+
+/** The group's own record is last: a group that lost the end of its removal still expires. */
+function removalRecords(group: Group): GroupRecord[] {
+  const { name } = group;
+  const records: GroupRecord[] = [];
+  for (const { topic, partition } of group.offsets.entries()) {
+    records.push({ kind: 'offset', key: { group: name, topic, partition }, value: null });
+  }
+  for (const topic of group.knownTopics.keys()) {
+    records.push({ kind: 'topic', key: { group: name, topic }, value: null });
+  }
+  for (const pattern of group.patterns) {
+    records.push({ kind: 'pattern', key: { group: name, pattern }, value: null });
+  }
+  if (group.configs.size > 0) records.push({ kind: 'configs', key: { group: name }, value: null });
+  records.push({ kind: 'group', key: { group: name }, value: null });
+  return records;
+}

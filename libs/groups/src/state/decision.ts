@@ -1,0 +1,69 @@
+import { ProtocolError } from '#protocol';
+import type { GroupRecord } from '../log/group-records.js';
+import type { Group } from './group.js';
+import { admissionOf, type GroupRequest } from './group-state.js';
+
+/** A topic as the coordinator's broker knows it. */
+export interface TopicShape {
+  readonly id: string;
+  readonly partitionCount: number;
+}
+
+/** The topics that members can subscribe to. */
+export interface TopicCatalog {
+  topic(name: string): TopicShape | undefined;
+  /** Names of the topics that a pattern matches as a whole. */
+  matching(pattern: string): Iterable<string>;
+}
+
+/** Bounds of groups, each a setting, and what is left of them now. */
+export interface GroupLimits {
+  /** Groups that this broker may still coordinate beside those that it does. */
+  readonly groupsFree: number;
+  readonly groupsMax: number;
+  readonly membersMax: number;
+  readonly memberTopicsMax: number;
+  /** Bytes that the members, subscriptions and assignments of all groups may still grow by. */
+  readonly stateBytesFree: number;
+  readonly groupStateBytesMax: number;
+}
+
+/** The input of decisions beside the group. */
+export interface DecisionContext {
+  /** Wall-clock time of the decision, ms. */
+  readonly nowMs: number;
+  readonly topics: TopicCatalog;
+  readonly limits: GroupLimits;
+}
+
+/** Records to write, in this order; none when nothing changes. */
+export type Decision = readonly GroupRecord[];
+
+const SENTENCES = {
+  NON_EMPTY_GROUP: 'has members: this is possible when all of them have left.',
+  GROUP_ID_NOT_FOUND: 'does not exist.',
+  UNKNOWN_MEMBER_ID: 'has no members.',
+} as const;
+
+/** @throws ProtocolError when the state of the group does not admit a request */
+export function assertAdmitted(group: Group, request: GroupRequest): void {
+  const code = admissionOf(group.state, request);
+  if (code === 'admitted') return;
+  const sentence = SENTENCES[code as keyof typeof SENTENCES];
+  throw new ProtocolError(code, `Group "${group.name}" ${sentence}`);
+}
+
+/** @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH */
+export function assertMember(group: Group, memberId: string): void {
+  if (group.members.has(memberId)) return;
+  if (group.replacementOf(memberId) !== undefined) {
+    throw new ProtocolError(
+      'FENCED_MEMBER_EPOCH',
+      `Another process took over the instanceId of member "${memberId}". Join again to take it back.`,
+    );
+  }
+  throw new ProtocolError(
+    'UNKNOWN_MEMBER_ID',
+    `Group "${group.name}" has no member "${memberId}": it has left, or its session is over. Join again.`,
+  );
+}

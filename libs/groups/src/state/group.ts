@@ -1,0 +1,284 @@
+/**
+ * One consumer group, as its records in the log say: committed offsets, members, the assignment,
+ * configs.
+ *
+ * It changes only through `apply`, which takes the records of the log in their order; a coordinator
+ * that loads the log has the same group. It has no clock and no I/O. decide.ts says which records a
+ * request causes.
+ *
+ * Invariant: a partition is owned by at most one member.
+ */
+import { assertNever, detachedText, textMemoryBytes } from '#runtime';
+import type {
+  AssignmentRecord,
+  GroupMode,
+  GroupRecord,
+  GroupValue,
+  KnownTopicValue,
+  MemberRecord,
+  MemberValue,
+} from '../log/group-records.js';
+import { GroupOffsets } from '../offsets/group-offsets.js';
+import { type GroupState, nextState } from './group-state.js';
+import { MemberAssignment } from './member-assignment.js';
+
+const NO_HEAD: GroupValue = { mode: null, generation: 0, emptySinceMs: null };
+/**
+ * Bytes of heap of a group without members, of the collections of one with members, of a member and
+ * of a known topic or pattern, beside the texts, rounded up.
+ */
+const GROUP_BYTES = 480;
+const COLLECTIONS_BYTES = 1400;
+const MEMBER_BYTES = 700;
+const NAME_BYTES = 200;
+
+/** The collections of a group that is more than a list of offsets. */
+class GroupCollections {
+  readonly members = new Map<string, MemberValue>();
+  readonly assignments = new Map<string, MemberAssignment>();
+  /** Member ids by instance id. */
+  readonly instances = new Map<string, string>();
+  /** Member ids of fenced processes, each with the member that took its instance id. */
+  readonly replaced = new Map<string, string>();
+  readonly knownTopics = new Map<string, KnownTopicValue>();
+  readonly patterns = new Set<string>();
+  configs: ReadonlyMap<string, string> = new Map();
+}
+
+/** Shared by all groups that are lists of offsets. Never written to. */
+const NOTHING = new GroupCollections();
+
+export class Group {
+  readonly name: string;
+  readonly offsets = new GroupOffsets();
+  #collections = NOTHING;
+  #head: GroupValue | undefined;
+  /** Highest generation in any record. */
+  #generation = 0;
+  #state: GroupState = 'Dead';
+  #unsettled = 0;
+  #stateBytes = 0;
+
+  constructor(name: string) {
+    // The name may have been cut from the URL of a request.
+    this.name = detachedText(name);
+  }
+
+  get state(): GroupState {
+    return this.#state;
+  }
+
+  /** Number of changes of the assignment; 0 before the first member. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get mode(): GroupMode | null {
+    return this.#head?.mode ?? null;
+  }
+
+  /** Time since which it has no members; null while it has some and where it never had any. */
+  get emptySinceMs(): number | null {
+    return this.#head?.emptySinceMs ?? null;
+  }
+
+  get members(): ReadonlyMap<string, MemberValue> {
+    return this.#collections.members;
+  }
+
+  /** Members that have an assignment in the log. */
+  get assignments(): ReadonlyMap<string, MemberAssignment> {
+    return this.#collections.assignments;
+  }
+
+  get knownTopics(): ReadonlyMap<string, KnownTopicValue> {
+    return this.#collections.knownTopics;
+  }
+
+  /** Patterns that members of the group have subscribed to. */
+  get patterns(): ReadonlySet<string> {
+    return this.#collections.patterns;
+  }
+
+  get configs(): ReadonlyMap<string, string> {
+    return this.#collections.configs;
+  }
+
+  /** True when nothing of the group is in the log. */
+  get isForgotten(): boolean {
+    if (this.#head !== undefined || this.offsets.count > 0) return false;
+    const { members, assignments, knownTopics, patterns, configs } = this.#collections;
+    if (members.size + assignments.size > 0) return false;
+    return knownTopics.size + patterns.size + configs.size === 0;
+  }
+
+  /** Bytes of memory of members, subscriptions, assignments and configs, as counted. */
+  get stateBytes(): number {
+    return this.#stateBytes;
+  }
+
+  /** Bytes of memory of the name and the committed offsets, as counted. */
+  get offsetBytes(): number {
+    return GROUP_BYTES + textMemoryBytes(this.name) + this.offsets.sizeBytes;
+  }
+
+  assignmentOf(memberId: string): MemberAssignment {
+    return this.#collections.assignments.get(memberId) ?? MemberAssignment.empty;
+  }
+
+  memberOfInstance(instanceId: string): string | undefined {
+    return this.#collections.instances.get(instanceId);
+  }
+
+  /** The member that took the instance id of a process; undefined when the id is not fenced. */
+  replacementOf(memberId: string): string | undefined {
+    return this.#collections.replaced.get(memberId);
+  }
+
+  /** Applies the next record of the log that has this group in its key. */
+  apply(record: GroupRecord): void {
+    this.#applyRecord(record);
+    if (this.isForgotten) this.#forget();
+    else if (this.#state === 'Dead') this.#state = nextState(this.#state, 'created');
+  }
+
+  #forget(): void {
+    this.#state = nextState(this.#state, 'removed');
+    this.#collections = NOTHING;
+    this.#stateBytes = 0;
+    this.#unsettled = 0;
+  }
+
+  #applyRecord(record: GroupRecord): void {
+    if (record.kind !== 'offset' && this.#collections === NOTHING) {
+      this.#collections = new GroupCollections();
+      this.#stateBytes += COLLECTIONS_BYTES;
+    }
+    switch (record.kind) {
+      case 'offset':
+        this.offsets.set(record.key, record.value);
+        return;
+      case 'group':
+        this.#applyHead(record.value);
+        return;
+      case 'configs':
+        this.#collections.configs = new Map(
+          record.value?.configs.map(({ name, value }) => [name, value]),
+        );
+        return;
+      case 'topic':
+        this.#applyKnownTopic(record.key.topic, record.value);
+        return;
+      case 'pattern':
+        this.#applyPattern(record.key.pattern, record.value !== null);
+        return;
+      case 'member':
+        this.#applyMember(record);
+        return;
+      case 'assignment':
+        this.#applyAssignment(record);
+        return;
+      default:
+        assertNever(record, 'a record of the offsets topic');
+    }
+  }
+
+  #applyHead(value: GroupValue | null): void {
+    const before = this.#generation;
+    this.#head = value ?? undefined;
+    if (value === null) {
+      this.#generation = 0;
+      return;
+    }
+    this.#generation = Math.max(before, value.generation);
+    if (value.generation <= before && this.#state !== 'Assigning') return;
+    const isSettled = this.#unsettled === 0;
+    this.#state = nextState(this.#state, isSettled ? 'assignedFully' : 'assignedPartly');
+  }
+
+  #applyKnownTopic(topic: string, value: KnownTopicValue | null): void {
+    const bytes = NAME_BYTES + textMemoryBytes(topic);
+    if (value === null) {
+      if (this.#collections.knownTopics.delete(topic)) this.#stateBytes -= bytes;
+      return;
+    }
+    if (!this.#collections.knownTopics.has(topic)) this.#stateBytes += bytes;
+    this.#collections.knownTopics.set(topic, value);
+  }
+
+  #applyPattern(pattern: string, isKnown: boolean): void {
+    const bytes = NAME_BYTES + textMemoryBytes(pattern);
+    if (this.#collections.patterns.has(pattern) === isKnown) return;
+    this.#stateBytes += isKnown ? bytes : -bytes;
+    if (isKnown) this.#collections.patterns.add(pattern);
+    else this.#collections.patterns.delete(pattern);
+  }
+
+  #applyMember({ key: { memberId }, value }: MemberRecord): void {
+    const before = this.#collections.members.get(memberId);
+    if (before !== undefined) {
+      this.#stateBytes -= memberBytes(memberId, before);
+      this.#forgetNames(memberId, before);
+    }
+    if (value === null) {
+      this.#collections.members.delete(memberId);
+    } else {
+      this.#collections.members.set(memberId, value);
+      this.#stateBytes += memberBytes(memberId, value);
+      if (value.instanceId !== null) this.#collections.instances.set(value.instanceId, memberId);
+      if (value.replaced !== null) this.#collections.replaced.set(value.replaced, memberId);
+    }
+    const event = this.#collections.members.size === 0 ? 'lastMemberLeft' : 'membersChanged';
+    this.#state = nextState(this.#state, event);
+  }
+
+  #forgetNames(memberId: string, { instanceId, replaced }: MemberValue): void {
+    if (instanceId !== null && this.#collections.instances.get(instanceId) === memberId) {
+      this.#collections.instances.delete(instanceId);
+    }
+    if (replaced !== null && this.#collections.replaced.get(replaced) === memberId) {
+      this.#collections.replaced.delete(replaced);
+    }
+  }
+
+  #applyAssignment({ key: { memberId }, value }: AssignmentRecord): void {
+    const before = this.#collections.assignments.get(memberId);
+    if (before !== undefined) {
+      this.#stateBytes -= before.sizeBytes;
+      if (!before.isSettled) this.#unsettled -= 1;
+    }
+    if (value === null) {
+      this.#collections.assignments.delete(memberId);
+    } else {
+      const assignment = new MemberAssignment(value);
+      this.#collections.assignments.set(memberId, assignment);
+      this.#stateBytes += assignment.sizeBytes;
+      if (!assignment.isSettled) this.#unsettled += 1;
+      this.#generation = Math.max(this.#generation, highestGeneration(assignment));
+    }
+    const isSettled = this.#unsettled === 0;
+    this.#state = nextState(this.#state, isSettled ? 'releasedFully' : 'releasedPartly');
+  }
+
+  /** The newest group record, or the one that a group without members and records has. */
+  get head(): GroupValue {
+    return this.#head ?? NO_HEAD;
+  }
+}
+
+/**
+ * A change of several record batches may have lost its end, where the group's own record is: its
+ * generation is used all the same.
+ */
+function highestGeneration({ value }: MemberAssignment): number {
+  let highest = value.generation;
+  for (const { since } of value.owned) {
+    for (const generation of since) highest = Math.max(highest, generation);
+  }
+  return highest;
+}
+
+function memberBytes(memberId: string, { topics, patterns, ...names }: MemberValue): number {
+  const texts = [memberId, ...topics, ...patterns, names.instanceId ?? '', names.clientId ?? ''];
+  return texts.reduce((bytes, text) => bytes + textMemoryBytes(text), MEMBER_BYTES);
+}
