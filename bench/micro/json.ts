@@ -18,7 +18,12 @@ import {
   renderRecords,
 } from '#record-json';
 
-const LIMITS = { recordsMax: 100_000, headersPerRecordMax: 100, faultyMembersMax: 1000 };
+const LIMITS = {
+  recordsMax: 100_000,
+  headersPerRecordMax: 100,
+  faultyMembersMax: 1000,
+  nowMs: () => 1_000,
+};
 
 const text = 'abcdefghijklmnopqrstuvwxyz0123456789 '.repeat(3).slice(0, 94);
 const smallObject = (id: number): unknown => ({

@@ -162,6 +162,8 @@ export interface TopicLimits {
   readonly timestampBeforeMaxMs: number;
   /** Longest time that it may lie in the future, in ms; Infinity: no limit. */
   readonly timestampAfterMaxMs: number;
+  /** Longest time that a record may be delayed, in ms: it is deleted later. Infinity: no limit. */
+  readonly delayMaxMs: number;
 }
 
 export type Acks = 'all' | '1' | '0';

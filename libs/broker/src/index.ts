@@ -38,4 +38,4 @@ export type {
   PartitionStatus,
 } from './local-broker-options.js';
 export { openLocalBroker } from './open-local-broker.js';
-export { timestampFault, timestampRange } from './timestamp-range.js';
+export { deliverAtFault, timestampFault, timestampRange } from './timestamp-range.js';

@@ -120,6 +120,30 @@ describe('produce', () => {
     expect(valuesOf(await fetchAll(broker, 'events'))).toEqual(['0:0']);
   });
 
+  it('refuses a record that is delayed for longer than it is kept', async () => {
+    const { broker, clock } = await started();
+    const configs = { 'retention.ms': '1000' };
+    await broker.createTopic({ name: 'short', configs });
+    await broker.createTopic({
+      name: 'compacted',
+      configs: { ...configs, 'cleanup.policy': 'compact' },
+    });
+    await broker.createTopic({ name: 'endless', configs: { 'retention.ms': '-1' } });
+    const delayed = (topic: string, delayMs: number) => {
+      const request = produceOf(topic, [{ key: 'k', value: 'a' }]);
+      const delay = { deliverAtMs: clock.nowMs() + delayMs, member: '/delayMs' };
+      return { ...request, records: { ...request.records, delays: new Map([[0, delay]]) } };
+    };
+    await broker.produce(delayed('short', 1000));
+    await broker.produce(delayed('compacted', 1001));
+    await broker.produce(delayed('endless', 1001));
+    expect(await failureOf(broker.produce(delayed('short', 1001)))).toMatchObject({
+      code: 'INVALID_TIMESTAMP',
+      outcome: 'failed',
+      faults: [{ pointer: '/records/0/delayMs' }],
+    });
+  });
+
   it('takes any timestamp under LogAppendTime, and any age by default', async () => {
     const { broker } = await started();
     const configs = {

@@ -21,7 +21,12 @@ import {
 } from '#protocol';
 import type { ProduceRequest, TopicLimits } from './broker.js';
 import type { PartitionRecords } from './pending-produce.js';
-import { type TimestampRange, timestampFault, timestampRange } from './timestamp-range.js';
+import {
+  deliverAtFault,
+  type TimestampRange,
+  timestampFault,
+  timestampRange,
+} from './timestamp-range.js';
 import type { Topic } from './topic.js';
 
 /** More than a batch and a record need beside keys, values and headers. */
@@ -164,6 +169,11 @@ function faultOf(
     const detail = timestampFault(timestamp, timestamps) ?? '';
     const isAged = timestamp < timestamps.min;
     return { code: 'INVALID_TIMESTAMP', member: '/timestamp', detail, isAged };
+  }
+  const delay = records.delays?.get(index);
+  if (delay !== undefined && delay.deliverAtMs > timestamps.deliverAtMax) {
+    const detail = deliverAtFault(delay.deliverAtMs, timestamps) ?? '';
+    return { code: 'INVALID_TIMESTAMP', member: delay.member, detail };
   }
   const { maxMessageBytes } = limits;
   if (contentBytes(fields, firstField) + BATCH_OF_ONE_OVERHEAD_BYTES_MAX > maxMessageBytes) {

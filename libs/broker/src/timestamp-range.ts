@@ -4,14 +4,20 @@ import type { TopicLimits } from './broker.js';
 export interface TimestampRange {
   readonly min: number;
   readonly max: number;
+  /** Latest time to which a record may be delayed. */
+  readonly deliverAtMax: number;
 }
 
 /** @param nowMs wall clock when the records came */
 export function timestampRange(
-  { timestampBeforeMaxMs, timestampAfterMaxMs }: TopicLimits,
+  { timestampBeforeMaxMs, timestampAfterMaxMs, delayMaxMs }: TopicLimits,
   nowMs: number,
 ): TimestampRange {
-  return { min: nowMs - timestampBeforeMaxMs, max: nowMs + timestampAfterMaxMs };
+  return {
+    min: nowMs - timestampBeforeMaxMs,
+    max: nowMs + timestampAfterMaxMs,
+    deliverAtMax: nowMs + delayMaxMs,
+  };
 }
 
 /** The fault of a record's own timestamp, as a clause; undefined when it lies in the range. */
@@ -29,4 +35,13 @@ export function timestampFault(timestamp: number, range: TimestampRange): string
     );
   }
   return undefined;
+}
+
+/** The fault of a time of delivery, as a clause; undefined when the record is kept until then. */
+export function deliverAtFault(deliverAtMs: number, range: TimestampRange): string | undefined {
+  if (deliverAtMs <= range.deliverAtMax) return undefined;
+  return (
+    `the time of delivery ${deliverAtMs} lies ${deliverAtMs - range.deliverAtMax} ms further ahead ` +
+    "than the topic's retention.ms keeps the record"
+  );
 }

@@ -96,9 +96,15 @@ export function limitsOf(partitions: number, config: TopicConfig): TopicLimits {
     partitions,
     timestampBeforeMaxMs: isCreateTime ? config['message.timestamp.before.max.ms'] : unlimited,
     timestampAfterMaxMs: isCreateTime ? config['message.timestamp.after.max.ms'] : unlimited,
+    delayMaxMs: keepsForever(config) ? unlimited : config['retention.ms'],
     maxMessageBytes: config['max.message.bytes'],
     compacted: config['cleanup.policy'] !== 'delete',
   };
+}
+
+/** True when records are not deleted for their age. */
+function keepsForever(config: TopicConfig): boolean {
+  return config['retention.ms'] < 0 || !config['cleanup.policy'].includes('delete');
 }
 
 function configOf(metadata: TopicMetadata): TopicConfig {

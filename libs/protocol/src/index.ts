@@ -17,6 +17,7 @@ export {
   type ProtocolErrorOptions,
 } from './protocol-error.js';
 export {
+  DELIVER_AT_HEADER,
   FIELD_ATTRIBUTES,
   FIELD_HEADER_COUNT,
   FIELD_HEADERS_END,
@@ -30,6 +31,7 @@ export {
   RECORD_KEY_IS_JSON,
   RECORD_STRIDE,
   RECORD_VALUE_IS_JSON,
+  type RecordDelay,
   type RecordSet,
   recordSpan,
 } from './record-set.js';

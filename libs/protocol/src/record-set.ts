@@ -16,7 +16,23 @@ export interface RecordSet {
   readonly decoded: Uint8Array;
   readonly count: number;
   readonly fields: readonly number[];
+  /** Delayed records by their index; absent when there are none. */
+  readonly delays?: ReadonlyMap<number, RecordDelay>;
 }
+
+/** The time of delivery of a record; it is in the header DELIVER_AT_HEADER, too. */
+export interface RecordDelay {
+  /** Milliseconds since the epoch. */
+  readonly deliverAtMs: number;
+  /** Pointer from the record to the member that the producer sent. */
+  readonly member: string;
+}
+
+/**
+ * Header of a delayed record: the time before which queue groups do not deliver it, in decimal
+ * milliseconds since the epoch.
+ */
+export const DELIVER_AT_HEADER = 'sluice.deliver.at';
 
 export const RECORD_STRIDE = 10;
 export const FIELD_VALUE_START = 0;

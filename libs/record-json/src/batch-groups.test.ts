@@ -16,7 +16,12 @@ import {
   renderRunInSlices,
 } from './render-records.js';
 
-const LIMITS = { recordsMax: 100_000, headersPerRecordMax: 100, faultyMembersMax: 50 };
+const LIMITS = {
+  recordsMax: 100_000,
+  headersPerRecordMax: 100,
+  faultyMembersMax: 50,
+  nowMs: () => 1_000,
+};
 const ALL: RenderRequest = {
   topic: 'orders "é"',
   partition: 3,

@@ -54,6 +54,20 @@ export class ByteWriter {
     return this.#closeSized(this.#decodeBase64(text, position));
   }
 
+  /** Appends an ASCII text after its length. */
+  appendSizedText(text: string): void {
+    this.#reserve(VARINT_BYTES_MAX + text.length);
+    const at = writeVarint(this.bytes, this.length, text.length);
+    this.length = at + this.bytes.write(text, at, 'latin1');
+  }
+
+  /** Appends bytes that were written before. */
+  appendCopy(start: number, end: number): void {
+    this.#reserve(end - start);
+    this.bytes.copyWithin(this.length, start, end);
+    this.length += end - start;
+  }
+
   /** Appends the length that represents null. */
   appendNull(): void {
     this.#reserve(VARINT_BYTES_MAX);

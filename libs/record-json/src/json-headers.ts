@@ -18,7 +18,7 @@ import {
 } from './json-bytes.js';
 import type { JsonScanner } from './json-scanner.js';
 import { jsonStringText, LONE_SURROGATE, type StringSpan } from './json-string.js';
-import { memberPointer, quotedName, type RecordFaults } from './record-faults.js';
+import { type FaultKind, memberPointer, quotedName, type RecordFaults } from './record-faults.js';
 
 const KEY = 1;
 const VALUE = 2;
@@ -35,7 +35,7 @@ const OBJECT_RULE =
 /** Receives a fault of the current record; `tail` is the pointer from the record on. */
 export interface RecordFaultSink {
   readonly faults: RecordFaults;
-  recordFault(tail: string, detail: string): void;
+  recordFault(tail: string, detail: string, kind?: FaultKind): void;
 }
 
 /** Reads the headers of one record after the other: one object per parser, none per header. */

@@ -3,7 +3,7 @@ import { FIELD_KEY_START, FIELD_VALUE_START, recordSpan } from '#protocol';
 import { parseJsonRecordLines } from './json-record-lines.js';
 import { NdjsonLines } from './ndjson-lines.js';
 
-const LIMITS = { recordsMax: 1, headersPerRecordMax: 5, faultyMembersMax: 50 };
+const LIMITS = { recordsMax: 1, headersPerRecordMax: 5, faultyMembersMax: 50, nowMs: () => 1_000 };
 const LINE_BYTES_MAX = 60;
 
 function parse(stream: Buffer | string) {

@@ -8,8 +8,10 @@
 import { RECORD_KEY_IS_JSON, RECORD_STRIDE, RECORD_VALUE_IS_JSON, type RecordSet } from '#protocol';
 import { BASE64_RULE } from './base64.js';
 import { ByteWriter } from './byte-writer.js';
-import { CLOSE_BRACE, COMMA, LOWER_N, MINUS, NINE, OPEN_BRACE, QUOTE, ZERO } from './json-bytes.js';
+import { CLOSE_BRACE, COMMA, LOWER_N, OPEN_BRACE, QUOTE } from './json-bytes.js';
+import { JsonDelays } from './json-delays.js';
 import { JsonHeaders, type RecordFaultSink } from './json-headers.js';
+import { wholeNumber } from './json-number.js';
 import { JsonScanner } from './json-scanner.js';
 import { jsonStringText, LONE_SURROGATE, type StringSpan } from './json-string.js';
 import {
@@ -19,6 +21,22 @@ import {
   quotedName,
   RecordFaults,
 } from './record-faults.js';
+import {
+  DELAY_MS,
+  DELIVER_AT,
+  HEADERS,
+  KEY,
+  KEY_BASE64,
+  KEY_GIVEN,
+  MEMBERS,
+  NAME_BYTES_MAX,
+  PARTITION,
+  QUOTED_MEMBERS,
+  TIMESTAMP,
+  UNKNOWN_MEMBER,
+  VALUE,
+  VALUE_BASE64,
+} from './record-members.js';
 
 /** Bounds of one request. */
 export interface RecordLimits {
@@ -31,56 +49,13 @@ export interface RecordLimits {
    * record.
    */
   readonly batchBytesMax?: number;
+  /** Wall clock that `delayMs` counts from, ms since 1970. */
+  readonly nowMs: () => number;
 }
 
-/** Members of a record, as bits. */
-const UNKNOWN_MEMBER = 0;
-const VALUE = 1;
-const VALUE_BASE64 = 2;
-const KEY = 4;
-const KEY_BASE64 = 8;
-const HEADERS = 16;
-const PARTITION = 32;
-const TIMESTAMP = 64;
-/** Bit of the member of the body around a list of records. */
-export const RECORDS_MEMBER = 128;
-/** Bit of a key other than null: null beside `keyBase64` counts as absent. */
-const KEY_GIVEN = 256;
-
-/** True when the bytes of such a member are decoded; those of a JSON value stay in place. */
-export function isDecodedMember(member: number): boolean {
-  return (member & (VALUE_BASE64 | KEY | KEY_BASE64 | HEADERS)) !== 0;
-}
-
-const MEMBERS = new Map([
-  ['value', VALUE],
-  ['key', KEY],
-  ['valueBase64', VALUE_BASE64],
-  ['keyBase64', KEY_BASE64],
-  ['headers', HEADERS],
-  ['partition', PARTITION],
-  ['timestamp', TIMESTAMP],
-  ['records', RECORDS_MEMBER],
-]);
-
-/**
- * Names with their closing quotes, the most common first; names without escapes are compared in
- * place.
- */
-const QUOTED_MEMBERS = Array.from(MEMBERS, ([name, member]) => ({
-  quoted: Buffer.from(`${name}"`),
-  member,
-}));
-
-/** Longest form of a known name, with every character escaped. */
-const NAME_BYTES_MAX = 6 * 'valueBase64'.length;
 /** Bytes of a longer name that an error shows, as they are written. */
 const NAME_SHOWN_BYTES_MAX = 1000;
-/** A longer number is not one of the whole numbers that are accepted. */
-const NUMBER_BYTES_MAX = 400;
 const PARTITION_MAX = 2 ** 31 - 1;
-/** Whole numbers with at most this many digits are exact. */
-const EXACT_DIGITS_MAX = 15;
 
 /** State of a parser: see `JsonRecordParser.mark`. */
 export interface ParserMark {
@@ -112,6 +87,8 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
   readonly #decoded = new ByteWriter();
   /** Created for the first record with headers. */
   #headers: JsonHeaders | undefined;
+  /** Created for the first delayed record. */
+  #delays: JsonDelays | undefined;
   /** Length of the source: positions from here on refer to `decoded`. */
   #sourceLength = 0;
 
@@ -149,6 +126,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.count = count;
     this.#fields.length = count * RECORD_STRIDE;
     this.#decoded.length = decodedBytes;
+    this.#delays?.goBackTo(count);
     this.faults = new RecordFaults(this.limits.faultyMembersMax);
   }
 
@@ -163,6 +141,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     this.count = mark.count;
     this.#fields.length = mark.fieldCount;
     this.#decoded.length = mark.decodedBytes;
+    this.#delays?.goBackTo(mark.count);
     this.faults.rewind(mark.faults);
   }
 
@@ -171,7 +150,9 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     const { bytes, count } = this;
     const decoded = this.#decoded;
     const fields = this.#fields;
-    return { source: bytes, decoded: decoded.view(), count, fields };
+    const delays = this.#delays?.byRecord;
+    const set = { source: bytes, decoded: decoded.view(), count, fields };
+    return delays === undefined ? set : { ...set, delays };
   }
 
   /**
@@ -290,6 +271,7 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
       this.#assertNotBoth(VALUE | VALUE_BASE64, 'value');
     }
     this.#assertNotBoth(KEY_GIVEN | KEY_BASE64, 'key');
+    if ((seen & (DELIVER_AT | DELAY_MS)) !== 0) this.#endDelayed();
     this.count += 1;
     // Records of a request with faults are not used.
     if (this.faults.count > 0) return;
@@ -334,6 +316,9 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
         return this.#parsePartition(position);
       case TIMESTAMP:
         return this.#parseTimestamp(position);
+      case DELIVER_AT:
+      case DELAY_MS:
+        return this.#parseDelay(member, position);
       default:
         this.#faultyMember('unknown member', nameAt);
         return this.scanner.skipValue(position);
@@ -444,6 +429,34 @@ export class JsonRecordParser implements RecordFaultSink, StringSpan {
     return end;
   }
 
+  #parseDelay(member: number, position: number): number {
+    const end = this.scanner.skipValue(position);
+    this.#delays ??= new JsonDelays(this, this.limits.nowMs);
+    this.#delays.take(member === DELAY_MS, wholeNumber(this.bytes, position, end));
+    return end;
+  }
+
+  /** Puts the time of delivery into the headers of the record. */
+  #endDelayed(): void {
+    if ((this.#seen & (DELIVER_AT | DELAY_MS)) === (DELIVER_AT | DELAY_MS)) {
+      this.recordFault('', 'a record has either "deliverAt" or "delayMs", not both');
+      return;
+    }
+    const { length } = this.#decoded;
+    const headersStart = this.#headersStart - this.#sourceLength;
+    const headersEnd = this.#headersEnd - this.#sourceLength;
+    if (this.#headerCount === 0) {
+      this.#headersStart = this.#decodedEnd();
+    } else if (headersEnd !== length) {
+      // The headers of a record are one span: other members were decoded behind them.
+      this.#headersStart = this.#decodedEnd();
+      this.#decoded.appendCopy(headersStart, headersEnd);
+    }
+    this.#delays?.end(this.count, this.#decoded);
+    this.#headersEnd = this.#decodedEnd();
+    this.#headerCount += 1;
+  }
+
   /** Sets the current string to the one at `position` and returns the position after it. */
   #takeString(position: number): number {
     const end = this.scanner.skipString(position);
@@ -463,26 +476,4 @@ function startsWith(bytes: Uint8Array, position: number, name: Uint8Array): bool
     if (bytes[position + index] !== name[index]) return false;
   }
   return true;
-}
-
-/** Parses the value of a span as a whole number in any notation; NaN for anything else. */
-function wholeNumber(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start <= EXACT_DIGITS_MAX) {
-    let value = 0;
-    let position = start;
-    for (; position < end; position += 1) {
-      const digit = (bytes[position] as number) - ZERO;
-      if (digit < 0 || digit > 9) break;
-      value = value * 10 + digit;
-    }
-    if (position === end) return value;
-  }
-  const first = bytes[start] as number;
-  if (end - start > NUMBER_BYTES_MAX) return Number.NaN;
-  if (first !== MINUS && (first < ZERO || first > NINE)) return Number.NaN;
-  const value = Number(
-    Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1'),
-  );
-  // Adding 0 makes -0 a plain 0.
-  return Number.isInteger(value) ? value + 0 : Number.NaN;
 }

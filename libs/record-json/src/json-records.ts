@@ -7,8 +7,9 @@
  */
 import type { ProtocolError, RecordSet } from '#protocol';
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from './json-bytes.js';
-import { JsonRecordParser, RECORDS_MEMBER, type RecordLimits } from './json-record-parser.js';
+import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
 import { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
+import { RECORDS_MEMBER } from './record-members.js';
 
 /** Pointer to the list of records of a body. */
 export const RECORDS_POINTER = '/records';

@@ -15,12 +15,7 @@ import {
   OPEN_BRACKET,
   QUOTE,
 } from './json-bytes.js';
-import {
-  isDecodedMember,
-  JsonRecordParser,
-  RECORDS_MEMBER,
-  type RecordLimits,
-} from './json-record-parser.js';
+import { JsonRecordParser, type RecordLimits } from './json-record-parser.js';
 import {
   beginsWithRecords,
   noteMemberBesideRecords,
@@ -32,6 +27,7 @@ import {
 } from './json-records.js';
 import { JsonSyntaxError } from './json-syntax-error.js';
 import { syntaxProblem } from './record-faults.js';
+import { isDecodedMember, RECORDS_MEMBER } from './record-members.js';
 import { SLICE_BYTES } from './slices.js';
 
 /** Bytes of the window; a longer record is read member by member. */

@@ -10,7 +10,12 @@ import {
 import { parseJsonRecords } from './json-records.js';
 import { type RecordFrame, RecordJsonWriter } from './record-json-writer.js';
 
-const LIMITS = { recordsMax: 1000, headersPerRecordMax: 100, faultyMembersMax: 50 };
+const LIMITS = {
+  recordsMax: 1000,
+  headersPerRecordMax: 100,
+  faultyMembersMax: 50,
+  nowMs: () => 1_000,
+};
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 const FRAME: RecordFrame = { topic: 'orders', partition: 3, format: 'default', framing: 'array' };
 

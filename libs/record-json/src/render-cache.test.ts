@@ -17,7 +17,12 @@ const ALL: RenderRequest = {
 /** Batches of three records each. */
 function batches(count: number, valueBytes = 10, baseOffset = 0): RecordBatch[] {
   const records = Array.from({ length: 3 }, (_, n) => ({ value: `${n}`.repeat(valueBytes) }));
-  const limits = { recordsMax: 3, headersPerRecordMax: 0, faultyMembersMax: 50 };
+  const limits = {
+    recordsMax: 3,
+    headersPerRecordMax: 0,
+    faultyMembersMax: 50,
+    nowMs: () => 1_000,
+  };
   const set = parseJsonRecords(Buffer.from(JSON.stringify({ records })), limits);
   return Array.from({ length: count }, (_, index) => {
     const { batches: encoded } = encodeRecordBatches([{ records: set, indexes: undefined }], {

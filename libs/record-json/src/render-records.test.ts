@@ -6,8 +6,8 @@ import { parseJsonRecords } from './json-records.js';
 import { rawRecord } from './raw-record.js';
 import type { RecordFormat } from './record-json-writer.js';
 import { type RenderRequest, renderRecords, renderRun } from './render-records.js';
+import { LIMITS } from './testing/read-records.js';
 
-const LIMITS = { recordsMax: 1000, headersPerRecordMax: 100, faultyMembersMax: 50 };
 const NOW_MS = 1_700_000_000_000;
 
 const ALL: RenderRequest = {

@@ -9,6 +9,7 @@ const LIMITS = {
   recordsMax: 100,
   headersPerRecordMax: 10,
   faultyMembersMax: 50,
+  nowMs: () => 1_000,
   controlBytesMax: 10_000,
   bodyItemsMax: 100,
   bodyMembersMax: 50,

@@ -218,6 +218,7 @@ export class SocketServer implements UpgradeHandler {
         recordsMax: options.recordsPerRequestMax,
         headersPerRecordMax: options.headersPerRecordMax,
         faultyMembersMax: options.bodyMembersMax,
+        nowMs: () => clock.nowMs(),
         controlBytesMax: options.controlBytesMax,
         bodyItemsMax: options.bodyItemsMax,
         bodyMembersMax: options.bodyMembersMax,

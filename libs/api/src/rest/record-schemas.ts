@@ -31,6 +31,20 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
         maximum: Number.MAX_SAFE_INTEGER,
         description: 'Milliseconds since the epoch. Default: now.',
       },
+      deliverAt: {
+        ...TIMESTAMP,
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description:
+          'Milliseconds since the epoch before which queue groups do not deliver the record, within ' +
+          '`retention.ms`. All other readers see it at once. Stored as the header `sluice.deliver.at`.',
+      },
+      delayMs: {
+        type: 'integer',
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'In place of `deliverAt`: the time from now, in milliseconds.',
+      },
     },
   },
   RecordHeader: {

@@ -266,7 +266,12 @@ export class Reader implements SubscriptionTransport {
   }
 }
 
-const LIMITS = { recordsMax: 1000, headersPerRecordMax: 0, faultyMembersMax: 50 };
+const LIMITS = {
+  recordsMax: 1000,
+  headersPerRecordMax: 0,
+  faultyMembersMax: 50,
+  nowMs: () => 1_000,
+};
 
 const BROKER_SETTINGS: Parameters<typeof openLocalBroker>[0] = {
   dataDir: '/data',

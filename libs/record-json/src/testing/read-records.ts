@@ -16,7 +16,12 @@ import {
 } from '#protocol';
 import { parseJsonRecords } from '../json-records.js';
 
-export const LIMITS = { recordsMax: 1000, headersPerRecordMax: 5, faultyMembersMax: 50 };
+export const LIMITS = {
+  recordsMax: 1000,
+  headersPerRecordMax: 5,
+  faultyMembersMax: 50,
+  nowMs: () => 1_000,
+};
 
 interface Header {
   key: string;

@@ -1,6 +1,7 @@
 import { type RecordsForm } from '#api';
 import type { Delivery } from '#delivery';
 import type { RenderCache } from '#record-json';
+import { SystemClock } from '#runtime';
 import type { EventStreamOptions } from '../../sse/event-stream.js';
 import { EventsRoute } from '../../sse/events-route.js';
 import { StreamSweep } from '../../sse/stream-sweep.js';
@@ -9,6 +10,8 @@ import type { HotRoutes } from '../front/http-front.js';
 import type { PartitionTarget } from '../front/target.js';
 import { FetchRoute } from './fetch-route.js';
 import { ProduceRoute } from './produce-route.js';
+
+const clock = new SystemClock();
 
 /** The settings that the hot routes use. */
 export interface DataPlaneOptions extends EventStreamOptions {
@@ -33,6 +36,7 @@ export class DataPlane implements HotRoutes {
         recordsMax: options.recordsPerRequestMax,
         headersPerRecordMax: options.headersPerRecordMax,
         faultyMembersMax: options.bodyMembersMax,
+        nowMs: () => clock.nowMs(),
       },
       autoCreateTopics: options.autoCreateTopics,
     });

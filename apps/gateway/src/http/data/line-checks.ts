@@ -1,4 +1,4 @@
-import { type TopicLimits, timestampFault, timestampRange } from '#broker';
+import { deliverAtFault, type TopicLimits, timestampFault, timestampRange } from '#broker';
 import { batchOfOneSizeBytes } from '#log';
 import {
   FIELD_KEY_START,
@@ -6,6 +6,7 @@ import {
   FIELD_TIMESTAMP,
   ProtocolError,
   RECORD_STRIDE,
+  type RecordDelay,
   type RecordSet,
 } from '#protocol';
 import { placeOf, type RecordPlaces } from '#record-json';
@@ -86,7 +87,12 @@ function faultOf(
   const timestamp = records.fields[at + FIELD_TIMESTAMP] as number;
   if (timestamp !== -1) {
     const fault = timestampFault(timestamp, timestampRange(limits, target.receivedMs));
-    if (fault !== undefined) return invalidTimestamp(fault);
+    if (fault !== undefined) return invalidTimestamp('/timestamp', fault);
+  }
+  const delay = records.delays?.get(index);
+  if (delay !== undefined) {
+    const fault = deliverAtFault(delay.deliverAtMs, timestampRange(limits, target.receivedMs));
+    if (fault !== undefined) return invalidTimestamp(delay.member, fault);
   }
   if (isSmall) return undefined;
   const sizeBytes = batchOfOneSizeBytes(records, index);
@@ -106,9 +112,9 @@ function unknownPartition(
   });
 }
 
-function invalidTimestamp(detail: string): ProtocolError {
+function invalidTimestamp(pointer: string, detail: string): ProtocolError {
   return new ProtocolError('INVALID_TIMESTAMP', `The record is refused: ${detail}.`, {
-    faults: [{ pointer: '/timestamp', detail }],
+    faults: [{ pointer, detail }],
   });
 }
 
@@ -127,6 +133,7 @@ function without(
 ): NumberedRecords {
   const fields: number[] = [];
   const kept: number[] = [];
+  const delays = new Map<number, RecordDelay>();
   for (let index = 0; index < records.count; index += 1) {
     if (refused.has(index)) continue;
     const from = index * RECORD_STRIDE;
@@ -135,7 +142,9 @@ function without(
       fields[to + field] = records.fields[from + field] as number;
     }
     if (partition !== undefined) fields[to + FIELD_PARTITION] = partition;
+    const delay = records.delays?.get(index);
+    if (delay !== undefined) delays.set(kept.length, delay);
     kept.push(lines[index] as number);
   }
-  return { records: { ...records, count: kept.length, fields }, lines: kept };
+  return { records: { ...records, count: kept.length, fields, delays }, lines: kept };
 }

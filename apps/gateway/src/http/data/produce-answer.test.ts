@@ -4,7 +4,12 @@ import { ProtocolError } from '#protocol';
 import { parseJsonRecords } from '#record-json';
 import { isPartial, produceAnswer } from './produce-answer.js';
 
-const LIMITS = { recordsMax: 10, headersPerRecordMax: 10, faultyMembersMax: 50 };
+const LIMITS = {
+  recordsMax: 10,
+  headersPerRecordMax: 10,
+  faultyMembersMax: 50,
+  nowMs: () => 1_000,
+};
 const RECORDS = parseJsonRecords(
   Buffer.from('{"records":[{"value":1},{"value":2,"timestamp":5},{"value":3}]}'),
   LIMITS,
