@@ -33,7 +33,7 @@ interface CutPlace {
  * Every change that must not stay half done becomes durable in an order that the next start can
  * finish or revert: the log start offset before any segment is removed; the recovery point before
  * the end is truncated; a compacted segment as `.swap` before the segments it replaces are removed
- * (see log-files.ts).
+ * (see log-files.ts); the list of compacted segments before one of them is merged or truncated.
  *
  * Overlap: all methods may overlap; each runs its change in the log's write lane.
  */
@@ -95,6 +95,7 @@ export class LogTrimmer {
       if (to === undefined || this.#log.failure !== undefined) return false;
       await this.#writer.settleRolled();
       await this.#markCompacted(to);
+      await this.#listSegments(old, to);
       try {
         await this.#swap(old, cleaned, { from: cleaned.baseOffset, to });
       } catch (error) {
@@ -265,6 +266,7 @@ export class LogTrimmer {
     offsets.logStart = offset as LogStartOffset;
     await this.#step(() => environment.checkpoints.persistLogStartOffsets());
     this.#writer.forgetRolled(0, Number.POSITIVE_INFINITY);
+    await this.#step(() => log.compactedSegments.replace([]));
     await this.#remove(log.segments.all);
     const empty = await this.#step(() => {
       return LogSegment.create(environment.files, log.directory, offset);
@@ -321,6 +323,7 @@ export class LogTrimmer {
     const { offsets } = log;
     await this.#lowerEnds(cut.offset);
     const { baseOffset } = cut.segment;
+    await this.#step(() => log.compactedSegments.dropAbove(baseOffset));
     const later = log.segments.all.filter((segment) => segment.baseOffset > baseOffset);
     log.segments.replace(baseOffset + 1, Number.POSITIVE_INFINITY, []);
     this.#writer.forgetRolled(baseOffset, Number.POSITIVE_INFINITY);
@@ -408,6 +411,20 @@ export class LogTrimmer {
       await this.#environment.checkpoints.persistCompactedEnds();
     } catch (error) {
       this.#log.denseFrom = before;
+      throw writeFailed(error);
+    }
+  }
+
+  /** Lists the segments below `to` as they are after the swap, before any of them is removed. */
+  async #listSegments(old: readonly LogSegment[], to: Offset): Promise<void> {
+    const log = this.#log;
+    const merged = new Set(old.slice(1));
+    const bases = log.segments.all
+      .filter((segment) => segment.baseOffset < to && !merged.has(segment))
+      .map(({ baseOffset }) => baseOffset);
+    try {
+      await log.compactedSegments.replace(bases);
+    } catch (error) {
       throw writeFailed(error);
     }
   }

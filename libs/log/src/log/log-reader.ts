@@ -289,10 +289,15 @@ class SegmentRead {
     return baseOffset === expected || (baseOffset > expected && expected < this.#log.denseFrom);
   }
 
-  /** Checks the end of the segment: a log without gaps has every offset up to the next segment. */
+  /**
+   * Checks the end of the segment: segments may be known as missing behind it, and a log without
+   * gaps has every offset up to the next segment.
+   */
   #assertNothingMissing(): void {
     const segment = this.#segment;
     const request = this.#request;
+    const known = this.#log.damage.at(segment.baseOffset, segment.sizeBytes);
+    if (known !== undefined && request.offset < known.endOffset) throw corruptMessage(known);
     const startOffset = this.#expectedOffset;
     const endOffset = this.#upperOffset;
     if (startOffset === undefined || startOffset < this.#log.denseFrom) return;

@@ -8,6 +8,7 @@ import type {
   TopicPartition,
 } from '#protocol';
 import type { Clock, DiskReserve, FileSystem, Logger, Scheduler } from '#runtime';
+import type { CompactedSegments } from '../cleaning/compacted-segments.js';
 import type { LeaderElections } from '../leader-epoch/leader-elections.js';
 import type { LeaderEpochCache } from '../leader-epoch/leader-epoch-cache.js';
 import type { ProducerStateManager } from '../producer-state/producer-state.js';
@@ -105,6 +106,7 @@ export interface LogState {
   readonly segments: SegmentList;
   readonly epochs: LeaderEpochCache;
   readonly elections: LeaderElections;
+  readonly compactedSegments: CompactedSegments;
   readonly producers: ProducerStateManager;
   readonly tail: PartitionTail;
   readonly damage: DamageList;

@@ -7,6 +7,7 @@ import {
   type TopicPartition,
 } from '#protocol';
 import { CorruptCheckpointError } from '../checkpoint/checkpoint-file.js';
+import { CompactedSegments } from '../cleaning/compacted-segments.js';
 import { LeaderElections } from '../leader-epoch/leader-elections.js';
 import { LeaderEpochCache } from '../leader-epoch/leader-epoch-cache.js';
 import { reportDamage } from '../log/damage-search.js';
@@ -27,11 +28,12 @@ import { LogSegment } from '../segment/segment.js';
 import { SegmentList } from '../segment/segment-list.js';
 import { type SegmentFile, settleLogFiles } from './log-files.js';
 import { replayProducers } from './producer-replay.js';
-import { findSegmentGaps, reportGaps } from './segment-gaps.js';
+import { findMissingSegments, findSegmentGaps, reportGaps } from './segment-gaps.js';
 import { type RecoveredEnd, type RecoveringLog, SegmentRecovery } from './segment-recovery.js';
 
 const LEADER_EPOCH_CHECKPOINT = 'leader-epoch-checkpoint';
 const LEADER_ELECTION_CHECKPOINT = 'leader-election-checkpoint';
+const COMPACTED_SEGMENTS_CHECKPOINT = 'compacted-segments-checkpoint';
 
 /** Facts about a log that are known before its directory is read. */
 export interface LogDescription {
@@ -115,7 +117,9 @@ export class LogLoader {
     };
     const end = await this.#findEnd(log, description, bounds);
     const elections = await this.#openElections(description);
-    const knownParts = { ...log, elections, unrecordedDeletions: [...files.deletedBefore] };
+    const compactedSegments = await this.#openCompactedSegments(description);
+    const unrecordedDeletions = [...files.deletedBefore];
+    const knownParts = { ...log, elections, compactedSegments, unrecordedDeletions };
     const state = this.#state(description, knownParts, logStart, end);
     epochs.cache.truncateFromEnd(end.logEnd + 1);
     epochs.cache.truncateFromStart(logStart);
@@ -202,16 +206,33 @@ export class LogLoader {
   }
 
   /** Lost ids stay lost: only the numbers of their epochs are compared then. */
-  async #openElections({ directory, topicPartition }: LogDescription): Promise<LeaderElections> {
-    const { fileSystem, logger } = this.#environment;
+  #openElections({ directory, topicPartition }: LogDescription): Promise<LeaderElections> {
     const path = join(directory, LEADER_ELECTION_CHECKPOINT);
+    const open = () => LeaderElections.open(this.#environment.fileSystem, path);
+    const consequence = 'the ids of leader elections are lost';
+    return this.#openOrReplace(open, { path, topicPartition, consequence });
+  }
+
+  /** The next compaction writes a lost list again. */
+  #openCompactedSegments(description: LogDescription): Promise<CompactedSegments> {
+    const { directory, topicPartition } = description;
+    const path = join(directory, COMPACTED_SEGMENTS_CHECKPOINT);
+    const open = () => CompactedSegments.open(this.#environment.fileSystem, path);
+    const consequence = 'the list of compacted segments is lost: a missing one is not noticed';
+    return this.#openOrReplace(open, { path, topicPartition, consequence });
+  }
+
+  /** Opens a checkpoint file; one with wrong content is renamed and opened as an empty one. */
+  async #openOrReplace<T>(open: () => Promise<T>, file: OpenedCheckpoint): Promise<T> {
+    const { fileSystem, logger } = this.#environment;
+    const { path, topicPartition, consequence } = file;
     try {
-      return await LeaderElections.open(fileSystem, path);
+      return await open();
     } catch (error) {
       if (!(error instanceof CorruptCheckpointError)) throw error;
-      logger.error({ err: error, ...topicPartition }, 'the ids of leader elections are lost');
+      logger.error({ err: error, ...topicPartition }, consequence);
       await fileSystem.rename(path, `${path}.corrupt`);
-      return LeaderElections.open(fileSystem, path);
+      return open();
     }
   }
 
@@ -251,13 +272,14 @@ export class LogLoader {
     // Recovery reports the gaps in its range, unless each of them may be legal.
     const to = isKnown ? (end.walked?.from ?? end.logEnd) : end.logEnd;
     const gaps = await findSegmentGaps(log, environment, { from: denseFrom, to });
+    reportGaps(log, environment, await findMissingSegments(log, environment, denseFrom));
     if (isKnown) reportGaps(log, environment, gaps);
     else log.unexplainedGaps = { recordedDenseFrom: denseFrom, logEnd: end.logEnd, gaps };
   }
 
   #state(
     description: LogDescription,
-    log: RecoveringLog & Pick<LogState, 'elections' | 'unrecordedDeletions'>,
+    log: RecoveringLog & Pick<LogState, 'elections' | 'compactedSegments' | 'unrecordedDeletions'>,
     logStart: Offset,
     end: RecoveredEnd,
   ): LogState {
@@ -294,6 +316,14 @@ export class LogLoader {
       failure: end.lost === undefined ? undefined : endLost(end.lost),
     };
   }
+}
+
+/** A checkpoint file in a partition's directory. */
+interface OpenedCheckpoint {
+  readonly path: string;
+  readonly topicPartition: TopicPartition;
+  /** Log line that says what follows from wrong content. */
+  readonly consequence: string;
 }
 
 /** Bounds of the recovery of a log. */

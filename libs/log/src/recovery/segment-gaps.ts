@@ -8,7 +8,7 @@ import { segmentEnd } from './segment-end.js';
 /**
  * Finds the offsets that are missing between two segments of a log, as after a file was removed by
  * hand. Runs at every start, so that it reads only the last batches of each closed segment, and
- * none of segments below `from`, where compaction may have left gaps.
+ * none of segments below `from`, where compaction may have left gaps: see `findMissingSegments`.
  *
  * A tail with bytes that are no batch is reported as damage.
  * @param from gaps that begin below it are ignored
@@ -26,15 +26,48 @@ export async function findSegmentGaps(
     if (nextBaseOffset <= Math.max(from, log.offsets.logStart)) continue;
     const endOffset = await endOf(log, environment, segment);
     if (endOffset === undefined || endOffset < from || endOffset >= nextBaseOffset) continue;
-    gaps.push({
-      segmentBaseOffset: segment.baseOffset,
-      startOffset: endOffset,
-      endOffset: nextBaseOffset,
-      startPosition: segment.sizeBytes,
-      endPosition: segment.sizeBytes,
-    });
+    gaps.push(gapBehind(segment, endOffset, nextBaseOffset));
   }
   return gaps;
+}
+
+/**
+ * Finds the segments that are missing in the compacted part of a log, by the list that compaction
+ * wrote. A missing one whose offsets the segment before has taken over is no loss: the log was
+ * compacted, or the loss was accepted.
+ * @param to gaps that begin at or behind it are found by `findSegmentGaps`
+ */
+export async function findMissingSegments(
+  log: LogState,
+  environment: LogEnvironment,
+  to: Offset,
+): Promise<DamagedRange[]> {
+  const gaps: DamagedRange[] = [];
+  for (const [place, segment] of log.segments.all.entries()) {
+    const nextBaseOffset = log.segments.all[place + 1]?.baseOffset;
+    if (nextBaseOffset === undefined || segment.baseOffset >= to) break;
+    if (nextBaseOffset <= log.offsets.logStart) continue;
+    const listed = log.compactedSegments.lastBetween(segment.baseOffset, nextBaseOffset);
+    if (listed === undefined) continue;
+    const endOffset = await endOf(log, environment, segment);
+    if (endOffset === undefined || endOffset > listed || endOffset >= to) continue;
+    gaps.push(gapBehind(segment, endOffset, nextBaseOffset));
+  }
+  return gaps;
+}
+
+function gapBehind(
+  { baseOffset, sizeBytes }: LogSegment,
+  startOffset: Offset,
+  endOffset: Offset,
+): DamagedRange {
+  return {
+    segmentBaseOffset: baseOffset,
+    startOffset,
+    endOffset,
+    startPosition: sizeBytes,
+    endPosition: sizeBytes,
+  };
 }
 
 /** Reports gaps that compaction does not explain: the records in them are lost. */
