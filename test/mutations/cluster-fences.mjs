@@ -50,7 +50,6 @@ export const CLUSTER_FENCES = [
     from: 'if (follower.position === undefined) return undefined;',
     to: 'if (follower.position === undefined) continue;',
     killers: ['a fetch request of an earlier epoch commits nothing'],
-    seeds: 15,
   },
   {
     name: 'a joiner that has caught up',
@@ -160,7 +159,6 @@ export const CLUSTER_FENCES = [
     file: 'coordination/src/decisions/registration.ts',
     from: 'if (!isSameDisk && !isNew) return isr.filter((member) => member !== id);',
     to: '',
-    seeds: 40,
     tests: ['libs/coordination/src/decisions/registration.test.ts'],
   },
   {
