@@ -2,12 +2,11 @@
  * Checks that received bytes are released when a request is refused, in every transport: the
  * resident memory of a gateway stays within its bound during a burst, and returns afterwards.
  */
-import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway.js';
-import { Inspector } from '../support/inspector.js';
+import { INSPECTED, ResidentMemory } from '../support/resident-memory.js';
 import { until } from '../support/until.js';
 import { upgradeRequest } from '../ws/raw-socket.js';
 
@@ -25,40 +24,34 @@ const SENT_BYTES = 15 * MIB;
 const BLOCK = Buffer.alloc(256 * 1024, 'x');
 
 let gateway: GatewayProcess;
-let inspector: Inspector;
-let idleBytes = 0;
+let memory: ResidentMemory;
 const clients: Socket[] = [];
 
 beforeAll(async () => {
   gateway = await GatewayProcess.start({
-    NODE_OPTIONS: '--inspect=127.0.0.1:0',
+    ...INSPECTED,
     SLUICE_REQUEST_MEMORY_BYTES: String(ACCOUNT_BYTES),
     SLUICE_REQUEST_BYTES_MAX: String(16 * MIB),
     SLUICE_SOCKET_CLOSE_TIMEOUT_MS: '300',
     SLUICE_SOCKET_COMPRESSION: 'on',
   });
-  inspector = await Inspector.of(gateway);
   const response = await fetch(`${gateway.url}/v1/topics`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name: 't' }),
   });
   expect(response.status).toBe(201);
-  await inspector.collectGarbage();
-  idleBytes = await residentBytes('VmRSS');
+  memory = await ResidentMemory.of(gateway);
 });
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy();
   await until('the account to be empty', async () => (await heldBytes()) === 0);
-  await until('resident memory to come back', async () => {
-    await inspector.collectGarbage();
-    return (await residentBytes('VmRSS')) < idleBytes + KEPT_BYTES;
-  });
+  await memory.untilBelow(KEPT_BYTES);
 });
 
 afterAll(async () => {
-  inspector.close();
+  memory.close();
   await gateway.dispose();
 });
 
@@ -139,8 +132,7 @@ async function burst(
   send: (client: Socket) => Promise<void>,
   count = CLIENTS,
 ): Promise<void> {
-  // Resets the kernel's mark of the largest resident memory.
-  await writeFile(`/proc/${gateway.pid}/clear_refs`, '5');
+  await memory.resetLargest();
   const { hostname, port } = new URL(gateway.url);
   await Promise.all(
     Array.from({ length: count }, async () => {
@@ -152,8 +144,8 @@ async function burst(
       await send(client);
     }),
   );
-  const largestBytes = await residentBytes('VmHWM');
-  expect(largestBytes / MIB).toBeLessThan((idleBytes + ACCOUNT_BYTES + SLACK_BYTES) / MIB);
+  const largestBytes = await memory.largestBytes();
+  expect(largestBytes / MIB).toBeLessThan((ACCOUNT_BYTES + SLACK_BYTES) / MIB);
   expect(await heldBytes()).toBeLessThanOrEqual(ACCOUNT_BYTES);
 }
 
@@ -188,11 +180,6 @@ function frameHead(first: number, sizeBytes: number): Buffer {
   head[1] = 0x80 | 127;
   head.writeBigUInt64BE(BigInt(sizeBytes), 2);
   return head;
-}
-
-async function residentBytes(field: 'VmRSS' | 'VmHWM'): Promise<number> {
-  const status = await readFile(`/proc/${gateway.pid}/status`, 'utf8');
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
 }
 
 function heldBytes(): Promise<number> {

@@ -2,6 +2,9 @@ import { type FoundTimestamp, type RecordBatch, UnreadableBatchError } from '#lo
 import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import type { Partition } from './partition.js';
 
+/** Bytes of a read from disk that weighs 1 in the limit on concurrent reads. */
+const DISK_READ_BYTES = 1024 * 1024;
+
 export interface PartitionFetch {
   readonly offset: Offset;
   /** Bytes of record batches; the first batch always fits. */
@@ -84,7 +87,7 @@ function readFromDisk(
   partition: Partition,
   fetch: PartitionFetch,
 ): Promise<readonly RecordBatch[]> {
-  return partition.diskReads.run(async () => {
+  const read = async (): Promise<readonly RecordBatch[]> => {
     if (fetch.caller?.isGone === true) return [];
     const fault = partition.isClosed ? partition.closedError() : positionFault(partition, fetch);
     if (fault !== undefined) throw fault;
@@ -95,7 +98,13 @@ function readFromDisk(
     } catch (error) {
       throw unlessOthersHave(partition, error);
     }
-  });
+  };
+  return partition.diskReads.run(read, diskReadWeight(fetch.maxBytes));
+}
+
+/** Weight of a read from disk in the limit on concurrent reads: its size in MiB. */
+export function diskReadWeight(maxBytes: number): number {
+  return Math.max(1, Math.ceil(maxBytes / DISK_READ_BYTES));
 }
 
 /**

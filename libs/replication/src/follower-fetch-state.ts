@@ -1,5 +1,6 @@
 import type { Election, RecordBatch } from '#log';
 import type { Offset } from '#protocol';
+import { diskReadWeight } from './fetch.js';
 import type { Partition } from './partition.js';
 import { judgePosition, type PositionVerdict } from './replica-position.js';
 import type { ReplicaFetchPosition, ReplicaFetchResult } from './replica-protocol.js';
@@ -125,11 +126,12 @@ export class FollowerFetchState {
     this.#isReading = true;
     this.#mustReadDisk = false;
     try {
+      const { fetchOffset, maxBytes } = position;
       this.#read = await partition.diskReads.run(async () => {
         if (!this.#isArmed || partition.isClosed) return undefined;
         const { log } = partition;
-        return log.read(position.fetchOffset, position.maxBytes, log.logEndOffset);
-      });
+        return log.read(fetchOffset, maxBytes, log.logEndOffset);
+      }, diskReadWeight(maxBytes));
     } catch {
       // The log has logged the error; the follower gets KAFKA_STORAGE_ERROR.
       this.#isUnreadable = true;

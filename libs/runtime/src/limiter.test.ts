@@ -43,3 +43,30 @@ it('frees the slot of a task that throws before its first await', async () => {
   await expect(thrown).rejects.toThrow('at once');
   expect(await limiter.run(() => Promise.resolve('next'))).toBe('next');
 });
+
+it('runs heavy tasks in order, as far as their weights fit, and one over the limit alone', async () => {
+  const limiter = new Limiter(4);
+  const ends: (() => void)[] = [];
+  const began: number[] = [];
+  const runs = [3, 2, 9, 1].map((weight) =>
+    limiter.run(() => {
+      began.push(weight);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    }, weight),
+  );
+  const endFirst = async (): Promise<void> => {
+    ends.shift()?.();
+    await new Promise(setImmediate);
+  };
+  expect([began, limiter.running, limiter.waiting]).toEqual([[3], 1, 3]);
+  expect([limiter.hasRoomFor(1), new Limiter(4).hasRoomFor(9)]).toEqual([false, true]);
+  await endFirst();
+  expect(began).toEqual([3, 2]);
+  await endFirst();
+  expect(began).toEqual([3, 2, 9]);
+  await endFirst();
+  expect(began).toEqual([3, 2, 9, 1]);
+  await endFirst();
+  await Promise.all(runs);
+  expect([limiter.running, limiter.hasRoomFor(4)]).toEqual([0, true]);
+});

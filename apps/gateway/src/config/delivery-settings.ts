@@ -26,6 +26,14 @@ export const DELIVERY_SETTINGS = {
     sentence:
       'Bytes that were sent to all clients and not yet received by them: subscribers, streams and answers. A connection may use all that is free; with nothing free, deliveries wait and fetches are refused with 429 `THROTTLING_QUOTA_EXCEEDED`.',
   }),
+  largePagesBytes: wholeNumber({
+    variable: 'SLUICE_LARGE_PAGES_BYTES',
+    byDefault: 64 * MIB,
+    min: 1,
+    max: 64 * GIB,
+    sentence:
+      'Memory for pages of more than 1 MiB while they are rendered: their batches and their JSON. Others wait in order of arrival; a single larger page is still rendered.',
+  }),
   outboundStalledMs: wholeNumber({
     variable: 'SLUICE_OUTBOUND_STALLED_MS',
     byDefault: 10_000,

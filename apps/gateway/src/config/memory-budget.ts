@@ -38,7 +38,7 @@ const SEGMENT_HEAP_BYTES = 2 * KIB;
 const TOPIC_HEAP_BYTES = 2 * KIB;
 /** Heap of an idle connection. */
 const CONNECTION_HEAP_BYTES = 12 * KIB;
-/** Bytes of a read from disk with the default of `maxBytes`. */
+/** Bytes of a read that counts as one towards the limit; a larger one counts as several. */
 const DISK_READ_BYTES = MIB;
 
 export type BudgetSettings = Pick<
@@ -49,6 +49,7 @@ export type BudgetSettings = Pick<
   | 'compactionMapBytes'
   | 'connectionsMax'
   | 'diskReadsMax'
+  | 'largePagesBytes'
   | 'offsetsKeptBytes'
   | 'outboundMemoryBytes'
   | 'partitionsMax'
@@ -100,6 +101,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     buffers('catch-up reads', settings.catchUpBytesMax, 'SLUICE_CATCH_UP_BYTES'),
     buffers('compaction', settings.compactionMapBytes, 'SLUICE_COMPACTION_MAP_BYTES'),
     buffers('reads from disk', settings.diskReadsMax * DISK_READ_BYTES, 'SLUICE_DISK_READS_MAX'),
+    buffers('large pages', settings.largePagesBytes, 'SLUICE_LARGE_PAGES_BYTES'),
     buffers(
       'batches being unpacked',
       UNPACKED_AT_A_TIME * settings.unpackedBatchBytesMax,

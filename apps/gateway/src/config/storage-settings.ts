@@ -57,7 +57,7 @@ export const STORAGE_SETTINGS = {
     min: 1,
     max: 1024,
     sentence:
-      'Concurrent reads of records from disk, over all partitions; others wait in order of arrival. Each holds up to `maxBytes` of memory.',
+      'Concurrent reads of records from disk, over all partitions; others wait in order of arrival. A read of more than 1 MiB counts as one per MiB of its `maxBytes`.',
   }),
   tailCacheBytes: wholeNumber({
     variable: 'SLUICE_TAIL_CACHE_BYTES',

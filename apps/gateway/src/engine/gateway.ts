@@ -79,12 +79,13 @@ export class Gateway {
     const renderCache = app.get(RenderCache);
     const delivery = app.get(Delivery);
     const sockets = app.get(SocketServer);
-    front.route(app.get(DataPlane));
+    const dataPlane = app.get(DataPlane);
+    front.route(dataPlane);
     front.upgrade(sockets);
     app.useWebSocketAdapter(new SocketAdapter(sockets));
     metrics.watch({
       broker: () => broker.statusInSlices(),
-      http: () => httpStatus(front, renderCache),
+      http: () => ({ ...httpStatus(front, renderCache), largePages: dataPlane.largePages() }),
       delivery: () => delivery.status(),
       sockets: () => sockets.status(),
     });
@@ -136,7 +137,7 @@ export class Gateway {
   }
 }
 
-function httpStatus(front: HttpFront, renderCache: RenderCache): HttpStatus {
+function httpStatus(front: HttpFront, renderCache: RenderCache): Omit<HttpStatus, 'largePages'> {
   const { context } = front;
   const rendered = renderCache.counters();
   return {

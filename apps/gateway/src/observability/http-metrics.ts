@@ -11,6 +11,8 @@ export interface HttpStatus {
   readonly longPolls: number;
   /** Bytes that clients were sent and have not received. */
   readonly outbound: OutboundStatus;
+  /** Pages of more than 1 MiB. */
+  readonly largePages: { readonly running: number; readonly waiting: number };
   readonly renderCacheBytes: number;
   readonly renderCacheHits: number;
   readonly renderCacheMisses: number;
@@ -130,6 +132,18 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
     type: 'counter',
     help: 'Connections cut because SLUICE_OUTBOUND_MEMORY_BYTES was used up and their clients received nothing for SLUICE_OUTBOUND_STALLED_MS.',
     read: (s) => s.outbound.droppedTotal,
+  },
+  {
+    name: 'sluice_fetch_large_pages',
+    type: 'gauge',
+    help: 'Pages of more than 1 MiB that are rendered; their bound is SLUICE_LARGE_PAGES_BYTES.',
+    read: (s) => s.largePages.running,
+  },
+  {
+    name: 'sluice_fetch_large_pages_waiting',
+    type: 'gauge',
+    help: 'Pages of more than 1 MiB that wait until others are rendered.',
+    read: (s) => s.largePages.waiting,
   },
   {
     name: 'sluice_http_render_cache_bytes',

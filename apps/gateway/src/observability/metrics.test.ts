@@ -23,6 +23,7 @@ const HTTP = {
   requestMemoryLimitBytes: 100,
   longPolls: 1,
   outbound: { heldBytes: 0, waiting: 0, refusedTotal: 0, droppedTotal: 0 },
+  largePages: { running: 0, waiting: 0 },
   renderCacheBytes: 5,
   renderCacheHits: 6,
   renderCacheMisses: 7,

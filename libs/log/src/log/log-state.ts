@@ -8,7 +8,7 @@ import type {
   TopicPartition,
 } from '#protocol';
 import type { Clock, DiskReserve, FileSystem, Logger, Scheduler } from '#runtime';
-import type { CompactedSegments } from '../cleaning/compacted-segments.js';
+import type { CompactedSegments } from '../checkpoint/compacted-segments.js';
 import type { LeaderElections } from '../leader-epoch/leader-elections.js';
 import type { LeaderEpochCache } from '../leader-epoch/leader-epoch-cache.js';
 import type { ProducerStateManager } from '../producer-state/producer-state.js';

@@ -7,7 +7,7 @@ import {
   type TopicPartition,
 } from '#protocol';
 import { CorruptCheckpointError } from '../checkpoint/checkpoint-file.js';
-import { CompactedSegments } from '../cleaning/compacted-segments.js';
+import { CompactedSegments } from '../checkpoint/compacted-segments.js';
 import { LeaderElections } from '../leader-epoch/leader-elections.js';
 import { LeaderEpochCache } from '../leader-epoch/leader-epoch-cache.js';
 import { reportDamage } from '../log/damage-search.js';

@@ -9,6 +9,7 @@ import type { Exchange } from '../front/exchange.js';
 import type { HotRoutes } from '../front/http-front.js';
 import type { PartitionTarget } from '../front/target.js';
 import { FetchRoute } from './fetch-route.js';
+import { type LargePagesStatus, PageReader } from './page-reader.js';
 import { ProduceRoute } from './produce-route.js';
 
 const clock = new SystemClock();
@@ -20,12 +21,14 @@ export interface DataPlaneOptions extends EventStreamOptions {
   readonly bodyMembersMax: number;
   readonly autoCreateTopics: boolean;
   readonly compression: 'off' | 'api' | 'all';
+  readonly largePagesBytes: number;
 }
 
 /** The routes with the highest load: bare handlers, called by the front. */
 export class DataPlane implements HotRoutes {
   readonly #produce: ProduceRoute;
   readonly #fetch: FetchRoute;
+  readonly #pages: PageReader;
   readonly #events: EventsRoute;
 
   constructor(delivery: Delivery, renderCache: RenderCache, options: DataPlaneOptions) {
@@ -40,13 +43,17 @@ export class DataPlane implements HotRoutes {
       },
       autoCreateTopics: options.autoCreateTopics,
     });
-    this.#fetch = new FetchRoute({
+    this.#pages = new PageReader(broker, renderCache, options.largePagesBytes);
+    this.#fetch = new FetchRoute(this.#pages, {
       broker,
-      renderCache,
       compresses: options.compression === 'all',
       sweep,
     });
     this.#events = new EventsRoute({ delivery, sweep, options });
+  }
+
+  largePages(): LargePagesStatus {
+    return this.#pages.status();
   }
 
   produce(exchange: Exchange, topic: string, form: RecordsForm): void {

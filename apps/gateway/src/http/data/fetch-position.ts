@@ -1,6 +1,5 @@
 import type { Broker, FetchRequest, FetchResult, OffsetSpec } from '#broker';
 import { type Offset, ProtocolError } from '#protocol';
-import type { RenderCache } from '#record-json';
 import { assert } from '#runtime';
 import type { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
@@ -19,7 +18,6 @@ export interface Fetch {
 
 export interface FetchRouteOptions {
   readonly broker: Broker;
-  readonly renderCache: RenderCache;
   /** True if fetched records are compressed when the client asks for it. */
   readonly compresses: boolean;
   /** Ends streams whose clients receive nothing. */

@@ -1,11 +1,11 @@
-import { areRenderedAtOnce, type RenderRequest, renderInSlices } from '#record-json';
 import type { Exchange } from '../front/exchange.js';
 import type { PartitionTarget } from '../front/target.js';
 import { acceptsNdjson } from './accept.js';
 import { answerCoding, writeCompressed } from './answer-coding.js';
-import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
-import { fetchQuery, pageBounds } from './fetch-query.js';
+import type { Fetch, FetchRouteOptions } from './fetch-position.js';
+import { fetchQuery } from './fetch-query.js';
 import { streamRecords } from './ndjson-fetch.js';
+import type { PageReader } from './page-reader.js';
 import { answerRaw } from './raw-fetch.js';
 
 /** A smaller answer is sent in one piece; a larger one in its parts, which are not copied. */
@@ -15,9 +15,11 @@ const ONE_PIECE_BYTES_MAX = 32 * 1024;
  * `GET /v1/topics/{topic}/partitions/{partition}/records`, answers a page, a stream or raw bytes.
  */
 export class FetchRoute {
+  readonly #pages: PageReader;
   readonly #options: FetchRouteOptions;
 
-  constructor(options: FetchRouteOptions) {
+  constructor(pages: PageReader, options: FetchRouteOptions) {
+    this.#pages = pages;
     this.#options = options;
   }
 
@@ -40,27 +42,12 @@ export class FetchRoute {
   }
 
   async #answerPage(fetch: Fetch): Promise<void> {
-    const { exchange, topic, partition, query } = fetch;
-    const { limit, maxBytes } = pageBounds(query);
-    const { offset, result } = await fetchFrom(this.#options.broker, fetch, maxBytes);
-    if (exchange.isGone) return;
-    const format = query.format === 'raw' ? 'default' : query.format;
-    const request: RenderRequest = {
-      topic,
-      partition,
-      format,
-      framing: 'array',
-      offset,
-      recordsMax: limit,
-      bytesMax: maxBytes,
-    };
-    const rendered = areRenderedAtOnce(result.batches, request)
-      ? this.#options.renderCache.render(result.batches, request)
-      : await renderInSlices(result.batches, request, () => !exchange.isGone);
-    if (exchange.isGone) return;
-    const { chunks, count, sizeBytes, nextOffset } = rendered;
+    const { exchange } = fetch;
+    const page = await this.#pages.read(fetch);
+    if (page === undefined) return;
+    const { chunks, count, sizeBytes, nextOffset } = page.rendered;
     exchange.context.observer.recordsSent(count, sizeBytes);
-    const { highWatermark, logStartOffset, leaderEpoch } = result;
+    const { highWatermark, logStartOffset, leaderEpoch } = page.result;
     const end =
       `],"nextOffset":${nextOffset},"highWatermark":${highWatermark}` +
       `,"logStartOffset":${logStartOffset},"leaderEpoch":${leaderEpoch}}\n`;

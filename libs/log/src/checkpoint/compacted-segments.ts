@@ -1,6 +1,6 @@
 import type { Offset } from '#protocol';
 import type { FileSystem } from '#runtime';
-import { CheckpointFile, type CheckpointFormat } from '../checkpoint/checkpoint-file.js';
+import { CheckpointFile, type CheckpointFormat } from './checkpoint-file.js';
 
 const FORMAT: CheckpointFormat<Offset> = {
   format: (baseOffset) => `${baseOffset}`,
