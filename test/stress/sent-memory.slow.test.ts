@@ -10,7 +10,7 @@ import { until } from '../support/until.js';
 import { upgradeRequest } from '../ws/raw-socket.js';
 
 const MIB = 1024 * 1024;
-/** Bound on the bytes that clients have not received, and on large pages while they are rendered. */
+/** Bound on the bytes that clients have not received, and on large pages that are rendered. */
 const BOUND_BYTES = 32 * MIB;
 /**
  * Resident memory beyond both bounds: reads from disk, caches, uncollected buffers, and memory that

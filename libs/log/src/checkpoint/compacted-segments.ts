@@ -22,7 +22,7 @@ const FORMAT: CheckpointFormat<Offset> = {
  * Overlap: calls must not overlap; they are made in the log's write lane.
  */
 export class CompactedSegments {
-  /** In ascending order. */
+  /** Base offsets of the listed segments, in ascending order. */
   #baseOffsets: readonly Offset[] = [];
   readonly #file: CheckpointFile<Offset>;
 
