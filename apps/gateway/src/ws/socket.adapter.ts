@@ -27,4 +27,9 @@ export class SocketAdapter implements WebSocketAdapter<SocketServer> {
   close(): void {
     // The gateway closes the server itself, at the right place of its stop.
   }
+
+  /** Nest calls it at the stop, although its interface does not require it. */
+  dispose(): void {
+    // As above.
+  }
 }
