@@ -78,8 +78,8 @@ export const CLUSTER_FENCES = [
     name: "the leader's own synced end",
     rule: '3.1',
     file: 'replication/src/partition.ts',
-    from: 'const own = { syncedEndOffset, journaledVersion };',
-    to: 'const own = { syncedEndOffset: this.log.logEndOffset, journaledVersion };',
+    from: 'const ownEnd = { syncedEndOffset, journaledVersion };',
+    to: 'const ownEnd = { syncedEndOffset: this.log.logEndOffset, journaledVersion };',
     killers: ['a record below min.insync.replicas may be lost'],
   },
   {
@@ -286,8 +286,8 @@ export const CLUSTER_FENCES = [
     name: 'enough replicas of each partition for a rebuild',
     rule: 'M3',
     file: 'coordination/src/registry/rebuild.ts',
-    from: 'if (present >= needed) continue;',
-    to: 'if (present >= 1) continue;',
+    from: 'if (presentCount >= requiredCount) continue;',
+    to: 'if (presentCount >= 1) continue;',
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {
@@ -299,8 +299,8 @@ export const CLUSTER_FENCES = [
     also: [
       {
         file: 'coordination/src/registry/rebuild.ts',
-        from: 'if (present >= needed) continue;',
-        to: 'if (present >= 1) continue;',
+        from: 'if (presentCount >= requiredCount) continue;',
+        to: 'if (presentCount >= 1) continue;',
       },
     ],
     killers: ['a replica removed from the ISR is not elected'],
@@ -321,8 +321,8 @@ export const CLUSTER_FENCES = [
     name: 'leader epochs of a rebuild above all others',
     rule: 'M5',
     file: 'coordination/src/registry/rebuild.ts',
-    from: 'Math.max(seen, round * EPOCHS_PER_REBUILD)',
-    to: 'seen',
+    from: 'Math.max(nextLeaderEpoch, round * EPOCHS_PER_REBUILD)',
+    to: 'nextLeaderEpoch',
     tests: ['libs/coordination/src/registry/rebuild.test.ts'],
   },
   {

@@ -34,8 +34,8 @@ await showMutationsAreSeen({
     {
       name: 'a read that was begun before a seek is delivered',
       file: 'cursor.ts',
-      from: 'if (begun !== this.#begun) return;\n      if (run',
-      to: 'if (run',
+      from: 'if (holds !== this.#holdCount) return;',
+      to: '',
     },
     {
       name: 'a part of a run goes on behind the whole run',

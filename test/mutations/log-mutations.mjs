@@ -96,13 +96,13 @@ await showMutationsAreSeen({
     {
       name: 'a compacted segment is not synced',
       file: 'compaction.ts',
-      from: 'await this.environment.syncs.run(() => cleaned.datasync());',
+      from: 'await this.#environment.syncs.run(() => cleaned.datasync());',
       to: '',
     },
     {
       name: 'the leader epoch is not written down',
       file: 'leader-epoch-cache.ts',
-      from: 'await this.file.write(this.#entries);',
+      from: 'await this.#file.write(this.#entries);',
       to: '',
     },
   ],

@@ -39,7 +39,7 @@ export function parseArguments(argv: readonly string[]): Command {
     if (token.kind === 'positional') return refused(`the argument ${quoted(token.value)}`);
     if (token.kind === 'option-terminator') continue;
     if (token.name === 'env-file') {
-      // An empty name, or the next option, is no file.
+      // An empty name, or the next option, is not a file.
       const isMissing = token.value === undefined || token.value === '';
       if (isMissing || (!token.inlineValue && token.value.startsWith('-'))) {
         return { kind: 'refused', reason: '--env-file needs the name of a file' };
@@ -59,8 +59,8 @@ export function parseArguments(argv: readonly string[]): Command {
   return { kind: 'run', envFiles };
 }
 
-function refused(what: string): Command {
-  return { kind: 'refused', reason: `${what} is not known` };
+function refused(argument: string): Command {
+  return { kind: 'refused', reason: `${argument} is not known` };
 }
 
 function quoted(text: string): string {

@@ -12,11 +12,11 @@ type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) =>
  * not a number is refused later, together with all other settings.
  */
 export function applyHeapLimit(): void {
-  const given = process.env['SLUICE_HEAP_BYTES']?.trim() ?? '';
+  const limitText = process.env['SLUICE_HEAP_BYTES']?.trim() ?? '';
   const isGivenToNode = FLAG.test([...process.execArgv, process.env['NODE_OPTIONS']].join(' '));
   const { execve } = process as { execve?: Execve };
-  if (!/^\d{1,16}$/.test(given) || isGivenToNode || execve === undefined) return;
-  const flag = `--max-old-space-size=${Math.max(1, Math.floor(Number(given) / MIB))}`;
+  if (!/^\d{1,16}$/.test(limitText) || isGivenToNode || execve === undefined) return;
+  const flag = `--max-old-space-size=${Math.max(1, Math.floor(Number(limitText) / MIB))}`;
   const args = [process.execPath, ...process.execArgv, flag, ...process.argv.slice(1)];
   execve.call(process, process.execPath, args, process.env);
 }

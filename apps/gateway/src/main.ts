@@ -17,7 +17,7 @@ export async function runGateway(
 ): Promise<void> {
   const read = readSettings(environment);
   if (!read.ok) endOnBadSettings(read.problems, read.warnings);
-  // Files are 0600 and directories 0700, whatever the umask was: no other user may read records.
+  // Files are 0600 and directories 0700, for any umask: no other user may read records.
   process.umask(FILES_OF_OTHERS);
   await runUntilStopped(read.settings, read.warnings);
 }

@@ -1,6 +1,6 @@
 /**
  * Puts the parts of a broker together that its own clients use, and stops them: refuse new
- * produces, write what is buffered, end the waits, close the logs cleanly.
+ * produces, write the buffered records, end the waits, close the logs cleanly.
  */
 import type { CoordinationStore, ProducerIds } from '#coordination';
 import { GROUP_DEFAULTS, GroupCoordinators, type TopicDirectory } from '#groups';
@@ -187,7 +187,7 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
   };
 }
 
-/** Partitions that are looked at in one slice. */
+/** Partitions that are checked in one slice. */
 const PARTITIONS_PER_SLICE = 500;
 
 /** Members of an offline partition that are unknown are null. */

@@ -60,7 +60,7 @@ export interface Broker {
   deleteRecords(target: TopicPartition, beforeOffset: Offset): Promise<{ logStartOffset: Offset }>;
   /**
    * Accepts the loss of synced records that are missing at a log's end, which must be exactly
-   * `lost`: their offsets stay empty, and the partition takes writes again.
+   * `lost`: their offsets stay empty, and the partition accepts writes again.
    */
   acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void>;
 
@@ -124,7 +124,7 @@ export interface PartitionDescription {
   readonly highWatermark: Offset | null;
   readonly logEndOffset: Offset | null;
   readonly sizeBytes: number | null;
-  /** While the partition moves: brokers that are to keep it, and those that are not to any more. */
+  /** While the partition moves: target brokers, and brokers that will no longer have a replica. */
   readonly addingReplicas?: readonly number[];
   readonly removingReplicas?: readonly number[];
 }
@@ -180,7 +180,7 @@ export interface ProduceRequest {
   readonly receivedMs?: number;
   /** False: full buffers reject at once instead of after max.block.ms (acks=0 never waits). */
   readonly mayBlock?: boolean;
-  /** Ends a wait for buffer memory at once; what is buffered is written in any case. */
+  /** Ends a wait for buffer memory at once; buffered records are written in any case. */
   readonly signal?: AbortSignal;
 }
 
@@ -205,7 +205,7 @@ export interface ProducePart {
   readonly baseOffset: Offset | null;
   /** The broker's time where the topic keeps that, else null: each record has its own. */
   readonly logAppendTimeMs: number | null;
-  /** The time given to records that came without one. */
+  /** The time given to records that were sent without one. */
   readonly createTimeMs: number;
   readonly error: ProtocolError | undefined;
 }
@@ -218,11 +218,11 @@ export interface FetchRequest extends TopicPartition {
   readonly minBytes: number;
   /** Longest wait for `minBytes`, in ms; the fetch is delayed and does not poll. */
   readonly waitMs: number;
-  /** Epoch of the position, when the reader knows it: tells of a truncation. */
+  /** Epoch of the position, when the reader knows it: used to detect a truncation. */
   readonly leaderEpoch?: LeaderEpoch;
-  /** Ends a wait at once, with what is there. */
+  /** Ends a wait at once, with the available records. */
   readonly signal?: AbortSignal;
-  /** The caller; a read from disk is skipped when its turn comes after the caller has gone. */
+  /** The caller; a read from disk is skipped if the caller has disconnected before its turn. */
   readonly caller?: { readonly isGone: boolean };
   /**
    * True when it waits for all live readers of its partition. There is one such fetch per

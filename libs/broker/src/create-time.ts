@@ -3,12 +3,12 @@ import { FIELD_TIMESTAMP, type Offset, RECORD_STRIDE } from '#protocol';
 import type { ProduceEntry } from './pending-produce.js';
 
 /**
- * The time that the first try of a request gave to records which came without one, for its retry to
- * be answered alike. It is the newest timestamp of the batch, unless a record came with one as new:
+ * The time that the first attempt of a request gave to records without one, so that its retry is
+ * answered alike. It is the newest timestamp of the batch, unless a record has one that is as new:
  * only then is the log read.
- * @param first what the first try was answered, as a duplicate
+ * @param first answer to the first attempt, as a duplicate
  * @param read the batch that has an offset
- * @returns ms; undefined where all records came with a time, or the log does not have them any
+ * @returns ms; undefined where all records have a time, or the log does not have them any
  *   more: the offsets are what a retry is about
  */
 export async function createTimeOf(
@@ -19,9 +19,9 @@ export async function createTimeOf(
   let timeless = -1;
   let newestGiven = -1;
   for (let index = 0; index < count; index += 1) {
-    const given = fields[index * RECORD_STRIDE + FIELD_TIMESTAMP] as number;
-    if (given === -1 && timeless < 0) timeless = index;
-    newestGiven = Math.max(newestGiven, given);
+    const givenTimestamp = fields[index * RECORD_STRIDE + FIELD_TIMESTAMP] as number;
+    if (givenTimestamp === -1 && timeless < 0) timeless = index;
+    newestGiven = Math.max(newestGiven, givenTimestamp);
   }
   if (timeless < 0) return undefined;
   if (maxTimestampMs > newestGiven) return maxTimestampMs;

@@ -33,7 +33,7 @@ export interface LocalBrokerSettings extends Partial<GroupSettings> {
   readonly batchSizeBytes: number;
   readonly lingerMs: number;
   readonly longPollsMax: number;
-  /** Reads of records from disk that may be under way; others wait in their order. */
+  /** Reads of records from disk at the same time; others wait in their order. */
   readonly diskReadsMax: number;
   readonly topicsMax: number;
   readonly partitionsMax: number;
@@ -50,7 +50,7 @@ export interface LocalBrokerSettings extends Partial<GroupSettings> {
   readonly compactionCheckIntervalMs: number;
   readonly compactionBytesPerSecond: number;
   readonly compactionMapBytes: number;
-  /** Segment files kept open while nobody uses them; 1024 by default. */
+  /** Segment files kept open while they are not used; 1024 by default. */
   readonly openFilesMax?: number;
   readonly segmentsMax?: number;
   readonly scrubBytesPerSecond?: number;
@@ -77,9 +77,9 @@ export interface LocalBrokerPorts {
 /** A broker that serves, and what its owner needs to stop and to watch it. */
 export interface OpenBroker {
   readonly broker: Broker;
-  /** Numbers for metrics and health, as they are now. Walks all partitions. */
   /**
-   * The status in one turn of the event loop; some fifty milliseconds with thousands of partitions.
+   * The current status, for metrics and health, in one turn of the event loop: it walks all
+   * partitions, which takes some fifty milliseconds with thousands of them.
    */
   status(): BrokerStatus;
   /** The status in slices; each partition is read in one turn of the event loop. */
@@ -87,11 +87,11 @@ export interface OpenBroker {
   /** Tells the cluster the URL under which clients reach this broker, once that is known. */
   announce(): Promise<void>;
   /**
-   * Answers all waiting fetches with the records there are and lets none wait any more; the start
-   * of a stop.
+   * Answers all waiting fetches with the records there are and lets no fetch wait from then on;
+   * the start of a stop.
    */
   endWaits(): void;
-  /** Refuses new produces, writes what is buffered, closes the logs cleanly. Call it once. */
+  /** Refuses new produces, writes the buffered records, closes the logs cleanly. Call it once. */
   close(): Promise<void>;
 }
 
@@ -102,7 +102,7 @@ export interface BrokerStatus {
   readonly clock: ExpiryClockStatus;
   /** Segments of all logs, as they were last counted. */
   readonly segments: number;
-  /** Bytes on disk that were cut from logs or put aside, which only an operator removes. */
+  /** Bytes on disk that were cut from logs or moved aside, which only an operator removes. */
   readonly quarantinedBytes: number;
   readonly bufferTotalBytes: number;
   readonly bufferAvailableBytes: number;
@@ -116,9 +116,9 @@ export interface BrokerStatus {
   readonly delayedFetchesRefusedTotal: number;
   /** Committed offsets in memory. */
   readonly committedOffsets: number;
-  /** Committed offsets taken back since the start because their groups were silent. */
+  /** Committed offsets removed since the start because their groups were silent. */
   readonly offsetsExpiredTotal: number;
-  /** Reads of records from disk that are under way. */
+  /** Reads of records from disk that are in progress. */
   readonly diskReads: number;
   /** Fetches that wait for their turn to read from disk. */
   readonly diskReadsWaiting: number;
@@ -143,7 +143,7 @@ export interface ClusterStatus {
   /** The reason why it cannot; undefined while no fault is known. */
   readonly storeFault: StoreFault | undefined;
   readonly isController: boolean;
-  /** True when nobody can have declared this broker dead. */
+  /** True when no other broker can have declared this one dead. */
   readonly isLeaseValid: boolean;
   readonly leaseRenewals: LeaseRenewalCounts;
   readonly brokerEpoch: number;

@@ -53,7 +53,9 @@ export interface LogBrokerParts {
   readonly autoCreateTopics: boolean;
 }
 
-/** Committed offsets, wherever the group's partition of the offsets topic is led. See `Broker`. */
+/**
+ * Committed offsets, for any leader of the group's partition of the offsets topic. See `Broker`.
+ */
 export interface GroupOffsets {
   commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
   committed(group: string, topic?: string): Promise<CommittedOffset[]>;
@@ -135,8 +137,8 @@ export class LogBroker implements Broker {
 
   /** A topic that producing would make has the limits that it would be made with. */
   topicLimits(topic: string): TopicLimits | undefined {
-    const present = this.#parts.registry.get(topic);
-    if (present !== undefined) return present.limits;
+    const existing = this.#parts.registry.get(topic);
+    if (existing !== undefined) return existing.limits;
     return this.#mayBeMade(topic) ? AUTO_CREATED_LIMITS : undefined;
   }
 

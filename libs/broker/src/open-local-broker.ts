@@ -42,8 +42,8 @@ export async function openLocalBroker(
   ports: LocalBrokerPorts,
 ): Promise<OpenBroker> {
   await assertOwnDataDir({ ...settings, ...ports });
-  const whole = { ...CLUSTER_DEFAULTS, ...settings };
-  return openClusterBroker(whole, withoutPeers(whole, ports));
+  const completeSettings = { ...CLUSTER_DEFAULTS, ...settings };
+  return openClusterBroker(completeSettings, withoutPeers(completeSettings, ports));
 }
 
 /** The outside world of a broker that is a cluster of one. */

@@ -65,10 +65,10 @@ export class PartitionReplicas {
     { topic, partition }: TopicPartition,
     replicas: readonly number[],
   ): void {
-    const present = state.topics.get(topic)?.partitions[partition];
-    if (present === undefined || isInternalTopic(topic)) return;
-    const kept = new Set([...present.replicas, ...(present.reassignment?.to ?? [])]);
-    const added = replicas.filter((id) => !kept.has(id) && state.brokers.has(id));
+    const metadata = state.topics.get(topic)?.partitions[partition];
+    if (metadata === undefined || isInternalTopic(topic)) return;
+    const brokerIds = new Set([...metadata.replicas, ...(metadata.reassignment?.to ?? [])]);
+    const added = replicas.filter((id) => !brokerIds.has(id) && state.brokers.has(id));
     assertBrokersHaveRoom(state, [added], this.#options.partitionsPerBrokerMax);
   }
 
@@ -81,7 +81,7 @@ export class PartitionReplicas {
     const status = statuses.get(topicPartitionName(target));
     const { leader, replicas, isr } = metadata;
     const { adding, removing } = replicaMoves(metadata) ?? { adding: [], removing: [] };
-    const kept = [...new Set([...replicas, ...adding])];
+    const brokerIds = [...new Set([...replicas, ...adding])];
     return {
       ...target,
       leader,
@@ -89,7 +89,7 @@ export class PartitionReplicas {
       isr,
       addingReplicas: adding,
       removingReplicas: removing,
-      progress: kept.map((broker) => progressOf(broker, status)),
+      progress: brokerIds.map((broker) => progressOf(broker, status)),
     };
   }
 }

@@ -3,8 +3,8 @@
  *
  * A partition that is led here and has no other replica is appended to at once: no other broker can
  * become its leader, so nothing is sent twice. Any other batch has a producer id: the client's, or
- * one of this broker's own. It can therefore be sent again to a new leader, whatever the old one
- * did with it, and is in the log once.
+ * one of this broker's own. It can therefore be sent again to a new leader, no matter what the old
+ * one did with it, and is in the log once.
  *
  * Overlap: sends to a partition without other replicas may overlap. Any other partition has one
  * unresolved send at a time; entries that arrive meanwhile go with the next one.
@@ -41,9 +41,9 @@ interface PartitionWriterOptions {
   /** About how large batches are that are appended here. */
   readonly batchSizeBytes: number;
   readonly nextProducerId: () => Promise<number>;
-  /** This broker as the leader of what it leads. */
+  /** This broker as the leader of its partitions. */
   readonly localLeader: Pick<LocalLeader, 'append'>;
-  /** Appends at whoever leads, and again at whoever leads then. */
+  /** Appends at the current leader, and again at a new leader. */
   readonly appendAtLeader: (
     append: LeaderAppend,
     limits: LeaderCallLimits,
@@ -63,7 +63,7 @@ export class PartitionWriter {
   readonly #sends = new WeakMap<Topic, Map<number, PartitionSends>>();
   /**
    * Partitions whose entries are being encoded in slices. Each promise resolves when all entries so
-   * far are handed to the log; later entries are handed over behind them.
+   * far are handed to the log; later entries are handed over after them.
    */
   readonly #slicing = new Map<Partition, Promise<void>>();
 
@@ -82,8 +82,8 @@ export class PartitionWriter {
   }
 
   /**
-   * Writes entries of one partition together and tells each its result. Never rejects; settles when
-   * the next entries of the partition may be written. Calls for one partition may overlap only
+   * Writes entries of one partition together and reports the result of each. Never rejects; settles
+   * when the next entries of the partition may be written. Calls for one partition may overlap only
    * within one turn of the event loop, and are written in their order.
    */
   write(topic: Topic, number: number, entries: readonly ProduceEntry[]): Promise<void> {
@@ -191,14 +191,14 @@ export class PartitionWriter {
     topic: Topic,
     partition: number,
     entries: readonly ProduceEntry[],
-    own: PartitionProducer,
+    producer: PartitionProducer,
   ): Promise<void> {
     // Entries that timed out while an earlier send was unresolved were answered as not written.
     const waiting = entries.filter((entry) => !entry.isDone);
     if (waiting.length === 0) return;
     const client = producerOf(waiting);
     try {
-      if (client === undefined) await this.#sendAsBroker(topic, partition, waiting, own);
+      if (client === undefined) await this.#sendAsBroker(topic, partition, waiting, producer);
       else {
         const send = await this.#encode(topic, partition, waiting, client);
         await this.#answer(send, await this.#append(send));
@@ -207,7 +207,7 @@ export class PartitionWriter {
       const isTooLarge = error instanceof ProtocolError && error.code === 'MESSAGE_TOO_LARGE';
       if (!isTooLarge || waiting.length === 1) failEntries(waiting, error);
       // The topic's limit may have been lowered since: the others must not fail with one.
-      else for (const entry of waiting) await this.#write(topic, partition, [entry], own);
+      else for (const entry of waiting) await this.#write(topic, partition, [entry], producer);
     }
   }
 
@@ -218,30 +218,33 @@ export class PartitionWriter {
     topic: Topic,
     partition: number,
     entries: readonly ProduceEntry[],
-    own: PartitionProducer,
+    producer: PartitionProducer,
   ): Promise<void> {
     for (let ids = 1; ; ids += 1) {
-      const send = await this.#encode(topic, partition, entries, await own.next());
-      const appended = await this.#appendUnderOwnId(send, own);
+      const send = await this.#encode(topic, partition, entries, await producer.next());
+      const appended = await this.#appendUnderOwnId(send, producer);
       // The leader may have lost track of this producer, with records that were acknowledged too
       // early.
       const isUnknownThere = appended[0]?.error?.code === 'OUT_OF_ORDER_SEQUENCE_NUMBER';
       if (isUnknownThere && ids < NEW_IDS_MAX) {
-        own.giveUpId();
+        producer.giveUpId();
         continue;
       }
-      resolveSequences(send, appended, own);
+      resolveSequences(send, appended, producer);
       answerEntries(send, appended);
       return;
     }
   }
 
-  async #appendUnderOwnId(send: Send, own: PartitionProducer): Promise<readonly BatchAppended[]> {
+  async #appendUnderOwnId(
+    send: Send,
+    producer: PartitionProducer,
+  ): Promise<readonly BatchAppended[]> {
     try {
       return await this.#append(send);
     } catch (error) {
       // Nothing of it is in the log only when the error says so.
-      if (!(error instanceof ProtocolError) || error.outcome !== 'failed') own.giveUpId();
+      if (!(error instanceof ProtocolError) || error.outcome !== 'failed') producer.giveUpId();
       throw error;
     }
   }
@@ -266,7 +269,7 @@ export class PartitionWriter {
     return undefined;
   }
 
-  /** A retry is answered as the first try was, times included. */
+  /** A retry is answered like the first attempt, including its times. */
   async #answerDuplicate(send: Send, result: AppendResult): Promise<void> {
     const { topic, partition, entries } = send;
     const [entry] = entries;
@@ -315,10 +318,10 @@ function sendOf(
   topic: Topic,
   partition: number,
   entries: readonly ProduceEntry[],
-  made: { readonly encoding: EncodeOptions; readonly encoded: EncodedBatches },
+  encodedSend: { readonly encoding: EncodeOptions; readonly encoded: EncodedBatches },
 ): Send {
-  const { nowMs, producer } = made.encoding;
-  const { batches, starts, recordCount } = made.encoded;
+  const { nowMs, producer } = encodedSend.encoding;
+  const { batches, starts, recordCount } = encodedSend.encoded;
   const isStamped = producer !== undefined;
   return { topic, partition, entries, starts, recordCount, batches, isStamped, nowMs };
 }
@@ -336,7 +339,7 @@ function appendOf({ topic, partition, entries, batches }: Send): LeaderAppend {
   return { topic: topic.name, topicId: topic.id, partition, acks, batches };
 }
 
-/** True when leadership was lost before anything was appended: whoever leads now may append it. */
+/** True when leadership was lost before anything was appended: the new leader may append it. */
 function isNotBegun(error: unknown): boolean {
   if (error instanceof NotLeaderError) return true;
   return (
@@ -346,14 +349,14 @@ function isNotBegun(error: unknown): boolean {
   );
 }
 
-/** Goes on with the sequence behind the last record that is in the log. */
+/** Continues with the sequence after the last record that is in the log. */
 function resolveSequences(
   send: Send,
   appended: readonly BatchAppended[],
-  own: PartitionProducer,
+  producer: PartitionProducer,
 ): void {
-  own.advance(appendedRecords(send, appended));
+  producer.advance(appendedRecords(send, appended));
   const failure = appended.find(({ error }) => error !== undefined)?.error;
-  // Batches behind one that was not appended are out of order, so they were not either.
-  if (failure !== undefined && failure.outcome !== 'failed') own.giveUpId();
+  // Batches after one that was not appended are out of order, so they were not either.
+  if (failure !== undefined && failure.outcome !== 'failed') producer.giveUpId();
 }

@@ -1,9 +1,9 @@
 /**
- * A produce request on its way: one entry for each partition that it goes to. The entries wait in
+ * A pending produce request, with one entry for each of its partitions. The entries wait in
  * their partitions' queues, are written, and together make the answer.
  *
  * The request is answered once: when all entries are done, or when its time is over. Its buffer
- * memory is given back when all entries are done, answered or not, for until then their bytes are
+ * memory is released when all entries are done, answered or not, because until then their bytes are
  * in use. On the hot path it costs one promise, and its entries are the parts of its answer.
  */
 import type { RecordSelection } from '#log';
@@ -47,7 +47,7 @@ export class ProduceEntry
     this.pending.entryDone();
   }
 
-  /** @param error whatever was thrown: what is not of the contract is an unknown outcome */
+  /** @param error any thrown value; the outcome of an error outside the contract is unknown */
   fail(error: unknown): void {
     if (this.#isDone) return;
     this.#isDone = true;

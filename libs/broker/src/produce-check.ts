@@ -29,7 +29,7 @@ import {
 } from './timestamp-range.js';
 import type { Topic } from './topic.js';
 
-/** More than a batch and a record need beside keys, values and headers. */
+/** More than a batch and a record need besides keys, values and headers. */
 const BATCH_OF_ONE_OVERHEAD_BYTES_MAX = 100;
 const INT16_MAX = 2 ** 15 - 1;
 const INT32_MAX = 2 ** 31 - 1;
@@ -67,7 +67,7 @@ export function assignPartitions(topic: Topic, request: ProduceRequest): Partiti
     const partition = partitionOf(topic, request, index);
     if (partition !== first) return spread(topic, request, index, first, partition);
   }
-  // One record may be a small part of the bytes that it came in.
+  // One record may be a small part of the bytes that contain it.
   if (records.count === 1) sizeBytes = Math.min(sizeBytes, contentBytes(records.fields, 0));
   return [{ partition: first, indexes: undefined, sizeBytes }];
 }
@@ -108,8 +108,8 @@ function partitionOf(topic: Topic, request: ProduceRequest, index: number): numb
   const { records } = request;
   const { fields } = records;
   const firstField = index * RECORD_STRIDE;
-  const given = fields[firstField + FIELD_PARTITION] as number;
-  if (given >= 0) return given;
+  const givenPartition = fields[firstField + FIELD_PARTITION] as number;
+  if (givenPartition >= 0) return givenPartition;
   const count = topic.partitionCount;
   const keyStart = fields[firstField + FIELD_KEY_START] as number;
   if (keyStart < 0) {
@@ -120,7 +120,7 @@ function partitionOf(topic: Topic, request: ProduceRequest, index: number): numb
   if (count === 1) return 0;
   const keyEnd = fields[firstField + FIELD_KEY_END] as number;
   const sourceLength = records.source.length;
-  // An empty key at the very end of the source hashes the same wherever it is taken from.
+  // An empty key at the very end of the source has the same hash at any position.
   return keyStart < sourceLength || records.decoded.length === 0
     ? partitionForKey(records.source, count, keyStart, keyEnd)
     : partitionForKey(records.decoded, count, keyStart - sourceLength, keyEnd - sourceLength);
@@ -136,7 +136,7 @@ interface RecordFault {
   readonly code: ErrorCode;
   readonly member: string;
   readonly detail: string;
-  /** True when an earlier try of the same record may have been taken. */
+  /** True when an earlier attempt with the same record may have been accepted. */
   readonly isAged?: boolean;
 }
 
@@ -190,7 +190,7 @@ function faultOf(
 
 /**
  * The error of a request whose first faulty record is at `firstAt`. A retry of a producer's batch
- * that only the passing of time made too old may be in the log since its first try.
+ * that only the passing of time made too old may be in the log since its first attempt.
  */
 function errorOf(request: ProduceRequest, firstAt: number, bounds: RecordBounds): ProtocolError {
   const { topic, records, producer } = request;

@@ -19,7 +19,7 @@ import { ProduceDeadlines } from './produce-deadlines.js';
 import type { Topic } from './topic.js';
 import { unknownTopic } from './topic-registry.js';
 
-/** A drain that is larger goes on in the next one: bounds the time that encoding takes at once. */
+/** A larger drain continues in the next one, which bounds the time of one encoding. */
 const DRAIN_BYTES_MAX = 1024 * 1024;
 
 export interface ProducePathOptions {

@@ -37,8 +37,8 @@ function presentReplicas(state: ClusterState): Map<number, number> {
   for (const topic of state.topics.values()) {
     if (isInternalTopic(topic.name)) continue;
     for (const { replicas, reassignment } of topic.partitions) {
-      const kept = new Set([...replicas, ...(reassignment?.to ?? [])]);
-      for (const id of kept) counts.set(id, (counts.get(id) ?? 0) + 1);
+      const targetReplicas = new Set([...replicas, ...(reassignment?.to ?? [])]);
+      for (const id of targetReplicas) counts.set(id, (counts.get(id) ?? 0) + 1);
     }
   }
   return counts;

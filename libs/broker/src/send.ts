@@ -1,4 +1,4 @@
-/** Entries of one partition on their way to its leader, and what each of them is told. */
+/** Entries of one partition that are sent to its leader, and the result of each. */
 import { RecordBatch } from '#log';
 import { ProtocolError } from '#protocol';
 import type { BatchAppended } from './cluster/leader-transport.js';
@@ -17,7 +17,7 @@ export interface Send {
    * True when the batches have a producer id: then each is appended by itself, else all together.
    */
   readonly isStamped: boolean;
-  /** Create time of records that came without one, in ms. */
+  /** Create time of records that were sent without one, in ms. */
   readonly nowMs: number;
 }
 
@@ -31,9 +31,9 @@ export function appendedRecords(send: Send, appended: readonly BatchAppended[]):
 /** Tells each entry what became of the batches that its records are in. */
 export function answerEntries(send: Send, appended: readonly BatchAppended[]): void {
   const { entries, starts, recordCount, nowMs } = send;
-  const whole = appended.length === 1 ? appended[0]?.result : undefined;
-  if (whole !== undefined) {
-    const { baseOffset, logAppendTimeMs } = whole;
+  const single = appended.length === 1 ? appended[0]?.result : undefined;
+  if (single !== undefined) {
+    const { baseOffset, logAppendTimeMs } = single;
     for (let index = 0; index < entries.length; index += 1) {
       const offset = baseOffset + (starts[index] as number);
       entries[index]?.succeed(offset, logAppendTimeMs, nowMs);
@@ -70,7 +70,10 @@ function partEnds({ batches, isStamped, recordCount }: Send): readonly number[] 
   return ends;
 }
 
-/** The error of an entry whose batches have these ends; what is partly in the log is not failed. */
+/**
+ * The error of an entry whose batches have these ends; an entry that is partly in the log is not
+ * `failed`.
+ */
 function failureOf(parts: readonly BatchAppended[]): ProtocolError | undefined {
   const error = parts.find((part) => part.error !== undefined)?.error;
   if (error === undefined || error.outcome !== 'failed') return error;
@@ -87,7 +90,7 @@ function isOneRow(parts: readonly BatchAppended[]): boolean {
 
 /**
  * A crash of a leader may keep the first batches of a request and lose the last ones, which then
- * are written behind what came in between: all are in the log, and no one offset says where.
+ * are written after other records: all are in the log, but not at consecutive offsets.
  */
 function scattered(): ProtocolError {
   return new ProtocolError(

@@ -1,6 +1,6 @@
 import type { TopicLimits } from './broker.js';
 
-/** The timestamps that a topic takes now, both included; ms. */
+/** The range of timestamps that a topic accepts now, inclusive; ms. */
 export interface TimestampRange {
   readonly min: number;
   readonly max: number;
@@ -8,7 +8,7 @@ export interface TimestampRange {
   readonly deliverAtMax: number;
 }
 
-/** @param nowMs wall clock when the records came */
+/** @param nowMs wall clock when the records arrived */
 export function timestampRange(
   { timestampBeforeMaxMs, timestampAfterMaxMs, delayMaxMs }: TopicLimits,
   nowMs: number,
@@ -20,17 +20,17 @@ export function timestampRange(
   };
 }
 
-/** The fault of a record's own timestamp, as a clause; undefined when it lies in the range. */
+/** The fault of a record's own timestamp, as a clause; undefined when it is in the range. */
 export function timestampFault(timestamp: number, range: TimestampRange): string | undefined {
   if (timestamp < range.min) {
     return (
-      `the timestamp ${timestamp} lies ${range.min - timestamp} ms further back than the topic's ` +
+      `the timestamp ${timestamp} is ${range.min - timestamp} ms older than the topic's ` +
       'message.timestamp.before.max.ms allows'
     );
   }
   if (timestamp > range.max) {
     return (
-      `the timestamp ${timestamp} lies ${timestamp - range.max} ms further ahead than ` +
+      `the timestamp ${timestamp} is ${timestamp - range.max} ms newer than ` +
       "the topic's message.timestamp.after.max.ms allows"
     );
   }

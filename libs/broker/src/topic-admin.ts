@@ -62,7 +62,7 @@ export interface TopicAdminOptions {
   /** Log offsets of partitions by name, for the leaders that answer. */
   readonly statusesOf: (
     partitions: readonly TopicPartition[],
-    wanted?: StatusOptions,
+    statusOptions?: StatusOptions,
   ) => Promise<ReadonlyMap<string, LeaderStatus>>;
 }
 
@@ -222,10 +222,10 @@ export class TopicAdmin {
   #creation(state: ClusterState, request: CreateTopicRequest, id: string): MetadataChange[] {
     const { random, partitionsPerBrokerMax } = this.#options;
     const { name } = request;
-    const present = state.topics.get(name);
+    const existing = state.topics.get(name);
     // It was made before, and the answer was lost.
-    if (present?.id === id) return [];
-    if (present !== undefined) throw alreadyThere(name);
+    if (existing?.id === id) return [];
+    if (existing !== undefined) throw alreadyThere(name);
     const brokerIds = [...state.brokers.keys()];
     const shape = topicShape(request, brokerIds);
     const configs = changedConfigs({}, request.configs ?? {}, shape.replicationFactor);
@@ -238,18 +238,18 @@ export class TopicAdmin {
 
   async #alter(name: string, change: AlterTopicRequest): Promise<Topic> {
     const { store, registry } = this.#options;
-    let present = 0;
+    let partitionCount = 0;
     const state = await store.update((before) => {
       const topic = before.topics.get(name);
       if (topic === undefined) throw unknownTopic(name);
-      present = topic.partitions.length;
+      partitionCount = topic.partitions.length;
       return this.#alteration(before, topic, change);
     });
     await store.whenJournaled(state.version, JOURNALED_WAIT_MS);
     await this.#releaseHolds(state.version);
     await registry.settled();
     const altered = state.topics.get(name);
-    if (altered !== undefined && this.#hasOffline(altered, present)) throw notOpened(name);
+    if (altered !== undefined && this.#hasOffline(altered, partitionCount)) throw notOpened(name);
     return registry.getOrThrow(name);
   }
 
@@ -270,14 +270,14 @@ export class TopicAdmin {
     change: AlterTopicRequest,
   ): MetadataChange[] {
     const { random, partitionsPerBrokerMax } = this.#options;
-    const present = topic.partitions.length;
+    const currentCount = topic.partitions.length;
     const replicationFactor = topicReplicationFactor(topic);
-    const wanted = change.partitions ?? present;
-    assertGrows(present, wanted);
-    const fewest = leastReplicationFactor(topic);
-    const configs = changedConfigs(topic.configs, change.configs ?? {}, fewest);
-    this.#assertCount(state, 0, wanted - present);
-    const addedAssignment = this.#place(state, wanted - present, replicationFactor);
+    const requestedCount = change.partitions ?? currentCount;
+    assertGrows(currentCount, requestedCount);
+    const minFactor = leastReplicationFactor(topic);
+    const configs = changedConfigs(topic.configs, change.configs ?? {}, minFactor);
+    this.#assertCount(state, 0, requestedCount - currentCount);
+    const addedAssignment = this.#place(state, requestedCount - currentCount, replicationFactor);
     assertBrokersHaveRoom(state, addedAssignment, partitionsPerBrokerMax);
     const altered = { name: topic.name, topicId: topic.id, configs, addedAssignment };
     return alterTopic(state, altered, random);
@@ -285,11 +285,14 @@ export class TopicAdmin {
 
   #place(state: ClusterState, count: number, replicationFactor: number): number[][] {
     const topics = [...state.topics.values()];
-    const present = topics.flatMap((topic) =>
+    const currentCount = topics.flatMap((topic) =>
       topic.partitions.map(({ replicas, reassignment }) => reassignment?.to ?? replicas),
     );
     const brokers = [...state.brokers.values()];
-    return placeReplicas({ brokers, count, replicationFactor, present }, this.#options.random);
+    return placeReplicas(
+      { brokers, count, replicationFactor, present: currentCount },
+      this.#options.random,
+    );
   }
 
   /**
@@ -387,18 +390,18 @@ const OFFSETS_TOPIC_CONFIGS = {
   'segment.bytes': 16 * 1024 * 1024,
 } satisfies Partial<Record<TopicConfigKey, unknown>>;
 
-function assertNotInternal(name: string, what: string): void {
+function assertNotInternal(name: string, action: string): void {
   if (!isInternalTopic(name)) return;
   throw new ProtocolError(
     'INVALID_TOPIC_EXCEPTION',
-    `Topic "${name}" is the cluster's own (its name begins with "__"): it cannot be ${what} here.`,
+    `Topic "${name}" is the cluster's own (its name begins with "__"): it cannot be ${action} here.`,
   );
 }
 
-function assertGrows(present: number, wanted: number): void {
-  assertPartitionCount(wanted);
-  if (wanted >= present) return;
-  const detail = `a topic's partitions only grow: it has ${present}, not ${wanted}`;
+function assertGrows(currentCount: number, requestedCount: number): void {
+  assertPartitionCount(requestedCount);
+  if (requestedCount >= currentCount) return;
+  const detail = `a topic's partitions only grow: it has ${currentCount}, not ${requestedCount}`;
   throw new ProtocolError('INVALID_PARTITIONS', `${detail}.`, {
     faults: [{ pointer: '/partitions', detail }],
   });

@@ -159,11 +159,11 @@ export class TopicRegistry {
   async #applyTopic(metadata: TopicMetadata): Promise<void> {
     const { replicas } = this.#options;
     await replicas.applyTopic(metadata);
-    const present = this.#topics.get(metadata.name);
-    if (present === undefined) {
+    const existing = this.#topics.get(metadata.name);
+    if (existing === undefined) {
       this.#topics.set(metadata.name, new Topic(metadata, replicas, this.#options));
     } else {
-      present.update(metadata);
+      existing.update(metadata);
     }
     this.#tell({ topic: metadata.name, kind: 'present' });
     void this.#confirmNew(metadata);
@@ -189,13 +189,13 @@ export class TopicRegistry {
    */
   async #confirmNew({ name, id, partitions }: TopicMetadata): Promise<void> {
     const { replicas, store, brokerId, logger } = this.#options;
-    const made = [...partitions.entries()]
+    const created = [...partitions.entries()]
       .filter(([, { isNew, leader }]) => isNew && leader === brokerId)
       .map(([number]) => number)
       .filter((number) => replicas.partition(name, number) !== undefined);
-    if (made.length === 0) return;
+    if (created.length === 0) return;
     try {
-      await store.update((state) => confirmPartitions(state, name, id, made, brokerId));
+      await store.update((state) => confirmPartitions(state, name, id, created, brokerId));
     } catch (error) {
       logger.warn({ err: error, topic: name }, 'new partitions could not be confirmed');
     }
@@ -246,7 +246,7 @@ export class TopicRegistry {
         logger.info({ partition }, 'removing the log of a deleted topic');
         await this.#options.replicas.removeTopic(log.topicPartition.topic, log.topicId);
       } else {
-        logger.warn({ partition, topicId: log.topicId }, 'no topic has this log: it is left alone');
+        logger.warn({ partition, topicId: log.topicId }, 'no topic has this log: it stays on disk');
       }
     }
   }

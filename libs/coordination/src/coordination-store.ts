@@ -79,7 +79,7 @@ export interface CoordinationStore {
 
   /**
    * Renews the lease of this process. Resolves when `state` is as new as the store was when it took
-   * the renewal: a process that stood still knows then what was decided without it. Rejects when
+   * the renewal: a process that was paused then knows the commits made without it. Rejects when
    * the store cannot be reached, or when this takes longer than `timeoutMs`. The lease is valid
    * from the time of the call, not from the time it resolves.
    */

@@ -42,8 +42,8 @@ export function configuredMinInsync({ configs }: InsyncTopic, replicationFactor:
 /** Number of replicas that must be in sync before a leader commits a record. */
 export function minInsyncReplicas(topic: InsyncTopic, partition: PartitionMetadata): number {
   const replicationFactor = replicationFactorOf(partition);
-  const held = Math.min(topic.minInsyncHold?.replicas ?? 0, replicationFactor);
-  return Math.max(held, configuredMinInsync(topic, replicationFactor));
+  const heldMinimum = Math.min(topic.minInsyncHold?.replicas ?? 0, replicationFactor);
+  return Math.max(heldMinimum, configuredMinInsync(topic, replicationFactor));
 }
 
 /**

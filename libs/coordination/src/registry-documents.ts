@@ -85,7 +85,7 @@ export function partitionMetadata(document: PartitionDocument): PartitionMetadat
   };
 }
 
-/** The members of a topic beside its partitions, which each store keeps in its own way. */
+/** The members of a topic besides its partitions, which each store keeps in its own way. */
 export interface TopicFields {
   readonly id: string;
   readonly version: number;

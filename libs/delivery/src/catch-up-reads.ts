@@ -7,7 +7,7 @@
  * return at once and cost little more than one. Shared runs are kept for a second for readers that
  * are slightly later; the read of a single reader is not kept, so that it leaves no garbage.
  *
- * Two settings bound it: the reads under way and the bytes of the runs that are kept.
+ * Two settings bound it: the reads in progress and the bytes of the runs that are kept.
  */
 import type { Broker } from '#broker';
 import { type LeaderEpoch, type Offset, type TopicPartition, topicPartitionName } from '#protocol';
@@ -36,7 +36,7 @@ const RECORD_OVERHEAD_BYTES = 16;
 export interface CatchUpReadsOptions {
   /** Runs kept, in bytes of their JSON. */
   readonly catchUpBytesMax: number;
-  /** Reads under way at the same time. */
+  /** Reads in progress at the same time. */
   readonly catchUpReadsMax: number;
   /** Bytes of JSON in a run; one record always fits. */
   readonly frameBytesMax: number;
@@ -74,7 +74,7 @@ interface Read {
 /**
  * The shared reads of all subscriptions.
  *
- * Overlap: all calls may overlap; a limiter bounds the reads under way, and the maps change
+ * Overlap: all calls may overlap; a limiter bounds the reads in progress, and the maps change
  * synchronously.
  */
 export class CatchUpReads {
@@ -117,23 +117,23 @@ export class CatchUpReads {
     const name = topicPartitionName(target);
     const { offset, leaderEpoch } = position;
     const partition = this.#partitions.get(name) ?? new Map<Offset, Read>();
-    const present = partition.get(offset);
-    const isShared = present?.leaderEpoch === leaderEpoch;
-    if (present !== undefined && isShared) {
+    const existing = partition.get(offset);
+    const isShared = existing?.leaderEpoch === leaderEpoch;
+    if (existing !== undefined && isShared) {
       this.#sharedTotal += 1;
       this.#crowd(name);
-      return present.result;
+      return existing.result;
     }
     this.#readTotal += 1;
-    if (recordsMax < FEW_RECORDS || present !== undefined) {
+    if (recordsMax < FEW_RECORDS || existing !== undefined) {
       return this.#limiter.run(() => this.#read(target, position, recordsMax, FEW_READ_BYTES));
     }
     // The map may have been removed when its last read was dropped.
     this.#partitions.set(name, partition);
     const leftOfRun = RUN_RECORDS_MAX - (offset % RUN_RECORDS_MAX);
     const result = this.#limiter.run(() => this.#read(target, position, leftOfRun, READ_BYTES));
-    const of = { target, partition, offset, leaderEpoch };
-    const read: Read = { ...of, result, sizeBytes: 0, isKept: false };
+    const key = { target, partition, offset, leaderEpoch };
+    const read: Read = { ...key, result, sizeBytes: 0, isKept: false };
     partition.set(offset, read);
     void this.#keepWhenRead(read);
     return result;
@@ -174,7 +174,7 @@ export class CatchUpReads {
     return { run: RecordRun.of(source, offset, rendered.nextOffset, rendered), leaderEpoch };
   }
 
-  /** Never rejects: whoever waits for the read gets the error from its promise. */
+  /** Never rejects: callers that wait for the read get the error from its promise. */
   async #keepWhenRead(read: Read): Promise<void> {
     const run = (await read.result.catch(() => undefined))?.run;
     const isWanted = this.#crowded.has(topicPartitionName(read.target));
@@ -192,7 +192,7 @@ export class CatchUpReads {
 
   #keep(read: Read, run: RecordRun): void {
     if (read.partition.get(read.offset) !== read) return;
-    // The JSON counts twice: once as it is, once as the frame that is made of it.
+    // The JSON counts twice: once by itself, once in the frame that contains it.
     read.sizeBytes = RUN_OVERHEAD_BYTES + 2 * run.sizeBytes + run.count * RECORD_OVERHEAD_BYTES;
     read.isKept = true;
     this.#keptBytes += read.sizeBytes;

@@ -12,15 +12,15 @@
  * The position carries the leader epoch of the last record read: when an election has truncated
  * that record, the next read reports it (KIP-320).
  *
- * Overlap: all calls are synchronous and may come at any time, also while a read is under way; a
- * read whose cursor was held meanwhile (`#begun` has changed) delivers nothing.
+ * Overlap: all calls are synchronous and may come at any time, also while a read is in progress; a
+ * read whose cursor was held meanwhile (`#holdCount` has changed) delivers nothing.
  */
 import type { LeaderEpoch, Offset, TopicPartition } from '#protocol';
 import type { CatchUpReads, ReadPosition } from './catch-up-reads.js';
 import type { LiveCursor, PartitionFeed } from './partition-feed.js';
 import type { RecordRun } from './record-run.js';
 
-/** Receives what the cursor reads. */
+/** Receives the records that the cursor reads. */
 export interface CursorOwner {
   /**
    * Number of records that may be delivered now. After a 0 the owner calls the cursor's `resume`
@@ -44,7 +44,7 @@ export class Cursor implements LiveCursor {
   #leaderEpoch: LeaderEpoch | undefined;
   #state: 'held' | 'behind' | 'reading' | 'live' | 'closed' = 'held';
   /** Counts the times this cursor was held: a read begun before the last one delivers nothing. */
-  #begun = 0;
+  #holdCount = 0;
 
   constructor(owner: CursorOwner, feed: PartitionFeed, reads: CatchUpReads, position: Offset) {
     this.#owner = owner;
@@ -71,7 +71,7 @@ export class Cursor implements LiveCursor {
    * another call has held it since.
    */
   get holds(): number {
-    return this.#begun;
+    return this.#holdCount;
   }
 
   /** Begins to deliver, or continues after a failure or a seek. */
@@ -85,9 +85,9 @@ export class Cursor implements LiveCursor {
   resume(): void {
     if (this.#state !== 'behind') return;
     this.#state = 'reading';
-    const begun = this.#begun;
-    this.#catchUp(begun).catch((error: unknown) => {
-      if (begun === this.#begun) this.fail(error);
+    const holds = this.#holdCount;
+    this.#catchUp(holds).catch((error: unknown) => {
+      if (holds === this.#holdCount) this.fail(error);
     });
   }
 
@@ -131,11 +131,11 @@ export class Cursor implements LiveCursor {
   #hold(state: 'held' | 'closed'): void {
     if (this.#state === 'live') this.#feed.leave(this);
     this.#state = state;
-    this.#begun += 1;
+    this.#holdCount += 1;
   }
 
   /** Reads and delivers until the cursor is live or there is no room. */
-  async #catchUp(begun: number): Promise<void> {
+  async #catchUp(holds: number): Promise<void> {
     for (;;) {
       if (this.#feed.tryJoin(this)) {
         this.#state = 'live';
@@ -147,7 +147,7 @@ export class Cursor implements LiveCursor {
         return;
       }
       const { run, leaderEpoch } = await this.#reads.read(this.target, this.#readPosition(), room);
-      if (begun !== this.#begun) return;
+      if (holds !== this.#holdCount) return;
       this.#leaderEpoch = leaderEpoch;
       if (run !== undefined) {
         this.#deliverPart(run);

@@ -25,7 +25,7 @@ export interface DeliveryParts {
   readonly renderCache: RenderCache;
 }
 
-/** Current numbers for metrics. */
+/** Current metrics. */
 export interface DeliveryStatus {
   readonly subscriptions: number;
   readonly cursors: number;
@@ -122,7 +122,7 @@ export class Delivery {
     const { cursorsMax } = this.#options;
     if (this.#cursors >= cursorsMax) {
       this.#refuse(
-        `${cursorsMax} partitions are subscribed to, which is all that this broker takes`,
+        `${cursorsMax} partitions are subscribed to, which is the limit of this broker`,
         'SLUICE_CURSORS_MAX',
       );
     }
@@ -142,9 +142,9 @@ export class Delivery {
     this.#takeMemory(subscription.memoryBytes);
     this.#subscriptions += 1;
     for (const topic of subscription.topics) {
-      const present = this.#byTopic.get(topic);
-      if (present === undefined) this.#byTopic.set(topic, new Set([subscription]));
-      else present.add(subscription);
+      const subscribers = this.#byTopic.get(topic);
+      if (subscribers === undefined) this.#byTopic.set(topic, new Set([subscription]));
+      else subscribers.add(subscription);
     }
   }
 
@@ -153,9 +153,9 @@ export class Delivery {
     this.#cursors -= subscription.cursorCount;
     this.#memoryBytes -= subscription.memoryBytes + subscription.cursorCount * CURSOR_BYTES;
     for (const topic of subscription.topics) {
-      const present = this.#byTopic.get(topic);
-      present?.delete(subscription);
-      if (present?.size === 0) this.#byTopic.delete(topic);
+      const subscribers = this.#byTopic.get(topic);
+      subscribers?.delete(subscription);
+      if (subscribers?.size === 0) this.#byTopic.delete(topic);
     }
   }
 
@@ -176,7 +176,7 @@ export class Delivery {
     if (this.#memoryBytes + bytes > subscriptionMemoryBytes) {
       this.#refuse(
         `The subscriptions of all clients take ${this.#memoryBytes} of the ` +
-          `${subscriptionMemoryBytes} bytes that there are for them`,
+          `${subscriptionMemoryBytes} bytes reserved for them`,
         'SLUICE_SUBSCRIPTION_MEMORY_BYTES',
       );
     }
@@ -194,8 +194,8 @@ export class Delivery {
 
   #feedOf(target: TopicPartition): PartitionFeed {
     const name = topicPartitionName(target);
-    const present = this.#feeds.get(name);
-    if (present !== undefined) return present;
+    const existing = this.#feeds.get(name);
+    if (existing !== undefined) return existing;
     const { broker } = this;
     const options = this.#options;
     const renderCache = this.#renderCache;

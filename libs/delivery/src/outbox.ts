@@ -1,6 +1,6 @@
 /**
  * Pending output of one connection: gathered during a turn of the event loop and then written at
- * once, so that a connection costs one system call per turn, whatever the number of its frames.
+ * once, so that a connection costs one system call per turn, for any number of frames.
  *
  * Each outbox and all of them together are bounded: a sender asks for room first, and is called
  * when there is room again. Only answers to the client exceed the bound; the gateway reads no

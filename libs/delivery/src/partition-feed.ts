@@ -196,6 +196,6 @@ export class PartitionFeed {
   }
 }
 
-function isEarlier(epoch: LeaderEpoch | undefined, than: LeaderEpoch | undefined): boolean {
-  return epoch !== undefined && than !== undefined && epoch < than;
+function isEarlier(epoch: LeaderEpoch | undefined, other: LeaderEpoch | undefined): boolean {
+  return epoch !== undefined && other !== undefined && epoch < other;
 }

@@ -37,12 +37,12 @@ export async function startOffset(
     const { offset } = await broker.listOffset(target, from);
     return offset ?? listed(broker, target, 'latest');
   }
-  const given = from.offsets.find(
+  const givenPosition = from.offsets.find(
     ({ topic, partition }) => topic === target.topic && partition === target.partition,
   );
-  if (given === undefined) return listed(broker, target, 'earliest');
-  await assertPosition(broker, given);
-  return given.offset;
+  if (givenPosition === undefined) return listed(broker, target, 'earliest');
+  await assertPosition(broker, givenPosition);
+  return givenPosition.offset;
 }
 
 /** Resolves the offset at which a reader continues whose position is outside the log. */

@@ -5,8 +5,8 @@
  * Life cycle: `open` resolves the positions, which the transport reports to its client; `start`
  * then begins to deliver. Nothing is delivered before.
  *
- * Overlap: every call may come while a seek or a reset is under way. A reset whose cursor has moved
- * meanwhile has no effect; of two seeks of one partition the one that resolves last wins.
+ * Overlap: every call may come while a seek or a reset is in progress. A reset whose cursor has
+ * moved meanwhile has no effect; of two seeks of one partition the one that resolves last wins.
  */
 import type { Broker } from '#broker';
 import { type Offset, ProtocolError, type TopicPartition } from '#protocol';

@@ -20,6 +20,6 @@ interface HandledStream {
 
 interface StreamHandle {
   readonly bytesWritten: number;
-  /** Bytes left of the writes under way. */
+  /** Bytes left of the writes in progress. */
   readonly writeQueueSize: number;
 }

@@ -32,7 +32,7 @@ import type { LogSegment } from './segment/segment.js';
  * are ProtocolErrors where the contract knows them.
  *
  * Overlap: all methods may overlap. Changes of the log (rounds of appends, rolls, truncations,
- * deletions) run one after the other in its write lane; reads run beside them.
+ * deletions) run one after the other in its write lane; reads run concurrently.
  */
 export class Log {
   readonly #writer: LogWriter;
@@ -199,8 +199,8 @@ export class Log {
   /**
    * Appends batches as the leader: stamps offsets and the epoch into their bytes, which the caller
    * must not touch until this settles. The batches of a call are written consecutively, or none is.
-   * A batch with a producer id must come alone; a retry of one is answered with the first offsets
-   * once those are below the high watermark. Resolves when they are durable. Rejects with
+   * A batch with a producer id must come alone; a retry of such a batch is answered with the first
+   * offsets once those are below the high watermark. Resolves when they are durable. Rejects with
    * ProtocolError: KAFKA_STORAGE_ERROR (failed, or unknown after a failed sync),
    * INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER,
    * LEADER_NOT_AVAILABLE for an epoch that has ended.
@@ -446,9 +446,9 @@ export class Log {
 
   /**
    * Accepts the loss of exactly these records, which must be `lostRecords`, `lostStart` or one of
-   * `lostBetween`. Offsets at the end and between two segments stay empty, and the log takes writes
-   * again; after a loss at the start the log begins behind it. Durable when it resolves; a repeated
-   * call for the same range does nothing.
+   * `lostBetween`. Offsets at the end and between two segments stay empty, and the log accepts
+   * writes again; after a loss at the start the log begins after it. Durable when it resolves; a
+   * repeated call for the same range does nothing.
    * @throws ProtocolError OFFSET_OUT_OF_RANGE for any other range; KAFKA_STORAGE_ERROR
    */
   async acceptDataLoss(range: OffsetRange): Promise<void> {
@@ -506,7 +506,7 @@ export class Log {
     for (const segment of this.segments.slice(0, -1)) segment.unloadIndexesIfIdle();
   }
 
-  /** Called by LogManager: makes everything durable after the appends under way have finished. */
+  /** Called by LogManager: makes everything durable after the appends in progress have finished. */
   async close(): Promise<void> {
     await this.#writer.stop();
     await this.#trimmer.settleRemovals();

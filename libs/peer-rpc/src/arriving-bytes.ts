@@ -28,7 +28,7 @@ export class ArrivingBytes {
     this.#sizeBytes += piece.length;
   }
 
-  /** The whole body; a body that came in one piece is not copied. */
+  /** The whole body; a body that arrived in one piece is not copied. */
   whole(): Buffer {
     if (this.#whole !== undefined) return this.#whole;
     const [only] = this.#pieces;

@@ -33,7 +33,7 @@ export class IncomingCall {
     return String(this.request.headers[PEER_HEADERS.caller]);
   }
 
-  /** True after the caller has gone: nobody waits for the answer. */
+  /** True after the caller has disconnected: the answer is not needed. */
   get isGone(): boolean {
     return this.#isGone;
   }

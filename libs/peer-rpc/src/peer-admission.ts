@@ -35,34 +35,40 @@ export class PeerAdmission {
 
   /** @param clusterUuid undefined until this broker has joined its cluster */
   refusal(headers: IncomingHttpHeaders, clusterUuid: string | undefined): PeerRefusal | undefined {
-    const me = `broker ${this.#brokerId}`;
+    const self = `broker ${this.#brokerId}`;
     if (!isSameAuthorization(headers[PEER_HEADERS.authorization], this.#authorization)) {
-      const detail = `The caller does not know the cluster secret of ${me} (SLUICE_CLUSTER_SECRET).`;
+      const detail = `The caller does not know the cluster secret of ${self} (SLUICE_CLUSTER_SECRET).`;
       return { status: 401, error: new ProtocolError('SASL_AUTHENTICATION_FAILED', detail) };
     }
-    const given = headers[PEER_HEADERS.protocol];
-    const spoken = parseProtocolRange(typeof given === 'string' ? given : undefined);
-    if (spoken === undefined || !haveCommonVersion(spoken, PEER_PROTOCOL)) {
+    const versionsHeader = headers[PEER_HEADERS.protocol];
+    const callerVersions = parseProtocolRange(
+      typeof versionsHeader === 'string' ? versionsHeader : undefined,
+    );
+    if (callerVersions === undefined || !haveCommonVersion(callerVersions, PEER_PROTOCOL)) {
       return mismatch(
-        `The caller speaks protocol versions ${String(given)}, ${me} ` +
+        `The caller speaks protocol versions ${String(versionsHeader)}, ${self} ` +
           `${formatProtocolRange(PEER_PROTOCOL)}: brokers are upgraded from one version to the next.`,
       );
     }
-    if (clusterUuid === undefined) return unavailable(`The ${me} has not joined its cluster yet.`);
+    if (clusterUuid === undefined) {
+      return unavailable(`The ${self} has not joined its cluster yet.`);
+    }
     const cluster = headers[PEER_HEADERS.cluster];
     if (cluster !== clusterUuid) {
-      return mismatch(`The caller belongs to cluster ${String(cluster)}, ${me} to ${clusterUuid}.`);
+      return mismatch(
+        `The caller belongs to cluster ${String(cluster)}, ${self} to ${clusterUuid}.`,
+      );
     }
     const callee = headers[PEER_HEADERS.callee];
     if (callee !== String(this.#brokerId)) {
-      const detail = `The caller means broker ${String(callee)}; this is ${me}.`;
+      const detail = `The caller means broker ${String(callee)}; this is ${self}.`;
       return { status: 421, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail) };
     }
     return undefined;
   }
 }
 
-/** The broker takes no calls at present. */
+/** The broker accepts no calls at present. */
 export function unavailable(detail: string): PeerRefusal {
   return { status: UNAVAILABLE, error: new ProtocolError('BROKER_NOT_AVAILABLE', detail) };
 }

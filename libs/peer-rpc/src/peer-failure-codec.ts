@@ -47,18 +47,18 @@ const LEADERSHIP_FAULTS: readonly unknown[] = [
 ] satisfies LeadershipFault[];
 
 export function encodePeerFailure({ kind, error }: PeerFailure): Buffer {
-  const told =
+  const body =
     error instanceof NotLeaderError
       ? { kind: 'not-leader', error: notLeaderJson(error) }
       : { kind, error: protocolErrorJson(error) };
-  return Buffer.from(JSON.stringify(told));
+  return Buffer.from(JSON.stringify(body));
 }
 
 /** @returns undefined if the bytes are not an error of a broker of this cluster */
 export function decodePeerFailure(bytes: Buffer): PeerFailure | undefined {
-  const told = parsed(bytes);
-  if (!isObject(told)) return undefined;
-  const { kind, error: json } = told;
+  const body = parsed(bytes);
+  if (!isObject(body)) return undefined;
+  const { kind, error: json } = body;
   if (kind === 'not-leader') {
     const error = notLeaderError(json);
     return error === undefined ? undefined : { kind: 'failed', error };
@@ -124,13 +124,13 @@ function notLeaderError(json: unknown): NotLeaderError | undefined {
 }
 
 function membersOf(members: Readonly<Record<string, unknown>>): ProtocolError['members'] {
-  const kept: Record<string, string | number | boolean | null> = {};
+  const validMembers: Record<string, string | number | boolean | null> = {};
   for (const [name, value] of Object.entries(members)) {
     if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) {
-      kept[name] = value as string | number | boolean | null;
+      validMembers[name] = value as string | number | boolean | null;
     }
   }
-  return kept;
+  return validMembers;
 }
 
 function faultsOf(

@@ -73,7 +73,7 @@ export function peerAuthorization(clusterSecret: string): string {
 }
 
 /** Compares in constant time, so that an attacker learns nothing about a partial match. */
-export function isSameAuthorization(given: string | undefined, expected: Buffer): boolean {
-  const bytes = Buffer.from(given ?? '');
+export function isSameAuthorization(header: string | undefined, expected: Buffer): boolean {
+  const bytes = Buffer.from(header ?? '');
   return bytes.length === expected.length && timingSafeEqual(bytes, expected);
 }

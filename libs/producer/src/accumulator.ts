@@ -38,7 +38,7 @@ export abstract class AccumulatorEntry<E extends AccumulatorEntry<E>> {
 export type SendEntries<E> = (entries: readonly E[]) => Promise<void>;
 
 export interface AccumulatorOptions {
-  /** Bytes after which a drain takes no further entry; its first entry always fits. */
+  /** Bytes after which a drain accepts no further entry; its first entry always fits. */
   readonly drainBytesMax: number;
   /** Time that a first entry waits for others, ms; 0: until the turn of the event loop ends. */
   readonly lingerMs: number;

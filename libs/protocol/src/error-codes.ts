@@ -71,7 +71,7 @@ export const ERROR_CODES = {
   BUFFER_EXHAUSTED: code(null, true, 'failed', 'The buffer for records to be written is full.'),
   BROKER_NOT_AVAILABLE: code(8, true, 'failed', 'The broker cannot do this at present.'),
   REQUEST_TIMED_OUT: code(7, true, 'unknown', 'The request was not done in time.'),
-  KAFKA_STORAGE_ERROR: code(56, true, 'failed', 'The disk did not take or give the data.'),
+  KAFKA_STORAGE_ERROR: code(56, true, 'failed', 'The disk failed to read or write the data.'),
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 /** The effect on the log of a write that ended with an error. */

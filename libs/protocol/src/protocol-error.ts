@@ -12,7 +12,7 @@ export interface Fault {
 /** Number of faults of one error that are described; the others are only counted. */
 export const FAULTS_DESCRIBED_MAX = 20;
 
-/** Optional parts of an error beside its code and sentence. */
+/** Optional parts of an error besides its code and sentence. */
 export interface ProtocolErrorOptions {
   readonly cause?: unknown;
   /** Overrides the table's outcome where this code can end both ways. */

@@ -50,7 +50,7 @@ export const FIELD_HEADER_COUNT = 6;
 export const FIELD_ATTRIBUTES = 7;
 /** The partition that the producer named, or -1. */
 export const FIELD_PARTITION = 8;
-/** Milliseconds since the epoch; -1 stands for the time of the request. */
+/** Milliseconds since the epoch; -1 means the time of the request. */
 export const FIELD_TIMESTAMP = 9;
 
 /**

@@ -36,13 +36,13 @@ export function decodeBase64(
   const padding = bytes[end - 1] !== PAD ? 0 : bytes[end - 2] !== PAD ? 1 : 2;
   const wholeEnd = padding === 0 ? end : end - 4;
   let to = targetPosition;
-  let seen = 0;
+  let allBits = 0;
   for (let from = start; from < wholeEnd; from += 4) {
     const a = VALUES[bytes[from] as number] as number;
     const b = VALUES[bytes[from + 1] as number] as number;
     const c = VALUES[bytes[from + 2] as number] as number;
     const d = VALUES[bytes[from + 3] as number] as number;
-    seen |= a | b | c | d;
+    allBits |= a | b | c | d;
     target[to] = (a << 2) | (b >> 4);
     to += 1;
     target[to] = (b << 4) | (c >> 2);
@@ -54,7 +54,7 @@ export function decodeBase64(
     const a = VALUES[bytes[wholeEnd] as number] as number;
     const b = VALUES[bytes[wholeEnd + 1] as number] as number;
     const c = padding === 1 ? (VALUES[bytes[wholeEnd + 2] as number] as number) : 0;
-    seen |= a | b | c;
+    allBits |= a | b | c;
     // The bits that belong to no byte would be lost: they must be zero.
     if (padding === 2 ? (b & 0x0f) !== 0 : (c & 0x03) !== 0) return -1;
     target[to] = (a << 2) | (b >> 4);
@@ -65,5 +65,5 @@ export function decodeBase64(
     }
   }
   // Values are below 64: only INVALID has the high bit.
-  return (seen & 0x80) === 0 ? to : -1;
+  return (allBits & 0x80) === 0 ? to : -1;
 }

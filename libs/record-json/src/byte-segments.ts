@@ -35,7 +35,7 @@ export class ByteSegments {
   /**
    * Adds bytes of a piece.
    * @param expectedBytes number of bytes to come, these included, as far as known
-   * @throws ProtocolError BUFFER_EXHAUSTED; then the segments are to be dropped
+   * @throws ProtocolError BUFFER_EXHAUSTED; the caller must then drop the segments
    */
   add(piece: Buffer, from: number, to: number, expectedBytes: number): void {
     let position = from;
@@ -53,7 +53,7 @@ export class ByteSegments {
 
   /**
    * Copies all bytes into one buffer.
-   * @param behind more bytes for its end
+   * @param behind bytes to append at its end
    */
   joined(behind?: Buffer): Buffer {
     const behindBytes = behind?.length ?? 0;

@@ -193,9 +193,9 @@ class DocumentScan {
 
   #pointerOf(path: readonly number[]): string {
     let { pointer } = this.#span;
-    for (const place of path) {
-      if (place < 0) pointer += `/${-1 - place}`;
-      else pointer = memberPointer(pointer, this.#text(place, this.#scanner.skipString(place)));
+    for (const step of path) {
+      if (step < 0) pointer += `/${-1 - step}`;
+      else pointer = memberPointer(pointer, this.#text(step, this.#scanner.skipString(step)));
     }
     return pointer;
   }

@@ -4,7 +4,7 @@ import { JsonScanner } from './json-scanner.js';
 export const NOT_JSON = new Error('the text is not JSON');
 
 /**
- * A scanner that tells whether a text is JSON, and throws NOT_JSON without a position when it is
+ * A scanner that checks whether a text is JSON, and throws NOT_JSON without a position when it is
  * not.
  */
 export class JsonProbe extends JsonScanner {

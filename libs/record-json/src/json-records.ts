@@ -68,16 +68,16 @@ function parseBody(body: Uint8Array, limits: RecordLimits): RecordSet {
     // The members before "records" are faults already: the list is read all the same, so that its
     // faults get their pointers.
     if (parser.hasSeen(RECORDS_MEMBER)) {
-      const again = new JsonRecordParser(limits);
-      again.turnTo(body, 0, body.length);
-      parseEnvelope(again, position);
-      return takeRecords(again);
+      const secondParser = new JsonRecordParser(limits);
+      secondParser.turnTo(body, 0, body.length);
+      parseEnvelope(secondParser, position);
+      return takeRecords(secondParser);
     }
   }
   return takeRecords(parser);
 }
 
-/** Adds the fault that the body is no object. */
+/** Adds the fault that the body is not an object. */
 export function noteWrongBody({ faults }: JsonRecordParser): void {
   faults.add('shape', '', 'the body is an object: {"records": [...]}, or one record');
 }
@@ -115,7 +115,7 @@ function parseEnvelope(parser: JsonRecordParser, position: number): number {
   }
 }
 
-/** Adds the fault of a member of the body that is no list of records, or a repeated one. */
+/** Adds the fault of a member of the body that is not a list of records, or that is repeated. */
 export function noteMemberBesideRecords(
   parser: JsonRecordParser,
   member: number,

@@ -5,7 +5,7 @@ import { BACKSLASH, LOWER_U } from './json-bytes.js';
 
 /** Error of a string with a lone surrogate, which cannot be stored as UTF-8. */
 export const LONE_SURROGATE =
-  'a lone surrogate escape stands for no character: UTF-8 cannot say it';
+  'a lone surrogate escape is not a character: UTF-8 cannot represent it';
 
 /** A JSON string in `bytes`: between its quotes, and whether it has escapes. */
 export interface StringSpan {

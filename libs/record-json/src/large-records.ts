@@ -38,7 +38,7 @@ const TEXT_BYTES_PER_BYTE = 4;
 
 /**
  * Reads a body like `parseJsonRecords`, in slices.
- * @throws ProtocolError as that does
+ * @throws ProtocolError as `parseJsonRecords` does
  */
 export function* parseLargeBody(body: Uint8Array, limits: RecordLimits): SlicedWork<RecordSet> {
   const parser = new JsonRecordParser(limits);
@@ -56,7 +56,7 @@ export function* parseLargeBody(body: Uint8Array, limits: RecordLimits): SlicedW
 /**
  * Reads one record like `parseJsonRecord`, in slices.
  * @param line valid UTF-8 or not
- * @throws ProtocolError as that does
+ * @throws ProtocolError as `parseJsonRecord` does
  */
 export function* parseLargeLine(line: Uint8Array, limits: RecordLimits): SlicedWork<RecordSet> {
   const parser = new JsonRecordParser(limits);
@@ -89,10 +89,10 @@ function* parseBody(parser: JsonRecordParser, body: Uint8Array): SlicedWork<void
   if (!parser.hasSeen(RECORDS_MEMBER)) return;
   // The members before "records" are faults already: the list is read all the same, so that its
   // faults get their pointers.
-  const again = new JsonRecordParser(parser.limits);
-  again.turnTo(body, 0, body.length);
-  yield* parseEnvelope(again, position);
-  takeRecords(again);
+  const secondParser = new JsonRecordParser(parser.limits);
+  secondParser.turnTo(body, 0, body.length);
+  yield* parseEnvelope(secondParser, position);
+  takeRecords(secondParser);
 }
 
 /** @returns the position after `{"records": [...]}` */

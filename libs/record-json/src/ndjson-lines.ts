@@ -94,7 +94,7 @@ export class NdjsonLines {
   end(): LineBlock {
     const bytes = this.#carry.joined();
     this.#carry.drop();
-    // Without a newline after it a carriage return is no ending; in JSON it is white space.
+    // Without a newline after it a carriage return is not a line ending; in JSON it is white space.
     const { keepsBlankLines } = this.#options;
     const { length } = bytes;
     if (length > 0) this.#addLine(bytes, 0, keepsBlankLines ? length : lineEndAt(bytes, 0, length));

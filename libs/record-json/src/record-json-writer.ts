@@ -71,7 +71,7 @@ const NO_TIMESTAMP = -1;
 const SCRATCH_BYTES_MIN = 256 * 1024;
 /** A larger scratch is given back after the answer that needed it. */
 const SCRATCH_BYTES_KEPT = 8 * 1024 * 1024;
-/** Bytes of a record beside its key, value and headers: names, digits, quotes. */
+/** Bytes of a record without its key, value and headers: names, digits, quotes. */
 const RECORD_OVERHEAD_BYTES = 128;
 const HEADER_OVERHEAD_BYTES = 48;
 /** A control character is written as six bytes. */
@@ -200,7 +200,7 @@ export class RecordJsonWriter {
    * @param countMax records
    * @param sizeBytesMax limit of `sizeBytes`
    * @param places receives each record's offset and the `sizeBytes` after it (`array` framing)
-   * @returns how many were written; the cursor is behind them
+   * @returns how many were written; the cursor is after them
    */
   writePlainRecords(
     cursor: RecordCursor,
@@ -408,16 +408,16 @@ export class RecordJsonWriter {
     const start = this.#position;
     let position = start;
     let index = from;
-    let seen = 0;
+    let allBits = 0;
     scratch[position] = QUOTE;
     position += 1;
     while (index < to) {
-      // Four bytes at a time while none is to be escaped.
+      // Four bytes at a time while no byte needs an escape.
       while (index <= lastWord) {
         const word = view.getInt32(index, true);
         if (stopsOf(word) !== 0) break;
         view.setInt32(position, word, true);
-        seen |= word;
+        allBits |= word;
         index += 4;
         position += 4;
       }
@@ -425,7 +425,7 @@ export class RecordJsonWriter {
       while (index < to) {
         const byte = scratch[index] as number;
         index += 1;
-        seen |= byte;
+        allBits |= byte;
         const escape = ESCAPES[byte] as number;
         if (escape === 0) {
           scratch[position] = byte;
@@ -436,7 +436,7 @@ export class RecordJsonWriter {
         break;
       }
     }
-    if ((seen & 0x80808080) !== 0 && !isUtf8(scratch.subarray(from, to))) return false;
+    if ((allBits & 0x80808080) !== 0 && !isUtf8(scratch.subarray(from, to))) return false;
     scratch[position] = QUOTE;
     position += 1;
     this.#position = position;

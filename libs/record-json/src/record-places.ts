@@ -11,7 +11,7 @@ import { type Fault, ProtocolError } from '#protocol';
 export interface RecordPlaces {
   /** Pointer to the list of records; undefined when one record, or its value, was sent. */
   readonly list: string | undefined;
-  /** Members that stand beside the records, and their pointers: `/partition` at `?partition`. */
+  /** Members next to the list of records, and their pointers: `/partition` at `?partition`. */
   readonly beside: Readonly<Partial<Record<string, string>>>;
 }
 
@@ -21,7 +21,7 @@ const BROKER_POINTER = /^\/records\/(\d+)(.*)$/su;
 /**
  * @param index number of the record
  * @param member `/partition`; the empty text is the record itself
- * @returns the pointer to the member in what was sent
+ * @returns the pointer to the member in the request
  */
 export function placeOf(places: RecordPlaces, index: number, member: string): string {
   const beside = places.beside[member];
@@ -55,10 +55,10 @@ export function errorOfRecord(
   places: RecordPlaces,
 ): ProtocolError {
   if (error.faults.length === 0) return error;
-  const own = error.faults.filter(
+  const ownFaults = error.faults.filter(
     ({ pointer }) => BROKER_POINTER.exec(pointer)?.[1] === `${index}`,
   );
-  const faults = own.map(({ pointer, detail }) => ({
+  const faults = ownFaults.map(({ pointer, detail }) => ({
     pointer: pointerIntoSent(pointer, places),
     detail,
   }));

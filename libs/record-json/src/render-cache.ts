@@ -41,7 +41,7 @@ class Entry {
   ) {}
 }
 
-/** Heap bytes of an entry beside its JSON: objects, and two numbers per record. */
+/** Heap bytes of an entry without its JSON: objects, and two numbers per record. */
 const ENTRY_OVERHEAD_BYTES = 256;
 const RECORD_OVERHEAD_BYTES = 16;
 
@@ -51,7 +51,7 @@ const QUEUE_HOLES_MAX = 4096;
 export class RenderCache {
   /** The shared entry of all batches that were seen once. */
   readonly #seenOnce = new Entry(this, undefined, 0);
-  /** Entries with JSON from `queueHead` on, the one that came first at its head. */
+  /** Entries with JSON from `queueHead` on, the oldest at its head. */
   #queue: Entry[] = [];
   #queueHead = 0;
   #hits = 0;
@@ -147,7 +147,7 @@ export class RenderCache {
     const sizeBytes =
       ENTRY_OVERHEAD_BYTES + rendered.bytes.length + rendered.ends.length * RECORD_OVERHEAD_BYTES;
     if (sizeBytes > this.#bytesMax) return rendered;
-    // First, so that what comes in is not what goes out when all else was used.
+    // First, so that the new entry is not evicted when all others were used.
     this.#makeRoom(sizeBytes);
     const entry = new Entry(this, rendered, sizeBytes);
     batch.attachment = entry;

@@ -82,8 +82,8 @@ export function renderBatch(batch: RecordBatch, topic: string, partition: number
 
 /**
  * Renders like `renderRecords`, in slices: for batches that are not `areRenderedAtOnce`.
- * @param isWanted called before each slice; after false the result has what was rendered so far
- * @throws ProtocolError as that does
+ * @param isWanted called before each slice; after false the result has the records rendered so far
+ * @throws ProtocolError as `renderRecords` does
  */
 export async function renderInSlices(
   batches: readonly RecordBatch[],
@@ -154,7 +154,7 @@ export function renderRun(batches: readonly RecordBatch[], bounds: RunBounds): R
 /**
  * Renders like `renderRun`, in slices: for batches that are not `areRenderedAtOnce`. The run may
  * end before its bounds, and a large record is a run of its own.
- * @throws ProtocolError as that does
+ * @throws ProtocolError as `renderRun` does
  */
 export async function renderRunInSlices(
   batches: readonly RecordBatch[],

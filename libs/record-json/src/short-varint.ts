@@ -1,9 +1,14 @@
-/** Varints of at most two bytes, as nearly all in a record are: read without a reader's state. */
+/**
+ * Reads varints of at most two bytes without a reader's state; nearly all in a record are so short.
+ */
 
-/** Odd, as what is negative: neither is plain. */
+/** Odd, like the zigzag of a negative value: neither is a plain length. */
 const NO_SHORT_VARINT = -1;
 
-/** The zigzag of a varint of one or two bytes, written as short as can be; NO_SHORT_VARINT else. */
+/**
+ * Returns the zigzag of a varint of one or two bytes in its shortest form; NO_SHORT_VARINT
+ * otherwise.
+ */
 export function shortVarint(bytes: Uint8Array, position: number): number {
   const first = bytes[position] as number;
   if (first < 0x80) return first;
@@ -11,7 +16,7 @@ export function shortVarint(bytes: Uint8Array, position: number): number {
   return second === 0 || second >= 0x80 ? NO_SHORT_VARINT : (second << 7) | (first & 0x7f);
 }
 
-/** Bytes that a zigzag of `shortVarint` takes. */
+/** Returns the number of bytes of a zigzag that `shortVarint` returned. */
 export function shortVarintBytes(zigzag: number): number {
   return zigzag < 0x80 ? 1 : 2;
 }

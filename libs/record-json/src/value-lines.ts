@@ -38,7 +38,7 @@ const probe = new JsonProbe();
  * Makes a record of each line of a block. The set's source is the block's bytes.
  * @param key of every record, stored as its UTF-8 bytes; undefined: records without a key
  * @param lineBytesMax for the sentence about a line that was too long to be there
- * @param isJson whether all lines are JSON, where that is known: it was looked at in slices
+ * @param isJson whether all lines are JSON, where that is known: it was checked in slices
  */
 export function valueLines(
   block: LineBlock,
@@ -118,7 +118,7 @@ function canBeJson(bytes: Uint8Array, first: number, end: number): boolean {
 }
 
 /**
- * True when what stands after an opening bracket can be the first element, or the closing bracket.
+ * True when the bytes after an opening bracket can be the first element, or the closing bracket.
  */
 function canBeElement(bytes: Uint8Array, position: number): boolean {
   const byte = bytes[position] as number;

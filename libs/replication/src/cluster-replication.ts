@@ -3,8 +3,8 @@
  * followers of leaders, maintains their ISRs, and withdraws replicas with untrusted logs until
  * their leaders have repaired them. A broker without peers has no such replicas.
  *
- * Overlap: all calls may overlap. One commit of withdrawals is under way at a time, and one cut per
- * partition.
+ * Overlap: all calls may overlap. One commit of withdrawals is in progress at a time, and one cut
+ * per partition.
  */
 import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
 import { topicPartitionName } from '#protocol';
@@ -192,8 +192,8 @@ export class ClusterReplication {
   }
 
   #proposeWanted(partition: Partition, inputs: ClusterIsrInputs): void {
-    const wanted = partition.proposedIsr(inputs);
-    if (wanted !== undefined) this.#proposer.propose(partition, wanted);
+    const wantedIsr = partition.proposedIsr(inputs);
+    if (wantedIsr !== undefined) this.#proposer.propose(partition, wantedIsr);
   }
 
   #isrInputs(): ClusterIsrInputs {
@@ -211,7 +211,7 @@ export class ClusterReplication {
   }
 
   /**
-   * Withdraws a replica whose log is damaged or takes no writes. Once it is out of the ISR, its
+   * Withdraws a replica whose log is damaged or accepts no writes. Once it is out of the ISR, its
    * fetches repair damage below its high watermark. Damage above and a missing end are cut and
    * fetched again.
    */
@@ -264,8 +264,8 @@ export class ClusterReplication {
     const { cluster, brokerId, random, logger } = this.#options;
     this.#isLeaving = true;
     await Promise.resolve();
-    const leaving = new Map(this.#leaving);
-    const lacking = Array.from(leaving.values(), ({ topicPartition, topicId }) => {
+    const leavingPartitions = new Map(this.#leaving);
+    const lacking = Array.from(leavingPartitions.values(), ({ topicPartition, topicId }) => {
       return { ...topicPartition, topicId };
     });
     this.#leaving.clear();
@@ -276,7 +276,7 @@ export class ClusterReplication {
       });
     } catch (error) {
       logger.warn({ err: error }, 'replicas that lack records could not leave their ISRs');
-      for (const [name, replica] of leaving) this.#leaving.set(name, replica);
+      for (const [name, replica] of leavingPartitions) this.#leaving.set(name, replica);
     } finally {
       this.#isLeaving = false;
     }

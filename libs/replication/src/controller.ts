@@ -8,7 +8,7 @@
  * and returns partitions to their preferred leaders. Every decision is made on the state that it is
  * committed on, and is valid only while this broker is the controller in its epoch.
  *
- * Overlap: checks run one after the other. Work that waits for journals runs beside them, at most
+ * Overlap: checks run one after the other. Work that waits for journals runs concurrently, at most
  * once at a time.
  */
 import {
@@ -137,8 +137,8 @@ export class Controller {
 
   /**
    * Continues the work that waits for a majority of the journals: partitions that move, a lower
-   * min.insync.replicas. It runs beside the checks, which must not wait: it may wait for a broker
-   * that has just died.
+   * min.insync.replicas. It runs concurrently with the checks, which must not wait: it may wait for
+   * a broker that has just died.
    */
   #maybeProceed(controller: ControllerMetadata): void {
     const { state } = this.#options.store;
@@ -165,7 +165,10 @@ export class Controller {
       const after = await store.update(asController(controller, proceed));
       if (after.version === version) this.#proceededVersion = version;
     } catch (error) {
-      logger.debug({ err: error, version: awaited }, 'what waits for journals could not go on yet');
+      logger.debug(
+        { err: error, version: awaited },
+        'the work that waits for journals cannot continue yet',
+      );
     }
   }
 

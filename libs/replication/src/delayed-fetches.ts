@@ -44,8 +44,8 @@ export class DelayedFetches {
   }
 
   /**
-   * Answers when `minBytes` are there, the time is over or the caller gives up: with what is there
-   * then.
+   * Answers when `minBytes` are available, the time is over or the caller disconnects: with the
+   * available records then.
    * @throws ProtocolError THROTTLING_QUOTA_EXCEEDED when too many wait
    */
   wait(partition: Partition, fetch: PartitionFetch): Promise<FetchedBatches> {
@@ -69,7 +69,7 @@ export class DelayedFetches {
     if (delayed !== undefined) this.#wakeSlice(partition, delayed.values());
   }
 
-  /** Answers all of them with what is there, and lets none wait from now on. */
+  /** Answers all of them with the available records, and lets none wait from now on. */
   end(): void {
     this.#isEnded = true;
     for (const [partition, delayed] of this.#byPartition) {
@@ -97,23 +97,23 @@ export class DelayedFetches {
       },
     };
     fetch.signal?.addEventListener('abort', giveUp, { once: true });
-    const present = this.#byPartition.get(partition);
-    if (present === undefined) this.#byPartition.set(partition, new Set([delayed]));
-    else present.add(delayed);
+    const existing = this.#byPartition.get(partition);
+    if (existing === undefined) this.#byPartition.set(partition, new Set([delayed]));
+    else existing.add(delayed);
     if (fetch.isFeed !== true) this.#count += 1;
   }
 
   #remove(partition: Partition, delayed: DelayedFetch): boolean {
-    const present = this.#byPartition.get(partition);
-    if (present?.delete(delayed) !== true) return false;
-    if (present.size === 0) this.#byPartition.delete(partition);
+    const existing = this.#byPartition.get(partition);
+    if (existing?.delete(delayed) !== true) return false;
+    if (existing.size === 0) this.#byPartition.delete(partition);
     if (delayed.fetch.isFeed !== true) this.#count -= 1;
     return true;
   }
 
   #wakeSlice(partition: Partition, delayed: SetIterator<DelayedFetch>): void {
     let shared: SharedAnswer | undefined;
-    for (let looked = 0; looked < WOKEN_PER_SLICE; looked += 1) {
+    for (let checkedCount = 0; checkedCount < WOKEN_PER_SLICE; checkedCount += 1) {
       const step = delayed.next();
       if (step.done === true) return;
       const delayedFetch = step.value;

@@ -32,8 +32,8 @@ interface WaitingRequest {
  * follows.
  *
  * Overlap: requests of one session may overlap; a later one ends the wait of the earlier one, and
- * of each partition the position of the latest sequence counts. Reads from disk run beside them, at
- * most one per position.
+ * of each partition the position of the latest sequence counts. Reads from disk run concurrently,
+ * at most one per position.
  */
 export class FetchSession {
   readonly #positions = new Map<string, FollowerFetchState>();
@@ -129,7 +129,7 @@ export class FetchSession {
     this.#ready.clear();
   }
 
-  /** Reads for a position behind the tail cache; other positions are answered meanwhile. */
+  /** Reads for a position below the tail cache; other positions are answered meanwhile. */
   async #readFromDisk(fetchState: FollowerFetchState): Promise<void> {
     this.#diskReads += 1;
     this.#ready.delete(fetchState);
@@ -141,8 +141,9 @@ export class FetchSession {
   }
 
   #startRead(fetchState: FollowerFetchState): void {
-    if (fetchState.mustReadDisk && this.#diskReads < DISK_READS_MAX)
+    if (fetchState.mustReadDisk && this.#diskReads < DISK_READS_MAX) {
       void this.#readFromDisk(fetchState);
+    }
   }
 
   #forget(fetchState: FollowerFetchState): void {
@@ -162,7 +163,7 @@ export class FetchSession {
     });
   }
 
-  /** Finds changes that wake nobody, such as a log start offset that retention has moved. */
+  /** Finds changes that wake no fetch, such as a log start offset that retention has moved. */
   #findChanges(): void {
     for (const fetchState of this.#positions.values()) {
       if (fetchState.hasUpdate) this.#ready.add(fetchState);

@@ -76,13 +76,13 @@ export class FetchSessions {
     const { replicaId, brokerEpoch, sessionId, sequence } = request;
     const { state, scheduler } = this.#options;
     if (state().brokers.get(replicaId)?.brokerEpoch !== brokerEpoch) return 'OTHER_BROKER_EPOCH';
-    const present = this.#byReplica.get(replicaId);
-    if (present?.id === sessionId && present.brokerEpoch === brokerEpoch) return present;
+    const existing = this.#byReplica.get(replicaId);
+    if (existing?.id === sessionId && existing.brokerEpoch === brokerEpoch) return existing;
     if (sequence !== 1) return 'UNKNOWN_SESSION';
-    if (present !== undefined) {
-      for (const fetchState of present.fetchStates()) this.#unwatch(fetchState);
-      present.end();
-      if (present.brokerEpoch !== brokerEpoch) this.#journaled.delete(replicaId);
+    if (existing !== undefined) {
+      for (const fetchState of existing.fetchStates()) this.#unwatch(fetchState);
+      existing.end();
+      if (existing.brokerEpoch !== brokerEpoch) this.#journaled.delete(replicaId);
     }
     const session = new FetchSession(replicaId, brokerEpoch, sessionId, scheduler);
     this.#byReplica.set(replicaId, session);

@@ -12,7 +12,7 @@ export interface PartitionFetch {
   /** Bytes that a fetch waits for before it is answered. */
   readonly minBytes: number;
   readonly waitMs: number;
-  /** Epoch of the position, when the reader knows it: tells of a truncation. */
+  /** Epoch of the position, when the reader knows it: used to detect a truncation. */
   readonly leaderEpoch?: LeaderEpoch;
   /** Ends a wait at once; the fetch is answered with the records there are. */
   readonly signal?: AbortSignal;

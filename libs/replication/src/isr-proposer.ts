@@ -2,9 +2,9 @@
  * Proposes the ISRs that the leaders of this broker want: many partitions in one commit, one commit
  * at a time.
  *
- * A proposal whose outcome is unknown stays proposed, whatever later attempts return, until a state
- * of the store settles it: the state in which it was accepted, or a later one in which it is no
- * longer valid.
+ * A proposal whose outcome is unknown stays proposed, no matter what later attempts return, until a
+ * state of the store settles it: the state in which it was accepted, or a later one in which it is
+ * no longer valid.
  *
  * Overlap: `propose` may come at any time; commits run one after the other.
  */
@@ -45,15 +45,15 @@ export class IsrProposer {
     this.#options = options;
   }
 
-  propose(partition: Partition, wanted: WantedIsr): void {
-    if (this.#underWay.get(partition)?.wanted === wanted) return;
+  propose(partition: Partition, wantedIsr: WantedIsr): void {
+    if (this.#underWay.get(partition)?.wanted === wantedIsr) return;
     const proposal = {
       ...partition.topicPartition,
       topicId: partition.topicId,
       leaderEpoch: partition.leaderEpoch,
-      ...wanted,
+      ...wantedIsr,
     };
-    this.#queued.set(partition, { partition, wanted, proposal });
+    this.#queued.set(partition, { partition, wanted: wantedIsr, proposal });
     if (!this.#isBusy) void this.#proposeAll();
   }
 

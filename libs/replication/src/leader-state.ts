@@ -94,9 +94,9 @@ export class LeaderState {
       if (id === brokerId) continue;
       const isInSync = metadata.isr.includes(id);
       this.#addFollower(id, isInSync ? nowMs : Number.NEGATIVE_INFINITY);
-      // Replicas outside the ISR may include an earlier leader: the others must know that it leads
-      // no more. A broker that is no replica any more left with the beginning of this epoch, or
-      // before, and every follower that fetches in this epoch knows that.
+      // Replicas outside the ISR may include an earlier leader: the others must know that it no
+      // longer leads. A former replica left when this epoch began or earlier, and every follower
+      // that fetches in this epoch knows that.
       if (!isInSync) this.#unprovenRemovals.add(id);
     }
     this.#removalVersion = version;
@@ -206,15 +206,15 @@ export class LeaderState {
 
   /**
    * The highest possible high watermark now; undefined when it may not rise.
-   * @param own what the leader itself has on its disk
+   * @param leader the synced end and the journaled version of the leader itself
    */
   highWatermarkBound(
-    own: { readonly syncedEndOffset: Offset; readonly journaledVersion: number },
+    leader: { readonly syncedEndOffset: Offset; readonly journaledVersion: number },
     minInsyncReplicas: number,
   ): Offset | undefined {
     if (this.inSyncCount < minInsyncReplicas) return undefined;
-    this.#proveRemovals(own.journaledVersion);
-    let bound = own.syncedEndOffset;
+    this.#proveRemovals(leader.journaledVersion);
+    let bound = leader.syncedEndOffset;
     for (const follower of this.#followers.values()) {
       if (!this.#isInMaximalIsr(follower.id)) continue;
       if (follower.position === undefined) return undefined;
@@ -233,9 +233,8 @@ export class LeaderState {
     const members: IsrMember[] = [];
     let changes = 0;
     for (const id of isr) {
-      if (id === this.#brokerId || !this.#isLagging(id, inputs))
-        members.push({ id, brokerEpoch: null });
-      else changes += 1;
+      if (id !== this.#brokerId && this.#isLagging(id, inputs)) changes += 1;
+      else members.push({ id, brokerEpoch: null });
     }
     for (const follower of this.#followers.values()) {
       const { id, position } = follower;
@@ -252,8 +251,8 @@ export class LeaderState {
   }
 
   /** Records a proposal. Until it is settled, either of the two ISRs may be the committed one. */
-  propose(wanted: WantedIsr): void {
-    this.#proposal = wanted;
+  propose(wantedIsr: WantedIsr): void {
+    this.#proposal = wantedIsr;
   }
 
   /** Drops a proposal that was definitely not accepted and never will be. */

@@ -7,6 +7,7 @@
  * 4.3). A process that has never renewed its lease is silent from the first check after its
  * registration.
  */
+
 /** One process of a broker that is expected to renew its lease. */
 export interface WatchedBroker {
   readonly id: number;

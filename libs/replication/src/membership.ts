@@ -4,12 +4,12 @@
  *
  * The lease is valid from the moment a renewal was *sent*, on the monotonic clock, less a margin,
  * and only once this process knows the metadata of that moment. A process that was stalled for
- * longer than its lease has therefore no valid lease until it knows what was decided meanwhile. The
+ * longer than its lease has therefore no valid lease until it knows the commits of that time. The
  * store's renewer sends the renewals, possibly from another thread, and reports each one only then.
  * Safety never depends on the lease alone (replication-safety 4.1 and 4.4): the lease only decides
  * whether a leader must ask its followers if it still leads.
  *
- * Overlap: one registration is under way at a time; changes of the metadata that arrive meanwhile
+ * Overlap: one registration is in progress at a time; changes of the metadata that arrive meanwhile
  * are checked after it. `withdraw` and `close` may come at any time and end the rest.
  */
 import {

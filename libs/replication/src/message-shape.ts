@@ -130,12 +130,12 @@ function listFault(value: unknown, shape: ShapeOf<'list'>): ShapeFault | undefin
 
 function objectFault(value: unknown, shape: ShapeOf<'object'>): ShapeFault | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return faultHere(shape);
-  for (const { name, shape: wanted, isOptional } of shape.members) {
+  for (const { name, shape: memberShape, isOptional } of shape.members) {
     const member: unknown = Object.hasOwn(value, name)
       ? (value as Readonly<Record<string, unknown>>)[name]
       : undefined;
     if (member === undefined && isOptional) continue;
-    const fault = shapeFault(member, wanted);
+    const fault = shapeFault(member, memberShape);
     if (fault !== undefined) return faultBelow(name, fault);
   }
   return undefined;

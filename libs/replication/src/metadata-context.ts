@@ -1,4 +1,4 @@
-/** Values that a replica uses beside its partition's state; both come from the same metadata. */
+/** Values that a replica uses besides its partition's state; both come from the same metadata. */
 import { minInsyncReplicas, type PartitionMetadata, type TopicMetadata } from '#coordination';
 
 export interface MetadataContext {

@@ -129,7 +129,7 @@ export class PartitionFetchState {
 
 /**
  * A damaged log is fetched from its damage on: the leader then treats the replica as if it had
- * nothing behind the damage, and out of sync. The leader has every committed record byte for byte,
+ * nothing after the damage, and out of sync. The leader has every committed record byte for byte,
  * so damage below the high watermark can be repaired. Other damage is cut elsewhere, and nothing is
  * fetched until then.
  */

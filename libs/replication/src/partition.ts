@@ -8,8 +8,8 @@
  * the ISR is this broker alone and the high watermark reaches the synced end in the same step.
  *
  * Overlap: `becomeLeader`, `becomeFollower` and `updateMetadata` must not overlap with each other;
- * `changes` serialises them. Everything else may overlap with everything. The log takes appends in
- * the order of the calls.
+ * `changes` serialises them. Everything else may overlap with everything. The log accepts appends
+ * in the order of the calls.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { AppendResult, Log } from '#log';
@@ -143,7 +143,7 @@ export class Partition {
     return this.#role === 'follower' && this.#isEpochAccepted && !this.#isClosed;
   }
 
-  /** True when the log is undamaged and takes writes; nobody may rely on any other replica. */
+  /** True when the log is undamaged and writable: others may rely only on such a replica. */
   get isTrusted(): boolean {
     return this.log.isWritable && this.log.damagedRanges.length === 0;
   }
@@ -230,7 +230,7 @@ export class Partition {
   }
 
   /**
-   * Appends as the leader. Resolves when the batches are durable here; `whenCommitted` tells when
+   * Appends as the leader. Resolves when the batches are durable here; `whenCommitted` reports when
    * they are in the whole ISR.
    * @throws NotLeaderError when another broker leads: nothing was appended
    */
@@ -304,8 +304,8 @@ export class Partition {
 
   /** Log ends of the replicas that this leader knows in this epoch. */
   replicaEnds(): ReplicaEnd[] {
-    const own = { broker: this.#member.brokerId, logEndOffset: this.log.logEndOffset };
-    return [own, ...(this.#leaderState?.followerEnds() ?? [])];
+    const ownReplica = { broker: this.#member.brokerId, logEndOffset: this.log.logEndOffset };
+    return [ownReplica, ...(this.#leaderState?.followerEnds() ?? [])];
   }
 
   /** Excludes a stall of this process from the lag of the followers. */
@@ -323,15 +323,15 @@ export class Partition {
     if (leaderState === undefined || this.#isClosed) return undefined;
     if (leaderState.proposal !== undefined) return leaderState.proposal;
     const { highWatermark, log } = this;
-    const wanted = leaderState.wantedIsr({
+    const wantedIsr = leaderState.wantedIsr({
       ...inputs,
       highWatermark,
       logEndOffset: log.logEndOffset,
     });
-    if (wanted === undefined) return undefined;
-    leaderState.propose(wanted);
+    if (wantedIsr === undefined) return undefined;
+    leaderState.propose(wantedIsr);
     this.#leaderStateMoved();
-    return wanted;
+    return wantedIsr;
   }
 
   /** True when an ISR is proposed whose outcome is unknown. */
@@ -362,7 +362,7 @@ export class Partition {
     this.#onHighWatermark(this);
   }
 
-  /** Closes a partition that only other brokers keep now; callers are told to ask them. */
+  /** Closes a partition that only other brokers keep now; callers are sent to them. */
   leave(): void {
     this.#isLeft = true;
     this.close();
@@ -437,8 +437,8 @@ export class Partition {
     if (leaderState === undefined) return;
     const { syncedEndOffset } = this.log;
     const journaledVersion = this.#member.journaledVersion();
-    const own = { syncedEndOffset, journaledVersion };
-    const bound = leaderState.highWatermarkBound(own, this.minInsyncReplicas);
+    const ownEnd = { syncedEndOffset, journaledVersion };
+    const bound = leaderState.highWatermarkBound(ownEnd, this.minInsyncReplicas);
     if (bound !== undefined) this.#maybeAdvanceHighWatermark(bound);
     if (this.#commitWaiters.length > 0 && !this.hasEnoughReplicas()) {
       this.#endCommitWaits(this.#tooFewReplicas());
@@ -477,7 +477,7 @@ export class Partition {
   #leadershipLost(): ProtocolError {
     return new ProtocolError(
       'LEADER_NOT_AVAILABLE',
-      'Another broker leads the partition by now: whether the records will stay is not known.',
+      'Another broker leads the partition now: it is unknown whether the records will stay.',
       { outcome: 'unknown' },
     );
   }

@@ -234,9 +234,9 @@ function assertPeerMessage(method: PeerMethod, { body, blobs }: PeerMessage): vo
     const member = pointer === '' ? 'the body' : `the member "${pointer}"`;
     throw new MalformedPeerMessageError(`${member} of a ${method} call is not ${accepted}`);
   }
-  const wanted = blobCount?.(body);
-  if (wanted !== undefined && wanted !== blobs.length) {
-    const sizes = `its appends name ${wanted} batches, but it has ${blobs.length} blobs`;
+  const expectedCount = blobCount?.(body);
+  if (expectedCount !== undefined && expectedCount !== blobs.length) {
+    const sizes = `its appends name ${expectedCount} batches, but it has ${blobs.length} blobs`;
     throw new MalformedPeerMessageError(`the body of a ${method} call does not fit: ${sizes}`);
   }
 }

@@ -22,7 +22,7 @@ export interface PeerCallOptions {
 export interface Peers {
   /**
    * Calls a method of a broker.
-   * @throws ProtocolError as the other broker refused it; PeerUnreachableError when no answer came;
+   * @throws ProtocolError as the other broker refused it; PeerUnreachableError without an answer;
    *   NotLeaderError where the method says so
    */
   call(
@@ -66,7 +66,7 @@ export class MalformedPeerMessageError extends Error {
   override readonly name = 'MalformedPeerMessageError';
 }
 
-/** No answer came. */
+/** The other broker gave no answer. */
 export class PeerUnreachableError extends Error {
   override readonly name = 'PeerUnreachableError';
 
@@ -85,7 +85,7 @@ export class PeerUnreachableError extends Error {
 
 /** The reason why a replica does not answer for a partition (KIP-320, with election ids). */
 export type LeadershipFault =
-  /** It does not lead the partition; `leader` and `leaderEpoch` are what it knows of who does. */
+  /** It does not lead the partition; `leader` and `leaderEpoch` are its knowledge of the leader. */
   | 'NOT_LEADER_OR_FOLLOWER'
   /** The asker's leader epoch is an older one. */
   | 'FENCED_LEADER_EPOCH'

@@ -26,7 +26,7 @@ export interface Placement {
   readonly present: Iterable<readonly number[]>;
 }
 
-/** A broker and what it has been given. */
+/** A broker and the replicas assigned to it. */
 interface Load {
   readonly broker: PlacementBroker;
   /** Random: decides among equals. */

@@ -2,7 +2,7 @@
  * Limits the bytes that a broker fetches for replicas that a reassignment adds, so that the copying
  * does not slow down new records. It is a token bucket of one second: a fetch may be sent while the
  * bucket is not empty, and its bytes are taken out afterwards. The rate therefore holds over time,
- * whatever the size of the answers.
+ * for answers of any size.
  */
 import type { PartitionMetadata } from '#coordination';
 import type { Clock } from '#runtime';

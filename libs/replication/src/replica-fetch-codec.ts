@@ -29,7 +29,7 @@ export function encodeReplicaFetchAnswer({ response, blobs }: ReplicaFetchAnswer
   return { body: response, blobs };
 }
 
-/** @throws ProtocolError INVALID_REQUEST when it is no answer */
+/** @throws ProtocolError INVALID_REQUEST when it is not an answer */
 export function decodeReplicaFetchResponse({ body, blobs }: PeerMessage): ReplicaFetchResponse {
   const response = new Fields(body);
   const refusal = response.choice('refusal', REFUSALS);
@@ -90,7 +90,7 @@ function recordsOf(fields: Fields, blobs: number): ReplicaFetchRecords {
   };
 }
 
-/** The members of a JSON object, each looked at before it is believed. */
+/** The members of a JSON object, each checked before it is used. */
 class Fields {
   readonly #members: Readonly<Record<string, unknown>>;
 

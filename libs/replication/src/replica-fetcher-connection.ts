@@ -55,9 +55,10 @@ const ANSWER_MS_MAX = 5000;
 
 /**
  * Overlap: any call may come at any time; calls change the connection synchronously. Up to two
- * requests are under way, and their answers come in any order: an answer counts only in the session
- * it was sent in, and for a partition only with the sequence of its last position. One change at a
- * time is applied to a partition, beside requests and the changes of other partitions.
+ * requests are in progress, and their answers arrive in any order: an answer counts only in the
+ * session it was sent in, and for a partition only with the sequence of its last position. One
+ * change at a time is applied to a partition, concurrently with requests and the changes of other
+ * partitions.
  */
 export class ReplicaFetcherConnection {
   readonly leaderId: number;
@@ -97,12 +98,12 @@ export class ReplicaFetcherConnection {
    */
   follow(partition: Partition): void {
     const name = topicPartitionName(partition.topicPartition);
-    const present = this.#fetches.get(name);
-    if (present?.partition === partition && present.isFollowing) {
-      this.#updateMetadata(present);
+    const existing = this.#fetches.get(name);
+    if (existing?.partition === partition && existing.isFollowing) {
+      this.#updateMetadata(existing);
       return;
     }
-    if (present !== undefined) this.#drop(present);
+    if (existing !== undefined) this.#drop(existing);
     const fetch = new PartitionFetchState(partition, this.#options.random);
     this.#fetches.set(name, fetch);
     this.#trackIsrMembership(fetch);
@@ -331,7 +332,7 @@ export class ReplicaFetcherConnection {
     const { partition, fetchOffset } = fetch;
     const { records, highWatermark, logStartOffset } = result;
     const { log } = partition;
-    // Records behind damage were not compared with the leader's log.
+    // Records after damage were not compared with the leader's log.
     if (fetchOffset >= log.logEndOffset) partition.leaderAnswered(highWatermark);
     const batches = records === undefined ? [] : blobsOf(blobs, records);
     this.#chargeThrottle(fetch, batches);

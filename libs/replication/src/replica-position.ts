@@ -65,9 +65,9 @@ function divergence(partition: Partition, position: ReplicaFetchPosition): Epoch
  */
 export function truncationOffset(partition: Partition, leader: EpochEnd): Offset {
   const { log } = partition;
-  const own = log.endOffsetForElection(leader.epoch, leader.electionId ?? undefined);
-  if (own === undefined) return Math.min(leader.endOffset, log.logEndOffset);
+  const ownEnd = log.endOffsetForElection(leader.epoch, leader.electionId ?? undefined);
+  if (ownEnd === undefined) return Math.min(leader.endOffset, log.logEndOffset);
   const end =
-    own.epoch === leader.epoch ? Math.min(own.endOffset, leader.endOffset) : own.endOffset;
+    ownEnd.epoch === leader.epoch ? Math.min(ownEnd.endOffset, leader.endOffset) : ownEnd.endOffset;
   return Math.min(end, log.logEndOffset);
 }

@@ -8,10 +8,10 @@
  * for that partition until the next position. Only the high watermark may be sent at any time. A
  * position may thus be armed again while others of the session wait.
  *
- * Two requests of a session may be under way: the later one waits, and the earlier one is answered
- * at once. They may overtake each other: a position of an earlier request never replaces one of a
- * later request, and an answer names the request that armed its position. A follower that gets no
- * answer begins a new session and sends every position again.
+ * Two requests of a session may be in progress: the later one waits, and the earlier one is
+ * answered at once. They may overtake each other: a position of an earlier request never replaces
+ * one of a later request, and an answer names the request that armed its position. A follower that
+ * gets no answer begins a new session and sends every position again.
  *
  * Batches travel as blobs: the bytes of the leader's log, which are copied into the follower's.
  * Records are never sent to a log that diverges from the leader's below the position.

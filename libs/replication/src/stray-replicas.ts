@@ -21,7 +21,7 @@ interface StrayReplicasOptions {
  * Meanwhile the logs stay open and are not served. After a restart they are added again when the
  * metadata is applied.
  *
- * Overlap: all calls may overlap; one run of `removeProven` is under way at a time. A partition
+ * Overlap: all calls may overlap; one run of `removeProven` is in progress at a time. A partition
  * that comes back waits in `keep` for a removal that has begun.
  */
 export class StrayReplicas {
@@ -43,7 +43,7 @@ export class StrayReplicas {
   }
 
   /**
-   * Keeps the log of a partition. Resolves when no removal of it is under way; none begins later
+   * Keeps the log of a partition. Resolves when no removal of it is in progress; none begins later
    * unless it is added again.
    */
   async keep(topicPartition: TopicPartition): Promise<void> {
@@ -57,10 +57,10 @@ export class StrayReplicas {
     const { store, logger } = this.#options;
     if (this.#isProving || this.#isClosed || this.#strays.size === 0) return;
     this.#isProving = true;
-    const leaving = [...this.#strays];
+    const leavingStrays = [...this.#strays];
     try {
       await store.whenJournaled(store.state.version, JOURNALED_WAIT_MS);
-      for (const [name, log] of leaving) {
+      for (const [name, log] of leavingStrays) {
         if (this.#isClosed || this.#strays.get(name) !== log) continue;
         if (this.#isKept(log)) this.#strays.delete(name);
         else await this.#remove(name, log);

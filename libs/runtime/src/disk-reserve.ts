@@ -78,7 +78,7 @@ export class DiskReserve {
     return { isDiskFull: this.#isDiskFull, heldBytes };
   }
 
-  /** Records that a write of records failed, whatever the reason. */
+  /** Records that a write of records failed, for any reason. */
   writeFailed(error: unknown): void {
     if (isDiskFull(error)) this.#foundFull();
   }

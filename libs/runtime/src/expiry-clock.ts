@@ -35,7 +35,7 @@ interface Ahead {
  * The time by which records, committed offsets, producers and tombstones expire. It is the wall
  * clock, except after the wall clock has jumped ahead: then the earlier time continues by the
  * monotonic clock, until the wall clock is back or `graceMs` have passed. Data deleted because the
- * time was wrong is lost for good; data deleted an hour late does no harm.
+ * time was wrong cannot be recovered; data deleted an hour late does no harm.
  *
  * A clock that jumps back, or drifts, is followed at once: that deletes nothing early. The clock of
  * a machine that was suspended, and a broker that was stopped for longer than `jumpMs`, also count

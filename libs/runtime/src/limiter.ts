@@ -7,8 +7,8 @@ interface WaitingTask {
 }
 
 /**
- * Runs tasks up to a total weight at a time; others wait in the order in which they came. A task
- * weighs 1 unless it says otherwise. One that weighs more than the limit runs alone.
+ * Runs tasks up to a total weight at a time; others wait in the order of their calls. A task weighs
+ * 1 by default. One that weighs more than the limit runs alone.
  *
  * It limits syncs: each occupies a thread of the pool for as long as the disk takes, and one sync
  * per thread would leave none to read with. It limits reads from disk: each holds the memory that

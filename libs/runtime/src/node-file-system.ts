@@ -256,7 +256,7 @@ function withoutFirstBytes(buffers: readonly Uint8Array[], count: number): Uint8
 }
 
 function noProgress(path: string): NodeJS.ErrnoException {
-  const error: NodeJS.ErrnoException = new Error(`EIO: a write to ${path} took no bytes`);
+  const error: NodeJS.ErrnoException = new Error(`EIO: a write to ${path} wrote no bytes`);
   error.code = 'EIO';
   error.syscall = 'write';
   error.path = path;

@@ -8,7 +8,7 @@ const DELAY_MS_MAX = 1000;
 /**
  * Delays between attempts of something that fails for the time being. The longest possible delay
  * doubles with every attempt, from 50 ms up to a second, and each delay is a random part of it, so
- * that callers that failed together do not come back together ("full jitter").
+ * that callers that failed together do not retry together ("full jitter").
  */
 export class RetryBackoff {
   readonly #random: Random;

@@ -1,5 +1,5 @@
 /**
- * Runs tasks one after the other, in the order in which they came; a failed task does not stop the
+ * Runs tasks one after the other, in the order of their calls; a failed task does not stop the
  * next.
  */
 export class SerialQueue {

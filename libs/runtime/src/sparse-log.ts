@@ -49,9 +49,9 @@ export class SparseLog {
   }
 
   /** @returns undefined if the line is suppressed */
-  #counted(asked: string, fields: LogFields): LogFields | undefined {
+  #counted(text: string, fields: LogFields): LogFields | undefined {
     const nowMs = this.#nowMs();
-    const kind = this.#kept(asked, nowMs);
+    const kind = this.#kept(text, nowMs);
     const last = this.#written.get(kind);
     if (last !== undefined && nowMs - last.atMs < SILENCE_MS) {
       last.suppressed += 1;
@@ -80,11 +80,11 @@ const logs = new WeakMap<Logger, SparseLog>();
  * Returns the sparse log of a logger for faults without an owner, such as bugs during a request.
  */
 export function sparseLogOf(logger: Logger): SparseLog {
-  const present = logs.get(logger);
-  if (present !== undefined) return present;
-  const made = new SparseLog(logger);
-  logs.set(logger, made);
-  return made;
+  const existing = logs.get(logger);
+  if (existing !== undefined) return existing;
+  const created = new SparseLog(logger);
+  logs.set(logger, created);
+  return created;
 }
 
 /** Returns the kind of an unexpected error: its message and stack, up to a bound. */

@@ -24,7 +24,7 @@ export function isShortage(error: unknown): boolean {
 
 /**
  * True when a call failed for a shortage before fsync was called, for example on a directory that
- * could not be opened. A shortage that fsync itself reports leaves open what is on the disk.
+ * could not be opened. A shortage that fsync itself reports leaves the state of the disk unknown.
  */
 export function isShortageBeforeSync(error: unknown): boolean {
   return isShortage(error) && !isOfSync(error);

@@ -1,7 +1,7 @@
 /**
  * Decides which connections are dead, from observations at intervals.
  *
- * A reader may be arbitrarily slow. While bytes wait for it, a ping waits behind them and a missing
+ * A reader may be arbitrarily slow. While bytes wait for it, a ping waits after them and a missing
  * pong means nothing: then the reader must make some progress within a long time. A pong can be
  * expected only from a reader that has received everything.
  *

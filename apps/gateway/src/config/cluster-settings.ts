@@ -235,52 +235,60 @@ export function clusterContradictions(settings: ClusterModeSettings): Contradict
 
 function addressContradictions(settings: ClusterModeSettings): Contradiction[] {
   const { clusterSecret, clusterUrl, clusterHost, clusterPort } = settings;
-  const found: Contradiction[] = [];
+  const contradictions: Contradiction[] = [];
   if (clusterSecret === undefined) {
     const { variable, accepts } = CLUSTER_SETTINGS.clusterSecret;
-    found.push({ variable, given: undefined, accepts: `${accepts}, the same for all brokers` });
+    contradictions.push({
+      variable,
+      given: undefined,
+      accepts: `${accepts}, the same for all brokers`,
+    });
   }
   if (clusterUrl === undefined && (clusterHost === '0.0.0.0' || clusterHost === '::')) {
     const { variable, accepts } = CLUSTER_SETTINGS.clusterUrl;
     const why = `because the private listener is bound to all addresses (${clusterHost})`;
-    found.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
+    contradictions.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
   }
   if (clusterUrl !== undefined && clusterPort === 0) {
     const { variable } = CLUSTER_SETTINGS.clusterPort;
     const why = `because ${CLUSTER_SETTINGS.clusterUrl.variable} names a port`;
-    found.push({ variable, given: '0', accepts: `a whole number from 1 to 65535, ${why}` });
+    contradictions.push({
+      variable,
+      given: '0',
+      accepts: `a whole number from 1 to 65535, ${why}`,
+    });
   }
-  return found;
+  return contradictions;
 }
 
 function tlsContradictions(settings: ClusterModeSettings): Contradiction[] {
   const { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile, clusterUrl } = settings;
   const files = { clusterTlsCaFile, clusterTlsCertFile, clusterTlsKeyFile };
-  const given = Object.values(files).filter((file) => file !== undefined).length;
-  const found: Contradiction[] = [];
+  const fileCount = Object.values(files).filter((file) => file !== undefined).length;
+  const contradictions: Contradiction[] = [];
   for (const [name, file] of Object.entries(files)) {
-    if (file !== undefined || given === 0) continue;
+    if (file !== undefined || fileCount === 0) continue;
     const { variable, accepts } = CLUSTER_SETTINGS[name as keyof typeof files];
     const why = 'because TLS needs all three files';
-    found.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
+    contradictions.push({ variable, given: undefined, accepts: `${accepts}, ${why}` });
   }
-  const scheme = given === 0 ? 'http:' : 'https:';
+  const scheme = fileCount === 0 ? 'http:' : 'https:';
   if (clusterUrl !== undefined && !clusterUrl.startsWith(scheme)) {
     const { variable } = CLUSTER_SETTINGS.clusterUrl;
-    const why = given === 0 ? 'because no TLS files are set' : 'because TLS files are set';
-    found.push({ variable, given: clusterUrl, accepts: `a URL with ${scheme}//, ${why}` });
+    const why = fileCount === 0 ? 'because no TLS files are set' : 'because TLS files are set';
+    contradictions.push({ variable, given: clusterUrl, accepts: `a URL with ${scheme}//, ${why}` });
   }
-  return found;
+  return contradictions;
 }
 
 function sizeContradictions(settings: ClusterModeSettings): Contradiction[] {
   const { clusterMessageBytesMax, clusterMemoryBytes, requestBytesMax } = settings;
   const { replicaFetchResponseMaxBytes, replicaLagTimeMaxMs, replicaFetchWaitMaxMs } = settings;
-  const found: Contradiction[] = [];
+  const contradictions: Contradiction[] = [];
   // Small records take more bytes in a batch than in their request.
   const messageBytesMin = Math.max(2 * requestBytesMax, 2 * replicaFetchResponseMaxBytes);
   if (clusterMessageBytesMax < messageBytesMin) {
-    found.push({
+    contradictions.push({
       variable: CLUSTER_SETTINGS.clusterMessageBytesMax.variable,
       given: String(clusterMessageBytesMax),
       accepts:
@@ -289,20 +297,20 @@ function sizeContradictions(settings: ClusterModeSettings): Contradiction[] {
     });
   }
   if (clusterMemoryBytes < clusterMessageBytesMax) {
-    found.push({
+    contradictions.push({
       variable: CLUSTER_SETTINGS.clusterMemoryBytes.variable,
       given: String(clusterMemoryBytes),
       accepts: `at least SLUICE_CLUSTER_MESSAGE_BYTES_MAX (${clusterMessageBytesMax})`,
     });
   }
   if (replicaLagTimeMaxMs < 2 * replicaFetchWaitMaxMs) {
-    found.push({
+    contradictions.push({
       variable: CLUSTER_SETTINGS.replicaLagTimeMaxMs.variable,
       given: String(replicaLagTimeMaxMs),
       accepts: `at least twice SLUICE_REPLICA_FETCH_WAIT_MAX_MS (${2 * replicaFetchWaitMaxMs})`,
     });
   }
-  return found;
+  return contradictions;
 }
 
 function tlsFile(variable: `SLUICE_${string}`, sentence: string) {

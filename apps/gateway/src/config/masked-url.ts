@@ -15,14 +15,14 @@ export function maskedUrl(text: string): string {
   const queryAt = rest.indexOf('?');
   // One of the two characters is part of a password, and the end of the password is unknown.
   if (queryAt >= 0 && queryAt < separatorIndex) return scheme + MASK;
-  const place = rest.slice(separatorIndex + 1, queryAt < 0 ? undefined : queryAt);
+  const address = rest.slice(separatorIndex + 1, queryAt < 0 ? undefined : queryAt);
   const query = queryAt < 0 ? '' : rest.slice(queryAt);
   // Without slashes, or without a host after a user, the whole text may be a password.
   if (!scheme.endsWith('//')) return scheme + MASK;
   return [
     scheme,
     separatorIndex < 0 ? '' : `${MASK}@`,
-    place.replace(ADDRESS_OR_TEXT, (found) => (found.startsWith('[') ? found : `:${MASK}`)),
+    address.replace(ADDRESS_OR_TEXT, (match) => (match.startsWith('[') ? match : `:${MASK}`)),
     query.replace(/=[^&]*/g, `=${MASK}`).replace(/(?<=[?&])[^=&]+(?=&|$)/g, MASK),
   ].join('');
 }

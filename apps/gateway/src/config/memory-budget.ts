@@ -32,7 +32,9 @@ const PROCESS_HEAP_BYTES = 40 * MIB;
 /** Measured with 1,000 new partitions and 200 topics with names of 242 characters. */
 const PARTITION_BYTES = 33 * KIB;
 const PARTITION_HEAP_BYTES = 8.5 * KIB;
-/** Measured with 4,000 segments of one batch; their index caches are freed while nobody reads. */
+/**
+ * Measured with 4,000 segments of one batch; their index caches are freed while they are not read.
+ */
 const SEGMENT_BYTES = 3.5 * KIB;
 const SEGMENT_HEAP_BYTES = 2 * KIB;
 const TOPIC_HEAP_BYTES = 2 * KIB;
@@ -69,11 +71,11 @@ export type BudgetSettings = Pick<
 export function memoryItems(settings: BudgetSettings): MemoryItem[] {
   const { connectionsMax, topicsMax } = settings;
   const partitionsMax = partitionsOf(settings);
-  const heap = (what: string, variable: string, bytes: number): MemoryItem => {
-    return { what, variables: [variable], bytes, heapBytes: bytes };
+  const heap = (item: string, variable: string, bytes: number): MemoryItem => {
+    return { what: item, variables: [variable], bytes, heapBytes: bytes };
   };
-  const buffers = (what: string, bytes: number, ...variables: string[]): MemoryItem => {
-    return { what, variables, bytes, heapBytes: 0 };
+  const buffers = (item: string, bytes: number, ...variables: string[]): MemoryItem => {
+    return { what: item, variables, bytes, heapBytes: 0 };
   };
   return [
     { what: 'process', variables: [], bytes: PROCESS_BYTES, heapBytes: PROCESS_HEAP_BYTES },

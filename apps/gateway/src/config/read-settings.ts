@@ -54,11 +54,11 @@ function withDerivedDefaults(values: Readonly<Record<string, unknown>>): Setting
 
 /** Returns problems of values that are valid alone but not together. */
 function contradictions(settings: Settings): string[] {
-  const found = clusterContradictions(settings).map(({ variable, given, accepts }) =>
+  const problems = clusterContradictions(settings).map(({ variable, given, accepts }) =>
     line(variable, given, accepts),
   );
   if (settings.syncsInFlightMax >= settings.ioThreads) {
-    found.push(
+    problems.push(
       line(
         SETTINGS.syncsInFlightMax.variable,
         String(settings.syncsInFlightMax),
@@ -67,7 +67,7 @@ function contradictions(settings: Settings): string[] {
     );
   }
   if (settings.requestMemoryBytes < settings.requestBytesMax) {
-    found.push(
+    problems.push(
       line(
         SETTINGS.requestMemoryBytes.variable,
         String(settings.requestMemoryBytes),
@@ -75,22 +75,22 @@ function contradictions(settings: Settings): string[] {
       ),
     );
   }
-  return found;
+  return problems;
 }
 
 /**
  * Formats a problem. A secret is not repeated; of a Redis URL, which may contain a password, only
  * the masked form is.
  */
-export function problem(setting: Setting<unknown>, given: string, reason?: string): string {
+export function problem(setting: Setting<unknown>, text: string, reason?: string): string {
   const accepts = reason === undefined ? setting.accepts : `${setting.accepts} (${reason})`;
-  if (setting.masked !== undefined) return line(setting.variable, setting.masked(given), accepts);
+  if (setting.masked !== undefined) return line(setting.variable, setting.masked(text), accepts);
   if (setting.isSecret === true) return `${setting.variable} is set; accepted: ${accepts}`;
-  return line(setting.variable, given, accepts);
+  return line(setting.variable, text, accepts);
 }
 
-function line(variable: string, given: string | undefined, accepts: string): string {
-  const value = given === undefined ? 'not set' : JSON.stringify(given);
+function line(variable: string, text: string | undefined, accepts: string): string {
+  const value = text === undefined ? 'not set' : JSON.stringify(text);
   return `${variable} is ${value}; accepted: ${accepts}`;
 }
 
@@ -124,11 +124,11 @@ function isSet(text: string | undefined): boolean {
 /** Returns the known name with the fewest edits, if they are few enough for a typing error. */
 function nearestOf(name: string, variables: readonly string[]): string | undefined {
   let nearest: string | undefined;
-  let fewest = 4;
+  let leastDistance = 4;
   for (const candidate of variables) {
     const edits = editDistance(name, candidate);
-    if (edits < fewest) {
-      fewest = edits;
+    if (edits < leastDistance) {
+      leastDistance = edits;
       nearest = candidate;
     }
   }

@@ -63,8 +63,8 @@ export function choice<const T extends string>(
     defaultText: row.byDefault,
     accepts: row.choices.map((word) => `"${word}"`).join(', '),
     sentence: row.sentence,
-    parse: (given) => {
-      const value = row.choices.find((word) => word === given);
+    parse: (text) => {
+      const value = row.choices.find((word) => word === text);
       return value === undefined ? { ok: false } : { ok: true, value };
     },
   };
@@ -77,8 +77,8 @@ export function flag(row: Row & { readonly byDefault: boolean }): Setting<boolea
     defaultText: String(row.byDefault),
     accepts: '"true", "false"',
     sentence: row.sentence,
-    parse: (given) =>
-      given === 'true' || given === 'false' ? { ok: true, value: given === 'true' } : { ok: false },
+    parse: (text) =>
+      text === 'true' || text === 'false' ? { ok: true, value: text === 'true' } : { ok: false },
   };
 }
 

@@ -44,20 +44,23 @@ export function shareDescriptors(
   if (limit === undefined) {
     return { connectionsMax, openFilesMax: OPEN_FILES_MAX, spareDescriptors, warnings: [] };
   }
-  const kept = PROCESS_DESCRIPTORS + CONNECTIONS_OVER_LIMIT + spareDescriptors;
-  const rest = Math.max(0, limit - kept);
-  const share = Math.max(OPEN_FILES_MIN, Math.min(OPEN_FILES_MAX, Math.floor(rest / 2)));
-  const leftOver = Math.min(OPEN_FILES_LEFT_OVER_MAX, rest - connectionsMax);
-  const openFilesMax = Math.max(share, leftOver);
+  const reservedDescriptors = PROCESS_DESCRIPTORS + CONNECTIONS_OVER_LIMIT + spareDescriptors;
+  const shareable = Math.max(0, limit - reservedDescriptors);
+  const segmentFiles = Math.max(
+    OPEN_FILES_MIN,
+    Math.min(OPEN_FILES_MAX, Math.floor(shareable / 2)),
+  );
+  const leftOver = Math.min(OPEN_FILES_LEFT_OVER_MAX, shareable - connectionsMax);
+  const openFilesMax = Math.max(segmentFiles, leftOver);
   // Files in use may exceed the bound by the number of files that are read and written at a time.
-  const accepted = Math.max(1, Math.min(connectionsMax, rest - openFilesMax));
+  const accepted = Math.max(1, Math.min(connectionsMax, shareable - openFilesMax));
   if (accepted === connectionsMax) {
     return { connectionsMax, openFilesMax, spareDescriptors, warnings: [] };
   }
   const warning =
     `The process may have ${limit} files open (ulimit -n): ${accepted} connections are accepted ` +
     `instead of the ${connectionsMax} of SLUICE_CONNECTIONS_MAX, and the rest is kept for the log. ` +
-    `Raise the limit to ${connectionsMax + OPEN_FILES_MAX + kept}.`;
+    `Raise the limit to ${connectionsMax + OPEN_FILES_MAX + reservedDescriptors}.`;
   return { connectionsMax: accepted, openFilesMax, spareDescriptors, warnings: [warning] };
 }
 

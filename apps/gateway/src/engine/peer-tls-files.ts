@@ -42,7 +42,7 @@ export async function readPeerTls(files: PeerTlsFiles): Promise<PeerTls | undefi
       return '';
     }
   };
-  // The files are read in turn, so that problems come in the order of the settings.
+  // The files are read in turn, so that problems are in the order of the settings.
   const ca = await pem('SLUICE_CLUSTER_TLS_CA_FILE', clusterTlsCaFile);
   const cert = await pem('SLUICE_CLUSTER_TLS_CERT_FILE', clusterTlsCertFile);
   const key = await pem('SLUICE_CLUSTER_TLS_KEY_FILE', clusterTlsKeyFile);

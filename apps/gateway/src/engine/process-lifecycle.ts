@@ -16,16 +16,16 @@ import { settingProblems } from './setting-checks.js';
 
 /** Runs a gateway until a signal stops it; ends the process itself. */
 export async function runUntilStopped(
-  wanted: Settings,
+  requested: Settings,
   warnings: readonly string[],
 ): Promise<void> {
-  const problems = await settingProblems(wanted);
+  const problems = await settingProblems(requested);
   if (problems.length > 0) endOnBadSettings(problems, warnings);
-  const logger = openLogger(wanted);
+  const logger = openLogger(requested);
   endOnBugs(logger);
   logOtherSignals(logger);
-  const descriptors = shareDescriptors(descriptorLimit(), wanted.connectionsMax);
-  const settings = { ...wanted, connectionsMax: descriptors.connectionsMax };
+  const descriptors = shareDescriptors(descriptorLimit(), requested.connectionsMax);
+  const settings = { ...requested, connectionsMax: descriptors.connectionsMax };
   const available = availableMemory();
   const ofMemory = [...memoryWarnings(settings, available), ...heapWarnings(settings, available)];
   const ofModes = makeDataDirPrivate(settings.dataDir);

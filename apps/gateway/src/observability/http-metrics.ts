@@ -76,7 +76,7 @@ export const HTTP_SERIES: readonly StatusSeries<HttpStatus>[] = [
   {
     name: 'sluice_http_pipelines_cut_total',
     type: 'counter',
-    help: 'Connections closed because SLUICE_REQUEST_MEMORY_BYTES had no space for requests behind those in flight.',
+    help: 'Connections closed because SLUICE_REQUEST_MEMORY_BYTES had no space for requests after those in flight.',
     read: (s) => s.events.pipelineCut,
   },
   {

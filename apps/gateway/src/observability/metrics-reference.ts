@@ -2,7 +2,7 @@ import type { MetricDescription } from './metrics.js';
 
 /** Builds the page docs/reference/metrics.md from the metrics themselves. */
 export function metricsReference(metrics: readonly MetricDescription[]): string {
-  const own = metrics.filter(({ name }) => /^(kafka|sluice)_/.test(name));
+  const ownMetrics = metrics.filter(({ name }) => /^(kafka|sluice)_/.test(name));
   return `${[
     '# Metrics',
     '',
@@ -13,7 +13,7 @@ export function metricsReference(metrics: readonly MetricDescription[]): string 
     'A meter of Kafka (`...PerSec`) is a counter here, and a metric with quantiles is a histogram in',
     'seconds or bytes.',
     '',
-    ...tableOf(own),
+    ...tableOf(ownMetrics),
     '',
     'prom-client adds metrics of the process (`process_*`, `nodejs_*`): the processor,',
     'memory, open files, garbage collection and the delay of the event loop. Which of them exist',

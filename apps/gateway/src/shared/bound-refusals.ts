@@ -16,5 +16,5 @@ class BoundRefusals {
   }
 }
 
-/** Counts of this process: every error passes `toProtocolError` on its way to a client. */
+/** Counts of this process: every error passes `toProtocolError` before it reaches a client. */
 export const boundRefusals = new BoundRefusals();

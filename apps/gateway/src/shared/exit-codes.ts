@@ -21,7 +21,10 @@ export const EXIT_CODES = {
     76,
     'Another process of the cluster has this broker id, with another data directory.',
   ),
-  badSettings: exitCode(78, 'Settings are invalid: one line each says what is accepted.'),
+  badSettings: exitCode(
+    78,
+    'Settings are invalid: one line for each says which values are accepted.',
+  ),
 } as const satisfies Record<string, ExitCode>;
 
 export interface ExitCode {

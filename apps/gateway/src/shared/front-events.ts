@@ -12,11 +12,11 @@ export type FrontEvent =
   | 'headLate'
   /** A body made no progress. */
   | 'bodyLate'
-  /** An unwanted body behind its answer was not complete in time. */
+  /** An unwanted body after its answer was not complete in time. */
   | 'bodyUnread'
   /** A connection is paused until some of its requests are answered. */
   | 'pipelineHeld'
-  /** A connection was cut, because there was no memory for requests behind those in flight. */
+  /** A connection was cut, because there was no memory for requests after those in flight. */
   | 'pipelineCut'
   /** A request for a WebSocket was refused. */
   | 'upgradeRefused';

@@ -4,7 +4,7 @@
  *     opening --begin--> streaming --error, stop, half-close--> ended --sent or cut--> closed
  *
  * While it streams, chunks are written directly to the response's socket, because they are already
- * framed for all streams. Before and after that the response is used as usual. It may wait behind
+ * framed for all streams. Before and after that the response is used as usual. It may wait after
  * others of its connection, so the stream owns the socket only after its first bytes were sent.
  *
  * Bounded by its outbox. The connection ends with the stream.
@@ -181,8 +181,8 @@ export class EventStream implements SubscriptionTransport, SweptStream {
       this.#positions.set(partition, offset);
     }
     const id = this.#positions.text();
-    const begun = positionText(id, this.#streams.options.eventRetryMs);
-    return begun + resets.map((reset) => this.#resetText(reset)).join('');
+    const firstText = positionText(id, this.#streams.options.eventRetryMs);
+    return firstText + resets.map((reset) => this.#resetText(reset)).join('');
   }
 
   #resetText({ position, cause }: PositionReset): string {

@@ -42,16 +42,16 @@ export class EventsRoute {
   /** @throws ProtocolError of the subscription, or the reason for not beginning the stream */
   async #open(exchange: Exchange, topic: string, query: EventQuery): Promise<void> {
     const { from, partitions, autoOffsetReset } = query;
-    const asked = typeof from === 'string' ? [] : from.map((each) => ({ topic, ...each }));
+    const requested = typeof from === 'string' ? [] : from.map((each) => ({ topic, ...each }));
     const request: SubscriptionRequest = {
       topics: [topic],
       partitions,
-      from: typeof from === 'string' ? from : { offsets: asked },
+      from: typeof from === 'string' ? from : { offsets: requested },
       autoOffsetReset,
     };
     const stream = new EventStream(exchange, this.#streams);
     const subscription = await Subscription.open(this.#streams.delivery, request, stream);
-    stream.begin(subscription, await this.#resetsOf(subscription, asked));
+    stream.begin(subscription, await this.#resetsOf(subscription, requested));
   }
 
   /**
@@ -59,11 +59,11 @@ export class EventsRoute {
    */
   async #resetsOf(
     subscription: Subscription,
-    asked: readonly PartitionPosition[],
+    requested: readonly PartitionPosition[],
   ): Promise<PositionReset[]> {
     const resets: PositionReset[] = [];
     for (const position of subscription.positions()) {
-      const from = asked.find(({ partition }) => partition === position.partition);
+      const from = requested.find(({ partition }) => partition === position.partition);
       if (from === undefined || from.offset === position.offset) continue;
       const cause = await rejectionOf(assertPosition(this.#broker, from));
       if (cause instanceof ProtocolError) resets.push({ position, cause });
@@ -74,8 +74,8 @@ export class EventsRoute {
   /** @throws ProtocolError INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION */
   #assertPartitions(topic: string, { from, partitions }: EventQuery): void {
     const count = this.#broker.topicLimits(topic)?.partitions ?? 0;
-    const wanted = partitions?.length ?? count;
-    if (wanted > EVENT_PARTITIONS_MAX) throw tooManyPartitions(wanted);
+    const requestedCount = partitions?.length ?? count;
+    if (requestedCount > EVENT_PARTITIONS_MAX) throw tooManyPartitions(requestedCount);
     if (typeof from === 'string') return;
     const foreign = from.find(({ partition }) => partition >= count);
     if (foreign === undefined) return;

@@ -70,20 +70,20 @@ export class StreamSweep {
   }
 
   readonly #sweep = (): void => {
-    for (const [stream, seen] of this.#streams) this.#check(stream, seen);
+    for (const [stream, sighting] of this.#streams) this.#check(stream, sighting);
     this.#timer =
       this.#streams.size === 0 ? undefined : this.#scheduler.after(this.#sweepMs, this.#sweep);
   };
 
-  #check(stream: SweptStream, seen: Sighting): void {
+  #check(stream: SweptStream, sighting: Sighting): void {
     const { takenBytes } = stream;
-    const isMoving = takenBytes !== seen.takenBytes;
+    const isMoving = takenBytes !== sighting.takenBytes;
     const isEmpty = stream.pendingBytes === 0;
-    seen.takenBytes = takenBytes;
-    seen.silentSweeps = isMoving || !isEmpty ? 0 : seen.silentSweeps + 1;
-    seen.stalledSweeps = isEmpty ? -1 : isMoving ? 0 : seen.stalledSweeps + 1;
+    sighting.takenBytes = takenBytes;
+    sighting.silentSweeps = isMoving || !isEmpty ? 0 : sighting.silentSweeps + 1;
+    sighting.stalledSweeps = isEmpty ? -1 : isMoving ? 0 : sighting.stalledSweeps + 1;
     const { eventHeartbeatMs, socketStalledTimeoutMs } = this.#options;
-    if (seen.silentSweeps * this.#sweepMs >= eventHeartbeatMs) stream.beat(this.#heartbeat);
-    else if (seen.stalledSweeps * this.#sweepMs >= socketStalledTimeoutMs) stream.drop();
+    if (sighting.silentSweeps * this.#sweepMs >= eventHeartbeatMs) stream.beat(this.#heartbeat);
+    else if (sighting.stalledSweeps * this.#sweepMs >= socketStalledTimeoutMs) stream.drop();
   }
 }

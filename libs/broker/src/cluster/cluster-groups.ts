@@ -50,7 +50,7 @@ export class ClusterGroups implements GroupOffsets {
   }
 
   async commit(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
-    const { topics, statuses, offsets: kept, peers, offsetMetadataBytesMax } = this.#options;
+    const { topics, statuses, offsets: keptOffsets, peers, offsetMetadataBytesMax } = this.#options;
     assertGroupName(group);
     const statusOf = await statuses.of(offsets);
     assertCommits(offsets, {
@@ -61,7 +61,7 @@ export class ClusterGroups implements GroupOffsets {
     if (offsets.length === 0) return;
     await topics.ensureOffsetsTopic();
     await this.#atCoordinator(group, {
-      here: () => kept.commit(group, offsets),
+      here: () => keptOffsets.commit(group, offsets),
       there: async (brokerId, timeoutMs) => {
         const message = { body: { group, offsets }, blobs: [] };
         await peers.call(brokerId, 'commit-offsets', message, { timeoutMs });
@@ -70,11 +70,13 @@ export class ClusterGroups implements GroupOffsets {
   }
 
   async committed(group: string, topic?: string): Promise<CommittedOffset[]> {
-    const { topics, statuses, offsets: kept, peers } = this.#options;
+    const { topics, statuses, offsets: keptOffsets, peers } = this.#options;
     assertGroupName(group);
-    if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) return kept.committed(group, topic);
+    if (topics.topic(CONSUMER_OFFSETS_TOPIC) === undefined) {
+      return keptOffsets.committed(group, topic);
+    }
     const committed = await this.#atCoordinator(group, {
-      here: () => kept.committed(group, topic),
+      here: () => keptOffsets.committed(group, topic),
       there: async (brokerId, timeoutMs) => {
         const message = { body: { group, topic }, blobs: [] };
         const answer = await peers.call(brokerId, 'committed-offsets', message, { timeoutMs });

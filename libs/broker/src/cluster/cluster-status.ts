@@ -14,7 +14,7 @@ interface WatchedParts {
 
 /** The state of the cluster as this broker knows it. Walks all partitions. */
 export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
-  const { store, replicas: kept, brokerId, membership, controller, leaders } = parts;
+  const { store, replicas: ownReplicas, brokerId, membership, controller, leaders } = parts;
   const { brokers, topics, version } = store.state;
   let led = 0;
   let underReplicated = 0;
@@ -45,6 +45,6 @@ export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
     metadataVersion: version,
     journaledVersion: store.journaledVersion,
     leaderCallRetriesTotal: leaders.retriesTotal,
-    reassignmentBytesTotal: kept.reassignmentBytesTotal,
+    reassignmentBytesTotal: ownReplicas.reassignmentBytesTotal,
   };
 }

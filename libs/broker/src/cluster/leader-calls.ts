@@ -44,7 +44,7 @@ interface LocalCall {
 export interface LeaderCallLimits {
   /** Deadline on the monotonic clock, in ms. */
   readonly deadlineMs: number;
-  /** Ends the retries when nobody waits for the answer any more. */
+  /** Ends the retries when the answer is no longer needed. */
   readonly isAbandoned?: () => boolean;
 }
 
@@ -114,7 +114,7 @@ export class LeaderCalls {
     }
   }
 
-  /** Ends the listening; calls under way end with their time. */
+  /** Ends the listening; calls in progress end with their time. */
   close(): void {
     this.#stopListening();
     this.#wakeAll();
@@ -130,17 +130,17 @@ export class LeaderCalls {
       let grace: Timer | undefined;
       const end = (): void => {
         grace?.cancel();
-        this.#waiters.delete(look);
+        this.#waiters.delete(check);
       };
-      const look = (): void => {
+      const check = (): void => {
         const metadata = store.state.topics.get(target.topic)?.partitions[target.partition];
         if (grace !== undefined || metadata?.leader === leader) return;
         grace = scheduler.after(MOVED_GRACE_MS, () => {
           end();
-          reject(new PeerUnreachableError(leader, true, new Error('another broker leads by now')));
+          reject(new PeerUnreachableError(leader, true, new Error('another broker leads now')));
         });
       };
-      this.#waiters.add(look);
+      this.#waiters.add(check);
       void answer.then(resolve, reject).finally(end);
     });
   }
@@ -198,10 +198,10 @@ function unknownPartition({ topic, partition }: TopicPartition): ProtocolError {
 }
 
 function noAnswer({ topic, partition }: TopicPartition, mayHaveHadEffect: boolean): ProtocolError {
-  const place = `partition ${partition} of topic "${topic}"`;
+  const name = `partition ${partition} of topic "${topic}"`;
   return mayHaveHadEffect
-    ? new ProtocolError('REQUEST_TIMED_OUT', `The leader of ${place} did not answer in time.`)
-    : new ProtocolError('LEADER_NOT_AVAILABLE', `There is no leader of ${place} at present.`, {
+    ? new ProtocolError('REQUEST_TIMED_OUT', `The leader of ${name} did not answer in time.`)
+    : new ProtocolError('LEADER_NOT_AVAILABLE', `There is no leader of ${name} at present.`, {
         retryAfterMs: RETRY_AFTER_MS,
       });
 }

@@ -13,7 +13,7 @@ import {
   type StatusOptions,
 } from '../leader-status.js';
 
-/** A leader that does not answer in this time is left out: what is not known is null. */
+/** A leader that does not answer in this time is left out: its values are null. */
 const ANSWER_MS = 1000;
 
 interface LeaderStatusesOptions {
@@ -44,15 +44,15 @@ export class LeaderStatuses {
       const topic = store.state.topics.get(target.topic);
       const leader = topic?.partitions[target.partition]?.leader ?? null;
       if (leader === null) continue;
-      const asked = byLeader.get(leader);
-      if (asked === undefined) byLeader.set(leader, [target]);
-      else asked.push(target);
+      const targetsOfLeader = byLeader.get(leader);
+      if (targetsOfLeader === undefined) byLeader.set(leader, [target]);
+      else targetsOfLeader.push(target);
     }
     const answers = await Promise.all(
-      Array.from(byLeader, async ([leader, asked]) =>
+      Array.from(byLeader, async ([leader, targetsOfLeader]) =>
         leader === brokerId
-          ? ledStatuses(replicas, asked, options)
-          : this.#ask(leader, asked, options),
+          ? ledStatuses(replicas, targetsOfLeader, options)
+          : this.#ask(leader, targetsOfLeader, options),
       ),
     );
     return byPartition(answers.flat());

@@ -1,4 +1,4 @@
-/** The way of batches to the leader of their partition. */
+/** Sends batches to the leader of their partition. */
 import type { AppendResult } from '#log';
 import type { ProtocolError, TopicPartition } from '#protocol';
 import type { Acks } from '../broker.js';
@@ -7,7 +7,7 @@ import type { LeaderCallLimits, LeaderCalls } from './leader-calls.js';
 export interface LeaderAppend extends TopicPartition {
   readonly topicId: string;
   readonly acks: Acks;
-  /** Each with a producer id, in the order of their sequences; or all without one. */
+  /** Batches that all have a producer id, in the order of their sequences, or all have none. */
   readonly batches: readonly Buffer[];
 }
 
@@ -16,11 +16,11 @@ export type BatchAppended =
   | { readonly result: AppendResult; readonly error?: undefined }
   | { readonly result?: undefined; readonly error: ProtocolError };
 
-/** A leader as batches reach it: this broker itself, or a peer. */
+/** Appends batches at a leader: this broker itself, or a peer. */
 export interface LeaderTransport {
   /**
    * Appends batches; stamps offsets into their bytes where the leader is this broker.
-   * @param timeoutMs until which an answer is of use
+   * @param timeoutMs time in ms for which an answer is useful
    * @throws NotLeaderError where nothing was appended; ProtocolError; PeerUnreachableError
    */
   append(append: LeaderAppend, timeoutMs: number): Promise<readonly BatchAppended[]>;
@@ -32,7 +32,7 @@ interface LeaderTransports {
   readonly peer: (brokerId: number) => LeaderTransport;
 }
 
-/** Appends at whoever leads the partition, and again at whoever leads then; see `LeaderCalls`. */
+/** Appends at the current leader of the partition, and again at a new leader; see `LeaderCalls`. */
 export function appendAtLeader(
   { leaders, local, peer }: LeaderTransports,
   append: LeaderAppend,
@@ -50,7 +50,7 @@ export function appendAtLeader(
 }
 
 /**
- * The bytes of an earlier try may be in this broker's log, or on their way to another one: only a
+ * The bytes of an earlier attempt may be in this broker's log, or in a call to another one: only a
  * copy may be stamped.
  */
 function copyOf(append: LeaderAppend): LeaderAppend {

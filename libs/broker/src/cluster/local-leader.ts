@@ -26,8 +26,8 @@ export class LocalLeader implements LeaderTransport {
 
   /**
    * Appends batches, and with acks=all waits until all of them are committed: those with a producer
-   * id each by itself, one behind the other, those without one all together. While the lease is not
-   * known to be valid acks=1 waits, too: only the followers can tell then whether this broker still
+   * id each by itself, one after the other, those without one all together. While the lease is not
+   * known to be valid acks=1 waits, too: only the followers then know whether this broker still
    * leads. Nor is a sequence refused then: another leader's log may have those before it.
    * @returns what became of each batch, in their order; one result for all that have no producer id
    * @throws NotLeaderError, ProtocolError NOT_ENOUGH_REPLICAS, where nothing was appended;

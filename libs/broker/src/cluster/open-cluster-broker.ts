@@ -3,7 +3,8 @@
  *
  * Start: lock the data directory and recover the logs, take the metadata, register (new leader
  * epochs for all that an earlier process of this broker led), open the partitions, serve the other
- * brokers, watch them. Stop: write what is buffered, hand leaderships over, close the logs cleanly.
+ * brokers, watch them. Stop: write the buffered records, hand leaderships over, close the logs
+ * cleanly.
  */
 import { type CoordinationStore, ProducerIds } from '#coordination';
 import { LogManager } from '#log';
@@ -37,7 +38,7 @@ export interface ClusterBrokerSettings extends LocalBrokerSettings {
   readonly leaderWaitMs: number;
   /** Interval in which partitions return to their preferred leaders; 0: never. */
   readonly preferredLeaderIntervalMs: number;
-  /** Produce calls under way to one other broker. */
+  /** Produce calls in progress to one other broker. */
   readonly forwardsInFlightMax: number;
   /** Time that a follower may lag before it leaves the ISR. */
   readonly replicaLagTimeMaxMs: number;
@@ -46,7 +47,7 @@ export interface ClusterBrokerSettings extends LocalBrokerSettings {
   readonly replicaFetchResponseMaxBytes: number;
   /** Bytes per second fetched for replicas that a reassignment adds; 0 or absent: no limit. */
   readonly reassignmentBytesPerSecond?: number;
-  /** Fetches that a follower has under way to each other broker. */
+  /** Fetches that a follower has in progress to each other broker. */
   readonly replicaFetchers: number;
 }
 
@@ -66,7 +67,7 @@ export interface ClusterNetwork {
   /** Begins to serve, and to call the brokers that the store names. */
   connect(store: CoordinationStore): Peers;
   serve(clusterUuid: string, handlers: PeerHandlers): void;
-  /** Answers what is under way and ends all connections. */
+  /** Answers the calls in progress and ends all connections. */
   close(): Promise<void>;
 }
 
@@ -139,10 +140,10 @@ async function openOn(
       replicas,
       writer,
       partitions,
-      statusesOf: (targets, wanted) => statuses.of(targets, wanted),
-      groupsOf: (kept, topics) =>
+      statusesOf: (targets, statusOptions) => statuses.of(targets, statusOptions),
+      groupsOf: (ownOffsets, topics) =>
         new ClusterGroups({
-          offsets: kept,
+          offsets: ownOffsets,
           topics,
           replicas,
           leaders,

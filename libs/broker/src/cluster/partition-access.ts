@@ -1,7 +1,7 @@
 /**
- * Reads of partitions, wherever their leaders are. The leader answers single requests, so that a
- * client sees every record acknowledged before. A stream continues from this broker's own replica
- * while it is in sync, up to the high watermark known here.
+ * Reads of partitions, whose leaders may be any brokers. The leader answers single requests, so
+ * that a client sees every record acknowledged before. A stream continues from this broker's own
+ * replica while it is in sync, up to the high watermark known here.
  */
 import type { CoordinationStore } from '#coordination';
 import type { OffsetRange } from '#log';
@@ -20,7 +20,7 @@ interface PartitionAccessOptions {
   readonly leaders: LeaderCalls;
   readonly clock: Clock;
   readonly brokerId: number;
-  /** Time that a client waits for a leader, in ms, beside its wait for records. */
+  /** Time that a client waits for a leader, in ms, in addition to its wait for records. */
   readonly leaderWaitMs: number;
 }
 

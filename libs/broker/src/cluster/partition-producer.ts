@@ -1,6 +1,6 @@
 /**
  * This broker as the idempotent producer of one partition: the producer id and the sequences of
- * records that it forwards and that came without them (replication-safety 3.6 and 3.7).
+ * records that it forwards and that have none (replication-safety 3.6 and 3.7).
  *
  * Records that are known not to be in the log return their sequences. After a send whose outcome
  * stays unknown the producer id is abandoned, because a late copy of the batch may still be
@@ -10,7 +10,7 @@
  */
 import type { BatchProducer } from '#log';
 
-/** Sequences are int32 and go on at 0 behind the last one. */
+/** Sequences are int32 and continue at 0 after the last one. */
 const SEQUENCES = 2 ** 31;
 
 export class PartitionProducer {
@@ -23,7 +23,7 @@ export class PartitionProducer {
     this.#nextProducerId = nextProducerId;
   }
 
-  /** The producer of the next send, with the sequence behind the records resolved so far. */
+  /** The producer of the next send, with the sequence after the records resolved so far. */
   async next(): Promise<BatchProducer> {
     this.#producerId ??= await this.#nextProducerId();
     return {

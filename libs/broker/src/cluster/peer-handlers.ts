@@ -71,9 +71,9 @@ export function leaderHandlers({ replicas, leader, groups }: LeaderParts): PeerH
 }
 
 /** Each append fails by itself. */
-function appendAll(leader: LocalLeader, wanted: readonly LeaderAppend[]): Promise<AppendAnswer[]> {
+function appendAll(leader: LocalLeader, appends: readonly LeaderAppend[]): Promise<AppendAnswer[]> {
   return Promise.all(
-    wanted.map((append) =>
+    appends.map((append) =>
       leader.append(append).then(
         (appended): AppendAnswer => ({ appended }),
         (error: unknown): AppendAnswer => ({ error }),

@@ -82,7 +82,7 @@ function answerBody(answer: AppendAnswer): AnswerBody {
     return { notLeader: { fault, leader, leaderEpoch } };
   }
   if (error instanceof ProtocolError) return { error: errorBody(error) };
-  // No more than that: what it was is in this broker's log.
+  // Nothing more: this broker's log has the details.
   return {
     error: errorBody(new ProtocolError('UNKNOWN_SERVER_ERROR', 'The leader met a fault.')),
   };
@@ -138,12 +138,15 @@ export function fetchedMessage({ batches, ...body }: FetchResult): PeerMessage {
   return { body, blobs: batches.map(({ bytes }) => bytes) };
 }
 
-/** @throws ProtocolError CORRUPT_MESSAGE on bytes that are no whole batch */
+/** @throws ProtocolError CORRUPT_MESSAGE on bytes that are not a whole batch */
 export function fetchedOf({ body, blobs }: PeerMessage): FetchResult {
   const { highWatermark, logStartOffset, logEndOffset, leaderEpoch } = body as FetchedBody;
   const batches = blobs.map((bytes) => {
     if (batchSizeAt(bytes, 0) === bytes.length) return new RecordBatch(bytes);
-    throw new ProtocolError('CORRUPT_MESSAGE', 'Another broker sent what is no record batch.');
+    throw new ProtocolError(
+      'CORRUPT_MESSAGE',
+      'Another broker sent bytes that are not a record batch.',
+    );
   });
   return { batches, highWatermark, logStartOffset, logEndOffset, leaderEpoch };
 }

@@ -1,5 +1,5 @@
 /**
- * Sends appends to other brokers, with a limited number of calls under way to each (Kafka's
+ * Sends appends to other brokers, with a limited number of calls in progress to each (Kafka's
  * max.in.flight.requests.per.connection). Appends that arrive meanwhile share the next call, so
  * that small produces to many partitions of one leader become few calls.
  *
@@ -18,7 +18,7 @@ const CALL_BYTES_MAX = 8 * 1024 * 1024;
 interface ProduceSenderOptions {
   readonly peers: Peers;
   readonly scheduler: Scheduler;
-  /** Calls under way to one broker. */
+  /** Calls in progress to one broker. */
   readonly forwardsInFlightMax: number;
 }
 
@@ -66,8 +66,8 @@ export class ProduceSender {
   }
 
   #laneOf(brokerId: number): Lane {
-    const present = this.#lanes.get(brokerId);
-    if (present !== undefined) return present;
+    const existing = this.#lanes.get(brokerId);
+    if (existing !== undefined) return existing;
     const lane = { brokerId, queued: [], inFlight: 0, isFlushDue: false };
     this.#lanes.set(brokerId, lane);
     return lane;

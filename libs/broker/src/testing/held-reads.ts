@@ -1,7 +1,7 @@
 import type { FileHandle, FileSystem } from '#runtime';
 
 /**
- * A file system whose reads of segments wait, while they are held, until a test lets them go on.
+ * A file system whose reads of segments wait, while they are held, until a test releases them.
  */
 export class HeldReads {
   readonly port: FileSystem;
@@ -23,7 +23,7 @@ export class HeldReads {
     return this.#held.length;
   }
 
-  /** Lets the one that waits longest go on. */
+  /** Releases the read that has waited longest. */
   releaseFirst(): void {
     this.#held.shift()?.();
   }

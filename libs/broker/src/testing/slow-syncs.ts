@@ -17,10 +17,10 @@ export class SlowSyncs {
     });
   }
 
-  /** Lets all syncs go on, those to come as well. */
+  /** Releases all syncs, including later ones. */
   finish(): void {
     this.isSlow = false;
-    for (const go of this.#waiting.splice(0)) go();
+    for (const release of this.#waiting.splice(0)) release();
   }
 
   #wrapFile(file: FileHandle): FileHandle {

@@ -1,4 +1,4 @@
-/** Decisions about partition leaders: after a broker died, came back, or is preferred. */
+/** Decisions about partition leaders: after a broker died, returned, or is preferred. */
 import { ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
 import type { ClusterState } from '../cluster-state.js';
@@ -132,9 +132,9 @@ function targetFilter(
   targets: readonly TopicPartition[] | undefined,
 ): (topic: TopicMetadata, partition: number) => boolean {
   if (targets === undefined) return () => true;
-  const wanted = new Map<string, Set<number>>();
+  const requestedPartitions = new Map<string, Set<number>>();
   for (const { topic, partition } of targets) {
-    wanted.set(topic, (wanted.get(topic) ?? new Set()).add(partition));
+    requestedPartitions.set(topic, (requestedPartitions.get(topic) ?? new Set()).add(partition));
   }
-  return (topic, partition) => wanted.get(topic.name)?.has(partition) === true;
+  return (topic, partition) => requestedPartitions.get(topic.name)?.has(partition) === true;
 }

@@ -3,15 +3,15 @@
  * on a step that a rebuild of the registry could miss (replication-safety, M8).
  *
  * 1. Request: the partition names its target replicas. Replicas, leader and ISR stay; a rebuild
- *    waits for enough of the present and the target replicas together.
- * 2. Once a majority of the brokers has the request on disk, the targets become replicas beside the
- *    present ones. They copy, and join the ISR as any replica does.
+ *    waits for enough of the current and the target replicas together.
+ * 2. Once a majority of the brokers has the request on disk, the targets become replicas in
+ *    addition to the current ones. They copy, and join the ISR as any replica does.
  * 3. Once all targets are in sync they become the only replicas, in a new leader epoch. Replicas
  *    leave a partition in no other way: every follower of that epoch has their removal on disk, so
  *    that nothing is acknowledged without the removed replicas that a rebuild could ask them for.
  *
  * Versions are never reused, so the version of the first commit identifies the request that the
- * majority knows, whatever was committed in between.
+ * majority knows, no matter what was committed in between.
  */
 import { FaultList, ProtocolError, type TopicPartition } from '#protocol';
 import type { Random } from '#runtime';
@@ -126,11 +126,11 @@ function finished(
   const { from, to } = reassignment;
   const isr = to.filter((id) => partition.isr.includes(id));
   // A cancelled move does not wait for a replica that was behind before the move.
-  const needed = isSameSet(from, to) ? configuredMinInsync(topic, to.length) : to.length;
-  if (isr.length < needed) return partition;
-  const { leader: present } = partition;
-  const stays = present !== null && isr.includes(present);
-  const leader = stays ? present : isr.find(isAlive);
+  const requiredCount = isSameSet(from, to) ? configuredMinInsync(topic, to.length) : to.length;
+  if (isr.length < requiredCount) return partition;
+  const { leader: currentLeader } = partition;
+  const stays = currentLeader !== null && isr.includes(currentLeader);
+  const leader = stays ? currentLeader : isr.find(isAlive);
   if (leader === undefined) return partition;
   return elected({ ...others, replicas: to, isr }, leader, random);
 }
@@ -142,11 +142,11 @@ function assertReplicas(
 ): void {
   const faults = new FaultList();
   if (replicas.length === 0) faults.add('/replicas', 'a partition has at least one replica');
-  const named = new Set<number>();
+  const namedIds = new Set<number>();
   for (const [index, id] of replicas.entries()) {
     if (!brokers.has(id)) faults.add(`/replicas/${index}`, `the cluster has no broker ${id}`);
-    if (named.has(id)) faults.add(`/replicas/${index}`, `broker ${id} is named twice`);
-    named.add(id);
+    if (namedIds.has(id)) faults.add(`/replicas/${index}`, `broker ${id} is named twice`);
+    namedIds.add(id);
   }
   if (faults.count > 0) throw faulty('INVALID_REQUEST', faults);
   const required = configuredMinInsync(topic, replicas.length);
@@ -165,12 +165,13 @@ function assertAlive(
 ): void {
   const isAlive = aliveIn(state);
   const accepted = [...replicas, ...(reassignment?.to ?? [])];
-  const dead = to.filter((id) => !accepted.includes(id) && !isAlive(id));
-  if (dead.length === 0) return;
-  const which = dead.length === 1 ? `Broker ${dead[0]} is` : `Brokers ${dead.join(', ')} are`;
+  const deadIds = to.filter((id) => !accepted.includes(id) && !isAlive(id));
+  if (deadIds.length === 0) return;
+  const subject =
+    deadIds.length === 1 ? `Broker ${deadIds[0]} is` : `Brokers ${deadIds.join(', ')} are`;
   throw new ProtocolError(
     'BROKER_NOT_AVAILABLE',
-    `${which} not alive: nothing can be copied there.`,
+    `${subject} not alive: nothing can be copied there.`,
   );
 }
 

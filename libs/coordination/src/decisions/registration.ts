@@ -83,7 +83,7 @@ export function registerBroker(
 }
 
 /**
- * Removes a member that will not come back.
+ * Removes a member that will not return.
  * @throws ProtocolError POLICY_VIOLATION while it is alive or has a replica
  */
 export function removeBroker(state: ClusterState, id: number): MetadataChange[] {

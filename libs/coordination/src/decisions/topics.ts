@@ -46,10 +46,10 @@ export function createTopic(
   random: Random,
 ): MetadataChange[] {
   const { name, id, configs, assignment } = topic;
-  const present = state.topics.get(name);
+  const existing = state.topics.get(name);
   // An earlier request created it, and its answer was lost.
-  if (present?.id === id) return [];
-  if (present !== undefined) {
+  if (existing?.id === id) return [];
+  if (existing !== undefined) {
     throw new ProtocolError('TOPIC_ALREADY_EXISTS', `There is a topic "${name}" already.`);
   }
   const partitions = newPartitions(state, assignment, random);
@@ -80,8 +80,8 @@ export function alterTopic(
     partitions: [...current.partitions, ...added],
   };
   const minInsyncHold = holdOf(current, topic, state.version + 1);
-  const held = minInsyncHold === undefined ? topic : { ...topic, minInsyncHold };
-  return [{ kind: 'topic', topic: held }];
+  const topicWithHold = minInsyncHold === undefined ? topic : { ...topic, minInsyncHold };
+  return [{ kind: 'topic', topic: topicWithHold }];
 }
 
 /**
@@ -94,8 +94,9 @@ export function releaseMinInsyncHolds(
 ): MetadataChange[] {
   const changes: MetadataChange[] = [];
   for (const topic of state.topics.values()) {
-    if (topic.minInsyncHold === undefined || topic.minInsyncHold.version > journaledVersion)
+    if (topic.minInsyncHold === undefined || topic.minInsyncHold.version > journaledVersion) {
       continue;
+    }
     const released = { ...withoutHold(topic), version: topic.version + 1 };
     changes.push({ kind: 'topic', topic: released });
   }
@@ -140,13 +141,13 @@ function holdOf(
   after: TopicMetadata,
   version: number,
 ): MinInsyncHold | undefined {
-  const held: number[] = [];
+  const heldMinimums: number[] = [];
   for (const partition of before.partitions) {
     const required = minInsyncReplicas(before, partition);
     const next = configuredMinInsync(after, replicationFactorOf(partition));
-    if (next < required) held.push(required);
+    if (next < required) heldMinimums.push(required);
   }
-  return held.length === 0 ? undefined : { replicas: Math.max(...held), version };
+  return heldMinimums.length === 0 ? undefined : { replicas: Math.max(...heldMinimums), version };
 }
 
 function withoutHold(topic: TopicMetadata): TopicMetadata {

@@ -137,8 +137,8 @@ export class EmbeddedStore implements CoordinationStore {
 
   // oxlint-disable-next-line typescript/require-await -- other implementations of the port wait
   async renewLease({ brokerId, brokerEpoch }: BrokerLease): Promise<void> {
-    const present = this.#leases.get(brokerId);
-    const isReplaced = present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch;
+    const existing = this.#leases.get(brokerId);
+    const isReplaced = existing !== undefined && Number(existing.split(' ', 1)[0]) > brokerEpoch;
     if (isReplaced || isLeaseOver(this.#state, { brokerId, brokerEpoch })) {
       throw leaseOver(brokerId);
     }

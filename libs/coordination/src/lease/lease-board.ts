@@ -52,8 +52,8 @@ export class LeaseBoard {
     };
   }
 
-  count(what: keyof LeaseRenewalCounts): void {
-    Atomics.add(this.#cells, CELLS[what], 1n);
+  count(counter: keyof LeaseRenewalCounts): void {
+    Atomics.add(this.#cells, CELLS[counter], 1n);
   }
 
   #read(cell: keyof typeof CELLS): number {

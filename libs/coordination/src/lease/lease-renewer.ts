@@ -10,7 +10,7 @@ export interface BrokerLease {
 export interface LeaseRenewer {
   /** Renews this lease in place of an earlier one; the first time at once. */
   renew(lease: BrokerLease): void;
-  /** Sends no further renewal; one on its way may still arrive. */
+  /** Sends no further renewal; one that was sent may still arrive. */
   stop(): void;
   readonly counts: LeaseRenewalCounts;
 }

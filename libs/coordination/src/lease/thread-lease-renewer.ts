@@ -4,7 +4,7 @@
  * The loop writes a sign of life and the broker epoch to shared memory; the thread renews as long
  * as the sign is recent (guarded-renewals.ts). The loop relies on a renewal of the thread only once
  * it knows the metadata at the time of the renewal: a loop that was busy for longer than its lease
- * reads what was decided before it relies on the lease again.
+ * reads the newest commits before it relies on the lease again.
  *
  * The loop renews too whenever the thread has not done so recently: at the start, during a restart
  * of the thread, and while the thread's connection is broken.

@@ -19,7 +19,7 @@ export interface RedisStoreOptions
 
 /**
  * Opens the coordination store of a data directory in Redis: joins the cluster there, or founds one
- * where there is none. A directory that has a cluster can be opened while Redis is away: its state
+ * if there is none. A directory that has a cluster can be opened while Redis is away: its state
  * is then the newest one on the broker's disk, and `isAvailable` is false.
  * @throws RedisUrlError; DataDirError when the directory belongs to another broker or cluster, or a
  *   file of it cannot be read; ProtocolError BROKER_NOT_AVAILABLE when the directory is empty and
@@ -27,7 +27,7 @@ export interface RedisStoreOptions
  */
 async function open(options: RedisStoreOptions): Promise<CoordinationStore> {
   const endpoint = parseRedisUrl(options.url);
-  const place = describeEndpoint(endpoint);
+  const address = describeEndpoint(endpoint);
   // Imported only when it is used: the Redis client would slow down every other start.
   const { RedisRegistry } = await import('./redis-registry.js');
   const { RedisLeaseThread } = await import('./redis-lease-thread.js');
@@ -36,13 +36,13 @@ async function open(options: RedisStoreOptions): Promise<CoordinationStore> {
   const store = await ClusterStore.open({
     ...options,
     registry,
-    place,
+    place: address,
     ...(leaseThread !== undefined && {
       openLeaseThread: ({ intervalMs }) =>
         new RedisLeaseThread({ ...options, ...leaseThread, intervalMs }),
     }),
   });
-  if (registry.isReady) await warnOfUnsafeSettings(registry.connection, place, options.logger);
+  if (registry.isReady) await warnOfUnsafeSettings(registry.connection, address, options.logger);
   return store;
 }
 

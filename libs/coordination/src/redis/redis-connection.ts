@@ -3,7 +3,7 @@
  *
  * ioredis runs without an offline queue and without resending: a call while Redis is away fails at
  * once, and one whose connection breaks fails with the note that Redis may have executed it. A call
- * that is not answered in time breaks the connection, so that later calls do not wait behind it.
+ * that is not answered in time breaks the connection, so that later calls do not wait for it.
  * The client reconnects with growing pauses until this object is closed.
  *
  * Overlap: all calls may overlap; ioredis sends them in order over one connection.

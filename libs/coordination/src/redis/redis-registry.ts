@@ -317,17 +317,17 @@ export class RedisRegistry implements Registry {
     keyOf: (id: number) => string,
     timeoutMs?: number,
   ): Promise<ReadonlyMap<number, string>> {
-    const found = new Map<number, string>();
-    if (brokerIds.length === 0) return found;
+    const valuesById = new Map<number, string>();
+    if (brokerIds.length === 0) return valuesById;
     const values = await this.#commands.call<(string | null)[]>(
       (client) => client.mget(...brokerIds.map(keyOf)),
       timeoutMs,
     );
     for (const [brokerIndex, id] of brokerIds.entries()) {
       const value = values[brokerIndex];
-      if (value !== null && value !== undefined) found.set(id, value);
+      if (value !== null && value !== undefined) valuesById.set(id, value);
     }
-    return found;
+    return valuesById;
   }
 }
 

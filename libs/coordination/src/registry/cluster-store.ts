@@ -113,7 +113,7 @@ export class ClusterStore implements CoordinationStore {
   }
 
   /**
-   * Opens the store of a data directory: joins the cluster in the registry, or founds one where
+   * Opens the store of a data directory: joins the cluster in the registry, or founds one if
    * there is none. A directory that has a journal can be opened without the registry: its state is
    * the journal's until the registry is reached.
    * @throws DataDirError when the directory belongs to another broker or cluster, or a file of it

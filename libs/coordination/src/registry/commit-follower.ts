@@ -137,8 +137,8 @@ export class CommitFollower {
   /** Offers commits of the registry; one that does not follow causes a complete read. */
   async takeCommits(commits: readonly MetadataCommit[]): Promise<void> {
     for (const commit of commits) {
-      const taken = this.#options.known.takeCommit(commit);
-      if (taken === 'gap' || taken === 'contradiction') return this.synchronize();
+      const outcome = this.#options.known.takeCommit(commit);
+      if (outcome === 'gap' || outcome === 'contradiction') return this.synchronize();
     }
   }
 
@@ -232,9 +232,15 @@ export class CommitFollower {
     this.#isSynchronized = false;
     if (this.#fault === fault) return;
     this.#fault = fault;
-    const found = isWhole(snapshot) ? snapshot.state : undefined;
+    const foundState = isWhole(snapshot) ? snapshot.state : undefined;
     this.#options.logger.error(
-      { fault, version, changeId, foundVersion: found?.version, foundChangeId: found?.changeId },
+      {
+        fault,
+        version,
+        changeId,
+        foundVersion: foundState?.version,
+        foundChangeId: foundState?.changeId,
+      },
       'the metadata in Redis may lack commits that this broker knows: it is not followed',
     );
   }
@@ -261,7 +267,7 @@ export class CommitFollower {
         backoff.reset();
         await this.takeCommits(commits);
         if (commits.length > 0 || this.#isClosed) continue;
-        // No commits arrived, so an unknown newest version cannot be on its way.
+        // No commits arrived, so an unknown newest version cannot be in transit.
         if (!isSame(await registry.newest(), known.newest)) await this.synchronize();
       } catch (error) {
         if (this.#isClosed) return;

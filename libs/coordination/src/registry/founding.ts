@@ -30,8 +30,8 @@ export async function findCluster(
   options: ClusterStoreOptions,
 ): Promise<string> {
   const { registry, random, fileSystem, dataDir } = options;
-  const present = await registry.cluster();
-  if (present !== undefined) return assertOwn(present, identity, options);
+  const existing = await registry.cluster();
+  if (existing !== undefined) return assertOwn(existing, identity, options);
   if (identity === undefined) {
     const founded = await waitForOthers(options);
     if (founded !== undefined) return assertOwn(founded, undefined, options);
@@ -89,8 +89,8 @@ function assertOwn(
   const { uuid } = cluster.document;
   const fault = versionFault(cluster.document);
   if (fault !== undefined) {
-    const what = `Redis (${place}) has cluster "${clusterId}" in ${fault}.`;
-    throw new DataDirError('newer-format', what);
+    const conflict = `Redis (${place}) has cluster "${clusterId}" in ${fault}.`;
+    throw new DataDirError('newer-format', conflict);
   }
   if (identity === undefined || identity.clusterUuid === uuid) return uuid;
   throw new DataDirError(

@@ -158,8 +158,8 @@ export class KnownState {
   async #write(steps: readonly Step[]): Promise<void> {
     const { journal } = this.#options;
     const last = steps.findLastIndex(({ commit }) => commit === undefined);
-    const whole = steps[last];
-    if (whole !== undefined) await journal.replace(whole.state);
+    const lastStep = steps[last];
+    if (lastStep !== undefined) await journal.replace(lastStep.state);
     const commits = steps.slice(last + 1).flatMap(({ commit }) => commit ?? []);
     if (commits.length > 0) await journal.append(commits);
   }

@@ -13,7 +13,7 @@
  *
  * A line is synced before the next one is written, so only the last line can be torn; it is ignored
  * then, because nothing has acted on it. After many or long lines of commits, or a failed write,
- * the file is replaced as a whole: written beside it, synced, renamed.
+ * the file is replaced as a whole: written to a file beside it, synced, renamed.
  *
  * Overlap: all writes may overlap; a serial queue runs them one after the other.
  */

@@ -115,14 +115,14 @@ function lackingVoters(
   for (const topic of newest.topics.values()) {
     for (const [partition, metadata] of topic.partitions.entries()) {
       const replicas = countedReplicas(metadata);
-      const needed = replicasNeeded(topic, metadata);
+      const requiredCount = replicasNeeded(topic, metadata);
       // A sole replica is not waited for: the election depends on no other.
       if (replicas.length === 1) continue;
-      const present = replicas.filter((id) => voters.has(id) || givenUp.includes(id)).length;
-      if (present >= needed) continue;
+      const presentCount = replicas.filter((id) => voters.has(id) || givenUp.includes(id)).length;
+      if (presentCount >= requiredCount) continue;
       const missing = replicas.filter((id) => absent.includes(id));
       return (
-        `${needed} of the replicas ${replicas.join(', ')} of partition ${partition} of topic ` +
+        `${requiredCount} of the replicas ${replicas.join(', ')} of partition ${partition} of topic ` +
         `"${topic.name}": ${missing.join(', ')} have not come`
       );
     }
@@ -156,16 +156,16 @@ function rebuiltTopic(
     const partitionEpoch = Math.max(...candidates.map((candidate) => candidate.partitionEpoch)) + 1;
     const isRunning = (id: number): boolean =>
       voters.has(id) && newest.brokers.get(id)?.brokerEpoch === voters.get(id)?.brokerEpoch;
-    const { leader: present, isr } = partition;
+    const { leader: currentLeader, isr } = partition;
     const replicas = countedReplicas(partition);
-    const isPresentRunning = present !== null && isRunning(present);
+    const isPresentRunning = currentLeader !== null && isRunning(currentLeader);
     if (isPresentRunning && replicas.every((id) => voters.has(id))) {
       return { ...partition, partitionEpoch };
     }
     const inSync = replicas.filter((id) => isr.includes(id) && voters.has(id));
-    const leader = isPresentRunning ? present : (inSync.find(isRunning) ?? inSync[0] ?? null);
-    const seen = Math.max(...candidates.map((candidate) => candidate.leaderEpoch)) + 1;
-    const leaderEpoch = Math.max(seen, round * EPOCHS_PER_REBUILD);
+    const leader = isPresentRunning ? currentLeader : (inSync.find(isRunning) ?? inSync[0] ?? null);
+    const nextLeaderEpoch = Math.max(...candidates.map((candidate) => candidate.leaderEpoch)) + 1;
+    const leaderEpoch = Math.max(nextLeaderEpoch, round * EPOCHS_PER_REBUILD);
     return { ...partition, leader, leaderEpoch, electionId: random.uuid(), partitionEpoch };
   });
   return { ...topic, partitions };

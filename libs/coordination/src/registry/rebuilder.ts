@@ -112,19 +112,19 @@ export class Rebuilder {
       1 + rebuildNumberOf(Math.max(journal.state.version, remains?.version ?? 0));
     const mayJoin = (round: RebuildRound): boolean =>
       round.number >= leastOfStates && mayTakePart(journal.promise, round);
-    const present = await registry.rebuildRound();
-    if (present === undefined || !mayJoin(present)) {
+    const currentRound = await registry.rebuildRound();
+    if (currentRound === undefined || !mayJoin(currentRound)) {
       const number = Math.max(
         leastOfStates,
         1 + (journal.promise?.number ?? 0),
-        1 + (present?.number ?? 0),
+        1 + (currentRound?.number ?? 0),
       );
-      await registry.beginRebuild(present, confirmedBefore, { number, id: random.uuid() });
+      await registry.beginRebuild(currentRound, confirmedBefore, { number, id: random.uuid() });
     }
-    const begun = await registry.rebuildRound();
-    if (begun === undefined || !mayJoin(begun)) return undefined;
-    if (begun.id !== journal.promise?.id) await journal.keepPromise(begun);
-    return begun;
+    const startedRound = await registry.rebuildRound();
+    if (startedRound === undefined || !mayJoin(startedRound)) return undefined;
+    if (startedRound.id !== journal.promise?.id) await journal.keepPromise(startedRound);
+    return startedRound;
   }
 
   #view(): RebuildView {

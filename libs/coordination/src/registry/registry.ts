@@ -143,7 +143,7 @@ export interface Registry {
   ): Promise<CommitReply>;
   /** The newest commit; undefined when there is none. */
   newest(): Promise<CommitName | undefined>;
-  /** Waits for commits after a version; empty when none came in that time. */
+  /** Waits for commits after a version; empty when none arrived in that time. */
   nextCommits(version: number, waitMs: number): Promise<MetadataCommit[]>;
 
   /** @param renewal a value that differs from that of the previous renewal */

@@ -49,7 +49,7 @@ const REASONS: Readonly<Record<string, StoreFaultReason>> = {
 const CODE = new RegExp(`(?:^|[-: ])(${Object.keys(REASONS).join('|')})(?= )`);
 
 /**
- * The fault that an error of the registry stands for; `otherwise` when no error reply of Redis
+ * The fault that an error of the registry means; `otherwise` when no error reply of Redis
  * caused it.
  */
 export function storeFaultOf(error: unknown, otherwise: StoreFaultReason = 'away'): StoreFault {

@@ -63,9 +63,9 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     await create(store, 'events');
     const { topics } = await store.update((state) => moving(state, 'events'));
     await store.close();
-    const again = await stores().open(0);
-    expect(again.state.topics).toEqual(topics);
-    expect(again.state.topics.get('events')).toMatchObject({
+    const reopened = await stores().open(0);
+    expect(reopened.state.topics).toEqual(topics);
+    expect(reopened.state.topics.get('events')).toMatchObject({
       minInsyncHold: { replicas: 2 },
       partitions: [{ reassignment: { from: [0], to: [7, 8] } }],
     });
@@ -108,9 +108,9 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     await store.update((state) => confirmPartitions(state, 'kept', kept, [1]));
     const { state, clusterUuid, dataDirUuid } = store;
     await store.close();
-    const again = await stores().open(0);
-    expect(again.state).toEqual(state);
-    expect(again).toMatchObject({ clusterUuid, dataDirUuid });
+    const reopened = await stores().open(0);
+    expect(reopened.state).toEqual(state);
+    expect(reopened).toMatchObject({ clusterUuid, dataDirUuid });
   });
 
   it('creates and removes every kind of metadata', async () => {
@@ -238,15 +238,15 @@ function describeSharing(stores: () => StoresUnderTest): void {
     await second.close();
     const { id } = await create(first, 'events');
     await create(first, 'gone');
-    const again = await stores().open(1);
-    await stores().until(() => again.state.version === first.state.version);
+    const reopened = await stores().open(1);
+    await stores().until(() => reopened.state.version === first.state.version);
     const reported: MetadataChange['kind'][] = [];
-    again.onChange((change) => reported.push(change.kind));
+    reopened.onChange((change) => reported.push(change.kind));
     await first.update((state) => confirmPartitions(state, 'events', id, [0]));
     await first.update((state) => deleteTopic(state, 'events', id));
-    await stores().until(() => again.state.version === first.state.version);
+    await stores().until(() => reopened.state.version === first.state.version);
     expect(reported).toEqual(['partitions', 'topic-deleted']);
-    expect(again.state).toEqual(first.state);
+    expect(reopened.state).toEqual(first.state);
   });
 
   it('shows a moving partition and a held setting to a new broker', async ({ skip }) => {

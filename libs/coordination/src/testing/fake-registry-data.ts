@@ -144,8 +144,8 @@ export class FakeRegistryData {
   }
 
   #renewLease({ brokerId, brokerEpoch }: BrokerLease, renewal: string): boolean {
-    const present = this.leases.get(brokerId);
-    if (present !== undefined && Number(present.split(' ', 1)[0]) > brokerEpoch) return false;
+    const existing = this.leases.get(brokerId);
+    if (existing !== undefined && Number(existing.split(' ', 1)[0]) > brokerEpoch) return false;
     if (isLeaseOver(this.state, { brokerId, brokerEpoch })) return false;
     this.leases.set(brokerId, `${brokerEpoch} ${renewal}`);
     return true;

@@ -3,8 +3,8 @@ import type { Logger, Scheduler, Timer } from '#runtime';
 /**
  * Work repeated in the background: each run begins `intervalMs` after the one before has ended.
  *
- * Overlap: runs never overlap each other; `stop` may come at any time and waits for the run under
- * way.
+ * Overlap: runs never overlap each other; `stop` may come at any time and waits for the run in
+ * progress.
  */
 export class RepeatedTask {
   #timer: Timer | undefined;
@@ -37,7 +37,7 @@ export class RepeatedTask {
     this.#wait();
   }
 
-  /** Begins no further run; resolves when the run under way has ended. */
+  /** Begins no further run; resolves when the run in progress has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();

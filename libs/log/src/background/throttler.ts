@@ -1,6 +1,6 @@
 import type { Clock, Scheduler, Timer } from '#runtime';
 
-/** Ends background work that was told to stop. */
+/** Ends background work after a request to stop. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
 }

@@ -121,7 +121,7 @@ async function selectRecords(
   const kept: KeptRecords = { count: 0, spans: [], maxTimestamp: -1, hasTombstone: false };
   const mayDropTombstones = batch.hasDeleteHorizon && rule.nowMs >= batch.baseTimestamp;
   let start = RECORD_BATCH_HEADER_BYTES;
-  for (let looked = 0; cursor.next(); looked += 1) {
+  for (let checkedCount = 0; cursor.next(); checkedCount += 1) {
     const end = start + cursor.sizeBytes;
     if (isRetained(cursor, rule, mayDropTombstones)) {
       const last = kept.spans.length - 1;
@@ -132,7 +132,7 @@ async function selectRecords(
       kept.hasTombstone ||= cursor.valueStart < 0;
     }
     start = end;
-    if (looked % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
+    if (checkedCount % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
   }
   return kept;
 }

@@ -64,7 +64,7 @@ export class LogCleaner {
     this.#throttler = new Throttler({ clock, scheduler, bytesPerSecond, sliceMsMax });
   }
 
-  /** Ends a compaction under way at its next pause, without harm, and begins no other. */
+  /** Ends a compaction in progress at its next pause, without harm, and begins no other. */
   stop(): void {
     this.#isStopped = true;
     this.#throttler.stop();

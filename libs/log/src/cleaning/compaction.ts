@@ -41,8 +41,8 @@ export interface CompactionOptions {
 }
 
 /**
- * The log was truncated, shortened or deleted during its compaction. It is no error: a later pass
- * tries again.
+ * The log was truncated, shortened or deleted during its compaction. It is not an error: a later
+ * pass tries again.
  */
 export class LogChangedError extends Error {
   override readonly name = 'LogChangedError';
@@ -66,8 +66,8 @@ export async function planCompaction(
   let cleanBytes = 0;
   let dirtyBytes = 0;
   let firstUncleanableOffset: Offset = segments[0]?.baseOffset ?? logStart;
-  for (const [place, segment] of segments.entries()) {
-    const endOffset = segments[place + 1]?.baseOffset;
+  for (const [segmentIndex, segment] of segments.entries()) {
+    const endOffset = segments[segmentIndex + 1]?.baseOffset;
     if (endOffset === undefined || endOffset > highWatermark) break;
     if (endOffset <= firstDirtyOffset) cleanBytes += segment.sizeBytes;
     else {
@@ -109,8 +109,8 @@ function groupSegments(
 ): LogSegment[][] {
   const groups: LogSegment[][] = [];
   let bytes = 0;
-  for (const [place, segment] of segments.entries()) {
-    const nextBaseOffset = segments[place + 1]?.baseOffset ?? endOffset;
+  for (const [segmentIndex, segment] of segments.entries()) {
+    const nextBaseOffset = segments[segmentIndex + 1]?.baseOffset ?? endOffset;
     if (segment.baseOffset >= endOffset) break;
     const group = groups.at(-1);
     const first = group?.[0];
@@ -180,8 +180,8 @@ class Compaction {
   /** @returns the offset up to which the map has the last offset of every key */
   async #buildMap(segments: readonly LogSegment[]): Promise<Offset> {
     const { firstDirtyOffset, firstUncleanableOffset } = this.#plan;
-    for (const [place, segment] of segments.entries()) {
-      const nextBaseOffset = segments[place + 1]?.baseOffset ?? firstUncleanableOffset;
+    for (const [segmentIndex, segment] of segments.entries()) {
+      const nextBaseOffset = segments[segmentIndex + 1]?.baseOffset ?? firstUncleanableOffset;
       if (nextBaseOffset <= firstDirtyOffset) continue;
       const reader = new SegmentReader(
         this.#log,
@@ -226,11 +226,11 @@ class Compaction {
 
   async #mapRecords(cursor: RecordCursor): Promise<Offset | undefined> {
     const { throttler } = this.#options;
-    for (let looked = 0; cursor.next(); looked += 1) {
+    for (let checkedCount = 0; cursor.next(); checkedCount += 1) {
       if (cursor.keyStart < 0 || cursor.offset < this.#plan.firstDirtyOffset) continue;
       const { bytes, keyStart, keyEnd, offset } = cursor;
       if (!this.#map.put(bytes, keyStart, keyEnd, offset)) return offset;
-      if (looked % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
+      if (checkedCount % RECORDS_PER_LOOK === 0 && throttler.isDue) await throttler.pause();
     }
     return undefined;
   }

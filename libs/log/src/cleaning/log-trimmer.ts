@@ -246,7 +246,7 @@ export class LogTrimmer {
   }
 
   /**
-   * Refuses to truncate a log that takes no writes, unless everything it lacks is truncated too.
+   * Refuses to truncate a log that accepts no writes, unless everything it lacks is truncated too.
    */
   #assertMayCut(offset: Offset): void {
     const { failure } = this.#log;
@@ -359,8 +359,8 @@ export class LogTrimmer {
       });
       if (end.reason !== 'bad') return cut;
       if (expectedOffset === undefined) {
-        // The index led to bytes that are no batch: only a scan from the start of the segment can
-        // tell.
+        // The index led to bytes that are not a batch: only a scan from the start of the segment
+        // can find the end.
         from = 0;
         expectedOffset = segment.baseOffset;
         continue;

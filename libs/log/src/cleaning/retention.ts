@@ -55,9 +55,9 @@ export async function retentionStartOffset(log: RetainedLog, nowMs: number): Pro
   const deletes = config['cleanup.policy'].includes('delete');
   let excessBytes = -retentionBytes;
   for (const segment of segments) excessBytes += segment.sizeBytes;
-  for (const [place, segment] of segments.entries()) {
-    const endOffset = segments[place + 1]?.baseOffset ?? logEndOffset;
-    const isEmptyActive = place === segments.length - 1 && segment.sizeBytes === 0;
+  for (const [segmentIndex, segment] of segments.entries()) {
+    const endOffset = segments[segmentIndex + 1]?.baseOffset ?? logEndOffset;
+    const isEmptyActive = segmentIndex === segments.length - 1 && segment.sizeBytes === 0;
     if (!deletes || endOffset > highWatermark || isEmptyActive) return segment.baseOffset;
     const isTooMuch = retentionBytes >= 0 && excessBytes >= segment.sizeBytes;
     const isToGo = isTooMuch || (retentionMs >= 0 && (await isTooOld(log, segment, nowMs)));

@@ -86,7 +86,7 @@ export function decompress(type: CompressionType, bytes: Buffer): Buffer {
 
 /**
  * Works like `decompress`, on a thread of the pool, so that the event loop turns meanwhile.
- * @throws ProtocolError as that does
+ * @throws ProtocolError as `decompress` does
  */
 export function decompressOnThread(type: CompressionType, bytes: Buffer): Promise<Buffer> {
   return unpacking.run(async () => {

@@ -77,7 +77,7 @@ class ZstdInJavaScript {
     this.#decompressor = new (fzstdPackage.load().Decompress)((part) => {
       this.#sizeBytes += part.length;
       if (this.#sizeBytes > bytesMax) throw new TooLargeUnpackedError('it is too large');
-      // The package goes on writing into what it hands out.
+      // The package reuses the buffer that it passes to this callback.
       this.#parts.push(Uint8Array.from(part));
     });
   }
@@ -94,7 +94,7 @@ class ZstdInJavaScript {
 /** Checks every place where a frame may begin. @throws Error when one asks for too much memory */
 function assertWindows(bytes: Buffer): void {
   let position = bytes.indexOf(FRAME_MAGIC);
-  if (position !== 0) throw new RangeError('it is no zstd frame');
+  if (position !== 0) throw new RangeError('it is not a zstd frame');
   while (position >= 0) {
     const header = Buffer.alloc(HEADER_BYTES_MAX);
     bytes.copy(header, 0, position);

@@ -326,12 +326,12 @@ export class LogManager {
   async #deleteDirectory(name: string, directory: string): Promise<void> {
     const { fileSystem, random } = this.#ports;
     const formerName = formerDirectoryName(name, random.uuid(), DELETED_DIRECTORY_SUFFIX);
-    const gone = join(this.#options.dataDir, formerName);
-    await fileSystem.rename(directory, gone);
+    const deletedPath = join(this.#options.dataDir, formerName);
+    await fileSystem.rename(directory, deletedPath);
     this.#undeleted.delete(name);
     const { scheduler } = this.#ports;
     await retryShortage(scheduler, () => fileSystem.syncDirectory(this.#options.dataDir));
-    await retryShortage(scheduler, () => fileSystem.removeDirectory(gone));
+    await retryShortage(scheduler, () => fileSystem.removeDirectory(deletedPath));
   }
 
   async #loadAll(isClean: boolean): Promise<void> {
@@ -356,8 +356,8 @@ export class LogManager {
     if (bytes > 0) {
       logger.warn(
         { bytes },
-        'what was cut from logs or put aside is still on disk: remove *.log.cut-* files and ' +
-          '*-stray directories of the data directory once nobody needs them',
+        'bytes that were cut from logs or moved aside are still on disk: remove *.log.cut-* files and ' +
+          '*-stray directories of the data directory when they are no longer needed',
       );
     }
   }

@@ -22,10 +22,10 @@ export interface ProducerMemoryStatus {
 export interface PartitionProducers {
   /**
    * Evicts batches beyond the guaranteed ones of every producer; does nothing while a write is
-   * under way.
+   * in progress.
    */
   trim(): void;
-  /** Evicts idle producers until `isEnough`; does nothing while a write is under way. */
+  /** Evicts idle producers until `isEnough`; does nothing while a write is in progress. */
   evictSilent(nowMs: number, isEnough: () => boolean): void;
 }
 

@@ -35,7 +35,7 @@ export interface ProducerStateOptions {
   readonly memory: ProducerMemory;
 }
 
-/** Batches that Kafka remembers; every producer keeps this many whatever others use. */
+/** Batches that Kafka remembers; every producer keeps this many, even if others use more. */
 const BATCHES_GUARANTEED = 5;
 /**
  * Heap bytes measured on Node 20 and rounded up (docs/operating/memory.md): of a producer without
@@ -45,7 +45,7 @@ const PRODUCER_BYTES = 384;
 const BATCH_BYTES = 112;
 /** Snapshots kept per partition: the oldest, and the newest ones. */
 const SNAPSHOTS_MAX = 8;
-/** Retry delay in ms that a refused producer is told. */
+/** Retry delay in ms for a refused producer. */
 const REFUSED_RETRY_MS = 5000;
 
 /** Reverts an append. */
@@ -53,7 +53,7 @@ type Undo = () => void;
 
 /**
  * The batches of each idempotent producer that a partition has (kafka-format 7, replication-safety
- * 3.6): it tells a retry from a new batch and from one out of order.
+ * 3.6): it distinguishes a retry from a new batch and from one out of order.
  *
  * On disk: `<offset>.snapshot` and `<offset>.producers`, written when a segment is rolled and when
  * the log is closed; after a start the log is scanned from the newest good snapshot on.
@@ -114,7 +114,7 @@ export class ProducerStateManager implements PartitionProducers {
    * @returns undefined when it may be appended, else the answer of its first append: append nothing
    * @throws ProtocolError INVALID_PRODUCER_EPOCH an older epoch than the producer's last;
    *   OUT_OF_ORDER_SEQUENCE_NUMBER a gap, or a sequence used by a batch of another size: not
-   *   applied (outcome `unknown` below what is remembered since the producer became known);
+   *   applied (outcome `unknown` below the batches remembered since the producer became known);
    *   DUPLICATE_SEQUENCE_NUMBER applied, but too long ago for its offsets to be remembered
    */
   checkSequence(batch: SequencedBatch): DuplicateBatch | undefined {
@@ -155,7 +155,7 @@ export class ProducerStateManager implements PartitionProducers {
       'THROTTLING_QUOTA_EXCEEDED',
       'There is no room for another idempotent producer: the broker and the partition remember as many ' +
         'as SLUICE_PRODUCER_STATE_BYTES and SLUICE_PRODUCER_STATE_PARTITION_BYTES allow. ' +
-        'Producers that are known here go on.',
+        'Producers that the partition knows can continue.',
       { retryAfterMs: REFUSED_RETRY_MS },
     );
   }
@@ -311,8 +311,8 @@ export class ProducerStateManager implements PartitionProducers {
   /**
    * Discards the state in memory and reads the newest good snapshot within the log. Snapshots
    * beyond its end, and damaged ones, are removed. Used at start and after every truncation. The
-   * removal is durable before the log may grow again: a snapshot that came back with a crash would
-   * match a log that has grown to its offset with other batches.
+   * removal is durable before the log may grow again: a snapshot that reappeared after a crash
+   * would match a log that has grown to its offset with other batches.
    * @param firstOffset base offset of the first segment: older snapshots do not connect to the log
    * @returns the offset from which the caller has to scan the log, `append`ing each batch
    */
@@ -374,7 +374,7 @@ export class ProducerStateManager implements PartitionProducers {
   async #removeSnapshots(isGone: (offset: number) => boolean): Promise<void> {
     const { fileSystem, directory } = this.#options;
     for (const offset of this.#snapshots.filter(isGone)) {
-      // Kafka's file is removed first: a sidecar alone is no snapshot.
+      // Kafka's file is removed first: a sidecar without it is not a snapshot.
       await fileSystem.removeFile(`${directory}/${snapshotFileName(offset)}`);
       await fileSystem.removeFile(`${directory}/${sidecarFileName(offset)}`);
     }

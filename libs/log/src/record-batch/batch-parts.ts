@@ -100,12 +100,12 @@ function withRecords(
   records: Buffer,
   { count, lastDelta }: PartRecords,
 ): RecordBatch {
-  const whole = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + records.length);
-  bytes.copy(whole, 0, 0, RECORD_BATCH_HEADER_BYTES);
-  records.copy(whole, RECORD_BATCH_HEADER_BYTES);
-  whole.writeInt32BE(whole.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
-  whole.writeInt16BE(whole.readInt16BE(ATTRIBUTES_AT) & ~CODEC_BITS, ATTRIBUTES_AT);
-  whole.writeInt32BE(lastDelta, LAST_OFFSET_DELTA_AT);
-  whole.writeInt32BE(count, RECORD_COUNT_AT);
-  return new RecordBatch(whole);
+  const batchBytes = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + records.length);
+  bytes.copy(batchBytes, 0, 0, RECORD_BATCH_HEADER_BYTES);
+  records.copy(batchBytes, RECORD_BATCH_HEADER_BYTES);
+  batchBytes.writeInt32BE(batchBytes.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
+  batchBytes.writeInt16BE(batchBytes.readInt16BE(ATTRIBUTES_AT) & ~CODEC_BITS, ATTRIBUTES_AT);
+  batchBytes.writeInt32BE(lastDelta, LAST_OFFSET_DELTA_AT);
+  batchBytes.writeInt32BE(count, RECORD_COUNT_AT);
+  return new RecordBatch(batchBytes);
 }

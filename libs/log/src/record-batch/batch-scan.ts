@@ -22,7 +22,9 @@ export type Visit = 'next' | 'bad' | 'stop';
  */
 export type BatchVisitor = (batch: RecordBatch, position: number) => Visit;
 
-/** End of a scan: at the given end, at the batch that stopped it, or at bytes that are no batch. */
+/**
+ * End of a scan: at the given end, at the batch that stopped it, or at bytes that are not a batch.
+ */
 export interface ScanEnd {
   readonly reason: 'end' | 'stopped' | 'bad';
   /** Position of the first byte that was not accepted. */

@@ -24,7 +24,7 @@ export function isOfTransaction(batch: RecordBatch): boolean {
 
 /**
  * Filters batches for clients: a batch whose transaction was aborted, or can no longer be
- * committed, is replaced by an empty one of the same offsets. A reader thus continues behind it,
+ * committed, is replaced by an empty one of the same offsets. A reader thus continues after it,
  * and a broker can pass the result to another without a further mark.
  *
  * Ends before the first batch whose transaction is not decided.

@@ -2,10 +2,10 @@
  * Encodes record sets as record batches (magic 2, uncompressed).
  *
  * This runs for every record produced, so that it allocates no object per record. A selection's
- * bytes are copied once into a scratch array, and the batch grows behind them in the same array:
- * each key and value then moves with `copyWithin`, which costs a third of a view and a `set`. A
- * finished batch is copied out at its exact size. Encoding at once is synchronous: one scratch
- * serves all of it. Encoding in slices has a scratch of its own.
+ * bytes are copied once into a scratch array, and the batch grows in front of them in the same
+ * array: each key and value then moves with `copyWithin`, which costs a third of a view and a
+ * `set`. A finished batch is copied out at its exact size. Encoding at once is synchronous: one
+ * scratch serves all of it. Encoding in slices has a scratch of its own.
  */
 import {
   FIELD_ATTRIBUTES,
@@ -67,7 +67,7 @@ export interface EncodeOptions {
    * from it.
    */
   readonly producer?: BatchProducer | undefined;
-  /** Makes the records one batch, whatever `batchSizeBytes` says. */
+  /** Encodes the records as one batch, even above `batchSizeBytes`. */
   readonly isOneBatch?: boolean;
 }
 
@@ -100,7 +100,7 @@ export function encodeRecordBatches(
 /**
  * Encodes like `encodeRecordBatches`, in slices: for requests of very many records or bytes. The
  * records must not change meanwhile.
- * @throws ProtocolError as that does
+ * @throws ProtocolError as `encodeRecordBatches` does
  */
 export function* encodeInSlices(
   selections: readonly RecordSelection[],
@@ -224,7 +224,7 @@ class BatchEncoder {
     return this.#batches;
   }
 
-  /** Copies a record set behind the batch when that pays. */
+  /** Copies a record set to the end of the scratch when that is faster. */
   #stage({ source, decoded }: RecordSet, count: number): void {
     const bytes = source.length + decoded.length;
     this.#stagedAt = this.#scratch.length;
@@ -275,8 +275,8 @@ class BatchEncoder {
         headerCount === 0 ? 0 : (fields[firstField + FIELD_HEADERS_START] as number);
       const headersBytes =
         headerCount === 0 ? 0 : (fields[firstField + FIELD_HEADERS_END] as number) - headersStart;
-      const given = fields[firstField + FIELD_TIMESTAMP] as number;
-      const timestamp = usesNow || given < 0 ? nowMs : given;
+      const givenTimestamp = fields[firstField + FIELD_TIMESTAMP] as number;
+      const timestamp = usesNow || givenTimestamp < 0 ? nowMs : givenTimestamp;
       const delta = batchRecords === 0 ? 0 : timestamp - baseTimestamp;
 
       const contentBytes = contentSizeBytes(keyBytes, valueBytes, headerCount, headersBytes);
@@ -342,8 +342,8 @@ class BatchEncoder {
   /** Ends the current batch or enlarges the scratch, because a record has no room. */
   #makeRoom({ fields }: RecordSet, index: number): void {
     const firstField = index * RECORD_STRIDE;
-    const given = fields[firstField + FIELD_TIMESTAMP] as number;
-    const timestamp = this.#isLogAppendTime || given < 0 ? this.#nowMs : given;
+    const givenTimestamp = fields[firstField + FIELD_TIMESTAMP] as number;
+    const timestamp = this.#isLogAppendTime || givenTimestamp < 0 ? this.#nowMs : givenTimestamp;
     const delta = this.#batchRecords === 0 ? 0 : timestamp - this.#baseTimestamp;
     const bodyBytes =
       deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, firstField);
@@ -360,10 +360,10 @@ class BatchEncoder {
   #assertFits(recordBytes: number): void {
     const batchBytes = this.#position + recordBytes;
     if (batchBytes <= this.#maxBatchBytes) return;
-    const what = this.#isOneBatch ? 'The records make' : 'A record makes';
+    const subject = this.#isOneBatch ? 'The records make' : 'A record makes';
     throw new ProtocolError(
       'MESSAGE_TOO_LARGE',
-      `${what} a batch of ${batchBytes} bytes, max.message.bytes is ${this.#maxBatchBytes}.`,
+      `${subject} a batch of ${batchBytes} bytes, max.message.bytes is ${this.#maxBatchBytes}.`,
       { members: { batchSizeBytes: batchBytes, maxMessageBytes: this.#maxBatchBytes } },
     );
   }

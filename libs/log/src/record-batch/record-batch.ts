@@ -57,7 +57,7 @@ const TRANSACTIONAL_FLAG = 0x10;
 const CONTROL_FLAG = 0x20;
 const DELETE_HORIZON_FLAG = 0x40;
 
-/** Fewer bytes than this are no batch: the header up to the CRC's first byte (Kafka's rule). */
+/** Fewer bytes than this are not a batch: the header up to the CRC's first byte (Kafka's rule). */
 const FRAME_BYTES_MIN = 18;
 /** Kafka's smallest batchLength of any magic. */
 const BATCH_LENGTH_MIN = 14;
@@ -103,7 +103,7 @@ export class RecordBatch {
     return this.baseOffset + this.lastOffsetDelta;
   }
 
-  /** Offset of whatever follows this batch. */
+  /** Offset of the record that follows this batch. */
   get nextOffset(): Offset {
     return this.lastOffset + 1;
   }

@@ -65,7 +65,7 @@ export class RecordCursor {
   }
 
   /**
-   * Continues behind records that the caller has walked itself, with the checks of `next`. The
+   * Continues after records that the caller has walked itself, with the checks of `next`. The
    * other fields are undefined then.
    * @param position where the record after them begins
    * @param count number of these records

@@ -37,7 +37,7 @@ const MARKERS_MAX = 20_000;
  * The ends of the transactions in a log. Only Kafka writes transactions: the log was written by a
  * Kafka broker, or is a copy of such a log.
  *
- * A transaction ends with a control batch (a marker) of its producer, behind its records. The end
+ * A transaction ends with a control batch (a marker) of its producer, after its records. The end
  * of a batch's transaction is therefore the first marker of its producer after it. It is found by
  * reading on from the batch, and all markers on the way are remembered, so that a reader of the
  * whole log causes every byte to be read once more at most. Kafka's `.txnindex` is not used: it

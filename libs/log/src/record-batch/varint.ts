@@ -4,7 +4,7 @@
  * 10.
  *
  * Varlongs are JavaScript numbers here: the ones Kafka writes (timestamp deltas) fit. Beyond 2^48
- * the arithmetic goes through BigInt, and a value that is no safe integer is refused when read.
+ * the arithmetic goes through BigInt, and a value that is not a safe integer is refused when read.
  */
 import { ProtocolError } from '#protocol';
 
@@ -105,7 +105,7 @@ export function writeVarlong64(target: Uint8Array, position: number, value: bigi
 }
 
 /**
- * Reads consecutive varints from `bytes[position, end)`; `position` moves behind each. Every read
+ * Reads consecutive varints from `bytes[position, end)`; `position` moves past each. Every read
  * throws ProtocolError CORRUPT_MESSAGE when the range ends within it or it is too long.
  */
 export class VarintReader {

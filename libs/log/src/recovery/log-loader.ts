@@ -182,7 +182,7 @@ export class LogLoader {
     };
     this.#environment.logger.error(
       { ...log.topicPartition, startOffset: logStartOffset, endOffset: baseOffset },
-      'synced records are missing at the start of the log, and nobody deleted them',
+      'synced records are missing at the start of the log and were not deleted',
     );
     reportDamage(log, this.#environment, range);
     return logStartOffset;
@@ -252,7 +252,7 @@ export class LogLoader {
     const bounds = { durableEnd, recordedDenseFrom };
     const recovery = new SegmentRecovery(log, this.#environment, bounds, from);
     const end = await recovery.run();
-    // Records below the log start are deleted: their absence is no loss.
+    // Records below the log start are deleted: their absence is not a loss.
     if (end.logEnd >= logStartOffset) return end;
     for (const segment of log.segments.all) await segment.remove();
     const { files, fileSystem } = this.#environment;
@@ -291,7 +291,7 @@ export class LogLoader {
       const { startOffset, endOffset } = end.lost;
       this.#environment.logger.error(
         { ...description.topicPartition, startOffset, endOffset },
-        'synced records are missing at the end of the log: it takes no writes',
+        'synced records are missing at the end of the log: it accepts no writes',
       );
       this.#environment.observer.storageFailed(description.topicPartition, true);
     }
@@ -353,6 +353,6 @@ function compactionHistory(description: LogDescription): CompactionHistory {
 }
 
 function endLost(lost: DamagedRange): LogFailure {
-  const what = `records ${lost.startOffset} up to ${lost.endOffset} are missing at the end of its log`;
-  return { what, cause: undefined, lost };
+  const lossText = `records ${lost.startOffset} up to ${lost.endOffset} are missing at the end of its log`;
+  return { what: lossText, cause: undefined, lost };
 }

@@ -28,7 +28,7 @@ export function isSameRange(left: OffsetRange | undefined, right: OffsetRange): 
 
 /**
  * Accepts the loss of synced records that a start found missing, at the end of a log or between two
- * of its segments, so that the log takes writes again.
+ * of its segments, so that the log accepts writes again.
  *
  * One record batch without records, as compaction creates them, takes all their offsets: no new
  * record gets the offset of a lost one, committed offsets and readers' positions stay valid, and
@@ -76,7 +76,7 @@ export class LostRecords {
   logAbandonedStart({ startOffset, endOffset }: OffsetRange): void {
     this.#environment.logger.warn(
       { ...this.#log.topicPartition, startOffset, endOffset },
-      'the records missing at the start of the log were abandoned: the log begins behind them',
+      'the records missing at the start of the log were abandoned: the log begins after them',
     );
   }
 
@@ -127,7 +127,7 @@ export class LostRecords {
     log.failure = undefined;
     environment.logger.warn(
       { ...log.topicPartition, startOffset, endOffset },
-      'the records missing at the end of the log were given up: it takes writes again',
+      'the records missing at the end of the log were abandoned: it accepts writes again',
     );
   }
 
@@ -187,7 +187,7 @@ export class LostRecords {
     }
   }
 
-  /** True when an empty batch has exactly these offsets, or the log begins behind them. */
+  /** True when an empty batch has exactly these offsets, or the log begins after them. */
   async #isAccepted({ startOffset, endOffset }: OffsetRange): Promise<boolean> {
     const { logStart, logEnd } = this.#log.offsets;
     if (endOffset === logStart && startOffset < endOffset) return true;
@@ -211,7 +211,7 @@ export class LostRecords {
     const log = this.#log;
     const candidates = [missingStart(log), ...missingBetween(log), failure?.lost];
     const lost = candidates.filter((candidate) => candidate !== undefined);
-    const found =
+    const foundText =
       lost.length === 0
         ? 'no records are missing there'
         : `those missing are ${lost.map(({ startOffset, endOffset }) => `${startOffset} up to ${endOffset}`).join(' and ')}`;
@@ -223,7 +223,7 @@ export class LostRecords {
     return new ProtocolError(
       'OFFSET_OUT_OF_RANGE',
       `The records ${startOffset} up to ${endOffset} are not those missing in partition ` +
-        `${partition} of topic "${topic}": ${found}.`,
+        `${partition} of topic "${topic}": ${foundText}.`,
       {
         members: {
           logStartOffset: offsets.logStart,

@@ -26,7 +26,7 @@ export interface ScrubberSettings {
  *
  * A fault is reported like damage that a reader meets: a batch that differs from the written one,
  * and offsets that are missing between two segments, as after a file was removed by hand. Missing
- * offsets in the compacted part of a log are no damage.
+ * offsets in the compacted part of a log are not damage.
  *
  * Overlap: `runIfDue` calls must not overlap; `stop` may come at any time.
  */
@@ -53,7 +53,7 @@ export class LogScrubber {
     this.#dueMs = clock.monotonicMs() + settings.firstAfterMs;
   }
 
-  /** Ends a pass under way at its next pause, and begins no other. */
+  /** Ends a pass in progress at its next pause, and begins no other. */
   stop(): void {
     this.#isStopped = true;
     this.#throttler.stop();
@@ -82,7 +82,7 @@ export class LogScrubber {
       await this.#readAll(log, segment, reader);
     } catch (error) {
       if (error instanceof StoppedError) return;
-      // The damage was reported. The next pass checks the batches behind it, once it is repaired.
+      // The damage was reported. The next pass checks the batches after it, once it is repaired.
       if (error instanceof ProtocolError && error.code === 'CORRUPT_MESSAGE') return;
       this.#environment.logger.warn(
         { err: error, ...log.topicPartition, segment: segment.baseOffset },

@@ -10,7 +10,7 @@ export interface SegmentEnd {
   readonly offset: Offset;
   /** Position in the file after the last batch, in bytes. */
   readonly position: number;
-  /** True when that is the end of the file; false when bytes follow that are no batch. */
+  /** True when that is the end of the file; false when bytes follow that are not a batch. */
   readonly isWhole: boolean;
 }
 

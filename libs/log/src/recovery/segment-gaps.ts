@@ -10,9 +10,9 @@ import { segmentEnd } from './segment-end.js';
  * hand. Runs at every start, so that it reads only the last batches of each closed segment, and
  * none of segments below `from`, where compaction may have left gaps: see `findMissingSegments`.
  *
- * A tail with bytes that are no batch is reported as damage.
+ * A tail whose bytes are not a batch is reported as damage.
  * @param from gaps that begin below it are ignored
- * @param to base offset of the first segment that recovery has scanned: gaps behind it are known
+ * @param to base offset of the first segment that recovery has scanned: gaps after it are known
  */
 export async function findSegmentGaps(
   log: LogState,
@@ -20,8 +20,8 @@ export async function findSegmentGaps(
   { from, to }: { readonly from: Offset; readonly to: Offset },
 ): Promise<DamagedRange[]> {
   const gaps: DamagedRange[] = [];
-  for (const [place, segment] of log.segments.all.entries()) {
-    const nextBaseOffset = log.segments.all[place + 1]?.baseOffset;
+  for (const [segmentIndex, segment] of log.segments.all.entries()) {
+    const nextBaseOffset = log.segments.all[segmentIndex + 1]?.baseOffset;
     if (nextBaseOffset === undefined || nextBaseOffset > to) break;
     if (nextBaseOffset <= Math.max(from, log.offsets.logStart)) continue;
     const endOffset = await endOf(log, environment, segment);
@@ -80,7 +80,7 @@ export function reportGaps(
     const { startOffset, endOffset } = gap;
     environment.logger.error(
       { ...log.topicPartition, startOffset, endOffset },
-      'synced records are missing in the middle of the log, and nobody deleted them',
+      'synced records are missing in the middle of the log and were not deleted',
     );
     reportDamage(log, environment, gap);
   }
@@ -97,7 +97,7 @@ export function explainGaps(log: LogState, environment: LogEnvironment): void {
   log.unexplainedGaps = undefined;
   if (log.config['cleanup.policy'].includes('compact')) return;
   const { recordedDenseFrom, logEnd, gaps } = unexplainedGaps;
-  // Gaps that a leader has sent since then lie behind the copied part.
+  // Gaps that a leader has sent since then are after the copied part.
   if (log.denseFrom > logEnd) return;
   log.denseFrom = Math.min(log.denseFrom, recordedDenseFrom);
   reportGaps(log, environment, gaps);

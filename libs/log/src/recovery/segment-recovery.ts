@@ -38,7 +38,7 @@ export interface WalkedRange {
 /** End of a log after recovery. */
 export interface RecoveredEnd {
   readonly logEnd: Offset;
-  /** Missing last offsets below `durableEnd`: with any, the log must take no writes. */
+  /** Missing last offsets below `durableEnd`: if there are any, the log must accept no writes. */
   readonly lost: DamagedRange | undefined;
   /** The range that recovery has scanned; undefined when no scan was needed. */
   readonly walked?: WalkedRange;
@@ -51,7 +51,7 @@ export interface RecoveredEnd {
  * There are two kinds of bad batches (replication-safety 3.2). When nothing valid follows, and
  * nothing below the durable end is missing, it is the torn tail of a write that was never
  * acknowledged: it is cut and quarantined beside the log, on a full disk in the reserved space.
- * Otherwise it is damage: the log stays as it is, the range is reported, and the batches behind it
+ * Otherwise it is damage: the log stays as it is, the range is reported, and the batches after it
  * are served.
  *
  * Offsets missing between two batches are damage too, unless they lie below `denseFrom`.
@@ -212,9 +212,11 @@ export class SegmentRecovery {
   async #removeAfter(segment: LogSegment): Promise<void> {
     const log = this.#log;
     const later = log.segments.all.filter(({ baseOffset }) => baseOffset > segment.baseOffset);
-    for (const gone of later.toReversed()) {
-      if (gone.sizeBytes > 0) await this.#keep(gone, { from: 0, to: gone.sizeBytes });
-      await gone.remove();
+    for (const removedSegment of later.toReversed()) {
+      if (removedSegment.sizeBytes > 0) {
+        await this.#keep(removedSegment, { from: 0, to: removedSegment.sizeBytes });
+      }
+      await removedSegment.remove();
     }
     log.segments.replace(segment.baseOffset + 1, Number.POSITIVE_INFINITY, []);
   }

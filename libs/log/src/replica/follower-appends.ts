@@ -101,8 +101,8 @@ export class FollowerAppends {
   }
 
   /**
-   * Prepares the log for the batches from `nextIndex` on; returns how many of them fit into the active
-   * segment.
+   * Prepares the log for the batches from `nextIndex` on; returns how many of them fit into the
+   * active segment.
    */
   async #prepare(
     batches: readonly RecordBatch[],
@@ -223,12 +223,12 @@ export function isSameElection(log: LogState, election: Election | undefined): b
  * @throws ProtocolError CORRUPT_MESSAGE
  */
 export function checkedBatches(piece: Buffer): RecordBatch[] {
-  const kept = ownMemory(piece);
+  const keptBytes = ownMemory(piece);
   const batches: RecordBatch[] = [];
-  for (let position = 0; position < kept.length; ) {
-    const sizeBytes = batchSizeAt(kept, position);
+  for (let position = 0; position < keptBytes.length; ) {
+    const sizeBytes = batchSizeAt(keptBytes, position);
     if (sizeBytes === undefined) throw outOfPlace('A batch was handed over in part.');
-    const batch = new RecordBatch(kept.subarray(position, position + sizeBytes));
+    const batch = new RecordBatch(keptBytes.subarray(position, position + sizeBytes));
     if (!batch.isCrcValid()) {
       throw outOfPlace(`The batch of offset ${batch.baseOffset} came with a wrong checksum.`);
     }

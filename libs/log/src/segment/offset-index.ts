@@ -180,7 +180,7 @@ export class OffsetIndex extends SegmentIndex {
 
 /**
  * Reads only the last entry of an index file; the start of the segment when the file is empty.
- * @returns undefined when there is no file or its size is no multiple of an entry
+ * @returns undefined when there is no file or its size is not a multiple of an entry
  */
 export async function readLastEntry(
   fileSystem: FileSystem,

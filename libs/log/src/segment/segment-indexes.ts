@@ -75,7 +75,7 @@ export class SegmentIndexes {
   }
 
   /**
-   * Adds the batches of a part of the segment's file. Damage is skipped: the batches behind it are
+   * Adds the batches of a part of the segment's file. Damage is skipped: the batches after it are
    * indexed too.
    */
   async addFrom(file: FileHandle, span: ByteSpan): Promise<void> {
@@ -130,7 +130,7 @@ export class SegmentIndexes {
   }
 
   /**
-   * Adds batches behind the last entry, which the indexes do not have yet: after a start, and after
+   * Adds batches after the last entry, which the indexes do not have yet: after a start, and after
    * a truncation.
    * @param batches in the order of the log, from the position of the last entry on
    */
@@ -158,7 +158,7 @@ export class SegmentIndexes {
     return (await this.offset.load()) && (await this.time.load());
   }
 
-  /** Frees the memory when no look-up came since the last call. */
+  /** Frees the memory when there was no look-up since the last call. */
   unloadIfIdle(): void {
     if (this.#maxTimestamp === undefined && this.time.isLoaded) {
       const last = this.time.lastEntry;

@@ -15,7 +15,7 @@ const SEGMENT_BYTES_MAX = 2 ** 31 - 1;
 /**
  * One segment of a log: `<base>.log` with its offset index and time index.
  *
- * `sizeBytes` is the end of the bytes that readers may see; a write under way is past it. Bytes
+ * `sizeBytes` is the end of the bytes that readers may see; a write in progress is past it. Bytes
  * before it never change except by `truncateTo` and `overwrite`. Indexes of inactive segments are
  * loaded on first use; await `loadIndexes()` before a look-up.
  *
@@ -167,7 +167,7 @@ export class LogSegment {
     await this.#exchangeIndexes(() => Promise.resolve(undefined));
   }
 
-  /** Frees the memory of the indexes when no look-up came since the last call. */
+  /** Frees the memory of the indexes when there was no look-up since the last call. */
   unloadIndexesIfIdle(): void {
     if (this.#loadingIndexes === undefined) this.#indexes?.unloadIfIdle();
   }
@@ -352,7 +352,7 @@ export class LogSegment {
     }
   }
 
-  /** Adds the batches behind the last entry to the indexes; `accept` may end the scan. */
+  /** Adds the batches after the last entry to the indexes; `accept` may end the scan. */
   async #resumeIndexes(
     handle: FileHandle,
     accept: (batch: BatchPlace) => boolean,

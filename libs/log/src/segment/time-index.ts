@@ -157,9 +157,9 @@ export class TimeIndex extends SegmentIndex {
   #roomForOneMore(): Float64Array {
     const timestamps = this.loaded(this.#timestamps);
     if (this.count < timestamps.length) return timestamps;
-    const places = Math.max(ENTRIES_AT_FIRST, 2 * timestamps.length);
-    const largerTimestamps = new Float64Array(places);
-    const largerOffsets = new Int32Array(places);
+    const capacity = Math.max(ENTRIES_AT_FIRST, 2 * timestamps.length);
+    const largerTimestamps = new Float64Array(capacity);
+    const largerOffsets = new Int32Array(capacity);
     largerTimestamps.set(timestamps);
     largerOffsets.set(this.#relativeOffsets);
     this.#timestamps = largerTimestamps;

@@ -1,6 +1,6 @@
 import type { FileHandle, FileSystem } from '#runtime';
 
-/** A sync that waits for the test to let it go on. */
+/** A sync that waits until the test releases it. */
 export interface HeldSync {
   readonly path: string;
   release(): void;
@@ -21,8 +21,9 @@ export class HeldFileSystem {
 
     this.port = new Proxy(inner, {
       get: (target, name: keyof FileSystem) => {
-        if (name === 'open')
+        if (name === 'open') {
           return (path: string, mode: 'read' | 'write' | 'create') => this.#open(path, mode);
+        }
         return target[name].bind(target);
       },
     });

@@ -42,7 +42,8 @@ export async function lookAt(log: Log, nowMs: number): Promise<SeenLog> {
 }
 
 /**
- * Reads from some offsets, with some sizes, up to some ends: each must give what was seen there.
+ * Reads from some offsets, with some sizes, up to some ends: each must return the records that were
+ * seen there.
  */
 export async function checkReads(log: Log, seen: SeenLog, random: Random): Promise<void> {
   if (seen.damaged.length > 0) return;
@@ -72,7 +73,7 @@ export async function checkReads(log: Log, seen: SeenLog, random: Random): Promi
 export async function checkTimes(log: Log, seen: SeenLog, random: Random): Promise<void> {
   if (seen.damaged.length > 0 || seen.records.length === 0) return;
   const end = seen.highWatermark;
-  for (let look = 0; look < TIMES; look += 1) {
+  for (let attempt = 0; attempt < TIMES; attempt += 1) {
     const near = seen.records[random.below(seen.records.length)]?.timestamp ?? 0;
     const timestampMs = near - 1 + random.below(3);
     const expected = seen.records.find((record) => {

@@ -30,7 +30,7 @@ export interface SeenRecord extends ReadRecord {
   readonly leaderEpoch: number;
 }
 
-/** The content of a log while nothing was under way. */
+/** The content of a log while nothing was in progress. */
 export interface SeenLog {
   readonly nowMs: number;
   readonly logStart: number;
@@ -53,7 +53,7 @@ interface LastOfKey {
 /** Greatest distance of a record's timestamp ahead of the time of its append, ms. */
 export const CLOCK_SKEW_MS = 300;
 
-/** The log did what it must never do. */
+/** The log violated a rule of the model. */
 class HistoryViolation extends Error {
   override readonly name = 'HistoryViolation';
 }
@@ -214,7 +214,7 @@ export class HistoryModel {
     return lastOfKeys;
   }
 
-  /** Below the high watermark what is seen must stay; what is not there must not come. */
+  /** Below the high watermark a seen record must stay, and no further record may appear. */
   #settleUnknown(seen: SeenLog, places: ReadonlyMap<number, SeenRecord>): void {
     for (const batch of this.batches) {
       if (batch.fate !== 'unknown') continue;
@@ -223,7 +223,7 @@ export class HistoryModel {
         if (baseOffset + records.length <= seen.highWatermark) batch.fate = 'acknowledged';
       } else if (baseOffset === undefined || baseOffset >= seen.logStart) {
         batch.baseOffset = undefined;
-        // One of a producer may come again: the history tries it once more.
+        // A record of a producer may appear again: the history sends it once more.
         if (batch.producer === undefined) batch.fate = 'gone';
       }
     }

@@ -69,7 +69,7 @@ export class HistoryWorld {
   readonly #attempts = new Set<Attempt>();
   #operationsToCrash = Number.POSITIVE_INFINITY;
   #crashMode: CrashMode = 'torn';
-  /** The first that was found while nobody waited. */
+  /** The first violation that was found while no call waited. */
   #violation: unknown;
   readonly #options: WorldOptions;
 
@@ -98,7 +98,7 @@ export class HistoryWorld {
     if (this.#manager !== undefined) this.#die();
   }
 
-  /** The crash comes with the n-th call to the disk from now on. */
+  /** The crash occurs at the n-th call to the disk from now on. */
   crashAfter(operations: number, mode: CrashMode): void {
     this.#operationsToCrash = operations;
     this.#crashMode = mode;
@@ -112,14 +112,14 @@ export class HistoryWorld {
     this.#end();
   }
 
-  /** Waits until nothing is under way. A log that takes no writes is started anew by a crash. */
+  /** Waits until no call is in progress. A log that accepts no writes is restarted by a crash. */
   async settle(): Promise<void> {
     await this.#scheduler.settle();
     if (this.#log?.isWritable === false) this.crash('torn');
     await this.#started();
   }
 
-  /** A little goes on, if anything is under way. */
+  /** Advances the calls in progress by a few steps. */
   async turns(count: number): Promise<void> {
     for (let turn = 0; turn < count; turn += 1) await Promise.resolve();
   }
@@ -198,15 +198,16 @@ export class HistoryWorld {
     await this.settle();
     const log = await this.#started();
     const offset = Math.max(this.#highWatermark, log.logEndOffset - back);
-    // A replica with damage is not truncated: it fetches everything anew.
+    // A replica with damage is not truncated: it fetches everything again.
     if (offset >= log.logEndOffset || log.damagedRanges.length > 0) return;
     this.#model.truncate(offset, false);
     this.#assignedEpoch = 0;
     // The producers' clients lost acknowledged records: they begin a new epoch.
     for (const producer of this.#producers) producer.bumpEpoch();
     if (!(await this.#isDone(() => log.truncateTo(offset)))) return;
-    if (log.logEndOffset > offset)
+    if (log.logEndOffset > offset) {
       violated(`cut at ${offset}, the log ends at ${log.logEndOffset}`);
+    }
     this.#model.truncate(log.logEndOffset, true);
   }
 
@@ -251,13 +252,14 @@ export class HistoryWorld {
     this.#operationsToCrash = operationsToCrash;
   }
 
-  /** Nothing was deleted that nobody asked to delete and that is too young. */
+  /** Checks that no record was deleted without a request before its retention ended. */
   #checkRetention(seen: SeenLog): void {
     const { config } = this.#options;
     const from = Math.max(this.#model.logStart, this.#deletedTo);
     if (seen.logStart <= from) return;
-    if (!config['cleanup.policy'].includes('delete'))
+    if (!config['cleanup.policy'].includes('delete')) {
       violated('records were deleted for no reason');
+    }
     // Retention by size has no rule for a single record, and compacted records do not count in
     // their segment.
     if (config['retention.bytes'] >= 0 || config['cleanup.policy'] !== 'delete') return;
@@ -285,7 +287,7 @@ export class HistoryWorld {
         } else if (isInOrder) {
           violated(`batch ${batch.id}: ${String(error)}`);
         } else if (producer.isOurs(batch)) {
-          // A batch that was sent before it has failed: as a client does, it begins anew.
+          // A batch that was sent before it has failed: like a client, it begins again.
           producer.bumpEpoch();
         }
       } else {
@@ -319,7 +321,7 @@ export class HistoryWorld {
       if (this.#life !== life) return;
       for (const attempt of attempts) {
         this.#attempts.delete(attempt);
-        // A truncation may have come first: what it cut off has no answer any more.
+        // A truncation may have happened first: the records that it removed get no answer.
         if (attempt.batch.fate === 'gone') continue;
         try {
           answer(attempt.batch);
@@ -346,8 +348,9 @@ export class HistoryWorld {
   }
 
   #failed(batch: HistoryBatch, error: unknown): void {
-    if (batch.fate === 'acknowledged')
+    if (batch.fate === 'acknowledged') {
       violated(`batch ${batch.id}: ${String(error)}, and was seen`);
+    }
     batch.fate = 'failed';
   }
 
@@ -456,8 +459,9 @@ export class HistoryWorld {
     log.updateConfig(this.#options.config);
     if (!log.isWritable) violated(`the log takes no writes after a start: ${log.failure}`);
     const { latestLeaderEpoch = 0 } = log;
-    if (latestLeaderEpoch < this.#assignedEpoch)
+    if (latestLeaderEpoch < this.#assignedEpoch) {
       violated(`epoch ${this.#assignedEpoch} is forgotten`);
+    }
     log.onSyncedEnd(() => {
       if (this.#log === log) this.#moveHighWatermark(log);
     });

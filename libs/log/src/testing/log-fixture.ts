@@ -145,7 +145,7 @@ export class FakeBroker {
     }
   }
 
-  /** Power fails: what was not synced is gone. */
+  /** Power fails: bytes that were not synced are lost. */
   crash(): void {
     this.disk.crash();
   }

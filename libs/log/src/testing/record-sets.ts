@@ -29,7 +29,7 @@ export interface ReadRecord {
 
 /**
  * A record set of these records: keys and values in `source`, headers in `decoded`, or with
- * `inDecoded` everything in `decoded`. Between the spans stand bytes that belong to none.
+ * `inDecoded` everything in `decoded`. Bytes between the spans belong to none of them.
  */
 export function recordSetOf(records: readonly PlainRecord[], inDecoded = false): RecordSet {
   const source: Buffer[] = [];

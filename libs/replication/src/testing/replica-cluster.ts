@@ -29,13 +29,13 @@ import { withSlowSyncs } from './slow-syncs.js';
 export const TOPIC = 'events';
 const TOPIC_ID = '11111111-1111-4111-8111-111111111111';
 
-/** A process of a broker: what is gone when it dies. */
+/** A process of a broker: the state that is lost when it dies. */
 export interface TestProcess {
   readonly sight: StoreSight;
   readonly logManager: LogManager;
   readonly replicas: ReplicaManager;
   brokerEpoch: number;
-  /** Ends when all changes told so far are applied. */
+  /** Resolves when all changes notified so far are applied. */
   applied: Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export class ReplicaCluster {
   readonly processes = new Map<number, TestProcess>();
   /** Pairs `from>to` whose calls do not get through. */
   readonly #cuts = new Set<string>();
-  /** Brokers whose processes stand still: calls to them are answered when they go on. */
+  /** Brokers whose processes are paused: calls to them are answered when they resume. */
   readonly #paused = new Map<number, (() => void)[]>();
   readonly #held = new Map<string, HeldAnswers>();
   readonly #heldSyncs = new Map<number, HeldSyncs>();
@@ -60,7 +60,9 @@ export class ReplicaCluster {
   /** Called with every fetch of a follower, and with every answer. */
   onRequest: (request: PeerMessage) => void = () => undefined;
   onAnswer: (answer: PeerMessage) => void = () => undefined;
-  /** True when a broker that registers again leads what it led, though others are alive. */
+  /**
+   * True when a broker that registers again leads its former partitions, although others are alive.
+   */
   keepsLeaders = false;
   /** `replica-fetch` requests sent. */
   fetches = 0;
@@ -100,7 +102,7 @@ export class ReplicaCluster {
       },
       { ...ports, fileSystem: this.#fileSystemOf(id), observer: silentLogObserver },
     );
-    const sight = new StoreSight(this.store);
+    const brokerStore = new StoreSight(this.store);
     const replicas = new ReplicaManager({
       ...ports,
       logManager,
@@ -108,10 +110,14 @@ export class ReplicaCluster {
       delayedFetchesMax: 100,
       diskReadsMax: 8,
       ...this.settings,
-      cluster: { store: sight, peers: this.#peersOf(id), brokerEpoch: () => process.brokerEpoch },
+      cluster: {
+        store: brokerStore,
+        peers: this.#peersOf(id),
+        brokerEpoch: () => process.brokerEpoch,
+      },
     });
     const process: TestProcess = {
-      sight,
+      sight: brokerStore,
       logManager,
       replicas,
       brokerEpoch: 0,
@@ -119,8 +125,8 @@ export class ReplicaCluster {
     };
     this.processes.set(id, process);
     await this.register(id);
-    for (const topic of sight.state.topics.values()) await replicas.applyTopic(topic);
-    sight.onChange((change, state) => this.#follow(id, process, change, state));
+    for (const topic of brokerStore.state.topics.values()) await replicas.applyTopic(topic);
+    brokerStore.onChange((change, state) => this.#follow(id, process, change, state));
     await this.settle();
     return process;
   }
@@ -134,7 +140,7 @@ export class ReplicaCluster {
       dataDirUuid: `disk-${id}`,
     };
     const state = await this.store.update((current) => {
-      // As if no other was alive, a broker leads again what it led.
+      // A broker leads its former partitions again, as if no other was alive.
       const alone = {
         ...current,
         brokers: new Map([...current.brokers].filter(([brokerId]) => brokerId === id)),
@@ -171,7 +177,7 @@ export class ReplicaCluster {
       hold: () => new Promise<void>((resolve) => waiting.push(resolve)),
       release: () => {
         onRelease();
-        for (const go of waiting.splice(0)) go();
+        for (const release of waiting.splice(0)) release();
       },
     };
   }
@@ -199,7 +205,7 @@ export class ReplicaCluster {
     this.#cuts.clear();
   }
 
-  /** A process that stands still: it hears nothing of the store, and answers nobody. */
+  /** A paused process: it receives no changes from the store and answers no calls. */
   pause(id: number): void {
     this.process(id).sight.cut();
     this.#paused.set(id, this.#paused.get(id) ?? []);
@@ -208,7 +214,7 @@ export class ReplicaCluster {
   resume(id: number): void {
     const waiting = this.#paused.get(id) ?? [];
     this.#paused.delete(id);
-    for (const go of waiting) go();
+    for (const release of waiting) release();
     this.process(id).sight.heal();
   }
 
@@ -241,7 +247,7 @@ export class ReplicaCluster {
     await this.settle();
   }
 
-  /** Elects a leader; the ISR stays unless told. */
+  /** Elects a leader; the ISR stays unless it is given. */
   elect(leader: number | null, isr?: readonly number[]): Promise<void> {
     return this.change((before) => ({
       leader,
@@ -380,14 +386,14 @@ export class ReplicaCluster {
         const unreachable = new PeerUnreachableError(to, true, undefined);
         const ended = new AbortController();
         const end = (): void => ended.abort();
-        const gone = new Promise<never>((_, reject) => {
+        const crash = new Promise<never>((_, reject) => {
           ended.signal.addEventListener('abort', () => reject(unreachable));
         });
         signal?.addEventListener('abort', end);
         const timer = this.scheduler.after(timeoutMs, end);
         try {
           const answer = this.#answer({ from, to }, method, copied(message), ended.signal);
-          return copied(await Promise.race([answer, gone]));
+          return copied(await Promise.race([answer, crash]));
         } finally {
           timer.cancel();
           signal?.removeEventListener('abort', end);

@@ -5,7 +5,7 @@ import { ReplicaCluster } from './replica-cluster.js';
 
 const BROKERS = [0, 1, 2];
 
-/** A record that was produced, and what its producer was told of it, once it was. */
+/** A produced record, and the answer to its producer once there is one. */
 interface Produced {
   readonly value: string;
   outcome: Outcome | 'acknowledged' | undefined;

@@ -5,7 +5,7 @@ type Listener = (change: MetadataChange, state: ClusterState) => void;
 
 /**
  * One broker's sight of the store that all brokers of a test share. It can be cut off: then it sees
- * nothing of what the others do, and cannot change anything.
+ * none of the changes of others, and cannot change anything.
  */
 export class StoreSight
   implements
@@ -46,7 +46,7 @@ export class StoreSight
 
   async update(decide: Decision): Promise<ClusterState> {
     if (this.#isCut) throw away('failed');
-    // A change whose reply is lost is not told either: the connection is gone.
+    // A change whose reply is lost is not notified either: the connection is broken.
     if (this.losesReplies) this.cut();
     const state = await this.#store.update(decide);
     if (this.losesReplies) throw away('unknown');

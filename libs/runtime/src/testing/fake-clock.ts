@@ -1,6 +1,6 @@
 import type { Clock, Scheduler, Timer } from '../clock.js';
 
-/** Time that stands still until a test moves it. */
+/** Time that changes only when a test advances it. */
 export class FakeClock implements Clock {
   #nowMs: number;
   #monotonicMs = 0;

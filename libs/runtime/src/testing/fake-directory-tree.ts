@@ -35,7 +35,7 @@ export interface FakePlace {
 /**
  * All names of a disk. A change of a name waits until its directory is synced or a crash decides
  * whether it happened. Each change is decided on its own, in no order, as POSIX promises none.
- * Names in the root are durable at once: they stand for the mount points of a test.
+ * Names in the root are durable at once: they represent the mount points of a test.
  */
 export class FakeDirectoryTree {
   readonly root = new FakeDirectory();

@@ -45,9 +45,9 @@ export class FakeFile {
   beginSync(): FakeSync {
     const covered = new Set(this.#unsynced);
     const take = () => {
-      const taken = this.#unsynced.filter((change) => covered.has(change));
+      const applied = this.#unsynced.filter((change) => covered.has(change));
       this.#unsynced = this.#unsynced.filter((change) => !covered.has(change));
-      return taken;
+      return applied;
     };
     return {
       succeed: () => {
@@ -143,8 +143,9 @@ function applyFate(target: GrowingBytes, change: FileChange, random: Random | un
     if (random.below(2) === 0) apply(target, change);
     return;
   }
-  if (change.bytes.length > 0)
+  if (change.bytes.length > 0) {
     WRITE_FATES[random.below(WRITE_FATES.length)]?.(target, change, random);
+  }
 }
 
 function keepNothing(): void {

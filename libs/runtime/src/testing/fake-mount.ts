@@ -151,7 +151,9 @@ export class FakeMount implements FileSystem {
     });
   }
 
-  /** Runs one call: its effect after a turn, its answer after another. A crash may come at both. */
+  /**
+   * Runs one call: its effect after a turn, its answer after another. A crash may occur at both.
+   */
   async perform<T>(
     point: FaultPoint,
     path: string,

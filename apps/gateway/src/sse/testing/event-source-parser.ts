@@ -1,6 +1,6 @@
 /**
  * A reader of `text/event-stream`, written from the HTML standard's section 9.2.6 (interpreting an
- * event stream) and independent of the encoder. Bytes may come in any pieces.
+ * event stream) and independent of the encoder. Bytes may arrive in any pieces.
  */
 export interface ReceivedEvent {
   readonly type: string;
