@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { Delivery } from '#delivery';
 import { ApiDocument } from '../http/api-document.js';
 import { AsyncApiDocument } from '../http/async-api-document.js';
 import { ClusterController } from '../http/cluster.controller.js';
@@ -10,8 +11,12 @@ import { ProducersController } from '../http/producers.controller.js';
 import { RootController } from '../http/root.controller.js';
 import { TopicsController } from '../http/topics.controller.js';
 import { TryController } from '../http/try-page/try.controller.js';
+import { Health } from '../observability/health.js';
+import { GatewayMetrics } from '../observability/metrics.js';
+import { PublicAddress } from '../shared/public-address.js';
+import { BROKER } from '../shared/tokens.js';
 import { SocketGateway } from '../ws/socket.gateway.js';
-import { EngineModule, type EngineSeed } from './engine.module.js';
+import type { Engine } from './engine.js';
 
 @Module({
   controllers: [
@@ -28,7 +33,17 @@ import { EngineModule, type EngineSeed } from './engine.module.js';
   providers: [SocketGateway, ApiDocument, AsyncApiDocument],
 })
 export class GatewayModule {
-  static from(seed: EngineSeed): DynamicModule {
-    return { module: GatewayModule, imports: [EngineModule.from(seed)] };
+  /** Offers the parts of an opened engine to the controllers. */
+  static from(engine: Engine, address: PublicAddress): DynamicModule {
+    return {
+      module: GatewayModule,
+      providers: [
+        { provide: BROKER, useValue: engine.broker.broker },
+        { provide: Delivery, useValue: engine.delivery },
+        { provide: Health, useValue: engine.health },
+        { provide: GatewayMetrics, useValue: engine.metrics },
+        { provide: PublicAddress, useValue: address },
+      ],
+    };
   }
 }

@@ -1,7 +1,7 @@
 import { type OpenBroker, openClusterBroker, openLocalBroker } from '#broker';
 import { type CoordinationStore, RedisStore } from '#coordination';
 import { unpackedBatch } from '#log';
-import type { PeerNetwork } from '#peer-rpc';
+import type { PeerNetwork, PeerNetworkStatus } from '#peer-rpc';
 import { ProtocolError } from '#protocol';
 import {
   NodeFileSystem,
@@ -12,12 +12,12 @@ import {
   SystemScheduler,
 } from '#runtime';
 import type { Settings } from '../config/settings.js';
+import type { GatewayCounts } from '../observability/gateway-counts.js';
 import type { ProcessLogger } from '../observability/logger.js';
-import type { GatewayMetrics } from '../observability/metrics.js';
+import type { PublicAddress } from '../shared/public-address.js';
 import { CannotListenError } from './cannot-listen-error.js';
 import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import { readPeerTls } from './peer-tls-files.js';
-import type { PublicAddress } from './public-address.js';
 
 /**
  * The path is relative to dist/esm/apps/gateway/src/engine; scripts/bundle.mjs creates the file.
@@ -31,15 +31,23 @@ const LEASE_THREAD_SCRIPT = new URL(
 export interface BrokerOpening {
   readonly settings: Settings;
   readonly logger: ProcessLogger;
-  readonly metrics: GatewayMetrics;
+  /** Counts what the log and the front report. */
+  readonly counts: GatewayCounts;
   readonly address: PublicAddress;
   /** Called if another process takes this broker id: this process must end. */
   readonly onFenced: () => void;
 }
 
+/** The opened broker of this process. */
+export interface BrokerOfProcess {
+  readonly open: OpenBroker;
+  /** Returns the state of the calls between brokers; undefined without a cluster. */
+  readonly peersStatus: () => PeerNetworkStatus | undefined;
+}
+
 /** Opens the broker of this process on its data directory: alone, or as one of a cluster. */
-export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
-  const { settings, logger, metrics, address, onFenced } = opening;
+export async function openBroker(opening: BrokerOpening): Promise<BrokerOfProcess> {
+  const { settings, logger, counts, address, onFenced } = opening;
   unpackedBatch.bytesMax = settings.unpackedBatchBytesMax;
   const shares = shareDescriptors(descriptorLimit(), settings.connectionsMax);
   const ports = {
@@ -48,7 +56,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
     scheduler: new SystemScheduler(),
     random: new SystemRandom(),
     logger,
-    observer: metrics,
+    observer: counts,
   };
   const brokerSettings = {
     ...settings,
@@ -57,11 +65,13 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
     url: () => address.knownUrl,
   };
   const { redisUrl, loopSilenceMaxMs } = settings;
-  if (redisUrl === undefined) return openLocalBroker(brokerSettings, ports);
+  if (redisUrl === undefined) {
+    const open = await openLocalBroker(brokerSettings, ports);
+    return { open, peersStatus: () => undefined };
+  }
   const network = await openPeerNetwork(opening, ports.scheduler);
-  metrics.watchPeers(() => network.status());
   const leaseThread = { script: LEASE_THREAD_SCRIPT, loopSilenceMaxMs };
-  return openClusterBroker(brokerSettings, {
+  const open = await openClusterBroker(brokerSettings, {
     ...ports,
     network,
     onFenced,
@@ -71,6 +81,7 @@ export async function openBroker(opening: BrokerOpening): Promise<OpenBroker> {
         logger,
       ),
   });
+  return { open, peersStatus: () => network.status() };
 }
 
 /** @throws PeerTlsFileError, CannotListenError */

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { Inject } from '@nestjs/common';
+import { PublicAddress } from '../shared/public-address.js';
 
 /** File that the build writes beside this module (write-documents.ts). */
 export const OPENAPI_FILE = new URL('openapi.json', import.meta.url);
@@ -10,13 +12,11 @@ export const OPENAPI_FILE = new URL('openapi.json', import.meta.url);
  * needs libraries that nothing else uses. Only the server's URL is filled in here.
  */
 export class ApiDocument {
-  #server = '/';
+  readonly #address: PublicAddress;
   #text: string | undefined;
 
-  /** @param server URL that the paths of the document are relative to */
-  isServedBy(server: string): void {
-    this.#server = server;
-    this.#text = undefined;
+  constructor(@Inject(PublicAddress) address: PublicAddress) {
+    this.#address = address;
   }
 
   get(): string {
@@ -26,6 +26,6 @@ export class ApiDocument {
 
   #read(): string {
     const document = JSON.parse(readFileSync(OPENAPI_FILE, 'utf8')) as object;
-    return JSON.stringify({ ...document, servers: [{ url: this.#server }] });
+    return JSON.stringify({ ...document, servers: [{ url: this.#address.documentedServer }] });
   }
 }

@@ -1,24 +1,21 @@
 import { readFileSync } from 'node:fs';
+import { Inject } from '@nestjs/common';
 import { serverObject } from '#api';
+import { PublicAddress } from '../shared/public-address.js';
 
 /** File that the build writes beside this module (write-documents.ts). */
 export const ASYNCAPI_FILE = new URL('asyncapi.json', import.meta.url);
 
 /**
  * The AsyncAPI document of the gateway, as JSON text. The build creates the document; only the
- * server is filled in here.
+ * server is filled in here, at the first request: its port is known then.
  */
 export class AsyncApiDocument {
-  #url: string | undefined;
+  readonly #address: PublicAddress;
   #text: string | undefined;
 
-  /**
-   * Called once the port is known.
-   * @param url public URL of the gateway
-   */
-  isServedBy(url: string): void {
-    this.#url = url;
-    this.#text = undefined;
+  constructor(@Inject(PublicAddress) address: PublicAddress) {
+    this.#address = address;
   }
 
   get(): string {
@@ -27,8 +24,7 @@ export class AsyncApiDocument {
   }
 
   #read(): string {
-    if (this.#url === undefined) throw new Error('the URL of the gateway is not known yet');
     const document = JSON.parse(readFileSync(ASYNCAPI_FILE, 'utf8')) as object;
-    return JSON.stringify({ ...document, servers: { gateway: serverObject(this.#url) } });
+    return JSON.stringify({ ...document, servers: { gateway: serverObject(this.#address.url) } });
   }
 }

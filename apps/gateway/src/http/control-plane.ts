@@ -3,8 +3,8 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import type { DocumentLimits } from '#record-json';
 import type { Settings } from '../config/settings.js';
+import type { GatewayCounts } from '../observability/gateway-counts.js';
 import type { ProcessLogger } from '../observability/logger.js';
-import type { GatewayMetrics } from '../observability/metrics.js';
 import { compressAnswer } from './answer-compression.js';
 import { ignoreHeadersOfAbsentBody } from './body-presence.js';
 import { assertUtf8Charset } from './charset.js';
@@ -19,7 +19,7 @@ export interface ControlPlaneOptions {
   readonly settings: Pick<Settings, 'controlBytesMax' | 'requestBytesMax' | 'compression'> &
     DocumentLimits;
   readonly filter: ProblemFilter;
-  readonly metrics: GatewayMetrics;
+  readonly counts: GatewayCounts;
   readonly logger: ProcessLogger;
   /**
    * Creates the server around Fastify's handler, which gets the requests that the front does not
@@ -71,14 +71,14 @@ function acceptJsonBodies(adapter: FastifyAdapter, limits: DocumentLimits): void
 }
 
 function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
-  const { logger, metrics, settings } = options;
+  const { logger, counts, settings } = options;
   const fastify = adapter.getInstance();
   const seriesByRoute = new Map<string, number>();
-  const refused = metrics.routeSeries('refused');
+  const refused = counts.routeSeries('refused');
   fastify.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) {
       const path = route.url.replace(/:(\w+)/g, '{$1}');
-      seriesByRoute.set(`${method} ${route.url}`, metrics.routeSeries(`${method} ${path}`));
+      seriesByRoute.set(`${method} ${route.url}`, counts.routeSeries(`${method} ${path}`));
     }
   });
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -91,7 +91,7 @@ function observe(adapter: FastifyAdapter, options: ControlPlaneOptions): void {
   fastify.addHook('onSend', countControlAnswer);
   fastify.addHook('onResponse', (request, reply, done) => {
     const series = seriesByRoute.get(`${request.method} ${request.routeOptions.url}`) ?? refused;
-    metrics.controlRequestEnded(series, reply.elapsedTime);
+    counts.controlRequestEnded(series, reply.elapsedTime);
     if (logger.isLevelEnabled('debug')) logger.debug(accessOf(request, reply), 'request answered');
     done();
   });

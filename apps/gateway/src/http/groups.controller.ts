@@ -1,9 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { type Input } from '#api';
 import type { Broker, CommittedOffset, OffsetToCommit } from '#broker';
+import { BROKER } from '../shared/tokens.js';
 import { commitEntries } from './offset-commit.js';
 import { Serves } from './serves.js';
-import { BROKER } from './tokens.js';
 
 @Controller()
 export class GroupsController {

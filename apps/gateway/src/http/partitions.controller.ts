@@ -7,8 +7,8 @@ import type {
   PartitionDescription,
   PartitionReplicasDescription,
 } from '#broker';
+import { BROKER } from '../shared/tokens.js';
 import { Serves } from './serves.js';
-import { BROKER } from './tokens.js';
 
 /** Operations on one partition, except for its records, which the data plane serves. */
 @Controller()

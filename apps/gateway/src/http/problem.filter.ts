@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWriteMethod, problemDocument } from '#api';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
-import type { PublicAddress } from '../engine/public-address.js';
+import type { PublicAddress } from '../shared/public-address.js';
 import type { KnownRoutes } from './known-routes.js';
 import { problemBody, problemHeaders, toProtocolError } from './problem.js';
 

@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { Broker, ProducerIdentity } from '#broker';
+import { BROKER } from '../shared/tokens.js';
 import { Serves } from './serves.js';
-import { BROKER } from './tokens.js';
 
 @Controller()
 export class ProducersController {

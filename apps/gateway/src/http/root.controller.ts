@@ -1,7 +1,7 @@
 import { Controller, Header, Headers, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ENTRY_POINTS, type Input } from '#api';
-import { PublicAddress } from '../engine/public-address.js';
+import { PublicAddress } from '../shared/public-address.js';
 import { Serves } from './serves.js';
 
 /** The address without a path, which people open first. */

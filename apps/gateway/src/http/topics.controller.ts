@@ -2,9 +2,9 @@ import { Controller, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type Input, present } from '#api';
 import type { Broker, TopicDescription } from '#broker';
-import { PublicAddress } from '../engine/public-address.js';
+import { PublicAddress } from '../shared/public-address.js';
+import { BROKER } from '../shared/tokens.js';
 import { Serves } from './serves.js';
-import { BROKER } from './tokens.js';
 
 @Controller()
 export class TopicsController {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { BrokerStatus, PartitionStatus } from '#broker';
-import { GatewayMetrics } from './metrics.js';
+import { GatewayCounts } from './gateway-counts.js';
+import { GatewayMetrics, type MetricSources } from './metrics.js';
 import { metricsReference } from './metrics-reference.js';
 
 const HTTP = {
@@ -96,15 +97,21 @@ function partition(topic: string, changes: Partial<PartitionStatus> = {}): Parti
   };
 }
 
-function watched(partitions: readonly PartitionStatus[], topicSeriesMax?: number): GatewayMetrics {
-  const metrics = new GatewayMetrics(topicSeriesMax);
-  metrics.watch({
-    broker: () => Promise.resolve(statusOf(partitions)),
-    http: () => HTTP,
-    delivery: () => DELIVERY,
-    sockets: () => SOCKETS,
-  });
-  return metrics;
+const SOURCES: MetricSources = {
+  broker: () => Promise.resolve(statusOf([])),
+  http: () => HTTP,
+  delivery: () => DELIVERY,
+  sockets: () => SOCKETS,
+  peers: () => undefined,
+};
+
+function metricsOf(
+  partitions: readonly PartitionStatus[],
+  topicSeriesMax?: number,
+  counts = new GatewayCounts(),
+): GatewayMetrics {
+  const broker = () => Promise.resolve(statusOf(partitions));
+  return new GatewayMetrics(counts, { ...SOURCES, broker }, topicSeriesMax);
 }
 
 describe('the metrics', () => {
@@ -113,11 +120,11 @@ describe('the metrics', () => {
       new URL('../../../../docs/reference/metrics.md', import.meta.url),
       'utf8',
     );
-    expect(page).toBe(metricsReference(new GatewayMetrics().describe()));
+    expect(page).toBe(metricsReference(metricsOf([]).describe()));
   });
 
   test('every rendered metric is described, and the other way round', async () => {
-    const metrics = watched([partition('orders')]);
+    const metrics = metricsOf([partition('orders')]);
     const shown = [...(await metrics.render()).matchAll(/^# TYPE (\S+) /gm)].map(
       ([, name]) => name,
     );
@@ -125,10 +132,10 @@ describe('the metrics', () => {
   });
 
   test('appended records are counted', async () => {
-    const metrics = watched([]);
-    metrics.appended(3, [100, 200]);
-    metrics.appended(1, [50]);
-    const lines = (await metrics.render()).split('\n');
+    const counts = new GatewayCounts();
+    counts.appended(3, [100, 200]);
+    counts.appended(1, [50]);
+    const lines = (await metricsOf([], undefined, counts).render()).split('\n');
     expect(lines).toContain('kafka_server_brokertopicmetrics_messagesin_total 4');
     expect(lines).toContain('kafka_server_brokertopicmetrics_bytesin_total 350');
     expect(lines).toContain('kafka_producer_producermetrics_batch_size_bytes_count 3');
@@ -138,22 +145,23 @@ describe('the metrics', () => {
     const topics = Array.from({ length: 100_000 }, (_, index) =>
       partition(`${'t'.repeat(240)}${index}`),
     );
-    const page = await watched(topics).render();
+    const page = await metricsOf(topics).render();
     expect(page.length).toBeLessThan(500_000);
     expect(page).toContain('kafka_log_log_size_bytes{topic="(others)"} 995000\n');
     expect(page.match(/kafka_log_log_size_bytes\{/g)).toHaveLength(501);
   });
 
   test('the setting bounds the topics with a series of their own', async () => {
-    const metrics = watched([partition('a'), partition('b'), partition('c')], 1);
+    const metrics = metricsOf([partition('a'), partition('b'), partition('c')], 1);
     const page = await metrics.render();
     expect(page).toContain('kafka_log_log_size_bytes{topic="a"} 10\n');
     expect(page).toContain('kafka_log_log_size_bytes{topic="(others)"} 20\n');
   });
 
   test('reading counters does not increase them', async () => {
-    const metrics = watched([]);
-    metrics.appended(1, [50]);
+    const counts = new GatewayCounts();
+    const metrics = metricsOf([], undefined, counts);
+    counts.appended(1, [50]);
     await metrics.render();
     expect(await metrics.render()).toContain(
       'kafka_server_brokertopicmetrics_messagesin_total 1\n',
@@ -161,12 +169,12 @@ describe('the metrics', () => {
   });
 
   test('calls between brokers are rendered in cluster mode', async () => {
-    const metrics = watched([]);
-    expect(await metrics.render()).toContain('sluice_cluster_calls_answered_total 0\n');
-    metrics.watchPeers(() => ({
+    expect(await metricsOf([]).render()).toContain('sluice_cluster_calls_answered_total 0\n');
+    const peers = () => ({
       listener: { callsInFlight: 2, heldBytes: 300, callsRefused: 4, callsFailed: 5 },
       peers: { callsInFlight: 6, callsAnswered: 7, callsUnreachable: 8 },
-    }));
+    });
+    const metrics = new GatewayMetrics(new GatewayCounts(), { ...SOURCES, peers });
     const text = await metrics.render();
     for (const line of [
       'sluice_cluster_calls_served_in_flight 2',
@@ -183,14 +191,14 @@ describe('the metrics', () => {
 
   test('sizes are summed by topic, and topics past the limit share a series', async () => {
     const many = Array.from({ length: 502 }, (_, index) => partition(`t${index}`));
-    const text = await watched([...many, partition('t0', { partition: 1 })]).render();
+    const text = await metricsOf([...many, partition('t0', { partition: 1 })]).render();
     expect(text).toContain('kafka_log_log_size_bytes{topic="t0"} 20');
     expect(text).toContain('kafka_log_log_size_bytes{topic="(others)"} 20');
     expect(text.match(/^kafka_log_log_size_bytes\{/gm)).toHaveLength(501);
   });
 
   test('offline, read-only and damaged partitions are counted separately', async () => {
-    const text = await watched([
+    const text = await metricsOf([
       partition('a', { offline: 'the log end is below the high watermark', isWritable: false }),
       partition('b', { isWritable: false }),
       partition('c', { damagedRanges: 2 }),
@@ -201,16 +209,16 @@ describe('the metrics', () => {
   });
 
   test('a full disk and the reserve are rendered', async () => {
-    const text = await watched([]).render();
+    const text = await metricsOf([]).render();
     expect(text).toContain('sluice_disk_full 0\n');
     expect(text).toContain('sluice_disk_reserve_bytes 4096\n');
   });
 
   test('requests are timed by route', async () => {
-    const metrics = watched([]);
-    metrics.requestEnded('produce', 200, 3);
-    metrics.controlRequestEnded(metrics.routeSeries('GET /v1/topics'), 700);
-    const text = await metrics.render();
+    const counts = new GatewayCounts();
+    counts.requestEnded('produce', 200, 3);
+    counts.controlRequestEnded(counts.routeSeries('GET /v1/topics'), 700);
+    const text = await metricsOf([], undefined, counts).render();
     const bucket = 'kafka_network_requestmetrics_totaltime_seconds_bucket';
     expect(text).toContain(`${bucket}{request="POST /v1/topics/{topic}/records",le="0.0025"} 0\n`);
     expect(text).toContain(`${bucket}{request="POST /v1/topics/{topic}/records",le="0.005"} 1\n`);

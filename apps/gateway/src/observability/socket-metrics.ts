@@ -1,4 +1,4 @@
-import type { SocketStatus } from '../ws/socket-server.js';
+import type { SocketStatus } from '../shared/socket-status.js';
 import type { StatusSeries } from './status-series.js';
 
 /** Series of the WebSockets. */

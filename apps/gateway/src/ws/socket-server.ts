@@ -17,6 +17,7 @@ import { assert, type Clock, type Logger, type Scheduler, type Timer } from '#ru
 import type { InboxMemory } from '#web-socket';
 import { acceptedOffers, SocketWatch, UnpackingSlots } from '#web-socket';
 import type { UpgradeHandler, UpgradeRefusal } from '../http/front/upgrades.js';
+import type { SocketStatus } from '../shared/socket-status.js';
 import type { ControlDispatcher } from './control-message.js';
 import { GatewaySocket } from './gateway-socket.js';
 import { type SocketContext, SocketSession } from './socket-session.js';
@@ -54,25 +55,6 @@ export interface SocketServerParts {
   readonly logger: Logger;
   /** Path that a proxy puts before every path; empty for none. */
   readonly pathPrefix: string;
-}
-
-/** Current values for metrics. */
-export interface SocketStatus {
-  readonly sockets: number;
-  /** Sockets whose reading is paused at the moment. */
-  readonly pausedSockets: number;
-  /** Bytes that clients have not received yet. */
-  readonly pendingBytes: number;
-  readonly openedTotal: number;
-  readonly messagesTotal: number;
-  /** Connections dropped because of a missing pong. */
-  readonly deadTotal: number;
-  /** Connections dropped because the client received nothing for very long. */
-  readonly stalledTotal: number;
-  /** Connections closed because there was no memory for their messages. */
-  readonly refusedTotal: number;
-  /** Connections cut because the client did not end its side in time after a close frame. */
-  readonly closeTimeoutsTotal: number;
 }
 
 export class SocketServer implements UpgradeHandler {

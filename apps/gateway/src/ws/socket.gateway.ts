@@ -14,7 +14,7 @@ import type { StartPosition } from '#delivery';
 import { Delivery } from '#delivery';
 import { ProtocolError } from '#protocol';
 import { commitEntries } from '../http/offset-commit.js';
-import { BROKER } from '../http/tokens.js';
+import { BROKER } from '../shared/tokens.js';
 import type {
   ControlDispatcher,
   ControlEvent,

@@ -1,4 +1,4 @@
-import type { OutboundMemory, OutboundMemoryOptions } from '#delivery';
+import type { OutboundMemory } from '#delivery';
 import type { Logger, MemoryBudget } from '#runtime';
 import type { FrontEvents } from '../../shared/front-events.js';
 import type { RequestObserver } from '../../shared/request-observer.js';
@@ -6,16 +6,13 @@ import type { ConnectionTable } from './connection-table.js';
 import type { LongPolls } from './long-polls.js';
 
 /** The settings that the front uses. */
-export interface HttpFrontOptions extends OutboundMemoryOptions {
+export interface HttpFrontOptions {
   /** Address that the listener is bound to. */
   readonly host: string;
-  /** Valid until the front gets another address. */
-  readonly publicUrl: string;
   /** Origins that may call besides its own; `*` is every origin. */
   readonly corsOrigins: readonly string[];
   /** Largest body in bytes, as sent and as decompressed. */
   readonly requestBytesMax: number;
-  readonly requestMemoryBytes: number;
   readonly bodyIdleTimeoutMs: number;
   readonly firstByteTimeoutMs: number;
   readonly headTimeoutMs: number;

@@ -14,14 +14,13 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { problemDocument, type RecordsForm } from '#api';
-import { OutboundMemory } from '#delivery';
+import type { OutboundMemory } from '#delivery';
 import { ProtocolError } from '#protocol';
-import { type Logger, SystemScheduler } from '#runtime';
-import { publicPrefix } from '../../engine/public-address.js';
+import type { Logger, MemoryBudget } from '#runtime';
 import { FrontEvents } from '../../shared/front-events.js';
-import { requestMemory } from '../../shared/request-memory.js';
+import type { PublicAddress } from '../../shared/public-address.js';
 import type { FrontRoute, RequestObserver } from '../../shared/request-observer.js';
 import { stoppingError } from './body-timeout.js';
 import { answerClientError } from './client-error.js';
@@ -71,54 +70,58 @@ export interface HotRoutes {
   events(exchange: Exchange, topic: string): void;
 }
 
+/** The parts that the front shares with the rest of the gateway, or passes requests to. */
+export interface HttpFrontParts {
+  readonly address: PublicAddress;
+  readonly memory: MemoryBudget;
+  readonly outbound: OutboundMemory;
+  readonly observer: RequestObserver;
+  readonly logger: Logger;
+  /** Without them the framework gets the requests of the hot routes. */
+  readonly routes: HotRoutes | undefined;
+  /** Handler of WebSocket requests; without it there is no WebSocket. */
+  readonly sockets: UpgradeHandler | undefined;
+}
+
 export class HttpFront {
   readonly context: FrontContext;
+  readonly #address: PublicAddress;
+  /** Replaced when the server listens, because a free port is known only then. */
   #origins: OriginPolicy;
   readonly #upgrades: Upgrades;
   readonly #servers: Server[] = [];
-  #routes: HotRoutes | undefined;
+  readonly #routes: HotRoutes | undefined;
+  readonly #sockets: UpgradeHandler | undefined;
   #isStopping = false;
   readonly #foreign: ForeignCallers;
 
-  constructor(options: HttpFrontOptions, observer: RequestObserver, logger: Logger) {
-    this.#origins = new OriginPolicy(options);
+  constructor(options: HttpFrontOptions, parts: HttpFrontParts) {
+    const { address, memory, outbound, observer, logger } = parts;
+    this.#address = address;
+    this.#routes = parts.routes;
+    this.#sockets = parts.sockets;
+    this.#origins = this.#originPolicy(options);
     this.#foreign = new ForeignCallers(logger);
-    const memory = requestMemory(options.requestMemoryBytes);
     const events = new FrontEvents();
     this.context = {
       options,
-      pathPrefix: publicPrefix(options.publicUrl),
+      pathPrefix: address.pathPrefix,
       events,
       memory,
-      outbound: new OutboundMemory(options, new SystemScheduler()),
+      outbound,
       connections: new ConnectionTable(options, memory, events),
       longPolls: new LongPolls(),
       observer,
       logger,
     };
-    this.#upgrades = new Upgrades(this.context, (request, connection) =>
+    this.#upgrades = new Upgrades(this.context, parts.sockets, (request, connection) =>
       this.#refusal(request, connection),
     );
-  }
-
-  /** Sets the own origin; call it after listening, because a free port is known only then. */
-  isReachedAt(publicUrl: string): void {
-    this.#origins = new OriginPolicy({ ...this.context.options, publicUrl });
   }
 
   /** Time that clients have for requests in flight when the gateway stops. */
   get answerMsMax(): number {
     return this.context.options.stopTimeoutMs * STOP_SHARE;
-  }
-
-  /** Sets the handler of WebSocket requests; without one there is no WebSocket. */
-  upgrade(handler: UpgradeHandler): void {
-    this.#upgrades.handler = handler;
-  }
-
-  /** Sets the hot routes; without them the framework gets those requests. */
-  route(routes: HotRoutes): void {
-    this.#routes = routes;
   }
 
   /** Creates a server whose requests come here first; the others go to `next`. */
@@ -148,10 +151,18 @@ export class HttpFront {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrades.handle(server, request, socket, head);
     });
+    server.once('listening', () => {
+      this.#address.listensOn((server.address() as AddressInfo).port);
+      this.#origins = this.#originPolicy(this.context.options);
+    });
     this.#serveRequests(server, next);
     this.#endConnections(server);
     this.#servers.push(server);
     return server;
+  }
+
+  #originPolicy({ host, corsOrigins }: HttpFrontOptions): OriginPolicy {
+    return new OriginPolicy({ host, corsOrigins, publicUrl: this.#address.url });
   }
 
   #serveRequests(server: Server, next: RequestListener): void {
@@ -241,7 +252,7 @@ export class HttpFront {
       return;
     }
     if (request.headers.origin !== undefined && this.#answerCors(request, response)) return;
-    if (path === this.#upgrades.handler?.path) {
+    if (path === this.#sockets?.path) {
       this.#begin(connection, open('refused')).fail(upgradeMissing(path), { status: 426 });
       return;
     }

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { silentLogger } from '#runtime';
+import { OutboundMemory } from '#delivery';
+import { SystemScheduler, silentLogger } from '#runtime';
+import { PublicAddress } from '../../shared/public-address.js';
+import { requestMemory } from '../../shared/request-memory.js';
 import { HttpFront } from './http-front.js';
 
 const IN_FLIGHT_MAX = 4;
@@ -24,12 +27,8 @@ async function listening(
 ): Promise<{ readonly front: HttpFront; readonly client: () => Socket }> {
   const options = {
     host: '127.0.0.1',
-    publicUrl: 'http://127.0.0.1:8080',
     corsOrigins: [],
     requestBytesMax: 1_000_000,
-    requestMemoryBytes,
-    outboundMemoryBytes: 64_000_000,
-    outboundStalledMs: 60_000,
     bodyIdleTimeoutMs: 60_000,
     firstByteTimeoutMs: 60_000,
     headTimeoutMs: HEAD_TIMEOUT_MS,
@@ -38,7 +37,16 @@ async function listening(
     connectionsMax: 100,
     pipelinedRequestsMax: IN_FLIGHT_MAX,
   };
-  const front = new HttpFront(options, OBSERVER, silentLogger);
+  const outboundOptions = { outboundMemoryBytes: 64_000_000, outboundStalledMs: 60_000 };
+  const front = new HttpFront(options, {
+    address: new PublicAddress({ host: '127.0.0.1', port: 0, publicUrl: undefined }),
+    memory: requestMemory(requestMemoryBytes),
+    outbound: new OutboundMemory(outboundOptions, new SystemScheduler()),
+    observer: OBSERVER,
+    logger: silentLogger,
+    routes: undefined,
+    sockets: undefined,
+  });
   const server: Server = front.createServer(next);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -43,7 +43,7 @@ export interface UpgradeHandler {
  * is served as if it did not ask for an upgrade (RFC 9110, section 7.8).
  */
 export class Upgrades {
-  handler: UpgradeHandler | undefined;
+  readonly #handler: UpgradeHandler | undefined;
   readonly #context: FrontContext;
   readonly #refusalOf: (
     request: IncomingMessage,
@@ -53,9 +53,11 @@ export class Upgrades {
   /** @param refusalOf returns the reason for not serving a request */
   constructor(
     context: FrontContext,
+    handler: UpgradeHandler | undefined,
     refusalOf: (request: IncomingMessage, connection: Connection) => ProtocolError | undefined,
   ) {
     this.#context = context;
+    this.#handler = handler;
     this.#refusalOf = refusalOf;
   }
 
@@ -86,7 +88,7 @@ export class Upgrades {
       return;
     }
     this.#context.connections.upgraded(connection);
-    this.handler?.accept(request, socket, head, refuse);
+    this.#handler?.accept(request, socket, head, refuse);
   }
 
   #refusal(
@@ -98,7 +100,7 @@ export class Upgrades {
     if (fault !== undefined) return fault;
     const error = this.#refusalOf(request, connection);
     if (error !== undefined) return { error };
-    const { handler } = this;
+    const handler = this.#handler;
     if (handler?.path !== path) {
       const detail = `There is no WebSocket at ${path}${handler === undefined ? '' : `, only at ${handler.path}`}.`;
       return { error: new ProtocolError('INVALID_REQUEST', detail), status: 404 };

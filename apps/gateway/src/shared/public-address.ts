@@ -1,14 +1,23 @@
 import { isIP } from 'node:net';
-import type { Settings } from '../config/settings.js';
 
 const WILDCARDS = ['0.0.0.0', '::'];
 
+/** The settings of the address. */
+export interface PublicAddressSettings {
+  /** Address that the listener is bound to. */
+  readonly host: string;
+  /** 0 until a free port is chosen. */
+  readonly port: number;
+  /** URL of a proxy in front of the gateway; undefined without one. */
+  readonly publicUrl: string | undefined;
+}
+
 /** The address at which clients reach this broker; a free port is known only after listening. */
 export class PublicAddress {
-  readonly #settings: Pick<Settings, 'host' | 'publicUrl'>;
+  readonly #settings: PublicAddressSettings;
   #port: number;
 
-  constructor(settings: Pick<Settings, 'host' | 'port' | 'publicUrl'>) {
+  constructor(settings: PublicAddressSettings) {
     this.#settings = settings;
     this.#port = settings.port;
   }
@@ -33,7 +42,14 @@ export class PublicAddress {
    * @param path absolute, as this process serves it, such as `/v1/topics`
    */
   pathOf(path: string): string {
-    return publicPrefix(this.url) + path;
+    return this.pathPrefix + path;
+  }
+
+  /**
+   * Path that a proxy puts before every path of this process, as clients see it; empty for none.
+   */
+  get pathPrefix(): string {
+    return new URL(this.url).pathname.replace(/\/$/, '');
   }
 
   /**
@@ -54,9 +70,4 @@ export class PublicAddress {
     const name = isIP(host) === 6 ? `[${host}]` : host;
     return `http://${WILDCARDS.includes(host) ? 'localhost' : name}:${this.#port}`;
   }
-}
-
-/** The path in front of every path of this process, as clients see it; empty if there is none. */
-export function publicPrefix(publicUrl: string): string {
-  return new URL(publicUrl).pathname.replace(/\/$/, '');
 }
