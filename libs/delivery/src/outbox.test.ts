@@ -42,7 +42,7 @@ function sharedOf(outboundMemoryBytes = 1024 * 1024): OutboxShared {
 describe('an outbox', () => {
   test('writes what was pushed in a turn at once, in order', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, sharedOf(), 100);
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 100 });
     for (const text of ['a', 'b', 'c']) outbox.push(Buffer.from(text));
     expect(connection.writes).toEqual([]);
     await turn();
@@ -51,9 +51,9 @@ describe('an outbox', () => {
 
   test('has no room while so much waits, and tells once when it has again', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, sharedOf(), 10);
     let told = 0;
-    outbox.onRoom = () => (told += 1);
+    const onRoom = () => (told += 1);
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 10, onRoom });
     outbox.push(Buffer.alloc(10));
     expect(outbox.hasRoom()).toBe(false);
     await turn();
@@ -75,10 +75,11 @@ describe('an outbox', () => {
         done();
       },
     });
-    const outbox = new Outbox(connection, sharedOf(), 10);
+    let onRoom: () => void = () => undefined;
     const room = new Promise<void>((resolve) => {
-      outbox.onRoom = resolve;
+      onRoom = resolve;
     });
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 10, onRoom });
     outbox.push(Buffer.alloc(20));
     expect(outbox.hasRoom()).toBe(false);
     await room;
@@ -87,9 +88,9 @@ describe('an outbox', () => {
 
   test('tells of room also where its bound is below the mark at which a stream tells', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, sharedOf(), 4);
     let told = 0;
-    outbox.onRoom = () => (told += 1);
+    const onRoom = () => (told += 1);
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 4, onRoom });
     outbox.push(Buffer.alloc(6));
     const hadRoom = outbox.hasRoom();
     await turn();
@@ -100,10 +101,10 @@ describe('an outbox', () => {
 
   test('tells nobody who did not ask', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, sharedOf(), 10);
-    outbox.onRoom = () => {
+    const onRoom = () => {
       throw new Error('nobody asked');
     };
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 10, onRoom });
     outbox.push(Buffer.alloc(20));
     await turn();
     connection.take();
@@ -113,7 +114,7 @@ describe('an outbox', () => {
 
   test('writes nothing after it was closed', async () => {
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, sharedOf(), 10);
+    const outbox = new Outbox(connection, sharedOf(), { bytesMax: 10 });
     outbox.push(Buffer.from('a'));
     outbox.close();
     outbox.push(Buffer.from('b'));
@@ -126,7 +127,7 @@ describe('an outbox', () => {
     const shared = sharedOf();
     const connections = Array.from({ length: 1300 }, () => new SlowConnection());
     for (const connection of connections) {
-      new Outbox(connection, shared, 10).push(Buffer.from('a'));
+      new Outbox(connection, shared, { bytesMax: 10 }).push(Buffer.from('a'));
     }
     for (let turns = 0; turns < 4; turns += 1) await turn();
     expect(connections.every(({ writes }) => writes.length === 1)).toBe(true);
@@ -136,7 +137,7 @@ describe('an outbox', () => {
     const shared = sharedOf();
     const [slow, gone] = [new SlowConnection(), new SlowConnection()];
     for (const connection of [slow, gone]) {
-      new Outbox(connection, shared, 100).push(Buffer.alloc(20));
+      new Outbox(connection, shared, { bytesMax: 100 }).push(Buffer.alloc(20));
     }
     await turn();
     expect(shared.outbound.status().heldBytes).toBe(40);
@@ -149,7 +150,7 @@ describe('an outbox', () => {
   test('counts what was written before it was closed until the connection is gone', async () => {
     const shared = sharedOf();
     const connection = new SlowConnection();
-    const outbox = new Outbox(connection, shared, 100);
+    const outbox = new Outbox(connection, shared, { bytesMax: 100 });
     outbox.push(Buffer.alloc(20));
     outbox.flush();
     outbox.close();

@@ -42,15 +42,23 @@ export interface OutboxShared {
   readonly outbound: OutboundMemory;
 }
 
-export class Outbox implements OutboundHolder, OutboundWaiter {
+export interface OutboxOptions {
+  /** Untaken bytes from which on the connection has no room. */
+  readonly bytesMax: number;
   /** Called when there is room again after `hasRoom` returned false. */
-  onRoom: () => void = () => undefined;
-  /** Called when the client has taken nothing for long while others need the memory. */
-  onStalled: () => void;
+  readonly onRoom?: () => void;
+  /**
+   * Called when the client has taken nothing for long while others need the memory; the connection
+   * is destroyed without it.
+   */
+  readonly onStalled?: () => void;
+}
+
+export class Outbox implements OutboundHolder, OutboundWaiter {
   readonly #target: Writable;
   readonly #flusher: OutboxFlusher;
   readonly #outbound: OutboundMemory;
-  readonly #bytesMax: number;
+  readonly #options: OutboxOptions;
   #first: Buffer | undefined;
   #rest: Buffer[] | undefined;
   #queuedBytes = 0;
@@ -60,13 +68,11 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
   #isWaitedFor = false;
   #isClosed = false;
 
-  /** @param bytesMax untaken bytes from which on the connection has no room */
-  constructor(target: Writable, { flusher, outbound }: OutboxShared, bytesMax: number) {
+  constructor(target: Writable, { flusher, outbound }: OutboxShared, options: OutboxOptions) {
     this.#target = target;
     this.#flusher = flusher;
     this.#outbound = outbound;
-    this.#bytesMax = bytesMax;
-    this.onStalled = () => target.destroy();
+    this.#options = options;
     target.once('close', () => {
       this.close();
       this.#hold(0);
@@ -83,7 +89,8 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
   }
 
   dropStalled(): void {
-    this.onStalled();
+    if (this.#options.onStalled === undefined) this.#target.destroy();
+    else this.#options.onStalled();
   }
 
   roomAgain(): void {
@@ -171,7 +178,7 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
 
   #mayTakeMore(): boolean {
     const { pendingBytes } = this;
-    return pendingBytes < this.#bytesMax && this.#outbound.hasRoomFor(pendingBytes);
+    return pendingBytes < this.#options.bytesMax && this.#outbound.hasRoomFor(pendingBytes);
   }
 
   /** Waits for other connections when nothing is pending here: only they can free memory. */
@@ -186,6 +193,6 @@ export class Outbox implements OutboundHolder, OutboundWaiter {
       return;
     }
     this.#isWaitedFor = false;
-    this.onRoom();
+    this.#options.onRoom?.();
   }
 }

@@ -51,6 +51,7 @@ describe('a message gate', () => {
       messageBytesMax: MESSAGE_BYTES_MAX,
       slots,
       pass: (bytes) => passed.push(bytes),
+      unblocked: () => undefined,
     });
   }
 
@@ -123,6 +124,7 @@ describe('a message gate', () => {
       messageBytesMax: 1_000_000,
       slots: undefined,
       pass: (bytes) => passed.push(bytes),
+      unblocked: () => undefined,
     });
     for (let at = 0; at < masked.length; at += 65_535) gate.take(masked.subarray(at, at + 65_535));
     expect(passed).toHaveLength(1);

@@ -47,11 +47,11 @@ export interface MessageGateOptions {
   readonly slots: UnpackingSlots | undefined;
   /** Receives whole messages and control frames; the gate does not reuse the buffer. */
   pass(bytes: Buffer): void;
+  /** Called when reading may continue after `isBlocked`. */
+  unblocked(): void;
 }
 
 export class MessageGate {
-  /** Called when reading may continue after `isBlocked`. */
-  onUnblocked: () => void = () => undefined;
   readonly #options: MessageGateOptions;
   /** The unfinished message. */
   readonly #message: ByteSegments;
@@ -112,7 +112,7 @@ export class MessageGate {
     this.#behind = EMPTY;
     this.#options.memory.release(behind.length);
     this.take(behind);
-    if (!this.isBlocked) this.onUnblocked();
+    if (!this.isBlocked) this.#options.unblocked();
   }
 
   /** Frees all held bytes, and drops later ones. */

@@ -15,6 +15,10 @@ class Sent {
     this.freedBytes += memoryBytes;
   }
 
+  sent(): void {
+    // Nobody waits for it.
+  }
+
   get texts(): string[] {
     return this.buffers.flatMap((each) => framesIn(each)).map(({ payload }) => payload.toString());
   }

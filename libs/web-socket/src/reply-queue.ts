@@ -18,6 +18,8 @@ export interface ReplySink {
    * Called when a message is answered: its memory is free, although its answer may have to wait.
    */
   answered(memoryBytes: number): void;
+  /** Called after answers were pushed. */
+  sent(): void;
 }
 
 /** The place of a message in the queue. */
@@ -58,8 +60,6 @@ export class Reply {
 }
 
 export class ReplyQueue {
-  /** Called after answers were sent. */
-  onSent: () => void = () => undefined;
   readonly #sink: ReplySink;
   #places: Reply[] = [];
   /** Places before this index are finished. */
@@ -113,7 +113,7 @@ export class ReplyQueue {
     }
     this.#push(texts);
     this.#places[this.#first]?.onTurn?.();
-    this.onSent();
+    this.#sink.sent();
   };
 
   /** Removes the first place if it is answered. */

@@ -82,6 +82,8 @@ export class EventStream implements SubscriptionTransport, SweptStream {
    */
   #outbox: Outbox | undefined;
   #state: 'opening' | 'streaming' | 'ended' = 'opening';
+  /** True once the head of the answer and the start position were written. */
+  #hasBegun = false;
   /** Reason for not beginning: its topic was deleted meanwhile, or the gateway stops. */
   #refusal: ProtocolError | undefined;
 
@@ -89,12 +91,17 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#exchange = exchange;
     this.#streams = streams;
     this.#socket = exchange.request.socket;
-    exchange.onClose = () => {
-      this.#close();
-    };
-    exchange.onStopping = () => {
-      this.#stop();
-    };
+    exchange.watch({
+      closed: () => {
+        this.#close();
+      },
+      stopping: () => {
+        this.#stop();
+      },
+      halfClosed: () => {
+        if (this.#hasBegun) this.#end();
+      },
+    });
   }
 
   get pendingBytes(): number {
@@ -126,9 +133,7 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     response.write(this.#opening(subscription, resets), (error) => {
       if (!error) this.#stream();
     });
-    this.#exchange.onHalfClosed = () => {
-      this.#end();
-    };
+    this.#hasBegun = true;
     // The client has finished sending, or is gone: both look alike.
     if (this.#socket.readableEnded) this.#end();
   }
@@ -196,11 +201,12 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     if (this.#state !== 'opening') return;
     this.#state = 'streaming';
     const { delivery, options } = this.#streams;
-    const outbox = new Outbox(this.#socket, delivery, options.socketBufferBytes);
-    outbox.onRoom = () => {
-      this.#subscription?.resume();
-    };
-    this.#outbox = outbox;
+    this.#outbox = new Outbox(this.#socket, delivery, {
+      bytesMax: options.socketBufferBytes,
+      onRoom: () => {
+        this.#subscription?.resume();
+      },
+    });
     this.#streams.sweep.add(this);
     this.#subscription?.start();
   }

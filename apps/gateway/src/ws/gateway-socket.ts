@@ -1,14 +1,12 @@
 import { WebSocket } from 'ws';
 
-/** A WebSocket with an event before it closes, because no frame may follow the close frame. */
+/**
+ * A WebSocket with the event `closing`, which is emitted before the close frame is written,
+ * whichever side closes, because no frame may follow that one. It may be emitted again.
+ */
 export class GatewaySocket extends WebSocket {
-  /** Called once, before the close frame is written, whichever side closes. */
-  onClosing: (() => void) | undefined;
-
   override close(code?: number, reason?: string | Buffer): void {
-    const { onClosing } = this;
-    this.onClosing = undefined;
-    onClosing?.();
+    this.emit('closing');
     super.close(code, reason);
   }
 }

@@ -112,11 +112,12 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.#socket = socket;
     this.#tcp = tcp;
     this.compresses = socket.extensions !== '';
-    this.#outbox = new Outbox(tcp, context.delivery, context.bufferBytes);
-    this.#outbox.onRoom = this.#roomAgain;
-    this.#outbox.onStalled = () => this.drop('stalled');
+    this.#outbox = new Outbox(tcp, context.delivery, {
+      bytesMax: context.bufferBytes,
+      onRoom: this.#roomAgain,
+      onStalled: () => this.drop('stalled'),
+    });
     this.#replies = new ReplyQueue(this);
-    this.#replies.onSent = this.#proceed;
     this.#inbox = new Inbox(this, context.memory);
     this.subscriptions = new SocketSubscriptions(context.subscriptionsMax, () =>
       this.#outbox.hasRoom(),
@@ -130,10 +131,10 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
       pass: (bytes) => {
         receive.call(tcp, bytes);
       },
+      unblocked: () => {
+        this.#updateReading();
+      },
     });
-    this.#gate.onUnblocked = () => {
-      this.#updateReading();
-    };
     this.#listen(receive);
   }
 
@@ -152,6 +153,10 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
 
   answered(memoryBytes: number): void {
     this.#context.memory.release(memoryBytes);
+  }
+
+  sent(): void {
+    this.#proceed();
   }
 
   sight(): ConnectionSight {
@@ -272,7 +277,7 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
 
   #listen(receive: WsReader): void {
     const socket = this.#socket;
-    socket.onClosing = this.#closing;
+    socket.once('closing', this.#closing);
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       this.#takeMessage(data, isBinary);
     });
@@ -408,13 +413,13 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     this.subscriptions.resume();
   };
 
-  readonly #proceed = (): void => {
+  #proceed(): void {
     if (this.#isClosed) return;
     this.#inbox.proceed();
     this.#updateReading();
     if (!this.#isStopping || !this.#inbox.isIdle || this.#replies.unanswered > 0) return;
     this.#socket.close(CLOSE_CODES.goingAway, 'the broker stops');
-  };
+  }
 
   #updateReading(): void {
     if (this.#isClosed) return;

@@ -135,10 +135,12 @@ class RecordStream implements SweptStream, OutboundHolder, OutboundWaiter {
     const headers = [...NDJSON_STREAM_HEADERS, 'Cache-Control', 'no-store'];
     if (coding !== undefined) headers.push('Content-Encoding', coding);
     exchange.response.writeHead(200, headers);
-    exchange.onStopping = () => {
-      this.#isCutShort = true;
-      this.#onRoom?.();
-    };
+    exchange.watch({
+      stopping: () => {
+        this.#isCutShort = true;
+        this.#onRoom?.();
+      },
+    });
     exchange.response.once('close', () => {
       this.#outbound.hold(this, 0);
       this.#outbound.forget(this);

@@ -127,16 +127,18 @@ class NdjsonProduce {
       this.#breakOff(error);
     });
     this.#source = source;
-    exchange.onClose = () => {
-      this.#isFinished = true;
-      this.#gone.abort();
-    };
-    exchange.onBodyIdle = () => {
-      this.#breakOff(bodyIdleError(context.options.bodyIdleTimeoutMs));
-    };
-    exchange.onStopping = () => {
-      this.#breakOff(stoppingError());
-    };
+    exchange.watch({
+      closed: () => {
+        this.#isFinished = true;
+        this.#gone.abort();
+      },
+      bodyIdle: () => {
+        this.#breakOff(bodyIdleError(context.options.bodyIdleTimeoutMs));
+      },
+      stopping: () => {
+        this.#breakOff(stoppingError());
+      },
+    });
     response.writeHead(200, [...NDJSON_STREAM_HEADERS]);
     response.on('drain', () => {
       this.#needsDrain = false;

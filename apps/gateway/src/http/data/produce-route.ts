@@ -177,9 +177,11 @@ class RequestToProduce implements ProduceRequest {
   /** Aborted when the client disconnects. */
   get signal(): AbortSignal {
     const controller = new AbortController();
-    this.#exchange.onClose = () => {
-      controller.abort();
-    };
+    this.#exchange.watch({
+      closed: () => {
+        controller.abort();
+      },
+    });
     if (this.#exchange.isGone) controller.abort();
     return controller.signal;
   }

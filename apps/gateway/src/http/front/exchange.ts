@@ -6,6 +6,7 @@ import type { FrontRoute } from '../../shared/request-observer.js';
 import { problemBody, problemHeaders, toProtocolError, writeProblem } from '../problem.js';
 import { answerBodyTimeout, type BodyTimeout } from './body-timeout.js';
 import type { InFlightRequest } from './connection-table.js';
+import type { ExchangeWatcher } from './exchange-watcher.js';
 import type { FrontContext } from './front-context.js';
 import type { BodyReceiver } from './request-body.js';
 import { requestIdOf } from './request-id.js';
@@ -13,6 +14,8 @@ import { UntakenAnswer } from './untaken-answer.js';
 
 /** A remaining body of a refused request up to this size is read instead of cut off. */
 const DUMPED_BYTES_MAX = 64 * 1024;
+
+const NO_WATCHERS: readonly ExchangeWatcher[] = [];
 
 export interface ExchangeOptions {
   readonly context: FrontContext;
@@ -29,14 +32,6 @@ export interface ExchangeOptions {
 
 /** One request of a hot route with its response. It owns the memory of both and their end. */
 export class Exchange implements InFlightRequest, BodyReceiver {
-  /** Called at the end of the exchange. */
-  onClose: (() => void) | undefined;
-  /** Called instead of answering 408, if an answer has already begun. */
-  onBodyIdle: (() => void) | undefined;
-  /** Ends a wait for records. */
-  onHalfClosed: (() => void) | undefined;
-  /** Ends an endless answer. */
-  onStopping: (() => void) | undefined;
   readonly context: FrontContext;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -50,6 +45,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
   /** Ends the reading of an unwanted body. */
   #endDrain: (() => void) | undefined;
   #isClosed = false;
+  #watchers: readonly ExchangeWatcher[] = NO_WATCHERS;
   #isObserved = false;
   #untaken: UntakenAnswer | undefined;
   readonly #startedMs = performance.now();
@@ -75,6 +71,15 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     return this.context.options.requestBytesMax;
   }
 
+  /** Notifies the watcher of everything that happens from now on. */
+  watch(watcher: ExchangeWatcher): void {
+    this.#watchers = [...this.#watchers, watcher];
+  }
+
+  unwatch(watcher: ExchangeWatcher): void {
+    this.#watchers = this.#watchers.filter((each) => each !== watcher);
+  }
+
   askForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
@@ -88,7 +93,7 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     this.#untaken?.end();
     this.observe();
     this.context.connections.countFinished();
-    this.onClose?.();
+    for (const watcher of this.#watchers) watcher.closed?.();
   }
 
   /**
@@ -118,15 +123,15 @@ export class Exchange implements InFlightRequest, BodyReceiver {
     if (!this.response.headersSent) {
       answerBodyTimeout(why, this.response, this.instance, this.context.options);
     } else if (this.#endDrain !== undefined) this.#endDrain();
-    else if (why === 'idle') this.onBodyIdle?.();
+    else if (why === 'idle') for (const watcher of this.#watchers) watcher.bodyIdle?.();
   }
 
   halfClosed(): void {
-    this.onHalfClosed?.();
+    for (const watcher of this.#watchers) watcher.halfClosed?.();
   }
 
   stopping(): void {
-    this.onStopping?.();
+    for (const watcher of this.#watchers) watcher.stopping?.();
   }
 
   /** Answers with the error as a problem; errors outside the contract are logged and hidden. */

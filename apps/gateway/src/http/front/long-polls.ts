@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
+import type { ExchangeWatcher } from './exchange-watcher.js';
 
 /** The part of an exchange that a wait needs. */
 export interface Waiter {
   readonly isGone: boolean;
   readonly request: { readonly socket: Socket };
-  onHalfClosed: (() => void) | undefined;
-  onClose: (() => void) | undefined;
+  watch(watcher: ExchangeWatcher): void;
+  unwatch(watcher: ExchangeWatcher): void;
 }
 
 /** A request that may wait for records. */
@@ -37,15 +38,14 @@ export class LongPolls {
       controller.abort();
     };
     this.#waiting.add(controller);
-    exchange.onHalfClosed = end;
-    exchange.onClose = end;
+    const watcher = { halfClosed: end, closed: end };
+    exchange.watch(watcher);
     if (this.#isReleased || exchange.isGone || exchange.request.socket.readableEnded) end();
     return {
       signal: controller.signal,
       leave: () => {
         this.#waiting.delete(controller);
-        exchange.onHalfClosed = undefined;
-        exchange.onClose = undefined;
+        exchange.unwatch(watcher);
       },
     };
   }

@@ -1,0 +1,11 @@
+/** What happens to an exchange while its handler works; each method is optional. */
+export interface ExchangeWatcher {
+  /** Called at the end of the exchange. */
+  closed?(): void;
+  /** Called instead of answering 408, if an answer has already begun. */
+  bodyIdle?(): void;
+  /** The client has closed its side, or is gone: both look alike. Ends a wait for records. */
+  halfClosed?(): void;
+  /** Ends an endless answer, because the gateway stops. */
+  stopping?(): void;
+}
