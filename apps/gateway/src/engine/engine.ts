@@ -28,7 +28,7 @@ export interface Engine {
   readonly front: HttpFront;
 }
 
-/** Opens the broker, which recovers its logs, and builds all that serves it. Nothing listens yet. */
+/** Opens the broker, which recovers its logs, and builds the parts around it. Nothing listens. */
 export async function openEngine(opening: BrokerOpening): Promise<Engine> {
   const { settings, logger, counts, address } = opening;
   const opened = await openBroker(opening);

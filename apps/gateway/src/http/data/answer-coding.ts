@@ -1,23 +1,12 @@
-import type { Transform } from 'node:stream';
-import { pipeline } from 'node:stream';
-import { promisify } from 'node:util';
-import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib';
-import { acceptedCoding } from '../answer-compression.js';
+import { pipeline, type Transform } from 'node:stream';
+import {
+  type AnswerCoding,
+  acceptedCoding,
+  COMPRESSED_BYTES_MIN,
+  compressed,
+  createCompressor,
+} from '../front/answer-compression.js';
 import type { Exchange } from '../front/exchange.js';
-
-/** Compression does not pay for smaller answers. */
-const COMPRESSED_BYTES_MIN = 1024;
-
-/** A fast level, because an answer is built for one client. */
-const GZIP_LEVEL = 1;
-const BROTLI_QUALITY = 2;
-
-/** Content codings of an answer. */
-export type AnswerCoding = 'br' | 'gzip';
-
-const gzipped = promisify(gzip);
-const brotlied = promisify(brotliCompress);
-const BROTLI_PARAMS = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY };
 
 /**
  * Returns the coding that the client wants for an answer of this size; adds `Vary` to the answer.
@@ -34,11 +23,7 @@ export async function writeCompressed(
   coding: AnswerCoding,
   parts: readonly Buffer[],
 ): Promise<void> {
-  const plain = Buffer.concat(parts);
-  const body =
-    coding === 'gzip'
-      ? await gzipped(plain, { level: GZIP_LEVEL })
-      : await brotlied(plain, { params: BROTLI_PARAMS });
+  const body = await compressed(Buffer.concat(parts), coding);
   if (exchange.isGone) return;
   exchange.response.writeHead(200, [
     'Content-Type',
@@ -54,15 +39,9 @@ export async function writeCompressed(
   exchange.countUntaken(body.length);
 }
 
-/**
- * Returns a stream that compresses into the response; each write is flushed, so that no record
- * waits in it.
- */
+/** Returns a stream that compresses into the response. */
 export function compressInto(exchange: Exchange, coding: AnswerCoding): Transform {
-  const compressor =
-    coding === 'gzip'
-      ? createGzip({ level: GZIP_LEVEL, flush: constants.Z_SYNC_FLUSH })
-      : createBrotliCompress({ params: BROTLI_PARAMS, flush: constants.BROTLI_OPERATION_FLUSH });
+  const compressor = createCompressor(coding);
   pipeline(compressor, exchange.response, () => {
     // A client that went away is noticed by the exchange.
   });

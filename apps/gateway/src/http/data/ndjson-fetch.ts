@@ -15,10 +15,11 @@ import {
   renderRecords,
 } from '#record-json';
 import type { SweptStream } from '../../sse/stream-sweep.js';
+import type { AnswerCoding } from '../front/answer-compression.js';
 import type { Exchange } from '../front/exchange.js';
 import type { LongPoll } from '../front/long-polls.js';
 import { toProtocolError } from '../problem.js';
-import { type AnswerCoding, answerCoding, compressInto } from './answer-coding.js';
+import { answerCoding, compressInto } from './answer-coding.js';
 import { type Fetch, type FetchRouteOptions, fetchFrom } from './fetch-position.js';
 import { NDJSON_STREAM_HEADERS } from './ndjson-headers.js';
 

@@ -1,4 +1,4 @@
-/** What happens to an exchange while its handler works; each method is optional. */
+/** Notified of the events of an exchange while its handler works; each method is optional. */
 export interface ExchangeWatcher {
   /** Called at the end of the exchange. */
   closed?(): void;

@@ -77,7 +77,7 @@ export interface HttpFrontParts {
   readonly outbound: OutboundMemory;
   readonly observer: RequestObserver;
   readonly logger: Logger;
-  /** Without them the framework gets the requests of the hot routes. */
+  /** Handlers of the hot routes; undefined if the framework gets their requests. */
   readonly routes: HotRoutes | undefined;
   /** Handler of WebSocket requests; without it there is no WebSocket. */
   readonly sockets: UpgradeHandler | undefined;

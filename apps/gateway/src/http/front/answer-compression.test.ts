@@ -18,6 +18,8 @@ describe('content coding of an answer', () => {
     ['*;q=0, gzip;q=0.1', 'gzip'],
     ['br;q=0, *', 'gzip'],
     ['gzip;q=nonsense', undefined],
+    ['gzip;q=0.5, identity', undefined],
+    ['gzip, identity;q=0.5', 'gzip'],
   ])('Accept-Encoding %j gets %s', (header, coding) => {
     expect(acceptedCoding(header)).toBe(coding);
   });
