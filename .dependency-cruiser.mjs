@@ -39,7 +39,7 @@ const LOG_FOLDERS = [
 ];
 
 /** The folders of libs/groups, lowest first: only `coordinator` has I/O and time. */
-const GROUPS_FOLDERS = ['log', 'assignor', 'offsets', 'state', 'coordinator'];
+const GROUPS_FOLDERS = ['queue', 'log', 'assignor', 'offsets', 'state', 'coordinator'];
 
 function folderArrows(lib, folders) {
   return folders.map((folder, index) => ({

@@ -1,4 +1,5 @@
 import { FaultList, ProtocolError } from '#protocol';
+import { QUEUE_FLAG_CONFIGS, QUEUE_NUMBER_CONFIGS } from '../queue/queue-config.js';
 
 /** A config of groups, with Kafka's name. */
 interface GroupConfig {
@@ -26,7 +27,17 @@ export interface GroupConfigDefaults {
 /** The configs that a group can have, by name. */
 export function groupConfigTable(defaults: GroupConfigDefaults): ReadonlyMap<string, GroupConfig> {
   const { sessionTimeoutMs, sessionTimeoutMinMs: min, sessionTimeoutMaxMs: max } = defaults;
-  return new Map([['consumer.session.timeout.ms', whole(sessionTimeoutMs, min, max)]]);
+  return new Map([
+    ['consumer.session.timeout.ms', whole(sessionTimeoutMs, min, max)],
+    ...Object.entries(QUEUE_NUMBER_CONFIGS).map(([name, bounds]): [string, GroupConfig] => [
+      name,
+      whole(bounds.defaultValue, bounds.min, bounds.max),
+    ]),
+    ...Object.entries(QUEUE_FLAG_CONFIGS).map(([name, value]): [string, GroupConfig] => [
+      name,
+      { defaultText: String(value), accepted: 'true or false', isAccepted: isFlag },
+    ]),
+  ]);
 }
 
 /** @param own configs that the group has of its own */
@@ -71,6 +82,10 @@ export function checkedGroupConfigs(
   }
   if (faults.count === 0) return checked;
   throw new ProtocolError('INVALID_CONFIG', `${faults.sentence}.`, faults.asOptions);
+}
+
+function isFlag(text: string): boolean {
+  return text === 'true' || text === 'false';
 }
 
 function textOf(value: unknown): string | undefined {

@@ -18,6 +18,7 @@ import {
   decideOverdueRelease,
   decidePoll,
 } from '../state/decide-offsets.js';
+import { decideExpiredLocks, hasAvailable } from '../state/decide-queue.js';
 import { decideStaleOffsets } from '../state/decide-removal.js';
 import { assertMember, type GroupLimits, type TopicCatalog } from '../state/decision.js';
 import type { Group } from '../state/group.js';
@@ -29,6 +30,7 @@ import { MemberActivity } from './member-activity.js';
 import { type MemberDue, MemberSessions } from './member-sessions.js';
 import { type MemberView, memberView } from './member-view.js';
 import { type FoundPosition, PositionResolution } from './position-resolution.js';
+import { QueueTimers } from './queue-timers.js';
 
 export interface GroupCoordinatorOptions {
   readonly catalog: TopicCatalog;
@@ -59,6 +61,7 @@ export class GroupCoordinator {
   readonly #options: GroupCoordinatorOptions;
   readonly #rounds: GroupRounds;
   readonly #sessions: MemberSessions;
+  readonly #queueTimers: QueueTimers;
   readonly #positions: PositionResolution;
   readonly #activity = new MemberActivity();
   readonly #watches = new GroupWatches();
@@ -70,6 +73,7 @@ export class GroupCoordinator {
     this.partition = partition;
     this.#options = options;
     this.#rounds = new GroupRounds(new GroupLog(partition, clock, scheduler), {
+      monotonicMs: () => clock.monotonicMs(),
       context: () => this.#context(),
       onCommitted: (changed, table) => this.#committed(changed, table),
       onLoaded: (table) => this.#loaded(table),
@@ -78,6 +82,11 @@ export class GroupCoordinator {
       clock,
       scheduler,
       onDue: (due, group, memberId) => void this.#due(due, group, memberId),
+    });
+    this.#queueTimers = new QueueTimers({
+      clock,
+      scheduler,
+      onDue: (group) => void this.#queueDue(group),
     });
     this.#positions = new PositionResolution({
       find: findPositions,
@@ -121,6 +130,27 @@ export class GroupCoordinator {
   /** Decides a request that no session or position depends on. */
   run<T>(command: GroupCommand<T>): Promise<T> {
     return this.#rounds.run(command);
+  }
+
+  /**
+   * Decides a request of a member, which renews its session.
+   * @throws ProtocolError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH
+   */
+  runAsMember<T>(
+    group: string,
+    memberId: string,
+    { decide, answer }: Pick<GroupCommand<T>, 'decide' | 'answer'>,
+  ): Promise<T> {
+    return this.#rounds.run({
+      group,
+      decide: (state, context) => {
+        assertMember(state, memberId);
+        const records = decide(state, context);
+        this.#renewSession(state, memberId);
+        return records;
+      },
+      answer,
+    });
   }
 
   /** Reads the committed state of a group. */
@@ -222,7 +252,7 @@ export class GroupCoordinator {
       group,
       decide: (state, context) => {
         if (state.replacementOf(memberId) !== undefined) assertMember(state, memberId);
-        return decideRemoval(state, memberId, context);
+        return decideRemoval(state, memberId, { ...context, isDeliveryCounted: false });
       },
       answer: () => undefined,
     });
@@ -271,6 +301,7 @@ export class GroupCoordinator {
   /** Ends timers and watches; requests under way end with the leadership. */
   close(): void {
     this.#sessions.close();
+    this.#queueTimers.close();
     this.#positions.close();
     this.#watches.allChanged();
   }
@@ -294,6 +325,7 @@ export class GroupCoordinator {
 
   #loaded(table: GroupTable): void {
     for (const group of table.all()) {
+      this.#queueTimers.look(group);
       if (group.members.size === 0) continue;
       this.#sync(group, group.members.keys());
       this.#retarget(group.name);
@@ -310,7 +342,31 @@ export class GroupCoordinator {
         this.#watches.changed(name);
       }
       this.#positions.look(name);
+      if (group.mode === 'queue') this.#lookAtQueue(group);
     }
+  }
+
+  /** Wakes polls when records wait for members, and sets the timer of the next lock. */
+  #lookAtQueue(group: Group): void {
+    const { clock } = this.#options;
+    const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    if (hasAvailable(group, times)) this.#watches.changed(group.name);
+    this.#queueTimers.look(group);
+  }
+
+  async #queueDue(name: string): Promise<void> {
+    const { clock } = this.#options;
+    const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    await this.#background(
+      this.#rounds.run({
+        group: name,
+        decide: (state) => decideExpiredLocks(state, times),
+        answer: () => undefined,
+      }),
+      name,
+    );
+    // The delay of a record may be over, which no record in the log says.
+    this.#lookAtQueue(this.table.get(name));
   }
 
   /** Brings sessions and the like in line with members that changed. */
@@ -350,7 +406,7 @@ export class GroupCoordinator {
           if (!isSession) return decideOverdueRelease(state, memberId);
           // A request of the member that came before was decided first.
           if (this.#sessions.isAlive(group, memberId)) return [];
-          const records = decideRemoval(state, memberId, context);
+          const records = decideRemoval(state, memberId, { ...context, isDeliveryCounted: true });
           if (records.length > 0) this.#sessionsOverTotal += 1;
           return records;
         },

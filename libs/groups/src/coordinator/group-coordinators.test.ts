@@ -327,7 +327,7 @@ describe('a group', () => {
     test.addTopic('events', 1);
     const name = 'consumer.session.timeout.ms';
     await test.coordinators.alterConfigs('g', { [name]: 2000 });
-    expect(await test.coordinators.configs('g')).toEqual({
+    expect(await test.coordinators.configs('g')).toMatchObject({
       configs: { [name]: '2000' },
       configSources: { [name]: 'group' },
     });

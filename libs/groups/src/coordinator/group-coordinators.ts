@@ -41,6 +41,7 @@ import {
   groupListing,
   groupSnapshot,
 } from './group-description.js';
+import { GroupQueues } from './group-queues.js';
 import { type JoinRequest, joinCommand } from './join-request.js';
 import { LoadedCoordinators } from './loaded-coordinators.js';
 import type { MemberView } from './member-view.js';
@@ -130,6 +131,8 @@ export interface GroupCounts {
 }
 
 export class GroupCoordinators {
+  /** Requests of members of queue groups. */
+  readonly queues: GroupQueues;
   readonly #options: GroupCoordinatorsOptions;
   readonly #catalog: SubscribableTopics;
   readonly #room: OffsetRoom;
@@ -142,7 +145,9 @@ export class GroupCoordinators {
     this.#options = options;
     this.#catalog = new SubscribableTopics(options.topics);
     this.#room = new OffsetRoom(options, () => this);
-    const { topics, logger } = options;
+    const { topics, logger, clock } = options;
+    const coordinatorOf = (group: string, id: string) => this.#coordinatorOfMember(group, id);
+    this.queues = new GroupQueues({ coordinatorOf, clock });
     const load = (partition: Partition): Promise<GroupCoordinator> => this.#load(partition);
     this.#loaded = new LoadedCoordinators({ topics, load, logger });
     this.#configTable = groupConfigTable({

@@ -37,6 +37,8 @@ export interface GroupCommand<T> {
 export type ChangedMembers = ReadonlyMap<string, ReadonlySet<string>>;
 
 interface GroupRoundsOptions {
+  /** Clock that the locks of queues run by. */
+  readonly monotonicMs: () => number;
   readonly context: (table: GroupTable) => DecisionContext;
   /** Called with a round's changes when they are committed, before its requests are answered. */
   readonly onCommitted: (changed: ChangedMembers, table: GroupTable) => void;
@@ -57,7 +59,7 @@ type Decided = Queued & ({ readonly answer: unknown } | { readonly refusal: unkn
 export class GroupRounds {
   readonly #log: GroupLog;
   readonly #options: GroupRoundsOptions;
-  #table = new GroupTable();
+  #table: GroupTable;
   #isLoaded = false;
   #queue: Queued[] = [];
   #isRunning = false;
@@ -65,6 +67,7 @@ export class GroupRounds {
   constructor(log: GroupLog, options: GroupRoundsOptions) {
     this.#log = log;
     this.#options = options;
+    this.#table = new GroupTable(options.monotonicMs);
   }
 
   /** The groups, with changes that may not be committed yet. */
@@ -91,7 +94,7 @@ export class GroupRounds {
   /** Loads the table from the log. @throws as GroupLog.load */
   async load(): Promise<void> {
     this.#isLoaded = false;
-    const table = new GroupTable();
+    const table = new GroupTable(this.#options.monotonicMs);
     await this.#log.load((record) => table.apply(record));
     this.#table = table;
     this.#isLoaded = true;

@@ -3,10 +3,16 @@ import { Group } from '../state/group.js';
 
 /** The groups of one coordinator by name, with their number, their offsets and their memory. */
 export class GroupTable {
+  readonly #monotonicMs: () => number;
   readonly #groups = new Map<string, Group>();
   #offsetCount = 0;
   #offsetBytes = 0;
   #stateBytes = 0;
+
+  /** @param monotonicMs clock that the locks of queues run by */
+  constructor(monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
+  }
 
   get size(): number {
     return this.#groups.size;
@@ -29,7 +35,7 @@ export class GroupTable {
 
   /** The group, or one that nothing is known of. */
   get(name: string): Group {
-    return this.#groups.get(name) ?? new Group(name);
+    return this.#groups.get(name) ?? new Group(name, this.#monotonicMs);
   }
 
   has(name: string): boolean {

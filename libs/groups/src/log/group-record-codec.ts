@@ -24,6 +24,7 @@ import {
   text,
   whole,
 } from '#replication';
+import { SHARE_RECORD_FORMS } from '../queue/share-log-records.js';
 import type { GroupRecord, GroupRecordKind } from './group-records.js';
 import { jsonRecordSet } from './record-set-writer.js';
 
@@ -84,6 +85,7 @@ const FORMS: Readonly<Record<GroupRecordKind, RecordForm>> = {
       replaced: nullable(anyText),
     },
   },
+  ...SHARE_RECORD_FORMS,
   assignment: {
     key: { memberId: anyText },
     value: {

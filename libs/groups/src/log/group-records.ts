@@ -4,6 +4,7 @@
  * enough, because the log is compacted.
  */
 import type { LeaderEpoch, Offset } from '#protocol';
+import type { ShareRecord } from '../queue/share-log-records.js';
 
 /** The way in which a group hands out records; it has one until it is deleted or expires. */
 export type GroupMode = 'stream' | 'queue';
@@ -119,6 +120,7 @@ export type MemberRecord = Keyed<'member', MemberKey, MemberValue>;
 export type AssignmentRecord = Keyed<'assignment', MemberKey, AssignmentValue>;
 
 export type GroupRecord =
+  | ShareRecord
   | OffsetRecord
   | GroupHeadRecord
   | ConfigsRecord

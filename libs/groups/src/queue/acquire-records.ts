@@ -14,10 +14,12 @@ interface AcquireCommand {
    * lock, the same records are answered: their first answer was lost.
    */
   readonly receiveId?: string;
+  /** True when the same answer has records of other partitions. */
+  readonly hasOthers?: boolean;
 }
 
 /** Neighbouring records with the same delivery count. */
-interface AcquiredRun {
+export interface AcquiredRun {
   readonly first: Offset;
   readonly last: Offset;
   readonly deliveryCount: number;
@@ -26,6 +28,8 @@ interface AcquiredRun {
 interface AcquireDecision {
   readonly changes: readonly ShareChange[];
   readonly acquired: readonly AcquiredRun[];
+  /** True when the answer may have no further records. */
+  readonly isSingle: boolean;
 }
 
 /**
@@ -36,13 +40,14 @@ interface AcquireDecision {
  */
 export function acquireRecords(
   state: SharePartition,
-  { member, recordsMax, receiveId }: AcquireCommand,
+  { member, recordsMax, receiveId, hasOthers = false }: AcquireCommand,
   context: ShareContext,
 ): AcquireDecision {
   const repeated = receiveId === undefined ? [] : heldFor(state, member, receiveId, context);
-  if (repeated.length > 0) return { changes: [], acquired: runsOf(repeated) };
-  const chosen = chooseRecords(state, recordsMax, context);
-  if (chosen.length === 0) return { changes: [], acquired: [] };
+  if (repeated.length > 0) return { changes: [], acquired: runsOf(repeated), isSingle: false };
+  const chosen = chooseRecords(state, { recordsMax, hasOthers }, context);
+  const isSingle = chosen.some((record) => isSuspect(record, context));
+  if (chosen.length === 0) return { changes: [], acquired: [], isSingle };
   const change: ShareChange = {
     kind: 'acquired',
     member,
@@ -50,7 +55,7 @@ export function acquireRecords(
     lockMs: context.config.lockMs,
     ranges: rangesOf(chosen.map(({ offset }) => offset)),
   };
-  return { changes: [change], acquired: runsOf(chosen) };
+  return { changes: [change], acquired: runsOf(chosen), isSingle };
 }
 
 /** The number of records that a member could get now. */
@@ -58,6 +63,16 @@ export function availableCount(state: SharePartition, context: ShareContext): nu
   let count = 0;
   for (const _ of deliverable(state, context)) count += 1;
   return count;
+}
+
+/** Records that a member has under lock since an earlier poll with the same id. */
+export function heldRuns(
+  state: SharePartition,
+  member: string,
+  receiveId: string,
+  context: ShareContext,
+): AcquiredRun[] {
+  return runsOf(heldFor(state, member, receiveId, context));
 }
 
 function heldFor(
@@ -77,18 +92,23 @@ function heldFor(
 
 function chooseRecords(
   state: SharePartition,
-  recordsMax: number,
+  { recordsMax, hasOthers }: { readonly recordsMax: number; readonly hasOthers: boolean },
   context: ShareContext,
 ): WindowRecord[] {
   const chosen: WindowRecord[] = [];
   for (const record of deliverable(state, context)) {
     if (chosen.length >= recordsMax) break;
-    const isSingle = record.deliveries * 2 >= context.config.deliveryCountLimit;
-    if (isSingle && chosen.length > 0) break;
+    const isSingle = isSuspect(record, context);
+    if (isSingle && (hasOthers || chosen.length > 0)) break;
     chosen.push(record);
     if (isSingle) break;
   }
   return chosen;
+}
+
+/** True when a record has used half of its deliveries: it may be the one that kills its workers. */
+function isSuspect({ deliveries }: WindowRecord, { config }: ShareContext): boolean {
+  return deliveries * 2 >= config.deliveryCountLimit;
 }
 
 /** Records that may be delivered now, by offset. */

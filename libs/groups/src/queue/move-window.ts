@@ -14,7 +14,7 @@ export function resetWindow(offset: Offset): ShareChange[] {
 export function purgeRecords(state: SharePartition, to: Offset): ShareChange[] {
   const isEmpty =
     state.scanOffset >= to &&
-    state.delayedFrom >= to &&
+    state.pendingCount === 0 &&
     !state.window.records.some((record) => record.offset < to && record.delivery === undefined);
   return isEmpty ? [] : [{ kind: 'purged', to }];
 }

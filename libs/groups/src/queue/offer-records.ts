@@ -35,6 +35,8 @@ export interface DueOffer {
   readonly records: readonly DelayedRecord[];
   /** The index was complete for all offsets below it. */
   readonly indexedTo: Offset;
+  /** Time of the next delayed record after `to`; null when there is none. */
+  readonly nextAtMs: number | null;
 }
 
 /**
@@ -98,7 +100,8 @@ export function offerDue(
   }
   if (!isCut && offer.to.atMs <= nowMs) cursor = offer.to;
   if (compareDue(cursor, state.due) <= 0) return [];
-  return [dueChange(cursor, taken, config.isKeyOrdered)];
+  const isLast = cursor === offer.to && offer.nextAtMs === null;
+  return [dueChange(cursor, taken, { isKeyOrdered: config.isKeyOrdered, isLast })];
 }
 
 /** Collects the records of one scan. */
@@ -106,6 +109,7 @@ class Scan {
   readonly #offsets: Offset[] = [];
   readonly #keys: (number | null)[] = [];
   readonly #delayed: number[] = [];
+  #pending = 0;
 
   constructor(
     readonly state: SharePartition,
@@ -118,7 +122,10 @@ class Scan {
     const isPending =
       deliverAtMs !== undefined && compareDue({ atMs: deliverAtMs, offset }, this.state.due) > 0;
     // A delayed record of a key-ordered group holds its key back, so it waits in the window.
-    if (isPending && !this.isKeyOrdered) return true;
+    if (isPending && !this.isKeyOrdered) {
+      this.#pending += 1;
+      return true;
+    }
     if (this.room <= 0) return false;
     this.room -= 1;
     this.#offsets.push(offset);
@@ -134,6 +141,7 @@ class Scan {
       ranges: rangesOf(this.#offsets),
       ...(this.isKeyOrdered ? { keys: this.#keys } : {}),
       ...(this.#delayed.length > 0 ? { delayed: this.#delayed } : {}),
+      ...(this.#pending > 0 ? { pending: this.#pending } : {}),
     };
   }
 }
@@ -141,12 +149,13 @@ class Scan {
 function dueChange(
   cursor: DueCursor,
   taken: readonly DelayedRecord[],
-  isKeyOrdered: boolean,
+  { isKeyOrdered, isLast }: { readonly isKeyOrdered: boolean; readonly isLast: boolean },
 ): ShareChange {
   const sorted = taken.toSorted((left, right) => left.offset - right.offset);
   const ranges = rangesOf(sorted.map(({ offset }) => offset));
   const keys = sorted.map(({ keyHash }) => keyHash ?? null);
-  return { kind: 'due', cursor, ranges, ...(isKeyOrdered ? { keys } : {}) };
+  const change = { kind: 'due', cursor, ranges, ...(isKeyOrdered ? { keys } : {}) } as const;
+  return isLast ? { ...change, isLast } : change;
 }
 
 /** True when waiting records of the window are no longer in the log. */

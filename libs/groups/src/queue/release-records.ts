@@ -5,6 +5,9 @@ import type { ShareConfig, ShareContext } from './share-context.js';
 import type { SharePartition } from './share-partition.js';
 import type { WindowRecord } from './window-record.js';
 
+/** The part of a context that releases depend on. */
+type ReleaseContext = Pick<ShareContext, 'nowMs' | 'config'>;
+
 /**
  * Collects what happens to records that go back or are given up, and turns it into few changes:
  * records with the same fate share one.
@@ -14,7 +17,7 @@ export class Releases {
   readonly #condemned = new Map<string, Offset[]>();
   readonly #archived: Offset[] = [];
 
-  constructor(readonly context: ShareContext) {}
+  constructor(readonly context: ReleaseContext) {}
 
   /** A delivery failed: the record goes back, or is given up after the last one. */
   fail(record: WindowRecord, delayMs?: number): void {
@@ -85,7 +88,7 @@ export function releaseMember(
   state: SharePartition,
   member: string,
   isCounted: boolean,
-  context: ShareContext,
+  context: ReleaseContext,
 ): ShareChange[] {
   if (!state.acquired.has(member)) return [];
   const releases = new Releases(context);

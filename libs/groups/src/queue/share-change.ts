@@ -40,6 +40,8 @@ export type ShareChange =
       readonly keys?: KeyHashes;
       /** Records of `ranges` that are delayed: offset and time of each, ms since 1970. */
       readonly delayed?: readonly number[];
+      /** Number of delayed records that were passed and are pending. */
+      readonly pending?: number;
     }
   /** Delayed records up to the cursor are due; those in `ranges` are available from now on. */
   | {
@@ -47,6 +49,8 @@ export type ShareChange =
       readonly cursor: DueCursor;
       readonly ranges: OffsetRanges;
       readonly keys?: KeyHashes;
+      /** True when no record is pending any more. */
+      readonly isLast?: boolean;
     }
   /** Records below `to` are no longer in the log; those that no member has are finished. */
   | { readonly kind: 'trimmed'; readonly to: Offset }

@@ -5,7 +5,7 @@ import type { ShareConfig } from './share-context.js';
 import { ShareWorld } from './testing/share-world.js';
 
 /** SLUICE_HISTORIES sets how many histories run per config; a failure prints its seed. */
-const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 30);
+const HISTORIES = Number(process.env['SLUICE_HISTORIES'] ?? 15);
 const MEMBERS = ['m1', 'm2', 'm3'];
 
 type Step = (world: ShareWorld) => void;

@@ -79,9 +79,12 @@ const plan = object({ ranges, ...producer });
 const CHANGES: Readonly<Record<ShareChange['kind'], readonly [Members, Members?]>> = {
   scanned: [
     { to: count, ranges },
-    { keys, delayed: list(count) },
+    { keys, delayed: list(count), pending: count },
   ],
-  due: [{ cursor, ranges }, { keys }],
+  due: [
+    { cursor, ranges },
+    { keys, isLast: flag },
+  ],
   trimmed: [{ to: count }],
   acquired: [{ member: anyText, receiveId: nullable(anyText), lockMs: count, ranges }],
   extended: [{ lockMs: count, ranges }],
@@ -103,6 +106,7 @@ const PARTS: Readonly<Record<SnapshotPart['kind'], readonly [Members, Members?]>
       startOffset: count,
       scanOffset: count,
       delayedFrom: count,
+      pendingCount: count,
       due: cursor,
       plan: nullable(plan),
       deadLetterProducer: nullable(object(producer)),

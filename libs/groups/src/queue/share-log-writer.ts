@@ -19,7 +19,8 @@ export interface ShareLogWrite {
 }
 
 /**
- * The records for changes that `state` has already: deltas while there are slots, else a snapshot.
+ * The records for changes of `state`, which does not have them yet: deltas, and before them a
+ * snapshot when there are not enough slots for them.
  * @param partBytesMax bytes that the JSON text of one record's list may take
  */
 export function writeChanges(
@@ -30,7 +31,10 @@ export function writeChanges(
 ): ShareLogWrite {
   const lists = packed(changes, partBytesMax);
   if (position.epoch < 0 || position.slot + lists.length > DELTA_SLOTS) {
-    return writeSnapshot(key, position, state, partBytesMax);
+    const snapshot = writeSnapshot(key, position, state, partBytesMax);
+    if (changes.length === 0) return snapshot;
+    const deltas = writeChanges(key, snapshot.next, state, { changes, partBytesMax });
+    return { records: [...snapshot.records, ...deltas.records], next: deltas.next };
   }
   const { topicId, epoch, slot } = position;
   const records = lists.map(

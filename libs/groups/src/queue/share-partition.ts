@@ -43,6 +43,7 @@ export interface ShareProgress {
   readonly startOffset: Offset;
   readonly scanOffset: Offset;
   readonly delayedFrom: Offset;
+  readonly pendingCount: number;
   readonly due: DueCursor;
   readonly plan: DeadLetterPlan | null;
   readonly deadLetterProducer: DeadLetterProducer | null;
@@ -57,6 +58,7 @@ export class SharePartition {
   #startOffset: Offset;
   #scanOffset: Offset;
   #delayedFrom: Offset;
+  #pendingCount = 0;
   #due: DueCursor = NOTHING_DUE;
   #plan: DeadLetterPlan | undefined;
   #deadLetterProducer: DeadLetterProducer | undefined;
@@ -77,6 +79,11 @@ export class SharePartition {
   /** Offset of the next record to look at. */
   get scanOffset(): Offset {
     return this.#scanOffset;
+  }
+
+  /** Number of pending records, at most: some may have been deleted from the log. */
+  get pendingCount(): number {
+    return this.#pendingCount;
   }
 
   /** Delayed records below it are finished. */
@@ -167,6 +174,7 @@ export class SharePartition {
       startOffset: this.#startOffset,
       scanOffset: this.#scanOffset,
       delayedFrom: this.#delayedFrom,
+      pendingCount: this.#pendingCount,
       due: this.#due,
       plan: this.#plan ?? null,
       deadLetterProducer: this.#deadLetterProducer ?? null,
@@ -178,6 +186,7 @@ export class SharePartition {
     this.#startOffset = progress.startOffset;
     this.#scanOffset = progress.scanOffset;
     this.#delayedFrom = progress.delayedFrom;
+    this.#pendingCount = progress.pendingCount;
     this.#due = progress.due;
     this.#plan = progress.plan ?? undefined;
     this.#deadLetterProducer = progress.deadLetterProducer ?? undefined;
@@ -190,8 +199,10 @@ export class SharePartition {
     if (record.delivery !== undefined) this.#countAcquired(record.delivery.member, 1);
   }
 
-  #applyScanned({ to, ranges, keys, delayed = [] }: ChangeOf<'scanned'>): void {
+  #applyScanned({ to, ranges, keys, delayed = [], pending = 0 }: ChangeOf<'scanned'>): void {
     assert(to >= this.#scanOffset, `a scan goes back from ${this.#scanOffset} to ${to}`);
+    if (this.#pendingCount === 0) this.#delayedFrom = this.#scanOffset;
+    this.#pendingCount += pending;
     this.#scanOffset = to;
     this.#addAll(ranges, keys);
     for (let at = 0; at < delayed.length; at += 2) {
@@ -199,7 +210,7 @@ export class SharePartition {
     }
   }
 
-  #applyDue({ cursor, ranges, keys }: ChangeOf<'due'>): void {
+  #applyDue({ cursor, ranges, keys, isLast = false }: ChangeOf<'due'>): void {
     assert(compareDue(this.#due, cursor) <= 0, 'the cursor of delayed records goes back');
     this.#due = cursor;
     const added: Offset[] = [];
@@ -216,6 +227,7 @@ export class SharePartition {
       at += 1;
     }
     this.#addAll(rangesOf(added), addedKeys);
+    this.#pendingCount = isLast ? 0 : Math.max(0, this.#pendingCount - added.length);
   }
 
   #addAll(ranges: OffsetRanges, keys: KeyHashes | undefined): void {
@@ -235,6 +247,7 @@ export class SharePartition {
     this.#finishWaiting(to);
     this.#scanOffset = Math.max(this.#scanOffset, to);
     this.#delayedFrom = Math.max(this.#delayedFrom, to);
+    if (to >= this.#scanOffset) this.#pendingCount = 0;
   }
 
   /** Finishes all records below an offset that no member has. */
@@ -255,6 +268,7 @@ export class SharePartition {
     this.#startOffset = offset;
     this.#scanOffset = offset;
     this.#delayedFrom = offset;
+    this.#pendingCount = 0;
   }
 
   #applyPlan(plan: DeadLetterPlan): void {

@@ -2,7 +2,7 @@ import { ProtocolError } from '#protocol';
 import type { DeltaRecord, ShareRecord, SnapshotChunkRecord } from './share-log-records.js';
 import type { ShareLogPosition } from './share-log-writer.js';
 import type { SharePartition } from './share-partition.js';
-import { restoreSnapshot, type SnapshotPart } from './share-snapshot.js';
+import { restoreSnapshot, type SnapshotPart, snapshotOf } from './share-snapshot.js';
 
 /** A share partition as the log has it. */
 export interface ReplayedShare {
@@ -33,8 +33,12 @@ export class ShareReplay {
    */
   #gap: DeltaRecord['key'] | undefined;
 
-  /** @param monotonicMs time from which locks run */
-  constructor(readonly monotonicMs: number) {}
+  readonly #monotonicMs: () => number;
+
+  /** @param monotonicMs clock that locks run by */
+  constructor(monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
+  }
 
   /**
    * The share partition; undefined when the log has no whole snapshot of it.
@@ -43,6 +47,21 @@ export class ShareReplay {
   get share(): ReplayedShare | undefined {
     if (this.#gap !== undefined) throw gapError(this.#gap);
     return this.#share;
+  }
+
+  /** True when there is nothing of the share partition. */
+  get isEmpty(): boolean {
+    return this.#share === undefined && this.#open === undefined;
+  }
+
+  /** Epoch of the last whole snapshot; -1 before the first. */
+  get lastEpoch(): number {
+    return this.#share?.position.epoch ?? -1;
+  }
+
+  /** Number of records in the window. */
+  get windowSize(): number {
+    return this.#share?.state.window.size ?? 0;
   }
 
   take(record: ShareRecord): void {
@@ -70,10 +89,18 @@ export class ShareReplay {
     if (open.lists.length < chunks) return;
     this.#open = undefined;
     this.#gap = undefined;
+    const snapshot = open.lists.flat();
     this.#share = {
-      state: restoreSnapshot(open.lists.flat(), this.monotonicMs),
+      state: this.#sameState(snapshot) ?? restoreSnapshot(snapshot, this.#monotonicMs()),
       position: { topicId, epoch, slot: 0 },
     };
+  }
+
+  /** The present state where it equals a snapshot: the locks that are running go on. */
+  #sameState(snapshot: readonly SnapshotPart[]): SharePartition | undefined {
+    const state = this.#share?.state;
+    if (state === undefined) return undefined;
+    return JSON.stringify(snapshotOf(state)) === JSON.stringify(snapshot) ? state : undefined;
   }
 
   #takeDelta({ key, value }: DeltaRecord): void {
@@ -83,7 +110,7 @@ export class ShareReplay {
     if (value.epoch !== epoch || value.topicId !== topicId) return;
     if (key.slot !== slot) this.#gap ??= key;
     if (this.#gap !== undefined) return;
-    for (const change of value.changes) share.state.apply(change, this.monotonicMs);
+    for (const change of value.changes) share.state.apply(change, this.#monotonicMs());
     this.#share = { ...share, position: { topicId, epoch, slot: slot + 1 } };
   }
 }

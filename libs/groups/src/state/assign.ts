@@ -71,12 +71,16 @@ export function pendingPositions(group: Group, context: DecisionContext): Pendin
   if (group.state !== 'Reconciling') return [];
   const owners = keptOwners(group, context);
   const pending: PendingPosition[] = [];
+  // Members of a queue group share partitions.
+  const listed = new Set<string>();
   for (const memberId of group.members.keys()) {
     for (const { topic, topicId, partitions } of group.assignmentOf(memberId).value.target) {
       for (const partition of partitions) {
         const target = { topic, topicId, partition };
         if (owners.has(keyOf(target)) || group.offsets.has(topic, topicId, partition)) continue;
         if (context.topics.topic(topic)?.id !== topicId) continue;
+        if (listed.has(keyOf(target))) continue;
+        listed.add(keyOf(target));
         pending.push({ ...target, reset: group.knownTopics.get(topic)?.reset ?? 'earliest' });
       }
     }
@@ -112,6 +116,7 @@ function computeTargets(group: Group, { topics: catalog }: DecisionContext): Tar
     }
     members.push({ memberId, instanceId: member.instanceId, topics: names });
   }
+  if (group.mode === 'queue') return sharedTargets(members, topics);
   const assignor = chosenAssignor(Array.from(group.members.values(), (member) => member.assignor));
   const previous = previousOwners(group, topics);
   const assignment = ASSIGNORS[assignor]({
@@ -124,6 +129,26 @@ function computeTargets(group: Group, { topics: catalog }: DecisionContext): Tar
       memberId,
       Array.from(byTopic, ([topic, partitions]) => {
         return { topic, topicId: topics.get(topic)?.id ?? '', partitions };
+      }),
+    ]),
+  );
+}
+
+/** The targets of a queue group: every member reads all partitions of its topics. */
+function sharedTargets(
+  members: readonly AssignedMember[],
+  shapes: ReadonlyMap<string, TopicShape>,
+): Targets {
+  return new Map(
+    members.map(({ memberId, topics }) => [
+      memberId,
+      Array.from(topics, (topic) => {
+        const { id: topicId = '', partitionCount = 0 } = shapes.get(topic) ?? {};
+        return {
+          topic,
+          topicId,
+          partitions: Array.from({ length: partitionCount }, (_, at) => at),
+        };
       }),
     ]),
   );
@@ -175,7 +200,8 @@ interface Grant {
 
 /** The partitions that a member owns afterwards; the same list when nothing changes. */
 function ownedAfter(grant: Grant, context: DecisionContext): readonly OwnedPartitions[] {
-  const { memberId, before, target, owners, generation } = grant;
+  const { group, memberId, before, target, owners, generation } = grant;
+  const isShared = group.mode === 'queue';
   const kept = before.value.owned.filter(
     ({ topic, topicId }) => context.topics.topic(topic)?.id === topicId,
   );
@@ -184,7 +210,10 @@ function ownedAfter(grant: Grant, context: DecisionContext): readonly OwnedParti
   for (const { topic, topicId, partitions } of target) {
     const granted = partitions.filter((partition) => {
       const one = { topic, topicId, partition };
-      if (owners.has(keyOf(one)) || !hasPosition(grant, one, context)) return false;
+      const isOwned = isShared
+        ? before.ownedSince(topic, partition) !== undefined && owned.get(topic)?.topicId === topicId
+        : owners.has(keyOf(one));
+      if (isOwned || !hasPosition(grant, one, context)) return false;
       owners.set(keyOf(one), memberId);
       return true;
     });

@@ -7,6 +7,7 @@ import type {
   GroupRecord,
   MemberValue,
 } from '../log/group-records.js';
+import { decideMemberGone } from './decide-queue.js';
 import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 import { MemberAssignment } from './member-assignment.js';
@@ -52,7 +53,7 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
   const records: GroupRecord[] = [];
   const { generation } = group;
   const head = { mode: join.mode, generation, emptySinceMs: null };
-  if (isTakeover) records.push(...takeover(group, replaced, join));
+  if (isTakeover) records.push(...takeover(group, replaced, join, context));
   else if (group.members.size === 0) records.push(groupRecord(group, head));
   records.push(...topics, ...newPatterns(group, join));
   records.push({ kind: 'member', key: { group: group.name, memberId }, value: member });
@@ -60,15 +61,22 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
   return records;
 }
 
-/** Removes a member; nothing when it is gone already. */
+/**
+ * Removes a member; nothing when it is gone already. Records that it has in a queue go back, and
+ * with `isDeliveryCounted` their deliveries count: one of them may be the reason.
+ */
 export function decideRemoval(
   group: Group,
   memberId: string,
-  { nowMs }: Pick<DecisionContext, 'nowMs'>,
+  {
+    nowMs,
+    isDeliveryCounted: isCounted = false,
+  }: Pick<DecisionContext, 'nowMs'> & { readonly isDeliveryCounted?: boolean },
 ): Decision {
   if (!group.members.has(memberId)) return [];
   const key = { group: group.name, memberId };
   const records: GroupRecord[] = [
+    ...decideMemberGone(group, memberId, { isCounted, nowMs }),
     { kind: 'assignment', key, value: null },
     { kind: 'member', key, value: null },
   ];
@@ -200,13 +208,20 @@ function assertPositions(
 }
 
 /** Moves all that a member owns and does not have to release to the process that replaces it. */
-function takeover(group: Group, replaced: string, { memberId, mode }: JoinCommand): GroupRecord[] {
+function takeover(
+  group: Group,
+  replaced: string,
+  { memberId, mode }: JoinCommand,
+  { nowMs }: DecisionContext,
+): GroupRecord[] {
   const generation = group.generation + 1;
   const { owned, target } = new MemberAssignment(group.assignmentOf(replaced).released()).value;
   const since = owned.map((one) => ({ ...one, since: one.partitions.map(() => generation) }));
   const { name } = group;
   return [
     groupRecord(group, { mode, generation, emptySinceMs: null }),
+    // The process that is replaced has died, and a record may be the reason.
+    ...decideMemberGone(group, replaced, { isCounted: true, nowMs }),
     { kind: 'assignment', key: { group: name, memberId: replaced }, value: null },
     {
       kind: 'assignment',

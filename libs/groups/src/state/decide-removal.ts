@@ -1,6 +1,7 @@
 /** Decisions that remove a group or parts of it, and its configs. */
 import type { GroupRecord } from '../log/group-records.js';
 import { assertGroupRoom } from './decide-membership.js';
+import { decideShareRemoval } from './decide-queue.js';
 import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 
@@ -35,6 +36,7 @@ export function decideStaleOffsets(
     if (!isStale(topic, value.topicId)) continue;
     records.push({ kind: 'offset', key: { group: group.name, topic, partition }, value: null });
   }
+  records.push(...decideShareRemoval(group, isStale));
   return records;
 }
 
@@ -68,6 +70,7 @@ function removalRecords(group: Group): GroupRecord[] {
   for (const pattern of group.patterns) {
     records.push({ kind: 'pattern', key: { group: name, pattern }, value: null });
   }
+  records.push(...decideShareRemoval(group, () => true));
   if (group.configs.size > 0) records.push({ kind: 'configs', key: { group: name }, value: null });
   records.push({ kind: 'group', key: { group: name }, value: null });
   return records;

@@ -19,6 +19,8 @@ import type {
   MemberValue,
 } from '../log/group-records.js';
 import { GroupOffsets } from '../offsets/group-offsets.js';
+import { QueueShares } from '../queue/queue-shares.js';
+import type { ShareRecord } from '../queue/share-log-records.js';
 import { type GroupState, nextState } from './group-state.js';
 import { MemberAssignment } from './member-assignment.js';
 
@@ -32,6 +34,8 @@ const COLLECTIONS_BYTES = 1400;
 const MEMBER_BYTES = 700;
 const NAME_BYTES = 200;
 
+const NO_SHARES = new QueueShares(() => 0);
+
 /** The collections of a group that is more than a list of offsets. */
 class GroupCollections {
   readonly members = new Map<string, MemberValue>();
@@ -43,6 +47,8 @@ class GroupCollections {
   readonly knownTopics = new Map<string, KnownTopicValue>();
   readonly patterns = new Set<string>();
   configs: ReadonlyMap<string, string> = new Map();
+  /** Share partitions of a queue group. */
+  queue = NO_SHARES;
 }
 
 /** Shared by all groups that are lists of offsets. Never written to. */
@@ -59,7 +65,11 @@ export class Group {
   #unsettled = 0;
   #stateBytes = 0;
 
-  constructor(name: string) {
+  readonly #monotonicMs: () => number;
+
+  /** @param monotonicMs clock that the locks of a queue run by */
+  constructor(name: string, monotonicMs: () => number = () => 0) {
+    this.#monotonicMs = monotonicMs;
     // The name may have been cut from the URL of a request.
     this.name = detachedText(name);
   }
@@ -104,17 +114,22 @@ export class Group {
     return this.#collections.configs;
   }
 
+  /** Share partitions of a queue group; empty for others. */
+  get queue(): QueueShares {
+    return this.#collections.queue;
+  }
+
   /** True when nothing of the group is in the log. */
   get isForgotten(): boolean {
     if (this.#head !== undefined || this.offsets.count > 0) return false;
-    const { members, assignments, knownTopics, patterns, configs } = this.#collections;
-    if (members.size + assignments.size > 0) return false;
+    const { members, assignments, knownTopics, patterns, configs, queue } = this.#collections;
+    if (members.size + assignments.size + queue.count > 0) return false;
     return knownTopics.size + patterns.size + configs.size === 0;
   }
 
   /** Bytes of memory of members, subscriptions, assignments and configs, as counted. */
   get stateBytes(): number {
-    return this.#stateBytes;
+    return this.#stateBytes + this.queue.sizeBytes;
   }
 
   /** Bytes of memory of the name and the committed offsets, as counted. */
@@ -178,6 +193,10 @@ export class Group {
       case 'assignment':
         this.#applyAssignment(record);
         return;
+      case 'share-snapshot':
+      case 'share-delta':
+        this.#applyShare(record);
+        return;
       default:
         assertNever(record, 'a record of the offsets topic');
     }
@@ -212,6 +231,12 @@ export class Group {
     this.#stateBytes += isKnown ? bytes : -bytes;
     if (isKnown) this.#collections.patterns.add(pattern);
     else this.#collections.patterns.delete(pattern);
+  }
+
+  #applyShare(record: ShareRecord): void {
+    const collections = this.#collections;
+    if (collections.queue === NO_SHARES) collections.queue = new QueueShares(this.#monotonicMs);
+    collections.queue.apply(record);
   }
 
   #applyMember({ key: { memberId }, value }: MemberRecord): void {

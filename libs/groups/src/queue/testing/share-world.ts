@@ -268,11 +268,28 @@ export class ShareWorld {
     expect(snapshotOf(state)).toEqual(snapshotOf(this.#state));
     expect(deliveriesOf(state)).toEqual(deliveriesOf(this.#state));
     expect(position).toEqual(this.#position);
+    this.#assertPending();
     expect(this.#state.window.size).toBeLessThanOrEqual(this.config.recordLocksMax);
   }
 
+  /** The group does not forget that it has pending records, nor where the first of them is. */
+  #assertPending(): void {
+    const { due, scanOffset, window, delayedFrom, pendingCount } = this.#state;
+    const pending = this.topic.filter(
+      ({ offset, deliverAtMs }) =>
+        deliverAtMs !== undefined &&
+        offset >= delayedFrom &&
+        offset >= this.#logStart &&
+        offset < scanOffset &&
+        compareDue({ atMs: deliverAtMs, offset }, due) > 0 &&
+        window.get(offset) === undefined,
+    );
+    if (this.config.isKeyOrdered) return;
+    expect(pendingCount).toBeGreaterThanOrEqual(pending.length);
+  }
+
   replayed(): { state: SharePartition; position: ShareLogPosition } {
-    const replay = new ShareReplay(this.nowMs);
+    const replay = new ShareReplay(() => this.nowMs);
     for (const record of this.#log) replay.take(structuredClone(record));
     if (replay.share === undefined) throw new Error('the log has no snapshot');
     return replay.share;
@@ -284,10 +301,10 @@ export class ShareWorld {
 
   #applyAll(changes: readonly ShareChange[]): void {
     const { startOffset } = this.#state;
+    if (changes.length > 0) this.#write(changes);
     for (const change of changes) this.#state.apply(change, this.nowMs);
     const isReset = changes.some(({ kind }) => kind === 'reset');
     if (!isReset) expect(this.#state.startOffset).toBeGreaterThanOrEqual(startOffset);
-    if (changes.length > 0) this.#write(changes);
   }
 
   #write(changes: readonly ShareChange[]): void {
@@ -323,7 +340,11 @@ export class ShareWorld {
       )
       .filter((record) => compareDue(record, from) > 0 && compareDue(record, to) <= 0)
       .toSorted(compareDue);
-    return { from, to, records, indexedTo: this.#logEnd };
+    const isLater = this.topic.some(
+      ({ offset, deliverAtMs = -1 }) => compareDue({ atMs: deliverAtMs, offset }, to) > 0,
+    );
+    const nextAtMs = isLater ? to.atMs + 1 : null;
+    return { from, to, records, indexedTo: this.#logEnd, nextAtMs };
   }
 
   #deliver(offset: Offset, member: string, deliveryCount: number): void {

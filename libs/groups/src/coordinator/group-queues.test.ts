@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest';
+import type { Offset } from '#protocol';
+import { offsetsIn } from '../queue/offset-ranges.js';
+import type { PartitionAck } from '../state/decide-queue.js';
+import { ledPartition } from '../testing/led-partition.js';
+import { TestCoordinators } from '../testing/test-coordinators.js';
+import type { QueuePollAnswer } from './group-queues.js';
+
+const LOCK_MS = 30_000;
+const SESSION_MS = 45_000;
+
+/** A queue group on a topic whose records are all known to the brokers of its members. */
+class QueueTest {
+  readonly test: TestCoordinators;
+  readonly #end: Offset;
+
+  private constructor(test: TestCoordinators, end: Offset) {
+    this.test = test;
+    this.#end = end;
+  }
+
+  static async open(partitions: number, end: Offset): Promise<QueueTest> {
+    const test = new TestCoordinators(await ledPartition());
+    test.addTopic('jobs', partitions, end);
+    return new QueueTest(test, end);
+  }
+
+  get topicId(): string {
+    return this.test.topics.get('jobs')?.id ?? '';
+  }
+
+  join(memberId: string, request: object = {}) {
+    const options = { memberId, topics: ['jobs'], mode: 'queue', autoOffsetReset: 'earliest' };
+    return this.test.coordinators.join('g', { ...options, ...request } as never);
+  }
+
+  /** Polls once with nothing found, then with everything that the broker finds. */
+  async poll(memberId: string, recordsMax: number, receiveId: string | null = null) {
+    const poll = { group: 'g', memberId, receiveId, recordsMax };
+    const first = await this.test.coordinators.queues.poll({ ...poll, offers: [] });
+    if (first.acquired.length > 0) return recordsOf(first);
+    const offers = first.reads
+      .filter(({ scanOffset }) => scanOffset < this.#end)
+      .map(({ topic, topicId, partition, scanOffset: from }) => {
+        const ranges = [from, this.#end - 1];
+        const records = { from, to: this.#end, logStartOffset: 0, ranges };
+        return { topic, topicId, partition, due: null, records };
+      });
+    return recordsOf(await this.test.coordinators.queues.poll({ ...poll, offers }));
+  }
+
+  ack(memberId: string, offsets: readonly number[], type: PartitionAck['type'] = 'ack') {
+    const { topicId } = this;
+    const acks = offsets.map((offset) => {
+      return { topic: 'jobs', topicId, partition: 0, offset, type };
+    });
+    return this.test.coordinators.queues.acknowledge('g', memberId, acks);
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.test.led.scheduler.advance(ms);
+  }
+}
+
+function recordsOf({ acquired }: QueuePollAnswer): string[] {
+  return acquired.flatMap(({ partition, runs }) =>
+    runs.flatMap(({ first, last, deliveryCount }) =>
+      [...offsetsIn([first, last])].map((offset) => `${partition}:${offset}x${deliveryCount}`),
+    ),
+  );
+}
+
+describe('members of a queue group', () => {
+  it('share each partition, and no record is with two of them', async () => {
+    const queue = await QueueTest.open(1, 5);
+    expect((await queue.join('a')).assignment).toHaveLength(1);
+    expect((await queue.join('b')).assignment).toHaveLength(1);
+    expect(await queue.poll('a', 2)).toEqual(['0:0x1', '0:1x1']);
+    expect(await queue.poll('b', 2)).toEqual(['0:2x1', '0:3x1']);
+    expect(await queue.poll('a', 2)).toEqual(['0:4x1']);
+    expect(await queue.poll('b', 2)).toEqual([]);
+  });
+
+  it('get records of all partitions, beginning with another one each time', async () => {
+    const queue = await QueueTest.open(3, 4);
+    await queue.join('a');
+    const partitions = new Set<string>();
+    for (let at = 0; at < 3; at += 1) {
+      for (const record of await queue.poll('a', 2)) partitions.add(record.slice(0, 1));
+    }
+    expect(partitions.size).toBeGreaterThan(1);
+  });
+
+  it('begin at the end of the topic unless they ask for all of it', async () => {
+    const queue = await QueueTest.open(1, 5);
+    await queue.join('a', { autoOffsetReset: 'latest' });
+    expect(await queue.poll('a', 10)).toEqual([]);
+  });
+
+  it('cannot be in stream mode', async () => {
+    const queue = await QueueTest.open(1, 5);
+    await queue.join('a');
+    await expect(queue.join('b', { mode: 'stream' })).rejects.toMatchObject({
+      code: 'INCONSISTENT_GROUP_PROTOCOL',
+    });
+    await expect(queue.poll('b', 1)).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
+  });
+});
+
+describe('a record of a queue', () => {
+  it('that was acknowledged does not come back, whoever coordinates', async () => {
+    const queue = await QueueTest.open(1, 3);
+    await queue.join('a');
+    await queue.poll('a', 3);
+    expect(await queue.ack('a', [0, 2])).toEqual(['done', 'done']);
+    await queue.test.restart();
+    expect(await queue.poll('a', 9)).toEqual([]);
+    await queue.advance(LOCK_MS - 1);
+    expect(await queue.poll('a', 9)).toEqual([]);
+    await queue.advance(1);
+    expect(await queue.poll('a', 9)).toEqual(['0:1x2']);
+    expect(await queue.ack('a', [0])).toEqual(['done']);
+  });
+
+  it('that a member has can be acknowledged at the next coordinator', async () => {
+    const queue = await QueueTest.open(1, 1);
+    await queue.join('a');
+    await queue.poll('a', 1);
+    await queue.advance(LOCK_MS - 1000);
+    await queue.test.restart();
+    await queue.advance(2000);
+    expect(await queue.ack('a', [0])).toEqual(['done']);
+  });
+
+  it('comes back when its lock is over, without a request', async () => {
+    const queue = await QueueTest.open(1, 1);
+    await queue.join('a');
+    await queue.join('b');
+    await queue.poll('a', 1);
+    let changes = 0;
+    const unwatch = await queue.test.coordinators.watch('g', () => {
+      changes += 1;
+    });
+    await queue.advance(LOCK_MS);
+    expect(changes).toBeGreaterThan(0);
+    unwatch();
+    expect(await queue.poll('b', 1)).toEqual(['0:0x2']);
+    expect(await queue.ack('a', [0])).toEqual(['notAcquired']);
+  });
+
+  it('comes back when its member leaves, and counts only when its session is over', async () => {
+    const queue = await QueueTest.open(1, 1);
+    await queue.join('a');
+    await queue.join('b');
+    await queue.poll('a', 1);
+    await queue.test.coordinators.leave('g', 'a');
+    expect(await queue.poll('b', 1)).toEqual(['0:0x1']);
+    await queue.ack('b', [0], 'extend');
+    await queue.test.coordinators.alterConfigs('g', { 'share.record.lock.duration.ms': 3_000_000 });
+    await queue.ack('b', [0], 'extend');
+    await queue.advance(SESSION_MS + 1);
+    await queue.join('c');
+    expect(await queue.poll('c', 1)).toEqual(['0:0x2']);
+  });
+
+  it('is answered again to a repeated poll, and nothing else with it', async () => {
+    const queue = await QueueTest.open(2, 2);
+    await queue.join('a');
+    const first = await queue.poll('a', 1, 'r1');
+    expect(await queue.poll('a', 4, 'r1')).toEqual(first);
+  });
+
+  it('is not delivered while the group is paused', async () => {
+    const queue = await QueueTest.open(1, 1);
+    await queue.join('a');
+    await queue.test.coordinators.alterConfigs('g', { 'sluice.share.paused': true });
+    expect(await queue.poll('a', 1)).toEqual([]);
+    await queue.test.coordinators.alterConfigs('g', { 'sluice.share.paused': false });
+    expect(await queue.poll('a', 1)).toEqual(['0:0x1']);
+  });
+});
+
+describe('a queue group that is deleted', () => {
+  it('begins again from nothing under the same name', async () => {
+    const queue = await QueueTest.open(1, 2);
+    await queue.join('a');
+    await queue.ack('a', [0].concat(await queue.poll('a', 1).then(() => [])));
+    await queue.test.coordinators.leave('g', 'a');
+    await queue.test.coordinators.delete('g');
+    await queue.test.restart();
+    await queue.join('a');
+    expect(await queue.poll('a', 5)).toEqual(['0:0x1', '0:1x1']);
+  });
+});

@@ -1,0 +1,52 @@
+import type { ShareConfig } from './share-context.js';
+
+/** Bounds of one config. */
+interface NumberBounds {
+  readonly defaultValue: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Configs of queue groups that are whole numbers, by Kafka's names where it has them. */
+export const QUEUE_NUMBER_CONFIGS = {
+  'share.record.lock.duration.ms': { defaultValue: 30_000, min: 100, max: HOUR_MS },
+  'share.delivery.count.limit': { defaultValue: 5, min: 1, max: 100 },
+  'share.partition.max.record.locks': { defaultValue: 2000, min: 1, max: 10_000 },
+  'sluice.share.retry.backoff.ms': { defaultValue: 0, min: 0, max: HOUR_MS },
+  'sluice.share.retry.backoff.max.ms': { defaultValue: 60_000, min: 0, max: 12 * HOUR_MS },
+} as const satisfies Record<string, NumberBounds>;
+
+/** Configs of queue groups that are true or false. */
+export const QUEUE_FLAG_CONFIGS = {
+  'sluice.share.key.ordered': false,
+  'sluice.share.paused': false,
+} as const;
+
+type NumberConfig = keyof typeof QUEUE_NUMBER_CONFIGS;
+type FlagConfig = keyof typeof QUEUE_FLAG_CONFIGS;
+
+/** The configs that the decisions of a group depend on. @param own configs of the group */
+export function shareConfigOf(own: ReadonlyMap<string, string>): ShareConfig {
+  const number = (name: NumberConfig): number =>
+    Number(own.get(name) ?? QUEUE_NUMBER_CONFIGS[name].defaultValue);
+  return {
+    lockMs: number('share.record.lock.duration.ms'),
+    deliveryCountLimit: number('share.delivery.count.limit'),
+    recordLocksMax: number('share.partition.max.record.locks'),
+    hasDeadLetters: false,
+    retryBackoffMs: number('sluice.share.retry.backoff.ms'),
+    retryBackoffMaxMs: number('sluice.share.retry.backoff.max.ms'),
+    isKeyOrdered: flagOf(own, 'sluice.share.key.ordered'),
+  };
+}
+
+/** True while the group delivers nothing. */
+export function isPaused(own: ReadonlyMap<string, string>): boolean {
+  return flagOf(own, 'sluice.share.paused');
+}
+
+function flagOf(own: ReadonlyMap<string, string>, name: FlagConfig): boolean {
+  return (own.get(name) ?? String(QUEUE_FLAG_CONFIGS[name])) === 'true';
+}

@@ -1,0 +1,134 @@
+/**
+ * Reads record batches for queue groups: which records there are, which of them are delayed, and
+ * their keys.
+ *
+ * Most batches have no header that queues know, which a search for the names' bytes tells: their
+ * records are not parsed.
+ */
+import { type RecordBatch, RecordCursor, VarintReader } from '#log';
+import { DELIVER_AT_HEADER, type Offset } from '#protocol';
+import type { RecordOffer } from './offer-records.js';
+import { rangesOf } from './offset-ranges.js';
+
+/** Header of a record that was put back from the dead letters of a group: only it gets it. */
+const REDRIVE_GROUP_HEADER = 'sluice.redrive.group';
+
+const DELIVER_AT_BYTES = Buffer.from(DELIVER_AT_HEADER);
+const REDRIVE_GROUP_BYTES = Buffer.from(REDRIVE_GROUP_HEADER);
+/** 2^53 - 1 has as many digits. */
+const TIME_DIGITS_MAX = 16;
+
+/** A record as queues see it. */
+export interface QueuedRecord {
+  readonly offset: Offset;
+  /** Milliseconds since the epoch; undefined for a record that is not delayed. */
+  readonly deliverAtMs: number | undefined;
+  /** Hash of the key; null without one. */
+  readonly keyHash: number | null;
+  /** The group that the record was put back for; undefined for all groups. */
+  readonly redriveGroup: string | undefined;
+}
+
+/** A part of a partition, read from `from` on. */
+export interface ReadPart {
+  readonly from: Offset;
+  /** Offset after the last one that was read. */
+  readonly to: Offset;
+  readonly logStartOffset: Offset;
+  readonly batches: readonly RecordBatch[];
+}
+
+/** The records of a part as an offer to a group. */
+export function recordOffer(
+  { from, to, logStartOffset, batches }: ReadPart,
+  group: string,
+  isKeyOrdered: boolean,
+): RecordOffer {
+  const offsets: Offset[] = [];
+  const keys: (number | null)[] = [];
+  const delayed = new Map<Offset, number>();
+  for (const batch of batches) {
+    if (batch.isControl) continue;
+    if (!isKeyOrdered && isDense(batch) && !hasQueueHeaders(batch)) {
+      const last = Math.min(batch.lastOffset, to - 1);
+      for (let offset = Math.max(batch.baseOffset, from); offset <= last; offset += 1) {
+        offsets.push(offset);
+      }
+      continue;
+    }
+    for (const record of queuedRecords(batch)) {
+      const { offset, deliverAtMs, keyHash, redriveGroup } = record;
+      if (offset < from || offset >= to) continue;
+      if (redriveGroup !== undefined && redriveGroup !== group) continue;
+      offsets.push(offset);
+      keys.push(keyHash);
+      if (deliverAtMs !== undefined) delayed.set(offset, deliverAtMs);
+    }
+  }
+  const ranges = rangesOf(offsets);
+  return { from, to, logStartOffset, ranges, delayed, ...(isKeyOrdered ? { keys } : {}) };
+}
+
+/** True when a record of the batch may have a header that queues know. */
+export function hasQueueHeaders(batch: RecordBatch): boolean {
+  if (batch.compression !== 'none') return true;
+  return batch.bytes.includes(DELIVER_AT_BYTES) || batch.bytes.includes(REDRIVE_GROUP_BYTES);
+}
+
+/** All records of a batch. @throws ProtocolError CORRUPT_MESSAGE */
+export function* queuedRecords(batch: RecordBatch): Iterable<QueuedRecord> {
+  const cursor = new RecordCursor(batch);
+  while (cursor.next()) {
+    const { bytes, offset, keyStart, keyEnd } = cursor;
+    const keyHash = keyStart < 0 ? null : hashOf(bytes, keyStart, keyEnd);
+    const { deliverAtMs, redriveGroup } = headersOf(cursor);
+    yield { offset, deliverAtMs, keyHash, redriveGroup };
+  }
+}
+
+/** True when the batch has a record at every offset. */
+function isDense(batch: RecordBatch): boolean {
+  return batch.recordCount === batch.lastOffsetDelta + 1;
+}
+
+function headersOf({
+  bytes,
+  headersStart,
+  headersEnd,
+  headerCount,
+}: RecordCursor): Pick<QueuedRecord, 'deliverAtMs' | 'redriveGroup'> {
+  let deliverAtMs: number | undefined;
+  let redriveGroup: string | undefined;
+  const reader = new VarintReader(bytes, headersStart, headersEnd);
+  for (let index = 0; index < headerCount; index += 1) {
+    const name = nextText(reader, bytes);
+    const value = nextText(reader, bytes);
+    // The last one counts: produce writes it behind the record's own headers.
+    if (name === DELIVER_AT_HEADER) deliverAtMs = timeOf(value);
+    if (name === REDRIVE_GROUP_HEADER) redriveGroup = value;
+  }
+  return { deliverAtMs, redriveGroup };
+}
+
+function nextText(reader: VarintReader, bytes: Buffer): string {
+  const length = Math.max(0, reader.readVarint());
+  const start = reader.position;
+  reader.position = start + length;
+  return bytes.toString('utf8', start, start + length);
+}
+
+/** The time in a header; undefined when it is none, as in a header that a client made itself. */
+function timeOf(text: string): number | undefined {
+  if (text.length > TIME_DIGITS_MAX || !/^\d+$/u.test(text)) return undefined;
+  const time = Number(text);
+  return Number.isSafeInteger(time) ? time : undefined;
+}
+
+/** FNV-1a. Two keys with one hash wait for each other needlessly, and lose nothing. */
+function hashOf(bytes: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let at = start; at < end; at += 1) {
+    hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  }
+  return hash >>> 0;
+}
