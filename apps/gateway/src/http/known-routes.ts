@@ -1,4 +1,5 @@
 import { methodsOf, type OperationSpec } from '#api';
+import { pathPattern } from './path-pattern.js';
 
 /**
  * The routes of the table of operations: a known path with another method gets 405 with `Allow`,
@@ -10,7 +11,7 @@ export class KnownRoutes {
   constructor(operations: readonly OperationSpec[]) {
     this.#routes = operations.map((operation) => ({
       methods: methodsOf(operation),
-      path: patternOf(operation.path),
+      path: pathPattern(operation.path),
     }));
   }
 
@@ -19,14 +20,4 @@ export class KnownRoutes {
     const routes = this.#routes.filter((route) => route.path.test(path));
     return [...new Set(routes.flatMap(({ methods }) => methods))].toSorted();
   }
-}
-
-function patternOf(path: string): RegExp {
-  const segments = path.split('/');
-  const patterns = segments.map((each) => (each.startsWith('{') ? '[^/]+' : escapeForRegExp(each)));
-  return new RegExp(`^${patterns.join('/')}$`);
-}
-
-function escapeForRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

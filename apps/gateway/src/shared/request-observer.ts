@@ -1,5 +1,7 @@
+import type { DataRoute } from '#api';
+
 /** Routes of requests that the front answered itself. */
-export type FrontRoute = 'produce' | 'fetch' | 'events' | 'refused';
+export type FrontRoute = DataRoute | 'refused';
 
 /**
  * Receives the metrics of the hot routes; called once per request, so it must be cheap. The

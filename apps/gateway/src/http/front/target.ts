@@ -1,5 +1,6 @@
-import { partitionNumber, type RecordsForm } from '#api';
+import { ALL_OPERATIONS, type DataRoute, methodsOf, partitionNumber, type RecordsForm } from '#api';
 import { ProtocolError } from '#protocol';
+import { pathPattern } from '../path-pattern.js';
 
 /** The resource that a request of a hot route names. */
 export interface RecordsTarget {
@@ -14,43 +15,31 @@ export interface PartitionTarget extends RecordsTarget {
   readonly partition: number;
 }
 
-const TOPICS = '/v1/topics/';
-const RECORDS = '/records';
-const PARTITIONS = '/partitions/';
-const EVENTS = '/events';
-const FORM = /\/records(?::|%3A)(raw|ndjson)$/i;
+/** An operation of the data plane, with the pattern of its path. */
+interface DataOperation {
+  readonly methods: readonly string[];
+  readonly handler: DataRoute;
+  readonly form: RecordsForm;
+  readonly path: RegExp;
+}
+
+/** The operations of the data plane, in the order of the table: the most frequent ones first. */
+const DATA_OPERATIONS: readonly DataOperation[] = ALL_OPERATIONS.flatMap((operation) => {
+  const { path, route } = operation;
+  if (route === undefined) return [];
+  return [{ ...route, methods: methodsOf(operation), path: pathPattern(path) }];
+});
 
 /**
- * Returns the hot route of a request:
- *
- *     POST /v1/topics/{topic}/records                             produce
- *     GET  /v1/topics/{topic}/partitions/{partition}/records      fetch, HEAD too
- *     GET  /v1/topics/{topic}/events                              events, HEAD too
- *
- * The first two also with `records:raw` and `records:ndjson`.
- *
+ * Returns the handler of a request for the data plane; undefined for any other request.
  * @param path percent-encoded
  */
-export function hotRoute(
-  method: string | undefined,
-  path: string,
-): 'produce' | 'fetch' | 'events' | undefined {
-  if (!path.startsWith(TOPICS)) return undefined;
-  if (!path.endsWith(RECORDS)) {
-    const form = FORM.exec(path);
-    if (form !== null) return hotRoute(method, path.slice(0, form.index + RECORDS.length));
-    return isEvents(method, path) ? 'events' : undefined;
+export function hotRoute(method: string | undefined, path: string): DataRoute | undefined {
+  if (method === undefined) return undefined;
+  for (const operation of DATA_OPERATIONS) {
+    if (operation.methods.includes(method) && operation.path.test(path)) return operation.handler;
   }
-  const topicEnd = path.indexOf('/', TOPICS.length);
-  const recordsStart = path.length - RECORDS.length;
-  if (topicEnd <= TOPICS.length) return undefined;
-  if (topicEnd === recordsStart) return method === 'POST' ? 'produce' : undefined;
-  const partitionStart = topicEnd + PARTITIONS.length;
-  const isFetch =
-    partitionStart < recordsStart &&
-    path.startsWith(PARTITIONS, topicEnd) &&
-    path.indexOf('/', partitionStart) === recordsStart;
-  return isFetch && (method === 'GET' || method === 'HEAD') ? 'fetch' : undefined;
+  return undefined;
 }
 
 /**
@@ -59,14 +48,12 @@ export function hotRoute(
  *   number
  */
 export function recordsTarget(path: string): RecordsTarget {
-  const match = path.endsWith(RECORDS) ? null : FORM.exec(path);
-  const form = match === null ? 'any' : match[1]?.toLowerCase() === 'raw' ? 'raw' : 'ndjson';
-  const recordsStart = match?.index ?? path.length - RECORDS.length;
-  const topicEnd = path.indexOf('/', TOPICS.length);
-  const topic = decodeSegment(path.slice(TOPICS.length, topicEnd));
-  if (topicEnd === recordsStart) return { topic, partition: undefined, form };
-  const partition = decodeSegment(path.slice(topicEnd + PARTITIONS.length, recordsStart));
-  return { topic, partition: partitionNumber(partition), form };
+  const { topic, partition, form } = namesIn(path);
+  return {
+    topic: decodeSegment(topic),
+    partition: partition === undefined ? undefined : partitionNumber(decodeSegment(partition)),
+    form,
+  };
 }
 
 /**
@@ -74,7 +61,20 @@ export function recordsTarget(path: string): RecordsTarget {
  * @throws ProtocolError INVALID_REQUEST for bad percent-encoding
  */
 export function eventsTopic(path: string): string {
-  return decodeSegment(path.slice(TOPICS.length, path.length - EVENTS.length));
+  return decodeSegment(namesIn(path).topic);
+}
+
+/** Returns the names in the path of a hot route, still encoded. */
+function namesIn(path: string): {
+  readonly topic: string;
+  readonly partition: string | undefined;
+  readonly form: RecordsForm;
+} {
+  for (const { path: pattern, form } of DATA_OPERATIONS) {
+    const names = pattern.exec(path);
+    if (names !== null) return { topic: names[1] ?? '', partition: names[2], form };
+  }
+  throw new Error('the path is not one of a hot route');
 }
 
 /**
@@ -85,12 +85,6 @@ export function splitUrl(url: string): { readonly path: string; readonly search:
   const queryAt = origin.indexOf('?');
   if (queryAt < 0) return { path: origin, search: '' };
   return { path: origin.slice(0, queryAt), search: origin.slice(queryAt + 1) };
-}
-
-function isEvents(method: string | undefined, path: string): boolean {
-  if (!path.endsWith(EVENTS) || (method !== 'GET' && method !== 'HEAD')) return false;
-  const topicEnd = path.indexOf('/', TOPICS.length);
-  return topicEnd > TOPICS.length && topicEnd === path.length - EVENTS.length;
 }
 
 function pathOfAbsolute(url: string): string {
