@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { encodeRecordBatches, RecordBatch, stampBatch } from '#log';
 import { parseJsonRecords } from './json-records.js';
 import { RenderCache } from './render-cache.js';
-import { type RenderRequest, renderRecords } from './render-records.js';
+import {
+  type RenderedBatch,
+  type RenderRequest,
+  renderBatch,
+  renderRecords,
+} from './render-records.js';
 
 const ALL: RenderRequest = {
   topic: 'orders',
@@ -82,6 +87,60 @@ describe('RenderCache', () => {
     const rendered = cache.renderedBatch(batch, 'orders', 0);
     expect(cache.renderedBatch(batch, 'orders', 0)).toBe(rendered);
     expect(cache.counters()).toMatchObject({ hits: 1, misses: 1, entries: 1 });
+  });
+
+  it('knows a batch again when it is read a second time from disk', () => {
+    const cache = new RenderCache(1e6);
+    const [batch] = batches(1) as [RecordBatch];
+    const rendered = cache.renderedBatch(batch, 'orders', 0);
+    const copy = new RecordBatch(Buffer.from(batch.bytes));
+    expect(cache.renderedBatch(copy, 'orders', 0)).toBe(rendered);
+  });
+
+  it('renders a batch that replaces another at the same base offset', () => {
+    const cache = new RenderCache(1e6);
+    const [batch] = batches(1) as [RecordBatch];
+    const [other] = batches(1, 11) as [RecordBatch];
+    const [laterEpoch] = batches(1) as [RecordBatch];
+    stampBatch(laterEpoch.bytes, 0, 1);
+    const [otherCrc] = batches(1) as [RecordBatch];
+    otherCrc.bytes.writeUInt32BE(otherCrc.crc ^ 1, 17);
+    const rendered = cache.renderedBatch(batch, 'orders', 0);
+    for (const replacing of [other, laterEpoch, otherCrc, batch]) {
+      const { misses } = cache.counters();
+      expect(jsonOf(cache.renderedBatch(replacing, 'orders', 0))).toEqual(
+        jsonOf(renderBatch(replacing, 'orders', 0)),
+      );
+      expect(cache.counters().misses).toBe(misses + 1);
+    }
+    expect(cache.renderedBatch(batch, 'orders', 0)).toEqual(rendered);
+  });
+
+  it('keeps the JSON of each partition and topic apart', () => {
+    const cache = new RenderCache(1e6);
+    const [batch] = batches(1) as [RecordBatch];
+    for (const [topic, partition] of [
+      ['orders', 0],
+      ['orders', 1],
+      ['orders1', 0],
+    ] as const) {
+      expect(jsonOf(cache.renderedBatch(batch, topic, partition))).toEqual(
+        jsonOf(renderBatch(batch, topic, partition)),
+      );
+    }
+    expect(cache.counters()).toMatchObject({ hits: 0, misses: 3, entries: 3 });
+  });
+
+  it('stays below its bytes when batches replace each other and partitions come and go', () => {
+    const cache = new RenderCache(5000);
+    for (let round = 0; round < 200; round += 1) {
+      const [batch] = batches(1, 10 + (round % 7)) as [RecordBatch];
+      cache.renderedBatch(batch, 'orders', round % 11);
+      cache.renderedBatch(batch, 'orders', round % 3);
+      expect(cache.counters().sizeBytes).toBeLessThanOrEqual(5000);
+    }
+    const { misses, entries, evictions } = cache.counters();
+    expect(entries).toBe(misses - evictions);
   });
 
   it('has each record of a batch with its comma, its offset and its end', () => {
@@ -165,6 +224,10 @@ describe('RenderCache', () => {
     expect(cache.counters()).toMatchObject({ entries: 0, hits: 0, misses: 0 });
   });
 });
+
+function jsonOf({ bytes }: RenderedBatch): string {
+  return bytes.toString();
+}
 
 function requests(valueBytes: number): RenderRequest[] {
   const all: RenderRequest[] = [ALL];

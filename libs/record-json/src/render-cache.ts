@@ -1,16 +1,21 @@
 /**
- * JSON of batches for the readers at the tail: there a batch is the same object for all of them
- * (the log's tail cache), so that it is rendered once and sent many times.
+ * JSON of batches for the readers at the tail: many of them read the same batch, so that it is
+ * rendered once and sent many times.
+ *
+ * The JSON is a function of the topic's name, the partition and the bytes of the batch. An entry is
+ * found by the first two and the base offset, and is used only for a batch of the same size, CRC,
+ * leader epoch and maximum timestamp: after a truncation, a compaction or the deletion of the topic
+ * another batch may begin at that offset.
  *
  * The cache is bounded in bytes. The oldest entry is evicted first, unless it was used since: then
- * it stays for another round. An entry is attached to its batch, so that the cache keeps no batch
- * alive that the log has dropped.
+ * it stays for another round. It holds no batch, so that it keeps none alive that the log has
+ * dropped.
  *
- * A batch read from disk is an object that is never seen again. `render` therefore keeps a batch's
- * JSON only from its second reader on, and a scan of old records leaves the cache alone.
+ * `render` keeps a batch's JSON only from its second reader on: a scan of old records leaves the
+ * cache alone.
  */
 import type { RecordBatch } from '#log';
-import { ProtocolError } from '#protocol';
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
 import {
   RecordsAnswer,
   type RenderedBatch,
@@ -19,6 +24,7 @@ import {
   renderBatch,
   renderRecords,
 } from './render-records.js';
+import { SeenBatches } from './seen-batches.js';
 
 /** Counters since the start, for metrics. */
 export interface RenderCacheCounters {
@@ -29,30 +35,45 @@ export interface RenderCacheCounters {
   readonly sizeBytes: number;
 }
 
-/** Entry of one batch, attached to it. */
+/** JSON of one batch, and what distinguishes that batch from others of its base offset. */
 class Entry {
   wasUsed = false;
+  readonly baseOffset: Offset;
+  readonly #batchBytes: number;
+  readonly #crc: number;
+  readonly #leaderEpoch: LeaderEpoch;
 
-  /** @param rendered undefined: seen once, or evicted */
   constructor(
-    readonly cache: RenderCache,
-    public rendered: RenderedBatch | undefined,
+    batch: RecordBatch,
+    readonly rendered: RenderedBatch,
+    readonly partitionKey: string,
     readonly sizeBytes: number,
-  ) {}
+  ) {
+    this.baseOffset = batch.baseOffset;
+    this.#batchBytes = batch.sizeBytes;
+    this.#crc = batch.crc;
+    this.#leaderEpoch = batch.leaderEpoch;
+  }
+
+  isOf({ crc, sizeBytes, leaderEpoch }: RecordBatch): boolean {
+    const isSame = crc === this.#crc && sizeBytes === this.#batchBytes;
+    return isSame && leaderEpoch === this.#leaderEpoch;
+  }
 }
 
-/** Heap bytes of an entry without its JSON: objects, and two numbers per record. */
-const ENTRY_OVERHEAD_BYTES = 256;
+/** Heap bytes of an entry beside its JSON: objects, its place in maps, and two numbers per record. */
+const ENTRY_OVERHEAD_BYTES = 512;
 const RECORD_OVERHEAD_BYTES = 16;
 
 /** Evicted slots of the queue that are kept before it is copied. */
 const QUEUE_HOLES_MAX = 4096;
 
 export class RenderCache {
-  /** The shared entry of all batches that were seen once. */
-  readonly #seenOnce = new Entry(this, undefined, 0);
-  /** Entries with JSON from `queueHead` on, the oldest at its head. */
-  #queue: Entry[] = [];
+  readonly #seen = new SeenBatches();
+  /** Entries by `partitionKey` and base offset; no inner map is empty. */
+  readonly #partitions = new Map<string, Map<Offset, Entry>>();
+  /** Entries from `queueHead` on, the one that came first at its head. */
+  #queue: (Entry | undefined)[] = [];
   #queueHead = 0;
   #hits = 0;
   #misses = 0;
@@ -79,7 +100,8 @@ export class RenderCache {
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   renderedBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-    return this.#renderedOf(this.#entryOf(batch), batch, topic, partition);
+    const entry = this.#entryOf(batch, partitionKey(topic, partition));
+    return entry === undefined ? this.#renderNew(batch, topic, partition) : this.#use(entry);
   }
 
   /**
@@ -90,13 +112,13 @@ export class RenderCache {
     if (request.format !== 'default' || request.framing !== 'array' || this.#bytesMax === 0) {
       return renderRecords(batches, request);
     }
+    const key = partitionKey(request.topic, request.partition);
     const answer = new RecordsAnswer(request);
     let unseen: RecordBatch[] = [];
     for (const batch of batches) {
       if (batch.nextOffset <= request.offset) continue;
-      const entry = this.#entryOf(batch);
-      if (entry === undefined) {
-        batch.attachment = this.#seenOnce;
+      const entry = this.#entryOf(batch, key);
+      if (entry === undefined && !this.#seen.add(batch)) {
         this.#misses += 1;
         unseen.push(batch);
         continue;
@@ -104,7 +126,7 @@ export class RenderCache {
       if (unseen.length > 0) answer.addBatches(unseen);
       unseen = [];
       if (answer.isFull) break;
-      const rendered = this.#tryRenderedOf(entry, batch, request);
+      const rendered = entry === undefined ? this.#tryRenderNew(batch, request) : this.#use(entry);
       if (rendered === undefined) answer.addBatches([batch]);
       else answer.addRendered(rendered, batch.nextOffset);
       if (answer.isFull) break;
@@ -113,59 +135,64 @@ export class RenderCache {
     return answer.end();
   }
 
-  #entryOf({ attachment }: RecordBatch): Entry | undefined {
-    return attachment instanceof Entry && attachment.cache === this ? attachment : undefined;
+  #entryOf(batch: RecordBatch, key: string): Entry | undefined {
+    const entry = this.#partitions.get(key)?.get(batch.baseOffset);
+    return entry?.isOf(batch) === true ? entry : undefined;
+  }
+
+  #use(entry: Entry): RenderedBatch {
+    this.#hits += 1;
+    entry.wasUsed = true;
+    return entry.rendered;
   }
 
   /** Returns undefined for a batch that cannot be rendered completely. */
-  #tryRenderedOf(
-    existing: Entry,
+  #tryRenderNew(
     batch: RecordBatch,
     { topic, partition }: RenderRequest,
   ): RenderedBatch | undefined {
     try {
-      return this.#renderedOf(existing, batch, topic, partition);
+      return this.#renderNew(batch, topic, partition);
     } catch (error) {
       if (error instanceof ProtocolError) return undefined;
       throw error;
     }
   }
 
-  #renderedOf(
-    existing: Entry | undefined,
-    batch: RecordBatch,
-    topic: string,
-    partition: number,
-  ): RenderedBatch {
-    if (existing?.rendered !== undefined) {
-      this.#hits += 1;
-      existing.wasUsed = true;
-      return existing.rendered;
-    }
+  /** Renders a batch, and keeps its JSON unless that is larger than the cache. */
+  #renderNew(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
     this.#misses += 1;
     const rendered = renderBatch(batch, topic, partition);
     const sizeBytes =
       ENTRY_OVERHEAD_BYTES + rendered.bytes.length + rendered.ends.length * RECORD_OVERHEAD_BYTES;
     if (sizeBytes > this.#bytesMax) return rendered;
-    // First, so that the new entry is not evicted when all others were used.
+    // Room comes first: the new entry must not be evicted when all others were used.
     this.#makeRoom(sizeBytes);
-    const entry = new Entry(this, rendered, sizeBytes);
-    batch.attachment = entry;
-    this.#queue.push(entry);
-    this.#sizeBytes += sizeBytes;
+    this.#add(new Entry(batch, rendered, partitionKey(topic, partition), sizeBytes));
     return rendered;
+  }
+
+  #add(entry: Entry): void {
+    const { partitionKey: key, baseOffset } = entry;
+    const entries = this.#partitions.get(key) ?? new Map<Offset, Entry>();
+    this.#partitions.set(key, entries);
+    entries.set(baseOffset, entry);
+    this.#queue.push(entry);
+    this.#sizeBytes += entry.sizeBytes;
   }
 
   #makeRoom(bytes: number): void {
     while (this.#sizeBytes + bytes > this.#bytesMax) {
       const entry = this.#queue[this.#queueHead] as Entry;
+      // The slot stays until the queue is copied, but must not keep the JSON alive.
+      this.#queue[this.#queueHead] = undefined;
       this.#queueHead += 1;
       if (entry.wasUsed) {
         entry.wasUsed = false;
         this.#queue.push(entry);
         continue;
       }
-      entry.rendered = undefined;
+      this.#remove(entry);
       this.#sizeBytes -= entry.sizeBytes;
       this.#evictions += 1;
     }
@@ -174,4 +201,18 @@ export class RenderCache {
       this.#queueHead = 0;
     }
   }
+
+  /** Removes an entry, unless another batch of its base offset has replaced it. */
+  #remove(entry: Entry): void {
+    const { partitionKey: key, baseOffset } = entry;
+    const entries = this.#partitions.get(key);
+    if (entries?.get(baseOffset) !== entry) return;
+    entries.delete(baseOffset);
+    if (entries.size === 0) this.#partitions.delete(key);
+  }
+}
+
+/** Names a partition; a topic's name has no slash. */
+function partitionKey(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
 }

@@ -70,13 +70,6 @@ const INT32_MAX = 2 ** 31 - 1;
  * baseOffset and leaderEpoch).
  */
 export class RecordBatch {
-  /**
-   * An object that a reader keeps with the batch: readers at the tail meet the same
-   * object. A WeakMap would do too, and cost the garbage collector several times what reading
-   * costs.
-   */
-  attachment: object | undefined = undefined;
-
   /** @throws ProtocolError CORRUPT_MESSAGE when `bytes` is not framed as one batch of magic 2 */
   constructor(readonly bytes: Buffer) {
     if (bytes.length < RECORD_BATCH_HEADER_BYTES) {
@@ -191,9 +184,14 @@ export class RecordBatch {
     return count;
   }
 
+  /** CRC-32C of the bytes from the attributes on, as the batch declares it. */
+  get crc(): number {
+    return this.bytes.readUInt32BE(CRC_AT);
+  }
+
   /** True when the CRC matches. Reads every byte from the attributes on. */
   isCrcValid(): boolean {
-    return crc32c(this.bytes, ATTRIBUTES_AT) === this.bytes.readUInt32BE(CRC_AT);
+    return crc32c(this.bytes, ATTRIBUTES_AT) === this.crc;
   }
 
   /**
