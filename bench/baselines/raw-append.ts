@@ -54,7 +54,7 @@ async function appendToLog(): Promise<number> {
     while (performance.now() < endMs) {
       const buffer = buffers[next % BUFFERS] as Buffer;
       next += 1;
-      await log.append([buffer], { leaderEpoch: 0 });
+      await log.writer.append([buffer], { leaderEpoch: 0 });
       appended += buffer.length;
     }
   };

@@ -38,8 +38,10 @@ export const CLUSTER_FENCES = [
     name: 'no truncation to the high watermark',
     rule: '2.1',
     file: 'replication/src/partition.ts',
-    from: 'await this.log.stopLeading();',
-    to: 'await this.log.stopLeading(); await this.log.truncateTo(this.log.highWatermark);',
+    from: 'await this.log.leadership.stopLeading();',
+    to:
+      'await this.log.leadership.stopLeading(); ' +
+      'await this.log.trimmer.truncateTo(this.log.offsets.highWatermark);',
     killers: ['keeps unconfirmed records'],
     seeds: 15,
   },
@@ -79,7 +81,7 @@ export const CLUSTER_FENCES = [
     rule: '3.1',
     file: 'replication/src/partition.ts',
     from: 'const ownEnd = { syncedEndOffset, journaledVersion };',
-    to: 'const ownEnd = { syncedEndOffset: this.log.logEndOffset, journaledVersion };',
+    to: 'const ownEnd = { syncedEndOffset: this.log.offsets.logEnd, journaledVersion };',
     killers: ['a record below min.insync.replicas may be lost'],
   },
   {
@@ -205,7 +207,7 @@ export const CLUSTER_FENCES = [
   {
     name: 'no older election than the accepted one',
     rule: '4.1',
-    file: 'log/src/log.ts',
+    file: 'log/src/replica/log-leadership.ts',
     from: 'if (election.epoch < this.acceptedElection.epoch) return false;',
     to: '',
     tests: ['libs/replication/src/failover.test.ts'],

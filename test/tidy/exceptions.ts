@@ -33,7 +33,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: OLDER_TEXT,
   },
   { rule: 'file-length', path: 'libs/record-json/src/record-json-writer.ts', reason: OLDER_TEXT },
-  { rule: 'file-length', path: 'libs/log/src/log.ts', reason: OLDER_TEXT },
   { rule: 'file-length', path: 'libs/log/src/data-dir/log-manager.ts', reason: OLDER_TEXT },
   {
     rule: 'file-length',

@@ -141,18 +141,18 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
   for (const { topicPartition, log } of replicas.partitions()) {
-    const { logStartOffset, highWatermark, logEndOffset, sizeBytes } = log;
+    const { logStart, highWatermark, logEnd } = log.offsets;
     partitions.push({
       ...topicPartition,
-      logStartOffset,
+      logStartOffset: logStart,
       highWatermark,
-      logEndOffset,
-      sizeBytes,
+      logEndOffset: logEnd,
+      sizeBytes: log.sizeBytes,
       isWritable: log.isWritable,
-      lostRecords: [log.lostStart, ...log.lostBetween, log.lostRecords].filter(
+      lostRecords: [log.damage.lostStart, ...log.damage.lostBetween, log.damage.lostRecords].filter(
         (range) => range !== undefined,
       ),
-      damagedRanges: log.damagedRanges.length,
+      damagedRanges: log.damage.ranges.length,
       offline: undefined,
     });
     if (partitions.length % PARTITIONS_PER_SLICE === 0) yield;

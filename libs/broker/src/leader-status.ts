@@ -25,7 +25,8 @@ export function ledStatuses(
   for (const { topic, partition } of partitions) {
     const led = replicas.partition(topic, partition);
     if (led?.isLeader !== true) continue;
-    const { logStartOffset, logEndOffset, sizeBytes } = led.log;
+    const { logStart: logStartOffset, logEnd: logEndOffset } = led.log.offsets;
+    const { sizeBytes } = led.log;
     const { highWatermark } = led;
     const status = { topic, partition, logStartOffset, highWatermark, logEndOffset, sizeBytes };
     statuses.push(withReplicas ? { ...status, replicas: led.replicaEnds() } : status);

@@ -118,7 +118,7 @@ describe('PartitionWriter at the only replica', () => {
     const answers = await Promise.all([world.write(['a'], ['b']), world.write(['c'])]);
     expect(answers.flat().map(baseOffsetOf)).toEqual([0, 1, 2]);
     expect(world.leader.sent).toEqual([]);
-    const batches = world.partition?.log.readCached(0, 1000, 3) ?? [];
+    const batches = world.partition?.log.reader.readCached(0, 1000, 3) ?? [];
     expect(batches.map(({ producerId }) => producerId)).toEqual([-1, -1]);
   });
 
@@ -131,7 +131,7 @@ describe('PartitionWriter at the only replica', () => {
     const [result] = await answer;
     expect(baseOffsetOf(result)).toBe(0);
     expect(world.leader.sent).toEqual(['id 1 seq 0 x1']);
-    expect(partition.log.logEndOffset).toBe(0);
+    expect(partition.log.offsets.logEnd).toBe(0);
   });
 
   it('goes on with its turn once the partition has other replicas', async () => {

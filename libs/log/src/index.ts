@@ -11,7 +11,6 @@ export type { LogManagerOptions, LogManagerPorts } from './data-dir/log-manager-
 export type { Election } from './leader-epoch/leader-elections.js';
 export type { EpochEndOffset } from './leader-epoch/leader-epoch-cache.js';
 export type { AppendResult } from './log/append-round.js';
-export type { ElectionEndOffset } from './log/election-end-offset.js';
 export type { FoundTimestamp } from './log/log-reader.js';
 export type { Durability } from './log/log-state.js';
 export { type LogObserver, silentLogObserver } from './log/observer.js';
@@ -42,3 +41,4 @@ export {
 export { RecordCursor } from './record-batch/record-cursor.js';
 export { VarintReader, varintSizeBytes, writeVarint } from './record-batch/varint.js';
 export type { LeaderLog } from './replica/follower-appends.js';
+export type { ElectionEndOffset } from './replica/log-leadership.js';

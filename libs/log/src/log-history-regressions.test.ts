@@ -17,13 +17,14 @@ describe('a truncation', () => {
     const manager = await broker.open();
     const log = await testLog(manager);
     await appendValues(log, 'a');
-    for (const value of ['b', 'c']) await log.append([valuesBatch([value])], { leaderEpoch: 0 });
+    for (const value of ['b', 'c'])
+      await log.writer.append([valuesBatch([value])], { leaderEpoch: 0 });
     await manager.close();
     broker.disk.corrupt(broker.path(LOG_0), 16, 0xff);
 
     const again = await testLog(await broker.open());
-    await again.truncateTo(2);
-    expect(await again.append([valuesBatch(['d'])], { leaderEpoch: 0 })).toMatchObject({
+    await again.trimmer.truncateTo(2);
+    expect(await again.writer.append([valuesBatch(['d'])], { leaderEpoch: 0 })).toMatchObject({
       baseOffset: 2,
     });
     expect(await readAll(again, 1)).toEqual([
@@ -35,10 +36,10 @@ describe('a truncation', () => {
   it('leaves no recovery point above the new end', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 0 });
     await broker.scheduler.advance(1000);
-    await log.truncateTo(0);
-    expect(log.recoveryPoint).toBe(0);
+    await log.trimmer.truncateTo(0);
+    expect(log.offsets.recoveryPoint).toBe(0);
     await broker.scheduler.advance(1000);
     broker.crash();
     expect((await testLog(await broker.open())).isWritable).toBe(true);
@@ -53,17 +54,17 @@ describe('a producer snapshot above the end of a truncation', () => {
   it('does not come back with a crash, once the log has grown to its offset again', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['first'])], { leaderEpoch: 0 });
-    await log.append([testBatch([record], producer)], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['first'])], { leaderEpoch: 0 });
+    await log.writer.append([testBatch([record], producer)], { leaderEpoch: 0 });
     await log.roll();
     await broker.scheduler.settle();
-    await log.truncateTo(1);
-    await log.append([testBatch([record], nextEpoch)], { leaderEpoch: 0 });
+    await log.trimmer.truncateTo(1);
+    await log.writer.append([testBatch([record], nextEpoch)], { leaderEpoch: 0 });
     broker.crash();
 
     const again = await testLog(await broker.open());
     const next = testBatch([record], { ...nextEpoch, baseSequence: 1 });
-    expect(await again.append([next], { leaderEpoch: 0 })).toMatchObject({ baseOffset: 2 });
+    expect(await again.writer.append([next], { leaderEpoch: 0 })).toMatchObject({ baseOffset: 2 });
   });
 });
 
@@ -74,7 +75,7 @@ describe('a start after a crash amid a roll', () => {
     await testLog(manager);
     await manager.close();
     const second = await testLog(await broker.open());
-    await second.append([testBatch([{ key: null, value: 'a', timestamp: 5000 }])], {
+    await second.writer.append([testBatch([{ key: null, value: 'a', timestamp: 5000 }])], {
       leaderEpoch: 0,
     });
     await broker.scheduler.advance(1000);
@@ -83,7 +84,7 @@ describe('a start after a crash amid a roll', () => {
     broker.crash();
 
     const log = await testLog(await broker.open());
-    expect((await log.offsetForTimestamp(4000, 1))?.offset).toBe(0);
+    expect((await log.reader.offsetForTimestamp(4000, 1))?.offset).toBe(0);
   });
 });
 
@@ -93,9 +94,9 @@ describe('a batch whose records were deleted', () => {
     for (let crashAt = 1, isOver = false; !isOver; crashAt += 1) {
       const broker = new FakeBroker();
       const log = await testLog(await broker.open());
-      await log.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
-      log.updateHighWatermark(log.syncedEndOffset);
-      await log.deleteRecordsBefore(1);
+      await log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
+      log.updateHighWatermark(log.offsets.syncedEnd);
+      await log.trimmer.deleteRecordsBefore(1);
       let operations = 0;
       broker.onOperation = () => {
         operations += 1;
@@ -107,8 +108,8 @@ describe('a batch whose records were deleted', () => {
       if (isOver) broker.crash();
 
       const again = await testLog(await broker.open());
-      again.updateHighWatermark(again.syncedEndOffset);
-      const retried = await again.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
+      again.updateHighWatermark(again.offsets.syncedEnd);
+      const retried = await again.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
       expect(retried, `power fails at operation ${crashAt}`).toMatchObject({
         isDuplicate: true,
         baseOffset: 0,
@@ -121,14 +122,14 @@ describe('leader epochs', () => {
   it('are not forgotten when recovery meets a batch that begins below the log start', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a', 'b'])], { leaderEpoch: 1 });
-    log.updateHighWatermark(log.syncedEndOffset);
-    await log.deleteRecordsBefore(1);
-    await log.assignLeaderEpoch(2);
+    await log.writer.append([valuesBatch(['a', 'b'])], { leaderEpoch: 1 });
+    log.updateHighWatermark(log.offsets.syncedEnd);
+    await log.trimmer.deleteRecordsBefore(1);
+    await log.leadership.assignEpoch(2);
     broker.crash();
     const again = await testLog(await broker.open());
-    expect(again.latestLeaderEpoch).toBe(2);
-    expect(again.leaderEpochAt(1)).toBe(1);
+    expect(again.leadership.latestEpoch).toBe(2);
+    expect(again.leadership.epochAt(1)).toBe(1);
   });
 });
 
@@ -137,14 +138,14 @@ describe('producer state', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
-    await log.append([valuesBatch(['a', 'b'], producer)], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['a', 'b'], producer)], { leaderEpoch: 0 });
     await appendValues(log, filler(10));
-    await log.deleteRecordsBefore(3);
+    await log.trimmer.deleteRecordsBefore(3);
     broker.crash();
 
     const again = await testLog(await broker.open());
-    again.updateHighWatermark(again.syncedEndOffset);
-    const retry = again.append([valuesBatch(['a', 'b'], producer)], { leaderEpoch: 0 });
+    again.updateHighWatermark(again.offsets.syncedEnd);
+    const retry = again.writer.append([valuesBatch(['a', 'b'], producer)], { leaderEpoch: 0 });
     expect(await retry).toMatchObject({ baseOffset: 0, isDuplicate: true });
   });
 });

@@ -22,7 +22,7 @@ describe('a log on the disk of this machine', () => {
       [1, 'b'],
       [2, 'c'],
     ]);
-    expect(reopened.highWatermark).toBe(3);
+    expect(reopened.offsets.highWatermark).toBe(3);
     expect(await appendValues(reopened, 'd')).toMatchObject({ baseOffset: 3 });
     await again.close();
   });

@@ -89,7 +89,7 @@ describe('an operating system that is short of descriptors or memory', () => {
     broker.crash();
     const again = await testLog(await broker.open());
     expect((await readAll(again)).map(([offset]) => offset)).toEqual([0, 1]);
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
   });
 
   it('leaves no file of a roll behind that a truncation makes wrong', async () => {
@@ -99,19 +99,20 @@ describe('an operating system that is short of descriptors or memory', () => {
     // The first is that of the producer snapshot.
     broker.disk.failNext('syncDirectory', 'EMFILE', { path: 'orders-0', afterCalls: 1 });
     await expect(appendValues(log, filler(800))).rejects.toBeInstanceOf(ProtocolError);
-    await log.truncateTo(1);
+    await log.trimmer.truncateTo(1);
     for (const value of ['c', 'd', 'e', 'f']) await appendValues(log, value);
     await broker.scheduler.advance(1000);
     broker.disk.kill();
     const again = await testLog(await broker.open());
     expect((await readAll(again)).map(([, value]) => value)).toEqual(['a', 'c', 'd', 'e', 'f']);
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
   });
 
   it('does not let a round begin in a leader epoch that is not written down', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    const append = (): Promise<unknown> => log.append([valuesBatch(['a'])], { leaderEpoch: 3 });
+    const append = (): Promise<unknown> =>
+      log.writer.append([valuesBatch(['a'])], { leaderEpoch: 3 });
     broker.disk.failNext('open', 'EMFILE', { path: 'leader-epoch-checkpoint', times: 2 });
     await expect(append()).rejects.toMatchObject({ outcome: 'failed' });
     await expect(append()).rejects.toMatchObject({ outcome: 'failed' });
@@ -135,8 +136,8 @@ class ShortHistory {
     await appendValues(log, 'first');
     this.#acknowledged.push('first');
     const copy = await this.manager.createLog(COPY, 'copy-id', topicConfig(SMALL_SEGMENTS));
-    await copy.stopLeading();
-    await copy.tryAcceptElection(ELECTION);
+    await copy.leadership.stopLeading();
+    await copy.leadership.tryAccept(ELECTION);
   }
 
   async run(what: string): Promise<void> {
@@ -146,11 +147,11 @@ class ShortHistory {
     for (let i = 0; i < 3; i += 1) await this.#copy(`${i}${filler(600)}`);
     await this.#done(() => this.manager.createLog(BRIEF, 'brief-id', topicConfig()));
     await this.broker.scheduler.advance(6000);
-    await this.#done(() => log.deleteRecordsBefore(1));
+    await this.#done(() => log.trimmer.deleteRecordsBefore(1));
     this.#acknowledged.shift();
-    await this.#done(() => log.truncateTo(log.logEndOffset));
+    await this.#done(() => log.trimmer.truncateTo(log.offsets.logEnd));
     await this.#done(() => this.#cutLast());
-    await this.#done(() => log.assignLeaderEpoch(2));
+    await this.#done(() => log.leadership.assignEpoch(2));
     await this.#append(`last${filler(600)}`);
     await this.#done(() => readAll(log));
     await this.#done(() => this.manager.deleteLog(BRIEF));
@@ -168,7 +169,7 @@ class ShortHistory {
       ] as const) {
         const seen = (await readAll(log)).map(([, value]) => value);
         expect(seen, `${what}, ${when} a crash`).toEqual(values);
-        const sound = [log.isWritable, log.damagedRanges, log.lostStart];
+        const sound = [log.isWritable, log.damage.ranges, log.damage.lostStart];
         expect(sound, what).toEqual([true, [], undefined]);
       }
       if (when === 'after') return;
@@ -187,9 +188,9 @@ class ShortHistory {
   }
 
   async #append(value: string): Promise<void> {
-    const leaderEpoch = Math.max(0, this.#log.latestLeaderEpoch ?? 0);
-    await this.#done(() => this.#log.append([valuesBatch([value])], { leaderEpoch }));
-    this.#log.updateHighWatermark(this.#log.syncedEndOffset);
+    const leaderEpoch = Math.max(0, this.#log.leadership.latestEpoch ?? 0);
+    await this.#done(() => this.#log.writer.append([valuesBatch([value])], { leaderEpoch }));
+    this.#log.updateHighWatermark(this.#log.offsets.syncedEnd);
     this.#acknowledged.push(value);
   }
 
@@ -197,8 +198,8 @@ class ShortHistory {
     const copy = this.manager.log(COPY) as Log;
     await this.#done(() => {
       const bytes = valuesBatch([value]);
-      stampBatch(bytes, copy.logEndOffset, 1);
-      return copy.appendAsFollower([bytes], {
+      stampBatch(bytes, copy.offsets.logEnd, 1);
+      return copy.copies.append([bytes], {
         election: ELECTION,
         compactedEndOffset: 0,
         elections: [],
@@ -210,8 +211,8 @@ class ShortHistory {
   /** Cuts the follower's last record, as a new leader may tell it to. */
   async #cutLast(): Promise<void> {
     const copy = this.manager.log(COPY) as Log;
-    await copy.truncateTo(this.#copied.length - 1, ELECTION);
-    if (copy.logEndOffset < this.#copied.length) this.#copied.pop();
+    await copy.trimmer.truncateTo(this.#copied.length - 1, ELECTION);
+    if (copy.offsets.logEnd < this.#copied.length) this.#copied.pop();
   }
 
   /** Tries a step until it is done: each refusal must be one that may be tried again. */

@@ -222,8 +222,8 @@ export class ClusterReplication {
       return;
     }
     const mayCut = partition.mayFetch && metadata.leader !== null && !this.#cutting.has(partition);
-    const isAbove = (log.repairOffset ?? -1) >= partition.highWatermark;
-    if (mayCut && (log.lostRecords !== undefined || isAbove)) void this.#cutLater(partition);
+    const isAbove = (log.damage.repairOffset ?? -1) >= partition.highWatermark;
+    if (mayCut && (log.damage.lostRecords !== undefined || isAbove)) void this.#cutLater(partition);
   }
 
   /** Never rejects; the next check tries again. */
@@ -251,9 +251,12 @@ export class ClusterReplication {
     const { leaderEpoch: epoch, electionId } = partition.metadata;
     await cluster.store.whenJournaled(cluster.store.state.version, JOURNALED_WAIT_MS);
     if (!partition.mayFetch || partition.metadata.isr.includes(brokerId)) return;
-    await partition.log.cutDamage({ epoch, electionId });
+    await partition.log.damage.cut({ epoch, electionId });
     logger.warn(
-      { partition: topicPartitionName(partition.topicPartition), end: partition.log.logEndOffset },
+      {
+        partition: topicPartitionName(partition.topicPartition),
+        end: partition.log.offsets.logEnd,
+      },
       'a damaged replica was cut: its leader fills it again',
     );
   }

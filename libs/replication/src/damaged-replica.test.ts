@@ -20,10 +20,10 @@ describe('bits that flip in a closed segment', () => {
     const isrs = seenIsrs(cluster);
     // The read that finds the damage fails with a retriable error.
     await expect(fetched(cluster, id)).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
-    expect(cluster.partition(id).log.damagedRanges).toHaveLength(1);
+    expect(cluster.partition(id).log.damage.ranges).toHaveLength(1);
     await cluster.until(() => isrs.length === 2);
     expect(isrs.map((isr) => isr.includes(id))).toEqual([false, true]);
-    expect(cluster.partition(id).log.damagedRanges).toEqual([]);
+    expect(cluster.partition(id).log.damage.ranges).toEqual([]);
     expect(await cluster.values(id)).toEqual(VALUES);
     expect(await bytesOf(cluster, id)).toEqual(whole);
     expect(lowestEnd()).toBe(VALUES.length);
@@ -56,10 +56,10 @@ describe('bits that flip in a closed segment', () => {
     cluster.disk(0).corrupt(LOG_0, 200);
     await expect(fetched(cluster, 0)).rejects.toBeInstanceOf(ProtocolError);
     const { log } = cluster.partition(0);
-    const former = log.latestLeaderEpoch;
+    const former = log.leadership.latestEpoch;
     const shown: number[] = [];
     cluster.onAnswer = () => {
-      if (log.latestLeaderEpoch === former) shown.push(log.highWatermark);
+      if (log.leadership.latestEpoch === former) shown.push(log.offsets.highWatermark);
     };
     cluster.onSynced = () => cluster.onAnswer({ body: null, blobs: [] });
     cluster.heal();
@@ -77,7 +77,7 @@ describe('bits that flip in a closed segment', () => {
     await cluster.startBroker(2);
     await cluster.until(() => cluster.metadata.isr.length === 3);
     expect(cluster.metadata.leader).toBe(1);
-    expect(cluster.partition(0).log.damagedRanges).toEqual([]);
+    expect(cluster.partition(0).log.damage.ranges).toEqual([]);
     expect(await cluster.values(2)).toEqual(VALUES);
   });
 
@@ -102,7 +102,7 @@ describe('bits that flip in a closed segment', () => {
     cluster.disk(0).corrupt(LOG_0, 200);
     await expect(fetched(cluster, 0)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
     await cluster.advance(5000);
-    expect(cluster.partition(0).log.logEndOffset).toBe(VALUES.length);
+    expect(cluster.partition(0).log.offsets.logEnd).toBe(VALUES.length);
   });
 
   it('are repaired in several answers where one does not take it all', async () => {
@@ -126,7 +126,7 @@ describe('bits that flip in a closed segment', () => {
     cluster.heal();
     await cluster.until(() => cluster.metadata.isr.length === 2);
     const { log } = cluster.partition(1);
-    expect([log.logStartOffset, log.logEndOffset]).toEqual([5, VALUES.length]);
+    expect([log.offsets.logStart, log.offsets.logEnd]).toEqual([5, VALUES.length]);
     expect(await cluster.values(1)).toEqual(VALUES.slice(5));
   });
 });
@@ -146,7 +146,7 @@ describe('a first segment that was removed by hand', () => {
     expect(isrs.some((isr) => !isr.includes(id))).toBe(true);
     await cluster.until(() => cluster.metadata.isr.length === 3);
     const { log } = cluster.partition(id);
-    expect([log.lostStart, log.damagedRanges]).toEqual([undefined, []]);
+    expect([log.damage.lostStart, log.damage.ranges]).toEqual([undefined, []]);
     expect(await cluster.values(id)).toEqual(VALUES);
   });
 });
@@ -163,7 +163,7 @@ describe('a closed segment that lost its end', () => {
     sight.isJournaledByFew = true;
     cluster.heal();
     await cluster.advance(5000);
-    expect(cluster.partition(1).log.logEndOffset).toBe(VALUES.length);
+    expect(cluster.partition(1).log.offsets.logEnd).toBe(VALUES.length);
     sight.isJournaledByFew = false;
     const lowestEnd = watchedEnd(cluster, 1);
     await cluster.until(() => cluster.metadata.isr.length === 2);
@@ -240,9 +240,9 @@ async function keptFiles(cluster: ReplicaCluster, id: number): Promise<string[]>
 function watchedEnd(cluster: ReplicaCluster, id: number): () => number {
   let lowest = Number.POSITIVE_INFINITY;
   cluster.onSynced = (synced) => {
-    if (synced === id) lowest = Math.min(lowest, cluster.partition(id).log.logEndOffset);
+    if (synced === id) lowest = Math.min(lowest, cluster.partition(id).log.offsets.logEnd);
   };
-  return () => Math.min(lowest, cluster.partition(id).log.logEndOffset);
+  return () => Math.min(lowest, cluster.partition(id).log.offsets.logEnd);
 }
 
 /** Every ISR of partition 0 from now on. */

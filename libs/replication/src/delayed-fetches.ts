@@ -169,7 +169,7 @@ function hasEnough(partition: Partition, delayed: DelayedFetch): boolean {
   if (fetch.minBytes <= 1) return fetch.offset < highWatermark;
   while (delayed.seenEnd < highWatermark) {
     const leftBytes = fetch.maxBytes - delayed.seenBytes;
-    const batches = log.readCached(delayed.seenEnd, leftBytes, highWatermark);
+    const batches = log.reader.readCached(delayed.seenEnd, leftBytes, highWatermark);
     const last = batches?.at(-1);
     // Records that left the cache are old: the reader is behind, and need not wait.
     if (batches === undefined || last === undefined) return true;

@@ -11,7 +11,7 @@ describe('a change of the leader', () => {
     isolate(cluster, 0);
     const lost = cluster.produce(0, 'lost');
     await cluster.settle();
-    expect(cluster.partition(0).log.logEndOffset).toBe(2);
+    expect(cluster.partition(0).log.offsets.logEnd).toBe(2);
     cluster.pause(0);
     await cluster.elect(1, [1, 2]);
     await acknowledged(cluster, 1, 'b');
@@ -122,7 +122,7 @@ describe('a change of the leader', () => {
     await cluster.elect(0);
     const outcome = cluster.produce(0, 'b');
     await cluster.advance(3000);
-    expect(cluster.partition(1).log.logEndOffset).toBe(1);
+    expect(cluster.partition(1).log.offsets.logEnd).toBe(1);
     expect(cluster.partition(0).highWatermark).toBe(1);
     for (const id of [1, 2]) cluster.process(id).sight.heal();
     await cluster.until(() => cluster.partition(0).highWatermark === 2);

@@ -106,7 +106,7 @@ export class FetchSessions {
     // The follower could not apply the records of the last answer: the disk here may have returned
     // other bytes than were written.
     const isSame = before?.hasSentRecords === true && isSamePosition(before.position, position);
-    if (isSame) partition.log.recheck(position.fetchOffset);
+    if (isSame) partition.log.reader.recheck(position.fetchOffset);
     const watched = this.#fetchStates.get(partition);
     if (watched === undefined) this.#fetchStates.set(partition, new Map([[fetchState, session]]));
     else watched.set(fetchState, session);

@@ -58,7 +58,7 @@ export function positionFault(
       { divergingOffset },
     );
   }
-  const { logStartOffset, logEndOffset } = partition.log;
+  const { logStart: logStartOffset, logEnd: logEndOffset } = partition.log.offsets;
   const isAtEnd = offset <= logEndOffset || !partition.isCommittedEndKnown;
   if (offset >= logStartOffset && isAtEnd) return undefined;
   return outOfRange(
@@ -77,9 +77,9 @@ export function readBatches(
   const { log, highWatermark } = partition;
   const { offset, maxBytes } = fetch;
   if (offset >= highWatermark) return [];
-  const cached = log.readCached(offset, maxBytes, highWatermark);
+  const cached = log.reader.readCached(offset, maxBytes, highWatermark);
   if (cached === undefined) return readFromDisk(partition, fetch);
-  return log.committedBatches(cached, highWatermark, partition.isInSync);
+  return log.reader.committedBatches(cached, highWatermark, partition.isInSync);
 }
 
 /** Reads when its turn comes, and checks the position again. */
@@ -93,8 +93,8 @@ function readFromDisk(
     if (fault !== undefined) throw fault;
     const { log, highWatermark, isInSync } = partition;
     try {
-      const batches = await log.read(fetch.offset, fetch.maxBytes, highWatermark);
-      return await log.committedBatches(batches, highWatermark, isInSync);
+      const batches = await log.reader.read(fetch.offset, fetch.maxBytes, highWatermark);
+      return await log.reader.committedBatches(batches, highWatermark, isInSync);
     } catch (error) {
       throw unlessOthersHave(partition, error);
     }
@@ -116,7 +116,7 @@ export async function offsetForTimestamp(
   timestampMs: number,
 ): Promise<FoundTimestamp | undefined> {
   try {
-    return await partition.log.offsetForTimestamp(timestampMs, partition.highWatermark);
+    return await partition.log.reader.offsetForTimestamp(timestampMs, partition.highWatermark);
   } catch (error) {
     throw unlessOthersHave(partition, error);
   }
@@ -148,8 +148,8 @@ export function fetchedBatches(
   return {
     batches,
     highWatermark: partition.highWatermark,
-    logStartOffset: log.logStartOffset,
-    logEndOffset: log.logEndOffset,
+    logStartOffset: log.offsets.logStart,
+    logEndOffset: log.offsets.logEnd,
     leaderEpoch: partition.leaderEpoch,
   };
 }
@@ -161,7 +161,7 @@ export function outOfRange(
 ): ProtocolError {
   return new ProtocolError('OFFSET_OUT_OF_RANGE', detail, {
     members: {
-      logStartOffset: partition.log.logStartOffset,
+      logStartOffset: partition.log.offsets.logStart,
       highWatermark: partition.highWatermark,
       ...members,
     },
@@ -192,9 +192,9 @@ function divergingOffsetOf(
   const current = partition.leaderEpoch;
   const knownEpoch = Math.min(leaderEpoch, current - 1);
   // A follower does not know how far the last epoch of its log continues.
-  const isEndKnown = partition.isLeader || knownEpoch < (partition.log.latestLeaderEpoch ?? -1);
+  const isEndKnown = partition.isLeader || knownEpoch < (partition.log.leadership.latestEpoch ?? -1);
   if (!isEndKnown || (partition.isFollower && !partition.isAligned)) return undefined;
-  const end = partition.log.endOffsetForEpoch(knownEpoch)?.endOffset;
-  if (leaderEpoch > current) return Math.min(offset, end ?? partition.log.logEndOffset);
+  const end = partition.log.leadership.epochEnd(knownEpoch)?.endOffset;
+  if (leaderEpoch > current) return Math.min(offset, end ?? partition.log.offsets.logEnd);
   return end !== undefined && end < offset ? end : undefined;
 }

@@ -75,9 +75,9 @@ export class FollowerFetchState {
     if (partition === undefined || !this.#isAsJudged(partition)) return true;
     const { log, highWatermark } = partition;
     return (
-      log.logEndOffset > position.fetchOffset ||
+      log.offsets.logEnd > position.fetchOffset ||
       highWatermark > this.#sentHighWatermark ||
-      log.logStartOffset > this.#sentLogStartOffset
+      log.offsets.logStart > this.#sentLogStartOffset
     );
   }
 
@@ -130,7 +130,7 @@ export class FollowerFetchState {
       this.#read = await partition.diskReads.run(async () => {
         if (!this.#isArmed || partition.isClosed) return undefined;
         const { log } = partition;
-        return log.read(fetchOffset, maxBytes, log.logEndOffset);
+        return log.reader.read(fetchOffset, maxBytes, log.offsets.logEnd);
       }, diskReadWeight(maxBytes));
     } catch {
       // The log has logged the error; the follower gets KAFKA_STORAGE_ERROR.
@@ -149,19 +149,19 @@ export class FollowerFetchState {
       partition.isLeader &&
       !partition.isClosed &&
       metadata.leaderEpoch === position.leaderEpoch &&
-      position.fetchOffset >= log.logStartOffset
+      position.fetchOffset >= log.offsets.logStart
     );
   }
 
   #nextBatches(partition: Partition, maxBytes: number): readonly RecordBatch[] | undefined {
     const { fetchOffset, maxBytes: partitionBytes } = this.position;
     const { log } = partition;
-    if (log.logEndOffset <= fetchOffset || maxBytes <= 0) return undefined;
+    if (log.offsets.logEnd <= fetchOffset || maxBytes <= 0) return undefined;
     const read = this.#read;
     this.#read = undefined;
     if (read !== undefined) return read;
     const bytes = Math.min(maxBytes, partitionBytes);
-    const cached = log.readCached(fetchOffset, bytes, log.logEndOffset);
+    const cached = log.reader.readCached(fetchOffset, bytes, log.offsets.logEnd);
     this.#mustReadDisk = cached === undefined;
     return cached;
   }
@@ -186,7 +186,7 @@ export class FollowerFetchState {
     const { topic, partition: number } = this.position;
     const { sequence, partition } = this;
     const highWatermark: Offset = partition?.highWatermark ?? 0;
-    const logStartOffset: Offset = partition?.log.logStartOffset ?? 0;
+    const logStartOffset: Offset = partition?.log.offsets.logStart ?? 0;
     return { topic, partition: number, sequence, highWatermark, logStartOffset };
   }
 }
@@ -197,7 +197,7 @@ function electionsOf(partition: Partition, batches: readonly RecordBatch[]): Ele
   for (const { leaderEpoch: epoch } of batches) {
     if (epoch === before) continue;
     before = epoch;
-    const electionId = partition.log.electionIdOf(epoch);
+    const electionId = partition.log.leadership.electionIdOf(epoch);
     if (electionId !== undefined) elections.push({ epoch, electionId });
   }
   return elections;

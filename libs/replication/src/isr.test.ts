@@ -40,7 +40,7 @@ describe('the ISR', () => {
     const endsAtJoin: number[] = [];
     cluster.store.onChange((change) => {
       const isGrowth = change.kind === 'partitions' && cluster.metadata.isr.length === 3;
-      if (isGrowth) endsAtJoin.push(cluster.partition(2).log.syncedEndOffset);
+      if (isGrowth) endsAtJoin.push(cluster.partition(2).log.offsets.syncedEnd);
     });
     cluster.heal();
     await cluster.until(() => cluster.metadata.isr.length === 3);
@@ -83,7 +83,7 @@ describe('the ISR', () => {
     cluster.pause(0);
     const outcome = cluster.produce(0, 'a');
     await cluster.settle();
-    expect(cluster.partition(1).log.syncedEndOffset).toBe(1);
+    expect(cluster.partition(1).log.offsets.syncedEnd).toBe(1);
     cluster.clock.advance(5 * LAG_MS);
     cluster.process(0).sight.heal();
     await cluster.advance(2000);
@@ -110,7 +110,7 @@ describe('the high watermark', () => {
     await cluster.until(() => cluster.metadata.isr.length === 3);
     const outcome = cluster.produce(0, 'a');
     await cluster.advance(3000);
-    expect(cluster.partition(1).log.syncedEndOffset).toBe(1);
+    expect(cluster.partition(1).log.offsets.syncedEnd).toBe(1);
     expect(cluster.partition(0).highWatermark).toBe(0);
     // The joiner leads with what it has.
     await cluster.elect(2, [1, 2]);
@@ -141,7 +141,7 @@ describe('the high watermark', () => {
     await cluster.elect(1, [1, 2]);
     const outcome = cluster.produce(1, 'a');
     await cluster.advance(3000);
-    expect(cluster.partition(2).log.syncedEndOffset).toBe(1);
+    expect(cluster.partition(2).log.offsets.syncedEnd).toBe(1);
     expect(cluster.partition(1).highWatermark).toBe(0);
     sight.journaledVersionMax = Number.POSITIVE_INFINITY;
     await cluster.advance(3000);
@@ -167,8 +167,8 @@ describe('the high watermark', () => {
     cluster.disk(1).failNext('datasync', 'EIO', { path: '.log' });
     const outcome = cluster.produce(0, 'a');
     await cluster.advance(3000);
-    expect(cluster.partition(1).log.logEndOffset).toBe(1);
-    expect(cluster.partition(1).log.syncedEndOffset).toBe(0);
+    expect(cluster.partition(1).log.offsets.logEnd).toBe(1);
+    expect(cluster.partition(1).log.offsets.syncedEnd).toBe(0);
     expect(cluster.partition(0).highWatermark).toBe(0);
     expect(await outcome).toBe('unknown');
   });
@@ -178,7 +178,7 @@ describe('the high watermark', () => {
     cluster.disk(0).failNext('datasync', 'EIO', { path: '.log' });
     const outcome = cluster.produce(0, 'a');
     await cluster.settle();
-    expect(cluster.partition(1).log.syncedEndOffset).toBe(1);
+    expect(cluster.partition(1).log.offsets.syncedEnd).toBe(1);
     expect(cluster.partition(0).highWatermark).toBe(0);
     expect(await outcome).toBe('unknown');
   });

@@ -107,8 +107,10 @@ export class PartitionFetchState {
     const { log, topicPartition, topicId } = partition;
     const fetchOffset = this.isFollowing ? nextFetchOffset(partition, brokerId) : undefined;
     if (fetchOffset === undefined) return undefined;
-    const isRepair = fetchOffset < log.logEndOffset;
-    const lastEpoch = isRepair ? log.leaderEpochAt(fetchOffset - 1) : log.latestLeaderEpoch;
+    const isRepair = fetchOffset < log.offsets.logEnd;
+    const lastEpoch = isRepair
+      ? log.leadership.epochAt(fetchOffset - 1)
+      : log.leadership.latestEpoch;
     const lastFetchedEpoch = lastEpoch ?? null;
     return {
       ...topicPartition,
@@ -118,10 +120,10 @@ export class PartitionFetchState {
       fetchOffset,
       lastFetchedEpoch,
       lastElectionId:
-        lastFetchedEpoch === null ? null : (log.electionIdOf(lastFetchedEpoch) ?? null),
-      syncedEndOffset: Math.min(log.syncedEndOffset, fetchOffset),
+        lastFetchedEpoch === null ? null : (log.leadership.electionIdOf(lastFetchedEpoch) ?? null),
+      syncedEndOffset: Math.min(log.offsets.syncedEnd, fetchOffset),
       highWatermark: partition.highWatermark,
-      logStartOffset: log.logStartOffset,
+      logStartOffset: log.offsets.logStart,
       maxBytes,
     };
   }
@@ -138,8 +140,8 @@ function nextFetchOffset(
   brokerId: number,
 ): Offset | undefined {
   if (!log.isWritable) return undefined;
-  const { repairOffset } = log;
-  if (repairOffset === undefined) return log.logEndOffset;
+  const { repairOffset } = log.damage;
+  if (repairOffset === undefined) return log.offsets.logEnd;
   const isInSync = metadata.isr.includes(brokerId);
   return !isInSync && repairOffset < highWatermark ? repairOffset : undefined;
 }

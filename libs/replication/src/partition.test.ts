@@ -22,7 +22,7 @@ describe('Partition', () => {
     await partition.append(oneBatch());
     expect(partition.highWatermark).toBe(2);
     expect(partition.leaderEpoch).toBe(4);
-    expect(partition.log.latestLeaderEpoch).toBe(4);
+    expect(partition.log.leadership.latestEpoch).toBe(4);
   });
 
   it('tells of every rise of the high watermark, before the append is answered', async () => {

@@ -93,14 +93,14 @@ export class Partition {
     this.#metadata = metadata;
     this.#onHighWatermark = onHighWatermark;
     this.#member = member;
-    log.onSyncedEnd((syncedEnd) => this.#syncedEndMoved(syncedEnd));
-    log.onLogEnd(() => {
+    log.writer.onSyncedEnd((syncedEnd) => this.#syncedEndMoved(syncedEnd));
+    log.writer.onLogEnd(() => {
       if (this.#role === 'leader') member.onLogEnd(this);
     });
   }
 
   get highWatermark(): HighWatermark {
-    return this.log.highWatermark;
+    return this.log.offsets.highWatermark;
   }
 
   get leaderEpoch(): LeaderEpoch {
@@ -145,7 +145,7 @@ export class Partition {
 
   /** True when the log is undamaged and writable: others may rely only on such a replica. */
   get isTrusted(): boolean {
-    return this.log.isWritable && this.log.damagedRanges.length === 0;
+    return this.log.isWritable && this.log.damage.ranges.length === 0;
   }
 
   /** True when a follower's log is known to be a beginning of its leader's log. */
@@ -192,7 +192,7 @@ export class Partition {
       throw error;
     }
     if (this.#isClosed) return;
-    const epochStartOffset = log.leaderEpochStart(metadata.leaderEpoch) ?? log.logEndOffset;
+    const epochStartOffset = log.leadership.epochStart(metadata.leaderEpoch) ?? log.offsets.logEnd;
     const start = { version: context.version, epochStartOffset, nowMs: clock.monotonicMs() };
     this.#leaderState = new LeaderState(brokerId, metadata, start);
     this.#role = 'leader';
@@ -214,9 +214,9 @@ export class Partition {
     this.#leaderHighWatermark = undefined;
     this.#isEpochAccepted = false;
     this.#endCommitWaits(this.#leadershipLost());
-    await this.log.stopLeading();
+    await this.log.leadership.stopLeading();
     const { leaderEpoch: epoch, electionId } = metadata;
-    this.#isEpochAccepted = await this.log.tryAcceptElection({ epoch, electionId });
+    this.#isEpochAccepted = await this.log.leadership.tryAccept({ epoch, electionId });
     if (!this.#isClosed) this.#onHighWatermark(this);
   }
 
@@ -237,7 +237,7 @@ export class Partition {
   append(batches: readonly Buffer[]): Promise<AppendResult> {
     if (this.#isClosed) return Promise.reject(this.closedError());
     if (this.#role !== 'leader') return Promise.reject(this.notLeader());
-    return this.log.append(batches, { leaderEpoch: this.#metadata.leaderEpoch });
+    return this.log.writer.append(batches, { leaderEpoch: this.#metadata.leaderEpoch });
   }
 
   /** True when an append that asks for all in-sync replicas may begin. */
@@ -304,7 +304,7 @@ export class Partition {
 
   /** Log ends of the replicas that this leader knows in this epoch. */
   replicaEnds(): ReplicaEnd[] {
-    const ownReplica = { broker: this.#member.brokerId, logEndOffset: this.log.logEndOffset };
+    const ownReplica = { broker: this.#member.brokerId, logEndOffset: this.log.offsets.logEnd };
     return [ownReplica, ...(this.#leaderState?.followerEnds() ?? [])];
   }
 
@@ -326,7 +326,7 @@ export class Partition {
     const wantedIsr = leaderState.wantedIsr({
       ...inputs,
       highWatermark,
-      logEndOffset: log.logEndOffset,
+      logEndOffset: log.offsets.logEnd,
     });
     if (wantedIsr === undefined) return undefined;
     leaderState.propose(wantedIsr);
@@ -351,7 +351,7 @@ export class Partition {
   leaderAnswered(leaderHighWatermark: Offset): void {
     if (this.#role !== 'follower') return;
     this.#leaderHighWatermark = Math.max(this.#leaderHighWatermark ?? 0, leaderHighWatermark);
-    this.#syncedEndMoved(this.log.syncedEndOffset);
+    this.#syncedEndMoved(this.log.offsets.syncedEnd);
   }
 
   /** Ends all waits; the log is its manager's to close. */
@@ -391,11 +391,11 @@ export class Partition {
    */
   async #acceptElection({ leaderEpoch, electionId }: PartitionMetadata): Promise<void> {
     const { log } = this;
-    const latest = log.latestLeaderEpoch ?? -1;
-    const isAccepted = await log.tryAcceptElection({ epoch: leaderEpoch, electionId });
+    const latest = log.leadership.latestEpoch ?? -1;
+    const isAccepted = await log.leadership.tryAccept({ epoch: leaderEpoch, electionId });
     // Another process or broker has led in an epoch that has already begun in this log.
     if (!isAccepted || latest >= leaderEpoch) {
-      const newestEpoch = Math.max(latest, log.acceptedElection.epoch);
+      const newestEpoch = Math.max(latest, log.leadership.acceptedElection.epoch);
       throw new ProtocolError(
         'LEADER_NOT_AVAILABLE',
         `Leader epoch ${leaderEpoch} cannot be led: this replica took part in epoch ${newestEpoch}.`,
@@ -405,7 +405,7 @@ export class Partition {
 
   async #assignLeaderEpoch(leaderEpoch: LeaderEpoch): Promise<void> {
     try {
-      await this.log.assignLeaderEpoch(leaderEpoch);
+      await this.log.leadership.assignEpoch(leaderEpoch);
     } catch (error) {
       // The first append tries again, and is refused where that fails, too: a disk that is full
       // must not keep a partition from being read.
@@ -421,7 +421,7 @@ export class Partition {
   }
 
   #leaderEnd(): { readonly end: Offset; readonly nowMs: number } {
-    return { end: this.log.logEndOffset, nowMs: this.#member.clock.monotonicMs() };
+    return { end: this.log.offsets.logEnd, nowMs: this.#member.clock.monotonicMs() };
   }
 
   #syncedEndMoved(syncedEnd: SyncedEndOffset): void {
@@ -435,7 +435,7 @@ export class Partition {
   #leaderStateMoved(): void {
     const leaderState = this.#leaderState;
     if (leaderState === undefined) return;
-    const { syncedEndOffset } = this.log;
+    const { syncedEnd: syncedEndOffset } = this.log.offsets;
     const journaledVersion = this.#member.journaledVersion();
     const ownEnd = { syncedEndOffset, journaledVersion };
     const bound = leaderState.highWatermarkBound(ownEnd, this.minInsyncReplicas);

@@ -51,7 +51,7 @@ describe('a partition that moves to other brokers', () => {
     for (const id of [...OLD, ...NEW]) if (id !== 0) cluster.cut(id, 0);
     const partition = cluster.partition(0);
     await cluster.append(0, 'not committed');
-    const commit = partition.whenCommitted(partition.log.logEndOffset);
+    const commit = partition.whenCommitted(partition.log.offsets.logEnd);
     const waiting = cluster
       .process(0)
       .replicas.fetch(

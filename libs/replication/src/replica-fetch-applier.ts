@@ -40,27 +40,27 @@ export class ReplicaFetchApplier {
     if (records !== undefined) {
       const { compactedEndOffset, elections } = records;
       const leader = { election, compactedEndOffset, elections };
-      if (fetchOffset >= log.logEndOffset) await log.appendAsFollower(batches, leader);
-      else if (!(await log.repairAsFollower(fetchOffset, batches, leader))) {
+      if (fetchOffset >= log.offsets.logEnd) await log.copies.append(batches, leader);
+      else if (!(await log.damage.repair(fetchOffset, batches, leader))) {
         await this.#options.cutDamage(partition);
       }
     }
     const start = Math.min(logStartOffset, partition.highWatermark);
-    if (start > log.logStartOffset) await log.deleteRecordsBefore(start);
+    if (start > log.offsets.logStart) await log.trimmer.deleteRecordsBefore(start);
   }
 
   /** Cuts a log where it diverges from its leader's, which is asked again afterwards (KIP-279). */
   async truncate({ partition, election }: PartitionFetchState, diverging: EpochEnd): Promise<void> {
     const { log } = partition;
     const offset = truncationOffset(partition, diverging);
-    const { logEndOffset, highWatermark } = log;
+    const { logEnd: logEndOffset, highWatermark } = log.offsets;
     const name = topicPartitionName(partition.topicPartition);
     const fields = { partition: name, offset, logEndOffset, highWatermark, ...election };
     if (offset < highWatermark) {
       this.#options.logger.error(fields, 'a replica is truncated below its high watermark');
     } else this.#options.logger.info(fields, 'a replica is truncated where its leader diverges');
-    if (offset < log.logStartOffset) await log.truncateFullyAndStartAt(offset, election);
-    else await log.truncateTo(offset, election);
+    if (offset < log.offsets.logStart) await log.trimmer.truncateFullyAndStartAt(offset, election);
+    else await log.trimmer.truncateTo(offset, election);
   }
 
   /**
@@ -77,18 +77,18 @@ export class ReplicaFetchApplier {
     // The leader has deleted the records at the damage. This replica may delete them too, but no
     // others.
     const start = Math.min(logStartOffset, partition.highWatermark);
-    if (log.repairOffset !== undefined && start > log.logStartOffset) {
-      await log.deleteRecordsBefore(start);
+    if (log.damage.repairOffset !== undefined && start > log.offsets.logStart) {
+      await log.trimmer.deleteRecordsBefore(start);
       return;
     }
-    const isEmpty = log.logEndOffset - log.logStartOffset === 0;
+    const isEmpty = log.offsets.logEnd - log.offsets.logStart === 0;
     const isInSync = metadata.isr.includes(this.#options.brokerId);
     if (isInSync && !isEmpty) {
       throw new ProtocolError(
         'OFFSET_OUT_OF_RANGE',
-        `The leader's log ends before ${log.logEndOffset}, the end of this replica, which is in sync.`,
+        `The leader's log ends before ${log.offsets.logEnd}, the end of this replica, which is in sync.`,
       );
     }
-    await log.truncateFullyAndStartAt(logStartOffset, election);
+    await log.trimmer.truncateFullyAndStartAt(logStartOffset, election);
   }
 }

@@ -18,12 +18,12 @@ describe('a fetch of a follower', () => {
     const cluster = await started([[0, 1]]);
     let endAtSync = -1;
     cluster.onSynced = (id) => {
-      if (id === 1 && endAtSync < 0) endAtSync = cluster.partition(0).log.syncedEndOffset;
+      if (id === 1 && endAtSync < 0) endAtSync = cluster.partition(0).log.offsets.syncedEnd;
     };
     cluster.disk(0).failNext('datasync', 'EIO', { path: '.log' });
     await cluster.append(0, 'a').catch(() => undefined);
     await cluster.settle();
-    expect(cluster.partition(1).log.syncedEndOffset).toBe(1);
+    expect(cluster.partition(1).log.offsets.syncedEnd).toBe(1);
     expect(endAtSync).toBe(0);
   });
 
@@ -89,7 +89,7 @@ describe('a fetch of a follower', () => {
     cluster.disk(0).corrupt(`/data/${TOPIC}-0/00000000000000000000.log`, 66);
     cluster.heal();
     await cluster.advance(5000);
-    expect(cluster.partition(1).log.logEndOffset).toBe(0);
+    expect(cluster.partition(1).log.offsets.logEnd).toBe(0);
     expect(cluster.fetches).toBeLessThan(40);
   });
 
@@ -98,7 +98,7 @@ describe('a fetch of a follower', () => {
     cluster.cut(0, 1);
     await cluster.append(0, 'a');
     await cluster.settle();
-    expect(cluster.partition(1).log.logEndOffset).toBe(0);
+    expect(cluster.partition(1).log.offsets.logEnd).toBe(0);
     cluster.heal();
     await cluster.until(() => cluster.partition(1).highWatermark === 1);
   });
@@ -266,7 +266,7 @@ async function started(
 }
 
 function ends(cluster: ReplicaCluster): number[] {
-  return [0, 1].map((partition) => cluster.partition(1, partition).log.logEndOffset);
+  return [0, 1].map((partition) => cluster.partition(1, partition).log.offsets.logEnd);
 }
 
 function bytesOf({ blobs }: PeerMessage): number {

@@ -31,11 +31,11 @@ describe('a connection to a leader', () => {
     const [, second] = sent;
     second?.answer([records(0)], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
-    expect(partition.log.syncedEndOffset).toBe(1);
+    expect(partition.log.offsets.syncedEnd).toBe(1);
     // The leader answered the first position with a divergence before it got the second one.
     first?.answer([{ diverging: { epoch: -1, electionId: null, endOffset: 0 } }]);
     await cluster.settle();
-    expect(partition.log.logEndOffset).toBe(1);
+    expect(partition.log.offsets.logEnd).toBe(1);
   });
 
   it('ignores an answer that arrives in a session after its end', async () => {
@@ -50,10 +50,10 @@ describe('a connection to a leader', () => {
     expect(third?.positions).toHaveLength(1);
     first?.answer([records(0)], [stamped(oneBatch('of the old session'), 0, 0)]);
     await cluster.settle();
-    expect(partition.log.logEndOffset).toBe(0);
+    expect(partition.log.offsets.logEnd).toBe(0);
     third?.answer([records(0)], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
-    expect(partition.log.logEndOffset).toBe(1);
+    expect(partition.log.offsets.logEnd).toBe(1);
   });
 
   it('restarts a log only while its replica is out of sync', async () => {
@@ -64,14 +64,14 @@ describe('a connection to a leader', () => {
     expect(latest?.positions[0]).toMatchObject({ fetchOffset: 1, syncedEndOffset: 1 });
     latest?.answer([{ fault: 'OFFSET_OUT_OF_RANGE', logStartOffset: 500 }]);
     await cluster.settle();
-    expect(partition.log.logEndOffset).toBe(1);
+    expect(partition.log.offsets.logEnd).toBe(1);
     await cluster.change(() => ({ isr: [0] }));
     await cluster.advance(2000);
     sent
       .findLast(({ positions }) => positions.length > 0)
       ?.answer([{ fault: 'OFFSET_OUT_OF_RANGE', logStartOffset: 500 }]);
     await cluster.settle();
-    expect(partition.log.logStartOffset).toBe(500);
+    expect(partition.log.offsets.logStart).toBe(500);
   });
 
   it('repeats its position while it is out of sync, and sends it once when in sync', async () => {
@@ -110,7 +110,7 @@ describe('a connection to a leader', () => {
     const held = cluster.holdSyncs(1, `${TOPIC}-0/00000000000000000000.log`);
     sent[0]?.answer([{ ...records(0), highWatermark: 1 }], [stamped(oneBatch('a'), 0, 0)]);
     await cluster.settle();
-    expect([partition.log.logEndOffset, partition.highWatermark]).toEqual([1, 0]);
+    expect([partition.log.offsets.logEnd, partition.highWatermark]).toEqual([1, 0]);
     held.release();
     await cluster.settle();
     expect(partition.highWatermark).toBe(1);

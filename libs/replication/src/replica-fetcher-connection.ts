@@ -333,10 +333,10 @@ export class ReplicaFetcherConnection {
     const { records, highWatermark, logStartOffset } = result;
     const { log } = partition;
     // Records after damage were not compared with the leader's log.
-    if (fetchOffset >= log.logEndOffset) partition.leaderAnswered(highWatermark);
+    if (fetchOffset >= log.offsets.logEnd) partition.leaderAnswered(highWatermark);
     const batches = records === undefined ? [] : blobsOf(blobs, records);
     this.#chargeThrottle(fetch, batches);
-    if (records === undefined && logStartOffset <= log.logStartOffset) return;
+    if (records === undefined && logStartOffset <= log.offsets.logStart) return;
     void this.#apply(fetch, () => this.#applier.append(fetch, result, batches));
   }
 

@@ -97,7 +97,7 @@ describe('a log that is damaged', () => {
     await cluster.until(() => isrs.length === 2);
     expect(isrs).toEqual([[0], [0, 1]]);
     expect(await cluster.values(1)).toEqual(['a', 'b', 'c']);
-    expect(cluster.partition(1).log.damagedRanges).toEqual([]);
+    expect(cluster.partition(1).log.damage.ranges).toEqual([]);
   });
 
   it('is led no more, and filled again, when it is the leader', async () => {
@@ -121,8 +121,8 @@ describe('a log that is damaged', () => {
     await damaged(cluster, 0);
     await cluster.advance(5000);
     expect(cluster.metadata).toMatchObject({ leader: 0, isr: [0] });
-    expect(cluster.partition(0).log.damagedRanges).toHaveLength(1);
-    expect(cluster.partition(0).log.logEndOffset).toBe(3);
+    expect(cluster.partition(0).log.damage.ranges).toHaveLength(1);
+    expect(cluster.partition(0).log.offsets.logEnd).toBe(3);
   });
 
   it('that lost its synced end after a crash is filled again', async () => {
@@ -166,7 +166,7 @@ describe('the log of a follower', () => {
     await produced(cluster, 0, ['a', 'b', 'c']);
     const target = { topic: TOPIC, partition: 0 };
     expect(await cluster.process(0).replicas.deleteRecords(target, 2)).toBe(2);
-    await cluster.until(() => cluster.partition(1).log.logStartOffset === 2);
+    await cluster.until(() => cluster.partition(1).log.offsets.logStart === 2);
     expect(await cluster.values(1)).toEqual(['c']);
   });
 
@@ -180,7 +180,7 @@ describe('the log of a follower', () => {
     await cluster.startBroker(1);
     await cluster.until(() => cluster.metadata.isr.length === 2);
     const { log } = cluster.partition(1);
-    expect([log.logStartOffset, log.logEndOffset]).toEqual([3, 4]);
+    expect([log.offsets.logStart, log.offsets.logEnd]).toEqual([3, 4]);
     expect(await cluster.values(1)).toEqual(['d']);
   });
 
@@ -200,7 +200,7 @@ describe('the log of a follower', () => {
     await cluster.startBroker(1);
     await cluster.until(() => cluster.metadata.isr.length === 2);
     expect(await cluster.values(1)).toEqual(left);
-    expect(cluster.partition(1).log.damagedRanges).toEqual([]);
+    expect(cluster.partition(1).log.damage.ranges).toEqual([]);
   });
 });
 

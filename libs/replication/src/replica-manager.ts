@@ -267,8 +267,12 @@ export class ReplicaManager {
     const partition = this.partitionOrThrow(target.topic, target.partition);
     const { log, leaderEpoch } = partition;
     if (at === 'earliest') {
-      const offset = log.logStartOffset;
-      return { offset, timestamp: null, leaderEpoch: log.leaderEpochAt(offset) ?? leaderEpoch };
+      const offset = log.offsets.logStart;
+      return {
+        offset,
+        timestamp: null,
+        leaderEpoch: log.leadership.epochAt(offset) ?? leaderEpoch,
+      };
     }
     if (!partition.isCommittedEndKnown) {
       await committedEndKnown(partition, this.#options.scheduler);
@@ -299,7 +303,7 @@ export class ReplicaManager {
           `the high watermark is ${partition.highWatermark}.`,
       );
     }
-    return partition.log.deleteRecordsBefore(beforeOffset);
+    return partition.log.trimmer.deleteRecordsBefore(beforeOffset);
   }
 
   /**
@@ -307,7 +311,7 @@ export class ReplicaManager {
    * @throws ProtocolError OFFSET_OUT_OF_RANGE when the missing records are not exactly those
    */
   acceptDataLoss(target: TopicPartition, lost: OffsetRange): Promise<void> {
-    return this.partitionOrThrow(target.topic, target.partition).log.acceptDataLoss(lost);
+    return this.partitionOrThrow(target.topic, target.partition).log.damage.acceptLoss(lost);
   }
 
   /** Stops serving all partitions; their logs are the log manager's to close. */

@@ -27,8 +27,8 @@ export function judgePosition(
   }
   const diverging = divergence(partition, position);
   if (diverging !== undefined) return { kind: 'diverging', diverging };
-  const { logStartOffset, logEndOffset } = partition.log;
-  const isInRange = position.fetchOffset >= logStartOffset && position.fetchOffset <= logEndOffset;
+  const { logStart, logEnd } = partition.log.offsets;
+  const isInRange = position.fetchOffset >= logStart && position.fetchOffset <= logEnd;
   return isInRange ? CONTINUES : { kind: 'fault', fault: 'OFFSET_OUT_OF_RANGE' };
 }
 
@@ -51,7 +51,7 @@ function leadershipFault(
 function divergence(partition: Partition, position: ReplicaFetchPosition): EpochEnd | undefined {
   const { lastFetchedEpoch, lastElectionId, fetchOffset } = position;
   if (lastFetchedEpoch === null) return undefined;
-  const end = partition.log.endOffsetForElection(lastFetchedEpoch, lastElectionId ?? undefined);
+  const end = partition.log.leadership.electionEnd(lastFetchedEpoch, lastElectionId ?? undefined);
   if (end === undefined) return { epoch: -1, electionId: null, endOffset: 0 };
   const { epoch, endOffset, electionId } = end;
   if (epoch === lastFetchedEpoch && endOffset >= fetchOffset) return undefined;
@@ -65,9 +65,9 @@ function divergence(partition: Partition, position: ReplicaFetchPosition): Epoch
  */
 export function truncationOffset(partition: Partition, leader: EpochEnd): Offset {
   const { log } = partition;
-  const ownEnd = log.endOffsetForElection(leader.epoch, leader.electionId ?? undefined);
-  if (ownEnd === undefined) return Math.min(leader.endOffset, log.logEndOffset);
+  const ownEnd = log.leadership.electionEnd(leader.epoch, leader.electionId ?? undefined);
+  if (ownEnd === undefined) return Math.min(leader.endOffset, log.offsets.logEnd);
   const end =
     ownEnd.epoch === leader.epoch ? Math.min(ownEnd.endOffset, leader.endOffset) : ownEnd.endOffset;
-  return Math.min(end, log.logEndOffset);
+  return Math.min(end, log.offsets.logEnd);
 }

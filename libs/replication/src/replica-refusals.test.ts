@@ -52,7 +52,7 @@ describe('a broker', () => {
       .append([oneBatch('a')])
       .catch(() => undefined);
     const held = cluster.holdAnswers(0, 2);
-    await cluster.until(() => cluster.partition(1).log.logEndOffset === 1);
+    await cluster.until(() => cluster.partition(1).log.offsets.logEnd === 1);
     isolate(cluster, 1);
     await cluster.elect(1);
     expect(cluster.partition(1).isCommittedEndKnown).toBe(false);

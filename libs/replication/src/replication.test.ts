@@ -13,7 +13,7 @@ describe('replication', () => {
     expect(await Promise.all(outcomes)).toEqual(['acknowledged', 'acknowledged']);
     for (const id of [0, 1, 2]) {
       expect(await cluster.committed(id)).toEqual(['a', 'b']);
-      expect(cluster.partition(id).log.syncedEndOffset).toBe(2);
+      expect(cluster.partition(id).log.offsets.syncedEnd).toBe(2);
     }
     expect(cluster.partition(1).metadata.isr).toEqual([0, 1, 2]);
   });

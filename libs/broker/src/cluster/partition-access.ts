@@ -107,7 +107,7 @@ export class PartitionAccess {
     const metadata = store.state.topics.get(topic)?.partitions[partition];
     return (
       metadata?.isr.includes(brokerId) === true &&
-      offset <= replica.log.logEndOffset &&
+      offset <= replica.log.offsets.logEnd &&
       leaderEpoch <= replica.leaderEpoch
     );
   }

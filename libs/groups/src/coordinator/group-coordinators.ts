@@ -473,7 +473,7 @@ export class GroupCoordinators {
   #ledHighWatermark(topic: string, number: number): ReturnType<CommitBounds> {
     const led = this.#options.topics.topic(topic)?.ledPartition(number);
     if (led === undefined) return undefined;
-    return { logStartOffset: led.log.logStartOffset, highWatermark: led.highWatermark };
+    return { offsets.logStart: led.log.logStartOffset, highWatermark: led.highWatermark };
   }
 }
 

@@ -34,10 +34,10 @@ export class GroupLog {
     const { log } = partition;
     // The high watermark that a new leader knows may be older than the last commit.
     await committedEndKnown(partition, this.#scheduler);
-    const endOffset = log.logEndOffset;
+    const endOffset = log.offsets.logEnd;
     await partition.whenCommitted(endOffset);
-    for (let offset: Offset = log.logStartOffset; offset < endOffset; ) {
-      const batches = await log.read(offset, LOAD_READ_BYTES, endOffset);
+    for (let offset: Offset = log.offsets.logStart; offset < endOffset; ) {
+      const batches = await log.reader.read(offset, LOAD_READ_BYTES, endOffset);
       for (const batch of batches) {
         for (const record of groupRecordsOf(batch)) apply(record);
       }

@@ -9,11 +9,13 @@ import type { HashKey } from './offset-map.js';
 /** The side of a log that the cleaner uses. */
 export interface CleanableLog {
   readonly state: LogState;
-  /**
-   * Replaces consecutive segments by their compacted segment, in the log's write lane.
-   * @returns false when some of them are no longer in the log
-   */
-  replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean>;
+  readonly trimmer: {
+    /**
+     * Replaces consecutive segments by their compacted segment, in the log's write lane.
+     * @returns false when some of them are no longer in the log
+     */
+    replaceSegments(old: readonly LogSegment[], cleaned: LogSegment): Promise<boolean>;
+  };
 }
 
 export interface CleanerSettings {
@@ -127,7 +129,7 @@ export class LogCleaner {
         throttler: this.#throttler,
         hashKey,
         mapBytesMax,
-        swap: (old, cleaned) => log.replaceSegments(old, cleaned),
+        swap: (old, cleaned) => log.trimmer.replaceSegments(old, cleaned),
       });
       // The log may have been truncated after the last swap.
       log.state.cleanedEnd = Math.min(cleanedEnd, log.state.segments.active.baseOffset);

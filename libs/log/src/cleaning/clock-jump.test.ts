@@ -25,9 +25,9 @@ describe('a clock that jumps a day ahead', () => {
     broker.clock.setNowMs(broker.clock.nowMs() + DAY_MS);
     await broker.scheduler.advance(GRACE_MS - MINUTE_MS);
     expect(await valuesOf(log)).toEqual(['new', null]);
-    expect(log.logStartOffset).toBe(0);
+    expect(log.offsets.logStart).toBe(0);
     await broker.scheduler.advance(2 * MINUTE_MS);
-    expect(log.logStartOffset).toBe(3);
+    expect(log.offsets.logStart).toBe(3);
   });
 
   it('and back again within seconds deletes nothing at all', async () => {
@@ -43,10 +43,10 @@ describe('a clock that jumps a day ahead', () => {
     const { broker, log } = await withRecords();
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
     const append = async (): Promise<unknown> => {
-      const result = await log.append([testBatch([record(broker, 'x', 'y')], producer)], {
+      const result = await log.writer.append([testBatch([record(broker, 'x', 'y')], producer)], {
         leaderEpoch: 0,
       });
-      log.updateHighWatermark(log.syncedEndOffset);
+      log.updateHighWatermark(log.offsets.syncedEnd);
       return result;
     };
     await append();
@@ -86,9 +86,9 @@ async function withRecords(): Promise<{ broker: FakeBroker; manager: LogManager;
     ['a', 'new'],
     ['b', null],
   ] as const) {
-    await log.append([testBatch([record(broker, key, value)])], { leaderEpoch: 0 });
+    await log.writer.append([testBatch([record(broker, key, value)])], { leaderEpoch: 0 });
   }
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   await log.roll();
   await broker.scheduler.advance(MINUTE_MS);
   expect(await valuesOf(log)).toEqual(['new', null]);
@@ -98,7 +98,7 @@ async function withRecords(): Promise<{ broker: FakeBroker; manager: LogManager;
 async function opened(manager: LogManager): Promise<Log> {
   const log = await testLog(manager, CONFIG);
   log.updateConfig(topicConfig(CONFIG));
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return log;
 }
 

@@ -24,8 +24,8 @@ async function compactedLog(
 
 /** Appends one batch and commits it. */
 async function append(log: Log, batch: Buffer): Promise<void> {
-  await log.append([batch], { leaderEpoch: 0 });
-  log.updateHighWatermark(log.syncedEndOffset);
+  await log.writer.append([batch], { leaderEpoch: 0 });
+  log.updateHighWatermark(log.offsets.syncedEnd);
 }
 
 function put(broker: FakeBroker, key: string | null, value: string | null): PlainRecord {
@@ -35,10 +35,10 @@ function put(broker: FakeBroker, key: string | null, value: string | null): Plai
 /** Offsets and values, from the start. */
 async function contents(log: Log): Promise<[number, string][]> {
   const records: [number, string][] = [];
-  for (let offset = 0; offset < log.logEndOffset; ) {
-    const batches = await log.read(offset, 1_000_000, log.logEndOffset);
+  for (let offset = 0; offset < log.offsets.logEnd; ) {
+    const batches = await log.reader.read(offset, 1_000_000, log.offsets.logEnd);
     records.push(...recordsOf(batches));
-    offset = batches.at(-1)?.nextOffset ?? log.logEndOffset;
+    offset = batches.at(-1)?.nextOffset ?? log.offsets.logEnd;
   }
   return records;
 }
@@ -57,7 +57,7 @@ describe('compaction', () => {
       [4, '5'],
       [5, '6'],
     ]);
-    expect(log.cleanedEndOffset).toBe(4);
+    expect(log.state.cleanedEnd).toBe(4);
   });
 
   it('is not held up by a record from the future under min.compaction.lag.ms', async () => {
@@ -95,7 +95,7 @@ describe('compaction', () => {
     await broker.scheduler.advance(CHECK_MS);
     const expected = Array.from({ length: 10 }, (_, i) => [30 + i, String(30 + i)]);
     expect(await contents(log)).toEqual(expected);
-    expect(log.cleanedEndOffset).toBe(40);
+    expect(log.state.cleanedEnd).toBe(40);
   });
 
   it('makes one segment of small neighbours, and keeps look-ups right', async () => {
@@ -108,7 +108,7 @@ describe('compaction', () => {
     await broker.scheduler.advance(CHECK_MS);
     expect(log.segments.length).toBeLessThan(before / 2);
     for (const [offset] of await contents(log)) {
-      const [batch] = await log.read(offset, 1, log.logEndOffset);
+      const [batch] = await log.reader.read(offset, 1, log.offsets.logEnd);
       expect(batch?.baseOffset).toBe(offset);
     }
     expect((await broker.names()).filter((name) => /cleaned|swap|deleted/.test(name))).toEqual([]);
@@ -158,8 +158,8 @@ describe('compaction', () => {
       broker.crash();
       const again = await testLog(await broker.open(), COMPACTED);
       expect(again.isWritable).toBe(true);
-      expect(again.damagedRanges).toEqual([]);
-      expect(again.logEndOffset).toBe(3);
+      expect(again.damage.ranges).toEqual([]);
+      expect(again.offsets.logEnd).toBe(3);
       await append(again, testBatch([put(broker, 'c', '4')]));
       expect(await contents(again)).toEqual([
         [0, '1'],
@@ -182,9 +182,9 @@ describe('compaction', () => {
     await log.roll();
     broker.disk.corrupt(broker.path(LOG_0), byte);
     await broker.scheduler.advance(CHECK_MS);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 1, endOffset: 2 }]);
-    expect(log.cleanedEndOffset).toBe(0);
-    expect((await log.read(0, 1, 2)).map(({ baseOffset }) => baseOffset)).toEqual([0]);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 1, endOffset: 2 }]);
+    expect(log.state.cleanedEnd).toBe(0);
+    expect((await log.reader.read(0, 1, 2)).map(({ baseOffset }) => baseOffset)).toEqual([0]);
   });
 
   it('ends without a trace when the disk is full, and is tried again', async () => {

@@ -27,13 +27,13 @@ const offsets = (log: Log): number[] => log.segments.map(({ baseOffset }) => bas
 describe('deleting records', () => {
   it('moves the log start into a segment, durably, and removes the segments below', async () => {
     const { broker, log } = await segmented(4);
-    expect(await log.deleteRecordsBefore(2)).toBe(2);
+    expect(await log.trimmer.deleteRecordsBefore(2)).toBe(2);
     expect(offsets(log)).toEqual([2, 3]);
     await broker.scheduler.settle();
     expect(await broker.names()).not.toContain(LOG_0);
     broker.crash();
     const again = await testLog(await broker.open(), SMALL_SEGMENTS);
-    expect(again.logStartOffset).toBe(2);
+    expect(again.offsets.logStart).toBe(2);
     expect((await readAll(again)).map(([offset]) => offset)).toEqual([2, 3]);
   });
 
@@ -41,38 +41,42 @@ describe('deleting records', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     for (const value of ['a', 'b', 'c']) await appendValues(log, value);
-    expect(await log.deleteRecordsBefore(2)).toBe(2);
+    expect(await log.trimmer.deleteRecordsBefore(2)).toBe(2);
     broker.crash();
-    expect((await testLog(await broker.open())).logStartOffset).toBe(2);
+    expect((await testLog(await broker.open())).offsets.logStart).toBe(2);
   });
 
   it('removes a segment whose records were deleted while it was the active one', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
     await appendValues(log, filler(900));
-    await log.deleteRecordsBefore(1);
+    await log.trimmer.deleteRecordsBefore(1);
     for (let i = 0; i < 2; i += 1) await appendValues(log, filler(900));
     expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
-    expect(await log.deleteSegmentsBefore(1)).toBe(1);
-    expect([log.segments[0]?.baseOffset, log.logStartOffset]).toEqual([1, 1]);
+    expect(await log.trimmer.deleteSegmentsBefore(1)).toBe(1);
+    expect([log.segments[0]?.baseOffset, log.offsets.logStart]).toEqual([1, 1]);
   });
 
   it('never moves the log start back, nor above the high watermark', async () => {
     const { log } = await segmented(3);
-    await log.deleteRecordsBefore(2);
-    expect(await log.deleteRecordsBefore(1)).toBe(2);
-    await expect(log.deleteRecordsBefore(4)).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
-    expect(await log.deleteRecordsBefore(3)).toBe(3);
+    await log.trimmer.deleteRecordsBefore(2);
+    expect(await log.trimmer.deleteRecordsBefore(1)).toBe(2);
+    await expect(log.trimmer.deleteRecordsBefore(4)).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+    });
+    expect(await log.trimmer.deleteRecordsBefore(3)).toBe(3);
     expect(await appendValues(log, 'next')).toMatchObject({ baseOffset: 3 });
   });
 
   it('deletes nothing when the log start cannot be written down', async () => {
     const { broker, log } = await segmented(3);
     broker.disk.failNext('open', 'ENOSPC', { path: 'log-start-offset-checkpoint' });
-    await expect(log.deleteRecordsBefore(2)).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
-    expect(log.logStartOffset).toBe(0);
+    await expect(log.trimmer.deleteRecordsBefore(2)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    expect(log.offsets.logStart).toBe(0);
     expect(offsets(log)).toEqual([0, 1, 2]);
-    expect(await log.deleteRecordsBefore(2)).toBe(2);
+    expect(await log.trimmer.deleteRecordsBefore(2)).toBe(2);
   });
 
   it('deletes them although an old producer snapshot cannot be removed, and removes it later', async () => {
@@ -81,9 +85,9 @@ describe('deleting records', () => {
       (await broker.names()).filter((name) => name.endsWith('snapshot'));
     const [oldest] = await snapshots();
     broker.disk.failNext('removeFile', 'EMFILE', { path: '.snapshot' });
-    expect(await log.deleteRecordsBefore(2)).toBe(2);
+    expect(await log.trimmer.deleteRecordsBefore(2)).toBe(2);
     expect(await snapshots()).toContain(oldest);
-    await log.deleteRecordsBefore(3);
+    await log.trimmer.deleteRecordsBefore(3);
     expect(await snapshots()).not.toContain(oldest);
   });
 
@@ -91,7 +95,7 @@ describe('deleting records', () => {
     const { broker, log } = await segmented(3);
     const [first] = log.segments;
     await first?.file.acquire();
-    await log.deleteRecordsBefore(2);
+    await log.trimmer.deleteRecordsBefore(2);
     await broker.scheduler.settle();
     expect(await broker.names()).toContain(LOG_0);
     first?.file.release();
@@ -101,10 +105,10 @@ describe('deleting records', () => {
 
   it('by segment leaves the active one and what is not committed', async () => {
     const { log } = await segmented(4);
-    await log.append([valuesBatch([filler(900)])], { leaderEpoch: 0 });
-    expect(await log.deleteSegmentsBefore(3)).toBe(3);
+    await log.writer.append([valuesBatch([filler(900)])], { leaderEpoch: 0 });
+    expect(await log.trimmer.deleteSegmentsBefore(3)).toBe(3);
     expect(offsets(log)).toEqual([3, 4]);
-    expect(await log.deleteSegmentsBefore(5)).toBe(1);
+    expect(await log.trimmer.deleteSegmentsBefore(5)).toBe(1);
     expect(offsets(log)).toEqual([4]);
   });
 });
@@ -112,13 +116,13 @@ describe('deleting records', () => {
 describe('truncation', () => {
   it('cuts within a segment and across segments, durably', async () => {
     const { broker, log } = await segmented(5);
-    await log.truncateTo(3);
-    expect(log.logEndOffset).toBe(3);
-    expect(log.highWatermark).toBe(3);
+    await log.trimmer.truncateTo(3);
+    expect(log.offsets.logEnd).toBe(3);
+    expect(log.offsets.highWatermark).toBe(3);
     expect(offsets(log)).toEqual([0, 1, 2, 3]);
     broker.crash();
     const again = await testLog(await broker.open(), SMALL_SEGMENTS);
-    expect(again.logEndOffset).toBe(3);
+    expect(again.offsets.logEnd).toBe(3);
     expect(again.isWritable).toBe(true);
     expect(await appendValues(again, 'new')).toMatchObject({ baseOffset: 3 });
     expect((await readAll(again))[3]).toEqual([3, 'new']);
@@ -129,8 +133,8 @@ describe('truncation', () => {
     const log = await testLog(await broker.open({ tailCacheBytes: 10_000 }));
     await appendValues(log, 'a');
     await appendValues(log, 'b', 'c', 'd');
-    await log.truncateTo(3);
-    expect(log.logEndOffset).toBe(1);
+    await log.trimmer.truncateTo(3);
+    expect(log.offsets.logEnd).toBe(1);
     expect(await readAll(log)).toEqual([[0, 'a']]);
     await appendValues(log, 'e');
     expect(await readAll(log)).toEqual([
@@ -142,19 +146,19 @@ describe('truncation', () => {
   it('drops leader epochs that begin above the new end', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
-    await log.append([valuesBatch(['b'])], { leaderEpoch: 2 });
-    await log.truncateTo(1);
-    expect(log.latestLeaderEpoch).toBe(1);
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await log.writer.append([valuesBatch(['b'])], { leaderEpoch: 2 });
+    await log.trimmer.truncateTo(1);
+    expect(log.leadership.latestEpoch).toBe(1);
   });
 
   it('takes the recovery point back with it', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 0 });
     await broker.scheduler.advance(1000);
-    await log.truncateTo(0);
-    expect(log.recoveryPoint).toBe(0);
+    await log.trimmer.truncateTo(0);
+    expect(log.offsets.recoveryPoint).toBe(0);
     await broker.scheduler.advance(1000);
     broker.crash();
     expect((await testLog(await broker.open())).isWritable).toBe(true);
@@ -162,19 +166,19 @@ describe('truncation', () => {
 
   it('to the log end or above changes nothing', async () => {
     const { log } = await segmented(2);
-    await log.truncateTo(2);
-    expect(log.logEndOffset).toBe(2);
+    await log.trimmer.truncateTo(2);
+    expect(log.offsets.logEnd).toBe(2);
   });
 
   it('does not disturb a read that is under way', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     for (let i = 0; i < 50; i += 1) await appendValues(log, filler(1000));
-    const reads = Array.from({ length: 20 }, (_, i) => log.read(i, 100_000, 50));
-    await log.truncateTo(25);
+    const reads = Array.from({ length: 20 }, (_, i) => log.reader.read(i, 100_000, 50));
+    await log.trimmer.truncateTo(25);
     await appendValues(log, 'other');
     for (const batches of await Promise.all(reads)) expect(batches.length).toBeGreaterThan(0);
-    expect(log.damagedRanges).toEqual([]);
+    expect(log.damage.ranges).toEqual([]);
   });
 });
 
@@ -183,7 +187,7 @@ describe('replacing segments', () => {
   async function cleaned(log: Log, broker: FakeBroker): Promise<LogSegment> {
     const files = new FilePool(broker.disk.mount(), 8);
     const segment = await LogSegment.create(files, log.directory, 0, '.cleaned');
-    const [batch] = await log.read(1, 1, 2);
+    const [batch] = await log.reader.read(1, 1, 2);
     if (batch === undefined) throw new Error('the test log has an offset 1');
     const handle = await segment.file.acquire();
     await handle.writev([batch.bytes], 0);
@@ -200,17 +204,17 @@ describe('replacing segments', () => {
     const { broker, log } = await segmented(4);
     const [first] = log.segments;
     await first?.file.acquire();
-    expect(await log.replaceSegments(log.segments.slice(0, 2), await cleaned(log, broker))).toBe(
-      true,
-    );
+    expect(
+      await log.trimmer.replaceSegments(log.segments.slice(0, 2), await cleaned(log, broker)),
+    ).toBe(true);
     expect(offsets(log)).toEqual([0, 2, 3]);
     expect((await readAll(log)).map(([offset]) => offset)).toEqual([1, 2, 3]);
-    expect(log.damagedRanges).toEqual([]);
+    expect(log.damage.ranges).toEqual([]);
     first?.file.release();
     broker.crash();
     const again = await testLog(await broker.open(), SMALL_SEGMENTS);
     expect((await readAll(again)).map(([offset]) => offset)).toEqual([1, 2, 3]);
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
     expect((await broker.names()).filter((name) => /deleted|swap|cleaned/.test(name))).toEqual([]);
   });
 
@@ -218,8 +222,8 @@ describe('replacing segments', () => {
     const { broker, log } = await segmented(4);
     const old = log.segments.slice(0, 2);
     const segment = await cleaned(log, broker);
-    await log.deleteRecordsBefore(1);
-    expect(await log.replaceSegments(old, segment)).toBe(false);
+    await log.trimmer.deleteRecordsBefore(1);
+    expect(await log.trimmer.replaceSegments(old, segment)).toBe(false);
     expect(offsets(log)).toEqual([1, 2, 3]);
   });
 
@@ -236,12 +240,12 @@ describe('replacing segments', () => {
         isCrashed = true;
         broker.crash();
       };
-      await log.replaceSegments(log.segments.slice(0, 2), segment).catch(() => undefined);
+      await log.trimmer.replaceSegments(log.segments.slice(0, 2), segment).catch(() => undefined);
       broker.onOperation = undefined;
       if (!isCrashed) break;
       const again = await testLog(await broker.open(), SMALL_SEGMENTS);
       outcomes.add((await readAll(again)).map(([offset]) => offset).join());
-      expect(again.logEndOffset).toBe(4);
+      expect(again.offsets.logEnd).toBe(4);
       expect(again.isWritable).toBe(true);
     }
     expect([...outcomes].toSorted()).toEqual(['0,1,2,3', '1,2,3']);

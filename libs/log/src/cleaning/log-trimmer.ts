@@ -113,8 +113,8 @@ export class LogTrimmer {
    * as accepted when all of the lost offsets are truncated.
    * @param leader leader that this log is truncated for: rejects when the log no longer follows it
    */
-  truncateTo(offset: Offset, leader?: Election): Promise<void> {
-    return this.#writer.exclusive(async () => {
+  async truncateTo(offset: Offset, leader?: Election): Promise<void> {
+    await this.#writer.exclusive(async () => {
       const log = this.#log;
       if (leader !== undefined) assertFollows(log, leader);
       const { logStart, logEnd } = log.offsets;
@@ -132,6 +132,7 @@ export class LogTrimmer {
         throw writeFailed(error);
       }
     });
+    this.#reader.transactions.clear();
   }
 
   /**
@@ -139,8 +140,8 @@ export class LogTrimmer {
    * durable when it resolves. A crash meanwhile leaves a suffix of the old log, or the empty one.
    * @param leader as in `truncateTo`
    */
-  truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
-    return this.#writer.exclusive(async () => {
+  async truncateFullyAndStartAt(offset: Offset, leader?: Election): Promise<void> {
+    await this.#writer.exclusive(async () => {
       if (leader !== undefined) assertFollows(this.#log, leader);
       this.#assertMayCut(0);
       try {
@@ -150,6 +151,7 @@ export class LogTrimmer {
         throw writeFailed(error);
       }
     });
+    this.#reader.transactions.clear();
   }
 
   /** Waits until the files of removed segments are deleted. */

@@ -23,8 +23,10 @@ function logOf(
       'retention.bytes': -1,
       ...config,
     },
-    highWatermark,
-    logEndOffset: (segments.length - 1) * 10 + ((segments.at(-1)?.[0] ?? 0) > 0 ? 10 : 0),
+    offsets: {
+      highWatermark,
+      logEnd: (segments.length - 1) * 10 + ((segments.at(-1)?.[0] ?? 0) > 0 ? 10 : 0),
+    },
   };
 }
 

@@ -12,8 +12,7 @@ export interface RetainedLog {
   /** Segments in order, the active one last. */
   readonly segments: readonly RetainedSegment[];
   readonly config: Pick<TopicConfig, 'cleanup.policy' | 'retention.ms' | 'retention.bytes'>;
-  readonly highWatermark: Offset;
-  readonly logEndOffset: Offset;
+  readonly offsets: { readonly highWatermark: Offset; readonly logEnd: Offset };
   /** Called for a segment with a timestamp in the future, at every check of retention by time. */
   futureTimestampSeen?(segmentBaseOffset: Offset, timestampMs: number): void;
 }
@@ -22,8 +21,10 @@ export interface RetainedLog {
 export interface TrimmableLog extends RetainedLog {
   /** Begins a new segment, unless the active one is empty. */
   roll(): Promise<void>;
-  /** Moves the log start up, durably, and removes the segments below; returns their number. */
-  deleteSegmentsBefore(offset: Offset): Promise<number>;
+  readonly trimmer: {
+    /** Moves the log start up, durably, and removes the segments below; returns their number. */
+    deleteSegmentsBefore(offset: Offset): Promise<number>;
+  };
 }
 
 /**
@@ -35,7 +36,7 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
   const startOffset = await retentionStartOffset(log, nowMs);
   if (startOffset <= (log.segments[0]?.baseOffset ?? startOffset)) return 0;
   if (startOffset > (log.segments.at(-1)?.baseOffset ?? 0)) await log.roll();
-  return log.deleteSegmentsBefore(startOffset);
+  return log.trimmer.deleteSegmentsBefore(startOffset);
 }
 
 /**
@@ -49,14 +50,15 @@ export async function applyRetention(log: TrimmableLog, nowMs: number): Promise<
  * watermark is retained, and so is an empty active one.
  */
 export async function retentionStartOffset(log: RetainedLog, nowMs: number): Promise<Offset> {
-  const { segments, config, highWatermark, logEndOffset } = log;
+  const { segments, config } = log;
+  const { highWatermark, logEnd } = log.offsets;
   const retentionMs = config['retention.ms'];
   const retentionBytes = config['retention.bytes'];
   const deletes = config['cleanup.policy'].includes('delete');
   let excessBytes = -retentionBytes;
   for (const segment of segments) excessBytes += segment.sizeBytes;
   for (const [segmentIndex, segment] of segments.entries()) {
-    const endOffset = segments[segmentIndex + 1]?.baseOffset ?? logEndOffset;
+    const endOffset = segments[segmentIndex + 1]?.baseOffset ?? logEnd;
     const isEmptyActive = segmentIndex === segments.length - 1 && segment.sizeBytes === 0;
     if (!deletes || endOffset > highWatermark || isEmptyActive) return segment.baseOffset;
     const isTooMuch = retentionBytes >= 0 && excessBytes >= segment.sizeBytes;
@@ -64,7 +66,7 @@ export async function retentionStartOffset(log: RetainedLog, nowMs: number): Pro
     if (!isToGo) return segment.baseOffset;
     excessBytes -= segment.sizeBytes;
   }
-  return logEndOffset;
+  return logEnd;
 }
 
 async function isTooOld(

@@ -107,8 +107,8 @@ class CleanupHistory {
       await this.#checkCompacted(when);
       await this.#checkShortened(when);
       for (const log of this.#logs()) {
-        const { isWritable, damagedRanges, lostStart, lostBetween } = log;
-        expect([isWritable, damagedRanges, lostStart, lostBetween], when).toEqual([
+        const { ranges, lostStart, lostBetween } = log.damage;
+        expect([log.isWritable, ranges, lostStart, lostBetween], when).toEqual([
           true,
           [],
           undefined,
@@ -134,10 +134,10 @@ class CleanupHistory {
   async #checkShortened(when: string): Promise<void> {
     const log = this.#log(SHORTENED);
     const written = this.#written.get(SHORTENED) ?? [];
-    const kept = written.filter(({ offset }) => offset >= log.logStartOffset);
+    const kept = written.filter(({ offset }) => offset >= log.offsets.logStart);
     expect(await recordsIn(log), when).toEqual(kept);
     expect(log.sizeBytes, when).toBeLessThan(KEPT_BYTES + 1024);
-    const hasDeletedMore = log.logStartOffset > this.#deletedTo;
+    const hasDeletedMore = log.offsets.logStart > this.#deletedTo;
     if (hasDeletedMore) expect(log.sizeBytes, when).toBeGreaterThan(KEPT_BYTES - 1024);
   }
 
@@ -147,9 +147,9 @@ class CleanupHistory {
       const value = `${written.length} ${filler(400)}`;
       const batch = testBatch([{ key, value, timestamp: 1000 }]);
       try {
-        const { baseOffset } = await this.#ran(log.append([batch], { leaderEpoch: 0 }));
+        const { baseOffset } = await this.#ran(log.writer.append([batch], { leaderEpoch: 0 }));
         written.push({ offset: baseOffset, key, value });
-        log.updateHighWatermark(log.syncedEndOffset);
+        log.updateHighWatermark(log.offsets.syncedEnd);
       } catch (error) {
         expect(error).toMatchObject({ code: 'KAFKA_STORAGE_ERROR', retriable: true });
         await this.broker.scheduler.advance(100);
@@ -159,9 +159,9 @@ class CleanupHistory {
 
   async #delete(): Promise<void> {
     const log = this.#log(SHORTENED);
-    const to = Math.min(log.logStartOffset + 1, log.highWatermark);
+    const to = Math.min(log.offsets.logStart + 1, log.offsets.highWatermark);
     try {
-      await this.#ran(log.deleteRecordsBefore(to));
+      await this.#ran(log.trimmer.deleteRecordsBefore(to));
       this.#deletedTo = Math.max(this.#deletedTo, to);
     } catch (error) {
       expect(error).toMatchObject({ code: 'KAFKA_STORAGE_ERROR', retriable: true });
@@ -179,7 +179,7 @@ class CleanupHistory {
     for (const [topicPartition, overrides] of CONFIGS) {
       const log = this.#log(topicPartition);
       log.updateConfig(topicConfig(overrides));
-      log.updateHighWatermark(log.syncedEndOffset);
+      log.updateHighWatermark(log.offsets.syncedEnd);
     }
   }
 
@@ -213,14 +213,14 @@ class CleanupHistory {
 
 async function recordsIn(log: Log): Promise<Written[]> {
   const records: Written[] = [];
-  for (let next: number = log.logStartOffset; next < log.logEndOffset; ) {
-    const batches = await log.read(next, 2 ** 20, log.logEndOffset);
+  for (let next: number = log.offsets.logStart; next < log.offsets.logEnd; ) {
+    const batches = await log.reader.read(next, 2 ** 20, log.offsets.logEnd);
     for (const batch of batches) {
       for (const { offset, key, value } of readRecords(batch)) {
         if (offset >= next) records.push({ offset, key: String(key), value: String(value) });
       }
     }
-    next = batches.at(-1)?.nextOffset ?? log.logEndOffset;
+    next = batches.at(-1)?.nextOffset ?? log.offsets.logEnd;
   }
   return records;
 }

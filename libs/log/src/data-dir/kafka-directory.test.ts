@@ -39,10 +39,12 @@ describe('a partition directory in the form of Kafka', () => {
     const { log } = await logFrom(`kafka/codec-${codec}-0`);
     const last = kafkaRecords(codec).length - 1;
     for (const offset of [0, 1, last]) {
-      const found = await log.offsetForTimestamp(KAFKA_TIME_MS + offset, log.logEndOffset);
+      const found = await log.reader.offsetForTimestamp(KAFKA_TIME_MS + offset, log.offsets.logEnd);
       expect(found).toMatchObject({ offset, timestamp: KAFKA_TIME_MS + offset });
     }
-    expect(await log.offsetForTimestamp(KAFKA_TIME_MS + 100, log.logEndOffset)).toBeUndefined();
+    expect(
+      await log.reader.offsetForTimestamp(KAFKA_TIME_MS + 100, log.offsets.logEnd),
+    ).toBeUndefined();
   });
 
   it.each(CODECS)('compacts batches of %s without changing what stays', async (codec) => {
@@ -60,15 +62,15 @@ describe('a partition directory in the form of Kafka', () => {
 
   it.each(CODECS)('copies batches of %s to a follower byte for byte', async (codec) => {
     const { log } = await logFrom(`kafka/codec-${codec}-0`);
-    const batches = await log.read(0, 2 ** 30, log.logEndOffset);
+    const batches = await log.reader.read(0, 2 ** 30, log.offsets.logEnd);
     const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
     const broker = new FakeBroker();
     const copy = await testLog(await broker.open());
-    await copy.stopLeading();
+    await copy.leadership.stopLeading();
     const election = { epoch: 5, electionId: 'fifth' };
-    await copy.tryAcceptElection(election);
+    await copy.leadership.tryAccept(election);
     const leader = { election, compactedEndOffset: 0, elections: [] };
-    await copy.appendAsFollower([Buffer.from(bytes)], leader);
+    await copy.copies.append([Buffer.from(bytes)], leader);
     expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(bytes);
     expect(await readAll(copy)).toEqual(kafkaRecords(codec));
   });
@@ -82,7 +84,7 @@ describe('a log with the transactions of Kafka', () => {
 
   it('shows the same from every offset, and reads on behind what is hidden', async () => {
     const { log } = await logFrom(TRANSACTIONS);
-    for (let offset = 0; offset <= log.logEndOffset; offset += 1) {
+    for (let offset = 0; offset <= log.offsets.logEnd; offset += 1) {
       const expected = COMMITTED.filter(([at]) => at >= offset);
       expect(await shownRecords(log, offset, 1), `from ${offset}`).toEqual(expected);
     }
@@ -90,21 +92,23 @@ describe('a log with the transactions of Kafka', () => {
 
   it('does not decide by a marker that is not committed', async () => {
     const { log } = await logFrom(TRANSACTIONS);
-    const [committed] = await log.read(2, 1, log.logEndOffset);
+    const [committed] = await log.reader.read(2, 1, log.offsets.logEnd);
     if (committed === undefined) throw new Error('no batch at offset 2');
-    const shown = log.committedBatches([committed], committed.nextOffset, true);
+    const shown = log.reader.committedBatches([committed], committed.nextOffset, true);
     await expect(shown).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE', retriable: true });
-    const [plain] = await log.read(0, 1, log.logEndOffset);
+    const [plain] = await log.reader.read(0, 1, log.offsets.logEnd);
     const both = [plain as RecordBatch, committed];
-    expect(await log.committedBatches(both, committed.nextOffset, true)).toEqual([plain]);
+    expect(await log.reader.committedBatches(both, committed.nextOffset, true)).toEqual([plain]);
   });
 
   it('waits where the end of a transaction may not have been copied yet', async () => {
     const { log } = await logFrom(TRANSACTIONS);
-    const end = log.logEndOffset;
-    const [open] = await log.read(end - 2, 1, end);
+    const end = log.offsets.logEnd;
+    const [open] = await log.reader.read(end - 2, 1, end);
     expect(open?.isTransactional).toBe(true);
-    await expect(log.committedBatches([open as RecordBatch], end, false)).rejects.toMatchObject({
+    await expect(
+      log.reader.committedBatches([open as RecordBatch], end, false),
+    ).rejects.toMatchObject({
       code: 'LEADER_NOT_AVAILABLE',
     });
   });
@@ -113,7 +117,7 @@ describe('a log with the transactions of Kafka', () => {
     const { log } = await logFrom(TRANSACTIONS);
     expect(await shownRecords(log)).toContainEqual([2, 'committed 1']);
     const commitMarker = 7;
-    await log.truncateTo(commitMarker);
+    await log.trimmer.truncateTo(commitMarker);
     expect(await shownRecords(log)).toEqual([
       [0, 'plain 1'],
       [4, 'plain 2'],
@@ -122,7 +126,7 @@ describe('a log with the transactions of Kafka', () => {
 
   it('finds no aborted record by its time', async () => {
     const { log } = await logFrom(TRANSACTIONS);
-    const found = await log.offsetForTimestamp(0, log.logEndOffset);
+    const found = await log.reader.offsetForTimestamp(0, log.offsets.logEnd);
     expect(found?.offset).toBe(COMMITTED[0]?.[0]);
   });
 
@@ -152,7 +156,7 @@ describe('a log that Kafka has compacted', () => {
 
   it('is read on at the next offset from every missing one', async () => {
     const { log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
-    for (let offset = 0; offset < log.logEndOffset; offset += 1) {
+    for (let offset = 0; offset < log.offsets.logEnd; offset += 1) {
       const expected = COMPACTED_OFFSETS.filter((at) => at >= offset);
       const read = (await readAll(log, offset)).map(([at]) => at);
       expect(read, `from ${offset}`).toEqual(expected);
@@ -170,14 +174,14 @@ describe('a log that Kafka has compacted', () => {
     const { broker, log } = await logFrom(KAFKA_COMPACTED);
     // Offsets 20 and 21 are missing at the end of a segment; 22 to 29 are a segment without
     // batches.
-    expect(log.lostBetween).toEqual([
+    expect(log.damage.lostBetween).toEqual([
       { startOffset: 9, endOffset: 14 },
       { startOffset: 20, endOffset: 22 },
       { startOffset: 22, endOffset: 30 },
     ]);
     await broker.scheduler.advance(1000);
     broker.crash();
-    expect((await reopened(broker, {})).lostBetween).toEqual(log.lostBetween);
+    expect((await reopened(broker, {})).damage.lostBetween).toEqual(log.damage.lostBetween);
   });
 
   it('is compacted further and takes records behind its end', async () => {
@@ -193,30 +197,30 @@ describe('a log that Kafka has compacted', () => {
       40,
       41,
     ]);
-    expect(log.damagedRanges).toEqual([]);
+    expect(log.damage.ranges).toEqual([]);
   });
 
   it('is copied to a follower with its gaps', async () => {
     const { log } = await logFrom(KAFKA_COMPACTED, COMPACTED);
     const copy = await testLog(await new FakeBroker().open(), COMPACTED);
-    await copy.stopLeading();
+    await copy.leadership.stopLeading();
     const election = { epoch: 5, electionId: 'fifth' };
-    await copy.tryAcceptElection(election);
+    await copy.leadership.tryAccept(election);
     const leader = { election, compactedEndOffset: log.compactedEndOffset, elections: [] };
-    for (let next = 0; next < log.logEndOffset; next = copy.logEndOffset) {
-      const batches = await log.read(next, 2 ** 20, log.logEndOffset);
+    for (let next = 0; next < log.offsets.logEnd; next = copy.offsets.logEnd) {
+      const batches = await log.reader.read(next, 2 ** 20, log.offsets.logEnd);
       const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
-      await copy.appendAsFollower([bytes], leader);
+      await copy.copies.append([bytes], leader);
     }
     expect((await readAll(copy)).map(([offset]) => offset)).toEqual(COMPACTED_OFFSETS);
   });
 
   it('may begin above offset 0, as where Kafka has deleted its first segments', async () => {
     const { broker, log } = await logFrom(KAFKA_COMPACTED, COMPACTED, [0, 8]);
-    expect([log.logStartOffset, log.lostStart]).toEqual([14, undefined]);
+    expect([log.offsets.logStart, log.damage.lostStart]).toEqual([14, undefined]);
     await broker.scheduler.advance(1000);
     broker.crash();
-    expect((await reopened(broker, COMPACTED)).logStartOffset).toBe(14);
+    expect((await reopened(broker, COMPACTED)).offsets.logStart).toBe(14);
   });
 });
 
@@ -228,7 +232,11 @@ async function expectCompacted(broker: FakeBroker, log: Log): Promise<void> {
   expect((await readAll(log)).map(([offset]) => offset)).toEqual(COMPACTED_OFFSETS);
   await broker.scheduler.advance(120_000);
   expect(broker.seen.scrubPasses).toBe(1);
-  expect([log.lostBetween, log.lostStart, log.damagedRanges]).toEqual([[], undefined, []]);
+  expect([log.damage.lostBetween, log.damage.lostStart, log.damage.ranges]).toEqual([
+    [],
+    undefined,
+    [],
+  ]);
 }
 
 const TRANSACTIONS = 'kafka/transactions-0';
@@ -257,7 +265,7 @@ function kafkaRecords(codec: string): [number, string][] {
 
 async function reopened(broker: FakeBroker, overrides: TopicConfigOverrides): Promise<Log> {
   const log = await testLog(await broker.open({ compactionCheckIntervalMs: 1e9 }), overrides);
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return log;
 }
 
@@ -279,24 +287,24 @@ async function logFrom(
     await broker.disk.removeFile(broker.path(segmentFileName(base, 'log')));
   }
   const log = await testLog(await broker.open({ compactionBytesPerSecond: 1e12 }), overrides);
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return { broker, log };
 }
 
 async function append(log: Log, batch: Buffer): Promise<void> {
-  await log.append([batch], { leaderEpoch: 0 });
-  log.updateHighWatermark(log.syncedEndOffset);
+  await log.writer.append([batch], { leaderEpoch: 0 });
+  log.updateHighWatermark(log.offsets.syncedEnd);
 }
 
 /** Offsets and values as a client that reads the whole log sees them. */
 async function shownRecords(log: Log, from = 0, maxBytes = 2 ** 20): Promise<[number, string][]> {
   const records: [number, string][] = [];
-  for (let offset = from; offset < log.highWatermark; ) {
-    const read = await log.read(offset, maxBytes, log.highWatermark);
-    const batches = await log.committedBatches(read, log.highWatermark, true);
+  for (let offset = from; offset < log.offsets.highWatermark; ) {
+    const read = await log.reader.read(offset, maxBytes, log.offsets.highWatermark);
+    const batches = await log.reader.committedBatches(read, log.offsets.highWatermark, true);
     const shown = recordsOf(batches.filter((batch) => !batch.isControl));
     records.push(...shown.filter(([at]) => at >= offset));
-    offset = batches.at(-1)?.nextOffset ?? log.highWatermark;
+    offset = batches.at(-1)?.nextOffset ?? log.offsets.highWatermark;
   }
   return records;
 }

@@ -55,7 +55,7 @@ describe('the log manager', () => {
       TOPIC_ID,
       'id-of-other',
     ]);
-    expect(again.log(OTHER)?.logEndOffset).toBe(1);
+    expect(again.log(OTHER)?.offsets.logEnd).toBe(1);
   });
 
   it("writes the topic id in Kafka's form, 22 characters of base64", async () => {
@@ -81,7 +81,7 @@ describe('the log manager', () => {
     if (isFull) broker.disk.failNext('writev', 'ENOSPC', { path: 'partition.metadata' });
     const again = await broker.open();
     expect(again.log(TOPIC)?.topicId).toBe(TOPIC_ID);
-    expect(again.log(TOPIC)?.logEndOffset).toBe(1);
+    expect(again.log(TOPIC)?.offsets.logEnd).toBe(1);
     const written = String(await broker.disk.readFile(path));
     expect(written).toContain(
       isFull ? `topic_id: ${TOPIC_ID}\n` : 'topic_id: obLD1AAAQACAAAAAAAAAAQ',
@@ -118,9 +118,9 @@ describe('the log manager', () => {
     await appendValues(log, 'old');
     await manager.deleteLog(TOPIC);
     expect(manager.log(TOPIC)).toBeUndefined();
-    await expect(log.append([valuesBatch(['x'])], { leaderEpoch: 0 })).rejects.toThrow();
+    await expect(log.writer.append([valuesBatch(['x'])], { leaderEpoch: 0 })).rejects.toThrow();
     const fresh = await testLog(manager);
-    expect(fresh.logEndOffset).toBe(0);
+    expect(fresh.offsets.logEnd).toBe(0);
     await appendValues(fresh, 'new');
     broker.crash();
     expect(await readAll(await testLog(await broker.open()))).toEqual([[0, 'new']]);
@@ -148,7 +148,7 @@ describe('the log manager', () => {
       code: 'KAFKA_STORAGE_ERROR',
     });
     const fresh = await manager.createLog(TOPIC, 'new-id', topicConfig());
-    expect(fresh.logEndOffset).toBe(0);
+    expect(fresh.offsets.logEnd).toBe(0);
     await appendValues(fresh, 'new');
     broker.crash();
     const again = (await broker.open()).log(TOPIC);
@@ -175,7 +175,7 @@ describe('the log manager', () => {
     await appendValues(await testLog(manager), 'old');
     await manager.setAside(TOPIC);
     const fresh = await manager.createLog(TOPIC, 'new-id', topicConfig());
-    expect(fresh.logEndOffset).toBe(0);
+    expect(fresh.offsets.logEnd).toBe(0);
     broker.crash();
     const again = await broker.open();
     const [[directory, topicId] = []] = again.strayLogs;
@@ -231,7 +231,7 @@ describe('the log manager', () => {
     await broker.disk.removeFile(broker.path('partition.metadata'));
     const again = await broker.open();
     expect([...again.unopenedLogs.keys()]).toEqual(['orders-0']);
-    expect(again.log(OTHER)?.logEndOffset).toBe(1);
+    expect(again.log(OTHER)?.offsets.logEnd).toBe(1);
     await expect(testLog(again)).rejects.toMatchObject({ code: 'TOPIC_ALREADY_EXISTS' });
     expect(await broker.disk.fileSize(broker.path(LOG_0))).toBeGreaterThan(0);
   });
@@ -254,14 +254,14 @@ describe('the log manager', () => {
     const inTenYears = broker.clock.nowMs() + 10 * 365 * 86_400_000;
     for (const value of ['a', 'b']) {
       const batch = testBatch([{ key: null, value, timestamp: inTenYears }]);
-      await log.append([batch], { leaderEpoch: 0 });
-      log.updateHighWatermark(log.syncedEndOffset);
+      await log.writer.append([batch], { leaderEpoch: 0 });
+      log.updateHighWatermark(log.offsets.syncedEnd);
       await log.roll();
     }
     await broker.scheduler.advance(50_000);
-    expect(log.logStartOffset).toBe(0);
+    expect(log.offsets.logStart).toBe(0);
     await broker.scheduler.advance(20_000);
-    expect(log.logStartOffset).toBe(2);
+    expect(log.offsets.logStart).toBe(2);
     expect(warnings.filter((line) => line.includes('timestamp in the future'))).toHaveLength(1);
   });
 
@@ -274,7 +274,7 @@ describe('the log manager', () => {
       expect(String(await broker.disk.readFile(`/data/${name}`))).toBe('0\n1\norders 0 2\n');
     }
     broker.crash();
-    expect((await testLog(await broker.open())).highWatermark).toBe(2);
+    expect((await testLog(await broker.open())).offsets.highWatermark).toBe(2);
   });
 
   it('does not write checkpoints that have not changed', async () => {
@@ -294,7 +294,7 @@ describe('the log manager', () => {
     await manager.close();
     broker.disk.corrupt('/data/recovery-point-offset-checkpoint', 0);
     const again = await testLog(await broker.open());
-    expect(again.logEndOffset).toBe(3);
+    expect(again.offsets.logEnd).toBe(3);
     expect(again.isWritable).toBe(true);
   });
 
@@ -327,13 +327,15 @@ describe('the log manager', () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     const log = await testLog(manager);
-    const append = log.append([valuesBatch(['a'])], { leaderEpoch: 0 });
+    const append = log.writer.append([valuesBatch(['a'])], { leaderEpoch: 0 });
     const closed = manager.close();
     await expect(append).resolves.toMatchObject({ baseOffset: 0 });
     await closed;
-    await expect(log.append([valuesBatch(['b'])], { leaderEpoch: 0 })).rejects.toMatchObject({
-      code: 'LEADER_NOT_AVAILABLE',
-    });
+    await expect(log.writer.append([valuesBatch(['b'])], { leaderEpoch: 0 })).rejects.toMatchObject(
+      {
+        code: 'LEADER_NOT_AVAILABLE',
+      },
+    );
   });
 
   it('does not delete by a default config what it has found on disk', async () => {
@@ -344,10 +346,10 @@ describe('the log manager', () => {
     await manager.close();
     const again = await broker.open();
     await broker.scheduler.advance(60_000);
-    expect(again.log(TOPIC)?.logStartOffset).toBe(0);
+    expect(again.log(TOPIC)?.offsets.logStart).toBe(0);
     again.log(TOPIC)?.updateConfig(topicConfig({ 'retention.ms': '1000' }));
     await broker.scheduler.advance(60_000);
-    expect(again.log(TOPIC)?.logStartOffset).toBe(1);
+    expect(again.log(TOPIC)?.offsets.logStart).toBe(1);
   });
 
   it('deletes by retention on a disk too full for a checkpoint', async () => {
@@ -364,6 +366,6 @@ describe('the log manager', () => {
     expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([2, 3]);
     expect(await broker.names()).not.toContain(LOG_0);
     broker.crash();
-    expect((await testLog(await broker.open())).logStartOffset).toBe(2);
+    expect((await testLog(await broker.open())).offsets.logStart).toBe(2);
   });
 });

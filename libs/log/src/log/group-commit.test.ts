@@ -20,7 +20,7 @@ describe('group commit', () => {
     const log = await testLog(await broker.open());
     const before = broker.disk.counts(broker.path(LOG_0));
     const results = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => log.append([valuesBatch([`v${i}`])], EPOCH)),
+      Array.from({ length: 100 }, (_, i) => log.writer.append([valuesBatch([`v${i}`])], EPOCH)),
     );
     const after = broker.disk.counts(broker.path(LOG_0));
     expect(after.writes - before.writes).toBe(1);
@@ -43,17 +43,19 @@ describe('group commit', () => {
     const log = await testLog(await broker.open({}, held.port));
     const before = broker.disk.counts(broker.path(LOG_0));
     held.heldPath = LOG_0;
-    const first = log.append([valuesBatch(['first'])], EPOCH);
+    const first = log.writer.append([valuesBatch(['first'])], EPOCH);
     await broker.scheduler.settle();
-    const later = Array.from({ length: 20 }, (_, i) => log.append([valuesBatch([`${i}`])], EPOCH));
+    const later = Array.from({ length: 20 }, (_, i) =>
+      log.writer.append([valuesBatch([`${i}`])], EPOCH),
+    );
     await broker.scheduler.settle();
-    expect(log.logEndOffset).toBe(1);
-    expect(log.syncedEndOffset).toBe(0);
+    expect(log.offsets.logEnd).toBe(1);
+    expect(log.offsets.syncedEnd).toBe(0);
     held.releaseAll();
     await Promise.all([first, ...later]);
     const after = broker.disk.counts(broker.path(LOG_0));
     expect(after.syncs - before.syncs).toBe(2);
-    expect(log.syncedEndOffset).toBe(21);
+    expect(log.offsets.syncedEnd).toBe(21);
   });
 
   it('answers after the sync, and only then moves the synced end', async () => {
@@ -62,10 +64,10 @@ describe('group commit', () => {
     const log = await testLog(await broker.open({}, held.port));
     held.heldPath = LOG_0;
     const ends: number[] = [];
-    log.onSyncedEnd((end) => ends.push(end));
+    log.writer.onSyncedEnd((end) => ends.push(end));
     let answer: AppendResult | undefined;
     const append = (async () => {
-      answer = await log.append([valuesBatch(['a'])], EPOCH);
+      answer = await log.writer.append([valuesBatch(['a'])], EPOCH);
       expect(ends).toEqual([1]);
     })();
     await broker.scheduler.settle();
@@ -80,18 +82,18 @@ describe('group commit', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open({ durability: 'os' }));
     const before = broker.disk.counts(broker.path(LOG_0));
-    await log.append([valuesBatch(['a'])], EPOCH);
+    await log.writer.append([valuesBatch(['a'])], EPOCH);
     expect(broker.disk.counts(broker.path(LOG_0)).syncs).toBe(before.syncs);
-    expect(log.syncedEndOffset).toBe(1);
-    expect(log.recoveryPoint).toBe(0);
+    expect(log.offsets.syncedEnd).toBe(1);
+    expect(log.offsets.recoveryPoint).toBe(0);
   });
 
   it('keeps the batches of one call next to each other', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const [one, two] = await Promise.all([
-      log.append([valuesBatch(['a', 'b']), valuesBatch(['c'])], EPOCH),
-      log.append([valuesBatch(['d'])], EPOCH),
+      log.writer.append([valuesBatch(['a', 'b']), valuesBatch(['c'])], EPOCH),
+      log.writer.append([valuesBatch(['d'])], EPOCH),
     ]);
     expect(one).toEqual({
       baseOffset: 0,
@@ -108,10 +110,10 @@ describe('group commit', () => {
     const log = await testLog(await broker.open({ roundBytesMax: 1000 }));
     const before = broker.disk.counts(broker.path(LOG_0));
     await Promise.all([
-      log.append([valuesBatch([filler(300)])], EPOCH),
-      log.append([valuesBatch([filler(300)])], EPOCH),
-      log.append([valuesBatch([filler(2000)])], EPOCH),
-      log.append([valuesBatch([filler(300)])], EPOCH),
+      log.writer.append([valuesBatch([filler(300)])], EPOCH),
+      log.writer.append([valuesBatch([filler(300)])], EPOCH),
+      log.writer.append([valuesBatch([filler(2000)])], EPOCH),
+      log.writer.append([valuesBatch([filler(300)])], EPOCH),
     ]);
     expect(broker.disk.counts(broker.path(LOG_0)).syncs - before.syncs).toBe(3);
   });
@@ -123,11 +125,11 @@ describe('group commit', () => {
     const slow = await testLog(manager);
     const fast = await manager.createLog({ topic: 'fast', partition: 0 }, 'id-2', topicConfig());
     held.heldPath = 'orders-0';
-    const waiting = slow.append([valuesBatch(['a'])], EPOCH);
-    await expect(fast.append([valuesBatch(['b'])], EPOCH)).resolves.toMatchObject({
+    const waiting = slow.writer.append([valuesBatch(['a'])], EPOCH);
+    await expect(fast.writer.append([valuesBatch(['b'])], EPOCH)).resolves.toMatchObject({
       baseOffset: 0,
     });
-    expect(slow.syncedEndOffset).toBe(0);
+    expect(slow.offsets.syncedEnd).toBe(0);
     held.releaseAll();
     await waiting;
   });
@@ -141,7 +143,7 @@ describe('group commit', () => {
       logs.push(await manager.createLog({ topic: 'orders', partition: i }, 'id', topicConfig()));
     }
     held.heldPath = LOG_0;
-    const appends = logs.map((log) => log.append([valuesBatch(['a'])], EPOCH));
+    const appends = logs.map((log) => log.writer.append([valuesBatch(['a'])], EPOCH));
     await broker.scheduler.settle();
     expect(held.held).toHaveLength(2);
     held.held.shift()?.release();
@@ -157,9 +159,9 @@ describe('group commit', () => {
     const log = await testLog(await broker.open({}, held.port));
     await appendValues(log, 'a');
     held.heldPath = LOG_0;
-    const waiting = log.append([valuesBatch(['b'])], EPOCH);
+    const waiting = log.writer.append([valuesBatch(['b'])], EPOCH);
     await broker.scheduler.settle();
-    const batches = await log.read(0, 4096, log.highWatermark);
+    const batches = await log.reader.read(0, 4096, log.offsets.highWatermark);
     expect(batches.map(({ lastOffset }) => lastOffset)).toEqual([0]);
     held.releaseAll();
     await waiting;
@@ -168,23 +170,27 @@ describe('group commit', () => {
   it('refuses an append of a leader epoch that has ended', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.assignLeaderEpoch(3);
-    await expect(log.append([valuesBatch(['a'])], { leaderEpoch: 2 })).rejects.toMatchObject({
-      code: 'LEADER_NOT_AVAILABLE',
-      outcome: 'failed',
-    });
-    await log.append([valuesBatch(['b'])], { leaderEpoch: 3 });
-    await log.append([valuesBatch(['c'])], { leaderEpoch: 5 });
-    expect(log.leaderEpochAt(0)).toBe(3);
-    expect(log.leaderEpochAt(1)).toBe(5);
-    expect(log.endOffsetForEpoch(4)).toEqual({ epoch: 3, endOffset: 1 });
+    await log.leadership.assignEpoch(3);
+    await expect(log.writer.append([valuesBatch(['a'])], { leaderEpoch: 2 })).rejects.toMatchObject(
+      {
+        code: 'LEADER_NOT_AVAILABLE',
+        outcome: 'failed',
+      },
+    );
+    await log.writer.append([valuesBatch(['b'])], { leaderEpoch: 3 });
+    await log.writer.append([valuesBatch(['c'])], { leaderEpoch: 5 });
+    expect(log.leadership.epochAt(0)).toBe(3);
+    expect(log.leadership.epochAt(1)).toBe(5);
+    expect(log.leadership.epochEnd(4)).toEqual({ epoch: 3, endOffset: 1 });
   });
 
   it('refuses bytes that are no record batch, and writes nothing', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const cutShort = valuesBatch(['a']).subarray(0, -1);
-    await expect(log.append([cutShort], EPOCH)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    await expect(log.writer.append([cutShort], EPOCH)).rejects.toMatchObject({
+      code: 'CORRUPT_MESSAGE',
+    });
     expect(await appendValues(log, 'b')).toMatchObject({ baseOffset: 0 });
   });
 });
@@ -196,12 +202,12 @@ describe('a disk that fails', () => {
     await appendValues(log, 'a');
     const size = log.sizeBytes;
     broker.disk.failNext('writev', 'ENOSPC', { path: LOG_0, afterBytes: 70 });
-    await expect(log.append([valuesBatch(['lost'])], EPOCH)).rejects.toMatchObject({
+    await expect(log.writer.append([valuesBatch(['lost'])], EPOCH)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
       retriable: true,
     });
-    expect(log.logEndOffset).toBe(1);
+    expect(log.offsets.logEnd).toBe(1);
     expect(await broker.disk.fileSize(broker.path(LOG_0))).toBe(size);
     expect(await appendValues(log, 'b')).toMatchObject({ baseOffset: 1 });
     expect(broker.seen.failures).toEqual([false]);
@@ -219,7 +225,10 @@ describe('a disk that fails', () => {
     const lost = valuesBatch(['lost']);
     // The first batch of the round reaches the file as a whole.
     broker.disk.failNext('writev', 'ENOSPC', { path: LOG_0, afterBytes: lost.length });
-    const appends = [log.append([lost], EPOCH), log.append([valuesBatch(['more'])], EPOCH)];
+    const appends = [
+      log.writer.append([lost], EPOCH),
+      log.writer.append([valuesBatch(['more'])], EPOCH),
+    ];
     for (const append of appends) await expect(append).rejects.toMatchObject({ outcome: 'failed' });
     broker.crash();
     expect(await readAll(await testLog(await broker.open()))).toEqual([[0, 'a']]);
@@ -230,7 +239,7 @@ describe('a disk that fails', () => {
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
     await appendValues(log, filler(1000));
     broker.disk.failNext('open', 'ENOSPC', { path: '00000000000000000001.log' });
-    await expect(log.append([valuesBatch([filler(1000)])], EPOCH)).rejects.toMatchObject({
+    await expect(log.writer.append([valuesBatch([filler(1000)])], EPOCH)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });
@@ -243,7 +252,7 @@ describe('a disk that fails', () => {
     const log = await testLog(await broker.open());
     await appendValues(log, 'a');
     broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
-    const gathered = log.append([valuesBatch(['b'])], EPOCH);
+    const gathered = log.writer.append([valuesBatch(['b'])], EPOCH);
     await expect(gathered).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'unknown',
@@ -251,14 +260,14 @@ describe('a disk that fails', () => {
     });
     expect(log.isWritable).toBe(false);
     const syncs = broker.disk.counts(broker.path(LOG_0)).syncs;
-    await expect(log.append([valuesBatch(['c'])], EPOCH)).rejects.toMatchObject({
+    await expect(log.writer.append([valuesBatch(['c'])], EPOCH)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });
     expect(broker.disk.counts(broker.path(LOG_0)).syncs).toBe(syncs);
-    expect(log.syncedEndOffset).toBe(1);
+    expect(log.offsets.syncedEnd).toBe(1);
     expect(broker.seen.failures).toEqual([true]);
-    const batches = await log.read(0, 4096, log.highWatermark);
+    const batches = await log.reader.read(0, 4096, log.offsets.highWatermark);
     expect(batches).toHaveLength(1);
   });
 
@@ -268,13 +277,13 @@ describe('a disk that fails', () => {
     const log = await testLog(manager);
     await appendValues(log, 'a');
     broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
-    await expect(log.append([valuesBatch(['b'])], EPOCH)).rejects.toThrow('restarted');
+    await expect(log.writer.append([valuesBatch(['b'])], EPOCH)).rejects.toThrow('restarted');
     await manager.close();
     expect(await broker.disk.fileSize('/data/.kafka_cleanshutdown')).toBeUndefined();
     const reopened = await testLog(await broker.open());
     expect((await readAll(reopened))[0]).toEqual([0, 'a']);
     expect(await appendValues(reopened, 'c')).toMatchObject({
-      lastOffset: reopened.logEndOffset - 1,
+      lastOffset: reopened.offsets.logEnd - 1,
     });
   });
 
@@ -284,7 +293,7 @@ describe('a disk that fails', () => {
     await appendValues(log, 'a');
     broker.disk.failNext('writev', 'EIO', { path: LOG_0 });
     broker.disk.failNext('truncate', 'EIO', { path: LOG_0 });
-    await expect(log.append([valuesBatch(['b'])], EPOCH)).rejects.toMatchObject({
+    await expect(log.writer.append([valuesBatch(['b'])], EPOCH)).rejects.toMatchObject({
       outcome: 'unknown',
       retriable: false,
     });
@@ -296,7 +305,7 @@ describe('a disk that fails', () => {
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
     await appendValues(log, filler(1000));
     broker.disk.failNext('syncDirectory', 'EIO', { path: 'orders-0', times: 9 });
-    await expect(log.append([valuesBatch([filler(1000)])], EPOCH)).rejects.toMatchObject({
+    await expect(log.writer.append([valuesBatch([filler(1000)])], EPOCH)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });

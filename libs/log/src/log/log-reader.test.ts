@@ -14,7 +14,7 @@ import { testBatch } from '../testing/test-batches.js';
 
 /** Base offsets of what a read gives. */
 async function bases(log: Log, offset: number, maxBytes: number, end: number): Promise<number[]> {
-  return (await log.read(offset, maxBytes, end)).map(({ baseOffset }) => baseOffset);
+  return (await log.reader.read(offset, maxBytes, end)).map(({ baseOffset }) => baseOffset);
 }
 
 describe('reading from disk', () => {
@@ -36,7 +36,7 @@ describe('reading from disk', () => {
     for (let i = 0; i < 200; i += 1) await appendValues(log, filler(1000));
     for (const offset of [0, 77, 150, 199]) {
       const before = broker.disk.counts(broker.path(LOG_0)).reads;
-      const [batch] = await log.read(offset, 5000, 200);
+      const [batch] = await log.reader.read(offset, 5000, 200);
       expect(batch?.baseOffset).toBe(offset);
       expect(broker.disk.counts(broker.path(LOG_0)).reads - before).toBe(1);
     }
@@ -46,7 +46,7 @@ describe('reading from disk', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     await appendValues(log, filler(100_000));
-    expect(recordsOf(await log.read(0, 10, 1))).toEqual([[0, filler(100_000)]]);
+    expect(recordsOf(await log.reader.read(0, 10, 1))).toEqual([[0, filler(100_000)]]);
   });
 
   it('answers a disk that does not with KAFKA_STORAGE_ERROR, and goes on', async () => {
@@ -54,8 +54,8 @@ describe('reading from disk', () => {
     const log = await testLog(await broker.open());
     await appendValues(log, 'a');
     broker.disk.failNext('read', 'EIO', { path: LOG_0 });
-    await expect(log.read(0, 100, 1)).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
-    expect(log.damagedRanges).toEqual([]);
+    await expect(log.reader.read(0, 100, 1)).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+    expect(log.damage.ranges).toEqual([]);
     expect(await bases(log, 0, 100, 1)).toEqual([0]);
   });
 });
@@ -66,9 +66,9 @@ describe('the tail cache', () => {
     const log = await testLog(await broker.open({ tailCacheBytes: 100_000 }));
     for (let i = 0; i < 5; i += 1) await appendValues(log, 'a', 'b');
     const before = broker.disk.counts(broker.path(LOG_0)).reads;
-    const batches = log.readCached(3, 100_000, 9);
+    const batches = log.reader.readCached(3, 100_000, 9);
     expect(batches?.map(({ baseOffset }) => baseOffset)).toEqual([2, 4, 6]);
-    expect((await log.read(3, 1, 10))[0]).toBe(batches?.[0]);
+    expect((await log.reader.read(3, 1, 10))[0]).toBe(batches?.[0]);
     expect(broker.disk.counts(broker.path(LOG_0)).reads).toBe(before);
   });
 
@@ -81,12 +81,12 @@ describe('the tail cache', () => {
     await appendValues(one, 'a');
     await appendValues(two, 'a');
     await appendValues(one, 'b');
-    expect(one.readCached(0, 1, 2)).toHaveLength(1);
+    expect(one.reader.readCached(0, 1, 2)).toHaveLength(1);
     await appendValues(two, 'b');
     expect(manager.tailCacheBytes).toBe(3 * size);
-    expect(one.readCached(0, 1, 2)).toBeUndefined();
-    expect(one.readCached(1, 1, 2)).toHaveLength(1);
-    expect(two.readCached(0, 1, 2)).toHaveLength(1);
+    expect(one.reader.readCached(0, 1, 2)).toBeUndefined();
+    expect(one.reader.readCached(1, 1, 2)).toHaveLength(1);
+    expect(two.reader.readCached(0, 1, 2)).toHaveLength(1);
     expect(await bases(one, 0, 10_000, 2)).toEqual([0, 1]);
   });
 
@@ -97,7 +97,7 @@ describe('the tail cache', () => {
     await appendValues(log, 'a');
     await appendValues(log, filler(1000));
     expect(manager.tailCacheBytes).toBe(0);
-    expect(log.readCached(0, 1, 2)).toBeUndefined();
+    expect(log.reader.readCached(0, 1, 2)).toBeUndefined();
     expect(await bases(log, 0, 10_000, 2)).toEqual([0, 1]);
   });
 });
@@ -108,33 +108,38 @@ describe('look-ups by time', () => {
   it('find the first record at or after a time, over segments', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
-    for (let i = 0; i < 60; i += 1) await log.append([at(1000 + 10 * i)], { leaderEpoch: 2 });
+    for (let i = 0; i < 60; i += 1)
+      await log.writer.append([at(1000 + 10 * i)], { leaderEpoch: 2 });
     expect(log.segments.length).toBeGreaterThan(3);
-    expect(await log.offsetForTimestamp(0, 60)).toEqual({
+    expect(await log.reader.offsetForTimestamp(0, 60)).toEqual({
       offset: 0,
       timestamp: 1000,
       leaderEpoch: 2,
     });
-    expect(await log.offsetForTimestamp(1305, 60)).toMatchObject({ offset: 31, timestamp: 1310 });
-    expect(await log.offsetForTimestamp(1590, 60)).toMatchObject({ offset: 59 });
-    expect(await log.offsetForTimestamp(1591, 60)).toBeUndefined();
-    expect(await log.offsetForTimestamp(1590, 59)).toBeUndefined();
+    expect(await log.reader.offsetForTimestamp(1305, 60)).toMatchObject({
+      offset: 31,
+      timestamp: 1310,
+    });
+    expect(await log.reader.offsetForTimestamp(1590, 60)).toMatchObject({ offset: 59 });
+    expect(await log.reader.offsetForTimestamp(1591, 60)).toBeUndefined();
+    expect(await log.reader.offsetForTimestamp(1590, 59)).toBeUndefined();
   });
 
   it('do not rely on times that only rise', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    for (const time of [500, 100, 900, 300, 900]) await log.append([at(time)], { leaderEpoch: 0 });
-    expect(await log.offsetForTimestamp(200, 5)).toMatchObject({ offset: 0 });
-    expect(await log.offsetForTimestamp(600, 5)).toMatchObject({ offset: 2 });
+    for (const time of [500, 100, 900, 300, 900])
+      await log.writer.append([at(time)], { leaderEpoch: 0 });
+    expect(await log.reader.offsetForTimestamp(200, 5)).toMatchObject({ offset: 0 });
+    expect(await log.reader.offsetForTimestamp(600, 5)).toMatchObject({ offset: 2 });
   });
 
   it('pass over deleted records', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a', 'b', 'c'])], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['a', 'b', 'c'])], { leaderEpoch: 0 });
     log.updateHighWatermark(3);
-    await log.deleteRecordsBefore(2);
-    expect(await log.offsetForTimestamp(0, 3)).toMatchObject({ offset: 2, timestamp: 1002 });
+    await log.trimmer.deleteRecordsBefore(2);
+    expect(await log.reader.offsetForTimestamp(0, 3)).toMatchObject({ offset: 2, timestamp: 1002 });
   });
 });

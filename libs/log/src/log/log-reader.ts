@@ -8,7 +8,7 @@ import {
   scanBatches,
   type Visit,
 } from '../record-batch/batch-scan.js';
-import { isOfTransaction } from '../record-batch/committed-batches.js';
+import { committedBatches, isOfTransaction } from '../record-batch/committed-batches.js';
 import { corruptMessage, unreadableBatch } from '../record-batch/damage.js';
 import type { RecordBatch } from '../record-batch/record-batch.js';
 import { RecordCursor } from '../record-batch/record-cursor.js';
@@ -63,7 +63,9 @@ export class LogReader {
     });
   }
 
-  /** Reads from memory only; undefined when `offset` is not there. */
+  /**
+   * Works like `read`, from memory and at once; undefined when `offset` is not in the tail cache.
+   */
   readCached(
     offset: Offset,
     maxBytes: number,
@@ -74,8 +76,11 @@ export class LogReader {
   }
 
   /**
-   * Reads whole batches from the one that contains `offset`, or the next, on.
-   * @throws ProtocolError CORRUPT_MESSAGE when that range is damaged; KAFKA_STORAGE_ERROR
+   * Reads whole batches below `endOffset`: the one that contains `offset`, or the next, and those
+   * after it that fit into `maxBytes`. Empty when there is none. The first may begin below
+   * `offset`. The caller checks that `offset` is in the log.
+   * @throws ProtocolError CORRUPT_MESSAGE (members damagedStartOffset, damagedEndOffset) when
+   *   `offset` is in a damaged range; KAFKA_STORAGE_ERROR when the read fails
    */
   async read(offset: Offset, maxBytes: number, endOffset: Offset): Promise<readonly RecordBatch[]> {
     const cached = this.readCached(offset, maxBytes, endOffset);
@@ -98,7 +103,29 @@ export class LogReader {
     return [];
   }
 
-  /** Finds the first record with this timestamp or a later one below `endOffset`. */
+  /**
+   * Filters batches that were read for clients: it hides the records of Kafka's transactions that
+   * were not committed (see committed-batches.ts).
+   * @param endOffset as in `read`
+   * @param isLogComplete whether the leader's log has no more than this one
+   * @throws ProtocolError LEADER_NOT_AVAILABLE when the first batch is of a transaction that is not
+   *   decided here; KAFKA_STORAGE_ERROR
+   */
+  committedBatches(
+    batches: readonly RecordBatch[],
+    endOffset: Offset,
+    isLogComplete: boolean,
+  ): readonly RecordBatch[] | Promise<readonly RecordBatch[]> {
+    if (!batches.some(isOfTransaction)) return batches;
+    return committedBatches(batches, { markers: this.transactions, endOffset, isLogComplete });
+  }
+
+  /** Lets the next read of the bytes around `offset` check their CRC again. */
+  recheck(offset: Offset): void {
+    this.#log.segments.holding(offset).verified.truncateTo(0);
+  }
+
+  /** Finds the first record below `endOffset` with this timestamp (ms) or a later one. */
   async offsetForTimestamp(
     timestampMs: number,
     endOffset: Offset,

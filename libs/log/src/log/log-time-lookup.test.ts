@@ -7,12 +7,12 @@ import { testBatch } from '../testing/test-batches.js';
 async function appendAt(log: Log, timestamps: readonly number[], valueBytes = 1): Promise<void> {
   const value = 'v'.repeat(valueBytes);
   const records = timestamps.map((timestamp) => ({ key: null, value, timestamp }));
-  await log.append([testBatch(records)], { leaderEpoch: 0 });
-  log.updateHighWatermark(log.syncedEndOffset);
+  await log.writer.append([testBatch(records)], { leaderEpoch: 0 });
+  log.updateHighWatermark(log.offsets.syncedEnd);
 }
 
 async function offsetAt(log: Log, timestampMs: number): Promise<number | undefined> {
-  return (await log.offsetForTimestamp(timestampMs, log.logEndOffset))?.offset;
+  return (await log.reader.offsetForTimestamp(timestampMs, log.offsets.logEnd))?.offset;
 }
 
 describe('a look-up by time', () => {
@@ -29,7 +29,7 @@ describe('a look-up by time', () => {
   it('does not see records below the log start', async () => {
     const log = await testLog(await new FakeBroker().open());
     await appendAt(log, [1000, 2000, 1500]);
-    await log.deleteRecordsBefore(2);
+    await log.trimmer.deleteRecordsBefore(2);
     expect(await offsetAt(log, 1000)).toBe(2);
     expect(await offsetAt(log, 1600)).toBeUndefined();
   });
@@ -38,8 +38,10 @@ describe('a look-up by time', () => {
     const log = await testLog(await new FakeBroker().open());
     for (const timestamp of [1000, 2000, 3000]) await appendAt(log, [timestamp], 3000);
     await appendAt(log, [4000]);
-    await log.append([testBatch([{ key: null, value: 'v', timestamp: 9000 }])], { leaderEpoch: 0 });
-    await log.truncateTo(4);
+    await log.writer.append([testBatch([{ key: null, value: 'v', timestamp: 9000 }])], {
+      leaderEpoch: 0,
+    });
+    await log.trimmer.truncateTo(4);
     expect(await offsetAt(log, 3500)).toBe(3);
     expect(await offsetAt(log, 4001)).toBeUndefined();
   });

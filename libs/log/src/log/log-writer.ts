@@ -80,7 +80,19 @@ export class LogWriter {
     });
   }
 
-  append(buffers: readonly Buffer[], leaderEpoch: LeaderEpoch): Promise<AppendResult> {
+  /**
+   * Appends batches as the leader: stamps offsets and the epoch into their bytes, which the caller
+   * must not touch until this settles. The batches of a call are written consecutively, or none is.
+   * A batch with a producer id must come alone; a retry of one is answered with the first offsets
+   * once those are below the high watermark. Resolves when they are durable. Rejects with
+   * ProtocolError: KAFKA_STORAGE_ERROR (failed, or unknown after a failed sync),
+   * INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER,
+   * LEADER_NOT_AVAILABLE for an epoch that has ended.
+   */
+  append(
+    buffers: readonly Buffer[],
+    { leaderEpoch }: { readonly leaderEpoch: LeaderEpoch },
+  ): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       if (this.#log.failure !== undefined) throw writesOffline(this.#log.failure, 'failed');
       if (this.#isStopped) throw brokerStops();

@@ -6,11 +6,11 @@ import { FakeBroker, LOG_0, readAll, testLog, valuesBatch } from '../testing/log
 /** Appends one batch of a producer. */
 function produce(log: Log, baseSequence: number, ...values: string[]): Promise<AppendResult> {
   const producer = { producerId: 7, producerEpoch: 0, baseSequence };
-  return log.append([valuesBatch(values, producer)], { leaderEpoch: 0 });
+  return log.writer.append([valuesBatch(values, producer)], { leaderEpoch: 0 });
 }
 
 function commit(log: Log): void {
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
 }
 
 describe('a retry of an idempotent producer', () => {
@@ -27,7 +27,7 @@ describe('a retry of an idempotent producer', () => {
       isDuplicate: true,
       maxTimestampMs: 1001,
     });
-    expect(log.logEndOffset).toBe(3);
+    expect(log.offsets.logEnd).toBe(3);
   });
 
   it('waits until the original is below the high watermark', async () => {
@@ -46,11 +46,11 @@ describe('a retry of an idempotent producer', () => {
   it('is found within its original’s own round', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    log.onSyncedEnd((end) => log.updateHighWatermark(end));
+    log.writer.onSyncedEnd((end) => log.updateHighWatermark(end));
     const [first, retry] = await Promise.all([produce(log, 0, 'a'), produce(log, 0, 'a')]);
     expect(first.isDuplicate).toBe(false);
     expect(retry).toMatchObject({ baseOffset: 0, isDuplicate: true });
-    expect(log.logEndOffset).toBe(1);
+    expect(log.offsets.logEnd).toBe(1);
   });
 
   it('of a write that failed is written', async () => {
@@ -95,7 +95,7 @@ describe('a retry of an idempotent producer', () => {
     const retry = produce(log, 1, 'b');
     await broker.scheduler.settle();
     const refused = expect(retry).rejects.toMatchObject({ outcome: 'unknown' });
-    await log.truncateTo(1);
+    await log.trimmer.truncateTo(1);
     await refused;
     expect(await produce(log, 1, 'b')).toMatchObject({ baseOffset: 1, isDuplicate: false });
   });
@@ -122,7 +122,7 @@ describe('sequences out of order', () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const producer = { producerId: 7, producerEpoch: 1, baseSequence: 0 };
-    await log.append([valuesBatch(['new'], producer)], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['new'], producer)], { leaderEpoch: 0 });
     await expect(produce(log, 0, 'old')).rejects.toMatchObject({ code: 'INVALID_PRODUCER_EPOCH' });
   });
 

@@ -24,11 +24,11 @@ const FOUR_A_SEGMENT = { 'segment.bytes': String(4 * SIZE) };
 describe('damage of a follower', () => {
   it('is written over with the bytes of the leader, and nothing else changes', async () => {
     const { broker, log, whole } = await damaged();
-    expect(log.repairOffset).toBe(DAMAGED);
+    expect(log.damage.repairOffset).toBe(DAMAGED);
     const later = [3, 4].map((offset) => copy(offset));
     const pieces = [Buffer.concat([copy(DAMAGED), ...later])];
-    expect(await log.repairAsFollower(DAMAGED, pieces, LEADER)).toBe(true);
-    expect([log.repairOffset, log.damagedRanges]).toEqual([undefined, []]);
+    expect(await log.damage.repair(DAMAGED, pieces, LEADER)).toBe(true);
+    expect([log.damage.repairOffset, log.damage.ranges]).toEqual([undefined, []]);
     expect(broker.seen.repairedBytes).toBe(SIZE);
     broker.crash();
     expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(whole);
@@ -38,7 +38,7 @@ describe('damage of a follower', () => {
 
   it('is kept beside the log as it was found', async () => {
     const { broker, log, whole } = await damaged();
-    await log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER);
+    await log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER);
     const kept = await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`));
     const sound = whole.subarray(DAMAGED * SIZE, (DAMAGED + 1) * SIZE);
     expect(kept).toHaveLength(SIZE);
@@ -47,11 +47,11 @@ describe('damage of a follower', () => {
 
   it('of several batches is repaired in parts, as they come', async () => {
     const { log } = await damaged([1, 2, 3]);
-    expect(await log.repairAsFollower(1, [copy(1)], LEADER)).toBe(true);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 2, endOffset: 4 }]);
+    expect(await log.damage.repair(1, [copy(1)], LEADER)).toBe(true);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 2, endOffset: 4 }]);
     // An answer that came twice.
-    expect(await log.repairAsFollower(1, [copy(1)], LEADER)).toBe(true);
-    expect(await log.repairAsFollower(2, [Buffer.concat([copy(2), copy(3)])], LEADER)).toBe(true);
+    expect(await log.damage.repair(1, [copy(1)], LEADER)).toBe(true);
+    expect(await log.damage.repair(2, [Buffer.concat([copy(2), copy(3)])], LEADER)).toBe(true);
     expect(await readAll(log)).toHaveLength(COUNT);
   });
 
@@ -63,26 +63,26 @@ describe('damage of a follower', () => {
   ])('is not repaired by a batch of %s', async (_what, bytes) => {
     const { broker, log } = await damaged();
     const before = await broker.disk.readFile(broker.path(LOG_0));
-    expect(await log.repairAsFollower(DAMAGED, [bytes], LEADER)).toBe(false);
+    expect(await log.damage.repair(DAMAGED, [bytes], LEADER)).toBe(false);
     expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(before);
-    expect(log.repairOffset).toBe(DAMAGED);
+    expect(log.damage.repairOffset).toBe(DAMAGED);
   });
 
   it('is not repaired by the batch of another election of the same epoch', async () => {
     const { log } = await damaged();
-    await log.tryAcceptElection({ epoch: 9, electionId: 'ninth' });
+    await log.leadership.tryAccept({ epoch: 9, electionId: 'ninth' });
     const leader = {
       election: { epoch: 9, electionId: 'ninth' },
       compactedEndOffset: 0,
       elections: [{ epoch: 5, electionId: 'another fifth' }],
     };
-    expect(await log.repairAsFollower(DAMAGED, [copy(DAMAGED)], leader)).toBe(false);
+    expect(await log.damage.repair(DAMAGED, [copy(DAMAGED)], leader)).toBe(false);
   });
 
   it('is not repaired for a leader that is followed no more', async () => {
     const { log } = await damaged();
-    await log.tryAcceptElection({ epoch: 9, electionId: 'ninth' });
-    await expect(log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
+    await log.leadership.tryAccept({ epoch: 9, electionId: 'ninth' });
+    await expect(log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
       code: 'LEADER_NOT_AVAILABLE',
     });
   });
@@ -90,11 +90,11 @@ describe('damage of a follower', () => {
   it('stays as it is where its bytes cannot be kept, and is repaired at the next try', async () => {
     const { broker, log, whole } = await damaged();
     broker.disk.failNext('writev', 'ENOSPC', { path: '.cut-1' });
-    await expect(log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
+    await expect(log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
-    expect([log.isWritable, log.repairOffset]).toEqual([true, DAMAGED]);
-    expect(await log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER)).toBe(true);
+    expect([log.isWritable, log.damage.repairOffset]).toEqual([true, DAMAGED]);
+    expect(await log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER)).toBe(true);
     expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(whole);
   });
 
@@ -106,7 +106,7 @@ describe('damage of a follower', () => {
       isKept = true;
       broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
     };
-    await expect(log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
+    await expect(log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
     expect(log.isWritable).toBe(false);
@@ -120,16 +120,16 @@ describe('damage of a follower', () => {
         operations += 1;
         if (operations === crashAt) broker.crash();
       };
-      const isRepaired = await log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER).catch(() => {
+      const isRepaired = await log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER).catch(() => {
         return false;
       });
       broker.onOperation = undefined;
       if (operations < crashAt) break;
       const again = await testLog(await broker.open(), FOUR_A_SEGMENT);
-      expect(again.logEndOffset).toBe(COUNT);
+      expect(again.offsets.logEnd).toBe(COUNT);
       const bytes = await broker.disk.readFile(broker.path(LOG_0));
       if (isRepaired) expect(bytes).toEqual(whole);
-      const [found] = await again.read(DAMAGED, 1, COUNT).catch(() => []);
+      const [found] = await again.reader.read(DAMAGED, 1, COUNT).catch(() => []);
       if (found !== undefined) expect(bytes).toEqual(whole);
     }
   });
@@ -137,8 +137,8 @@ describe('damage of a follower', () => {
   it('shows its records by their time again', async () => {
     const { broker, log } = await damaged();
     await broker.disk.removeFile(broker.path(INDEX_0));
-    await log.repairAsFollower(DAMAGED, [copy(DAMAGED)], LEADER);
-    expect(await log.offsetForTimestamp(1000, COUNT)).toMatchObject({ offset: 0 });
+    await log.damage.repair(DAMAGED, [copy(DAMAGED)], LEADER);
+    expect(await log.reader.offsetForTimestamp(1000, COUNT)).toMatchObject({ offset: 0 });
     expect(await readAll(log, DAMAGED)).toHaveLength(COUNT - DAMAGED);
   });
 
@@ -148,47 +148,49 @@ describe('damage of a follower', () => {
     stampBatch(batch, 0, 5);
     const broker = new FakeBroker();
     const log = await follower(broker);
-    await log.appendAsFollower([Buffer.concat([batch, copy(1)])], LEADER);
+    await log.copies.append([Buffer.concat([batch, copy(1)])], LEADER);
     broker.crash();
     broker.disk.corrupt(broker.path(LOG_0), 66);
     const again = await follower(broker);
-    expect(again.repairOffset).toBe(0);
-    await again.repairAsFollower(0, [Buffer.from(batch)], LEADER);
-    await again.assignLeaderEpoch(6);
+    expect(again.damage.repairOffset).toBe(0);
+    await again.damage.repair(0, [Buffer.from(batch)], LEADER);
+    await again.leadership.assignEpoch(6);
     again.updateHighWatermark(2);
     const retry = valuesBatch(['once'], producer);
-    expect(await again.append([retry], { leaderEpoch: 6 })).toMatchObject({ isDuplicate: true });
+    expect(await again.writer.append([retry], { leaderEpoch: 6 })).toMatchObject({
+      isDuplicate: true,
+    });
   });
 });
 
 describe('a follower that is cut where it is damaged', () => {
   it('ends there, and has the damaged bytes beside it', async () => {
     const { broker, log } = await damaged();
-    await log.cutDamage(ELECTION);
-    expect([log.logEndOffset, log.repairOffset]).toEqual([DAMAGED, undefined]);
+    await log.damage.cut(ELECTION);
+    expect([log.offsets.logEnd, log.damage.repairOffset]).toEqual([DAMAGED, undefined]);
     expect(await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`))).toHaveLength(SIZE);
   });
 
   it('begins anew where its first record was damaged and is half deleted', async () => {
     const broker = new FakeBroker();
     const log = await follower(broker, {}, { tailCacheBytes: 0 });
-    await log.appendAsFollower([Buffer.concat([wide(0), copy(3)])], LEADER);
+    await log.copies.append([Buffer.concat([wide(0), copy(3)])], LEADER);
     log.updateHighWatermark(4);
-    await log.deleteRecordsBefore(2);
+    await log.trimmer.deleteRecordsBefore(2);
     broker.disk.corrupt(broker.path(LOG_0), 66);
-    await expect(log.read(2, 1, 4)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
-    expect(log.repairOffset).toBe(2);
-    await log.cutDamage(ELECTION);
-    expect([log.logStartOffset, log.logEndOffset]).toEqual([2, 2]);
-    await log.appendAsFollower([Buffer.concat([wide(0), copy(3)])], LEADER);
+    await expect(log.reader.read(2, 1, 4)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    expect(log.damage.repairOffset).toBe(2);
+    await log.damage.cut(ELECTION);
+    expect([log.offsets.logStart, log.offsets.logEnd]).toEqual([2, 2]);
+    await log.copies.append([Buffer.concat([wide(0), copy(3)])], LEADER);
     expect((await readAll(log)).map(([offset]) => offset)).toEqual([2, 3]);
   });
 
   it('is not cut for a leader that is followed no more', async () => {
     const { log } = await damaged();
-    await log.tryAcceptElection({ epoch: 9, electionId: 'ninth' });
-    await expect(log.cutDamage(ELECTION)).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
-    expect(log.logEndOffset).toBe(COUNT);
+    await log.leadership.tryAccept({ epoch: 9, electionId: 'ninth' });
+    await expect(log.damage.cut(ELECTION)).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
+    expect(log.offsets.logEnd).toBe(COUNT);
   });
 });
 
@@ -212,8 +214,8 @@ async function follower(
   options: Parameters<FakeBroker['open']>[0] = {},
 ): Promise<Log> {
   const log = await testLog(await broker.open(options), config);
-  await log.stopLeading();
-  await log.tryAcceptElection(ELECTION);
+  await log.leadership.stopLeading();
+  await log.leadership.tryAccept(ELECTION);
   return log;
 }
 
@@ -227,11 +229,11 @@ async function damaged(
   const broker = new FakeBroker();
   const log = await follower(broker, FOUR_A_SEGMENT);
   const all = Array.from({ length: COUNT }, (_, offset) => copy(offset));
-  await log.appendAsFollower([Buffer.concat(all)], LEADER);
+  await log.copies.append([Buffer.concat(all)], LEADER);
   log.updateHighWatermark(COUNT);
   const whole = await broker.disk.readFile(broker.path(LOG_0));
   for (const offset of offsets) broker.disk.corrupt(broker.path(LOG_0), offset * SIZE + 500);
-  await expect(log.read(offsets[0] ?? 0, 1, COUNT)).rejects.toMatchObject({
+  await expect(log.reader.read(offsets[0] ?? 0, 1, COUNT)).rejects.toMatchObject({
     code: 'CORRUPT_MESSAGE',
   });
   return { broker, log, whole };

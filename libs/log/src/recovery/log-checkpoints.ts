@@ -204,12 +204,12 @@ export class LogCheckpoints implements CheckpointSink {
 }
 
 function offsetsToKeep(log: Log, checkpoints: LogCheckpoints): CheckpointedOffsets {
-  const { recoveryPoint, logStartOffset, highWatermark } = log;
+  const { recoveryPoint, logStart: logStartOffset, highWatermark } = log.offsets;
   return {
     recoveryPoint,
     logStartOffset,
     compactedEndOffset: log.recordedCompactedEnd,
-    cleanedEndOffset: log.cleanedEndOffset,
+    cleanedEndOffset: log.state.cleanedEnd,
     // A log that lost its end must be found short again at the next start.
     highWatermark: log.isWritable
       ? Math.min(highWatermark, recoveryPoint)

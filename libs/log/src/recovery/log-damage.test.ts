@@ -25,7 +25,7 @@ async function reopened(): Promise<{ broker: FakeBroker; log: Log; size: number 
 /** Reads one offset: returns the offset of the batch, or the error's code. */
 async function readOne(log: Log, offset: number): Promise<number | string> {
   try {
-    const [batch] = await log.read(offset, 1, log.logEndOffset);
+    const [batch] = await log.reader.read(offset, 1, log.offsets.logEnd);
     return batch?.baseOffset ?? 'nothing';
   } catch (error) {
     return (error as { code: string }).code;
@@ -56,7 +56,7 @@ describe('damage below the recovery point', () => {
       for (let offset = COUNT - 1; offset >= 0; offset -= 1) {
         expect(await readOne(log, offset)).toBe(offset === damaged ? 'CORRUPT_MESSAGE' : offset);
       }
-      expect(log.damagedRanges).toMatchObject([{ startOffset: damaged, endOffset: damaged + 1 }]);
+      expect(log.damage.ranges).toMatchObject([{ startOffset: damaged, endOffset: damaged + 1 }]);
       expect(broker.seen.damagedRanges).toHaveLength(1);
     },
   );
@@ -64,19 +64,19 @@ describe('damage below the recovery point', () => {
   it('ends a read in front of it, and the next read names the range', async () => {
     const { broker, log, size } = await reopened();
     broker.disk.corrupt(broker.path(LOG_0), 9 * size + 100);
-    const batches = await log.read(0, 1_000_000, COUNT);
+    const batches = await log.reader.read(0, 1_000_000, COUNT);
     expect(batches.at(-1)?.lastOffset).toBe(8);
-    await expect(log.read(9, 1_000_000, COUNT)).rejects.toMatchObject({
+    await expect(log.reader.read(9, 1_000_000, COUNT)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
       members: { damagedStartOffset: 9, damagedEndOffset: 10 },
     });
-    expect((await log.read(10, 1_000_000, COUNT)).at(-1)?.lastOffset).toBe(COUNT - 1);
+    expect((await log.reader.read(10, 1_000_000, COUNT)).at(-1)?.lastOffset).toBe(COUNT - 1);
   });
 
   it('of several batches in a row is one range', async () => {
     const { broker, log, size } = await reopened();
     for (const batch of [5, 6, 7]) broker.disk.corrupt(broker.path(LOG_0), batch * size + 100);
-    await expect(log.read(6, 1, COUNT)).rejects.toMatchObject({
+    await expect(log.reader.read(6, 1, COUNT)).rejects.toMatchObject({
       members: { damagedStartOffset: 5, damagedEndOffset: 8 },
     });
     expect(await readOne(log, 4)).toBe(4);
@@ -92,7 +92,7 @@ describe('damage below the recovery point', () => {
     const again = await testLog(await broker.open());
     broker.disk.corrupt(broker.path(LOG_0), batchBytes(filler(1000)) + 100);
     expect(again.segments[1]?.baseOffset).toBe(2);
-    await expect(again.read(1, 1, 6)).rejects.toMatchObject({
+    await expect(again.reader.read(1, 1, 6)).rejects.toMatchObject({
       members: { damagedStartOffset: 1, damagedEndOffset: 2 },
     });
     expect(await readOne(again, 2)).toBe(2);
@@ -120,10 +120,10 @@ describe('damage below the recovery point', () => {
     broker.disk.corrupt(broker.path(LOG_0), 9 * size + 100);
     expect(await readOne(log, 9)).toBe('CORRUPT_MESSAGE');
     log.updateHighWatermark(COUNT);
-    await log.deleteRecordsBefore(9);
-    expect(log.damagedRanges).toHaveLength(1);
-    await log.deleteRecordsBefore(10);
-    expect(log.damagedRanges).toEqual([]);
+    await log.trimmer.deleteRecordsBefore(9);
+    expect(log.damage.ranges).toHaveLength(1);
+    await log.trimmer.deleteRecordsBefore(10);
+    expect(log.damage.ranges).toEqual([]);
   });
 
   it('is forgotten with the segment it is in', async () => {
@@ -132,8 +132,8 @@ describe('damage below the recovery point', () => {
     expect(await readOne(log, 9)).toBe('CORRUPT_MESSAGE');
     await log.roll();
     log.updateHighWatermark(COUNT);
-    await log.deleteRecordsBefore(COUNT);
-    expect(log.damagedRanges).toEqual([]);
+    await log.trimmer.deleteRecordsBefore(COUNT);
+    expect(log.damage.ranges).toEqual([]);
   });
 });
 
@@ -149,7 +149,7 @@ describe('the CRC of a batch', () => {
   it('is checked for batches appended by this process too, when they are read from disk', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a']), valuesBatch(['b'])], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['a']), valuesBatch(['b'])], { leaderEpoch: 0 });
     broker.disk.corrupt(broker.path(LOG_0), 67);
     expect(await readOne(log, 0)).toBe('CORRUPT_MESSAGE');
     expect(await readOne(log, 1)).toBe(1);

@@ -38,13 +38,13 @@ describe('recovery on a disk without a byte of room', () => {
     expect([...manager.unopenedLogs.keys()]).toEqual(['orders-0']);
     expect(await broker.names()).not.toContain(`${LOG_0}.cut-1`);
     const other = manager.log(OTHER);
-    await other?.deleteRecordsBefore(1);
-    expect(other?.logStartOffset).toBe(1);
+    await other?.trimmer.deleteRecordsBefore(1);
+    expect(other?.offsets.logStart).toBe(1);
     broker.disk.crash();
     broker.disk.capacityBytes = Number.POSITIVE_INFINITY;
     const again = await broker.open(OPTIONS);
-    expect(again.log(OTHER)?.logStartOffset).toBe(1);
-    expect((await testLog(again)).logEndOffset).toBe(3);
+    expect(again.log(OTHER)?.offsets.logStart).toBe(1);
+    expect((await testLog(again)).offsets.logEnd).toBe(3);
     expect(await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`))).toEqual(torn);
   });
 

@@ -65,7 +65,7 @@ describe('recovery', () => {
     await write(broker, LOG_0, torn, size);
     broker.crash();
     const log = await testLog(await broker.open());
-    expect(log.logEndOffset).toBe(3);
+    expect(log.offsets.logEnd).toBe(3);
     expect(log.isWritable).toBe(true);
     expect(broker.seen.cutBytes).toBe(70);
     expect(await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`))).toEqual(torn);
@@ -108,8 +108,8 @@ describe('recovery', () => {
     await write(broker, LOG_0, Buffer.alloc(4096), 3 * batchBytes('a'));
     broker.crash();
     const log = await testLog(await broker.open());
-    expect(log.logEndOffset).toBe(3);
-    expect(log.damagedRanges).toEqual([]);
+    expect(log.offsets.logEnd).toBe(3);
+    expect(log.damage.ranges).toEqual([]);
   });
 
   it('takes a bad batch with valid ones after it for damage, and serves those', async () => {
@@ -117,14 +117,14 @@ describe('recovery', () => {
     broker.crash();
     broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
     const log = await testLog(await broker.open());
-    expect(log.logEndOffset).toBe(3);
+    expect(log.offsets.logEnd).toBe(3);
     expect(log.isWritable).toBe(true);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 1, endOffset: 2 }]);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 1, endOffset: 2 }]);
     expect(broker.seen.damagedRanges).toHaveLength(1);
     expect(broker.seen.cutBytes).toBe(0);
-    expect((await log.read(0, 1, 3)).map(({ lastOffset }) => lastOffset)).toEqual([0]);
-    await expect(log.read(1, 1, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
-    expect((await log.read(2, 1, 3)).map(({ lastOffset }) => lastOffset)).toEqual([2]);
+    expect((await log.reader.read(0, 1, 3)).map(({ lastOffset }) => lastOffset)).toEqual([0]);
+    await expect(log.reader.read(1, 1, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    expect((await log.reader.read(2, 1, 3)).map(({ lastOffset }) => lastOffset)).toEqual([2]);
   });
 
   it('finds valid batches after one whose length is damaged', async () => {
@@ -132,8 +132,8 @@ describe('recovery', () => {
     broker.crash();
     broker.disk.corrupt(broker.path(LOG_0), 10, 0x40);
     const log = await testLog(await broker.open());
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 0, endOffset: 1 }]);
-    expect((await log.read(1, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([1, 2]);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 0, endOffset: 1 }]);
+    expect((await log.reader.read(1, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([1, 2]);
   });
 
   it('takes a partition offline rather than let committed records vanish from its end', async () => {
@@ -143,10 +143,10 @@ describe('recovery', () => {
     broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
     const log = await testLog(await broker.open());
     expect(log.isWritable).toBe(false);
-    expect(log.logEndOffset).toBe(3);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 2, endOffset: 3 }]);
-    expect((await log.read(0, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([0, 1]);
-    await expect(log.read(2, 4096, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    expect(log.offsets.logEnd).toBe(3);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 2, endOffset: 3 }]);
+    expect((await log.reader.read(0, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([0, 1]);
+    await expect(log.reader.read(2, 4096, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
     await expect(appendValues(log, 'd')).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       message: expect.stringContaining('until its log is restored'),
@@ -163,9 +163,9 @@ describe('recovery', () => {
     await (await broker.open()).close();
     const log = await testLog(await broker.open());
     expect(log.isWritable).toBe(false);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 1, endOffset: 3 }]);
-    expect((await log.read(0, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([0]);
-    await expect(log.read(1, 4096, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 1, endOffset: 3 }]);
+    expect((await log.reader.read(0, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([0]);
+    await expect(log.reader.read(1, 4096, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
   });
 
   it('ends with a sync: what it found cannot be lost by the next power failure', async () => {
@@ -174,7 +174,7 @@ describe('recovery', () => {
     // A killed process leaves this state: the machine has the bytes, the disk does not.
     const file = await broker.disk.open(broker.path(LOG_0), 'write');
     await file.writev([stamped(3, 'd')], 3 * batchBytes('a'));
-    expect((await testLog(await broker.open())).logEndOffset).toBe(4);
+    expect((await testLog(await broker.open())).offsets.logEnd).toBe(4);
     broker.crash();
     expect((await readAll(await testLog(await broker.open())))[3]).toEqual([3, 'd']);
   });
@@ -222,7 +222,7 @@ describe('recovery', () => {
     for (let i = 0; i < 3; i += 1) await appendValues(log, `${i}`.repeat(900));
     broker.crash();
     const again = await testLog(await broker.open());
-    expect(again.logEndOffset).toBe(3);
+    expect(again.offsets.logEnd).toBe(3);
     expect(again.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
     expect((await readAll(again)).map(([offset]) => offset)).toEqual([0, 1, 2]);
   });
@@ -234,7 +234,7 @@ describe('recovery', () => {
     broker.crash();
     const log = await testLog(await broker.open());
     expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0]);
-    expect(log.logEndOffset).toBe(3);
+    expect(log.offsets.logEnd).toBe(3);
     expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 3 });
   });
 
@@ -245,11 +245,11 @@ describe('recovery', () => {
     broker.crash();
     await broker.disk.removeFile(broker.path(LOG_2));
     const again = await testLog(await broker.open());
-    await expect(again.read(2, 4096, 5)).rejects.toMatchObject({
+    await expect(again.reader.read(2, 4096, 5)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
       members: { damagedStartOffset: 2, damagedEndOffset: 3 },
     });
-    expect((await again.read(3, 4096, 5))[0]?.baseOffset).toBe(3);
+    expect((await again.reader.read(3, 4096, 5))[0]?.baseOffset).toBe(3);
   });
 
   it('builds missing and damaged indexes again', async () => {
@@ -262,7 +262,7 @@ describe('recovery', () => {
     await write(broker, TIME_INDEX_0, Buffer.from([1, 2, 3]), 0);
     const again = await testLog(await broker.open());
     expect(await readAll(again)).toHaveLength(40);
-    expect(await again.offsetForTimestamp(1000, 40)).toMatchObject({ offset: 0 });
+    expect(await again.reader.offsetForTimestamp(1000, 40)).toMatchObject({ offset: 0 });
     expect(again.segments[0]?.offsetIndex.entryCount).toBeGreaterThan(2);
   });
 
@@ -275,9 +275,9 @@ describe('recovery', () => {
     // The position of the second entry.
     broker.disk.corrupt(broker.path(INDEX_0), 15, 1);
     const again = await testLog(await broker.open());
-    const batches = await again.read(10, 1, 30);
+    const batches = await again.reader.read(10, 1, 30);
     expect(batches[0]?.baseOffset).toBe(10);
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
     expect(await readAll(again)).toHaveLength(30);
   });
 
@@ -304,23 +304,23 @@ describe('recovery', () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     const log = await testLog(manager);
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
-    await log.append([valuesBatch(['b'])], { leaderEpoch: 4 });
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await log.writer.append([valuesBatch(['b'])], { leaderEpoch: 4 });
     await manager.close();
     await write(broker, 'leader-epoch-checkpoint', Buffer.from('nonsense'), 0);
     const again = await testLog(await broker.open());
-    expect(again.leaderEpochAt(0)).toBe(1);
-    expect(again.endOffsetForEpoch(1)).toEqual({ epoch: 1, endOffset: 1 });
-    expect(again.latestLeaderEpoch).toBe(4);
+    expect(again.leadership.epochAt(0)).toBe(1);
+    expect(again.leadership.epochEnd(1)).toEqual({ epoch: 1, endOffset: 1 });
+    expect(again.leadership.latestEpoch).toBe(4);
   });
 
   it('keeps a leader epoch in which nothing was written', async () => {
     const broker = await brokerOfThree();
     broker.crash();
     const log = await testLog(await broker.open());
-    await log.assignLeaderEpoch(9);
+    await log.leadership.assignEpoch(9);
     broker.crash();
-    expect((await testLog(await broker.open())).latestLeaderEpoch).toBe(9);
+    expect((await testLog(await broker.open())).leadership.latestEpoch).toBe(9);
   });
 
   it('is not needed after a clean stop', async () => {
@@ -332,7 +332,7 @@ describe('recovery', () => {
     expect(await broker.disk.fileSize('/data/.kafka_cleanshutdown')).toBeGreaterThan(0);
     const before = broker.disk.counts(broker.path(LOG_0)).reads;
     const again = await testLog(await broker.open());
-    expect(again.logEndOffset).toBe(100);
+    expect(again.offsets.logEnd).toBe(100);
     // One read, of what follows the last index entry.
     expect(broker.disk.counts(broker.path(LOG_0)).reads - before).toBe(1);
     expect(await broker.disk.fileSize('/data/.kafka_cleanshutdown')).toBeUndefined();
@@ -346,6 +346,6 @@ describe('recovery', () => {
     await manager.close();
     await write(broker, LOG_0, stamped(3, 'appended by hand'), 3 * batchBytes('a'));
     const again = await testLog(await broker.open());
-    expect(again.logEndOffset).toBe(4);
+    expect(again.offsets.logEnd).toBe(4);
   });
 });

@@ -15,11 +15,11 @@ const SMALL_SEGMENTS = { 'segment.bytes': '1024' };
 describe('truncation of a follower', () => {
   it('forgets an epoch that begins at the log end, where there is nothing to cut', async () => {
     const { broker, log } = await segmented(2);
-    await log.assignLeaderEpoch(5);
-    await log.truncateTo(2);
-    expect(log.latestLeaderEpoch).toBe(0);
+    await log.leadership.assignEpoch(5);
+    await log.trimmer.truncateTo(2);
+    expect(log.leadership.latestEpoch).toBe(0);
     broker.crash();
-    expect((await testLog(await broker.open())).latestLeaderEpoch).toBe(0);
+    expect((await testLog(await broker.open())).leadership.latestEpoch).toBe(0);
   });
 
   it('gives up the records missing at the end when all of them are cut', async () => {
@@ -33,16 +33,22 @@ describe('truncation of a follower', () => {
     await file.truncate(sizeBytes - 1);
     await file.datasync();
     const again = await testLog(await broker.open());
-    expect(again.lostRecords).toEqual({ ...again.lostRecords, startOffset: 2, endOffset: 3 });
-    await expect(again.truncateTo(3)).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
-    await again.truncateTo(2);
-    expect([again.isWritable, again.logEndOffset, again.damagedRanges]).toEqual([true, 2, []]);
+    expect(again.damage.lostRecords).toEqual({
+      ...again.damage.lostRecords,
+      startOffset: 2,
+      endOffset: 3,
+    });
+    await expect(again.trimmer.truncateTo(3)).rejects.toMatchObject({
+      code: 'KAFKA_STORAGE_ERROR',
+    });
+    await again.trimmer.truncateTo(2);
+    expect([again.isWritable, again.offsets.logEnd, again.damage.ranges]).toEqual([true, 2, []]);
     const election = { epoch: 1, electionId: 'first' };
-    await again.stopLeading();
-    await again.tryAcceptElection(election);
+    await again.leadership.stopLeading();
+    await again.leadership.tryAccept(election);
     const copy = valuesBatch(['d']);
     stampBatch(copy, 2, 1);
-    await again.appendAsFollower([copy], { election, compactedEndOffset: 0, elections: [] });
+    await again.copies.append([copy], { election, compactedEndOffset: 0, elections: [] });
     broker.crash();
     const third = await testLog(await broker.open());
     expect((await readAll(third)).map(([, value]) => value)).toEqual(['a', 'b', 'd']);
@@ -52,14 +58,19 @@ describe('truncation of a follower', () => {
 describe('starting a log anew', () => {
   it.each([0, 2, 3, 700])('at offset %i leaves an empty log that begins there', async (start) => {
     const { broker, log } = await segmented(3);
-    await log.deleteRecordsBefore(1);
-    await log.truncateFullyAndStartAt(start);
-    const ends = [log.logStartOffset, log.highWatermark, log.syncedEndOffset, log.logEndOffset];
+    await log.trimmer.deleteRecordsBefore(1);
+    await log.trimmer.truncateFullyAndStartAt(start);
+    const ends = [
+      log.offsets.logStart,
+      log.offsets.highWatermark,
+      log.offsets.syncedEnd,
+      log.offsets.logEnd,
+    ];
     expect(ends).toEqual([start, start, start, start]);
-    expect([log.latestLeaderEpoch, log.segments.length]).toEqual([undefined, 1]);
+    expect([log.leadership.latestEpoch, log.segments.length]).toEqual([undefined, 1]);
     broker.crash();
     const again = await testLog(await broker.open(), SMALL_SEGMENTS);
-    expect([again.logStartOffset, again.logEndOffset, again.isWritable]).toEqual([
+    expect([again.offsets.logStart, again.offsets.logEnd, again.isWritable]).toEqual([
       start,
       start,
       true,
@@ -71,22 +82,22 @@ describe('starting a log anew', () => {
   it('forgets the producers', async () => {
     const { log } = await segmented(0);
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
-    await log.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
-    await log.truncateFullyAndStartAt(9);
-    const answer = await log.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
+    await log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
+    await log.trimmer.truncateFullyAndStartAt(9);
+    const answer = await log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 0 });
     expect(answer).toMatchObject({ isDuplicate: false, baseOffset: 9 });
   });
 
   it.each([0, 700])('at offset %i is never half done after a crash', async (start) => {
     for (let crashAt = 1; ; crashAt += 1) {
       const { broker, log } = await segmented(3);
-      await log.deleteRecordsBefore(1);
+      await log.trimmer.deleteRecordsBefore(1);
       let operations = 0;
       broker.onOperation = () => {
         operations += 1;
         if (operations === crashAt) broker.crash();
       };
-      const isDone = await log.truncateFullyAndStartAt(start).then(
+      const isDone = await log.trimmer.truncateFullyAndStartAt(start).then(
         () => true,
         () => false,
       );
@@ -95,13 +106,15 @@ describe('starting a log anew', () => {
       const again = await testLog(await broker.open(), SMALL_SEGMENTS);
       expect(again.isWritable).toBe(true);
       // The leader's log begins at 0: a replica that lost its way there knows what it lacks.
-      expect([undefined, { startOffset: 0, endOffset: 1 }]).toContainEqual(again.lostStart);
-      expect(again.damagedRanges).toHaveLength(again.lostStart === undefined ? 0 : 1);
+      expect([undefined, { startOffset: 0, endOffset: 1 }]).toContainEqual(again.damage.lostStart);
+      expect(again.damage.ranges).toHaveLength(again.damage.lostStart === undefined ? 0 : 1);
       // Deleted records may become visible again: the leader, whose log begins there, has them.
-      const left = (await readAll(again, again.lostStart?.endOffset)).map(([offset]) => offset);
-      const first = left[0] ?? again.logEndOffset;
+      const left = (await readAll(again, again.damage.lostStart?.endOffset)).map(
+        ([offset]) => offset,
+      );
+      const first = left[0] ?? again.offsets.logEnd;
       expect(left).toEqual(left.map((_, i) => first + i));
-      expect([0, 1, 2, 3, start]).toContain(again.logEndOffset);
+      expect([0, 1, 2, 3, start]).toContain(again.offsets.logEnd);
       await appendValues(again, 'goes on');
     }
   });

@@ -29,7 +29,7 @@ async function brokerOfFour(): Promise<FakeBroker> {
 
 async function openLog(broker: FakeBroker): Promise<Log> {
   const log = await testLog(await broker.open(), SMALL_SEGMENTS);
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return log;
 }
 
@@ -51,10 +51,10 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     await removeByHand(broker, 0, 1);
     for (let start = 0; start < 3; start += 1) {
       const log = await openLog(broker);
-      expect(log.lostStart).toEqual({ startOffset: 0, endOffset: 2 });
-      expect(log.logStartOffset).toBe(0);
+      expect(log.damage.lostStart).toEqual({ startOffset: 0, endOffset: 2 });
+      expect(log.offsets.logStart).toBe(0);
       expect(broker.seen.damagedRanges).toMatchObject([{ startOffset: 0, endOffset: 2 }]);
-      await expect(log.read(0, 4096, 4)).rejects.toMatchObject({
+      await expect(log.reader.read(0, 4096, 4)).rejects.toMatchObject({
         code: 'CORRUPT_MESSAGE',
         members: { damagedStartOffset: 0, damagedEndOffset: 2 },
       });
@@ -74,12 +74,12 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
   it('is a loss behind a log start that was moved by deleting records', async () => {
     const broker = await brokerOfFour();
     const log = await openLog(broker);
-    await log.deleteRecordsBefore(1);
+    await log.trimmer.deleteRecordsBefore(1);
     await broker.scheduler.settle();
     await broker.disk.syncDirectory(broker.path(''));
     broker.crash();
     await removeByHand(broker, 1);
-    expect((await openLog(broker)).lostStart).toEqual({ startOffset: 1, endOffset: 2 });
+    expect((await openLog(broker)).damage.lostStart).toEqual({ startOffset: 1, endOffset: 2 });
   });
 
   it('is whole again when the segments come back', async () => {
@@ -87,11 +87,11 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     await broker.disk.rename(broker.path(segmentName(0)), '/data/backup');
     await broker.disk.syncDirectory(broker.path(''));
     await broker.disk.syncDirectory('/data');
-    expect((await openLog(broker)).lostStart).toBeDefined();
+    expect((await openLog(broker)).damage.lostStart).toBeDefined();
     broker.crash();
     await broker.disk.rename('/data/backup', broker.path(segmentName(0)));
     const log = await openLog(broker);
-    expect([log.lostStart, log.damagedRanges]).toEqual([undefined, []]);
+    expect([log.damage.lostStart, log.damage.ranges]).toEqual([undefined, []]);
     expect(await offsetsOf(log)).toEqual([0, 1, 2, 3]);
   });
 
@@ -99,17 +99,21 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0, 1);
     const log = await openLog(broker);
-    await expect(log.acceptDataLoss({ startOffset: 0, endOffset: 3 })).rejects.toMatchObject({
+    await expect(log.damage.acceptLoss({ startOffset: 0, endOffset: 3 })).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       message: expect.stringContaining('those missing are 0 up to 2'),
       members: { lostStartOffset: 0, lostEndOffset: 2 },
     });
-    await log.acceptDataLoss({ startOffset: 0, endOffset: 2 });
-    await log.acceptDataLoss({ startOffset: 0, endOffset: 2 });
-    expect([log.lostStart, log.damagedRanges, log.logStartOffset]).toEqual([undefined, [], 2]);
+    await log.damage.acceptLoss({ startOffset: 0, endOffset: 2 });
+    await log.damage.acceptLoss({ startOffset: 0, endOffset: 2 });
+    expect([log.damage.lostStart, log.damage.ranges, log.offsets.logStart]).toEqual([
+      undefined,
+      [],
+      2,
+    ]);
     broker.crash();
     const again = await openLog(broker);
-    expect([again.lostStart, again.damagedRanges]).toEqual([undefined, []]);
+    expect([again.damage.lostStart, again.damage.ranges]).toEqual([undefined, []]);
     expect(await offsetsOf(again)).toEqual([2, 3]);
   });
 
@@ -117,22 +121,26 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0);
     const log = await openLog(broker);
-    await log.deleteSegmentsBefore(2);
-    expect([log.lostStart, log.damagedRanges]).toEqual([undefined, []]);
+    await log.trimmer.deleteSegmentsBefore(2);
+    expect([log.damage.lostStart, log.damage.ranges]).toEqual([undefined, []]);
     broker.crash();
-    expect((await openLog(broker)).lostStart).toBeUndefined();
+    expect((await openLog(broker)).damage.lostStart).toBeUndefined();
   });
 
   it('and an end that is missing are both named and both abandoned', async () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0, 3);
     const log = await openLog(broker);
-    expect(log.lostStart).toEqual({ startOffset: 0, endOffset: 1 });
-    expect(log.lostRecords).toMatchObject({ startOffset: 3, endOffset: 4 });
-    await log.acceptDataLoss({ startOffset: 3, endOffset: 4 });
-    log.updateHighWatermark(log.syncedEndOffset);
-    await log.acceptDataLoss({ startOffset: 0, endOffset: 1 });
-    expect([log.lostStart, log.lostRecords, log.damagedRanges]).toEqual([undefined, undefined, []]);
+    expect(log.damage.lostStart).toEqual({ startOffset: 0, endOffset: 1 });
+    expect(log.damage.lostRecords).toMatchObject({ startOffset: 3, endOffset: 4 });
+    await log.damage.acceptLoss({ startOffset: 3, endOffset: 4 });
+    log.updateHighWatermark(log.offsets.syncedEnd);
+    await log.damage.acceptLoss({ startOffset: 0, endOffset: 1 });
+    expect([log.damage.lostStart, log.damage.lostRecords, log.damage.ranges]).toEqual([
+      undefined,
+      undefined,
+      [],
+    ]);
   });
 });
 
@@ -142,16 +150,16 @@ describe('a log start that is not written down', () => {
     await broker.disk.removeFile(MARKER);
     await removeByHand(broker, 0);
     const log = await openLog(broker);
-    expect([log.lostStart, log.logStartOffset]).toEqual([undefined, 1]);
+    expect([log.damage.lostStart, log.offsets.logStart]).toEqual([undefined, 1]);
     broker.crash();
     await removeByHand(broker, 1);
-    expect((await openLog(broker)).lostStart).toEqual({ startOffset: 1, endOffset: 2 });
+    expect((await openLog(broker)).damage.lostStart).toEqual({ startOffset: 1, endOffset: 2 });
   });
 
   it.each(['is missing', 'is empty', 'is damaged'])('is no loss when the file %s', async (how) => {
     const broker = await brokerOfFour();
     const log = await openLog(broker);
-    await log.deleteRecordsBefore(2);
+    await log.trimmer.deleteRecordsBefore(2);
     await broker.scheduler.settle();
     await broker.disk.syncDirectory(broker.path(''));
     broker.crash();
@@ -159,7 +167,7 @@ describe('a log start that is not written down', () => {
     else if (how === 'is damaged') broker.disk.corrupt(LOG_STARTS, 2, 0x40);
     else await (await broker.disk.open(LOG_STARTS, 'write')).truncate(0);
     const again = await openLog(broker);
-    expect([again.lostStart, again.logStartOffset]).toEqual([undefined, 2]);
+    expect([again.damage.lostStart, again.offsets.logStart]).toEqual([undefined, 2]);
   });
 
   it.each(['retention deletes segments', 'a client deletes records'])(
@@ -169,7 +177,7 @@ describe('a log start that is not written down', () => {
         const broker = await brokerOfFour();
         const manager = await broker.open(OUT_OF_ROOM);
         const log = await testLog(manager, SMALL_SEGMENTS);
-        log.updateHighWatermark(log.syncedEndOffset);
+        log.updateHighWatermark(log.offsets.syncedEnd);
         broker.disk.capacityBytes = broker.disk.usedBytes;
         let operations = 0;
         let isCrashed = false;
@@ -179,20 +187,21 @@ describe('a log start that is not written down', () => {
           isCrashed = true;
           broker.crash();
         };
-        if (how.startsWith('retention')) await log.deleteSegmentsBefore(2).catch(() => undefined);
-        else await log.deleteRecordsBefore(2).catch(() => undefined);
+        if (how.startsWith('retention'))
+          await log.trimmer.deleteSegmentsBefore(2).catch(() => undefined);
+        else await log.trimmer.deleteRecordsBefore(2).catch(() => undefined);
         await broker.scheduler.settle();
         broker.onOperation = undefined;
         broker.disk.capacityBytes = Number.POSITIVE_INFINITY;
         if (!isCrashed) broker.crash();
         const again = await openLog(broker);
-        expect([again.lostStart, again.damagedRanges]).toEqual([undefined, []]);
-        expect([0, 1, 2]).toContain(again.logStartOffset);
+        expect([again.damage.lostStart, again.damage.ranges]).toEqual([undefined, []]);
+        expect([0, 1, 2]).toContain(again.offsets.logStart);
         expect((await offsetsOf(again)).slice(-2)).toEqual([2, 3]);
         await broker.scheduler.advance(10_000);
         expect((await broker.names()).filter((name) => name.endsWith('.deleted'))).toEqual([]);
         broker.crash();
-        expect((await openLog(broker)).lostStart).toBeUndefined();
+        expect((await openLog(broker)).damage.lostStart).toBeUndefined();
         if (!isCrashed) return;
       }
     },
@@ -201,10 +210,10 @@ describe('a log start that is not written down', () => {
   it('makes room on a full disk: the start is written down in the room that was freed', async () => {
     const broker = await brokerOfFour();
     const log = await testLog(await broker.open(OUT_OF_ROOM), SMALL_SEGMENTS);
-    log.updateHighWatermark(log.syncedEndOffset);
+    log.updateHighWatermark(log.offsets.syncedEnd);
     broker.disk.capacityBytes = broker.disk.usedBytes;
     const usedBytes = broker.disk.usedBytes;
-    expect(await log.deleteSegmentsBefore(2)).toBe(2);
+    expect(await log.trimmer.deleteSegmentsBefore(2)).toBe(2);
     await broker.scheduler.settle();
     expect(broker.disk.usedBytes).toBeLessThan(usedBytes - 1500);
     expect((await broker.disk.readFile(LOG_STARTS)).toString()).toContain('orders 0 2');
@@ -215,10 +224,10 @@ describe('a log start that is not written down', () => {
     const broker = await brokerOfFour();
     const log = await openLog(broker);
     broker.disk.failNext('open', 'EMFILE', { path: LOG_STARTS });
-    await expect(log.deleteSegmentsBefore(2)).rejects.toMatchObject({ retriable: true });
-    expect(log.logStartOffset).toBe(0);
+    await expect(log.trimmer.deleteSegmentsBefore(2)).rejects.toMatchObject({ retriable: true });
+    expect(log.offsets.logStart).toBe(0);
     expect(await offsetsOf(log)).toEqual([0, 1, 2, 3]);
-    expect(await log.deleteSegmentsBefore(2)).toBe(2);
+    expect(await log.trimmer.deleteSegmentsBefore(2)).toBe(2);
   });
 });
 
@@ -227,15 +236,15 @@ describe('the offsets of a deleted log', () => {
     const broker = await brokerOfFour();
     const manager = await broker.open();
     const old = await testLog(manager, SMALL_SEGMENTS);
-    old.updateHighWatermark(old.syncedEndOffset);
-    await old.deleteRecordsBefore(4);
+    old.updateHighWatermark(old.offsets.syncedEnd);
+    await old.trimmer.deleteRecordsBefore(4);
     await broker.scheduler.advance(1000);
     await manager.deleteLog(TOPIC);
     const made = await manager.createLog(TOPIC, TOPIC_ID, topicConfig());
     await appendValues(made, 'a');
     broker.crash();
     const again = await openLog(broker);
-    expect([again.isWritable, again.damagedRanges]).toEqual([true, []]);
+    expect([again.isWritable, again.damage.ranges]).toEqual([true, []]);
     expect(await readAll(again)).toEqual([[0, 'a']]);
   });
 });

@@ -46,10 +46,10 @@ async function openLog(broker: FakeBroker, options: Partial<LogManagerOptions> =
 
 /** The log is complete, the lost offsets are empty, and the next record gets the next offset. */
 async function expectGivenUp(log: Log): Promise<void> {
-  expect(log.lostRecords).toBeUndefined();
+  expect(log.damage.lostRecords).toBeUndefined();
   expect(log.isWritable).toBe(true);
-  expect(log.damagedRanges).toEqual([]);
-  expect(log.logEndOffset).toBe(3);
+  expect(log.damage.ranges).toEqual([]);
+  expect(log.offsets.logEnd).toBe(3);
   expect(await readAll(log)).toEqual([[0, 'a']]);
   expect(await readAll(log, 1)).toEqual([]);
 }
@@ -60,7 +60,7 @@ describe('lost records at the end of a log', () => {
     for (let start = 0; start < 3; start += 1) {
       const log = await openLog(broker);
       await broker.scheduler.advance(60_000);
-      expect(log.lostRecords).toMatchObject(LOST);
+      expect(log.damage.lostRecords).toMatchObject(LOST);
       expect(log.isWritable).toBe(false);
       await expect(appendValues(log, 'd')).rejects.toMatchObject({
         code: 'KAFKA_STORAGE_ERROR',
@@ -73,7 +73,7 @@ describe('lost records at the end of a log', () => {
   it('are given up: their offsets hold nothing, and are not given to others', async () => {
     const broker = await brokerThatLost();
     const log = await openLog(broker);
-    await log.acceptDataLoss(LOST);
+    await log.damage.acceptLoss(LOST);
     await expectGivenUp(log);
     expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 3 });
     for (const end of ['crash', 'clean stop']) {
@@ -81,20 +81,22 @@ describe('lost records at the end of a log', () => {
       else await (await broker.open()).close();
       const again = await openLog(broker);
       expect(again.isWritable).toBe(true);
-      expect(again.damagedRanges).toEqual([]);
-      expect(again.endOffsetForEpoch(0)).toEqual({ epoch: 0, endOffset: 4 });
+      expect(again.damage.ranges).toEqual([]);
+      expect(again.leadership.epochEnd(0)).toEqual({ epoch: 0, endOffset: 4 });
       expect(await readAll(again)).toEqual([
         [0, 'a'],
         [3, 'd'],
       ]);
-      expect((await again.read(1, 4096, 4)).map(({ baseOffset }) => baseOffset)).toEqual([1, 3]);
+      expect((await again.reader.read(1, 4096, 4)).map(({ baseOffset }) => baseOffset)).toEqual([
+        1, 3,
+      ]);
       broker.crash();
     }
   });
 
   it('stay given up after a power failure, before anything else was written', async () => {
     const broker = await brokerThatLost();
-    await (await openLog(broker)).acceptDataLoss(LOST);
+    await (await openLog(broker)).damage.acceptLoss(LOST);
     broker.crash();
     await expectGivenUp(await openLog(broker));
   });
@@ -105,7 +107,7 @@ describe('lost records at the end of a log', () => {
     broker.disk.corrupt(broker.path(LOG_0), batchBytes('a') + 65);
     broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
     const log = await openLog(broker);
-    await log.acceptDataLoss(LOST);
+    await log.damage.acceptLoss(LOST);
     await expectGivenUp(log);
     const kept = await broker.disk.readFile(broker.path(`${LOG_0}.cut-1`));
     expect(kept.length).toBe(content.length - batchBytes('a'));
@@ -121,8 +123,8 @@ describe('lost records at the end of a log', () => {
       await broker.disk.removeFile(broker.path(LOG_0.replace('0.log', `${base}.log`)));
     }
     const log = await openLog(broker);
-    expect(log.lostRecords).toMatchObject({ startOffset: 1, endOffset: 4 });
-    await log.acceptDataLoss({ startOffset: 1, endOffset: 4 });
+    expect(log.damage.lostRecords).toMatchObject({ startOffset: 1, endOffset: 4 });
+    await log.damage.acceptLoss({ startOffset: 1, endOffset: 4 });
     expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 4 });
     broker.crash();
     expect((await readAll(await openLog(broker))).map(([offset]) => offset)).toEqual([0, 4]);
@@ -135,7 +137,7 @@ describe('lost records at the end of a log', () => {
       { startOffset: 1, endOffset: 2 },
       { startOffset: 1, endOffset: 4 },
     ]) {
-      await expect(log.acceptDataLoss(range)).rejects.toMatchObject({
+      await expect(log.damage.acceptLoss(range)).rejects.toMatchObject({
         code: 'OFFSET_OUT_OF_RANGE',
         message: expect.stringContaining('those missing are 1 up to 3'),
         members: { lostStartOffset: 1, lostEndOffset: 3 },
@@ -147,11 +149,11 @@ describe('lost records at the end of a log', () => {
   it('are given up once: the same call again does nothing, any other is refused', async () => {
     const broker = await brokerThatLost();
     let log = await openLog(broker);
-    await Promise.all([log.acceptDataLoss(LOST), log.acceptDataLoss(LOST)]);
+    await Promise.all([log.damage.acceptLoss(LOST), log.damage.acceptLoss(LOST)]);
     await appendValues(log, 'd');
     for (let round = 0; round < 2; round += 1) {
       const sizeBytes = log.sizeBytes;
-      await log.acceptDataLoss(LOST);
+      await log.damage.acceptLoss(LOST);
       expect(log.sizeBytes).toBe(sizeBytes);
       const others = [
         { startOffset: 1, endOffset: 2 },
@@ -159,7 +161,7 @@ describe('lost records at the end of a log', () => {
         { startOffset: 4, endOffset: 9 },
       ];
       for (const other of others) {
-        await expect(log.acceptDataLoss(other)).rejects.toMatchObject({
+        await expect(log.damage.acceptLoss(other)).rejects.toMatchObject({
           code: 'OFFSET_OUT_OF_RANGE',
           message: expect.stringContaining('no records are missing there'),
         });
@@ -175,7 +177,7 @@ describe('lost records at the end of a log', () => {
     await appendValues(log, 'a');
     broker.disk.failNext('datasync', 'EIO', { path: LOG_0 });
     await expect(appendValues(log, 'b')).rejects.toMatchObject({ outcome: 'unknown' });
-    await expect(log.acceptDataLoss({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
+    await expect(log.damage.acceptLoss({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
     });
     expect(log.isWritable).toBe(false);
@@ -186,7 +188,7 @@ describe('lost records at the end of a log', () => {
     const manager = await broker.open({ diskReserveBytes: 1000 });
     const log = await testLog(manager);
     broker.disk.capacityBytes = broker.disk.usedBytes;
-    await log.acceptDataLoss(LOST);
+    await log.damage.acceptLoss(LOST);
     expect(manager.reserve.isWhole).toBe(false);
     expect(log.isWritable).toBe(true);
     broker.crash();
@@ -206,13 +208,13 @@ describe('lost records at the end of a log', () => {
       broker.disk.corrupt(broker.path(LOG_0), 2 * batchBytes('a') + 65);
       const log = await openLog(broker);
       broker.disk.failNext(point, 'EIO', { path });
-      await expect(log.acceptDataLoss(LOST)).rejects.toMatchObject({
+      await expect(log.damage.acceptLoss(LOST)).rejects.toMatchObject({
         code: 'KAFKA_STORAGE_ERROR',
       });
       expect(log.isWritable).toBe(false);
-      expect(log.lostRecords).toMatchObject(LOST);
-      await expect(log.read(1, 100, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
-      await log.acceptDataLoss(LOST);
+      expect(log.damage.lostRecords).toMatchObject(LOST);
+      await expect(log.reader.read(1, 100, 3)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+      await log.damage.acceptLoss(LOST);
       await expectGivenUp(log);
       broker.crash();
       await expectGivenUp(await openLog(broker));
@@ -233,13 +235,13 @@ describe('lost records at the end of a log', () => {
         hasCrashed = true;
         broker.crash();
       };
-      await log.acceptDataLoss(LOST).catch(() => undefined);
+      await log.damage.acceptLoss(LOST).catch(() => undefined);
       broker.onOperation = undefined;
       broker.crash();
       const again = await openLog(broker);
-      if (again.lostRecords !== undefined) {
-        expect(again.lostRecords, `crash at ${crashAt}`).toMatchObject(LOST);
-        await again.acceptDataLoss(LOST);
+      if (again.damage.lostRecords !== undefined) {
+        expect(again.damage.lostRecords, `crash at ${crashAt}`).toMatchObject(LOST);
+        await again.damage.acceptLoss(LOST);
       }
       await expectGivenUp(again);
     }

@@ -19,7 +19,7 @@ describe('the background scrub', () => {
     const { broker, log } = await segmented();
     broker.disk.corrupt(broker.path(LOG_0), 200);
     await broker.scheduler.advance(FIRST_PASS_MS);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 0, endOffset: 1 }]);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 0, endOffset: 1 }]);
     expect(broker.seen.damagedRanges).toHaveLength(1);
   });
 
@@ -29,9 +29,9 @@ describe('the background scrub', () => {
     await broker.disk.removeFile(broker.path(LOG_0.replace('0.log', '1.log')));
     const log = await testLog(await broker.open(), SMALL_SEGMENTS);
     await broker.scheduler.advance(FIRST_PASS_MS);
-    expect(log.damagedRanges).toMatchObject([{ startOffset: 1, endOffset: 2 }]);
-    await expect(log.read(1, 4096, 4)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
-    expect(log.damagedRanges).toHaveLength(1);
+    expect(log.damage.ranges).toMatchObject([{ startOffset: 1, endOffset: 2 }]);
+    await expect(log.reader.read(1, 4096, 4)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE' });
+    expect(log.damage.ranges).toHaveLength(1);
   });
 
   it('goes through all closed segments, again after the interval', async () => {
@@ -41,7 +41,7 @@ describe('the background scrub', () => {
     expect(broker.seen).toMatchObject({ scrubPasses: 1, scrubbedBytes: closedBytes });
     await broker.scheduler.advance(HOUR_MS);
     expect(broker.seen).toMatchObject({ scrubPasses: 2, scrubbedBytes: 2 * closedBytes });
-    expect(log.damagedRanges).toEqual([]);
+    expect(log.damage.ranges).toEqual([]);
   });
 
   it('takes gaps that compaction left for no damage', async () => {
@@ -52,14 +52,14 @@ describe('the background scrub', () => {
     await broker.disk.removeFile(broker.path(LOG_0.replace('0.log', '1.log')));
     const again = await testLog(await broker.open(), SMALL_SEGMENTS);
     await broker.scheduler.advance(FIRST_PASS_MS);
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
   });
 
   it('reads no faster than it may, and does not keep a removal waiting', async () => {
     const { broker, manager, log } = await segmented({ scrubBytesPerSecond: 100 });
     await broker.scheduler.advance(FIRST_PASS_MS);
     expect(broker.seen.scrubPasses).toBe(0);
-    await log.deleteRecordsBefore(3);
+    await log.trimmer.deleteRecordsBefore(3);
     await broker.scheduler.advance(30_000);
     expect(await broker.names()).not.toContain(LOG_0);
     expect((await readAll(log)).map(([offset]) => offset)).toEqual([3]);

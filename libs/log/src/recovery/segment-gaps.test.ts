@@ -28,9 +28,9 @@ describe('segments that are missing in the middle of a log', () => {
     for (let start = 0; start < 3; start += 1) {
       const manager = await broker.open();
       const log = await testLog(manager, SMALL_SEGMENTS);
-      expect(log.lostBetween).toEqual([LOST]);
+      expect(log.damage.lostBetween).toEqual([LOST]);
       expect(broker.seen.damagedRanges).toMatchObject([LOST]);
-      await expect(log.read(1, 4096, 5)).rejects.toMatchObject({
+      await expect(log.reader.read(1, 4096, 5)).rejects.toMatchObject({
         code: 'CORRUPT_MESSAGE',
         members: { damagedStartOffset: 1, damagedEndOffset: 3 },
       });
@@ -52,11 +52,11 @@ describe('segments that are missing in the middle of a log', () => {
     const name = segmentFileName(1, 'log');
     await broker.disk.rename(broker.path(name), '/data/backup');
     await syncFiles(broker);
-    expect((await openLog(broker)).lostBetween).toEqual([{ startOffset: 1, endOffset: 2 }]);
+    expect((await openLog(broker)).damage.lostBetween).toEqual([{ startOffset: 1, endOffset: 2 }]);
     broker.crash();
     await broker.disk.rename('/data/backup', broker.path(name));
     const log = await openLog(broker);
-    expect([log.lostBetween, log.damagedRanges]).toEqual([[], []]);
+    expect([log.damage.lostBetween, log.damage.ranges]).toEqual([[], []]);
     expect(await offsetsOf(log, 0)).toEqual([0, 1, 2, 3, 4]);
   });
 
@@ -73,8 +73,8 @@ describe('segments that are missing in the middle of a log', () => {
       await cutFile(broker, segmentFileName(0, 'log'), sizeBytes);
       const lost = { startOffset, endOffset: 2 };
       const again = await openLog(broker);
-      expect(again.lostBetween).toEqual([lost]);
-      await again.acceptDataLoss(lost);
+      expect(again.damage.lostBetween).toEqual([lost]);
+      await again.damage.acceptLoss(lost);
       await expectWhole(again, [...Array(startOffset).keys(), 2, 3]);
       broker.crash();
       await expectWhole(await openLog(broker), [...Array(startOffset).keys(), 2, 3]);
@@ -97,8 +97,8 @@ describe('segments that are missing in the middle of a log', () => {
       else for (let at = 7; at < 24; at += 8) broker.disk.corrupt(index, at, 0x11);
       await syncFiles(broker);
       const again = await openLog(broker, { 'segment.bytes': '16384' });
-      expect(again.lostBetween, damage).toEqual([{ startOffset: second, endOffset: third }]);
-      expect(again.damagedRanges, damage).toHaveLength(1);
+      expect(again.damage.lostBetween, damage).toEqual([{ startOffset: second, endOffset: third }]);
+      expect(again.damage.ranges, damage).toHaveLength(1);
     }
   });
 
@@ -107,17 +107,17 @@ describe('segments that are missing in the middle of a log', () => {
     const log = segmentFileName(1, 'log');
     await cutFile(broker, log, batchBytes(VALUE) - 100);
     const again = await openLog(broker);
-    expect(again.lostBetween).toEqual([]);
-    expect(again.damagedRanges).toMatchObject([{ startOffset: 1, endOffset: 2, startPosition: 0 }]);
+    expect(again.damage.lostBetween).toEqual([]);
+    expect(again.damage.ranges).toMatchObject([{ startOffset: 1, endOffset: 2, startPosition: 0 }]);
   });
 
   it('are no loss below the log start', async () => {
     const broker = await brokerOfFive();
     const log = await openLog(broker);
-    await log.deleteRecordsBefore(2);
+    await log.trimmer.deleteRecordsBefore(2);
     broker.crash();
     const again = await openLog(broker);
-    expect([again.lostBetween, again.logStartOffset]).toEqual([[], 2]);
+    expect([again.damage.lostBetween, again.offsets.logStart]).toEqual([[], 2]);
   });
 
   it('are no loss where compaction has been', async () => {
@@ -127,18 +127,18 @@ describe('segments that are missing in the middle of a log', () => {
     await broker.scheduler.advance(1000);
     broker.crash();
     await removeByHand(broker, 1, 2);
-    expect((await openLog(broker)).damagedRanges).toEqual([]);
+    expect((await openLog(broker)).damage.ranges).toEqual([]);
   });
 
   it('are not covered by compaction', async () => {
     const broker = await brokerOfFive();
     await removeByHand(broker, 1, 2);
     const log = await openLog(broker, COMPACTED);
-    log.updateHighWatermark(log.syncedEndOffset);
+    log.updateHighWatermark(log.offsets.syncedEnd);
     for (let i = 0; i < 20; i += 1) await broker.scheduler.advance(5000);
     expect(broker.seen.cleanedSegments).toBe(0);
-    expect(log.lostBetween).toEqual([LOST]);
-    await log.acceptDataLoss(LOST);
+    expect(log.damage.lostBetween).toEqual([LOST]);
+    await log.damage.acceptLoss(LOST);
     for (let i = 0; i < 20; i += 1) await broker.scheduler.advance(5000);
     expect(broker.seen.cleanedSegments).toBeGreaterThan(0);
   });
@@ -149,12 +149,12 @@ describe('records missing in the middle of a log that are abandoned', () => {
     const broker = await brokerOfFive();
     await removeByHand(broker, 1, 2);
     const log = await openLog(broker);
-    await expect(log.acceptDataLoss({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
+    await expect(log.damage.acceptLoss({ startOffset: 1, endOffset: 2 })).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       message: expect.stringContaining('those missing are 1 up to 3'),
       members: { lostStartOffset: 1, lostEndOffset: 3 },
     });
-    expect(log.lostBetween).toEqual([LOST]);
+    expect(log.damage.lostBetween).toEqual([LOST]);
   });
 
   it('hold nothing from then on, and readers pass over their offsets', async () => {
@@ -162,16 +162,16 @@ describe('records missing in the middle of a log that are abandoned', () => {
     await removeByHand(broker, 1, 2);
     let log = await openLog(broker);
     for (const end of ['crash', 'clean stop', 'last']) {
-      await log.acceptDataLoss(LOST);
+      await log.damage.acceptLoss(LOST);
       await expectWhole(log, REST);
-      expect((await log.read(1, 1, 5))[0]).toMatchObject({ recordCount: 0, nextOffset: 3 });
+      expect((await log.reader.read(1, 1, 5))[0]).toMatchObject({ recordCount: 0, nextOffset: 3 });
       broker.crash();
       if (end === 'clean stop') await (await broker.open()).close();
       if (end !== 'last') log = await openLog(broker);
     }
     log = await openLog(broker);
     await broker.scheduler.advance(120_000);
-    expect([broker.seen.scrubPasses, log.damagedRanges]).toEqual([1, []]);
+    expect([broker.seen.scrubPasses, log.damage.ranges]).toEqual([1, []]);
   });
 
   it.each([
@@ -184,11 +184,11 @@ describe('records missing in the middle of a log that are abandoned', () => {
     await removeByHand(broker, 1, 2);
     const log = await openLog(broker);
     broker.disk.failNext(point, 'EIO', { path });
-    await expect(log.acceptDataLoss(LOST)).rejects.toMatchObject({
+    await expect(log.damage.acceptLoss(LOST)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
-    expect([log.lostBetween, log.isWritable]).toEqual([[LOST], true]);
-    await log.acceptDataLoss(LOST);
+    expect([log.damage.lostBetween, log.isWritable]).toEqual([[LOST], true]);
+    await log.damage.acceptLoss(LOST);
     await expectWhole(log, REST);
   });
 
@@ -205,13 +205,13 @@ describe('records missing in the middle of a log that are abandoned', () => {
         hasCrashed = true;
         broker.crash();
       };
-      await log.acceptDataLoss(LOST).catch(() => undefined);
+      await log.damage.acceptLoss(LOST).catch(() => undefined);
       broker.onOperation = undefined;
       broker.crash();
       const again = await openLog(broker);
-      if (again.lostBetween.length > 0) {
-        expect(again.lostBetween, `crash at ${crashAt}`).toEqual([LOST]);
-        await again.acceptDataLoss(LOST);
+      if (again.damage.lostBetween.length > 0) {
+        expect(again.damage.lostBetween, `crash at ${crashAt}`).toEqual([LOST]);
+        await again.damage.acceptLoss(LOST);
       }
       await expectWhole(again, REST);
     }
@@ -236,7 +236,7 @@ async function openLog(
   options: Partial<LogManagerOptions> = {},
 ): Promise<Log> {
   const log = await testLog(await broker.open(options), config);
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return log;
 }
 
@@ -258,7 +258,11 @@ async function cutFile(broker: FakeBroker, name: string, sizeBytes: number): Pro
 }
 
 async function expectWhole(log: Log, offsets: readonly number[]): Promise<void> {
-  expect([log.lostBetween, log.lostStart, log.damagedRanges]).toEqual([[], undefined, []]);
+  expect([log.damage.lostBetween, log.damage.lostStart, log.damage.ranges]).toEqual([
+    [],
+    undefined,
+    [],
+  ]);
   expect(await offsetsOf(log, 0)).toEqual(offsets);
 }
 

@@ -22,8 +22,8 @@ const LEADER = { election: ELECTION, compactedEndOffset: 0, elections: [] };
 describe('the copies of a follower', () => {
   it('are the bytes of the leader, synced when the append resolves', async () => {
     const { broker, log } = await follower();
-    await log.appendAsFollower([copies([0, ['a', 'b']], [2, ['c']])], LEADER);
-    expect([log.logEndOffset, log.syncedEndOffset]).toEqual([3, 3]);
+    await log.copies.append([copies([0, ['a', 'b']], [2, ['c']])], LEADER);
+    expect([log.offsets.logEnd, log.offsets.syncedEnd]).toEqual([3, 3]);
     broker.crash();
     expect(await broker.disk.readFile(broker.path(LOG_0))).toEqual(
       copies([0, ['a', 'b']], [2, ['c']]),
@@ -39,21 +39,22 @@ describe('the copies of a follower', () => {
     const { broker, log } = await follower({}, { tailCacheBytes: 100_000 });
     let readable: number | undefined;
     broker.onOperation = () => {
-      if (log.logEndOffset === 1) readable ??= log.readCached(0, 1, log.logEndOffset)?.length;
+      if (log.offsets.logEnd === 1)
+        readable ??= log.reader.readCached(0, 1, log.offsets.logEnd)?.length;
     };
-    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    await log.copies.append([copies([0, ['a']])], LEADER);
     expect(readable).toBe(1);
-    expect(log.highWatermark).toBe(0);
+    expect(log.offsets.highWatermark).toBe(0);
   });
 
   it('are refused as a whole when one has a wrong checksum', async () => {
     const { log } = await follower();
     const bytes = copies([0, ['a']], [1, ['b']]);
     bytes[batchBytes('a') + CRC_AT] = (bytes[batchBytes('a') + CRC_AT] ?? 0) ^ 1;
-    await expect(log.appendAsFollower([bytes], LEADER)).rejects.toMatchObject({
+    await expect(log.copies.append([bytes], LEADER)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
     });
-    expect(log.logEndOffset).toBe(0);
+    expect(log.offsets.logEnd).toBe(0);
   });
 
   it.each([
@@ -65,36 +66,36 @@ describe('the copies of a follower', () => {
     ['half a batch', copies([0, ['a']], [1, ['b']]).subarray(0, batchBytes('a') + 30)],
   ])('are refused with %s', async (_what, bytes) => {
     const { log } = await follower();
-    await expect(log.appendAsFollower([bytes], LEADER)).rejects.toMatchObject({
+    await expect(log.copies.append([bytes], LEADER)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
     });
-    expect(log.logEndOffset).toBe(0);
+    expect(log.offsets.logEnd).toBe(0);
   });
 
   it('have gaps where the leader was compacted, which are no damage after a crash', async () => {
     const { broker, log } = await follower();
     const compacted = { ...LEADER, compactedEndOffset: 9 };
-    await log.appendAsFollower([copies([3, ['a']], [8, ['b']], [9, ['c']])], compacted);
-    await expect(log.appendAsFollower([copies([12, ['d']])], compacted)).rejects.toMatchObject({
+    await log.copies.append([copies([3, ['a']], [8, ['b']], [9, ['c']])], compacted);
+    await expect(log.copies.append([copies([12, ['d']])], compacted)).rejects.toMatchObject({
       code: 'CORRUPT_MESSAGE',
     });
     broker.crash();
     const again = await testLog(await broker.open());
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
     expect((await readAll(again)).map(([offset]) => offset)).toEqual([3, 8, 9]);
   });
 
   it('record the epoch that a batch begins before the batch is on disk', async () => {
     const { broker, log } = await follower();
     broker.disk.failNext('writev', 'EIO', { path: EPOCH_FILE });
-    await expect(log.appendAsFollower([copies([0, ['a'], 3])], LEADER)).rejects.toMatchObject({
+    await expect(log.copies.append([copies([0, ['a'], 3])], LEADER)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
     expect(broker.disk.counts(broker.path(LOG_0)).writes).toBe(0);
-    await log.appendAsFollower([copies([0, ['a'], 3], [1, ['b'], 5])], LEADER);
+    await log.copies.append([copies([0, ['a'], 3], [1, ['b'], 5])], LEADER);
     broker.crash();
     const again = await testLog(await broker.open());
-    expect([0, 1].map((offset) => again.leaderEpochAt(offset))).toEqual([3, 5]);
+    expect([0, 1].map((offset) => again.leadership.epochAt(offset))).toEqual([3, 5]);
     expect(String(await broker.disk.readFile(broker.path(EPOCH_FILE)))).toBe('0\n2\n3 0\n5 1\n');
   });
 
@@ -103,10 +104,10 @@ describe('the copies of a follower', () => {
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 40 };
     const batch = valuesBatch(['a', 'b'], producer);
     stampBatch(batch, 0, 1);
-    await log.appendAsFollower([Buffer.from(batch)], LEADER);
-    await log.assignLeaderEpoch(6);
+    await log.copies.append([Buffer.from(batch)], LEADER);
+    await log.leadership.assignEpoch(6);
     log.updateHighWatermark(2);
-    expect(await log.append([batch], { leaderEpoch: 6 })).toMatchObject({
+    expect(await log.writer.append([batch], { leaderEpoch: 6 })).toMatchObject({
       isDuplicate: true,
       baseOffset: 0,
     });
@@ -115,32 +116,32 @@ describe('the copies of a follower', () => {
   it('go to several segments where they are more than one takes', async () => {
     const { log } = await follower({ 'segment.bytes': '1024' });
     const value = filler(600);
-    await log.appendAsFollower([copies([0, [value]], [1, [value]], [2, [value]])], LEADER);
+    await log.copies.append([copies([0, [value]], [1, [value]], [2, [value]])], LEADER);
     expect(log.segments.map(({ baseOffset }) => baseOffset)).toEqual([0, 1, 2]);
     expect((await readAll(log)).map(([offset]) => offset)).toEqual([0, 1, 2]);
   });
 
   it('leave the log as it was when a write fails, and are taken at the next try', async () => {
     const { broker, log } = await follower();
-    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    await log.copies.append([copies([0, ['a']])], LEADER);
     broker.disk.failNext('writev', 'ENOSPC', { path: LOG_0, afterBytes: 10 });
-    await expect(log.appendAsFollower([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
+    await expect(log.copies.append([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
       outcome: 'failed',
     });
-    expect(log.logEndOffset).toBe(1);
-    await log.appendAsFollower([copies([1, ['b']])], LEADER);
+    expect(log.offsets.logEnd).toBe(1);
+    await log.copies.append([copies([1, ['b']])], LEADER);
     expect((await readAll(log)).map(([, value]) => value)).toEqual(['a', 'b']);
   });
 
   it('begin with the batch that has the log start inside it', async () => {
     const { broker, log } = await follower();
-    await log.truncateFullyAndStartAt(7);
-    await log.appendAsFollower([copies([5, ['a', 'b', 'c', 'd']], [9, ['e']])], LEADER);
-    expect([log.logStartOffset, log.logEndOffset]).toEqual([7, 10]);
+    await log.trimmer.truncateFullyAndStartAt(7);
+    await log.copies.append([copies([5, ['a', 'b', 'c', 'd']], [9, ['e']])], LEADER);
+    expect([log.offsets.logStart, log.offsets.logEnd]).toEqual([7, 10]);
     broker.crash();
     const again = await testLog(await broker.open());
-    expect(again.damagedRanges).toEqual([]);
+    expect(again.damage.ranges).toEqual([]);
     expect(await readAll(again)).toEqual([
       [7, 'c'],
       [8, 'd'],
@@ -151,7 +152,7 @@ describe('the copies of a follower', () => {
   it('are indexed beyond a gap that is larger than an index entry can tell', async () => {
     const { broker, log } = await follower();
     const far = 2 ** 33;
-    await log.appendAsFollower([copies([far, ['a']])], {
+    await log.copies.append([copies([far, ['a']])], {
       ...LEADER,
       compactedEndOffset: far + 1,
     });
@@ -164,33 +165,35 @@ describe('the copies of a follower', () => {
 
   it('are taken by a follower alone, and appends by a leader alone', async () => {
     const { log } = await follower();
-    await expect(log.append([valuesBatch(['a'])], { leaderEpoch: 1 })).rejects.toMatchObject({
-      code: 'LEADER_NOT_AVAILABLE',
-      outcome: 'failed',
-    });
-    await log.assignLeaderEpoch(1);
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
-    await expect(log.appendAsFollower([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
+    await expect(log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 })).rejects.toMatchObject(
+      {
+        code: 'LEADER_NOT_AVAILABLE',
+        outcome: 'failed',
+      },
+    );
+    await log.leadership.assignEpoch(1);
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await expect(log.copies.append([copies([1, ['b']])], LEADER)).rejects.toMatchObject({
       code: 'LEADER_NOT_AVAILABLE',
     });
   });
 
   it('are taken of the leader that is followed alone, and nothing is cut for another', async () => {
     const { log } = await follower();
-    await log.appendAsFollower([copies([0, ['a']])], LEADER);
+    await log.copies.append([copies([0, ['a']])], LEADER);
     const next = { epoch: 5, electionId: 'another' };
-    const acceptance = log.tryAcceptElection(next);
+    const acceptance = log.leadership.tryAccept(next);
     const late = [
-      log.appendAsFollower([copies([1, ['b']])], LEADER),
-      log.truncateTo(0, ELECTION),
-      log.truncateFullyAndStartAt(9, ELECTION),
+      log.copies.append([copies([1, ['b']])], LEADER),
+      log.trimmer.truncateTo(0, ELECTION),
+      log.trimmer.truncateFullyAndStartAt(9, ELECTION),
     ];
     await acceptance;
     for (const one of late) {
       await expect(one).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE', outcome: 'failed' });
     }
-    expect(log.logEndOffset).toBe(1);
-    await log.appendAsFollower([copies([1, ['b']])], { ...LEADER, election: next });
+    expect(log.offsets.logEnd).toBe(1);
+    await log.copies.append([copies([1, ['b']])], { ...LEADER, election: next });
   });
 });
 
@@ -198,49 +201,53 @@ describe('a leader that begins to follow', () => {
   it('refuses the appends that wait, and answers the one that is being written', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.assignLeaderEpoch(1);
-    const written = log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await log.leadership.assignEpoch(1);
+    const written = log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 });
     await Promise.resolve();
     await Promise.resolve();
-    const waiting = log.append([valuesBatch(['b'])], { leaderEpoch: 1 });
-    const [first, second] = await Promise.allSettled([written, waiting, log.stopLeading()]);
+    const waiting = log.writer.append([valuesBatch(['b'])], { leaderEpoch: 1 });
+    const [first, second] = await Promise.allSettled([
+      written,
+      waiting,
+      log.leadership.stopLeading(),
+    ]);
     expect(first.status).toBe('fulfilled');
     expect(second).toMatchObject({ status: 'rejected', reason: { code: 'LEADER_NOT_AVAILABLE' } });
-    expect(log.logEndOffset).toBe(1);
+    expect(log.offsets.logEnd).toBe(1);
   });
 
   it('forgets an epoch in which it has written nothing', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 1 });
-    await log.assignLeaderEpoch(4);
-    await log.stopLeading();
-    expect(log.latestLeaderEpoch).toBe(1);
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 1 });
+    await log.leadership.assignEpoch(4);
+    await log.leadership.stopLeading();
+    expect(log.leadership.latestEpoch).toBe(1);
   });
 
   it('answers a retry whose original may yet be lost with an unknown outcome', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
-    await log.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
-    const retry = log.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
+    await log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
+    const retry = log.writer.append([valuesBatch(['a'], producer)], { leaderEpoch: 1 });
     await broker.scheduler.settle();
-    void log.stopLeading();
+    void log.leadership.stopLeading();
     await expect(retry).rejects.toMatchObject({ outcome: 'unknown' });
   });
 
   it('keeps what its leader keeps, however old', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'retention.ms': '1', 'segment.ms': '1' });
-    await log.stopLeading();
-    await log.tryAcceptElection(ELECTION);
-    await log.appendAsFollower([copies([0, ['a']], [1, ['b']])], LEADER);
+    await log.leadership.stopLeading();
+    await log.leadership.tryAccept(ELECTION);
+    await log.copies.append([copies([0, ['a']], [1, ['b']])], LEADER);
     log.updateHighWatermark(2);
     await broker.scheduler.advance(20_000);
-    expect(log.logStartOffset).toBe(0);
-    await log.assignLeaderEpoch(9);
+    expect(log.offsets.logStart).toBe(0);
+    await log.leadership.assignEpoch(9);
     await broker.scheduler.advance(20_000);
-    expect(log.logStartOffset).toBe(2);
+    expect(log.offsets.logStart).toBe(2);
   });
 });
 
@@ -250,62 +257,62 @@ describe('the elections of a log', () => {
 
   it('are accepted durably, and earlier ones are refused from then on', async () => {
     const { broker, log } = await follower();
-    expect(await log.tryAcceptElection(first)).toBe(true);
+    expect(await log.leadership.tryAccept(first)).toBe(true);
     broker.crash();
     const again = await testLog(await broker.open());
-    expect(again.acceptedElection).toEqual(first);
-    expect(await again.tryAcceptElection(ELECTION)).toBe(false);
-    expect(await again.tryAcceptElection(first)).toBe(true);
+    expect(again.leadership.acceptedElection).toEqual(first);
+    expect(await again.leadership.tryAccept(ELECTION)).toBe(false);
+    expect(await again.leadership.tryAccept(first)).toBe(true);
   });
 
   it('are not accepted when the disk does not take them', async () => {
     const { broker, log } = await follower();
     broker.disk.failNext('open', 'EIO', { path: ELECTION_FILE });
-    await expect(log.tryAcceptElection(first)).rejects.toMatchObject({
+    await expect(log.leadership.tryAccept(first)).rejects.toMatchObject({
       code: 'KAFKA_STORAGE_ERROR',
     });
-    expect(log.acceptedElection).toEqual(ELECTION);
+    expect(log.leadership.acceptedElection).toEqual(ELECTION);
   });
 
   it('are those of its newest batch where none was accepted', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
-    await log.append([valuesBatch(['a'])], { leaderEpoch: 6 });
-    expect(log.acceptedElection).toEqual({ epoch: 6, electionId: undefined });
-    expect(await log.tryAcceptElection({ epoch: 5, electionId: 'x' })).toBe(false);
+    await log.writer.append([valuesBatch(['a'])], { leaderEpoch: 6 });
+    expect(log.leadership.acceptedElection).toEqual({ epoch: 6, electionId: undefined });
+    expect(await log.leadership.tryAccept({ epoch: 5, electionId: 'x' })).toBe(false);
   });
 
   it('tell batches of one epoch number apart', async () => {
     const { broker, log } = await follower();
-    await log.appendAsFollower([copies([0, ['a'], 2])], LEADER);
-    await log.tryAcceptElection(first);
+    await log.copies.append([copies([0, ['a'], 2])], LEADER);
+    await log.leadership.tryAccept(first);
     const leader = { election: first, compactedEndOffset: 0, elections: [first] };
-    await log.appendAsFollower([copies([1, ['b'], 7])], leader);
-    await log.tryAcceptElection(second);
+    await log.copies.append([copies([1, ['b'], 7])], leader);
+    await log.leadership.tryAccept(second);
     for (const one of [log, await testLog(await reopened(broker))]) {
-      expect(one.electionIdOf(7)).toBe('first');
-      expect(one.endOffsetForElection(7, 'first')).toEqual({
+      expect(one.leadership.electionIdOf(7)).toBe('first');
+      expect(one.leadership.electionEnd(7, 'first')).toEqual({
         epoch: 7,
         endOffset: 2,
         electionId: 'first',
       });
-      expect(one.endOffsetForElection(7, 'second')).toMatchObject({ epoch: 2, endOffset: 1 });
-      expect(one.endOffsetForElection(7, undefined)).toMatchObject({ epoch: 7, endOffset: 2 });
-      expect(one.endOffsetForElection(9, 'x')).toMatchObject({ epoch: 7, endOffset: 2 });
-      expect(one.endOffsetForElection(1, undefined)).toMatchObject({ epoch: 1, endOffset: 0 });
+      expect(one.leadership.electionEnd(7, 'second')).toMatchObject({ epoch: 2, endOffset: 1 });
+      expect(one.leadership.electionEnd(7, undefined)).toMatchObject({ epoch: 7, endOffset: 2 });
+      expect(one.leadership.electionEnd(9, 'x')).toMatchObject({ epoch: 7, endOffset: 2 });
+      expect(one.leadership.electionEnd(1, undefined)).toMatchObject({ epoch: 1, endOffset: 0 });
     }
   });
 
   it('have the id of the batches that took the place of those cut', async () => {
     const { broker, log } = await follower();
     for (const election of [first, second]) {
-      await log.tryAcceptElection(election);
-      await log.truncateTo(0, election);
+      await log.leadership.tryAccept(election);
+      await log.trimmer.truncateTo(0, election);
       const leader = { election, compactedEndOffset: 0, elections: [election] };
-      await log.appendAsFollower([copies([0, [election.electionId], 7])], leader);
+      await log.copies.append([copies([0, [election.electionId], 7])], leader);
     }
     const again = await testLog(await reopened(broker));
-    expect(again.electionIdOf(7)).toBe('second');
+    expect(again.leadership.electionIdOf(7)).toBe('second');
   });
 });
 
@@ -330,8 +337,8 @@ async function follower(
 ): Promise<{ readonly broker: FakeBroker; readonly log: Log }> {
   const broker = new FakeBroker();
   const log = await testLog(await broker.open(options), config);
-  await log.stopLeading();
-  await log.tryAcceptElection(ELECTION);
+  await log.leadership.stopLeading();
+  await log.leadership.tryAccept(ELECTION);
   return { broker, log };
 }
 

@@ -42,7 +42,7 @@ export async function writeGoldenDirectory(): Promise<DirectoryFiles> {
   const log = await testLog(manager, { 'segment.bytes': '12000' });
   for (let i = 0; i < 16; i += 1) {
     const leaderEpoch = i < 8 ? 0 : 1;
-    await log.append([testBatch(plainRecords(i))], { leaderEpoch });
+    await log.writer.append([testBatch(plainRecords(i))], { leaderEpoch });
     const producer = {
       producerId: 1000 + (i % 2),
       producerEpoch: i % 2,
@@ -53,8 +53,8 @@ export async function writeGoldenDirectory(): Promise<DirectoryFiles> {
       value,
       timestamp: 5000 + i,
     }));
-    await log.append([testBatch(records, producer)], { leaderEpoch });
-    log.updateHighWatermark(log.syncedEndOffset);
+    await log.writer.append([testBatch(records, producer)], { leaderEpoch });
+    log.updateHighWatermark(log.offsets.syncedEnd);
   }
   await manager.close();
   const files = new Map<string, Buffer>();

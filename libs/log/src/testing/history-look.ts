@@ -11,13 +11,14 @@ const TIMES = 6;
 
 /** Reads a whole log, from its start to its end. */
 export async function lookAt(log: Log, nowMs: number): Promise<SeenLog> {
-  const { logStartOffset, logEndOffset, highWatermark, compactedEndOffset } = log;
+  const { logStart: logStartOffset, logEnd: logEndOffset, highWatermark } = log.offsets;
+  const { compactedEndOffset } = log;
   const records: SeenRecord[] = [];
   const damaged: { from: number; to: number }[] = [];
   let offset: number = logStartOffset;
   while (offset < logEndOffset) {
     try {
-      const batches = await log.read(offset, 4096, logEndOffset);
+      const batches = await log.reader.read(offset, 4096, logEndOffset);
       const last = batches.at(-1);
       if (last === undefined) break;
       const from = offset;
@@ -50,7 +51,7 @@ export async function checkReads(log: Log, seen: SeenLog, random: Random): Promi
   for (let read = 0; read < READS; read += 1) {
     const offset = seen.logStart + random.below(seen.logEnd - seen.logStart + 1);
     const end = random.below(2) === 0 ? seen.logEnd : seen.highWatermark;
-    const batches = await log.read(offset, 1 + random.below(3000), end);
+    const batches = await log.reader.read(offset, 1 + random.below(3000), end);
     const actual = recordsOf(batches).filter((record) => record.offset >= offset);
     const expected = seen.records.filter((record) => {
       return record.offset >= offset && record.offset < end;
@@ -63,7 +64,10 @@ export async function checkReads(log: Log, seen: SeenLog, random: Random): Promi
       violated(`a read from ${offset} to ${end} gave the offsets ${offsets.join(' ')}`);
     }
     const { leaderEpoch } = actual[0] ?? {};
-    if (leaderEpoch !== undefined && log.leaderEpochAt(actual[0]?.offset ?? 0) !== leaderEpoch) {
+    if (
+      leaderEpoch !== undefined &&
+      log.leadership.epochAt(actual[0]?.offset ?? 0) !== leaderEpoch
+    ) {
       violated(`offset ${actual[0]?.offset} was written in epoch ${leaderEpoch}`);
     }
   }
@@ -79,7 +83,7 @@ export async function checkTimes(log: Log, seen: SeenLog, random: Random): Promi
     const expected = seen.records.find((record) => {
       return record.timestamp >= timestampMs && record.offset < end;
     });
-    const found = await log.offsetForTimestamp(timestampMs, end);
+    const found = await log.reader.offsetForTimestamp(timestampMs, end);
     if (found?.offset !== expected?.offset) {
       violated(`time ${timestampMs} is at offset ${expected?.offset}, not at ${found?.offset}`);
     }

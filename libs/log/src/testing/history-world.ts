@@ -159,7 +159,7 @@ export class HistoryWorld {
     const isDone = await this.#isDone(async () => {
       const bytes = testBatch(batch.records, batch.producer);
       try {
-        result = await log.append([bytes], { leaderEpoch: this.#leaderEpoch });
+        result = await log.writer.append([bytes], { leaderEpoch: this.#leaderEpoch });
       } catch (error) {
         const isForgotten =
           outcomeOf(error) === 'applied' && back >= this.#options.batchesRemembered;
@@ -182,7 +182,7 @@ export class HistoryWorld {
     await this.settle();
     const log = await this.#started();
     this.#leaderEpoch += 1;
-    const isAssigned = await this.#isDone(() => log.assignLeaderEpoch(this.#leaderEpoch));
+    const isAssigned = await this.#isDone(() => log.leadership.assignEpoch(this.#leaderEpoch));
     if (isAssigned) this.#assignedEpoch = this.#leaderEpoch;
   }
 
@@ -197,28 +197,28 @@ export class HistoryWorld {
   async truncate(back: number): Promise<void> {
     await this.settle();
     const log = await this.#started();
-    const offset = Math.max(this.#highWatermark, log.logEndOffset - back);
+    const offset = Math.max(this.#highWatermark, log.offsets.logEnd - back);
     // A replica with damage is not truncated: it fetches everything again.
-    if (offset >= log.logEndOffset || log.damagedRanges.length > 0) return;
+    if (offset >= log.offsets.logEnd || log.damage.ranges.length > 0) return;
     this.#model.truncate(offset, false);
     this.#assignedEpoch = 0;
     // The producers' clients lost acknowledged records: they begin a new epoch.
     for (const producer of this.#producers) producer.bumpEpoch();
-    if (!(await this.#isDone(() => log.truncateTo(offset)))) return;
-    if (log.logEndOffset > offset) {
-      violated(`cut at ${offset}, the log ends at ${log.logEndOffset}`);
+    if (!(await this.#isDone(() => log.trimmer.truncateTo(offset)))) return;
+    if (log.offsets.logEnd > offset) {
+      violated(`cut at ${offset}, the log ends at ${log.offsets.logEnd}`);
     }
-    this.#model.truncate(log.logEndOffset, true);
+    this.#model.truncate(log.offsets.logEnd, true);
   }
 
   /** Deletes a share of the records below the high watermark. */
   async deleteRecords(share: number): Promise<void> {
     await this.settle();
     const log = await this.#started();
-    const { logStartOffset, highWatermark } = log;
-    const offset = logStartOffset + Math.floor((highWatermark - logStartOffset) * share);
+    const { logStart, highWatermark } = log.offsets;
+    const offset = logStart + Math.floor((highWatermark - logStart) * share);
     this.#deletedTo = Math.max(this.#deletedTo, offset);
-    if (!(await this.#isDone(() => log.deleteRecordsBefore(offset)))) return;
+    if (!(await this.#isDone(() => log.trimmer.deleteRecordsBefore(offset)))) return;
     this.#model.logStart = Math.max(this.#model.logStart, offset);
   }
 
@@ -337,7 +337,7 @@ export class HistoryWorld {
         offset += batch.records.length;
       });
     };
-    log.append(buffers, { leaderEpoch }).then(acknowledged, (error: unknown) => {
+    log.writer.append(buffers, { leaderEpoch }).then(acknowledged, (error: unknown) => {
       answered((batch) => refused(batch, error));
     });
   }
@@ -356,7 +356,7 @@ export class HistoryWorld {
 
   #moveHighWatermark(log: Log): void {
     if (this.#isHighWatermarkHeld) return;
-    const end = log.syncedEndOffset;
+    const end = log.offsets.syncedEnd;
     // A reader sees them from now on, also if their answers never come.
     for (const { batch, bytes } of this.#attempts) {
       const stamped = new RecordBatch(bytes);
@@ -458,11 +458,11 @@ export class HistoryWorld {
   #begin(manager: LogManager, log: Log): void {
     log.updateConfig(this.#options.config);
     if (!log.isWritable) violated(`the log takes no writes after a start: ${log.failure}`);
-    const { latestLeaderEpoch = 0 } = log;
+    const { latestEpoch: latestLeaderEpoch = 0 } = log.leadership;
     if (latestLeaderEpoch < this.#assignedEpoch) {
       violated(`epoch ${this.#assignedEpoch} is forgotten`);
     }
-    log.onSyncedEnd(() => {
+    log.writer.onSyncedEnd(() => {
       if (this.#log === log) this.#moveHighWatermark(log);
     });
     this.#manager = manager;

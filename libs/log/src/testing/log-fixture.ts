@@ -222,8 +222,8 @@ export function valuesBatch(values: readonly string[], producer?: BatchProducer)
 
 /** Appends one batch of these values and commits it, as a leader without followers does. */
 export async function appendValues(log: Log, ...values: string[]): Promise<AppendResult> {
-  const result = await log.append([valuesBatch(values)], { leaderEpoch: 0 });
-  log.updateHighWatermark(log.syncedEndOffset);
+  const result = await log.writer.append([valuesBatch(values)], { leaderEpoch: 0 });
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return result;
 }
 
@@ -237,12 +237,12 @@ export function recordsOf(batches: readonly RecordBatch[]): [number, string][] {
 /** Every record from `offset` to the log's end. */
 export async function readAll(
   log: Log,
-  offset = log.logStartOffset as number,
+  offset = log.offsets.logStart as number,
 ): Promise<[number, string][]> {
   const records: [number, string][] = [];
   let next = offset;
   for (;;) {
-    const batches = await log.read(next, 4096, log.logEndOffset);
+    const batches = await log.reader.read(next, 4096, log.offsets.logEnd);
     const last = batches.at(-1);
     if (last === undefined) return records;
     records.push(...recordsOf(batches).filter(([start]) => start >= next));

@@ -306,8 +306,8 @@ export class ReplicaCluster {
   async values(id: number, partition = 0): Promise<string[]> {
     const { log } = this.partition(id, partition);
     const values: string[] = [];
-    for (let offset: number = log.logStartOffset; offset < log.logEndOffset; ) {
-      const batches = await log.read(offset, 1024 * 1024, log.logEndOffset);
+    for (let offset: number = log.offsets.logStart; offset < log.offsets.logEnd; ) {
+      const batches = await log.reader.read(offset, 1024 * 1024, log.offsets.logEnd);
       for (const batch of batches) {
         values.push(...valuesOf(batch));
         offset = batch.nextOffset;

@@ -78,7 +78,7 @@ export class ReplicaHistory {
 
   #isWhole(id: number): boolean {
     const { highWatermark, log } = this.cluster.partition(id);
-    return highWatermark - log.logEndOffset === 0 && this.produced.at(-1)?.outcome !== undefined;
+    return highWatermark - log.offsets.logEnd === 0 && this.produced.at(-1)?.outcome !== undefined;
   }
 
   #produce(id: number): Produced | undefined {
