@@ -61,7 +61,7 @@ class Entry {
   }
 }
 
-/** Heap bytes of an entry beside its JSON: objects, its place in maps, and two numbers per record. */
+/** Heap bytes of an entry beside its JSON: objects, slots of maps, and two numbers per record. */
 const ENTRY_OVERHEAD_BYTES = 512;
 const RECORD_OVERHEAD_BYTES = 16;
 
