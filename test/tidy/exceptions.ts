@@ -39,7 +39,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     path: 'libs/log/src/record-batch/record-batch-encoder.ts',
     reason: OLDER_TEXT,
   },
-  { rule: 'file-length', path: 'libs/replication/src/replica-manager.ts', reason: OLDER_TEXT },
   { rule: 'file-length', path: 'test/ws/subscribe.test.ts', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/delivery/', reason: OLDER_TEXT },
   { rule: 'line-length', path: 'libs/log/', reason: OLDER_TEXT },

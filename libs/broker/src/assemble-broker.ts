@@ -140,7 +140,7 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
   const { registry, replicas, producePath, coordinators, logManager } = parts;
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
-  for (const { topicPartition, log } of replicas.partitions()) {
+  for (const { topicPartition, log } of replicas.table.partitions()) {
     const { logStart, highWatermark, logEnd } = log.offsets;
     partitions.push({
       ...topicPartition,
@@ -157,7 +157,7 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
     });
     if (partitions.length % PARTITIONS_PER_SLICE === 0) yield;
   }
-  for (const { topic, partition, reason } of replicas.offline()) {
+  for (const { topic, partition, reason } of replicas.table.offline()) {
     partitions.push({ ...UNKNOWN_PARTITION, topic, partition, offline: reason });
   }
   const { buffer } = producePath;

@@ -23,7 +23,7 @@ export function ledStatuses(
 ): LeaderStatus[] {
   const statuses: LeaderStatus[] = [];
   for (const { topic, partition } of partitions) {
-    const led = replicas.partition(topic, partition);
+    const led = replicas.table.partition(topic, partition);
     if (led?.isLeader !== true) continue;
     const { logStart: logStartOffset, logEnd: logEndOffset } = led.log.offsets;
     const { sizeBytes } = led.log;

@@ -320,7 +320,7 @@ export class TopicAdmin {
 
   /** True when this broker should serve a partition from `from` on and does not. */
   #hasOffline(metadata: TopicMetadata, from: number): boolean {
-    for (const { topic, partition } of this.#options.replicas.offline()) {
+    for (const { topic, partition } of this.#options.replicas.table.offline()) {
       if (topic === metadata.name && partition >= from) return true;
     }
     return false;

@@ -158,16 +158,16 @@ export class TopicRegistry {
 
   async #applyTopic(metadata: TopicMetadata): Promise<void> {
     const { replicas } = this.#options;
-    await replicas.applyTopic(metadata);
+    await replicas.applier.applyTopic(metadata);
     const existing = this.#topics.get(metadata.name);
     if (existing === undefined) {
-      this.#topics.set(metadata.name, new Topic(metadata, replicas, this.#options));
+      this.#topics.set(metadata.name, new Topic(metadata, replicas.table, this.#options));
     } else {
       existing.update(metadata);
     }
     this.#tell({ topic: metadata.name, kind: 'present' });
     void this.#confirmNew(metadata);
-    if (replicas.isShortOf(metadata.name)) this.#applyAgainLater(metadata);
+    if (replicas.table.isShortOf(metadata.name)) this.#applyAgainLater(metadata);
     else this.#shortageBackoffs.delete(metadata.name);
   }
 
@@ -192,7 +192,7 @@ export class TopicRegistry {
     const created = [...partitions.entries()]
       .filter(([, { isNew, leader }]) => isNew && leader === brokerId)
       .map(([number]) => number)
-      .filter((number) => replicas.partition(name, number) !== undefined);
+      .filter((number) => replicas.table.partition(name, number) !== undefined);
     if (created.length === 0) return;
     try {
       await store.update((state) => confirmPartitions(state, name, id, created, brokerId));
@@ -203,7 +203,7 @@ export class TopicRegistry {
 
   async #removeTopic(name: string, id: string): Promise<void> {
     this.#hide(name, id);
-    await this.#options.replicas.removeTopic(name, id);
+    await this.#options.replicas.applier.removeTopic(name, id);
     await this.onDeleted();
   }
 
@@ -215,7 +215,7 @@ export class TopicRegistry {
     const { replicas, logger } = this.#options;
     logger.warn({ topic: name, topicId: id }, 'a topic that was just made was lost with Redis');
     this.#hide(name, id);
-    await replicas.setTopicAside(name, id);
+    await replicas.applier.setTopicAside(name, id);
   }
 
   #hide(name: string, id: string): void {
@@ -244,7 +244,7 @@ export class TopicRegistry {
       const partition = topicPartitionName(log.topicPartition);
       if (deletedTopics.has(log.topicId)) {
         logger.info({ partition }, 'removing the log of a deleted topic');
-        await this.#options.replicas.removeTopic(log.topicPartition.topic, log.topicId);
+        await this.#options.replicas.applier.removeTopic(log.topicPartition.topic, log.topicId);
       } else {
         logger.warn({ partition, topicId: log.topicId }, 'no topic has this log: it stays on disk');
       }

@@ -1,13 +1,13 @@
 import { type TopicMetadata, topicReplicationFactor } from '#coordination';
 import { type PartitionQueue, RoundRobinPartitioner, StickyPartitioner } from '#producer';
 import { isInternalTopic, parseTopicConfig, type TopicConfig } from '#protocol';
-import type { Partition, ReplicaManager } from '#replication';
+import type { Partition, PartitionTable } from '#replication';
 import type { Random } from '#runtime';
 import type { TopicLimits } from './broker.js';
 import type { ProduceEntry } from './pending-produce.js';
 
 /** Those that this broker keeps. */
-type ServedPartitions = Pick<ReplicaManager, 'partition'>;
+type ServedPartitions = Pick<PartitionTable, 'partition'>;
 
 /**
  * A topic as this broker works with it: metadata, parsed config, and what producing to it keeps

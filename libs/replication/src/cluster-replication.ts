@@ -6,7 +6,7 @@
  * Overlap: all calls may overlap. One commit of withdrawals is in progress at a time, and one cut
  * per partition.
  */
-import { type ClusterState, type CoordinationStore, leaveIsrs } from '#coordination';
+import { type CoordinationStore, leaveIsrs } from '#coordination';
 import { topicPartitionName } from '#protocol';
 import type { Clock, Logger, Random, Scheduler, Timer } from '#runtime';
 import { FetchSessions } from './fetch-sessions.js';
@@ -61,8 +61,6 @@ export interface ClusterReplicationOptions extends ReplicationSettings {
   readonly logger: Logger;
   readonly partition: (topic: string, partition: number) => Partition | undefined;
   readonly partitions: () => Iterable<Partition>;
-  /** Applies the store's newer state of a partition. */
-  readonly onState: (partition: Partition, state: ClusterState) => void;
   /** Called regularly. */
   readonly onCheck: () => void;
 }

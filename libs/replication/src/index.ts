@@ -16,6 +16,7 @@ export {
   whole,
 } from './message-shape.js';
 export { Partition } from './partition.js';
+export type { PartitionTable } from './partition-table.js';
 export { checkedPeerHandlers, checkedPeers, PEER_CALLS } from './peer-calls.js';
 export {
   type LeadershipFault,

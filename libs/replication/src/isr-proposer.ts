@@ -23,8 +23,6 @@ interface IsrProposerOptions {
   readonly store: Pick<CoordinationStore, 'update'>;
   readonly brokerId: number;
   readonly logger: Logger;
-  /** Applies the store's newer state of a partition. */
-  readonly onState: (partition: Partition, state: ClusterState) => void;
 }
 
 interface Proposed {
@@ -88,13 +86,15 @@ export class IsrProposer {
     }
   }
 
+  /**
+   * Withdraws a proposal that the store did not take. One that it took stays proposed until the
+   * change of the metadata reaches the partition (see MetadataApplier), as every other change does.
+   */
   #settle({ partition, wanted, proposal }: Proposed, state: ClusterState): void {
     const topic = state.topics.get(proposal.topic);
     const now = topic?.id === proposal.topicId ? topic.partitions[proposal.partition] : undefined;
-    if (now === undefined) return;
     const isUnchanged =
-      now.leaderEpoch === proposal.leaderEpoch && now.partitionEpoch === proposal.partitionEpoch;
+      now?.leaderEpoch === proposal.leaderEpoch && now.partitionEpoch === proposal.partitionEpoch;
     if (isUnchanged) partition.isrRefused(wanted);
-    else this.#options.onState(partition, state);
   }
 }

@@ -8,8 +8,8 @@ import {
   reassignReplicas,
 } from '#coordination';
 import { silentLogger } from '#runtime';
-import { applyNewerMetadata } from './apply-newer-metadata.js';
 import { Controller } from './controller.js';
+import { contextOf } from './metadata-context.js';
 import { ReplicaCluster, type ReplicaClusterSettings, TOPIC } from './testing/replica-cluster.js';
 
 const MIN_TWO = { 'min.insync.replicas': '2' };
@@ -66,9 +66,9 @@ describe('a partition that moves to other brokers', () => {
     await proceed(cluster);
     await both;
     await expect(partition.append([])).rejects.toMatchObject({ ...refused, outcome: 'failed' });
-    expect(() => cluster.process(0).replicas.leaderOrThrow({ topic: TOPIC, partition: 0 })).toThrow(
-      'NOT_LEADER_OR_FOLLOWER',
-    );
+    expect(() =>
+      cluster.process(0).replicas.table.leaderOrThrow({ topic: TOPIC, partition: 0 }),
+    ).toThrow('NOT_LEADER_OR_FOLLOWER');
   });
 
   it('the old leader acknowledges nothing once new replicas have the new epoch', async () => {
@@ -120,7 +120,7 @@ describe('a partition that moves to other brokers', () => {
     sight.isJournaledByFew = true;
     await proceed(cluster);
     await cluster.advance(5000);
-    expect(cluster.process(1).replicas.partition(TOPIC, 0)).toBeUndefined();
+    expect(cluster.process(1).replicas.table.partition(TOPIC, 0)).toBeUndefined();
     expect(logManager.log(target)).toBeDefined();
     sight.isJournaledByFew = false;
     await cluster.until(() => logManager.log(target) === undefined);
@@ -137,7 +137,7 @@ describe('a partition that moves to other brokers', () => {
     sight.isJournaledByFew = true;
     await proceed(cluster);
     await cluster.store.update((state) => deleteTopic(state, TOPIC, topicId));
-    await replicas.removeTopic(TOPIC, topicId);
+    await replicas.applier.removeTopic(TOPIC, topicId);
     sight.isJournaledByFew = false;
     await cluster.advance(2000);
     const { looksAtJournals } = sight;
@@ -180,15 +180,15 @@ describe('the throttle of a reassignment', () => {
     await proceed(cluster);
     const { replicas } = cluster.process(3);
     await cluster.advance(2000);
-    expect(replicas.reassignmentBytesTotal).toBeGreaterThan(2 * RATE);
-    expect(replicas.reassignmentBytesTotal).toBeLessThan(3 * RATE + 2000);
+    expect(replicas.replication.reassignmentBytesTotal).toBeGreaterThan(2 * RATE);
+    expect(replicas.replication.reassignmentBytesTotal).toBeLessThan(3 * RATE + 2000);
     expect(await cluster.produce(0, value)).toBe('acknowledged');
     await untilMoved(cluster);
-    const copied = replicas.reassignmentBytesTotal;
+    const copied = replicas.replication.reassignmentBytesTotal;
     expect(copied).toBeGreaterThan(100 * 900);
     // In sync it is a follower like any other.
     for (let count = 0; count < 50; count += 1) await cluster.produce(0, value);
-    expect(replicas.reassignmentBytesTotal).toBe(copied);
+    expect(replicas.replication.reassignmentBytesTotal).toBe(copied);
   });
 });
 
@@ -215,7 +215,7 @@ describe('min.insync.replicas', () => {
     const { metadata } = partition;
     const later = { ...metadata, isr: [0, 1], partitionEpoch: metadata.partitionEpoch + 1 };
     const raised = { ...topic, configs: { 'min.insync.replicas': '3' }, partitions: [later] };
-    applyNewerMetadata(partition, { ...state, topics: new Map([[TOPIC, raised]]) });
+    partition.updateMetadata(later, contextOf(raised, later, state.version + 1));
     expect(partition.metadata.isr).toEqual([0, 1]);
     expect(partition.hasEnoughReplicas()).toBe(false);
   });

@@ -70,9 +70,9 @@ describe('a log that is missing', () => {
     await removeLog(cluster, 0);
     await cluster.startBroker(0);
     const { replicas } = cluster.process(0);
-    expect(replicas.partition(TOPIC, 0)).toBeUndefined();
-    expect([...replicas.offline()]).toMatchObject([{ topic: TOPIC, partition: 0 }]);
-    expect(() => replicas.leaderOrThrow({ topic: TOPIC, partition: 0 })).toThrow('offline');
+    expect(replicas.table.partition(TOPIC, 0)).toBeUndefined();
+    expect([...replicas.table.offline()]).toMatchObject([{ topic: TOPIC, partition: 0 }]);
+    expect(() => replicas.table.leaderOrThrow({ topic: TOPIC, partition: 0 })).toThrow('offline');
   });
 
   it('is led by another where it is in sync, and the replica is filled again', async () => {
@@ -153,7 +153,7 @@ describe('a replica that is moved', () => {
     await cluster.change(() => ({ replicas: [0, 2], isr: [0, 2] }));
     await cluster.settle();
     const { replicas, logManager } = cluster.process(1);
-    expect(replicas.partition(TOPIC, 0)).toBeUndefined();
+    expect(replicas.table.partition(TOPIC, 0)).toBeUndefined();
     await cluster.until(() => logManager.log({ topic: TOPIC, partition: 0 }) === undefined);
     expect(logManager.strayLogs.size).toBe(0);
     await produced(cluster, 0, ['b']);

@@ -127,7 +127,7 @@ describe('a log that is not kept here any more', () => {
     const directory = `${TOPIC}-0`;
     const options = { path: directory, exceptPath: `${directory}/` };
     cluster.disk(0).failNext('rename', 'EIO', options);
-    await replicas.setTopicAside(TOPIC, log.topicId);
+    await replicas.applier.setTopicAside(TOPIC, log.topicId);
     expect(cluster.disk(0).waitingFaults).toBe(0);
     expect(logManager.strayLogs.size).toBe(0);
     expect([...logManager.unopenedLogs.keys()]).toEqual([directory]);

@@ -94,7 +94,7 @@ export class ClusterGroups implements GroupOffsets {
     const target = this.#partitionOf(group);
     const deadlineMs = clock.monotonicMs() + leaderWaitMs;
     const here = async (): Promise<T> => {
-      replicas.leaderOrThrow(target);
+      replicas.table.leaderOrThrow(target);
       return call.here();
     };
     try {

@@ -45,6 +45,6 @@ export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
     metadataVersion: version,
     journaledVersion: store.journaledVersion,
     leaderCallRetriesTotal: leaders.retriesTotal,
-    reassignmentBytesTotal: ownReplicas.reassignmentBytesTotal,
+    reassignmentBytesTotal: ownReplicas.replication.reassignmentBytesTotal,
   };
 }

@@ -13,7 +13,7 @@ export function fetchAtLeader(
   replicas: ReplicaManager,
   request: FetchRequest,
 ): Promise<FetchResult> {
-  const { leaderEpoch, metadata } = replicas.leaderOrThrow(request);
+  const { leaderEpoch, metadata } = replicas.table.leaderOrThrow(request);
   if (request.mayBeBehind === true && (request.leaderEpoch ?? 0) > leaderEpoch) {
     throw new NotLeaderError('UNKNOWN_LEADER_EPOCH', metadata.leader, leaderEpoch);
   }

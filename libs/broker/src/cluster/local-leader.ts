@@ -4,7 +4,7 @@
  */
 import { RecordBatch } from '#log';
 import { ProtocolError } from '#protocol';
-import { NotLeaderError, type Partition, type ReplicaManager } from '#replication';
+import { NotLeaderError, type Partition, type PartitionTable } from '#replication';
 import type { Acks } from '../broker.js';
 import { notEnoughReplicas } from '../not-enough-replicas.js';
 import type { BatchAppended, LeaderAppend, LeaderTransport } from './leader-transport.js';
@@ -12,7 +12,7 @@ import type { BatchAppended, LeaderAppend, LeaderTransport } from './leader-tran
 const OUT_OF_ORDER = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
 
 interface LocalLeaderOptions {
-  readonly replicas: Pick<ReplicaManager, 'leaderOrThrow'>;
+  readonly replicas: Pick<PartitionTable, 'leaderOrThrow'>;
   /** True when this broker may take itself for a leader without asking its followers (rule 4.4). */
   readonly isLeaseValid: () => boolean;
 }

@@ -111,7 +111,7 @@ async function openOn(
     cluster: { store, peers, brokerEpoch: () => membership.brokerEpoch },
   });
   const leaders = new LeaderCalls({ ...settings, ...ports, store });
-  const localLeader = new LocalLeader({ replicas, isLeaseValid: () => membership.isLeaseValid });
+  const localLeader = new LocalLeader({ replicas: replicas.table, isLeaseValid: () => membership.isLeaseValid });
   const sender = new ProduceSender({ ...settings, ...ports, peers });
   const statuses = new LeaderStatuses({ store, replicas, peers, brokerId });
   const partitions = new PartitionAccess({
@@ -172,7 +172,7 @@ async function openOn(
     }),
   });
   const handlers = {
-    ...replicas.handlers(),
+    ...replicas.replication.handlers(),
     ...leaderHandlers({ replicas, leader: localLeader, groups: coordinators }),
   };
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));

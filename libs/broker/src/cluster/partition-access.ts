@@ -47,7 +47,7 @@ export class PartitionAccess {
       method: 'list-offset',
       message: () => ({ body: { ...target, at: spec }, blobs: [] }),
       here: () => {
-        replicas.leaderOrThrow(target);
+        replicas.table.leaderOrThrow(target);
         return replicas.listOffset(target, spec);
       },
       there: ({ body }) => body as ListedOffset,
@@ -60,7 +60,7 @@ export class PartitionAccess {
       method: 'delete-records',
       message: () => ({ body: { ...target, beforeOffset }, blobs: [] }),
       here: () => {
-        replicas.leaderOrThrow(target);
+        replicas.table.leaderOrThrow(target);
         return replicas.deleteRecords(target, beforeOffset);
       },
       there: ({ body }) => (body as { readonly logStartOffset: Offset }).logStartOffset,
@@ -73,7 +73,7 @@ export class PartitionAccess {
       method: 'give-up-lost-records',
       message: () => ({ body: { ...target, lost }, blobs: [] }),
       here: () => {
-        replicas.leaderOrThrow(target);
+        replicas.table.leaderOrThrow(target);
         return replicas.acceptDataLoss(target, lost);
       },
       there: () => undefined,
@@ -100,7 +100,7 @@ export class PartitionAccess {
   #isAnsweredHere(request: FetchRequest): boolean {
     const { topic, partition, offset, leaderEpoch = 0, mayBeBehind } = request;
     const { store, replicas, brokerId } = this.#options;
-    const replica = replicas.partition(topic, partition);
+    const replica = replicas.table.partition(topic, partition);
     if (replica === undefined) return false;
     if (mayBeBehind !== true) return replica.isLeader;
     // In sync, and as far as the reader.

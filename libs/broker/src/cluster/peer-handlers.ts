@@ -32,7 +32,7 @@ export function leaderHandlers({ replicas, leader, groups }: LeaderParts): PeerH
       handle: (body: B, signal: AbortSignal) => Promise<PeerMessage>,
     ): PeerHandler =>
     async ({ body }, { signal }) => {
-      replicas.leaderOrThrow(body as B);
+      replicas.table.leaderOrThrow(body as B);
       return handle(body as B, signal);
     };
   return {

@@ -473,7 +473,7 @@ export class GroupCoordinators {
   #ledHighWatermark(topic: string, number: number): ReturnType<CommitBounds> {
     const led = this.#options.topics.topic(topic)?.ledPartition(number);
     if (led === undefined) return undefined;
-    return { offsets.logStart: led.log.logStartOffset, highWatermark: led.highWatermark };
+    return { logStartOffset: led.log.offsets.logStart, highWatermark: led.highWatermark };
   }
 }
 

@@ -125,7 +125,7 @@ export class ReplicaCluster {
     };
     this.processes.set(id, process);
     await this.register(id);
-    for (const topic of brokerStore.state.topics.values()) await replicas.applyTopic(topic);
+    for (const topic of brokerStore.state.topics.values()) await replicas.applier.applyTopic(topic);
     brokerStore.onChange((change, state) => this.#follow(id, process, change, state));
     await this.settle();
     return process;
@@ -191,7 +191,7 @@ export class ReplicaCluster {
 
   /** A fetch as a follower would send it. */
   async fetch(to: number, request: ReplicaFetchRequest): Promise<PeerMessage> {
-    const handler = this.process(to).replicas.handlers()['replica-fetch'];
+    const handler = this.process(to).replicas.replication.handlers()['replica-fetch'];
     if (handler === undefined) throw new Error('no handler of replica-fetch');
     return handler(copied({ body: request, blobs: [] }), { signal: new AbortController().signal });
   }
@@ -279,7 +279,7 @@ export class ReplicaCluster {
   }
 
   partition(id: number, partition = 0): Partition {
-    return this.process(id).replicas.partitionOrThrow(TOPIC, partition);
+    return this.process(id).replicas.table.partitionOrThrow(TOPIC, partition);
   }
 
   /** Appends one record at a broker, which resolves when it is there. */
@@ -373,7 +373,7 @@ export class ReplicaCluster {
     const before = process.applied;
     const apply = async (): Promise<void> => {
       await before;
-      if (this.processes.get(id) === process) await process.replicas.applyTopic(topic);
+      if (this.processes.get(id) === process) await process.replicas.applier.applyTopic(topic);
     };
     process.applied = apply();
   }
@@ -409,7 +409,7 @@ export class ReplicaCluster {
     signal: AbortSignal,
   ): Promise<PeerMessage> {
     await this.#passes(from, to);
-    const handler = this.process(to).replicas.handlers()[method];
+    const handler = this.process(to).replicas.replication.handlers()[method];
     if (handler === undefined) throw new Error(`no handler of ${method}`);
     const answer = await handler(message, { signal });
     await this.#held.get(`${to}>${from}`)?.hold();

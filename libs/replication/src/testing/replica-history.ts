@@ -136,7 +136,7 @@ export class ReplicaHistory {
   async #check(): Promise<void> {
     for (const id of BROKERS) {
       if (!this.cluster.processes.has(id)) continue;
-      const partition = this.cluster.process(id).replicas.partition('events', 0);
+      const partition = this.cluster.process(id).replicas.table.partition('events', 0);
       if (partition === undefined) continue;
       this.#checkRise(id);
       const values = await this.cluster.values(id);
