@@ -442,65 +442,6 @@ describe('refused messages', () => {
   });
 });
 
-describe('commit', () => {
-  test("it sets the group's committed offset", async () => {
-    const topic = await gateway.topic();
-    await produce(topic, 5);
-    const client = await connected();
-    await client.subscribe({ subscription: 's', topic });
-    const offsets = [{ topic, partition: 0, offset: 4, metadata: 'm' }];
-    const group = `g-${topic}`;
-    const answer = await client.request('commit', { subscription: 's', group, offsets });
-    expect(answer).toEqual({
-      event: 'committed',
-      id: 2,
-      data: { subscription: 's', group, offsets },
-    });
-    const shown = await fetch(`${gateway.url}/v1/groups/${group}/offsets`);
-    expect(await shown.json()).toMatchObject({ offsets: [{ topic, offset: 4, lag: 1 }] });
-  });
-
-  test('it accepts committed offsets in the form in which they are listed', async () => {
-    const topic = await gateway.topic();
-    await produce(topic, 5);
-    const client = await connected();
-    await client.subscribe({ subscription: 's', topic });
-    const group = `g-${topic}`;
-    const offsets = [{ topic, partition: 0, offset: 4 }];
-    await client.request('commit', { subscription: 's', group, offsets });
-    const shown = (await (await fetch(`${gateway.url}/v1/groups/${group}/offsets`)).json()) as {
-      readonly offsets: readonly object[];
-    };
-    expect(shown.offsets).toMatchObject([{ lag: 1, metadata: null }]);
-    const data = { subscription: 's', group, offsets: shown.offsets };
-    expect(await client.request('commit', data)).toMatchObject({
-      event: 'committed',
-      data: { offsets },
-    });
-  });
-
-  test('it requires a group and existing offsets; the error has the outcome', async () => {
-    const topic = await gateway.topic();
-    const client = await connected();
-    await client.subscribe({ subscription: 's', topic });
-    const offsets = [{ topic, partition: 0, offset: 4 }];
-    expect(await client.request('commit', { subscription: 's', offsets })).toMatchObject({
-      event: 'error',
-      data: { code: 'INVALID_REQUEST', errors: [{ pointer: '/data/group' }] },
-    });
-    const beyond = await client.request('commit', { subscription: 's', group: 'g', offsets });
-    expect(beyond).toMatchObject({
-      event: 'error',
-      data: {
-        subscription: 's',
-        code: 'OFFSET_OUT_OF_RANGE',
-        outcome: 'failed',
-        errors: [{ pointer: '/data/offsets/0/offset' }],
-      },
-    });
-  });
-});
-
 async function deleteBefore(topic: string, offset: number): Promise<void> {
   const url = `${gateway.url}/v1/topics/${topic}/partitions/0/records?beforeOffset=${offset}`;
   expect((await fetch(url, { method: 'DELETE' })).status).toBe(200);

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 describe('a subscription', () => {
-  test('gets nothing before it is started, and then all from the positions that it named', async () => {
+  test('gets nothing before it is started, then everything from its positions on', async () => {
     const world = await opened();
     await world.produce(P0, 3);
     const reader = await world.subscribe({ topics: ['events'], from: 'latest' });
@@ -120,7 +120,7 @@ describe('a subscription', () => {
     expect(all.faults).toEqual([]);
   });
 
-  test('reads a partition that its list of positions does not name from its beginning', async () => {
+  test('reads a partition without a listed position from its beginning', async () => {
     const world = await opened({ partitions: 2 });
     await world.produce({ topic: 'events', partition: 1 }, 2);
     const from = { offsets: [{ ...P0, offset: 0 }] };
@@ -149,7 +149,7 @@ describe('a subscription', () => {
     expect(anew.faults).toEqual([]);
   });
 
-  test('whose topic is deleted while its positions are resolved is refused, and not counted', async () => {
+  test('is refused, and not counted, when its topic is deleted meanwhile', async () => {
     const world = await opened({ partitions: 2 });
     const held = world.hold((request) => request.partition === 1);
     const offsets = [P0, { ...P0, partition: 1 }].map((target) => ({ ...target, offset: 0 }));
@@ -163,7 +163,7 @@ describe('a subscription', () => {
     expect(world.delivery.status()).toMatchObject({ subscriptions: 0, cursors: 0 });
   });
 
-  test('goes on by itself when a leader is back, but not from a place that was left by a seek', async () => {
+  test('continues when a leader is back, but never from before a seek', async () => {
     const world = await opened();
     await world.produce(P0, 4);
     world.fetchFailure = new ProtocolError('LEADER_NOT_AVAILABLE', 'The leader is moving.');
@@ -181,7 +181,7 @@ describe('a subscription', () => {
     expect([...goesOn.faults, ...sought.faults, ...goesOn.errors]).toEqual([]);
   });
 
-  test('is refused over the limit of partitions that are read, and leaves nothing behind', async () => {
+  test('is refused over the limit of partitions read, and leaves nothing behind', async () => {
     const world = await opened({ partitions: 3, cursorsMax: 4 });
     await world.subscribe({ topics: ['events'] });
     await expect(world.subscribe({ topics: ['events'] })).rejects.toMatchObject({
@@ -190,7 +190,7 @@ describe('a subscription', () => {
     expect(world.delivery.status()).toMatchObject({ subscriptions: 1, cursors: 3 });
   });
 
-  test('is refused over the memory for subscriptions, which is given back with the last', async () => {
+  test('is refused over the memory for subscriptions, which the last one releases', async () => {
     const world = await opened({ partitions: 3, subscriptionMemoryBytes: 2000 });
     const first = await world.subscribe({ topics: ['events'] });
     const { memoryBytes } = world.delivery.status();

@@ -31,7 +31,6 @@ export {
   stampBatch,
 } from './record-batch/record-batch.js';
 export {
-  batchOfOneSizeBytes,
   type EncodedBatches,
   type EncodeOptions,
   encodeInSlices,
@@ -39,6 +38,7 @@ export {
   type RecordSelection,
 } from './record-batch/record-batch-encoder.js';
 export { RecordCursor } from './record-batch/record-cursor.js';
+export { batchOfOneSizeBytes } from './record-batch/record-size.js';
 export { VarintReader, varintSizeBytes, writeVarint } from './record-batch/varint.js';
 export type { LeaderLog } from './replica/follower-appends.js';
 export type { ElectionEndOffset } from './replica/log-leadership.js';

@@ -55,7 +55,7 @@ describe('an operating system that is short of descriptors or memory', () => {
     }
   });
 
-  it('takes the partition offline when fsync itself reports it: the data may not be on disk', async () => {
+  it('takes the partition offline when fsync itself reports a shortage', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     broker.disk.failNext('datasync', 'ENOMEM', { path: LOG_0 });

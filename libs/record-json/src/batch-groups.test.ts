@@ -6,7 +6,7 @@ import type { RecordSet } from '#protocol';
 import { areRenderedAtOnce, batchGroups, isLargeRecord, isRenderedAtOnce } from './batch-groups.js';
 import { parseJsonRecords } from './json-records.js';
 import { rawRecord } from './raw-record.js';
-import type { RecordFormat } from './record-json-writer.js';
+import type { RecordFormat } from './record-frame.js';
 import {
   type RenderedRecords,
   type RenderRequest,

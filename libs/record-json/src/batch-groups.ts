@@ -12,7 +12,7 @@ import {
 } from '#log';
 import type { Offset } from '#protocol';
 import { turnOfLoop } from '#runtime';
-import type { RecordFormat } from './record-json-writer.js';
+import type { RecordFormat } from './record-frame.js';
 
 /** Bytes of batches rendered at once: a few milliseconds, more when all is base64 or escapes. */
 const GROUP_BYTES = 256 * 1024;

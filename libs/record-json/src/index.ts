@@ -38,7 +38,7 @@ export { LineBlocks } from './line-blocks.js';
 export { type LineBlock, type LineOptions, NdjsonLines } from './ndjson-lines.js';
 export { assertLargeJson, rawRecord } from './raw-record.js';
 export { memberPointer, quotedName, syntaxProblem } from './record-faults.js';
-export type { RecordFormat } from './record-json-writer.js';
+export type { RecordFormat } from './record-frame.js';
 export type { RecordLines } from './record-lines.js';
 export { errorOfRecord, placeOf, pointedIntoSent, type RecordPlaces } from './record-places.js';
 export { recordSetBytes } from './record-set-bytes.js';

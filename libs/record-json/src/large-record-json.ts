@@ -7,7 +7,7 @@ import { type RecordBatch, RecordCursor, VarintReader } from '#log';
 import { type Offset, RECORD_KEY_IS_JSON, RECORD_VALUE_IS_JSON } from '#protocol';
 import type { SlicedWork } from '#runtime';
 import { isJsonInSlices } from './json-text.js';
-import type { RecordFrame } from './record-json-writer.js';
+import type { RecordFrame } from './record-frame.js';
 
 /** Bytes of a key or value written at once. Three bytes are four characters of base64. */
 const PIECE_BYTES = 3 * 64 * 1024;

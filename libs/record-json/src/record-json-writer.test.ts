@@ -8,7 +8,8 @@ import {
   stampBatch,
 } from '#log';
 import { parseJsonRecords } from './json-records.js';
-import { type RecordFrame, RecordJsonWriter } from './record-json-writer.js';
+import type { RecordFrame } from './record-frame.js';
+import { RecordJsonWriter } from './record-json-writer.js';
 
 const LIMITS = {
   recordsMax: 1000,

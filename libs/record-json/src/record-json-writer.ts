@@ -24,29 +24,8 @@ import { CLOSE_BRACE, QUOTE } from './json-bytes.js';
 import { ESCAPES, writeDigits, writeEscape } from './json-parts.js';
 import { stopsOf } from './json-scanner.js';
 import { isJson } from './json-text.js';
+import type { RecordFrame, RecordPlaces } from './record-frame.js';
 import { shortVarint, shortVarintBytes } from './short-varint.js';
-
-/**
- * Form of keys and values; null is null in each, and header values are as in `default`.
- *
- * - `default`: JSON that was sent as JSON; everything else as a string, or base64 when not UTF-8.
- * - `json`: the stored bytes as JSON; base64 when they are not JSON. `value` is always the stored
- *   JSON, and a record with other bytes does not block the others.
- * - `string`: the stored bytes as a string, JSON too; base64 when they are not UTF-8.
- * - `base64`: the stored bytes in base64.
- */
-export type RecordFormat = 'default' | 'json' | 'string' | 'base64';
-
-/** Values shared by all records written together. */
-export interface RecordFrame {
-  readonly topic: string;
-  readonly partition: number;
-  readonly format: RecordFormat;
-  /**
-   * `array`: separated by commas; `lines`: each ended by a newline, the only ones in the output.
-   */
-  readonly framing: 'array' | 'lines';
-}
 
 const TAIL = ',"headers":[]}';
 const TAIL_BYTES = TAIL.length;
@@ -76,12 +55,6 @@ const RECORD_OVERHEAD_BYTES = 128;
 const HEADER_OVERHEAD_BYTES = 48;
 /** A control character is written as six bytes. */
 const ESCAPED_BYTES_MAX = 6;
-
-/** Positions of the records of an output: the offset of each, and the output's size after each. */
-export interface RecordPlaces {
-  readonly offsets: number[];
-  readonly ends: number[];
-}
 
 export class RecordJsonWriter {
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
@@ -175,10 +148,7 @@ export class RecordJsonWriter {
       this.#changeTimestamp(offset, cursor.timestamp);
     }
     this.#copyTemplate(offset, keyStart >= 0);
-    if (keyStart >= 0) {
-      this.#writeBytes(keyStart, cursor.keyEnd, (cursor.attributes & RECORD_KEY_IS_JSON) !== 0);
-      this.#writeAscii(',"value":');
-    }
+    if (keyStart >= 0) this.#writeKey(keyStart, cursor.keyEnd, cursor.attributes);
     if (valueStart >= 0) {
       this.#writeBytes(
         valueStart,
@@ -211,8 +181,7 @@ export class RecordJsonWriter {
     const scratch = this.#scratch;
     const stagedAt = this.#stagedAt;
     const { baseOffset, lastOffset, baseTimestamp, logAppendTime } = cursor;
-    const { format } = this.#frame;
-    const isJsonCopied = !this.#isLines && (format === 'default' || format === 'json');
+    const isJsonCopied = this.#isJsonCopied;
     const positionMax = this.#outputStart + sizeBytesMax - TAIL_BYTES - (this.#isLines ? 1 : 0);
     const headStartMax = scratch.length - PLAIN_HEAD_BYTES_MAX;
     const wanted = Math.min(countMax, cursor.remaining);
@@ -230,23 +199,19 @@ export class RecordJsonWriter {
       if (((length | timestampDelta | offsetDelta) & 1) !== 0 || end > scratch.length) break;
       const recordOffset = baseOffset + (offsetDelta >>> 1);
       if (recordOffset <= offset || recordOffset > lastOffset) break;
-      if (recordOffset < this.#templateOffsetMin || recordOffset >= this.#templateOffsetLimit) {
-        break;
-      }
-
+      // The record before it was written with the template: no offset is below its minimum.
+      if (recordOffset >= this.#templateOffsetLimit) break;
       const keyLengthAt = offsetDeltaAt + shortVarintBytes(offsetDelta);
       const keyLength = shortVarint(scratch, keyLengthAt);
       const hasKey = keyLength !== NULL_LENGTH;
-      if (hasKey && (keyLength & 1) !== 0) break;
       const keyAt = keyLengthAt + shortVarintBytes(keyLength);
       const keyEnd = hasKey ? keyAt + (keyLength >>> 1) : keyAt;
-      if (keyEnd + 1 >= end) break;
+      if ((hasKey && (keyLength & 1) !== 0) || keyEnd + 1 >= end) break;
       const valueLength = shortVarint(scratch, keyEnd);
       const valueAt = keyEnd + shortVarintBytes(valueLength);
       const valueEnd = valueAt + (valueLength >>> 1);
       // The last byte is the count of the headers.
       if ((valueLength & 1) !== 0 || valueEnd + 1 !== end || scratch[valueEnd] !== 0) break;
-
       const bytesMax =
         this.#outputStart + (end - index) * ESCAPED_BYTES_MAX + RECORD_OVERHEAD_BYTES;
       if (this.#position + bytesMax > stagedAt) break;
@@ -259,18 +224,10 @@ export class RecordJsonWriter {
       const resumeAt = this.#resumeAt;
       const attributes = scratch[bodyAt] as number;
       this.#copyTemplate(recordOffset, hasKey);
-      if (hasKey) {
-        const isJsonKey = (attributes & RECORD_KEY_IS_JSON) !== 0;
-        this.#writeBytes(keyAt - stagedAt, keyEnd - stagedAt, isJsonKey);
-        this.#writeAscii(',"value":');
-      }
+      if (hasKey) this.#writeKey(keyAt - stagedAt, keyEnd - stagedAt, attributes);
       const isJsonValue = (attributes & RECORD_VALUE_IS_JSON) !== 0;
-      if (isJsonCopied && isJsonValue) {
-        scratch.copyWithin(this.#position, valueAt, valueEnd);
-        this.#position += valueEnd - valueAt;
-      } else {
-        this.#writeBytes(valueAt - stagedAt, valueEnd - stagedAt, isJsonValue);
-      }
+      if (isJsonCopied && isJsonValue) this.#copy(valueAt, valueEnd);
+      else this.#writeBytes(valueAt - stagedAt, valueEnd - stagedAt, isJsonValue);
       if (this.#position > positionMax) {
         this.#position = position;
         this.#resumeAt = resumeAt;
@@ -348,6 +305,18 @@ export class RecordJsonWriter {
     this.#templateTimestamp = timestamp;
   }
 
+  /** True when values that were sent as JSON are copied without a look at their bytes. */
+  get #isJsonCopied(): boolean {
+    const { format } = this.#frame;
+    return !this.#isLines && (format === 'default' || format === 'json');
+  }
+
+  /** Writes a key after its name, and the name of the value. */
+  #writeKey(start: number, end: number, attributes: number): void {
+    this.#writeBytes(start, end, (attributes & RECORD_KEY_IS_JSON) !== 0);
+    this.#writeAscii(',"value":');
+  }
+
   /** Writes a key or value after its name. @param start in the cursor's bytes, as `end` */
   #writeBytes(start: number, end: number, isFlaggedJson: boolean): void {
     const from = this.#stagedAt + start;
@@ -370,6 +339,10 @@ export class RecordJsonWriter {
       this.#copyJsonOnOneLine(from, to);
       return;
     }
+    this.#copy(from, to);
+  }
+
+  #copy(from: number, to: number): void {
     this.#scratch.copyWithin(this.#position, from, to);
     this.#position += to - from;
   }

@@ -4,7 +4,7 @@ import { encodeRecordBatches, RecordBatch, stampBatch } from '#log';
 import type { RecordSet } from '#protocol';
 import { parseJsonRecords } from './json-records.js';
 import { rawRecord } from './raw-record.js';
-import type { RecordFormat } from './record-json-writer.js';
+import type { RecordFormat } from './record-frame.js';
 import { type RenderRequest, renderRecords, renderRun } from './render-records.js';
 import { LIMITS } from './testing/read-records.js';
 

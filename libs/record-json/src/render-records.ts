@@ -5,7 +5,8 @@ import { inSlices } from '#runtime';
 import { batchGroups, isLargeRecord } from './batch-groups.js';
 import { joinedInSlices } from './joined-bytes.js';
 import { type LargeRecordJson, largeRecordJson } from './large-record-json.js';
-import { type RecordFrame, RecordJsonWriter, type RecordPlaces } from './record-json-writer.js';
+import type { RecordFrame, RecordPlaces } from './record-frame.js';
+import { RecordJsonWriter } from './record-json-writer.js';
 
 /** Selection and form of the records. */
 export interface RenderRequest extends RecordFrame {

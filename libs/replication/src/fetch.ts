@@ -192,7 +192,8 @@ function divergingOffsetOf(
   const current = partition.leaderEpoch;
   const knownEpoch = Math.min(leaderEpoch, current - 1);
   // A follower does not know how far the last epoch of its log continues.
-  const isEndKnown = partition.isLeader || knownEpoch < (partition.log.leadership.latestEpoch ?? -1);
+  const isEndKnown =
+    partition.isLeader || knownEpoch < (partition.log.leadership.latestEpoch ?? -1);
   if (!isEndKnown || (partition.isFollower && !partition.isAligned)) return undefined;
   const end = partition.log.leadership.epochEnd(knownEpoch)?.endOffset;
   if (leaderEpoch > current) return Math.min(offset, end ?? partition.log.offsets.logEnd);

@@ -3,7 +3,8 @@ import type { Controller, Membership, ReplicaManager } from '#replication';
 import type { ClusterStatus } from '../local-broker-options.js';
 import type { LeaderCalls } from './leader-calls.js';
 
-interface WatchedParts {
+/** The parts of a broker that its status in the cluster is made of. */
+export interface ClusterStatusParts {
   readonly store: CoordinationStore;
   readonly replicas: ReplicaManager;
   readonly brokerId: number;
@@ -13,7 +14,7 @@ interface WatchedParts {
 }
 
 /** The state of the cluster as this broker knows it. Walks all partitions. */
-export function clusterStatusOf(parts: WatchedParts): ClusterStatus {
+export function clusterStatusOf(parts: ClusterStatusParts): ClusterStatus {
   const { store, replicas: ownReplicas, brokerId, membership, controller, leaders } = parts;
   const { brokers, topics, version } = store.state;
   let led = 0;

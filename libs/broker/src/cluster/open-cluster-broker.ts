@@ -17,11 +17,11 @@ import {
   type Peers,
   ReplicaManager,
 } from '#replication';
-import { assembleBroker } from '../assemble-broker.js';
+import { type AssembledBroker, assembleBroker } from '../assemble-broker.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
 import { PartitionWriter } from '../partition-writer.js';
 import { ClusterGroups } from './cluster-groups.js';
-import { clusterStatusOf } from './cluster-status.js';
+import { type ClusterStatusParts, clusterStatusOf } from './cluster-status.js';
 import { LeaderCalls } from './leader-calls.js';
 import { LeaderStatuses } from './leader-statuses.js';
 import { appendAtLeader } from './leader-transport.js';
@@ -98,7 +98,7 @@ async function openOn(
   settings: ClusterBrokerSettings,
   ports: ClusterBrokerPorts,
 ): Promise<OpenBroker> {
-  const { brokerId, leaseMs, leaderWaitMs } = settings;
+  const { brokerId, leaderWaitMs } = settings;
   const { network, clock } = ports;
   const peers = checkedPeers(network.connect(store), ports);
   const producerIds = await ProducerIds.open({ ...settings, ...ports });
@@ -111,18 +111,12 @@ async function openOn(
     cluster: { store, peers, brokerEpoch: () => membership.brokerEpoch },
   });
   const leaders = new LeaderCalls({ ...settings, ...ports, store });
-  const localLeader = new LocalLeader({ replicas: replicas.table, isLeaseValid: () => membership.isLeaseValid });
+  const isLeaseValid = (): boolean => membership.isLeaseValid;
+  const localLeader = new LocalLeader({ replicas: replicas.table, isLeaseValid });
   const sender = new ProduceSender({ ...settings, ...ports, peers });
   const statuses = new LeaderStatuses({ store, replicas, peers, brokerId });
-  const partitions = new PartitionAccess({
-    store,
-    replicas,
-    peers,
-    leaders,
-    clock,
-    brokerId,
-    leaderWaitMs,
-  });
+  const access = { store, replicas, peers, leaders, clock, brokerId, leaderWaitMs };
+  const partitions = new PartitionAccess(access);
   const transports = { leaders, local: localLeader, peer: (id: number) => sender.to(id) };
   const writer = new PartitionWriter({
     ...settings,
@@ -132,7 +126,7 @@ async function openOn(
     appendAtLeader: (append, limits) => appendAtLeader(transports, append, limits),
     partitions,
   });
-  const { open, registry, coordinators, close } = assembleBroker(
+  const assembled = assembleBroker(
     {
       logManager,
       store,
@@ -157,28 +151,26 @@ async function openOn(
     settings,
     ports,
   );
-  const membership = await Membership.join({
-    ...ports,
-    store,
-    brokerId,
-    leaseMs,
-    registrant: () => ({
-      id: brokerId,
-      url: settings.url(),
-      clusterUrl: network.clusterUrl,
-      rack: settings.rack,
-      dataDirUuid: store.dataDirUuid,
-      mayLackRecords: settings.durability === 'os' && !logManager.wasClosedCleanly,
-    }),
-  });
+  const membership = await joinCluster(logManager, store, settings, ports);
   const handlers = {
     ...replicas.replication.handlers(),
-    ...leaderHandlers({ replicas, leader: localLeader, groups: coordinators }),
+    ...leaderHandlers({ replicas, leader: localLeader, groups: assembled.coordinators }),
   };
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
-  await registry.open();
+  await assembled.registry.open();
   const controller = new Controller({ ...settings, ...ports, store });
   const parts = { store, replicas, brokerId, membership, controller, leaders };
+  return memberOf(parts, assembled, settings, network);
+}
+
+/** Returns the broker as a member of its cluster: with its status there, and its withdrawal. */
+function memberOf(
+  parts: ClusterStatusParts,
+  { open, close }: AssembledBroker,
+  settings: ClusterBrokerSettings,
+  network: ClusterNetwork,
+): OpenBroker {
+  const { store, membership, controller, leaders } = parts;
   const clusterStatus = () => (store.isShared ? clusterStatusOf(parts) : undefined);
   return {
     ...open,
@@ -196,4 +188,28 @@ async function openOn(
         await network.close();
       }),
   };
+}
+
+/** Registers this broker and keeps its lease. @throws BrokerIdTakenError when the id is in use */
+function joinCluster(
+  logManager: LogManager,
+  store: CoordinationStore,
+  settings: ClusterBrokerSettings,
+  ports: ClusterBrokerPorts,
+): Promise<Membership> {
+  const { brokerId, leaseMs } = settings;
+  return Membership.join({
+    ...ports,
+    store,
+    brokerId,
+    leaseMs,
+    registrant: () => ({
+      id: brokerId,
+      url: settings.url(),
+      clusterUrl: ports.network.clusterUrl,
+      rack: settings.rack,
+      dataDirUuid: store.dataDirUuid,
+      mayLackRecords: settings.durability === 'os' && !logManager.wasClosedCleanly,
+    }),
+  });
 }

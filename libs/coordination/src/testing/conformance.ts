@@ -31,9 +31,11 @@ const random = new SystemRandom();
 export function describeCoordinationStore(name: string, stores: () => StoresUnderTest): void {
   describe(`${name} as a coordination store`, () => {
     describeUpdates(stores);
+    describeRestarts(stores);
     describeListeners(stores);
     describeLeases(stores);
     describeSharing(stores);
+    describeNewBrokers(stores);
   });
 }
 
@@ -96,7 +98,9 @@ function describeUpdates(stores: () => StoresUnderTest): void {
     expect([...store.state.topics.keys()].toSorted()).toEqual(['a', 'b', 'c']);
     expect(store.state.version).toBe(4);
   });
+}
 
+function describeRestarts(stores: () => StoresUnderTest): void {
   it('keeps all commits and its identity when it is opened again', async () => {
     const store = await stores().open(0);
     await register(store, 0);
@@ -248,7 +252,9 @@ function describeSharing(stores: () => StoresUnderTest): void {
     expect(reported).toEqual(['partitions', 'topic-deleted']);
     expect(reopened.state).toEqual(first.state);
   });
+}
 
+function describeNewBrokers(stores: () => StoresUnderTest): void {
   it('shows a moving partition and a held setting to a new broker', async ({ skip }) => {
     if (!stores().isShared) skip();
     const first = await stores().open(0);

@@ -44,7 +44,7 @@ async function contents(log: Log): Promise<[number, string][]> {
 }
 
 describe('compaction', () => {
-  it('keeps the last value of each key at its offset, and leaves the active segment alone', async () => {
+  it('keeps the last value of each key at its offset, and skips the active segment', async () => {
     const { broker, log } = await compactedLog();
     await append(log, testBatch([put(broker, 'a', '1'), put(broker, 'b', '2')]));
     await append(log, testBatch([put(broker, 'a', '3'), put(broker, null, '4')]));
@@ -128,7 +128,7 @@ describe('compaction', () => {
     ]);
   });
 
-  it('removes a tombstone once delete.retention.ms has passed, and nothing comes back', async () => {
+  it('removes a tombstone once delete.retention.ms has passed, and revives nothing', async () => {
     const { broker, log } = await compactedLog({ 'delete.retention.ms': '20000' });
     await append(log, testBatch([put(broker, 'a', '1')]));
     await append(log, testBatch([put(broker, 'a', null)]));

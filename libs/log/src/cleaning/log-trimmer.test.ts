@@ -79,7 +79,7 @@ describe('deleting records', () => {
     expect(await log.trimmer.deleteRecordsBefore(2)).toBe(2);
   });
 
-  it('deletes them although an old producer snapshot cannot be removed, and removes it later', async () => {
+  it('deletes them although an old producer snapshot stays, and removes it later', async () => {
     const { broker, log } = await segmented(4);
     const snapshots = async () =>
       (await broker.names()).filter((name) => name.endsWith('snapshot'));

@@ -51,7 +51,7 @@ const step = fc.record({
   shortage: fc.option(shortage),
 });
 
-it('compaction and retention lose nothing to a shortage of descriptors or memory, and catch up', async () => {
+it('compaction and retention lose nothing to a shortage of descriptors, and catch up', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 40 }), async (steps) => {
       const history = new CleanupHistory();

@@ -28,7 +28,7 @@ describe('the log manager', () => {
     await (await broker.open()).close();
   });
 
-  it('warns once when there are more partitions than files may stay open, also at a start', async () => {
+  it('warns once of more partitions than open files, also at a start', async () => {
     const broker = new FakeBroker();
     const warnings: string[] = [];
     broker.logger = { ...silentLogger, warn: (_fields, message) => warnings.push(message) };
@@ -88,7 +88,7 @@ describe('the log manager', () => {
     );
   });
 
-  it('makes a log that is there after a power failure, even when nothing was appended', async () => {
+  it('creates a log that survives a power failure, even when it is empty', async () => {
     const broker = new FakeBroker();
     await testLog(await broker.open());
     broker.crash();
@@ -103,7 +103,7 @@ describe('the log manager', () => {
     });
   });
 
-  it('answers a creation on a full disk with KAFKA_STORAGE_ERROR, and can do it later', async () => {
+  it('refuses a creation on a full disk with KAFKA_STORAGE_ERROR, and succeeds later', async () => {
     const broker = new FakeBroker();
     const manager = await broker.open();
     broker.disk.failNext('writev', 'ENOSPC', { path: 'partition.metadata' });

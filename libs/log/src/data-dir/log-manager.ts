@@ -23,7 +23,8 @@ import {
 import { DataDir } from './data-dir.js';
 import type { LogManagerOptions, LogManagerPorts } from './log-manager-options.js';
 import { type ManagerParts, openManagerParts } from './log-manager-parts.js';
-import { readPartitionMetadata, readTopicId, writeTopicId } from './partition-metadata.js';
+import { claimTopicId, parsePartitionDirectory } from './partition-directory.js';
+import { readTopicId, writeTopicId } from './partition-metadata.js';
 
 /**
  * Interval of checkpoints: a recovery point is on disk this long, plus one write, after its sync.
@@ -367,8 +368,10 @@ export class LogManager {
     if (topicPartition === undefined) return;
     const { logger, observer } = this.#ports;
     const { checkpoints } = this.#parts;
+    const topicIdOf = (path: string): Promise<string | undefined> =>
+      claimTopicId(path, { ...this.#ports, reserve: this.reserve });
     try {
-      const topicId = await retryShortage(this.#ports.scheduler, () => this.#topicIdOf(directory));
+      const topicId = await retryShortage(this.#ports.scheduler, () => topicIdOf(directory));
       if (topicId === undefined) return;
       const description = {
         topicPartition,
@@ -385,38 +388,6 @@ export class LogManager {
       this.#unopened.set(basename(directory), error);
       logger.error({ err: error, ...topicPartition }, 'a log could not be opened');
       observer.storageFailed(topicPartition, true);
-    }
-  }
-
-  /** An empty directory without a topic id is a leftover of an interrupted creation. */
-  async #topicIdOf(directory: string): Promise<string | undefined> {
-    const { fileSystem } = this.#ports;
-    const metadata = await readPartitionMetadata(fileSystem, directory);
-    if (metadata !== undefined) {
-      if (!metadata.isInKafkaForm) await this.#rewriteTopicId(directory, metadata.topicId);
-      return metadata.topicId;
-    }
-    const names = (await fileSystem.readDirectory(directory)).map(({ name }) => name);
-    if (names.every((name) => name.startsWith('partition.metadata'))) {
-      await fileSystem.removeDirectory(directory);
-      return undefined;
-    }
-    throw new Error('its partition.metadata is missing or damaged');
-  }
-
-  /**
-   * Rewrites a `partition.metadata` of an earlier version in Kafka's form; the log opens without it
-   * too.
-   */
-  async #rewriteTopicId(directory: string, topicId: string): Promise<void> {
-    const { fileSystem, logger } = this.#ports;
-    try {
-      await this.reserve.run(() => writeTopicId(fileSystem, directory, topicId));
-    } catch (error) {
-      logger.warn(
-        { err: error, directory },
-        "partition.metadata keeps a form that Kafka can't read",
-      );
     }
   }
 
@@ -494,12 +465,6 @@ export class LogManager {
 function randomHashKey(random: Random): HashKey {
   const word = (): number => random.below(2 ** 32);
   return [word(), word(), word(), word()];
-}
-
-/** Parses a name like `topic-0`; undefined for any other directory. */
-function parsePartitionDirectory(name: string): TopicPartition | undefined {
-  const match = /^([a-zA-Z0-9._-]{1,249})-(0|[1-9]\d{0,9})$/.exec(name);
-  return match === null ? undefined : { topic: match[1] ?? '', partition: Number(match[2]) };
 }
 
 /**

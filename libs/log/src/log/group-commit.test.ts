@@ -29,7 +29,7 @@ describe('group commit', () => {
     expect((await readAll(log))[42]).toEqual([42, 'v42']);
   });
 
-  it('begins a round with the task that asks for it, not a turn of the event loop later', async () => {
+  it('begins a round in the turn of the event loop that asks for it', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     const soon = vi.spyOn(broker.scheduler, 'soon');

@@ -94,7 +94,7 @@ describe('a partition whose producers use up its memory', () => {
     }
   });
 
-  it('forgets batches of producers with many before it refuses anyone: they stay known as applied', () => {
+  it('forgets batches of busy producers before it refuses anyone', () => {
     const partition = partitionOf(new ProducerMemory(LIMITS));
     for (let sequence = 0; sequence < 140; sequence += 1) produce(partition, batch(1, sequence));
     expect(fill(partition, 2)).toBeGreaterThan(10);
@@ -103,7 +103,7 @@ describe('a partition whose producers use up its memory', () => {
     expect(produce(partition, batch(1, 140))).toBeUndefined();
   });
 
-  it('evicts producers that are silent for longer than the protected time, the oldest first', () => {
+  it('evicts producers that are silent beyond the protected time, the oldest first', () => {
     const memory = new ProducerMemory(LIMITS);
     const partition = partitionOf(memory);
     const taken = fill(partition, 1);
@@ -180,7 +180,7 @@ describe('a broker whose producers use up its memory', () => {
   });
 });
 
-it('the count is that of the producers that are there, whatever is appended, undone and evicted', () => {
+it('the count matches the known producers after appends, undos and evictions', () => {
   const step = fc.record({
     id: fc.integer({ min: 1, max: 40 }),
     epoch: fc.integer({ min: 0, max: 1 }),

@@ -100,8 +100,8 @@ export class UnreadableBatchError extends ProtocolError {
   constructor({ baseOffset, nextOffset }: RecordBatch, cause: ProtocolError) {
     super(
       cause.code,
-      `The records from offset ${baseOffset} up to ${nextOffset} cannot be read: ${cause.message} ` +
-        `Reading goes on at offset ${nextOffset}.`,
+      `The records from offset ${baseOffset} up to ${nextOffset} cannot be read: ` +
+        `${cause.message} Reading goes on at offset ${nextOffset}.`,
       {
         cause,
         members: { damagedStartOffset: baseOffset, damagedEndOffset: nextOffset },

@@ -11,12 +11,12 @@ import {
 } from '../testing/record-sets.js';
 import { RECORD_BATCH_HEADER_BYTES, RecordBatch } from './record-batch.js';
 import {
-  batchOfOneSizeBytes,
   type EncodeOptions,
   encodeInSlices,
   encodeRecordBatches,
   type RecordSelection,
 } from './record-batch-encoder.js';
+import { batchOfOneSizeBytes } from './record-size.js';
 
 const NOW_MS = 1_750_000_000_000;
 
@@ -251,7 +251,7 @@ describe('encodeRecordBatches', () => {
     expect(batches.flatMap((one) => readRecords(new RecordBatch(one)))).toHaveLength(50);
   });
 
-  it('a record that fits in no batch is refused with both sizes, and the next call is unharmed', () => {
+  it('a record that fits in no batch is refused with both sizes, the next call succeeds', () => {
     const records = [
       { key: null, value: 'small' },
       { key: null, value: Buffer.alloc(1_000) },
@@ -267,7 +267,7 @@ describe('encodeRecordBatches', () => {
     expect(readRecords(only(encode(records.slice(0, 1)).batches))).toHaveLength(1);
   });
 
-  it('makes one batch of all records when asked to, beyond the soft limit, and never splits it', () => {
+  it('makes one batch of all records when asked to, even beyond the soft limit', () => {
     const producer = { producerId: 2 ** 40, producerEpoch: 32_767, baseSequence: 2 ** 31 - 2 };
     const records = Array.from({ length: 20 }, () => ({ key: null, value: Buffer.alloc(100) }));
     const changed = { producer, isOneBatch: true };
@@ -278,7 +278,7 @@ describe('encodeRecordBatches', () => {
     );
   });
 
-  it('stamps each batch with the sequence of its first record, over the end of the sequences', () => {
+  it('stamps each batch with the sequence of its first record, also over the wrap-around', () => {
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 2 ** 31 - 3 };
     const records = Array.from({ length: 6 }, () => ({ key: null, value: Buffer.alloc(100) }));
     const { batches } = encode(records, { producer, batchSizeBytes: 300 });

@@ -22,6 +22,7 @@ import {
   type RecordSet,
 } from '#protocol';
 import type { SlicedWork } from '#runtime';
+import { allocateBatch } from './batch-memory.js';
 import { crc32c } from './crc32c.js';
 import {
   ATTRIBUTES_AT,
@@ -43,7 +44,8 @@ import {
   RECORD_BATCH_MAGIC,
   RECORD_COUNT_AT,
 } from './record-batch.js';
-import { lengthSizeBytes, varlongSizeBytes, writeLength, writeVarlong } from './varint.js';
+import { contentSizeBytes, contentSizeBytesAt, deltasSizeBytes } from './record-size.js';
+import { lengthSizeBytes, writeLength, writeVarlong } from './varint.js';
 
 /** Records of one set, in the order of `indexes`; undefined: all of them, in their own order. */
 export interface RecordSelection {
@@ -115,13 +117,6 @@ export function* encodeInSlices(
   return { batches: encoder.finish(), recordCount: encoder.recordCount, starts };
 }
 
-/** Exact size in bytes of a batch of this record alone, as `max.message.bytes` limits it. */
-export function batchOfOneSizeBytes(records: RecordSet, index: number): number {
-  const contentBytes = contentSizeBytesAt(records.fields, index * RECORD_STRIDE);
-  const bodyBytes = deltasSizeBytes(0, 0) + contentBytes;
-  return RECORD_BATCH_HEADER_BYTES + lengthSizeBytes(bodyBytes) + bodyBytes;
-}
-
 /** Bytes per selected record up to which a selection is staged in the scratch. */
 const STAGED_BYTES_PER_RECORD_MAX = 1024;
 /** Bytes in all up to which a selection is staged, which bounds the scratch. */
@@ -142,14 +137,8 @@ const NOT_STAGED = -1;
 /** Sequences are int32, and not negative. */
 const SEQUENCES = 2 ** 31;
 
-/** Batches smaller than this share slabs. */
-const OWN_MEMORY_BYTES_MIN = 4096;
-const SLAB_BYTES = 16_384;
-
 /** Scratch of synchronous encoding. */
 let sharedScratch = new Uint8Array(SCRATCH_BYTES);
-let slab = Buffer.alloc(0);
-let slabUsedBytes = 0;
 
 /** One call of `encodeRecordBatches`. The current batch is `#scratch[0, #position)`. */
 class BatchEncoder {
@@ -261,21 +250,18 @@ class BatchEncoder {
     let baseTimestamp = this.#baseTimestamp;
     let maxTimestamp = this.#maxTimestamp;
     let nth = from;
-
     for (; nth < count; nth += 1) {
-      const firstField = (indexes === undefined ? nth : (indexes[nth] as number)) * RECORD_STRIDE;
-      const keyStart = fields[firstField + FIELD_KEY_START] as number;
-      const keyBytes =
-        keyStart < 0 ? -1 : (fields[firstField + FIELD_KEY_END] as number) - keyStart;
-      const valueStart = fields[firstField + FIELD_VALUE_START] as number;
+      const first = (indexes === undefined ? nth : (indexes[nth] as number)) * RECORD_STRIDE;
+      const keyStart = fields[first + FIELD_KEY_START] as number;
+      const keyBytes = keyStart < 0 ? -1 : (fields[first + FIELD_KEY_END] as number) - keyStart;
+      const valueStart = fields[first + FIELD_VALUE_START] as number;
       const valueBytes =
-        valueStart < 0 ? -1 : (fields[firstField + FIELD_VALUE_END] as number) - valueStart;
-      const headerCount = fields[firstField + FIELD_HEADER_COUNT] as number;
-      const headersStart =
-        headerCount === 0 ? 0 : (fields[firstField + FIELD_HEADERS_START] as number);
+        valueStart < 0 ? -1 : (fields[first + FIELD_VALUE_END] as number) - valueStart;
+      const headerCount = fields[first + FIELD_HEADER_COUNT] as number;
+      const headersStart = headerCount === 0 ? 0 : (fields[first + FIELD_HEADERS_START] as number);
       const headersBytes =
-        headerCount === 0 ? 0 : (fields[firstField + FIELD_HEADERS_END] as number) - headersStart;
-      const givenTimestamp = fields[firstField + FIELD_TIMESTAMP] as number;
+        headerCount === 0 ? 0 : (fields[first + FIELD_HEADERS_END] as number) - headersStart;
+      const givenTimestamp = fields[first + FIELD_TIMESTAMP] as number;
       const timestamp = usesNow || givenTimestamp < 0 ? nowMs : givenTimestamp;
       const delta = batchRecords === 0 ? 0 : timestamp - baseTimestamp;
 
@@ -284,27 +270,15 @@ class BatchEncoder {
       if (position + lengthSizeBytes(bodyBytes) + bodyBytes > roomEnd) break;
 
       position = writeLength(target, position, bodyBytes);
-      target[position] = fields[firstField + FIELD_ATTRIBUTES] as number;
+      target[position] = fields[first + FIELD_ATTRIBUTES] as number;
       position += 1;
       if (delta === 0) {
         target[position] = 0;
         position += 1;
       } else position = writeVarlong(target, position, delta);
       position = writeLength(target, position, batchRecords);
-      if (keyBytes < 0) {
-        target[position] = VARINT_MINUS_ONE;
-        position += 1;
-      } else {
-        position = writeLength(target, position, keyBytes);
-        position = copy(target, position, records, stagedAt, keyStart, keyBytes);
-      }
-      if (valueBytes < 0) {
-        target[position] = VARINT_MINUS_ONE;
-        position += 1;
-      } else {
-        position = writeLength(target, position, valueBytes);
-        position = copy(target, position, records, stagedAt, valueStart, valueBytes);
-      }
+      position = writeSpan(target, position, records, stagedAt, keyStart, keyBytes);
+      position = writeSpan(target, position, records, stagedAt, valueStart, valueBytes);
       if (headerCount === 0) {
         target[position] = 0;
         position += 1;
@@ -341,12 +315,12 @@ class BatchEncoder {
 
   /** Ends the current batch or enlarges the scratch, because a record has no room. */
   #makeRoom({ fields }: RecordSet, index: number): void {
-    const firstField = index * RECORD_STRIDE;
-    const givenTimestamp = fields[firstField + FIELD_TIMESTAMP] as number;
+    const first = index * RECORD_STRIDE;
+    const givenTimestamp = fields[first + FIELD_TIMESTAMP] as number;
     const timestamp = this.#isLogAppendTime || givenTimestamp < 0 ? this.#nowMs : givenTimestamp;
     const delta = this.#batchRecords === 0 ? 0 : timestamp - this.#baseTimestamp;
     const bodyBytes =
-      deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, firstField);
+      deltasSizeBytes(delta, this.#batchRecords) + contentSizeBytesAt(fields, first);
     const sizeBytes = lengthSizeBytes(bodyBytes) + bodyBytes;
     const mayEnd = this.#batchRecords > 0 && !this.#isOneBatch;
     if (mayEnd && this.#position + sizeBytes > this.#batchSizeBytes) {
@@ -371,7 +345,7 @@ class BatchEncoder {
   #endBatch(): void {
     const size = this.#position;
     this.#writeHeader(size);
-    const batch = allocate(size);
+    const batch = allocateBatch(size);
     batch.set(this.#scratch.subarray(0, size));
     batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT), CRC_AT);
     this.#batches.push(batch);
@@ -412,22 +386,6 @@ class BatchEncoder {
 }
 
 /**
- * Allocates the memory of a batch. A cache may keep it for long: small batches share slabs with
- * each other and not, as with `Buffer.allocUnsafe`, with every short-lived buffer of the process,
- * each of which would then occupy 8 KiB for as long.
- */
-function allocate(sizeBytes: number): Buffer {
-  if (sizeBytes >= OWN_MEMORY_BYTES_MIN) return Buffer.allocUnsafeSlow(sizeBytes);
-  if (slabUsedBytes + sizeBytes > slab.length) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabUsedBytes = 0;
-  }
-  const start = slabUsedBytes;
-  slabUsedBytes += sizeBytes;
-  return slab.subarray(start, slabUsedBytes);
-}
-
-/**
  * Returns the sequence of the record this many records later; 0 follows 2147483647, -1 is for no
  * producer.
  */
@@ -435,42 +393,20 @@ function sequenceOf(producer: BatchProducer | undefined, recordsBefore: number):
   return producer === undefined ? -1 : (producer.baseSequence + recordsBefore) % SEQUENCES;
 }
 
-/** Returns the size of the parts of a record that depend on its position in its batch. */
-function deltasSizeBytes(timestampDelta: number, offsetDelta: number): number {
-  return (
-    (timestampDelta === 0 ? 1 : varlongSizeBytes(timestampDelta)) + lengthSizeBytes(offsetDelta)
-  );
-}
-
-/**
- * Returns the size of the other parts of a record: attributes, key, value and headers; -1 for null.
- */
-function contentSizeBytes(
-  keyBytes: number,
-  valueBytes: number,
-  headerCount: number,
-  headersBytes: number,
+/** Writes a key or value after its length; -1 bytes for null. @returns the position behind it */
+function writeSpan(
+  target: Uint8Array,
+  position: number,
+  records: RecordSet,
+  stagedAt: number,
+  start: number,
+  bytes: number,
 ): number {
-  return (
-    1 +
-    (keyBytes < 0 ? 1 : lengthSizeBytes(keyBytes) + keyBytes) +
-    (valueBytes < 0 ? 1 : lengthSizeBytes(valueBytes) + valueBytes) +
-    (headerCount === 0 ? 1 : lengthSizeBytes(headerCount) + headersBytes)
-  );
-}
-
-/** Computes `contentSizeBytes` off the hot path. */
-function contentSizeBytesAt(fields: readonly number[], firstField: number): number {
-  const span = (startField: number) => {
-    const start = fields[firstField + startField] as number;
-    return start < 0 ? -1 : (fields[firstField + startField + 1] as number) - start;
-  };
-  return contentSizeBytes(
-    span(FIELD_KEY_START),
-    span(FIELD_VALUE_START),
-    fields[firstField + FIELD_HEADER_COUNT] as number,
-    span(FIELD_HEADERS_START),
-  );
+  if (bytes < 0) {
+    target[position] = VARINT_MINUS_ONE;
+    return position + 1;
+  }
+  return copy(target, writeLength(target, position, bytes), records, stagedAt, start, bytes);
 }
 
 /** @returns the position after the copy */

@@ -146,7 +146,7 @@ describe('the CRC of a batch', () => {
     expect(await readOne(log, 3)).toBe(3);
   });
 
-  it('is checked for batches appended by this process too, when they are read from disk', async () => {
+  it('is checked for batches of this process, too, when they are read from disk', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open());
     await log.writer.append([valuesBatch(['a']), valuesBatch(['b'])], { leaderEpoch: 0 });

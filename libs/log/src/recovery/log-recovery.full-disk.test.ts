@@ -32,7 +32,7 @@ describe('recovery on a disk without a byte of room', () => {
     expect(await appendValues(log, 'd')).toMatchObject({ baseOffset: 3 });
   });
 
-  it('leaves a tail larger than that, and the room for what deletes records elsewhere', async () => {
+  it('leaves a larger tail, and the space for deleting records elsewhere', async () => {
     const { broker, torn } = await fullBrokerWithTornTail(RESERVE_BYTES + 1000);
     const manager = await broker.open(OPTIONS);
     expect([...manager.unopenedLogs.keys()]).toEqual(['orders-0']);

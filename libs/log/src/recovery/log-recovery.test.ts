@@ -136,7 +136,7 @@ describe('recovery', () => {
     expect((await log.reader.read(1, 4096, 3)).map(({ lastOffset }) => lastOffset)).toEqual([1, 2]);
   });
 
-  it('takes a partition offline rather than let committed records vanish from its end', async () => {
+  it('takes a partition offline when committed records are missing at its end', async () => {
     const broker = await brokerOfThree();
     await broker.scheduler.advance(1000);
     broker.crash();
@@ -191,7 +191,7 @@ describe('recovery', () => {
     expect(broker.disk.counts(broker.path(LOG_0)).reads).toBe(before + 1);
   });
 
-  it('writes again what a failed sync may have left in memory alone, before anyone reads it', async () => {
+  it('rewrites what a failed sync may have left in memory, before it is read', async () => {
     const broker = await brokerOfThree();
     broker.disk.kill();
     const log = await testLog(await broker.open());
@@ -216,7 +216,7 @@ describe('recovery', () => {
     expect(broker.disk.counts(broker.path(LOG_0)).reads - before).toBe(1);
   });
 
-  it('does not lose a roll: the new segment’s name is durable before its records are acknowledged', async () => {
+  it('makes the name of a new segment durable before it acknowledges its records', async () => {
     const broker = new FakeBroker();
     const log = await testLog(await broker.open(), { 'segment.bytes': '1024' });
     for (let i = 0; i < 3; i += 1) await appendValues(log, `${i}`.repeat(900));

@@ -95,7 +95,7 @@ describe('a start of a log that is missing, and that nobody deleted', () => {
     expect(await offsetsOf(log)).toEqual([0, 1, 2, 3]);
   });
 
-  it('is abandoned by exactly its bounds: the log begins behind it, also after a crash', async () => {
+  it('is abandoned by its exact bounds: the log begins behind it, also after a crash', async () => {
     const broker = await brokerOfFour();
     await removeByHand(broker, 0, 1);
     const log = await openLog(broker);
@@ -207,7 +207,7 @@ describe('a log start that is not written down', () => {
     },
   );
 
-  it('makes room on a full disk: the start is written down in the room that was freed', async () => {
+  it('makes room on a full disk: the new start is recorded in the freed space', async () => {
     const broker = await brokerOfFour();
     const log = await testLog(await broker.open(OUT_OF_ROOM), SMALL_SEGMENTS);
     log.updateHighWatermark(log.offsets.syncedEnd);
