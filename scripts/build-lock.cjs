@@ -21,7 +21,9 @@ function withBuildLock(path, say, work) {
   try {
     if (!tryLock(file)) {
       const holder = readFileSync(path, 'utf8').trim();
-      say(`Another build is running here${holder === '' ? '' : ` (process ${holder})`}: waiting for it.`);
+      say(
+        `Another build is running here${holder === '' ? '' : ` (process ${holder})`}: waiting for it.`,
+      );
       waitForLockSync(file);
     }
     ftruncateSync(file);

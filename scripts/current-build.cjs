@@ -7,17 +7,18 @@
 const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const { existsSync, readdirSync, readFileSync, writeFileSync } = require('node:fs');
-const { join } = require('node:path');
+const path = require('node:path');
 const { withBuildLock } = require('./build-lock.cjs');
 
-const root = join(__dirname, '..');
-const stamp = join(root, 'dist/build-stamp');
-const made = join(root, 'dist/apps/gateway/main.js');
+const root = path.join(__dirname, '..');
+const stamp = path.join(root, 'dist/build-stamp');
+const made = path.join(root, 'dist/apps/gateway/main.js');
 /** The lock file is outside of dist/, which a build removes. */
-const lock = join(root, 'node_modules/.sluice-build.lock');
+const lock = path.join(root, 'node_modules/.sluice-build.lock');
 
 /**
  * Builds unless the build is current. Returns the exit code, also 0 when there was nothing to do.
+ * @returns {number}
  */
 function buildIfNeeded() {
   if (staleReason(hashOfSources()) === undefined) return 0;
@@ -31,19 +32,31 @@ function buildIfNeeded() {
   });
 }
 
-/** Builds in any case, for `npm run build`. Returns the exit code. */
+/**
+ * Builds in any case, for `npm run build`.
+ * @returns {number} the exit code
+ */
 function build() {
   return withBuildLock(lock, say, (lockFile) => runSteps(lockFile, hashOfSources(), {}));
 }
 
-/** The reason why dist/ is not the build of the sources with this hash; undefined when it is. */
+/**
+ * The reason why dist/ is not the build of the sources with this hash; undefined when it is.
+ * @param {string} sources
+ */
 function staleReason(sources) {
   const isBuilt = existsSync(made) && existsSync(stamp);
   if (!isBuilt) return 'there is no build yet';
   return readFileSync(stamp, 'utf8') === sources ? undefined : 'the sources have changed';
 }
 
-/** Runs the script `build:steps` and marks the build with this hash of the sources. */
+/**
+ * Runs the script `build:steps` and marks the build with this hash of the sources.
+ * @param {number} lockFile
+ * @param {string} sources
+ * @param {NodeJS.ProcessEnv} environment
+ * @returns {number} the exit code
+ */
 function runSteps(lockFile, sources, environment) {
   const startedMs = performance.now();
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
@@ -62,6 +75,7 @@ function runSteps(lockFile, sources, environment) {
   return 0;
 }
 
+/** @param {string} line */
 function say(line) {
   process.stderr.write(`${line}\n`);
 }
@@ -75,24 +89,34 @@ function hashOfSources() {
     'package.json',
     'package-lock.json',
     'nest-cli.json',
-    'scripts/bundle.mjs',
+    'scripts/bundle.ts',
     'tsconfig.json',
     'tsconfig.build.json',
   ];
-  for (const path of [...settings, ...sourcesIn('apps'), ...sourcesIn('libs')].sort()) {
+  for (const file of [...settings, ...sourcesIn('apps'), ...sourcesIn('libs')].toSorted(compare)) {
     hash
-      .update(path)
+      .update(file)
       .update('\0')
-      .update(readFileSync(join(root, path)))
+      .update(readFileSync(path.join(root, file)))
       .update('\0');
   }
   return hash.digest('hex');
 }
 
+/**
+ * Orders paths by their characters, whatever the locale of the machine is.
+ * @param {string} one
+ * @param {string} other
+ */
+function compare(one, other) {
+  return one < other ? -1 : 1;
+}
+
+/** @param {string} folder */
 function sourcesIn(folder) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .filter((path) => /\.(ts|json|html|css|js|lua)$/.test(path) && !/\.test\.ts$/.test(path))
-    .map((path) => join(folder, path));
+  return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(ts|json|html|css|js|lua)$/.test(file) && !file.endsWith('.test.ts'))
+    .map((file) => path.join(folder, file));
 }
 
 module.exports = { build, buildIfNeeded };

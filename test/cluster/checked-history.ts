@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const CHECKER = 'test/cluster/check-history.mjs';
+const CHECKER = ['--import', 'jiti/register', 'test/cluster/check-history.ts'];
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The result of the checker. */
@@ -19,7 +19,7 @@ export interface CheckedHistory {
 /** Runs the checker on a history file, as one would by hand. */
 export async function checkedHistory(path: string): Promise<CheckedHistory> {
   const options = { maxBuffer: OUTPUT_BYTES_MAX };
-  const ran = await run(process.execPath, [CHECKER, path, '--json'], options).catch(
+  const ran = await run(process.execPath, [...CHECKER, path, '--json'], options).catch(
     // It ends with 1 when it found something, and prints it all the same.
     (error: { readonly stdout: string }) => error,
   );

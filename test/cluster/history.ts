@@ -1,6 +1,6 @@
 /**
  * The events of a run, one JSON line per event in the order in which the test saw them: requests,
- * answers, records that readers got, faults, and the log at the end. `check-history.mjs` checks it
+ * answers, records that readers got, faults, and the log at the end. `check-history.ts` checks it
  * against the invariants of docs/INVARIANTS.md.
  */
 import { closeSync, mkdtempSync, openSync, writeSync } from 'node:fs';

@@ -26,7 +26,7 @@ class ShownCluster {
   }
 
   static start(environment: Readonly<Record<string, string>> = {}): ShownCluster {
-    const child = spawn(process.execPath, ['scripts/cluster.mjs'], {
+    const child = spawn(process.execPath, ['--import', 'jiti/register', 'scripts/cluster.ts'], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { CLUSTER_FENCES, type Fence } from '../mutations/cluster-fences.mjs';
+import { CLUSTER_FENCES, type Fence } from '../mutations/cluster-fences.js';
+import { DELIVERY_SUITE } from '../mutations/delivery-suite.js';
+import { LOG_SUITE } from '../mutations/log-suite.js';
 
 const page = readFileSync('docs/MUTATIONS.md', 'utf8');
 const killers = readFileSync('test/simulation/killer-sequences.test.ts', 'utf8');
@@ -30,5 +32,14 @@ describe.each(CLUSTER_FENCES.map((fence) => [fence.name, fence] as const))('%s',
 
   it('its killer sequences exist', () => {
     for (const words of fence.killers ?? []) expect(killers).toContain(words);
+  });
+});
+
+describe.each([
+  ['libs/log', LOG_SUITE],
+  ['libs/delivery', DELIVERY_SUITE],
+])('the mutations of %s', (_, { folder, mutations }) => {
+  it.each(mutations)('the code of "$name" exists and can be changed', ({ file, from }) => {
+    expect(readFileSync(`${folder}/${file}`, 'utf8').split(from)).toHaveLength(2);
   });
 });

@@ -43,10 +43,10 @@ test.each([
 });
 
 test('npm run cluster answers --help and refuses an unknown argument', () => {
-  const help = run('scripts/cluster.mjs', '--help');
+  const help = run('--import', 'jiti/register', 'scripts/cluster.ts', '--help');
   expect({ status: help.status, stderr: help.stderr }).toEqual({ status: 0, stderr: '' });
   expect(help.stdout).toContain('--brokers N');
-  const refused = run('scripts/cluster.mjs', '--broker=3');
+  const refused = run('--import', 'jiti/register', 'scripts/cluster.ts', '--broker=3');
   expect({ status: refused.status, stdout: refused.stdout }).toEqual({ status: 64, stdout: '' });
   expect(refused.stderr).toContain("'--broker'");
 });

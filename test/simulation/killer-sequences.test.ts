@@ -1,7 +1,7 @@
 /**
  * The fault sequences that broke other replicated logs, each driven into its dangerous state. A
  * test fails when that state is not reached, so that no test can pass without checking anything,
- * and it fails without the safeguard that it covers (see test/mutations/cluster-mutations.mjs).
+ * and it fails without the safeguard that it covers (see test/mutations/cluster-mutations.ts).
  */
 import { describe, it } from 'vitest';
 import { LOSES_ALL, Scenario } from './scenario.js';

@@ -15,7 +15,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What kafka-interop.mjs does with Kafka's own Java clients, as a program of one file:
+ * What kafka-interop.ts does with Kafka's own Java clients, as a program of one file:
  *
  *   write BOOTSTRAP            makes the topics of the fixtures and writes their records
  *   read BOOTSTRAP TOPIC COUNT prints COUNT records from the beginning, one per line, as a client

@@ -20,7 +20,7 @@ import { descriptorLimit, shareDescriptors } from './descriptor-limit.js';
 import { readPeerTls } from './peer-tls-files.js';
 
 /**
- * The path is relative to dist/esm/apps/gateway/src/engine; scripts/bundle.mjs creates the file.
+ * The path is relative to dist/esm/apps/gateway/src/engine; scripts/bundle.ts creates the file.
  */
 const LEASE_THREAD_SCRIPT = new URL(
   '../../../../../apps/gateway/lease-thread.cjs',

@@ -15,7 +15,7 @@ const rangesByBundle = new Map<string, readonly SourceRange[]>();
 
 /**
  * Rewrites the frames of a stack trace that are in a bundle to their source file and line. The
- * table is the file `<bundle>.lines`, which the build writes (scripts/bundle.mjs); frames without
+ * table is the file `<bundle>.lines`, which the build writes (scripts/bundle.ts); frames without
  * an entry stay as they are.
  */
 export function withSourceLines(stack: string): string {

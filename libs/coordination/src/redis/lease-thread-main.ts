@@ -1,6 +1,6 @@
 /**
  * The entry point of the thread that renews the lease of a broker in Redis, over its own
- * connection. The build bundles it into one file (scripts/bundle.mjs), so that the thread starts
+ * connection. The build bundles it into one file (scripts/bundle.ts), so that the thread starts
  * fast and loads little.
  */
 import { parentPort, workerData } from 'node:worker_threads';

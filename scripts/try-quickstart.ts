@@ -2,12 +2,12 @@
  * Runs the README's quickstart as a reader would: every curl line of the `sh` block after `<!--
  * quickstart -->`, against a running gateway. Fails on the first answer that is not a success.
  *
- * usage: node scripts/try-quickstart.mjs README.md http://127.0.0.1:8080
+ * usage: node --import jiti/register scripts/try-quickstart.ts README.md http://127.0.0.1:8080
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-const [file, url] = process.argv.slice(2);
+const [file = 'README.md', url = 'http://127.0.0.1:8080'] = process.argv.slice(2);
 const block = /<!-- quickstart -->\s*```sh\n([\s\S]*?)```/.exec(readFileSync(file, 'utf8'))?.[1];
 if (block === undefined) throw new Error(`${file} has no block after <!-- quickstart -->`);
 

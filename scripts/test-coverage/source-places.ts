@@ -9,15 +9,31 @@ const REFUSAL = /^#?(fail|refus|reject)/i;
 /** Matches names of classes of errors. */
 const ERROR_CLASS = /(Error|Faults|Refusal)$/;
 
+/** A line, from 1, and a column, from 0. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+  /** Line that a report shows, when it is another one. */
+  readonly shownLine?: number;
+}
+
+/** Tells whether tests reached a place of a file. */
+export type IsReached = (file: string, place: Place) => boolean;
+
+interface SourcePlaces {
+  readonly statements: readonly Place[];
+  readonly errors: readonly Place[];
+}
+
 /** Returns the places of a file: of all statements, and of the code about errors. */
-export function sourcePlaces(file, text) {
+export function sourcePlaces(file: string, text: string): SourcePlaces {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ESNext, true);
-  const places = { statements: [], errors: [] };
-  const placeOf = (node) => {
+  const places: { statements: Place[]; errors: Place[] } = { statements: [], errors: [] };
+  const placeOf = (node: ts.Node): Place => {
     const { line, character } = source.getLineAndCharacterOfPosition(node.getStart());
     return { line: line + 1, column: character };
   };
-  const visit = (node) => {
+  const visit = (node: ts.Node): void => {
     if (isTypeOnly(node)) return;
     if (isStatement(node)) places.statements.push(placeOf(node));
     const start = errorStart(node);
@@ -29,12 +45,14 @@ export function sourcePlaces(file, text) {
   return places;
 }
 
-function isTypeOnly(node) {
+function isTypeOnly(node: ts.Node): boolean {
   return ts.isInterfaceDeclaration(node) || ts.isTypeNode(node) || ts.isImportDeclaration(node);
 }
 
-function isStatement(node) {
-  if (ts.isArrowFunction(node.parent ?? node) && node === node.parent.body)
+function isStatement(node: ts.Node): boolean {
+  // The root of the tree has no parent, whatever its type says.
+  const parent = node.parent as ts.Node | undefined;
+  if (parent !== undefined && ts.isArrowFunction(parent) && node === parent.body)
     return !ts.isBlock(node);
   return (
     ts.isStatement(node) &&
@@ -50,7 +68,7 @@ function isStatement(node) {
 /**
  * Returns the node at whose start a piece of code about errors begins; undefined for other nodes.
  */
-function errorStart(node) {
+function errorStart(node: ts.Node): ts.Node | undefined {
   if (ts.isThrowStatement(node)) return node;
   if (ts.isCatchClause(node)) return node.block.statements[0];
   if (ts.isNewExpression(node)) return ERROR_CLASS.test(nameOf(node.expression)) ? node : undefined;
@@ -61,10 +79,11 @@ function errorStart(node) {
     return ts.isBlock(handler.body) ? handler.body.statements[0] : handler.body;
   }
   // The start of the call may be a long chain of calls: the last name is the one that refuses.
-  return REFUSAL.test(name) ? (node.expression.name ?? node.expression) : undefined;
+  if (!REFUSAL.test(name)) return undefined;
+  return ts.isPropertyAccessExpression(node.expression) ? node.expression.name : node.expression;
 }
 
-function nameOf(expression) {
+function nameOf(expression: ts.Expression): string {
   if (ts.isPropertyAccessExpression(expression)) return expression.name.text;
   return ts.isIdentifier(expression) ? expression.text : '';
 }

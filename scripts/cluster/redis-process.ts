@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { Child } from './child.mjs';
+import { Child } from './child.js';
 
 const CHECK_MS = 20;
 
@@ -10,20 +10,20 @@ export class MissingRedisError extends Error {}
 
 /** A Redis with the settings that a cluster needs (docs/operating/cluster.md). */
 export class RedisProcess extends Child {
-  #directory;
-  #port;
+  readonly #directory: string;
+  #port = 0;
 
-  constructor(directory) {
+  constructor(directory: string) {
     super();
     this.#directory = directory;
   }
 
-  get url() {
+  get url(): string {
     return `redis://127.0.0.1:${this.#port}`;
   }
 
   /** @throws MissingRedisError */
-  async start(port) {
+  async start(port: number): Promise<void> {
     this.#port = port;
     mkdirSync(this.#directory, { recursive: true });
     const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', this.#directory];
@@ -33,19 +33,19 @@ export class RedisProcess extends Child {
       logFile: join(this.#directory, 'redis.log'),
     });
     while (!(await isListening(port))) {
-      if (this.end?.code === 'ENOENT') {
+      if (this.end instanceof Error && 'code' in this.end && this.end.code === 'ENOENT') {
         throw new MissingRedisError(
           'npm run cluster needs redis-server on the PATH: install Redis 6.2 or later ' +
             '(Debian: apt-get install redis-server, macOS: brew install redis).',
         );
       }
-      if (this.end !== undefined) throw new Error(`redis-server ended: ${this.end}`);
+      if (this.end !== undefined) throw new Error(`redis-server ended: ${String(this.end)}`);
       await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
     }
   }
 }
 
-function isListening(port) {
+function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {

@@ -2,7 +2,7 @@
  * Takes the README's pictures of /try, docs/images/try-light.png and try-dark.png, of its own
  * gateway and records.
  *
- * usage: node scripts/screenshot-try.mjs
+ * usage: node --import jiti/register scripts/screenshot-try.ts
  *
  * CHROMIUM is the browser's path (/usr/bin/chromium). On Debian the packages fonts-inter and
  * fonts-jetbrains-mono give the same pictures.
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { chromium, type Page } from 'playwright-core';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const images = join(root, 'docs/images');
@@ -40,16 +40,16 @@ try {
 }
 
 /** The gateway's address, once it serves. */
-async function serving() {
+async function serving(): Promise<string> {
   for await (const line of createInterface(gateway.stderr)) {
-    const { msg, url } = JSON.parse(line);
+    const { msg, url = '' } = JSON.parse(line) as { readonly msg: string; readonly url?: string };
     if (msg === 'started') return url;
   }
   throw new Error('the gateway ended before it served');
 }
 
 /** Sends each order after the previous one is answered, so that they arrive one by one. */
-async function produceOrders(url) {
+async function produceOrders(url: string): Promise<void> {
   for (let order = 0; order < ORDERS; order += 1) {
     const key = `table-${(order * 7) % 9}`;
     const value = { drink: DRINKS[(order * 3) % DRINKS.length], cups: 1 + (order % 3) };
@@ -58,20 +58,20 @@ async function produceOrders(url) {
   }
 }
 
-async function post(url, body) {
+async function post(url: string, body: object): Promise<void> {
   const headers = { 'Content-Type': 'application/json' };
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(await answer.text());
 }
 
-async function takePictures(url) {
+async function takePictures(url: string): Promise<void> {
   mkdirSync(images, { recursive: true });
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
   });
   try {
-    for (const colorScheme of ['light', 'dark']) {
+    for (const colorScheme of ['light', 'dark'] as const) {
       const page = await browser.newPage({
         colorScheme,
         locale: 'en-GB',
@@ -91,7 +91,7 @@ async function takePictures(url) {
   }
 }
 
-async function useThePage(page) {
+async function useThePage(page: Page): Promise<void> {
   await page.waitForFunction(`document.querySelectorAll('#rows tr').length === ${ORDERS}`);
   await page.getByLabel('Value', { exact: true }).fill('{"drink": "oolong", "cups": 2}');
   await page.getByLabel('Key').fill('table-4');

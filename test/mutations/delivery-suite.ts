@@ -1,11 +1,7 @@
-/**
- * The safeguards of delivery that its random histories must miss when one is taken out.
- *
- * Usage: node test/mutations/delivery-mutations.mjs [part of a mutation's name]
- */
-import { showMutationsAreSeen } from './mutations.mjs';
+import type { Suite } from './mutations.js';
 
-await showMutationsAreSeen({
+/** The safeguards of delivery that its random histories must miss when one is taken out. */
+export const DELIVERY_SUITE: Suite = {
   folder: 'libs/delivery/src',
   tests: [
     'libs/delivery/src/delivery-histories.test.ts',
@@ -68,4 +64,4 @@ await showMutationsAreSeen({
       to: 'this.#state = state;',
     },
   ],
-});
+};

@@ -3,12 +3,12 @@
  * sequences and the simulation that are said to see it must fail. Prints who did, and at which
  * seed.
  *
- * Usage: node test/mutations/cluster-mutations.mjs [part of a fence's name]
+ * Usage: node --import jiti/register test/mutations/cluster-mutations.ts [part of a fence's name]
  *
  * SLUICE_MUTATION_SEEDS=<n> looks at so many seeds for each fence, whatever is stated of it.
  */
-import { CLUSTER_FENCES } from './cluster-fences.mjs';
-import { failuresWith } from './mutations.mjs';
+import { CLUSTER_FENCES, type Fence } from './cluster-fences.js';
+import { failuresWith } from './mutations.js';
 
 const KILLERS = 'test/simulation/killer-sequences.test.ts';
 const SIMULATION = 'test/simulation/simulation.test.ts';
@@ -31,14 +31,14 @@ for (const fence of chosen) {
 process.stdout.write(`${chosen.length - unseen} of ${chosen.length} fences seen as stated\n`);
 process.exitCode = unseen === 0 ? 0 : 1;
 
-/**
- * @param {import('./cluster-fences.d.mts').Fence} fence
- * @returns {Promise<{ seen: string[], missing: string[] }>} what failed, and what was to fail and
- *   did not
- */
-async function watch(fence) {
-  /** @type {{ seen: string[], missing: string[] }} */
-  const found = { seen: [], missing: [] };
+/** The tests that failed, and those that should have failed and did not. */
+interface Found {
+  readonly seen: string[];
+  readonly missing: string[];
+}
+
+async function watch(fence: Fence): Promise<Found> {
+  const found: Found = { seen: [], missing: [] };
   const killers = await failuresWith({ folder: FOLDER, tests: [KILLERS], bail: 0 }, fence);
   for (const name of killers) found.seen.push(`killer sequence: ${name}`);
   for (const words of fence.killers ?? []) {

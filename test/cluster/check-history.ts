@@ -1,7 +1,7 @@
 /**
  * Holds a history of a cluster run against the invariants (docs/INVARIANTS.md), and prints counts.
  *
- *     node test/cluster/check-history.mjs <history.jsonl> [--json]
+ *     node --import jiti/register test/cluster/check-history.ts <history.jsonl> [--json]
  *
  * Exit code 0: no invariant is broken; 1: one is; 2: the file is no whole history.
  */
@@ -21,7 +21,59 @@ const VIOLATIONS = {
   spurious: 'an answer has an offset that is none',
 };
 
-export function checkHistory(events) {
+type Violation = keyof typeof VIOLATIONS;
+
+interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** The fate of a sent value: its place once it is acknowledged. */
+type Fate = 'sent' | 'failed' | 'unknown' | Place;
+
+/** The events of a history (see history.ts), by name. */
+interface Events {
+  start: { readonly partitions: number };
+  produce: { readonly values: readonly string[] };
+  acknowledged: {
+    readonly client: string;
+    readonly atMs: number;
+    readonly values: readonly string[];
+    readonly places: readonly (Place | null)[];
+  };
+  refused: { readonly values: readonly string[]; readonly outcome: string };
+  read: Place & { readonly reader: string; readonly value: string };
+  disturbed: object;
+  fault: Fault;
+  final: Place & { readonly broker: string; readonly value: string };
+  end: object;
+}
+
+interface Fault {
+  readonly atMs: number;
+  readonly what: string;
+}
+
+type HistoryEvent = { [K in keyof Events]: Events[K] & { readonly event: K } }[keyof Events];
+
+type Handlers = { readonly [K in keyof Events]: (event: Events[K]) => void };
+
+/** The log that one broker shows at the end of a run. */
+interface FinalLog {
+  /** Place of each value. */
+  readonly values: Map<string, string>;
+  /** Offset that must come next, by partition. */
+  readonly next: Map<number, number>;
+}
+
+interface Unavailability {
+  readonly longestMs: number;
+  readonly partition: number | null;
+  readonly fromMs: number;
+  readonly after: string | null;
+}
+
+function checkHistory(events: Iterable<HistoryEvent>): Run {
   const run = new Run();
   for (const event of events) run.take(event);
   run.finish();
@@ -30,32 +82,34 @@ export function checkHistory(events) {
 
 class Run {
   counts = { sent: 0, acknowledged: 0, unknown: 0, failed: 0, read: 0, disturbed: 0 };
-  violations = Object.fromEntries(Object.keys(VIOLATIONS).map((name) => [name, []]));
-  unavailability = { longestMs: 0, partition: null, fromMs: 0, after: null };
+  readonly violations = Object.fromEntries(
+    Object.keys(VIOLATIONS).map((name) => [name, [] as string[]]),
+  ) as Record<Violation, string[]>;
+  unavailability: Unavailability = { longestMs: 0, partition: null, fromMs: 0, after: null };
   isWhole = false;
   #partitions = 0;
-  /** value -> 'sent' | 'failed' | 'unknown' | { partition, offset } */
-  #fates = new Map();
+  /** Fate of each value. */
+  readonly #fates = new Map<string, Fate>();
   /** "partition@offset" -> value, of all that anybody was ever told */
-  #told = new Map();
+  readonly #told = new Map<string, string>();
   /** value -> "partition@offset", likewise */
-  #places = new Map();
+  readonly #places = new Map<string, string>();
   /** "client/partition" -> last acknowledged offset */
-  #clientOffsets = new Map();
+  readonly #clientOffsets = new Map<string, number>();
   /** "reader/partition" -> offset that it must be shown next */
-  #readerNext = new Map();
-  /** broker -> partition -> number of records */
-  #finals = new Map();
-  #acknowledgedAtMs = new Map();
-  #faults = [];
+  readonly #readerNext = new Map<string, number>();
+  /** Log that each broker shows in the end. */
+  readonly #finals = new Map<string, FinalLog>();
+  readonly #acknowledgedAtMs = new Map<number, number>();
+  readonly #faults: Fault[] = [];
 
-  take(event) {
-    const handler = this.#handlers[event.event];
+  take(event: HistoryEvent): void {
+    const handler = this.#handlers[event.event] as ((taken: HistoryEvent) => void) | undefined;
     if (handler === undefined) throw new Error(`unknown event: ${JSON.stringify(event)}`);
     handler(event);
   }
 
-  finish() {
+  finish(): void {
     for (const [value, fate] of this.#fates) {
       if (fate === 'sent' || fate === 'unknown') this.counts.unknown += 1;
       if (typeof fate === 'string') continue;
@@ -68,7 +122,7 @@ class Run {
     if (this.#finals.size === 0) this.isWhole = false;
   }
 
-  #handlers = {
+  readonly #handlers: Handlers = {
     start: ({ partitions }) => {
       this.#partitions = partitions;
     },
@@ -80,7 +134,7 @@ class Run {
     },
     acknowledged: (event) => {
       for (const [index, value] of event.values.entries()) {
-        this.#acknowledge(event, value, event.places[index]);
+        this.#acknowledge(event, value, event.places[index] ?? null);
       }
     },
     refused: ({ values, outcome }) => {
@@ -113,7 +167,7 @@ class Run {
     },
   };
 
-  #acknowledge({ client, atMs }, value, place) {
+  #acknowledge({ client, atMs }: Events['acknowledged'], value: string, place: Place | null): void {
     if (!this.#isPlace(place)) {
       this.#found('spurious', `${value} was acknowledged at ${JSON.stringify(place)}`);
       return;
@@ -131,7 +185,7 @@ class Run {
   }
 
   /** The longest time in which nothing was acknowledged in a partition, and the fault before it. */
-  #measure(partition, atMs) {
+  #measure(partition: number, atMs: number): void {
     const beforeMs = this.#acknowledgedAtMs.get(partition);
     this.#acknowledgedAtMs.set(partition, atMs);
     if (beforeMs === undefined || atMs - beforeMs <= this.unavailability.longestMs) return;
@@ -140,7 +194,7 @@ class Run {
     this.unavailability = { longestMs: atMs - beforeMs, partition, fromMs: beforeMs, after };
   }
 
-  #final(broker, value, place) {
+  #final(broker: string, value: string, place: Place): void {
     let final = this.#finals.get(broker);
     if (final === undefined) {
       final = { values: new Map(), next: new Map() };
@@ -162,7 +216,7 @@ class Run {
     this.#tell(value, place, `broker ${broker}`);
   }
 
-  #tell(value, place, by) {
+  #tell(value: string, place: Place, by: string): void {
     const name = placeName(place);
     const there = this.#told.get(name);
     if (there !== undefined && there !== value) {
@@ -176,7 +230,7 @@ class Run {
     this.#places.set(value, name);
   }
 
-  #isPlace(place) {
+  #isPlace(place: Place | null): place is Place {
     return (
       place !== null &&
       Number.isSafeInteger(place.offset) &&
@@ -187,16 +241,16 @@ class Run {
     );
   }
 
-  #found(kind, what) {
+  #found(kind: Violation, what: string): void {
     this.violations[kind].push(what);
   }
 }
 
-function placeName({ partition, offset }) {
+function placeName({ partition, offset }: Place): string {
   return `${partition}@${offset}`;
 }
 
-function report({ counts, violations, unavailability, isWhole }) {
+function report({ counts, violations, unavailability, isWhole }: Run): string {
   const lines = [
     Object.entries(counts)
       .map(([name, count]) => `${name} ${count}`)
@@ -211,7 +265,7 @@ function report({ counts, violations, unavailability, isWhole }) {
     `longest unavailability ${longestMs} ms (partition ${partition}, from ${fromMs} ms${cause})`,
   );
   for (const [name, found] of Object.entries(violations)) {
-    if (found.length > 0) lines.push('', `${name}: ${VIOLATIONS[name]}`);
+    if (found.length > 0) lines.push('', `${name}: ${VIOLATIONS[name as Violation]}`);
     for (const what of found.slice(0, SHOWN_MAX)) lines.push(`  ${what}`);
     if (found.length > SHOWN_MAX) lines.push(`  and ${found.length - SHOWN_MAX} more`);
   }
@@ -219,13 +273,15 @@ function report({ counts, violations, unavailability, isWhole }) {
   return lines.join('\n');
 }
 
-function main([path, ...options]) {
+function main([path, ...options]: readonly string[]): number {
   if (path === undefined) {
-    process.stderr.write('usage: node test/cluster/check-history.mjs <history.jsonl> [--json]\n');
+    process.stderr.write(
+      'usage: node --import jiti/register test/cluster/check-history.ts <history.jsonl> [--json]\n',
+    );
     return 2;
   }
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
-  const run = checkHistory(lines.map((line) => JSON.parse(line)));
+  const run = checkHistory(lines.map((line) => JSON.parse(line) as HistoryEvent));
   const { counts, violations, unavailability, isWhole } = run;
   const isJson = options.includes('--json');
   const found = { counts, violations, unavailability, isWhole };

@@ -8,6 +8,7 @@
 import { spawnSync } from 'node:child_process';
 
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run'];
+const SCRIPT = ['--import', 'jiti/register'];
 
 const runs = [
   {
@@ -24,8 +25,8 @@ const runs = [
     ],
     env: { SLUICE_HISTORIES: '1500' },
   },
-  { args: ['test/mutations/log-mutations.mjs'], env: {} },
-  { args: ['test/mutations/cluster-mutations.mjs'], env: {} },
+  { args: [...SCRIPT, 'test/mutations/log-mutations.ts'], env: {} },
+  { args: [...SCRIPT, 'test/mutations/cluster-mutations.ts'], env: {} },
   {
     args: [...VITEST, '--project', 'integration', 'test/fuzz'],
     env: { SLUICE_FUZZ_CASES: '40000' },

@@ -1,16 +1,15 @@
-#!/usr/bin/env node
 /**
  * Checks partition directories against Kafka itself: its DumpLogSegments, and its broker on a
  * directory that Sluice wrote. Needs Java 17 and Maven; without them it says so and does nothing.
  *
- *   node test/interop/kafka/kafka-interop.mjs           checks
- *   node test/interop/kafka/kafka-interop.mjs --write   checks, and replaces the fixtures
+ *   node --import jiti/register test/interop/kafka/kafka-interop.ts           checks
+ *   node --import jiti/register test/interop/kafka/kafka-interop.ts --write   checks, and replaces the fixtures
  *
  * Ends with exit code 1 and the reason when Kafka does not accept what is here.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -36,7 +35,7 @@ dumpGolden();
 await checkBroker();
 
 /** Kafka's classes, by Maven; kept under node_modules/.cache. */
-function fetchKafka() {
+function fetchKafka(): string {
   const lib = join(CACHE, 'lib');
   mkdirSync(CACHE, { recursive: true });
   const goal = ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`];
@@ -49,7 +48,7 @@ function fetchKafka() {
 }
 
 /** The golden directory's files, one after the other, through DumpLogSegments. */
-function dumpGolden() {
+function dumpGolden(): void {
   const files = readdirSync(GOLDEN).filter((name) =>
     /\.(log|index|timeindex|snapshot)$/.test(name),
   );
@@ -69,7 +68,7 @@ function dumpGolden() {
   console.log(`DumpLogSegments reads ${files.length} files with ${records} records`);
 }
 
-function dump(file, options) {
+function dump(file: string, options: readonly string[]): string {
   const args = ['-cp', classPath, 'kafka.tools.DumpLogSegments', '--files', file, ...options];
   const { status, stdout, stderr } = spawnSync('java', args, { encoding: 'utf8' });
   const out = `${stdout}${stderr}`;
@@ -84,7 +83,7 @@ function dump(file, options) {
  * A broker of Kafka writes its fixtures; then, in place of its own, it gets a directory of
  * Sluice's.
  */
-async function checkBroker() {
+async function checkBroker(): Promise<void> {
   const data = join(CACHE, 'data');
   rmSync(data, { recursive: true, force: true });
   const properties = await writeProperties(data);
@@ -102,7 +101,14 @@ async function checkBroker() {
   console.log(`Kafka's broker serves the golden directory and appends to it`);
 }
 
-async function writeProperties(data) {
+/** The properties of a broker of Kafka, written to a file. */
+interface BrokerProperties {
+  readonly path: string;
+  readonly bootstrap: string;
+  readonly port: number;
+}
+
+async function writeProperties(data: string): Promise<BrokerProperties> {
   const [port, controllerPort] = [await freePort(), await freePort()];
   const bootstrap = `127.0.0.1:${port}`;
   const controller = `127.0.0.1:${controllerPort}`;
@@ -125,13 +131,13 @@ async function writeProperties(data) {
   return { path, bootstrap, port };
 }
 
-async function withBroker(properties, use) {
+async function withBroker(properties: BrokerProperties, use: () => void): Promise<void> {
   const args = ['-Xmx512m', '-cp', classPath, 'kafka.Kafka', properties.path];
   const broker = spawn('java', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [broker.stdout, broker.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
     });
   }
   const exited = new Promise((resolve) => broker.once('exit', resolve));
@@ -144,8 +150,7 @@ async function withBroker(properties, use) {
   }
 }
 
-async function portOpen(port, broker, output) {
-  const { connect } = await import('node:net');
+async function portOpen(port: number, broker: ChildProcess, output: () => string): Promise<void> {
   const deadline = Date.now() + BROKER_START_MS;
   for (;;) {
     if (broker.exitCode !== null) fail("Kafka's broker ended", output());
@@ -164,14 +169,14 @@ async function portOpen(port, broker, output) {
  * The partition belongs to Kafka's own topic of that name: the topic id stays, all else is
  * Sluice's.
  */
-function placeGolden(directory) {
+function placeGolden(directory: string): void {
   const metadata = readFileSync(join(directory, 'partition.metadata'));
   rmSync(directory, { recursive: true });
   cpSync(GOLDEN, directory, { recursive: true });
   writeFileSync(join(directory, 'partition.metadata'), metadata);
 }
 
-function keepKafkaLogs(data) {
+function keepKafkaLogs(data: string): void {
   const kept = join(FIXTURES, 'kafka');
   rmSync(kept, { recursive: true, force: true });
   for (const topic of [...KAFKA_TOPICS, 'transactions', 'compacted']) {
@@ -183,9 +188,9 @@ function keepKafkaLogs(data) {
 }
 
 /** The records of the golden directory, as KafkaClients prints them. */
-function goldenLines() {
-  const lines = [];
-  const add = (key, value) => lines.push(`${lines.length} ${key}=${value}\n`);
+function goldenLines(): string {
+  const lines: string[] = [];
+  const add = (key: string, value: string) => lines.push(`${lines.length} ${key}=${value}\n`);
   for (let i = 0; i < 16; i += 1) {
     add(`k${i}`, `{"number":${i}}`);
     add('null', 'x'.repeat(1500));
@@ -196,12 +201,12 @@ function goldenLines() {
   return lines.join('');
 }
 
-function clients(...args) {
+function clients(...args: string[]): string {
   return run(join(HERE, 'KafkaClients.java'), args);
 }
 
 /** @returns what the program prints */
-function run(main, args) {
+function run(main: string, args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync('java', ['-cp', classPath, main, ...args], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
@@ -210,15 +215,15 @@ function run(main, args) {
   return stdout;
 }
 
-async function freePort() {
+async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
 
-function fail(what, output) {
+function fail(what: string, output: string): never {
   console.error(`Kafka does not accept ${what}:\n${output.slice(-4000)}`);
   process.exit(1);
 }

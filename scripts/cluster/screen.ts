@@ -8,33 +8,41 @@ const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_REST = '\u001b[J';
 
+import type { ReadStream, WriteStream } from 'node:tty';
+
+/** A page of text, and a gist that changes with every event worth printing. */
+export interface Page {
+  readonly lines: readonly string[];
+  readonly gist: string;
+}
+
 export class Screen {
-  #stream;
+  readonly #stream: WriteStream;
   #isEntered = false;
   #lastGist = '';
-  #input;
+  #input: ReadStream | undefined;
 
-  constructor(stream) {
+  constructor(stream: WriteStream) {
     this.#stream = stream;
   }
 
   /** True when keys can be read. */
-  get hasKeys() {
+  get hasKeys(): boolean {
     return this.#input !== undefined;
   }
 
   /** Calls back with every key, if there is a keyboard. */
-  onKey(input, listener) {
+  onKey(input: ReadStream, listener: (key: string) => void): void {
     if (!input.isTTY || !this.#stream.isTTY) return;
     this.#input = input;
     input.setRawMode(true);
     input.setEncoding('utf8');
     input.on('data', (keys) => {
-      for (const key of keys) listener(key);
+      for (const key of String(keys)) listener(key);
     });
   }
 
-  show({ lines, gist }) {
+  show({ lines, gist }: Page): void {
     if (!this.#stream.isTTY) {
       if (gist !== this.#lastGist) this.#stream.write(`${lines.join('\n')}\n\n`);
       this.#lastGist = gist;
@@ -48,7 +56,7 @@ export class Screen {
   }
 
   /** Restores the terminal. */
-  restore() {
+  restore(): void {
     if (this.#isEntered) this.#stream.write(LEAVE);
     this.#isEntered = false;
     this.#input?.setRawMode(false);

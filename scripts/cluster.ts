@@ -12,12 +12,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ClusterBroker } from './cluster/cluster-broker.mjs';
-import { freePorts } from './cluster/free-ports.mjs';
-import { observe } from './cluster/observe.mjs';
-import { MissingRedisError, RedisProcess } from './cluster/redis-process.mjs';
-import { Screen } from './cluster/screen.mjs';
-import { statusPage } from './cluster/status-page.mjs';
+import { ClusterBroker } from './cluster/cluster-broker.js';
+import { freePorts } from './cluster/free-ports.js';
+import { observe } from './cluster/observe.js';
+import { MissingRedisError, RedisProcess } from './cluster/redis-process.js';
+import { Screen } from './cluster/screen.js';
+import { statusPage } from './cluster/status-page.js';
 import { buildIfNeeded } from './current-build.cjs';
 
 const FIRST_PORT = 8080;
@@ -38,10 +38,9 @@ const brokerCount = parseArguments();
 build();
 const directory = mkdtempSync(join(tmpdir(), 'sluice-cluster-'));
 const redis = new RedisProcess(join(directory, 'redis'));
-/** @type {ClusterBroker[]} */
-const brokers = [];
+const brokers: ClusterBroker[] = [];
 const screen = new Screen(process.stdout);
-let isStopping = false;
+let isStopping = false as boolean;
 let stoppingSinceMs = 0;
 
 process.on('exit', () => {
@@ -50,9 +49,9 @@ process.on('exit', () => {
   screen.restore();
   rmSync(directory, { recursive: true, force: true });
 });
-process.on('SIGINT', stop);
-process.on('SIGTERM', stop);
-process.on('SIGHUP', stop);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => void stop());
+}
 process.on('SIGUSR2', restartDead);
 screen.onKey(process.stdin, (key) => {
   if (key === '\u0003' || key === 'q') void stop();
@@ -66,7 +65,7 @@ try {
   process.stderr.write(`${error.message}\n`);
   process.exit(EXIT_UNAVAILABLE);
 }
-while (!isStopping) {
+for (;;) {
   const observed = await observe(brokers);
   if (isStopping) break;
   const { hasKeys } = screen;
@@ -74,8 +73,8 @@ while (!isStopping) {
   await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
 }
 
-async function start() {
-  const [redisPort] = await freePorts(REDIS_FIRST_PORT, 1);
+async function start(): Promise<void> {
+  const [redisPort = REDIS_FIRST_PORT] = await freePorts(REDIS_FIRST_PORT, 1);
   await redis.start(redisPort);
   const ports = await freePorts(FIRST_PORT, brokerCount);
   for (const [index, port] of ports.entries()) {
@@ -85,7 +84,7 @@ async function start() {
 }
 
 /** Stops the brokers first: each hands its leaderships over and tells the others through Redis. */
-async function stop() {
+async function stop(): Promise<void> {
   if (isStopping) {
     // npm forwards Ctrl-C to its child, which has received it already.
     if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
@@ -100,11 +99,11 @@ async function stop() {
   process.exit(0);
 }
 
-function restartDead() {
+function restartDead(): void {
   for (const broker of brokers) broker.startIfDead();
 }
 
-function parseArguments() {
+function parseArguments(): number {
   try {
     const { values } = parseArgs({
       options: {
@@ -118,18 +117,18 @@ function parseArguments() {
     }
     const count = Number(values.brokers);
     if (Number.isInteger(count) && count >= 1 && count <= 9) return count;
-    refuse(`--brokers is ${JSON.stringify(values.brokers)}; accepted: a number from 1 to 9`);
+    return refuse(`--brokers is ${JSON.stringify(values.brokers)}; accepted: a number from 1 to 9`);
   } catch (error) {
-    refuse(error.message);
+    return refuse((error as Error).message);
   }
 }
 
-function refuse(reason) {
+function refuse(reason: string): never {
   process.stderr.write(`${reason}\n${USAGE}`);
   process.exit(EXIT_USAGE);
 }
 
-function build() {
+function build(): void {
   const status = buildIfNeeded();
   if (status !== 0) process.exit(status);
 }

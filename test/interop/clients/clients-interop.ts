@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * Generates clients from the OpenAPI document of a running gateway, compiles them as they come, and
  * lets each create a topic, produce, fetch, commit and meet an error. Lints both documents, too.
@@ -9,7 +8,7 @@
  * Needs Java for the generator, and the tools of each language; what a machine lacks is skipped,
  * which the last line says. Ends with exit code 1 when anything failed.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -27,6 +26,16 @@ const CACHE = join(ROOT, 'node_modules', '.cache', 'clients-interop');
 /** Outside node_modules, of whose files the TypeScript compiler writes none. */
 const WORK = join(ROOT, 'dist', 'clients-interop');
 const GENERATOR_JAR = join(CACHE, 'openapi-generator-cli-7.25.0.jar');
+
+/** A generated client in one language. */
+interface Language {
+  /** Commands that succeed when the machine has the tools. */
+  readonly tools: readonly (readonly [string, ...string[]])[];
+  /** Generator and its options. */
+  readonly generator: readonly [string, ...string[]];
+  /** Builds and runs the client in its folder. @returns what it printed */
+  readonly run: (folder: string, program: readonly string[]) => string;
+}
 
 /** The answers that every client must print: the flow is the same in all languages. */
 const EXPECTED = {
@@ -52,7 +61,7 @@ const EXPECTED = {
 };
 
 /** The tools that each language needs, and how its client is generated, built and run. */
-const LANGUAGES = {
+const LANGUAGES: Readonly<Record<string, Language>> = {
   python: {
     tools: [
       ['java', '-version'],
@@ -130,8 +139,7 @@ const LANGUAGES = {
 class CommandFailed extends Error {}
 
 const wanted = process.argv.slice(2);
-/** @type {{ passed: number, failed: number, skipped: string[] }} */
-const results = { passed: 0, failed: 0, skipped: [] };
+const results = { passed: 0, failed: 0, skipped: [] as string[] };
 mkdirSync(CACHE, { recursive: true });
 must(process.execPath, [join(ROOT, 'scripts', 'build-if-needed.mjs')]);
 const gateway = await startGateway();
@@ -149,11 +157,11 @@ for (const reason of skipped) console.log(`skipped: ${reason}`);
 console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 process.exit(failed === 0 ? 0 : 1);
 
-function isWanted(name) {
+function isWanted(name: string): boolean {
   return wanted.length === 0 || wanted.includes(name);
 }
 
-function runLanguage(name, { tools, generator, run }, document) {
+function runLanguage(name: string, { tools, generator, run }: Language, document: string): void {
   const missing = tools.filter(([tool, ...words]) => !succeeds(tool, words));
   if (missing.length > 0) {
     results.skipped.push(
@@ -171,7 +179,7 @@ function runLanguage(name, { tools, generator, run }, document) {
     const lines = run(folder, [gateway.url, `interop-${name}`])
       .trim()
       .split('\n');
-    const answer = JSON.parse(lines.at(-1));
+    const answer = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
     for (const [member, expected] of Object.entries(EXPECTED)) {
       if (isDeepStrictEqual(answer[member], expected)) continue;
       const found = JSON.stringify(answer[member]);
@@ -181,17 +189,20 @@ function runLanguage(name, { tools, generator, run }, document) {
 }
 
 /** Spectral and Redocly with the rules in this folder: no warning, no error. */
-function lint({ openapi, asyncapi }) {
+function lint({ openapi, asyncapi }: Documents): void {
   const rules = ['--ruleset', join(HERE, 'spectral.yaml'), '--fail-severity', 'warn'];
   must('npx', ['--yes', SPECTRAL, 'lint', openapi, asyncapi, ...rules]);
   const config = ['--config', join(HERE, 'redocly.yaml'), '--format', 'json'];
-  const report = JSON.parse(must('npx', ['--yes', REDOCLY, 'lint', openapi, ...config]));
+  const report = JSON.parse(must('npx', ['--yes', REDOCLY, 'lint', openapi, ...config])) as {
+    readonly totals: { readonly errors: number; readonly warnings: number };
+    readonly problems: unknown;
+  };
   const { errors, warnings } = report.totals;
   if (errors + warnings > 0) throw new CommandFailed(JSON.stringify(report.problems, null, 2));
 }
 
 /** One check, counted; a command that failed is shown and the next check goes on. */
-function step(name, check) {
+function step(name: string, check: () => void): void {
   const startedMs = Date.now();
   try {
     check();
@@ -199,11 +210,12 @@ function step(name, check) {
     console.log(`${name}: passed after ${Math.round((Date.now() - startedMs) / 1000)} s`);
   } catch (error) {
     results.failed += 1;
-    console.log(`${name}: FAILED\n${error instanceof CommandFailed ? error.message : error.stack}`);
+    const reason = error instanceof CommandFailed ? error.message : (error as Error).stack;
+    console.log(`${name}: FAILED\n${reason}`);
   }
 }
 
-function succeeds(command, words) {
+function succeeds(command: string, words: readonly string[]): boolean {
   return spawnSync(command, words, { stdio: 'ignore' }).status === 0;
 }
 
@@ -211,8 +223,8 @@ function succeeds(command, words) {
  * Runs a command to its end and returns its output.
  * @throws CommandFailed with the end of what it wrote
  */
-function must(command, words, options = {}) {
-  const settings = { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, ...options };
+function must(command: string, words: readonly string[], options: SpawnSyncOptions = {}): string {
+  const settings = { ...options, encoding: 'utf8' as const, maxBuffer: 64 * 1024 * 1024 };
   const { status, stdout, stderr, error } = spawnSync(command, words, settings);
   if (status === 0) return stdout;
   const end = `${stdout ?? ''}\n${stderr ?? ''}`.trim().split('\n').slice(-40).join('\n');
@@ -222,25 +234,30 @@ function must(command, words, options = {}) {
 }
 
 /** The generator, by Maven; kept between runs. */
-function generatorJar() {
+function generatorJar(): string {
   if (existsSync(GENERATOR_JAR)) return GENERATOR_JAR;
   const goal = ['dependency:copy', `-Dartifact=${GENERATOR}`, `-DoutputDirectory=${CACHE}`];
   must('mvn', ['-q', '-B', ...goal]);
   return GENERATOR_JAR;
 }
 
-async function saveDocuments(url) {
-  const saved = {};
-  for (const name of ['openapi', 'asyncapi']) {
-    saved[name] = join(CACHE, `${name}.json`);
+/** Paths of the saved documents. */
+type Documents = Readonly<Record<'openapi' | 'asyncapi', string>>;
+
+async function saveDocuments(url: string): Promise<Documents> {
+  const saved = {
+    openapi: join(CACHE, 'openapi.json'),
+    asyncapi: join(CACHE, 'asyncapi.json'),
+  };
+  for (const [name, path] of Object.entries(saved)) {
     const answer = await fetch(`${url}/${name}.json`);
-    writeFileSync(saved[name], await answer.text());
+    writeFileSync(path, await answer.text());
   }
   return saved;
 }
 
 /** The built gateway on a free port, with a data directory of its own. */
-async function startGateway() {
+async function startGateway(): Promise<{ url: string; stop: () => Promise<void> }> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-interop-'));
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'));
   const env = {
@@ -254,9 +271,10 @@ async function startGateway() {
   const ended = new Promise((resolve) => {
     child.on('exit', resolve);
   });
-  const started = new Promise((resolve, reject) => {
+  const started = new Promise<string>((resolve, reject) => {
     createInterface(child.stderr).on('line', (line) => {
-      if (line.includes('"msg":"started"')) resolve(JSON.parse(line).url);
+      if (line.includes('"msg":"started"'))
+        resolve((JSON.parse(line) as { readonly url: string }).url);
     });
     child.on('exit', (code) => reject(new Error(`the gateway ended with ${code}`)));
   });

@@ -1,7 +1,19 @@
 /** The fences of a cluster, each with how it is taken out of the source and who must see that. */
+import type { Mutation } from './mutations.js';
 
-/** @type {readonly import('./cluster-fences.d.mts').Fence[]} */
-export const CLUSTER_FENCES = [
+/** A fence of a cluster, in files of libs/. */
+export interface Fence extends Mutation {
+  /** Number of the rule in docs/REPLICATION-SAFETY.md. */
+  readonly rule: string;
+  /** Words in the names of the killer sequences that fail. */
+  readonly killers?: readonly string[];
+  /** Within so many seeds, from 1 on, the simulation fails. */
+  readonly seeds?: number;
+  /** Files, from the root, of which one fails; for what no run of a cluster can see. */
+  readonly tests?: readonly string[];
+}
+
+export const CLUSTER_FENCES: readonly Fence[] = [
   {
     name: 'the epoch of a fetch',
     rule: '2.2',

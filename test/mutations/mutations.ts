@@ -6,30 +6,40 @@
 import { fileURLToPath } from 'node:url';
 import { startVitest } from 'vitest/node';
 
-/**
- * @typedef {object} Edit
- * @property {string} file in the suite's folder
- * @property {string} from must stand in the file exactly once
- * @property {string} to
- *
- * @typedef {Edit & { name: string, also?: readonly Edit[] }} Mutation named for what is missing
- *
- * @typedef {object} Tests
- * @property {string} folder of the files that are changed, from the root
- * @property {string[]} tests files of which one must fail, from the root
- * @property {number} [bail] after so many failures the rest is left out: 1 unless told, 0 for never
- *
- * @typedef {Tests & { mutations: readonly Mutation[] }} Suite
- */
+/** One place in a file, which must be there exactly once, and its replacement. */
+interface Edit {
+  /** Path below the folder of the suite. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A safeguard that is taken out, named for what is missing then. */
+export interface Mutation extends Edit {
+  readonly name: string;
+  readonly also?: readonly Edit[];
+}
+
+export interface Tests {
+  /** Folder of the files that are changed, from the root. */
+  readonly folder: string;
+  /** Files, from the root, of which one must fail. */
+  readonly tests: readonly string[];
+  /** Failures after which the rest is left out: 1 unless given, 0 for never. */
+  readonly bail?: number;
+}
+
+export interface Suite extends Tests {
+  readonly mutations: readonly Mutation[];
+}
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Runs the suite once for each mutation whose name contains the first argument. The process ends
  * with code 1 when one is not noticed.
- * @param {Suite} suite
  */
-export async function showMutationsAreSeen(suite) {
+export async function showMutationsAreSeen(suite: Suite): Promise<void> {
   const filter = process.argv[2] ?? '';
   const chosen = suite.mutations.filter(({ name }) => name.includes(filter));
   process.env.SLUICE_HISTORIES ??= '250';
@@ -47,21 +57,18 @@ export async function showMutationsAreSeen(suite) {
   process.exitCode = unseen === 0 ? 0 : 1;
 }
 
-/**
- * @param {Tests} suite
- * @param {Mutation} mutation
- * @returns {Promise<string[]>} the names of the tests that failed, in their order
- */
-export async function failuresWith({ folder, tests, bail = 1 }, mutation) {
+/** @returns the names of the tests that failed, in their order */
+export async function failuresWith(
+  { folder, tests, bail = 1 }: Tests,
+  mutation: Mutation,
+): Promise<string[]> {
   const resolve = { conditions: ['source'] };
   const edits = [mutation, ...(mutation.also ?? [])];
-  /** @type {Set<Edit>} */
-  const applied = new Set();
+  const applied = new Set<Edit>();
   const plugin = {
     name: 'mutation',
-    enforce: 'pre',
-    /** @param {string} code @param {string} id */
-    transform(code, id) {
+    enforce: 'pre' as const,
+    transform(code: string, id: string) {
       let changed = code;
       for (const edit of edits) {
         if (!id.endsWith(`/${folder}/${edit.file}`)) continue;
@@ -73,10 +80,10 @@ export async function failuresWith({ folder, tests, bail = 1 }, mutation) {
       return changed === code ? undefined : changed;
     },
   };
-  const options = { root, config: false, watch: false, bail, include: tests };
+  const options = { root, config: false as const, watch: false, bail, include: [...tests] };
   const vitest = await startVitest(
     'test',
-    tests,
+    [...tests],
     { ...options, testTimeout: 120_000, reporters: [{}] },
     { resolve, ssr: { resolve }, plugins: [plugin] },
   );

@@ -1,109 +1,105 @@
-/**
- * The safeguards of libs/log that its random histories must miss when one is taken out.
- *
- * Usage: node test/mutations/log-mutations.mjs [part of a mutation's name]
- */
-import { showMutationsAreSeen } from './mutations.mjs';
+import type { Suite } from './mutations.js';
 
-await showMutationsAreSeen({
+/** The safeguards of libs/log that its random histories must miss when one is taken out. */
+export const LOG_SUITE: Suite = {
   folder: 'libs/log/src',
   tests: ['libs/log/src/log-histories.test.ts'],
   mutations: [
     {
       name: 'a round is answered without its datasync',
-      file: 'log-writer.ts',
+      file: 'log/log-writer.ts',
       from: 'const startMs = clock.monotonicMs();\n        await handle.datasync();',
       to: 'const startMs = clock.monotonicMs();',
     },
     {
       name: 'recovery does not check the CRC',
-      file: 'segment-recovery.ts',
+      file: 'recovery/segment-recovery.ts',
       from: 'if (!batch.isCrcValid()) return false;',
       to: '',
     },
     {
       name: 'recovery cuts a byte too many',
-      file: 'segment-recovery.ts',
+      file: 'recovery/segment-recovery.ts',
       from: 'await file.truncate(span.from);',
       to: 'await file.truncate(span.from - 1);',
     },
     {
       name: 'recovery does not sync what it found',
-      file: 'segment-recovery.ts',
+      file: 'recovery/segment-recovery.ts',
       from: 'await syncs.run(() => segment.datasync());',
       to: '',
     },
     {
       name: 'a truncation leaves one batch too many',
-      file: 'log-trimmer.ts',
+      file: 'cleaning/log-trimmer.ts',
       from: "if (batch.lastOffset < offset) return 'next';",
       to: "if (batch.lastOffset <= offset) return 'next';",
     },
     {
       name: 'a truncation is not synced',
-      file: 'segment.ts',
+      file: 'segment/segment.ts',
       from: 'await handle.truncate(position);\n      await handle.datasync();',
       to: 'await handle.truncate(position);',
     },
     {
       name: 'a failed write is not taken back from the producer state',
-      file: 'log-writer.ts',
+      file: 'log/log-writer.ts',
       from: '    log.producers.undoTo();\n    try {\n      await retryShortage',
       to: '    log.producers.commit();\n    try {\n      await retryShortage',
     },
     {
       name: 'a failed write is not taken back from the file',
-      file: 'log-writer.ts',
+      file: 'log/log-writer.ts',
       from: 'return handle.truncate(log.segments.active.sizeBytes);',
       to: 'return handle.sizeBytes();',
     },
     {
       name: 'retries are not recognised',
-      file: 'producer-state.ts',
+      file: 'producer-state/producer-state.ts',
       from: 'if (duplicate !== undefined) return duplicate;\n    throw notInOrder(batch, producer);',
       to: 'return undefined;',
     },
     {
       name: 'a checkpoint is renamed before it is synced',
-      file: 'checkpoint-file.ts',
+      file: 'checkpoint/checkpoint-file.ts',
       from: 'await file.datasync();',
       to: '',
     },
     {
       name: 'the log start is not written down',
-      file: 'log-trimmer.ts',
+      file: 'cleaning/log-trimmer.ts',
       from: 'await environment.checkpoints.persistLogStartOffsets();\n    } catch',
       to: '} catch',
     },
     {
       name: 'retention deletes what is too young',
-      file: 'retention.ts',
+      file: 'cleaning/retention.ts',
       from: 'return timeMs >= 0 && timeMs < nowMs',
       to: 'return timeMs >= 0 && timeMs - 6000 < nowMs',
     },
     {
       name: 'compaction keeps the first record of a key',
-      file: 'batch-filter.ts',
+      file: 'cleaning/batch-filter.ts',
       from: 'return record.offset >= rule.offsets.get(',
       to: 'return record.offset <= rule.offsets.get(',
     },
     {
       name: 'compaction drops tombstones at once',
-      file: 'batch-filter.ts',
+      file: 'cleaning/batch-filter.ts',
       from: 'const mayDropTombstones = batch.hasDeleteHorizon && rule.nowMs >= batch.baseTimestamp;',
       to: 'const mayDropTombstones = true; void rule.nowMs;',
     },
     {
       name: 'a compacted segment is not synced',
-      file: 'compaction.ts',
+      file: 'cleaning/compaction.ts',
       from: 'await this.#environment.syncs.run(() => cleaned.datasync());',
       to: '',
     },
     {
       name: 'the leader epoch is not written down',
-      file: 'leader-epoch-cache.ts',
+      file: 'leader-epoch/leader-epoch-cache.ts',
       from: 'await this.#file.write(this.#entries);',
       to: '',
     },
   ],
-});
+};

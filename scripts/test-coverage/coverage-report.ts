@@ -1,12 +1,28 @@
 /** The report of `npm run test:coverage`, as Markdown. */
+import type { Place } from './source-places.js';
 
-/**
- * @param files `{ file, source, statements, errors }` where the last two list places with
- *   `isReached`
- * @param folders the folders that the table has a row for
- */
-export function coverageReport(files, folders) {
-  const rows = folders.map((folder) => {
+interface CoveredPlace extends Place {
+  readonly isReached: boolean;
+}
+
+/** A source file, with its places of all statements and of the code about errors. */
+export interface CoveredFile {
+  readonly file: string;
+  readonly source: string;
+  readonly statements: readonly CoveredPlace[];
+  readonly errors: readonly CoveredPlace[];
+}
+
+/** Lines of a kind: how many there are, and how many of them tests reach. */
+interface Counts {
+  readonly total: number;
+  readonly reached: number;
+  readonly missed: number;
+}
+
+/** @param folders the folders that the table has a row for */
+export function coverageReport(files: readonly CoveredFile[], folders: readonly string[]): string {
+  const rows = folders.map((folder): [string, Counts, Counts] => {
     const inside = files.filter(({ file }) => file.startsWith(`${folder}/`));
     return [folder, counts(inside, 'statements'), counts(inside, 'errors')];
   });
@@ -29,23 +45,23 @@ export function coverageReport(files, folders) {
 }
 
 /** Lines of source, each reached when all places on it are. */
-function linesOf(places) {
-  const lines = new Map();
+function linesOf(places: readonly CoveredPlace[]): Map<number, boolean> {
+  const lines = new Map<number, boolean>();
   for (const { line, shownLine = line, isReached } of places) {
     lines.set(shownLine, isReached && lines.get(shownLine) !== false);
   }
   return lines;
 }
 
-function counts(files, kind) {
+function counts(files: readonly CoveredFile[], kind: 'statements' | 'errors'): Counts {
   const lines = files.flatMap((each) => [...linesOf(each[kind]).values()]);
   const reached = lines.filter(Boolean).length;
   return { total: lines.length, reached, missed: lines.length - reached };
 }
 
-function missedErrorLines({ file, source, errors }) {
+function missedErrorLines({ file, source, errors }: CoveredFile): string[] {
   const text = source.split('\n');
   return [...linesOf(errors)]
     .filter(([, isReached]) => !isReached)
-    .map(([line]) => `- ${file}:${line} \`${text[line - 1].trim()}\``);
+    .map(([line]) => `- ${file}:${line} \`${(text[line - 1] ?? '').trim()}\``);
 }

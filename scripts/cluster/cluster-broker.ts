@@ -1,17 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Child } from './child.mjs';
+import { Child } from './child.js';
 
 const ENTRY = fileURLToPath(new URL('../../dist/apps/gateway/main.js', import.meta.url));
 /** Secret that only the brokers of this run know. */
 const CLUSTER_SECRET = randomBytes(24).toString('base64url');
 
+interface ClusterBrokerOptions {
+  readonly id: number;
+  readonly port: number;
+  readonly redisUrl: string;
+  /** Directory of the data and logs of all brokers. */
+  readonly directory: string;
+}
+
 /** One broker: its data, log and port stay the same when it is started again. */
 export class ClusterBroker extends Child {
-  #environment;
+  readonly id: number;
+  readonly url: string;
+  readonly logFile: string;
+  readonly #environment: NodeJS.ProcessEnv;
 
-  constructor({ id, port, redisUrl, directory }) {
+  constructor({ id, port, redisUrl, directory }: ClusterBrokerOptions) {
     super();
     this.id = id;
     this.url = `http://127.0.0.1:${port}`;
@@ -28,7 +39,7 @@ export class ClusterBroker extends Child {
     };
   }
 
-  startIfDead() {
+  startIfDead(): void {
     if (this.isRunning) return;
     this.spawn(process.execPath, [ENTRY], {
       environment: this.#environment,

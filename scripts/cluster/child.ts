@@ -2,19 +2,23 @@
  * A process of the cluster, started apart from the terminal, so that Ctrl-C reaches only this
  * script.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
 const STOP_TIMEOUT_MS = 15_000;
 
 export class Child {
-  #process;
-  #ended = Promise.resolve();
+  #process: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
   /** Exit of the last process; undefined while it runs. */
-  end = undefined;
+  end: Error | string | undefined = undefined;
 
   /** @param logFile file for the output of the process */
-  spawn(command, args, { environment, logFile }) {
+  spawn(
+    command: string,
+    args: readonly string[],
+    { environment, logFile }: { readonly environment: NodeJS.ProcessEnv; readonly logFile: string },
+  ): void {
     const log = openSync(logFile, 'a');
     const child = spawn(command, args, {
       env: environment,
@@ -36,25 +40,25 @@ export class Child {
     });
   }
 
-  get isRunning() {
+  get isRunning(): boolean {
     return this.#process !== undefined && this.end === undefined;
   }
 
-  get pid() {
+  get pid(): number | undefined {
     return this.#process?.pid;
   }
 
   /** Resolves when the process has ended. */
-  get ended() {
+  get ended(): Promise<void> {
     return this.#ended;
   }
 
-  signal(name) {
-    if (this.isRunning) this.#process.kill(name);
+  signal(name: NodeJS.Signals): void {
+    if (this.isRunning) this.#process?.kill(name);
   }
 
   /** Stops the process with SIGTERM, and with SIGKILL when that takes too long. */
-  async stop() {
+  async stop(): Promise<void> {
     // A paused process does not receive SIGTERM.
     this.signal('SIGCONT');
     this.signal('SIGTERM');

@@ -19,10 +19,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { coverageReport } from './test-coverage/coverage-report.mjs';
-import { readGatewayCoverage } from './test-coverage/gateway-coverage.mjs';
-import { sourcePlaces } from './test-coverage/source-places.mjs';
-import { readVitestCoverage } from './test-coverage/vitest-coverage.mjs';
+import { type CoveredFile, coverageReport } from './test-coverage/coverage-report.js';
+import { readGatewayCoverage } from './test-coverage/gateway-coverage.js';
+import type { IsReached } from './test-coverage/source-places.js';
+import { type Place, sourcePlaces } from './test-coverage/source-places.js';
+import { readVitestCoverage } from './test-coverage/vitest-coverage.js';
 
 const BUNDLE = 'dist/apps/gateway/gateway.cjs';
 const CACHE = `${BUNDLE}.cache`;
@@ -33,12 +34,17 @@ const FOLDERS = [
   ),
 ];
 const TESTS = [
-  ...['test/data', 'test/ws', 'test/sse/events.test.ts', 'test/sse/event-connections.test.ts'],
+  'test/data',
+  'test/ws',
+  'test/sse/events.test.ts',
+  'test/sse/event-connections.test.ts',
   ...['body-bounds', 'client-habits', 'control-plane', 'every-answer', 'long-polls'].map(
     (name) => `test/gateway/${name}.test.ts`,
   ),
   ...['lost-records', 'own-origin', 'stop'].map((name) => `test/gateway/${name}.test.ts`),
-  ...['test/conformance', 'test/cluster/cluster.test.ts', 'test/simulation/simulation.test.ts'],
+  'test/conformance',
+  'test/cluster/cluster.test.ts',
+  'test/simulation/simulation.test.ts',
 ];
 
 const { values } = parseArgs({
@@ -54,10 +60,10 @@ const scratch = mkdtempSync(join(tmpdir(), 'sluice-coverage-'));
 try {
   const reached = [unitCoverage()];
   if (values.tests !== '') reached.push(...(await integrationCoverage()));
-  const files = folders.flatMap(sourcesOf).map((file) => {
+  const files = folders.flatMap(sourcesOf).map((file): CoveredFile => {
     const source = readFileSync(file, 'utf8');
     const { statements, errors } = sourcePlaces(file, source);
-    const marked = (places) =>
+    const marked = (places: readonly Place[]) =>
       places.map((place) => ({ ...place, isReached: reached.some((has) => has(file, place)) }));
     return { file, source, statements: marked(statements), errors: marked(errors) };
   });
@@ -70,7 +76,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function unitCoverage() {
+function unitCoverage(): IsReached {
   const directory = join(scratch, 'unit');
   runVitest(['--project', 'unit', ...folders, ...coverageOptions(directory)]);
   return readVitestCoverage(join(directory, 'coverage-final.json'));
@@ -80,17 +86,25 @@ function unitCoverage() {
  * Runs the integration tests with a bundle that has a source map and no code cache. The tests reach
  * code in two ways: through gateways that they start, and in their own process.
  */
-async function integrationCoverage() {
+async function integrationCoverage(): Promise<IsReached[]> {
   const mapFile = join(scratch, 'gateway.cjs.map');
   run(process.execPath, ['scripts/build-if-needed.mjs']);
   copyFileSync(CACHE, join(scratch, 'cache'));
-  run(process.execPath, ['scripts/bundle.mjs', '--source-map', mapFile]);
+  run(process.execPath, [
+    '--import',
+    'jiti/register',
+    'scripts/bundle.ts',
+    '--source-map',
+    mapFile,
+  ]);
   const directory = join(scratch, 'gateways');
   const own = join(scratch, 'integration');
   const tests = values.tests.split(',');
   runVitest(['--project', 'integration', ...tests, ...coverageOptions(own)], directory);
   const launcher = '../dist/esm/apps/gateway/launcher/compiled-bundle.js';
-  const { CompiledBundle } = await import(launcher);
+  const { CompiledBundle } = (await import(
+    launcher
+  )) as typeof import('../apps/gateway/launcher/compiled-bundle.js');
   const prefixLength = CompiledBundle.prefix.length;
   return [
     readGatewayCoverage({ directory, bundle: BUNDLE, mapFile, prefixLength }),
@@ -98,27 +112,30 @@ async function integrationCoverage() {
   ];
 }
 
-function coverageOptions(directory) {
+function coverageOptions(directory: string): string[] {
   return [
-    ...['--coverage.enabled', '--coverage.provider=v8', '--coverage.reporter=json'],
-    ...[`--coverage.reportsDirectory=${directory}`, '--coverage.reportOnFailure'],
+    '--coverage.enabled',
+    '--coverage.provider=v8',
+    '--coverage.reporter=json',
+    `--coverage.reportsDirectory=${directory}`,
+    '--coverage.reportOnFailure',
     ...folders.map((folder) => `--coverage.include=${folder}/**/*.ts`),
   ];
 }
 
-function sourcesOf(folder) {
-  return readdirSync(folder, { recursive: true })
-    .filter((path) => /\.ts$/.test(path) && !/\.test\.ts$|^testing\//.test(path))
+function sourcesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !/\.test\.ts$|^testing\//.test(path))
     .map((path) => join(folder, path))
     .toSorted();
 }
 
-function run(command, args) {
+function run(command: string, args: readonly string[]): void {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}`);
 }
 
-function runVitest(args, coverageDirectory) {
+function runVitest(args: readonly string[], coverageDirectory?: string): void {
   const env = { ...process.env };
   if (coverageDirectory !== undefined) env.NODE_V8_COVERAGE = coverageDirectory;
   const { status } = spawnSync('npx', ['vitest', 'run', ...args], { env, stdio: 'inherit' });

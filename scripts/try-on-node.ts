@@ -3,14 +3,15 @@
  * conformance tests, and a stop by SIGTERM. The npm package `node` provides the binary; it is
  * installed into a temporary directory.
  *
- * usage: node scripts/try-on-node.mjs 24
+ * usage: node --import jiti/register scripts/try-on-node.ts 24
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const START_TIMEOUT_MS = 60_000;
@@ -18,7 +19,9 @@ const START_TIMEOUT_MS = 60_000;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [major] = process.argv.slice(2);
 if (!/^\d+$/.test(major ?? '')) {
-  process.stderr.write('usage: node scripts/try-on-node.mjs <major version of Node>\n');
+  process.stderr.write(
+    'usage: node --import jiti/register scripts/try-on-node.ts <major version of Node>\n',
+  );
   process.exit(64);
 }
 
@@ -31,7 +34,7 @@ try {
 }
 
 /** The path of the binary, after it was installed and its version checked. */
-function installedNode() {
+function installedNode(): string {
   const prefix = join(directory, 'node');
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
   run('npm', ['install', '--prefix', prefix, ...quiet, `node@${major}`]);
@@ -42,8 +45,7 @@ function installedNode() {
   return node;
 }
 
-/** @param {string} node @param {string} dataDir */
-async function tryGateway(node, dataDir) {
+async function tryGateway(node: string, dataDir: string): Promise<void> {
   const gateway = spawn(node, ['dist/apps/gateway/main.js'], {
     cwd: root,
     env: {
@@ -57,35 +59,40 @@ async function tryGateway(node, dataDir) {
   const ended = once(gateway, 'close');
   try {
     const url = await servingUrl(gateway);
-    run(process.execPath, ['scripts/try-quickstart.mjs', 'README.md', url]);
+    run(process.execPath, [
+      '--import',
+      'jiti/register',
+      'scripts/try-quickstart.ts',
+      'README.md',
+      url,
+    ]);
     run(
       process.execPath,
       ['node_modules/vitest/vitest.mjs', 'run', '--project', 'integration', 'test/conformance'],
       { SLUICE_CONFORMANCE_URL: url },
     );
     gateway.kill('SIGTERM');
-    const [code, signal] = await ended;
+    const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
     if (code !== 0) throw new Error(`the gateway ended with ${code ?? signal} after SIGTERM`);
   } finally {
     gateway.kill('SIGKILL');
   }
 }
 
-/**
- * The gateway's URL, once its log reports that it serves.
- * @param {import('node:child_process').ChildProcess} gateway
- * @returns {Promise<string>}
- */
-function servingUrl(gateway) {
+/** The gateway's URL, once its log reports that it serves. */
+function servingUrl(gateway: ChildProcessByStdio<null, null, Readable>): Promise<string> {
   return new Promise((resolve, reject) => {
-    const lines = [];
-    const fail = (what) => reject(new Error(`${what}:\n${lines.slice(-20).join('\n')}`));
+    const lines: string[] = [];
+    const fail = (what: string): void =>
+      reject(new Error(`${what}:\n${lines.slice(-20).join('\n')}`));
     const timer = setTimeout(() => fail('the gateway does not serve'), START_TIMEOUT_MS);
-    gateway.once('close', (code) => fail(`the gateway ended with ${code} before it served`));
+    gateway.once('close', (code: number | null) =>
+      fail(`the gateway ended with ${code} before it served`),
+    );
     createInterface(gateway.stderr).on('line', (line) => {
       lines.push(line);
       if (!line.startsWith('{')) return;
-      const { msg, host, port } = JSON.parse(line);
+      const { msg, host, port } = JSON.parse(line) as Record<'msg' | 'host' | 'port', string>;
       if (msg !== 'started') return;
       clearTimeout(timer);
       resolve(`http://${host}:${port}`);
@@ -94,7 +101,7 @@ function servingUrl(gateway) {
 }
 
 /** Runs a command of the checkout and shows its output; throws when it fails. */
-function run(command, args, environment = {}) {
+function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): void {
   const env = { ...process.env, ...environment };
   execFileSync(command, args, { cwd: root, env, stdio: 'inherit' });
 }

@@ -13,11 +13,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { isBuiltin, SourceMap } from 'node:module';
+import { isBuiltin, SourceMap, type SourceMapPayload, type SourceMapping } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { rolldown } from 'rolldown';
+import { type SourceMap as BundleMap, type Plugin, rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'dist/esm/apps/gateway');
@@ -35,8 +35,8 @@ const NOT_INSTALLED =
  * Nest would load all of class-validator for its own pipe, which is not used here: the decorators
  * that our classes import are a small part of it.
  */
-const isUnusedByNest = (id, importer) =>
-  id === 'class-validator' && importer?.includes('/node_modules/@nestjs/');
+const isUnusedByNest = (id: string, importer: string | undefined): boolean =>
+  id === 'class-validator' && importer?.includes('/node_modules/@nestjs/') === true;
 
 const { values: options } = parseArgs({ options: { 'source-map': { type: 'string' } } });
 
@@ -58,7 +58,7 @@ else {
 }
 
 /** Bundles a module and all its imports into one CommonJS file; returns its source map. */
-async function bundle(entry, file) {
+async function bundle(entry: string, file: string): Promise<BundleMap> {
   const build = await rolldown({
     input: entry,
     platform: 'node',
@@ -71,7 +71,7 @@ async function bundle(entry, file) {
     onLog: (level, log) => {
       // CommonJS packages may use eval and circular imports.
       if (level === 'debug' || level === 'info') return;
-      if (['EVAL', 'CIRCULAR_DEPENDENCY'].includes(log.code)) return;
+      if (['EVAL', 'CIRCULAR_DEPENDENCY'].includes(log.code ?? '')) return;
       throw new Error(log.message);
     },
   });
@@ -89,12 +89,14 @@ async function bundle(entry, file) {
     },
   });
   await build.close();
-  writeFileSync(file, chunks[0].code);
-  return chunks[0].map;
+  const [chunk] = chunks;
+  if (chunk.map === null) throw new Error(`${file} has no source map`);
+  writeFileSync(file, chunk.code);
+  return chunk.map;
 }
 
 /** Our own modules, with their source maps and with URLs that point to their assets. */
-function ownModules() {
+function ownModules(): Plugin {
   return {
     name: 'own-modules',
     load(id) {
@@ -111,35 +113,48 @@ function ownModules() {
   };
 }
 
+/** Consecutive lines of the bundle that come from one file. */
+interface LineRange {
+  readonly file: string;
+  /** First line in the bundle, from 1. */
+  readonly from: number;
+  /** Line in the file of each of them. */
+  readonly lines: number[];
+}
+
 /**
  * The lines of a bundle that come from our own sources, as ranges of consecutive lines with the
  * source line of each. Lines count from 1.
  */
-function linesOf(sourceMap) {
-  const ranges = [];
-  const found = new SourceMap(sourceMap);
+function linesOf(sourceMap: BundleMap): LineRange[] {
+  const ranges: LineRange[] = [];
+  const found = new SourceMap(JSON.parse(sourceMap.toString()) as SourceMapPayload);
   const count = sourceMap.mappings.split(';').length;
-  let range;
+  let range: LineRange | undefined;
   for (let line = 0; line < count; line += 1) {
     const entry = firstEntryOf(found, line);
-    const source = entry?.originalSource && join(output, entry.originalSource);
-    if (!source || source.includes('node_modules')) {
+    // Generated code has no source, whatever the type says.
+    const origin = entry?.originalSource as string | undefined;
+    if (entry === undefined || origin === undefined || origin.includes('node_modules')) {
       range = undefined;
       continue;
     }
-    const file = relative(root, source);
-    if (range?.file !== file) ranges.push((range = { file, from: line + 1, lines: [] }));
+    const file = relative(root, join(output, origin));
+    if (range?.file !== file) {
+      range = { file, from: line + 1, lines: [] };
+      ranges.push(range);
+    }
     range.lines.push(entry.originalLine + 1);
   }
   return ranges;
 }
 
-function firstEntryOf(found, line) {
+function firstEntryOf(found: SourceMap, line: number): SourceMapping | undefined {
   const entry = found.findEntry(line, Number.MAX_SAFE_INTEGER);
-  return entry.generatedLine === line ? entry : undefined;
+  return 'generatedLine' in entry && entry.generatedLine === line ? entry : undefined;
 }
 
-function run(script) {
+function run(script: string): void {
   const { status } = spawnSync(process.execPath, [script], { stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
@@ -148,8 +163,10 @@ function run(script) {
  * Writes the code cache of everything that loading the bundle compiles; a start compiles the rest
  * when it is called.
  */
-async function writeCodeCache() {
-  const { CompiledBundle } = await import(join(modules, 'launcher/compiled-bundle.js'));
+async function writeCodeCache(): Promise<void> {
+  const { CompiledBundle } = (await import(
+    join(modules, 'launcher/compiled-bundle.js')
+  )) as typeof import('../apps/gateway/launcher/compiled-bundle.js');
   const compiled = CompiledBundle.read(bundlePath);
   compiled.evaluate();
   compiled.writeCache();

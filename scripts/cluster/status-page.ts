@@ -1,13 +1,33 @@
 /** The page that `npm run cluster` shows. */
 import { basename } from 'node:path';
+import type { ClusterBroker } from './cluster-broker.js';
+import type { Observed, ObservedCluster, ObservedPartition, ObservedTopic } from './observe.js';
+import type { Page } from './screen.js';
 
 const PARTITIONS_SHOWN = 30;
+
+/** The ways to start a broker again: a key, or a signal to this process. */
+interface Restart {
+  readonly hasKeys: boolean;
+  readonly pid: number;
+}
+
+interface Shown extends Restart {
+  readonly brokers: readonly ClusterBroker[];
+  readonly redis: { readonly url: string };
+  readonly observed: Observed;
+  readonly directory: string;
+}
+
+/** A partition with the name of its topic. */
+type NamedPartition = readonly [string, ObservedPartition];
 
 /**
  * @returns `lines` of text, and a `gist` that changes with every event worth printing; offsets
  *   change all the time
  */
-export function statusPage({ brokers, redis, observed, directory, hasKeys, pid }) {
+export function statusPage(shown: Shown): Page {
+  const { brokers, redis, observed, directory, hasKeys, pid } = shown;
   const { cluster, topics, servingIds } = observed;
   const brokerLines = columns([
     ['BROKER', 'STATE', 'PID', 'URL', ''],
@@ -15,7 +35,7 @@ export function statusPage({ brokers, redis, observed, directory, hasKeys, pid }
   ]);
   const partitions = topics
     .filter(({ internal }) => !internal)
-    .flatMap((topic) => topic.partitions.map((partition) => [topic.name, partition]));
+    .flatMap((topic) => topic.partitions.map((each): NamedPartition => [topic.name, each]));
   const lines = [
     `Sluice cluster   data and logs: ${directory}   Redis: ${redis.url}`,
     '',
@@ -33,11 +53,17 @@ export function statusPage({ brokers, redis, observed, directory, hasKeys, pid }
   return { lines, gist: JSON.stringify([brokerLines, placement]) };
 }
 
-function brokerRow(broker, cluster, servingIds, { hasKeys, pid }) {
+function brokerRow(
+  broker: ClusterBroker,
+  cluster: ObservedCluster | undefined,
+  servingIds: readonly number[],
+  { hasKeys, pid }: Restart,
+): string[] {
   const { id, url } = broker;
   if (!broker.isRunning) {
     const how = hasKeys ? `press ${id} to start it again` : `kill -USR2 ${pid} starts it again`;
-    const end = `${broker.end?.message ?? broker.end} (see ${basename(broker.logFile)})`;
+    const reason = broker.end instanceof Error ? broker.end.message : String(broker.end);
+    const end = `${reason} (see ${basename(broker.logFile)})`;
     return [String(id), 'dead', '-', url, `${end}; ${how}`];
   }
   const registered = cluster?.brokers.find((one) => one.id === id);
@@ -50,7 +76,7 @@ function brokerRow(broker, cluster, servingIds, { hasKeys, pid }) {
   return [String(id), state, String(broker.pid), url, notes.filter(Boolean).join(', ')];
 }
 
-function partitionLines(partitions) {
+function partitionLines(partitions: readonly NamedPartition[]): string[] {
   if (partitions.length === 0) return ['no topics yet'];
   const more = partitions.length - PARTITIONS_SHOWN;
   return [
@@ -66,7 +92,7 @@ function partitionLines(partitions) {
  * The lag is the number of records that the leader has and not all of the ISR: they are not
  * committed yet.
  */
-function partitionRow([topic, partition]) {
+function partitionRow([topic, partition]: NamedPartition): string[] {
   const { leader, leaderEpoch, replicas, isr, highWatermark, logEndOffset } = partition;
   const lag = highWatermark === null || logEndOffset === null ? null : logEndOffset - highWatermark;
   return [
@@ -80,11 +106,11 @@ function partitionRow([topic, partition]) {
   ].map(String);
 }
 
-function hints(brokers, topics) {
+function hints(brokers: readonly ClusterBroker[], topics: readonly ObservedTopic[]): string[] {
   const running = brokers.filter((broker) => broker.isRunning);
   const [first] = running;
   if (first === undefined) return ['no broker runs'];
-  const last = running.at(-1);
+  const last = running.at(-1) ?? first;
   const victim = leaderOfFirst(brokers, topics) ?? first;
   const json = "-H 'content-type: application/json'";
   return [
@@ -96,19 +122,22 @@ function hints(brokers, topics) {
   ];
 }
 
-function leaderOfFirst(brokers, topics) {
+function leaderOfFirst(
+  brokers: readonly ClusterBroker[],
+  topics: readonly ObservedTopic[],
+): ClusterBroker | undefined {
   const leader = topics.find(({ internal }) => !internal)?.partitions[0]?.leader;
   return brokers.find(({ id, isRunning }) => id === leader && isRunning);
 }
 
 /** Left-aligned columns, as wide as necessary. */
-function columns(rows) {
+function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column].length)),
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );
   return rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column]))
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('   ')
       .trimEnd(),
   );
