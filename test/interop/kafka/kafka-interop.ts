@@ -2,8 +2,9 @@
  * Checks partition directories against Kafka itself: its DumpLogSegments, and its broker on a
  * directory that Sluice wrote. Needs Java 17 and Maven; without them it says so and does nothing.
  *
- *   node --import jiti/register test/interop/kafka/kafka-interop.ts           checks
- *   node --import jiti/register test/interop/kafka/kafka-interop.ts --write   checks, and replaces the fixtures
+ *   node --import jiti/register test/interop/kafka/kafka-interop.ts [--write]
+ *
+ * `--write` also replaces the fixtures.
  *
  * Ends with exit code 1 and the reason when Kafka does not accept what is here.
  */

@@ -19,7 +19,7 @@ const GOLDEN = 'sluice/orders-0';
 describe('a partition directory in the form of Kafka', () => {
   it('is written byte for byte as Kafka 4 was seen to accept it', async () => {
     const written = await writeGoldenDirectory();
-    // Before changed bytes are kept, `node --import jiti/register test/interop/kafka/kafka-interop.ts` must accept them.
+    // Before changed bytes are kept, `npm run test:interop` must accept them.
     if (process.env['WRITE_GOLDEN'] === 'true') replaceGolden(written);
     const golden = await fixtureFiles(GOLDEN);
     expect([...written.keys()]).toEqual([...golden.keys()]);
