@@ -29,7 +29,7 @@ function batchAt(offset: number): RecordBatch {
 }
 
 function encoded(): RecordBatch {
-  const limits = { recordsMax: 1, headersPerRecordMax: 0, faultyMembersMax: 50 };
+  const limits = { recordsMax: 1, headersPerRecordMax: 0, faultyMembersMax: 50, nowMs: () => 0 };
   const records = parseJsonRecord(Buffer.from('{"value":1}'), limits);
   const { batches } = encodeRecordBatches([{ records, indexes: undefined }], {
     nowMs: 0,

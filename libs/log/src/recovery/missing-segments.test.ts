@@ -26,8 +26,8 @@ describe('a segment that is missing in the compacted part of a log', () => {
     await removeSegment(broker, 4);
     for (let start = 0; start < 3; start += 1) {
       const log = await openLog(broker);
-      expect(log.lostBetween).toEqual([LOST]);
-      await expect(log.read(4, 4096, 8)).rejects.toMatchObject({
+      expect(log.damage.lostBetween).toEqual([LOST]);
+      await expect(log.reader.read(4, 4096, 8)).rejects.toMatchObject({
         code: 'CORRUPT_MESSAGE',
         members: { damagedStartOffset: 4, damagedEndOffset: 5 },
       });
@@ -43,7 +43,7 @@ describe('a segment that is missing in the compacted part of a log', () => {
     await removeSegment(broker, 3);
     // The segment before has lost its only record, at offset 2, to compaction.
     const lost = { startOffset: 2, endOffset: 4 };
-    expect((await openLog(broker)).lostBetween).toEqual([lost]);
+    expect((await openLog(broker)).damage.lostBetween).toEqual([lost]);
   });
 
   it('keeps the log from being compacted until its loss is accepted', async () => {
@@ -55,24 +55,24 @@ describe('a segment that is missing in the compacted part of a log', () => {
     const before = broker.seen.cleanedSegments;
     await broker.scheduler.advance(3 * CHECK_MS);
     expect(broker.seen.cleanedSegments).toBe(before);
-    await log.acceptDataLoss(LOST);
+    await log.damage.acceptLoss(LOST);
     broker.crash();
     const again = await openLog(broker);
-    expect([again.lostBetween, again.damagedRanges]).toEqual([[], []]);
+    expect([again.damage.lostBetween, again.damage.ranges]).toEqual([[], []]);
     await broker.scheduler.advance(3 * CHECK_MS);
     expect(broker.seen.cleanedSegments).toBeGreaterThan(before);
     broker.crash();
     const last = await openLog(broker);
-    expect([last.lostBetween, await offsetsOf(last, 0)]).toEqual([[], [3, 5, 6, 7, 8]]);
+    expect([last.damage.lostBetween, await offsetsOf(last, 0)]).toEqual([[], [3, 5, 6, 7, 8]]);
   });
 
   it('is no loss below the log start', async () => {
     const broker = await compactedBroker();
     const log = await openLog(broker);
-    await log.deleteRecordsBefore(6);
+    await log.trimmer.deleteRecordsBefore(6);
     broker.crash();
     const again = await openLog(broker);
-    expect([again.lostBetween, again.lostStart]).toEqual([[], undefined]);
+    expect([again.damage.lostBetween, again.damage.lostStart]).toEqual([[], undefined]);
   });
 
   it('is not noticed without the list, which an operator may remove', async () => {
@@ -80,13 +80,13 @@ describe('a segment that is missing in the compacted part of a log', () => {
     await removeSegment(broker, 4);
     await broker.disk.removeFile(broker.path(LIST));
     await broker.disk.syncDirectory(broker.path(''));
-    expect((await openLog(broker)).lostBetween).toEqual([]);
+    expect((await openLog(broker)).damage.lostBetween).toEqual([]);
   });
 
   it('is not noticed with a damaged list, which is put aside', async () => {
     const broker = await compactedBroker();
     broker.disk.corrupt(broker.path(LIST), 0);
-    expect((await openLog(broker)).lostBetween).toEqual([]);
+    expect((await openLog(broker)).damage.lostBetween).toEqual([]);
     expect(await broker.disk.fileSize(broker.path(`${LIST}.corrupt`))).toBeGreaterThan(0);
   });
 });
@@ -97,9 +97,9 @@ it('a truncation removes its segments from the list', async () => {
   const listed = async (): Promise<string> =>
     (await broker.disk.readFile(broker.path(LIST))).toString();
   expect(await listed()).toBe('0\n8\n0\n1\n2\n3\n4\n5\n6\n7\n');
-  await log.truncateTo(5);
+  await log.trimmer.truncateTo(5);
   expect(await listed()).toMatch(/^0\n\d\n0\n1\n2\n3\n4\n(5\n)?$/);
-  await log.truncateFullyAndStartAt(0);
+  await log.trimmer.truncateFullyAndStartAt(0);
   expect(await listed()).toBe('0\n0\n');
 });
 
@@ -113,15 +113,15 @@ describe('no segment is taken for missing after a crash at any moment', () => {
   });
 
   it('of a truncation', async () => {
-    await crashAtEachOperation((_, log) => log.truncateTo(2));
+    await crashAtEachOperation((_, log) => log.trimmer.truncateTo(2));
   });
 
   it('of a truncation of everything', async () => {
-    await crashAtEachOperation((_, log) => log.truncateFullyAndStartAt(20));
+    await crashAtEachOperation((_, log) => log.trimmer.truncateFullyAndStartAt(20));
   });
 
   it('of a deletion of old records', async () => {
-    await crashAtEachOperation((_, log) => log.deleteRecordsBefore(2));
+    await crashAtEachOperation((_, log) => log.trimmer.deleteRecordsBefore(2));
   });
 });
 
@@ -132,20 +132,20 @@ async function compactedBroker(keys = KEYS): Promise<FakeBroker> {
   for (const key of keys) await append(log, key);
   await log.roll();
   await broker.scheduler.advance(CHECK_MS);
-  expect(log.cleanedEndOffset).toBe(keys.length);
+  expect(log.state.cleanedEnd).toBe(keys.length);
   broker.crash();
   return broker;
 }
 
 async function openLog(broker: FakeBroker): Promise<Log> {
   const log = await testLog(await broker.open(FAST), COMPACTED);
-  log.updateHighWatermark(log.syncedEndOffset);
+  log.updateHighWatermark(log.offsets.syncedEnd);
   return log;
 }
 
 async function append(log: Log, key: string): Promise<void> {
-  await log.append([testBatch([{ key, value: VALUE, timestamp: 0 }])], { leaderEpoch: 0 });
-  log.updateHighWatermark(log.syncedEndOffset);
+  await log.writer.append([testBatch([{ key, value: VALUE, timestamp: 0 }])], { leaderEpoch: 0 });
+  log.updateHighWatermark(log.offsets.syncedEnd);
 }
 
 async function removeSegment(broker: FakeBroker, baseOffset: number): Promise<void> {
@@ -171,7 +171,10 @@ async function crashAtEachOperation(
     broker.onOperation = undefined;
     broker.crash();
     const again = await openLog(broker);
-    expect([again.lostBetween, again.lostStart], `crash at ${crashAt}`).toEqual([[], undefined]);
+    expect([again.damage.lostBetween, again.damage.lostStart], `crash at ${crashAt}`).toEqual([
+      [],
+      undefined,
+    ]);
   }
 }
 
