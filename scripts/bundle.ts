@@ -133,8 +133,8 @@ function linesOf(sourceMap: BundleMap): LineRange[] {
   let range: LineRange | undefined;
   for (let line = 0; line < count; line += 1) {
     const entry = firstEntryOf(found, line);
-    // Generated code has no source, whatever the type says.
-    const origin = entry?.originalSource as string | undefined;
+    // Generated code has no source.
+    const origin = entry?.originalSource;
     if (entry === undefined || origin === undefined || origin.includes('node_modules')) {
       range = undefined;
       continue;
