@@ -5,6 +5,7 @@ import { SystemRandom } from '#runtime';
 import { create, register } from '../../libs/coordination/src/testing/conformance.js';
 import { RedisServer } from '../support/redis-server.js';
 import { RedisStores } from './redis-stores.js';
+import { registryContents } from './registry-contents.js';
 
 let redis: RedisServer;
 let stores: RedisStores;
@@ -29,16 +30,6 @@ function renew(): Promise<void> {
 
 function topicNamed(name: string): NewTopic {
   return { name, id: `id-of-${name}`, configs: {}, assignment: [[0]] };
-}
-
-/** Content of every key that a commit can write. */
-async function registryContents(): Promise<Record<string, string>> {
-  const keys = (await redis.cli('KEYS', '*')).match(/[^" ]*\{c\}[^"]*/g) ?? [];
-  const contents: Record<string, string> = {};
-  for (const key of keys.toSorted()) {
-    if (!key.includes(':leases:')) contents[key] = await redis.cli('DUMP', key);
-  }
-  return contents;
 }
 
 /** Renews the lease, as a broker does regularly, until Redis accepts it. */
@@ -100,7 +91,7 @@ it.each(COMMIT_COMMANDS)(
     const name = `not-allowed-${command}`;
     const { id } = await create(store, name);
     await redis.cli('ACL', 'SETUSER', 'default', `-${command}`);
-    const before = await registryContents();
+    const before = await registryContents(redis);
     // Creates and deletes topics, so that every command runs.
     await expect(
       store.update((state) => [
@@ -112,7 +103,7 @@ it.each(COMMIT_COMMANDS)(
       outcome: 'failed',
       message: expect.stringMatching(/NOPERM.* ACL/),
     });
-    expect(await registryContents()).toEqual(before);
+    expect(await registryContents(redis)).toBe(before);
     await redis.cli('ACL', 'SETUSER', 'default', `+${command}`);
     await create(store, `allowed-${command}`);
   },
