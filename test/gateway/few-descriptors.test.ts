@@ -8,6 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { until } from '../support/until.js';
 
 const MAIN = 'dist/apps/gateway/main.js';
+const START = 'scripts/start.cjs';
 const running: ChildProcess[] = [];
 const directories: string[] = [];
 
@@ -21,10 +22,10 @@ interface Started {
   readonly output: () => string;
 }
 
-async function startWith(descriptors: number): Promise<Started> {
+async function startWith(descriptors: number, program = MAIN): Promise<Started> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-descriptors-'));
   directories.push(directory);
-  const child = spawn('sh', ['-c', `ulimit -n ${descriptors}; exec node ${MAIN}`], {
+  const child = spawn('sh', ['-c', `ulimit -n ${descriptors}; exec node ${program}`], {
     env: { ...process.env, SLUICE_PORT: '0', SLUICE_DATA_DIR: directory },
   });
   running.push(child);
@@ -34,18 +35,21 @@ async function startWith(descriptors: number): Promise<Started> {
   return { child, output: () => text };
 }
 
-test.each([24, 40, 255])(
-  'a limit of %i ends the process with one sentence and code 71',
-  async (n) => {
-    const { child, output } = await startWith(n);
-    const [code] = (await once(child, 'exit')) as [number];
-    expect(code).toBe(71);
-    expect(output()).toBe(
-      'The limit of open files (ulimit -n) is too low to run: at least 256 are needed. ' +
-        `It is ${n}.\n`,
-    );
-  },
-);
+test.each([
+  [24, MAIN],
+  [40, MAIN],
+  [255, MAIN],
+  [24, START],
+  [255, START],
+])('a limit of %i ends the process with one sentence and code 71: %s', async (n, program) => {
+  const { child, output } = await startWith(n, program);
+  const [code] = (await once(child, 'exit')) as [number];
+  expect(code).toBe(71);
+  expect(output()).toBe(
+    'The limit of open files (ulimit -n) is too low to run: at least 256 are needed. ' +
+      `It is ${n}.\n`,
+  );
+});
 
 test('idle connections never use the descriptors that a roll needs', async () => {
   const { output } = await startWith(512);
@@ -55,6 +59,19 @@ test('idle connections never use the descriptors that a roll needs', async () =>
   const port = Number(new URL(url).port);
   const configs = { 'segment.bytes': 1024 };
   await post(`${url}/v1/topics`, { name: 'rolls', partitions: 8, configs });
+  const many = { name: 'many', partitions: 400 };
+  const refused = await fetch(`${url}/v1/topics`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(many),
+  });
+  expect([refused.status, await refused.json()]).toMatchObject([
+    409,
+    { code: 'POLICY_VIOLATION', detail: expect.stringContaining('(ulimit -n)') },
+  ]);
+  expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+    'sluice_bound_refusals_total{bound="ulimit -n"} 1',
+  );
   const sockets: Socket[] = [];
   for (let i = 0; i < 600; i += 1) {
     const socket = connect({ port, host: '127.0.0.1' });

@@ -52,6 +52,8 @@ export interface LocalBrokerSettings extends Partial<GroupSettings> {
   readonly compactionMapBytes: number;
   /** Segment files kept open while they are not used; 1024 by default. */
   readonly openFilesMax?: number;
+  /** Partitions that the limit of descriptors lets keep a file open; see ReplicaLimits. */
+  readonly partitionFilesMax?: number;
   readonly segmentsMax?: number;
   readonly scrubBytesPerSecond?: number;
   readonly scrubIntervalMs?: number;

@@ -16,20 +16,18 @@ import type {
   ReplicaProgress,
 } from './broker.js';
 import type { LeaderStatus } from './leader-status.js';
-import { assertBrokersHaveRoom } from './replica-counts.js';
+import { assertBrokersHaveRoom, type ReplicaLimits } from './replica-counts.js';
 import { noPartition, type TopicAdmin, type TopicAdminOptions } from './topic-admin.js';
 import type { TopicRegistry } from './topic-registry.js';
 
 /** Longest wait for a majority of the brokers to have a request on disk, in ms. */
 const JOURNALED_WAIT_MS = 5000;
 
-interface PartitionReplicasOptions {
+interface PartitionReplicasOptions extends ReplicaLimits {
   readonly store: CoordinationStore;
   readonly registry: TopicRegistry;
   readonly admin: TopicAdmin;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
-  /** Replicas that one broker keeps, without those of the cluster's own topics. */
-  readonly partitionsPerBrokerMax: number;
 }
 
 export class PartitionReplicas {
@@ -69,7 +67,7 @@ export class PartitionReplicas {
     if (metadata === undefined || isInternalTopic(topic)) return;
     const brokerIds = new Set([...metadata.replicas, ...(metadata.reassignment?.to ?? [])]);
     const added = replicas.filter((id) => !brokerIds.has(id) && state.brokers.has(id));
-    assertBrokersHaveRoom(state, [added], this.#options.partitionsPerBrokerMax);
+    assertBrokersHaveRoom(state, [added], this.#options);
   }
 
   /** @throws ProtocolError UNKNOWN_TOPIC_OR_PARTITION */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterState } from '#coordination';
 import { assertBrokersHaveRoom } from './replica-counts.js';
 
-const MAX = 3;
+const MAX = { partitionsPerBrokerMax: 3, brokerId: 1 };
 
 describe('the replicas that a broker keeps', () => {
   it('are bounded per broker, with those that a move adds', () => {
@@ -20,6 +20,16 @@ describe('the replicas that a broker keeps', () => {
     const state = stateOf(Array.from({ length: 5 }, () => ({ replicas: [1] })));
     expect(() => assertBrokersHaveRoom(state, [[2]], MAX)).not.toThrow();
     expect(() => assertBrokersHaveRoom(state, [], MAX)).not.toThrow();
+  });
+
+  it('are bounded by the files that this broker may keep open, and no other one', () => {
+    const state = stateOf([{ replicas: [1, 2] }]);
+    const few = { ...MAX, partitionFilesMax: 2 };
+    expect(() => assertBrokersHaveRoom(state, [[1], [2], [2]], few)).not.toThrow();
+    expect(() => assertBrokersHaveRoom(state, [[1], [1]], few)).toThrow(
+      'Each partition keeps a file open, and broker 1 may keep 2 of its open files for them; ' +
+        'it would keep 3 partitions (ulimit -n).',
+    );
   });
 
   it("of the cluster's own topics are not counted", () => {

@@ -42,22 +42,19 @@ import type {
   TopicDescription,
 } from './broker.js';
 import type { LeaderStatus, StatusOptions } from './leader-status.js';
-import { assertBrokersHaveRoom, policyViolation } from './replica-counts.js';
+import { assertBrokersHaveRoom, policyViolation, type ReplicaLimits } from './replica-counts.js';
 import type { Topic } from './topic.js';
 import { type TopicRegistry, unknownTopic } from './topic-registry.js';
 import { assertPartitionCount, changedConfigs, topicShape } from './topic-request.js';
 
-export interface TopicAdminOptions {
+export interface TopicAdminOptions extends ReplicaLimits {
   readonly store: CoordinationStore;
   readonly registry: TopicRegistry;
   readonly replicas: ReplicaManager;
   readonly random: Random;
   readonly topicsMax: number;
   readonly partitionsMax: number;
-  /** Replicas that one broker keeps, without those of the cluster's own topics. */
-  readonly partitionsPerBrokerMax: number;
   readonly offsetsTopicPartitions: number;
-  readonly brokerId: number;
   readonly scheduler: Scheduler;
   /** Log offsets of partitions by name, for the leaders that answer. */
   readonly statusesOf: (
@@ -220,7 +217,7 @@ export class TopicAdmin {
   }
 
   #creation(state: ClusterState, request: CreateTopicRequest, id: string): MetadataChange[] {
-    const { random, partitionsPerBrokerMax } = this.#options;
+    const { random } = this.#options;
     const { name } = request;
     const existing = state.topics.get(name);
     // It was made before, and the answer was lost.
@@ -232,7 +229,7 @@ export class TopicAdmin {
     if (!isInternalTopic(name)) this.#assertCount(state, 1, shape.partitions);
     const assignment =
       shape.assignment ?? this.#place(state, shape.partitions, shape.replicationFactor);
-    if (!isInternalTopic(name)) assertBrokersHaveRoom(state, assignment, partitionsPerBrokerMax);
+    if (!isInternalTopic(name)) assertBrokersHaveRoom(state, assignment, this.#options);
     return createTopic(state, { name, id, configs, assignment }, random);
   }
 
@@ -269,7 +266,7 @@ export class TopicAdmin {
     topic: TopicMetadata,
     change: AlterTopicRequest,
   ): MetadataChange[] {
-    const { random, partitionsPerBrokerMax } = this.#options;
+    const { random } = this.#options;
     const currentCount = topic.partitions.length;
     const replicationFactor = topicReplicationFactor(topic);
     const requestedCount = change.partitions ?? currentCount;
@@ -278,7 +275,7 @@ export class TopicAdmin {
     const configs = changedConfigs(topic.configs, change.configs ?? {}, minFactor);
     this.#assertCount(state, 0, requestedCount - currentCount);
     const addedAssignment = this.#place(state, requestedCount - currentCount, replicationFactor);
-    assertBrokersHaveRoom(state, addedAssignment, partitionsPerBrokerMax);
+    assertBrokersHaveRoom(state, addedAssignment, this.#options);
     const altered = { name: topic.name, topicId: topic.id, configs, addedAssignment };
     return alterTopic(state, altered, random);
   }

@@ -49,7 +49,8 @@ export interface BrokerOfProcess {
 export async function openBroker(opening: BrokerOpening): Promise<BrokerOfProcess> {
   const { settings, logger, counts, address, onFenced } = opening;
   unpackedBatch.bytesMax = settings.unpackedBatchBytesMax;
-  const shares = shareDescriptors(descriptorLimit(), settings.connectionsMax);
+  const limit = descriptorLimit();
+  const shares = shareDescriptors(limit, settings.connectionsMax);
   const ports = {
     fileSystem: new NodeFileSystem(shares.spareDescriptors),
     clock: new SystemClock(),
@@ -61,6 +62,7 @@ export async function openBroker(opening: BrokerOpening): Promise<BrokerOfProces
   const brokerSettings = {
     ...settings,
     openFilesMax: shares.openFilesMax,
+    ...(limit === undefined ? undefined : { partitionFilesMax: shares.openFilesMax }),
     rack: settings.rack ?? null,
     url: () => address.knownUrl,
   };
