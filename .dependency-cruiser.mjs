@@ -54,9 +54,39 @@ function folderArrows(lib, folders) {
   }));
 }
 
+/** The folders of the gateway, lowest first: what each may import of the others. */
+const GATEWAY_FOLDERS = {
+  shared: [],
+  config: ['shared'],
+  observability: ['config', 'shared'],
+  http: ['observability', 'config', 'shared'],
+  sse: ['http', 'shared'],
+  ws: ['http', 'shared'],
+  engine: ['sse', 'ws', 'http', 'observability', 'config', 'shared'],
+};
+
+const gatewayFolders = Object.entries(GATEWAY_FOLDERS).map(([folder, allowed]) => ({
+  name: `gateway-${folder}-imports`,
+  comment: `apps/gateway/src/${folder} may import ${allowed.length === 0 ? 'no other folder' : allowed.join(', ')} of the gateway.`,
+  severity: 'error',
+  from: { path: `^apps/gateway/src/${folder}/`, pathNot: '\\.test\\.ts$' },
+  to: {
+    path: '^apps/gateway/src/',
+    pathNot: `^apps/gateway/src/(${[folder, ...allowed].join('|')})/`,
+  },
+}));
+
 export default {
   forbidden: [
     ...arrows,
+    ...gatewayFolders,
+    {
+      name: 'front-below-its-routes',
+      comment: 'The front calls the hot routes through its interface HotRoutes.',
+      severity: 'error',
+      from: { path: '^apps/gateway/src/http/front/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^apps/gateway/src/http/(data|try-page)/' },
+    },
     ...folderArrows('log', LOG_FOLDERS),
     ...folderArrows('groups', GROUPS_FOLDERS),
     {

@@ -14,6 +14,7 @@ export {
   type PartitionPosition,
   type StartPosition,
 } from './start-position.js';
+export { StreamSweep, type StreamSweepOptions, type SweptStream } from './stream-sweep.js';
 export {
   Subscription,
   type SubscriptionRequest,

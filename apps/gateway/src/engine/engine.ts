@@ -2,19 +2,21 @@
  * The composition root: the one place where the parts behind the Broker port are built, each with
  * the parts that it needs.
  */
+import { ALL_OPERATIONS } from '#api';
 import type { OpenBroker } from '#broker';
 import { Delivery, OutboundMemory } from '#delivery';
 import { RenderCache } from '#record-json';
 import { SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
-import { DataPlane } from '../http/data/data-plane.js';
 import type { FrontContext } from '../http/front/front-context.js';
 import { HttpFront } from '../http/front/http-front.js';
+import { OperationRouter } from '../http/front/operation-router.js';
 import { Health } from '../observability/health.js';
 import type { HttpStatus } from '../observability/http-metrics.js';
 import { GatewayMetrics } from '../observability/metrics.js';
 import { requestMemory } from '../shared/request-memory.js';
 import { SocketServer } from '../ws/socket-server.js';
+import { DataPlane } from './data-plane.js';
 import { descriptorLimit, descriptorStatus } from './descriptor-limit.js';
 import { type BrokerOfProcess, type BrokerOpening, openBroker } from './open-broker.js';
 
@@ -26,6 +28,7 @@ export interface Engine {
   readonly delivery: Delivery;
   readonly sockets: SocketServer;
   readonly front: HttpFront;
+  readonly operations: OperationRouter;
 }
 
 /** Opens the broker, which recovers its logs, and builds the parts around it. Nothing listens. */
@@ -50,6 +53,7 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     logger,
     pathPrefix: address.pathPrefix,
   });
+  const operations = new OperationRouter(ALL_OPERATIONS);
   const dataPlane = new DataPlane(delivery, renderCache, settings);
   const front = new HttpFront(settings, {
     address,
@@ -57,6 +61,7 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     outbound,
     observer: counts,
     logger,
+    operations,
     routes: dataPlane,
     sockets,
   });
@@ -71,6 +76,7 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     delivery,
     sockets,
     front,
+    operations,
   };
 }
 

@@ -1,9 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ALL_OPERATIONS } from '#api';
 import type { Settings } from '../config/settings.js';
 import { controlPlaneAdapter } from '../http/control-plane.js';
-import { KnownRoutes } from '../http/known-routes.js';
 import { ProblemFilter } from '../http/problem.filter.js';
 import { GatewayCounts } from '../observability/gateway-counts.js';
 import { NestLogger, type ProcessLogger } from '../observability/logger.js';
@@ -86,7 +84,7 @@ export class Gateway {
 /** Creates the application of Nest, which serves what the front does not. */
 async function createApp(engine: Engine, opening: BrokerOpening): Promise<NestFastifyApplication> {
   const { settings, logger, counts, address } = opening;
-  const filter = new ProblemFilter(new KnownRoutes(ALL_OPERATIONS), address, logger);
+  const filter = new ProblemFilter(engine.operations, address, logger);
   const adapter = controlPlaneAdapter({
     settings,
     filter,

@@ -4,7 +4,7 @@ import { isWriteMethod, problemDocument } from '#api';
 import { ProtocolError } from '#protocol';
 import type { Logger } from '#runtime';
 import type { PublicAddress } from '../shared/public-address.js';
-import type { KnownRoutes } from './known-routes.js';
+import type { OperationRouter } from './front/operation-router.js';
 import { problemBody, problemHeaders, toProtocolError } from './problem.js';
 
 /** Codes of Fastify's own errors; all others with a status of 4xx are INVALID_REQUEST. */
@@ -27,13 +27,13 @@ const FASTIFY_ERRORS: Readonly<Record<string, () => ProtocolError>> = {
 /** Turns every error of a controller, a pipe or Fastify into a problem document. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  readonly #routes: KnownRoutes;
+  readonly #operations: OperationRouter;
   readonly #address: PublicAddress;
   readonly #logger: Logger;
 
   /** @param address gives the paths as clients see them, for the problems */
-  constructor(routes: KnownRoutes, address: PublicAddress, logger: Logger) {
-    this.#routes = routes;
+  constructor(operations: OperationRouter, address: PublicAddress, logger: Logger) {
+    this.#operations = operations;
     this.#address = address;
     this.#logger = logger;
   }
@@ -83,7 +83,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   #noSuchRoute(method: string, path: string): AnsweredError {
-    const methods = this.#routes.methodsOf(path);
+    const methods = this.#operations.methodsOf(path);
     // A route itself may report that a resource does not exist.
     if (methods.length === 0 || methods.includes(method)) {
       const detail = `There is nothing at ${path}; /docs lists all paths.`;

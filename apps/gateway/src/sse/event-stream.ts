@@ -16,8 +16,11 @@ import type {
   Delivery,
   PartitionPosition,
   RecordRun,
+  StreamSweep,
+  StreamSweepOptions,
   Subscription,
   SubscriptionTransport,
+  SweptStream,
 } from '#delivery';
 import { Outbox } from '#delivery';
 import { ProtocolError, type TopicPartition } from '#protocol';
@@ -29,10 +32,10 @@ import {
   contentOf,
   type EventEncoder,
   eventText,
+  HEARTBEAT,
   positionText,
 } from './event-encoding.js';
 import { EventPositions } from './event-id.js';
-import type { StreamSweep, StreamSweepOptions, SweptStream } from './stream-sweep.js';
 
 /** Minimum reconnect delay of an EventSource after an error, because the cause may persist. */
 const RETRY_AFTER_ERROR_MS = 10_000;
@@ -49,6 +52,8 @@ const EVENT_STREAM_HEADERS = [
   'X-Accel-Buffering',
   'no',
 ];
+
+const HEARTBEAT_CHUNK = chunkOf(HEARTBEAT);
 
 /** The settings that event streams use. */
 export interface EventStreamOptions extends StreamSweepOptions {
@@ -170,8 +175,8 @@ export class EventStream implements SubscriptionTransport, SweptStream {
     this.#fail(error);
   }
 
-  beat(heartbeat: Buffer): void {
-    this.#push(heartbeat);
+  beat(): void {
+    this.#push(HEARTBEAT_CHUNK);
   }
 
   drop(): void {

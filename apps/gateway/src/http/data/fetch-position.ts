@@ -1,7 +1,7 @@
 import type { Broker, FetchRequest, FetchResult, OffsetSpec } from '#broker';
+import type { StreamSweep } from '#delivery';
 import { type Offset, ProtocolError } from '#protocol';
 import { assert } from '#runtime';
-import type { StreamSweep } from '../../sse/stream-sweep.js';
 import type { Exchange } from '../front/exchange.js';
 import type { FetchQuery } from './fetch-query.js';
 

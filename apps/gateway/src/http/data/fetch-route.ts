@@ -1,5 +1,5 @@
 import type { Exchange } from '../front/exchange.js';
-import type { PartitionTarget } from '../front/target.js';
+import type { PartitionTarget } from '../front/hot-routes.js';
 import { acceptsNdjson } from './accept.js';
 import { answerCoding, writeCompressed } from './answer-coding.js';
 import type { Fetch, FetchRouteOptions } from './fetch-position.js';

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { problemDocument } from '#api';
 import type { FetchRequest, FetchResult } from '#broker';
-import type { OutboundHolder, OutboundMemory, OutboundWaiter } from '#delivery';
+import type { OutboundHolder, OutboundMemory, OutboundWaiter, SweptStream } from '#delivery';
 import { untakenBytes } from '#delivery';
 import type { RecordBatch } from '#log';
 import type { Offset } from '#protocol';
@@ -14,7 +14,6 @@ import {
   type RenderRequest,
   renderRecords,
 } from '#record-json';
-import type { SweptStream } from '../../sse/stream-sweep.js';
 import type { AnswerCoding } from '../front/answer-compression.js';
 import type { Exchange } from '../front/exchange.js';
 import type { LongPoll } from '../front/long-polls.js';

@@ -15,7 +15,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { problemDocument, type RecordsForm } from '#api';
+import { type OperationSpec, partitionNumber, problemDocument } from '#api';
 import type { OutboundMemory } from '#delivery';
 import { ProtocolError } from '#protocol';
 import type { Logger, MemoryBudget } from '#runtime';
@@ -30,11 +30,13 @@ import { ForeignCallers } from './foreign-callers.js';
 import type { FrontContext, HttpFrontOptions } from './front-context.js';
 import { FrontResponse } from './front-response.js';
 import { headFault, notAProxy } from './head-fault.js';
+import type { HotRoutes } from './hot-routes.js';
 import { LongPolls } from './long-polls.js';
+import type { FoundOperation, OperationRouter } from './operation-router.js';
 import { corsHeaders, OriginPolicy, preflightHeaders } from './origin-policy.js';
 import { PassedOnRequest } from './passed-on-request.js';
 import { endWithProblem } from './raw-problem.js';
-import { eventsTopic, hotRoute, type PartitionTarget, recordsTarget, splitUrl } from './target.js';
+import { splitUrl } from './request-url.js';
 import { type UpgradeHandler, Upgrades, upgradeMissing } from './upgrades.js';
 
 /** Checks for late heads per head timeout. */
@@ -50,6 +52,9 @@ const STOP_SHARE = 0.5;
 /** A server that still answers a client which has closed its side. */
 type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
 
+/** Handler and form of an operation of the plane `data`. */
+type HotRoute = NonNullable<OperationSpec['route']>;
+
 /** Meaning of a request's `Expect` header: `100-continue`, or anything else. */
 type Expectation = 'continue' | 'unknown';
 
@@ -63,13 +68,6 @@ interface ReceivedRequest {
   readonly expectation: Expectation | undefined;
 }
 
-/** The hot routes. A handler answers now or later, and may throw before it has begun to answer. */
-export interface HotRoutes {
-  produce(exchange: Exchange, topic: string, form: RecordsForm): void;
-  fetch(exchange: Exchange, target: PartitionTarget): void;
-  events(exchange: Exchange, topic: string): void;
-}
-
 /** The parts that the front shares with the rest of the gateway, or passes requests to. */
 export interface HttpFrontParts {
   readonly address: PublicAddress;
@@ -77,8 +75,9 @@ export interface HttpFrontParts {
   readonly outbound: OutboundMemory;
   readonly observer: RequestObserver;
   readonly logger: Logger;
-  /** Handlers of the hot routes; undefined if the framework gets their requests. */
-  readonly routes: HotRoutes | undefined;
+  /** Finds the operations of requests: those of the plane `data` go to `routes`. */
+  readonly operations: OperationRouter;
+  readonly routes: HotRoutes;
   /** Handler of WebSocket requests; without it there is no WebSocket. */
   readonly sockets: UpgradeHandler | undefined;
 }
@@ -90,7 +89,8 @@ export class HttpFront {
   #origins: OriginPolicy;
   readonly #upgrades: Upgrades;
   readonly #servers: Server[] = [];
-  readonly #routes: HotRoutes | undefined;
+  readonly #operations: OperationRouter;
+  readonly #routes: HotRoutes;
   readonly #sockets: UpgradeHandler | undefined;
   #isStopping = false;
   readonly #foreign: ForeignCallers;
@@ -98,6 +98,7 @@ export class HttpFront {
   constructor(options: HttpFrontOptions, parts: HttpFrontParts) {
     const { address, memory, outbound, observer, logger } = parts;
     this.#address = address;
+    this.#operations = parts.operations;
     this.#routes = parts.routes;
     this.#sockets = parts.sockets;
     this.#origins = this.#originPolicy(options);
@@ -256,9 +257,10 @@ export class HttpFront {
       this.#begin(connection, open('refused')).fail(upgradeMissing(path), { status: 426 });
       return;
     }
-    const route = this.#routes === undefined ? undefined : hotRoute(request.method, path);
-    if (route !== undefined) {
-      this.#serve(this.#begin(connection, open(route)), route);
+    const found = this.#operations.find(request.method, path);
+    const route = found?.operation.route;
+    if (found !== undefined && route !== undefined) {
+      this.#serve(this.#begin(connection, open(route.handler)), found, route);
       return;
     }
     const { context } = this;
@@ -275,16 +277,22 @@ export class HttpFront {
     return begun;
   }
 
-  #serve(exchange: Exchange, route: 'produce' | 'fetch' | 'events'): void {
+  #serve(exchange: Exchange, { parameters }: FoundOperation, { handler, form }: HotRoute): void {
+    const { topic = '', partition = '' } = parameters;
     try {
-      if (route === 'events') {
-        this.#routes?.events(exchange, eventsTopic(exchange.path));
-        return;
+      switch (handler) {
+        case 'produce':
+          this.#routes.produce(exchange, topic, form);
+          return;
+        case 'fetch':
+          this.#routes.fetch(exchange, { topic, partition: partitionNumber(partition), form });
+          return;
+        case 'events':
+          this.#routes.events(exchange, topic);
+          return;
+        default:
+          handler satisfies never;
       }
-      const target = recordsTarget(exchange.path);
-      const { topic, partition, form } = target;
-      if (partition === undefined) this.#routes?.produce(exchange, topic, form);
-      else this.#routes?.fetch(exchange, { topic, partition, form });
     } catch (error) {
       exchange.fail(error);
     }

@@ -7,6 +7,14 @@ import { SystemScheduler, silentLogger } from '#runtime';
 import { PublicAddress } from '../../shared/public-address.js';
 import { requestMemory } from '../../shared/request-memory.js';
 import { HttpFront } from './http-front.js';
+import { OperationRouter } from './operation-router.js';
+
+/** No request reaches them, because the table of operations is empty. */
+const NO_ROUTES = {
+  produce: () => undefined,
+  fetch: () => undefined,
+  events: () => undefined,
+};
 
 const IN_FLIGHT_MAX = 4;
 const HEAD_TIMEOUT_MS = 200;
@@ -44,7 +52,8 @@ async function listening(
     outbound: new OutboundMemory(outboundOptions, new SystemScheduler()),
     observer: OBSERVER,
     logger: silentLogger,
-    routes: undefined,
+    operations: new OperationRouter([]),
+    routes: NO_ROUTES,
     sockets: undefined,
   });
   const server: Server = front.createServer(next);

@@ -6,7 +6,7 @@ import type { Connection } from './connection-table.js';
 import type { FrontContext } from './front-context.js';
 import { headFault } from './head-fault.js';
 import { endWithProblem } from './raw-problem.js';
-import { splitUrl } from './target.js';
+import { splitUrl } from './request-url.js';
 
 /** Default of `server.maxHeadersCount` of node:http. */
 const HEADERS_KEPT_MAX = 2000;

@@ -1,5 +1,4 @@
 import type { Scheduler, Timer } from '#runtime';
-import { chunkOf, HEARTBEAT } from './event-encoding.js';
 
 /** The settings that the sweep uses. */
 export interface StreamSweepOptions {
@@ -14,7 +13,7 @@ export interface SweptStream {
   /** Bytes that the system has accepted since the connection was opened. */
   readonly takenBytes: number;
   /** Called after a silence: sends the heartbeat if the format has one. */
-  beat(heartbeat: Buffer): void;
+  beat(): void;
   /** Cuts the connection of a client that no longer receives anything. */
   drop(): void;
 }
@@ -42,7 +41,6 @@ export class StreamSweep {
   readonly #scheduler: Scheduler;
   readonly #options: StreamSweepOptions;
   readonly #streams = new Map<SweptStream, Sighting>();
-  readonly #heartbeat = chunkOf(HEARTBEAT);
   readonly #sweepMs: number;
   #timer: Timer | undefined;
 
@@ -83,7 +81,7 @@ export class StreamSweep {
     sighting.silentSweeps = isMoving || !isEmpty ? 0 : sighting.silentSweeps + 1;
     sighting.stalledSweeps = isEmpty ? -1 : isMoving ? 0 : sighting.stalledSweeps + 1;
     const { eventHeartbeatMs, socketStalledTimeoutMs } = this.#options;
-    if (sighting.silentSweeps * this.#sweepMs >= eventHeartbeatMs) stream.beat(this.#heartbeat);
+    if (sighting.silentSweeps * this.#sweepMs >= eventHeartbeatMs) stream.beat();
     else if (sighting.stalledSweeps * this.#sweepMs >= socketStalledTimeoutMs) stream.drop();
   }
 }

@@ -1,16 +1,15 @@
 import { type RecordsForm } from '#api';
 import type { Delivery } from '#delivery';
+import { StreamSweep } from '#delivery';
 import type { RenderCache } from '#record-json';
 import { SystemClock } from '#runtime';
-import type { EventStreamOptions } from '../../sse/event-stream.js';
-import { EventsRoute } from '../../sse/events-route.js';
-import { StreamSweep } from '../../sse/stream-sweep.js';
-import type { Exchange } from '../front/exchange.js';
-import type { HotRoutes } from '../front/http-front.js';
-import type { PartitionTarget } from '../front/target.js';
-import { FetchRoute } from './fetch-route.js';
-import { type LargePagesStatus, PageReader } from './page-reader.js';
-import { ProduceRoute } from './produce-route.js';
+import { FetchRoute } from '../http/data/fetch-route.js';
+import { type LargePagesStatus, PageReader } from '../http/data/page-reader.js';
+import { ProduceRoute } from '../http/data/produce-route.js';
+import type { Exchange } from '../http/front/exchange.js';
+import type { HotRoutes, PartitionTarget } from '../http/front/hot-routes.js';
+import type { EventStreamOptions } from '../sse/event-stream.js';
+import { EventsRoute } from '../sse/events-route.js';
 
 const clock = new SystemClock();
 

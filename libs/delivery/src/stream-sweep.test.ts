@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock, FakeScheduler } from '#runtime/testing';
 import { StreamSweep, type SweptStream } from './stream-sweep.js';
 
+/** Bytes that the stream of the test sends as a heartbeat. */
+const HEARTBEAT_BYTES = 8;
 const OPTIONS = { eventHeartbeatMs: 1000, socketStalledTimeoutMs: 10_000 };
 
 /** A connection with a fake client: sent bytes are received at once while the client reads. */
@@ -22,9 +24,9 @@ class ReadStream implements SweptStream {
     this.takenBytes += bytes;
   }
 
-  beat(heartbeat: Buffer): void {
+  beat(): void {
     this.beats += 1;
-    this.send(heartbeat.length);
+    this.send(HEARTBEAT_BYTES);
   }
 
   drop(): void {
