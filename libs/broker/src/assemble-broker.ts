@@ -55,7 +55,15 @@ export function assembleBroker(
 ): AssembledBroker {
   const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = cluster;
   const { expiryClock } = logManager;
-  const registry = new TopicRegistry({ ...settings, ...ports, store, replicas, logManager });
+  const { brokerId, url, autoCreateTopics, partitionsPerBrokerMax, batchSizeBytes } = settings;
+  const { random, scheduler, logger } = ports;
+  const followed = { random, scheduler, logger, store, replicas, logManager };
+  const registry = new TopicRegistry({
+    ...followed,
+    brokerId,
+    batchSizeBytes,
+    deleted: () => coordinators.removeStaleOffsets(),
+  });
   const admin = new TopicAdmin({
     ...settings,
     ...ports,
@@ -64,7 +72,7 @@ export function assembleBroker(
     replicas,
     statusesOf,
   });
-  const producePath = new ProducePath({ ...settings, ...ports, writer });
+  const producePath = producePathOf(settings, ports, writer);
   const topics: TopicDirectory = {
     topic: (name) => registry.get(name),
     names: () => registry.names(),
@@ -78,15 +86,20 @@ export function assembleBroker(
     expiryClock,
     findPositions: (pending) => positionsOf(pending, statusesOf),
   });
-  registry.onDeleted = () => coordinators.removeStaleOffsets();
   registry.onChange(({ topic }) => coordinators.topicChanged(topic));
   const groups = cluster.groupsOf(coordinators, topics);
-  const { brokerId, url, autoCreateTopics } = settings;
   const parts = {
     store,
     registry,
     admin,
-    replicas: new PartitionReplicas({ ...settings, store, registry, admin, statusesOf }),
+    replicas: new PartitionReplicas({
+      brokerId,
+      partitionsPerBrokerMax,
+      store,
+      registry,
+      admin,
+      statusesOf,
+    }),
     partitions,
     producePath,
     groups,
@@ -104,6 +117,22 @@ export function assembleBroker(
     close: () => closeAll(),
   };
   return { open, registry, coordinators, close: closeAll };
+}
+
+function producePathOf(
+  { bufferMemoryBytes, maxBlockMs, batchSizeBytes, lingerMs }: LocalBrokerSettings,
+  { clock, scheduler }: LocalBrokerPorts,
+  writer: PartitionWriter,
+): ProducePath {
+  return new ProducePath({
+    writer,
+    clock,
+    scheduler,
+    bufferMemoryBytes,
+    maxBlockMs,
+    batchSizeBytes,
+    lingerMs,
+  });
 }
 
 interface ClosedParts {

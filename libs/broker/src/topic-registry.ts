@@ -35,6 +35,8 @@ export interface TopicRegistryOptions {
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+  /** Called when a topic's logs are removed, before a topic of its name can be created again. */
+  readonly deleted: () => Promise<void>;
 }
 
 export class TopicRegistry {
@@ -48,8 +50,6 @@ export class TopicRegistry {
   readonly #shortageBackoffs = new Map<string, RetryBackoff>();
   #stopListening: () => void = () => undefined;
   #isClosed = false;
-  /** Called when a topic's logs are removed, before a topic of its name can be created again. */
-  onDeleted: () => Promise<void> = () => Promise.resolve();
 
   constructor(options: TopicRegistryOptions) {
     this.#options = options;
@@ -204,7 +204,7 @@ export class TopicRegistry {
   async #removeTopic(name: string, id: string): Promise<void> {
     this.#hide(name, id);
     await this.#options.replicas.applier.removeTopic(name, id);
-    await this.onDeleted();
+    await this.#options.deleted();
   }
 
   /**
