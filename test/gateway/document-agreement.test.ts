@@ -16,7 +16,7 @@ const NOT_DESCRIBED = ['INVALID_REQUEST', 'UNSUPPORTED_MEDIA_TYPE'];
 const IN_WORDS: readonly RegExp[] = [
   // A single record, and an object of headers; any other body is a value.
   /^produce: the body(\/records\/0)?\/headers is /,
-  /^commitOffsets: the body\/offsets\/0\/offset is null$/,
+  /^(commitOffsets|commitAsMember): the body\/offsets\/0\/offset is null$/,
   // The answer of GET may be sent back.
   /^reassignReplicas: the body without replicas$/,
 ];
@@ -33,7 +33,8 @@ beforeAll(async () => {
   await api.post('/v1/topics').send({ name: 'orders' }).expect(201);
   await api.post('/v1/topics/orders/records').send({ value: 1 }).expect(200);
   const { body } = await api.get('/openapi.json').expect(200);
-  const values = { topic: 'orders', partition: '0', group: 'billing', name: 'made', at: 'latest' };
+  const names = { topic: 'orders', group: 'billing', memberId: 'worker', name: 'made' };
+  const values = { ...names, partition: '0', at: 'latest' };
   requests = new DocumentRequests(body as OpenApiDocument, values);
 });
 

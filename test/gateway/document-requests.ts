@@ -131,7 +131,10 @@ export class DocumentRequests {
     }
     if (kind === 'array') return [this.#minimal((rest['items'] as Schema) ?? {}, name)];
     if (kind === 'integer') return Number(this.#values[name] ?? rest['minimum'] ?? 0);
-    return this.#values[name] ?? 'x';
+    const [choice] = (rest['anyOf'] as Schema[] | undefined) ?? [];
+    if (choice !== undefined) return this.#minimal(choice, name);
+    const [word = 'x'] = (rest['enum'] as string[] | undefined) ?? [];
+    return this.#values[name] ?? word;
   }
 
   /** A record requires a value, which a list of required members cannot express. */

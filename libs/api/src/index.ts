@@ -21,6 +21,7 @@ export {
   FETCH_BYTES_MAX,
   FETCH_LIMIT_DEFAULT,
   FETCH_WAIT_MS_MAX,
+  GROUP_LIST_DEFAULT,
   PRODUCE_TIMEOUT_MS_DEFAULT,
 } from './rest/limits.js';
 export type { DataRoute, OperationSpec, RecordsForm } from './rest/operation.js';

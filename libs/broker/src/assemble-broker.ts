@@ -7,6 +7,7 @@ import { GROUP_DEFAULTS, GroupCoordinators, type TopicDirectory } from '#groups'
 import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
+import type { GroupParts } from './cluster/assemble-groups.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
 import { positionsOf } from './group-positions.js';
 import type {
@@ -16,7 +17,7 @@ import type {
   OpenBroker,
   PartitionStatus,
 } from './local-broker-options.js';
-import { type GroupOffsets, LogBroker } from './log-broker.js';
+import { LogBroker } from './log-broker.js';
 import { PartitionReplicas } from './partition-replicas.js';
 import type { PartitionWriter } from './partition-writer.js';
 import { ProducePath } from './produce-path.js';
@@ -33,7 +34,7 @@ export interface BrokerParts {
   readonly partitions: PartitionAccess;
   readonly statusesOf: TopicAdminOptions['statusesOf'];
   /** Made of the coordinators that this broker keeps itself. */
-  readonly groupsOf: (coordinators: GroupCoordinators, topics: TopicDirectory) => GroupOffsets;
+  readonly groupsOf: (coordinators: GroupCoordinators, topics: TopicDirectory) => GroupParts;
 }
 
 export interface AssembledBroker {
@@ -87,33 +88,28 @@ export function assembleBroker(
     findPositions: (pending) => positionsOf(pending, statusesOf),
   });
   registry.onChange(({ topic }) => coordinators.topicChanged(topic));
-  const groups = cluster.groupsOf(coordinators, topics);
+  const { offsets, groups, polls, watcher } = cluster.groupsOf(coordinators, topics);
+  const placement = { brokerId, partitionsPerBrokerMax };
   const parts = {
     store,
     registry,
     admin,
-    replicas: new PartitionReplicas({
-      brokerId,
-      partitionsPerBrokerMax,
-      store,
-      registry,
-      admin,
-      statusesOf,
-    }),
+    replicas: new PartitionReplicas({ ...placement, store, registry, admin, statusesOf }),
     partitions,
     producePath,
+    offsets,
     groups,
     producerIds,
   };
-  const closeAll = (handOver?: () => Promise<void>): Promise<void> =>
-    close({ logManager, store, replicas, registry, producePath, coordinators }, handOver);
-  const watched: WatchedParts = { registry, replicas, producePath, coordinators, logManager };
+  const ownParts = { logManager, store, replicas, registry, producePath, coordinators };
+  const running = { ...ownParts, polls, watcher };
+  const closeAll = (handOver?: () => Promise<void>): Promise<void> => close(running, handOver);
   const open: OpenBroker = {
     broker: new LogBroker({ ...parts, brokerId, url, autoCreateTopics }),
-    status: () => atOnce(statusOf(watched)),
-    statusInSlices: () => inSlices(statusOf(watched)),
+    status: () => atOnce(statusOf(running)),
+    statusInSlices: () => inSlices(statusOf(running)),
     announce: () => Promise.resolve(),
-    endWaits: () => replicas.delayedFetches.end(),
+    endWaits: () => endWaits(running),
     close: () => closeAll(),
   };
   return { open, registry, coordinators, close: closeAll };
@@ -142,11 +138,19 @@ interface ClosedParts {
   readonly registry: TopicRegistry;
   readonly producePath: ProducePath;
   readonly coordinators: GroupCoordinators;
+  readonly polls: GroupParts['polls'];
+  readonly watcher: GroupParts['watcher'];
+}
+
+function endWaits({ polls, replicas }: ClosedParts): void {
+  polls.endWaits();
+  replicas.delayedFetches.end();
 }
 
 async function close(parts: ClosedParts, handOver?: () => Promise<void>): Promise<void> {
   const { logManager, store, replicas, registry, producePath, coordinators } = parts;
-  replicas.delayedFetches.end();
+  endWaits(parts);
+  parts.watcher.close();
   // New produce requests are refused from here on.
   await producePath.close(registry.all());
   await coordinators.close();
@@ -162,11 +166,12 @@ interface WatchedParts {
   readonly replicas: ReplicaManager;
   readonly producePath: ProducePath;
   readonly coordinators: GroupCoordinators;
+  readonly polls: GroupParts['polls'];
   readonly logManager: LogManager;
 }
 
 function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
-  const { registry, replicas, producePath, coordinators, logManager } = parts;
+  const { registry, replicas, producePath, coordinators, polls, logManager } = parts;
   const { reserve, producerMemory, expiryClock } = logManager;
   const partitions: PartitionStatus[] = [];
   for (const { topicPartition, log } of replicas.table.partitions()) {
@@ -211,6 +216,11 @@ function* statusOf(parts: WatchedParts): SlicedWork<BrokerStatus> {
       offsetBytes: coordinators.offsetBytes,
       offsetCommitsRefusedTotal: coordinators.refusedTotal,
       producers: producerMemory.status,
+    },
+    groups: {
+      ...coordinators.counts,
+      pollsWaiting: polls.waiting,
+      pollsRefusedTotal: polls.refusedTotal,
     },
     cluster: undefined,
   };

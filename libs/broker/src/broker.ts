@@ -14,6 +14,7 @@ import type {
   TopicConfigKey,
   TopicPartition,
 } from '#protocol';
+import type { Groups } from './groups/groups.js';
 
 export interface Broker {
   describeCluster(): ClusterDescription;
@@ -67,6 +68,8 @@ export interface Broker {
   /** All or none; resolves when the commit is below the high watermark of the offsets topic. */
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void>;
   committedOffsets(group: string, topic?: string): Promise<CommittedOffset[]>;
+  /** Members of consumer groups, and the groups themselves. */
+  readonly groups: Groups;
 }
 
 export interface ClusterDescription {

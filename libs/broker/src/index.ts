@@ -30,6 +30,23 @@ export {
   openClusterBroker,
 } from './cluster/open-cluster-broker.js';
 export type {
+  GroupConfigsDescription,
+  GroupDescription,
+  GroupList,
+  GroupListEntry,
+  GroupMemberDescription,
+  GroupPartitionDescription,
+  Groups,
+  JoinRequest,
+  MemberPollRequest,
+  MemberRecords,
+  MemberState,
+  OffsetMove,
+  OffsetResetTarget,
+  PartitionRead,
+  TopicChoice,
+} from './groups/groups.js';
+export type {
   BrokerStatus,
   ClusterStatus,
   LocalBrokerPorts,

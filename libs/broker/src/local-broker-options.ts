@@ -1,5 +1,5 @@
 import type { LeaseRenewalCounts, StoreFault } from '#coordination';
-import type { GroupSettings } from '#groups';
+import type { GroupCounts, GroupSettings } from '#groups';
 import type { LogObserver, OffsetRange, ProducerMemoryStatus } from '#log';
 import type {
   Clock,
@@ -125,8 +125,17 @@ export interface BrokerStatus {
   /** Fetches that wait for their turn to read from disk. */
   readonly diskReadsWaiting: number;
   readonly keptState: KeptStateStatus;
+  readonly groups: GroupsStatus;
   /** Undefined where this broker is the whole cluster. */
   readonly cluster: ClusterStatus | undefined;
+}
+
+/** Groups that this broker coordinates, and polls of members at it. Totals count from the start. */
+interface GroupsStatus extends GroupCounts {
+  /** Polls that wait for records now. */
+  readonly pollsWaiting: number;
+  /** Polls refused because too many waited. */
+  readonly pollsRefusedTotal: number;
 }
 
 /** Memory of state that clients made this broker keep, as counted. Totals count from the start. */

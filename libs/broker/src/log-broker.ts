@@ -31,6 +31,7 @@ import type {
   TopicLimits,
 } from './broker.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
+import type { Groups } from './groups/groups.js';
 import type { PartitionReplicas } from './partition-replicas.js';
 import type { ProducePath } from './produce-path.js';
 import { producerIdFault } from './producer-id-check.js';
@@ -46,7 +47,8 @@ export interface LogBrokerParts {
   readonly replicas: PartitionReplicas;
   readonly partitions: PartitionAccess;
   readonly producePath: ProducePath;
-  readonly groups: GroupOffsets;
+  readonly offsets: GroupOffsets;
+  readonly groups: Groups;
   readonly producerIds: ProducerIds;
   readonly brokerId: number;
   readonly url: () => string | null;
@@ -181,11 +183,15 @@ export class LogBroker implements Broker {
   }
 
   commitOffsets(group: string, offsets: readonly OffsetToCommit[]): Promise<void> {
-    return this.#parts.groups.commit(group, offsets);
+    return this.#parts.offsets.commit(group, offsets);
   }
 
   committedOffsets(group: string, topic?: string): Promise<CommittedOffset[]> {
-    return this.#parts.groups.committed(group, topic);
+    return this.#parts.offsets.committed(group, topic);
+  }
+
+  get groups(): Groups {
+    return this.#parts.groups;
   }
 
   async #produceToNew(request: ProduceRequest): Promise<ProduceResult> {

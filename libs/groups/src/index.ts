@@ -1,12 +1,11 @@
-export { type GroupConfigs } from './coordinator/group-configs.js';
+export type { GroupCalls, MemberCommit } from './coordinator/group-calls.js';
+export type { GroupConfigEntry } from './coordinator/group-configs.js';
 export {
   GROUP_DEFAULTS,
   GroupCoordinators,
   type GroupCounts,
   type GroupOffset,
   type GroupSettings,
-  type MemberCommit,
-  type MemberPoll,
 } from './coordinator/group-coordinators.js';
 export type {
   GroupListing,

@@ -18,6 +18,18 @@ const LANE_OF = {
   'partition-status': 'requests',
   'commit-offsets': 'requests',
   'committed-offsets': 'requests',
+  'group-join': 'requests',
+  'group-heartbeat': 'requests',
+  'group-poll': 'requests',
+  'group-waiting-view': 'requests',
+  'group-member-commit': 'requests',
+  'group-leave': 'requests',
+  'group-describe': 'requests',
+  'group-delete': 'requests',
+  'group-configs': 'requests',
+  'group-alter-configs': 'requests',
+  'group-list': 'requests',
+  'group-watch': 'waiting',
 } as const satisfies Record<PeerMethod, Lane>;
 
 /** A connection carries one call at a time; connections are opened on demand. */

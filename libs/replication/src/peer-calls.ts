@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Logger } from '#runtime';
+import { GROUP_PEER_CALLS } from './group-peer-calls.js';
 import {
   choice,
   either,
@@ -175,6 +176,7 @@ export const PEER_CALLS: Readonly<Record<PeerMethod, PeerCall>> = {
     body: object({ group }, { topic: clientText }),
     answer: object({ offsets: list(committed) }),
   },
+  ...GROUP_PEER_CALLS,
 };
 
 /**

@@ -4,6 +4,7 @@
  * may overtake each other.
  */
 import type { ProtocolError } from '#protocol';
+import type { GroupPeerMethod } from './group-peer-calls.js';
 
 /** The content of a call or its answer: a small JSON value, with byte strings beside it. */
 export interface PeerMessage {
@@ -48,7 +49,8 @@ export type PeerMethod =
   | 'give-up-lost-records'
   | 'partition-status'
   | 'commit-offsets'
-  | 'committed-offsets';
+  | 'committed-offsets'
+  | GroupPeerMethod;
 
 /** Serves one method. `signal` is aborted when the caller is gone. */
 export type PeerHandler = (

@@ -51,6 +51,7 @@ export type BudgetSettings = Pick<
   | 'compactionMapBytes'
   | 'connectionsMax'
   | 'diskReadsMax'
+  | 'groupStateBytes'
   | 'largePagesBytes'
   | 'offsetsKeptBytes'
   | 'outboundMemoryBytes'
@@ -93,6 +94,7 @@ export function memoryItems(settings: BudgetSettings): MemoryItem[] {
     },
     heap('topics', 'SLUICE_TOPICS_MAX', topicsMax * TOPIC_HEAP_BYTES),
     heap('committed offsets', 'SLUICE_OFFSETS_KEPT_BYTES', settings.offsetsKeptBytes),
+    heap('members of groups', 'SLUICE_GROUP_STATE_BYTES', settings.groupStateBytes),
     heap('idempotent producers', 'SLUICE_PRODUCER_STATE_BYTES', settings.producerStateBytes),
     heap('connections', 'SLUICE_CONNECTIONS_MAX', connectionsMax * CONNECTION_HEAP_BYTES),
     heap('subscriptions', 'SLUICE_SUBSCRIPTION_MEMORY_BYTES', settings.subscriptionMemoryBytes),

@@ -57,6 +57,60 @@ export const METADATA_SETTINGS = {
     sentence:
       "Kafka's `offsets.retention.minutes`: a group without members that has committed nothing for this time loses its offsets.",
   }),
+  groupsMax: wholeNumber({
+    variable: 'SLUICE_GROUPS_MAX',
+    byDefault: 100_000,
+    min: 1,
+    max: 10_000_000,
+    sentence:
+      'Groups that one broker coordinates; a join or a config that would make another one is refused with 409 `POLICY_VIOLATION`.',
+  }),
+  groupMembersMax: wholeNumber({
+    variable: 'SLUICE_GROUP_MEMBERS_MAX',
+    byDefault: 1000,
+    min: 1,
+    max: 100_000,
+    sentence:
+      "Kafka's `group.consumer.max.size`: members of one group; above it: 409 `GROUP_MAX_SIZE_REACHED`.",
+  }),
+  groupMemberTopicsMax: wholeNumber({
+    variable: 'SLUICE_GROUP_MEMBER_TOPICS_MAX',
+    byDefault: 1000,
+    min: 1,
+    max: 100_000,
+    sentence:
+      'Topics and patterns that one member subscribes to; above it: 409 `POLICY_VIOLATION`.',
+  }),
+  groupStateBytes: wholeNumber({
+    variable: 'SLUICE_GROUP_STATE_BYTES',
+    byDefault: 64 * MIB,
+    min: 64 * KIB,
+    max: 64 * GIB,
+    sentence:
+      'Memory for members, subscriptions and assignments of all groups; a join that would exceed it is refused with 409 `POLICY_VIOLATION`.',
+  }),
+  groupSessionTimeoutMs: wholeNumber({
+    variable: 'SLUICE_GROUP_SESSION_TIMEOUT_MS',
+    byDefault: 45_000,
+    min: 100,
+    max: INT32_MAX,
+    sentence:
+      "Kafka's `group.consumer.session.timeout.ms`: time without a call after which a member is removed, for members and groups that name none.",
+  }),
+  groupSessionTimeoutMinMs: wholeNumber({
+    variable: 'SLUICE_GROUP_SESSION_TIMEOUT_MIN_MS',
+    byDefault: 100,
+    min: 10,
+    max: INT32_MAX,
+    sentence: "Kafka's `group.consumer.min.session.timeout.ms`: shortest session time-out.",
+  }),
+  groupSessionTimeoutMaxMs: wholeNumber({
+    variable: 'SLUICE_GROUP_SESSION_TIMEOUT_MAX_MS',
+    byDefault: 1_800_000,
+    min: 100,
+    max: INT32_MAX,
+    sentence: "Kafka's `group.consumer.max.session.timeout.ms`: longest session time-out.",
+  }),
   offsetsTopicPartitions: wholeNumber({
     variable: 'SLUICE_OFFSETS_TOPIC_PARTITIONS',
     byDefault: 16,

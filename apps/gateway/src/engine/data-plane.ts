@@ -5,9 +5,10 @@ import type { RenderCache } from '#record-json';
 import { SystemClock } from '#runtime';
 import { FetchRoute } from '../http/data/fetch-route.js';
 import { type LargePagesStatus, PageReader } from '../http/data/page-reader.js';
+import { PollRoute } from '../http/data/poll-route.js';
 import { ProduceRoute } from '../http/data/produce-route.js';
 import type { Exchange } from '../http/front/exchange.js';
-import type { HotRoutes, PartitionTarget } from '../http/front/hot-routes.js';
+import type { HotRoutes, MemberTarget, PartitionTarget } from '../http/front/hot-routes.js';
 import type { EventStreamOptions } from '../sse/event-stream.js';
 import { EventsRoute } from '../sse/events-route.js';
 
@@ -29,6 +30,7 @@ export class DataPlane implements HotRoutes {
   readonly #fetch: FetchRoute;
   readonly #pages: PageReader;
   readonly #events: EventsRoute;
+  readonly #poll: PollRoute;
 
   constructor(delivery: Delivery, renderCache: RenderCache, options: DataPlaneOptions) {
     const { broker } = delivery;
@@ -48,6 +50,8 @@ export class DataPlane implements HotRoutes {
       compresses: options.compression === 'all',
       sweep,
     });
+    const compresses = options.compression === 'all';
+    this.#poll = new PollRoute({ broker, renderCache, compresses });
     this.#events = new EventsRoute({ delivery, sweep, options });
   }
 
@@ -65,5 +69,9 @@ export class DataPlane implements HotRoutes {
 
   events(exchange: Exchange, topic: string): void {
     this.#events.handle(exchange, topic);
+  }
+
+  poll(exchange: Exchange, target: MemberTarget): void {
+    this.#poll.handle(exchange, target);
   }
 }

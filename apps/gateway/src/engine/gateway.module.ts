@@ -4,6 +4,7 @@ import { ApiDocument } from '../http/api-document.js';
 import { AsyncApiDocument } from '../http/async-api-document.js';
 import { ClusterController } from '../http/cluster.controller.js';
 import { DocsController } from '../http/docs.controller.js';
+import { GroupMembersController } from '../http/group-members.controller.js';
 import { GroupsController } from '../http/groups.controller.js';
 import { OperationsController } from '../http/operations.controller.js';
 import { PartitionsController } from '../http/partitions.controller.js';
@@ -23,6 +24,7 @@ import type { Engine } from './engine.js';
     TopicsController,
     PartitionsController,
     ProducersController,
+    GroupMembersController,
     GroupsController,
     ClusterController,
     OperationsController,

@@ -2,6 +2,15 @@ import { type OffsetToCommitDto } from '#api';
 import type { Broker, OffsetToCommit } from '#broker';
 import { type Fault, ProtocolError } from '#protocol';
 
+/** Commits the entries of a client that is no member. See `committedEntries`. */
+export function commitEntries(
+  broker: Broker,
+  group: string,
+  entries: readonly OffsetToCommitDto[],
+): Promise<readonly OffsetToCommit[]> {
+  return committedEntries(entries, (offsets) => broker.commitOffsets(group, offsets));
+}
+
 /**
  * Commits the entries that have an offset. The answer of `GET .../offsets` is accepted unchanged:
  * an entry whose offset is null leaves the committed offset of its partition unchanged, and
@@ -9,10 +18,9 @@ import { type Fault, ProtocolError } from '#protocol';
  * @returns the committed entries, in their order
  * @throws ProtocolError of the broker, with pointers into the list that was sent
  */
-export async function commitEntries(
-  broker: Broker,
-  group: string,
+export async function committedEntries(
   entries: readonly OffsetToCommitDto[],
+  commit: (offsets: readonly OffsetToCommit[]) => Promise<void>,
 ): Promise<readonly OffsetToCommit[]> {
   const indexes: number[] = [];
   const offsets: OffsetToCommit[] = [];
@@ -30,7 +38,7 @@ export async function commitEntries(
   }
   if (offsets.length === 0) return offsets;
   try {
-    await broker.commitOffsets(group, offsets);
+    await commit(offsets);
   } catch (error) {
     throw indexes.length === entries.length ? error : pointedIntoList(error, indexes);
   }

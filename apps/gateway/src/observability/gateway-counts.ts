@@ -18,6 +18,7 @@ const FRONT_ROUTES: Readonly<Record<FrontRoute, string>> = {
   produce: 'POST /v1/topics/{topic}/records',
   fetch: 'GET /v1/topics/{topic}/partitions/{partition}/records',
   events: 'GET /v1/topics/{topic}/events',
+  poll: 'GET /v1/groups/{group}/members/{memberId}/records',
   refused: 'refused',
 };
 
@@ -109,6 +110,7 @@ export class GatewayCounts implements LogObserver, RequestObserver {
       produce: this.#requestSeconds.seriesOf(FRONT_ROUTES.produce),
       fetch: this.#requestSeconds.seriesOf(FRONT_ROUTES.fetch),
       events: this.#requestSeconds.seriesOf(FRONT_ROUTES.events),
+      poll: this.#requestSeconds.seriesOf(FRONT_ROUTES.poll),
       refused: this.#requestSeconds.seriesOf(FRONT_ROUTES.refused),
     };
   }

@@ -45,6 +45,15 @@ function healthOn(
     committedOffsets: 0,
     offsetsExpiredTotal: 0,
     diskReads: 0,
+    groups: {
+      groups: 1,
+      members: 2,
+      stateBytes: 3,
+      rebalancesTotal: 4,
+      sessionsOverTotal: 5,
+      pollsWaiting: 6,
+      pollsRefusedTotal: 7,
+    },
     keptState: {
       offsetBytes: 700,
       offsetCommitsRefusedTotal: 3,

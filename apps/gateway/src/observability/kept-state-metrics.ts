@@ -35,6 +35,48 @@ export const KEPT_STATE_SERIES: readonly StatusSeries<BrokerStatus>[] = [
     read: (s) => s.offsetsExpiredTotal,
   },
   {
+    name: 'kafka_server_groupcoordinatormetrics_group_count',
+    type: 'gauge',
+    help: 'Groups that this broker coordinates and has in memory; the limit is SLUICE_GROUPS_MAX.',
+    read: (s) => s.groups.groups,
+  },
+  {
+    name: 'sluice_group_members',
+    type: 'gauge',
+    help: 'Members of the groups that this broker coordinates; a group has at most SLUICE_GROUP_MEMBERS_MAX.',
+    read: (s) => s.groups.members,
+  },
+  {
+    name: 'sluice_group_state_bytes',
+    type: 'gauge',
+    help: 'Memory of members, subscriptions and assignments; the limit is SLUICE_GROUP_STATE_BYTES.',
+    read: (s) => s.groups.stateBytes,
+  },
+  {
+    name: 'kafka_server_groupcoordinatormetrics_consumer_group_rebalance_total',
+    type: 'counter',
+    help: 'Changes of members and assignments of groups.',
+    read: (s) => s.groups.rebalancesTotal,
+  },
+  {
+    name: 'sluice_group_sessions_over_total',
+    type: 'counter',
+    help: 'Members removed because their session was over.',
+    read: (s) => s.groups.sessionsOverTotal,
+  },
+  {
+    name: 'sluice_group_polls_waiting',
+    type: 'gauge',
+    help: 'Polls of members that wait for records now; the limit is SLUICE_LONG_POLLS_MAX.',
+    read: (s) => s.groups.pollsWaiting,
+  },
+  {
+    name: 'sluice_group_polls_refused_total',
+    type: 'counter',
+    help: 'Polls of members refused by SLUICE_LONG_POLLS_MAX.',
+    read: (s) => s.groups.pollsRefusedTotal,
+  },
+  {
     name: 'sluice_producer_state_producers',
     type: 'gauge',
     help: 'Idempotent producers in memory, counted once per partition.',

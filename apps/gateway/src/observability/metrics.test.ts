@@ -71,6 +71,15 @@ function statusOf(partitions: readonly PartitionStatus[]): BrokerStatus {
     committedOffsets: 0,
     offsetsExpiredTotal: 0,
     diskReads: 0,
+    groups: {
+      groups: 1,
+      members: 2,
+      stateBytes: 3,
+      rebalancesTotal: 4,
+      sessionsOverTotal: 5,
+      pollsWaiting: 6,
+      pollsRefusedTotal: 7,
+    },
     keptState: {
       offsetBytes: 700,
       offsetCommitsRefusedTotal: 3,

@@ -127,6 +127,7 @@ export const CLUSTER_EXAMPLES: readonly ApiExample[] = [
       links: {
         topics: '/v1/topics',
         webSocket: '/v1/ws',
+        groups: '/v1/groups',
         cluster: '/v1/cluster',
         try: '/try',
         docs: '/docs',

@@ -6,6 +6,7 @@
 
 import type { ApiExample } from './api-example.js';
 import { CLUSTER_EXAMPLES } from './examples-cluster.js';
+import { GROUP_EXAMPLES } from './examples-groups.js';
 import { LOST_RECORDS_EXAMPLES } from './examples-lost-records.js';
 import { RECORD_EXAMPLES } from './examples-records.js';
 import { TOPIC_END_EXAMPLES, TOPIC_EXAMPLES } from './examples-topics.js';
@@ -14,6 +15,7 @@ export const API_EXAMPLES: readonly ApiExample[] = [
   ...TOPIC_EXAMPLES,
   ...RECORD_EXAMPLES,
   ...CLUSTER_EXAMPLES,
+  ...GROUP_EXAMPLES,
   ...LOST_RECORDS_EXAMPLES,
   ...TOPIC_END_EXAMPLES,
 ];

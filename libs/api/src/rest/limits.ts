@@ -10,5 +10,8 @@ export const FETCH_BYTES_MAX = 64 * 1024 * 1024;
 export const FETCH_WAIT_MS_MAX = 60_000;
 /** Time for a produce to be acknowledged. */
 export const PRODUCE_TIMEOUT_MS_DEFAULT = 30_000;
+/** Groups in one page of the list. */
+export const GROUP_LIST_DEFAULT = 100;
+export const GROUP_LIST_MAX = 1000;
 /** Partitions that the id of one event can hold. */
 export const EVENT_PARTITIONS_MAX = 64;

@@ -21,7 +21,7 @@ type Tag = 'topics' | 'records' | 'groups' | 'cluster';
 type Plane = 'data' | 'control' | 'operator';
 
 /** Handler of an operation of the plane `data`. */
-export type DataRoute = 'produce' | 'fetch' | 'events';
+export type DataRoute = 'produce' | 'fetch' | 'events' | 'poll';
 
 /**
  * Form of the records in a body or an answer according to the path. `any`: the headers decide. The

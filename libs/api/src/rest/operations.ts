@@ -6,6 +6,7 @@
 import type { DtoClass } from '../schema/members.js';
 import { CLUSTER_OPERATIONS } from './cluster-operations.js';
 import { GROUP_OPERATIONS } from './group-operations.js';
+import { MEMBER_OPERATIONS } from './member-operations.js';
 import type { HttpMethod, OperationSpec, OperationSpecs } from './operation.js';
 import { PAGE_OPERATIONS } from './page-operations.js';
 import { PARTITION_OPERATIONS } from './partition-operations.js';
@@ -17,6 +18,7 @@ export const OPERATIONS = {
   ...PARTITION_OPERATIONS,
   ...RECORD_OPERATIONS,
   ...GROUP_OPERATIONS,
+  ...MEMBER_OPERATIONS,
   ...CLUSTER_OPERATIONS,
   ...PAGE_OPERATIONS,
 } as const satisfies OperationSpecs;

@@ -11,6 +11,10 @@ export const PATH_PARAMETERS: Readonly<
     schema: { type: 'string', minLength: 1, maxLength: 255 },
     description: 'Name of the group, percent-encoded. Control characters are refused.',
   },
+  memberId: {
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+    description: 'Id of the member, percent-encoded.',
+  },
   file: { schema: { type: 'string' } },
 };
 

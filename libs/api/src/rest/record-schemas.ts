@@ -130,4 +130,45 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
       leaderEpoch: { ...LEADER_EPOCH, type: ['integer', 'null'] },
     },
   },
+  PartitionOfMember: {
+    type: 'object',
+    required: ['topic', 'partition'],
+    properties: { topic: TOPIC, partition: PARTITION },
+  },
+  PositionReset: {
+    type: 'object',
+    description: 'A position that was moved because its records are gone.',
+    required: ['topic', 'partition', 'from', 'to', 'reason'],
+    properties: {
+      topic: TOPIC,
+      partition: PARTITION,
+      from: OFFSET,
+      to: OFFSET,
+      reason: { type: 'string' },
+    },
+  },
+  PolledRecords: {
+    type: 'object',
+    required: ['records', 'cursor', 'generation', 'assignment', 'revoking', 'resets'],
+    properties: {
+      records: { type: 'array', items: ref('FetchedRecord') },
+      cursor: {
+        type: 'string',
+        maxLength: 4096,
+        description: 'Sent with the next poll, it says that this answer arrived.',
+      },
+      generation: { ...OFFSET, description: 'Number of changes of the assignment of the group.' },
+      assignment: {
+        type: 'array',
+        items: ref('PartitionOfMember'),
+        description: 'Partitions that only this member reads.',
+      },
+      revoking: {
+        type: 'array',
+        items: ref('PartitionOfMember'),
+        description: 'Partitions that move to another member with the next poll.',
+      },
+      resets: { type: 'array', items: ref('PositionReset') },
+    },
+  },
 };

@@ -20,8 +20,9 @@ import {
 import { type AssembledBroker, assembleBroker } from '../assemble-broker.js';
 import type { LocalBrokerPorts, LocalBrokerSettings, OpenBroker } from '../local-broker-options.js';
 import { PartitionWriter } from '../partition-writer.js';
-import { ClusterGroups } from './cluster-groups.js';
+import { assembleGroups } from './assemble-groups.js';
 import { type ClusterStatusParts, clusterStatusOf } from './cluster-status.js';
+import { groupHandlers } from './group-handlers.js';
 import { LeaderCalls } from './leader-calls.js';
 import { LeaderStatuses } from './leader-statuses.js';
 import { appendAtLeader } from './leader-transport.js';
@@ -126,6 +127,8 @@ async function openOn(
     appendAtLeader: (append, limits) => appendAtLeader(transports, append, limits),
     partitions,
   });
+  const leaderAccess = { replicas, leaders, statuses, partitions, peers };
+  const groupOptions = { ...settings, ...ports, ...leaderAccess };
   const assembled = assembleBroker(
     {
       logManager,
@@ -135,26 +138,17 @@ async function openOn(
       writer,
       partitions,
       statusesOf: (targets, statusOptions) => statuses.of(targets, statusOptions),
-      groupsOf: (ownOffsets, topics) =>
-        new ClusterGroups({
-          offsets: ownOffsets,
-          topics,
-          replicas,
-          leaders,
-          statuses,
-          peers,
-          clock,
-          leaderWaitMs,
-          offsetMetadataBytesMax: settings.offsetMetadataBytesMax,
-        }),
+      groupsOf: (coordinators, topics) => assembleGroups(coordinators, topics, groupOptions),
     },
     settings,
     ports,
   );
   const membership = await joinCluster(logManager, store, settings, ports);
+  const { coordinators } = assembled;
   const handlers = {
     ...replicas.replication.handlers(),
-    ...leaderHandlers({ replicas, leader: localLeader, groups: assembled.coordinators }),
+    ...leaderHandlers({ replicas, leader: localLeader, groups: coordinators }),
+    ...groupHandlers({ coordinators, replicas, store, scheduler: ports.scheduler }),
   };
   network.serve(store.clusterUuid, checkedPeerHandlers(handlers));
   await assembled.registry.open();

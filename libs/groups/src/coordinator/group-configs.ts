@@ -11,10 +11,11 @@ interface GroupConfig {
 
 type GroupConfigSource = 'group' | 'default';
 
-/** Effective configs of a group. */
-export interface GroupConfigs {
-  readonly configs: Readonly<Record<string, string>>;
-  readonly configSources: Readonly<Record<string, GroupConfigSource>>;
+/** An effective config of a group. */
+export interface GroupConfigEntry {
+  readonly name: string;
+  readonly value: string;
+  readonly source: GroupConfigSource;
 }
 
 /** Defaults that are settings of the broker. */
@@ -44,14 +45,13 @@ export function groupConfigTable(defaults: GroupConfigDefaults): ReadonlyMap<str
 export function effectiveGroupConfigs(
   own: ReadonlyMap<string, string>,
   table: ReadonlyMap<string, GroupConfig>,
-): GroupConfigs {
-  const configs: Record<string, string> = {};
-  const configSources: Record<string, GroupConfigSource> = {};
-  for (const [name, { defaultText }] of table) {
-    configs[name] = own.get(name) ?? defaultText;
-    configSources[name] = own.has(name) ? 'group' : 'default';
-  }
-  return { configs, configSources };
+): GroupConfigEntry[] {
+  return Array.from(table, ([name, { defaultText }]) => {
+    const value = own.get(name);
+    return value === undefined
+      ? { name, value: defaultText, source: 'default' }
+      : { name, value, source: 'group' };
+  });
 }
 
 /**
@@ -59,12 +59,12 @@ export function effectiveGroupConfigs(
  * @throws ProtocolError INVALID_CONFIG with all faults
  */
 export function checkedGroupConfigs(
-  changes: Readonly<Record<string, unknown>>,
+  changes: readonly { readonly name: string; readonly value: unknown }[],
   table: ReadonlyMap<string, GroupConfig>,
 ): Map<string, string | null> {
   const faults = new FaultList();
   const checked = new Map<string, string | null>();
-  for (const [name, value] of Object.entries(changes)) {
+  for (const { name, value } of changes) {
     const config = table.get(name);
     const pointer = `/configs/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     if (config === undefined) {

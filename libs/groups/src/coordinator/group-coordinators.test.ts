@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ledPartition } from '../testing/led-partition.js';
 import { TestCoordinators } from '../testing/test-coordinators.js';
+import type { JoinRequest } from './join-request.js';
 import type { MemberView } from './member-view.js';
 
 const EVENT = { topic: 'events', partition: 0 };
@@ -82,7 +83,7 @@ describe('joining', () => {
     test.addTopic('events', 64);
     const ids = Array.from({ length: 1000 }, (_, at) => `m${at}`);
     const views = await Promise.all(ids.map((id) => join(test, id)));
-    const { generation } = await test.coordinators.describe('g');
+    const { generation } = await test.coordinators.describe({ group: 'g' });
     expect(generation).toBeLessThan(20);
     expect(views).toHaveLength(1000);
   });
@@ -135,7 +136,7 @@ describe('joining', () => {
     await join(test, 'a');
     await expect(join(test, 'b')).rejects.toMatchObject({ code: 'GROUP_MAX_SIZE_REACHED' });
     await expect(
-      test.coordinators.join('other', { memberId: 'a', topics: ['events'] }),
+      test.coordinators.join({ group: 'other', request: { memberId: 'a', topics: ['events'] } }),
     ).rejects.toMatchObject({ code: 'POLICY_VIOLATION' });
     const small = await open({ groupStateBytes: 10 });
     await expect(join(small, 'a')).rejects.toMatchObject({ code: 'POLICY_VIOLATION' });
@@ -188,8 +189,8 @@ describe('two members', () => {
     test.addTopic('events', 2);
     await join(test, 'a');
     await join(test, 'b');
-    await test.coordinators.leave('g', 'a');
-    await test.coordinators.leave('g', 'a');
+    await test.coordinators.leave({ group: 'g', memberId: 'a' });
+    await test.coordinators.leave({ group: 'g', memberId: 'a' });
     expect((await heartbeat(test, 'b')).assignment).toHaveLength(2);
     await expect(heartbeat(test, 'a')).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
   });
@@ -233,7 +234,7 @@ describe('a static member', () => {
     const taken = await join(test, 'new', { instanceId: 'i' });
     expect(taken.assignment).toHaveLength(2);
     await expect(heartbeat(test, 'old')).rejects.toMatchObject({ code: 'FENCED_MEMBER_EPOCH' });
-    await expect(test.coordinators.leave('g', 'old')).rejects.toMatchObject({
+    await expect(test.coordinators.leave({ group: 'g', memberId: 'old' })).rejects.toMatchObject({
       code: 'FENCED_MEMBER_EPOCH',
     });
     await expect(join(test, 'old', { instanceId: 'i' })).rejects.toMatchObject({
@@ -249,7 +250,7 @@ describe('a new coordinator', () => {
     const { assignment } = await join(test, 'a');
     await test.led.scheduler.advance(SESSION_MS - 1);
     await test.restart();
-    expect((await test.coordinators.describe('g')).members).toHaveLength(1);
+    expect((await test.coordinators.describe({ group: 'g' })).members).toHaveLength(1);
     await test.led.scheduler.advance(SESSION_MS - 1);
     const view = await heartbeat(test, 'a');
     expect(view.assignment.map(({ offset }) => offset)).toEqual(
@@ -262,9 +263,12 @@ describe('a new coordinator', () => {
     test.addTopic('events', 1);
     await join(test, 'a');
     await test.restart();
-    await test.coordinators.describe('g');
+    await test.coordinators.describe({ group: 'g' });
     await test.led.scheduler.advance(SESSION_MS + 1);
-    expect(await test.coordinators.describe('g')).toMatchObject({ state: 'Empty', members: [] });
+    expect(await test.coordinators.describe({ group: 'g' })).toMatchObject({
+      state: 'Empty',
+      members: [],
+    });
   });
 
   it('a process that stood still ends no session of a member whose heartbeat waits', async () => {
@@ -286,7 +290,10 @@ describe('a failed append', () => {
     test.led.disk.capacityBytes = usedBytes;
     await expect(join(test, 'a')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
     test.led.disk.capacityBytes = Number.POSITIVE_INFINITY;
-    expect(await test.coordinators.describe('g')).toMatchObject({ state: 'Empty', generation: 0 });
+    expect(await test.coordinators.describe({ group: 'g' })).toMatchObject({
+      state: 'Empty',
+      generation: 0,
+    });
     expect((await join(test, 'b')).assignment).toHaveLength(1);
   });
 });
@@ -299,13 +306,15 @@ describe('a group', () => {
     await expect(test.coordinators.commit('g', [{ ...EVENT, offset: 0 }])).rejects.toMatchObject({
       code: 'NON_EMPTY_GROUP',
     });
-    await expect(test.coordinators.delete('g')).rejects.toMatchObject({ code: 'NON_EMPTY_GROUP' });
-    await test.coordinators.leave('g', 'a');
-    await test.coordinators.delete('g');
-    await expect(test.coordinators.describe('g')).rejects.toMatchObject({
+    await expect(test.coordinators.delete({ group: 'g' })).rejects.toMatchObject({
+      code: 'NON_EMPTY_GROUP',
+    });
+    await test.coordinators.leave({ group: 'g', memberId: 'a' });
+    await test.coordinators.delete({ group: 'g' });
+    await expect(test.coordinators.describe({ group: 'g' })).rejects.toMatchObject({
       code: 'GROUP_ID_NOT_FOUND',
     });
-    await expect(test.coordinators.delete('g')).rejects.toMatchObject({
+    await expect(test.coordinators.delete({ group: 'g' })).rejects.toMatchObject({
       code: 'GROUP_ID_NOT_FOUND',
     });
   });
@@ -316,7 +325,7 @@ describe('a group', () => {
     await join(test, 'a');
     await test.led.scheduler.advance(650_000);
     expect(await test.coordinators.committed('g')).toHaveLength(1);
-    await test.coordinators.leave('g', 'a');
+    await test.coordinators.leave({ group: 'g', memberId: 'a' });
     await test.led.scheduler.advance(650_000);
     expect(await test.coordinators.committed('g')).toEqual([]);
     expect(await test.coordinators.list('', 10)).toEqual([]);
@@ -326,13 +335,16 @@ describe('a group', () => {
     const test = await open();
     test.addTopic('events', 1);
     const name = 'consumer.session.timeout.ms';
-    await test.coordinators.alterConfigs('g', { [name]: 2000 });
-    expect(await test.coordinators.configs('g')).toMatchObject({
-      configs: { [name]: '2000' },
-      configSources: { [name]: 'group' },
+    await test.coordinators.alterConfigs({ group: 'g', changes: [{ name, value: 2000 }] });
+    expect(await test.coordinators.configs({ group: 'g' })).toContainEqual({
+      name,
+      value: '2000',
+      source: 'group',
     });
     expect((await join(test, 'a')).sessionTimeoutMs).toBe(2000);
-    await expect(test.coordinators.alterConfigs('g', { [name]: 1 })).rejects.toMatchObject({
+    await expect(
+      test.coordinators.alterConfigs({ group: 'g', changes: [{ name, value: 1 }] }),
+    ).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
     });
   });
@@ -345,9 +357,10 @@ async function open(settings: ConstructorParameters<typeof TestCoordinators>[1] 
 function join(
   test: TestCoordinators,
   memberId: string,
-  request: Partial<Parameters<TestCoordinators['coordinators']['join']>[1]> = {},
+  request: Partial<JoinRequest> = {},
 ): Promise<MemberView> {
-  return test.coordinators.join('g', { memberId, topics: ['events'], ...request });
+  const joined = { memberId, topics: ['events'], ...request };
+  return test.coordinators.join({ group: 'g', request: joined });
 }
 
 function heartbeat(
@@ -355,7 +368,7 @@ function heartbeat(
   memberId: string,
   generation: number | null = null,
 ): Promise<MemberView> {
-  return test.coordinators.heartbeat('g', memberId, generation);
+  return test.coordinators.heartbeat({ group: 'g', memberId, generation });
 }
 
 function poll(

@@ -23,14 +23,25 @@ import {
   unknownPartition,
 } from '../offsets/offset-commits.js';
 import type { PendingPosition } from '../state/assign.js';
-import { type Acknowledgement, type CommitEntry, decideCommit } from '../state/decide-offsets.js';
+import { type CommitEntry, decideCommit } from '../state/decide-offsets.js';
 import { decideConfigs, decideDeletion, decideExpiry } from '../state/decide-removal.js';
 import type { GroupLimits } from '../state/decision.js';
 import type { Group } from '../state/group.js';
+import type {
+  AlterConfigsCall,
+  GroupCall,
+  GroupCalls,
+  HeartbeatCall,
+  JoinCall,
+  MemberCall,
+  MemberCommit,
+  MemberPoll,
+  WaitingViewCall,
+} from './group-calls.js';
 import {
   checkedGroupConfigs,
   effectiveGroupConfigs,
-  type GroupConfigs,
+  type GroupConfigEntry,
   groupConfigTable,
 } from './group-configs.js';
 import { GroupCoordinator } from './group-coordinator.js';
@@ -42,7 +53,7 @@ import {
   groupSnapshot,
 } from './group-description.js';
 import { GroupQueues } from './group-queues.js';
-import { type JoinRequest, joinCommand } from './join-request.js';
+import { joinCommand } from './join-request.js';
 import { LoadedCoordinators } from './loaded-coordinators.js';
 import type { MemberView } from './member-view.js';
 import { OffsetRoom } from './offset-room.js';
@@ -105,22 +116,6 @@ interface GroupCoordinatorsOptions extends GroupSettings {
   readonly logger: Logger;
 }
 
-/** A member's poll, as its broker passes it on. */
-export interface MemberPoll {
-  readonly group: string;
-  readonly memberId: string;
-  readonly pollId: string;
-  readonly acknowledged: Acknowledgement | null;
-}
-
-/** A commit by a member. */
-export interface MemberCommit {
-  readonly group: string;
-  readonly memberId: string;
-  readonly generation: number;
-  readonly offsets: readonly OffsetCommit[];
-}
-
 /** Numbers for metrics; totals count from the start. */
 export interface GroupCounts {
   readonly groups: number;
@@ -130,7 +125,7 @@ export interface GroupCounts {
   readonly sessionsOverTotal: number;
 }
 
-export class GroupCoordinators {
+export class GroupCoordinators implements GroupCalls {
   /** Requests of members of queue groups. */
   readonly queues: GroupQueues;
   readonly #options: GroupCoordinatorsOptions;
@@ -250,7 +245,7 @@ export class GroupCoordinators {
   }
 
   /** Adds a member. @throws ProtocolError INVALID_REQUEST and as decideJoin */
-  async join(group: string, request: JoinRequest): Promise<MemberView> {
+  async join({ group, request }: JoinCall): Promise<MemberView> {
     assertGroupName(group);
     const { random, groupSessionTimeoutMinMs, groupSessionTimeoutMaxMs } = this.#options;
     const limits = {
@@ -263,7 +258,7 @@ export class GroupCoordinators {
     return coordinator.join(group, command);
   }
 
-  async heartbeat(group: string, memberId: string, generation: number | null): Promise<MemberView> {
+  async heartbeat({ group, memberId, generation }: HeartbeatCall): Promise<MemberView> {
     const coordinator = await this.#coordinatorOfMember(group, memberId);
     return coordinator.heartbeat(group, memberId, generation);
   }
@@ -274,19 +269,19 @@ export class GroupCoordinators {
   }
 
   /** The view of a member whose poll waits; null when a newer poll of it has begun. */
-  async waitingView(group: string, memberId: string, pollId: string): Promise<MemberView | null> {
+  async waitingView({ group, memberId, pollId }: WaitingViewCall): Promise<MemberView | null> {
     const coordinator = await this.#coordinatorOfMember(group, memberId);
     return (await coordinator.waitingView(group, memberId, pollId)) ?? null;
   }
 
-  async leave(group: string, memberId: string): Promise<void> {
+  async leave({ group, memberId }: MemberCall): Promise<void> {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
     await coordinator?.leave(group, memberId);
   }
 
   /** @throws ProtocolError GROUP_ID_NOT_FOUND */
-  async describe(group: string): Promise<GroupSnapshot> {
+  async describe({ group }: GroupCall): Promise<GroupSnapshot> {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
     const snapshot = await coordinator?.read(group, (state) =>
@@ -307,14 +302,14 @@ export class GroupCoordinators {
   }
 
   /** Removes a group without members. @throws ProtocolError NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND */
-  async delete(group: string): Promise<void> {
+  async delete({ group }: GroupCall): Promise<void> {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
     if (coordinator === undefined) throw noSuchGroup(group);
     await coordinator.run({ group, decide: decideDeletion, answer: () => undefined });
   }
 
-  async configs(group: string): Promise<GroupConfigs> {
+  async configs({ group }: GroupCall): Promise<GroupConfigEntry[]> {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
     const own = await coordinator?.read(group, ({ configs }) => configs);
@@ -322,10 +317,7 @@ export class GroupCoordinators {
   }
 
   /** Sets configs of a group that may not exist yet. @throws ProtocolError INVALID_CONFIG */
-  async alterConfigs(
-    group: string,
-    changes: Readonly<Record<string, unknown>>,
-  ): Promise<GroupConfigs> {
+  async alterConfigs({ group, changes }: AlterConfigsCall): Promise<GroupConfigEntry[]> {
     assertGroupName(group);
     const checked = checkedGroupConfigs(changes, this.#configTable);
     await this.#options.topics.ensureOffsetsTopic();
@@ -341,9 +333,8 @@ export class GroupCoordinators {
    * Calls back when the assignment of a group may have changed, or its coordinator moved.
    * @returns a function that ends the watch
    */
-  async watch(group: string, onChange: () => void): Promise<() => void> {
-    const coordinator = await this.#loaded.ofOrThrow(group);
-    return coordinator.watch(group, onChange);
+  watch(group: string, onChange: () => void): () => void {
+    return this.#loaded.loadedOf(group)?.watch(group, onChange) ?? (() => undefined);
   }
 
   /** A topic was created, grew or was deleted. */

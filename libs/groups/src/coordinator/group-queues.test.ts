@@ -31,7 +31,8 @@ class QueueTest {
 
   join(memberId: string, request: object = {}) {
     const options = { memberId, topics: ['jobs'], mode: 'queue', autoOffsetReset: 'earliest' };
-    return this.test.coordinators.join('g', { ...options, ...request } as never);
+    const joined = { ...options, ...request } as never;
+    return this.test.coordinators.join({ group: 'g', request: joined });
   }
 
   /** Polls once with nothing found, then with everything that the broker finds. */
@@ -138,7 +139,7 @@ describe('a record of a queue', () => {
     await queue.join('b');
     await queue.poll('a', 1);
     let changes = 0;
-    const unwatch = await queue.test.coordinators.watch('g', () => {
+    const unwatch = queue.test.coordinators.watch('g', () => {
       changes += 1;
     });
     await queue.advance(LOCK_MS);
@@ -153,10 +154,13 @@ describe('a record of a queue', () => {
     await queue.join('a');
     await queue.join('b');
     await queue.poll('a', 1);
-    await queue.test.coordinators.leave('g', 'a');
+    await queue.test.coordinators.leave({ group: 'g', memberId: 'a' });
     expect(await queue.poll('b', 1)).toEqual(['0:0x1']);
     await queue.ack('b', [0], 'extend');
-    await queue.test.coordinators.alterConfigs('g', { 'share.record.lock.duration.ms': 3_000_000 });
+    await queue.test.coordinators.alterConfigs({
+      group: 'g',
+      changes: [{ name: 'share.record.lock.duration.ms', value: 3_000_000 }],
+    });
     await queue.ack('b', [0], 'extend');
     await queue.advance(SESSION_MS + 1);
     await queue.join('c');
@@ -173,9 +177,15 @@ describe('a record of a queue', () => {
   it('is not delivered while the group is paused', async () => {
     const queue = await QueueTest.open(1, 1);
     await queue.join('a');
-    await queue.test.coordinators.alterConfigs('g', { 'sluice.share.paused': true });
+    await queue.test.coordinators.alterConfigs({
+      group: 'g',
+      changes: [{ name: 'sluice.share.paused', value: true }],
+    });
     expect(await queue.poll('a', 1)).toEqual([]);
-    await queue.test.coordinators.alterConfigs('g', { 'sluice.share.paused': false });
+    await queue.test.coordinators.alterConfigs({
+      group: 'g',
+      changes: [{ name: 'sluice.share.paused', value: false }],
+    });
     expect(await queue.poll('a', 1)).toEqual(['0:0x1']);
   });
 });
@@ -185,8 +195,8 @@ describe('a queue group that is deleted', () => {
     const queue = await QueueTest.open(1, 2);
     await queue.join('a');
     await queue.ack('a', [0].concat(await queue.poll('a', 1).then(() => [])));
-    await queue.test.coordinators.leave('g', 'a');
-    await queue.test.coordinators.delete('g');
+    await queue.test.coordinators.leave({ group: 'g', memberId: 'a' });
+    await queue.test.coordinators.delete({ group: 'g' });
     await queue.test.restart();
     await queue.join('a');
     expect(await queue.poll('a', 5)).toEqual(['0:0x1', '0:1x1']);

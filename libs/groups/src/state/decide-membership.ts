@@ -109,6 +109,7 @@ function assertRoom(group: Group, { limits: { membersMax } }: DecisionContext): 
   throw new ProtocolError(
     'GROUP_MAX_SIZE_REACHED',
     `A group has at most ${membersMax} members (SLUICE_GROUP_MEMBERS_MAX).`,
+    { bound: 'SLUICE_GROUP_MEMBERS_MAX' },
   );
 }
 
@@ -119,6 +120,7 @@ export function assertGroupRoom(group: Group, { limits }: DecisionContext): void
     'POLICY_VIOLATION',
     `A broker coordinates at most ${limits.groupsMax} groups (SLUICE_GROUPS_MAX). Delete groups ` +
       'that are not used any more.',
+    { bound: 'SLUICE_GROUPS_MAX' },
   );
 }
 
@@ -129,6 +131,7 @@ function assertTopicCount(join: JoinCommand, { limits }: DecisionContext): void 
     'POLICY_VIOLATION',
     `A member subscribes to at most ${limits.memberTopicsMax} topics and patterns ` +
       `(SLUICE_GROUP_MEMBER_TOPICS_MAX), this one to ${count}.`,
+    { bound: 'SLUICE_GROUP_MEMBER_TOPICS_MAX' },
   );
 }
 
@@ -138,6 +141,7 @@ function assertStateBytes(records: readonly GroupRecord[], { limits }: DecisionC
     'POLICY_VIOLATION',
     `A broker keeps at most ${limits.groupStateBytesMax} bytes of members, subscriptions and ` +
       'assignments (SLUICE_GROUP_STATE_BYTES). Use fewer groups or members.',
+    { bound: 'SLUICE_GROUP_STATE_BYTES' },
   );
 }
 

@@ -7,9 +7,7 @@ import { fetchQuery } from './fetch-query.js';
 import { streamRecords } from './ndjson-fetch.js';
 import type { PageReader } from './page-reader.js';
 import { answerRaw } from './raw-fetch.js';
-
-/** A smaller answer is sent in one piece; a larger one in its parts, which are not copied. */
-const ONE_PIECE_BYTES_MAX = 32 * 1024;
+import { writeParts } from './write-parts.js';
 
 /**
  * `GET /v1/topics/{topic}/partitions/{partition}/records`, answers a page, a stream or raw bytes.
@@ -54,35 +52,10 @@ export class FetchRoute {
     const bodyBytes = PAGE_BEGIN.length + sizeBytes + end.length;
     exchange.context.outbound.assertRoomFor(bodyBytes);
     const coding = this.#options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
-    if (coding === undefined) writePage(exchange, chunks, end, bodyBytes);
-    else await writeCompressed(exchange, coding, [PAGE_BEGIN, ...chunks, Buffer.from(end)]);
+    const parts = [PAGE_BEGIN, ...chunks, Buffer.from(end, 'latin1')];
+    if (coding === undefined) writeParts(exchange, parts, bodyBytes);
+    else await writeCompressed(exchange, coding, parts);
   }
 }
 
 const PAGE_BEGIN = Buffer.from('{"records":[');
-
-/** Writes the parts without a copy in one writev: node corks the socket until `end`. */
-function writePage(
-  exchange: Exchange,
-  chunks: readonly Buffer[],
-  end: string,
-  bodyBytes: number,
-): void {
-  const { response } = exchange;
-  response.writeHead(200, [
-    'Content-Type',
-    'application/json',
-    'Content-Length',
-    String(bodyBytes),
-    'Cache-Control',
-    'no-store',
-  ]);
-  if (bodyBytes <= ONE_PIECE_BYTES_MAX) {
-    response.end(Buffer.concat([PAGE_BEGIN, ...chunks, Buffer.from(end)], bodyBytes));
-  } else {
-    response.write(PAGE_BEGIN);
-    for (const chunk of chunks) response.write(chunk);
-    response.end(end, 'latin1');
-  }
-  exchange.countUntaken(bodyBytes);
-}

@@ -278,7 +278,7 @@ export class HttpFront {
   }
 
   #serve(exchange: Exchange, { parameters }: FoundOperation, { handler, form }: HotRoute): void {
-    const { topic = '', partition = '' } = parameters;
+    const { topic = '', partition = '', group = '', memberId = '' } = parameters;
     try {
       switch (handler) {
         case 'produce':
@@ -289,6 +289,9 @@ export class HttpFront {
           return;
         case 'events':
           this.#routes.events(exchange, topic);
+          return;
+        case 'poll':
+          this.#routes.poll(exchange, { group, memberId });
           return;
         default:
           handler satisfies never;

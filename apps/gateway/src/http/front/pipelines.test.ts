@@ -14,6 +14,7 @@ const NO_ROUTES = {
   produce: () => undefined,
   fetch: () => undefined,
   events: () => undefined,
+  poll: () => undefined,
 };
 
 const IN_FLIGHT_MAX = 4;

@@ -1,0 +1,126 @@
+import type { Broker, MemberRecords, PartitionRead } from '#broker';
+import {
+  areRenderedAtOnce,
+  type RenderCache,
+  type RenderRequest,
+  renderInSlices,
+} from '#record-json';
+import type { Exchange } from '../front/exchange.js';
+import type { MemberTarget } from '../front/hot-routes.js';
+import { answerCoding, writeCompressed } from './answer-coding.js';
+import { type PollQuery, pollQuery } from './poll-query.js';
+import { writeParts } from './write-parts.js';
+
+interface PollRouteOptions {
+  readonly broker: Broker;
+  readonly renderCache: RenderCache;
+  readonly compresses: boolean;
+}
+
+/** The records of an answer as JSON, and the offset after those of each read. */
+interface RenderedReads {
+  /** Records separated by commas. */
+  readonly chunks: readonly Buffer[];
+  readonly count: number;
+  readonly sizeBytes: number;
+  readonly nextOffsets: readonly number[];
+}
+
+const BEGIN = Buffer.from('{"records":[');
+const COMMA = Buffer.from(',');
+
+/** `GET /v1/groups/{group}/members/{memberId}/records`: a member's poll. */
+export class PollRoute {
+  readonly #options: PollRouteOptions;
+
+  constructor(options: PollRouteOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ProtocolError if the head alone is refused */
+  handle(exchange: Exchange, target: MemberTarget): void {
+    const query = pollQuery(exchange.search);
+    exchange.context.outbound.assertRoomFor(1);
+    this.#answer(exchange, target, query).catch((error: unknown) => {
+      exchange.fail(error);
+    });
+  }
+
+  async #answer(exchange: Exchange, target: MemberTarget, query: PollQuery): Promise<void> {
+    const polled = await this.#poll(exchange, target, query);
+    if (exchange.isGone) return;
+    const rendered = await this.#render(exchange, polled.reads, query);
+    if (rendered === undefined || exchange.isGone) return;
+    const { chunks, count, sizeBytes, nextOffsets } = rendered;
+    exchange.context.observer.recordsSent(count, sizeBytes);
+    const end = Buffer.from(`],${memberJson(polled, polled.cursorAfter(nextOffsets))}\n`);
+    const parts = [BEGIN, ...chunks, end];
+    const bodyBytes = BEGIN.length + sizeBytes + end.length;
+    exchange.context.outbound.assertRoomFor(bodyBytes);
+    const coding = this.#options.compresses ? answerCoding(exchange, bodyBytes) : undefined;
+    if (coding === undefined) writeParts(exchange, parts, bodyBytes);
+    else await writeCompressed(exchange, coding, parts);
+  }
+
+  async #poll(
+    exchange: Exchange,
+    { group, memberId }: MemberTarget,
+    query: PollQuery,
+  ): Promise<MemberRecords> {
+    const { groups } = this.#options.broker;
+    if (query.waitMs === 0) return groups.poll(group, memberId, query);
+    const wait = exchange.context.longPolls.enter(exchange);
+    try {
+      return await groups.poll(group, memberId, { ...query, signal: wait.signal });
+    } finally {
+      wait.leave();
+    }
+  }
+
+  /** Undefined when the client has gone. */
+  async #render(
+    exchange: Exchange,
+    reads: readonly PartitionRead[],
+    { limit, maxBytes, format }: PollQuery,
+  ): Promise<RenderedReads | undefined> {
+    const chunks: Buffer[] = [];
+    const nextOffsets: number[] = [];
+    let count = 0;
+    let sizeBytes = 0;
+    for (const { topic, partition, offset, batches } of reads) {
+      if (count >= limit || (count > 0 && sizeBytes >= maxBytes)) {
+        nextOffsets.push(offset);
+        continue;
+      }
+      const request: RenderRequest = {
+        topic,
+        partition,
+        format,
+        framing: 'array',
+        offset,
+        recordsMax: limit - count,
+        bytesMax: Math.max(1, maxBytes - sizeBytes),
+      };
+      const rendered = areRenderedAtOnce(batches, request)
+        ? this.#options.renderCache.render(batches, request)
+        : await renderInSlices(batches, request, () => !exchange.isGone);
+      if (exchange.isGone) return undefined;
+      nextOffsets.push(rendered.nextOffset);
+      if (rendered.count === 0) continue;
+      if (count > 0) {
+        chunks.push(COMMA);
+        sizeBytes += COMMA.length;
+      }
+      chunks.push(...rendered.chunks);
+      count += rendered.count;
+      sizeBytes += rendered.sizeBytes;
+    }
+    return { chunks, count, sizeBytes, nextOffsets };
+  }
+}
+
+/** The members of the answer after the records, with the closing brace. */
+function memberJson(polled: MemberRecords, cursor: string): string {
+  const { generation, assignment, revoking, resets } = polled;
+  return JSON.stringify({ cursor, generation, assignment, revoking, resets }).slice(1);
+}

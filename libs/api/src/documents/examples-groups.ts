@@ -1,0 +1,160 @@
+import type { ApiExample } from './api-example.js';
+import { answers, json } from './example-parts.js';
+
+const GROUP = 'shipping';
+const MEMBER = { group: GROUP, memberId: 'worker-1' };
+const ASSIGNMENT = [0, 1, 2].map((partition) => ({ topic: 'orders', partition }));
+
+const CONFIGS = {
+  'consumer.session.timeout.ms': '10000',
+  'share.record.lock.duration.ms': '30000',
+  'share.delivery.count.limit': '5',
+  'share.partition.max.record.locks': '2000',
+  'sluice.share.retry.backoff.ms': '0',
+  'sluice.share.retry.backoff.max.ms': '60000',
+  'sluice.share.key.ordered': 'false',
+  'sluice.share.paused': 'false',
+};
+const EFFECTIVE_CONFIGS = {
+  configs: CONFIGS,
+  configSources: Object.fromEntries(
+    Object.keys(CONFIGS).map((name) => [
+      name,
+      name === 'consumer.session.timeout.ms' ? 'group' : 'default',
+    ]),
+  ),
+};
+
+/** Examples of consumer groups and their members, in an order in which they work. */
+export const GROUP_EXAMPLES: readonly ApiExample[] = [
+  {
+    name: 'worker',
+    operationId: 'joinGroup',
+    summary: 'Become the first member, which gets all partitions',
+    request: {
+      path: { group: GROUP },
+      body: json({ memberId: 'worker-1', topics: ['orders'], autoOffsetReset: 'latest' }),
+    },
+    response: answers(201, {
+      memberId: 'worker-1',
+      generation: 2,
+      assignment: ASSIGNMENT,
+      revoking: [],
+    }),
+  },
+  {
+    name: 'nothing',
+    operationId: 'pollRecords',
+    summary: 'There is no new record',
+    request: { path: MEMBER, query: { limit: 10 } },
+    response: answers(200, {
+      records: [],
+      cursor: 'WzEsMiwwLFtbIm9yZGVycyIsWzAsNCwxLDEsMiwyXV1dXQ',
+      generation: 2,
+      assignment: ASSIGNMENT,
+      revoking: [],
+      resets: [],
+    }),
+  },
+  {
+    name: 'alive',
+    operationId: 'heartbeat',
+    summary: 'Stay a member during long work',
+    request: { path: MEMBER, body: json({ generation: 2 }) },
+    response: answers(200, {
+      memberId: 'worker-1',
+      generation: 2,
+      assignment: ASSIGNMENT,
+      revoking: [],
+    }),
+  },
+  {
+    name: 'one',
+    operationId: 'commitAsMember',
+    summary: 'Commit an offset of a partition that the member owns',
+    request: {
+      path: MEMBER,
+      body: json({ generation: 2, offsets: [{ topic: 'orders', partition: 0, offset: 2 }] }),
+    },
+    response: answers(200, { offsets: [{ topic: 'orders', partition: 0, offset: 2 }] }),
+  },
+  {
+    name: 'shipping',
+    operationId: 'describeGroup',
+    summary: 'A group with one member',
+    request: { path: { group: GROUP } },
+    response: answers(200, {
+      group: GROUP,
+      mode: 'stream',
+      state: 'Stable',
+      coordinator: 0,
+      generation: 2,
+      members: [
+        {
+          memberId: 'worker-1',
+          instanceId: null,
+          clientId: null,
+          assignment: ASSIGNMENT,
+          lag: 2,
+        },
+      ],
+      partitions: [
+        { topic: 'orders', partition: 0, offset: 2, lag: 2, owner: 'worker-1' },
+        { topic: 'orders', partition: 1, offset: 1, lag: 0, owner: 'worker-1' },
+        { topic: 'orders', partition: 2, offset: 2, lag: 0, owner: 'worker-1' },
+      ],
+      lag: 2,
+    }),
+  },
+  {
+    name: 'page',
+    operationId: 'listGroups',
+    summary: 'The groups after a name',
+    request: { query: { after: 'billing' } },
+    response: answers(200, {
+      groups: [{ group: GROUP, mode: 'stream', state: 'Stable', members: 1 }],
+      nextAfter: null,
+    }),
+  },
+  {
+    name: 'gone',
+    operationId: 'leaveGroup',
+    summary: 'Leave the group',
+    request: { path: MEMBER },
+    response: { status: 204 },
+  },
+  {
+    name: 'earliest',
+    operationId: 'resetOffsets',
+    summary: 'Read a partition from its beginning again',
+    request: {
+      path: { group: GROUP },
+      body: json({ topic: 'orders', partitions: [0], to: 'earliest' }),
+    },
+    response: answers(200, { offsets: [{ topic: 'orders', partition: 0, from: 2, to: 1 }] }),
+  },
+  {
+    name: 'session',
+    operationId: 'alterGroupConfigs',
+    summary: 'Notice dead members sooner',
+    request: {
+      path: { group: GROUP },
+      body: json({ configs: { 'consumer.session.timeout.ms': 10_000 } }),
+    },
+    response: answers(200, EFFECTIVE_CONFIGS),
+  },
+  {
+    name: 'session',
+    operationId: 'groupConfigs',
+    summary: 'The effective configs',
+    request: { path: { group: GROUP } },
+    response: answers(200, EFFECTIVE_CONFIGS),
+  },
+  {
+    name: 'shipping',
+    operationId: 'deleteGroup',
+    summary: 'Delete a group that has no members',
+    request: { path: { group: GROUP } },
+    response: { status: 204 },
+  },
+];

@@ -1,0 +1,236 @@
+/** Operations on consumer groups and their members. */
+import type { ErrorCode } from '#protocol';
+import { ref } from '../schema/json-schema.js';
+import { CommittedListDto } from './answers.dto.js';
+import {
+  AlterGroupConfigsDto,
+  CommitAsMemberDto,
+  GroupConfigsDto,
+  GroupDto,
+  GroupListDto,
+  GroupMemberDto,
+  HeartbeatDto,
+  JoinGroupDto,
+  ListGroupsQuery,
+  OffsetMovesDto,
+  ResetOffsetsDto,
+} from './group-members.dto.js';
+import {
+  FETCH_BYTES_DEFAULT,
+  FETCH_BYTES_MAX,
+  FETCH_LIMIT_DEFAULT,
+  FETCH_WAIT_MS_MAX,
+} from './limits.js';
+import type { OperationSpecs } from './operation.js';
+
+const READ = [
+  { resource: 'group', operation: 'Read' },
+  { resource: 'topic', operation: 'Read' },
+] as const;
+
+const COORDINATOR_ERRORS = [
+  'INVALID_REQUEST',
+  'GROUP_AUTHORIZATION_FAILED',
+  'UNKNOWN_SERVER_ERROR',
+  'COORDINATOR_NOT_AVAILABLE',
+  'REQUEST_TIMED_OUT',
+  'KAFKA_STORAGE_ERROR',
+] as const satisfies readonly ErrorCode[];
+
+const BODY_ERRORS = [
+  'REQUEST_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+] as const satisfies readonly ErrorCode[];
+
+const MEMBER_ERRORS = [
+  ...COORDINATOR_ERRORS,
+  'UNKNOWN_MEMBER_ID',
+  'FENCED_MEMBER_EPOCH',
+] as const satisfies readonly ErrorCode[];
+
+const INT32 = { type: 'integer', format: 'int32' } as const;
+
+export const MEMBER_OPERATIONS = {
+  listGroups: {
+    method: 'GET',
+    path: '/v1/groups',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'List groups by name, one page at a time',
+    needs: [{ resource: 'group', operation: 'Describe', onAny: true }],
+    query: ListGroupsQuery,
+    answers: { 200: { description: 'A page of the list.', body: GroupListDto } },
+    errors: COORDINATOR_ERRORS,
+    entryPoint: { name: 'groups', description: 'Consumer groups.' },
+  },
+  describeGroup: {
+    method: 'GET',
+    path: '/v1/groups/{group}',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Show a group with its members and lags',
+    needs: [{ resource: 'group', operation: 'Describe' }],
+    answers: { 200: { description: 'The group.', body: GroupDto } },
+    errors: [...COORDINATOR_ERRORS, 'GROUP_ID_NOT_FOUND'],
+  },
+  deleteGroup: {
+    method: 'DELETE',
+    path: '/v1/groups/{group}',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Delete a group that has no members',
+    needs: [{ resource: 'group', operation: 'Delete' }],
+    answers: { 204: { description: 'The group and its offsets are deleted.' } },
+    errors: [...COORDINATOR_ERRORS, 'GROUP_ID_NOT_FOUND', 'NON_EMPTY_GROUP'],
+  },
+  joinGroup: {
+    method: 'POST',
+    path: '/v1/groups/{group}/members',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Become a member of a group',
+    description:
+      'It is answered when the positions of the assigned partitions are committed: what is produced afterwards is not missed.',
+    needs: READ,
+    body: JoinGroupDto,
+    answers: { 201: { description: 'The member with its assignment.', body: GroupMemberDto } },
+    errors: [
+      ...COORDINATOR_ERRORS,
+      ...BODY_ERRORS,
+      'TOPIC_AUTHORIZATION_FAILED',
+      'NO_OFFSET_FOR_PARTITION',
+      'INCONSISTENT_GROUP_PROTOCOL',
+      'UNRELEASED_INSTANCE_ID',
+      'GROUP_MAX_SIZE_REACHED',
+      'POLICY_VIOLATION',
+    ],
+  },
+  pollRecords: {
+    method: 'GET',
+    path: '/v1/groups/{group}/members/{memberId}/records',
+    plane: 'data',
+    route: { handler: 'poll', form: 'any' },
+    tag: 'groups',
+    summary: 'Read records of the member’s partitions',
+    description:
+      'The cursor of an answer says that its records arrived; send it with the next poll. The same cursor again answers ' +
+      'the same records. A poll is a heartbeat.',
+    needs: READ,
+    query: {
+      cursor: {
+        schema: { type: 'string', maxLength: 4096 },
+        description:
+          'The cursor of the last answer that arrived; none: from the last acknowledged position.',
+      },
+      limit: { schema: { ...INT32, minimum: 1, default: FETCH_LIMIT_DEFAULT } },
+      maxBytes: {
+        schema: { ...INT32, minimum: 1, maximum: FETCH_BYTES_MAX, default: FETCH_BYTES_DEFAULT },
+        description: 'Bytes of records; the first record always fits.',
+      },
+      waitMs: {
+        schema: { ...INT32, minimum: 0, maximum: FETCH_WAIT_MS_MAX, default: 0 },
+        description:
+          'Time to wait for a record: a long poll. A change of the assignment ends the wait.',
+      },
+      format: {
+        schema: { type: 'string', enum: ['auto', 'json', 'string', 'base64'], default: 'auto' },
+        description: 'Representation of keys and values.',
+      },
+    },
+    answers: {
+      200: {
+        description: 'Records, possibly none.',
+        body: { 'application/json': ref('PolledRecords') },
+      },
+    },
+    errors: [
+      ...MEMBER_ERRORS,
+      'OFFSET_OUT_OF_RANGE',
+      'THROTTLING_QUOTA_EXCEEDED',
+      'CORRUPT_MESSAGE',
+      'BROKER_NOT_AVAILABLE',
+    ],
+  },
+  heartbeat: {
+    method: 'POST',
+    path: '/v1/groups/{group}/members/{memberId}/heartbeat',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Renew a member’s session',
+    needs: READ,
+    body: HeartbeatDto,
+    isBodyOptional: true,
+    answers: { 200: { description: 'The member with its assignment.', body: GroupMemberDto } },
+    errors: [...MEMBER_ERRORS, ...BODY_ERRORS],
+  },
+  commitAsMember: {
+    method: 'PUT',
+    path: '/v1/groups/{group}/members/{memberId}/offsets',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Commit offsets of a member: all or none',
+    needs: READ,
+    body: CommitAsMemberDto,
+    answers: { 200: { description: 'The committed list.', body: CommittedListDto } },
+    errors: [
+      ...MEMBER_ERRORS,
+      ...BODY_ERRORS,
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'ILLEGAL_GENERATION',
+      'POLICY_VIOLATION',
+      'OFFSET_OUT_OF_RANGE',
+    ],
+  },
+  leaveGroup: {
+    method: 'DELETE',
+    path: '/v1/groups/{group}/members/{memberId}',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Leave a group',
+    needs: READ,
+    answers: { 204: { description: 'It is no member, or was none.' } },
+    errors: [...COORDINATOR_ERRORS, 'FENCED_MEMBER_EPOCH'],
+  },
+  groupConfigs: {
+    method: 'GET',
+    path: '/v1/groups/{group}/configs',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Show the configs of a group',
+    needs: [{ resource: 'group', operation: 'DescribeConfigs' }],
+    answers: { 200: { description: 'All effective configs.', body: GroupConfigsDto } },
+    errors: COORDINATOR_ERRORS,
+  },
+  alterGroupConfigs: {
+    method: 'PATCH',
+    path: '/v1/groups/{group}/configs',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Change configs of a group',
+    needs: [{ resource: 'group', operation: 'AlterConfigs' }],
+    body: AlterGroupConfigsDto,
+    answers: { 200: { description: 'All effective configs.', body: GroupConfigsDto } },
+    errors: [...COORDINATOR_ERRORS, ...BODY_ERRORS, 'INVALID_CONFIG', 'POLICY_VIOLATION'],
+  },
+  resetOffsets: {
+    method: 'POST',
+    path: '/v1/groups/{group}/offsets/reset',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Move the committed offsets of a group that has no members',
+    needs: READ,
+    body: ResetOffsetsDto,
+    answers: {
+      200: { description: 'The moves, made or with `dryRun` not.', body: OffsetMovesDto },
+    },
+    errors: [
+      ...COORDINATOR_ERRORS,
+      ...BODY_ERRORS,
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'NON_EMPTY_GROUP',
+      'INCONSISTENT_GROUP_PROTOCOL',
+      'POLICY_VIOLATION',
+      'LEADER_NOT_AVAILABLE',
+    ],
+  },
+} as const satisfies OperationSpecs;

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { produceOf } from '../testing/records.js';
+import { TestBroker } from '../testing/test-broker.js';
+import type { MemberRecords } from './groups.js';
+
+const POLL = { limit: 100, maxBytes: 1024 * 1024, waitMs: 0 };
+
+describe('a poll', () => {
+  it('answers with the positions after the records that were rendered', async () => {
+    const { broker } = await brokerWith(1, 5);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    const first = await broker.groups.poll('g', memberId, POLL);
+    expect(first.reads).toMatchObject([{ topic: 'events', partition: 0, offset: 0 }]);
+    const cursor = first.cursorAfter([3]);
+    const second = await broker.groups.poll('g', memberId, { ...POLL, cursor });
+    expect(second.reads).toMatchObject([{ offset: 3 }]);
+    expect(await broker.committedOffsets('g')).toMatchObject([{ offset: 3 }]);
+  });
+
+  it('acknowledges nothing that was read and not answered', async () => {
+    const { broker } = await brokerWith(2, 5);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    const first = await broker.groups.poll('g', memberId, { ...POLL, limit: 2 });
+    const cursor = first.cursorAfter([2]);
+    await broker.groups.poll('g', memberId, { ...POLL, cursor });
+    expect(await broker.committedOffsets('g')).toMatchObject([{ offset: 2 }, { offset: 0 }]);
+  });
+
+  it('goes through more partitions than fit into one answer', async () => {
+    const { broker } = await brokerWith(100, 1);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    const seen = new Set<number>();
+    let cursor: string | undefined;
+    for (let polls = 0; polls < 3; polls += 1) {
+      const polled: MemberRecords = await broker.groups.poll('g', memberId, {
+        ...POLL,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const { partition } of polled.reads) seen.add(partition);
+      expect(polled.reads.length).toBeLessThanOrEqual(64);
+      cursor = polled.cursorAfter(polled.reads.map(() => 1));
+    }
+    expect(seen.size).toBe(100);
+    expect(await broker.committedOffsets('g')).toHaveLength(100);
+  });
+
+  it('that waits keeps the session alive, and ends at its time', async () => {
+    const test = await brokerWith(1, 0);
+    const { broker, scheduler } = test;
+    const { memberId } = await broker.groups.join('g', { ...EARLIEST, sessionTimeoutMs: 5000 });
+    const waiting = broker.groups.poll('g', memberId, { ...POLL, waitMs: 20_000 });
+    for (let second = 0; second < 21; second += 1) await scheduler.advance(1000);
+    expect((await waiting).reads).toEqual([]);
+    expect(await broker.groups.heartbeat('g', memberId)).toMatchObject({ memberId });
+  });
+
+  it('that waits is answered when the gateway stops', async () => {
+    const { broker, opened, scheduler } = await brokerWith(1, 0);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    const waiting = broker.groups.poll('g', memberId, { ...POLL, waitMs: 60_000 });
+    await scheduler.settle();
+    opened.endWaits();
+    expect((await waiting).reads).toEqual([]);
+  });
+
+  it('is refused while too many wait', async () => {
+    const { broker, opened, scheduler } = await brokerWith(1, 0, { longPollsMax: 1 });
+    const one = await broker.groups.join('g', EARLIEST);
+    const other = await broker.groups.join('h', EARLIEST);
+    const waiting = broker.groups.poll('g', one.memberId, { ...POLL, waitMs: 60_000 });
+    await scheduler.settle();
+    await expect(
+      broker.groups.poll('h', other.memberId, { ...POLL, waitMs: 60_000 }),
+    ).rejects.toMatchObject({ code: 'THROTTLING_QUOTA_EXCEEDED' });
+    opened.endWaits();
+    await waiting;
+  });
+});
+
+const EARLIEST = { topics: ['events'], autoOffsetReset: 'earliest' } as const;
+
+async function brokerWith(
+  partitions: number,
+  records: number,
+  settings: Parameters<typeof TestBroker.start>[0] = {},
+): Promise<TestBroker> {
+  const test = await TestBroker.start({
+    partitionsMax: 200,
+    partitionsPerBrokerMax: 200,
+    ...settings,
+  });
+  await test.broker.createTopic({ name: 'events', partitions });
+  if (records === 0) return test;
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const values = Array.from({ length: records }, () => ({ value: 'v', partition }));
+    await test.broker.produce(produceOf('events', values));
+  }
+  return test;
+}

@@ -1,0 +1,325 @@
+/**
+ * The polls of group members at this broker. The coordinator takes what a poll acknowledges and
+ * says which partitions the member has; this broker reads their records meanwhile.
+ *
+ * Overlap: calls may overlap. A newer poll of a member ends an older one that waits.
+ */
+import type { MemberView } from '#groups';
+import { ProtocolError, type TopicPartition } from '#protocol';
+import type { Clock, Random, Scheduler } from '#runtime';
+import type { MemberPollRequest, MemberRecords, MemberState } from './groups.js';
+import type { MemberReads, ReadRecords } from './member-reads.js';
+import {
+  type CursorPosition,
+  decodeCursor,
+  encodeCursor,
+  fitsCursor,
+  type PollCursor,
+} from './poll-cursor.js';
+
+/** Partitions of one poll; further ones come in the next polls. */
+const PARTITIONS_PER_POLL = 64;
+/** Shortest interval of heartbeats while a poll waits, in ms. */
+const HEARTBEAT_MIN_MS = 50;
+
+/** The calls to the coordinator that polls need. */
+interface PollCoordinator {
+  poll(request: {
+    readonly group: string;
+    readonly memberId: string;
+    readonly pollId: string;
+    readonly acknowledged: PollCursor | null;
+  }): Promise<MemberView>;
+  /** Null when a newer poll of the member has begun. */
+  waitingView(request: {
+    readonly group: string;
+    readonly memberId: string;
+    readonly pollId: string;
+  }): Promise<MemberView | null>;
+  /** Calls back when the assignment of a group may have changed. @returns ends the watch */
+  watch(group: string, onChange: () => void): () => void;
+}
+
+interface MemberPollsOptions {
+  readonly coordinator: PollCoordinator;
+  readonly reads: MemberReads;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Polls that may wait at the same time. */
+  readonly longPollsMax: number;
+}
+
+/** The partitions that a poll reads, in the order in which it reads them. */
+interface PollPlan {
+  readonly view: MemberView;
+  readonly positions: readonly CursorPosition[];
+  /** Index of the first position in the assignment. */
+  readonly start: number;
+}
+
+export class MemberPolls {
+  readonly #options: MemberPollsOptions;
+  /** Ends the poll that waits for a member. */
+  readonly #waiting = new Map<string, AbortController>();
+  #refusedTotal = 0;
+
+  constructor(options: MemberPollsOptions) {
+    this.#options = options;
+  }
+
+  /** Number of polls that wait for records. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Number of polls refused because too many waited, since the start. */
+  get refusedTotal(): number {
+    return this.#refusedTotal;
+  }
+
+  /** Answers all polls that wait with what is there: the start of a stop. */
+  endWaits(): void {
+    for (const ended of this.#waiting.values()) ended.abort();
+  }
+
+  /** See `Groups.poll`. */
+  async poll(group: string, memberId: string, request: MemberPollRequest): Promise<MemberRecords> {
+    const cursor = request.cursor === undefined ? null : decodeCursor(request.cursor);
+    const pollId = this.#options.random.uuid();
+    this.#waiting.get(keyOf(group, memberId))?.abort();
+    const call = { group, memberId, pollId, acknowledged: cursor };
+    const { coordinator, reads } = this.#options;
+    // The cursor names positions, so the records are read while its commit is written.
+    const ahead = reads.read(cursor?.positions ?? [], request, 'none').catch(() => undefined);
+    const [view, readAhead] = await Promise.all([coordinator.poll(call), ahead]);
+    const plan = planOf(view, cursor);
+    const found = isStillRight(plan, cursor, readAhead)
+      ? readAhead
+      : await reads.read(plan.positions, request, view.autoOffsetReset);
+    if (hasSomething(found) || request.waitMs <= 0) return answerOf(plan, found);
+    return this.#wait({ group, memberId, pollId }, plan, request);
+  }
+
+  /** Waits for records, for a change of the assignment, or for the end of the time. */
+  async #wait(
+    poll: { readonly group: string; readonly memberId: string; readonly pollId: string },
+    plan: PollPlan,
+    request: MemberPollRequest,
+  ): Promise<MemberRecords> {
+    this.#assertRoom();
+    const { coordinator, clock } = this.#options;
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    const key = keyOf(poll.group, poll.memberId);
+    this.#waiting.get(key)?.abort();
+    this.#waiting.set(key, ended);
+    request.signal?.addEventListener('abort', end, { once: true });
+    if (request.signal?.aborted === true) end();
+    const woken = new Signal();
+    const stopWatching = coordinator.watch(poll.group, () => woken.raise());
+    ended.signal.addEventListener('abort', () => woken.raise(), { once: true });
+    try {
+      const deadlineMs = clock.monotonicMs() + request.waitMs;
+      return await this.#waitUntil(deadlineMs, { poll, plan, request, ended, woken });
+    } finally {
+      stopWatching();
+      request.signal?.removeEventListener('abort', end);
+      if (this.#waiting.get(key) === ended) this.#waiting.delete(key);
+      end();
+    }
+  }
+
+  async #waitUntil(deadlineMs: number, wait: Wait): Promise<MemberRecords> {
+    const { poll, request, ended, woken } = wait;
+    const { coordinator, reads, clock } = this.#options;
+    const { plan } = wait;
+    for (;;) {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (leftMs <= 0 || ended.signal.aborted) return answerOf(plan, NOTHING);
+      const heartbeatMs = Math.max(HEARTBEAT_MIN_MS, plan.view.sessionTimeoutMs / 3);
+      const wake = await this.#wake(plan, Math.min(leftMs, heartbeatMs), wait);
+      if (ended.signal.aborted) return answerOf(plan, NOTHING);
+      if (wake === 'records') {
+        const found = await reads.read(plan.positions, request, plan.view.autoOffsetReset);
+        if (hasSomething(found)) return answerOf(plan, found);
+      }
+      woken.lower();
+      const view = await coordinator.waitingView(poll);
+      if (view === null) return answerOf(plan, NOTHING);
+      if (isSameAssignment(view, plan.view)) continue;
+      const changed = planOf(view, null);
+      return answerOf(changed, await reads.read(changed.positions, request, view.autoOffsetReset));
+    }
+  }
+
+  async #wake(
+    plan: PollPlan,
+    waitMs: number,
+    { ended, woken }: Wait,
+  ): Promise<'records' | 'other'> {
+    const waited = new AbortController();
+    const stop = (): void => waited.abort();
+    ended.signal.addEventListener('abort', stop, { once: true });
+    const timer = this.#options.scheduler.after(waitMs, () => woken.raise());
+    try {
+      const other = woken.raised.then((): 'other' => 'other');
+      if (plan.positions.length === 0) return await other;
+      const records = this.#options.reads
+        .waitForRecords(plan.positions, waitMs, waited.signal)
+        .then((): 'records' => 'records');
+      return await Promise.race([records, other]);
+    } finally {
+      timer.cancel();
+      ended.signal.removeEventListener('abort', stop);
+      stop();
+    }
+  }
+
+  #assertRoom(): void {
+    const { longPollsMax } = this.#options;
+    if (this.#waiting.size < longPollsMax) return;
+    this.#refusedTotal += 1;
+    throw new ProtocolError(
+      'THROTTLING_QUOTA_EXCEEDED',
+      `${longPollsMax} polls of members wait already, which is the limit of this broker ` +
+        '(SLUICE_LONG_POLLS_MAX).',
+      { retryAfterMs: 1000 },
+    );
+  }
+}
+
+/** The state of a poll that waits. */
+interface Wait {
+  readonly poll: { readonly group: string; readonly memberId: string; readonly pollId: string };
+  readonly plan: PollPlan;
+  readonly request: MemberPollRequest;
+  readonly ended: AbortController;
+  readonly woken: Signal;
+}
+
+/** A promise that can be made again. */
+class Signal {
+  raise: () => void = () => undefined;
+  raised: Promise<void> = Promise.resolve();
+
+  constructor() {
+    this.lower();
+  }
+
+  lower(): void {
+    this.raised = new Promise((resolve) => {
+      this.raise = resolve;
+    });
+  }
+}
+
+const NOTHING: ReadRecords = { reads: [], resets: [] };
+
+/** Plans a read of at most 64 partitions, from the one where the last poll stopped. */
+function planOf(view: MemberView, cursor: PollCursor | null): PollPlan {
+  const { assignment } = view;
+  const start = assignment.length === 0 ? 0 : (cursor?.next ?? 0) % assignment.length;
+  const inOrder = [...assignment.slice(start), ...assignment.slice(0, start)];
+  const known = new Map(
+    cursor?.positions.map(({ topic, partition, offset }) => [`${topic} ${partition}`, offset]),
+  );
+  const positions = inOrder
+    .slice(0, PARTITIONS_PER_POLL)
+    .map(({ topic, partition, offset, since }) => {
+      const isKnown = cursor !== null && since <= cursor.generation;
+      const own = isKnown ? known.get(`${topic} ${partition}`) : undefined;
+      return { topic, partition, offset: own ?? offset };
+    });
+  return { view, positions: positions.slice(0, fitsCursor(positions)), start };
+}
+
+/** True when the records read ahead are those that the member gets now. */
+function isStillRight(
+  { view, positions }: PollPlan,
+  cursor: PollCursor | null,
+  readAhead: ReadRecords | undefined,
+): readAhead is ReadRecords {
+  if (cursor === null || readAhead === undefined) return false;
+  const known = new Set(cursor.positions.map(positionText));
+  if (!positions.every((position) => known.has(positionText(position)))) return false;
+  const planned = new Set(positions.map(positionText));
+  return (
+    view.assignment.length > 0 && readAhead.reads.every((one) => planned.has(positionText(one)))
+  );
+}
+
+function positionText({ topic, partition, offset }: CursorPosition): string {
+  return `${topic} ${partition} ${offset}`;
+}
+
+function hasSomething({ reads, resets }: ReadRecords): boolean {
+  return reads.length > 0 || resets.length > 0;
+}
+
+function answerOf({ view, positions, start }: PollPlan, found: ReadRecords): MemberRecords {
+  const { reads, resets } = found;
+  const { generation, assignment } = view;
+  return {
+    ...memberState(view),
+    reads,
+    resets,
+    cursorAfter: (nextOffsets) => {
+      const after = new Map(positions.map((one) => [`${one.topic} ${one.partition}`, one]));
+      let last: TopicPartition | undefined;
+      for (const { topic, partition, to } of resets) {
+        after.set(`${topic} ${partition}`, { topic, partition, offset: to });
+      }
+      for (const [at, { topic, partition, offset }] of reads.entries()) {
+        const nextOffset = nextOffsets[at] ?? offset;
+        after.set(`${topic} ${partition}`, { topic, partition, offset: nextOffset });
+        if (nextOffset > offset) last = { topic, partition };
+      }
+      const lastAt = assignment.findIndex(
+        ({ topic, partition }) => topic === last?.topic && partition === last.partition,
+      );
+      const next = last === undefined ? start + positions.length : lastAt + 1;
+      const cursor = { generation, next: assignment.length === 0 ? 0 : next % assignment.length };
+      return encodeCursor(cursor, rotated([...after.values()], assignment, cursor.next));
+    },
+  };
+}
+
+/** Positions in the order in which the next poll reads them. */
+function rotated(
+  positions: readonly CursorPosition[],
+  assignment: readonly TopicPartition[],
+  next: number,
+): CursorPosition[] {
+  const places = new Map(
+    assignment.map(({ topic, partition }, at) => [
+      `${topic} ${partition}`,
+      (at - next + assignment.length) % assignment.length,
+    ]),
+  );
+  const placeOf = ({ topic, partition }: TopicPartition): number =>
+    places.get(`${topic} ${partition}`) ?? assignment.length;
+  return positions.toSorted((one, other) => placeOf(one) - placeOf(other));
+}
+
+function isSameAssignment(one: MemberView, other: MemberView): boolean {
+  return isSameList(one.assignment, other.assignment) && isSameList(one.revoking, other.revoking);
+}
+
+function isSameList(one: readonly TopicPartition[], other: readonly TopicPartition[]): boolean {
+  if (one.length !== other.length) return false;
+  return one.every(({ topic, partition }, at) => {
+    return other[at]?.topic === topic && other[at]?.partition === partition;
+  });
+}
+
+/** A view as clients see it. */
+export function memberState(view: MemberView): MemberState {
+  const { memberId, generation, assignment, revoking } = view;
+  const partitions = assignment.map(({ topic, partition }) => ({ topic, partition }));
+  return { memberId, generation, assignment: partitions, revoking };
+}
+
+function keyOf(group: string, memberId: string): string {
+  return `${group}\n${memberId}`;
+}

@@ -1,0 +1,107 @@
+/**
+ * The cursor of a poll: the generation of its answer, the next offsets of the answer's partitions,
+ * and the place at which the next poll begins. It is opaque to clients: JSON as base64url, at most
+ * 4 KiB.
+ */
+import type { Acknowledgement } from '#groups';
+import { type Offset, ProtocolError, type TopicPartition } from '#protocol';
+
+const CURSOR_LENGTH_MAX = 4096;
+/** Bytes of JSON of which base64url makes that many characters. */
+const TEXT_BYTES_MAX = (CURSOR_LENGTH_MAX * 3) / 4;
+const VERSION = 1;
+
+export interface PollCursor extends Acknowledgement {
+  /** Index of the assigned partition at which the next poll begins to read. */
+  readonly next: number;
+}
+
+/** A position in a cursor. */
+export interface CursorPosition extends TopicPartition {
+  readonly offset: Offset;
+}
+
+/**
+ * @param positions the most important ones first: those that do not fit are left out, which costs
+ *   nothing where no records were answered
+ */
+export function encodeCursor(
+  { generation, next }: Pick<PollCursor, 'generation' | 'next'>,
+  positions: readonly CursorPosition[],
+): string {
+  const byTopic = new Map<string, number[]>();
+  let bytes = JSON.stringify([VERSION, generation, next, []]).length;
+  for (const { topic, partition, offset } of positions) {
+    const present = byTopic.get(topic);
+    bytes += `${partition},${offset},`.length + (present === undefined ? topic.length + 8 : 0);
+    if (bytes > TEXT_BYTES_MAX) break;
+    if (present === undefined) byTopic.set(topic, [partition, offset]);
+    else present.push(partition, offset);
+  }
+  return Buffer.from(JSON.stringify([VERSION, generation, next, [...byTopic]])).toString(
+    'base64url',
+  );
+}
+
+/** Number of positions with records that an answer may have so that all of them fit. */
+export function fitsCursor(positions: readonly TopicPartition[]): number {
+  let bytes = JSON.stringify([
+    VERSION,
+    Number.MAX_SAFE_INTEGER,
+    Number.MAX_SAFE_INTEGER,
+    [],
+  ]).length;
+  const topics = new Set<string>();
+  for (const [at, { topic, partition }] of positions.entries()) {
+    bytes += `${partition},${Number.MAX_SAFE_INTEGER},`.length;
+    if (!topics.has(topic)) bytes += topic.length + 8;
+    topics.add(topic);
+    if (bytes > TEXT_BYTES_MAX) return at;
+  }
+  return positions.length;
+}
+
+/** @throws ProtocolError INVALID_REQUEST when this program did not issue it */
+export function decodeCursor(text: string): PollCursor {
+  if (text.length <= CURSOR_LENGTH_MAX && /^[\w-]+$/.test(text)) {
+    const cursor = cursorOf(parsed(Buffer.from(text, 'base64url').toString('utf8')));
+    if (cursor !== undefined) return cursor;
+  }
+  const detail = 'a cursor is the member "cursor" of an earlier answer, unchanged';
+  throw new ProtocolError('INVALID_REQUEST', `${detail}.`, {
+    faults: [{ pointer: '?cursor', detail }],
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Not JSON, so not a cursor.
+    return undefined;
+  }
+}
+
+function cursorOf(value: unknown): PollCursor | undefined {
+  if (!Array.isArray(value) || value.length !== 4 || value[0] !== VERSION) return undefined;
+  const [, generation, next, topics] = value as unknown[];
+  if (!isCount(generation) || !isCount(next) || !Array.isArray(topics)) return undefined;
+  const positions: CursorPosition[] = [];
+  for (const entry of topics as unknown[]) {
+    if (!Array.isArray(entry)) return undefined;
+    const [topic, numbers] = entry as unknown[];
+    if (typeof topic !== 'string' || !Array.isArray(numbers) || numbers.length % 2 > 0) {
+      return undefined;
+    }
+    for (let at = 0; at < numbers.length; at += 2) {
+      const [partition, offset] = (numbers as unknown[]).slice(at, at + 2);
+      if (!isCount(partition) || !isCount(offset)) return undefined;
+      positions.push({ topic, partition, offset });
+    }
+  }
+  return { generation, next, positions };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
