@@ -106,14 +106,14 @@ describe('RenderCache', () => {
     const [otherCrc] = batches(1) as [RecordBatch];
     otherCrc.bytes.writeUInt32BE(otherCrc.crc ^ 1, 17);
     const rendered = cache.renderedBatch(batch, 'orders', 0);
-    for (const replacing of [other, laterEpoch, otherCrc, batch]) {
+    for (const replacing of [other, laterEpoch, otherCrc]) {
       const { misses } = cache.counters();
       expect(jsonOf(cache.renderedBatch(replacing, 'orders', 0))).toEqual(
         jsonOf(renderBatch(replacing, 'orders', 0)),
       );
       expect(cache.counters().misses).toBe(misses + 1);
     }
-    expect(cache.renderedBatch(batch, 'orders', 0)).toEqual(rendered);
+    expect(cache.renderedBatch(batch, 'orders', 0)).toBe(rendered);
   });
 
   it('keeps the JSON of each partition and topic apart', () => {

@@ -3,9 +3,8 @@
  * rendered once and sent many times.
  *
  * The JSON is a function of the topic's name, the partition and the bytes of the batch. An entry is
- * found by the first two and the base offset, and is used only for a batch of the same size, CRC,
- * leader epoch and maximum timestamp: after a truncation, a compaction or the deletion of the topic
- * another batch may begin at that offset.
+ * used for a batch of the same topic, partition, base offset, CRC, size and leader epoch: after a
+ * truncation, a compaction or the deletion of the topic another batch may begin at that offset.
  *
  * The cache is bounded in bytes. The oldest entry is evicted first, unless it was used since: then
  * it stays for another round. It holds no batch, so that it keeps none alive that the log has
@@ -15,7 +14,8 @@
  * cache alone.
  */
 import type { RecordBatch } from '#log';
-import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import { ProtocolError } from '#protocol';
+import { CachedBatch, CachedBatches } from './cached-batches.js';
 import {
   RecordsAnswer,
   type RenderedBatch,
@@ -35,45 +35,20 @@ export interface RenderCacheCounters {
   readonly sizeBytes: number;
 }
 
-/** JSON of one batch, and what distinguishes that batch from others of its base offset. */
-class Entry {
-  wasUsed = false;
-  readonly baseOffset: Offset;
-  readonly #batchBytes: number;
-  readonly #crc: number;
-  readonly #leaderEpoch: LeaderEpoch;
-
-  constructor(
-    batch: RecordBatch,
-    readonly rendered: RenderedBatch,
-    readonly partitionKey: string,
-    readonly sizeBytes: number,
-  ) {
-    this.baseOffset = batch.baseOffset;
-    this.#batchBytes = batch.sizeBytes;
-    this.#crc = batch.crc;
-    this.#leaderEpoch = batch.leaderEpoch;
-  }
-
-  isOf({ crc, sizeBytes, leaderEpoch }: RecordBatch): boolean {
-    const isSame = crc === this.#crc && sizeBytes === this.#batchBytes;
-    return isSame && leaderEpoch === this.#leaderEpoch;
-  }
-}
-
 /** Heap bytes of an entry beside its JSON: objects, slots of maps, and two numbers per record. */
 const ENTRY_OVERHEAD_BYTES = 512;
 const RECORD_OVERHEAD_BYTES = 16;
+/** Bytes of the cache per slot of its table. */
+const ENTRY_BYTES_EXPECTED = 2048;
 
 /** Evicted slots of the queue that are kept before it is copied. */
 const QUEUE_HOLES_MAX = 4096;
 
 export class RenderCache {
   readonly #seen = new SeenBatches();
-  /** Entries by `partitionKey` and base offset; no inner map is empty. */
-  readonly #partitions = new Map<string, Map<Offset, Entry>>();
+  readonly #batches: CachedBatches;
   /** Entries from `queueHead` on, the one that came first at its head. */
-  #queue: (Entry | undefined)[] = [];
+  #queue: (CachedBatch | undefined)[] = [];
   #queueHead = 0;
   #hits = 0;
   #misses = 0;
@@ -84,6 +59,7 @@ export class RenderCache {
   /** @param bytesMax 0: nothing is kept */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    this.#batches = new CachedBatches(bytesMax / ENTRY_BYTES_EXPECTED);
   }
 
   counters(): RenderCacheCounters {
@@ -100,7 +76,7 @@ export class RenderCache {
    * @throws ProtocolError CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE
    */
   renderedBatch(batch: RecordBatch, topic: string, partition: number): RenderedBatch {
-    const entry = this.#entryOf(batch, partitionKey(topic, partition));
+    const entry = this.#batches.find(batch, topic, partition);
     return entry === undefined ? this.#renderNew(batch, topic, partition) : this.#use(entry);
   }
 
@@ -112,12 +88,13 @@ export class RenderCache {
     if (request.format !== 'default' || request.framing !== 'array' || this.#bytesMax === 0) {
       return renderRecords(batches, request);
     }
-    const key = partitionKey(request.topic, request.partition);
+    const { topic, partition } = request;
     const answer = new RecordsAnswer(request);
     let unseen: RecordBatch[] = [];
     for (const batch of batches) {
-      if (batch.nextOffset <= request.offset) continue;
-      const entry = this.#entryOf(batch, key);
+      const { nextOffset } = batch;
+      if (nextOffset <= request.offset) continue;
+      const entry = this.#batches.find(batch, topic, partition);
       if (entry === undefined && !this.#seen.add(batch)) {
         this.#misses += 1;
         unseen.push(batch);
@@ -128,19 +105,14 @@ export class RenderCache {
       if (answer.isFull) break;
       const rendered = entry === undefined ? this.#tryRenderNew(batch, request) : this.#use(entry);
       if (rendered === undefined) answer.addBatches([batch]);
-      else answer.addRendered(rendered, batch.nextOffset);
+      else answer.addRendered(rendered, nextOffset);
       if (answer.isFull) break;
     }
     if (unseen.length > 0) answer.addBatches(unseen);
     return answer.end();
   }
 
-  #entryOf(batch: RecordBatch, key: string): Entry | undefined {
-    const entry = this.#partitions.get(key)?.get(batch.baseOffset);
-    return entry?.isOf(batch) === true ? entry : undefined;
-  }
-
-  #use(entry: Entry): RenderedBatch {
+  #use(entry: CachedBatch): RenderedBatch {
     this.#hits += 1;
     entry.wasUsed = true;
     return entry.rendered;
@@ -168,22 +140,16 @@ export class RenderCache {
     if (sizeBytes > this.#bytesMax) return rendered;
     // Room comes first: the new entry must not be evicted when all others were used.
     this.#makeRoom(sizeBytes);
-    this.#add(new Entry(batch, rendered, partitionKey(topic, partition), sizeBytes));
-    return rendered;
-  }
-
-  #add(entry: Entry): void {
-    const { partitionKey: key, baseOffset } = entry;
-    const entries = this.#partitions.get(key) ?? new Map<Offset, Entry>();
-    this.#partitions.set(key, entries);
-    entries.set(baseOffset, entry);
+    const entry = new CachedBatch(batch, topic, partition, rendered, sizeBytes);
+    this.#batches.add(entry);
     this.#queue.push(entry);
-    this.#sizeBytes += entry.sizeBytes;
+    this.#sizeBytes += sizeBytes;
+    return rendered;
   }
 
   #makeRoom(bytes: number): void {
     while (this.#sizeBytes + bytes > this.#bytesMax) {
-      const entry = this.#queue[this.#queueHead] as Entry;
+      const entry = this.#queue[this.#queueHead] as CachedBatch;
       // The slot stays until the queue is copied, but must not keep the JSON alive.
       this.#queue[this.#queueHead] = undefined;
       this.#queueHead += 1;
@@ -192,7 +158,7 @@ export class RenderCache {
         this.#queue.push(entry);
         continue;
       }
-      this.#remove(entry);
+      this.#batches.remove(entry);
       this.#sizeBytes -= entry.sizeBytes;
       this.#evictions += 1;
     }
@@ -201,18 +167,4 @@ export class RenderCache {
       this.#queueHead = 0;
     }
   }
-
-  /** Removes an entry, unless another batch of its base offset has replaced it. */
-  #remove(entry: Entry): void {
-    const { partitionKey: key, baseOffset } = entry;
-    const entries = this.#partitions.get(key);
-    if (entries?.get(baseOffset) !== entry) return;
-    entries.delete(baseOffset);
-    if (entries.size === 0) this.#partitions.delete(key);
-  }
-}
-
-/** Names a partition; a topic's name has no slash. */
-function partitionKey(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
 }

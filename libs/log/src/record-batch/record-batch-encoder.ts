@@ -264,21 +264,21 @@ class BatchEncoder {
       const givenTimestamp = fields[first + FIELD_TIMESTAMP] as number;
       const timestamp = usesNow || givenTimestamp < 0 ? nowMs : givenTimestamp;
       const delta = batchRecords === 0 ? 0 : timestamp - baseTimestamp;
-
       const contentBytes = contentSizeBytes(keyBytes, valueBytes, headerCount, headersBytes);
       const bodyBytes = deltasSizeBytes(delta, batchRecords) + contentBytes;
       if (position + lengthSizeBytes(bodyBytes) + bodyBytes > roomEnd) break;
-
       position = writeLength(target, position, bodyBytes);
       target[position] = fields[first + FIELD_ATTRIBUTES] as number;
       position += 1;
-      if (delta === 0) {
-        target[position] = 0;
-        position += 1;
-      } else position = writeVarlong(target, position, delta);
+      target[position] = 0;
+      position = delta === 0 ? position + 1 : writeVarlong(target, position, delta);
       position = writeLength(target, position, batchRecords);
-      position = writeSpan(target, position, records, stagedAt, keyStart, keyBytes);
-      position = writeSpan(target, position, records, stagedAt, valueStart, valueBytes);
+      position = writeSpanLength(target, position, keyBytes);
+      if (keyBytes > 0) position = copy(target, position, records, stagedAt, keyStart, keyBytes);
+      position = writeSpanLength(target, position, valueBytes);
+      if (valueBytes > 0) {
+        position = copy(target, position, records, stagedAt, valueStart, valueBytes);
+      }
       if (headerCount === 0) {
         target[position] = 0;
         position += 1;
@@ -393,20 +393,11 @@ function sequenceOf(producer: BatchProducer | undefined, recordsBefore: number):
   return producer === undefined ? -1 : (producer.baseSequence + recordsBefore) % SEQUENCES;
 }
 
-/** Writes a key or value after its length; -1 bytes for null. @returns the position behind it */
-function writeSpan(
-  target: Uint8Array,
-  position: number,
-  records: RecordSet,
-  stagedAt: number,
-  start: number,
-  bytes: number,
-): number {
-  if (bytes < 0) {
-    target[position] = VARINT_MINUS_ONE;
-    return position + 1;
-  }
-  return copy(target, writeLength(target, position, bytes), records, stagedAt, start, bytes);
+/** Writes the length of a key or value, -1 for null. @returns the position behind it */
+function writeSpanLength(target: Uint8Array, position: number, bytes: number): number {
+  if (bytes >= 0) return writeLength(target, position, bytes);
+  target[position] = VARINT_MINUS_ONE;
+  return position + 1;
 }
 
 /** @returns the position after the copy */
