@@ -1,7 +1,6 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Offset } from '#protocol';
 import type { Throttler } from '../background/throttler.js';
+import { COMPRESSION_MASK, compress } from '../compression/compression.js';
 import { unpackedBatchOf } from '../record-batch/batch-parts.js';
 import { crc32c } from '../record-batch/crc32c.js';
 import { isUnreadable } from '../record-batch/damage.js';
@@ -25,13 +24,9 @@ import {
 } from '../record-batch/varint.js';
 import type { OffsetMap } from './offset-map.js';
 
-const COMPRESSION_MASK = 0x07;
-const GZIP = 0x01;
 const DELETE_HORIZON_FLAG = 0x40;
 /** Records processed between two checks of the clock. */
 const RECORDS_PER_LOOK = 64;
-
-const gzipAsync = promisify(gzip);
 
 /** Decides which records compaction retains. */
 export interface RetentionRule {
@@ -173,8 +168,9 @@ async function rewriteBatch(
     batch.compression !== 'none'
   ) {
     // An unpacked body would be larger than the original, and the segment could exceed its limit.
-    body = await gzipAsync(records);
-    attributes |= GZIP;
+    const compressed = await compress(records);
+    body = compressed.bytes;
+    attributes |= compressed.codec;
   }
   const bytes = Buffer.concat([batch.bytes.subarray(0, RECORD_BATCH_HEADER_BYTES), body]);
   if (horizonMs !== undefined) {

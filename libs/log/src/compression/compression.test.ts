@@ -8,6 +8,8 @@ import { ProtocolError } from '#protocol';
 import { CodecPackage } from './codec-package.js';
 import {
   type CompressionType,
+  compress,
+  compressionTypeOf,
   decompress,
   decompressOnThread,
   UNPACKED_BATCH_BYTES_MAX,
@@ -17,6 +19,14 @@ import { decompressZstdInJavaScript } from './zstd-frame.js';
 const TEXT = Buffer.from('Kafka keeps records. '.repeat(5000));
 const STREAM_HEADER_BYTES = 16;
 const corrupt = expect.objectContaining({ code: 'CORRUPT_MESSAGE' });
+
+describe('compress', () => {
+  it('packs records in a codec that every supported Node.js unpacks by itself', async () => {
+    const { bytes, codec } = await compress(TEXT);
+    expect(bytes.length).toBeLessThan(TEXT.length);
+    expect(decompress(compressionTypeOf(codec), bytes)).toEqual(TEXT);
+  });
+});
 
 describe('decompress', () => {
   it.each<[CompressionType, string, Buffer]>([

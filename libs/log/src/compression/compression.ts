@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { gunzip, gunzipSync } from 'node:zlib';
+import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { ProtocolError } from '#protocol';
 import { Limiter } from '#runtime';
 import { unpackLz4Block, unpackLz4BlockSync, unpackLz4Frame } from './lz4-frame.js';
@@ -10,7 +10,9 @@ import { decompressZstd, decompressZstdSync } from './zstd-frame.js';
 /** Compression of the records section of a batch. */
 export type CompressionType = (typeof COMPRESSION_TYPES)[number];
 
-/** Codecs by their number in the batch's attributes, bits 0-2. */
+/** Bits of the batch's attributes that are the number of its codec. */
+export const COMPRESSION_MASK = 0x07;
+/** Codecs by that number. */
 const COMPRESSION_TYPES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 /** The default of `unpackedBatch.bytesMax`. */
@@ -41,6 +43,7 @@ interface Decompressor {
 }
 
 const gunzipOnThread = promisify(gunzip);
+const gzipOnThread = promisify(gzip);
 
 const DECOMPRESSORS: Readonly<Record<CompressionType, Decompressor>> = {
   none: { atOnce: (bytes) => bytes, onThread: (bytes) => Promise.resolve(bytes) },
@@ -61,11 +64,11 @@ const DECOMPRESSORS: Readonly<Record<CompressionType, Decompressor>> = {
 
 /** @throws ProtocolError UNSUPPORTED_COMPRESSION_TYPE for a number that Kafka does not define */
 export function compressionTypeOf(attributes: number): CompressionType {
-  const type = COMPRESSION_TYPES[attributes & 7];
+  const type = COMPRESSION_TYPES[attributes & COMPRESSION_MASK];
   if (type !== undefined) return type;
   throw new ProtocolError(
     'UNSUPPORTED_COMPRESSION_TYPE',
-    `A batch is compressed with codec ${attributes & 7}; Kafka has ${COMPRESSION_TYPES.join(', ')}.`,
+    `A batch is compressed with codec ${attributes & COMPRESSION_MASK}; Kafka has ${COMPRESSION_TYPES.join(', ')}.`,
   );
 }
 
@@ -96,6 +99,17 @@ export function decompressOnThread(type: CompressionType, bytes: Buffer): Promis
       throw unpackingError(type, cause);
     }
   });
+}
+
+/** Compressed records, and the number of their codec for the batch's attributes. */
+export interface CompressedRecords {
+  readonly bytes: Buffer;
+  readonly codec: number;
+}
+
+/** Packs the records section of a batch on a thread of the pool, in the codec that Node has. */
+export async function compress(records: Buffer): Promise<CompressedRecords> {
+  return { bytes: await gzipOnThread(records), codec: COMPRESSION_TYPES.indexOf('gzip') };
 }
 
 function unpackingError(type: CompressionType, cause: unknown): ProtocolError {

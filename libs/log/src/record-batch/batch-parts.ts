@@ -1,4 +1,5 @@
 import type { Offset } from '#protocol';
+import { COMPRESSION_MASK } from '../compression/compression.js';
 import {
   ATTRIBUTES_AT,
   BATCH_LENGTH_AT,
@@ -9,9 +10,6 @@ import {
   RecordBatch,
 } from './record-batch.js';
 import { VarintReader } from './varint.js';
-
-/** Bits of the attributes that name the codec. */
-const CODEC_BITS = 0x07;
 
 /**
  * Cuts an uncompressed batch into smaller batches of the same records, so that each can be read in
@@ -104,7 +102,7 @@ function withRecords(
   bytes.copy(batchBytes, 0, 0, RECORD_BATCH_HEADER_BYTES);
   records.copy(batchBytes, RECORD_BATCH_HEADER_BYTES);
   batchBytes.writeInt32BE(batchBytes.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT);
-  batchBytes.writeInt16BE(batchBytes.readInt16BE(ATTRIBUTES_AT) & ~CODEC_BITS, ATTRIBUTES_AT);
+  batchBytes.writeInt16BE(batchBytes.readInt16BE(ATTRIBUTES_AT) & ~COMPRESSION_MASK, ATTRIBUTES_AT);
   batchBytes.writeInt32BE(lastDelta, LAST_OFFSET_DELTA_AT);
   batchBytes.writeInt32BE(count, RECORD_COUNT_AT);
   return new RecordBatch(batchBytes);
