@@ -19,17 +19,32 @@ const RETRY_MS = 500;
 const WAIT_MS = 20_000;
 
 /**
+ * @typedef {object} Producer
+ * @property {number} producerId
+ * @property {number} producerEpoch
+ *
+ * @typedef {object} SluiceRecord
+ * @property {number} partition
+ * @property {number} offset
+ * @property {string | null} [key]
+ * @property {any} [value]
+ */
+
+/**
  * @param {object} job
  * @param {string} job.url URL of the gateway
  * @param {string} job.group group whose offsets store the position; each program needs its own
  * @param {string} job.from topic to read
  * @param {string} job.to topic to write, with the same number of partitions
- * @param {(record: object) => unknown} job.process returns the value to write; it may run twice
+ * @param {(record: SluiceRecord) => unknown} job.process returns the value to write; it may run twice
  */
 export async function readProcessWrite({ url, group, from, to, process }) {
   const { partitions } = await call(url, 'GET', `/v1/topics/${from}`);
-  await Promise.all(partitions.map(({ partition }) => follow(partition)));
+  await Promise.all(
+    partitions.map((/** @type {{partition: number}} */ { partition }) => follow(partition)),
+  );
 
+  /** @param {number} partition */
   async function follow(partition) {
     let { offset, producer } = await resume(partition);
     for (;;) {
@@ -44,10 +59,16 @@ export async function readProcessWrite({ url, group, from, to, process }) {
     }
   }
 
-  /** Returns the position and the producer id of the last run, or the beginning and a new id. */
+  /**
+   * Returns the position and the producer id of the last run, or the beginning and a new id.
+   * @param {number} partition
+   * @returns {Promise<{offset: number, producer: Producer}>}
+   */
   async function resume(partition) {
     const { offsets } = await call(url, 'GET', `/v1/groups/${group}/offsets?topic=${from}`);
-    const committed = offsets.find((each) => each.partition === partition);
+    const committed = offsets.find(
+      (/** @type {{partition: number}} */ each) => each.partition === partition,
+    );
     if (committed !== undefined && committed.offset !== null) {
       return { offset: committed.offset, producer: JSON.parse(committed.metadata) };
     }
@@ -58,11 +79,21 @@ export async function readProcessWrite({ url, group, from, to, process }) {
     return { offset, producer };
   }
 
+  /**
+   * @param {number} partition
+   * @param {number} offset
+   * @param {Producer} producer
+   */
   async function commit(partition, offset, producer) {
     const position = { topic: from, partition, offset, metadata: JSON.stringify(producer) };
     await call(url, 'PUT', `/v1/groups/${group}/offsets`, { offsets: [position] });
   }
 
+  /**
+   * @param {SluiceRecord} record
+   * @param {unknown} value
+   * @param {Producer} producer
+   */
   async function write({ partition, offset, key }, value, { producerId, producerEpoch }) {
     const records = [{ key, value, partition }];
     await call(
@@ -79,15 +110,26 @@ export async function readProcessWrite({ url, group, from, to, process }) {
   }
 }
 
-/** Calls the gateway until it gets an answer that repeating the call would not change. */
+/**
+ * Calls the gateway until it gets an answer that repeating the call would not change.
+ *
+ * @param {string} url
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>} the JSON of the answer
+ */
 async function call(url, method, path, body, headers = {}) {
-  const request = { method, headers: { ...headers } };
-  if (body !== undefined) {
-    request.headers['Content-Type'] = 'application/json';
-    request.body = JSON.stringify(body);
-  }
+  const hasBody = body !== undefined;
+  const request = {
+    method,
+    headers: hasBody ? { ...headers, 'Content-Type': 'application/json' } : headers,
+    ...(hasBody && { body: JSON.stringify(body) }),
+  };
   for (;;) {
     const response = await fetch(`${url}${path}`, request).catch(() => undefined);
+    /** @type {any} */
     const answer = await response?.json().catch(() => undefined);
     if (response?.ok && answer !== undefined) return answer;
     // The write is in the log already, but it is so old that the gateway has forgotten its offset.
@@ -100,7 +142,7 @@ async function call(url, method, path, body, headers = {}) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [url, from, to] = process.argv.slice(2);
+  const [url = 'http://localhost:8080', from = 'orders', to = 'invoices'] = process.argv.slice(2);
   await readProcessWrite({
     url,
     group: `${from}-to-${to}`,

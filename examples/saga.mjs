@@ -22,26 +22,39 @@ const STEPS = [
   { from: 'shipments', to: 'results', step: settle },
 ];
 
+/**
+ * @typedef {object} Order
+ * @property {string} item
+ * @property {number} amount
+ * @property {string} [state]
+ */
+
+/** @param {Order} order */
 function pay(order) {
   return { ...order, state: order.amount <= 100 ? 'paid' : 'payment refused' };
 }
 
+/** @param {Order} order */
 function ship(order) {
   if (order.state !== 'paid') return order;
   return { ...order, state: STOCK.has(order.item) ? 'shipped' : 'out of stock' };
 }
 
-/** Compensates: an order that was paid and cannot be shipped is paid back. */
+/**
+ * Compensates: an order that was paid and cannot be shipped is paid back.
+ * @param {Order} order
+ */
 function settle(order) {
   return order.state === 'out of stock' ? { ...order, state: 'paid back' } : order;
 }
 
+/** @param {string} url URL of the gateway */
 export async function runSaga(url) {
   for (const name of ['orders', 'payments', 'shipments', 'results']) {
     const body = JSON.stringify({ name, partitions: 3 });
     const headers = { 'Content-Type': 'application/json' };
     const response = await fetch(`${url}/v1/topics`, { method: 'POST', headers, body });
-    const { code, detail } = await response.json();
+    const { code, detail } = /** @type {any} */ (await response.json());
     if (!response.ok && code !== 'TOPIC_ALREADY_EXISTS') throw new Error(detail);
   }
   await Promise.all(
@@ -51,4 +64,5 @@ export async function runSaga(url) {
   );
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await runSaga(process.argv[2]);
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await runSaga(process.argv[2] ?? 'http://localhost:8080');

@@ -59,7 +59,7 @@ function received(bytes, start, end) {
   if (envelopeBytes === 0 && end <= bytes.length) measureFrame(bytes.toString('utf8', start, end));
   if (options.perSecond === undefined) return;
   const at = bytes.subarray(start, end).indexOf(TIME_MARK) + start + TIME_MARK.length;
-  const sentMicros = Number(bytes.latin1Slice(at, at + TIME_DIGITS));
+  const sentMicros = Number(bytes.toString('latin1', at, at + TIME_DIGITS));
   latencies.add(performance.now() * 1000 - sentMicros);
 }
 
@@ -124,6 +124,7 @@ async function openSubscribers() {
  * makes them one batch and so one frame.
  */
 async function openProducer() {
+  /** @type {{producerId: number, producerEpoch: number} | undefined} */
   let producer;
   if (!options.isBare) {
     const response = await fetch(`http://127.0.0.1:${port}/v1/producers`, { method: 'POST' });

@@ -55,7 +55,8 @@ function buildRequests(options) {
   const bodies = options.bodies ?? [options.body ?? ''];
   const count = Math.max(paths.length, bodies.length);
   return Array.from({ length: count }, (_, index) => {
-    const body = Buffer.from(bodies[index % bodies.length]);
+    const body = Buffer.from(bodies[index % bodies.length] ?? '');
+    /** @type {Record<string, string>} */
     const headers = { Host: `127.0.0.1:${options.port}`, ...options.headers };
     if (method !== 'GET' && method !== 'HEAD') headers['Content-Length'] = String(body.length);
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -112,7 +113,7 @@ class LoadRun {
     let sentAtMs = 0;
     const send = () => {
       sentAtMs = performance.now();
-      socket.write(this.requests[this.turn]);
+      socket.write(/** @type {Buffer} */ (this.requests[this.turn]));
       this.turn = (this.turn + 1) % this.requests.length;
     };
     const reader = new ResponseReader((status, sizeBytes) => {

@@ -13,7 +13,8 @@ export class LatencyHistogram {
   /** @param {number} micros */
   add(micros) {
     const bucket = Math.floor(Math.log2(Math.max(1, micros)) * BUCKETS_PER_OCTAVE);
-    this.counts[Math.min(bucket, this.counts.length - 1)] += 1;
+    const index = Math.min(bucket, this.counts.length - 1);
+    this.counts[index] = (this.counts[index] ?? 0) + 1;
     this.total += 1;
     if (micros > this.maxMicros) this.maxMicros = micros;
   }
@@ -26,7 +27,7 @@ export class LatencyHistogram {
     const wanted = Math.ceil(this.total * share);
     let seen = 0;
     for (let bucket = 0; bucket < this.counts.length; bucket += 1) {
-      seen += this.counts[bucket];
+      seen += this.counts[bucket] ?? 0;
       if (seen >= wanted && seen > 0) {
         return round(2 ** ((bucket + 1) / BUCKETS_PER_OCTAVE) / 1000);
       }

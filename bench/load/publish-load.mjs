@@ -39,7 +39,7 @@ const socket = await openWebSocket({
     if (bytes.subarray(start, end).indexOf(published) < 0) {
       throw new Error(`not published: ${bytes.toString('utf8', start, end)}`);
     }
-    const sentMs = sentAt[answeredCount % inFlight];
+    const sentMs = sentAt[answeredCount % inFlight] ?? 0;
     answeredCount += 1;
     if (isCounting) {
       answers += 1;

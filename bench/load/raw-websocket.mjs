@@ -115,7 +115,7 @@ class FrameReader {
       const left = bytes.length - at;
       if (left < 2) break;
       let start = at + 2;
-      let length = bytes[at + 1] & 0x7f;
+      let length = bytes.readUInt8(at + 1) & 0x7f;
       if (length === 126) {
         if (left < 4) break;
         length = bytes.readUInt16BE(at + 2);
@@ -130,7 +130,7 @@ class FrameReader {
         this.neededBytes = end - at;
         break;
       }
-      const opcode = bytes[at] & 0x0f;
+      const opcode = bytes.readUInt8(at) & 0x0f;
       if (opcode === 1 || opcode === 2) this.onFrame(bytes, start, end);
       at = Math.min(end, bytes.length);
       this.skippedBytes = end - at;

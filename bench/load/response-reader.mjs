@@ -20,7 +20,10 @@ export class ResponseReader {
   constructor(onResponse) {
     this.onResponse = onResponse;
     this.place = IN_HEAD;
-    /** Bytes of a head or a chunk's size line whose end has not arrived. */
+    /**
+     * Bytes of a head or a chunk's size line whose end has not arrived.
+     * @type {Buffer}
+     */
     this.held = EMPTY;
     this.remaining = 0;
     this.isLastChunk = false;
@@ -60,7 +63,7 @@ export class ResponseReader {
   readHead(bytes) {
     const end = bytes.indexOf(HEAD_END);
     if (end < 0) return 0;
-    const head = bytes.latin1Slice(0, end + 2).toLowerCase();
+    const head = bytes.toString('latin1', 0, end + 2).toLowerCase();
     this.status = Number(head.slice(9, 12));
     const lengthAt = head.indexOf('\r\ncontent-length:');
     if (this.status < 200 || this.status === 204 || this.status === 304) {
@@ -77,7 +80,7 @@ export class ResponseReader {
   readChunkSize(bytes) {
     const end = bytes.indexOf(LINE_END);
     if (end < 0) return 0;
-    const size = Number.parseInt(bytes.latin1Slice(0, end), 16);
+    const size = Number.parseInt(bytes.toString('latin1', 0, end), 16);
     this.isLastChunk = size === 0;
     this.become(IN_CHUNK, size + LINE_END.length);
     return end + 2;
