@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicMetadata } from '#coordination';
-import { LogManager, RecordBatch, silentLogObserver } from '#log';
-import { ProtocolError, parseTopicConfig } from '#protocol';
-import { NotLeaderError, Partition } from '#replication';
-import { Limiter, silentLogger } from '#runtime';
-import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { RecordBatch } from '#log';
+import { ProtocolError } from '#protocol';
+import { NotLeaderError, type Partition } from '#replication';
+import { ledPartition } from '#replication/testing';
+import { FakeClock, SeededRandom } from '#runtime/testing';
 import type { ProduceRequest, ProduceResult } from './broker.js';
 import type { BatchAppended, LeaderAppend } from './cluster/leader-transport.js';
 import { LocalLeader } from './cluster/local-leader.js';
@@ -229,50 +229,9 @@ class World {
 
   /** Lets this broker lead the partition without any other replica. */
   async leadAlone(): Promise<Partition> {
-    const clock = new FakeClock();
-    const manager = await LogManager.open(
-      {
-        dataDir: '/data',
-        durability: 'fsync',
-        syncsInFlightMax: 4,
-        tailCacheBytes: 1024 * 1024,
-        producerBatchesRemembered: 5,
-        producerIdExpirationMs: 1000,
-      },
-      {
-        fileSystem: new FakeDisk(),
-        clock,
-        scheduler: new FakeScheduler(clock),
-        random: new SeededRandom(1),
-        logger: silentLogger,
-        observer: silentLogObserver,
-      },
-    );
-    const target = { topic: 'events', partition: 0 };
-    const log = await manager.createLog(target, 'topic-id', parseTopicConfig({}, 1));
-    const metadata = {
-      replicas: [0],
-      leader: 0,
-      leaderEpoch: 0,
-      electionId: 'first',
-      isr: [0],
-      partitionEpoch: 0,
-      isNew: false,
-    };
-    const member = {
-      brokerId: 0,
-      clock,
-      isMetadataShared: true,
-      journaledVersion: () => 0,
-      onLogEnd: () => undefined,
-    };
-    this.partition = new Partition(log, metadata, {
-      member,
-      diskReads: new Limiter(1),
-      onHighWatermark: () => undefined,
-    });
-    await this.partition.becomeLeader(metadata);
-    return this.partition;
+    const { partition } = await ledPartition({ member: { isMetadataShared: true } });
+    this.partition = partition;
+    return partition;
   }
 
   #leadPartition(): Partition {

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { encodeRecordBatches, LogManager, silentLogObserver } from '#log';
-import { parseTopicConfig, RECORD_STRIDE } from '#protocol';
-import { Limiter, silentLogger } from '#runtime';
-import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
-import { Partition } from './partition.js';
-import { soleMember } from './testing/sole-member.js';
+import { encodeRecordBatches } from '#log';
+import { RECORD_STRIDE } from '#protocol';
+import type { Partition } from './partition.js';
+import { ledPartition } from './testing/led-partition.js';
 
 const METADATA = {
   replicas: [0],
@@ -65,37 +63,11 @@ describe('Partition', () => {
 });
 
 async function opened(): Promise<{ readonly partition: Partition; readonly rises: number[] }> {
-  const clock = new FakeClock();
-  const manager = await LogManager.open(
-    {
-      dataDir: '/data',
-      durability: 'fsync',
-      syncsInFlightMax: 4,
-      tailCacheBytes: 1024 * 1024,
-      producerBatchesRemembered: 5,
-      producerIdExpirationMs: 1000,
-      retentionCheckIntervalMs: 5000,
-      compactionCheckIntervalMs: 5000,
-      compactionBytesPerSecond: 1024 * 1024,
-    },
-    {
-      fileSystem: new FakeDisk(),
-      clock,
-      scheduler: new FakeScheduler(clock),
-      random: new SeededRandom(1),
-      logger: silentLogger,
-      observer: silentLogObserver,
-    },
-  );
-  const target = { topic: 'events', partition: 0 };
-  const log = await manager.createLog(target, 'id', parseTopicConfig({}, 1));
   const rises: number[] = [];
-  const partition = new Partition(log, METADATA, {
-    member: soleMember(clock),
-    diskReads: new Limiter(1),
+  const { partition } = await ledPartition({
+    metadata: METADATA,
     onHighWatermark: (one) => rises.push(one.highWatermark),
   });
-  await partition.becomeLeader(METADATA);
   // Leading is told like a rise: the test begins after it.
   rises.length = 0;
   return { partition, rises };

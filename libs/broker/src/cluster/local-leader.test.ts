@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { encodeRecordBatches, LogManager, silentLogObserver } from '#log';
-import { parseTopicConfig } from '#protocol';
-import { Partition } from '#replication';
-import { Limiter, silentLogger } from '#runtime';
-import { FakeClock, FakeDisk, FakeScheduler, SeededRandom } from '#runtime/testing';
+import { encodeRecordBatches } from '#log';
+import { ledPartition } from '#replication/testing';
 import { produceOf } from '../testing/records.js';
 import { LocalLeader } from './local-leader.js';
 
@@ -71,50 +68,10 @@ function batchAt(baseSequence: number): Buffer {
 
 /** The appends of a broker that is alone, and leads. */
 async function leading(isLeaseValid: () => boolean, minInsyncReplicas = 1): Promise<LocalLeader> {
-  const clock = new FakeClock();
-  const manager = await LogManager.open(
-    {
-      dataDir: '/data',
-      durability: 'fsync',
-      syncsInFlightMax: 4,
-      tailCacheBytes: 1024 * 1024,
-      producerBatchesRemembered: 5,
-      producerIdExpirationMs: 1000,
-      retentionCheckIntervalMs: 5000,
-      compactionCheckIntervalMs: 5000,
-      compactionBytesPerSecond: 1024 * 1024,
-    },
-    {
-      fileSystem: new FakeDisk(),
-      clock,
-      scheduler: new FakeScheduler(clock),
-      random: new SeededRandom(1),
-      logger: silentLogger,
-      observer: silentLogObserver,
-    },
-  );
-  const config = parseTopicConfig({ 'min.insync.replicas': String(minInsyncReplicas) }, 1);
-  const log = await manager.createLog(TARGET, TARGET.topicId, config);
-  const metadata = {
-    replicas: [0],
-    leader: 0,
-    leaderEpoch: 0,
-    electionId: 'first',
-    isr: [0],
-    partitionEpoch: 0,
-    isNew: false,
-  };
-  const partition = new Partition(log, metadata, {
-    member: {
-      brokerId: 0,
-      clock,
-      isMetadataShared: false,
-      journaledVersion: () => 0,
-      onLogEnd: () => undefined,
-    },
-    diskReads: new Limiter(1),
-    onHighWatermark: () => undefined,
+  const { partition } = await ledPartition({
+    target: TARGET,
+    topicId: TARGET.topicId,
+    config: { 'min.insync.replicas': String(minInsyncReplicas) },
   });
-  await partition.becomeLeader(metadata);
   return new LocalLeader({ replicas: { leaderOrThrow: () => partition }, isLeaseValid });
 }

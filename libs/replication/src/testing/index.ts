@@ -1,0 +1,1 @@
+export { type LedPartition, ledPartition } from './led-partition.js';
