@@ -18,6 +18,7 @@ const CONFIGS = [
   'delete.retention.ms',
   'unclean.leader.election.enable',
   'sluice.delete.on.ack',
+  'errors.deadletterqueue.group.enable',
 ];
 
 describe('topics', () => {

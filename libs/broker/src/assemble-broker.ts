@@ -9,6 +9,7 @@ import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
 import type { GroupParts } from './cluster/assemble-groups.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
+import { DeadLetters } from './dead-letters.js';
 import { positionsOf } from './group-positions.js';
 import type {
   BrokerStatus,
@@ -79,7 +80,15 @@ export function assembleBroker(
     names: () => registry.names(),
     ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
   };
+  const deadLetters = new DeadLetters({
+    topic: (name) => registry.get(name),
+    ensureTopic: (name) => admin.ensureDeadLetterTopic(name),
+    newProducer: async () => ({ producerId: await producerIds.next(), producerEpoch: 0 }),
+    fetch: (request) => partitions.fetch(request),
+    produce: (topic, request) => producePath.produce(topic, request),
+  });
   const coordinators = new GroupCoordinators({
+    deadLetters,
     ...GROUP_DEFAULTS,
     ...settings,
     ...ports,

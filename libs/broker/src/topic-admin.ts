@@ -108,6 +108,14 @@ export class TopicAdmin {
     });
   }
 
+  /** A topic for dead letters, created if it does not exist. */
+  ensureDeadLetterTopic(name: string): Promise<Topic> {
+    const configs = { 'errors.deadletterqueue.group.enable': true };
+    return this.#decisions.run(
+      async () => this.#options.registry.get(name) ?? (await this.#create({ name, configs })),
+    );
+  }
+
   async alter(name: string, change: AlterTopicRequest): Promise<TopicDescription> {
     this.#options.registry.getOrThrow(name);
     assertNotInternal(name, 'changed');

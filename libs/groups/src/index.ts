@@ -1,3 +1,8 @@
+export type {
+  DeadLetter,
+  DeadLetterBatch,
+  DeadLetterTopics,
+} from './coordinator/dead-letter-writer.js';
 export type { GroupCalls, MemberCommit } from './coordinator/group-calls.js';
 export type { GroupConfigEntry } from './coordinator/group-configs.js';
 export {
@@ -20,5 +25,6 @@ export type { TopicDirectory, TopicView } from './coordinator/topic-directory.js
 export { assertGroupName } from './group-name.js';
 export { partitionForGroup } from './group-partition.js';
 export { assertCommits, type OffsetCommit } from './offsets/offset-commits.js';
+export type { DeadLetterTarget } from './queue/dead-letters.js';
 export type { PendingPosition } from './state/assign.js';
 export type { Acknowledgement } from './state/decide-offsets.js';

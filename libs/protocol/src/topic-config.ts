@@ -22,6 +22,7 @@ export interface TopicConfig {
   readonly 'delete.retention.ms': number;
   readonly 'unclean.leader.election.enable': boolean;
   readonly 'sluice.delete.on.ack': boolean;
+  readonly 'errors.deadletterqueue.group.enable': boolean;
 }
 
 export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete';
@@ -88,6 +89,10 @@ export const TOPIC_CONFIGS: Readonly<Record<TopicConfigKey, ConfigDefinition>> =
     'Whether a replica out of sync may lead when none in sync is left: loses records.',
   ),
   'sluice.delete.on.ack': boolean(false, 'Whether acknowledged records of a queue are deleted.'),
+  'errors.deadletterqueue.group.enable': boolean(
+    false,
+    'Whether queue groups may write their dead letters to the topic.',
+  ),
 };
 
 export const TOPIC_CONFIG_KEYS = Object.keys(TOPIC_CONFIGS) as readonly TopicConfigKey[];
@@ -146,6 +151,7 @@ export function parseTopicConfig(
     'delete.retention.ms': Number(texts['delete.retention.ms']),
     'unclean.leader.election.enable': texts['unclean.leader.election.enable'] === 'true',
     'sluice.delete.on.ack': texts['sluice.delete.on.ack'] === 'true',
+    'errors.deadletterqueue.group.enable': texts['errors.deadletterqueue.group.enable'] === 'true',
   };
 }
 

@@ -1,4 +1,5 @@
-import { FaultList, ProtocolError } from '#protocol';
+import { FaultList, isInternalTopic, ProtocolError, topicNameFault } from '#protocol';
+import { DEAD_LETTER_TOPIC_CONFIG } from '../queue/dead-letter-topic.js';
 import { QUEUE_FLAG_CONFIGS, QUEUE_NUMBER_CONFIGS } from '../queue/queue-config.js';
 
 /** A config of groups, with Kafka's name. */
@@ -38,6 +39,8 @@ export function groupConfigTable(defaults: GroupConfigDefaults): ReadonlyMap<str
       name,
       { defaultText: String(value), accepted: 'true or false', isAccepted: isFlag },
     ]),
+    ['share.auto.offset.reset', AUTO_OFFSET_RESET],
+    [DEAD_LETTER_TOPIC_CONFIG, DEAD_LETTER_TOPIC],
   ]);
 }
 
@@ -83,6 +86,20 @@ export function checkedGroupConfigs(
   if (faults.count === 0) return checked;
   throw new ProtocolError('INVALID_CONFIG', `${faults.sentence}.`, faults.asOptions);
 }
+
+/** Where a queue begins in a topic, whatever its members ask for. */
+const AUTO_OFFSET_RESET: GroupConfig = {
+  defaultText: 'latest',
+  accepted: '"latest" or "earliest"',
+  isAccepted: (text) => text === 'latest' || text === 'earliest',
+};
+
+const DEAD_LETTER_TOPIC: GroupConfig = {
+  defaultText: 'dlq.<group>',
+  accepted: 'the name of a topic that is not internal, or empty for no dead letters',
+  isAccepted: (text) =>
+    text === '' || (topicNameFault(text) === undefined && !isInternalTopic(text)),
+};
 
 function isFlag(text: string): boolean {
   return text === 'true' || text === 'false';

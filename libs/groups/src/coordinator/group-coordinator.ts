@@ -22,6 +22,7 @@ import { decideExpiredLocks, hasAvailable } from '../state/decide-queue.js';
 import { decideStaleOffsets } from '../state/decide-removal.js';
 import { assertMember, type GroupLimits, type TopicCatalog } from '../state/decision.js';
 import type { Group } from '../state/group.js';
+import { type DeadLetterTopics, DeadLetterWriter } from './dead-letter-writer.js';
 import { GroupLog } from './group-log.js';
 import { type ChangedMembers, type GroupCommand, GroupRounds } from './group-rounds.js';
 import type { GroupTable } from './group-table.js';
@@ -43,6 +44,7 @@ export interface GroupCoordinatorOptions {
   readonly findPositions: (
     pending: readonly PendingPosition[],
   ) => Promise<readonly FoundPosition[]>;
+  readonly deadLetters: DeadLetterTopics;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
@@ -62,6 +64,7 @@ export class GroupCoordinator {
   readonly #rounds: GroupRounds;
   readonly #sessions: MemberSessions;
   readonly #queueTimers: QueueTimers;
+  readonly #deadLetters: DeadLetterWriter;
   readonly #positions: PositionResolution;
   readonly #activity = new MemberActivity();
   readonly #watches = new GroupWatches();
@@ -87,6 +90,12 @@ export class GroupCoordinator {
       clock,
       scheduler,
       onDue: (group) => void this.#queueDue(group),
+    });
+    this.#deadLetters = new DeadLetterWriter({
+      topics: options.deadLetters,
+      run: (command) => this.#rounds.run(command),
+      scheduler,
+      logger,
     });
     this.#positions = new PositionResolution({
       find: findPositions,
@@ -302,6 +311,7 @@ export class GroupCoordinator {
   close(): void {
     this.#sessions.close();
     this.#queueTimers.close();
+    this.#deadLetters.close();
     this.#positions.close();
     this.#watches.allChanged();
   }
@@ -326,6 +336,7 @@ export class GroupCoordinator {
   #loaded(table: GroupTable): void {
     for (const group of table.all()) {
       this.#queueTimers.look(group);
+      this.#deadLetters.look(group);
       if (group.members.size === 0) continue;
       this.#sync(group, group.members.keys());
       this.#retarget(group.name);
@@ -352,6 +363,7 @@ export class GroupCoordinator {
     const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     if (hasAvailable(group, times)) this.#watches.changed(group.name);
     this.#queueTimers.look(group);
+    this.#deadLetters.look(group);
   }
 
   async #queueDue(name: string): Promise<void> {

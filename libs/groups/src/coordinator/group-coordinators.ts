@@ -27,6 +27,7 @@ import { type CommitEntry, decideCommit } from '../state/decide-offsets.js';
 import { decideConfigs, decideDeletion, decideExpiry } from '../state/decide-removal.js';
 import type { GroupLimits } from '../state/decision.js';
 import type { Group } from '../state/group.js';
+import type { DeadLetterTopics } from './dead-letter-writer.js';
 import type {
   AlterConfigsCall,
   GroupCall,
@@ -105,6 +106,8 @@ export const GROUP_DEFAULTS = {
 
 interface GroupCoordinatorsOptions extends GroupSettings {
   readonly topics: TopicDirectory;
+  /** Topics for the dead letters of queue groups. */
+  readonly deadLetters: DeadLetterTopics;
   readonly findPositions: (
     pending: readonly PendingPosition[],
   ) => Promise<readonly FoundPosition[]>;
@@ -407,6 +410,7 @@ export class GroupCoordinators implements GroupCalls {
   #load(partition: Partition): Promise<GroupCoordinator> {
     const { findPositions, clock, scheduler, logger, groupSessionTimeoutMs } = this.#options;
     return GroupCoordinator.load(partition, {
+      deadLetters: this.#options.deadLetters,
       catalog: this.#catalog,
       limits: () => this.#limits(),
       assertRoom: (group, offsets) => this.#room.assertRoom(group, offsets),

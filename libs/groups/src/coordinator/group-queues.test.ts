@@ -190,6 +190,50 @@ describe('a record of a queue', () => {
   });
 });
 
+describe('a dead letter', () => {
+  it('is written for a record that was rejected or delivered too often, with its reason', async () => {
+    const queue = await QueueTest.open(1, 2);
+    await queue.join('a');
+    await queue.test.coordinators.alterConfigs('g', { 'share.delivery.count.limit': 1 });
+    await queue.poll('a', 2);
+    await queue.ack('a', [0], 'reject');
+    await queue.advance(LOCK_MS);
+    const batches = [...queue.test.deadLetters.batches.values()];
+    expect(batches.flatMap(({ letters }) => letters)).toEqual([
+      { offset: 0, deliveryCount: 1, reason: 'A member rejected the record.' },
+      { offset: 1, deliveryCount: 1, reason: 'The record was delivered once.' },
+    ]);
+    expect(batches[0]?.plan).toMatchObject({ topic: 'dlq.g', sequence: 0 });
+    expect(batches[1]?.plan).toMatchObject({ sequence: 1 });
+    expect(await queue.poll('a', 9)).toEqual([]);
+  });
+
+  it('is the same batch when it is written again, also by the next coordinator', async () => {
+    const queue = await QueueTest.open(1, 1);
+    await queue.join('a');
+    await queue.poll('a', 1);
+    queue.test.deadLetters.failures = 1;
+    await queue.ack('a', [0], 'reject');
+    await queue.advance(1);
+    await queue.test.restart();
+    await queue.poll('a', 1);
+    await queue.advance(10_000);
+    expect(queue.test.deadLetters.batches.size).toBe(1);
+    expect(await queue.ack('a', [0])).toEqual(['finished']);
+  });
+
+  it('is not written where the group has no topic for it', async () => {
+    const queue = await QueueTest.open(1, 1);
+    await queue.join('a');
+    await queue.test.coordinators.alterConfigs('g', { 'errors.deadletterqueue.topic.name': '' });
+    await queue.poll('a', 1);
+    await queue.ack('a', [0], 'reject');
+    await queue.advance(10_000);
+    expect(queue.test.deadLetters.batches.size).toBe(0);
+    expect(await queue.ack('a', [0])).toEqual(['finished']);
+  });
+});
+
 describe('a queue group that is deleted', () => {
   it('begins again from nothing under the same name', async () => {
     const queue = await QueueTest.open(1, 2);

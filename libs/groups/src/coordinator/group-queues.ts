@@ -106,7 +106,7 @@ export class GroupQueues {
       answer: (state) => ({
         generation: state.generation,
         sessionTimeoutMs: coordinator.sessionTimeoutOf(state, memberId),
-        isKeyOrdered: shareConfigOf(state.configs).isKeyOrdered,
+        isKeyOrdered: shareConfigOf(state).isKeyOrdered,
         assignment: state.assignmentOf(memberId).assignedPartitions(),
         acquired,
         reads: readsOf(state, rotated(state.assignmentOf(memberId).assignedPartitions(), turn)),
@@ -156,7 +156,7 @@ function openShares(group: Group, memberId: string): GroupRecord[] {
 
 function readsOf(group: Group, places: readonly SharePlace[]): QueueRead[] {
   if (isPaused(group.configs)) return [];
-  const { recordLocksMax } = shareConfigOf(group.configs);
+  const { recordLocksMax } = shareConfigOf(group);
   return places.flatMap(({ topic, topicId, partition }) => {
     const share = group.queue.get(topic, topicId, partition);
     if (share === undefined) return [];

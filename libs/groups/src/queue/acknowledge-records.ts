@@ -9,7 +9,8 @@ import type { WindowRecord } from './window-record.js';
 /** The statement of a member about one record that it has. */
 export interface RecordAck {
   readonly offset: Offset;
-  readonly type: 'ack' | 'nack' | 'extend' | 'reject';
+  /** `giveBack` is a broker's: the member never saw the record, and the delivery does not count. */
+  readonly type: 'ack' | 'nack' | 'extend' | 'reject' | 'giveBack';
   /** The delivery that is meant; undefined for the one under way. */
   readonly deliveryCount?: number;
   /** Time until a nacked record is delivered again, ms; undefined for the group's back-off. */
@@ -105,6 +106,7 @@ class AckRound {
     this.#ended.set(record.offset, type);
     if (type === 'ack') this.#acknowledged.push(record.offset);
     else if (type === 'nack') this.#releases.fail(record, delayMs);
+    else if (type === 'giveBack') this.#releases.giveBack(record);
     else this.#releases.giveUp(record, reason ?? 'A member rejected the record.');
   }
 }

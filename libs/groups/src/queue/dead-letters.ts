@@ -36,7 +36,9 @@ export function planDeadLetters(
   producer: DeadLetterProducer,
   recordsMax: number,
 ): ShareChange[] {
-  if (state.plan !== undefined) return [];
+  const { plan } = state;
+  // A plan for a topic that is gone is replaced: its copies are gone, too.
+  if (plan !== undefined && plan.topicId === producer.topicId) return [];
   const offsets = unplannedDeadLetters(state, recordsMax);
   if (offsets.length === 0) return [];
   return [{ kind: 'deadLettersPlanned', plan: { ...producer, ranges: rangesOf(offsets) } }];

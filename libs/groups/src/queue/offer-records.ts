@@ -16,8 +16,8 @@ export interface RecordOffer {
   readonly ranges: OffsetRanges;
   /** Keys of the records of `ranges`; needed in a key-ordered group only. */
   readonly keys?: KeyHashes;
-  /** Delayed records among them, by offset: the time of delivery, ms since 1970. */
-  readonly delayed?: ReadonlyMap<Offset, number>;
+  /** Delayed records among them: offset and time of delivery of each, ms since 1970. */
+  readonly delayed?: readonly number[];
 }
 
 /** One entry of the index of delayed records. */
@@ -56,12 +56,13 @@ export function offerRecords(
   }
   if (scanOffset < offer.from || scanOffset >= offer.to) return changes;
   const scan = new Scan(state, config.isKeyOrdered, config.recordLocksMax - state.window.size);
+  const delayed = timesByOffset(offer.delayed ?? []);
   let to = offer.to;
   let at = -1;
   for (const offset of offsetsIn(offer.ranges)) {
     at += 1;
     if (offset < scanOffset) continue;
-    if (!scan.take(offset, offer.delayed?.get(offset), offer.keys?.[at] ?? null)) {
+    if (!scan.take(offset, delayed.get(offset), offer.keys?.[at] ?? null)) {
       to = offset;
       break;
     }
@@ -144,6 +145,14 @@ class Scan {
       ...(this.#pending > 0 ? { pending: this.#pending } : {}),
     };
   }
+}
+
+function timesByOffset(delayed: readonly number[]): ReadonlyMap<Offset, number> {
+  const times = new Map<Offset, number>();
+  for (let at = 0; at + 1 < delayed.length; at += 2) {
+    times.set(delayed[at] as Offset, delayed[at + 1] as number);
+  }
+  return times;
 }
 
 function dueChange(

@@ -1,3 +1,4 @@
+import { DEAD_LETTER_COPY_CONFIG, deadLetterTopicOf } from './dead-letter-topic.js';
 import type { ShareConfig } from './share-context.js';
 
 /** Bounds of one config. */
@@ -20,6 +21,7 @@ export const QUEUE_NUMBER_CONFIGS = {
 
 /** Configs of queue groups that are true or false. */
 export const QUEUE_FLAG_CONFIGS = {
+  [DEAD_LETTER_COPY_CONFIG]: true,
   'sluice.share.key.ordered': false,
   'sluice.share.paused': false,
 } as const;
@@ -27,15 +29,21 @@ export const QUEUE_FLAG_CONFIGS = {
 type NumberConfig = keyof typeof QUEUE_NUMBER_CONFIGS;
 type FlagConfig = keyof typeof QUEUE_FLAG_CONFIGS;
 
-/** The configs that the decisions of a group depend on. @param own configs of the group */
-export function shareConfigOf(own: ReadonlyMap<string, string>): ShareConfig {
+/** The part of a group that its configs come from. */
+interface ConfiguredGroup {
+  readonly name: string;
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+/** The configs that the decisions of a group depend on. */
+export function shareConfigOf({ name: group, configs: own }: ConfiguredGroup): ShareConfig {
   const number = (name: NumberConfig): number =>
     Number(own.get(name) ?? QUEUE_NUMBER_CONFIGS[name].defaultValue);
   return {
     lockMs: number('share.record.lock.duration.ms'),
     deliveryCountLimit: number('share.delivery.count.limit'),
     recordLocksMax: number('share.partition.max.record.locks'),
-    hasDeadLetters: false,
+    hasDeadLetters: deadLetterTopicOf(group, own) !== undefined,
     retryBackoffMs: number('sluice.share.retry.backoff.ms'),
     retryBackoffMaxMs: number('sluice.share.retry.backoff.max.ms'),
     isKeyOrdered: flagOf(own, 'sluice.share.key.ordered'),

@@ -46,7 +46,7 @@ export function recordOffer(
 ): RecordOffer {
   const offsets: Offset[] = [];
   const keys: (number | null)[] = [];
-  const delayed = new Map<Offset, number>();
+  const delayed: number[] = [];
   for (const batch of batches) {
     if (batch.isControl) continue;
     if (!isKeyOrdered && isDense(batch) && !hasQueueHeaders(batch)) {
@@ -62,7 +62,7 @@ export function recordOffer(
       if (redriveGroup !== undefined && redriveGroup !== group) continue;
       offsets.push(offset);
       keys.push(keyHash);
-      if (deliverAtMs !== undefined) delayed.set(offset, deliverAtMs);
+      if (deliverAtMs !== undefined) delayed.push(offset, deliverAtMs);
     }
   }
   const ranges = rangesOf(offsets);

@@ -23,7 +23,8 @@ export class Releases {
   fail(record: WindowRecord, delayMs?: number): void {
     const { config, nowMs } = this.context;
     if (record.deliveryCount >= config.deliveryCountLimit) {
-      this.giveUp(record, `The record was delivered ${record.deliveryCount} times.`);
+      const times = record.deliveryCount === 1 ? 'once' : `${record.deliveryCount} times`;
+      this.giveUp(record, `The record was delivered ${times}.`);
       return;
     }
     const waitMs = delayMs ?? retryBackoffMs(record.deliveryCount, config);

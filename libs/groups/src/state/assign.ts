@@ -81,11 +81,18 @@ export function pendingPositions(group: Group, context: DecisionContext): Pendin
         if (context.topics.topic(topic)?.id !== topicId) continue;
         if (listed.has(keyOf(target))) continue;
         listed.add(keyOf(target));
-        pending.push({ ...target, reset: group.knownTopics.get(topic)?.reset ?? 'earliest' });
+        pending.push({ ...target, reset: resetOf(group, topic) });
       }
     }
   }
   return pending;
+}
+
+/** The policy for a partition without a position; a config of a queue group beats its members. */
+function resetOf({ mode, configs, knownTopics }: Group, topic: string): AutoOffsetReset {
+  const config = mode === 'queue' ? configs.get('share.auto.offset.reset') : undefined;
+  if (config === 'latest' || config === 'earliest') return config;
+  return knownTopics.get(topic)?.reset ?? 'earliest';
 }
 
 /** Assignments whose member's record was lost with the end of a change in several batches. */

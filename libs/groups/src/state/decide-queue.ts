@@ -54,7 +54,7 @@ export interface PartitionAcquisition extends SharePlace {
 export interface PartitionAck extends RecordAck, SharePlace {}
 
 function shareContext(group: Group, times: QueueTimes): ShareContext {
-  return { ...times, config: shareConfigOf(group.configs) };
+  return { ...times, config: shareConfigOf(group) };
 }
 
 /** Begins the share partition of a place at an offset, unless there is one. */
@@ -189,7 +189,7 @@ export function decideMemberGone(
   member: string,
   { isCounted, nowMs }: { readonly isCounted: boolean; readonly nowMs: number },
 ): GroupRecord[] {
-  const context = { nowMs, config: shareConfigOf(group.configs) };
+  const context = { nowMs, config: shareConfigOf(group) };
   return [...group.queue.all()].flatMap((share) =>
     recordsOf(group, share, releaseMember(share.state, member, isCounted, context)),
   );
@@ -214,7 +214,8 @@ export function decideShareRemoval(
   return records;
 }
 
-function recordsOf(
+/** The records of changes of a share partition. */
+export function recordsOf(
   group: Group,
   { topic, partition, position, state }: QueueShare,
   changes: readonly ShareChange[],

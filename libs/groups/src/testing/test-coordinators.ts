@@ -1,5 +1,6 @@
 import { silentLogger } from '#runtime';
 import { SeededRandom } from '#runtime/testing';
+import type { DeadLetterBatch, DeadLetterTopics } from '../coordinator/dead-letter-writer.js';
 import {
   GROUP_DEFAULTS,
   GroupCoordinators,
@@ -17,11 +18,41 @@ interface TestTopic {
   hasLeader: boolean;
 }
 
+/** Dead-letter topics in memory: each batch is kept once. */
+class TestDeadLetters implements DeadLetterTopics {
+  readonly batches = new Map<string, DeadLetterBatch>();
+  /** Makes the next writes fail, after they were done. */
+  failures = 0;
+  #producers = 0;
+
+  target(topic: string, sourcePartition: number) {
+    return Promise.resolve({ topic, topicId: `${topic}-id`, partition: sourcePartition });
+  }
+
+  isCurrent(): boolean {
+    return true;
+  }
+
+  newProducer() {
+    this.#producers += 1;
+    return Promise.resolve({ producerId: this.#producers, producerEpoch: 0 });
+  }
+
+  write(batch: DeadLetterBatch): Promise<void> {
+    const { producerId, sequence } = batch.plan;
+    this.batches.set(`${producerId} ${sequence}`, batch);
+    if (this.failures === 0) return Promise.resolve();
+    this.failures -= 1;
+    return Promise.reject(new Error('the answer is lost'));
+  }
+}
+
 /** The coordinators of a broker that leads the only partition of the offsets topic. */
 export class TestCoordinators {
   readonly led: LedPartition;
   readonly topics = new Map<string, TestTopic>();
   coordinators: GroupCoordinators;
+  readonly deadLetters = new TestDeadLetters();
   readonly #settings: Partial<GroupSettings>;
 
   constructor(led: LedPartition, settings: Partial<GroupSettings> = {}) {
@@ -60,6 +91,7 @@ export class TestCoordinators {
         ensureOffsetsTopic: () => Promise.resolve(),
       },
       findPositions: (pending) => Promise.resolve(this.#find(pending)),
+      deadLetters: this.deadLetters,
       clock,
       expiryClock: clock,
       scheduler,

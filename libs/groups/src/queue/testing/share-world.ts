@@ -318,9 +318,9 @@ export class ShareWorld {
   #recordOffer(): RecordOffer {
     const from = Math.max(this.#state.scanOffset, this.#logStart);
     const records = this.topic.filter(({ offset }) => offset >= from);
-    const delayed = new Map<Offset, number>();
+    const delayed: number[] = [];
     for (const { offset, deliverAtMs } of records) {
-      if (deliverAtMs !== undefined) delayed.set(offset, deliverAtMs);
+      if (deliverAtMs !== undefined) delayed.push(offset, deliverAtMs);
     }
     const keys = this.config.isKeyOrdered ? { keys: records.map(({ key }) => key) } : {};
     const ranges = rangesOf(records.map(({ offset }) => offset));
