@@ -56,11 +56,10 @@ export function assembleBroker(
   ports: LocalBrokerPorts,
 ): AssembledBroker {
   const { logManager, store, producerIds, replicas, writer, partitions, statusesOf } = cluster;
-  const { expiryClock } = logManager;
   const { brokerId, url, autoCreateTopics, partitionsPerBrokerMax, batchSizeBytes } = settings;
   const { random, scheduler, logger } = ports;
   const followed = { random, scheduler, logger, store, replicas, logManager };
-  const registry = new TopicRegistry({
+  const registry: TopicRegistry = new TopicRegistry({
     ...followed,
     brokerId,
     batchSizeBytes,
@@ -75,25 +74,14 @@ export function assembleBroker(
     statusesOf,
   });
   const producePath = producePathOf(settings, ports, writer);
-  const topics: TopicDirectory = {
-    topic: (name) => registry.get(name),
-    names: () => registry.names(),
-    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
-  };
-  const deadLetters = new DeadLetters({
-    topic: (name) => registry.get(name),
-    ensureTopic: (name) => admin.ensureDeadLetterTopic(name),
-    newProducer: async () => ({ producerId: await producerIds.next(), producerEpoch: 0 }),
-    fetch: (request) => partitions.fetch(request),
-    produce: (topic, request) => producePath.produce(topic, request),
-  });
-  const coordinators = new GroupCoordinators({
-    deadLetters,
+  const topics = topicDirectory(registry, admin);
+  const coordinators: GroupCoordinators = new GroupCoordinators({
+    deadLetters: deadLettersOf(cluster, { registry, admin, producePath }),
     ...GROUP_DEFAULTS,
     ...settings,
     ...ports,
     topics,
-    expiryClock,
+    expiryClock: logManager.expiryClock,
     findPositions: (pending) => positionsOf(pending, statusesOf),
   });
   registry.onChange(({ topic }) => coordinators.topicChanged(topic));
@@ -137,6 +125,33 @@ function producePathOf(
     maxBlockMs,
     batchSizeBytes,
     lingerMs,
+  });
+}
+
+function topicDirectory(registry: TopicRegistry, admin: TopicAdmin): TopicDirectory {
+  return {
+    topic: (name) => registry.get(name),
+    names: () => registry.names(),
+    ensureOffsetsTopic: () => admin.ensureOffsetsTopic(),
+  };
+}
+
+/** The writer of dead letters of the groups that this broker coordinates. */
+function deadLettersOf(
+  { partitions, producerIds }: BrokerParts,
+  parts: {
+    readonly registry: TopicRegistry;
+    readonly admin: TopicAdmin;
+    readonly producePath: ProducePath;
+  },
+): DeadLetters {
+  const { registry, admin, producePath } = parts;
+  return new DeadLetters({
+    topic: (name) => registry.get(name),
+    ensureTopic: (name) => admin.ensureDeadLetterTopic(name),
+    newProducer: async () => ({ producerId: await producerIds.next(), producerEpoch: 0 }),
+    fetch: (request) => partitions.fetch(request),
+    produce: (topic, request) => producePath.produce(topic, request),
   });
 }
 

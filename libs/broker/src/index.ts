@@ -44,6 +44,10 @@ export type {
   OffsetMove,
   OffsetResetTarget,
   PartitionRead,
+  QueueAck,
+  QueueAckResult,
+  QueueRead,
+  QueueRecords,
   TopicChoice,
 } from './groups/groups.js';
 export type {

@@ -30,6 +30,8 @@ const LANE_OF = {
   'group-alter-configs': 'requests',
   'group-list': 'requests',
   'group-watch': 'waiting',
+  'queue-poll': 'requests',
+  'queue-acks': 'requests',
 } as const satisfies Record<PeerMethod, Lane>;
 
 /** A connection carries one call at a time; connections are opened on demand. */

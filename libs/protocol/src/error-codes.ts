@@ -40,6 +40,7 @@ export const ERROR_CODES = {
     'The group has as many members as it may have.',
   ),
   INCONSISTENT_GROUP_PROTOCOL: code(23, false, 'failed', 'The group is in another mode.'),
+  INVALID_RECORD_STATE: code(121, false, 'failed', 'The record is not with this member.'),
   NON_EMPTY_GROUP: code(68, false, 'failed', 'The group has members.'),
   OUT_OF_ORDER_SEQUENCE_NUMBER: code(45, false, 'failed', 'The sequence does not follow.'),
   INVALID_PRODUCER_EPOCH: code(47, false, 'failed', 'The producer epoch is an old one.'),

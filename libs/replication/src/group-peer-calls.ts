@@ -13,6 +13,8 @@ import {
 
 const INT32_MAX = 2 ** 31 - 1;
 const count = whole(0, Number.MAX_SAFE_INTEGER);
+/** A time, or -1 for one before all others. */
+const timeMs = whole(-1, Number.MAX_SAFE_INTEGER);
 const anyText = text(0, INT32_MAX);
 const group = text(1, 255);
 const partition = { topic: text(1, 249), partition: whole(0, INT32_MAX) };
@@ -59,7 +61,72 @@ function answer(shape: MessageShape): MessageShape {
   return object({ answer: shape });
 }
 
+const place = { ...partition, topicId: anyText };
+const cursor = object({ atMs: timeMs, offset: timeMs });
+const ranges = list(count);
+
+/** Records that a broker found for a queue. */
+const offer = object({
+  ...place,
+  records: nullable(
+    object(
+      { from: count, to: count, logStartOffset: count, ranges },
+      { keys: list(nullable(count)), delayed: list(count) },
+    ),
+  ),
+  due: nullable(
+    object({
+      from: cursor,
+      to: cursor,
+      records: list(cursor),
+      indexedTo: count,
+      nextAtMs: nullable(count),
+    }),
+  ),
+});
+
+const queueAnswer = object({
+  generation: count,
+  sessionTimeoutMs: count,
+  isKeyOrdered: flag,
+  assignment: list(object(place)),
+  acquired: list(
+    object({
+      ...place,
+      runs: list(object({ first: count, last: count, deliveryCount: count })),
+    }),
+  ),
+  reads: list(
+    object({
+      ...place,
+      scanOffset: count,
+      due: cursor,
+      pendingFrom: count,
+      hasPending: flag,
+      room: whole(-(2 ** 31), INT32_MAX),
+    }),
+  ),
+});
+
+const ack = object(
+  { ...place, offset: count, type: choice('ack', 'nack', 'extend', 'reject', 'giveBack') },
+  { deliveryCount: count, delayMs: count, reason: anyText },
+);
+
 export const GROUP_PEER_CALLS = {
+  'queue-poll': {
+    body: object({
+      ...member,
+      receiveId: nullable(anyText),
+      recordsMax: count,
+      offers: list(offer),
+    }),
+    answer: answer(queueAnswer),
+  },
+  'queue-acks': {
+    body: object({ ...member, acks: list(ack) }),
+    answer: answer(list(choice('done', 'finished', 'notAcquired', 'staleDelivery'))),
+  },
   'group-join': {
     body: object({
       group,

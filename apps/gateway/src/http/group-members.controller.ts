@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { GROUP_LIST_DEFAULT, type Input, present } from '#api';
+import { GROUP_LIST_DEFAULT, type Input, type Problem, present, problemDocument } from '#api';
 import type {
   Broker,
   GroupConfigsDescription,
@@ -10,9 +10,13 @@ import type {
   OffsetResetTarget,
   OffsetToCommit,
 } from '#broker';
+import type { TopicPartition } from '#protocol';
 import { BROKER } from '../shared/tokens.js';
 import { committedEntries } from './offset-commit.js';
 import { Serves } from './serves.js';
+
+/** One ack as it is answered. */
+type AckResult = TopicPartition & { readonly offset: number; readonly error?: Problem };
 
 /** Groups, their members and their offsets. */
 @Controller()
@@ -42,6 +46,23 @@ export class GroupMembersController {
   @Serves('joinGroup')
   joinGroup({ group, body }: Input<'joinGroup'>): Promise<MemberState> {
     return this.#broker.groups.join(group, present(body));
+  }
+
+  @Serves('acknowledgeRecords')
+  async acknowledgeRecords({ group, memberId, body }: Input<'acknowledgeRecords'>): Promise<{
+    readonly acks: readonly AckResult[];
+  }> {
+    const acks = body.acks.map((ack) => present(ack));
+    const results = await this.#broker.groups.acknowledge(group, memberId, acks);
+    const member = `${encodeURIComponent(group)}/members/${encodeURIComponent(memberId)}`;
+    const instance = `/v1/groups/${member}/acks`;
+    return {
+      acks: results.map(({ error, ...ack }) => {
+        return error === undefined
+          ? ack
+          : { ...ack, error: problemDocument(error, instance, { isWrite: true }) };
+      }),
+    };
   }
 
   @Serves('heartbeat')

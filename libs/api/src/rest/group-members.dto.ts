@@ -85,8 +85,8 @@ export class JoinGroupDto implements JoinRequest {
   readonly topics!: readonly TopicChoice[];
 
   @OptionalMember({ ...MODE, default: 'stream' })
-  @IsOneOf(['stream'], 'must be "stream"')
-  readonly mode?: 'stream';
+  @IsOneOf(['stream', 'queue'], 'must be "stream" or "queue"')
+  readonly mode?: 'stream' | 'queue';
 
   @OptionalMember({ type: 'string', enum: ['sticky', 'range', 'roundrobin'], default: 'sticky' })
   @IsOneOf(['sticky', 'range', 'roundrobin'], 'must be "sticky", "range" or "roundrobin"')

@@ -1,6 +1,7 @@
 /** Operations on consumer groups and their members. */
 import type { ErrorCode } from '#protocol';
 import { ref } from '../schema/json-schema.js';
+import { AcknowledgeRecordsDto, QueueAckResultsDto } from './acknowledge-records.dto.js';
 import { CommittedListDto } from './answers.dto.js';
 import {
   AlterGroupConfigsDto,
@@ -122,6 +123,11 @@ export const MEMBER_OPERATIONS = {
         description:
           'The cursor of the last answer that arrived; none: from the last acknowledged position.',
       },
+      receiveId: {
+        schema: { type: 'string', maxLength: 255 },
+        description:
+          'An id of this poll, in queue mode: the same id again answers the same records while their locks last.',
+      },
       limit: { schema: { ...INT32, minimum: 1, default: FETCH_LIMIT_DEFAULT } },
       maxBytes: {
         schema: { ...INT32, minimum: 1, maximum: FETCH_BYTES_MAX, default: FETCH_BYTES_DEFAULT },
@@ -150,6 +156,22 @@ export const MEMBER_OPERATIONS = {
       'CORRUPT_MESSAGE',
       'BROKER_NOT_AVAILABLE',
     ],
+  },
+  acknowledgeRecords: {
+    method: 'POST',
+    path: '/v1/groups/{group}/members/{memberId}/acks',
+    plane: 'control',
+    tag: 'groups',
+    summary: 'Acknowledge, give back, reject or extend records of a queue',
+    description:
+      'Each ack is answered by itself, in their order; a refused one has an `error`. An ack that is answered is durable: the ' +
+      'group does not deliver the record again.',
+    needs: READ,
+    body: AcknowledgeRecordsDto,
+    answers: {
+      200: { description: 'The acks, refused ones with an error.', body: QueueAckResultsDto },
+    },
+    errors: [...MEMBER_ERRORS, ...BODY_ERRORS, 'INCONSISTENT_GROUP_PROTOCOL'],
   },
   heartbeat: {
     method: 'POST',

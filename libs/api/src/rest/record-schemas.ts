@@ -117,6 +117,11 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
       value: { description: 'As it was sent; a string when it is UTF-8, null for a tombstone.' },
       valueBase64: { ...BASE64, description: 'In place of `value`: a value that is not UTF-8.' },
       headers: { type: 'array', items: ref('RecordHeader') },
+      deliveryCount: {
+        type: 'integer',
+        minimum: 1,
+        description: 'In answers to members of a queue: which delivery of the record this is.',
+      },
     },
   },
   FetchedRecords: {
@@ -149,7 +154,8 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
   },
   PolledRecords: {
     type: 'object',
-    required: ['records', 'cursor', 'generation', 'assignment', 'revoking', 'resets'],
+    description: 'In queue mode there are no `cursor`, `revoking` and `resets`.',
+    required: ['records', 'generation', 'assignment'],
     properties: {
       records: { type: 'array', items: ref('FetchedRecord') },
       cursor: {
@@ -161,7 +167,7 @@ export const RECORD_SCHEMAS: Readonly<Record<string, Schema>> = {
       assignment: {
         type: 'array',
         items: ref('PartitionOfMember'),
-        description: 'Partitions that only this member reads.',
+        description: 'Partitions that the member reads; in stream mode it alone.',
       },
       revoking: {
         type: 'array',

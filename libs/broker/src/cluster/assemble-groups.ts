@@ -1,10 +1,13 @@
 import type { GroupCoordinators, TopicDirectory } from '#groups';
 import type { Peers, ReplicaManager } from '#replication';
 import type { Clock, Random, Scheduler } from '#runtime';
+import type { FetchRequest, FetchResult } from '../broker.js';
 import { BrokerGroups } from '../groups/broker-groups.js';
 import type { Groups } from '../groups/groups.js';
 import { MemberPolls } from '../groups/member-polls.js';
 import { MemberReads } from '../groups/member-reads.js';
+import { QueuePolls } from '../groups/queue-polls.js';
+import { QueueReads } from '../groups/queue-reads.js';
 import type { GroupOffsets } from '../log-broker.js';
 import { ClusterGroups } from './cluster-groups.js';
 import { CoordinatorCalls } from './coordinator-calls.js';
@@ -29,11 +32,19 @@ export interface GroupPartsOptions {
   readonly offsetMetadataBytesMax: number;
 }
 
+/** Polls of members that wait for records, in both modes. */
+interface PollWaits {
+  readonly waiting: number;
+  readonly refusedTotal: number;
+  /** Answers all of them with what is there. */
+  endWaits(): void;
+}
+
 /** The parts of a broker that serve clients of groups. */
 export interface GroupParts {
   readonly offsets: GroupOffsets;
   readonly groups: Groups;
-  readonly polls: MemberPolls;
+  readonly polls: PollWaits;
   readonly watcher: GroupWatcher;
 }
 
@@ -50,6 +61,18 @@ export function assembleGroups(
     coordinators,
     coordinatorOf: (group) => calls.coordinatorOf(group),
   });
+  const fetch = (request: FetchRequest): Promise<FetchResult> => partitions.fetch(request);
+  const reads = new MemberReads({ ...options, fetch });
+  const queuePolls = new QueuePolls({
+    ...options,
+    coordinator: {
+      poll: (call) => calls.call('queuePoll', call),
+      acknowledge: (call) => calls.call('acknowledge', call),
+      watch: (group, onChange) => watcher.watch(group, onChange),
+    },
+    reads: new QueueReads({ ...options, fetch }),
+    waits: reads,
+  });
   const polls = new MemberPolls({
     ...options,
     coordinator: {
@@ -57,16 +80,29 @@ export function assembleGroups(
       waitingView: (call) => calls.call('waitingView', call),
       watch: (group, onChange) => watcher.watch(group, onChange),
     },
-    reads: new MemberReads({ ...options, fetch: (request) => partitions.fetch(request) }),
+    reads,
   });
   const groups = new BrokerGroups({
     ...options,
     calls,
     offsets,
     polls,
+    queuePolls,
     topics,
     statusesOf: (targets) => statuses.of(targets),
     listOffset: (target, at) => partitions.listOffset(target, at),
   });
-  return { offsets, groups, polls, watcher };
+  const waits: PollWaits = {
+    get waiting() {
+      return polls.waiting + queuePolls.waiting;
+    },
+    get refusedTotal() {
+      return polls.refusedTotal + queuePolls.refusedTotal;
+    },
+    endWaits: () => {
+      polls.endWaits();
+      queuePolls.endWaits();
+    },
+  };
+  return { offsets, groups, polls: waits, watcher };
 }

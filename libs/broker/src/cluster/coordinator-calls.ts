@@ -36,6 +36,8 @@ export const GROUP_METHODS = {
   heartbeat: 'group-heartbeat',
   poll: 'group-poll',
   waitingView: 'group-waiting-view',
+  queuePoll: 'queue-poll',
+  acknowledge: 'queue-acks',
   commitAsMember: 'group-member-commit',
   leave: 'group-leave',
   describe: 'group-describe',

@@ -25,13 +25,22 @@ import type {
   MemberState,
   OffsetMove,
   OffsetResetRequest,
+  QueueAck,
+  QueueAckResult,
+  QueueRecords,
 } from './groups.js';
 import { type MemberPolls, memberState } from './member-polls.js';
+import { acknowledge } from './queue-acks.js';
+import type { QueuePolls } from './queue-polls.js';
+
+/** Names of queue groups that are remembered. */
+const QUEUE_GROUPS_MAX = 10_000;
 
 interface BrokerGroupsOptions {
   readonly calls: CoordinatorCalls;
   readonly offsets: GroupOffsets;
   readonly polls: MemberPolls;
+  readonly queuePolls: QueuePolls;
   readonly topics: TopicDirectory;
   readonly statusesOf: (
     partitions: readonly TopicPartition[],
@@ -44,6 +53,8 @@ interface BrokerGroupsOptions {
 
 export class BrokerGroups implements Groups {
   readonly #options: BrokerGroupsOptions;
+  /** Groups that were in queue mode when they were last asked for. */
+  readonly #queueGroups = new Set<string>();
 
   constructor(options: BrokerGroupsOptions) {
     this.#options = options;
@@ -62,8 +73,45 @@ export class BrokerGroups implements Groups {
     return memberState(await this.#options.calls.call('heartbeat', request));
   }
 
-  poll(group: string, memberId: string, request: MemberPollRequest): Promise<MemberRecords> {
-    return this.#options.polls.poll(group, memberId, request);
+  async poll(
+    group: string,
+    memberId: string,
+    request: MemberPollRequest,
+  ): Promise<MemberRecords | QueueRecords> {
+    const { polls, queuePolls } = this.#options;
+    if (this.#queueGroups.has(group)) {
+      try {
+        return await queuePolls.poll(group, memberId, request);
+      } catch (error) {
+        if (!isOfOtherMode(error)) throw error;
+        this.#queueGroups.delete(group);
+      }
+    }
+    try {
+      return await polls.poll(group, memberId, request);
+    } catch (error) {
+      if (!isOfOtherMode(error)) throw error;
+      this.#rememberQueue(group);
+      return queuePolls.poll(group, memberId, request);
+    }
+  }
+
+  acknowledge(
+    group: string,
+    memberId: string,
+    acks: readonly QueueAck[],
+  ): Promise<readonly QueueAckResult[]> {
+    const { calls, topics } = this.#options;
+    return acknowledge({ group, memberId, acks }, calls, topics);
+  }
+
+  /** The oldest name is forgotten first; a forgotten group costs one call more. */
+  #rememberQueue(group: string): void {
+    this.#queueGroups.add(group);
+    for (const oldest of this.#queueGroups) {
+      if (this.#queueGroups.size <= QUEUE_GROUPS_MAX) break;
+      this.#queueGroups.delete(oldest);
+    }
   }
 
   async commitAsMember(commit: MemberCommit): Promise<void> {
@@ -169,6 +217,11 @@ export class BrokerGroups implements Groups {
       `Group "${group}" has members: its offsets can be reset when all of them have left.`,
     );
   }
+}
+
+/** True when a group is in the other mode than a call needs. */
+function isOfOtherMode(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === 'INCONSISTENT_GROUP_PROTOCOL';
 }
 
 function configsOf(entries: readonly GroupConfigEntry[]): GroupConfigsDescription {

@@ -4,7 +4,7 @@
  */
 import type { JoinRequest, MemberCommit } from '#groups';
 import type { RecordBatch } from '#log';
-import type { Offset, TopicPartition } from '#protocol';
+import type { Offset, ProtocolError, TopicPartition } from '#protocol';
 
 export type { JoinRequest, TopicChoice } from '#groups';
 
@@ -24,10 +24,20 @@ export interface Groups {
    */
   heartbeat(group: string, memberId: string, generation?: number): Promise<MemberState>;
   /**
-   * Reads records of the member's partitions.
+   * Reads records of the member's partitions; in a queue group, gets records under locks.
    * @throws ProtocolError as heartbeat; INVALID_REQUEST for a cursor of another origin
    */
-  poll(group: string, memberId: string, request: MemberPollRequest): Promise<MemberRecords>;
+  poll(
+    group: string,
+    memberId: string,
+    request: MemberPollRequest,
+  ): Promise<MemberRecords | QueueRecords>;
+  /** Takes acks of a queue's member. @returns one result per ack, in their order */
+  acknowledge(
+    group: string,
+    memberId: string,
+    acks: readonly QueueAck[],
+  ): Promise<readonly QueueAckResult[]>;
   /** Commits offsets of a member, all or none. @throws ProtocolError ILLEGAL_GENERATION */
   commitAsMember(commit: MemberCommit): Promise<void>;
   /** Removes a member; one that is gone already has left. */
@@ -59,6 +69,11 @@ export interface MemberState {
 export interface MemberPollRequest {
   /** Cursor of the last answer that arrived; it acknowledges the records of that answer. */
   readonly cursor?: string;
+  /**
+   * An id of this poll, in a queue group: while its records are locked, a poll with the same id is
+   * answered with the same records.
+   */
+  readonly receiveId?: string;
   /** Number of records. */
   readonly limit: number;
   /** Bytes of records; the first record always fits. */
@@ -67,6 +82,38 @@ export interface MemberPollRequest {
   readonly waitMs: number;
   /** Ends a wait at once. */
   readonly signal?: AbortSignal;
+}
+
+/** Records that a member of a queue group has got. */
+export interface QueueRecords {
+  readonly generation: number;
+  readonly assignment: readonly TopicPartition[];
+  /** Reads in the order in which their records are answered. */
+  readonly reads: readonly QueueRead[];
+}
+
+/** Records of one partition, as batches that the transport renders. */
+export interface QueueRead extends TopicPartition {
+  readonly batches: readonly RecordBatch[];
+  /** The records to answer, by offset; the batches have others, too. */
+  readonly records: readonly { readonly offset: Offset; readonly deliveryCount: number }[];
+}
+
+export interface QueueAck extends TopicPartition {
+  readonly offset: Offset;
+  readonly type: 'ack' | 'nack' | 'extend' | 'reject';
+  /** The delivery that is meant; by default the one under way. */
+  readonly deliveryCount?: number;
+  /** Time until a nacked record is delivered again, ms. */
+  readonly delayMs?: number;
+  /** Text that the dead letter of a rejected record carries. */
+  readonly reason?: string;
+}
+
+export interface QueueAckResult extends TopicPartition {
+  readonly offset: Offset;
+  /** Undefined when the ack is taken. */
+  readonly error: ProtocolError | undefined;
 }
 
 /** Records of several partitions, as batches that the transport renders. */

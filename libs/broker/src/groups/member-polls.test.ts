@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Broker } from '../broker.js';
 import { produceOf } from '../testing/records.js';
 import { TestBroker } from '../testing/test-broker.js';
-import type { MemberRecords } from './groups.js';
+import type { Groups, MemberRecords } from './groups.js';
 
 const POLL = { limit: 100, maxBytes: 1024 * 1024, waitMs: 0 };
 
@@ -9,10 +10,10 @@ describe('a poll', () => {
   it('answers with the positions after the records that were rendered', async () => {
     const { broker } = await brokerWith(1, 5);
     const { memberId } = await broker.groups.join('g', EARLIEST);
-    const first = await broker.groups.poll('g', memberId, POLL);
+    const first = await streamPoll(broker, 'g', memberId, POLL);
     expect(first.reads).toMatchObject([{ topic: 'events', partition: 0, offset: 0 }]);
     const cursor = first.cursorAfter([3]);
-    const second = await broker.groups.poll('g', memberId, { ...POLL, cursor });
+    const second = await streamPoll(broker, 'g', memberId, { ...POLL, cursor });
     expect(second.reads).toMatchObject([{ offset: 3 }]);
     expect(await broker.committedOffsets('g')).toMatchObject([{ offset: 3 }]);
   });
@@ -20,9 +21,9 @@ describe('a poll', () => {
   it('acknowledges nothing that was read and not answered', async () => {
     const { broker } = await brokerWith(2, 5);
     const { memberId } = await broker.groups.join('g', EARLIEST);
-    const first = await broker.groups.poll('g', memberId, { ...POLL, limit: 2 });
+    const first = await streamPoll(broker, 'g', memberId, { ...POLL, limit: 2 });
     const cursor = first.cursorAfter([2]);
-    await broker.groups.poll('g', memberId, { ...POLL, cursor });
+    await streamPoll(broker, 'g', memberId, { ...POLL, cursor });
     expect(await broker.committedOffsets('g')).toMatchObject([{ offset: 2 }, { offset: 0 }]);
   });
 
@@ -32,7 +33,7 @@ describe('a poll', () => {
     const seen = new Set<number>();
     let cursor: string | undefined;
     for (let polls = 0; polls < 3; polls += 1) {
-      const polled: MemberRecords = await broker.groups.poll('g', memberId, {
+      const polled: MemberRecords = await streamPoll(broker, 'g', memberId, {
         ...POLL,
         ...(cursor === undefined ? {} : { cursor }),
       });
@@ -48,7 +49,7 @@ describe('a poll', () => {
     const test = await brokerWith(1, 0);
     const { broker, scheduler } = test;
     const { memberId } = await broker.groups.join('g', { ...EARLIEST, sessionTimeoutMs: 5000 });
-    const waiting = broker.groups.poll('g', memberId, { ...POLL, waitMs: 20_000 });
+    const waiting = streamPoll(broker, 'g', memberId, { ...POLL, waitMs: 20_000 });
     for (let second = 0; second < 21; second += 1) await scheduler.advance(1000);
     expect((await waiting).reads).toEqual([]);
     expect(await broker.groups.heartbeat('g', memberId)).toMatchObject({ memberId });
@@ -57,7 +58,7 @@ describe('a poll', () => {
   it('that waits is answered when the gateway stops', async () => {
     const { broker, opened, scheduler } = await brokerWith(1, 0);
     const { memberId } = await broker.groups.join('g', EARLIEST);
-    const waiting = broker.groups.poll('g', memberId, { ...POLL, waitMs: 60_000 });
+    const waiting = streamPoll(broker, 'g', memberId, { ...POLL, waitMs: 60_000 });
     await scheduler.settle();
     opened.endWaits();
     expect((await waiting).reads).toEqual([]);
@@ -67,10 +68,10 @@ describe('a poll', () => {
     const { broker, opened, scheduler } = await brokerWith(1, 0, { longPollsMax: 1 });
     const one = await broker.groups.join('g', EARLIEST);
     const other = await broker.groups.join('h', EARLIEST);
-    const waiting = broker.groups.poll('g', one.memberId, { ...POLL, waitMs: 60_000 });
+    const waiting = streamPoll(broker, 'g', one.memberId, { ...POLL, waitMs: 60_000 });
     await scheduler.settle();
     await expect(
-      broker.groups.poll('h', other.memberId, { ...POLL, waitMs: 60_000 }),
+      streamPoll(broker, 'h', other.memberId, { ...POLL, waitMs: 60_000 }),
     ).rejects.toMatchObject({ code: 'THROTTLING_QUOTA_EXCEEDED' });
     opened.endWaits();
     await waiting;
@@ -96,4 +97,14 @@ async function brokerWith(
     await test.broker.produce(produceOf('events', values));
   }
   return test;
+}
+
+/** A poll of a group in stream mode. */
+async function streamPoll(
+  broker: Broker,
+  ...call: Parameters<Groups['poll']>
+): Promise<MemberRecords> {
+  const polled = await broker.groups.poll(...call);
+  if (!('cursorAfter' in polled)) throw new Error('the group is a queue');
+  return polled;
 }

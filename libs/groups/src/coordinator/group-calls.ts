@@ -1,8 +1,10 @@
 /** The calls to the coordinator of a group, as any broker of the cluster makes them. */
 import type { OffsetCommit } from '../offsets/offset-commits.js';
+import type { AckResult } from '../queue/acknowledge-records.js';
 import type { Acknowledgement } from '../state/decide-offsets.js';
 import type { GroupConfigEntry } from './group-configs.js';
 import type { GroupSnapshot } from './group-description.js';
+import type { QueueAcks, QueuePoll, QueuePollAnswer } from './group-queues.js';
 import type { JoinRequest } from './join-request.js';
 import type { MemberView } from './member-view.js';
 
@@ -51,6 +53,10 @@ export interface GroupCalls {
   heartbeat(call: HeartbeatCall): Promise<MemberView>;
   poll(call: MemberPoll): Promise<MemberView>;
   waitingView(call: WaitingViewCall): Promise<MemberView | null>;
+  /** Gives records of a queue to a member. */
+  queuePoll(call: QueuePoll): Promise<QueuePollAnswer>;
+  /** Takes acks of a queue's member; one result per ack. */
+  acknowledge(call: QueueAcks): Promise<readonly AckResult[]>;
   commitAsMember(call: MemberCommit): Promise<void>;
   leave(call: MemberCall): Promise<void>;
   describe(call: GroupCall): Promise<GroupSnapshot>;

@@ -87,7 +87,7 @@ export function checkedGroupConfigs(
   throw new ProtocolError('INVALID_CONFIG', `${faults.sentence}.`, faults.asOptions);
 }
 
-/** Where a queue begins in a topic, whatever its members ask for. */
+/** Position at which a queue begins, whatever its members ask for. */
 const AUTO_OFFSET_RESET: GroupConfig = {
   defaultText: 'latest',
   accepted: '"latest" or "earliest"',

@@ -20,7 +20,12 @@ import {
 } from '../state/decide-offsets.js';
 import { decideExpiredLocks, hasAvailable } from '../state/decide-queue.js';
 import { decideStaleOffsets } from '../state/decide-removal.js';
-import { assertMember, type GroupLimits, type TopicCatalog } from '../state/decision.js';
+import {
+  assertMember,
+  assertMode,
+  type GroupLimits,
+  type TopicCatalog,
+} from '../state/decision.js';
 import type { Group } from '../state/group.js';
 import { type DeadLetterTopics, DeadLetterWriter } from './dead-letter-writer.js';
 import { GroupLog } from './group-log.js';
@@ -209,6 +214,7 @@ export class GroupCoordinator {
     return this.#rounds.run({
       group,
       decide: (state, context) => {
+        assertMode(state, 'stream');
         const records = decidePoll(state, { memberId, acknowledged }, context);
         this.#renewSession(state, memberId);
         if (this.#activity.beginPoll(key, pollId)) this.#watches.changed(group);
@@ -246,6 +252,7 @@ export class GroupCoordinator {
       group,
       isAtomic: true,
       decide: (state, context) => {
+        assertMode(state, 'stream');
         const records = decideMemberCommit(state, commit, context);
         this.#renewSession(state, commit.memberId);
         this.#options.assertRoom(state, commit.offsets);

@@ -22,6 +22,7 @@ import {
   type OffsetCommit,
   unknownPartition,
 } from '../offsets/offset-commits.js';
+import type { AckResult } from '../queue/acknowledge-records.js';
 import type { PendingPosition } from '../state/assign.js';
 import { type CommitEntry, decideCommit } from '../state/decide-offsets.js';
 import { decideConfigs, decideDeletion, decideExpiry } from '../state/decide-removal.js';
@@ -53,7 +54,13 @@ import {
   groupListing,
   groupSnapshot,
 } from './group-description.js';
-import { GroupQueues } from './group-queues.js';
+import {
+  GroupQueues,
+  type QueueAcks,
+  type QueuePoll,
+  type QueuePollAnswer,
+} from './group-queues.js';
+import type { GroupSettings } from './group-settings.js';
 import { joinCommand } from './join-request.js';
 import { LoadedCoordinators } from './loaded-coordinators.js';
 import type { MemberView } from './member-view.js';
@@ -72,37 +79,6 @@ export interface GroupOffset extends TopicPartition {
   readonly lag: number | null;
   readonly metadata: string | null;
 }
-
-/** Settings of groups and their offsets. Times in ms but where the name says otherwise. */
-export interface GroupSettings {
-  /** Limit of committed offsets on this broker, over all groups. */
-  readonly offsetsKeptMax: number;
-  /** Limit of their memory with metadata and group names, bytes. */
-  readonly offsetsKeptBytes: number;
-  /** Kafka's offset.metadata.max.bytes: limit per offset. */
-  readonly offsetMetadataBytesMax: number;
-  /** Kafka's offsets.retention.minutes: time since a group's last commit and last member. */
-  readonly offsetsRetentionMinutes: number;
-  readonly groupsMax: number;
-  readonly groupMembersMax: number;
-  readonly groupMemberTopicsMax: number;
-  /** Limit of the memory of members, subscriptions and assignments of all groups. */
-  readonly groupStateBytes: number;
-  /** Kafka's group.consumer.session.timeout.ms, and its bounds. */
-  readonly groupSessionTimeoutMs: number;
-  readonly groupSessionTimeoutMinMs: number;
-  readonly groupSessionTimeoutMaxMs: number;
-}
-
-export const GROUP_DEFAULTS = {
-  groupsMax: 100_000,
-  groupMembersMax: 1000,
-  groupMemberTopicsMax: 1000,
-  groupStateBytes: 64 * 1024 * 1024,
-  groupSessionTimeoutMs: 45_000,
-  groupSessionTimeoutMinMs: 100,
-  groupSessionTimeoutMaxMs: 1_800_000,
-} satisfies Partial<GroupSettings>;
 
 interface GroupCoordinatorsOptions extends GroupSettings {
   readonly topics: TopicDirectory;
@@ -129,8 +105,7 @@ export interface GroupCounts {
 }
 
 export class GroupCoordinators implements GroupCalls {
-  /** Requests of members of queue groups. */
-  readonly queues: GroupQueues;
+  readonly #queues: GroupQueues;
   readonly #options: GroupCoordinatorsOptions;
   readonly #catalog: SubscribableTopics;
   readonly #room: OffsetRoom;
@@ -145,7 +120,7 @@ export class GroupCoordinators implements GroupCalls {
     this.#room = new OffsetRoom(options, () => this);
     const { topics, logger, clock } = options;
     const coordinatorOf = (group: string, id: string) => this.#coordinatorOfMember(group, id);
-    this.queues = new GroupQueues({ coordinatorOf, clock });
+    this.#queues = new GroupQueues({ coordinatorOf, clock });
     const load = (partition: Partition): Promise<GroupCoordinator> => this.#load(partition);
     this.#loaded = new LoadedCoordinators({ topics, load, logger });
     this.#configTable = groupConfigTable({
@@ -269,6 +244,14 @@ export class GroupCoordinators implements GroupCalls {
   async poll({ group, ...poll }: MemberPoll): Promise<MemberView> {
     const coordinator = await this.#coordinatorOfMember(group, poll.memberId);
     return coordinator.poll(group, poll);
+  }
+
+  queuePoll(call: QueuePoll): Promise<QueuePollAnswer> {
+    return this.#queues.poll(call);
+  }
+
+  acknowledge(call: QueueAcks): Promise<readonly AckResult[]> {
+    return this.#queues.acknowledge(call);
   }
 
   /** The view of a member whose poll waits; null when a newer poll of it has begun. */

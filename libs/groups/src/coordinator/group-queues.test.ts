@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Offset } from '#protocol';
+import { deadLetterTopicOf } from '../queue/dead-letter-topic.js';
 import { offsetsIn } from '../queue/offset-ranges.js';
 import type { PartitionAck } from '../state/decide-queue.js';
 import { ledPartition } from '../testing/led-partition.js';
@@ -38,7 +39,7 @@ class QueueTest {
   /** Polls once with nothing found, then with everything that the broker finds. */
   async poll(memberId: string, recordsMax: number, receiveId: string | null = null) {
     const poll = { group: 'g', memberId, receiveId, recordsMax };
-    const first = await this.test.coordinators.queues.poll({ ...poll, offers: [] });
+    const first = await this.test.coordinators.queuePoll({ ...poll, offers: [] });
     if (first.acquired.length > 0) return recordsOf(first);
     const offers = first.reads
       .filter(({ scanOffset }) => scanOffset < this.#end)
@@ -47,7 +48,7 @@ class QueueTest {
         const records = { from, to: this.#end, logStartOffset: 0, ranges };
         return { topic, topicId, partition, due: null, records };
       });
-    return recordsOf(await this.test.coordinators.queues.poll({ ...poll, offers }));
+    return recordsOf(await this.test.coordinators.queuePoll({ ...poll, offers }));
   }
 
   ack(memberId: string, offsets: readonly number[], type: PartitionAck['type'] = 'ack') {
@@ -55,7 +56,11 @@ class QueueTest {
     const acks = offsets.map((offset) => {
       return { topic: 'jobs', topicId, partition: 0, offset, type };
     });
-    return this.test.coordinators.queues.acknowledge('g', memberId, acks);
+    return this.test.coordinators.acknowledge({ group: 'g', memberId, acks });
+  }
+
+  async alter(name: string, value: unknown): Promise<void> {
+    await this.test.coordinators.alterConfigs({ group: 'g', changes: [{ name, value }] });
   }
 
   async advance(ms: number): Promise<void> {
@@ -190,11 +195,21 @@ describe('a record of a queue', () => {
   });
 });
 
+describe('the dead-letter topic of a group', () => {
+  it('is a legal name of its own for every group', () => {
+    const named = (group: string) => deadLetterTopicOf(group, new Map());
+    expect(named('orders')).toBe('dlq.orders');
+    expect(named('a b')).toMatch(/^dlq\.a_b-[0-9a-f]{16}$/u);
+    expect(named('a_b')).toBe('dlq.a_b');
+    expect(named('x'.repeat(255))).toHaveLength(4 + 200 + 1 + 16);
+  });
+});
+
 describe('a dead letter', () => {
-  it('is written for a record that was rejected or delivered too often, with its reason', async () => {
+  it('is written for a record that was rejected or delivered too often', async () => {
     const queue = await QueueTest.open(1, 2);
     await queue.join('a');
-    await queue.test.coordinators.alterConfigs('g', { 'share.delivery.count.limit': 1 });
+    await queue.alter('share.delivery.count.limit', 1);
     await queue.poll('a', 2);
     await queue.ack('a', [0], 'reject');
     await queue.advance(LOCK_MS);
@@ -225,7 +240,7 @@ describe('a dead letter', () => {
   it('is not written where the group has no topic for it', async () => {
     const queue = await QueueTest.open(1, 1);
     await queue.join('a');
-    await queue.test.coordinators.alterConfigs('g', { 'errors.deadletterqueue.topic.name': '' });
+    await queue.alter('errors.deadletterqueue.topic.name', '');
     await queue.poll('a', 1);
     await queue.ack('a', [0], 'reject');
     await queue.advance(10_000);

@@ -21,6 +21,7 @@ import {
   type QueueTimes,
   type SharePlace,
 } from '../state/decide-queue.js';
+import { assertMode } from '../state/decision.js';
 import type { Group } from '../state/group.js';
 import type { TopicIdPartition } from '../state/member-assignment.js';
 import type { GroupCoordinator } from './group-coordinator.js';
@@ -34,6 +35,13 @@ export interface QueuePoll {
   readonly recordsMax: number;
   /** Records that its broker has found since the last call. */
   readonly offers: readonly PartitionOffer[];
+}
+
+/** Acks of a member, as its broker passes them on. */
+export interface QueueAcks {
+  readonly group: string;
+  readonly memberId: string;
+  readonly acks: readonly PartitionAck[];
 }
 
 /** A partition in which more records can be looked for. */
@@ -85,7 +93,10 @@ export class GroupQueues {
     const times = this.#times();
     // All of these are decided in the same round, each on the state that the ones before lead to.
     const steps = [
-      (state: Group) => openShares(state, memberId),
+      (state: Group) => {
+        assertMode(state, 'queue');
+        return openShares(state, memberId);
+      },
       ...offers.flatMap((offer) => [
         (state: Group) => decideOffer(state, offer, 'due', times),
         (state: Group) => decideOffer(state, offer, 'records', times),
@@ -117,16 +128,13 @@ export class GroupQueues {
   }
 
   /** Takes acks of a member. @returns one result per ack. @throws as poll */
-  async acknowledge(
-    group: string,
-    memberId: string,
-    acks: readonly PartitionAck[],
-  ): Promise<readonly AckResult[]> {
+  async acknowledge({ group, memberId, acks }: QueueAcks): Promise<readonly AckResult[]> {
     const coordinator = await this.#options.coordinatorOf(group, memberId);
     const times = this.#times();
     let results: readonly AckResult[] = [];
     return coordinator.runAsMember(group, memberId, {
       decide: (state): GroupRecord[] => {
+        assertMode(state, 'queue');
         const decision = decideAcks(state, memberId, acks, times);
         ({ results } = decision);
         return decision.records;

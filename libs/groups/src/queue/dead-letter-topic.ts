@@ -15,7 +15,7 @@ const HASH_LENGTH = 16;
  * The dead-letter topic of a group that names none: `dlq.` and the group's name where that is a
  * topic name; else its legal characters and a hash, so that two groups never share one.
  */
-export function defaultDeadLetterTopic(group: string): string {
+function defaultDeadLetterTopic(group: string): string {
   const name = PREFIX + group;
   if (topicNameFault(name) === undefined) return name;
   const kept = group.replaceAll(/[^a-zA-Z0-9._-]/gu, '_').slice(0, KEPT_LENGTH_MAX);

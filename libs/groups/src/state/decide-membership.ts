@@ -8,7 +8,7 @@ import type {
   MemberValue,
 } from '../log/group-records.js';
 import { decideMemberGone } from './decide-queue.js';
-import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
+import { assertAdmitted, assertMode, type Decision, type DecisionContext } from './decision.js';
 import type { Group } from './group.js';
 import { MemberAssignment } from './member-assignment.js';
 import { isReadFromZero, subscribedTopics } from './subscription.js';
@@ -82,14 +82,6 @@ export function decideRemoval(
   ];
   if (group.members.size > 1) return records;
   return [...records, groupRecord(group, { ...group.head, emptySinceMs: nowMs })];
-}
-
-function assertMode(group: Group, mode: GroupMode): void {
-  if (group.mode === null || group.mode === mode) return;
-  throw new ProtocolError(
-    'INCONSISTENT_GROUP_PROTOCOL',
-    `Group "${group.name}" is in ${group.mode} mode until it is deleted: it has no members in ${mode} mode.`,
-  );
 }
 
 /** Stops a replaced process from taking its instance id back by repeating its join. */

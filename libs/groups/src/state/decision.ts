@@ -1,5 +1,5 @@
 import { ProtocolError } from '#protocol';
-import type { GroupRecord } from '../log/group-records.js';
+import type { GroupMode, GroupRecord } from '../log/group-records.js';
 import type { Group } from './group.js';
 import { admissionOf, type GroupRequest } from './group-state.js';
 
@@ -65,5 +65,17 @@ export function assertMember(group: Group, memberId: string): void {
   throw new ProtocolError(
     'UNKNOWN_MEMBER_ID',
     `Group "${group.name}" has no member "${memberId}": it has left, or its session is over. Join again.`,
+  );
+}
+
+/**
+ * Refuses a request of the other mode; a group has one mode until it is deleted.
+ * @throws ProtocolError INCONSISTENT_GROUP_PROTOCOL
+ */
+export function assertMode(group: Group, mode: GroupMode): void {
+  if (group.mode === null || group.mode === mode) return;
+  throw new ProtocolError(
+    'INCONSISTENT_GROUP_PROTOCOL',
+    `Group "${group.name}" is in ${group.mode} mode until it is deleted; this needs ${mode} mode.`,
   );
 }

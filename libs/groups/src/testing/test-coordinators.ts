@@ -1,11 +1,8 @@
 import { silentLogger } from '#runtime';
 import { SeededRandom } from '#runtime/testing';
 import type { DeadLetterBatch, DeadLetterTopics } from '../coordinator/dead-letter-writer.js';
-import {
-  GROUP_DEFAULTS,
-  GroupCoordinators,
-  type GroupSettings,
-} from '../coordinator/group-coordinators.js';
+import { GroupCoordinators } from '../coordinator/group-coordinators.js';
+import { GROUP_DEFAULTS, type GroupSettings } from '../coordinator/group-settings.js';
 import type { FoundPosition } from '../coordinator/position-resolution.js';
 import type { PendingPosition } from '../state/assign.js';
 import type { LedPartition } from './led-partition.js';

@@ -21,6 +21,7 @@ export interface PollQuery extends Omit<MemberPollRequest, 'signal'> {
 export function pollQuery(search: string): PollQuery {
   const query = parseQuery(search, POLL_PARAMETERS);
   const cursor = query.get('cursor');
+  const receiveId = query.get('receiveId');
   const format = oneOf(query, 'format', ['auto', 'json', 'string', 'base64'], 'auto');
   const range = (max: number, byDefault: number, min = 1) => ({ min, max, byDefault });
   return {
@@ -29,5 +30,6 @@ export function pollQuery(search: string): PollQuery {
     waitMs: wholeNumber(query, 'waitMs', range(FETCH_WAIT_MS_MAX, 0, 0)),
     format: format === 'auto' ? 'default' : format,
     ...(cursor === undefined || cursor === '' ? {} : { cursor }),
+    ...(receiveId === undefined || receiveId === '' ? {} : { receiveId }),
   };
 }

@@ -1,4 +1,4 @@
-import type { Broker, MemberRecords, PartitionRead } from '#broker';
+import type { Broker, MemberRecords, PartitionRead, QueueRecords } from '#broker';
 import {
   areRenderedAtOnce,
   type RenderCache,
@@ -9,6 +9,7 @@ import type { Exchange } from '../front/exchange.js';
 import type { MemberTarget } from '../front/hot-routes.js';
 import { answerCoding, writeCompressed } from './answer-coding.js';
 import { type PollQuery, pollQuery } from './poll-query.js';
+import { type RenderedQueue, renderQueue } from './queue-answer.js';
 import { writeParts } from './write-parts.js';
 
 interface PollRouteOptions {
@@ -49,11 +50,31 @@ export class PollRoute {
   async #answer(exchange: Exchange, target: MemberTarget, query: PollQuery): Promise<void> {
     const polled = await this.#poll(exchange, target, query);
     if (exchange.isGone) return;
+    if (!('cursorAfter' in polled)) {
+      await this.#answerQueue(exchange, polled, query);
+      return;
+    }
     const rendered = await this.#render(exchange, polled.reads, query);
     if (rendered === undefined || exchange.isGone) return;
-    const { chunks, count, sizeBytes, nextOffsets } = rendered;
+    const { nextOffsets } = rendered;
+    await this.#send(exchange, rendered, memberJson(polled, polled.cursorAfter(nextOffsets)));
+  }
+
+  async #answerQueue(exchange: Exchange, polled: QueueRecords, query: PollQuery): Promise<void> {
+    const { generation, assignment, reads } = polled;
+    const rendered = await renderQueue(reads, query.format);
+    if (exchange.isGone) return;
+    await this.#send(exchange, rendered, JSON.stringify({ generation, assignment }).slice(1));
+  }
+
+  /** @param members of the answer after the records, with the closing brace */
+  async #send(
+    exchange: Exchange,
+    { chunks, count, sizeBytes }: RenderedQueue,
+    members: string,
+  ): Promise<void> {
     exchange.context.observer.recordsSent(count, sizeBytes);
-    const end = Buffer.from(`],${memberJson(polled, polled.cursorAfter(nextOffsets))}\n`);
+    const end = Buffer.from(`],${members}\n`);
     const parts = [BEGIN, ...chunks, end];
     const bodyBytes = BEGIN.length + sizeBytes + end.length;
     exchange.context.outbound.assertRoomFor(bodyBytes);
@@ -66,7 +87,7 @@ export class PollRoute {
     exchange: Exchange,
     { group, memberId }: MemberTarget,
     query: PollQuery,
-  ): Promise<MemberRecords> {
+  ): Promise<MemberRecords | QueueRecords> {
     const { groups } = this.#options.broker;
     if (query.waitMs === 0) return groups.poll(group, memberId, query);
     const wait = exchange.context.longPolls.enter(exchange);
