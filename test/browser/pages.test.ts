@@ -47,10 +47,7 @@ afterAll(async () => {
 afterEach(async () => {
   const pages = open.splice(0);
   await Promise.all(pages.map((page) => page.close()));
-  for (const page of pages) {
-    expect(page.ownErrors).toEqual([]);
-    expect(page.foreignAddresses(gateway.url)).toEqual([]);
-  }
+  for (const page of pages) expectOwn(page);
 });
 
 describe('/try', () => {
@@ -131,29 +128,27 @@ describe('/try', () => {
     expect(offsetsOf(await rowsOf(page), 0)).toEqual(range(250).slice(-100));
   });
 
-  test.each([375, 768, 1024, 1280, 1920])(
-    'no part covers another at %i pixels, with everything open',
-    async (width) => {
-      const topic = await createTopic(1);
-      await produceText(topic, JSON.stringify({ text: 'long '.repeat(200) }), 'application/json');
-      for (const colorScheme of ['light', 'dark'] as const) {
-        const page = await visit(`/try?topic=${topic}`, {
-          colorScheme,
-          viewport: { width, height: 800 },
-        });
-        await expect.poll(() => rowCount(page), PATIENCE).toBe(1);
-        await page.getByText('New topic').click();
-        await page.getByText('The same in your code').click();
-        await page.locator('#rows summary').first().click();
+  test('no part covers another at any width, with everything open', async () => {
+    const topic = await createTopic(1);
+    await produceText(topic, JSON.stringify({ text: 'long '.repeat(200) }), 'application/json');
+    const page = await visit(`/try?topic=${topic}`);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(1);
+    await openEverything(page);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [375, 768, 1024, 1280, 1920]) {
+        await page.setViewportSize({ width, height: 800 });
         const boxes = await page.evaluate<Box[]>(`boxesOf('.page-header, .card')`);
-        expect(boxes).toHaveLength(5);
-        expect(overlapsOf(boxes)).toEqual([]);
-        expect(boxes.filter(({ left, right }) => left < 0 || right > width)).toEqual([]);
+        const place = `${width} pixels, ${colorScheme}`;
+        expect(boxes, place).toHaveLength(5);
+        expect(overlapsOf(boxes), place).toEqual([]);
+        const outside = boxes.filter(({ left, right }) => left < 0 || right > width);
+        expect(outside, place).toEqual([]);
         const scrollWidth = await page.evaluate<number>('document.documentElement.scrollWidth');
-        expect(scrollWidth).toBe(width);
+        expect(scrollWidth, place).toBe(width);
       }
-    },
-  );
+    }
+  });
 
   test('publishes JSON as typed, text as its bytes, and to the requested partition', async () => {
     const topic = await createTopic(3);
@@ -268,19 +263,17 @@ describe('/try', () => {
   test('is readable in light and dark, which differ, and fits a narrow screen', async () => {
     const topic = await createTopic(2);
     await produceTo(topic, [0, 1]);
+    const page = await visit(`/try?topic=${topic}&from=earliest`, {
+      reducedMotion: 'reduce',
+      viewport: { width: 360, height: 740 },
+    });
+    await isLive(page);
+    await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
+    await openEverything(page);
+    await page.getByRole('button', { name: 'Pause' }).click();
     const pictures: string[] = [];
     for (const colorScheme of ['light', 'dark'] as const) {
-      const page = await visit(`/try?topic=${topic}&from=earliest`, {
-        colorScheme,
-        reducedMotion: 'reduce',
-        viewport: { width: 360, height: 740 },
-      });
-      await isLive(page);
-      await expect.poll(() => rowCount(page), PATIENCE).toBe(2);
-      await page.getByText('New topic').click();
-      await page.getByText('The same in your code').click();
-      await page.locator('#rows summary').first().click();
-      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.emulateMedia({ colorScheme });
       expect(tooFaint(await contrasts(page, 'text'), 4.5)).toEqual([]);
       expect(tooFaint(await contrasts(page, 'edge'), 3)).toEqual([]);
       const width = await page.evaluate<number>('document.documentElement.scrollWidth');
@@ -304,24 +297,23 @@ describe('/try', () => {
 });
 
 describe('/docs', () => {
-  test('shows every operation, and lets one be tried', async () => {
-    const described = await fetch(`${gateway.url}/openapi.json`);
-    const document = (await described.json()) as OpenApiDocument;
-    const page = await visit('/docs');
-    const operations = page.locator('.opblock');
-    await operations.first().waitFor();
-    expect(await operations.count()).toBe([...operationsOf(document)].length);
-    const cluster = operations.filter({ hasText: '/v1/cluster' });
-    await cluster.getByRole('button').first().click();
-    await cluster.getByRole('button', { name: 'Execute' }).click();
-    await cluster.locator('.live-responses-table').getByText('"clusterId"').waitFor();
-    await page.getByRole('link', { name: 'asyncapi.json' }).waitFor();
+  let watched: WatchedPage;
+  let page: Page;
+
+  beforeAll(async () => {
+    watched = await browser.page({ locale: 'en-GB', colorScheme: 'dark' });
+    page = watched.page;
+    await page.goto(`${gateway.url}/docs`);
+    await page.locator('.opblock-delete').first().waitFor();
+  });
+
+  afterAll(async () => {
+    await watched.close();
+    expectOwn(watched);
   });
 
   test('shows deleting operations last in each section', async () => {
-    const page = await visit('/docs');
     const sections = page.locator('.opblock-tag-section');
-    await page.locator('.opblock-delete').first().waitFor();
     for (const section of await sections.all()) {
       const methods = await section.locator('.opblock-summary-method').allTextContents();
       const firstDelete = methods.indexOf('DELETE');
@@ -331,13 +323,23 @@ describe('/docs', () => {
   });
 
   test('follows the colour scheme of the system, also when it changes', async () => {
-    const page = await visit('/docs', { colorScheme: 'dark' });
     const background = (): Promise<string> =>
       page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
-    await page.locator('.opblock').first().waitFor();
     const dark = await background();
     await page.emulateMedia({ colorScheme: 'light' });
     await expect.poll(background, PATIENCE).not.toBe(dark);
+  });
+
+  test('shows every operation, and lets one be tried', async () => {
+    const described = await fetch(`${gateway.url}/openapi.json`);
+    const document = (await described.json()) as OpenApiDocument;
+    const operations = page.locator('.opblock');
+    expect(await operations.count()).toBe([...operationsOf(document)].length);
+    const cluster = operations.filter({ hasText: '/v1/cluster' });
+    await cluster.getByRole('button').first().click();
+    await cluster.getByRole('button', { name: 'Execute' }).click();
+    await cluster.locator('.live-responses-table').getByText('"clusterId"').waitFor();
+    await page.getByRole('link', { name: 'asyncapi.json' }).waitFor();
   });
 });
 
@@ -346,6 +348,19 @@ async function visit(path: string, options: BrowserContextOptions = {}): Promise
   open.push(watched);
   await watched.page.goto(`${gateway.url}${path}`);
   return watched.page;
+}
+
+/** Asserts that a page had no errors of its own and asked nobody but the gateway. */
+function expectOwn(page: WatchedPage): void {
+  expect(page.ownErrors).toEqual([]);
+  expect(page.foreignAddresses(gateway.url)).toEqual([]);
+}
+
+/** Opens every part of the page /try that is closed at first. */
+async function openEverything(page: Page): Promise<void> {
+  await page.getByText('New topic').click();
+  await page.getByText('The same in your code').click();
+  await page.locator('#rows summary').first().click();
 }
 
 async function isLive(page: Page): Promise<void> {

@@ -69,7 +69,7 @@ const FAULTS = [
 describe.each(FAULTS)('a Redis that refuses changes: $reason', ({ reason, begin, end, says }) => {
   it('appears in errors of changes and as the fault of the store until Redis accepts', async () => {
     for (const command of begin) await redis.cli(...command);
-    await expect(create(store, `topic-${reason}`)).rejects.toMatchObject({
+    await expect(stores.whileRefused(create(store, `topic-${reason}`))).rejects.toMatchObject({
       code: 'BROKER_NOT_AVAILABLE',
       outcome: 'failed',
       retriable: true,
@@ -94,10 +94,12 @@ it.each(COMMIT_COMMANDS)(
     const before = await registryContents(redis);
     // Creates and deletes topics, so that every command runs.
     await expect(
-      store.update((state) => [
-        ...createTopic(state, topicNamed(`${name}-next`), new SystemRandom()),
-        ...deleteTopic(state, name, id),
-      ]),
+      stores.whileRefused(
+        store.update((state) => [
+          ...createTopic(state, topicNamed(`${name}-next`), new SystemRandom()),
+          ...deleteTopic(state, name, id),
+        ]),
+      ),
     ).rejects.toMatchObject({
       code: 'BROKER_NOT_AVAILABLE',
       outcome: 'failed',

@@ -12,6 +12,25 @@ import {
   SystemScheduler,
 } from '#runtime';
 
+/** An update that is refused has this long, ms; see cluster-store.ts. */
+const UPDATE_TIMEOUT_MS = 1800;
+
+/** Log line of a refused update. */
+const REFUSED = 'Redis refused a change of the metadata';
+
+/** The clock of the system, which a test can put forward. */
+class AdvancedClock extends SystemClock {
+  #advancedMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.#advancedMs;
+  }
+
+  advance(durationMs: number): void {
+    this.#advancedMs += durationMs;
+  }
+}
+
 /** Stores of some brokers on one Redis, each with its own data directory. */
 export class RedisStores {
   readonly isShared = true;
@@ -21,6 +40,7 @@ export class RedisStores {
     readonly message: string;
     readonly fields: LogFields;
   }[] = [];
+  readonly #clock = new AdvancedClock();
   readonly #url: string;
   readonly #opened: CoordinationStore[] = [];
   readonly #dirs = new Map<number, string>();
@@ -42,7 +62,7 @@ export class RedisStores {
       fileSystem: new NodeFileSystem(),
       random: new SystemRandom(),
       scheduler: new SystemScheduler(),
-      clock: new SystemClock(),
+      clock: this.#clock,
       logger: this.#logger(),
       ...options,
     });
@@ -55,6 +75,20 @@ export class RedisStores {
       this.#dirs.get(brokerId) ?? (await mkdtemp(join(tmpdir(), `sluice-broker-${brokerId}-`)));
     this.#dirs.set(brokerId, dir);
     return dir;
+  }
+
+  /**
+   * Runs an update that Redis refuses, without waiting for the end of its time: the clock is put
+   * forward once the store has been refused.
+   */
+  async whileRefused<T>(update: Promise<T>): Promise<T> {
+    const refusals = (): number => this.logged.filter(({ message }) => message === REFUSED).length;
+    const before = refusals();
+    // The caller handles a rejection.
+    update.catch(() => undefined);
+    await this.until(() => refusals() > before);
+    this.#clock.advance(UPDATE_TIMEOUT_MS);
+    return update;
   }
 
   whileTimePasses<T>(promise: Promise<T>): Promise<T> {

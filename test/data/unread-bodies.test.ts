@@ -7,10 +7,11 @@ import { RawConnection, requestHead } from './raw-connection.js';
 
 const IN_FLIGHT_MAX = 4;
 /**
- * Requests that are sent together: more than one read of 64 KiB brings, and more than are in
- * flight.
+ * Requests that are sent together, of 1 kB each: more than one read of 64 KiB brings, and more than
+ * are in flight.
  */
-const SENT = 4000;
+const SENT = 400;
+const LONG = { 'X-Padding': 'x'.repeat(1000) };
 const MEMORY_BYTES = 20_000_000;
 
 const gateway = useGateway({
@@ -83,7 +84,7 @@ describe('pipelined requests', () => {
     const wait = requestHead(`GET /v1/topics/${topic}/partitions/0/records?waitMs=60000`);
     const connection = await RawConnection.open(gateway.url);
     const names = Array.from({ length: SENT }, (_, index) => `n${index}`);
-    const asked = names.map((name) => requestHead(`GET /v1/topics/${name}`));
+    const asked = names.map((name) => requestHead(`GET /v1/topics/${name}`, LONG));
     void connection.send(wait + asked.join(''));
     await gateway.untilMetric('sluice_http_pipelines_held_total', held + 1);
     // Those in flight, and the request that asks.
@@ -128,7 +129,7 @@ describe('pipelined requests', () => {
   ])('before %s are answered before it is', async (_, rest, status) => {
     const topic = await gateway.topic();
     const connection = await RawConnection.open(gateway.url);
-    const wait = requestHead(`GET /v1/topics/${topic}/partitions/0/records?waitMs=1500`);
+    const wait = requestHead(`GET /v1/topics/${topic}/partitions/0/records?waitMs=300`);
     await connection.send(wait + rest);
     expect(await connection.answer()).toMatchObject({ status: 200 });
     expect(await connection.answer()).toMatchObject({ status });

@@ -17,8 +17,8 @@ const gateway = useSseGateway({
 const KERNEL_BYTES_MAX = 10_000_000;
 const VALUE = 'x'.repeat(10_000);
 const VALUES = Array.from({ length: 200 }, (_, index) => `${index} ${VALUE}`);
-/** 40 MB of records. */
-const ROUNDS = 20;
+/** 24 MB of records. */
+const ROUNDS = 12;
 
 describe('clients of events', () => {
   test('a silent client gets comments, which it ignores', async () => {

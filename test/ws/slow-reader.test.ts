@@ -110,7 +110,7 @@ describe('a client that reads nothing', () => {
     other.socket.on('ping', () => {
       pings += 1;
     });
-    await expect.poll(() => pings, { timeout: 30_000 }).toBeGreaterThan(8);
+    await expect.poll(() => pings, { timeout: 30_000 }).toBeGreaterThan(4);
     expect(await gateway.metric('sluice_websocket_connections')).toBe(2);
     slow.socket.resume();
     const records = await slow.recordsOf('s', 1500);
@@ -178,7 +178,7 @@ describe('a peer that is gone', () => {
         await silent.request('ping');
         return pings.answered;
       })
-      .toBeGreaterThan(5);
+      .toBeGreaterThan(3);
     expect(pings.unanswered).toBeGreaterThan(0);
     expect(silent.socket.readyState).toBe(silent.socket.OPEN);
     expect(client.socket.readyState).toBe(client.socket.OPEN);

@@ -157,7 +157,7 @@ async function crashAtEachOperation(
   change: (broker: FakeBroker, log: Log) => Promise<unknown>,
 ): Promise<void> {
   for (let crashAt = 1, hasCrashed = true; hasCrashed; crashAt += 1) {
-    const broker = await compactedBroker(KEYS.slice(0, 4));
+    const broker = await compactedBroker(KEYS.slice(0, 3));
     const log = await openLog(broker);
     let operations = 0;
     hasCrashed = false;
