@@ -1,7 +1,7 @@
 import supertest from 'supertest';
 import { afterEach, describe, expect, test } from 'vitest';
 import { RawConnection, requestHead } from '../data/raw-connection.js';
-import { GatewayProcess } from '../support/gateway.js';
+import { type Environment, GatewayProcess } from '../support/gateway.js';
 
 const RECORDS = '/v1/topics/orders/records';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -51,7 +51,8 @@ describe('a stop is clean and soon, whatever clients leave open:', () => {
   });
 
   test('a stream of records that nobody reads', async () => {
-    await start();
+    // The stop waits for the client for half of this time.
+    await start({ SLUICE_STOP_TIMEOUT_MS: '4000' });
     const value = 'x'.repeat(900_000);
     for (let sent = 0; sent < 24; sent += 1) {
       await supertest(gateway.url).post(RECORDS).type('text/plain').send(value).expect(200);
@@ -66,8 +67,8 @@ describe('a stop is clean and soon, whatever clients leave open:', () => {
   });
 });
 
-async function start(): Promise<void> {
-  gateway = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '8000' });
+async function start(environment: Environment = {}): Promise<void> {
+  gateway = await GatewayProcess.start({ SLUICE_STOP_TIMEOUT_MS: '8000', ...environment });
   await supertest(gateway.url).post('/v1/topics').send({ name: 'orders' }).expect(201);
 }
 

@@ -159,7 +159,7 @@ describe('a caller that violates the protocol', () => {
   });
 
   test('a body above the limit is refused by its head', async () => {
-    const listener = await openListener(echo, { messageBytesMax: 1000 });
+    const listener = await openListener(echo, { messageBytesMax: 1000, arrivalTimeoutMs: 100 });
     const headers = rawHeaders({ 'content-length': '1001' });
     const answer = await rawCall(listener, rawRequest(PRODUCE, headers, NOTHING));
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
