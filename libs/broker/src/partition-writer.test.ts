@@ -102,6 +102,25 @@ describe('PartitionWriter', () => {
     expect(world.leader.sent.at(-1)).toBe('id 1 seq 1 x1');
   });
 
+  it('does not call a request failed that is in the log in part', async () => {
+    const world = new World({ 'max.message.bytes': '200' });
+    const large = 'x'.repeat(80);
+    world.leader.answerNext([
+      { result: appended(10, 1) },
+      { error: new ProtocolError('NOT_ENOUGH_REPLICAS', 'Too few.') },
+    ]);
+    const [result] = await world.write([large, large]);
+    expect(result).toMatchObject({ code: 'NOT_ENOUGH_REPLICAS', outcome: 'unknown' });
+  });
+
+  it('answers an error without a code as a fault of unknown outcome', async () => {
+    const world = new World();
+    const cause = new RangeError('a bug');
+    world.leader.failNext(cause);
+    const [result] = await world.write(['a']);
+    expect(result).toMatchObject({ code: 'UNKNOWN_SERVER_ERROR', outcome: 'unknown', cause });
+  });
+
   it('says so when records of a request are in the log, but not in one row', async () => {
     const world = new World({ 'max.message.bytes': '200' });
     const large = 'x'.repeat(80);
@@ -120,6 +139,14 @@ describe('PartitionWriter at the only replica', () => {
     expect(world.leader.sent).toEqual([]);
     const batches = world.partition?.log.reader.readCached(0, 1000, 3) ?? [];
     expect(batches.map(({ producerId }) => producerId)).toEqual([-1, -1]);
+  });
+
+  it('refuses alone the request that the limit of the topic excludes, among many records', async () => {
+    const world = new World({ 'max.message.bytes': '200' });
+    await world.leadAlone();
+    const [large, others] = await world.write(['x'.repeat(300)], Array(9000).fill('a'));
+    expect(large).toMatchObject({ code: 'MESSAGE_TOO_LARGE', outcome: 'failed' });
+    expect(baseOffsetOf(others)).toBe(0);
   });
 
   it('sends refused records to the next leader under its own producer id', async () => {
@@ -152,7 +179,7 @@ class ScriptedLeader {
   #next: (() => BatchAppended[]) | undefined;
   #held: Promise<void> | undefined;
 
-  failNext(error: ProtocolError): void {
+  failNext(error: Error): void {
     this.#next = () => {
       throw error;
     };

@@ -83,6 +83,21 @@ describe('a subscription', () => {
     }
   });
 
+  test('tells its client when the position to go on at cannot be found', async () => {
+    const world = await opened();
+    await world.produce(P0, 2);
+    const error = new ProtocolError('KAFKA_STORAGE_ERROR', 'The disk is gone.');
+    const reader = await world.subscribe({ topics: ['events'], autoOffsetReset: 'earliest' });
+    await world.until(() => reader.received === 2, 'the records');
+    world.lookUpFailure = error;
+    await reader.subscription.seek({ ...P0, offset: 0 });
+    await world.broker.deleteRecords(P0, 2);
+    reader.subscription.startFrom(P0);
+    await world.until(() => reader.errors.length === 1, 'an error');
+    expect(reader.errors).toEqual([{ target: P0, error }]);
+    expect(reader.resets).toEqual([]);
+  });
+
   test.each([
     ['follows its partition', 'latest'],
     ['reads behind its end', 'earliest'],

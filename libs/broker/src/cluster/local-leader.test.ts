@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeRecordBatches } from '#log';
+import type { Partition } from '#replication';
 import { ledPartition } from '#replication/testing';
 import { produceOf } from '../testing/records.js';
 import { LocalLeader } from './local-leader.js';
@@ -37,6 +38,17 @@ describe('LocalLeader', () => {
     });
   });
 
+  it('does not call batches failed of which the first may be in the log', async () => {
+    const { appends, partition } = await leadingPartition(() => true);
+    const both = [batchAt(0), batchAt(1)];
+    const answer = appends.append({ ...TARGET, acks: '1', batches: both });
+    const next = { ...partition.metadata, leader: 1, leaderEpoch: 1, electionId: 'second' };
+    await Promise.all([
+      expect(answer).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE', outcome: 'unknown' }),
+      partition.becomeFollower(next),
+    ]);
+  });
+
   it('refuses an append to another topic of the same name, and writes nothing', async () => {
     const appends = await leading(() => true);
     const refused = appends.append({
@@ -66,12 +78,20 @@ function batchAt(baseSequence: number): Buffer {
   return batch;
 }
 
-/** The appends of a broker that is alone, and leads. */
+/** Returns the appends of a broker that leads, and has no other replicas. */
 async function leading(isLeaseValid: () => boolean, minInsyncReplicas = 1): Promise<LocalLeader> {
+  return (await leadingPartition(isLeaseValid, minInsyncReplicas)).appends;
+}
+
+async function leadingPartition(
+  isLeaseValid: () => boolean,
+  minInsyncReplicas = 1,
+): Promise<{ readonly appends: LocalLeader; readonly partition: Partition }> {
   const { partition } = await ledPartition({
     target: TARGET,
     topicId: TARGET.topicId,
     config: { 'min.insync.replicas': String(minInsyncReplicas) },
   });
-  return new LocalLeader({ replicas: { leaderOrThrow: () => partition }, isLeaseValid });
+  const replicas = { leaderOrThrow: () => partition };
+  return { appends: new LocalLeader({ replicas, isLeaseValid }), partition };
 }

@@ -30,6 +30,8 @@ export class DeliveryWorld {
   readonly #holds: HeldFetches[] = [];
   /** Error of every fetch of the delivery while it is set. */
   fetchFailure: Error | undefined;
+  /** Error of every look-up of an offset while it is set. */
+  lookUpFailure: Error | undefined;
   /** Replaces a batch that the delivery has fetched; by default it stays as it is. */
   replaceBatch: (batch: RecordBatch) => RecordBatch = (batch) => batch;
 
@@ -129,6 +131,9 @@ export class DeliveryWorld {
             for (const held of this.#holds) await held.pass(request);
             return { ...result, batches: result.batches.map((batch) => this.replaceBatch(batch)) };
           };
+        }
+        if (name === 'listOffset' && this.lookUpFailure !== undefined) {
+          return () => Promise.reject(this.lookUpFailure as Error);
         }
         const member: unknown = Reflect.get(target, name);
         return typeof member === 'function' ? member.bind(target) : member;
