@@ -133,7 +133,7 @@ export class DeliveryWorld {
           };
         }
         if (name === 'listOffset' && this.lookUpFailure !== undefined) {
-          return () => Promise.reject(this.lookUpFailure as Error);
+          return () => Promise.reject(this.lookUpFailure);
         }
         const member: unknown = Reflect.get(target, name);
         return typeof member === 'function' ? member.bind(target) : member;
