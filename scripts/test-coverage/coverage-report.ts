@@ -1,4 +1,5 @@
 /** The report of `npm run test:coverage`, as Markdown. */
+import type { AcceptedLine } from './accepted-lines.js';
 import type { Place } from './source-places.js';
 
 interface CoveredPlace extends Place {
@@ -20,8 +21,28 @@ interface Counts {
   readonly missed: number;
 }
 
+/** An error line that no test reaches. */
+interface MissedLine {
+  readonly file: string;
+  /** Its number, from 1. */
+  readonly line: number;
+  readonly code: string;
+  /** Reason why no test has to reach it; undefined if the list of accepted lines has none. */
+  readonly reason: string | undefined;
+}
+
+/** The report, and the lines for which the list of accepted lines has no reason. */
+interface CoverageReport {
+  readonly text: string;
+  readonly unexplained: readonly MissedLine[];
+}
+
 /** @param folders the folders that the table has a row for */
-export function coverageReport(files: readonly CoveredFile[], folders: readonly string[]): string {
+export function coverageReport(
+  files: readonly CoveredFile[],
+  folders: readonly string[],
+  accepted: readonly AcceptedLine[],
+): CoverageReport {
   const rows = folders.map((folder): [string, Counts, Counts] => {
     const inside = files.filter(({ file }) => file.startsWith(`${folder}/`));
     return [folder, counts(inside, 'statements'), counts(inside, 'errors')];
@@ -31,17 +52,28 @@ export function coverageReport(files: readonly CoveredFile[], folders: readonly 
     ([name, lines, errors]) =>
       `| ${name} | ${lines.reached} of ${lines.total} | ${errors.reached} | ${errors.missed} |`,
   );
-  const missed = files.flatMap(missedErrorLines);
-  return [
+  const missed = files.flatMap((file) => missedErrorLines(file, accepted));
+  const unexplained = missed.filter(({ reason }) => reason === undefined);
+  const explained = missed.filter(({ reason }) => reason !== undefined);
+  const text = [
     '| folder | lines reached | error lines reached | not reached |',
     '|---|---|---|---|',
     ...table,
     '',
     'Error lines that no test reaches:',
     '',
-    ...missed,
+    ...unexplained.map(shown),
+    '',
+    'Error lines that no test reaches, for a reason:',
+    '',
+    ...explained.map((line) => `${shown(line)}: ${line.reason}`),
     '',
   ].join('\n');
+  return { text, unexplained };
+}
+
+function shown({ file, line, code }: MissedLine): string {
+  return `- ${file}:${line} \`${code}\``;
 }
 
 /** Lines of source, each reached when all places on it are. */
@@ -59,9 +91,17 @@ function counts(files: readonly CoveredFile[], kind: 'statements' | 'errors'): C
   return { total: lines.length, reached, missed: lines.length - reached };
 }
 
-function missedErrorLines({ file, source, errors }: CoveredFile): string[] {
-  const text = source.split('\n');
+function missedErrorLines(
+  { file, source, errors }: CoveredFile,
+  accepted: readonly AcceptedLine[],
+): MissedLine[] {
+  const text = source.split('\n').map((line) => line.trim());
   return [...linesOf(errors)]
     .filter(([, isReached]) => !isReached)
-    .map(([line]) => `- ${file}:${line} \`${(text[line - 1] ?? '').trim()}\``);
+    .map(([line]) => {
+      const code = text[line - 1] ?? '';
+      const withNext = `${code} ${text[line] ?? ''}`;
+      const entry = accepted.find((each) => each.file === file && withNext.startsWith(each.code));
+      return { file, line, code, reason: entry?.reason };
+    });
 }

@@ -60,9 +60,14 @@ describe('the answer to a produce call', () => {
 
 it('bytes that are no whole record batch are refused as a fetch result', () => {
   const body = { highWatermark: 1, logStartOffset: 0, logEndOffset: 1, leaderEpoch: 0 };
-  expect(() => fetchedOf({ body, blobs: [Buffer.alloc(100)] })).toThrow(
-    expect.objectContaining({ code: 'CORRUPT_MESSAGE' }),
-  );
+  const longerThanItSays = Buffer.alloc(100);
+  // The length that a batch of 99 bytes declares, at its place.
+  longerThanItSays.writeInt32BE(99 - 12, 8);
+  for (const bytes of [Buffer.alloc(100), longerThanItSays, Buffer.alloc(3)]) {
+    expect(() => fetchedOf({ body, blobs: [bytes] })).toThrow(
+      expect.objectContaining({ code: 'CORRUPT_MESSAGE' }),
+    );
+  }
 });
 
 /** The answers as the caller reads them, after a way through JSON. */
