@@ -1,8 +1,9 @@
 /**
  * `npm run test:coverage`: which lines of the named folders the tests reach, and which lines about
  * errors they do not (docs/TESTING.md). Unit tests run with vitest's coverage, the gateways of the
- * integration tests with NODE_V8_COVERAGE; a line is reached when one of them has run it. Ends with 1
- * when no test reaches an error line that test-coverage/accepted-lines.ts does not list.
+ * integration tests with NODE_V8_COVERAGE; a line is reached when one of them has run it. The
+ * command ends with 1 when no test reaches an error line that test-coverage/accepted-lines.ts does
+ * not list.
  *
  *     npm run test:coverage -- --folders apps/gateway/src/ws --tests test/ws
  */

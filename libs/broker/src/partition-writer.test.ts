@@ -141,7 +141,7 @@ describe('PartitionWriter at the only replica', () => {
     expect(batches.map(({ producerId }) => producerId)).toEqual([-1, -1]);
   });
 
-  it('refuses alone the request that the limit of the topic excludes, among many records', async () => {
+  it('refuses only the request over the limit of the topic, among many records', async () => {
     const world = new World({ 'max.message.bytes': '200' });
     await world.leadAlone();
     const [large, others] = await world.write(['x'.repeat(300)], Array(9000).fill('a'));
