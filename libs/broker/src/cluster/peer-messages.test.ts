@@ -63,10 +63,12 @@ it('bytes that are no whole record batch are refused as a fetch result', () => {
   const longerThanItSays = Buffer.alloc(100);
   // The length that a batch of 99 bytes declares, at its place.
   longerThanItSays.writeInt32BE(99 - 12, 8);
-  for (const bytes of [Buffer.alloc(100), longerThanItSays, Buffer.alloc(3)]) {
-    expect(() => fetchedOf({ body, blobs: [bytes] })).toThrow(
-      expect.objectContaining({ code: 'CORRUPT_MESSAGE' }),
-    );
+  const refused = (bytes: Buffer) => () => fetchedOf({ body, blobs: [bytes] });
+  const error = { code: 'CORRUPT_MESSAGE' };
+  expect(refused(Buffer.alloc(100))).toThrow(expect.objectContaining(error));
+  const message = 'Another broker sent bytes that are not a record batch.';
+  for (const bytes of [longerThanItSays, Buffer.alloc(3)]) {
+    expect(refused(bytes)).toThrow(expect.objectContaining({ ...error, message }));
   }
 });
 
