@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterProcesses } from '../support/cluster-processes.js';
 import { until } from '../support/until.js';
-import { call, RestMember, type RestPoll } from './rest-member.js';
+import { call, RestMember, type RestPoll, untilPollWaits } from './rest-member.js';
 
 const TOPIC = 'work';
 const PARTITIONS = 4;
@@ -97,9 +97,11 @@ describe('members of a group on the brokers of a cluster', () => {
     if (first === undefined || second === undefined) throw new Error('too few brokers');
     const member = await RestMember.join(first.url, group, { topics: [TOPIC] });
     const waiting = member.poll('waitMs=60000');
+    await untilPollWaits(first.url);
     const other = await RestMember.join(second.url, group, { topics: [TOPIC] });
     expect((await waiting).revoking).toHaveLength(PARTITIONS / 2);
     const got = other.poll('waitMs=60000');
+    await untilPollWaits(second.url);
     await member.poll();
     expect((await got).assignment).toHaveLength(PARTITIONS / 2);
   });

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { until } from '../support/until.js';
 
 export interface RestPartition {
   readonly topic: string;
@@ -83,6 +84,14 @@ export class RestMember {
 
 export function tryJoin(url: string, group: string, request: object): Promise<RestAnswer> {
   return call(url, 'POST', `/v1/groups/${encodeURIComponent(group)}/members`, request);
+}
+
+/** Resolves when one poll of a member waits at a gateway. */
+export async function untilPollWaits(url: string): Promise<void> {
+  await until('a poll waits', async () => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return /^sluice_group_polls_waiting 1$/m.test(metrics);
+  });
 }
 
 /** Calls an operation with a body of JSON; the answer's body is undefined when there is none. */

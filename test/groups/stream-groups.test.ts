@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type Target, useTarget } from '../conformance/target.js';
 import { until } from '../support/until.js';
-import { call, RestMember, type RestPoll, tryJoin } from './rest-member.js';
+import { call, RestMember, type RestPoll, tryJoin, untilPollWaits } from './rest-member.js';
 
 const target = useTarget();
 const EARLIEST = { autoOffsetReset: 'earliest' };
@@ -102,10 +102,7 @@ describe('a member over REST', () => {
     await fresh(1);
     const member = await join();
     const older = member.tryPoll('waitMs=60000');
-    await until('the older poll waits', async () => {
-      const metrics = await (await fetch(`${target.url}/metrics`)).text();
-      return /^sluice_group_polls_waiting 1$/m.test(metrics);
-    });
+    await untilPollWaits(target.url);
     const newer = member.tryPoll('waitMs=60000');
     expect(await older).toMatchObject({ status: 200, body: { records: [] } });
     await target.produce(topic, [{ value: 'here' }]);
@@ -133,10 +130,12 @@ describe('two members over REST', () => {
     const first = await join(EARLIEST);
     expect(first.assignment).toHaveLength(2);
     const waiting = first.poll('waitMs=60000');
+    await untilPollWaits(target.url);
     const second = await join(EARLIEST);
     const told = await waiting;
     expect([told.assignment.length, told.revoking.length]).toEqual([1, 1]);
     const got = second.poll('waitMs=60000');
+    await untilPollWaits(target.url);
     await first.poll();
     expect((await got).assignment).toEqual(told.revoking);
     await target.produce(topic, [
