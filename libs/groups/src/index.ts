@@ -3,7 +3,7 @@ export type {
   DeadLetterBatch,
   DeadLetterTopics,
 } from './coordinator/dead-letter-writer.js';
-export type { GroupCalls, MemberCommit } from './coordinator/group-calls.js';
+export type { GroupCalls, HeartbeatCall, MemberCommit } from './coordinator/group-calls.js';
 export type { GroupConfigEntry } from './coordinator/group-configs.js';
 export {
   GroupCoordinators,

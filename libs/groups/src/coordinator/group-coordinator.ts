@@ -31,7 +31,7 @@ import { type DeadLetterTopics, DeadLetterWriter } from './dead-letter-writer.js
 import { GroupLog } from './group-log.js';
 import { type ChangedMembers, type GroupCommand, GroupRounds } from './group-rounds.js';
 import type { GroupTable } from './group-table.js';
-import { GroupWatches } from './group-watches.js';
+import type { GroupWatches } from './group-watches.js';
 import { MemberActivity } from './member-activity.js';
 import { type MemberDue, MemberSessions } from './member-sessions.js';
 import { type MemberView, memberView } from './member-view.js';
@@ -50,6 +50,8 @@ export interface GroupCoordinatorOptions {
     pending: readonly PendingPosition[],
   ) => Promise<readonly FoundPosition[]>;
   readonly deadLetters: DeadLetterTopics;
+  /** Told of changed groups; they outlive this coordinator. */
+  readonly watches: GroupWatches;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
@@ -72,7 +74,6 @@ export class GroupCoordinator {
   readonly #deadLetters: DeadLetterWriter;
   readonly #positions: PositionResolution;
   readonly #activity = new MemberActivity();
-  readonly #watches = new GroupWatches();
   #sessionsOverTotal = 0;
   #rebalancesTotal = 0;
 
@@ -217,7 +218,7 @@ export class GroupCoordinator {
         assertMode(state, 'stream');
         const records = decidePoll(state, { memberId, acknowledged }, context);
         this.#renewSession(state, memberId);
-        if (this.#activity.beginPoll(key, pollId)) this.#watches.changed(group);
+        if (this.#activity.beginPoll(key, pollId)) this.#options.watches.changed(group);
         if (acknowledged !== null && state.members.get(memberId)?.autoCommit === false) {
           for (const { offset, ...target } of acceptedPositions(state, memberId, acknowledged)) {
             this.#activity.acknowledge(key, target, offset);
@@ -274,14 +275,6 @@ export class GroupCoordinator {
     });
   }
 
-  /**
-   * Calls back when the assignment of a group may have changed.
-   * @returns a function that ends the watch
-   */
-  watch(group: string, onChange: () => void): () => void {
-    return this.#watches.add(group, onChange);
-  }
-
   /** Applies a change of topics to the groups that are subscribed to them. */
   topicsChanged(isAffected: (group: Group) => boolean): void {
     for (const group of this.table.all()) {
@@ -320,7 +313,7 @@ export class GroupCoordinator {
     this.#queueTimers.close();
     this.#deadLetters.close();
     this.#positions.close();
-    this.#watches.allChanged();
+    this.#allChanged();
   }
 
   #context() {
@@ -348,7 +341,12 @@ export class GroupCoordinator {
       this.#sync(group, group.members.keys());
       this.#retarget(group.name);
     }
-    this.#watches.allChanged();
+    this.#allChanged();
+  }
+
+  /** Nothing is known of any group from now on. */
+  #allChanged(): void {
+    for (const { name } of this.table.all()) this.#options.watches.changed(name);
   }
 
   #committed(changed: ChangedMembers, table: GroupTable): void {
@@ -357,7 +355,7 @@ export class GroupCoordinator {
       if (memberIds.size > 0) {
         this.#rebalancesTotal += 1;
         this.#sync(group, memberIds);
-        this.#watches.changed(name);
+        this.#options.watches.changed(name);
       }
       this.#positions.look(name);
       if (group.mode === 'queue') this.#lookAtQueue(group);
@@ -368,7 +366,7 @@ export class GroupCoordinator {
   #lookAtQueue(group: Group): void {
     const { clock } = this.#options;
     const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
-    if (hasAvailable(group, times)) this.#watches.changed(group.name);
+    if (hasAvailable(group, times)) this.#options.watches.changed(group.name);
     this.#queueTimers.look(group);
     this.#deadLetters.look(group);
   }

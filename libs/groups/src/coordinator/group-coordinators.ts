@@ -61,6 +61,7 @@ import {
   type QueuePollAnswer,
 } from './group-queues.js';
 import type { GroupSettings } from './group-settings.js';
+import { GroupWatches } from './group-watches.js';
 import { joinCommand } from './join-request.js';
 import { LoadedCoordinators } from './loaded-coordinators.js';
 import type { MemberView } from './member-view.js';
@@ -111,6 +112,7 @@ export class GroupCoordinators implements GroupCalls {
   readonly #room: OffsetRoom;
   readonly #expiry: RepeatedTask;
   readonly #configTable: ReturnType<typeof groupConfigTable>;
+  readonly #watches = new GroupWatches();
   #expiredTotal = 0;
   readonly #loaded: LoadedCoordinators;
 
@@ -320,7 +322,7 @@ export class GroupCoordinators implements GroupCalls {
    * @returns a function that ends the watch
    */
   watch(group: string, onChange: () => void): () => void {
-    return this.#loaded.loadedOf(group)?.watch(group, onChange) ?? (() => undefined);
+    return this.#watches.add(group, onChange);
   }
 
   /** A topic was created, grew or was deleted. */
@@ -399,6 +401,7 @@ export class GroupCoordinators implements GroupCalls {
       assertRoom: (group, offsets) => this.#room.assertRoom(group, offsets),
       sessionTimeoutMs: groupSessionTimeoutMs,
       findPositions,
+      watches: this.#watches,
       clock,
       scheduler,
       logger,

@@ -16,9 +16,4 @@ export class GroupWatches {
   changed(group: string): void {
     for (const onChange of this.#watches.get(group) ?? []) onChange();
   }
-
-  /** Calls all of them: nothing is known of any group from now on. */
-  allChanged(): void {
-    for (const group of this.#watches.keys()) this.changed(group);
-  }
 }

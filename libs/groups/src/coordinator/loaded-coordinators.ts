@@ -69,16 +69,6 @@ export class LoadedCoordinators {
     return coordinator;
   }
 
-  /** The coordinator of a group if it is loaded. */
-  loadedOf(group: string): GroupCoordinator | undefined {
-    const count = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC)?.partitionCount;
-    if (count === undefined) return undefined;
-    const number = partitionForGroup(group, count);
-    return [...this.#loaded].find(({ partition: { topicPartition, isLeader } }) => {
-      return isLeader && topicPartition.partition === number;
-    });
-  }
-
   /** The coordinator of a partition. @throws ProtocolError COORDINATOR_NOT_AVAILABLE */
   get(number: number): Promise<GroupCoordinator> {
     const partition = this.#options.topics.topic(CONSUMER_OFFSETS_TOPIC)?.ledPartition(number);
