@@ -30,6 +30,14 @@ export {
   openClusterBroker,
 } from './cluster/open-cluster-broker.js';
 export type {
+  GroupMembers,
+  MemberCommit,
+  MemberHeartbeat,
+  MemberJoin,
+  MemberOffset,
+  MemberView,
+} from './groups/group-members.js';
+export type {
   GroupConfigsDescription,
   GroupDescription,
   GroupList,

@@ -20,6 +20,7 @@ const LANE_OF = {
   'committed-offsets': 'requests',
   'group-join': 'requests',
   'group-heartbeat': 'requests',
+  'group-heartbeats': 'requests',
   'group-poll': 'requests',
   'group-waiting-view': 'requests',
   'group-member-commit': 'requests',

@@ -54,6 +54,12 @@ const snapshot = object({
   partitions: list(object({ ...partition, offset: nullable(count), owner: nullable(anyText) })),
 });
 
+const failure = object({
+  code: text(1, 100),
+  message: anyText,
+  outcome: choice('failed', 'unknown'),
+  retriable: flag,
+});
 const nothing = object({});
 const configs = list(object({ name: anyText, value: anyText, source: anyText }));
 
@@ -149,6 +155,10 @@ export const GROUP_PEER_CALLS = {
   'group-heartbeat': {
     body: object({ ...member, generation: nullable(count) }),
     answer: answer(view),
+  },
+  'group-heartbeats': {
+    body: object({ heartbeats: list(object({ ...member, generation: nullable(count) })) }),
+    answer: object({ answers: list(object({}, { view, error: failure })) }),
   },
   'group-poll': {
     body: object({

@@ -11,6 +11,7 @@ import { QueueReads } from '../groups/queue-reads.js';
 import type { GroupOffsets } from '../log-broker.js';
 import { ClusterGroups } from './cluster-groups.js';
 import { CoordinatorCalls } from './coordinator-calls.js';
+import { GroupHeartbeats } from './group-heartbeats.js';
 import { GroupWatcher } from './group-watcher.js';
 import type { LeaderCalls } from './leader-calls.js';
 import type { LeaderStatuses } from './leader-statuses.js';
@@ -88,6 +89,8 @@ export function assembleGroups(
     offsets,
     polls,
     queuePolls,
+    heartbeats: new GroupHeartbeats({ ...options, calls }),
+    watcher,
     topics,
     statusesOf: (targets) => statuses.of(targets),
     listOffset: (target, at) => partitions.listOffset(target, at),

@@ -3,11 +3,17 @@
  * makes this broker call a third one.
  */
 import type { CoordinationStore } from '#coordination';
-import { type GroupCalls, type GroupCoordinators, partitionForGroup } from '#groups';
+import {
+  type GroupCalls,
+  type GroupCoordinators,
+  type HeartbeatCall,
+  partitionForGroup,
+} from '#groups';
 import { CONSUMER_OFFSETS_TOPIC } from '#protocol';
 import type { PeerHandler, PeerHandlers, PeerMessage, ReplicaManager } from '#replication';
 import type { Scheduler } from '#runtime';
 import { GROUP_METHODS } from './coordinator-calls.js';
+import { answerHeartbeats } from './group-heartbeats.js';
 
 interface GroupHandlersOptions {
   readonly coordinators: GroupCoordinators;
@@ -19,6 +25,13 @@ interface GroupHandlersOptions {
 export function groupHandlers(options: GroupHandlersOptions): PeerHandlers {
   const { coordinators } = options;
   const handlers: Record<string, PeerHandler> = {
+    'group-heartbeats': async ({ body }) => {
+      const { heartbeats } = body as { readonly heartbeats: readonly HeartbeatCall[] };
+      const answers = await answerHeartbeats(coordinators, heartbeats, (group) => {
+        assertCoordinator(options, group);
+      });
+      return jsonMessage({ answers });
+    },
     'group-list': async ({ body }) => {
       const { after, limit } = body as { readonly after: string; readonly limit: number };
       return jsonMessage({ groups: await coordinators.list(after, limit) });
@@ -38,16 +51,20 @@ export function groupHandlers(options: GroupHandlersOptions): PeerHandlers {
 }
 
 function groupHandler(options: GroupHandlersOptions, call: keyof GroupCalls): PeerHandler {
-  const { coordinators, replicas, store } = options;
+  const { coordinators } = options;
   return async ({ body }) => {
-    const { group } = body as { readonly group: string };
-    const topic = store.state.topics.get(CONSUMER_OFFSETS_TOPIC);
-    const partition = partitionForGroup(group, topic?.partitions.length ?? 1);
-    replicas.table.leaderOrThrow({ topic: CONSUMER_OFFSETS_TOPIC, partition });
+    assertCoordinator(options, (body as { readonly group: string }).group);
     const handle = coordinators[call] as (request: unknown) => Promise<unknown>;
     const answer = await handle.call(coordinators, body);
     return jsonMessage({ answer: answer === undefined ? {} : answer });
   };
+}
+
+/** @throws NotLeaderError when another broker coordinates the group */
+function assertCoordinator({ store, replicas }: GroupHandlersOptions, group: string): void {
+  const topic = store.state.topics.get(CONSUMER_OFFSETS_TOPIC);
+  const partition = partitionForGroup(group, topic?.partitions.length ?? 1);
+  replicas.table.leaderOrThrow({ topic: CONSUMER_OFFSETS_TOPIC, partition });
 }
 
 /** Resolves with the first group that changed, or with none after the time. */

@@ -46,7 +46,10 @@ interface AppendedBody {
   readonly error?: ErrorBody;
 }
 
-type ErrorBody = Pick<ProtocolError, 'code' | 'message' | 'outcome' | 'retriable' | 'members'>;
+export type ErrorBody = Pick<
+  ProtocolError,
+  'code' | 'message' | 'outcome' | 'retriable' | 'members'
+>;
 
 export function appendAnswersMessage(answers: readonly AppendAnswer[]): PeerMessage {
   return { body: { answers: answers.map(answerBody) }, blobs: [] };
@@ -88,11 +91,17 @@ function answerBody(answer: AppendAnswer): AnswerBody {
   };
 }
 
-function errorBody({ code, message, outcome, retriable, members }: ProtocolError): ErrorBody {
+export function errorBody({
+  code,
+  message,
+  outcome,
+  retriable,
+  members,
+}: ProtocolError): ErrorBody {
   return { code, message, outcome, retriable, members };
 }
 
-function errorOf(body: ErrorBody | undefined): ProtocolError {
+export function errorOf(body: ErrorBody | undefined): ProtocolError {
   if (body === undefined) throw new TypeError('a batch was neither appended nor refused');
   return new ProtocolError(body.code, body.message, body);
 }

@@ -7,11 +7,14 @@
 import type { GroupConfigEntry, GroupSnapshot, MemberCommit } from '#groups';
 import { assertCommits, type TopicDirectory } from '#groups';
 import { ProtocolError, type TopicPartition, topicPartitionName } from '#protocol';
-import type { Random } from '#runtime';
+import type { Random, Scheduler } from '#runtime';
 import type { ListedOffset, OffsetSpec } from '../broker.js';
 import type { CoordinatorCalls } from '../cluster/coordinator-calls.js';
+import type { GroupHeartbeats } from '../cluster/group-heartbeats.js';
+import type { GroupWatcher } from '../cluster/group-watcher.js';
 import type { LeaderStatus } from '../leader-status.js';
 import type { GroupOffsets } from '../log-broker.js';
+import { ConnectedMembers } from './connected-members.js';
 import { offsetMove, resetPartitions } from './group-offset-reset.js';
 import type {
   GroupConfigsDescription,
@@ -41,6 +44,9 @@ interface BrokerGroupsOptions {
   readonly offsets: GroupOffsets;
   readonly polls: MemberPolls;
   readonly queuePolls: QueuePolls;
+  readonly heartbeats: GroupHeartbeats;
+  readonly watcher: GroupWatcher;
+  readonly scheduler: Scheduler;
   readonly topics: TopicDirectory;
   readonly statusesOf: (
     partitions: readonly TopicPartition[],
@@ -52,12 +58,14 @@ interface BrokerGroupsOptions {
 }
 
 export class BrokerGroups implements Groups {
+  readonly members: ConnectedMembers;
   readonly #options: BrokerGroupsOptions;
   /** Groups that were in queue mode when they were last asked for. */
   readonly #queueGroups = new Set<string>();
 
   constructor(options: BrokerGroupsOptions) {
     this.#options = options;
+    this.members = new ConnectedMembers({ ...options, groups: this });
   }
 
   async join(group: string, request: JoinRequest): Promise<MemberState> {

@@ -5,10 +5,13 @@
 import type { JoinRequest, MemberCommit } from '#groups';
 import type { RecordBatch } from '#log';
 import type { Offset, ProtocolError, TopicPartition } from '#protocol';
+import type { GroupMembers } from './group-members.js';
 
 export type { JoinRequest, TopicChoice } from '#groups';
 
 export interface Groups {
+  /** Members whose connections this broker has. */
+  readonly members: GroupMembers;
   /**
    * Adds a member and answers its assignment once the positions of its partitions are committed. A
    * join with the same `memberId` may be repeated.
