@@ -127,6 +127,12 @@ describe('messages that the gateway sends on its own', () => {
 
   test('records', () => isReceived('records'));
 
+  test('revoked', async () => {
+    const body = { topics: ['orders'] };
+    await api().post('/v1/groups/fulfilment/members').send(body).expect(201);
+    await isReceived('revoked');
+  });
+
   test('assigned', async () => {
     await api().patch('/v1/topics/orders').send({ partitions: 4 }).expect(200);
     await isReceived('assigned');

@@ -401,7 +401,7 @@ describe('refused messages', () => {
     [{ subscription: 's', topic: 't', from: 'now' }, 'INVALID_REQUEST', '/data/from'],
     [{ subscription: 's', topic: 't', from: null }, 'INVALID_REQUEST', '/data/from'],
     [{ subscription: 's', topic: 't', colour: 'red' }, 'INVALID_REQUEST', '/data/colour'],
-    [{ subscription: 's', topic: 't', group: 'g' }, 'INVALID_REQUEST', '/data/group'],
+    [{ subscription: 's', topic: 't', autoCommit: true }, 'INVALID_REQUEST', '/data/autoCommit'],
     [{ subscription: 's', topic: 't', mode: 'queue' }, 'INVALID_REQUEST', '/data/mode'],
     [{ subscription: 's', topic: 't', credit: -1 }, 'INVALID_REQUEST', '/data/credit'],
   ])('subscribe %j', async (data, code, pointer) => {

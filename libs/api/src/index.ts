@@ -22,6 +22,7 @@ export {
   FETCH_LIMIT_DEFAULT,
   FETCH_WAIT_MS_MAX,
   GROUP_LIST_DEFAULT,
+  MAX_POLL_INTERVAL_MS_DEFAULT,
   PRODUCE_TIMEOUT_MS_DEFAULT,
 } from './rest/limits.js';
 export type { DataRoute, OperationSpec, RecordsForm } from './rest/operation.js';
@@ -41,7 +42,7 @@ export { type ReceivedRequest, readInput } from './rest/read-input.js';
 export { present } from './schema/members.js';
 export { MESSAGE, readDto } from './schema/read-dto.js';
 export { INT32_MAX } from './schema/values.js';
-export { isWholeNumber } from './socket/members.js';
+export { isWholeNumber, type TopicChoice } from './socket/members.js';
 export { serverObject } from './socket/server-object.js';
 export { SOCKET_PATH, SUBPROTOCOL } from './socket/socket-address.js';
 export {

@@ -1,4 +1,10 @@
 export { Delivery, type DeliveryStatus } from './delivery.js';
+export { GroupMemberships, type MembershipStatus } from './member/group-memberships.js';
+export {
+  GroupSubscription,
+  type GroupSubscriptionRequest,
+  type MemberTransport,
+} from './member/group-subscription.js';
 export {
   type OutboundHolder,
   OutboundMemory,

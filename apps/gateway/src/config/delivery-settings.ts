@@ -88,6 +88,14 @@ export const DELIVERY_SETTINGS = {
     max: 1_000_000,
     sentence: 'Subscriptions of one WebSocket; above it: `POLICY_VIOLATION`.',
   }),
+  memberUnacknowledgedRecordsMax: wholeNumber({
+    variable: 'SLUICE_MEMBER_UNACKNOWLEDGED_RECORDS_MAX',
+    byDefault: 10_000,
+    min: 1,
+    max: 1_000_000,
+    sentence:
+      'Records that a member of a consumer group with `autoCommit` on a WebSocket may have received, or still receive, without having acknowledged them; above it: `POLICY_VIOLATION`.',
+  }),
   socketInboxMessagesMax: wholeNumber({
     variable: 'SLUICE_SOCKET_INBOX_MESSAGES_MAX',
     byDefault: 1024,

@@ -4,7 +4,7 @@
  */
 import { ALL_OPERATIONS } from '#api';
 import type { OpenBroker } from '#broker';
-import { Delivery, OutboundMemory } from '#delivery';
+import { Delivery, GroupMemberships, OutboundMemory } from '#delivery';
 import { RenderCache } from '#record-json';
 import { SystemClock, SystemRandom, SystemScheduler } from '#runtime';
 import type { Settings } from '../config/settings.js';
@@ -26,6 +26,7 @@ export interface Engine {
   readonly health: Health;
   readonly metrics: GatewayMetrics;
   readonly delivery: Delivery;
+  readonly memberships: GroupMemberships;
   readonly sockets: SocketServer;
   readonly front: HttpFront;
   readonly operations: OperationRouter;
@@ -44,6 +45,7 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
     { broker, scheduler, random: new SystemRandom(), outbound, renderCache },
     settings,
   );
+  const memberships = new GroupMemberships({ delivery, logger }, settings);
   const sockets = new SocketServer(settings, {
     broker,
     delivery,
@@ -72,8 +74,9 @@ export async function openEngine(opening: BrokerOpening): Promise<Engine> {
   return {
     broker: opened.open,
     health: healthOf(opened.open),
-    metrics: metricsOf(opening, opened, { http, delivery, sockets }),
+    metrics: metricsOf(opening, opened, { http, delivery, memberships, sockets }),
     delivery,
+    memberships,
     sockets,
     front,
     operations,
@@ -92,18 +95,20 @@ function healthOf(open: OpenBroker): Health {
 interface WatchedParts {
   readonly http: () => HttpStatus;
   readonly delivery: Delivery;
+  readonly memberships: GroupMemberships;
   readonly sockets: SocketServer;
 }
 
 function metricsOf(
   { settings, counts }: BrokerOpening,
   { open, peersStatus }: BrokerOfProcess,
-  { http, delivery, sockets }: WatchedParts,
+  { http, delivery, memberships, sockets }: WatchedParts,
 ): GatewayMetrics {
   const sources = {
     broker: () => open.statusInSlices(),
     http,
     delivery: () => delivery.status(),
+    memberships: () => memberships.status(),
     sockets: () => sockets.status(),
     peers: peersStatus,
   };

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { Delivery } from '#delivery';
+import { Delivery, GroupMemberships } from '#delivery';
 import { ApiDocument } from '../http/api-document.js';
 import { AsyncApiDocument } from '../http/async-api-document.js';
 import { ClusterController } from '../http/cluster.controller.js';
@@ -42,6 +42,7 @@ export class GatewayModule {
       providers: [
         { provide: BROKER, useValue: engine.broker.broker },
         { provide: Delivery, useValue: engine.delivery },
+        { provide: GroupMemberships, useValue: engine.memberships },
         { provide: Health, useValue: engine.health },
         { provide: GatewayMetrics, useValue: engine.metrics },
         { provide: PublicAddress, useValue: address },

@@ -71,11 +71,12 @@ export class Gateway {
 
   /** Stops accepting, answers requests in flight, then writes buffered data and closes the logs. */
   async stop(): Promise<void> {
-    const { broker, delivery, front, health, sockets } = this.#engine;
+    const { broker, delivery, front, health, memberships, sockets } = this.#engine;
     health.stopping();
     delivery.close();
     broker.endWaits();
     await Promise.all([front.close(), sockets.close(front.answerMsMax)]);
+    await memberships.close();
     await this.#app.close();
     await broker.close();
   }

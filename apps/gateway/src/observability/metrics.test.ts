@@ -42,6 +42,12 @@ const DELIVERY = {
   catchUpReadsTotal: 5,
   catchUpReadsSharedTotal: 4,
 };
+const MEMBERSHIPS = {
+  members: 2,
+  rejoinsTotal: 1,
+  fencedTotal: 1,
+  heartbeatsFailedTotal: 3,
+};
 const SOCKETS = {
   sockets: 3,
   pausedSockets: 1,
@@ -110,6 +116,7 @@ const SOURCES: MetricSources = {
   broker: () => Promise.resolve(statusOf([])),
   http: () => HTTP,
   delivery: () => DELIVERY,
+  memberships: () => MEMBERSHIPS,
   sockets: () => SOCKETS,
   peers: () => undefined,
 };

@@ -4,7 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BrokerStatus, PartitionStatus } from '#broker';
-import type { DeliveryStatus } from '#delivery';
+import type { DeliveryStatus, MembershipStatus } from '#delivery';
 import type { PeerNetworkStatus } from '#peer-rpc';
 import type { SocketStatus } from '../shared/socket-status.js';
 import { boundRefusalsCounter } from './bound-metrics.js';
@@ -14,6 +14,7 @@ import { DELIVERY_SERIES } from './delivery-metrics.js';
 import type { GatewayCounts } from './gateway-counts.js';
 import { HTTP_SERIES, type HttpStatus } from './http-metrics.js';
 import { KEPT_STATE_SERIES } from './kept-state-metrics.js';
+import { MEMBERSHIP_SERIES } from './membership-metrics.js';
 import { PEER_SERIES } from './peer-metrics.js';
 import { SOCKET_SERIES } from './socket-metrics.js';
 import type { StatusSeries } from './status-series.js';
@@ -29,6 +30,7 @@ export interface MetricSources {
   broker(): Promise<BrokerStatus>;
   http(): HttpStatus;
   delivery(): DeliveryStatus;
+  memberships(): MembershipStatus;
   sockets(): SocketStatus;
   /** Undefined without a cluster. */
   peers(): PeerNetworkStatus | undefined;
@@ -68,6 +70,7 @@ export class GatewayMetrics {
     this.#addSeries(HTTP_SERIES, () => sources.http());
     this.#addSeries(PEER_SERIES, () => sources.peers());
     this.#addSeries(DELIVERY_SERIES, () => sources.delivery());
+    this.#addSeries(MEMBERSHIP_SERIES, () => sources.memberships());
     this.#addSeries(SOCKET_SERIES, () => sources.sockets());
     this.#addTopicGauge();
     this.#addStoreFaultGauge();

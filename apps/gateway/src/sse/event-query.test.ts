@@ -38,6 +38,8 @@ describe('a request for events', () => {
     ['partitions=01', undefined, 'such as 0,1'],
     ['autoOffsetReset=first', undefined, 'latest, earliest, none'],
     ['offset=1', undefined, 'autoOffsetReset'],
+    ['from=latest&group=g', undefined, '"subscribe" with "group"'],
+    ['group', undefined, 'POST /v1/groups/{group}/members'],
     ['from=latest&from=latest', undefined, 'more than once'],
   ])('%s is refused, with the accepted values', (search, header, accepted) => {
     expect(() => eventQuery(search, header)).toThrow(ProtocolError);

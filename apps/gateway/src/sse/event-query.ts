@@ -26,6 +26,7 @@ export interface EventQuery {
  * @throws ProtocolError INVALID_REQUEST
  */
 export function eventQuery(search: string, lastEventId: string | undefined): EventQuery {
+  refuseGroup(search);
   const query = parseQuery(search, EVENT_PARAMETERS);
   const from = oneOf(query, 'from', ['latest', 'earliest'], 'latest');
   return {
@@ -33,6 +34,16 @@ export function eventQuery(search: string, lastEventId: string | undefined): Eve
     partitions: partitionsOf(query),
     autoOffsetReset: oneOf(query, 'autoOffsetReset', ['latest', 'earliest', 'none'], 'none'),
   };
+}
+
+/** An EventSource cannot commit, and its position is its own: it is no member of a group. */
+function refuseGroup(search: string): void {
+  if (!/(^|&)group(=|&|$)/.test(search)) return;
+  refuseParameter(
+    'group',
+    'is not accepted: an event stream cannot be a member of a consumer group; use the WebSocket ' +
+      '("subscribe" with "group"), or POST /v1/groups/{group}/members and poll',
+  );
 }
 
 function headerPositions(text: string | undefined): readonly EventPosition[] | undefined {

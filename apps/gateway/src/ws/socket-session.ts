@@ -14,7 +14,7 @@ import { CLIENT_MESSAGES, type ClientEvent, type ServerEvent } from '#api';
 import type { Broker } from '#broker';
 import type { Delivery, PartitionPosition } from '#delivery';
 import { Outbox, untakenBytes } from '#delivery';
-import { ProtocolError, type TopicPartition } from '#protocol';
+import { ProtocolError } from '#protocol';
 import { AT_ONCE_BYTES_MAX, pointedIntoSent } from '#record-json';
 import { assert, inSlices, type Logger } from '#runtime';
 import type { UnpackingSlots, WatchedConnection } from '#web-socket';
@@ -43,7 +43,7 @@ import type { PublishData } from './publish-data.js';
 import { Publication } from './publishing.js';
 import { type MessageLimits, ReceivedMessage } from './received-message.js';
 import { messageText, type ProblemContext, socketProblem } from './socket-problem.js';
-import type { SocketSubscription } from './socket-subscription.js';
+import type { PartitionChange, SocketSubscription } from './socket-subscription.js';
 import { SocketSubscriptions } from './socket-subscriptions.js';
 
 /**
@@ -246,8 +246,12 @@ export class SocketSession implements InboxOwner, ControlSession, ReplySink, Wat
     return false;
   }
 
-  sendAssigned(subscription: SocketSubscription, partitions: readonly TopicPartition[]): void {
-    this.#sendEvent(subscription, 'assigned', { subscription: subscription.name, partitions });
+  sendChange(
+    subscription: SocketSubscription,
+    event: 'assigned' | 'revoked',
+    change: PartitionChange,
+  ): void {
+    this.#sendEvent(subscription, event, { subscription: subscription.name, ...change });
   }
 
   sendReset(

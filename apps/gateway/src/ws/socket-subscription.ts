@@ -1,5 +1,5 @@
-import type { Delivery, PartitionPosition, RecordRun } from '#delivery';
-import { Subscription, type SubscriptionRequest, type SubscriptionTransport } from '#delivery';
+import type { MemberTransport, PartitionPosition, RecordRun, Subscription } from '#delivery';
+import { GroupSubscription } from '#delivery';
 import type { ProtocolError, TopicPartition } from '#protocol';
 import { textMemoryBytes } from '#runtime';
 import { type FrameSink, RecordsFrames } from '#web-socket';
@@ -11,7 +11,11 @@ export interface SubscribedSocket extends FrameSink {
   readonly compresses: boolean;
   /** True when the connection has room; if not, it calls the subscription's `resume` later. */
   hasRoomFor(subscription: SocketSubscription): boolean;
-  sendAssigned(subscription: SocketSubscription, partitions: readonly TopicPartition[]): void;
+  sendChange(
+    subscription: SocketSubscription,
+    event: 'assigned' | 'revoked',
+    change: PartitionChange,
+  ): void;
   sendReset(
     subscription: SocketSubscription,
     position: PartitionPosition,
@@ -22,6 +26,16 @@ export interface SubscribedSocket extends FrameSink {
   forget(subscription: SocketSubscription): void;
 }
 
+/** Partitions that a subscription gains or loses, for the client. */
+export interface PartitionChange {
+  readonly partitions: readonly TopicPartition[];
+  /** Time to release them, ms. */
+  readonly deadlineMs?: number;
+}
+
+/** A subscription whose positions are known. */
+export type OpenSubscription = Subscription | GroupSubscription;
+
 /**
  * Heap of a subscription without its name: measured on Node 20, with the buffer of its frames'
  * opening.
@@ -31,11 +45,11 @@ const SOCKET_SUBSCRIPTION_BYTES = 512;
 const NAME_COPIES = 3;
 
 /** A subscription of one connection, with the name that the client chose. */
-export class SocketSubscription implements SubscriptionTransport {
+export class SocketSubscription implements MemberTransport {
   readonly #socket: SubscribedSocket;
   readonly #frames: RecordsFrames;
   readonly memoryBytes: number;
-  #subscription: Subscription | undefined;
+  #subscription: OpenSubscription | undefined;
   #endedWith: ProtocolError | undefined;
   #isStarted = false;
   #isClosed = false;
@@ -56,12 +70,20 @@ export class SocketSubscription implements SubscriptionTransport {
     return this.#isStarted;
   }
 
+  /** The member of a group that this subscription is; undefined for any other subscription. */
+  get member(): GroupSubscription | undefined {
+    return this.#subscription instanceof GroupSubscription ? this.#subscription : undefined;
+  }
+
   /**
    * Resolves the positions; `start` begins the delivery.
-   * @throws ProtocolError like `Subscription.open`
+   * @param opened opens the subscription with this transport
+   * @throws ProtocolError of `opened`
    */
-  async open(delivery: Delivery, request: SubscriptionRequest): Promise<PartitionPosition[]> {
-    const subscription = await Subscription.open(delivery, request, this);
+  async open(
+    opened: (transport: MemberTransport) => Promise<OpenSubscription>,
+  ): Promise<PartitionPosition[]> {
+    const subscription = await opened(this);
     if (this.#endedWith !== undefined) throw this.#endedWith;
     this.#subscription = subscription;
     if (this.#isClosed) subscription.close();
@@ -106,8 +128,12 @@ export class SocketSubscription implements SubscriptionTransport {
   }
 
   assigned(positions: readonly PartitionPosition[]): void {
-    const partitions = positions.map(({ topic, partition }) => ({ topic, partition }));
-    this.#socket.sendAssigned(this, partitions);
+    this.#socket.sendChange(this, 'assigned', { partitions: targetsOf(positions) });
+  }
+
+  revoked(targets: readonly TopicPartition[], deadlineMs: number | undefined): void {
+    const deadline = deadlineMs === undefined ? {} : { deadlineMs };
+    this.#socket.sendChange(this, 'revoked', { partitions: targetsOf(targets), ...deadline });
   }
 
   reset(position: PartitionPosition, cause: ProtocolError): void {
@@ -126,4 +152,8 @@ export class SocketSubscription implements SubscriptionTransport {
     if (this.#subscription === undefined) this.#endedWith = error;
     else this.#socket.sendError(this, error, {});
   }
+}
+
+function targetsOf(targets: readonly TopicPartition[]): TopicPartition[] {
+  return targets.map(({ topic, partition }) => ({ topic, partition }));
 }

@@ -7,7 +7,7 @@ const NOWHERE: SubscribedSocket = {
   compresses: false,
   push: () => undefined,
   hasRoomFor: () => true,
-  sendAssigned: () => undefined,
+  sendChange: () => undefined,
   sendReset: () => undefined,
   sendError: () => undefined,
   forget: () => undefined,

@@ -11,9 +11,9 @@ import {
 } from '#api';
 import type { Broker } from '#broker';
 import type { StartPosition } from '#delivery';
-import { Delivery } from '#delivery';
+import { Delivery, GroupMemberships, GroupSubscription, Subscription } from '#delivery';
 import { ProtocolError } from '#protocol';
-import { commitEntries } from '../http/offset-commit.js';
+import { committedEntries } from '../http/offset-commit.js';
 import { BROKER } from '../shared/tokens.js';
 import type {
   ControlDispatcher,
@@ -22,6 +22,7 @@ import type {
   ControlMessage,
   SocketAnswer,
 } from './control-message.js';
+import { memberRequest, topicNames } from './member-request.js';
 import { pointedIntoMessage } from './socket-problem.js';
 import type { SocketServer } from './socket-server.js';
 import { SocketSubscription } from './socket-subscription.js';
@@ -38,15 +39,20 @@ import { startPosition } from './start-position-member.js';
 export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispatcher {
   readonly #broker: Broker;
   readonly #delivery: Delivery;
+  readonly #memberships: GroupMemberships;
   readonly #handlers: ControlHandlers = {
     subscribe: (data, message) => this.#subscribe(data, message),
     credit: ({ subscription, records }, { session }) => {
       session.subscriptions.get(subscription).grant(records);
     },
     commit: (data, message) => this.#commit(data, message),
+    release: ({ subscription, partitions }, { session }) => {
+      memberOf(session.subscriptions.get(subscription)).release(partitions);
+    },
     seek: (data, message) => this.#seek(data, message),
-    unsubscribe: ({ subscription: name }, { session }) => {
+    unsubscribe: async ({ subscription: name }, { session }) => {
       const subscription = session.subscriptions.get(name);
+      await subscription.member?.leave();
       subscription.close();
       session.forget(subscription);
       return { data: { subscription: name } };
@@ -54,9 +60,14 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     ping: () => ({ data: {} }),
   };
 
-  constructor(@Inject(BROKER) broker: Broker, @Inject(Delivery) delivery: Delivery) {
+  constructor(
+    @Inject(BROKER) broker: Broker,
+    @Inject(Delivery) delivery: Delivery,
+    @Inject(GroupMemberships) memberships: GroupMemberships,
+  ) {
     this.#broker = broker;
     this.#delivery = delivery;
+    this.#memberships = memberships;
   }
 
   /** Nest calls it once, before the gateway listens. */
@@ -80,37 +91,55 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
     data: ClientData<'subscribe'>,
     { session }: ControlMessage,
   ): Promise<SocketAnswer<AnswerData<'subscribe'>>> {
-    refuseMembers(data);
-    const topics = topicsOf(data);
-    const from = startPosition(data.from, topics);
-    this.#assertPartitionsExist(from);
+    refuseQueueMode(data);
+    const opened = data.group === undefined ? this.#reader(data) : this.#member(data, data.group);
     const subscription = new SocketSubscription(data.subscription, session);
     session.subscriptions.add(subscription);
     try {
-      const positions = await subscription.open(this.#delivery, {
-        topics,
-        from,
-        partitions: data.partitions,
-        autoOffsetReset: data.autoOffsetReset ?? 'none',
-        creditRecords: data.credit,
-      });
+      const positions = await subscription.open(opened);
       const answer = { subscription: subscription.name, positions };
       return { data: answer, onSent: () => subscription.start() };
     } catch (error) {
       session.forget(subscription);
-      throw error;
+      throw pointedIntoMessage(error);
     }
+  }
+
+  /** @throws ProtocolError for a fault of the message */
+  #reader(data: ClientData<'subscribe'>): SubscriptionOpener {
+    const topics = topicNames(data);
+    const from = startPosition(data.from, topics);
+    this.#assertPartitionsExist(from);
+    const request = {
+      topics,
+      from,
+      partitions: data.partitions,
+      autoOffsetReset: data.autoOffsetReset ?? 'none',
+      creditRecords: data.credit,
+    };
+    return (transport) => Subscription.open(this.#delivery, request, transport);
+  }
+
+  /** @throws ProtocolError for a fault of the message */
+  #member(data: ClientData<'subscribe'>, group: string): SubscriptionOpener {
+    const request = memberRequest(data, group);
+    return (transport) => GroupSubscription.open(this.#memberships, request, transport);
   }
 
   async #commit(
     data: ClientData<'commit'>,
     { session }: ControlMessage,
   ): Promise<SocketAnswer<AnswerData<'commit'>>> {
-    session.subscriptions.get(data.subscription);
-    const { subscription, group } = data;
+    const { member } = session.subscriptions.get(data.subscription);
+    const { subscription } = data;
+    const group = data.group ?? member?.group;
     if (group === undefined) throw groupMissing();
     try {
-      const offsets = await commitEntries(this.#broker, group, data.offsets);
+      const offsets = await committedEntries(data.offsets, (entries) =>
+        member?.group === group
+          ? member.commit(entries)
+          : this.#broker.commitOffsets(group, entries),
+      );
       return { data: { subscription, group, offsets } };
     } catch (error) {
       throw pointedIntoMessage(error);
@@ -145,29 +174,23 @@ export class SocketGateway implements OnGatewayInit<SocketServer>, ControlDispat
   }
 }
 
-/** Refuses members of consumer groups, which this version does not have. */
-function refuseMembers(data: ClientData<'subscribe'>): void {
-  const { group, instanceId, autoCommit, mode } = data;
-  const faults = Object.entries({ group, instanceId, autoCommit })
-    .filter(([, value]) => value !== undefined)
-    .map(([name]) => ({
-      pointer: `/data/${name}`,
-      detail: 'this version has no members of consumer groups; "commit" takes a group',
-    }));
-  if (mode === 'queue') {
-    faults.push({ pointer: '/data/mode', detail: 'this version has no queue mode, only "stream"' });
-  }
-  const [first] = faults;
-  if (first === undefined) return;
-  throw new ProtocolError('INVALID_REQUEST', `${first.pointer}: ${first.detail}.`, { faults });
+/** Opens the subscription of a message with a transport. */
+type SubscriptionOpener = Parameters<SocketSubscription['open']>[0];
+
+function refuseQueueMode({ mode }: ClientData<'subscribe'>): void {
+  if (mode !== 'queue') return;
+  const detail = 'this version has no queue mode, only "stream"';
+  throw new ProtocolError('INVALID_REQUEST', `/data/mode: ${detail}.`, {
+    faults: [{ pointer: '/data/mode', detail }],
+  });
 }
 
-function topicsOf({ topic, topics }: ClientData<'subscribe'>): readonly string[] {
-  if (topics !== undefined && topic === undefined) return topics;
-  if (topic !== undefined && topics === undefined) return [topic];
-  const detail = 'either "topics" or "topic" is needed, not both';
-  throw new ProtocolError('INVALID_REQUEST', `/data/topics: ${detail}.`, {
-    faults: [{ pointer: '/data/topics', detail }],
+/** @throws ProtocolError INVALID_REQUEST when the subscription is no member of a group */
+function memberOf({ name, member }: SocketSubscription): GroupSubscription {
+  if (member !== undefined) return member;
+  const detail = `the subscription ${JSON.stringify(name)} is no member of a consumer group`;
+  throw new ProtocolError('INVALID_REQUEST', `/data/subscription: ${detail}.`, {
+    faults: [{ pointer: '/data/subscription', detail }],
   });
 }
 

@@ -32,7 +32,13 @@ is answered with \`error\`, and the connection stays open.
 HTTP and server-sent events are described in [openapi.json](openapi.json).`;
 
 /** Events that the gateway sends without a request; all its other events are answers. */
-const UNASKED = ['records', 'assigned', 'reset', 'error'] as const satisfies ServerEvent[];
+const UNASKED = [
+  'records',
+  'assigned',
+  'revoked',
+  'reset',
+  'error',
+] as const satisfies ServerEvent[];
 
 const clientEvents = Object.keys(CLIENT_MESSAGES) as ClientEvent[];
 const serverEvents = Object.keys(SERVER_MESSAGES) as ServerEvent[];

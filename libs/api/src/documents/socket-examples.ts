@@ -151,6 +151,65 @@ export const SOCKET_EXAMPLES: readonly SocketExample[] = [
     },
   },
   {
+    name: 'subscribe-as-member',
+    summary: 'Share the topic with the other members of the group `fulfilment`',
+    message: {
+      event: 'subscribe',
+      id: '17',
+      data: {
+        subscription: 'work',
+        topics: ['orders'],
+        group: 'fulfilment',
+        from: 'earliest',
+        credit: 100,
+        autoCommit: true,
+        revokeAck: true,
+      },
+    },
+    answer: { event: 'subscribed', id: '17', data: { subscription: 'work', positions: START } },
+  },
+  {
+    name: 'commit-as-member',
+    summary: 'Commit the next offset for the group of the subscription',
+    message: {
+      event: 'commit',
+      id: '18',
+      data: { subscription: 'work', offsets: [{ topic: 'orders', partition: 0, offset: 1 }] },
+    },
+    answer: {
+      event: 'committed',
+      id: '18',
+      data: {
+        subscription: 'work',
+        group: 'fulfilment',
+        offsets: [{ topic: 'orders', partition: 0, offset: 1 }],
+      },
+    },
+  },
+  {
+    name: 'commit-of-another',
+    summary: 'A partition that the group has assigned to another member',
+    message: {
+      event: 'commit',
+      id: '19',
+      data: { subscription: 'work', offsets: [{ topic: 'orders', partition: 7, offset: 1 }] },
+    },
+    answer: problem('19', {
+      code: 'ILLEGAL_GENERATION',
+      detail: 'This member does not own partition 7 of topic "orders". Nothing was committed.',
+      about: { subscription: 'work' },
+      isWrite: true,
+    }),
+  },
+  {
+    name: 'release',
+    summary: 'Release a partition that was revoked; any other one stays',
+    message: {
+      event: 'release',
+      data: { subscription: 'work', partitions: [{ topic: 'orders', partition: 2 }] },
+    },
+  },
+  {
     name: 'publish-unacknowledged',
     summary: 'Publish without waiting for the disk: the offset stays unknown',
     message: {
@@ -225,6 +284,18 @@ export const SERVER_EXAMPLES: readonly ServerExample[] = [
         ],
         highWatermark: 2,
         leaderEpoch: 0,
+      },
+    },
+  },
+  {
+    name: 'revoked',
+    summary: 'Another member joined the group; the client has five minutes to release a partition',
+    message: {
+      event: 'revoked',
+      data: {
+        subscription: 'work',
+        partitions: [{ topic: 'orders', partition: 2 }],
+        deadlineMs: 300_000,
       },
     },
   },

@@ -15,3 +15,5 @@ export const GROUP_LIST_DEFAULT = 100;
 export const GROUP_LIST_MAX = 1000;
 /** Partitions that the id of one event can hold. */
 export const EVENT_PARTITIONS_MAX = 64;
+/** Time in which a member of a group releases revoked partitions. */
+export const MAX_POLL_INTERVAL_MS_DEFAULT = 300_000;

@@ -1,15 +1,9 @@
 import { OffsetToCommitDto } from '../rest/commit-offsets.dto.js';
 import { listOf } from '../schema/dto-schemas.js';
-import {
-  CheckedIfPresent,
-  IsListOf,
-  IsText,
-  IsWholeNumber,
-  Member,
-  OptionalMember,
-} from '../schema/members.js';
+import { IsListOf, IsText, IsWholeNumber, Member, OptionalMember } from '../schema/members.js';
 import { INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
 import { IsSubscriptionName, SUBSCRIPTION } from './members.js';
+import { TopicPartitionDto } from './positions.dto.js';
 
 /** Data of `credit`. */
 export class CreditDto {
@@ -32,19 +26,31 @@ export class CommitDto {
   @IsSubscriptionName()
   readonly subscription!: string;
 
-  @Member({
+  @OptionalMember({
     type: 'string',
     minLength: 1,
     maxLength: 255,
-    description: 'The consumer group; subscriptions have no group of their own yet.',
+    description:
+      'The consumer group; omitted, the group that the subscription is a member of, whose commits ' +
+      'are refused for partitions that it does not own.',
   })
-  @CheckedIfPresent()
   @IsText()
   readonly group?: string;
 
   @Member(listOf(OffsetToCommitDto, { minItems: 1 }))
   @IsListOf(() => OffsetToCommitDto, 'must be a list of at least one {topic, partition, offset}')
   readonly offsets!: readonly OffsetToCommitDto[];
+}
+
+/** Data of `release`. */
+export class ReleaseDto {
+  @Member(SUBSCRIPTION)
+  @IsSubscriptionName()
+  readonly subscription!: string;
+
+  @Member(listOf(TopicPartitionDto, { minItems: 1, description: 'Partitions of `revoked`.' }))
+  @IsListOf(() => TopicPartitionDto, 'must be a list of at least one {topic, partition}')
+  readonly partitions!: readonly TopicPartitionDto[];
 }
 
 /** Data of `seek`. */

@@ -20,12 +20,13 @@ export function IsSubscriptionName(): PropertyDecorator {
   });
 }
 
-/** A list of at least one topic. */
+/** A topic by name, or all topics whose whole names match a pattern. */
+export type TopicChoice = string | { readonly pattern: string };
+
+/** A list of at least one topic or pattern. */
 export function IsListOfTopics(): PropertyDecorator {
-  const message = 'must be a list of at least one topic, none of them twice';
-  return Accepts(message, (value) => {
-    return isSetOf(value, (topic) => typeof topic === 'string');
-  });
+  const message = 'must be a list of at least one topic or {"pattern": ...}, none of them twice';
+  return Accepts(message, (value) => isSetOf(value, isTopicChoice));
 }
 
 /** A list of at least one partition. */
@@ -56,4 +57,10 @@ function isSetOf(value: unknown, isMember: (member: unknown) => boolean): boolea
     value.every(isMember) &&
     new Set(value).size === value.length
   );
+}
+
+function isTopicChoice(value: unknown): boolean {
+  if (typeof value === 'string') return true;
+  if (typeof value !== 'object' || value === null || !('pattern' in value)) return false;
+  return typeof value.pattern === 'string' && Object.keys(value).length === 1;
 }

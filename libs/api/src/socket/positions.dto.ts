@@ -1,13 +1,15 @@
 import { nullable } from '../schema/json-schema.js';
-import { Member, OptionalMember } from '../schema/members.js';
-import { OFFSET, PARTITION } from '../schema/values.js';
+import { IsText, IsWholeNumber, Member, OptionalMember } from '../schema/members.js';
+import { INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
 
 /** A partition of a topic. */
 export class TopicPartitionDto {
   @Member({ type: 'string' })
+  @IsText()
   readonly topic!: string;
 
   @Member(PARTITION)
+  @IsWholeNumber(0, INT32_MAX)
   readonly partition!: number;
 }
 

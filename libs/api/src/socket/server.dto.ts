@@ -88,10 +88,33 @@ export class AssignedDto {
 
   @Member(
     listOf(TopicPartitionDto, {
-      description: 'The added partitions, read from offset 0.',
+      description:
+        'The added partitions: of a topic that has grown, read from offset 0; or assigned by the ' +
+        'group, read from the committed offsets.',
     }),
   )
   readonly partitions!: readonly TopicPartitionDto[];
+}
+
+/** Data of `revoked`. */
+export class RevokedDto {
+  @Member(SUBSCRIPTION)
+  readonly subscription!: string;
+
+  @Member(
+    listOf(TopicPartitionDto, {
+      description: 'Partitions of which nothing more is delivered, until they are assigned again.',
+    }),
+  )
+  readonly partitions!: readonly TopicPartitionDto[];
+
+  @OptionalMember({
+    ...COUNT,
+    description:
+      'With `revokeAck`: milliseconds in which the client may still commit, and has to send ' +
+      '`release`. Absent if the partitions have moved.',
+  })
+  readonly deadlineMs?: number;
 }
 
 /** An error: the problem document of HTTP (RFC 9457), and its subscription. */

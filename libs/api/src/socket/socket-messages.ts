@@ -12,6 +12,7 @@ import {
   CommitDto,
   CreditDto,
   PingDto,
+  ReleaseDto,
   SeekDto,
   UnsubscribeDto,
 } from './control.dto.js';
@@ -23,6 +24,7 @@ import {
   PublishedDto,
   RecordsDto,
   ResetDto,
+  RevokedDto,
   SocketErrorDto,
   SubscribedDto,
   UnsubscribedDto,
@@ -55,7 +57,7 @@ export const CLIENT_MESSAGES = {
     data: SubscribeDto,
     answer: 'subscribed',
     needs: [READ_TOPIC],
-    summary: 'Read topics from a position: `records` follow.',
+    summary: 'Read topics from a position, or as a member of a group: `records` follow.',
   },
   credit: {
     data: CreditDto,
@@ -68,6 +70,12 @@ export const CLIENT_MESSAGES = {
     answer: 'committed',
     needs: [READ_GROUP, READ_TOPIC],
     summary: 'Commit offsets of a consumer group: all or none.',
+  },
+  release: {
+    data: ReleaseDto,
+    answer: null,
+    needs: [SUBSCRIBED],
+    summary: 'Release revoked partitions (subscriptions with `revokeAck`).',
   },
   seek: {
     data: SeekDto,
@@ -134,7 +142,8 @@ export const SERVER_MESSAGES = {
   unsubscribed: { data: UnsubscribedDto, summary: 'The subscription has ended.' },
   pong: { data: PongDto, summary: 'The answer to `ping`.' },
   records: { data: RecordsDto, summary: 'Records of one partition.' },
-  assigned: { data: AssignedDto, summary: 'Partitions were added and are read from offset 0.' },
+  assigned: { data: AssignedDto, summary: 'Partitions were added.' },
+  revoked: { data: RevokedDto, summary: 'The group has assigned partitions to other members.' },
   reset: {
     data: ResetDto,
     summary:

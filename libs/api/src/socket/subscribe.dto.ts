@@ -1,3 +1,4 @@
+import { MAX_POLL_INTERVAL_MS_DEFAULT } from '../rest/limits.js';
 import { refTo } from '../schema/dto-schemas.js';
 import {
   IsOneOf,
@@ -7,16 +8,18 @@ import {
   Member,
   OptionalMember,
 } from '../schema/members.js';
-import { OFFSET, PARTITION } from '../schema/values.js';
+import { COUNT, INT32_MAX, OFFSET, PARTITION } from '../schema/values.js';
 import {
   IsListOfPartitions,
   IsListOfTopics,
   IsStringOrObject,
   IsSubscriptionName,
   SUBSCRIPTION,
+  type TopicChoice,
 } from './members.js';
 import { StartPositionDto } from './positions.dto.js';
 
+const TEXT = { type: 'string', minLength: 1, maxLength: 255 } as const;
 const OFFSET_BY_PARTITION = {
   type: 'object',
   description: 'With one topic: offsets by partition.',
@@ -33,13 +36,25 @@ export class SubscribeDto {
 
   @OptionalMember({
     type: 'array',
-    items: { type: 'string' },
+    items: {
+      anyOf: [
+        { type: 'string' },
+        {
+          type: 'object',
+          required: ['pattern'],
+          additionalProperties: false,
+          properties: { pattern: { type: 'string' } },
+        },
+      ],
+    },
     minItems: 1,
     uniqueItems: true,
-    description: 'Either `topics` or `topic`.',
+    description:
+      'Either `topics` or `topic`. Members of a group may also give `{"pattern": ...}`: all topics ' +
+      'whose whole names match a regular expression in RE2 syntax, including topics created later.',
   })
   @IsListOfTopics()
-  readonly topics?: readonly string[];
+  readonly topics?: readonly TopicChoice[];
 
   @OptionalMember({ type: 'string', description: 'Short for `topics` with one.' })
   @IsText()
@@ -89,7 +104,8 @@ export class SubscribeDto {
     enum: ['latest', 'earliest', 'none'],
     default: 'none',
     description:
-      'Position to continue at if an offset is no longer in the log; none: stop with an error.',
+      'Position to continue at if an offset is no longer in the log; none: stop with an error. For ' +
+      'members of a group also the position without a committed offset; their default is latest.',
   })
   @IsOneOf(['latest', 'earliest', 'none'], 'must be "latest", "earliest" or "none"')
   readonly autoOffsetReset?: 'latest' | 'earliest' | 'none';
@@ -106,17 +122,67 @@ export class SubscribeDto {
   readonly mode?: 'stream' | 'queue';
 
   @OptionalMember({
-    type: 'string',
-    description: 'Refused: this version has no group members yet.',
+    ...TEXT,
+    description:
+      'Consumer group that this subscription is a member of: the group assigns its partitions, and ' +
+      'reading begins at the committed offsets. `from` may then be "latest" or "earliest", which is ' +
+      'short for `autoOffsetReset`.',
   })
   @IsText()
   readonly group?: string;
 
-  @OptionalMember({ type: 'string', description: 'For group members: refused like `group`.' })
+  @OptionalMember({
+    ...TEXT,
+    description:
+      'For members of a group: a member with this id keeps its partitions for its session time-out ' +
+      'after its connection has ended, and takes them up again when it subscribes with the same id.',
+  })
   @IsText()
   readonly instanceId?: string;
 
-  @OptionalMember({ type: 'boolean', description: 'For group members: refused like `group`.' })
+  @OptionalMember({
+    type: 'boolean',
+    default: false,
+    description:
+      'For members of a group, requires `credit`: granting credit for n records commits the n ' +
+      'oldest records that were delivered.',
+  })
   @IsTrueOrFalse()
   readonly autoCommit?: boolean;
+
+  @OptionalMember({
+    type: 'boolean',
+    default: false,
+    description:
+      'For members of a group: a revoked partition moves when the client has sent `release`, or ' +
+      'after `maxPollIntervalMs`. Otherwise it moves at once.',
+  })
+  @IsTrueOrFalse()
+  readonly revokeAck?: boolean;
+
+  @OptionalMember({
+    ...COUNT,
+    default: MAX_POLL_INTERVAL_MS_DEFAULT,
+    description: 'For members of a group with `revokeAck`: time to release revoked partitions.',
+  })
+  @IsWholeNumber(1, INT32_MAX)
+  readonly maxPollIntervalMs?: number;
+
+  @OptionalMember({
+    ...COUNT,
+    description:
+      'For members of a group: time after which a member is removed whose broker is not heard of, ' +
+      'or that has an `instanceId` and does not come back. Default: the config of the group.',
+  })
+  @IsWholeNumber(1, INT32_MAX)
+  readonly sessionTimeoutMs?: number;
+
+  @OptionalMember({
+    type: 'string',
+    enum: ['sticky', 'range', 'roundrobin'],
+    default: 'sticky',
+    description: 'For members of a group: the way in which partitions are assigned.',
+  })
+  @IsOneOf(['sticky', 'range', 'roundrobin'], 'must be "sticky", "range" or "roundrobin"')
+  readonly assignor?: 'sticky' | 'range' | 'roundrobin';
 }

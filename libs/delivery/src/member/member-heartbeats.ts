@@ -1,0 +1,138 @@
+import type { GroupMembers, MemberHeartbeat, MemberView } from '#broker';
+import { ProtocolError } from '#protocol';
+import { type Logger, type Random, RetryBackoff, type Scheduler } from '#runtime';
+import { HeartbeatRings } from './heartbeat-rings.js';
+
+/** A member whose heartbeats this broker sends. */
+export interface HeartbeatMember {
+  heartbeat(): MemberHeartbeat;
+  answered(view: MemberView): void;
+  /** The group does not have the member any more, or refuses it. */
+  refused(error: ProtocolError): void;
+}
+
+export interface MemberHeartbeatsParts {
+  readonly groups: Pick<GroupMembers, 'heartbeats'>;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * Heartbeats of the members on this broker. Those that are due in one turn of the event loop are
+ * sent together. A member has one heartbeat under way; one that is requested meanwhile follows it.
+ *
+ * Overlap: all calls may come while heartbeats are under way. The answer to a member that was
+ * removed is ignored.
+ */
+export class MemberHeartbeats {
+  readonly #parts: MemberHeartbeatsParts;
+  readonly #rings: HeartbeatRings<HeartbeatMember>;
+  readonly #due = new Set<HeartbeatMember>();
+  readonly #underWay = new Set<HeartbeatMember>();
+  readonly #failing = new Set<HeartbeatMember>();
+  readonly #backoff: RetryBackoff;
+  #isSending = false;
+  #isClosed = false;
+  #failedTotal = 0;
+
+  constructor(parts: MemberHeartbeatsParts) {
+    this.#parts = parts;
+    this.#backoff = new RetryBackoff(parts.random);
+    this.#rings = new HeartbeatRings(parts.scheduler, (member) => {
+      this.request(member);
+    });
+  }
+
+  /** Number of members. */
+  get size(): number {
+    return this.#rings.size;
+  }
+
+  /** Heartbeats since the start that no coordinator answered; each is sent again. */
+  get failedTotal(): number {
+    return this.#failedTotal;
+  }
+
+  add(member: HeartbeatMember, { sessionTimeoutMs }: MemberView): void {
+    if (!this.#isClosed) this.#rings.set(member, sessionTimeoutMs);
+  }
+
+  remove(member: HeartbeatMember): void {
+    this.#rings.remove(member);
+    this.#due.delete(member);
+    this.#failing.delete(member);
+  }
+
+  /** Sends a heartbeat of a member at the end of this turn, or after the one under way. */
+  request(member: HeartbeatMember): void {
+    if (!this.#rings.has(member)) return;
+    this.#due.add(member);
+    this.#sendSoon();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#rings.close();
+    this.#due.clear();
+    this.#failing.clear();
+  }
+
+  #sendSoon(): void {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    this.#parts.scheduler.soon(() => {
+      this.#isSending = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const members = [...this.#due].filter((member) => !this.#underWay.has(member));
+    if (members.length === 0) return;
+    for (const member of members) {
+      this.#due.delete(member);
+      this.#underWay.add(member);
+    }
+    const answers = this.#parts.groups.heartbeats(members.map((member) => member.heartbeat()));
+    for (const [index, member] of members.entries()) {
+      const answer = answers[index];
+      if (answer !== undefined) void this.#receive(member, answer);
+    }
+  }
+
+  /** Never rejects. */
+  async #receive(member: HeartbeatMember, answer: Promise<MemberView>): Promise<void> {
+    try {
+      const view = await answer;
+      this.#underWay.delete(member);
+      if (!this.#rings.has(member)) return;
+      this.#backoff.reset();
+      this.#rings.set(member, view.sessionTimeoutMs);
+      member.answered(view);
+    } catch (error) {
+      this.#underWay.delete(member);
+      this.#failed(member, error);
+    }
+    if (this.#due.has(member)) this.#sendSoon();
+  }
+
+  #failed(member: HeartbeatMember, error: unknown): void {
+    if (!this.#rings.has(member)) return;
+    if (error instanceof ProtocolError && !error.retriable) {
+      member.refused(error);
+      return;
+    }
+    this.#failedTotal += 1;
+    if (!(error instanceof ProtocolError)) {
+      this.#parts.logger.warn({ err: error }, 'the heartbeat of a member failed and is repeated');
+    }
+    this.#failing.add(member);
+    if (this.#failing.size > 1) return;
+    this.#parts.scheduler.after(this.#backoff.nextDelayMs(), () => {
+      const failing = [...this.#failing];
+      this.#failing.clear();
+      for (const each of failing) this.request(each);
+    });
+  }
+}
