@@ -29,6 +29,11 @@ export class GroupClient {
     return member;
   }
 
+  /** The numbers of its partitions, in order. */
+  get numbers(): number[] {
+    return inOrder([...this.partitions]);
+  }
+
   /** Positions of the partitions that the answer to `subscribe` named. */
   get subscribed(): readonly Position[] {
     return this.#subscribed;
@@ -71,5 +76,9 @@ export class GroupClient {
 
 /** Numbers of the partitions, in order. */
 export function targetsOf(positions: readonly Position[]): number[] {
-  return positions.map(({ partition }) => partition).toSorted();
+  return inOrder(positions.map(({ partition }) => partition));
+}
+
+function inOrder(numbers: readonly number[]): number[] {
+  return numbers.toSorted((one, other) => one - other);
 }

@@ -8,6 +8,7 @@ import type { LogManager } from '#log';
 import type { ReplicaManager } from '#replication';
 import { atOnce, inSlices, type SlicedWork } from '#runtime';
 import type { GroupParts } from './cluster/assemble-groups.js';
+import { onProcessEnded } from './cluster/ended-processes.js';
 import type { PartitionAccess } from './cluster/partition-access.js';
 import { DeadLetters } from './dead-letters.js';
 import { positionsOf } from './group-positions.js';
@@ -85,6 +86,7 @@ export function assembleBroker(
     findPositions: (pending) => positionsOf(pending, statusesOf),
   });
   registry.onChange(({ topic }) => coordinators.topicChanged(topic));
+  onProcessEnded(store, (brokerEpoch) => coordinators.processEnded(brokerEpoch));
   const { offsets, groups, polls, watcher } = cluster.groupsOf(coordinators, topics);
   const placement = { brokerId, partitionsPerBrokerMax };
   const parts = {

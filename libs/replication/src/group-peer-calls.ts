@@ -63,6 +63,20 @@ const failure = object({
 const nothing = object({});
 const configs = list(object({ name: anyText, value: anyText, source: anyText }));
 
+const joinRequest = object(
+  { memberId: anyText, topics: list(either(anyText, object({ pattern: anyText }))) },
+  {
+    instanceId: anyText,
+    clientId: anyText,
+    mode,
+    assignor: choice('sticky', 'range', 'roundrobin'),
+    sessionTimeoutMs: count,
+    maxPollIntervalMs: count,
+    autoOffsetReset: reset,
+    autoCommit: flag,
+  },
+);
+
 function answer(shape: MessageShape): MessageShape {
   return object({ answer: shape });
 }
@@ -134,30 +148,17 @@ export const GROUP_PEER_CALLS = {
     answer: answer(list(choice('done', 'finished', 'notAcquired', 'staleDelivery'))),
   },
   'group-join': {
-    body: object({
-      group,
-      request: object(
-        { memberId: anyText, topics: list(either(anyText, object({ pattern: anyText }))) },
-        {
-          instanceId: anyText,
-          clientId: anyText,
-          mode,
-          assignor: choice('sticky', 'range', 'roundrobin'),
-          sessionTimeoutMs: count,
-          maxPollIntervalMs: count,
-          autoOffsetReset: reset,
-          autoCommit: flag,
-        },
-      ),
-    }),
+    body: object({ group, request: joinRequest }, { brokerEpoch: count }),
     answer: answer(view),
   },
   'group-heartbeat': {
-    body: object({ ...member, generation: nullable(count) }),
+    body: object({ ...member, generation: nullable(count) }, { brokerEpoch: count }),
     answer: answer(view),
   },
   'group-heartbeats': {
-    body: object({ heartbeats: list(object({ ...member, generation: nullable(count) })) }),
+    body: object({
+      heartbeats: list(object({ ...member, generation: nullable(count) }, { brokerEpoch: count })),
+    }),
     answer: object({ answers: list(object({}, { view, error: failure })) }),
   },
   'group-poll': {

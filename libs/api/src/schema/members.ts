@@ -131,11 +131,8 @@ export function OptionalMember(schema: Schema): PropertyDecorator {
   };
 }
 
-/**
- * The checks apply only if the member is present; for a member that the documents require, while
- * the handler reports its absence itself.
- */
-export function CheckedIfPresent(): PropertyDecorator {
+/** The checks apply only if the member is present. */
+function CheckedIfPresent(): PropertyDecorator {
   return ValidateIf((_object: object, value: unknown) => value !== undefined);
 }
 

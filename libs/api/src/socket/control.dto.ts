@@ -31,8 +31,8 @@ export class CommitDto {
     minLength: 1,
     maxLength: 255,
     description:
-      'The consumer group; omitted, the group that the subscription is a member of, whose commits ' +
-      'are refused for partitions that it does not own.',
+      'The consumer group. Default: the group that the subscription is a member of, which may ' +
+      'commit only partitions that it owns.',
   })
   @IsText()
   readonly group?: string;

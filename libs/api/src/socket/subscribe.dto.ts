@@ -171,8 +171,8 @@ export class SubscribeDto {
   @OptionalMember({
     ...COUNT,
     description:
-      'For members of a group: time after which a member is removed whose broker is not heard of, ' +
-      'or that has an `instanceId` and does not come back. Default: the config of the group.',
+      'For members of a group: time without heartbeats of its broker after which a member is ' +
+      'removed, and in which one with `instanceId` may return. Default: the config of the group.',
   })
   @IsWholeNumber(1, INT32_MAX)
   readonly sessionTimeoutMs?: number;

@@ -27,6 +27,7 @@ export interface GroupPartsOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly brokerId: number;
+  readonly brokerEpoch: () => number;
   readonly leaderWaitMs: number;
   readonly longPollsMax: number;
   /** UTF-8 bytes of one offset's metadata. */

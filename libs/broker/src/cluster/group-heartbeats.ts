@@ -23,8 +23,8 @@ interface GroupHeartbeatsOptions {
 
 /**
  * Sends heartbeats of many members to their coordinators: to another broker, one call carries those
- * of all its groups. What such a call does not decide is sent again by itself, to whichever broker
- * coordinates the group then.
+ * of all its groups. A heartbeat that such a call does not decide is sent again by itself, to
+ * whichever broker coordinates the group then.
  *
  * Overlap: calls may overlap.
  */

@@ -128,7 +128,8 @@ async function openOn(
     partitions,
   });
   const leaderAccess = { replicas, leaders, statuses, partitions, peers };
-  const groupOptions = { ...settings, ...ports, ...leaderAccess };
+  const brokerEpoch = (): number => membership.brokerEpoch;
+  const groupOptions = { ...settings, ...ports, ...leaderAccess, brokerEpoch };
   const assembled = assembleBroker(
     {
       logManager,

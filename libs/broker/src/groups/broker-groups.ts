@@ -47,6 +47,7 @@ interface BrokerGroupsOptions {
   readonly heartbeats: GroupHeartbeats;
   readonly watcher: GroupWatcher;
   readonly scheduler: Scheduler;
+  readonly brokerEpoch: () => number;
   readonly topics: TopicDirectory;
   readonly statusesOf: (
     partitions: readonly TopicPartition[],

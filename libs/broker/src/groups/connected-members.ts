@@ -1,9 +1,9 @@
-import type { HeartbeatCall, MemberCommit, MemberView, TopicDirectory } from '#groups';
+import type { MemberCommit, MemberView, TopicDirectory } from '#groups';
 import type { Scheduler } from '#runtime';
 import type { CoordinatorCalls } from '../cluster/coordinator-calls.js';
 import type { GroupHeartbeats } from '../cluster/group-heartbeats.js';
 import type { GroupWatcher } from '../cluster/group-watcher.js';
-import type { GroupMembers, MemberJoin } from './group-members.js';
+import type { GroupMembers, MemberHeartbeat, MemberJoin } from './group-members.js';
 import type { Groups } from './groups.js';
 
 interface ConnectedMembersOptions {
@@ -12,6 +12,8 @@ interface ConnectedMembersOptions {
   readonly watcher: GroupWatcher;
   readonly groups: Pick<Groups, 'commitAsMember' | 'leave'>;
   readonly topics: TopicDirectory;
+  /** Epoch of this process, whose end is the end of its connections. */
+  readonly brokerEpoch: () => number;
   readonly scheduler: Scheduler;
 }
 
@@ -39,13 +41,16 @@ export class ConnectedMembers implements GroupMembers {
   }
 
   async join(group: string, request: MemberJoin): Promise<MemberView> {
-    const { calls, topics } = this.#options;
+    const { calls, topics, brokerEpoch } = this.#options;
     await topics.ensureOffsetsTopic();
-    return calls.call('join', { group, request });
+    return calls.call('join', { group, request, brokerEpoch: brokerEpoch() });
   }
 
-  heartbeats(heartbeats: readonly HeartbeatCall[]): readonly Promise<MemberView>[] {
-    return this.#options.heartbeats.send(heartbeats);
+  heartbeats(heartbeats: readonly MemberHeartbeat[]): readonly Promise<MemberView>[] {
+    const brokerEpoch = this.#options.brokerEpoch();
+    return this.#options.heartbeats.send(
+      heartbeats.map((heartbeat) => ({ ...heartbeat, brokerEpoch })),
+    );
   }
 
   commitAsMember(commit: MemberCommit): Promise<void> {

@@ -2,14 +2,21 @@
  * The part of the `Broker` port for members whose connections this broker has: a transport sends
  * their heartbeats for as long as their connections are open.
  */
-import type { HeartbeatCall, JoinRequest, MemberCommit, MemberView } from '#groups';
+import type { JoinRequest, MemberCommit, MemberView } from '#groups';
 
 export type {
-  HeartbeatCall as MemberHeartbeat,
   MemberCommit,
   MemberView,
   OffsetCommit as MemberOffset,
 } from '#groups';
+
+/** A heartbeat of a member. */
+export interface MemberHeartbeat {
+  readonly group: string;
+  readonly memberId: string;
+  /** Generation of a view whose revoked partitions the member releases; null releases nothing. */
+  readonly generation: number | null;
+}
 
 /** A join with the id that the transport gave the member. */
 export type MemberJoin = JoinRequest & { readonly memberId: string };
@@ -21,7 +28,7 @@ export interface GroupMembers {
    * Sends many heartbeats with few calls.
    * @returns the answer to each, in order; they reject as `Groups.heartbeat`
    */
-  heartbeats(heartbeats: readonly HeartbeatCall[]): readonly Promise<MemberView>[];
+  heartbeats(heartbeats: readonly MemberHeartbeat[]): readonly Promise<MemberView>[];
   /** See `Groups.commitAsMember`. */
   commitAsMember(commit: MemberCommit): Promise<void>;
   /** See `Groups.leave`. */

@@ -57,14 +57,13 @@ describe('acknowledged offsets', () => {
     expect(world.sent).toEqual(['0:1']);
     await world.end();
     expect(world.sent).toEqual(['0:1', '0:3 1:5']);
-    let isSettled = false;
-    void world.offsets.settled().then(() => {
-      isSettled = true;
-    });
+    const ends: string[] = [];
+    const settled = world.offsets.settled().then(() => ends.push('settled'));
     await world.scheduler.settle();
-    expect(isSettled).toBe(false);
+    ends.push('committed');
     await world.end();
-    expect(isSettled).toBe(true);
+    await settled;
+    expect(ends).toEqual(['committed', 'settled']);
   });
 
   it('are committed again while there is no coordinator, but never over newer ones', async () => {

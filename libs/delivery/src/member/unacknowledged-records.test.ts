@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RecordRun } from '../record-run.js';
 import { UnacknowledgedRecords } from './unacknowledged-records.js';
@@ -9,7 +9,7 @@ function run(offsets: readonly number[], nextOffset: number): RecordRun {
   const source = { topic: 't', partition: 0, highWatermark: 0, leaderEpoch: 0 };
   const ends = offsets.map((_, index) => 2 * index + 1);
   const rendered = { bytes: Buffer.alloc(2 * offsets.length), ends, offsets };
-  return RecordRun.of(source, from, nextOffset, rendered as never);
+  return RecordRun.of(source, from, nextOffset, rendered);
 }
 
 function acknowledged(records: UnacknowledgedRecords<string>, count: number): string[] {

@@ -17,11 +17,17 @@ export interface MemberCall extends GroupCall {
   readonly memberId: string;
 }
 
-export interface JoinCall extends GroupCall {
+/** The process that has the connection of a member; absent for members without connections. */
+interface MemberConnection {
+  /** Broker epoch of the process. When it ends, the member leaves, unless it is static. */
+  readonly brokerEpoch?: number;
+}
+
+export interface JoinCall extends GroupCall, MemberConnection {
   readonly request: JoinRequest;
 }
 
-export interface HeartbeatCall extends MemberCall {
+export interface HeartbeatCall extends MemberCall, MemberConnection {
   /** Generation of an answer that the member received; null releases nothing. */
   readonly generation: number | null;
 }

@@ -32,6 +32,7 @@ import { GroupLog } from './group-log.js';
 import { type ChangedMembers, type GroupCommand, GroupRounds } from './group-rounds.js';
 import type { GroupTable } from './group-table.js';
 import type { GroupWatches } from './group-watches.js';
+import { joinOffsets } from './join-offsets.js';
 import { MemberActivity } from './member-activity.js';
 import { type MemberDue, MemberSessions } from './member-sessions.js';
 import { type MemberView, memberView } from './member-view.js';
@@ -55,6 +56,18 @@ export interface GroupCoordinatorOptions {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+}
+
+/** A heartbeat as the coordinator sees it. */
+export interface HeartbeatCommand {
+  readonly memberId: string;
+  /**
+   * Generation of an answer that the member received; partitions that this answer named as revoked
+   * are released. Null releases nothing.
+   */
+  readonly generation: number | null;
+  /** Epoch of the process that has the member's connection, if it has one. */
+  readonly brokerEpoch?: number | undefined;
 }
 
 /** A poll as the coordinator sees it. */
@@ -177,31 +190,31 @@ export class GroupCoordinator {
    * Adds a member. Resolves with its assignment once the positions of all partitions that it can
    * have now are committed.
    */
-  async join(group: string, join: JoinCommand): Promise<MemberView> {
+  async join(group: string, join: JoinCommand, brokerEpoch?: number): Promise<MemberView> {
     const { memberId } = join;
     await this.#rounds.run({
       group,
       decide: (state, context) => {
         const records = decideJoin(state, join, context);
-        this.#options.assertRoom(state, newOffsetsOf(state, join, context.topics));
+        this.#options.assertRoom(state, joinOffsets(state, join, context.topics));
         return records;
       },
       answer: () => undefined,
     });
     await this.#positions.settled(group);
-    return this.heartbeat(group, memberId, null);
+    return this.heartbeat(group, { memberId, generation: null, brokerEpoch });
   }
 
-  /**
-   * @param generation of an answer that the member received; partitions that this answer named as
-   *   revoked are released
-   */
-  heartbeat(group: string, memberId: string, generation: number | null): Promise<MemberView> {
+  heartbeat(group: string, heartbeat: HeartbeatCommand): Promise<MemberView> {
+    const { memberId, brokerEpoch } = heartbeat;
     return this.#rounds.run({
       group,
       decide: (state) => {
-        const records = decideHeartbeat(state, { memberId, generation });
+        const records = decideHeartbeat(state, heartbeat);
         this.#renewSession(state, memberId);
+        if (brokerEpoch !== undefined) {
+          this.#activity.connected(memberKey(group, memberId), brokerEpoch);
+        }
         return records;
       },
       answer: (state) => this.#view(state, memberId),
@@ -236,7 +249,7 @@ export class GroupCoordinator {
     memberId: string,
     pollId: string,
   ): Promise<MemberView | undefined> {
-    const view = await this.heartbeat(group, memberId, null);
+    const view = await this.heartbeat(group, { memberId, generation: null });
     const isSuperseded = this.#activity.isSuperseded(memberKey(group, memberId), pollId);
     return isSuperseded ? undefined : view;
   }
@@ -273,6 +286,17 @@ export class GroupCoordinator {
       },
       answer: () => undefined,
     });
+  }
+
+  /** Removes the members whose connections ended with a process, but not static ones. */
+  processEnded(brokerEpoch: number): void {
+    for (const { name, members } of this.table.all()) {
+      for (const [memberId, { instanceId }] of members) {
+        if (instanceId !== null) continue;
+        if (!this.#activity.isConnectedTo(memberKey(name, memberId), brokerEpoch)) continue;
+        void this.#background(this.leave(name, memberId), name);
+      }
+    }
   }
 
   /** Applies a change of topics to the groups that are subscribed to them. */
@@ -455,24 +479,6 @@ export class GroupCoordinator {
       answer: () => undefined,
     });
   }
-}
-
-/** Positions that a join will commit, for the check of memory. */
-function newOffsetsOf(group: Group, join: JoinCommand, topics: TopicCatalog): CommitEntry[] {
-  const names = new Set([
-    ...join.topics,
-    ...join.patterns.flatMap((one) => [...topics.matching(one)]),
-  ]);
-  const added: CommitEntry[] = [];
-  for (const topic of names) {
-    const shape = topics.topic(topic);
-    for (let partition = 0; partition < (shape?.partitionCount ?? 0); partition += 1) {
-      const topicId = shape?.id ?? '';
-      if (group.offsets.has(topic, topicId, partition)) continue;
-      added.push({ topic, topicId, partition, offset: 0, leaderEpoch: null, metadata: null });
-    }
-  }
-  return added;
 }
 
 function memberKey(group: string, memberId: string): string {

@@ -7,6 +7,33 @@ import type { MemberView } from './member-view.js';
 const EVENT = { topic: 'events', partition: 0 };
 const SESSION_MS = 45_000;
 
+describe('members whose connections a broker has', () => {
+  it('leave when the process of that broker ends, but not static ones and not others', async () => {
+    const test = await open();
+    test.addTopic('events', 4);
+    const here = { brokerEpoch: 7 };
+    const request = { topics: ['events'] };
+    const joinAs = (memberId: string, more: object, connection: object) =>
+      test.coordinators.join({
+        group: 'g',
+        request: { ...request, memberId, ...more },
+        ...connection,
+      });
+    await joinAs('connected', {}, here);
+    await joinAs('static', { instanceId: 'worker' }, here);
+    await joinAs('elsewhere', {}, { brokerEpoch: 8 });
+    await joinAs('polling', {}, {});
+    test.coordinators.processEnded(7);
+    await test.led.scheduler.advance(1);
+    const { members } = await test.coordinators.describe({ group: 'g' });
+    expect(members.map(({ memberId }) => memberId).toSorted()).toEqual([
+      'elsewhere',
+      'polling',
+      'static',
+    ]);
+  });
+});
+
 describe('a new leader of an offsets partition', () => {
   it('returns no offsets before it knows the committed end', async () => {
     const { test, led } = await newLeader();

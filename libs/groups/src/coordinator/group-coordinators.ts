@@ -225,7 +225,7 @@ export class GroupCoordinators implements GroupCalls {
   }
 
   /** Adds a member. @throws ProtocolError INVALID_REQUEST and as decideJoin */
-  async join({ group, request }: JoinCall): Promise<MemberView> {
+  async join({ group, request, brokerEpoch }: JoinCall): Promise<MemberView> {
     assertGroupName(group);
     const { random, groupSessionTimeoutMinMs, groupSessionTimeoutMaxMs } = this.#options;
     const limits = {
@@ -235,12 +235,12 @@ export class GroupCoordinators implements GroupCalls {
     const command = joinCommand(request, limits, random);
     await this.#options.topics.ensureOffsetsTopic();
     const coordinator = await this.#loaded.ofOrThrow(group);
-    return coordinator.join(group, command);
+    return coordinator.join(group, command, brokerEpoch);
   }
 
-  async heartbeat({ group, memberId, generation }: HeartbeatCall): Promise<MemberView> {
-    const coordinator = await this.#coordinatorOfMember(group, memberId);
-    return coordinator.heartbeat(group, memberId, generation);
+  async heartbeat({ group, ...heartbeat }: HeartbeatCall): Promise<MemberView> {
+    const coordinator = await this.#coordinatorOfMember(group, heartbeat.memberId);
+    return coordinator.heartbeat(group, heartbeat);
   }
 
   async poll({ group, ...poll }: MemberPoll): Promise<MemberView> {
@@ -323,6 +323,11 @@ export class GroupCoordinators implements GroupCalls {
    */
   watch(group: string, onChange: () => void): () => void {
     return this.#watches.add(group, onChange);
+  }
+
+  /** A process of this epoch has ended, or its lease has. */
+  processEnded(brokerEpoch: number): void {
+    for (const one of this.#loaded.all()) if (one.partition.isLeader) one.processEnded(brokerEpoch);
   }
 
   /** A topic was created, grew or was deleted. */

@@ -2,6 +2,8 @@ import type { Offset } from '#protocol';
 import type { TopicIdPartition } from '../state/member-assignment.js';
 
 interface Activity {
+  /** Broker epoch of the process that has the member's connection; undefined without one. */
+  brokerEpoch: number | undefined;
   /** Id of the member's newest poll. */
   pollId: string | undefined;
   /** Acknowledged offsets by partition; only for members that commit by themselves. */
@@ -9,9 +11,10 @@ interface Activity {
 }
 
 /**
- * The state of one coordinator's members that is not in the log: the newest poll of each, and the
- * positions that members without `autoCommit` have acknowledged. A new coordinator knows none of
- * it: such a member then continues from its committed offsets.
+ * The state of one coordinator's members that is not in the log: the newest poll of each, the
+ * process that has its connection, and the positions that members without `autoCommit` have
+ * acknowledged. A new coordinator knows none of it: such a member then continues from its committed
+ * offsets, and connections are known again with the next heartbeats.
  */
 export class MemberActivity {
   readonly #members = new Map<string, Activity>();
@@ -50,6 +53,15 @@ export class MemberActivity {
     }
   }
 
+  connected(key: string, brokerEpoch: number): void {
+    this.#of(key).brokerEpoch = brokerEpoch;
+  }
+
+  /** True when the process with this epoch has the member's connection. */
+  isConnectedTo(key: string, brokerEpoch: number): boolean {
+    return this.#members.get(key)?.brokerEpoch === brokerEpoch;
+  }
+
   forget(key: string): void {
     this.#members.delete(key);
   }
@@ -57,7 +69,11 @@ export class MemberActivity {
   #of(key: string): Activity {
     const present = this.#members.get(key);
     if (present !== undefined) return present;
-    const added = { pollId: undefined, acknowledged: new Map<string, Offset>() };
+    const added: Activity = {
+      brokerEpoch: undefined,
+      pollId: undefined,
+      acknowledged: new Map<string, Offset>(),
+    };
     this.#members.set(key, added);
     return added;
   }
