@@ -48,8 +48,8 @@ export class CachedBatch {
 
 /**
  * Entries of the render cache by topic, partition and batch: a hash table of a fixed number of
- * slots, each a list. Every fetch looks here once per batch: a `Map` by partition and offset needs
- * a key to be built or three lookups, and takes several times as long.
+ * slots, each a list. Every fetch looks here once per batch: a `Map` by partition and offset would
+ * need a key to be built, or three lookups.
  */
 export class CachedBatches {
   readonly #slots: (CachedBatch | undefined)[];
