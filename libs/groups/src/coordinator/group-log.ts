@@ -1,6 +1,6 @@
 import { encodeRecordBatches } from '#log';
-import { type Offset, ProtocolError } from '#protocol';
-import { committedEndKnown, type Partition } from '#replication';
+import { type LeaderEpoch, type Offset, ProtocolError } from '#protocol';
+import { committedEndKnown, NotLeaderError, type Partition } from '#replication';
 import type { Clock, Scheduler } from '#runtime';
 import { groupRecordSet, groupRecordsOf } from '../log/group-record-codec.js';
 import type { GroupRecord } from '../log/group-records.js';
@@ -8,17 +8,21 @@ import type { GroupRecord } from '../log/group-records.js';
 const LOAD_READ_BYTES = 1024 * 1024;
 
 /**
- * The log of one coordinator: a led partition of `__consumer_offsets`, as records.
+ * The log of one coordinator: a partition of `__consumer_offsets` in the leader epoch in which the
+ * coordinator was made, as records. In a later epoch of the same broker it refuses everything,
+ * because another coordinator may have written in between.
  *
  * Overlap: `append` and `load` are called one after the other by the coordinator that owns it.
  */
 export class GroupLog {
   readonly partition: Partition;
+  readonly #leaderEpoch: LeaderEpoch;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
 
   constructor(partition: Partition, clock: Clock, scheduler: Scheduler) {
     this.partition = partition;
+    this.#leaderEpoch = partition.leaderEpoch;
     this.#clock = clock;
     this.#scheduler = scheduler;
   }
@@ -34,6 +38,7 @@ export class GroupLog {
     const { log } = partition;
     // The high watermark that a new leader knows may be older than the last commit.
     await committedEndKnown(partition, this.#scheduler);
+    this.#assertEpoch();
     const endOffset = log.offsets.logEnd;
     await partition.whenCommitted(endOffset);
     for (let offset: Offset = log.offsets.logStart; offset < endOffset; ) {
@@ -74,9 +79,19 @@ export class GroupLog {
     return batches;
   }
 
-  /** Appends batches and resolves when they are committed. */
+  /**
+   * Appends batches and resolves when they are committed.
+   * @throws NotLeaderError; what appending throws
+   */
   async append(batches: readonly Buffer[]): Promise<void> {
+    this.#assertEpoch();
     const { lastOffset } = await this.partition.append(batches);
     await this.partition.whenCommitted(lastOffset + 1);
+  }
+
+  #assertEpoch(): void {
+    const { leaderEpoch } = this.partition;
+    if (leaderEpoch === this.#leaderEpoch) return;
+    throw new NotLeaderError('FENCED_LEADER_EPOCH', null, leaderEpoch);
   }
 }
