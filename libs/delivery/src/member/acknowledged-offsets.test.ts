@@ -47,6 +47,23 @@ const unavailable = new ProtocolError('COORDINATOR_NOT_AVAILABLE', 'There is non
 const deleted = new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', 'It is gone.');
 
 describe('acknowledged offsets', () => {
+  it('are settled by their own commit, however many later ones follow', async () => {
+    const world = new World();
+    const [a, b] = [owned(0), owned(1)];
+    world.offsets.add(a, 1);
+    world.offsets.add(a, 2);
+    let isSettled = false;
+    void world.offsets.settled().finally(() => {
+      isSettled = true;
+    });
+    await world.end();
+    world.offsets.add(b, 1);
+    expect(isSettled).toBe(false);
+    await world.end();
+    expect(world.sent).toEqual(['0:1', '0:2', '1:1']);
+    expect(isSettled).toBe(true);
+  });
+
   it('that arrive during a commit are committed together after it', async () => {
     const world = new World();
     const [a, b] = [owned(0), owned(1)];

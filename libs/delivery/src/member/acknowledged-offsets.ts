@@ -53,23 +53,41 @@ export class AcknowledgedOffsets {
     this.#isCommitting = true;
     while (this.#pending.size > 0) {
       const taken = stillOwned(this.#pending);
+      const waiting = this.#onSettled.splice(0);
       this.#pending = new Map();
-      if (taken.size > 0) await this.#commit(taken);
+      // Those who wait do not wait for later acknowledgements, which may never stop.
+      if (await this.#commit(taken)) for (const resolve of waiting) resolve();
+      else this.#onSettled.unshift(...waiting);
     }
     this.#isCommitting = false;
     for (const resolve of this.#onSettled.splice(0)) resolve();
   }
 
-  async #commit(offsets: ReadonlyMap<OwnedPartition, Offset>): Promise<void> {
+  /** @returns false when some of the offsets are to be committed again */
+  async #commit(offsets: ReadonlyMap<OwnedPartition, Offset>): Promise<boolean> {
+    if (offsets.size === 0) return true;
     try {
       await this.#parts.commit(offsets);
       this.#backoff.reset();
+      return true;
     } catch (error) {
-      if (this.#isClosed) return;
-      if (isTransient(error)) await this.#putBack(offsets);
-      else if (offsets.size === 1) this.#refused(offsets, error);
-      else for (const [owned, offset] of offsets) await this.#commit(new Map([[owned, offset]]));
+      if (this.#isClosed) return true;
+      if (isTransient(error)) {
+        await this.#putBack(offsets);
+        return this.#isClosed;
+      }
+      if (offsets.size > 1) return this.#commitEach(offsets);
+      this.#refused(offsets, error);
+      return true;
     }
+  }
+
+  async #commitEach(offsets: ReadonlyMap<OwnedPartition, Offset>): Promise<boolean> {
+    let isSettled = true;
+    for (const [owned, offset] of offsets) {
+      if (!(await this.#commit(new Map([[owned, offset]])))) isSettled = false;
+    }
+    return isSettled;
   }
 
   /** Waits, and commits again together with what was acknowledged meanwhile. */
