@@ -45,6 +45,19 @@ describe('a poll', () => {
     expect(await broker.committedOffsets('g')).toHaveLength(100);
   });
 
+  it('finds records beyond the partitions of one answer, at once and while it waits', async () => {
+    const { broker, scheduler } = await brokerWith(100, 0);
+    const { memberId } = await broker.groups.join('g', EARLIEST);
+    const waiting = streamPoll(broker, 'g', memberId, { ...POLL, waitMs: 60_000 });
+    await scheduler.settle();
+    await broker.produce(produceOf('events', [{ value: 'v', partition: 80 }]));
+    expect((await waiting).reads).toMatchObject([{ partition: 80, offset: 0 }]);
+    // Without a cursor a poll begins with the first partitions again.
+    expect((await streamPoll(broker, 'g', memberId, POLL)).reads).toMatchObject([
+      { partition: 80 },
+    ]);
+  });
+
   it('that waits keeps the session alive, and ends at its time', async () => {
     const test = await brokerWith(1, 0);
     const { broker, scheduler } = test;

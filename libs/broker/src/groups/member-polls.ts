@@ -50,12 +50,21 @@ interface MemberPollsOptions {
   readonly longPollsMax: number;
 }
 
-/** The partitions that a poll reads, in the order in which it reads them. */
+/** The partitions that a poll reads at once, in the order in which it reads them. */
 interface PollPlan {
   readonly view: MemberView;
+  /** At most as many positions as fit into a cursor. */
   readonly positions: readonly CursorPosition[];
+  /** Positions of all partitions of the assignment, beginning with `positions`. */
+  readonly assigned: readonly CursorPosition[];
   /** Index of the first position in the assignment. */
   readonly start: number;
+}
+
+/** What a poll found, and the plan that it was found with. */
+interface Found {
+  readonly plan: PollPlan;
+  readonly found: ReadRecords;
 }
 
 export class MemberPolls {
@@ -93,12 +102,30 @@ export class MemberPolls {
     // The cursor names positions, so the records are read while its commit is written.
     const ahead = reads.read(cursor?.positions ?? [], request, 'none').catch(() => undefined);
     const [view, readAhead] = await Promise.all([coordinator.poll(call), ahead]);
-    const plan = planOf(view, cursor);
-    const found = isStillRight(plan, cursor, readAhead)
-      ? readAhead
-      : await reads.read(plan.positions, request, view.autoOffsetReset);
+    const planned = planOf(view, cursor);
+    const isUsable = isStillRight(planned, cursor, readAhead);
+    const { plan, found } = await this.#read(planned, request, isUsable ? readAhead : undefined);
     if (hasSomething(found) || request.waitMs <= 0) return answerOf(plan, found);
     return this.#wait({ group, memberId, pollId }, plan, request);
+  }
+
+  /**
+   * Reads the plan and, until something is found, the partitions that follow it.
+   * @param readAhead records of the plan that were read already
+   */
+  async #read(plan: PollPlan, request: MemberPollRequest, readAhead?: ReadRecords): Promise<Found> {
+    const { assigned, view } = plan;
+    const read = ({ positions }: PollPlan): Promise<ReadRecords> =>
+      this.#options.reads.read(positions, request, view.autoOffsetReset);
+    let current = plan;
+    let found = readAhead ?? (await read(current));
+    let covered = current.positions.length;
+    while (!hasSomething(found) && covered < assigned.length) {
+      current = planAfter(current);
+      found = await read(current);
+      covered += current.positions.length;
+    }
+    return { plan: current, found };
   }
 
   /** Waits for records, for a change of the assignment, or for the end of the time. */
@@ -132,7 +159,7 @@ export class MemberPolls {
 
   async #waitUntil(deadlineMs: number, wait: Wait): Promise<MemberRecords> {
     const { poll, request, ended, woken } = wait;
-    const { coordinator, reads, clock } = this.#options;
+    const { coordinator, clock } = this.#options;
     const { plan } = wait;
     for (;;) {
       const leftMs = deadlineMs - clock.monotonicMs();
@@ -141,15 +168,15 @@ export class MemberPolls {
       const wake = await this.#wake(plan, Math.min(leftMs, heartbeatMs), wait);
       if (ended.signal.aborted) return answerOf(plan, NOTHING);
       if (wake === 'records') {
-        const found = await reads.read(plan.positions, request, plan.view.autoOffsetReset);
-        if (hasSomething(found)) return answerOf(plan, found);
+        const read = await this.#read(plan, request);
+        if (hasSomething(read.found)) return answerOf(read.plan, read.found);
       }
       woken.lower();
       const view = await coordinator.waitingView(poll);
       if (view === null) return answerOf(plan, NOTHING);
       if (isSameAssignment(view, plan.view)) continue;
-      const changed = planOf(view, null);
-      return answerOf(changed, await reads.read(changed.positions, request, view.autoOffsetReset));
+      const changed = await this.#read(planOf(view, null), request);
+      return answerOf(changed.plan, changed.found);
     }
   }
 
@@ -164,9 +191,9 @@ export class MemberPolls {
     const timer = this.#options.scheduler.after(waitMs, () => woken.raise());
     try {
       const other = woken.raised.then((): 'other' => 'other');
-      if (plan.positions.length === 0) return await other;
+      if (plan.assigned.length === 0) return await other;
       const records = this.#options.reads
-        .waitForRecords(plan.positions, waitMs, waited.signal)
+        .waitForRecords(plan.assigned, waitMs, waited.signal)
         .then((): 'records' => 'records');
       return await Promise.race([records, other]);
     } finally {
@@ -224,14 +251,30 @@ function planOf(view: MemberView, cursor: PollCursor | null): PollPlan {
   const known = new Map(
     cursor?.positions.map(({ topic, partition, offset }) => [`${topic} ${partition}`, offset]),
   );
-  const positions = inOrder
-    .slice(0, PARTITIONS_PER_POLL)
-    .map(({ topic, partition, offset, since }) => {
-      const isKnown = cursor !== null && since <= cursor.generation;
-      const own = isKnown ? known.get(`${topic} ${partition}`) : undefined;
-      return { topic, partition, offset: own ?? offset };
-    });
-  return { view, positions: positions.slice(0, fitsCursor(positions)), start };
+  const assigned = inOrder.map(({ topic, partition, offset, since }) => {
+    const isKnown = cursor !== null && since <= cursor.generation;
+    const own = isKnown ? known.get(`${topic} ${partition}`) : undefined;
+    return { topic, partition, offset: own ?? offset };
+  });
+  return { view, assigned, positions: positionsOf(assigned), start };
+}
+
+/** Plans a read of the partitions that follow those of a plan. */
+function planAfter({ view, assigned, positions, start }: PollPlan): PollPlan {
+  const count = positions.length;
+  const next = [...assigned.slice(count), ...assigned.slice(0, count)];
+  return {
+    view,
+    assigned: next,
+    positions: positionsOf(next),
+    start: (start + count) % assigned.length,
+  };
+}
+
+/** The positions of one read: as many of the first ones as fit into a cursor. */
+function positionsOf(assigned: readonly CursorPosition[]): readonly CursorPosition[] {
+  const first = assigned.slice(0, PARTITIONS_PER_POLL);
+  return first.slice(0, fitsCursor(first));
 }
 
 /** True when the records read ahead are those that the member gets now. */

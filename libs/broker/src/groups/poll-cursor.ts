@@ -56,6 +56,7 @@ export function fitsCursor(positions: readonly TopicPartition[]): number {
     bytes += `${partition},${Number.MAX_SAFE_INTEGER},`.length;
     if (!topics.has(topic)) bytes += topic.length + 8;
     topics.add(topic);
+    // A name has at most 249 characters, so the first position always fits.
     if (bytes > TEXT_BYTES_MAX) return at;
   }
   return positions.length;
