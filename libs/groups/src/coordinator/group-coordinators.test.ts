@@ -268,6 +268,24 @@ describe('a static member', () => {
       code: 'UNRELEASED_INSTANCE_ID',
     });
   });
+
+  it('keeps all earlier processes of its name fenced', async () => {
+    const test = await open();
+    test.addTopic('events', 2, 3);
+    for (const memberId of ['first', 'second', 'third']) {
+      await join(test, memberId, { instanceId: 'i' });
+    }
+    await test.restart();
+    for (const memberId of ['first', 'second']) {
+      await expect(heartbeat(test, memberId)).rejects.toMatchObject({
+        code: 'FENCED_MEMBER_EPOCH',
+      });
+      await expect(join(test, memberId, { instanceId: 'i' })).rejects.toMatchObject({
+        code: 'UNRELEASED_INSTANCE_ID',
+      });
+    }
+    expect((await heartbeat(test, 'third')).assignment).toHaveLength(2);
+  });
 });
 
 describe('a new coordinator', () => {

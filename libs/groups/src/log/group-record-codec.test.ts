@@ -100,7 +100,7 @@ function anyRecord(): fc.Arbitrary<GroupRecord> {
         maxPollIntervalMs: fc.nat(),
         autoOffsetReset: reset,
         autoCommit: fc.boolean(),
-        replaced: fc.option(text),
+        replaced: fc.array(text),
       },
     ),
     of(

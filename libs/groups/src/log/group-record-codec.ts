@@ -82,7 +82,7 @@ const FORMS: Readonly<Record<GroupRecordKind, RecordForm>> = {
       maxPollIntervalMs: count,
       autoOffsetReset: reset,
       autoCommit: flag,
-      replaced: nullable(anyText),
+      replaced: list(anyText),
     },
   },
   ...SHARE_RECORD_FORMS,

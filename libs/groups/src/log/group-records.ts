@@ -62,8 +62,8 @@ export interface MemberValue {
   readonly maxPollIntervalMs: number;
   readonly autoOffsetReset: AutoOffsetReset;
   readonly autoCommit: boolean;
-  /** Member id of the process that had this `instanceId` before. It is fenced. */
-  readonly replaced: string | null;
+  /** Member ids of the processes that had this `instanceId` before, the latest first: fenced. */
+  readonly replaced: readonly string[];
 }
 
 export interface AssignmentValue {

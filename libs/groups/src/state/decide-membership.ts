@@ -13,6 +13,9 @@ import type { Group } from './group.js';
 import { MemberAssignment } from './member-assignment.js';
 import { isReadFromZero, subscribedTopics } from './subscription.js';
 
+/** Replaced processes of one `instanceId` that are remembered. */
+const REPLACED_MAX = 8;
+
 /** A request to join. Ids, names and patterns have been checked. */
 export interface JoinCommand {
   readonly kind: 'join';
@@ -46,7 +49,8 @@ export function decideJoin(group: Group, join: JoinCommand, context: DecisionCon
   const isTakeover = replaced !== undefined && replaced !== memberId;
   if (present === undefined && !isTakeover) assertRoom(group, context);
   assertTopicCount(join, context);
-  const member = memberValue(join, isTakeover ? replaced : (present?.replaced ?? null));
+  const fenced = isTakeover ? replacedBy(group, replaced) : (present?.replaced ?? []);
+  const member = memberValue(join, fenced);
   if (present !== undefined && isSameMember(present, member)) return [];
   const topics = newTopics(group, join, context);
   if (join.autoOffsetReset === 'none') assertPositions(group, join, topics, context);
@@ -137,7 +141,13 @@ function assertStateBytes(records: readonly GroupRecord[], { limits }: DecisionC
   );
 }
 
-function memberValue(join: JoinCommand, replaced: string | null): MemberValue {
+/** Ids that are fenced once a member is replaced: its own, and those that it replaced. */
+function replacedBy(group: Group, memberId: string): readonly string[] {
+  const earlier = group.members.get(memberId)?.replaced ?? [];
+  return [memberId, ...earlier].slice(0, REPLACED_MAX);
+}
+
+function memberValue(join: JoinCommand, replaced: readonly string[]): MemberValue {
   const { kind: _, memberId: __, mode: ___, ...member } = join;
   return { ...member, replaced };
 }

@@ -251,7 +251,7 @@ export class Group {
       this.#collections.members.set(memberId, value);
       this.#stateBytes += memberBytes(memberId, value);
       if (value.instanceId !== null) this.#collections.instances.set(value.instanceId, memberId);
-      if (value.replaced !== null) this.#collections.replaced.set(value.replaced, memberId);
+      for (const one of value.replaced) this.#collections.replaced.set(one, memberId);
     }
     const event = this.#collections.members.size === 0 ? 'lastMemberLeft' : 'membersChanged';
     this.#state = nextState(this.#state, event);
@@ -261,8 +261,8 @@ export class Group {
     if (instanceId !== null && this.#collections.instances.get(instanceId) === memberId) {
       this.#collections.instances.delete(instanceId);
     }
-    if (replaced !== null && this.#collections.replaced.get(replaced) === memberId) {
-      this.#collections.replaced.delete(replaced);
+    for (const one of replaced) {
+      if (this.#collections.replaced.get(one) === memberId) this.#collections.replaced.delete(one);
     }
   }
 
@@ -303,7 +303,9 @@ function highestGeneration({ value }: MemberAssignment): number {
   return highest;
 }
 
-function memberBytes(memberId: string, { topics, patterns, ...names }: MemberValue): number {
-  const texts = [memberId, ...topics, ...patterns, names.instanceId ?? '', names.clientId ?? ''];
+function memberBytes(memberId: string, value: MemberValue): number {
+  const { topics, patterns, replaced, instanceId, clientId } = value;
+  const names = [memberId, instanceId ?? '', clientId ?? ''];
+  const texts = [...names, ...topics, ...patterns, ...replaced];
   return texts.reduce((bytes, text) => bytes + textMemoryBytes(text), MEMBER_BYTES);
 }
