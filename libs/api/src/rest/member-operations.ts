@@ -232,7 +232,13 @@ export const MEMBER_OPERATIONS = {
     needs: [{ resource: 'group', operation: 'AlterConfigs' }],
     body: AlterGroupConfigsDto,
     answers: { 200: { description: 'All effective configs.', body: GroupConfigsDto } },
-    errors: [...COORDINATOR_ERRORS, ...BODY_ERRORS, 'INVALID_CONFIG', 'POLICY_VIOLATION'],
+    errors: [
+      ...COORDINATOR_ERRORS,
+      ...BODY_ERRORS,
+      'INVALID_CONFIG',
+      'NON_EMPTY_GROUP',
+      'POLICY_VIOLATION',
+    ],
   },
   resetOffsets: {
     method: 'POST',

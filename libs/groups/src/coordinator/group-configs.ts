@@ -1,5 +1,5 @@
 import { FaultList, isInternalTopic, ProtocolError, topicNameFault } from '#protocol';
-import { DEAD_LETTER_TOPIC_CONFIG } from '../queue/dead-letter-topic.js';
+import { DEAD_LETTER_TOPIC_CONFIG, deadLetterTopicOf } from '../queue/dead-letter-topic.js';
 import { QUEUE_FLAG_CONFIGS, QUEUE_NUMBER_CONFIGS } from '../queue/queue-config.js';
 
 /** A config of groups, with Kafka's name. */
@@ -46,14 +46,16 @@ export function groupConfigTable(defaults: GroupConfigDefaults): ReadonlyMap<str
 
 /** @param own configs that the group has of its own */
 export function effectiveGroupConfigs(
+  group: string,
   own: ReadonlyMap<string, string>,
   table: ReadonlyMap<string, GroupConfig>,
 ): GroupConfigEntry[] {
   return Array.from(table, ([name, { defaultText }]) => {
     const value = own.get(name);
-    return value === undefined
-      ? { name, value: defaultText, source: 'default' }
-      : { name, value, source: 'group' };
+    if (value !== undefined) return { name, value, source: 'group' };
+    const isTopic = name === DEAD_LETTER_TOPIC_CONFIG;
+    const text = isTopic ? (deadLetterTopicOf(group, own) ?? '') : defaultText;
+    return { name, value: text, source: 'default' };
   });
 }
 

@@ -301,10 +301,13 @@ export class GroupCoordinators implements GroupCalls {
     assertGroupName(group);
     const coordinator = await this.#loaded.of(group);
     const own = await coordinator?.read(group, ({ configs }) => configs);
-    return effectiveGroupConfigs(own ?? new Map<string, string>(), this.#configTable);
+    return effectiveGroupConfigs(group, own ?? new Map<string, string>(), this.#configTable);
   }
 
-  /** Sets configs of a group that may not exist yet. @throws ProtocolError INVALID_CONFIG */
+  /**
+   * Sets configs of a group that may not exist yet.
+   * @throws ProtocolError INVALID_CONFIG, NON_EMPTY_GROUP
+   */
   async alterConfigs({ group, changes }: AlterConfigsCall): Promise<GroupConfigEntry[]> {
     assertGroupName(group);
     const checked = checkedGroupConfigs(changes, this.#configTable);
@@ -313,7 +316,7 @@ export class GroupCoordinators implements GroupCalls {
     return coordinator.run({
       group,
       decide: (state, context) => decideConfigs(state, checked, context),
-      answer: ({ configs }) => effectiveGroupConfigs(configs, this.#configTable),
+      answer: ({ configs }) => effectiveGroupConfigs(group, configs, this.#configTable),
     });
   }
 

@@ -261,3 +261,31 @@ describe('a queue group that is deleted', () => {
     expect(await queue.poll('a', 5)).toEqual(['0:0x1', '0:1x1']);
   });
 });
+
+describe('the configs of a queue group', () => {
+  it('name its own dead-letter topic by default', async () => {
+    const { test } = await QueueTest.open(1, 0);
+    const configs = await test.coordinators.configs({ group: 'g' });
+    expect(configs).toContainEqual({
+      name: 'errors.deadletterqueue.topic.name',
+      value: 'dlq.g',
+      source: 'default',
+    });
+  });
+
+  it('change the order by key only while the group has no members', async () => {
+    const queue = await QueueTest.open(1, 0);
+    const { coordinators } = queue.test;
+    const order = (value: string) =>
+      coordinators.alterConfigs({
+        group: 'g',
+        changes: [{ name: 'sluice.share.key.ordered', value }],
+      });
+    await order('true');
+    await queue.join('a');
+    await expect(order('false')).rejects.toMatchObject({ code: 'NON_EMPTY_GROUP' });
+    await order('true');
+    await coordinators.leave({ group: 'g', memberId: 'a' });
+    await order('false');
+  });
+});

@@ -19,10 +19,12 @@ export const QUEUE_NUMBER_CONFIGS = {
   'sluice.share.retry.backoff.max.ms': { defaultValue: 60_000, min: 0, max: 12 * HOUR_MS },
 } as const satisfies Record<string, NumberBounds>;
 
+/** Config by which records of one key are with one member at a time, in order. */
+export const KEY_ORDERED_CONFIG = 'sluice.share.key.ordered';
 /** Configs of queue groups that are true or false. */
 export const QUEUE_FLAG_CONFIGS = {
   [DEAD_LETTER_COPY_CONFIG]: true,
-  'sluice.share.key.ordered': false,
+  [KEY_ORDERED_CONFIG]: false,
   'sluice.share.paused': false,
 } as const;
 
@@ -46,7 +48,7 @@ export function shareConfigOf({ name: group, configs: own }: ConfiguredGroup): S
     hasDeadLetters: deadLetterTopicOf(group, own) !== undefined,
     retryBackoffMs: number('sluice.share.retry.backoff.ms'),
     retryBackoffMaxMs: number('sluice.share.retry.backoff.max.ms'),
-    isKeyOrdered: flagOf(own, 'sluice.share.key.ordered'),
+    isKeyOrdered: flagOf(own, KEY_ORDERED_CONFIG),
   };
 }
 

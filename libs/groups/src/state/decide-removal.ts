@@ -1,5 +1,7 @@
 /** Decisions that remove a group or parts of it, and its configs. */
+import { ProtocolError } from '#protocol';
 import type { GroupRecord } from '../log/group-records.js';
+import { KEY_ORDERED_CONFIG } from '../queue/queue-config.js';
 import { assertGroupRoom } from './decide-membership.js';
 import { decideShareRemoval } from './decide-queue.js';
 import { assertAdmitted, type Decision, type DecisionContext } from './decision.js';
@@ -40,7 +42,11 @@ export function decideStaleOffsets(
   return records;
 }
 
-/** Sets configs; null resets one to its default. Names and values have been checked. */
+/**
+ * Sets configs; null resets one to its default. Names and values have been checked.
+ * @throws ProtocolError NON_EMPTY_GROUP when the order of keys changes under members, which may hold
+ *   records of one key
+ */
 export function decideConfigs(
   group: Group,
   changes: ReadonlyMap<string, string | null>,
@@ -51,6 +57,14 @@ export function decideConfigs(
   for (const [name, value] of changes) {
     if (value === null) configs.delete(name);
     else configs.set(name, value);
+  }
+  const isOrdered = (of: ReadonlyMap<string, string>): boolean =>
+    of.get(KEY_ORDERED_CONFIG) === 'true';
+  if (isOrdered(configs) !== isOrdered(group.configs) && group.members.size > 0) {
+    throw new ProtocolError(
+      'NON_EMPTY_GROUP',
+      `${KEY_ORDERED_CONFIG} of group "${group.name}" changes only while it has no members.`,
+    );
   }
   const listed = Array.from(configs, ([name, value]) => ({ name, value }));
   const value = listed.length === 0 ? null : { configs: listed };
