@@ -19,14 +19,17 @@ const FRAMES_AT_ONCE = 50;
 
 /** Frames that the server refuses and the schema accepts; the descriptions mention them. */
 const REFUSED_IN_WORDS: readonly RegExp[] = [
-  // This version has no queue mode and no members of groups.
+  // WebSockets have no queue mode yet.
   /^(ack|nack|extend|reject): /,
+  // Members of groups need the group, and credit where granting it commits.
   /^subscribe: .*data\/(group|instanceId|autoCommit)/,
+  /^subscribe: .*data\/credit is left out$/,
   // Either `topic` or `topics`, and positions of one topic only with one.
   /^subscribe: .*data\/topics?( is left out|\/0 is )/,
   /^subscribe: .*data\/from/,
   // No partition may appear twice; members that a later answer may have are refused.
   /^commit: .*data\/offsets (repeats an item)|offsets\/0\/nonsense is added$/,
+  /^release: .*partitions\/0\/nonsense is added$/,
   // A record has one of `value` and `valueBase64`; a producer id requires an epoch and a sequence.
   /^publish: .*records\/\d+\/(value|key)(Base64)? (is left out|is added)/,
   /^publish: .*data\/(producer|partition)/,
@@ -129,13 +132,16 @@ async function refusalOf(socket: WebSocket, frame: Json): Promise<Refusal | unde
   turns += 1;
   const turn = `turn-${turns}`;
   const named = subscriptionOf(frame);
-  const isSubscribe = memberOf(frame, 'event') === 'subscribe';
+  const event = memberOf(frame, 'event');
   const send = (event: string, id: string, data: object): void => {
     socket.send(JSON.stringify({ event, id, data }));
   };
   const errors = errorsOfTurn(socket, turn);
-  if (!isSubscribe) {
-    send('subscribe', 'before', { subscription: named, topic: 'orders', credit: 0 });
+  if (event !== 'subscribe') {
+    // Only a member can release partitions, and commit without naming a group.
+    const isOfMember = event === 'commit' || event === 'release';
+    const group = isOfMember ? { group: 'members' } : {};
+    send('subscribe', 'before', { subscription: named, topic: 'orders', credit: 0, ...group });
   }
   send('ping', `${turn}-begin`, {});
   socket.send(JSON.stringify(frame));

@@ -3,6 +3,8 @@ import { answers, json } from './example-parts.js';
 
 const GROUP = 'shipping';
 const MEMBER = { group: GROUP, memberId: 'worker-1' };
+const QUEUE = 'packing';
+const QUEUE_MEMBER = { group: QUEUE, memberId: 'packer-1' };
 const ASSIGNMENT = [0, 1, 2].map((partition) => ({ topic: 'orders', partition }));
 
 const CONFIGS = {
@@ -14,6 +16,9 @@ const CONFIGS = {
   'sluice.share.retry.backoff.max.ms': '60000',
   'sluice.share.key.ordered': 'false',
   'sluice.share.paused': 'false',
+  'errors.deadletterqueue.copy.record.enable': 'true',
+  'share.auto.offset.reset': 'latest',
+  'errors.deadletterqueue.topic.name': 'dlq.shipping',
 };
 const EFFECTIVE_CONFIGS = {
   configs: CONFIGS,
@@ -156,5 +161,82 @@ export const GROUP_EXAMPLES: readonly ApiExample[] = [
     summary: 'Delete a group that has no members',
     request: { path: { group: GROUP } },
     response: { status: 204 },
+  },
+  {
+    name: 'queue-worker',
+    operationId: 'joinGroup',
+    summary: 'Become a worker of a queue',
+    request: {
+      path: { group: QUEUE },
+      body: json({
+        memberId: 'packer-1',
+        topics: ['orders'],
+        mode: 'queue',
+        autoOffsetReset: 'earliest',
+      }),
+    },
+    response: answers(201, {
+      memberId: 'packer-1',
+      generation: 2,
+      assignment: ASSIGNMENT,
+      revoking: [],
+    }),
+  },
+  {
+    name: 'queue',
+    operationId: 'pollRecords',
+    summary: 'Take one record of a queue: nobody else gets it while its lock lasts',
+    request: { path: QUEUE_MEMBER, query: { limit: 1 } },
+    response: answers(200, {
+      records: [
+        {
+          topic: 'orders',
+          partition: 2,
+          offset: 0,
+          timestamp: 1_750_000_000_000,
+          key: null,
+          value: 1,
+          headers: [],
+          deliveryCount: 1,
+        },
+      ],
+      generation: 2,
+      assignment: ASSIGNMENT,
+    }),
+  },
+  {
+    name: 'done',
+    operationId: 'acknowledgeRecords',
+    summary: 'A record is done; another one is not locked by this member',
+    request: {
+      path: QUEUE_MEMBER,
+      body: json({
+        acks: [
+          { topic: 'orders', partition: 2, offset: 0, type: 'ack' },
+          { topic: 'orders', partition: 0, offset: 3, type: 'ack' },
+        ],
+      }),
+    },
+    response: answers(200, {
+      acks: [
+        { topic: 'orders', partition: 2, offset: 0 },
+        {
+          topic: 'orders',
+          partition: 0,
+          offset: 3,
+          error: {
+            type: 'urn:sluice:error:INVALID_RECORD_STATE',
+            title: 'The record is not with this member.',
+            status: 409,
+            detail:
+              'The record is not with this member: its lock is over, or another member has it (orders-0, 3).',
+            instance: '/v1/groups/packing/members/packer-1/acks',
+            code: 'INVALID_RECORD_STATE',
+            retriable: false,
+            outcome: 'failed',
+          },
+        },
+      ],
+    }),
   },
 ];
