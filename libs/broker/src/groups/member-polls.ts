@@ -53,7 +53,7 @@ interface MemberPollsOptions {
 /** The partitions that a poll reads at once, in the order in which it reads them. */
 interface PollPlan {
   readonly view: MemberView;
-  /** At most as many positions as fit into a cursor. */
+  /** Positions that are read at once: at most as many as fit into a cursor. */
   readonly positions: readonly CursorPosition[];
   /** Positions of all partitions of the assignment, beginning with `positions`. */
   readonly assigned: readonly CursorPosition[];
@@ -61,7 +61,7 @@ interface PollPlan {
   readonly start: number;
 }
 
-/** What a poll found, and the plan that it was found with. */
+/** Records that a poll found, and the plan that found them. */
 interface Found {
   readonly plan: PollPlan;
   readonly found: ReadRecords;

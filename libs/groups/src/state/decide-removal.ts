@@ -44,7 +44,7 @@ export function decideStaleOffsets(
 
 /**
  * Sets configs; null resets one to its default. Names and values have been checked.
- * @throws ProtocolError NON_EMPTY_GROUP when the order of keys changes under members, which may hold
+ * @throws ProtocolError NON_EMPTY_GROUP when the order of keys changes while members may hold
  *   records of one key
  */
 export function decideConfigs(
