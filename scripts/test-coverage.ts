@@ -40,7 +40,7 @@ const TESTS = [
   'test/data',
   'test/ws',
   'test/sse/events.test.ts',
-  'test/sse/event-connections.test.ts',
+  'test/sse/event-connections.slow.test.ts',
   ...['body-bounds', 'client-habits', 'control-plane', 'every-answer', 'long-polls'].map(
     (name) => `test/gateway/${name}.test.ts`,
   ),
@@ -110,7 +110,10 @@ async function integrationCoverage(): Promise<IsReached[]> {
   const directory = join(scratch, 'gateways');
   const own = join(scratch, 'integration');
   const tests = values.tests.split(',');
-  runVitest(['--project', 'integration', ...tests, ...coverageOptions(own)], directory);
+  runVitest(
+    ['--project', 'integration', '--project', 'slow', ...tests, ...coverageOptions(own)],
+    directory,
+  );
   const launcher = '../dist/esm/apps/gateway/launcher/compiled-bundle.js';
   const { CompiledBundle } = (await import(
     launcher
