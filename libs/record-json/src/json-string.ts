@@ -26,6 +26,14 @@ ESCAPED[0x6e] = 0x0a;
 ESCAPED[0x72] = 0x0d;
 ESCAPED[0x74] = 0x09;
 
+/** Values of hexadecimal digits by their byte. */
+const HEX_DIGITS = new Uint8Array(256);
+for (let digit = 0; digit < 16; digit += 1) {
+  const text = digit.toString(16);
+  HEX_DIGITS[text.charCodeAt(0)] = digit;
+  HEX_DIGITS[text.toUpperCase().charCodeAt(0)] = digit;
+}
+
 /**
  * Writes a string's characters as UTF-8; they never have more bytes than the string's own text.
  *
@@ -61,6 +69,11 @@ export function decodeJsonString(
     }
     let codePoint = hexAt(bytes, from);
     from += 4;
+    if (codePoint < 0x80) {
+      target[to] = codePoint;
+      to += 1;
+      continue;
+    }
     if (codePoint >= 0xd800 && codePoint <= 0xdfff) {
       const low = lowSurrogateAt(bytes, from, end);
       if (codePoint > 0xdbff || low < 0) return -1;
@@ -90,15 +103,11 @@ function lowSurrogateAt(bytes: Uint8Array, position: number, end: number): numbe
 
 function hexAt(bytes: Uint8Array, position: number): number {
   return (
-    (hexDigit(bytes[position] as number) << 12) |
-    (hexDigit(bytes[position + 1] as number) << 8) |
-    (hexDigit(bytes[position + 2] as number) << 4) |
-    hexDigit(bytes[position + 3] as number)
+    ((HEX_DIGITS[bytes[position] as number] as number) << 12) |
+    ((HEX_DIGITS[bytes[position + 1] as number] as number) << 8) |
+    ((HEX_DIGITS[bytes[position + 2] as number] as number) << 4) |
+    (HEX_DIGITS[bytes[position + 3] as number] as number)
   );
-}
-
-function hexDigit(byte: number): number {
-  return byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57;
 }
 
 function writeCodePoint(target: Uint8Array, position: number, codePoint: number): number {
