@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { atOnce } from '#runtime';
 import { JSON_DEPTH_MAX, JsonScanner } from './json-scanner.js';
 import { JsonSyntaxError } from './json-syntax-error.js';
 import { assertJson, isJson } from './json-text.js';
+import { SLICE_BYTES } from './slices.js';
 
 /** Reference that the scanner must agree with. */
 function isJsonForParse(bytes: Uint8Array): boolean {
@@ -262,4 +264,32 @@ describe('JsonScanner', () => {
       expect(scanner.stringHasEscapes).toBe(expected);
     }
   });
+});
+
+describe('a value that was read ahead', () => {
+  it.each([
+    ['with escapes', '\\u0061', true],
+    ['without escapes', 'abcdef', false],
+    ['with a late escape', 'abcdef', true],
+  ])(
+    'has long strings %s, which end where they do when they are read again',
+    (_, part, hasEscapes) => {
+      const long = part.repeat(SLICE_BYTES / 2) + (hasEscapes ? '\\n' : '');
+      const list = `[{"key":"k\\n","value":"${long}"},"${long}","end"]`;
+      const read = (isAhead: boolean): unknown[] => {
+        const scanner = new JsonScanner();
+        scanner.reset(Buffer.from(list));
+        if (isAhead) atOnce(scanner.scanAhead(0));
+        const positions = ['"k\\n"', `"${long}"}`, `"${long}",`, '"end"'].map((text) => {
+          return list.indexOf(text);
+        });
+        return positions.map((position) => [
+          scanner.skipString(position),
+          scanner.stringHasEscapes,
+        ]);
+      };
+      expect(read(true)).toEqual(read(false));
+      expect(read(true)[1]).toEqual([list.indexOf('"},"') + 1, hasEscapes]);
+    },
+  );
 });

@@ -69,6 +69,13 @@ ENDS_RUN[BACKSLASH] = 1;
 const IS_ESCAPE = new Uint8Array(256);
 for (const letter of Buffer.from('"\\/bfnrt')) IS_ESCAPE[letter] = 1;
 
+/** A string that takes several slices to read: from its opening quote to after its closing one. */
+interface LongString {
+  readonly start: number;
+  readonly end: number;
+  readonly hasEscapes: boolean;
+}
+
 /**
  * A text under validation. Positions are arguments and results, so that a caller can parse a text
  * and let the scanner skip the parts that it does not need. One object may be reused for many texts
@@ -92,6 +99,8 @@ export class JsonScanner {
   #aheadEnd = -1;
   /** True when that value is a string with escapes. */
   #aheadHasEscapes = false;
+  /** Strings of several slices in what `scanAhead` has read: they are not read again. */
+  readonly #longStrings: LongString[] = [];
 
   /** Sets the text to `bytes` from `start` up to `end`. It must be valid UTF-8. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
@@ -104,6 +113,7 @@ export class JsonScanner {
     this.start = start;
     this.end = end;
     this.#aheadStart = -1;
+    this.#longStrings.length = 0;
     this.#lastWord = this.#view === NO_VIEW ? -1 : end - 4;
   }
 
@@ -209,6 +219,7 @@ export class JsonScanner {
    */
   *scanAhead(position: number): SlicedWork<void> {
     this.#aheadStart = -1;
+    this.#longStrings.length = 0;
     const isString = this.byteAt(position) === QUOTE;
     const end = isString
       ? yield* this.#skipStringInSlices(position)
@@ -281,6 +292,8 @@ export class JsonScanner {
         const byte = bytes[index] as number;
         if (byte === QUOTE) {
           this.stringHasEscapes = hasEscapes;
+          const isLong = index - position > SLICE_BYTES;
+          if (isLong) this.#longStrings.push({ start: position, end: index + 1, hasEscapes });
           return index + 1;
         }
         if (byte !== BACKSLASH) this.fail(index, 'no control character in a string');
@@ -349,8 +362,18 @@ export class JsonScanner {
       : valueAt;
   }
 
-  /** Skips the rest of a string: its end, escapes, and characters that it must not have. */
+  /**
+   * Skips the rest of a string: its end, escapes, and characters that it must not have.
+   * @param position of the first byte that is not plain
+   */
   #skipRestOfString(position: number): number {
+    if (this.#longStrings.length > 0) {
+      const known = this.#longStrings.find(({ start, end }) => start < position && position < end);
+      if (known !== undefined) {
+        this.stringHasEscapes = known.hasEscapes;
+        return known.end;
+      }
+    }
     const { bytes, end } = this;
     const view = this.#view;
     const lastWord = this.#lastWord;
