@@ -10,7 +10,10 @@ const TRIES_MAX = 50;
  * @param step must be repeatable
  * @throws the error of the last try
  */
-export async function retryShortage<T>(scheduler: Scheduler, step: () => Promise<T>): Promise<T> {
+export async function retryDuringShortage<T>(
+  scheduler: Scheduler,
+  step: () => Promise<T>,
+): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await step();

@@ -1,7 +1,7 @@
 import type { LogFields, Logger } from '../logger.js';
 
 /** Keeps the logged lines. */
-export class KeptLog implements Logger {
+export class RecordingLogger implements Logger {
   readonly lines: {
     readonly level: string;
     readonly fields: LogFields;
