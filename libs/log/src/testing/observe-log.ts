@@ -3,17 +3,17 @@ import type { Random } from '#runtime';
 import type { Log } from '../log.js';
 import { damagedEndOffset } from '../record-batch/damage.js';
 import type { RecordBatch } from '../record-batch/record-batch.js';
-import { type SeenLog, type SeenRecord, violated } from './history-model.js';
+import { type ObservedLog, type ObservedRecord, violated } from './history-model.js';
 import { readRecords } from './record-sets.js';
 
 const READS = 6;
 const TIMES = 6;
 
 /** Reads a whole log, from its start to its end. */
-export async function lookAt(log: Log, nowMs: number): Promise<SeenLog> {
+export async function observeLog(log: Log, nowMs: number): Promise<ObservedLog> {
   const { logStart: logStartOffset, logEnd: logEndOffset, highWatermark } = log.offsets;
   const { compactedEndOffset } = log;
-  const records: SeenRecord[] = [];
+  const records: ObservedRecord[] = [];
   const damaged: { from: number; to: number }[] = [];
   let offset: number = logStartOffset;
   while (offset < logEndOffset) {
@@ -46,7 +46,7 @@ export async function lookAt(log: Log, nowMs: number): Promise<SeenLog> {
  * Reads from some offsets, with some sizes, up to some ends: each must return the records that were
  * seen there.
  */
-export async function checkReads(log: Log, seen: SeenLog, random: Random): Promise<void> {
+export async function checkReads(log: Log, seen: ObservedLog, random: Random): Promise<void> {
   if (seen.damaged.length > 0) return;
   for (let read = 0; read < READS; read += 1) {
     const offset = seen.logStart + random.below(seen.logEnd - seen.logStart + 1);
@@ -74,7 +74,7 @@ export async function checkReads(log: Log, seen: SeenLog, random: Random): Promi
 }
 
 /** Looks records up by time: each look-up must find the first that is not older. */
-export async function checkTimes(log: Log, seen: SeenLog, random: Random): Promise<void> {
+export async function checkTimes(log: Log, seen: ObservedLog, random: Random): Promise<void> {
   if (seen.damaged.length > 0 || seen.records.length === 0) return;
   const end = seen.highWatermark;
   for (let attempt = 0; attempt < TIMES; attempt += 1) {
@@ -97,7 +97,7 @@ export function isStorageError(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EIO';
 }
 
-function recordsOf(batches: readonly RecordBatch[]): SeenRecord[] {
+function recordsOf(batches: readonly RecordBatch[]): ObservedRecord[] {
   return batches.flatMap((batch) => {
     return readRecords(batch).map((record) => ({ ...record, leaderEpoch: batch.leaderEpoch }));
   });
