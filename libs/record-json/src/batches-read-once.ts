@@ -10,7 +10,7 @@ const OFFSET_MODULUS = 2 ** 21;
  * displaced by another counts as new again; a batch of another partition with the same base offset
  * and CRC counts as seen. Neither does harm: a batch is only rendered once more, or kept earlier.
  */
-export class SeenBatches {
+export class BatchesReadOnce {
   readonly #marks = new Float64Array(SLOTS).fill(-1);
 
   /** Remembers a batch. @returns true when it was remembered before */

@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
  * Bytes of a connection that the system has not taken. `writableLength` counts a write until all of
  * it is taken, and a large one may take a slow reader hours: libuv knows the rest of it.
  */
-export function untakenBytes(connection: Writable): number {
+export function unreceivedBytes(connection: Writable): number {
   const { _handle: handle, bytesWritten } = connection as Partial<HandledStream>;
   if (handle === undefined || handle === null || bytesWritten === undefined) {
     return connection.writableLength;

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { encodeRecordBatches, RecordBatch, stampBatch } from '#log';
+import { BatchesReadOnce } from './batches-read-once.js';
 import { parseJsonRecord } from './json-records.js';
-import { SeenBatches } from './seen-batches.js';
 
-describe('SeenBatches', () => {
+describe('BatchesReadOnce', () => {
   it('knows a batch again, and no other that has the same records', () => {
-    const seen = new SeenBatches();
+    const seen = new BatchesReadOnce();
     expect(seen.add(batchAt(7))).toBe(false);
     expect(seen.add(batchAt(8))).toBe(false);
     expect(seen.add(batchAt(7))).toBe(true);
   });
 
   it('forgets the batches that a long scan displaces', () => {
-    const seen = new SeenBatches();
+    const seen = new BatchesReadOnce();
     for (let offset = 0; offset < 20_000; offset += 1)
       expect(seen.add(batchAt(offset))).toBe(false);
     expect(seen.add(batchAt(0))).toBe(false);
