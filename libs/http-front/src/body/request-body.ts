@@ -1,0 +1,117 @@
+import type { Readable } from 'node:stream';
+import { ProtocolError } from '#protocol';
+import { contentCoding } from './content-coding.js';
+import { ReceivedBytes } from './received-bytes.js';
+import { type BodySource, unpackedBody } from './unpacked-body.js';
+
+/** A request that needs its whole body. */
+export interface BodyReceiver extends BodySource {
+  /** Largest body in bytes, as sent and as decompressed. */
+  readonly bodyBytesMax: number;
+  /** True if the client has disconnected or got its answer. */
+  readonly isGone: boolean;
+  /** Sends `100 Continue` to a client that waits for it. */
+  askForBody(): void;
+  /** Answers with the error; the body is discarded. */
+  fail(error: unknown): void;
+}
+
+/** Receives a whole decompressed body. An error that it throws is answered. */
+type BodyHandler = (body: Buffer) => void;
+
+/**
+ * Reads the whole body, decompressed, within the limits on one body and on all together.
+ *
+ * Failures while it arrives are answered here; after a disconnect of the client nothing is called.
+ *
+ * @throws ProtocolError REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head
+ *   alone, before `100 Continue`
+ */
+export function readBody(receiver: BodyReceiver, onBody: BodyHandler): void {
+  const { request, response, bodyBytesMax } = receiver;
+  const coding = contentCoding(request.headers['content-encoding'], response);
+  const announced = request.headers['content-length'];
+  if (announced !== undefined && Number(announced) > bodyBytesMax) {
+    throw bodyTooLarge(`has ${announced} bytes`, bodyBytesMax);
+  }
+  if (coding === undefined) {
+    receiver.askForBody();
+    collect(receiver, request, onBody);
+    return;
+  }
+  const unpacked = unpackedBody(receiver, coding, (error) => {
+    receiver.fail(error);
+  });
+  receiver.askForBody();
+  let receivedBytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    receivedBytes += chunk.length;
+    // A coded stream may continue forever without decompressing to anything.
+    if (receivedBytes > bodyBytesMax) {
+      unpacked.destroy(bodyTooLarge('is too large', bodyBytesMax));
+    }
+  });
+  collect(receiver, unpacked, onBody);
+}
+
+/**
+ * Returns the body as a decompressed stream of any length.
+ * @param onError called if it does not have the coding of its head
+ * @throws ProtocolError UNSUPPORTED_MEDIA_TYPE or BUFFER_EXHAUSTED by the head alone
+ */
+export function streamBody(receiver: BodyReceiver, onError: (error: unknown) => void): Readable {
+  const { request, response } = receiver;
+  const coding = contentCoding(request.headers['content-encoding'], response);
+  const source = coding === undefined ? request : unpackedBody(receiver, coding, onError);
+  receiver.askForBody();
+  return source;
+}
+
+/** Collects a stream in memory that is counted until the request has ended or was refused. */
+function collect(receiver: BodyReceiver, source: Readable, onBody: BodyHandler): void {
+  const { request, bodyBytesMax, memory } = receiver;
+  const isPlain = source === request;
+  const announced = request.headers['content-length'];
+  const received = new ReceivedBytes(
+    memory,
+    isPlain && announced !== undefined ? Number(announced) : undefined,
+  );
+  let hasFailed = false;
+
+  const fail = (error: unknown): void => {
+    hasFailed = true;
+    received.drop();
+    if (isPlain) receiver.fail(error);
+    else source.destroy(error as Error);
+  };
+
+  source.on('data', (chunk: Buffer) => {
+    if (hasFailed) return;
+    try {
+      if (received.sizeBytes + chunk.length > bodyBytesMax) {
+        throw bodyTooLarge('is too large', bodyBytesMax);
+      }
+      received.add(chunk);
+    } catch (error) {
+      fail(error);
+    }
+  });
+  // The stream was broken off by a fault in its coding, or by its size.
+  if (!isPlain) source.on('error', () => received.drop());
+  source.on('end', () => {
+    if (hasFailed || receiver.isGone) return;
+    try {
+      onBody(received.whole());
+    } catch (error) {
+      receiver.fail(error);
+    }
+  });
+}
+
+function bodyTooLarge(what: string, bytesMax: number): ProtocolError {
+  return new ProtocolError(
+    'REQUEST_TOO_LARGE',
+    `The body ${what}: at most ${bytesMax} bytes are accepted (SLUICE_REQUEST_BYTES_MAX), also after decompression. ` +
+      'A stream of application/x-ndjson may have any length.',
+  );
+}

@@ -1,0 +1,54 @@
+import findMyWay, { type HTTPMethod } from 'find-my-way';
+import { methodsOf, type OperationSpec } from '#api';
+
+/** Parameters are bounded by the size of a request's head, and each handler checks its own. */
+const PARAMETER_LENGTH_MAX = 16 * 1024;
+const METHODS: readonly HTTPMethod[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'];
+
+/** An operation that a request names. */
+export interface FoundOperation {
+  readonly operation: OperationSpec;
+  /** Decoded parameters of the path. */
+  readonly parameters: Readonly<Record<string, string | undefined>>;
+}
+
+/** Finds the operation of a request in the table of operations, with the router of Fastify. */
+export class OperationRouter {
+  readonly #router = findMyWay({ maxParamLength: PARAMETER_LENGTH_MAX });
+
+  constructor(operations: readonly OperationSpec[]) {
+    for (const operation of operations) {
+      this.#router.on([...methodsOf(operation)], patternOf(operation.path), notCalled, operation);
+    }
+  }
+
+  /**
+   * @param path percent-encoded
+   * @returns undefined for an unknown path, for another method, an empty parameter, or a broken
+   *   percent-encoding
+   */
+  find(method: string | undefined, path: string): FoundOperation | undefined {
+    // A colon may come percent-encoded; inside of a parameter it is decoded anyway.
+    const readable = path.includes('%3') ? path.replaceAll(/%3A/gi, ':') : path;
+    const found = this.#router.find(method as HTTPMethod, readable);
+    if (found === null) return undefined;
+    const { params: parameters, store: operation } = found;
+    for (const name in parameters) if (parameters[name] === '') return undefined;
+    return { operation, parameters };
+  }
+
+  /** The methods that the path answers, in order; empty for an unknown path. */
+  methodsOf(path: string): string[] {
+    return METHODS.filter((method) => this.find(method, path) !== undefined);
+  }
+}
+
+/** Returns the path in the syntax of the router: parameters as `:name`, colons doubled. */
+function patternOf(path: string): string {
+  return path.replaceAll(':', '::').replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+/** The router asks for a handler, but only `find` is used. */
+function notCalled(): void {
+  // Requests are dispatched by their callers.
+}
